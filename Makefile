@@ -1,0 +1,64 @@
+# Every target works from a fresh checkout with only Python >= 3.11 and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PORT   ?= 8000
+HOST   ?= 127.0.0.1
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check fmt bench trust lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+install: $(VENV)/.run ## make .venv with the filmer command in it
+
+run: install ## serve the demo shop (PORT=8000) and say what to try
+	@exec $(BIN)/filmer serve --demo --host $(HOST) --port $(PORT)
+
+test: $(VENV)/.dev ## run every test, in parallel and in random order
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: $(VENV)/.dev ## format, lint and types, changing nothing
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+fmt: $(VENV)/.dev ## format the code and mend what can be mended by itself
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## measure against references in the same run (SCALE=full: the size of IMDb)
+	@$(BIN)/python -m bench $(ARGS)
+
+trust: $(VENV)/.dev ## prove the promises at their full figures, and print the table
+	@$(BIN)/python -m bench.trust $(ARGS)
+
+lock: $(VENV)/.dev ## pin the dependencies of pyproject.toml anew
+	@$(PIP) install uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-header --no-annotate pyproject.toml -o requirements/run.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-header --no-annotate --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+
+clean: ## remove what was installed and built (never your data)
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/out dist
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "filmer needs Python 3.11 or newer; name it: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+# The stamp is touched last: an installation that was interrupted is taken up again.
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+	@echo "installing what filmer runs on ..."
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "installing what the tests need ..."
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@

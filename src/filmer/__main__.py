@@ -1,0 +1,3 @@
+from filmer.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Movies, stars, genres, and the search for them."""

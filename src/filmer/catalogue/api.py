@@ -1,0 +1,210 @@
+"""The catalogue half of shop-api.md: movies, stars, genres, search."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from litestar import Request
+from msgspec import Meta
+
+from filmer.catalogue import listing, queries
+from filmer.catalogue.edition import Edition
+from filmer.catalogue.folding import fold, initial
+from filmer.catalogue.nouns import GenreList, GenreMoviePage, Movie, MoviePage, Star, StarPage
+from filmer.catalogue.search import Search, filters
+from filmer.errors import InvalidRequest, NotFound, Offence
+from filmer.http.query import Query, read_query
+from filmer.store.postgres import Database
+
+MAX_INTEGER = 2**31 - 1  # of the column a genre's id stands in
+Year = Annotated[int, Meta(ge=0, le=9999)]
+Order = Literal["asc", "desc"]
+MovieSort = Literal["title", "year", "rating"]
+PageNumber = Annotated[int, Meta(ge=1, description="Which page, from 1. One past the end is empty.")]
+PageSize = Annotated[int, Meta(ge=1, le=100, description="Entries a page.")]
+
+
+def _one_character(text: str) -> str:
+    text = unicodedata.normalize("NFC", text)
+    if len(text) != 1:
+        raise ValueError("must be a single character A-Z, or * for titles that start with another")
+    return text
+
+
+class MovieList(Query):
+    page: PageNumber = 1
+    size: PageSize = 20
+    sort_by: MovieSort = "title"
+    order: Order = "asc"
+    starts_with: Annotated[
+        str | None,
+        Meta(
+            description="First character of the title, case and accents ignored; `*`: not A-Z.",
+            extra={"read": _one_character},
+            extra_json_schema={"minLength": 1, "maxLength": 1},
+            examples=["B"],
+        ),
+    ] = None
+
+
+class GenreMovieList(Query):
+    page: PageNumber = 1
+    size: PageSize = 20
+    sort_by: MovieSort = "title"
+    order: Order = "asc"
+
+
+class StarList(Query):
+    page: PageNumber = 1
+    size: PageSize = 20
+    sort_by: Literal["name", "birthYear"] = "name"
+    order: Order = "asc"
+    name: Annotated[str | None, Meta(description="Part of the name; case and accents are ignored.")] = None
+
+
+class MovieSearch(Query):
+    query: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(
+            description="Words, each of which is found in title, director or star names; the last may be unfinished.",
+        ),
+    ] = None
+    title: Annotated[str | None, Meta(description="Part of the title.")] = None
+    year: Annotated[Year | None, Meta(description="Exactly this year.")] = None
+    year_from: Annotated[Year | None, Meta(description="This year or later.")] = None
+    year_to: Annotated[Year | None, Meta(description="This year or earlier.")] = None
+    director: Annotated[str | None, Meta(description="Part of the director's name.")] = None
+    star: Annotated[str | None, Meta(description="Part of a star's name.")] = None
+    genre_id: Annotated[Annotated[int, Meta(ge=1, le=MAX_INTEGER)] | None, Meta(description="Only this genre.")] = None
+    page: PageNumber = 1
+    size: PageSize = 20
+    sort_by: Annotated[
+        Literal["title", "year", "rating", "relevance"],
+        Meta(description="`relevance` (best first, whatever the order) needs `query`."),
+    ] = "title"
+    order: Order = "asc"
+
+    @classmethod
+    def cross_check(cls, given: dict[str, Any]) -> Iterator[Offence]:
+        if "yearFrom" in given and "yearTo" in given and given["yearFrom"] > given["yearTo"]:
+            yield Offence("yearFrom", "must not be after yearTo")
+        if given.get("sortBy") == "relevance" and "query" not in given:
+            yield Offence("sortBy", "relevance needs query")
+
+
+async def list_movies(request: Request[Any, Any, Any], database: Database) -> MoviePage:
+    asked = read_query(request.scope["query_string"], MovieList)
+    name = listing.ALL
+    if asked.starts_with is not None:
+        name = listing.letter("*" if asked.starts_with == "*" else initial(fold(asked.starts_with)))
+    async with database.connection() as conn:
+        total, items = await queries.select_movies(
+            conn, name, f"{asked.sort_by} {asked.order}", listing.span(asked.page, asked.size)
+        )
+    return MoviePage(items=items, **_page(asked, total))
+
+
+async def show_movie(movie_id: str, database: Database) -> Movie:
+    identifier = _path_id(movie_id)
+    async with database.connection() as conn:
+        movie = await queries.select_movie(conn, identifier) if identifier else None
+    if movie is None:
+        raise NotFound(f"Movie not found with id: {movie_id}")
+    return movie
+
+
+async def list_stars(
+    request: Request[Any, Any, Any], database: Database, search: Search, edition: Edition
+) -> StarPage:
+    asked = read_query(request.scope["query_string"], StarList)
+    sort = f"{asked.sort_by} {asked.order}"
+    span = listing.span(asked.page, asked.size)
+    name = fold(asked.name) if asked.name and asked.name.strip() else ""
+    async with database.connection() as conn:
+        if name:
+            total, items = await search.stars(
+                conn, name, edition=edition.key, sort=sort, first=span.first, size=asked.size
+            )
+        else:
+            total, items = await queries.select_stars(conn, listing.STARS, sort, span)
+    return StarPage(items=items, **_page(asked, total))
+
+
+async def show_star(star_id: str, database: Database) -> Star:
+    identifier = _path_id(star_id)
+    async with database.connection() as conn:
+        star = await queries.select_star(conn, identifier) if identifier else None
+    if star is None:
+        raise NotFound(f"Star not found with id: {star_id}")
+    return star
+
+
+async def list_genres(database: Database) -> GenreList:
+    async with database.connection() as conn:
+        return GenreList(items=await queries.select_genres(conn))
+
+
+async def list_genre_movies(
+    genre_id: str, request: Request[Any, Any, Any], database: Database
+) -> GenreMoviePage:
+    number = _genre_id(genre_id)
+    asked = read_query(request.scope["query_string"], GenreMovieList)
+    found = None
+    if number <= MAX_INTEGER:
+        span = listing.span(asked.page, asked.size)
+        async with database.connection() as conn:
+            found = await queries.select_genre_movies(
+                conn, number, listing.genre(number), f"{asked.sort_by} {asked.order}", span
+            )
+    if found is None:
+        raise NotFound(f"Genre not found with id: {genre_id}")
+    genre, total, items = found
+    return GenreMoviePage(genre=genre, items=items, **_page(asked, total))
+
+
+async def search_movies(
+    request: Request[Any, Any, Any], database: Database, search: Search, edition: Edition
+) -> MoviePage:
+    asked = read_query(request.scope["query_string"], MovieSearch)
+    wanted = filters(
+        query=asked.query,
+        title=asked.title,
+        director=asked.director,
+        star=asked.star,
+        year=asked.year,
+        year_from=asked.year_from,
+        year_to=asked.year_to,
+        genre_id=asked.genre_id,
+    )
+    if wanted.is_empty:
+        raise InvalidRequest([Offence("query", "at least one search filter must be given")], "Nothing to search for")
+    sort = "relevance" if asked.sort_by == "relevance" else f"{asked.sort_by} {asked.order}"
+    span = listing.span(asked.page, asked.size)
+    async with database.connection() as conn:
+        total, items = await search.movies(
+            conn, wanted, edition=edition.key, sort=sort, first=span.first, size=asked.size
+        )
+    return MoviePage(items=items, **_page(asked, total))
+
+
+def _page(asked: MovieList | GenreMovieList | StarList | MovieSearch, total: int) -> dict[str, int]:
+    return {
+        "page": asked.page,
+        "size": asked.size,
+        "total_items": total,
+        "total_pages": listing.pages(total, asked.size),
+    }
+
+
+def _path_id(text: str) -> str | None:
+    """An id as the catalogue may hold it; None for one it can't hold (contract §2.5)."""
+    return text if len(text) <= 10 and "\0" not in text else None  # noqa: PLR2004 - contract §2.5
+
+
+def _genre_id(text: str) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,64}", text):
+        raise InvalidRequest([Offence("genreId", "must be an integer")])
+    if int(text) < 1:
+        raise InvalidRequest([Offence("genreId", "must be at least 1")])
+    return int(text)

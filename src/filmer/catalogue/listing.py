@@ -1,0 +1,41 @@
+"""Lists in stored orders: which lists there are, and where a page lies in them.
+
+The importer writes them (``importing/build.py``), ``queries.py`` reads them.
+"""
+
+import msgspec
+
+CHUNK = 400  # numbers in a row of catalogue.listing
+
+ALL = "all"
+STARS = "stars"
+LETTERS_OTHER = "letter:*"
+
+
+def letter(character: str) -> str:
+    return f"letter:{character}"
+
+
+def genre(genre_id: int) -> str:
+    return f"genre:{genre_id}"
+
+
+class Span(msgspec.Struct, frozen=True):
+    """The places first to last (from 0, last not included) of a list, within the given chunks."""
+
+    first: int
+    last: int
+
+    @property
+    def chunks(self) -> tuple[int, int]:
+        return self.first // CHUNK, (self.last - 1) // CHUNK
+
+
+def span(page: int, size: int) -> Span:
+    """The span of a page; of one that lies past what any list can hold, an empty one there."""
+    first = min((page - 1) * size, 2**31 - 1 - size)
+    return Span(first, first + size)
+
+
+def pages(total: int, size: int) -> int:
+    return -(-total // size)

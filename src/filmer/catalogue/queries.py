@@ -1,0 +1,141 @@
+"""All SQL that reads the catalogue. Every answer takes one statement, so no import can slip between two."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg.rows import TupleRow
+
+from filmer.catalogue.listing import CHUNK, Span
+from filmer.catalogue.nouns import CastMember, Genre, GenreMovieItem, Movie, MovieItem, Star, StarItem, StarMovie, StarName
+from filmer.store.postgres import Connection
+
+_ITEM = "f.id, f.title, f.year, f.director, f.rating, f.votes, f.genres, f.billed_ids, f.billed_names"
+
+# The places of one page: at most two chunks hold them.
+_SLICE = f"""
+    SELECT l.chunk, u.at, u.no
+    FROM catalogue.listing l CROSS JOIN LATERAL unnest(l.nos) WITH ORDINALITY u(no, at)
+    WHERE l.list = %(list)s AND l.sort = %(sort)s AND l.chunk BETWEEN %(chunk_first)s AND %(chunk_last)s
+      AND l.chunk * {CHUNK} + u.at BETWEEN %(first)s + 1 AND %(last)s
+"""
+
+
+def movie_item(row: TupleRow) -> MovieItem:
+    """The columns of ``_ITEM`` as the list item they are."""
+    identifier, title, year, director, rating, votes, genres, billed_ids, billed_names = row
+    stars = [StarName(id=star, name=name) for star, name in zip(billed_ids, billed_names, strict=True)]
+    return MovieItem(
+        id=identifier, title=title, year=year, director=director, rating=rating, num_votes=votes, genres=genres,
+        stars=stars,
+    )  # fmt: skip
+
+
+async def select_movies(conn: Connection, list_name: str, sort: str, span: Span) -> tuple[int, list[MovieItem]]:
+    """The size of a list of films and the films of one span of it."""
+    rows = await _select_span(conn, _ITEM, "film", list_name, sort, span)
+    return _size(rows), [movie_item(row[1:]) for row in rows if row[1] is not None]
+
+
+async def select_genre_movies(
+    conn: Connection, genre_id: int, list_name: str, sort: str, span: Span
+) -> tuple[Genre, int, list[GenreMovieItem]] | None:
+    """A genre, how many films it has and one span of them; None for a genre that no film has."""
+    columns = "f.id, f.title, f.year, f.director, f.rating"
+    statement = f"""
+        WITH place AS MATERIALIZED ({_SLICE})
+        SELECT g.name, s.size, {columns}
+        FROM genre g JOIN catalogue.listing_size s ON s.list = %(list)s
+        LEFT JOIN (place JOIN catalogue.film f USING (no)) ON true
+        WHERE g.id = %(genre_id)s ORDER BY place.chunk, place.at
+    """
+    rows = await _fetch(conn, statement, {"genre_id": genre_id, **_span_parameters(list_name, sort, span)})
+    if not rows:
+        return None
+    items = [
+        GenreMovieItem(id=row[2], title=row[3], year=row[4], director=row[5], rating=row[6])
+        for row in rows
+        if row[2] is not None
+    ]
+    return Genre(id=genre_id, name=rows[0][0]), rows[0][1], items
+
+
+async def select_stars(conn: Connection, list_name: str, sort: str, span: Span) -> tuple[int, list[StarItem]]:
+    rows = await _select_span(conn, "f.id, f.name, f.birth_year, f.film_count", "star", list_name, sort, span)
+    return _size(rows), [star_item(row[1:]) for row in rows if row[1] is not None]
+
+
+def star_item(row: TupleRow) -> StarItem:
+    return StarItem(id=row[0], name=row[1], birth_year=row[2], movie_count=row[3])
+
+
+async def select_movie(conn: Connection, movie_id: str) -> Movie | None:
+    statement = """
+        SELECT f.id, f.title, f.year, f.director, f.rating, f.votes, f.genre_ids, f.genres, s.id, s.name, s.birth_year
+        FROM catalogue.film f
+        LEFT JOIN LATERAL unnest(f.star_nos) WITH ORDINALITY u(no, at) ON true
+        LEFT JOIN catalogue.star s ON s.no = u.no
+        WHERE f.id = %s ORDER BY u.at
+    """
+    rows = await _fetch(conn, statement, [movie_id])
+    if not rows:
+        return None
+    identifier, title, year, director, rating, votes, genre_ids, genres = rows[0][:8]
+    return Movie(
+        id=identifier, title=title, year=year, director=director, rating=rating, num_votes=votes,
+        genres=[Genre(id=number, name=name) for number, name in zip(genre_ids, genres, strict=True)],
+        stars=[CastMember(id=row[8], name=row[9], birth_year=row[10]) for row in rows if row[8] is not None],
+    )  # fmt: skip
+
+
+async def select_star(conn: Connection, star_id: str) -> Star | None:
+    statement = """
+        SELECT s.id, s.name, s.birth_year, f.id, f.title, f.year, f.director
+        FROM catalogue.star s
+        LEFT JOIN LATERAL unnest(s.film_nos) WITH ORDINALITY u(no, at) ON true
+        LEFT JOIN catalogue.film f ON f.no = u.no
+        WHERE s.id = %s ORDER BY u.at
+    """
+    rows = await _fetch(conn, statement, [star_id])
+    if not rows:
+        return None
+    movies = [StarMovie(id=row[3], title=row[4], year=row[5], director=row[6]) for row in rows if row[3] is not None]
+    return Star(id=rows[0][0], name=rows[0][1], birth_year=rows[0][2], movies=movies)
+
+
+async def select_genres(conn: Connection) -> list[Genre]:
+    """The genres that some film has, by name."""
+    statement = """
+        SELECT g.id, g.name FROM genre g JOIN catalogue.listing_size s ON s.list = 'genre:' || g.id
+        ORDER BY g.name
+    """
+    return [Genre(id=row[0], name=row[1]) for row in await _fetch(conn, statement, [])]
+
+
+async def _select_span(
+    conn: Connection, columns: str, table: str, list_name: str, sort: str, span: Span
+) -> list[TupleRow]:
+    statement = f"""
+        WITH place AS MATERIALIZED ({_SLICE})
+        SELECT coalesce(s.size, 0), {columns}
+        FROM (SELECT max(size) AS size FROM catalogue.listing_size WHERE list = %(list)s) s
+        LEFT JOIN (place JOIN catalogue.{table} f USING (no)) ON true
+        ORDER BY place.chunk, place.at
+    """
+    return await _fetch(conn, statement, _span_parameters(list_name, sort, span))
+
+
+def _span_parameters(list_name: str, sort: str, span: Span) -> dict[str, Any]:
+    first, last = span.chunks
+    return {
+        "list": list_name, "sort": sort, "chunk_first": first, "chunk_last": last,
+        "first": span.first, "last": span.last,
+    }  # fmt: skip
+
+
+def _size(rows: Sequence[TupleRow]) -> int:
+    return int(rows[0][0])
+
+
+async def _fetch(conn: Connection, statement: str, parameters: Any) -> list[TupleRow]:
+    cursor = await conn.execute(statement.encode(), parameters)
+    return await cursor.fetchall()

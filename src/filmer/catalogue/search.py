@@ -1,0 +1,173 @@
+"""Search: which films match, how many there are, and the page asked for (contract §3).
+
+Two ways to a page, whose choice needs the number of matches beforehand where many match:
+
+- **few, or not known how many**: the indexes find all matches, they are counted and the page is cut from them;
+- **many, and known how many**: films are taken in the order asked for and tested until the page is full.
+
+The importer counts what many match (``catalogue.term``, ``catalogue.tally``); what it could not foresee is
+remembered here once counted, for as long as the edition lives.
+"""
+
+from collections import OrderedDict
+from typing import Any
+
+import msgspec
+
+from filmer.catalogue import search_queries as queries
+from filmer.catalogue.folding import fold, query_words
+from filmer.catalogue.nouns import MovieItem, StarItem
+from filmer.store.postgres import Connection
+
+DENSE = 2000  # from so many matches on, testing films in order fills a page sooner than collecting all matches
+SHORT = 3  # characters: terms up to here are counted by the importer, as no index knows them well
+REMEMBERED = 20_000  # totals
+
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked for, folded. Empty text means: not asked."""
+
+    words: tuple[str, ...] | None = None  # of ``query``; the last may be unfinished. (): no word at all
+    phrase: str = ""  # ``query`` as given, for relevance
+    title: str = ""
+    director: str = ""
+    star: str = ""
+    year_from: int | None = None
+    year_to: int | None = None
+    genre_id: int | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self == Filters(phrase=self.phrase)
+
+    @property
+    def texts(self) -> list[str]:
+        return [name for name in ("title", "director", "star") if getattr(self, name)] + ["words"] * bool(self.words)
+
+    @property
+    def has_scalars(self) -> bool:
+        return any(value is not None for value in (self.year_from, self.year_to, self.genre_id))
+
+
+def filters(
+    *,
+    query: str | None,
+    title: str | None,
+    director: str | None,
+    star: str | None,
+    year: int | None,
+    year_from: int | None,
+    year_to: int | None,
+    genre_id: int | None,
+) -> Filters:
+    """Filters from what was typed. Blank text asks nothing; all of them must hold."""
+    lower = [bound for bound in (year, year_from) if bound is not None]
+    upper = [bound for bound in (year, year_to) if bound is not None]
+    return Filters(
+        words=None if query is None else tuple(query_words(query)),
+        phrase=" ".join(fold(query or "").split()),
+        title=_asked(title),
+        director=_asked(director),
+        star=_asked(star),
+        year_from=max(lower, default=None),
+        year_to=min(upper, default=None),
+        genre_id=genre_id,
+    )
+
+
+def _asked(text: str | None) -> str:
+    return fold(text) if text and text.strip() else ""
+
+
+Rare = dict[str, list[int]]  # by text: the few places where a short term occurs
+
+
+class Totals:
+    """Totals that were dear to count, by edition; the oldest are forgotten first."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, Any], int] = OrderedDict()
+
+    def get(self, edition: str, what: Any) -> int | None:
+        return self._known.get((edition, what)) if edition else None
+
+    def put(self, edition: str, what: Any, total: int) -> None:
+        if edition and total >= DENSE:
+            self._known[edition, what] = total
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+
+
+class Search:
+    """The searches of one process."""
+
+    def __init__(self) -> None:
+        self._totals = Totals()
+
+    async def movies(
+        self, conn: Connection, asked: Filters, *, edition: str, sort: str, first: int, size: int
+    ) -> tuple[int, list[MovieItem]]:
+        """The number of films that match, and those from place ``first`` (from 0) on, at most ``size``."""
+        if _is_impossible(asked):
+            return 0, []
+        known, rare = await self._look_up(conn, edition, asked)
+        if known == 0:
+            return 0, []
+        if known is not None and known >= DENSE and sort != "relevance" and first < known:
+            return known, await queries.select_in_order(conn, asked, sort, first, size)
+        total, items = await queries.select_matches(conn, asked, rare, sort, first, size)
+        self._totals.put(edition, asked, total)
+        return total, items
+
+    async def stars(
+        self, conn: Connection, name: str, *, edition: str, sort: str, first: int, size: int
+    ) -> tuple[int, list[StarItem]]:
+        """Stars whose folded name contains ``name``: how many, and those from place ``first`` on."""
+        known, rare = await self._look_up(conn, edition, Filters(star=name), alone="star")
+        if known == 0:
+            return 0, []
+        if known is not None and known >= DENSE and first < known:
+            return known, await queries.select_stars_in_order(conn, name, sort, first, size)
+        total, items = await queries.select_star_matches(conn, name, rare, sort, first, size)
+        self._totals.put(edition, (name, "stars"), total)
+        return total, items
+
+    async def _look_up(
+        self, conn: Connection, edition: str, asked: Filters, *, alone: str | None = None
+    ) -> tuple[int | None, Rare]:
+        """The total, where it is known beforehand, and the places of rare short terms.
+
+        ``alone`` names the one text whose own matches are the total.
+        """
+        known = self._totals.get(edition, (asked.star, "stars") if alone else asked)
+        if known is not None:
+            return known, {}
+        if not asked.texts:
+            return await queries.select_tally(conn, asked), {}
+        terms = _terms(asked)
+        counted = await queries.select_terms(conn, list(terms.values())) if terms else {}
+        for key in terms.values():
+            if key not in counted and key[0] != "word" and len(key[1]) < SHORT:
+                return 0, {}  # the importer lists every pair of letters that occurs: this one does not
+        if len(asked.texts) == 1 and not asked.has_scalars and asked.texts[0] != "star":
+            alone = asked.texts[0]
+        term = counted.get(terms[alone]) if alone in terms else None
+        return term and term[0], {name: nos for name, key in terms.items() if (nos := counted.get(key, (0, None))[1])}
+
+
+def _terms(asked: Filters) -> dict[str, tuple[str, str]]:
+    """What the importer may have counted: by text, the field and term of ``catalogue.term``."""
+    terms = {
+        name: ("name" if name == "star" else name, text)
+        for name in ("title", "director", "star")
+        if (text := getattr(asked, name)) and len(text) <= SHORT
+    }
+    if asked.words and len(asked.words) == 1:
+        terms["words"] = ("word", asked.words[0])
+    return terms
+
+
+def _is_impossible(asked: Filters) -> bool:
+    """Nothing is found for a query without a letter in it, nor in a year after the year it is before."""
+    no_year = asked.year_from is not None and asked.year_to is not None and asked.year_from > asked.year_to
+    return asked.words == () or no_year

@@ -1,0 +1,169 @@
+"""The SQL of search. Patterns are literal: ``%``, ``_`` and ``\\`` mean themselves (contract §3.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from filmer.catalogue.queries import movie_item, star_item
+
+if TYPE_CHECKING:
+    from filmer.catalogue.nouns import MovieItem, StarItem
+    from filmer.catalogue.search import Filters, Rare
+    from filmer.store.postgres import Connection
+
+_ITEM = "f.id, f.title, f.year, f.director, f.rating, f.votes, f.genres, f.billed_ids, f.billed_names"
+_STAR = "f.id, f.name, f.birth_year, f.film_count"
+
+MOVIE_RANK = {
+    "title asc": "no", "title desc": "title_desc", "year asc": "year_asc", "year desc": "year_desc",
+    "rating asc": "rating_asc", "rating desc": "rating_desc",
+}  # fmt: skip
+STAR_RANK = {
+    "name asc": "no", "name desc": "name_desc", "birthYear asc": "birth_asc", "birthYear desc": "birth_desc",
+}  # fmt: skip
+
+
+async def select_terms(
+    conn: Connection, keys: list[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[int, list[int] | None]]:
+    """By field and term: how many match, and which, where they are few."""
+    statement = """
+        SELECT t.field, t.term, t.total, t.nos
+        FROM unnest(%s::text[], %s::text[]) k(field, term) JOIN catalogue.term t USING (field, term)
+    """
+    rows = await (await conn.execute(statement, [[key[0] for key in keys], [key[1] for key in keys]])).fetchall()
+    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+
+async def select_tally(conn: Connection, asked: Filters) -> int:
+    """How many films lie in a span of years and a genre, where nothing else is asked."""
+    statement = """
+        SELECT coalesce(sum(films), 0) FROM catalogue.tally
+        WHERE genre_id = %(genre_id)s AND (%(any_year)s OR year BETWEEN %(year_from)s AND %(year_to)s)
+    """
+    parameters = {
+        "genre_id": asked.genre_id or 0,
+        "any_year": asked.year_from is None and asked.year_to is None,
+        "year_from": asked.year_from if asked.year_from is not None else 0,
+        "year_to": asked.year_to if asked.year_to is not None else 9999,
+    }
+    row = await (await conn.execute(statement, parameters)).fetchone()
+    return int(row[0]) if row else 0
+
+
+async def select_matches(
+    conn: Connection, asked: Filters, rare: Rare, sort: str, first: int, size: int
+) -> tuple[int, list[MovieItem]]:
+    """All matches, counted, and one page of them."""
+    conditions, parameters = _conditions(asked, rare, indexed=True)
+    order = _relevance(asked, parameters) if sort == "relevance" else f"f.{MOVIE_RANK[sort]}"
+    statement = f"""
+        WITH hit AS MATERIALIZED (SELECT f.no, {order} AS place FROM catalogue.film f WHERE {conditions}),
+             page AS MATERIALIZED (SELECT no, place FROM hit ORDER BY place, no LIMIT %(size)s OFFSET %(first)s)
+        SELECT t.total, {_ITEM}
+        FROM (SELECT count(*) AS total FROM hit) t
+        LEFT JOIN (page JOIN catalogue.film f USING (no)) ON true
+        ORDER BY page.place, page.no
+    """
+    parameters |= {"first": first, "size": size}
+    rows = await (await conn.execute(statement.encode(), parameters, prepare=False)).fetchall()
+    return int(rows[0][0]), [movie_item(row[1:]) for row in rows if row[1] is not None]
+
+
+async def select_in_order(conn: Connection, asked: Filters, sort: str, first: int, size: int) -> list[MovieItem]:
+    """Films in their order, tested one by one until the page is full: for what many match."""
+    conditions, parameters = _conditions(asked, {}, indexed=False)
+    rank = MOVIE_RANK[sort]
+    statement = f"""
+        SELECT {_ITEM} FROM catalogue.film f WHERE {conditions}
+        ORDER BY f.{rank} LIMIT %(size)s OFFSET %(first)s
+    """
+    parameters |= {"first": first, "size": size}
+    rows = await (await conn.execute(statement.encode(), parameters, prepare=False)).fetchall()
+    return [movie_item(row) for row in rows]
+
+
+async def select_star_matches(
+    conn: Connection, name: str, rare: Rare, sort: str, first: int, size: int
+) -> tuple[int, list[StarItem]]:
+    condition, parameters = _contains("f", "name", "star", name, rare, indexed=True)
+    statement = f"""
+        WITH hit AS MATERIALIZED (SELECT f.no, f.{STAR_RANK[sort]} AS place FROM catalogue.star f WHERE {condition}),
+             page AS MATERIALIZED (SELECT no, place FROM hit ORDER BY place LIMIT %(size)s OFFSET %(first)s)
+        SELECT t.total, {_STAR}
+        FROM (SELECT count(*) AS total FROM hit) t
+        LEFT JOIN (page JOIN catalogue.star f USING (no)) ON true
+        ORDER BY page.place
+    """
+    parameters |= {"first": first, "size": size}
+    rows = await (await conn.execute(statement.encode(), parameters, prepare=False)).fetchall()
+    return int(rows[0][0]), [star_item(row[1:]) for row in rows if row[1] is not None]
+
+
+async def select_stars_in_order(conn: Connection, name: str, sort: str, first: int, size: int) -> list[StarItem]:
+    condition, parameters = _contains("f", "name", "star", name, {}, indexed=False)
+    statement = f"""
+        SELECT {_STAR} FROM catalogue.star f WHERE {condition}
+        ORDER BY f.{STAR_RANK[sort]} LIMIT %(size)s OFFSET %(first)s
+    """
+    parameters |= {"first": first, "size": size}
+    rows = await (await conn.execute(statement.encode(), parameters, prepare=False)).fetchall()
+    return [star_item(row) for row in rows]
+
+
+def _conditions(asked: Filters, rare: Rare, *, indexed: bool) -> tuple[str, dict[str, Any]]:
+    """What a film must fulfil, as SQL and its parameters.
+
+    ``indexed=False`` writes the tests so that no index fits them and the order's own index leads.
+    """
+    tests: list[str] = []
+    parameters: dict[str, Any] = {}
+
+    def add(test: str, **more: Any) -> None:
+        tests.append(test)
+        parameters.update(more)
+
+    if asked.words:
+        column = "f.words" if indexed else "strip(f.words)"
+        add(f"{column} @@ %(words)s::tsquery", words=_tsquery(asked.words))
+    for name in ("title", "director"):
+        if text := getattr(asked, name):
+            test, more = _contains("f", name, name, text, rare, indexed=indexed)
+            add(test, **more)
+    if asked.star:
+        test, more = _contains("s", "name", "star", asked.star, rare, indexed=indexed)
+        if indexed:
+            add(f"f.no IN (SELECT unnest(s.film_nos) FROM catalogue.star s WHERE {test})", **more)
+        else:
+            add(f"EXISTS (SELECT FROM catalogue.star s WHERE s.no = ANY (f.star_nos) AND {test})", **more)
+    if asked.year_from is not None:
+        add("f.year >= %(year_from)s", year_from=asked.year_from)
+    if asked.year_to is not None:
+        add("f.year <= %(year_to)s", year_to=asked.year_to)
+    if asked.genre_id is not None:
+        add("%(genre_id)s = ANY (f.genre_ids)", genre_id=asked.genre_id)
+    return " AND ".join(tests), parameters
+
+
+def _contains(
+    table: str, column: str, name: str, text: str, rare: Rare, *, indexed: bool
+) -> tuple[str, dict[str, Any]]:
+    """A literal substring test of ``<column>_folded``. Short terms that are rare come with their places."""
+    if name in rare:
+        return f"{table}.no = ANY (%({name}_nos)s::integer[])", {f"{name}_nos": rare[name]}
+    literal = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    folded = f"{table}.{column}_folded" if indexed else f"({table}.{column}_folded || '')"
+    return f"{folded} LIKE %({name}_like)s", {f"{name}_like": f"%{literal}%"}
+
+
+def _tsquery(words: tuple[str, ...]) -> str:
+    quoted = ["'" + word.replace("'", "''") + "'" for word in words]  # words are letters and digits anyway
+    return " & ".join([*quoted[:-1], quoted[-1] + ":*"])
+
+
+def _relevance(asked: Filters, parameters: dict[str, Any]) -> str:
+    """Best first: the title itself, titles that start with it, titles that contain it, the rest; known films first."""
+    phrase = asked.phrase.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    parameters |= {"phrase": asked.phrase, "phrase_start": f"{phrase}%", "phrase_like": f"%{phrase}%"}
+    return """(CASE WHEN f.title_folded = %(phrase)s THEN 0 WHEN f.title_folded LIKE %(phrase_start)s THEN 1
+        WHEN f.title_folded LIKE %(phrase_like)s THEN 2 ELSE 3 END)::bigint << 32 | f.votes_desc"""

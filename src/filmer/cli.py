@@ -1,0 +1,267 @@
+"""The command line. Every command says what it did, or what went wrong and what to do, and exits accordingly."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import psycopg
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from filmer import __version__, serving
+from filmer.clock import SystemClock
+from filmer.importing import build, demo, imdb, own, queries
+from filmer.importing.arrival import Arrival, ImportFailed, Report
+from filmer.importing.download import download
+from filmer.importing.progress import Progress
+from filmer.logs import configure_logs
+from filmer.settings import Settings, SettingsError, load_settings
+from filmer.store.embedded import EmbeddedError
+from filmer.store.engines import connect, engines, ensure_migrated
+from filmer.store.migrate import MigrationError, migrate
+
+app = App(name="filmer", help="The movie catalogue and rental server.", version=__version__)
+import_app = App(name="import", help="Bring a catalogue in: all of it or nothing.")
+app.command(import_app)
+
+DataDir = Annotated[
+    str | None, Parameter(name="--data-dir", help="Where the embedded engines keep their data (FILMER_DATA_DIR).")
+]
+err = Console(stderr=True, highlight=False)
+
+
+@app.command
+def serve(
+    *,
+    demo: Annotated[bool, Parameter(negative="", help="Bring in the demo catalogue where there is none.")] = False,
+    host: Annotated[str | None, Parameter(help="Address to listen on (FILMER_HOST).")] = None,
+    port: Annotated[int | None, Parameter(help="Port to listen on; 0: any free one (FILMER_PORT).")] = None,
+    workers: Annotated[int | None, Parameter(help="Worker processes (FILMER_WORKERS).")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Serve the APIs and the storefront."""
+    asked = load_settings(host=host, port=port, workers=workers, data_dir=data_dir)
+    configure_logs(asked)
+    chosen = asked.port or serving.free_port(asked.host)
+    serving.require_free_port(asked.host, chosen)
+    with engines(asked) as running:
+        ensure_migrated(asked, running)
+        if demo:
+            _bring_in_demo(running)
+        serving.serve(_with_port(running, chosen), when_ready=lambda address: _say_ready(address, running))
+
+
+@app.command(name="migrate")
+def migrate_command(*, data_dir: DataDir = None) -> None:
+    """Bring the database up to date."""
+    with _database(data_dir, migrated=False) as settings, connect(settings) as conn:
+        done = [migration.name for migration in migrate(conn)]
+    print("\n".join(f"applied {name}" for name in done) or "the database is up to date")
+
+
+@import_app.command(name="imdb")
+def import_imdb(
+    path: Path,
+    /,
+    *,
+    types: Annotated[str, Parameter(help="Title types to take, separated by commas.")] = ",".join(imdb.FILM_TYPES),
+    min_votes: Annotated[int, Parameter(help="Only titles with at least so many votes.")] = 0,
+    adult: Annotated[bool, Parameter(negative="", help="Adult titles too.")] = False,
+    download_first: Annotated[
+        bool, Parameter(name="--download", negative="", help="Fetch the files into PATH first, from IMDb.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Make IMDb's non-commercial data set, in the folder PATH, the catalogue.
+
+    Information courtesy of IMDb (https://www.imdb.com). Used with permission. Personal and non-commercial use only.
+    """
+    wanted = imdb.Wanted(
+        types=tuple(kind.strip() for kind in types.split(",")), min_votes=min_votes, adult=adult
+    )
+    with Progress() as progress, _database(data_dir) as settings, build.import_connection(_url(settings)) as conn:
+        if download_first:
+            download(path, progress)
+        report = Report()
+        arrival = imdb.read_imdb(path, wanted, report, progress)
+        counts = build.bring_in(
+            conn, arrival, source="imdb", origin=str(path), report=report, now=SystemClock().now(), progress=progress
+        )
+    _say_imported(report, counts)
+
+
+@import_app.command(name="csv")
+def import_csv(
+    file: Path,
+    /,
+    *,
+    replace: Annotated[
+        bool, Parameter(negative="", help="The file is the whole catalogue: what is not in it goes.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Add the films of your own FILE to the catalogue, or bring those that are there up to date.
+
+    Columns: id, title (the only one required), original_title, year, release_date, runtime_minutes, directors,
+    genres, stars, rating, votes, popularity, tmdb_id, price, overview. Several directors, genres or stars are
+    separated by "|"; a star is "Name (birth year) [id]". See docs/importing.md.
+    """
+    report = Report(keep_all=True)
+    with Progress() as progress, _database(data_dir) as settings, build.import_connection(_url(settings)) as conn:
+        arrival = own.read_csv(file, report)
+        counts = build.bring_in(
+            conn, arrival, source="csv", origin=str(file), report=report, now=SystemClock().now(), progress=progress,
+            keep_others=not replace,
+        )  # fmt: skip
+    _say_imported(report, counts)
+
+
+@import_app.command(name="demo")
+def import_demo(*, data_dir: DataDir = None) -> None:
+    """Make the demo's well-known films the catalogue."""
+    report = Report()
+    with Progress() as progress, _database(data_dir) as settings, build.import_connection(_url(settings)) as conn:
+        counts = _bring_in(conn, demo.read_demo(report), report, progress)
+    _say_imported(report, counts)
+
+
+@app.command
+def catalogue(*, data_dir: DataDir = None) -> None:
+    """Show what is in the catalogue: counts, version, since when and from where."""
+    with _database(data_dir) as settings, connect(settings) as conn:
+        state = queries.select_state(conn)
+    if not state["films"]:
+        print("The catalogue is empty. Bring one in: filmer import imdb PATH, filmer import csv FILE, "
+              "filmer import demo")  # fmt: skip
+        return
+    table = Table(show_header=False, box=None)
+    rows = {
+        "version": state["version"],
+        "films": f"{state['films']:,}",
+        "stars": f"{state['stars']:,}",
+        "genres": state["genres"],
+        "own prices": f"{state['priced']:,}",
+        "in use": f"{state['in_use']:,}",
+        "source": state["source"],
+        "from": state["origin"],
+        "since": f"{state['finished']:%Y-%m-%d %H:%M:%S} UTC",
+    }
+    for name, value in rows.items():
+        table.add_row(name, str(value))
+    Console(highlight=False).print(table)
+
+
+@app.command
+def doctor(*, data_dir: DataDir = None) -> None:
+    """Check settings, engines, versions, extensions and migrations, and say what to do."""
+    from filmer.doctor import examine
+
+    healthy = True
+    for finding in examine(data_dir):
+        healthy &= finding.fine
+        mark = "[green]ok[/]  " if finding.fine else "[red]FAIL[/]"
+        err.print(f"{mark} {finding.what}", soft_wrap=True)
+        if finding.advice:
+            err.print(f"     → {finding.advice}", soft_wrap=True)
+    if not healthy:
+        raise SystemExit(1)
+
+
+def main() -> None:
+    """Exit codes: 0 done, 1 not done (the reason is on stderr), 130 interrupted."""
+    try:
+        app()
+    except (SettingsError, EmbeddedError, MigrationError, ImportFailed, serving.ServeError) as error:
+        err.print(f"filmer: {error}", markup=False, soft_wrap=True)
+        raise SystemExit(1) from None
+    except psycopg.OperationalError as error:
+        err.print(
+            f"filmer: the database can't be reached: {str(error).strip()}. Is DATABASE_URL right, and the server up? "
+            "`filmer doctor` looks further.",
+            markup=False,
+            soft_wrap=True,
+        )
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        err.print("filmer: interrupted; nothing was changed by what did not finish")
+        raise SystemExit(130) from None
+
+
+@contextmanager
+def _database(data_dir: str | None, *, migrated: bool = True) -> Iterator[Settings]:
+    """Settings that name a running database, for a command that needs no cache."""
+    asked = load_settings(data_dir=data_dir)
+    configure_logs(asked)
+    with engines(asked, valkey=False) as running:
+        if migrated:
+            ensure_migrated(asked, running)
+        yield running
+
+
+def _url(settings: Settings) -> str:
+    return settings.database_url or ""
+
+
+def _with_port(settings: Settings, port: int) -> Settings:
+    import msgspec
+
+    return msgspec.structs.replace(settings, port=port)
+
+
+def _bring_in_demo(settings: Settings) -> None:
+    with connect(settings) as conn:
+        if queries.select_state(conn)["films"]:
+            return
+    report = Report()
+    with Progress(quiet=True) as progress, build.import_connection(_url(settings)) as conn:
+        _bring_in(conn, demo.read_demo(report), report, progress)
+
+
+def _bring_in(
+    conn: "psycopg.Connection[tuple[object, ...]]", arrival: Arrival, report: Report, progress: Progress
+) -> tuple[int, int]:
+    return build.bring_in(
+        conn, arrival, source="demo", origin=demo.FILE, report=report, now=SystemClock().now(), progress=progress
+    )
+
+
+def _say_ready(address: str, settings: Settings) -> None:
+    with connect(settings) as conn:
+        films = queries.select_state(conn)["films"] or 0
+    print(f"\nfilmer {__version__} is ready at {address}  ({films:,} films)\n", flush=True)
+    if not films:
+        print("  The catalogue is empty: filmer import imdb PATH, filmer import csv FILE, filmer import demo", flush=True)
+        return
+    print(
+        f"  Try it       {address}/docs\n"
+        f"  Best films   curl '{address}/api/v1/movies?sortBy=rating&order=desc&size=5'\n"
+        f"  Search       curl '{address}/api/v1/search/movies?query=nolan+batm'\n"
+        f"  Genres       curl '{address}/api/v1/genres'\n"
+        "  Stop         Ctrl-C\n",
+        flush=True,
+    )
+
+
+def _say_imported(report: Report, counts: tuple[int, int]) -> None:
+    for name, rows in report.rows.items():
+        err.print(f"read {rows:>12,} rows of {name}")
+    for reason, count in sorted(report.skipped.items()):
+        if count:
+            err.print(f"left {count:>12,} {reason}")
+    for warning in report.warnings:
+        err.print(f"[yellow]warning[/]: {warning}")
+    for kind, count in sorted(report.bad.items()):
+        first = report.first[kind]
+        where = first.file + (f", line {first.line}" if first.line else "")
+        err.print(f"[red]bad[/]  {count:>12,} {kind}; the first, in {where}:")
+        err.print(f"     {first.text!r}", markup=False)
+    for line in report.every:
+        err.print(f"{line.file}, line {line.line}: {line.kind}: {line.text!r}", markup=False)
+    print(f"{counts[0]:,} films and {counts[1]:,} stars are in the catalogue.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

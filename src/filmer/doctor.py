@@ -1,0 +1,104 @@
+"""``filmer doctor``: looks at everything filmer stands on, and says what to do about what is not right."""
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+
+import msgspec
+import psycopg
+import redis
+
+from filmer import __version__
+from filmer.importing import queries
+from filmer.settings import Settings, SettingsError, data_directory, load_settings
+from filmer.store.embedded import EmbeddedError
+from filmer.store.engines import connect, engines
+from filmer.store.migrate import MINIMUM_POSTGRESQL, MigrationError, pending
+
+MINIMUM_VALKEY = (6, 2)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    fine: bool
+    what: str
+    advice: str = ""
+
+
+def examine(data_dir: str | None) -> Iterator[Finding]:
+    """Everything there is to say, in the order one would look."""
+    yield Finding(True, f"filmer {__version__}, Python {platform.python_version()}, {os.cpu_count()} cores, {sys.platform}")
+    try:
+        asked = load_settings(data_dir=data_dir)
+    except SettingsError as error:
+        yield Finding(False, str(error), "Set it right or unset it; the README has the table of settings.")
+        return
+    yield Finding(True, "settings can be used")
+    place = "embedded in " + str(data_directory(asked))
+    yield Finding(True, f"database: {'DATABASE_URL' if asked.database_url else place}")
+    yield Finding(True, f"cache: {'REDIS_URL' if asked.redis_url else place}")
+    try:
+        with engines(asked) as running:
+            yield from _database(asked, running)
+            yield _cache(running)
+    except EmbeddedError as error:
+        yield Finding(False, f"embedded engines: {error}")
+
+
+def _database(asked: Settings, running: Settings) -> Iterator[Finding]:
+    try:
+        with connect(running) as conn:
+            version = conn.info.server_version
+            yield Finding(
+                version >= MINIMUM_POSTGRESQL,
+                f"PostgreSQL {version // 10000}.{version % 10000} answers",
+                "" if version >= MINIMUM_POSTGRESQL else "filmer needs 15 or newer: upgrade it.",
+            )
+            yield from _schema(asked, conn)
+    except psycopg.OperationalError as error:
+        yield Finding(
+            False,
+            f"the database can't be reached: {str(error).strip()}",
+            "Check DATABASE_URL (postgresql://user:password@host:port/name), that the server runs and lets us in.",
+        )
+
+
+def _schema(asked: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> Iterator[Finding]:
+    has_trigrams = conn.execute("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'").fetchone()
+    if has_trigrams == (0,):
+        yield Finding(False, "the extension pg_trgm is not there", "Install PostgreSQL's contrib package on the server.")
+    else:
+        yield Finding(True, "the extension pg_trgm is there")
+    try:
+        behind = pending(conn)
+    except MigrationError as error:
+        yield Finding(False, str(error))
+        return
+    if behind:
+        advice = "Run `filmer migrate`." if asked.database_url else "`filmer serve` or `filmer migrate` does that."
+        yield Finding(asked.database_url is None, f"{len(behind)} migration(s) to apply", advice)
+        return
+    yield Finding(True, "the database is up to date")
+    state = queries.select_state(conn)
+    films = state["films"] or 0
+    yield Finding(
+        True,
+        f"the catalogue has {films:,} films (version {state['version']})",
+        "" if films else "Bring one in: filmer import imdb PATH, filmer import csv FILE, filmer import demo.",
+    )
+
+
+def _cache(running: Settings) -> Finding:
+    advice = "filmer works without, only slower. Check REDIS_URL and REDIS_PASSWORD, and that the server runs."
+    try:
+        client = redis.Redis.from_url(
+            running.redis_url or "", password=running.redis_password, socket_timeout=2, socket_connect_timeout=2
+        )
+        with client:
+            info = client.info("server")
+    except (redis.RedisError, OSError, ValueError) as error:
+        return Finding(False, f"the cache can't be reached: {error}", advice)
+    name = "Valkey" if "valkey_version" in info else "Redis"
+    version = str(info.get("valkey_version") or info["redis_version"])
+    fine = tuple(int(part) for part in version.split(".")[:2]) >= MINIMUM_VALKEY
+    return Finding(fine, f"{name} {version} answers", "" if fine else "filmer needs 6.2 or newer.")

@@ -1,0 +1,50 @@
+"""``/openapi.json`` and ``/docs``: the APIs' description, and a page to try them on that needs no internet."""
+
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from litestar import MediaType, Response
+
+from filmer.errors import NotFound
+from filmer.http.openapi import openapi_document
+
+_PACKAGED = {  # of Swagger UI, from its package
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "favicon-32x32.png": "image/png",
+}
+_OWN = {"docs.js": "text/javascript; charset=utf-8", "docs.css": "text/css; charset=utf-8"}
+_CACHE = {"cache-control": "public, max-age=3600"}
+_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self'; object-src 'none'; frame-ancestors 'none'"
+
+
+async def show_openapi() -> Response[bytes]:
+    return Response(openapi_document(), media_type="application/json", headers=_CACHE)
+
+
+async def show_page() -> Response[bytes]:
+    return Response(
+        _own("docs.html"),
+        media_type=MediaType.HTML,
+        headers={"content-security-policy": _POLICY, "cache-control": "no-cache"},
+    )
+
+
+async def show_asset(name: str) -> Response[bytes]:
+    if name in _OWN:
+        return Response(_own(name), media_type=_OWN[name], headers=_CACHE)
+    if name in _PACKAGED:
+        return Response(_packaged(name), media_type=_PACKAGED[name], headers=_CACHE)
+    raise NotFound(f"No such file: {name}")
+
+
+@cache
+def _own(name: str) -> bytes:
+    return (resources.files("filmer.web") / "static" / name).read_bytes()
+
+
+@cache
+def _packaged(name: str) -> bytes:
+    folder: Any = resources.files("swagger_ui")
+    return bytes((folder / "static" / name).read_bytes())

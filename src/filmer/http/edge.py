@@ -1,0 +1,250 @@
+"""The edge: pure ASGI in front of the framework. Request ids, limits, headers, and the byte cache of public GETs.
+
+A public GET is answered from this process's memory, else from Valkey, else it is computed once, however many ask
+for it at once, and kept for ``CACHE_DURATION_SECONDS`` under the catalogue's edition. When an import brings in
+another edition, nothing of the old one is found any more.
+"""
+
+import asyncio
+import hashlib
+import re
+import secrets
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import structlog
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from filmer import errors
+from filmer.catalogue.edition import Edition
+from filmer.clock import Clock
+from filmer.http.envelopes import error_body
+from filmer.store.valkey import SharedCache
+
+log = structlog.get_logger()
+
+MAX_ADDRESS = 8192  # bytes of path and query
+CLAIM_MILLISECONDS = 3000  # how long others wait for the one process that computes
+POLL_SECONDS = 0.02
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Answer(msgspec.Struct, array_like=True, gc=False):
+    """A whole response, as it lies in memory and in Valkey."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    etag: bytes = b""
+
+    @property
+    def is_public(self) -> bool:
+        return bool(self.etag)
+
+
+class ByteCache:
+    """Answers of one process: by address, bounded in bytes and time, of one edition at a time."""
+
+    def __init__(self, *, max_bytes: int, seconds: float, clock: Clock) -> None:
+        self._answers: OrderedDict[bytes, tuple[float, Answer]] = OrderedDict()
+        self._bytes = 0
+        self._max_bytes = max_bytes
+        self._seconds = seconds
+        self._clock = clock
+        self._edition = ""
+
+    def get(self, edition: str, address: bytes) -> Answer | None:
+        found = self._answers.get(address)
+        if found is None or edition != self._edition or found[0] < self._clock.monotonic():
+            return None
+        self._answers.move_to_end(address)
+        return found[1]
+
+    def put(self, edition: str, address: bytes, answer: Answer) -> None:
+        if edition != self._edition:
+            self._answers.clear()
+            self._bytes = 0
+            self._edition = edition
+        if address in self._answers:
+            self._bytes -= _size(address, self._answers.pop(address)[1])
+        self._answers[address] = (self._clock.monotonic() + self._seconds, answer)
+        self._bytes += _size(address, answer)
+        while self._bytes > self._max_bytes and self._answers:
+            oldest, (_, dropped) = self._answers.popitem(last=False)
+            self._bytes -= _size(oldest, dropped)
+
+
+def _size(address: bytes, answer: Answer) -> int:
+    return len(address) + len(answer.body) + 1000  # about what the objects around them take
+
+
+class Edge:
+    """The outermost application."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        public: Sequence[str],
+        edition: Edition,
+        shared: SharedCache,
+        cache_seconds: int,
+        cache_bytes: int,
+        clock: Clock,
+        access_log: bool = False,
+    ) -> None:
+        """``public``: the path prefixes under which a GET may be answered from the cache."""
+        self._app = app
+        self._public = tuple(public)
+        self._edition = edition
+        self._shared = shared
+        self._seconds = cache_seconds
+        self._memory = ByteCache(max_bytes=cache_bytes, seconds=cache_seconds, clock=clock)
+        self._clock = clock
+        self._access_log = access_log
+        self._under_way: dict[tuple[str, bytes], asyncio.Task[Answer]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = self._clock.monotonic()
+        request_id, matching = _read_headers(scope["headers"])
+        is_head = scope["method"] == "HEAD"
+        if is_head:
+            scope["method"] = "GET"  # type: ignore[typeddict-item]
+        if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_ADDRESS:
+            error = errors.UriTooLong()
+            answer = Answer(error.status, [_JSON], error_body(scope["path"], error, self._clock.now()))
+        elif scope["method"] == "GET" and scope["path"].startswith(self._public):
+            answer = await self._public_answer(scope, request_id)
+        elif is_head:
+            answer = await self._compute(scope, request_id)
+        else:
+            structlog.contextvars.bind_contextvars(request_id=request_id.decode())
+            await self._app(scope, receive, _with_headers(send, request_id))
+            return
+        if self._access_log:
+            self._log_access(scope, answer.status, begun, request_id)
+        await _send(send, answer, request_id, matching, with_body=not is_head)
+
+    async def _public_answer(self, scope: Scope, request_id: bytes) -> Answer:
+        edition = self._edition.key
+        address = scope["raw_path"] + b"?" + scope["query_string"]
+        found = self._memory.get(edition, address)
+        if found is not None:
+            return found
+        key = (edition, address)
+        task = self._under_way.get(key)
+        if task is None:
+            task = asyncio.create_task(self._look_further(scope, key, request_id))
+            self._under_way[key] = task
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        return await asyncio.shield(task)  # whoever hangs up leaves the work to the others who wait for it
+
+    async def _look_further(self, scope: Scope, key: tuple[str, bytes], request_id: bytes) -> Answer:
+        edition, address = key
+        if not edition or not self._seconds:
+            return await self._compute(scope, request_id)
+        name = f"filmer:page:{edition}:{hashlib.blake2b(address, digest_size=16).hexdigest()}"
+        packed = await self._shared.get(name) or await self._wait_for_other(name)
+        if packed:
+            answer = msgspec.msgpack.decode(packed, type=Answer)
+        else:
+            answer = await self._compute(scope, request_id)
+            if not answer.is_public:
+                await self._shared.drop(f"{name}:claim")
+                return answer
+            await self._shared.put(name, msgspec.msgpack.encode(answer), seconds=self._seconds)
+        self._memory.put(edition, address, answer)
+        return answer
+
+    async def _wait_for_other(self, name: str) -> bytes | None:
+        """The answer another process is computing, or None when computing it is up to us."""
+        deadline = self._clock.monotonic() + CLAIM_MILLISECONDS / 1000
+        while not await self._shared.claim(f"{name}:claim", milliseconds=CLAIM_MILLISECONDS):
+            await asyncio.sleep(POLL_SECONDS)
+            if packed := await self._shared.get(name):
+                return packed
+            if self._clock.monotonic() > deadline:
+                return None
+        return None
+
+    async def _compute(self, scope: Scope, request_id: bytes) -> Answer:
+        """What the framework answers, whole."""
+        structlog.contextvars.bind_contextvars(request_id=request_id.decode())
+        parts: list[bytes] = []
+        start: dict[str, Any] = {}
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+            else:
+                parts.append(message.get("body", b""))
+
+        await self._app({**scope, "state": {}}, receive, send)  # type: ignore[typeddict-item,arg-type]
+        body = b"".join(parts)
+        headers: Headers = [(bytes(name), bytes(value)) for name, value in start["headers"]]
+        answer = Answer(start["status"], [*headers, *_SAFETY], body)
+        if answer.status == 200 and (b"cache-control", _PUBLIC) in headers:  # noqa: PLR2004 - OK
+            answer.etag = b'"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
+            answer.headers.append((b"etag", answer.etag))
+        return answer
+
+    def _log_access(self, scope: Scope, status: int, begun: float, request_id: bytes) -> None:
+        log.info(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            milliseconds=round((self._clock.monotonic() - begun) * 1000, 2),
+            request_id=request_id.decode(),
+        )
+
+
+# Ours may be kept, theirs must ask us whether it still holds: so an import shows everywhere at once.
+PUBLIC = "public, no-cache"
+_PUBLIC = PUBLIC.encode()
+_SAFETY: Headers = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin")]
+_JSON = (b"content-type", b"application/json")
+
+
+def _read_headers(headers: Any) -> tuple[bytes, bytes]:
+    """The request's id (theirs, where it is fit to be logged) and what it holds already (If-None-Match)."""
+    request_id = matching = b""
+    for name, value in headers:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            request_id = value
+        elif name == b"if-none-match":
+            matching = value
+    return request_id or secrets.token_hex(8).encode(), matching
+
+
+def _matches(matching: bytes, etag: bytes) -> bool:
+    tags = [tag.strip().removeprefix(b"W/") for tag in matching.split(b",")]
+    return etag in tags or matching.strip() == b"*"
+
+
+async def _send(send: Send, answer: Answer, request_id: bytes, matching: bytes, *, with_body: bool) -> None:
+    status, headers, body = answer.status, [*answer.headers, (b"x-request-id", request_id)], answer.body
+    if matching and answer.etag and _matches(matching, answer.etag):
+        headers = [header for header in headers if header[0] not in {b"content-length", b"content-type"}]
+        status, body = 304, b""
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body if with_body else b"", "more_body": False})
+
+
+def _with_headers(send: Send, request_id: bytes) -> Send:
+    async def wrapped(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *_SAFETY, (b"x-request-id", request_id)]
+        await send(message)
+
+    return wrapped

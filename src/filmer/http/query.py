@@ -1,0 +1,149 @@
+"""Query parameters, read strictly into typed structs; every offence is told, not only the first (contract §1.3, §1.5).
+
+A struct's field types and ``Meta`` bounds are the rules, and the OpenAPI document is made from the same.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, TypeVar
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from msgspec import inspect
+
+from filmer.errors import InvalidRequest, Offence
+
+_INTEGER = re.compile(r"-?[0-9]{1,64}")
+MAX_PARAMETERS = 100
+
+Q = TypeVar("Q", bound="Query")
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The known query parameters of an endpoint. Others are ignored."""
+
+    @classmethod
+    def cross_check(cls, _given: dict[str, Any]) -> Iterator[Offence]:
+        """Offences between parameters, given those that are right by themselves."""
+        return iter(())
+
+
+def read_query(raw: bytes, struct: type[Q]) -> Q:
+    """Raises InvalidRequest naming every offending parameter."""
+    readers = _readers(struct)
+    given, offences = _pick(raw, readers.keys())
+    values: dict[str, Any] = {}
+    for name, text in given.items():
+        try:
+            values[name] = readers[name](text)
+        except ValueError as error:
+            offences.append(Offence(name, str(error)))
+    offences.extend(struct.cross_check(values))
+    if offences:
+        raise InvalidRequest(offences)
+    fields = {field.encode_name: field.name for field in msgspec.structs.fields(struct)}
+    return struct(**{fields[name]: value for name, value in values.items()})
+
+
+def read_integer(text: str) -> int:
+    """ASCII digits only: neither ``1_0`` nor ``١٢`` nor ``1.5`` is an integer here."""
+    if not _INTEGER.fullmatch(text):
+        raise ValueError("must be an integer")
+    return int(text)
+
+
+def read_text(raw: bytes) -> str:
+    """Percent-encoded UTF-8 as text. Raises ValueError for what no column can hold."""
+    try:
+        text = unquote_to_bytes(raw.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError:
+        raise ValueError("must be valid UTF-8") from None
+    if "\0" in text:
+        raise ValueError("must not contain U+0000")
+    return text
+
+
+def _pick(raw: bytes, known: Any) -> tuple[dict[str, str], list[Offence]]:
+    given: dict[str, str] = {}
+    offences: dict[str, Offence] = {}
+    if not raw:
+        return given, []
+    pairs = raw.split(b"&")
+    if len(pairs) > MAX_PARAMETERS:
+        raise InvalidRequest(message=f"At most {MAX_PARAMETERS} query parameters are read")
+    for pair in pairs:
+        key, _, value = pair.partition(b"=")
+        try:
+            name = read_text(key)
+        except ValueError:
+            continue
+        if name not in known or name in offences:
+            continue
+        if name in given:
+            offences[name] = Offence(name, "must be given only once")
+            continue
+        try:
+            given[name] = read_text(value)
+        except ValueError as error:
+            offences[name] = Offence(name, str(error))
+    return {name: text for name, text in given.items() if name not in offences}, list(offences.values())
+
+
+Reader = Callable[[str], Any]
+
+
+@cache
+def _readers(struct: type[Query]) -> dict[str, Reader]:
+    info = inspect.type_info(struct)
+    assert isinstance(info, inspect.StructType)  # noqa: S101 - by the type of the argument
+    return {field.encode_name: _reader(field.type) for field in info.fields}
+
+
+def _reader(kind: inspect.Type) -> Reader:
+    extra: dict[str, Any] = {}
+    if isinstance(kind, inspect.Metadata):
+        extra, kind = kind.extra or {}, kind.type
+    if isinstance(kind, inspect.UnionType):  # "X | None": absent, or an X
+        kind = next(one for one in kind.types if not isinstance(one, inspect.NoneType))
+        if isinstance(kind, inspect.Metadata):
+            extra, kind = kind.extra or extra, kind.type
+    if isinstance(kind, inspect.IntType):
+        return _integer_reader(kind)
+    if isinstance(kind, inspect.LiteralType):
+        return _choice_reader([str(value) for value in kind.values])
+    if isinstance(kind, inspect.StrType):
+        return extra.get("read") or _text_reader(kind)
+    raise TypeError(f"no way to read {kind} from a query")
+
+
+def _integer_reader(kind: inspect.IntType) -> Reader:
+    def read(text: str) -> int:
+        number = read_integer(text)
+        if kind.ge is not None and number < kind.ge:
+            raise ValueError(f"must be at least {kind.ge}")
+        if kind.le is not None and number > kind.le:
+            raise ValueError(f"must be at most {kind.le}")
+        return number
+
+    return read
+
+
+def _choice_reader(choices: list[str]) -> Reader:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be one of: {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def _text_reader(kind: inspect.StrType) -> Reader:
+    def read(text: str) -> str:
+        if kind.min_length is not None and len(text.strip()) < kind.min_length:
+            raise ValueError("must not be empty")
+        if kind.max_length is not None and len(text) > kind.max_length:
+            raise ValueError(f"must have at most {kind.max_length} characters")
+        return text
+
+    return read

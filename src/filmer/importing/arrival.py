@@ -1,0 +1,80 @@
+"""What an importer hands over: films and stars in memory, and the report of what was taken and what was not."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+
+class ArrivingFilm(msgspec.Struct, gc=False):
+    """A film on its way in. ``cast`` holds places in ``Arrival.stars``, in billing order."""
+
+    id: str
+    title: str
+    year: int | None = None
+    directors: str | None = None  # joined with ", "
+    genres: tuple[str, ...] = ()
+    cast: Sequence[int] = ()
+    rating: float | None = None  # 0 to 10, one decimal
+    votes: int | None = None
+    original_title: str | None = None
+    release_date: date | None = None
+    runtime_minutes: int | None = None
+    popularity: float | None = None
+    tmdb_id: int | None = None
+    price: Decimal | None = None
+    overview: str | None = None
+
+
+class ArrivingStar(msgspec.Struct, gc=False):
+    id: str
+    name: str
+    birth_year: int | None = None
+
+
+class Arrival(msgspec.Struct):
+    """A catalogue on its way in."""
+
+    films: list[ArrivingFilm] = msgspec.field(default_factory=list)
+    stars: list[ArrivingStar] = msgspec.field(default_factory=list)
+
+
+MAX_SHOWN = 1000  # bad rows told one by one
+
+
+class BadLine(msgspec.Struct, frozen=True):
+    """The first line of a kind that could not be used."""
+
+    file: str
+    line: int  # from 1; 0 where the reader does not know
+    kind: str
+    text: str
+
+
+class Report(msgspec.Struct):
+    """What an import did not take, and why. Shown to the owner and kept with the import."""
+
+    rows: dict[str, int] = msgspec.field(default_factory=dict)  # read, by file
+    skipped: Counter[str] = msgspec.field(default_factory=Counter)  # sound rows that were not asked for
+    bad: Counter[str] = msgspec.field(default_factory=Counter)  # rows that could not be used, by kind
+    first: dict[str, BadLine] = msgspec.field(default_factory=dict)  # of each kind of bad row
+    warnings: list[str] = msgspec.field(default_factory=list)
+    keep_all: bool = False  # whether every bad row is wanted, not only the first of each kind
+    every: list[BadLine] = msgspec.field(default_factory=list)
+
+    def reject(self, kind: str, file: str, line: int, text: str) -> None:
+        self.bad[kind] += 1
+        line_of = BadLine(file, line, kind, text[:200])
+        self.first.setdefault(kind, line_of)
+        if self.keep_all and len(self.every) < MAX_SHOWN:
+            self.every.append(line_of)
+
+    def as_json(self) -> dict[str, Any]:
+        return dict(msgspec.to_builtins(self))
+
+
+class ImportFailed(Exception):
+    """Nothing was changed. The text says what happened and what to do."""

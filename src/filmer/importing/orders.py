@@ -1,0 +1,103 @@
+"""The stored orders of a catalogue: every film's and star's rank in each, and the lists cut into chunks.
+
+Sorting is total (contract §2.2): the key, then title, then id, where unknown keys come last in both orders.
+Films are numbered by (folded title, id) before they come here, so the number itself breaks every tie.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from filmer.catalogue import listing
+from filmer.catalogue.folding import initial, is_a_to_z
+
+Order = npt.NDArray[np.int32]  # indices (from 0) in sorted order
+
+
+def order_by(key: npt.NDArray[np.float64], *, descending: bool = False) -> Order:
+    """Indices sorted by a key that is NaN where unknown; ties stay in the order they are in."""
+    keys = -key if descending else key
+    return np.argsort(keys, kind="stable").astype(np.int32)  # NaN sorts last
+
+
+def ranks(order: Order) -> Order:
+    """Each entry's place in an order, from 1."""
+    places = np.empty(len(order), dtype=np.int32)
+    places[order] = np.arange(1, len(order) + 1, dtype=np.int32)
+    return places
+
+
+def text_descending(folded: Sequence[str]) -> Order:
+    """Sorted text backwards, with equal texts in their own order."""
+    groups = np.zeros(len(folded), dtype=np.float64)
+    for index in range(1, len(folded)):
+        groups[index] = groups[index - 1] + (folded[index] != folded[index - 1])
+    return order_by(groups, descending=True)
+
+
+def numbers(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
+    """Values with NaN for what is unknown."""
+    return np.array(values, dtype=np.float64)
+
+
+def film_orders(
+    folded: Sequence[str], years: Sequence[int | None], ratings: Sequence[float | None]
+) -> dict[str, Order]:
+    """The six orders of films, by the name that ``sortBy`` and ``order`` give them."""
+    year, rating = numbers(years), numbers(ratings)
+    return {
+        "title asc": np.arange(len(folded), dtype=np.int32),
+        "title desc": text_descending(folded),
+        "year asc": order_by(year),
+        "year desc": order_by(year, descending=True),
+        "rating asc": order_by(rating),
+        "rating desc": order_by(rating, descending=True),
+    }
+
+
+def star_orders(folded: Sequence[str], birth_years: Sequence[int | None]) -> dict[str, Order]:
+    birth = numbers(birth_years)
+    return {
+        "name asc": np.arange(len(folded), dtype=np.int32),
+        "name desc": text_descending(folded),
+        "birthYear asc": order_by(birth),
+        "birthYear desc": order_by(birth, descending=True),
+    }
+
+
+def film_lists(
+    orders: dict[str, Order], folded: Sequence[str], genre_ids: Sequence[Sequence[int]]
+) -> Iterator[tuple[str, str, Order]]:
+    """Every list of films in every order: (list, sort, film numbers)."""
+    letters = np.array([ord(initial(title)) for title in folded], dtype=np.int32)
+    other = np.array([not is_a_to_z(initial(title)) for title in folded], dtype=bool)
+    genres = {genre: np.zeros(len(folded), dtype=bool) for ids in genre_ids for genre in ids}
+    for index, ids in enumerate(genre_ids):
+        for genre in ids:
+            genres[genre][index] = True
+    for sort, order in orders.items():
+        yield listing.ALL, sort, order + 1
+        for character, part in _by_letter(order, letters):
+            yield listing.letter(character), sort, part + 1
+        if other.any():
+            yield listing.letter("*"), sort, order[other[order]] + 1
+        for genre, members in genres.items():
+            yield listing.genre(genre), sort, order[members[order]] + 1
+
+
+def _by_letter(order: Order, letters: npt.NDArray[np.int32]) -> Iterator[tuple[str, Order]]:
+    if not len(order):
+        return
+    grouped = order[np.argsort(letters[order], kind="stable")]
+    codes = letters[grouped]
+    bounds = np.flatnonzero(np.diff(codes)) + 1
+    for part in np.split(grouped, bounds):
+        yield chr(int(letters[part[0]])), part
+
+
+def chunks(numbers_of: Order) -> Iterator[tuple[int, str]]:
+    """A list as rows of ``catalogue.listing``: (chunk, array literal)."""
+    values = list(map(str, numbers_of.tolist()))
+    for chunk, start in enumerate(range(0, len(values), listing.CHUNK)):
+        yield chunk, "{" + ",".join(values[start : start + listing.CHUNK]) + "}"

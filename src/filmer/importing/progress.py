@@ -1,0 +1,62 @@
+"""How far an import is: bars with bytes, rows and time left on a terminal, a line a step elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+Advance = Callable[..., None]
+
+
+class Progress:
+    """Steps of an import, shown on stderr."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, quiet=quiet)
+        self._bars = Bars(
+            TextColumn("{task.description:<32}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[detail]:>34}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=False,
+            disable=quiet or not sys.stderr.isatty(),
+        )
+
+    def __enter__(self) -> "Progress":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    @contextmanager
+    def step(self, name: str, total: int | None = None, *, unit: str = "rows") -> Iterator[Advance]:
+        """Shows one step; call what it yields with how much is done (and rows read, where bytes are the measure)."""
+        begun = time.monotonic()
+        task = self._bars.add_task(name, total=total, detail="")
+
+        def advance(done: int, rows: int | None = None) -> None:
+            self._bars.update(task, completed=done, detail=_detail(done, total, rows, unit))
+
+        yield advance
+        self._finish(task, total)
+        if self._bars.disable and not self._console.quiet:
+            self._console.print(f"{name}: done in {time.monotonic() - begun:.1f} s", highlight=False)
+
+    def _finish(self, task: TaskID, total: int | None) -> None:
+        self._bars.update(task, total=total or 1, completed=total or 1)
+
+    def say(self, text: str) -> None:
+        self._console.print(text, highlight=False)
+
+
+def _detail(done: int, total: int | None, rows: int | None, unit: str) -> str:
+    if unit == "bytes":
+        return f"{done / 1e6:,.0f} of {(total or 0) / 1e6:,.0f} MB, {rows or 0:,} rows"
+    return f"{done:,} of {total or 0:,} {unit}"

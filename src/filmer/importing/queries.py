@@ -1,0 +1,214 @@
+"""All SQL of importing: the next catalogue is built in a schema beside the one in use, which it then replaces."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from filmer.catalogue.edition import CHANNEL
+
+Connection = psycopg.Connection[Any]
+
+NOW, NEXT, OLD = "catalogue", "catalogue_next", "catalogue_old"
+_LOCK = 0x696D7074  # "impt": one import at a time per database
+
+FILM_COLUMNS = (
+    "no", "title_desc", "year_asc", "year_desc", "rating_asc", "rating_desc", "votes_desc", "year", "genre_ids",
+    "title_folded", "director_folded", "words", "id", "title", "director", "rating", "votes", "genres", "star_nos",
+    "billed_ids", "billed_names", "original_title", "release_date", "runtime_minutes", "popularity", "tmdb_id",
+    "price", "overview",
+)  # fmt: skip
+STAR_COLUMNS = (
+    "no", "name_desc", "birth_asc", "birth_desc", "birth_year", "film_count", "name_folded", "id", "name", "film_nos",
+)  # fmt: skip
+
+
+def take_lock(conn: Connection) -> bool:
+    """Whether no other import is under way. The lock ends with the connection."""
+    row = conn.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
+    return bool(row and row[0])
+
+
+def drop_leftovers(conn: Connection) -> None:
+    """What an import that was killed left behind."""
+    with conn.transaction():
+        conn.execute("SET LOCAL client_min_messages = warning")
+        for schema in (NEXT, OLD):
+            conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+
+
+def create_next(conn: Connection) -> None:
+    """Empty tables as the catalogue's, without their indexes."""
+    conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(NEXT)))
+    for (table,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [NOW]).fetchall():
+        conn.execute(
+            sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING CONSTRAINTS INCLUDING DEFAULTS)").format(
+                sql.Identifier(NEXT, table), sql.Identifier(NOW, table)
+            )
+        )
+
+
+@contextmanager
+def copy_rows(conn: Connection, table: str, columns: Sequence[str]) -> Iterator[psycopg.Copy]:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(NEXT, table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with conn.cursor() as cursor, cursor.copy(statement) as copy:
+        yield copy
+
+
+def index_statements(conn: Connection) -> list[str]:
+    """The statements that give the next catalogue the indexes of the one in use."""
+    rows = conn.execute(
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = %s ORDER BY indexdef LIKE %s DESC, tablename, indexname",
+        [NOW, "%USING gin%"],
+    ).fetchall()
+    return [row[0].replace(f" ON {NOW}.", f" ON {NEXT}.") for row in rows]
+
+
+def build_index(conn: Connection, statement: str) -> None:
+    conn.execute(statement.encode())
+
+
+def analyze_next(conn: Connection) -> None:
+    """Statistics and visibility, so that the first visitor meets a warm planner."""
+    for (table,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [NEXT]).fetchall():
+        conn.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(NEXT, table)))
+
+
+def insert_genres(conn: Connection, names: Iterable[str]) -> dict[str, int]:
+    """Ids of genres by name; a name keeps its id for good."""
+    wanted = sorted(set(names))
+    conn.execute(
+        "INSERT INTO genre (name) SELECT n FROM unnest(%s::text[]) n WHERE n NOT IN (SELECT name FROM genre)"
+        " ORDER BY n COLLATE \"C\" ON CONFLICT (name) DO NOTHING",
+        [wanted],
+    )
+    return dict(conn.execute("SELECT name, id FROM genre WHERE name = ANY (%s)", [wanted]).fetchall())
+
+
+Terms = dict[str, tuple[Decimal | None, int | None, str | None]]  # price, TMDB id, overview
+SaidTerms = tuple[str, Decimal | None, int | None, str | None]  # and whose
+
+
+def select_terms(conn: Connection) -> Terms:
+    """What the owner said of films: price, TMDB id and overview, by id."""
+    rows = conn.execute("SELECT film_id, price, tmdb_id, overview FROM film_terms")
+    return {row[0]: (row[1], row[2], row[3]) for row in rows}
+
+
+def upsert_terms(conn: Connection, terms: Iterable[SaidTerms]) -> None:
+    """Take over what is said; what is not said stays as it was."""
+    conn.cursor().executemany(
+        """
+        INSERT INTO film_terms (film_id, price, tmdb_id, overview) VALUES (%s, %s, %s, %s)
+        ON CONFLICT (film_id) DO UPDATE SET
+            price = coalesce(EXCLUDED.price, film_terms.price),
+            tmdb_id = coalesce(EXCLUDED.tmdb_id, film_terms.tmdb_id),
+            overview = coalesce(EXCLUDED.overview, film_terms.overview)
+        """,
+        terms,
+    )
+
+
+def select_films(conn: Connection, *, only_in_use: bool) -> list[tuple[Any, ...]]:
+    """Films of the catalogue in use: all of them, or those that must not be lost."""
+    condition = "WHERE id IN (SELECT film_id FROM film_in_use)" if only_in_use else ""
+    statement = f"""
+        SELECT id, title, year, director, genres, star_nos, rating, votes, original_title, release_date,
+               runtime_minutes, popularity, tmdb_id, price, overview
+        FROM {NOW}.film {condition}
+    """
+    return conn.execute(statement.encode()).fetchall()
+
+
+def select_stars(conn: Connection, nos: Sequence[int]) -> dict[int, tuple[str, str, int | None]]:
+    """Stars of the catalogue in use, by number: id, name, year of birth."""
+    rows = conn.execute(f"SELECT no, id, name, birth_year FROM {NOW}.star WHERE no = ANY (%s)".encode(), [nos])
+    return {row[0]: (row[1], row[2], row[3]) for row in rows}
+
+
+def swap(
+    conn: Connection,
+    said: Iterable[SaidTerms],
+    *,
+    source: str,
+    origin: str,
+    films: int,
+    stars: int,
+    report: dict[str, Any],
+    now: datetime,
+) -> list[str]:
+    """The next catalogue becomes the one in use, in one transaction that everybody hears of.
+
+    Returns the films that came into use meanwhile and are not in it; where there are any, nothing is changed.
+    """
+    with conn.transaction() as transaction:
+        conn.execute("LOCK TABLE film_terms, film_in_use IN SHARE MODE")
+        missing = conn.execute(
+            f"""
+            SELECT u.film_id FROM film_in_use u JOIN {NOW}.film f ON f.id = u.film_id
+            WHERE NOT EXISTS (SELECT FROM {NEXT}.film n WHERE n.id = u.film_id)
+            """.encode()
+        ).fetchall()
+        if missing:
+            raise psycopg.Rollback(transaction)
+        upsert_terms(conn, said)
+        _take_over_terms(conn)
+        conn.execute(f"ALTER SCHEMA {NOW} RENAME TO {OLD}".encode())
+        conn.execute(f"ALTER SCHEMA {NEXT} RENAME TO {NOW}".encode())
+        row = conn.execute("UPDATE edition SET version = version + 1 RETURNING version").fetchone()
+        conn.execute(
+            "INSERT INTO import_run (source, origin, finished, version, films, stars, report)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            [source, origin, now, row and row[0], films, stars, json.dumps(report)],
+        )
+        conn.execute(f"NOTIFY {CHANNEL}".encode())
+    return [film_id for (film_id,) in missing]
+
+
+def _take_over_terms(conn: Connection) -> None:
+    """What the owner said while the import ran."""
+    conn.execute(
+        f"""
+        UPDATE {NEXT}.film f SET price = coalesce(t.price, f.price), tmdb_id = coalesce(t.tmdb_id, f.tmdb_id),
+            overview = coalesce(t.overview, f.overview)
+        FROM film_terms t WHERE t.film_id = f.id AND
+            (coalesce(t.price, f.price), coalesce(t.tmdb_id, f.tmdb_id), coalesce(t.overview, f.overview))
+            IS DISTINCT FROM (f.price, f.tmdb_id, f.overview)
+        """.encode()
+    )
+
+
+def drop_old(conn: Connection) -> None:
+    """Frees the replaced catalogue once nobody reads it any more; if somebody does for long, the next import does."""
+    try:
+        with conn.transaction():
+            conn.execute("SET LOCAL lock_timeout = '15s'")
+            conn.execute("SET LOCAL client_min_messages = warning")
+            conn.execute(f"DROP SCHEMA IF EXISTS {OLD} CASCADE".encode())
+    except psycopg.errors.LockNotAvailable:
+        return
+
+
+def select_state(conn: Connection) -> dict[str, Any]:
+    """What is in: counts, version, and the last import."""
+    row = conn.execute(
+        f"""
+        SELECT e.version, (SELECT size FROM {NOW}.listing_size WHERE list = 'all'),
+               (SELECT size FROM {NOW}.listing_size WHERE list = 'stars'),
+               (SELECT count(*) FROM {NOW}.listing_size WHERE list LIKE 'genre:%'),
+               (SELECT count(*) FROM film_terms WHERE price IS NOT NULL), (SELECT count(*) FROM film_in_use),
+               r.source, r.origin, r.finished
+        FROM edition e LEFT JOIN LATERAL (SELECT * FROM import_run ORDER BY id DESC LIMIT 1) r ON true
+        """.encode()
+    ).fetchone()
+    if row is None:
+        return {}
+    names = ("version", "films", "stars", "genres", "priced", "in_use", "source", "origin", "finished")
+    return dict(zip(names, row, strict=True))

@@ -1,0 +1,96 @@
+"""Reads the files of IMDb's data set: tab-separated, no quoting, ``\\N`` for null, plain or gzipped, block by block."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+from isal import igzip_threaded
+from pyarrow import csv
+
+from filmer.importing.arrival import ImportFailed, Report
+from filmer.importing.progress import Progress
+
+BLOCK = 4 * 2**20  # bytes of text in memory at a time
+NULL = b"\\N"
+
+
+class Table:
+    """One file of the data set. Its columns are bytes; what is not a row of it is reported."""
+
+    def __init__(self, path: Path, columns: Sequence[str], report: Report) -> None:
+        self._path = path
+        self._columns = columns
+        self._report = report
+        self._rows = 0
+        report.rows[path.name] = 0
+
+    def batches(self, wanted: Sequence[str], progress: Progress) -> Iterator[pa.RecordBatch]:
+        """The wanted columns, a block of rows at a time.
+
+        Raises ImportFailed for a file that is not what its name says, or is damaged or cut off.
+        """
+        size = self._path.stat().st_size
+        with progress.step(f"Reading {self._path.name}", size, unit="bytes") as advance, self._opened() as (raw, text):
+            try:
+                reader = csv.open_csv(
+                    text,
+                    read_options=csv.ReadOptions(block_size=BLOCK),
+                    parse_options=csv.ParseOptions(
+                        delimiter="\t",
+                        quote_char=False,
+                        double_quote=False,
+                        escape_char=False,
+                        ignore_empty_lines=False,
+                        invalid_row_handler=self._reject,
+                    ),
+                    convert_options=csv.ConvertOptions(
+                        column_types=dict.fromkeys(self._columns, pa.binary()),
+                        include_columns=list(wanted),
+                        strings_can_be_null=False,
+                        check_utf8=False,
+                    ),
+                )
+                for batch in reader:
+                    self._rows += batch.num_rows
+                    yield batch
+                    advance(min(raw.tell(), size), self._rows)
+            except pa.ArrowKeyError as error:
+                raise ImportFailed(
+                    f"{self._path.name} does not start with the line that names its columns"
+                    f" ({', '.join(self._columns)}). Nothing was changed."
+                ) from error
+            except (pa.ArrowInvalid, EOFError, OSError, ValueError) as error:
+                raise ImportFailed(
+                    f"{self._path.name} is damaged or cut off: {error}. Fetch it again. Nothing was changed."
+                ) from error
+            finally:
+                self._report.rows[self._path.name] = self._rows
+
+    def reject(self, kind: str, row: Sequence[bytes]) -> None:
+        text = b"\t".join(row).decode(errors="replace")
+        self._report.reject(kind, self._path.name, 0, text)
+
+    def _reject(self, row: Any) -> str:
+        kind = "too few fields" if row.actual_columns < row.expected_columns else "too many fields"
+        self._report.reject(kind, self._path.name, row.number or 0, str(row.text))
+        return "skip"
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+        """The file, and its text: the same where it is not compressed."""
+        with self._path.open("rb") as raw:
+            if self._path.suffix != ".gz":
+                yield raw, raw
+                return
+            with igzip_threaded.open(raw, "rb", threads=1) as text:
+                yield raw, text
+
+
+def find(folder: Path, name: str) -> Path | None:
+    """``title.basics`` as ``title.basics.tsv.gz`` or ``title.basics.tsv`` in a folder."""
+    for path in (folder / f"{name}.tsv.gz", folder / f"{name}.tsv"):
+        if path.is_file():
+            return path
+    return None

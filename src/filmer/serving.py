@@ -1,0 +1,109 @@
+"""``filmer serve``: engines, migrations, worker processes, and the line that says where to look."""
+
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import httpx
+from granian.constants import Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import Server
+
+from filmer.settings import Settings, variable_of
+
+HEADER_SECONDS = 10  # to send the head of a request
+DRAIN_SECONDS = 15  # for requests under way when we are told to stop
+READY_SECONDS = 60
+
+
+class ServeError(Exception):
+    """The server can't start; the text says why and what to do."""
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raises ServeError when somebody else listens there, or the address is not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ServeError(
+                f"Can't listen on {host}:{port}: {error.strerror}. Choose another with --port, or stop what uses it."
+            ) from error
+
+
+def free_port(host: str) -> int:
+    """A port that nobody uses at this moment."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
+    """Serve until told to stop. ``settings`` name a database that is up to date."""
+    workers = settings.workers or min(os.cpu_count() or 1, 8)
+    _hand_to_workers(settings)
+    multiprocessing.set_start_method("spawn", force=True)  # a worker holds nothing of ours open: not even by accident
+    server = Server(
+        "filmer.app:serve_from_environment",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        factory=True,
+        workers=workers,
+        loop=Loops.auto,
+        websockets=False,
+        log_level=LogLevels.warning,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=64 * 1024),
+        respawn_failed_workers=True,
+        respawn_interval=0.5,
+        workers_kill_timeout=DRAIN_SECONDS,
+    )
+    address = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
+    threading.Thread(target=_announce, args=(address, when_ready), daemon=True).start()
+    server.serve()
+
+
+def exit_with_parent() -> None:
+    """Ends this worker when the process that started it is gone, however it went: nobody else would."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _hand_to_workers(settings: Settings) -> None:
+    for field in settings.__struct_fields__:
+        value = getattr(settings, field)
+        variable = variable_of(field)
+        if value is None:
+            os.environ.pop(variable, None)
+        else:
+            os.environ[variable] = str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _announce(address: str, when_ready: Callable[[str], None]) -> None:
+    """Says so once a request is really answered."""
+    local = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    deadline = time.monotonic() + READY_SECONDS
+    with httpx.Client(trust_env=False, timeout=2) as client:
+        while time.monotonic() < deadline:
+            with suppress(httpx.HTTPError):
+                if client.get(f"{local}/api/v1/health").status_code == httpx.codes.OK:
+                    when_ready(address)
+                    return
+            time.sleep(0.02)
+    print(f"filmer does not answer on {address} after {READY_SECONDS} s; its log says why", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""Where filmer keeps its data."""

@@ -1,0 +1,57 @@
+"""The engines a command works with: the servers that the settings name, or embedded ones in the data directory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+import psycopg
+import structlog
+
+from filmer.settings import Settings, data_directory
+from filmer.store.embedded import running_engines
+from filmer.store.migrate import MigrationError, migrate, pending, require_supported
+
+log = structlog.get_logger()
+
+
+@contextmanager
+def engines(settings: Settings, *, valkey: bool = True) -> Iterator[Settings]:
+    """Settings that name a database (and a cache, if wanted), for as long as the engines run.
+
+    Raises EmbeddedError when an embedded engine can't start.
+    """
+    embed_postgres = settings.database_url is None
+    embed_valkey = settings.redis_url is None and valkey
+    if not (embed_postgres or embed_valkey):
+        yield settings
+        return
+    with running_engines(data_directory(settings), postgres=embed_postgres, valkey=embed_valkey) as running:
+        yield msgspec.structs.replace(
+            settings,
+            database_url=running.database_url if embed_postgres else settings.database_url,
+            redis_url=running.redis_url if embed_valkey else settings.redis_url,
+            redis_password=None if embed_valkey else settings.redis_password,
+        )
+
+
+def ensure_migrated(asked: Settings, running: Settings) -> None:
+    """An embedded database is brought up to date; of an external one it is said what to run.
+
+    Raises MigrationError when it is behind or can't be migrated, psycopg.OperationalError when it is away.
+    """
+    with connect(running) as conn:
+        if asked.database_url is None:
+            for migration in migrate(conn):
+                log.info("migrated", migration=migration.name)
+            return
+        require_supported(conn)
+        if behind := pending(conn):
+            raise MigrationError(
+                f"The database is behind by {len(behind)} migration(s), the first is {behind[0].name}. "
+                "Run `filmer migrate` with the same DATABASE_URL, then start again."
+            )
+
+
+def connect(settings: Settings) -> psycopg.Connection:
+    """A connection for a command: every statement is its own transaction unless one is opened."""
+    return psycopg.connect(settings.database_url or "", autocommit=True, connect_timeout=5, application_name="filmer")

@@ -1,0 +1,97 @@
+"""Brings a database up to date: numbered SQL files, each in one transaction, under one lock.
+
+Small enough to be our own: the runners in the registry lock with a table, which a killed process leaves locked.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from importlib import resources
+
+import msgspec
+import psycopg
+
+MINIMUM_POSTGRESQL = 150000
+_LOCK = 0x66696C6D  # "film": one migration at a time per database
+_NAME = re.compile(r"(\d{4})_\w+\.sql")
+
+
+class MigrationError(Exception):
+    """The database can't be brought up to date; the text says why and what to do."""
+
+
+class Migration(msgspec.Struct, frozen=True):
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrations() -> list[Migration]:
+    """Every migration in the package, in order."""
+    folder = resources.files("filmer.store") / "migrations"
+    found = []
+    for entry in folder.iterdir():
+        if match := _NAME.fullmatch(entry.name):
+            found.append(Migration(int(match[1]), entry.name, entry.read_text("utf-8")))
+    return sorted(found, key=lambda migration: migration.number)
+
+
+def pending(conn: psycopg.Connection) -> list[Migration]:
+    """What this database still lacks.
+
+    Raises MigrationError when it is newer than this program, or was built from other files.
+    """
+    done = _applied(conn)
+    known = {migration.number: migration for migration in migrations()}
+    for number, digest in done.items():
+        if number not in known:
+            raise MigrationError(
+                f"The database has migration {number}, which this version of filmer does not know: "
+                "it was used by a newer one. Install that version again."
+            )
+        if known[number].digest != digest:
+            raise MigrationError(f"{known[number].name} is not the file this database was built with.")
+    return [migration for number, migration in known.items() if number not in done]
+
+
+def migrate(conn: psycopg.Connection) -> Iterator[Migration]:
+    """Apply what is pending, yielding each migration after its commit. Takes an autocommit connection."""
+    require_supported(conn)
+    conn.execute("SET lock_timeout = '10s'")
+    conn.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+    try:
+        conn.execute(
+            "CREATE TABLE IF NOT EXISTS migration (number integer PRIMARY KEY, name text NOT NULL,"
+            " digest text NOT NULL, applied timestamptz NOT NULL DEFAULT now())"
+        )
+        for migration in pending(conn):
+            with conn.transaction():
+                conn.execute(migration.sql.encode())
+                conn.execute(
+                    "INSERT INTO migration (number, name, digest) VALUES (%s, %s, %s)",
+                    [migration.number, migration.name, migration.digest],
+                )
+            yield migration
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise MigrationError(
+            f"The database refuses: {error.diag.message_primary}. The user of DATABASE_URL must own the "
+            "database (ALTER DATABASE … OWNER TO …)."
+        ) from error
+    finally:
+        conn.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+
+
+def require_supported(conn: psycopg.Connection) -> None:
+    """Raises MigrationError for a PostgreSQL older than 15."""
+    if conn.info.server_version < MINIMUM_POSTGRESQL:
+        raise MigrationError(f"PostgreSQL {conn.info.server_version // 10000} is too old: filmer needs 15.")
+
+
+def _applied(conn: psycopg.Connection) -> dict[int, str]:
+    if conn.execute("SELECT to_regclass('migration')").fetchone() == (None,):
+        return {}
+    return dict(conn.execute("SELECT number, digest FROM migration ORDER BY number").fetchall())
