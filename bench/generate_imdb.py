@@ -13,8 +13,8 @@ order breaks where seven-digit and eight-digit ids meet, and the last row starts
 Needs numpy and isal.
 """
 
-# Word lists read better as running text (SIM905) and hold other scripts on purpose (RUF001).
-# ruff: noqa: RUF001, SIM905
+# Word lists read better as running text.
+# ruff: noqa: SIM905
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
 from isal import isal_zlib
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
 
 Ints = npt.NDArray[np.int64]
 Small = npt.NDArray[np.uint8]
@@ -143,8 +145,8 @@ mütter träume schüler straße größe weiß fußball kærlighed sommerdrøm b
 ängel själ kärlek drömmar år får hjärta nätter barnens-ö coração irmão irmã não mãe pão manhã estação
 ilusões paixão solidão canções città perché felicità libertà verità più così łódź miłość życie śmierć
 książę dzień noc-żywa światło żona září život smrt láska dívka město noční řeka příběh szerelem élet
-halál éjszaka város világ nő férfi gyönyörű aşk gece yıldız güneş kız oğlan çocuk dünya gönül hüzün
-şarkı ölüm düş kırmızı yağmur înger viață dragoste
+halál éjszaka város világ nő férfi gyönyörű aşk gece y\u0131ld\u0131z güneş k\u0131z oğlan çocuk dünya gönül
+hüzün şark\u0131 ölüm düş k\u0131rm\u0131z\u0131 yağmur înger viață dragoste
 """.split()
 
 SCRIPT_WORDS = {
@@ -311,8 +313,8 @@ CULTURES: dict[str, tuple[float, str, str, str]] = {
         """Fatima Leila Mona Nadia Amina Salma Yasmin Hala Samira Soad Dalia Noura Zeynep Ayşe Elif Selin
         Özge Shirin Parisa Mina Golnar Rana Hanan""",
         """Mohamed Ahmed Hassan Ali Ibrahim Mahmoud Said Mansour Khalil Nasser Haddad Salem Farouk Aziz
-        Rahman Yılmaz Kaya Demir Çelik Şahin Yıldız Öztürk Aydın Özdemir Karimi Hosseini Ahmadi
-        Rezaei Moradi Cohen Levy Mizrahi Peretz Friedman""",
+        Rahman Y\u0131lmaz Kaya Demir Çelik Şahin Y\u0131ld\u0131z Öztürk Ayd\u0131n Özdemir Karimi Hosseini
+        Ahmadi Rezaei Moradi Cohen Levy Mizrahi Peretz Friedman""",
     ),
     "african": (
         0.03,
@@ -376,7 +378,7 @@ class Kind:
 
 
 KINDS = (
-    Kind("tvEpisode", 0.7650, "tv", 0.018, 0.120, 13, 0.70, 34, 5.05, 0.46, 0.50, 1.55, 0.080),
+    Kind("tvEpisode", 0.7650, "tv", 0.018, 0.120, 13, 0.70, 34, 5.05, 0.46, 0.50, 1.42, 0.080),
     Kind("movie", 0.0530, "film", 0.015, 0.130, 27, 0.36, 92, 4.70, 0.03, 0.12, 3.10, 0.510),
     Kind("tvMovie", 0.0040, "film", 0.010, 0.090, 24, 0.40, 84, 4.70, 0.06, 0.16, 2.80, 0.420),
     Kind("short", 0.0930, "short", 0.008, 0.110, 14, 0.38, 14, 3.40, 0.08, 0.20, 2.40, 0.170),
@@ -455,8 +457,7 @@ JOBS = {
 }
 JOB_SLOTS = 16
 
-# Where a person's work lies, in the order of CATEGORIES from director on. With the skew k, the busiest share
-# x of the people have the share x ** (1 / k) of the work.
+# Where a person's work lies, in the order of CATEGORIES from director on; for the skews see skewed_ranks.
 ROLES = (
     "acting self director writer producer composer cinematographer editor production_designer "
     "casting_director other"
@@ -464,7 +465,8 @@ ROLES = (
 ROLE_SHARES = [0.36, 0.15, 0.065, 0.075, 0.09, 0.03, 0.035, 0.045, 0.012, 0.008, 0.13]
 ACTING_SKEW, SELF_SKEW, DIRECTOR_SKEW, WRITER_SKEW, OTHER_CREW_SKEW = 1.7, 1.6, 1.8, 1.8, 1.8
 ACTING_ROLE, SELF_ROLE, DIRECTOR_ROLE, WRITER_ROLE = range(4)
-FILM_ACTORS_SHARE, FILM_ACTORS_SKEW = 0.135, 2.0
+FILM_ACTORS_SHARE, FILM_ACTORS_SKEW = 0.14, 2.5
+HEAD = 3
 ACTORS_IN_FIVE = 3
 
 SIDE_PROFESSIONS = """
@@ -519,17 +521,24 @@ class Choices:
         return self.table[slots].astype(np.int64)
 
 
-def log_uniform_ranks(rng: np.random.Generator, shape: tuple[int, ...], size: int) -> Ints:
-    """Draw ranks 0..size-1 by Zipf's law: rank r with a chance of about 1/(r+1)."""
-    ranks: Ints = np.exp(rng.random(shape) * math.log(size + 1)).astype(np.int64) - 1
-    return np.minimum(ranks, size - 1)
+def zipf_ranks(uniform: Floats, sizes: Ints | int, shift: float = 1.0) -> Ints:
+    """Turn uniform draws into ranks below ``sizes`` by Zipf's law: rank r has a chance of about 1/(r+shift).
 
-
-def shifted_ranks(rng: np.random.Generator, sizes: Ints, shift: float) -> Ints:
-    """Draw a rank 0..sizes[i]-1 each, with a chance of about 1/(r+shift): Zipf with a flattened head."""
-    growth = np.exp(rng.random(len(sizes)) * np.log((sizes + shift) / shift))
+    A greater shift flattens the head.
+    """
+    growth = np.exp(uniform * np.log((sizes + shift) / shift))
     ranks: Ints = (shift * (growth - 1)).astype(np.int64)
     return np.minimum(ranks, sizes - 1)
+
+
+def skewed_ranks(uniform: Floats, sizes: Ints | int, skew: float) -> Ints:
+    """Turn uniform draws into ranks below ``sizes``: the busiest share x has the share x ** (1 / skew).
+
+    The head is flattened by HEAD ranks, lest the very first outdo all others.
+    """
+    least = (HEAD / sizes) ** (1 / skew)
+    ranks: Ints = ((least + (1 - least) * uniform) ** skew * sizes - HEAD).astype(np.int64)
+    return ranks
 
 
 def poisson_weights(mean: float, size: int) -> list[float]:
@@ -632,20 +641,22 @@ def made_words(
 
 @dataclass(frozen=True, slots=True)
 class WordRange:
-    """The words start..start+size-1 of the vocabulary."""
+    """The words start..start+size-1 of the vocabulary, the frequent ones first."""
 
     start: int
     size: int
+    shift: float
 
     def draw(self, rng: np.random.Generator, *shape: int) -> Ints:
         """Draw words by Zipf's law."""
-        return log_uniform_ranks(rng, shape, self.size) + self.start
+        return zipf_ranks(rng.random(shape), self.size, self.shift) + self.start
 
 
 class Vocabulary:
     """The words of titles. Word 0 is empty; word n at the start of a title, n + size within one."""
 
     MADE, MADE_ACCENTED = 97_000, 3_000
+    CONTENT_SHIFT, ACCENTED_SHIFT = 50.0, 40.0
     COUNTS = Choices([0, 17, 27, 25, 16, 9, 4, 2])
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -653,7 +664,8 @@ class Vocabulary:
         self.entries: list[tuple[str, str]] = [("", "")]
         parts = (TITLE_ONSETS, TITLE_VOWELS, TITLE_CODAS)
         listed = [word[0].upper() + word[1:] for word in dict.fromkeys(TITLE_WORDS)]
-        self.content = self._add(listed + made_words(rng, self.MADE, parts, "ed ing s ers y ion".split()))
+        listed += made_words(rng, self.MADE, parts, "ed ing s ers y ion".split())
+        self.content = self._add(listed, self.CONTENT_SHIFT)
         self.links = self._add(LINK_WORDS)
         self.articles = self._add(["The", "The", "The", "The", "A"])
         self.numbers = self._add(NUMBER_WORDS)
@@ -661,9 +673,9 @@ class Vocabulary:
         accented += made_words(
             rng, self.MADE_ACCENTED, (TITLE_ONSETS, list("éèüöåñøãçíóú"), TITLE_CODAS), ["e", "o"]
         )
-        self.accented = self._add(accented)
+        self.accented = self._add(accented, self.ACCENTED_SHIFT)
         self.scripts = [
-            self._add(words, "" if name == GLUED_SCRIPT else " ") for name, words in SCRIPT_WORDS.items()
+            self._add(words, gap="" if name == GLUED_SCRIPT else " ") for name, words in SCRIPT_WORDS.items()
         ]
         self.dated = self._add(["Episode", "dated"])
         self.days = self._add([str(day) for day in range(1, 29)])
@@ -672,10 +684,10 @@ class Vocabulary:
         self.size = len(self.entries)
         self.texts = text_array([first for first, _ in self.entries] + [later for _, later in self.entries])
 
-    def _add(self, words: Sequence[str], gap: str = " ") -> WordRange:
+    def _add(self, words: Sequence[str], shift: float = 1.0, gap: str = " ") -> WordRange:
         start = len(self.entries)
         self.entries.extend((word, gap + word) for word in words)
-        return WordRange(start, len(words))
+        return WordRange(start, len(words), shift)
 
     def titles(self, rng: np.random.Generator, count: int, accented: float, other_script: float) -> Ints:
         """Draw titles as rows of word numbers, with these shares of accented words and of other scripts."""
@@ -934,8 +946,8 @@ class BasicsText:
     def _episode_numbers(self, rng: np.random.Generator, chunk: Chunk) -> Ints:
         """Return the suffixes of "Episode #": a season for each run, episodes counted up within it."""
         units = len(chunk.unit_kinds)
-        seasons = log_uniform_ranks(rng, (units,), SEASONS)
-        starts = log_uniform_ranks(rng, (units,), EPISODES)
+        seasons = zipf_ranks(rng.random((units,)), SEASONS)
+        starts = zipf_ranks(rng.random((units,)), EPISODES)
         is_episode = (chunk.kinds == EPISODE).astype(np.int64)
         counted = np.cumsum(is_episode)
         before = np.zeros(units, dtype=np.int64)
@@ -1026,14 +1038,13 @@ class People:
 
     def draw(self, uniform: Floats, role: int, skew: float) -> Ints:
         """Turn uniform draws into people of a role, the busy ones far more often."""
-        ranks: Ints = (uniform**skew * self.sizes[role]).astype(np.int64)
-        return ranks + int(self.starts[role])
+        return skewed_ranks(uniform, int(self.sizes[role]), skew) + int(self.starts[role])
 
     def draw_actors(self, uniform: Floats, films: Bools) -> Ints:
         """Turn uniform draws into people who act; films and the rest each have their own busiest people."""
-        film = (uniform**FILM_ACTORS_SKEW * self.film_acting).astype(np.int64)
-        other = self.draw(uniform, ACTING_ROLE, ACTING_SKEW) * self.tv_factor % self.acting
-        return np.where(films, film, other)
+        film = skewed_ranks(uniform, self.film_acting, FILM_ACTORS_SKEW)
+        other = self.draw(uniform, ACTING_ROLE, ACTING_SKEW)
+        return np.where(films, film, (other * self.tv_factor + self.acting // 3) % self.acting)
 
     def redraw(self, rng: np.random.Generator, places: Ints) -> Ints:
         """Draw other people of the same roles, all equally likely."""
@@ -1188,8 +1199,8 @@ class Casting:
         categories = keys % len(CATEGORIES)
         people = self.world.people
         roles = categories + (ROLES.index(CATEGORIES[FIRST_CREW]) - FIRST_CREW)
-        ranks = rng.random(len(titles)) ** OTHER_CREW_SKEW * people.sizes[roles]
-        return people.starts[roles] + ranks.astype(np.int64), categories
+        ranks = skewed_ranks(rng.random(len(titles)), people.sizes[roles], OTHER_CREW_SKEW)
+        return people.starts[roles] + ranks, categories
 
     def _redraw_repeats(self, rng: np.random.Generator, titles: Ints, places: Ints, rows: Ints) -> None:
         """Redraw who stands twice among the cast and other crew of one title."""
@@ -1247,7 +1258,7 @@ def character_texts(rng: np.random.Generator, count: int) -> list[str]:
     lasts += made_words(rng, 4000, (NAME_ONSETS, NAME_VOWELS, NAME_CODAS), LAST_ENDINGS)
     first = rng.integers(0, len(firsts), count).tolist()
     last = rng.integers(0, len(lasts), count).tolist()
-    role = log_uniform_ranks(rng, (count,), len(ROLE_NAMES)).tolist()
+    role = zipf_ranks(rng.random((count,)), len(ROLE_NAMES)).tolist()
     texts = []
     for number, style in enumerate(rng.random(count).tolist()):
         name, family, part = firsts[first[number]], lasts[last[number]], ROLE_NAMES[role[number]]
@@ -1308,17 +1319,15 @@ class NameLists:
         count = len(male)
         cultures = self.cultures.draw(rng, count)
         given = np.where(male[:, None], self.ranges[0][cultures], self.ranges[1][cultures])
-        first = given[:, 0] + shifted_ranks(rng, given[:, 1], self.LISTED_SHIFT)
+        first = given[:, 0] + zipf_ranks(rng.random(count), given[:, 1], self.LISTED_SHIFT)
         rows = np.flatnonzero(rng.random(count) < self.MADE_FIRST_SHARE)
-        first[rows] = self.made_first + shifted_ranks(
-            rng, np.full(len(rows), self.MADE_FIRST), self.MADE_FIRST_SHIFT
+        first[rows] = self.made_first + zipf_ranks(
+            rng.random(len(rows)), self.MADE_FIRST, self.MADE_FIRST_SHIFT
         )
         family = self.ranges[2][cultures]
-        last = family[:, 0] + shifted_ranks(rng, family[:, 1], self.LISTED_SHIFT)
+        last = family[:, 0] + zipf_ranks(rng.random(count), family[:, 1], self.LISTED_SHIFT)
         rows = np.flatnonzero(rng.random(count) < self.MADE_LAST_SHARE)
-        last[rows] = self.made_last + shifted_ranks(
-            rng, np.full(len(rows), self.MADE_LAST), self.MADE_LAST_SHIFT
-        )
+        last[rows] = self.made_last + zipf_ranks(rng.random(len(rows)), self.MADE_LAST, self.MADE_LAST_SHIFT)
         middle = np.where(rng.random(count) < 0.13, rng.integers(1, len(self.middles), count), 0)
         ending = self.ending_choices.draw(rng, count)
         columns = [self.firsts[first], self.middles[middle], self.lasts[last], self.endings[ending]]
@@ -1333,7 +1342,7 @@ def profession_texts(rng: np.random.Generator) -> Texts:
     firsts = ["actor", "actress", "", *ROLES[2:-1], ""]
     texts = []
     for first in firsts:
-        side = log_uniform_ranks(rng, (PROFESSION_COMBINATIONS, 2), len(SIDE_PROFESSIONS)).tolist()
+        side = zipf_ranks(rng.random((PROFESSION_COMBINATIONS, 2)), len(SIDE_PROFESSIONS)).tolist()
         extra = Choices([58, 24, 18]).draw(rng, PROFESSION_COMBINATIONS).tolist()
         bare = (rng.random(PROFESSION_COMBINATIONS) < 0.12).tolist()
         for picks, count, none in zip(side, extra, bare, strict=True):
@@ -1449,7 +1458,7 @@ class TsvFile:
         self.packer = None if options.plain else packer
         self.write("\t".join(HEADERS[table].split()).encode() + b"\n", 0)
 
-    def __enter__(self) -> TsvFile:
+    def __enter__(self) -> Self:
         """Return itself."""
         return self
 

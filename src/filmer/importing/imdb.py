@@ -4,10 +4,10 @@ Identifiers are numbers here (``tt0111161`` is 111161), so that a hundred millio
 seconds: columns are filtered in C++ and only what is kept becomes Python objects.
 """
 
-import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filmer.catalogue.folding import fold
-from filmer.importing.arrival import Arrival, ArrivingFilm, ArrivingStar, ImportFailed, Report
+from filmer.importing.arrival import Arrival, ArrivingFilm, ArrivingStar, ImportFailed, Report, no_garbage_collection
+from filmer.importing.identifiers import NONE, Ints, identifiers, name_id, small_numbers, title_id
 from filmer.importing.progress import Progress
 from filmer.importing.tsv import NULL, Table, find
 
@@ -31,11 +32,10 @@ COLUMNS = {
     "name.basics": ("nconst", "primaryName", "birthYear", "deathYear", "primaryProfession", "knownForTitles"),
 }  # fmt: skip
 FILM_TYPES = ("movie", "tvMovie")
-MAX_TITLE = 1000  # characters
-_TITLE_ID = re.compile(rb"tt[0-9]{7,8}")
-_NAME_ID = re.compile(rb"nm[0-9]{7,8}")
-_DIGITS = re.compile(rb"[0-9]{1,9}")
-Ints = npt.NDArray[np.int32]
+MAX_TEXT = 1000  # characters of a title or name
+MAX_YEAR = 9999
+BAD_TITLE = "an id that is not tt and 7 or 8 digits"
+BAD_NAME = "an id that is not nm and 7 or 8 digits"
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +51,16 @@ def read_imdb(folder: Path, wanted: Wanted, report: Report, progress: Progress) 
 
     Raises ImportFailed when ``title.basics`` is missing or a file is damaged.
     """
-    return _Reader(folder, wanted, report, progress).read()
+    with no_garbage_collection():
+        return _Reader(folder, wanted, report, progress).read()
+
+
+class _Ratings(msgspec.Struct):
+    """Of all rated titles, sorted by id."""
+
+    titles: Ints
+    ratings: npt.NDArray[np.float64]
+    votes: Ints
 
 
 class _Reader:
@@ -60,250 +69,261 @@ class _Reader:
         self._wanted = wanted
         self._report = report
         self._progress = progress
-        self._films: list[ArrivingFilm] = []
-        self._ids: Ints = np.zeros(0, dtype=np.int32)  # of the films, sorted as they are
-        self._directors: dict[int, tuple[int, ...]] = {}  # people, by place of the film
 
     def read(self) -> Arrival:
         basics = self._table("title.basics")
         if basics is None:
             raise ImportFailed(f"{self._folder} has no title.basics.tsv.gz (nor .tsv), without which nothing can be.")
         ratings = self._ratings()
-        self._read_films(basics, ratings)
+        titles, films = self._films(basics, ratings)
+        lookup = _Lookup(titles)
         crew = self._table("title.crew")
+        directed = None
         if crew is None:
             self._report.warnings.append("title.crew is missing: directors are taken from title.principals")
         else:
-            self._read_directors(crew)
-        cast = self._read_principals(with_directors=crew is None)
-        return self._with_people(cast)
+            directed = self._crew(crew, lookup)
+        cast, directing = self._principals(lookup, with_directors=directed is None)
+        return self._with_people(films, cast, directing if directed is None else directed)
 
     def _table(self, name: str) -> Table | None:
         path = find(self._folder, name)
         return Table(path, COLUMNS[name], self._report) if path else None
 
-    def _ratings(self) -> tuple[Ints, npt.NDArray[np.float64], Ints] | None:
-        """Ids, ratings and votes of all rated titles, sorted by id."""
+    def _ratings(self) -> _Ratings:
         table = self._table("title.ratings")
+        columns: list[tuple[Ints, npt.NDArray[np.float64], Ints]] = []
         if table is None:
             self._report.warnings.append("title.ratings is missing: no film has a rating")
-            return None
-        ids, ratings, votes = array("i"), array("d"), array("i")
-        for batch in table.batches(COLUMNS["title.ratings"], self._progress):
-            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                number = _title_number(row[0])
-                try:
-                    rating, vote = float(row[1]), int(row[2])
-                except ValueError:
-                    number = None
-                if number is None or not 0 <= rating <= 10 or not 0 <= vote < 2**31:
-                    table.reject("not a rating", row)
-                    continue
-                ids.append(number)
-                ratings.append(round(rating, 1))
-                votes.append(vote)
-        order = np.argsort(np.array(ids, dtype=np.int32), kind="stable")
-        return (
-            np.array(ids, dtype=np.int32)[order],
-            np.array(ratings, dtype=np.float64)[order],
-            np.array(votes, dtype=np.int32)[order],
-        )
+        else:
+            for batch in table.batches(COLUMNS["title.ratings"], self._progress):
+                titles, votes = identifiers(batch["tconst"], b"tt"), small_numbers(batch["numVotes"])
+                ratings = _decimals(batch["averageRating"])
+                sound = (titles != NONE) & (votes != NONE) & (ratings >= 0) & (ratings <= 10)
+                table.reject_rows("not a rating", batch, ~sound)
+                columns.append((titles[sound], ratings[sound].round(1), votes[sound]))
+        titles, ratings, votes = (_joined([column[place] for column in columns]) for place in range(3))
+        order = np.argsort(titles, kind="stable")
+        return _Ratings(titles[order].astype(np.int32), ratings[order], votes[order].astype(np.int32))
 
-    def _read_films(self, table: Table, ratings: tuple[Ints, npt.NDArray[np.float64], Ints] | None) -> None:
+    def _films(self, table: Table, ratings: _Ratings) -> tuple[Ints, list[ArrivingFilm]]:
+        """The wanted films, sorted by id, and their ids."""
         skipped = self._report.skipped
         types = pa.array([kind.encode() for kind in self._wanted.types], pa.binary())
         genres: dict[bytes, tuple[str, ...]] = {}
-        seen: set[int] = set()
-        found: list[tuple[int, ArrivingFilm]] = []
+        found: dict[int, ArrivingFilm] = {}
         wanted = [name for name in COLUMNS["title.basics"] if name != "endYear"]
         for batch in table.batches(wanted, self._progress):
             is_type = pc.is_in(batch["titleType"], value_set=types)
             skipped["titles of other types"] += batch.num_rows - (pc.sum(is_type).as_py() or 0)
-            for row in zip(*(column.to_pylist() for column in batch.filter(is_type).columns), strict=True):
+            kept = batch.filter(is_type)
+            numbers = identifiers(kept["tconst"], b"tt").tolist()
+            for number, row in zip(numbers, _rows(kept), strict=True):
                 if row[4] == b"1" and not self._wanted.adult:
                     skipped["adult titles"] += 1
-                    continue
-                try:
-                    number, film = _film(row, genres)
-                except ValueError as error:
-                    table.reject(str(error), row)
-                    continue
-                if number in seen:
+                elif number in found:
                     table.reject("a title given twice", row)
-                    continue
-                seen.add(number)
-                found.append((number, film))
-        self._keep(found, ratings)
+                else:
+                    try:
+                        found[number] = _film(number, row, genres)
+                    except ValueError as error:
+                        table.reject(str(error), row)
+        return self._with_ratings(found, ratings)
 
-    def _keep(
-        self,
-        found: list[tuple[int, ArrivingFilm]],
-        ratings: tuple[Ints, npt.NDArray[np.float64], Ints] | None,
-    ) -> None:
+    def _with_ratings(self, found: dict[int, ArrivingFilm], ratings: _Ratings) -> tuple[Ints, list[ArrivingFilm]]:
         """Give films their ratings, and leave out those with too few votes."""
-        found.sort(key=lambda one: one[0])
-        ids = np.array([number for number, _ in found], dtype=np.int32)
-        votes = np.zeros(len(ids), dtype=np.int32)
-        if ratings is not None and len(ratings[0]):
-            place = np.minimum(np.searchsorted(ratings[0], ids), len(ratings[0]) - 1)
-            rated = ratings[0][place] == ids
-            votes[rated] = ratings[2][place[rated]]
-            for index in np.flatnonzero(rated).tolist():
-                film = found[index][1]
-                film.rating = float(ratings[1][place[index]])
-                film.votes = int(votes[index])
+        titles = np.array(sorted(found), dtype=np.int32)
+        votes = np.zeros(len(titles), dtype=np.int32)
+        rows, places = _Lookup(ratings.titles).find(titles)
+        votes[rows] = ratings.votes[places]
+        for row, place in zip(rows.tolist(), places.tolist(), strict=True):
+            film = found[int(titles[row])]
+            film.rating, film.votes = float(ratings.ratings[place]), int(ratings.votes[place])
         enough = votes >= self._wanted.min_votes
-        self._report.skipped["titles with too few votes"] += int(len(ids) - enough.sum())
-        self._films = [found[index][1] for index in np.flatnonzero(enough).tolist()]
-        self._ids = ids[enough]
+        self._report.skipped["titles with too few votes"] += int(len(titles) - enough.sum())
+        titles = titles[enough]
+        return titles, [found[number] for number in titles.tolist()]
 
-    def _read_directors(self, table: Table) -> None:
-        kept = self._kept_ids()
+    def _crew(self, table: Table, lookup: "_Lookup") -> tuple[Ints, Ints]:
+        """Films (by place) and directors (by number), in the order they are named."""
+        films, people = array("i"), array("i")
         for batch in table.batches(("tconst", "directors"), self._progress):
-            place = pc.index_in(batch["tconst"], value_set=kept)
-            directed = batch["directors"].filter(place.is_valid())
-            for index, people in zip(place.drop_null().to_pylist(), directed.to_pylist(), strict=True):
-                if people == NULL:
-                    continue
-                try:
-                    self._directors[index] = tuple(_name_number(person) for person in people.split(b","))
-                except ValueError as error:
-                    table.reject(str(error), (self._films[index].id.encode(), people))
+            rows, places = lookup.find(table.identifiers(batch, "tconst", b"tt", BAD_TITLE))
+            directors = batch["directors"].take(pa.array(rows))
+            named = pc.list_flatten(pc.split_pattern(pc.cast(directors, pa.string(), safe=False), ","))
+            counts = pc.list_value_length(pc.split_pattern(pc.cast(directors, pa.string(), safe=False), ","))
+            numbers = identifiers(pc.cast(named, pa.binary()), b"nm")
+            in_films = np.repeat(places, counts.to_numpy())
+            sound = numbers != NONE
+            null = pc.equal(named, NULL.decode()).to_numpy(zero_copy_only=False)
+            for person in named.filter(pa.array(~sound & ~null)).to_pylist():
+                table.reject(BAD_NAME, (str(person).encode(),))
+            films.frombytes(in_films[sound].astype(np.int32).tobytes())
+            people.frombytes(numbers[sound].tobytes())
+        return _ints(films), _ints(people)
 
-    def _read_principals(self, *, with_directors: bool) -> tuple[Ints, Ints]:
-        """Films (by place) and people (by number) of the billed cast, in billing order."""
+    def _principals(
+        self, lookup: "_Lookup", *, with_directors: bool
+    ) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
+        """The billed cast, and the directors: films (by place) and people (by number), in billing order."""
         table = self._table("title.principals")
+        cast, directors = _Credits(), _Credits()
         if table is None:
             self._report.warnings.append("title.principals is missing: no film has a cast")
-            return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)
-        kept = self._kept_ids()
-        categories = pa.array([b"actor", b"actress", *[b"director"] * with_directors], pa.binary())
-        films, people, billing = array("i"), array("i"), array("i")
+            return cast.sorted(), directors.sorted()
+        actors = pa.array([b"actor", b"actress"], pa.binary())
         for batch in table.batches(("tconst", "ordering", "nconst", "category"), self._progress):
-            batch = batch.filter(pc.is_in(batch["category"], value_set=categories))
-            place = pc.index_in(batch["tconst"], value_set=kept)
-            batch = batch.filter(place.is_valid())
-            columns = (place.drop_null().to_pylist(), *(column.to_pylist() for column in batch.columns))
-            for index, title, ordering, person, category in zip(*columns, strict=True):
-                try:
-                    number, at = _name_number(person), _small(ordering)
-                except ValueError as error:
-                    table.reject(str(error), (title, ordering, person, category))
-                    continue
-                if category == b"director":
-                    self._directors[index] = (*self._directors.get(index, ()), number)
-                    continue
-                films.append(index)
-                people.append(number)
-                billing.append(at)
-        in_film, in_people = np.array(films, dtype=np.int32), np.array(people, dtype=np.int32)
-        order = np.lexsort((np.array(billing, dtype=np.int32), in_film))
-        return in_film[order], in_people[order]
+            rows, places = lookup.find(table.identifiers(batch, "tconst", b"tt", BAD_TITLE))
+            credit = batch.take(pa.array(rows))
+            category = credit["category"]
+            acts = pc.is_in(category, value_set=actors).to_numpy(zero_copy_only=False)
+            directs = pc.equal(category, b"director").to_numpy(zero_copy_only=False) & with_directors
+            used = acts | directs
+            people, ordering = identifiers(credit["nconst"], b"nm"), small_numbers(credit["ordering"])
+            table.reject_rows(BAD_NAME, credit, used & (people == NONE))
+            table.reject_rows("an ordering that is no number", credit, used & (people != NONE) & (ordering == NONE))
+            sound = (people != NONE) & (ordering != NONE)
+            cast.add(places, people, ordering, acts & sound)
+            directors.add(places, people, ordering, directs & sound)
+        return cast.sorted(), directors.sorted()
 
-    def _with_people(self, cast: tuple[Ints, Ints]) -> Arrival:
-        films, people = cast
-        directors = {number for numbers in self._directors.values() for number in numbers}
-        needed = np.unique(np.concatenate((people, np.array(sorted(directors), dtype=np.int32))))
-        known = self._names(needed)
-        star_place = np.full(int(needed.max(initial=0)) + 1, -1, dtype=np.int32)
-        arrival = Arrival(films=self._films)
-        for number in np.unique(people).tolist():
-            if number in known:
-                star_place[number] = len(arrival.stars)
-                arrival.stars.append(known[number])
-        places = star_place[people] if len(people) else people
-        if unknown := int((places < 0).sum()):
+    def _with_people(
+        self, films: list[ArrivingFilm], cast: tuple[Ints, Ints], directing: tuple[Ints, Ints]
+    ) -> Arrival:
+        needed = np.unique(np.concatenate((cast[1], directing[1])))
+        names, births = self._names(needed)
+        arrival = Arrival(films=films)
+        in_film, place = cast[0], np.searchsorted(needed, cast[1])
+        named = np.array([name is not None for name in names], dtype=bool)
+        if unknown := int(len(place) - named[place].sum()):
             self._report.skipped["credits of people that name.basics does not have"] += unknown
-        self._give_cast(films[places >= 0], places[places >= 0])
-        for index, numbers in self._directors.items():
-            names = [known[number].name for number in dict.fromkeys(numbers) if number in known]
-            self._films[index].directors = ", ".join(names) or None
+        in_film, place = in_film[named[place]], place[named[place]]
+        stars, of_star = np.unique(place, return_inverse=True)
+        for at in stars.tolist():
+            born = int(births[at])
+            arrival.stars.append(
+                ArrivingStar(name_id(int(needed[at])), names[at] or "", None if born == NONE else born)
+            )
+        for film, members in _by_film(films, in_film, of_star.astype(np.int32)):
+            film.cast = array("i", dict.fromkeys(members))  # whoever plays two parts is billed once
+        for film, members in _by_film(films, directing[0], np.searchsorted(needed, directing[1])):
+            film.directors = ", ".join(name for at in dict.fromkeys(members) if (name := names[at])) or None
         return arrival
 
-    def _give_cast(self, films: Ints, places: Ints) -> None:
-        """Hand each film its cast; whoever plays two parts is billed once."""
-        bounds = np.searchsorted(films, np.arange(len(self._films) + 1))
-        for index, film in enumerate(self._films):
-            cast = places[bounds[index] : bounds[index + 1]].tolist()
-            film.cast = array("i", dict.fromkeys(cast))
-
-    def _names(self, needed: Ints) -> dict[int, ArrivingStar]:
+    def _names(self, needed: Ints) -> tuple[list[str | None], npt.NDArray[np.int16]]:
+        """Names and years of birth of the needed people, as far as name.basics has them."""
+        names: list[str | None] = [None] * len(needed)
+        births = np.full(len(needed), NONE, dtype=np.int16)
         table = self._table("name.basics")
         if table is None:
             self._report.warnings.append("name.basics is missing: there are no names, so neither stars nor directors")
-            return {}
-        wanted = pa.array([_name_id(number).encode() for number in needed.tolist()], pa.binary())
-        known: dict[int, ArrivingStar] = {}
+            return names, births
+        lookup = _Lookup(needed)
         for batch in table.batches(("nconst", "primaryName", "birthYear"), self._progress):
-            batch = batch.filter(pc.is_in(batch["nconst"], value_set=wanted))
-            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            rows, places = lookup.find(table.identifiers(batch, "nconst", b"nm", BAD_NAME))
+            person = batch.take(pa.array(rows))
+            years = small_numbers(person["birthYear"])
+            null = pc.equal(person["birthYear"], NULL).to_numpy(zero_copy_only=False)
+            bad = ~null & ((years == NONE) | (years > MAX_YEAR))
+            table.reject_rows("a birth year that is not a number up to 9999", person, bad)
+            births[places[~bad]] = years[~bad]
+            for place, is_bad, raw in zip(
+                places.tolist(), bad.tolist(), person["primaryName"].to_pylist(), strict=True
+            ):
+                if is_bad:
+                    continue
                 try:
-                    number, name = _name_number(row[0]), _text(row[1], "no name")
-                    known[number] = ArrivingStar(_name_id(number), name, _year(row[2], "a birth year"))
+                    names[place] = _text(raw, "no name")
                 except ValueError as error:
-                    table.reject(str(error), row)
-        return known
-
-    def _kept_ids(self) -> pa.Array:
-        return pa.array([film.id.encode() for film in self._films], pa.binary())
+                    table.reject(str(error), (name_id(int(needed[place])).encode(), raw))
+        return names, births
 
 
-def _film(row: Sequence[bytes], genres: dict[bytes, tuple[str, ...]]) -> tuple[int, ArrivingFilm]:
+class _Lookup:
+    """Finds the few numbers that are wanted in long columns."""
+
+    def __init__(self, numbers: Ints) -> None:
+        """``numbers`` are sorted."""
+        self._numbers = numbers
+        self._above = int(numbers[-1]) + 1 if len(numbers) else 0
+        self._wanted = np.zeros(self._above + 1, dtype=bool)  # the last stands for NONE and all above
+        self._wanted[numbers] = True
+
+    def find(self, column: Ints) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Where in the column wanted numbers stand, and the places they have among the wanted."""
+        rows = np.flatnonzero(self._wanted[np.minimum(column, self._above)])
+        return rows, np.searchsorted(self._numbers, column[rows])
+
+
+class _Credits:
+    """Who takes part in what, gathered in columns."""
+
+    def __init__(self) -> None:
+        self._films, self._people, self._ordering = array("i"), array("i"), array("i")
+
+    def add(self, films: Any, people: Ints, ordering: Ints, which: npt.NDArray[np.bool_]) -> None:
+        self._films.frombytes(films[which].astype(np.int32).tobytes())
+        self._people.frombytes(people[which].tobytes())
+        self._ordering.frombytes(ordering[which].tobytes())
+
+    def sorted(self) -> tuple[Ints, Ints]:
+        """Films and people, by film and ordering."""
+        order = np.lexsort((_ints(self._ordering), _ints(self._films)))
+        return _ints(self._films)[order], _ints(self._people)[order]
+
+
+def _by_film(films: list[ArrivingFilm], in_film: Ints, values: Any) -> Iterator[tuple[ArrivingFilm, list[int]]]:
+    """Each film with its values; ``in_film`` is sorted."""
+    bounds = np.searchsorted(in_film, np.arange(len(films) + 1)).tolist()
+    for index, film in enumerate(films):
+        if bounds[index] < bounds[index + 1]:
+            yield film, values[bounds[index] : bounds[index + 1]].tolist()
+
+
+def _film(number: int, row: Sequence[bytes], genres: dict[bytes, tuple[str, ...]]) -> ArrivingFilm:
     """A row of title.basics. Raises ValueError with the kind of fault."""
-    identifier, _, primary, original, adult, year, runtime, listed = row
-    number = _title_number(identifier)
-    if number is None:
-        raise ValueError("an id that is not tt and 7 or 8 digits")
+    _, _, primary, original, adult, year, runtime, listed = row
+    if number == NONE:
+        raise ValueError(BAD_TITLE)
     if adult not in {b"0", b"1"}:
-        raise ValueError("isAdult is neither 0 nor 1")
-    title = _text(primary, "no title")
+        raise ValueError("isAdult that is neither 0 nor 1")
     if listed not in genres:
-        genres[listed] = () if listed == NULL else tuple(dict.fromkeys(_genres(listed)))
-    film = ArrivingFilm(
-        id=identifier.decode(),
-        title=title,
-        year=_year(year, "a year"),
+        genres[listed] = () if listed == NULL else _genres(listed)
+    return ArrivingFilm(
+        id=title_id(number),
+        title=_text(primary, "no title"),
+        year=_number(year, "a year", MAX_YEAR),
         genres=genres[listed],
-        runtime_minutes=None if runtime == NULL else _small(runtime) or None,
+        runtime_minutes=_number(runtime, "a runtime", 10**6) or None,
         original_title=None if original in {primary, NULL, b""} else _text(original, "no original title"),
     )
-    return number, film
 
 
-def _genres(listed: bytes) -> Iterable[str]:
-    for name in _decoded(listed).split(","):
-        if not 0 < len(name) <= 100:
-            raise ValueError("a genre without a name, or of over 100 characters")
-        yield name
+def _genres(listed: bytes) -> tuple[str, ...]:
+    names = _decoded(listed).split(",")
+    if not all(0 < len(name) <= 100 and name.isprintable() for name in names):
+        raise ValueError("a genre without a name, or of over 100 characters")
+    return tuple(dict.fromkeys(names))
 
 
-def _title_number(identifier: bytes) -> int | None:
-    return int(identifier[2:]) if _TITLE_ID.fullmatch(identifier) and _is_canonical(identifier) else None
-
-
-def _name_number(identifier: bytes) -> int:
-    if not _NAME_ID.fullmatch(identifier) or not _is_canonical(identifier):
-        raise ValueError("an id that is not nm and 7 or 8 digits")
-    return int(identifier[2:])
-
-
-def _is_canonical(identifier: bytes) -> bool:
-    """Whether a number has one spelling: seven digits, or eight that do not start with 0."""
-    return len(identifier) == 9 or identifier[2:3] != b"0"
-
-
-def _name_id(number: int) -> str:
-    return f"nm{number:07d}"
+def _number(raw: bytes, what: str, most: int) -> int | None:
+    if raw == NULL:
+        return None
+    if not (raw.isdigit() and len(raw) < 10 and int(raw) <= most):
+        raise ValueError(f"{what} that is not a number up to {most}")
+    return int(raw)
 
 
 def _text(raw: bytes, missing: str) -> str:
-    text = " ".join(_decoded(raw).split())
-    if raw == NULL or not fold(text):
+    text = _decoded(raw)
+    if not text.isprintable() or "  " in text or text[:1] == " " or text[-1:] == " ":
+        text = " ".join(text.split())
+    if not text or raw == NULL or not (raw.isascii() or fold(text)):
         raise ValueError(missing)
     if "\0" in text:
         raise ValueError("a character U+0000")
-    if len(text) > MAX_TITLE:
-        raise ValueError(f"text of over {MAX_TITLE} characters")
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"text of over {MAX_TEXT} characters")
     return text
 
 
@@ -314,15 +334,28 @@ def _decoded(raw: bytes) -> str:
         raise ValueError("text that is not UTF-8") from None
 
 
-def _year(raw: bytes, what: str) -> int | None:
-    if raw == NULL:
-        return None
-    if not _DIGITS.fullmatch(raw) or int(raw) > 9999:
-        raise ValueError(f"{what} that is not a number up to 9999")
-    return int(raw)
+def _decimals(column: pa.BinaryArray) -> npt.NDArray[np.float64]:
+    """Numbers such as 7.5; NaN for what is none."""
+    try:
+        return np.asarray(pc.cast(pc.cast(column, pa.string()), pa.float64()), dtype=np.float64)
+    except pa.ArrowInvalid:
+        return np.array([_float(raw) for raw in column.to_pylist()], dtype=np.float64)
 
 
-def _small(raw: bytes) -> int:
-    if not _DIGITS.fullmatch(raw):
-        raise ValueError("a number that is none")
-    return int(raw)
+def _float(raw: bytes) -> float:
+    try:
+        return float(raw)
+    except ValueError:
+        return float("nan")
+
+
+def _rows(batch: pa.RecordBatch) -> Iterator[tuple[bytes, ...]]:
+    return zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _ints(numbers: "array[int]") -> Ints:
+    return np.frombuffer(numbers, dtype=np.int32) if len(numbers) else np.zeros(0, dtype=np.int32)
+
+
+def _joined(columns: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    return np.concatenate(columns) if columns else np.zeros(0)

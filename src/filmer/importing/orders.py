@@ -96,8 +96,7 @@ def _by_letter(order: Order, letters: npt.NDArray[np.int32]) -> Iterator[tuple[s
         yield chr(int(letters[part[0]])), part
 
 
-def chunks(numbers_of: Order) -> Iterator[tuple[int, str]]:
-    """A list as rows of ``catalogue.listing``: (chunk, array literal)."""
-    values = list(map(str, numbers_of.tolist()))
-    for chunk, start in enumerate(range(0, len(values), listing.CHUNK)):
-        yield chunk, "{" + ",".join(values[start : start + listing.CHUNK]) + "}"
+def chunks(numbers_of: Order) -> Iterator[tuple[int, Order]]:
+    """A list cut as ``catalogue.listing`` keeps it: chunk number and numbers."""
+    for chunk, start in enumerate(range(0, len(numbers_of), listing.CHUNK)):
+        yield chunk, numbers_of[start : start + listing.CHUNK]

@@ -43,42 +43,49 @@ def drop_leftovers(conn: Connection) -> None:
 
 
 def create_next(conn: Connection) -> None:
-    """Empty tables as the catalogue's, without their indexes."""
     conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(NEXT)))
-    for (table,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [NOW]).fetchall():
-        conn.execute(
-            sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING CONSTRAINTS INCLUDING DEFAULTS)").format(
-                sql.Identifier(NEXT, table), sql.Identifier(NOW, table)
-            )
-        )
 
 
 @contextmanager
-def copy_rows(conn: Connection, table: str, columns: Sequence[str]) -> Iterator[psycopg.Copy]:
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(NEXT, table), sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
+def copy_into_new(
+    conn: Connection, table: str, columns: Sequence[str], *, binary: bool = False
+) -> Iterator[psycopg.Copy]:
+    """Make one table of the next catalogue, as the one in use but without its indexes, and fill it.
+
+    To be used in a transaction: rows that come in with their table need no write-ahead log and no vacuum.
+    """
+    new, like = sql.Identifier(NEXT, table), sql.Identifier(NOW, table)
+    conn.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING CONSTRAINTS INCLUDING DEFAULTS)").format(new, like))
+    options = sql.SQL("FREEZE, FORMAT binary" if binary else "FREEZE")
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN ({})").format(new, names, options)
     with conn.cursor() as cursor, cursor.copy(statement) as copy:
         yield copy
 
 
-def index_statements(conn: Connection) -> list[str]:
-    """The statements that give the next catalogue the indexes of the one in use."""
+def tables(conn: Connection) -> list[str]:
+    """The catalogue's tables."""
+    rows = conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY tablename", [NOW])
+    return [row[0] for row in rows]
+
+
+def index_statements(conn: Connection, table: str) -> list[str]:
+    """The statements that give a table of the next catalogue the indexes of the one in use; the costly ones first."""
     rows = conn.execute(
-        "SELECT indexdef FROM pg_indexes WHERE schemaname = %s ORDER BY indexdef LIKE %s DESC, tablename, indexname",
-        [NOW, "%USING gin%"],
-    ).fetchall()
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = %s AND tablename = %s"
+        " ORDER BY indexdef LIKE %s DESC, indexname",
+        [NOW, table, "%USING gin%"],
+    )
     return [row[0].replace(f" ON {NOW}.", f" ON {NEXT}.") for row in rows]
 
 
-def build_index(conn: Connection, statement: str) -> None:
+def execute(conn: Connection, statement: str) -> None:
     conn.execute(statement.encode())
 
 
-def analyze_next(conn: Connection) -> None:
-    """Statistics and visibility, so that the first visitor meets a warm planner."""
-    for (table,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [NEXT]).fetchall():
-        conn.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(NEXT, table)))
+def analyze_next(conn: Connection, table: str) -> None:
+    """Statistics for the planner."""
+    conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(NEXT, table)))
 
 
 def insert_genres(conn: Connection, names: Iterable[str]) -> dict[str, int]:

@@ -5,6 +5,7 @@ The rows of ``catalogue.term``; ``catalogue/search.py`` reads them.
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -12,60 +13,69 @@ import numpy.typing as npt
 from filmer.catalogue.search import DENSE, SHORT
 
 Term = tuple[str, int, list[int] | None]  # the term, how many match, and which (numbers from 1) where they are few
-_OWNER_BITS = 26  # 67 million films or names
+_AT_ONCE = 100_000  # texts, which bounds the memory this takes
+_OWNER_BITS = 17  # so many texts at once
+_FILM_BITS = 32
+_FILM_MASK = 2**_FILM_BITS - 1
+_PAIRS_AT_ONCE = 1_000_000
 _BREAK = "\n"  # between texts; none contains one
 
 
 def substring_terms(texts: Sequence[str]) -> Iterator[Term]:
     """Every substring of one and two characters, and those of three that many texts contain."""
-    if not texts:
-        return
+    totals: dict[str, int] = {}
+    few: dict[str, list[int]] = {}
+    for first in range(0, len(texts), _AT_ONCE):
+        for term, nos in _substrings_of(texts[first : first + _AT_ONCE]):
+            total = totals[term] = totals.get(term, 0) + len(nos)
+            if total >= DENSE or len(term) == SHORT:
+                few.pop(term, None)
+            else:
+                few.setdefault(term, []).extend((nos + first + 1).tolist())
+    for term, total in totals.items():
+        if total >= DENSE or len(term) < SHORT:
+            yield term, total, few.get(term)
+
+
+def _substrings_of(texts: Sequence[str]) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
+    """Substrings, each with the places of the texts that contain it."""
     codes = np.frombuffer((_BREAK.join(texts) + _BREAK).encode("utf-32-le"), dtype=np.uint32)
     is_break = codes == ord(_BREAK)
     owners = np.cumsum(is_break, dtype=np.uint32)
     alphabet, letters = np.unique(codes, return_inverse=True)
-    letters = letters.astype(np.uint16 if len(alphabet) < 2**16 else np.uint32)
+    letters = letters.astype(np.uint32)
     for length in range(1, SHORT + 1):
         yield from _substrings(alphabet, letters, owners, is_break, length)
 
 
 def _substrings(
     alphabet: npt.NDArray[np.uint32],
-    letters: npt.NDArray[np.integer],
+    letters: npt.NDArray[np.uint32],
     owners: npt.NDArray[np.uint32],
     is_break: npt.NDArray[np.bool_],
     length: int,
-) -> Iterator[Term]:
+) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
+    if len(alphabet) ** length >= 2 ** (64 - _OWNER_BITS):
+        raise OverflowError(f"{len(alphabet)} different characters are more than this can count")
     places = len(letters) - length + 1
     whole = ~is_break[:places]
     for offset in range(1, length):
         whole &= ~is_break[offset : places + offset]
-    if length == SHORT:  # only the frequent ones are wanted: pass over what holds a rare letter
-        frequent = np.bincount(letters, minlength=len(alphabet)) >= DENSE
-        for offset in range(length):
-            whole &= frequent[letters[offset : places + offset]]
     at = np.flatnonzero(whole)
-    if not len(at):
-        return
     keys = letters[at].astype(np.uint64)
     for offset in range(1, length):
-        keys = keys * np.uint64(len(alphabet)) + letters[at + offset]
-    if len(alphabet) ** length >= 2 ** (64 - _OWNER_BITS):
-        raise OverflowError(f"{len(alphabet)} different characters are more than this can count")
+        keys *= np.uint64(len(alphabet))
+        keys += letters[at + offset]
     keys <<= np.uint64(_OWNER_BITS)
     keys |= owners[at]
     keys.sort()
-    keys = keys[np.concatenate(([True], keys[1:] != keys[:-1]))]
+    keys = keys[np.concatenate(([True], keys[1:] != keys[:-1]))] if len(keys) else keys
     terms = keys >> np.uint64(_OWNER_BITS)
-    starts = np.concatenate(([0], np.flatnonzero(np.diff(terms)) + 1, [len(terms)]))
-    for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        total = end - start
-        if length == SHORT and total < DENSE:
-            continue
-        nos = None
-        if total < DENSE:
-            nos = ((keys[start:end] & np.uint64(2**_OWNER_BITS - 1)) + np.uint64(1)).tolist()
-        yield _text(alphabet, int(terms[start]), length), total, nos
+    nos = (keys & np.uint64(2**_OWNER_BITS - 1)).astype(np.int64)
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(terms)) + 1, [len(terms)])).tolist()
+    for start, end in pairwise(starts):
+        if end > start:
+            yield _text(alphabet, int(terms[start]), length), nos[start:end]
 
 
 def _text(alphabet: npt.NDArray[np.uint32], key: int, length: int) -> str:
@@ -76,42 +86,53 @@ def _text(alphabet: npt.NDArray[np.uint32], key: int, length: int) -> str:
     return "".join(reversed(characters))
 
 
-class WordCounter:
-    """Counts for every beginning of a word how many films have such a word, where they are many."""
+def word_terms(
+    vocabulary: Sequence[str], pairs: npt.NDArray[np.int64], film_count: int
+) -> Iterator[Term]:
+    """For every beginning of a word, how many films have such a word, where they are many.
 
-    def __init__(self) -> None:
-        self._words: dict[str, int] = {}
+    ``pairs`` is the column of ``WordPairs``; it is sorted in place.
+    """
+    by_text = sorted(range(len(vocabulary)), key=vocabulary.__getitem__)
+    ordered = [vocabulary[place] for place in by_text]
+    place = np.empty(len(vocabulary), dtype=np.int64)
+    place[by_text] = np.arange(len(vocabulary), dtype=np.int64)
+    for first in range(0, len(pairs), _PAIRS_AT_ONCE):
+        part = pairs[first : first + _PAIRS_AT_ONCE]
+        part[:] = place[part >> _FILM_BITS] << _FILM_BITS | part & _FILM_MASK
+    pairs.sort()
+    ends = np.searchsorted(pairs, np.arange(len(vocabulary) + 1, dtype=np.int64) << _FILM_BITS).tolist()
+    seen = np.zeros(film_count, dtype=bool)
+    todo = [(0, len(vocabulary), 0)]
+    while todo:
+        first, last, length = todo.pop()
+        if length:
+            part = pairs[ends[first] : ends[last]] & _FILM_MASK
+            seen[part] = True
+            total = int(np.count_nonzero(seen))
+            seen[part] = False
+            if total < DENSE:
+                continue
+            yield ordered[first][:length], total, None
+        for start, end in _children(ordered, first, last, length):
+            if ends[end] - ends[start] >= DENSE:
+                todo.append((start, end, length + 1))
 
-    def ids(self, words: set[str]) -> list[int]:
-        """Numbers for words, the same for the same."""
-        known = self._words
-        return [known.setdefault(word, len(known)) for word in words]
 
-    def terms(self, words: npt.NDArray[np.int32], films: npt.NDArray[np.int32], film_count: int) -> Iterator[Term]:
-        """From the words of films, as two columns (a pair may occur twice)."""
-        vocabulary = sorted(self._words)
-        place = np.empty(len(vocabulary), dtype=np.int32)
-        for index, word in enumerate(vocabulary):
-            place[self._words[word]] = index
-        placed = place[words]
-        order = np.argsort(placed, kind="stable")
-        sorted_films = films[order]
-        ends = np.concatenate(([0], np.cumsum(np.bincount(placed, minlength=len(vocabulary)))))
-        seen = np.zeros(film_count, dtype=bool)
-        todo = [(0, len(vocabulary), 0)]
-        while todo:
-            first, last, length = todo.pop()
-            if length:
-                part = sorted_films[ends[first] : ends[last]]
-                seen[part] = True
-                total = int(np.count_nonzero(seen))
-                seen[part] = False
-                if total < DENSE:
-                    continue
-                yield vocabulary[first][:length], total, None
-            for start, end in _children(vocabulary, first, last, length):
-                if ends[end] - ends[start] >= DENSE:
-                    todo.append((start, end, length + 1))
+class WordPairs:
+    """Words (places in a vocabulary) and the films (from 0) that have them, in one column of a known length."""
+
+    def __init__(self, length: int) -> None:
+        self.column = np.empty(length, dtype=np.int64)
+        self._filled = 0
+
+    def add(self, words: npt.NDArray[np.int32], films: npt.NDArray[np.int32]) -> None:
+        """A pair may occur twice."""
+        part = self.column[self._filled : self._filled + len(words)]
+        part[:] = words
+        part <<= _FILM_BITS
+        part |= films
+        self._filled += len(words)
 
 
 def _children(vocabulary: list[str], first: int, last: int, length: int) -> Iterator[tuple[int, int]]:

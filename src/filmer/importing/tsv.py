@@ -5,11 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from isal import igzip_threaded
 from pyarrow import csv
 
 from filmer.importing.arrival import ImportFailed, Report
+from filmer.importing.identifiers import NONE, Ints, identifiers
 from filmer.importing.progress import Progress
 
 BLOCK = 4 * 2**20  # bytes of text in memory at a time
@@ -68,9 +71,23 @@ class Table:
             finally:
                 self._report.rows[self._path.name] = self._rows
 
+    def identifiers(self, batch: pa.RecordBatch, column: str, prefix: bytes, bad: str) -> Ints:
+        """A column of identifiers as numbers; rows without a sound one are reported."""
+        numbers = identifiers(batch[column], prefix)
+        self.reject_rows(bad, batch, numbers == NONE)
+        return numbers
+
     def reject(self, kind: str, row: Sequence[bytes]) -> None:
         text = b"\t".join(row).decode(errors="replace")
         self._report.reject(kind, self._path.name, 0, text)
+
+    def reject_rows(self, kind: str, batch: pa.RecordBatch, which: npt.NDArray[np.bool_]) -> None:
+        """Report the rows of a batch that are marked."""
+        if not which.any():
+            return
+        rows = batch.filter(pa.array(which))
+        for row in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+            self.reject(kind, row)
 
     def _reject(self, row: Any) -> str:
         kind = "too few fields" if row.actual_columns < row.expected_columns else "too many fields"

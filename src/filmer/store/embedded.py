@@ -804,11 +804,11 @@ class _Postgres(_Engine):
                 await self._run([*command, "--locale=C", f"--lc-ctype={locale}"])
                 break
             except EmbeddedError as error:
-                if locale == "C" or "locale" not in str(error):
+                if locale == "C" or "invalid locale" not in str(error):
                     raise
 
     async def _run(self, command: list[str], text: str = "") -> None:
-        """Run a tool as the servers' user. Raises EmbeddedError with the end of its output when it fails."""
+        """Run a tool as the servers' user. Raises EmbeddedError with its reasons when it fails."""
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -819,9 +819,11 @@ class _Postgres(_Engine):
         )
         output, _ = await process.communicate(text.encode())
         if process.returncode:
-            end = "\n".join(output.decode(errors="replace").strip().splitlines()[-12:])
+            lines = output.decode(errors="replace").strip().splitlines()
+            reasons = [line for line in lines if re.search("(?i)error:|fatal:|panic:|hint:", line)]
+            said = "\n".join(reasons or lines[-12:])
             tool = Path(command[0]).name
-            raise EmbeddedError(f"Cannot make the database in {self.place.data_dir}: {tool} says:\n{end}")
+            raise EmbeddedError(f"Cannot make the database in {self.place.data_dir}: {tool} says:\n{said}")
 
     def ready(self) -> bool:
         """PostgreSQL says so itself in the last line of its pid file."""

@@ -1,0 +1,308 @@
+"""Writes an arrival into the next catalogue's tables: numbered, ranked, indexed, with its lists and counts."""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+from psycopg.types.numeric import Int4
+
+from filmer.catalogue import listing
+from filmer.catalogue.folding import fold, indexed_words
+from filmer.importing import orders, queries
+from filmer.importing.arrival import Arrival, ArrivingFilm, ArrivingStar
+from filmer.importing.progress import Progress
+from filmer.importing.terms import WordPairs, substring_terms, word_terms
+
+BILLED = 3  # stars in a list item (contract §2.4)
+REPORT_EVERY = 2000  # rows
+PAIRS_AT_ONCE = 500_000
+Ints = npt.NDArray[np.int32]
+
+
+def write_next(conn: psycopg.Connection[Any], arrival: Arrival, progress: Progress) -> tuple[int, int]:
+    """Builds the whole next catalogue beside the one in use. Returns how many films and stars it has."""
+    with progress.step("Sorting"):
+        writer = _Writer(conn, arrival)
+    queries.create_next(conn)
+    with _Indexer(conn) as indexer:
+        writer.copy_films_and_stars(progress)
+        indexer.start("film", "star")
+        with progress.step("Writing lists"):
+            writer.copy_listings()
+            writer.copy_tally()
+        with progress.step("Counting words"):
+            writer.copy_terms()
+        indexer.start("listing", "listing_size", "tally", "term")
+        with progress.step("Indexing"):
+            indexer.finish()
+    return len(writer.films), len(writer.stars)
+
+
+class _Writer:
+    def __init__(self, conn: psycopg.Connection[Any], arrival: Arrival) -> None:
+        self._conn = conn
+        self.films: list[ArrivingFilm]
+        self.stars: list[ArrivingStar]
+        self.films, self._titles, _ = _by_folded(arrival.films, lambda film: film.title)
+        self._directors = [fold(film.directors) if film.directors else "" for film in self.films]
+        credited = sorted({place for film in self.films for place in film.cast})
+        self.stars, self._names, sources = _by_folded(
+            [arrival.stars[place] for place in credited], lambda star: star.name
+        )
+        self._star_at = np.zeros(len(arrival.stars), dtype=np.int32)  # by place in the arrival, from 0
+        self._star_at[np.array(credited, dtype=np.int64)[sources]] = np.arange(len(sources), dtype=np.int32)
+        self._film_orders = orders.film_orders(
+            self._titles, [film.year for film in self.films], [film.rating for film in self.films]
+        )
+        self._star_orders = orders.star_orders(self._names, [star.birth_year for star in self.stars])
+        names = {name for film in self.films for name in film.genres}
+        self._genre_ids = queries.insert_genres(conn, names)
+        self._words = _Words()
+        self._of_star = _Columns(self._words.ids(indexed_words(folded)) for folded in self._names)
+
+    def copy_films_and_stars(self, progress: Progress) -> None:
+        with self._conn.transaction():
+            with progress.step("Writing films", len(self.films)) as advance:
+                cast = self._copy_films(advance)
+            with progress.step("Writing stars", len(self.stars)) as advance:
+                self._copy_stars(cast, advance)
+
+    def _copy_films(self, advance: Callable[[int], None]) -> "_Columns":
+        """Returns the cast of each film, from 0."""
+        ranks = [orders.ranks(self._film_orders[name]) for name in FILM_RANKS]
+        votes = orders.numbers([film.votes for film in self.films])
+        by_votes = orders.ranks(orders.order_by(votes, descending=True))
+        ranked = zip(*(array("i", rank.tobytes()) for rank in (*ranks, by_votes)), strict=True)
+        cast, self._of_film = _Columns(), _Columns()
+        quoted = self._words.quoted
+        with queries.copy_into_new(self._conn, "film", queries.FILM_COLUMNS) as copy:
+            for index, (film, places) in enumerate(zip(self.films, ranked, strict=True)):
+                title, director = self._titles[index], self._directors[index]
+                stars = self._star_at[list(film.cast)].tolist() if film.cast else []
+                words = self._words.ids(indexed_words(title) | indexed_words(director))
+                cast.append(stars)
+                self._of_film.append(words)
+                for star in stars:
+                    words += self._of_star[star]
+                billed = [self.stars[star] for star in stars[:BILLED]]
+                genres = sorted(film.genres)
+                copy.write_row((
+                    index + 1, *places, film.year, _int_array([self._genre_ids[name] for name in genres]), title,
+                    director or None, " ".join([quoted[word] for word in words]), film.id, film.title,
+                    film.directors, film.rating, film.votes, _text_array(genres),
+                    _int_array([star + 1 for star in stars]), _text_array([star.id for star in billed]),
+                    _text_array([star.name for star in billed]), film.original_title, film.release_date,
+                    film.runtime_minutes, film.popularity, film.tmdb_id, film.price, film.overview,
+                ))  # fmt: skip
+                if index % REPORT_EVERY == 0:
+                    advance(index)
+        self._cast = cast
+        return cast
+
+    def _copy_stars(self, cast: "_Columns", advance: Callable[[int], None]) -> None:
+        newest = orders.ranks(self._film_orders["year desc"])
+        films, stars = cast.owners, cast.values
+        plays = (films + 1)[np.lexsort((newest[films], stars))].astype(np.int32)
+        counts = np.bincount(stars, minlength=len(self.stars))
+        ends = np.cumsum(counts)
+        ranks = [orders.ranks(self._star_orders[name]) for name in STAR_RANKS]
+        ranked = zip(*(array("i", column.astype(np.int32).tobytes()) for column in (*ranks, counts, ends)), strict=True)
+        with queries.copy_into_new(self._conn, "star", queries.STAR_COLUMNS) as copy:
+            for index, (star, (*places, count, end)) in enumerate(zip(self.stars, ranked, strict=True)):
+                copy.write_row((
+                    index + 1, *places, star.birth_year, count, self._names[index], star.id, star.name,
+                    _int_array(plays[end - count : end].tolist()),
+                ))  # fmt: skip
+                if index % REPORT_EVERY == 0:
+                    advance(index)
+
+    def copy_listings(self) -> None:
+        ids = [[self._genre_ids[name] for name in film.genres] for film in self.films]
+        sizes = {listing.ALL: 0, listing.STARS: 0}
+        columns = ("list", "sort", "chunk", "nos")
+        self._conn.adapters.register_dumper(np.ndarray, _IntArrayDumper)
+        with self._conn.transaction():
+            with queries.copy_into_new(self._conn, "listing", columns, binary=True) as copy:
+                for name, sort, numbers in self._lists(ids):
+                    sizes[name] = len(numbers)
+                    for chunk, nos in orders.chunks(numbers):
+                        copy.write_row((name, sort, Int4(chunk), nos))
+            with queries.copy_into_new(self._conn, "listing_size", ("list", "size")) as copy:
+                for row in sizes.items():
+                    copy.write_row(row)
+
+    def _lists(self, genre_ids: Sequence[Sequence[int]]) -> Iterator[tuple[str, str, Ints]]:
+        yield from orders.film_lists(self._film_orders, self._titles, genre_ids)
+        for sort, order in self._star_orders.items():
+            yield listing.STARS, sort, order + 1
+
+    def copy_tally(self) -> None:
+        counts: dict[tuple[int, int | None], int] = {}
+        for film in self.films:
+            for genre in (0, *[self._genre_ids[name] for name in film.genres]):
+                counts[genre, film.year] = counts.get((genre, film.year), 0) + 1
+        with (
+            self._conn.transaction(),
+            queries.copy_into_new(self._conn, "tally", ("genre_id", "year", "films")) as copy,
+        ):
+            for (genre, year), films in counts.items():
+                copy.write_row((genre, year, films))
+
+    def copy_terms(self) -> None:
+        """The last: it lets go of the texts it has counted, as the words need the room."""
+        columns = ("field", "term", "total", "nos")
+        with self._conn.transaction(), queries.copy_into_new(self._conn, "term", columns) as copy:
+            for field, texts in (("title", self._titles), ("director", self._directors), ("name", self._names)):
+                for term, total, nos in substring_terms(texts):
+                    copy.write_row((field, term, total, nos and _int_array(nos)))
+                texts.clear()
+            for term, total, _ in word_terms(self._words.texts, self._word_pairs(), len(self.films)):
+                copy.write_row(("word", term, total, None))
+
+    def _word_pairs(self) -> npt.NDArray[np.int64]:
+        """Words and the films that have them: a film has its cast's words too."""
+        films, stars = self._cast.owners, self._cast.values
+        lengths, starts, words = self._of_star.lengths, self._of_star.starts, self._of_star.values
+        own = self._of_film.values
+        pairs = WordPairs(len(own) + int(lengths[stars].sum()))
+        pairs.add(own, self._of_film.owners)
+        for first in range(0, len(stars), PAIRS_AT_ONCE):
+            some = stars[first : first + PAIRS_AT_ONCE]
+            each = lengths[some]
+            within = np.arange(int(each.sum()), dtype=np.int32)
+            within += np.repeat(starts[some] - np.cumsum(each, dtype=np.int32) + each, each)
+            pairs.add(words[within], np.repeat(films[first : first + PAIRS_AT_ONCE], each))
+        return pairs.column
+
+
+class _Indexer:
+    """Builds indexes on connections of its own, two at a time, while other tables are still written."""
+
+    def __init__(self, conn: psycopg.Connection[Any]) -> None:
+        self._conn = conn
+        self._pool = ThreadPoolExecutor(2)
+        self._work: list[Future[None]] = []
+
+    def __enter__(self) -> "_Indexer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def start(self, *tables: str) -> None:
+        statements = [one for table in tables for one in queries.index_statements(self._conn, table)]
+        statements.sort(key=lambda statement: "USING gin" not in statement)
+        self._work += [self._pool.submit(self._run, queries.execute, statement) for statement in statements]
+        self._work += [self._pool.submit(self._run, queries.analyze_next, table) for table in tables]
+
+    def finish(self) -> None:
+        for work in self._work:
+            work.result()
+
+    def _run(self, what: Callable[[psycopg.Connection[Any], str], None], argument: str) -> None:
+        info = self._conn.info
+        with psycopg.connect(
+            info.dsn, password=info.password, autocommit=True, application_name="filmer import"
+        ) as conn:
+            what(conn, argument)
+
+
+FILM_RANKS = ("title desc", "year asc", "year desc", "rating asc", "rating desc")
+STAR_RANKS = ("name desc", "birthYear asc", "birthYear desc")
+
+
+class _Words:
+    """Numbers for words: the same for the same, from 0."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, int] = {}
+        self.quoted: list[str] = []  # as the literal of a tsvector takes them
+
+    def ids(self, words: Iterable[str]) -> list[int]:
+        found = []
+        for word in words:
+            number = self._ids.get(word)
+            if number is None:
+                number = self._ids[word] = len(self._ids)
+                self.quoted.append(f"'{word}'")
+            found.append(number)
+        return found
+
+    @property
+    def texts(self) -> list[str]:
+        return list(self._ids)
+
+
+class _Columns:
+    """Lists of numbers, one an owner, kept as two columns in little memory."""
+
+    def __init__(self, lists: Iterable[Sequence[int]] = ()) -> None:
+        self._values, self._ends = array("i"), array("i", [0])
+        for numbers in lists:
+            self.append(numbers)
+
+    def append(self, numbers: Sequence[int]) -> None:
+        self._values.extend(numbers)
+        self._ends.append(len(self._values))
+
+    def __getitem__(self, owner: int) -> "array[int]":
+        return self._values[self._ends[owner] : self._ends[owner + 1]]
+
+    @property
+    def values(self) -> Ints:
+        return np.array(self._values, dtype=np.int32)
+
+    @property
+    def starts(self) -> Ints:
+        return np.array(self._ends[:-1], dtype=np.int32)
+
+    @property
+    def lengths(self) -> Ints:
+        return np.diff(np.array(self._ends, dtype=np.int32))
+
+    @property
+    def owners(self) -> Ints:
+        return np.repeat(np.arange(len(self._ends) - 1, dtype=np.int32), self.lengths)
+
+
+class _IntArrayDumper(Dumper):
+    """numpy's integers as PostgreSQL's ``integer[]``, in its binary format."""
+
+    format = Format.BINARY
+
+    def dump(self, obj: Ints) -> Buffer:
+        head = np.array([1, 0, 23, len(obj), 1], dtype=">i4")  # dimensions, nulls, type, length, first index
+        body = np.empty((len(obj), 2), dtype=">i4")
+        body[:, 0] = 4  # bytes of each
+        body[:, 1] = obj
+        return head.tobytes() + body.tobytes()
+
+
+T = TypeVar("T", ArrivingFilm, ArrivingStar)
+
+
+def _by_folded(
+    things: Sequence[T], text: Callable[[T], str]
+) -> tuple[list[T], list[str], list[int]]:
+    """Things sorted by folded text, then id; those texts; and where each came from."""
+    folded = [fold(text(thing)) for thing in things]
+    ids = [thing.id for thing in things]
+    order = sorted(range(len(things)), key=ids.__getitem__)
+    order.sort(key=folded.__getitem__)
+    return [things[at] for at in order], [folded[at] for at in order], order
+
+
+def _int_array(values: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _text_array(values: Iterable[str]) -> str:
+    quoted = ['"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values]
+    return "{" + ",".join(quoted) + "}"

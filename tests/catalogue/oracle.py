@@ -1,0 +1,196 @@
+"""What the lists and searches of contract §2 and §3 mean, in plain Python over a CSV file: slow and simple.
+
+Nothing is taken from the program but ``fold``: neither its notion of words nor its orders nor any SQL.
+"""
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from filmer.catalogue.folding import fold
+
+STAR = re.compile(r"(.+) \((\d{4})\) \[(\w+)\]|(.+) \[(\w+)\]")
+
+
+class Star(NamedTuple):
+    id: str
+    name: str
+    born: int | None
+    folded: str
+
+
+class Film(NamedTuple):
+    id: str
+    title: str
+    year: int | None
+    director: str | None
+    rating: float | None
+    votes: int | None
+    genres: list[str]
+    cast: list[Star]
+    folded: str
+    words: frozenset[str]
+
+    def as_item(self) -> dict[str, Any]:
+        """As "List Movies" prints it."""
+        return {
+            **self.as_genre_item(),
+            "numVotes": self.votes,
+            "genres": self.genres,
+            "stars": [{"id": star.id, "name": star.name} for star in self.cast[:3]],
+        }
+
+    def as_genre_item(self) -> dict[str, Any]:
+        """As "Browse Movies by Genre" prints it."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "year": self.year,
+            "director": self.director,
+            "rating": self.rating,
+        }
+
+
+def runs(text: str) -> list[str]:
+    """The runs of letters and digits of a text."""
+    return "".join(character if character.isalnum() else " " for character in text).split()
+
+
+def words(text: str) -> set[str]:
+    """Runs of the folded text; besides, what stands between two spaces is also found written in one."""
+    folded = fold(text)
+    return {*runs(folded), *("".join(runs(part)) for part in folded.split(" "))} - {""}
+
+
+def last_if_unknown(
+    things: Iterable[Any], key: Callable[[Any], Any], name: Callable[[Any], Any], *, descending: bool
+) -> list[Any]:
+    """Sorted by a key, then folded name, then id; without a key last in either order."""
+    ties = sorted(things, key=lambda thing: (name(thing), thing.id))
+    known = [thing for thing in ties if key(thing) is not None]
+    unknown = [thing for thing in ties if key(thing) is None]
+    return [
+        *sorted(known, key=key, reverse=descending),
+        *unknown,
+    ]  # Python keeps ties as they are, reversed or not
+
+
+class Oracle:
+    """Answers what the server should, of one catalogue."""
+
+    def __init__(self, path: Path) -> None:
+        self.stars: dict[str, Star] = {}
+        with path.open(encoding="utf-8", newline="") as file:
+            self.films = [self._film(row) for row in csv.DictReader(file)]
+        self.plays: dict[str, list[Film]] = defaultdict(list)
+        for film in self.films:
+            for star in film.cast:
+                self.plays[star.id].append(film)
+
+    def _film(self, row: dict[str, str]) -> Film:
+        director = ", ".join(row["directors"].split(" | ")) or None
+        cast = [self._star(entry) for entry in row["stars"].split(" | ") if entry]
+        found = words(row["title"]).union(words(director or ""), *(words(star.name) for star in cast))
+        return Film(
+            id=row["id"],
+            title=row["title"],
+            year=int(row["year"]) if row["year"] else None,
+            director=director,
+            rating=float(row["rating"]) if row["rating"] else None,
+            votes=int(row["votes"]) if row["votes"] else None,
+            genres=sorted(genre for genre in row["genres"].split(" | ") if genre),
+            cast=cast,
+            folded=fold(row["title"]),
+            words=frozenset(found),
+        )
+
+    def _star(self, entry: str) -> Star:
+        match = STAR.fullmatch(entry)
+        assert match
+        name, born, identifier = match[1] or match[4], match[2], match[3] or match[5]
+        return self.stars.setdefault(
+            identifier, Star(identifier, name, int(born) if born else None, fold(name))
+        )
+
+    def sorted_films(self, films: Iterable[Film], sort: str, order: str) -> list[Film]:
+        keys: dict[str, Callable[[Film], Any]] = {
+            "title": lambda film: film.folded,
+            "year": lambda film: film.year,
+            "rating": lambda film: film.rating,
+        }
+        return last_if_unknown(films, keys[sort], lambda film: film.folded, descending=order == "desc")
+
+    def sorted_stars(self, stars: Iterable[Star], sort: str, order: str) -> list[Star]:
+        keys: dict[str, Callable[[Star], Any]] = {
+            "name": lambda star: star.folded,
+            "birthYear": lambda star: star.born,
+        }
+        return last_if_unknown(stars, keys[sort], lambda star: star.folded, descending=order == "desc")
+
+    def by_relevance(self, films: Iterable[Film], query: str) -> list[Film]:
+        """The title itself, titles that begin so, that contain it, the rest; of each the best known first."""
+        phrase = " ".join(fold(query).split())
+
+        def distance(film: Film) -> int:
+            if film.folded == phrase:
+                return 0
+            if film.folded.startswith(phrase):
+                return 1
+            return 2 if phrase in film.folded else 3
+
+        known = last_if_unknown(films, lambda film: film.votes, lambda film: film.folded, descending=True)
+        return sorted(known, key=distance)
+
+    def starting_with(self, letter: str) -> list[Film]:
+        if letter == "*":
+            return [film for film in self.films if not "a" <= film.folded[0] <= "z"]
+        return [film for film in self.films if film.folded[0] == fold(letter)[0]]
+
+    def of_genre(self, genre: str) -> list[Film]:
+        return [film for film in self.films if genre in film.genres]
+
+    def as_star_item(self, star: Star) -> dict[str, Any]:
+        """As "List Stars" prints it."""
+        return {
+            "id": star.id,
+            "name": star.name,
+            "birthYear": star.born,
+            "movieCount": len(self.plays[star.id]),
+        }
+
+    def named(self, name: str) -> list[Star]:
+        return [star for star in self.stars.values() if fold(name) in star.folded]
+
+    def search(self, asked: dict[str, Any], genres: dict[int, str]) -> list[Film]:
+        """The films that fulfil all that is asked, in no order."""
+        title, director, star = (fold(asked.get(name, "").strip() and asked[name]) for name in TEXTS)
+        wanted = runs(fold(asked["query"])) if "query" in asked else None
+
+        def fits(film: Film) -> bool:
+            year = film.year
+            return (
+                (wanted is None or _has_words(film, wanted))
+                and title in film.folded
+                and (not director or director in fold(film.director or ""))
+                and (not star or any(star in one.folded for one in film.cast))
+                and ("year" not in asked or year == asked["year"])
+                and ("yearFrom" not in asked or (year is not None and year >= asked["yearFrom"]))
+                and ("yearTo" not in asked or (year is not None and year <= asked["yearTo"]))
+                and ("genreId" not in asked or genres.get(asked["genreId"]) in film.genres)
+            )
+
+        return [film for film in self.films if fits(film)]
+
+
+TEXTS = ("title", "director", "star")
+
+
+def _has_words(film: Film, wanted: list[str]) -> bool:
+    """Every word, of which the last may be unfinished; of no words, nothing is found."""
+    if not wanted:
+        return False
+    *whole, last = wanted
+    return film.words.issuperset(whole) and any(word.startswith(last) for word in film.words)

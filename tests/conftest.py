@@ -1,0 +1,152 @@
+"""What tests stand on: real engines (one pair a test process), a database a test asks for, a real server."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from filmer.clock import SystemClock
+from filmer.importing import build, own
+from filmer.importing.arrival import Report
+from filmer.importing.progress import Progress
+from filmer.serving import free_port
+from filmer.store.embedded import Engines, running_engines
+from filmer.store.migrate import migrate
+
+FILMS = Path(__file__).parent / "films.csv"
+_TEMPLATE = "filmer_template"
+
+MakeDatabase = Callable[[], str]
+Serve = Callable[..., "Server"]
+
+
+@pytest.fixture(scope="session")
+def engines() -> Iterator[Engines]:
+    """PostgreSQL and Valkey of this test process."""
+    folder = Path(tempfile.mkdtemp(prefix="filmer-test-"))
+    folder.chmod(0o711)
+    try:
+        with running_engines(folder) as running:
+            yield running
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def make_database(engines: Engines) -> MakeDatabase:
+    """Makes a migrated, empty database and returns its URL."""
+    with psycopg.connect(engines.database_url, autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE {_TEMPLATE}")
+    with psycopg.connect(_url(engines, _TEMPLATE), autocommit=True) as conn:
+        list(migrate(conn))
+
+    def make() -> str:
+        name = f"test_{uuid.uuid4().hex}"
+        with psycopg.connect(engines.database_url, autocommit=True) as conn:
+            conn.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+        return _url(engines, name)
+
+    return make
+
+
+def _url(engines: Engines, name: str) -> str:
+    return psycopg.conninfo.make_conninfo(engines.database_url, dbname=name)
+
+
+@pytest.fixture
+def database_url(make_database: MakeDatabase) -> str:
+    """A database of this test's own, migrated and empty."""
+    return make_database()
+
+
+def import_films(database_url: str, path: Path = FILMS, *, keep_others: bool = False) -> Report:
+    """Bring a CSV file in, as ``filmer import csv`` does."""
+    report = Report(keep_all=True)
+    with Progress(quiet=True) as progress, build.import_connection(database_url) as conn:
+        build.bring_in(
+            conn,
+            own.read_csv(path, report),
+            source="csv",
+            origin=path.name,
+            report=report,
+            now=SystemClock().now(),
+            progress=progress,
+            keep_others=keep_others,
+        )
+    return report
+
+
+class Server:
+    """A running ``filmer serve`` and a client that talks to it."""
+
+    def __init__(self, environment: dict[str, str], arguments: list[str]) -> None:
+        self.port = free_port("127.0.0.1")
+        self.log = Path(tempfile.mkstemp(prefix="filmer-serve-", suffix=".log")[1])
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "filmer", "serve", "--port", str(self.port), *arguments],
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30, trust_env=False)
+        self._wait()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            if "is ready at" in self.output():
+                return
+            time.sleep(0.02)
+        output = self.output()
+        self.stop()
+        raise AssertionError(f"filmer serve did not get ready:\n{output}")
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def stop(self) -> None:
+        self.client.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+        self.log.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session")
+def serve(engines: Engines) -> Iterator[Serve]:
+    """Starts real servers on this process's engines: ``serve(database_url, "--workers", "2", CACHE_…="5")``."""
+    with contextlib.ExitStack() as stack:
+
+        def start(database_url: str, *arguments: str, **environment: str) -> Server:
+            given = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_WORKERS": "1"}
+            server = Server(given | environment, list(arguments))
+            stack.callback(server.stop)
+            return server
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def shop(make_database: MakeDatabase, serve: Serve) -> httpx.Client:
+    """A client of a server with the films of ``films.csv``. Shared: tests that use it only read."""
+    url = make_database()
+    import_films(url)
+    return serve(url).client

@@ -1,0 +1,61 @@
+"""When something on our side is broken or away (contract §1.4, §6.6)."""
+
+import re
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from tests.answers import TIME, error_of
+from tests.conftest import MakeDatabase, Serve, Server, import_films
+
+
+@pytest.fixture(scope="session")
+def broken(make_database: MakeDatabase, serve: Serve) -> Server:
+    """A server whose tables are gone."""
+    url = make_database()
+    import_films(url)
+    server: Server = serve(url, CACHE_DURATION_SECONDS="0")
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("DROP SCHEMA catalogue CASCADE")
+    return server
+
+
+@pytest.fixture(scope="session")
+def abandoned(make_database: MakeDatabase, serve: Serve) -> Server:
+    """A server whose database is gone."""
+    url = make_database()
+    import_films(url)
+    server: Server = serve(url, CACHE_DURATION_SECONDS="0")
+    name = str(conninfo_to_dict(url)["dbname"])
+    with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as conn:
+        conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    return server
+
+
+def test_a_fault_of_ours_is_500_and_tells_a_request_id_and_nothing_else(broken: Server) -> None:
+    answer = broken.client.get("/api/v1/movies/tt0111161")
+    error = error_of(answer, 500, "INTERNAL_ERROR")
+    assert error["details"] == {"requestId": answer.headers["x-request-id"]}
+    assert not re.search(
+        r"sql|relation|catalogue|psycopg|error:|traceback|tt0111161", str(error), re.IGNORECASE
+    )
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-request-id"] in broken.output()
+
+
+def test_a_database_that_is_away_is_503_with_retry_after(abandoned: Server) -> None:
+    answer = abandoned.client.get("/api/v1/movies/tt0111161")
+    error = error_of(answer, 503, "SERVICE_UNAVAILABLE")
+    assert error["details"] == {}
+    assert int(answer.headers["retry-after"]) >= 1
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_health_without_a_database_is_503_as_the_spec_prints_it_within_two_seconds(abandoned: Server) -> None:
+    """contract §6.6: "success" stays true"""
+    answer = abandoned.client.get("/api/v1/health")
+    assert answer.status_code == 503
+    body = answer.json()
+    assert TIME.fullmatch(body["data"].pop("timestamp"))
+    assert body == {"success": True, "data": {"status": "DOWN", "database": "DOWN"}}
+    assert answer.elapsed.total_seconds() < 2

@@ -1,0 +1,28 @@
+"""One database for all tests here: emptied for each of them, which is faster than making it."""
+
+import pytest
+from tests.conftest import MakeDatabase
+from tests.importing.datasets import execute, fetch
+
+
+@pytest.fixture(scope="session")
+def shared_database(make_database: MakeDatabase) -> str:
+    return make_database()
+
+
+@pytest.fixture
+def database_url(shared_database: str) -> str:
+    """A database that is migrated and empty."""
+    tables = fetch(
+        shared_database,
+        "SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables"
+        " WHERE schemaname = 'catalogue'"
+        " OR schemaname = 'public' AND tablename NOT IN ('migration', 'edition')",
+    )
+    execute(
+        shared_database,
+        f"TRUNCATE {tables} RESTART IDENTITY",
+        "DROP SCHEMA IF EXISTS catalogue_next, catalogue_old CASCADE",
+        "UPDATE edition SET version = 0, database = gen_random_uuid()",
+    )
+    return shared_database

@@ -1,0 +1,213 @@
+"""Small data sets in IMDb's format, written by the tests themselves, and what an import made of them."""
+
+import gzip
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+
+from filmer.clock import SystemClock
+from filmer.importing import build, imdb
+from filmer.importing.arrival import Arrival, Report
+from filmer.importing.progress import Progress
+
+Value = str | bytes | float | None
+
+# As IMDb documents them.
+HEADERS = {
+    "title.basics": "tconst titleType primaryTitle originalTitle isAdult startYear endYear runtimeMinutes"
+    " genres",
+    "title.ratings": "tconst averageRating numVotes",
+    "title.crew": "tconst directors writers",
+    "title.principals": "tconst ordering nconst category job characters",
+    "name.basics": "nconst primaryName birthYear deathYear primaryProfession knownForTitles",
+}
+SCHEMAS = "SELECT array_agg(nspname::text ORDER BY nspname) FROM pg_namespace WHERE nspname LIKE 'catalogue%'"
+
+
+def line(*values: Value) -> bytes:
+    """One line of a file, without its end."""
+    return b"\t".join(
+        b"\\N" if value is None else value if isinstance(value, bytes) else str(value).encode()
+        for value in values
+    )
+
+
+def tt(number: int) -> str:
+    return f"tt{number:07d}"
+
+
+def nm(number: int) -> str:
+    return f"nm{number:07d}"
+
+
+class DataSet:
+    """The five files, line by line."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, list[bytes]] = {
+            name: [header.replace(" ", "\t").encode()] for name, header in HEADERS.items()
+        }
+
+    def add(self, table: str, *values: Value) -> None:
+        self.lines[table].append(line(*values))
+
+    def person(self, number: int, name: Value, born: Value = None) -> None:
+        self.add("name.basics", nm(number), name, born, None, "actor", None)
+
+    def film(
+        self,
+        number: int,
+        title: Value,
+        *,
+        kind: str = "movie",
+        original: Value = None,
+        adult: int = 0,
+        year: Value = None,
+        runtime: Value = None,
+        genres: Value = None,
+        rated: tuple[Value, Value] | None = None,
+        directors: Sequence[int] = (),
+        cast: Sequence[int] = (),
+    ) -> None:
+        """A title with its rating, directors and cast; who they are is said by ``person``."""
+        self.add(
+            "title.basics", tt(number), kind, title, original or title, adult, year, None, runtime, genres
+        )
+        if rated:
+            self.add("title.ratings", tt(number), *rated)
+        self.add("title.crew", tt(number), ",".join(map(nm, directors)) or None, None)
+        for ordering, star in enumerate(cast, start=1):
+            self.credit(number, ordering, star, "actress" if star % 2 else "actor")
+        for ordering, director in enumerate(directors, start=len(cast) + 1):
+            self.credit(number, ordering, director, "director")
+
+    def credit(self, number: int, ordering: Value, person: int, category: str) -> None:
+        self.add("title.principals", tt(number), ordering, nm(person), category, None, None)
+
+    def write(self, folder: Path, *, gz: bool = False, without: Iterable[str] = ()) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in HEADERS.keys() - set(without):
+            text = b"".join(one + b"\n" for one in self.lines[name])
+            path = folder / (f"{name}.tsv.gz" if gz else f"{name}.tsv")
+            path.write_bytes(gzip.compress(text) if gz else text)
+        return folder
+
+
+class Film(NamedTuple):
+    """A film as it is stored."""
+
+    title: str
+    original_title: str | None
+    year: int | None
+    runtime: int | None
+    director: str | None
+    genres: list[str]
+    rating: float | None
+    votes: int | None
+    cast: list[tuple[str, str, int | None]]  # id, name, year of birth
+    price: Decimal | None
+    tmdb_id: int | None
+    overview: str | None
+
+
+def films(database_url: str) -> dict[str, Film]:
+    """What is in the catalogue, by id."""
+    with psycopg.connect(database_url) as conn:
+        stars = {
+            row[0]: row[1:] for row in conn.execute("SELECT no, id, name, birth_year FROM catalogue.star")
+        }
+        rows = conn.execute(
+            "SELECT id, title, original_title, year, runtime_minutes, director, genres, rating, votes,"
+            " star_nos, price, tmdb_id, overview FROM catalogue.film"
+        ).fetchall()
+    return {row[0]: Film(*row[1:9], [stars[no] for no in row[9]], *row[10:]) for row in rows}
+
+
+def fetch(database_url: str, statement: str, *parameters: Any) -> Any:
+    """The first column of the first row."""
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        row = conn.execute(statement.encode(), parameters or None).fetchone()
+    return row and row[0]
+
+
+def execute(database_url: str, *statements: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        for statement in statements:
+            conn.execute(statement.encode())
+
+
+def version(database_url: str) -> int:
+    return int(fetch(database_url, "SELECT version FROM edition"))
+
+
+def genre_ids(database_url: str) -> dict[str, int]:
+    with psycopg.connect(database_url) as conn:
+        return dict(conn.execute("SELECT name, id FROM genre").fetchall())
+
+
+def everything(database_url: str, *tables: str) -> dict[str, list[str]]:
+    """Every row of the catalogue's tables and the named ones."""
+    with psycopg.connect(database_url) as conn:
+        found = conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'catalogue'").fetchall()
+        names = [f"catalogue.{name}" for (name,) in found] + list(tables)
+        return {
+            name: [row for (row,) in conn.execute(f"SELECT t::text FROM {name} t ORDER BY 1".encode())]
+            for name in names
+        }
+
+
+def intact(database_url: str) -> dict[str, list[str]]:
+    """Everything that a failed import must leave as it was."""
+    found = everything(database_url, "edition", "import_run", "film_terms", "film_in_use")
+    return {**found, "schemas": fetch(database_url, SCHEMAS)}
+
+
+def bring_in(database_url: str, arrival: Arrival, report: Report | None = None) -> None:
+    with Progress(quiet=True) as progress, build.import_connection(database_url) as conn:
+        build.bring_in(
+            conn,
+            arrival,
+            source="test",
+            origin="here",
+            report=report or Report(),
+            now=SystemClock().now(),
+            progress=progress,
+        )
+
+
+def import_imdb(database_url: str, folder: Path, wanted: imdb.Wanted | None = None) -> Report:
+    """As ``filmer import imdb`` does, in this process."""
+    report = Report()
+    with Progress(quiet=True) as progress, build.import_connection(database_url) as conn:
+        build.bring_in(
+            conn,
+            imdb.read_imdb(folder, wanted or imdb.Wanted(), report, progress),
+            source="imdb",
+            origin=str(folder),
+            report=report,
+            now=SystemClock().now(),
+            progress=progress,
+        )
+    return report
+
+
+def environment(database_url: str) -> dict[str, str]:
+    return {**os.environ, "DATABASE_URL": database_url, "COLUMNS": "1000"}
+
+
+def filmer(database_url: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The command line."""
+    return subprocess.run(
+        [sys.executable, "-m", "filmer", *map(str, arguments)],
+        env=environment(database_url),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )

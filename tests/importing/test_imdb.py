@@ -1,0 +1,268 @@
+"""``filmer import imdb``: what it takes from the files, and what it leaves."""
+
+import gzip
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.importing.datasets import (
+    HEADERS,
+    DataSet,
+    Film,
+    environment,
+    filmer,
+    films,
+    import_imdb,
+    line,
+    tt,
+)
+
+from filmer.importing.arrival import ImportFailed
+from filmer.importing.imdb import Wanted
+
+BOB, ANN = ("nm0000002", "Bob Birch", None), ("nm0000001", "Ann Ash", 1950)
+ELODIE = ("nm0000003", "Élodie Çelik", 1901)
+NOTHING = Film("", None, None, None, None, [], None, None, [], None, None, None)
+
+
+def some_films() -> DataSet:
+    """Films that have everything, and films that lack it."""
+    data = DataSet()
+    for number, name, born in [(1, "Ann Ash", 1950), (2, "Bob Birch", None), (3, "Élodie Çelik", 1901)]:
+        data.person(number, name, born)
+    data.person(17000004, "津川 雅彦", 1940)
+    data.film(
+        7, "Whole", original="Ganz", year=1999, runtime=101, genres="Drama,Action", rated=(7.5, 1234),
+        directors=(3, 1), cast=(2, 3, 1),
+    )  # fmt: skip
+    data.film(12345678, "Eight digits", cast=(17000004,), directors=(17000004,))
+    data.film(8, "Bare")
+    data.film(9, '"Unbalanced', original='"Un"bal"anced', genres="Drama", directors=(99, 2), cast=(98, 2))
+    data.film(10, "Ôtôsan  ", year=2024, rated=("10", 999_999_999), genres="Action")
+    data.film(11, "\" \\ ' {} , \\N", cast=(1,), rated=("0.0", 0))
+    data.add("title.basics", "tt0000012", "movie", "Nothing known", None, 0, None, None, None, None)
+    data.film(13, 'Quotes "', cast=(2, 1))
+    data.credit(13, 3, 2, "actor")  # a second part
+    data.credit(13, 4, 3, "writer")
+    data.credit(13, 5, 3, "self")
+    return data
+
+
+SOME_FILMS = {
+    "tt0000007": Film(
+        "Whole", "Ganz", 1999, 101, "Élodie Çelik, Ann Ash", ["Action", "Drama"], 7.5, 1234, [BOB, ELODIE, ANN],
+        None, None, None,
+    ),
+    "tt12345678": NOTHING._replace(
+        title="Eight digits", director="津川 雅彦", cast=[("nm17000004", "津川 雅彦", 1940)]
+    ),
+    "tt0000008": NOTHING._replace(title="Bare"),
+    "tt0000009": NOTHING._replace(
+        title='"Unbalanced', original_title='"Un"bal"anced', genres=["Drama"], director="Bob Birch",
+        cast=[BOB],
+    ),
+    "tt0000010": NOTHING._replace(title="Ôtôsan", year=2024, rating=10, votes=999_999_999, genres=["Action"]),
+    "tt0000011": NOTHING._replace(
+        title='" \\ \' {} , \\N', cast=[ANN], rating=0, votes=0
+    ),
+    "tt0000012": NOTHING._replace(title="Nothing known"),
+    "tt0000013": NOTHING._replace(
+        title='Quotes "', cast=[BOB, ANN]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("gz", [False, True])
+def test_every_field_arrives_from_plain_and_from_gzipped_files(
+    database_url: str, tmp_path: Path, *, gz: bool
+) -> None:
+    report = import_imdb(database_url, some_films().write(tmp_path, gz=gz))
+    assert films(database_url) == SOME_FILMS
+    assert (dict(report.bad), report.warnings) == ({}, [])
+    assert set(report.rows) == {f"{name}.tsv{'.gz' if gz else ''}" for name in HEADERS}
+    assert sum(report.rows.values()) == sum(len(lines) - 1 for lines in some_films().lines.values())
+
+
+def test_the_order_of_lines_does_not_matter(database_url: str, tmp_path: Path) -> None:
+    data = some_films()
+    for lines in data.lines.values():
+        lines[1:] = reversed(lines[1:])
+    import_imdb(database_url, data.write(tmp_path))
+    assert films(database_url) == SOME_FILMS
+
+
+def test_billing_order_is_a_number_not_text(database_url: str, tmp_path: Path) -> None:
+    data = DataSet()
+    data.film(1, "Long cast")
+    for star, ordering in [(1, 10), (2, 9), (3, 100), (4, 1)]:
+        data.person(star, f"Star {star}")
+        data.credit(1, ordering, star, "actor")
+    import_imdb(database_url, data.write(tmp_path))
+    assert [star[0] for star in films(database_url)[tt(1)].cast] == [
+        "nm0000004", "nm0000002", "nm0000001", "nm0000003",
+    ]  # fmt: skip
+
+
+def test_windows_line_ends_and_a_missing_last_line_end_are_fine(database_url: str, tmp_path: Path) -> None:
+    some_films().write(tmp_path)
+    basics = tmp_path / "title.basics.tsv"
+    basics.write_bytes(basics.read_bytes().replace(b"\n", b"\r\n"))
+    names = tmp_path / "name.basics.tsv"
+    names.write_bytes(names.read_bytes().removesuffix(b"\n"))
+    assert dict(import_imdb(database_url, tmp_path).bad) == {}
+    assert films(database_url) == SOME_FILMS
+
+
+def kinds() -> DataSet:
+    data = DataSet()
+    data.film(1, "Seen", rated=(5, 100))
+    data.film(2, "Hardly seen", rated=(5, 99))
+    data.film(3, "Unrated")
+    data.film(4, "On television", kind="tvMovie", rated=(5, 100))
+    data.film(5, "A series", kind="tvSeries", rated=(5, 100))
+    data.film(6, "For adults", adult=1, rated=(5, 100))
+    data.film(7, "A short", kind="short", rated=(5, 100))
+    return data
+
+
+@pytest.mark.parametrize(
+    ("arguments", "titles"),
+    [
+        ([], [1, 2, 3, 4]),
+        (["--min-votes", "100"], [1, 4]),
+        (["--min-votes", "1"], [1, 2, 4]),
+        (["--types", "tvSeries, short"], [5, 7]),
+        (["--adult"], [1, 2, 3, 4, 6]),
+        (["--adult", "--types", "movie", "--min-votes", "100"], [1, 6]),
+    ],
+)
+def test_which_titles_are_taken(
+    database_url: str, tmp_path: Path, arguments: list[str], titles: list[int]
+) -> None:
+    given = filmer(database_url, "import", "imdb", kinds().write(tmp_path), *arguments)
+    assert (given.returncode, given.stderr.count("Traceback")) == (0, 0), given.stderr
+    assert sorted(films(database_url)) == [tt(number) for number in titles]
+    assert given.stdout == f"{len(titles)} films and 0 stars are in the catalogue.\n"
+
+
+@pytest.mark.parametrize("missing", sorted(HEADERS.keys() - {"title.basics"}))
+def test_without_one_of_the_other_files_there_is_a_warning(
+    database_url: str, tmp_path: Path, missing: str
+) -> None:
+    report = import_imdb(database_url, some_films().write(tmp_path, without=[missing]))
+    assert [missing in warning for warning in report.warnings] == [True]
+    whole = SOME_FILMS["tt0000007"]
+    lacks = {
+        "title.ratings": whole._replace(rating=None, votes=None),
+        "title.crew": whole,  # title.principals has the directors too
+        "title.principals": whole._replace(cast=[]),
+        "name.basics": whole._replace(cast=[], director=None),
+    }
+    assert films(database_url)["tt0000007"] == lacks[missing]
+
+
+def test_without_title_crew_directors_come_from_title_principals(database_url: str, tmp_path: Path) -> None:
+    data = DataSet()
+    data.film(1, "Film", directors=(1, 2, 1, 404))
+    data.person(2, "Two")
+    data.person(1, "One")
+    data.lines["title.principals"].append(line(tt(1), 1, "nm0000002", "producer", None, None))
+    import_imdb(database_url, data.write(tmp_path, without=["title.crew"]))
+    assert films(database_url)[tt(1)].director == "One, Two"
+    assert films(database_url)[tt(1)].cast == []
+
+
+def test_title_basics_alone_is_enough(database_url: str, tmp_path: Path) -> None:
+    others = HEADERS.keys() - {"title.basics"}
+    report = import_imdb(database_url, some_films().write(tmp_path, without=others))
+    assert len(report.warnings) == len(others)
+    assert films(database_url).keys() == SOME_FILMS.keys()
+
+
+def test_title_basics_is_required(database_url: str, tmp_path: Path) -> None:
+    with pytest.raises(ImportFailed, match=r"title\.basics"):
+        import_imdb(database_url, some_films().write(tmp_path, without=["title.basics"]))
+    with pytest.raises(ImportFailed, match=r"title\.basics"):
+        import_imdb(database_url, tmp_path / "no such folder")
+
+
+def test_the_command_line_shows_counts_warnings_and_bad_lines(database_url: str, tmp_path: Path) -> None:
+    data = kinds()
+    data.lines["title.basics"] += [b"tt0000021\tmovie\tthe first", b"tt0000022\tmovie\tthe second"]
+    data.film(23, "no [b]year[/b]", year="MCMXC")
+    given = filmer(database_url, "import", "imdb", data.write(tmp_path, without=["title.crew"]))
+    said = " ".join(given.stderr.split())
+    assert given.returncode == 0, given.stderr
+    assert "read 8 rows of title.basics.tsv" in said
+    assert "warning: title.crew is missing" in said
+    assert "2 too few fields; the first, in title.basics.tsv" in said
+    assert "the first'" in said
+    assert "the second" not in said
+    assert "no [b]year[/b]" in said
+    assert "Reading title.basics.tsv: done" in said  # not a terminal: a line a step
+
+    shown = filmer(database_url, "catalogue").stdout.split()
+    for words in ["version 1", "films 4", "stars 0", f"from {tmp_path}", "source imdb"]:
+        assert any(shown[at : at + 2] == words.split() for at in range(len(shown))), (words, shown)
+    assert "UTC" in shown
+
+
+def test_an_empty_catalogue_is_said_to_be_empty(database_url: str) -> None:
+    given = filmer(database_url, "catalogue")
+    assert (given.returncode, "empty" in given.stdout) == (0, True)
+
+
+def test_a_terminal_shows_a_progress_bar(database_url: str, tmp_path: Path) -> None:
+    terminal, end = os.openpty()
+    command = [sys.executable, "-m", "filmer", "import", "imdb", kinds().write(tmp_path)]
+    variables = {**environment(database_url), "TERM": "xterm-256color", "COLUMNS": "160"}
+    with subprocess.Popen(command, env=variables, stderr=end, stdout=end, stdin=end) as process:
+        os.close(end)
+        seen = b""
+        try:
+            while block := os.read(terminal, 65536):
+                seen += block
+        except OSError:
+            pass  # the other end is closed
+        assert process.wait(60) == 0
+    os.close(terminal)
+    assert "━" in seen.decode()
+    assert "Reading title.basics.tsv" in seen.decode()
+    assert "7 rows" in seen.decode()
+
+
+def test_no_file_is_ever_held_in_memory(database_url: str, tmp_path: Path) -> None:
+    """The largest file is mostly of others' titles: 480 MB more of them take less than half of that."""
+    data = kinds()
+    small = peak_kib(database_url, data.write(tmp_path / "small", gz=True))
+    row = line("tt7654321", 1, "nm7654321", "actor", None, '["' + "x" * 160 + '"]') + b"\n"
+    block = gzip.compress(row * (10 * 2**20 // len(row)), 1)
+    path = data.write(tmp_path / "large", gz=True) / "title.principals.tsv.gz"
+    path.write_bytes(path.read_bytes() + block * 48)
+    assert peak_kib(database_url, tmp_path / "large") - small < 240 * 1024
+
+
+def peak_kib(database_url: str, folder: Path) -> int:
+    """The most memory that importing a folder took."""
+    code = (
+        "import resource\nfrom filmer.cli import app\ntry:\n    app()\nfinally:\n"
+        "    print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "import", "imdb", folder],
+        env=environment(database_url),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout.split("peak")[1])
+
+
+def test_only_sound_options_are_taken(database_url: str, tmp_path: Path) -> None:
+    wanted = Wanted(types=("movie",), min_votes=99)
+    report = import_imdb(database_url, kinds().write(tmp_path), wanted)
+    assert sorted(films(database_url)) == [tt(1), tt(2)]
+    left = {reason: count for reason, count in report.skipped.items() if count}
+    assert sorted(left.values()) == [1, 1, 3]  # adult, too few votes, other types

@@ -1,0 +1,50 @@
+"""GET /docs shows the description of the APIs, all from this server: it needs no internet."""
+
+import re
+
+import httpx
+import pytest
+
+
+def test_docs_page_and_its_files_are_all_ours(shop: httpx.Client) -> None:
+    answer = shop.get("/docs")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "//" not in re.sub(r"<!--.*?-->", "", answer.text), "no address of another host"
+    named = re.findall(r'(?:href|src)="([^"]*)"', answer.text)
+    assert "/openapi.json" in named
+    assert {name.rpartition(".")[2] for name in named} >= {"js", "css", "png"}
+    for name in named:
+        assert name.startswith("/")
+        loaded = shop.get(name)
+        assert loaded.status_code == 200, name
+        assert loaded.content
+        kind = loaded.headers["content-type"]
+        if name.endswith(".js"):
+            assert kind.startswith("text/javascript")
+        if name.endswith(".css"):
+            assert kind.startswith("text/css")
+            assert not re.search(r"@import|url\(\s*[\"']?\s*(https?:|//)", loaded.text)
+
+
+def test_docs_page_may_load_nothing_from_elsewhere(shop: httpx.Client) -> None:
+    policy = shop.get("/docs").headers["content-security-policy"]
+    rules = dict(rule.strip().partition(" ")[::2] for rule in policy.split(";"))
+    assert rules["default-src"] == "'self'"
+    assert not re.search(r"https?:|\*|unsafe|(?<![\w'])[\w-]+\.\w", policy)
+
+
+def test_docs_script_asks_this_server_only(shop: httpx.Client) -> None:
+    script = shop.get("/docs/docs.js").text
+    assert '"/openapi.json"' in script
+    assert re.search(r"validatorUrl:\s*null", script), "the validator is another host"
+    assert "//" not in script
+
+
+@pytest.mark.parametrize("name", ["nothing", "docs.html", "..%2Fdocs.html", "swagger-ui.css.map", "%00"])
+def test_docs_has_no_other_files(shop: httpx.Client, name: str) -> None:
+    assert shop.get(f"/docs/{name}").status_code == 404
+
+
+def test_the_root_leads_to_something(shop: httpx.Client) -> None:
+    assert shop.get("/", follow_redirects=True).status_code == 200
