@@ -343,14 +343,10 @@ TITLE_ONSETS = (
 ).split()
 TITLE_VOWELS = "a e i o u a e i o u ai ea ee ia io oo ou".split()
 TITLE_CODAS = [*[""] * 8, *"n r l s t m d nd rn st th x ng ck p".split()]
-NAME_ONSETS = (
-    "b d g h k l m n r s t v b br c ch d dr f g gr h j k kr l m n p r s sch sh st t tr v w y z".split()
-)
+NAME_ONSETS = "b d g h k l m n r s t v b br c ch d dr f g gr h j k kr l m n p r s sch sh st t tr v w y z".split()
 NAME_VOWELS = "a e i o u a e i o ai au ei ie".split()
 NAME_CODAS = [*[""] * 8, *"n r l s t m k nd rt nz".split()]
-LAST_ENDINGS = (
-    "son man ski er ez ini ov sen berg ton ian elli akis escu a o i enko wood ley ford ard eau ić".split()
-)
+LAST_ENDINGS = "son man ski er ez ini ov sen berg ton ian elli akis escu a o i enko wood ley ford ard eau ić".split()
 FIRST_ENDINGS = "a o y ie an in el us ia ina ette on ar is elle ko".split()
 
 # ------------------------------------------------------------------------------------------------------------
@@ -459,8 +455,7 @@ JOB_SLOTS = 16
 
 # Where a person's work lies, in the order of CATEGORIES from director on; for the skews see skewed_ranks.
 ROLES = (
-    "acting self director writer producer composer cinematographer editor production_designer "
-    "casting_director other"
+    "acting self director writer producer composer cinematographer editor production_designer casting_director other"
 ).split()
 ROLE_SHARES = [0.36, 0.15, 0.065, 0.075, 0.09, 0.03, 0.035, 0.045, 0.012, 0.008, 0.13]
 ACTING_SKEW, SELF_SKEW, DIRECTOR_SKEW, WRITER_SKEW, OTHER_CREW_SKEW = 1.7, 1.6, 1.8, 1.8, 1.8
@@ -599,9 +594,7 @@ class IdText:
         return np.strings.add(high, low)
 
 
-def ids_in_text_order(
-    rng: np.random.Generator, count: int, span: int, least_step: float
-) -> npt.NDArray[np.int32]:
+def ids_in_text_order(rng: np.random.Generator, count: int, span: int, least_step: float) -> npt.NDArray[np.int32]:
     """Return ``count`` distinct id numbers with random gaps, sorted as IMDb sorts them: as text.
 
     They fill the span, or go beyond it where the mean step would be less than ``least_step``.
@@ -670,9 +663,7 @@ class Vocabulary:
         self.articles = self._add(["The", "The", "The", "The", "A"])
         self.numbers = self._add(NUMBER_WORDS)
         accented = [word[0].upper() + word[1:] for word in ACCENTED_WORDS]
-        accented += made_words(
-            rng, self.MADE_ACCENTED, (TITLE_ONSETS, list("éèüöåñøãçíóú"), TITLE_CODAS), ["e", "o"]
-        )
+        accented += made_words(rng, self.MADE_ACCENTED, (TITLE_ONSETS, list("éèüöåñøãçíóú"), TITLE_CODAS), ["e", "o"])
         self.accented = self._add(accented, self.ACCENTED_SHIFT)
         self.scripts = [
             self._add(words, gap="" if name == GLUED_SCRIPT else " ") for name, words in SCRIPT_WORDS.items()
@@ -703,9 +694,7 @@ class Vocabulary:
         self._vary(rng, words, lengths, accented, other_script)
         return self._finished(words, lengths)
 
-    def _vary(
-        self, rng: np.random.Generator, words: Ints, lengths: Ints, accented: float, other: float
-    ) -> None:
+    def _vary(self, rng: np.random.Generator, words: Ints, lengths: Ints, accented: float, other: float) -> None:
         """Put numbers, accented words and other scripts into some of the titles."""
         count = len(lengths)
         rows = np.flatnonzero(rng.random(count) < 0.015)
@@ -761,9 +750,7 @@ def runtime_weights(kind: Kind) -> list[float]:
     spread = kind.runtime * 0.27
     weights = []
     for minutes in range(1, 256):
-        weight = math.exp(-(((minutes - kind.runtime) / spread) ** 2) / 2) + 0.015 * math.exp(
-            -minutes / kind.runtime
-        )
+        weight = math.exp(-(((minutes - kind.runtime) / spread) ** 2) / 2) + 0.015 * math.exp(-minutes / kind.runtime)
         weights.append(weight * (4 if minutes % 30 == 0 else 2 if minutes % 10 == 0 else 1))
     total = math.fsum(weights)
     return [kind.no_runtime] + [weight / total * (1 - kind.no_runtime) for weight in weights]
@@ -775,16 +762,10 @@ RUNTIME_CHOICES = Choices(*(runtime_weights(kind) for kind in KINDS))
 CAST_CHOICES = Choices(*(poisson_weights(kind.cast, MAX_CAST + 1) for kind in KINDS))
 CREW_CHOICES = Choices(*(poisson_weights(kind.crew, 9) for kind in KINDS))
 DIRECTOR_CHOICES = Choices(
-    *(
-        [kind.no_director, *((1 - kind.no_director) * share for share in (0.9, 0.085, 0.015))]
-        for kind in KINDS
-    )
+    *([kind.no_director, *((1 - kind.no_director) * share for share in (0.9, 0.085, 0.015))] for kind in KINDS)
 )
 WRITER_CHOICES = Choices(
-    *(
-        [kind.no_writer, *((1 - kind.no_writer) * share for share in (0.56, 0.25, 0.11, 0.05, 0.03))]
-        for kind in KINDS
-    )
+    *([kind.no_writer, *((1 - kind.no_writer) * share for share in (0.56, 0.25, 0.11, 0.05, 0.03))] for kind in KINDS)
 )
 ADULT_SHARES = np.array([kind.adult for kind in KINDS])
 RATED_SHARES = np.array([kind.rated for kind in KINDS])
@@ -891,9 +872,7 @@ class BasicsText:
         self.ids = IdText("tt", "\t")
         self.kinds = text_array([f"{kind.name}\t" for kind in KINDS])
         self.prefixes = text_array(PREFIXES)
-        episodes = [
-            f"{season}.{episode}" for season in range(1, SEASONS + 1) for episode in range(1, EPISODES + 1)
-        ]
+        episodes = [f"{season}.{episode}" for season in range(1, SEASONS + 1) for episode in range(1, EPISODES + 1)]
         self.suffixes = text_array([f"{suffix}\t" for suffix in SUFFIXES + episodes])
         self.adult = text_array(["0\t", "1\t"])
         self.years = text_array(["\\N\t"] + [f"{year}\t" for year in range(FIRST_YEAR, LAST_YEAR + 1)])
@@ -925,18 +904,12 @@ class BasicsText:
 
         original_words, original_prefix, original_suffix = words.copy(), prefix.copy(), suffix.copy()
         rows = worded[rng.random(len(worded)) < self.ORIGINAL_DIFFERS]
-        original_words[rows], original_prefix[rows], original_suffix[rows] = self._worded(
-            rng, len(rows), 0.35, 0.06
-        )
-        rows = np.flatnonzero(
-            (prefix == EPISODE_PREFIX) & (rng.random(count) < self.EPISODE_ORIGINAL_DIFFERS)
-        )
+        original_words[rows], original_prefix[rows], original_suffix[rows] = self._worded(rng, len(rows), 0.35, 0.06)
+        rows = np.flatnonzero((prefix == EPISODE_PREFIX) & (rng.random(count) < self.EPISODE_ORIGINAL_DIFFERS))
         original_prefix[rows] += rng.integers(1, len(EPISODE_PREFIXES), len(rows))
         return [(prefix, words, suffix), (original_prefix, original_words, original_suffix)]
 
-    def _worded(
-        self, rng: np.random.Generator, count: int, accented: float, other: float
-    ) -> tuple[Ints, Ints, Ints]:
+    def _worded(self, rng: np.random.Generator, count: int, accented: float, other: float) -> tuple[Ints, Ints, Ints]:
         """Draw titles of words with their punctuation; of the opening quotes half are closed."""
         words = self.vocabulary.titles(rng, count, accented, other)
         prefix, suffix = PREFIX_CHOICES.draw(rng, count), SUFFIX_CHOICES.draw(rng, count)
@@ -959,9 +932,7 @@ class BasicsText:
         """Return the columns of start and end years; only series end, about half of them."""
         start = YEAR_CHOICES.draw(rng, len(chunk), chunk.kinds)
         end = np.zeros(len(chunk), dtype=np.int64)
-        rows = np.flatnonzero(
-            np.isin(chunk.kinds, SERIES_KINDS) & (start > 0) & (rng.random(len(chunk)) < 0.5)
-        )
+        rows = np.flatnonzero(np.isin(chunk.kinds, SERIES_KINDS) & (start > 0) & (rng.random(len(chunk)) < 0.5))
         end[rows] = np.minimum(start[rows] + rng.geometric(0.4, len(rows)) - 1, LAST_YEAR - FIRST_YEAR + 1)
         return [self.years[start], self.years[end]]
 
@@ -1021,9 +992,7 @@ class People:
         self.unfactor = pow(self.factor, -1, self.count)
         self.acting = int(self.sizes[ACTING_ROLE])
         self.film_acting = int(self.count * FILM_ACTORS_SHARE)
-        self.tv_factor = next(
-            n for n in range(int(self.acting * 0.38), 0, -1) if math.gcd(n, self.acting) == 1
-        )
+        self.tv_factor = next(n for n in range(int(self.acting * 0.38), 0, -1) if math.gcd(n, self.acting) == 1)
 
     def _coprime(self, start: int) -> int:
         return next(n for n in range(start, 0, -1) if math.gcd(n, self.count) == 1)
@@ -1231,9 +1200,7 @@ class PrincipalsText:
             named = JOBS[category].split("|") if category in JOBS else []
             jobs += [f"{category}\t{job}\t" for job in named + [r"\N"] * (JOB_SLOTS - len(named))]
         self.jobs = text_array(jobs)
-        self.characters = text_array(
-            [*character_texts(stream(world.seed, STREAM_TABLES, 2), self.CHARACTERS), "\\N\n"]
-        )
+        self.characters = text_array([*character_texts(stream(world.seed, STREAM_TABLES, 2), self.CHARACTERS), "\\N\n"])
 
     def rows(self, chunk: Chunk, credited: Credits, people_rows: Ints) -> bytearray:
         """Return the text of one chunk; ``people_rows`` are the credited people's rows in name.basics."""
@@ -1321,9 +1288,7 @@ class NameLists:
         given = np.where(male[:, None], self.ranges[0][cultures], self.ranges[1][cultures])
         first = given[:, 0] + zipf_ranks(rng.random(count), given[:, 1], self.LISTED_SHIFT)
         rows = np.flatnonzero(rng.random(count) < self.MADE_FIRST_SHARE)
-        first[rows] = self.made_first + zipf_ranks(
-            rng.random(len(rows)), self.MADE_FIRST, self.MADE_FIRST_SHIFT
-        )
+        first[rows] = self.made_first + zipf_ranks(rng.random(len(rows)), self.MADE_FIRST, self.MADE_FIRST_SHIFT)
         family = self.ranges[2][cultures]
         last = family[:, 0] + zipf_ranks(rng.random(count), family[:, 1], self.LISTED_SHIFT)
         rows = np.flatnonzero(rng.random(count) < self.MADE_LAST_SHARE)
@@ -1397,8 +1362,7 @@ class NamesText:
         known_birth = rng.random(count) < np.where(busy, 0.6, 0.033)
         known_death = (died <= THIS_YEAR) & (rng.random(count) < np.where(known_birth, 0.8, 0.008))
         return [
-            self.years[np.where(known, years - 1839, 0)]
-            for known, years in ((known_birth, born), (known_death, died))
+            self.years[np.where(known, years - 1839, 0)] for known, years in ((known_birth, born), (known_death, died))
         ]
 
     def _known_for(self, rng: np.random.Generator, known: Ints) -> list[Texts]:
@@ -1528,9 +1492,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Write synthetic data in the format of IMDb's data set.")
     parser.add_argument("out_dir", type=Path, help="directory to write to; made if it does not exist")
-    parser.add_argument(
-        "--titles", type=int, default=DEFAULT_TITLES, help="number of titles (default: %(default)s)"
-    )
+    parser.add_argument("--titles", type=int, default=DEFAULT_TITLES, help="number of titles (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same data (default: %(default)s)")
     parser.add_argument("--plain", action="store_true", help="write .tsv instead of .tsv.gz")
     found = parser.parse_args(arguments)

@@ -54,6 +54,8 @@ def make_database(engines: Engines) -> MakeDatabase:
         name = f"test_{uuid.uuid4().hex}"
         with psycopg.connect(engines.database_url, autocommit=True) as conn:
             conn.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+        with psycopg.connect(_url(engines, name)) as conn:  # one Valkey serves all: no two may be taken for each other
+            conn.execute("UPDATE edition SET database = gen_random_uuid()")
         return _url(engines, name)
 
     return make

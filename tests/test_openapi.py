@@ -233,9 +233,7 @@ def test_every_example_fits_its_schema(document: Any) -> None:
         ("/api/v1/search/movies", 400, "/api/v1/search/movies"),
     ],
 )
-def test_live_answers_fit_the_schemas(
-    shop: httpx.Client, document: Any, path: str, status: int, address: str
-) -> None:
+def test_live_answers_fit_the_schemas(shop: httpx.Client, document: Any, path: str, status: int, address: str) -> None:
     answer = shop.get(address)
     assert answer.status_code == status
     fits = validator(document, path, status)

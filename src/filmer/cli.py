@@ -1,10 +1,9 @@
 """The command line. Every command says what it did, or what went wrong and what to do, and exits accordingly."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import psycopg
 from cyclopts import App, Parameter
@@ -79,9 +78,7 @@ def import_imdb(
 
     Information courtesy of IMDb (https://www.imdb.com). Used with permission. Personal and non-commercial use only.
     """
-    wanted = imdb.Wanted(
-        types=tuple(kind.strip() for kind in types.split(",")), min_votes=min_votes, adult=adult
-    )
+    wanted = imdb.Wanted(types=tuple(kind.strip() for kind in types.split(",")), min_votes=min_votes, adult=adult)
     with Progress() as progress, _database(data_dir) as settings, build.import_connection(_url(settings)) as conn:
         if download_first:
             download(path, progress)
@@ -233,7 +230,9 @@ def _say_ready(address: str, settings: Settings) -> None:
         films = queries.select_state(conn)["films"] or 0
     print(f"\nfilmer {__version__} is ready at {address}  ({films:,} films)\n", flush=True)
     if not films:
-        print("  The catalogue is empty: filmer import imdb PATH, filmer import csv FILE, filmer import demo", flush=True)
+        print(
+            "  The catalogue is empty: filmer import imdb PATH, filmer import csv FILE, filmer import demo", flush=True
+        )
         return
     print(
         f"  Try it       {address}/docs\n"
@@ -264,4 +263,4 @@ def _say_imported(report: Report, counts: tuple[int, int]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -27,7 +27,9 @@ class Finding(msgspec.Struct, frozen=True):
 
 def examine(data_dir: str | None) -> Iterator[Finding]:
     """Everything there is to say, in the order one would look."""
-    yield Finding(True, f"filmer {__version__}, Python {platform.python_version()}, {os.cpu_count()} cores, {sys.platform}")
+    yield Finding(
+        True, f"filmer {__version__}, Python {platform.python_version()}, {os.cpu_count()} cores, {sys.platform}"
+    )
     try:
         asked = load_settings(data_dir=data_dir)
     except SettingsError as error:
@@ -66,7 +68,9 @@ def _database(asked: Settings, running: Settings) -> Iterator[Finding]:
 def _schema(asked: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> Iterator[Finding]:
     has_trigrams = conn.execute("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'").fetchone()
     if has_trigrams == (0,):
-        yield Finding(False, "the extension pg_trgm is not there", "Install PostgreSQL's contrib package on the server.")
+        yield Finding(
+            False, "the extension pg_trgm is not there", "Install PostgreSQL's contrib package on the server."
+        )
     else:
         yield Finding(True, "the extension pg_trgm is there")
     try:

@@ -4,19 +4,21 @@ import multiprocessing
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
 import httpx
+import structlog
 from granian.constants import Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
 from filmer.settings import Settings, variable_of
+
+log = structlog.get_logger()
 
 HEADER_SECONDS = 10  # to send the head of a request
 DRAIN_SECONDS = 15  # for requests under way when we are told to stop
@@ -106,4 +108,4 @@ def _announce(address: str, when_ready: Callable[[str], None]) -> None:
                     when_ready(address)
                     return
             time.sleep(0.02)
-    print(f"filmer does not answer on {address} after {READY_SECONDS} s; its log says why", file=sys.stderr)
+    log.error("no answer", address=address, seconds=READY_SECONDS, advice="the lines above say why")

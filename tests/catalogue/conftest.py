@@ -18,9 +18,7 @@ class Catalogue(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def catalogue(
-    tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase, serve: Serve
-) -> Catalogue:
+def catalogue(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase, serve: Serve) -> Catalogue:
     """The server keeps no answers, so that each one is computed."""
     path = tmp_path_factory.mktemp("synthetic") / "films.csv"
     write_films(path)

@@ -111,9 +111,7 @@ class Oracle:
         match = STAR.fullmatch(entry)
         assert match
         name, born, identifier = match[1] or match[4], match[2], match[3] or match[5]
-        return self.stars.setdefault(
-            identifier, Star(identifier, name, int(born) if born else None, fold(name))
-        )
+        return self.stars.setdefault(identifier, Star(identifier, name, int(born) if born else None, fold(name)))
 
     def sorted_films(self, films: Iterable[Film], sort: str, order: str) -> list[Film]:
         keys: dict[str, Callable[[Film], Any]] = {

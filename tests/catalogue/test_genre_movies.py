@@ -39,18 +39,14 @@ def test_list_is_as_the_spec_prints_it(shop: httpx.Client, genres: dict[str, int
 def test_what_is_unknown_is_null(shop: httpx.Client, genres: dict[str, int]) -> None:
     """contract §1.2"""
     items = data_of(get(shop, genres["Documentary"]))["items"]
-    assert items == [
-        {"id": "tt0000003", "title": "Under_score", "year": None, "director": None, "rating": None}
-    ]
+    assert items == [{"id": "tt0000003", "title": "Under_score", "year": None, "director": None, "rating": None}]
 
 
 @pytest.mark.parametrize(
     ("genre", "total"),
     [("Drama", 13), ("Action", 5), ("Crime", 5), ("Comedy", 3), ("Épouvante", 3), ("western", 1), ("War", 2)],
 )
-def test_every_film_of_the_genre_is_there(
-    shop: httpx.Client, genres: dict[str, int], genre: str, total: int
-) -> None:
+def test_every_film_of_the_genre_is_there(shop: httpx.Client, genres: dict[str, int], genre: str, total: int) -> None:
     data = data_of(get(shop, genres[genre], "size=100"))
     assert data["genre"] == {"id": genres[genre], "name": genre}
     assert data["totalItems"] == len(data["items"]) == total
@@ -105,9 +101,7 @@ def test_a_page_past_the_end_still_names_the_genre(shop: httpx.Client, genres: d
     }
 
 
-@pytest.mark.parametrize(
-    "genre_id", ["999999", "2147483647", "2147483648", "9223372036854775808", "1" + "0" * 30]
-)
+@pytest.mark.parametrize("genre_id", ["999999", "2147483647", "2147483648", "9223372036854775808", "1" + "0" * 30])
 def test_an_unknown_genre_is_404(shop: httpx.Client, genre_id: str) -> None:
     not_found(get(shop, genre_id), f"Genre not found with id: {genre_id}")
 

@@ -93,9 +93,7 @@ def test_unknown_movie_is_404_with_the_words_of_the_spec(shop: httpx.Client) -> 
     not_found(get(shop, "tt9999999"), "Movie not found with id: tt9999999")
 
 
-@pytest.mark.parametrize(
-    "movie_id", ["tt01111611", "TT0111161", "0111161", "nm0000209", "tt0111161%20", "tt011116_"]
-)
+@pytest.mark.parametrize("movie_id", ["tt01111611", "TT0111161", "0111161", "nm0000209", "tt0111161%20", "tt011116_"])
 def test_an_id_is_matched_whole_and_to_the_letter(shop: httpx.Client, movie_id: str) -> None:
     plain = movie_id.replace("%20", " ")
     not_found(get(shop, movie_id), f"Movie not found with id: {plain}")

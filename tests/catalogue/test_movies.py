@@ -127,9 +127,7 @@ def test_a_default_given_changes_nothing(shop: httpx.Client, name: str) -> None:
         ("sortBy=rating", RATING),
     ],
 )
-def test_order_is_key_then_folded_title_then_id_with_nulls_last(
-    shop: httpx.Client, query: str, expected: str
-) -> None:
+def test_order_is_key_then_folded_title_then_id_with_nulls_last(shop: httpx.Client, query: str, expected: str) -> None:
     """contract §2.2"""
     assert ends(ids_of(get(shop, f"{query}&size=100"))) == expected
 
@@ -137,9 +135,7 @@ def test_order_is_key_then_folded_title_then_id_with_nulls_last(
 @pytest.mark.parametrize("sort", ["title", "year", "rating"])
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("size", [1, 3, 7])
-def test_pages_of_an_order_join_without_gap_or_repeat(
-    shop: httpx.Client, sort: str, order: str, size: int
-) -> None:
+def test_pages_of_an_order_join_without_gap_or_repeat(shop: httpx.Client, sort: str, order: str, size: int) -> None:
     wanted = f"sortBy={sort}&order={order}"
     pages = range(1, -(-FILMS // size) + 1)
     joined = [one for page in pages for one in ids_of(get(shop, f"{wanted}&size={size}&page={page}"))]
@@ -194,9 +190,7 @@ def test_starts_with_is_one_character_matched_on_the_folded_title(
 
 
 def test_the_letters_and_the_rest_are_all_titles(shop: httpx.Client) -> None:
-    totals = [
-        page_of(get(shop, f"startsWith={one}&size=1"))["totalItems"] for one in "ABCDEFGHIJKLMNOPQRSTUVWXYZ*"
-    ]
+    totals = [page_of(get(shop, f"startsWith={one}&size=1"))["totalItems"] for one in "ABCDEFGHIJKLMNOPQRSTUVWXYZ*"]
     assert sum(totals) == FILMS
 
 

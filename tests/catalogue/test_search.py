@@ -186,9 +186,7 @@ def test_star_is_a_literal_substring_without_case_and_accents(
         ("le+fabuleux", []),  # the original title is not searched
     ],
 )
-def test_query_finds_every_word_in_title_director_or_stars(
-    shop: httpx.Client, query: str, expected: list[str]
-) -> None:
+def test_query_finds_every_word_in_title_director_or_stars(shop: httpx.Client, query: str, expected: list[str]) -> None:
     """contract §3.2"""
     assert sorted(ids_of(get(shop, f"query={query}"))) == sorted(expected)
 

@@ -65,18 +65,14 @@ def test_year_from_after_year_to_is_400(shop: httpx.Client, query: str) -> None:
 
 
 @pytest.mark.parametrize(("genre", "total"), [("Drama", 13), ("Crime", 5), ("Épouvante", 3), ("western", 1)])
-def test_genre_id_filters_by_genre(
-    shop: httpx.Client, genres: dict[str, int], genre: str, total: int
-) -> None:
+def test_genre_id_filters_by_genre(shop: httpx.Client, genres: dict[str, int], genre: str, total: int) -> None:
     found = page_of(get(shop, f"genreId={genres[genre]}&size=100"))
     assert found["totalItems"] == len(found["items"]) == total
     assert all(genre in item["genres"] for item in found["items"])
 
 
 @pytest.mark.parametrize("genre_id", ["999999", "2147483647"])
-@pytest.mark.parametrize(
-    "more", ["", "&query=batman", "&title=batman", "&year=2005", "&star=bale&director=nolan"]
-)
+@pytest.mark.parametrize("more", ["", "&query=batman", "&title=batman", "&year=2005", "&star=bale&director=nolan"])
 def test_a_genre_that_does_not_exist_matches_nothing(shop: httpx.Client, genre_id: str, more: str) -> None:
     """contract §3.3"""
     assert page_of(get(shop, f"genreId={genre_id}{more}"))["totalItems"] == 0

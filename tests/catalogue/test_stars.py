@@ -139,9 +139,7 @@ def test_birth_year_descending_keeps_ties_by_name_and_nulls_last(shop: httpx.Cli
 @pytest.mark.parametrize("sort", ["name", "birthYear"])
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("size", [1, 4, 20])
-def test_pages_of_an_order_join_without_gap_or_repeat(
-    shop: httpx.Client, sort: str, order: str, size: int
-) -> None:
+def test_pages_of_an_order_join_without_gap_or_repeat(shop: httpx.Client, sort: str, order: str, size: int) -> None:
     wanted = f"sortBy={sort}&order={order}"
     pages = range(1, -(-TOTAL // size) + 1)
     joined = [one for page in pages for one in ids_of(get(shop, f"{wanted}&size={size}&page={page}"))]

@@ -36,9 +36,7 @@ def test_a_fault_of_ours_is_500_and_tells_a_request_id_and_nothing_else(broken: 
     answer = broken.client.get("/api/v1/movies/tt0111161")
     error = error_of(answer, 500, "INTERNAL_ERROR")
     assert error["details"] == {"requestId": answer.headers["x-request-id"]}
-    assert not re.search(
-        r"sql|relation|catalogue|psycopg|error:|traceback|tt0111161", str(error), re.IGNORECASE
-    )
+    assert not re.search(r"sql|relation|catalogue|psycopg|error:|traceback|tt0111161", str(error), re.IGNORECASE)
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-request-id"] in broken.output()
 

@@ -1,6 +1,6 @@
 """Reading query parameters: a value or InvalidRequest, never anything else (contract §1.3, §1.5)."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, quote_plus
 
@@ -14,7 +14,7 @@ from filmer.errors import InvalidRequest, Offence
 from filmer.http.query import MAX_PARAMETERS, Query, read_integer, read_query, read_text
 
 
-class Sample(Query, frozen=True):
+class Sample(Query):
     """One parameter of each kind."""
 
     page: Annotated[int, Meta(ge=1)] = 1
@@ -25,7 +25,7 @@ class Sample(Query, frozen=True):
     year: Annotated[Annotated[int, Meta(ge=0, le=9999)] | None, Meta()] = None
 
     @classmethod
-    def cross_check(cls, given: dict[str, Any]) -> Iterator[Offence]:
+    def cross_check(cls, given: dict[str, Any], _named: Collection[str]) -> Iterator[Offence]:
         if given.get("name") == "both" and "year" in given:
             yield Offence("name", "must not be both")
 
@@ -162,9 +162,7 @@ RAW = st.one_of(
             st.one_of(
                 st.text(max_size=8).map(lambda text: quote(text, errors="surrogatepass")),
                 st.integers().map(str),
-                st.sampled_from(
-                    ["", "title", "asc", "desc", "relevance", "1.5", "%00", "%ED%A0%80", "%", "+", "*"]
-                ),
+                st.sampled_from(["", "title", "asc", "desc", "relevance", "1.5", "%00", "%ED%A0%80", "%", "+", "*"]),
                 st.binary(max_size=6).map(quote),
             ),
         ).map("=".join),

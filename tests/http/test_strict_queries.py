@@ -59,9 +59,7 @@ def test_a_page_past_the_end_is_empty_with_true_totals(shop: httpx.Client, path:
         ("size=1000000000000000000000000000000", "size", "must be at most 100"),
     ],
 )
-def test_page_and_size_have_bounds(
-    shop: httpx.Client, path: str, given: str, field: str, reason: str
-) -> None:
+def test_page_and_size_have_bounds(shop: httpx.Client, path: str, given: str, field: str, reason: str) -> None:
     assert offences_of(shop.get(path + given)) == {field: reason}
 
 

@@ -20,8 +20,7 @@ Value = str | bytes | float | None
 
 # As IMDb documents them.
 HEADERS = {
-    "title.basics": "tconst titleType primaryTitle originalTitle isAdult startYear endYear runtimeMinutes"
-    " genres",
+    "title.basics": "tconst titleType primaryTitle originalTitle isAdult startYear endYear runtimeMinutes genres",
     "title.ratings": "tconst averageRating numVotes",
     "title.crew": "tconst directors writers",
     "title.principals": "tconst ordering nconst category job characters",
@@ -33,8 +32,7 @@ SCHEMAS = "SELECT array_agg(nspname::text ORDER BY nspname) FROM pg_namespace WH
 def line(*values: Value) -> bytes:
     """One line of a file, without its end."""
     return b"\t".join(
-        b"\\N" if value is None else value if isinstance(value, bytes) else str(value).encode()
-        for value in values
+        b"\\N" if value is None else value if isinstance(value, bytes) else str(value).encode() for value in values
     )
 
 
@@ -76,9 +74,7 @@ class DataSet:
         cast: Sequence[int] = (),
     ) -> None:
         """A title with its rating, directors and cast; who they are is said by ``person``."""
-        self.add(
-            "title.basics", tt(number), kind, title, original or title, adult, year, None, runtime, genres
-        )
+        self.add("title.basics", tt(number), kind, title, original or title, adult, year, None, runtime, genres)
         if rated:
             self.add("title.ratings", tt(number), *rated)
         self.add("title.crew", tt(number), ",".join(map(nm, directors)) or None, None)
@@ -119,9 +115,7 @@ class Film(NamedTuple):
 def films(database_url: str) -> dict[str, Film]:
     """What is in the catalogue, by id."""
     with psycopg.connect(database_url) as conn:
-        stars = {
-            row[0]: row[1:] for row in conn.execute("SELECT no, id, name, birth_year FROM catalogue.star")
-        }
+        stars = {row[0]: row[1:] for row in conn.execute("SELECT no, id, name, birth_year FROM catalogue.star")}
         rows = conn.execute(
             "SELECT id, title, original_title, year, runtime_minutes, director, genres, rating, votes,"
             " star_nos, price, tmdb_id, overview FROM catalogue.film"

@@ -16,9 +16,7 @@ TITLE = ("movie", "Bad", "Bad", 0, 1999, None, 90, "Drama")
 
 def title(identifier: str | bytes = "tt0000002", **changed: str | bytes) -> bytes:
     """A line of title.basics that is sound but for what is changed."""
-    values = dict(
-        zip(["kind", "title", "original", "adult", "year", "end", "runtime", "genres"], TITLE, strict=True)
-    )
+    values = dict(zip(["kind", "title", "original", "adult", "year", "end", "runtime", "genres"], TITLE, strict=True))
     return line(identifier, *{**values, **changed}.values())
 
 

@@ -19,8 +19,9 @@ from tests.importing.datasets import (
     tt,
 )
 
-from filmer.importing.arrival import ImportFailed
-from filmer.importing.imdb import Wanted
+from filmer.importing.arrival import ImportFailed, Report
+from filmer.importing.imdb import Wanted, read_imdb
+from filmer.importing.progress import Progress
 
 BOB, ANN = ("nm0000002", "Bob Birch", None), ("nm0000001", "Ann Ash", 1950)
 ELODIE = ("nm0000003", "Élodie Çelik", 1901)
@@ -52,8 +53,8 @@ def some_films() -> DataSet:
 
 SOME_FILMS = {
     "tt0000007": Film(
-        "Whole", "Ganz", 1999, 101, "Élodie Çelik, Ann Ash", ["Action", "Drama"], 7.5, 1234, [BOB, ELODIE, ANN],
-        None, None, None,
+        "Whole", "Ganz", 1999, 101, "Élodie Çelik, Ann Ash", ["Action", "Drama"], 7.5, 1234,
+        [BOB, ELODIE, ANN], None, None, None,
     ),
     "tt12345678": NOTHING._replace(
         title="Eight digits", director="津川 雅彦", cast=[("nm17000004", "津川 雅彦", 1940)]
@@ -75,9 +76,7 @@ SOME_FILMS = {
 
 
 @pytest.mark.parametrize("gz", [False, True])
-def test_every_field_arrives_from_plain_and_from_gzipped_files(
-    database_url: str, tmp_path: Path, *, gz: bool
-) -> None:
+def test_every_field_arrives_from_plain_and_from_gzipped_files(database_url: str, tmp_path: Path, *, gz: bool) -> None:
     report = import_imdb(database_url, some_films().write(tmp_path, gz=gz))
     assert films(database_url) == SOME_FILMS
     assert (dict(report.bad), report.warnings) == ({}, [])
@@ -128,29 +127,33 @@ def kinds() -> DataSet:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "titles"),
+    ("wanted", "titles", "left"),
     [
-        ([], [1, 2, 3, 4]),
-        (["--min-votes", "100"], [1, 4]),
-        (["--min-votes", "1"], [1, 2, 4]),
-        (["--types", "tvSeries, short"], [5, 7]),
-        (["--adult"], [1, 2, 3, 4, 6]),
-        (["--adult", "--types", "movie", "--min-votes", "100"], [1, 6]),
+        (Wanted(), [1, 2, 3, 4], [1, 2]),
+        (Wanted(min_votes=100), [1, 4], [1, 2, 2]),
+        (Wanted(min_votes=1), [1, 2, 4], [1, 1, 2]),
+        (Wanted(types=("tvSeries", "short")), [5, 7], [5]),
+        (Wanted(adult=True), [1, 2, 3, 4, 6], [2]),
+        (Wanted(adult=True, types=("movie",), min_votes=100), [1, 6], [2, 3]),
     ],
 )
-def test_which_titles_are_taken(
-    database_url: str, tmp_path: Path, arguments: list[str], titles: list[int]
-) -> None:
-    given = filmer(database_url, "import", "imdb", kinds().write(tmp_path), *arguments)
-    assert (given.returncode, given.stderr.count("Traceback")) == (0, 0), given.stderr
-    assert sorted(films(database_url)) == [tt(number) for number in titles]
-    assert given.stdout == f"{len(titles)} films and 0 stars are in the catalogue.\n"
+def test_which_titles_are_taken(tmp_path: Path, wanted: Wanted, titles: list[int], left: list[int]) -> None:
+    report = Report()
+    arrival = read_imdb(kinds().write(tmp_path), wanted, report, Progress(quiet=True))
+    assert [film.id for film in arrival.films] == [tt(number) for number in titles]
+    assert sorted(count for count in report.skipped.values() if count) == left  # told by reason
+    assert not report.bad
+
+
+def test_the_command_line_says_which_titles_are_taken(database_url: str, tmp_path: Path) -> None:
+    folder = kinds().write(tmp_path)
+    given = filmer(database_url, "import", "imdb", folder, "--types", "movie, short", "--min-votes=100", "--adult")
+    assert given.stdout == "3 films and 0 stars are in the catalogue.\n", given.stderr
+    assert sorted(films(database_url)) == [tt(1), tt(6), tt(7)]
 
 
 @pytest.mark.parametrize("missing", sorted(HEADERS.keys() - {"title.basics"}))
-def test_without_one_of_the_other_files_there_is_a_warning(
-    database_url: str, tmp_path: Path, missing: str
-) -> None:
+def test_without_one_of_the_other_files_there_is_a_warning(database_url: str, tmp_path: Path, missing: str) -> None:
     report = import_imdb(database_url, some_films().write(tmp_path, without=[missing]))
     assert [missing in warning for warning in report.warnings] == [True]
     whole = SOME_FILMS["tt0000007"]
@@ -258,11 +261,3 @@ def peak_kib(database_url: str, folder: Path) -> int:
         check=True,
     )
     return int(done.stdout.split("peak")[1])
-
-
-def test_only_sound_options_are_taken(database_url: str, tmp_path: Path) -> None:
-    wanted = Wanted(types=("movie",), min_votes=99)
-    report = import_imdb(database_url, kinds().write(tmp_path), wanted)
-    assert sorted(films(database_url)) == [tt(1), tt(2)]
-    left = {reason: count for reason, count in report.skipped.items() if count}
-    assert sorted(left.values()) == [1, 1, 3]  # adult, too few votes, other types

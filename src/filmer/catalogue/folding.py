@@ -5,7 +5,7 @@ import unicodedata
 
 # Letters that carry their stroke or ligature inside, which no Unicode decomposition takes apart.
 _STROKES = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
+    {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"}
 )
 # Combining marks that are accents on Latin, Greek and Cyrillic letters. The marks of other scripts
 # (Devanagari vowels, Japanese voicing) make another letter, so they stay.
@@ -41,6 +41,11 @@ def indexed_words(folded: str) -> set[str]:
         if len(pieces) > 1:
             found.add("".join(pieces))
     return {word[:_MAX_WORD] for word in found}
+
+
+def by_name(name: str) -> tuple[str, str]:
+    """The key by which names without an id sort: genres."""
+    return fold(name), name
 
 
 def initial(folded: str) -> str:

@@ -9,7 +9,7 @@ MovieId = Annotated[str, Meta(max_length=10, examples=["tt0000001"])]
 StarId = Annotated[str, Meta(max_length=10, examples=["nm0000209"])]
 
 
-class Shape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Shape(msgspec.Struct, kw_only=True, rename="camel"):
     """A JSON object: names in camel case, every field always there (contract §1.2)."""
 
 

@@ -1,13 +1,46 @@
-"""All SQL that reads the catalogue. Every answer takes one statement, so no import can slip between two."""
+"""All SQL that reads the catalogue.
 
-from collections.abc import Sequence
+Reads stand inside ``one_edition``: PostgreSQL looks table names up one after another, so without it an import that
+swaps in between two of them would be seen half.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from psycopg.rows import TupleRow
 
+from filmer.catalogue.folding import by_name
 from filmer.catalogue.listing import CHUNK, Span
-from filmer.catalogue.nouns import CastMember, Genre, GenreMovieItem, Movie, MovieItem, Star, StarItem, StarMovie, StarName
+from filmer.catalogue.nouns import (
+    CastMember,
+    Genre,
+    GenreMovieItem,
+    Movie,
+    MovieItem,
+    Star,
+    StarItem,
+    StarMovie,
+    StarName,
+)
 from filmer.store.postgres import Connection
+
+
+@asynccontextmanager
+async def one_edition(conn: Connection) -> AsyncIterator[None]:
+    """A transaction in which the catalogue is one and the same: swapping waits for it, and it for swapping."""
+    async with conn.transaction():
+        await conn.execute("LOCK TABLE edition IN ACCESS SHARE MODE")
+        yield
+
+
+async def select_edition(conn: Connection) -> tuple[str, int]:
+    """Which database this is, and the version of its catalogue."""
+    row = await (await conn.execute("SELECT database, version FROM edition")).fetchone()
+    if row is None:
+        raise RuntimeError("the table edition has lost its row")
+    return row[0].hex, row[1]
+
 
 _ITEM = "f.id, f.title, f.year, f.director, f.rating, f.votes, f.genres, f.billed_ids, f.billed_names"
 
@@ -106,9 +139,9 @@ async def select_genres(conn: Connection) -> list[Genre]:
     """The genres that some film has, by name."""
     statement = """
         SELECT g.id, g.name FROM genre g JOIN catalogue.listing_size s ON s.list = 'genre:' || g.id
-        ORDER BY g.name
     """
-    return [Genre(id=row[0], name=row[1]) for row in await _fetch(conn, statement, [])]
+    rows = await _fetch(conn, statement, [])
+    return [Genre(id=row[0], name=row[1]) for row in sorted(rows, key=lambda row: by_name(row[1]))]
 
 
 async def _select_span(

@@ -37,10 +37,6 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     genre_id: int | None = None
 
     @property
-    def is_empty(self) -> bool:
-        return self == Filters(phrase=self.phrase)
-
-    @property
     def texts(self) -> list[str]:
         return [name for name in ("title", "director", "star") if getattr(self, name)] + ["words"] * bool(self.words)
 
@@ -76,7 +72,8 @@ def filters(
 
 
 def _asked(text: str | None) -> str:
-    return fold(text) if text and text.strip() else ""
+    folded = fold(text or "")
+    return folded if folded.strip() else ""
 
 
 Rare = dict[str, list[int]]  # by text: the few places where a short term occurs

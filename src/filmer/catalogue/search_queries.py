@@ -1,4 +1,4 @@
-"""The SQL of search. Patterns are literal: ``%``, ``_`` and ``\\`` mean themselves (contract §3.1)."""
+"""The SQL of search. Patterns are literal: percent sign, underscore and backslash mean themselves (contract §3.1)."""
 
 from __future__ import annotations
 

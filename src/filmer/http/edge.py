@@ -11,11 +11,12 @@ import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import structlog
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Send
 
 from filmer import errors
 from filmer.catalogue.edition import Edition
@@ -28,6 +29,8 @@ log = structlog.get_logger()
 MAX_ADDRESS = 8192  # bytes of path and query
 CLAIM_MILLISECONDS = 3000  # how long others wait for the one process that computes
 POLL_SECONDS = 0.02
+MAX_DRAINED = 256 * 1024  # bytes of a body nobody wants
+DRAIN_SECONDS = 1.0
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 Headers = list[tuple[bytes, bytes]]
@@ -108,31 +111,34 @@ class Edge:
         self._access_log = access_log
         self._under_way: dict[tuple[str, bytes], asyncio.Task[Answer]] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":  # the process starting and stopping
             await self._app(scope, receive, send)
             return
         begun = self._clock.monotonic()
         request_id, matching = _read_headers(scope["headers"])
         is_head = scope["method"] == "HEAD"
         if is_head:
-            scope["method"] = "GET"  # type: ignore[typeddict-item]
+            scope["method"] = "GET"
         if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_ADDRESS:
             error = errors.UriTooLong()
-            answer = Answer(error.status, [_JSON], error_body(scope["path"], error, self._clock.now()))
+            body = error_body(scope["path"], error, self._clock.now())
+            length = (b"content-length", str(len(body)).encode())
+            answer = Answer(error.status, [_JSON, length, (b"cache-control", b"no-store"), *_SAFETY], body)
         elif scope["method"] == "GET" and scope["path"].startswith(self._public):
             answer = await self._public_answer(scope, request_id)
         elif is_head:
             answer = await self._compute(scope, request_id)
         else:
             structlog.contextvars.bind_contextvars(request_id=request_id.decode())
-            await self._app(scope, receive, _with_headers(send, request_id))
+            passed = _Passed(receive, send, request_id)
+            await self._app(scope, passed.receive, passed.send)
+            self._log_access(scope, passed.status, begun, request_id)
             return
-        if self._access_log:
-            self._log_access(scope, answer.status, begun, request_id)
         await _send(send, answer, request_id, matching, with_body=not is_head)
+        self._log_access(scope, answer.status, begun, request_id)
 
-    async def _public_answer(self, scope: Scope, request_id: bytes) -> Answer:
+    async def _public_answer(self, scope: HTTPScope, request_id: bytes) -> Answer:
         edition = self._edition.key
         address = scope["raw_path"] + b"?" + scope["query_string"]
         found = self._memory.get(edition, address)
@@ -146,15 +152,13 @@ class Edge:
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         return await asyncio.shield(task)  # whoever hangs up leaves the work to the others who wait for it
 
-    async def _look_further(self, scope: Scope, key: tuple[str, bytes], request_id: bytes) -> Answer:
+    async def _look_further(self, scope: HTTPScope, key: tuple[str, bytes], request_id: bytes) -> Answer:
         edition, address = key
         if not edition or not self._seconds:
             return await self._compute(scope, request_id)
         name = f"filmer:page:{edition}:{hashlib.blake2b(address, digest_size=16).hexdigest()}"
-        packed = await self._shared.get(name) or await self._wait_for_other(name)
-        if packed:
-            answer = msgspec.msgpack.decode(packed, type=Answer)
-        else:
+        answer = _unpacked(await self._shared.get(name) or await self._wait_for_other(name))
+        if answer is None:
             answer = await self._compute(scope, request_id)
             if not answer.is_public:
                 await self._shared.drop(f"{name}:claim")
@@ -174,7 +178,7 @@ class Edge:
                 return None
         return None
 
-    async def _compute(self, scope: Scope, request_id: bytes) -> Answer:
+    async def _compute(self, scope: HTTPScope, request_id: bytes) -> Answer:
         """What the framework answers, whole."""
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())
         parts: list[bytes] = []
@@ -189,7 +193,8 @@ class Edge:
             else:
                 parts.append(message.get("body", b""))
 
-        await self._app({**scope, "state": {}}, receive, send)  # type: ignore[typeddict-item,arg-type]
+        inner: Any = {**scope, "state": {}}
+        await self._app(inner, receive, send)
         body = b"".join(parts)
         headers: Headers = [(bytes(name), bytes(value)) for name, value in start["headers"]]
         answer = Answer(start["status"], [*headers, *_SAFETY], body)
@@ -198,7 +203,9 @@ class Edge:
             answer.headers.append((b"etag", answer.etag))
         return answer
 
-    def _log_access(self, scope: Scope, status: int, begun: float, request_id: bytes) -> None:
+    def _log_access(self, scope: Any, status: int, begun: float, request_id: bytes) -> None:
+        if not self._access_log:
+            return
         log.info(
             "request",
             method=scope["method"],
@@ -241,10 +248,46 @@ async def _send(send: Send, answer: Answer, request_id: bytes, matching: bytes, 
     await send({"type": "http.response.body", "body": body if with_body else b"", "more_body": False})
 
 
-def _with_headers(send: Send, request_id: bytes) -> Send:
-    async def wrapped(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *_SAFETY, (b"x-request-id", request_id)]
-        await send(message)
+class _Passed:
+    """Sends on what the framework sends, with our headers, after the request was read to its end.
 
-    return wrapped
+    A body left unread would be taken for the connection's next request: what is small is read and dropped.
+    """
+
+    def __init__(self, receive: Receive, send: Send, request_id: bytes) -> None:
+        self._receive = receive
+        self._send = send
+        self._request_id = request_id
+        self._is_read = False
+        self.status = 0
+
+    async def receive(self) -> Any:
+        message = await self._receive()
+        self._is_read = not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [*message["headers"], *_SAFETY, (b"x-request-id", self._request_id)]
+            if not await self._drained():
+                headers.append((b"connection", b"close"))
+            message["headers"] = headers
+        await self._send(message)
+
+    async def _drained(self) -> bool:
+        left = MAX_DRAINED
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while not self._is_read and left > 0:
+                    message: Any = await self.receive()
+                    left -= len(message.get("body", b""))
+        return self._is_read
+
+
+def _unpacked(packed: bytes | None) -> Answer | None:
+    """An answer from the shared cache; None for none, and for what is not one of ours."""
+    try:
+        return msgspec.msgpack.decode(packed, type=Answer) if packed else None
+    except msgspec.MsgspecError:
+        return None

@@ -1,15 +1,17 @@
 """Whatever goes wrong becomes an answer in the right envelope; what is our fault is logged with its request id."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
 from filmer import errors
-from filmer.clock import Clock
 from filmer.errors import FilmerError
 from filmer.http.envelopes import error_body, error_headers
+
+if TYPE_CHECKING:
+    from filmer.clock import Clock
 
 log = structlog.get_logger()
 
@@ -26,7 +28,7 @@ _BY_STATUS: dict[int, type[FilmerError]] = {
 def answer_failure(request: Request[Any, Any, Any], raised: Exception) -> Response[bytes]:
     """The one exception handler of the application."""
     clock: Clock = request.app.state.clock
-    error = _as_ours(request, raised)
+    error = _as_ours(raised)
     return Response(
         error_body(request.scope["path"], error, clock.now()),
         status_code=error.status,
@@ -35,7 +37,7 @@ def answer_failure(request: Request[Any, Any, Any], raised: Exception) -> Respon
     )
 
 
-def _as_ours(request: Request[Any, Any, Any], raised: Exception) -> FilmerError:
+def _as_ours(raised: Exception) -> FilmerError:
     if isinstance(raised, FilmerError):
         if raised.status >= 500:  # noqa: PLR2004 - where HTTP's server errors begin
             log.warning("request failed", error=raised.message, cause=type(raised.__cause__).__name__)

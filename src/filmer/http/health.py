@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Request, Response
+from litestar.di import NamedDependency
 
 from filmer.catalogue.nouns import Shape
 from filmer.clock import Clock, timestamp
@@ -18,7 +19,7 @@ class Health(Shape):
     timestamp: str
 
 
-async def show_health(request: Request[Any, Any, Any], database: Database) -> Response[Any]:
+async def show_health(request: Request[Any, Any, Any], database: NamedDependency[Database]) -> Response[Any]:
     clock: Clock = request.app.state.clock
     is_up = await database.is_up(within=WITHIN_SECONDS)
     word = "UP" if is_up else "DOWN"

@@ -55,7 +55,7 @@ def shop_error_answer(error: type[FilmerError], description: str, example: Any =
 @cache
 def openapi_document() -> bytes:
     """The document of the whole service, as JSON."""
-    from filmer.catalogue.operations import OPERATIONS as CATALOGUE  # noqa: N811 - a constant by another name
+    from filmer.catalogue.operations import OPERATIONS as CATALOGUE
 
     return msgspec.json.format(msgspec.json.encode(document([*CATALOGUE])), indent=1)
 

@@ -4,7 +4,7 @@ A struct's field types and ``Meta`` bounds are the rules, and the OpenAPI docume
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
@@ -20,26 +20,27 @@ MAX_PARAMETERS = 100
 Q = TypeVar("Q", bound="Query")
 
 
-class Query(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Query(msgspec.Struct, kw_only=True, rename="camel"):
     """The known query parameters of an endpoint. Others are ignored."""
 
     @classmethod
-    def cross_check(cls, _given: dict[str, Any]) -> Iterator[Offence]:
-        """Offences between parameters, given those that are right by themselves."""
+    def cross_check(cls, _given: dict[str, Any], _named: Collection[str]) -> Iterator[Offence]:
+        """Offences between parameters: of those right by themselves, and the names of all that were there."""
         return iter(())
 
 
-def read_query(raw: bytes, struct: type[Q]) -> Q:
-    """Raises InvalidRequest naming every offending parameter."""
+def read_query(raw: bytes, struct: type[Q], more: Sequence[Offence] = ()) -> Q:
+    """Raises InvalidRequest naming every offending parameter, after ``more`` that the caller found."""
     readers = _readers(struct)
-    given, offences = _pick(raw, readers.keys())
+    given, twisted = _pick(raw, readers.keys())
+    offences = [*more, *twisted]
     values: dict[str, Any] = {}
     for name, text in given.items():
         try:
             values[name] = readers[name](text)
         except ValueError as error:
             offences.append(Offence(name, str(error)))
-    offences.extend(struct.cross_check(values))
+    offences.extend(struct.cross_check(values, {*given, *(offence.field for offence in twisted)}))
     if offences:
         raise InvalidRequest(offences)
     fields = {field.encode_name: field.name for field in msgspec.structs.fields(struct)}

@@ -69,7 +69,7 @@ class Report(msgspec.Struct):
 
     def reject(self, kind: str, file: str, line: int, text: str) -> None:
         self.bad[kind] += 1
-        line_of = BadLine(file, line, kind, text[:200])
+        line_of = BadLine(file, line, kind, text[:200].replace("\0", "\ufffd"))  # which no column of the database takes
         self.first.setdefault(kind, line_of)
         if self.keep_all and len(self.every) < MAX_SHOWN:
             self.every.append(line_of)

@@ -24,7 +24,7 @@ def import_connection(url: str) -> Iterator[psycopg.Connection[Any]]:
     Raises ImportFailed when another import is under way, and for whatever the database refuses.
     """
     try:
-        with psycopg.connect(url, autocommit=True, application_name="filmer import") as conn:
+        with queries.connect(url) as conn:
             if not queries.take_lock(conn):
                 raise ImportFailed("Another import is under way. Wait for it, or stop it, and try again.")
             queries.drop_leftovers(conn)
@@ -71,6 +71,7 @@ def bring_in(
             break
         queries.drop_leftovers(conn)  # a film was sold meanwhile that is not in the new catalogue: take it along
     with progress.step("Clearing away the old catalogue"):
+        queries.wait_until_seen(conn)
         queries.drop_old(conn)
     return films, stars
 

@@ -29,7 +29,9 @@ def _fetch(client: httpx.Client, path: Path, progress: Progress) -> None:
         try:
             _fetch_once(client, path, progress)
         except httpx.HTTPStatusError as error:
-            raise ImportFailed(f"{path.name} can't be had: {error.response.status_code} from {client.base_url}") from error
+            raise ImportFailed(
+                f"{path.name} can't be had: {error.response.status_code} from {client.base_url}"
+            ) from error
         except (httpx.HTTPError, OSError) as error:
             if attempt == TRIES:
                 raise ImportFailed(f"{path.name} could not be fetched in {TRIES} tries: {error!r}") from error
@@ -57,7 +59,10 @@ def _fetch_once(client: httpx.Client, path: Path, progress: Progress) -> None:
         done = part.stat().st_size if resumed else 0
         total = done + int(response.headers.get("content-length", 0))
         tag.write_text(response.headers.get("etag", ""))
-        with progress.step(f"Fetching {path.name}", total, unit="bytes") as advance, part.open("ab" if resumed else "wb") as file:
+        with (
+            progress.step(f"Fetching {path.name}", total, unit="bytes") as advance,
+            part.open("ab" if resumed else "wb") as file,
+        ):
             for block in response.iter_raw(1 << 20):
                 file.write(block)
                 done += len(block)

@@ -73,5 +73,7 @@ def _table(data: Bytes, starts: Ints, at: npt.NDArray[np.int64], length: int) ->
     """Values of one length as a table of letters: without a copy where they lie side by side."""
     if len(at) == len(starts):
         first = int(starts[0])
-        return data[first : first + len(at) * length].reshape(-1, length)
-    return data[starts[at][:, None] + np.arange(length, dtype=np.int32)]
+        table: Bytes = data[first : first + len(at) * length].reshape(-1, length)
+    else:
+        table = data[starts[at][:, None] + np.arange(length, dtype=np.int32)]
+    return table

@@ -114,11 +114,11 @@ class _Reader:
         found: dict[int, ArrivingFilm] = {}
         wanted = [name for name in COLUMNS["title.basics"] if name != "endYear"]
         for batch in table.batches(wanted, self._progress):
-            is_type = pc.is_in(batch["titleType"], value_set=types)
-            skipped["titles of other types"] += batch.num_rows - (pc.sum(is_type).as_py() or 0)
-            kept = batch.filter(is_type)
-            numbers = identifiers(kept["tconst"], b"tt").tolist()
-            for number, row in zip(numbers, _rows(kept), strict=True):
+            numbers = table.identifiers(batch, "tconst", b"tt", BAD_TITLE)
+            is_type = pc.is_in(batch["titleType"], value_set=types).to_numpy(zero_copy_only=False)
+            skipped["titles of other types"] += int((~is_type & (numbers != NONE)).sum())
+            is_type &= numbers != NONE
+            for number, row in zip(numbers[is_type].tolist(), _rows(batch.filter(pa.array(is_type))), strict=True):
                 if row[4] == b"1" and not self._wanted.adult:
                     skipped["adult titles"] += 1
                 elif number in found:
@@ -160,11 +160,10 @@ class _Reader:
                 table.reject(BAD_NAME, (str(person).encode(),))
             films.frombytes(in_films[sound].astype(np.int32).tobytes())
             people.frombytes(numbers[sound].tobytes())
-        return _ints(films), _ints(people)
+        order = np.argsort(_ints(films), kind="stable")  # the file is sorted by text: tt10000001 before tt1000001
+        return _ints(films)[order], _ints(people)[order]
 
-    def _principals(
-        self, lookup: "_Lookup", *, with_directors: bool
-    ) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
+    def _principals(self, lookup: "_Lookup", *, with_directors: bool) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
         """The billed cast, and the directors: films (by place) and people (by number), in billing order."""
         table = self._table("title.principals")
         cast, directors = _Credits(), _Credits()
@@ -187,9 +186,7 @@ class _Reader:
             directors.add(places, people, ordering, directs & sound)
         return cast.sorted(), directors.sorted()
 
-    def _with_people(
-        self, films: list[ArrivingFilm], cast: tuple[Ints, Ints], directing: tuple[Ints, Ints]
-    ) -> Arrival:
+    def _with_people(self, films: list[ArrivingFilm], cast: tuple[Ints, Ints], directing: tuple[Ints, Ints]) -> Arrival:
         needed = np.unique(np.concatenate((cast[1], directing[1])))
         names, births = self._names(needed)
         arrival = Arrival(films=films)
@@ -283,8 +280,6 @@ def _by_film(films: list[ArrivingFilm], in_film: Ints, values: Any) -> Iterator[
 def _film(number: int, row: Sequence[bytes], genres: dict[bytes, tuple[str, ...]]) -> ArrivingFilm:
     """A row of title.basics. Raises ValueError with the kind of fault."""
     _, _, primary, original, adult, year, runtime, listed = row
-    if number == NONE:
-        raise ValueError(BAD_TITLE)
     if adult not in {b"0", b"1"}:
         raise ValueError("isAdult that is neither 0 nor 1")
     if listed not in genres:
@@ -328,10 +323,10 @@ def _text(raw: bytes, missing: str) -> str:
 
 
 def _decoded(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        raise ValueError("text that is not UTF-8") from None
+    text = raw.decode()
+    if "\ufffd" in text:  # what tsv.py puts in place of other bytes
+        raise ValueError("text that is not UTF-8")
+    return text
 
 
 def _decimals(column: pa.BinaryArray) -> npt.NDArray[np.float64]:

@@ -58,9 +58,7 @@ def read_rows(file: TextIO, name: str, report: Report) -> Arrival:
     for line, row in rows:
         report.rows[name] = report.rows.get(name, 0) + 1
         try:
-            film = _film(row, arrival, stars)
-            if film.id in seen:
-                raise ValueError(f"id {film.id} is given twice")
+            film = _film(row, arrival, stars, seen)
         except ValueError as error:
             report.reject(str(error), name, line, ",".join(str(value) for value in row.values()))
             continue
@@ -80,7 +78,7 @@ def _rows(reader: "csv.DictReader[str]", name: str) -> Iterator[tuple[int, dict[
         yield reader.line_num, row
 
 
-def _film(row: dict[Any, Any], arrival: Arrival, stars: dict[str, int]) -> ArrivingFilm:
+def _film(row: dict[Any, Any], arrival: Arrival, stars: dict[str, int], seen: set[str]) -> ArrivingFilm:
     if None in row:
         raise ValueError("more fields than columns")
     text = {column: " ".join((row.get(column) or "").split()) for column in COLUMNS}
@@ -92,6 +90,8 @@ def _film(row: dict[Any, Any], arrival: Arrival, stars: dict[str, int]) -> Arriv
     identifier = text["id"] or _made_id("f", f"{fold(text['title'])} {year}")
     if len(identifier) > 10 or " " in identifier or "/" in identifier:
         raise ValueError("an id that has over 10 characters, a space or a slash")
+    if identifier in seen:
+        raise ValueError("an id given twice")
     rating = _number(text, "rating", float, 0, 10)
     cast = [_star(entry, arrival, stars) for entry in _several(text["stars"])]
     return ArrivingFilm(
@@ -128,9 +128,7 @@ def _number(text: dict[str, str], column: str, kind: Callable[[str], Any], low: 
     if not given:
         return None
     try:
-        if not given.isascii() or "_" in given:
-            raise ValueError(given)
-        number = kind(given)
+        number = kind(given if given.isascii() and "_" not in given else "")
     except ValueError:
         raise ValueError(f"{column} is not {'an integer' if kind is int else 'a number'}") from None
     if not low <= number <= high:

@@ -1,6 +1,7 @@
 """All SQL of importing: the next catalogue is built in a schema beside the one in use, which it then replaces."""
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,12 +11,16 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from filmer.catalogue.edition import CHANNEL
+from filmer.catalogue.edition import CHANNEL, SEEN_LOCK
 
 Connection = psycopg.Connection[Any]
 
 NOW, NEXT, OLD = "catalogue", "catalogue_next", "catalogue_old"
 _LOCK = 0x696D7074  # "impt": one import at a time per database
+_LOCK_SECONDS = 3
+_SWAP_SECONDS = 0.5  # we make visitors wait for the swap, before we let them pass and try again
+_SWAP_TRIES = 100
+_SEEN_SECONDS = 5
 
 FILM_COLUMNS = (
     "no", "title_desc", "year_asc", "year_desc", "rating_asc", "rating_desc", "votes_desc", "year", "genre_ids",
@@ -28,10 +33,29 @@ STAR_COLUMNS = (
 )  # fmt: skip
 
 
+def connect(url: str, password: str | None = None) -> Connection:
+    """A connection of an import. PostgreSQL gives up what it does for us soon after we are killed."""
+    return psycopg.connect(
+        url,
+        password=password,
+        autocommit=True,
+        application_name="filmer import",
+        options="-c client_connection_check_interval=500ms",
+    )
+
+
 def take_lock(conn: Connection) -> bool:
-    """Whether no other import is under way. The lock ends with the connection."""
-    row = conn.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
-    return bool(row and row[0])
+    """Whether no other import is under way. The lock ends with the connection.
+
+    Waits a little: PostgreSQL needs a moment to notice that an import was killed.
+    """
+    try:
+        with conn.transaction():
+            conn.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+            conn.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True
 
 
 def drop_leftovers(conn: Connection) -> None:
@@ -93,7 +117,7 @@ def insert_genres(conn: Connection, names: Iterable[str]) -> dict[str, int]:
     wanted = sorted(set(names))
     conn.execute(
         "INSERT INTO genre (name) SELECT n FROM unnest(%s::text[]) n WHERE n NOT IN (SELECT name FROM genre)"
-        " ORDER BY n COLLATE \"C\" ON CONFLICT (name) DO NOTHING",
+        ' ORDER BY n COLLATE "C" ON CONFLICT (name) DO NOTHING',
         [wanted],
     )
     return dict(conn.execute("SELECT name, id FROM genre WHERE name = ANY (%s)", [wanted]).fetchall())
@@ -156,7 +180,7 @@ def swap(
     Returns the films that came into use meanwhile and are not in it; where there are any, nothing is changed.
     """
     with conn.transaction() as transaction:
-        conn.execute("LOCK TABLE film_terms, film_in_use IN SHARE MODE")
+        _hold_others(conn)
         missing = conn.execute(
             f"""
             SELECT u.film_id FROM film_in_use u JOIN {NOW}.film f ON f.id = u.film_id
@@ -177,6 +201,33 @@ def swap(
         )
         conn.execute(f"NOTIFY {CHANNEL}".encode())
     return [film_id for (film_id,) in missing]
+
+
+def _hold_others(conn: Connection) -> None:
+    """From here to the commit nobody reads the catalogue (``catalogue.queries.one_edition``) or says more of a film."""
+    for _ in range(_SWAP_TRIES):
+        try:
+            with conn.transaction():
+                conn.execute(f"SET LOCAL lock_timeout = '{round(_SWAP_SECONDS * 1000)}ms'")
+                conn.execute("LOCK TABLE film_terms, film_in_use IN SHARE MODE")
+                conn.execute("LOCK TABLE edition IN ACCESS EXCLUSIVE MODE")
+        except psycopg.errors.LockNotAvailable:
+            time.sleep(_SWAP_SECONDS)
+        else:
+            return
+    raise psycopg.errors.LockNotAvailable("somebody reads the catalogue without end")
+
+
+def wait_until_seen(conn: Connection) -> None:
+    """Returns when every process that serves has left the editions before the present one; soon, in any case."""
+    row = conn.execute("SELECT version FROM edition").fetchone()
+    before = row[0] - 1 if row else 0
+    try:
+        with conn.transaction():
+            conn.execute(f"SET LOCAL lock_timeout = '{_SEEN_SECONDS}s'")
+            conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", [SEEN_LOCK, before])
+    except psycopg.errors.LockNotAvailable:
+        return
 
 
 def _take_over_terms(conn: Connection) -> None:

@@ -42,8 +42,8 @@ def _substrings_of(texts: Sequence[str]) -> Iterator[tuple[str, npt.NDArray[np.i
     codes = np.frombuffer((_BREAK.join(texts) + _BREAK).encode("utf-32-le"), dtype=np.uint32)
     is_break = codes == ord(_BREAK)
     owners = np.cumsum(is_break, dtype=np.uint32)
-    alphabet, letters = np.unique(codes, return_inverse=True)
-    letters = letters.astype(np.uint32)
+    alphabet, places = np.unique(codes, return_inverse=True)
+    letters = places.astype(np.uint32)
     for length in range(1, SHORT + 1):
         yield from _substrings(alphabet, letters, owners, is_break, length)
 
@@ -86,9 +86,7 @@ def _text(alphabet: npt.NDArray[np.uint32], key: int, length: int) -> str:
     return "".join(reversed(characters))
 
 
-def word_terms(
-    vocabulary: Sequence[str], pairs: npt.NDArray[np.int64], film_count: int
-) -> Iterator[Term]:
+def word_terms(vocabulary: Sequence[str], pairs: npt.NDArray[np.int64], film_count: int) -> Iterator[Term]:
     """For every beginning of a word, how many films have such a word, where they are many.
 
     ``pairs`` is the column of ``WordPairs``; it is sorted in place.

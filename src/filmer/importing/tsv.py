@@ -1,5 +1,6 @@
-"""Reads the files of IMDb's data set: tab-separated, no quoting, ``\\N`` for null, plain or gzipped, block by block."""
+"""Reads the files of IMDb's data set: tab-separated, no quoting, a marker for null, plain or gzipped, by blocks."""
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,7 @@ class Table:
         with progress.step(f"Reading {self._path.name}", size, unit="bytes") as advance, self._opened() as (raw, text):
             try:
                 reader = csv.open_csv(
-                    text,
+                    _Sound(text),
                     read_options=csv.ReadOptions(block_size=BLOCK),
                     parse_options=csv.ParseOptions(
                         delimiter="\t",
@@ -101,8 +102,50 @@ class Table:
             if self._path.suffix != ".gz":
                 yield raw, raw
                 return
-            with igzip_threaded.open(raw, "rb", threads=1) as text:
+            with igzip_threaded.open(raw, "rb", threads=1) as text:  # type: ignore[no-untyped-call]
                 yield raw, text
+
+
+class _Sound(io.RawIOBase):
+    """A stream in which bytes that are not UTF-8 are replaced by U+FFFD, which the importer takes for a fault.
+
+    The reader in C++ gives up on a file whose bad lines are not UTF-8 either.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while True:
+            block = self._stream.read(size if size > 0 else BLOCK)
+            end = block.rfind(b"\n") + 1 if block else 0
+            whole, self._rest = (self._rest + block[:end], block[end:]) if end else (b"", self._rest + block)
+            if not block:
+                whole, self._rest = self._rest, b""
+                return _sound(whole)
+            if whole:
+                return _sound(whole)
+
+
+def _sound(text: bytes) -> bytes:
+    if text.isascii() or _is_utf8(text):
+        return text
+    return text.decode(errors="replace").encode()
+
+
+def _is_utf8(text: bytes) -> bool:
+    """As ``text.decode()`` would find, three times as fast and beside other threads."""
+    bounds = pa.py_buffer(np.array([0, len(text)], dtype=np.int32))
+    value = pa.Array.from_buffers(pa.string(), 1, [None, bounds, pa.py_buffer(text)])
+    try:
+        value.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def find(folder: Path, name: str) -> Path | None:

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from psycopg.pq import Format
 from psycopg.types.numeric import Int4
 
 from filmer.catalogue import listing
-from filmer.catalogue.folding import fold, indexed_words
+from filmer.catalogue.folding import by_name, fold, indexed_words
 from filmer.importing import orders, queries
 from filmer.importing.arrival import Arrival, ArrivingFilm, ArrivingStar
 from filmer.importing.progress import Progress
@@ -92,7 +92,7 @@ class _Writer:
                 for star in stars:
                     words += self._of_star[star]
                 billed = [self.stars[star] for star in stars[:BILLED]]
-                genres = sorted(film.genres)
+                genres = sorted(film.genres, key=by_name)
                 copy.write_row((
                     index + 1, *places, film.year, _int_array([self._genre_ids[name] for name in genres]), title,
                     director or None, " ".join([quoted[word] for word in words]), film.id, film.title,
@@ -110,10 +110,10 @@ class _Writer:
         newest = orders.ranks(self._film_orders["year desc"])
         films, stars = cast.owners, cast.values
         plays = (films + 1)[np.lexsort((newest[films], stars))].astype(np.int32)
-        counts = np.bincount(stars, minlength=len(self.stars))
-        ends = np.cumsum(counts)
+        counts = np.bincount(stars, minlength=len(self.stars)).astype(np.int32)
         ranks = [orders.ranks(self._star_orders[name]) for name in STAR_RANKS]
-        ranked = zip(*(array("i", column.astype(np.int32).tobytes()) for column in (*ranks, counts, ends)), strict=True)
+        columns = [*ranks, counts, np.cumsum(counts, dtype=np.int32)]
+        ranked = zip(*(array("i", column.tobytes()) for column in columns), strict=True)
         with queries.copy_into_new(self._conn, "star", queries.STAR_COLUMNS) as copy:
             for index, (star, (*places, count, end)) in enumerate(zip(self.stars, ranked, strict=True)):
                 copy.write_row((
@@ -190,7 +190,7 @@ class _Indexer:
         self._pool = ThreadPoolExecutor(2)
         self._work: list[Future[None]] = []
 
-    def __enter__(self) -> "_Indexer":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -208,9 +208,7 @@ class _Indexer:
 
     def _run(self, what: Callable[[psycopg.Connection[Any], str], None], argument: str) -> None:
         info = self._conn.info
-        with psycopg.connect(
-            info.dsn, password=info.password, autocommit=True, application_name="filmer import"
-        ) as conn:
+        with queries.connect(info.dsn, info.password) as conn:
             what(conn, argument)
 
 
@@ -265,7 +263,8 @@ class _Columns:
 
     @property
     def lengths(self) -> Ints:
-        return np.diff(np.array(self._ends, dtype=np.int32))
+        ends = np.array(self._ends, dtype=np.int32)
+        return ends[1:] - ends[:-1]
 
     @property
     def owners(self) -> Ints:
@@ -288,9 +287,7 @@ class _IntArrayDumper(Dumper):
 T = TypeVar("T", ArrivingFilm, ArrivingStar)
 
 
-def _by_folded(
-    things: Sequence[T], text: Callable[[T], str]
-) -> tuple[list[T], list[str], list[int]]:
+def _by_folded(things: Sequence[T], text: Callable[[T], str]) -> tuple[list[T], list[str], list[int]]:
     """Things sorted by folded text, then id; those texts; and where each came from."""
     folded = [fold(text(thing)) for thing in things]
     ids = [thing.id for thing in things]

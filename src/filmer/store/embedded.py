@@ -368,9 +368,7 @@ def _account(data_dir: Path) -> _Account:
         with suppress(KeyError):
             entry = pwd.getpwnam(name)
             return _Account(name, entry.pw_uid, entry.pw_gid)
-    raise EmbeddedError(
-        "PostgreSQL does not run as root, and there is no user filmer, postgres or nobody: add one."
-    )
+    raise EmbeddedError("PostgreSQL does not run as root, and there is no user filmer, postgres or nobody: add one.")
 
 
 @dataclass(frozen=True)
@@ -404,9 +402,7 @@ def _check_way(data_dir: Path, account: _Account) -> None:
         way = [*reversed(data_dir.resolve().parents), data_dir.resolve()]
         blocked = next((folder for folder in way if not _may_enter(folder, account)), data_dir)
     except OSError as error:
-        raise EmbeddedError(
-            f"Cannot run the database servers as user {account.name}: {error.strerror}."
-        ) from error
+        raise EmbeddedError(f"Cannot run the database servers as user {account.name}: {error.strerror}.") from error
     raise EmbeddedError(
         f"The database servers run as user {account.name} (PostgreSQL refuses root), who may not enter "
         f"{blocked}, so they cannot work in {data_dir}. Pick another place with --data-dir, such as "

@@ -33,10 +33,11 @@ class Migration(msgspec.Struct, frozen=True):
 def migrations() -> list[Migration]:
     """Every migration in the package, in order."""
     folder = resources.files("filmer.store") / "migrations"
-    found = []
-    for entry in folder.iterdir():
-        if match := _NAME.fullmatch(entry.name):
-            found.append(Migration(int(match[1]), entry.name, entry.read_text("utf-8")))
+    found = [
+        Migration(int(match[1]), entry.name, entry.read_text("utf-8"))
+        for entry in folder.iterdir()
+        if (match := _NAME.fullmatch(entry.name))
+    ]
     return sorted(found, key=lambda migration: migration.number)
 
 

@@ -36,7 +36,8 @@ class SharedCache:
             await self._client.aclose()
 
     async def get(self, key: str) -> bytes | None:
-        return await self._try(lambda client: client.get(key))
+        found = await self._try(lambda client: client.get(key))
+        return found if isinstance(found, bytes) else None
 
     async def put(self, key: str, value: bytes, *, seconds: int) -> None:
         await self._try(lambda client: client.set(key, value, ex=seconds))

@@ -1,0 +1,68 @@
+"""The demo catalogue: enough well-known films to see everything a shop does."""
+
+from importlib import resources
+
+import pytest
+from tests.importing.datasets import filmer, films, version
+
+from filmer.importing import demo
+from filmer.importing.arrival import Arrival, Report
+
+
+@pytest.fixture(scope="module")
+def read() -> tuple[Arrival, Report]:
+    report = Report(keep_all=True)
+    return demo.read_demo(report), report
+
+
+def test_every_row_is_sound(read: tuple[Arrival, Report]) -> None:
+    arrival, report = read
+    assert (report.every, report.warnings) == ([], [])
+    assert len(arrival.films) >= 300
+    assert report.rows == {demo.FILE: len(arrival.films)}
+
+
+def test_ids_are_imdb_s_and_unique(read: tuple[Arrival, Report]) -> None:
+    arrival, _ = read
+    ids = [film.id for film in arrival.films]
+    assert len(set(ids)) == len(ids)
+    assert [one for one in ids if not (one.startswith("tt") and one[2:].isdigit() and len(one) >= 9)] == []
+    tmdb_ids = [film.tmdb_id for film in arrival.films]
+    assert None not in tmdb_ids
+    assert len(set(tmdb_ids)) == len(tmdb_ids)
+
+
+def test_every_film_has_all_that_a_shop_shows(read: tuple[Arrival, Report]) -> None:
+    arrival, _ = read
+    fields = ("year", "directors", "genres", "rating", "votes", "runtime_minutes", "price", "overview")
+    for field in fields:
+        assert [film.id for film in arrival.films if not getattr(film, field)] == [], field
+
+
+def test_every_film_has_a_cast_of_five_with_ids(read: tuple[Arrival, Report]) -> None:
+    arrival, _ = read
+    assert [film.id for film in arrival.films if len(film.cast) < 5] == []
+    assert [star for star in arrival.stars if not (star.id.startswith("nm") and star.id[2:].isdigit())] == []
+    names = [star.name for star in arrival.stars]
+    assert len(names) == len(set(names))  # else one person would have two ids
+
+
+def test_the_best_known_films_are_there(read: tuple[Arrival, Report]) -> None:
+    arrival, _ = read
+    known = {film.id: film for film in arrival.films}
+    assert (known["tt0111161"].title, known["tt0111161"].year) == ("The Shawshank Redemption", 1994)
+    assert (known["tt1375666"].title, known["tt1375666"].directors) == ("Inception", "Christopher Nolan")
+
+
+def test_the_command_brings_it_in(read: tuple[Arrival, Report], database_url: str) -> None:
+    arrival, _ = read
+    given = filmer(database_url, "import", "demo")
+    assert given.returncode == 0, given.stderr
+    assert given.stdout == f"{len(arrival.films)} films and {len(arrival.stars)} stars are in the catalogue.\n"
+    assert films(database_url).keys() == {film.id for film in arrival.films}
+    assert version(database_url) == 1
+    assert "demo" in filmer(database_url, "catalogue").stdout
+
+
+def test_it_comes_with_the_package() -> None:
+    assert (resources.files("filmer.importing") / demo.FILE).is_file()

@@ -1,0 +1,160 @@
+"""What a second import keeps: genre ids, what the owner said of films, and films that were sold."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from tests.importing.datasets import (
+    SCHEMAS,
+    DataSet,
+    execute,
+    fetch,
+    films,
+    genre_ids,
+    import_imdb,
+    tt,
+    version,
+)
+
+ANN, BOB, CEM = (("nm0000001", "Ann", 1950), ("nm0000002", "Bob", None), ("nm0000003", "Cem", 1970))
+
+
+def write(folder: Path, *numbers: int, mark: str = "", genres: str = "Drama,Action") -> Path:
+    data = DataSet()
+    for number, (_, name, born) in enumerate((ANN, BOB, CEM), start=1):
+        data.person(number, name + mark, born)
+    for number in numbers:
+        cast = [(2, 1), (3, 2), (1,)][number % 3]
+        data.film(number, f"Film {number}{mark}", year=1990, genres=genres, rated=(5, 5), cast=cast, directors=[3])
+    return data.write(folder)
+
+
+def set_terms(database_url: str, number: int, price: str, tmdb_id: str, overview: str) -> None:
+    execute(database_url, f"INSERT INTO film_terms VALUES ('{tt(number)}', {price}, {tmdb_id}, {overview})")
+
+
+def test_genres_keep_their_ids_even_when_they_are_gone_for_a_while(database_url: str, tmp_path: Path) -> None:
+    import_imdb(database_url, write(tmp_path / "1", 1, genres="Western,Drama,Sci-Fi"))
+    first = genre_ids(database_url)
+    assert first.keys() == {"Drama", "Sci-Fi", "Western"}
+    import_imdb(database_url, write(tmp_path / "2", 1, genres="Animation"))
+    second = genre_ids(database_url)
+    import_imdb(database_url, write(tmp_path / "3", 1, genres="Western,Action,Animation,Drama"))
+    third = genre_ids(database_url)
+    assert first.items() <= second.items() <= third.items()
+    assert len(set(third.values())) == len(third) == 5
+    stored = fetch(database_url, "SELECT genre_ids FROM catalogue.film")
+    assert stored == [third[name] for name in ("Action", "Animation", "Drama", "Western")]
+    listed = "SELECT count(*) FROM catalogue.listing_size WHERE list = 'genre:' || %s"
+    assert fetch(database_url, listed, str(third["Sci-Fi"])) == 0
+    assert fetch(database_url, listed, str(third["Western"])) == 1
+
+
+def test_prices_tmdb_ids_and_overviews_survive(database_url: str, tmp_path: Path) -> None:
+    import_imdb(database_url, write(tmp_path / "1", 1, 2, 3))
+    set_terms(database_url, 1, "4.99", "278", "'Two men in a prison'")
+    set_terms(database_url, 2, "NULL", "NULL", "'Only words'")
+    set_terms(database_url, 9, "1.50", "NULL", "NULL")
+    import_imdb(database_url, write(tmp_path / "2", 2, 3, mark="!"))  # without the first
+    assert films(database_url).keys() == {tt(2), tt(3)}
+    import_imdb(database_url, write(tmp_path / "3", 1, 2, 3, 9, mark="?"))
+    said = {key: film[-3:] for key, film in films(database_url).items()}
+    assert said == {
+        tt(1): (Decimal("4.99"), 278, "Two men in a prison"),
+        tt(2): (None, None, "Only words"),
+        tt(3): (None, None, None),
+        tt(9): (Decimal("1.50"), None, None),
+    }
+    assert films(database_url)[tt(1)].title == "Film 1?"
+
+
+def test_films_in_use_stay_with_all_they_have(database_url: str, tmp_path: Path) -> None:
+    import_imdb(database_url, write(tmp_path / "1", 1, 2, 3, genres="Western,Drama"))
+    set_terms(database_url, 1, "2.50", "NULL", "NULL")
+    execute(database_url, f"INSERT INTO film_in_use VALUES ('{tt(1)}'), ('{tt(2)}'), ('tt0000404')")
+    before = films(database_url)
+    assert before[tt(1)].cast == [CEM, BOB]
+    western = genre_ids(database_url)["Western"]
+
+    report = import_imdb(database_url, write(tmp_path / "2", 2, 4, mark="!", genres="Action"))
+    after = films(database_url)
+    assert after.keys() == {tt(1), tt(2), tt(4)}
+    kept = after[tt(1)]
+    assert kept == before[tt(1)]._replace(
+        price=Decimal("2.50"), cast=[("nm0000003", "Cem!", 1970), ("nm0000002", "Bob!", None)]
+    )
+    assert (kept.director, kept.genres) == ("Cem", ["Drama", "Western"])
+    assert after[tt(2)].title == "Film 2!"
+    assert 1 in report.skipped.values()  # it is told that one was kept
+    listed = "SELECT size FROM catalogue.listing_size WHERE list = 'genre:' || %s"
+    assert fetch(database_url, listed, str(western)) == 1
+
+    import_imdb(database_url, write(tmp_path / "3", 1, 5, mark="?"))
+    assert films(database_url).keys() == {tt(1), tt(2), tt(5)}
+    assert films(database_url)[tt(1)].title == "Film 1?"
+
+
+def test_a_film_in_use_keeps_a_cast_that_the_new_files_do_not_have(database_url: str, tmp_path: Path) -> None:
+    import_imdb(database_url, write(tmp_path / "1", 1))
+    execute(database_url, f"INSERT INTO film_in_use VALUES ('{tt(1)}')")
+    before = films(database_url)[tt(1)]
+    data = DataSet()
+    data.film(7, "Alone")
+    for turn in range(2):  # what was kept once is kept again
+        import_imdb(database_url, data.write(tmp_path / f"new {turn}"))
+        assert films(database_url)[tt(1)] == before
+    found = fetch(database_url, "SELECT array_agg((no, name, film_count)::text ORDER BY no) FROM catalogue.star")
+    assert found == ["(1,Bob,1)", "(2,Cem,1)"]
+
+
+def test_films_that_are_not_in_use_go_and_their_stars_with_them(database_url: str, tmp_path: Path) -> None:
+    import_imdb(database_url, write(tmp_path / "1", 1, 2))
+    import_imdb(database_url, write(tmp_path / "2", 2))
+    assert films(database_url).keys() == {tt(2)}
+    assert fetch(database_url, "SELECT array_agg(name) FROM catalogue.star") == ["Ann"]
+
+
+@contextmanager
+def meanwhile(database_url: str, statement: str) -> Iterator[None]:
+    """A statement that is done while an import builds its indexes."""
+    execute(
+        database_url,
+        "CREATE FUNCTION staged() RETURNS event_trigger LANGUAGE plpgsql AS $$"
+        f" BEGIN {statement} ON CONFLICT DO NOTHING; END $$",
+        "CREATE EVENT TRIGGER staged ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION staged()",
+    )
+    try:
+        yield
+    finally:
+        execute(database_url, "DROP EVENT TRIGGER staged", "DROP FUNCTION staged")
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_film_sold_while_an_import_runs_is_not_lost(database_url: str, tmp_path: Path, number: int) -> None:
+    import_imdb(database_url, write(tmp_path / "1", 1, 2))
+    before = films(database_url)[tt(number)]
+    with meanwhile(database_url, f"INSERT INTO film_in_use VALUES ('{tt(number)}')"):
+        import_imdb(database_url, write(tmp_path / "2", 2, 3))
+    assert films(database_url).keys() == {tt(1), tt(2), tt(3)} - ({tt(1)} if number == 2 else set())
+    assert films(database_url)[tt(number)] == before
+    assert (version(database_url), fetch(database_url, SCHEMAS)) == (2, ["catalogue"])
+
+
+def test_a_price_set_while_an_import_runs_is_not_lost(database_url: str, tmp_path: Path) -> None:
+    folder = write(tmp_path, 1, 2)
+    import_imdb(database_url, folder)
+    with meanwhile(database_url, f"INSERT INTO film_terms VALUES ('{tt(1)}', 7.25, 99, 'New')"):
+        import_imdb(database_url, folder)
+    assert films(database_url)[tt(1)][-3:] == (Decimal("7.25"), 99, "New")
+    assert films(database_url)[tt(2)][-3:] == (None, None, None)
+
+
+def test_the_same_import_twice_makes_the_same_catalogue(database_url: str, tmp_path: Path) -> None:
+    folder = write(tmp_path, 1, 2, 3)
+    import_imdb(database_url, folder)
+    before = films(database_url)
+    import_imdb(database_url, folder)
+    assert films(database_url) == before
+    assert version(database_url) == 2
