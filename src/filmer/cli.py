@@ -79,15 +79,15 @@ def import_imdb(
     Information courtesy of IMDb (https://www.imdb.com). Used with permission. Personal and non-commercial use only.
     """
     wanted = imdb.Wanted(types=tuple(kind.strip() for kind in types.split(",")), min_votes=min_votes, adult=adult)
-    with Progress() as progress, _database(data_dir) as settings, build.import_connection(_url(settings)) as conn:
+    report = Report()
+    with _importing(data_dir, report) as (conn, progress):
         if download_first:
             download(path, progress)
-        report = Report()
         arrival = imdb.read_imdb(path, wanted, report, progress)
         counts = build.bring_in(
             conn, arrival, source="imdb", origin=str(path), report=report, now=SystemClock().now(), progress=progress
         )
-    _say_imported(report, counts)
+    _say_imported(counts)
 
 
 @import_app.command(name="csv")
@@ -107,22 +107,22 @@ def import_csv(
     separated by "|"; a star is "Name (birth year) [id]". See docs/importing.md.
     """
     report = Report(keep_all=True)
-    with Progress() as progress, _database(data_dir) as settings, build.import_connection(_url(settings)) as conn:
+    with _importing(data_dir, report) as (conn, progress):
         arrival = own.read_csv(file, report)
         counts = build.bring_in(
             conn, arrival, source="csv", origin=str(file), report=report, now=SystemClock().now(), progress=progress,
             keep_others=not replace,
         )  # fmt: skip
-    _say_imported(report, counts)
+    _say_imported(counts)
 
 
 @import_app.command(name="demo")
 def import_demo(*, data_dir: DataDir = None) -> None:
     """Make the demo's well-known films the catalogue."""
     report = Report()
-    with Progress() as progress, _database(data_dir) as settings, build.import_connection(_url(settings)) as conn:
+    with _importing(data_dir, report) as (conn, progress):
         counts = _bring_in(conn, demo.read_demo(report), report, progress)
-    _say_imported(report, counts)
+    _say_imported(counts)
 
 
 @app.command
@@ -198,6 +198,18 @@ def _database(data_dir: str | None, *, migrated: bool = True) -> Iterator[Settin
         yield running
 
 
+@contextmanager
+def _importing(
+    data_dir: str | None, report: Report
+) -> "Iterator[tuple[psycopg.Connection[tuple[object, ...]], Progress]]":
+    """What an import works with. Its report is shown however it ends."""
+    try:
+        with Progress() as progress, _database(data_dir) as settings, build.import_connection(_url(settings)) as conn:
+            yield conn, progress
+    finally:
+        _say_report(report)
+
+
 def _url(settings: Settings) -> str:
     return settings.database_url or ""
 
@@ -244,22 +256,22 @@ def _say_ready(address: str, settings: Settings) -> None:
     )
 
 
-def _say_imported(report: Report, counts: tuple[int, int]) -> None:
-    for name, rows in report.rows.items():
-        err.print(f"read {rows:>12,} rows of {name}")
-    for reason, count in sorted(report.skipped.items()):
-        if count:
-            err.print(f"left {count:>12,} {reason}")
-    for warning in report.warnings:
-        err.print(f"[yellow]warning[/]: {warning}")
+def _say_imported(counts: tuple[int, int]) -> None:
+    print(f"{counts[0]:,} films and {counts[1]:,} stars are in the catalogue.")
+
+
+def _say_report(report: Report) -> None:
+    """What was read, and what was not taken and why."""
+    lines = [f"read {rows:>12,} rows of {name}" for name, rows in report.rows.items()]
+    lines += [f"left {count:>12,} {reason}" for reason, count in sorted(report.skipped.items()) if count]
+    lines += [f"warning: {warning}" for warning in report.warnings]
     for kind, count in sorted(report.bad.items()):
         first = report.first[kind]
         where = first.file + (f", line {first.line}" if first.line else "")
-        err.print(f"[red]bad[/]  {count:>12,} {kind}; the first, in {where}:")
-        err.print(f"     {first.text!r}", markup=False)
-    for line in report.every:
-        err.print(f"{line.file}, line {line.line}: {line.kind}: {line.text!r}", markup=False)
-    print(f"{counts[0]:,} films and {counts[1]:,} stars are in the catalogue.")
+        lines += [f"bad  {count:>12,} {kind}; the first, in {where}:", f"     {first.text!r}"]
+    lines += [f"{bad.file}, line {bad.line}: {bad.kind}: {bad.text!r}" for bad in report.every]
+    for line in lines:
+        err.print(line, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import pytest
 from tests.conftest import MakeDatabase
 from tests.importing.datasets import execute, fetch
+from tests.importing.drawn import Stored, store
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,9 @@ def database_url(shared_database: str) -> str:
         "UPDATE edition SET version = 0, database = gen_random_uuid()",
     )
     return shared_database
+
+
+@pytest.fixture(scope="session")
+def stored(make_database: MakeDatabase) -> Stored:
+    """A drawn catalogue that was imported once, for those who only look."""
+    return store(make_database())

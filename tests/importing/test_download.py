@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from tests.importing.datasets import HEADERS, DataSet, environment, films, tt
 
-from filmer.importing import download as downloading
 from filmer.importing.arrival import ImportFailed
 from filmer.importing.download import download
 from filmer.importing.progress import Progress
@@ -88,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(downloading.time, "sleep", lambda _: None)  # between two tries
+    monkeypatch.setattr("filmer.importing.download.time.sleep", lambda _: None)  # between two tries
     with Library() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -12,6 +12,7 @@ log = structlog.get_logger()
 CHANNEL = "catalogue"
 SEEN_LOCK = 0x65646974  # "edit", with the version: shared by every process that answers from it
 RETRY_SECONDS = 0.5
+LOOK_SECONDS = 30  # without word, we look for ourselves
 
 
 class Edition:
@@ -58,13 +59,16 @@ class Edition:
         self._held = None
         async with conn:
             await conn.execute(f"LISTEN {CHANNEL}")
-            await self._read(conn)
-            async for _ in conn.notifies():
+            while True:
                 await self._read(conn)
+                async for _ in conn.notifies(timeout=LOOK_SECONDS, stop_after=1):
+                    pass  # the generator holds the connection: we can read only once it is done
 
     async def _read(self, conn: psycopg.AsyncConnection) -> None:
         held: list[int] = [self._held] if self._held is not None else []
         database, version = await select_edition(conn)
+        if version == self._held:
+            return
         while True:
             await conn.execute("SELECT pg_advisory_lock_shared(%s, %s)", [SEEN_LOCK, version])
             held.append(version)

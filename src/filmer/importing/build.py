@@ -55,12 +55,12 @@ def bring_in(
 
     ``keep_others``: films of the catalogue in use that did not arrive stay; else only those that are in use.
     """
+    if not arrival.films:
+        raise ImportFailed("There is no film in it to take. Nothing was changed.")
     said = [(film.id, film.price, film.tmdb_id, film.overview) for film in arrival.films if _says_something(film)]
     while True:
         _carry_over(conn, arrival, only_in_use=not keep_others, report=report)
         _apply_terms(conn, arrival)
-        if not arrival.films:
-            raise ImportFailed("There is no film in it to take. Nothing was changed.")
         with no_garbage_collection():
             films, stars = write_next(conn, arrival, progress)
         with progress.step("Swapping in"):

@@ -42,12 +42,12 @@ def _fetch(client: httpx.Client, path: Path, progress: Progress) -> None:
 
 
 def _fetch_once(client: httpx.Client, path: Path, progress: Progress) -> None:
-    part, tag = path.with_suffix(".part"), path.with_suffix(".etag")
+    part, tag, part_tag = (path.with_suffix(end) for end in (".part", ".etag", ".part-etag"))
     headers = {}
-    if path.exists() and tag.exists():
+    if part.exists() and part_tag.exists():
+        headers |= {"Range": f"bytes={part.stat().st_size}-", "If-Range": part_tag.read_text()}
+    elif path.exists() and tag.exists():
         headers["If-None-Match"] = tag.read_text()
-    elif part.exists() and tag.exists():
-        headers |= {"Range": f"bytes={part.stat().st_size}-", "If-Range": tag.read_text()}
     with client.stream("GET", path.name, headers=headers) as response:
         if response.status_code == httpx.codes.NOT_MODIFIED:
             return
@@ -58,7 +58,7 @@ def _fetch_once(client: httpx.Client, path: Path, progress: Progress) -> None:
         resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
         done = part.stat().st_size if resumed else 0
         total = done + int(response.headers.get("content-length", 0))
-        tag.write_text(response.headers.get("etag", ""))
+        part_tag.write_text(response.headers.get("etag", ""))
         with (
             progress.step(f"Fetching {path.name}", total, unit="bytes") as advance,
             part.open("ab" if resumed else "wb") as file,
@@ -70,3 +70,4 @@ def _fetch_once(client: httpx.Client, path: Path, progress: Progress) -> None:
         if total and done != total:
             raise httpx.RemoteProtocolError(f"{done} of {total} bytes arrived")
     part.replace(path)
+    part_tag.replace(tag)

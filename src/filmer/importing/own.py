@@ -12,6 +12,7 @@ Columns, by the header's names, in any order; only ``title`` is required:
 import csv
 import hashlib
 import re
+from base64 import b32encode
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -26,7 +27,8 @@ COLUMNS = (
     "rating", "votes", "popularity", "tmdb_id", "price", "overview",
 )  # fmt: skip
 MAX_FIELD = 100_000  # characters
-_STAR = re.compile(r"(?P<name>[^\[\]]+?)(?:\s*\((?P<born>\d{4})\))?(?:\s*\[(?P<id>[^\[\]\s]{1,10})\])?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_STAR = re.compile(r"(?P<name>[^\[\]]+?)(?:\s*\((?P<born>\d{4})\))?(?:\s*\[(?P<id>[^\[\]\s/]{1,10})\])?")
 
 
 def read_csv(path: Path, report: Report) -> Arrival:
@@ -74,7 +76,8 @@ def _rows(reader: "csv.DictReader[str]", name: str) -> Iterator[tuple[int, dict[
         except StopIteration:
             return
         except csv.Error as error:
-            raise ImportFailed(f"{name}, line {reader.line_num}: {error}. Nothing was changed.") from error
+            line = reader.line_num + ("larger" in str(error))  # of a field that never ends, the line before is told
+            raise ImportFailed(f"{name}, line {line}: {error}. Nothing was changed.") from error
         yield reader.line_num, row
 
 
@@ -140,7 +143,7 @@ def _date(text: str) -> date | None:
     if not text:
         return None
     try:
-        return date.fromisoformat(text)
+        return date.fromisoformat(text if _DATE.fullmatch(text) else "")  # which would also take 2001-W05-3
     except ValueError:
         raise ValueError("release_date is not YYYY-MM-DD") from None
 
@@ -172,4 +175,4 @@ def _star(entry: str, arrival: Arrival, stars: dict[str, int]) -> int:
 def _made_id(prefix: str, text: str) -> str:
     """An id for what has none: the same for the same, and in nobody's way."""
     digest = hashlib.sha256(text.encode()).digest()
-    return prefix + str(int.from_bytes(digest[:8], "big") % 10**9).zfill(9)
+    return prefix + b32encode(digest)[:9].decode().lower()

@@ -9,7 +9,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from isal import igzip_threaded
+from isal import igzip_threaded, isal_zlib
+from isal.igzip_lib import IsalError
 from pyarrow import csv
 
 from filmer.importing.arrival import ImportFailed, Report
@@ -65,7 +66,7 @@ class Table:
                     f"{self._path.name} does not start with the line that names its columns"
                     f" ({', '.join(self._columns)}). Nothing was changed."
                 ) from error
-            except (pa.ArrowInvalid, EOFError, OSError, ValueError) as error:
+            except (pa.ArrowInvalid, EOFError, OSError, ValueError, isal_zlib.error, IsalError) as error:  # type: ignore[misc]
                 raise ImportFailed(
                     f"{self._path.name} is damaged or cut off: {error}. Fetch it again. Nothing was changed."
                 ) from error

@@ -1,0 +1,162 @@
+"""Ranks, lists and cross references of an imported catalogue, against sorting in Python."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from tests.importing.datasets import bring_in, fetch, films
+from tests.importing.drawn import Stored
+
+from filmer.catalogue.folding import fold
+from filmer.importing.arrival import Arrival, ArrivingFilm, ArrivingStar
+
+Key = Callable[[Any], Any]
+CHUNK = 400  # as the shop reads them
+
+
+def in_order(things: Iterable[Any], text: Key, key: Key | None, *, descending: bool) -> list[str]:
+    """Ids sorted by the key, then text, then id; unknown keys last (contract §2.2)."""
+    by_text = sorted(things, key=lambda one: (fold(text(one)), one.id))
+    if key is None:
+        ordered = sorted(by_text, key=lambda one: fold(text(one)), reverse=descending)
+    else:
+        known = [one for one in by_text if key(one) is not None]
+        ordered = sorted(known, key=key, reverse=descending)  # stable, backwards too
+        ordered += [one for one in by_text if key(one) is None]
+    return [one.id for one in ordered]
+
+
+def title(film: ArrivingFilm) -> str:
+    return film.title
+
+
+def name(star: ArrivingStar) -> str:
+    return star.name
+
+
+FILM_KEYS: dict[str, Key | None] = {"title": None, "year": lambda f: f.year, "rating": lambda f: f.rating}
+STAR_KEYS: dict[str, Key | None] = {"name": None, "birthYear": lambda s: s.birth_year}
+DIRECTIONS = {"asc": False, "desc": True}
+
+
+def used_stars(arrival: Arrival) -> list[ArrivingStar]:
+    return [arrival.stars[at] for at in sorted({place for film in arrival.films for place in film.cast})]
+
+
+@pytest.mark.parametrize(
+    ("column", "key", "descending"),
+    [
+        ("no", None, False),
+        ("title_desc", None, True),
+        ("year_asc", FILM_KEYS["year"], False),
+        ("year_desc", FILM_KEYS["year"], True),
+        ("rating_asc", FILM_KEYS["rating"], False),
+        ("rating_desc", FILM_KEYS["rating"], True),
+        ("votes_desc", lambda film: film.votes, True),
+    ],
+)
+def test_a_film_s_rank_is_its_place(stored: Stored, column: str, key: Key | None, *, descending: bool) -> None:
+    found = [row["id"] for row in sorted(stored.film, key=lambda row: row[column])]
+    assert sorted(row[column] for row in stored.film) == list(range(1, len(stored.film) + 1))
+    assert found == in_order(stored.arrival.films, title, key, descending=descending)
+
+
+@pytest.mark.parametrize(
+    ("column", "sort", "descending"),
+    [("no", "name", False), ("name_desc", "name", True), ("birth_asc", "birthYear", False),
+     ("birth_desc", "birthYear", True)],
+)  # fmt: skip
+def test_a_star_s_rank_is_its_place(stored: Stored, column: str, sort: str, *, descending: bool) -> None:
+    found = [row["id"] for row in sorted(stored.star, key=lambda row: row[column])]
+    assert sorted(row[column] for row in stored.star) == list(range(1, len(stored.star) + 1))
+    stars = used_stars(stored.arrival)
+    assert found == in_order(stars, name, STAR_KEYS[sort], descending=descending)
+
+
+def expected_lists(stored: Stored) -> dict[tuple[str, str], list[str]]:
+    """Ids by list and sort."""
+    members: dict[str, list[ArrivingFilm]] = {"all": stored.arrival.films}
+    for film in stored.arrival.films:
+        first = fold(film.title)[0]
+        lists = [f"letter:{first}", *[f"genre:{stored.genres[genre]}" for genre in film.genres]]
+        if not "a" <= first <= "z":
+            lists.append("letter:*")
+        for one in lists:
+            members.setdefault(one, []).append(film)
+    found = {
+        (one, f"{sort} {direction}"): in_order(part, title, key, descending=descending)
+        for one, part in members.items()
+        for sort, key in FILM_KEYS.items()
+        for direction, descending in DIRECTIONS.items()
+    }
+    for sort, key in STAR_KEYS.items():
+        for direction, descending in DIRECTIONS.items():
+            stars = in_order(used_stars(stored.arrival), name, key, descending=descending)
+            found["stars", f"{sort} {direction}"] = stars
+    return found
+
+
+def test_every_list_is_stored_in_every_order(stored: Stored) -> None:
+    films = {row["no"]: row["id"] for row in stored.film}
+    stars = {row["no"]: row["id"] for row in stored.star}
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in sorted(stored.listing, key=lambda row: row["chunk"]):
+        ids = stars if row["list"] == "stars" else films
+        so_far = found.setdefault((row["list"], row["sort"]), [])
+        assert len(so_far) == row["chunk"] * CHUNK  # all chunks before this one are there, and full
+        assert 0 < len(row["nos"]) <= CHUNK
+        so_far += [ids[no] for no in row["nos"]]
+    expected = expected_lists(stored)
+    assert found.keys() == expected.keys()
+    assert [key for key in expected if found[key] != expected[key]] == []
+    sizes = {row["list"]: row["size"] for row in stored.listing_size}
+    assert sizes == {key[0]: len(ids) for key, ids in expected.items()}
+
+
+def test_films_are_tallied_by_year_and_genre(stored: Stored) -> None:
+    expected = Counter((0, film.year) for film in stored.arrival.films)
+    expected.update((stored.genres[genre], film.year) for film in stored.arrival.films for genre in film.genres)
+    assert {(row["genre_id"], row["year"]): row["films"] for row in stored.tally} == expected
+    assert len(stored.tally) == len(expected)
+
+
+def test_casts_and_filmographies_name_each_other(stored: Stored) -> None:
+    films = {row["id"]: row for row in stored.film}
+    stars = {row["id"]: row for row in stored.star}
+    by_no = {row["no"]: row for row in stored.star}
+    plays: dict[str, list[ArrivingFilm]] = {}
+    for film in stored.arrival.films:
+        cast = [stored.arrival.stars[place] for place in film.cast]
+        row = films[film.id]
+        assert [by_no[no]["id"] for no in row["star_nos"]] == [star.id for star in cast]
+        assert row["billed_ids"] == [star.id for star in cast[:3]]
+        assert row["billed_names"] == [star.name for star in cast[:3]]
+        assert row["genres"] == sorted(film.genres)
+        assert row["genre_ids"] == [stored.genres[genre] for genre in sorted(film.genres)]
+        for star in cast:
+            plays.setdefault(star.id, []).append(film)
+    assert stars.keys() == plays.keys()
+    numbers = {row["no"]: row["id"] for row in stored.film}
+    for identifier, row in stars.items():
+        newest_first = in_order(plays[identifier], title, FILM_KEYS["year"], descending=True)
+        assert [numbers[no] for no in row["film_nos"]] == newest_first
+        assert row["film_count"] == len(newest_first)
+
+
+@pytest.mark.parametrize("count", [1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK])
+def test_lists_are_cut_into_full_chunks(database_url: str, count: int) -> None:
+    bring_in(database_url, Arrival([ArrivingFilm(f"f{at}", f"{at:04d}") for at in range(count)]))
+    lengths = fetch(
+        database_url,
+        "SELECT array_agg(cardinality(nos) ORDER BY chunk) FROM catalogue.listing"
+        " WHERE list = 'all' AND sort = 'year desc'",
+    )
+    assert lengths == [CHUNK] * (count // CHUNK) + [count % CHUNK] * bool(count % CHUNK)
+
+
+def test_a_catalogue_without_stars_genres_and_years_is_one_too(database_url: str) -> None:
+    bring_in(database_url, Arrival([ArrivingFilm("f1", "東京")]))
+    assert [film.title for film in films(database_url).values()] == ["東京"]
+    assert fetch(database_url, "SELECT size FROM catalogue.listing_size WHERE list = 'stars'") == 0
+    assert fetch(database_url, "SELECT size FROM catalogue.listing_size WHERE list = 'letter:*'") == 1

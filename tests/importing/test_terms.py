@@ -1,0 +1,115 @@
+"""What an import counts for searches, against counting in Python."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.importing.drawn import Stored
+
+from filmer.catalogue.folding import fold, indexed_words
+from filmer.catalogue.search import DENSE
+from filmer.importing.terms import substring_terms
+
+Terms = dict[str, tuple[int, list[int] | None]]  # total, and which, where they are few
+
+
+def substrings(texts: dict[int, str], length: int) -> dict[str, list[int]]:
+    """The numbers of the texts that contain each substring of a length."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for no in sorted(texts):
+        text = texts[no]
+        for part in {text[at : at + length] for at in range(len(text) - length + 1)}:
+            found[part].append(no)
+    return found
+
+
+def expected_terms(texts: dict[int, str]) -> Terms:
+    """Every substring of one and two characters, and those of three that many texts contain."""
+    terms: Terms = {}
+    for length in (1, 2, 3):
+        for part, nos in substrings(texts, length).items():
+            if len(nos) >= DENSE:
+                terms[part] = (len(nos), None)
+            elif length < 3:
+                terms[part] = (len(nos), nos)
+    return terms
+
+
+def stored_terms(stored: Stored, field: str) -> Terms:
+    rows = [row for row in stored.term if row["field"] == field]
+    terms = {row["term"]: (row["total"], row["nos"]) for row in rows}
+    assert len(terms) == len(rows)
+    return terms
+
+
+def folded_texts(stored: Stored, field: str) -> dict[int, str]:
+    """The texts of a field by number, folded from what arrived."""
+    if field == "name":
+        names = {star.id: star.name for star in stored.arrival.stars}
+        return {row["no"]: fold(names[row["id"]]) for row in stored.star}
+    arrived = {film.id: film for film in stored.arrival.films}
+    return {
+        row["no"]: fold((arrived[row["id"]].title if field == "title" else arrived[row["id"]].directors) or "")
+        for row in stored.film
+    }
+
+
+@pytest.mark.parametrize("field", ["title", "director", "name"])
+def test_short_substrings_are_counted(stored: Stored, field: str) -> None:
+    expected = expected_terms(folded_texts(stored, field))
+    assert stored_terms(stored, field) == expected
+    if field == "title":
+        assert {len(term) for term, (total, _) in expected.items() if total >= DENSE} == {1, 2, 3}
+
+
+def test_beginnings_of_words_that_many_films_have_are_counted(stored: Stored) -> None:
+    """Words of title, directors and cast; a film that has a word twice counts once."""
+    totals: Counter[str] = Counter()
+    for film in stored.arrival.films:
+        texts = [film.title, film.directors or "", *[stored.arrival.stars[at].name for at in film.cast]]
+        words = {word for text in texts for word in indexed_words(fold(text))}
+        totals.update({word[:length] for word in words for length in range(1, len(word) + 1)})
+    expected = {start: (total, None) for start, total in totals.items() if total >= DENSE}
+    assert {"s", "shadow"} <= expected.keys()
+    assert stored_terms(stored, "word") == expected
+
+
+def test_the_words_of_a_film_are_what_searches_look_in(stored: Stored) -> None:
+    arrived = {film.id: film for film in stored.arrival.films}
+    for row in stored.film:
+        film = arrived[row["id"]]
+        texts = [film.title, film.directors or "", *[stored.arrival.stars[at].name for at in film.cast]]
+        words = {word for text in texts for word in indexed_words(fold(text))}
+        assert {word.strip("'") for word in row["words"].split()} == words
+
+
+texts_of = st.lists(st.text(st.sampled_from("abcé東𐌰 -'\\{}\""), max_size=6), max_size=12)
+
+
+@settings(deadline=None)
+@given(texts_of)
+def test_substrings_of_any_texts(texts: list[str]) -> None:
+    numbered = dict(enumerate(texts, start=1))
+    assert found_terms(texts) == expected_terms(numbered)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.text(st.sampled_from("ab東"), min_size=1, max_size=4), min_size=1, max_size=5), st.data())
+def test_substrings_around_the_number_from_which_texts_are_many(kinds: list[str], data: st.DataObject) -> None:
+    """The same few texts, each many times over."""
+    counts = [data.draw(st.sampled_from([1, 2, DENSE - 1, DENSE, DENSE + 1])) for _ in kinds]
+    texts = [kind for kind, count in zip(kinds, counts, strict=True) for _ in range(count)]
+    assert found_terms(texts) == expected_terms(dict(enumerate(texts, start=1)))
+
+
+def found_terms(texts: list[str]) -> Terms:
+    found = list(substring_terms(texts))
+    terms = {term: (total, None if nos is None else as_list(nos)) for term, total, nos in found}
+    assert len(terms) == len(found)
+    return terms
+
+
+def as_list(nos: Iterable[int]) -> list[int]:
+    return [int(no) for no in nos]

@@ -1,0 +1,240 @@
+"""Bringing a database up to date: once, in order, by one at a time, all of a file or nothing of it."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
+
+import psycopg
+import pytest
+
+from filmer.store import migrate as migrating
+from filmer.store.embedded import Engines
+from filmer.store.migrate import Migration, MigrationError, migrate, migrations, pending, require_supported
+
+FIRST = Migration(1, "0001_first.sql", "CREATE TABLE first (n integer); INSERT INTO first VALUES (1)")
+SECOND = Migration(2, "0002_second.sql", "ALTER TABLE first ADD m integer DEFAULT 2; CREATE TABLE second ()")
+BROKEN = Migration(2, "0002_broken.sql", "CREATE TABLE second (); INSERT INTO first VALUES (2); SELECT 1 / 0")
+
+
+@pytest.fixture(scope="module")
+def shared_database(engines: Engines) -> str:
+    """A database for all tests here, which each of them finds empty."""
+    with psycopg.connect(engines.database_url, autocommit=True) as conn:
+        conn.execute("CREATE DATABASE test_migrate")
+    return psycopg.conninfo.make_conninfo(engines.database_url, dbname="test_migrate")
+
+
+@pytest.fixture
+def empty(shared_database: str) -> str:
+    with connected(shared_database) as conn:
+        conn.execute("DROP SCHEMA IF EXISTS catalogue CASCADE")
+        conn.execute("DROP SCHEMA public CASCADE")
+        conn.execute("CREATE SCHEMA public AUTHORIZATION pg_database_owner")  # as a new database has it
+        conn.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
+    return shared_database
+
+
+@contextmanager
+def connected(url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("SET client_min_messages = warning")
+        yield conn
+
+
+def known(monkeypatch: pytest.MonkeyPatch, *found: Migration) -> None:
+    """What the package has."""
+    monkeypatch.setattr(migrating, "migrations", lambda: list(found))
+
+
+def applied(url: str) -> list[Migration]:
+    with connected(url) as conn:
+        return list(migrate(conn))
+
+
+def rows(url: str, statement: str) -> list[Any]:
+    with connected(url) as conn:
+        return [row[0] for row in conn.execute(statement.encode()).fetchall()]
+
+
+def tables(url: str) -> list[str]:
+    return rows(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+
+
+def numbers(url: str) -> list[int]:
+    return rows(url, "SELECT number FROM migration ORDER BY 1")
+
+
+def locks(url: str) -> int:
+    return len(rows(url, "SELECT pid FROM pg_locks WHERE locktype = 'advisory'"))
+
+
+def filmer(command: str, url: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "filmer", command],
+        env={**os.environ, "DATABASE_URL": url, "REDIS_URL": "redis://127.0.0.1:1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_the_package_s_migrations_are_numbered_without_a_gap() -> None:
+    found = migrations()
+    assert found
+    assert [one.number for one in found] == list(range(1, len(found) + 1))
+    assert [one.name[:4] for one in found] == [f"{one.number:04d}" for one in found]
+
+
+def test_the_package_s_migrations_apply_once(empty: str) -> None:
+    assert applied(empty) == migrations()
+    assert "edition" in tables(empty)
+    assert rows(empty, "SELECT digest FROM migration ORDER BY number") == [one.digest for one in migrations()]
+    assert applied(empty) == []
+    with connected(empty) as conn:
+        assert pending(conn) == []
+    assert locks(empty) == 0
+
+
+def test_only_what_is_pending_is_applied_in_order(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known(monkeypatch, FIRST)
+    assert applied(empty) == [FIRST]
+    known(monkeypatch, FIRST, SECOND)
+    with connected(empty) as conn:
+        assert pending(conn) == [SECOND]
+    assert applied(empty) == [SECOND]
+    assert rows(empty, "SELECT m FROM first") == [2]
+    assert (numbers(empty), tables(empty)) == ([1, 2], ["first", "migration", "second"])
+
+
+def test_a_migration_is_told_after_it_is_done(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known(monkeypatch, FIRST, SECOND)
+    with connected(empty) as conn:
+        steps = migrate(conn)
+        assert next(steps) == FIRST
+        assert numbers(empty) == [1]  # others see it: it is committed
+        assert next(steps) == SECOND
+        assert numbers(empty) == [1, 2]
+        assert list(steps) == []
+
+
+def test_a_migration_that_fails_leaves_nothing_and_keeps_those_before_it(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(monkeypatch, FIRST, BROKEN)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        applied(empty)
+    assert (numbers(empty), tables(empty)) == ([1], ["first", "migration"])
+    assert rows(empty, "SELECT n FROM first") == [1]
+    assert locks(empty) == 0
+    known(monkeypatch, FIRST, SECOND)
+    assert applied(empty) == [SECOND]
+
+
+def test_a_migration_whose_process_dies_leaves_nothing_and_no_lock(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock kept in a table would stay; this one goes with the connection."""
+    dies = Migration(2, "0002_dies.sql", "CREATE TABLE second (); SELECT pg_terminate_backend(pg_backend_pid())")
+    known(monkeypatch, FIRST, dies)
+    with pytest.raises(psycopg.OperationalError):
+        applied(empty)
+    assert (numbers(empty), tables(empty)) == ([1], ["first", "migration"])
+    known(monkeypatch, FIRST, SECOND)
+    assert applied(empty) == [SECOND]
+
+
+def test_several_at_once_apply_each_migration_once(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Migration(1, FIRST.name, f"SELECT pg_sleep(0.2); {FIRST.sql}")
+    known(monkeypatch, slow, SECOND)
+    together = threading.Barrier(4)
+
+    def run() -> list[Migration]:
+        with connected(empty) as conn:
+            together.wait()
+            return list(migrate(conn))
+
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(run) for _ in range(4)]
+    assert sorted(len(one.result()) for one in done) == [0, 0, 0, 2]
+    assert rows(empty, "SELECT n FROM first") == [1]
+    assert numbers(empty) == [1, 2]
+
+
+def test_a_newer_database_is_refused_untouched(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known(monkeypatch, FIRST, SECOND)
+    applied(empty)
+    known(monkeypatch, FIRST)
+    with pytest.raises(MigrationError, match=r"migration 2.*newer"):
+        applied(empty)
+    with connected(empty) as conn, pytest.raises(MigrationError):
+        pending(conn)
+    assert (numbers(empty), locks(empty)) == ([1, 2], 0)
+
+
+def test_a_database_of_other_files_is_refused_untouched(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known(monkeypatch, FIRST)
+    applied(empty)
+    changed = Migration(1, FIRST.name, FIRST.sql + " -- changed")
+    known(monkeypatch, changed, SECOND)
+    with pytest.raises(MigrationError, match=FIRST.name):
+        applied(empty)
+    assert (numbers(empty), tables(empty)) == ([1], ["first", "migration"])
+
+
+def test_a_user_who_may_not_is_told_to_own_the_database(empty: str) -> None:
+    role = "test_migrate_guest"
+    with connected(empty) as conn:
+        conn.execute(f"CREATE ROLE {role}")
+        try:
+            conn.execute(f"SET ROLE {role}")
+            with pytest.raises(MigrationError, match="must own"):
+                list(migrate(conn))
+        finally:
+            conn.execute("RESET ROLE")
+            conn.execute(f"DROP ROLE {role}")
+    assert tables(empty) == []
+
+
+@pytest.mark.parametrize(("version", "fine"), [(140012, False), (149999, False), (150000, True), (180001, True)])
+def test_postgresql_15_is_the_oldest(version: int, *, fine: bool) -> None:
+    conn = Mock(spec=psycopg.Connection, info=SimpleNamespace(server_version=version))
+    if fine:
+        require_supported(conn)
+        return
+    with pytest.raises(MigrationError, match=f"PostgreSQL {version // 10000} is too old"):
+        require_supported(conn)
+    with pytest.raises(MigrationError, match="too old"):
+        next(migrate(conn))
+    conn.execute.assert_not_called()
+
+
+def test_the_command_says_what_it_did(empty: str) -> None:
+    given = filmer("migrate", empty)
+    assert given.stdout.splitlines() == [f"applied {one.name}" for one in migrations()], given.stderr
+    given = filmer("migrate", empty)
+    assert (given.returncode, given.stdout) == (0, "the database is up to date\n")
+
+
+@pytest.mark.parametrize("command", ["serve", "catalogue"])
+def test_a_database_that_is_behind_is_told_what_to_run(empty: str, command: str) -> None:
+    given = filmer(command, empty)
+    assert given.returncode == 1
+    assert "filmer migrate" in given.stderr
+    assert migrations()[0].name in given.stderr
+    assert "Traceback" not in given.stderr
+    assert tables(empty) == []
+
+
+def test_a_database_that_is_not_there_is_told(engines: Engines, tmp_path: Path) -> None:
+    url = psycopg.conninfo.make_conninfo(engines.database_url, host=str(tmp_path))
+    given = filmer("migrate", url)
+    assert given.returncode == 1
+    assert "can't be reached" in given.stderr
+    assert "Traceback" not in given.stderr
