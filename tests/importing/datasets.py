@@ -95,6 +95,18 @@ class DataSet:
         return folder
 
 
+def titles_of_all_kinds() -> DataSet:
+    data = DataSet()
+    data.film(1, "Seen", rated=(5, 100))
+    data.film(2, "Hardly seen", rated=(5, 99))
+    data.film(3, "Unrated")
+    data.film(4, "On television", kind="tvMovie", rated=(5, 100))
+    data.film(5, "A series", kind="tvSeries", rated=(5, 100))
+    data.film(6, "For adults", adult=1, rated=(5, 100))
+    data.film(7, "A short", kind="short", rated=(5, 100))
+    return data
+
+
 class Film(NamedTuple):
     """A film as it is stored."""
 
@@ -120,7 +132,7 @@ def films(database_url: str) -> dict[str, Film]:
             "SELECT id, title, original_title, year, runtime_minutes, director, genres, rating, votes,"
             " star_nos, price, tmdb_id, overview FROM catalogue.film"
         ).fetchall()
-    return {row[0]: Film(*row[1:9], [stars[no] for no in row[9]], *row[10:]) for row in rows}
+    return {row[0]: Film._make([*row[1:9], [stars[no] for no in row[9]], *row[10:]]) for row in rows}
 
 
 def fetch(database_url: str, statement: str, *parameters: Any) -> Any:

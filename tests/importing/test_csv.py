@@ -1,8 +1,5 @@
 """``filmer import csv``: an owner's own catalogue."""
 
-import csv
-import io
-from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -11,49 +8,7 @@ from typing import Any
 import pytest
 from tests.conftest import import_films
 from tests.importing.datasets import execute, fetch, filmer, films, genre_ids, intact, version
-
-from filmer.importing import own
-from filmer.importing.arrival import Arrival, ImportFailed, Report
-
-WHOLE = {
-    "id": "tt0111161",
-    "title": "The Shawshank Redemption",
-    "original_title": "Die Verurteilten",
-    "year": "1994",
-    "release_date": "1994-09-23",
-    "runtime_minutes": "142",
-    "directors": "Frank Darabont | Ann Other",
-    "genres": "Drama|Crime",
-    "stars": "Tim Robbins (1958) [nm0000209] | Bob Gunton | Élodie (1901) | Morgan Freeman [nm0000151]",
-    "rating": "9.3",
-    "votes": "2500000",
-    "popularity": "120.5",
-    "tmdb_id": "278",
-    "price": "4.99",
-    "overview": 'Two men, "in" a prison',
-}
-
-
-def table(*rows: Mapping[str, str], columns: tuple[str, ...] = tuple(WHOLE)) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def write(path: Path, *rows: Mapping[str, str]) -> Path:
-    path.write_text(table(*rows), "utf-8")
-    return path
-
-
-def read(text: str) -> tuple[Arrival, Report]:
-    report = Report(keep_all=True)
-    return own.read_rows(io.StringIO(text, newline=""), "films.csv", report), report
-
-
-def film(number: int, title: str = "", **more: str) -> dict[str, str]:
-    return {"id": f"f{number}", "title": title or f"Film {number}", **more}
+from tests.importing.tables import WHOLE, film, read, table, write
 
 
 def test_every_column_arrives(database_url: str, tmp_path: Path) -> None:
@@ -108,72 +63,6 @@ def test_the_command_line_adds_and_replaces(database_url: str, tmp_path: Path) -
     assert str(tmp_path / "2.csv") in filmer(database_url, "catalogue").stdout
 
 
-BAD: dict[str, tuple[dict[str, str], str]] = {
-    "no title": ({"title": ""}, "title"),
-    "a title of blanks": ({"title": " \t "}, "title"),
-    "an id of 11 characters": ({"id": "x" * 11}, "id"),
-    "an id with a space": ({"id": "a b"}, "id"),
-    "an id with a slash": ({"id": "a/b"}, "id"),
-    "the id of the row before": ({"id": "f1"}, "twice"),
-    "U+0000": ({"overview": "a\0b"}, "U+0000"),
-    "a year of letters": ({"year": "MCMXC"}, "year"),
-    "a year too far": ({"year": "10000"}, "year"),
-    "a year below 0": ({"year": "-1"}, "year"),
-    "half a year": ({"year": "1990.5"}, "year"),
-    "a year with an underscore": ({"year": "1_990"}, "year"),
-    "a year in other digits": ({"year": "१९९०"}, "year"),
-    "a year without end": ({"year": "9" * 5000}, "year"),
-    "no such day": ({"release_date": "2023-02-29"}, "release_date"),
-    "another order of day": ({"release_date": "23.02.2023"}, "release_date"),
-    "no dashes": ({"release_date": "20230223"}, "release_date"),
-    "a week": ({"release_date": "2023-W08-1"}, "release_date"),
-    "a runtime of 0": ({"runtime_minutes": "0"}, "runtime_minutes"),
-    "a rating over 10": ({"rating": "10.01"}, "rating"),
-    "a rating that is no number": ({"rating": "nan"}, "rating"),
-    "a rating with a comma": ({"rating": "9,3"}, "rating"),
-    "votes below 0": ({"votes": "-1"}, "votes"),
-    "votes without end": ({"votes": "2147483648"}, "votes"),
-    "popularity without end": ({"popularity": "inf"}, "popularity"),
-    "a TMDB id of 0": ({"tmdb_id": "0"}, "tmdb_id"),
-    "a price below 0": ({"price": "-0.01"}, "price"),
-    "a price of three decimals": ({"price": "1.999"}, "price"),
-    "a price of a million": ({"price": "1000000"}, "price"),
-    "a price in dollars": ({"price": "$5"}, "price"),
-    "a price that is no number": ({"price": "NaN"}, "price"),
-    "a genre without end": ({"genres": "x" * 101}, "genre"),
-    "a star's open bracket": ({"stars": "Ann [nm1"}, "star"),
-    "a star's id without end": ({"stars": "Ann [nm123456789]"}, "star"),
-    "a star's id with a slash": ({"stars": "Ann [nm/1]"}, "star"),
-    "a nameless star": ({"stars": "Ann | [nm1]"}, "star"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_a_bad_row_is_told_with_its_line_and_reason(name: str) -> None:
-    changed, word = BAD[name]
-    arrival, report = read(table(film(1), {**film(2), **changed}, film(3)))
-    assert [one.id for one in arrival.films] == ["f1", "f3"]
-    (bad,) = report.every
-    assert (bad.file, bad.line) == ("films.csv", 3)
-    assert word in bad.kind
-    assert dict(report.bad) == {bad.kind: 1}
-    assert (changed.get("title", "Film 2") or "f2").strip()[:100] in bad.text
-
-
-@pytest.mark.parametrize(("cells", "word"), [("f2,Film 2,1990,more", "more fields")])
-def test_a_row_with_more_fields_than_columns_is_told(cells: str, word: str) -> None:
-    arrival, report = read(f"id,title,year\nf1,Film 1,1990\n{cells}\nf3,Film 3\n")
-    assert [one.id for one in arrival.films] == ["f1", "f3"]
-    assert [(bad.line, word in bad.kind) for bad in report.every] == [(3, True)]
-
-
-def test_bad_rows_that_would_break_the_database_do_not(database_url: str, tmp_path: Path) -> None:
-    rows = [{**film(number), **changed} for number, (changed, _) in enumerate(BAD.values(), start=2)]
-    report = import_films(database_url, write(tmp_path / "films.csv", film(1), *rows))
-    assert len(report.every) == len(BAD)
-    assert films(database_url).keys() == {"f1"}
-
-
 def test_when_every_row_is_bad_it_is_told_why_and_nothing_changes(database_url: str, tmp_path: Path) -> None:
     import_films(database_url, write(tmp_path / "before.csv", film(1)))
     before = intact(database_url)
@@ -219,29 +108,6 @@ def test_a_person_is_billed_once_and_a_name_may_have_brackets() -> None:
     (one,) = arrival.films
     assert [arrival.stars[place].name for place in one.cast] == ["Ann", "Sam (Jr.)"]
     assert one.genres == ("A",)
-
-
-@pytest.mark.parametrize(
-    ("content", "word"),
-    [
-        (b"", "title"),
-        (b"id;title\n1;Film\n", "title"),
-        (b"name,year\nFilm,1990\n", "title"),
-        (b"title\nFilm\nFilm\xe9\n", "UTF-8"),
-        ("title\nFilm\n".encode("utf-16"), "UTF-8"),
-        (b'title\nFilm\n"never closed\n', "line"),
-        (b"title\nFilm\n" + b"x" * 100_001 + b"\n", "line 3"),
-        (b"PK\x03\x04\x14\x00", "title"),
-    ],
-)
-def test_a_file_that_is_no_table_is_refused(database_url: str, tmp_path: Path, content: bytes, word: str) -> None:
-    import_films(database_url, write(tmp_path / "before.csv", film(1)))
-    before = intact(database_url)
-    path = tmp_path / "films.csv"
-    path.write_bytes(content)
-    with pytest.raises(ImportFailed, match=word):
-        import_films(database_url, path)
-    assert intact(database_url) == before
 
 
 def test_a_file_that_is_not_there_is_refused(database_url: str, tmp_path: Path) -> None:

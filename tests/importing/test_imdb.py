@@ -1,9 +1,5 @@
 """``filmer import imdb``: what it takes from the files, and what it leaves."""
 
-import gzip
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +7,6 @@ from tests.importing.datasets import (
     HEADERS,
     DataSet,
     Film,
-    environment,
-    filmer,
     films,
     import_imdb,
     line,
@@ -114,18 +108,6 @@ def test_windows_line_ends_and_a_missing_last_line_end_are_fine(database_url: st
     assert films(database_url) == SOME_FILMS
 
 
-def kinds() -> DataSet:
-    data = DataSet()
-    data.film(1, "Seen", rated=(5, 100))
-    data.film(2, "Hardly seen", rated=(5, 99))
-    data.film(3, "Unrated")
-    data.film(4, "On television", kind="tvMovie", rated=(5, 100))
-    data.film(5, "A series", kind="tvSeries", rated=(5, 100))
-    data.film(6, "For adults", adult=1, rated=(5, 100))
-    data.film(7, "A short", kind="short", rated=(5, 100))
-    return data
-
-
 @pytest.mark.parametrize(
     ("wanted", "titles", "left"),
     [
@@ -139,17 +121,10 @@ def kinds() -> DataSet:
 )
 def test_which_titles_are_taken(tmp_path: Path, wanted: Wanted, titles: list[int], left: list[int]) -> None:
     report = Report()
-    arrival = read_imdb(kinds().write(tmp_path), wanted, report, Progress(quiet=True))
+    arrival = read_imdb(titles_of_all_kinds().write(tmp_path), wanted, report, Progress(quiet=True))
     assert [film.id for film in arrival.films] == [tt(number) for number in titles]
     assert sorted(count for count in report.skipped.values() if count) == left  # told by reason
     assert not report.bad
-
-
-def test_the_command_line_says_which_titles_are_taken(database_url: str, tmp_path: Path) -> None:
-    folder = kinds().write(tmp_path)
-    given = filmer(database_url, "import", "imdb", folder, "--types", "movie, short", "--min-votes=100", "--adult")
-    assert given.stdout == "3 films and 0 stars are in the catalogue.\n", given.stderr
-    assert sorted(films(database_url)) == [tt(1), tt(6), tt(7)]
 
 
 @pytest.mark.parametrize("missing", sorted(HEADERS.keys() - {"title.basics"}))
@@ -189,75 +164,3 @@ def test_title_basics_is_required(database_url: str, tmp_path: Path) -> None:
         import_imdb(database_url, some_films().write(tmp_path, without=["title.basics"]))
     with pytest.raises(ImportFailed, match=r"title\.basics"):
         import_imdb(database_url, tmp_path / "no such folder")
-
-
-def test_the_command_line_shows_counts_warnings_and_bad_lines(database_url: str, tmp_path: Path) -> None:
-    data = kinds()
-    data.lines["title.basics"] += [b"tt0000021\tmovie\tthe first", b"tt0000022\tmovie\tthe second"]
-    data.film(23, "no [b]year[/b]", year="MCMXC")
-    given = filmer(database_url, "import", "imdb", data.write(tmp_path, without=["title.crew"]))
-    said = " ".join(given.stderr.split())
-    assert given.returncode == 0, given.stderr
-    assert "read 8 rows of title.basics.tsv" in said
-    assert "warning: title.crew is missing" in said
-    assert "2 too few fields; the first, in title.basics.tsv" in said
-    assert "the first'" in said
-    assert "the second" not in said
-    assert "no [b]year[/b]" in said
-    assert "Reading title.basics.tsv: done" in said  # not a terminal: a line a step
-
-    shown = filmer(database_url, "catalogue").stdout.split()
-    for words in ["version 1", "films 4", "stars 0", f"from {tmp_path}", "source imdb"]:
-        assert any(shown[at : at + 2] == words.split() for at in range(len(shown))), (words, shown)
-    assert "UTC" in shown
-
-
-def test_an_empty_catalogue_is_said_to_be_empty(database_url: str) -> None:
-    given = filmer(database_url, "catalogue")
-    assert (given.returncode, "empty" in given.stdout) == (0, True)
-
-
-def test_a_terminal_shows_a_progress_bar(database_url: str, tmp_path: Path) -> None:
-    terminal, end = os.openpty()
-    command = [sys.executable, "-m", "filmer", "import", "imdb", kinds().write(tmp_path)]
-    variables = {**environment(database_url), "TERM": "xterm-256color", "COLUMNS": "160"}
-    with subprocess.Popen(command, env=variables, stderr=end, stdout=end, stdin=end) as process:
-        os.close(end)
-        seen = b""
-        try:
-            while block := os.read(terminal, 65536):
-                seen += block
-        except OSError:
-            pass  # the other end is closed
-        assert process.wait(60) == 0
-    os.close(terminal)
-    assert "━" in seen.decode()
-    assert "Reading title.basics.tsv" in seen.decode()
-    assert "7 rows" in seen.decode()
-
-
-def test_no_file_is_ever_held_in_memory(database_url: str, tmp_path: Path) -> None:
-    """The largest file is mostly of others' titles: 480 MB more of them take less than half of that."""
-    data = kinds()
-    small = peak_kib(database_url, data.write(tmp_path / "small", gz=True))
-    row = line("tt7654321", 1, "nm7654321", "actor", None, '["' + "x" * 160 + '"]') + b"\n"
-    block = gzip.compress(row * (10 * 2**20 // len(row)), 1)
-    path = data.write(tmp_path / "large", gz=True) / "title.principals.tsv.gz"
-    path.write_bytes(path.read_bytes() + block * 48)
-    assert peak_kib(database_url, tmp_path / "large") - small < 240 * 1024
-
-
-def peak_kib(database_url: str, folder: Path) -> int:
-    """The most memory that importing a folder took."""
-    code = (
-        "import resource\nfrom filmer.cli import app\ntry:\n    app()\nfinally:\n"
-        "    print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "import", "imdb", folder],
-        env=environment(database_url),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return int(done.stdout.split("peak")[1])

@@ -41,6 +41,11 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
         return [name for name in ("title", "director", "star") if getattr(self, name)] + ["words"] * bool(self.words)
 
     @property
+    def has_more(self) -> bool:
+        """Whether anything is asked besides ``query``."""
+        return self.texts != ["words"] or self.has_scalars
+
+    @property
     def has_scalars(self) -> bool:
         return any(value is not None for value in (self.year_from, self.year_to, self.genre_id))
 
@@ -112,6 +117,11 @@ class Search:
             return 0, []
         if known is not None and known >= DENSE and sort != "relevance" and first < known:
             return known, await queries.select_in_order(conn, asked, sort, first, size)
+        if known is not None and known >= DENSE and asked.phrase == " ".join(asked.words or ()) and not asked.has_more:
+            # the best of many have the query at the start of their title, and an index knows those
+            total, items = await queries.select_matches(conn, asked, rare, sort, first, size, titled=True)
+            if first + size <= total:
+                return known, items
         total, items = await queries.select_matches(conn, asked, rare, sort, first, size)
         self._totals.put(edition, asked, total)
         return total, items

@@ -52,11 +52,13 @@ async def select_tally(conn: Connection, asked: Filters) -> int:
 
 
 async def select_matches(
-    conn: Connection, asked: Filters, rare: Rare, sort: str, first: int, size: int
+    conn: Connection, asked: Filters, rare: Rare, sort: str, first: int, size: int, *, titled: bool = False
 ) -> tuple[int, list[MovieItem]]:
-    """All matches, counted, and one page of them."""
+    """All matches, counted, and one page of them. ``titled``: only those whose title starts with the query."""
     conditions, parameters = _conditions(asked, rare, indexed=True)
     order = _relevance(asked, parameters) if sort == "relevance" else f"f.{MOVIE_RANK[sort]}"
+    if titled:
+        conditions = "f.title_folded LIKE %(phrase_start)s"
     statement = f"""
         WITH hit AS MATERIALIZED (SELECT f.no, {order} AS place FROM catalogue.film f WHERE {conditions}),
              page AS MATERIALIZED (SELECT no, place FROM hit ORDER BY place, no LIMIT %(size)s OFFSET %(first)s)
@@ -74,6 +76,7 @@ async def select_in_order(conn: Connection, asked: Filters, sort: str, first: in
     """Films in their order, tested one by one until the page is full: for what many match."""
     conditions, parameters = _conditions(asked, {}, indexed=False)
     rank = MOVIE_RANK[sort]
+    conditions += _start(asked, sort)
     statement = f"""
         SELECT {_ITEM} FROM catalogue.film f WHERE {conditions}
         ORDER BY f.{rank} LIMIT %(size)s OFFSET %(first)s
@@ -81,6 +84,16 @@ async def select_in_order(conn: Connection, asked: Filters, sort: str, first: in
     parameters |= {"first": first, "size": size}
     rows = await (await conn.execute(statement.encode(), parameters, prepare=False)).fetchall()
     return [movie_item(row) for row in rows]
+
+
+def _start(asked: Filters, sort: str) -> str:
+    """In the order of years, the years before those asked for need not be tested."""
+    tally = "(SELECT coalesce(sum(films), 0) FROM catalogue.tally WHERE genre_id = 0 AND year"
+    if sort == "year asc" and asked.year_from is not None:
+        return f" AND f.year_asc > {tally} < %(year_from)s)"
+    if sort == "year desc" and asked.year_to is not None:
+        return f" AND f.year_desc > {tally} > %(year_to)s)"
+    return ""
 
 
 async def select_star_matches(
@@ -141,7 +154,8 @@ def _conditions(asked: Filters, rare: Rare, *, indexed: bool) -> tuple[str, dict
     if asked.year_to is not None:
         add("f.year <= %(year_to)s", year_to=asked.year_to)
     if asked.genre_id is not None:
-        add("%(genre_id)s = ANY (f.genre_ids)", genre_id=asked.genre_id)
+        test = "f.genre_ids @> ARRAY[%(genre_id)s]::integer[]" if indexed else "%(genre_id)s = ANY (f.genre_ids)"
+        add(test, genre_id=asked.genre_id)
     return " AND ".join(tests), parameters
 
 

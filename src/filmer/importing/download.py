@@ -43,7 +43,7 @@ def _fetch(client: httpx.Client, path: Path, progress: Progress) -> None:
 
 def _fetch_once(client: httpx.Client, path: Path, progress: Progress) -> None:
     part, tag, part_tag = (path.with_suffix(end) for end in (".part", ".etag", ".part-etag"))
-    headers = {}
+    headers: dict[str, str] = {}
     if part.exists() and part_tag.exists():
         headers |= {"Range": f"bytes={part.stat().st_size}-", "If-Range": part_tag.read_text()}
     elif path.exists() and tag.exists():

@@ -48,6 +48,10 @@ CREATE INDEX film_rating_asc ON catalogue.film (rating_asc);
 CREATE INDEX film_rating_desc ON catalogue.film (rating_desc);
 CREATE INDEX film_votes_desc ON catalogue.film (votes_desc);
 CREATE INDEX film_title_trgm ON catalogue.film USING gin (title_folded gin_trgm_ops);
+-- All that a search by title tests and sorts by, in a tenth of the table's pages: for what no trigram finds fast.
+CREATE INDEX film_titles ON catalogue.film (title_folded)
+    INCLUDE (no, title_desc, year_asc, year_desc, rating_asc, rating_desc, votes_desc, year, genre_ids);
+CREATE INDEX film_genres ON catalogue.film USING gin (genre_ids);
 CREATE INDEX film_director_trgm ON catalogue.film USING gin (director_folded gin_trgm_ops);
 CREATE INDEX film_words ON catalogue.film USING gin (words);
 

@@ -1,0 +1,98 @@
+"""Rows of an owner's own file that can't be used, and files that are no such table."""
+
+from pathlib import Path
+
+import pytest
+from tests.conftest import import_films
+from tests.importing.datasets import films, intact
+from tests.importing.tables import film, read, table, write
+
+from filmer.importing.arrival import ImportFailed
+
+BAD: dict[str, tuple[dict[str, str], str]] = {
+    "no title": ({"title": ""}, "title"),
+    "a title of blanks": ({"title": " \t "}, "title"),
+    "an id of 11 characters": ({"id": "x" * 11}, "id"),
+    "an id with a space": ({"id": "a b"}, "id"),
+    "an id with a slash": ({"id": "a/b"}, "id"),
+    "the id of the row before": ({"id": "f1"}, "twice"),
+    "U+0000": ({"overview": "a\0b"}, "U+0000"),
+    "a year of letters": ({"year": "MCMXC"}, "year"),
+    "a year too far": ({"year": "10000"}, "year"),
+    "a year below 0": ({"year": "-1"}, "year"),
+    "half a year": ({"year": "1990.5"}, "year"),
+    "a year with an underscore": ({"year": "1_990"}, "year"),
+    "a year in other digits": ({"year": "१९९०"}, "year"),
+    "a year without end": ({"year": "9" * 5000}, "year"),
+    "no such day": ({"release_date": "2023-02-29"}, "release_date"),
+    "another order of day": ({"release_date": "23.02.2023"}, "release_date"),
+    "no dashes": ({"release_date": "20230223"}, "release_date"),
+    "a week": ({"release_date": "2023-W08-1"}, "release_date"),
+    "a runtime of 0": ({"runtime_minutes": "0"}, "runtime_minutes"),
+    "a rating over 10": ({"rating": "10.01"}, "rating"),
+    "a rating that is no number": ({"rating": "nan"}, "rating"),
+    "a rating with a comma": ({"rating": "9,3"}, "rating"),
+    "votes below 0": ({"votes": "-1"}, "votes"),
+    "votes without end": ({"votes": "2147483648"}, "votes"),
+    "popularity without end": ({"popularity": "inf"}, "popularity"),
+    "a TMDB id of 0": ({"tmdb_id": "0"}, "tmdb_id"),
+    "a price below 0": ({"price": "-0.01"}, "price"),
+    "a price of three decimals": ({"price": "1.999"}, "price"),
+    "a price of a million": ({"price": "1000000"}, "price"),
+    "a price in dollars": ({"price": "$5"}, "price"),
+    "a price that is no number": ({"price": "NaN"}, "price"),
+    "a genre without end": ({"genres": "x" * 101}, "genre"),
+    "a star's open bracket": ({"stars": "Ann [nm1"}, "star"),
+    "a star's id without end": ({"stars": "Ann [nm123456789]"}, "star"),
+    "a star's id with a slash": ({"stars": "Ann [nm/1]"}, "star"),
+    "a nameless star": ({"stars": "Ann | [nm1]"}, "star"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_row_is_told_with_its_line_and_reason(name: str) -> None:
+    changed, word = BAD[name]
+    arrival, report = read(table(film(1), {**film(2), **changed}, film(3)))
+    assert [one.id for one in arrival.films] == ["f1", "f3"]
+    (bad,) = report.every
+    assert (bad.file, bad.line) == ("films.csv", 3)
+    assert word in bad.kind
+    assert dict(report.bad) == {bad.kind: 1}
+    assert (changed.get("title", "Film 2") or "f2").strip()[:100] in bad.text
+
+
+@pytest.mark.parametrize(("cells", "word"), [("f2,Film 2,1990,more", "more fields")])
+def test_a_row_with_more_fields_than_columns_is_told(cells: str, word: str) -> None:
+    arrival, report = read(f"id,title,year\nf1,Film 1,1990\n{cells}\nf3,Film 3\n")
+    assert [one.id for one in arrival.films] == ["f1", "f3"]
+    assert [(bad.line, word in bad.kind) for bad in report.every] == [(3, True)]
+
+
+def test_bad_rows_that_would_break_the_database_do_not(database_url: str, tmp_path: Path) -> None:
+    rows = [{**film(number), **changed} for number, (changed, _) in enumerate(BAD.values(), start=2)]
+    report = import_films(database_url, write(tmp_path / "films.csv", film(1), *rows))
+    assert len(report.every) == len(BAD)
+    assert films(database_url).keys() == {"f1"}
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"", "title"),
+        (b"id;title\n1;Film\n", "title"),
+        (b"name,year\nFilm,1990\n", "title"),
+        (b"title\nFilm\nFilm\xe9\n", "UTF-8"),
+        ("title\nFilm\n".encode("utf-16"), "UTF-8"),
+        (b'title\nFilm\n"never closed\n', "line 3"),
+        (b"title\nFilm\n" + b"x" * 100_001 + b"\n", "line 3"),
+        (b"PK\x03\x04\x14\x00", "title"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(database_url: str, tmp_path: Path, content: bytes, word: str) -> None:
+    import_films(database_url, write(tmp_path / "before.csv", film(1)))
+    before = intact(database_url)
+    path = tmp_path / "films.csv"
+    path.write_bytes(content)
+    with pytest.raises(ImportFailed, match=word):
+        import_films(database_url, path)
+    assert intact(database_url) == before

@@ -1,0 +1,88 @@
+"""``filmer import imdb`` and ``filmer catalogue`` as they are used: what they take, show and need."""
+
+import gzip
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.importing.datasets import environment, filmer, films, line, titles_of_all_kinds, tt
+
+
+def test_the_command_line_says_which_titles_are_taken(database_url: str, tmp_path: Path) -> None:
+    folder = titles_of_all_kinds().write(tmp_path)
+    given = filmer(database_url, "import", "imdb", folder, "--types", "movie, short", "--min-votes=100", "--adult")
+    assert given.stdout == "3 films and 0 stars are in the catalogue.\n", given.stderr
+    assert sorted(films(database_url)) == [tt(1), tt(6), tt(7)]
+
+
+def test_the_command_line_shows_counts_warnings_and_bad_lines(database_url: str, tmp_path: Path) -> None:
+    data = titles_of_all_kinds()
+    data.lines["title.basics"] += [b"tt0000021\tmovie\tthe first", b"tt0000022\tmovie\tthe second"]
+    data.film(23, "no [b]year[/b]", year="MCMXC")
+    given = filmer(database_url, "import", "imdb", data.write(tmp_path, without=["title.crew"]))
+    said = " ".join(given.stderr.split())
+    assert given.returncode == 0, given.stderr
+    assert "read 8 rows of title.basics.tsv" in said
+    assert "warning: title.crew is missing" in said
+    assert "2 too few fields; the first, in title.basics.tsv" in said
+    assert "the first'" in said
+    assert "the second" not in said
+    assert "no [b]year[/b]" in said
+    assert "Reading title.basics.tsv: done" in said  # not a terminal: a line a step
+
+    shown = filmer(database_url, "catalogue").stdout.split()
+    for words in ["version 1", "films 4", "stars 0", f"from {tmp_path}", "source imdb"]:
+        assert any(shown[at : at + 2] == words.split() for at in range(len(shown))), (words, shown)
+    assert "UTC" in shown
+
+
+def test_an_empty_catalogue_is_said_to_be_empty(database_url: str) -> None:
+    given = filmer(database_url, "catalogue")
+    assert (given.returncode, "empty" in given.stdout) == (0, True)
+
+
+def test_a_terminal_shows_a_progress_bar(database_url: str, tmp_path: Path) -> None:
+    terminal, end = os.openpty()
+    command = [sys.executable, "-m", "filmer", "import", "imdb", str(titles_of_all_kinds().write(tmp_path))]
+    variables = {**environment(database_url), "TERM": "xterm-256color", "COLUMNS": "160"}
+    with subprocess.Popen(command, env=variables, stderr=end, stdout=end, stdin=end) as process:
+        os.close(end)
+        seen = b""
+        try:
+            while block := os.read(terminal, 65536):
+                seen += block
+        except OSError:
+            pass  # the other end is closed
+        assert process.wait(60) == 0
+    os.close(terminal)
+    assert "━" in seen.decode()
+    assert "Reading title.basics.tsv" in seen.decode()
+    assert "7 rows" in seen.decode()
+
+
+def test_no_file_is_ever_held_in_memory(database_url: str, tmp_path: Path) -> None:
+    """The largest file is mostly of others' titles: 480 MB more of them take less than half of that."""
+    data = titles_of_all_kinds()
+    small = peak_kib(database_url, data.write(tmp_path / "small", gz=True))
+    row = line("tt7654321", 1, "nm7654321", "actor", None, '["' + "x" * 160 + '"]') + b"\n"
+    block = gzip.compress(row * (10 * 2**20 // len(row)), 1)
+    path = data.write(tmp_path / "large", gz=True) / "title.principals.tsv.gz"
+    path.write_bytes(path.read_bytes() + block * 48)
+    assert peak_kib(database_url, tmp_path / "large") - small < 240 * 1024
+
+
+def peak_kib(database_url: str, folder: Path) -> int:
+    """The most memory that importing a folder took."""
+    code = (
+        "import resource\nfrom filmer.cli import app\ntry:\n    app()\nfinally:\n"
+        "    print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "import", "imdb", folder],
+        env=environment(database_url),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout.split("peak")[1])
