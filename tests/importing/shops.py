@@ -1,6 +1,7 @@
 """Two catalogues that differ in every field of every film, and visitors who look at them while they are swapped."""
 
 import threading
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -55,6 +56,7 @@ def write(shop: str, folder: Path) -> Path:
     return data.write(folder)
 
 
+@cache
 def page_of(shop: str) -> dict[str, Any]:
     """The answer to PAGE."""
     count = FILMS[shop]

@@ -74,6 +74,7 @@ def wait_until_gone(shop: Shop) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.timeout(120 + 5 * KILLS)
 def test_an_import_killed_at_any_moment_changes_all_or_nothing(shop: Shop, serve: Serve) -> None:
     begun = time.monotonic()
     with start_import(shop, "new") as process:

@@ -10,6 +10,7 @@ from tests.importing.datasets import (
     films,
     import_imdb,
     line,
+    titles_of_all_kinds,
     tt,
 )
 

@@ -6,7 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.importing.datasets import environment, filmer, films, line, titles_of_all_kinds, tt
+from tests.importing.datasets import (
+    environment,
+    filmer,
+    films,
+    import_imdb,
+    line,
+    titles_of_all_kinds,
+    tt,
+)
 
 
 def test_the_command_line_says_which_titles_are_taken(database_url: str, tmp_path: Path) -> None:
@@ -35,6 +43,20 @@ def test_the_command_line_shows_counts_warnings_and_bad_lines(database_url: str,
     for words in ["version 1", "films 4", "stars 0", f"from {tmp_path}", "source imdb"]:
         assert any(shown[at : at + 2] == words.split() for at in range(len(shown))), (words, shown)
     assert "UTC" in shown
+
+
+def test_where_it_is_from_is_never_cut_short(database_url: str, tmp_path: Path) -> None:
+    """Wherever it is printed to, and however narrow that is."""
+    folder = titles_of_all_kinds().write(tmp_path / ("long" * 20) / ("name" * 20))
+    import_imdb(database_url, folder)
+    shown = subprocess.run(
+        [sys.executable, "-m", "filmer", "catalogue"],
+        env={**environment(database_url), "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert str(folder) in shown.stdout
 
 
 def test_an_empty_catalogue_is_said_to_be_empty(database_url: str) -> None:

@@ -1,0 +1,183 @@
+"""``make bench``: figures of this machine, each beside a limit or a reference measured in the same run.
+
+SCALE=small, default or full (the size of IMDb). Prints a table and writes bench/out/bench-<scale>.json.
+"""
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import msgspec
+from bench import catalogues
+from bench.in_process import InProcess, in_process
+from bench.load import requests_per_second
+from bench.visits import API, Visits
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from filmer.serving import free_port
+from filmer.settings import load_settings
+from filmer.store.engines import engines
+
+ROUNDS = 7
+SECONDS = 2.0
+WARM = 300  # addresses asked before the counted ones, so that the database's pages are in memory
+COUNTED = {"small": 400, "default": 800, "full": 2000}
+console = Console(stderr=True)
+
+
+class Row(msgspec.Struct):
+    """One figure. ``limit`` is what it is held against, ``spread`` how much it moved between rounds."""
+
+    what: str
+    figure: str
+    limit: str
+    reached: bool | None  # None: the limit is not for this scale
+    spread: str = ""
+
+
+def main() -> None:
+    chosen = catalogues.scale()
+    rows = [*_import(chosen)]
+    settings = load_settings({}, data_dir=str(catalogues.data_dir(chosen)))
+    with engines(settings) as running:
+        rows += asyncio.run(_uncached(chosen, running))
+    rows.append(_cached(chosen))
+    _show(chosen, rows)
+
+
+def _import(chosen: str) -> list[Row]:
+    console.print(f"importing {catalogues.TITLES[chosen]:,} titles …")
+    done = catalogues.run_import(chosen)
+    ratio = done.seconds / done.gzip_seconds
+    return [
+        Row("import, as a ratio to gzip -dc", f"{ratio:.2f} ({done.seconds:.1f} s / {done.gzip_seconds:.1f} s)", "≤ 3",
+            ratio <= 3 if chosen == "full" else None),
+        Row("import, peak memory of the process", f"{done.peak_mib:,.0f} MiB", "≤ 1,536 MiB", done.peak_mib <= 1536),
+    ]  # fmt: skip
+
+
+async def _uncached(chosen: str, settings: object) -> list[Row]:
+    count = COUNTED[chosen]
+    async with in_process(settings) as filmer:  # type: ignore[arg-type]
+        visits = await Visits.of(filmer)
+        pages = [
+            ("films, first pages", visits.first_pages, 5, 20),
+            ("films, any page of any order", visits.any_page, 5, 20),
+            ("films by letter", visits.letter, 5, 20),
+            ("a film", visits.film, 5, 20),
+            ("a star", visits.star, 5, 20),
+            ("stars, any page", visits.stars, 5, 20),
+            ("films of a genre", visits.genre, 5, 20),
+            ("search, a realistic mix", visits.search, 10, 60),
+        ]
+        return [
+            await _timed(filmer, what, draw, count, median=median, p99=p99)
+            for what, draw, median, p99 in track(pages, description="asking, uncached …", console=console)
+        ]
+
+
+async def _timed(
+    filmer: InProcess, what: str, draw: Callable[[], str], count: int, *, median: float, p99: float
+) -> Row:
+    for _ in range(WARM):
+        await filmer.get(draw())
+    times = []
+    for _ in range(count):
+        answer = await filmer.get(draw())
+        if answer.status != httpx.codes.OK:
+            raise SystemExit(f"{what}: {answer.status} {answer.body[:200]!r}")
+        times.append(answer.milliseconds)
+    times.sort()
+    middle, late = statistics.median(times), times[int(len(times) * 0.99)]
+    return Row(
+        f"{what}, uncached: median, p99",
+        f"{middle:.1f} ms, {late:.1f} ms",
+        f"≤ {median:g} ms, ≤ {p99:g} ms",
+        middle <= median and late <= p99,
+        f"most {times[-1]:.0f} ms",
+    )
+
+
+def _cached(chosen: str) -> Row:
+    """A cached GET against a constant answer of the same size: the same server, one worker each, in turn."""
+    console.print("cached GET against a constant answer …")
+    environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    environment |= {"CACHE_DURATION_SECONDS": "3600", "FILMER_WORKERS": "1"}
+    port, other = free_port("127.0.0.1"), free_port("127.0.0.1")
+    url = f"http://127.0.0.1:{port}{API}/movies"
+    filmer = subprocess.Popen(
+        [sys.executable, "-m", "filmer", "serve", "--port", str(port), "--data-dir", catalogues.data_dir(chosen)],
+        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        whole = _wait(url)
+        head = sum(len(name) + len(value) + 4 for name, value in whole.headers.items())
+        constant = subprocess.Popen(
+            [sys.executable, "-m", "granian", "bench.constant:app", "--interface", "asginl", "--port", str(other),
+             "--workers", "1", "--no-ws", "--log-level", "warning"],
+            env={**environment, "CONSTANT_BYTES": str(len(whole.content)), "CONSTANT_PADDING": str(max(0, head - 150))},
+        )  # fmt: skip
+        try:
+            _wait(f"http://127.0.0.1:{other}/")
+            return _compare(url, f"http://127.0.0.1:{other}/")
+        finally:
+            constant.terminate()
+            constant.wait(10)
+    finally:
+        filmer.terminate()
+        filmer.wait(30)
+
+
+def _compare(url: str, reference: str) -> Row:
+    ours, theirs = [], []
+    for _ in range(ROUNDS):
+        ours.append(requests_per_second(url, seconds=SECONDS))
+        theirs.append(requests_per_second(reference, seconds=SECONDS))
+    ratios = sorted(mine / its for mine, its in zip(ours, theirs, strict=True))
+    ratio = statistics.median(ratios)
+    return Row(
+        "cached GET, as a ratio to a constant answer",
+        f"{ratio:.2f} ({statistics.median(ours):,.0f} / {statistics.median(theirs):,.0f} per second)",
+        "≥ 0.85",
+        ratio >= 0.85,
+        f"{ratios[0]:.2f} to {ratios[-1]:.2f}",
+    )
+
+
+def _wait(url: str) -> httpx.Response:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            answer = httpx.get(url, trust_env=False)
+        except httpx.TransportError:
+            time.sleep(0.05)
+            continue
+        if answer.status_code == httpx.codes.OK:
+            return answer
+    raise SystemExit(f"{url} does not answer")
+
+
+def _show(chosen: str, rows: list[Row]) -> None:
+    table = Table(title=f"filmer, {catalogues.TITLES[chosen]:,} titles, {os.cpu_count()} cores")
+    for column in ("what", "figure", "limit", "", "spread"):
+        table.add_column(column)
+    for row in rows:
+        verdict = {True: "reached", False: "[red]NOT reached", None: "(at full scale)"}[row.reached]
+        table.add_row(row.what, row.figure, row.limit, verdict, row.spread)
+    Console(width=150).print(table)
+    out = Path(catalogues.OUT / f"bench-{chosen}.json")
+    out.write_text(json.dumps([msgspec.to_builtins(row) for row in rows], indent=1, ensure_ascii=False) + "\n")
+    console.print(f"written to {out.relative_to(Path.cwd()) if out.is_relative_to(Path.cwd()) else out}")
+
+
+if __name__ == "__main__":
+    main()

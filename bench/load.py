@@ -1,0 +1,60 @@
+"""A load generator for one address: keep-alive connections in one thread, answers counted by their bytes."""
+
+import selectors
+import socket
+import time
+from urllib.parse import urlsplit
+
+CONNECTIONS = 32
+
+
+def requests_per_second(url: str, *, seconds: float, connections: int = CONNECTIONS) -> float:
+    """GETs answered per second. Every answer must be as long as the first, which is checked to be a 200."""
+    parts = urlsplit(url)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    request = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+    address = (parts.hostname or "127.0.0.1", parts.port or 80)
+    length = _length(address, request)
+    chooser = selectors.DefaultSelector()
+    sockets = []
+    for _ in range(connections):
+        connection = socket.create_connection(address)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        chooser.register(connection, selectors.EVENT_READ, [length])
+        connection.sendall(request)
+        sockets.append(connection)
+    answers = 0
+    begun = time.perf_counter()
+    end = begun + seconds
+    while (now := time.perf_counter()) < end:
+        for key, _ in chooser.select(timeout=1):
+            left = key.data
+            connection = key.fileobj  # type: ignore[assignment]
+            received = connection.recv(1 << 18)
+            if not received:
+                raise ConnectionError("the server closed a connection")
+            left[0] -= len(received)
+            if left[0] == 0:
+                answers += 1
+                left[0] = length
+                connection.sendall(request)
+    for connection in sockets:
+        connection.close()
+    return answers / (now - begun)
+
+
+def _length(address: tuple[str, int], request: bytes) -> int:
+    """Bytes of one answer, head and body."""
+    with socket.create_connection(address) as connection:
+        connection.sendall(request)
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            answer += connection.recv(1 << 16)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise ConnectionError(head.decode())
+        fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:])
+        size = int(fields[b"content-length"])
+        while len(body) < size:
+            body += connection.recv(1 << 16)
+    return len(head) + 4 + size

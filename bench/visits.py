@@ -1,0 +1,105 @@
+"""What visitors ask of the catalogue: addresses drawn at random, the same for the same seed."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote_plus
+
+from bench.in_process import InProcess
+
+API = "/api/v1"
+SORTS = ("title", "year", "rating")
+ORDERS = ("asc", "desc")
+SORTED = ("", "&sortBy=rating&order=desc", "&sortBy=year&order=desc", "&sortBy=year")
+SAMPLE = 40  # pages of a hundred films from which words and names are taken
+
+
+class Visits:
+    """Draws addresses from what the catalogue really has."""
+
+    def __init__(self, films: list[Any], genres: list[int], total: int, stars: int, seed: int) -> None:
+        self._films = [film for film in films if film["stars"] and film["director"]]
+        self._genres = genres
+        self._pages = max(total // 20, 1)
+        self._star_pages = max(stars // 20, 1)
+        self._random = random.Random(seed)
+
+    @classmethod
+    async def of(cls, filmer: InProcess, seed: int = 1) -> "Visits":
+        total = (await filmer.get(f"{API}/movies?size=1")).data["totalItems"]
+        stars = (await filmer.get(f"{API}/stars?size=1")).data["totalItems"]
+        draw = random.Random(seed)
+        films: list[Any] = []
+        for _ in range(SAMPLE):
+            page = draw.randint(1, max(total // 100, 1))
+            films += (await filmer.get(f"{API}/movies?size=100&page={page}")).data["items"]
+        genres = [genre["id"] for genre in (await filmer.get(f"{API}/genres")).data["items"]]
+        return cls(films, genres, total, stars, seed)
+
+    def first_pages(self) -> str:
+        return f"{API}/movies?page={self._random.randint(1, 5)}&{self._order()}"
+
+    def any_page(self) -> str:
+        return f"{API}/movies?page={self._random.randint(1, self._pages)}&{self._order()}"
+
+    def letter(self) -> str:
+        letter = self._random.choice("abcdefghijklmnopqrstuvwxyz*")
+        return f"{API}/movies?startsWith={letter}&page={self._random.randint(1, 50)}&{self._order()}"
+
+    def film(self) -> str:
+        return f"{API}/movies/{self._film()['id']}"
+
+    def star(self) -> str:
+        return f"{API}/stars/{self._random.choice(self._film()['stars'])['id']}"
+
+    def stars(self) -> str:
+        return f"{API}/stars?page={self._random.randint(1, self._star_pages)}"
+
+    def genre(self) -> str:
+        genre = self._random.choice(self._genres)
+        return f"{API}/genres/{genre}/movies?page={self._random.randint(1, 100)}&{self._order()}"
+
+    def search(self) -> str:
+        """Words, rare and common, whole and unfinished; names; one and two letters; combinations; misses."""
+        weights, draws = zip(*self._searches(), strict=True)
+        (draw,) = self._random.choices(draws, weights)
+        return f"{API}/search/movies?{draw()}"
+
+    def _searches(self) -> list[tuple[int, Callable[[], str]]]:
+        word, some = self._word, self._random
+        return [
+            (25, lambda: f"query={word()}{some.choice(SORTED)}"),
+            (8, lambda: f"query={quote_plus(' '.join(self._film()['title'].split()[:3]))}"),
+            (7, lambda: f"query={quote_plus(self._plain_word()[: some.randint(1, 4)])}"),
+            (7, lambda: f"query={quote_plus(self._name().split()[-1])}+{word()}"),
+            (10, lambda: f"title={word()}{some.choice(SORTED)}"),
+            (3, lambda: f"title={some.choice('abcdefghijklmnopqrstuvwxyz')}"),
+            (4, lambda: f"title={some.choice('abcdeghilmnorst')}{some.choice('abcdeghilmnorstz')}"),
+            (5, lambda: f"director={quote_plus(self._film()['director'].split()[-1])}{some.choice(SORTED)}"),
+            (7, lambda: f"star={quote_plus(self._name())}"),
+            (3, lambda: f"star={quote_plus(self._name().split()[0])}"),
+            (4, lambda: f"title={word()}&genreId={some.choice(self._genres)}"),
+            (4, lambda: f"year={self._year()}&genreId={some.choice(self._genres)}{some.choice(SORTED)}"),
+            (3, lambda: f"yearFrom={some.randint(1950, 2010)}&yearTo=2015&title={word()}"),
+            (3, lambda: f"yearFrom={some.randint(1950, 2010)}&yearTo=2020&sortBy=rating&order=desc"),
+            (4, lambda: f"query=zzq{some.randint(1, 9999)}"),
+            (3, lambda: f"title=qxz{some.randint(1, 999)}"),
+        ]  # fmt: skip
+
+    def _order(self) -> str:
+        return f"sortBy={self._random.choice(SORTS)}&order={self._random.choice(ORDERS)}"
+
+    def _film(self) -> Any:
+        return self._random.choice(self._films)
+
+    def _year(self) -> int:
+        return int(self._film()["year"] or 1999)
+
+    def _plain_word(self) -> str:
+        return str(self._random.choice(self._film()["title"].split()))
+
+    def _word(self) -> str:
+        return quote_plus(self._plain_word())
+
+    def _name(self) -> str:
+        return str(self._random.choice(self._film()["stars"])["name"])
