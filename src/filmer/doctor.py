@@ -83,6 +83,12 @@ def _schema(asked: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> 
         yield Finding(asked.database_url is None, f"{len(behind)} migration(s) to apply", advice)
         return
     yield Finding(True, "the database is up to date")
+    if conn.execute("SELECT show_trgm('é') = '{}'").fetchone() == (True,):
+        yield Finding(
+            True,
+            "the database's character type is C: searches for words that are not ASCII find all, but slowly",
+            "Make the database anew with LC_CTYPE 'C.UTF-8' (or any UTF-8 locale) for quick ones.",
+        )
     state = queries.select_state(conn)
     films = state["films"] or 0
     yield Finding(

@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import redis.asyncio as redis
 import structlog
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 T = TypeVar("T")
@@ -27,9 +29,10 @@ class SharedCache:
                 socket_timeout=ANSWER_SECONDS,
                 socket_connect_timeout=ANSWER_SECONDS,
                 max_connections=50,
+                retry=Retry(NoBackoff(), 0),  # by default a failing server is tried for seconds
                 decode_responses=False,
             )
-        self._resting_until = 0.0
+        self._resting_until = 0.0  # by time.monotonic(); 0: it answered the last time
 
     async def close(self) -> None:
         if self._client is not None:
@@ -63,8 +66,13 @@ class SharedCache:
         if self._client is None or time.monotonic() < self._resting_until:
             return None
         try:
-            return await call(self._client)
+            answer = await call(self._client)
         except (RedisError, OSError, TimeoutError) as error:
+            if not self._resting_until:
+                log.warning("cache away", error=type(error).__name__, retry_seconds=REST_SECONDS)
             self._resting_until = time.monotonic() + REST_SECONDS
-            log.warning("cache away", error=type(error).__name__, retry_seconds=REST_SECONDS)
             return None
+        if self._resting_until:
+            log.info("cache back")
+            self._resting_until = 0.0
+        return answer
