@@ -8,7 +8,6 @@ from typing import Annotated
 import psycopg
 from cyclopts import App, Parameter
 from rich.console import Console
-from rich.table import Table
 
 from filmer import __version__, serving
 from filmer.clock import SystemClock
@@ -22,7 +21,12 @@ from filmer.store.embedded import EmbeddedError
 from filmer.store.engines import connect, engines, ensure_migrated
 from filmer.store.migrate import MigrationError, migrate
 
-app = App(name="filmer", help="The movie catalogue and rental server.", version=__version__)
+app = App(
+    name="filmer",
+    help="The movie catalogue and rental server.",
+    version=__version__,
+    suppress_keyboard_interrupt=False,  # main() tells what an interruption means
+)
 import_app = App(name="import", help="Bring a catalogue in: all of it or nothing.")
 app.command(import_app)
 
@@ -134,7 +138,6 @@ def catalogue(*, data_dir: DataDir = None) -> None:
         print("The catalogue is empty. Bring one in: filmer import imdb PATH, filmer import csv FILE, "
               "filmer import demo")  # fmt: skip
         return
-    table = Table(show_header=False, box=None)
     rows = {
         "version": state["version"],
         "films": f"{state['films']:,}",
@@ -147,8 +150,7 @@ def catalogue(*, data_dir: DataDir = None) -> None:
         "since": f"{state['finished']:%Y-%m-%d %H:%M:%S} UTC",
     }
     for name, value in rows.items():
-        table.add_row(name, str(value))
-    Console(highlight=False).print(table)
+        print(f"{name:<12}{value}")
 
 
 @app.command

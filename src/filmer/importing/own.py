@@ -76,7 +76,8 @@ def _rows(reader: "csv.DictReader[str]", name: str) -> Iterator[tuple[int, dict[
         except StopIteration:
             return
         except csv.Error as error:
-            line = reader.line_num + ("larger" in str(error))  # of a field that never ends, the line before is told
+            endless = "larger" in str(error) or "unexpected end" in str(error)
+            line = reader.line_num + endless  # of a field that never ends, the reader tells the line before
             raise ImportFailed(f"{name}, line {line}: {error}. Nothing was changed.") from error
         yield reader.line_num, row
 
