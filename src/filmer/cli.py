@@ -45,7 +45,7 @@ def serve(
     workers: Annotated[int | None, Parameter(help="Worker processes (FILMER_WORKERS).")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Serve the APIs and the storefront."""
+    """Serve the APIs."""
     asked = load_settings(host=host, port=port, workers=workers, data_dir=data_dir)
     configure_logs(asked)
     chosen = asked.port or serving.free_port(asked.host)
@@ -170,7 +170,7 @@ def doctor(*, data_dir: DataDir = None) -> None:
 
 
 def main() -> None:
-    """Exit codes: 0 done, 1 not done (the reason is on stderr), 130 interrupted."""
+    """Exit codes: 0 done, 1 not done (the reason is on stderr), 2 the command line was not understood, 130 interrupted."""
     try:
         app()
     except (SettingsError, EmbeddedError, MigrationError, ImportFailed, serving.ServeError) as error:

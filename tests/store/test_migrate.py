@@ -73,7 +73,12 @@ def numbers(url: str) -> list[int]:
 
 
 def locks(url: str) -> int:
-    return len(rows(url, "SELECT pid FROM pg_locks WHERE locktype = 'advisory'"))
+    """Advisory locks held in this database: other tests hold theirs in others."""
+    statement = (
+        "SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE locktype = 'advisory' AND datname = current_database()"
+    )
+    return len(rows(url, statement))
 
 
 def filmer(command: str, url: str) -> subprocess.CompletedProcess[str]:

@@ -41,9 +41,9 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
         return [name for name in ("title", "director", "star") if getattr(self, name)] + ["words"] * bool(self.words)
 
     @property
-    def has_more(self) -> bool:
-        """Whether anything is asked besides ``query``."""
-        return self.texts != ["words"] or self.has_scalars
+    def is_plain_query(self) -> bool:
+        """Whether nothing is asked but words with nothing but single spaces between them."""
+        return self.texts == ["words"] and not self.has_scalars and self.phrase == " ".join(self.words or ())
 
     @property
     def has_scalars(self) -> bool:
@@ -113,15 +113,16 @@ class Search:
         if _is_impossible(asked):
             return 0, []
         known, rare = await self._look_up(conn, edition, asked)
-        if known == 0:
-            return 0, []
-        if known is not None and known >= DENSE and sort != "relevance" and first < known:
-            return known, await queries.select_in_order(conn, asked, sort, first, size)
-        if known is not None and known >= DENSE and asked.phrase == " ".join(asked.words or ()) and not asked.has_more:
-            # the best of many have the query at the start of their title, and an index knows those
-            total, items = await queries.select_matches(conn, asked, rare, sort, first, size, titled=True)
-            if first + size <= total:
-                return known, items
+        if known is not None and first >= known:
+            return known, []
+        if known is not None and known >= DENSE:
+            if sort != "relevance":
+                return known, await queries.select_in_order(conn, asked, sort, first, size)
+            if asked.is_plain_query:
+                # the best of many have the query at the start of their title, and an index knows those
+                total, items = await queries.select_matches(conn, asked, rare, sort, first, size, titled=True)
+                if first + size <= total:
+                    return known, items
         total, items = await queries.select_matches(conn, asked, rare, sort, first, size)
         self._totals.put(edition, asked, total)
         return total, items
@@ -131,9 +132,9 @@ class Search:
     ) -> tuple[int, list[StarItem]]:
         """Stars whose folded name contains ``name``: how many, and those from place ``first`` on."""
         known, rare = await self._look_up(conn, edition, Filters(star=name), alone="star")
-        if known == 0:
-            return 0, []
-        if known is not None and known >= DENSE and first < known:
+        if known is not None and first >= known:
+            return known, []
+        if known is not None and known >= DENSE:
             return known, await queries.select_stars_in_order(conn, name, sort, first, size)
         total, items = await queries.select_star_matches(conn, name, rare, sort, first, size)
         self._totals.put(edition, (name, "stars"), total)
