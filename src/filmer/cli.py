@@ -170,7 +170,7 @@ def doctor(*, data_dir: DataDir = None) -> None:
 
 
 def main() -> None:
-    """Exit codes: 0 done, 1 not done (the reason is on stderr), 2 the command line was not understood, 130 interrupted."""
+    """Exit codes: 0 done, 1 not done (stderr says why), 2 the command line was not understood, 130 interrupted."""
     try:
         app()
     except (SettingsError, EmbeddedError, MigrationError, ImportFailed, serving.ServeError) as error:

