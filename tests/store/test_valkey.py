@@ -5,24 +5,174 @@ import socket
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import pytest
 import redis
 from structlog.testing import capture_logs
 
 from filmer.serving import free_port
+from filmer.store import valkey
 from filmer.store.embedded import Engines
-from filmer.store.valkey import REST_SECONDS, SharedCache
+from filmer.store.valkey import SharedCache
+
+T = TypeVar("T")
 
 
-def using[T](url: str | None, what: Callable[[SharedCache], Awaitable[T]], password: str | None = None) -> T:
-    """Does something with a cache that is closed afterwards."""
+def using(url: str | None, work: Callable[[SharedCache], Awaitable[T]], password: str | None = None) -> T:
+    """Work with a cache that is closed afterwards."""
 
-    async def work() -> T:
+    async def run() -> T:
         cache = SharedCache(url, password)
         try:
-            return await what(cache)
+            return await work(cache)
         finally:
             await cache.close()
 
-    return asyncio.run(work())
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def key() -> str:
+    """A key of this test's own."""
+    return f"test:{uuid.uuid4().hex}"
+
+
+def test_what_one_puts_another_gets(engines: Engines, key: str) -> None:
+    value = bytes(range(256)) * 300
+
+    using(engines.redis_url, lambda cache: cache.put(key, value, seconds=30))
+    assert using(engines.redis_url, lambda cache: cache.get(key)) == value
+
+    async def drop_and_get(cache: SharedCache) -> bytes | None:
+        await cache.drop(key)
+        return await cache.get(key)
+
+    assert using(engines.redis_url, drop_and_get) is None
+
+
+def test_it_is_kept_as_long_as_was_said(engines: Engines, key: str) -> None:
+    using(engines.redis_url, lambda cache: cache.put(key, b"x", seconds=77))
+    with redis.Redis.from_url(engines.redis_url) as client:
+        assert 70 < int(client.ttl(key)) <= 77
+
+
+def test_one_of_many_gets_the_claim_and_it_ends_by_itself(engines: Engines, key: str) -> None:
+    async def ask(cache: SharedCache) -> list[bool]:
+        return list(await asyncio.gather(*(cache.claim(key, milliseconds=60_000) for _ in range(20))))
+
+    assert sorted(using(engines.redis_url, ask)) == [False] * 19 + [True]
+    with redis.Redis.from_url(engines.redis_url) as client:
+        assert 50_000 < int(client.pttl(key)) <= 60_000
+
+    async def drop_and_claim(cache: SharedCache) -> bool:
+        await cache.drop(key)
+        return await cache.claim(key, milliseconds=1000)
+
+    assert using(engines.redis_url, drop_and_claim)
+
+
+def test_a_crowd_gets_its_answers(engines: Engines, key: str) -> None:
+    """More at once than there may be connections: they wait their turn, the cache does not count as away."""
+
+    async def crowd(cache: SharedCache) -> list[bytes | None]:
+        await cache.put(key, b"here", seconds=30)
+        return list(await asyncio.gather(*(cache.get(key) for _ in range(120))))
+
+    with capture_logs() as logs:
+        assert using(engines.redis_url, crowd) == [b"here"] * 120
+    assert logs == []
+
+
+async def everything(cache: SharedCache) -> list[object]:
+    return [
+        await cache.get("a"),
+        await cache.put("a", b"b", seconds=1),
+        await cache.drop("a"),
+        await cache.ping(),
+        await cache.claim("a", milliseconds=1000),
+        cache.is_up,
+    ]
+
+
+NOTHING = [None, None, None, False, True, False]  # nobody can tell who was first: so everybody is
+
+
+def test_without_an_address_everything_is_simply_not_there() -> None:
+    assert using(None, everything) == NOTHING
+
+
+def test_a_server_that_refuses_is_as_good_as_none() -> None:
+    with capture_logs() as logs:
+        assert using(f"redis://127.0.0.1:{free_port('127.0.0.1')}/0", everything) == NOTHING
+    assert [entry["event"] for entry in logs] == ["cache away"], "told once, then left alone"
+
+
+def test_a_wrong_password_is_as_good_as_none(engines: Engines, key: str) -> None:
+    user = key.removeprefix("test:")
+    url = engines.redis_url.replace("unix://", f"unix://{user}@")
+    with redis.Redis.from_url(engines.redis_url) as client:
+        client.execute_command("ACL", "SETUSER", user, "on", ">right", "~*", "+@all")
+        try:
+            using(url, lambda cache: cache.put(key, b"here", seconds=30), password="right")
+            assert using(url, lambda cache: cache.get(key), password="right") == b"here"
+            with capture_logs() as logs:
+                assert using(url, everything, password="wrong") == NOTHING
+            assert [entry["event"] for entry in logs] == ["cache away"]
+            assert "wrong" not in str(logs)
+        finally:
+            client.execute_command("ACL", "DELUSER", user)
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for() -> None:
+    """It accepts, and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        begun = time.monotonic()
+        assert using(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", everything) == NOTHING
+        assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"-LOADING wait\r\n", b"\x00\xff\r\n", b""])
+def test_a_server_that_speaks_something_else_is_as_good_as_none(said: bytes) -> None:
+    async def run() -> list[object]:
+        async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(said)
+            await writer.drain()
+            writer.close()
+
+        async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
+            cache = SharedCache(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
+            found = await everything(cache)
+            await cache.close()
+        return found
+
+    assert asyncio.run(run()) == NOTHING
+
+
+def test_a_key_of_another_kind_is_nothing(engines: Engines, key: str) -> None:
+    with redis.Redis.from_url(engines.redis_url) as client:
+        client.rpush(key, "a list")
+        assert using(engines.redis_url, lambda cache: cache.get(key)) is None
+        client.delete(key)
+
+
+def test_after_its_rest_it_is_asked_again(engines: Engines, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that breaks is no reason to do without for long."""
+    monkeypatch.setattr(valkey, "REST_SECONDS", 0.2)
+
+    async def work(cache: SharedCache) -> list[bool]:
+        await cache.put(key, b"here", seconds=30)
+        ups = [cache.is_up]
+        assert await cache.get(f"{key}:list") is None  # an error
+        ups.append(cache.is_up)
+        assert await cache.get(key) is None, "it rests"
+        deadline = time.monotonic() + 3
+        while await cache.get(key) != b"here":
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+        return [*ups, cache.is_up]
+
+    with redis.Redis.from_url(engines.redis_url) as client:
+        client.rpush(f"{key}:list", "x")
+        assert using(engines.redis_url, work) == [True, False, True]
+        client.delete(f"{key}:list")

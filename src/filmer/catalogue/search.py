@@ -155,10 +155,10 @@ class Search:
         terms = _terms(asked)
         counted = await queries.select_terms(conn, list(terms.values())) if terms else {}
         for key in terms.values():
-            if key not in counted and key[0] != "word" and len(key[1]) < SHORT:
+            if key not in counted and key[0] in {"title", "director", "name"} and len(key[1]) < SHORT:
                 return 0, {}  # the importer lists every pair of letters that occurs: this one does not
-        if len(asked.texts) == 1 and not asked.has_scalars and asked.texts[0] != "star":
-            alone = asked.texts[0]
+        if alone is None and len(asked.texts) == 1 and not asked.has_scalars:
+            alone = "cast" if asked.star else asked.texts[0]
         term = counted.get(terms[alone]) if alone in terms else None
         return term and term[0], {name: nos for name, key in terms.items() if (nos := counted.get(key, (0, None))[1])}
 
@@ -170,6 +170,8 @@ def _terms(asked: Filters) -> dict[str, tuple[str, str]]:
         for name in ("title", "director", "star")
         if (text := getattr(asked, name)) and len(text) <= SHORT
     }
+    if asked.star:
+        terms["cast"] = ("star", asked.star)
     if asked.words and len(asked.words) == 1:
         terms["words"] = ("word", asked.words[0])
     return terms

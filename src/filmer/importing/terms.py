@@ -3,6 +3,7 @@
 The rows of ``catalogue.term``; ``catalogue/search.py`` reads them.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -84,6 +85,30 @@ def _text(alphabet: npt.NDArray[np.uint32], key: int, length: int) -> str:
         key, letter = divmod(key, len(alphabet))
         characters.append(chr(int(alphabet[letter])))
     return "".join(reversed(characters))
+
+
+def cast_terms(
+    names: Sequence[str],
+    words: Sequence[str],
+    stars: npt.NDArray[np.int32],
+    films: npt.NDArray[np.int32],
+    film_count: int,
+) -> Iterator[Term]:
+    """For each word, how many films have a star whose name contains it, where they are many.
+
+    ``stars`` and ``films`` (both from 0) are two columns that tell who plays in what.
+    """
+    text = _BREAK.join(names)
+    starts = np.cumsum(np.fromiter((len(name) + 1 for name in names), dtype=np.int64, count=len(names)))
+    for word in words:
+        places = np.fromiter((match.start() for match in re.finditer(re.escape(word), text)), dtype=np.int64)
+        named = np.zeros(len(names), dtype=bool)
+        named[np.searchsorted(starts, places, side="right")] = True
+        found = np.zeros(film_count, dtype=bool)
+        found[films[named[stars]]] = True
+        total = int(np.count_nonzero(found))
+        if total >= DENSE:
+            yield word, total, None
 
 
 def word_terms(vocabulary: Sequence[str], pairs: npt.NDArray[np.int64], film_count: int) -> Iterator[Term]:

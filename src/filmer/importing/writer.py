@@ -18,11 +18,12 @@ from filmer.catalogue.folding import by_name, fold, indexed_words
 from filmer.importing import orders, queries
 from filmer.importing.arrival import Arrival, ArrivingFilm, ArrivingStar
 from filmer.importing.progress import Progress
-from filmer.importing.terms import WordPairs, substring_terms, word_terms
+from filmer.importing.terms import Term, WordPairs, cast_terms, substring_terms, word_terms
 
 BILLED = 3  # stars in a list item (contract §2.4)
 REPORT_EVERY = 2000  # rows
 PAIRS_AT_ONCE = 500_000
+COMMON_NAMES = 100
 Ints = npt.NDArray[np.int32]
 
 
@@ -159,12 +160,22 @@ class _Writer:
         """The last: it lets go of the texts it has counted, as the words need the room."""
         columns = ("field", "term", "total", "nos")
         with self._conn.transaction(), queries.copy_into_new(self._conn, "term", columns) as copy:
+            for term, total, _ in self._cast_terms():
+                copy.write_row(("star", term, total, None))
             for field, texts in (("title", self._titles), ("director", self._directors), ("name", self._names)):
                 for term, total, nos in substring_terms(texts):
                     copy.write_row((field, term, total, nos and _int_array(nos)))
                 texts.clear()
             for term, total, _ in word_terms(self._words.texts, self._word_pairs(), len(self.films)):
                 copy.write_row(("word", term, total, None))
+
+    def _cast_terms(self) -> Iterator[Term]:
+        """Of the commonest words in names: who looks for a star by one of them means many films."""
+        uses = np.bincount(self._of_star.values, minlength=1)
+        common = np.argsort(-uses, kind="stable")[:COMMON_NAMES]
+        texts = self._words.texts
+        words = [texts[word] for word in common.tolist() if uses[word]]
+        return cast_terms(self._names, words, self._cast.values, self._cast.owners, len(self.films))
 
     def _word_pairs(self) -> npt.NDArray[np.int64]:
         """Words and the films that have them: a film has its cast's words too."""

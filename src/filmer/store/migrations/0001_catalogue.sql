@@ -102,7 +102,7 @@ CREATE INDEX tally_genre ON catalogue.tally (genre_id, year);
 -- How many match what too many match to be counted while somebody waits (catalogue/search.py). For one and two
 -- letters every pair that occurs is here, and the rare ones carry their matches, as no index finds them.
 CREATE TABLE catalogue.term (
-    field  text COLLATE "C" NOT NULL,              -- "title", "director", "name", "word"
+    field  text COLLATE "C" NOT NULL,              -- "title", "director", "name", "word"; "star": films
     term   text COLLATE "C" NOT NULL,
     total  integer NOT NULL,
     nos    integer[]

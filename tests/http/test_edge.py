@@ -1,0 +1,578 @@
+"""The byte cache in front of everything: right, shared, bounded, and of use when what it stands on is away."""
+
+import asyncio
+import socket
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+import redis
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from tests.answers import TIME, data_of, error_of
+from tests.conftest import MakeDatabase, Serve, Server, import_films
+
+from filmer.http.edge import Answer, ByteCache
+from filmer.serving import free_port
+from filmer.store.embedded import Engines
+
+FILM = "/api/v1/movies/tt0111161"
+OTHER = "/api/v1/movies/tt0372784"
+PAGES = ["/api/v1/movies?size=5", FILM, "/api/v1/genres", "/api/v1/stars", "/api/v1/search/movies?title=batman"]
+
+
+# --- the cache of one process ---------------------------------------------------------------------
+
+
+class HandClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def answer(body: bytes) -> Answer:
+    return Answer(200, [], body, b'"tag"')
+
+
+def test_an_answer_is_kept_for_its_time_and_no_longer() -> None:
+    clock = HandClock()
+    cache = ByteCache(max_bytes=10**6, seconds=30, clock=clock)
+    cache.put("e", b"/a", answer(b"1"))
+    clock.seconds += 29.9
+    assert cache.get("e", b"/a") == answer(b"1")
+    clock.seconds += 0.2
+    assert cache.get("e", b"/a") is None, "asking for it does not make it younger"
+    cache.put("e", b"/a", answer(b"2"))
+    assert cache.get("e", b"/a") == answer(b"2")
+
+
+def test_nothing_of_another_edition_is_found_or_kept() -> None:
+    cache = ByteCache(max_bytes=10**6, seconds=30, clock=HandClock())
+    cache.put("old", b"/a", answer(b"1"))
+    assert cache.get("new", b"/a") is None
+    cache.put("new", b"/b", answer(b"2"))
+    assert cache.get("old", b"/a") is None
+    assert cache.get("new", b"/a") is None
+    assert cache.get("new", b"/b") == answer(b"2")
+    assert len(cache._answers) == 1, "the old edition's memory is free"
+
+
+def test_what_was_not_asked_for_the_longest_goes_first() -> None:
+    cache = ByteCache(max_bytes=3 * 12_000, seconds=30, clock=HandClock())
+    for name in (b"/a", b"/b", b"/c"):
+        cache.put("e", name, answer(bytes(10_000)))
+    assert cache.get("e", b"/a") is not None
+    cache.put("e", b"/d", answer(bytes(10_000)))
+    assert [name for name in (b"/a", b"/b", b"/c", b"/d") if cache.get("e", name)] == [b"/a", b"/c", b"/d"]
+
+
+def test_memory_is_bounded_whatever_is_asked_for() -> None:
+    cache = ByteCache(max_bytes=2**20, seconds=30, clock=HandClock())
+    for number in range(20_000):
+        cache.put("e", b"/api/v1/movies/%d" % number, answer(bytes(number % 5000)))
+        held = sum(len(name) + len(kept.body) for name, (_, kept) in cache._answers.items())
+        assert held < 2**20
+        if number > 5000:  # small ones count, too
+            assert 100 < len(cache._answers) < 2**20 / 1000
+            break
+    cache.put("e", b"/huge", answer(bytes(2**20)))
+    assert cache.get("e", b"/huge") is None
+
+
+def test_putting_one_address_again_and_again_drops_no_other() -> None:
+    cache = ByteCache(max_bytes=30_000, seconds=30, clock=HandClock())
+    cache.put("e", b"/a", answer(b"1"))
+    for _ in range(50):
+        cache.put("e", b"/b", answer(bytes(10_000)))
+    assert cache.get("e", b"/a") == answer(b"1")
+
+
+def test_a_cache_of_no_bytes_keeps_nothing() -> None:
+    cache = ByteCache(max_bytes=0, seconds=30, clock=HandClock())
+    cache.put("e", b"/a", answer(b""))
+    assert cache.get("e", b"/a") is None
+
+
+# --- what tests do to the things a server stands on -----------------------------------------------
+
+
+@contextmanager
+def locked_catalogue(database_url: str) -> Iterator[psycopg.Connection]:
+    """Nothing of the catalogue can be read meanwhile: whoever computes an answer waits."""
+    with psycopg.connect(database_url) as conn:
+        conn.execute("LOCK TABLE edition IN ACCESS EXCLUSIVE MODE")
+        yield conn
+        conn.rollback()
+
+
+def waiting(database_url: str) -> int:
+    """How many connections of servers wait for the locked catalogue."""
+    with psycopg.connect(make_conninfo(database_url, application_name="onlooker"), autocommit=True) as conn:
+        statement = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = 'filmer' AND wait_event_type = 'Lock'"
+        )
+        return int((conn.execute(statement).fetchone() or (0,))[0])
+
+
+def wait_for_waiting(database_url: str) -> None:
+    deadline = time.monotonic() + 10
+    while not waiting(database_url):
+        assert time.monotonic() < deadline, "nobody waits"
+        time.sleep(0.01)
+
+
+@contextmanager
+def unreadable_catalogue(database_url: str) -> Iterator[None]:
+    """Whoever computes an answer meanwhile fails."""
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute("ALTER SCHEMA catalogue RENAME TO away")
+        try:
+            yield
+        finally:
+            conn.execute("ALTER SCHEMA away RENAME TO catalogue")
+
+
+def edition_key(database_url: str) -> str:
+    with psycopg.connect(database_url) as conn:
+        database, version = conn.execute("SELECT database, version FROM edition").fetchone() or (None, 0)
+    assert database is not None
+    return f"{database.hex}:{version}"
+
+
+def rename_film(database_url: str, film: str, title: str) -> None:
+    """A change no edition tells of: only who computes the answer anew can see it."""
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        done = conn.execute("UPDATE catalogue.film SET title = %s WHERE id = %s", [title, film])
+        assert done.rowcount == 1
+
+
+def until_cached(server: Server, path: str) -> httpx.Response:
+    """The answer to a path, once it is surely kept: a server does not keep what it answers in its first moments."""
+    server.client.get("/api/v1/health")
+    return server.client.get(path)
+
+
+class Proxy:
+    """A TCP port that leads to a unix socket, and can be cut or frozen."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._flowing = threading.Event()
+        self._flowing.set()
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._is_cut = False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._start(self._accept)
+
+    def cut(self) -> None:
+        """Every connection breaks, and every new one."""
+        with self._lock:
+            self._is_cut = True
+            for one in self._sockets:
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+            self._sockets.clear()
+
+    def freeze(self) -> None:
+        """Connections stand, new ones are taken, and nothing goes through."""
+        self._flowing.clear()
+
+    def mend(self) -> None:
+        self._is_cut = False
+        self._flowing.set()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._flowing.set()
+        self.cut()
+        for thread in self._threads:
+            thread.join(10)
+
+    def _start(self, target: Any, *arguments: Any) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                if self._is_cut:
+                    near.close()
+                    continue
+                far = socket.socket(socket.AF_UNIX)
+                try:
+                    far.connect(self._target)
+                except OSError:
+                    near.close()
+                    far.close()
+                    continue
+                self._sockets += [near, far]
+            self._start(self._pump, near, far)
+            self._start(self._pump, far, near)
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                self._flowing.wait()
+                sink.sendall(data)
+        for one in (source, sink):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        source.close()  # each pump closes the end it reads from
+
+
+@contextmanager
+def proxied_database(database_url: str) -> Iterator[tuple[str, Proxy]]:
+    host = str(conninfo_to_dict(database_url)["host"])
+    proxy = Proxy(f"{host}/.s.PGSQL.5432")
+    try:
+        yield make_conninfo(database_url, host="127.0.0.1", port=proxy.port), proxy
+    finally:
+        proxy.close()
+
+
+@contextmanager
+def proxied_valkey(engines: Engines) -> Iterator[tuple[str, Proxy]]:
+    proxy = Proxy(urllib.parse.unquote(urllib.parse.urlsplit(engines.redis_url).path))
+    try:
+        yield f"redis://127.0.0.1:{proxy.port}/0", proxy
+    finally:
+        proxy.close()
+
+
+@pytest.fixture
+def filled(make_database: MakeDatabase) -> str:
+    """A database of this test's own with the films of films.csv."""
+    url = make_database()
+    import_films(url)
+    return url
+
+
+def same(first: httpx.Response, second: httpx.Response) -> bool:
+    """Whether two answers are the same to the byte, but for what tells requests apart."""
+    varying = {"x-request-id", "date"}
+    heads = [[pair for pair in found.headers.multi_items() if pair[0] not in varying] for found in (first, second)]
+    return first.status_code == second.status_code and heads[0] == heads[1] and first.content == second.content
+
+
+# --- hits -----------------------------------------------------------------------------------------
+
+
+def test_a_second_server_answers_from_what_the_first_has_computed(filled: str, serve: Serve) -> None:
+    """Byte for byte, from Valkey; HEAD and If-None-Match as well."""
+    first, second = serve(filled), serve(filled)
+    computed = [until_cached(first, path) for path in PAGES]
+    assert all(found.status_code == 200 for found in computed)
+    with unreadable_catalogue(filled):
+        assert second.client.get(OTHER).status_code == 500, "nothing can be computed"
+        for path, expected in zip(PAGES, computed, strict=True):
+            for server in (first, second, second):  # from memory, from Valkey, from memory
+                assert same(server.client.get(path), expected)
+            head = second.client.head(path)
+            assert head.content == b""
+            assert {**head.headers, "x-request-id": ""} | {"date": ""} == {
+                **expected.headers,
+                "x-request-id": "",
+                "date": "",
+            }
+            unchanged = second.client.get(path, headers={"if-none-match": expected.headers["etag"]})
+            assert (unchanged.status_code, unchanged.content) == (304, b"")
+    first.stop()
+    second.stop()
+
+
+def test_an_etag_is_the_same_whoever_computes_it(filled: str, serve: Serve) -> None:
+    servers = [serve(filled, CACHE_DURATION_SECONDS="0") for _ in range(2)]
+    for path in PAGES:
+        assert len({server.client.get(path).headers["etag"] for server in servers}) == 1
+    for server in servers:
+        server.stop()
+
+
+def test_each_address_has_an_answer_of_its_own(filled: str, serve: Serve) -> None:
+    server = serve(filled)
+    paths = [*PAGES, OTHER, "/api/v1/movies?size=6", "/api/v1/movies?size=5&page=2", "/api/v1/genres/1/movies"]
+    expected = {path: server.client.get(path).content for path in paths}
+    assert len(set(expected.values())) == len(paths)
+    for path in reversed(paths):
+        assert server.client.get(path).content == expected[path]
+    server.stop()
+
+
+def test_without_a_duration_nothing_is_kept(filled: str, serve: Serve, engines: Engines) -> None:
+    server, keeping = serve(filled, CACHE_DURATION_SECONDS="0"), serve(filled)
+    assert data_of(server.client.get(FILM))["title"] == "The Shawshank Redemption"
+    with redis.Redis.from_url(engines.redis_url) as client:
+        assert not list(client.scan_iter(f"filmer:*{edition_key(filled)}*"))
+        until_cached(keeping, FILM)
+        assert list(client.scan_iter(f"filmer:*{edition_key(filled)}*")), "the same question finds what is kept"
+    rename_film(filled, "tt0111161", "Renamed")
+    assert data_of(server.client.get(FILM))["title"] == "Renamed"
+    assert data_of(keeping.client.get(FILM))["title"] == "The Shawshank Redemption"
+    server.stop()
+    keeping.stop()
+
+
+def test_what_has_run_out_is_computed_anew_at_once(filled: str, serve: Serve) -> None:
+    """The claim of the first computation must not keep the second waiting."""
+    server = serve(filled, CACHE_DURATION_SECONDS="1")
+    until_cached(server, FILM)
+    rename_film(filled, "tt0111161", "Renamed")
+    begun = time.monotonic()
+    slowest = 0.0
+    while data_of(found := server.client.get(FILM))["title"] != "Renamed":
+        slowest = max(slowest, found.elapsed.total_seconds())
+        assert time.monotonic() < begun + 5
+        time.sleep(0.02)
+    slowest = max(slowest, found.elapsed.total_seconds())
+    assert slowest < 0.5
+    assert time.monotonic() - begun < 2
+    server.stop()
+
+
+def test_errors_are_not_kept(filled: str, serve: Serve) -> None:
+    server = serve(filled)
+    error_of(server.client.get("/api/v1/movies/tt404"), 404, "NOT_FOUND")
+    with unreadable_catalogue(filled):
+        error_of(server.client.get(FILM), 500, "INTERNAL_ERROR")
+    with psycopg.connect(filled, autocommit=True) as conn:  # no edition tells of it
+        conn.execute("UPDATE catalogue.film SET id = 'tt404' WHERE id = 'tt0372784'")
+    for path in ("/api/v1/movies/tt404", FILM):
+        found = server.client.get(path)
+        assert found.status_code == 200
+        assert found.elapsed.total_seconds() < 1, "who failed left no claim"
+    server.stop()
+
+
+# --- many at once ---------------------------------------------------------------------------------
+
+
+def test_one_computes_however_many_ask(filled: str, serve: Serve) -> None:
+    """Two hundred at once, of two processes, for something nobody asked for before."""
+    server = serve(filled, "--workers", "2")
+    most = 0
+
+    async def ask() -> list[httpx.Response]:
+        nonlocal most
+        limits = httpx.Limits(max_connections=200)
+        base = f"http://127.0.0.1:{server.port}"
+        async with httpx.AsyncClient(base_url=base, limits=limits, timeout=30, trust_env=False) as client:
+            with locked_catalogue(filled):
+                asking = [asyncio.create_task(client.get(FILM)) for _ in range(200)]
+                deadline = time.monotonic() + 2  # well within the 3 s for which others wait
+                while time.monotonic() < deadline:
+                    most = max(most, await asyncio.to_thread(waiting, filled))
+                    await asyncio.sleep(0.02)
+            return await asyncio.gather(*asking)
+
+    answers = asyncio.run(ask())
+    assert most == 1
+    assert {found.status_code for found in answers} == {200}
+    assert len(answers) == 200
+    assert len({found.content for found in answers}) == 1
+    assert len({found.headers["x-request-id"] for found in answers}) == 200
+    server.stop()
+
+
+def test_who_hangs_up_takes_nothing_from_the_others(filled: str, serve: Serve) -> None:
+    server = serve(filled)
+    found: list[httpx.Response] = []
+    other = threading.Thread(target=lambda: found.append(server.client.get(FILM)))
+    with socket.create_connection(("127.0.0.1", server.port)) as impatient, locked_catalogue(filled):
+        impatient.sendall(f"GET {FILM} HTTP/1.1\r\nHost: shop\r\n\r\n".encode())
+        wait_for_waiting(filled)
+        other.start()
+        impatient.close()
+        other.join(0.3)
+        assert other.is_alive(), "it waits for the one computation"
+        assert waiting(filled) == 1
+    other.join(10)
+    assert data_of(found[0])["id"] == "tt0111161"
+    with unreadable_catalogue(filled):
+        assert same(server.client.get(FILM), found[0]), "it was kept"
+    server.stop()
+
+
+def test_who_hangs_up_alone_leaves_a_server_that_works(filled: str, serve: Serve) -> None:
+    server = serve(filled, FILMER_POOL_SIZE="2")
+    for round_ in range(6):
+        with socket.create_connection(("127.0.0.1", server.port)) as impatient, locked_catalogue(filled):
+            impatient.sendall(f"GET /api/v1/movies?size=2&page={round_ + 1} HTTP/1.1\r\nHost: shop\r\n\r\n".encode())
+            wait_for_waiting(filled)
+    assert data_of(server.client.get(FILM))["id"] == "tt0111161", "no connection was lost"
+    server.stop()
+
+
+# --- Valkey is away, or not itself ----------------------------------------------------------------
+
+
+def test_a_valkey_that_refuses_changes_no_answer(filled: str, serve: Serve) -> None:
+    reference = serve(filled, CACHE_DURATION_SECONDS="0")
+    server = serve(filled, REDIS_URL=f"redis://127.0.0.1:{free_port('127.0.0.1')}/0")
+    for path in PAGES:
+        assert same(server.client.get(path), reference.client.get(path))
+    with unreadable_catalogue(filled):
+        assert server.client.get(PAGES[0]).status_code == 200, "its own memory works"
+    assert server.client.get("/api/v1/health").status_code == 200
+    reference.stop()
+    server.stop()
+
+
+def test_a_wrong_password_changes_no_answer_and_is_told_to_nobody(filled: str, serve: Serve, engines: Engines) -> None:
+    user = f"u{edition_key(filled)[:12]}"
+    url = engines.redis_url.replace("unix://", f"unix://{user}@")
+    with redis.Redis.from_url(engines.redis_url) as client:
+        client.execute_command("ACL", "SETUSER", user, "on", ">right", "~*", "+@all")
+    server = serve(filled, REDIS_URL=url, REDIS_PASSWORD="tell-nobody")
+    for path in PAGES:
+        assert server.client.get(path).status_code == 200
+    assert "cache away" in server.output()
+    assert "tell-nobody" not in server.output()
+    server.stop()
+    with redis.Redis.from_url(engines.redis_url) as client:
+        client.execute_command("ACL", "DELUSER", user)
+
+
+@pytest.mark.parametrize("harm", ["cut", "freeze"])
+def test_a_valkey_that_goes_away_changes_no_answer(filled: str, serve: Serve, engines: Engines, harm: str) -> None:
+    with proxied_valkey(engines) as (url, proxy):
+        server = serve(filled, REDIS_URL=url, FILMER_CACHE_MIB="0")
+        before = [until_cached(server, path) for path in PAGES]
+        with unreadable_catalogue(filled):
+            assert [same(server.client.get(path), was) for path, was in zip(PAGES, before, strict=True)] == [True] * 5
+        getattr(proxy, harm)()
+        for path, was in zip(PAGES, before, strict=True):
+            found = server.client.get(path)
+            assert same(found, was)
+            assert found.elapsed.total_seconds() < 1
+        assert server.client.get(OTHER).status_code == 200
+        proxy.mend()
+        deadline = time.monotonic() + 5
+        with unreadable_catalogue(filled):
+            while server.client.get(PAGES[0]).status_code != 200:
+                assert time.monotonic() < deadline, "it is not used again"
+                time.sleep(0.05)
+        server.stop()
+
+
+def garbage() -> dict[str, bytes]:
+    good = msgspec.msgpack.encode(Answer(200, [(b"content-type", b"text/plain")], b"x", b'"x"'))
+    return {
+        "noise": b"\xff\x00\xc1 not ours",
+        "cut off": good[:-3],
+        "something else": msgspec.msgpack.encode({"status": 200}),
+        "other types": msgspec.msgpack.encode(["200", [], 5, b""]),
+        "empty": b"",
+        "number": b"1",
+    }
+
+
+def test_bytes_that_are_not_ours_change_no_answer(filled: str, serve: Serve, engines: Engines) -> None:
+    server = serve(filled, FILMER_CACHE_MIB="0")
+    expected = until_cached(server, FILM)
+    with redis.Redis.from_url(engines.redis_url) as client:
+        pattern = f"filmer:page:{edition_key(filled)}:*"
+        pages = [name for name in client.scan_iter(pattern) if not name.endswith(b":claim")]
+        assert len(pages) == 1
+        for kind, value in garbage().items():
+            client.set(pages[0], value, ex=30)
+            for claim in client.scan_iter(pattern + ":claim"):
+                client.delete(claim)
+            assert same(server.client.get(FILM), expected), kind
+        client.delete(pages[0])
+        client.rpush(pages[0], "a list")
+        assert same(server.client.get(FILM), expected)
+        client.delete(pages[0])
+    server.stop()
+
+
+def test_a_valkey_that_was_flushed_changes_no_answer(filled: str, serve: Serve, engines: Engines) -> None:
+    """Only the page goes, as when memory runs out: nobody waits for a claim that is done."""
+    server = serve(filled, FILMER_CACHE_MIB="0")
+    expected = until_cached(server, FILM)
+    with redis.Redis.from_url(engines.redis_url) as client:
+        for name in list(client.scan_iter(f"filmer:page:{edition_key(filled)}:*")):
+            if not name.endswith(b":claim"):
+                client.delete(name)
+    found = server.client.get(FILM)
+    assert same(found, expected)
+    assert found.elapsed.total_seconds() < 1
+    server.stop()
+
+
+# --- the database is away -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("harm", ["cut", "freeze"])
+def test_without_a_database_cached_pages_go_on_and_all_is_well_when_it_is_back(
+    filled: str, serve: Serve, harm: str
+) -> None:
+    with proxied_database(filled) as (url, proxy):
+        server = serve(url)
+        before = [until_cached(server, path) for path in PAGES]
+        getattr(proxy, harm)()
+        for path, was in zip(PAGES, before, strict=True):
+            assert same(server.client.get(path), was)
+        health = server.client.get("/api/v1/health")
+        assert health.elapsed.total_seconds() < 2
+        assert health.status_code == 503
+        body = health.json()
+        assert TIME.fullmatch(body["data"].pop("timestamp"))
+        assert body == {"success": True, "data": {"status": "DOWN", "database": "DOWN"}}
+        missing = server.client.get(OTHER, timeout=12)
+        error_of(missing, 503, "SERVICE_UNAVAILABLE")
+        assert int(missing.headers["retry-after"]) >= 1
+        assert missing.elapsed.total_seconds() < 5
+        assert same(server.client.get(FILM), before[1])
+        if harm == "cut":  # somebody else's connection works: we must learn of it when we are back
+            import_films(filled)
+        proxy.mend()
+        deadline = time.monotonic() + 5
+        while server.client.get(OTHER).status_code != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        while server.client.get("/api/v1/health").status_code != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert data_of(server.client.get("/api/v1/search/movies?title=dark"))["items"]
+        server.stop()
+
+
+def test_an_import_while_we_were_cut_off_shows_when_we_are_back(filled: str, serve: Serve, tmp_path: Path) -> None:
+    with proxied_database(filled) as (url, proxy):
+        server = serve(url)
+        until_cached(server, FILM)
+        proxy.cut()
+        film = tmp_path / "films.csv"
+        film.write_text("id,title\ntt0111161,Imported meanwhile\n", "utf-8")
+        import_films(filled, film, keep_others=True)
+        proxy.mend()
+        deadline = time.monotonic() + 5
+        while data_of(server.client.get(FILM))["title"] != "Imported meanwhile":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        server.stop()
