@@ -42,7 +42,9 @@ async def select_edition(conn: Connection) -> tuple[str, int]:
     return row[0].hex, row[1]
 
 
-_ITEM = "f.id, f.title, f.year, f.director, f.rating, f.votes, f.genres, f.billed_ids, f.billed_names"
+# The columns of a list item, of catalogue.film and catalogue.star named f.
+MOVIE_ITEM = "f.id, f.title, f.year, f.director, f.rating, f.votes, f.genres, f.billed_ids, f.billed_names"
+STAR_ITEM = "f.id, f.name, f.birth_year, f.film_count"
 
 # The places of one page: at most two chunks hold them.
 _SLICE = f"""
@@ -54,7 +56,7 @@ _SLICE = f"""
 
 
 def movie_item(row: TupleRow) -> MovieItem:
-    """The columns of ``_ITEM`` as the list item they are."""
+    """The columns of ``MOVIE_ITEM`` as the list item they are."""
     identifier, title, year, director, rating, votes, genres, billed_ids, billed_names = row
     stars = [StarName(id=star, name=name) for star, name in zip(billed_ids, billed_names, strict=True)]
     return MovieItem(
@@ -65,7 +67,7 @@ def movie_item(row: TupleRow) -> MovieItem:
 
 async def select_movies(conn: Connection, list_name: str, sort: str, span: Span) -> tuple[int, list[MovieItem]]:
     """The size of a list of films and the films of one span of it."""
-    rows = await _select_span(conn, _ITEM, "film", list_name, sort, span)
+    rows = await _select_span(conn, MOVIE_ITEM, "film", list_name, sort, span)
     return _size(rows), [movie_item(row[1:]) for row in rows if row[1] is not None]
 
 
@@ -93,7 +95,7 @@ async def select_genre_movies(
 
 
 async def select_stars(conn: Connection, list_name: str, sort: str, span: Span) -> tuple[int, list[StarItem]]:
-    rows = await _select_span(conn, "f.id, f.name, f.birth_year, f.film_count", "star", list_name, sort, span)
+    rows = await _select_span(conn, STAR_ITEM, "star", list_name, sort, span)
     return _size(rows), [star_item(row[1:]) for row in rows if row[1] is not None]
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from filmer.catalogue.queries import movie_item, star_item
+from filmer.catalogue.queries import MOVIE_ITEM, STAR_ITEM, movie_item, star_item
 
 if TYPE_CHECKING:
     from filmer.catalogue.nouns import MovieItem, StarItem
     from filmer.catalogue.search import Filters, Rare
     from filmer.store.postgres import Connection
-
-_ITEM = "f.id, f.title, f.year, f.director, f.rating, f.votes, f.genres, f.billed_ids, f.billed_names"
-_STAR = "f.id, f.name, f.birth_year, f.film_count"
 
 MOVIE_RANK = {
     "title asc": "no", "title desc": "title_desc", "year asc": "year_asc", "year desc": "year_desc",
@@ -62,7 +59,7 @@ async def select_matches(
     statement = f"""
         WITH hit AS MATERIALIZED (SELECT f.no, {order} AS place FROM catalogue.film f WHERE {conditions}),
              page AS MATERIALIZED (SELECT no, place FROM hit ORDER BY place, no LIMIT %(size)s OFFSET %(first)s)
-        SELECT t.total, {_ITEM}
+        SELECT t.total, {MOVIE_ITEM}
         FROM (SELECT count(*) AS total FROM hit) t
         LEFT JOIN (page JOIN catalogue.film f USING (no)) ON true
         ORDER BY page.place, page.no
@@ -78,7 +75,7 @@ async def select_in_order(conn: Connection, asked: Filters, sort: str, first: in
     rank = MOVIE_RANK[sort]
     conditions += _start(asked, sort)
     statement = f"""
-        SELECT {_ITEM} FROM catalogue.film f WHERE {conditions}
+        SELECT {MOVIE_ITEM} FROM catalogue.film f WHERE {conditions}
         ORDER BY f.{rank} LIMIT %(size)s OFFSET %(first)s
     """
     parameters |= {"first": first, "size": size}
@@ -103,7 +100,7 @@ async def select_star_matches(
     statement = f"""
         WITH hit AS MATERIALIZED (SELECT f.no, f.{STAR_RANK[sort]} AS place FROM catalogue.star f WHERE {condition}),
              page AS MATERIALIZED (SELECT no, place FROM hit ORDER BY place LIMIT %(size)s OFFSET %(first)s)
-        SELECT t.total, {_STAR}
+        SELECT t.total, {STAR_ITEM}
         FROM (SELECT count(*) AS total FROM hit) t
         LEFT JOIN (page JOIN catalogue.star f USING (no)) ON true
         ORDER BY page.place
@@ -116,7 +113,7 @@ async def select_star_matches(
 async def select_stars_in_order(conn: Connection, name: str, sort: str, first: int, size: int) -> list[StarItem]:
     condition, parameters = _contains("f", "name", "star", name, {}, indexed=False)
     statement = f"""
-        SELECT {_STAR} FROM catalogue.star f WHERE {condition}
+        SELECT {STAR_ITEM} FROM catalogue.star f WHERE {condition}
         ORDER BY f.{STAR_RANK[sort]} LIMIT %(size)s OFFSET %(first)s
     """
     parameters |= {"first": first, "size": size}
