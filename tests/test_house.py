@@ -220,8 +220,8 @@ def test_every_dependency_is_pinned() -> None:
 
 def test_no_file_names_a_developers_machine_or_a_package_registry() -> None:
     machine = re.compile(r"(?<![\w.~})$-])/(?:root|work|home/(?!you|me\b|user)\w+|Users)/\w")
-    registry = re.compile(r"pypi\.(org|python)|pythonhosted\.org|registry\.npm[j]s|art[i]factory")
-    assert machine.search("cd " + os.sep.join(["", "root", "filmer"]))
+    registry = re.compile(r"p[y]pi\.(org|python)|python[h]osted\.org|registry\.npm[j]s|art[i]factory")
+    assert machine.search(f"cd {Path('/', 'root', 'filmer')}")
     wrong = []
     for path in papers():
         try:

@@ -176,7 +176,7 @@ def main() -> None:
     except (SettingsError, EmbeddedError, MigrationError, ImportFailed, serving.ServeError) as error:
         err.print(f"filmer: {error}", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         err.print(
             f"filmer: the database can't be reached: {str(error).strip()}. Is DATABASE_URL right, and the server up? "
             "`filmer doctor` looks further.",

@@ -15,6 +15,7 @@ from granian.constants import Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
+from redis.asyncio.connection import parse_url
 
 from filmer.settings import Settings, variable_of
 
@@ -46,12 +47,26 @@ def free_port(host: str) -> int:
     """A port that nobody uses at this moment."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
+        try:
+            probe.bind((host, 0))
+        except OSError as error:
+            raise ServeError(f"Can't listen on {host}: {error.strerror}. Choose another with --host.") from error
         return int(probe.getsockname()[1])
+
+
+def require_sound_addresses(settings: Settings) -> None:
+    """Raises ServeError for an address that no worker could make sense of."""
+    if settings.redis_url is None:
+        return
+    try:
+        parse_url(settings.redis_url)
+    except ValueError as error:
+        raise ServeError(f"REDIS_URL can't be used: {error}") from error
 
 
 def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
     """Serve until told to stop. ``settings`` name a database that is up to date."""
+    require_sound_addresses(settings)
     workers = settings.workers or min(os.cpu_count() or 1, 8)
     _hand_to_workers(settings)
     multiprocessing.set_start_method("spawn", force=True)  # a worker holds nothing of ours open: not even by accident

@@ -21,7 +21,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Send
 from filmer import errors
 from filmer.catalogue.edition import Edition
 from filmer.clock import Clock
-from filmer.http.envelopes import error_body
+from filmer.http.envelopes import error_body, error_headers
 from filmer.store.valkey import SharedCache
 
 log = structlog.get_logger()
@@ -29,6 +29,7 @@ log = structlog.get_logger()
 MAX_ADDRESS = 8192  # bytes of path and query
 CLAIM_MILLISECONDS = 3000  # how long others wait for the one process that computes
 POLL_SECONDS = 0.02
+COMPUTE_SECONDS = 4.5  # before a caller is told to come again
 MAX_DRAINED = 256 * 1024  # bytes of a body nobody wants
 DRAIN_SECONDS = 1.0
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -117,14 +118,12 @@ class Edge:
             return
         begun = self._clock.monotonic()
         request_id, matching = _read_headers(scope["headers"])
-        is_head = scope["method"] == "HEAD"
+        method = scope["method"]
+        is_head = method == "HEAD"
         if is_head:
             scope["method"] = "GET"
         if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_ADDRESS:
-            error = errors.UriTooLong()
-            body = error_body(scope["path"], error, self._clock.now())
-            length = (b"content-length", str(len(body)).encode())
-            answer = Answer(error.status, [_JSON, length, (b"cache-control", b"no-store"), *_SAFETY], body)
+            answer = self._refusal(errors.UriTooLong(), scope)
         elif scope["method"] == "GET" and scope["path"].startswith(self._public):
             answer = await self._public_answer(scope, request_id)
         elif is_head:
@@ -133,10 +132,10 @@ class Edge:
             structlog.contextvars.bind_contextvars(request_id=request_id.decode())
             passed = _Passed(receive, send, request_id)
             await self._app(scope, passed.receive, passed.send)
-            self._log_access(scope, passed.status, begun, request_id)
+            self._log_access(method, scope, passed.status, begun, request_id)
             return
         await _send(send, answer, request_id, matching, with_body=not is_head)
-        self._log_access(scope, answer.status, begun, request_id)
+        self._log_access(method, scope, answer.status, begun, request_id)
 
     async def _public_answer(self, scope: HTTPScope, request_id: bytes) -> Answer:
         edition = self._edition.key
@@ -150,7 +149,17 @@ class Edge:
             task = asyncio.create_task(self._look_further(scope, key, request_id))
             self._under_way[key] = task
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
-        return await asyncio.shield(task)  # whoever hangs up leaves the work to the others who wait for it
+        try:  # whoever hangs up, or gives up, leaves the work to the others who wait for it
+            return await asyncio.wait_for(asyncio.shield(task), COMPUTE_SECONDS)
+        except TimeoutError:
+            return self._refusal(errors.ServiceUnavailable("The answer takes too long"), scope)
+
+    def _refusal(self, error: errors.FilmerError, scope: HTTPScope) -> Answer:
+        """An error the edge finds by itself."""
+        body = error_body(scope["path"], error, self._clock.now())
+        told = {"content-length": str(len(body)), **error_headers(error)}
+        headers = [(name.encode(), value.encode()) for name, value in told.items()]
+        return Answer(error.status, [_JSON, *headers, *_SAFETY], body)
 
     async def _look_further(self, scope: HTTPScope, key: tuple[str, bytes], request_id: bytes) -> Answer:
         edition, address = key
@@ -160,10 +169,11 @@ class Edge:
         answer = _unpacked(await self._shared.get(name) or await self._wait_for_other(name))
         if answer is None:
             answer = await self._compute(scope, request_id)
+            if answer.is_public:
+                await self._shared.put(name, msgspec.msgpack.encode(answer), seconds=self._seconds)
+            await self._shared.drop(f"{name}:claim")
             if not answer.is_public:
-                await self._shared.drop(f"{name}:claim")
                 return answer
-            await self._shared.put(name, msgspec.msgpack.encode(answer), seconds=self._seconds)
         self._memory.put(edition, address, answer)
         return answer
 
@@ -203,12 +213,12 @@ class Edge:
             answer.headers.append((b"etag", answer.etag))
         return answer
 
-    def _log_access(self, scope: Any, status: int, begun: float, request_id: bytes) -> None:
+    def _log_access(self, method: str, scope: Any, status: int, begun: float, request_id: bytes) -> None:
         if not self._access_log:
             return
         log.info(
             "request",
-            method=scope["method"],
+            method=method,
             path=scope["path"],
             status=status,
             milliseconds=round((self._clock.monotonic() - begun) * 1000, 2),

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 T = TypeVar("T")
 log = structlog.get_logger()
 
+CROWD_SECONDS = 1.0  # for one of our connections, when all are in use
 ANSWER_SECONDS = 0.05  # one machine away it takes 0.1 ms; whoever waits longer is better off without
 REST_SECONDS = 1.0  # after a failure we leave it alone for this long
 
@@ -23,15 +24,17 @@ class SharedCache:
     def __init__(self, url: str | None, password: str | None = None) -> None:
         self._client: redis.Redis | None = None
         if url:
-            self._client = redis.Redis.from_url(
+            pool = redis.BlockingConnectionPool.from_url(
                 url,
                 password=password,
                 socket_timeout=ANSWER_SECONDS,
                 socket_connect_timeout=ANSWER_SECONDS,
                 max_connections=50,
+                timeout=CROWD_SECONDS,
                 retry=Retry(NoBackoff(), 0),  # by default a failing server is tried for seconds
                 decode_responses=False,
             )
+            self._client = redis.Redis.from_pool(pool)
         self._resting_until = 0.0  # by time.monotonic(); 0: it answered the last time
 
     async def close(self) -> None:

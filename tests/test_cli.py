@@ -1,0 +1,270 @@
+"""The command line: what it offers, what it says, and how it exits."""
+
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from filmer import __version__, cli
+from filmer.serving import free_port
+from filmer.settings import Settings, SettingsError, load_settings, variable_of
+from filmer.store.embedded import Engines
+
+COMMANDS = ["serve", "migrate", "catalogue", "doctor", "import imdb", "import csv", "import demo"]
+OURS = {"DATABASE_URL", "REDIS_URL", "REDIS_PASSWORD", "CACHE_DURATION_SECONDS"}
+
+
+def filmer(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own, with no settings but those given."""
+    kept = {name: value for name, value in os.environ.items() if name not in OURS and not name.startswith("FILMER_")}
+    return subprocess.run(
+        [sys.executable, "-m", "filmer", *map(str, arguments)],
+        env={**kept, "FILMER_DATA_DIR": os.devnull, **environment},  # never the data of whoever runs the tests
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def exit_code_of(monkeypatch: pytest.MonkeyPatch, *arguments: str, **environment: str) -> int:
+    """The exit code of a command that goes no further than its arguments and settings, in this process."""
+    for name in [name for name in os.environ if name in OURS or name.startswith("FILMER_")]:
+        monkeypatch.delenv(name)
+    for name, value in {"FILMER_DATA_DIR": os.devnull, **environment}.items():  # never the data of the tester
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(cli, "app", partial(cli.app, list(arguments)))  # main() leaves it to sys.argv
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code if isinstance(ended.value.code, int) else int(ended.value.code is not None)
+
+
+# --- help -----------------------------------------------------------------------------------------
+
+
+def test_help_names_every_command() -> None:
+    done = filmer("--help")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert all(command.split()[0] in done.stdout for command in COMMANDS)
+
+
+def test_the_installed_command_says_its_version() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("filmer"), "--version"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, __version__)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code_of(monkeypatch, *command.split(), "--help", COLUMNS="200") == 0
+    shown = capsys.readouterr().out
+    assert f"filmer {command}" in shown
+    assert "--data-dir" in shown
+
+
+def test_the_help_of_serve_names_the_variables_its_flags_stand_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exit_code_of(monkeypatch, "serve", "--help", COLUMNS="200")
+    shown = capsys.readouterr().out
+    for flag in ("--demo", "--host", "--port", "--workers"):
+        assert flag in shown
+    for field in ("host", "port", "workers", "data_dir"):
+        assert variable_of(field) in shown
+
+
+def test_the_help_of_the_imdb_import_says_whose_data_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exit_code_of(monkeypatch, "import", "imdb", "--help", COLUMNS="200")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Information courtesy of IMDb" in shown
+    assert "non-commercial" in shown
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["no-such-command", "serve --no-such-flag", "serve --port eighty", "import csv", "import", "serve 80 81"],
+)
+def test_what_it_does_not_understand_is_not_done(
+    arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = exit_code_of(monkeypatch, *arguments.split())
+    shown = capsys.readouterr()
+    assert "Traceback" not in shown.err + shown.out
+    if arguments == "import":  # a group by itself shows its help
+        assert code == 0
+        assert "csv" in shown.out
+    else:
+        assert code == 2  # as shells and argparse have it: the usage was wrong, nothing was tried
+        assert shown.err
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+BAD = [
+    ("FILMER_PORT", "eighty"),
+    ("FILMER_PORT", "65536"),
+    ("FILMER_PORT", "-1"),
+    ("FILMER_WORKERS", "257"),
+    ("FILMER_WORKERS", "two"),
+    ("FILMER_POOL_SIZE", "0"),
+    ("FILMER_CACHE_MIB", "-1"),
+    ("FILMER_LOG_LEVEL", "loud"),
+    ("FILMER_LOG_FORMAT", "xml"),
+    ("FILMER_ACCESS_LOG", "perhaps"),
+    ("CACHE_DURATION_SECONDS", "-1"),
+    ("CACHE_DURATION_SECONDS", "1.5"),
+]
+
+
+@pytest.mark.parametrize(("variable", "value"), BAD)
+def test_a_setting_that_cannot_be_used_is_named(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code_of(monkeypatch, "serve", **{variable: value}) == 1
+    told = capsys.readouterr().err.strip()
+    assert told.startswith(f"filmer: {variable}='{value}' can't be used: ")
+    assert "\n" not in told
+
+
+def test_every_bounded_setting_is_tested_here() -> None:
+    free = {"database_url", "redis_url", "redis_password", "data_dir", "host"}  # any text will do
+    assert {variable for variable, _ in BAD} == {
+        variable_of(field) for field in Settings.__struct_fields__ if field not in free
+    }
+
+
+def test_a_flag_wins_over_its_variable(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code_of(monkeypatch, "serve", "--port", "70000", FILMER_PORT="80") == 1
+    assert "70000" in capsys.readouterr().err
+    settings = load_settings({"FILMER_PORT": "80", "FILMER_WORKERS": "3"}, port=81, workers=None)
+    assert (settings.port, settings.workers) == (81, 3)
+    assert load_settings({"FILMER_PORT": "80"}, port=0).port == 0
+
+
+def test_an_empty_variable_is_an_unset_one() -> None:
+    assert load_settings(dict.fromkeys(map(variable_of, Settings.__struct_fields__), " ")) == Settings()
+    assert load_settings({}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "read"), [("true", True), ("TRUE", True), ("1", True), ("false", False), ("0", False)]
+)
+def test_yes_and_no_are_read(given: str, *, read: bool) -> None:
+    assert load_settings({"FILMER_ACCESS_LOG": given}).access_log is read
+
+
+def test_an_error_of_a_setting_never_repeats_another() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings({"REDIS_PASSWORD": "tell-nobody", "FILMER_PORT": "x"})
+    assert "tell-nobody" not in str(raised.value)
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+def test_an_empty_catalogue_is_told_with_what_to_do(database_url: str) -> None:
+    done = filmer("catalogue", DATABASE_URL=database_url)
+    assert done.returncode == 0
+    assert "empty" in done.stdout
+    for way in ("filmer import imdb", "filmer import csv", "filmer import demo"):
+        assert way in done.stdout
+
+
+def test_an_import_shows_in_the_catalogue(database_url: str) -> None:
+    done = filmer("import", "csv", Path(__file__).parent / "films.csv", DATABASE_URL=database_url)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("are in the catalogue.")
+    films = done.stdout.split()[0]
+    shown = filmer("catalogue", DATABASE_URL=database_url)
+    assert shown.returncode == 0
+    rows = {line.split()[0]: line.split(maxsplit=1)[1].strip() for line in shown.stdout.splitlines() if line.strip()}
+    assert rows["films"] == films
+    assert rows["version"] == "1"
+    assert rows["source"] == "csv"
+
+
+def test_a_file_that_is_not_there_is_told(database_url: str, tmp_path: Path) -> None:
+    done = filmer("import", "csv", tmp_path / "nothing.csv", DATABASE_URL=database_url)
+    assert done.returncode == 1
+    assert "nothing.csv" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_migrate_twice_is_fine(database_url: str) -> None:
+    done = filmer("migrate", DATABASE_URL=database_url)
+    assert (done.returncode, done.stdout.strip()) == (0, "the database is up to date")
+
+
+# --- doctor ---------------------------------------------------------------------------------------
+
+
+def test_the_doctor_finds_all_well(database_url: str, engines: Engines) -> None:
+    done = filmer("doctor", DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
+    assert done.returncode == 0, done.stderr
+    assert "FAIL" not in done.stderr
+    assert __version__ in done.stderr
+    for found in ("PostgreSQL", "pg_trgm", "up to date", "Valkey"):
+        assert found in done.stderr
+    assert "filmer import demo" in done.stderr, "an empty catalogue is no illness, but there is something to do"
+
+
+def test_the_doctor_says_what_to_do_about_a_database_that_is_behind(database_url: str, engines: Engines) -> None:
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute("DROP SCHEMA catalogue, public CASCADE")
+        conn.execute("CREATE SCHEMA public")
+    done = filmer("doctor", DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
+    assert done.returncode == 1
+    assert "FAIL" in done.stderr
+    assert "`filmer migrate`" in done.stderr
+
+
+def test_the_doctor_looks_on_after_the_first_finding() -> None:
+    """Neither the database nor the cache is there: both are told, with what to do, and no password."""
+    nobody = free_port("127.0.0.1")
+    done = filmer(
+        "doctor",
+        DATABASE_URL=f"postgresql://filmer:tell-nobody@127.0.0.1:{nobody}/filmer",
+        REDIS_URL=f"redis://:tell-nobody@127.0.0.1:{nobody}/0",
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("FAIL") == 2
+    assert "Check DATABASE_URL" in done.stderr
+    assert "Check REDIS_URL" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "tell-nobody" not in done.stderr + done.stdout
+
+
+def test_the_doctor_names_a_setting_that_cannot_be_used() -> None:
+    done = filmer("doctor", FILMER_PORT="eighty")
+    assert done.returncode == 1
+    assert "FILMER_PORT" in done.stderr
+    assert "→" in done.stderr
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://shop/filmer"])
+def test_the_doctor_takes_an_address_of_no_database(url: str, engines: Engines) -> None:
+    done = filmer("doctor", DATABASE_URL=url, REDIS_URL=engines.redis_url)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "FAIL" in done.stderr
+    assert "DATABASE_URL" in done.stderr
+
+
+def test_the_doctor_says_what_is_wrong_with_a_data_directory(tmp_path: Path) -> None:
+    place = tmp_path / "file"
+    place.write_text("not a folder")
+    done = filmer("doctor", "--data-dir", place)
+    assert done.returncode == 1
+    assert str(place) in done.stderr
+    assert "Traceback" not in done.stderr
