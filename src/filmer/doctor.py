@@ -57,7 +57,7 @@ def _database(asked: Settings, running: Settings) -> Iterator[Finding]:
                 "" if version >= MINIMUM_POSTGRESQL else "filmer needs 15 or newer: upgrade it.",
             )
             yield from _schema(asked, conn)
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         yield Finding(
             False,
             f"the database can't be reached: {str(error).strip()}",

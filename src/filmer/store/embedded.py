@@ -691,10 +691,11 @@ class _Engine(ABC):
         asked, deadline = 0, time.monotonic() + STOP_LIMIT
         while pid_file.exists() and (left := _servers_in(self.folder)):
             chief = next((process for process in left if process.pid == self._known_pid()), None)
-            if chief is None or time.monotonic() > deadline:
+            is_ending = asked in {process.pid for process in left}  # its pid file goes before it does
+            if (chief is None and not is_ending) or time.monotonic() > deadline:
                 for process in left:
                     _send(process.pid, signal.SIGKILL)
-            elif chief.pid != asked:
+            elif chief is not None and chief.pid != asked:
                 logger.info("ending %s, left behind by an earlier keeper", self.title)
                 _send(chief.pid, self.stop_signal)
                 asked = chief.pid
