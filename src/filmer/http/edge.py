@@ -134,8 +134,8 @@ class Edge:
             await self._app(scope, passed.receive, passed.send)
             self._log_access(method, scope, passed.status, begun, request_id)
             return
+        self._log_access(method, scope, answer.status, begun, request_id)  # so that who has the answer finds its line
         await _send(send, answer, request_id, matching, with_body=not is_head)
-        self._log_access(method, scope, answer.status, begun, request_id)
 
     async def _public_answer(self, scope: HTTPScope, request_id: bytes) -> Answer:
         edition = self._edition.key
