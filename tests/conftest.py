@@ -23,6 +23,7 @@ from filmer.serving import free_port
 from filmer.store.embedded import Engines, running_engines
 from filmer.store.migrate import migrate
 
+SECRET_KEY = "only the tests know this secret key"
 FILMS = Path(__file__).parent / "films.csv"
 _TEMPLATE = "filmer_template"
 
@@ -138,7 +139,12 @@ def serve(engines: Engines) -> Iterator[Serve]:
     with contextlib.ExitStack() as stack:
 
         def start(database_url: str, *arguments: str, **environment: str) -> Server:
-            given = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_WORKERS": "1"}
+            given = {
+                "DATABASE_URL": database_url,
+                "REDIS_URL": engines.redis_url,
+                "FILMER_WORKERS": "1",
+                "FILMER_SECRET_KEY": SECRET_KEY,
+            }
             server = Server(given | environment, list(arguments))
             stack.callback(server.stop)
             return server

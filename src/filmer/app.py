@@ -3,30 +3,45 @@
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from datetime import timedelta
+from typing import Any, cast
 
 import structlog
-from litestar import Litestar, Router, get
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
+from litestar import HttpMethod, Litestar, Router, get, route
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 from litestar.types import ASGIApp
 
+from filmer.accounts import api as accounts
+from filmer.accounts.passwords import Passwords
+from filmer.accounts.sessions import Sessions
+from filmer.accounts.signing_in import SigningIn
+from filmer.accounts.throttle import Throttle
 from filmer.catalogue import api as catalogue
 from filmer.catalogue.edition import Edition
 from filmer.catalogue.search import Search
 from filmer.clock import Clock, SystemClock
 from filmer.http import documents, health
+from filmer.http.cross_site import CrossSite
 from filmer.http.edge import PUBLIC, Edge
 from filmer.http.envelopes import ShopResponse
 from filmer.http.failures import answer_failure
 from filmer.logs import configure_logs
+from filmer.secret import SecretKey
 from filmer.serving import exit_with_parent
-from filmer.settings import Settings, load_settings
+from filmer.settings import Settings, load_settings, parse_origin, parse_origins, parse_proxies
+from filmer.shop import api as shop
+from filmer.shop.cards import CardsOnFile
+from filmer.shop.cart import Carts
+from filmer.shop.checkout import Checkout
 from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
+from filmer.upkeep import upkeep
 
+GET, POST, PUT, DELETE = HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.DELETE
 MAX_BODY = 64 * 1024  # bytes (contract §1.3)
 
 # Where a GET is the same for everybody, and may be answered from the byte cache.
@@ -36,6 +51,11 @@ PUBLIC_PATHS = ("/api/v1/movies", "/api/v1/stars", "/api/v1/genres", "/api/v1/se
 def public(path: str, handler: Callable[..., Any]) -> HTTPRouteHandler:
     """A GET whose answer is the same for everybody."""
     return get(path, response_headers={"cache-control": PUBLIC})(handler)
+
+
+def personal(method: HttpMethod, path: str, handler: Callable[..., Any], *, status: int = 200) -> HTTPRouteHandler:
+    """What concerns one account: nobody keeps the answer (contract §1.6)."""
+    return route(path, http_method=method, status_code=status, response_headers={"cache-control": "no-store"})(handler)
 
 
 def shop_api() -> Router:
@@ -52,6 +72,18 @@ def shop_api() -> Router:
             public("/genres", catalogue.list_genres),
             public("/genres/{genre_id:str}/movies", catalogue.list_genre_movies),
             public("/search/movies", catalogue.search_movies),
+            personal(POST, "/auth/login", accounts.log_in),
+            personal(POST, "/auth/register", accounts.register, status=201),
+            personal(POST, "/auth/logout", accounts.log_out),
+            personal(GET, "/auth/session", accounts.show_session),
+            personal(GET, "/cart", shop.show_cart),
+            personal(DELETE, "/cart", shop.clear_cart),
+            personal(POST, "/cart/items", shop.add_item),
+            personal(PUT, "/cart/items/{movie_id:str}", shop.change_item),
+            personal(DELETE, "/cart/items/{movie_id:str}", shop.remove_item),
+            personal(POST, "/checkout", shop.check_out),
+            personal(GET, "/orders", shop.list_orders),
+            personal(GET, "/orders/{order_id:str}", shop.show_order),
         ],
     )
 
@@ -81,14 +113,29 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
     database = Database(settings.database_url, size=settings.pool_size)
     shared = SharedCache(settings.redis_url, settings.redis_password)
     edition = Edition(settings.database_url)
-    search = Search()
+    public_url = parse_origin(settings.public_url) if settings.public_url else None
+    is_https = public_url is not None and public_url.startswith("https:")
+    secret = SecretKey(settings)
+    throttle = Throttle(clock, secret)
+    passwords = Passwords(threads=max(1, (os.cpu_count() or 1) // max(1, settings.workers)))
+    sessions = Sessions(
+        clock,
+        idle=timedelta(minutes=settings.session_minutes),
+        longest=timedelta(hours=settings.session_hours),
+        is_secure=is_https,
+        demo=settings.demo,
+    )
+    signing_in = SigningIn(database, sessions, passwords, throttle, secret, clock, demo=settings.demo)
+    payments = CardsOnFile(database, secret, demo=settings.demo)
+    checkout = Checkout(database, payments, throttle, secret, clock)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await database.open()
         edition.start()
         try:
-            yield
+            async with upkeep([lambda: sessions.tidy(database), lambda: checkout.tidy(database)]):
+                yield
         finally:
             await edition.stop()
             await shared.close()
@@ -101,8 +148,13 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
         route_handlers=[shop_api(), documentation()],
         dependencies={
             "database": provide(database),
-            "search": provide(search),
+            "search": provide(Search()),
             "edition": provide(edition),
+            "clock": provide(clock),
+            "sessions": provide(sessions),
+            "signing_in": provide(signing_in),
+            "carts": provide(Carts(settings.default_price)),
+            "checkout": provide(checkout),
         },
         exception_handlers={Exception: answer_failure},
         lifespan=[lifespan],
@@ -111,7 +163,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
         openapi_config=None,
         logging_config=None,
     )
-    return Edge(
+    edge = Edge(
         app,
         public=PUBLIC_PATHS,
         edition=edition,
@@ -120,7 +172,16 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
         cache_bytes=settings.cache_mib * 2**20,
         clock=clock,
         access_log=settings.access_log,
+        cross_site=CrossSite(
+            cors_origins=parse_origins(settings.cors_origins) if settings.cors_origins else (),
+            public_url=public_url,
+        ),
+        is_https=is_https,
     )
+    if settings.trusted_proxies is None:
+        return edge
+    # So that scope["client"] is whoever called the proxies: the last address none of ours has.
+    return cast("ASGIApp", wrap_asgi_with_proxy_headers(edge, trusted_hosts=parse_proxies(settings.trusted_proxies)))
 
 
 def serve_from_environment() -> ASGIApp:

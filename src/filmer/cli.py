@@ -7,19 +7,23 @@ from typing import Annotated
 
 import psycopg
 from cyclopts import App, Parameter
-from rich.console import Console
 
 from filmer import __version__, serving
+from filmer.accounts.commands import account_app
 from filmer.clock import SystemClock
+from filmer.demo import CARDS, PASSWORD, PEOPLE, open_demo
 from filmer.importing import build, demo, imdb, own, queries
 from filmer.importing.arrival import Arrival, ImportFailed, Report
 from filmer.importing.download import download
 from filmer.importing.progress import Progress
 from filmer.logs import configure_logs
+from filmer.secret import require_known_key
 from filmer.settings import Settings, SettingsError, load_settings
+from filmer.shop.commands import card_app
 from filmer.store.embedded import EmbeddedError
 from filmer.store.engines import connect, engines, ensure_migrated
 from filmer.store.migrate import MigrationError, migrate
+from filmer.terminal import CommandFailed, DataDir, database, err
 
 app = App(
     name="filmer",
@@ -29,38 +33,50 @@ app = App(
 )
 import_app = App(name="import", help="Bring a catalogue in: all of it or nothing.")
 app.command(import_app)
-
-DataDir = Annotated[
-    str | None, Parameter(name="--data-dir", help="Where the embedded engines keep their data (FILMER_DATA_DIR).")
-]
-err = Console(stderr=True, highlight=False)
+app.command(account_app)
+app.command(card_app)
 
 
 @app.command
 def serve(
     *,
-    demo: Annotated[bool, Parameter(negative="", help="Bring in the demo catalogue where there is none.")] = False,
+    demo: Annotated[
+        bool,
+        Parameter(negative="", help="Serve the demo: its accounts and cards, and its films where there are none."),
+    ] = False,
+    public_demo: Annotated[
+        bool,
+        Parameter(
+            name="--i-know-these-are-public",
+            negative="",
+            help="Let the demo listen beyond this machine, with passwords that everybody knows.",
+        ),
+    ] = False,
     host: Annotated[str | None, Parameter(help="Address to listen on (FILMER_HOST).")] = None,
     port: Annotated[int | None, Parameter(help="Port to listen on; 0: any free one (FILMER_PORT).")] = None,
     workers: Annotated[int | None, Parameter(help="Worker processes (FILMER_WORKERS).")] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Serve the APIs."""
-    asked = load_settings(host=host, port=port, workers=workers, data_dir=data_dir)
+    asked = load_settings(host=host, port=port, workers=workers, data_dir=data_dir, demo=demo or None)
     configure_logs(asked)
+    if asked.demo and not public_demo:
+        serving.require_loopback(asked.host)
     chosen = asked.port or serving.free_port(asked.host)
     serving.require_free_port(asked.host, chosen)
     with engines(asked) as running:
         ensure_migrated(asked, running)
-        if demo:
+        require_known_key(running)
+        if asked.demo:
             _bring_in_demo(running)
+            open_demo(running)
         serving.serve(_with_port(running, chosen), when_ready=lambda address: _say_ready(address, running))
 
 
 @app.command(name="migrate")
 def migrate_command(*, data_dir: DataDir = None) -> None:
     """Bring the database up to date."""
-    with _database(data_dir, migrated=False) as settings, connect(settings) as conn:
+    with database(data_dir, migrated=False) as settings, connect(settings) as conn:
         done = [migration.name for migration in migrate(conn)]
     print("\n".join(f"applied {name}" for name in done) or "the database is up to date")
 
@@ -132,7 +148,7 @@ def import_demo(*, data_dir: DataDir = None) -> None:
 @app.command
 def catalogue(*, data_dir: DataDir = None) -> None:
     """Show what is in the catalogue: counts, version, since when and from where."""
-    with _database(data_dir) as settings, connect(settings) as conn:
+    with database(data_dir) as settings, connect(settings) as conn:
         state = queries.select_state(conn)
     if not state["films"]:
         print("The catalogue is empty. Bring one in: filmer import imdb PATH, filmer import csv FILE, "
@@ -173,7 +189,7 @@ def main() -> None:
     """Exit codes: 0 done, 1 not done (stderr says why), 2 the command line was not understood, 130 interrupted."""
     try:
         app()
-    except (SettingsError, EmbeddedError, MigrationError, ImportFailed, serving.ServeError) as error:
+    except (SettingsError, EmbeddedError, MigrationError, ImportFailed, CommandFailed, serving.ServeError) as error:
         err.print(f"filmer: {error}", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
@@ -190,23 +206,12 @@ def main() -> None:
 
 
 @contextmanager
-def _database(data_dir: str | None, *, migrated: bool = True) -> Iterator[Settings]:
-    """Settings that name a running database, for a command that needs no cache."""
-    asked = load_settings(data_dir=data_dir)
-    configure_logs(asked)
-    with engines(asked, valkey=False) as running:
-        if migrated:
-            ensure_migrated(asked, running)
-        yield running
-
-
-@contextmanager
 def _importing(
     data_dir: str | None, report: Report
-) -> "Iterator[tuple[psycopg.Connection[tuple[object, ...]], Progress]]":
+) -> Iterator[tuple["psycopg.Connection[tuple[object, ...]]", Progress]]:
     """What an import works with. Its report is shown however it ends."""
     try:
-        with Progress() as progress, _database(data_dir) as settings, build.import_connection(_url(settings)) as conn:
+        with Progress() as progress, database(data_dir) as settings, build.import_connection(_url(settings)) as conn:
             yield conn, progress
     finally:
         _say_report(report)
@@ -252,10 +257,28 @@ def _say_ready(address: str, settings: Settings) -> None:
         f"  Try it       {address}/docs\n"
         f"  Best films   curl '{address}/api/v1/movies?sortBy=rating&order=desc&size=5'\n"
         f"  Search       curl '{address}/api/v1/search/movies?query=nolan+batm'\n"
-        f"  Genres       curl '{address}/api/v1/genres'\n"
-        "  Stop         Ctrl-C\n",
+        f"  Genres       curl '{address}/api/v1/genres'",
         flush=True,
     )
+    if settings.demo:
+        _say_demo(address)
+    print("  Stop         Ctrl-C\n", flush=True)
+
+
+def _say_demo(address: str) -> None:
+    """Who can sign in, and that everybody knows (contract §8)."""
+    json = f"""-H 'content-type: application/json' -d '{{"email":"{PEOPLE[1].email}","password":"{PASSWORD}"}}'"""
+    print(f"  Sign in      curl -c jar {address}/api/v1/auth/login {json}\n"
+          f"  Cart         curl -b jar {address}/api/v1/cart\n")  # fmt: skip
+    print(f"  The demo's people, all with the password {PASSWORD}, and their cards:\n")
+    for person in PEOPLE:
+        name = f"{person.first_name} {person.last_name}"
+        print(f"    {person.account_id}  {person.role:<8}  {person.email:<18}  {name}")
+    print()
+    for card in CARDS:
+        print(f"    {card.number}  {card.expiration}  {card.first_name} {card.last_name} (account {card.account_id})")
+    err.print("\n  These passwords and cards are public knowledge: for trying things out on this machine alone.\n",
+              style="yellow")  # fmt: skip
 
 
 def _say_imported(counts: tuple[int, int]) -> None:

@@ -43,6 +43,51 @@ class InvalidRequest(FilmerError):
         super().__init__(message, details=details)
 
 
+class EmptyCart(InvalidRequest):
+    """A checkout of nothing (contract §6.1)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.details = {"reason": "Cart is empty"}
+
+
+class Unauthorized(FilmerError):
+    status = 401
+    code = "UNAUTHORIZED"
+    message = "Authentication required"
+
+
+class InvalidCredentials(FilmerError):
+    """One body for a wrong password, an unknown e-mail and a closed account (contract §4.2)."""
+
+    status = 401
+    code = "INVALID_CREDENTIALS"
+    message = "Invalid email or password"
+
+
+class PaymentFailed(FilmerError):
+    """One reason for every refusal, always the same words (contract §6.3)."""
+
+    status = 402
+    code = "PAYMENT_FAILED"
+    message = "Credit card validation failed"
+
+    def __init__(self) -> None:
+        super().__init__(details={"reason": "Card information does not match"})
+
+
+class Conflict(FilmerError):
+    status = 409
+    code = "CONFLICT"
+    message = "Resource conflict"
+
+
+class Forbidden(FilmerError):
+    status = 403
+    code = "FORBIDDEN"
+    message = "Access denied"
+
+
 class NotFound(FilmerError):
     status = 404
     code = "NOT_FOUND"
@@ -53,6 +98,12 @@ class MethodNotAllowed(FilmerError):
     status = 405
     code = "METHOD_NOT_ALLOWED"
     message = "Method not allowed here"
+
+
+class RequestTimeout(FilmerError):
+    status = 408
+    code = "REQUEST_TIMEOUT"
+    message = "Request body did not arrive in time"
 
 
 class PayloadTooLarge(FilmerError):
@@ -77,6 +128,9 @@ class RateLimited(FilmerError):
     status = 429
     code = "RATE_LIMITED"
     message = "Too many requests"
+
+    def __init__(self, message: str | None = None, *, retry_after: int = 1) -> None:
+        super().__init__(message, headers={"Retry-After": str(retry_after)})
 
 
 class InternalError(FilmerError):

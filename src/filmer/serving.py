@@ -1,5 +1,6 @@
 """``filmer serve``: engines, migrations, worker processes, and the line that says where to look."""
 
+import ipaddress
 import multiprocessing
 import os
 import signal
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import httpx
+import msgspec
 import structlog
 from granian.constants import Interfaces, Loops
 from granian.http import HTTP1Settings
@@ -43,6 +45,19 @@ def require_free_port(host: str, port: int) -> None:
             ) from error
 
 
+def require_loopback(host: str) -> None:
+    """Raises ServeError for an address that others can reach (contract §8)."""
+    try:
+        is_loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = host == "localhost"
+    if not is_loopback:
+        raise ServeError(
+            f"The demo's passwords are public knowledge, and {host} can be reached from elsewhere. Serve the demo on "
+            "127.0.0.1, or say --i-know-these-are-public."
+        )
+
+
 def free_port(host: str) -> int:
     """A port that nobody uses at this moment."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -68,7 +83,7 @@ def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
     """Serve until told to stop. ``settings`` name a database that is up to date."""
     require_sound_addresses(settings)
     workers = settings.workers or min(os.cpu_count() or 1, 8)
-    _hand_to_workers(settings)
+    _hand_to_workers(msgspec.structs.replace(settings, workers=workers))
     multiprocessing.set_start_method("spawn", force=True)  # a worker holds nothing of ours open: not even by accident
     server = Server(
         "filmer.app:serve_from_environment",

@@ -1,12 +1,19 @@
 """Every setting of filmer: its environment variable, default, bounds and meaning (the README's table)."""
 
+import ipaddress
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
+
+MAX_PRICE = Decimal("999999.99")
+MIN_SECRET = 32  # characters
+SECRETS = {"secret_key", "redis_password"}  # never shown, not even when they can't be used
 
 
 def _setting(env: str, description: str, **bounds: Any) -> Meta:
@@ -56,6 +63,35 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     access_log: Annotated[
         bool, _setting("FILMER_ACCESS_LOG", "Log every request (`true`), not only those that fail on our side.")
     ] = False
+    default_price: Annotated[
+        Decimal, _setting("FILMER_DEFAULT_PRICE", "What a film costs that has no price of its own, 0 to 999999.99.")
+    ] = Decimal("4.99")
+    session_minutes: Annotated[
+        int, _setting("FILMER_SESSION_MINUTES", "Minutes without a request after which a session ends.", ge=1, le=1440)
+    ] = 30
+    session_hours: Annotated[
+        int, _setting("FILMER_SESSION_HOURS", "Hours after which a session ends, used or not.", ge=1, le=8760)
+    ] = 24
+    secret_key: Annotated[
+        str | None,
+        _setting(
+            "FILMER_SECRET_KEY",
+            "Keys the digests of card numbers; at least 32 characters. Unset: a file in the data directory.",
+        ),
+    ] = None
+    demo: Annotated[
+        bool, _setting("FILMER_DEMO", "Serve the demo, as `filmer serve --demo`: its passwords are public.")
+    ] = False
+    public_url: Annotated[
+        str | None, _setting("FILMER_PUBLIC_URL", "The address this server has in browsers: scheme, host and port.")
+    ] = None
+    cors_origins: Annotated[
+        str | None, _setting("FILMER_CORS_ORIGINS", "Origins, by commas, whose pages may use the APIs in a browser.")
+    ] = None
+    trusted_proxies: Annotated[
+        str | None,
+        _setting("FILMER_TRUSTED_PROXIES", "Addresses and networks, by commas, whose X-Forwarded-For is believed."),
+    ] = None
 
 
 def variable_of(field: str) -> str:
@@ -82,9 +118,12 @@ def load_settings(env: Mapping[str, str] = os.environ, **overrides: Any) -> Sett
     for field, value in values.items():
         try:
             msgspec.convert({field: value}, Settings, strict=False)
+            if field in _PARSERS:
+                _PARSERS[field](value)
         except (msgspec.ValidationError, ValueError) as error:
             reason = str(error).split(" - at")[0]
-            raise SettingsError(f"{variable_of(field)}={value!r} can't be used: {reason}") from None
+            shown = "" if field in SECRETS else f"={value!r}"
+            raise SettingsError(f"{variable_of(field)}{shown} can't be used: {reason}") from None
     return msgspec.convert(values, Settings, strict=False)
 
 
@@ -93,3 +132,78 @@ def data_directory(settings: Settings) -> Path:
     from filmer.store.embedded import default_data_dir
 
     return Path(settings.data_dir).expanduser().absolute() if settings.data_dir else default_data_dir()
+
+
+_ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?", re.IGNORECASE | re.ASCII)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def origin_of(text: str) -> str | None:
+    """An http(s) origin as browsers write it: in lower case, without a default port. None for anything else."""
+    found = _ORIGIN.fullmatch(text)
+    if found is None:
+        return None
+    scheme, host = found[1].lower(), found[2].lower()
+    port = _DEFAULT_PORTS[scheme] if found[3] is None else int(found[3])
+    if not 0 < port < 2**16:
+        return None
+    return f"{scheme}://{host}" if port == _DEFAULT_PORTS[scheme] else f"{scheme}://{host}:{port}"
+
+
+def parse_origin(text: str) -> str:
+    """One origin of a setting. Raises ValueError with a sentence for the one who set it."""
+    origin = origin_of(text)
+    if origin is None:
+        raise ValueError(
+            f"{text!r} is no origin. An origin is http:// or https://, a host (xn--… where it has other letters than"
+            " ASCII) and maybe a port: https://films.example or http://localhost:3000. No path, no final /, no *"
+        )
+    return origin
+
+
+def parse_origins(text: str) -> tuple[str, ...]:
+    """Several, separated by commas, each once. Raises ValueError."""
+    return tuple(dict.fromkeys(parse_origin(part) for part in _parts(text)))
+
+
+def parse_proxies(text: str) -> list[str]:
+    """Addresses and networks, each also as a socket that speaks IPv6 and IPv4 writes it. Raises ValueError."""
+    found: list[str] = []
+    for part in _parts(text):
+        try:
+            network = ipaddress.ip_network(part)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}. What is needed is addresses or networks such as 127.0.0.1, 10.0.0.0/8 or fd00::/8"
+            ) from None
+        found.append(str(network))
+        if network.version == 4:  # noqa: PLR2004 - IPv4
+            found.append(f"::ffff:{network.network_address}/{96 + network.prefixlen}")
+    return found
+
+
+def parse_price(text: str) -> Decimal:
+    """Raises ValueError for what no film can cost."""
+    price = Decimal(text)
+    if not (price.is_finite() and 0 <= price <= MAX_PRICE and price == round(price, 2)):
+        raise ValueError(f"Expected a price from 0 to {MAX_PRICE}, with two decimals at most")
+    return round(price, 2)
+
+
+def require_strong(text: str) -> None:
+    """Raises ValueError for a key that is too short."""
+    if len(text) < MIN_SECRET:
+        raise ValueError(f"Expected at least {MIN_SECRET} characters; `openssl rand -hex 32` makes a good one")
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "default_price": parse_price,
+    "secret_key": require_strong,
+    "public_url": parse_origin,
+    "cors_origins": parse_origins,
+    "trusted_proxies": parse_proxies,
+}

@@ -21,6 +21,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Send
 from filmer import errors
 from filmer.catalogue.edition import Edition
 from filmer.clock import Clock
+from filmer.http.cross_site import CrossSite
 from filmer.http.envelopes import error_body, error_headers
 from filmer.store.valkey import SharedCache
 
@@ -100,8 +101,13 @@ class Edge:
         cache_bytes: int,
         clock: Clock,
         access_log: bool = False,
+        cross_site: CrossSite | None = None,
+        is_https: bool = False,
     ) -> None:
-        """``public``: the path prefixes under which a GET may be answered from the cache."""
+        """``public``: the path prefixes under which a GET may be answered from the cache.
+
+        ``is_https``: browsers reach this server through TLS only.
+        """
         self._app = app
         self._public = tuple(public)
         self._edition = edition
@@ -110,6 +116,8 @@ class Edge:
         self._memory = ByteCache(max_bytes=cache_bytes, seconds=cache_seconds, clock=clock)
         self._clock = clock
         self._access_log = access_log
+        self._cross_site = cross_site or CrossSite()
+        self._always = [*_SAFETY, _STRICT_TRANSPORT] if is_https else _SAFETY
         self._under_way: dict[tuple[str, bytes], asyncio.Task[Answer]] = {}
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -119,6 +127,10 @@ class Edge:
         begun = self._clock.monotonic()
         request_id, matching = _read_headers(scope["headers"])
         method = scope["method"]
+        # What depends on the server and the caller is put to an answer when it leaves: no kept copy holds any of it.
+        always = self._always
+        if self._cross_site.is_open:
+            always = [*always, *self._cross_site.grants(scope["path"], scope["headers"])]
         is_head = method == "HEAD"
         if is_head:
             scope["method"] = "GET"
@@ -130,12 +142,24 @@ class Edge:
             answer = await self._compute(scope, request_id)
         else:
             structlog.contextvars.bind_contextvars(request_id=request_id.decode())
-            passed = _Passed(receive, send, request_id)
-            await self._app(scope, passed.receive, passed.send)
+            passed = _Passed(receive, send, scope["path"], [*always, (b"x-request-id", request_id)])
+            await self._app_or_refusal(scope, passed)
             self._log_access(method, scope, passed.status, begun, request_id)
             return
         self._log_access(method, scope, answer.status, begun, request_id)  # so that who has the answer finds its line
-        await _send(send, answer, request_id, matching, with_body=not is_head)
+        always = [*always, (b"x-request-id", request_id)]
+        await _send(send, answer, always, matching, with_body=not is_head)
+
+    async def _app_or_refusal(self, scope: HTTPScope, passed: "_Passed") -> None:
+        method, path, headers = scope["method"], scope["path"], scope["headers"]
+        if refusal := self._cross_site.refusal(method, headers):
+            answer = self._refusal(refusal, scope)
+        elif allowed := self._cross_site.preflight(method, path, headers):
+            answer = Answer(204, allowed, b"")
+        else:
+            await self._app(scope, passed.receive, passed.send)
+            return
+        await _send(passed.send, answer, [], b"", with_body=True)
 
     async def _public_answer(self, scope: HTTPScope, request_id: bytes) -> Answer:
         edition = self._edition.key
@@ -159,7 +183,7 @@ class Edge:
         body = error_body(scope["path"], error, self._clock.now())
         told = {"content-length": str(len(body)), **error_headers(error)}
         headers = [(name.encode(), value.encode()) for name, value in told.items()]
-        return Answer(error.status, [_JSON, *headers, *_SAFETY], body)
+        return Answer(error.status, _completed([_JSON, *headers], scope["path"]), body)
 
     async def _look_further(self, scope: HTTPScope, key: tuple[str, bytes], request_id: bytes) -> Answer:
         edition, address = key
@@ -207,7 +231,7 @@ class Edge:
         await self._app(inner, receive, send)
         body = b"".join(parts)
         headers: Headers = [(bytes(name), bytes(value)) for name, value in start["headers"]]
-        answer = Answer(start["status"], [*headers, *_SAFETY], body)
+        answer = Answer(start["status"], _completed(headers, scope["path"]), body)
         if answer.status == 200 and (b"cache-control", _PUBLIC) in headers:  # noqa: PLR2004 - OK
             answer.etag = b'"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
             answer.headers.append((b"etag", answer.etag))
@@ -229,7 +253,16 @@ class Edge:
 # Ours may be kept, theirs must ask us whether it still holds: so an import shows everywhere at once.
 PUBLIC = "public, no-cache"
 _PUBLIC = PUBLIC.encode()
-_SAFETY: Headers = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin")]
+_SAFETY: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+_STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
+_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_UNKEPT = (b"cache-control", b"no-store")
 _JSON = (b"content-type", b"application/json")
 
 
@@ -244,13 +277,24 @@ def _read_headers(headers: Any) -> tuple[bytes, bytes]:
     return request_id or secrets.token_hex(8).encode(), matching
 
 
+def _completed(headers: Headers, path: str) -> Headers:
+    """With what an answer gets that says nothing else of it itself (contract §1.6: personal is what isn't public)."""
+    told = {name for name, _ in headers}
+    completed = list(headers)
+    if _POLICY[0] not in told:
+        completed.append(_POLICY)
+    if _UNKEPT[0] not in told and path.startswith("/api"):
+        completed.append(_UNKEPT)
+    return completed
+
+
 def _matches(matching: bytes, etag: bytes) -> bool:
     tags = [tag.strip().removeprefix(b"W/") for tag in matching.split(b",")]
     return etag in tags or matching.strip() == b"*"
 
 
-async def _send(send: Send, answer: Answer, request_id: bytes, matching: bytes, *, with_body: bool) -> None:
-    status, headers, body = answer.status, [*answer.headers, (b"x-request-id", request_id)], answer.body
+async def _send(send: Send, answer: Answer, always: Headers, matching: bytes, *, with_body: bool) -> None:
+    status, headers, body = answer.status, [*answer.headers, *always], answer.body
     if matching and answer.etag and _matches(matching, answer.etag):
         headers = [header for header in headers if header[0] not in {b"content-length", b"content-type"}]
         status, body = 304, b""
@@ -264,10 +308,11 @@ class _Passed:
     A body left unread would be taken for the connection's next request: what is small is read and dropped.
     """
 
-    def __init__(self, receive: Receive, send: Send, request_id: bytes) -> None:
+    def __init__(self, receive: Receive, send: Send, path: str, always: Headers) -> None:
         self._receive = receive
         self._send = send
-        self._request_id = request_id
+        self._path = path
+        self._always = always
         self._is_read = False
         self.status = 0
 
@@ -279,7 +324,7 @@ class _Passed:
     async def send(self, message: Any) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message["headers"], *_SAFETY, (b"x-request-id", self._request_id)]
+            headers = [*_completed(message["headers"], self._path), *self._always]
             if not await self._drained():
                 headers.append((b"connection", b"close"))
             message["headers"] = headers

@@ -1,5 +1,6 @@
-"""The OpenAPI 3.1 document, made from what the code goes by: the query structs, the answer structs, the errors."""
+"""The OpenAPI 3.1 document, made from what the code goes by: the structs of queries, bodies and answers, the errors."""
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -8,10 +9,19 @@ from msgspec import inspect
 
 from filmer import __version__
 from filmer.errors import FilmerError
+from filmer.http.body import Body
+from filmer.http.openapi_parts import (
+    COMMON,
+    ERRORS,
+    HEADERS,
+    JSON,
+    SCHEMA,
+    SECURITY,
+    common_answer,
+    header_references,
+    shop_error,
+)
 from filmer.http.query import Query
-
-JSON = "application/json"
-_REF = "#/components/schemas/{name}"
 
 
 class PathParameter(msgspec.Struct, frozen=True):
@@ -20,8 +30,20 @@ class PathParameter(msgspec.Struct, frozen=True):
     description: str
 
 
+class HeaderParameter(msgspec.Struct, frozen=True):
+    """A header that a request may carry."""
+
+    name: str
+    schema: dict[str, Any]
+    description: str
+    required: bool = False
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """One status of an operation, with the type of its ``data`` and an example of the whole body."""
+    """One status of an operation, with the type of its ``data`` and an example of the whole body.
+
+    Without ``data`` it has no body. ``headers`` are names of ``openapi_parts.HEADERS``.
+    """
 
     description: str
     data: Any = None
@@ -41,28 +63,32 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     query: type[Query] | None = None
     path_parameters: tuple[PathParameter, ...] = ()
-    answers: dict[int, Answer]
+    headers: tuple[HeaderParameter, ...] = ()
+    body: type[Body] | None = None
+    body_example: Any = None
+    answers: dict[int, Answer]  # those of its own; what every operation like it answers comes by itself
     public: bool = False  # has an ETag, and answers 304 to who holds it
+    session: bool = False  # needs the session's cookie
+    slowed: bool = False  # answers 429 to who asks too often
 
 
 def shop_error_answer(error: type[FilmerError], description: str, example: Any = None) -> Answer:
     """An error of the v1 envelope."""
     sample = example or {"code": error.code, "message": error.message, "details": {}}
-    body = {"success": False, "error": sample, "timestamp": "2026-02-08T12:00:00Z"}
-    return Answer(description=description, data="ShopError", example=body, envelope=False)
+    return Answer(description=description, data="ShopError", example=shop_error(sample), envelope=False)
 
 
 @cache
 def openapi_document() -> bytes:
     """The document of the whole service, as JSON."""
-    from filmer.catalogue.operations import OPERATIONS as CATALOGUE
+    from filmer.catalogue import operations as catalogue
 
-    return msgspec.json.format(msgspec.json.encode(document([*CATALOGUE])), indent=1)
+    return msgspec.json.format(msgspec.json.encode(document(catalogue.OPERATIONS)), indent=1)
 
 
-def document(operations: list[Operation]) -> dict[str, Any]:
-    types = [answer.data for op in operations for answer in op.answers.values() if _is_type(answer.data)]
-    _, components = msgspec.json.schema_components(types, ref_template=_REF)
+def document(*tables: Iterable[Operation]) -> dict[str, Any]:
+    """The document of some tables of operations."""
+    operations = [operation for table in tables for operation in table]
     paths: dict[str, Any] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
@@ -77,8 +103,26 @@ def document(operations: list[Operation]) -> dict[str, Any]:
         "servers": [{"url": "/", "description": "this server"}],
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
         "paths": paths,
-        "components": {"schemas": {**components, **_ERRORS}, "responses": _COMMON, "headers": _HEADERS},
+        "components": {
+            "schemas": {**_schemas(operations), **ERRORS},
+            "responses": COMMON,
+            "headers": HEADERS,
+            "securitySchemes": SECURITY,
+        },
     }
+
+
+def _schemas(operations: list[Operation]) -> dict[str, Any]:
+    answers = [answer.data for op in operations for answer in op.answers.values() if _is_type(answer.data)]
+    bodies = [operation.body for operation in operations if operation.body is not None]
+    _, of_answers = msgspec.json.schema_components(answers, ref_template=SCHEMA)
+    _, of_bodies = msgspec.json.schema_components(bodies, schema_hook=_schema_of_read, ref_template=SCHEMA)
+    return {**of_answers, **of_bodies}
+
+
+def _schema_of_read(_: type) -> dict[str, Any]:
+    """What a body's field is read into by a function of its own was a text (``body.Body``)."""
+    return {"type": "string"}
 
 
 def _is_type(data: Any) -> bool:
@@ -86,50 +130,96 @@ def _is_type(data: Any) -> bool:
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
-    responses: dict[str, Any] = {
-        str(status): _answer(answer, public=operation.public and status == 200)  # noqa: PLR2004 - OK
-        for status, answer in operation.answers.items()
-    }
-    if operation.public:
-        responses["304"] = {"description": "What If-None-Match names still holds", "headers": _refs("ETag")}
-    responses["500"] = {"$ref": "#/components/responses/InternalError"}
-    responses.setdefault("503", {"$ref": "#/components/responses/ServiceUnavailable"})
     parameters = [_path_parameter(one) for one in operation.path_parameters]
     if operation.query is not None:
         parameters += _query_parameters(operation.query)
+    parameters += [_header_parameter(one) for one in operation.headers]
     if operation.public:
-        parameters.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}, "description":
-                           "The ETag of the answer you hold."})  # fmt: skip
+        parameters.append(_header_parameter(_IF_NONE_MATCH))
     return {
         "operationId": operation.name,
         "summary": operation.summary,
         **({"description": operation.description} if operation.description else {}),
         "tags": [operation.tag],
+        **({"security": [{name: []} for name in SECURITY]} if operation.session else {}),
         **({"parameters": parameters} if parameters else {}),
-        "responses": responses,
+        **({"requestBody": _request_body(operation.body, operation.body_example)} if operation.body else {}),
+        "responses": _responses(operation),
     }
 
 
+def _responses(operation: Operation) -> dict[str, Any]:
+    responses: dict[str, Any] = {
+        str(status): _answer(answer, public=operation.public and status == 200)  # noqa: PLR2004 - OK
+        for status, answer in operation.answers.items()
+    }
+    if operation.public:
+        responses["304"] = {
+            "description": "What If-None-Match names still holds",
+            "headers": header_references("ETag"),
+        }
+    for status, name in _common_to(operation).items():
+        responses.setdefault(status, common_answer(name))
+    return dict(sorted(responses.items()))
+
+
+def _common_to(operation: Operation) -> dict[str, str]:
+    """What every operation like this one answers, too, unless it has its own words for it."""
+    found = {}
+    if operation.session:
+        found["401"] = "Unauthorized"
+        if operation.method not in {"GET", "HEAD"}:
+            found["403"] = "Forbidden"
+    if operation.body is not None:
+        found |= {
+            "400": "InvalidRequest",
+            "408": "RequestTimeout",
+            "413": "PayloadTooLarge",
+            "415": "UnsupportedMediaType",
+        }
+    if operation.slowed:
+        found["429"] = "RateLimited"
+    return {**found, "500": "InternalError", "503": "ServiceUnavailable"}
+
+
 def _answer(answer: Answer, *, public: bool) -> dict[str, Any]:
-    if isinstance(answer.data, str):
-        schema: dict[str, Any] = {"$ref": _REF.format(name=answer.data)}
-    else:
-        schema = {"$ref": _REF.format(name=answer.data.__name__)}
+    headers = header_references("ETag", "Cache-Control") if public else {}
+    told = {
+        "description": answer.description,
+        "headers": headers | header_references("X-Request-Id", *answer.headers),
+    }
+    if answer.data is None:
+        return told
+    schema = _reference(answer.data if isinstance(answer.data, str) else answer.data.__name__)
     if answer.envelope:
         schema = {
             "type": "object",
             "properties": {"success": {"const": True}, "data": schema},
             "required": ["success", "data"],
         }
-    content: dict[str, Any] = {"schema": schema}
-    if answer.example is not None:
-        content["example"] = answer.example
-    headers = _refs("ETag", "Cache-Control") if public else {}
+    return {**told, "content": _content(schema, answer.example)}
+
+
+def _request_body(struct: type[Body], example: Any) -> dict[str, Any]:
+    return {"required": True, "content": _content(_reference(struct.__name__), example)}
+
+
+def _reference(name: str) -> dict[str, Any]:
+    return {"$ref": SCHEMA.format(name=name)}
+
+
+def _content(schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    return {JSON: {"schema": schema, **({"example": example} if example is not None else {})}}
+
+
+_IF_NONE_MATCH = HeaderParameter("If-None-Match", {"type": "string"}, "The ETag of the answer you hold.")
+
+
+def _header_parameter(parameter: HeaderParameter) -> dict[str, Any]:
     return {
-        "description": answer.description,
-        "headers": headers | _refs("X-Request-Id", *answer.headers),
-        "content": {JSON: content},
-    }
+        "name": parameter.name, "in": "header", "required": parameter.required, "schema": parameter.schema,
+        "description": parameter.description,
+    }  # fmt: skip
 
 
 def _path_parameter(parameter: PathParameter) -> dict[str, Any]:
@@ -168,85 +258,3 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     if schema.get("default", 0) is None:
         del schema["default"]
     return schema
-
-
-def _refs(*names: str) -> dict[str, Any]:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
-def _header(description: str, kind: str = "string") -> dict[str, Any]:
-    return {"description": description, "schema": {"type": kind}}
-
-
-_HEADERS = {
-    "ETag": _header("Names this state of the answer."),
-    "Cache-Control": _header("`public, no-cache`: keep it, and ask before using it again."),
-    "X-Request-Id": _header("Of this request, as our log has it; yours, if you sent one."),
-    "Retry-After": _header("Seconds after which trying again makes sense.", "integer"),
-}
-
-_FIELD_ERROR = {
-    "type": "object",
-    "properties": {"field": {"type": "string"}, "reason": {"type": "string"}},
-    "required": ["field", "reason"],
-}
-_ERRORS = {
-    "ShopError": {
-        "title": "ShopError",
-        "description": "Every error under /api/v1. Validation errors list each offending field.",
-        "type": "object",
-        "properties": {
-            "success": {"const": False},
-            "error": {
-                "type": "object",
-                "properties": {
-                    "code": {
-                        "enum": [
-                            "VALIDATION_ERROR", "INVALID_CREDENTIALS", "UNAUTHORIZED", "PAYMENT_FAILED", "FORBIDDEN",
-                            "NOT_FOUND", "METHOD_NOT_ALLOWED", "CONFLICT", "PAYLOAD_TOO_LARGE",
-                            "UNSUPPORTED_MEDIA_TYPE", "RATE_LIMITED", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE",
-                        ]
-                    },
-                    "message": {"type": "string"},
-                    "details": {
-                        "type": "object",
-                        "properties": {"fields": {"type": "array", "items": _FIELD_ERROR}},
-                    },
-                },
-                "required": ["code", "message", "details"],
-            },
-            "timestamp": {"type": "string", "format": "date-time"},
-        },
-        "required": ["success", "error", "timestamp"],
-    }
-}  # fmt: skip
-
-
-def _common(description: str, code: str, message: str, details: dict[str, Any], *headers: str) -> dict[str, Any]:
-    example = {
-        "success": False,
-        "error": {"code": code, "message": message, "details": details},
-        "timestamp": "2026-02-08T12:00:00Z",
-    }
-    return {
-        "description": description,
-        "headers": _refs("X-Request-Id", *headers),
-        "content": {JSON: {"schema": {"$ref": _REF.format(name="ShopError")}, "example": example}},
-    }
-
-
-_COMMON = {
-    "InternalError": _common(
-        "A fault of ours; tell us the request id",
-        "INTERNAL_ERROR",
-        "Something went wrong on our side",
-        {"requestId": "5f0c7a1e9b3d2468"},
-    ),
-    "ServiceUnavailable": _common(
-        "The database is away or too busy; try again",
-        "SERVICE_UNAVAILABLE",
-        "The database is not available right now",
-        {},
-        "Retry-After",
-    ),
-}

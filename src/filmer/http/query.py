@@ -13,6 +13,7 @@ import msgspec
 from msgspec import inspect
 
 from filmer.errors import InvalidRequest, Offence
+from filmer.http.bounds import kind_of, require_length, require_storable, require_within
 
 _INTEGER = re.compile(r"-?[0-9]{1,64}")
 MAX_PARAMETERS = 100
@@ -60,8 +61,7 @@ def read_text(raw: bytes) -> str:
         text = unquote_to_bytes(raw.replace(b"+", b" ")).decode()
     except UnicodeDecodeError:
         raise ValueError("must be valid UTF-8") from None
-    if "\0" in text:
-        raise ValueError("must not contain U+0000")
+    require_storable(text)
     return text
 
 
@@ -101,14 +101,8 @@ def _readers(struct: type[Query]) -> dict[str, Reader]:
     return {field.encode_name: _reader(field.type) for field in info.fields}
 
 
-def _reader(kind: inspect.Type) -> Reader:
-    extra: dict[str, Any] = {}
-    if isinstance(kind, inspect.Metadata):
-        extra, kind = kind.extra or {}, kind.type
-    if isinstance(kind, inspect.UnionType):  # "X | None": absent, or an X
-        kind = next(one for one in kind.types if not isinstance(one, inspect.NoneType))
-        if isinstance(kind, inspect.Metadata):
-            extra, kind = kind.extra or extra, kind.type
+def _reader(wrapped: inspect.Type) -> Reader:
+    kind, extra, _ = kind_of(wrapped)  # "X | None": absent, or an X
     if isinstance(kind, inspect.IntType):
         return _integer_reader(kind)
     if isinstance(kind, inspect.LiteralType):
@@ -121,10 +115,7 @@ def _reader(kind: inspect.Type) -> Reader:
 def _integer_reader(kind: inspect.IntType) -> Reader:
     def read(text: str) -> int:
         number = read_integer(text)
-        if kind.ge is not None and number < kind.ge:
-            raise ValueError(f"must be at least {kind.ge}")
-        if kind.le is not None and number > kind.le:
-            raise ValueError(f"must be at most {kind.le}")
+        require_within(kind, number)
         return number
 
     return read
@@ -141,10 +132,7 @@ def _choice_reader(choices: list[str]) -> Reader:
 
 def _text_reader(kind: inspect.StrType) -> Reader:
     def read(text: str) -> str:
-        if kind.min_length is not None and len(text.strip()) < kind.min_length:
-            raise ValueError("must not be empty")
-        if kind.max_length is not None and len(text) > kind.max_length:
-            raise ValueError(f"must have at most {kind.max_length} characters")
+        require_length(kind, text)
         return text
 
     return read

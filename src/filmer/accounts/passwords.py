@@ -1,0 +1,80 @@
+"""Passwords: argon2id, off the event loop, a few at a time."""
+
+import asyncio
+import base64
+import os
+import secrets
+import sys
+import threading
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from argon2 import PasswordHasher, Type
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from filmer.errors import ServiceUnavailable
+
+T = TypeVar("T")
+
+# OWASP's first choice for argon2id: 46 MiB, one pass, one lane. About 50 ms of one core.
+MEMORY_KIB, PASSES, LANES = 47104, 1, 1
+MAX_WAITING = 64  # a process; more would wait longer than they care to
+NICENESS = 10  # the event loop goes first
+
+
+class Passwords:
+    """Makes and checks what is kept of passwords."""
+
+    def __init__(self, *, threads: int) -> None:
+        self._hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES, type=Type.ID)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_step_back)
+        self._waiting = 0
+        self._nobodys = _of_nobody()
+
+    async def hash(self, password: str) -> str:
+        """What is kept of a password. Raises ServiceUnavailable when too many wait."""
+        return await self._run(lambda: self._hasher.hash(_normal(password)))
+
+    async def matches(self, password: str, kept: str | None) -> bool:
+        """Whether it is the password; takes the same time where nothing is kept (contract §4.2).
+
+        Raises ServiceUnavailable when too many wait.
+        """
+        return await self._run(lambda: self._verify(kept or self._nobodys, password))
+
+    def is_outdated(self, kept: str) -> bool:
+        """Whether it was made with other parameters than ours."""
+        return self._hasher.check_needs_rehash(kept)
+
+    def _verify(self, kept: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(kept, _normal(password))
+        except (VerificationError, InvalidHashError):
+            return False
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if self._waiting >= MAX_WAITING:
+            raise ServiceUnavailable("Too many are signing in right now", retry_after=5)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._waiting -= 1
+
+
+def _normal(password: str) -> str:
+    """The same however a keyboard composes its accents."""
+    return unicodedata.normalize("NFC", password)
+
+
+def _of_nobody() -> str:
+    """What is kept of a password that nobody knows: checking against it costs what every check costs."""
+    salt, tag = (base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (16, 32))
+    return f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${tag}"
+
+
+def _step_back() -> None:
+    if sys.platform == "linux":  # where a thread has a priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,0 +1,199 @@
+"""All SQL about people, their sessions, and guesses."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from filmer.accounts.nouns import Person, Role, email_key
+from filmer.store.postgres import Connection
+
+_PERSON = "a.id, a.email, a.first_name, a.last_name, a.role"
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What a sign-in needs to know of an account."""
+
+    person: Person
+    password: str
+    is_open: bool
+    has_session: bool  # the cookie that came along is a session of theirs
+    is_familiar: bool  # they signed in from this address before
+
+
+class FoundSession(msgspec.Struct, frozen=True):
+    person: Person
+    created: datetime
+    used: datetime
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """An account as its owner's shop lists it."""
+
+    person: Person
+    disabled: bool
+    demo: bool
+    created: datetime
+    sessions: int
+
+
+async def select_known(conn: Connection, email: str, *, address: bytes, session: bytes, demo: bool) -> Known | None:
+    """Who has this e-mail address; ``session`` is the digest of the cookie that came along."""
+    statement = f"""
+        SELECT {_PERSON}, a.password, NOT a.disabled AND (NOT a.demo OR %(demo)s),
+            EXISTS (SELECT FROM session s WHERE s.account_id = a.id AND s.digest = %(session)s),
+            EXISTS (SELECT FROM familiar_address f WHERE f.account_id = a.id AND f.address = %(address)s)
+        FROM account a WHERE a.email_key = %(email)s
+    """
+    given = {"email": email_key(email), "address": address, "session": session, "demo": demo}
+    row = await (await conn.execute(statement.encode(), given)).fetchone()
+    return None if row is None else Known(Person(*row[:5]), *row[5:])
+
+
+async def insert_account(
+    conn: Connection,
+    *,
+    email: str,
+    first_name: str,
+    last_name: str,
+    password: str,
+    now: datetime,
+    role: Role = "customer",
+    demo: bool = False,
+    account_id: int | None = None,
+) -> Person | None:
+    """A new account; None when the e-mail address has one. ``account_id``: the demo's, else the next."""
+    statement = f"""
+        INSERT INTO account AS a (id, email, email_key, first_name, last_name, role, password, demo, created)
+        VALUES (coalesce(%s::integer, nextval(pg_get_serial_sequence('account', 'id'))::integer),
+                %s, %s, %s, %s, %s, %s, %s, %s)
+        ON CONFLICT DO NOTHING RETURNING {_PERSON}
+    """
+    given = [account_id, email, email_key(email), first_name, last_name, role, password, demo, now]
+    row = await (await conn.execute(statement.encode(), given)).fetchone()
+    return None if row is None else Person(*row)
+
+
+async def skip_ids(conn: Connection) -> None:
+    """The next account gets an id that none has, also after accounts that came with theirs."""
+    await conn.execute("SELECT setval(pg_get_serial_sequence('account', 'id'), greatest(max(id), 1)) FROM account")
+
+
+async def select_accounts(conn: Connection) -> list[Listed]:
+    statement = f"""
+        SELECT {_PERSON}, a.disabled, a.demo, a.created,
+            (SELECT count(*) FROM session s WHERE s.account_id = a.id)
+        FROM account a ORDER BY a.id
+    """
+    rows = await (await conn.execute(statement.encode())).fetchall()
+    return [Listed(Person(*row[:5]), *row[5:]) for row in rows]
+
+
+async def select_is_account(conn: Connection, account_id: int) -> bool:
+    return (await conn.execute("SELECT FROM account WHERE id = %s", [account_id])).rowcount == 1
+
+
+async def update_password(conn: Connection, account_id: int, password: str) -> bool:
+    """A password somebody chose: a demo account becomes an ordinary one. False: there is no such account."""
+    done = await conn.execute("UPDATE account SET password = %s, demo = false WHERE id = %s", [password, account_id])
+    return done.rowcount == 1
+
+
+async def rehash_password(conn: Connection, account_id: int, old: str, new: str) -> None:
+    """The same password, kept with newer parameters, unless it was changed meanwhile."""
+    await conn.execute("UPDATE account SET password = %s WHERE id = %s AND password = %s", [new, account_id, old])
+
+
+async def update_role(conn: Connection, account_id: int, role: Role) -> bool:
+    return (await conn.execute("UPDATE account SET role = %s WHERE id = %s", [role, account_id])).rowcount == 1
+
+
+async def update_disabled(conn: Connection, account_id: int, *, disabled: bool) -> bool:
+    done = await conn.execute("UPDATE account SET disabled = %s WHERE id = %s", [disabled, account_id])
+    return done.rowcount == 1
+
+
+async def insert_session(conn: Connection, digest: bytes, account_id: int, now: datetime) -> None:
+    await conn.execute(
+        "INSERT INTO session (digest, account_id, created, used) VALUES (%s, %s, %s, %s)",
+        [digest, account_id, now, now],
+    )
+
+
+async def select_session(conn: Connection, digest: bytes, *, demo: bool) -> FoundSession | None:
+    """The session and its person, if the account is open; its times are for the caller to judge."""
+    statement = f"""
+        SELECT {_PERSON}, s.created, s.used FROM session s JOIN account a ON a.id = s.account_id
+        WHERE s.digest = %s AND NOT a.disabled AND (NOT a.demo OR %s)
+    """
+    row = await (await conn.execute(statement.encode(), [digest, demo])).fetchone()
+    return None if row is None else FoundSession(Person(*row[:5]), row[5], row[6])
+
+
+async def update_sessions_used(conn: Connection, uses: dict[bytes, datetime]) -> None:
+    """When each was last used. In order, so that two processes doing this do not wait for each other in a ring."""
+    await conn.execute(
+        """
+        WITH mine AS (SELECT digest FROM session WHERE digest = ANY(%(digests)s::bytea[])
+                      ORDER BY digest FOR NO KEY UPDATE)
+        UPDATE session s SET used = u.used
+        FROM unnest(%(digests)s::bytea[], %(moments)s::timestamptz[]) u(digest, used) JOIN mine USING (digest)
+        WHERE s.digest = u.digest AND s.used < u.used
+        """,
+        {"digests": list(uses), "moments": list(uses.values())},
+    )
+
+
+async def delete_session(conn: Connection, digest: bytes) -> None:
+    await conn.execute("DELETE FROM session WHERE digest = %s", [digest])
+
+
+async def delete_sessions_of(conn: Connection, account_id: int) -> int:
+    """Sign out everywhere; how many sessions that ended."""
+    return (await conn.execute("DELETE FROM session WHERE account_id = %s", [account_id])).rowcount
+
+
+async def delete_over(conn: Connection, *, used_before: datetime, created_before: datetime, now: datetime) -> None:
+    """What is over: sessions that ended by themselves, guesses that are forgiven."""
+    await conn.execute("DELETE FROM session WHERE used < %s OR created < %s", [used_before, created_before])
+    await conn.execute("DELETE FROM guess WHERE free_at < %s", [now])
+
+
+async def upsert_familiar_address(conn: Connection, account_id: int, address: bytes, now: datetime) -> None:
+    await conn.execute(
+        """
+        INSERT INTO familiar_address AS f (account_id, address, seen) VALUES (%(account)s, %(address)s, %(now)s)
+        ON CONFLICT (account_id, address) DO UPDATE SET seen = excluded.seen
+        WHERE f.seen < excluded.seen - interval '1 day'
+        """,
+        {"account": account_id, "address": address, "now": now},
+    )
+
+
+async def delete_unfamiliar_addresses(conn: Connection, *, seen_before: datetime) -> None:
+    await conn.execute("DELETE FROM familiar_address WHERE seen < %s", [seen_before])
+
+
+async def take_guess(
+    conn: Connection, subject: bytes, *, now: datetime, every: timedelta, most: timedelta
+) -> datetime | None:
+    """Use up one interval of an allowance. None: done; else nothing is left before the moment returned."""
+    cursor = await conn.execute(
+        """
+        WITH taken AS (
+            INSERT INTO guess AS g (subject, free_at) VALUES (%(subject)s, %(now)s + %(every)s)
+            ON CONFLICT (subject) DO UPDATE SET free_at = greatest(g.free_at, %(now)s) + %(every)s
+            WHERE greatest(g.free_at, %(now)s) + %(every)s <= %(now)s + %(most)s
+            RETURNING true
+        )
+        SELECT EXISTS (SELECT FROM taken), (SELECT g.free_at FROM guess g WHERE g.subject = %(subject)s)
+        """,
+        {"subject": subject, "now": now, "every": every, "most": most},
+    )
+    taken, free_at = await cursor.fetchone() or (False, None)
+    if taken:
+        return None
+    return free_at or now + most  # another try made the row this very moment, and more of them used it up
+
+
+async def give_guess_back(conn: Connection, subject: bytes, every: timedelta) -> None:
+    await conn.execute("UPDATE guess SET free_at = free_at - %s WHERE subject = %s", [every, subject])

@@ -1,0 +1,108 @@
+"""Sessions: who is asking (contract §4.1).
+
+A session is a cookie of 256 random bits. PostgreSQL keeps its digest alone, so ending it ends it on every node.
+Each use extends it. A use is written at once when the last one written is a minute old, else within a minute, many
+in one statement: so what is written is never more than a minute behind, and costs about nothing.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from litestar import Request
+
+from filmer.accounts import queries
+from filmer.accounts.nouns import Person
+from filmer.clock import Clock
+from filmer.errors import Unauthorized
+from filmer.store.postgres import Connection, Database
+
+COOKIE = "JSESSIONID"
+WRITE_EVERY = timedelta(minutes=1)
+FAMILIAR_FOR = timedelta(days=90)
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class Sessions:
+    def __init__(self, clock: Clock, *, idle: timedelta, longest: timedelta, is_secure: bool, demo: bool) -> None:
+        """``idle``: how long one lasts unused; ``longest``: in any case. ``demo``: its accounts may sign in."""
+        self._clock = clock
+        self._idle = idle
+        self._longest = longest
+        self._attributes = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if is_secure else "")
+        self._demo = demo
+        self._uses: dict[bytes, datetime] = {}  # not written yet
+
+    async def begin(self, conn: Connection, person: Person, *, instead_of: bytes | None) -> str:
+        """A new session, always with a new id; the Set-Cookie that hands it over."""
+        token = secrets.token_urlsafe(32)
+        if instead_of:
+            await queries.delete_session(conn, instead_of)
+        await queries.insert_session(conn, _digest(token), person.id, self._clock.now())
+        return f"{COOKIE}={token}{self._attributes}"
+
+    async def require(self, conn: Connection, request: AnyRequest) -> Person:
+        """Who is asking, which extends their session. Raises Unauthorized."""
+        digest = presented(request)
+        found = await queries.select_session(conn, digest, demo=self._demo) if digest else None
+        if digest is None or found is None:
+            raise Unauthorized
+        now = self._clock.now()
+        used = max(found.used, self._uses.get(digest, found.used))
+        if now - used >= self._idle or now - found.created >= self._longest:
+            raise Unauthorized
+        if now - found.used >= WRITE_EVERY:
+            await queries.update_sessions_used(conn, {digest: now})
+            self._uses.pop(digest, None)
+        else:
+            self._uses[digest] = now
+        return found.person
+
+    async def end(self, conn: Connection, request: AnyRequest) -> str:
+        """Ends the session at once, on every node; the Set-Cookie that takes it back. Raises Unauthorized."""
+        await self.require(conn, request)
+        digest = presented(request)
+        if digest is not None:
+            await queries.delete_session(conn, digest)
+            self._uses.pop(digest, None)
+        return f"{COOKIE}={self._attributes}; Max-Age=0"
+
+    async def tidy(self, database: Database) -> None:
+        """Writes the uses not written yet, and clears away what is over. Once a minute does."""
+        now = self._clock.now()
+        uses, self._uses = self._uses, {}
+        async with database.connection() as conn:
+            if uses:
+                await queries.update_sessions_used(conn, uses)
+            await queries.delete_over(
+                conn,
+                used_before=now - self._idle - 2 * WRITE_EVERY,
+                created_before=now - self._longest,
+                now=now,
+            )
+            await queries.delete_unfamiliar_addresses(conn, seen_before=now - FAMILIAR_FOR)
+
+
+def presented(request: AnyRequest) -> bytes | None:
+    """The digest of the session cookie that came along.
+
+    None without one, and with two that differ: one of them was put there by another site of the same domain.
+    """
+    tokens = set(_cookies(request.scope["headers"]))
+    return _digest(tokens.pop()) if len(tokens) == 1 else None
+
+
+def _cookies(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[str]:
+    for name, value in headers:
+        if name == b"cookie":
+            for pair in value.decode("latin-1").split(";"):
+                key, _, token = pair.strip().partition("=")
+                if key == COOKIE:
+                    yield token
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,119 @@
+"""Signing in and registering: what is checked in which order, so that nothing can be learned from it."""
+
+from typing import Any
+
+import msgspec
+
+from filmer.accounts import queries
+from filmer.accounts.nouns import Credentials, Person, Registration, email_key
+from filmer.accounts.passwords import Passwords
+from filmer.accounts.sessions import AnyRequest, Sessions, presented
+from filmer.accounts.throttle import (
+    REGISTER_ADDRESS,
+    SIGN_IN_ACCOUNT,
+    SIGN_IN_ADDRESS,
+    SIGN_IN_FAMILIAR,
+    Throttle,
+    Try,
+    neighbourhood,
+)
+from filmer.clock import Clock
+from filmer.errors import Conflict, InvalidCredentials
+from filmer.secret import SecretKey
+from filmer.store.postgres import Database
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Where a request comes from, and the session it came with."""
+
+    address: str
+    session: bytes | None
+
+    @classmethod
+    def of(cls, request: AnyRequest) -> "Caller":
+        client: Any = request.scope.get("client") or ("", 0)
+        return cls(neighbourhood(client[0]), presented(request))
+
+
+class SigningIn:
+    def __init__(
+        self,
+        database: Database,
+        sessions: Sessions,
+        passwords: Passwords,
+        throttle: Throttle,
+        secret: SecretKey,
+        clock: Clock,
+        *,
+        demo: bool,
+    ) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._passwords = passwords
+        self._throttle = throttle
+        self._secret = secret
+        self._clock = clock
+        self._demo = demo
+
+    async def sign_in(self, asked: Credentials, caller: Caller) -> tuple[Person, str]:
+        """The person and the Set-Cookie of their new session.
+
+        Takes the same steps, and so the same time, whoever is not known (contract §4.2).
+        Raises InvalidCredentials, RateLimited.
+        """
+        address = self._secret.digest("familiar address", caller.address)
+        async with self._database.connection() as conn:
+            known = await queries.select_known(
+                conn, asked.email, address=address, session=caller.session or b"", demo=self._demo
+            )
+            tries = _tries(known, asked.email, caller)
+            await self._throttle.take(conn, tries)
+        fits = await self._passwords.matches(asked.password, known.password if known else None)
+        if known is None or not fits or not known.is_open:
+            raise InvalidCredentials
+        is_outdated = self._passwords.is_outdated(known.password)
+        newer = await self._passwords.hash(asked.password) if is_outdated else None
+        async with self._database.connection() as conn:
+            async with conn.transaction():
+                if newer is not None:
+                    await queries.rehash_password(conn, known.person.id, known.password, newer)
+                cookie = await self._begin(conn, known.person, caller, address)
+            await self._throttle.give_back(conn, tries)
+        return known.person, cookie
+
+    async def register(self, asked: Registration, caller: Caller) -> tuple[Person, str]:
+        """A new customer, signed in (contract §4.4). Raises Conflict, RateLimited."""
+        tries = [Try(REGISTER_ADDRESS, caller.address)]
+        async with self._database.connection() as conn:
+            await self._throttle.take(conn, tries)
+        kept = await self._passwords.hash(asked.password)
+        address = self._secret.digest("familiar address", caller.address)
+        async with self._database.connection() as conn:
+            async with conn.transaction():
+                person = await queries.insert_account(
+                    conn,
+                    email=asked.email,
+                    first_name=asked.first_name,
+                    last_name=asked.last_name,
+                    password=kept,
+                    now=self._clock.now(),
+                )
+                if person is None:
+                    raise Conflict("An account with this e-mail address exists already")
+                cookie = await self._begin(conn, person, caller, address)
+            await self._throttle.give_back(conn, tries)
+        return person, cookie
+
+    async def _begin(self, conn: Any, person: Person, caller: Caller, address: bytes) -> str:
+        await queries.upsert_familiar_address(conn, person.id, address, self._clock.now())
+        return await self._sessions.begin(conn, person, instead_of=caller.session)
+
+
+def _tries(known: queries.Known | None, email: str, caller: Caller) -> list[Try]:
+    """Whose allowances a sign-in uses. Who is known here does not wait for what strangers used up."""
+    account = email_key(email)
+    if known and known.has_session and caller.session:
+        return [Try(SIGN_IN_FAMILIAR, f"{account} {caller.session.hex()}")]
+    if known and known.is_familiar:
+        return [Try(SIGN_IN_FAMILIAR, f"{account} {caller.address}")]
+    return [Try(SIGN_IN_ADDRESS, caller.address), Try(SIGN_IN_ACCOUNT, account)]

@@ -1,0 +1,82 @@
+"""Slows guessing down (contract §4.2), with or without the cache: what is used up is kept in PostgreSQL.
+
+Each subject (an account, an address) has an allowance: so many tries at once, and one more after each interval.
+A try is paid for before it is made, so that trying side by side gains nothing, and given back when it was right.
+"""
+
+import ipaddress
+import math
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+
+from filmer.accounts import queries
+from filmer.clock import Clock
+from filmer.errors import RateLimited
+from filmer.secret import SecretKey
+from filmer.store.postgres import Connection
+
+
+class Allowance(msgspec.Struct, frozen=True):
+    """``at_once`` tries, and one more ``every`` interval."""
+
+    purpose: str
+    at_once: int
+    every: timedelta
+
+
+# docs/security.md tells these figures.
+SIGN_IN_ADDRESS = Allowance("sign-in address", 50, timedelta(seconds=10))
+SIGN_IN_ACCOUNT = Allowance("sign-in account", 10, timedelta(minutes=1))
+SIGN_IN_FAMILIAR = Allowance("sign-in familiar", 10, timedelta(minutes=1))
+REGISTER_ADDRESS = Allowance("register address", 30, timedelta(seconds=30))
+CARD_ACCOUNT = Allowance("card account", 10, timedelta(minutes=1))
+CARD_ADDRESS = Allowance("card address", 50, timedelta(seconds=10))
+
+
+class Try(msgspec.Struct, frozen=True):
+    """Who tries what."""
+
+    allowance: Allowance
+    who: str
+
+
+class Throttle:
+    def __init__(self, clock: Clock, secret: SecretKey) -> None:
+        self._clock = clock
+        self._secret = secret
+
+    async def take(self, conn: Connection, tries: Sequence[Try]) -> None:
+        """Pay for one try of each. Raises RateLimited as soon as one allowance is used up."""
+        now = self._clock.now()
+        for one in tries:
+            allowance = one.allowance
+            subject = self._secret.digest(allowance.purpose, one.who)
+            free_at = await queries.take_guess(
+                conn, subject, now=now, every=allowance.every, most=allowance.every * allowance.at_once
+            )
+            if free_at is not None:
+                wait = free_at + allowance.every - now - allowance.every * allowance.at_once
+                raise RateLimited(
+                    "Too many tries; wait before the next", retry_after=max(1, math.ceil(wait.total_seconds()))
+                )
+
+    async def give_back(self, conn: Connection, tries: Sequence[Try]) -> None:
+        """The try was right: it costs nothing. Outside transactions: all from one address wait for each other here."""
+        for one in tries:
+            subject = self._secret.digest(one.allowance.purpose, one.who)
+            await queries.give_guess_back(conn, subject, one.allowance.every)
+
+
+def neighbourhood(address: str) -> str:
+    """An address as tries are counted by it: an IPv6 host has a whole /64 to itself."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:64]
+    if isinstance(known, ipaddress.IPv6Address):
+        if known.ipv4_mapped:
+            return str(known.ipv4_mapped)
+        return str(ipaddress.ip_network((known, 64), strict=False))
+    return str(known)

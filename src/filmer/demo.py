@@ -1,0 +1,89 @@
+"""The demo's people and cards (contract §8). They are public knowledge, and work under ``serve --demo`` only."""
+
+import asyncio
+from typing import NamedTuple
+
+from filmer.accounts import queries as accounts
+from filmer.accounts.nouns import Role
+from filmer.accounts.passwords import Passwords
+from filmer.clock import SystemClock
+from filmer.secret import SecretKey
+from filmer.settings import Settings, SettingsError
+from filmer.shop.cards import put_on_file
+from filmer.store.postgres import Connection
+from filmer.terminal import in_transaction
+
+PASSWORD = "filmer-demo"  # noqa: S105 - public, as contract §8 prints it
+
+
+class DemoPerson(NamedTuple):
+    account_id: int
+    role: Role
+    email: str
+    first_name: str
+    last_name: str
+
+
+class DemoCard(NamedTuple):
+    number: str
+    first_name: str
+    last_name: str
+    expiration: str
+    account_id: int
+
+
+PEOPLE = (
+    DemoPerson(1, "admin", "admin@example.com", "Ada", "Admin"),
+    DemoPerson(2, "customer", "user@example.com", "John", "Doe"),
+    DemoPerson(3, "customer", "jane@example.com", "Jane", "Smith"),
+)
+CARDS = (
+    DemoCard("4111111111111111", "John", "Doe", "2030-12", 2),
+    DemoCard("5555555555554444", "Jane", "Smith", "2031-06", 3),
+    DemoCard("4000000000000069", "John", "Doe", "2020-01", 2),
+)
+
+
+def open_demo(settings: Settings) -> None:
+    """Makes the demo's accounts and cards where they are not yet.
+
+    Raises SettingsError in a database with accounts of its own: everybody would know the admin's password.
+    """
+    asyncio.run(in_transaction(settings, _open))
+
+
+async def _open(conn: Connection, settings: Settings) -> None:
+    there = await accounts.select_accounts(conn)
+    if {person.account_id for person in PEOPLE} <= {one.person.id for one in there} and any(one.demo for one in there):
+        return
+    if there:
+        raise SettingsError(
+            "This database has accounts of its own; the demo's passwords are public, and do not belong beside them. "
+            "Serve without --demo, or name another --data-dir (or DATABASE_URL) for the demo."
+        )
+    passwords = Passwords(threads=1)
+    for person in PEOPLE:
+        await accounts.insert_account(
+            conn,
+            account_id=person.account_id,
+            email=person.email,
+            first_name=person.first_name,
+            last_name=person.last_name,
+            role=person.role,
+            password=await passwords.hash(PASSWORD),
+            now=SystemClock().now(),
+            demo=True,
+        )
+    await accounts.skip_ids(conn)
+    secret = SecretKey(settings)
+    for card in CARDS:
+        await put_on_file(
+            conn,
+            secret,
+            card.number,
+            first_name=card.first_name,
+            last_name=card.last_name,
+            expiration=card.expiration,
+            account_id=card.account_id,
+            demo=True,
+        )

@@ -1,0 +1,54 @@
+"""What a struct's field allows its value to be, and the words for what it does not allow (contract §1.3, §1.5).
+
+Of a query (``query.py``) and of a body (``body.py``) alike.
+"""
+
+from typing import Any, NamedTuple
+
+from msgspec import inspect
+
+
+class Kind(NamedTuple):
+    """A field's type without its wrappings; ``extra`` is what its ``Meta`` says to us alone."""
+
+    type: inspect.Type
+    extra: dict[str, Any]
+    nullable: bool
+
+
+def kind_of(wrapped: inspect.Type) -> Kind:
+    """``X`` of ``Annotated[X, Meta(…)]``, of ``X | None``, or of both."""
+    extra: dict[str, Any] = {}
+    nullable = False
+    if isinstance(wrapped, inspect.Metadata):
+        extra, wrapped = wrapped.extra or {}, wrapped.type
+    if isinstance(wrapped, inspect.UnionType):
+        nullable = any(isinstance(one, inspect.NoneType) for one in wrapped.types)
+        wrapped = next(one for one in wrapped.types if not isinstance(one, inspect.NoneType))
+        if isinstance(wrapped, inspect.Metadata):
+            extra, wrapped = wrapped.extra or extra, wrapped.type
+    return Kind(wrapped, extra, nullable)
+
+
+def require_within(kind: inspect.IntType | inspect.FloatType, number: float) -> None:
+    """Raises ValueError for a number outside the bounds."""
+    if kind.ge is not None and number < kind.ge:
+        raise ValueError(f"must be at least {kind.ge}")
+    if kind.le is not None and number > kind.le:
+        raise ValueError(f"must be at most {kind.le}")
+
+
+def require_length(kind: inspect.StrType, text: str, *, exact: bool = False) -> None:
+    """Raises ValueError for a text too short or too long. Blanks around it fill no minimum, unless it is ``exact``."""
+    filled = text if exact else text.strip()
+    if kind.min_length is not None and len(filled) < kind.min_length:
+        few = "must not be empty" if kind.min_length == 1 else f"must have at least {kind.min_length} characters"
+        raise ValueError(few)
+    if kind.max_length is not None and len(text) > kind.max_length:
+        raise ValueError(f"must have at most {kind.max_length} characters")
+
+
+def require_storable(text: str) -> None:
+    """Raises ValueError for what no column can hold."""
+    if "\0" in text:
+        raise ValueError("must not contain U+0000")

@@ -1,0 +1,121 @@
+"""Requests that come from other sites' pages: which are refused, and which other sites may read our answers.
+
+A browser sends the session's cookie along whoever's page made the request, and says in ``Sec-Fetch-Site`` and
+``Origin`` whose it was; a page can't forge either. Programs that are no browser send neither and act for themselves.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from filmer.errors import Forbidden
+from filmer.settings import origin_of
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
+Headers = list[tuple[bytes, bytes]]
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_SESSION = "JSESSIONID"
+_VARY = (b"vary", b"Origin")
+_EXPOSED = b"ETag, X-Request-Id, Retry-After, Age, X-Cache"
+_PREFLIGHT: Headers = [
+    (b"access-control-allow-methods", b"GET, POST, PUT, DELETE, HEAD"),
+    (b"access-control-allow-headers", b"Content-Type, Authorization, Idempotency-Key, If-None-Match, X-Request-Id"),
+    (b"access-control-max-age", b"600"),
+]
+_START = "Access denied: the request carries the session cookie and "
+_ADVICE = "FILMER_CORS_ORIGINS names other origins that may send such requests"
+_AMBIGUOUS = _START + "gives Origin, Sec-Fetch-Site or Host more than once, with different values."
+_OTHER_SITE = _START + f"comes from another site (Sec-Fetch-Site). {_ADVICE}."
+_OTHER_ORIGIN = (
+    _START
+    + f"its Origin is not this server's. FILMER_PUBLIC_URL is the address this server has in browsers; {_ADVICE}."
+)
+
+
+class CrossSite:
+    """What other sites' pages may do here: nothing, but for the origins that are named (CORS)."""
+
+    def __init__(self, *, cors_origins: Sequence[str] = (), public_url: str | None = None) -> None:
+        """``cors_origins``, ``public_url``: as ``origin_of`` writes them."""
+        self.is_open = bool(cors_origins)
+        self._allowed = frozenset(cors_origins)
+        self._own = public_url
+        self._granted: dict[bytes, Headers] = {
+            origin.encode(): [
+                (b"access-control-allow-origin", origin.encode()),
+                (b"access-control-allow-credentials", b"true"),
+                (b"access-control-expose-headers", _EXPOSED),
+                _VARY,
+            ]
+            for origin in cors_origins
+        }
+
+    def refusal(self, method: str, headers: RawHeaders) -> Forbidden | None:
+        """Why a request may not act for the session whose cookie it carries; None when it may (contract §4.3)."""
+        if method in _SAFE_METHODS or not _carries_session(headers):
+            return None
+        objection = self._objection(headers)
+        return Forbidden(objection) if objection else None
+
+    def _objection(self, headers: RawHeaders) -> str | None:
+        sites, origins, hosts = (_values(headers, name) for name in (b"sec-fetch-site", b"origin", b"host"))
+        if max(len(sites), len(origins), len(hosts)) > 1:
+            return _AMBIGUOUS
+        if origins and origin_of(origins[0]) in self._allowed:
+            return None
+        host = hosts[0] if hosts else ""
+        if not sites:
+            return None if not origins or self._is_own(origins[0], host) else _OTHER_ORIGIN
+        if sites[0] not in {"same-origin", "none"}:
+            return _OTHER_SITE
+        if sites[0] == "same-origin" and origins and self._is_plainly_another(origins[0], host):
+            return _OTHER_ORIGIN
+        return None
+
+    def _is_own(self, given: str, host: str) -> bool:
+        origin = origin_of(given)
+        return origin is not None and (origin == self._own if self._own else _is_at(origin, host))
+
+    def _is_plainly_another(self, given: str, host: str) -> bool:
+        """``null`` is what a browser told to hide addresses sends of our own pages, too.
+
+        The browser vouches for the page, so it may be at another of our addresses than the public one.
+        """
+        origin = origin_of(given)
+        return given != "null" and not (origin and (origin == self._own or _is_at(origin, host)))
+
+    def grants(self, path: str, headers: RawHeaders) -> Headers:
+        """The headers by which a browser lets the page that asked read our answer; to be asked if ``is_open``."""
+        if not _is_api(path):
+            return []
+        origins = {value for name, value in headers if name == b"origin"}
+        return self._granted.get(origins.pop(), [_VARY]) if len(origins) == 1 else [_VARY]
+
+    def preflight(self, method: str, path: str, headers: RawHeaders) -> Headers | None:
+        """What to answer a browser that asks whether a named origin's page may send a request; else None."""
+        if not self.is_open or method != "OPTIONS" or not _values(headers, b"access-control-request-method"):
+            return None
+        return _PREFLIGHT if len(self.grants(path, headers)) > 1 else None
+
+
+def _is_api(path: str) -> bool:
+    return path == "/api" or path.startswith("/api/")
+
+
+def _is_at(origin: str, host: str) -> bool:
+    """Whether an origin is the one of a ``Host``; that names no scheme, so whatever the origin's is will do."""
+    return origin == origin_of(f"{origin.partition('://')[0]}://{host}")
+
+
+def _values(headers: RawHeaders, wanted: bytes) -> list[str]:
+    """A header's values, each once."""
+    return list(dict.fromkeys(value.decode("latin-1").strip() for name, value in headers if name == wanted))
+
+
+def _carries_session(headers: RawHeaders) -> bool:
+    """Read as the framework reads cookies, so that none is a session there that is none here."""
+    return any(
+        cookie.partition("=")[0].strip() == _SESSION
+        for name, value in headers
+        if name == b"cookie"
+        for cookie in value.decode("latin-1").split(";")
+    )

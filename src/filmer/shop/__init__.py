@@ -1,0 +1,1 @@
+"""The shop: cart, cards, checkout, orders."""

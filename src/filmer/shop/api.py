@@ -1,0 +1,203 @@
+"""The shop's half of shop-api.md: cart, checkout, orders. Signed in, or 401 before anything else is looked at."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from litestar.di import NamedDependency
+
+from filmer.accounts.sessions import AnyRequest, Sessions
+from filmer.accounts.signing_in import Caller
+from filmer.catalogue import listing
+from filmer.clock import Clock
+from filmer.errors import Forbidden, InvalidRequest, NotFound, Offence
+from filmer.http.body import receive_body
+from filmer.http.query import read_integer, read_query
+from filmer.shop import queries
+from filmer.shop.cart import Carts
+from filmer.shop.checkout import Checkout
+from filmer.shop.nouns import (
+    MAX_ID,
+    BoughtItem,
+    Cart,
+    CartChange,
+    ChangedCart,
+    ChangedQuantity,
+    NewCartItem,
+    Order,
+    OrderDetails,
+    OrderItem,
+    OrderList,
+    OrderPage,
+    Receipt,
+    Submission,
+)
+from filmer.store.postgres import Database
+
+KEY_HEADER = "Idempotency-Key"
+MAX_KEY = 255
+
+
+async def show_cart(
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    sessions: NamedDependency[Sessions],
+    carts: NamedDependency[Carts],
+) -> Cart:
+    async with database.connection() as conn:
+        person = await sessions.require(conn, request)
+        return Cart.of(await carts.show(conn, person.id))
+
+
+async def add_item(
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    sessions: NamedDependency[Sessions],
+    carts: NamedDependency[Carts],
+) -> CartChange:
+    received = await receive_body(request)
+    async with database.connection() as conn:
+        person = await sessions.require(conn, request)
+        asked = received.read(NewCartItem)
+        lines = await carts.add(conn, person.id, asked.movie_id, asked.quantity)
+    return CartChange("Item added to cart", ChangedCart.of(lines))
+
+
+async def change_item(
+    movie_id: str,
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    sessions: NamedDependency[Sessions],
+    carts: NamedDependency[Carts],
+) -> CartChange:
+    received = await receive_body(request)
+    async with database.connection() as conn:
+        person = await sessions.require(conn, request)
+        asked = received.read(ChangedQuantity)
+        lines = await carts.change(conn, person.id, _in_path(movie_id), asked.quantity)
+    return CartChange("Cart updated", ChangedCart.of(lines))
+
+
+async def remove_item(
+    movie_id: str,
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    sessions: NamedDependency[Sessions],
+    carts: NamedDependency[Carts],
+) -> CartChange:
+    async with database.connection() as conn:
+        person = await sessions.require(conn, request)
+        lines = await carts.remove(conn, person.id, _in_path(movie_id))
+    return CartChange("Item removed from cart", ChangedCart.of(lines))
+
+
+async def clear_cart(
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    sessions: NamedDependency[Sessions],
+    carts: NamedDependency[Carts],
+) -> CartChange:
+    async with database.connection() as conn:
+        person = await sessions.require(conn, request)
+        lines = await carts.clear(conn, person.id)
+    return CartChange("Cart cleared", ChangedCart.of(lines))
+
+
+async def check_out(
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    sessions: NamedDependency[Sessions],
+    checkout: NamedDependency[Checkout],
+    clock: NamedDependency[Clock],
+) -> Receipt:
+    begun = clock.now()
+    received = await receive_body(request)
+    async with database.connection() as conn:
+        person = await sessions.require(conn, request)
+        key, offences = _idempotency_key(request)
+        asked = received.read(Submission, offences, check=lambda given: _is_past(given, f"{begun:%Y-%m}"))
+        attempt = checkout.attempt(person, asked, key, Caller.of(request), begun)
+        found = await checkout.look(conn, attempt)
+    return _receipt(found if isinstance(found, Order) else await checkout.buy(attempt, found))
+
+
+async def list_orders(
+    request: AnyRequest, database: NamedDependency[Database], sessions: NamedDependency[Sessions]
+) -> OrderPage:
+    async with database.connection() as conn:
+        person = await sessions.require(conn, request)
+        asked = read_query(request.scope["query_string"], OrderList)
+        first = listing.span(asked.page, asked.size).first
+        count, orders = await queries.select_orders(conn, person.id, first=first, size=asked.size)
+    return OrderPage(
+        items=orders,
+        page=asked.page,
+        size=asked.size,
+        total_items=count,
+        total_pages=listing.pages(count, asked.size),
+    )
+
+
+async def show_order(
+    order_id: str, request: AnyRequest, database: NamedDependency[Database], sessions: NamedDependency[Sessions]
+) -> OrderDetails:
+    async with database.connection() as conn:
+        person = await sessions.require(conn, request)
+        number = _order_id(order_id)
+        order = await queries.select_order(conn, number) if number <= MAX_ID else None
+    if order is None:
+        raise NotFound(f"Order not found with id: {order_id}")
+    if order.account_id != person.id:
+        raise Forbidden("Order belongs to another customer")
+    return OrderDetails(
+        order_id=order.id,
+        customer_id=order.account_id,
+        items=[OrderItem(sale.id, sale.film_id, sale.title, sale.quantity, sale.price) for sale in order.sales],
+        total_price=order.total,
+        order_date=order.placed_on,
+    )
+
+
+def _receipt(order: Order) -> Receipt:
+    return Receipt(
+        order_id=order.id,
+        message="Order placed successfully",
+        items=[BoughtItem(sale.film_id, sale.title, sale.quantity, sale.price) for sale in order.sales],
+        total_price=order.total,
+        order_date=order.placed_on,
+    )
+
+
+def _in_path(movie_id: str) -> str:
+    """Raises NotFound for what no catalogue holds (contract §2.5)."""
+    if len(movie_id) > 10 or "\0" in movie_id:  # noqa: PLR2004 - contract §2.5
+        raise NotFound(f"Item not in cart with id: {movie_id}")
+    return movie_id
+
+
+def _order_id(text: str) -> int:
+    """Raises InvalidRequest for what can't be one, as a genre's (contract §2.5)."""
+    try:
+        number = read_integer(text)
+    except ValueError as error:
+        raise InvalidRequest([Offence("orderId", str(error))]) from None
+    if number < 1:
+        raise InvalidRequest([Offence("orderId", "must be at least 1")])
+    return number
+
+
+def _idempotency_key(request: AnyRequest) -> tuple[str | None, list[Offence]]:
+    keys: list[Any] = request.headers.getall(KEY_HEADER, [])
+    if not keys:
+        return None, []
+    key = str(keys[0])
+    if len(keys) > 1:
+        return None, [Offence(KEY_HEADER, "must be given only once")]
+    if not (1 <= len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
+        return None, [Offence(KEY_HEADER, f"must have 1 to {MAX_KEY} printable ASCII characters")]
+    return key, []
+
+
+def _is_past(given: dict[str, Any], month: str) -> Iterator[Offence]:
+    """A card is good through the last day of its month, in UTC (contract §6.2)."""
+    if given.get("expiration", month) < month:
+        yield Offence("expiration", "must not be in the past")

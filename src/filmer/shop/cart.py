@@ -1,0 +1,70 @@
+"""The cart: what an account is about to buy (contract §5).
+
+Whoever changes one holds its lock, so that edits from several devices and a checkout come one after another. A line
+carries the price it was last shown at, and that is what a checkout sells it for; each answer that shows the cart
+brings the prices up to date first.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from filmer.errors import InvalidRequest, NotFound, Offence
+from filmer.shop import queries
+from filmer.shop.nouns import MAX_QUANTITY, MAX_TITLES, CartLine
+from filmer.store.postgres import Connection
+
+
+class Carts:
+    def __init__(self, default_price: Decimal) -> None:
+        """``default_price``: of a film that has none of its own."""
+        self._default_price = round(default_price, 2)
+
+    async def show(self, conn: Connection, account_id: int) -> list[CartLine]:
+        """The lines, in the order they were added, at prices that are paid from now on."""
+        lines = await queries.select_lines(conn, account_id, self._default_price)
+        if all(line.price == line.current for line in lines):
+            return lines
+        async with conn.transaction():
+            await queries.lock_cart(conn, account_id)
+            await queries.update_prices(conn, account_id, self._default_price)
+            return await queries.select_lines(conn, account_id, self._default_price)
+
+    async def add(self, conn: Connection, account_id: int, film_id: str, quantity: int) -> Sequence[CartLine]:
+        """Adds to what is there. Raises NotFound for an unknown film, InvalidRequest for too many of one, or films."""
+        async with conn.transaction():
+            await queries.lock_cart(conn, account_id)
+            await queries.insert_film_in_use(conn, film_id)
+            added = await queries.add_line(conn, account_id, film_id, quantity, self._default_price)
+            if added is None:
+                held = await queries.select_quantity(conn, account_id, film_id)
+                if held is None:
+                    raise NotFound(f"Movie not found with id: {film_id}")
+                raise InvalidRequest(
+                    [Offence("quantity", f"must not bring the line over {MAX_QUANTITY}; the cart has {held} already")]
+                )
+            lines = await self.show(conn, account_id)
+            if len(lines) > MAX_TITLES:
+                raise InvalidRequest([Offence("movieId", f"a cart holds at most {MAX_TITLES} titles")])
+            return lines
+
+    async def change(self, conn: Connection, account_id: int, film_id: str, quantity: int) -> Sequence[CartLine]:
+        """Sets the quantity of a line. Raises NotFound when there is no such line."""
+        async with conn.transaction():
+            await queries.lock_cart(conn, account_id)
+            if not await queries.update_quantity(conn, account_id, film_id, quantity):
+                raise NotFound(f"Item not in cart with id: {film_id}")
+            return await self.show(conn, account_id)
+
+    async def remove(self, conn: Connection, account_id: int, film_id: str) -> Sequence[CartLine]:
+        """Raises NotFound when there is no such line."""
+        async with conn.transaction():
+            await queries.lock_cart(conn, account_id)
+            if not await queries.delete_line(conn, account_id, film_id):
+                raise NotFound(f"Item not in cart with id: {film_id}")
+            return await self.show(conn, account_id)
+
+    async def clear(self, conn: Connection, account_id: int) -> Sequence[CartLine]:
+        async with conn.transaction():
+            await queries.lock_cart(conn, account_id)
+            await queries.delete_lines(conn, account_id)
+        return []

@@ -1,0 +1,98 @@
+"""``filmer card``: the cards on file, which checkouts are paid with."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from filmer.accounts.nouns import read_name
+from filmer.secret import SecretKey
+from filmer.settings import Settings
+from filmer.shop import queries
+from filmer.shop.cards import CardRefused, digest_of, put_on_file
+from filmer.shop.nouns import read_month
+from filmer.store.postgres import Connection
+from filmer.terminal import CommandFailed, DataDir, ask_secret, in_database
+
+card_app = App(
+    name="card",
+    help="Look after the cards on file. To check a card means to find it here: this is no payment network, no money "
+    "moves, and nothing here has been assessed for PCI DSS.",
+)
+
+
+@card_app.command
+def add(
+    *,
+    first_name: str,
+    last_name: str,
+    expiration: Annotated[str, Parameter(help="The last month in which it is good, YYYY-MM.")],
+    account: Annotated[int | None, Parameter(help="Whose it is; without: anybody's who knows all of it.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Put a card on file. The number is asked for, or read from standard input; only a digest of it is kept."""
+    try:
+        first, last, month = read_name(first_name), read_name(last_name), read_month(expiration)
+    except ValueError as error:
+        raise CommandFailed(f"A card's names and month: {error}.") from None
+    number = ask_secret("Card number", twice=False)
+
+    async def work(conn: Connection, settings: Settings) -> bool:
+        return await put_on_file(
+            conn,
+            SecretKey(settings),
+            number,
+            first_name=first,
+            last_name=last,
+            expiration=month,
+            account_id=account,
+        )
+
+    try:
+        is_new = in_database(data_dir, work, keyed=True)
+    except CardRefused as error:
+        raise CommandFailed(f"{error}.") from None
+    if not is_new:
+        raise CommandFailed("This card is on file already: `filmer card remove` takes it out first.")
+    print(f"the card of {first} {last}, good through {month}, is on file")
+
+
+@card_app.command(name="list")
+def list_cards(*, data_dir: DataDir = None) -> None:
+    """List the cards on file by their last four digits."""
+
+    async def work(conn: Connection, _: Settings) -> list[queries.KeptCard]:
+        return await queries.select_cards(conn)
+
+    cards = in_database(data_dir, work)
+    if not cards:
+        print("No card is on file. Put one there: filmer card add --first-name … --last-name … --expiration YYYY-MM")
+    for card in cards:
+        whose = "anybody's" if card.account_id is None else f"account {card.account_id}"
+        demo = "  (demo)" if card.demo else ""
+        print(f"…{card.last_four}  {card.expiration}  {whose:<16}  {card.first_name} {card.last_name}{demo}")
+
+
+@card_app.command
+def remove(
+    *,
+    every: Annotated[
+        bool, Parameter(name="--all", negative="", help="All cards; a lost secret key needs that.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Take a card out. The number is asked for, or read from standard input. Orders paid with it stay."""
+    if every:
+        print(f"{in_database(data_dir, _remove_all)} cards were taken out")
+        return
+    number = ask_secret("Card number", twice=False)
+
+    async def work(conn: Connection, settings: Settings) -> bool:
+        return await queries.delete_card(conn, digest_of(SecretKey(settings), number))
+
+    if not in_database(data_dir, work, keyed=True):
+        raise CommandFailed("No such card is on file: `filmer card list` shows the last digits of those there are.")
+    print("the card was taken out")
+
+
+async def _remove_all(conn: Connection, _: Settings) -> int:
+    return await queries.delete_cards(conn)

@@ -1,0 +1,209 @@
+"""What the shop's endpoints read and answer (shop-api.md, "Cart" and "Checkout"; contract §5, §6)."""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from filmer.http.body import Body
+from filmer.http.query import Query
+
+MAX_QUANTITY = 10  # of one title (contract §5.2)
+MAX_TITLES = 500  # in one cart
+MAX_ID = 2**53 - 1  # of an order and of a sale (contract §6.5)
+NOTHING = Decimal("0.00")
+
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+
+
+def read_month(text: str) -> str:
+    if not _MONTH.fullmatch(text):
+        raise ValueError("must be a month as YYYY-MM")
+    return text
+
+
+Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY)]
+Text = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class NewCartItem(Body):
+    movie_id: Annotated[str, Meta(min_length=1, max_length=10, examples=["tt0111161"])]
+    quantity: Quantity = 1
+
+
+class ChangedQuantity(Body):
+    quantity: Quantity
+
+
+class Submission(Body):
+    """A checkout as it was submitted."""
+
+    credit_card_id: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=20,
+            description="The card's number; spaces and dashes are ignored. Only a digest of it is ever kept.",
+            examples=["4111 1111 1111 1111"],
+        ),
+    ]
+    first_name: Annotated[Text, Meta(examples=["John"])]
+    last_name: Annotated[Text, Meta(examples=["Doe"])]
+    expiration: Annotated[
+        str,
+        Meta(
+            description="The last month in which the card is good.",
+            extra={"read": read_month},
+            extra_json_schema={"pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"},
+            examples=["2030-12"],
+        ),
+    ]
+
+
+class OrderList(Query):
+    page: Annotated[int, Meta(ge=1, description="Which page, from 1. One past the end is empty.")] = 1
+    size: Annotated[int, Meta(ge=1, le=100, description="Entries a page.")] = 20
+
+
+class CartLine(msgspec.Struct, frozen=True):
+    """A line of a cart. ``price``: as the customer was shown it; ``current``: as the catalogue has it."""
+
+    film_id: str
+    title: str
+    year: int | None
+    quantity: int
+    price: Decimal
+    current: Decimal
+
+
+class CartItem(msgspec.Struct, frozen=True, rename="camel"):
+    movie_id: str
+    title: str
+    year: int | None
+    quantity: int
+    price: Decimal
+    subtotal: Decimal
+
+
+class ChangedCartItem(msgspec.Struct, frozen=True, rename="camel"):
+    """As changes of the cart answer it: without the year."""
+
+    movie_id: str
+    title: str
+    quantity: int
+    price: Decimal
+    subtotal: Decimal
+
+
+class Cart(msgspec.Struct, frozen=True, rename="camel"):
+    """The ``data`` of the cart: ``item_count`` counts units."""
+
+    items: list[CartItem]
+    item_count: int
+    total_price: Decimal
+
+    @classmethod
+    def of(cls, lines: Sequence[CartLine]) -> "Cart":
+        items = [
+            CartItem(line.film_id, line.title, line.year, line.quantity, line.price, line.price * line.quantity)
+            for line in lines
+        ]
+        return cls(items, sum(line.quantity for line in lines), total(lines))
+
+
+class ChangedCart(msgspec.Struct, frozen=True, rename="camel"):
+    items: list[ChangedCartItem]
+    item_count: int
+    total_price: Decimal
+
+    @classmethod
+    def of(cls, lines: Sequence[CartLine]) -> "ChangedCart":
+        items = [
+            ChangedCartItem(line.film_id, line.title, line.quantity, line.price, line.price * line.quantity)
+            for line in lines
+        ]
+        return cls(items, sum(line.quantity for line in lines), total(lines))
+
+
+class CartChange(msgspec.Struct, frozen=True):
+    """The ``data`` of a change of the cart."""
+
+    message: str
+    cart: ChangedCart
+
+
+class Sale(msgspec.Struct, frozen=True):
+    """One line of an order, as sold."""
+
+    id: int
+    film_id: str
+    title: str
+    year: int | None
+    quantity: int
+    price: Decimal
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What was bought. ``placed_on``: the day, in UTC."""
+
+    id: int
+    account_id: int
+    placed_on: date
+    total: Decimal
+    sales: list[Sale]
+
+
+class BoughtItem(msgspec.Struct, frozen=True, rename="camel"):
+    movie_id: str
+    title: str
+    quantity: int
+    price: Decimal
+
+
+class Receipt(msgspec.Struct, frozen=True, rename="camel"):
+    """The ``data`` of a checkout."""
+
+    order_id: int
+    message: str
+    items: list[BoughtItem]
+    total_price: Decimal
+    order_date: date
+
+
+class OrderItem(msgspec.Struct, frozen=True, rename="camel"):
+    sale_id: int
+    movie_id: str
+    title: str
+    quantity: int
+    price: Decimal
+
+
+class OrderDetails(msgspec.Struct, frozen=True, rename="camel"):
+    order_id: int
+    customer_id: int
+    items: list[OrderItem]
+    total_price: Decimal
+    order_date: date
+
+
+class OrderSummary(msgspec.Struct, frozen=True, rename="camel"):
+    order_id: int
+    order_date: date
+    item_count: int
+    total_price: Decimal
+
+
+class OrderPage(msgspec.Struct, frozen=True, rename="camel"):
+    items: list[OrderSummary]
+    page: int
+    size: int
+    total_items: int
+    total_pages: int
+
+
+def total(lines: Sequence[CartLine]) -> Decimal:
+    return sum((line.price * line.quantity for line in lines), NOTHING)

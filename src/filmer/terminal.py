@@ -1,0 +1,73 @@
+"""What the commands share: how they reach the database, ask for secrets, and say that something can't be done."""
+
+import asyncio
+import getpass
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, TypeVar
+
+import psycopg
+from cyclopts import Parameter
+from rich.console import Console
+
+from filmer.logs import configure_logs
+from filmer.secret import require_known_key
+from filmer.settings import Settings, load_settings
+from filmer.store.engines import engines, ensure_migrated
+from filmer.store.postgres import Connection
+
+T = TypeVar("T")
+
+DataDir = Annotated[
+    str | None, Parameter(name="--data-dir", help="Where the embedded engines keep their data (FILMER_DATA_DIR).")
+]
+err = Console(stderr=True, highlight=False)
+
+
+class CommandFailed(Exception):
+    """The text says why, and what to do."""
+
+
+@contextmanager
+def database(data_dir: str | None, *, migrated: bool = True) -> Iterator[Settings]:
+    """Settings that name a running database, for a command that needs no cache."""
+    asked = load_settings(data_dir=data_dir)
+    configure_logs(asked)
+    with engines(asked, valkey=False) as running:
+        if migrated:
+            ensure_migrated(asked, running)
+        yield running
+
+
+def in_database(
+    data_dir: str | None, work: Callable[[Connection, Settings], Awaitable[T]], *, keyed: bool = False
+) -> T:
+    """Does some asynchronous work, all of it or nothing. ``keyed``: it makes digests, so the key must be the right one.
+
+    Raises SettingsError when it is not.
+    """
+    with database(data_dir) as settings:
+        if keyed:
+            require_known_key(settings)
+        return asyncio.run(in_transaction(settings, work))
+
+
+async def in_transaction(settings: Settings, work: Callable[[Connection, Settings], Awaitable[T]]) -> T:
+    async with (
+        await psycopg.AsyncConnection.connect(
+            settings.database_url or "", autocommit=True, connect_timeout=5, application_name="filmer"
+        ) as conn,
+        conn.transaction(),
+    ):
+        return await work(conn, settings)
+
+
+def ask_secret(what: str, *, twice: bool) -> str:
+    """Typed unseen at a terminal, else the first line of standard input; never an argument that others can list."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    secret = getpass.getpass(f"{what}: ")
+    if twice and getpass.getpass(f"{what}, again: ") != secret:
+        raise CommandFailed(f"{what}: what you typed the second time is something else. Nothing was changed.")
+    return secret

@@ -1,0 +1,49 @@
+"""What each process does once a minute, and once more before it ends."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+from filmer.errors import FilmerError
+
+log = structlog.get_logger()
+
+EVERY_SECONDS = 60.0
+LAST_SECONDS = 5.0  # for the last round, when the process is told to end
+
+Chore = Callable[[], Awaitable[None]]
+
+
+@asynccontextmanager
+async def upkeep(chores: Sequence[Chore]) -> AsyncIterator[None]:
+    """Does the chores for as long as it is open. One that fails is tried again in the next round."""
+    task = asyncio.create_task(_keep_up(chores))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                await _round(chores)
+
+
+async def _keep_up(chores: Sequence[Chore]) -> None:
+    await asyncio.sleep(random.uniform(0, EVERY_SECONDS))  # noqa: S311 - so that not all processes come at once
+    while True:
+        await _round(chores)
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+async def _round(chores: Sequence[Chore]) -> None:
+    for chore in chores:
+        try:
+            await chore()
+        except FilmerError as error:
+            log.warning("upkeep waits for the next round", error=error.message)
+        except Exception:  # whatever it is, the next round comes
+            log.exception("upkeep failed")

@@ -1,0 +1,738 @@
+"""JSON bodies: a value or a 4xx in the envelope, never anything else, and a sound connection (contract §1.3)."""
+
+import asyncio
+import json
+import math
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from litestar import Litestar, Request, post
+from litestar.datastructures import State
+from msgspec import Meta
+from tests.answers import error_of, offences_of
+
+from filmer.catalogue.edition import Edition
+from filmer.clock import SystemClock
+from filmer.errors import (
+    FilmerError,
+    InvalidRequest,
+    Offence,
+    PayloadTooLarge,
+    RequestTimeout,
+    Unauthorized,
+    UnsupportedMediaType,
+)
+from filmer.http import body as module
+from filmer.http.body import MAX_BODY, Body, Received, receive_body
+from filmer.http.edge import Edge
+from filmer.http.failures import answer_failure
+from filmer.serving import free_port
+from filmer.store.valkey import SharedCache
+
+JSON = "application/json"
+unhurried = settings(deadline=None)  # a busy machine is no defect
+
+
+class Month:
+    """What a text may be read as."""
+
+    def __init__(self, text: str) -> None:
+        self.year, self.number = int(text[:4]), int(text[5:])
+
+
+def read_month(text: str) -> Month:
+    if len(text) != 7 or not text.isascii() or not (text[:4] + text[5:]).isdigit() or text[4] != "-":
+        raise ValueError("must be YYYY-MM")
+    return Month(text)
+
+
+class Sample(Body):
+    """One field of each kind."""
+
+    movie_id: Annotated[str, Meta(min_length=1, max_length=10)]
+    password: Annotated[str, Meta(min_length=2, max_length=8, extra={"exact": True})] = "secret"
+    quantity: Annotated[int, Meta(ge=1, le=10)] = 1
+    any_number: int = 0
+    rating: Annotated[float, Meta(ge=0, le=5)] = 0.0
+    weight: float = 0.0
+    gift: bool = False
+    note: str | None = None
+    year: Annotated[Annotated[int, Meta(ge=0, le=9999)] | None, Meta()] = None
+    shouted: Annotated[str, Meta(max_length=5, extra={"read": str.upper})] = ""
+    expiration: Annotated[Month | None, Meta(extra={"read": read_month})] = None
+
+    @classmethod
+    def cross_check(cls, given: dict[str, Any]) -> Iterator[Offence]:
+        if given.get("note") == "both" and "year" in given:
+            yield Offence("note", "must not be both")
+
+
+def read(text: str | bytes, content_type: str | None = JSON) -> Sample:
+    return Received(text.encode() if isinstance(text, str) else text, content_type).read(Sample)
+
+
+def refusal(text: str | bytes, content_type: str | None = JSON) -> FilmerError:
+    with pytest.raises(FilmerError) as caught:
+        read(text, content_type)
+    return caught.value
+
+
+def offences(text: str | bytes) -> dict[str, str]:
+    refused = refusal(text)
+    assert isinstance(refused, InvalidRequest)
+    assert refused.message == "Request validation failed"
+    fields = refused.details["fields"]
+    assert len({offence["field"] for offence in fields}) == len(fields)
+    return {offence["field"]: offence["reason"] for offence in fields}
+
+
+def of(field: str, value: str) -> str:
+    return f'{{"movieId": "tt1", "{field}": {value}}}' if field != "movieId" else f'{{"movieId": {value}}}'
+
+
+# --- fields ---------------------------------------------------------------------------------------
+
+
+def test_what_is_not_given_is_its_default_and_what_is_unknown_is_ignored() -> None:
+    found = read('{"movieId": "tt1", "movie_id": 7, "other": [null, {"x": 1e999}], "": 0}')
+    assert found == Sample(movie_id="tt1")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "name", "expected"),
+    [
+        ("movieId", '"tt12345678"', "movie_id", "tt12345678"),
+        ("movieId", '" a "', "movie_id", " a "),
+        ("movieId", '"\\u00e9\\ud83c\\udfac"', "movie_id", "é🎬"),
+        ("password", '"  "', "password", "  "),
+        ("quantity", "10", "quantity", 10),
+        ("anyNumber", "-0", "any_number", 0),
+        ("anyNumber", "9" * 64, "any_number", 10**64 - 1),
+        ("rating", "4", "rating", 4.0),
+        ("rating", "4.5", "rating", 4.5),
+        ("rating", "45e-1", "rating", 4.5),
+        ("rating", "0." + "1" * 1000, "rating", 1 / 9),
+        ("weight", "-12.5E3", "weight", -12500.0),
+        ("gift", "true", "gift", True),
+        ("note", "null", "note", None),
+        ("note", '""', "note", ""),
+        ("year", "null", "year", None),
+        ("year", "0", "year", 0),
+        ("shouted", '"abc"', "shouted", "ABC"),
+    ],
+)
+def test_values_are_read(field: str, value: str, name: str, expected: Any) -> None:
+    found = getattr(read(of(field, value)), name)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+def test_a_text_may_be_read_as_something_else() -> None:
+    month = read(of("expiration", '"2030-12"')).expiration
+    assert month is not None
+    assert (month.year, month.number) == (2030, 12)
+    assert read(of("expiration", "null")).expiration is None
+
+
+@pytest.mark.parametrize("zero", ["-0.0", "-1e-400", "-0"])
+def test_there_is_no_negative_zero(zero: str) -> None:
+    assert math.copysign(1, read(of("rating", zero)).rating) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        *[("movieId", value, "must be a string") for value in ("null", "1", "true", "[]", "{}", '["a"]', "1.5")],
+        ("movieId", '""', "must not be empty"),
+        ("movieId", '" \\t\\u2003"', "must not be empty"),
+        ("movieId", '"12345678901"', "must have at most 10 characters"),
+        ("movieId", '"\\u0000"', "must not contain U+0000"),
+        ("password", '" "', "must have at least 2 characters"),
+        ("password", '"123456789"', "must have at most 8 characters"),
+        ("password", '"ab\\u0000"', "must not contain U+0000"),
+        *[
+            ("quantity", value, "must be an integer")
+            for value in ("null", '"4"', '""', "true", "false", "1.5", "1.0", "1e0", "[1]", "{}", "-0.0", "1e400")
+        ],
+        ("quantity", "0", "must be at least 1"),
+        ("quantity", "11", "must be at most 10"),
+        ("quantity", "-9223372036854775809", "must be at least 1"),
+        ("quantity", "9" * 60_000, "must be at most 10"),
+        ("quantity", "-" + "9" * 60_000, "must be at least 1"),
+        ("anyNumber", "9" * 65, "is out of range"),
+        ("anyNumber", "-" + "9" * 65, "is out of range"),
+        ("anyNumber", "null", "must be an integer"),
+        *[("rating", value, "must be a number") for value in ("null", '"4"', "true", "[]", "{}")],
+        ("rating", "5.0000001", "must be at most 5"),
+        ("rating", "-0.1", "must be at least 0"),
+        ("rating", "1e400", "must be at most 5"),
+        ("rating", "1e" + "9" * 30_000, "must be at most 5"),
+        ("rating", "9" * 60_000, "must be at most 5"),
+        ("weight", "1e400", "is out of range"),
+        ("weight", "-1e400", "is out of range"),
+        ("weight", "9" * 60_000, "is out of range"),
+        *[("gift", value, "must be true or false") for value in ("null", "0", "1", '"true"', "[]")],
+        *[("note", value, "must be a string") for value in ("0", "false", "[]", "{}")],
+        ("note", '"a\\u0000b"', "must not contain U+0000"),
+        ("year", '"1999"', "must be an integer"),
+        ("year", "10000", "must be at most 9999"),
+        ("shouted", '"abcdef"', "must have at most 5 characters"),
+        ("expiration", '"2030-1"', "must be YYYY-MM"),
+        ("expiration", '"\\u0000"', "must not contain U+0000"),
+        ("expiration", "203012", "must be a string"),
+    ],
+)
+def test_an_offence_names_its_field_and_reason(field: str, value: str, reason: str) -> None:
+    assert offences(of(field, value)) == {field: reason}
+
+
+def test_what_is_required_must_be_there() -> None:
+    assert offences("{}") == {"movieId": "is required"}
+    assert offences('{"movie_id": "tt1", "MovieId": "tt1"}') == {"movieId": "is required"}
+
+
+def test_a_known_field_is_given_once() -> None:
+    """As a query parameter; of unknown ones nothing is asked."""
+    assert offences('{"movieId": "a", "movieId": "a"}') == {"movieId": "must be given only once"}
+    assert offences('{"movieId": "a", "movie\\u0049d": 1}') == {"movieId": "must be given only once"}
+    assert read('{"x": 1, "movieId": "a", "x": {"movieId": 1, "movieId": 1}}') == Sample(movie_id="a")
+
+
+def test_every_offence_is_told_in_the_structs_order_after_the_callers() -> None:
+    """contract §1.5"""
+    received = Received(b'{"rating": "x", "gift": 1, "quantity": 0, "note": "both", "year": 1}', JSON)
+    with pytest.raises(InvalidRequest) as caught:
+        received.read(Sample, [Offence("orderId", "must be an integer")])
+    assert caught.value.details["fields"] == [
+        {"field": "orderId", "reason": "must be an integer"},
+        {"field": "movieId", "reason": "is required"},
+        {"field": "quantity", "reason": "must be at least 1"},
+        {"field": "rating", "reason": "must be a number"},
+        {"field": "gift", "reason": "must be true or false"},
+        {"field": "note", "reason": "must not be both"},
+    ]
+
+
+def test_what_is_wrong_by_itself_is_not_checked_against_others() -> None:
+    assert offences('{"movieId": "a", "note": "both", "year": "x"}') == {"year": "must be an integer"}
+
+
+def test_secrets_stay_out_of_what_is_printed() -> None:
+    received = Received(b'{"movieId": "a", "password": "geheim"}', JSON)
+    assert "geheim" not in repr(received)
+    assert "geheim" not in repr(received.read(Sample))
+
+
+# --- documents ------------------------------------------------------------------------------------
+
+NOT_JSON: list[bytes] = [
+    b" ",
+    b"\0",
+    b"{",
+    b"}",
+    b'{"movieId": "a"',
+    b'{"movieId": "a",}',
+    b'{"movieId": "a"} x',
+    b'{"movieId": "a"}{}',
+    b'{"movieId": "a"}\0',
+    b"{'movieId': 'a'}",
+    b'{movieId: "a"}',
+    b'{"movieId": "a" "quantity": 1}',
+    b'{"movieId": "a", "x": NaN}',
+    b'{"movieId": "a", "x": Infinity}',
+    b'{"movieId": "a", "x": -Infinity}',
+    b'{"movieId": "a", "x": nan}',
+    b'{"movieId": "a", "quantity": 01}',
+    b'{"movieId": "a", "quantity": +1}',
+    b'{"movieId": "a", "quantity": .5}',
+    b'{"movieId": "a", "quantity": 1.}',
+    b'{"movieId": "a", "quantity": 0x1}',
+    b'{"movieId": "a", "quantity": 1_0}',
+    '{"movieId": "a", "quantity": \u0661}'.encode(),
+    b'{"movieId": "a\nb"}',
+    b'{"movieId": "a\0b"}',
+    b'{"movieId": "\\x41"}',
+    b'{"movieId": "\\u00g1"}',
+    b'{"movieId": "\\u+041"}',
+    b'{"movieId": "\\u 041"}',
+    b'{"movieId": "\\ud800"}',
+    b'{"movieId": "\\udfac\\ud83c"}',
+    b'{"movieId": "a", "x": ["\\ud83c"]}',
+    b'{"movieId": "a", "x": {"\\ud83c": 1}}',
+    b'{"movieId": "a", "x": "\\ud83c", "x": 1}',
+    b'{"movieId": "\xff"}',
+    b'{"movieId": "\xed\xa0\x80"}',
+    b'{"movieId": "\xc0\x80"}',
+    b'{"movieId": "\xf4\x90\x80\x80"}',
+    '\ufeff{"movieId": "a"}'.encode(),
+    '{"movieId": "a"}'.encode("utf-16"),
+    '{"movieId": "a"}'.encode("utf-16-le"),
+    '{"movieId": "a"}'.encode("utf-32"),
+    '\u00a0{"movieId": "a"}'.encode(),
+    b'/* */ {"movieId": "a"}',
+    b"movieId=a",
+    b'{"movieId": True}',
+    b'"' + b"a" * 60_000,
+    b"[" * 500,
+    b'{"x":' * 500,
+]
+
+
+@pytest.mark.parametrize("raw", NOT_JSON)
+def test_what_is_not_json_is_said_to_be_none(raw: bytes) -> None:
+    refused = refusal(raw)
+    assert (refused.status, refused.code, refused.details) == (400, "VALIDATION_ERROR", {})
+    assert refused.message == "Request body is not valid JSON"
+
+
+@pytest.mark.parametrize("raw", ["[]", "null", "1", '"a"', "true", "1.5", '[{"movieId": "a"}]', "9" * 60_000, "1e999"])
+def test_what_is_no_object_is_said_to_be_none(raw: str) -> None:
+    refused = refusal(raw)
+    assert (refused.status, refused.message, refused.details) == (400, "Request body must be a JSON object", {})
+
+
+def nested(levels: int, opening: str, closing: str) -> str:
+    return f'{{"movieId": "a", "x": {opening * (levels - 1)}{closing * (levels - 1)}}}'
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"x":[', "]}")])
+def test_levels_are_counted_from_the_outermost_object(opening: str, closing: str) -> None:
+    step = opening.count("[") + opening.count("{")
+    inner = 32 if step == 1 else 16  # levels: 1 and 31; 1 and 30
+    assert read(nested(inner, opening, closing)) == Sample(movie_id="a")
+    refused = refusal(nested(inner + 1, opening, closing))
+    assert (refused.status, refused.message, refused.details) == (400, "Request body is nested too deeply", {})
+
+
+def test_a_wide_body_is_not_a_deep_one() -> None:
+    assert read(f'{{"movieId": "a", "x": [{",".join(["[[]]"] * 5000)}]}}') == Sample(movie_id="a")
+
+
+@pytest.mark.parametrize("raw", ["[" * 65_536, "[" * 30_000 + "]" * 30_000, '{"x":' * 10_000 + "1" + "}" * 10_000])
+def test_no_depth_is_too_deep_to_be_refused(raw: str) -> None:
+    assert refusal(raw).message == "Request body is nested too deeply"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        JSON,
+        "Application/JSON",
+        "application/json;charset=utf-8",
+        'application/json ; Charset="UTF-8"',
+        "application/json; version=1",
+        "application/json;",
+    ],
+)
+def test_json_is_read(content_type: str) -> None:
+    assert read('{"movieId": "a"}', content_type) == Sample(movie_id="a")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=application/json",
+        "application/jsonp",
+        "application/json-patch+json",
+        "application/problem+json",
+        "text/json",
+        "application/json; charset=utf-16",
+        "application/json; charset=latin1",
+        "application/json; charset=utf-8; charset=utf-16",
+        "application/json; charset=",
+        "application/json, application/json",
+        "*/*",
+    ],
+)
+def test_another_content_type_is_415(content_type: str | None) -> None:
+    """contract §1.4"""
+    assert isinstance(refusal('{"movieId": "a"}', content_type), UnsupportedMediaType)
+    assert isinstance(refusal("not json", content_type), UnsupportedMediaType)
+
+
+def test_an_empty_body_is_400_whether_or_not_it_has_a_type() -> None:
+    for content_type in (None, JSON):
+        refused = refusal(b"", content_type)
+        assert (refused.status, refused.message, refused.details) == (400, "Request body is empty", {})
+    assert isinstance(refusal(b"", "text/plain"), UnsupportedMediaType)
+
+
+# --- anything -------------------------------------------------------------------------------------
+
+TEXTS = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
+    st.sampled_from(["", " ", "a", "4", "ab", "true", "2030-12", "2030-1\u0660", "both", "\0", "a" * 300]),
+)
+VALUES = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.integers(-2, 12),
+        st.integers(-(10**70), 10**70),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.floats(-1, 6),
+        TEXTS,
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def is_text(value: Any, least: int = 0, most: int = 10**9, *, exact: bool = False) -> bool:
+    if not isinstance(value, str) or "\0" in value or len(value) > most:
+        return False
+    return len(value) >= least if exact else len(value.strip()) >= least
+
+
+def is_whole(value: Any, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def is_number(value: Any, least: float, most: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+
+
+RIGHT: dict[str, Callable[[Any], bool]] = {
+    "movieId": lambda value: is_text(value, 1, 10),
+    "password": lambda value: is_text(value, 2, 8, exact=True),
+    "quantity": lambda value: is_whole(value, 1, 10),
+    "anyNumber": lambda value: is_whole(value, 1 - 10**64, 10**64 - 1),
+    "rating": lambda value: is_number(value, 0, 5),
+    "weight": lambda value: is_number(value, -9.9999e63, 9.9999e63),
+    "gift": lambda value: isinstance(value, bool),
+    "note": lambda value: value is None or is_text(value),
+    "year": lambda value: value is None or is_whole(value, 0, 9999),
+    "shouted": lambda value: is_text(value, 0, 5),
+    "expiration": lambda value: value is None or (is_text(value) and value == "2030-12"),
+}
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.dictionaries(st.sampled_from([*RIGHT, "other", "movie_id"]), VALUES), st.booleans())
+def test_any_value_in_any_field_is_taken_or_named(document: dict[str, Any], escaped: bool) -> None:  # noqa: FBT001
+    if isinstance(month := document.get("expiration"), str) and len(month) == 7 and month != "2030-12":
+        del document["expiration"]  # for the oracle does not know of other months
+    if is_number(weight := document.get("weight", 0), -math.inf, math.inf) and abs(weight) > 9e63:
+        del document["weight"]  # nor of the very edge
+    wrong = [name for name, right in RIGHT.items() if name in document and not right(document[name])]
+    if "movieId" not in document:
+        wrong.insert(0, "movieId")
+    if document.get("note") == "both" and "year" in document and "year" not in wrong:
+        wrong.append("note")
+    text = json.dumps(document, ensure_ascii=escaped)
+    if wrong:
+        assert list(offences(text)) == wrong
+    else:
+        assert read(text).movie_id == document["movieId"]
+
+
+@unhurried
+@given(st.one_of(st.binary(max_size=80), st.lists(st.sampled_from(NOT_JSON), max_size=3).map(b"".join)))
+def test_any_bytes_are_a_value_or_an_invalid_request(raw: bytes) -> None:
+    try:
+        read(raw)
+    except InvalidRequest as refused:
+        json.dumps(refused.details)
+
+
+@unhurried
+@given(
+    VALUES.map(json.dumps), st.integers(0, 200), st.sampled_from([b"", b'"', b"[", b"}", b"\\", b"\xff", b",", b"1"])
+)
+def test_damaged_json_is_a_value_or_an_invalid_request(text: str, place: int, put: bytes) -> None:
+    raw = f'{{"movieId": {text}}}'.encode()
+    try:
+        read(raw[:place] + put + raw[place + 1 :])
+    except InvalidRequest as refused:
+        json.dumps(refused.details)
+
+
+# --- on the wire ----------------------------------------------------------------------------------
+
+
+@post("/api/v1/echo", status_code=200)
+async def echo(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    received = await receive_body(request)
+    if request.headers.get("x-stranger"):
+        raise Unauthorized
+    found = received.read(Sample)
+    return {"movieId": found.movie_id, "quantity": found.quantity}
+
+
+def make_app() -> Any:
+    """What the servers of these tests run: a handler, and the edge's way with bodies around it."""
+    module.BODY_SECONDS = 1.0
+    app = Litestar(
+        [echo],
+        exception_handlers={Exception: answer_failure},
+        state=State({"clock": SystemClock()}),
+        openapi_config=None,
+        logging_config=None,
+    )
+
+    nowhere = Edition("postgresql://nowhere"), SharedCache(None, None)
+    return Edge(
+        app, public=(), edition=nowhere[0], shared=nowhere[1], cache_seconds=0, cache_bytes=0, clock=SystemClock()
+    )
+
+
+RUN = """
+import sys
+from granian.server import Server
+from granian.constants import Interfaces
+Server(
+    "tests.http.test_body:make_app", port=int(sys.argv[1]), interface=Interfaces.ASGI, factory=True, websockets=False
+).serve()
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+    """The port of a real server, and its log."""
+    port, log = free_port("127.0.0.1"), tmp_path_factory.mktemp("body") / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUN, str(port)], cwd=Path(__file__).parents[2], stdout=output, stderr=output
+        )
+    try:
+        deadline = time.monotonic() + 30
+        with httpx.Client(trust_env=False) as client:
+            while True:
+                assert process.poll() is None, log.read_text()
+                try:
+                    client.post(f"http://127.0.0.1:{port}/api/v1/echo")
+                    break
+                except httpx.TransportError:
+                    assert time.monotonic() < deadline, log.read_text()
+                    time.sleep(0.05)
+        yield port, log
+        assert "Traceback" not in log.read_text()
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def client(server: tuple[int, Path]) -> Iterator[httpx.Client]:
+    limits = httpx.Limits(max_connections=1)
+    with httpx.Client(base_url=f"http://127.0.0.1:{server[0]}", timeout=10, trust_env=False, limits=limits) as found:
+        yield found
+
+
+def send(client: httpx.Client, content: Any, content_type: str | None = JSON, **headers: str) -> httpx.Response:
+    told = headers | ({"content-type": content_type} if content_type is not None else {})
+    return client.post("/api/v1/echo", content=content, headers=told)
+
+
+def in_pieces(raw: bytes, size: int) -> Iterator[bytes]:
+    """Sent chunked, so without a length."""
+    yield from (raw[start : start + size] for start in range(0, len(raw), size))
+
+
+def padded(size: int) -> bytes:
+    return b'{"movieId": "a"}'.ljust(size)
+
+
+def test_a_body_arrives(client: httpx.Client) -> None:
+    raw = b'{"movieId": "tt1", "quantity": 2}'
+    for content in (raw, in_pieces(raw, 3)):
+        answer = send(client, content)
+        assert (answer.status_code, answer.json()) == (200, {"movieId": "tt1", "quantity": 2})
+    assert offences_of(send(client, b'{"quantity": 0}')) == {"movieId": "is required", "quantity": "must be at least 1"}
+    error_of(send(client, b"{}", "text/plain"), 415, "UNSUPPORTED_MEDIA_TYPE")
+    error_of(send(client, b"{}", None), 415, "UNSUPPORTED_MEDIA_TYPE")
+    error_of(send(client, b""), 400, "VALIDATION_ERROR")
+    error_of(send(client, b"", None), 400, "VALIDATION_ERROR")
+
+
+def test_two_content_types_are_none(client: httpx.Client) -> None:
+    answer = client.post(
+        "/api/v1/echo", content=b"{}", headers=[("content-type", JSON), ("content-type", "text/plain")]
+    )
+    error_of(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+@pytest.mark.parametrize("content_type", [JSON, "text/plain", None])
+def test_64_kib_are_read_and_no_more(client: httpx.Client, content_type: str | None) -> None:
+    """contract §1.3; whatever else is wrong with it."""
+    at_most = send(client, padded(MAX_BODY), content_type)
+    assert at_most.status_code == (200 if content_type == JSON else 415)
+    assert send(client, in_pieces(padded(MAX_BODY), 1000), content_type).status_code == at_most.status_code
+    for content in (padded(MAX_BODY + 1), in_pieces(padded(MAX_BODY + 1), 1000), b"\xff" * 200_000):
+        error_of(send(client, content, content_type), 413, "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize("content", [b"{}", b"not json", padded(MAX_BODY + 1)])
+def test_who_is_a_stranger_is_told_so_first(client: httpx.Client, content: bytes) -> None:
+    error_of(send(client, content, "text/plain", **{"x-stranger": "1"}), 401, "UNAUTHORIZED")
+
+
+class Wire:
+    """One connection, byte by byte."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self._file = self._socket.makefile("rb")
+
+    def send(self, head: str, content: bytes = b"") -> None:
+        lines = f"POST /api/v1/echo HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n{head}\r\n\r\n"
+        self._socket.sendall(lines.encode() + content)
+
+    def more(self, content: bytes) -> None:
+        self._socket.sendall(content)
+
+    def answer(self) -> tuple[int, dict[str, str]]:
+        status = int(self._file.readline().split()[1])
+        headers = {}
+        while (line := self._file.readline().strip()) != b"":
+            name, _, value = line.decode().partition(":")
+            headers[name.lower()] = value.strip()
+        self._file.read(int(headers["content-length"]))
+        return status, headers
+
+    def is_closed(self) -> bool:
+        try:
+            return self._file.read(1) == b""
+        except ConnectionError:
+            return True
+
+    def close(self) -> None:
+        self._file.close()
+        self._socket.close()
+
+
+@pytest.fixture
+def wire(server: tuple[int, Path]) -> Iterator[Wire]:
+    found = Wire(server[0])
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("refused", [b"not json", b"[]", b"{}", b'"' + b"a" * 70_000, padded(200_000)])
+def test_a_refused_body_leaves_the_connection_usable(wire: Wire, refused: bytes) -> None:
+    for _ in range(3):
+        wire.send(f"content-length: {len(refused)}", refused)
+        status, headers = wire.answer()
+        assert status == (413 if len(refused) > MAX_BODY else 400)
+        assert "connection" not in headers
+        wire.send("content-length: 16", b'{"movieId": "a"}')
+        assert wire.answer()[0] == 200
+
+
+def test_a_body_too_long_to_be_dropped_closes_the_connection(wire: Wire) -> None:
+    wire.send("content-length: 100000000", b"x" * 400_000)
+    status, headers = wire.answer()
+    assert (status, headers["connection"]) == (413, "close")
+    assert wire.is_closed()
+
+
+def test_an_announced_length_is_refused_before_it_comes(wire: Wire) -> None:
+    begun = time.monotonic()
+    wire.send("content-length: 65537")
+    status, headers = wire.answer()
+    assert (status, headers["connection"]) == (413, "close")
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("head", ["content-length: 16", "transfer-encoding: chunked"])
+def test_who_sends_slowly_is_told_so(wire: Wire, head: str) -> None:
+    begun = time.monotonic()
+    wire.send(head, b'{"mov' if "length" in head else b'5\r\n{"mov\r\n')
+    status, headers = wire.answer()
+    assert (status, headers["connection"]) == (408, "close")
+    assert 0.9 < time.monotonic() - begun < 8
+
+
+def test_a_drop_now_and_then_gains_no_time(wire: Wire) -> None:
+    begun = time.monotonic()
+    wire.send("content-length: 60000")
+    while time.monotonic() - begun < 1.5:
+        wire.more(b" ")
+        time.sleep(0.1)
+    assert wire.answer()[0] == 408
+    assert time.monotonic() - begun < 8
+
+
+def test_what_comes_just_after_its_time_leaves_the_connection_usable(wire: Wire) -> None:
+    wire.send("content-length: 16", b'{"mov')
+    time.sleep(1.4)
+    wire.more(b'ieId": "a"}')
+    status, headers = wire.answer()
+    assert status == 408
+    assert "connection" not in headers
+    wire.send("content-length: 16", b'{"movieId": "a"}')
+    assert wire.answer()[0] == 200
+
+
+def test_who_hangs_up_within_a_body_harms_nobody(server: tuple[int, Path], client: httpx.Client) -> None:
+    for head, content in [("content-length: 16", b'{"mov'), ("transfer-encoding: chunked", b"5\r\nab")]:
+        quitter = Wire(server[0])
+        quitter.send(head, content)
+        quitter.close()
+    for broken in (b"zz\r\nab\r\n", b"-1\r\n\r\n", b"2\r\nabc\r\n0\r\n\r\n"):
+        quitter = Wire(server[0])
+        quitter.send("transfer-encoding: chunked", broken)
+        quitter.is_closed()
+        quitter.close()
+    assert send(client, b'{"movieId": "a"}').status_code == 200
+
+
+# --- whatever a server passes on ------------------------------------------------------------------
+
+
+def received_of(messages: list[dict[str, Any]], *headers: tuple[bytes, bytes]) -> Received:
+    """What comes of the given ASGI messages; nothing follows the last."""
+    waiting = iter(messages)
+
+    async def receive() -> Any:
+        message = next(waiting, None)
+        if message is None:
+            await asyncio.sleep(60)
+        return message
+
+    async def run() -> Received:
+        app = Litestar([echo], openapi_config=None, logging_config=None)
+        scope: Any = {"type": "http", "headers": list(headers), "method": "POST", "path": "/", "query_string": b""}
+        scope |= {"litestar_app": app, "app": app, "route_handler": echo, "state": {}}
+        return await receive_body(Request(scope, receive))
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("messages", "headers", "expected"),
+    [
+        ([{"type": "http.disconnect"}], [], InvalidRequest),
+        ([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}], [], InvalidRequest),
+        ([], [(b"content-length", b"65537")], PayloadTooLarge),
+        ([], [(b"content-length", b"9" * 5000)], InvalidRequest),
+        ([], [(b"content-length", b"x")], InvalidRequest),
+        ([{"type": "http.request", "body": b" " * 60_000, "more_body": True}] * 2, [], PayloadTooLarge),
+        ([{"type": "http.request", "body": b"", "more_body": True}], [], RequestTimeout),
+    ],
+)
+def test_receiving_raises_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    messages: list[dict[str, Any]],
+    headers: list[tuple[bytes, bytes]],
+    expected: type[FilmerError],
+) -> None:
+    monkeypatch.setattr(module, "BODY_SECONDS", 0.2)
+    received = received_of(messages, *headers)
+    assert isinstance(received.failure, expected)
+    with pytest.raises(expected):
+        received.read(Sample)

@@ -1,0 +1,90 @@
+"""People for tests: accounts in a database, and clients that are signed in as them."""
+
+import asyncio
+import functools
+import itertools
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import psycopg
+from tests.conftest import SECRET_KEY
+
+from filmer.accounts import queries
+from filmer.accounts.nouns import Person, Role
+from filmer.accounts.passwords import Passwords
+from filmer.secret import SecretKey
+from filmer.settings import Settings
+from filmer.shop.cards import put_on_file
+from filmer.store.postgres import Connection
+
+PASSWORD = "correct horse battery"
+CARD = {"creditCardId": "4242424242424242", "firstName": "Mary", "lastName": "Major", "expiration": "2030-12"}
+LOGIN = "/api/v1/auth/login"
+_numbers = itertools.count(1)
+
+
+def in_database(database_url: str, work: Callable[[Connection], Coroutine[Any, Any, Any]]) -> Any:
+    """What some asynchronous work returns, in one transaction."""
+
+    async def run() -> Any:
+        async with await psycopg.AsyncConnection.connect(database_url) as conn:
+            return await work(conn)
+
+    return asyncio.run(run())
+
+
+@functools.cache
+def kept_password(password: str = PASSWORD) -> str:
+    return asyncio.run(Passwords(threads=1).hash(password))
+
+
+def open_account(database_url: str, *, email: str = "", role: Role = "customer", password: str = PASSWORD) -> Person:
+    """An account nobody has yet; without an e-mail address, one of its own."""
+
+    async def work(conn: Connection) -> Person:
+        person = await queries.insert_account(
+            conn,
+            email=email or f"mary{next(_numbers)}@example.com",
+            first_name="Mary",
+            last_name="Major",
+            password=kept_password(password),
+            role=role,
+            now=datetime.now(UTC),
+        )
+        assert person is not None
+        return person
+
+    found: Person = in_database(database_url, work)
+    return found
+
+
+def put_card(database_url: str, card: dict[str, str] = CARD, *, account_id: int | None = None) -> None:
+    """Puts a card on file; without an account it is anybody's who knows it."""
+
+    async def work(conn: Connection) -> None:
+        assert await put_on_file(
+            conn,
+            SecretKey(Settings(secret_key=SECRET_KEY)),
+            card["creditCardId"],
+            first_name=card["firstName"],
+            last_name=card["lastName"],
+            expiration=card["expiration"],
+            account_id=account_id,
+        )
+
+    in_database(database_url, work)
+
+
+def visitor(server: httpx.Client) -> httpx.Client:
+    """Another browser at the same server, without cookies. Whoever asks for one closes it."""
+    return httpx.Client(base_url=server.base_url, timeout=30, trust_env=False)
+
+
+def signed_in(server: httpx.Client, person: Person, password: str = PASSWORD) -> httpx.Client:
+    """A browser of its own, signed in."""
+    client = visitor(server)
+    answer = client.post(LOGIN, json={"email": person.email, "password": password})
+    assert answer.status_code == 200, answer.text
+    return client
