@@ -646,6 +646,7 @@ def test_an_announced_length_is_refused_before_it_comes(wire: Wire) -> None:
     status, headers = wire.answer()
     assert (status, headers["connection"]) == (413, "close")
     assert time.monotonic() - begun < 5
+    assert wire.is_closed()
 
 
 @pytest.mark.parametrize("head", ["content-length: 16", "transfer-encoding: chunked"])
@@ -655,6 +656,7 @@ def test_who_sends_slowly_is_told_so(wire: Wire, head: str) -> None:
     status, headers = wire.answer()
     assert (status, headers["connection"]) == (408, "close")
     assert 0.9 < time.monotonic() - begun < 8
+    assert wire.is_closed()
 
 
 def test_a_drop_now_and_then_gains_no_time(wire: Wire) -> None:

@@ -1,12 +1,10 @@
 """What the OpenAPI document says of the catalogue's endpoints; the examples are shop-api.md's."""
 
-from typing import Any
-
-from filmer import errors
 from filmer.catalogue import nouns
 from filmer.catalogue.api import GenreMovieList, MovieList, MovieSearch, StarList
+from filmer.http.examples import BAD_PAGE, NOW, invalid, missing, ok, page
 from filmer.http.health import Health
-from filmer.http.openapi import Answer, Operation, PathParameter, shop_error_answer
+from filmer.http.openapi import Answer, Operation, PathParameter
 
 _SHAWSHANK = {
     "id": "tt0000001", "title": "The Shawshank Redemption", "year": 1994, "director": "Frank Darabont",
@@ -14,38 +12,7 @@ _SHAWSHANK = {
 _RATED = {**_SHAWSHANK, "rating": 9.3, "numVotes": 2500000}
 _ROBBINS = {"id": "nm0000209", "name": "Tim Robbins"}
 _LISTED = {**_RATED, "genres": ["Drama"], "stars": [_ROBBINS]}
-_NOW = "2026-02-08T12:00:00Z"
 
-
-def _ok(data: Any) -> dict[str, Any]:
-    return {"success": True, "data": data}
-
-
-def _page(items: list[Any], total_items: int, total_pages: int) -> dict[str, Any]:
-    return {"items": items, "page": 1, "size": 20, "totalItems": total_items, "totalPages": total_pages}
-
-
-def _invalid(description: str, field: str, reason: str) -> Answer:
-    return shop_error_answer(
-        errors.InvalidRequest,
-        description,
-        {
-            "code": "VALIDATION_ERROR",
-            "message": "Request validation failed",
-            "details": {"fields": [{"field": field, "reason": reason}]},
-        },
-    )
-
-
-def _missing(noun: str, identifier: str) -> Answer:
-    return shop_error_answer(
-        errors.NotFound,
-        f"{noun} not found",
-        {"code": "NOT_FOUND", "message": f"{noun} not found with id: {identifier}", "details": {}},
-    )
-
-
-_BAD_PAGE = _invalid("Invalid query parameters", "page", "must be at least 1")
 _MOVIE_ID = PathParameter("movieId", {"type": "string", "maxLength": 10, "example": "tt0111161"}, "IMDb's id")
 _STAR_ID = PathParameter("starId", {"type": "string", "maxLength": 10, "example": "nm0000209"}, "IMDb's id")
 _GENRE_ID = PathParameter("genreId", {"type": "integer", "minimum": 1}, "An id of `/genres`")
@@ -61,12 +28,12 @@ OPERATIONS = [
             200: Answer(
                 description="Service is healthy",
                 data=Health,
-                example=_ok({"status": "UP", "database": "UP", "timestamp": _NOW}),
+                example=ok({"status": "UP", "database": "UP", "timestamp": NOW}),
             ),
             503: Answer(
                 description="Service is unhealthy",
                 data=Health,
-                example=_ok({"status": "DOWN", "database": "DOWN", "timestamp": _NOW}),
+                example=ok({"status": "DOWN", "database": "DOWN", "timestamp": NOW}),
             ),
         },
     ),
@@ -83,9 +50,9 @@ OPERATIONS = [
             200: Answer(
                 description="Movies retrieved successfully",
                 data=nouns.MoviePage,
-                example=_ok(_page([_LISTED], 150, 8)),
+                example=ok(page([_LISTED], 150, 8)),
             ),
-            400: _BAD_PAGE,
+            400: BAD_PAGE,
         },
     ),
     Operation(
@@ -100,7 +67,7 @@ OPERATIONS = [
             200: Answer(
                 description="Movie details retrieved",
                 data=nouns.Movie,
-                example=_ok(
+                example=ok(
                     {
                         **_RATED,
                         "genres": [{"id": 3, "name": "Drama"}],
@@ -111,7 +78,7 @@ OPERATIONS = [
                     }
                 ),
             ),
-            404: _missing("Movie", "tt9999999"),
+            404: missing("Movie", "tt9999999"),
         },
     ),
     Operation(
@@ -127,9 +94,9 @@ OPERATIONS = [
             200: Answer(
                 description="Stars retrieved successfully",
                 data=nouns.StarPage,
-                example=_ok(_page([{**_ROBBINS, "birthYear": 1958, "movieCount": 45}], 500, 25)),
+                example=ok(page([{**_ROBBINS, "birthYear": 1958, "movieCount": 45}], 500, 25)),
             ),
-            400: _BAD_PAGE,
+            400: BAD_PAGE,
         },
     ),
     Operation(
@@ -145,9 +112,9 @@ OPERATIONS = [
             200: Answer(
                 description="Star details retrieved",
                 data=nouns.Star,
-                example=_ok({**_ROBBINS, "birthYear": 1958, "movies": [_SHAWSHANK]}),
+                example=ok({**_ROBBINS, "birthYear": 1958, "movies": [_SHAWSHANK]}),
             ),
-            404: _missing("Star", "nm9999999"),
+            404: missing("Star", "nm9999999"),
         },
     ),
     Operation(
@@ -161,7 +128,7 @@ OPERATIONS = [
             200: Answer(
                 description="Genres retrieved successfully",
                 data=nouns.GenreList,
-                example=_ok(
+                example=ok(
                     {
                         "items": [
                             {"id": 1, "name": "Action"},
@@ -186,10 +153,10 @@ OPERATIONS = [
             200: Answer(
                 description="Movies retrieved successfully",
                 data=nouns.GenreMoviePage,
-                example=_ok({"genre": {"id": 3, "name": "Drama"}, **_page([{**_SHAWSHANK, "rating": 9.3}], 50, 3)}),
+                example=ok({"genre": {"id": 3, "name": "Drama"}, **page([{**_SHAWSHANK, "rating": 9.3}], 50, 3)}),
             ),
-            400: _BAD_PAGE,
-            404: _missing("Genre", "99"),
+            400: BAD_PAGE,
+            404: missing("Genre", "99"),
         },
     ),
     Operation(
@@ -203,9 +170,9 @@ OPERATIONS = [
         public=True,
         answers={
             200: Answer(
-                description="Search results retrieved", data=nouns.MoviePage, example=_ok(_page([_LISTED], 5, 1))
+                description="Search results retrieved", data=nouns.MoviePage, example=ok(page([_LISTED], 5, 1))
             ),
-            400: _invalid("No search criteria provided", "query", "at least one search filter must be given"),
+            400: invalid("No search criteria provided", "query", "at least one search filter must be given"),
         },
     ),
 ]

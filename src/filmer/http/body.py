@@ -111,8 +111,11 @@ def _fill(struct: type[B], members: Members, more: Sequence[Offence], check: Che
     offences = list(more)
     given: dict[str, Any] = {}
     values: dict[str, Any] = {}
+    came: dict[str, list[Any]] = {}
+    for name, value in members:
+        came.setdefault(name, []).append(value)
     for field in _fields(struct):
-        found = [value for name, value in members if name == field.encode_name]
+        found = came.get(field.encode_name, [])
         try:
             if len(found) > 1:
                 raise ValueError("must be given only once")  # noqa: TRY301 - an offence like the reader's

@@ -33,6 +33,7 @@ POLL_SECONDS = 0.02
 COMPUTE_SECONDS = 4.5  # before a caller is told to come again
 MAX_DRAINED = 256 * 1024  # bytes of a body nobody wants
 DRAIN_SECONDS = 1.0
+CLOSE_SECONDS = 0.05  # Granian, told to close while it is still reading, sometimes leaves the connection open
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 Headers = list[tuple[bytes, bytes]]
@@ -327,6 +328,7 @@ class _Passed:
             headers = [*_completed(message["headers"], self._path), *self._always]
             if not await self._drained():
                 headers.append((b"connection", b"close"))
+                await asyncio.sleep(CLOSE_SECONDS)
             message["headers"] = headers
         await self._send(message)
 
