@@ -11,6 +11,7 @@ import redis
 
 from filmer import __version__
 from filmer.importing import queries
+from filmer.secret import FILE, SecretKey
 from filmer.settings import Settings, SettingsError, data_directory, load_settings
 from filmer.store.embedded import EmbeddedError
 from filmer.store.engines import connect, engines
@@ -89,6 +90,7 @@ def _schema(asked: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> 
             "the database's character type is C: searches for words that are not ASCII find all, but slowly",
             "Make the database anew with LC_CTYPE 'C.UTF-8' (or any UTF-8 locale) for quick ones.",
         )
+    yield from _key(asked, conn)
     state = queries.select_state(conn)
     films = state["films"] or 0
     yield Finding(
@@ -96,6 +98,27 @@ def _schema(asked: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> 
         f"the catalogue has {films:,} films (version {state['version']})",
         "" if films else "Bring one in: filmer import imdb PATH, filmer import csv FILE, filmer import demo.",
     )
+
+
+def _key(asked: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> Iterator[Finding]:
+    """Whether the secret key is the one that the cards in the database were put on file with."""
+    key = SecretKey(asked)
+    known = conn.execute("SELECT fingerprint FROM secret_key").fetchone()
+    if known is not None and not (key.is_there and known == (key.fingerprint,)):
+        yield Finding(
+            False,
+            "the secret key is not the one this database, with the cards on file in it, was used with",
+            f"Give back the old one: FILMER_SECRET_KEY, or {FILE} in {data_directory(asked)}. If it is lost: "
+            "`filmer card remove --all`, and put the cards on file again.",
+        )
+    elif asked.database_url and not asked.secret_key:
+        yield Finding(
+            True,
+            f"the secret key is in {data_directory(asked)}",
+            "With more than one node, set FILMER_SECRET_KEY, the same on each.",
+        )
+    else:
+        yield Finding(True, "the secret key is the right one" if known else "the secret key: no digest needs one yet")
 
 
 def _cache(running: Settings) -> Finding:

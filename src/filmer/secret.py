@@ -22,14 +22,22 @@ class SecretKey:
         """The key of FILMER_SECRET_KEY, else of the file in the data directory, which is made at first need."""
         self._settings = settings
 
+    @property
+    def is_there(self) -> bool:
+        """False as long as it is still to be made."""
+        return bool(self._settings.secret_key) or self._path.exists()
+
+    @property
+    def _path(self) -> Path:
+        return data_directory(self._settings) / FILE
+
     @cached_property
     def _key(self) -> bytes:
         if self._settings.secret_key:
             return self._settings.secret_key.encode()
-        path = data_directory(self._settings) / FILE
-        if not path.exists():
-            _make(path)
-        return path.read_bytes()
+        if not self.is_there:
+            _make(self._path)
+        return self._path.read_bytes()
 
     def digest(self, purpose: str, text: str) -> bytes:
         """32 bytes. The same text has another digest for another purpose."""
@@ -64,7 +72,7 @@ def require_known_key(settings: Settings) -> None:
     with connect(settings) as conn:
         if not keep_fingerprint(conn, SecretKey(settings).fingerprint):
             raise SettingsError(
-                "The cards in this database were put on file with another secret key. Give back the old one "
+                "This database, with the cards on file in it, was used with another secret key. Give back the old one "
                 f"(FILMER_SECRET_KEY, or {FILE} in the data directory); if it is lost, `filmer card remove --all` "
                 "clears the cards, and they can be put on file again."
             )
