@@ -25,6 +25,7 @@ from filmer.catalogue.edition import Edition
 from filmer.catalogue.search import Search
 from filmer.clock import Clock, SystemClock
 from filmer.http import documents, health
+from filmer.http.body import MAX_BODY
 from filmer.http.cross_site import CrossSite
 from filmer.http.edge import PUBLIC, Edge
 from filmer.http.envelopes import ShopResponse
@@ -42,7 +43,6 @@ from filmer.store.valkey import SharedCache
 from filmer.upkeep import upkeep
 
 GET, POST, PUT, DELETE = HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.DELETE
-MAX_BODY = 64 * 1024  # bytes (contract §1.3)
 
 # Where a GET is the same for everybody, and may be answered from the byte cache.
 PUBLIC_PATHS = ("/api/v1/movies", "/api/v1/stars", "/api/v1/genres", "/api/v1/search/")

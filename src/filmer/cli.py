@@ -68,8 +68,8 @@ def serve(
         ensure_migrated(asked, running)
         require_known_key(running)
         if asked.demo:
-            _bring_in_demo(running)
             open_demo(running)
+            _bring_in_demo(running)
         serving.serve(_with_port(running, chosen), when_ready=lambda address: _say_ready(address, running))
 
 
@@ -192,6 +192,14 @@ def main() -> None:
     except (SettingsError, EmbeddedError, MigrationError, ImportFailed, CommandFailed, serving.ServeError) as error:
         err.print(f"filmer: {error}", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
+        err.print(
+            f"filmer: the database refuses: {str(error).strip()}. The user of DATABASE_URL must own the database, and "
+            "it must take changes (a replica does not).",
+            markup=False,
+            soft_wrap=True,
+        )
+        raise SystemExit(1) from None
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         err.print(
             f"filmer: the database can't be reached: {str(error).strip()}. Is DATABASE_URL right, and the server up? "
@@ -278,7 +286,7 @@ def _say_demo(address: str) -> None:
     for card in CARDS:
         print(f"    {card.number}  {card.expiration}  {card.first_name} {card.last_name} (account {card.account_id})")
     err.print("\n  These passwords and cards are public knowledge: for trying things out on this machine alone.\n",
-              style="yellow")  # fmt: skip
+              style="yellow", soft_wrap=True)  # fmt: skip
 
 
 def _say_imported(counts: tuple[int, int]) -> None:

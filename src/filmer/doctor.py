@@ -103,7 +103,7 @@ def _schema(asked: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> 
 def _key(asked: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> Iterator[Finding]:
     """Whether the secret key is the one that the cards in the database were put on file with."""
     key = SecretKey(asked)
-    known = conn.execute("SELECT fingerprint FROM secret_key").fetchone()
+    known = conn.execute("SELECT fingerprint FROM secret_key WHERE EXISTS (SELECT FROM card)").fetchone()
     if known is not None and not (key.is_there and known == (key.fingerprint,)):
         yield Finding(
             False,
@@ -118,7 +118,9 @@ def _key(asked: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> Ite
             "With more than one node, set FILMER_SECRET_KEY, the same on each.",
         )
     else:
-        yield Finding(True, "the secret key is the right one" if known else "the secret key: no digest needs one yet")
+        yield Finding(
+            True, "the secret key is the right one" if known else "the secret key: no card on file needs one yet"
+        )
 
 
 def _cache(running: Settings) -> Finding:

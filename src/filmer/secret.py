@@ -7,7 +7,7 @@ import secrets
 from functools import cached_property
 from pathlib import Path
 
-from filmer.settings import Settings, SettingsError, data_directory
+from filmer.settings import MIN_SECRET, Settings, SettingsError, data_directory
 from filmer.store.engines import connect
 from filmer.store.fingerprint import keep_fingerprint
 
@@ -35,9 +35,18 @@ class SecretKey:
     def _key(self) -> bytes:
         if self._settings.secret_key:
             return self._settings.secret_key.encode()
-        if not self.is_there:
-            _make(self._path)
-        return self._path.read_bytes()
+        try:
+            if not self.is_there:
+                _make(self._path)
+            key = self._path.read_bytes()
+        except OSError as error:
+            raise SettingsError(
+                f"The secret key can't be kept in {self._path}: {error.strerror}. Name a --data-dir that this user may "
+                "write to, or set FILMER_SECRET_KEY."
+            ) from error
+        if len(key) < MIN_SECRET:
+            raise SettingsError(f"{self._path} is no secret key: it is too short. Give back the file that was there.")
+        return key
 
     def digest(self, purpose: str, text: str) -> bytes:
         """32 bytes. The same text has another digest for another purpose."""

@@ -65,9 +65,18 @@ async def in_transaction(settings: Settings, work: Callable[[Connection, Setting
 
 def ask_secret(what: str, *, twice: bool) -> str:
     """Typed unseen at a terminal, else the first line of standard input; never an argument that others can list."""
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    secret = getpass.getpass(f"{what}: ")
-    if twice and getpass.getpass(f"{what}, again: ") != secret:
-        raise CommandFailed(f"{what}: what you typed the second time is something else. Nothing was changed.")
+    try:
+        if not sys.stdin.isatty():
+            secret = sys.stdin.readline().rstrip("\r\n")
+        else:
+            secret = getpass.getpass(f"{what}: ")
+            if twice and getpass.getpass(f"{what}, again: ") != secret:
+                raise CommandFailed(f"{what}: what you typed the second time is something else. Nothing was changed.")
+        secret.encode()
+    except EOFError:
+        raise CommandFailed(f"{what}: nothing was typed. Nothing was changed.") from None
+    except UnicodeError:  # which would show some of it
+        raise CommandFailed(f"{what}: what came is no text in UTF-8. Nothing was changed.") from None
+    if "\0" in secret:
+        raise CommandFailed(f"{what}: it must not contain U+0000. Nothing was changed.")
     return secret

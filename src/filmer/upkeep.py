@@ -12,7 +12,7 @@ from filmer.errors import FilmerError
 log = structlog.get_logger()
 
 EVERY_SECONDS = 60.0
-LAST_SECONDS = 5.0  # for the last round, when the process is told to end
+LAST_SECONDS = 2.0  # for the last round, when the process is told to end
 
 Chore = Callable[[], Awaitable[None]]
 

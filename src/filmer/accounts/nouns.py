@@ -18,7 +18,9 @@ MIN_PASSWORD, MAX_PASSWORD = 8, 128
 # One "@", no blanks or brackets before it, labels of letters, digits and hyphens after it; in any script.
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _EMAIL = re.compile(rf"[^\s@<>()\[\],;:\\\"\x00-\x20\x7f]{{1,64}}@{_LABEL}(?:\.{_LABEL})*")
-_UNPRINTABLE = {"Cc", "Cf", "Zl", "Zp"}
+_UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = {"\u200c", "\u200d"}  # unseen, too, but part of how Persian or Sinhala names are written
+_PARTS = 4  # one character may be written as so many, and no more
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -58,10 +60,8 @@ class Said(msgspec.Struct, frozen=True):
 
 def read_email(text: str) -> str:
     """The address as it is kept: trimmed. Raises ValueError for what is none."""
-    email = unicodedata.normalize("NFC", text.strip())
-    if len(email) > MAX_EMAIL:
-        raise ValueError(f"must have at most {MAX_EMAIL} characters")
-    if not _EMAIL.fullmatch(email):
+    email = _composed(text, MAX_EMAIL)
+    if not _EMAIL.fullmatch(email) or any(map(_is_unprintable, email)):
         raise ValueError("must be an e-mail address")
     return email
 
@@ -73,12 +73,10 @@ def email_key(email: str) -> str:
 
 def read_name(text: str) -> str:
     """A first or last name as it is kept: trimmed. Raises ValueError for what can't be one."""
-    name = unicodedata.normalize("NFC", text.strip())
+    name = _composed(text, MAX_NAME)
     if not name:
         raise ValueError("must not be empty")
-    if len(name) > MAX_NAME:
-        raise ValueError(f"must have at most {MAX_NAME} characters")
-    if any(unicodedata.category(character) in _UNPRINTABLE for character in name):
+    if any(_is_unprintable(character) for character in name if character not in _JOINERS):
         raise ValueError("must not contain control characters")
     return name
 
@@ -90,6 +88,20 @@ def read_new_password(text: str) -> str:
     return text
 
 
+def _composed(text: str, most: int) -> str:
+    """Trimmed, and the same however its accents were typed. Raises ValueError for what has too many characters."""
+    trimmed = text.strip()
+    # Putting accents in order takes time by the square of their number: that of a whole body would take a second.
+    composed = unicodedata.normalize("NFC", trimmed) if len(trimmed) <= most * _PARTS else trimmed
+    if len(composed) > most:
+        raise ValueError(f"must have at most {most} characters")
+    return composed
+
+
+def _is_unprintable(character: str) -> bool:
+    return unicodedata.category(character) in _UNPRINTABLE
+
+
 Email = Annotated[
     str,
     Meta(
@@ -99,7 +111,12 @@ Email = Annotated[
     ),
 ]
 Name = Annotated[
-    str, Meta(extra={"read": read_name}, extra_json_schema={"minLength": 1, "maxLength": MAX_NAME}, examples=["John"])
+    str,
+    Meta(
+        extra={"read": read_name},
+        extra_json_schema={"minLength": 1, "maxLength": MAX_NAME, "pattern": r"\S"},
+        examples=["John"],
+    ),
 ]
 
 

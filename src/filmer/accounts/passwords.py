@@ -22,6 +22,7 @@ T = TypeVar("T")
 MEMORY_KIB, PASSES, LANES = 47104, 1, 1
 MAX_WAITING = 64  # a process; more would wait longer than they care to
 NICENESS = 10  # the event loop goes first
+MAX_COMPOSED = 512  # characters; no password is longer, however its accents are typed
 
 
 class Passwords:
@@ -65,8 +66,11 @@ class Passwords:
 
 
 def _normal(password: str) -> str:
-    """The same however a keyboard composes its accents."""
-    return unicodedata.normalize("NFC", password)
+    """The same however a keyboard composes its accents.
+
+    What is longer than any password stays as it is: putting thousands of accents in order would stop the event loop.
+    """
+    return unicodedata.normalize("NFC", password) if len(password) <= MAX_COMPOSED else password
 
 
 def _of_nobody() -> str:
@@ -77,4 +81,6 @@ def _of_nobody() -> str:
 
 def _step_back() -> None:
     if sys.platform == "linux":  # where a thread has a priority of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread = threading.get_native_id()
+        # Further back only: to go forward again, where the process was started with less, is not ours to do.
+        os.setpriority(os.PRIO_PROCESS, thread, max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))

@@ -98,6 +98,13 @@ async def update_password(conn: Connection, account_id: int, password: str) -> b
     return done.rowcount == 1
 
 
+async def lock_password(conn: Connection, account_id: int) -> str | None:
+    """What is kept of an open account's password, and stays so until the transaction ends."""
+    statement = "SELECT password FROM account WHERE id = %s AND NOT disabled FOR SHARE"
+    row = await (await conn.execute(statement, [account_id])).fetchone()
+    return row[0] if row else None
+
+
 async def rehash_password(conn: Connection, account_id: int, old: str, new: str) -> None:
     """The same password, kept with newer parameters, unless it was changed meanwhile."""
     await conn.execute("UPDATE account SET password = %s WHERE id = %s AND password = %s", [new, account_id, old])
@@ -176,23 +183,20 @@ async def delete_unfamiliar_addresses(conn: Connection, *, seen_before: datetime
 async def take_guess(
     conn: Connection, subject: bytes, *, now: datetime, every: timedelta, most: timedelta
 ) -> datetime | None:
-    """Use up one interval of an allowance. None: done; else nothing is left before the moment returned."""
-    cursor = await conn.execute(
+    """Use up one interval of an allowance. None: done; else the allowance is used up until the moment returned."""
+    taken = await conn.execute(
         """
-        WITH taken AS (
-            INSERT INTO guess AS g (subject, free_at) VALUES (%(subject)s, %(now)s + %(every)s)
-            ON CONFLICT (subject) DO UPDATE SET free_at = greatest(g.free_at, %(now)s) + %(every)s
-            WHERE greatest(g.free_at, %(now)s) + %(every)s <= %(now)s + %(most)s
-            RETURNING true
-        )
-        SELECT EXISTS (SELECT FROM taken), (SELECT g.free_at FROM guess g WHERE g.subject = %(subject)s)
+        INSERT INTO guess AS g (subject, free_at) VALUES (%(subject)s, %(now)s + %(every)s)
+        ON CONFLICT (subject) DO UPDATE SET free_at = greatest(g.free_at, %(now)s) + %(every)s
+        WHERE greatest(g.free_at, %(now)s) + %(every)s <= %(now)s + %(most)s
         """,
         {"subject": subject, "now": now, "every": every, "most": most},
     )
-    taken, free_at = await cursor.fetchone() or (False, None)
-    if taken:
+    if taken.rowcount:
         return None
-    return free_at or now + most  # another try made the row this very moment, and more of them used it up
+    # Asked afterwards: one statement would not see what tries side by side have used up while it waited for them.
+    row = await (await conn.execute("SELECT free_at FROM guess WHERE subject = %s", [subject])).fetchone()
+    return row[0] if row else now + most
 
 
 async def give_guess_back(conn: Connection, subject: bytes, every: timedelta) -> None:

@@ -73,10 +73,12 @@ class Sessions:
     async def tidy(self, database: Database) -> None:
         """Writes the uses not written yet, and clears away what is over. Once a minute does."""
         now = self._clock.now()
-        uses, self._uses = self._uses, {}
+        uses = dict(self._uses)
         async with database.connection() as conn:
             if uses:
                 await queries.update_sessions_used(conn, uses)
+                # Only now: until they are written they count here, and where writing fails the next round does it.
+                self._uses = {digest: used for digest, used in self._uses.items() if uses.get(digest) != used}
             await queries.delete_over(
                 conn,
                 used_before=now - self._idle - 2 * WRITE_EVERY,

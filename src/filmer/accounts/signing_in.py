@@ -1,6 +1,8 @@
 """Signing in and registering: what is checked in which order, so that nothing can be learned from it."""
 
-from typing import Any
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,9 +20,11 @@ from filmer.accounts.throttle import (
     neighbourhood,
 )
 from filmer.clock import Clock
-from filmer.errors import Conflict, InvalidCredentials
+from filmer.errors import Conflict, InvalidCredentials, ServiceUnavailable
 from filmer.secret import SecretKey
 from filmer.store.postgres import Database
+
+T = TypeVar("T")
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -68,17 +72,22 @@ class SigningIn:
             )
             tries = _tries(known, asked.email, caller)
             await self._throttle.take(conn, tries)
-        fits = await self._passwords.matches(asked.password, known.password if known else None)
+        fits = await self._tried(tries, self._passwords.matches(asked.password, known.password if known else None))
         if known is None or not fits or not known.is_open:
             raise InvalidCredentials
-        is_outdated = self._passwords.is_outdated(known.password)
-        newer = await self._passwords.hash(asked.password) if is_outdated else None
         async with self._database.connection() as conn:
             async with conn.transaction():
-                if newer is not None:
-                    await queries.rehash_password(conn, known.person.id, known.password, newer)
+                # Checking took its time: no session begins once the account is closed, or has another password.
+                kept = await queries.lock_password(conn, known.person.id)
+                if kept != known.password and not (kept and await self._passwords.matches(asked.password, kept)):
+                    raise InvalidCredentials
                 cookie = await self._begin(conn, known.person, caller, address)
             await self._throttle.give_back(conn, tries)
+        if self._passwords.is_outdated(known.password):
+            with suppress(ServiceUnavailable):  # next time will do
+                newer = await self._passwords.hash(asked.password)
+                async with self._database.connection() as conn:
+                    await queries.rehash_password(conn, known.person.id, known.password, newer)
         return known.person, cookie
 
     async def register(self, asked: Registration, caller: Caller) -> tuple[Person, str]:
@@ -86,7 +95,7 @@ class SigningIn:
         tries = [Try(REGISTER_ADDRESS, caller.address)]
         async with self._database.connection() as conn:
             await self._throttle.take(conn, tries)
-        kept = await self._passwords.hash(asked.password)
+        kept = await self._tried(tries, self._passwords.hash(asked.password))
         address = self._secret.digest("familiar address", caller.address)
         async with self._database.connection() as conn:
             async with conn.transaction():
@@ -103,6 +112,15 @@ class SigningIn:
                 cookie = await self._begin(conn, person, caller, address)
             await self._throttle.give_back(conn, tries)
         return person, cookie
+
+    async def _tried(self, tries: Sequence[Try], work: Awaitable[T]) -> T:
+        """What comes of a password; where too many wait, it was not looked at, and the tries are given back."""
+        try:
+            return await work
+        except ServiceUnavailable:
+            async with self._database.connection() as conn:
+                await self._throttle.give_back(conn, tries)
+            raise
 
     async def _begin(self, conn: Any, person: Person, caller: Caller, address: bytes) -> str:
         await queries.upsert_familiar_address(conn, person.id, address, self._clock.now())

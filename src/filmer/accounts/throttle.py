@@ -71,12 +71,21 @@ class Throttle:
 
 def neighbourhood(address: str) -> str:
     """An address as tries are counted by it: an IPv6 host has a whole /64 to itself."""
+    host = _without_port(address)
     try:
-        known = ipaddress.ip_address(address)
+        known = ipaddress.ip_address(host)
     except ValueError:
-        return address[:64]
+        return host[:64]
     if isinstance(known, ipaddress.IPv6Address):
         if known.ipv4_mapped:
             return str(known.ipv4_mapped)
         return str(ipaddress.ip_network((known, 64), strict=False))
     return str(known)
+
+
+def _without_port(address: str) -> str:
+    """Some proxies tell the port, too, in X-Forwarded-For: a caller has as many as they like."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    host, _, port = address.partition(":")
+    return host if port.isdigit() else address

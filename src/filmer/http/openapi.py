@@ -12,6 +12,7 @@ from filmer.errors import FilmerError
 from filmer.http.body import Body
 from filmer.http.openapi_parts import (
     COMMON,
+    DESCRIPTION,
     ERRORS,
     HEADERS,
     JSON,
@@ -81,9 +82,12 @@ def shop_error_answer(error: type[FilmerError], description: str, example: Any =
 @cache
 def openapi_document() -> bytes:
     """The document of the whole service, as JSON."""
+    from filmer.accounts import operations as accounts
     from filmer.catalogue import operations as catalogue
+    from filmer.shop import operations as shop
 
-    return msgspec.json.format(msgspec.json.encode(document(catalogue.OPERATIONS)), indent=1)
+    told = document(catalogue.OPERATIONS, accounts.OPERATIONS, shop.OPERATIONS)
+    return msgspec.json.format(msgspec.json.encode(told), indent=1)
 
 
 def document(*tables: Iterable[Operation]) -> dict[str, Any]:
@@ -97,7 +101,7 @@ def document(*tables: Iterable[Operation]) -> dict[str, Any]:
         "info": {
             "title": "filmer",
             "version": __version__,
-            "description": "A movie catalogue and rental server: the shop API under `/api/v1`.",
+            "description": DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "this server"}],
@@ -116,8 +120,20 @@ def _schemas(operations: list[Operation]) -> dict[str, Any]:
     answers = [answer.data for op in operations for answer in op.answers.values() if _is_type(answer.data)]
     bodies = [operation.body for operation in operations if operation.body is not None]
     _, of_answers = msgspec.json.schema_components(answers, ref_template=SCHEMA)
+    of_answers = _with_money(of_answers)
     _, of_bodies = msgspec.json.schema_components(bodies, schema_hook=_schema_of_read, ref_template=SCHEMA)
     return {**of_answers, **of_bodies}
+
+
+def _with_money(schema: Any) -> Any:
+    """A Decimal leaves as a number (``envelopes.encode``), of which msgspec's own schemas know nothing."""
+    if isinstance(schema, list):
+        return [_with_money(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("format") == "decimal":
+        return {**schema, "type": "number"}
+    return {name: _with_money(inner) for name, inner in schema.items()}
 
 
 def _schema_of_read(_: type) -> dict[str, Any]:

@@ -22,12 +22,25 @@ def shop_error(error: dict[str, Any]) -> dict[str, Any]:
     return {"success": False, "error": error, "timestamp": "2026-02-08T12:00:00Z"}
 
 
+DESCRIPTION = """\
+A movie catalogue and rental server: the shop API under `/api/v1`.
+
+**To sign in here**, send `POST /api/v1/auth/login` with an account of yours, or open one with
+`POST /api/v1/auth/register`; under `filmer serve --demo`, the account and the card of the examples work as they stand.
+Your browser keeps the session's cookie and sends it along with what has a lock from then on, until
+`POST /api/v1/auth/logout`, or 30 minutes without a request. Programs: keep the cookie `JSESSIONID`, and send it back.
+
+To check a card means to find the same one on file. This is no payment network, and nothing here has been assessed for
+PCI DSS.
+"""
+
 SECURITY = {
     "sessionCookie": {
         "type": "apiKey",
         "in": "cookie",
         "name": "JSESSIONID",
-        "description": "Set by a login; 30 minutes without a request end the session.",
+        "description": "Set by `POST /api/v1/auth/login`, and kept by your browser: there is nothing to fill in here. "
+        "30 minutes without a request end the session.",
     }
 }
 
@@ -69,7 +82,11 @@ ERRORS = {
                     "message": {"type": "string"},
                     "details": {
                         "type": "object",
-                        "properties": {"fields": {"type": "array", "items": _FIELD_ERROR}},
+                        "properties": {
+                            "fields": {"type": "array", "items": _FIELD_ERROR},
+                            "reason": {"type": "string"},
+                            "requestId": {"type": "string"},
+                        },
                     },
                 },
                 "required": ["code", "message", "details"],

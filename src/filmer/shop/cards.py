@@ -75,7 +75,7 @@ async def put_on_file(
             account_id=account_id,
             demo=demo,
         )
-    except psycopg.errors.ForeignKeyViolation:
+    except (psycopg.errors.ForeignKeyViolation, psycopg.errors.NumericValueOutOfRange):
         raise CardRefused(f"There is no account {account_id}: `filmer account list` shows those there are") from None
 
 
@@ -88,4 +88,5 @@ def _digits(number: str) -> str:
 
 
 def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name.strip()).casefold()
+    """The same in every case, and however its accents are composed: before folding, and after it takes them apart."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())

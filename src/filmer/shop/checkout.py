@@ -5,10 +5,12 @@ commits; then the money is collected. Breaking off anywhere leaves the cart or t
 authorization without an order lapses, an order whose money was not collected is collected for later (``tidy``).
 """
 
+import asyncio
 import secrets
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
+from weakref import WeakValueDictionary
 
 import msgspec
 import psycopg
@@ -29,6 +31,8 @@ log = structlog.get_logger()
 
 KEPT = timedelta(hours=24)  # an Idempotency-Key's answer
 ATTEMPTS = 5  # while the cart is edited under our hands
+TURN_SECONDS = 5.0  # that a submit waits for others of its account
+ALONE, CROWDED = timedelta(milliseconds=100), timedelta(milliseconds=400)  # until anybody is told: see Sold
 CAPTURE_AFTER = timedelta(minutes=1)
 
 
@@ -48,6 +52,26 @@ class Due(msgspec.Struct, frozen=True):
 
     amount: Decimal
     newest: int
+
+
+class Sold(msgspec.Struct, frozen=True):
+    """An order, and when it was placed: the same submit, arriving until then, is the same order's.
+
+    Nobody is told of it before (unless a key says which submits are the same). So whoever submits again after an
+    answer finds the cart empty, and whoever submitted before it gets the order, although a busy server may come to
+    read it later: ``CROWDED`` is longer than that takes with 64 at once, ``ALONE`` longer than our own commit.
+    """
+
+    order: Order
+    placed: datetime
+
+
+class _Queue:
+    """The submits of one account, in this process."""
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self.length = 0  # of those who wait
 
 
 class _CartChanged(Exception):
@@ -71,6 +95,7 @@ class Checkout:
         self._throttle = throttle
         self._secret = secret
         self._clock = clock
+        self._queues: WeakValueDictionary[int, _Queue] = WeakValueDictionary()  # by account, while it has any
 
     def attempt(self, person: Person, asked: Submission, key: str | None, caller: Caller, begun: datetime) -> Attempt:
         fields = [asked.credit_card_id, asked.first_name, asked.last_name, asked.expiration]
@@ -83,21 +108,55 @@ class Checkout:
             begun=begun,
         )
 
-    async def look(self, conn: Connection, attempt: Attempt) -> Order | Due:
+    async def look(self, conn: Connection, attempt: Attempt) -> Order | Due | Sold:
         """What there is to pay, or the order that this submit, sent before, has become already.
 
-        Raises EmptyCart, Conflict (the key was used for something else), RateLimited (too many cards refused).
+        Raises EmptyCart, Conflict (the key was used for something else).
         """
+        # The cart first: whoever emptied it by then has written down their key as well.
+        amount, newest = await queries.select_due(conn, attempt.account_id)
         if order := await self._order_of_key(conn, attempt):
             return order
-        amount, newest = await queries.select_due(conn, attempt.account_id)
         if amount is None:
             return await self._order_of_twin(conn, attempt, since=attempt.begun)
-        await self._throttle.take(conn, _tries(attempt))
         return Due(amount, newest)
 
-    async def buy(self, attempt: Attempt, due: Due) -> Order:
-        """The order. Raises PaymentFailed, EmptyCart, Conflict; nothing has changed then."""
+    async def buy(self, attempt: Attempt, found: Due | Sold) -> Order:
+        """The order. Raises PaymentFailed, RateLimited, EmptyCart, Conflict; nothing has changed then."""
+        sold = found if isinstance(found, Sold) else await self._in_turn(attempt, found)
+        if attempt.key is None:
+            wait = sold.placed - self._clock.now()
+            await asyncio.sleep(min(max(wait, timedelta()), CROWDED).total_seconds())
+        return sold.order
+
+    async def _in_turn(self, attempt: Attempt, due: Due) -> Sold:
+        """The submits of an account take turns, so that an impatient customer's many are one try of the card."""
+        queue = self._queues.setdefault(attempt.account_id, _Queue())
+        queue.length += 1
+        must_look = queue.turn.locked()
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await queue.turn.acquire()
+        except TimeoutError:
+            raise ServiceUnavailable("Another checkout of this account takes too long") from None
+        finally:
+            queue.length -= 1
+        try:
+            if must_look:
+                async with self._database.connection() as conn:
+                    found = await self.look(conn, attempt)
+                if isinstance(found, Order):
+                    return Sold(found, self._clock.now())
+                if isinstance(found, Sold):
+                    return found
+                due = found
+            return await self._buy(attempt, due, queue)
+        finally:
+            queue.turn.release()
+
+    async def _buy(self, attempt: Attempt, due: Due, queue: _Queue) -> Sold:
+        async with self._database.connection() as conn:
+            await self._throttle.take(conn, _tries(attempt))
         for _ in range(ATTEMPTS):
             order_id = _draw_id()
             payment = Payment(str(order_id), attempt.account_id, due.amount, attempt.card)
@@ -106,49 +165,63 @@ class Checkout:
                 raise PaymentFailed
             try:
                 async with self._database.connection() as conn:
-                    done = await self._commit(conn, attempt, due, order_id, authorization)
-                    await self._forgive(conn, attempt)
+                    done = await self._commit(conn, attempt, due, order_id, authorization, queue)
+                    if isinstance(done, Sold):
+                        await self._forgive(conn, attempt)
             except (EmptyCart, Conflict):
                 await self._provider.refund(authorization.reference, due.amount)
                 raise
-            if isinstance(done, Order) and done.id == order_id:
-                await self._collect(done.id, authorization, done.total)
+            if isinstance(done, Sold) and done.order.id == order_id:
+                await self._collect(order_id, authorization, done.order.total)
                 return done
             await self._provider.refund(authorization.reference, due.amount)
-            if isinstance(done, Order):
+            if isinstance(done, Sold):
                 return done
             due = done
         raise ServiceUnavailable("The cart is being changed all the time; try again")
 
     async def _commit(
-        self, conn: Connection, attempt: Attempt, due: Due, order_id: int, authorization: Authorization
-    ) -> Order | Due:
+        self,
+        conn: Connection,
+        attempt: Attempt,
+        due: Due,
+        order_id: int,
+        authorization: Authorization,
+        queue: _Queue,
+    ) -> Sold | Due:
         """The one transaction: this order; or another one that this submit has become; or what is due by now."""
         try:
             async with conn.transaction():
-                return await self._trade(conn, attempt, due, order_id, authorization)
+                return await self._trade(conn, attempt, due, order_id, authorization, queue)
         except _CartChanged as changed:
             return Due(changed.amount, due.newest)
         except psycopg.errors.UniqueViolation:  # one of the ids was taken, of so many: draw others
             return due
 
     async def _trade(
-        self, conn: Connection, attempt: Attempt, due: Due, order_id: int, authorization: Authorization
-    ) -> Order:
+        self,
+        conn: Connection,
+        attempt: Attempt,
+        due: Due,
+        order_id: int,
+        authorization: Authorization,
+        queue: _Queue,
+    ) -> Sold:
         await queries.lock_cart(conn, attempt.account_id)
+        now = self._clock.now()
         if order := await self._order_of_key(conn, attempt):
-            return order
+            return Sold(order, now)
         lines = await queries.take_lines(conn, attempt.account_id)
         if not lines:  # somebody was faster, who had not come that far when we looked
             return await self._order_of_twin(conn, attempt, after=due.newest)
         if total(lines) != due.amount:
             raise _CartChanged(total(lines))
-        now = self._clock.now()
-        order = _order(order_id, attempt.account_id, lines, now)
+        placed = now if attempt.key else now + (CROWDED if queue.length else ALONE)
+        order = _order(order_id, attempt.account_id, lines, placed)
         await queries.insert_order(
             conn,
             order,
-            placed=now,
+            placed=placed,
             submission=attempt.submission,
             payment=authorization.reference,
             is_captured=authorization.is_captured,
@@ -157,7 +230,7 @@ class Checkout:
             await queries.upsert_kept_answer(
                 conn, attempt.account_id, attempt.key, submission=attempt.submission, order_id=order_id, now=now
             )
-        return order
+        return Sold(order, placed)
 
     async def _order_of_key(self, conn: Connection, attempt: Attempt) -> Order | None:
         if attempt.key is None:
@@ -172,15 +245,15 @@ class Checkout:
 
     async def _order_of_twin(
         self, conn: Connection, attempt: Attempt, *, since: datetime | None = None, after: int = 0
-    ) -> Order:
-        """The order of a submit that overlapped with this one and was the same; neither had a key to say so."""
+    ) -> Sold:
+        """The order of a submit that overlapped with this one and was the same; we have no key to say so."""
         found = None
         if attempt.key is None:
             found = await queries.select_twin(conn, attempt.account_id, attempt.submission, since=since, after=after)
-        order = await queries.select_order(conn, found) if found else None
-        if order is None:
+        order = await queries.select_order(conn, found[0]) if found else None
+        if found is None or order is None:
             raise EmptyCart
-        return order
+        return Sold(order, found[1])
 
     async def _forgive(self, conn: Connection, attempt: Attempt) -> None:
         with suppress(psycopg.Error):  # the order stands, whatever becomes of this

@@ -27,11 +27,13 @@ def read_month(text: str) -> str:
 
 
 Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY)]
-Text = Annotated[str, Meta(min_length=1, max_length=100)]
+Text = Annotated[str, Meta(min_length=1, max_length=100, extra_json_schema={"pattern": r"\S"})]
 
 
 class NewCartItem(Body):
-    movie_id: Annotated[str, Meta(min_length=1, max_length=10, examples=["tt0111161"])]
+    movie_id: Annotated[
+        str, Meta(min_length=1, max_length=10, extra_json_schema={"pattern": r"\S"}, examples=["tt0111161"])
+    ]
     quantity: Quantity = 1
 
 

@@ -186,17 +186,17 @@ async def select_due(conn: Connection, account_id: int) -> tuple[Decimal | None,
 
 async def select_twin(
     conn: Connection, account_id: int, submission: bytes, *, since: datetime | None, after: int
-) -> int | None:
-    """The account's newest order, if it came of the same submission since that moment, after that place."""
+) -> tuple[int, datetime] | None:
+    """The account's newest order and when it was placed, if of the same submission, since that moment and place."""
     cursor = await conn.execute(
         """
-        SELECT o.id FROM (SELECT * FROM shop_order WHERE account_id = %s ORDER BY place DESC LIMIT 1) o
+        SELECT o.id, o.placed FROM (SELECT * FROM shop_order WHERE account_id = %s ORDER BY place DESC LIMIT 1) o
         WHERE o.submission = %s AND o.placed >= coalesce(%s::timestamptz, o.placed) AND o.place > %s
         """,
         [account_id, submission, since, after],
     )
     row = await cursor.fetchone()
-    return None if row is None else int(row[0])
+    return None if row is None else (int(row[0]), row[1])
 
 
 async def take_lines(conn: Connection, account_id: int) -> list[CartLine]:

@@ -60,6 +60,8 @@ class Database:
             raise ServiceUnavailable("The database did not answer in time") from error
         except (PoolTimeout, TooManyRequests) as error:
             raise ServiceUnavailable("The database is not available right now") from error
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            raise ServiceUnavailable("The database takes no changes right now") from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise ServiceUnavailable("The database did not answer") from error
 

@@ -1,0 +1,135 @@
+"""The live server answers shop-api.md to the letter: statuses, codes, keys in order, types, and what it prints."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from tests.answers import TIME, error_of
+from tests.conftest import MakeDatabase, Serve
+from tests.letter import CASES, PRINTED, Case, Stage
+
+CODES = {
+    400: "VALIDATION_ERROR",
+    401: "UNAUTHORIZED",
+    402: "PAYMENT_FAILED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+}
+# The statuses of the 19 tables.
+TABLES = {
+    "GET /api/v1/health": {200, 503},
+    "POST /api/v1/auth/login": {200, 400, 401},
+    "POST /api/v1/auth/logout": {200, 401},
+    "GET /api/v1/auth/session": {200, 401},
+    "GET /api/v1/movies": {200, 400},
+    "GET /api/v1/movies/{movieId}": {200, 404},
+    "GET /api/v1/stars": {200, 400},
+    "GET /api/v1/stars/{starId}": {200, 404},
+    "GET /api/v1/genres": {200},
+    "GET /api/v1/genres/{genreId}/movies": {200, 404},
+    "GET /api/v1/search/movies": {200, 400},
+    "GET /api/v1/cart": {200, 401},
+    "POST /api/v1/cart/items": {200, 400, 401, 404},
+    "PUT /api/v1/cart/items/{movieId}": {200, 400, 401, 404},
+    "DELETE /api/v1/cart/items/{movieId}": {200, 401, 404},
+    "DELETE /api/v1/cart": {200, 401},
+    "POST /api/v1/checkout": {200, 400, 401, 402},
+    "GET /api/v1/orders": {200, 401},
+    "GET /api/v1/orders/{orderId}": {200, 401, 403, 404},
+}
+# What is another one every time, or counts what is there: only the kind of it is printed for good.
+FREE = {"timestamp", "orderId", "saleId", "orderDate", "totalItems", "totalPages", "movieCount"}
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@pytest.fixture(scope="module")
+def stage(make_database: MakeDatabase, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    found = Stage(make_database, serve, tmp_path_factory.mktemp("letter"))
+    yield found
+    found.close()
+
+
+def kind(value: Any) -> str:
+    """The JSON type; of a text, whether it is a time or a day."""
+    if isinstance(value, str):
+        return "time" if TIME.fullmatch(value) else "day" if DAY.fullmatch(value) else "text"
+    return type(value).__name__
+
+
+def assert_as_printed(live: Any, printed: Any, where: str = "") -> None:
+    """The same keys in the same order, the same types; the same values but for FREE ones. Lists may be longer."""
+    if isinstance(printed, dict):
+        assert isinstance(live, dict), where
+        assert list(live) == list(printed), where
+        for name, value in printed.items():
+            if name in FREE:
+                assert kind(live[name]) == kind(value), f"{where}.{name}"
+            else:
+                assert_as_printed(live[name], value, f"{where}.{name}")
+    elif isinstance(printed, list):
+        assert isinstance(live, list), where
+        assert len(live) >= len(printed), where
+        assert printed or not live, where
+        for number, one in enumerate(printed):
+            assert_as_printed(live[number], one, f"{where}[{number}]")
+    elif isinstance(printed, float):  # a number is one, however many decimals it is written with
+        assert type(live) in {int, float}, where
+        assert live == printed, where
+    else:
+        assert type(live) is type(printed), where
+        assert live == printed, where
+
+
+def test_every_status_of_the_tables_is_asked_for() -> None:
+    assert len(TABLES) == 19
+    asked = {(case.operation, case.status) for case in CASES} | {("GET /api/v1/health", 503)}
+    assert asked == {(operation, status) for operation, statuses in TABLES.items() for status in statuses}
+    assert asked >= set(PRINTED)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_status_is_answered_as_printed(stage: Stage, case: Case) -> None:
+    answer = stage.ask(case)
+    assert answer.status_code == case.status, answer.text
+    printed = PRINTED.get((case.operation, case.status))
+    if printed is not None:
+        assert_as_printed(answer.json(), printed)
+    if case.status >= 400:
+        is_login = case.operation == "POST /api/v1/auth/login"
+        error_of(answer, case.status, "INVALID_CREDENTIALS" if is_login and case.status == 401 else CODES[case.status])
+
+
+def test_a_service_that_is_down_says_so_as_printed(make_database: MakeDatabase, serve: Serve) -> None:
+    url = make_database()
+    server = serve(url)
+    name = str(conninfo_to_dict(url)["dbname"])
+    with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as conn:
+        conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    answer = server.client.get("/api/v1/health")
+    assert answer.status_code == 503
+    assert_as_printed(answer.json(), PRINTED["GET /api/v1/health", 503])
+
+
+@pytest.mark.parametrize(
+    "live",
+    [
+        {"b": 1, "a": 4.99, "list": [1]},
+        {"a": 4.99, "list": [1], "b": 1},
+        {"a": "4.99", "b": 1, "list": [1]},
+        {"a": 4.99, "b": True, "list": [1]},
+        {"a": 4.99, "b": 1.0, "list": [1]},
+        {"a": 4.99, "b": 1, "list": []},
+        {"a": 4.99, "b": 1, "list": None},
+        {"a": 4.99, "b": 1, "list": [1], "more": 1},
+        {"a": 4.99, "b": 1},
+        [],
+    ],
+)
+def test_the_comparison_sees_differences(live: Any) -> None:
+    printed = {"a": 4.99, "b": 1, "list": [1]}
+    assert_as_printed(printed, printed)
+    with pytest.raises(AssertionError):
+        assert_as_printed(live, printed)
