@@ -24,6 +24,7 @@ from filmer.store.embedded import Engines, running_engines
 from filmer.store.migrate import migrate
 
 SECRET_KEY = "only the tests know this secret key"
+os.environ["FILMER_SECRET_KEY"] = SECRET_KEY  # no test makes one where the tests' user keeps theirs
 FILMS = Path(__file__).parent / "films.csv"
 _TEMPLATE = "filmer_template"
 
@@ -139,12 +140,7 @@ def serve(engines: Engines) -> Iterator[Serve]:
     with contextlib.ExitStack() as stack:
 
         def start(database_url: str, *arguments: str, **environment: str) -> Server:
-            given = {
-                "DATABASE_URL": database_url,
-                "REDIS_URL": engines.redis_url,
-                "FILMER_WORKERS": "1",
-                "FILMER_SECRET_KEY": SECRET_KEY,
-            }
+            given = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_WORKERS": "1"}
             server = Server(given | environment, list(arguments))
             stack.callback(server.stop)
             return server

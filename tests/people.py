@@ -42,6 +42,7 @@ def kept_password(password: str = PASSWORD) -> str:
 
 def open_account(database_url: str, *, email: str = "", role: Role = "customer", password: str = PASSWORD) -> Person:
     """An account nobody has yet; without an e-mail address, one of its own."""
+    kept = kept_password(password)  # before there is an event loop
 
     async def work(conn: Connection) -> Person:
         person = await queries.insert_account(
@@ -49,7 +50,7 @@ def open_account(database_url: str, *, email: str = "", role: Role = "customer",
             email=email or f"mary{next(_numbers)}@example.com",
             first_name="Mary",
             last_name="Major",
-            password=kept_password(password),
+            password=kept,
             role=role,
             now=datetime.now(UTC),
         )

@@ -21,7 +21,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from tests.answers import data_of
-from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
 
 from filmer.serving import free_port
 from filmer.store.embedded import Engines
@@ -35,6 +35,7 @@ OURS = {"DATABASE_URL", "REDIS_URL", "REDIS_PASSWORD", "CACHE_DURATION_SECONDS"}
 def filmer(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command line, with no settings but those given."""
     kept = {name: value for name, value in os.environ.items() if name not in OURS and not name.startswith("FILMER_")}
+    kept["FILMER_SECRET_KEY"] = SECRET_KEY
     return subprocess.run(
         [sys.executable, "-m", "filmer", *map(str, arguments)],
         env={**kept, "FILMER_DATA_DIR": os.devnull, **environment},  # never the data of whoever runs the tests

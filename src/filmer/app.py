@@ -117,7 +117,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
     is_https = public_url is not None and public_url.startswith("https:")
     secret = SecretKey(settings)
     throttle = Throttle(clock, secret)
-    passwords = Passwords(threads=max(1, (os.cpu_count() or 1) // max(1, settings.workers)))
+    passwords = Passwords(threads=max(1, min(os.cpu_count() or 1, 8) // max(1, settings.workers)))
     sessions = Sessions(
         clock,
         idle=timedelta(minutes=settings.session_minutes),

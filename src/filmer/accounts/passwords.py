@@ -7,7 +7,7 @@ import secrets
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from filmer.errors import ServiceUnavailable
 
 T = TypeVar("T")
+First = Callable[[], Awaitable[None]] | None
 
 # OWASP's first choice for argon2id: 46 MiB, one pass, one lane. About 50 ms of one core.
 MEMORY_KIB, PASSES, LANES = 47104, 1, 1
@@ -31,19 +32,21 @@ class Passwords:
     def __init__(self, *, threads: int) -> None:
         self._hasher = PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES, type=Type.ID)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_step_back)
+        self._turns = asyncio.Semaphore(threads)
         self._waiting = 0
         self._nobodys = _of_nobody()
 
-    async def hash(self, password: str) -> str:
-        """What is kept of a password. Raises ServiceUnavailable when too many wait."""
-        return await self._run(lambda: self._hasher.hash(_normal(password)))
+    async def hash(self, password: str, *, first: First = None) -> str:
+        """What is kept of a password. ``first`` and errors as of ``matches``."""
+        return await self._in_turn(lambda: self._hasher.hash(_normal(password)), first)
 
-    async def matches(self, password: str, kept: str | None) -> bool:
+    async def matches(self, password: str, kept: str | None, *, first: First = None) -> bool:
         """Whether it is the password; takes the same time where nothing is kept (contract §4.2).
 
-        Raises ServiceUnavailable when too many wait.
+        ``first`` is awaited when it is our turn, and only as many have one as there are threads. Raises what that
+        raises, and ServiceUnavailable when too many wait.
         """
-        return await self._run(lambda: self._verify(kept or self._nobodys, password))
+        return await self._in_turn(lambda: self._verify(kept or self._nobodys, password), first)
 
     def is_outdated(self, kept: str) -> bool:
         """Whether it was made with other parameters than ours."""
@@ -55,12 +58,15 @@ class Passwords:
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _run(self, work: Callable[[], T]) -> T:
+    async def _in_turn(self, work: Callable[[], T], first: First) -> T:
         if self._waiting >= MAX_WAITING:
             raise ServiceUnavailable("Too many are signing in right now", retry_after=5)
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            async with self._turns:
+                if first is not None:
+                    await first()
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._waiting -= 1
 

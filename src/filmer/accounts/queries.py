@@ -155,7 +155,8 @@ async def delete_session(conn: Connection, digest: bytes) -> None:
 
 
 async def delete_sessions_of(conn: Connection, account_id: int) -> int:
-    """Sign out everywhere; how many sessions that ended."""
+    """Sign out everywhere, and forget where that was; how many sessions that ended."""
+    await conn.execute("DELETE FROM familiar_address WHERE account_id = %s", [account_id])
     return (await conn.execute("DELETE FROM session WHERE account_id = %s", [account_id])).rowcount
 
 
@@ -178,6 +179,12 @@ async def upsert_familiar_address(conn: Connection, account_id: int, address: by
 
 async def delete_unfamiliar_addresses(conn: Connection, *, seen_before: datetime) -> None:
     await conn.execute("DELETE FROM familiar_address WHERE seen < %s", [seen_before])
+
+
+async def select_guesses(conn: Connection, subjects: list[bytes]) -> dict[bytes, datetime]:
+    """Until when each has used up its allowance, as far as it has."""
+    cursor = await conn.execute("SELECT subject, free_at FROM guess WHERE subject = ANY(%s::bytea[])", [subjects])
+    return dict(await cursor.fetchall())
 
 
 async def take_guess(

@@ -1,8 +1,8 @@
 """Signing in and registering: what is checked in which order, so that nothing can be learned from it."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -23,8 +23,6 @@ from filmer.clock import Clock
 from filmer.errors import Conflict, InvalidCredentials, ServiceUnavailable
 from filmer.secret import SecretKey
 from filmer.store.postgres import Database
-
-T = TypeVar("T")
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -71,31 +69,38 @@ class SigningIn:
                 conn, asked.email, address=address, session=caller.session or b"", demo=self._demo
             )
             tries = _tries(known, asked.email, caller)
-            await self._throttle.take(conn, tries)
-        fits = await self._tried(tries, self._passwords.matches(asked.password, known.password if known else None))
+            await self._throttle.look(conn, tries)
+        # Paid in turn: as few are under way at once as there are threads, so right ones do not use an allowance up.
+        fits = await self._passwords.matches(
+            asked.password, known.password if known else None, first=lambda: self._pay(tries)
+        )
         if known is None or not fits or not known.is_open:
             raise InvalidCredentials
-        async with self._database.connection() as conn:
-            async with conn.transaction():
-                # Checking took its time: no session begins once the account is closed, or has another password.
-                kept = await queries.lock_password(conn, known.person.id)
-                if kept != known.password and not (kept and await self._passwords.matches(asked.password, kept)):
-                    raise InvalidCredentials
-                cookie = await self._begin(conn, known.person, caller, address)
-            await self._throttle.give_back(conn, tries)
-        if self._passwords.is_outdated(known.password):
+        kept = known.password
+        while True:
+            async with self._database.connection() as conn:
+                async with conn.transaction():
+                    # Checking took its time: no session begins once the account is closed, or has another password.
+                    present = await queries.lock_password(conn, known.person.id)
+                    is_same = present == kept
+                    cookie = await self._begin(conn, known.person, caller, address) if is_same else ""
+                if is_same:
+                    await self._throttle.give_back(conn, tries)
+                    break
+            if present is None or not await self._passwords.matches(asked.password, present):
+                raise InvalidCredentials
+            kept = present
+        if self._passwords.is_outdated(kept):
             with suppress(ServiceUnavailable):  # next time will do
                 newer = await self._passwords.hash(asked.password)
                 async with self._database.connection() as conn:
-                    await queries.rehash_password(conn, known.person.id, known.password, newer)
+                    await queries.rehash_password(conn, known.person.id, kept, newer)
         return known.person, cookie
 
     async def register(self, asked: Registration, caller: Caller) -> tuple[Person, str]:
         """A new customer, signed in (contract §4.4). Raises Conflict, RateLimited."""
         tries = [Try(REGISTER_ADDRESS, caller.address)]
-        async with self._database.connection() as conn:
-            await self._throttle.take(conn, tries)
-        kept = await self._tried(tries, self._passwords.hash(asked.password))
+        kept = await self._passwords.hash(asked.password, first=lambda: self._pay(tries))
         address = self._secret.digest("familiar address", caller.address)
         async with self._database.connection() as conn:
             async with conn.transaction():
@@ -113,14 +118,9 @@ class SigningIn:
             await self._throttle.give_back(conn, tries)
         return person, cookie
 
-    async def _tried(self, tries: Sequence[Try], work: Awaitable[T]) -> T:
-        """What comes of a password; where too many wait, it was not looked at, and the tries are given back."""
-        try:
-            return await work
-        except ServiceUnavailable:
-            async with self._database.connection() as conn:
-                await self._throttle.give_back(conn, tries)
-            raise
+    async def _pay(self, tries: Sequence[Try]) -> None:
+        async with self._database.connection() as conn:
+            await self._throttle.take(conn, tries)
 
     async def _begin(self, conn: Any, person: Person, caller: Caller, address: bytes) -> str:
         await queries.upsert_familiar_address(conn, person.id, address, self._clock.now())
@@ -128,10 +128,10 @@ class SigningIn:
 
 
 def _tries(known: queries.Known | None, email: str, caller: Caller) -> list[Try]:
-    """Whose allowances a sign-in uses. Who is known here does not wait for what strangers used up."""
+    """Whose allowances a sign-in uses. Who is known here does not wait for what strangers used up elsewhere."""
     account = email_key(email)
     if known and known.has_session and caller.session:
         return [Try(SIGN_IN_FAMILIAR, f"{account} {caller.session.hex()}")]
     if known and known.is_familiar:
-        return [Try(SIGN_IN_FAMILIAR, f"{account} {caller.address}")]
+        return [Try(SIGN_IN_ADDRESS, caller.address), Try(SIGN_IN_FAMILIAR, f"{account} {caller.address}")]
     return [Try(SIGN_IN_ADDRESS, caller.address), Try(SIGN_IN_ACCOUNT, account)]

@@ -7,7 +7,7 @@ A try is paid for before it is made, so that trying side by side gains nothing, 
 import ipaddress
 import math
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -24,6 +24,11 @@ class Allowance(msgspec.Struct, frozen=True):
     purpose: str
     at_once: int
     every: timedelta
+
+    @property
+    def most(self) -> timedelta:
+        """How far ahead of time it may be used up."""
+        return self.every * self.at_once
 
 
 # docs/security.md tells these figures.
@@ -47,26 +52,37 @@ class Throttle:
         self._clock = clock
         self._secret = secret
 
+    async def look(self, conn: Connection, tries: Sequence[Try]) -> None:
+        """Raises RateLimited where nothing is left: it need not even wait for its turn. Uses nothing up."""
+        now = self._clock.now()
+        used = await queries.select_guesses(conn, [self._subject(one) for one in tries])
+        for one in tries:
+            free_at = used.get(self._subject(one))
+            if free_at is not None and free_at + one.allowance.every > now + one.allowance.most:
+                raise _too_many(one.allowance, free_at, now)
+
     async def take(self, conn: Connection, tries: Sequence[Try]) -> None:
         """Pay for one try of each. Raises RateLimited as soon as one allowance is used up."""
         now = self._clock.now()
         for one in tries:
-            allowance = one.allowance
-            subject = self._secret.digest(allowance.purpose, one.who)
             free_at = await queries.take_guess(
-                conn, subject, now=now, every=allowance.every, most=allowance.every * allowance.at_once
+                conn, self._subject(one), now=now, every=one.allowance.every, most=one.allowance.most
             )
             if free_at is not None:
-                wait = free_at + allowance.every - now - allowance.every * allowance.at_once
-                raise RateLimited(
-                    "Too many tries; wait before the next", retry_after=max(1, math.ceil(wait.total_seconds()))
-                )
+                raise _too_many(one.allowance, free_at, now)
 
     async def give_back(self, conn: Connection, tries: Sequence[Try]) -> None:
         """The try was right: it costs nothing. Outside transactions: all from one address wait for each other here."""
         for one in tries:
-            subject = self._secret.digest(one.allowance.purpose, one.who)
-            await queries.give_guess_back(conn, subject, one.allowance.every)
+            await queries.give_guess_back(conn, self._subject(one), one.allowance.every)
+
+    def _subject(self, one: Try) -> bytes:
+        return self._secret.digest(one.allowance.purpose, one.who)
+
+
+def _too_many(allowance: Allowance, free_at: datetime, now: datetime) -> RateLimited:
+    wait = free_at + allowance.every - now - allowance.most
+    return RateLimited("Too many tries; wait before the next", retry_after=max(1, math.ceil(wait.total_seconds())))
 
 
 def neighbourhood(address: str) -> str:

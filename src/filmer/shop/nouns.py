@@ -49,6 +49,7 @@ class Submission(Body):
         Meta(
             min_length=1,
             max_length=20,
+            extra_json_schema={"pattern": r"\S"},
             description="The card's number; spaces and dashes are ignored. Only a digest of it is ever kept.",
             examples=["4111 1111 1111 1111"],
         ),

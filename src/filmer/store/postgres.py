@@ -1,6 +1,7 @@
 """PostgreSQL: the connection pool of one process, and its errors as ours."""
 
 import asyncio
+import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,6 +18,14 @@ Connection = AsyncConnection[TupleRow]
 WAIT_SECONDS = 2.0  # for a connection, before we say 503
 STATEMENT_SECONDS = 5
 ANSWER_SECONDS = 4.0  # after which a database that says nothing at all is given up
+
+
+async def _check(conn: Connection) -> None:
+    """Raises for a connection that the server has ended. While all is well nothing waits to be read: no round trip."""
+    waiting = select.poll()
+    waiting.register(conn.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        await AsyncConnectionPool.check_connection(conn)
 
 
 class Database:
@@ -36,7 +45,7 @@ class Database:
             max_waiting=size * 100,
             timeout=WAIT_SECONDS,
             reconnect_timeout=5,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             open=False,
             name="filmer",
         )

@@ -1,0 +1,122 @@
+"""A refused sign-in does not tell whether there is such an account: same bodies, same time (contract §4.2; promise 13).
+
+LOGINS sets how many are made of each kind: about 60 here, 1 000 in `make trust`, which prints the measured AUC: how
+well the time of an answer tells the kinds apart. 0.5 is not at all, 1 (or 0) is always.
+"""
+
+import asyncio
+import math
+import os
+import random
+import time
+from typing import NamedTuple
+
+import httpx
+import psycopg
+import pytest
+from tests.accounts.conftest import new_address, open_account
+from tests.answers import error_of
+from tests.in_process import in_process
+from tests.people import LOGIN, PASSWORD
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning"),
+    pytest.mark.timeout(1800),
+]
+LOGINS = int(os.environ.get("LOGINS", "60"))
+IS_MEASURED = LOGINS >= 1000  # fewer prove nothing about times
+EACH = 5  # tries of one e-mail: fewer than would be slowed
+
+
+class Refused(NamedTuple):
+    kind: str
+    seconds: float
+    answer: httpx.Response
+
+
+def auc(first: list[float], second: list[float]) -> float:
+    """How often one of the first is above one of the second; ties count half."""
+    ranks = {value: [0, 0.0] for value in {*first, *second}}
+    for place, value in enumerate(sorted([*first, *second]), 1):
+        ranks[value][0] += 1
+        ranks[value][1] += place
+    summed = math.fsum(ranks[value][1] / ranks[value][0] for value in first)
+    return (summed - len(first) * (len(first) + 1) / 2) / (len(first) * len(second))
+
+
+def test_the_measure_measures() -> None:
+    assert auc([1, 2, 3], [4, 5]) == 0
+    assert auc([4, 5], [1, 2, 3]) == 1
+    assert auc([1, 2, 3], [1, 2, 3]) == 0.5
+    assert auc([1, 3, 5, 7], [2, 4, 6]) == 0.5
+    assert auc([2, 2, 9], [1, 2]) == pytest.approx((1 + 0.5 + 1 + 0.5 + 2) / 6)
+
+
+async def _refusals(database_url: str, emails: dict[str, list[str]]) -> list[Refused]:
+    asked = [(kind, email) for kind, some in emails.items() for email in some * EACH]
+    random.shuffle(asked)
+    found = []
+    async with in_process(database_url, trusted_proxies="10.0.0.1") as process, process.visitor("10.0.0.1") as client:
+        for _ in range(10):  # until connections and caches are warm
+            await _refusal(client, "warm", f"{new_address()}@example.com")
+        for kind, email in asked:
+            found.append(await _refusal(client, kind, email))
+    return found
+
+
+async def _refusal(client: httpx.AsyncClient, kind: str, email: str) -> Refused:
+    headers = {"x-forwarded-for": new_address()}
+    password = PASSWORD if kind == "closed" else "not the password"
+    begun = time.perf_counter()
+    answer = await client.post(LOGIN, json={"email": email, "password": password}, headers=headers)
+    return Refused(kind, time.perf_counter() - begun, answer)
+
+
+def _shown(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
+    """All of an answer but what is another each time: its id, and what time it is."""
+    headers = [(name, value) for name, value in answer.headers.multi_items() if name != "x-request-id"]
+    return answer.status_code, headers, answer.content.partition(b'"timestamp"')[0]
+
+
+def test_nothing_tells_whether_there_is_an_account(
+    database_url: str, record_property: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong password, an e-mail nobody has, and the right password of a closed account."""
+    people = max(1, LOGINS // EACH)
+    emails = {
+        "known": [open_account(database_url).email for _ in range(people)],
+        "closed": [open_account(database_url).email for _ in range(people)],
+        "unknown": [f"nobody{number}@example.com" for number in range(people)],
+    }
+    with psycopg.connect(database_url) as conn:
+        conn.execute("UPDATE account SET disabled = true WHERE email = ANY(%s)", [emails["closed"]])
+    refused = asyncio.run(_refusals(database_url, emails))
+    for one in refused:
+        error_of(one.answer, 401, "INVALID_CREDENTIALS")
+        assert _shown(one.answer) == _shown(refused[0].answer)
+    times = {kind: [one.seconds for one in refused if one.kind == kind] for kind in emails}
+    assert callable(record_property)
+    for kind in ("known", "closed"):
+        measured = auc(times[kind], times["unknown"])
+        record_property(f"auc of {kind} against unknown", round(measured, 4))
+        with capsys.disabled():
+            print(f"\nAUC, {kind} against unknown e-mails, {len(times[kind])} each: {measured:.4f}")  # noqa: T201
+        if IS_MEASURED:
+            assert 0.45 <= measured <= 0.55
+        # Where the password of nobody were not looked at, each of the known would take longer.
+        assert measured < 0.9
+
+
+def test_slowing_down_is_the_same_for_both(database_url: str) -> None:
+    known = open_account(database_url).email
+
+    async def run() -> None:
+        async with (
+            in_process(database_url, trusted_proxies="10.0.0.1") as process,
+            process.visitor("10.0.0.1") as client,
+        ):
+            for email in (known, "nobody@example.com"):
+                statuses = [(await _refusal(client, "", email)).answer.status_code for _ in range(12)]
+                assert statuses == [401] * 10 + [429] * 2
+
+    asyncio.run(run())

@@ -1,0 +1,84 @@
+"""filmer in this process, at a time of the test's choosing: what clocks decide is tested without waiting."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import httpx
+from litestar import Litestar
+from tests.conftest import SECRET_KEY
+
+from filmer.app import create_app
+from filmer.http.edge import Edge
+from filmer.settings import Settings
+
+ADDRESS = "192.0.2.1"
+
+
+class MovedClock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self._now = datetime.now(UTC).replace(microsecond=0)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def move(self, **by: float) -> None:
+        self._now += timedelta(**by)
+
+
+class InProcess:
+    """One process of filmer."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    @property
+    def litestar(self) -> Litestar:
+        edge = getattr(self.app, "__wrapped__", self.app)
+        assert isinstance(edge, Edge)
+        return cast("Litestar", edge._app)
+
+    def part(self, name: str) -> Any:
+        """What handlers are given by this name."""
+        found = self.litestar.dependencies[name].dependency()  # type: ignore[union-attr]
+        assert found is not None
+        return found
+
+    def visitor(self, address: str = ADDRESS, **headers: str) -> httpx.AsyncClient:
+        """A browser of its own at this address."""
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app, client=(address, 4711)),
+            base_url="http://shop.example",
+            headers=headers,
+        )
+
+
+@asynccontextmanager
+async def in_process(database_url: str, clock: MovedClock | None = None, **settings: Any) -> AsyncIterator[InProcess]:
+    """The application on running engines, started and stopped as a server would."""
+    given: dict[str, Any] = {"database_url": database_url, "secret_key": SECRET_KEY, **settings}
+    app = create_app(Settings(**given), clock=clock)
+    events: asyncio.Queue[Any] = asyncio.Queue()
+    told: asyncio.Queue[str] = asyncio.Queue()
+
+    async def send(message: Any) -> None:
+        await told.put(message["type"])
+
+    life: Any = app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, events.get, send)  # type: ignore[arg-type]
+    task = asyncio.create_task(life)
+    await events.put({"type": "lifespan.startup"})
+    assert await told.get() == "lifespan.startup.complete"
+    try:
+        yield InProcess(app)
+    finally:
+        await events.put({"type": "lifespan.shutdown"})
+        assert await told.get() == "lifespan.shutdown.complete"
+        await task

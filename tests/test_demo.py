@@ -1,0 +1,220 @@
+"""The demo's people and cards work under ``serve --demo`` and nowhere else (contract §8)."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import httpx
+import psycopg
+import pytest
+from tests.answers import data_of, error_of
+from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server
+from tests.people import LOGIN, visitor
+
+from filmer.serving import ServeError, free_port, require_loopback
+from filmer.store.embedded import Engines
+
+PASSWORD = "filmer-demo"
+PEOPLE = [
+    (1, "admin", "admin@example.com", "Ada", "Admin"),
+    (2, "customer", "user@example.com", "John", "Doe"),
+    (3, "customer", "jane@example.com", "Jane", "Smith"),
+]
+CARDS = [
+    ("4111111111111111", "John", "Doe", "2030-12", 2),
+    ("5555555555554444", "Jane", "Smith", "2031-06", 3),
+    ("4000000000000069", "John", "Doe", "2020-01", 2),
+]
+
+
+def log_in(client: httpx.Client, email: str, password: str = PASSWORD) -> httpx.Response:
+    client.cookies.clear()
+    return client.post(LOGIN, json={"email": email, "password": password})
+
+
+def check_out(client: httpx.Client, card: tuple[str, str, str, str, int]) -> httpx.Response:
+    film = client.get("/api/v1/movies", params={"size": 1}).json()["data"]["items"][0]["id"]
+    added = client.post("/api/v1/cart/items", json={"movieId": film, "quantity": 1})
+    assert added.status_code in {200, 201}, added.text
+    number, first, last, expiration, _ = card
+    body = {"creditCardId": number, "firstName": first, "lastName": last, "expiration": expiration}
+    return client.post("/api/v1/checkout", json=body)
+
+
+def start(database_url: str, engines: Engines, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``filmer serve``, for when it is not to begin."""
+    return subprocess.run(
+        [sys.executable, "-m", "filmer", "serve", "--port", str(free_port("127.0.0.1")), *arguments],
+        env={
+            **os.environ, "DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_SECRET_KEY": SECRET_KEY,
+        },
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+def all_it_says(server: Server) -> str:
+    """What it prints until it has warned, which comes last."""
+    deadline = time.monotonic() + 30
+    while "public knowledge" not in server.output():
+        assert time.monotonic() < deadline, server.output()
+        time.sleep(0.02)
+    return server.output()
+
+
+@pytest.fixture(scope="session")
+def demo_url(make_database: MakeDatabase) -> str:
+    return make_database()
+
+
+@pytest.fixture(scope="session")
+def demo(demo_url: str, serve: Serve) -> Server:
+    """Started twice: that changes nothing."""
+    serve(demo_url, "--demo").stop()
+    return serve(demo_url, "--demo")
+
+
+@pytest.fixture
+def client(demo: Server) -> Iterator[httpx.Client]:
+    with visitor(demo.client) as client:
+        yield client
+
+
+def test_it_prints_people_and_cards_and_warns(demo: Server) -> None:
+    shown = all_it_says(demo)
+    for account_id, role, email, first, last in PEOPLE:
+        assert any(line.split() == [str(account_id), role, email, first, last] for line in shown.splitlines())
+    for number, first, last, expiration, account_id in CARDS:
+        assert f"{number}  {expiration}  {first} {last} (account {account_id})" in shown
+    assert PASSWORD in shown
+    assert "public knowledge" in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize(("account_id", "role", "email", "first", "last"), PEOPLE)
+def test_its_people_sign_in(
+    account_id: int, role: str, email: str, first: str, last: str, client: httpx.Client, demo_url: str
+) -> None:
+    expected = {"customerId": account_id, "email": email, "firstName": first, "lastName": last}
+    assert data_of(log_in(client, email)) == expected
+    with psycopg.connect(demo_url) as conn:
+        found = conn.execute("SELECT role, demo FROM account WHERE id = %s", [account_id]).fetchone()
+    assert found == (role, True)
+
+
+def test_its_cards_pay_for_those_whose_they_are(client: httpx.Client) -> None:
+    for card in CARDS[:2]:
+        log_in(client, PEOPLE[card[4] - 1][2])
+        assert check_out(client, card).status_code in {200, 201}
+    log_in(client, "admin@example.com")
+    error_of(check_out(client, CARDS[0]), 402, "PAYMENT_FAILED")
+    log_in(client, "user@example.com")
+    error_of(check_out(client, CARDS[2]), 400, "VALIDATION_ERROR")
+
+
+def test_a_demo_without_cards_of_its_own_numbers(demo_url: str, demo: Server) -> None:
+    """Not even the demo's are kept: a digest, and the last four."""
+    assert demo.process.poll() is None
+    with psycopg.connect(demo_url) as conn:
+        rows = [str(row) for row in conn.execute("SELECT card::text FROM card").fetchall()]
+    assert len(rows) == 3
+    assert not [number for number, *_ in CARDS if number in " ".join(rows)]
+
+
+def test_without_demo_none_of_it_works(make_database: MakeDatabase, serve: Serve) -> None:
+    """Not a session opened before, nor an account, nor a card; and back again all of it does."""
+    url = make_database()
+    first = serve(url, "--demo")
+    with visitor(first.client) as client:
+        log_in(client, "user@example.com")
+        cookie = {"cookie": f"JSESSIONID={client.cookies['JSESSIONID']}"}
+        newcomer = {"firstName": "Mary", "lastName": "Major", "email": "mary@example.com", "password": "correct horse"}
+        client.cookies.clear()
+        assert client.post("/api/v1/auth/register", json=newcomer).json()["data"]["customerId"] == 4
+    first.stop()
+
+    plain = serve(url)
+    assert PASSWORD not in plain.output()
+    with visitor(plain.client) as client:
+        for path in ("/api/v1/auth/session", "/api/v1/cart", "/api/v1/orders"):
+            error_of(client.get(path, headers=cookie), 401, "UNAUTHORIZED")
+        for *_, email, _first, _last in PEOPLE:
+            refused = log_in(client, email)
+            error_of(refused, 401, "INVALID_CREDENTIALS")
+            assert "set-cookie" not in refused.headers
+        assert log_in(client, "mary@example.com", "correct horse").status_code == 200
+        for card in CARDS[:2]:
+            error_of(check_out(client, card), 402, "PAYMENT_FAILED")
+        _make_ordinary(url)
+        assert data_of(log_in(client, "admin@example.com", "nobody knows this"))["customerId"] == 1
+        assert log_in(client, "user@example.com").status_code == 401
+    plain.stop()
+
+    again = serve(url, "--demo")
+    with visitor(again.client) as client:
+        assert log_in(client, "user@example.com").status_code == 200
+        assert log_in(client, "admin@example.com").status_code == 401, "it has a password of its own now"
+        assert log_in(client, "admin@example.com", "nobody knows this").status_code == 200
+    again.stop()
+
+
+def _make_ordinary(database_url: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "filmer", "account", "password", "1"],
+        env={**os.environ, "DATABASE_URL": database_url, "FILMER_SECRET_KEY": SECRET_KEY},
+        input="nobody knows this\n", capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_database_with_accounts_of_its_own_is_refused(database_url: str, engines: Engines) -> None:
+    from tests.people import kept_password
+
+    with psycopg.connect(database_url) as conn:
+        conn.execute(
+            "INSERT INTO account (email, email_key, first_name, last_name, password, created)"
+            " VALUES ('mary@example.com', 'mary@example.com', 'Mary', 'Major', %s, now())",
+            [kept_password()],
+        )
+    done = start(database_url, engines, "--demo")
+    assert done.returncode == 1
+    assert done.stderr.strip().startswith("filmer: This database has accounts of its own")
+    assert "Traceback" not in done.stderr
+    with psycopg.connect(database_url) as conn:
+        assert conn.execute("SELECT email FROM account").fetchall() == [("mary@example.com",)]
+        assert conn.execute("SELECT FROM card").rowcount == 0
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_it_does_not_listen_beyond_this_machine(host: str, database_url: str, engines: Engines) -> None:
+    done = start(database_url, engines, "--demo", "--host", host)
+    assert done.returncode == 1
+    assert "--i-know-these-are-public" in done.stderr
+    assert "Traceback" not in done.stderr
+    with psycopg.connect(database_url) as conn:
+        assert conn.execute("SELECT FROM account").rowcount == 0, "nothing was made either"
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "192.0.2.1", "2001:db8::1", "filmer.example", "", "0", "127.0.0.1.example", "localhost."]
+)
+def test_other_addresses_are_beyond_this_machine(host: str) -> None:
+    with pytest.raises(ServeError, match="--i-know-these-are-public"):
+        require_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_these_are_this_machine(host: str) -> None:
+    require_loopback(host)
+
+
+def test_it_does_where_that_is_said(database_url: str, serve: Serve) -> None:
+    server = serve(database_url, "--demo", "--host", "0.0.0.0", "--i-know-these-are-public", "--workers", "1")
+    assert PASSWORD in all_it_says(server)
+    with visitor(server.client) as client:
+        assert log_in(client, "user@example.com").status_code == 200
+    with socket.create_connection(("127.0.0.2", server.port), timeout=5):
+        pass
+    server.stop()
