@@ -4,24 +4,20 @@ SCALE=small, default or full (the size of IMDb). Prints a table and writes bench
 """
 
 import asyncio
-import json
-import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import httpx
-import msgspec
 from bench import catalogues
 from bench.in_process import InProcess, in_process
 from bench.load import requests_per_second
+from bench.server import environment, serving, wait_for
+from bench.shop import shop_rows
+from bench.table import Row, console, show
 from bench.visits import API, Visits
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from filmer.serving import free_port
 from filmer.settings import load_settings
@@ -31,17 +27,6 @@ ROUNDS = 7
 SECONDS = 2.0
 WARM = 300  # addresses asked before the counted ones, so that the database's pages are in memory
 COUNTED = {"small": 400, "default": 800, "full": 2000}
-console = Console(stderr=True)
-
-
-class Row(msgspec.Struct):
-    """One figure. ``limit`` is what it is held against, ``spread`` how much it moved between rounds."""
-
-    what: str
-    figure: str
-    limit: str
-    reached: bool | None  # None: the limit is not for this scale
-    spread: str = ""
 
 
 def main() -> None:
@@ -51,7 +36,8 @@ def main() -> None:
     with engines(settings) as running:
         rows += asyncio.run(_uncached(chosen, running))
     rows.append(_cached(chosen))
-    _show(chosen, rows)
+    rows += shop_rows(chosen)
+    show(chosen, rows)
 
 
 def _import(chosen: str) -> list[Row]:
@@ -110,31 +96,23 @@ async def _timed(
 def _cached(chosen: str) -> Row:
     """A cached GET against a constant answer of the same size: the same server, one worker each, in turn."""
     console.print("cached GET against a constant answer …")
-    environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
-    environment |= {"CACHE_DURATION_SECONDS": "3600", "FILMER_WORKERS": "1"}
-    port, other = free_port("127.0.0.1"), free_port("127.0.0.1")
-    url = f"http://127.0.0.1:{port}{API}/movies"
-    filmer = subprocess.Popen(
-        [sys.executable, "-m", "filmer", "serve", "--port", str(port), "--data-dir", catalogues.data_dir(chosen)],
-        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        whole = _wait(url)
+    other = free_port("127.0.0.1")
+    with serving(chosen, workers=1) as address:
+        url = f"{address}{API}/movies"
+        whole = wait_for(url)
         head = sum(len(name) + len(value) + 4 for name, value in whole.headers.items())
+        size = {"CONSTANT_BYTES": str(len(whole.content)), "CONSTANT_PADDING": str(max(0, head - 150))}
         constant = subprocess.Popen(
             [sys.executable, "-m", "granian", "bench.constant:app", "--interface", "asginl", "--port", str(other),
              "--workers", "1", "--no-ws", "--log-level", "warning"],
-            env={**environment, "CONSTANT_BYTES": str(len(whole.content)), "CONSTANT_PADDING": str(max(0, head - 150))},
+            env=environment() | size,
         )  # fmt: skip
         try:
-            _wait(f"http://127.0.0.1:{other}/")
+            wait_for(f"http://127.0.0.1:{other}/")
             return _compare(url, f"http://127.0.0.1:{other}/")
         finally:
             constant.terminate()
             constant.wait(10)
-    finally:
-        filmer.terminate()
-        filmer.wait(30)
 
 
 def _compare(url: str, reference: str) -> Row:
@@ -151,32 +129,6 @@ def _compare(url: str, reference: str) -> Row:
         ratio >= 0.85,
         f"{ratios[0]:.2f} to {ratios[-1]:.2f}",
     )
-
-
-def _wait(url: str) -> httpx.Response:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            answer = httpx.get(url, trust_env=False)
-        except httpx.TransportError:
-            time.sleep(0.05)
-            continue
-        if answer.status_code == httpx.codes.OK:
-            return answer
-    raise SystemExit(f"{url} does not answer")
-
-
-def _show(chosen: str, rows: list[Row]) -> None:
-    table = Table(title=f"filmer, {catalogues.TITLES[chosen]:,} titles, {os.cpu_count()} cores")
-    for column in ("what", "figure", "limit", "", "spread"):
-        table.add_column(column)
-    for row in rows:
-        verdict = {True: "reached", False: "[red]NOT reached", None: "(at full scale)"}[row.reached]
-        table.add_row(row.what, row.figure, row.limit, verdict, row.spread)
-    Console(width=150).print(table)
-    out = Path(catalogues.OUT / f"bench-{chosen}.json")
-    out.write_text(json.dumps([msgspec.to_builtins(row) for row in rows], indent=1, ensure_ascii=False) + "\n")
-    console.print(f"written to {out.relative_to(Path.cwd()) if out.is_relative_to(Path.cwd()) else out}")
 
 
 if __name__ == "__main__":

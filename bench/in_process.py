@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,6 +12,8 @@ from filmer.app import create_app
 from filmer.settings import Settings
 
 WARM_SECONDS = 0.5  # for the first connections
+
+Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Answered(msgspec.Struct):
@@ -30,13 +32,20 @@ class InProcess:
     def __init__(self, app: Any) -> None:
         self._app = app
 
-    async def get(self, address: str) -> Answered:
+    async def get(self, address: str, cookie: str = "") -> Answered:
+        return await self.ask("GET", address, [(b"cookie", cookie.encode())] if cookie else [])
+
+    async def post(self, address: str, body: bytes, headers: Headers = ()) -> Answered:
+        told = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        return await self.ask("POST", address, [*told, *headers], body)
+
+    async def ask(self, method: str, address: str, headers: Headers = (), body: bytes = b"") -> Answered:
         path, _, query = address.partition("?")
         start: dict[str, Any] = {}
         parts: list[bytes] = []
 
         async def receive() -> Any:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(message: Any) -> None:
             if message["type"] == "http.response.start":
@@ -45,9 +54,9 @@ class InProcess:
                 parts.append(message["body"])
 
         scope = {
-            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
-            "path": path, "raw_path": path.encode(), "query_string": query.encode(), "headers": [], "root_path": "",
-            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {},
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+            "path": path, "raw_path": path.encode(), "query_string": query.encode(), "headers": list(headers),
+            "root_path": "", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {},
         }  # fmt: skip
         begun = time.perf_counter()
         await self._app(scope, receive, send)

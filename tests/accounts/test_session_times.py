@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from typing import Any
+
 
 import psycopg
 import pytest

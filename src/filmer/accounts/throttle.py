@@ -52,14 +52,15 @@ class Throttle:
         self._clock = clock
         self._secret = secret
 
-    async def look(self, conn: Connection, tries: Sequence[Try]) -> None:
-        """Raises RateLimited where nothing is left: it need not even wait for its turn. Uses nothing up."""
+    async def look(self, conn: Connection, tries: Sequence[Try]) -> bool:
+        """Whether some of it is used up already. Raises RateLimited where nothing is left. Uses nothing up itself."""
         now = self._clock.now()
         used = await queries.select_guesses(conn, [self._subject(one) for one in tries])
         for one in tries:
             free_at = used.get(self._subject(one))
             if free_at is not None and free_at + one.allowance.every > now + one.allowance.most:
                 raise _too_many(one.allowance, free_at, now)
+        return any(free_at > now for free_at in used.values())
 
     async def take(self, conn: Connection, tries: Sequence[Try]) -> None:
         """Pay for one try of each. Raises RateLimited as soon as one allowance is used up."""

@@ -7,6 +7,7 @@ authorization without an order lapses, an order whose money was not collected is
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -34,6 +35,7 @@ ATTEMPTS = 5  # while the cart is edited under our hands
 TURN_SECONDS = 5.0  # that a submit waits for others of its account
 ALONE, CROWDED = timedelta(milliseconds=100), timedelta(milliseconds=400)  # until anybody is told: see Sold
 CAPTURE_AFTER = timedelta(minutes=1)
+CAPTURE_SECONDS = 10.0
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -52,22 +54,23 @@ class Due(msgspec.Struct, frozen=True):
 
     amount: Decimal
     newest: int
+    is_suspect: bool  # a card was refused not long ago, of this account or from this address
 
 
 class Sold(msgspec.Struct, frozen=True):
-    """An order, and when it was placed: the same submit, arriving until then, is the same order's.
+    """An order, and from when on its customer may be told: the same submit, arriving until then, is the same order's.
 
-    Nobody is told of it before (unless a key says which submits are the same). So whoever submits again after an
-    answer finds the cart empty, and whoever submitted before it gets the order, although a busy server may come to
-    read it later: ``CROWDED`` is longer than that takes with 64 at once, ``ALONE`` longer than our own commit.
+    (Unless a key says which submits are the same.) So whoever submits again after an answer finds the cart empty, and
+    whoever submitted before it gets the order, although a busy server may come to read it later: ``CROWDED`` is longer
+    than that takes with 64 at once, ``ALONE`` longer than our own commit.
     """
 
     order: Order
-    placed: datetime
+    told: datetime
 
 
 class _Queue:
-    """The submits of one account, in this process."""
+    """The submits of one account, in this process. They take turns: an impatient customer's many are one at a time."""
 
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
@@ -111,7 +114,7 @@ class Checkout:
     async def look(self, conn: Connection, attempt: Attempt) -> Order | Due | Sold:
         """What there is to pay, or the order that this submit, sent before, has become already.
 
-        Raises EmptyCart, Conflict (the key was used for something else).
+        Raises EmptyCart, Conflict (the key was used for something else), RateLimited (too many cards were refused).
         """
         # The cart first: whoever emptied it by then has written down their key as well.
         amount, newest = await queries.select_due(conn, attempt.account_id)
@@ -119,21 +122,21 @@ class Checkout:
             return order
         if amount is None:
             return await self._order_of_twin(conn, attempt, since=attempt.begun)
-        return Due(amount, newest)
+        is_suspect = await self._throttle.look(conn, _tries(attempt))
+        return Due(amount, newest, is_suspect=is_suspect)
 
     async def buy(self, attempt: Attempt, found: Due | Sold) -> Order:
         """The order. Raises PaymentFailed, RateLimited, EmptyCart, Conflict; nothing has changed then."""
         sold = found if isinstance(found, Sold) else await self._in_turn(attempt, found)
         if attempt.key is None:
-            wait = sold.placed - self._clock.now()
+            wait = sold.told - self._clock.now()
             await asyncio.sleep(min(max(wait, timedelta()), CROWDED).total_seconds())
         return sold.order
 
     async def _in_turn(self, attempt: Attempt, due: Due) -> Sold:
-        """The submits of an account take turns, so that an impatient customer's many are one try of the card."""
         queue = self._queues.setdefault(attempt.account_id, _Queue())
+        must_look = queue.turn.locked() or queue.length > 0
         queue.length += 1
-        must_look = queue.turn.locked()
         try:
             async with asyncio.timeout(TURN_SECONDS):
                 await queue.turn.acquire()
@@ -155,48 +158,57 @@ class Checkout:
             queue.turn.release()
 
     async def _buy(self, attempt: Attempt, due: Due, queue: _Queue) -> Sold:
-        async with self._database.connection() as conn:
-            await self._throttle.take(conn, _tries(attempt))
         for _ in range(ATTEMPTS):
             order_id = _draw_id()
             payment = Payment(str(order_id), attempt.account_id, due.amount, attempt.card)
-            authorization = await self._provider.authorize(payment)
-            if authorization is None:
-                raise PaymentFailed
-            try:
-                async with self._database.connection() as conn:
-                    done = await self._commit(conn, attempt, due, order_id, authorization, queue)
-                    if isinstance(done, Sold):
-                        await self._forgive(conn, attempt)
-            except (EmptyCart, Conflict):
-                await self._provider.refund(authorization.reference, due.amount)
-                raise
-            if isinstance(done, Sold) and done.order.id == order_id:
-                await self._collect(order_id, authorization, done.order.total)
-                return done
-            await self._provider.refund(authorization.reference, due.amount)
+            authorization = await self._authorize(attempt, payment, is_suspect=due.is_suspect)
+            done = await self._sell(attempt, due, order_id, authorization, queue)
             if isinstance(done, Sold):
+                if done.order.id == order_id:
+                    await self._collect(order_id, authorization, done.order.total)
                 return done
             due = done
         raise ServiceUnavailable("The cart is being changed all the time; try again")
 
-    async def _commit(
-        self,
-        conn: Connection,
-        attempt: Attempt,
-        due: Due,
-        order_id: int,
-        authorization: Authorization,
-        queue: _Queue,
-    ) -> Sold | Due:
-        """The one transaction: this order; or another one that this submit has become; or what is due by now."""
+    async def _authorize(self, attempt: Attempt, payment: Payment, *, is_suspect: bool) -> Authorization:
+        """A refused card is paid for out of the allowances; beforehand, where a card was refused not long ago."""
+        tries = _tries(attempt)
+        if is_suspect:
+            await self._take(tries)
+        authorization = None
+        is_refused = False
         try:
-            async with conn.transaction():
-                return await self._trade(conn, attempt, due, order_id, authorization, queue)
+            authorization = await self._provider.authorize(payment)
+            is_refused = authorization is None
+        finally:
+            if is_suspect and not is_refused:
+                await self._give_back(tries)
+        if authorization is None:
+            if not is_suspect:
+                await self._take(tries)
+            raise PaymentFailed
+        return authorization
+
+    async def _sell(
+        self, attempt: Attempt, due: Due, order_id: int, authorization: Authorization, queue: _Queue
+    ) -> Sold | Due:
+        """The one transaction: this order; or another one that this submit has become; or what is due by now.
+
+        Refunds, unless the order stands or may stand: a commit without an answer is followed by a capture or lapses.
+        """
+        may_stand = False
+        try:
+            async with self._database.connection() as conn, conn.transaction():
+                sold = await self._trade(conn, attempt, due, order_id, authorization, queue)
+                may_stand = sold.order.id == order_id
         except _CartChanged as changed:
-            return Due(changed.amount, due.newest)
+            return Due(changed.amount, due.newest, is_suspect=due.is_suspect)
         except psycopg.errors.UniqueViolation:  # one of the ids was taken, of so many: draw others
             return due
+        finally:
+            if not may_stand:
+                await self._refund(authorization, due.amount)
+        return sold
 
     async def _trade(
         self,
@@ -216,12 +228,13 @@ class Checkout:
             return await self._order_of_twin(conn, attempt, after=due.newest)
         if total(lines) != due.amount:
             raise _CartChanged(total(lines))
-        placed = now if attempt.key else now + (CROWDED if queue.length else ALONE)
-        order = _order(order_id, attempt.account_id, lines, placed)
+        order = _order(order_id, attempt.account_id, lines, now)
+        told = now if attempt.key else now + (CROWDED if queue.length else ALONE)
         await queries.insert_order(
             conn,
             order,
-            placed=placed,
+            placed=now,
+            told=told,
             submission=attempt.submission,
             payment=authorization.reference,
             is_captured=authorization.is_captured,
@@ -230,7 +243,7 @@ class Checkout:
             await queries.upsert_kept_answer(
                 conn, attempt.account_id, attempt.key, submission=attempt.submission, order_id=order_id, now=now
             )
-        return Sold(order, placed)
+        return Sold(order, told)
 
     async def _order_of_key(self, conn: Connection, attempt: Attempt) -> Order | None:
         if attempt.key is None:
@@ -255,15 +268,27 @@ class Checkout:
             raise EmptyCart
         return Sold(order, found[1])
 
-    async def _forgive(self, conn: Connection, attempt: Attempt) -> None:
-        with suppress(psycopg.Error):  # the order stands, whatever becomes of this
-            await self._throttle.give_back(conn, _tries(attempt))
+    async def _take(self, tries: Sequence[Try]) -> None:
+        async with self._database.connection() as conn:
+            await self._throttle.take(conn, tries)
+
+    async def _give_back(self, tries: Sequence[Try]) -> None:
+        with suppress(psycopg.Error, ServiceUnavailable):  # the checkout goes on, whatever becomes of this
+            async with self._database.connection() as conn:
+                await self._throttle.give_back(conn, tries)
+
+    async def _refund(self, authorization: Authorization, amount: Decimal) -> None:
+        try:
+            await self._provider.refund(authorization.reference, amount)
+        except Exception:  # it lapses by itself, and the customer gets their answer
+            log.exception("payment not refunded", payment=authorization.reference)
 
     async def _collect(self, order_id: int, authorization: Authorization, amount: Decimal) -> None:
         if authorization.is_captured:
             return
         try:
-            await self._provider.capture(authorization.reference, amount)
+            async with asyncio.timeout(CAPTURE_SECONDS):
+                await self._provider.capture(authorization.reference, amount)
             async with self._database.connection() as conn:
                 await queries.update_captured(conn, order_id, self._clock.now())
         except Exception:  # whatever it is, the order stands, and the next round collects

@@ -187,11 +187,11 @@ async def select_due(conn: Connection, account_id: int) -> tuple[Decimal | None,
 async def select_twin(
     conn: Connection, account_id: int, submission: bytes, *, since: datetime | None, after: int
 ) -> tuple[int, datetime] | None:
-    """The account's newest order and when it was placed, if of the same submission, since that moment and place."""
+    """The account's newest order and when it may be told of, if of the same submission, since that moment and place."""
     cursor = await conn.execute(
         """
-        SELECT o.id, o.placed FROM (SELECT * FROM shop_order WHERE account_id = %s ORDER BY place DESC LIMIT 1) o
-        WHERE o.submission = %s AND o.placed >= coalesce(%s::timestamptz, o.placed) AND o.place > %s
+        SELECT o.id, o.told FROM (SELECT * FROM shop_order WHERE account_id = %s ORDER BY place DESC LIMIT 1) o
+        WHERE o.submission = %s AND o.told >= coalesce(%s::timestamptz, o.told) AND o.place > %s
         """,
         [account_id, submission, since, after],
     )
@@ -212,14 +212,22 @@ async def take_lines(conn: Connection, account_id: int) -> list[CartLine]:
 
 
 async def insert_order(
-    conn: Connection, order: Order, *, placed: datetime, submission: bytes, payment: str, is_captured: bool
+    conn: Connection,
+    order: Order,
+    *,
+    placed: datetime,
+    told: datetime,
+    submission: bytes,
+    payment: str,
+    is_captured: bool,
 ) -> None:
     """The order with its lines. Raises psycopg's UniqueViolation when one of its ids is taken."""
     await conn.execute(
         """
         WITH o AS (
-            INSERT INTO shop_order (id, account_id, placed, item_count, total, submission, payment, captured)
-            VALUES (%(id)s, %(account)s, %(placed)s, %(count)s, %(total)s, %(submission)s, %(payment)s, %(captured)s)
+            INSERT INTO shop_order (id, account_id, placed, told, item_count, total, submission, payment, captured)
+            VALUES (%(id)s, %(account)s, %(placed)s, %(told)s, %(count)s, %(total)s, %(submission)s, %(payment)s,
+                    %(captured)s)
             RETURNING id
         )
         INSERT INTO order_line (order_id, id, place, film_id, title, year, quantity, price)
@@ -232,6 +240,7 @@ async def insert_order(
             "id": order.id,
             "account": order.account_id,
             "placed": placed,
+            "told": told,
             "count": sum(sale.quantity for sale in order.sales),
             "total": order.total,
             "submission": submission,
@@ -301,10 +310,13 @@ async def select_orders(conn: Connection, account_id: int, *, first: int, size: 
 
 
 async def select_uncaptured(conn: Connection, *, placed_before: datetime) -> list[tuple[int, str, Decimal]]:
-    """Orders whose money is still to be collected: id, the payment's reference, amount."""
+    """Orders whose money is still to be collected: id, the payment's reference, amount.
+
+    Some of them, other ones each time: what can't be collected holds up no other.
+    """
     cursor = await conn.execute(
         """
-        SELECT id, payment, total FROM shop_order WHERE captured IS NULL AND placed < %s ORDER BY placed LIMIT 100
+        SELECT id, payment, total FROM shop_order WHERE captured IS NULL AND placed < %s ORDER BY random() LIMIT 100
         """,
         [placed_before],
     )

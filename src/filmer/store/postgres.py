@@ -17,6 +17,7 @@ Connection = AsyncConnection[TupleRow]
 
 WAIT_SECONDS = 2.0  # for a connection, before we say 503
 STATEMENT_SECONDS = 5
+LOCK_SECONDS = 2  # so that a lock somebody holds for long does not take all connections with it
 ANSWER_SECONDS = 4.0  # after which a database that says nothing at all is given up
 
 
@@ -37,7 +38,7 @@ class Database:
             kwargs={
                 "autocommit": True,
                 "connect_timeout": 2,
-                "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c timezone=UTC",
+                "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s -c timezone=UTC",
                 "application_name": "filmer",
             },
             min_size=min(2, size),

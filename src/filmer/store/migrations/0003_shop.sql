@@ -27,6 +27,7 @@ CREATE TABLE shop_order (
     account_id  integer NOT NULL REFERENCES account,
     place       bigint GENERATED ALWAYS AS IDENTITY,
     placed      timestamptz NOT NULL,
+    told        timestamptz NOT NULL,              -- nobody heard of it before; a little after it was placed
     item_count  integer NOT NULL CHECK (item_count > 0),
     total       numeric(12, 2) NOT NULL CHECK (total >= 0),
     submission  bytea NOT NULL,                    -- a keyed digest of what was submitted without a key of its own

@@ -1,0 +1,135 @@
+"""Checkouts through HTTP, against pgbench sending the statements of one checkout to the same server."""
+
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any
+
+from bench.in_process import InProcess, in_process
+from bench.recorded import Named, now, recording, script
+from bench.server import serving
+from bench.shoppers import CARD, LINES, Shoppers
+from bench.table import Row, console
+from bench.talk import answers_per_second, request
+from bench.visits import API
+
+from filmer.store.embedded import find_postgres
+from filmer.store.engines import connect
+
+CLIENTS = 16
+WORKERS = 2
+EACH = 48  # carts a client and a round
+ROUNDS = 5
+CARTS = CLIENTS * EACH
+LIMIT = 0.40
+_BODY = json.dumps(CARD).encode()
+
+# Ids as filmer draws them; a cart of its own for each transaction of each client.
+_HEAD = "\n".join(
+    [
+        "\\set i :i + 1",
+        "\\set account 1 + :client_id * :each + :i",
+        "\\set order_id random(1, 9007199254740991)",
+        *[f"\\set sale_{number} random(1, 9007199254740991)" for number in range(LINES)],
+        "",
+    ]
+)
+_SALES = f"ARRAY[{', '.join(f':sale_{number}' for number in range(LINES))}]"
+
+
+async def checkout_script(shoppers: Shoppers) -> str:
+    """What pgbench is to send, recorded from two checkouts of different accounts."""
+    async with in_process(shoppers.settings) as filmer:
+        return script(await _recorded(filmer, shoppers, 1), await _recorded(filmer, shoppers, 2))
+
+
+async def _recorded(filmer: InProcess, shoppers: Shoppers, account_id: int) -> Named:
+    key, begun = _key(), now()
+    headers = [(b"cookie", shoppers.cookie(account_id).encode()), (b"idempotency-key", key.encode())]
+    with recording() as sent:
+        answer = await filmer.post(f"{API}/checkout", _BODY, headers)
+    if answer.status != 200:
+        raise SystemExit(f"checkout: {answer.status} {answer.body!r}")
+    order_id = answer.data["orderId"]
+    with connect(shoppers.settings) as conn:
+        rows = conn.execute("SELECT id FROM order_line WHERE order_id = %s ORDER BY place", [order_id]).fetchall()
+    own: list[tuple[str, Any]] = [
+        (":account", account_id),
+        (":order_id", order_id),
+        (":order_id", key),  # as any other text that nobody had before
+        (_SALES, [row[0] for row in rows]),
+    ]
+    return Named(sent, own, begun)
+
+
+def checkouts(chosen: str, shoppers: Shoppers, text: str) -> Row:
+    """``text``: what ``checkout_script`` returned."""
+    console.print("checkouts against pgbench …")
+    ours, theirs = [], []
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as file, serving(chosen, workers=WORKERS) as url:
+        file.write(_HEAD + text)
+        file.flush()
+        for number in range(ROUNDS + 1):
+            shoppers.fill()
+            before = shoppers.effect()
+            mine = answers_per_second(url, _requests(shoppers), connections=CLIENTS)
+            _require_all_bought(shoppers, before)
+            shoppers.fill()
+            before = shoppers.effect()
+            its = _pgbench(shoppers, Path(file.name))
+            _require_all_bought(shoppers, before)
+            if number:  # the first finds pools empty and pages cold
+                ours.append(mine)
+                theirs.append(its)
+    ratios = sorted(mine / its for mine, its in zip(ours, theirs, strict=True))
+    ratio = statistics.median(ratios)
+    return Row(
+        f"checkouts, as a ratio to pgbench sending the same {text.count(';')} statements: {CLIENTS} clients each, "
+        f"{WORKERS} workers",
+        f"{ratio:.2f} ({statistics.median(ours):,.0f} / {statistics.median(theirs):,.0f} per second)",
+        f"≥ {LIMIT:.2f}",
+        ratio >= LIMIT,
+        f"{ratios[0]:.2f} to {ratios[-1]:.2f}",
+    )
+
+
+def _requests(shoppers: Shoppers) -> list[bytes]:
+    path = f"{API}/checkout"
+    return [
+        request("POST", path, cookie=shoppers.cookie(number), key=_key(), body=_BODY) for number in range(1, CARTS + 1)
+    ]
+
+
+def _key() -> str:
+    return str(uuid.uuid4().int % 10**16)
+
+
+def _require_all_bought(shoppers: Shoppers, before: list[int]) -> None:
+    """The same effect, whoever had it: an order, its lines and its key for each cart, and no cart left."""
+    gained = [after - was for after, was in zip(shoppers.effect(), before, strict=True)]
+    if gained != [CARTS, CARTS * LINES, CARTS, -CARTS * LINES]:
+        raise SystemExit(f"bench: of {CARTS} carts came {gained} orders, lines, keys and lines in carts")
+
+
+def _pgbench(shoppers: Shoppers, file: Path) -> float:
+    """Transactions per second, as pgbench counts them."""
+    beside = find_postgres() / "pgbench"
+    program = str(beside) if beside.exists() else shutil.which("pgbench")
+    if program is None:
+        raise SystemExit("bench: no pgbench; it comes with PostgreSQL's server packages")
+    command = [
+        program, "--no-vacuum", "--protocol=prepared", f"--client={CLIENTS}", f"--jobs={os.cpu_count() or 1}",
+        f"--transactions={EACH}", f"--file={file}", f"--define=each={EACH}", "--define=i=-1",
+        shoppers.settings.database_url or "",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
+    if done.returncode or found is None:
+        raise SystemExit(f"pgbench failed:\n{done.stdout}{done.stderr}\n{file.read_text()}")
+    return float(found[1])

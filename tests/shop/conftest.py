@@ -1,0 +1,266 @@
+"""Customers of real servers; and the application in this process, for a clock or a payment provider of the test's."""
+
+import asyncio
+import contextlib
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, Self
+
+import httpx
+import psycopg
+import pytest
+from litestar import Litestar
+from litestar.exceptions import LitestarDeprecationWarning
+from litestar.types import ASGIApp
+from tests.answers import data_of, error_of
+from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
+from tests.people import CARD, LOGIN, PASSWORD, kept_password, open_account, put_card, signed_in
+
+from filmer.accounts.nouns import Person
+from filmer.app import create_app
+from filmer.clock import Clock, SystemClock
+from filmer.http.edge import Edge
+from filmer.settings import Settings
+from filmer.shop.checkout import Checkout
+from filmer.shop.payment import PaymentProvider
+
+CART = "/api/v1/cart"
+ITEMS = "/api/v1/cart/items"
+CHECKOUT = "/api/v1/checkout"
+ORDERS = "/api/v1/orders"
+KEY = "Idempotency-Key"
+
+# Films of tests/films.csv and what they cost; None: the shop's default.
+SHAWSHANK, BATMAN_BEGINS, DARK_KNIGHT, AMELIE, UNDER_SCORE = (
+    "tt0111161", "tt0372784", "tt0468569", "tt0211915", "tt0000003",
+)  # fmt: skip
+
+SignIn = Callable[..., httpx.Client]
+Local = Callable[..., "InProcess"]
+
+
+class Store(NamedTuple):
+    """A shop with the films of films.csv and the card of tests.people, which is anybody's."""
+
+    url: str
+    server: Server
+
+    @property
+    def client(self) -> httpx.Client:
+        return self.server.client
+
+
+def open_store(url: str) -> str:
+    """Puts films and a card into a database."""
+    import_films(url)
+    put_card(url)
+    return url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _password() -> None:
+    """Made and remembered before an event loop runs, which open_account has."""
+    kept_password(PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def store(make_database: MakeDatabase, serve: Serve) -> Store:
+    """Shared: each test here comes with customers of its own."""
+    url = open_store(make_database())
+    return Store(url, serve(url))
+
+
+@pytest.fixture
+def sign_in(store: Store) -> Iterator[SignIn]:
+    """Signs somebody in, else a new customer, on a browser of its own; ``at``: of another server or application."""
+    with contextlib.ExitStack() as stack:
+
+        def enter(person: Person | None = None, *, at: httpx.Client | None = None) -> httpx.Client:
+            client = signed_in(at or store.client, person or open_account(store.url))
+            stack.callback(client.close)
+            return client
+
+        yield enter
+
+
+@pytest.fixture
+def customer(sign_in: SignIn) -> httpx.Client:
+    """A new customer of the store, whose cart is empty."""
+    return sign_in()
+
+
+def fetch(url: str, statement: str, *given: Any) -> list[Any]:
+    with psycopg.connect(url, autocommit=True) as conn:
+        cursor = conn.execute(statement.encode(), given)
+        return cursor.fetchall() if cursor.description else []
+
+
+def put_in_cart(client: httpx.Client, movie_id: str = SHAWSHANK, quantity: int = 1) -> httpx.Response:
+    answer = client.post(ITEMS, json={"movieId": movie_id, "quantity": quantity})
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def pay(client: httpx.Client, key: str | None = None, card: Mapping[str, str] = CARD, **instead: Any) -> httpx.Response:
+    """Submits the cart; ``instead``: fields of the card that are otherwise."""
+    return client.post(CHECKOUT, json={**card, **instead}, headers={KEY: key} if key else {})
+
+
+def buy(client: httpx.Client, movie_id: str = SHAWSHANK, quantity: int = 1) -> int:
+    """The id of an order of one title."""
+    put_in_cart(client, movie_id, quantity)
+    return int(data_of(pay(client))["orderId"])
+
+
+def refused(answer: httpx.Response) -> None:
+    """contract §6.3: always the same words."""
+    error = error_of(answer, 402, "PAYMENT_FAILED")
+    assert error["message"] == "Credit card validation failed"
+    assert error["details"] == {"reason": "Card information does not match"}
+    unkept(answer)
+
+
+def empty(answer: httpx.Response) -> None:
+    """contract §6.1"""
+    assert error_of(answer, 400, "VALIDATION_ERROR")["details"] == {"reason": "Cart is empty"}
+    unkept(answer)
+
+
+def unkept(answer: httpx.Response) -> None:
+    """contract §1.6: anything personal is no-store; a tag would make it kept."""
+    assert answer.headers.get_list("cache-control") == ["no-store"]
+    assert "etag" not in answer.headers
+
+
+class MovedClock:
+    """The time it really is, moved; or a moment that stands still."""
+
+    def __init__(self, moment: datetime | None = None) -> None:
+        self.moment = moment
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return (self.moment or datetime.now(UTC)) + self.ahead
+
+    def monotonic(self) -> float:
+        return SystemClock().monotonic() + self.ahead.total_seconds()
+
+
+class InProcess(httpx.BaseTransport):
+    """filmer in this process, on an event loop of its own; asked through httpx like any server."""
+
+    def __init__(
+        self, url: str, clock: Clock | None = None, provider: PaymentProvider | None = None, pool_size: int = 8
+    ) -> None:
+        settings = Settings(
+            database_url=url, redis_url=None, cache_duration_seconds=0, secret_key=SECRET_KEY, pool_size=pool_size
+        )
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._events: asyncio.Queue[Any] = asyncio.Queue()
+        self._started, self._ended = threading.Event(), threading.Event()
+        self._thread.start()
+        self.app = self.run(self._create(settings, clock))
+        if provider is not None:
+            self.checkout._provider = provider
+        self.url = url
+
+    @staticmethod
+    async def _create(settings: Settings, clock: Clock | None) -> ASGIApp:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LitestarDeprecationWarning)
+            return create_app(settings, clock=clock)
+
+    @property
+    def litestar(self) -> Litestar:
+        assert isinstance(self.app, Edge)
+        assert isinstance(self.app._app, Litestar)
+        return self.app._app
+
+    @property
+    def checkout(self) -> Checkout:
+        found = self.litestar.dependencies["checkout"].dependency()  # type: ignore[union-attr]
+        assert isinstance(found, Checkout)
+        return found
+
+    def run(self, work: Any) -> Any:
+        """What a coroutine returns, on the application's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    def sign_in(self, person: Person | None = None) -> httpx.Client:
+        """Signs somebody in, else a new customer."""
+        person = person or open_account(self.url)
+        client = httpx.Client(transport=self, base_url="http://127.0.0.1")
+        answer = client.post(LOGIN, json={"email": person.email, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        return client
+
+    def tidy(self) -> None:
+        """What each process does once a minute."""
+        self.run(self.checkout.tidy(self.checkout._database))
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        status, headers, body = self.run(self._ask(request, request.read()))
+        return httpx.Response(status, headers=headers, content=body)
+
+    async def _ask(self, request: httpx.Request, sent: bytes) -> tuple[int, Any, bytes]:
+        start: dict[str, Any] = {}
+        parts: list[bytes] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": sent, "more_body": False}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+            else:
+                parts.append(message.get("body", b""))
+
+        path, _, query = request.url.raw_path.partition(b"?")
+        scope: Any = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": request.method,
+            "scheme": "http", "path": request.url.path, "raw_path": path, "query_string": query,
+            "headers": [(name.lower(), value) for name, value in request.headers.raw], "root_path": "",
+            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {},
+        }  # fmt: skip
+        await self.app(scope, receive, send)
+        return start["status"], start["headers"], b"".join(parts)
+
+    async def _live(self) -> None:
+        async def send(message: Any) -> None:
+            {"lifespan.startup.complete": self._started, "lifespan.shutdown.complete": self._ended}[
+                message["type"]
+            ].set()
+
+        scope: Any = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
+        await self.app(scope, self._events.get, send)
+
+    def __enter__(self) -> Self:
+        self._life = asyncio.run_coroutine_threadsafe(self._live(), self._loop)
+        self._tell("lifespan.startup", self._started)
+        return self
+
+    def _tell(self, what: str, done: threading.Event) -> None:
+        self._loop.call_soon_threadsafe(self._events.put_nowait, {"type": what})
+        assert done.wait(30), self._life
+
+    def __exit__(self, *_: object) -> None:
+        self._tell("lifespan.shutdown", self._ended)
+        self._life.result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+@pytest.fixture
+def local(database_url: str) -> Iterator[Local]:
+    """Starts the application in this process, on a database of the test's own with films and the card of anybody's."""
+    open_store(database_url)
+    with contextlib.ExitStack() as stack:
+
+        def start(**how: Any) -> InProcess:
+            return stack.enter_context(InProcess(database_url, **how))
+
+        yield start

@@ -1,0 +1,297 @@
+"""What the shop is broken with: customers, bare connections that can be cut, processes that can be killed, an audit."""
+
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import secrets
+import select
+import signal
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+import psutil
+import psycopg
+from tests.conftest import Server, import_films
+from tests.people import CARD, kept_password, put_card
+
+from filmer.shop import queries
+
+CHECKOUT = "/api/v1/checkout"
+ITEMS = "/api/v1/cart/items"
+FILMS = ("tt0111161", "tt0372784", "tt0468569", "tt0096895", "tt1375666", "tt0211915")
+PRICE = "4.99"
+
+
+class Customer(NamedTuple):
+    account_id: int
+    cookie: str
+
+
+class Reply(NamedTuple):
+    status: int
+    body: bytes
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.body)["data"]
+
+
+def open_shop(database_url: str) -> None:
+    """Films, and a card that anybody may pay with."""
+    import_films(database_url)
+    put_card(database_url)
+
+
+def customers(database_url: str, count: int) -> list[Customer]:
+    """New accounts, signed in: as many logins would take minutes, as they should."""
+    cookies = [secrets.token_urlsafe(32) for _ in range(count)]
+    emails = [f"{secrets.token_hex(8)}@example.com" for _ in range(count)]
+    with psycopg.connect(database_url) as conn:
+        rows = conn.execute(
+            """
+            INSERT INTO account (email, email_key, first_name, last_name, password, created)
+            SELECT email, email, 'Mary', 'Major', %s, now() FROM unnest(%s::text[]) email RETURNING id
+            """,
+            [kept_password(), emails],
+        ).fetchall()
+        accounts = [int(row[0]) for row in rows]
+        digests = [hashlib.sha256(cookie.encode()).digest() for cookie in cookies]
+        conn.execute(
+            """
+            INSERT INTO session (digest, account_id, created, used)
+            SELECT digest, account, now(), now() FROM unnest(%s::bytea[], %s::integer[]) s(digest, account)
+            """,
+            [digests, accounts],
+        )
+    return [Customer(account, cookie) for account, cookie in zip(accounts, cookies, strict=True)]
+
+
+def fill_carts(conn: psycopg.Connection, accounts: Sequence[int], films: Sequence[str] = FILMS[:2]) -> None:
+    """One of the first film, two of the second, and so on, in each cart."""
+    with conn.transaction():
+        conn.execute(
+            "INSERT INTO film_in_use (film_id) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING", [list(films)]
+        )
+        conn.execute(
+            """
+            INSERT INTO cart_line (account_id, film_id, quantity, price)
+            SELECT account, f.film, f.place, coalesce(c.price, %s)
+            FROM unnest(%s::integer[]) account, unnest(%s::text[]) WITH ORDINALITY f(film, place)
+                JOIN catalogue.film c ON c.id = f.film
+            ORDER BY account, f.place
+            """,
+            [PRICE, list(accounts), list(films)],
+        )
+
+
+def total_of(conn: psycopg.Connection, films: Sequence[str]) -> Any:
+    """What ``fill_carts`` comes to."""
+    row = conn.execute(
+        """
+        SELECT sum(f.place * coalesce(c.price, %s::numeric)) FROM unnest(%s::text[]) WITH ORDINALITY f(film, place)
+            JOIN catalogue.film c ON c.id = f.film
+        """,
+        [PRICE, list(films)],
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+_WRONG = {
+    "orders that are not the sum of their lines": """
+        SELECT o.id FROM shop_order o LEFT JOIN order_line l ON l.order_id = o.id
+        GROUP BY o.id HAVING o.total <> coalesce(sum(l.price * l.quantity), 0)
+            OR o.item_count <> coalesce(sum(l.quantity), 0) OR count(*) <> max(l.place) OR count(l.id) = 0
+    """,
+    "keys whose order is of another account or submit": """
+        SELECT k.key FROM checkout_key k LEFT JOIN shop_order o ON o.id = k.order_id AND o.account_id = k.account_id
+        WHERE o.submission IS DISTINCT FROM k.submission
+    """,
+    "orders with two keys": "SELECT order_id FROM checkout_key GROUP BY order_id HAVING count(*) > 1",
+}
+
+
+def audit(conn: psycopg.Connection) -> dict[str, list[Any]]:
+    """What is wrong in the shop's tables; nothing should be."""
+    found = {what: [row[0] for row in conn.execute(query.encode())] for what, query in _WRONG.items()}
+    return {what: rows for what, rows in found.items() if rows}
+
+
+def activity(conn: psycopg.Connection) -> dict[str, int]:
+    """What the servers' connections to this database are doing, and how many carts they hold locked."""
+    states = conn.execute(
+        """
+        SELECT state, count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' GROUP BY 1
+        """
+    ).fetchall()
+    locks = conn.execute(
+        """
+        SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+        WHERE l.locktype = 'advisory' AND l.classid = %s AND d.datname = current_database()
+        """,
+        [queries._CART_LOCK],
+    ).fetchone()
+    return {str(state): int(count) for state, count in states} | {"carts locked": locks[0] if locks else 0}
+
+
+def terminate_backends(database_url: str, *, most: int = 100) -> int:
+    """Kill the servers' connections inside PostgreSQL; how many."""
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        return conn.execute(
+            """
+            SELECT pg_terminate_backend(pid) FROM (
+                SELECT pid FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name = 'filmer' AND pid <> pg_backend_pid()
+                ORDER BY random() LIMIT %s) a
+            """,
+            [most],
+        ).rowcount
+
+
+def workers(server: Server) -> list[psutil.Process]:
+    """The processes that answer requests."""
+    found = []
+    for child in psutil.Process(server.process.pid).children():
+        with contextlib.suppress(psutil.Error):
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
+def kill_worker(server: Server, number: int = 0) -> bool:
+    """SIGKILL one; False when there is none at this moment."""
+    alive = workers(server)
+    if not alive:
+        return False
+    with contextlib.suppress(psutil.NoSuchProcess):
+        alive[number % len(alive)].kill()
+    return True
+
+
+def kill_node(server: Server) -> None:
+    """SIGKILL the whole server; its workers see to themselves."""
+    os.kill(server.process.pid, signal.SIGKILL)
+    server.process.wait(10)
+
+
+def eventually(holds: Callable[[], Any], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        time.sleep(0.02)
+    return bool(holds())
+
+
+class Wire:
+    """One connection, kept open, that says exactly what it is told to."""
+
+    def __init__(self, port: int, timeout: float = 20) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def send(self, request: bytes) -> None:
+        self.socket.sendall(request)
+
+    def receive(self) -> Reply:
+        """Raises OSError or http.client.HTTPException when the connection is lost."""
+        response = http.client.HTTPResponse(self.socket)
+        try:
+            response.begin()
+            return Reply(response.status, response.read())
+        finally:
+            response.close()
+
+    def ask(self, request: bytes) -> Reply:
+        self.send(request)
+        return self.receive()
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def reset(self) -> None:
+        """Hang up at once (RST), whatever is under way."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+
+LOST = (OSError, http.client.HTTPException)
+
+
+def request(
+    method: str,
+    path: str,
+    customer: Customer | None = None,
+    body: Mapping[str, Any] | None = None,
+    *,
+    key: str | None = None,
+) -> bytes:
+    """A request as it goes over the wire."""
+    sent = json.dumps(body).encode() if body is not None else b""
+    head = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1", f"content-length: {len(sent)}"]
+    if body is not None:
+        head.append("content-type: application/json")
+    if customer is not None:
+        head.append(f"cookie: JSESSIONID={customer.cookie}")
+    if key is not None:
+        head.append(f"idempotency-key: {key}")
+    return "\r\n".join([*head, "", ""]).encode() + sent
+
+
+def checkout(customer: Customer, key: str | None = None, card: Mapping[str, Any] = CARD) -> bytes:
+    return request("POST", CHECKOUT, customer, card, key=key)
+
+
+@contextlib.contextmanager
+def wires(port: int, count: int) -> Iterator[list[Wire]]:
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(Wire(port)) for _ in range(count)]
+
+
+def answered_by_now(lines: Sequence[Wire]) -> int:
+    """How many connections have something to read already."""
+    poll = select.poll()
+    for line in lines:
+        poll.register(line.socket, select.POLLIN)
+    return len(poll.poll(0))
+
+
+def tell(figure: str) -> None:
+    """A figure for the table of ``make trust``, which names the file."""
+    if path := os.environ.get("FILMER_TRUST_TOLD"):
+        with open(path, "a", encoding="utf-8") as told:  # noqa: PTH123 - several processes append
+            told.write(f"{figure}\n")
+
+
+def halves(conn: psycopg.Connection, accounts: Sequence[int], films: Sequence[str] = FILMS[:2]) -> list[Any]:
+    """Accounts that have neither the whole cart of ``fill_carts`` and no order, nor one order of it and no cart."""
+    return conn.execute(
+        """
+        WITH wanted AS (SELECT jsonb_agg(jsonb_build_array(film, place) ORDER BY place) AS lines
+                        FROM unnest(%s::text[]) WITH ORDINALITY f(film, place)),
+        held AS (
+            SELECT a.id,
+                (SELECT jsonb_agg(jsonb_build_array(film_id, quantity) ORDER BY place) FROM cart_line
+                 WHERE account_id = a.id) AS cart,
+                (SELECT jsonb_agg(jsonb_build_array(l.film_id, l.quantity) ORDER BY l.order_id, l.place)
+                 FROM shop_order o JOIN order_line l ON l.order_id = o.id WHERE o.account_id = a.id) AS sold,
+                (SELECT count(*) FROM shop_order WHERE account_id = a.id) AS orders
+            FROM account a WHERE a.id = ANY(%s))
+        SELECT h.* FROM held h, wanted w
+        WHERE NOT ((h.orders = 0 AND h.cart IS NOT DISTINCT FROM w.lines)
+                OR (h.orders = 1 AND h.cart IS NULL AND h.sold IS NOT DISTINCT FROM w.lines))
+        """,
+        [list(films), list(accounts)],
+    ).fetchall()

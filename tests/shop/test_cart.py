@@ -1,0 +1,216 @@
+"""GET /api/v1/cart (shop-api.md, "View Cart"; contract §5)."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from tests.answers import data_of, error_of
+from tests.conftest import Serve
+from tests.people import open_account, visitor
+from tests.shop.conftest import (
+    AMELIE,
+    BATMAN_BEGINS,
+    CART,
+    CHECKOUT,
+    DARK_KNIGHT,
+    ITEMS,
+    ORDERS,
+    SHAWSHANK,
+    UNDER_SCORE,
+    Local,
+    SignIn,
+    Store,
+    fetch,
+    put_in_cart,
+    unkept,
+)
+
+LINE = ["movieId", "title", "year", "quantity", "price", "subtotal"]
+
+# Every endpoint of this folder, with whatever its address needs.
+ENDPOINTS = [
+    ("GET", CART),
+    ("DELETE", CART),
+    ("POST", ITEMS),
+    ("PUT", f"{ITEMS}/{SHAWSHANK}"),
+    ("DELETE", f"{ITEMS}/{SHAWSHANK}"),
+    ("POST", CHECKOUT),
+    ("GET", ORDERS),
+    ("GET", f"{ORDERS}/1"),
+]
+
+
+def test_the_cart_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
+    put_in_cart(customer)
+    answer = customer.get(CART)
+    assert answer.content == (
+        b'{"success":true,"data":{"items":[{"movieId":"tt0111161","title":"The Shawshank Redemption","year":1994,'
+        b'"quantity":1,"price":4.99,"subtotal":4.99}],"itemCount":1,"totalPrice":4.99}}'
+    )
+    unkept(answer)
+
+
+def test_an_empty_cart(customer: httpx.Client) -> None:
+    answer = customer.get(CART)
+    assert answer.content == b'{"success":true,"data":{"items":[],"itemCount":0,"totalPrice":0.00}}'
+    unkept(answer)
+
+
+def test_units_and_money_add_up_in_decimal(customer: httpx.Client) -> None:
+    """contract §1.1, §5.2: 3 x 4.99 + 7 x 5.99 + 10 x 3.99, two decimals everywhere."""
+    for movie_id, quantity in ((SHAWSHANK, 3), (DARK_KNIGHT, 7), (AMELIE, 10)):
+        put_in_cart(customer, movie_id, quantity)
+    answer = customer.get(CART)
+    for money in (b'"subtotal":14.97}', b'"subtotal":41.93}', b'"subtotal":39.90}', b'"totalPrice":96.80}'):
+        assert money in answer.content
+    data = data_of(answer)
+    assert all(list(line) == LINE for line in data["items"])
+    assert data["itemCount"] == 20
+
+
+def test_a_film_without_a_year_has_null(customer: httpx.Client) -> None:
+    """contract §1.2"""
+    put_in_cart(customer, UNDER_SCORE)
+    assert data_of(customer.get(CART))["items"][0]["year"] is None
+
+
+def test_lines_keep_the_order_they_were_added_in(customer: httpx.Client) -> None:
+    """contract §5.2: neither another quantity nor more of the same moves a line"""
+    for movie_id in (DARK_KNIGHT, AMELIE, BATMAN_BEGINS, SHAWSHANK):
+        put_in_cart(customer, movie_id)
+    put_in_cart(customer, DARK_KNIGHT)
+    customer.put(f"{ITEMS}/{AMELIE}", json={"quantity": 9})
+    customer.delete(f"{ITEMS}/{BATMAN_BEGINS}")
+    put_in_cart(customer, BATMAN_BEGINS)
+    listed = [line["movieId"] for line in data_of(customer.get(CART))["items"]]
+    assert listed == [DARK_KNIGHT, AMELIE, SHAWSHANK, BATMAN_BEGINS]
+
+
+@pytest.mark.parametrize(
+    ("configured", "price", "twice"), [(None, b"4.99", b"9.98"), ("7.5", b"7.50", b"15.00"), ("0", b"0.00", b"0.00")]
+)
+def test_films_have_their_own_prices_or_the_default(
+    store: Store, serve: Serve, sign_in: SignIn, configured: str | None, price: bytes, twice: bytes
+) -> None:
+    """contract §5.3, FILMER_DEFAULT_PRICE"""
+    person = open_account(store.url)
+    server = serve(store.url, **({"FILMER_DEFAULT_PRICE": configured} if configured else {}))
+    client = sign_in(person, at=server.client)
+    put_in_cart(client, BATMAN_BEGINS, 2)
+    put_in_cart(client, DARK_KNIGHT)
+    answer = client.get(CART)
+    assert b'"price":%b,"subtotal":%b' % (price, twice) in answer.content
+    assert b'"price":5.99' in answer.content
+    server.stop()
+
+
+def test_the_dearest_cart_is_added_up_to_the_cent(local: Local) -> None:
+    """settings.MAX_PRICE, ten of each"""
+    shop = local()
+    fetch(shop.url, "UPDATE catalogue.film SET price = 999999.99")
+    client = shop.sign_in()
+    for movie_id in (SHAWSHANK, DARK_KNIGHT, AMELIE):
+        put_in_cart(client, movie_id, 10)
+    assert b'"totalPrice":29999999.70}' in client.get(CART).content
+
+
+def test_the_cart_survives_logout_restart_and_another_device(store: Store, serve: Serve, sign_in: SignIn) -> None:
+    """contract §5.1"""
+    person = open_account(store.url)
+    first = serve(store.url)
+    phone = sign_in(person, at=first.client)
+    put_in_cart(phone, AMELIE, 2)
+    expected = phone.get(CART).content
+    assert phone.post("/api/v1/auth/logout").status_code == 200
+    error_of(phone.get(CART), 401, "UNAUTHORIZED")
+    assert sign_in(person, at=first.client).get(CART).content == expected
+    first.stop()
+    second = serve(store.url)
+    laptop = sign_in(person, at=second.client)
+    assert laptop.get(CART).content == expected
+    second.stop()
+    desktop = sign_in(person)
+    assert desktop.get(CART).content == expected
+
+
+def test_two_devices_of_one_account_share_it_at_once(store: Store, sign_in: SignIn) -> None:
+    person = open_account(store.url)
+    phone, laptop = sign_in(person), sign_in(person)
+    put_in_cart(phone, SHAWSHANK, 4)
+    put_in_cart(laptop, SHAWSHANK, 6)
+    assert phone.get(CART).content == laptop.get(CART).content
+    assert data_of(phone.get(CART))["itemCount"] == 10
+
+
+def test_carts_of_two_customers_have_nothing_to_do_with_each_other(sign_in: SignIn) -> None:
+    one, other = sign_in(), sign_in()
+    put_in_cart(one, SHAWSHANK, 2)
+    put_in_cart(other, SHAWSHANK, 9)
+    other.delete(CART)
+    assert data_of(one.get(CART))["itemCount"] == 2
+
+
+def test_ten_titles_added_at_once_are_all_there(store: Store, sign_in: SignIn) -> None:
+    person = open_account(store.url)
+    devices = [sign_in(person) for _ in range(5)]
+    films = [SHAWSHANK, BATMAN_BEGINS, DARK_KNIGHT, AMELIE, UNDER_SCORE]
+    with ThreadPoolExecutor(5) as threads:
+        for _ in range(2):
+            list(threads.map(put_in_cart, devices, films))
+    data = data_of(devices[0].get(CART))
+    assert sorted(line["movieId"] for line in data["items"]) == sorted(films)
+    assert data["itemCount"] == 10
+
+
+@pytest.mark.parametrize(("method", "address"), ENDPOINTS)
+@pytest.mark.parametrize("cookie", [None, "JSESSIONID=stale", "JSESSIONID=", "JSESSIONID=%00; JSESSIONID=b"])
+def test_without_a_session_everything_is_401(store: Store, method: str, address: str, cookie: str | None) -> None:
+    """shop-api.md, "Protected Endpoints"; contract §6.1: before the body and the path are looked at"""
+    with visitor(store.client) as nobody:
+        headers = {"Cookie": cookie} if cookie else {}
+        for body in (b"", b"{", b'{"quantity": 0}'):
+            answer = nobody.request(method, address, content=body, headers=headers)
+            assert error_of(answer, 401, "UNAUTHORIZED")["message"] == "Authentication required"
+            unkept(answer)
+        answer = nobody.request(method, f"{ORDERS}/x" if address.startswith(ORDERS + "/") else address + "?page=0")
+        error_of(answer, 401, "UNAUTHORIZED")
+
+
+@pytest.mark.parametrize(("method", "address"), [one for one in ENDPOINTS if one[0] == "GET"])
+def test_head_is_get_without_a_body(customer: httpx.Client, method: str, address: str) -> None:
+    put_in_cart(customer)
+    head, got = customer.head(address), customer.request(method, address)
+    assert head.status_code == got.status_code
+    assert head.content == b""
+    assert head.headers["content-length"] == got.headers["content-length"]
+    unkept(head)
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        (CART, {"GET", "DELETE"}),
+        (ITEMS, {"POST"}),
+        (f"{ITEMS}/{SHAWSHANK}", {"PUT", "DELETE"}),
+        (CHECKOUT, {"POST"}),
+        (ORDERS, {"GET"}),
+        (f"{ORDERS}/1", {"GET"}),
+    ],
+)
+def test_other_methods_are_405_and_say_which_there_are(customer: httpx.Client, address: str, allowed: set[str]) -> None:
+    """contract §1.4"""
+    put_in_cart(customer)
+    before = customer.get(CART).content
+    for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "BREW"} - allowed:
+        answer = customer.request(method, address)
+        error_of(answer, 405, "METHOD_NOT_ALLOWED")
+        told = {name.strip() for name in answer.headers["allow"].split(",")}
+        assert allowed <= told <= allowed | {"HEAD", "OPTIONS"}
+        unkept(answer)
+    assert customer.get(CART).content == before
+
+
+def test_unknown_query_parameters_mean_nothing(customer: httpx.Client) -> None:
+    """contract §1.3"""
+    put_in_cart(customer)
+    assert customer.get(f"{CART}?page=0&x=%FF&x=").content == customer.get(CART).content

@@ -1,0 +1,100 @@
+"""Callers who hang up (RST) at any moment leave nothing behind (promise 21).
+
+``FILMER_TRUST_HANG_UPS=5000`` hangs up more often.
+"""
+
+import os
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from tests.conftest import MakeDatabase, Serve, Server
+from tests.people import CARD, LOGIN
+from tests.shop import faults
+from tests.shop.faults import FILMS, ITEMS, Customer, Wire, request
+
+HANG_UPS = int(os.environ.get("FILMER_TRUST_HANG_UPS") or 80)
+SIDE_BY_SIDE = 8
+LONGEST = 0.03  # seconds until they hang up: about as long as the slowest request takes
+WORKERS, POOL = 2, 8
+
+
+def requests(one: Customer) -> list[bytes]:
+    """All that the shop can be asked, but the checkout."""
+    film, quantity = FILMS[0], {"quantity": 3}
+    return [
+        request("GET", "/api/v1/cart", one),
+        request("DELETE", "/api/v1/cart", one),
+        request("POST", ITEMS, one, {"movieId": film, **quantity}),
+        request("PUT", f"{ITEMS}/{film}", one, quantity),
+        request("DELETE", f"{ITEMS}/{film}", one),
+        request("GET", "/api/v1/orders", one),
+        request("GET", "/api/v1/orders/1", one),
+        request("GET", "/api/v1/auth/session", one),
+        request("GET", "/api/v1/movies?page=2"),
+        request("GET", "/api/v1/health"),
+        request("POST", LOGIN, None, {"email": "nobody@example.com", "password": "not this one"}),
+        request("POST", "/api/v1/auth/logout", one),
+    ]
+
+
+def hang_up(port: int, sent: bytes, draw: random.Random) -> None:
+    """Anywhere: while the request is being sent, worked on, or answered."""
+    line = Wire(port)
+    line.send(sent if draw.random() < 0.8 else sent[: draw.randrange(len(sent))])
+    time.sleep(draw.uniform(0, LONGEST))
+    line.reset()
+
+
+@pytest.mark.timeout(600)
+def test_hanging_up_leaves_nothing_behind(make_database: MakeDatabase, serve: Serve) -> None:
+    database = make_database()
+    faults.open_shop(database)
+    server: Server = serve(database, FILMER_WORKERS=str(WORKERS), FILMER_POOL_SIZE=str(POOL))
+    quiet = server.output()
+    buyers = faults.customers(database, HANG_UPS // 2)
+    lookers = faults.customers(database, HANG_UPS // 20)
+    with psycopg.connect(database, autocommit=True) as conn:
+        faults.fill_carts(conn, [one.account_id for one in buyers])
+        keys = [f"key {number}" if number % 2 else None for number in range(len(buyers))]
+        draw = random.Random(21)
+        sent = [faults.checkout(one, key) for one, key in zip(buyers, keys, strict=True)]
+        sent += [draw.choice(requests(draw.choice(lookers))) for _ in range(HANG_UPS - len(sent))]
+        draw.shuffle(sent)
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            list(pool.map(lambda one: hang_up(server.port, one, random.Random(one)), sent))
+
+        begun = time.monotonic()
+        with Wire(server.port) as line:
+            assert line.ask(request("GET", "/api/v1/health")).status == 200
+        answered = time.monotonic() - begun
+        assert answered < 5, "the server is still busy with those who are gone"
+
+        def is_calm() -> bool:
+            doing = faults.activity(conn)
+            return set(doing) <= {"idle", "carts locked"} and not doing["carts locked"]
+
+        assert faults.eventually(is_calm), faults.activity(conn)
+        assert faults.activity(conn)["idle"] <= WORKERS * POOL + WORKERS  # and the connection that hears of imports
+        assert not faults.audit(conn)
+        assert not faults.halves(conn, [one.account_id for one in buyers])
+        bought = {row[0] for row in conn.execute("SELECT account_id FROM shop_order")}
+        assert bought, "nobody hung up late enough for this to show anything"
+        assert len(bought) < len(buyers), "nobody hung up early enough for this to show anything"
+
+        conn.execute("DELETE FROM guess")  # a checkout that was cut off counts as a try of the card
+        # Every connection of the pools still works: more customers at once than there are connections.
+        with faults.wires(server.port, 3 * WORKERS * POOL) as lines:
+            for number, line in enumerate(lines):
+                line.send(faults.checkout(buyers[number % len(buyers)], keys[number % len(buyers)], CARD))
+            replies = [line.receive() for line in lines]
+        for number, reply in enumerate(replies):
+            is_late = keys[number % len(buyers)] is None and reply.status == 400
+            assert reply.status == 200 or is_late, reply
+        assert not faults.audit(conn)
+        assert not faults.halves(conn, [one.account_id for one in buyers])
+    noise = server.output().removeprefix(quiet).splitlines()
+    assert len(noise) <= 2 + HANG_UPS // 100, noise[:20]
+    faults.tell(f"{HANG_UPS} hung up, {len(bought)} orders whole, 0 halves; next answer in {answered * 1000:.0f} ms")

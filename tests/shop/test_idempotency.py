@@ -1,0 +1,356 @@
+"""One cart gives one order, however often it is submitted (contract §6.4)."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from tests.answers import data_of, error_of, offences_of
+from tests.conftest import Serve
+from tests.people import CARD, open_account, put_card
+from tests.shop.conftest import (
+    AMELIE,
+    CART,
+    CHECKOUT,
+    KEY,
+    ORDERS,
+    SHAWSHANK,
+    Local,
+    MovedClock,
+    SignIn,
+    Store,
+    buy,
+    empty,
+    fetch,
+    pay,
+    put_in_cart,
+    refused,
+    unkept,
+)
+
+from filmer.shop import queries
+
+
+def orders_of(client: httpx.Client) -> int:
+    return int(data_of(client.get(ORDERS))["totalItems"])
+
+
+def at_once(count: int, submit: Callable[[int], httpx.Response]) -> list[httpx.Response]:
+    """What so many submits are answered that start together."""
+    gate = threading.Barrier(count)
+
+    def go(number: int) -> httpx.Response:
+        gate.wait()
+        return submit(number)
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(go, range(count)))
+
+
+# --- with a key, one after another -----------------------------------------------------------------
+
+
+def test_a_repeat_gets_the_same_bytes(customer: httpx.Client) -> None:
+    put_in_cart(customer, SHAWSHANK, 3)
+    put_in_cart(customer, AMELIE)
+    first = pay(customer, key="a")
+    assert first.status_code == 200
+    put_in_cart(customer)  # another cart by now: it stays
+    again = pay(customer, key="a")
+    assert again.content == first.content
+    unkept(again)
+    assert orders_of(customer) == 1
+    assert data_of(customer.get(CART))["itemCount"] == 1
+
+
+def test_a_repeat_gets_the_same_bytes_on_another_node_and_after_a_restart(
+    store: Store, serve: Serve, sign_in: SignIn
+) -> None:
+    person = open_account(store.url)
+    one = serve(store.url)
+    client = sign_in(person, at=one.client)
+    put_in_cart(client, SHAWSHANK, 2)
+    first = pay(client, key="over there")
+    assert pay(sign_in(person), key="over there").content == first.content
+    one.stop()
+    anew = serve(store.url)
+    assert pay(sign_in(person, at=anew.client), key="over there").content == first.content
+    anew.stop()
+    assert orders_of(sign_in(person)) == 1
+
+
+def test_a_key_is_kept_24_hours_then_free_again(local: Local) -> None:
+    clock = MovedClock(datetime(2027, 5, 1, 12, tzinfo=UTC))
+    shop = local(clock=clock)
+    person = open_account(shop.url)
+    client = shop.sign_in(person)
+    put_in_cart(client)
+    first = pay(client, key="k").content
+    put_in_cart(client, AMELIE)
+    clock.ahead = timedelta(hours=23, minutes=59, seconds=59)
+    shop.tidy()
+    client = shop.sign_in(person)
+    assert pay(client, key="k").content == first
+    error_of(pay(client, key="k", firstName="Marie"), 409, "CONFLICT")
+    clock.ahead = timedelta(hours=24)
+    second = data_of(pay(client, key="k", firstName="mary"))
+    assert [item["movieId"] for item in second["items"]] == [AMELIE]
+    assert orders_of(client) == 2
+    assert data_of(pay(client, key="k", firstName="mary")) == second
+
+
+def test_old_keys_are_forgotten_and_their_orders_stay(local: Local) -> None:
+    clock = MovedClock()
+    shop = local(clock=clock)
+    client = shop.sign_in()
+    put_in_cart(client)
+    pay(client, key="old")
+    clock.ahead = timedelta(hours=24, seconds=1)
+    shop.tidy()
+    assert fetch(shop.url, "SELECT key FROM checkout_key") == []
+    assert fetch(shop.url, "SELECT count(*) FROM shop_order") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "instead", [{"creditCardId": "4000000000000002"}, {"lastName": "Minor"}, {"expiration": "2030-11"}]
+)
+def test_the_same_key_with_another_body_is_409(customer: httpx.Client, instead: dict[str, Any]) -> None:
+    put_in_cart(customer)
+    first = pay(customer, key="k")
+    put_in_cart(customer)
+    answer = pay(customer, "k", **instead)
+    error_of(answer, 409, "CONFLICT")
+    unkept(answer)
+    assert pay(customer, key="k").content == first.content
+    assert orders_of(customer) == 1
+    assert data_of(customer.get(CART))["itemCount"] == 1
+
+
+def test_another_account_may_use_the_same_key(sign_in: SignIn) -> None:
+    one, other = sign_in(), sign_in()
+    put_in_cart(one)
+    first = pay(one, key="k")
+    empty(pay(other, key="k"))
+    put_in_cart(other, AMELIE)
+    theirs = data_of(pay(other, key="k"))
+    assert theirs["items"][0]["movieId"] == AMELIE
+    assert theirs["orderId"] != data_of(first)["orderId"]
+    assert pay(one, key="k").content == first.content
+
+
+def test_another_key_after_that_finds_the_cart_empty(customer: httpx.Client) -> None:
+    put_in_cart(customer)
+    assert pay(customer, key="one").status_code == 200
+    empty(pay(customer, key="other"))
+    empty(pay(customer, key="One"))
+    empty(pay(customer))
+
+
+def test_what_failed_does_not_use_the_key_up(customer: httpx.Client) -> None:
+    empty(pay(customer, key="k"))
+    put_in_cart(customer)
+    refused(pay(customer, key="k", lastName="Minor"))
+    offences_of(pay(customer, key="k", expiration="2001-01"))
+    refused(pay(customer, key="k", lastName="Minor"))
+    assert data_of(pay(customer, key="k"))["totalPrice"] == 4.99
+
+
+def test_a_repeat_is_answered_when_the_allowance_is_used_up(customer: httpx.Client) -> None:
+    """It tries no card"""
+    put_in_cart(customer)
+    first = pay(customer, key="k")
+    put_in_cart(customer)
+    for _ in range(10):
+        refused(pay(customer, lastName="Minor"))
+    error_of(pay(customer), 429, "RATE_LIMITED")
+    for _ in range(12):
+        assert pay(customer, key="k").content == first.content
+
+
+# --- keys as such ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["k", "x" * 255, "5b6f3c1e-8d3a-4d7e-9f00-1c2d3e4f5a6b", 'a b;c,d="e"\'~'])
+def test_good_keys(customer: httpx.Client, key: str) -> None:
+    put_in_cart(customer)
+    first = pay(customer, key=key)
+    assert first.status_code == 200
+    assert pay(customer, key=key).content == first.content
+
+
+def submit_raw(client: httpx.Client, *keys: bytes) -> httpx.Response:
+    headers: Any = [(KEY.encode(), key) for key in keys]
+    return client.post(CHECKOUT, json=CARD, headers=headers)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [b""],
+        [b"x" * 256],
+        ["schlüssel".encode()],
+        ["schlüssel".encode("latin-1")],
+        [b"\xff"],
+        [b"a\tb"],
+        [b"a", b"b"],
+        [b"a", b"a"],
+    ],
+)
+def test_bad_keys_are_400_and_nothing_happens(customer: httpx.Client, keys: list[bytes]) -> None:
+    put_in_cart(customer)
+    answer = submit_raw(customer, *keys)
+    assert list(offences_of(answer)) == [KEY]
+    unkept(answer)
+    assert orders_of(customer) == 0
+    assert data_of(customer.get(CART))["itemCount"] == 1
+
+
+def test_a_bad_key_is_told_together_with_a_bad_body(customer: httpx.Client) -> None:
+    answer = customer.post(CHECKOUT, json={**CARD, "firstName": ""}, headers={KEY: ""})
+    assert list(offences_of(answer)) == [KEY, "firstName"]
+
+
+# --- submits that overlap --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [None, "one for all"])
+@pytest.mark.parametrize("count", [2, 8, 32])
+def test_submits_that_overlap_give_one_order(
+    store: Store, serve: Serve, sign_in: SignIn, key: str | None, count: int
+) -> None:
+    """promise 1: with and without a key, over two servers; each gets the order, none a 429 for a right card"""
+    person = open_account(store.url)
+    second = serve(store.url)
+    devices = [sign_in(person, at=(store.client, second.client)[number % 2]) for number in range(min(count, 8))]
+    put_in_cart(devices[0], SHAWSHANK, 2)
+    answers = at_once(count, lambda number: pay(devices[number % len(devices)], key=key))
+    second.stop()
+    assert orders_of(devices[0]) == 1
+    good = {answer.content for answer in answers if answer.status_code == 200}
+    assert len(good) == 1
+    bad = [answer.text for answer in answers if answer.status_code != 200]
+    if key is None:  # one that came after the first was answered is no overlapping one
+        bad = [text for text in bad if "Cart is empty" not in text]
+    assert bad == []
+
+
+def test_submits_with_keys_of_their_own_give_one_order_too(store: Store, sign_in: SignIn) -> None:
+    person = open_account(store.url)
+    devices = [sign_in(person) for _ in range(4)]
+    for _ in range(4):  # and those that were too late with a right card are not counted as guesses
+        put_in_cart(devices[0])
+        before = orders_of(devices[0])
+        answers = at_once(4, lambda number: pay(devices[number], key=f"{datetime.now(UTC)} {number}"))
+        assert orders_of(devices[0]) == before + 1
+        assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
+        for answer in answers:
+            if answer.status_code == 400:
+                empty(answer)
+
+
+class Meanwhile:
+    """Does something else once, right before a query of a checkout that is under way."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, query: str, work: Callable[[], httpx.Response]) -> None:
+        self.answers: list[httpx.Response] = []
+        original = getattr(queries, query)
+        begun = threading.Event()
+
+        async def after_work(*given: Any, **named: Any) -> Any:
+            if not begun.is_set():
+                begun.set()
+                self.answers.append(await asyncio.to_thread(work))
+            return await original(*given, **named)
+
+        monkeypatch.setattr(queries, query, after_work)
+
+
+@pytest.mark.parametrize("query", ["select_kept_answer", "select_due", "lock_cart"])
+@pytest.mark.parametrize("key", [None, "k"])
+def test_a_twin_that_is_faster_at_any_point_is_the_answer(
+    local: Local, monkeypatch: pytest.MonkeyPatch, query: str, key: str | None
+) -> None:
+    """The whole of another submit, at another node, between two statements of this one"""
+    shop, other_node = local(), local()
+    person = open_account(shop.url)
+    phone, laptop = shop.sign_in(person), other_node.sign_in(person)
+    put_in_cart(phone, SHAWSHANK, 2)
+    if key is None and query == "select_kept_answer":
+        query = "select_due"
+    meanwhile = Meanwhile(monkeypatch, query, lambda: pay(laptop, key=key))
+    slow = pay(phone, key=key)
+    assert [answer.status_code for answer in meanwhile.answers] == [200]
+    assert (slow.status_code, slow.content) == (200, meanwhile.answers[0].content)
+    assert orders_of(phone) == 1
+
+
+@pytest.mark.parametrize("query", ["select_due", "lock_cart"])
+def test_a_right_card_that_came_too_late_costs_nothing(
+    local: Local, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    """The cart was emptied at another node, by a submit with a key of its own: no guess, however often it happens"""
+    shop, other_node = local(), local()
+    person = open_account(shop.url)
+    client, laptop = shop.sign_in(person), other_node.sign_in(person)
+    for number in range(11):
+        put_in_cart(client)
+        with monkeypatch.context() as patched:
+            meanwhile = Meanwhile(patched, query, lambda number=number: pay(laptop, key=f"mine {number}"))  # type: ignore[misc]
+            late = pay(client, key=f"late {number}")
+        assert [data_of(answer)["totalPrice"] for answer in meanwhile.answers] == [4.99]
+        empty(late)
+    put_in_cart(client)
+    assert data_of(pay(client))["totalPrice"] == 4.99
+
+
+def test_a_cart_that_changed_meanwhile_earns_no_guesses(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One try is paid for, one is given back"""
+    shop = local()
+    person = open_account(shop.url)
+    client = shop.sign_in(person)
+    put_in_cart(client)
+    for _ in range(8):
+        refused(pay(client, lastName="Minor"))
+    with monkeypatch.context() as patched:
+        original = queries.select_due
+
+        async def outdated(*given: Any) -> Any:
+            amount, newest = await original(*given)
+            return (amount or 0) + 1, newest
+
+        patched.setattr(queries, "select_due", outdated)
+        assert data_of(pay(client))["totalPrice"] == 4.99
+    put_in_cart(client)
+    refused(pay(client, lastName="Minor"))
+    refused(pay(client, lastName="Minor"))
+    error_of(pay(client, lastName="Minor"), 429, "RATE_LIMITED")
+
+
+# --- submits without a key, one after another -------------------------------------------------------
+
+
+def test_a_later_submit_finds_the_cart_empty(customer: httpx.Client) -> None:
+    buy(customer)
+    empty(pay(customer))
+
+
+def test_a_later_submit_of_another_cart_is_another_order(customer: httpx.Client) -> None:
+    first, second = buy(customer), buy(customer)
+    assert first != second
+    assert orders_of(customer) == 2
+
+
+def test_an_overlapping_submit_of_something_else_gets_no_order(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another card is another submit: it finds the cart empty"""
+    shop, other_node = local(), local()
+    put_card(shop.url, CARD | {"creditCardId": "5555555555554444"})
+    person = open_account(shop.url)
+    client, laptop = shop.sign_in(person), other_node.sign_in(person)
+    put_in_cart(client)
+    Meanwhile(monkeypatch, "lock_cart", lambda: pay(laptop))
+    empty(pay(client, creditCardId="5555555555554444"))
+    assert orders_of(client) == 1

@@ -1,0 +1,256 @@
+"""Promise 7: nobody sees, or changes, another's things. Every actor, every object, every endpoint there is."""
+
+import itertools
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from tests.answers import data_of
+from tests.conftest import MakeDatabase, Serve
+from tests.people import CARD, PASSWORD, in_database, open_account, put_card, signed_in, visitor
+from tests.shop.conftest import AMELIE, CART, ITEMS, ORDERS, SHAWSHANK, InProcess, fetch, open_store, pay, put_in_cart
+
+from filmer.accounts import queries as accounts
+from filmer.accounts.nouns import Person
+
+API = "/api/v1"
+CANARY = "Canaria"
+LAST_FOUR = "7531"
+
+# Every endpoint must be in one of these; a new one fails the first test until somebody has thought about it.
+PUBLIC = {
+    ("GET", f"{API}/health"),
+    ("GET", f"{API}/movies"),
+    ("GET", f"{API}/movies/{{movie_id}}"),
+    ("GET", f"{API}/stars"),
+    ("GET", f"{API}/stars/{{star_id}}"),
+    ("GET", f"{API}/genres"),
+    ("GET", f"{API}/genres/{{genre_id}}/movies"),
+    ("GET", f"{API}/search/movies"),
+    ("POST", f"{API}/auth/login"),
+    ("POST", f"{API}/auth/register"),
+}
+PERSONAL = {
+    ("POST", f"{API}/auth/logout"),
+    ("GET", f"{API}/auth/session"),
+    ("GET", CART),
+    ("DELETE", CART),
+    ("POST", ITEMS),
+    ("PUT", f"{ITEMS}/{{movie_id}}"),
+    ("DELETE", f"{ITEMS}/{{movie_id}}"),
+    ("POST", f"{API}/checkout"),
+    ("GET", ORDERS),
+    ("GET", f"{ORDERS}/{{order_id}}"),
+}
+ACTORS = ["nobody", "stale cookie", "signed out", "disabled", "another customer", "another with a cart", "admin"]
+WITHOUT_SESSION = {"nobody", "stale cookie", "signed out", "disabled"}
+
+
+class Owner:
+    """Somebody with a cart, an order, a card, a session; and what would tell of them."""
+
+    def __init__(self, url: str, server: httpx.Client) -> None:
+        self.url = url
+        self.person: Person = in_database(url, self._open)
+        self.card = CARD | {"creditCardId": f"4242{self.person.id:08d}{LAST_FOUR}", "firstName": CANARY}
+        put_card(url, self.card, account_id=self.person.id)
+        self.client = signed_in(server, self.person)
+        put_in_cart(self.client, AMELIE, 7)
+        receipt = data_of(pay(self.client, "the owner's key", self.card))
+        self.order: int = receipt["orderId"]
+        put_in_cart(self.client, SHAWSHANK, 3)
+        self.sale: int = data_of(self.client.get(f"{ORDERS}/{self.order}"))["items"][0]["saleId"]
+        self.cookie = self.client.cookies["JSESSIONID"]
+        self.state = self.look()
+
+    @staticmethod
+    async def _open(conn: Any) -> Person:
+        person = await accounts.insert_account(
+            conn,
+            email=f"{CANARY}.{uuid.uuid4().hex}@example.com",
+            first_name=CANARY,
+            last_name="Major",
+            password=await _password(),
+            now=datetime.now(UTC),
+        )
+        assert person is not None
+        return person
+
+    def look(self) -> list[Any]:
+        """Everything that is theirs, as they see it and as it is kept; not when their session was used last."""
+        seen = [self.client.get(address).content for address in (CART, ORDERS, f"{ORDERS}/{self.order}")]
+        assert data_of(self.client.get(f"{API}/auth/session"))["email"] == self.person.email
+        mine = self.person.id
+        return [
+            *seen,
+            fetch(self.url, "SELECT a::text FROM account a WHERE id = %s", mine),
+            fetch(self.url, "SELECT digest, created FROM session WHERE account_id = %s ORDER BY 1", mine),
+            fetch(self.url, "SELECT c::text FROM card c WHERE account_id = %s", mine),
+            fetch(self.url, "SELECT c::text FROM cart_line c WHERE account_id = %s ORDER BY 1", mine),
+            fetch(self.url, "SELECT o::text FROM shop_order o WHERE account_id = %s ORDER BY 1", mine),
+            fetch(self.url, "SELECT l::text FROM order_line l WHERE order_id = %s ORDER BY 1", self.order),
+            fetch(self.url, "SELECT k::text FROM checkout_key k WHERE account_id = %s ORDER BY 1", mine),
+        ]
+
+    def told_by(self, answer: httpx.Response, given: str) -> list[str]:
+        """What an answer tells of the owner. What the actor said themselves may be said back to them."""
+        headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}  # which is drawn
+        text = f"{headers} {answer.text}".lower()
+        secrets = [CANARY, self.person.email, str(self.order), str(self.sale), LAST_FOUR, self.cookie]
+        whole = [secret for secret in secrets if re.search(rf"(?<!\w){re.escape(secret.lower())}(?!\w)", text)]
+        found = [secret for secret in whole if secret not in given]
+        if re.search(rf'"(customerId|accountId)":\s*{self.person.id}\b', answer.text):
+            found.append("customerId")
+        return found
+
+
+async def _password() -> str:
+    from filmer.accounts.passwords import Passwords
+
+    return await Passwords(threads=1).hash(PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def place(make_database: MakeDatabase, serve: Serve) -> tuple[str, httpx.Client]:
+    url = open_store(make_database())
+    return url, serve(url).client
+
+
+@pytest.fixture(scope="module")
+def owner(place: tuple[str, httpx.Client]) -> Iterator[Owner]:
+    its = Owner(*place)
+    yield its
+    its.client.close()
+
+
+@pytest.fixture(scope="module")
+def routes(place: tuple[str, httpx.Client]) -> set[tuple[str, str]]:
+    """Every method and path under /api that the application answers."""
+    with InProcess(place[0]) as shop:
+        return {
+            (method, re.sub(r":\w+}", "}", route.path))
+            for route in shop.litestar.routes
+            for method in getattr(route, "methods", None) or ()
+            if method not in {"OPTIONS", "HEAD"} and route.path.startswith("/api/v1")
+        }
+
+
+@pytest.fixture(params=ACTORS)
+def actor(request: pytest.FixtureRequest, place: tuple[str, httpx.Client]) -> Iterator[tuple[str, httpx.Client]]:
+    url, server = place
+    kind = request.param
+    if kind == "nobody":
+        client = visitor(server)
+    elif kind == "stale cookie":
+        client = visitor(server)
+        client.headers["Cookie"] = "JSESSIONID=" + "a" * 43
+    else:
+        person = open_account(url, role="admin" if kind == "admin" else "customer")
+        client = signed_in(server, person)
+        if kind == "another with a cart":
+            put_in_cart(client, SHAWSHANK, 2)
+        if kind == "signed out":
+            cookie = client.cookies["JSESSIONID"]
+            assert client.post(f"{API}/auth/logout").status_code == 200
+            client.headers["Cookie"] = f"JSESSIONID={cookie}"
+        if kind == "disabled":
+            fetch(url, "UPDATE account SET disabled = true WHERE id = %s", person.id)
+    yield kind, client
+    client.close()
+
+
+def fillings(owner: Owner) -> dict[str, list[str]]:
+    """What an actor may put into a path: the owner's things, by name or by guess."""
+    order, mine = str(owner.order), str(owner.person.id)
+    return {
+        "movie_id": [SHAWSHANK, AMELIE, order[:10], mine],
+        "star_id": ["nm0000209", order[:10]],
+        "genre_id": ["1", mine],
+        "order_id": [order, str(owner.sale), mine, str(owner.order - 1), str(owner.order + 1)],
+    }
+
+
+def bodies(owner: Owner, method: str, path: str) -> list[dict[str, Any] | None]:
+    """What an actor may send: what fits, with the owner's ids beside it."""
+    theirs = {"customerId": owner.person.id, "accountId": owner.person.id, "account_id": owner.person.id,
+              "orderId": owner.order, "email": owner.person.email}  # fmt: skip
+    if method == "GET":
+        return [None]
+    if path.endswith("/login"):
+        return [{"email": owner.person.email, "password": "not the password"}]
+    if path.endswith("/register"):
+        # Addresses are compared without case: it is taken, in whatever spelling.
+        return [{"firstName": "Mary", "lastName": "Major", "email": owner.person.email.upper(), "password": PASSWORD}]
+    if path.endswith("/checkout"):
+        return [{**owner.card, **theirs}, {**CARD, **theirs}]
+    return [{"movieId": SHAWSHANK, "quantity": 2, **theirs}]
+
+
+def addresses(path: str, owner: Owner) -> list[str]:
+    names = re.findall(r"{(\w+)}", path)
+    choices = [fillings(owner)[name] for name in names]  # a new kind of parameter must be thought about
+    filled = [path.format(**dict(zip(names, chosen, strict=True))) for chosen in itertools.product(*choices)]
+    mine = owner.person.id
+    return filled + [f"{one}?customerId={mine}&accountId={mine}&orderId={owner.order}&title=a" for one in filled]
+
+
+def test_every_endpoint_is_public_or_personal(routes: set[tuple[str, str]]) -> None:
+    assert not PUBLIC & PERSONAL
+    assert routes == PUBLIC | PERSONAL
+
+
+def test_nobody_sees_or_changes_another_s_things(
+    owner: Owner, actor: tuple[str, httpx.Client], routes: set[tuple[str, str]]
+) -> None:
+    """All cells of one actor. Signing out comes last: it takes the actor's own session."""
+    kind, client = actor
+    leaks = []
+    for method, path in sorted(routes, key=lambda one: (one[1].endswith("/logout"), one)):
+        for address, body in itertools.product(addresses(path, owner), bodies(owner, method, path)):
+            headers = {"Idempotency-Key": "the owner's key"} if path.endswith("/checkout") else {}
+            answer = client.request(method, address, json=body, headers=headers)
+            cell = f"{kind}: {method} {address} {answer.status_code}"
+            assert answer.status_code < 500, cell
+            if (method, path) in PERSONAL and kind in WITHOUT_SESSION:
+                assert answer.status_code == 401, cell
+            if (method, path) in PERSONAL:
+                assert answer.headers["cache-control"] == "no-store", cell
+            if path.endswith("/{order_id}") and kind not in WITHOUT_SESSION:
+                expected = 403 if str(owner.order) in address.partition("?")[0] else 404
+                assert answer.status_code == expected, cell
+            if body and body.get("creditCardId") == owner.card["creditCardId"]:
+                assert answer.status_code in ({401} if kind in WITHOUT_SESSION else {402, 409}), cell
+            if path.endswith(("/login", "/register")):
+                assert answer.status_code in {401, 409, 429}, cell
+                assert "set-cookie" not in answer.headers, cell
+            given = f"{address.partition('?')[0]}" if answer.status_code == 404 else ""
+            leaks += [f"{cell}: {secret}" for secret in owner.told_by(answer, given)]
+        assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
+    assert leaks == []
+
+
+def test_the_owner_sees_it_all(owner: Owner) -> None:
+    """What the others must not be told is there to be told."""
+    answers = [
+        owner.client.get(address) for address in (CART, ORDERS, f"{ORDERS}/{owner.order}", f"{API}/auth/session")
+    ]
+    told = {secret for answer in answers for secret in owner.told_by(answer, "")}
+    assert {CANARY, owner.person.email, str(owner.order), str(owner.sale), "customerId"} <= told
+    assert data_of(owner.client.get(CART))["itemCount"] == 3
+
+
+def test_a_disabled_account_is_out_at_once_and_its_things_stay(place: tuple[str, httpx.Client]) -> None:
+    url, server = place
+    its = Owner(url, server)
+    fetch(url, "UPDATE account SET disabled = true WHERE id = %s", its.person.id)
+    for address in (CART, ORDERS, f"{ORDERS}/{its.order}", f"{API}/auth/session"):
+        answer = its.client.get(address)
+        assert answer.status_code == 401
+        assert its.told_by(answer, "") == []
+    fetch(url, "UPDATE account SET disabled = false WHERE id = %s", its.person.id)
+    assert its.look() == its.state
+    its.client.close()

@@ -1,0 +1,96 @@
+"""One cart gives one order, however often it is submitted at once (contract §6.4; promise 1).
+
+``FILMER_TRUST_ROUNDS=500`` submits more often.
+"""
+
+import os
+
+import psycopg
+import pytest
+from tests.conftest import MakeDatabase, Serve, Server
+from tests.shop import faults
+from tests.shop.faults import Reply, Wire
+
+ROUNDS = int(os.environ.get("FILMER_TRUST_ROUNDS") or 5)
+AT_ONCE = 64
+
+
+@pytest.fixture(scope="module")
+def database(make_database: MakeDatabase) -> str:
+    url = make_database()
+    faults.open_shop(url)
+    return url
+
+
+@pytest.fixture(scope="module")
+def server(database: str, serve: Serve) -> Server:
+    found: Server = serve(database, FILMER_WORKERS="4", FILMER_LOG_LEVEL="warning")
+    return found
+
+
+def submit_at_once(server: Server, submit: bytes) -> tuple[list[Reply], bool]:
+    """The answers; and whether all had been sent before the first one came."""
+    with faults.wires(server.port, AT_ONCE) as lines:
+        for line in lines:
+            line.send(submit)
+        is_overlapping = not faults.answered_by_now(lines)
+        return [line.receive() for line in lines], is_overlapping
+
+
+def is_empty_cart(reply: Reply) -> bool:
+    return reply.status == 400 and b'"reason":"Cart is empty"' in reply.body
+
+
+def orders_of(conn: psycopg.Connection, account_id: int) -> list[int]:
+    return [row[0] for row in conn.execute("SELECT id FROM shop_order WHERE account_id = %s", [account_id])]
+
+
+@pytest.mark.timeout(1500)
+def test_submits_with_one_key_get_one_answer(server: Server, database: str) -> None:
+    people = faults.customers(database, ROUNDS)
+    with psycopg.connect(database, autocommit=True) as conn:
+        faults.fill_carts(conn, [one.account_id for one in people])
+        for number, one in enumerate(people):
+            submit = faults.checkout(one, f"key {number}")
+            replies, _ = submit_at_once(server, submit)
+            with Wire(server.port) as line:  # and one that comes late
+                replies.append(line.ask(submit))
+            assert {reply.status for reply in replies} == {200}, [reply for reply in replies if reply.status != 200]
+            assert len({reply.body for reply in replies}) == 1
+            assert orders_of(conn, one.account_id) == [replies[0].data["orderId"]]
+        assert not faults.audit(conn)
+    faults.tell(f"with a key: {ROUNDS} times {AT_ONCE} equal answers")
+
+
+@pytest.mark.timeout(1500)
+def test_submits_without_a_key_get_one_order_and_a_later_one_an_empty_cart(server: Server, database: str) -> None:
+    people = faults.customers(database, ROUNDS)
+    late: list[int] = []  # that were sent before the first answer came, and told that the cart is empty, by round
+    with psycopg.connect(database, autocommit=True) as conn:
+        faults.fill_carts(conn, [one.account_id for one in people])
+        for one in people:
+            submit = faults.checkout(one)
+            replies, is_overlapping = submit_at_once(server, submit)
+            told = [reply for reply in replies if not is_empty_cart(reply)]
+            assert {reply.status for reply in told} == {200}, [reply for reply in told if reply.status != 200]
+            assert len({reply.body for reply in told}) == 1
+            assert orders_of(conn, one.account_id) == [told[0].data["orderId"]]
+            late.append(len(replies) - len(told) if is_overlapping else 0)
+            with Wire(server.port) as line:
+                assert is_empty_cart(line.ask(submit))
+        assert not faults.audit(conn)
+    # The server can't know when a request was sent, only when it came to read it (checkout.py, Sold).
+    assert sum(map(bool, late)) <= 1 + ROUNDS // 50, late
+    faults.tell(f"without: {ROUNDS} times {AT_ONCE}, one order each; {sum(late)} read too late and told 400")
+
+
+def test_a_submit_after_the_answer_is_another_one(server: Server, database: str) -> None:
+    """Not even at once: what its sender knew is that the cart had become an order."""
+    (one,) = faults.customers(database, 1)
+    submit = faults.checkout(one)
+    with psycopg.connect(database, autocommit=True) as conn, Wire(server.port) as first, Wire(server.port) as second:
+        for _ in range(3):
+            faults.fill_carts(conn, [one.account_id])
+            assert first.ask(submit).status == 200
+            assert is_empty_cart(second.ask(submit))
+        assert len(orders_of(conn, one.account_id)) == 3

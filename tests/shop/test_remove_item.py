@@ -1,0 +1,67 @@
+"""DELETE /api/v1/cart/items/{movieId} (shop-api.md, "Remove Item from Cart")."""
+
+import httpx
+import pytest
+from tests.answers import data_of, error_of, not_found
+from tests.shop.conftest import AMELIE, CART, DARK_KNIGHT, ITEMS, SHAWSHANK, Local, SignIn, fetch, put_in_cart, unkept
+
+
+def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
+    put_in_cart(customer)
+    answer = customer.delete(f"{ITEMS}/{SHAWSHANK}")
+    assert answer.content == (
+        b'{"success":true,"data":{"message":"Item removed from cart",'
+        b'"cart":{"items":[],"itemCount":0,"totalPrice":0.00}}}'
+    )
+    unkept(answer)
+    assert data_of(customer.get(CART))["items"] == []
+
+
+def test_the_other_lines_stay(customer: httpx.Client) -> None:
+    for movie_id in (SHAWSHANK, DARK_KNIGHT, AMELIE):
+        put_in_cart(customer, movie_id, 2)
+    cart = data_of(customer.delete(f"{ITEMS}/{DARK_KNIGHT}"))["cart"]
+    assert [line["movieId"] for line in cart["items"]] == [SHAWSHANK, AMELIE]
+    assert list(cart["items"][0]) == ["movieId", "title", "quantity", "price", "subtotal"]
+    assert (cart["itemCount"], cart["totalPrice"]) == (4, 17.96)
+
+
+def test_what_was_removed_is_404_after_that(customer: httpx.Client) -> None:
+    put_in_cart(customer)
+    assert customer.delete(f"{ITEMS}/{SHAWSHANK}").status_code == 200
+    answer = customer.delete(f"{ITEMS}/{SHAWSHANK}")
+    not_found(answer, f"Item not in cart with id: {SHAWSHANK}")
+    unkept(answer)
+
+
+def test_what_only_another_customer_has_is_404(customer: httpx.Client, sign_in: SignIn) -> None:
+    other = sign_in()
+    put_in_cart(other)
+    not_found(customer.delete(f"{ITEMS}/{SHAWSHANK}"), f"Item not in cart with id: {SHAWSHANK}")
+    assert data_of(other.get(CART))["itemCount"] == 1
+
+
+@pytest.mark.parametrize(
+    "movie_id", ["tt011116111", "t" * 300, "%C3%A9" * 11, "%00", "tt%00", "%FF", "%ED%A0%80", "'", "tt9999999", "%25"]
+)
+def test_ids_that_no_film_has_are_404(customer: httpx.Client, movie_id: str) -> None:
+    """contract §2.5, §1.3"""
+    put_in_cart(customer)
+    error_of(customer.delete(f"{ITEMS}/{movie_id}"), 404, "NOT_FOUND")
+    assert data_of(customer.get(CART))["itemCount"] == 1
+
+
+def test_a_body_means_nothing(customer: httpx.Client) -> None:
+    put_in_cart(customer)
+    answer = customer.request("DELETE", f"{ITEMS}/{SHAWSHANK}", content=b"{", headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 200
+
+
+def test_the_other_lines_show_their_new_prices(local: Local) -> None:
+    shop = local()
+    client = shop.sign_in()
+    put_in_cart(client, SHAWSHANK)
+    put_in_cart(client, AMELIE)
+    fetch(shop.url, "UPDATE catalogue.film SET price = 0 WHERE id = %s", AMELIE)
+    answer = client.delete(f"{ITEMS}/{SHAWSHANK}")
+    assert b'"price":0.00,"subtotal":0.00}],"itemCount":1,"totalPrice":0.00}}}' in answer.content
