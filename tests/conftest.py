@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import httpx
@@ -134,18 +134,54 @@ class Server:
         self.log.unlink(missing_ok=True)
 
 
+class _SettingUp:
+    """Knows whether what is set up outlives the test. A plugin, as a conftest is not told of what is the session's."""
+
+    def __init__(self) -> None:
+        self._lasting: list[bool] = []
+
+    @property
+    def outlives_the_test(self) -> bool:
+        return any(self._lasting)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+        self._lasting.append(fixturedef.scope != "function")
+        try:
+            return (yield)
+        finally:
+            self._lasting.pop()
+
+
+_setting_up = _SettingUp()
+_of_this_test = contextlib.ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_setting_up)
+
+
 @pytest.fixture(scope="session")
 def serve(engines: Engines) -> Iterator[Serve]:
-    """Starts real servers on this process's engines: ``serve(database_url, "--workers", "2", CACHE_…="5")``."""
-    with contextlib.ExitStack() as stack:
+    """Starts real servers on this process's engines: ``serve(database_url, "--workers", "2", CACHE_…="5")``.
+
+    One that a test starts ends with the test: together they would use up PostgreSQL's connections.
+    """
+    with contextlib.ExitStack() as lasting:
 
         def start(database_url: str, *arguments: str, **environment: str) -> Server:
             given = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_WORKERS": "1"}
             server = Server(given | environment, list(arguments))
-            stack.callback(server.stop)
+            (lasting if _setting_up.outlives_the_test else _of_this_test).callback(server.stop)
             return server
 
         yield start
+
+
+@pytest.fixture(autouse=True)
+def _servers_end_with_their_test() -> Iterator[None]:
+    yield
+    _of_this_test.close()
 
 
 @pytest.fixture(scope="session")

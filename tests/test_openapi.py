@@ -225,7 +225,6 @@ def test_document_is_valid_openapi_3_1(document: Any) -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
 def test_document_covers_every_route_and_nothing_else(document: Any) -> None:
     """Names of path parameters are the document's own."""
 

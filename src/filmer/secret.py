@@ -38,7 +38,7 @@ class SecretKey:
         try:
             if not self.is_there:
                 _make(self._path)
-            key = self._path.read_bytes()
+            key = self._path.read_bytes().strip()
         except OSError as error:
             raise SettingsError(
                 f"The secret key can't be kept in {self._path}: {error.strerror}. Name a --data-dir that this user may "

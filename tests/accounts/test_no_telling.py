@@ -19,10 +19,7 @@ from tests.answers import error_of
 from tests.in_process import in_process
 from tests.people import LOGIN, PASSWORD
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning"),
-    pytest.mark.timeout(1800),
-]
+pytestmark = pytest.mark.timeout(1800)
 LOGINS = int(os.environ.get("LOGINS", "60"))
 IS_MEASURED = LOGINS >= 1000  # fewer prove nothing about times
 EACH = 5  # tries of one e-mail: fewer than would be slowed

@@ -19,8 +19,6 @@ from tests.people import LOGIN, PASSWORD
 from filmer.accounts.passwords import MAX_WAITING, Passwords
 from filmer.errors import ServiceUnavailable
 
-pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
-
 
 def kept_of(database_url: str, email: str) -> str:
     with psycopg.connect(database_url) as conn:

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-
 import psycopg
 import pytest
 from tests.accounts.conftest import open_account
@@ -16,8 +15,6 @@ from tests.people import LOGIN, PASSWORD
 
 from filmer.errors import ServiceUnavailable
 from filmer.store.postgres import Database
-
-pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
 
 
 class Case:

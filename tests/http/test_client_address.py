@@ -11,8 +11,6 @@ from filmer.app import create_app
 from filmer.http.edge import Edge
 from filmer.settings import Settings, SettingsError, load_settings, parse_proxies
 
-pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
-
 DATABASE = "postgresql://nobody@127.0.0.1:1/none"  # nothing here connects to it
 PROXY, SECOND, CALLER, FORGED = "10.0.0.1", "10.0.0.2", "203.0.113.9", "198.51.100.66"
 

@@ -93,7 +93,6 @@ def test_browsers_stay_on_https_where_the_public_url_is(secure: Server, method: 
         assert once(answer, HSTS) == "max-age=31536000"
 
 
-@pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
 @pytest.mark.parametrize(
     ("url", "is_said"),
     [

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Self
@@ -12,7 +11,6 @@ import httpx
 import psycopg
 import pytest
 from litestar import Litestar
-from litestar.exceptions import LitestarDeprecationWarning
 from litestar.types import ASGIApp
 from tests.answers import data_of, error_of
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
@@ -169,9 +167,7 @@ class InProcess(httpx.BaseTransport):
 
     @staticmethod
     async def _create(settings: Settings, clock: Clock | None) -> ASGIApp:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", LitestarDeprecationWarning)
-            return create_app(settings, clock=clock)
+        return create_app(settings, clock=clock)
 
     @property
     def litestar(self) -> Litestar:

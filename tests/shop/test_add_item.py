@@ -191,7 +191,8 @@ def test_a_cart_holds_500_titles(local: Local) -> None:
     put_in_cart(client, SHAWSHANK)
     fetch(
         shop.url,
-        "INSERT INTO catalogue.film SELECT (jsonb_populate_record(f, jsonb_build_object('id', 'xx' || n, 'no', 9000 + n))).*"
+        "INSERT INTO catalogue.film"
+        " SELECT (jsonb_populate_record(f, jsonb_build_object('id', 'xx' || n, 'no', 9000 + n))).*"
         " FROM catalogue.film f, generate_series(1, 500) n WHERE f.id = %s",
         UNDER_SCORE,
     )

@@ -244,7 +244,6 @@ async def try_again(shop: Shop, conn: psycopg.Connection, one: Customer, key: st
     assert not faults.halves(conn, [one.account_id]), point
 
 
-@pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")  # of path parameters
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("key", ["a key", None])
 def test_a_checkout_that_breaks_anywhere_is_whole_or_has_not_happened(

@@ -66,7 +66,7 @@ async def insert_account(
         INSERT INTO account AS a (id, email, email_key, first_name, last_name, role, password, demo, created)
         VALUES (coalesce(%s::integer, nextval(pg_get_serial_sequence('account', 'id'))::integer),
                 %s, %s, %s, %s, %s, %s, %s, %s)
-        ON CONFLICT DO NOTHING RETURNING {_PERSON}
+        ON CONFLICT (email_key) DO NOTHING RETURNING {_PERSON}
     """
     given = [account_id, email, email_key(email), first_name, last_name, role, password, demo, now]
     row = await (await conn.execute(statement.encode(), given)).fetchone()

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from litestar import Request
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 from msgspec import Meta
 
 from filmer.catalogue import listing, queries
@@ -115,7 +116,7 @@ async def list_movies(request: Request[Any, Any, Any], database: NamedDependency
     return MoviePage(items=items, **_page(asked, total))
 
 
-async def show_movie(movie_id: str, database: NamedDependency[Database]) -> Movie:
+async def show_movie(movie_id: FromPath[str], database: NamedDependency[Database]) -> Movie:
     identifier = _path_id(movie_id)
     async with database.connection() as conn, queries.one_edition(conn):
         movie = await queries.select_movie(conn, identifier) if identifier else None
@@ -144,7 +145,7 @@ async def list_stars(
     return StarPage(items=items, **_page(asked, total))
 
 
-async def show_star(star_id: str, database: NamedDependency[Database]) -> Star:
+async def show_star(star_id: FromPath[str], database: NamedDependency[Database]) -> Star:
     identifier = _path_id(star_id)
     async with database.connection() as conn, queries.one_edition(conn):
         star = await queries.select_star(conn, identifier) if identifier else None
@@ -159,7 +160,7 @@ async def list_genres(database: NamedDependency[Database]) -> GenreList:
 
 
 async def list_genre_movies(
-    genre_id: str, request: Request[Any, Any, Any], database: NamedDependency[Database]
+    genre_id: FromPath[str], request: Request[Any, Any, Any], database: NamedDependency[Database]
 ) -> GenreMoviePage:
     number, offences = _genre_id(genre_id)
     asked = read_query(request.scope["query_string"], GenreMovieList, offences)

@@ -45,6 +45,9 @@ class Body(msgspec.Struct, kw_only=True, rename="camel"):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"  # passwords and card numbers stay out of logs
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:  # rich would show the fields
+        return []
+
 
 class Received(msgspec.Struct, frozen=True):
     """What came as the request's body, or what went wrong while it came."""

@@ -5,6 +5,7 @@ from importlib import resources
 from typing import Any
 
 from litestar import MediaType, Response
+from litestar.params import FromPath
 
 from filmer.errors import NotFound
 from filmer.http.openapi import openapi_document
@@ -31,7 +32,7 @@ async def show_page() -> Response[bytes]:
     )
 
 
-async def show_asset(name: str) -> Response[bytes]:
+async def show_asset(name: FromPath[str]) -> Response[bytes]:
     if name in _OWN:
         return Response(_own(name), media_type=_OWN[name], headers=_CACHE)
     if name in _PACKAGED:

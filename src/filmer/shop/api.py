@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from filmer.accounts.sessions import AnyRequest, Sessions
 from filmer.accounts.signing_in import Caller
@@ -63,7 +64,7 @@ async def add_item(
 
 
 async def change_item(
-    movie_id: str,
+    movie_id: FromPath[str],
     request: AnyRequest,
     database: NamedDependency[Database],
     sessions: NamedDependency[Sessions],
@@ -78,7 +79,7 @@ async def change_item(
 
 
 async def remove_item(
-    movie_id: str,
+    movie_id: FromPath[str],
     request: AnyRequest,
     database: NamedDependency[Database],
     sessions: NamedDependency[Sessions],
@@ -138,7 +139,10 @@ async def list_orders(
 
 
 async def show_order(
-    order_id: str, request: AnyRequest, database: NamedDependency[Database], sessions: NamedDependency[Sessions]
+    order_id: FromPath[str],
+    request: AnyRequest,
+    database: NamedDependency[Database],
+    sessions: NamedDependency[Sessions],
 ) -> OrderDetails:
     async with database.connection() as conn:
         person = await sessions.require(conn, request)

@@ -1,7 +1,7 @@
 """What a checkout asks of whoever takes the money. docs/payments.md tells how to plug another one in."""
 
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -16,6 +16,9 @@ class PresentedCard(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:  # whatever prints it
         return "PresentedCard(…)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:  # rich would show the fields
+        return []
 
 
 class Payment(msgspec.Struct, frozen=True):

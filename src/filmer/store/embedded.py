@@ -982,7 +982,11 @@ def _servers_in(folder: Path) -> "list[psutil.Process]":
 def _fresh_folder(parent: Path, prefix: str) -> Path:
     """A new folder in `parent`; those an earlier keeper left half-made are removed."""
     for leftover in parent.glob(f"{prefix}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        for _ in range(LEFTOVER_TRIES):  # whoever makes it may be dying just now, and still be writing
+            shutil.rmtree(leftover, ignore_errors=True)
+            if not leftover.exists():
+                break
+            time.sleep(POLL)
     return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
 
 
