@@ -22,7 +22,7 @@ _recording: contextvars.ContextVar["list[Sent] | None"] = contextvars.ContextVar
 
 
 class Sent(msgspec.Struct):
-    """One statement with numbered placeholders (``{0}``), or a command to pgbench; the values that went with it."""
+    """One statement with numbered placeholders (``{0}``), and the values that went with it."""
 
     text: str
     values: list[Any]
@@ -85,9 +85,7 @@ _PATCHES: list[tuple[Any, str, Callable[..., Sent | None]]] = [
     (psycopg.AsyncCursor, "executemany", _unknown),
     (psycopg.AsyncTransaction, "__aenter__", _begin),
     (psycopg.AsyncTransaction, "__aexit__", _end),
-    (psycopg.AsyncPipeline, "__aenter__", lambda _: Sent("\\startpipeline", [])),
-    (psycopg.AsyncPipeline, "__aexit__", lambda *_: Sent("\\endpipeline", [])),
-]
+]  # which of them go out together in a pipeline is filmer's own affair: pgbench sends one after another
 
 
 def _numbered(text: str, params: Sequence[Any] | Mapping[str, Any] | None) -> tuple[str, list[Any]]:
@@ -116,7 +114,7 @@ def script(one: Named, other: Named) -> str:
     for mine, theirs in zip(one.sent, other.sent, strict=True):
         terms = [_term(one, other, *pair) for pair in zip(mine.values, theirs.values, strict=True)]
         text = " ".join(mine.text.format(*terms).split())
-        lines.append(text if text.startswith("\\") else f"{text};")
+        lines.append(f"{text};")
     return "\n".join(lines) + "\n"
 
 
@@ -133,6 +131,8 @@ def _term(one: Named, other: Named, mine: Any, theirs: Any) -> str:
         return _literal(mine)
     elif isinstance(mine, bytes) and len(mine) == len(theirs) == 32:
         return OF_ACCOUNT.format(":account")  # a digest of something that is the account's
+    elif isinstance(mine, list) and len(mine) == len(theirs):
+        return f"ARRAY[{', '.join(_term(one, other, *pair) for pair in zip(mine, theirs, strict=True))}]{_kind(mine)}"
     raise SystemExit(f"bench: checkout sends a {type(mine).__name__} that bench/recorded.py can't explain; teach it")
 
 

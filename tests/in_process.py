@@ -47,10 +47,8 @@ class InProcess:
         return cast("Litestar", edge._app)
 
     def part(self, name: str) -> Any:
-        """What handlers are given by this name."""
-        found = self.litestar.dependencies[name].dependency()  # type: ignore[union-attr]
-        assert found is not None
-        return found
+        """A part of the application, by its name."""
+        return self.litestar.state[name]
 
     def visitor(self, address: str = ADDRESS, **headers: str) -> httpx.AsyncClient:
         """A browser of its own at this address."""

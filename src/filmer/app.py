@@ -15,7 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 from litestar.types import ASGIApp
 
-from filmer.accounts import api as accounts
+from filmer.accounts.api import AccountsApi
 from filmer.accounts.passwords import Passwords
 from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import SigningIn
@@ -34,7 +34,7 @@ from filmer.logs import configure_logs
 from filmer.secret import SecretKey
 from filmer.serving import exit_with_parent
 from filmer.settings import Settings, load_settings, parse_origin, parse_origins, parse_proxies
-from filmer.shop import api as shop
+from filmer.shop.api import ShopApi
 from filmer.shop.cards import CardsOnFile
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
@@ -58,7 +58,7 @@ def personal(method: HttpMethod, path: str, handler: Callable[..., Any], *, stat
     return route(path, http_method=method, status_code=status, response_headers={"cache-control": "no-store"})(handler)
 
 
-def shop_api() -> Router:
+def shop_api(accounts: AccountsApi, shop: ShopApi) -> Router:
     """shop-api.md, under /api/v1."""
     return Router(
         "/api/v1",
@@ -128,6 +128,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
     signing_in = SigningIn(database, sessions, passwords, throttle, secret, clock, demo=settings.demo)
     payments = CardsOnFile(database, secret, demo=settings.demo)
     checkout = Checkout(database, payments, throttle, secret, clock)
+    accounts = AccountsApi(database, sessions, signing_in)
+    shop = ShopApi(database, sessions, Carts(settings.default_price), checkout, clock)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -145,20 +147,17 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
         return Provide(lambda: value, sync_to_thread=False, use_cache=True)
 
     app = Litestar(
-        route_handlers=[shop_api(), documentation()],
+        route_handlers=[shop_api(accounts, shop), documentation()],
         dependencies={
             "database": provide(database),
             "search": provide(Search()),
             "edition": provide(edition),
-            "clock": provide(clock),
-            "sessions": provide(sessions),
-            "signing_in": provide(signing_in),
-            "carts": provide(Carts(settings.default_price)),
-            "checkout": provide(checkout),
         },
         exception_handlers={Exception: answer_failure},
         lifespan=[lifespan],
-        state=State({"clock": clock}),
+        state=State(
+            {"clock": clock, "sessions": sessions, "signing_in": signing_in, "checkout": checkout, "database": database}
+        ),
         request_max_body_size=MAX_BODY,
         openapi_config=None,
         logging_config=None,

@@ -177,7 +177,7 @@ class InProcess(httpx.BaseTransport):
 
     @property
     def checkout(self) -> Checkout:
-        found = self.litestar.dependencies["checkout"].dependency()  # type: ignore[union-attr]
+        found = self.litestar.state["checkout"]
         assert isinstance(found, Checkout)
         return found
 

@@ -43,7 +43,7 @@ from tests.shop.histories import (
     check,
 )
 
-HISTORIES = int(os.environ.get("FILMER_TRUST_HISTORIES") or 12)
+HISTORIES = int(os.environ.get("FILMER_TRUST_HISTORIES") or 6)
 OPERATIONS = int(os.environ.get("FILMER_TRUST_OPERATIONS") or 30)
 CLIENTS = 3
 AT_ONCE = 4  # histories, each of an account of its own

@@ -1,8 +1,6 @@
 """The accounts' half of shop-api.md: login, logout, session; and registering (contract §4)."""
 
-from typing import Any
-
-from litestar.di import NamedDependency
+from typing import Any, Self
 
 from filmer.accounts.nouns import Credentials, CurrentSession, Customer, Person, Registration, Said
 from filmer.accounts.sessions import AnyRequest, Sessions
@@ -12,38 +10,43 @@ from filmer.http.envelopes import ShopResponse
 from filmer.store.postgres import Database
 
 
-async def log_in(request: AnyRequest, signing_in: NamedDependency[SigningIn]) -> ShopResponse:
-    received = await receive_body(request)
-    person, cookie = await signing_in.sign_in(received.read(Credentials), Caller.of(request))
-    return _with_cookie(_customer(person), cookie)
+class AccountsApi:
+    """The handlers, with what they stand on."""
 
+    def __init__(self, database: Database, sessions: Sessions, signing_in: SigningIn) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._signing_in = signing_in
 
-async def register(request: AnyRequest, signing_in: NamedDependency[SigningIn]) -> ShopResponse:
-    received = await receive_body(request)
-    person, cookie = await signing_in.register(received.read(Registration), Caller.of(request))
-    return _with_cookie(_customer(person), cookie)
+    def __deepcopy__(self, _: object) -> Self:
+        """The framework copies handlers; what they stand on is there once."""
+        return self
 
+    async def log_in(self, request: AnyRequest) -> ShopResponse:
+        received = await receive_body(request)
+        person, cookie = await self._signing_in.sign_in(received.read(Credentials), Caller.of(request))
+        return _with_cookie(_customer(person), cookie)
 
-async def log_out(
-    request: AnyRequest, database: NamedDependency[Database], sessions: NamedDependency[Sessions]
-) -> ShopResponse:
-    async with database.connection() as conn:
-        cookie = await sessions.end(conn, request)
-    return _with_cookie(Said(message="Logged out successfully"), cookie)
+    async def register(self, request: AnyRequest) -> ShopResponse:
+        received = await receive_body(request)
+        person, cookie = await self._signing_in.register(received.read(Registration), Caller.of(request))
+        return _with_cookie(_customer(person), cookie)
 
+    async def log_out(self, request: AnyRequest) -> ShopResponse:
+        async with self._database.connection() as conn:
+            cookie = await self._sessions.end(conn, request)
+        return _with_cookie(Said(message="Logged out successfully"), cookie)
 
-async def show_session(
-    request: AnyRequest, database: NamedDependency[Database], sessions: NamedDependency[Sessions]
-) -> CurrentSession:
-    async with database.connection() as conn:
-        person = await sessions.require(conn, request)
-    return CurrentSession(
-        authenticated=True,
-        customer_id=person.id,
-        email=person.email,
-        first_name=person.first_name,
-        last_name=person.last_name,
-    )
+    async def show_session(self, request: AnyRequest) -> CurrentSession:
+        async with self._database.connection() as conn:
+            person = await self._sessions.require(conn, request)
+        return CurrentSession(
+            authenticated=True,
+            customer_id=person.id,
+            email=person.email,
+            first_name=person.first_name,
+            last_name=person.last_name,
+        )
 
 
 def _customer(person: Person) -> Customer:

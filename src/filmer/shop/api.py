@@ -1,9 +1,8 @@
 """The shop's half of shop-api.md: cart, checkout, orders. Signed in, or 401 before anything else is looked at."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from filmer.accounts.sessions import AnyRequest, Sessions
@@ -38,127 +37,98 @@ KEY_HEADER = "Idempotency-Key"
 MAX_KEY = 255
 
 
-async def show_cart(
-    request: AnyRequest,
-    database: NamedDependency[Database],
-    sessions: NamedDependency[Sessions],
-    carts: NamedDependency[Carts],
-) -> Cart:
-    async with database.connection() as conn:
-        person = await sessions.require(conn, request)
-        return Cart.of(await carts.show(conn, person.id))
+class ShopApi:
+    """The handlers. What they stand on is handed to them once: the framework's injection costs 0.2 ms a request."""
 
+    def __init__(self, database: Database, sessions: Sessions, carts: Carts, checkout: Checkout, clock: Clock) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._carts = carts
+        self._checkout = checkout
+        self._clock = clock
 
-async def add_item(
-    request: AnyRequest,
-    database: NamedDependency[Database],
-    sessions: NamedDependency[Sessions],
-    carts: NamedDependency[Carts],
-) -> CartChange:
-    received = await receive_body(request)
-    async with database.connection() as conn:
-        person = await sessions.require(conn, request)
-        asked = received.read(NewCartItem)
-        lines = await carts.add(conn, person.id, asked.movie_id, asked.quantity)
-    return CartChange("Item added to cart", ChangedCart.of(lines))
+    def __deepcopy__(self, _: object) -> Self:
+        """The framework copies handlers; what they stand on is there once."""
+        return self
 
+    async def show_cart(self, request: AnyRequest) -> Cart:
+        async with self._database.connection() as conn:
+            person = await self._sessions.require(conn, request)
+            return Cart.of(await self._carts.show(conn, person.id))
 
-async def change_item(
-    movie_id: FromPath[str],
-    request: AnyRequest,
-    database: NamedDependency[Database],
-    sessions: NamedDependency[Sessions],
-    carts: NamedDependency[Carts],
-) -> CartChange:
-    received = await receive_body(request)
-    async with database.connection() as conn:
-        person = await sessions.require(conn, request)
-        asked = received.read(ChangedQuantity)
-        lines = await carts.change(conn, person.id, _in_path(movie_id), asked.quantity)
-    return CartChange("Cart updated", ChangedCart.of(lines))
+    async def add_item(self, request: AnyRequest) -> CartChange:
+        received = await receive_body(request)
+        async with self._database.connection() as conn:
+            person = await self._sessions.require(conn, request)
+            asked = received.read(NewCartItem)
+            lines = await self._carts.add(conn, person.id, asked.movie_id, asked.quantity)
+        return CartChange("Item added to cart", ChangedCart.of(lines))
 
+    async def change_item(self, movie_id: FromPath[str], request: AnyRequest) -> CartChange:
+        received = await receive_body(request)
+        async with self._database.connection() as conn:
+            person = await self._sessions.require(conn, request)
+            asked = received.read(ChangedQuantity)
+            lines = await self._carts.change(conn, person.id, _in_path(movie_id), asked.quantity)
+        return CartChange("Cart updated", ChangedCart.of(lines))
 
-async def remove_item(
-    movie_id: FromPath[str],
-    request: AnyRequest,
-    database: NamedDependency[Database],
-    sessions: NamedDependency[Sessions],
-    carts: NamedDependency[Carts],
-) -> CartChange:
-    async with database.connection() as conn:
-        person = await sessions.require(conn, request)
-        lines = await carts.remove(conn, person.id, _in_path(movie_id))
-    return CartChange("Item removed from cart", ChangedCart.of(lines))
+    async def remove_item(self, movie_id: FromPath[str], request: AnyRequest) -> CartChange:
+        async with self._database.connection() as conn:
+            person = await self._sessions.require(conn, request)
+            lines = await self._carts.remove(conn, person.id, _in_path(movie_id))
+        return CartChange("Item removed from cart", ChangedCart.of(lines))
 
+    async def clear_cart(self, request: AnyRequest) -> CartChange:
+        async with self._database.connection() as conn:
+            person = await self._sessions.require(conn, request)
+            lines = await self._carts.clear(conn, person.id)
+        return CartChange("Cart cleared", ChangedCart.of(lines))
 
-async def clear_cart(
-    request: AnyRequest,
-    database: NamedDependency[Database],
-    sessions: NamedDependency[Sessions],
-    carts: NamedDependency[Carts],
-) -> CartChange:
-    async with database.connection() as conn:
-        person = await sessions.require(conn, request)
-        lines = await carts.clear(conn, person.id)
-    return CartChange("Cart cleared", ChangedCart.of(lines))
+    async def check_out(self, request: AnyRequest) -> Receipt:
+        begun = self._clock.now()
+        received = await receive_body(request)
+        async with self._database.connection() as conn:
+            person = await self._sessions.require(conn, request)
+            key, offences = _idempotency_key(request)
+            asked = received.read(Submission, offences, check=lambda given: _is_past(given, f"{begun:%Y-%m}"))
+            attempt = self._checkout.attempt(person, asked, key, Caller.of(request), begun)
+            found = await self._checkout.look(conn, attempt)
+        return _receipt(found if isinstance(found, Order) else await self._checkout.buy(attempt, found))
 
+    async def list_orders(self, request: AnyRequest) -> OrderPage:
+        async with self._database.connection() as conn:
+            person = await self._sessions.require(conn, request)
+            asked = read_query(request.scope["query_string"], OrderList)
+            first = listing.span(asked.page, asked.size).first
+            count, orders = await queries.select_orders(conn, person.id, first=first, size=asked.size)
+        return OrderPage(
+            items=orders,
+            page=asked.page,
+            size=asked.size,
+            total_items=count,
+            total_pages=listing.pages(count, asked.size),
+        )
 
-async def check_out(
-    request: AnyRequest,
-    database: NamedDependency[Database],
-    sessions: NamedDependency[Sessions],
-    checkout: NamedDependency[Checkout],
-    clock: NamedDependency[Clock],
-) -> Receipt:
-    begun = clock.now()
-    received = await receive_body(request)
-    async with database.connection() as conn:
-        person = await sessions.require(conn, request)
-        key, offences = _idempotency_key(request)
-        asked = received.read(Submission, offences, check=lambda given: _is_past(given, f"{begun:%Y-%m}"))
-        attempt = checkout.attempt(person, asked, key, Caller.of(request), begun)
-        found = await checkout.look(conn, attempt)
-    return _receipt(found if isinstance(found, Order) else await checkout.buy(attempt, found))
-
-
-async def list_orders(
-    request: AnyRequest, database: NamedDependency[Database], sessions: NamedDependency[Sessions]
-) -> OrderPage:
-    async with database.connection() as conn:
-        person = await sessions.require(conn, request)
-        asked = read_query(request.scope["query_string"], OrderList)
-        first = listing.span(asked.page, asked.size).first
-        count, orders = await queries.select_orders(conn, person.id, first=first, size=asked.size)
-    return OrderPage(
-        items=orders,
-        page=asked.page,
-        size=asked.size,
-        total_items=count,
-        total_pages=listing.pages(count, asked.size),
-    )
-
-
-async def show_order(
-    order_id: FromPath[str],
-    request: AnyRequest,
-    database: NamedDependency[Database],
-    sessions: NamedDependency[Sessions],
-) -> OrderDetails:
-    async with database.connection() as conn:
-        person = await sessions.require(conn, request)
-        number = _order_id(order_id)
-        order = await queries.select_order(conn, number) if number <= MAX_ID else None
-    if order is None:
-        raise NotFound(f"Order not found with id: {order_id}")
-    if order.account_id != person.id:
-        raise Forbidden("Order belongs to another customer")
-    return OrderDetails(
-        order_id=order.id,
-        customer_id=order.account_id,
-        items=[OrderItem(sale.id, sale.film_id, sale.title, sale.quantity, sale.price) for sale in order.sales],
-        total_price=order.total,
-        order_date=order.placed_on,
-    )
+    async def show_order(
+        self,
+        order_id: FromPath[str],
+        request: AnyRequest,
+    ) -> OrderDetails:
+        async with self._database.connection() as conn:
+            person = await self._sessions.require(conn, request)
+            number = _order_id(order_id)
+            order = await queries.select_order(conn, number) if number <= MAX_ID else None
+        if order is None:
+            raise NotFound(f"Order not found with id: {order_id}")
+        if order.account_id != person.id:
+            raise Forbidden("Order belongs to another customer")
+        return OrderDetails(
+            order_id=order.id,
+            customer_id=order.account_id,
+            items=[OrderItem(sale.id, sale.film_id, sale.title, sale.quantity, sale.price) for sale in order.sales],
+            total_price=order.total,
+            order_date=order.placed_on,
+        )
 
 
 def _receipt(order: Order) -> Receipt:

@@ -204,6 +204,7 @@ class Checkout:
         except _CartChanged as changed:
             return Due(changed.amount, due.newest, is_suspect=due.is_suspect)
         except psycopg.errors.UniqueViolation:  # one of the ids was taken, of so many: draw others
+            may_stand = False
             return due
         finally:
             if not may_stand:

@@ -54,6 +54,7 @@ ANSWER_LIMIT = 600.0  # seconds to wait for the keeper's answer; a long crash re
 LEAVE_LIMIT = 20.0  # seconds the last user waits for the servers to be down
 LONGEST_PAUSE = 30.0  # seconds at most between two attempts to start a server that keeps dying
 POLL = 0.01  # seconds between two looks at something that comes within milliseconds
+LEFTOVER_TRIES = 100
 LOG_LIMIT = 10 * 2**20  # bytes of log after which the next start begins a new file
 SOCKET_PATH_LIMIT = 103  # bytes; sockaddr_un takes 107 on Linux and 103 on macOS and the BSDs
 
