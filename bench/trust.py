@@ -187,7 +187,7 @@ def _prove(promise: Promise) -> Proved:
     """The tests at their full figures; ``reached``: what they tell, else pytest's closing line."""
     begun = time.monotonic()
     distribution = ["-n", "2"] if promise.processes > 1 else []
-    command = [sys.executable, "-m", "pytest", "-q", *distribution, "-o", "timeout=1500", *promise.tests]
+    command = [sys.executable, "-m", "pytest", "-q", *distribution, "-o", "timeout=3600", *promise.tests]
     with tempfile.NamedTemporaryFile("r", encoding="utf-8") as told:
         done = subprocess.run(
             command, env={**os.environ, **promise.figures, "FILMER_TRUST_TOLD": told.name}, stdin=subprocess.DEVNULL,
