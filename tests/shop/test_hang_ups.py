@@ -84,7 +84,6 @@ def test_hanging_up_leaves_nothing_behind(make_database: MakeDatabase, serve: Se
         assert bought, "nobody hung up late enough for this to show anything"
         assert len(bought) < len(buyers), "nobody hung up early enough for this to show anything"
 
-        conn.execute("DELETE FROM guess")  # a checkout that was cut off counts as a try of the card
         # Every connection of the pools still works: more customers at once than there are connections.
         with faults.wires(server.port, 3 * WORKERS * POOL) as lines:
             for number, line in enumerate(lines):
