@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from bench import catalogues
 
 from filmer.accounts.passwords import Passwords
-from filmer.accounts.sessions import COOKIE
+from filmer.http.cookies import SESSION_COOKIE
 from filmer.secret import SecretKey
 from filmer.settings import Settings
 from filmer.shop.cards import put_on_file
@@ -34,7 +34,7 @@ class Shoppers:
         self._tokens = [secrets.token_urlsafe(32) for _ in range(count)]
 
     def cookie(self, account_id: int) -> str:
-        return f"{COOKIE}={self._tokens[account_id - 1]}"
+        return f"{SESSION_COOKIE}={self._tokens[account_id - 1]}"
 
     def email(self, account_id: int) -> str:
         return f"mary{account_id}@example.com"

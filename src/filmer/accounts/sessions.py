@@ -7,7 +7,6 @@ in one statement: so what is written is never more than a minute behind, and cos
 
 import hashlib
 import secrets
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,9 +16,9 @@ from filmer.accounts import queries
 from filmer.accounts.nouns import Person
 from filmer.clock import Clock
 from filmer.errors import Unauthorized
+from filmer.http.cookies import SESSION_COOKIE, session_tokens
 from filmer.store.postgres import Connection, Database
 
-COOKIE = "JSESSIONID"
 WRITE_EVERY = timedelta(minutes=1)
 FAMILIAR_FOR = timedelta(days=90)
 
@@ -42,7 +41,7 @@ class Sessions:
         if instead_of:
             await queries.delete_session(conn, instead_of)
         await queries.insert_session(conn, _digest(token), person.id, self._clock.now())
-        return f"{COOKIE}={token}{self._attributes}"
+        return f"{SESSION_COOKIE}={token}{self._attributes}"
 
     async def require(self, conn: Connection, request: AnyRequest) -> Person:
         """Who is asking, which extends their session. Raises Unauthorized."""
@@ -68,7 +67,7 @@ class Sessions:
         if digest is not None:
             await queries.delete_session(conn, digest)
             self._uses.pop(digest, None)
-        return f"{COOKIE}={self._attributes}; Max-Age=0"
+        return f"{SESSION_COOKIE}={self._attributes}; Max-Age=0"
 
     async def tidy(self, database: Database) -> None:
         """Writes the uses not written yet, and clears away what is over. Once a minute does."""
@@ -93,17 +92,8 @@ def presented(request: AnyRequest) -> bytes | None:
 
     None without one, and with two that differ: one of them was put there by another site of the same domain.
     """
-    tokens = set(_cookies(request.scope["headers"]))
+    tokens = set(session_tokens(request.scope["headers"]))
     return _digest(tokens.pop()) if len(tokens) == 1 else None
-
-
-def _cookies(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[str]:
-    for name, value in headers:
-        if name == b"cookie":
-            for pair in value.decode("latin-1").split(";"):
-                key, _, token = pair.strip().partition("=")
-                if key == COOKIE:
-                    yield token
 
 
 def _digest(token: str) -> bytes:

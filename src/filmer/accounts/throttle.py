@@ -1,7 +1,8 @@
 """Slows guessing down (contract §4.2), with or without the cache: what is used up is kept in PostgreSQL.
 
 Each subject (an account, an address) has an allowance: so many tries at once, and one more after each interval.
-A try is paid for before it is made, so that trying side by side gains nothing, and given back when it was right.
+A password is paid for before it is looked at, so that trying side by side gains nothing, and given back when it was
+right; how a card is paid for, shop/checkout.py tells (decision 0010).
 """
 
 import ipaddress

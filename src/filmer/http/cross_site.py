@@ -7,13 +7,13 @@ A browser sends the session's cookie along whoever's page made the request, and 
 from collections.abc import Iterable, Sequence
 
 from filmer.errors import Forbidden
+from filmer.http.cookies import session_tokens
 from filmer.settings import origin_of
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 Headers = list[tuple[bytes, bytes]]
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_SESSION = "JSESSIONID"
 _VARY = (b"vary", b"Origin")
 _EXPOSED = b"ETag, X-Request-Id, Retry-After, Age, X-Cache"
 _PREFLIGHT: Headers = [
@@ -51,7 +51,7 @@ class CrossSite:
 
     def refusal(self, method: str, headers: RawHeaders) -> Forbidden | None:
         """Why a request may not act for the session whose cookie it carries; None when it may (contract §4.3)."""
-        if method in _SAFE_METHODS or not _carries_session(headers):
+        if method in _SAFE_METHODS or not any(True for _ in session_tokens(headers)):
             return None
         objection = self._objection(headers)
         return Forbidden(objection) if objection else None
@@ -109,13 +109,3 @@ def _is_at(origin: str, host: str) -> bool:
 def _values(headers: RawHeaders, wanted: bytes) -> list[str]:
     """A header's values, each once."""
     return list(dict.fromkeys(value.decode("latin-1").strip() for name, value in headers if name == wanted))
-
-
-def _carries_session(headers: RawHeaders) -> bool:
-    """Read as the framework reads cookies, so that none is a session there that is none here."""
-    return any(
-        cookie.partition("=")[0].strip() == _SESSION
-        for name, value in headers
-        if name == b"cookie"
-        for cookie in value.decode("latin-1").split(";")
-    )

@@ -36,7 +36,7 @@ CREATE UNLOGGED TABLE guess (
     free_at     timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 
--- One row once there is a keyed digest: it tells whether the key at hand is the one they were made with.
+-- One row: tells whether the key at hand is the one that the cards on file were digested with.
 CREATE TABLE secret_key (
     only_row    boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     fingerprint bytea NOT NULL

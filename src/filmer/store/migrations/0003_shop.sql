@@ -30,7 +30,7 @@ CREATE TABLE shop_order (
     told        timestamptz NOT NULL,              -- nobody heard of it before; a little after it was placed
     item_count  integer NOT NULL CHECK (item_count > 0),
     total       numeric(12, 2) NOT NULL CHECK (total >= 0),
-    submission  bytea NOT NULL,                    -- a keyed digest of what was submitted without a key of its own
+    submission  bytea NOT NULL,                    -- a keyed digest of what was submitted: tells whether another submit is the same
     payment     text NOT NULL,                     -- the payment provider's reference
     captured    timestamptz                        -- NULL: authorized, and still to be collected
 );
