@@ -181,6 +181,8 @@ def test_a_database_with_accounts_of_its_own_is_refused(database_url: str, engin
     done = start(database_url, engines, "--demo")
     assert done.returncode == 1
     assert done.stderr.strip().startswith("filmer: This database has accounts of its own")
+    with psycopg.connect(database_url) as conn:
+        assert conn.execute("SELECT count(*) FROM catalogue.film").fetchone() == (0,), "it brought the demo's films in"
     assert "Traceback" not in done.stderr
     with psycopg.connect(database_url) as conn:
         assert conn.execute("SELECT email FROM account").fetchall() == [("mary@example.com",)]

@@ -1,0 +1,64 @@
+"""The pool of a process: what it does with connections that are gone, locked out, or may change nothing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import psycopg
+import pytest
+
+from filmer.errors import ServiceUnavailable
+from filmer.store.postgres import Database
+
+Work = Callable[[Database], Awaitable[None]]
+
+
+def with_pool(url: str, work: Work) -> None:
+    async def run() -> None:
+        database = Database(url, size=2)
+        await database.open()
+        try:
+            await work(database)
+        finally:
+            await database.close()
+
+    asyncio.run(run())
+
+
+def test_connections_that_the_server_ended_fail_no_request(database_url: str) -> None:
+    async def work(database: Database) -> None:
+        async with database.connection() as one, database.connection() as other:
+            ended = [one.info.backend_pid, other.info.backend_pid]
+        with psycopg.connect(database_url, autocommit=True) as conn:
+            conn.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s::integer[]) pid", [ended])
+        for _ in ended:
+            async with database.connection() as conn_again:
+                assert conn_again.info.backend_pid not in ended
+                await conn_again.execute("SELECT 1")
+
+    with_pool(database_url, work)
+
+
+def test_a_database_that_takes_no_changes_is_unavailable_to_them_and_is_read(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute(f"ALTER DATABASE {conn.info.dbname} SET default_transaction_read_only = on".encode())
+
+    async def work(database: Database) -> None:
+        async with database.connection() as reader:
+            await reader.execute("SELECT count(*) FROM cart_line")
+        with pytest.raises(ServiceUnavailable):
+            async with database.connection() as writer:
+                await writer.execute("DELETE FROM cart_line")
+
+    with_pool(database_url, work)
+
+
+def test_a_lock_that_somebody_holds_for_long_is_waited_for_in_vain_and_not_for_ever(database_url: str) -> None:
+    async def work(database: Database) -> None:
+        with psycopg.connect(database_url) as holder:
+            holder.execute("LOCK TABLE cart_line")
+            with pytest.raises(ServiceUnavailable) as raised:
+                async with database.connection() as conn:
+                    await conn.execute("SELECT count(*) FROM cart_line")
+        assert isinstance(raised.value.__cause__, psycopg.errors.LockNotAvailable)
+
+    with_pool(database_url, work)
