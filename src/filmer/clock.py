@@ -1,5 +1,6 @@
 """Time, passed in, so that tests can move it."""
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
@@ -13,6 +14,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds since some fixed moment, never going back."""
 
+    async def sleep(self, seconds: float) -> None:
+        """Waits until so many seconds have gone by."""
+
 
 class SystemClock:
     def now(self) -> datetime:
@@ -20,6 +24,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
 
 def timestamp(moment: datetime) -> str:

@@ -39,8 +39,16 @@ class InvalidRequest(FilmerError):
     message = "Request validation failed"
 
     def __init__(self, offences: Sequence[Offence] = (), message: str | None = None) -> None:
+        self.offences = tuple(offences)
         details = {"fields": [{"field": o.field, "reason": o.reason} for o in offences]} if offences else {}
         super().__init__(message, details=details)
+
+
+class InvalidRating(InvalidRequest):
+    """A number, but not one from 0 to 5 (contract §7.2)."""
+
+    code = "INVALID_RATING"
+    message = "Rating must be between 0 and 5"
 
 
 class EmptyCart(InvalidRequest):
@@ -55,6 +63,17 @@ class Unauthorized(FilmerError):
     status = 401
     code = "UNAUTHORIZED"
     message = "Authentication required"
+
+
+class InvalidToken(FilmerError):
+    """One body for no token, a wrong one, and one that has expired or was revoked (contract §7.1)."""
+
+    status = 401
+    code = "INVALID_TOKEN"
+    message = "Missing or invalid authentication token"
+
+    def __init__(self) -> None:
+        super().__init__(headers={"WWW-Authenticate": "Bearer"})
 
 
 class InvalidCredentials(FilmerError):
@@ -88,10 +107,40 @@ class Forbidden(FilmerError):
     message = "Access denied"
 
 
+class InsufficientPermissions(FilmerError):
+    """The token is good, but not for this (contract §7.1)."""
+
+    status = 403
+    code = "INSUFFICIENT_PERMISSIONS"
+    message = "This token may not do that"
+
+
 class NotFound(FilmerError):
     status = 404
     code = "NOT_FOUND"
     message = "Resource not found"
+
+
+class MovieNotFound(NotFound):
+    """TMDB says that there is no such film (contract §7.8)."""
+
+    code = "MOVIE_NOT_FOUND"
+    message = "Movie not found in TheMovieDB"
+
+
+class RatingNotFound(NotFound):
+    code = "RATING_NOT_FOUND"
+    message = "Rating not found"
+
+
+class FavoriteNotFound(NotFound):
+    code = "FAVORITE_NOT_FOUND"
+    message = "Favorite not found"
+
+
+class UserNotFound(NotFound):
+    code = "USER_NOT_FOUND"
+    message = "User not found"
 
 
 class MethodNotAllowed(FilmerError):
@@ -146,3 +195,10 @@ class ServiceUnavailable(FilmerError):
 
     def __init__(self, message: str | None = None, *, retry_after: int = 1) -> None:
         super().__init__(message, headers={"Retry-After": str(retry_after)})
+
+
+class ExternalApiError(ServiceUnavailable):
+    """TMDB gave no answer we can use, and there is no copy (contract §7.9)."""
+
+    code = "EXTERNAL_API_ERROR"
+    message = "TheMovieDB is not available right now"

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 MAX_PRICE = Decimal("999999.99")
 MIN_SECRET = 32  # characters
-SECRETS = {"secret_key", "redis_password"}  # never shown, not even when they can't be used
+SECRETS = {"secret_key", "redis_password", "tmdb_access_token", "tmdb_api_key"}  # never shown, not even when they can't be used
 
 
 def _setting(env: str, description: str, **bounds: Any) -> Meta:
@@ -39,6 +39,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cache_duration_seconds: Annotated[
         int, _setting("CACHE_DURATION_SECONDS", "How long answers to public GETs are kept, in seconds; 0: not.", ge=0)
     ] = 30
+    tmdb_access_token: Annotated[
+        str | None, _setting("TMDB_ACCESS_TOKEN", "TMDB's API read access token. Without it or a key: no TMDB.")
+    ] = None
+    tmdb_api_key: Annotated[
+        str | None, _setting("TMDB_API_KEY", "TMDB's v3 API key, for those without an access token.")
+    ] = None
+    tmdb_base_url: Annotated[str, _setting("TMDB_BASE_URL", "Where TMDB's v3 API is.")] = "https://api.themoviedb.org/3"
+    tmdb_language: Annotated[
+        str, _setting("TMDB_LANGUAGE", "Language of titles and overviews, as TMDB takes it.")
+    ] = "en-US"
+    tmdb_region: Annotated[
+        str | None, _setting("TMDB_REGION", "Country whose release dates and popular films TMDB tells, such as DE.")
+    ] = None
+    tmdb_requests_per_second: Annotated[
+        int, _setting("TMDB_REQUESTS_PER_SECOND", "Requests to TMDB of all workers together.", ge=1, le=1000)
+    ] = 40
+    tmdb_deadline_seconds: Annotated[
+        int,
+        _setting(
+            "TMDB_DEADLINE_SECONDS", "How long somebody waits for TMDB where there is no copy, retries included.",
+            ge=1, le=60,
+        ),
+    ] = 15
     data_dir: Annotated[
         str | None, _setting("FILMER_DATA_DIR", "Where the embedded engines keep their data. Default: per user.")
     ] = None
