@@ -30,6 +30,9 @@ class MovedClock:
     def monotonic(self) -> float:
         return time.monotonic()
 
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
     def move(self, **by: float) -> None:
         self._now += timedelta(**by)
 

@@ -20,15 +20,18 @@ from filmer.accounts.passwords import Passwords
 from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import SigningIn
 from filmer.accounts.throttle import Throttle
+from filmer.accounts.tokens import Tokens
 from filmer.catalogue import api as catalogue
 from filmer.catalogue.edition import Edition
 from filmer.catalogue.search import Search
 from filmer.clock import Clock, SystemClock
+from filmer.community.api import CommunityApi
+from filmer.community.shelves import Shelves
 from filmer.http import documents, health
 from filmer.http.body import MAX_BODY
 from filmer.http.cross_site import CrossSite
 from filmer.http.edge import PUBLIC, Edge
-from filmer.http.envelopes import ShopResponse
+from filmer.http.envelopes import CommunityResponse, ShopResponse
 from filmer.http.failures import answer_failure
 from filmer.logs import configure_logs
 from filmer.secret import SecretKey
@@ -40,12 +43,18 @@ from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
 from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
+from filmer.tmdb.client import Tmdb
+from filmer.tmdb.copies import Copies
+from filmer.tmdb.pace import Pace
 from filmer.upkeep import upkeep
 
 GET, POST, PUT, DELETE = HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.DELETE
 
 # Where a GET is the same for everybody, and may be answered from the byte cache.
 PUBLIC_PATHS = ("/api/v1/movies", "/api/v1/stars", "/api/v1/genres", "/api/v1/search/")
+
+# Where a GET tells everybody what TMDB told: it has an age, and outlives TMDB.
+OUTSIDE_PATHS = ("/api/movies/popular",)
 
 
 def public(path: str, handler: Callable[..., Any]) -> HTTPRouteHandler:
@@ -84,6 +93,23 @@ def shop_api(accounts: AccountsApi, shop: ShopApi) -> Router:
             personal(POST, "/checkout", shop.check_out),
             personal(GET, "/orders", shop.list_orders),
             personal(GET, "/orders/{order_id:str}", shop.show_order),
+        ],
+    )
+
+
+def community_api(community: CommunityApi) -> Router:
+    """community-api.txt, under /api."""
+    return Router(
+        "/api",
+        response_class=CommunityResponse,
+        route_handlers=[
+            public("/movies/popular", community.list_popular),
+            personal(POST, "/users/{user_id:str}/favorites", community.add_favorite, status=201),
+            personal(GET, "/users/{user_id:str}/favorites", community.list_favorites),
+            personal(DELETE, "/users/{user_id:str}/favorites/{favorite_id:str}", community.remove_favorite, status=204),
+            personal(POST, "/movies/ratings", community.rate, status=201),
+            personal(PUT, "/movies/ratings/{rating_id:str}", community.change_rating),
+            personal(DELETE, "/admin/users/{user_id:str}/favorites", community.clear_favorites, status=204),
         ],
     )
 
@@ -129,6 +155,15 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
     payments = CardsOnFile(database, secret, demo=settings.demo)
     checkout = Checkout(database, payments, throttle, secret, clock)
     accounts = AccountsApi(database, sessions, signing_in)
+    tokens = Tokens(clock, demo=settings.demo)
+    tmdb = Tmdb(
+        settings,
+        Pace(shared, clock, per_second=settings.tmdb_requests_per_second, workers=settings.workers),
+        clock,
+    )
+    copies = Copies(tmdb, shared, database, clock, settings)
+    shelves = Shelves(database, copies, shared, clock, cache_seconds=settings.cache_duration_seconds)
+    community = CommunityApi(database, tokens, copies, shelves, cache_seconds=settings.cache_duration_seconds)
     shop = ShopApi(database, sessions, Carts(settings.default_price), checkout, clock)
 
     @asynccontextmanager
@@ -136,9 +171,17 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
         await database.open()
         edition.start()
         try:
-            async with upkeep([lambda: sessions.tidy(database), lambda: checkout.tidy(database)]):
+            chores = [
+                lambda: sessions.tidy(database),
+                lambda: tokens.tidy(database),
+                lambda: checkout.tidy(database),
+                copies.tidy,
+            ]
+            async with upkeep(chores):
                 yield
         finally:
+            await copies.close()
+            await tmdb.close()
             await edition.stop()
             await shared.close()
             await database.close()
@@ -147,7 +190,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
         return Provide(lambda: value, sync_to_thread=False, use_cache=True)
 
     app = Litestar(
-        route_handlers=[shop_api(accounts, shop), documentation()],
+        route_handlers=[shop_api(accounts, shop), community_api(community), documentation()],
         dependencies={
             "database": provide(database),
             "search": provide(Search()),
@@ -165,6 +208,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
     edge = Edge(
         app,
         public=PUBLIC_PATHS,
+        outside=OUTSIDE_PATHS,
         edition=edition,
         shared=shared,
         cache_seconds=settings.cache_duration_seconds,

@@ -7,13 +7,19 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
 MAX_PRICE = Decimal("999999.99")
 MIN_SECRET = 32  # characters
-SECRETS = {"secret_key", "redis_password", "tmdb_access_token", "tmdb_api_key"}  # never shown, not even when they can't be used
+SECRETS = {
+    "secret_key",
+    "redis_password",
+    "tmdb_access_token",
+    "tmdb_api_key",
+}  # never shown, not even when they can't be used
 
 
 def _setting(env: str, description: str, **bounds: Any) -> Meta:
@@ -46,9 +52,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, _setting("TMDB_API_KEY", "TMDB's v3 API key, for those without an access token.")
     ] = None
     tmdb_base_url: Annotated[str, _setting("TMDB_BASE_URL", "Where TMDB's v3 API is.")] = "https://api.themoviedb.org/3"
-    tmdb_language: Annotated[
-        str, _setting("TMDB_LANGUAGE", "Language of titles and overviews, as TMDB takes it.")
-    ] = "en-US"
+    tmdb_language: Annotated[str, _setting("TMDB_LANGUAGE", "Language of titles and overviews, as TMDB takes it.")] = (
+        "en-US"
+    )
     tmdb_region: Annotated[
         str | None, _setting("TMDB_REGION", "Country whose release dates and popular films TMDB tells, such as DE.")
     ] = None
@@ -58,8 +64,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tmdb_deadline_seconds: Annotated[
         int,
         _setting(
-            "TMDB_DEADLINE_SECONDS", "How long somebody waits for TMDB where there is no copy, retries included.",
-            ge=1, le=60,
+            "TMDB_DEADLINE_SECONDS",
+            "How long somebody waits for TMDB where there is no copy, retries included.",
+            ge=1,
+            le=60,
         ),
     ] = 15
     data_dir: Annotated[
@@ -213,6 +221,20 @@ def parse_price(text: str) -> Decimal:
     return round(price, 2)
 
 
+def parse_base_url(text: str) -> str:
+    """Raises ValueError for what is no http(s) address."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("Expected an address such as https://api.themoviedb.org/3")
+    return text
+
+
+def require_credential(text: str) -> None:
+    """Raises ValueError for what no header can carry."""
+    if not (text.isascii() and text.isprintable() and " " not in text):
+        raise ValueError("Expected printable ASCII characters without spaces")
+
+
 def require_strong(text: str) -> None:
     """Raises ValueError for a key that is too short."""
     if len(text) < MIN_SECRET:
@@ -225,6 +247,9 @@ def _parts(text: str) -> list[str]:
 
 _PARSERS: dict[str, Callable[[str], object]] = {
     "default_price": parse_price,
+    "tmdb_access_token": require_credential,
+    "tmdb_api_key": require_credential,
+    "tmdb_base_url": parse_base_url,
     "secret_key": require_strong,
     "public_url": parse_origin,
     "cors_origins": parse_origins,

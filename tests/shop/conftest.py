@@ -145,6 +145,9 @@ class MovedClock:
     def monotonic(self) -> float:
         return SystemClock().monotonic() + self.ahead.total_seconds()
 
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
 
 class InProcess(httpx.BaseTransport):
     """filmer in this process, on an event loop of its own; asked through httpx like any server."""

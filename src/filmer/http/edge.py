@@ -9,8 +9,7 @@ import asyncio
 import hashlib
 import re
 import secrets
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -21,8 +20,10 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Send
 from filmer import errors
 from filmer.catalogue.edition import Edition
 from filmer.clock import Clock
+from filmer.http.byte_cache import Answer, ByteCache, Headers
 from filmer.http.cross_site import CrossSite
 from filmer.http.envelopes import error_body, error_headers
+from filmer.http.freshness import freshness
 from filmer.store.valkey import SharedCache
 
 log = structlog.get_logger()
@@ -32,60 +33,10 @@ CLAIM_MILLISECONDS = 3000  # how long others wait for the one process that compu
 POLL_SECONDS = 0.02
 COMPUTE_SECONDS = 4.5  # before a caller is told to come again
 MAX_DRAINED = 256 * 1024  # bytes of a body nobody wants
+STALE_SECONDS = 0.2  # after which an answer past its time looks whether TMDB told something new
 DRAIN_SECONDS = 1.0
 CLOSE_SECONDS = 0.05  # Granian, told to close while it is still reading, sometimes leaves the connection open
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-
-Headers = list[tuple[bytes, bytes]]
-
-
-class Answer(msgspec.Struct, array_like=True, gc=False):
-    """A whole response, as it lies in memory and in Valkey."""
-
-    status: int
-    headers: Headers
-    body: bytes
-    etag: bytes = b""
-
-    @property
-    def is_public(self) -> bool:
-        return bool(self.etag)
-
-
-class ByteCache:
-    """Answers of one process: by address, bounded in bytes and time, of one edition at a time."""
-
-    def __init__(self, *, max_bytes: int, seconds: float, clock: Clock) -> None:
-        self._answers: OrderedDict[bytes, tuple[float, Answer]] = OrderedDict()
-        self._bytes = 0
-        self._max_bytes = max_bytes
-        self._seconds = seconds
-        self._clock = clock
-        self._edition = ""
-
-    def get(self, edition: str, address: bytes) -> Answer | None:
-        found = self._answers.get(address)
-        if found is None or edition != self._edition or found[0] < self._clock.monotonic():
-            return None
-        self._answers.move_to_end(address)
-        return found[1]
-
-    def put(self, edition: str, address: bytes, answer: Answer) -> None:
-        if edition != self._edition:
-            self._answers.clear()
-            self._bytes = 0
-            self._edition = edition
-        if address in self._answers:
-            self._bytes -= _size(address, self._answers.pop(address)[1])
-        self._answers[address] = (self._clock.monotonic() + self._seconds, answer)
-        self._bytes += _size(address, answer)
-        while self._bytes > self._max_bytes and self._answers:
-            oldest, (_, dropped) = self._answers.popitem(last=False)
-            self._bytes -= _size(oldest, dropped)
-
-
-def _size(address: bytes, answer: Answer) -> int:
-    return len(address) + len(answer.body) + 1000  # about what the objects around them take
 
 
 class Edge:
@@ -101,20 +52,24 @@ class Edge:
         cache_seconds: int,
         cache_bytes: int,
         clock: Clock,
+        outside: Collection[str] = (),
         access_log: bool = False,
         cross_site: CrossSite | None = None,
         is_https: bool = False,
     ) -> None:
         """``public``: the path prefixes under which a GET may be answered from the cache.
 
+        ``outside``: the paths whose GETs tell what TMDB told, with an age (``scope["state"]["fetched"]``).
         ``is_https``: browsers reach this server through TLS only.
         """
         self._app = app
         self._public = tuple(public)
+        self._outside = frozenset(outside)
         self._edition = edition
         self._shared = shared
         self._seconds = cache_seconds
-        self._memory = ByteCache(max_bytes=cache_bytes, seconds=cache_seconds, clock=clock)
+        self._memory = ByteCache(max_bytes=cache_bytes, clock=clock)
+        self._outside_memory = ByteCache(max_bytes=cache_bytes // 4, clock=clock)
         self._clock = clock
         self._access_log = access_log
         self._cross_site = cross_site or CrossSite()
@@ -139,6 +94,8 @@ class Edge:
             answer = self._refusal(errors.UriTooLong(), scope)
         elif scope["method"] == "GET" and scope["path"].startswith(self._public):
             answer = await self._public_answer(scope, request_id)
+        elif scope["method"] == "GET" and scope["path"] in self._outside:
+            answer = await self._outside_answer(scope, request_id)
         elif is_head:
             answer = await self._compute(scope, request_id)
         else:
@@ -149,6 +106,8 @@ class Edge:
             return
         self._log_access(method, scope, answer.status, begun, request_id)  # so that who has the answer finds its line
         always = [*always, (b"x-request-id", request_id)]
+        if answer.fetched:
+            always += freshness(self._age(answer), self._seconds, is_new=answer.is_new)
         await _send(send, answer, always, matching, with_body=not is_head)
 
     async def _app_or_refusal(self, scope: HTTPScope, passed: "_Passed") -> None:
@@ -179,6 +138,32 @@ class Edge:
         except TimeoutError:
             return self._refusal(errors.ServiceUnavailable("The answer takes too long"), scope)
 
+    async def _outside_answer(self, scope: HTTPScope, request_id: bytes) -> Answer:
+        """What TMDB told. Over its time it is served on, and asked for anew behind (contract §7.9)."""
+        address = scope["raw_path"] + b"?" + scope["query_string"]
+        found = self._outside_memory.get("", address)
+        if found is not None:
+            return found
+        key = ("", address)
+        task = self._under_way.get(key)
+        if task is None:
+            task = asyncio.create_task(self._ask_outside(scope, address, request_id))
+            self._under_way[key] = task
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _ask_outside(self, scope: HTTPScope, address: bytes, request_id: bytes) -> Answer:
+        answer = await self._compute(scope, request_id)
+        if answer.is_public and answer.fetched and self._seconds:
+            seconds = max(self._seconds - self._age(answer), STALE_SECONDS)
+            kept = msgspec.structs.replace(answer, is_new=False)
+            self._outside_memory.put("", address, kept, seconds=seconds)
+        return answer
+
+    def _age(self, answer: Answer) -> float:
+        """Seconds since TMDB told it."""
+        return max(0.0, self._clock.now().timestamp() - answer.fetched)
+
     def _refusal(self, error: errors.FilmerError, scope: HTTPScope) -> Answer:
         """An error the edge finds by itself."""
         body = error_body(scope["path"], error, self._clock.now())
@@ -199,7 +184,7 @@ class Edge:
             await self._shared.drop(f"{name}:claim")
             if not answer.is_public:
                 return answer
-        self._memory.put(edition, address, answer)
+        self._memory.put(edition, address, answer, seconds=self._seconds)
         return answer
 
     async def _wait_for_other(self, name: str) -> bytes | None:
@@ -232,7 +217,14 @@ class Edge:
         await self._app(inner, receive, send)
         body = b"".join(parts)
         headers: Headers = [(bytes(name), bytes(value)) for name, value in start["headers"]]
-        answer = Answer(start["status"], _completed(headers, scope["path"]), body)
+        told = inner["state"]
+        answer = Answer(
+            start["status"],
+            _completed(headers, scope["path"]),
+            body,
+            fetched=told.get("fetched", 0.0),
+            is_new=told.get("is_new", False),
+        )
         if answer.status == 200 and (b"cache-control", _PUBLIC) in headers:  # noqa: PLR2004 - OK
             answer.etag = b'"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
             answer.headers.append((b"etag", answer.etag))

@@ -26,6 +26,15 @@ class ShopResponse(Response[Any]):
         return encode({"success": True, "data": content})
 
 
+class CommunityResponse(Response[Any]):
+    """What every handler of the community API returns, as it is; bytes are JSON already."""
+
+    def render(self, content: Any, media_type: str, enc_hook: Any = None) -> bytes:
+        if media_type != MediaType.JSON or isinstance(content, bytes):
+            return super().render(content, media_type, enc_hook)
+        return encode(content)
+
+
 def shop_error(error: FilmerError, now: Any) -> bytes:
     """shop-api.md, "Standard Error Format"."""
     return encode(

@@ -22,9 +22,10 @@ class SharedCache:
     """Short-lived bytes under keys. When the server is away, everything is simply not there."""
 
     def __init__(self, url: str | None, password: str | None = None) -> None:
+        self.pool: redis.BlockingConnectionPool | None = None
         self._client: redis.Redis | None = None
         if url:
-            pool = redis.BlockingConnectionPool.from_url(
+            self.pool = redis.BlockingConnectionPool.from_url(
                 url,
                 password=password,
                 socket_timeout=ANSWER_SECONDS,
@@ -34,7 +35,7 @@ class SharedCache:
                 retry=Retry(NoBackoff(), 0),  # by default a failing server is tried for seconds
                 decode_responses=False,
             )
-            self._client = redis.Redis.from_pool(pool)
+            self._client = redis.Redis.from_pool(self.pool)
         self._resting_until = 0.0  # by time.monotonic(); 0: it answered the last time
 
     async def close(self) -> None:
@@ -42,30 +43,35 @@ class SharedCache:
             await self._client.aclose()
 
     async def get(self, key: str) -> bytes | None:
-        found = await self._try(lambda client: client.get(key))
+        found = await self.attempt(lambda client: client.get(key))
         return found if isinstance(found, bytes) else None
 
     async def put(self, key: str, value: bytes, *, seconds: int) -> None:
-        await self._try(lambda client: client.set(key, value, ex=seconds))
+        await self.attempt(lambda client: client.set(key, value, ex=seconds))
 
     async def claim(self, key: str, *, milliseconds: int) -> bool:
         """Whether we are the first to ask for this key; true as well when nobody can tell."""
         if not self.is_up:
             return True
-        taken = await self._try(lambda client: client.set(key, b"", px=milliseconds, nx=True))
+        taken = await self.attempt(lambda client: client.set(key, b"", px=milliseconds, nx=True))
         return bool(taken) or not self.is_up
 
+    async def keep_claim(self, key: str, *, milliseconds: int) -> None:
+        """From now on the claim lasts so long."""
+        await self.attempt(lambda client: client.pexpire(key, milliseconds))
+
     async def drop(self, key: str) -> None:
-        await self._try(lambda client: client.delete(key))
+        await self.attempt(lambda client: client.delete(key))
 
     async def ping(self) -> bool:
-        return bool(await self._try(lambda client: client.ping()))
+        return bool(await self.attempt(lambda client: client.ping()))
 
     @property
     def is_up(self) -> bool:
         return self._client is not None and time.monotonic() >= self._resting_until
 
-    async def _try(self, call: Callable[[redis.Redis], Awaitable[T]]) -> T | None:
+    async def attempt(self, call: Callable[[redis.Redis], Awaitable[T]]) -> T | None:
+        """What the server answers to a call; None when it is away."""
         if self._client is None or time.monotonic() < self._resting_until:
             return None
         try:

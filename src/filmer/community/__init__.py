@@ -1,0 +1,1 @@
+"""The community: popular films, people's favourites and ratings."""

@@ -1,0 +1,141 @@
+"""community-api.txt: popular films, favourites, ratings. Token, permission, body, existence, TMDB: in this order."""
+
+from typing import Any, Self
+
+from litestar.params import FromPath
+
+from filmer.accounts.nouns import Person
+from filmer.accounts.sessions import AnyRequest
+from filmer.accounts.tokens import Tokens
+from filmer.community.nouns import (
+    ChangedRating,
+    FavoriteList,
+    NewFavorite,
+    NewRating,
+    PopularList,
+    UpdatedRating,
+    read_rating,
+)
+from filmer.community.shelves import Shelves
+from filmer.errors import (
+    FavoriteNotFound,
+    InsufficientPermissions,
+    InvalidRequest,
+    Offence,
+    RatingNotFound,
+    UserNotFound,
+)
+from filmer.http.body import receive_body
+from filmer.http.envelopes import CommunityResponse
+from filmer.http.freshness import freshness
+from filmer.http.query import read_integer, read_query
+from filmer.store.postgres import Database
+from filmer.tmdb.copies import Copies
+from filmer.tmdb.payloads import MAX_ID
+
+
+class CommunityApi:
+    """The handlers, with what they stand on."""
+
+    def __init__(
+        self, database: Database, tokens: Tokens, copies: Copies, shelves: Shelves, *, cache_seconds: int
+    ) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._copies = copies
+        self._shelves = shelves
+        self._cache_seconds = cache_seconds
+
+    def __deepcopy__(self, _: object) -> Self:
+        """The framework copies handlers; what they stand on is there once."""
+        return self
+
+    async def list_popular(self, request: AnyRequest) -> CommunityResponse:
+        asked = read_query(request.scope["query_string"], PopularList)
+        kept = await self._copies.popular(asked.page)
+        state: Any = request.scope["state"]  # where the edge reads how old the answer is
+        state["fetched"], state["is_new"] = kept.fetched, kept.state == "miss"
+        return CommunityResponse(kept.value)
+
+    async def add_favorite(self, user_id: FromPath[str], request: AnyRequest) -> CommunityResponse:
+        received = await receive_body(request)
+        person = await self._person(request)
+        _require_own(person, user_id)
+        asked = received.read(NewFavorite, _offences("user_id", user_id))
+        favorite, is_new = await self._shelves.add_favorite(_user(user_id), asked.movie_id)
+        return CommunityResponse(favorite, status_code=201 if is_new else 200)
+
+    async def list_favorites(self, user_id: FromPath[str], request: AnyRequest) -> CommunityResponse:
+        person = await self._person(request)
+        _require_own(person, user_id)
+        asked = read_query(request.scope["query_string"], FavoriteList, _offences("user_id", user_id))
+        listed, is_new = await self._shelves.list_favorites(_user(user_id), asked)
+        age, is_fresh = self._copies.age(listed.fetched), self._copies.is_fresh(listed.fetched)
+        headers = freshness(age, self._cache_seconds, is_new=is_new and is_fresh)
+        return CommunityResponse(listed.body, headers={name.decode(): value.decode() for name, value in headers})
+
+    async def remove_favorite(self, user_id: FromPath[str], favorite_id: FromPath[str], request: AnyRequest) -> None:
+        person = await self._person(request)
+        _require_own(person, user_id)
+        _require_integers([*_offences("user_id", user_id), *_offences("id", favorite_id)])
+        number = int(favorite_id)
+        if number > MAX_ID:
+            raise FavoriteNotFound
+        await self._shelves.remove_favorite(_user(user_id), number)
+
+    async def rate(self, request: AnyRequest) -> CommunityResponse:
+        received = await receive_body(request)
+        person = await self._person(request)
+        asked = read_rating(received, NewRating)
+        rating, is_new = await self._shelves.rate(person.id, asked.movie_id, asked.rating)
+        return CommunityResponse(rating, status_code=201 if is_new else 200)
+
+    async def change_rating(self, rating_id: FromPath[str], request: AnyRequest) -> UpdatedRating:
+        received = await receive_body(request)
+        person = await self._person(request)
+        asked = read_rating(received, ChangedRating, _offences("id", rating_id))
+        number = int(rating_id)
+        if number > MAX_ID:
+            raise RatingNotFound
+        return await self._shelves.change_rating(person.id, number, asked.rating)
+
+    async def clear_favorites(self, user_id: FromPath[str], request: AnyRequest) -> None:
+        person = await self._person(request)
+        if person.role != "admin":
+            raise InsufficientPermissions
+        _require_integers(_offences("userId", user_id))
+        await self._shelves.clear_favorites(_user(user_id))
+
+    async def _person(self, request: AnyRequest) -> Person:
+        async with self._database.connection() as conn:
+            return await self._tokens.require(conn, request)
+
+
+def _require_own(person: Person, user_id: str) -> None:
+    """A user's path is that user's or an admin's (contract §7.1). Raises InsufficientPermissions."""
+    is_own = not _offences("user_id", user_id) and int(user_id) == person.id
+    if not is_own and person.role != "admin":
+        raise InsufficientPermissions
+
+
+def _offences(name: str, text: str) -> list[Offence]:
+    """What is wrong with an id in a path."""
+    try:
+        if read_integer(text) < 1:
+            raise ValueError("must be at least 1")  # noqa: TRY301 - an offence like the reader's
+    except ValueError as error:
+        return [Offence(name, str(error))]
+    return []
+
+
+def _require_integers(offences: list[Offence]) -> None:
+    if offences:
+        raise InvalidRequest(offences)
+
+
+def _user(user_id: str) -> int:
+    """Raises UserNotFound for what no account's id can be."""
+    number = int(user_id)
+    if number > MAX_ID:
+        raise UserNotFound
+    return number

@@ -1,0 +1,163 @@
+"""All SQL of favourites and ratings. Every statement names the account whose things it touches.
+
+A write first changes the version of the account's shelf, and holds that row until it is done.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+from psycopg.rows import TupleRow
+
+from filmer.clock import timestamp
+from filmer.community.nouns import Favorite, FavoriteFilm, Rating, UpdatedRating, stars
+from filmer.store.postgres import Connection
+
+_ORDERS = {
+    ("release_date", "asc"): "release_date ASC",
+    ("release_date", "desc"): "release_date DESC",
+    ("rating", "asc"): "r.rating ASC",
+    ("rating", "desc"): "r.rating DESC",
+}
+
+
+class ListedFavorite(msgspec.Struct, frozen=True):
+    """``fetched``: when TMDB told of the film; None where no copy is left."""
+
+    film: FavoriteFilm
+    fetched: datetime | None
+
+
+async def select_is_user(conn: Connection, account_id: int) -> bool:
+    return (await conn.execute("SELECT FROM account WHERE id = %s", [account_id])).rowcount == 1
+
+
+async def select_version(conn: Connection, account_id: int) -> UUID | None:
+    """Under which what this account keeps is cached; None: it never kept anything."""
+    row = await (await conn.execute("SELECT version FROM shelf WHERE account_id = %s", [account_id])).fetchone()
+    return None if row is None else row[0]
+
+
+async def change_version(conn: Connection, account_id: int) -> None:
+    """Comes first in each transaction that writes: others of the account wait here."""
+    await conn.execute(
+        """
+        INSERT INTO shelf (account_id, version) VALUES (%s, gen_random_uuid())
+        ON CONFLICT (account_id) DO UPDATE SET version = excluded.version
+        """,
+        [account_id],
+    )
+
+
+async def insert_film_in_use(conn: Connection, movie_id: int) -> None:
+    """No import drops the film that TMDB knows as this, if the catalogue has it."""
+    await conn.execute(
+        """
+        INSERT INTO film_in_use (film_id)
+        SELECT id FROM catalogue.film WHERE tmdb_id = %(movie)s
+        UNION SELECT f.id FROM tmdb_link l JOIN catalogue.film f ON f.id = l.film_id WHERE l.tmdb_id = %(movie)s
+        ON CONFLICT DO NOTHING
+        """,
+        {"movie": movie_id},
+    )
+
+
+async def select_favorite(conn: Connection, account_id: int, movie_id: int) -> Favorite | None:
+    statement = "SELECT id, movie_id, created FROM favorite WHERE account_id = %s AND movie_id = %s"
+    row = await (await conn.execute(statement, [account_id, movie_id])).fetchone()
+    return None if row is None else Favorite.of(*row)
+
+
+async def insert_favorite(conn: Connection, account_id: int, movie_id: int, now: datetime) -> Favorite | None:
+    """None: it is one already."""
+    cursor = await conn.execute(
+        """
+        INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, %s)
+        ON CONFLICT (account_id, movie_id) DO NOTHING RETURNING id, movie_id, created
+        """,
+        [account_id, movie_id, now],
+    )
+    row = await cursor.fetchone()
+    return None if row is None else Favorite.of(*row)
+
+
+async def delete_favorite(conn: Connection, account_id: int, favorite_id: int) -> bool:
+    done = await conn.execute("DELETE FROM favorite WHERE id = %s AND account_id = %s", [favorite_id, account_id])
+    return done.rowcount == 1
+
+
+async def delete_favorites(conn: Connection, account_id: int) -> None:
+    await conn.execute("DELETE FROM favorite WHERE account_id = %s", [account_id])
+
+
+async def select_favorites(
+    conn: Connection, account_id: int, *, sort: Literal["release_date", "rating"], order: Literal["asc", "desc"]
+) -> list[ListedFavorite]:
+    """Missing values last in both orders, then newest favourite first (contract §7.5).
+
+    A film no copy is left of has the catalogue's title and date.
+    """
+    statement = f"""
+        SELECT v.id, v.movie_id, coalesce(t.title, f.title, ''), coalesce(t.release_date, f.release_date)
+            AS release_date, t.overview, t.popularity, t.vote_average, r.rating, v.created, t.fetched
+        FROM favorite v
+        LEFT JOIN tmdb_film t ON t.movie_id = v.movie_id
+        LEFT JOIN rating r ON r.account_id = v.account_id AND r.movie_id = v.movie_id
+        LEFT JOIN LATERAL (SELECT title, release_date FROM catalogue.film c
+                           WHERE t.movie_id IS NULL AND c.tmdb_id = v.movie_id ORDER BY c.id LIMIT 1) f ON true
+        WHERE v.account_id = %s
+        ORDER BY {_ORDERS[sort, order]} NULLS LAST, v.created DESC, v.id DESC
+    """
+    cursor = await conn.execute(statement.encode(), [account_id])
+    return [ListedFavorite(_favorite_film(row), fetched=row[9]) for row in await cursor.fetchall()]
+
+
+def _favorite_film(row: TupleRow) -> FavoriteFilm:
+    favorite_id, movie_id, title, release_date, overview, popularity, vote_average, rating, created, _ = row
+    return FavoriteFilm(
+        id=favorite_id,
+        movie_id=movie_id,
+        title=title,
+        release_date=release_date,
+        overview=overview,
+        popularity=popularity,
+        vote_average=vote_average,
+        user_rating=None if rating is None else stars(rating),
+        created_at=timestamp(created),
+    )
+
+
+async def upsert_rating(
+    conn: Connection, account_id: int, movie_id: int, rating: Decimal, now: datetime
+) -> tuple[Rating, bool]:
+    """The rating, and whether it is a new one."""
+    cursor = await conn.execute(
+        """
+        WITH before AS (SELECT FROM rating WHERE account_id = %(account)s AND movie_id = %(movie)s)
+        INSERT INTO rating (account_id, movie_id, rating, created, updated)
+        VALUES (%(account)s, %(movie)s, %(rating)s, %(now)s, %(now)s)
+        ON CONFLICT (account_id, movie_id) DO UPDATE SET rating = excluded.rating, updated = excluded.updated
+        RETURNING id, movie_id, rating, created, NOT EXISTS (SELECT FROM before)
+        """,
+        {"account": account_id, "movie": movie_id, "rating": rating, "now": now},
+    )
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - it is inserted or updated
+    return Rating(row[0], row[1], stars(row[2]), timestamp(row[3])), row[4]
+
+
+async def update_rating(
+    conn: Connection, account_id: int, rating_id: int, rating: Decimal, now: datetime
+) -> UpdatedRating | None:
+    """None: there is no such rating of this account."""
+    cursor = await conn.execute(
+        """
+        UPDATE rating SET rating = %s, updated = %s WHERE id = %s AND account_id = %s
+        RETURNING id, movie_id, rating, updated
+        """,
+        [rating, now, rating_id, account_id],
+    )
+    row = await cursor.fetchone()
+    return None if row is None else UpdatedRating(row[0], row[1], stars(row[2]), timestamp(row[3]))

@@ -1,0 +1,127 @@
+"""Shelves: what people keep, favourites and ratings (contract §7.3 to §7.7).
+
+TMDB is asked before a transaction, never inside. The film's copy is kept from the moment somebody keeps the film. Lists
+are cached under a version that each write changes in its own transaction, so that the next read shows it on every node.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
+from filmer.clock import Clock
+from filmer.community import queries
+from filmer.community.nouns import Favorite, FavoriteList, Favorites, Rating, UpdatedRating
+from filmer.errors import FavoriteNotFound, RatingNotFound, UserNotFound
+from filmer.http.envelopes import encode
+from filmer.store.postgres import Connection, Database
+from filmer.store.valkey import SharedCache
+from filmer.tmdb import queries as films
+from filmer.tmdb.copies import Copies, Kept
+from filmer.tmdb.payloads import Film
+
+
+class Listed(msgspec.Struct, array_like=True, frozen=True):
+    """A user's favourites as they are printed. ``fetched``: of the film told longest ago, in seconds since 1970."""
+
+    body: bytes
+    fetched: float
+
+
+class Shelves:
+    def __init__(
+        self, database: Database, copies: Copies, shared: SharedCache, clock: Clock, *, cache_seconds: int
+    ) -> None:
+        self._database = database
+        self._copies = copies
+        self._shared = shared
+        self._clock = clock
+        self._seconds = cache_seconds
+
+    async def add_favorite(self, user_id: int, movie_id: int) -> tuple[Favorite, bool]:
+        """The favourite, and whether it is new. Raises UserNotFound, MovieNotFound, ExternalApiError."""
+        async with self._database.connection() as conn:
+            await self._require(conn, user_id)
+            there = await queries.select_favorite(conn, user_id, movie_id)
+        if there is not None:
+            return there, False
+        film = await self._copies.film(movie_id)
+        async with self._keeping(user_id, film) as conn:
+            added = await queries.insert_favorite(conn, user_id, movie_id, self._clock.now())
+            found = added or await queries.select_favorite(conn, user_id, movie_id)
+        assert found is not None  # noqa: S101 - whoever would take it away waits for the shelf
+        return found, added is not None
+
+    async def list_favorites(self, user_id: int, asked: FavoriteList) -> tuple[Listed, bool]:
+        """The list, and whether it was put together just now. Raises UserNotFound."""
+        async with self._database.connection() as conn:
+            version = await queries.select_version(conn, user_id)
+            if version is None:
+                await self._require(conn, user_id)
+        key = f"filmer:favorites:{version}:{asked.sort}:{asked.order}"
+        is_cached = version is not None and self._seconds > 0
+        if is_cached and (listed := _unpacked(await self._shared.get(key))):
+            return listed, False
+        async with self._database.connection() as conn:
+            rows = await queries.select_favorites(conn, user_id, sort=asked.sort, order=asked.order)
+        now = self._clock.now()
+        moments = {row.film.movie_id: (row.fetched or datetime.fromtimestamp(0, UTC)).timestamp() for row in rows}
+        self._copies.refresh(movie for movie, fetched in moments.items() if not self._copies.is_fresh(fetched))
+        oldest = min((row.fetched for row in rows if row.fetched), default=now)
+        listed = Listed(encode(Favorites([row.film for row in rows])), oldest.timestamp())
+        if is_cached:
+            await self._shared.put(key, msgspec.msgpack.encode(listed), seconds=self._seconds)
+        return listed, True
+
+    async def remove_favorite(self, user_id: int, favorite_id: int) -> None:
+        """Raises UserNotFound, FavoriteNotFound."""
+        async with self._writing(user_id) as conn:
+            if not await queries.delete_favorite(conn, user_id, favorite_id):
+                raise FavoriteNotFound
+
+    async def clear_favorites(self, user_id: int) -> None:
+        """Raises UserNotFound."""
+        async with self._writing(user_id) as conn:
+            await queries.delete_favorites(conn, user_id)
+
+    async def rate(self, user_id: int, movie_id: int, rating: float) -> tuple[Rating, bool]:
+        """The rating, and whether it is the user's first of this film. Raises MovieNotFound, ExternalApiError."""
+        film = await self._copies.film(movie_id)
+        async with self._keeping(user_id, film) as conn:
+            return await queries.upsert_rating(conn, user_id, movie_id, Decimal(rating), self._clock.now())
+
+    async def change_rating(self, user_id: int, rating_id: int, rating: float) -> UpdatedRating:
+        """Raises RatingNotFound, also for somebody else's."""
+        async with self._writing(user_id) as conn:
+            changed = await queries.update_rating(conn, user_id, rating_id, Decimal(rating), self._clock.now())
+            if changed is None:
+                raise RatingNotFound
+        return changed
+
+    @asynccontextmanager
+    async def _writing(self, user_id: int) -> AsyncIterator[Connection]:
+        async with self._database.connection() as conn, conn.transaction():
+            await self._require(conn, user_id)
+            await queries.change_version(conn, user_id)
+            yield conn
+
+    @asynccontextmanager
+    async def _keeping(self, user_id: int, film: Kept[Film]) -> AsyncIterator[Connection]:
+        async with self._writing(user_id) as conn:
+            await films.upsert_film(conn, film.value, datetime.fromtimestamp(film.fetched, UTC))
+            await queries.insert_film_in_use(conn, film.value.id)
+            yield conn
+
+    @staticmethod
+    async def _require(conn: Connection, user_id: int) -> None:
+        if not await queries.select_is_user(conn, user_id):
+            raise UserNotFound
+
+
+def _unpacked(packed: bytes | None) -> Listed | None:
+    try:
+        return msgspec.msgpack.decode(packed, type=Listed) if packed else None
+    except msgspec.MsgspecError:
+        return None

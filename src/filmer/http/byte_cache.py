@@ -1,0 +1,59 @@
+"""Whole answers in the memory of one process: what public GETs are answered from."""
+
+from collections import OrderedDict
+
+import msgspec
+
+from filmer.clock import Clock
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Answer(msgspec.Struct, array_like=True, gc=False):
+    """A whole response, as it lies in memory and in Valkey."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    etag: bytes = b""
+    fetched: float = 0.0  # when TMDB told us what it tells, in seconds since 1970; 0: it is all ours
+    is_new: bool = False  # it was asked for just now
+
+    @property
+    def is_public(self) -> bool:
+        return bool(self.etag)
+
+
+class ByteCache:
+    """Answers of one process: by address, bounded in bytes and time, of one edition at a time."""
+
+    def __init__(self, *, max_bytes: int, clock: Clock) -> None:
+        self._answers: OrderedDict[bytes, tuple[float, Answer]] = OrderedDict()
+        self._bytes = 0
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._edition = ""
+
+    def get(self, edition: str, address: bytes) -> Answer | None:
+        found = self._answers.get(address)
+        if found is None or edition != self._edition or found[0] < self._clock.monotonic():
+            return None
+        self._answers.move_to_end(address)
+        return found[1]
+
+    def put(self, edition: str, address: bytes, answer: Answer, *, seconds: float) -> None:
+        if edition != self._edition:
+            self._answers.clear()
+            self._bytes = 0
+            self._edition = edition
+        if address in self._answers:
+            self._bytes -= _size(address, self._answers.pop(address)[1])
+        self._answers[address] = (self._clock.monotonic() + seconds, answer)
+        self._bytes += _size(address, answer)
+        while self._bytes > self._max_bytes and self._answers:
+            oldest, (_, dropped) = self._answers.popitem(last=False)
+            self._bytes -= _size(oldest, dropped)
+
+
+def _size(address: bytes, answer: Answer) -> int:
+    return len(address) + len(answer.body) + 1000  # about what the objects around them take

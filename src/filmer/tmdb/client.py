@@ -1,0 +1,219 @@
+"""Asking TMDB (its v3 API): in bounded time and size, with retries as community-api.txt prints them.
+
+Whatever goes wrong is logged with its stack trace, the request it happened to and which try it was; the credential is
+in none of it.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
+from filmer import __version__
+from filmer.clock import Clock
+from filmer.errors import ExternalApiError, FilmerError, MovieNotFound
+from filmer.settings import Settings
+from filmer.tmdb.breaker import Breaker
+from filmer.tmdb.pace import Pace
+from filmer.tmdb.payloads import Film, PayloadError, Popular, read_film, read_found, read_popular, read_problem
+
+log = structlog.get_logger()
+
+ATTEMPTS = 4
+FIRST_WAIT, LONGEST_WAIT, MULTIPLIER = 1.0, 5.0, 2.0  # seconds
+JITTER = 0.1  # of each wait, so that not all workers come back at once
+WAITS = (1 + 2 + 4) * (1 + JITTER)
+LEAST_ATTEMPT_SECONDS = 0.5
+MAX_BYTES = 2**20  # of an answer; a page of popular films has about 15 KB
+CONNECTIONS = 20
+UNKNOWN_FILM = (34, 6)  # TMDB's codes for it (contract §7.8)
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+T = TypeVar("T")
+
+
+class AttemptFailed(Exception):
+    """One try that brought nothing. ``again``: another may; ``wait``: seconds TMDB asks for before it."""
+
+    def __init__(self, message: str, *, again: bool, wait: float = 0.0) -> None:
+        self.again = again
+        self.wait = wait
+        super().__init__(message)
+
+
+class Refused(AttemptFailed):
+    """TMDB does not take our credential (401): our misconfiguration, told once."""
+
+    def __init__(self) -> None:
+        super().__init__("TMDB refuses the credential: set TMDB_ACCESS_TOKEN or TMDB_API_KEY right", again=False)
+
+
+class Tmdb:
+    """One process's way to TMDB. Each method raises ExternalApiError within the deadline, whatever TMDB does."""
+
+    def __init__(self, settings: Settings, pace: Pace, clock: Clock) -> None:
+        self._clock = clock
+        self._pace = pace
+        self._breaker = Breaker(clock)
+        self._deadline = float(settings.tmdb_deadline_seconds)
+        self._attempt_seconds = max(LEAST_ATTEMPT_SECONDS, (self._deadline - WAITS) / ATTEMPTS)
+        self._is_refused = False
+        self.is_set_up = bool(settings.tmdb_access_token or settings.tmdb_api_key)
+        self._language = {"language": settings.tmdb_language}
+        self._region = {"region": settings.tmdb_region} if settings.tmdb_region else {}
+        headers = {
+            "accept": "application/json",
+            "accept-encoding": "identity",  # what is small needs no compression, and so can't burst either
+            "user-agent": f"filmer/{__version__}",
+        }
+        parameters = {}
+        if settings.tmdb_access_token:
+            headers["authorization"] = f"Bearer {settings.tmdb_access_token}"
+        elif settings.tmdb_api_key:
+            parameters["api_key"] = settings.tmdb_api_key
+        self._http = httpx.AsyncClient(
+            base_url=settings.tmdb_base_url,
+            headers=headers,
+            params=parameters,
+            timeout=self._attempt_seconds,
+            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+            follow_redirects=False,
+            trust_env=urlsplit(settings.tmdb_base_url).hostname not in _LOOPBACK,  # a proxy is no way to ourselves
+        )
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def popular(self, page: int) -> Popular:
+        parameters = {"page": str(page), **self._language, **self._region}
+        return await self._ask("/movie/popular", parameters, lambda body: read_popular(body, page))
+
+    async def film(self, movie_id: int) -> Film:
+        """Raises MovieNotFound when TMDB says so."""
+        return await self._ask(f"/movie/{movie_id}", self._language, lambda body: read_film(body, movie_id))
+
+    async def find(self, imdb_id: str) -> int | None:
+        """The TMDB id of a film that IMDb knows by ``imdb_id``."""
+        return await self._ask(f"/find/{imdb_id}", {"external_source": "imdb_id"}, read_found)
+
+    async def _ask(self, path: str, parameters: dict[str, str], read: Callable[[bytes], T]) -> T:
+        if not self.is_set_up:
+            raise ExternalApiError("TheMovieDB is not set up on this server")
+        self._breaker.admit()
+        begun = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(self._deadline):
+                async for attempt in self._tries(begun):
+                    with attempt:
+                        number = attempt.retry_state.attempt_number
+                        found = await self._attempt(path, parameters, read, begun, number)
+        except (AttemptFailed, TimeoutError) as error:
+            raise ExternalApiError from error
+        return found
+
+    def _tries(self, begun: float) -> AsyncRetrying:
+        def is_over(state: RetryCallState) -> bool:
+            left = begun + self._deadline - self._clock.monotonic()
+            return state.attempt_number >= ATTEMPTS or state.upcoming_sleep >= left
+
+        return AsyncRetrying(
+            sleep=self._clock.sleep,
+            wait=_wait,
+            stop=is_over,
+            retry=retry_if_exception(lambda error: isinstance(error, AttemptFailed) and error.again),
+            reraise=True,
+        )
+
+    async def _attempt(
+        self, path: str, parameters: dict[str, str], read: Callable[[bytes], T], begun: float, number: int
+    ) -> T:
+        await self._pace.take()
+        left = begun + self._deadline - self._clock.monotonic()
+        try:
+            found = read(await self._get(path, parameters, seconds=min(self._attempt_seconds, left)))
+        except MovieNotFound:
+            self._succeeded()
+            raise
+        except (AttemptFailed, PayloadError, TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
+            failure = _as_failure(error)
+            self._breaker.failed()
+            if not (isinstance(failure, Refused) and self._is_refused):
+                log.exception(
+                    "TMDB failed", error=str(failure), method="GET", path=path, attempt=number, attempts=ATTEMPTS,
+                    exc_info=error,
+                )  # fmt: skip
+            self._is_refused = isinstance(failure, Refused)
+            raise failure from error
+        self._succeeded()
+        return found
+
+    def _succeeded(self) -> None:
+        self._breaker.succeeded()
+        self._is_refused = False
+
+    async def _get(self, path: str, parameters: dict[str, str], *, seconds: float) -> bytes:
+        """The body of a 200. The whole of it comes in so many seconds, or TimeoutError."""
+        async with asyncio.timeout(seconds), self._http.stream("GET", path, params=parameters) as answer:
+            body = await _whole(answer)
+        if answer.status_code == httpx.codes.OK:
+            return body
+        raise _refusal(answer, body)
+
+
+async def _whole(answer: httpx.Response) -> bytes:
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        raise AttemptFailed("a compressed answer, which nobody asked for", again=False)
+    body = bytearray()
+    async for part in answer.aiter_raw():
+        body += part
+        if len(body) > MAX_BYTES:
+            raise AttemptFailed(f"an answer of more than {MAX_BYTES:,} bytes", again=False)
+    return bytes(body)
+
+
+def _refusal(answer: httpx.Response, body: bytes) -> FilmerError | AttemptFailed:
+    status, code = answer.status_code, read_problem(body)
+    if status == httpx.codes.UNAUTHORIZED:
+        return Refused()
+    if status == httpx.codes.NOT_FOUND and code in UNKNOWN_FILM:
+        return MovieNotFound()
+    told = f"status {status}" + (f", TMDB's code {code}" if code is not None else "")
+    again = status == httpx.codes.TOO_MANY_REQUESTS or httpx.codes.is_server_error(status)
+    return AttemptFailed(told, again=again, wait=_retry_after(answer) if again else 0.0)
+
+
+def _retry_after(answer: httpx.Response) -> float:
+    """Seconds that ``Retry-After`` asks for; 0 without one that can be read."""
+    told = answer.headers.get("retry-after", "")
+    if told.isascii() and told.isdigit():
+        return float(told[:9])
+    try:
+        moment, now = (parsedate_to_datetime(answer.headers.get(name, "")) for name in ("retry-after", "date"))
+        return max(0.0, (moment.astimezone(UTC) - now.astimezone(UTC)).total_seconds())
+    except ValueError:
+        return 0.0
+
+
+def _as_failure(error: Exception) -> AttemptFailed:
+    if isinstance(error, AttemptFailed):
+        return error
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return AttemptFailed("no answer in time", again=True)
+    if isinstance(error, PayloadError):
+        return AttemptFailed(f"not what TMDB answers: {error}", again=False)
+    return AttemptFailed(f"{type(error).__name__}: {error}", again=isinstance(error, httpx.TransportError))
+
+
+def _wait(state: RetryCallState) -> float:
+    """Seconds before the next try: growing, and as long as TMDB asks for."""
+    plain = FIRST_WAIT * MULTIPLIER ** (state.attempt_number - 1)
+    backoff = min(LONGEST_WAIT, plain * (1 + random.uniform(0, JITTER)))  # noqa: S311 - no secret
+    error: Any = state.outcome.exception() if state.outcome else None
+    return max(backoff, error.wait if isinstance(error, AttemptFailed) else 0.0)

@@ -1,0 +1,63 @@
+"""All SQL about the films of TMDB that are kept because somebody favourited or rated them."""
+
+from datetime import datetime
+
+from filmer.store.postgres import Connection
+from filmer.tmdb.payloads import Film
+
+_FILM = "movie_id, title, release_date, overview, popularity, vote_average"
+_A_FEW = 20
+
+
+async def select_film(conn: Connection, movie_id: int) -> tuple[Film, datetime] | None:
+    statement = f"SELECT {_FILM}, fetched FROM tmdb_film WHERE movie_id = %s"
+    row = await (await conn.execute(statement.encode(), [movie_id])).fetchone()
+    return None if row is None else (Film(*row[:6]), row[6])
+
+
+async def upsert_film(conn: Connection, film: Film, fetched: datetime) -> None:
+    """From here on its last good copy is kept; a newer one that is there already stays."""
+    await conn.execute(
+        f"""
+        INSERT INTO tmdb_film AS t ({_FILM}, fetched) VALUES (%s, %s, %s, %s, %s, %s, %s)
+        ON CONFLICT (movie_id) DO UPDATE SET title = excluded.title, release_date = excluded.release_date,
+            overview = excluded.overview, popularity = excluded.popularity, vote_average = excluded.vote_average,
+            fetched = excluded.fetched
+        WHERE t.fetched < excluded.fetched
+        """.encode(),
+        [*_values(film), fetched],
+    )
+
+
+async def update_film(conn: Connection, film: Film, fetched: datetime) -> None:
+    """A newer copy of a film, if it is kept."""
+    await conn.execute(
+        """
+        UPDATE tmdb_film SET title = %s, release_date = %s, overview = %s, popularity = %s, vote_average = %s,
+            fetched = %s
+        WHERE movie_id = %s AND fetched < %s
+        """,
+        [*_values(film)[1:], fetched, film.id, fetched],
+    )
+
+
+async def select_old_films(conn: Connection, *, fetched_before: datetime) -> list[int]:
+    """The oldest few films that somebody still favours or rated."""
+    cursor = await conn.execute(
+        """
+        SELECT movie_id FROM tmdb_film t
+        WHERE fetched < %s AND (EXISTS (SELECT FROM favorite f WHERE f.movie_id = t.movie_id)
+                                OR EXISTS (SELECT FROM rating r WHERE r.movie_id = t.movie_id))
+        ORDER BY fetched LIMIT %s
+        """,
+        [fetched_before, _A_FEW],
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def delete_films(conn: Connection, *, fetched_before: datetime) -> None:
+    await conn.execute("DELETE FROM tmdb_film WHERE fetched < %s", [fetched_before])
+
+
+def _values(film: Film) -> list[object]:
+    return [film.id, film.title, film.release_date, film.overview, film.popularity, film.vote_average]
