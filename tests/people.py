@@ -14,6 +14,7 @@ from tests.conftest import SECRET_KEY
 from filmer.accounts import queries
 from filmer.accounts.nouns import Person, Role
 from filmer.accounts.passwords import Passwords
+from filmer.accounts.tokens import issue
 from filmer.secret import SecretKey
 from filmer.settings import Settings
 from filmer.shop.cards import put_on_file
@@ -59,6 +60,17 @@ def open_account(database_url: str, *, email: str = "", role: Role = "customer",
 
     found: Person = in_database(database_url, work)
     return found
+
+
+def token_of(database_url: str, person: Person, *, name: str = "tests", expires: datetime | None = None) -> str:
+    """A bearer token of theirs, as ``filmer token create`` makes it."""
+
+    async def work(conn: Connection) -> str | None:
+        return await issue(conn, person.id, name=name, now=datetime.now(UTC), expires=expires)
+
+    token: str | None = in_database(database_url, work)
+    assert token is not None
+    return token
 
 
 def put_card(database_url: str, card: dict[str, str] = CARD, *, account_id: int | None = None) -> None:

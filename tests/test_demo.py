@@ -1,4 +1,4 @@
-"""The demo's people and cards work under ``serve --demo`` and nowhere else (contract §8)."""
+"""The demo's people, tokens and cards work under ``serve --demo`` and nowhere else (contract §8)."""
 
 import os
 import socket
@@ -6,16 +6,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
+from litestar import Request
 from tests.answers import data_of, error_of
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server
-from tests.people import LOGIN, visitor
+from tests.people import LOGIN, in_database, visitor
 
+from filmer.accounts.tokens import Tokens
+from filmer.clock import SystemClock
+from filmer.demo import open_demo
+from filmer.errors import InvalidToken
 from filmer.serving import ServeError, free_port, require_loopback
+from filmer.settings import Settings
 from filmer.store.embedded import Engines
+from filmer.store.postgres import Connection
 
 PASSWORD = "filmer-demo"
 PEOPLE = [
@@ -23,6 +32,7 @@ PEOPLE = [
     (2, "customer", "user@example.com", "John", "Doe"),
     (3, "customer", "jane@example.com", "Jane", "Smith"),
 ]
+TOKENS = {1: "abcdef1234567890", 2: "1234567890"}
 CARDS = [
     ("4111111111111111", "John", "Doe", "2030-12", 2),
     ("5555555555554444", "Jane", "Smith", "2031-06", 3),
@@ -42,6 +52,24 @@ def check_out(client: httpx.Client, card: tuple[str, str, str, str, int]) -> htt
     number, first, last, expiration, _ = card
     body = {"creditCardId": number, "firstName": first, "lastName": last, "expiration": expiration}
     return client.post("/api/v1/checkout", json=body)
+
+
+def people_of_tokens(database_url: str, *, demo: bool = True) -> dict[int, str]:
+    """Whose the tokens are that everybody knows, and the role: of those that are good."""
+    tokens = Tokens(SystemClock(), demo=demo)
+
+    async def work(conn: Connection) -> dict[int, str]:
+        found: dict[int, str] = {}
+        for token in TOKENS.values():
+            scope: Any = {"type": "http", "headers": [(b"authorization", f"Bearer {token}".encode())]}
+            with suppress(InvalidToken):
+                person = await tokens.require(conn, Request(scope))
+                assert TOKENS[person.id] == token
+                found[person.id] = person.role
+        return found
+
+    found: dict[int, str] = in_database(database_url, work)
+    return found
 
 
 def start(database_url: str, engines: Engines, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -82,10 +110,12 @@ def client(demo: Server) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_it_prints_people_and_cards_and_warns(demo: Server) -> None:
+def test_it_prints_people_tokens_and_cards_and_warns(demo: Server) -> None:
     shown = all_it_says(demo)
     for account_id, role, email, first, last in PEOPLE:
-        assert any(line.split() == [str(account_id), role, email, first, last] for line in shown.splitlines())
+        token = [TOKENS[account_id]] if account_id in TOKENS else []
+        expected = [str(account_id), role, email, first, last, *token]
+        assert any(line.split() == expected for line in shown.splitlines())
     for number, first, last, expiration, account_id in CARDS:
         assert f"{number}  {expiration}  {first} {last} (account {account_id})" in shown
     assert PASSWORD in shown
@@ -102,6 +132,17 @@ def test_its_people_sign_in(
     with psycopg.connect(demo_url) as conn:
         found = conn.execute("SELECT role, demo FROM account WHERE id = %s", [account_id]).fetchone()
     assert found == (role, True)
+
+
+def test_its_tokens_are_those_of_its_people(demo_url: str, demo: Server) -> None:
+    """As community-api.txt prints them."""
+    assert demo.process.poll() is None
+    assert people_of_tokens(demo_url) == {1: "admin", 2: "customer"}
+    with psycopg.connect(demo_url) as conn:
+        assert conn.execute("SELECT account_id, demo, expires FROM token ORDER BY account_id").fetchall() == [
+            (1, True, None),
+            (2, True, None),
+        ]
 
 
 def test_its_cards_pay_for_those_whose_they_are(client: httpx.Client) -> None:
@@ -124,7 +165,7 @@ def test_a_demo_without_cards_of_its_own_numbers(demo_url: str, demo: Server) ->
 
 
 def test_without_demo_none_of_it_works(make_database: MakeDatabase, serve: Serve) -> None:
-    """Not a session opened before, nor an account, nor a card; and back again all of it does."""
+    """Not a session opened before, nor an account, a token or a card; and back again all of it does."""
     url = make_database()
     first = serve(url, "--demo")
     with visitor(first.client) as client:
@@ -136,7 +177,8 @@ def test_without_demo_none_of_it_works(make_database: MakeDatabase, serve: Serve
     first.stop()
 
     plain = serve(url)
-    assert PASSWORD not in plain.output()
+    assert not [secret for secret in (PASSWORD, *TOKENS.values()) if secret in plain.output()]
+    assert people_of_tokens(url, demo=False) == {}
     with visitor(plain.client) as client:
         for path in ("/api/v1/auth/session", "/api/v1/cart", "/api/v1/orders"):
             error_of(client.get(path, headers=cookie), 401, "UNAUTHORIZED")
@@ -157,6 +199,7 @@ def test_without_demo_none_of_it_works(make_database: MakeDatabase, serve: Serve
         assert log_in(client, "user@example.com").status_code == 200
         assert log_in(client, "admin@example.com").status_code == 401, "it has a password of its own now"
         assert log_in(client, "admin@example.com", "nobody knows this").status_code == 200
+    assert people_of_tokens(url) == {2: "customer"}, "everybody still knows the token of the other"
     again.stop()
 
 
@@ -167,6 +210,23 @@ def _make_ordinary(database_url: str) -> None:
         input="nobody knows this\n", capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_a_demo_from_before_there_were_tokens_gets_them(database_url: str) -> None:
+    """And each start brings back what was revoked, once; nothing for who is no longer the demo's."""
+    settings = Settings(database_url=database_url, secret_key=SECRET_KEY)
+    open_demo(settings)
+    with psycopg.connect(database_url) as conn:
+        conn.execute("DELETE FROM token")
+        conn.execute("UPDATE account SET demo = false WHERE id = 1")
+    assert people_of_tokens(database_url) == {}
+    for _ in range(2):
+        open_demo(settings)
+        assert people_of_tokens(database_url) == {2: "customer"}
+        with psycopg.connect(database_url) as conn:
+            assert conn.execute("SELECT account_id FROM token").fetchall() == [(2,)]
+            assert conn.execute("SELECT FROM account").rowcount == 3
+            assert conn.execute("SELECT FROM card").rowcount == 3
 
 
 def test_a_database_with_accounts_of_its_own_is_refused(database_url: str, engines: Engines) -> None:
@@ -187,6 +247,7 @@ def test_a_database_with_accounts_of_its_own_is_refused(database_url: str, engin
     with psycopg.connect(database_url) as conn:
         assert conn.execute("SELECT email FROM account").fetchall() == [("mary@example.com",)]
         assert conn.execute("SELECT FROM card").rowcount == 0
+        assert conn.execute("SELECT FROM token").rowcount == 0
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])

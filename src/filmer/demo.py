@@ -1,4 +1,4 @@
-"""The demo's people and cards (contract §8). They are public knowledge, and work under ``serve --demo`` only."""
+"""The demo's people, tokens and cards (contract §8): public knowledge, and of use under ``serve --demo`` only."""
 
 import asyncio
 from typing import NamedTuple
@@ -6,6 +6,7 @@ from typing import NamedTuple
 from filmer.accounts import queries as accounts
 from filmer.accounts.nouns import Role
 from filmer.accounts.passwords import Passwords
+from filmer.accounts.tokens import allow_public
 from filmer.clock import SystemClock
 from filmer.secret import SecretKey
 from filmer.settings import Settings, SettingsError
@@ -22,6 +23,7 @@ class DemoPerson(NamedTuple):
     email: str
     first_name: str
     last_name: str
+    token: str | None
 
 
 class DemoCard(NamedTuple):
@@ -33,9 +35,9 @@ class DemoCard(NamedTuple):
 
 
 PEOPLE = (
-    DemoPerson(1, "admin", "admin@example.com", "Ada", "Admin"),
-    DemoPerson(2, "customer", "user@example.com", "John", "Doe"),
-    DemoPerson(3, "customer", "jane@example.com", "Jane", "Smith"),
+    DemoPerson(1, "admin", "admin@example.com", "Ada", "Admin", "abcdef1234567890"),
+    DemoPerson(2, "customer", "user@example.com", "John", "Doe", "1234567890"),
+    DemoPerson(3, "customer", "jane@example.com", "Jane", "Smith", None),
 )
 CARDS = (
     DemoCard("4111111111111111", "John", "Doe", "2030-12", 2),
@@ -45,7 +47,7 @@ CARDS = (
 
 
 def open_demo(settings: Settings) -> None:
-    """Makes the demo's accounts and cards where they are not yet.
+    """Makes the demo's accounts and cards where there are none, and its tokens where they are not yet.
 
     Raises SettingsError in a database with accounts of its own: everybody would know the admin's password.
     """
@@ -54,13 +56,23 @@ def open_demo(settings: Settings) -> None:
 
 async def _open(conn: Connection, settings: Settings) -> None:
     there = await accounts.select_accounts(conn)
-    if {person.account_id for person in PEOPLE} <= {one.person.id for one in there} and any(one.demo for one in there):
-        return
-    if there:
+    is_demo = {person.account_id for person in PEOPLE} <= {one.person.id for one in there} and any(
+        one.demo for one in there
+    )
+    if there and not is_demo:
         raise SettingsError(
             "This database has accounts of its own; the demo's passwords are public, and do not belong beside them. "
             "Serve without --demo, or name another --data-dir (or DATABASE_URL) for the demo."
         )
+    if not there:
+        await _bring_people(conn, settings)
+    # Each time: the demo had people before it had tokens.
+    for person in PEOPLE:
+        if person.token:
+            await allow_public(conn, person.token, person.account_id, name="demo", now=SystemClock().now())
+
+
+async def _bring_people(conn: Connection, settings: Settings) -> None:
     passwords = Passwords(threads=1)
     for person in PEOPLE:
         await accounts.insert_account(

@@ -13,7 +13,7 @@ _CUSTOMER = {"customerId": 1, "email": "user@example.com", "firstName": "John", 
 _NEWCOMER = {
     "firstName": "Mary", "lastName": "Major", "email": "mary@example.com", "password": "correct horse",
 }  # fmt: skip
-_FORBIDDEN = refusal(errors.Forbidden(), "The request carries a session and comes from another site's page")
+_FORBIDDEN = refusal("The request carries a session and comes from another site's page", errors.Forbidden())
 
 OPERATIONS = [
     Operation(
@@ -28,7 +28,7 @@ OPERATIONS = [
         slowed=True,
         answers={
             200: Answer(description="Login successful", data=Customer, example=ok(_CUSTOMER), headers=("Set-Cookie",)),
-            401: refusal(errors.InvalidCredentials(), "Invalid credentials"),
+            401: refusal("Invalid credentials", errors.InvalidCredentials()),
             403: _FORBIDDEN,
         },
     ),
@@ -46,7 +46,7 @@ OPERATIONS = [
             201: Answer(description="Account opened", data=Customer, example=ok(_CUSTOMER), headers=("Set-Cookie",)),
             403: _FORBIDDEN,
             409: refusal(
-                errors.Conflict("An account with this e-mail address exists already"), "The e-mail address is known"
+                "The e-mail address is known", errors.Conflict("An account with this e-mail address exists already")
             ),
         },
     ),
@@ -56,7 +56,7 @@ OPERATIONS = [
         name="logOut",
         summary="Invalidate the current session",
         tag=_TAG,
-        session=True,
+        protected=True,
         answers={
             200: Answer(
                 description="Logout successful",
@@ -72,7 +72,7 @@ OPERATIONS = [
         name="showSession",
         summary="Verify the current session and get its customer",
         tag=_TAG,
-        session=True,
+        protected=True,
         answers={
             200: Answer(
                 description="Session is valid",

@@ -1,0 +1,115 @@
+"""When bearer tokens were last used, which is written once a minute; and what is cleared away."""
+
+import asyncio
+from datetime import timedelta
+
+import psycopg
+import pytest
+from tests.accounts.test_tokens import Gate, carrying, execute
+from tests.in_process import MovedClock
+from tests.people import open_account, token_of
+
+from filmer.errors import ServiceUnavailable
+from filmer.store.postgres import Database
+
+
+def test_uses_are_written_once_a_minute_and_never_by_the_request(database_url: str) -> None:
+    person = open_account(database_url)
+    first, second, unused = (token_of(database_url, person) for _ in range(3))
+    gate = Gate(database_url)
+    begun = gate.clock.now()
+    for _ in range(3):
+        assert gate.lets_in(f"Bearer {first}")
+        assert gate.lets_in(f"Bearer {second}")
+        gate.clock.move(seconds=10)
+    assert gate.lets_in(f"Bearer {second}")
+    assert gate.lets_in(f"Bearer {unused}x") is None
+    assert gate.used() == [None, None, None]
+    gate.tidy()
+    written = [begun + timedelta(seconds=20), begun + timedelta(seconds=30), None]
+    assert gate.used() == written
+    execute(database_url, "UPDATE token SET used = NULL")
+    gate.tidy()
+    assert gate.used() == [None, None, None], "what is written is not written again"
+
+
+def test_what_was_refused_is_no_use(database_url: str) -> None:
+    gate = Gate(database_url)
+    expired = token_of(database_url, open_account(database_url), expires=gate.clock.now())
+    assert gate.lets_in(f"Bearer {expired}") is None
+    gate.tidy()
+    assert gate.used() == [None]
+
+
+def test_an_older_use_never_replaces_a_newer_one(database_url: str) -> None:
+    clock = MovedClock()
+    header = f"Bearer {token_of(database_url, open_account(database_url))}"
+    early, late = Gate(database_url, clock=clock), Gate(database_url, clock=clock)
+    assert early.lets_in(header)
+    clock.move(seconds=30)
+    assert late.lets_in(header)
+    late.tidy()
+    early.tidy()
+    assert late.used() == [clock.now()]
+
+
+def test_uses_outlive_a_database_that_is_away(database_url: str) -> None:
+    """The round that can't write them leaves them to the next."""
+    gate = Gate(database_url)
+    assert gate.lets_in(f"Bearer {token_of(database_url, open_account(database_url))}")
+
+    async def run() -> None:
+        away = Database("postgresql://nobody@127.0.0.1:1/none", size=1)
+        await away.open()
+        with pytest.raises(ServiceUnavailable):
+            await gate.tokens.tidy(away)
+        await away.close()
+
+    asyncio.run(run())
+    assert gate.used() == [None]
+    gate.tidy()
+    assert gate.used() == [gate.clock.now()]
+
+
+def test_a_use_while_others_are_written_is_not_lost(database_url: str) -> None:
+    gate = Gate(database_url)
+    header = f"Bearer {token_of(database_url, open_account(database_url))}"
+
+    async def run() -> None:
+        database = Database(database_url, size=2)
+        await database.open()
+        async with database.connection() as conn:
+            await gate.tokens.require(conn, carrying(header))
+        with psycopg.connect(database_url) as holder:
+            holder.execute("SELECT FROM token FOR UPDATE")
+            round_under_way = asyncio.create_task(gate.tokens.tidy(database))
+            await _until_somebody_waits_for(holder)
+            gate.clock.move(seconds=20)
+            async with database.connection() as conn:
+                await gate.tokens.require(conn, carrying(header))
+        await round_under_way
+        assert gate.used() == [gate.clock.now() - timedelta(seconds=20)]
+        await gate.tokens.tidy(database)
+        await database.close()
+
+    asyncio.run(run())
+    assert gate.used() == [gate.clock.now()]
+
+
+async def _until_somebody_waits_for(holder: "psycopg.Connection[tuple[object, ...]]") -> None:
+    statement = "SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    for _ in range(200):
+        if holder.execute(statement).rowcount:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits")
+
+
+def test_what_expired_a_month_ago_is_cleared_away_and_nothing_else(database_url: str) -> None:
+    person, gate = open_account(database_url), Gate(database_url)
+    for expires in (gate.clock.now() + timedelta(days=1), gate.clock.now() + timedelta(days=2), None):
+        token_of(database_url, person, expires=expires)
+    for days, seconds, left in ((31, 0, 3), (0, 1, 2), (1, 0, 1), (3650, 0, 1)):
+        gate.clock.move(days=days, seconds=seconds)
+        gate.tidy()
+        assert len(gate.used()) == left
