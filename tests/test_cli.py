@@ -135,7 +135,16 @@ BAD = [
     ("FILMER_PUBLIC_URL", "films.example"),
     ("FILMER_CORS_ORIGINS", "*"),
     ("FILMER_TRUSTED_PROXIES", "somewhere"),
+    ("TMDB_BASE_URL", "api.themoviedb.org/3"),
+    ("TMDB_BASE_URL", "ftp://api.themoviedb.org/3"),
+    ("TMDB_BASE_URL", "https://api.themoviedb.org/3?page=1"),
+    ("TMDB_LANGUAGE", "English"),
+    ("TMDB_REGION", "Germany"),
+    ("TMDB_REQUESTS_PER_SECOND", "0"),
+    ("TMDB_DEADLINE_SECONDS", "0"),
+    ("TMDB_DEADLINE_SECONDS", "61"),
 ]
+BAD_SECRETS = [("TMDB_API_KEY", "a b"), ("TMDB_ACCESS_TOKEN", "ké"), ("TMDB_ACCESS_TOKEN", "a\x07b")]
 
 
 @pytest.mark.parametrize(("variable", "value"), BAD)
@@ -148,10 +157,20 @@ def test_a_setting_that_cannot_be_used_is_named(
     assert "\n" not in told
 
 
+@pytest.mark.parametrize(("variable", "value"), BAD_SECRETS)
+def test_a_secret_that_cannot_be_used_is_named_and_not_shown(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code_of(monkeypatch, "serve", **{variable: value}) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"filmer: {variable} can't be used: ")
+    assert value not in told
+
+
 def test_every_bounded_setting_is_tested_here() -> None:
     free = {"database_url", "redis_url", "redis_password", "data_dir", "host"}  # any text will do
     free.add("secret_key")  # never shown: tests/test_secret.py
-    assert {variable for variable, _ in BAD} == {
+    assert {variable for variable, _ in BAD + BAD_SECRETS} == {
         variable_of(field) for field in Settings.__struct_fields__ if field not in free
     }
 

@@ -229,6 +229,18 @@ def parse_base_url(text: str) -> str:
     return text
 
 
+def require_language(text: str) -> None:
+    """Raises ValueError for what TMDB does not take for a language."""
+    if not re.fullmatch(r"[a-z]{2,3}(-[A-Z]{2})?", text):
+        raise ValueError("Expected a language such as en-US, pt-BR or de")
+
+
+def require_region(text: str) -> None:
+    """Raises ValueError for what is no country's code."""
+    if not re.fullmatch(r"[A-Z]{2}", text):
+        raise ValueError("Expected a country's two capital letters, such as DE")
+
+
 def require_credential(text: str) -> None:
     """Raises ValueError for what no header can carry."""
     if not (text.isascii() and text.isprintable() and " " not in text):
@@ -250,6 +262,8 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "tmdb_access_token": require_credential,
     "tmdb_api_key": require_credential,
     "tmdb_base_url": parse_base_url,
+    "tmdb_language": require_language,
+    "tmdb_region": require_region,
     "secret_key": require_strong,
     "public_url": parse_origin,
     "cors_origins": parse_origins,
