@@ -5,21 +5,19 @@ SCALE=small, default or full (the size of IMDb). Prints a table and writes bench
 
 import asyncio
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable
 
 import httpx
 from bench import catalogues
+from bench.community import community_rows
 from bench.in_process import InProcess, in_process
 from bench.load import requests_per_second
-from bench.server import environment, serving, wait_for
+from bench.server import constant, serving, wait_for
 from bench.shop import shop_rows
 from bench.table import Row, console, show
 from bench.visits import API, Visits
 from rich.progress import track
 
-from filmer.serving import free_port
 from filmer.settings import load_settings
 from filmer.store.engines import engines
 
@@ -37,6 +35,7 @@ def main() -> None:
         rows += asyncio.run(_uncached(chosen, running))
     rows.append(_cached(chosen))
     rows += shop_rows(chosen)
+    rows += community_rows(chosen)
     show(chosen, rows)
 
 
@@ -96,23 +95,10 @@ async def _timed(
 def _cached(chosen: str) -> Row:
     """A cached GET against a constant answer of the same size: the same server, one worker each, in turn."""
     console.print("cached GET against a constant answer …")
-    other = free_port("127.0.0.1")
     with serving(chosen, workers=1) as address:
         url = f"{address}{API}/movies"
-        whole = wait_for(url)
-        head = sum(len(name) + len(value) + 4 for name, value in whole.headers.items())
-        size = {"CONSTANT_BYTES": str(len(whole.content)), "CONSTANT_PADDING": str(max(0, head - 150))}
-        constant = subprocess.Popen(
-            [sys.executable, "-m", "granian", "bench.constant:app", "--interface", "asginl", "--port", str(other),
-             "--workers", "1", "--no-ws", "--log-level", "warning"],
-            env=environment() | size,
-        )  # fmt: skip
-        try:
-            wait_for(f"http://127.0.0.1:{other}/")
-            return _compare(url, f"http://127.0.0.1:{other}/")
-        finally:
-            constant.terminate()
-            constant.wait(10)
+        with constant(wait_for(url)) as reference:
+            return _compare(url, reference)
 
 
 def _compare(url: str, reference: str) -> Row:

@@ -27,7 +27,7 @@ class Answered(msgspec.Struct):
 
 
 class InProcess:
-    """Asks the application; the byte cache is off."""
+    """Asks the application."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -64,9 +64,13 @@ class InProcess:
 
 
 @asynccontextmanager
-async def in_process(settings: Settings) -> AsyncIterator[InProcess]:
-    """The application on running engines, started and stopped as a server would."""
-    app = create_app(msgspec.structs.replace(settings, cache_duration_seconds=0, redis_url=None))
+async def in_process(settings: Settings, *, cached: bool = False) -> AsyncIterator[InProcess]:
+    """The application on running engines, started and stopped as a server would; without caches, or with them."""
+    if cached:
+        settings = msgspec.structs.replace(settings, cache_duration_seconds=3600)
+    else:
+        settings = msgspec.structs.replace(settings, cache_duration_seconds=0, redis_url=None)
+    app = create_app(settings)
     events: asyncio.Queue[Any] = asyncio.Queue()
     begun, ended = asyncio.Event(), asyncio.Event()
 

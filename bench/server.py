@@ -15,12 +15,12 @@ from filmer.serving import free_port
 
 
 @contextmanager
-def serving(chosen: str, *, workers: int) -> Iterator[str]:
-    """Its address, without a slash at the end, once it answers."""
+def serving(chosen: str, *, workers: int, **variables: str) -> Iterator[str]:
+    """Its address, without a slash at the end, once it answers. ``variables`` of its environment."""
     port = free_port("127.0.0.1")
     process = subprocess.Popen(
         [sys.executable, "-m", "filmer", "serve", "--port", str(port), "--data-dir", catalogues.data_dir(chosen)],
-        env=environment() | {"CACHE_DURATION_SECONDS": "3600", "FILMER_WORKERS": str(workers)},
+        env=environment() | {"CACHE_DURATION_SECONDS": "3600", "FILMER_WORKERS": str(workers)} | variables,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -34,7 +34,27 @@ def serving(chosen: str, *, workers: int) -> Iterator[str]:
 def environment() -> dict[str, str]:
     """Ours, without what would send filmer to other engines, or change what it does."""
     others = {"DATABASE_URL", "REDIS_URL", "REDIS_PASSWORD"}
-    return {name: value for name, value in os.environ.items() if name not in others and not name.startswith("FILMER_")}
+    ours = ("FILMER_", "TMDB_")
+    return {name: value for name, value in os.environ.items() if name not in others and not name.startswith(ours)}
+
+
+@contextmanager
+def constant(like: httpx.Response) -> Iterator[str]:
+    """The address of the reference: the same server, one worker, with a constant answer as long as this one."""
+    port = free_port("127.0.0.1")
+    head = sum(len(name) + len(value) + 4 for name, value in like.headers.items())
+    size = {"CONSTANT_BYTES": str(len(like.content)), "CONSTANT_PADDING": str(max(0, head - 150))}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "granian", "bench.constant:app", "--interface", "asginl", "--port", str(port),
+         "--workers", "1", "--no-ws", "--log-level", "warning"],
+        env=environment() | size,
+    )  # fmt: skip
+    try:
+        wait_for(f"http://127.0.0.1:{port}/")
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 def wait_for(url: str) -> httpx.Response:

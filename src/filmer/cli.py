@@ -9,7 +9,7 @@ import psycopg
 from cyclopts import App, Parameter
 
 from filmer import __version__, serving
-from filmer.accounts.commands import account_app
+from filmer.accounts.commands import account_app, token_app
 from filmer.clock import SystemClock
 from filmer.demo import CARDS, PASSWORD, PEOPLE, open_demo
 from filmer.importing import build, demo, imdb, own, queries
@@ -24,6 +24,9 @@ from filmer.store.embedded import EmbeddedError
 from filmer.store.engines import connect, engines, ensure_migrated
 from filmer.store.migrate import MigrationError, migrate
 from filmer.terminal import CommandFailed, DataDir, database, err
+from filmer.tmdb.commands import link_app
+from filmer.tmdb.sandbox.child import Child, sandbox_for_demo
+from filmer.tmdb.sandbox.commands import tmdb_sandbox
 
 app = App(
     name="filmer",
@@ -34,7 +37,10 @@ app = App(
 import_app = App(name="import", help="Bring a catalogue in: all of it or nothing.")
 app.command(import_app)
 app.command(account_app)
+app.command(token_app)
 app.command(card_app)
+app.command(link_app)
+app.command(tmdb_sandbox)
 
 
 @app.command
@@ -70,7 +76,8 @@ def serve(
         if asked.demo:
             open_demo(running)
             _bring_in_demo(running)
-        serving.serve(_with_port(running, chosen), when_ready=lambda address: _say_ready(address, running))
+        with sandbox_for_demo(_with_port(running, chosen)) as (complete, sandbox):
+            serving.serve(complete, when_ready=lambda address: _say_ready(address, complete, sandbox))
 
 
 @app.command(name="migrate")
@@ -252,7 +259,7 @@ def _bring_in(
     )
 
 
-def _say_ready(address: str, settings: Settings) -> None:
+def _say_ready(address: str, settings: Settings, sandbox: Child | None) -> None:
     with connect(settings) as conn:
         films = queries.select_state(conn)["films"] or 0
     print(f"\nfilmer {__version__} is ready at {address}  ({films:,} films)\n", flush=True)
@@ -268,6 +275,12 @@ def _say_ready(address: str, settings: Settings) -> None:
         f"  Genres       curl '{address}/api/v1/genres'",
         flush=True,
     )
+    if sandbox:
+        print(
+            f"  TMDB         a sandbox at {sandbox.address}, as no TMDB credentials are set: popular films\n"
+            f"               come from it. `kill {sandbox.process.pid}` ends it, and the shop goes on without",
+            flush=True,
+        )
     if settings.demo:
         _say_demo(address)
     print("  Stop         Ctrl-C\n", flush=True)
@@ -278,14 +291,15 @@ def _say_demo(address: str) -> None:
     json = f"""-H 'content-type: application/json' -d '{{"email":"{PEOPLE[1].email}","password":"{PASSWORD}"}}'"""
     print(f"  Sign in      curl -c jar {address}/api/v1/auth/login {json}\n"
           f"  Cart         curl -b jar {address}/api/v1/cart\n")  # fmt: skip
-    print(f"  The demo's people, all with the password {PASSWORD}, and their cards:\n")
+    print(f"  The demo's people, all with the password {PASSWORD}, their tokens and their cards:\n")
     for person in PEOPLE:
         name = f"{person.first_name} {person.last_name}"
-        print(f"    {person.account_id}  {person.role:<8}  {person.email:<18}  {name}")
+        line = f"    {person.account_id}  {person.role:<8}  {person.email:<18}  {name:<10}  {person.token or ''}"
+        print(line.rstrip())
     print()
     for card in CARDS:
         print(f"    {card.number}  {card.expiration}  {card.first_name} {card.last_name} (account {card.account_id})")
-    err.print("\n  These passwords and cards are public knowledge: for trying things out on this machine alone.\n",
+    err.print("\n  All of these are public knowledge: for trying things out on this machine alone.\n",
               style="yellow", soft_wrap=True)  # fmt: skip
 
 

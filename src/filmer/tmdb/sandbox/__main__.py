@@ -1,0 +1,10 @@
+"""The sandbox as the child of another process, which opened its socket: ``python -m filmer.tmdb.sandbox FD``."""
+
+import asyncio
+import socket
+import sys
+
+from filmer.tmdb.sandbox.answers import Tmdb, read_films
+from filmer.tmdb.sandbox.server import serve
+
+asyncio.run(serve(socket.socket(fileno=int(sys.argv[1])), Tmdb(read_films()), end_with_input=True))

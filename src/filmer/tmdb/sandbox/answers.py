@@ -1,0 +1,220 @@
+"""What TMDB answers: its paths, its shapes, its errors."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+import msgspec
+
+from filmer.catalogue.folding import fold
+from filmer.importing.arrival import ArrivingFilm, Report
+from filmer.importing.demo import read_demo
+
+PAGE_SIZE = 20
+MAX_PAGE = 500
+JSON = "application/json;charset=utf-8"
+
+# TMDB's names and numbers, by what IMDb calls the genre. IMDb's Biography, Film-Noir and Sport have none there.
+GENRES = {
+    "Action": (28, "Action"),
+    "Adventure": (12, "Adventure"),
+    "Animation": (16, "Animation"),
+    "Comedy": (35, "Comedy"),
+    "Crime": (80, "Crime"),
+    "Documentary": (99, "Documentary"),
+    "Drama": (18, "Drama"),
+    "Family": (10751, "Family"),
+    "Fantasy": (14, "Fantasy"),
+    "History": (36, "History"),
+    "Horror": (27, "Horror"),
+    "Music": (10402, "Music"),
+    "Musical": (10402, "Music"),
+    "Mystery": (9648, "Mystery"),
+    "Romance": (10749, "Romance"),
+    "Sci-Fi": (878, "Science Fiction"),
+    "Thriller": (53, "Thriller"),
+    "War": (10752, "War"),
+    "Western": (37, "Western"),
+}
+
+# HTTP status and sentence by TMDB's own code.
+ERRORS = {
+    4: (405, "This method is not offered here."),
+    5: (422, "A parameter is missing, or has a value that can't be used."),
+    6: (404, "This is no id that something could have."),
+    7: (401, "The API key or access token is missing or not valid."),
+    9: (503, "The service is out of order for now; try again later."),
+    11: (500, "Something went wrong inside."),
+    22: (400, "A page is a whole number from 1 to 500."),
+    24: (504, "The server behind took too long; try again."),
+    25: (429, "Too many requests from you; wait a little."),
+    34: (404, "There is nothing here by this name or number."),
+}
+UNKNOWN_PATH, NOT_OFFERED, BAD_PARAMETER, BAD_ID, BAD_KEY, BAD_PAGE = 34, 4, 5, 6, 7, 22
+
+EXTERNAL_SOURCES = {
+    "imdb_id", "facebook_id", "instagram_id", "tvdb_id", "tiktok_id", "twitter_id", "wikidata_id", "youtube_id",
+}  # fmt: skip
+CONFIGURATION = {
+    "images": {
+        "base_url": "http://image.tmdb.org/t/p/",
+        "secure_base_url": "https://image.tmdb.org/t/p/",
+        "backdrop_sizes": ["w300", "w780", "w1280", "original"],
+        "logo_sizes": ["w45", "w92", "w154", "w185", "w300", "w500", "original"],
+        "poster_sizes": ["w92", "w154", "w185", "w342", "w500", "w780", "original"],
+        "profile_sizes": ["w45", "w185", "h632", "original"],
+        "still_sizes": ["w92", "w185", "w300", "original"],
+    },
+    "change_keys": ["genres", "overview", "release_date", "runtime", "title"],
+}
+
+
+class Answer(NamedTuple):
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = (("content-type", JSON),)
+
+
+class Tmdb:
+    """TMDB's v3 API over some films. Each needs a TMDB id; without a ``key`` any credential but "wrong" will do."""
+
+    def __init__(self, films: Sequence[ArrivingFilm], key: str | None = None) -> None:
+        self._key = key
+        self._films = sorted(films, key=lambda film: (-(film.popularity or 0), film.tmdb_id))
+        self._by_id = {film.tmdb_id: film for film in self._films}
+        self._by_imdb_id = {film.id: film for film in self._films}
+
+    def answer(self, method: str, path: str, query: Mapping[str, str], authorization: str) -> Answer:
+        """Answers a path such as ``/3/movie/popular``."""
+        if not self._lets_in(query.get("api_key") or _bearer(authorization)):
+            return error(BAD_KEY)
+        match [unquote(part) for part in path.split("/")[2:]]:
+            case ["configuration"]:
+                found = answered(CONFIGURATION)
+            case ["movie", "popular"]:
+                found = _paged(self._films, query)
+            case ["movie", number]:
+                found = self._movie(number)
+            case ["find", external_id]:
+                found = self._find(external_id, query.get("external_source", ""))
+            case ["search", "movie"]:
+                found = self._search(query)
+            case _:
+                return error(UNKNOWN_PATH)
+        return found if method == "GET" else error(NOT_OFFERED)
+
+    def another(self, film_id: int) -> ArrivingFilm:
+        """A film that is not this one."""
+        return next(film for film in self._films if film.tmdb_id != film_id)
+
+    def _lets_in(self, credential: str) -> bool:
+        return credential == self._key if self._key else credential not in {"", "wrong"}
+
+    def _movie(self, number: str) -> Answer:
+        if not re.fullmatch("0*[1-9][0-9]{0,9}", number):
+            return error(BAD_ID)
+        film = self._by_id.get(int(number))
+        return answered(details(film)) if film else error(UNKNOWN_PATH)
+
+    def _find(self, external_id: str, source: str) -> Answer:
+        # As the description has it: the source is required and one of these. 422 is what TMDB's list of codes gives 5.
+        if source not in EXTERNAL_SOURCES:
+            return error(BAD_PARAMETER)
+        film = self._by_imdb_id.get(external_id) if source == "imdb_id" else None
+        return answered(
+            {
+                "movie_results": [found_by_id(film)] if film else [],
+                "person_results": [],
+                "tv_results": [],
+                "tv_episode_results": [],
+                "tv_season_results": [],
+            }
+        )
+
+    def _search(self, query: Mapping[str, str]) -> Answer:
+        if not query.get("query"):
+            return answered({"errors": ["query must be provided"]}, 422)
+        wanted = fold(query["query"])
+        return _paged([film for film in self._films if wanted in fold(film.title)], query)
+
+
+def read_films() -> list[ArrivingFilm]:
+    """The demo's films, as far as TMDB has them."""
+    return [film for film in read_demo(Report()).films if film.tmdb_id is not None]
+
+
+def answered(document: object, status: int = 200) -> Answer:
+    return Answer(status, msgspec.json.encode(document))
+
+
+def error(code: int) -> Answer:
+    status, sentence = ERRORS[code]
+    return answered({"success": False, "status_code": code, "status_message": sentence}, status)
+
+
+def details(film: ArrivingFilm) -> dict[str, Any]:
+    told = _listed(film)
+    del told["genre_ids"]
+    return told | {
+        "belongs_to_collection": None,
+        "budget": 0,
+        "genres": [{"id": number, "name": name} for number, name in _genres(film)],
+        "homepage": "",
+        "imdb_id": film.id,
+        "origin_country": [],
+        "production_companies": [],
+        "production_countries": [],
+        "revenue": 0,
+        "runtime": film.runtime_minutes or 0,
+        "spoken_languages": [],
+        "status": "Released",
+        "tagline": "",
+    }
+
+
+def found_by_id(film: ArrivingFilm) -> dict[str, Any]:
+    return _listed(film) | {"media_type": "movie"}
+
+
+def _listed(film: ArrivingFilm) -> dict[str, Any]:
+    return {
+        "adult": False,
+        "backdrop_path": None,
+        "genre_ids": [number for number, _ in _genres(film)],
+        "id": film.tmdb_id,
+        "original_language": "xx" if film.original_title else "en",  # not known; TMDB's "xx" is no language
+        "original_title": film.original_title or film.title,
+        "overview": film.overview or "",
+        "popularity": film.popularity or 0.0,
+        "poster_path": None,
+        "release_date": film.release_date.isoformat() if film.release_date else "",
+        "title": film.title,
+        "video": False,
+        "vote_average": film.rating or 0.0,
+        "vote_count": film.votes or 0,
+    }
+
+
+def _genres(film: ArrivingFilm) -> list[tuple[int, str]]:
+    return list(dict.fromkeys(GENRES[name] for name in film.genres if name in GENRES))
+
+
+def _paged(films: Sequence[ArrivingFilm], query: Mapping[str, str]) -> Answer:
+    asked = query.get("page", "1")
+    if not re.fullmatch("[0-9]{1,9}", asked) or not 1 <= int(asked) <= MAX_PAGE:
+        return error(BAD_PAGE)
+    page = int(asked)
+    return answered(
+        {
+            "page": page,
+            "results": [_listed(film) for film in films[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]],
+            "total_pages": -(-len(films) // PAGE_SIZE),
+            "total_results": len(films),
+        }
+    )
+
+
+def _bearer(authorization: str) -> str:
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

@@ -1,0 +1,210 @@
+"""How the sandbox fails on demand: what can be ordered, what waits its turn, and what each fault does."""
+
+import asyncio
+import struct
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from filmer.tmdb.sandbox.answers import Answer, Tmdb, answered, details, error, found_by_id
+from filmer.tmdb.sandbox.wire import Wire
+
+Name = Literal[
+    "latency", "429", "500", "502", "503", "504", "401", "reset", "half", "endless", "drip", "huge", "not-json",
+    "wrong-types", "black-hole", "redirect", "gzip-bomb", "wrong-id",
+]  # fmt: skip
+NAMES: tuple[str, ...] = get_args(Name)
+OPTIONS = {"seconds": "latency", "retry_after": "429", "location": "redirect"}  # each belongs to one fault
+
+GIB = 2**30
+GIB_OF_BLANKS_CRC = 0x9AC47FA6  # computing it takes a second
+DRIP_SECONDS = 0.1  # between two bytes
+_BLANKS = b" " * 2**16  # white space is what JSON takes any amount of
+_HTML = (("content-type", "text/html; charset=utf-8"),)
+_JSON = Answer(200, b"").headers
+_Header = Annotated[str, Meta(pattern=r"\A[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?\Z", max_length=2000)]
+
+
+class Fault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """An order to fail: for requests at ``path`` and below it, so many ``times`` still (None: until cleared)."""
+
+    fault: Name
+    path: Annotated[str, Meta(pattern=r"\A/3(/|\Z)")] = "/3"
+    times: Annotated[int, Meta(ge=1)] | None = None
+    seconds: Annotated[float, Meta(ge=0, le=3600)] | UnsetType = UNSET
+    retry_after: int | _Header | UnsetType = UNSET  # seconds or, as HTTP has it, a date; without it no such header
+    location: _Header | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        for option, owner in OPTIONS.items():
+            if getattr(self, option) is not UNSET and self.fault != owner:
+                raise ValueError(f"`{option}` is an option of {owner} alone")
+        if self.fault == "latency" and self.seconds is UNSET:
+            raise ValueError("latency needs `seconds`")
+
+
+class Faults:
+    """The orders that wait, in the order they were given."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Fault] = []
+
+    def take(self, path: str) -> Fault | None:
+        """The first order for this path, once less."""
+        for fault in self.waiting:
+            if f"{path}/".startswith(f"{fault.path.rstrip('/')}/"):
+                if fault.times is not None:
+                    fault.times -= 1
+                    if not fault.times:
+                        self.waiting.remove(fault)
+                return fault
+        return None
+
+
+async def fail(fault: Fault, answer: Answer, wire: Wire, tmdb: Tmdb) -> bool:
+    """Answers as ordered instead of with ``answer``. Whether the connection can still be used."""
+    if broken := BREAKING.get(fault.fault):
+        await broken(answer, wire)
+        return False
+    if fault.seconds is not UNSET:
+        await asyncio.sleep(fault.seconds)
+    else:
+        answer = OTHER_ANSWERS[fault.fault](fault, answer, tmdb)
+    await wire.send(*answer)
+    return wire.is_open
+
+
+# --- whole answers, but not the one that was asked for ------------------------------------------------
+
+
+def _error(code: int) -> Callable[[Fault, Answer, Tmdb], Answer]:
+    return lambda *_: error(code)
+
+
+def _too_many(fault: Fault, _answer: Answer, _tmdb: Tmdb) -> Answer:
+    refused = error(25)
+    if fault.retry_after is UNSET:
+        return refused
+    return refused._replace(headers=(*refused.headers, ("retry-after", str(fault.retry_after))))
+
+
+def _bad_gateway(*_: object) -> Answer:
+    """As a gateway in front of TMDB tells it, which knows nothing of JSON."""
+    return Answer(502, b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>", _HTML)
+
+
+def _not_json(*_: object) -> Answer:
+    return Answer(200, b"<!doctype html><title>Sign in to the network</title><p>Welcome! Please sign in.", _HTML)
+
+
+def _redirect(fault: Fault, _answer: Answer, _tmdb: Tmdb) -> Answer:
+    location = "http://127.0.0.1:9/" if fault.location is UNSET else fault.location
+    return Answer(302, b"", (("location", location),))
+
+
+def _wrong_types(_fault: Fault, answer: Answer, _tmdb: Tmdb) -> Answer:
+    return answered(_mistyped(msgspec.json.decode(answer.body)))
+
+
+def _mistyped(value: Any) -> Any:
+    """Text for a number, a number for text, an object for a list, all the way down."""
+    match value:
+        case dict():
+            return {name: _mistyped(inner) for name, inner in value.items()}
+        case list():
+            return {str(place): _mistyped(inner) for place, inner in enumerate(value)}
+        case str():
+            return len(value)
+        case _:
+            return str(value)
+
+
+def _wrong_id(_fault: Fault, answer: Answer, tmdb: Tmdb) -> Answer:
+    """Another film than was asked for, or another page; what is about neither stays."""
+    told = msgspec.json.decode(answer.body)
+    match told:
+        case {"page": page}:
+            told["page"] = page + 1
+        case {"id": number}:
+            told = details(tmdb.another(number))
+        case {"movie_results": [{"id": number}]}:
+            told["movie_results"] = [found_by_id(tmdb.another(number))]
+        case _:
+            return answer
+    return answered(told)
+
+
+def _gzip_bomb(*_: object) -> Answer:
+    """One MiB of blanks deflates to a block that does not refer to what came before: it is repeated, not computed."""
+    mebibyte = 2**20
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    block = deflate.compress(b" " * mebibyte) + deflate.flush(zlib.Z_FULL_FLUSH)
+    head = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"  # deflated, by nobody, never
+    tail = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS).flush() + struct.pack("<II", GIB_OF_BLANKS_CRC, GIB)
+    return Answer(200, head + block * (GIB // mebibyte) + tail, (*_JSON, ("content-encoding", "gzip")))
+
+
+OTHER_ANSWERS: dict[str, Callable[[Fault, Answer, Tmdb], Answer]] = {
+    "401": _error(7),
+    "429": _too_many,
+    "500": _error(11),
+    "502": _bad_gateway,
+    "503": _error(9),
+    "504": _error(24),
+    "gzip-bomb": _gzip_bomb,
+    "not-json": _not_json,
+    "redirect": _redirect,
+    "wrong-id": _wrong_id,
+    "wrong-types": _wrong_types,
+}
+
+# --- answers that break off, or never end -------------------------------------------------------------
+
+
+async def _reset(_answer: Answer, wire: Wire) -> None:
+    wire.reset()
+
+
+async def _black_hole(_answer: Answer, wire: Wire) -> None:
+    await wire.read_on()
+
+
+async def _half(answer: Answer, wire: Wire) -> None:
+    await _start(answer, wire)
+    await wire.send_data(answer.body[: len(answer.body) // 2])
+
+
+async def _drip(answer: Answer, wire: Wire) -> None:
+    await _start(answer, wire)
+    for byte in answer.body:
+        await wire.send_data(bytes([byte]))
+        await asyncio.sleep(DRIP_SECONDS)
+
+
+async def _endless(_answer: Answer, wire: Wire) -> None:
+    await wire.start(200, (*_JSON, ("transfer-encoding", "chunked")))
+    while True:
+        await wire.send_data(_BLANKS)
+
+
+async def _huge(_answer: Answer, wire: Wire) -> None:
+    await wire.start(200, (*_JSON, ("content-length", str(GIB))))
+    for _ in range(GIB // len(_BLANKS)):
+        await wire.send_data(_BLANKS)
+
+
+async def _start(answer: Answer, wire: Wire) -> None:
+    await wire.start(answer.status, (*answer.headers, ("content-length", str(len(answer.body)))))
+
+
+BREAKING: dict[str, Callable[[Answer, Wire], Awaitable[None]]] = {
+    "black-hole": _black_hole,
+    "drip": _drip,
+    "endless": _endless,
+    "half": _half,
+    "huge": _huge,
+    "reset": _reset,
+}

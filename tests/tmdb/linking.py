@@ -1,0 +1,109 @@
+"""A catalogue that does not know its TMDB ids, ``filmer link tmdb`` on it, and what is linked then."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from tests.conftest import import_films
+from tests.sandbox import Sandbox
+
+from filmer.tmdb.sandbox.answers import read_films
+
+KNOWN = {film.id: film.tmdb_id for film in read_films()}  # to the sandbox
+IDS = list(KNOWN)
+STRANGERS = ("tt9999998", "tt99999999")  # which the sandbox does not know
+FAST = {"TMDB_REQUESTS_PER_SECOND": "1000"}
+Done = subprocess.CompletedProcess[str]
+
+
+def stock(database_url: str, folder: Path, films: Iterable[str], tmdb_ids: Mapping[str, int] | None = None) -> None:
+    """Makes films the catalogue, by id; the first has most votes, a thousand, and is last in the file."""
+    told = tmdb_ids or {}
+    rows = [f"{film},Film {film},{1000 - at},{told.get(film, '')}" for at, film in enumerate(films)]
+    path = folder / "films.csv"
+    path.write_text("\n".join(["id,title,votes,tmdb_id", *reversed(rows)]), "utf-8")
+    report = import_films(database_url, path)
+    assert report.bad == {}
+
+
+class Linker:
+    """``filmer link tmdb`` on a database, a Valkey and a sandbox."""
+
+    def __init__(self, database_url: str, redis_url: str, sandbox: Sandbox, ends: ExitStack) -> None:
+        self.url = database_url
+        self._ends = ends
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("FILMER_", "TMDB_"))},
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "FILMER_DATA_DIR": os.devnull,
+            "TMDB_BASE_URL": sandbox.url,
+            "TMDB_API_KEY": "any",
+            "TMDB_DEADLINE_SECONDS": "1",  # no second try is begun
+            "COLUMNS": "400",
+        }
+
+    def start(self, *arguments: str, stderr: int | None = None, **variables: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "filmer", "link", "tmdb", *arguments],
+            env=self._environment | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if stderr is None else stderr,
+            text=True,
+        )
+        self._ends.callback(_end, process)
+        return process
+
+    def run(self, *arguments: str, **variables: str) -> Done:
+        return ended(self.start(*arguments, stderr=None, **FAST | variables))
+
+    def links(self) -> dict[str, int | None]:
+        return dict(self.fetch("SELECT film_id, tmdb_id FROM tmdb_link"))
+
+    def fetch(self, statement: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url, autocommit=True) as conn:
+            return conn.execute(statement.encode()).fetchall()
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as conn:
+            conn.execute(statement.encode())
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    with process:
+        process.kill()
+
+
+def ended(process: "subprocess.Popen[str]") -> Done:
+    out, err = process.communicate(timeout=60)
+    return Done(process.args, process.returncode, out, err)
+
+
+def fine(done: Done) -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def failed(done: Done) -> str:
+    """What it says on standard error, the summary and the reason: the last lines."""
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    return done.stderr
+
+
+def eventually(holds: Callable[[], object], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def asked(sandbox: Sandbox) -> list[str]:
+    """The IMDb ids that were asked for, in order."""
+    return [request.path.removeprefix("/3/find/") for request in sandbox.requests()]
