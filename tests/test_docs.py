@@ -39,6 +39,7 @@ def test_docs_script_asks_this_server_only(shop: httpx.Client) -> None:
     assert '"/openapi.json"' in script
     assert re.search(r"validatorUrl:\s*null", script), "the validator is another host"
     assert "//" not in script
+    assert "persistAuthorization" not in script, "a token would stay in the browser's storage"
 
 
 @pytest.mark.parametrize("name", ["nothing", "docs.html", "..%2Fdocs.html", "swagger-ui.css.map", "%00"])

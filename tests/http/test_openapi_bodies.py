@@ -1,4 +1,4 @@
-"""What the OpenAPI document tells of bodies, sessions, request headers and the answers that come with them."""
+"""What the OpenAPI document tells of bodies, sessions, tokens, request headers and the answers that come with them."""
 
 import json
 from typing import Annotated, Any
@@ -11,7 +11,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from filmer import errors
 from filmer.http.body import Body, Received
-from filmer.http.openapi import Answer, HeaderParameter, Operation, PathParameter, document, shop_error_answer
+from filmer.http.examples import refusal
+from filmer.http.openapi import Answer, HeaderParameter, Operation, PathParameter, document
 
 
 class Month:
@@ -47,7 +48,7 @@ PLACE = Operation(
     headers=(HeaderParameter("Idempotency-Key", {"type": "string", "maxLength": 255}, "Makes it safe to repeat."),),
     body=NewOrder,
     body_example=GIVEN,
-    session=True,
+    protected=True,
     slowed=True,
     answers={
         200: Answer(
@@ -56,7 +57,7 @@ PLACE = Operation(
             example={"success": True, "data": {"orderId": 1}},
             headers=("Set-Cookie",),
         ),
-        409: shop_error_answer(errors.Conflict, "The key was used for another order"),
+        409: refusal("The key was used for another order", errors.Conflict()),
     },
 )
 SHOW = Operation(
@@ -65,10 +66,10 @@ SHOW = Operation(
     name="showMadeUp",
     summary="Show an order",
     tag="Made up",
-    session=True,
+    protected=True,
     answers={
         200: Answer(description="It", data=Order, example={"success": True, "data": {"orderId": 1}}),
-        401: shop_error_answer(errors.InvalidCredentials, "In its own words"),
+        401: refusal("In its own words", errors.InvalidCredentials()),
     },
 )
 FORGET = Operation(
@@ -80,15 +81,38 @@ FORGET = Operation(
     path_parameters=(PathParameter("orderId", {"type": "integer"}, "Its id"),),
     answers={204: Answer(description="Forgotten")},
 )
+JUDGE = Operation(  # the other API's
+    method="POST",
+    path="/api/made-up",
+    name="judgeMadeUp",
+    summary="Judge an order",
+    tag="Others",
+    body=NewOrder,
+    body_example=GIVEN,
+    protected=True,
+    answers={
+        201: Answer(description="Judged", data=Order, example={"orderId": 1}, headers=("Age", "X-Cache")),
+        400: refusal(
+            "In its own words",
+            errors.InvalidRating([errors.Offence("rating", "must be at most 5")]),
+            errors.InvalidRequest(),
+        ),
+        503: refusal("Two things may be away", errors.ExternalApiError(), errors.ServiceUnavailable()),
+    },
+)
 
 
 @pytest.fixture(scope="module")
 def told() -> Any:
-    return json.loads(msgspec.json.encode(document([PLACE, SHOW], [FORGET])))
+    return json.loads(msgspec.json.encode(document([PLACE, SHOW], [FORGET, JUDGE])))
 
 
 def place(told: Any) -> Any:
     return told["paths"]["/api/v1/made-up"]["post"]
+
+
+def judge(told: Any) -> Any:
+    return told["paths"]["/api/made-up"]["post"]
 
 
 def schema(told: Any) -> Any:
@@ -107,7 +131,7 @@ def test_it_is_valid_openapi_3_1(told: Any) -> None:
 
 
 def test_several_tables_make_one_document(told: Any) -> None:
-    assert list(told["paths"]) == ["/api/v1/made-up", "/api/v1/made-up/{orderId}"]
+    assert list(told["paths"]) == ["/api/v1/made-up", "/api/v1/made-up/{orderId}", "/api/made-up"]
     assert [tag["name"] for tag in told["tags"]] == ["Made up", "Others"]
 
 
@@ -174,6 +198,12 @@ def test_a_session_is_a_cookie(told: Any) -> None:
     assert "security" not in told["paths"]["/api/v1/made-up/{orderId}"]["delete"]
 
 
+def test_a_token_is_a_bearers(told: Any) -> None:
+    scheme = told["components"]["securitySchemes"]["bearerToken"]
+    assert {name: scheme[name] for name in ("type", "scheme")} == {"type": "http", "scheme": "bearer"}
+    assert judge(told)["security"] == [{"bearerToken": []}]
+
+
 def test_request_headers_are_parameters(told: Any) -> None:
     (header,) = place(told)["parameters"]
     assert (header["name"], header["in"], header["required"]) == ("Idempotency-Key", "header", False)
@@ -190,6 +220,7 @@ def test_every_operation_tells_its_answers(told: Any) -> None:
         ("post", "/api/v1/made-up"): set("200 400 401 403 408 409 413 415 429 500 503".split()),  # noqa: SIM905
         ("get", "/api/v1/made-up"): {"200", "401", "500", "503"},
         ("delete", "/api/v1/made-up/{orderId}"): {"204", "500", "503"},
+        ("post", "/api/made-up"): set("201 400 401 403 408 413 415 500 503".split()),  # noqa: SIM905
     }
 
 
@@ -210,20 +241,64 @@ def test_answers_tell_their_headers(told: Any) -> None:
     assert {"Set-Cookie", "Retry-After"} <= set(told["components"]["headers"])
 
 
+def test_errors_bring_their_headers(told: Any) -> None:
+    responses = judge(told)["responses"]
+    headers = {
+        status: set(resolved(told, answer)["headers"]) - {"X-Request-Id"} for status, answer in responses.items()
+    }
+    assert {status: names for status, names in headers.items() if names} == {
+        "201": {"Age", "X-Cache"}, "401": {"WWW-Authenticate"}, "503": {"Retry-After"},
+    }  # fmt: skip
+    assert set.union(*headers.values()) <= set(told["components"]["headers"])
+
+
+def test_what_the_community_answers_has_no_envelope(told: Any) -> None:
+    (media,) = judge(told)["responses"]["201"]["content"].values()
+    assert media == {"schema": {"$ref": "#/components/schemas/Order"}, "example": {"orderId": 1}}
+
+
+def test_several_errors_of_one_status_are_examples_named_by_their_codes(told: Any) -> None:
+    (media,) = judge(told)["responses"]["400"]["content"].values()
+    assert "example" not in media
+    offence = {"field": "rating", "reason": "must be at most 5"}
+    wrong = {"code": "INVALID_RATING", "message": "Rating must be between 0 and 5", "details": {"fields": [offence]}}
+    assert media["examples"]["INVALID_RATING"] == {"value": {"error": wrong}}
+    assert set(media["examples"]) == {"INVALID_RATING", "VALIDATION_ERROR"}
+
+
+SHOPS = {
+    "400": "VALIDATION_ERROR",
+    "401": "UNAUTHORIZED",
+    "403": "FORBIDDEN",
+    "408": "REQUEST_TIMEOUT",
+    "409": "CONFLICT",
+    "413": "PAYLOAD_TOO_LARGE",
+    "415": "UNSUPPORTED_MEDIA_TYPE",
+    "429": "RATE_LIMITED",
+    "500": "INTERNAL_ERROR",
+    "503": "SERVICE_UNAVAILABLE",
+}
+COMMUNITYS = {
+    "401": "INVALID_TOKEN",
+    "403": "FORBIDDEN",
+    "408": "REQUEST_TIMEOUT",
+    "413": "PAYLOAD_TOO_LARGE",
+    "415": "UNSUPPORTED_MEDIA_TYPE",
+    "500": "INTERNAL_ERROR",
+}
+
+
 @pytest.mark.parametrize(
-    ("status", "code"),
+    ("path", "envelope", "status", "code"),
     [
-        ("400", "VALIDATION_ERROR"),
-        ("401", "UNAUTHORIZED"),
-        ("403", "FORBIDDEN"),
-        ("408", "REQUEST_TIMEOUT"),
-        ("409", "CONFLICT"),
-        ("413", "PAYLOAD_TOO_LARGE"),
-        ("415", "UNSUPPORTED_MEDIA_TYPE"),
-        ("429", "RATE_LIMITED"),
+        *(("/api/v1/made-up", "ShopError", *one) for one in SHOPS.items()),
+        *(("/api/made-up", "CommunityError", *one) for one in COMMUNITYS.items()),
     ],
 )
-def test_errors_have_their_codes_and_fit_their_schema(told: Any, status: str, code: str) -> None:
-    (media,) = resolved(told, place(told)["responses"][status])["content"].values()
+def test_errors_have_their_codes_and_fit_their_schema(
+    told: Any, path: str, envelope: str, status: str, code: str
+) -> None:
+    (media,) = resolved(told, told["paths"][path]["post"]["responses"][status])["content"].values()
+    assert media["schema"] == {"$ref": f"#/components/schemas/{envelope}"}
     assert media["example"]["error"]["code"] == code
     Draft202012Validator({**media["schema"], "components": told["components"]}).validate(media["example"])

@@ -1,9 +1,9 @@
-"""What the shop API's tables of operations share: examples of answers, put together of what shop-api.md prints."""
+"""What the tables of operations share: errors, and examples of answers put together of what shop-api.md prints."""
 
 from typing import Any
 
 from filmer.errors import FilmerError, InvalidRequest, NotFound, Offence
-from filmer.http.openapi import Answer, shop_error_answer
+from filmer.http.openapi import Answer
 
 NOW = "2026-02-08T12:00:00Z"
 
@@ -18,20 +18,19 @@ def page(items: list[Any], total_items: int, total_pages: int) -> dict[str, Any]
     return {"items": items, "page": 1, "size": 20, "totalItems": total_items, "totalPages": total_pages}
 
 
-def refusal(error: FilmerError, description: str) -> Answer:
-    """An error as the server raises it."""
-    sample = {"code": error.code, "message": error.message, "details": error.details}
-    return shop_error_answer(type(error), description, sample)
+def refusal(description: str, *raised: FilmerError) -> Answer:
+    """What the server raises with one status."""
+    return Answer(description=description, errors=raised)
 
 
 def invalid(description: str, field: str, reason: str) -> Answer:
     """A 400 with one offence."""
-    return refusal(InvalidRequest([Offence(field, reason)]), description)
+    return refusal(description, InvalidRequest([Offence(field, reason)]))
 
 
 def missing(noun: str, identifier: str) -> Answer:
     """A 404 that names what was asked for."""
-    return refusal(NotFound(f"{noun} not found with id: {identifier}"), f"{noun} not found")
+    return refusal(f"{noun} not found", NotFound(f"{noun} not found with id: {identifier}"))
 
 
 BAD_PAGE = invalid("Invalid query parameters", "page", "must be at least 1")

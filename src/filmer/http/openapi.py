@@ -11,16 +11,19 @@ from filmer import __version__
 from filmer.errors import FilmerError
 from filmer.http.body import Body
 from filmer.http.openapi_parts import (
-    COMMON,
     DESCRIPTION,
-    ERRORS,
     HEADERS,
     JSON,
     SCHEMA,
     SECURITY,
+    Api,
+    api_of,
     common_answer,
+    common_answers,
+    error_answer,
+    error_schemas,
     header_references,
-    shop_error,
+    schema_reference,
 )
 from filmer.http.query import Query
 
@@ -41,15 +44,15 @@ class HeaderParameter(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """One status of an operation, with the type of its ``data`` and an example of the whole body.
+    """One status of an operation: the type of what it tells and an example of the whole body, or errors, or no body.
 
-    Without ``data`` it has no body. ``headers`` are names of ``openapi_parts.HEADERS``.
+    ``headers`` are names of ``openapi_parts.HEADERS``; errors bring theirs with them.
     """
 
     description: str
     data: Any = None
     example: Any = None
-    envelope: bool = True
+    errors: tuple[FilmerError, ...] = ()
     headers: tuple[str, ...] = ()
 
 
@@ -69,14 +72,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     body_example: Any = None
     answers: dict[int, Answer]  # those of its own; what every operation like it answers comes by itself
     public: bool = False  # has an ETag, and answers 304 to who holds it
-    session: bool = False  # needs the session's cookie
+    protected: bool = False  # needs to know who asks: by the session's cookie, or a token
     slowed: bool = False  # answers 429 to who asks too often
-
-
-def shop_error_answer(error: type[FilmerError], description: str, example: Any = None) -> Answer:
-    """An error of the v1 envelope."""
-    sample = example or {"code": error.code, "message": error.message, "details": {}}
-    return Answer(description=description, data="ShopError", example=shop_error(sample), envelope=False)
 
 
 @cache
@@ -84,9 +81,10 @@ def openapi_document() -> bytes:
     """The document of the whole service, as JSON."""
     from filmer.accounts import operations as accounts
     from filmer.catalogue import operations as catalogue
+    from filmer.community import operations as community
     from filmer.shop import operations as shop
 
-    told = document(catalogue.OPERATIONS, accounts.OPERATIONS, shop.OPERATIONS)
+    told = document(catalogue.OPERATIONS, accounts.OPERATIONS, shop.OPERATIONS, community.OPERATIONS)
     return msgspec.json.format(msgspec.json.encode(told), indent=1)
 
 
@@ -108,8 +106,8 @@ def document(*tables: Iterable[Operation]) -> dict[str, Any]:
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
         "paths": paths,
         "components": {
-            "schemas": {**_schemas(operations), **ERRORS},
-            "responses": COMMON,
+            "schemas": {**_schemas(operations), **error_schemas()},
+            "responses": common_answers(),
             "headers": HEADERS,
             "securitySchemes": SECURITY,
         },
@@ -117,7 +115,7 @@ def document(*tables: Iterable[Operation]) -> dict[str, Any]:
 
 
 def _schemas(operations: list[Operation]) -> dict[str, Any]:
-    answers = [answer.data for op in operations for answer in op.answers.values() if _is_type(answer.data)]
+    answers = [answer.data for op in operations for answer in op.answers.values() if answer.data is not None]
     bodies = [operation.body for operation in operations if operation.body is not None]
     _, of_answers = msgspec.json.schema_components(answers, ref_template=SCHEMA)
     of_answers = _with_money(of_answers)
@@ -141,10 +139,6 @@ def _schema_of_read(_: type) -> dict[str, Any]:
     return {"type": "string"}
 
 
-def _is_type(data: Any) -> bool:
-    return data is not None and not isinstance(data, str)
-
-
 def _operation(operation: Operation) -> dict[str, Any]:
     parameters = [_path_parameter(one) for one in operation.path_parameters]
     if operation.query is not None:
@@ -157,7 +151,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         **({"description": operation.description} if operation.description else {}),
         "tags": [operation.tag],
-        **({"security": [{name: []} for name in SECURITY]} if operation.session else {}),
+        **({"security": [{api_of(operation.path).scheme: []}]} if operation.protected else {}),
         **({"parameters": parameters} if parameters else {}),
         **({"requestBody": _request_body(operation.body, operation.body_example)} if operation.body else {}),
         "responses": _responses(operation),
@@ -165,49 +159,42 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
-    responses: dict[str, Any] = {
-        str(status): _answer(answer, public=operation.public and status == 200)  # noqa: PLR2004 - OK
-        for status, answer in operation.answers.items()
-    }
+    api = api_of(operation.path)
+    responses = {status: _answer(api, answer) for status, answer in operation.answers.items()}
     if operation.public:
-        responses["304"] = {
-            "description": "What If-None-Match names still holds",
-            "headers": header_references("ETag"),
-        }
-    for status, name in _common_to(operation).items():
-        responses.setdefault(status, common_answer(name))
-    return dict(sorted(responses.items()))
+        told = responses[200]["headers"]
+        told |= header_references("ETag", "Cache-Control")
+        responses[304] = {"description": "What If-None-Match names still holds", "headers": told}
+    for status in _common_to(operation):
+        responses.setdefault(status, common_answer(api, status))
+    return {str(status): responses[status] for status in sorted(responses)}
 
 
-def _common_to(operation: Operation) -> dict[str, str]:
+def _common_to(operation: Operation) -> set[int]:
     """What every operation like this one answers, too, unless it has its own words for it."""
-    found = {}
-    if operation.session:
-        found["401"] = "Unauthorized"
+    found = {500, 503}
+    if operation.protected:
+        found.add(401)
         if operation.method not in {"GET", "HEAD"}:
-            found["403"] = "Forbidden"
+            found.add(403)
     if operation.body is not None:
-        found |= {
-            "400": "InvalidRequest",
-            "408": "RequestTimeout",
-            "413": "PayloadTooLarge",
-            "415": "UnsupportedMediaType",
-        }
+        found |= {400, 408, 413, 415}
     if operation.slowed:
-        found["429"] = "RateLimited"
-    return {**found, "500": "InternalError", "503": "ServiceUnavailable"}
+        found.add(429)
+    return found
 
 
-def _answer(answer: Answer, *, public: bool) -> dict[str, Any]:
-    headers = header_references("ETag", "Cache-Control") if public else {}
+def _answer(api: Api, answer: Answer) -> dict[str, Any]:
+    if answer.errors:
+        return error_answer(api, answer.description, answer.errors)
     told = {
         "description": answer.description,
-        "headers": headers | header_references("X-Request-Id", *answer.headers),
+        "headers": header_references("X-Request-Id", *answer.headers),
     }
     if answer.data is None:
         return told
-    schema = _reference(answer.data if isinstance(answer.data, str) else answer.data.__name__)
-    if answer.envelope:
+    schema = schema_reference(answer.data.__name__)
+    if api.envelope:
         schema = {
             "type": "object",
             "properties": {"success": {"const": True}, "data": schema},
@@ -217,11 +204,7 @@ def _answer(answer: Answer, *, public: bool) -> dict[str, Any]:
 
 
 def _request_body(struct: type[Body], example: Any) -> dict[str, Any]:
-    return {"required": True, "content": _content(_reference(struct.__name__), example)}
-
-
-def _reference(name: str) -> dict[str, Any]:
-    return {"$ref": SCHEMA.format(name=name)}
+    return {"required": True, "content": _content(schema_reference(struct.__name__), example)}
 
 
 def _content(schema: dict[str, Any], example: Any) -> dict[str, Any]:

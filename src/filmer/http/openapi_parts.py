@@ -74,24 +74,33 @@ HEADERS = {
     "WWW-Authenticate": _header("How to say who you are: with a bearer token.", const="Bearer"),
     "Age": _header("Seconds since TMDB told it; of several films, the one told longest ago.", "integer", minimum=0),
     "X-Cache": _header(
-        "`miss`: put together for you just now. `hit`: a copy. `stale`: a copy older than CACHE_DURATION_SECONDS, which "
-        "is being brought up to date.",
+        "`miss`: put together just now. `hit`: a copy. `stale`: a copy older than CACHE_DURATION_SECONDS, which is "
+        "being brought up to date.",
         enum=["hit", "miss", "stale"],
     ),
 }
 
+_INVALID = "The body is no JSON object, or some of its fields are wrong"
+DATABASE_AWAY = errors.ServiceUnavailable("The database is not available right now")
+_COMMON: tuple[tuple[str, FilmerError], ...] = (
+    ("The request carries the shop's session, and comes from another site's page", errors.Forbidden()),
+    ("The body did not arrive within 10 seconds", errors.RequestTimeout()),
+    ("The body is over 64 KiB", errors.PayloadTooLarge()),
+    ("The body is not `application/json` in UTF-8", errors.UnsupportedMediaType()),
+    ("A fault of ours; tell us the request id", errors.InternalError(details={"requestId": "5f0c7a1e9b3d2468"})),
+    ("The database is away or too busy; try again", DATABASE_AWAY),
+)
+
 
 class Api(msgspec.Struct, frozen=True, kw_only=True):
-    """What tells one API from the other. ``name`` begins the names of its parts in the document."""
+    """What tells one API from the other."""
 
-    name: str
+    name: str  # begins the names of its parts in the document
     scheme: str  # of SECURITY, by which it knows who asks
     render: Callable[[FilmerError], bytes]  # an error, as the server does
-    envelope: bool  # whether what it answers stands in "data"
-    codes: frozenset[str]  # of errors it alone has
-    field: str  # some field of its bodies
-    stranger: FilmerError
-    nobody: str  # why a stranger is one
+    envelope: bool  # around what it answers
+    codes: tuple[str, ...]  # of errors, that it alone has
+    common: tuple[tuple[str, FilmerError], ...]  # what many of its operations answer, beside _COMMON
 
 
 SHOP = Api(
@@ -99,36 +108,35 @@ SHOP = Api(
     scheme="sessionCookie",
     render=lambda error: envelopes.shop_error(error, _NOW),
     envelope=True,
-    codes=frozenset({"INVALID_CREDENTIALS", "UNAUTHORIZED", "PAYMENT_FAILED", "CONFLICT"}),
-    field="quantity",
-    stranger=errors.Unauthorized(),
-    nobody="There is no session, or it has ended",
+    codes=("INVALID_CREDENTIALS", "UNAUTHORIZED", "PAYMENT_FAILED", "CONFLICT"),
+    common=(
+        (_INVALID, errors.InvalidRequest([Offence("quantity", "must be an integer")])),
+        ("There is no session, or it has ended", errors.Unauthorized()),
+        ("Too many requests; come back later", errors.RateLimited()),
+    ),
 )
 COMMUNITY = Api(
     name="Community",
     scheme="bearerToken",
     render=envelopes.community_error,
     envelope=False,
-    codes=frozenset(
-        {
-            "INVALID_TOKEN", "INSUFFICIENT_PERMISSIONS", "INVALID_RATING", "MOVIE_NOT_FOUND", "RATING_NOT_FOUND",
-            "FAVORITE_NOT_FOUND", "USER_NOT_FOUND", "EXTERNAL_API_ERROR",
-        }
+    codes=(
+        "INVALID_TOKEN", "INSUFFICIENT_PERMISSIONS", "INVALID_RATING", "MOVIE_NOT_FOUND", "RATING_NOT_FOUND",
+        "FAVORITE_NOT_FOUND", "USER_NOT_FOUND", "EXTERNAL_API_ERROR",
     ),
-    field="movie_id",
-    stranger=errors.InvalidToken(),
-    nobody="There is no token, or it is wrong, has expired or was revoked",
+    common=(
+        (_INVALID, errors.InvalidRequest([Offence("movie_id", "must be an integer")])),
+        ("There is no token, or it is wrong, has expired or was revoked", errors.InvalidToken()),
+    ),
 )  # fmt: skip
-APIS = (SHOP, COMMUNITY)
-_CODES = frozenset(
-    {
-        "VALIDATION_ERROR", "FORBIDDEN", "NOT_FOUND", "METHOD_NOT_ALLOWED", "REQUEST_TIMEOUT", "PAYLOAD_TOO_LARGE",
-        "UNSUPPORTED_MEDIA_TYPE", "RATE_LIMITED", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE",
-    }
+_CODES = (
+    "VALIDATION_ERROR", "FORBIDDEN", "NOT_FOUND", "METHOD_NOT_ALLOWED", "REQUEST_TIMEOUT", "PAYLOAD_TOO_LARGE",
+    "UNSUPPORTED_MEDIA_TYPE", "RATE_LIMITED", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE",
 )  # fmt: skip
 
 
 def api_of(path: str) -> Api:
+    """As ``envelopes.error_body`` has it."""
     return SHOP if path.startswith("/api/v1/") else COMMUNITY
 
 
@@ -152,7 +160,7 @@ def _error_schema(api: Api) -> dict[str, Any]:
     error = {
         "type": "object",
         "properties": {
-            "code": {"enum": sorted(_CODES | api.codes)},
+            "code": {"enum": sorted([*_CODES, *api.codes])},
             "message": {"type": "string"},
             "details": _DETAILS,
         },
@@ -176,7 +184,7 @@ def error_answer(api: Api, description: str, raised: Sequence[FilmerError]) -> d
     samples = {error.code: msgspec.json.decode(api.render(error)) for error in raised}
     examples: dict[str, Any] = {"examples": {code: {"value": sample} for code, sample in samples.items()}}
     if len(samples) == 1:
-        examples = {"example": sample for sample in samples.values()}
+        examples = {"example": samples[raised[0].code]}
     headers = dict.fromkeys(name for error in raised for name in error.headers)
     return {
         "description": description,
@@ -185,29 +193,22 @@ def error_answer(api: Api, description: str, raised: Sequence[FilmerError]) -> d
     }
 
 
-def _common(api: Api) -> dict[int, tuple[str, FilmerError]]:
-    """What many operations answer, by status."""
-    told: list[tuple[str, FilmerError]] = [
-        (
-            "The body is no JSON object, or some of its fields are wrong",
-            errors.InvalidRequest([Offence(api.field, "must be an integer")]),
-        ),
-        (api.nobody, api.stranger),
-        ("The request carries the shop's session, and comes from another site's page", errors.Forbidden()),
-        ("The body did not arrive within 10 seconds", errors.RequestTimeout()),
-        ("The body is over 64 KiB", errors.PayloadTooLarge()),
-        ("The body is not `application/json` in UTF-8", errors.UnsupportedMediaType()),
-        ("Too many requests; come back later", errors.RateLimited()),
-        ("A fault of ours; tell us the request id", errors.InternalError(details={"requestId": "5f0c7a1e9b3d2468"})),
-        ("The database is away or too busy; try again", AWAY),
-    ]
-    return {error.status: (description, error) for description, error in told}
+def common_answer(api: Api, status: int) -> dict[str, Any]:
+    (name,) = [_name(api, error) for _, error in (*api.common, *_COMMON) if error.status == status]
+    return {"$ref": f"#/components/responses/{name}"}
 
 
-AWAY = errors.ServiceUnavailable("The database is not available right now")
-RESPONSES = {
-    _name: error_answer(_api, _description, [_error])
-    for _api in APIS
-    for _description, _error in _common(_api).values()
-    for _name in [_api.name + type(_error).__name__]
-}
+def _name(api: Api, error: FilmerError) -> str:
+    return api.name + type(error).__name__
+
+
+def error_schemas() -> dict[str, Any]:
+    return {f"{api.name}Error": _error_schema(api) for api in (SHOP, COMMUNITY)}
+
+
+def common_answers() -> dict[str, Any]:
+    return {
+        _name(api, error): error_answer(api, description, [error])
+        for api in (SHOP, COMMUNITY)
+        for description, error in (*api.common, *_COMMON)
+    }

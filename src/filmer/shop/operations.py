@@ -30,7 +30,7 @@ def _changed(description: str, message: str, cart: dict[str, Any]) -> Answer:
 
 _MOVIE_ID = PathParameter("movieId", {"type": "string", "maxLength": 10, "example": "tt0111161"}, "Of a line's movie")
 _ORDER_ID = PathParameter("orderId", {"type": "integer", "minimum": 1}, "An id of `/orders`")
-_NOT_IN_CART = refusal(errors.NotFound("Item not in cart with id: tt9999999"), "Item not in cart")
+_NOT_IN_CART = refusal("Item not in cart", errors.NotFound("Item not in cart with id: tt9999999"))
 _IDEMPOTENCY_KEY = HeaderParameter(
     KEY_HEADER,
     # Printable ASCII; blanks around a header's value are not part of it.
@@ -47,7 +47,7 @@ OPERATIONS = [
         summary="Get the current shopping cart contents",
         description="`itemCount` counts units. A checkout sells at the prices shown last.",
         tag=_CART,
-        session=True,
+        protected=True,
         answers={
             200: Answer(
                 description="Cart retrieved successfully",
@@ -68,7 +68,7 @@ OPERATIONS = [
         name="clearCart",
         summary="Remove all items from the shopping cart",
         tag=_CART,
-        session=True,
+        protected=True,
         answers={200: _changed("Cart cleared successfully", "Cart cleared", _EMPTY)},
     ),
     Operation(
@@ -80,7 +80,7 @@ OPERATIONS = [
         tag=_CART,
         body=nouns.NewCartItem,
         body_example={"movieId": "tt0111161", "quantity": 1},
-        session=True,
+        protected=True,
         answers={
             200: _changed(
                 "Item added successfully",
@@ -99,7 +99,7 @@ OPERATIONS = [
         path_parameters=(_MOVIE_ID,),
         body=nouns.ChangedQuantity,
         body_example={"quantity": 2},
-        session=True,
+        protected=True,
         answers={
             200: _changed(
                 "Quantity updated successfully",
@@ -116,7 +116,7 @@ OPERATIONS = [
         summary="Remove a movie from the shopping cart",
         tag=_CART,
         path_parameters=(_MOVIE_ID,),
-        session=True,
+        protected=True,
         answers={
             200: _changed("Item removed successfully", "Item removed from cart", _EMPTY),
             404: _NOT_IN_CART,
@@ -133,7 +133,7 @@ OPERATIONS = [
         headers=(_IDEMPOTENCY_KEY,),
         body=nouns.Submission,
         body_example=_PAID_WITH,
-        session=True,
+        protected=True,
         slowed=True,
         answers={
             200: Answer(
@@ -149,11 +149,11 @@ OPERATIONS = [
                     }
                 ),
             ),
-            400: refusal(errors.EmptyCart(), "Validation error or empty cart"),
-            402: refusal(errors.PaymentFailed(), "Payment validation failed"),
+            400: refusal("Validation error or empty cart", errors.EmptyCart()),
+            402: refusal("Payment validation failed", errors.PaymentFailed()),
             409: refusal(
-                errors.Conflict("This Idempotency-Key was used for another checkout; take a new one"),
                 "The Idempotency-Key was used with another body",
+                errors.Conflict("This Idempotency-Key was used for another checkout; take a new one"),
             ),
         },
     ),
@@ -165,7 +165,7 @@ OPERATIONS = [
         description="Newest first; `itemCount` counts units.",
         tag=_CHECKOUT,
         query=nouns.OrderList,
-        session=True,
+        protected=True,
         answers={
             200: Answer(
                 description="Orders retrieved successfully",
@@ -184,7 +184,7 @@ OPERATIONS = [
         summary="Get details of a completed order",
         tag=_CHECKOUT,
         path_parameters=(_ORDER_ID,),
-        session=True,
+        protected=True,
         answers={
             200: Answer(
                 description="Order details retrieved",
@@ -200,7 +200,7 @@ OPERATIONS = [
                 ),
             ),
             400: invalid("No id of an order", "orderId", "must be at least 1"),
-            403: refusal(errors.Forbidden("Order belongs to another customer"), "Order belongs to another customer"),
+            403: refusal("Order belongs to another customer", errors.Forbidden("Order belongs to another customer")),
             404: missing("Order", "12345"),
         },
     ),
