@@ -25,6 +25,8 @@ from filmer.store.migrate import migrate
 
 SECRET_KEY = "only the tests know this secret key"
 os.environ["FILMER_SECRET_KEY"] = SECRET_KEY  # no test makes one where the tests' user keeps theirs
+for variable in [name for name in os.environ if name.startswith("TMDB_")]:
+    del os.environ[variable]  # no test asks the real TMDB, whoever's credential is about
 FILMS = Path(__file__).parent / "films.csv"
 _TEMPLATE = "filmer_template"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.sandbox import Sandbox
 
 from filmer import __version__, cli
 from filmer.serving import free_port
@@ -16,11 +17,12 @@ from filmer.store.embedded import Engines
 
 COMMANDS = ["serve", "migrate", "catalogue", "doctor", "import imdb", "import csv", "import demo"]
 OURS = {"DATABASE_URL", "REDIS_URL", "REDIS_PASSWORD", "CACHE_DURATION_SECONDS"}
+PREFIXES = ("FILMER_", "TMDB_")
 
 
 def filmer(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command line in a process of its own, with no settings but those given."""
-    kept = {name: value for name, value in os.environ.items() if name not in OURS and not name.startswith("FILMER_")}
+    kept = {name: value for name, value in os.environ.items() if name not in OURS and not name.startswith(PREFIXES)}
     return subprocess.run(
         [sys.executable, "-m", "filmer", *map(str, arguments)],
         env={**kept, "FILMER_DATA_DIR": os.devnull, **environment},  # never the data of whoever runs the tests
@@ -34,7 +36,7 @@ def filmer(*arguments: str | Path, **environment: str) -> subprocess.CompletedPr
 
 def exit_code_of(monkeypatch: pytest.MonkeyPatch, *arguments: str, **environment: str) -> int:
     """The exit code of a command that goes no further than its arguments and settings, in this process."""
-    for name in [name for name in os.environ if name in OURS or name.startswith("FILMER_")]:
+    for name in [name for name in os.environ if name in OURS or name.startswith(PREFIXES)]:
         monkeypatch.delenv(name)
     for name, value in {"FILMER_DATA_DIR": os.devnull, **environment}.items():  # never the data of the tester
         monkeypatch.setenv(name, value)
@@ -274,6 +276,25 @@ def test_the_doctor_looks_on_after_the_first_finding() -> None:
     assert "Check REDIS_URL" in done.stderr
     assert "Traceback" not in done.stderr
     assert "tell-nobody" not in done.stderr + done.stdout
+
+
+def test_the_doctor_says_that_tmdb_is_not_set_up(database_url: str, engines: Engines) -> None:
+    done = filmer("doctor", DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
+    assert done.returncode == 0
+    assert "ok   TMDB: no credential is set" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [("right", "ok   TMDB answers"), ("wrong", "FAIL TMDB: TMDB refuses the credential: set TMDB_ACCESS_TOKEN")],
+)
+def test_the_doctor_asks_tmdb(database_url: str, engines: Engines, key: str, found: str) -> None:
+    with Sandbox() as sandbox:
+        tmdb = {"TMDB_BASE_URL": sandbox.url, "TMDB_API_KEY": key}
+        done = filmer("doctor", DATABASE_URL=database_url, REDIS_URL=engines.redis_url, **tmdb)
+    assert (done.returncode == 0) is found.startswith("ok")
+    assert found in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
 
 
 def test_the_doctor_names_a_setting_that_cannot_be_used() -> None:

@@ -1,5 +1,7 @@
 """``filmer doctor``: looks at everything filmer stands on, and says what to do about what is not right."""
 
+import asyncio
+import logging
 import os
 import platform
 import sys
@@ -8,16 +10,23 @@ from collections.abc import Iterator
 import msgspec
 import psycopg
 import redis
+import structlog
 
 from filmer import __version__
+from filmer.clock import SystemClock
+from filmer.errors import ExternalApiError
 from filmer.importing import queries
 from filmer.secret import FILE, SecretKey
 from filmer.settings import Settings, SettingsError, data_directory, load_settings
 from filmer.store.embedded import EmbeddedError
 from filmer.store.engines import connect, engines
 from filmer.store.migrate import MINIMUM_POSTGRESQL, MigrationError, pending
+from filmer.store.valkey import SharedCache
+from filmer.tmdb.client import Tmdb
+from filmer.tmdb.pace import Pace
 
 MINIMUM_VALKEY = (6, 2)
+TMDB_SECONDS = 3
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -44,6 +53,7 @@ def examine(data_dir: str | None) -> Iterator[Finding]:
         with engines(asked) as running:
             yield from _database(asked, running)
             yield _cache(running)
+        yield _tmdb(asked)
     except EmbeddedError as error:
         yield Finding(False, f"embedded engines: {error}")
 
@@ -137,3 +147,35 @@ def _cache(running: Settings) -> Finding:
     version = str(info.get("valkey_version") or info["redis_version"])
     fine = tuple(int(part) for part in version.split(".")[:2]) >= MINIMUM_VALKEY
     return Finding(fine, f"{name} {version} answers", "" if fine else "filmer needs 6.2 or newer.")
+
+
+def _tmdb(asked: Settings) -> Finding:
+    """Whether TMDB takes our credential."""
+    if not (asked.tmdb_access_token or asked.tmdb_api_key):
+        return Finding(
+            True,
+            "TMDB: no credential is set, so popular films and new favourites and ratings answer 503",
+            "Set TMDB_ACCESS_TOKEN or TMDB_API_KEY to what your account at TMDB gives you, if you want them.",
+        )
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # a finding is enough
+    try:
+        asyncio.run(_ask_tmdb(asked))
+    except ExternalApiError as error:
+        return Finding(
+            False,
+            f"TMDB: {error.__cause__ or error}",
+            "Check TMDB_ACCESS_TOKEN or TMDB_API_KEY and TMDB_BASE_URL, and that this machine may reach it. Meanwhile "
+            "filmer answers from the copies it has.",
+        )
+    return Finding(True, "TMDB answers, and takes our credential")
+
+
+async def _ask_tmdb(asked: Settings) -> None:
+    clock = SystemClock()
+    settings = msgspec.structs.replace(asked, tmdb_deadline_seconds=TMDB_SECONDS)
+    pace = Pace(SharedCache(None), clock, per_second=asked.tmdb_requests_per_second, workers=1)
+    tmdb = Tmdb(settings, pace, clock)
+    try:
+        await tmdb.popular(1)
+    finally:
+        await tmdb.close()
