@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from filmer import __version__, serving
 from filmer.accounts.commands import account_app, token_app
 from filmer.clock import SystemClock
-from filmer.demo import CARDS, PASSWORD, PEOPLE, open_demo
+from filmer.demo import open_demo
 from filmer.importing import build, demo, imdb, own, queries
 from filmer.importing.arrival import Arrival, ImportFailed, Report
 from filmer.importing.download import download
@@ -25,8 +25,9 @@ from filmer.store.engines import connect, engines, ensure_migrated
 from filmer.store.migrate import MigrationError, migrate
 from filmer.terminal import CommandFailed, DataDir, database, err
 from filmer.tmdb.commands import link_app
-from filmer.tmdb.sandbox.child import Child, sandbox_for_demo
+from filmer.tmdb.sandbox.child import sandbox_for_demo
 from filmer.tmdb.sandbox.commands import tmdb_sandbox
+from filmer.welcome import say_ready
 
 app = App(
     name="filmer",
@@ -77,7 +78,7 @@ def serve(
             open_demo(running)
             _bring_in_demo(running)
         with sandbox_for_demo(_with_port(running, chosen)) as (complete, sandbox):
-            serving.serve(complete, when_ready=lambda address: _say_ready(address, complete, sandbox))
+            serving.serve(complete, when_ready=lambda address: say_ready(address, complete, sandbox))
 
 
 @app.command(name="migrate")
@@ -157,6 +158,7 @@ def catalogue(*, data_dir: DataDir = None) -> None:
     """Show what is in the catalogue: counts, version, since when and from where."""
     with database(data_dir) as settings, connect(settings) as conn:
         state = queries.select_state(conn)
+        known_to_tmdb = queries.count_known_to_tmdb(conn)
     if not state["films"]:
         print("The catalogue is empty. Bring one in: filmer import imdb PATH, filmer import csv FILE, "
               "filmer import demo")  # fmt: skip
@@ -167,6 +169,7 @@ def catalogue(*, data_dir: DataDir = None) -> None:
         "stars": f"{state['stars']:,}",
         "genres": state["genres"],
         "own prices": f"{state['priced']:,}",
+        "TMDB ids": f"{known_to_tmdb:,}",
         "in use": f"{state['in_use']:,}",
         "source": state["source"],
         "from": state["origin"],
@@ -257,50 +260,6 @@ def _bring_in(
     return build.bring_in(
         conn, arrival, source="demo", origin=demo.FILE, report=report, now=SystemClock().now(), progress=progress
     )
-
-
-def _say_ready(address: str, settings: Settings, sandbox: Child | None) -> None:
-    with connect(settings) as conn:
-        films = queries.select_state(conn)["films"] or 0
-    print(f"\nfilmer {__version__} is ready at {address}  ({films:,} films)\n", flush=True)
-    if not films:
-        print(
-            "  The catalogue is empty: filmer import imdb PATH, filmer import csv FILE, filmer import demo", flush=True
-        )
-        return
-    print(
-        f"  Try it       {address}/docs\n"
-        f"  Best films   curl '{address}/api/v1/movies?sortBy=rating&order=desc&size=5'\n"
-        f"  Search       curl '{address}/api/v1/search/movies?query=nolan+batm'\n"
-        f"  Genres       curl '{address}/api/v1/genres'",
-        flush=True,
-    )
-    if sandbox:
-        print(
-            f"  TMDB         a sandbox at {sandbox.address}, as no TMDB credentials are set: popular films\n"
-            f"               come from it. `kill {sandbox.process.pid}` ends it, and the shop goes on without",
-            flush=True,
-        )
-    if settings.demo:
-        _say_demo(address)
-    print("  Stop         Ctrl-C\n", flush=True)
-
-
-def _say_demo(address: str) -> None:
-    """Who can sign in, and that everybody knows (contract §8)."""
-    json = f"""-H 'content-type: application/json' -d '{{"email":"{PEOPLE[1].email}","password":"{PASSWORD}"}}'"""
-    print(f"  Sign in      curl -c jar {address}/api/v1/auth/login {json}\n"
-          f"  Cart         curl -b jar {address}/api/v1/cart\n")  # fmt: skip
-    print(f"  The demo's people, all with the password {PASSWORD}, their tokens and their cards:\n")
-    for person in PEOPLE:
-        name = f"{person.first_name} {person.last_name}"
-        line = f"    {person.account_id}  {person.role:<8}  {person.email:<18}  {name:<10}  {person.token or ''}"
-        print(line.rstrip())
-    print()
-    for card in CARDS:
-        print(f"    {card.number}  {card.expiration}  {card.first_name} {card.last_name} (account {card.account_id})")
-    err.print("\n  All of these are public knowledge: for trying things out on this machine alone.\n",
-              style="yellow", soft_wrap=True)  # fmt: skip
 
 
 def _say_imported(counts: tuple[int, int]) -> None:
