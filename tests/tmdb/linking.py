@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from tests.conftest import import_films
@@ -33,11 +33,11 @@ def stock(database_url: str, folder: Path, films: Iterable[str], tmdb_ids: Mappi
 
 
 class Linker:
-    """``filmer link tmdb`` on a database, a Valkey and a sandbox."""
+    """``filmer link tmdb`` on a database, a Valkey and a sandbox. What still runs in the end is killed."""
 
-    def __init__(self, database_url: str, redis_url: str, sandbox: Sandbox, ends: ExitStack) -> None:
+    def __init__(self, database_url: str, redis_url: str, sandbox: Sandbox) -> None:
         self.url = database_url
-        self._ends = ends
+        self._ends = ExitStack()
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("FILMER_", "TMDB_"))},
             "DATABASE_URL": database_url,
@@ -49,9 +49,17 @@ class Linker:
             "COLUMNS": "400",
         }
 
-    def start(self, *arguments: str, stderr: int | None = None, **variables: str) -> "subprocess.Popen[str]":
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.close()
+
+    def start(
+        self, *arguments: str, command: str = "link tmdb", stderr: int | None = None, **variables: str
+    ) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
-            [sys.executable, "-m", "filmer", "link", "tmdb", *arguments],
+            [sys.executable, "-m", "filmer", *command.split(), *arguments],
             env=self._environment | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -62,7 +70,10 @@ class Linker:
         return process
 
     def run(self, *arguments: str, **variables: str) -> Done:
-        return ended(self.start(*arguments, stderr=None, **FAST | variables))
+        return ended(self.start(*arguments, command="link tmdb", stderr=None, **FAST | variables))
+
+    def catalogue(self) -> str:
+        return fine(ended(self.start(command="catalogue")))
 
     def links(self) -> dict[str, int | None]:
         return dict(self.fetch("SELECT film_id, tmdb_id FROM tmdb_link"))

@@ -270,3 +270,15 @@ def select_state(conn: Connection) -> dict[str, Any]:
         return {}
     names = ("version", "films", "stars", "genres", "priced", "in_use", "source", "origin", "finished")
     return dict(zip(names, row, strict=True))
+
+
+def count_known_to_tmdb(conn: Connection) -> int:
+    """Films whose TMDB id is known from their source, or from ``filmer link tmdb``."""
+    row = conn.execute(
+        f"""
+        SELECT count(*) FROM {NOW}.film f
+        WHERE f.tmdb_id IS NOT NULL
+           OR EXISTS (SELECT FROM tmdb_link l WHERE l.film_id = f.id AND l.tmdb_id IS NOT NULL)
+        """.encode()
+    ).fetchone()
+    return row[0] if row else 0

@@ -7,7 +7,7 @@ in none of it.
 import asyncio
 import random
 from collections.abc import Callable
-from datetime import UTC
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -164,7 +164,7 @@ class Tmdb:
             body = await _whole(answer)
         if answer.status_code == httpx.codes.OK:
             return body
-        raise _refusal(answer, body)
+        raise _refusal(answer, body, self._clock.now())
 
 
 async def _whole(answer: httpx.Response) -> bytes:
@@ -178,7 +178,7 @@ async def _whole(answer: httpx.Response) -> bytes:
     return bytes(body)
 
 
-def _refusal(answer: httpx.Response, body: bytes) -> FilmerError | AttemptFailed:
+def _refusal(answer: httpx.Response, body: bytes, now: datetime) -> FilmerError | AttemptFailed:
     status, code = answer.status_code, read_problem(body)
     if status == httpx.codes.UNAUTHORIZED:
         return Refused()
@@ -186,18 +186,18 @@ def _refusal(answer: httpx.Response, body: bytes) -> FilmerError | AttemptFailed
         return MovieNotFound()
     told = f"status {status}" + (f", TMDB's code {code}" if code is not None else "")
     again = status == httpx.codes.TOO_MANY_REQUESTS or httpx.codes.is_server_error(status)
-    return AttemptFailed(told, again=again, wait=_retry_after(answer) if again else 0.0)
+    return AttemptFailed(
+        told, again=again, wait=_retry_after(answer.headers.get("retry-after", ""), now) if again else 0.0
+    )
 
 
-def _retry_after(answer: httpx.Response) -> float:
-    """Seconds that ``Retry-After`` asks for; 0 without one that can be read."""
-    told = answer.headers.get("retry-after", "")
+def _retry_after(told: str, now: datetime) -> float:
+    """Seconds from now; 0 for what can't be read. HTTP has it as seconds or as a date."""
     if told.isascii() and told.isdigit():
         return float(told[:9])
     try:
-        moment, now = (parsedate_to_datetime(answer.headers.get(name, "")) for name in ("retry-after", "date"))
-        return max(0.0, (moment.astimezone(UTC) - now.astimezone(UTC)).total_seconds())
-    except ValueError:
+        return max(0.0, (parsedate_to_datetime(told) - now).total_seconds())
+    except (ValueError, TypeError):  # no date, or one of no time zone
         return 0.0
 
 

@@ -1,0 +1,128 @@
+"""``filmer link tmdb``: looks up at TMDB the films of the catalogue that do not know their TMDB id."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from datetime import timedelta
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from filmer.clock import SystemClock
+from filmer.logs import configure_logs
+from filmer.settings import Settings, load_settings
+from filmer.store.engines import engines, ensure_migrated
+from filmer.store.valkey import SharedCache
+from filmer.terminal import CommandFailed, DataDir, err
+from filmer.tmdb import link_queries as queries
+from filmer.tmdb.client import Tmdb
+from filmer.tmdb.links import LinkingStopped, Links, Tally
+from filmer.tmdb.pace import Pace
+
+AGAIN = timedelta(days=30)  # after which TMDB may have come to know a film
+
+link_app = App(name="link", help="Tell films of the catalogue what they are called elsewhere.")
+
+
+@link_app.command(name="tmdb")
+def link_tmdb(
+    *,
+    limit: Annotated[int | None, Parameter(help="Look up so many films at most.", validator=Number(gte=1))] = None,
+    again: Annotated[
+        bool, Parameter(negative="", help="Also those that TMDB did not know less than 30 days ago.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Look up the films that do not know their TMDB id, those with most votes first.
+
+    At most half of TMDB_REQUESTS_PER_SECOND are asked for, so that a server beside it has the other half. It may be
+    stopped at any time: run it again, and it goes on.
+    """
+    tally = Tally()
+    try:
+        with _bar(tally, limit) as told, _engines(data_dir) as settings:
+            asyncio.run(_link(settings, tally, told, limit=limit, again=again))
+    except BaseException as error:
+        if tally.due:
+            err.print(_summary(tally), soft_wrap=True)
+        if isinstance(error, LinkingStopped):
+            raise CommandFailed(str(error)) from None
+        raise
+    print(_summary(tally))
+
+
+@contextmanager
+def _engines(data_dir: str | None) -> Iterator[Settings]:
+    """As a server has them: both count their requests in one Valkey."""
+    asked = load_settings(data_dir=data_dir)
+    configure_logs(asked)
+    if not (asked.tmdb_access_token or asked.tmdb_api_key):
+        raise CommandFailed(
+            "TMDB is not set up: set TMDB_ACCESS_TOKEN to your API read access token (or TMDB_API_KEY to your key)."
+        )
+    with engines(asked) as running:
+        ensure_migrated(asked, running)
+        yield running
+
+
+async def _link(settings: Settings, tally: Tally, told: Callable[[], None], *, limit: int | None, again: bool) -> None:
+    clock = SystemClock()
+    per_second = settings.tmdb_requests_per_second
+    async with AsyncExitStack() as stack:
+        shared = SharedCache(settings.redis_url, settings.redis_password)
+        stack.push_async_callback(shared.close)
+        # Of what all may ask for together we take half, as somebody waits for each request of a server. Without
+        # Valkey each counts for itself.
+        tmdb = Tmdb(settings, Pace(shared, clock, per_second=per_second, workers=2), clock)
+        stack.push_async_callback(tmdb.close)
+        half = Pace(SharedCache(None), clock, per_second=max(1, per_second // 2), workers=1)
+        conn = await stack.enter_async_context(await queries.connect(settings.database_url or ""))
+        looked_before = clock.now() - (timedelta() if again else AGAIN)
+        await Links(conn, tmdb, half, clock, tally, limit=limit, looked_before=looked_before, told=told).run()
+
+
+class _Speed(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f} a second" if task.speed else "")
+
+
+@contextmanager
+def _bar(tally: Tally, limit: int | None) -> Iterator[Callable[[], None]]:
+    """On a terminal, how far it is. To be called whenever the tally has changed."""
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        _Speed(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
+    task = bars.add_task("Looking up films at TMDB", total=None)
+
+    def told() -> None:
+        total = tally.due if limit is None else min(limit, tally.due)
+        bars.update(task, total=total, completed=tally.linked + tally.unknown + tally.failed)
+
+    with bars:
+        yield told
+
+
+def _summary(tally: Tally) -> str:
+    said = f"Linked {tally.linked:,} films"
+    if tally.unknown:
+        said += f", {tally.unknown:,} unknown to TMDB"
+    if tally.failed:
+        said += f", {tally.failed:,} failed"
+    said += f", {tally.left:,} left: run it again to go on." if tally.left else ". None is left to look up."
+    if tally.without_imdb_id:
+        said += (
+            f"\n{tally.without_imdb_id:,} films have no IMDb id to look them up by: `filmer import csv` takes their "
+            "tmdb_id from you."
+        )
+    return said

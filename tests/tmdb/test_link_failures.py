@@ -1,0 +1,102 @@
+"""``filmer link tmdb`` where it can't: what it says, what it keeps, and that a later run goes on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.sandbox import Sandbox
+from tests.tmdb.linking import IDS, KNOWN, Linker, asked, ended, eventually, failed, fine, stock
+
+from filmer.store.embedded import Engines
+
+
+@pytest.fixture
+def linker(database_url: str, engines: Engines, sandbox: Sandbox) -> Iterator[Linker]:
+    with Linker(database_url, engines.redis_url, sandbox) as running:
+        yield running
+
+
+@pytest.mark.parametrize("fault", ["503", "black-hole"])
+def test_a_tmdb_that_fails_ends_it_and_a_later_run_goes_on(
+    linker: Linker, sandbox: Sandbox, tmp_path: Path, fault: str
+) -> None:
+    films = IDS[:40]
+    stock(linker.url, tmp_path, films)
+    for film in films[20:]:
+        sandbox.fail(fault, path=f"/3/find/{film}")
+    said = failed(linker.run())
+    there = linker.links()
+    assert 12 <= len(there) <= 20  # those under way beside the failing ones are given up
+    assert there == {film: KNOWN[film] for film in films[:20] if film in there}
+    assert f"Linked {len(there)} films, " in said
+    assert f" failed, {40 - len(there)} left: run it again to go on.\n" in said
+    assert said.splitlines()[-1].startswith("filmer: TMDB failed for 5 films in a row; the last time: ")
+
+    sandbox.heal()
+    sandbox.forget()
+    left = sorted(set(films) - set(there))
+    assert fine(linker.run()) == f"Linked {len(left)} films. None is left to look up.\n"
+    assert sorted(asked(sandbox)) == left
+
+
+def test_films_that_fail_alone_are_left_for_the_next_run(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+    films = IDS[:60]
+    stock(linker.url, tmp_path, films)
+    bad = films[::12]
+    for film in bad:
+        sandbox.fail("wrong-types", path=f"/3/find/{film}", times=1)
+    assert fine(linker.run()) == "Linked 55 films, 5 failed, 5 left: run it again to go on.\n"
+    assert set(linker.links()) == set(films) - set(bad)
+    assert fine(linker.run()) == "Linked 5 films. None is left to look up.\n"
+
+
+def test_a_try_that_fails_is_followed_by_another(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+    stock(linker.url, tmp_path, IDS[:3])
+    sandbox.fail("503", times=1)
+    assert fine(linker.run(TMDB_DEADLINE_SECONDS="15")).startswith("Linked 3 films.")
+
+
+def test_a_credential_that_tmdb_refuses_ends_it_at_once(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+    stock(linker.url, tmp_path, IDS[:40])
+    said = failed(linker.run(TMDB_API_KEY="wrong"))
+    assert "filmer: TMDB refuses the credential: set TMDB_ACCESS_TOKEN" in said.splitlines()[-1]
+    assert len(asked(sandbox)) <= 8
+    assert linker.links() == {}
+
+
+def test_without_a_credential_nothing_is_begun(linker: Linker, sandbox: Sandbox) -> None:
+    assert failed(linker.run(TMDB_API_KEY="", DATABASE_URL="postgresql://127.0.0.1:1/none")) == (
+        "filmer: TMDB is not set up: set TMDB_ACCESS_TOKEN to your API read access token (or TMDB_API_KEY to your "
+        "key).\n"
+    )
+    assert asked(sandbox) == []
+
+
+def test_a_wrong_address_makes_no_film_unknown(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+    """TMDB's word that there is nothing there is not about films."""
+    stock(linker.url, tmp_path, IDS[:20])
+    assert "TMDB_BASE_URL" in failed(linker.run(TMDB_BASE_URL=f"{sandbox.url}/3")).splitlines()[-1]
+    assert linker.links() == {}
+
+
+def test_a_database_that_goes_away_ends_it(linker: Linker, tmp_path: Path) -> None:
+    stock(linker.url, tmp_path, IDS[:40])
+    run = linker.start(TMDB_REQUESTS_PER_SECOND="20")
+    eventually(linker.links)
+    linker.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'filmer link'")
+    said = failed(ended(run))
+    assert "left: run it again to go on." in said
+    assert "filmer: the database can't be reached" in said
+    assert "Traceback" not in said
+
+
+def test_a_second_run_beside_the_first_is_refused(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+    stock(linker.url, tmp_path, IDS[:10])
+    sandbox.fail("black-hole", path="/3/find")
+    first = linker.start(TMDB_DEADLINE_SECONDS="60")
+    eventually(lambda: asked(sandbox))
+    assert "Another `filmer link tmdb` is under way" in failed(linker.run())
+    first.kill()
+    ended(first)
+    sandbox.heal()
+    fine(linker.run())
