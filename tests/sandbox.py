@@ -86,8 +86,8 @@ def shared_sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def sandbox(shared_sandbox: Sandbox) -> Sandbox:
-    """Shared, but well and without memory for each test. A test that ends it starts one of its own."""
-    shared_sandbox.heal()
+def sandbox(shared_sandbox: Sandbox) -> Iterator[Sandbox]:
+    """Shared, but without memory for each test, and well after it. A test that ends it starts one of its own."""
     shared_sandbox.forget()
-    return shared_sandbox
+    yield shared_sandbox
+    shared_sandbox.heal()

@@ -16,6 +16,7 @@ import pytest
 import redis
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from tests.cache_dump import cache
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
 from tests.people import LOGIN, visitor
 from tests.shop import faults
@@ -95,12 +96,6 @@ def dump(database: str) -> bytes:
     done = subprocess.run([program, "--inserts", database], capture_output=True, check=True, env={"LC_ALL": "C"})
     assert b"shop_order" in done.stdout
     return done.stdout
-
-
-def cache(engines: Engines) -> bytes:
-    with redis.from_url(engines.redis_url) as client:
-        found = [b"\n".join([key, client.get(key) or b""]) for key in client.scan_iter(count=1000)]
-    return b"\n".join(found)
 
 
 def processes(server: Server) -> Iterator[tuple[str, bytes]]:

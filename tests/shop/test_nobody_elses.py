@@ -1,4 +1,7 @@
-"""Promise 7: nobody sees, or changes, another's things. Every actor, every object, every endpoint there is."""
+"""Promise 7: nobody sees, or changes, another's things. Every actor, every object, every endpoint of the shop.
+
+Every path that is not under /api/v1 is in tests/community/test_nobody_elses.py: together they have all there are.
+"""
 
 import itertools
 import re
@@ -129,7 +132,7 @@ def owner(place: tuple[str, httpx.Client]) -> Iterator[Owner]:
 
 @pytest.fixture(scope="module")
 def routes(place: tuple[str, httpx.Client]) -> set[tuple[str, str]]:
-    """Every method and path under /api that the application answers."""
+    """Every method and path under /api/v1 that the application answers."""
     with InProcess(place[0]) as shop:
         return {
             (method, re.sub(r":\w+}", "}", route.path))

@@ -83,6 +83,7 @@ class Edge:
         begun = self._clock.monotonic()
         request_id, matching = _read_headers(scope["headers"])
         method = scope["method"]
+        scope["path"] = _as_routed(scope["path"])
         # What depends on the server and the caller is put to an answer when it leaves: no kept copy holds any of it.
         always = self._always
         if self._cross_site.is_open:
@@ -257,6 +258,13 @@ _STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _UNKEPT = (b"cache-control", b"no-store")
 _JSON = (b"content-type", b"application/json")
+
+
+def _as_routed(path: str) -> str:
+    """As the framework reads it: of slashes in a row the first alone, and none at the end."""
+    if "//" not in path and not path.endswith("/"):
+        return path
+    return "/" + "/".join(part for part in path.split("/") if part)
 
 
 def _read_headers(headers: Any) -> tuple[bytes, bytes]:

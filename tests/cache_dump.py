@@ -1,0 +1,22 @@
+"""All that Valkey holds, for tests that look for what should not be there."""
+
+import redis
+
+from filmer.store.embedded import Engines
+
+
+def cache(engines: Engines) -> bytes:
+    found = []
+    with redis.from_url(engines.redis_url) as client:
+        readers = {
+            b"string": client.get,
+            b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
+            b"list": lambda key: client.lrange(key, 0, -1),
+            b"hash": client.hgetall,
+        }
+        for key in client.scan_iter(count=1000):
+            kind = client.type(key)
+            if kind != b"none":  # it is over meanwhile
+                value = readers[kind](key)  # a new kind must be thought about
+                found.append(key + b"\n" + (value if isinstance(value, bytes) else repr(value).encode()))
+    return b"\n".join(found)

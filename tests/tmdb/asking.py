@@ -1,0 +1,153 @@
+"""Ways to TMDB for tests: the client and the copies in this process, by a clock of the test's, and servers to ask."""
+
+import asyncio
+import random
+import string
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from structlog.testing import capture_logs
+
+from filmer.clock import Clock
+from filmer.settings import Settings
+from filmer.store.postgres import Database
+from filmer.store.valkey import SharedCache
+from filmer.tmdb.client import Tmdb
+from filmer.tmdb.copies import Copies
+from filmer.tmdb.pace import Pace
+
+POPULAR = "/3/movie/popular"
+MATRIX, SHAWSHANK, UNKNOWN = 603, 278, 999_999_999  # TMDB's ids
+KEY = "canary-of-the-credential"
+
+
+class SteppingClock:
+    """Sleeping takes no time, and moves it; ``waits`` holds how long each sleep was."""
+
+    def __init__(self) -> None:
+        self._seconds = 1000.0
+        self._begun = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        self.waits: list[float] = []
+
+    def now(self) -> datetime:
+        return self._begun + timedelta(seconds=self._seconds)
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self._seconds += seconds
+        await asyncio.sleep(0)
+
+    def move(self, seconds: float) -> None:
+        self._seconds += seconds
+
+
+class LeapingClock(SteppingClock):
+    """Time goes by as it does; the test can leap ahead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._origin = asyncio.get_running_loop().time()
+
+    def monotonic(self) -> float:
+        return self._seconds + asyncio.get_running_loop().time() - self._origin
+
+    def now(self) -> datetime:
+        return self._begun + timedelta(seconds=self.monotonic())
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def own_language() -> str:
+    """Copies of another language are other copies: a test with one of its own meets nobody else's in Valkey."""
+    return "".join(random.choices(string.ascii_lowercase, k=3)) + "-" + "".join(random.choices("ABCDEFGH", k=2))
+
+
+def settings_of(base_url: str, **given: Any) -> Settings:
+    told: dict[str, Any] = {"tmdb_base_url": base_url, "tmdb_api_key": KEY, "tmdb_requests_per_second": 1000}
+    return Settings(**(told | given))
+
+
+async def until(holds: Callable[[], Any], seconds: float = 30) -> None:
+    """Returns as soon as something holds that nobody tells of."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - it is no event that could be waited for
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def asking(base_url: str, clock: Clock, **given: Any) -> AsyncIterator[Tmdb]:
+    """A process's way to TMDB, without Valkey. What it logs is for the test that asks for it."""
+    settings = settings_of(base_url, **given)
+    tmdb = Tmdb(settings, Pace(SharedCache(None), clock, per_second=1000, workers=1), clock)
+    try:
+        with capture_logs():
+            yield tmdb
+    finally:
+        await tmdb.close()
+
+
+class Process(NamedTuple):
+    """What one process of filmer has of TMDB."""
+
+    copies: Copies
+    shared: SharedCache
+    database: Database
+
+    async def settled(self) -> None:
+        """Returns when nothing is under way any more."""
+        await until(lambda: not (self.copies._behind or self.copies._under_way))
+
+
+@asynccontextmanager
+async def process(
+    base_url: str, database_url: str, redis_url: str | None, clock: SteppingClock, **given: Any
+) -> AsyncIterator[Process]:
+    settings = settings_of(base_url, **given)
+    shared, database = SharedCache(redis_url), Database(database_url, size=2)
+    tmdb = Tmdb(settings, Pace(SharedCache(None), clock, per_second=1000, workers=1), clock)
+    copies = Copies(tmdb, shared, database, clock, settings)
+    await database.open()
+    try:
+        with capture_logs():
+            yield Process(copies, shared, database)
+    finally:
+        await copies.close()
+        await tmdb.close()
+        await shared.close()
+        await database.close()
+
+
+class Scripted:
+    """An HTTP server that says the bytes it is given, whatever it is asked. ``asked``: how often it was."""
+
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+        self.asked = 0
+        self.url = ""
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.asked += 1
+        writer.write(self._said)
+        writer.close()
+
+
+@asynccontextmanager
+async def saying(said: bytes) -> AsyncIterator[Scripted]:
+    scripted = Scripted(said)
+    async with await asyncio.start_server(scripted._talk, "127.0.0.1", 0) as server:
+        scripted.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/{uuid.uuid4().hex}"
+        yield scripted
+
+
+def http(status: str, body: bytes = b"", *headers: str) -> bytes:
+    """An answer as it goes over the wire."""
+    head = [f"HTTP/1.1 {status}", f"content-length: {len(body)}", "connection: close", *headers]
+    return "\r\n".join([*head, "", ""]).encode("latin-1") + body

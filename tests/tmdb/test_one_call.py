@@ -1,0 +1,227 @@
+"""However many ask at once, one request goes to TMDB for one thing (contract §7.9; promise 16).
+
+Each worker is a server of its own here: left to itself, an idle one takes nearly all connections of a shared port.
+``FILMER_TRUST_ONE_CALL_REQUESTS=1000 FILMER_TRUST_ONE_CALL_WORKERS=4 FILMER_TRUST_TMDB_DEADLINE=15`` asks more often.
+"""
+
+import itertools
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import psycopg
+import pytest
+from tests.conftest import MakeDatabase, Serve, Server
+from tests.people import open_account, token_of
+from tests.sandbox import Sandbox
+from tests.shop.faults import LOST, Reply, Wire, eventually, kill_worker, request, tell
+from tests.tmdb.asking import KEY, MATRIX, POPULAR, SHAWSHANK, own_language
+
+from filmer.serving import free_port
+
+REQUESTS = int(os.environ.get("FILMER_TRUST_ONE_CALL_REQUESTS") or 200)
+WORKERS = int(os.environ.get("FILMER_TRUST_ONE_CALL_WORKERS") or 2)
+DEADLINE = int(os.environ.get("FILMER_TRUST_TMDB_DEADLINE") or 3)
+USERS = 50
+TRIES = 4
+_pages = itertools.count(1)
+
+Workers = list[Server]
+
+
+@pytest.fixture(scope="module")
+def database(make_database: MakeDatabase) -> str:
+    return make_database()
+
+
+def start(serve: Serve, database: str, sandbox: Sandbox, **environment: str) -> Server:
+    server: Server = serve(
+        database,
+        **{
+            "TMDB_BASE_URL": sandbox.url,
+            "TMDB_API_KEY": KEY,
+            "TMDB_LANGUAGE": own_language(),
+            "TMDB_DEADLINE_SECONDS": str(DEADLINE),
+            **environment,
+        },
+    )
+    return server
+
+
+@pytest.fixture(scope="module")
+def workers(serve: Serve, database: str, shared_sandbox: Sandbox) -> Workers:
+    language = own_language()  # what one of them keeps is the others' too
+    return [start(serve, database, shared_sandbox, TMDB_LANGUAGE=language) for _ in range(WORKERS)]
+
+
+@pytest.fixture(scope="module")
+def without_valkey(serve: Serve, database: str, shared_sandbox: Sandbox) -> Workers:
+    nobody = f"redis://127.0.0.1:{free_port('127.0.0.1')}/0"
+    return [start(serve, database, shared_sandbox, REDIS_URL=nobody) for _ in range(WORKERS)]
+
+
+@pytest.fixture
+def page() -> bytes:
+    """A request for a page of popular films that nobody has asked for."""
+    return request("GET", f"/api/movies/popular?page={next(_pages)}")
+
+
+@contextmanager
+def lines_to(workers: Workers, count: int = REQUESTS) -> Iterator[list[Wire]]:
+    """So many connections, to each worker in turn."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(Wire(worker.port)) for worker, _ in zip(itertools.cycle(workers), range(count))]
+
+
+def ask_at_once(workers: Workers, asked: bytes, count: int = REQUESTS) -> tuple[list[Reply], float]:
+    """The answers, and how many seconds the last of them took."""
+    with lines_to(workers, count) as lines:
+        begun = time.monotonic()
+        for line in lines:
+            line.send(asked)
+        return [line.receive() for line in lines], time.monotonic() - begun
+
+
+def assert_one_answer(replies: Sequence[Reply]) -> None:
+    assert {reply.status for reply in replies} == {200}, {reply.body for reply in replies if reply.status != 200}
+    assert len({reply.body for reply in replies}) == 1
+
+
+def assert_all_refused(replies: Sequence[Reply]) -> None:
+    assert {reply.status for reply in replies} == {503}
+    assert {json.loads(reply.body)["error"]["code"] for reply in replies} == {"EXTERNAL_API_ERROR"}
+
+
+def recovered(workers: Workers, sandbox: Sandbox) -> None:
+    """TMDB is well again, and no worker leaves it alone any more."""
+    sandbox.heal()
+    for worker in workers:
+
+        def answers(worker: Server = worker) -> bool:
+            try:
+                replies, _ = ask_at_once([worker], request("GET", f"/api/movies/popular?page={next(_pages)}"), 1)
+            except LOST:  # one that was killed is not back yet
+                return False
+            return replies[0].status == 200
+
+        assert eventually(answers, seconds=20)
+
+
+@pytest.mark.timeout(600)
+def test_a_cold_page_is_asked_for_once(workers: Workers, sandbox: Sandbox, page: bytes) -> None:
+    sandbox.fail("latency", seconds=0.4)
+    replies, seconds = ask_at_once(workers, page)
+    assert_one_answer(replies)
+    assert sandbox.calls(POPULAR) == 1
+    tell(f"{REQUESTS:,} requests, {WORKERS} workers: 1 call, {seconds:.1f} s")
+
+
+@pytest.mark.timeout(600)
+def test_so_it_is_of_workers_that_share_a_port(serve: Serve, database: str, sandbox: Sandbox, page: bytes) -> None:
+    server = start(serve, database, sandbox, FILMER_WORKERS=str(WORKERS))
+    sandbox.fail("latency", seconds=0.4)
+    replies, _ = ask_at_once([server], page)
+    assert_one_answer(replies)
+    assert sandbox.calls(POPULAR) == 1
+
+
+@pytest.mark.timeout(600)
+def test_without_valkey_each_worker_asks_once(without_valkey: Workers, sandbox: Sandbox, page: bytes) -> None:
+    sandbox.fail("latency", seconds=0.4)
+    replies, _ = ask_at_once(without_valkey, page)
+    assert_one_answer(replies)
+    assert sandbox.calls(POPULAR) == WORKERS
+    tell(f"without Valkey: {WORKERS}")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("fault", ["500", "black-hole"])
+def test_a_failure_is_had_once_and_told_to_all(fault: str, workers: Workers, sandbox: Sandbox, page: bytes) -> None:
+    sandbox.fail(fault)
+    replies, seconds = ask_at_once(workers, page)
+    assert_all_refused(replies)
+    assert seconds < DEADLINE + 1
+    assert 1 <= sandbox.calls(POPULAR) <= TRIES
+    tell(f"{fault}: {sandbox.calls(POPULAR)} calls, told to all within {seconds:.1f} s")
+    recovered(workers, sandbox)
+
+
+@pytest.mark.timeout(600)
+def test_a_failure_without_valkey(without_valkey: Workers, sandbox: Sandbox, page: bytes) -> None:
+    sandbox.fail("500")
+    replies, seconds = ask_at_once(without_valkey, page)
+    assert_all_refused(replies)
+    assert seconds < DEADLINE + 1
+    assert 1 <= sandbox.calls(POPULAR) <= TRIES * WORKERS
+    recovered(without_valkey, sandbox)
+
+
+@pytest.mark.timeout(600)
+def test_another_takes_over_when_the_one_who_asks_is_killed(workers: Workers, sandbox: Sandbox, page: bytes) -> None:
+    """SIGKILL in the middle of its call: whoever waits at other workers has the answer from one more call."""
+    victim, *others = workers
+    sandbox.fail("black-hole", times=1)
+    with Wire(victim.port) as asking, lines_to(others) as waiting:
+        asking.send(page)
+        assert eventually(lambda: sandbox.calls(POPULAR))
+        begun = time.monotonic()
+        for line in waiting:
+            line.send(page)
+        assert kill_worker(victim)
+        assert_one_answer([line.receive() for line in waiting])
+        assert time.monotonic() - begun < DEADLINE + 1
+        with pytest.raises(LOST):
+            asking.receive()
+    assert sandbox.calls(POPULAR) == 2
+    recovered(workers, sandbox)
+
+
+@pytest.mark.timeout(600)
+def test_whoever_began_it_may_hang_up(workers: Workers, sandbox: Sandbox, page: bytes) -> None:
+    sandbox.fail("latency", seconds=0.45)
+    with Wire(workers[0].port) as first, lines_to(workers, 20) as others:
+        first.send(page)
+        assert eventually(lambda: sandbox.calls(POPULAR))
+        for line in others:
+            line.send(page)
+        first.reset()
+        assert_one_answer([line.receive() for line in others])
+    assert sandbox.calls(POPULAR) == 1
+
+
+def test_all_may_hang_up_and_the_answer_is_kept(workers: Workers, sandbox: Sandbox, page: bytes) -> None:
+    sandbox.fail("latency", seconds=0.45)
+    with lines_to(workers, 20) as lines:
+        for line in lines:
+            line.send(page)
+        assert eventually(lambda: sandbox.calls(POPULAR))
+        for line in lines:
+            line.reset()
+    with Wire(workers[-1].port) as late:
+        assert late.ask(page).status == 200
+    assert sandbox.calls(POPULAR) == 1
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("movie_id", [MATRIX, SHAWSHANK])
+def test_many_who_take_to_the_same_film(movie_id: int, workers: Workers, database: str, sandbox: Sandbox) -> None:
+    sandbox.fail("latency", seconds=0.45)
+    people = [open_account(database) for _ in range(USERS)]
+    tokens = [token_of(database, person) for person in people]
+    body = json.dumps({"movie_id": movie_id}).encode()
+    with lines_to(workers, USERS) as lines:
+        for line, person, token in zip(lines, people, tokens, strict=True):
+            head = [
+                f"POST /api/users/{person.id}/favorites HTTP/1.1", "host: 127.0.0.1", f"authorization: Bearer {token}",
+                "content-type: application/json", f"content-length: {len(body)}",
+            ]  # fmt: skip
+            line.send("\r\n".join([*head, "", ""]).encode() + body)
+        replies = [line.receive() for line in lines]
+    assert {reply.status for reply in replies} == {201}, {reply.body for reply in replies}
+    with psycopg.connect(database) as conn:
+        kept = conn.execute("SELECT count(*) FROM favorite WHERE movie_id = %s", [movie_id]).fetchone()
+        assert kept == (USERS,)
+    away = [line for worker in workers for line in worker.output().splitlines() if "cache away" in line]
+    assert sandbox.calls(f"/3/movie/{movie_id}") == 1, away

@@ -1,0 +1,228 @@
+"""Retries as community-api.txt prints them, by a clock of the test's (contract §7.8; promise 17)."""
+
+import asyncio
+import json
+import time
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import Any, NamedTuple
+
+import pytest
+from structlog.testing import capture_logs
+from tests.conftest import Serve, Server
+from tests.people import visitor
+from tests.sandbox import Sandbox
+from tests.tmdb.asking import KEY, MATRIX, POPULAR, SteppingClock, asking, http, own_language, saying
+
+from filmer.errors import ExternalApiError, MovieNotFound
+from filmer.serving import free_port
+from filmer.tmdb.payloads import Film
+
+PATH = f"/3/movie/{MATRIX}"
+AGAIN = ["429", "500", "502", "503", "504", "reset", "half", "black-hole"]
+NOT_AGAIN = ["401", "redirect", "not-json", "wrong-types", "wrong-id", "gzip-bomb", "huge", "endless"]
+
+
+class Told(NamedTuple):
+    """How asking for one film went."""
+
+    film: Film | None
+    waits: list[float]
+    logs: list[Any]
+
+
+async def ask(base_url: str, clock: SteppingClock, **given: Any) -> Told:
+    async with asking(base_url, clock, **given) as tmdb:
+        with capture_logs() as logs:
+            try:
+                film: Film | None = await tmdb.film(MATRIX)
+            except ExternalApiError:
+                film = None
+    return Told(film, clock.waits, logs)
+
+
+def asked(base_url: str, deadline: int = 10) -> Told:
+    """With ten seconds each try has half a second of them, by the real clock."""
+    return asyncio.run(ask(base_url, SteppingClock(), tmdb_deadline_seconds=deadline))
+
+
+def are_as_printed(waits: list[float]) -> bool:
+    return all(least <= wait <= min(5, least * 1.1) for least, wait in zip((1, 2, 4), waits, strict=False))
+
+
+@pytest.mark.parametrize("fault", AGAIN)
+def test_four_calls_and_growing_waits(fault: str, sandbox: Sandbox) -> None:
+    sandbox.fail(fault)
+    told = asked(sandbox.url)
+    assert told.film is None
+    assert sandbox.calls(PATH) == 4
+    assert len(told.waits) == 3
+    assert are_as_printed(told.waits), told.waits
+    assert [(entry["attempt"], entry["attempts"]) for entry in told.logs] == [(number, 4) for number in (1, 2, 3, 4)]
+
+
+def test_nobody_there_is_tried_again_too() -> None:
+    told = asked(f"http://127.0.0.1:{free_port('127.0.0.1')}/3")
+    assert (told.film, len(told.logs), len(told.waits)) == (None, 4, 3)
+    assert are_as_printed(told.waits), told.waits
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3])
+@pytest.mark.parametrize("fault", AGAIN)
+def test_it_recovers(fault: str, failures: int, sandbox: Sandbox) -> None:
+    sandbox.fail(fault, times=failures)
+    told = asked(sandbox.url)
+    assert told.film is not None
+    assert told.film.id == MATRIX
+    assert sandbox.calls(PATH) == failures + 1
+    assert len(told.waits) == len(told.logs) == failures
+    assert are_as_printed(told.waits), told.waits
+
+
+@pytest.mark.parametrize("fault", NOT_AGAIN)
+def test_what_would_be_the_same_again_is_asked_once(fault: str, sandbox: Sandbox) -> None:
+    sandbox.fail(fault)
+    told = asked(sandbox.url)
+    assert (told.film, told.waits, sandbox.calls(PATH)) == (None, [], 1)
+    assert [entry["attempt"] for entry in told.logs] == [1]
+
+
+@pytest.mark.parametrize("status", [400, 403, 405, 406, 410, 418, 422])
+def test_other_refusals_are_asked_once(status: int) -> None:
+    async def run() -> tuple[Told, int]:
+        async with saying(http(f"{status} No", b'{"status_code":5}', "retry-after: 1")) as server:
+            return await ask(server.url, SteppingClock()), server.asked
+
+    told, calls = asyncio.run(run())
+    assert (told.film, told.waits, len(told.logs), calls) == (None, [], 1, 1)
+
+
+def test_that_there_is_no_such_film_is_asked_once_and_no_error(sandbox: Sandbox) -> None:
+    async def run() -> None:
+        async with asking(sandbox.url, SteppingClock()) as tmdb:
+            with capture_logs() as logs, pytest.raises(MovieNotFound):
+                await tmdb.film(0)
+            assert logs == []
+
+    asyncio.run(run())
+    assert len(sandbox.requests()) == 1
+
+
+# --- Retry-After ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("told", "waited"), [(0, 1), (1, 1), (3, 3), (6, 6), (14, 14)])
+def test_as_long_as_tmdb_says_is_waited_for(told: int, waited: float, sandbox: Sandbox) -> None:
+    sandbox.fail("429", times=1, retry_after=told)
+    found = asked(sandbox.url, deadline=15)
+    assert found.film is not None
+    assert len(found.waits) == 1
+    assert waited <= found.waits[0] <= waited * 1.1
+
+
+@pytest.mark.parametrize("told", [15, 16, 3600, 10**9])
+def test_beyond_the_deadline_nobody_waits(told: int, sandbox: Sandbox) -> None:
+    sandbox.fail("429", retry_after=told)
+    begun = time.monotonic()
+    found = asked(sandbox.url, deadline=15)
+    assert (found.film, found.waits, sandbox.calls(PATH)) == (None, [], 1)
+    assert time.monotonic() - begun < 2
+
+
+def test_the_deadline_is_over_all_waits(sandbox: Sandbox) -> None:
+    sandbox.fail("429", retry_after=8)
+    found = asked(sandbox.url, deadline=15)
+    assert (found.film, len(found.waits), sandbox.calls(PATH)) == (None, 1, 2)
+
+
+@pytest.mark.parametrize("said", ["soon", "-3", "1.5", "Wed, 21 Oct 2015 07:28:00 GMT", "Octember", "\u0663"])
+def test_what_cannot_be_read_changes_nothing(said: str) -> None:
+    found, calls = asyncio.run(after("503 Busy", f"retry-after: {said}".encode().decode("latin-1")))
+    assert (found.film, calls) == (None, 4)
+    assert are_as_printed(found.waits)
+
+
+async def after(status: str, *headers: str) -> tuple[Told, int]:
+    async with saying(http(status, b"", *headers)) as server:
+        return await ask(server.url, SteppingClock()), server.asked
+
+
+@pytest.mark.parametrize("status", ["429 Slow", "503 Busy"])
+@pytest.mark.parametrize(("seconds", "first", "calls"), [(6, 6, 4), (0, 1, 4), (-60, 1, 4), (16, None, 1)])
+def test_a_date_is_kept(status: str, seconds: int, first: float | None, calls: int) -> None:
+    clock = SteppingClock()
+    moment = format_datetime(clock.now() + timedelta(seconds=seconds), usegmt=True)
+
+    async def run() -> tuple[Told, int]:
+        async with saying(http(status, b"", f"retry-after: {moment}")) as server:
+            return await ask(server.url, clock), server.asked
+
+    found, asked_for = asyncio.run(run())
+    assert (found.film, asked_for) == (None, calls)
+    assert found.waits[:1] == ([] if first is None else [pytest.approx(first, rel=0.11)])
+
+
+# --- what is logged ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [*AGAIN, *NOT_AGAIN])
+def test_a_failure_is_logged_with_what_it_was(fault: str, sandbox: Sandbox) -> None:
+    sandbox.fail(fault, times=1)
+    (entry,) = asked(sandbox.url).logs
+    assert (entry["log_level"], entry["method"], entry["path"]) == ("error", "GET", f"/movie/{MATRIX}")
+    assert entry["error"]
+    assert isinstance(entry["exc_info"], Exception)
+    assert entry["exc_info"].__traceback__ is not None
+    assert KEY not in repr(entry)
+
+
+@pytest.fixture
+def logging_server(database_url: str, serve: Serve, sandbox: Sandbox, request: pytest.FixtureRequest) -> Server:
+    """One that says all it can, with the credential given in this or that way."""
+    credential, log_format = request.param
+    found: Server = serve(
+        database_url,
+        TMDB_BASE_URL=sandbox.url,
+        TMDB_DEADLINE_SECONDS="3",
+        TMDB_LANGUAGE=own_language(),
+        FILMER_LOG_LEVEL="debug",
+        FILMER_LOG_FORMAT=log_format,
+        FILMER_ACCESS_LOG="true",
+        **{credential: KEY},
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    "logging_server",
+    [("TMDB_API_KEY", "json"), ("TMDB_ACCESS_TOKEN", "json"), ("TMDB_API_KEY", "text")],
+    indirect=True,
+    ids=["key", "token", "text"],
+)
+def test_stderr_tells_each_failure_and_never_the_credential(logging_server: Server, sandbox: Sandbox) -> None:
+    """Request context, stack trace, attempt (community-api.txt); the canary in none of it (promise 8)."""
+    failing = ["401", "redirect", "wrong-types", "gzip-bomb", "500", "reset"]
+    with visitor(logging_server.client) as client:
+        for number, fault in enumerate(failing, 1):
+            sandbox.heal()
+            sandbox.fail(fault, path=POPULAR)
+            answer = client.get(
+                "/api/movies/popular", params={"page": number}, headers={"x-request-id": f"{fault}.asked"}
+            )
+            assert answer.status_code == 503
+            assert KEY not in answer.text + str(answer.headers)
+    output = logging_server.output()
+    assert KEY not in output
+    if not output.lstrip().startswith("{"):
+        assert output.count("Traceback (most recent call last)") >= len(failing)
+        return
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    told = [line for line in lines if line["event"] == "TMDB failed"]
+    assert [(line["request_id"], line["attempt"]) for line in told] == [
+        (f"{fault}.asked", attempt) for fault in failing for attempt in ((1, 2) if fault in {"500", "reset"} else (1,))
+    ]
+    for line in told:
+        assert (line["level"], line["method"], line["path"]) == ("error", "GET", "/movie/popular")
+        assert line["error"]
+        assert line["exception"][0]["exc_type"]
+        assert line["exception"][0]["frames"]
