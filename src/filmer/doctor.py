@@ -26,7 +26,7 @@ from filmer.tmdb.client import Tmdb
 from filmer.tmdb.pace import Pace
 
 MINIMUM_VALKEY = (6, 2)
-TMDB_SECONDS = 3
+TMDB_SECONDS = 5
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -163,7 +163,7 @@ def _tmdb(asked: Settings) -> Finding:
     except ExternalApiError as error:
         return Finding(
             False,
-            f"TMDB: {error.__cause__ or error}",
+            f"TMDB: {str(error.__cause__ or '') or error}",
             "Check TMDB_ACCESS_TOKEN or TMDB_API_KEY and TMDB_BASE_URL, and that this machine may reach it. Meanwhile "
             "filmer answers from the copies it has.",
         )

@@ -224,6 +224,7 @@ def parse_price(text: str) -> Decimal:
 def parse_base_url(text: str) -> str:
     """Raises ValueError for what is no http(s) address."""
     parts = urlsplit(text)
+    _ = parts.port  # raises for what is none
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("Expected an address such as https://api.themoviedb.org/3")
     return text

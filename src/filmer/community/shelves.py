@@ -22,6 +22,8 @@ from filmer.tmdb import queries as films
 from filmer.tmdb.copies import Copies, Kept
 from filmer.tmdb.payloads import Film
 
+STALE_SECONDS = 1  # for which a list is kept of which films are just being refreshed
+
 
 class Listed(msgspec.Struct, array_like=True, frozen=True):
     """A user's favourites as they are printed. ``fetched``: of the film told longest ago, in seconds since 1970."""
@@ -68,11 +70,13 @@ class Shelves:
             rows = await queries.select_favorites(conn, user_id, sort=asked.sort, order=asked.order)
         now = self._clock.now()
         moments = {row.film.movie_id: (row.fetched or datetime.fromtimestamp(0, UTC)).timestamp() for row in rows}
-        self._copies.refresh(movie for movie, fetched in moments.items() if not self._copies.is_fresh(fetched))
+        stale = [movie for movie, fetched in moments.items() if not self._copies.is_fresh(fetched)]
+        self._copies.refresh(stale)
         oldest = min((row.fetched for row in rows if row.fetched), default=now)
         listed = Listed(encode(Favorites([row.film for row in rows])), oldest.timestamp())
         if is_cached:
-            await self._shared.put(key, msgspec.msgpack.encode(listed), seconds=self._seconds)
+            seconds = STALE_SECONDS if stale else self._seconds
+            await self._shared.put(key, msgspec.msgpack.encode(listed), seconds=seconds)
         return listed, True
 
     async def remove_favorite(self, user_id: int, favorite_id: int) -> None:
@@ -123,5 +127,5 @@ class Shelves:
 def _unpacked(packed: bytes | None) -> Listed | None:
     try:
         return msgspec.msgpack.decode(packed, type=Listed) if packed else None
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

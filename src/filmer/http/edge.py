@@ -346,5 +346,5 @@ def _unpacked(packed: bytes | None) -> Answer | None:
     """An answer from the shared cache; None for none, and for what is not one of ours."""
     try:
         return msgspec.msgpack.decode(packed, type=Answer) if packed else None
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

@@ -53,7 +53,7 @@ def community_error(error: FilmerError) -> bytes:
 
 def error_body(path: str, error: FilmerError, now: Any) -> bytes:
     """The error in the envelope of the API that the path belongs to."""
-    is_community = path.startswith("/api/") and not (path == "/api/v1" or path.startswith("/api/v1/"))
+    is_community = f"{path}/".startswith("/api/") and not f"{path}/".startswith("/api/v1/")
     return community_error(error) if is_community else shop_error(error, now)
 
 

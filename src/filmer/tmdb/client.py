@@ -9,16 +9,18 @@ import random
 from collections.abc import Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from filmer import __version__
 from filmer.clock import Clock
-from filmer.errors import ExternalApiError, FilmerError, MovieNotFound
+from filmer.errors import ExternalApiError, MovieNotFound
 from filmer.settings import Settings
 from filmer.tmdb.breaker import Breaker
 from filmer.tmdb.pace import Pace
@@ -30,13 +32,22 @@ ATTEMPTS = 4
 FIRST_WAIT, LONGEST_WAIT, MULTIPLIER = 1.0, 5.0, 2.0  # seconds
 JITTER = 0.1  # of each wait, so that not all workers come back at once
 WAITS = (1 + 2 + 4) * (1 + JITTER)
-LEAST_ATTEMPT_SECONDS = 0.5
-MAX_BYTES = 2**20  # of an answer; a page of popular films has about 15 KB
+LEAST_ATTEMPT_SECONDS = 1.5  # a first connection from far away takes 0.7
+MAX_BYTES = 2**18  # of an answer; a page of popular films has about 15 KB
 CONNECTIONS = 20
 UNKNOWN_FILM = (34, 6)  # TMDB's codes for it (contract §7.8)
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 T = TypeVar("T")
+
+
+class Question(msgspec.Struct, Generic[T], frozen=True):
+    """What TMDB is asked, and how its answer is read. ``of_film``: a 404 can mean that there is no such film."""
+
+    path: str
+    parameters: dict[str, str]
+    read: Callable[[bytes], T]
+    of_film: bool = False
 
 
 class AttemptFailed(Exception):
@@ -64,6 +75,7 @@ class Tmdb:
         self._breaker = Breaker(clock)
         self._deadline = float(settings.tmdb_deadline_seconds)
         self._attempt_seconds = max(LEAST_ATTEMPT_SECONDS, (self._deadline - WAITS) / ATTEMPTS)
+        self._places = asyncio.Semaphore(CONNECTIONS)  # whoever waits for one does not wait for TMDB yet
         self._is_refused = False
         self.is_set_up = bool(settings.tmdb_access_token or settings.tmdb_api_key)
         self._language = {"language": settings.tmdb_language}
@@ -82,6 +94,7 @@ class Tmdb:
             base_url=settings.tmdb_base_url,
             headers=headers,
             params=parameters,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none of TMDB's are kept
             timeout=self._attempt_seconds,
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
             follow_redirects=False,
@@ -93,28 +106,33 @@ class Tmdb:
 
     async def popular(self, page: int) -> Popular:
         parameters = {"page": str(page), **self._language, **self._region}
-        return await self._ask("/movie/popular", parameters, lambda body: read_popular(body, page))
+        return await self._ask(Question("/movie/popular", parameters, lambda body: read_popular(body, page)))
 
     async def film(self, movie_id: int) -> Film:
         """Raises MovieNotFound when TMDB says so."""
-        return await self._ask(f"/movie/{movie_id}", self._language, lambda body: read_film(body, movie_id))
+        path = f"/movie/{movie_id}"
+        return await self._ask(Question(path, self._language, lambda body: read_film(body, movie_id), of_film=True))
 
     async def find(self, imdb_id: str) -> int | None:
         """The TMDB id of a film that IMDb knows by ``imdb_id``."""
-        return await self._ask(f"/find/{imdb_id}", {"external_source": "imdb_id"}, read_found)
+        return await self._ask(Question(f"/find/{imdb_id}", {"external_source": "imdb_id"}, read_found))
 
-    async def _ask(self, path: str, parameters: dict[str, str], read: Callable[[bytes], T]) -> T:
+    async def _ask(self, question: Question[T]) -> T:
         if not self.is_set_up:
             raise ExternalApiError("TheMovieDB is not set up on this server")
         self._breaker.admit()
         begun = self._clock.monotonic()
+        number = 0
         try:
             async with asyncio.timeout(self._deadline):
                 async for attempt in self._tries(begun):
                     with attempt:
                         number = attempt.retry_state.attempt_number
-                        found = await self._attempt(path, parameters, read, begun, number)
-        except (AttemptFailed, TimeoutError) as error:
+                        found = await self._attempt(question, begun, number)
+        except AttemptFailed as error:
+            raise ExternalApiError from error
+        except TimeoutError as error:  # so many are asking that its turn did not come
+            _tell(question, number, "no turn before the deadline", error)
             raise ExternalApiError from error
         return found
 
@@ -131,26 +149,22 @@ class Tmdb:
             reraise=True,
         )
 
-    async def _attempt(
-        self, path: str, parameters: dict[str, str], read: Callable[[bytes], T], begun: float, number: int
-    ) -> T:
-        await self._pace.take()
-        left = begun + self._deadline - self._clock.monotonic()
-        try:
-            found = read(await self._get(path, parameters, seconds=min(self._attempt_seconds, left)))
-        except MovieNotFound:
-            self._succeeded()
-            raise
-        except (AttemptFailed, PayloadError, TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
-            failure = _as_failure(error)
-            self._breaker.failed()
-            if not (isinstance(failure, Refused) and self._is_refused):
-                log.exception(
-                    "TMDB failed", error=str(failure), method="GET", path=path, attempt=number, attempts=ATTEMPTS,
-                    exc_info=error,
-                )  # fmt: skip
-            self._is_refused = isinstance(failure, Refused)
-            raise failure from error
+    async def _attempt(self, question: Question[T], begun: float, number: int) -> T:
+        async with self._places:
+            await self._pace.take()
+            left = begun + self._deadline - self._clock.monotonic()
+            try:
+                found = question.read(await self._get(question, seconds=min(self._attempt_seconds, left)))
+            except MovieNotFound:
+                self._succeeded()
+                raise
+            except (AttemptFailed, PayloadError, TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
+                failure = _as_failure(error)
+                self._breaker.failed()
+                if not (isinstance(failure, Refused) and self._is_refused):
+                    _tell(question, number, str(failure), error)
+                self._is_refused = isinstance(failure, Refused)
+                raise failure from error
         self._succeeded()
         return found
 
@@ -158,13 +172,23 @@ class Tmdb:
         self._breaker.succeeded()
         self._is_refused = False
 
-    async def _get(self, path: str, parameters: dict[str, str], *, seconds: float) -> bytes:
+    async def _get(self, question: Question[Any], *, seconds: float) -> bytes:
         """The body of a 200. The whole of it comes in so many seconds, or TimeoutError."""
-        async with asyncio.timeout(seconds), self._http.stream("GET", path, params=parameters) as answer:
+        async with (
+            asyncio.timeout(seconds),
+            self._http.stream("GET", question.path, params=question.parameters) as answer,
+        ):
             body = await _whole(answer)
         if answer.status_code == httpx.codes.OK:
             return body
-        raise _refusal(answer, body, self._clock.now())
+        raise _refusal(question, answer, body, self._clock.now())
+
+
+def _tell(question: Question[Any], number: int, failure: str, error: Exception) -> None:
+    log.error(
+        "TMDB failed", error=failure, method="GET", path=question.path, attempt=number, attempts=ATTEMPTS,
+        exc_info=error,
+    )  # fmt: skip
 
 
 async def _whole(answer: httpx.Response) -> bytes:
@@ -178,17 +202,17 @@ async def _whole(answer: httpx.Response) -> bytes:
     return bytes(body)
 
 
-def _refusal(answer: httpx.Response, body: bytes, now: datetime) -> FilmerError | AttemptFailed:
+def _refusal(question: Question[Any], answer: httpx.Response, body: bytes, now: datetime) -> Exception:
     status, code = answer.status_code, read_problem(body)
     if status == httpx.codes.UNAUTHORIZED:
         return Refused()
-    if status == httpx.codes.NOT_FOUND and code in UNKNOWN_FILM:
-        return MovieNotFound()
     told = f"status {status}" + (f", TMDB's code {code}" if code is not None else "")
+    if status == httpx.codes.NOT_FOUND:
+        is_unknown = question.of_film and code in UNKNOWN_FILM
+        return MovieNotFound() if is_unknown else AttemptFailed(f"{told}; is TMDB_BASE_URL right?", again=False)
     again = status == httpx.codes.TOO_MANY_REQUESTS or httpx.codes.is_server_error(status)
-    return AttemptFailed(
-        told, again=again, wait=_retry_after(answer.headers.get("retry-after", ""), now) if again else 0.0
-    )
+    wait = _retry_after(answer.headers.get("retry-after", ""), now) if again else 0.0
+    return AttemptFailed(told, again=again, wait=wait)
 
 
 def _retry_after(told: str, now: datetime) -> float:
@@ -197,7 +221,7 @@ def _retry_after(told: str, now: datetime) -> float:
         return float(told[:9])
     try:
         return max(0.0, (parsedate_to_datetime(told) - now).total_seconds())
-    except (ValueError, TypeError):  # no date, or one of no time zone
+    except (ValueError, TypeError, OverflowError):  # no date, one without a time zone, or none that will come
         return 0.0
 
 

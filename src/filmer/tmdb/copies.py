@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from math import isfinite
 from typing import Any, Generic, Literal, TypeVar, cast
 
 import msgspec
@@ -32,7 +33,7 @@ log = structlog.get_logger()
 KEPT_SECONDS = 24 * 3600  # in Valkey
 KEPT_HERE = 3000  # copies in a process's memory; a page of popular films takes about 10 KB
 CLAIM_MILLISECONDS = 2000  # renewed while its holder lives
-POLL_SECONDS = 0.05
+POLL_SECONDS, LONGEST_POLL_SECONDS = 0.05, 0.5
 GRACE_SECONDS = 0.5  # beyond the deadline, for whoever waited for another worker before they asked
 MISSING_SECONDS = 30  # for which TMDB's word that there is no such film holds
 FAILED_SECONDS = 1  # for which those who wait hear of a failure
@@ -99,7 +100,8 @@ class Copies:
             self._refresh(self._film(movie_id))
 
     def is_fresh(self, fetched: float) -> bool:
-        return self.age(fetched) < self._fresh_seconds
+        """A copy from the future is not: a clock was wrong."""
+        return abs(self._now() - fetched) < self._fresh_seconds
 
     def age(self, fetched: float) -> float:
         """Seconds."""
@@ -140,6 +142,7 @@ class Copies:
         copy = _newer(copy, await self._from_shared(thing))
         if copy is None and thing.movie_id is not None:
             copy = cast("Copy[T] | None", await self._from_database(thing.movie_id))
+        copy = _newer(self._here.get(thing.name), copy)  # somebody may have been quicker
         if copy is not None:
             self._here[thing.name] = copy
         return copy
@@ -148,9 +151,9 @@ class Copies:
         packed = await self._shared.get(self._key(thing))
         try:
             copy: Copy[T] | None = msgspec.msgpack.decode(packed, type=thing.shape) if packed else None
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        return copy
+        return copy if copy and isfinite(copy.fetched) else None
 
     async def _from_database(self, movie_id: int) -> Copy[Film] | None:
         try:
@@ -170,9 +173,9 @@ class Copies:
 
     async def _fetch_behind(self, thing: Thing[Any]) -> None:
         async with self._turns:
-            copy = self._here.get(thing.name)
+            copy = await self._at_hand(thing)
             if copy is not None and self.is_fresh(copy.fetched):
-                return
+                return  # another worker was there before us
             with suppress(FilmerError):  # logged by the one who asked TMDB; the copy stands
                 await self._fetched(thing)
 
@@ -200,12 +203,14 @@ class Copies:
     async def _fetch(self, thing: Thing[T]) -> Copy[T] | type[FilmerError]:
         held = self._here.get(thing.name)
         deadline = self._clock.monotonic() + self._deadline
+        pause = POLL_SECONDS
         while not await self._shared.claim(f"{self._key(thing)}:claim", milliseconds=CLAIM_MILLISECONDS):
             if (heard := await self._heard(thing, held)) is not None:
                 return heard
             if self._clock.monotonic() > deadline:
                 return ExternalApiError
-            await self._clock.sleep(POLL_SECONDS)
+            await self._clock.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
         async with self._claim(thing):
             # The one before us may have brought it between our look and our claim.
             heard = await self._heard(thing, held)
@@ -239,10 +244,9 @@ class Copies:
         return copy
 
     async def _keep_film(self, film: Film, fetched: float) -> None:
-        """Only where it is kept already: favouriting and rating begin that."""
         with suppress(ServiceUnavailable):
             async with self._database.connection() as conn:
-                await queries.update_film(conn, film, datetime.fromtimestamp(fetched, UTC))
+                await queries.upsert_kept_film(conn, film, datetime.fromtimestamp(fetched, UTC))
 
     def _remember(self, thing: Thing[Any], refusal: type[FilmerError]) -> type[FilmerError]:
         self._refusals[thing.name] = (self._clock.monotonic() + _holds(refusal), refusal)

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from filmer.clock import Clock
-from filmer.errors import ExternalApiError, MovieNotFound
+from filmer.errors import ExternalApiError
 from filmer.store.postgres import Connection
 from filmer.tmdb import link_queries as queries
 from filmer.tmdb.client import Refused, Tmdb
@@ -94,9 +94,7 @@ class Links:
             await self._pace.take()
             try:
                 movie_id = await self._tmdb.find(film_id)
-            except (ExternalApiError, MovieNotFound) as error:
-                # Whom TMDB does not know it finds in no list; that there is nothing at such an address is about
-                # TMDB_BASE_URL. A film that failed is looked up again by the next run.
+            except ExternalApiError as error:  # the next run looks it up again
                 self._failed(error)
             else:
                 self._in_a_row = 0
@@ -145,13 +143,11 @@ class Links:
             self._tally.unknown += unknown
             self._told()
 
-    def _failed(self, error: ExternalApiError | MovieNotFound) -> None:
+    def _failed(self, error: ExternalApiError) -> None:
         cause = error.__cause__  # none while the breaker leaves TMDB alone
         if isinstance(cause, Refused):
             raise LinkingStopped("TMDB refuses the credential: set TMDB_ACCESS_TOKEN (or TMDB_API_KEY) right.")
-        if isinstance(error, MovieNotFound):
-            self._reason = "it has nothing where films are found by id; is TMDB_BASE_URL right?"
-        elif cause:
+        if cause:
             self._reason = str(cause) or "no answer in time"
         self._tally.failed += 1
         self._in_a_row += 1

@@ -43,9 +43,9 @@ Count = Annotated[int, Meta(ge=0)]
 
 class _Film(msgspec.Struct):
     id: Id
-    title: str
+    title: Annotated[str, Meta(max_length=1000)]
     release_date: str | None = None  # "" where it is not known
-    overview: str | None = None
+    overview: Annotated[str, Meta(max_length=10_000)] | None = None
     popularity: float | None = None
     vote_average: float | None = None
 
@@ -54,7 +54,7 @@ class _Page(msgspec.Struct):
     page: int
     total_pages: Count
     total_results: Count
-    results: list[_Film]
+    results: Annotated[list[_Film], Meta(max_length=100)]
 
 
 class _Found(msgspec.Struct):
@@ -100,7 +100,7 @@ def read_problem(body: bytes) -> int | None:
     """TMDB's own code in the body of an error; None where there is none."""
     try:
         return msgspec.json.decode(body, type=_Problem).status_code
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -7,6 +7,16 @@ from filmer.tmdb.payloads import Film
 
 _FILM = "movie_id, title, release_date, overview, popularity, vote_average"
 _A_FEW = 20
+# A copy from the future was made by a clock that is wrong.
+_UPSERT = f"""
+    INSERT INTO tmdb_film AS t ({_FILM}, fetched)
+    SELECT * FROM (VALUES (%s::integer, %s, %s::date, %s, %s::float8, %s::float8, %s::timestamptz)) n ({_FILM}, fetched)
+    WHERE {{condition}}
+    ON CONFLICT (movie_id) DO UPDATE SET title = excluded.title, release_date = excluded.release_date,
+        overview = excluded.overview, popularity = excluded.popularity, vote_average = excluded.vote_average,
+        fetched = excluded.fetched
+    WHERE t.fetched < excluded.fetched OR t.fetched > now()
+"""
 
 
 async def select_film(conn: Connection, movie_id: int) -> tuple[Film, datetime] | None:
@@ -17,38 +27,26 @@ async def select_film(conn: Connection, movie_id: int) -> tuple[Film, datetime] 
 
 async def upsert_film(conn: Connection, film: Film, fetched: datetime) -> None:
     """From here on its last good copy is kept; a newer one that is there already stays."""
-    await conn.execute(
-        f"""
-        INSERT INTO tmdb_film AS t ({_FILM}, fetched) VALUES (%s, %s, %s, %s, %s, %s, %s)
-        ON CONFLICT (movie_id) DO UPDATE SET title = excluded.title, release_date = excluded.release_date,
-            overview = excluded.overview, popularity = excluded.popularity, vote_average = excluded.vote_average,
-            fetched = excluded.fetched
-        WHERE t.fetched < excluded.fetched
-        """.encode(),
-        [*_values(film), fetched],
-    )
+    await conn.execute(_UPSERT.format(condition="true").encode(), [*_values(film), fetched])
 
 
-async def update_film(conn: Connection, film: Film, fetched: datetime) -> None:
-    """A newer copy of a film, if it is kept."""
-    await conn.execute(
-        """
-        UPDATE tmdb_film SET title = %s, release_date = %s, overview = %s, popularity = %s, vote_average = %s,
-            fetched = %s
-        WHERE movie_id = %s AND fetched < %s
-        """,
-        [*_values(film)[1:], fetched, film.id, fetched],
-    )
+async def upsert_kept_film(conn: Connection, film: Film, fetched: datetime) -> None:
+    """The same, if somebody favours or rated it."""
+    condition = """
+        EXISTS (SELECT FROM favorite f WHERE f.movie_id = n.movie_id)
+        OR EXISTS (SELECT FROM rating r WHERE r.movie_id = n.movie_id)
+    """
+    await conn.execute(_UPSERT.format(condition=condition).encode(), [*_values(film), fetched])
 
 
 async def select_old_films(conn: Connection, *, fetched_before: datetime) -> list[int]:
-    """The oldest few films that somebody still favours or rated."""
+    """A few old films that somebody still favours or rated. Any: some may be so old because TMDB knows them no more."""
     cursor = await conn.execute(
         """
         SELECT movie_id FROM tmdb_film t
         WHERE fetched < %s AND (EXISTS (SELECT FROM favorite f WHERE f.movie_id = t.movie_id)
                                 OR EXISTS (SELECT FROM rating r WHERE r.movie_id = t.movie_id))
-        ORDER BY fetched LIMIT %s
+        ORDER BY random() LIMIT %s
         """,
         [fetched_before, _A_FEW],
     )
