@@ -253,14 +253,14 @@ def test_the_deadline_is_over_all_tries(sandbox: Sandbox) -> None:
     """By the real clock: bytes that drip come for minutes. There is time for two tries and the wait between."""
 
     async def run() -> float:
-        async with asking(sandbox.url, SystemClock(), tmdb_deadline_seconds=2) as tmdb:
+        async with asking(sandbox.url, SystemClock(), tmdb_deadline_seconds=4) as tmdb:
             begun = time.monotonic()
             with pytest.raises(ExternalApiError):
                 await tmdb.popular(1)
             return time.monotonic() - begun
 
     sandbox.fail("drip")
-    assert 1.5 <= asyncio.run(run()) < 2.5
+    assert 3.5 <= asyncio.run(run()) < 4.5
     assert sandbox.calls(POPULAR) == 2
 
 

@@ -55,8 +55,10 @@ def test_it_is_used_where_nothing_else_is_at_hand(age: int, state: str, run: Run
     run(work)
 
 
-def test_a_newer_answer_takes_its_place_only_where_one_is_kept(run: Run) -> None:
+@pytest.mark.parametrize("table", ["favorite", "rating"])
+def test_a_newer_answer_takes_its_place_where_somebody_keeps_the_film(table: str, run: Run) -> None:
     async def work(world: World) -> None:
+        await asyncio.to_thread(favor, world.database_url, MATRIX, table)
         await world.keep(OLD, age=timedelta(days=1))
         async with world.process(tmdb_deadline_seconds=1) as one:
             assert (await one.copies.film(MATRIX)).state == "stale"
@@ -71,18 +73,33 @@ def test_a_newer_answer_takes_its_place_only_where_one_is_kept(run: Run) -> None
     run(work)
 
 
+def test_what_is_gone_comes_back_while_somebody_keeps_the_film(run: Run) -> None:
+    async def work(world: World) -> None:
+        await asyncio.to_thread(favor, world.database_url, MATRIX)
+        async with world.process() as one:
+            one.copies.refresh([MATRIX, SHAWSHANK])
+            await one.settled()
+            assert {number: row[0] for number, row in world.rows().items()} == {MATRIX: "The Matrix"}
+
+    run(work)
+
+
 def test_an_older_answer_never_takes_a_newer_ones_place(run: Run) -> None:
     async def work(world: World) -> None:
+        await asyncio.to_thread(favor, world.database_url, MATRIX)
         now = datetime.now(UTC)
         newer = Film(MATRIX, "Newer", None, None, None, None)
         async with await psycopg.AsyncConnection.connect(world.database_url) as conn:
             await queries.upsert_film(conn, newer, now)
             for moment in (now - timedelta(seconds=1), now):
                 await queries.upsert_film(conn, OLD, moment)
-                await queries.update_film(conn, OLD, moment)
+                await queries.upsert_kept_film(conn, OLD, moment)
             assert await queries.select_film(conn, MATRIX) == (newer, now)
-            await queries.upsert_film(conn, OLD, now + timedelta(seconds=1))
-            assert await queries.select_film(conn, MATRIX) == (OLD, now + timedelta(seconds=1))
+            later = now + timedelta(hours=1)
+            await queries.upsert_film(conn, OLD, later)
+            assert await queries.select_film(conn, MATRIX) == (OLD, later)
+            await queries.upsert_film(conn, newer, now)
+            assert await queries.select_film(conn, MATRIX) == (newer, now), "a clock was wrong"
             assert await queries.select_film(conn, SHAWSHANK) is None
 
     run(work)
@@ -166,7 +183,7 @@ def test_nothing_is_kept_longer_than_tmdbs_terms_allow(run: Run) -> None:
     run(work)
 
 
-def test_the_oldest_come_first_and_only_a_few_a_round(run: Run) -> None:
+def test_only_a_few_come_a_round_and_each_has_its_chance(run: Run) -> None:
     async def work(world: World) -> None:
         numbers = list(range(1, 31))
         account = (await asyncio.to_thread(open_account, world.database_url)).id
@@ -177,7 +194,9 @@ def test_the_oldest_come_first_and_only_a_few_a_round(run: Run) -> None:
                 await conn.execute(
                     "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, now())", [account, number]
                 )
-            found = await queries.select_old_films(conn, fetched_before=world.clock.now() - timedelta(days=30))
-        assert found == numbers[::-1][:20]
+            before = world.clock.now() - timedelta(days=30)
+            rounds = [await queries.select_old_films(conn, fetched_before=before) for _ in range(40)]
+        assert {len(set(found)) for found in rounds} == {20}
+        assert {number for found in rounds for number in found} == set(numbers)
 
     run(work)

@@ -16,7 +16,7 @@ from filmer.store.valkey import SharedCache
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.pace import Pace
 
-A_SECOND = 0.95  # on the other side of a socket: requests a second apart may come a little closer
+A_SECOND = 0.75  # on the other side of a socket: the first of a second may come late, and the next ones not
 
 
 @pytest.fixture(autouse=True)

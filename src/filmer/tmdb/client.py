@@ -76,7 +76,7 @@ class Tmdb:
         self._deadline = float(settings.tmdb_deadline_seconds)
         self._attempt_seconds = max(LEAST_ATTEMPT_SECONDS, (self._deadline - WAITS) / ATTEMPTS)
         self._places = asyncio.Semaphore(CONNECTIONS)  # whoever waits for one does not wait for TMDB yet
-        self._is_refused = False
+        self._is_refused = False  # which was told, and is until TMDB takes our credential
         self.is_set_up = bool(settings.tmdb_access_token or settings.tmdb_api_key)
         self._language = {"language": settings.tmdb_language}
         self._region = {"region": settings.tmdb_region} if settings.tmdb_region else {}
@@ -163,7 +163,7 @@ class Tmdb:
                 self._breaker.failed()
                 if not (isinstance(failure, Refused) and self._is_refused):
                     _tell(question, number, str(failure), error)
-                self._is_refused = isinstance(failure, Refused)
+                self._is_refused |= isinstance(failure, Refused)
                 raise failure from error
         self._succeeded()
         return found

@@ -8,7 +8,7 @@ takes a copy's place (contract §7.8, §7.9; decision 0013).
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -82,8 +82,10 @@ class Copies:
         self._prefix = f"filmer:tmdb:{hashlib.blake2b(source.encode(), digest_size=8).hexdigest()}"
         self._here: LRUCache[str, Copy[Any]] = LRUCache(KEPT_HERE)
         self._refusals: LRUCache[str, tuple[float, type[FilmerError]]] = LRUCache(KEPT_HERE)  # until when
+        self._looks: dict[str, asyncio.Task[Copy[Any] | None]] = {}
         self._under_way: dict[str, asyncio.Task[Copy[Any] | type[FilmerError]]] = {}
         self._behind: dict[str, asyncio.Task[None]] = {}
+        self._keeping: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def popular(self, page: int) -> Kept[Popular]:
@@ -116,7 +118,9 @@ class Copies:
         self.refresh(old)
 
     async def close(self) -> None:
-        tasks: list[asyncio.Task[Any]] = [*self._behind.values(), *self._under_way.values()]
+        tasks: list[asyncio.Task[Any]] = [
+            *self._behind.values(), *self._looks.values(), *self._under_way.values(), *self._keeping,
+        ]  # fmt: skip
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -127,7 +131,7 @@ class Copies:
     async def _get(self, thing: Thing[T]) -> Kept[T]:
         copy = await self._at_hand(thing)
         if copy is None:
-            copy = await self._fetched(thing)
+            copy = await self._fetched(thing, None)
             return Kept(copy.value, copy.fetched, "miss")
         if self.is_fresh(copy.fetched):
             return Kept(copy.value, copy.fetched, "hit")
@@ -139,10 +143,13 @@ class Copies:
         copy: Copy[T] | None = self._here.get(thing.name)
         if copy is not None and self.is_fresh(copy.fetched):
             return copy
-        copy = _newer(copy, await self._from_shared(thing))
-        if copy is None and thing.movie_id is not None:
+        return await _together(self._looks, thing.name, lambda: self._look(thing))
+
+    async def _look(self, thing: Thing[T]) -> Copy[T] | None:
+        copy = await self._from_shared(thing)
+        if copy is None and thing.name not in self._here and thing.movie_id is not None:
             copy = cast("Copy[T] | None", await self._from_database(thing.movie_id))
-        copy = _newer(self._here.get(thing.name), copy)  # somebody may have been quicker
+        copy = _newer(self._here.get(thing.name), copy)
         if copy is not None:
             self._here[thing.name] = copy
         return copy
@@ -177,19 +184,18 @@ class Copies:
             if copy is not None and self.is_fresh(copy.fetched):
                 return  # another worker was there before us
             with suppress(FilmerError):  # logged by the one who asked TMDB; the copy stands
-                await self._fetched(thing)
+                await self._fetched(thing, copy)
 
-    async def _fetched(self, thing: Thing[T]) -> Copy[T]:
-        """A newer copy than the one at hand, asked for once, however many wait. Raises MovieNotFound or others."""
-        task = self._under_way.get(thing.name)
-        if task is None:
-            if refusal := self._refusal(thing):
-                raise refusal
-            task = asyncio.create_task(self._fetch(thing))
-            self._under_way[thing.name] = task
-            task.add_done_callback(lambda _: self._under_way.pop(thing.name, None))
-        try:  # whoever hangs up leaves the work to the others
-            found = await asyncio.wait_for(asyncio.shield(task), self._deadline + GRACE_SECONDS)
+    async def _fetched(self, thing: Thing[T], held: Copy[T] | None) -> Copy[T]:
+        """A newer copy than the one held, asked for once, however many wait. Raises MovieNotFound or others."""
+        here: Copy[T] | None = self._here.get(thing.name)
+        if here is not None and (held is None or here.fetched > held.fetched):
+            return here  # it came while we looked elsewhere
+        if thing.name not in self._under_way and (refusal := self._refusal(thing)):
+            raise refusal
+        try:
+            async with asyncio.timeout(self._deadline + GRACE_SECONDS):
+                found = await _together(self._under_way, thing.name, lambda: self._fetch(thing, held))
         except TimeoutError:
             raise ExternalApiError from None
         if isinstance(found, type):
@@ -200,8 +206,7 @@ class Copies:
         until, error = self._refusals.get(thing.name, (0.0, None))
         return error if self._clock.monotonic() < until else None
 
-    async def _fetch(self, thing: Thing[T]) -> Copy[T] | type[FilmerError]:
-        held = self._here.get(thing.name)
+    async def _fetch(self, thing: Thing[T], held: Copy[T] | None) -> Copy[T] | type[FilmerError]:
         deadline = self._clock.monotonic() + self._deadline
         pause = POLL_SECONDS
         while not await self._shared.claim(f"{self._key(thing)}:claim", milliseconds=CLAIM_MILLISECONDS):
@@ -240,7 +245,9 @@ class Copies:
         self._refusals.pop(thing.name, None)
         await self._shared.put(self._key(thing), msgspec.msgpack.encode(copy), seconds=KEPT_SECONDS)
         if isinstance(value, Film):
-            await self._keep_film(value, copy.fetched)
+            keeping = asyncio.create_task(self._keep_film(value, copy.fetched))  # nobody waits for a database away
+            self._keeping.add(keeping)
+            keeping.add_done_callback(self._keeping.discard)
         return copy
 
     async def _keep_film(self, film: Film, fetched: float) -> None:
@@ -274,6 +281,15 @@ class Copies:
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
+
+
+async def _together(tasks: dict[str, asyncio.Task[T]], name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """One task for all who want the same at once. Whoever hangs up leaves the work to the others."""
+    task = tasks.get(name)
+    if task is None:
+        task = tasks[name] = asyncio.create_task(work())
+        task.add_done_callback(lambda _: tasks.pop(name, None))
+    return await asyncio.shield(task)
 
 
 def _newer(one: Copy[T] | None, other: Copy[T] | None) -> Copy[T] | None:
