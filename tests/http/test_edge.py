@@ -4,21 +4,20 @@ import asyncio
 import socket
 import threading
 import time
-import urllib.parse
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 import msgspec
 import psycopg
 import pytest
 import redis
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from tests.answers import TIME, data_of, error_of
 from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.proxy import proxied_database, proxied_valkey
 
 from filmer.catalogue.edition import SEEN_LOCK
 from filmer.http.byte_cache import Answer, ByteCache
@@ -191,102 +190,6 @@ def serving(
         yield server
     finally:
         server.stop()
-
-
-class Proxy:
-    """A TCP port that leads to a unix socket, and can be cut or frozen."""
-
-    def __init__(self, target: str) -> None:
-        self._target = target
-        self._flowing = threading.Event()
-        self._flowing.set()
-        self._lock = threading.Lock()
-        self._sockets: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-        self._is_cut = False
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._start(self._accept)
-
-    def cut(self) -> None:
-        """Every connection breaks, and every new one."""
-        with self._lock:
-            self._is_cut = True
-            for one in self._sockets:
-                with suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
-            self._sockets.clear()
-
-    def freeze(self) -> None:
-        """Connections stand, new ones are taken, and nothing goes through."""
-        self._flowing.clear()
-
-    def mend(self) -> None:
-        self._is_cut = False
-        self._flowing.set()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._flowing.set()
-        self.cut()
-        for thread in self._threads:
-            thread.join(10)
-
-    def _start(self, target: Any, *arguments: Any) -> None:
-        thread = threading.Thread(target=target, args=arguments, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            with self._lock:
-                if self._is_cut:
-                    near.close()
-                    continue
-                far = socket.socket(socket.AF_UNIX)
-                try:
-                    far.connect(self._target)
-                except OSError:
-                    near.close()
-                    far.close()
-                    continue
-                self._sockets += [near, far]
-            self._start(self._pump, near, far)
-            self._start(self._pump, far, near)
-
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                self._flowing.wait()
-                sink.sendall(data)
-        for one in (source, sink):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-        source.close()  # each pump closes the end it reads from
-
-
-@contextmanager
-def proxied_database(database_url: str) -> Iterator[tuple[str, Proxy]]:
-    host = str(conninfo_to_dict(database_url)["host"])
-    proxy = Proxy(f"{host}/.s.PGSQL.5432")
-    try:
-        yield make_conninfo(database_url, host="127.0.0.1", port=proxy.port), proxy
-    finally:
-        proxy.close()
-
-
-@contextmanager
-def proxied_valkey(engines: Engines) -> Iterator[tuple[str, Proxy]]:
-    proxy = Proxy(urllib.parse.unquote(urllib.parse.urlsplit(engines.redis_url).path))
-    try:
-        yield f"redis://127.0.0.1:{proxy.port}/0", proxy
-    finally:
-        proxy.close()
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ class Process(NamedTuple):
 
     async def settled(self) -> None:
         """Returns when nothing is under way any more."""
-        await until(lambda: not (self.copies._behind or self.copies._under_way))
+        await until(lambda: not (self.copies._behind or self.copies._under_way or self.copies._keeping))
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import asyncio
 import time
 import tracemalloc
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,7 +14,7 @@ from tests.tmdb.asking import KEY, MATRIX, POPULAR, UNKNOWN, SteppingClock, aski
 from filmer.clock import SystemClock
 from filmer.errors import ExternalApiError, MovieNotFound
 from filmer.serving import free_port
-from filmer.tmdb.client import MAX_BYTES, Tmdb
+from filmer.tmdb.client import CONNECTIONS, MAX_BYTES, Tmdb
 
 T = TypeVar("T")
 FILM = b'{"id":603,"title":"The Matrix"}'
@@ -26,6 +26,9 @@ def ask(base_url: str, work: Callable[[Tmdb], Awaitable[T]], **given: object) ->
             return await work(tmdb)
 
     return asyncio.run(run())
+
+
+POPULAR_BODY = b'{"page":1,"total_pages":1,"total_results":0,"results":[]}'
 
 
 def test_what_it_answers_is_read(sandbox: Sandbox) -> None:
@@ -277,3 +280,27 @@ def test_whoever_gives_up_waiting_breaks_nothing(sandbox: Sandbox) -> None:
         assert (await tmdb.film(MATRIX)).id == MATRIX
 
     ask(sandbox.url, work, tmdb_deadline_seconds=60)
+
+
+def test_a_slow_tmdb_is_not_taken_for_a_broken_one(sandbox: Sandbox) -> None:
+    """More ask than there are connections: those wait for their turn, and nobody's time is up meanwhile."""
+    many = 3 * CONNECTIONS
+
+    async def work() -> list[Any]:
+        async with asking(sandbox.url, SystemClock(), tmdb_deadline_seconds=15) as tmdb:
+            return await asyncio.gather(*(tmdb.popular(page) for page in range(1, many + 1)))
+
+    sandbox.fail("latency", seconds=1.0)
+    assert [found.page for found in asyncio.run(work())] == list(range(1, many + 1))
+    assert sandbox.calls(POPULAR) == many
+
+
+def test_no_cookie_is_kept() -> None:
+    cookies = [f"set-cookie: c{number}=1; Path=/; Max-Age=86400" for number in range(50)]
+
+    async def work() -> int:
+        async with saying(http("200 OK", POPULAR_BODY, *cookies)) as said, asking(said.url, SystemClock()) as tmdb:
+            await tmdb.popular(1)
+            return len(tmdb._http.cookies)
+
+    assert asyncio.run(work()) == 0

@@ -204,3 +204,33 @@ def test_without_valkey_it_goes_on(url: str | None, run: Run) -> None:
             assert world.calls() == 2
 
     run(work)
+
+
+def test_a_copy_from_the_future_is_stale(run: Run) -> None:
+    """A clock that was wrong, and was put right."""
+
+    async def work(world: World) -> None:
+        world.clock.move(7200)
+        async with world.process() as one:
+            assert await state(one.copies) == "miss"
+            world.clock.move(-3600)
+            assert await state(one.copies) == "stale"
+            await one.settled()
+            assert await state(one.copies) == "hit"
+
+    run(work)
+
+
+def test_each_process_refreshes_by_itself_what_it_served(run: Run) -> None:
+    """An older copy of another process is no news to one that holds it already, or never saw it."""
+
+    async def work(world: World) -> None:
+        async with world.process() as one, world.process() as other:
+            await one.copies.film(MATRIX)
+            world.move(60)
+            other.copies.refresh([MATRIX])
+            await other.settled()
+            assert world.calls() == 2
+            assert await state(one.copies) == "hit"
+
+    run(work)

@@ -1,0 +1,108 @@
+"""Load as many people make it: connections kept open, requests that are due at their time, however late others are."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple, Self
+
+ANSWER_SECONDS = 30
+
+
+class Reply(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Line:
+    """One connection, one request at a time. Raises OSError or EOFError when it is lost."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, port: int) -> Self:
+        return cls(*await asyncio.open_connection("127.0.0.1", port))
+
+    async def ask(self, request: bytes) -> Reply:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            self._writer.write(request)
+            head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:-2])}
+            return Reply(
+                int(head[0][9:12]), headers, await self._reader.readexactly(int(headers.get("content-length", 0)))
+            )
+
+    async def close(self) -> None:
+        self._writer.close()
+        await self._writer.wait_closed()
+
+
+@asynccontextmanager
+async def lines_to(port: int, count: int) -> AsyncIterator[list[Line]]:
+    lines = [await Line.open(port) for _ in range(count)]
+    try:
+        yield lines
+    finally:
+        for line in lines:
+            await line.close()
+
+
+class Question(NamedTuple):
+    """``body``: what the answer has to be."""
+
+    address: str
+    request: bytes
+    body: bytes
+
+
+class Heard(NamedTuple):
+    """An answer: when it was due to be asked for (time.monotonic()), and seconds from then until it was whole."""
+
+    address: str
+    due: float
+    seconds: float
+    status: int
+    is_right: bool
+    age: int
+    x_cache: str
+
+
+async def ask_steadily(
+    lines: Sequence[Line], questions: Sequence[Question], rate: float, seconds: float
+) -> list[Heard]:
+    """So many requests a second, on each line every question in turn. A late answer makes the next ones late, too."""
+    begun = time.monotonic()
+    heard: list[Heard] = []
+
+    async def ask(place: int) -> None:
+        for turn, number in enumerate(range(place, round(rate * seconds), len(lines))):
+            question = questions[(turn + place) % len(questions)]
+            due = begun + number / rate
+            await asyncio.sleep(due - time.monotonic())
+            reply = await lines[place].ask(question.request)
+            age, x_cache = int(reply.headers.get("age", -1)), reply.headers.get("x-cache", "")
+            took, is_right = time.monotonic() - due, reply.body == question.body
+            heard.append(Heard(question.address, due, took, reply.status, is_right, age, x_cache))
+
+    await asyncio.gather(*(ask(place) for place in range(len(lines))))
+    return heard
+
+
+def p99(seconds: Sequence[float]) -> float:
+    """Milliseconds."""
+    return sorted(seconds)[max(0, round(len(seconds) * 0.99) - 1)] * 1000
+
+
+def get(address: str, token: str = "") -> bytes:
+    """A request as it goes over the wire."""
+    return write("GET", address, b"", token)
+
+
+def write(method: str, address: str, body: bytes, token: str) -> bytes:
+    head = [f"{method} {address} HTTP/1.1", "host: 127.0.0.1", f"content-length: {len(body)}"]
+    head += ["content-type: application/json"] if body else []
+    head += [f"authorization: Bearer {token}"] if token else []
+    return "\r\n".join([*head, "", ""]).encode() + body
