@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 import httpx
 import psutil
@@ -20,6 +19,7 @@ import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from tests.community.answers import own_language
 from tests.community.conftest import POPULAR, Community, User, tmdb_settings
 from tests.community.keepers import FILMS, Crowd, Keeper
 from tests.community.steady_load import get, lines_to, p99
@@ -87,7 +87,7 @@ def stand(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) ->
             "REDIS_URL": address.replace("//", f"//{NAME}@"),
             "REDIS_PASSWORD": PASSWORD,
             "CACHE_DURATION_SECONDS": "1",
-            "TMDB_LANGUAGE": uuid4().hex,
+            "TMDB_LANGUAGE": own_language(),
         }
         servers = [serve(url, **own) for _ in range(2)]
         community = Community(url, servers[0].client)

@@ -8,9 +8,9 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from uuid import uuid4
 
 import pytest
+from tests.community.answers import own_language
 from tests.community.conftest import POPULAR, Community, tmdb_settings
 from tests.community.steady_load import Heard, Line, Question, ask_steadily, get, lines_to, p99
 from tests.conftest import Serve, Server
@@ -89,7 +89,7 @@ class Town:
 
 
 def make_town(serve: Serve, database_url: str, sandbox: Sandbox, **environment: str) -> Town:
-    own = {"CACHE_DURATION_SECONDS": str(CACHE_SECONDS), "TMDB_LANGUAGE": uuid4().hex}
+    own = {"CACHE_DURATION_SECONDS": str(CACHE_SECONDS), "TMDB_LANGUAGE": own_language()}
     server = serve(database_url, "--workers", str(WORKERS), **tmdb_settings(sandbox), **own, **environment)
     return Town(server, database_url, sandbox)
 
