@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from filmer.serving import free_port
 from filmer.store import valkey
 from filmer.store.embedded import Engines
-from filmer.store.valkey import SharedCache
+from filmer.store.valkey import SharedCache, claim_of
 
 T = TypeVar("T")
 
@@ -70,13 +70,44 @@ def test_one_of_many_gets_the_claim_and_it_ends_by_itself(engines: Engines, key:
 
     assert sorted(using(engines.redis_url, ask)) == [False] * 19 + [True]
     with redis.Redis.from_url(engines.redis_url) as client:
-        assert 50_000 < int(client.pttl(key)) <= 60_000
+        assert 50_000 < int(client.pttl(claim_of(key))) <= 60_000
 
     async def drop_and_claim(cache: SharedCache) -> bool:
-        await cache.drop(key)
+        await cache.drop_claim(key)
         return await cache.claim(key, milliseconds=1000)
 
     assert using(engines.redis_url, drop_and_claim)
+
+
+def test_a_claim_lasts_as_long_as_it_is_kept(engines: Engines, key: str) -> None:
+    async def keep(cache: SharedCache) -> None:
+        await cache.claim(key, milliseconds=1000)
+        await cache.keep_claim(key, milliseconds=60_000)
+
+    using(engines.redis_url, keep)
+    with redis.Redis.from_url(engines.redis_url) as client:
+        assert 50_000 < int(client.pttl(claim_of(key))) <= 60_000
+        client.delete(claim_of(key))
+
+
+@pytest.mark.parametrize("value", [b"it", None])
+def test_publishing_gives_the_claim_back(engines: Engines, key: str, value: bytes | None) -> None:
+    async def publish(cache: SharedCache) -> None:
+        assert await cache.claim(key, milliseconds=60_000)
+        cache.publish(key, value, seconds=30)
+
+    using(engines.redis_url, publish)  # closing waits for what is done behind
+    with redis.Redis.from_url(engines.redis_url) as client:
+        assert client.get(key) == value
+        assert not client.exists(claim_of(key))
+
+
+def test_what_is_put_behind_is_put(engines: Engines, key: str) -> None:
+    async def put(cache: SharedCache) -> None:
+        cache.put_behind(key, b"it", seconds=30)
+
+    using(engines.redis_url, put)
+    assert using(engines.redis_url, lambda cache: cache.get(key)) == b"it"
 
 
 def test_a_crowd_gets_its_answers(engines: Engines, key: str, monkeypatch: pytest.MonkeyPatch) -> None:

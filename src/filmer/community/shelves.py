@@ -76,7 +76,7 @@ class Shelves:
         listed = Listed(encode(Favorites([row.film for row in rows])), oldest.timestamp())
         if is_cached:
             seconds = STALE_SECONDS if stale else self._seconds
-            await self._shared.put(key, msgspec.msgpack.encode(listed), seconds=seconds)
+            self._shared.put_behind(key, msgspec.msgpack.encode(listed), seconds=seconds)
         return listed, True
 
     async def remove_favorite(self, user_id: int, favorite_id: int) -> None:

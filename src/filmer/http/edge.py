@@ -180,9 +180,8 @@ class Edge:
         answer = _unpacked(await self._shared.get(name) or await self._wait_for_other(name))
         if answer is None:
             answer = await self._compute(scope, request_id)
-            if answer.is_public:
-                await self._shared.put(name, msgspec.msgpack.encode(answer), seconds=self._seconds)
-            await self._shared.drop(f"{name}:claim")
+            packed = msgspec.msgpack.encode(answer) if answer.is_public else None
+            self._shared.publish(name, packed, seconds=self._seconds)
             if not answer.is_public:
                 return answer
         self._memory.put(edition, address, answer, seconds=self._seconds)
@@ -191,7 +190,7 @@ class Edge:
     async def _wait_for_other(self, name: str) -> bytes | None:
         """The answer another process is computing, or None when computing it is up to us."""
         deadline = self._clock.monotonic() + CLAIM_MILLISECONDS / 1000
-        while not await self._shared.claim(f"{name}:claim", milliseconds=CLAIM_MILLISECONDS):
+        while not await self._shared.claim(name, milliseconds=CLAIM_MILLISECONDS):
             await asyncio.sleep(POLL_SECONDS)
             if packed := await self._shared.get(name):
                 return packed

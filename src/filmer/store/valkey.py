@@ -1,5 +1,6 @@
 """Valkey/Redis: bytes that all processes share. Only ever a copy, so nothing here may fail a request."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -16,6 +17,10 @@ log = structlog.get_logger()
 CROWD_SECONDS = 1.0  # for one of our connections, when all are in use
 ANSWER_SECONDS = 0.05  # one machine away it takes 0.1 ms; whoever waits longer is better off without
 REST_SECONDS = 1.0  # after a failure we leave it alone for this long
+
+
+def claim_of(key: str) -> str:
+    return f"{key}:claim"
 
 
 class SharedCache:
@@ -37,8 +42,10 @@ class SharedCache:
             )
             self._client = redis.Redis.from_pool(self.pool)
         self._resting_until = 0.0  # by time.monotonic(); 0: it answered the last time
+        self._behind: set[asyncio.Task[object]] = set()
 
     async def close(self) -> None:
+        await asyncio.gather(*self._behind)  # none takes long, or fails
         if self._client is not None:
             await self._client.aclose()
 
@@ -49,22 +56,47 @@ class SharedCache:
     async def put(self, key: str, value: bytes, *, seconds: int) -> None:
         await self.attempt(lambda client: client.set(key, value, ex=seconds))
 
+    def put_behind(self, key: str, value: bytes, *, seconds: int) -> None:
+        """The same, and nobody waits for it."""
+        self._do_behind(lambda client: client.set(key, value, ex=seconds))
+
+    def publish(self, key: str, value: bytes | None, *, seconds: int) -> None:
+        """Puts what was claimed, if it came to anything, and gives the claim back; nobody waits for it."""
+
+        def call(client: redis.Redis) -> Awaitable[object]:
+            both = client.pipeline(transaction=False)
+            if value is not None:
+                both.set(key, value, ex=seconds)
+            both.delete(claim_of(key))
+            return both.execute()
+
+        self._do_behind(call)
+
     async def claim(self, key: str, *, milliseconds: int) -> bool:
-        """Whether we are the first to ask for this key; true as well when nobody can tell."""
+        """Whether we are the first who is to find out what belongs there; true as well when nobody can tell."""
         if not self.is_up:
             return True
-        taken = await self.attempt(lambda client: client.set(key, b"", px=milliseconds, nx=True))
+        taken = await self.attempt(lambda client: client.set(claim_of(key), b"", px=milliseconds, nx=True))
         return bool(taken) or not self.is_up
 
     async def keep_claim(self, key: str, *, milliseconds: int) -> None:
         """From now on the claim lasts so long."""
-        await self.attempt(lambda client: client.pexpire(key, milliseconds))
+        await self.attempt(lambda client: client.pexpire(claim_of(key), milliseconds))
+
+    async def drop_claim(self, key: str) -> None:
+        await self.drop(claim_of(key))
 
     async def drop(self, key: str) -> None:
         await self.attempt(lambda client: client.delete(key))
 
     async def ping(self) -> bool:
         return bool(await self.attempt(lambda client: client.ping()))
+
+    def _do_behind(self, call: Callable[[redis.Redis], Awaitable[object]]) -> None:
+        if self.is_up:
+            task = asyncio.create_task(self.attempt(call))
+            self._behind.add(task)
+            task.add_done_callback(self._behind.discard)
 
     @property
     def is_up(self) -> bool:
@@ -76,7 +108,7 @@ class SharedCache:
             return None
         try:
             answer = await call(self._client)
-        except (RedisError, OSError, TimeoutError) as error:
+        except (RedisError, OSError, TimeoutError, RuntimeError) as error:  # uvloop's, of a connection that was reset
             if not self._resting_until:
                 log.warning("cache away", error=type(error).__name__, retry_seconds=REST_SECONDS)
             self._resting_until = time.monotonic() + REST_SECONDS

@@ -209,7 +209,7 @@ class Copies:
     async def _fetch(self, thing: Thing[T], held: Copy[T] | None) -> Copy[T] | type[FilmerError]:
         deadline = self._clock.monotonic() + self._deadline
         pause = POLL_SECONDS
-        while not await self._shared.claim(f"{self._key(thing)}:claim", milliseconds=CLAIM_MILLISECONDS):
+        while not await self._shared.claim(self._key(thing), milliseconds=CLAIM_MILLISECONDS):
             if (heard := await self._heard(thing, held)) is not None:
                 return heard
             if self._clock.monotonic() > deadline:
@@ -262,19 +262,19 @@ class Copies:
     @asynccontextmanager
     async def _claim(self, thing: Thing[Any]) -> AsyncIterator[None]:
         """Keeps the claim for as long as it takes; that of a worker that dies is over soon."""
-        name = f"{self._key(thing)}:claim"
+        key = self._key(thing)
 
         async def keep() -> None:
             while True:
                 await asyncio.sleep(CLAIM_MILLISECONDS / 4000)
-                await self._shared.keep_claim(name, milliseconds=CLAIM_MILLISECONDS)
+                await self._shared.keep_claim(key, milliseconds=CLAIM_MILLISECONDS)
 
         task = asyncio.create_task(keep())
         try:
             yield
         finally:
             task.cancel()
-            await self._shared.drop(name)
+            await self._shared.drop_claim(key)
 
     def _key(self, thing: Thing[Any]) -> str:
         return f"{self._prefix}:{thing.name}"
