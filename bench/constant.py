@@ -1,15 +1,12 @@
-"""The reference: the same server with an application that always answers the same bytes."""
+"""The reference: the same server with an application that always says the same, head and body."""
 
+import json
 import os
 from typing import Any
 
 BODY = b"x" * int(os.environ.get("CONSTANT_BYTES", "1000"))
-HEAD = [
-    (b"content-type", b"application/json"),
-    (b"content-length", str(len(BODY)).encode()),
-    # as long as filmer's own head, so that both send the same number of bytes
-    (b"x-padding", b"x" * int(os.environ.get("CONSTANT_PADDING", "0"))),
-]
+# Header for header as filmer's own answer: what a header costs the server is no matter of ours.
+HEAD = [(name.encode(), value.encode()) for name, value in json.loads(os.environ.get("CONSTANT_HEAD", "[]"))]
 
 
 async def app(scope: Any, _receive: Any, send: Any) -> None:

@@ -1,5 +1,6 @@
 """A real ``filmer serve`` on a measured catalogue, its engines and its byte cache with it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -40,14 +41,14 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def constant(like: httpx.Response) -> Iterator[str]:
-    """The address of the reference: the same server, one worker, with a constant answer as long as this one."""
+    """The address of the reference: the same server, one worker, with a constant answer like this one."""
     port = free_port("127.0.0.1")
-    head = sum(len(name) + len(value) + 4 for name, value in like.headers.items())
-    size = {"CONSTANT_BYTES": str(len(like.content)), "CONSTANT_PADDING": str(max(0, head - 150))}
+    head = [(name, value) for name, value in like.headers.items() if name not in {"server", "date"}]  # the server's own
+    answer = {"CONSTANT_BYTES": str(len(like.content)), "CONSTANT_HEAD": json.dumps(head)}
     process = subprocess.Popen(
         [sys.executable, "-m", "granian", "bench.constant:app", "--interface", "asginl", "--port", str(port),
          "--workers", "1", "--no-ws", "--log-level", "warning"],
-        env=environment() | size,
+        env=environment() | answer,
     )  # fmt: skip
     try:
         wait_for(f"http://127.0.0.1:{port}/")

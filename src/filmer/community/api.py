@@ -54,7 +54,7 @@ class CommunityApi:
         asked = read_query(request.scope["query_string"], PopularList)
         kept = await self._copies.popular(asked.page)
         state: Any = request.scope["state"]  # where the edge reads how old the answer is
-        state["fetched"], state["is_new"] = kept.fetched, kept.state == "miss"
+        state["age"], state["is_new"] = self._copies.age(kept.fetched), kept.state == "miss"
         return CommunityResponse(kept.value)
 
     async def add_favorite(self, user_id: FromPath[str], request: AnyRequest) -> CommunityResponse:
@@ -70,7 +70,7 @@ class CommunityApi:
         _require_own(person, user_id)
         asked = read_query(request.scope["query_string"], FavoriteList, _offences("user_id", user_id))
         listed, is_new = await self._shelves.list_favorites(_user(user_id), asked)
-        age, is_fresh = self._copies.age(listed.fetched), self._copies.is_fresh(listed.fetched)
+        age, is_fresh = int(self._copies.age(listed.fetched)), self._copies.is_fresh(listed.fetched)
         headers = freshness(age, self._cache_seconds, is_new=is_new and is_fresh)
         return CommunityResponse(listed.body, headers={name.decode(): value.decode() for name, value in headers})
 

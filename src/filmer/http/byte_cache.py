@@ -16,7 +16,7 @@ class Answer(msgspec.Struct, array_like=True, gc=False):
     headers: Headers
     body: bytes
     etag: bytes = b""
-    fetched: float = 0.0  # when TMDB told us what it tells, in seconds since 1970; 0: it is all ours
+    fetched: float | None = None  # by clock.monotonic(), when TMDB told what it tells; None: it is all ours
     is_new: bool = False  # it was asked for just now
 
     @property

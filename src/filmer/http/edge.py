@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import re
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -25,6 +25,7 @@ from filmer.http.cross_site import CrossSite
 from filmer.http.envelopes import error_body, error_headers
 from filmer.http.freshness import freshness
 from filmer.store.valkey import SharedCache
+from filmer.together import together
 
 log = structlog.get_logger()
 
@@ -59,7 +60,7 @@ class Edge:
     ) -> None:
         """``public``: the path prefixes under which a GET may be answered from the cache.
 
-        ``outside``: the paths whose GETs tell what TMDB told, with an age (``scope["state"]["fetched"]``).
+        ``outside``: the paths whose GETs tell what TMDB told, with an age (``scope["state"]["age"]``, in seconds).
         ``is_https``: browsers reach this server through TLS only.
         """
         self._app = app
@@ -74,6 +75,7 @@ class Edge:
         self._access_log = access_log
         self._cross_site = cross_site or CrossSite()
         self._always = [*_SAFETY, _STRICT_TRANSPORT] if is_https else _SAFETY
+        self._ids = _drawn_ids()
         self._under_way: dict[tuple[str, bytes], asyncio.Task[Answer]] = {}
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -81,35 +83,40 @@ class Edge:
             await self._app(scope, receive, send)
             return
         begun = self._clock.monotonic()
-        request_id, matching = _read_headers(scope["headers"])
+        given_id, matching = _read_headers(scope["headers"])
+        request_id = given_id or next(self._ids)
         method = scope["method"]
-        scope["path"] = _as_routed(scope["path"])
+        path = scope["path"] = _as_routed(scope["path"])
         # What depends on the server and the caller is put to an answer when it leaves: no kept copy holds any of it.
         always = self._always
         if self._cross_site.is_open:
-            always = [*always, *self._cross_site.grants(scope["path"], scope["headers"])]
+            always = [*always, *self._cross_site.grants(path, scope["headers"])]
         is_head = method == "HEAD"
         if is_head:
             scope["method"] = "GET"
-        if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_ADDRESS:
+        address = scope["raw_path"] + b"?" + scope["query_string"]
+        if len(address) > MAX_ADDRESS + 1:
             answer = self._refusal(errors.UriTooLong(), scope)
-        elif scope["method"] == "GET" and scope["path"].startswith(self._public):
-            answer = await self._public_answer(scope, request_id)
-        elif scope["method"] == "GET" and scope["path"] in self._outside:
-            answer = await self._outside_answer(scope, request_id)
+        elif scope["method"] == "GET" and path.startswith(self._public):
+            key = (self._edition.key, address)
+            answer = self._memory.get(*key) or await self._public_answer(scope, key, request_id)
+        elif scope["method"] == "GET" and path in self._outside:
+            answer = self._outside_memory.get("", address) or await self._outside_answer(scope, address, request_id)
         elif is_head:
             answer = await self._compute(scope, request_id)
         else:
             structlog.contextvars.bind_contextvars(request_id=request_id.decode())
-            passed = _Passed(receive, send, scope["path"], [*always, (b"x-request-id", request_id)])
+            passed = _Passed(receive, send, path, [*always, (b"x-request-id", request_id)])
             await self._app_or_refusal(scope, passed)
             self._log_access(method, scope, passed.status, begun, request_id)
             return
         self._log_access(method, scope, answer.status, begun, request_id)  # so that who has the answer finds its line
-        always = [*always, (b"x-request-id", request_id)]
-        if answer.fetched:
-            always += freshness(self._age(answer), self._seconds, is_new=answer.is_new)
-        await _send(send, answer, always, matching, with_body=not is_head)
+        headers = [*answer.headers, *always, (b"x-request-id", request_id)]
+        if answer.fetched is not None:
+            age = self._clock.monotonic() - answer.fetched
+            headers += freshness(int(age), self._seconds, is_new=answer.is_new)
+        for message in _messages(answer, headers, matching, with_body=not is_head):
+            await send(message)
 
     async def _app_or_refusal(self, scope: HTTPScope, passed: "_Passed") -> None:
         method, path, headers = scope["method"], scope["path"], scope["headers"]
@@ -120,50 +127,27 @@ class Edge:
         else:
             await self._app(scope, passed.receive, passed.send)
             return
-        await _send(passed.send, answer, [], b"", with_body=True)
+        for message in _messages(answer, answer.headers, b"", with_body=True):
+            await passed.send(message)
 
-    async def _public_answer(self, scope: HTTPScope, request_id: bytes) -> Answer:
-        edition = self._edition.key
-        address = scope["raw_path"] + b"?" + scope["query_string"]
-        found = self._memory.get(edition, address)
-        if found is not None:
-            return found
-        key = (edition, address)
-        task = self._under_way.get(key)
-        if task is None:
-            task = asyncio.create_task(self._look_further(scope, key, request_id))
-            self._under_way[key] = task
-            task.add_done_callback(lambda _: self._under_way.pop(key, None))
-        try:  # whoever hangs up, or gives up, leaves the work to the others who wait for it
-            return await asyncio.wait_for(asyncio.shield(task), COMPUTE_SECONDS)
+    async def _public_answer(self, scope: HTTPScope, key: tuple[str, bytes], request_id: bytes) -> Answer:
+        try:
+            async with asyncio.timeout(COMPUTE_SECONDS):
+                return await together(self._under_way, key, lambda: self._look_further(scope, key, request_id))
         except TimeoutError:
             return self._refusal(errors.ServiceUnavailable("The answer takes too long"), scope)
 
-    async def _outside_answer(self, scope: HTTPScope, request_id: bytes) -> Answer:
+    async def _outside_answer(self, scope: HTTPScope, address: bytes, request_id: bytes) -> Answer:
         """What TMDB told. Over its time it is served on, and asked for anew behind (contract §7.9)."""
-        address = scope["raw_path"] + b"?" + scope["query_string"]
-        found = self._outside_memory.get("", address)
-        if found is not None:
-            return found
-        key = ("", address)
-        task = self._under_way.get(key)
-        if task is None:
-            task = asyncio.create_task(self._ask_outside(scope, address, request_id))
-            self._under_way[key] = task
-            task.add_done_callback(lambda _: self._under_way.pop(key, None))
-        return await asyncio.shield(task)
+        return await together(self._under_way, ("", address), lambda: self._ask_outside(scope, address, request_id))
 
     async def _ask_outside(self, scope: HTTPScope, address: bytes, request_id: bytes) -> Answer:
         answer = await self._compute(scope, request_id)
-        if answer.is_public and answer.fetched and self._seconds:
-            seconds = max(self._seconds - self._age(answer), STALE_SECONDS)
+        if answer.is_public and answer.fetched is not None and self._seconds:
+            seconds = max(answer.fetched + self._seconds - self._clock.monotonic(), STALE_SECONDS)
             kept = msgspec.structs.replace(answer, is_new=False)
             self._outside_memory.put("", address, kept, seconds=seconds)
         return answer
-
-    def _age(self, answer: Answer) -> float:
-        """Seconds since TMDB told it."""
-        return max(0.0, self._clock.now().timestamp() - answer.fetched)
 
     def _refusal(self, error: errors.FilmerError, scope: HTTPScope) -> Answer:
         """An error the edge finds by itself."""
@@ -217,14 +201,10 @@ class Edge:
         await self._app(inner, receive, send)
         body = b"".join(parts)
         headers: Headers = [(bytes(name), bytes(value)) for name, value in start["headers"]]
-        told = inner["state"]
-        answer = Answer(
-            start["status"],
-            _completed(headers, scope["path"]),
-            body,
-            fetched=told.get("fetched", 0.0),
-            is_new=told.get("is_new", False),
-        )
+        answer = Answer(start["status"], _completed(headers, scope["path"]), body)
+        if "age" in inner["state"]:
+            answer.fetched = self._clock.monotonic() - inner["state"]["age"]
+            answer.is_new = inner["state"]["is_new"]
         if answer.status == 200 and (b"cache-control", _PUBLIC) in headers:  # noqa: PLR2004 - OK
             answer.etag = b'"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
             answer.headers.append((b"etag", answer.etag))
@@ -266,15 +246,22 @@ def _as_routed(path: str) -> str:
     return "/" + "/".join(part for part in path.split("/") if part)
 
 
+def _drawn_ids() -> Iterator[bytes]:
+    """Request ids. Drawn many at a time: one by one they would be a third of what an answer from memory takes."""
+    while True:
+        drawn = secrets.token_hex(8 * 512).encode()
+        yield from (drawn[start : start + 16] for start in range(0, len(drawn), 16))
+
+
 def _read_headers(headers: Any) -> tuple[bytes, bytes]:
-    """The request's id (theirs, where it is fit to be logged) and what it holds already (If-None-Match)."""
+    """The request's id, where it has one that is fit to be logged, and what it holds already (If-None-Match)."""
     request_id = matching = b""
     for name, value in headers:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             request_id = value
         elif name == b"if-none-match":
             matching = value
-    return request_id or secrets.token_hex(8).encode(), matching
+    return request_id, matching
 
 
 def _completed(headers: Headers, path: str) -> Headers:
@@ -293,13 +280,15 @@ def _matches(matching: bytes, etag: bytes) -> bool:
     return etag in tags or matching.strip() == b"*"
 
 
-async def _send(send: Send, answer: Answer, always: Headers, matching: bytes, *, with_body: bool) -> None:
-    status, headers, body = answer.status, [*answer.headers, *always], answer.body
+def _messages(answer: Answer, headers: Headers, matching: bytes, *, with_body: bool) -> tuple[Any, Any]:
+    status, body = answer.status, answer.body
     if matching and answer.etag and _matches(matching, answer.etag):
         headers = [header for header in headers if header[0] not in {b"content-length", b"content-type"}]
         status, body = 304, b""
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body if with_body else b"", "more_body": False})
+    return (
+        {"type": "http.response.start", "status": status, "headers": headers},
+        {"type": "http.response.body", "body": body if with_body else b"", "more_body": False},
+    )
 
 
 class _Passed:

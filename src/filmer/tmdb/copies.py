@@ -8,7 +8,7 @@ takes a copy's place (contract §7.8, §7.9; decision 0013).
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -27,6 +27,7 @@ from filmer.store.valkey import SharedCache
 from filmer.tmdb import queries
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.payloads import Film, Popular
+from filmer.together import together
 
 log = structlog.get_logger()
 
@@ -143,7 +144,7 @@ class Copies:
         copy: Copy[T] | None = self._here.get(thing.name)
         if copy is not None and self.is_fresh(copy.fetched):
             return copy
-        return await _together(self._looks, thing.name, lambda: self._look(thing))
+        return await together(self._looks, thing.name, lambda: self._look(thing))
 
     async def _look(self, thing: Thing[T]) -> Copy[T] | None:
         copy = await self._from_shared(thing)
@@ -195,7 +196,7 @@ class Copies:
             raise refusal
         try:
             async with asyncio.timeout(self._deadline + GRACE_SECONDS):
-                found = await _together(self._under_way, thing.name, lambda: self._fetch(thing, held))
+                found = await together(self._under_way, thing.name, lambda: self._fetch(thing, held))
         except TimeoutError:
             raise ExternalApiError from None
         if isinstance(found, type):
@@ -281,15 +282,6 @@ class Copies:
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
-
-
-async def _together(tasks: dict[str, asyncio.Task[T]], name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """One task for all who want the same at once. Whoever hangs up leaves the work to the others."""
-    task = tasks.get(name)
-    if task is None:
-        task = tasks[name] = asyncio.create_task(work())
-        task.add_done_callback(lambda _: tasks.pop(name, None))
-    return await asyncio.shield(task)
 
 
 def _newer(one: Copy[T] | None, other: Copy[T] | None) -> Copy[T] | None:
