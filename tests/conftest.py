@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+import structlog
 
 from filmer.clock import SystemClock
 from filmer.importing import build, own
@@ -137,22 +138,22 @@ class Server:
 
 
 class _SettingUp:
-    """Knows whether what is set up outlives the test. A plugin, as a conftest is not told of what is the session's."""
+    """Knows which fixture is being set up. A plugin, as a conftest is not told of what is the session's."""
 
     def __init__(self) -> None:
-        self._lasting: list[bool] = []
+        self._fixtures: list[pytest.FixtureDef[object]] = []
 
     @property
-    def outlives_the_test(self) -> bool:
-        return any(self._lasting)
+    def fixture(self) -> pytest.FixtureDef[object] | None:
+        return self._fixtures[-1] if self._fixtures else None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
-        self._lasting.append(fixturedef.scope != "function")
+        self._fixtures.append(fixturedef)
         try:
             return (yield)
         finally:
-            self._lasting.pop()
+            self._fixtures.pop()
 
 
 _setting_up = _SettingUp()
@@ -164,20 +165,29 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def serve(engines: Engines) -> Iterator[Serve]:
+def serve(engines: Engines) -> Serve:
     """Starts real servers on this process's engines: ``serve(database_url, "--workers", "2", CACHE_…="5")``.
 
-    One that a test starts ends with the test: together they would use up PostgreSQL's connections.
+    One that a test or fixture starts ends with it: all together would use up PostgreSQL's connections.
     """
-    with contextlib.ExitStack() as lasting:
 
-        def start(database_url: str, *arguments: str, **environment: str) -> Server:
-            given = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_WORKERS": "1"}
-            server = Server(given | environment, list(arguments))
-            (lasting if _setting_up.outlives_the_test else _of_this_test).callback(server.stop)
-            return server
+    def start(database_url: str, *arguments: str, **environment: str) -> Server:
+        given = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_WORKERS": "1"}
+        server = Server(given | environment, list(arguments))
+        if _setting_up.fixture:
+            _setting_up.fixture.addfinalizer(server.stop)
+        else:
+            _of_this_test.callback(server.stop)
+        return server
 
-        yield start
+    return start
+
+
+@pytest.fixture(autouse=True)
+def _logs_go_where_they_went() -> Iterator[None]:
+    """Whatever a test set up: its standard error is closed after it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from filmer.tmdb.payloads import MAX_ID, MAX_PAGE
 MAX_RATING = 5
 _OUT_OF_RANGE = {"must be at least 0", f"must be at most {MAX_RATING}"}
 
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]  # as both APIs print it (contract §1.1)
 MovieId = Annotated[int, Meta(ge=1, le=MAX_ID, description="TMDB's id of the film.", examples=[278])]
 Stars = Annotated[
     float,
@@ -77,7 +78,7 @@ def read_rating(received: Received, struct: type[R], more: Sequence[Offence] = (
 class Favorite(msgspec.Struct, frozen=True):
     id: int
     movie_id: int
-    created_at: str
+    created_at: Moment
 
     @classmethod
     def of(cls, favorite_id: int, movie_id: int, created: datetime) -> "Favorite":
@@ -95,7 +96,7 @@ class FavoriteFilm(msgspec.Struct, frozen=True):
     popularity: float | None
     vote_average: float | None
     user_rating: float | None
-    created_at: str
+    created_at: Moment
 
 
 class Favorites(msgspec.Struct, frozen=True):
@@ -106,14 +107,14 @@ class Rating(msgspec.Struct, frozen=True):
     id: int
     movie_id: int
     rating: float
-    created_at: str
+    created_at: Moment
 
 
 class UpdatedRating(msgspec.Struct, frozen=True):
     id: int
     movie_id: int
     rating: float
-    updated_at: str
+    updated_at: Moment
 
 
 def stars(rating: Decimal) -> float:
