@@ -26,6 +26,7 @@ log = structlog.get_logger()
 HEADER_SECONDS = 10  # to send the head of a request
 DRAIN_SECONDS = 15  # for requests under way when we are told to stop
 READY_SECONDS = 60
+MAX_CONNECTIONS = 2048  # of one worker, idle ones too; further ones wait until one of these is closed
 
 
 class ServeError(Exception):
@@ -95,6 +96,7 @@ def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
         loop=Loops.auto,
         websockets=False,
         log_level=LogLevels.warning,
+        backpressure=MAX_CONNECTIONS,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=64 * 1024),
         respawn_failed_workers=True,
         respawn_interval=0.5,

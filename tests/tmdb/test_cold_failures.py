@@ -82,7 +82,8 @@ class Warm:
             self.favorites()
             return self.client.get(WARM).headers["x-cache"] == "hit"
 
-        assert eventually(lambda: self.client.get(f"/api/movies/popular?page={next(self.pages)}").status_code == 200)
+        page = f"/api/movies/popular?page={next(self.pages)}"
+        assert eventually(lambda: self.client.get(page).status_code == 200)
         assert eventually(is_new)
         assert eventually(self.is_at_rest)
         time.sleep(FRESH + 0.1)

@@ -124,7 +124,7 @@ def test_so_it_is_of_workers_that_share_a_port(serve: Serve, database: str, sand
     sandbox.fail("latency", seconds=0.4)
     replies, _ = ask_at_once([server], page)
     assert_one_answer(replies)
-    assert sandbox.calls(POPULAR) == 1
+    assert sandbox.calls(POPULAR) == 1, server.output()[-1500:]
 
 
 @pytest.mark.timeout(600)
