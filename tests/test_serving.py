@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -11,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -342,6 +343,19 @@ def test_when_it_says_ready_it_is(filled: str, serve: Serve) -> None:
     answers = [httpx.get(f"{address}{path}", trust_env=False) for path in ("/api/v1/health", FILM, "/docs")]
     assert [answer.status_code for answer in answers] == [200] * 3
     server.stop()
+
+
+def test_idle_visitors_keep_nobody_waiting(filled: str, serve: Serve) -> None:
+    """Each browser keeps its connection for a while: another must not wait until one of them is closed."""
+    many = 1100  # more than Granian would take of itself
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * many)), hard))
+    server = serve(filled)
+    with ExitStack() as stack:
+        visitors = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 6)) for _ in range(many)]
+        for visitor in visitors:
+            visitor.sendall(f"GET {FILM} HTTP/1.1\r\nHost: shop\r\n\r\n".encode())
+        assert all(visitor.recv(12) == b"HTTP/1.1 200" for visitor in visitors)
 
 
 def test_a_failure_is_one_json_line_with_the_request_s_id_and_successes_are_none(filled: str, serve: Serve) -> None:
