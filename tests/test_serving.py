@@ -347,10 +347,11 @@ def test_when_it_says_ready_it_is(filled: str, serve: Serve) -> None:
 
 def test_idle_visitors_keep_nobody_waiting(filled: str, serve: Serve) -> None:
     """Each browser keeps its connection for a while: another must not wait until one of them is closed."""
-    many = 1100  # more than Granian would take of itself
+    many = 1100  # more than Granian would take of itself, or a process may have files by default
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * many)), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
     server = serve(filled)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * many)), hard))
     with ExitStack() as stack:
         visitors = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 6)) for _ in range(many)]
         for visitor in visitors:

@@ -43,7 +43,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, _setting("REDIS_PASSWORD", "Its password, where the URL does not carry one.")
     ] = None
     cache_duration_seconds: Annotated[
-        int, _setting("CACHE_DURATION_SECONDS", "How long answers to public GETs are kept, in seconds; 0: not.", ge=0)
+        int,
+        _setting(
+            "CACHE_DURATION_SECONDS",
+            "How long answers to GETs, and what TMDB told, count as fresh, in seconds; 0: not at all.",
+            ge=0,
+        ),
     ] = 30
     tmdb_access_token: Annotated[
         str | None, _setting("TMDB_ACCESS_TOKEN", "TMDB's API read access token. Without it or a key: no TMDB.")

@@ -16,7 +16,6 @@ from math import isfinite
 from typing import Any, Generic, Literal, TypeVar, cast
 
 import msgspec
-import structlog
 from cachetools import LRUCache
 
 from filmer.clock import Clock
@@ -28,8 +27,6 @@ from filmer.tmdb import queries
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.payloads import Film, Popular
 from filmer.together import together
-
-log = structlog.get_logger()
 
 KEPT_SECONDS = 24 * 3600  # in Valkey
 KEPT_HERE = 3000  # copies in a process's memory; a page of popular films takes about 10 KB

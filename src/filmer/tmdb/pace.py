@@ -19,9 +19,8 @@ class Pace:
         self._shared = shared
         self._clock = clock
         self._all = RateLimitItemPerSecond(per_second)
-        self._granted: deque[float] = deque(
-            maxlen=max(1, per_second // max(1, workers))
-        )  # our share's last, by monotonic
+        share = max(1, per_second // max(1, workers))
+        self._granted: deque[float] = deque(maxlen=share)  # the last turns we gave ourselves, by clock.monotonic()
         pool = shared.pool
         self._together = pool and MovingWindowRateLimiter(
             RedisStorage("redis://", implementation="redispy", key_prefix="filmer:pace", connection_pool=pool)  # type: ignore[arg-type]
