@@ -8,24 +8,29 @@ from typing import Any, cast
 
 import structlog
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
-from litestar import HttpMethod, Litestar, Router, get, route
+from litestar import HttpMethod, Litestar, Router, get, post, route
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
-from litestar.response import Redirect
 from litestar.types import ASGIApp
 
 from filmer.accounts.api import AccountsApi
+from filmer.accounts.pages import AccountPages
 from filmer.accounts.passwords import Passwords
 from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import SigningIn
 from filmer.accounts.throttle import Throttle
 from filmer.accounts.tokens import Tokens
+from filmer.admin.pages import AdminPages
 from filmer.catalogue import api as catalogue
+from filmer.catalogue import sitemaps
 from filmer.catalogue.edition import Edition
+from filmer.catalogue.film_pages import FilmPages
+from filmer.catalogue.pages import CataloguePages
 from filmer.catalogue.search import Search
 from filmer.clock import Clock, SystemClock
 from filmer.community.api import CommunityApi
+from filmer.community.pages import CommunityPages
 from filmer.community.shelves import Shelves
 from filmer.http import documents, health
 from filmer.http.body import MAX_BODY
@@ -41,17 +46,25 @@ from filmer.shop.api import ShopApi
 from filmer.shop.cards import CardsOnFile
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
+from filmer.shop.pages import ShopPages
 from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.copies import Copies
 from filmer.tmdb.pace import Pace
 from filmer.upkeep import upkeep
+from filmer.web.files import Files
+from filmer.web.notices import Notices
+from filmer.web.pages import Pages
+from filmer.web.rendering import Assets, Templates
 
 GET, POST, PUT, DELETE = HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.DELETE
 
 # Where a GET is the same for everybody, and may be answered from the byte cache.
-PUBLIC_PATHS = ("/api/v1/movies", "/api/v1/stars", "/api/v1/genres", "/api/v1/search/")
+PUBLIC_PATHS = ("/api/v1/movies", "/api/v1/stars", "/api/v1/genres", "/api/v1/search/", "/static/", "/sitemap")
+
+# So are these, for whoever brings no session along.
+PUBLIC_PAGES = ("/", "/films", "/stars", "/genres", "/search", "/popular")
 
 # Where a GET tells everybody what TMDB told: it has an age, and outlives TMDB.
 OUTSIDE_PATHS = ("/api/movies/popular",)
@@ -114,21 +127,84 @@ def community_api(community: CommunityApi) -> Router:
     )
 
 
+def storefront(
+    catalogue: CataloguePages,
+    films: FilmPages,
+    accounts: AccountPages,
+    shop: ShopPages,
+    community: CommunityPages,
+    files: Files,
+) -> Router:
+    """The pages, under /. Forms are sent with POST, and answered with the way to the next page."""
+    return Router(
+        "/",
+        include_in_schema=False,
+        route_handlers=[
+            get("/")(catalogue.show_home),
+            get("/films")(catalogue.list_films),
+            get("/films/{film_id:str}")(films.show_film),
+            get("/stars")(catalogue.list_stars),
+            get("/stars/{star_id:str}")(films.show_star),
+            get("/genres")(catalogue.list_genres),
+            get("/genres/{genre_id:str}")(catalogue.show_genre),
+            get("/search")(catalogue.search_films),
+            get("/popular")(community.list_popular),
+            get("/sign-in")(accounts.show_sign_in),
+            post("/sign-in")(accounts.sign_in),
+            get("/register")(accounts.show_register),
+            post("/register")(accounts.register),
+            post("/sign-out")(accounts.sign_out),
+            get("/account")(accounts.show_account),
+            post("/account/tokens")(accounts.create_token),
+            post("/account/tokens/{token_id:str}/revoke")(accounts.revoke_token),
+            post("/account/sessions/end")(accounts.end_sessions),
+            get("/cart")(shop.show_cart),
+            post("/cart/items")(shop.add_item),
+            post("/cart/items/{film_id:str}")(shop.change_item),
+            post("/cart/items/{film_id:str}/remove")(shop.remove_item),
+            post("/cart/clear")(shop.clear_cart),
+            get("/checkout")(shop.show_checkout),
+            post("/checkout")(shop.check_out),
+            get("/orders")(shop.list_orders),
+            get("/orders/{order_id:str}")(shop.show_order),
+            get("/favorites")(community.list_favorites),
+            post("/favorites")(community.add_favorite),
+            post("/favorites/{favorite_id:str}/remove")(community.remove_favorite),
+            get("/ratings")(community.list_ratings),
+            post("/ratings")(community.rate),
+            get("/robots.txt")(sitemaps.show_robots),
+            get("/sitemap.xml")(sitemaps.show_index),
+            get("/sitemaps/{number:str}")(sitemaps.show_sitemap),
+            get("/static/{name:str}")(files.show_file),
+        ],
+    )
+
+
+def office(admin: AdminPages) -> Router:
+    """The admins' pages, under /admin."""
+    return Router(
+        "/admin",
+        include_in_schema=False,
+        route_handlers=[
+            get("/")(admin.show_dashboard),
+            get("/accounts")(admin.list_accounts),
+            post("/accounts/{account_id:str}/favorites/clear")(admin.clear_favorites),
+            get("/films")(admin.list_films),
+            post("/films/{film_id:str}/price")(admin.set_price),
+        ],
+    )
+
+
 def documentation() -> Router:
     """What the APIs say of themselves."""
     return Router(
         "/",
         route_handlers=[
-            get("/", name="home")(to_documentation),
             get("/openapi.json")(documents.show_openapi),
             get("/docs")(documents.show_page),
             get("/docs/{name:str}")(documents.show_asset),
         ],
     )
-
-
-async def to_documentation() -> Redirect:
-    return Redirect("/docs")
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
@@ -164,7 +240,18 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
     copies = Copies(tmdb, shared, database, clock, settings)
     shelves = Shelves(database, copies, shared, clock, cache_seconds=settings.cache_duration_seconds)
     community = CommunityApi(database, tokens, copies, shelves, cache_seconds=settings.cache_duration_seconds)
-    shop = ShopApi(database, sessions, Carts(settings.default_price), checkout, clock)
+    carts = Carts(settings.default_price)
+    shop = ShopApi(database, sessions, carts, checkout, clock)
+    search = Search()
+    assets = Assets()
+    templates = Templates(assets, public_url=public_url, currency=settings.currency)
+    pages = Pages(sessions, templates, Notices(secret, is_secure=is_https), count_cart=carts.count)
+    catalogue_pages = CataloguePages(pages, database, search, edition, copies)
+    film_pages = FilmPages(pages, database, shelves, settings.default_price)
+    account_pages = AccountPages(pages, database, sessions, signing_in, clock)
+    shop_pages = ShopPages(pages, database, carts, checkout, clock)
+    community_pages = CommunityPages(pages, database, copies, shelves)
+    admin_pages = AdminPages(pages, database, shared, tmdb, shelves, clock)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -190,16 +277,30 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
         return Provide(lambda: value, sync_to_thread=False, use_cache=True)
 
     app = Litestar(
-        route_handlers=[shop_api(accounts, shop), community_api(community), documentation()],
+        route_handlers=[
+            shop_api(accounts, shop),
+            community_api(community),
+            storefront(catalogue_pages, film_pages, account_pages, shop_pages, community_pages, Files(assets)),
+            office(admin_pages),
+            documentation(),
+        ],
         dependencies={
             "database": provide(database),
-            "search": provide(Search()),
+            "search": provide(search),
             "edition": provide(edition),
         },
         exception_handlers={Exception: answer_failure},
         lifespan=[lifespan],
         state=State(
-            {"clock": clock, "sessions": sessions, "signing_in": signing_in, "checkout": checkout, "database": database}
+            {
+                "clock": clock,
+                "sessions": sessions,
+                "signing_in": signing_in,
+                "checkout": checkout,
+                "database": database,
+                "failure_page": pages.failure,
+                "public_url": public_url,
+            }
         ),
         request_max_body_size=MAX_BODY,
         openapi_config=None,
@@ -208,6 +309,9 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
     edge = Edge(
         app,
         public=PUBLIC_PATHS,
+        pages=PUBLIC_PAGES,
+        failure_page=pages.failure,
+        build=templates.build,
         outside=OUTSIDE_PATHS,
         edition=edition,
         shared=shared,

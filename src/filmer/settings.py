@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 MAX_PRICE = Decimal("999999.99")
+MAX_CURRENCY = 10  # characters
 MIN_SECRET = 32  # characters
 SECRETS = {
     "secret_key",
@@ -102,6 +103,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     default_price: Annotated[
         Decimal, _setting("FILMER_DEFAULT_PRICE", "What a film costs that has no price of its own, 0 to 999999.99.")
     ] = Decimal("4.99")
+    currency: Annotated[
+        str, _setting("FILMER_CURRENCY", "What stands before a price on pages: a sign, or a code and a space.")
+    ] = "$"
     session_minutes: Annotated[
         int, _setting("FILMER_SESSION_MINUTES", "Minutes without a request after which a session ends.", ge=1, le=1440)
     ] = 30
@@ -218,6 +222,13 @@ def parse_proxies(text: str) -> list[str]:
     return found
 
 
+def require_currency(text: str) -> str:
+    """Raises ValueError for what is no sign or code."""
+    if not (1 <= len(text.strip()) <= MAX_CURRENCY and text.isprintable()):
+        raise ValueError(f"must have 1 to {MAX_CURRENCY} characters")
+    return text
+
+
 def parse_price(text: str) -> Decimal:
     """Raises ValueError for what no film can cost."""
     price = Decimal(text)
@@ -265,6 +276,7 @@ def _parts(text: str) -> list[str]:
 
 _PARSERS: dict[str, Callable[[str], object]] = {
     "default_price": parse_price,
+    "currency": require_currency,
     "tmdb_access_token": require_credential,
     "tmdb_api_key": require_credential,
     "tmdb_base_url": parse_base_url,

@@ -105,7 +105,7 @@ def test_every_cell_where_a_public_url_is_set(method: str) -> None:
     for fetch_site, origin, host, with_cookie in itertools.product(RULES, ORIGINS, hosts, (True, False)):
         headers = origin_headers(origin, PUBLIC) + host + ([SESSION] if with_cookie else [])
         headers += [] if fetch_site == "absent" else [("Sec-Fetch-Site", fetch_site)]
-        is_refused = cross_site.refusal(method, raw(*headers)) is not None
+        is_refused = cross_site.refusal(method, "/api/v1/cart", raw(*headers)) is not None
         if is_refused != refused(method, fetch_site, origin, with_cookie=with_cookie):
             wrong.append((fetch_site, origin, host, with_cookie))
     assert wrong == []
@@ -117,7 +117,7 @@ def raw(*pairs: tuple[str, str]) -> list[tuple[bytes, bytes]]:
 
 def is_refused(*pairs: tuple[str, str], public_url: str | None = None, allowed: tuple[str, ...] = ()) -> bool:
     headers = raw(SESSION, *pairs)
-    return CrossSite(cors_origins=allowed, public_url=public_url).refusal("POST", headers) is not None
+    return CrossSite(cors_origins=allowed, public_url=public_url).refusal("POST", "/api/v1/cart", headers) is not None
 
 
 EVIL = ("Origin", "https://evil.example")
@@ -139,7 +139,7 @@ EVIL = ("Origin", "https://evil.example")
 )
 def test_the_session_is_found_wherever_it_stands(cookies: list[str]) -> None:
     headers = raw(EVIL, *(("Cookie", cookie) for cookie in cookies))
-    assert CrossSite().refusal("POST", headers) is not None
+    assert CrossSite().refusal("POST", "/api/v1/cart", headers) is not None
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_the_session_is_found_wherever_it_stands(cookies: list[str]) -> None:
 )
 def test_without_the_session_nothing_is_refused(cookies: list[str]) -> None:
     headers = raw(EVIL, ("Authorization", "Bearer 1"), *(("Cookie", cookie) for cookie in cookies))
-    assert CrossSite().refusal("POST", headers) is None
+    assert CrossSite().refusal("POST", "/api/v1/cart", headers) is None
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ class Received(msgspec.Struct, frozen=True):
             raise UnsupportedMediaType
         if not self.body:
             raise InvalidRequest(message="Request body is empty")
-        return _fill(struct, read_json(self.body), more, check)
+        return fill(struct, read_json(self.body), more, check=check)
 
     def __repr__(self) -> str:
         return f"<Received {len(self.body)} bytes>"
@@ -110,7 +110,8 @@ def _is_json(content_type: str) -> bool:
     return essence.strip() == "application/json" and all(charset == "utf-8" for charset in charsets)
 
 
-def _fill(struct: type[B], members: Members, more: Sequence[Offence], check: Check | None) -> B:
+def fill(struct: type[B], members: Members, more: Sequence[Offence] = (), *, check: Check | None = None) -> B:
+    """The struct of what was given. Raises InvalidRequest, as ``Received.read`` says."""
     offences = list(more)
     given: dict[str, Any] = {}
     values: dict[str, Any] = {}

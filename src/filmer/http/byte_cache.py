@@ -18,6 +18,7 @@ class Answer(msgspec.Struct, array_like=True, gc=False):
     etag: bytes = b""
     fetched: float | None = None  # by clock.monotonic(), when TMDB told what it tells; None: it is all ours
     is_new: bool = False  # it was asked for just now
+    compressed: "Answer | None" = None  # the same for whoever takes gzip, where that is shorter
 
     @property
     def is_public(self) -> bool:
@@ -56,4 +57,5 @@ class ByteCache:
 
 
 def _size(address: bytes, answer: Answer) -> int:
-    return len(address) + len(answer.body) + 1000  # about what the objects around them take
+    also = len(answer.compressed.body) + 1000 if answer.compressed else 0
+    return len(address) + len(answer.body) + also + 1000  # about what the objects around them take

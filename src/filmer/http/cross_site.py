@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from filmer.errors import Forbidden
 from filmer.http.cookies import session_tokens
+from filmer.http.envelopes import is_page
 from filmer.settings import origin_of
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
@@ -23,6 +24,7 @@ _PREFLIGHT: Headers = [
 ]
 _START = "Access denied: the request carries the session cookie and "
 _ADVICE = "FILMER_CORS_ORIGINS names other origins that may send such requests"
+_FORM = "This form was sent from another site's page, so nothing was done. Open our page and fill it in there."
 _AMBIGUOUS = _START + "gives Origin, Sec-Fetch-Site or Host more than once, with different values."
 _OTHER_SITE = _START + f"comes from another site (Sec-Fetch-Site). {_ADVICE}."
 _OTHER_ORIGIN = (
@@ -49,9 +51,16 @@ class CrossSite:
             for origin in cors_origins
         }
 
-    def refusal(self, method: str, headers: RawHeaders) -> Forbidden | None:
-        """Why a request may not act for the session whose cookie it carries; None when it may (contract §4.3)."""
-        if method in _SAFE_METHODS or not any(True for _ in session_tokens(headers)):
+    def refusal(self, method: str, path: str, headers: RawHeaders) -> Forbidden | None:
+        """Why a request may not act for the session whose cookie it carries; None when it may (contract §4.3).
+
+        A page's form may not come from elsewhere in any case: nobody is signed in as somebody else without knowing.
+        """
+        if method in _SAFE_METHODS:
+            return None
+        if is_page(path):
+            return Forbidden(_FORM) if self._objection(headers) else None
+        if not any(True for _ in session_tokens(headers)):
             return None
         objection = self._objection(headers)
         return Forbidden(objection) if objection else None

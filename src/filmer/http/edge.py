@@ -2,7 +2,7 @@
 
 A public GET is answered from this process's memory, else from Valkey, else it is computed once, however many ask
 for it at once, and kept for ``CACHE_DURATION_SECONDS`` under the catalogue's edition. When an import brings in
-another edition, nothing of the old one is found any more.
+another edition, nothing of the old one is found any more. Pages are public for whoever brings no session along.
 """
 
 import asyncio
@@ -21,8 +21,9 @@ from filmer import errors
 from filmer.catalogue.edition import Edition
 from filmer.clock import Clock
 from filmer.http.byte_cache import Answer, ByteCache, Headers
+from filmer.http.compression import compress
 from filmer.http.cross_site import CrossSite
-from filmer.http.envelopes import error_body, error_headers
+from filmer.http.envelopes import FailurePage, error_answer
 from filmer.http.freshness import freshness
 from filmer.store.valkey import SharedCache
 from filmer.together import together
@@ -38,6 +39,7 @@ STALE_SECONDS = 0.2  # after which an answer past its time looks whether TMDB to
 DRAIN_SECONDS = 1.0
 CLOSE_SECONDS = 0.05  # Granian, told to close while it is still reading, sometimes leaves the connection open
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_NO_GZIP = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 
 
 class Edge:
@@ -48,11 +50,14 @@ class Edge:
         app: ASGIApp,
         *,
         public: Sequence[str],
+        pages: Sequence[str],
         edition: Edition,
         shared: SharedCache,
         cache_seconds: int,
         cache_bytes: int,
         clock: Clock,
+        failure_page: FailurePage,
+        build: bytes = b"",
         outside: Collection[str] = (),
         access_log: bool = False,
         cross_site: CrossSite | None = None,
@@ -60,11 +65,16 @@ class Edge:
     ) -> None:
         """``public``: the path prefixes under which a GET may be answered from the cache.
 
+        ``pages``: those under which it may unless the request carries a session; "/" is the one page of that path.
+        ``build``: tells apart versions of filmer that share one Valkey, and must not serve each other's answers.
         ``outside``: the paths whose GETs tell what TMDB told, with an age (``scope["state"]["age"]``, in seconds).
         ``is_https``: browsers reach this server through TLS only.
         """
         self._app = app
         self._public = tuple(public)
+        self._pages = tuple(prefix for prefix in pages if prefix != "/")
+        self._failure_page = failure_page
+        self._build = build
         self._outside = frozenset(outside)
         self._edition = edition
         self._shared = shared
@@ -84,7 +94,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         begun = self._clock.monotonic()
-        given_id, matching = _read_headers(scope["headers"])
+        given_id, matching, has_session, takes_gzip = _read_headers(scope["headers"])
         request_id = given_id or next(self._ids)
         method = scope["method"]
         path = scope["path"] = _as_routed(scope["path"])
@@ -98,7 +108,9 @@ class Edge:
         address = scope["raw_path"] + b"?" + scope["query_string"]
         if len(address) > MAX_ADDRESS + 1:
             answer = self._refusal(errors.UriTooLong(), scope)
-        elif scope["method"] == "GET" and path.startswith(self._public):
+        elif scope["method"] == "GET" and (
+            path.startswith(self._public) or (not has_session and (path == "/" or path.startswith(self._pages)))
+        ):
             key = (self._edition.key, address)
             answer = self._memory.get(*key) or await self._public_answer(scope, key, request_id)
         elif scope["method"] == "GET" and path in self._outside:
@@ -111,6 +123,8 @@ class Edge:
             await self._app_or_refusal(scope, passed)
             self._log_access(method, scope, passed.status, begun, request_id)
             return
+        if takes_gzip and answer.compressed is not None:
+            answer = answer.compressed
         self._log_access(method, scope, answer.status, begun, request_id)  # so that who has the answer finds its line
         headers = [*answer.headers, *always, (b"x-request-id", request_id)]
         if answer.fetched is not None:
@@ -121,7 +135,7 @@ class Edge:
 
     async def _app_or_refusal(self, scope: HTTPScope, passed: "_Passed") -> None:
         method, path, headers = scope["method"], scope["path"], scope["headers"]
-        if refusal := self._cross_site.refusal(method, headers):
+        if refusal := self._cross_site.refusal(method, path, headers):
             answer = self._refusal(refusal, scope)
         elif allowed := self._cross_site.preflight(method, path, headers):
             answer = Answer(204, allowed, b"")
@@ -152,16 +166,16 @@ class Edge:
 
     def _refusal(self, error: errors.FilmerError, scope: HTTPScope) -> Answer:
         """An error the edge finds by itself."""
-        body = error_body(scope["path"], error, self._clock.now())
-        told = {"content-length": str(len(body)), **error_headers(error)}
+        told, body = error_answer(scope["path"], error, self._clock.now(), self._failure_page)
         headers = [(name.encode(), value.encode()) for name, value in told.items()]
-        return Answer(error.status, _completed([_JSON, *headers], scope["path"]), body)
+        headers.append((b"content-length", str(len(body)).encode()))
+        return Answer(error.status, _completed(headers, scope["path"]), body)
 
     async def _look_further(self, scope: HTTPScope, key: tuple[str, bytes], request_id: bytes) -> Answer:
         edition, address = key
         if not edition or not self._seconds:
             return await self._compute(scope, request_id)
-        name = f"filmer:page:{edition}:{hashlib.blake2b(address, digest_size=16).hexdigest()}"
+        name = f"filmer:page:{edition}:{hashlib.blake2b(address, digest_size=16, key=self._build).hexdigest()}"
         answer = _unpacked(await self._shared.get(name) or await self._wait_for_other(name))
         if answer is None:
             answer = await self._compute(scope, request_id)
@@ -209,6 +223,7 @@ class Edge:
         if answer.status == 200 and (b"cache-control", _PUBLIC) in headers:  # noqa: PLR2004 - OK
             answer.etag = b'"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
             answer.headers.append((b"etag", answer.etag))
+            compress(answer)
         return answer
 
     def _log_access(self, method: str, scope: Any, status: int, begun: float, request_id: bytes) -> None:
@@ -237,7 +252,6 @@ _SAFETY: Headers = [
 _STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _UNKEPT = (b"cache-control", b"no-store")
-_JSON = (b"content-type", b"application/json")
 
 
 def _as_routed(path: str) -> str:
@@ -254,15 +268,22 @@ def _drawn_ids() -> Iterator[bytes]:
         yield from (drawn[start : start + 16] for start in range(0, len(drawn), 16))
 
 
-def _read_headers(headers: Any) -> tuple[bytes, bytes]:
-    """The request's id, where it has one that is fit to be logged, and what it holds already (If-None-Match)."""
+def _read_headers(headers: Any) -> tuple[bytes, bytes, bool, bool]:
+    """The request's id, where it has one that is fit to be logged; what it holds already (If-None-Match); whether it
+    carries a session, and whether it takes gzip.
+    """
     request_id = matching = b""
+    has_session = takes_gzip = False
     for name, value in headers:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             request_id = value
         elif name == b"if-none-match":
             matching = value
-    return request_id, matching
+        elif name == b"cookie":
+            has_session = has_session or b"JSESSIONID" in value
+        elif name == b"accept-encoding":
+            takes_gzip = b"gzip" in value and not _NO_GZIP.search(value)
+    return request_id, matching, has_session, takes_gzip
 
 
 def _completed(headers: Headers, path: str) -> Headers:

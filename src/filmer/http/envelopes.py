@@ -1,6 +1,6 @@
-"""How each API says yes and no: the two envelopes, one place each."""
+"""How each API says yes and no: the two envelopes, one place each; and what pages wear."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -11,6 +11,17 @@ from filmer.errors import FilmerError
 
 # Money is a JSON number, never a string and never binary floating point (contract §1.1).
 _encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+FailurePage = Callable[[str, FilmerError], bytes]  # of a path and what went wrong there, as HTML
+
+# What a page may do: nothing inline, nothing from another host.
+PAGE_HEADERS: Mapping[str, str] = {
+    "content-type": "text/html; charset=utf-8",
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+}
 
 
 def encode(value: Any) -> bytes:
@@ -51,11 +62,16 @@ def community_error(error: FilmerError) -> bytes:
     return encode({"error": {"code": error.code, "message": error.message, "details": error.details}})
 
 
-def error_body(path: str, error: FilmerError, now: Any) -> bytes:
-    """The error in the envelope of the API that the path belongs to."""
+def is_page(path: str) -> bool:
+    """Whether people look at what is there, and not programs."""
+    return not f"{path}/".startswith(("/api/", "/docs/", "/openapi.json/"))
+
+
+def error_answer(path: str, error: FilmerError, now: Any, failure_page: FailurePage) -> tuple[dict[str, str], bytes]:
+    """The headers and body of an error: a page, or in the envelope of the API that the path belongs to."""
+    told = {name.lower(): value for name, value in error.headers.items()}
+    if is_page(path):
+        return {**PAGE_HEADERS, **told}, failure_page(path, error)
     is_community = f"{path}/".startswith("/api/") and not f"{path}/".startswith("/api/v1/")
-    return community_error(error) if is_community else shop_error(error, now)
-
-
-def error_headers(error: FilmerError) -> Mapping[str, str]:
-    return {"cache-control": "no-store", **{name.lower(): value for name, value in error.headers.items()}}
+    body = community_error(error) if is_community else shop_error(error, now)
+    return {"content-type": "application/json", "cache-control": "no-store", **told}, body

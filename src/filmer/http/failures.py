@@ -1,14 +1,15 @@
 """Whatever goes wrong becomes an answer in the right envelope; what is our fault is logged with its request id."""
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import structlog
-from litestar import MediaType, Request, Response
+from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from filmer import errors
 from filmer.errors import FilmerError
-from filmer.http.envelopes import error_body, error_headers
+from filmer.http.envelopes import FailurePage, error_answer, is_page
 
 if TYPE_CHECKING:
     from filmer.clock import Clock
@@ -28,13 +29,34 @@ _BY_STATUS: dict[int, type[FilmerError]] = {
 def answer_failure(request: Request[Any, Any, Any], raised: Exception) -> Response[bytes]:
     """The one exception handler of the application."""
     clock: Clock = request.app.state.clock
+    failure_page: FailurePage = request.app.state.failure_page
+    path = request.scope["path"]
     error = _as_ours(raised)
-    return Response(
-        error_body(request.scope["path"], error, clock.now()),
-        status_code=error.status,
-        headers=dict(error_headers(error)),
-        media_type=MediaType.JSON,
-    )
+    if isinstance(error, errors.Unauthorized) and is_page(path):
+        return _to_sign_in(request)
+    headers, body = error_answer(path, error, clock.now(), failure_page)
+    return Response(body, status_code=error.status, headers=headers, media_type=headers["content-type"])
+
+
+def _to_sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """And from there back to the page, or to the one whose form was sent."""
+    address = request.scope["raw_path"].decode("latin-1")
+    if request.method == "GET":
+        query = request.scope["query_string"].decode("latin-1")
+        place = f"{address}?{query}" if query else address
+    else:
+        place = _path_of(request.headers.get("referer", ""))
+    headers = {"location": f"/sign-in?next={quote(place, safe='')}", "cache-control": "no-store"}
+    return Response(b"", status_code=303, headers=headers, media_type="text/html")
+
+
+def _path_of(address: str) -> str:
+    """The page's own address without the server's: whoever it names, we stay here."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "/"
+    return urlunsplit(("", "", parts.path, parts.query, "")) or "/"
 
 
 def _as_ours(raised: Exception) -> FilmerError:

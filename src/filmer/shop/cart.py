@@ -29,6 +29,10 @@ class Carts:
             await queries.update_prices(conn, account_id, self._default_price)
             return await queries.select_lines(conn, account_id, self._default_price)
 
+    async def count(self, conn: Connection, account_id: int) -> int:
+        """The units in it, as ``itemCount`` counts them."""
+        return await queries.select_item_count(conn, account_id)
+
     async def add(self, conn: Connection, account_id: int, film_id: str, quantity: int) -> Sequence[CartLine]:
         """Adds to what is there. Raises NotFound for an unknown film, InvalidRequest for too many of one, or films."""
         async with conn.transaction():

@@ -48,6 +48,18 @@ async def select_lines(conn: Connection, account_id: int, default_price: Decimal
     return [CartLine(*row) for row in await cursor.fetchall()]
 
 
+async def select_item_count(conn: Connection, account_id: int) -> int:
+    cursor = await conn.execute(
+        """
+        SELECT coalesce(sum(c.quantity), 0) FROM cart_line c JOIN catalogue.film f ON f.id = c.film_id
+        WHERE c.account_id = %s
+        """,
+        [account_id],
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
 async def update_prices(conn: Connection, account_id: int, default_price: Decimal) -> None:
     """The prices that are shown from now on."""
     await conn.execute(

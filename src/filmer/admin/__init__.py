@@ -1,0 +1,1 @@
+"""The office: what the shop's owner sees and decides."""

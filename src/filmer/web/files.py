@@ -1,0 +1,32 @@
+"""The files that pages name: style, scripts, the icon."""
+
+from typing import Self
+from urllib.parse import parse_qs
+
+from litestar import Response
+from litestar.params import FromPath
+
+from filmer.accounts.sessions import AnyRequest
+from filmer.errors import NotFound
+from filmer.http.edge import PUBLIC
+from filmer.web.rendering import Assets
+
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+class Files:
+    def __init__(self, assets: Assets) -> None:
+        self._assets = assets
+
+    def __deepcopy__(self, _: object) -> Self:
+        """The framework copies handlers; what they stand on is there once."""
+        return self
+
+    async def show_file(self, name: FromPath[str], request: AnyRequest) -> Response[bytes]:
+        found = self._assets.find(name)
+        if found is None:
+            raise NotFound(f"No such file: {name}")
+        content, media_type = found
+        asked = parse_qs(request.scope["query_string"].decode("latin-1")).get("v")
+        lasts = asked == [self._assets.version(name)]  # its address changes with its content
+        return Response(content, media_type=media_type, headers={"cache-control": _FOREVER if lasts else PUBLIC})

@@ -1,0 +1,81 @@
+"""HTML forms, read by the rules of the APIs' bodies: the same structs, the same reasons (contract §1.3, §1.5)."""
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+from filmer.accounts.sessions import AnyRequest
+from filmer.errors import InvalidRequest, UnsupportedMediaType
+from filmer.http.body import Body, Check, Received, fill, receive_body
+from filmer.http.bounds import kind_of
+from filmer.http.json_text import Fraction, Members
+from filmer.http.query import read_integer, read_text
+
+MEDIA_TYPE = "application/x-www-form-urlencoded"
+MAX_FIELDS = 100
+_NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
+
+B = TypeVar("B", bound=Body)
+
+
+class Form(msgspec.Struct, frozen=True):
+    """What was filled in, by field, as it was sent."""
+
+    members: Members
+
+    def get(self, name: str) -> str:
+        """The field's text; "" where it is not there."""
+        return next((str(value) for field, value in self.members if field == name), "")
+
+    def read(self, struct: type[B], *, check: Check | None = None) -> B:
+        """The fields the struct knows. Raises InvalidRequest naming every offending one."""
+        kinds = _kinds(struct)
+        typed = Members((name, _typed(kinds.get(name), text)) for name, text in self.members)
+        return fill(struct, typed, check=check)
+
+    def __repr__(self) -> str:
+        return f"<Form of {len(self.members)} fields>"  # passwords and card numbers stay out of logs
+
+
+async def receive_form(request: AnyRequest) -> Form:
+    """Read the body to its end. Raises PayloadTooLarge, RequestTimeout, UnsupportedMediaType, InvalidRequest."""
+    received = await receive_body(request)
+    if received.failure is not None:
+        raise received.failure
+    return Form(_members(received))
+
+
+def without_blanks(query_string: bytes) -> bytes:
+    """The parameters that say something: a form also sends the fields that were left empty."""
+    return b"&".join(pair for pair in query_string.split(b"&") if pair.partition(b"=")[2].strip(b"+"))
+
+
+def _members(received: Received) -> Members:
+    essence, _, _ = (received.content_type or MEDIA_TYPE).lower().partition(";")
+    if essence.strip() != MEDIA_TYPE:
+        raise UnsupportedMediaType(f"A form is sent as {MEDIA_TYPE}")
+    pairs = [pair.partition(b"=") for pair in received.body.split(b"&") if pair]
+    if len(pairs) > MAX_FIELDS:
+        raise InvalidRequest(message=f"At most {MAX_FIELDS} fields are read")
+    try:
+        return Members((read_text(name), read_text(value)) for name, _, value in pairs)
+    except ValueError as error:
+        raise InvalidRequest(message=f"A field {error}") from None
+
+
+def _kinds(struct: type[Body]) -> dict[str, inspect.Type]:
+    info = inspect.type_info(struct)
+    assert isinstance(info, inspect.StructType)  # noqa: S101 - by the type of the argument
+    return {field.encode_name: kind_of(field.type).type for field in info.fields}
+
+
+def _typed(kind: inspect.Type | None, text: str) -> Any:
+    """A number where one is wanted and it is one; else the text, for the field's reader to object to."""
+    try:
+        if isinstance(kind, inspect.IntType):
+            return read_integer(text)
+    except ValueError:
+        return text
+    return Fraction(text) if isinstance(kind, inspect.FloatType) and _NUMBER.fullmatch(text) else text

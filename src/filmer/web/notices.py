@@ -1,0 +1,55 @@
+"""A word about what was just done, shown once on the next page: "Batman Begins is in your cart."
+
+It travels in a cookie, with a digest that only we can make: nobody else puts words on our pages.
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterable
+
+from litestar.datastructures import Cookie
+
+from filmer.http.cookies import cookie_values
+from filmer.secret import SecretKey
+
+COOKIE = "notice"
+SECONDS = 60  # then it is old news
+MAX_TEXT = 500  # characters
+
+
+class Notices:
+    def __init__(self, secret: SecretKey, *, is_secure: bool) -> None:
+        """``is_secure``: browsers reach us through TLS only."""
+        self._secret = secret
+        self._is_secure = is_secure
+
+    def cookie(self, text: str) -> Cookie:
+        text = text[:MAX_TEXT]
+        return self._cookie(f"{_encoded(text.encode())}.{self._seal(text)}", SECONDS)
+
+    @property
+    def taken_back(self) -> Cookie:
+        return self._cookie("", 0)
+
+    def read(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+        """What there is to say; None for nothing, and for what is not ours."""
+        for value in cookie_values(headers, COOKIE):
+            body, _, seal = value.partition(".")
+            try:
+                text = base64.urlsafe_b64decode(body).decode()
+            except (binascii.Error, ValueError):
+                continue
+            if hmac.compare_digest(seal.encode("latin-1", "replace"), self._seal(text).encode()):
+                return text
+        return None
+
+    def _seal(self, text: str) -> str:
+        return _encoded(self._secret.digest("notice", text)[:16])
+
+    def _cookie(self, value: str, seconds: int) -> Cookie:
+        return Cookie(COOKIE, value, max_age=seconds, httponly=True, samesite="lax", secure=self._is_secure, path="/")
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode()

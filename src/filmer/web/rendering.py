@@ -1,0 +1,80 @@
+"""Templates into HTML, and the files they name."""
+
+import hashlib
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+from importlib import resources
+from typing import Any
+
+import jinja2
+
+from filmer import __version__
+
+FILES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+class Assets:
+    """The files of ``web/static`` that pages name, each under an address that changes with what is in it."""
+
+    def __init__(self) -> None:
+        folder = resources.files("filmer.web") / "static"
+        self._files = {
+            one.name: one.read_bytes() for one in folder.iterdir() if one.name[one.name.rfind(".") :] in FILES
+        }
+
+    def address(self, name: str) -> str:
+        return f"/static/{name}?v={self.version(name)}"
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(self._files)
+
+    def version(self, name: str) -> str:
+        return hashlib.blake2b(self._files[name], digest_size=6).hexdigest()
+
+    def find(self, name: str) -> tuple[bytes, str] | None:
+        """The file and its media type."""
+        found = self._files.get(name)
+        return None if found is None else (found, FILES[name[name.rfind(".") :]])
+
+
+class Templates:
+    """The templates of ``web/templates``. Everything put into them is escaped; a name they don't know is an error."""
+
+    def __init__(self, assets: Assets, *, public_url: str | None, currency: str) -> None:
+        """``public_url``: this server's origin in browsers. ``currency``: what stands before a price."""
+        self._settings = (public_url, currency)
+        self._environment = jinja2.Environment(
+            loader=jinja2.PackageLoader("filmer.web"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals.update(asset=assets.address, public_url=public_url or "")
+        self._environment.filters.update(
+            money=lambda amount: f"{currency}{Decimal(amount):,.2f}",
+            number="{:,}".format,
+            long_date=_long_date,
+        )
+        self._assets = assets
+
+    def render(self, template: str, /, **values: Any) -> bytes:
+        return self._environment.get_template(template).render(values).encode()
+
+    @cached_property
+    def build(self) -> bytes:
+        """Changes with whatever pages are made of: kept pages of another build are not ours."""
+        told = hashlib.blake2b(f"{__version__} {self._settings}".encode(), digest_size=16)
+        for name in sorted(self._environment.list_templates()):
+            source = self._environment.loader.get_source(self._environment, name)[0]  # type: ignore[union-attr]
+            told.update(f"{name} {source}".encode())
+        for name in self._assets.names:
+            told.update(f"{name} {self._assets.version(name)}".encode())
+        return told.digest()
+
+
+def _long_date(day: date) -> str:
+    return f"{day.day} {day:%B} {day.year}"

@@ -1,0 +1,1 @@
+// Forms are complete without this.

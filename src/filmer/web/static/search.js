@@ -1,0 +1,1 @@
+// The search box is complete without this.
