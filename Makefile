@@ -7,18 +7,25 @@ PORT   ?= 8000
 HOST   ?= 127.0.0.1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fmt bench trust lock clean
+.PHONY: help install run test screenshots chromium check fmt bench trust lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 install: $(VENV)/.run ## make .venv with the filmer command in it
 
 run: install ## serve the demo shop (PORT=8000) and say what to try
 	@exec $(BIN)/filmer serve --demo --host $(HOST) --port $(PORT)
 
-test: $(VENV)/.dev ## run every test, in parallel and in random order
+test: $(VENV)/.dev chromium ## run every test, in parallel and in random order
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+screenshots: $(VENV)/.dev chromium ## draw every page into screenshots/, light and dark, wide and phone (ARGS="film cart")
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+# No stamp: it looks whether a browser is there. Where none can be brought in it says so, and the tests go on.
+chromium: $(VENV)/.dev
+	@$(BIN)/python -m tests.browser.installing
 
 check: $(VENV)/.dev ## format, lint and types, changing nothing
 	@$(BIN)/ruff format --check .
@@ -43,7 +50,7 @@ lock: $(VENV)/.dev ## pin the dependencies of pyproject.toml anew
 		--no-emit-find-links --no-header --no-annotate --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
 
 clean: ## remove what was installed and built (never your data)
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/out dist
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/out screenshots dist
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -12,7 +12,7 @@ def requests_per_second(url: str, *, seconds: float, connections: int = CONNECTI
     """GETs answered per second. Every body must be as long as the first, whose answer is checked to be a 200."""
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    request = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAccept-Encoding: gzip\r\n\r\n".encode()
     address = (parts.hostname or "127.0.0.1", parts.port or 80)
     size = _size(address, request)
     chooser = selectors.DefaultSelector()

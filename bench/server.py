@@ -44,7 +44,7 @@ def constant(like: httpx.Response) -> Iterator[str]:
     """The address of the reference: the same server, one worker, with a constant answer like this one."""
     port = free_port("127.0.0.1")
     head = [(name, value) for name, value in like.headers.items() if name not in {"server", "date"}]  # the server's own
-    answer = {"CONSTANT_BYTES": str(len(like.content)), "CONSTANT_HEAD": json.dumps(head)}
+    answer = {"CONSTANT_BYTES": like.headers["content-length"], "CONSTANT_HEAD": json.dumps(head)}
     process = subprocess.Popen(
         [sys.executable, "-m", "granian", "bench.constant:app", "--interface", "asginl", "--port", str(port),
          "--workers", "1", "--no-ws", "--log-level", "warning"],

@@ -65,6 +65,26 @@ class Visits:
         (draw,) = self._random.choices(draws, weights)
         return f"{API}/search/movies?{draw()}"
 
+    def suggestions(self) -> str:
+        """What somebody has typed so far: one to six letters of a title or a name."""
+        text = self._random.choice([self._film()["title"], self._name()])
+        return f"{API}/search/suggestions?query={quote_plus(text[: self._random.randint(1, 6)])}"
+
+    def home(self) -> str:
+        return "/"
+
+    def film_page(self) -> str:
+        return f"/films/{self._film()['id']}"
+
+    def star_page(self) -> str:
+        return f"/stars/{self._random.choice(self._film()['stars'])['id']}"
+
+    def browsing(self) -> str:
+        return f"/films?page={self._random.randint(1, self._pages)}&{self._order()}"
+
+    def search_page(self) -> str:
+        return f"/search?query={self._word()}"
+
     def _searches(self) -> list[tuple[int, Callable[[], str]]]:
         word, some = self._word, self._random
         return [

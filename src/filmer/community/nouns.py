@@ -110,6 +110,15 @@ class Rating(msgspec.Struct, frozen=True):
     created_at: Moment
 
 
+class RatedFilm(msgspec.Struct, frozen=True):
+    """A rating as its page lists it."""
+
+    movie_id: int
+    title: str
+    rating: float
+    updated: datetime
+
+
 class UpdatedRating(msgspec.Struct, frozen=True):
     id: int
     movie_id: int

@@ -1,44 +1,141 @@
 """The community's pages: popular films, favourites, ratings."""
 
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Self
 
+import msgspec
 from litestar.params import FromPath
 
 from filmer.accounts.sessions import AnyRequest
+from filmer.catalogue.nouns import MovieItem
+from filmer.community.nouns import FavoriteList, Favorites, NewFavorite, NewRating, PopularList
 from filmer.community.shelves import Shelves
-from filmer.errors import NotFound
-from filmer.store.postgres import Database
+from filmer.errors import ExternalApiError, FavoriteNotFound, MovieNotFound, NotFound
+from filmer.http.query import read_integer, read_query
+from filmer.store.postgres import Connection, Database
 from filmer.tmdb.copies import Copies
-from filmer.web.pages import HtmlResponse, Pages
+from filmer.tmdb.payloads import MAX_ID
+from filmer.web.filled import Pager
+from filmer.web.forms import Form, receive_form, without_blanks
+from filmer.web.pages import HtmlResponse, Pages, own_place
+
+PATIENCE_SECONDS = 4.0  # a page waits no longer for TMDB; what it answers later is there for the next visitor
+STEPS = [step / 2 for step in range(11)]  # the ratings there are
+_LATE = "TheMovieDB does not answer right now, so this could not be kept. Please try again in a minute."
+_UNKNOWN = "TheMovieDB does not know this film, so it can't be kept."
+
+FindFilms = Callable[[Connection, Sequence[int]], Awaitable[Mapping[int, MovieItem]]]
 
 
 class CommunityPages:
     """The handlers, with what they stand on."""
 
-    def __init__(self, pages: Pages, database: Database, copies: Copies, shelves: Shelves) -> None:
+    def __init__(self, pages: Pages, database: Database, copies: Copies, shelves: Shelves, find: FindFilms) -> None:
+        """``find``: the catalogue's films by their TMDB ids."""
         self._pages = pages
         self._database = database
         self._copies = copies
         self._shelves = shelves
+        self._find = find
 
     def __deepcopy__(self, _: object) -> Self:
         """The framework copies handlers; what they stand on is there once."""
         return self
 
     async def list_popular(self, request: AnyRequest) -> HtmlResponse:
-        raise NotFound
+        asked = read_query(without_blanks(request.scope["query_string"]), PopularList)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                popular = (await self._copies.popular(asked.page)).value
+        except (TimeoutError, ExternalApiError):
+            popular = None
+        async with self._database.connection() as conn:
+            visitor = await self._pages.visitor(conn, request)
+            films = await self._films(conn, [one.id for one in popular.results] if popular else [])
+        return self._pages.public(
+            "popular.html",
+            request,
+            visitor,
+            is_kept=popular is not None,
+            popular=popular,
+            films=films,
+            pager=Pager("/popular", request.scope["query_string"], asked.page, popular.total_pages if popular else 0),
+        )
 
     async def list_favorites(self, request: AnyRequest) -> HtmlResponse:
-        raise NotFound
+        asked = read_query(without_blanks(request.scope["query_string"]), FavoriteList)
+        async with self._database.connection() as conn:
+            visitor = await self._pages.require(conn, request)
+        listed, _ = await self._shelves.list_favorites(visitor.person.id, asked)
+        favorites = msgspec.json.decode(listed.body, type=Favorites).favorites
+        async with self._database.connection() as conn:
+            films = await self._films(conn, [one.movie_id for one in favorites])
+        return self._pages.personal(
+            "favorites.html", request, visitor, favorites=favorites, films=films, asked=asked, steps=STEPS
+        )
 
     async def add_favorite(self, request: AnyRequest) -> HtmlResponse:
-        raise NotFound
+        form = await receive_form(request)
+        async with self._database.connection() as conn:
+            visitor = await self._pages.require(conn, request)
+        asked = form.read(NewFavorite)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._shelves.add_favorite(visitor.person.id, asked.movie_id)
+                title = (await self._copies.film(asked.movie_id)).value.title
+        except MovieNotFound:
+            return self._back(form, _UNKNOWN)
+        except (TimeoutError, ExternalApiError):
+            return self._back(form, _LATE)
+        return self._back(form, f"{title} is among your favourites.")
 
     async def remove_favorite(self, favorite_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        raise NotFound
-
-    async def rate(self, request: AnyRequest) -> HtmlResponse:
-        raise NotFound
+        form = await receive_form(request)
+        async with self._database.connection() as conn:
+            visitor = await self._pages.require(conn, request)
+        try:
+            await self._shelves.remove_favorite(visitor.person.id, _number(favorite_id))
+        except FavoriteNotFound:  # in another tab, most likely
+            return self._back(form, "This film was no favourite any more.")
+        return self._back(form, "Taken out of your favourites.")
 
     async def list_ratings(self, request: AnyRequest) -> HtmlResponse:
-        raise NotFound
+        async with self._database.connection() as conn:
+            visitor = await self._pages.require(conn, request)
+        ratings = await self._shelves.list_ratings(visitor.person.id)
+        async with self._database.connection() as conn:
+            films = await self._films(conn, [one.movie_id for one in ratings])
+        return self._pages.personal("ratings.html", request, visitor, ratings=ratings, films=films, steps=STEPS)
+
+    async def rate(self, request: AnyRequest) -> HtmlResponse:
+        form = await receive_form(request)
+        async with self._database.connection() as conn:
+            visitor = await self._pages.require(conn, request)
+        asked = form.read(NewRating)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._shelves.rate(visitor.person.id, asked.movie_id, asked.rating)
+                title = (await self._copies.film(asked.movie_id)).value.title
+        except MovieNotFound:
+            return self._back(form, _UNKNOWN, otherwise="/ratings")
+        except (TimeoutError, ExternalApiError):
+            return self._back(form, _LATE, otherwise="/ratings")
+        return self._back(form, f"You gave {title} {asked.rating:g} of 5 stars.", otherwise="/ratings")
+
+    def _back(self, form: Form, notice: str, *, otherwise: str = "/favorites") -> HtmlResponse:
+        return self._pages.go_on(own_place(form.get("next"), otherwise), notice)
+
+    async def _films(self, conn: Connection, movie_ids: list[int]) -> Mapping[int, MovieItem]:
+        return await self._find(conn, movie_ids) if movie_ids else {}
+
+
+def _number(text: str) -> int:
+    """Raises NotFound for what is no favourite's id."""
+    try:
+        number = read_integer(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= MAX_ID:
+        raise NotFound(f"There is no favourite {text}")
+    return number

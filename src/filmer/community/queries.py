@@ -12,7 +12,7 @@ import msgspec
 from psycopg.rows import TupleRow
 
 from filmer.clock import timestamp
-from filmer.community.nouns import Favorite, FavoriteFilm, Rating, UpdatedRating, stars
+from filmer.community.nouns import Favorite, FavoriteFilm, RatedFilm, Rating, UpdatedRating, stars
 from filmer.store.postgres import Connection
 
 _ORDERS = {
@@ -28,6 +28,13 @@ class ListedFavorite(msgspec.Struct, frozen=True):
 
     film: FavoriteFilm
     fetched: datetime | None
+
+
+class KeptFilm(msgspec.Struct, frozen=True):
+    """What an account keeps of one film. ``favorite_id``: None where it is no favourite; ``rating``: 0 to 5."""
+
+    favorite_id: int | None
+    rating: float | None
 
 
 async def select_is_user(conn: Connection, account_id: int) -> bool:
@@ -68,6 +75,19 @@ async def select_favorite(conn: Connection, account_id: int, movie_id: int) -> F
     statement = "SELECT id, movie_id, created FROM favorite WHERE account_id = %s AND movie_id = %s"
     row = await (await conn.execute(statement, [account_id, movie_id])).fetchone()
     return None if row is None else Favorite.of(*row)
+
+
+async def select_kept_film(conn: Connection, account_id: int, movie_id: int) -> KeptFilm:
+    cursor = await conn.execute(
+        """
+        SELECT (SELECT id FROM favorite WHERE account_id = %(account)s AND movie_id = %(movie)s),
+            (SELECT rating FROM rating WHERE account_id = %(account)s AND movie_id = %(movie)s)
+        """,
+        {"account": account_id, "movie": movie_id},
+    )
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - it selects from no table
+    return KeptFilm(row[0], None if row[1] is None else stars(row[1]))
 
 
 async def insert_favorite(conn: Connection, account_id: int, movie_id: int, now: datetime) -> Favorite | None:
@@ -127,6 +147,22 @@ def _favorite_film(row: TupleRow) -> FavoriteFilm:
         user_rating=None if rating is None else stars(rating),
         created_at=timestamp(created),
     )
+
+
+async def select_ratings(conn: Connection, account_id: int, *, most: int) -> list[RatedFilm]:
+    """The latest first."""
+    cursor = await conn.execute(
+        """
+        SELECT r.movie_id, coalesce(t.title, f.title, ''), r.rating, r.updated
+        FROM rating r
+        LEFT JOIN tmdb_film t ON t.movie_id = r.movie_id
+        LEFT JOIN LATERAL (SELECT title FROM catalogue.film c
+                           WHERE t.movie_id IS NULL AND c.tmdb_id = r.movie_id ORDER BY c.id LIMIT 1) f ON true
+        WHERE r.account_id = %s ORDER BY r.updated DESC, r.id DESC LIMIT %s
+        """,
+        [account_id, most],
+    )
+    return [RatedFilm(row[0], row[1], stars(row[2]), row[3]) for row in await cursor.fetchall()]
 
 
 async def upsert_rating(

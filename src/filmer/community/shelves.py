@@ -13,7 +13,7 @@ import msgspec
 
 from filmer.clock import Clock
 from filmer.community import queries
-from filmer.community.nouns import Favorite, FavoriteList, Favorites, Rating, UpdatedRating
+from filmer.community.nouns import Favorite, FavoriteList, Favorites, RatedFilm, Rating, UpdatedRating
 from filmer.errors import FavoriteNotFound, RatingNotFound, UserNotFound
 from filmer.http.envelopes import encode
 from filmer.store.postgres import Connection, Database
@@ -22,6 +22,7 @@ from filmer.tmdb import queries as films
 from filmer.tmdb.copies import Copies, Kept
 from filmer.tmdb.payloads import Film
 
+MAX_LISTED = 500
 STALE_SECONDS = 1  # for which a list is kept of which films are just being refreshed
 
 
@@ -79,6 +80,11 @@ class Shelves:
             self._shared.put_behind(key, msgspec.msgpack.encode(listed), seconds=seconds)
         return listed, True
 
+    async def of_film(self, user_id: int, movie_id: int) -> queries.KeptFilm:
+        """Whether the film is a favourite of the user's, and how they rated it."""
+        async with self._database.connection() as conn:
+            return await queries.select_kept_film(conn, user_id, movie_id)
+
     async def remove_favorite(self, user_id: int, favorite_id: int) -> None:
         """Raises UserNotFound, FavoriteNotFound."""
         async with self._writing(user_id) as conn:
@@ -95,6 +101,11 @@ class Shelves:
         film = await self._copies.film(movie_id)
         async with self._keeping(user_id, film) as conn:
             return await queries.upsert_rating(conn, user_id, movie_id, Decimal(rating), self._clock.now())
+
+    async def list_ratings(self, user_id: int) -> list[RatedFilm]:
+        """The latest, at most ``MAX_LISTED``."""
+        async with self._database.connection() as conn:
+            return await queries.select_ratings(conn, user_id, most=MAX_LISTED)
 
     async def change_rating(self, user_id: int, rating_id: int, rating: float) -> UpdatedRating:
         """Raises RatingNotFound, also for somebody else's."""

@@ -12,14 +12,21 @@ REST_SECONDS = 5.0
 
 
 class Breaker:
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, part: str = "API") -> None:
+        """``part``: which part of TMDB, for the log."""
+        self._part = part
         self._clock = clock
         self._failures = 0
         self._resting_until = 0.0  # by clock.monotonic()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether TMDB is left alone."""
+        return self._failures >= FAILURES
+
     def admit(self) -> None:
         """Before a request and all its tries. Raises ExternalApiError while TMDB is left alone."""
-        if self._failures < FAILURES:
+        if not self.is_open:
             return
         now = self._clock.monotonic()
         if now < self._resting_until:
@@ -30,10 +37,12 @@ class Breaker:
         """After each try that failed."""
         self._failures += 1
         if self._failures == FAILURES:
-            log.warning("TMDB is left alone for a while", failures=FAILURES, retry_seconds=REST_SECONDS)
+            log.warning(
+                "TMDB is left alone for a while", part=self._part, failures=FAILURES, retry_seconds=REST_SECONDS
+            )
         self._resting_until = self._clock.monotonic() + REST_SECONDS
 
     def succeeded(self) -> None:
         if self._failures >= FAILURES:
-            log.info("TMDB is back")
+            log.info("TMDB is back", part=self._part)
         self._failures = 0

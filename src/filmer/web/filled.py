@@ -1,6 +1,7 @@
 """What a template needs to show a form again as it was filled in, and to lead from page to page of a list."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from urllib.parse import urlencode
 
 import msgspec
@@ -56,11 +57,7 @@ class Pager(msgspec.Struct, frozen=True):
     last: int
 
     def address(self, page: int) -> str:
-        pairs = [
-            (read_text(name), read_text(value))
-            for name, _, value in (pair.partition(b"=") for pair in self.query_string.split(b"&") if pair)
-            if name != b"page"
-        ]
+        pairs = [pair for pair in _pairs(self.query_string) if pair[0] != "page"]
         if page > 1:
             pairs.append(("page", str(page)))
         return f"{self.path}?{urlencode(pairs)}" if pairs else self.path
@@ -76,3 +73,10 @@ class Pager(msgspec.Struct, frozen=True):
                 shown.append(number - 1 if number - shown[-1] == 2 else None)  # noqa: PLR2004 - one page is no gap
             shown.append(number)
         return shown
+
+
+def _pairs(query_string: bytes) -> Iterator[tuple[str, str]]:
+    """What is text; the rest is of no use to any page."""
+    for name, _, value in (pair.partition(b"=") for pair in query_string.split(b"&") if pair):
+        with suppress(ValueError):
+            yield read_text(name), read_text(value)

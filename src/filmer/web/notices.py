@@ -1,4 +1,4 @@
-"""A word about what was just done, shown once on the next page: "Batman Begins is in your cart."
+"""A word about what was just done, shown once on the next page, such as "Batman Begins is in your cart".
 
 It travels in a cookie, with a digest that only we can make: nobody else puts words on our pages.
 """
@@ -37,7 +37,7 @@ class Notices:
         for value in cookie_values(headers, COOKIE):
             body, _, seal = value.partition(".")
             try:
-                text = base64.urlsafe_b64decode(body).decode()
+                text = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
             except (binascii.Error, ValueError):
                 continue
             if hmac.compare_digest(seal.encode("latin-1", "replace"), self._seal(text).encode()):
@@ -48,8 +48,8 @@ class Notices:
         return _encoded(self._secret.digest("notice", text)[:16])
 
     def _cookie(self, value: str, seconds: int) -> Cookie:
-        return Cookie(COOKIE, value, max_age=seconds, httponly=True, samesite="lax", secure=self._is_secure, path="/")
+        return Cookie(COOKIE, value=value, max_age=seconds, httponly=True, samesite="lax", secure=self._is_secure)
 
 
 def _encoded(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode()
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")  # which a cookie would have to quote

@@ -1,0 +1,80 @@
+"""A bar chart as numbers for its SVG: one bar a day, on a scale that ends at a round amount."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+import msgspec
+
+from filmer.admin.queries import Day
+
+WIDTH, HEIGHT = 720, 220
+LEFT, BOTTOM, TOP = 64, 26, 12  # room for labels
+GAP = 0.25  # of a bar's place
+LINES = 4
+
+
+class Bar(msgspec.Struct, frozen=True):
+    x: float
+    y: float
+    width: float
+    height: float
+    day: Day
+
+
+class Line(msgspec.Struct, frozen=True):
+    y: float
+    amount: Decimal
+
+
+class Label(msgspec.Struct, frozen=True):
+    x: float
+    day: date
+
+
+class Chart(msgspec.Struct, frozen=True):
+    """In units of its view box."""
+
+    width: int
+    height: int
+    left: int
+    bars: list[Bar]
+    lines: list[Line]
+    labels: list[Label]
+
+
+def chart_of(days: Sequence[Day]) -> Chart:
+    top = round_above(max((one.takings for one in days), default=Decimal(0)))
+    room, floor = HEIGHT - TOP - BOTTOM, HEIGHT - BOTTOM
+    place = (WIDTH - LEFT) / max(1, len(days))
+
+    def height(amount: Decimal) -> float:
+        return round(float(amount / top) * room, 1)
+
+    bars = [
+        Bar(
+            x=round(LEFT + place * (at + GAP / 2), 1),
+            y=floor - height(day.takings),
+            width=round(place * (1 - GAP), 1),
+            height=height(day.takings),
+            day=day,
+        )
+        for at, day in enumerate(days)
+    ]
+    lines = [Line(y=floor - height(top * step / LINES), amount=top * step / LINES) for step in range(LINES + 1)]
+    labels = [
+        Label(x=round(LEFT + place * (at + 0.5), 1), day=day.day)
+        for at, day in enumerate(days)
+        if (len(days) - 1 - at) % 7 == 0
+    ]
+    return Chart(WIDTH, HEIGHT, LEFT, bars, lines, labels)
+
+
+def round_above(amount: Decimal) -> Decimal:
+    """The next of 10, 20, 50, 100, 200, 500, … that is not below."""
+    unit = Decimal(10)
+    while True:
+        for step in (1, 2, 5):
+            if unit * step >= amount:
+                return unit * step
+        unit *= 10

@@ -1,0 +1,108 @@
+"""What the office looks at: counts and sums over everything. It reads alone; what it changes, the domains' rules do."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import msgspec
+
+from filmer.accounts.nouns import Role
+from filmer.store.postgres import Connection
+
+
+class Stock(msgspec.Struct, frozen=True):
+    """What is in the shop. ``imported``: when the last import came in, and ``origin`` where it came from."""
+
+    films: int
+    stars: int
+    genres: int
+    priced: int
+    accounts: int
+    orders: int
+    takings: Decimal
+    favorites: int
+    ratings: int
+    imported: datetime | None
+    origin: str | None
+
+
+class Day(msgspec.Struct, frozen=True):
+    """What one day brought, in UTC."""
+
+    day: date
+    orders: int
+    takings: Decimal
+
+
+class AccountRow(msgspec.Struct, frozen=True):
+    id: int
+    email: str
+    first_name: str
+    last_name: str
+    role: Role
+    disabled: bool
+    created: datetime
+    orders: int
+    favorites: int
+
+
+async def select_stock(conn: Connection) -> Stock:
+    cursor = await conn.execute(
+        """
+        SELECT coalesce((SELECT size FROM catalogue.listing_size WHERE list = 'all'), 0),
+            coalesce((SELECT size FROM catalogue.listing_size WHERE list = 'stars'), 0),
+            (SELECT count(*) FROM catalogue.listing_size WHERE list LIKE 'genre:%'),
+            (SELECT count(*) FROM film_terms WHERE price IS NOT NULL),
+            (SELECT count(*) FROM account), o.orders, o.takings,
+            (SELECT count(*) FROM favorite), (SELECT count(*) FROM rating), r.finished, r.origin
+        FROM (SELECT count(*) AS orders, coalesce(sum(total), 0) AS takings FROM shop_order) o
+        LEFT JOIN LATERAL (SELECT finished, origin FROM import_run ORDER BY id DESC LIMIT 1) r ON true
+        """
+    )
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - sums are always there
+    return Stock(*row)
+
+
+async def select_days(conn: Connection, *, first: date, last: date) -> list[Day]:
+    """Every day from the first to the last, also those without an order."""
+    cursor = await conn.execute(
+        """
+        SELECT d.day::date, count(o.id), coalesce(sum(o.total), 0)
+        FROM generate_series(%(first)s::timestamp, %(last)s::timestamp, '1 day') d(day)
+        LEFT JOIN shop_order o
+            ON o.placed >= d.day AT TIME ZONE 'UTC' AND o.placed < (d.day + interval '1 day') AT TIME ZONE 'UTC'
+        GROUP BY d.day ORDER BY d.day
+        """,
+        {"first": first, "last": last},
+    )
+    return [Day(*row) for row in await cursor.fetchall()]
+
+
+async def select_accounts(conn: Connection, *, text: str, first: int, size: int) -> tuple[int, list[AccountRow]]:
+    """The accounts whose e-mail address or name contains a text: how many, and some of them, the latest first."""
+    pattern = text.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    cursor = await conn.execute(
+        """
+        WITH hit AS MATERIALIZED (
+            SELECT a.* FROM account a
+            WHERE a.email_key LIKE %(like)s OR lower(a.first_name || ' ' || a.last_name) LIKE %(like)s
+        )
+        SELECT n.total, a.id, a.email, a.first_name, a.last_name, a.role, a.disabled, a.created,
+            (SELECT count(*) FROM shop_order o WHERE o.account_id = a.id),
+            (SELECT count(*) FROM favorite f WHERE f.account_id = a.id)
+        FROM (SELECT count(*) AS total FROM hit) n
+        LEFT JOIN LATERAL (SELECT * FROM hit ORDER BY id DESC LIMIT %(size)s OFFSET %(first)s) a ON true
+        ORDER BY a.id DESC
+        """,
+        {"like": f"%{pattern}%", "first": first, "size": size},
+    )
+    rows = await cursor.fetchall()
+    return int(rows[0][0]), [AccountRow(*row[1:]) for row in rows if row[1] is not None]
+
+
+async def select_prices(conn: Connection, film_ids: list[str]) -> dict[str, Decimal]:
+    """The prices of those films that have one of their own."""
+    cursor = await conn.execute(
+        "SELECT id, price FROM catalogue.film WHERE id = ANY(%s::text[]) AND price IS NOT NULL", [film_ids]
+    )
+    return dict(await cursor.fetchall())

@@ -1,0 +1,29 @@
+"""The SQL of prices."""
+
+from decimal import Decimal
+
+from filmer.catalogue.edition import CHANNEL
+from filmer.store.postgres import Connection
+
+
+async def upsert_price(conn: Connection, film_id: str, price: Decimal) -> None:
+    await conn.execute(
+        """
+        INSERT INTO film_terms (film_id, price) VALUES (%s, %s)
+        ON CONFLICT (film_id) DO UPDATE SET price = excluded.price
+        """,
+        [film_id, price],
+    )
+
+
+async def update_price(conn: Connection, film_id: str, price: Decimal) -> str | None:
+    """The film's title; None when there is no such film."""
+    cursor = await conn.execute("UPDATE catalogue.film SET price = %s WHERE id = %s RETURNING title", [price, film_id])
+    row = await cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
+async def change_edition(conn: Connection) -> None:
+    """Everybody hears of it once the transaction is committed; what was cached of the old one is found no more."""
+    await conn.execute("UPDATE edition SET version = version + 1")
+    await conn.execute(f"NOTIFY {CHANNEL}".encode())

@@ -1,0 +1,207 @@
+"""The office's pages: for admins alone, right in their sums, and what they change shows at once."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import httpx
+import psycopg
+import pytest
+from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.people import CARD, open_account, put_card, signed_in, visitor
+
+from filmer.accounts.nouns import Person
+from filmer.admin.chart import HEIGHT, chart_of, round_above
+from filmer.admin.queries import Day
+
+FILM, OTHER = "tt0111161", "tt0372784"
+PAGES = ["/admin", "/admin/accounts", "/admin/films"]
+ACTIONS = ["/admin/accounts/1/favorites/clear", f"/admin/films/{FILM}/price"]
+
+
+class Office(NamedTuple):
+    url: str
+    server: Server
+    admin: Person
+    boss: httpx.Client
+
+
+@pytest.fixture(scope="module")
+def office(make_database: MakeDatabase, serve: Serve) -> Iterator[Office]:
+    url = make_database()
+    import_films(url)
+    put_card(url)
+    server = serve(url, FILMER_CURRENCY="€")
+    admin = open_account(url, role="admin")
+    with closing(signed_in(server.client, admin)) as boss:
+        yield Office(url, server, admin, boss)
+
+
+@pytest.fixture
+def customer(office: Office) -> Iterator[tuple[Person, httpx.Client]]:
+    person = open_account(office.url)
+    with closing(signed_in(office.server.client, person)) as client:
+        yield person, client
+
+
+def ask(office: Office, statement: str, *parameters: Any) -> Any:
+    with psycopg.connect(office.url) as conn:
+        cursor = conn.execute(statement.encode(), parameters)
+        return cursor.fetchall() if cursor.description else None
+
+
+def price_of(office: Office, film_id: str) -> Decimal:
+    """What the film costs whoever puts it into a cart now."""
+    with closing(signed_in(office.server.client, open_account(office.url))) as somebody:
+        answer = somebody.post("/api/v1/cart/items", json={"movieId": film_id})
+        assert answer.status_code == 200, answer.text
+        return Decimal(str(answer.json()["data"]["cart"]["items"][0]["price"]))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_admins_alone_may_look(office: Office, customer: tuple[Person, httpx.Client], path: str) -> None:
+    answer = office.boss.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    assert customer[1].get(path).status_code == 403
+    with closing(visitor(office.server.client)) as nobody:
+        assert nobody.get(path).headers["location"].startswith("/sign-in?next=%2Fadmin")
+
+
+@pytest.mark.parametrize("path", ACTIONS)
+def test_admins_alone_may_change(office: Office, customer: tuple[Person, httpx.Client], path: str) -> None:
+    before = price_of(office, FILM)
+    assert customer[1].post(path, data={"price": "0.01"}).status_code == 403
+    with closing(visitor(office.server.client)) as nobody:
+        assert nobody.post(path, data={"price": "0.01"}).status_code == 303
+    other_site = {"sec-fetch-site": "cross-site"}
+    assert office.boss.post(path, data={"price": "0.01"}, headers=other_site).status_code == 403
+    assert price_of(office, FILM) == before
+
+
+def test_orders_and_takings_are_summed(office: Office, customer: tuple[Person, httpx.Client]) -> None:
+    person, client = customer
+    before = ask(office, "SELECT count(*), coalesce(sum(total), 0) FROM shop_order")[0]
+    client.post("/api/v1/cart/items", json={"movieId": OTHER, "quantity": 2})
+    receipt = client.post("/api/v1/checkout", json=CARD).json()["data"]
+    cost = Decimal(str(receipt["totalPrice"]))
+    text = office.boss.get("/admin").text
+    assert f"in all €{before[1] + cost:,.2f} from {before[0] + 1}." in text
+    assert len(re.findall(r'<rect class="chart-bar"', text)) == 1, "one day of thirty had orders"
+    assert len(re.findall(r'<tr><th scope="row">', text)) == 30
+    ask(office, "UPDATE shop_order SET placed = placed - interval '40 days' WHERE account_id = %s", person.id)
+    assert f"in all €{before[1] + cost:,.2f} from {before[0] + 1}." in office.boss.get("/admin").text
+
+
+def test_days_begin_and_end_in_utc(office: Office, customer: tuple[Person, httpx.Client]) -> None:
+    person, client = customer
+    client.post("/api/v1/cart/items", json={"movieId": OTHER})
+    assert client.post("/api/v1/checkout", json=CARD).status_code == 200
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
+
+    def orders(day: datetime) -> int:
+        text = office.boss.get("/admin").text
+        found = re.search(rf'datetime="{day:%Y-%m-%d}">[^<]*</time></th><td class="number">(\d+)<', text)
+        assert found
+        return int(found[1])
+
+    for moment in (midnight, midnight + timedelta(hours=23, minutes=59, seconds=59)):
+        ask(office, "UPDATE shop_order SET placed = %s WHERE account_id = %s", moment, person.id)
+        assert (orders(midnight - timedelta(days=1)), orders(midnight)) == (0, 1)
+    ask(office, "UPDATE shop_order SET placed = %s WHERE account_id = %s", midnight - timedelta(days=90), person.id)
+
+
+def test_a_new_price_shows_at_once_and_outlives_an_import(office: Office) -> None:
+    public = f"/films/{OTHER}"
+    assert "€7.25" not in office.server.client.get(public).text
+    answer = office.boss.post(f"/admin/films/{OTHER}/price", data={"price": " 7.25", "query": "batman"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/admin/films?query=batman")
+    page = office.boss.get(answer.headers["location"])
+    assert "costs 7.25 now" in page.text
+    assert 'value="7.25"' in page.text
+    assert price_of(office, OTHER) == Decimal("7.25")
+    import_films(office.url)
+    assert price_of(office, OTHER) == Decimal("7.25")
+    assert "€7.25" in office.server.client.get(public).text
+
+
+@pytest.mark.parametrize("price", ["", "free", "-1", "1.005", "NaN", "1e9", "1000000", "٤", "1,50", "<b>"])
+def test_a_price_that_is_none_changes_nothing(office: Office, price: str) -> None:
+    before = price_of(office, FILM)
+    answer = office.boss.post(f"/admin/films/{FILM}/price", data={"price": price, "query": "shawshank"})
+    assert answer.status_code == 400
+    assert 'aria-invalid="true"' in answer.text
+    assert "<b>" not in answer.text
+    assert price_of(office, FILM) == before
+
+
+@pytest.mark.parametrize("film_id", ["tt9999999", "x" * 11, "%00", "é"])
+def test_a_film_that_is_not_there_has_no_price(office: Office, film_id: str) -> None:
+    assert office.boss.post(f"/admin/films/{film_id}/price", data={"price": "1"}).status_code == 404
+    assert ask(office, "SELECT count(*) FROM film_terms WHERE film_id = %s", film_id.replace("%00", "")) == [(0,)]
+
+
+def test_a_users_favourites_are_cleared(office: Office, customer: tuple[Person, httpx.Client]) -> None:
+    person, _ = customer
+    for movie in (1, 2):
+        ask(office, "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, now())", person.id, movie)
+    path = f"/admin/accounts/{person.id}/favorites/clear"
+    listed = office.boss.get("/admin/accounts", params={"query": person.email}).text
+    assert f'action="{path}"' in listed
+    answer = office.boss.post(path, data={"next": f"/admin/accounts?query={person.id}"})
+    assert answer.headers["location"] == f"/admin/accounts?query={person.id}"
+    assert ask(office, "SELECT count(*) FROM favorite WHERE account_id = %s", person.id) == [(0,)]
+    assert f'action="{path}"' not in office.boss.get("/admin/accounts", params={"query": person.email}).text
+
+
+@pytest.mark.parametrize("account", ["0", "-1", "x", "99999999", "9" * 40, "%00"])
+def test_an_account_that_is_not_there_is_404(office: Office, account: str) -> None:
+    assert office.boss.post(f"/admin/accounts/{account}/favorites/clear").status_code == 404
+
+
+def test_accounts_are_found_by_mail_or_name_literally(office: Office) -> None:
+    person = open_account(office.url, email="odd_one%here@example.com")
+    for query in ("ODD_ONE%", "one%here@", f"{person.first_name} {person.last_name}"):
+        assert person.email in office.boss.get("/admin/accounts", params={"query": query}).text
+    text = office.boss.get("/admin/accounts", params={"query": "odd%one"}).text
+    assert person.email not in text
+    assert "Nobody found" in text
+    assert "&lt;script&gt;" in office.boss.get("/admin/accounts", params={"query": "<script>"}).text
+
+
+@pytest.mark.parametrize("query", ["page=0", "page=x", "page=1&page=2", "query=%00", "page=99999999999"])
+def test_a_list_that_is_asked_for_wrongly_is_400(office: Office, query: str) -> None:
+    for path in ("/admin/accounts", "/admin/films"):
+        assert office.boss.get(f"{path}?{query}").status_code == 400
+
+
+def test_health_is_told(office: Office) -> None:
+    text = office.boss.get("/admin").text
+    assert re.findall(r"<dt>(Database|Cache|TMDB)</dt><dd><span[^>]*>([^<]+)<", text) == [
+        ("Database", "well"),
+        ("Cache", "well"),
+        ("TMDB", "not set up"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("amount", "top"), [("0", 10), ("9.99", 10), ("10", 10), ("10.01", 20), ("20.5", 50), ("51", 100), ("1234", 2000)]
+)
+def test_the_scale_ends_at_a_round_amount(amount: str, top: int) -> None:
+    assert round_above(Decimal(amount)) == top
+
+
+def test_bars_are_as_high_as_their_days() -> None:
+    first = datetime(2026, 1, 1, tzinfo=UTC).date()
+    amounts = [Decimal(0), Decimal(50), Decimal(100)]
+    chart = chart_of([Day(first + timedelta(days=at), 1, amount) for at, amount in enumerate(amounts)])
+    none, half, full = chart.bars
+    assert none.height == 0
+    assert half.height * 2 == pytest.approx(full.height)
+    assert full.y > 0
+    assert {bar.y + bar.height for bar in chart.bars} == {chart.lines[0].y}
+    assert all(0 <= line.y < HEIGHT for line in chart.lines)
+    assert chart_of([]).bars == []

@@ -1,0 +1,54 @@
+"""The browser of the tests: Debian's chromium, or the one that ``FILMER_CHROMIUM`` names."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+CHOSEN = "FILMER_CHROMIUM"
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = (
+    "--no-sandbox",  # it has none as root, nor in most containers; it sees our own pages only
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # whatever a page names, nothing leaves this machine
+)
+
+
+def find_chromium() -> str | None:
+    chosen = os.environ.get(CHOSEN)
+    found = map(shutil.which, [chosen] if chosen else NAMES)
+    return next(filter(None, found), None)
+
+
+def is_required() -> bool:
+    """CI must have a browser."""
+    return os.environ.get("CI") == "true"
+
+
+def require_chromium() -> str:
+    """Where the browser is. Without one a test is skipped, and fails in CI."""
+    found = find_chromium()
+    if found:
+        return found
+    missing = f"NO BROWSER: no {' or '.join(NAMES)} on PATH, and {CHOSEN} names none. `make chromium` says what to do."
+    if is_required():
+        pytest.fail(missing, pytrace=False)
+    pytest.skip(missing)
+
+
+@contextmanager
+def running_chromium(executable: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()

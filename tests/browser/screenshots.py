@@ -1,0 +1,144 @@
+"""``make screenshots``: every kind of page, light and dark, wide and phone; ``ARGS="film cart"``: these alone."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from playwright.sync_api import APIRequestContext, APIResponse, Browser, Page
+from tests.browser.chromium import CHOSEN, find_chromium, running_chromium
+from tests.browser.storefront import ADMIN, CUSTOMER, signed_in
+from tests.browser.watching import Scheme, Width, open_context
+from tests.conftest import Server
+
+from filmer.demo import CARDS, PEOPLE
+
+FOLDER = Path(__file__).parents[2] / "screenshots"
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+WIDTHS: tuple[Width, ...] = ("wide", "phone")
+_SHOW_ALL = """async () => {
+  for (const image of document.images) image.loading = "eager";
+  await Promise.allSettled(Array.from(document.images, image => image.decode()));
+  await document.fonts.ready;
+}"""
+
+
+class Shot(NamedTuple):
+    name: str
+    path: str  # {order}: that of the order the customer has
+    who: str = ""  # nobody
+    steps: Callable[[Page], None] | None = None  # once there
+
+
+def print_it(page: Page) -> None:
+    page.emulate_media(media="print")
+
+
+PAGES = (
+    Shot("home", "/"),
+    Shot("browse", "/films"),
+    Shot("genre", "/genres/7"),
+    Shot("search", "/search?query=nolan"),
+    Shot("search-nothing", "/search?query=qqqq"),
+    Shot("film", "/films/tt0111161"),
+    Shot("star", "/stars/nm0000209"),
+    Shot("popular", "/popular"),
+    Shot("sign-in", "/sign-in"),
+    Shot("register", "/register"),
+    Shot("account", "/account", CUSTOMER),
+    Shot("cart", "/cart", CUSTOMER),
+    Shot("checkout", "/checkout", CUSTOMER),
+    Shot("order", "/orders/{order}", CUSTOMER),
+    Shot("order-printed", "/orders/{order}", CUSTOMER, print_it),
+    Shot("orders", "/orders", CUSTOMER),
+    Shot("favorites", "/favorites", CUSTOMER),
+    Shot("admin", "/admin", ADMIN),
+    Shot("not-found", "/nothing-here"),
+)
+
+
+def main(wanted: Sequence[str]) -> None:
+    names = [shot.name for shot in PAGES]
+    if unknown := set(wanted) - set(names):
+        sys.exit(f"There is no page {', '.join(sorted(unknown))}. There are: {', '.join(names)}.")
+    executable = find_chromium()
+    if executable is None:
+        sys.exit(f"There is no browser: install chromium, or name one by {CHOSEN}.")
+    with running_chromium(executable) as browser, demo() as origin:
+        order = furnish(browser, origin)
+        for shot, width, scheme in product(PAGES, WIDTHS, SCHEMES):
+            if not wanted or shot.name in wanted:
+                path = take(browser, origin, shot, order, width, scheme, FOLDER)
+                print(path.relative_to(FOLDER.parent))  # noqa: T201
+
+
+@contextmanager
+def demo() -> Iterator[str]:
+    """The address of the demo, served from a data directory that goes away with it."""
+    folder = Path(tempfile.mkdtemp(prefix="filmer-screenshots-"))
+    folder.chmod(0o711)  # the engines may run as another user
+    try:
+        server = Server({"FILMER_DATA_DIR": str(folder), "DATABASE_URL": "", "REDIS_URL": ""}, ["--demo"])
+        try:
+            yield f"http://127.0.0.1:{server.port}"
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def furnish(browser: Browser, origin: str) -> str:
+    """Gives the customer an order, whose id is returned, favourites, ratings, and two films in the cart."""
+    context = open_context(browser, origin)
+    signed_in(context, CUSTOMER)
+    api = context.request
+    card = next(card for card in CARDS if card.account_id == 2)
+    paid = {
+        "creditCardId": card.number,
+        "firstName": card.first_name,
+        "lastName": card.last_name,
+        "expiration": card.expiration,
+    }
+    put_in_cart(api, {"tt0068646": 1, "tt0468569": 2})
+    order = done(api.post("/api/v1/checkout", data=paid)).json()["data"]["orderId"]
+    put_in_cart(api, {"tt0111161": 1, "tt0211915": 3})
+    token = next(person.token for person in PEOPLE if person.email == CUSTOMER)
+    headers = {"authorization": f"Bearer {token}"}
+    for film, rating in ((278, 5), (550, 3.5), (238, 4)):
+        done(api.post("/api/users/2/favorites", data={"movie_id": film}, headers=headers))
+        done(api.post("/api/movies/ratings", data={"movie_id": film, "rating": rating}, headers=headers))
+    context.close()
+    return str(order)
+
+
+def put_in_cart(api: APIRequestContext, films: dict[str, int]) -> None:
+    for film, quantity in films.items():
+        done(api.post("/api/v1/cart/items", data={"movieId": film, "quantity": quantity}))
+
+
+def done(answer: APIResponse) -> APIResponse:
+    assert answer.ok, f"{answer.url}: {answer.text()}"
+    return answer
+
+
+def take(browser: Browser, origin: str, shot: Shot, order: str, width: Width, scheme: Scheme, folder: Path) -> Path:
+    context = open_context(browser, origin, width=width, color_scheme=scheme, reduced_motion="reduce")
+    if shot.who:
+        signed_in(context, shot.who)
+    page = context.new_page()
+    page.goto(shot.path.format(order=order))
+    if shot.steps:
+        shot.steps(page)
+    page.evaluate(_SHOW_ALL)
+    path = folder / f"{shot.name}-{scheme}-{width}.png"
+    page.screenshot(path=path, full_page=True, animations="disabled")
+    context.close()
+    return path
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,174 @@
+"""What all pages have in common: kept for everybody or for nobody, compressed, safe, and of help when they fail."""
+
+import gzip
+import re
+from contextlib import closing
+from urllib.parse import quote
+
+import httpx
+import pytest
+from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.people import open_account, signed_in
+
+from filmer.web.rendering import Assets, Templates
+
+PUBLIC = ["/", "/films", "/stars", "/genres", "/search?query=batman", "/films/tt0111161"]
+POLICY = {
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
+    "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+}  # fmt: skip
+
+
+def is_page(answer: httpx.Response, status: int) -> str:
+    assert answer.status_code == status, answer.text
+    assert answer.headers.get_list("content-type") == ["text/html; charset=utf-8"]
+    assert set(answer.headers["content-security-policy"].split("; ")) == POLICY
+    assert "</html>" in answer.text
+    return answer.text
+
+
+def test_an_unknown_page_is_404_and_leads_on(shop: httpx.Client) -> None:
+    for path in ("/nothing", "/films/tt9999999", "/stars/nm9999999", "/genres/99999", "/genres/x", "/%C0%AF"):
+        answer = shop.get(path)
+        text = is_page(answer, 404)
+        assert answer.headers["cache-control"] == "no-store"
+        assert 'href="/films"' in text
+
+
+def test_an_address_too_long_and_a_wrong_method_are_told_on_a_page(shop: httpx.Client) -> None:
+    is_page(shop.get("/films?title=" + "a" * 8200), 414)
+    answer = shop.delete("/films")
+    is_page(answer, 405)
+    assert "GET" in answer.headers["allow"]
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_a_public_page_is_kept_for_everybody(shop: httpx.Client, path: str) -> None:
+    """contract §1.6"""
+    answer = shop.get(path)
+    is_page(answer, 200)
+    if path != "/":  # the popular films of a server without TMDB may still come
+        assert answer.headers["cache-control"] == "public, no-cache"
+        assert set(answer.headers["vary"].split(", ")) == {"Cookie", "Accept-Encoding"}
+        again = shop.get(path, headers={"if-none-match": answer.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+    head = shop.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_with_a_session_a_page_is_nobody_elses(shop: httpx.Client, path: str) -> None:
+    shop.get(path)
+    answer = shop.get(path, headers={"cookie": "JSESSIONID=long-gone"})
+    is_page(answer, 200)
+    assert answer.headers["cache-control"] == "no-store"
+    assert "etag" not in answer.headers
+    assert re.match(r"JSESSIONID=(\"\")?;", answer.headers["set-cookie"]), "what is over is taken back"
+
+
+def test_gzip_for_whoever_takes_it(shop: httpx.Client) -> None:
+    def raw(encoding: str) -> tuple[httpx.Headers, bytes]:
+        with shop.stream("GET", "/films", headers={"accept-encoding": encoding}) as answer:
+            return answer.headers, b"".join(answer.iter_raw())
+
+    headers, plain = raw("identity")
+    assert "content-encoding" not in headers
+    for takes in ("gzip", "br;q=1, gzip;q=0.5", "deflate, gzip"):
+        told, packed = raw(takes)
+        assert told["content-encoding"] == "gzip"
+        assert told["content-length"] == str(len(packed))
+        assert len(packed) < len(plain) / 2
+        assert gzip.decompress(packed) == plain
+        assert told["etag"] != headers["etag"]
+        same = shop.get("/films", headers={"accept-encoding": takes, "if-none-match": told["etag"]})
+        assert same.status_code == 304
+    for refuses in ("", "br", "gzip;q=0", "gzip; q=0.0, br"):
+        assert "content-encoding" not in raw(refuses)[0]
+
+
+def test_json_stays_as_it_is_printed(shop: httpx.Client) -> None:
+    assert "content-encoding" not in shop.get("/api/v1/movies", headers={"accept-encoding": "gzip"}).headers
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/register", "/sign-out", "/cart/items", "/favorites", "/nothing"])
+def test_a_form_from_another_site_is_refused_signed_in_or_not(shop: httpx.Client, path: str) -> None:
+    """contract §4.3: nor is anybody signed in from elsewhere as somebody they are not."""
+    for headers in (
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
+    ):
+        for cookie in ({}, {"cookie": "JSESSIONID=x"}):
+            answer = shop.post(path, data={"email": "a@b.c"}, headers={**headers, **cookie})
+            is_page(answer, 403)
+            assert "set-cookie" not in answer.headers
+
+
+def test_files_last_as_long_as_their_address(shop: httpx.Client) -> None:
+    page = shop.get("/films").text
+    named = set(re.findall(r"/static/[\w.-]+\?v=[0-9a-f]+", page))
+    assert {address.partition("?")[0] for address in named} >= {"/static/site.css", "/static/search.js"}
+    for address in named:
+        answer = shop.get(address)
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert shop.get(address, headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+        other = shop.get(address.partition("?")[0] + "?v=0123456789ab")
+        assert (other.content, other.headers["cache-control"]) == (answer.content, "public, no-cache")
+
+
+@pytest.mark.parametrize("name", ["nothing.css", "..%2Fpages.py", "docs.html", "%2e%2e", "site.css%00"])
+def test_no_other_file_is_shown(shop: httpx.Client, name: str) -> None:
+    is_page(shop.get(f"/static/{name}"), 404)
+
+
+def test_pages_of_another_build_are_not_ours() -> None:
+    assets = Assets()
+
+    def build(currency: str, public_url: str | None) -> bytes:
+        return Templates(assets, public_url=public_url, currency=currency).build
+
+    assert build("$", None) == build("$", None)
+    assert len({build("$", None), build("€", None), build("$", "https://films.example")}) == 3
+
+
+@pytest.fixture(scope="module")
+def server(make_database: MakeDatabase, serve: Serve) -> tuple[str, Server]:
+    url = make_database()
+    import_films(url)
+    return url, serve(url)
+
+
+def test_whoever_is_signed_in_is_greeted_and_nobody_else_is(server: tuple[str, Server]) -> None:
+    """The page kept for everybody has no name on it, whoever came first."""
+    url, running = server
+    person = open_account(url)
+    with closing(signed_in(running.client, person)) as mary:
+        for path in ("/films", "/films/tt0111161"):
+            hers = mary.get(path)
+            assert 'href="/account"' in is_page(hers, 200)
+            assert "Mary" in hers.text
+            assert hers.headers["cache-control"] == "no-store"
+            anybodys = running.client.get(path)
+            assert "Mary" not in anybodys.text
+            assert 'href="/sign-in"' in anybodys.text
+            assert "Mary" in mary.get(path).text
+        mary.post("/cart/items", data={"movieId": "tt0111161"})
+        assert re.search(r'class="count"[^>]*>\s*1\b', mary.get("/films").text)
+
+
+def test_a_page_for_the_signed_in_leads_there_and_back(server: tuple[str, Server]) -> None:
+    _, running = server
+    for path in ("/account", "/cart", "/checkout", "/orders", "/favorites", "/ratings", "/admin", "/orders?page=2"):
+        answer = running.client.get(path)
+        assert answer.status_code == 303
+        assert answer.headers["location"] == f"/sign-in?next={quote(path, safe='')}"
+        assert answer.headers["cache-control"] == "no-store"
+    for referer, place in (
+        (f"http://127.0.0.1:{running.port}/films/tt0111161?a=b", "/films/tt0111161?a=b"),
+        ("https://evil.example/x", "/x"),
+        ("http://[", "/"),
+        ("", "/"),
+    ):
+        answer = running.client.post("/cart/items", data={"movieId": "tt0111161"}, headers={"referer": referer})
+        assert answer.headers["location"] == f"/sign-in?next={quote(place, safe='')}"
