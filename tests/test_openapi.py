@@ -66,6 +66,10 @@ QUERIES: dict[str, dict[str, dict[str, Any]]] = {
         "sortBy": {"enum": ["rating", "relevance", "title", "year"], "default": "title"},  # contract §3.4
         "order": ORDER,
     },
+    "GET /api/v1/search/suggestions": {
+        "query": {"type": "string", "minLength": 1},
+        "size": {"type": "integer", "default": 8, "minimum": 1, "maximum": 10},
+    },
     "GET /api/v1/cart": {},
     "POST /api/v1/cart/items": {},
     "PUT /api/v1/cart/items/{movieId}": {},
@@ -162,6 +166,8 @@ MORE = [
     Case("GET /api/v1/movies", 200, "/api/v1/movies?size=100"),
     Case("GET /api/v1/genres/{genreId}/movies", 200, "/api/v1/genres/1/movies?page=9"),
     Case("GET /api/v1/genres/{genreId}/movies", 400, "/api/v1/genres/0/movies"),
+    Case("GET /api/v1/search/suggestions", 200, "/api/v1/search/suggestions?query=a"),
+    Case("GET /api/v1/search/suggestions", 400),
     Case("GET /api/v1/orders", 400, "/api/v1/orders?page=0&size=101", "john"),
     Case("GET /api/v1/orders/{orderId}", 400, "/api/v1/orders/x", "john"),
     Case("POST /api/v1/auth/register", 201, body={**JOHN_AGAIN, "email": "new@example.com"}),

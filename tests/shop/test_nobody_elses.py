@@ -15,6 +15,7 @@ import pytest
 from tests.answers import data_of
 from tests.conftest import MakeDatabase, Serve
 from tests.people import CARD, PASSWORD, in_database, open_account, put_card, signed_in, visitor
+from tests.shop.browsing import form_of
 from tests.shop.conftest import AMELIE, CART, ITEMS, ORDERS, SHAWSHANK, InProcess, fetch, open_store, pay, put_in_cart
 
 from filmer.accounts import queries as accounts
@@ -23,6 +24,7 @@ from filmer.accounts.nouns import Person
 API = "/api/v1"
 CANARY = "Canaria"
 LAST_FOUR = "7531"
+OWNERS_KEY = "the-owners-key".ljust(43, "-")  # as long as the page's
 
 # Every endpoint must be in one of these; a new one fails the first test until somebody has thought about it.
 PUBLIC = {
@@ -34,6 +36,7 @@ PUBLIC = {
     ("GET", f"{API}/genres"),
     ("GET", f"{API}/genres/{{genre_id}}/movies"),
     ("GET", f"{API}/search/movies"),
+    ("GET", f"{API}/search/suggestions"),
     ("POST", f"{API}/auth/login"),
     ("POST", f"{API}/auth/register"),
 }
@@ -49,6 +52,18 @@ PERSONAL = {
     ("GET", ORDERS),
     ("GET", f"{ORDERS}/{{order_id}}"),
 }
+# The shop's pages; their forms know whose they are by the session alone.
+PAGES = [
+    ("GET", "/cart"),
+    ("POST", "/cart/items"),
+    ("POST", "/cart/items/{movie_id}"),
+    ("POST", "/cart/items/{movie_id}/remove"),
+    ("POST", "/cart/clear"),
+    ("GET", "/checkout"),
+    ("POST", "/checkout"),
+    ("GET", "/orders"),
+    ("GET", "/orders/{order_id}"),
+]
 ACTORS = ["nobody", "stale cookie", "signed out", "disabled", "another customer", "another with a cart", "admin"]
 WITHOUT_SESSION = {"nobody", "stale cookie", "signed out", "disabled"}
 
@@ -63,7 +78,7 @@ class Owner:
         put_card(url, self.card, account_id=self.person.id)
         self.client = signed_in(server, self.person)
         put_in_cart(self.client, AMELIE, 7)
-        receipt = data_of(pay(self.client, "the owner's key", self.card))
+        receipt = data_of(pay(self.client, OWNERS_KEY, self.card))
         self.order: int = receipt["orderId"]
         put_in_cart(self.client, SHAWSHANK, 3)
         self.sale: int = data_of(self.client.get(f"{ORDERS}/{self.order}"))["items"][0]["saleId"]
@@ -214,7 +229,7 @@ def test_nobody_sees_or_changes_another_s_things(
     leaks = []
     for method, path in sorted(routes, key=lambda one: (one[1].endswith("/logout"), one)):
         for address, body in itertools.product(addresses(path, owner), bodies(owner, method, path)):
-            headers = {"Idempotency-Key": "the owner's key"} if path.endswith("/checkout") else {}
+            headers = {"Idempotency-Key": OWNERS_KEY} if path.endswith("/checkout") else {}
             answer = client.request(method, address, json=body, headers=headers)
             cell = f"{kind}: {method} {address} {answer.status_code}"
             assert answer.status_code < 500, cell
@@ -232,6 +247,29 @@ def test_nobody_sees_or_changes_another_s_things(
                 assert "set-cookie" not in answer.headers, cell
             given = f"{address.partition('?')[0]}" if answer.status_code == 404 else ""
             leaks += [f"{cell}: {secret}" for secret in owner.told_by(answer, given)]
+        assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
+    assert leaks == []
+
+
+def test_nobody_sees_or_changes_another_s_things_at_the_pages(owner: Owner, actor: tuple[str, httpx.Client]) -> None:
+    kind, client = actor
+    theirs = {"customerId": owner.person.id, "accountId": owner.person.id, "orderId": owner.order}
+    seen = form_of(owner.client.get("/checkout"), "/checkout")["seen"]
+    leaks = []
+    for method, path in PAGES:
+        form = {"movieId": SHAWSHANK, "quantity": 2, "key": OWNERS_KEY, "seen": seen, **owner.card, **theirs}
+        for address in addresses(path, owner):
+            answer = client.request(method, address, data=form if method == "POST" else None)
+            cell = f"{kind}: {method} {address} {answer.status_code}"
+            assert answer.status_code < 500, cell
+            assert answer.headers["cache-control"] == "no-store", cell
+            if kind in WITHOUT_SESSION:
+                assert answer.headers["location"].startswith("/sign-in?next="), cell
+            elif path.startswith("/orders/"):
+                expected = 403 if str(owner.order) in address.partition("?")[0] else 404
+                assert answer.status_code == expected, cell
+            given = answer.headers.get("location", "") if kind in WITHOUT_SESSION else address.partition("?")[0]
+            leaks += [f"{cell}: {secret}" for secret in owner.told_by(answer, given + owner.card["firstName"])]
         assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
     assert leaks == []
 

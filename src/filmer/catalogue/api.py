@@ -9,14 +9,23 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Meta
 
-from filmer.catalogue import listing, queries
+from filmer.catalogue import listing, queries, suggestions
 from filmer.catalogue.edition import Edition
 from filmer.catalogue.folding import fold, initial
-from filmer.catalogue.nouns import GenreList, GenreMoviePage, Movie, MoviePage, Star, StarPage
-from filmer.catalogue.search import Search, filters
+from filmer.catalogue.nouns import (
+    GenreList,
+    GenreMoviePage,
+    Movie,
+    MoviePage,
+    Star,
+    StarItem,
+    StarPage,
+    SuggestionList,
+)
+from filmer.catalogue.search import Filters, Search, filters
 from filmer.errors import NotFound, Offence
 from filmer.http.query import Query, read_integer, read_query
-from filmer.store.postgres import Database
+from filmer.store.postgres import Connection, Database
 
 MAX_INTEGER = 2**31 - 1  # of the column a genre's id stands in
 Year = Annotated[int, Meta(ge=0, le=9999)]
@@ -47,6 +56,13 @@ class MovieList(Query):
             examples=["B"],
         ),
     ] = None
+
+    @property
+    def list_name(self) -> str:
+        """The list that holds what is asked for."""
+        if self.starts_with is None:
+            return listing.ALL
+        return listing.letter("*" if self.starts_with == "*" else initial(fold(self.starts_with)))
 
 
 class GenreMovieList(Query):
@@ -86,6 +102,19 @@ class MovieSearch(Query):
     ] = "title"
     order: Order = "asc"
 
+    @property
+    def wanted(self) -> Filters:
+        return filters(
+            query=self.query,
+            title=self.title,
+            director=self.director,
+            star=self.star,
+            year=self.year,
+            year_from=self.year_from,
+            year_to=self.year_to,
+            genre_id=self.genre_id,
+        )
+
     @classmethod
     def cross_check(cls, given: dict[str, Any], named: Collection[str]) -> Iterator[Offence]:
         filters_named = [name for name in _FILTERS if name in named]
@@ -104,14 +133,35 @@ def _is_blank(value: Any) -> bool:
     return isinstance(value, str) and not fold(value).strip()
 
 
+def _not_empty(text: str) -> str:
+    """Blank text is text here: who has typed a space only is suggested nothing."""
+    if not text:
+        raise ValueError("must not be empty")
+    return text
+
+
+class SuggestionQuery(Query):
+    query: Annotated[
+        str | None,
+        Meta(
+            description="What was typed so far. The last word may be unfinished; case and accents are ignored.",
+            extra={"read": _not_empty},
+            extra_json_schema={"minLength": 1},
+        ),
+    ] = None
+    size: Annotated[int, Meta(ge=1, le=10, description="Suggestions at most.")] = 8
+
+    @classmethod
+    def cross_check(cls, _given: dict[str, Any], named: Collection[str]) -> Iterator[Offence]:
+        if "query" not in named:
+            yield Offence("query", "must be given")
+
+
 async def list_movies(request: Request[Any, Any, Any], database: NamedDependency[Database]) -> MoviePage:
     asked = read_query(request.scope["query_string"], MovieList)
-    name = listing.ALL
-    if asked.starts_with is not None:
-        name = listing.letter("*" if asked.starts_with == "*" else initial(fold(asked.starts_with)))
     async with database.connection() as conn, queries.one_edition(conn):
         total, items = await queries.select_movies(
-            conn, name, f"{asked.sort_by} {asked.order}", listing.span(asked.page, asked.size)
+            conn, asked.list_name, f"{asked.sort_by} {asked.order}", listing.span(asked.page, asked.size)
         )
     return MoviePage(items=items, **_page(asked, total))
 
@@ -132,17 +182,21 @@ async def list_stars(
     edition: NamedDependency[Edition],
 ) -> StarPage:
     asked = read_query(request.scope["query_string"], StarList)
-    sort = f"{asked.sort_by} {asked.order}"
-    span = listing.span(asked.page, asked.size)
-    name = fold(asked.name) if asked.name and asked.name.strip() else ""
     async with database.connection() as conn, queries.one_edition(conn):
-        if name:
-            total, items = await search.stars(
-                conn, name, edition=edition.key, sort=sort, first=span.first, size=asked.size
-            )
-        else:
-            total, items = await queries.select_stars(conn, listing.STARS, sort, span)
+        total, items = await find_stars(conn, search, edition, asked, asked.size)
     return StarPage(items=items, **_page(asked, total))
+
+
+async def find_stars(
+    conn: Connection, search: Search, edition: Edition, asked: StarList, size: int
+) -> tuple[int, list[StarItem]]:
+    """How many stars there are of the name asked for, or at all, and a page of ``size`` of them."""
+    sort = f"{asked.sort_by} {asked.order}"
+    span = listing.span(asked.page, size)
+    name = fold(asked.name) if asked.name and asked.name.strip() else ""
+    if name:
+        return await search.stars(conn, name, edition=edition.key, sort=sort, first=span.first, size=size)
+    return await queries.select_stars(conn, listing.STARS, sort, span)
 
 
 async def show_star(star_id: FromPath[str], database: NamedDependency[Database]) -> Star:
@@ -184,23 +238,20 @@ async def search_movies(
     edition: NamedDependency[Edition],
 ) -> MoviePage:
     asked = read_query(request.scope["query_string"], MovieSearch)
-    wanted = filters(
-        query=asked.query,
-        title=asked.title,
-        director=asked.director,
-        star=asked.star,
-        year=asked.year,
-        year_from=asked.year_from,
-        year_to=asked.year_to,
-        genre_id=asked.genre_id,
-    )
     sort = "relevance" if asked.sort_by == "relevance" else f"{asked.sort_by} {asked.order}"
     span = listing.span(asked.page, asked.size)
     async with database.connection() as conn, queries.one_edition(conn):
         total, items = await search.movies(
-            conn, wanted, edition=edition.key, sort=sort, first=span.first, size=asked.size
+            conn, asked.wanted, edition=edition.key, sort=sort, first=span.first, size=asked.size
         )
     return MoviePage(items=items, **_page(asked, total))
+
+
+async def suggest(request: Request[Any, Any, Any], database: NamedDependency[Database]) -> SuggestionList:
+    asked = read_query(request.scope["query_string"], SuggestionQuery)
+    typed = suggestions.read(asked.query or "")
+    async with database.connection() as conn, queries.one_edition(conn):
+        return SuggestionList(items=await suggestions.find(conn, typed, asked.size))
 
 
 def _page(asked: MovieList | GenreMovieList | StarList | MovieSearch, total: int) -> dict[str, int]:

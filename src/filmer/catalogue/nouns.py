@@ -1,6 +1,8 @@
 """What the catalogue talks about, as shop-api.md prints it."""
 
-from typing import Annotated
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +18,12 @@ class Shape(msgspec.Struct, kw_only=True, rename="camel"):
 class Genre(Shape):
     id: int
     name: str
+
+
+class GenreSize(Shape):
+    id: int
+    name: str
+    movie_count: int
 
 
 class StarName(Shape):
@@ -111,3 +119,71 @@ class GenreMoviePage(Shape):
 
 class GenreList(Shape):
     items: list[Genre]
+
+
+class Suggestion(Shape):
+    kind: Literal["movie", "star"]
+    id: str
+    text: str
+    year: int | None  # of the film, or of the star's birth
+
+
+class SuggestionList(Shape):
+    items: list[Suggestion]
+
+
+class Film(msgspec.Struct, frozen=True):
+    """A film with everything the catalogue knows of it. ``price``: None for the shop's default.
+
+    ``no`` and ``star_nos``: places in the catalogue's order, good for one edition.
+    """
+
+    no: int
+    id: str
+    title: str
+    original_title: str | None
+    year: int | None
+    release_date: date | None
+    runtime_minutes: int | None
+    director: str | None
+    genres: list[Genre]
+    rating: float | None
+    votes: int | None
+    price: Decimal | None
+    tmdb_id: int | None
+    overview: str | None
+    star_nos: list[int]
+
+    @property
+    def directors(self) -> list[str]:
+        return self.director.split(", ") if self.director else []
+
+
+class FilmCard(msgspec.Struct, frozen=True):
+    """A film among others on a page."""
+
+    id: str
+    title: str
+    year: int | None
+    rating: float | None
+
+
+class Person(msgspec.Struct, frozen=True):
+    """A star. ``no``: their place in the catalogue's order, good for one edition."""
+
+    no: int
+    id: str
+    name: str
+    birth_year: int | None
+
+
+class CareerFilm(msgspec.Struct, frozen=True):
+    """A film as part of a star's career."""
+
+    id: str
+    title: str
+    year: int | None
+    director: str | None
+    rating: float | None
+    genres: list[Genre]
+    star_nos: list[int]

@@ -1,7 +1,7 @@
 """What the OpenAPI document says of the catalogue's endpoints; the examples are shop-api.md's."""
 
 from filmer.catalogue import nouns
-from filmer.catalogue.api import GenreMovieList, MovieList, MovieSearch, StarList
+from filmer.catalogue.api import GenreMovieList, MovieList, MovieSearch, StarList, SuggestionQuery
 from filmer.http.examples import BAD_PAGE, NOW, invalid, missing, ok, page
 from filmer.http.health import Health
 from filmer.http.openapi import Answer, Operation, PathParameter
@@ -173,6 +173,33 @@ OPERATIONS = [
                 description="Search results retrieved", data=nouns.MoviePage, example=ok(page([_LISTED], 5, 1))
             ),
             400: invalid("No search criteria provided", "query", "at least one search filter must be given"),
+        },
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/search/suggestions",
+        name="listSuggestions",
+        summary="Suggest films and people while somebody types",
+        description="Films whose title begins so, the best known first (`the`, `a` or `an` before it do not count); "
+        "then films in whose title each word is found; then people by any of their names, those with the most films "
+        "first. People get three eighths of the places, and each kind those that the other leaves.",
+        tag="Search",
+        query=SuggestionQuery,
+        public=True,
+        answers={
+            200: Answer(
+                description="Suggestions retrieved; none for a text without letters and digits",
+                data=nouns.SuggestionList,
+                example=ok(
+                    {
+                        "items": [
+                            {"kind": "movie", "id": "tt0372784", "text": "Batman Begins", "year": 2005},
+                            {"kind": "star", "id": "nm0000869", "text": "Alan Bates", "year": 1934},
+                        ]
+                    }
+                ),
+            ),
+            400: invalid("Nothing typed, or an invalid size", "query", "must be given"),
         },
     ),
 ]

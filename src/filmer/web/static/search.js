@@ -1,1 +1,149 @@
-// The search box is complete without this.
+// Makes the search box a combobox that suggests films and people while somebody types. Without it, or whenever a
+// request fails, the form is what it is: a form.
+
+const TYPING_PAUSE = 120; // milliseconds
+const SIZE = 10;
+const KINDS = {
+  movie: { path: "/films/", name: "film", year: (year) => `${year}` },
+  star: { path: "/stars/", name: "person", year: (year) => `born ${year}` },
+};
+
+const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+
+function element(name, attributes, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children); // a string becomes a text node, never markup
+  return made;
+}
+
+/** The text as nodes, with <mark> around what begins as one of the typed words does, whatever case and accents. */
+function marked(text, typed) {
+  const words = fold(typed).split(/[^\p{L}\p{N}]+/u).filter(Boolean).sort((a, b) => b.length - a.length);
+  const sources = []; // for each character of the folded text: where in the text it comes from
+  let folded = "";
+  let at = 0;
+  for (const character of text) {
+    for (const bare of fold(character)) {
+      for (let unit = 0; unit < bare.length; unit += 1) sources.push([at, at + character.length]);
+      folded += bare;
+    }
+    at += character.length;
+  }
+  const nodes = [];
+  let done = 0;
+  if (words.length) {
+    for (const found of folded.matchAll(new RegExp(`(^|[^\\p{L}\\p{N}])(${words.join("|")})`, "gu"))) {
+      const start = sources[found.index + found[1].length][0];
+      const end = sources[found.index + found[0].length - 1][1];
+      nodes.push(text.slice(done, start), element("mark", {}, text.slice(start, end)));
+      done = end;
+    }
+  }
+  return [...nodes, text.slice(done)];
+}
+
+function suggestWhileTyping(form, number) {
+  const input = form.querySelector('input[name="query"]');
+  const list = element("ul", {
+    class: "suggestions", id: `suggestions-${number}`, role: "listbox", "aria-label": "Suggestions", hidden: "",
+  });
+  const status = element("p", { class: "visually-hidden", "aria-live": "polite" });
+  const answers = new Map();
+  let options = [];
+  let active = -1;
+  let pause;
+  let request = new AbortController();
+
+  function activate(index) {
+    active = index;
+    options.forEach((option, place) => {
+      option.setAttribute("aria-selected", place === index);
+      option.parentElement.classList.toggle("is-active", place === index);
+    });
+    input.removeAttribute("aria-activedescendant");
+    if (index < 0) return;
+    input.setAttribute("aria-activedescendant", options[index].id);
+    options[index].scrollIntoView({ block: "nearest" });
+  }
+
+  function show(items, typed) {
+    options = items.map((item, place) => {
+      const kind = KINDS[item.kind];
+      const year = item.year === null ? [] : [" ", element("span", { class: "suggestion-year" }, kind.year(item.year))];
+      const link = { id: `${list.id}-${place}`, role: "option", href: kind.path + encodeURIComponent(item.id) };
+      const name = element("span", { class: "suggestion-text" }, ...marked(item.text, typed));
+      const label = element("span", { class: "suggestion-kind" }, kind.name);
+      return element("a", { ...link, tabindex: -1 }, name, ...year, " ", label);
+    });
+    list.replaceChildren(...options.map((option) => element("li", { class: "suggestion", role: "none" }, option)));
+    list.hidden = !items.length;
+    input.setAttribute("aria-expanded", !list.hidden);
+    activate(-1);
+  }
+
+  function close() {
+    clearTimeout(pause);
+    request.abort();
+    show([], "");
+    status.textContent = "";
+  }
+
+  async function ask() {
+    clearTimeout(pause);
+    request.abort();
+    const typed = input.value.trim();
+    if (!typed) return close();
+    const { signal } = (request = new AbortController());
+    try {
+      if (!answers.has(typed)) {
+        const asked = new URLSearchParams({ query: typed, size: SIZE });
+        const answer = await fetch(`/api/v1/search/suggestions?${asked}`, { signal });
+        if (!answer.ok) throw new Error(answer.statusText);
+        answers.set(typed, (await answer.json()).data.items);
+      }
+      if (signal.aborted) return;
+      const items = answers.get(typed);
+      show(items, typed);
+      status.textContent = `${items.length || "No"} ${items.length === 1 ? "suggestion" : "suggestions"}`;
+    } catch {
+      if (!signal.aborted) close();
+    }
+  }
+
+  function typed(event) {
+    clearTimeout(pause);
+    if (!event.isComposing) pause = setTimeout(ask, TYPING_PAUSE);
+  }
+
+  function pressed(event) {
+    if (event.isComposing || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const last = options.length - 1;
+    // Past either end lies the box itself, where nothing is chosen.
+    if (list.hidden && event.key === "ArrowDown") ask();
+    else if (list.hidden) return;
+    else if (event.key === "ArrowDown") activate(active === last ? -1 : active + 1);
+    else if (event.key === "ArrowUp") activate(active < 0 ? last : active - 1);
+    else if (event.key === "Home" && active >= 0) activate(0);
+    else if (event.key === "End" && active >= 0) activate(last);
+    else if (event.key === "Enter" && active >= 0) options[active].click();
+    else if (event.key === "Escape") close();
+    else return;
+    event.preventDefault();
+  }
+
+  for (const [name, value] of Object.entries({
+    role: "combobox", "aria-autocomplete": "list", "aria-expanded": false, "aria-controls": list.id,
+  })) input.setAttribute(name, value);
+  input.autocomplete = "off";
+  form.append(list, status);
+  input.addEventListener("input", typed);
+  input.addEventListener("compositionend", typed);
+  input.addEventListener("keydown", pressed);
+  input.addEventListener("blur", close);
+  list.addEventListener("mousedown", (event) => event.preventDefault()); // the box keeps the focus until the click
+  form.addEventListener("submit", close);
+  window.addEventListener("pagehide", close); // whoever comes back finds the page as it was before
+}
+
+document.querySelectorAll('form.search[role="search"]').forEach(suggestWhileTyping);
