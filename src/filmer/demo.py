@@ -46,6 +46,16 @@ CARDS = (
 )
 
 
+def card_hint(month: str) -> str:
+    """Who can pay with what in a month (YYYY-MM)."""
+    good = [
+        f"{card.first_name} {card.last_name} with {card.number}, good through {card.expiration}"
+        for card in CARDS
+        if card.expiration >= month
+    ]
+    return f"In this demo pay: {'; '.join(good)}." if good else "The demo's cards are over."
+
+
 def open_demo(settings: Settings) -> None:
     """Makes the demo's accounts and cards where there are none, and its tokens where they are not yet.
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from datetime import timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,6 +15,7 @@ Role = Literal["customer", "admin"]
 MAX_EMAIL = 255
 MAX_NAME = 100
 MIN_PASSWORD, MAX_PASSWORD = 8, 128
+LIFETIMES = ("30", "90", "365")  # days that a token may work, as its form offers them
 
 # One "@", no blanks or brackets before it, labels of letters, digits and hyphens after it; in any script.
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
@@ -88,6 +90,15 @@ def read_new_password(text: str) -> str:
     return text
 
 
+def read_lifetime(text: str) -> timedelta | None:
+    """How long a new token works; None: until it is revoked. Raises ValueError for what is no choice."""
+    if text == "never":
+        return None
+    if text not in LIFETIMES:
+        raise ValueError(f"must be one of: {', '.join(LIFETIMES)}, never")
+    return timedelta(days=int(text))
+
+
 def _composed(text: str, most: int) -> str:
     """Trimmed, and the same however its accents were typed. Raises ValueError for what has too many characters."""
     trimmed = text.strip()
@@ -140,3 +151,10 @@ class Registration(Body):
             examples=["correct horse"],
         ),
     ]
+
+
+class NewToken(Body):
+    """The form in which somebody asks for a token."""
+
+    name: Name
+    expires: Annotated[timedelta | None, Meta(extra={"read": read_lifetime})]

@@ -26,6 +26,14 @@ class FoundSession(msgspec.Struct, frozen=True):
     used: datetime
 
 
+class HeldSession(msgspec.Struct, frozen=True):
+    """A session as its person sees it listed: all but itself."""
+
+    is_present: bool  # it is the one that asks
+    created: datetime
+    used: datetime
+
+
 class Listed(msgspec.Struct, frozen=True):
     """An account as its owner's shop lists it."""
 
@@ -92,6 +100,11 @@ async def select_is_account(conn: Connection, account_id: int) -> bool:
     return (await conn.execute("SELECT FROM account WHERE id = %s", [account_id])).rowcount == 1
 
 
+async def lock_account(conn: Connection, account_id: int) -> None:
+    """Until the transaction ends, whoever else asks for this waits."""
+    await conn.execute("SELECT FROM account WHERE id = %s FOR NO KEY UPDATE", [account_id])
+
+
 async def update_password(conn: Connection, account_id: int, password: str) -> bool:
     """A password somebody chose: a demo account becomes an ordinary one. False: there is no such account."""
     done = await conn.execute("UPDATE account SET password = %s, demo = false WHERE id = %s", [password, account_id])
@@ -134,6 +147,28 @@ async def select_session(conn: Connection, digest: bytes, *, demo: bool) -> Foun
     """
     row = await (await conn.execute(statement.encode(), [digest, demo])).fetchone()
     return None if row is None else FoundSession(Person(*row[:5]), row[5], row[6])
+
+
+async def select_sessions(
+    conn: Connection,
+    account_id: int,
+    *,
+    present: bytes,
+    used_after: datetime,
+    created_after: datetime,
+    most: int,
+) -> tuple[list[HeldSession], int]:
+    """The account's sessions: the present one, then those used last; and how many there are in all."""
+    cursor = await conn.execute(
+        """
+        SELECT digest = %(present)s AS is_present, created, used, count(*) OVER () FROM session
+        WHERE account_id = %(account)s AND used > %(used)s AND created > %(created)s
+        ORDER BY is_present DESC, used DESC, created DESC LIMIT %(most)s
+        """,
+        {"present": present, "account": account_id, "used": used_after, "created": created_after, "most": most},
+    )
+    rows = await cursor.fetchall()
+    return [HeldSession(*row[:3]) for row in rows], rows[0][3] if rows else 0
 
 
 async def update_sessions_used(conn: Connection, uses: dict[bytes, datetime]) -> None:

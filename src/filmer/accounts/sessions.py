@@ -21,6 +21,7 @@ from filmer.store.postgres import Connection, Database
 
 WRITE_EVERY = timedelta(minutes=1)
 FAMILIAR_FOR = timedelta(days=90)
+MAX_LISTED = 20
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -67,6 +68,31 @@ class Sessions:
         if digest is not None:
             await queries.delete_session(conn, digest)
             self._uses.pop(digest, None)
+        return self.taken_back
+
+    async def end_all(self, conn: Connection, person: Person) -> str:
+        """Ends all their sessions at once, on every node; the Set-Cookie that takes the present one back."""
+        async with conn.transaction():
+            await queries.delete_sessions_of(conn, person.id)
+        return self.taken_back
+
+    async def held_by(
+        self, conn: Connection, person: Person, request: AnyRequest
+    ) -> tuple[list[queries.HeldSession], int]:
+        """Their sessions, the one that asks first, ``MAX_LISTED`` of them; and how many there are."""
+        now = self._clock.now()
+        return await queries.select_sessions(
+            conn,
+            person.id,
+            present=presented(request) or b"",
+            used_after=now - self._idle - WRITE_EVERY,  # what is written may be so far behind
+            created_after=now - self._longest,
+            most=MAX_LISTED,
+        )
+
+    @property
+    def taken_back(self) -> str:
+        """The Set-Cookie after which a browser has no session."""
         return f"{SESSION_COOKIE}={self._attributes}; Max-Age=0"
 
     async def tidy(self, database: Database) -> None:

@@ -103,5 +103,14 @@ async def delete_token(conn: Connection, token_id: int) -> bool:
     return (await conn.execute("DELETE FROM token WHERE id = %s", [token_id])).rowcount == 1
 
 
+async def delete_token_of(conn: Connection, account_id: int, token_id: int) -> str | None:
+    """The name it had. None: the account has no such token."""
+    cursor = await conn.execute(
+        "DELETE FROM token WHERE id = %s AND account_id = %s RETURNING name", [token_id, account_id]
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
 async def delete_expired_tokens(conn: Connection, *, before: datetime) -> None:
     await conn.execute("DELETE FROM token WHERE expires < %s", [before])

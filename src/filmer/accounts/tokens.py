@@ -9,15 +9,16 @@ import re
 import secrets
 from datetime import datetime, timedelta
 
-from filmer.accounts import token_queries
+from filmer.accounts import queries, token_queries
 from filmer.accounts.nouns import Person
 from filmer.accounts.sessions import AnyRequest
 from filmer.clock import Clock
-from filmer.errors import InvalidToken
+from filmer.errors import Conflict, InvalidRequest, InvalidToken, Offence, Unauthorized
 from filmer.store.postgres import Connection, Database
 
 PREFIX = "filmer_"  # by which scanners for leaked secrets, and people, know it
 MAX_TOKEN = 200
+MAX_TOKENS = 50  # of one account, that its person makes
 SHOWN_FOR = timedelta(days=30)  # after it expired, so that its owner finds out why it stopped
 
 _BEARER = re.compile(rb"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)  # RFC 6750, section 2.1
@@ -60,6 +61,28 @@ async def issue(
         conn, _digest(token), account_id, name=name, created=now, expires=expires
     )
     return token if is_kept else None
+
+
+async def issue_to_owner(
+    conn: Connection, account_id: int, *, name: str, now: datetime, expires: datetime | None
+) -> str:
+    """A new token that somebody makes for themselves.
+
+    Its name is one that none of theirs has: so they know which to revoke, and a form sent twice makes one token.
+    Raises InvalidRequest for the name, Conflict where they have as many as there may be.
+    """
+    async with conn.transaction():
+        await queries.lock_account(conn, account_id)  # those made side by side are counted one after another
+        held = await token_queries.select_tokens(conn, account_id)
+        if any(one.name == name for one in held):
+            taken = "is the name of a token you have already: choose another, or revoke that one first"
+            raise InvalidRequest([Offence("name", taken)])
+        if len(held) >= MAX_TOKENS:
+            raise Conflict(f"You have {len(held)} tokens, and there is no room for more: revoke one first.")
+        token = await issue(conn, account_id, name=name, now=now, expires=expires)
+    if token is None:  # the account was closed a moment ago
+        raise Unauthorized
+    return token
 
 
 async def allow_public(conn: Connection, token: str, account_id: int, *, name: str, now: datetime) -> None:

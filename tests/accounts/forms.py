@@ -1,0 +1,112 @@
+"""People at the account's pages: their forms, as a browser sends them, and what the pages say."""
+
+import html
+import re
+from typing import Any
+
+import httpx
+import psycopg
+from tests.accounts.conftest import Shop, open_account
+from tests.people import PASSWORD
+
+from filmer.accounts.nouns import Person
+
+TOKEN = re.compile(r"filmer_[A-Za-z0-9_-]{43}")
+
+
+def send(client: httpx.Client, path: str, **fields: str) -> httpx.Response:
+    """As our own page's form would be."""
+    own = str(client.base_url).rstrip("/")
+    return client.post(path, data=fields, headers={"sec-fetch-site": "same-origin", "origin": own})
+
+
+def signed_in_at(client: httpx.Client, person: Person) -> httpx.Client:
+    """The browser, signed in at the page."""
+    answer = send(client, "/sign-in", email=person.email, password=PASSWORD)
+    assert answer.status_code == 303, answer.text
+    return client
+
+
+def is_signed_in(client: httpx.Client) -> bool:
+    answer = client.get("/account")
+    assert answer.status_code in {200, 303}
+    assert answer.status_code == 200 or answer.headers["location"] == "/sign-in?next=%2Faccount"
+    return answer.status_code == 200
+
+
+def notice_of(answer: httpx.Response) -> str:
+    assert answer.status_code == 200, answer.text
+    return _found(r'<p class="notice">([^<]*)</p>', answer)
+
+
+def failure_of(answer: httpx.Response) -> str:
+    """What is said of the whole form."""
+    return _found(r'role="alert">([^<]*)<', answer)
+
+
+def error_beside(answer: httpx.Response, field: str) -> str:
+    """What is said of one field, if the field says that it is."""
+    assert (f'aria-describedby="{field}-error' in answer.text) == (f'id="{field}-error"' in answer.text)
+    return _found(rf'id="{field}-error">([^<]*)<', answer)
+
+
+def shown_value(answer: httpx.Response, field: str) -> str:
+    return _found(rf'<input id="{field}" name="{field}" type="\w+" value="([^"]*)"', answer)
+
+
+def rows_of(answer: httpx.Response) -> list[list[str]]:
+    """The text of each row of each table."""
+    return [
+        [
+            html.unescape(re.sub(r"<[^>]+>", "", cell)).strip()
+            for cell in re.findall(r"<t[hd]\b.*?</t[hd]>", row, re.DOTALL)
+        ]
+        for row in re.findall(r"<tr>(.*?)</tr>", answer.text, re.DOTALL)
+    ]
+
+
+def token_on(answer: httpx.Response) -> str:
+    assert answer.status_code == 200, answer.text
+    (token,) = TOKEN.findall(answer.text)
+    return str(token)
+
+
+def _found(pattern: str, answer: httpx.Response) -> str:
+    found = re.search(pattern, answer.text)
+    return html.unescape(found[1]) if found else ""
+
+
+class Somebody:
+    """A person of their own, in a browser of their own."""
+
+    def __init__(self, shop: Shop, client: httpx.Client) -> None:
+        self.url = shop.database_url
+        self.person = open_account(shop.database_url)
+        self.client = signed_in_at(client, self.person)
+
+    def make(self, name: str = "backup", expires: str = "90") -> httpx.Response:
+        return send(self.client, "/account/tokens", name=name, expires=expires)
+
+    def kept(self) -> list[tuple[Any, ...]]:
+        """Name, creation and end of their tokens."""
+        return fetch(
+            self.url, "SELECT name, created, expires FROM token WHERE account_id = %s ORDER BY id", self.person.id
+        )
+
+    def token_ids(self) -> list[int]:
+        return [row[0] for row in fetch(self.url, "SELECT id FROM token WHERE account_id = %s", self.person.id)]
+
+    def sessions(self) -> int:
+        return len(fetch(self.url, "SELECT 1 FROM session WHERE account_id = %s", self.person.id))
+
+    def takes(self, token: str) -> bool:
+        """Whether the community API knows the token as theirs."""
+        path = f"/api/users/{self.person.id}/favorites"
+        status = self.client.get(path, headers={"authorization": f"Bearer {token}"}).status_code
+        assert status in {200, 401}
+        return status == 200
+
+
+def fetch(url: str, statement: str, *given: object) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as conn:
+        return conn.execute(statement.encode(), given).fetchall()
