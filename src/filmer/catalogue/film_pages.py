@@ -1,32 +1,116 @@
 """The pages of a film and of a star."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Self
 
 from litestar.params import FromPath
 
 from filmer.accounts.sessions import AnyRequest
+from filmer.catalogue import career, linked_data
+from filmer.catalogue import film_queries as queries
+from filmer.catalogue.nouns import Film, Person
+from filmer.catalogue.queries import one_edition
 from filmer.community.shelves import Shelves
 from filmer.errors import NotFound
 from filmer.store.postgres import Database
 from filmer.web.pages import HtmlResponse, Pages
 
+MAX_ID = 10  # characters (contract §2.5)
+LEADING = 5  # of the cast, whose other films are shown
+MORE = 12  # films a list
+MAX_DESCRIPTION = 300  # characters
+
 
 class FilmPages:
     """The handlers, with what they stand on."""
 
-    def __init__(self, pages: Pages, database: Database, shelves: Shelves, default_price: Decimal) -> None:
+    def __init__(
+        self, pages: Pages, database: Database, shelves: Shelves, default_price: Decimal, *, currency: str
+    ) -> None:
+        """``default_price``: of a film that has none of its own. ``currency``: what stands before a price."""
         self._pages = pages
         self._database = database
         self._shelves = shelves
-        self._default_price = default_price
+        self._default_price = round(default_price, 2)
+        self._currency = currency
 
     def __deepcopy__(self, _: object) -> Self:
         """The framework copies handlers; what they stand on is there once."""
         return self
 
     async def show_film(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        raise NotFound
+        async with self._database.connection() as conn:
+            visitor = await self._pages.visitor(conn, request)
+            async with one_edition(conn):
+                film = await queries.select_film(conn, film_id) if _is_id(film_id) else None
+                if film is None:
+                    raise NotFound(f"There is no film {film_id}")
+                cast = await queries.select_people(conn, film.star_nos)
+                alike = await queries.select_films_with(conn, film.star_nos[:LEADING], but=film.no, size=MORE)
+                directed = []
+                if film.directors:
+                    directed = await queries.select_films_by(conn, film.directors[0], but=film.no, size=MORE)
+        kept = None
+        if visitor is not None and film.tmdb_id is not None:
+            kept = await self._shelves.of_film(visitor.person.id, film.tmdb_id)
+        price = self._default_price if film.price is None else film.price
+        return self._pages.public(
+            "film.html",
+            request,
+            visitor,
+            film=film,
+            cast=cast,
+            price=price,
+            kept=kept,
+            alike=alike,
+            directed=directed,
+            runtime=_runtime(film.runtime_minutes),
+            description=_description(film, cast),
+            linked_data=linked_data.describe_film(film, cast, price, origin=_origin(request), currency=self._currency),
+        )
 
     async def show_star(self, star_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        raise NotFound
+        async with self._database.connection() as conn:
+            visitor = await self._pages.visitor(conn, request)
+            async with one_edition(conn):
+                found = await queries.select_career(conn, star_id) if _is_id(star_id) else None
+                if found is None:
+                    raise NotFound(f"There is no star {star_id}")
+                star, films = found
+                counted = dict(career.colleagues(films, star.no))
+                colleagues = await queries.select_people(conn, list(counted))
+        return self._pages.public(
+            "star.html",
+            request,
+            visitor,
+            star=star,
+            career=career.career(films),
+            colleagues=[(one, counted[one.no]) for one in colleagues],
+            linked_data=linked_data.describe_star(star, origin=_origin(request)),
+        )
+
+
+def _is_id(text: str) -> bool:
+    return len(text) <= MAX_ID and "\0" not in text
+
+
+def _origin(request: AnyRequest) -> str:
+    return request.app.state.public_url or ""
+
+
+def _runtime(minutes: int | None) -> str:
+    """142 → ``2 h 22 min``."""
+    hours, rest = divmod(minutes or 0, 60)
+    return " ".join(part for part in (f"{hours} h" * bool(hours), f"{rest} min" * bool(rest)) if part)
+
+
+def _description(film: Film, cast: Sequence[Person]) -> str:
+    """The film in a sentence: the shop's own, or one made of the facts."""
+    if film.overview:
+        is_short = len(film.overview) <= MAX_DESCRIPTION
+        return film.overview if is_short else film.overview[: MAX_DESCRIPTION - 1].rstrip() + "…"
+    year = f" of {film.year}" if film.year is not None else ""
+    directors = f", directed by {film.director}" if film.director else ""
+    names = ", ".join(star.name for star in cast[:3])
+    return f"{film.title}: a film{year}{directors}{f', with {names}' * bool(names)}."

@@ -1,0 +1,102 @@
+"""A star's career: their films by decade, what they mostly played in, with whom, and how it is drawn."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+
+import msgspec
+
+from filmer.catalogue.nouns import CareerFilm, Genre
+
+COLLEAGUES = 6
+GENRES = 6
+WIDTH, HEIGHT = 640, 96  # of the drawing, at most
+WIDEST, HIGHEST = 28, 32  # a bar of one year, and of one film: a short career is no wall
+
+
+class Decade(msgspec.Struct, frozen=True):
+    """``start``: its first year; None for the films whose year nobody knows."""
+
+    start: int | None
+    films: list[CareerFilm]
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """The films of one year as they are drawn."""
+
+    year: int
+    films: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Career(msgspec.Struct, frozen=True):
+    """``first``, ``last``: its years; None where no film's year is known."""
+
+    films: int
+    first: int | None
+    last: int | None
+    rating: float | None  # the films' average
+    genres: list[tuple[Genre, int]]  # with how many films, most first
+    decades: list[Decade]  # newest first
+    bars: list[Bar]
+    height: float  # of the drawing
+
+    @property
+    def busiest(self) -> Bar | None:
+        """The year with most films, the earliest of several."""
+        return max(self.bars, key=lambda bar: bar.films, default=None)
+
+
+def career(films: Sequence[CareerFilm]) -> Career:
+    """Of films that come newest first, those without a year last."""
+    years = [film.year for film in films if film.year is not None]
+    ratings = [film.rating for film in films if film.rating is not None]
+    genres = {genre.id: genre for film in films for genre in film.genres}
+    counted = Counter(genre.id for film in films for genre in film.genres)
+    height, bars = _drawn(years)
+    return Career(
+        films=len(films),
+        first=min(years, default=None),
+        last=max(years, default=None),
+        rating=sum(ratings) / len(ratings) if ratings else None,
+        genres=[(genres[number], count) for number, count in counted.most_common(GENRES)],
+        decades=[Decade(start, list(some)) for start, some in groupby(films, _decade)],
+        bars=bars,
+        height=height,
+    )
+
+
+def colleagues(films: Sequence[CareerFilm], star_no: int) -> list[tuple[int, int]]:
+    """The places of those who were in most of the same films, each with how many."""
+    counted = Counter(no for film in films for no in film.star_nos if no != star_no)
+    return counted.most_common(COLLEAGUES)
+
+
+def _decade(film: CareerFilm) -> int | None:
+    return None if film.year is None else film.year // 10 * 10
+
+
+def _drawn(years: Sequence[int]) -> tuple[float, list[Bar]]:
+    """The height of the whole, and the bars from left to right."""
+    if not years:
+        return 0, []
+    counted = Counter(years)
+    first, most = min(counted), max(counted.values())
+    span = max(counted) - first + 1
+    width = min(max(WIDTH / span * 0.7, 1), WIDEST)
+    step = (WIDTH - width) / max(span - 1, 1)  # the first bar is at the left end, the last one at the right
+    unit = min(HEIGHT / most, HIGHEST)
+    return most * unit, [
+        Bar(
+            year=year,
+            films=films,
+            x=round((year - first) * step, 1),
+            y=round((most - films) * unit, 1),
+            width=round(width, 1),
+            height=round(films * unit, 1),
+        )
+        for year, films in sorted(counted.items())
+    ]

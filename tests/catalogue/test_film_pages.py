@@ -1,0 +1,363 @@
+"""The page of a film: /films/{id}."""
+
+import gzip
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from tests.catalogue.shown import (
+    AMELIE,
+    BATMAN_BEGINS,
+    DARK_KNIGHT,
+    HOSTILE,
+    PROLIFIC,
+    Page,
+    Shown,
+    page,
+    section,
+    shown,
+)
+from tests.community.conftest import FIGHT_CLUB, SHAWSHANK
+from tests.conftest import Serve
+from tests.people import open_account, signed_in, token_of, visitor
+from tests.sandbox import sandbox, shared_sandbox
+
+from filmer.accounts.nouns import Person
+from filmer.catalogue import linked_data
+from filmer.catalogue.nouns import Film
+
+__all__ = ["sandbox", "shared_sandbox", "shown"]
+
+
+@pytest.fixture
+def person(shown: Shown) -> Person:
+    return open_account(shown.database_url)
+
+
+@pytest.fixture
+def browser(shown: Shown, person: Person) -> Iterator[httpx.Client]:
+    """Somebody signed in."""
+    with closing(signed_in(shown.client, person)) as client:
+        yield client
+
+
+# --- a film -----------------------------------------------------------------------------------------
+
+
+def test_a_film_shows_everything_the_catalogue_knows(shown: Shown) -> None:
+    found = page(shown.client, f"/films/{AMELIE}")
+    for known in (
+        "Amélie", "Original title: Le fabuleux destin d'Amélie Poulain", "2001", "2 h 2 min", "Comedy", "Romance",
+        "8.3", "760,000 votes", "Rent for $3.99", "Director Jean-Pierre Jeunet", "Released 25 April 2001",
+        "Audrey Tautou born 1976", "Mathieu Kassovitz born 1967", "Rufus born 1942",
+    ):  # fmt: skip
+        assert known in found.plain
+    assert found.links("/stars/") == ["/stars/nm0851582", "/stars/nm0440913", "/stars/nm0749363"]
+    assert found.links("/search?director=") == ["/search?director=Jean-Pierre%20Jeunet"]
+    assert len(found.links("/genres/")) == 2
+    assert found.all("h1") == [{}]
+    assert found.all("img", src=f"/posters/{AMELIE}") == [
+        {
+            "class": "poster",
+            "src": f"/posters/{AMELIE}",
+            "width": "300",
+            "height": "450",
+            "alt": "",
+            "decoding": "async",
+        }
+    ]
+
+
+def test_the_overview_is_the_shops_own(shown: Shown) -> None:
+    assert (
+        page(shown.client, "/films/tt0111161").meta("description") == "Two men in a prison keep hope alive for decades."
+    )
+
+
+def test_without_an_overview_the_description_is_made_of_the_facts(shown: Shown) -> None:
+    assert page(shown.client, f"/films/{BATMAN_BEGINS}").meta("description") == (
+        "Batman Begins: a film of 2005, directed by Christopher Nolan, "
+        "with Christian Bale, Michael Caine, Morgan Freeman."
+    )
+
+
+def test_a_long_overview_is_cut_in_the_description_alone(shown: Shown) -> None:
+    found = page(shown.client, "/films/wordy")
+    description = found.meta("description") or ""
+    assert description.endswith("long…")
+    assert len(description) <= 300
+    assert found.plain.count("long") == 400
+
+
+def test_a_film_without_a_price_costs_the_default(shown: Shown) -> None:
+    assert "Rent for $4.99" in page(shown.client, f"/films/{BATMAN_BEGINS}").plain
+
+
+def test_a_film_with_nothing_but_a_title(shown: Shown) -> None:
+    found = page(shown.client, "/films/bare")
+    assert found.meta("og:title") == "Bare"
+    assert found.meta("description") == "Bare: a film."
+    assert found.described == {
+        "@context": "https://schema.org",
+        "@type": "Movie",
+        "name": "Bare",
+        "url": "/films/bare",
+        "image": "/posters/bare",
+    }
+    main = found.plain.partition("Home Films")[2]
+    assert "None" not in main
+    assert not [word for word in ("Cast", "Director", "Released", "More", "Original title", "Rated") if word in main]
+    assert "Rent for $4.99" in main
+
+
+def test_forms_say_what_the_apis_ask_for_and_lead_back(shown: Shown) -> None:
+    found = page(shown.client, "/films/tt0111161")
+    forms = [has for has in found.all("form") if has.get("method") == "post"]
+    assert [has["action"] for has in forms] == ["/cart/items", "/favorites", "/ratings"]
+    assert all("data-inline" in has for has in forms)
+    hidden = [(has["name"], has["value"]) for has in found.all("input", type="hidden")]
+    back = ("next", "/films/tt0111161")
+    assert hidden == [("movieId", "tt0111161"), back, ("movie_id", "278"), back, ("movie_id", "278"), back]
+    (quantity,) = found.all("input", name="quantity")
+    assert (quantity["value"], quantity["min"], quantity["max"]) == ("1", "1", "10")
+    radios = found.all("input", type="radio", name="rating")
+    assert [float(has["value"] or "") for has in radios] == [half / 2 for half in range(1, 11)]
+    labelled = {has["for"] for has in found.all("label")}
+    assert {has["id"] for has in (*radios, quantity)} <= labelled
+
+
+def test_a_film_tmdb_is_not_known_to_have_can_only_be_rented(shown: Shown) -> None:
+    found = page(shown.client, "/films/tt0000012")
+    assert [has["action"] for has in found.all("form") if has.get("method") == "post"] == ["/cart/items"]
+    assert "be a favourite or get your stars" in found.plain
+
+
+def test_a_tmdb_id_that_was_found_later_is_as_good(shown: Shown) -> None:
+    with psycopg.connect(shown.database_url) as conn:
+        conn.execute("INSERT INTO tmdb_link (film_id, tmdb_id, looked) VALUES ('linked', 4711, now())")
+    found = page(shown.client, "/films/linked")
+    assert len(found.all("input", name="movie_id", value="4711")) == 2
+
+
+def test_an_id_with_signs_in_it_stays_whole_in_addresses(shown: Shown) -> None:
+    found = page(shown.client, "/films/odd%2525%3C1")
+    assert found.all("input", name="next")[0]["value"] == "/films/odd%2525%3C1"
+    assert found.all("input", name="movieId")[0]["value"] == "odd%25<1"
+    assert found.all("link", rel="canonical")[0]["href"] == "/films/odd%2525%3C1"
+    assert found.described["url"] == "/films/odd%2525%3C1"
+
+
+def test_other_films_share_most_of_the_cast_then_have_most_votes(shown: Shown) -> None:
+    """Bale, Caine and Freeman were in The Dark Knight; one of them each in the other two."""
+    html = shown.client.get(f"/films/{BATMAN_BEGINS}").text
+    assert section(html, "alike").links("/films/") == [
+        f"/films/{DARK_KNIGHT}", "/films/tt0111161", "/films/tt1375666"
+    ]  # fmt: skip
+
+
+def test_only_the_leading_five_bring_other_films(shown: Shown) -> None:
+    html = shown.client.get("/films/six").text
+    assert section(html, "alike").links("/films/") == ["/films/fifth"]
+    assert "More with the same people" in html
+
+
+def test_of_a_thousand_other_films_twelve_are_shown(shown: Shown) -> None:
+    """All of 2009's have been in with Side Kick of number % 7 too: those come first, most votes first."""
+    html = shown.client.get("/films/p999").text
+    shared = [f"/films/p{number}" for number in range(PROLIFIC - 2, 0, -1) if number % 7 == 999 % 7]
+    assert section(html, "alike").links("/films/") == shared[:12]
+
+
+def test_a_directors_other_films_are_theirs_and_nobody_elses(shown: Shown) -> None:
+    html = shown.client.get("/films/ann1").text
+    found = section(html, "directed")
+    assert found.links("/films/") == ["/films/ann2", "/films/tt0000004"]
+    assert "More by Ann O'Hara" in found.plain
+
+
+@pytest.mark.parametrize(("film", "other"), [("cyr1", "cyr2"), ("ang1", "ang2"), ("ang2", None), ("lo1", None)])
+def test_a_director_is_found_in_any_script(shown: Shown, film: str, other: str | None) -> None:
+    """The first of several is asked for; not one whose name is a letter or two."""
+    html = shown.client.get(f"/films/{film}").text
+    found = section(html, "directed").links("/films/") if 'id="directed"' in html else [None]
+    assert found == [f"/films/{other}" if other else None]
+
+
+@pytest.mark.parametrize("kind", ["film", "star"])
+@pytest.mark.parametrize("identifier", ["tt9999999", "t" * 11, "%00", "%FF", "'", "..%2e", "%F0%9F%8E%AC" * 20])
+def test_what_is_not_there_is_a_404_that_says_so(shown: Shown, kind: str, identifier: str) -> None:
+    answer = shown.client.get(f"/{kind}s/{identifier}")
+    assert answer.status_code == 404
+    assert f"There is no {kind} " in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+
+
+# --- what programs read -------------------------------------------------------------------------------
+
+
+def test_a_film_describes_itself_to_programs(shown: Shown) -> None:
+    found = page(shown.client, f"/films/{AMELIE}")
+    assert found.described == {
+        "@context": "https://schema.org",
+        "@type": "Movie",
+        "name": "Amélie",
+        "alternateName": "Le fabuleux destin d'Amélie Poulain",
+        "url": f"/films/{AMELIE}",
+        "image": f"/posters/{AMELIE}",
+        "datePublished": "2001-04-25",
+        "duration": "PT122M",
+        "genre": ["Comedy", "Romance"],
+        "director": [{"@type": "Person", "name": "Jean-Pierre Jeunet"}],
+        "actor": [
+            {"@type": "Person", "name": "Audrey Tautou", "url": "/stars/nm0851582"},
+            {"@type": "Person", "name": "Mathieu Kassovitz", "url": "/stars/nm0440913"},
+            {"@type": "Person", "name": "Rufus", "url": "/stars/nm0749363"},
+        ],
+        "aggregateRating": {
+            "@type": "AggregateRating", "ratingValue": 8.3, "ratingCount": 760000, "bestRating": 10, "worstRating": 1,
+        },
+    }  # fmt: skip
+    assert found.meta("og:type") == "video.movie"
+    assert found.meta("og:title") == "Amélie (2001)"
+    assert (found.meta("og:url"), found.meta("og:image")) == (None, None)
+
+
+def test_with_a_public_address_everything_is_told_with_it(shown: Shown, serve: Serve) -> None:
+    origin = "https://films.example"
+    client = serve(shown.database_url, FILMER_PUBLIC_URL=origin).client
+    film = page(client, f"/films/{AMELIE}")
+    address = f"{origin}/films/{AMELIE}"
+    assert film.all("link", rel="canonical")[0]["href"] == film.meta("og:url") == film.described["url"] == address
+    assert film.meta("og:image") == film.described["image"] == f"{origin}/posters/{AMELIE}"
+    assert film.described["actor"][0]["url"] == f"{origin}/stars/nm0851582"
+    star = page(client, "/stars/nm0851582")
+    assert star.all("link", rel="canonical")[0]["href"] == star.meta("og:url") == f"{origin}/stars/nm0851582"
+
+
+def bare_film(**known: Any) -> Film:
+    nothing: dict[str, Any] = dict.fromkeys(Film.__struct_fields__)
+    return Film(**(nothing | {"no": 1, "id": "f1", "title": "F", "genres": [], "star_nos": []} | known))
+
+
+@pytest.mark.parametrize(
+    ("currency", "code"), [("EUR ", "EUR"), ("USD", "USD"), ("$", None), ("€", None), ("Fr.", None)]
+)
+def test_a_price_is_told_to_programs_where_its_currency_has_a_code(currency: str, code: str | None) -> None:
+    told = linked_data.describe_film(bare_film(), [], Decimal("4.5"), origin="", currency=currency)
+    offer = told.get("offers", {})
+    assert (offer.get("price"), offer.get("priceCurrency")) == (("4.50", code) if code else (None, None))
+
+
+@pytest.mark.parametrize(("rating", "votes"), [(None, 10), (7.5, None), (7.5, 0)])
+def test_no_rating_is_told_to_programs_that_nobody_gave(rating: float | None, votes: int | None) -> None:
+    told = linked_data.describe_film(bare_film(rating=rating, votes=votes), [], Decimal(1), origin="", currency="$")
+    assert "aggregateRating" not in told
+
+
+def test_hostile_text_is_text_everywhere(shown: Shown) -> None:
+    found = page(shown.client, "/films/hostile")
+    assert not [script for script in found.scripts if "alert" in script and not script.startswith("{")]
+    assert len([script for script in found.scripts if script]) == 1
+    described = found.described
+    assert described["name"] == described["description"] == described["genre"][0] == HOSTILE
+    assert described["actor"][0]["name"] == described["director"][0]["name"] == HOSTILE
+    assert found.meta("og:title") == f"{HOSTILE} (2001)"
+    assert found.meta("og:description") == HOSTILE
+    assert found.plain.count(HOSTILE) >= 6
+    (star,) = found.links("/stars/")
+    person = page(shown.client, star)
+    assert len([script for script in person.scripts if script]) == 1
+    assert person.described["name"] == HOSTILE
+    assert person.meta("og:title") == HOSTILE
+    assert not re.search(r" (on\w+|style)=", shown.client.get(star).text)
+
+
+# --- for everybody, and for somebody ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/films/tt0111161", "/stars/nm0000151"])
+def test_the_page_is_the_same_for_all_who_are_not_signed_in(shown: Shown, path: str) -> None:
+    first = shown.client.get(path)
+    assert first.headers["cache-control"] == "public, no-cache"
+    assert "default-src 'none'" in first.headers["content-security-policy"]
+    with closing(visitor(shown.client)) as other:
+        again = other.get(path, headers={"host": "elsewhere.example", "cookie": "seen=1", "accept-language": "de"})
+    assert (again.content, again.headers["etag"]) == (first.content, first.headers["etag"])
+    assert "set-cookie" not in again.headers
+    known = shown.client.get(path, headers={"if-none-match": first.headers["etag"]})
+    assert (known.status_code, known.content) == (304, b"")
+    head = shown.client.head(path)
+    assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", first.headers["etag"])
+    with shown.client.stream("GET", path, headers={"accept-encoding": "gzip"}) as packed:
+        assert packed.headers["content-encoding"] == "gzip"
+        assert gzip.decompress(b"".join(packed.iter_raw())) == first.content
+
+
+def keep(shown: Shown, person: Person, movie_id: int, rating: float | None, *, favorite: bool) -> None:
+    headers = {"authorization": f"Bearer {token_of(shown.database_url, person)}"}
+    if favorite:
+        answer = shown.client.post(f"/api/users/{person.id}/favorites", json={"movie_id": movie_id}, headers=headers)
+        assert answer.status_code == 201, answer.text
+    if rating is not None:
+        asked = {"movie_id": movie_id, "rating": rating}
+        assert shown.client.post("/api/movies/ratings", json=asked, headers=headers).status_code == 201
+
+
+def test_whoever_is_signed_in_sees_what_they_keep(shown: Shown, person: Person, browser: httpx.Client) -> None:
+    assert page(browser, "/films/tt0111161").checked() == []
+    keep(shown, person, SHAWSHANK, 4.5, favorite=True)
+    answer = browser.get("/films/tt0111161")
+    assert answer.headers["cache-control"] == "no-store"
+    assert "etag" not in answer.headers
+    found = Page(answer.text)
+    assert found.checked() == ["4.5"]
+    assert "You gave it 4.5 of 5." in found.plain
+    (form,) = [has["action"] or "" for has in found.all("form") if (has["action"] or "").startswith("/favorites")]
+    assert re.fullmatch(r"/favorites/[0-9]+/remove", form)
+    assert "Remove from favourites" in found.plain
+
+
+def test_nobody_sees_what_somebody_else_keeps(shown: Shown, person: Person, browser: httpx.Client) -> None:
+    keep(shown, open_account(shown.database_url), FIGHT_CLUB, 3, favorite=True)
+    everybody = page(shown.client, "/films/fight")
+    for found in (everybody, page(browser, "/films/fight")):
+        assert found.checked() == []
+        assert "Add to favourites" in found.plain
+        assert "You gave" not in found.plain
+    keep(shown, person, FIGHT_CLUB, 2, favorite=False)
+    own = page(browser, "/films/fight")
+    assert (own.checked(), "Add to favourites" in own.plain) == (["2"], True)
+    assert page(shown.client, "/films/fight").tags == everybody.tags
+
+
+def test_a_rating_of_nothing_is_a_rating(shown: Shown, person: Person, browser: httpx.Client) -> None:
+    keep(shown, person, SHAWSHANK, 0, favorite=False)
+    found = page(browser, "/films/tt0111161")
+    assert found.checked() == []
+    assert "You gave it 0 of 5." in found.plain
+
+
+def test_a_page_is_of_one_edition(shown: Shown) -> None:
+    """While a catalogue is swapped in, the page waits; then it knows the new one."""
+    answers: list[str] = []
+    with psycopg.connect(shown.database_url) as conn:
+        conn.execute("LOCK TABLE edition IN ACCESS EXCLUSIVE MODE")
+        conn.execute("UPDATE catalogue.film SET title = 'After' WHERE id = 'renamed'")
+        asking = threading.Thread(target=lambda: answers.append(shown.client.get("/films/renamed").text))
+        asking.start()
+        with psycopg.connect(shown.database_url, autocommit=True) as watch:
+            waiting = "SELECT FROM pg_locks WHERE relation = 'edition'::regclass AND NOT granted AND database = "
+            waiting += "(SELECT oid FROM pg_database WHERE datname = current_database())"
+            deadline = time.monotonic() + 10
+            while not watch.execute(waiting.encode()).rowcount and time.monotonic() < deadline:
+                time.sleep(0.005)
+        assert answers == []
+    asking.join()
+    assert "<h1>After</h1>" in answers[0]
