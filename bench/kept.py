@@ -1,4 +1,4 @@
-"""Public answers from the byte cache, JSON and pages, each in turn with a constant answer of the same size and headers."""
+"""Public answers from the byte cache, JSON and pages, each in turn with a constant answer of the same size."""
 
 import statistics
 

@@ -473,20 +473,31 @@ async def echo(request: Request[Any, Any, Any]) -> dict[str, Any]:
     return {"movieId": found.movie_id, "quantity": found.quantity}
 
 
+def no_page(_path: str, _error: FilmerError) -> bytes:
+    raise AssertionError("these are no pages")
+
+
 def make_app() -> Any:
     """What the servers of these tests run: a handler, and the edge's way with bodies around it."""
     module.BODY_SECONDS = 1.0
     app = Litestar(
         [echo],
         exception_handlers={Exception: answer_failure},
-        state=State({"clock": SystemClock()}),
+        state=State({"clock": SystemClock(), "failure_page": no_page}),
         openapi_config=None,
         logging_config=None,
     )
 
     nowhere = Edition("postgresql://nowhere"), SharedCache(None, None)
     return Edge(
-        app, public=(), edition=nowhere[0], shared=nowhere[1], cache_seconds=0, cache_bytes=0, clock=SystemClock()
+        app,
+        public=(),
+        edition=nowhere[0],
+        shared=nowhere[1],
+        cache_seconds=0,
+        cache_bytes=0,
+        clock=SystemClock(),
+        failure_page=no_page,
     )
 
 

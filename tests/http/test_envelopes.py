@@ -30,14 +30,14 @@ FAILING = [
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/v1/nothing", "/api/v1/", "/api/v1", "/api/v1/movies/tt0111161/cast", "/api/v1/search", "/nothing"],
+    ["/api/v1/nothing", "/api/v1/", "/api/v1", "/api/v1/movies/tt0111161/cast", "/api/v1/search"],
 )
 def test_an_unknown_path_is_404(shop: httpx.Client, path: str) -> None:
     error = error_of(shop.get(path), 404, "NOT_FOUND")
     assert error["details"] == {}
 
 
-@pytest.mark.parametrize("path", ["/api/v1/%00", "/api/v1/%FF", "/api/v1/%ED%A0%80", "/%C0%AF", "/api/v1/a%2Fb"])
+@pytest.mark.parametrize("path", ["/api/v1/%00", "/api/v1/%FF", "/api/v1/%ED%A0%80", "/api/v1/a%2Fb"])
 def test_a_path_that_is_no_text_is_404(shop: httpx.Client, path: str) -> None:
     """contract §1.3"""
     error_of(shop.get(path), 404, "NOT_FOUND")

@@ -158,6 +158,7 @@ def answered(path: str, method: str = "GET", **headers: str) -> dict[str, list[s
         cache_seconds=0,
         cache_bytes=0,
         clock=SystemClock(),
+        failure_page=lambda _path, _error: b"",
     )
     scope = {
         "type": "http",

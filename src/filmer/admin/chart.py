@@ -9,7 +9,7 @@ import msgspec
 from filmer.admin.queries import Day
 
 WIDTH, HEIGHT = 720, 220
-LEFT, BOTTOM, TOP = 64, 26, 12  # room for labels
+LEFT, RIGHT, BOTTOM, TOP = 64, 24, 26, 12  # room for labels
 GAP = 0.25  # of a bar's place
 LINES = 4
 
@@ -46,7 +46,7 @@ class Chart(msgspec.Struct, frozen=True):
 def chart_of(days: Sequence[Day]) -> Chart:
     top = round_above(max((one.takings for one in days), default=Decimal(0)))
     room, floor = HEIGHT - TOP - BOTTOM, HEIGHT - BOTTOM
-    place = (WIDTH - LEFT) / max(1, len(days))
+    place = (WIDTH - LEFT - RIGHT) / max(1, len(days))
 
     def height(amount: Decimal) -> float:
         return round(float(amount / top) * room, 1)

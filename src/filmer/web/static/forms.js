@@ -1,6 +1,7 @@
 // Forms are complete without this. With it, those marked data-inline are sent without leaving the page, and no form is
 // sent twice by a double click.
 
+const ENOUGH = 3000; // milliseconds: whoever clicks again then means it
 const REPLACED = ["notice", "visitor", "actions"];
 
 function replaceWith(page) {
@@ -41,6 +42,7 @@ document.addEventListener("submit", async (event) => {
     return;
   }
   form.dataset.sent = "yes";
+  setTimeout(() => delete form.dataset.sent, ENOUGH); // it may have been stopped
   if (!("inline" in form.dataset)) return;
   event.preventDefault();
   try {
