@@ -1,16 +1,41 @@
 """The catalogue's lists as pages: home, browsing, search, stars, genres."""
 
-from typing import Self
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self
 
 from litestar.params import FromPath
 
 from filmer.accounts.sessions import AnyRequest
+from filmer.catalogue import browsing, listing, queries
+from filmer.catalogue.api import MAX_INTEGER, GenreMovieList, StarList, find_stars
+from filmer.catalogue.browsing import FILM_ORDERS, SIZE, STAR_ORDERS, FilmList, FilmSearch, read_page
 from filmer.catalogue.edition import Edition
-from filmer.catalogue.search import Search
+from filmer.catalogue.nouns import MovieItem, StarItem
+from filmer.catalogue.search import Filters, Search
 from filmer.errors import NotFound
-from filmer.store.postgres import Database
+from filmer.http.query import read_integer
+from filmer.store.postgres import Connection, Database
 from filmer.tmdb.copies import Copies
-from filmer.web.pages import HtmlResponse, Pages
+from filmer.web.filled import FilledForm
+from filmer.web.pages import HtmlResponse, Pages, Visitor
+
+SHELF = 12  # films in a row of the first page
+KNOWN = 1000  # films: the newest and the best rated of a large catalogue are films that nobody has seen
+MAX_PEOPLE = 5  # shown beside what a search found
+BAD_REQUEST = 400
+
+FILM_LABELS = {"genreId": "Genre", "yearFrom": "From year", "yearTo": "Up to year"}
+SEARCH_LABELS = {
+    "query": "Words",
+    "title": "Title",
+    "director": "Director",
+    "star": "Star",
+    "year": "Year",
+    **FILM_LABELS,
+    "sortBy": "Sort by",
+    "order": "Order",
+}
 
 
 class CataloguePages:
@@ -27,20 +52,153 @@ class CataloguePages:
         """The framework copies handlers; what they stand on is there once."""
         return self
 
+    @asynccontextmanager
+    async def _reading(self, request: AnyRequest) -> AsyncIterator[tuple[Connection, Visitor | None]]:
+        async with self._database.connection() as conn:
+            visitor = await self._pages.visitor(conn, request)
+            async with queries.one_edition(conn):
+                yield conn, visitor
+
+    def _filled(
+        self, template: str, request: AnyRequest, visitor: Visitor | None, form: FilledForm, values: dict[str, Any]
+    ) -> HtmlResponse:
+        """A list with the form that asked for it, or what is wrong with that."""
+        if form.errors:
+            return self._pages.personal(template, request, visitor, status=BAD_REQUEST, form=form, **values)
+        return self._pages.public(template, request, visitor, form=form, **values)
+
     async def show_home(self, request: AnyRequest) -> HtmlResponse:
-        raise NotFound
+        popular = await self._copies.popular_at_hand(1)
+        popular_ids = [film.id for film in popular.value.results] if popular else []
+        async with self._reading(request) as (conn, visitor):
+            total = await queries.select_size(conn, listing.ALL)
+            genres = await queries.select_genre_sizes(conn)
+            newest = await queries.select_known(conn, "year desc", among=KNOWN, size=SHELF)
+            best = await queries.select_known(conn, "rating desc", among=KNOWN, size=SHELF)
+            ours = await queries.select_films_by_tmdb_ids(conn, popular_ids)
+        return self._pages.public(
+            "home.html",
+            request,
+            visitor,
+            is_kept=popular is not None or not self._copies.is_set_up,
+            popular=[ours[film_id] for film_id in popular_ids if film_id in ours][:SHELF],
+            newest=newest,
+            best=best,
+            known=KNOWN if total > KNOWN else None,
+            genres=genres,
+            total=total,
+        )
 
     async def list_films(self, request: AnyRequest) -> HtmlResponse:
-        raise NotFound
+        asked, form = read_page(request, FilmList, FILM_LABELS)
+        asked = asked.settled()
+        async with self._reading(request) as (conn, visitor):
+            genres = await queries.select_genre_sizes(conn)
+            total, films = (0, []) if form.errors else await self._films(conn, asked)
+        values = {
+            "asked": asked,
+            "genres": genres,
+            "total": total,
+            "films": films,
+            "filters": browsing.told_filters(asked, genres),
+            "letters": browsing.letters(asked),
+            "orders": browsing.orders("/films", asked, FILM_ORDERS),
+            "pager": browsing.pager("/films", asked, total),
+        }
+        return self._filled("films.html", request, visitor, form, values)
+
+    async def _films(self, conn: Connection, asked: FilmList) -> tuple[int, list[MovieItem]]:
+        sort, span = f"{asked.sort_by} {asked.order}", listing.span(asked.page, SIZE)
+        if not asked.has_years:
+            return await queries.select_movies(conn, asked.list_name, sort, span)
+        wanted = Filters(year_from=asked.year_from, year_to=asked.year_to, genre_id=asked.genre_id)
+        return await self._search.movies(
+            conn, wanted, edition=self._edition.key, sort=sort, first=span.first, size=SIZE
+        )
 
     async def search_films(self, request: AnyRequest) -> HtmlResponse:
-        raise NotFound
+        asked, form = read_page(request, FilmSearch, SEARCH_LABELS)
+        asked = asked.settled()
+        total, films, people = 0, list[MovieItem](), (0, list[StarItem]())
+        async with self._reading(request) as (conn, visitor):
+            genres = await queries.select_genre_sizes(conn)
+            if asked.is_begun:
+                first = listing.span(asked.page, SIZE).first
+                total, films = await self._search.movies(
+                    conn, asked.wanted, edition=self._edition.key, sort=asked.sort, first=first, size=SIZE
+                )
+                people = await self._people(conn, asked)
+        values = {
+            "search_text": form.value("query"),
+            "asked": asked,
+            "genres": genres,
+            "total": total,
+            "films": films,
+            "people": people[1],
+            "people_total": people[0],
+            "filters": browsing.told_filters(asked, genres),
+            "pager": browsing.pager("/search", asked, total),
+        }
+        return self._filled("search.html", request, visitor, form, values)
+
+    async def _people(self, conn: Connection, asked: FilmSearch) -> tuple[int, list[StarItem]]:
+        """Those whose name was searched for."""
+        if asked.query is None or asked.is_narrowed or asked.page > 1:
+            return 0, []
+        return await find_stars(conn, self._search, self._edition, StarList(name=asked.query.strip()), MAX_PEOPLE)
 
     async def list_stars(self, request: AnyRequest) -> HtmlResponse:
-        raise NotFound
+        asked, form = read_page(request, StarList, {"name": "Name"})
+        async with self._reading(request) as (conn, visitor):
+            has_films = bool(await queries.select_size(conn, listing.ALL))
+            total, people = 0, list[StarItem]()
+            if not form.errors:
+                total, people = await find_stars(conn, self._search, self._edition, asked, SIZE)
+        values = {
+            "asked": asked,
+            "total": total,
+            "people": people,
+            "has_films": has_films,
+            "orders": browsing.orders("/stars", asked, STAR_ORDERS),
+            "pager": browsing.pager("/stars", asked, total),
+        }
+        return self._filled("people.html", request, visitor, form, values)
 
     async def list_genres(self, request: AnyRequest) -> HtmlResponse:
-        raise NotFound
+        async with self._reading(request) as (conn, visitor):
+            genres = await queries.select_genre_sizes(conn)
+            total = await queries.select_size(conn, listing.ALL)
+        return self._pages.public("genres.html", request, visitor, genres=genres, total=total)
 
     async def show_genre(self, genre_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        raise NotFound
+        asked, _ = read_page(request, GenreMovieList)
+        number = _genre_number(genre_id)
+        async with self._reading(request) as (conn, visitor):
+            found = await queries.select_genre_movies(
+                conn, number, listing.genre(number), f"{asked.sort_by} {asked.order}", listing.span(asked.page, SIZE)
+            )
+        if found is None:
+            raise NotFound(f"There is no genre {genre_id} here")
+        genre, total, films = found
+        path = f"/genres/{number}"
+        return self._pages.public(
+            "genre.html",
+            request,
+            visitor,
+            genre=genre,
+            total=total,
+            films=films,
+            orders=browsing.orders(path, asked, FILM_ORDERS),
+            pager=browsing.pager(path, asked, total),
+        )
+
+
+def _genre_number(text: str) -> int:
+    """Raises NotFound for what is no genre's."""
+    try:
+        number = read_integer(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= MAX_INTEGER or str(number) != text:
+        raise NotFound(f"There is no genre {text} here")
+    return number

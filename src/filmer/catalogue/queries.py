@@ -6,7 +6,7 @@ swaps in between two of them would be seen half.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 from psycopg.rows import TupleRow
 
@@ -16,6 +16,7 @@ from filmer.catalogue.nouns import (
     CastMember,
     Genre,
     GenreMovieItem,
+    GenreSize,
     Movie,
     MovieItem,
     Star,
@@ -122,6 +123,20 @@ async def select_movie(conn: Connection, movie_id: str) -> Movie | None:
     )  # fmt: skip
 
 
+async def select_films_by_tmdb_ids(conn: Connection, tmdb_ids: Sequence[int]) -> dict[int, MovieItem]:
+    """The films TMDB knows by these ids, as far as the catalogue has them; of two that claim one id, the first."""
+    statement = f"""
+        SELECT DISTINCT ON (k.tmdb_id) k.tmdb_id, {MOVIE_ITEM}
+        FROM (
+            SELECT tmdb_id, id FROM catalogue.film WHERE tmdb_id = ANY(%(ids)s::integer[])
+            UNION ALL SELECT tmdb_id, film_id FROM tmdb_link WHERE tmdb_id = ANY(%(ids)s::integer[])
+        ) k JOIN catalogue.film f USING (id)
+        ORDER BY k.tmdb_id, f.id
+    """
+    rows = await _fetch(conn, statement, {"ids": list(tmdb_ids)})
+    return {row[0]: movie_item(row[1:]) for row in rows}
+
+
 async def select_star(conn: Connection, star_id: str) -> Star | None:
     statement = """
         SELECT s.id, s.name, s.birth_year, f.id, f.title, f.year, f.director
@@ -144,6 +159,42 @@ async def select_genres(conn: Connection) -> list[Genre]:
     """
     rows = await _fetch(conn, statement, [])
     return [Genre(id=row[0], name=row[1]) for row in sorted(rows, key=lambda row: by_name(row[1]))]
+
+
+async def select_genre_sizes(conn: Connection) -> list[GenreSize]:
+    """The genres that some film has, by name, each with its number of films."""
+    statement = "SELECT g.id, g.name, s.size FROM genre g JOIN catalogue.listing_size s ON s.list = 'genre:' || g.id"
+    rows = await _fetch(conn, statement, [])
+    return [
+        GenreSize(id=row[0], name=row[1], movie_count=row[2]) for row in sorted(rows, key=lambda row: by_name(row[1]))
+    ]
+
+
+async def select_size(conn: Connection, list_name: str) -> int:
+    rows = await _fetch(conn, "SELECT size FROM catalogue.listing_size WHERE list = %s", [list_name])
+    return rows[0][0] if rows else 0
+
+
+async def select_known(
+    conn: Connection, sort: Literal["year desc", "rating desc"], *, among: int, size: int
+) -> list[MovieItem]:
+    """The newest or the best rated of the films with the most votes."""
+    statement = f"""
+        WITH known AS MATERIALIZED (
+            SELECT no, {sort.replace(" ", "_")} AS place FROM catalogue.film
+            WHERE votes_desc <= %(among)s AND {sort.removesuffix(" desc")} IS NOT NULL
+        )
+        SELECT {MOVIE_ITEM}
+        FROM (SELECT no, place FROM known ORDER BY place LIMIT %(size)s) k JOIN catalogue.film f USING (no)
+        ORDER BY k.place
+    """
+    return [movie_item(row) for row in await _fetch(conn, statement, {"among": among, "size": size})]
+
+
+async def select_ids(conn: Connection, table: Literal["film", "star"], *, first: int, size: int) -> list[str]:
+    """The ids of films by title or stars by name, from place ``first`` (from 0) on."""
+    statement = f"SELECT id FROM catalogue.{table} WHERE no > %s AND no <= %s ORDER BY no"
+    return [row[0] for row in await _fetch(conn, statement, [first, first + size])]
 
 
 async def _select_span(

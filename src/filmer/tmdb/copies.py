@@ -35,6 +35,7 @@ POLL_SECONDS, LONGEST_POLL_SECONDS = 0.05, 0.5
 GRACE_SECONDS = 0.5  # beyond the deadline, for whoever waited for another worker before they asked
 MISSING_SECONDS = 30  # for which TMDB's word that there is no such film holds
 FAILED_SECONDS = 1  # for which those who wait hear of a failure
+AT_HAND_SECONDS = 0.3  # for what a page shows besides, if it is there
 AT_ONCE = 4  # refreshes behind, each worker
 MAX_BEHIND = 500
 OLD = timedelta(days=30)  # then a film in PostgreSQL is refreshed though nobody looks at it
@@ -88,11 +89,28 @@ class Copies:
 
     async def popular(self, page: int) -> Kept[Popular]:
         """A page of popular films. Raises ExternalApiError where there is no copy and TMDB has none to give."""
-        return await self._get(Thing(f"popular:{page}", Copy[Popular], partial(self._tmdb.popular, page)))
+        return await self._get(self._popular(page))
+
+    async def popular_at_hand(self, page: int) -> Kept[Popular] | None:
+        """The same for whoever can do without: None where TMDB has to be waited for. It is asked behind."""
+        thing = self._popular(page)
+        copy = await self._at_hand(thing)
+        if copy is None and self.is_set_up:
+            self._refresh(thing)
+            asking: list[asyncio.Task[Any] | None] = [self._behind.get(thing.name), self._under_way.get(thing.name)]
+            if tasks := [task for task in asking if task]:
+                await asyncio.wait(tasks, timeout=AT_HAND_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            copy = self._here.get(thing.name)
+        return None if copy is None else self._kept(thing, copy)
 
     async def film(self, movie_id: int) -> Kept[Film]:
         """A film. Raises MovieNotFound when TMDB says so, ExternalApiError when it says nothing."""
         return await self._get(self._film(movie_id))
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether there is a TMDB to ask."""
+        return self._tmdb.is_set_up
 
     def refresh(self, movie_ids: Iterable[int]) -> None:
         """Bring these films up to date behind."""
@@ -123,6 +141,9 @@ class Copies:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _popular(self, page: int) -> Thing[Popular]:
+        return Thing(f"popular:{page}", Copy[Popular], partial(self._tmdb.popular, page))
+
     def _film(self, movie_id: int) -> Thing[Film]:
         return Thing(f"film:{movie_id}", Copy[Film], partial(self._tmdb.film, movie_id), movie_id)
 
@@ -131,6 +152,9 @@ class Copies:
         if copy is None:
             copy = await self._fetched(thing, None)
             return Kept(copy.value, copy.fetched, "miss")
+        return self._kept(thing, copy)
+
+    def _kept(self, thing: Thing[T], copy: Copy[T]) -> Kept[T]:
         if self.is_fresh(copy.fetched):
             return Kept(copy.value, copy.fetched, "hit")
         self._refresh(thing)

@@ -49,7 +49,9 @@ async def receive_form(request: AnyRequest) -> Form:
 
 def without_blanks(query_string: bytes) -> bytes:
     """The parameters that say something: a form also sends the fields that were left empty."""
-    return b"&".join(pair for pair in query_string.split(b"&") if pair.partition(b"=")[2].strip(b"+"))
+    return b"&".join(
+        pair for pair in query_string.split(b"&") if pair.partition(b"=")[2].replace(b"%20", b"").strip(b"+")
+    )
 
 
 def _members(received: Received) -> Members:

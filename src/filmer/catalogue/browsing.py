@@ -1,0 +1,208 @@
+"""What the list pages are asked, and under which addresses they are found."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from string import ascii_uppercase
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import Meta
+
+from filmer.accounts.sessions import AnyRequest
+from filmer.catalogue import listing
+from filmer.catalogue.api import MAX_INTEGER, GenreMovieList, MovieList, MovieSearch, StarList, Year
+from filmer.catalogue.folding import fold, initial
+from filmer.catalogue.nouns import GenreSize
+from filmer.errors import InvalidRequest, Offence
+from filmer.http.json_text import Members
+from filmer.http.query import Query, read_query, read_text
+from filmer.web.filled import FilledForm, Pager
+from filmer.web.forms import Form, without_blanks
+
+SIZE = 24  # films a page; it fills rows of two, three, four and six
+OTHER_LETTER = "*"
+FILM_ORDERS: Mapping[tuple[str, str], str] = {
+    ("title", "asc"): "Title A to Z",
+    ("title", "desc"): "Title Z to A",
+    ("year", "desc"): "Newest first",
+    ("year", "asc"): "Oldest first",
+    ("rating", "desc"): "Best rated first",
+    ("rating", "asc"): "Worst rated first",
+}
+STAR_ORDERS: Mapping[tuple[str, str], str] = {
+    ("name", "asc"): "Name A to Z",
+    ("name", "desc"): "Name Z to A",
+    ("birthYear", "desc"): "Youngest first",
+    ("birthYear", "asc"): "Oldest first",
+}
+
+L = TypeVar("L", MovieList, GenreMovieList, StarList, MovieSearch)
+Q = TypeVar("Q", bound=Query)
+
+
+def _years_in_order(given: dict[str, Any]) -> Iterator[Offence]:
+    if "yearFrom" in given and "yearTo" in given and given["yearFrom"] > given["yearTo"]:
+        yield Offence("yearFrom", "must not be after the year it goes up to")
+
+
+class FilmList(MovieList):
+    """Films of a letter, or of a genre and some years: where one of these is asked for, the letter is not."""
+
+    genre_id: Annotated[int, Meta(ge=1, le=MAX_INTEGER)] | None = None
+    year_from: Year | None = None
+    year_to: Year | None = None
+
+    @classmethod
+    def cross_check(cls, given: dict[str, Any], _named: Collection[str]) -> Iterator[Offence]:
+        yield from _years_in_order(given)
+
+    @property
+    def has_years(self) -> bool:
+        return self.year_from is not None or self.year_to is not None
+
+    @property
+    def list_name(self) -> str:
+        return super().list_name if self.genre_id is None else listing.genre(self.genre_id)
+
+    def settled(self) -> "FilmList":
+        """The same with a letter only where it counts, as it is written in the row of letters."""
+        letter = self.starts_with
+        if self.has_years or self.genre_id is not None:
+            letter = None
+        elif letter is not None:
+            letter = initial(fold(letter)).upper() or letter
+        return msgspec.structs.replace(self, starts_with=letter)
+
+
+class FilmSearch(MovieSearch):
+    """A search that may not have begun yet. Best first, unless nothing says what is good."""
+
+    sort_by: Literal["title", "year", "rating", "relevance"] = "relevance"
+
+    @classmethod
+    def cross_check(cls, given: dict[str, Any], _named: Collection[str]) -> Iterator[Offence]:
+        yield from _years_in_order(given)
+
+    @property
+    def is_begun(self) -> bool:
+        return self.query is not None or self.is_narrowed
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether anything is asked besides words."""
+        wanted = self.wanted
+        return wanted.has_scalars or wanted.texts not in ([], ["words"])
+
+    @property
+    def sort(self) -> str:
+        return self.sort_by if self.sort_by == "relevance" else f"{self.sort_by} {self.order}"
+
+    def settled(self) -> "FilmSearch":
+        """The same in an order there is: without words none is best."""
+        is_orderless = self.query is None and self.sort_by == "relevance"
+        return msgspec.structs.replace(self, sort_by="title") if is_orderless else self
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A link to the same list in another way."""
+
+    name: str
+    address: str
+    is_on: bool
+
+
+def read_page(request: AnyRequest, struct: type[Q], labels: Mapping[str, str] | None = None) -> tuple[Q, FilledForm]:
+    """What a page is asked, and the form that asks it, which has the fields of ``labels``.
+
+    Where these are wrong, nothing is asked and the form tells why. Raises InvalidRequest for anything else.
+    """
+    labels = labels or {}
+    query_string = without_blanks(request.scope["query_string"])
+    form = Form(_members(query_string))
+    try:
+        return read_query(query_string, struct), FilledForm.of(labels, form)
+    except InvalidRequest as error:
+        if not error.offences or any(one.field not in labels for one in error.offences):
+            raise
+        return struct(), FilledForm.of(labels, form, error)
+
+
+def _members(query_string: bytes) -> Members:
+    """What can be shown again; ``read_query`` tells what is wrong with the rest."""
+    members = Members()
+    for name, _, value in (pair.partition(b"=") for pair in query_string.split(b"&")):
+        with suppress(ValueError):
+            members.append((read_text(name), read_text(value)))
+    return members
+
+
+def query_of(asked: Query) -> str:
+    """What differs from the defaults, always in one order: so that one list has one address."""
+    return urlencode(
+        [
+            (field.encode_name, value)
+            for field in msgspec.structs.fields(asked)
+            if (value := getattr(asked, field.name)) != field.default and field.name != "size"
+        ]
+    )
+
+
+def address_of(path: str, asked: Query) -> str:
+    query = query_of(asked)
+    return f"{path}?{query}" if query else path
+
+
+def pager(path: str, asked: L, total: int) -> Pager:
+    return Pager(path, query_of(asked).encode(), asked.page, listing.pages(total, SIZE))
+
+
+def orders(path: str, asked: L, names: Mapping[tuple[str, str], str]) -> list[Choice]:
+    """The orders a list can be had in."""
+    return [
+        Choice(
+            name,
+            address_of(path, msgspec.structs.replace(asked, sort_by=sort_by, order=order, page=1)),
+            (asked.sort_by, asked.order) == (sort_by, order),
+        )
+        for (sort_by, order), name in names.items()
+    ]
+
+
+def letters(asked: FilmList) -> list[Choice]:
+    """Each drops the other filters, as a letter goes with none of them."""
+    return [
+        Choice(
+            letter,
+            address_of("/films", FilmList(starts_with=letter, sort_by=asked.sort_by, order=asked.order)),
+            asked.starts_with == letter,
+        )
+        for letter in [*ascii_uppercase, OTHER_LETTER]
+    ]
+
+
+def told_filters(asked: FilmList | FilmSearch, genres: Sequence[GenreSize]) -> list[str]:
+    """What is asked besides words and letters, in words."""
+    told = [_told_genre(asked.genre_id, genres), _told_years(asked.year_from, asked.year_to)]
+    if isinstance(asked, FilmSearch):
+        texts = (("title", asked.title), ("director", asked.director), ("star", asked.star))
+        told = [f"{name} “{text}”" for name, text in texts if text and fold(text).strip()] + told
+        told.append(_told_years(asked.year, asked.year))
+    return [one for one in told if one]
+
+
+def _told_genre(genre_id: int | None, genres: Sequence[GenreSize]) -> str:
+    if genre_id is None:
+        return ""
+    return next((genre.name for genre in genres if genre.id == genre_id), "a genre that no film has")
+
+
+def _told_years(year_from: int | None, year_to: int | None) -> str:
+    """A span of years; "" for none."""
+    if year_from is None and year_to is None:
+        return ""
+    if year_from is None:
+        return f"up to {year_to}"
+    if year_to is None:
+        return f"from {year_from} on"
+    return str(year_from) if year_from == year_to else f"{year_from} to {year_to}"
