@@ -140,6 +140,8 @@ BAD = [
     ("TMDB_BASE_URL", "api.themoviedb.org/3"),
     ("TMDB_BASE_URL", "ftp://api.themoviedb.org/3"),
     ("TMDB_BASE_URL", "https://api.themoviedb.org/3?page=1"),
+    ("TMDB_IMAGE_BASE_URL", "image.tmdb.org/t/p"),
+    ("TMDB_IMAGE_BASE_URL", "file:///t/p"),
     ("TMDB_LANGUAGE", "English"),
     ("TMDB_REGION", "Germany"),
     ("TMDB_REQUESTS_PER_SECOND", "0"),

@@ -15,6 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from filmer.accounts.api import AccountsApi
+from filmer.accounts.nouns import Credentials
 from filmer.accounts.pages import AccountPages
 from filmer.accounts.passwords import Passwords
 from filmer.accounts.sessions import Sessions
@@ -23,6 +24,7 @@ from filmer.accounts.throttle import Throttle
 from filmer.accounts.tokens import Tokens
 from filmer.admin.pages import AdminPages
 from filmer.catalogue import api as catalogue
+from filmer.catalogue import queries as catalogue_queries
 from filmer.catalogue import sitemaps
 from filmer.catalogue.edition import Edition
 from filmer.catalogue.film_pages import FilmPages
@@ -32,6 +34,7 @@ from filmer.clock import Clock, SystemClock
 from filmer.community.api import CommunityApi
 from filmer.community.pages import CommunityPages
 from filmer.community.shelves import Shelves
+from filmer.demo import PASSWORD, PEOPLE, card_hint
 from filmer.http import documents, health
 from filmer.http.body import MAX_BODY
 from filmer.http.cross_site import CrossSite
@@ -39,6 +42,7 @@ from filmer.http.edge import PUBLIC, Edge
 from filmer.http.envelopes import CommunityResponse, ShopResponse
 from filmer.http.failures import answer_failure
 from filmer.logs import configure_logs
+from filmer.posters.pages import PosterPages
 from filmer.secret import SecretKey
 from filmer.serving import exit_with_parent
 from filmer.settings import Settings, load_settings, parse_origin, parse_origins, parse_proxies
@@ -51,7 +55,9 @@ from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.copies import Copies
+from filmer.tmdb.images import Images
 from filmer.tmdb.pace import Pace
+from filmer.tmdb.sandbox.child import KEY as SANDBOX_KEY
 from filmer.upkeep import upkeep
 from filmer.web.files import Files
 from filmer.web.notices import Notices
@@ -61,7 +67,15 @@ from filmer.web.rendering import Assets, Templates
 GET, POST, PUT, DELETE = HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.DELETE
 
 # Where a GET is the same for everybody, and may be answered from the byte cache.
-PUBLIC_PATHS = ("/api/v1/movies", "/api/v1/stars", "/api/v1/genres", "/api/v1/search/", "/static/", "/sitemap")
+PUBLIC_PATHS = (
+    "/api/v1/movies",
+    "/api/v1/stars",
+    "/api/v1/genres",
+    "/api/v1/search/",
+    "/static/",
+    "/sitemap",
+    "/posters/",
+)
 
 # So are these, for whoever brings no session along.
 PUBLIC_PAGES = ("/", "/films", "/stars", "/genres", "/search", "/popular")
@@ -94,6 +108,7 @@ def shop_api(accounts: AccountsApi, shop: ShopApi) -> Router:
             public("/genres", catalogue.list_genres),
             public("/genres/{genre_id:str}/movies", catalogue.list_genre_movies),
             public("/search/movies", catalogue.search_movies),
+            public("/search/suggestions", catalogue.suggest),
             personal(POST, "/auth/login", accounts.log_in),
             personal(POST, "/auth/register", accounts.register, status=201),
             personal(POST, "/auth/logout", accounts.log_out),
@@ -195,6 +210,15 @@ def office(admin: AdminPages) -> Router:
     )
 
 
+def posters(posters: PosterPages) -> Router:
+    """Pictures of films, the same for everybody."""
+    return Router(
+        "/posters",
+        include_in_schema=False,
+        route_handlers=[get("/{film_id:str}")(posters.show_poster)],
+    )
+
+
 def documentation() -> Router:
     """What the APIs say of themselves."""
     return Router(
@@ -232,11 +256,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
     checkout = Checkout(database, payments, throttle, secret, clock)
     accounts = AccountsApi(database, sessions, signing_in)
     tokens = Tokens(clock, demo=settings.demo)
-    tmdb = Tmdb(
-        settings,
-        Pace(shared, clock, per_second=settings.tmdb_requests_per_second, workers=settings.workers),
-        clock,
-    )
+    pace = Pace(shared, clock, per_second=settings.tmdb_requests_per_second, workers=settings.workers)
+    tmdb = Tmdb(settings, pace, clock)
+    has_pictures = tmdb.is_set_up and not (settings.demo and settings.tmdb_api_key == SANDBOX_KEY)
+    images = Images(tmdb, pace, shared, clock, settings) if has_pictures else None
     copies = Copies(tmdb, shared, database, clock, settings)
     shelves = Shelves(database, copies, shared, clock, cache_seconds=settings.cache_duration_seconds)
     community = CommunityApi(database, tokens, copies, shelves, cache_seconds=settings.cache_duration_seconds)
@@ -247,11 +270,22 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
     templates = Templates(assets, public_url=public_url, currency=settings.currency)
     pages = Pages(sessions, templates, Notices(secret, is_secure=is_https), count_cart=carts.count)
     catalogue_pages = CataloguePages(pages, database, search, edition, copies)
-    film_pages = FilmPages(pages, database, shelves, settings.default_price)
-    account_pages = AccountPages(pages, database, sessions, signing_in, clock)
-    shop_pages = ShopPages(pages, database, carts, checkout, clock)
-    community_pages = CommunityPages(pages, database, copies, shelves)
-    admin_pages = AdminPages(pages, database, shared, tmdb, shelves, clock)
+    film_pages = FilmPages(pages, database, shelves, settings.default_price, currency=settings.currency)
+    account_pages = AccountPages(
+        pages,
+        database,
+        sessions,
+        signing_in,
+        clock,
+        demo=[Credentials(email=one.email, password=PASSWORD) for one in PEOPLE] if settings.demo else [],
+    )
+    shop_pages = ShopPages(
+        pages, database, carts, checkout, clock, hint=card_hint(f"{clock.now():%Y-%m}") if settings.demo else None
+    )
+    community_pages = CommunityPages(pages, database, copies, shelves, catalogue_queries.select_films_by_tmdb_ids)
+    admin_pages = AdminPages(
+        pages, database, shared, tmdb, shelves, search, edition, clock, settings.default_price
+    )
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -268,6 +302,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
                 yield
         finally:
             await copies.close()
+            if images:
+                await images.close()
             await tmdb.close()
             await edition.stop()
             await shared.close()
@@ -282,6 +318,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
             community_api(community),
             storefront(catalogue_pages, film_pages, account_pages, shop_pages, community_pages, Files(assets)),
             office(admin_pages),
+            posters(PosterPages(database, images)),
             documentation(),
         ],
         dependencies={

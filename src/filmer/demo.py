@@ -49,11 +49,15 @@ CARDS = (
 def card_hint(month: str) -> str:
     """Who can pay with what in a month (YYYY-MM)."""
     good = [
-        f"{card.first_name} {card.last_name} with {card.number}, good through {card.expiration}"
+        f"{card.first_name} {card.last_name} with {_grouped(card.number)}, good through {card.expiration}"
         for card in CARDS
         if card.expiration >= month
     ]
     return f"In this demo pay: {'; '.join(good)}." if good else "The demo's cards are over."
+
+
+def _grouped(number: str) -> str:
+    return " ".join(number[start : start + 4] for start in range(0, len(number), 4))
 
 
 def open_demo(settings: Settings) -> None:

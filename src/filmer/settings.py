@@ -58,6 +58,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, _setting("TMDB_API_KEY", "TMDB's v3 API key, for those without an access token.")
     ] = None
     tmdb_base_url: Annotated[str, _setting("TMDB_BASE_URL", "Where TMDB's v3 API is.")] = "https://api.themoviedb.org/3"
+    tmdb_image_base_url: Annotated[str, _setting("TMDB_IMAGE_BASE_URL", "Where TMDB's pictures are.")] = (
+        "https://image.tmdb.org/t/p"
+    )
     tmdb_language: Annotated[str, _setting("TMDB_LANGUAGE", "Language of titles and overviews, as TMDB takes it.")] = (
         "en-US"
     )
@@ -280,6 +283,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "tmdb_access_token": require_credential,
     "tmdb_api_key": require_credential,
     "tmdb_base_url": parse_base_url,
+    "tmdb_image_base_url": parse_base_url,
     "tmdb_language": require_language,
     "tmdb_region": require_region,
     "secret_key": require_strong,

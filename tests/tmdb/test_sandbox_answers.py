@@ -87,7 +87,7 @@ def test_a_film_is_told_as_the_demo_has_it(client: httpx.Client) -> None:
         "original_title": "The Matrix",
         "overview": MATRIX["overview"],
         "popularity": float(MATRIX["popularity"]),
-        "poster_path": None,
+        "poster_path": "/poster-603.png",
         "release_date": MATRIX["release_date"],
         "title": "The Matrix",
         "video": False,

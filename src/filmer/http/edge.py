@@ -50,15 +50,15 @@ class Edge:
         app: ASGIApp,
         *,
         public: Sequence[str],
-        pages: Sequence[str],
         edition: Edition,
         shared: SharedCache,
         cache_seconds: int,
         cache_bytes: int,
         clock: Clock,
         failure_page: FailurePage,
-        build: bytes = b"",
+        pages: Sequence[str] = (),
         outside: Collection[str] = (),
+        build: bytes = b"",
         access_log: bool = False,
         cross_site: CrossSite | None = None,
         is_https: bool = False,
@@ -220,7 +220,7 @@ class Edge:
         if "age" in inner["state"]:
             answer.fetched = self._clock.monotonic() - inner["state"]["age"]
             answer.is_new = inner["state"]["is_new"]
-        if answer.status == 200 and (b"cache-control", _PUBLIC) in headers:  # noqa: PLR2004 - OK
+        if answer.status == 200 and _is_public(headers):  # noqa: PLR2004 - OK
             answer.etag = b'"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
             answer.headers.append((b"etag", answer.etag))
             compress(answer)
@@ -241,7 +241,6 @@ class Edge:
 
 # Ours may be kept, theirs must ask us whether it still holds: so an import shows everywhere at once.
 PUBLIC = "public, no-cache"
-_PUBLIC = PUBLIC.encode()
 _SAFETY: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -252,6 +251,10 @@ _SAFETY: Headers = [
 _STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _UNKEPT = (b"cache-control", b"no-store")
+
+
+def _is_public(headers: Headers) -> bool:
+    return any(name == b"cache-control" and value.startswith(b"public") for name, value in headers)
 
 
 def _as_routed(path: str) -> str:
@@ -269,9 +272,7 @@ def _drawn_ids() -> Iterator[bytes]:
 
 
 def _read_headers(headers: Any) -> tuple[bytes, bytes, bool, bool]:
-    """The request's id, where it has one that is fit to be logged; what it holds already (If-None-Match); whether it
-    carries a session, and whether it takes gzip.
-    """
+    """The request's id, if fit to be logged; what it holds already; has it a session; does it take gzip."""
     request_id = matching = b""
     has_session = takes_gzip = False
     for name, value in headers:

@@ -24,7 +24,16 @@ from filmer.errors import ExternalApiError, MovieNotFound
 from filmer.settings import Settings
 from filmer.tmdb.breaker import Breaker
 from filmer.tmdb.pace import Pace
-from filmer.tmdb.payloads import Film, PayloadError, Popular, read_film, read_found, read_popular, read_problem
+from filmer.tmdb.payloads import (
+    Film,
+    PayloadError,
+    Popular,
+    read_film,
+    read_found,
+    read_popular,
+    read_poster_path,
+    read_problem,
+)
 
 log = structlog.get_logger()
 
@@ -80,29 +89,30 @@ class Tmdb:
         self.is_set_up = bool(settings.tmdb_access_token or settings.tmdb_api_key)
         self._language = {"language": settings.tmdb_language}
         self._region = {"region": settings.tmdb_region} if settings.tmdb_region else {}
-        headers = {
-            "accept": "application/json",
-            "accept-encoding": "identity",  # what is small needs no compression, and so can't burst either
-            "user-agent": f"filmer/{__version__}",
-        }
-        parameters = {}
+        headers, parameters = {"accept": "application/json"}, {}
         if settings.tmdb_access_token:
             headers["authorization"] = f"Bearer {settings.tmdb_access_token}"
         elif settings.tmdb_api_key:
             parameters["api_key"] = settings.tmdb_api_key
-        self._http = httpx.AsyncClient(
-            base_url=settings.tmdb_base_url,
+        self._http = http_client(
+            settings.tmdb_base_url,
             headers=headers,
-            params=parameters,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none of TMDB's are kept
-            timeout=self._attempt_seconds,
-            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
-            follow_redirects=False,
-            trust_env=urlsplit(settings.tmdb_base_url).hostname not in _LOOPBACK,  # a proxy is no way to ourselves
+            parameters=parameters,
+            seconds=self._attempt_seconds,
+            connections=CONNECTIONS,
         )
 
     async def close(self) -> None:
         await self._http.aclose()
+
+    @property
+    def condition(self) -> str:
+        """How TMDB is, as far as this process knows, in a few words."""
+        if not self.is_set_up:
+            return "not set up"
+        if self._is_refused:
+            return "refuses our credential"
+        return "does not answer" if self._breaker.is_open else "well"
 
     async def popular(self, page: int) -> Popular:
         parameters = {"page": str(page), **self._language, **self._region}
@@ -112,6 +122,13 @@ class Tmdb:
         """Raises MovieNotFound when TMDB says so."""
         path = f"/movie/{movie_id}"
         return await self._ask(Question(path, self._language, lambda body: read_film(body, movie_id), of_film=True))
+
+    async def poster_path(self, movie_id: int) -> str | None:
+        """Where its poster is at the host of pictures. Raises MovieNotFound when TMDB says so."""
+        path = f"/movie/{movie_id}"
+        return await self._ask(
+            Question(path, self._language, lambda body: read_poster_path(body, movie_id), of_film=True)
+        )
 
     async def find(self, imdb_id: str) -> int | None:
         """The TMDB id of a film that IMDb knows by ``imdb_id``."""
@@ -178,10 +195,47 @@ class Tmdb:
             asyncio.timeout(seconds),
             self._http.stream("GET", question.path, params=question.parameters) as answer,
         ):
-            body = await _whole(answer)
+            body = await whole_body(answer, MAX_BYTES)
         if answer.status_code == httpx.codes.OK:
             return body
         raise _refusal(question, answer, body, self._clock.now())
+
+
+def http_client(
+    base_url: str,
+    *,
+    headers: dict[str, str],
+    seconds: float,
+    connections: int,
+    parameters: dict[str, str] | None = None,
+) -> httpx.AsyncClient:
+    """A way to one server, that follows no redirects and keeps no cookies."""
+    return httpx.AsyncClient(
+        base_url=base_url,
+        headers={
+            "accept-encoding": "identity",  # what is small needs no compression, and so can't burst either
+            "user-agent": f"filmer/{__version__}",
+            **headers,
+        },
+        params=parameters,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        timeout=seconds,
+        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+        follow_redirects=False,
+        trust_env=urlsplit(base_url).hostname not in _LOOPBACK,  # a proxy is no way to ourselves
+    )
+
+
+async def whole_body(answer: httpx.Response, max_bytes: int) -> bytes:
+    """Raises AttemptFailed for what is too big or compressed."""
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        raise AttemptFailed("a compressed answer, which nobody asked for", again=False)
+    body = bytearray()
+    async for part in answer.aiter_raw():
+        body += part
+        if len(body) > max_bytes:
+            raise AttemptFailed(f"an answer of more than {max_bytes:,} bytes", again=False)
+    return bytes(body)
 
 
 def _tell(question: Question[Any], number: int, failure: str, error: Exception) -> None:
@@ -189,17 +243,6 @@ def _tell(question: Question[Any], number: int, failure: str, error: Exception) 
         "TMDB failed", error=failure, method="GET", path=question.path, attempt=number, attempts=ATTEMPTS,
         exc_info=error,
     )  # fmt: skip
-
-
-async def _whole(answer: httpx.Response) -> bytes:
-    if answer.headers.get("content-encoding", "identity") != "identity":
-        raise AttemptFailed("a compressed answer, which nobody asked for", again=False)
-    body = bytearray()
-    async for part in answer.aiter_raw():
-        body += part
-        if len(body) > MAX_BYTES:
-            raise AttemptFailed(f"an answer of more than {MAX_BYTES:,} bytes", again=False)
-    return bytes(body)
 
 
 def _refusal(question: Question[Any], answer: httpx.Response, body: bytes, now: datetime) -> Exception:

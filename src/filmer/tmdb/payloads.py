@@ -1,5 +1,6 @@
 """What TMDB answers, read strictly into the shapes community-api.txt prints; whatever else it sends is dropped."""
 
+import re
 from datetime import date
 from typing import Annotated, TypeVar
 
@@ -9,6 +10,7 @@ from msgspec import Meta
 MAX_ID = 2**31 - 1
 MAX_PAGE = 500  # TMDB's own limit (contract §7.6)
 MAX_RESULTS = 10_000
+_POSTER_PATH = re.compile(r"/[A-Za-z0-9_-]{1,100}\.(jpg|png|webp)")
 
 T = TypeVar("T")
 
@@ -50,6 +52,11 @@ class _Film(msgspec.Struct):
     vote_average: float | None = None
 
 
+class _Pictures(msgspec.Struct):
+    id: Id
+    poster_path: str | None
+
+
 class _Page(msgspec.Struct):
     page: int
     total_pages: Count
@@ -88,6 +95,14 @@ def read_film(body: bytes, movie_id: int) -> Film:
     if told.id != movie_id:
         raise PayloadError(f"film {told.id} instead of {movie_id}")
     return _film(told)
+
+
+def read_poster_path(body: bytes, movie_id: int) -> str | None:
+    """Where a film's poster is, as ``/abc.jpg``; None where it has none that could be shown. Raises PayloadError."""
+    told = _decoded(body, _Pictures)
+    if told.id != movie_id:
+        raise PayloadError(f"film {told.id} instead of {movie_id}")
+    return told.poster_path if told.poster_path and _POSTER_PATH.fullmatch(told.poster_path) else None
 
 
 def read_found(body: bytes) -> int | None:

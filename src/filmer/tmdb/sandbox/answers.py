@@ -56,7 +56,7 @@ UNKNOWN_PATH, NOT_OFFERED, BAD_PARAMETER, BAD_ID, BAD_KEY, BAD_PAGE = 34, 4, 5, 
 EXTERNAL_SOURCES = {
     "imdb_id", "facebook_id", "instagram_id", "tvdb_id", "tiktok_id", "twitter_id", "wikidata_id", "youtube_id",
 }  # fmt: skip
-CONFIGURATION = {
+CONFIGURATION: dict[str, Any] = {
     "images": {
         "base_url": "http://image.tmdb.org/t/p/",
         "secure_base_url": "https://image.tmdb.org/t/p/",
@@ -187,13 +187,18 @@ def _listed(film: ArrivingFilm) -> dict[str, Any]:
         "original_title": film.original_title or film.title,
         "overview": film.overview or "",
         "popularity": film.popularity or 0.0,
-        "poster_path": None,
+        "poster_path": poster_path(film.tmdb_id),
         "release_date": film.release_date.isoformat() if film.release_date else "",
         "title": film.title,
         "video": False,
         "vote_average": film.rating or 0.0,
         "vote_count": film.votes or 0,
     }
+
+
+def poster_path(movie_id: int | None) -> str | None:
+    """Where the sandbox has a film's poster. Every tenth has none, as happens at TMDB."""
+    return f"/poster-{movie_id}.png" if movie_id and movie_id % 10 else None
 
 
 def _genres(film: ArrivingFilm) -> list[tuple[int, str]]:

@@ -12,6 +12,7 @@ import msgspec
 from filmer.settings import Settings
 
 HOST = "127.0.0.1"
+KEY = "sandbox"  # the demo's credential, by which it is known that no real TMDB is asked
 
 
 class Child(NamedTuple):
@@ -30,7 +31,7 @@ def sandbox_for_demo(settings: Settings) -> Iterator[tuple[Settings, Child | Non
     with child.process:
         try:
             yield (
-                msgspec.structs.replace(settings, tmdb_base_url=f"{child.address}/3", tmdb_api_key="sandbox"),
+                msgspec.structs.replace(settings, tmdb_base_url=f"{child.address}/3", tmdb_api_key=KEY),
                 child,
             )
         finally:

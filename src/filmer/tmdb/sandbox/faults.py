@@ -14,10 +14,11 @@ from filmer.tmdb.sandbox.wire import Wire
 
 Name = Literal[
     "latency", "429", "500", "502", "503", "504", "401", "reset", "half", "endless", "drip", "huge", "not-json",
-    "wrong-types", "black-hole", "redirect", "gzip-bomb", "wrong-id",
+    "wrong-types", "black-hole", "redirect", "gzip-bomb", "wrong-id", "svg",
 ]  # fmt: skip
 NAMES: tuple[str, ...] = get_args(Name)
 OPTIONS = {"seconds": "latency", "retry_after": "429", "location": "redirect"}  # each belongs to one fault
+OF_JSON = {"wrong-types", "wrong-id"}
 
 GIB = 2**30
 GIB_OF_BLANKS_CRC = 0x9AC47FA6  # computing it takes a second
@@ -32,7 +33,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """An order to fail: for requests at ``path`` and below it, so many ``times`` still (None: until cleared)."""
 
     fault: Name
-    path: Annotated[str, Meta(pattern=r"\A/3(/|\Z)")] = "/3"
+    path: Annotated[str, Meta(pattern=r"\A/(3|t/p)(/|\Z)")] = "/3"
     times: Annotated[int, Meta(ge=1)] | None = None
     seconds: Annotated[float, Meta(ge=0, le=3600)] | UnsetType = UNSET
     retry_after: int | _Header | UnsetType = UNSET  # seconds or, as HTTP has it, a date; without it no such header
@@ -42,6 +43,8 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         for option, owner in OPTIONS.items():
             if getattr(self, option) is not UNSET and self.fault != owner:
                 raise ValueError(f"`{option}` is an option of {owner} alone")
+        if self.fault in OF_JSON and self.path.startswith("/t"):
+            raise ValueError(f"{self.fault} is nothing a picture can be")
         if self.fault == "latency" and self.seconds is UNSET:
             raise ValueError("latency needs `seconds`")
 
@@ -98,6 +101,12 @@ def _bad_gateway(*_: object) -> Answer:
 
 def _not_json(*_: object) -> Answer:
     return Answer(200, b"<!doctype html><title>Sign in to the network</title><p>Welcome! Please sign in.", _HTML)
+
+
+def _svg(*_: object) -> Answer:
+    """A document that says of itself that it is a photograph."""
+    drawn = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+    return Answer(200, drawn, (("content-type", "image/jpeg"),))
 
 
 def _redirect(fault: Fault, _answer: Answer, _tmdb: Tmdb) -> Answer:
@@ -157,6 +166,7 @@ OTHER_ANSWERS: dict[str, Callable[[Fault, Answer, Tmdb], Answer]] = {
     "gzip-bomb": _gzip_bomb,
     "not-json": _not_json,
     "redirect": _redirect,
+    "svg": _svg,
     "wrong-id": _wrong_id,
     "wrong-types": _wrong_types,
 }

@@ -1,4 +1,4 @@
-"""The sandbox's server: TMDB's API under ``/3``, and beside it what controls it."""
+"""The sandbox's server: TMDB's API under ``/3``, its pictures under ``/t/p``, and beside them what controls it."""
 
 import asyncio
 import signal
@@ -14,6 +14,7 @@ import msgspec
 
 from filmer.tmdb.sandbox.answers import NOT_OFFERED, UNKNOWN_PATH, Answer, Tmdb, answered, error
 from filmer.tmdb.sandbox.faults import NAMES, Fault, Faults, fail
+from filmer.tmdb.sandbox.pictures import answer_picture
 from filmer.tmdb.sandbox.wire import Asked, Wire
 
 BACKLOG = 1024  # connections that wait to be accepted
@@ -58,12 +59,14 @@ class Sandbox:
 
     async def _reply(self, asked: Asked, wire: Wire) -> bool:
         """Answers one request. Whether another may follow on the connection."""
-        if not f"{asked.path}/".startswith("/3/"):
+        is_picture = asked.path.startswith("/t/p/")
+        if not is_picture and not f"{asked.path}/".startswith("/3/"):
             await wire.send(*self._control(asked))
             return wire.is_open
         fault = self._faults.take(asked.path)
         self._remember(asked, fault)
-        answer = self._tmdb.answer(asked.method, asked.path, asked.query, asked.authorization)
+        ask = answer_picture if is_picture else self._tmdb.answer
+        answer = ask(asked.method, asked.path, asked.query, asked.authorization)
         if fault:
             return await fail(fault, answer, wire, self._tmdb)
         await wire.send(*answer)

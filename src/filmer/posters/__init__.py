@@ -1,0 +1,1 @@
+"""A picture for every film: a drawn poster, or TMDB's own."""

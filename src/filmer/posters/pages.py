@@ -1,0 +1,47 @@
+"""Posters, as pages show them: TMDB's where there is one to be had, else one of our own."""
+
+from typing import Self
+
+from litestar import Response
+from litestar.params import FromPath
+
+from filmer.errors import ExternalApiError, NotFound
+from filmer.posters import queries
+from filmer.posters.drawing import Subject, draw
+from filmer.store.postgres import Database
+from filmer.tmdb.images import Images
+
+MAX_ID = 10  # characters
+KEPT = "public, max-age=3600"
+
+
+class PosterPages:
+    def __init__(self, database: Database, images: Images | None) -> None:
+        self._database = database
+        self._images = images
+
+    def __deepcopy__(self, _: object) -> Self:
+        """The framework copies handlers; what they stand on is there once."""
+        return self
+
+    async def show_poster(self, film_id: FromPath[str]) -> Response[bytes]:
+        found = None
+        if len(film_id) <= MAX_ID and "\0" not in film_id:
+            async with self._database.connection() as conn:
+                found = await queries.select_subject(conn, film_id)
+        if found is None:
+            raise NotFound(f"Movie not found with id: {film_id}")
+        subject, tmdb_id = found
+        if self._images is None or tmdb_id is None:
+            return _drawn(subject, KEPT)
+        try:
+            picture = await self._images.poster(tmdb_id)
+        except ExternalApiError:
+            return _drawn(subject, "no-store")  # a later visit may get TMDB's
+        if picture is None:
+            return _drawn(subject, KEPT)
+        return Response(picture.body, media_type=picture.media_type, headers={"cache-control": KEPT})
+
+
+def _drawn(subject: Subject, cache: str) -> Response[bytes]:
+    return Response(draw(subject).encode(), media_type="image/svg+xml", headers={"cache-control": cache})
