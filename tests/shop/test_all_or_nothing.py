@@ -21,6 +21,7 @@ from tests.shop import faults
 from tests.shop.faults import FILMS, Customer, Reply
 
 import filmer.app
+import filmer.parts
 from filmer.settings import Settings
 from filmer.shop.cards import CardsOnFile
 from filmer.shop.payment import Authorization, Payment
@@ -189,8 +190,8 @@ def database(make_database: MakeDatabase) -> str:
 @pytest.fixture
 def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
     watched = Moments()
-    monkeypatch.setattr(filmer.app, "Database", Asked)
-    monkeypatch.setattr(filmer.app, "CardsOnFile", CollectedLater)
+    monkeypatch.setattr(filmer.parts, "Database", Asked)
+    monkeypatch.setattr(filmer.parts, "CardsOnFile", CollectedLater)
 
     def lost() -> Exception:
         return psycopg.OperationalError("the test cut this connection")

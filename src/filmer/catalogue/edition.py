@@ -28,6 +28,7 @@ class Edition:
         self._task: asyncio.Task[None] | None = None
         self.key = ""  # empty: not known yet, nothing may be cached
         self.version = 0
+        self.has_imdb = False  # whether IMDb is to be named as a source
         self._held: int | None = None  # the version we have the lock on
 
     def start(self) -> None:
@@ -66,18 +67,19 @@ class Edition:
 
     async def _read(self, conn: psycopg.AsyncConnection) -> None:
         held: list[int] = [self._held] if self._held is not None else []
-        database, version = await select_edition(conn)
+        database, version, has_imdb = await select_edition(conn)
         if version == self._held:
             return
         while True:
             await conn.execute("SELECT pg_advisory_lock_shared(%s, %s)", [SEEN_LOCK, version])
             held.append(version)
-            database, latest = await select_edition(conn)
+            database, latest, has_imdb = await select_edition(conn)
             if latest == version:  # nothing came in before we held the lock
                 break
             version = latest
         self._held = version
         self.version = version
+        self.has_imdb = has_imdb
         self.key = f"{database}:{version}"
         for old in held[:-1]:
             await conn.execute("SELECT pg_advisory_unlock_shared(%s, %s)", [SEEN_LOCK, old])

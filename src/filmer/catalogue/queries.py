@@ -35,12 +35,16 @@ async def one_edition(conn: Connection) -> AsyncIterator[None]:
         yield
 
 
-async def select_edition(conn: Connection) -> tuple[str, int]:
-    """Which database this is, and the version of its catalogue."""
-    row = await (await conn.execute("SELECT database, version FROM edition")).fetchone()
+async def select_edition(conn: Connection) -> tuple[str, int, bool]:
+    """Which database this is, the version of its catalogue, and whether anything in it came from IMDb."""
+    row = await (
+        await conn.execute(
+            "SELECT database, version, EXISTS (SELECT FROM import_run WHERE source = 'imdb') FROM edition"
+        )
+    ).fetchone()
     if row is None:
         raise RuntimeError("the table edition has lost its row")
-    return row[0].hex, row[1]
+    return row[0].hex, row[1], row[2]
 
 
 # The columns of a list item, of catalogue.film and catalogue.star named f.

@@ -2,11 +2,14 @@
 
 Whoever changes one holds its lock, so that edits from several devices and a checkout come one after another. A line
 carries the price it was last shown at, and that is what a checkout sells it for; each answer that shows the cart
-brings the prices up to date first.
+brings the prices up to date first. A page's form is answered without showing the cart: ``is_shown=False`` leaves the
+prices as they are, so that the page that comes next can tell what changed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+
+import msgspec
 
 from filmer.errors import InvalidRequest, NotFound, Offence
 from filmer.shop import queries
@@ -27,13 +30,16 @@ class Carts:
         async with conn.transaction():
             await queries.lock_cart(conn, account_id)
             await queries.update_prices(conn, account_id, self._default_price)
-            return await queries.select_lines(conn, account_id, self._default_price)
+            shown = {line.film_id: line.price for line in lines}
+            return [_since(line, shown) for line in await queries.select_lines(conn, account_id, self._default_price)]
 
     async def count(self, conn: Connection, account_id: int) -> int:
         """The units in it, as ``itemCount`` counts them."""
         return await queries.select_item_count(conn, account_id)
 
-    async def add(self, conn: Connection, account_id: int, film_id: str, quantity: int) -> Sequence[CartLine]:
+    async def add(
+        self, conn: Connection, account_id: int, film_id: str, quantity: int, *, is_shown: bool = True
+    ) -> Sequence[CartLine]:
         """Adds to what is there. Raises NotFound for an unknown film, InvalidRequest for too many of one, or films."""
         async with conn.transaction():
             await queries.lock_cart(conn, account_id)
@@ -46,29 +52,43 @@ class Carts:
                 raise InvalidRequest(
                     [Offence("quantity", f"must not bring the line over {MAX_QUANTITY}; the cart has {held} already")]
                 )
-            lines = await self.show(conn, account_id)
+            lines = await self._lines(conn, account_id, is_shown=is_shown)
             if len(lines) > MAX_TITLES:
                 raise InvalidRequest([Offence("movieId", f"a cart holds at most {MAX_TITLES} titles")])
             return lines
 
-    async def change(self, conn: Connection, account_id: int, film_id: str, quantity: int) -> Sequence[CartLine]:
+    async def change(
+        self, conn: Connection, account_id: int, film_id: str, quantity: int, *, is_shown: bool = True
+    ) -> Sequence[CartLine]:
         """Sets the quantity of a line. Raises NotFound when there is no such line."""
         async with conn.transaction():
             await queries.lock_cart(conn, account_id)
             if not await queries.update_quantity(conn, account_id, film_id, quantity):
                 raise NotFound(f"Item not in cart with id: {film_id}")
-            return await self.show(conn, account_id)
+            return await self._lines(conn, account_id, is_shown=is_shown)
 
-    async def remove(self, conn: Connection, account_id: int, film_id: str) -> Sequence[CartLine]:
+    async def remove(
+        self, conn: Connection, account_id: int, film_id: str, *, is_shown: bool = True
+    ) -> Sequence[CartLine]:
         """Raises NotFound when there is no such line."""
         async with conn.transaction():
             await queries.lock_cart(conn, account_id)
             if not await queries.delete_line(conn, account_id, film_id):
                 raise NotFound(f"Item not in cart with id: {film_id}")
-            return await self.show(conn, account_id)
+            return await self._lines(conn, account_id, is_shown=is_shown)
 
     async def clear(self, conn: Connection, account_id: int) -> Sequence[CartLine]:
         async with conn.transaction():
             await queries.lock_cart(conn, account_id)
             await queries.delete_lines(conn, account_id)
         return []
+
+    async def _lines(self, conn: Connection, account_id: int, *, is_shown: bool) -> list[CartLine]:
+        if is_shown:
+            return await self.show(conn, account_id)
+        return await queries.select_lines(conn, account_id, self._default_price)
+
+
+def _since(line: CartLine, shown: Mapping[str, Decimal]) -> CartLine:
+    was = shown.get(line.film_id, line.price)
+    return line if was == line.price else msgspec.structs.replace(line, was=was)

@@ -26,6 +26,7 @@ from filmer.secret import SecretKey
 from filmer.shop import queries
 from filmer.shop.nouns import MAX_ID, CartLine, Order, Sale, Submission, total
 from filmer.shop.payment import Authorization, Payment, PaymentProvider, PresentedCard
+from filmer.shop.seen import Seen, seen_of
 from filmer.store.postgres import Connection, Database
 
 log = structlog.get_logger()
@@ -47,6 +48,7 @@ class Attempt(msgspec.Struct, frozen=True):
     key: str | None
     address: str
     begun: datetime
+    seen: Seen | None = None  # nothing else is sold; None: whatever lies in the cart, at prices shown anywhere
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -77,8 +79,23 @@ class _Queue:
         self.length = 0  # of those who wait
 
 
-class _CartChanged(Exception):
-    """Since we looked, and with it what is to be paid. Rolls back."""
+class KeyUsed(Conflict):
+    """The key has brought about an order, with another card. ``order_id``: of that order."""
+
+    def __init__(self, order_id: int) -> None:
+        super().__init__("This Idempotency-Key was used for another checkout; take a new one")
+        self.order_id = order_id
+
+
+class CartNotAsSeen(Conflict):
+    """The cart holds something else, or costs something else, than the customer agreed to."""
+
+    def __init__(self) -> None:
+        super().__init__("The cart has changed since it was seen")
+
+
+class _AmountChanged(Exception):
+    """Since we looked what is to be paid has changed. Rolls back."""
 
     def __init__(self, amount: Decimal) -> None:
         self.amount = amount
@@ -100,7 +117,17 @@ class Checkout:
         self._clock = clock
         self._queues: WeakValueDictionary[int, _Queue] = WeakValueDictionary()  # by account, while it has any
 
-    def attempt(self, person: Person, asked: Submission, key: str | None, caller: Caller, begun: datetime) -> Attempt:
+    def attempt(
+        self,
+        person: Person,
+        asked: Submission,
+        key: str | None,
+        caller: Caller,
+        begun: datetime,
+        *,
+        seen: Seen | None = None,
+    ) -> Attempt:
+        """``begun``: when it came. ``seen``: the lines that were agreed to, where the customer was told of them."""
         fields = [asked.credit_card_id, asked.first_name, asked.last_name, asked.expiration]
         return Attempt(
             account_id=person.id,
@@ -109,12 +136,13 @@ class Checkout:
             key=key,
             address=caller.address,
             begun=begun,
+            seen=seen,
         )
 
     async def look(self, conn: Connection, attempt: Attempt) -> Order | Due | Sold:
         """What there is to pay, or the order that this submit, sent before, has become already.
 
-        Raises EmptyCart, Conflict (the key was used for something else), RateLimited (too many cards were refused).
+        Raises EmptyCart, KeyUsed, RateLimited (too many cards were refused).
         """
         # The cart first: whoever emptied it by then has written down their key as well.
         amount, newest = await queries.select_due(conn, attempt.account_id)
@@ -126,7 +154,7 @@ class Checkout:
         return Due(amount, newest, is_suspect=is_suspect)
 
     async def buy(self, attempt: Attempt, found: Due | Sold) -> Order:
-        """The order. Raises PaymentFailed, RateLimited, EmptyCart, Conflict; nothing has changed then."""
+        """The order. Raises PaymentFailed, RateLimited, EmptyCart, KeyUsed, CartNotAsSeen; nothing has changed then."""
         sold = found if isinstance(found, Sold) else await self._in_turn(attempt, found)
         if attempt.key is None:
             wait = sold.told - self._clock.now()
@@ -201,7 +229,7 @@ class Checkout:
             async with self._database.connection() as conn, conn.transaction():
                 sold = await self._trade(conn, attempt, due, order_id, authorization, queue)
                 may_stand = sold.order.id == order_id
-        except _CartChanged as changed:
+        except _AmountChanged as changed:
             return Due(changed.amount, due.newest, is_suspect=due.is_suspect)
         except psycopg.errors.UniqueViolation:  # one of the ids was taken, of so many: draw others
             may_stand = False
@@ -227,8 +255,10 @@ class Checkout:
         lines = await queries.take_lines(conn, attempt.account_id)
         if not lines:  # somebody was faster, who had not come that far when we looked
             return await self._order_of_twin(conn, attempt, after=due.newest)
+        if attempt.seen is not None and seen_of(lines) != attempt.seen:
+            raise CartNotAsSeen
         if total(lines) != due.amount:
-            raise _CartChanged(total(lines))
+            raise _AmountChanged(total(lines))
         order = _order(order_id, attempt.account_id, lines, now)
         told = now if attempt.key else now + (CROWDED if queue.length else ALONE)
         await queries.insert_order(
@@ -254,7 +284,7 @@ class Checkout:
         if kept is None:
             return None
         if kept.submission != attempt.submission:
-            raise Conflict("This Idempotency-Key was used for another checkout; take a new one")
+            raise KeyUsed(kept.order_id)
         return await queries.select_order(conn, kept.order_id)
 
     async def _order_of_twin(

@@ -1,14 +1,15 @@
 """What the shop's endpoints read and answer (shop-api.md, "Cart" and "Checkout"; contract §5, §6)."""
 
 import re
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from filmer.errors import Offence
 from filmer.http.body import Body
 from filmer.http.query import Query
 
@@ -67,13 +68,23 @@ class Submission(Body):
     ]
 
 
+def past_month(given: dict[str, Any], now: datetime) -> Iterator[Offence]:
+    """A card is good through the last day of its month, in UTC (contract §6.2)."""
+    month = f"{now:%Y-%m}"
+    if given.get("expiration", month) < month:
+        yield Offence("expiration", "must not be in the past")
+
+
 class OrderList(Query):
     page: Annotated[int, Meta(ge=1, description="Which page, from 1. One past the end is empty.")] = 1
     size: Annotated[int, Meta(ge=1, le=100, description="Entries a page.")] = 20
 
 
 class CartLine(msgspec.Struct, frozen=True):
-    """A line of a cart. ``price``: as the customer was shown it; ``current``: as the catalogue has it."""
+    """A line of a cart. ``price``: as the customer was shown it; ``current``: as the catalogue has it.
+
+    ``was``: what the customer was shown until now, if this answer is the first that shows another price.
+    """
 
     film_id: str
     title: str
@@ -81,6 +92,7 @@ class CartLine(msgspec.Struct, frozen=True):
     quantity: int
     price: Decimal
     current: Decimal
+    was: Decimal | None = None
 
 
 class CartItem(msgspec.Struct, frozen=True, rename="camel"):

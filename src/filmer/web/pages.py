@@ -37,11 +37,21 @@ class Visitor(msgspec.Struct, frozen=True):
 
 
 class Pages:
-    def __init__(self, sessions: Sessions, templates: Templates, notices: Notices, *, count_cart: CountCart) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        templates: Templates,
+        notices: Notices,
+        *,
+        count_cart: CountCart,
+        has_imdb: Callable[[], bool],
+    ) -> None:
+        """``has_imdb``: whether IMDb is to be named as a source."""
         self._sessions = sessions
         self._templates = templates
         self._notices = notices
         self._count_cart = count_cart
+        self._has_imdb = has_imdb
 
     async def visitor(self, conn: Connection, request: AnyRequest) -> Visitor | None:
         """Who looks at the page; None for nobody we know."""
@@ -70,7 +80,7 @@ class Pages:
     ) -> HtmlResponse:
         """A page for whoever asked: nobody keeps it. ``values``: what its template knows besides what all know."""
         notice = self._notices.read(request.scope["headers"])
-        html = self._templates.render(template, visitor=visitor, notice=notice, path=request.scope["path"], **values)
+        html = self._render(template, visitor=visitor, notice=notice, path=request.scope["path"], **values)
         answer = Response(html, status_code=status, headers=PAGE_HEADERS)
         if notice:
             answer.cookies.append(self._notices.taken_back)
@@ -96,7 +106,10 @@ class Pages:
 
     def failure(self, path: str, error: FilmerError) -> bytes:
         """The page that says what went wrong and what to do."""
-        return self._templates.render("failure.html", visitor=None, notice=None, path=path, error=error)
+        return self._render("failure.html", visitor=None, notice=None, path=path, error=error)
+
+    def _render(self, template: str, **values: Any) -> bytes:
+        return self._templates.render(template, has_imdb=self._has_imdb(), **values)
 
 
 def own_place(text: str, otherwise: str = "/") -> str:

@@ -42,9 +42,11 @@ class Assets:
 class Templates:
     """The templates of ``web/templates``. Everything put into them is escaped; a name they don't know is an error."""
 
-    def __init__(self, assets: Assets, *, public_url: str | None, currency: str) -> None:
+    def __init__(
+        self, assets: Assets, *, public_url: str | None, currency: str, has_tmdb_pictures: bool = False
+    ) -> None:
         """``public_url``: this server's origin in browsers. ``currency``: what stands before a price."""
-        self._settings = (public_url, currency)
+        self._settings = (public_url, currency, has_tmdb_pictures)
         self._environment = jinja2.Environment(
             loader=jinja2.PackageLoader("filmer.web"),
             autoescape=True,
@@ -53,7 +55,9 @@ class Templates:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.globals.update(asset=assets.address, public_url=public_url or "")
+        self._environment.globals.update(
+            asset=assets.address, public_url=public_url or "", has_tmdb_pictures=has_tmdb_pictures
+        )
         self._environment.filters.update(
             money=lambda amount: f"{currency}{Decimal(amount):,.2f}",
             number="{:,}".format,

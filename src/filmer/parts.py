@@ -1,0 +1,125 @@
+"""What requests stand on, once in each process: the stores, the rules, and the ways out."""
+
+import os
+from datetime import timedelta
+
+from filmer.accounts.passwords import Passwords
+from filmer.accounts.sessions import Sessions
+from filmer.accounts.signing_in import SigningIn
+from filmer.accounts.throttle import Throttle
+from filmer.accounts.tokens import Tokens
+from filmer.catalogue.edition import Edition
+from filmer.catalogue.search import Search
+from filmer.clock import Clock
+from filmer.community.shelves import Shelves
+from filmer.secret import SecretKey
+from filmer.settings import Settings, parse_origin
+from filmer.shop.cards import CardsOnFile
+from filmer.shop.cart import Carts
+from filmer.shop.checkout import Checkout
+from filmer.store.postgres import Database
+from filmer.store.valkey import SharedCache
+from filmer.tmdb.client import Tmdb
+from filmer.tmdb.copies import Copies
+from filmer.tmdb.images import Images
+from filmer.tmdb.pace import Pace
+from filmer.tmdb.sandbox.child import KEY as SANDBOX_KEY
+from filmer.upkeep import Chore
+from filmer.web.notices import Notices
+from filmer.web.pages import Pages
+from filmer.web.rendering import Assets, Templates
+
+
+class Parts:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """``settings`` must name a database."""
+        if settings.database_url is None:
+            raise ValueError("settings.database_url must be set")
+        self.clock = clock
+        self.database = Database(settings.database_url, size=settings.pool_size)
+        self.shared = SharedCache(settings.redis_url, settings.redis_password)
+        self.edition = Edition(settings.database_url)
+        self.search = Search()
+        self.public_url = parse_origin(settings.public_url) if settings.public_url else None
+        self.is_https = self.public_url is not None and self.public_url.startswith("https:")
+        self.secret = SecretKey(settings)
+        self._people(settings)
+        self._shop(settings)
+        self._community(settings)
+        self._storefront(settings)
+
+    def _people(self, settings: Settings) -> None:
+        self.throttle = Throttle(self.clock, self.secret)
+        self.sessions = Sessions(
+            self.clock,
+            idle=timedelta(minutes=settings.session_minutes),
+            longest=timedelta(hours=settings.session_hours),
+            is_secure=self.is_https,
+            demo=settings.demo,
+        )
+        self.signing_in = SigningIn(
+            self.database,
+            self.sessions,
+            Passwords(threads=max(1, min(os.cpu_count() or 1, 8) // max(1, settings.workers))),
+            self.throttle,
+            self.secret,
+            self.clock,
+            demo=settings.demo,
+        )
+        self.tokens = Tokens(self.clock, demo=settings.demo)
+
+    def _shop(self, settings: Settings) -> None:
+        self.carts = Carts(settings.default_price)
+        payments = CardsOnFile(self.database, self.secret, demo=settings.demo)
+        self.checkout = Checkout(self.database, payments, self.throttle, self.secret, self.clock)
+
+    def _community(self, settings: Settings) -> None:
+        pace = Pace(self.shared, self.clock, per_second=settings.tmdb_requests_per_second, workers=settings.workers)
+        self.tmdb = Tmdb(settings, pace, self.clock)
+        # The demo's sandbox has a credential as well, and no pictures worth looking at.
+        has_pictures = self.tmdb.is_set_up and not (settings.demo and settings.tmdb_api_key == SANDBOX_KEY)
+        self.images = Images(self.tmdb, pace, self.shared, self.clock, settings) if has_pictures else None
+        self.copies = Copies(self.tmdb, self.shared, self.database, self.clock, settings)
+        self.shelves = Shelves(
+            self.database, self.copies, self.shared, self.clock, cache_seconds=settings.cache_duration_seconds
+        )
+
+    def _storefront(self, settings: Settings) -> None:
+        self.assets = Assets()
+        self.templates = Templates(
+            self.assets,
+            public_url=self.public_url,
+            currency=settings.currency,
+            has_tmdb_pictures=self.images is not None,
+        )
+        notices = Notices(self.secret, is_secure=self.is_https)
+        self.pages = Pages(
+            self.sessions,
+            self.templates,
+            notices,
+            count_cart=self.carts.count,
+            has_imdb=lambda: self.edition.has_imdb,
+        )
+
+    async def open(self) -> None:
+        await self.database.open()
+        self.edition.start()
+
+    @property
+    def chores(self) -> list[Chore]:
+        """What is to be done once a minute."""
+        return [
+            lambda: self.sessions.tidy(self.database),
+            lambda: self.tokens.tidy(self.database),
+            lambda: self.checkout.tidy(self.database),
+            self.copies.tidy,
+        ]
+
+    async def close(self) -> None:
+        await self.copies.close()
+        if self.images:
+            await self.images.close()
+        await self.tmdb.close()
+        await self.edition.stop()
+        await self.shared.close()
+        await self.database.close()

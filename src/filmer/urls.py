@@ -1,0 +1,183 @@
+"""The URLs, in one table an API, one for the pages, and which of them are the same for everybody."""
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import HttpMethod, Router, get, post, route
+from litestar.handlers import HTTPRouteHandler
+
+from filmer.accounts.api import AccountsApi
+from filmer.accounts.pages import AccountPages
+from filmer.admin.pages import AdminPages
+from filmer.catalogue import api as catalogue_api
+from filmer.catalogue import sitemaps
+from filmer.catalogue.film_pages import FilmPages
+from filmer.catalogue.pages import CataloguePages
+from filmer.community.api import CommunityApi
+from filmer.community.pages import CommunityPages
+from filmer.http import documents, health
+from filmer.http.edge import PUBLIC
+from filmer.http.envelopes import CommunityResponse, ShopResponse
+from filmer.posters.pages import PosterPages
+from filmer.shop.api import ShopApi
+from filmer.shop.pages import ShopPages
+from filmer.web.files import Files
+
+GET, POST, PUT, DELETE = HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.DELETE
+
+# Where a GET is the same for everybody, and may be answered from the byte cache.
+PUBLIC_PATHS = (
+    "/api/v1/movies",
+    "/api/v1/stars",
+    "/api/v1/genres",
+    "/api/v1/search/",
+    "/static/",
+    "/sitemap",
+    "/posters/",
+)
+
+# So are these, for whoever brings no session along.
+PUBLIC_PAGES = ("/", "/films", "/stars", "/genres", "/search", "/popular")
+
+# Where a GET tells everybody what TMDB told: it has an age, and outlives TMDB.
+OUTSIDE_PATHS = ("/api/movies/popular",)
+
+
+def public(path: str, handler: Callable[..., Any]) -> HTTPRouteHandler:
+    """A GET whose answer is the same for everybody."""
+    return get(path, response_headers={"cache-control": PUBLIC})(handler)
+
+
+def personal(method: HttpMethod, path: str, handler: Callable[..., Any], *, status: int = 200) -> HTTPRouteHandler:
+    """What concerns one account: nobody keeps the answer (contract §1.6)."""
+    return route(path, http_method=method, status_code=status, response_headers={"cache-control": "no-store"})(handler)
+
+
+def shop_api(accounts: AccountsApi, shop: ShopApi) -> Router:
+    """shop-api.md, under /api/v1."""
+    return Router(
+        "/api/v1",
+        response_class=ShopResponse,
+        route_handlers=[
+            get("/health")(health.show_health),
+            public("/movies", catalogue_api.list_movies),
+            public("/movies/{movie_id:str}", catalogue_api.show_movie),
+            public("/stars", catalogue_api.list_stars),
+            public("/stars/{star_id:str}", catalogue_api.show_star),
+            public("/genres", catalogue_api.list_genres),
+            public("/genres/{genre_id:str}/movies", catalogue_api.list_genre_movies),
+            public("/search/movies", catalogue_api.search_movies),
+            public("/search/suggestions", catalogue_api.suggest),
+            personal(POST, "/auth/login", accounts.log_in),
+            personal(POST, "/auth/register", accounts.register, status=201),
+            personal(POST, "/auth/logout", accounts.log_out),
+            personal(GET, "/auth/session", accounts.show_session),
+            personal(GET, "/cart", shop.show_cart),
+            personal(DELETE, "/cart", shop.clear_cart),
+            personal(POST, "/cart/items", shop.add_item),
+            personal(PUT, "/cart/items/{movie_id:str}", shop.change_item),
+            personal(DELETE, "/cart/items/{movie_id:str}", shop.remove_item),
+            personal(POST, "/checkout", shop.check_out),
+            personal(GET, "/orders", shop.list_orders),
+            personal(GET, "/orders/{order_id:str}", shop.show_order),
+        ],
+    )
+
+
+def community_api(community: CommunityApi) -> Router:
+    """community-api.txt, under /api."""
+    return Router(
+        "/api",
+        response_class=CommunityResponse,
+        route_handlers=[
+            public("/movies/popular", community.list_popular),
+            personal(POST, "/users/{user_id:str}/favorites", community.add_favorite, status=201),
+            personal(GET, "/users/{user_id:str}/favorites", community.list_favorites),
+            personal(DELETE, "/users/{user_id:str}/favorites/{favorite_id:str}", community.remove_favorite, status=204),
+            personal(POST, "/movies/ratings", community.rate, status=201),
+            personal(PUT, "/movies/ratings/{rating_id:str}", community.change_rating),
+            personal(DELETE, "/admin/users/{user_id:str}/favorites", community.clear_favorites, status=204),
+        ],
+    )
+
+
+def storefront(
+    catalogue: CataloguePages,
+    films: FilmPages,
+    accounts: AccountPages,
+    shop: ShopPages,
+    community: CommunityPages,
+    posters: PosterPages,
+    files: Files,
+) -> Router:
+    """The pages, under /. Forms are sent with POST, and answered with the way to the next page."""
+    return Router(
+        "/",
+        include_in_schema=False,
+        route_handlers=[
+            get("/")(catalogue.show_home),
+            get("/films")(catalogue.list_films),
+            get("/films/{film_id:str}")(films.show_film),
+            get("/stars")(catalogue.list_stars),
+            get("/stars/{star_id:str}")(films.show_star),
+            get("/genres")(catalogue.list_genres),
+            get("/genres/{genre_id:str}")(catalogue.show_genre),
+            get("/search")(catalogue.search_films),
+            get("/popular")(community.list_popular),
+            get("/sign-in")(accounts.show_sign_in),
+            post("/sign-in")(accounts.sign_in),
+            get("/register")(accounts.show_register),
+            post("/register")(accounts.register),
+            post("/sign-out")(accounts.sign_out),
+            get("/account")(accounts.show_account),
+            post("/account/tokens")(accounts.create_token),
+            post("/account/tokens/{token_id:str}/revoke")(accounts.revoke_token),
+            post("/account/sessions/end")(accounts.end_sessions),
+            get("/cart")(shop.show_cart),
+            post("/cart/items")(shop.add_item),
+            post("/cart/items/{film_id:str}")(shop.change_item),
+            post("/cart/items/{film_id:str}/remove")(shop.remove_item),
+            post("/cart/clear")(shop.clear_cart),
+            get("/checkout")(shop.show_checkout),
+            post("/checkout")(shop.check_out),
+            get("/orders")(shop.list_orders),
+            get("/orders/{order_id:str}")(shop.show_order),
+            get("/favorites")(community.list_favorites),
+            post("/favorites")(community.add_favorite),
+            post("/favorites/{favorite_id:str}/remove")(community.remove_favorite),
+            get("/ratings")(community.list_ratings),
+            post("/ratings")(community.rate),
+            get("/posters/{film_id:str}")(posters.show_poster),
+            get("/robots.txt")(sitemaps.show_robots),
+            get("/sitemap.xml")(sitemaps.show_index),
+            get("/sitemaps/{number:str}")(sitemaps.show_sitemap),
+            get("/static/{name:str}")(files.show_file),
+        ],
+    )
+
+
+def office(admin: AdminPages) -> Router:
+    """The admins' pages, under /admin."""
+    return Router(
+        "/admin",
+        include_in_schema=False,
+        route_handlers=[
+            get("/")(admin.show_dashboard),
+            get("/accounts")(admin.list_accounts),
+            post("/accounts/{account_id:str}/favorites/clear")(admin.clear_favorites),
+            get("/films")(admin.list_films),
+            post("/films/{film_id:str}/price")(admin.set_price),
+        ],
+    )
+
+
+def documentation() -> Router:
+    """What the APIs say of themselves."""
+    return Router(
+        "/",
+        route_handlers=[
+            get("/openapi.json")(documents.show_openapi),
+            get("/docs")(documents.show_page),
+            get("/docs/{name:str}")(documents.show_asset),
+        ],
+    )

@@ -1,0 +1,153 @@
+"""Every kind of page and each of its states, for the checks that all of them have to pass."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, Page
+from tests.browser.screenshots import furnish
+from tests.browser.storefront import ADMIN, CUSTOMER, Storefront, signed_in
+from tests.browser.walks import BATMAN, pay, warned
+from tests.browser.watching import open_context
+from tests.people import PASSWORD
+
+NOBODY, NEWCOMER = "", "newcomer"  # besides the demo's customer, who has orders, favourites, a full cart; and its admin
+
+
+class Kind(NamedTuple):
+    name: str
+    path: str  # {order}: the customer's
+    who: str = NOBODY
+    status: int = 200  # of what is shown in the end
+    steps: Callable[[Page], None] | None = None  # once there
+
+
+class Shown(NamedTuple):
+    """What there is to show."""
+
+    order: str
+    cookies: dict[str, Any]  # by who
+
+    def go(self, page: Page, kind: Kind) -> None:
+        page.context.clear_cookies()
+        page.context.add_cookies(self.cookies[kind.who])
+        answer = page.goto(kind.path.format(order=self.order))
+        assert answer
+        assert answer.status == (200 if kind.steps else kind.status)
+        if kind.steps:
+            kind.steps(page)
+
+
+@pytest.fixture(scope="module")
+def shown(browser: Browser, storefront: Storefront) -> Shown:
+    order = furnish(browser, storefront.origin)
+    cookies: dict[str, Any] = {NOBODY: []}
+    newcomer = storefront.newcomer().email
+    for who, email, *password in ((CUSTOMER, CUSTOMER), (ADMIN, ADMIN), (NEWCOMER, newcomer, PASSWORD)):
+        context = open_context(browser, storefront.origin)
+        signed_in(context, email, *password)
+        cookies[who] = context.cookies()
+        context.close()
+    return Shown(order, cookies)
+
+
+def type_batm(page: Page) -> None:
+    page.get_by_role("combobox").press_sequentially("batm")
+    page.get_by_role("option").first.wait_for()
+    page.keyboard.press("ArrowDown")
+
+
+def sign_in_wrongly(page: Page) -> None:
+    page.get_by_label("E-mail").fill("nobody@example.com")
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("alert").wait_for()
+
+
+def register_again(page: Page) -> None:
+    for label, text in (("First name", "Jane"), ("Last name", "Smith"), ("E-mail", "jane@example.com")):
+        page.get_by_label(label).fill(text)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Open the account").click()
+    page.get_by_role("alert").wait_for()
+
+
+def pay_with_an_old_card(page: Page) -> None:
+    pay(page, expiration="01/2020")
+    warned(page, "Good through")
+
+
+def pay_with_a_wrong_card(page: Page) -> None:
+    pay(page, number="4000056655665556")
+    warned(page, "not accepted")
+
+
+def make_a_token(page: Page) -> None:
+    page.get_by_label("What it is for").fill(uuid.uuid4().hex)  # each has a name of its own
+    page.get_by_role("button", name="Make the token").click()
+    page.get_by_role("heading", name="Your new token").wait_for()
+
+
+def name_a_token_blank(page: Page) -> None:
+    page.get_by_label("What it is for").fill(" ")
+    page.get_by_role("button", name="Make the token").click()
+    page.get_by_role("alert").wait_for()
+
+
+def set_no_price(page: Page) -> None:
+    page.get_by_label("Price of Batman Begins").fill("gratis")
+    page.get_by_role("button", name="Set the price of Batman Begins").click()
+    page.get_by_text("This must be an amount").wait_for()
+
+
+KINDS = (
+    Kind("home", "/"),
+    Kind("suggestions", "/", steps=type_batm),
+    Kind("films", "/films"),
+    Kind("letter", "/films?startsWith=B"),
+    Kind("films of years", "/films?sortBy=rating&order=desc&genreId=7&yearFrom=1990"),
+    Kind("films of no years", "/films?yearFrom=2001&yearTo=1999", status=400),
+    Kind("film", f"/films/{BATMAN}"),
+    Kind("no film", "/films/tt9999999", status=404),
+    Kind("genres", "/genres"),
+    Kind("genre", "/genres/7"),
+    Kind("people", "/stars"),
+    Kind("people of a name", "/stars?name=robbins"),
+    Kind("star", "/stars/nm0000288"),
+    Kind("search", "/search"),
+    Kind("found", "/search?query=nolan"),
+    Kind("found nothing", "/search?query=qqqq"),
+    Kind("search of no year", "/search?query=nolan&year=soon", status=400),
+    Kind("popular", "/popular"),
+    Kind("sign in", "/sign-in"),
+    Kind("sign in wrongly", "/sign-in", status=401, steps=sign_in_wrongly),
+    Kind("register", "/register"),
+    Kind("register again", "/register", status=409, steps=register_again),
+    Kind("not found", "/nothing-here", status=404),
+    Kind("page past the end", "/films?page=999"),
+    Kind("no such sort", "/films?sortBy=colour", status=400),
+    Kind("empty cart", "/cart", NEWCOMER),
+    Kind("no orders", "/orders", NEWCOMER),
+    Kind("no favourites", "/favorites", NEWCOMER),
+    Kind("no ratings", "/ratings", NEWCOMER),
+    Kind("somebody else's order", "/orders/{order}", NEWCOMER, 403),
+    Kind("customer's film", "/films/tt0111161", CUSTOMER),
+    Kind("account", "/account", CUSTOMER),
+    Kind("token without a name", "/account", CUSTOMER, 400, name_a_token_blank),
+    Kind("new token", "/account", CUSTOMER, steps=make_a_token),
+    Kind("cart", "/cart", CUSTOMER),
+    Kind("checkout", "/checkout", CUSTOMER),
+    Kind("checkout with an old card", "/checkout", CUSTOMER, 400, pay_with_an_old_card),
+    Kind("checkout with a wrong card", "/checkout", CUSTOMER, 402, pay_with_a_wrong_card),
+    Kind("order", "/orders/{order}", CUSTOMER),
+    Kind("orders", "/orders", CUSTOMER),
+    Kind("favourites", "/favorites", CUSTOMER),
+    Kind("ratings", "/ratings", CUSTOMER),
+    Kind("no entry", "/admin", CUSTOMER, 403),
+    Kind("office", "/admin", ADMIN),
+    Kind("prices", "/admin/films?query=batman", ADMIN),
+    Kind("price that is none", "/admin/films?query=batman", ADMIN, 400, set_no_price),
+    Kind("accounts", "/admin/accounts", ADMIN),
+    Kind("accounts of nobody", "/admin/accounts?query=qqqq", ADMIN),
+)

@@ -1,0 +1,220 @@
+"""From the shelf to the order, whatever is clicked twice, gone back to, or changed in another tab meanwhile."""
+
+import re
+from decimal import Decimal
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.browser.conftest import Visit
+from tests.browser.screenshots import put_in_cart
+from tests.browser.storefront import Storefront
+from tests.browser.walks import (
+    BATMAN,
+    DARK_KNIGHT,
+    SHAWSHANK,
+    bought,
+    come_in,
+    fill_card,
+    in_cart,
+    pay,
+    register,
+    told,
+    warned,
+)
+from tests.people import CARD
+
+ORDER = "**/orders/*"
+
+
+def at_checkout(page: Page, storefront: Storefront) -> None:
+    """A newcomer with two films who is about to pay 14.97."""
+    come_in(page, storefront)
+    put_in_cart(page.context.request, {BATMAN: 1, DARK_KNIGHT: 2})
+    page.goto("/checkout")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_from_the_shelf_to_the_order(scripts: bool, visit: Visit) -> None:  # noqa: FBT001 - a parameter of the test
+    page = visit(scripts=scripts)
+    page.goto("/")
+    page.get_by_role("link", name="Browse all films").click()
+    page.get_by_role("navigation", name="First letter").get_by_role("link", name="B", exact=True).click()
+    page.get_by_role("main").get_by_role("link", name="Batman Begins").click()
+    rent = page.get_by_role("button", name="Rent for")
+    rent.click()
+    page.get_by_role("link", name="Open an account").click()
+    register(page)
+    told(page, "Welcome, Mary.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Batman Begins")
+    page.get_by_label("Quantity").fill("2")
+    rent.click()
+    told(page, "Batman Begins is in your cart, 2 of it.")
+    page.get_by_role("link", name="Cart 2").click()
+    page.get_by_role("link", name="Check out").click()
+    pay(page)
+    page.wait_for_url(ORDER)
+    told(page, "Thank you! Your order is placed.")
+    expect(page.get_by_role("row", name="Total")).to_contain_text("9.98")
+    expect(page.get_by_role("link", name="Cart", exact=True)).to_be_visible()  # with nothing in it
+    order = page.url.rpartition("/")[2]
+    page.get_by_role("link", name="All your orders").click()
+    row = page.get_by_role("row", name=order)
+    expect(row).to_contain_text("9.98")
+    row.get_by_role("link").click()
+    expect(page.get_by_role("row", name="Batman Begins (2005)")).to_contain_text("4.99")
+    assert bought(page) == [Decimal("9.98")]
+
+
+def test_quantities_are_changed_and_films_taken_out(visit: Visit, storefront: Storefront) -> None:
+    page = visit()
+    come_in(page, storefront)
+    put_in_cart(page.context.request, {BATMAN: 1, DARK_KNIGHT: 1, SHAWSHANK: 1})
+    page.goto("/cart")
+    total = page.get_by_role("complementary", name="Total")
+    expect(total).to_contain_text("14.97")
+    page.get_by_label("Quantity of Batman Begins").select_option("3")
+    page.get_by_role("button", name="Update the quantity of Batman Begins").click()
+    told(page, "Batman Begins: 3 in your cart.")
+    expect(total).to_contain_text("24.95")
+    page.get_by_role("button", name="Remove The Dark Knight").click()
+    told(page, "Taken out of your cart.")
+    expect(total).to_contain_text("19.96")
+    assert in_cart(page) == {BATMAN: 3, SHAWSHANK: 1}
+    page.get_by_role("button", name="Empty the cart").click()
+    told(page, "Your cart is empty now.")
+    expect(page.get_by_role("heading", name="Nothing in it yet")).to_be_visible()
+    assert in_cart(page) == {}
+
+
+def test_what_is_wrong_is_said_beside_its_field(visit: Visit, storefront: Storefront) -> None:
+    page = visit(expected_statuses={400})
+    at_checkout(page, storefront)
+    pay(page, expiration="01/2020")
+    warned(page, "Good through")
+    month = page.get_by_label("Good through")
+    expect(month).to_have_attribute("aria-invalid", "true")
+    expect(month).to_have_accessible_description(re.compile("This must not be in the past"))
+    expect(page.get_by_label("First name on the card")).to_have_value("Mary")
+    expect(page.get_by_label("Last name on the card")).to_have_value("Major")
+    expect(page.get_by_label("Card number")).to_have_value("")
+    assert "4242" not in page.content()
+    page.get_by_role("alert").get_by_role("link", name="Good through").click()
+    expect(month).to_be_focused()
+    assert bought(page) == []
+    pay(page)
+    page.wait_for_url(ORDER)
+    assert bought(page) == [Decimal("14.97")]
+
+
+def test_what_the_form_lacks_the_browser_says(visit: Visit, storefront: Storefront) -> None:
+    page = visit()
+    at_checkout(page, storefront)
+    fill_card(page, number="")
+    page.get_by_role("button", name="Pay").click()
+    number = page.get_by_label("Card number")
+    expect(number).to_be_focused()
+    assert number.evaluate("field => field.validity.valueMissing")
+
+
+def test_a_card_that_is_not_accepted(visit: Visit, storefront: Storefront) -> None:
+    page = visit(expected_statuses={402})
+    at_checkout(page, storefront)
+    pay(page, number="4000 0566 5566 5556")
+    warned(page, "This card was not accepted")
+    expect(page.get_by_label("First name on the card")).to_have_value("Mary")
+    expect(page.get_by_label("Card number")).to_have_value("")
+    assert bought(page) == []
+    assert in_cart(page) == {BATMAN: 1, DARK_KNIGHT: 2}
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_a_double_click_buys_once(scripts: bool, visit: Visit, storefront: Storefront) -> None:  # noqa: FBT001 - likewise
+    page = visit(scripts=scripts)
+    at_checkout(page, storefront)
+    fill_card(page)
+    page.get_by_role("button", name="Pay").dblclick()
+    page.wait_for_url(ORDER)
+    assert bought(page) == [Decimal("14.97")]
+    assert in_cart(page) == {}
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_enter_twice_buys_once(scripts: bool, visit: Visit, storefront: Storefront) -> None:  # noqa: FBT001 - likewise
+    page = visit(scripts=scripts)
+    at_checkout(page, storefront)
+    fill_card(page)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    page.wait_for_url(ORDER)
+    assert bought(page) == [Decimal("14.97")]
+
+
+def test_reloading_an_order_buys_nothing(visit: Visit, storefront: Storefront) -> None:
+    page = visit()
+    at_checkout(page, storefront)
+    pay(page)
+    page.wait_for_url(ORDER)
+    told(page, "Thank you!")
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your order")
+    expect(page.get_by_text("Thank you!")).to_have_count(0)  # said once
+    assert bought(page) == [Decimal("14.97")]
+
+
+def test_going_back_after_paying(visit: Visit, storefront: Storefront) -> None:
+    page = visit()
+    at_checkout(page, storefront)
+    pay(page)
+    page.wait_for_url(ORDER)
+    page.go_back()
+    told(page, "Your cart is empty, so there is nothing to check out.")
+    assert bought(page) == [Decimal("14.97")]
+
+
+def test_the_same_form_sent_again_shows_its_order(visit: Visit, storefront: Storefront) -> None:
+    page = visit(scripts=False)  # nothing but the server keeps a form from being sent twice
+    at_checkout(page, storefront)
+    orders = set()
+    for number, word in (
+        (CARD["creditCardId"], "Thank you!"),
+        (CARD["creditCardId"], "Thank you!"),
+        ("4000056655665556", "You have sent this form before: this is the order it became."),
+    ):
+        fill_card(page, number=number)
+        with page.context.expect_page() as opened:
+            page.get_by_role("button", name="Pay").click(modifiers=["Control"])  # the answer in a tab of its own
+        told(opened.value, word)
+        orders.add(opened.value.url)
+    assert len(orders) == 1
+    assert bought(page) == [Decimal("14.97")]
+
+
+def test_a_checkout_left_open_finds_the_cart_empty(visit: Visit, storefront: Storefront) -> None:
+    page = visit()
+    at_checkout(page, storefront)
+    other = page.context.new_page()
+    other.goto("/checkout")
+    pay(page)
+    page.wait_for_url(ORDER)
+    pay(other)
+    told(other, "Your cart is empty by now. What you have bought is among your orders.")
+    assert bought(page) == [Decimal("14.97")]
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_two_tabs_race_for_a_cart(scripts: bool, visit: Visit, storefront: Storefront) -> None:  # noqa: FBT001 - likewise
+    page = visit(scripts=scripts, expected_statuses={409})
+    at_checkout(page, storefront)
+    other = page.context.new_page()
+    other.goto(f"/films/{SHAWSHANK}")
+    other.get_by_role("button", name="Rent for").click()
+    told(other, "The Shawshank Redemption is in your cart.")
+    pay(page)
+    warned(page, "Your cart has changed since you looked. Nothing was bought")
+    expect(page.get_by_role("region", name="What has changed")).to_contain_text("The Shawshank Redemption is new")
+    expect(page.get_by_label("Card number")).to_have_value("")
+    assert bought(page) == []
+    expect(page.get_by_role("button", name="Pay")).to_contain_text("19.96")
+    pay(page)
+    page.wait_for_url(ORDER)
+    assert bought(page) == [Decimal("19.96")]

@@ -1,0 +1,207 @@
+"""Finding films and people: as one types, by filters, page by page, along genres and careers."""
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+from tests.browser.conftest import Visit
+
+PER_PAGE = 24
+
+
+def box(page: Page) -> Locator:
+    return page.get_by_role("combobox", name="Search titles and people")
+
+
+def options(page: Page) -> Locator:
+    return page.get_by_role("listbox", name="Suggestions").get_by_role("option")
+
+
+def typed(page: Page, text: str) -> Locator:
+    """The suggestions for it."""
+    box(page).press_sequentially(text)
+    options(page).first.wait_for()
+    return options(page)
+
+
+def heading(page: Page) -> Locator:
+    return page.get_by_role("heading", level=1)
+
+
+def titles(page: Page) -> list[str]:
+    """Of the grid of films."""
+    return page.locator("main .film-title").all_inner_texts()
+
+
+def test_a_film_is_chosen_with_the_keyboard(visit: Visit) -> None:
+    page = visit()
+    page.goto("/genres")
+    expect(box(page)).to_have_attribute("aria-expanded", "false")
+    found = typed(page, "batm")
+    assert 1 <= found.count() <= 10
+    expect(box(page)).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("ArrowDown")
+    expect(found.first).to_have_attribute("aria-selected", "true")
+    assert box(page).get_attribute("aria-activedescendant") == found.first.get_attribute("id")
+    page.keyboard.press("ArrowDown")
+    expect(found.first).to_have_attribute("aria-selected", "false")
+    page.keyboard.press("ArrowUp")
+    expect(found.first).to_contain_text("Batman Begins")
+    page.keyboard.press("Enter")
+    expect(heading(page)).to_have_text("Batman Begins")
+
+
+def test_the_arrows_go_round(visit: Visit) -> None:
+    page = visit()
+    page.goto("/genres")
+    found = typed(page, "the")
+    assert found.count() == 10
+    page.keyboard.press("ArrowUp")
+    expect(found.last).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("ArrowDown")  # to the box
+    expect(box(page)).not_to_have_attribute("aria-activedescendant", re.compile("."))
+    page.keyboard.press("ArrowDown")
+    expect(found.first).to_have_attribute("aria-selected", "true")
+    expect(box(page)).to_have_value("the")
+
+
+def test_escape_closes_the_suggestions_and_leaves_the_text(visit: Visit) -> None:
+    page = visit()
+    page.goto("/genres")
+    typed(page, "batm")
+    page.keyboard.press("Escape")
+    expect(options(page)).to_have_count(0)
+    expect(box(page)).to_have_attribute("aria-expanded", "false")
+    expect(box(page)).to_have_value("batm")
+    expect(box(page)).to_be_focused()
+
+
+def test_enter_searches_when_nothing_was_chosen(visit: Visit) -> None:
+    page = visit()
+    page.goto("/genres")
+    typed(page, "batm")
+    page.keyboard.press("Enter")
+    expect(heading(page)).to_have_text("“batm”")
+    assert page.url.endswith("/search?query=batm")
+    expect(box(page)).to_have_value("batm")
+    assert "Batman Begins" in titles(page)
+
+
+def test_a_person_is_chosen_with_the_mouse(visit: Visit) -> None:
+    page = visit()
+    page.goto("/genres")
+    person = typed(page, "tim rob").filter(has_text="Tim Robbins")
+    expect(person).to_contain_text("person")
+    person.click()
+    expect(heading(page)).to_have_text("Tim Robbins")
+
+
+def test_what_is_behind_the_suggestions_closes_them(visit: Visit) -> None:
+    page = visit()
+    page.goto("/genres")
+    typed(page, "batm")
+    page.get_by_role("contentinfo").click()
+    expect(options(page)).to_have_count(0)
+
+
+def test_finding_nothing_leads_on(visit: Visit) -> None:
+    page = visit()
+    page.goto("/search?query=qqqq")
+    expect(page.get_by_role("heading", name="No film found")).to_be_visible()
+    expect(page.get_by_text("Is everything spelt as it should be?")).to_be_visible()
+    page.get_by_role("link", name=re.compile("^Drama")).click()
+    expect(heading(page)).to_have_text("Drama")
+
+
+def test_filters_stay_in_address_and_form(visit: Visit) -> None:
+    page = visit()
+    page.goto("/search?query=the")
+    page.get_by_text("More filters").click()
+    page.get_by_label("Director", exact=True).fill("nolan")
+    page.get_by_label("From year").fill("2005")
+    page.get_by_label("Genre", exact=True).select_option(label="Crime")
+    page.get_by_label("Sort by").select_option(label="Year")
+    page.get_by_role("button", name="Show films").click()
+    expect(page.get_by_role("main")).to_contain_text("“nolan”")
+    for part in ("query=the", "director=nolan", "yearFrom=2005", "genreId=", "sortBy=year"):
+        assert part in page.url
+    assert titles(page) == ["The Dark Knight", "The Dark Knight Rises"]
+    expect(page.get_by_label("Director", exact=True)).to_have_value("nolan")
+    expect(page.get_by_label("From year")).to_have_value("2005")
+    expect(page.get_by_label("Genre", exact=True).locator("option:checked")).to_have_text("Crime")
+    expect(page.get_by_label("Sort by").locator("option:checked")).to_have_text("Year")
+    page.reload()
+    assert titles(page) == ["The Dark Knight", "The Dark Knight Rises"]
+
+
+def test_years_of_a_genre_turn_page_by_page(visit: Visit) -> None:
+    page = visit()
+    page.goto("/films")
+    page.get_by_label("Genre", exact=True).select_option(label="Drama")
+    page.get_by_label("From year").fill("1960")
+    page.get_by_role("button", name="Show these films").click()
+    page.get_by_role("link", name="Newest first").click()
+    expect(page.get_by_role("link", name="Newest first")).to_have_attribute("aria-current", "true")
+    first = titles(page)
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Next").click()
+    expect(page.get_by_role("link", name="Page 2")).to_have_attribute("aria-current", "page")
+    for part in ("genreId=7", "yearFrom=1960", "sortBy=year", "order=desc", "page=2"):
+        assert part in page.url
+    second = titles(page)
+    assert len(first) == len(second) == PER_PAGE
+    assert not set(first) & set(second)
+    expect(page.get_by_label("From year")).to_have_value("1960")
+    page.go_back()
+    assert titles(page) == first
+
+
+def test_years_in_the_wrong_order_are_told_beside_the_field(visit: Visit) -> None:
+    page = visit(expected_statuses={400})
+    page.goto("/films?yearFrom=2001&yearTo=1999")
+    field = page.get_by_label("From year")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_value("2001")
+    field.fill("1999")
+    page.get_by_role("button", name="Show these films").click()
+    expect(heading(page)).to_have_text("Films: 1999")
+
+
+def test_letters(visit: Visit) -> None:
+    page = visit()
+    page.goto("/films")
+    letters = page.get_by_role("navigation", name="First letter")
+    letters.get_by_role("link", name="C", exact=True).click()
+    expect(heading(page)).to_have_text("Titles that begin with C")
+    assert titles(page)
+    assert all(title.upper().startswith("C") for title in titles(page))
+    letters.get_by_role("link", name="beyond A to Z").click()
+    expect(heading(page)).to_have_text("Titles beyond A to Z")
+    assert not any(re.match("[A-Za-z]", title) for title in titles(page))
+
+
+def test_from_a_genre_to_a_career(visit: Visit) -> None:
+    page = visit()
+    page.goto("/genres")
+    page.get_by_role("main").get_by_role("link", name="Crime").click()
+    expect(heading(page)).to_have_text("Crime")
+    page.get_by_role("link", name="Best rated first").click()
+    page.get_by_role("link", name="The Dark Knight", exact=True).click()
+    page.get_by_role("region", name="Cast").get_by_role("link", name="Christian Bale").click()
+    expect(heading(page)).to_have_text("Christian Bale")
+    films = page.get_by_role("region", name="Films", exact=True)
+    decades = [text.split("\n")[0][:5] for text in films.get_by_role("heading", level=3).all_inner_texts()]
+    assert decades == sorted(decades, reverse=True)
+    assert "2000s" in decades
+    expect(page.get_by_role("img", name=re.compile("films?, "))).to_be_visible()
+    expect(films.get_by_role("link", name="Batman Begins")).to_be_visible()
+
+
+def test_without_scripts_the_box_is_a_form(visit: Visit) -> None:
+    page = visit(scripts=False)
+    page.goto("/genres")
+    field = page.get_by_role("searchbox", name="Search titles and people")
+    field.fill("batm")
+    page.get_by_role("search").get_by_role("button", name="Search").click()
+    expect(heading(page)).to_have_text("“batm”")
+    expect(field).to_have_value("batm")
+    page.get_by_role("main").get_by_role("link", name="Batman Begins").click()
+    expect(heading(page)).to_have_text("Batman Begins")

@@ -1,0 +1,196 @@
+"""Favourites and stars, given without leaving the page; and the office, which only admins enter."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.browser.conftest import Visit
+from tests.browser.storefront import Storefront
+from tests.browser.walks import BATMAN, DARK_KNIGHT, come_in, told
+
+PARIS = "tt0062873"  # The Young Girls of Rochefort, of 1967; nobody else here buys it
+ADD, REMOVE = "Add to favourites", "Remove from favourites"
+
+
+def stay(page: Page) -> None:
+    """Marks the document: the mark is gone when the browser has left it."""
+    page.evaluate("window.stayed = true")
+
+
+def has_stayed(page: Page) -> Any:
+    return page.evaluate("window.stayed === true")
+
+
+def kept(page: Page) -> list[str]:
+    """The titles on the page of favourites, as they stand there."""
+    return page.locator("main").get_by_role("listitem").get_by_role("heading").all_inner_texts()
+
+
+def give(page: Page, stars: str) -> None:
+    page.get_by_role("radio", name=stars, exact=True).check()
+    page.get_by_role("button", name="Rate").click()
+
+
+def test_a_film_becomes_a_favourite_and_is_none_again(visit: Visit, storefront: Storefront) -> None:
+    page = visit()
+    come_in(page, storefront)
+    page.goto(f"/films/{BATMAN}")
+    stay(page)
+    page.get_by_role("button", name=ADD).click()
+    told(page, "Batman Begins is among your favourites.")
+    expect(page.get_by_role("button", name=REMOVE)).to_be_focused()
+    page.keyboard.press("Enter")
+    told(page, "Taken out of your favourites.")
+    expect(page.get_by_role("button", name=ADD)).to_be_focused()
+    assert has_stayed(page)
+    page.goto("/favorites")
+    expect(page.get_by_role("heading", name="No favourites yet")).to_be_visible()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_a_double_click_keeps_a_film_once(scripts: bool, visit: Visit, storefront: Storefront) -> None:  # noqa: FBT001 - a parameter of the test
+    page = visit(scripts=scripts)
+    come_in(page, storefront)
+    page.goto(f"/films/{BATMAN}")
+    page.get_by_role("button", name=ADD).dblclick()
+    told(page, "Batman Begins is among your favourites.")
+    page.goto("/favorites")
+    assert kept(page) == ["Batman Begins"]
+
+
+def test_stars_are_given_and_changed(visit: Visit, storefront: Storefront) -> None:
+    page = visit()
+    come_in(page, storefront)
+    page.goto(f"/films/{BATMAN}")
+    stay(page)
+    give(page, "4.5 stars")
+    told(page, "You gave Batman Begins 4.5 of 5 stars.")
+    change = page.get_by_role("button", name="Change rating")
+    expect(change).to_be_focused()
+    expect(page.get_by_role("radio", name="4.5 stars")).to_be_checked()
+    page.get_by_role("radio", name="3 stars").check()
+    change.click()
+    told(page, "You gave Batman Begins 3 of 5 stars.")
+    assert has_stayed(page)
+    page.goto("/ratings")
+    assert kept(page) == ["Batman Begins"]
+    expect(page.get_by_label("Your stars for Batman Begins")).to_have_value("3")
+
+
+def test_a_film_lands_in_the_cart_while_one_reads_on(visit: Visit, storefront: Storefront) -> None:
+    page = visit()
+    come_in(page, storefront)
+    page.goto(f"/films/{BATMAN}")
+    stay(page)
+    rent = page.get_by_role("button", name="Rent for")
+    for count in (1, 2):
+        rent.click()
+        expect(page.get_by_role("link", name=f"Cart {count} in it")).to_be_visible()
+        expect(rent).to_be_focused()
+    assert has_stayed(page)
+
+
+def test_who_is_nobody_signs_in_first(visit: Visit, storefront: Storefront) -> None:
+    page = visit()
+    person = storefront.newcomer()
+    page.goto(f"/films/{BATMAN}")
+    page.get_by_role("button", name=ADD).click()
+    page.get_by_label("E-mail").fill(person.email)
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
+    told(page, "Welcome back, Mary.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Batman Begins")
+
+
+def test_favourites_are_sorted_rated_and_taken_out(visit: Visit, storefront: Storefront) -> None:
+    page = visit()
+    come_in(page, storefront)
+    for film, stars in ((PARIS, "5 stars"), (DARK_KNIGHT, "2 stars"), (BATMAN, "")):
+        page.goto(f"/films/{film}")
+        page.get_by_role("button", name=ADD).click()
+        told(page, "is among your favourites.")
+        if stars:
+            give(page, stars)
+            told(page, "You gave")
+    page.get_by_role("link", name="Favourites").click()
+    oldest = ["The Young Girls of Rochefort", "Batman Begins", "The Dark Knight"]
+    assert kept(page) == oldest[::-1]
+    for order, titles in (
+        ("Oldest first", oldest),
+        ("Your best first", [oldest[0], oldest[2], oldest[1]]),
+        ("Your worst first", [oldest[2], oldest[0], oldest[1]]),
+    ):
+        page.get_by_role("navigation", name="Order").get_by_role("link", name=order).click()
+        expect(page.get_by_role("link", name=order)).to_have_attribute("aria-current", "true")
+        assert kept(page) == titles
+    page.get_by_label("Your stars for Batman Begins").select_option("0.5")
+    page.get_by_role("button", name="Rate Batman Begins").click()
+    told(page, "You gave Batman Begins 0.5 of 5 stars.")
+    assert kept(page) == [oldest[1], oldest[2], oldest[0]], "still the worst first"
+    page.get_by_role("button", name="Remove The Dark Knight from favourites").click()
+    told(page, "Taken out of your favourites.")
+    assert kept(page) == [oldest[1], oldest[0]]
+
+
+def test_a_popular_film_is_kept(visit: Visit, storefront: Storefront) -> None:
+    page = visit()
+    come_in(page, storefront)
+    page.goto("/popular")
+    row = page.get_by_role("main").get_by_role("listitem").filter(has=page.get_by_role("heading")).nth(3)
+    title = row.get_by_role("heading").inner_text()
+    row.get_by_role("button", name=ADD).click()
+    told(page, f"{title} is among your favourites.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Popular films")
+    page.goto("/favorites")
+    assert kept(page) == [title]
+
+
+def test_an_admin_clears_somebodys_favourites(visit: Visit, storefront: Storefront) -> None:
+    customer, admin = visit(), visit()
+    person = come_in(customer, storefront)
+    customer.goto(f"/films/{BATMAN}")
+    customer.get_by_role("button", name=ADD).click()
+    told(customer, "is among your favourites.")
+    come_in(admin, storefront, "admin")
+    admin.goto("/")
+    admin.get_by_role("link", name="Office").click()
+    expect(admin.get_by_role("heading", level=1)).to_have_text("The office")
+    admin.get_by_role("navigation", name="Office").get_by_role("link", name="Accounts").click()
+    admin.get_by_label("E-mail or name").fill(person.email)
+    admin.get_by_role("button", name="Find").click()
+    admin.get_by_role("button", name="Clear favourites of Mary Major").click()
+    told(admin, f"Account {person.id} has no favourites any more.")
+    expect(admin.get_by_role("button", name="Clear favourites")).to_have_count(0)
+    customer.goto("/favorites")
+    expect(customer.get_by_role("heading", name="No favourites yet")).to_be_visible()
+
+
+def test_a_price_is_set_and_shows(visit: Visit, storefront: Storefront) -> None:
+    admin, customer = visit(expected_statuses={400}), visit()
+    come_in(admin, storefront, "admin")
+    admin.goto("/admin/films")
+    admin.get_by_label("Title, director or cast").fill("rochefort")
+    admin.get_by_role("button", name="Find").click()
+    price = admin.get_by_label("Price of The Young Girls of Rochefort")
+    set_it = admin.get_by_role("button", name="Set the price of The Young Girls of Rochefort")
+    price.fill("gratis")
+    set_it.click()
+    expect(price).to_have_attribute("aria-invalid", "true")
+    expect(price).to_have_value("gratis")
+    price.fill("12.34")
+    set_it.click()
+    told(admin, "The Young Girls of Rochefort costs")
+    expect(price).to_have_value("12.34")
+    customer.goto(f"/films/{PARIS}")
+    expect(customer.get_by_role("button", name="Rent for")).to_contain_text("12.34")
+
+
+def test_a_customer_does_not_enter_the_office(visit: Visit, storefront: Storefront) -> None:
+    page = visit(expected_statuses={403})
+    come_in(page, storefront)
+    for path in ("/admin", "/admin/films", "/admin/accounts"):
+        answer = page.goto(path)
+        assert answer
+        assert answer.status == 403
+        expect(page.get_by_role("heading", level=1)).to_have_text("This is not open to you")
+    expect(page.get_by_role("link", name="Office")).to_have_count(0)

@@ -1,0 +1,170 @@
+"""For everybody: with the keyboard alone, on a phone, in the dark, without movement, on paper."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from tests.browser.conftest import Visit
+from tests.browser.kinds import KINDS, Shown, shown
+from tests.browser.storefront import Storefront
+from tests.browser.walks import bought, told
+from tests.people import CARD, PASSWORD
+
+__all__ = ["shown"]
+
+TOUCH = 24  # CSS pixels, WCAG 2.2 AA
+STILL = 0.01  # seconds: nobody sees a movement as short
+FAR = 120  # steps of Tab
+_FOCUS = """() => {
+  const focused = document.activeElement;
+  const seen = element => {
+    const style = getComputedStyle(element);
+    return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0 || style.boxShadow !== "none";
+  };
+  const box = focused.getBoundingClientRect();
+  const isThere = box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight;
+  // A radio of the stars lies unseen over its picture, which shows the focus.
+  const shows = focused.matches("[type=radio]") ? focused.parentElement : focused;
+  return [focused.outerHTML.slice(0, 150), isThere && seen(shows)];
+}"""
+_SMALL = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, summary")].filter(
+  element => {
+    const box = element.getBoundingClientRect();
+    const isInText = getComputedStyle(element).display === "inline" && element.closest("p, li, dd, td, th");
+    const isSkip = element.matches(".skip");
+    return box.width && !isInText && !isSkip && (box.width < %d || box.height < %d);
+  }).map(element => element.outerHTML.slice(0, 120))"""
+_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+_GROUND = "() => getComputedStyle(document.body).backgroundColor"
+_MOVING = """() => [...document.querySelectorAll("*")].flatMap(element => ["", "::before", "::after"].flatMap(part => {
+  const style = getComputedStyle(element, part || null);
+  const longest = `${style.transitionDuration},${style.animationDuration}`.split(",").map(parseFloat);
+  return Math.max(...longest) > %f ? [`${element.tagName}.${element.className}${part}`] : [];
+}))"""
+
+
+def steps(page: Page, key: str) -> Iterator[None]:
+    """Goes on with the keyboard; where it is can be seen at each step."""
+    for _ in range(FAR):
+        page.keyboard.press(key)
+        element, is_seen = page.evaluate(_FOCUS)
+        assert is_seen, f"the focus is not seen: {element}"
+        yield
+
+
+def reach(page: Page, wanted: Locator, *, key: str = "Tab") -> None:
+    wanted.wait_for()
+    handle = wanted.element_handle()
+    for _ in steps(page, key):
+        if page.evaluate("wanted => wanted === document.activeElement", handle):
+            return
+    raise AssertionError(f"{FAR} steps of {key} do not reach {wanted}")
+
+
+def press(page: Page, wanted: Locator, *, key: str = "Tab") -> None:
+    reach(page, wanted, key=key)
+    page.keyboard.press("Enter")
+
+
+def test_the_first_step_skips_to_the_content(visit: Visit) -> None:
+    page = visit(reduced_motion="reduce")
+    page.goto("/films")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#main")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_a_film_is_bought_with_the_keyboard(visit: Visit, storefront: Storefront) -> None:
+    page = visit(reduced_motion="reduce")
+    email = storefront.newcomer().email
+    page.goto("/")
+    press(page, page.get_by_role("link", name="Sign in"))
+    for label, text in (("E-mail", email), ("Password", PASSWORD)):
+        reach(page, page.get_by_label(label))
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    told(page, "Welcome back")
+    reach(page, page.get_by_role("combobox"))
+    page.keyboard.type("batman beg")
+    page.get_by_role("option").wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Batman Begins", level=1).wait_for()
+    press(page, page.get_by_role("button", name="Rent for"))
+    told(page, "Batman Begins is in your cart.")
+    press(page, page.get_by_role("link", name="Cart 1"), key="Shift+Tab")
+    press(page, page.get_by_role("link", name="Check out"))
+    for label, text in (
+        ("Card number", CARD["creditCardId"]),
+        ("First name on the card", CARD["firstName"]),
+        ("Last name on the card", CARD["lastName"]),
+        ("Good through", "12/2030"),
+    ):
+        reach(page, page.get_by_label(label))
+        page.keyboard.type(text)
+    press(page, page.get_by_role("button", name="Pay"))
+    told(page, "Thank you!")
+    assert len(bought(page)) == 1
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["film", "search", "account", "prices"])
+def test_the_focus_is_seen_wherever_it_goes(name: str, color_scheme: str, visit: Visit, shown: Shown) -> None:
+    page = visit(color_scheme=color_scheme, reduced_motion="reduce")
+    shown.go(page, next(kind for kind in KINDS if kind.name == name))
+    for _ in steps(page, "Tab"):
+        if page.evaluate("document.activeElement.closest('footer') !== null"):
+            return
+    raise AssertionError("the footer is out of reach")
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_every_page_fits_a_phone(color_scheme: str, visit: Visit, shown: Shown) -> None:
+    page = visit(width="phone", color_scheme=color_scheme, expected_statuses={400, 401, 402, 403, 404, 409})
+    too_wide, too_small, grounds = {}, {}, set()
+    for kind in KINDS:
+        shown.go(page, kind)
+        if over := page.evaluate(_WIDE):
+            too_wide[kind.name] = over
+        if small := page.evaluate(_SMALL % (TOUCH, TOUCH)):
+            too_small[kind.name] = small
+        grounds.add(page.evaluate(_GROUND))
+    assert too_wide == {}
+    assert too_small == {}
+    assert len(grounds) == 1
+    brightness = sum(map(int, re.findall(r"\d+", grounds.pop())[:3])) / 3
+    assert brightness < 40 if color_scheme == "dark" else brightness > 215
+
+
+def test_nothing_moves_for_whoever_wants_it_still(visit: Visit, shown: Shown) -> None:
+    page = visit(reduced_motion="reduce", expected_statuses={400, 401, 402, 403, 404, 409})
+    moving = {}
+    for kind in KINDS:
+        shown.go(page, kind)
+        if found := page.evaluate(_MOVING % STILL):
+            moving[kind.name] = found
+    assert moving == {}
+
+
+def test_an_order_is_printed_as_a_document(visit: Visit, shown: Shown) -> None:
+    page = visit(color_scheme="dark")
+    shown.go(page, next(kind for kind in KINDS if kind.name == "order"))
+    page.emulate_media(media="print")
+    for part in (
+        page.get_by_role("navigation", name="Main", include_hidden=True),
+        page.get_by_role("navigation", name="You", include_hidden=True),
+        page.get_by_role("search", include_hidden=True),
+        page.locator("footer"),
+        page.get_by_role("link", name="All your orders", include_hidden=True),
+    ):
+        expect(part).to_be_hidden()
+    expect(page.get_by_role("row", name="The Godfather (1972)")).to_be_visible()
+    expect(page.get_by_role("row", name="Total")).to_be_visible()
+    expect(page.get_by_text(shown.order, exact=True)).to_be_visible()
+    assert page.evaluate(_GROUND) in {"rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"}, "ink is dear"

@@ -1,0 +1,71 @@
+"""What several walks through the storefront have in common."""
+
+import uuid
+from decimal import Decimal
+from typing import Any
+
+from playwright.sync_api import Page, expect
+from tests.browser.storefront import Storefront, signed_in
+from tests.browser.watching import MILLISECONDS
+from tests.people import CARD, PASSWORD
+
+from filmer.accounts.nouns import Person, Role
+
+BATMAN, DARK_KNIGHT, SHAWSHANK = "tt0372784", "tt0468569", "tt0111161"  # 4.99 each
+
+expect.set_options(timeout=MILLISECONDS)  # as whatever else waits
+
+
+def come_in(page: Page, storefront: Storefront, role: Role = "customer") -> Person:
+    """A newcomer signs in, without the form."""
+    person = storefront.newcomer(role)
+    signed_in(page.context, person.email, PASSWORD)
+    return person
+
+
+def register(page: Page) -> str:
+    """Fills the form in. Returns the e-mail address."""
+    email = f"mary.{uuid.uuid4().hex}@example.com"
+    page.get_by_label("First name").fill("Mary")
+    page.get_by_label("Last name").fill("Major")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Open the account").click()
+    return email
+
+
+def fill_card(page: Page, *, number: str = CARD["creditCardId"], expiration: str = "12/2030") -> None:
+    page.get_by_label("Card number").fill(number)
+    page.get_by_label("First name on the card").fill(CARD["firstName"])
+    page.get_by_label("Last name on the card").fill(CARD["lastName"])
+    page.get_by_label("Good through").fill(expiration)
+
+
+def pay(page: Page, **card: str) -> None:
+    fill_card(page, **card)
+    page.get_by_role("button", name="Pay").click()
+
+
+def told(page: Page, text: str) -> None:
+    """Waits for the word about what was done."""
+    page.get_by_role("status").filter(has_text=text).first.wait_for()
+
+
+def warned(page: Page, text: str) -> None:
+    page.get_by_role("alert").filter(has_text=text).first.wait_for()
+
+
+def bought(page: Page) -> list[Decimal]:
+    """What each order of whoever is signed in came to, the newest first."""
+    return [Decimal(str(order["totalPrice"])) for order in _data(page, "/api/v1/orders")["items"]]
+
+
+def in_cart(page: Page) -> dict[str, int]:
+    return {line["movieId"]: line["quantity"] for line in _data(page, "/api/v1/cart")["items"]}
+
+
+def _data(page: Page, path: str) -> dict[str, Any]:
+    answer = page.context.request.get(path)
+    assert answer.ok, answer.text()
+    data: dict[str, Any] = answer.json()["data"]
+    return data

@@ -1,0 +1,98 @@
+"""Customers at the shop's pages: forms as a browser sends them, and what the pages say."""
+
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx
+from tests.people import CARD
+from tests.shop.conftest import SHAWSHANK
+
+
+class _Reader(HTMLParser):
+    """The text of a page, and the fields of each of its forms by where it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+        self.forms: dict[str, dict[str, str]] = {}
+        self._fields: dict[str, str] = {}
+        self._choices = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._fields = self.forms[given["action"]] = {}
+        elif tag == "input" and "name" in given:
+            self._fields[given["name"]] = given.get("value", "")
+        elif tag == "select":
+            self._choices = given["name"]
+        elif tag == "option" and "selected" in given:
+            self._fields[self._choices] = ""
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._choices and self._fields.get(self._choices) == "":
+            self._fields[self._choices] = data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "select":
+            self._choices = ""
+
+
+def _read(answer: httpx.Response) -> _Reader:
+    reader = _Reader()
+    reader.feed(answer.text)
+    return reader
+
+
+def text_of(answer: httpx.Response) -> str:
+    """What is read on the page, with single blanks."""
+    return " ".join(_read(answer).text.split())
+
+
+def form_of(answer: httpx.Response, action: str) -> dict[str, str]:
+    """A form as it is filled in."""
+    return _read(answer).forms[action]
+
+
+def has_form(answer: httpx.Response, action: str) -> bool:
+    return action in _read(answer).forms
+
+
+def send(client: httpx.Client, path: str, **fields: Any) -> httpx.Response:
+    """As our own page's form would be."""
+    own = str(client.base_url).rstrip("/")
+    return client.post(path, data=fields, headers={"sec-fetch-site": "same-origin", "origin": own})
+
+
+def look(client: httpx.Client, path: str) -> httpx.Response:
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    assert '<meta name="robots" content="noindex">' in answer.text
+    return answer
+
+
+def followed(client: httpx.Client, answer: httpx.Response, place: str) -> str:
+    """What the page says that a form led on to."""
+    assert answer.status_code == 303, answer.text
+    assert answer.headers["location"] == place
+    assert answer.headers["cache-control"] == "no-store"
+    return text_of(look(client, place))
+
+
+def put(client: httpx.Client, film: str = SHAWSHANK, quantity: int = 1) -> None:
+    assert send(client, "/cart/items", movieId=film, quantity=quantity).status_code == 303
+
+
+def filled(answer: httpx.Response, **instead: str) -> dict[str, str]:
+    """The checkout's form with the card of anybody's typed into it."""
+    return {**form_of(answer, "/checkout"), **CARD, **instead}
+
+
+def order_of(answer: httpx.Response) -> str:
+    """The address of the order that a checkout led to."""
+    assert answer.status_code == 303, answer.text
+    place = answer.headers["location"]
+    assert place.startswith("/orders/")
+    return str(place)
