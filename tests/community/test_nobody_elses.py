@@ -1,6 +1,7 @@
 """Promise 7: nobody sees, or changes, another's things. Every actor, every object, every endpoint of this API.
 
-The shop's are in tests/shop/test_nobody_elses.py: every path under /api/v1. Here is every other path there is.
+The shop's are in tests/shop/test_nobody_elses.py: every path under /api/v1. The pages' are in
+tests/web/test_nobody_elses.py. Here is every other path there is.
 """
 
 import itertools
@@ -18,11 +19,12 @@ from tests.people import open_account, signed_in, token_of, visitor
 from tests.sandbox import Sandbox
 from tests.shop.conftest import InProcess
 
+from filmer.http.envelopes import is_page
+
 FAVORITES = "/api/users/{user_id}/favorites"
 # Every endpoint must be in one of these; a new one fails the first test until somebody has thought about it.
 PUBLIC = {
     ("GET", POPULAR),
-    ("GET", "/"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
     ("GET", "/docs/{name}"),
@@ -35,18 +37,6 @@ PERSONAL = {
     ("PUT", f"{RATINGS}/{{rating_id}}"),
 }
 ADMINS = {("DELETE", "/api/admin/users/{user_id}/favorites")}
-# Pages that are somebody's: a session's, which only one of the actors has. With those of others go their own tests.
-ENDING = {("POST", "/sign-out"), ("POST", "/account/sessions/end")}
-ACCOUNT_PAGES = ENDING | {  # tests/accounts/test_account_pages.py
-    ("GET", "/sign-in"),
-    ("POST", "/sign-in"),
-    ("GET", "/register"),
-    ("POST", "/register"),
-    ("GET", "/account"),
-    ("POST", "/account/tokens"),
-    ("POST", "/account/tokens/{token_id}/revoke"),
-}
-PAGES = ACCOUNT_PAGES
 WITHOUT_TOKEN = {"nobody", "bad token", "expired token", "disabled", "a shop's session"}
 ACTORS = [*sorted(WITHOUT_TOKEN), "another", "another with the same films"]
 # When the owner kept things: no other time is like it.
@@ -75,7 +65,6 @@ class Owner:
         fetch(place.url, "UPDATE favorite SET created = %s WHERE account_id = %s", FAVOURED, self.id)
         fetch(place.url, "UPDATE rating SET created = %s, updated = %s WHERE account_id = %s", RATED, RATED, self.id)
         fetch(place.url, "UPDATE shelf SET version = gen_random_uuid() WHERE account_id = %s", self.id)
-        self.tokens = fetch(place.url, "SELECT id FROM token WHERE account_id = %s", self.id)
         self.state = self.look()
 
     def look(self) -> list[Any]:
@@ -117,13 +106,13 @@ def owner(place: Place) -> Iterator[Owner]:
 
 @pytest.fixture(scope="module")
 def routes(place: Place) -> set[tuple[str, str]]:
-    """Every method and path that the application answers, but for the shop's."""
+    """Every method and path that the application answers, but for the shop's and the pages."""
     with InProcess(place.url) as running:
         return {
             (method, re.sub(r":\w+}", "}", route.path))
             for route in running.litestar.routes
             for method in getattr(route, "methods", None) or ()
-            if method not in {"OPTIONS", "HEAD"} and not route.path.startswith("/api/v1")
+            if method not in {"OPTIONS", "HEAD"} and not route.path.startswith("/api/v1") and not is_page(route.path)
         }
 
 
@@ -160,7 +149,6 @@ def addresses(path: str, owner: Owner, mine: int) -> list[str]:
         "favorite_id": [str(one) for one in things],
         "rating_id": [str(one) for one in things],
         "name": ["openapi.js"],
-        "token_id": [str(row[0]) for row in owner.tokens],
     }
     names = re.findall(r"{(\w+)}", path)
     chosen = itertools.product(*(choices[name] for name in names))  # a new kind of parameter must be thought about
@@ -171,14 +159,13 @@ def addresses(path: str, owner: Owner, mine: int) -> list[str]:
 def test_every_endpoint_is_public_personal_or_for_admins(routes: set[tuple[str, str]]) -> None:
     assert not PUBLIC & PERSONAL
     assert not (PUBLIC | PERSONAL) & ADMINS
-    assert not (PUBLIC | PERSONAL | ADMINS) & PAGES
-    assert routes == PUBLIC | PERSONAL | ADMINS | PAGES
+    assert routes == PUBLIC | PERSONAL | ADMINS
 
 
 def expected(kind: str, method: str, path: str, address: str, owner: Owner) -> tuple[set[int], str]:
     """The statuses that a cell may have, and the code of its error."""
-    if (method, path) in PUBLIC | PAGES:  # 303: sign in first; 415: what comes is no form
-        return {200, 302, 303, 404, 415}, ""
+    if (method, path) in PUBLIC:
+        return {200, 302, 404}, ""
     if kind in WITHOUT_TOKEN:
         return {401}, "INVALID_TOKEN"
     if (method, path) in ADMINS or re.search(rf"/users/0?{owner.id}/", address):
@@ -193,11 +180,11 @@ def expected(kind: str, method: str, path: str, address: str, owner: Owner) -> t
 def test_nobody_sees_or_changes_another_s_things(
     owner: Owner, actor: tuple[str, int, httpx.Client], routes: set[tuple[str, str]]
 ) -> None:
-    """All cells of one actor. What ends the actor's own session comes last."""
+    """All cells of one actor."""
     kind, mine, client = actor
     body = {"movie_id": SHAWSHANK, "rating": 0.5, "user_id": owner.id, "account_id": owner.id, "id": owner.ratings[0]}
     leaks = []
-    for method, path in sorted(routes, key=lambda one: (one in ENDING, one)):
+    for method, path in sorted(routes):
         for address in addresses(path, owner, mine):
             answer = client.request(method, address, json=None if method == "GET" else body)
             cell = f"{kind}: {method} {address} {answer.status_code}"

@@ -223,7 +223,7 @@ def test_a_word_no_browser_says_is_refused(word: str) -> None:
     assert is_refused(("Sec-Fetch-Site", word), ("Origin", "http://films.example"), ("Host", "films.example"))
 
 
-@pytest.mark.parametrize("path", ["/api/users/2/favorites", "/api/v1/orders", "/cart"])
+@pytest.mark.parametrize("path", ["/api/users/2/favorites", "/api/v1/orders", "/cart/items"])
 def test_a_refusal_wears_the_envelope_of_its_api(server: Server, path: str) -> None:
     headers = {"cookie": "JSESSIONID=1", "sec-fetch-site": "cross-site"}
     answer = server.client.post(path, headers=headers, json={})
@@ -231,8 +231,11 @@ def test_a_refusal_wears_the_envelope_of_its_api(server: Server, path: str) -> N
         assert answer.status_code == 403
         assert list(answer.json()) == ["error"]
         assert answer.json()["error"]["code"] == "FORBIDDEN"
-    else:
+    elif path.startswith("/api/v1"):
         assert error_of(answer, 403, "FORBIDDEN")["details"] == {}
+    else:
+        assert (answer.status_code, answer.headers["content-type"]) == (403, "text/html; charset=utf-8")
+        assert "another site" in answer.text
 
 
 def test_what_a_refused_request_brought_is_not_taken_for_the_next(server: Server) -> None:

@@ -11,6 +11,7 @@ from tests.conftest import MakeDatabase, Serve, Server, import_films
 from filmer.app import create_app
 from filmer.clock import SystemClock
 from filmer.http.edge import PUBLIC, Edge
+from filmer.http.envelopes import PAGE_HEADERS
 from filmer.settings import Settings, SettingsError, load_settings
 
 ALWAYS = {
@@ -55,6 +56,9 @@ def require_safety(answer: httpx.Response) -> None:
     if answer.request.url.path == "/docs":
         assert "script-src" in policy or "default-src 'self'" in policy, "its own, or it would not work"
         assert "frame-ancestors 'none'" in policy
+    elif answer.headers.get("content-type", "").startswith("text/html"):
+        assert policy == PAGE_HEADERS["content-security-policy"]
+        assert "unsafe" not in policy
     else:
         assert policy == POLICY
 

@@ -116,7 +116,7 @@ class Edge:
         elif scope["method"] == "GET" and path in self._outside:
             answer = self._outside_memory.get("", address) or await self._outside_answer(scope, address, request_id)
         elif is_head:
-            answer = await self._compute(scope, request_id)
+            answer = await self._compute(scope, request_id, is_kept=False)
         else:
             structlog.contextvars.bind_contextvars(request_id=request_id.decode())
             passed = _Passed(receive, send, path, [*always, (b"x-request-id", request_id)])
@@ -197,8 +197,8 @@ class Edge:
                 return None
         return None
 
-    async def _compute(self, scope: HTTPScope, request_id: bytes) -> Answer:
-        """What the framework answers, whole."""
+    async def _compute(self, scope: HTTPScope, request_id: bytes, *, is_kept: bool = True) -> Answer:
+        """What the framework answers, whole. ``is_kept``: where it may be, so that the next is answered alike."""
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())
         parts: list[bytes] = []
         start: dict[str, Any] = {}
@@ -220,7 +220,7 @@ class Edge:
         if "age" in inner["state"]:
             answer.fetched = self._clock.monotonic() - inner["state"]["age"]
             answer.is_new = inner["state"]["is_new"]
-        if answer.status == 200 and _is_public(headers):  # noqa: PLR2004 - OK
+        if is_kept and answer.status == 200 and _is_public(headers):  # noqa: PLR2004 - OK
             answer.etag = b'"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
             answer.headers.append((b"etag", answer.etag))
             compress(answer)

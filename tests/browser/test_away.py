@@ -1,0 +1,188 @@
+"""What the storefront is without TMDB, and what it says without its database."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.browser.accessibility import axe
+from tests.browser.conftest import Visit
+from tests.browser.storefront import Storefront, aside, signed_in
+from tests.browser.walks import BATMAN, DARK_KNIGHT, SHAWSHANK, bought, come_in, pay, told
+from tests.conftest import MakeDatabase, Serve
+from tests.people import PASSWORD, put_card, token_of
+from tests.proxy import Proxy, proxied_database
+from tests.sandbox import Sandbox
+
+from filmer.accounts.nouns import Person
+
+BATMAN_THERE = 272  # its TMDB id
+LATE = "TheMovieDB does not answer right now, so this could not be kept. Please try again in a minute."
+
+
+@pytest.fixture(scope="module")
+def tmdb() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def database(make_database: MakeDatabase) -> Iterator[tuple[str, str, Proxy]]:
+    """Its address, the same by way of a proxy, and the proxy."""
+    url = make_database()
+    with proxied_database(url) as (proxied, proxy):
+        yield url, proxied, proxy
+
+
+@pytest.fixture(scope="module")
+def storefront(browser: Browser, tmdb: Sandbox, database: tuple[str, str, Proxy], serve: Serve) -> Storefront:
+    """With a TMDB and a database that can be taken away."""
+    assert browser.is_connected()
+    url, proxied, _ = database
+    aside(put_card, url)
+    settings = {
+        "TMDB_API_KEY": "0123456789abcdef0123456789abcdef",
+        "TMDB_BASE_URL": tmdb.url,
+        "TMDB_IMAGE_BASE_URL": f"{tmdb.address}/t/p",
+        "TMDB_REQUESTS_PER_SECOND": "1000",
+        "TMDB_DEADLINE_SECONDS": "2",
+    }
+    return Storefront(serve(proxied, "--demo", **settings), url)
+
+
+@pytest.fixture(scope="module")
+def keeper(storefront: Storefront, tmdb: Sandbox) -> Person:
+    """Somebody with a favourite and stars from before TMDB went away, which it does now."""
+    person = storefront.newcomer()
+    token = aside(token_of, storefront.database_url, person)
+    for path, what in ((f"/api/users/{person.id}/favorites", {}), ("/api/movies/ratings", {"rating": 4.5})):
+        kept = storefront.server.client.post(
+            path, json={"movie_id": BATMAN_THERE, **what}, headers={"authorization": f"Bearer {token}"}
+        )
+        assert kept.status_code == 201, kept.text
+    for path in ("/3", "/t/p"):
+        tmdb.fail("reset", path=path)
+    return person
+
+
+@pytest.fixture
+def database_away(database: tuple[str, str, Proxy], storefront: Storefront) -> Iterator[Proxy]:
+    proxy = database[2]
+    proxy.refuse()
+    yield proxy
+    proxy.mend()
+
+
+def posters(page: Page) -> list[bool]:
+    """Whether each is drawn."""
+    drawn: list[bool] = page.evaluate("""async () => {
+      const images = [...document.images];
+      for (const image of images) image.loading = "eager";
+      await Promise.allSettled(images.map(image => image.decode()));
+      return images.map(image => image.naturalWidth > 0);
+    }""")
+    return drawn
+
+
+def test_without_tmdb_the_catalogue_stands(visit: Visit, keeper: Person) -> None:
+    assert keeper
+    page = visit()
+    page.goto("/")
+    expect(page.get_by_role("heading", name="Best rated")).to_be_visible()
+    expect(page.get_by_role("heading", name="Popular now")).to_have_count(0)
+    for path in ("/", f"/films/{BATMAN}", "/search?query=nolan"):
+        page.goto(path)
+        drawn = posters(page)
+        assert drawn
+        assert all(drawn), path
+
+
+def test_without_tmdb_the_popular_films_are_said_to_be_missing(visit: Visit, keeper: Person) -> None:
+    assert keeper
+    page = visit()
+    page.goto("/popular")
+    expect(page.get_by_role("heading", name="Popular films are not to be had right now")).to_be_visible()
+    axe(page)
+    page.get_by_role("main").get_by_role("link", name="All films").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("All films")
+
+
+def test_without_tmdb_favourites_stand(visit: Visit, keeper: Person) -> None:
+    page = visit()
+    signed_in(page.context, keeper.email, PASSWORD)
+    page.goto("/favorites")
+    row = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Batman Begins"))
+    expect(row).to_contain_text("2005")
+    expect(page.get_by_label("Your stars for Batman Begins")).to_have_value("4.5")
+    page.goto("/ratings")
+    expect(page.get_by_role("heading", name="Batman Begins")).to_be_visible()
+    page.goto(f"/films/{BATMAN}")
+    page.get_by_role("button", name="Remove from favourites").click()
+    told(page, "Taken out of your favourites.")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_without_tmdb_nothing_new_is_kept_and_that_is_said(
+    scripts: bool,  # noqa: FBT001 - a parameter of the test
+    visit: Visit,
+    storefront: Storefront,
+    keeper: Person,
+) -> None:
+    assert keeper
+    page = visit(scripts=scripts)
+    come_in(page, storefront)
+    page.goto(f"/films/{DARK_KNIGHT}")
+    page.get_by_role("button", name="Add to favourites").click()
+    told(page, LATE)
+    expect(page.get_by_role("button", name="Add to favourites")).to_be_visible()
+    page.reload()  # the word goes
+    page.get_by_role("radio", name="4 stars").check()
+    page.get_by_role("button", name="Rate").click()
+    told(page, LATE)
+    expect(page.get_by_role("radio", name="4 stars")).not_to_be_checked()
+    page.get_by_role("button", name="Rent for").click()
+    told(page, "The Dark Knight is in your cart.")
+    page.goto("/checkout")
+    pay(page)
+    told(page, "Thank you!")
+    assert len(bought(page)) == 1
+
+
+def test_without_a_database_a_page_says_so_and_helps(
+    visit: Visit, storefront: Storefront, database_away: Proxy
+) -> None:
+    page = visit(expected_statuses={503})
+    answer = page.goto(f"/films/{SHAWSHANK}")
+    assert answer
+    assert answer.status == 503
+    assert int(answer.headers["retry-after"]) > 0
+    expect(page.get_by_role("heading", level=1)).to_have_text("That did not work, and it is our fault")
+    expect(page.get_by_role("main")).to_contain_text("try again in a moment")
+    axe(page)
+    page.emulate_media(color_scheme="dark")
+    axe(page)
+    database_away.mend()
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("The Shawshank Redemption")
+
+
+def test_a_form_sent_without_a_database_is_not_lost(
+    visit: Visit, storefront: Storefront, database: tuple[str, str, Proxy]
+) -> None:
+    page = visit(expected_statuses={503})
+    person = storefront.newcomer()
+    page.goto("/sign-in?next=/cart")
+    page.get_by_label("E-mail").fill(person.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    proxy = database[2]
+    proxy.refuse()
+    try:
+        page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("That did not work, and it is our fault")
+    finally:
+        proxy.mend()
+    page.go_back()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("E-mail").fill(person.email)
+    page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
+    told(page, "Welcome back, Mary.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your cart")

@@ -1,0 +1,205 @@
+"""Promise 7, of the pages: nobody sees, or changes, another's things. Every actor, object, page and form."""
+
+import itertools
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import httpx
+import pytest
+from tests.community.answers import fetch
+from tests.community.conftest import GODFATHER, SHAWSHANK, tmdb_settings
+from tests.conftest import MakeDatabase, Serve, import_films
+from tests.people import CARD, open_account, put_card, signed_in, token_of, visitor
+from tests.sandbox import Sandbox, shared_sandbox
+from tests.shop.conftest import InProcess
+
+from filmer.http.envelopes import is_page
+
+__all__ = ["shared_sandbox"]
+
+FILM, OTHER, STAR = "tt0111161", "tt0372784", "nm0000209"
+# Every page and form must be in one of these; a new one fails the first test until somebody has thought about it.
+PUBLIC = {
+    ("GET", path)
+    for path in (
+        "/", "/films", "/films/{film_id}", "/stars", "/stars/{star_id}", "/genres", "/genres/{genre_id}", "/search",
+        "/popular", "/posters/{film_id}", "/robots.txt", "/sitemap.xml", "/sitemaps/{number}", "/static/{name}",
+    )
+}  # fmt: skip
+ENTRANCE = {
+    ("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/register"), ("POST", "/register"), ("POST", "/sign-out"),
+}  # fmt: skip
+PERSONAL = {
+    ("GET", "/account"),
+    ("POST", "/account/tokens"),
+    ("POST", "/account/tokens/{token_id}/revoke"),
+    ("POST", "/account/sessions/end"),
+    ("GET", "/cart"),
+    ("POST", "/cart/items"),
+    ("POST", "/cart/items/{film_id}"),
+    ("POST", "/cart/items/{film_id}/remove"),
+    ("POST", "/cart/clear"),
+    ("GET", "/checkout"),
+    ("POST", "/checkout"),
+    ("GET", "/orders"),
+    ("GET", "/orders/{order_id}"),
+    ("GET", "/favorites"),
+    ("POST", "/favorites"),
+    ("POST", "/favorites/{favorite_id}/remove"),
+    ("GET", "/ratings"),
+    ("POST", "/ratings"),
+}
+ADMINS = {
+    ("GET", "/admin"),
+    ("GET", "/admin/accounts"),
+    ("POST", "/admin/accounts/{account_id}/favorites/clear"),
+    ("GET", "/admin/films"),
+    ("POST", "/admin/films/{film_id}/price"),
+}
+ENDING = {("POST", "/sign-out"), ("POST", "/account/sessions/end")}  # the actor's own session
+ACTORS = ["nobody", "a made-up session", "a bearer token", "another", "another with the same things"]
+
+
+class Owner:
+    """Somebody with everything one can have, and what would tell of them."""
+
+    def __init__(self, url: str, server: httpx.Client) -> None:
+        self.url = url
+        self.person = open_account(url, email="the-owner@example.com")
+        self.token = token_of(url, self.person, name="the owner's token")
+        with closing(signed_in(server, self.person)) as client:
+            keep_things(client)
+        [[self.order]] = fetch(url, "SELECT id FROM shop_order WHERE account_id = %s", self.person.id)
+        [[self.token_id]] = fetch(url, "SELECT id FROM token WHERE account_id = %s", self.person.id)
+        self.favorites = [row[0] for row in fetch(url, "SELECT id FROM favorite WHERE account_id = %s", self.person.id)]
+        self.state = self.look()
+
+    def look(self) -> list[Any]:
+        """Everything that is theirs, as it is kept."""
+        tables = ("session", "token", "cart_line", "shop_order", "favorite", "rating", "shelf")
+        mine = [fetch(self.url, f"SELECT t::text FROM {one} t WHERE account_id = %s ORDER BY 1", self.person.id)
+                for one in tables]  # fmt: skip
+        return [*mine, fetch(self.url, "SELECT a::text FROM account a WHERE id = %s", self.person.id)]
+
+    def told_by(self, answer: httpx.Response) -> list[str]:
+        secrets = [self.person.email, self.token, "the owner's token", "the owner&#39;s token", str(self.order)]
+        return [secret for secret in secrets if secret in f"{answer.headers} {answer.text}"]
+
+
+def keep_things(client: httpx.Client) -> None:
+    for film in (FILM, OTHER):
+        assert client.post("/cart/items", data={"movieId": film}).status_code == 303
+    assert client.post("/api/v1/checkout", json=CARD).status_code == 200
+    client.post("/cart/items", data={"movieId": FILM, "quantity": "2"})
+    for movie in (SHAWSHANK, GODFATHER):
+        assert client.post("/favorites", data={"movie_id": movie}).status_code == 303
+        assert client.post("/ratings", data={"movie_id": movie, "rating": "4.5"}).status_code == 303
+
+
+@pytest.fixture(scope="module")
+def place(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) -> tuple[str, httpx.Client]:
+    url = make_database()
+    import_films(url)
+    put_card(url)
+    # The numbers of one's things begin so far apart that none is taken for another.
+    for number, table in enumerate(("account", "favorite", "rating", "token"), start=71):
+        fetch(url, f"ALTER TABLE {table} ALTER COLUMN id RESTART WITH {number}0000001")
+    return url, serve(url, **tmdb_settings(shared_sandbox)).client
+
+
+@pytest.fixture(scope="module")
+def owner(place: tuple[str, httpx.Client]) -> Owner:
+    return Owner(*place)
+
+
+@pytest.fixture(scope="module")
+def routes(place: tuple[str, httpx.Client]) -> set[tuple[str, str]]:
+    """Every page and form there is."""
+    with InProcess(place[0]) as running:
+        return {
+            (method, re.sub(r":\w+}", "}", route.path))
+            for route in running.litestar.routes
+            for method in getattr(route, "methods", None) or ()
+            if method not in {"OPTIONS", "HEAD"} and is_page(route.path)
+        }
+
+
+@pytest.fixture(params=ACTORS)
+def actor(request: pytest.FixtureRequest, place: tuple[str, httpx.Client]) -> Iterator[tuple[str, httpx.Client]]:
+    url, server = place
+    kind = request.param
+    with closing(signed_in(server, open_account(url)) if kind.startswith("another") else visitor(server)) as client:
+        if kind == "a made-up session":
+            client.cookies.set("JSESSIONID", "A" * 43)
+        if kind == "a bearer token":
+            client.headers["authorization"] = f"Bearer {token_of(url, open_account(url))}"
+        if kind == "another with the same things":
+            keep_things(client)
+        yield kind, client
+
+
+def addresses(path: str, owner: Owner) -> list[str]:
+    """The owner's things, by name and by guess."""
+    choices = {
+        "film_id": [FILM, OTHER],
+        "star_id": [STAR],
+        "genre_id": ["1", str(owner.person.id)],
+        "name": ["site.css"],
+        "number": ["1.xml"],
+        "token_id": [str(owner.token_id)],
+        "order_id": [str(owner.order)],
+        "favorite_id": [*map(str, owner.favorites), str(owner.person.id)],
+        "account_id": [str(owner.person.id)],
+    }
+    names = re.findall(r"{(\w+)}", path)
+    chosen = itertools.product(*(choices[name] for name in names))  # a new kind of parameter must be thought about
+    filled = [path.format(**dict(zip(names, one, strict=True))) for one in chosen]
+    guess = f"account_id={owner.person.id}&user_id={owner.person.id}&customerId={owner.person.id}"
+    return filled + [f"{one}?{guess}" for one in filled]
+
+
+def test_every_page_is_public_the_entrance_personal_or_for_admins(routes: set[tuple[str, str]]) -> None:
+    kinds = [PUBLIC, ENTRANCE, PERSONAL, ADMINS]
+    assert sum(map(len, kinds)) == len(set().union(*kinds))
+    assert routes == set().union(*kinds)
+
+
+def test_nobody_sees_or_changes_another_s_things(
+    owner: Owner, actor: tuple[str, httpx.Client], routes: set[tuple[str, str]]
+) -> None:
+    """All cells of one actor. What ends the actor's own session comes last."""
+    kind, client = actor
+    form = {
+        **CARD, "movieId": FILM, "quantity": "1", "movie_id": str(SHAWSHANK), "rating": "0.5", "price": "0.01",
+        "name": "theirs", "expires": "never", "account_id": str(owner.person.id), "user_id": str(owner.person.id),
+    }  # fmt: skip
+    leaks = []
+    for method, path in sorted(routes, key=lambda one: (one in ENDING, one)):
+        for address in addresses(path, owner):
+            answer = client.request(method, address, data=form if method == "POST" else None)
+            cell = f"{kind}: {method} {address} {answer.status_code}"
+            assert answer.status_code < 500, cell
+            is_known = kind.startswith("another") and (method, path) not in ENDING
+            if (method, path) in ADMINS | PERSONAL and not is_known and (method, path) not in ENDING:
+                assert answer.status_code == 303, cell
+                assert answer.headers["location"].startswith("/sign-in?next="), cell
+            if (method, path) in ADMINS and is_known:
+                assert answer.status_code == 403, cell
+            if (method, path) in ENTRANCE | PERSONAL | ADMINS:
+                assert answer.headers["cache-control"] == "no-store", cell
+            # What they named themselves, the way to sign-in may name again.
+            leaks += [f"{cell}: {secret}" for secret in owner.told_by(answer) if secret not in address]
+        assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
+    assert leaks == []
+
+
+def test_the_owner_sees_it_all(place: tuple[str, httpx.Client], owner: Owner) -> None:
+    """What the others must not be told is there to be told."""
+    before = fetch(place[0], "SELECT digest FROM session")
+    with closing(signed_in(place[1], owner.person)) as client:
+        told = {secret for path in ("/account", "/orders") for secret in owner.told_by(client.get(path))}
+    fetch(place[0], "DELETE FROM session WHERE NOT digest = ANY (%s)", [row[0] for row in before])
+    assert {owner.person.email, str(owner.order)} <= told
+    assert any("token" in secret for secret in told)
