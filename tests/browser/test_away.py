@@ -1,14 +1,27 @@
 """What the storefront is without TMDB, and what it says without its database."""
 
+import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
+from tests.browser.screenshots import put_in_cart
 from tests.browser.storefront import Storefront, aside, signed_in
-from tests.browser.walks import BATMAN, DARK_KNIGHT, SHAWSHANK, bought, come_in, pay, told
-from tests.conftest import MakeDatabase, Serve
+from tests.browser.walks import (
+    BATMAN,
+    DARK_KNIGHT,
+    SHAWSHANK,
+    Options,
+    bought,
+    come_in,
+    pay,
+    told,
+    with_and_without_scripts,
+)
+from tests.conftest import MakeDatabase, Serve, Server
 from tests.people import PASSWORD, put_card, token_of
 from tests.proxy import Proxy, proxied_database
 from tests.sandbox import Sandbox
@@ -64,12 +77,29 @@ def keeper(storefront: Storefront, tmdb: Sandbox) -> Person:
     return person
 
 
+class Away(NamedTuple):
+    """A database, which goes and comes back."""
+
+    proxy: Proxy
+    server: Server
+
+    def go(self) -> None:
+        self.proxy.refuse()
+
+    def come_back(self) -> None:
+        """And is found again."""
+        self.proxy.mend()
+        deadline = time.monotonic() + 30
+        while self.server.client.get("/api/v1/health").status_code != 200:
+            assert time.monotonic() < deadline, "it is not found again"
+            time.sleep(0.1)
+
+
 @pytest.fixture
-def database_away(database: tuple[str, str, Proxy], storefront: Storefront) -> Iterator[Proxy]:
-    proxy = database[2]
-    proxy.refuse()
-    yield proxy
-    proxy.mend()
+def away(database: tuple[str, str, Proxy], storefront: Storefront) -> Iterator[Away]:
+    away = Away(database[2], storefront.server)
+    yield away
+    away.come_back()
 
 
 def posters(page: Page) -> list[bool]:
@@ -120,15 +150,15 @@ def test_without_tmdb_favourites_stand(visit: Visit, keeper: Person) -> None:
     told(page, "Taken out of your favourites.")
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+@with_and_without_scripts
 def test_without_tmdb_nothing_new_is_kept_and_that_is_said(
-    scripts: bool,  # noqa: FBT001 - a parameter of the test
+    options: Options,
     visit: Visit,
     storefront: Storefront,
     keeper: Person,
 ) -> None:
     assert keeper
-    page = visit(scripts=scripts)
+    page = visit(**options)
     come_in(page, storefront)
     page.goto(f"/films/{DARK_KNIGHT}")
     page.get_by_role("button", name="Add to favourites").click()
@@ -147,10 +177,9 @@ def test_without_tmdb_nothing_new_is_kept_and_that_is_said(
     assert len(bought(page)) == 1
 
 
-def test_without_a_database_a_page_says_so_and_helps(
-    visit: Visit, storefront: Storefront, database_away: Proxy
-) -> None:
-    page = visit(expected_statuses={503})
+def test_without_a_database_a_page_says_so_and_helps(visit: Visit, away: Away) -> None:
+    page = visit(expected_statuses={503}, reduced_motion="reduce")
+    away.go()
     answer = page.goto(f"/films/{SHAWSHANK}")
     assert answer
     assert answer.status == 503
@@ -160,29 +189,21 @@ def test_without_a_database_a_page_says_so_and_helps(
     axe(page)
     page.emulate_media(color_scheme="dark")
     axe(page)
-    database_away.mend()
+    away.come_back()
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("The Shawshank Redemption")
 
 
-def test_a_form_sent_without_a_database_is_not_lost(
-    visit: Visit, storefront: Storefront, database: tuple[str, str, Proxy]
-) -> None:
+def test_what_was_asked_without_a_database_can_be_asked_again(visit: Visit, storefront: Storefront, away: Away) -> None:
     page = visit(expected_statuses={503})
-    person = storefront.newcomer()
-    page.goto("/sign-in?next=/cart")
-    page.get_by_label("E-mail").fill(person.email)
-    page.get_by_label("Password").fill(PASSWORD)
-    proxy = database[2]
-    proxy.refuse()
-    try:
-        page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("That did not work, and it is our fault")
-    finally:
-        proxy.mend()
+    come_in(page, storefront)
+    put_in_cart(page.context.request, {SHAWSHANK: 1})
+    page.goto("/checkout")
+    away.go()
+    pay(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("That did not work, and it is our fault")
+    away.come_back()
     page.go_back()
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_label("E-mail").fill(person.email)
-    page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
-    told(page, "Welcome back, Mary.")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your cart")
+    pay(page)
+    told(page, "Thank you!")
+    assert len(bought(page)) == 1

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Page
 from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
-from tests.browser.kinds import CUSTOMER, KINDS, Kind, Shown, shown
+from tests.browser.kinds import KINDS, Kind, Shown, shown
+from tests.browser.storefront import CUSTOMER
 
 __all__ = ["shown"]
 

@@ -3,7 +3,6 @@
 import re
 from decimal import Decimal
 
-import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.screenshots import put_in_cart
@@ -12,6 +11,7 @@ from tests.browser.walks import (
     BATMAN,
     DARK_KNIGHT,
     SHAWSHANK,
+    Options,
     bought,
     come_in,
     fill_card,
@@ -20,6 +20,7 @@ from tests.browser.walks import (
     register,
     told,
     warned,
+    with_and_without_scripts,
 )
 from tests.people import CARD
 
@@ -33,9 +34,9 @@ def at_checkout(page: Page, storefront: Storefront) -> None:
     page.goto("/checkout")
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_from_the_shelf_to_the_order(scripts: bool, visit: Visit) -> None:  # noqa: FBT001 - a parameter of the test
-    page = visit(scripts=scripts)
+@with_and_without_scripts
+def test_from_the_shelf_to_the_order(options: Options, visit: Visit) -> None:
+    page = visit(**options)
     page.goto("/")
     page.get_by_role("link", name="Browse all films").click()
     page.get_by_role("navigation", name="First letter").get_by_role("link", name="B", exact=True).click()
@@ -127,9 +128,9 @@ def test_a_card_that_is_not_accepted(visit: Visit, storefront: Storefront) -> No
     assert in_cart(page) == {BATMAN: 1, DARK_KNIGHT: 2}
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_a_double_click_buys_once(scripts: bool, visit: Visit, storefront: Storefront) -> None:  # noqa: FBT001 - likewise
-    page = visit(scripts=scripts)
+@with_and_without_scripts
+def test_a_double_click_buys_once(options: Options, visit: Visit, storefront: Storefront) -> None:
+    page = visit(**options)
     at_checkout(page, storefront)
     fill_card(page)
     page.get_by_role("button", name="Pay").dblclick()
@@ -138,9 +139,9 @@ def test_a_double_click_buys_once(scripts: bool, visit: Visit, storefront: Store
     assert in_cart(page) == {}
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_enter_twice_buys_once(scripts: bool, visit: Visit, storefront: Storefront) -> None:  # noqa: FBT001 - likewise
-    page = visit(scripts=scripts)
+@with_and_without_scripts
+def test_enter_twice_buys_once(options: Options, visit: Visit, storefront: Storefront) -> None:
+    page = visit(**options)
     at_checkout(page, storefront)
     fill_card(page)
     page.keyboard.press("Enter")
@@ -201,9 +202,9 @@ def test_a_checkout_left_open_finds_the_cart_empty(visit: Visit, storefront: Sto
     assert bought(page) == [Decimal("14.97")]
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_two_tabs_race_for_a_cart(scripts: bool, visit: Visit, storefront: Storefront) -> None:  # noqa: FBT001 - likewise
-    page = visit(scripts=scripts, expected_statuses={409})
+@with_and_without_scripts
+def test_two_tabs_race_for_a_cart(options: Options, visit: Visit, storefront: Storefront) -> None:
+    page = visit(**options, expected_statuses={409})
     at_checkout(page, storefront)
     other = page.context.new_page()
     other.goto(f"/films/{SHAWSHANK}")

@@ -2,11 +2,17 @@
 
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.storefront import Storefront
-from tests.browser.walks import BATMAN, DARK_KNIGHT, come_in, told
+from tests.browser.walks import (
+    BATMAN,
+    DARK_KNIGHT,
+    Options,
+    come_in,
+    told,
+    with_and_without_scripts,
+)
 
 PARIS = "tt0062873"  # The Young Girls of Rochefort, of 1967; nobody else here buys it
 ADD, REMOVE = "Add to favourites", "Remove from favourites"
@@ -47,9 +53,9 @@ def test_a_film_becomes_a_favourite_and_is_none_again(visit: Visit, storefront: 
     expect(page.get_by_role("heading", name="No favourites yet")).to_be_visible()
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_a_double_click_keeps_a_film_once(scripts: bool, visit: Visit, storefront: Storefront) -> None:  # noqa: FBT001 - a parameter of the test
-    page = visit(scripts=scripts)
+@with_and_without_scripts
+def test_a_double_click_keeps_a_film_once(options: Options, visit: Visit, storefront: Storefront) -> None:
+    page = visit(**options)
     come_in(page, storefront)
     page.goto(f"/films/{BATMAN}")
     page.get_by_role("button", name=ADD).dblclick()

@@ -4,6 +4,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.storefront import Storefront, signed_in
 from tests.browser.watching import MILLISECONDS
@@ -12,6 +13,9 @@ from tests.people import CARD, PASSWORD
 from filmer.accounts.nouns import Person, Role
 
 BATMAN, DARK_KNIGHT, SHAWSHANK = "tt0372784", "tt0468569", "tt0111161"  # 4.99 each
+
+Options = dict[str, bool]  # of ``visit``
+with_and_without_scripts = pytest.mark.parametrize("options", [{}, {"scripts": False}], ids=["scripts", "no scripts"])
 
 expect.set_options(timeout=MILLISECONDS)  # as whatever else waits
 

@@ -1,0 +1,105 @@
+"""Wherever links lead: the strict policy holds, nothing is missing, and no link is dead (promise 30)."""
+
+import re
+from collections import Counter, deque
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page
+from tests.browser.conftest import Visit
+from tests.browser.kinds import NOBODY, Shown, shown
+from tests.browser.storefront import ADMIN, CUSTOMER, Storefront
+
+__all__ = ["shown"]
+
+MOST = 60  # pages
+DOCS = "/docs"  # made by Swagger UI, with links of its own; test_harness looks at it
+A_KIND = 2  # pages of each kind: the film's, the genre's, the search by director, …
+_READ = """async () => {
+  const images = [...document.images];
+  for (const image of images) image.loading = "eager";
+  await Promise.allSettled(images.map(image => image.decode()));
+  return {
+    links: [...document.links].map(link => link.href),
+    broken: images.filter(image => !image.naturalWidth).map(image => image.src),
+    ids: [...document.querySelectorAll("[id]")].map(element => element.id),
+    referred: [...document.querySelectorAll("[for], [aria-labelledby], [aria-describedby], [aria-controls]")].flatMap(
+      element => ["for", "aria-labelledby", "aria-describedby", "aria-controls"].flatMap(
+        name => (element.getAttribute(name) ?? "").split(" ").filter(Boolean))),
+  };
+}"""
+
+
+class Crawled(NamedTuple):
+    paths: list[str]
+    findings: list[str]
+
+
+def kind_of(address: str) -> str:
+    """/films/tt0111161?page=2 → /films/*?page"""
+    parts = urlsplit(address)
+    path = re.sub(r"/[^/]*\d[^/]*", "/*", parts.path)
+    names = "&".join(sorted(pair.partition("=")[0] for pair in parts.query.split("&") if pair))
+    return f"{path}?{names}"
+
+
+def crawl(page: Page, origin: str) -> Crawled:
+    """Breadth first, from the first page on."""
+    ahead, seen, kinds = deque(["/"]), {"/", DOCS}, Counter[str]()
+    paths, findings = list[str](), list[str]()
+    while ahead and len(paths) < MOST:
+        path = ahead.popleft()
+        paths.append(path)
+        read, why = look(page, path)
+        findings += why
+        for link in read["links"]:
+            address, _, fragment = link.partition("#")
+            if not address.startswith(f"{origin}/"):
+                findings.append(f"{path} leads to another host: {link}")
+                continue
+            if address == page.url.partition("#")[0] and fragment and fragment not in read["ids"]:
+                findings.append(f"{path}: nothing is at #{fragment}")
+            onward = address.removeprefix(origin)
+            if onward not in seen and kinds[kind_of(onward)] < A_KIND:
+                seen.add(onward)
+                kinds[kind_of(onward)] += 1
+                ahead.append(onward)
+    return Crawled(paths, findings)
+
+
+def look(page: Page, path: str) -> tuple[dict[str, Any], list[str]]:
+    answer = page.goto(path)
+    assert answer
+    findings = [] if answer.ok else [f"{answer.status} for {path}"]
+    policy = answer.headers.get("content-security-policy", "")
+    if "default-src 'none'" not in policy or "unsafe" in policy:
+        findings.append(f"{path} has the policy {policy!r}")
+    read = page.evaluate(_READ)
+    findings += [f"{path}: no picture at {picture}" for picture in read["broken"]]
+    findings += [f"{path}: nothing has the id {name}" for name in set(read["referred"]) - set(read["ids"])]
+    return read, findings
+
+
+@pytest.mark.parametrize(
+    ("who", "found"),
+    [
+        (NOBODY, ["/films/*?", "/stars/*?", "/genres/*?", "/search?director", "/films?startsWith", "/sign-in?"]),
+        (
+            CUSTOMER,
+            ["/cart?", "/checkout?", "/orders?", "/orders/*?", "/account?", "/favorites?order&sort", "/ratings?"],
+        ),
+        (ADMIN, ["/admin?", "/admin/films?", "/admin/accounts?"]),
+    ],
+    ids=["nobody", "customer", "admin"],
+)
+def test_all_links_lead_somewhere(
+    who: str, found: list[str], visit: Visit, storefront: Storefront, shown: Shown
+) -> None:
+    page = visit()
+    page.context.add_cookies(shown.cookies[who])
+    crawled = crawl(page, storefront.origin)
+    assert crawled.findings == []
+    kinds = {kind_of(path) for path in crawled.paths}
+    assert set(found) <= kinds, "it saw less than there is"
+    assert len(crawled.paths) > 25
