@@ -107,7 +107,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Decimal, _setting("FILMER_DEFAULT_PRICE", "What a film costs that has no price of its own, 0 to 999999.99.")
     ] = Decimal("4.99")
     currency: Annotated[
-        str, _setting("FILMER_CURRENCY", "What stands before a price on pages: a sign, or a code and a space.")
+        str,
+        _setting("FILMER_CURRENCY", "What stands before a price on pages: a sign such as €, or a code such as EUR."),
     ] = "$"
     session_minutes: Annotated[
         int, _setting("FILMER_SESSION_MINUTES", "Minutes without a request after which a session ends.", ge=1, le=1440)

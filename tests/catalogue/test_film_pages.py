@@ -136,7 +136,7 @@ def test_forms_say_what_the_apis_ask_for_and_lead_back(shown: Shown) -> None:
 def test_a_film_tmdb_is_not_known_to_have_can_only_be_rented(shown: Shown) -> None:
     found = page(shown.client, "/films/tt0000012")
     assert [has["action"] for has in found.all("form") if has.get("method") == "post"] == ["/cart/items"]
-    assert "be a favourite or get your stars" in found.plain
+    assert "be a favourite or be rated yet" in found.plain
 
 
 def test_a_tmdb_id_that_was_found_later_is_as_good(shown: Shown) -> None:
@@ -221,7 +221,7 @@ def test_a_film_describes_itself_to_programs(shown: Shown) -> None:
             {"@type": "Person", "name": "Rufus", "url": "/stars/nm0749363"},
         ],
         "aggregateRating": {
-            "@type": "AggregateRating", "ratingValue": 8.3, "ratingCount": 760000, "bestRating": 10, "worstRating": 1,
+            "@type": "AggregateRating", "ratingValue": 8.3, "ratingCount": 760000, "bestRating": 10, "worstRating": 0,
         },
     }  # fmt: skip
     assert found.meta("og:type") == "video.movie"
@@ -231,7 +231,10 @@ def test_a_film_describes_itself_to_programs(shown: Shown) -> None:
 
 def test_with_a_public_address_everything_is_told_with_it(shown: Shown, serve: Serve) -> None:
     origin = "https://films.example"
-    client = serve(shown.database_url, FILMER_PUBLIC_URL=origin).client
+    # With TMDB's pictures: one that is drawn is of a kind that those who show such links do not take.
+    client = serve(
+        shown.database_url, FILMER_PUBLIC_URL=origin, TMDB_API_KEY="none", TMDB_BASE_URL="http://127.0.0.1:9"
+    ).client
     film = page(client, f"/films/{AMELIE}")
     address = f"{origin}/films/{AMELIE}"
     assert film.all("link", rel="canonical")[0]["href"] == film.meta("og:url") == film.described["url"] == address

@@ -358,7 +358,7 @@ def test_pages_of_a_filter_keep_it(catalogue: Catalogue) -> None:
 @pytest.mark.parametrize(
     ("query", "field", "reason"),
     [
-        ("yearFrom=x", "yearFrom", "must be an integer"),
+        ("yearFrom=x", "yearFrom", "must be a whole number"),
         ("yearTo=10000", "yearTo", "must be at most 9999"),
         ("genreId=0", "genreId", "must be at least 1"),
         ("yearFrom=2001&yearTo=2000", "yearFrom", "must not be after the year it goes up to"),

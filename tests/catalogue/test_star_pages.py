@@ -27,7 +27,7 @@ def test_a_star_is_shown_with_what_their_career_was(shown: Shown) -> None:
     html = shown.client.get("/stars/nm0000151").text
     often = section(html, "colleagues")
     assert often.links("/stars/")[:2] == ["/stars/nm0000288", "/stars/nm0000323"]
-    assert len(often.links("/stars/")) == 6
+    assert len(often.links("/stars/")) == 2, "once is not often"
     assert section(html, "genres").plain == "Mostly in Crime 3 films Drama 3 films Action 2 films"
 
 

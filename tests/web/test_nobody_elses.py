@@ -33,10 +33,12 @@ ENTRANCE = {
 }  # fmt: skip
 PERSONAL = {
     ("GET", "/account"),
+    ("GET", "/account/tokens"),
     ("POST", "/account/tokens"),
     ("POST", "/account/tokens/{token_id}/revoke"),
     ("POST", "/account/sessions/end"),
     ("GET", "/cart"),
+    ("GET", "/cart/items"),
     ("POST", "/cart/items"),
     ("POST", "/cart/items/{film_id}"),
     ("POST", "/cart/items/{film_id}/remove"),

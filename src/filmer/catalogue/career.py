@@ -10,6 +10,7 @@ from filmer.catalogue.nouns import CareerFilm, Genre
 
 COLLEAGUES = 6
 GENRES = 6
+FEW = 3  # films, of which nothing is said in general
 WIDTH, HEIGHT = 640, 96  # of the drawing, at most
 WIDEST, HIGHEST = 28, 32  # a bar of one year, and of one film: a short career is no wall
 
@@ -46,8 +47,17 @@ class Career(msgspec.Struct, frozen=True):
 
     @property
     def busiest(self) -> Bar | None:
-        """The year with most films, the earliest of several."""
-        return max(self.bars, key=lambda bar: bar.films, default=None)
+        """The one year with more films than any other."""
+        most = max((bar.films for bar in self.bars), default=0)
+        leading = [bar for bar in self.bars if bar.films == most]
+        return leading[0] if len(leading) == 1 and len(self.bars) > 1 else None
+
+    @property
+    def leading_genre(self) -> Genre | None:
+        """The one genre of more films than any other, where there are some films."""
+        if self.films < FEW or not self.genres or (len(self.genres) > 1 and self.genres[0][1] == self.genres[1][1]):
+            return None
+        return self.genres[0][0]
 
 
 def career(films: Sequence[CareerFilm]) -> Career:
@@ -70,9 +80,9 @@ def career(films: Sequence[CareerFilm]) -> Career:
 
 
 def colleagues(films: Sequence[CareerFilm], star_no: int) -> list[tuple[int, int]]:
-    """The places of those who were in most of the same films, each with how many."""
+    """The places of those who were in most of the same films, each with how many; in one film is not often."""
     counted = Counter(no for film in films for no in film.star_nos if no != star_no)
-    return counted.most_common(COLLEAGUES)
+    return [(no, count) for no, count in counted.most_common(COLLEAGUES) if count > 1]
 
 
 def _decade(film: CareerFilm) -> int | None:

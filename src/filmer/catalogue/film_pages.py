@@ -50,7 +50,9 @@ class FilmPages:
                 alike = await queries.select_films_with(conn, film.star_nos[:LEADING], but=film.no, size=MORE)
                 directed = []
                 if film.directors:
-                    directed = await queries.select_films_by(conn, film.directors[0], but=film.no, size=MORE)
+                    known = {one.id for one in alike}
+                    found = await queries.select_films_by(conn, film.directors[0], but=film.no, size=2 * MORE)
+                    directed = [one for one in found if one.id not in known][:MORE]
         kept = None
         if visitor is not None and film.tmdb_id is not None:
             kept = await self._shelves.of_film(visitor.person.id, film.tmdb_id)

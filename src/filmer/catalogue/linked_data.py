@@ -68,7 +68,7 @@ def _rating(film: Film) -> Described | None:
         "ratingValue": film.rating,
         "ratingCount": film.votes,
         "bestRating": 10,
-        "worstRating": 1,
+        "worstRating": 0,
     }
 
 

@@ -27,7 +27,7 @@ async def show_robots(request: AnyRequest) -> Response[bytes]:
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in NOT_FOR_ROBOTS)]
     if origin := _origin(request):
         lines += ["", f"Sitemap: {origin}/sitemap.xml"]
-    return _answer(request, "\n".join([*lines, ""]), "text/plain; charset=utf-8")
+    return _answer(request, "\n".join([*lines, ""]), "text/plain")
 
 
 async def show_index(request: AnyRequest, database: NamedDependency[Database]) -> Response[bytes]:

@@ -15,7 +15,7 @@ from filmer.errors import ExternalApiError, FavoriteNotFound, MovieNotFound, Not
 from filmer.http.query import read_integer, read_query
 from filmer.store.postgres import Connection, Database
 from filmer.tmdb.copies import Copies
-from filmer.tmdb.payloads import MAX_ID
+from filmer.tmdb.payloads import MAX_ID, Popular
 from filmer.web.filled import Pager
 from filmer.web.forms import Form, receive_form, without_blanks
 from filmer.web.pages import HtmlResponse, Pages, own_place
@@ -45,23 +45,30 @@ class CommunityPages:
 
     async def list_popular(self, request: AnyRequest) -> HtmlResponse:
         asked = read_query(without_blanks(request.scope["query_string"]), PopularList)
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                popular = (await self._copies.popular(asked.page)).value
-        except (TimeoutError, ExternalApiError):
-            popular = None
+        popular = await self._popular(asked.page)
+        movie_ids = [one.id for one in popular.results] if popular else []
         async with self._database.connection() as conn:
             visitor = await self._pages.visitor(conn, request)
-            films = await self._films(conn, [one.id for one in popular.results] if popular else [])
+            films = await self._films(conn, movie_ids)
         return self._pages.public(
             "popular.html",
             request,
             visitor,
             is_kept=popular is not None,
+            is_set_up=self._copies.is_set_up,
             popular=popular,
             films=films,
+            favorites=await self._shelves.favorite_ids(visitor.person.id, movie_ids) if visitor else {},
             pager=Pager("/popular", request.scope["query_string"], asked.page, popular.total_pages if popular else 0),
         )
+
+    async def _popular(self, page: int) -> Popular | None:
+        """None where TMDB has none to give within a page's patience."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return (await self._copies.popular(page)).value
+        except (TimeoutError, ExternalApiError):
+            return None
 
     async def list_favorites(self, request: AnyRequest) -> HtmlResponse:
         asked = read_query(without_blanks(request.scope["query_string"]), FavoriteList)

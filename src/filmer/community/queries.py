@@ -3,6 +3,7 @@
 A write first changes the version of the account's shelf, and holds that row until it is done.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -88,6 +89,15 @@ async def select_kept_film(conn: Connection, account_id: int, movie_id: int) -> 
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - it selects from no table
     return KeptFilm(row[0], None if row[1] is None else stars(row[1]))
+
+
+async def select_favorite_ids(conn: Connection, account_id: int, movie_ids: Sequence[int]) -> dict[int, int]:
+    """Of these films, those that are favourites: the favourite's id by the film's."""
+    cursor = await conn.execute(
+        "SELECT movie_id, id FROM favorite WHERE account_id = %s AND movie_id = ANY(%s::integer[])",
+        [account_id, list(movie_ids)],
+    )
+    return dict(await cursor.fetchall())
 
 
 async def insert_favorite(conn: Connection, account_id: int, movie_id: int, now: datetime) -> Favorite | None:

@@ -4,7 +4,7 @@ TMDB is asked before a transaction, never inside. The film's copy is kept from t
 are cached under a version that each write changes in its own transaction, so that the next read shows it on every node.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -84,6 +84,11 @@ class Shelves:
         """Whether the film is a favourite of the user's, and how they rated it."""
         async with self._database.connection() as conn:
             return await queries.select_kept_film(conn, user_id, movie_id)
+
+    async def favorite_ids(self, user_id: int, movie_ids: Sequence[int]) -> dict[int, int]:
+        """Of these films, the user's favourites: the favourite's id by the film's."""
+        async with self._database.connection() as conn:
+            return await queries.select_favorite_ids(conn, user_id, movie_ids)
 
     async def remove_favorite(self, user_id: int, favorite_id: int) -> None:
         """Raises UserNotFound, FavoriteNotFound."""

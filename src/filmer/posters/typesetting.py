@@ -12,6 +12,7 @@ from itertools import pairwise
 import msgspec
 
 MAX_LINES = 6
+MAX_WORDS = 30
 CAPITAL_HEIGHT = 0.72  # ems
 LOOSE = 1.3  # leading of scripts that reach far up and down
 _EUROPEAN = re.compile("[\x20-\u052f\u1e00-\u206f€™]*")
@@ -127,6 +128,8 @@ def typeset(text: str, face: Face, *, measure: float, height: float, largest: fl
     tracking = face.tracking if is_european(text) else 0.0
     leading = _leading(text)
     words = text.split()
+    if len(words) > MAX_WORDS:  # more fit on no poster, and to try them all would take its time
+        words = _shorter(words[: MAX_WORDS + 1])
     while True:
         fitting = (
             _fitted(lines, face, tracking, leading, measure, height, largest)

@@ -39,7 +39,7 @@ class FilledForm(msgspec.Struct, frozen=True):
 
     def error(self, name: str) -> str:
         """A sentence, or "" for a field that is all right."""
-        reason = self.errors.get(name)
+        reason = self.errors.get(name, "").replace("an integer", "a whole number")
         return f"This {reason}." if reason else ""
 
     @property

@@ -49,9 +49,14 @@ async def receive_form(request: AnyRequest) -> Form:
 
 def without_blanks(query_string: bytes) -> bytes:
     """The parameters that say something: a form also sends the fields that were left empty."""
-    return b"&".join(
-        pair for pair in query_string.split(b"&") if pair.partition(b"=")[2].replace(b"%20", b"").strip(b"+")
-    )
+    return b"&".join(pair for pair in query_string.split(b"&") if not _is_blank(pair.partition(b"=")[2]))
+
+
+def _is_blank(value: bytes) -> bool:
+    try:
+        return not read_text(value).strip()
+    except ValueError:  # it says something, though not what can be read
+        return False
 
 
 def _members(received: Received) -> Members:

@@ -47,6 +47,7 @@ class Templates:
     ) -> None:
         """``public_url``: this server's origin in browsers. ``currency``: what stands before a price."""
         self._settings = (public_url, currency, has_tmdb_pictures)
+        sign = f"{currency.strip()}\N{NO-BREAK SPACE}" if currency.strip().isalpha() else currency
         self._environment = jinja2.Environment(
             loader=jinja2.PackageLoader("filmer.web"),
             autoescape=True,
@@ -59,7 +60,8 @@ class Templates:
             asset=assets.address, public_url=public_url or "", has_tmdb_pictures=has_tmdb_pictures
         )
         self._environment.filters.update(
-            money=lambda amount: f"{currency}{Decimal(amount):,.2f}",
+            money=lambda amount: f"{sign}{Decimal(amount):,.2f}",
+            capitalize_first=lambda text: text[:1].upper() + text[1:],
             number="{:,}".format,
             long_date=_long_date,
         )

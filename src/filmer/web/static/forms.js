@@ -4,6 +4,10 @@
 const ENOUGH = 3000; // milliseconds: whoever clicks again then means it
 const REPLACED = ["notice", "visitor", "actions"];
 
+function inlineForms() {
+  return [...document.querySelectorAll("form[data-inline]")];
+}
+
 function replaceWith(page) {
   for (const id of REPLACED) {
     const now = document.getElementById(id);
@@ -12,26 +16,28 @@ function replaceWith(page) {
   }
 }
 
+function say(text) {
+  const notice = document.createElement("p");
+  notice.className = "notice";
+  notice.textContent = text;
+  document.getElementById("notice").replaceChildren(notice);
+}
+
 async function sendInline(form, submitter) {
   const answer = await fetch(form.action, {
     method: "POST",
     body: new URLSearchParams(new FormData(form, submitter)),
     headers: { accept: "text/html" },
   });
-  const here = new URL(answer.url).pathname === location.pathname;
-  if (!answer.ok || !here) {
-    // Elsewhere, as to sign in: the page itself goes there. A refusal has a page of its own, which only a real form shows.
-    if (answer.redirected) location.assign(answer.url);
-    else form.submit();
-    return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (!answer.ok) {
+    const reason = page.querySelector("[role=alert]") ?? page.querySelector(".failure p");
+    say(reason ? reason.textContent.trim() : "That did not work. Please reload the page and try again.");
+  } else if (new URL(answer.url).pathname !== location.pathname) {
+    location.assign(answer.url); // as to sign in
+  } else {
+    replaceWith(page);
   }
-  replaceWith(new DOMParser().parseFromString(await answer.text(), "text/html"));
-}
-
-function focusAgain(form, submitter) {
-  const action = form.getAttribute("action");
-  const again = document.querySelector(`form[action="${CSS.escape(action)}"] button`);
-  (again ?? document.querySelector("#actions button") ?? submitter).focus();
 }
 
 document.addEventListener("submit", async (event) => {
@@ -45,13 +51,13 @@ document.addEventListener("submit", async (event) => {
   setTimeout(() => delete form.dataset.sent, ENOUGH); // it may have been stopped
   if (!("inline" in form.dataset)) return;
   event.preventDefault();
+  const place = inlineForms().indexOf(form);
   try {
     await sendInline(form, event.submitter);
-    focusAgain(form, event.submitter);
-  } catch {
-    form.submit(); // the network, or a browser without something we use: the plain way
-  } finally {
     delete form.dataset.sent;
+    inlineForms()[place]?.querySelector("[type=submit]")?.focus();
+  } catch {
+    location.reload(); // it may have been done or not: the page shows how things are
   }
 });
 
