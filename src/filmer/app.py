@@ -78,6 +78,7 @@ def _framework(parts: Parts, settings: Settings) -> Litestar:
                 "checkout": parts.checkout,
                 "database": parts.database,
                 "failure_page": parts.pages.failure,
+                "go_on": parts.pages.go_on,
                 "public_url": parts.public_url,
             }
         ),
@@ -127,7 +128,7 @@ def _pages(parts: Parts, settings: Settings) -> list[Router]:
 def _edge(app: ASGIApp, parts: Parts, settings: Settings) -> Edge:
     return Edge(
         app,
-        public=urls.PUBLIC_PATHS,
+        public=urls.PUBLIC_PATHS + (urls.SITEMAPS if parts.public_url else ()),
         pages=urls.PUBLIC_PAGES,
         outside=urls.OUTSIDE_PATHS,
         edition=parts.edition,

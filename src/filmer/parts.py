@@ -90,9 +90,10 @@ class Parts:
             self.assets,
             public_url=self.public_url,
             currency=settings.currency,
+            default_price=settings.default_price,
             has_tmdb_pictures=self.images is not None,
         )
-        notices = Notices(self.secret, is_secure=self.is_https)
+        notices = Notices(self.secret, self.clock, is_secure=self.is_https)
         self.pages = Pages(
             self.sessions,
             self.templates,

@@ -32,9 +32,10 @@ PUBLIC_PATHS = (
     "/api/v1/genres",
     "/api/v1/search/",
     "/static/",
-    "/sitemap",
     "/posters/",
 )
+# And these, where their addresses do not go by the Host that was asked.
+SITEMAPS = ("/sitemap",)
 
 # So are these, for whoever brings no session along.
 PUBLIC_PAGES = ("/", "/films", "/stars", "/genres", "/search", "/popular")
@@ -129,11 +130,11 @@ def storefront(
             get("/register")(accounts.show_register),
             post("/register")(accounts.register),
             post("/sign-out")(accounts.sign_out),
-            get(["/account", "/account/tokens"])(accounts.show_account),
+            get("/account")(accounts.show_account),
             post("/account/tokens")(accounts.create_token),
             post("/account/tokens/{token_id:str}/revoke")(accounts.revoke_token),
             post("/account/sessions/end")(accounts.end_sessions),
-            get(["/cart", "/cart/items"])(shop.show_cart),
+            get("/cart")(shop.show_cart),
             post("/cart/items")(shop.add_item),
             post("/cart/items/{film_id:str}")(shop.change_item),
             post("/cart/items/{film_id:str}/remove")(shop.remove_item),

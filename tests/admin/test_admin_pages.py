@@ -120,7 +120,7 @@ def test_a_new_price_shows_at_once_and_outlives_an_import(office: Office) -> Non
     answer = office.boss.post(f"/admin/films/{OTHER}/price", data={"price": " 7.25", "query": "batman"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/admin/films?query=batman")
     page = office.boss.get(answer.headers["location"])
-    assert "costs 7.25 now" in page.text
+    assert "costs €7.25 now" in page.text
     assert 'value="7.25"' in page.text
     assert price_of(office, OTHER) == Decimal("7.25")
     import_films(office.url)

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.conftest import Visit
-from tests.browser.kinds import KINDS, Shown, shown
+from tests.browser.kinds import KINDS, Kind, Shown, shown
 from tests.browser.storefront import Storefront
 from tests.browser.walks import bought, told
+from tests.browser.watching import watched
 from tests.people import CARD, PASSWORD
 
 __all__ = ["shown"]
@@ -124,32 +126,55 @@ def test_the_focus_is_seen_wherever_it_goes(name: str, color_scheme: str, visit:
     raise AssertionError("the footer is out of reach")
 
 
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
-def test_every_page_fits_a_phone(color_scheme: str, visit: Visit, shown: Shown) -> None:
-    page = visit(width="phone", color_scheme=color_scheme, expected_statuses={400, 401, 402, 403, 404, 409})
-    too_wide, too_small, grounds = {}, {}, set()
-    for kind in KINDS:
-        shown.go(page, kind)
-        if over := page.evaluate(_WIDE):
-            too_wide[kind.name] = over
-        if small := page.evaluate(_SMALL % (TOUCH, TOUCH)):
-            too_small[kind.name] = small
-        grounds.add(page.evaluate(_GROUND))
-    assert too_wide == {}
-    assert too_small == {}
-    assert len(grounds) == 1
-    brightness = sum(map(int, re.findall(r"\d+", grounds.pop())[:3])) / 3
-    assert brightness < 40 if color_scheme == "dark" else brightness > 215
+class Seen(NamedTuple):
+    """What a phone that wants no movement shows of a page."""
+
+    too_wide: int  # pixels to be scrolled sideways
+    too_small: list[str]  # what can't be touched safely
+    moving: list[str]
+    by_day: float  # brightness of the ground, 0 to 255
+    by_night: float
 
 
-def test_nothing_moves_for_whoever_wants_it_still(visit: Visit, shown: Shown) -> None:
-    page = visit(reduced_motion="reduce", expected_statuses={400, 401, 402, 403, 404, 409})
-    moving = {}
-    for kind in KINDS:
-        shown.go(page, kind)
-        if found := page.evaluate(_MOVING % STILL):
-            moving[kind.name] = found
-    assert moving == {}
+@pytest.fixture(scope="module")
+def seen(browser: Browser, storefront: Storefront, shown: Shown) -> dict[str, Seen]:
+    """All kinds of pages."""
+    expected = {kind.status for kind in KINDS} - {200}
+    with watched(
+        browser, storefront.origin, width="phone", reduced_motion="reduce", expected_statuses=expected
+    ) as page:
+        return {kind.name: see(page, kind, shown) for kind in KINDS}
+
+
+def see(page: Page, kind: Kind, shown: Shown) -> Seen:
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    shown.go(page, kind)
+    scheme_aside = [page.evaluate(_WIDE), page.evaluate(_SMALL % (TOUCH, TOUCH)), page.evaluate(_MOVING % STILL)]
+    by_day = brightness(page)
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    return Seen(*scheme_aside, by_day, brightness(page))
+
+
+def brightness(page: Page) -> float:
+    red, green, blue = map(int, re.findall(r"\d+", page.evaluate(_GROUND))[:3])
+    return (red + green + blue) / 3
+
+
+def test_every_page_fits_a_phone(seen: dict[str, Seen]) -> None:
+    assert {name: page.too_wide for name, page in seen.items() if page.too_wide} == {}
+
+
+def test_every_target_can_be_touched(seen: dict[str, Seen]) -> None:
+    assert {name: page.too_small for name, page in seen.items() if page.too_small} == {}
+
+
+def test_every_page_is_dark_where_the_visitor_is_in_the_dark(seen: dict[str, Seen]) -> None:
+    assert {name: page.by_night for name, page in seen.items() if page.by_night > 40} == {}
+    assert {name: page.by_day for name, page in seen.items() if page.by_day < 215} == {}
+
+
+def test_nothing_moves_for_whoever_wants_it_still(seen: dict[str, Seen]) -> None:
+    assert {name: page.moving for name, page in seen.items() if page.moving} == {}
 
 
 def test_an_order_is_printed_as_a_document(visit: Visit, shown: Shown) -> None:

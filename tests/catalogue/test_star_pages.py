@@ -13,7 +13,7 @@ def test_a_star_is_shown_with_what_their_career_was(shown: Shown) -> None:
     found = page(shown.client, "/stars/nm0000151")
     for known in ("Morgan Freeman", "Born 1937", "On screen 1994\N{EN DASH}2008", "Films 3", "8.8"):
         assert known in found.plain
-    assert found.meta("description") == "Morgan Freeman, born 1937: 3 films, 1994\N{EN DASH}2008, mostly Crime."
+    assert found.meta("description") == "Morgan Freeman, born 1937: 3 films, 1994\N{EN DASH}2008."
     assert found.meta("og:type") == "profile"
     assert found.described == {
         "@context": "https://schema.org",

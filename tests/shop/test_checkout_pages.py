@@ -103,6 +103,22 @@ def test_two_pages_of_one_cart_sent_at_once_are_one_order(shopper: httpx.Client)
     assert "Your cart is empty by now. What you have bought is among your orders." in text
 
 
+def test_an_old_form_sent_with_a_mistake_is_for_the_new_cart(shopper: httpx.Client) -> None:
+    """The form comes back with the new cart, and so with a key of its own: what it says it sells, it sells."""
+    old = filled(look(shopper, "/checkout"))
+    first = order_of(send(shopper, "/checkout", **old))
+    put(shopper, AMELIE)
+    again = send(shopper, "/checkout", **{**old, "lastName": ""})
+    assert again.status_code == 400
+    assert "Am\u00e9lie" in text_of(again)
+    form = filled(again)
+    assert form["key"] != old["key"]
+    second = order_of(send(shopper, "/checkout", **form))
+    assert second != first
+    assert "Am\u00e9lie" in text_of(look(shopper, second))
+    assert data_of(shopper.get(CART))["items"] == []
+
+
 def test_back_and_sent_again_leads_to_the_same_order(shopper: httpx.Client) -> None:
     form = filled(look(shopper, "/checkout"))
     place = order_of(send(shopper, "/checkout", **form))

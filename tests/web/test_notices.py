@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+from tests.in_process import MovedClock
 
 from filmer.secret import SecretKey
 from filmer.settings import Settings
@@ -11,7 +12,7 @@ from filmer.web.notices import MAX_TEXT, Notices
 
 @pytest.fixture
 def notices() -> Notices:
-    return Notices(SecretKey(Settings(secret_key="k" * 32)), is_secure=False)
+    return Notices(SecretKey(Settings(secret_key="k" * 32)), MovedClock(), is_secure=False)
 
 
 def read(notices: Notices, *values: str) -> str | None:
@@ -41,12 +42,23 @@ def test_nobody_else_writes_one(notices: Notices) -> None:
     other = base64.urlsafe_b64encode(b"Send your card number to").decode()
     assert read(notices, f"{other}.{seal}") is None
     assert read(notices, f"{body}.{seal[:-2]}aa") is None
-    stranger = Notices(SecretKey(Settings(secret_key="s" * 32)), is_secure=False)
+    stranger = Notices(SecretKey(Settings(secret_key="s" * 32)), MovedClock(), is_secure=False)
     assert read(stranger, f"{body}.{seal}") is None
+
+
+def test_an_old_one_is_old_news() -> None:
+    """Also for whoever kept the cookie for another day, or for somebody else."""
+    clock = MovedClock()
+    notices = Notices(SecretKey(Settings(secret_key="k" * 32)), clock, is_secure=False)
+    value = str(notices.cookie("Hello").value)
+    clock.move(seconds=60)
+    assert read(notices, value) == "Hello"
+    clock.move(seconds=1)
+    assert read(notices, value) is None
 
 
 def test_its_cookie_is_out_of_reach_of_scripts_and_short_lived(notices: Notices) -> None:
     cookie = notices.cookie("Hello")
     assert (cookie.httponly, cookie.samesite, cookie.secure, cookie.max_age) == (True, "lax", False, 60)
     assert notices.taken_back.max_age == 0
-    assert Notices(SecretKey(Settings(secret_key="k" * 32)), is_secure=True).cookie("x").secure is True
+    assert Notices(SecretKey(Settings(secret_key="k" * 32)), MovedClock(), is_secure=True).cookie("x").secure is True

@@ -2,14 +2,20 @@
 
 import gzip
 import re
+from collections.abc import Iterator
 from contextlib import closing
+from decimal import Decimal
+from html import escape
+from inspect import signature
 from urllib.parse import quote
 
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.people import open_account, signed_in
+from tests.proxy import proxied_database
 
+from filmer.errors import FilmerError
 from filmer.web.rendering import Assets, Templates
 
 PUBLIC = ["/", "/films", "/stars", "/genres", "/search?query=batman", "/films/tt0111161"]
@@ -33,6 +39,66 @@ def test_an_unknown_page_is_404_and_leads_on(shop: httpx.Client) -> None:
         text = is_page(answer, 404)
         assert answer.headers["cache-control"] == "no-store"
         assert 'href="/films"' in text
+
+
+def kinds_of(error: type[FilmerError]) -> Iterator[type[FilmerError]]:
+    yield error
+    for kind in error.__subclasses__():
+        yield from kinds_of(kind)
+
+
+@pytest.mark.parametrize("kind", sorted(set(kinds_of(FilmerError)), key=str))
+def test_whatever_goes_wrong_has_a_page(kind: type[FilmerError]) -> None:
+    templates = Templates(Assets(), public_url=None, currency="$", default_price=Decimal("4.99"))
+    needed = [name for name, given in signature(kind).parameters.items() if given.default is given.empty]
+    error = kind(*(["<b>x</b>"] * len([name for name in needed if name not in {"args", "kwargs"}])))
+    html = templates.render(
+        "failure.html", visitor=None, notice=None, path="/films/x", error=error, has_imdb=False
+    ).decode()
+    assert str(error.status) in html
+    assert escape(error.message) in html or error.status == 404
+    assert "Sign in" not in html, "who asked is not known here"
+
+
+def test_with_the_database_away_pages_say_so_and_forms_too(make_database: MakeDatabase, serve: Serve) -> None:
+    with proxied_database(make_database()) as (url, proxy):
+        client = serve(url).client
+        proxy.cut()
+        for path in ("/", "/films", "/films/tt0111161", "/sign-in", "/account", "/search?query=x", "/sitemap.xml"):
+            answer = client.get(path, headers={"cookie": "JSESSIONID=x"})
+            is_page(answer, 503)
+            assert answer.headers["retry-after"]
+            assert answer.headers["cache-control"] == "no-store"
+        is_page(client.post("/sign-in", data={"email": "a@example.com", "password": "x"}), 503)
+
+
+def test_what_everybody_gets_has_nobodys_notice_on_it(shop: httpx.Client) -> None:
+    """Nor that of the first who asked, on whose answer others wait."""
+    gone = shop.post("/cart/items", data={"movieId": "tt0111161"})
+    cookie = gone.headers["set-cookie"].partition(";")[0]
+    assert cookie.startswith("notice=")
+    assert "press the button once more" in shop.get("/sign-in", headers={"cookie": cookie}).text
+    answer = shop.get("/films?notice=x", headers={"cookie": cookie})
+    assert "press the button once more" not in is_page(answer, 200)
+    assert "set-cookie" not in answer.headers
+    assert answer.headers["cache-control"] == "public, no-cache"
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/cart/items", "/cart"),
+        ("/cart/items/tt0111161", "/cart"),
+        ("/account/tokens/3/revoke", "/account"),
+        ("/favorites/3/remove", "/favorites"),
+        ("/sign-out", "/"),
+        ("/admin/films/tt0111161/price", "/admin/films"),
+    ],
+)
+def test_where_only_forms_are_sent_a_look_leads_to_their_page(shop: httpx.Client, path: str, place: str) -> None:
+    answer = shop.get(path)
+    assert (answer.status_code, answer.headers["location"]) == (303, place)
+    assert shop.delete(path).status_code == 405
 
 
 def test_an_address_too_long_and_a_wrong_method_are_told_on_a_page(shop: httpx.Client) -> None:
@@ -63,7 +129,7 @@ def test_with_a_session_a_page_is_nobody_elses(shop: httpx.Client, path: str) ->
     is_page(answer, 200)
     assert answer.headers["cache-control"] == "no-store"
     assert "etag" not in answer.headers
-    assert re.match(r"JSESSIONID=(\"\")?;", answer.headers["set-cookie"]), "what is over is taken back"
+    assert "set-cookie" not in answer.headers, "a late answer takes back no session that began meanwhile"
 
 
 def test_gzip_for_whoever_takes_it(shop: httpx.Client) -> None:
@@ -125,11 +191,11 @@ def test_no_other_file_is_shown(shop: httpx.Client, name: str) -> None:
 def test_pages_of_another_build_are_not_ours() -> None:
     assets = Assets()
 
-    def build(currency: str, public_url: str | None) -> bytes:
-        return Templates(assets, public_url=public_url, currency=currency).build
+    def build(currency: str = "$", public_url: str | None = None, price: str = "4.99") -> bytes:
+        return Templates(assets, public_url=public_url, currency=currency, default_price=Decimal(price)).build
 
-    assert build("$", None) == build("$", None)
-    assert len({build("$", None), build("€", None), build("$", "https://films.example")}) == 3
+    assert build() == build()
+    assert len({build(), build("€"), build(public_url="https://films.example"), build(price="9.99")}) == 4
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from filmer.store.valkey import SharedCache
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.payloads import MAX_ID
 from filmer.web.filled import Pager
-from filmer.web.forms import receive_form, without_blanks
+from filmer.web.forms import Form, receive_form, without_blanks
 from filmer.web.pages import HtmlResponse, Pages, Visitor, own_place
 
 DAYS = 30
@@ -130,14 +130,15 @@ class AdminPages:
         form = await receive_form(request)
         async with self._database.connection() as conn:
             visitor = await self._admin(conn, request)
-            asked = Asked(query=form.get("query")[:200])
+            asked = _asked_before(form)
             try:
                 price = form.read(NewPrice).price
             except InvalidRequest as error:
                 wrong = {film_id: (form.get("price"), error.offences[0].reason)}
                 return await self._films(conn, request, visitor, asked, wrong, status=error.status)
             title = await set_price(conn, film_id, price)
-        return self._pages.go_on(f"/admin/films?{urlencode({'query': asked.query})}", f"{title} costs {price} now.")
+        place = Pager("/admin/films", urlencode({"query": asked.query}).encode(), asked.page, asked.page)
+        return self._pages.go_on(place.address(asked.page), f"{title} costs {self._pages.money(price)} now.")
 
     async def _films(
         self,
@@ -185,6 +186,14 @@ class AdminPages:
         if visitor.person.role != "admin":
             raise Forbidden("The office is for the people who run this shop. You are signed in as a customer")
         return visitor
+
+
+def _asked_before(form: Form) -> Asked:
+    """The list that the form stood in; its beginning where that can't be told."""
+    try:
+        return read_query(urlencode({"query": form.get("query"), "page": form.get("page") or "1"}).encode(), Asked)
+    except InvalidRequest:
+        return Asked()
 
 
 def _account(text: str) -> int:

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from filmer.accounts.sessions import AnyRequest
 from filmer.catalogue.nouns import MovieItem
 from filmer.community.nouns import FavoriteList, Favorites, NewFavorite, NewRating, PopularList
-from filmer.community.shelves import Shelves
+from filmer.community.shelves import MAX_LISTED, Shelves
 from filmer.errors import ExternalApiError, FavoriteNotFound, MovieNotFound, NotFound
 from filmer.http.query import read_integer, read_query
 from filmer.store.postgres import Connection, Database
@@ -20,7 +20,9 @@ from filmer.web.filled import Pager
 from filmer.web.forms import Form, receive_form, without_blanks
 from filmer.web.pages import HtmlResponse, Pages, own_place
 
-PATIENCE_SECONDS = 4.0  # a page waits no longer for TMDB; what it answers later is there for the next visitor
+# A page waits no longer for TMDB; what it answers later is there for the next visitor. Beside a list of popular films
+# the edge may have waited three seconds for another process (http/edge.py).
+PATIENCE_SECONDS, LIST_PATIENCE_SECONDS = 4.0, 1.2
 STEPS = [step / 2 for step in range(11)]  # the ratings there are
 _LATE = "TheMovieDB does not answer right now, so this could not be kept. Please try again in a minute."
 _UNKNOWN = "TheMovieDB does not know this film, so it can't be kept."
@@ -65,7 +67,7 @@ class CommunityPages:
     async def _popular(self, page: int) -> Popular | None:
         """None where TMDB has none to give within a page's patience."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(LIST_PATIENCE_SECONDS):
                 return (await self._copies.popular(page)).value
         except (TimeoutError, ExternalApiError):
             return None
@@ -75,11 +77,19 @@ class CommunityPages:
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request)
         listed, _ = await self._shelves.list_favorites(visitor.person.id, asked)
-        favorites = msgspec.json.decode(listed.body, type=Favorites).favorites
+        everything = msgspec.json.decode(listed.body, type=Favorites).favorites
+        favorites = everything[:MAX_LISTED]
         async with self._database.connection() as conn:
             films = await self._films(conn, [one.movie_id for one in favorites])
         return self._pages.personal(
-            "favorites.html", request, visitor, favorites=favorites, films=films, asked=asked, steps=STEPS
+            "favorites.html",
+            request,
+            visitor,
+            count=len(everything),
+            favorites=favorites,
+            films=films,
+            asked=asked,
+            steps=STEPS,
         )
 
     async def add_favorite(self, request: AnyRequest) -> HtmlResponse:

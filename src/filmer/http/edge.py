@@ -212,15 +212,17 @@ class Edge:
             else:
                 parts.append(message.get("body", b""))
 
-        inner: Any = {**scope, "state": {}}
+        # What everybody gets is nobody's: not even a notice that the first who asked brought along is seen.
+        headers = [header for header in scope["headers"] if header[0] != b"cookie"] if is_kept else scope["headers"]
+        inner: Any = {**scope, "headers": headers, "state": {}}
         await self._app(inner, receive, send)
         body = b"".join(parts)
-        headers: Headers = [(bytes(name), bytes(value)) for name, value in start["headers"]]
-        answer = Answer(start["status"], _completed(headers, scope["path"]), body)
+        told: Headers = [(bytes(name), bytes(value)) for name, value in start["headers"]]
+        answer = Answer(start["status"], _completed(told, scope["path"]), body)
         if "age" in inner["state"]:
             answer.fetched = self._clock.monotonic() - inner["state"]["age"]
             answer.is_new = inner["state"]["is_new"]
-        if is_kept and answer.status == 200 and _is_public(headers):  # noqa: PLR2004 - OK
+        if is_kept and answer.status == 200 and _is_public(told):  # noqa: PLR2004 - OK
             answer.etag = b'"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
             answer.headers.append((b"etag", answer.etag))
             compress(answer)

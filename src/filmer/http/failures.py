@@ -1,5 +1,6 @@
 """Whatever goes wrong becomes an answer in the right envelope; what is our fault is logged with its request id."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from filmer.clock import Clock
 
 log = structlog.get_logger()
+
+GoOn = Callable[[str, str], Response[bytes]]  # to another page, with a word about why
+_ONCE_MORE = "Please sign in first, and then press the button once more."
 
 _BY_STATUS: dict[int, type[FilmerError]] = {
     400: errors.InvalidRequest,
@@ -32,22 +36,36 @@ def answer_failure(request: Request[Any, Any, Any], raised: Exception) -> Respon
     failure_page: FailurePage = request.app.state.failure_page
     path = request.scope["path"]
     error = _as_ours(raised)
-    if isinstance(error, errors.Unauthorized) and is_page(path):
-        return _to_sign_in(request)
+    if is_page(path):
+        if isinstance(error, errors.Unauthorized):
+            return _to_sign_in(request)
+        if isinstance(error, errors.MethodNotAllowed) and request.method == "GET":
+            return _go_on(request, _page_of(path))
     headers, body = error_answer(path, error, clock.now(), failure_page)
     return Response(body, status_code=error.status, headers=headers, media_type=headers["content-type"])
 
 
 def _to_sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:
     """And from there back to the page, or to the one whose form was sent."""
-    address = request.scope["raw_path"].decode("latin-1")
     if request.method == "GET":
+        address = request.scope["raw_path"].decode("latin-1")
         query = request.scope["query_string"].decode("latin-1")
-        place = f"{address}?{query}" if query else address
+        place, notice = f"{address}?{query}" if query else address, ""
     else:
-        place = _path_of(request.headers.get("referer", ""))
-    headers = {"location": f"/sign-in?next={quote(place, safe='')}", "cache-control": "no-store"}
-    return Response(b"", status_code=303, headers=headers, media_type="text/html")
+        place, notice = _path_of(request.headers.get("referer", "")), _ONCE_MORE
+    return _go_on(request, f"/sign-in?next={quote(place, safe='')}", notice)
+
+
+def _go_on(request: Request[Any, Any, Any], place: str, notice: str = "") -> Response[bytes]:
+    go_on: GoOn = request.app.state.go_on
+    return go_on(place, notice)
+
+
+def _page_of(path: str) -> str:
+    """The page whose forms are sent to an address that is no page: ``/cart`` of ``/cart/items/tt0111161``."""
+    parts = path.split("/")[1:]
+    known = 2 if parts[0] == "admin" else 1
+    return "/" + "/".join(parts[:known]) if len(parts) > known else "/"
 
 
 def _path_of(address: str) -> str:

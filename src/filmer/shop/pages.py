@@ -206,13 +206,15 @@ class ShopPages:
         return await self._checkout.buy(attempt, found)
 
     async def _show_checkout_again(self, request: AnyRequest, form: Form, error: FilmerError) -> HtmlResponse:
-        """With the same key: an answer that got lost may have been an order's."""
+        """With the same key for the same cart: an answer that got lost may have been an order's."""
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request)
             lines = await self._carts.show(conn, visitor.person.id)
         if not lines:
             return self._pages.go_on("/cart", _EMPTY_BY_NOW)
-        answer = self._show_checkout(request, visitor, lines, key=_key(form), form=form, error=error)
+        is_same = seen_of(lines) == read_seen(form.get("seen"))
+        key = _key(form) if is_same else secrets.token_urlsafe(32)
+        answer = self._show_checkout(request, visitor, lines, key=key, form=form, error=error)
         answer.headers.update(error.headers)
         return answer
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from litestar.datastructures import Cookie
 
+from filmer.clock import Clock
 from filmer.http.cookies import cookie_values
 from filmer.secret import SecretKey
 
@@ -19,14 +20,15 @@ MAX_TEXT = 500  # characters
 
 
 class Notices:
-    def __init__(self, secret: SecretKey, *, is_secure: bool) -> None:
+    def __init__(self, secret: SecretKey, clock: Clock, *, is_secure: bool) -> None:
         """``is_secure``: browsers reach us through TLS only."""
         self._secret = secret
+        self._clock = clock
         self._is_secure = is_secure
 
     def cookie(self, text: str) -> Cookie:
-        text = text[:MAX_TEXT]
-        return self._cookie(f"{_encoded(text.encode())}.{self._seal(text)}", SECONDS)
+        told = f"{self._now()} {text[:MAX_TEXT]}"
+        return self._cookie(f"{_encoded(told.encode())}.{self._seal(told)}", SECONDS)
 
     @property
     def taken_back(self) -> Cookie:
@@ -37,15 +39,19 @@ class Notices:
         for value in cookie_values(headers, COOKIE):
             body, _, seal = value.partition(".")
             try:
-                text = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
+                told = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
             except (binascii.Error, ValueError):
                 continue
-            if hmac.compare_digest(seal.encode("latin-1", "replace"), self._seal(text).encode()):
-                return text
+            if hmac.compare_digest(seal.encode("latin-1", "replace"), self._seal(told).encode()):
+                moment, _, text = told.partition(" ")
+                return text if abs(self._now() - int(moment)) <= SECONDS else None
         return None
 
-    def _seal(self, text: str) -> str:
-        return _encoded(self._secret.digest("notice", text)[:16])
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp())
+
+    def _seal(self, told: str) -> str:
+        return _encoded(self._secret.digest("notice", told)[:16])
 
     def _cookie(self, value: str, seconds: int) -> Cookie:
         return Cookie(COOKIE, value=value, max_age=seconds, httponly=True, samesite="lax", secure=self._is_secure)

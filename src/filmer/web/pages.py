@@ -5,12 +5,12 @@ their name, cart and notices on it, made for them each time, and nobody keeps it
 """
 
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 from litestar import Response
-from litestar.datastructures import Cookie
 
 from filmer.accounts.nouns import Person
 from filmer.accounts.sessions import AnyRequest, Sessions
@@ -84,8 +84,6 @@ class Pages:
         answer = Response(html, status_code=status, headers=PAGE_HEADERS)
         if notice:
             answer.cookies.append(self._notices.taken_back)
-        if visitor is None and _has_session(request):  # one that is over: public pages need not look for it any more
-            answer.cookies.append(Cookie("JSESSIONID", "", max_age=0))
         return answer
 
     def go_on(self, place: str, notice: str = "", *, session: str | None = None) -> HtmlResponse:
@@ -103,6 +101,10 @@ class Pages:
             cookies=[self._notices.cookie(notice)] if notice else [],
             media_type="text/html",
         )
+
+    def money(self, amount: Decimal) -> str:
+        """As pages show it."""
+        return self._templates.money(amount)
 
     def failure(self, path: str, error: FilmerError) -> bytes:
         """The page that says what went wrong and what to do."""

@@ -43,11 +43,17 @@ class Templates:
     """The templates of ``web/templates``. Everything put into them is escaped; a name they don't know is an error."""
 
     def __init__(
-        self, assets: Assets, *, public_url: str | None, currency: str, has_tmdb_pictures: bool = False
+        self,
+        assets: Assets,
+        *,
+        public_url: str | None,
+        currency: str,
+        default_price: Decimal,
+        has_tmdb_pictures: bool = False,
     ) -> None:
         """``public_url``: this server's origin in browsers. ``currency``: what stands before a price."""
-        self._settings = (public_url, currency, has_tmdb_pictures)
-        sign = f"{currency.strip()}\N{NO-BREAK SPACE}" if currency.strip().isalpha() else currency
+        self._settings = (public_url, currency, default_price, has_tmdb_pictures)
+        self._sign = f"{currency.strip()}\N{NO-BREAK SPACE}" if currency.strip().isalpha() else currency
         self._environment = jinja2.Environment(
             loader=jinja2.PackageLoader("filmer.web"),
             autoescape=True,
@@ -60,12 +66,16 @@ class Templates:
             asset=assets.address, public_url=public_url or "", has_tmdb_pictures=has_tmdb_pictures
         )
         self._environment.filters.update(
-            money=lambda amount: f"{sign}{Decimal(amount):,.2f}",
+            money=self.money,
             capitalize_first=lambda text: text[:1].upper() + text[1:],
             number="{:,}".format,
             long_date=_long_date,
         )
         self._assets = assets
+
+    def money(self, amount: Decimal) -> str:
+        """As it is shown: ``$1,234.50``."""
+        return f"{self._sign}{Decimal(amount):,.2f}"
 
     def render(self, template: str, /, **values: Any) -> bytes:
         return self._environment.get_template(template).render(values).encode()
