@@ -41,11 +41,13 @@ def print_it(page: Page) -> None:
 PAGES = (
     Shot("home", "/"),
     Shot("browse", "/films"),
+    Shot("genres", "/genres"),
     Shot("genre", "/genres/7"),
+    Shot("people", "/stars"),
     Shot("search", "/search?query=nolan"),
     Shot("search-nothing", "/search?query=qqqq"),
     Shot("film", "/films/tt0111161"),
-    Shot("star", "/stars/nm0000209"),
+    Shot("star", "/stars/nm0000134"),
     Shot("popular", "/popular"),
     Shot("sign-in", "/sign-in"),
     Shot("register", "/register"),
@@ -56,7 +58,10 @@ PAGES = (
     Shot("order-printed", "/orders/{order}", CUSTOMER, print_it),
     Shot("orders", "/orders", CUSTOMER),
     Shot("favorites", "/favorites", CUSTOMER),
+    Shot("ratings", "/ratings", CUSTOMER),
     Shot("admin", "/admin", ADMIN),
+    Shot("prices", "/admin/films?query=batman", ADMIN),
+    Shot("accounts", "/admin/accounts", ADMIN),
     Shot("not-found", "/nothing-here"),
 )
 

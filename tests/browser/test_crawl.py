@@ -36,11 +36,11 @@ class Crawled(NamedTuple):
 
 
 def kind_of(address: str) -> str:
-    """/films/tt0111161?page=2 → /films/*?page"""
+    """/films/tt0111161?page=2 → /films/*?page; one order of a list is like the other."""
     parts = urlsplit(address)
-    path = re.sub(r"/[^/]*\d[^/]*", "/*", parts.path)
-    names = "&".join(sorted(pair.partition("=")[0] for pair in parts.query.split("&") if pair))
-    return f"{path}?{names}"
+    path = re.sub("^/(films|stars|genres|orders)/.+", r"/\1/*", parts.path)
+    names = {pair.partition("=")[0] for pair in parts.query.split("&")} - {"order", "sort", "sortBy"}
+    return f"{path}?{'&'.join(sorted(names))}"
 
 
 def crawl(page: Page, origin: str, *, of_a_kind: int) -> Crawled:
@@ -86,7 +86,7 @@ def look(page: Page, path: str) -> tuple[dict[str, Any], list[str]]:
         (NOBODY, ["/films/*?", "/stars/*?", "/genres/*?", "/search?director", "/films?startsWith", "/sign-in?"]),
         (
             CUSTOMER,
-            ["/cart?", "/checkout?", "/orders?", "/orders/*?", "/account?", "/favorites?order&sort", "/ratings?"],
+            ["/cart?", "/checkout?", "/orders?", "/orders/*?", "/account?", "/favorites?", "/ratings?"],
         ),
         (ADMIN, ["/admin?", "/admin/films?", "/admin/accounts?"]),
     ],
@@ -100,5 +100,5 @@ def test_all_links_lead_somewhere(
     crawled = crawl(page, storefront.origin, of_a_kind=1 if who else 2)
     assert crawled.findings == []
     kinds = {kind_of(path) for path in crawled.paths}
-    assert set(found) <= kinds, "it saw less than there is"
-    print(who, crawled.paths)
+    assert set(found) <= kinds
+    assert 20 < len(crawled.paths) < MOST, "it saw less than there is"

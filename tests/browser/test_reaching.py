@@ -149,10 +149,15 @@ def seen(browser: Browser, storefront: Storefront, shown: Shown) -> dict[str, Se
 def see(page: Page, kind: Kind, shown: Shown) -> Seen:
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     shown.go(page, kind)
-    scheme_aside = [page.evaluate(_WIDE), page.evaluate(_SMALL % (TOUCH, TOUCH)), page.evaluate(_MOVING % STILL)]
     by_day = brightness(page)
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    return Seen(*scheme_aside, by_day, brightness(page))
+    return Seen(
+        too_wide=page.evaluate(_WIDE),
+        too_small=page.evaluate(_SMALL % (TOUCH, TOUCH)),
+        moving=page.evaluate(_MOVING % STILL),
+        by_day=by_day,
+        by_night=brightness(page),
+    )
 
 
 def brightness(page: Page) -> float:
