@@ -18,7 +18,7 @@ run: install ## serve the demo shop (PORT=8000) and say what to try
 	@exec $(BIN)/filmer serve --demo --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.dev chromium ## run every test, in parallel and in random order
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 screenshots: $(VENV)/.dev chromium ## draw every page into screenshots/, light and dark, wide and phone (ARGS="film cart")
 	@$(BIN)/python -m tests.browser.screenshots $(ARGS)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 from tests.browser.screenshots import furnish
 from tests.browser.storefront import ADMIN, CUSTOMER, Storefront, signed_in
-from tests.browser.walks import BATMAN, pay, warned
+from tests.browser.walks import BATMAN, pay, suggested, warned
 from tests.browser.watching import open_context
 from tests.people import PASSWORD
 
@@ -53,8 +53,7 @@ def shown(browser: Browser, storefront: Storefront) -> Shown:
 
 
 def type_batm(page: Page) -> None:
-    page.get_by_role("combobox").press_sequentially("batm")
-    page.get_by_role("option").first.wait_for()
+    suggested(page, "batm")
     page.keyboard.press("ArrowDown")
 
 

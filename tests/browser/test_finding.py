@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Visit
+from tests.browser.walks import suggested
 
 PER_PAGE = 24
 
@@ -14,13 +15,6 @@ def box(page: Page) -> Locator:
 
 def options(page: Page) -> Locator:
     return page.get_by_role("listbox", name="Suggestions").get_by_role("option")
-
-
-def typed(page: Page, text: str) -> Locator:
-    """The suggestions for it."""
-    box(page).press_sequentially(text)
-    options(page).first.wait_for()
-    return options(page)
 
 
 def heading(page: Page) -> Locator:
@@ -36,7 +30,7 @@ def test_a_film_is_chosen_with_the_keyboard(visit: Visit) -> None:
     page = visit()
     page.goto("/genres")
     expect(box(page)).to_have_attribute("aria-expanded", "false")
-    found = typed(page, "batm")
+    found = suggested(page, "batm")
     assert 1 <= found.count() <= 10
     expect(box(page)).to_have_attribute("aria-expanded", "true")
     page.keyboard.press("ArrowDown")
@@ -53,7 +47,7 @@ def test_a_film_is_chosen_with_the_keyboard(visit: Visit) -> None:
 def test_the_arrows_go_round(visit: Visit) -> None:
     page = visit()
     page.goto("/genres")
-    found = typed(page, "the")
+    found = suggested(page, "the")
     assert found.count() == 10
     page.keyboard.press("ArrowUp")
     expect(found.last).to_have_attribute("aria-selected", "true")
@@ -67,7 +61,7 @@ def test_the_arrows_go_round(visit: Visit) -> None:
 def test_escape_closes_the_suggestions_and_leaves_the_text(visit: Visit) -> None:
     page = visit()
     page.goto("/genres")
-    typed(page, "batm")
+    suggested(page, "batm")
     page.keyboard.press("Escape")
     expect(options(page)).to_have_count(0)
     expect(box(page)).to_have_attribute("aria-expanded", "false")
@@ -78,7 +72,7 @@ def test_escape_closes_the_suggestions_and_leaves_the_text(visit: Visit) -> None
 def test_enter_searches_when_nothing_was_chosen(visit: Visit) -> None:
     page = visit()
     page.goto("/genres")
-    typed(page, "batm")
+    suggested(page, "batm")
     page.keyboard.press("Enter")
     expect(heading(page)).to_have_text("“batm”")
     assert page.url.endswith("/search?query=batm")
@@ -89,7 +83,7 @@ def test_enter_searches_when_nothing_was_chosen(visit: Visit) -> None:
 def test_a_person_is_chosen_with_the_mouse(visit: Visit) -> None:
     page = visit()
     page.goto("/genres")
-    person = typed(page, "tim rob").filter(has_text="Tim Robbins")
+    person = suggested(page, "tim rob").filter(has_text="Tim Robbins")
     expect(person).to_contain_text("person")
     person.click()
     expect(heading(page)).to_have_text("Tim Robbins")
@@ -98,7 +92,7 @@ def test_a_person_is_chosen_with_the_mouse(visit: Visit) -> None:
 def test_what_is_behind_the_suggestions_closes_them(visit: Visit) -> None:
     page = visit()
     page.goto("/genres")
-    typed(page, "batm")
+    suggested(page, "batm")
     page.get_by_role("contentinfo").click()
     expect(options(page)).to_have_count(0)
 

@@ -119,6 +119,7 @@ def test_favourites_are_sorted_rated_and_taken_out(visit: Visit, storefront: Sto
             give(page, stars)
             told(page, "You gave")
     page.get_by_role("link", name="Favourites").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your favourites")
     oldest = ["The Young Girls of Rochefort", "Batman Begins", "The Dark Knight"]
     assert kept(page) == oldest[::-1]
     for order, titles in (

@@ -1,11 +1,12 @@
 """What several walks through the storefront have in common."""
 
+import re
 import uuid
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from tests.browser.storefront import Storefront, signed_in
 from tests.browser.watching import MILLISECONDS
 from tests.people import CARD, PASSWORD
@@ -48,6 +49,15 @@ def fill_card(page: Page, *, number: str = CARD["creditCardId"], expiration: str
 def pay(page: Page, **card: str) -> None:
     fill_card(page, **card)
     page.get_by_role("button", name="Pay").click()
+
+
+def suggested(page: Page, text: str) -> Locator:
+    """Types it, and waits until what is suggested is for all of it: on the way there are others."""
+    page.get_by_role("combobox").press_sequentially(text)
+    options = page.get_by_role("listbox", name="Suggestions").get_by_role("option")
+    last = re.compile(f"^{text.rsplit(maxsplit=1)[-1]}$", re.IGNORECASE)
+    options.locator("mark").filter(has_text=last).first.wait_for()
+    return options
 
 
 def told(page: Page, text: str) -> None:
