@@ -131,6 +131,7 @@ BAD = [
     ("FILMER_DEFAULT_PRICE", "1.999"),
     ("FILMER_DEFAULT_PRICE", "1000000"),
     ("FILMER_DEFAULT_PRICE", "NaN"),
+    ("FILMER_CURRENCY", "much too long"),
     ("FILMER_SESSION_MINUTES", "0"),
     ("FILMER_SESSION_HOURS", "0"),
     ("FILMER_DEMO", "perhaps"),
