@@ -72,7 +72,8 @@ class Edge:
         """
         self._app = app
         self._public = tuple(public)
-        self._pages = tuple(prefix for prefix in pages if prefix != "/")
+        self._anybodys = (*self._public, *(prefix for prefix in pages if prefix != "/"))
+        self._has_home = "/" in pages
         self._failure_page = failure_page
         self._build = build
         self._outside = frozenset(outside)
@@ -109,7 +110,8 @@ class Edge:
         if len(address) > MAX_ADDRESS + 1:
             answer = self._refusal(errors.UriTooLong(), scope)
         elif scope["method"] == "GET" and (
-            path.startswith(self._public) or (not has_session and (path == "/" or path.startswith(self._pages)))
+            path.startswith(self._public if has_session else self._anybodys)
+            or (path == "/" and self._has_home and not has_session)
         ):
             key = (self._edition.key, address)
             answer = self._memory.get(*key) or await self._public_answer(scope, key, request_id)
@@ -285,7 +287,7 @@ def _read_headers(headers: Any) -> tuple[bytes, bytes, bool, bool]:
         elif name == b"cookie":
             has_session = has_session or b"JSESSIONID" in value
         elif name == b"accept-encoding":
-            takes_gzip = b"gzip" in value and not _NO_GZIP.search(value)
+            takes_gzip = b"gzip" in value and (b"q=0" not in value or not _NO_GZIP.search(value))
     return request_id, matching, has_session, takes_gzip
 
 
