@@ -308,7 +308,10 @@ def test_one_computes_however_many_ask(filled: str, serve: Serve) -> None:
 
     with serving(serve, filled, workers=2) as server:
         most, answers = asyncio.run(ask(server.port))
-    assert most == 1
+        # On a busy machine Valkey may not answer in time: then each process computes for itself, and says so.
+        is_shared = "cache away" not in server.output()
+    assert most <= (1 if is_shared else 2)
+    assert most
     assert [found.status_code for found in answers] == [200] * 200
     assert len({found.content for found in answers}) == 1
     assert len({found.headers["x-request-id"] for found in answers}) == 200
