@@ -15,7 +15,8 @@ def say_ready(address: str, settings: Settings, sandbox: Child | None) -> None:
     lines = ["", f"filmer {__version__} is ready at {address}  ({films:,} films)", ""]
     if films:
         lines += [
-            f"  Try it       {address}/docs",
+            f"  Look around  {address}/",
+            f"  The APIs     {address}/docs",
             f"  Best films   curl '{address}/api/v1/movies?sortBy=rating&order=desc&size=5'",
             f"  Search       curl '{address}/api/v1/search/movies?query=nolan+batm'",
             f"  Popular now  curl {address}/api/movies/popular",
