@@ -21,6 +21,7 @@ from filmer.catalogue.nouns import (
     StarItem,
     StarPage,
     SuggestionList,
+    is_identifier,
 )
 from filmer.catalogue.search import Filters, Search, filters
 from filmer.errors import NotFound, Offence
@@ -265,7 +266,7 @@ def _page(asked: MovieList | GenreMovieList | StarList | MovieSearch, total: int
 
 def _path_id(text: str) -> str | None:
     """An id as the catalogue may hold it; None for one it can't hold (contract §2.5)."""
-    return text if len(text) <= 10 and "\0" not in text else None  # noqa: PLR2004 - contract §2.5
+    return text if is_identifier(text) else None
 
 
 def _genre_id(text: str) -> tuple[int, list[Offence]]:

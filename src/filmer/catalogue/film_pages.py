@@ -9,14 +9,13 @@ from litestar.params import FromPath
 from filmer.accounts.sessions import AnyRequest
 from filmer.catalogue import career, linked_data
 from filmer.catalogue import film_queries as queries
-from filmer.catalogue.nouns import Film, Person
+from filmer.catalogue.nouns import Film, Person, is_identifier
 from filmer.catalogue.queries import one_edition
 from filmer.community.shelves import Shelves
 from filmer.errors import NotFound
 from filmer.store.postgres import Database
 from filmer.web.pages import HtmlResponse, Pages
 
-MAX_ID = 10  # characters (contract §2.5)
 LEADING = 5  # of the cast, whose other films are shown
 MORE = 12  # films a list
 MAX_DESCRIPTION = 300  # characters
@@ -43,7 +42,7 @@ class FilmPages:
         async with self._database.connection() as conn:
             visitor = await self._pages.visitor(conn, request)
             async with one_edition(conn):
-                film = await queries.select_film(conn, film_id) if _is_id(film_id) else None
+                film = await queries.select_film(conn, film_id) if is_identifier(film_id) else None
                 if film is None:
                     raise NotFound(f"There is no film {film_id}")
                 cast = await queries.select_people(conn, film.star_nos)
@@ -76,7 +75,7 @@ class FilmPages:
         async with self._database.connection() as conn:
             visitor = await self._pages.visitor(conn, request)
             async with one_edition(conn):
-                found = await queries.select_career(conn, star_id) if _is_id(star_id) else None
+                found = await queries.select_career(conn, star_id) if is_identifier(star_id) else None
                 if found is None:
                     raise NotFound(f"There is no star {star_id}")
                 star, films = found
@@ -91,10 +90,6 @@ class FilmPages:
             colleagues=[(one, counted[one.no]) for one in colleagues],
             linked_data=linked_data.describe_star(star, origin=_origin(request)),
         )
-
-
-def _is_id(text: str) -> bool:
-    return len(text) <= MAX_ID and "\0" not in text
 
 
 def _origin(request: AnyRequest) -> str:

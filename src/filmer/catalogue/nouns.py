@@ -7,8 +7,15 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-MovieId = Annotated[str, Meta(max_length=10, examples=["tt0000001"])]
-StarId = Annotated[str, Meta(max_length=10, examples=["nm0000209"])]
+MAX_IDENTIFIER = 10  # characters (contract §2.5)
+
+MovieId = Annotated[str, Meta(max_length=MAX_IDENTIFIER, examples=["tt0000001"])]
+StarId = Annotated[str, Meta(max_length=MAX_IDENTIFIER, examples=["nm0000209"])]
+
+
+def is_identifier(text: str) -> bool:
+    """Whether it may be the id of a film or star: no catalogue holds any other."""
+    return len(text) <= MAX_IDENTIFIER and "\0" not in text
 
 
 class Shape(msgspec.Struct, kw_only=True, rename="camel"):

@@ -3,10 +3,9 @@
 from decimal import Decimal
 
 from filmer.catalogue import price_queries as queries
+from filmer.catalogue.nouns import is_identifier
 from filmer.errors import NotFound
 from filmer.store.postgres import Connection
-
-MAX_ID = 10  # characters of a film's id (contract §2.5)
 
 
 async def set_price(conn: Connection, film_id: str, price: Decimal) -> str:
@@ -16,7 +15,7 @@ async def set_price(conn: Connection, film_id: str, price: Decimal) -> str:
     pays it (decision 0011).
     """
     unknown = NotFound(f"There is no film {film_id}")
-    if len(film_id) > MAX_ID or "\0" in film_id:
+    if not is_identifier(film_id):
         raise unknown
     async with conn.transaction():
         # The owner's word first: an import that is about to take the catalogue's place waits for it, and takes it over.

@@ -5,13 +5,13 @@ from typing import Self
 from litestar import Response
 from litestar.params import FromPath
 
+from filmer.catalogue.nouns import is_identifier
 from filmer.errors import ExternalApiError, NotFound
 from filmer.posters import queries
 from filmer.posters.drawing import Subject, draw
 from filmer.store.postgres import Database
 from filmer.tmdb.images import Images
 
-MAX_ID = 10  # characters
 KEPT = "public, max-age=3600"
 
 
@@ -26,7 +26,7 @@ class PosterPages:
 
     async def show_poster(self, film_id: FromPath[str]) -> Response[bytes]:
         found = None
-        if len(film_id) <= MAX_ID and "\0" not in film_id:
+        if is_identifier(film_id):
             async with self._database.connection() as conn:
                 found = await queries.select_subject(conn, film_id)
         if found is None:

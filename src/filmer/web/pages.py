@@ -61,7 +61,7 @@ class Pages:
             return None
 
     async def require(self, conn: Connection, request: AnyRequest) -> Visitor:
-        """Who asks. Raises Unauthorized, which leads to the page where one signs in (``failure``)."""
+        """Who asks. Raises Unauthorized, which leads to the page where one signs in (``http/failures.py``)."""
         person = await self._sessions.require(conn, request)
         return Visitor(person, await self._count_cart(conn, person.id))
 
