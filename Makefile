@@ -36,10 +36,10 @@ fmt: $(VENV)/.dev ## format the code and mend what can be mended by itself
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## measure against references in the same run (SCALE=full: the size of IMDb)
+bench: $(VENV)/.bench ## measure against references in the same run (SCALE=full: the size of IMDb)
 	@$(BIN)/python -m bench $(ARGS)
 
-trust: $(VENV)/.dev ## prove the promises at their full figures, and print the table
+trust: $(VENV)/.bench chromium ## prove the promises at their full figures, and print the table
 	@$(BIN)/python -m bench.trust $(ARGS)
 
 lock: $(VENV)/.dev ## pin the dependencies of pyproject.toml anew
@@ -48,6 +48,9 @@ lock: $(VENV)/.dev ## pin the dependencies of pyproject.toml anew
 		--no-emit-find-links --no-header --no-annotate pyproject.toml -o requirements/run.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-header --no-annotate --group dev pyproject.toml -c requirements/run.txt -o requirements/dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-header --no-annotate --group dev --group bench pyproject.toml -c requirements/dev.txt \
+		-o requirements/bench.txt
 
 clean: ## remove what was installed and built (never your data)
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/out screenshots dist
@@ -68,4 +71,9 @@ $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@echo "installing what the tests need ..."
 	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
+	@echo "installing what is measured with ..."
+	@$(PIP) install --require-hashes -r requirements/bench.txt
 	@touch $@
