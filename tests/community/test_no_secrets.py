@@ -17,6 +17,7 @@ from tests.people import open_account, token_of, visitor
 from tests.sandbox import Sandbox
 from tests.shop import faults
 from tests.shop.test_no_secrets import Places, command, dump, forms, hits, processes, tables
+from tests.told import tell
 
 from filmer.store.embedded import Engines
 
@@ -170,4 +171,4 @@ def test_no_secret_is_left_anywhere(
     assert "a forged token in base64, at 1 in Valkey" in found
     assert "the admin's token as it is in the server's output" in found
     count = sum(len(forms(secret, is_guessable="token" not in name)) for name, secret in secrets.items())
-    faults.tell(f"{log_format}: {len(secrets)} secrets in {count} forms, {len(places)} places: 0 hits")
+    tell(f"{log_format}: {len(secrets)} secrets in {count} forms, {len(places)} places: 0 hits")

@@ -16,7 +16,7 @@ from tests.community.steady_load import Heard, Line, Question, ask_steadily, get
 from tests.conftest import Serve, Server
 from tests.proxy import Proxy, proxied_valkey
 from tests.sandbox import Sandbox
-from tests.shop.faults import tell
+from tests.told import tell
 
 from filmer.store.embedded import Engines
 from filmer.tmdb.breaker import FAILURES, REST_SECONDS

@@ -1,23 +1,14 @@
-"""What the shop is broken with: customers, bare connections that can be cut, processes that can be killed, an audit."""
+"""A shop to be broken: customers with full carts, and an audit of what is left of them."""
 
-import contextlib
 import hashlib
-import http.client
-import json
-import os
 import secrets
-import select
-import signal
-import socket
-import struct
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import psutil
 import psycopg
-from tests.conftest import Server, import_films
+from tests.conftest import import_films
 from tests.people import CARD, kept_password, put_card
+from tests.wires import Customer, request
 
 from filmer.shop import queries
 
@@ -25,20 +16,6 @@ CHECKOUT = "/api/v1/checkout"
 ITEMS = "/api/v1/cart/items"
 FILMS = ("tt0111161", "tt0372784", "tt0468569", "tt0096895", "tt1375666", "tt0211915")
 PRICE = "4.99"
-
-
-class Customer(NamedTuple):
-    account_id: int
-    cookie: str
-
-
-class Reply(NamedTuple):
-    status: int
-    body: bytes
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.body)["data"]
 
 
 def open_shop(database_url: str) -> None:
@@ -154,125 +131,8 @@ def terminate_backends(database_url: str, *, most: int = 100) -> int:
         ).rowcount
 
 
-def workers(server: Server) -> list[psutil.Process]:
-    """The processes that answer requests."""
-    found = []
-    for child in psutil.Process(server.process.pid).children():
-        with contextlib.suppress(psutil.Error):
-            if "spawn_main" in " ".join(child.cmdline()):
-                found.append(child)
-    return found
-
-
-def kill_worker(server: Server, number: int = 0) -> bool:
-    """SIGKILL one; False when there is none at this moment."""
-    alive = workers(server)
-    if not alive:
-        return False
-    with contextlib.suppress(psutil.NoSuchProcess):
-        alive[number % len(alive)].kill()
-    return True
-
-
-def kill_node(server: Server) -> None:
-    """SIGKILL the whole server; its workers see to themselves."""
-    os.kill(server.process.pid, signal.SIGKILL)
-    server.process.wait(10)
-
-
-def eventually(holds: Callable[[], Any], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.02)
-    return bool(holds())
-
-
-class Wire:
-    """One connection, kept open, that says exactly what it is told to."""
-
-    def __init__(self, port: int, timeout: float = 20) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def send(self, request: bytes) -> None:
-        self.socket.sendall(request)
-
-    def receive(self) -> Reply:
-        """Raises OSError or http.client.HTTPException when the connection is lost."""
-        response = http.client.HTTPResponse(self.socket)
-        try:
-            response.begin()
-            return Reply(response.status, response.read())
-        finally:
-            response.close()
-
-    def ask(self, request: bytes) -> Reply:
-        self.send(request)
-        return self.receive()
-
-    def close(self) -> None:
-        self.socket.close()
-
-    def reset(self) -> None:
-        """Hang up at once (RST), whatever is under way."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.socket.close()
-
-
-LOST = (OSError, http.client.HTTPException)
-
-
-def request(
-    method: str,
-    path: str,
-    customer: Customer | None = None,
-    body: Mapping[str, Any] | None = None,
-    *,
-    key: str | None = None,
-) -> bytes:
-    """A request as it goes over the wire."""
-    sent = json.dumps(body).encode() if body is not None else b""
-    head = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1", f"content-length: {len(sent)}"]
-    if body is not None:
-        head.append("content-type: application/json")
-    if customer is not None:
-        head.append(f"cookie: JSESSIONID={customer.cookie}")
-    if key is not None:
-        head.append(f"idempotency-key: {key}")
-    return "\r\n".join([*head, "", ""]).encode() + sent
-
-
 def checkout(customer: Customer, key: str | None = None, card: Mapping[str, Any] = CARD) -> bytes:
     return request("POST", CHECKOUT, customer, card, key=key)
-
-
-@contextlib.contextmanager
-def wires(port: int, count: int) -> Iterator[list[Wire]]:
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(Wire(port)) for _ in range(count)]
-
-
-def answered_by_now(lines: Sequence[Wire]) -> int:
-    """How many connections have something to read already."""
-    poll = select.poll()
-    for line in lines:
-        poll.register(line.socket, select.POLLIN)
-    return len(poll.poll(0))
-
-
-def tell(figure: str) -> None:
-    """A figure for the table of ``make trust``, which names the file."""
-    if path := os.environ.get("FILMER_TRUST_TOLD"):
-        with open(path, "a", encoding="utf-8") as told:  # noqa: PTH123 - several processes append
-            told.write(f"{figure}\n")
 
 
 def halves(conn: psycopg.Connection, accounts: Sequence[int], films: Sequence[str] = FILMS[:2]) -> list[Any]:

@@ -18,7 +18,9 @@ from psycopg_pool import AsyncConnectionPool
 from tests.conftest import SECRET_KEY, MakeDatabase
 from tests.people import CARD
 from tests.shop import faults
-from tests.shop.faults import FILMS, Customer, Reply
+from tests.shop.faults import FILMS
+from tests.told import tell
+from tests.wires import Customer, Reply
 
 import filmer.app
 import filmer.parts
@@ -285,4 +287,4 @@ def test_a_checkout_that_breaks_anywhere_is_whole_or_has_not_happened(
     assert kinds == {"execute", "__aenter__", "__aexit__", "getconn", "putconn", "authorize", "capture"}
     assert steps > 10
     whose = "with" if key else "without"
-    faults.tell(f"{whose} a key: {calls} calls failed and cancelled, before and after; {steps} steps cancelled")
+    tell(f"{whose} a key: {calls} calls failed and cancelled, before and after; {steps} steps cancelled")

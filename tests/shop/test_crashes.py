@@ -22,8 +22,11 @@ import psutil
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.nodes import eventually, kill_node, kill_worker
 from tests.shop import faults
-from tests.shop.faults import FILMS, LOST, Customer, Reply, Wire
+from tests.shop.faults import FILMS
+from tests.told import tell
+from tests.wires import LOST, Customer, Reply, Wire
 
 from filmer.store.embedded import running_engines
 from filmer.store.migrate import migrate
@@ -117,7 +120,7 @@ def test_killed_workers_lose_and_double_nothing(database: str, serve: Serve) -> 
         node = number % len(nodes)
         time.sleep(max(0.0, last[node] + APART - time.monotonic()))
         last[node] = time.monotonic()
-        assert faults.kill_worker(nodes[node], number // len(nodes))
+        assert kill_worker(nodes[node], number // len(nodes))
 
     draw = random.Random(2)
     clients = Clients(lambda: draw.choice(nodes).port, kill)
@@ -125,7 +128,7 @@ def test_killed_workers_lose_and_double_nothing(database: str, serve: Serve) -> 
     assert clients.kills >= 2
     with psycopg.connect(database, autocommit=True) as conn:
         require_whole(conn, people, clients.orders)
-    faults.tell(f"{CHECKOUTS} checkouts, {clients.kills} workers killed, {clients.lost} answers lost, all whole")
+    tell(f"{CHECKOUTS} checkouts, {clients.kills} workers killed, {clients.lost} answers lost, all whole")
 
 
 @pytest.mark.timeout(1500)
@@ -134,7 +137,7 @@ def test_killed_nodes_lose_and_double_nothing(database: str, serve: Serve) -> No
     nodes: list[Server] = [serve(database, FILMER_WORKERS="1") for _ in range(2)]
 
     def kill(number: int) -> None:
-        faults.kill_node(nodes[number % 2])
+        kill_node(nodes[number % 2])
         nodes[number % 2] = serve(database, FILMER_WORKERS="1")
 
     draw = random.Random(3)
@@ -143,7 +146,7 @@ def test_killed_nodes_lose_and_double_nothing(database: str, serve: Serve) -> No
     assert clients.kills >= 1
     with psycopg.connect(database, autocommit=True) as conn:
         require_whole(conn, people, clients.orders)
-    faults.tell(f"{clients.kills} nodes killed")
+    tell(f"{clients.kills} nodes killed")
 
 
 @pytest.mark.timeout(1500)
@@ -155,7 +158,7 @@ def test_killed_database_connections_lose_and_double_nothing(database: str, serv
     assert clients.kills >= 2
     with psycopg.connect(database, autocommit=True) as conn:
         require_whole(conn, people, clients.orders)
-    faults.tell(f"all database connections killed {clients.kills} times")
+    tell(f"all database connections killed {clients.kills} times")
 
 
 def void(_: object) -> None:
@@ -182,7 +185,7 @@ def stop_at_once(folder: Path, *, kill: bool) -> None:
     pid = int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
     postmaster = psutil.Process(pid)
     postmaster.send_signal(signal.SIGKILL if kill else signal.SIGQUIT)
-    assert faults.eventually(lambda: not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE)
+    assert eventually(lambda: not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE)
 
 
 def is_back(url: str) -> bool:
@@ -247,11 +250,11 @@ def test_what_was_acknowledged_is_there_after_the_database_was_stopped_at_once(
         with ThreadPoolExecutor(CLIENTS) as pool:
             # Stopped amid the checkouts, when the last answers are as fresh as can be.
             buying = [pool.submit(buy, one) for one in mine]
-            assert faults.eventually(partial(is_half, answered, mine), 60)
+            assert eventually(partial(is_half, answered, mine), 60)
             stop_at_once(folder, kill=stop % 2 == 1)
             for one in buying:
                 one.result()
-        assert faults.eventually(lambda: is_back(url), 60)
+        assert eventually(lambda: is_back(url), 60)
         told = {account: reply.data["orderId"] for account, reply in answered.items() if reply.status == 200}
         assert told
         with psycopg.connect(url, autocommit=True) as conn:
@@ -264,4 +267,4 @@ def test_what_was_acknowledged_is_there_after_the_database_was_stopped_at_once(
     clients.run(people)
     with psycopg.connect(url, autocommit=True) as conn:
         require_whole(conn, people, clients.orders)
-    faults.tell(f"{DURABLE} orders, PostgreSQL stopped at once {STOPS} times: 0 missing")
+    tell(f"{DURABLE} orders, PostgreSQL stopped at once {STOPS} times: 0 missing")

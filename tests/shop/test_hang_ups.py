@@ -11,9 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.nodes import eventually
 from tests.people import CARD, LOGIN
 from tests.shop import faults
-from tests.shop.faults import FILMS, ITEMS, Customer, Wire, request
+from tests.shop.faults import FILMS, ITEMS
+from tests.told import tell
+from tests.wires import Customer, Wire, request, wires
 
 HANG_UPS = int(os.environ.get("FILMER_TRUST_HANG_UPS") or 80)
 SIDE_BY_SIDE = 8
@@ -76,7 +79,7 @@ def test_hanging_up_leaves_nothing_behind(make_database: MakeDatabase, serve: Se
             doing = faults.activity(conn)
             return set(doing) <= {"idle", "carts locked"} and not doing["carts locked"]
 
-        assert faults.eventually(is_calm), faults.activity(conn)
+        assert eventually(is_calm), faults.activity(conn)
         assert faults.activity(conn)["idle"] <= WORKERS * POOL + WORKERS  # and the connection that hears of imports
         assert not faults.audit(conn)
         assert not faults.halves(conn, [one.account_id for one in buyers])
@@ -85,7 +88,7 @@ def test_hanging_up_leaves_nothing_behind(make_database: MakeDatabase, serve: Se
         assert len(bought) < len(buyers), "nobody hung up early enough for this to show anything"
 
         # Every connection of the pools still works: more customers at once than there are connections.
-        with faults.wires(server.port, 3 * WORKERS * POOL) as lines:
+        with wires(server.port, 3 * WORKERS * POOL) as lines:
             for number, line in enumerate(lines):
                 line.send(faults.checkout(buyers[number % len(buyers)], keys[number % len(buyers)], CARD))
             replies = [line.receive() for line in lines]
@@ -96,4 +99,4 @@ def test_hanging_up_leaves_nothing_behind(make_database: MakeDatabase, serve: Se
         assert not faults.halves(conn, [one.account_id for one in buyers])
     noise = server.output().removeprefix(quiet).splitlines()
     assert len(noise) <= 2 + HANG_UPS // 100, noise[:20]
-    faults.tell(f"{HANG_UPS} hung up, {len(bought)} orders whole, 0 halves; next answer in {answered * 1000:.0f} ms")
+    tell(f"{HANG_UPS} hung up, {len(bought)} orders whole, 0 halves; next answer in {answered * 1000:.0f} ms")

@@ -20,9 +20,10 @@ from typing import Any
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.nodes import kill_worker
 from tests.people import CARD
 from tests.shop import faults
-from tests.shop.faults import FILMS, ITEMS, LOST, Customer, Reply, Wire, request
+from tests.shop.faults import FILMS, ITEMS
 from tests.shop.histories import (
     Add,
     Answer,
@@ -42,6 +43,8 @@ from tests.shop.histories import (
     View,
     check,
 )
+from tests.told import tell
+from tests.wires import LOST, Customer, Reply, Wire, request
 
 HISTORIES = int(os.environ.get("FILMER_TRUST_HISTORIES") or 6)
 OPERATIONS = int(os.environ.get("FILMER_TRUST_OPERATIONS") or 30)
@@ -216,7 +219,7 @@ def test_histories_under_faults_have_an_order(database: str, serve: Serve, price
                 faults.terminate_backends(database, most=draw.randint(1, 3))
             if time.monotonic() - killed > 8:  # Granian gives up a server whose workers die in a row
                 killed = time.monotonic()
-                faults.kill_worker(server, draw.randrange(2))
+                kill_worker(server, draw.randrange(2))
 
     threads = [threading.Thread(target=work) for _ in range(AT_ONCE)]
     breaker = threading.Thread(target=break_things)
@@ -239,9 +242,7 @@ def test_histories_under_faults_have_an_order(database: str, serve: Serve, price
     assert orders >= HISTORIES / 4
     with psycopg.connect(database) as conn:
         assert not faults.audit(conn)
-    faults.tell(
-        f"{HISTORIES} histories, {asked} operations, {unknown} without an answer, {orders} orders: all in order"
-    )
+    tell(f"{HISTORIES} histories, {asked} operations, {unknown} without an answer, {orders} orders: all in order")
 
 
 # Bugs that such shops have had, each in the place of the real SQL.

@@ -21,6 +21,7 @@ from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
 from tests.people import LOGIN, visitor
 from tests.shop import faults
 from tests.shop.faults import CHECKOUT, FILMS, ITEMS
+from tests.told import tell
 
 from filmer.store.embedded import Engines, find_postgres
 
@@ -250,4 +251,4 @@ def test_no_secret_is_left_anywhere(
     assert "the card as typed in base64, at 2 in Valkey" in found
     assert "token 0 as it is in the server's output" in found
     count = sum(len(forms(secret, is_guessable=True)) for secret in secrets.values())
-    faults.tell(f"{log_format}: {len(secrets)} secrets in {count} forms, {len(places)} places: 0 hits")
+    tell(f"{log_format}: {len(secrets)} secrets in {count} forms, {len(places)} places: 0 hits")

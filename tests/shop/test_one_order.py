@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
 from tests.shop import faults
-from tests.shop.faults import Reply, Wire
+from tests.told import tell
+from tests.wires import Reply, Wire, answered_by_now, wires
 
 ROUNDS = int(os.environ.get("FILMER_TRUST_ROUNDS") or 5)
 AT_ONCE = 64
@@ -30,10 +31,10 @@ def server(database: str, serve: Serve) -> Server:
 
 def submit_at_once(server: Server, submit: bytes) -> tuple[list[Reply], bool]:
     """The answers; and whether all had been sent before the first one came."""
-    with faults.wires(server.port, AT_ONCE) as lines:
+    with wires(server.port, AT_ONCE) as lines:
         for line in lines:
             line.send(submit)
-        is_overlapping = not faults.answered_by_now(lines)
+        is_overlapping = not answered_by_now(lines)
         return [line.receive() for line in lines], is_overlapping
 
 
@@ -59,7 +60,7 @@ def test_submits_with_one_key_get_one_answer(server: Server, database: str) -> N
             assert len({reply.body for reply in replies}) == 1
             assert orders_of(conn, one.account_id) == [replies[0].data["orderId"]]
         assert not faults.audit(conn)
-    faults.tell(f"with a key: {ROUNDS} times {AT_ONCE} equal answers")
+    tell(f"with a key: {ROUNDS} times {AT_ONCE} equal answers")
 
 
 @pytest.mark.timeout(1500)
@@ -81,7 +82,7 @@ def test_submits_without_a_key_get_one_order_and_a_later_one_an_empty_cart(serve
         assert not faults.audit(conn)
     # The server can't know when a request was sent, only when it came to read it (checkout.py, Sold).
     assert sum(map(bool, late)) <= 1 + ROUNDS // 50, late
-    faults.tell(f"without: {ROUNDS} times {AT_ONCE}, one order each; {sum(late)} read too late and told 400")
+    tell(f"without: {ROUNDS} times {AT_ONCE}, one order each; {sum(late)} read too late and told 400")
 
 
 def test_a_submit_after_the_answer_is_another_one(server: Server, database: str) -> None:

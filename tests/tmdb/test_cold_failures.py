@@ -16,10 +16,11 @@ import psycopg
 import pytest
 import redis
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.nodes import eventually, workers
 from tests.people import open_account, token_of
 from tests.sandbox import Sandbox
-from tests.shop.faults import eventually, tell, workers
 from tests.tmdb.asking import KEY, MATRIX, own_language
+from tests.told import tell
 
 from filmer.store.embedded import Engines
 

@@ -14,10 +14,12 @@ from contextlib import ExitStack, contextmanager
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.nodes import eventually, kill_worker
 from tests.people import open_account, token_of
 from tests.sandbox import Sandbox
-from tests.shop.faults import LOST, Reply, Wire, eventually, kill_worker, request, tell
 from tests.tmdb.asking import KEY, MATRIX, POPULAR, SHAWSHANK, own_language
+from tests.told import tell
+from tests.wires import LOST, Reply, Wire, request
 
 from filmer.serving import free_port
 

@@ -1,0 +1,46 @@
+"""A running node and its workers: killed, and waited for."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+from tests.conftest import Server
+
+
+def workers(server: Server) -> list[psutil.Process]:
+    """The processes that answer requests."""
+    found = []
+    for child in psutil.Process(server.process.pid).children():
+        with contextlib.suppress(psutil.Error):
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
+def kill_worker(server: Server, number: int = 0) -> bool:
+    """SIGKILL one; False when there is none at this moment."""
+    alive = workers(server)
+    if not alive:
+        return False
+    with contextlib.suppress(psutil.NoSuchProcess):
+        alive[number % len(alive)].kill()
+    return True
+
+
+def kill_node(server: Server) -> None:
+    """SIGKILL the whole server; its workers see to themselves."""
+    os.kill(server.process.pid, signal.SIGKILL)
+    server.process.wait(10)
+
+
+def eventually(holds: Callable[[], Any], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        time.sleep(0.02)
+    return bool(holds())
