@@ -1,0 +1,55 @@
+"""Whom the servers run as."""
+
+import os
+import pwd
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filmer.store.embedded.errors import EmbeddedError
+
+
+@dataclass(frozen=True)
+class Account:
+    """The system user both servers run as."""
+
+    name: str
+    uid: int
+    gid: int
+
+    @property
+    def popen(self) -> dict[str, Any]:
+        """Arguments that make subprocess run a program as this user."""
+        if self.uid == os.geteuid():
+            return {}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+
+def account_for(data_dir: Path) -> Account:
+    """Ourselves, or an unprivileged user when we are root, whom PostgreSQL refuses to serve.
+
+    Whoever owns the database files stays their user, even when a better one turns up later. Otherwise it is
+    a user made for filmer, then `postgres`, who is there for databases only, and at last `nobody`: other
+    daemons run as nobody too, and each of them could read our files. Raises EmbeddedError when there is no
+    such user.
+    """
+    if (own := os.geteuid()) != 0:
+        return Account(f"uid {own}", own, os.getegid())
+    with suppress(FileNotFoundError, KeyError):
+        if owner := (data_dir / "postgres").stat().st_uid:
+            entry = pwd.getpwuid(owner)
+            return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    for name in ("filmer", "postgres", "nobody"):
+        with suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return Account(name, entry.pw_uid, entry.pw_gid)
+    raise EmbeddedError("PostgreSQL does not run as root, and there is no user filmer, postgres or nobody: add one.")
+
+
+def may_enter(folder: Path, account: Account) -> bool:
+    """Whether the account gets into the folder. Tried rather than computed: there are ACLs and the like."""
+    command = ["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)]
+    done = subprocess.run(command, check=False, stderr=subprocess.DEVNULL, cwd="/", **account.popen)
+    return done.returncode == 0

@@ -1,0 +1,190 @@
+"""The users' side: a process becomes a user of the keeper, and starts it if there is none."""
+
+import fcntl
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filmer.store.embedded.account import account_for
+from filmer.store.embedded.errors import EmbeddedError, explain
+from filmer.store.embedded.logs import log_end, open_log
+from filmer.store.embedded.place import KEEPER_SOCKET, fits_socket, is_private, make_data_dir
+
+logger = logging.getLogger(__name__)
+
+ATTACH_LIMIT = 90.0  # seconds to wait for an earlier keeper that is still shutting down
+ANSWER_LIMIT = 600.0  # seconds to wait for the keeper's answer; a long crash recovery is part of it
+LEAVE_LIMIT = 20.0  # seconds the last user waits for the servers to be down
+ASK_AGAIN = 0.02  # seconds until a keeper that is shutting down is asked again
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Where the running servers are; a server that was not asked for has an empty address."""
+
+    database_url: str  # libpq connection URI over a unix socket, database and superuser "filmer"
+    redis_url: str  # unix:///…/valkey.sock?db=0, for redis-py's from_url
+
+
+@contextmanager
+def running_engines(data_dir: Path, *, valkey: bool = True, postgres: bool = True) -> Iterator[Engines]:
+    """Have the asked-for servers running in `data_dir` for as long as the context lasts.
+
+    Servers that run already, for another process, are shared. On the way out the last user waits until they
+    are down (20 seconds at most); until then the data directory must not be moved or deleted.
+    Raises EmbeddedError when a server cannot be started.
+    """
+    if not (valkey or postgres):
+        yield Engines("", "")
+        return
+    data_dir = data_dir.expanduser().absolute()
+    try:
+        make_data_dir(data_dir)
+        connection, answer = _attach(data_dir, {"postgres": postgres, "valkey": valkey})
+    except OSError as error:
+        raise EmbeddedError(explain(error, data_dir)) from error
+    owner = os.getpid()
+    try:
+        if "error" in answer:
+            raise EmbeddedError(answer["error"])
+        yield Engines(answer.get("postgres", ""), answer.get("valkey", ""))
+    finally:
+        _detach(connection, owner)
+
+
+def _attach(data_dir: Path, wanted: dict[str, bool]) -> tuple[socket.socket, dict[str, str]]:
+    """Become a user of the keeper, starting it if there is none. Returns our connection and its answer."""
+    deadline = time.monotonic() + ATTACH_LIMIT
+    while time.monotonic() < deadline:
+        connection = _connect(data_dir)
+        started = None if connection else _start_keeper(data_dir)
+        if found := connection or started:
+            try:
+                if answer := _ask(found, wanted):
+                    return found, answer
+            except BaseException:
+                found.close()
+                raise
+            found.close()
+        if started:
+            log = data_dir / "engines.log"
+            raise EmbeddedError(f"The keeper of the database servers ended at once. {log_end(log)}")
+        # A keeper that is shutting down takes no new users and still holds the lock: ask again in a moment.
+        time.sleep(ASK_AGAIN)
+    raise EmbeddedError(
+        f"Another process holds {data_dir / 'keeper.lock'} and does not answer: the database servers of an "
+        f"earlier run are still shutting down, or their keeper hangs. Look into {data_dir / 'engines.log'}; "
+        "if nothing moves there, end the process that `fuser` names for the lock file, and start again."
+    )
+
+
+def _connect(data_dir: Path) -> socket.socket | None:
+    """A connection to the running keeper; None when there is none."""
+    run = data_dir / "run"
+    if run.is_symlink():
+        run = run.readlink()
+        # Anybody may make a directory in /tmp again that was cleared away: believe only our own.
+        if not is_private(run, account_for(data_dir)):
+            return None
+    path = run / KEEPER_SOCKET
+    if not fits_socket(run):
+        return None
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(str(path))
+    except (FileNotFoundError, ConnectionError):
+        connection.close()
+        return None
+    except OSError as error:
+        connection.close()
+        error.filename = str(path)
+        raise
+    return connection
+
+
+def _start_keeper(data_dir: Path) -> socket.socket | None:
+    """Start the keeper with us as its first user. None when there is one already (perhaps on its way out).
+
+    The keeper inherits the locked file, so that the lock is never free between our taking it and its life.
+    """
+    descriptor = os.open(data_dir / "keeper.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "rb+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                _spawn_keeper(data_dir, lock.fileno(), theirs.fileno())
+        except BaseException:
+            ours.close()
+            raise
+    return ours
+
+
+def _spawn_keeper(data_dir: Path, *inherited: int) -> None:
+    """Run the keeper's program, which inherits the descriptors of the lock and of its first user."""
+    # -P: a file beside the program must not stand in for a module of the standard library.
+    program = Path(__file__).with_name("keeper.py")
+    command = [sys.executable, "-P", str(program), *map(str, inherited), str(data_dir)]
+    with open_log(data_dir / "engines.log") as log:
+        starter = subprocess.Popen(
+            command,
+            pass_fds=inherited,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            start_new_session=True,  # Ctrl-C in the terminal must not reach the servers
+        )
+    starter.wait()  # it forks the keeper and ends, so that the keeper is nobody's zombie later on
+
+
+def _ask(connection: socket.socket, wanted: dict[str, bool]) -> dict[str, str] | None:
+    """Ask the keeper for servers. None when it went away without an answer.
+
+    The answer has an address for each of them, or an "error".
+    """
+    connection.settimeout(ANSWER_LIMIT)
+    answer = b""
+    try:
+        connection.sendall(json.dumps(wanted).encode() + b"\n")
+        while not answer.endswith(b"\n"):
+            part = connection.recv(65536)
+            if not part:
+                return None
+            answer += part
+    except ConnectionError:
+        return None
+    except TimeoutError:
+        raise EmbeddedError(
+            f"The database servers did not get ready in {ANSWER_LIMIT:.0f} seconds. Look into the *.log "
+            "files in the data directory."
+        ) from None
+    decoded: dict[str, str] = json.loads(answer)
+    return decoded
+
+
+def _detach(connection: socket.socket, owner: int) -> None:
+    """Give up our use. The keeper hangs up at once, or, when we were the last user, once all is down."""
+    with connection:
+        if os.getpid() != owner:  # a forked child runs its parent's clean-up: the parent goes on using it
+            return
+        connection.settimeout(LEAVE_LIMIT)
+        try:
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(4096):
+                pass
+        except TimeoutError:
+            logger.warning("the database servers are still shutting down after %.0f seconds", LEAVE_LIMIT)
+        except OSError:
+            pass  # the keeper is gone already

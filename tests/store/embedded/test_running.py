@@ -1,0 +1,89 @@
+"""The embedded servers, for real: started, stopped, and started again, wherever the data directory is."""
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.store.embedded.users import another_user, answers, ping, servers, sql
+
+from filmer.store.embedded import Engines, logs, running_engines
+
+
+def test_both_servers_run_inside_the_context_and_not_after(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data_dir = home / "data"
+    monkeypatch.setenv("PGPORT", "1")  # the URL knows better
+    with running_engines(data_dir) as engines:
+        assert ping(engines) is True
+        assert sql(engines, "SELECT current_user || '@' || current_database()") == "filmer@filmer"
+        for setting in ("data_checksums", "fsync", "synchronous_commit"):
+            assert sql(engines, f"SHOW {setting}") == "on"
+        assert sql(engines, "SHOW server_encoding") == "UTF8"
+        sockets = data_dir / "run"
+        assert (sockets.stat().st_mode & 0o777) == 0o700
+        assert len(servers(data_dir)) > 3
+        for server in servers(data_dir):
+            assert server.net_connections("inet") == []
+            assert server.uids().effective != 0
+    assert not servers(data_dir)
+    assert not list(sockets.iterdir())
+    assert not answers(engines.database_url)
+
+
+def test_text_of_every_alphabet_is_text(data_dir: Path) -> None:
+    with running_engines(data_dir, valkey=False) as engines:
+        assert sql(engines, "SELECT lower('ÉÖЁΣ')") == "éöёσ"
+        assert sql(engines, "SELECT 'ё' > 'z' AND 'Z' < 'a'") is True
+        sql(engines, "CREATE EXTENSION pg_trgm")
+        assert sql(engines, "SELECT word_similarity('Ёлка', 'Большая ёлка')") == 1
+
+
+def test_data_survives_a_restart(data_dir: Path) -> None:
+    with running_engines(data_dir, valkey=False) as engines:
+        sql(engines, "CREATE TABLE film AS SELECT 'Solaris' AS title")
+    with running_engines(data_dir, valkey=False) as engines:
+        assert sql(engines, "SELECT title FROM film") == "Solaris"
+    assert "received fast shutdown request" in (data_dir / "postgres.log").read_text()
+
+
+def test_a_server_nobody_asks_for_is_not_started(home: Path) -> None:
+    data_dir = home / "data"
+    with running_engines(data_dir, postgres=False) as first:
+        assert ping(first) is True
+        assert first.database_url == ""
+        assert not (data_dir / "postgres").exists()
+        with running_engines(data_dir, valkey=False) as second:  # …until somebody does
+            assert second.redis_url == ""
+            assert sql(second, "SELECT 1") == 1
+    with running_engines(data_dir, postgres=False, valkey=False) as none:
+        assert none == Engines("", "")
+        assert not servers(data_dir)
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["with a space, a comma", "фильмы 'n' \"films\"", "long-" * 40],
+    ids=["space", "unicode", "long"],
+)
+def test_any_path_will_do(home: Path, folder: str) -> None:
+    data_dir = home / folder / "data"
+    with running_engines(data_dir) as engines:
+        assert ping(engines) is True
+        assert sql(engines, "SELECT 1") == 1
+        sockets = (data_dir / "run").resolve()
+        assert sockets.stat().st_mode & 0o777 == 0o700
+        with another_user(data_dir) as (_, same):
+            assert same == engines
+    if sockets.parent != data_dir:
+        assert not sockets.exists()
+        assert not (data_dir / "run").is_symlink()
+
+
+def test_a_long_log_is_put_aside(home: Path) -> None:
+    log = home / "postgres.log"
+    log.touch()
+    os.truncate(log, logs.LOG_LIMIT)
+    for size in (logs.LOG_LIMIT + 4, 4):
+        with logs.open_log(log) as opened:
+            opened.write(b"news")
+        assert log.stat().st_size == size
+    assert (home / "postgres.log.1").stat().st_size == logs.LOG_LIMIT + 4

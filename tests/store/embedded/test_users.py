@@ -1,0 +1,88 @@
+"""Several processes use the same servers: they come, share, leave, and are killed."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from tests.store.embedded.users import another_user, eventually, named, ping, processes, sql, start_user, where
+
+from filmer.store.embedded import running_engines
+
+
+def test_a_second_user_shares_the_servers_and_outlives_the_first(data_dir: Path) -> None:
+    with another_user(data_dir) as (first, engines):
+        postmaster = named(data_dir, "postgres")
+        with another_user(data_dir) as (_, shared):
+            assert shared == engines
+            began = time.monotonic()
+            first.communicate()
+            assert time.monotonic() - began < 5  # it does not wait for the other one
+            assert sql(shared, "SELECT 1") == 1
+            assert ping(shared) is True
+            assert named(data_dir, "postgres") == postmaster
+        assert not postmaster.is_running()
+
+
+def test_users_who_come_all_at_once_get_the_same_servers(home: Path) -> None:
+    data_dir = home / "data"
+    users = [start_user(data_dir) for _ in range(4)]
+    assert len({where(user) for user in users}) == 1
+    assert named(data_dir, "postgres")
+    for user in users:
+        user.communicate()
+
+
+def test_a_user_who_comes_while_the_servers_go_down_gets_new_ones(data_dir: Path) -> None:
+    for _ in range(2):
+        leaving = start_user(data_dir)
+        where(leaving)
+        assert leaving.stdin is not None
+        leaving.stdin.close()
+        with running_engines(data_dir) as engines:
+            assert sql(engines, "SELECT 1") == 1
+            assert ping(engines) is True
+            leaving.wait()
+        assert leaving.stdout is not None
+        leaving.stdout.close()
+
+
+def test_a_killed_user_leaves_nothing_running(data_dir: Path) -> None:
+    with another_user(data_dir) as (user, engines):
+        sql(engines, "CREATE TABLE film AS SELECT 'Stalker' AS title")
+        user.kill()
+        assert eventually(lambda: not processes(data_dir))
+    with running_engines(data_dir, valkey=False) as engines:
+        assert sql(engines, "SELECT title FROM film") == "Stalker"
+
+
+def test_a_user_killed_in_the_first_start_leaves_nothing_half_made(home: Path) -> None:
+    data_dir = home / "data"
+    with start_user(data_dir, "p") as user:
+        assert eventually(lambda: list(data_dir.glob("postgres.new-*/base")))
+        named(data_dir, "keeper.py").kill()
+        user.kill()
+        user.communicate()
+    assert not (data_dir / "postgres").exists()
+    with running_engines(data_dir, valkey=False) as engines:
+        assert sql(engines, "SELECT 1") == 1
+    assert not list(data_dir.glob("postgres.new-*"))
+
+
+def test_ctrl_c_does_not_reach_the_servers(data_dir: Path) -> None:
+    with another_user(data_dir) as (user, engines), running_engines(data_dir):
+        before = named(data_dir, "postgres")
+        os.killpg(user.pid, signal.SIGINT)
+        user.wait()
+        named(data_dir, "keeper.py").terminate()  # nor does the keeper leave its users at a mere signal
+        assert sql(engines, "SELECT 1") == 1
+        assert named(data_dir, "postgres") == before
+
+
+def test_a_forked_child_that_ends_does_not_give_up_its_parents_use(data_dir: Path) -> None:
+    with another_user(data_dir, "p") as (user, engines):
+        assert user.stdin is not None
+        assert user.stdout is not None
+        print("fork", file=user.stdin, flush=True)
+        assert user.stdout.readline() == "forked\n"
+        assert sql(engines, "SELECT 1") == 1
