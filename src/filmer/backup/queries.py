@@ -1,0 +1,196 @@
+"""All SQL of backups. The database is filmer's own: what is in the schemas below is all there is to keep."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from filmer.catalogue.edition import CHANNEL, SWAP_LOCK
+
+Connection = psycopg.Connection[Any]
+
+SCHEMAS = ("public", "catalogue")
+EXTENSION = "pg_trgm"
+_LEFTOVERS = ("catalogue_next", "catalogue_old")  # of an import
+_LOCK_SECONDS = 10
+_BOOKKEEPING = ("public.migration", "public.edition", "public.secret_key")  # has rows though nothing ever happened
+
+
+def connect(url: str, name: str) -> Connection:
+    """A connection that takes its time. PostgreSQL gives up what it does for us soon after we are killed."""
+    return psycopg.connect(
+        url,
+        autocommit=True,
+        connect_timeout=5,
+        application_name=name,
+        options="-c client_connection_check_interval=500ms -c statement_timeout=0"
+        " -c idle_in_transaction_session_timeout=0 -c timezone=UTC",
+    )
+
+
+def is_replica(conn: Connection) -> bool:
+    return bool(_one(conn, "SELECT pg_is_in_recovery()"))
+
+
+@contextmanager
+def snapshot(conn: Connection) -> Iterator[str]:
+    """One moment of the database, for all queries on this connection and for whoever knows the name it yields.
+
+    No import swaps its catalogue in meanwhile: tables are looked up by name as of now, whatever the snapshot, so one
+    that has another's name since would be read in its place.
+    """
+    conn.execute("SELECT pg_advisory_lock_shared(%s)", [SWAP_LOCK])
+    try:
+        with conn.transaction():
+            conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield _one(conn, "SELECT pg_export_snapshot()")
+    finally:
+        if not conn.closed:
+            conn.execute("SELECT pg_advisory_unlock_shared(%s)", [SWAP_LOCK])
+
+
+def select_migrations(conn: Connection) -> dict[int, str]:
+    """Number and digest of what was applied; empty where filmer has never been."""
+    if _one(conn, "SELECT to_regclass('public.migration')") is None:
+        return {}
+    return dict(conn.execute("SELECT number, digest FROM migration ORDER BY number").fetchall())
+
+
+def select_fingerprint(conn: Connection) -> str | None:
+    row = conn.execute("SELECT encode(fingerprint, 'hex') FROM secret_key").fetchone()
+    return row[0] if row else None
+
+
+def select_tables(conn: Connection) -> list[str]:
+    """All tables whose rows are kept, with their schemas; those that are not logged are not."""
+    rows = conn.execute(
+        """
+        SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = ANY(%s) AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT EXISTS (
+            SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+        ORDER BY 1
+        """,
+        [list(SCHEMAS)],
+    )
+    return [row[0] for row in rows]
+
+
+def count_and_digest(conn: Connection, table: str) -> tuple[int, str]:
+    """How many rows, and the sum of their digests: the same on every PostgreSQL, in any order."""
+    with conn.transaction():
+        conn.execute("SET LOCAL datestyle = 'ISO, YMD'")
+        conn.execute("SET LOCAL intervalstyle = 'postgres'")
+        conn.execute("SET LOCAL bytea_output = 'hex'")
+        conn.execute("SET LOCAL extra_float_digits = 1")
+        conn.execute("SET LOCAL timezone = 'UTC'")
+        query = sql.SQL(
+            """
+            SELECT count(*), coalesce(sum(('x' || encode(substr(d.digest, 1, 8), 'hex'))::bit(64)::bigint), 0)::text
+            FROM {} t CROSS JOIN LATERAL sha256(convert_to((t.*)::text, 'UTF8')) d(digest)
+            """
+        ).format(_name(table))
+        row = conn.execute(query).fetchone()
+    if row is None:
+        raise RuntimeError("an aggregate without a row")
+    return row[0], row[1]
+
+
+def select_others(conn: Connection) -> list[str]:
+    """What else of filmer is at work in this database."""
+    rows = conn.execute(
+        """
+        SELECT DISTINCT application_name FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'filmer%' ORDER BY 1
+        """
+    )
+    return [row[0] for row in rows]
+
+
+def select_filled(conn: Connection) -> list[str]:
+    """The tables that hold something."""
+    return [
+        table
+        for table in select_tables(conn)
+        if table not in _BOOKKEEPING and _one(conn, sql.SQL("SELECT EXISTS (SELECT FROM {})").format(_name(table)))
+    ]
+
+
+def drop_everything(conn: Connection) -> None:
+    """All but what belongs to extensions, which not everybody may make anew."""
+    conn.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'".encode())
+    conn.execute("SET LOCAL client_min_messages = warning")
+    for schema in (*SCHEMAS[1:], *_LEFTOVERS):
+        conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+    rows = conn.execute(
+        """
+        SELECT format('DROP %s IF EXISTS %s CASCADE', o.type, o.identity)
+        FROM (
+            SELECT 'pg_class'::regclass::oid, oid FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')
+            UNION ALL
+            SELECT 'pg_proc'::regclass::oid, oid FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        ) c(class, id) CROSS JOIN LATERAL pg_identify_object(c.class, c.id, 0) o
+        WHERE NOT EXISTS (
+            SELECT FROM pg_depend d WHERE d.classid = c.class AND d.objid = c.id AND d.deptype IN ('e', 'i', 'a'))
+        """
+    ).fetchall()
+    for (statement,) in rows:
+        conn.execute(statement)
+
+
+def select_settings(conn: Connection) -> set[str]:
+    """What this PostgreSQL can be SET to do."""
+    return {row[0] for row in conn.execute("SELECT name FROM pg_settings")}
+
+
+def execute(conn: Connection, statements: bytes) -> None:
+    conn.execute(statements)
+
+
+@contextmanager
+def copy_into(conn: Connection, statement: bytes) -> Iterator[psycopg.Copy]:
+    """Rows that come in with their table need no vacuum: ``FREEZE``."""
+    frozen = statement.replace(b" FROM stdin;", b" FROM stdin WITH (FREEZE)")
+    with conn.cursor() as cursor, cursor.copy(frozen) as copy:
+        yield copy
+
+
+def reset_session(conn: Connection) -> None:
+    """Takes back what a dump's script sets."""
+    conn.execute("RESET ALL")
+
+
+def select_unproved(conn: Connection) -> list[str]:
+    """Constraints and indexes that PostgreSQL itself does not vouch for."""
+    rows = conn.execute(
+        """
+        SELECT conname::text FROM pg_constraint WHERE NOT convalidated AND connamespace::regnamespace::text = ANY(%(s)s)
+        UNION ALL SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE NOT i.indisvalid AND c.relnamespace::regnamespace::text = ANY(%(s)s)
+        """,
+        {"s": list(SCHEMAS)},
+    )
+    return [row[0] for row in rows]
+
+
+def analyze(conn: Connection, tables: Sequence[str]) -> None:
+    """Statistics for the planner."""
+    for table in tables:
+        conn.execute(sql.SQL("ANALYZE {}").format(_name(table)))
+
+
+def renew_edition(conn: Connection) -> None:
+    """Another database from here on, as far as caches know: nothing that was kept of the former one is found."""
+    conn.execute("UPDATE edition SET database = gen_random_uuid()")
+    conn.execute(f"NOTIFY {CHANNEL}".encode())
+
+
+def _name(table: str) -> sql.Identifier:
+    return sql.Identifier(*table.split(".", 1))
+
+
+def _one(conn: Connection, query: str | sql.Composed) -> Any:
+    row = conn.execute(query.encode() if isinstance(query, str) else query).fetchone()
+    return row[0] if row else None

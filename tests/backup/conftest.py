@@ -1,0 +1,26 @@
+"""A shop, and its backup."""
+
+import random
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from tests.backup.shops import draw_shop, whole, write_backup
+from tests.conftest import MakeDatabase
+
+
+class Kept(NamedTuple):
+    """A shop that tests only read, its backup, and all that was in it."""
+
+    url: str
+    file: Path
+    held: dict[str, list[Any]]
+
+
+@pytest.fixture(scope="module")
+def kept(make_database: MakeDatabase, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    url = make_database()
+    draw_shop(url, random.Random(29))
+    file = tmp_path_factory.mktemp("backup") / "shop.backup"
+    write_backup(url, file)
+    return Kept(url, file, whole(url))

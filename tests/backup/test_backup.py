@@ -1,0 +1,297 @@
+"""``filmer backup``: one moment of a busy shop, in a file that is whole or not there."""
+
+import contextlib
+import os
+import re
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from zipfile import ZipFile
+
+import msgspec
+import psutil
+import psycopg
+import pytest
+from tests.backup.conftest import Kept
+from tests.backup.shops import (
+    bring_back,
+    differences,
+    filmer,
+    flipped,
+    names_in,
+    start_filmer,
+    whole,
+    write_backup,
+)
+from tests.conftest import MakeDatabase, Serve
+from tests.importing.datasets import everything, import_imdb
+from tests.importing.shops import FILMS as CATALOGUES
+from tests.importing.shops import write
+from tests.people import put_card
+from tests.shop import faults
+from tests.wires import Wire
+
+from filmer.backup import queries
+from filmer.backup.archive import DUMP, MANIFEST, new_archive, open_archive
+from filmer.backup.programs import find_program
+from filmer.importing.progress import Progress
+from filmer.store.migrate import migrations
+from filmer.terminal import CommandFailed
+
+BOUGHT = ("tt0000001", "tt0000002")
+
+
+def read(file: Path) -> bytes:
+    """The manifest, if the file is as it was written."""
+    with Progress(quiet=True) as progress, open_archive(file, progress) as (manifest, _):
+        return msgspec.json.encode(manifest)
+
+
+@pytest.mark.timeout(180)
+def test_a_backup_of_a_busy_shop_is_of_one_moment(make_database: MakeDatabase, serve: Serve, tmp_path: Path) -> None:
+    """Orders are placed and catalogues swapped meanwhile; what is in it is whole, and its manifest is of it."""
+    url, target = make_database(), make_database()
+    folders = {name: write(name, tmp_path / name) for name in CATALOGUES}
+    catalogues = []
+    for name in ("old", "new"):
+        import_imdb(url, folders[name])
+        catalogues.append(everything(url))
+    put_card(url)
+    server = serve(url)
+    buyers = faults.customers(url, 400)
+    accounts = [one.account_id for one in buyers]
+    over = threading.Event()
+    with psycopg.connect(url) as conn:
+        faults.fill_carts(conn, accounts, BOUGHT)
+
+    def buy() -> None:
+        with Wire(server.port) as line:
+            for one in buyers:
+                if not over.is_set():
+                    assert line.ask(faults.checkout(one)).status == 200
+
+    def swap() -> int:
+        done = 0
+        while not over.is_set():
+            import_imdb(url, folders[("old", "new")[done % 2]])
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(2) as pool:
+        buying, swapping = pool.submit(buy), pool.submit(swap)
+        orders = []
+        for number in range(4):
+            file = tmp_path / f"{number}"
+            write_backup(url, file)
+            bring_back(target, file, replace=number > 0)
+            assert everything(target) in catalogues
+            with psycopg.connect(target) as conn:
+                assert not faults.audit(conn)
+                assert not faults.halves(conn, accounts, BOUGHT)
+                orders.append(conn.execute("SELECT count(*) FROM shop_order").fetchone())
+        over.set()
+        buying.result()
+        assert swapping.result() > 1
+    assert len(set(orders)) > 1, "nobody bought meanwhile"
+
+
+def test_an_import_waits_for_a_backup_before_it_swaps(database_url: str, tmp_path: Path) -> None:
+    import_imdb(database_url, write("old", tmp_path / "old"))
+    before = everything(database_url)
+    with queries.connect(database_url, "filmer backup") as conn, ThreadPoolExecutor(1) as pool:
+        with queries.snapshot(conn):
+            importing = pool.submit(import_imdb, database_url, write("new", tmp_path / "new"))
+            assert _waits(database_url)
+            assert everything(database_url) == before
+        importing.result()
+    assert everything(database_url) != before
+
+
+def _waits(url: str) -> bool:
+    """Whether somebody comes to stand before the lock."""
+    deadline = time.monotonic() + 30
+    with psycopg.connect(url, autocommit=True) as conn:
+        while time.monotonic() < deadline:
+            query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            if conn.execute(query).fetchone() != (0,):
+                return True
+            time.sleep(0.02)
+    return False
+
+
+def test_what_is_there_already_stays(kept: Kept, tmp_path: Path) -> None:
+    file = tmp_path / "mine"
+    file.write_text("mine")
+    done = filmer(kept.url, "backup", file)
+    assert done.returncode == 1
+    assert "--replace" in done.stderr
+    assert file.read_text() == "mine"
+    assert filmer(kept.url, "backup", file, "--replace").returncode == 0
+    assert read(file)
+    assert names_in(tmp_path) == ["mine"]
+
+
+@pytest.mark.parametrize(("place", "why"), [("nowhere/file", "No such file or directory"), (".", "is there already")])
+def test_a_place_that_takes_no_file_is_told(kept: Kept, tmp_path: Path, place: str, why: str) -> None:
+    done = filmer(kept.url, "backup", tmp_path / place)
+    assert done.returncode == 1
+    assert why in done.stderr
+
+
+def test_a_backup_that_was_killed_does_not_look_like_one(kept: Kept, tmp_path: Path) -> None:
+    file = tmp_path / "shop"
+    with psycopg.connect(kept.url) as conn:
+        conn.execute("LOCK TABLE rating")  # so that it does not get to its end
+        with start_filmer(kept.url, "backup", file) as process:
+            deadline = time.monotonic() + 30
+            while not file.with_name("shop.part").exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            process.kill()
+    assert not file.exists()
+    with pytest.raises(CommandFailed, match="no whole one"):
+        read(file.with_name("shop.part"))
+    write_backup(kept.url, file)
+    assert read(file)
+    assert names_in(tmp_path) == ["shop"], "and the next one clears up"
+
+
+def test_a_failing_pg_dump_leaves_nothing(make_database: MakeDatabase, tmp_path: Path) -> None:
+    url = make_database()
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("CREATE ROLE stranger LOGIN")
+        conn.execute("GRANT SELECT ON migration, edition TO stranger")
+    done = filmer(psycopg.conninfo.make_conninfo(url, user="stranger"), "backup", tmp_path / "shop")
+    assert done.returncode == 1
+    assert "permission denied" in done.stderr
+    assert names_in(tmp_path) == []
+
+
+def test_a_database_without_filmer_has_no_backup(database_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute("DROP SCHEMA catalogue, public CASCADE")
+        conn.execute("CREATE SCHEMA public")
+    done = filmer(database_url, "backup", tmp_path / "shop")
+    assert done.returncode == 1
+    assert "no filmer in this database" in done.stderr
+
+
+def test_a_database_that_is_behind_is_backed_up_before_it_is_migrated(database_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute("DELETE FROM migration WHERE number = 5")
+    assert filmer(database_url, "backup", tmp_path / "shop").returncode == 0
+
+
+def test_every_extension_that_migrations_need_is_in_the_dump() -> None:
+    needed = {
+        name for one in migrations() for name in re.findall(r"CREATE EXTENSION (?:IF NOT EXISTS )?(\w+)", one.sql)
+    }
+    assert needed == {queries.EXTENSION}
+
+
+def test_no_password_is_on_a_command_line(kept: Kept, tmp_path: Path) -> None:
+    """Where everybody on the machine could read it."""
+    url = psycopg.conninfo.make_conninfo(kept.url, password="tell-nobody")
+    seen: set[str] = set()
+    with psycopg.connect(kept.url) as conn, ThreadPoolExecutor(1) as pool:
+        conn.execute("LOCK TABLE rating")  # so that there is time to look
+        writing = pool.submit(write_backup, url, tmp_path / "shop")
+        deadline = time.monotonic() + 30
+        while not seen:
+            assert time.monotonic() < deadline
+            for child in psutil.Process().children():
+                with contextlib.suppress(psutil.Error):
+                    line = " ".join(child.cmdline())
+                    seen |= {line} if "pg_dump" in line and "--snapshot" in line else set()
+        conn.rollback()
+        writing.result()
+    assert not any("tell-nobody" in line for line in seen)
+
+
+def test_a_missing_program_is_told_with_what_to_do() -> None:
+    with pytest.raises(CommandFailed, match=r"pg_dump is of version.*PostgreSQL 99 needs.*Install it"):
+        find_program("pg_dump", at_least=99)
+
+
+# --- files that are no backups --------------------------------------------------------------------
+
+
+def test_any_damage_is_found(kept: Kept, tmp_path: Path) -> None:
+    """A bit anywhere, the file's own book-keeping included; an end that is missing or too much."""
+    file = tmp_path / "shop"
+    shutil.copy(kept.file, file)
+    size = file.stat().st_size
+    assert read(file)
+    places = {*range(0, size, size // 150), *range(size - 300, size)}
+    for at in places:
+        with flipped(file, at), pytest.raises(CommandFailed, match="no whole one"):
+            read(file)
+    assert read(file)
+    whole_file = file.read_bytes()
+    for end in (0, 1, 63, 64, 65, size // 2, size - 65, size - 1):
+        file.write_bytes(whole_file[:end])
+        with pytest.raises(CommandFailed, match="no whole one"):
+            read(file)
+    file.write_bytes(whole_file + b"\0")
+    with pytest.raises(CommandFailed, match="no whole one"):
+        read(file)
+
+
+def test_what_is_no_backup_changes_nothing(kept: Kept, make_database: MakeDatabase, tmp_path: Path) -> None:
+    url = make_database()
+    held = whole(url)
+    foreign = tmp_path / "foreign.zip"
+    with ZipFile(foreign, "w") as archive:
+        archive.writestr("letter.txt", "Dear Mary")
+    sealed = tmp_path / "sealed"
+    with new_archive(sealed, replace=False) as archive:
+        archive.writestr("letter.txt", "Dear Mary")
+    cut = tmp_path / "cut"
+    cut.write_bytes(kept.file.read_bytes()[:-1000])
+    for file in (foreign, sealed, cut, tmp_path, tmp_path / "nothing", Path(__file__), Path(os.devnull)):
+        with pytest.raises(CommandFailed, match=file.name):
+            bring_back(url, file, replace=True)
+    done = filmer(url, "restore", cut, "--replace")
+    assert done.returncode == 1
+    assert f"\nfilmer: {cut} is no backup" in done.stderr
+    assert differences(held, whole(url)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"format": 2, "filmer": "9.0"}, "filmer 9.0, in a format that this version does not know"),
+        ({"migrations": {"1": "other"}, "filmer": "9.0"}, "filmer 9.0, whose database this version does not know"),
+        ({"migrations": {"99": "new"}, "filmer": "9.0"}, "filmer 9.0, whose database this version does not know"),
+        ({"tables": "none"}, "no whole one"),
+        ({"tables": []}, "What came back is not what the backup was made of"),
+    ],
+)
+def test_a_manifest_that_is_not_ours_is_refused(
+    kept: Kept, make_database: MakeDatabase, tmp_path: Path, change: dict[str, object], why: str
+) -> None:
+    url, file = make_database(), tmp_path / "shop"
+    held = whole(url)
+    with ZipFile(kept.file) as old, new_archive(file, replace=False) as new:
+        new.writestr(DUMP, old.read(DUMP))
+        new.writestr(MANIFEST, msgspec.json.encode(msgspec.json.decode(old.read(MANIFEST)) | change))
+    with pytest.raises(CommandFailed, match=why):
+        bring_back(url, file, replace=True)
+    assert differences(held, whole(url)) == []
+
+
+def test_a_dump_that_is_not_the_manifests_is_rolled_back(
+    kept: Kept, make_database: MakeDatabase, tmp_path: Path
+) -> None:
+    """One row more than was counted, as a dump of another moment would have."""
+    url, file, other = make_database(), tmp_path / "shop", tmp_path / "other"
+    held = whole(url)
+    write_backup(url, other)
+    with ZipFile(kept.file) as old, ZipFile(other) as dump, new_archive(file, replace=False) as new:
+        new.writestr(DUMP, dump.read(DUMP))
+        new.writestr(MANIFEST, old.read(MANIFEST))
+    with pytest.raises(CommandFailed, match=r"What came back is not what the backup was made of: .*account"):
+        bring_back(url, file, replace=True)
+    assert differences(held, whole(url)) == []

@@ -1,0 +1,378 @@
+"""The disk under PostgreSQL is full: reads go on, writes are 503, nothing is torn, and all is well once there is room
+(promise 23).
+
+On a small volume that is really full, which takes root to mount. ``FILMER_TRUST_DISK_FULL_ROUNDS=10`` fills it more
+often, ``FILMER_TRUST_DISK_FULL_SECONDS=20`` for longer.
+"""
+
+import contextlib
+import os
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import psycopg
+import pytest
+from tests.community.conftest import RATINGS, User, tmdb_settings
+from tests.conftest import FILMS as FILMS_FILE
+from tests.conftest import Serve, Server, import_films
+from tests.importing.datasets import filmer, intact
+from tests.people import CARD, LOGIN, PASSWORD, open_account
+from tests.sandbox import Sandbox, shared_sandbox
+from tests.shop import faults
+from tests.shop.faults import CHECKOUT, FILMS, ITEMS
+from tests.told import tell
+from tests.wires import Customer
+
+from filmer.store.embedded import Engines, running_engines
+from filmer.store.migrate import migrate
+
+__all__ = ["shared_sandbox"]
+
+ROUNDS = int(os.environ.get("FILMER_TRUST_DISK_FULL_ROUNDS") or 1)
+SECONDS = float(os.environ.get("FILMER_TRUST_DISK_FULL_SECONDS") or 3)  # of load on the full disk, twice a round
+SIZE_MIB = 192
+BUYERS, SIDE_BY_SIDE = 40, 4
+TMDB_FILMS = (278, 550, 238, 603, 680, 155, 13)
+LONGEST = 10.0  # seconds an answer may take
+BACK = 30.0  # seconds after which all must be well again, on a machine that does other things too
+
+CACHED = ("/", "/api/v1/movies?size=100", f"/films/{FILMS[0]}", "/api/v1/genres", "/api/movies/popular")
+
+
+class Volume:
+    """A file system of its own, and what fills it up."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self._ballast = place / "ballast"
+
+    def fill(self) -> None:
+        with self._ballast.open("ab", buffering=0) as ballast:
+            for size in (2**20, 2**12):
+                with contextlib.suppress(OSError):
+                    while True:
+                        ballast.write(b"\1" * size)
+
+    def free(self) -> None:
+        self._ballast.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def volume() -> Iterator[Volume]:
+    place = Path(tempfile.mkdtemp(prefix="filmer-full-"))
+    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m,mode=755", "tmpfs", str(place)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        place.rmdir()
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"no small volume can be mounted here: {done.stderr}")
+        pytest.skip(f"only root may mount a small volume: {done.stderr.strip()}")
+    try:
+        yield Volume(place)
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture
+def engines_there(volume: Volume) -> Iterator[Engines]:
+    with running_engines(volume.place / "data") as running:
+        with psycopg.connect(running.database_url, autocommit=True) as conn:
+            list(migrate(conn))
+        yield running
+        volume.free()
+
+
+class Told(NamedTuple):
+    """One answer."""
+
+    what: str
+    asked: str
+    answer: httpx.Response
+    seconds: float
+
+    @property
+    def status(self) -> int:
+        return self.answer.status_code
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.asked}: {self.status} after {self.seconds:.1f} s: {self.answer.text[:500]}"
+
+
+class Crowd:
+    """People who look and buy without a pause. What they were told, by phase."""
+
+    def __init__(self, server: Server, database_url: str) -> None:
+        self._base = str(server.client.base_url)
+        self._buyers = faults.customers(database_url, BUYERS)
+        self._keepers = [User(database_url, server.client) for _ in range(4)]
+        [self._boss] = faults.customers(database_url, 1)
+        self._person = open_account(database_url)
+        with psycopg.connect(database_url, autocommit=True) as conn:
+            conn.execute("UPDATE account SET role = 'admin' WHERE id = %s", [self._boss.account_id])
+        self._deeds = [self._look, self._look_elsewhere, self._look_at_own, self._buy, self._keep, self._come_and_go]
+        self._stopping = threading.Event()
+        self.told: list[Told] = []
+        self.orders: set[int] = set()
+
+    def close(self) -> None:
+        for keeper in self._keepers:
+            keeper.client.close()
+
+    def work(self, seconds: float) -> list[Told]:
+        """What they were told meanwhile."""
+        self.told = []
+        self._stopping.clear()
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            lives = [pool.submit(self._live, random.Random()) for _ in range(SIDE_BY_SIDE)]
+            time.sleep(seconds)
+            self._stopping.set()
+            for life in lives:
+                life.result()
+        return self.told
+
+    def is_well(self) -> bool:
+        """Whether all that people do can be done."""
+        self.told = []
+        with httpx.Client(base_url=self._base, timeout=30, trust_env=False) as client:
+            for deed in self._deeds:
+                client.cookies.clear()
+                deed(client, random.Random())
+        return all(one.status < 500 for one in self.told)
+
+    def _live(self, draw: random.Random) -> None:
+        with httpx.Client(base_url=self._base, timeout=30, trust_env=False) as client:
+            while not self._stopping.is_set():
+                client.cookies.clear()
+                draw.choice(self._deeds)(client, draw)
+
+    def ask(self, client: httpx.Client, what: str, method: str, path: str, **given: Any) -> httpx.Response:
+        begun = time.monotonic()
+        answer = client.request(method, path, **given)
+        self.told.append(Told(what, f"{method} {path}", answer, time.monotonic() - begun))
+        return answer
+
+    def _look(self, client: httpx.Client, draw: random.Random) -> None:
+        self.ask(client, "cached", "GET", draw.choice(CACHED))
+
+    def _look_elsewhere(self, client: httpx.Client, draw: random.Random) -> None:
+        number = draw.randrange(10**9)
+        path = draw.choice(
+            [
+                f"/api/v1/movies?page={number}",
+                f"/api/v1/search/movies?query=the+{number % 100}&size={number % 100 + 1}",
+                f"/films?page={number % 3 + 1}&size={draw.choice((10, 25, 50))}",
+            ]
+        )
+        self.ask(client, "read", "GET", path)
+
+    def _look_at_own(self, client: httpx.Client, draw: random.Random) -> None:
+        path = draw.choice(["/api/v1/cart", "/api/v1/orders", "/api/v1/auth/session", "/cart", "/orders", "/favorites"])
+        self.ask(client, "read", "GET", path, headers=_cookie(draw.choice(self._buyers)))
+        keeper = draw.choice(self._keepers)
+        self.ask(keeper.client, "read", "GET", keeper.favorites)
+
+    def _buy(self, client: httpx.Client, draw: random.Random) -> None:
+        headers = _cookie(draw.choice(self._buyers))
+        film = {"movieId": draw.choice(FILMS), "quantity": draw.randint(1, 3)}
+        self.ask(client, "cart", "POST", ITEMS, json=film, headers=headers)
+        self.ask(client, "cart", "PUT", f"{ITEMS}/{film['movieId']}", json={"quantity": 2}, headers=headers)
+        form = {"movieId": film["movieId"], "quantity": "1"}
+        self.ask(client, "cart", "POST", "/cart/items", data=form, headers=headers)
+        if draw.random() < 0.2:
+            self.ask(client, "cart", "DELETE", "/api/v1/cart", headers=headers)
+        key = {"Idempotency-Key": f"key {draw.randrange(10**12)}"} if draw.random() < 0.5 else {}
+        answer = self.ask(client, "checkout", "POST", CHECKOUT, json=CARD, headers=headers | key)
+        if answer.status_code == 200:
+            self.orders.add(answer.json()["data"]["orderId"])
+
+    def _keep(self, client: httpx.Client, draw: random.Random) -> None:
+        keeper, film = draw.choice(self._keepers), draw.choice(TMDB_FILMS)
+        self.ask(keeper.client, "favourite", "POST", keeper.favorites, json={"movie_id": film})
+        rating = {"movie_id": film, "rating": draw.randint(0, 10) / 2}
+        answer = self.ask(keeper.client, "rating", "POST", RATINGS, json=rating)
+        if answer.status_code in {200, 201}:
+            self.ask(keeper.client, "rating", "PUT", f"{RATINGS}/{answer.json()['id']}", json={"rating": 2.5})
+        path = f"/api/users/{keeper.person.id}/favorites/{draw.randint(1, 50)}"
+        self.ask(keeper.client, "favourite", "DELETE", path)
+        price = {"price": f"{draw.randint(1, 9)}.50"}
+        self.ask(client, "price", "POST", f"/admin/films/{FILMS[5]}/price", data=price, headers=_cookie(self._boss))
+
+    def _come_and_go(self, client: httpx.Client, draw: random.Random) -> None:
+        person = {"email": f"{draw.randrange(10**12)}@example.com", "password": PASSWORD}
+        names = {"firstName": "Mary", "lastName": "Major"}
+        self.ask(client, "registration", "POST", "/api/v1/auth/register", json=person | names)
+        client.cookies.clear()
+        answer = self.ask(client, "login", "POST", LOGIN, json={"email": self._person.email, "password": PASSWORD})
+        if answer.status_code == 200:
+            self.ask(client, "logout", "POST", "/api/v1/auth/logout")
+
+
+def _cookie(one: Customer) -> dict[str, str]:
+    return {"Cookie": f"JSESSIONID={one.cookie}"}
+
+
+def offences(told: list[Told], *, reads: tuple[str, ...]) -> list[str]:
+    """Answers that a full disk does not excuse; ``reads``: what has to be 200."""
+    return [
+        str(one)
+        for one in told
+        if one.seconds > LONGEST
+        or (one.what in reads and one.status != 200)
+        or (one.status >= 500 and not _is_503_in_its_envelope(one.asked.split()[1], one.answer))
+    ]
+
+
+def _is_503_in_its_envelope(path: str, answer: httpx.Response) -> bool:
+    if answer.status_code != 503 or "retry-after" not in answer.headers:
+        return False
+    if not path.startswith("/api/"):
+        return answer.headers["content-type"].startswith("text/html")
+    body = answer.json()
+    if path.startswith("/api/v1/"):
+        return bool(body["success"] is False and body["error"]["code"] == "SERVICE_UNAVAILABLE")
+    return bool(body["error"]["code"] == "SERVICE_UNAVAILABLE" or body["error"] == "SERVICE_UNAVAILABLE")
+
+
+_ROWS = (
+    """
+    INSERT INTO account (email, email_key, first_name, last_name, password, created)
+    SELECT m, m, 'Mary', 'Major', '$argon2id$', now()
+    FROM (SELECT gen_random_uuid()::text AS m FROM generate_series(1, %(n)s)) filler
+    """,
+    """
+    INSERT INTO session (digest, account_id, created, used)
+    SELECT sha256(uuid_send(gen_random_uuid())), (SELECT max(id) FROM account), now(), now()
+    FROM generate_series(1, %(n)s)
+    """,
+    """
+    WITH sold AS (
+        INSERT INTO shop_order (id, account_id, placed, told, item_count, total, submission, payment, captured)
+        SELECT trunc(random() * 9007199254740991), (SELECT max(id) FROM account), now(), now(), 1, 1, '', '', now()
+        FROM generate_series(1, %(n)s) RETURNING id)
+    INSERT INTO order_line (id, order_id, place, film_id, title, quantity, price)
+    SELECT id, id, 1, 'tt0111161', '', 1, 1 FROM sold
+    """,
+)
+
+
+def use_up(database_url: str) -> None:
+    """The room there is in the tables' own files, until PostgreSQL wants more of the disk."""
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        for statement in _ROWS:
+            for at_once in (50, 1):
+                with contextlib.suppress(psycopg.errors.DiskFull):
+                    while True:
+                        conn.execute(statement.encode(), {"n": at_once})
+
+
+def panic(database_url: str) -> None:
+    """PostgreSQL can't go on without room for its log: it ends, and can't start either."""
+    with contextlib.suppress(psycopg.OperationalError):
+        while True:
+            with psycopg.connect(database_url, autocommit=True, connect_timeout=3) as conn:
+                try:
+                    conn.execute("CREATE TABLE IF NOT EXISTS public.filler ()")
+                    conn.execute("SELECT pg_switch_wal()")
+                except psycopg.errors.DiskFull:
+                    continue
+
+
+def statuses(told: list[Told]) -> str:
+    return ", ".join(
+        f"{count} answers {status}" for status, count in sorted(Counter(one.status for one in told).items())
+    )
+
+
+@pytest.mark.timeout(180 + int(ROUNDS * (2 * SECONDS + BACK + 30)))
+def test_reads_go_on_writes_are_503_and_all_is_well_once_there_is_room(
+    volume: Volume, engines_there: Engines, serve: Serve, shared_sandbox: Sandbox
+) -> None:
+    url = engines_there.database_url
+    faults.open_shop(url)
+    server = serve(
+        url, REDIS_URL=engines_there.redis_url, CACHE_DURATION_SECONDS="600", **tmdb_settings(shared_sandbox)
+    )
+    with contextlib.closing(Crowd(server, url)) as crowd:
+        fill_again_and_again(volume, url, server, crowd)
+
+
+def fill_again_and_again(volume: Volume, url: str, server: Server, crowd: Crowd) -> None:
+    every: list[Told] = []
+    slowest = 0.0
+    for _ in range(ROUNDS):
+        assert not offences(crowd.work(0.5), reads=("cached", "read"))
+        volume.fill()
+        use_up(url)
+        told = crowd.work(SECONDS)
+        assert not offences(told, reads=("cached", "read"))
+        assert any(one.status == 503 for one in told), statuses(told)
+        every += told
+
+        for path in CACHED:
+            assert server.client.get(path).status_code == 200, path
+        panic(url)
+        told = crowd.work(SECONDS)
+        assert not offences(told, reads=("cached",))
+        assert any(one.status == 503 for one in told), statuses(told)
+        every += told
+
+        volume.free()
+        begun = time.monotonic()
+        while not crowd.is_well():
+            assert time.monotonic() - begun < BACK, server.output()[-2000:]
+        slowest = max(slowest, time.monotonic() - begun)
+        with psycopg.connect(url) as conn:
+            assert not faults.audit(conn)
+            assert crowd.orders <= {row[0] for row in conn.execute("SELECT id FROM shop_order")}
+    assert crowd.orders
+    tell(
+        f"{ROUNDS} times full: {statuses(every)}; well again within {slowest:.1f} s, "
+        f"{len(crowd.orders)} acknowledged orders, none lost or torn"
+    )
+
+
+def test_an_import_and_a_backup_on_a_full_disk_end_with_a_sentence(
+    volume: Volume, engines_there: Engines, tmp_path: Path
+) -> None:
+    url = engines_there.database_url
+    import_films(url)
+    held = intact(url)
+    volume.fill()
+    told = {
+        "import": filmer(url, "import", "csv", FILMS_FILE),
+        "backup beside": filmer(url, "backup", volume.place / "shop.backup"),
+        "backup elsewhere": filmer(url, "backup", tmp_path / "shop.backup"),
+    }
+    volume.free()
+    for what, done in told.items():
+        assert done.returncode == 1, what
+        assert "Traceback" not in done.stderr
+        assert re.search(r"filmer: .*([Nn]o space left|out of disk space)", done.stderr), (what, done.stderr)
+    assert intact(url) == held
+    assert not list(tmp_path.iterdir())
+    assert not list(volume.place.glob("shop*"))
+    assert filmer(url, "backup", tmp_path / "shop.backup").returncode == 0
+    assert filmer(url, "import", "csv", FILMS_FILE).returncode == 0
+
+
+def test_a_backup_whose_own_disk_is_full_leaves_nothing(volume: Volume, database_url: str) -> None:
+    import_films(database_url)
+    volume.fill()
+    done = filmer(database_url, "backup", volume.place / "shop.backup")
+    assert done.returncode == 1
+    assert "No space left on device. There is no backup." in done.stderr
+    assert [path.name for path in volume.place.iterdir()] == ["ballast"]
+    volume.free()
+    assert filmer(database_url, "backup", volume.place / "shop.backup").returncode == 0
