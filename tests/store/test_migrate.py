@@ -1,8 +1,5 @@
 """Bringing a database up to date: once, in order, by one at a time, all of a file or nothing of it."""
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +11,7 @@ from unittest.mock import Mock
 
 import psycopg
 import pytest
+from tests.commands import filmer
 
 from filmer.store import migrate as migrating
 from filmer.store.embedded import Engines
@@ -79,17 +77,6 @@ def locks(url: str) -> int:
         " WHERE locktype = 'advisory' AND datname = current_database()"
     )
     return len(rows(url, statement))
-
-
-def filmer(command: str, url: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "filmer", command],
-        env={**os.environ, "DATABASE_URL": url, "REDIS_URL": "redis://127.0.0.1:1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
 
 
 def test_the_package_s_migrations_are_numbered_without_a_gap() -> None:
@@ -221,15 +208,15 @@ def test_postgresql_15_is_the_oldest(version: int, *, fine: bool) -> None:
 
 
 def test_the_command_says_what_it_did(empty: str) -> None:
-    given = filmer("migrate", empty)
+    given = filmer("migrate", DATABASE_URL=empty)
     assert given.stdout.splitlines() == [f"applied {one.name}" for one in migrations()], given.stderr
-    given = filmer("migrate", empty)
+    given = filmer("migrate", DATABASE_URL=empty)
     assert (given.returncode, given.stdout) == (0, "the database is up to date\n")
 
 
 @pytest.mark.parametrize("command", ["serve", "catalogue"])
 def test_a_database_that_is_behind_is_told_what_to_run(empty: str, command: str) -> None:
-    given = filmer(command, empty)
+    given = filmer(command, DATABASE_URL=empty, REDIS_URL="redis://127.0.0.1:1")
     assert given.returncode == 1
     assert "filmer migrate" in given.stderr
     assert migrations()[0].name in given.stderr
@@ -239,7 +226,7 @@ def test_a_database_that_is_behind_is_told_what_to_run(empty: str, command: str)
 
 def test_a_database_that_is_not_there_is_told(engines: Engines, tmp_path: Path) -> None:
     url = psycopg.conninfo.make_conninfo(engines.database_url, host=str(tmp_path))
-    given = filmer("migrate", url)
+    given = filmer("migrate", DATABASE_URL=url)
     assert given.returncode == 1
     assert "can't be reached" in given.stderr
     assert "Traceback" not in given.stderr

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from filmer.errors import ServiceUnavailable
-from filmer.store.postgres import Database
+from filmer.store.postgres import Database, names_several, to_primary
 
 Work = Callable[[Database], Awaitable[None]]
 
@@ -62,3 +62,25 @@ def test_a_lock_that_somebody_holds_for_long_is_waited_for_in_vain_and_not_for_e
         assert isinstance(raised.value.__cause__, psycopg.errors.LockNotAvailable)
 
     with_pool(database_url, work)
+
+
+@pytest.mark.parametrize(
+    ("url", "several"),
+    [
+        ("postgresql://filmer@a/filmer", False),
+        ("postgresql://filmer:a,b@a/filmer", False),
+        ("postgresql://filmer@a,b:5433/filmer", True),
+        ("host=a,b dbname=filmer", True),
+        ("hostaddr=127.0.0.1,127.0.0.2", True),
+        ("a,b", False),
+    ],
+)
+def test_of_several_servers_the_one_that_takes_changes_is_asked_for(url: str, *, several: bool) -> None:
+    assert names_several(url) is several
+    assert ("target_session_attrs=read-write" in to_primary(url)) is several
+    assert to_primary(to_primary(url)) == to_primary(url)
+
+
+def test_an_address_that_says_itself_which_server_it_wants_is_left_alone() -> None:
+    url = "postgresql://filmer@a,b/filmer?target_session_attrs=any"
+    assert to_primary(url) == url

@@ -1,43 +1,90 @@
-"""PostgreSQL: the connection pool of one process, and its errors as ours."""
+"""PostgreSQL: the connection pools of one process, and its errors as ours.
+
+``DATABASE_URL`` may name several servers, a primary and its standbys. Then there are two pools: one to the server that
+takes changes, whichever that is, and one to read what may be read of any.
+"""
 
 import asyncio
 import select
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from filmer.errors import ServiceUnavailable
 
 Connection = AsyncConnection[TupleRow]
+Pool = AsyncConnectionPool[Connection]
+Lent = TypeVar("Lent")
+Probe = Callable[[Connection], Awaitable[bool]]  # asks a server whether what it has is what is wanted
 
 WAIT_SECONDS = 2.0  # for a connection, before we say 503
 STATEMENT_SECONDS = 5
 LOCK_SECONDS = 2  # so that a lock somebody holds for long does not take all connections with it
 ANSWER_SECONDS = 4.0  # after which a database that says nothing at all is given up
+CANCEL_SECONDS = 0.5  # to be heard when we tell it to stop
+CONNECT_SECONDS = 2  # for each server named
+RETRY_SECONDS = 1  # at most between two attempts to connect: the pool's own pauses would double
+PROBE_SECONDS = 0.7  # for a standby's connection, and for its first answer, before the primary is asked
+STANDBY_SECONDS = 60  # after which a connection for reading is made anew: a standby that came back gets its share
 
 
-async def _check(conn: Connection) -> None:
-    """Raises for a connection that the server has ended. While all is well nothing waits to be read: no round trip."""
-    waiting = select.poll()
-    waiting.register(conn.fileno(), select.POLLIN)
-    if waiting.poll(0):
-        await AsyncConnectionPool.check_connection(conn)
+def to_primary(url: str) -> str:
+    """Of several servers the one that takes changes; unless the address says itself which it wants."""
+    if not names_several(url) or "target_session_attrs" in conninfo_to_dict(url):
+        return url
+    return make_conninfo(url, target_session_attrs="read-write")
+
+
+def names_several(url: str) -> bool:
+    """Whether it is the address of more than one server."""
+    if "," not in url:
+        return False
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:  # whoever connects is told
+        return False
+    return "," in str(parts.get("host") or parts.get("hostaddr") or "")
+
+
+class _Connection(AsyncConnection[TupleRow]):
+    async def _try_cancel(self, *, timeout: float = CANCEL_SECONDS) -> None:  # noqa: ASYNC109 - psycopg's own
+        """Left to itself psycopg waits five seconds, and then five more, for a server that hangs."""
+        try:
+            await self.cancel_safe(timeout=min(timeout, CANCEL_SECONDS))
+        except psycopg.Error:
+            self.pgconn.finish()
+            raise asyncio.CancelledError from None
 
 
 class Database:
-    """The pool, opened and closed with the process. Starts, and stays up, with the database away."""
+    """The pools, opened and closed with the process. Starts, and stays up, with the database away."""
 
     def __init__(self, url: str, *, size: int) -> None:
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        self._pool = self._make_pool(to_primary(url), size, name="filmer", check=self._check)
+        self._readers: Pool | None = None
+        if names_several(url):
+            self._readers = self._make_pool(
+                make_conninfo(url, target_session_attrs="prefer-standby", load_balance_hosts="random"),
+                size,
+                name="filmer readers",
+                max_lifetime=STANDBY_SECONDS,
+            )
+        self._returns: set[asyncio.Task[None]] = set()
+
+    @staticmethod
+    def _make_pool(url: str, size: int, *, name: str, **more: Any) -> Pool:
+        return AsyncConnectionPool(
             url,
+            connection_class=_Connection,
             kwargs={
                 "autocommit": True,
-                "connect_timeout": 2,
+                "connect_timeout": CONNECT_SECONDS,
                 "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s -c timezone=UTC",
                 "application_name": "filmer",
             },
@@ -45,38 +92,132 @@ class Database:
             max_size=size,
             max_waiting=size * 100,
             timeout=WAIT_SECONDS,
-            reconnect_timeout=5,
-            check=_check,
+            reconnect_timeout=RETRY_SECONDS,
             open=False,
-            name="filmer",
+            name=name,
+            **more,
         )
 
     async def open(self) -> None:
         await self._pool.open(wait=False)
+        if self._readers:
+            await self._readers.open(wait=False)
 
     async def close(self) -> None:
         await self._pool.close(timeout=5)
+        if self._readers:
+            await self._readers.close(timeout=5)
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """One connection for one piece of work.
+    @property
+    def has_standbys(self) -> bool:
+        """Whether there are servers to read of besides the one that takes changes."""
+        return self._readers is not None
+
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
+        """One connection for one piece of work, which sees all that was committed.
 
         Raises ServiceUnavailable when the database is away, too busy, or takes too long.
         """
+        return self._lend(self._pool.connection())
+
+    @asynccontextmanager
+    async def reading(self, is_current: Probe) -> AsyncIterator[tuple[Connection, bool]]:
+        """A connection to any server that has what is wanted, and whether it has: of old things rather than none.
+
+        Raises ServiceUnavailable when no server answers.
+        """
+        if self._readers is None:
+            async with self.connection() as conn:
+                yield conn, True
+            return
+        async with self._lend(self._borrow(self._readers, is_current)) as found:
+            yield found
+
+    @asynccontextmanager
+    async def _lend(self, borrowed: AbstractAsyncContextManager[Lent]) -> AsyncIterator[Lent]:
         try:
-            async with asyncio.timeout(ANSWER_SECONDS), self._pool.connection() as conn:
-                yield conn
+            async with asyncio.timeout(ANSWER_SECONDS), borrowed as lent:
+                yield lent
         except TimeoutError as error:  # not even an error comes: its machine hangs, or the way there is cut
             raise ServiceUnavailable("The database did not answer in time") from error
         except (PoolTimeout, TooManyRequests) as error:
             raise ServiceUnavailable("The database is not available right now") from error
-        except psycopg.errors.ReadOnlySqlTransaction as error:
+        except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.DiskFull) as error:
+            if self._readers:  # it is no primary any more; another may be
+                await self._pool.drain()
             raise ServiceUnavailable("The database takes no changes right now") from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise ServiceUnavailable("The database did not answer") from error
 
+    @asynccontextmanager
+    async def _borrow(self, readers: Pool, is_current: Probe) -> AsyncIterator[tuple[Connection, bool]]:
+        """Of a standby, if it has what is wanted; else of the primary; else of a standby that is behind."""
+        lent: list[tuple[Pool, Connection]] = []
+        try:
+            current = await self._probe(readers, is_current, lent, seconds=PROBE_SECONDS)
+            current = current or await self._probe(self._pool, is_current, lent, seconds=WAIT_SECONDS)
+            if not lent:
+                raise ServiceUnavailable("The database is not available right now")
+            async with lent[-1][1] as conn:  # the latest asked: of two that are behind, the primary
+                yield conn, current
+        finally:
+            for pool, conn in lent:
+                await pool.putconn(conn)
+
+    async def _probe(
+        self, pool: Pool, is_current: Probe, lent: list[tuple[Pool, Connection]], *, seconds: float
+    ) -> bool:
+        """Adds a connection that answers to those lent, if there is one; whether its server has what is wanted."""
+        for _ in range(2):
+            try:
+                conn = await pool.getconn(seconds)
+            except (PoolTimeout, TooManyRequests):
+                return False
+            asking = asyncio.create_task(_ask(conn, is_current))
+            told = None
+            try:
+                done, _ = await asyncio.wait({asking}, timeout=seconds)
+                told = asking.result() if done else None
+            finally:
+                if told is None:
+                    asking.cancel()
+                    self._give_back_after(asking, pool, conn)
+            if told is not None:
+                lent.append((pool, conn))
+                return told
+            await pool.drain()  # its server is gone or hangs, and most likely that of the others
+            if not done:
+                break
+        return False
+
+    def _give_back_after(self, asking: asyncio.Task[bool | None], pool: Pool, conn: Connection) -> None:
+        """Not waited for: psycopg takes seconds to give up a server that says nothing."""
+
+        async def give_back() -> None:
+            await asyncio.wait({asking})
+            await pool.putconn(conn)
+
+        task = asyncio.create_task(give_back())
+        self._returns.add(task)
+        task.add_done_callback(self._returns.discard)
+
+    async def _check(self, conn: Connection) -> None:
+        """Raises for a connection that the server has ended. While all is well nothing waits to be read: no round trip.
+
+        Who has ended one has mostly ended all: the others are made anew at once, as the pool would find them one by
+        one, with a pause after each.
+        """
+        waiting = select.poll()
+        waiting.register(conn.fileno(), select.POLLIN)
+        if waiting.poll(0):
+            try:
+                await AsyncConnectionPool.check_connection(conn)
+            except psycopg.Error:
+                await self._pool.drain()
+                raise
+
     async def is_up(self, *, within: float) -> bool:
-        """Whether a query is answered within so many seconds (contract §6.6)."""
+        """Whether a query is answered within so many seconds, by any server (contract §6.6)."""
         asking = asyncio.create_task(self._ask())
         done, _ = await asyncio.wait({asking}, timeout=within)
         if not done:
@@ -86,7 +227,7 @@ class Database:
 
     async def _ask(self) -> bool:
         try:
-            async with self.connection() as conn:
+            async with self.reading(_answers) as (conn, _):
                 await conn.execute("SELECT 1")
         except ServiceUnavailable:
             return False
@@ -95,3 +236,21 @@ class Database:
     def statistics(self) -> dict[str, Any]:
         """psycopg_pool's own counters."""
         return self._pool.get_stats()
+
+    def statistics_by_pool(self) -> dict[str, dict[str, Any]]:
+        """The same of each pool: ``main``, and ``readers`` where there are standbys."""
+        pools = {"main": self._pool, "readers": self._readers}
+        return {name: pool.get_stats() for name, pool in pools.items() if pool}
+
+
+async def _ask(conn: Connection, is_current: Probe) -> bool | None:
+    """None where the server does not answer."""
+    try:
+        return await is_current(conn)
+    except psycopg.Error:
+        return None
+
+
+async def _answers(conn: Connection) -> bool:
+    await conn.execute("SELECT 1")
+    return True

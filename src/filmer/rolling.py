@@ -1,0 +1,147 @@
+"""Worker processes that are replaced one by one without a request lost (SIGHUP).
+
+Granian starts and ends workers. What is added here: a worker's listening socket outlives it, so that connections not
+yet accepted are its successor's; the successor is ready before the predecessor goes; and whoever goes says so on the
+connections it holds, as long as they are busy, before it closes them.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from multiprocessing.synchronize import Event
+from typing import Any
+
+import structlog
+from granian._granian import ListenerSpec, SocketHolder
+from granian.server.mp import MPServer
+from litestar.types import ASGIApp, Receive, Send
+
+log = structlog.get_logger()
+
+READY_SECONDS = 30.0  # for a worker to start, before its predecessor stays
+LEAVE_SECONDS = 2.0  # in which answers say that their connection closes
+
+Listener = tuple[SocketHolder, socket.socket]
+
+
+class Leaving:
+    """Around the application in each worker: tells when it is ready, and then those who ask that it goes."""
+
+    def __init__(self, app: ASGIApp, ready: Event) -> None:
+        self._app: Any = app
+        self._ready = ready
+        self._is_leaving = False
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._leave)
+            await self._app(scope, receive, partial(self._send_in_life, send))
+        elif self._is_leaving:
+            await self._app(scope, receive, partial(_send_and_close, send))
+        else:
+            await self._app(scope, receive, send)
+
+    def _leave(self) -> None:
+        self._is_leaving = True
+
+    async def _send_in_life(self, send: Send, message: Any) -> None:
+        await send(message)
+        if message["type"] == "lifespan.startup.complete":
+            self._ready.set()
+
+
+async def _send_and_close(send: Send, message: Any) -> None:
+    if message["type"] == "http.response.start":
+        message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+    await send(message)
+
+
+_MainProcess: Any = MPServer  # which has no types
+
+
+class RollingServer(_MainProcess):  # type: ignore[misc]
+    """Granian's main process."""
+
+    def _init_shared_socket(self) -> None:
+        super()._init_shared_socket()
+        self._spec: Any = self._ssp
+        self._ready: dict[int, Event] = {}
+        self._listeners: dict[int, Listener] = {}
+        for idx in range(self.workers):
+            self._listen(idx)
+
+    def _listen(self, idx: int) -> None:
+        holder = ListenerSpec(self.bind_addr, self.bind_port, self.backlog).build()
+        self._listeners[idx] = holder, socket.socket(fileno=holder.get_fd())
+
+    def _drop_shared_socket(self) -> None:
+        for _, listener in self._listeners.values():
+            listener.close()
+        self._listeners.clear()
+
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Any:
+        """With its listener, if there is one; else it makes one of its own, once it is ready."""
+        held = self._listeners.get(idx)
+        self._ssp = None if held else self._spec
+        self._shd: SocketHolder | None = held[0] if held else None
+        self._sso: socket.socket | None = held[1] if held else None
+        self._ready[idx] = multiprocessing.get_context("spawn").Event()
+        return super()._spawn_worker(idx, target, partial(_load, callback_loader, self._ready[idx]))
+
+    def _respawn_workers(self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
+        if not delay:  # they died: whoever waits at their listeners is better served by the others
+            for idx in workers:
+                if held := self._listeners.pop(idx, None):
+                    held[1].close()
+            super()._respawn_workers(workers, spawn_target, target_loader)
+            return
+        for idx in workers:
+            if idx not in self._listeners:
+                self._listen(idx)
+            if not self._replace(idx, spawn_target, target_loader):
+                if not self.interrupt_signal:
+                    log.error("new worker did not start", advice="the old ones go on; the lines above say why")
+                return
+        log.info("workers replaced", workers=len(workers))
+
+    def _replace(self, idx: int, spawn_target: Any, target_loader: Any) -> bool:
+        """Whether a new worker has taken the old one's place."""
+        new = self._spawn_worker(idx, spawn_target, target_loader)
+        new.interrupt_by_parent = True  # until it is ready its end is no loss
+        new.start()
+        deadline = time.monotonic() + READY_SECONDS
+        while not self._ready[idx].wait(0.05):
+            if not new.is_alive() or time.monotonic() > deadline or self.interrupt_signal:
+                new.kill()
+                return False
+        new.interrupt_by_parent = False
+        old, self.wrks[idx] = self.wrks[idx], new
+        _say_goodbye(old)
+        time.sleep(LEAVE_SECONDS)
+        old.terminate()
+        old.join(self.workers_kill_timeout)
+        if old.is_alive():
+            old.kill()
+        return True
+
+    def _stop_workers(self) -> None:
+        for worker in self.wrks:
+            _say_goodbye(worker)
+        super()._stop_workers()
+
+
+def _say_goodbye(worker: Any) -> None:
+    worker.interrupt_by_parent = True  # its end is no accident
+    with suppress(ProcessLookupError):
+        os.kill(worker.inner.pid, signal.SIGUSR1)
+
+
+def _load(make_app: Callable[[], ASGIApp], ready: Event) -> ASGIApp:
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # whoever goes before it is ready has nobody to tell
+    return Leaving(make_app(), ready)

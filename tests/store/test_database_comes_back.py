@@ -1,0 +1,153 @@
+"""The database is killed, paused, made read-only; when it is back, so are we, and nobody restarts us (promise 20).
+
+``FILMER_TRUST_COMES_BACK_ROUNDS=10`` does each so often.
+"""
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import httpx
+import psycopg
+import pytest
+from tests.conftest import Serve, Server
+from tests.fail_over import SAME, Load
+from tests.people import LOGIN, PASSWORD, open_account, token_of
+from tests.replicas import PostgresServer, postgres_servers
+from tests.shop import faults
+from tests.shop.faults import FILMS, ITEMS
+from tests.told import tell
+
+from filmer.store.migrate import migrate
+
+ROUNDS = int(os.environ.get("FILMER_TRUST_COMES_BACK_ROUNDS") or 1)
+AWAY_SECONDS = 2.0
+BACK_SECONDS = 5.0  # the promise
+LONGEST = 10.0  # seconds for what is asked, which may be two requests of 4.5 each
+
+
+class Standing:
+    """A server of filmer and its database, and one of each kind of request."""
+
+    def __init__(self, postgres: PostgresServer, server: Server) -> None:
+        self.postgres = postgres
+        self.server = server
+        self._numbers = itertools.count(10)
+        person = open_account(postgres.url)
+        customer = faults.customers(postgres.url, 1)[0]
+        self._session = {"cookie": f"JSESSIONID={customer.cookie}"}
+        self._token = {"authorization": f"Bearer {token_of(postgres.url, person)}"}
+        self._sign_in = {"email": person.email, "password": PASSWORD}
+        self._favorites = f"/api/users/{person.id}/favorites"
+
+    def read(self, client: httpx.Client) -> httpx.Response:
+        return client.get(f"/api/v1/movies?page={next(self._numbers)}")
+
+    def show_page(self, client: httpx.Client) -> httpx.Response:
+        return client.get(f"/films?page={next(self._numbers)}")
+
+    def show_cart(self, client: httpx.Client) -> httpx.Response:
+        return client.get("/api/v1/cart", headers=self._session)
+
+    def sign_in(self, client: httpx.Client) -> httpx.Response:
+        return client.post(LOGIN, json=self._sign_in)
+
+    def list_favorites(self, client: httpx.Client) -> httpx.Response:
+        return client.get(self._favorites, headers=self._token)
+
+    def add(self, client: httpx.Client) -> httpx.Response:
+        client.delete("/api/v1/cart", headers=self._session)
+        return client.post(ITEMS, json={"movieId": FILMS[0], "quantity": 1}, headers=self._session)
+
+    @property
+    def reading(self) -> list[Callable[[httpx.Client], httpx.Response]]:
+        return [self.read, self.show_page, self.show_cart, self.list_favorites]
+
+    @property
+    def writing(self) -> list[Callable[[httpx.Client], httpx.Response]]:
+        return [self.add, self.sign_in]
+
+
+@pytest.fixture(scope="module")
+def standing(serve: Serve) -> Iterator[Standing]:
+    with postgres_servers(1) as (postgres,):
+        postgres.init()
+        with psycopg.connect(postgres.url, autocommit=True) as conn:
+            list(migrate(conn))
+        faults.open_shop(postgres.url)
+        yield Standing(postgres, serve(postgres.url, "--workers", "2", CACHE_DURATION_SECONDS="600"))
+
+
+def kill(postgres: PostgresServer) -> Callable[[], None]:
+    postgres.kill()
+    return postgres.start
+
+
+def stop(postgres: PostgresServer) -> Callable[[], None]:
+    postgres.stop()
+    return postgres.start
+
+
+def pause(postgres: PostgresServer) -> Callable[[], None]:
+    postgres.freeze()
+    return postgres.thaw
+
+
+def make_read_only(postgres: PostgresServer) -> Callable[[], None]:
+    postgres.set(default_transaction_read_only="on")
+    return lambda: postgres.set(default_transaction_read_only="off")
+
+
+def is_ours(answer: httpx.Response) -> bool:
+    """A 503 in the envelope of its API, or a page."""
+    if answer.status_code != 503 or "retry-after" not in answer.headers:
+        return False
+    path = answer.request.url.path
+    if path.startswith("/api/v1"):
+        return answer.json()["success"] is False and answer.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
+    if path.startswith("/api/"):
+        return "error" in answer.json() and "success" not in answer.json()
+    return answer.headers["content-type"].startswith("text/html") and "<h1" in answer.text
+
+
+@pytest.mark.parametrize("harm", [kill, stop, pause, make_read_only])
+def test_when_the_database_is_back_so_are_we(
+    standing: Standing, harm: Callable[[PostgresServer], Callable[[], None]]
+) -> None:
+    port = standing.server.port
+    address = f"http://127.0.0.1:{port}"
+    slowest, longest, warm = 0.0, 0.0, 0
+    for _ in range(ROUNDS):
+        with closing(httpx.Client(base_url=address, timeout=30, trust_env=False)) as client:
+            for page in (*SAME, *SAME, *SAME, *SAME):  # of either worker
+                assert httpx.get(f"{address}{page}", timeout=30, trust_env=False).status_code == 200
+            with Load() as load:
+                load.visit(port, lambda draw: draw.choice(SAME))
+                heal = harm(standing.postgres)
+                gone = time.monotonic()
+                is_away = harm is not make_read_only
+                while time.monotonic() - gone < AWAY_SECONDS:
+                    for ask in standing.reading if is_away else []:
+                        begun = time.monotonic()
+                        assert is_ours(answer := ask(client)), answer.text
+                        longest = max(longest, time.monotonic() - begun)
+                    for ask in standing.writing:
+                        begun = time.monotonic()
+                        assert is_ours(answer := ask(client)), answer.text
+                        longest = max(longest, time.monotonic() - begun)
+                heal()
+                back = time.monotonic()
+                for ask in (*standing.reading, *standing.writing):
+                    while not ask(client).is_success:
+                        assert time.monotonic() - back < 6 * BACK_SECONDS, ask.__name__
+                slowest = max(slowest, time.monotonic() - back)
+        assert load.failed_reads() == [], "what is warm stays"
+        warm += len(load.reads)
+    assert longest < LONGEST
+    assert slowest <= BACK_SECONDS
+    tell(
+        f"{harm.__name__}: {ROUNDS} times, all well {slowest:.1f} s after it was back; meanwhile {warm:,} warm reads, 0"
+        f" failed; the longest answer {longest:.1f} s"
+    )

@@ -1,0 +1,313 @@
+"""Two nodes, a primary, a standby, one Valkey: servers die, one takes over, and who only looks never notices.
+
+``FILMER_TRUST_FAIL_OVERS=10`` lets it happen so often.
+"""
+
+import itertools
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import psycopg
+import pytest
+from tests.conftest import FILMS as FILMS_CSV
+from tests.conftest import Serve, Server, import_films
+from tests.fail_over import Load
+from tests.nodes import eventually
+from tests.people import open_account, signed_in, visitor
+from tests.replicas import PostgresServer, postgres_servers, several
+from tests.shop import faults
+from tests.shop.faults import FILMS, ITEMS
+from tests.told import tell
+
+from filmer.store.migrate import migrate
+
+FAIL_OVERS = int(os.environ.get("FILMER_TRUST_FAIL_OVERS") or 1)
+BACK_SECONDS = 5.0  # the promise, from the moment the promoted server takes changes
+STEADY_SECONDS = 1.0  # of load between two blows
+BUYERS = 2  # a node
+CARTS = 250  # a fail-over
+MOVIES = "/api/v1/movies"
+
+
+class Shop(NamedTuple):
+    """``servers``: the primary first."""
+
+    servers: list[PostgresServer]
+    nodes: list[Server]
+
+
+@pytest.fixture(scope="module")
+def opened(serve: Serve) -> Iterator[Shop]:
+    """The nodes are started once: whatever happens to the databases, they go on."""
+    with postgres_servers(2) as servers:
+        primary, standby = servers
+        primary.init()
+        with psycopg.connect(primary.url, autocommit=True) as conn:
+            list(migrate(conn))
+        faults.open_shop(primary.url)
+        standby.copy(primary)
+        primary.wait_for_standby()
+        nodes = [serve(several(*servers), CACHE_DURATION_SECONDS="600") for _ in range(2)]
+        yield Shop(servers, nodes)
+
+
+@pytest.fixture
+def shop(opened: Shop) -> Shop:
+    opened.servers.sort(key=is_standby)  # as the test before left them
+    opened.servers[0].set(synchronous_standby_names="")
+    return opened
+
+
+def is_standby(server: PostgresServer) -> bool:
+    with psycopg.connect(server.url) as conn:
+        return bool((conn.execute("SELECT pg_is_in_recovery()").fetchone() or (True,))[0])
+
+
+def wait_until_synchronous(primary: PostgresServer) -> None:
+    """From here on whatever is acknowledged is on both."""
+    primary.set(synchronous_standby_names="*")
+    primary.wait_for_standby(state="sync")
+
+
+def buy(load: Load, shop: Shop, primary: PostgresServer) -> None:
+    """At each node, whose carts are full."""
+    customers = faults.customers(primary.url, CARTS)
+    with psycopg.connect(primary.url) as conn:
+        faults.fill_carts(conn, [one.account_id for one in customers])
+    for number, node in enumerate(shop.nodes):
+        load.buy(node.port, itertools.islice(customers, number, None, len(shop.nodes)))
+
+
+def test_a_standby_dies_the_primary_dies_and_nobody_who_looks_notices(shop: Shop) -> None:
+    primary, standby = shop.servers
+    reads, back, orders, slowest = 0, list[float](), 0, 0.0
+    for _ in range(FAIL_OVERS):
+        with Load() as load:
+            for node in shop.nodes:
+                load.visit(node.port)
+                load.visit(node.port)
+            buy(load, shop, primary)
+            time.sleep(STEADY_SECONDS)
+            standby.kill()
+            time.sleep(STEADY_SECONDS)
+            assert load.failed_reads() == []
+            standby.start()
+            wait_until_synchronous(primary)
+            time.sleep(STEADY_SECONDS)
+            primary.kill()
+            time.sleep(STEADY_SECONDS)  # somebody notices
+            standby.promote()
+            promoted = time.monotonic()
+            found = load.wait_for_writes(promoted, seconds=20)
+            assert sorted(found) == sorted(node.port for node in shop.nodes), "writes never came back"
+            time.sleep(STEADY_SECONDS)
+        assert load.failed_reads() == []
+        back += found.values()
+        reads, orders = reads + len(load.reads), orders + len(load.orders)
+        slowest = max(slowest, *(seen.took for seen in load.reads))
+        with psycopg.connect(standby.url) as conn:
+            kept = conn.execute("SELECT key, order_id FROM checkout_key WHERE key = ANY(%s)", [list(load.orders)])
+            assert dict(kept.fetchall()) == load.orders, "what was acknowledged is there"
+            assert faults.audit(conn) == {}
+        assert max(back) <= BACK_SECONDS
+        primary.copy(standby)
+        standby.wait_for_standby()
+        primary, standby = standby, primary
+    tell(
+        f"{FAIL_OVERS} fail-overs: {reads:,} reads, 0 failed, the slowest {slowest:.2f} s; {orders} orders, 0 lost;"
+        f" writes back {max(back):.2f} s after promotion at most"
+    )
+
+
+def renamed(folder: Path, name: str) -> Path:
+    """The films of films.csv, each with this word before its title."""
+    lines = FILMS_CSV.read_text("utf-8").splitlines()
+    path = folder / f"{name}.csv"
+    path.write_text("\n".join([lines[0], *(line.replace(",", f",{name} ", 1) for line in lines[1:])]), "utf-8")
+    return path
+
+
+def words_of(answer: httpx.Response) -> set[str]:
+    """The words its films were renamed with."""
+    return {item["title"].split()[0] for item in answer.json()["data"]["items"]}
+
+
+@pytest.fixture
+def lagging(shop: Shop, tmp_path: Path) -> Iterator[tuple[Shop, int]]:
+    """The standby still shows the films as Former, the primary as Latter. And the edition of the latter."""
+    primary, standby = shop.servers
+    import_films(primary.url, renamed(tmp_path, "Former"))
+    for node in shop.nodes:
+        assert eventually(lambda: words_of(fresh(node)) == {"Former"})  # noqa: B023 - called at once
+    assert eventually(lambda: edition_of(standby) == edition_of(primary))
+    standby.pause_replay()
+    try:
+        import_films(primary.url, renamed(tmp_path, "Latter"))
+        yield shop, edition_of(primary)
+    finally:
+        primary.kill()
+        primary.start()
+        standby.resume_replay()
+        primary.wait_for_standby()
+
+
+def edition_of(server: PostgresServer) -> int:
+    with psycopg.connect(server.url) as conn:
+        return int((conn.execute("SELECT version FROM edition").fetchone() or (0,))[0])
+
+
+def fresh(node: Server) -> httpx.Response:
+    """A list nobody has asked for before."""
+    return node.client.get(f"{MOVIES}?size={random.randint(2, 100)}&sortBy=year&order=desc&page=1")
+
+
+def test_while_the_standby_lags_everybody_sees_the_new_catalogue(lagging: tuple[Shop, int]) -> None:
+    shop, edition = lagging
+    assert edition_of(shop.servers[1]) < edition
+    for node in shop.nodes:
+        for size in range(3, 12):
+            assert words_of(node.client.get(f"{MOVIES}?size={size}")) == {"Latter"}
+
+
+def test_what_a_standby_that_is_behind_says_is_better_than_nothing_and_is_not_kept(lagging: tuple[Shop, int]) -> None:
+    shop, _ = lagging
+    primary, _ = shop.servers
+    primary.kill()
+    addresses = [f"{MOVIES}?size={size}" for size in (20, 21, 22)]
+    for node in shop.nodes:
+        for address in addresses:
+            answer = node.client.get(address)
+            assert (answer.status_code, words_of(answer)) == (200, {"Former"})
+    primary.start()
+    for node in shop.nodes:
+        assert eventually(lambda: words_of(node.client.get(addresses[0])) == {"Latter"})  # noqa: B023 - called at once
+        for address in addresses:
+            assert words_of(node.client.get(address)) == {"Latter"}
+
+
+def test_an_import_is_seen_whole_by_everybody_who_reads_meanwhile(shop: Shop, tmp_path: Path) -> None:
+    primary, _ = shop.servers
+    import_films(primary.url, renamed(tmp_path, "Film0"))
+    with Load() as load:
+
+        def look(draw: random.Random) -> str:
+            return f"{MOVIES}?size={draw.randint(2, 100)}&sortBy=year&page=1"
+
+        for node in shop.nodes:
+            load.visit(node.port, look)
+        for number in range(1, 4):
+            import_films(primary.url, renamed(tmp_path, f"Film{number}"))
+            for node in shop.nodes:  # an import ends when nobody answers from the old catalogue any more
+                assert words_of(fresh(node)) == {f"Film{number}"}
+    assert load.failed_reads() == []
+
+
+def test_what_one_node_does_the_other_sees(shop: Shop) -> None:
+    one, other = shop.nodes
+    primary, _ = shop.servers
+    with (
+        closing(signed_in(one.client, open_account(primary.url))) as customer,
+        closing(visitor(other.client)) as elsewhere,
+    ):
+        elsewhere.cookies = customer.cookies
+        for quantity in range(1, 6):
+            customer.post(ITEMS, json={"movieId": FILMS[0], "quantity": 1}).raise_for_status()
+            assert elsewhere.get("/api/v1/cart").json()["data"]["items"][0]["quantity"] == quantity
+        assert customer.post("/api/v1/auth/logout").status_code in {200, 204}
+        assert elsewhere.get("/api/v1/cart").status_code == 401
+
+
+def test_a_price_changed_at_one_node_is_shown_by_the_other(shop: Shop) -> None:
+    one, other = shop.nodes
+    primary, _ = shop.servers
+    film = f"/films/{FILMS[0]}"
+    with closing(signed_in(one.client, open_account(primary.url, role="admin"))) as admin:
+        for price in ("7.31", "8.42", "9.53"):
+            assert price not in other.client.get(film).text
+            origin = {"origin": str(one.client.base_url).rstrip("/")}
+            answer = admin.post(f"/admin/films/{FILMS[0]}/price", data={"price": price}, headers=origin)
+            assert answer.status_code == 303, answer.text
+            assert eventually(lambda: price in other.client.get(film).text, seconds=2)  # noqa: B023 - called at once
+
+
+def test_health_is_up_as_long_as_one_server_lives_and_writes_say_503(shop: Shop) -> None:
+    primary, standby = shop.servers
+    customer = faults.customers(primary.url, 1)[0]
+    headers = {"cookie": f"JSESSIONID={customer.cookie}"}
+    try:
+        primary.kill()
+        for node in shop.nodes:
+            begun = time.monotonic()
+            assert node.client.get("/api/v1/health").json()["data"]["status"] == "UP"
+            assert time.monotonic() - begun < 2
+            answer = node.client.post(ITEMS, json={"movieId": FILMS[0], "quantity": 1}, headers=headers)
+            assert answer.status_code == 503
+            assert answer.json()["success"] is False
+        standby.kill()
+        for node in shop.nodes:
+            assert node.client.get("/api/v1/health").status_code == 503
+    finally:
+        primary.start()
+        standby.start()
+        primary.wait_for_standby()
+    assert eventually(
+        lambda: all(
+            node.client.post(ITEMS, json={"movieId": FILMS[0], "quantity": 1}, headers=headers).is_success
+            for node in shop.nodes
+        ),
+        seconds=BACK_SECONDS,
+    )
+
+
+def test_a_primary_that_is_made_read_only_while_another_takes_over_is_left(shop: Shop) -> None:
+    """As operators switch over: the former primary lives on, and says no to changes."""
+    primary, standby = shop.servers
+    customer = faults.customers(primary.url, 1)[0]
+    headers = {"cookie": f"JSESSIONID={customer.cookie}"}
+
+    def add(node: Server) -> int:
+        return node.client.post(ITEMS, json={"movieId": FILMS[0], "quantity": 1}, headers=headers).status_code
+
+    assert {add(node) for node in shop.nodes} <= {200, 201}
+    primary.set(default_transaction_read_only="on", synchronous_standby_names="")
+    standby.promote()
+    promoted = time.monotonic()
+    try:
+        for node in shop.nodes:
+            assert eventually(lambda: add(node) in {200, 201}, seconds=2 * BACK_SECONDS)  # noqa: B023 - called at once
+        back = time.monotonic() - promoted
+        assert back < BACK_SECONDS
+    finally:
+        primary.kill()
+        primary.copy(standby)
+        standby.wait_for_standby()
+
+
+def test_a_standby_that_hangs_delays_readers_for_a_moment_and_fails_none(shop: Shop) -> None:
+    _, standby = shop.servers
+    for node in shop.nodes:
+        assert fresh(node).status_code == 200
+    standby.freeze()
+    try:
+        for node in shop.nodes:
+            for page in range(100, 106):
+                assert node.client.get(f"{MOVIES}?page={page}").status_code == 200
+    finally:
+        standby.thaw()
+
+
+def test_a_primary_that_hangs_fails_no_reader(shop: Shop) -> None:
+    primary, _ = shop.servers
+    primary.freeze()
+    try:
+        for node in shop.nodes:
+            for page in range(200, 206):
+                assert node.client.get(f"{MOVIES}?page={page}").status_code == 200
+    finally:
+        primary.thaw()

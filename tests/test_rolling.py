@@ -1,0 +1,202 @@
+"""A new version is put in, and no request fails (promise 22).
+
+Of one server the workers are replaced one after another (SIGHUP); of two nodes behind a balancer one after the other
+is stopped (SIGTERM) and started. ``FILMER_TRUST_RESTARTS=50`` does it so often.
+"""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Self
+
+import httpx
+import psycopg
+import pytest
+from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.fail_over import any_address
+from tests.nodes import eventually, workers
+from tests.shop import faults
+from tests.shop.faults import FILMS, ITEMS
+from tests.told import tell
+from tests.wires import Customer
+
+RESTARTS = int(os.environ.get("FILMER_TRUST_RESTARTS") or 1)
+DRAIN_SECONDS = 15
+PAUSE = 0.02  # seconds between two requests of one caller: the new workers need the cores too
+
+
+@pytest.fixture(scope="module")
+def filled(make_database: MakeDatabase) -> str:
+    url = make_database()
+    import_films(url)
+    return url
+
+
+class Callers:
+    """Threads that ask until the context ends, and what went wrong."""
+
+    def __init__(self) -> None:
+        self.answered = 0
+        self.failures: list[str] = []
+        self._over = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def start(self, ask: Callable[[], httpx.Response]) -> None:
+        def run() -> None:
+            while not self._over.wait(PAUSE):
+                try:
+                    answer = ask()
+                except httpx.HTTPError as error:
+                    self.failures.append(repr(error))
+                    continue
+                if answer.is_success:
+                    self.answered += 1
+                else:
+                    self.failures.append(f"{answer.status_code} {answer.text[:200]}")
+
+        self._threads.append(threading.Thread(target=run))
+        self._threads[-1].start()
+
+
+def visiting(client: httpx.Client) -> Callable[[], httpx.Response]:
+    draw = random.Random(7)
+    return lambda: client.get(any_address(draw))
+
+
+def changing(client: httpx.Client, customer: Customer) -> Callable[[], httpx.Response]:
+    """Changes how many of a film are in a full cart."""
+    headers = {"cookie": f"JSESSIONID={customer.cookie}"}
+    draw = random.Random(11)
+    return lambda: client.put(f"{ITEMS}/{FILMS[0]}", json={"quantity": draw.randint(1, 9)}, headers=headers)
+
+
+def customers(database_url: str, count: int) -> list[Customer]:
+    found = faults.customers(database_url, count)
+    with psycopg.connect(database_url) as conn:
+        faults.fill_carts(conn, [one.account_id for one in found])
+    return found
+
+
+def limits_of(keep: int) -> httpx.Limits:
+    """Connections as deploy/nginx.conf keeps them: none that was idle for a second is used again."""
+    return httpx.Limits(max_keepalive_connections=keep, max_connections=10, keepalive_expiry=1)
+
+
+class Balancer(httpx.BaseTransport):
+    """As nginx does: the nodes in turn, and the next one for what a node has refused, but nothing that was sent."""
+
+    def __init__(self, ports: list[int], *, keep: int) -> None:
+        """``ports``: of the nodes there are; the list changes."""
+        self._ports = ports
+        self._transport = httpx.HTTPTransport(limits=limits_of(keep), trust_env=False)
+        self._turn = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self._turn += 1
+        ports = list(self._ports)
+        for tries in range(len(ports)):
+            port = ports[(self._turn + tries) % len(ports)]
+            request.url = request.url.copy_with(host="127.0.0.1", port=port)
+            try:
+                return self._transport.handle_request(request)
+            except httpx.ConnectError:
+                continue
+        raise httpx.ConnectError("no node listens")
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+@pytest.fixture
+def browsers() -> Iterator[Callable[..., httpx.Client]]:
+    """Makes clients that keep their connections, or with ``keep=0`` open one for each request."""
+    opened: list[httpx.Client] = []
+
+    def make(transport_of: str | httpx.BaseTransport, *, keep: int = 1) -> httpx.Client:
+        if isinstance(transport_of, str):
+            client = httpx.Client(base_url=transport_of, timeout=30, trust_env=False, limits=limits_of(keep))
+        else:
+            client = httpx.Client(base_url="http://shop.example", transport=transport_of, timeout=30)
+        opened.append(client)
+        return client
+
+    yield make
+    for client in opened:
+        client.close()
+
+
+def replace_workers(server: Server) -> float:
+    """As ``systemctl reload`` does. Seconds until all are new."""
+    before = {worker.pid for worker in workers(server)}
+    begun = time.monotonic()
+    server.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: not before & {worker.pid for worker in workers(server)}, seconds=120), server.output()
+    return time.monotonic() - begun
+
+
+def test_workers_are_replaced_and_no_request_fails(
+    filled: str, serve: Serve, browsers: Callable[..., httpx.Client]
+) -> None:
+    server = serve(filled, "--workers", "2")
+    address = f"http://127.0.0.1:{server.port}"
+    slowest = 0.0
+    with Callers() as callers:
+        for keep in (1, 1, 0):
+            callers.start(visiting(browsers(address, keep=keep)))
+        for keep, customer in zip((1, 0), customers(filled, 2), strict=True):
+            callers.start(changing(browsers(address, keep=keep), customer))
+        for _ in range(RESTARTS):
+            slowest = max(slowest, replace_workers(server))
+    assert callers.failures == []
+    assert server.process.poll() is None
+    tell(f"{RESTARTS} times both workers replaced: {callers.answered:,} requests, 0 failed ({slowest:.1f} s at most)")
+
+
+def test_nodes_are_restarted_one_after_another_and_no_request_fails(
+    filled: str, serve: Serve, browsers: Callable[..., httpx.Client]
+) -> None:
+    nodes = [serve(filled) for _ in range(2)]
+    ports = [node.port for node in nodes]
+    slowest = 0.0
+    with Callers() as callers:
+        for keep in (2, 0):
+            callers.start(visiting(browsers(Balancer(ports, keep=keep))))
+            callers.start(changing(browsers(Balancer(ports, keep=keep)), customers(filled, 1)[0]))
+        for _ in range(RESTARTS):
+            time.sleep(0.3)
+            leaving = nodes.pop(0)
+            begun = time.monotonic()
+            leaving.process.terminate()
+            assert leaving.process.wait(DRAIN_SECONDS + 5) == 0
+            slowest = max(slowest, time.monotonic() - begun)
+            ports.remove(leaving.port)
+            nodes.append(serve(filled))
+            ports.append(nodes[-1].port)
+    assert callers.failures == []
+    tell(f"{RESTARTS} nodes restarted: {callers.answered:,} requests, 0 failed, stopped within {slowest:.1f} s")
+
+
+def test_a_new_version_that_does_not_start_changes_nothing(filled: str, serve: Serve, tmp_path: Path) -> None:
+    broken = tmp_path / "sitecustomize.py"  # what each Python process runs first
+    server = serve(filled, PYTHONPATH=str(tmp_path))
+    before = {worker.pid for worker in workers(server)}
+    broken.write_text("import sys\nif any('spawn_main' in word for word in sys.orig_argv): sys.exit(3)\n", "utf-8")
+    server.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: "did not start" in server.output(), seconds=60)
+    assert {worker.pid for worker in workers(server)} == before
+    assert server.client.get(f"/api/v1/movies/{FILMS[0]}").status_code == 200
+    broken.unlink()
+    replace_workers(server)
+    assert server.client.get(f"/api/v1/movies/{FILMS[0]}").status_code == 200
