@@ -1,8 +1,11 @@
 """shop-api.md to the letter: what it prints, every status of its tables, and how to come by each from a live server."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import httpx
+import psycopg
 from tests.conftest import MakeDatabase, Serve, import_films
 from tests.people import CARD, PASSWORD, put_card, visitor
 
@@ -191,7 +194,7 @@ class Stage:
     """A server of its own with the films and the people of the examples: two orders of John's, one of Jane's."""
 
     def __init__(self, make_database: MakeDatabase, serve: Serve, folder: Any) -> None:
-        url = make_database()
+        self._url = url = make_database()
         films = folder / "films.csv"
         films.write_text(FILMS)
         import_films(url, films)
@@ -241,6 +244,14 @@ class Stage:
             address = (case.address or path).format(**self.ids)
             answer = client.request(method, address, headers=dict(case.headers), **given)
         return answer
+
+    @contextlib.contextmanager
+    def broken(self, table: str) -> Iterator[None]:
+        """A table is not where it should be."""
+        with psycopg.connect(self._url, autocommit=True) as conn:
+            conn.execute(f"ALTER TABLE {table} RENAME TO away".encode())
+            yield
+            conn.execute(f"ALTER TABLE away RENAME TO {table}".encode())
 
     def client_of(self, who: str) -> httpx.Client:
         return self._people[who]

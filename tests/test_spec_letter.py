@@ -1,15 +1,22 @@
-"""The live server answers shop-api.md to the letter: statuses, codes, keys in order, types, and what it prints."""
+"""The live server answers shop-api.md to the letter: statuses, codes, keys in order, types, and what it prints.
 
+Promise 9; ``FILMER_SPECIFICATIONS`` has it look into the file (tests/specifications.py).
+"""
+
+import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+import httpx
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from tests import specifications
 from tests.answers import TIME, error_of
 from tests.conftest import MakeDatabase, Serve
-from tests.letter import CASES, PRINTED, Case, Stage
+from tests.letter import CASES, JOHN, PRINTED, Case, Stage
+from tests.told import tell
 
 CODES = {
     400: "VALIDATION_ERROR",
@@ -83,16 +90,35 @@ def assert_as_printed(live: Any, printed: Any, where: str = "") -> None:
         assert live == printed, where
 
 
-def test_every_status_of_the_tables_is_asked_for() -> None:
-    assert len(TABLES) == 19
-    asked = {(case.operation, case.status) for case in CASES} | {("GET /api/v1/health", 503)}
-    assert asked == {(operation, status) for operation, statuses in TABLES.items() for status in statuses}
-    assert asked >= set(PRINTED)
+class Answered(NamedTuple):
+    """Each case with its answer, and the codes of those that no table names a status for."""
+
+    cases: list[tuple[Case, httpx.Response]]
+    more: list[httpx.Response]
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_every_status_is_answered_as_printed(stage: Stage, case: Case) -> None:
-    answer = stage.ask(case)
+@pytest.fixture(scope="module")
+def answered(stage: Stage) -> Answered:
+    conflict = stage.client.post("/api/v1/auth/register", json={**JOHN, "firstName": "John", "lastName": "Doe"})
+    with stage.broken("shop_order"):
+        fault = stage.client_of("john").get("/api/v1/orders")
+    return Answered([(case, stage.ask(case)) for case in CASES], [conflict, fault])
+
+
+@pytest.fixture(scope="module")
+def without_database(make_database: MakeDatabase, serve: Serve) -> httpx.Response:
+    """Health's answer."""
+    url = make_database()
+    server = serve(url)
+    name = str(conninfo_to_dict(url)["dbname"])
+    with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as conn:
+        conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    return server.client.get("/api/v1/health")
+
+
+@pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: str(CASES[number]))
+def test_every_status_is_answered_as_printed(answered: Answered, number: int) -> None:
+    case, answer = answered.cases[number]
     assert answer.status_code == case.status, answer.text
     printed = PRINTED.get((case.operation, case.status))
     if printed is not None:
@@ -102,15 +128,45 @@ def test_every_status_is_answered_as_printed(stage: Stage, case: Case) -> None:
         error_of(answer, case.status, "INVALID_CREDENTIALS" if is_login and case.status == 401 else CODES[case.status])
 
 
-def test_a_service_that_is_down_says_so_as_printed(make_database: MakeDatabase, serve: Serve) -> None:
-    url = make_database()
-    server = serve(url)
-    name = str(conninfo_to_dict(url)["dbname"])
-    with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as conn:
-        conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
-    answer = server.client.get("/api/v1/health")
-    assert answer.status_code == 503
-    assert_as_printed(answer.json(), PRINTED["GET /api/v1/health", 503])
+def test_codes_that_no_table_names_a_status_for(answered: Answered) -> None:
+    conflict, fault = answered.more
+    error_of(conflict, 409, "CONFLICT")
+    error_of(fault, 500, "INTERNAL_ERROR")
+
+
+def test_a_service_that_is_down_says_so_as_printed(without_database: httpx.Response) -> None:
+    assert without_database.status_code == 503
+    assert_as_printed(without_database.json(), PRINTED["GET /api/v1/health", 503])
+
+
+def test_nothing_of_the_specification_is_left_out(answered: Answered, without_database: httpx.Response) -> None:
+    """Each status of the tables, each answer printed, each code: answered by a live server."""
+    seen = {(case.operation, answer.status_code) for case, answer in answered.cases}
+    seen.add(("GET /api/v1/health", without_database.status_code))
+    answers = [answer.json() for _, answer in answered.cases] + [answer.json() for answer in answered.more]
+    codes = {answer["error"]["code"] for answer in answers if "error" in answer}
+    assert len(TABLES) == 19
+    assert seen == {(operation, status) for operation, statuses in TABLES.items() for status in statuses}
+    assert seen >= set(PRINTED)
+    assert codes == {*CODES.values(), "INVALID_CREDENTIALS", "CONFLICT", "INTERNAL_ERROR"}
+    source = "as transcribed"
+    if specifications.FOLDER:
+        printed = specifications.shop_api()
+        assert as_written(PRINTED) == as_written(printed.answers)
+        assert seen == printed.statuses
+        assert codes == printed.codes
+        sent = {case.operation: set(case.body) for case in CASES if case.status == 200 and case.body}
+        assert {operation: set(body) for operation, body in printed.bodies.items()} == sent
+        source = "from the file"
+    tell(
+        f"shop-api.md, {source}: {len(PRINTED)} of {len(PRINTED)} examples, {len(seen)} of {len(seen)} statuses,"
+        f" {len(codes)} of {len(codes)} codes"
+    )
+
+
+def as_written(answers: dict[tuple[str, int], Any]) -> dict[tuple[str, int], str]:
+    """With the order of their keys."""
+    return {which: json.dumps(answer) for which, answer in answers.items()}
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,8 @@
 import asyncio
 import os
 import random
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -23,7 +20,7 @@ from tests.community.answers import own_language
 from tests.community.conftest import POPULAR, Community, User, tmdb_settings
 from tests.community.keepers import FILMS, Crowd, Keeper
 from tests.community.steady_load import get, lines_to, p99
-from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.conftest import MakeDatabase, Serve, Server, engines_folder, import_films
 from tests.nodes import eventually
 from tests.proxy import Proxy, proxied_valkey
 from tests.sandbox import Sandbox
@@ -78,9 +75,11 @@ class Stand(NamedTuple):
 def stand(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) -> Iterator[Stand]:
     url = make_database()
     import_films(url)
-    folder = Path(tempfile.mkdtemp(prefix="filmer-test-"))
-    folder.chmod(0o711)
-    with running_engines(folder, postgres=False) as engines, proxied_valkey(engines) as (address, proxy):
+    with (
+        engines_folder() as folder,
+        running_engines(folder, postgres=False) as engines,
+        proxied_valkey(engines) as (address, proxy),
+    ):
         valkey = redis.Redis.from_url(engines.redis_url, retry=Retry(NoBackoff(), 0))
         Stand([], Community(url, httpx.Client()), {}, proxy, valkey).let_in()
         own = {
@@ -97,7 +96,6 @@ def stand(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) ->
         for server in servers:
             server.stop()
         valkey.close()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def told_of_films(sandbox: Sandbox) -> dict[int, Any]:

@@ -1,79 +1,19 @@
-"""JSON bodies: a value or a 4xx in the envelope, never anything else, and a sound connection (contract §1.3)."""
+"""JSON bodies: a value or a 4xx in the envelope, never anything else (contract §1.3)."""
 
-import asyncio
 import json
 import math
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Any
 
-import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from litestar import Litestar, Request, post
-from litestar.datastructures import State
-from msgspec import Meta
-from tests.answers import error_of, offences_of
+from tests.http.sample import JSON, Sample
 
-from filmer.catalogue.edition import Edition
-from filmer.clock import SystemClock
-from filmer.errors import (
-    FilmerError,
-    InvalidRequest,
-    Offence,
-    PayloadTooLarge,
-    RequestTimeout,
-    Unauthorized,
-    UnsupportedMediaType,
-)
-from filmer.http import body as module
-from filmer.http.body import MAX_BODY, Body, Received, receive_body
-from filmer.http.edge import Edge
-from filmer.http.failures import answer_failure
-from filmer.serving import free_port
-from filmer.store.valkey import SharedCache
+from filmer.errors import FilmerError, InvalidRequest, Offence, UnsupportedMediaType
+from filmer.http.body import Received
 
-JSON = "application/json"
 unhurried = settings(deadline=None)  # a busy machine is no defect
-
-
-class Month:
-    """What a text may be read as."""
-
-    def __init__(self, text: str) -> None:
-        self.year, self.number = int(text[:4]), int(text[5:])
-
-
-def read_month(text: str) -> Month:
-    if len(text) != 7 or not text.isascii() or not (text[:4] + text[5:]).isdigit() or text[4] != "-":
-        raise ValueError("must be YYYY-MM")
-    return Month(text)
-
-
-class Sample(Body):
-    """One field of each kind."""
-
-    movie_id: Annotated[str, Meta(min_length=1, max_length=10)]
-    password: Annotated[str, Meta(min_length=2, max_length=8, extra={"exact": True})] = "secret"
-    quantity: Annotated[int, Meta(ge=1, le=10)] = 1
-    any_number: int = 0
-    rating: Annotated[float, Meta(ge=0, le=5)] = 0.0
-    weight: float = 0.0
-    gift: bool = False
-    note: str | None = None
-    year: Annotated[Annotated[int, Meta(ge=0, le=9999)] | None, Meta()] = None
-    shouted: Annotated[str, Meta(max_length=5, extra={"read": str.upper})] = ""
-    expiration: Annotated[Month | None, Meta(extra={"read": read_month})] = None
-
-    @classmethod
-    def cross_check(cls, given: dict[str, Any]) -> Iterator[Offence]:
-        if given.get("note") == "both" and "year" in given:
-            yield Offence("note", "must not be both")
 
 
 def read(text: str | bytes, content_type: str | None = JSON) -> Sample:
@@ -234,6 +174,7 @@ def test_secrets_stay_out_of_what_is_printed() -> None:
 
 # --- documents ------------------------------------------------------------------------------------
 
+
 NOT_JSON: list[bytes] = [
     b" ",
     b"\0",
@@ -372,10 +313,13 @@ def test_an_empty_body_is_400_whether_or_not_it_has_a_type() -> None:
 
 # --- anything -------------------------------------------------------------------------------------
 
+
 TEXTS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
     st.sampled_from(["", " ", "a", "4", "ab", "true", "2030-12", "2030-1\u0660", "both", "\0", "a" * 300]),
 )
+
+
 VALUES = st.recursive(
     st.one_of(
         st.none(),
@@ -459,293 +403,3 @@ def test_damaged_json_is_a_value_or_an_invalid_request(text: str, place: int, pu
         read(raw[:place] + put + raw[place + 1 :])
     except InvalidRequest as refused:
         json.dumps(refused.details)
-
-
-# --- on the wire ----------------------------------------------------------------------------------
-
-
-@post("/api/v1/echo", status_code=200)
-async def echo(request: Request[Any, Any, Any]) -> dict[str, Any]:
-    received = await receive_body(request)
-    if request.headers.get("x-stranger"):
-        raise Unauthorized
-    found = received.read(Sample)
-    return {"movieId": found.movie_id, "quantity": found.quantity}
-
-
-def no_page(_path: str, _error: FilmerError) -> bytes:
-    raise AssertionError("these are no pages")
-
-
-def make_app() -> Any:
-    """What the servers of these tests run: a handler, and the edge's way with bodies around it."""
-    module.BODY_SECONDS = 1.0
-    app = Litestar(
-        [echo],
-        exception_handlers={Exception: answer_failure},
-        state=State({"clock": SystemClock(), "failure_page": no_page}),
-        openapi_config=None,
-        logging_config=None,
-    )
-
-    nowhere = Edition("postgresql://nowhere"), SharedCache(None, None)
-    return Edge(
-        app,
-        public=(),
-        edition=nowhere[0],
-        shared=nowhere[1],
-        cache_seconds=0,
-        cache_bytes=0,
-        clock=SystemClock(),
-        failure_page=no_page,
-    )
-
-
-RUN = """
-import sys
-from granian.server import Server
-from granian.constants import Interfaces
-Server(
-    "tests.http.test_body:make_app", port=int(sys.argv[1]), interface=Interfaces.ASGI, factory=True, websockets=False
-).serve()
-"""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
-    """The port of a real server, and its log."""
-    port, log = free_port("127.0.0.1"), tmp_path_factory.mktemp("body") / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", RUN, str(port)], cwd=Path(__file__).parents[2], stdout=output, stderr=output
-        )
-    try:
-        deadline = time.monotonic() + 30
-        with httpx.Client(trust_env=False) as client:
-            while True:
-                assert process.poll() is None, log.read_text()
-                try:
-                    client.post(f"http://127.0.0.1:{port}/api/v1/echo")
-                    break
-                except httpx.TransportError:
-                    assert time.monotonic() < deadline, log.read_text()
-                    time.sleep(0.05)
-        yield port, log
-        assert "Traceback" not in log.read_text()
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-@pytest.fixture
-def client(server: tuple[int, Path]) -> Iterator[httpx.Client]:
-    limits = httpx.Limits(max_connections=1)
-    with httpx.Client(base_url=f"http://127.0.0.1:{server[0]}", timeout=10, trust_env=False, limits=limits) as found:
-        yield found
-
-
-def send(client: httpx.Client, content: Any, content_type: str | None = JSON, **headers: str) -> httpx.Response:
-    told = headers | ({"content-type": content_type} if content_type is not None else {})
-    return client.post("/api/v1/echo", content=content, headers=told)
-
-
-def in_pieces(raw: bytes, size: int) -> Iterator[bytes]:
-    """Sent chunked, so without a length."""
-    yield from (raw[start : start + size] for start in range(0, len(raw), size))
-
-
-def padded(size: int) -> bytes:
-    return b'{"movieId": "a"}'.ljust(size)
-
-
-def test_a_body_arrives(client: httpx.Client) -> None:
-    raw = b'{"movieId": "tt1", "quantity": 2}'
-    for content in (raw, in_pieces(raw, 3)):
-        answer = send(client, content)
-        assert (answer.status_code, answer.json()) == (200, {"movieId": "tt1", "quantity": 2})
-    assert offences_of(send(client, b'{"quantity": 0}')) == {"movieId": "is required", "quantity": "must be at least 1"}
-    error_of(send(client, b"{}", "text/plain"), 415, "UNSUPPORTED_MEDIA_TYPE")
-    error_of(send(client, b"{}", None), 415, "UNSUPPORTED_MEDIA_TYPE")
-    error_of(send(client, b""), 400, "VALIDATION_ERROR")
-    error_of(send(client, b"", None), 400, "VALIDATION_ERROR")
-
-
-def test_two_content_types_are_none(client: httpx.Client) -> None:
-    answer = client.post(
-        "/api/v1/echo", content=b"{}", headers=[("content-type", JSON), ("content-type", "text/plain")]
-    )
-    error_of(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
-
-
-@pytest.mark.parametrize("content_type", [JSON, "text/plain", None])
-def test_64_kib_are_read_and_no_more(client: httpx.Client, content_type: str | None) -> None:
-    """contract §1.3; whatever else is wrong with it."""
-    at_most = send(client, padded(MAX_BODY), content_type)
-    assert at_most.status_code == (200 if content_type == JSON else 415)
-    assert send(client, in_pieces(padded(MAX_BODY), 1000), content_type).status_code == at_most.status_code
-    for content in (padded(MAX_BODY + 1), in_pieces(padded(MAX_BODY + 1), 1000), b"\xff" * 200_000):
-        error_of(send(client, content, content_type), 413, "PAYLOAD_TOO_LARGE")
-
-
-@pytest.mark.parametrize("content", [b"{}", b"not json", padded(MAX_BODY + 1)])
-def test_who_is_a_stranger_is_told_so_first(client: httpx.Client, content: bytes) -> None:
-    error_of(send(client, content, "text/plain", **{"x-stranger": "1"}), 401, "UNAUTHORIZED")
-
-
-class Wire:
-    """One connection, byte by byte."""
-
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
-        self._file = self._socket.makefile("rb")
-
-    def send(self, head: str, content: bytes = b"") -> None:
-        lines = f"POST /api/v1/echo HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n{head}\r\n\r\n"
-        self._socket.sendall(lines.encode() + content)
-
-    def more(self, content: bytes) -> None:
-        self._socket.sendall(content)
-
-    def answer(self) -> tuple[int, dict[str, str]]:
-        status = int(self._file.readline().split()[1])
-        headers = {}
-        while (line := self._file.readline().strip()) != b"":
-            name, _, value = line.decode().partition(":")
-            headers[name.lower()] = value.strip()
-        self._file.read(int(headers["content-length"]))
-        return status, headers
-
-    def is_closed(self) -> bool:
-        try:
-            return self._file.read(1) == b""
-        except ConnectionError:
-            return True
-
-    def close(self) -> None:
-        self._file.close()
-        self._socket.close()
-
-
-@pytest.fixture
-def wire(server: tuple[int, Path]) -> Iterator[Wire]:
-    found = Wire(server[0])
-    yield found
-    found.close()
-
-
-@pytest.mark.parametrize("refused", [b"not json", b"[]", b"{}", b'"' + b"a" * 70_000, padded(200_000)])
-def test_a_refused_body_leaves_the_connection_usable(wire: Wire, refused: bytes) -> None:
-    for _ in range(3):
-        wire.send(f"content-length: {len(refused)}", refused)
-        status, headers = wire.answer()
-        assert status == (413 if len(refused) > MAX_BODY else 400)
-        assert "connection" not in headers
-        wire.send("content-length: 16", b'{"movieId": "a"}')
-        assert wire.answer()[0] == 200
-
-
-def test_a_body_too_long_to_be_dropped_closes_the_connection(wire: Wire) -> None:
-    wire.send("content-length: 100000000", b"x" * 400_000)
-    status, headers = wire.answer()
-    assert (status, headers["connection"]) == (413, "close")
-    assert wire.is_closed()
-
-
-def test_an_announced_length_is_refused_before_it_comes(wire: Wire) -> None:
-    begun = time.monotonic()
-    wire.send("content-length: 65537")
-    status, headers = wire.answer()
-    assert (status, headers["connection"]) == (413, "close")
-    assert time.monotonic() - begun < 5
-    assert wire.is_closed()
-
-
-@pytest.mark.parametrize("head", ["content-length: 16", "transfer-encoding: chunked"])
-def test_who_sends_slowly_is_told_so(wire: Wire, head: str) -> None:
-    begun = time.monotonic()
-    wire.send(head, b'{"mov' if "length" in head else b'5\r\n{"mov\r\n')
-    status, headers = wire.answer()
-    assert (status, headers["connection"]) == (408, "close")
-    assert 0.9 < time.monotonic() - begun < 8
-    assert wire.is_closed()
-
-
-def test_a_drop_now_and_then_gains_no_time(wire: Wire) -> None:
-    begun = time.monotonic()
-    wire.send("content-length: 60000")
-    while time.monotonic() - begun < 1.5:
-        wire.more(b" ")
-        time.sleep(0.1)
-    assert wire.answer()[0] == 408
-    assert time.monotonic() - begun < 8
-
-
-def test_what_comes_just_after_its_time_leaves_the_connection_usable(wire: Wire) -> None:
-    wire.send("content-length: 16", b'{"mov')
-    time.sleep(1.4)
-    wire.more(b'ieId": "a"}')
-    status, headers = wire.answer()
-    assert status == 408
-    assert "connection" not in headers
-    wire.send("content-length: 16", b'{"movieId": "a"}')
-    assert wire.answer()[0] == 200
-
-
-def test_who_hangs_up_within_a_body_harms_nobody(server: tuple[int, Path], client: httpx.Client) -> None:
-    for head, content in [("content-length: 16", b'{"mov'), ("transfer-encoding: chunked", b"5\r\nab")]:
-        quitter = Wire(server[0])
-        quitter.send(head, content)
-        quitter.close()
-    for broken in (b"zz\r\nab\r\n", b"-1\r\n\r\n", b"2\r\nabc\r\n0\r\n\r\n"):
-        quitter = Wire(server[0])
-        quitter.send("transfer-encoding: chunked", broken)
-        quitter.is_closed()
-        quitter.close()
-    assert send(client, b'{"movieId": "a"}').status_code == 200
-
-
-# --- whatever a server passes on ------------------------------------------------------------------
-
-
-def received_of(messages: list[dict[str, Any]], *headers: tuple[bytes, bytes]) -> Received:
-    """What comes of the given ASGI messages; nothing follows the last."""
-    waiting = iter(messages)
-
-    async def receive() -> Any:
-        message = next(waiting, None)
-        if message is None:
-            await asyncio.sleep(60)
-        return message
-
-    async def run() -> Received:
-        app = Litestar([echo], openapi_config=None, logging_config=None)
-        scope: Any = {"type": "http", "headers": list(headers), "method": "POST", "path": "/", "query_string": b""}
-        scope |= {"litestar_app": app, "app": app, "route_handler": echo, "state": {}}
-        return await receive_body(Request(scope, receive))
-
-    return asyncio.run(run())
-
-
-@pytest.mark.parametrize(
-    ("messages", "headers", "expected"),
-    [
-        ([{"type": "http.disconnect"}], [], InvalidRequest),
-        ([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}], [], InvalidRequest),
-        ([], [(b"content-length", b"65537")], PayloadTooLarge),
-        ([], [(b"content-length", b"9" * 5000)], InvalidRequest),
-        ([], [(b"content-length", b"x")], InvalidRequest),
-        ([{"type": "http.request", "body": b" " * 60_000, "more_body": True}] * 2, [], PayloadTooLarge),
-        ([{"type": "http.request", "body": b"", "more_body": True}], [], RequestTimeout),
-    ],
-)
-def test_receiving_raises_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-    messages: list[dict[str, Any]],
-    headers: list[tuple[bytes, bytes]],
-    expected: type[FilmerError],
-) -> None:
-    monkeypatch.setattr(module, "BODY_SECONDS", 0.2)
-    received = received_of(messages, *headers)
-    assert isinstance(received.failure, expected)
-    with pytest.raises(expected):
-        received.read(Sample)

@@ -12,6 +12,7 @@ from filmer.app import create_app
 from filmer.clock import SystemClock
 from filmer.http.edge import PUBLIC, Edge
 from filmer.http.envelopes import PAGE_HEADERS
+from filmer.http.overload import Turns
 from filmer.settings import Settings, SettingsError, load_settings
 
 ALWAYS = {
@@ -163,6 +164,7 @@ def answered(path: str, method: str = "GET", **headers: str) -> dict[str, list[s
         cache_bytes=0,
         clock=SystemClock(),
         failure_page=lambda _path, _error: b"",
+        turns=Turns(16),
     )
     scope = {
         "type": "http",

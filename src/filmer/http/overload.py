@@ -1,0 +1,84 @@
+"""No more is computed at once than can be: beyond that, requests wait a little, then are told to come again.
+
+Without a bound each of too many requests gets a share of the processor, and all are answered late, to people who have
+gone (decision 0019).
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+WAIT_SECONDS = 2.0  # for a turn, before we say 503
+WAITING_EACH = 32  # for every turn there is; who comes when so many wait already is told at once, which costs least
+LENT_SECONDS = 0.5
+
+
+class Turn:
+    """Leave to compute, within its ``with``.
+
+    It counts for ``LENT_SECONDS`` at most: who takes longer waits for somebody else, for TMDB or for a caller who
+    sends slowly, and is not to keep others out.
+    """
+
+    def __init__(self, turns: "Turns") -> None:
+        self._turns = turns
+        self._is_over = False
+        self._ending = asyncio.get_running_loop().call_later(LENT_SECONDS, self._end)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._ending.cancel()
+            self._turns.pass_on()
+
+
+class Turns:
+    """Of one process. The last to come is the first to go: those before are the likelier to have left."""
+
+    def __init__(self, at_once: int) -> None:
+        self._free = at_once
+        self._most_waiting = at_once * WAITING_EACH
+        self._waiting: dict[asyncio.Future[Turn | None], None] = {}  # in the order they came
+
+    @property
+    def are_out(self) -> bool:
+        """Whether it is no use to wait for one."""
+        return len(self._waiting) >= self._most_waiting
+
+    async def take(self) -> Turn | None:
+        """None when there was none in time."""
+        if self._free:
+            self._free -= 1
+            return Turn(self)
+        if self.are_out:
+            return None
+        loop = asyncio.get_running_loop()
+        place: asyncio.Future[Turn | None] = loop.create_future()
+        self._waiting[place] = None
+        sending_away = loop.call_later(WAIT_SECONDS, _send_away, place)
+        try:
+            return await place
+        finally:
+            sending_away.cancel()
+            self._waiting.pop(place, None)
+
+    def pass_on(self) -> None:
+        while self._waiting:
+            place, _ = self._waiting.popitem()
+            if not place.done():  # neither sent away nor hung up, at this very moment
+                place.set_result(Turn(self))
+                return
+        self._free += 1
+
+
+def _send_away(place: asyncio.Future[Turn | None]) -> None:
+    if not place.done():
+        place.set_result(None)

@@ -1,0 +1,246 @@
+"""Nothing that anybody sends is our fault: hostile bytes in every field, parameter, segment, header and form.
+
+Promise 10. ``FILMER_TRUST_HOSTILE=100000`` sends all there are; else so many, drawn at random.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import random
+import re
+import socket
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import psycopg
+import pytest
+from litestar import Litestar
+from tests.community.conftest import tmdb_settings
+from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.http import hostile
+from tests.people import CARD, PASSWORD, open_account, put_card, token_of
+from tests.sandbox import Sandbox, sandbox, shared_sandbox
+from tests.shop.faults import customers
+from tests.told import tell
+from tests.wires import LOST, Wire
+
+from filmer.app import create_app
+from filmer.http.body import Body
+from filmer.http.edge import Edge
+from filmer.http.query import Query
+from filmer.settings import Settings
+
+__all__ = ["sandbox", "shared_sandbox"]
+MOST = int(os.environ.get("FILMER_TRUST_HOSTILE") or 1_600)
+FARMED_OUT = ("/sign-out", "/account/sessions/end", "/api/v1/auth/logout")  # they end the session they come with
+PLAUSIBLE: dict[str, Any] = {
+    **CARD, "email": "mary@example.com", "password": PASSWORD, "movieId": "tt0111161", "quantity": 1, "movie_id": 278,
+    "rating": 4, "name": "A token", "expires": "30", "price": "4.99", "next": "/films",
+}  # fmt: skip
+SEARCHED = [
+    "/api/v1/movies",
+    "/api/v1/search/movies",
+    "/films/tt0111161",
+    "/api/v1/cart",
+    "/cart",
+    "/api/movies/popular",
+]
+
+
+class Route(NamedTuple):
+    method: str
+    path: str
+    segments: list[str]
+
+
+class Town:
+    """A server with films and people, and the words they are known by."""
+
+    def __init__(self, database_url: str, server: Server) -> None:
+        self.server = server
+        user, admin = open_account(database_url), open_account(database_url, role="admin")
+        self.tokens = [token_of(database_url, one).encode() for one in (user, admin)]
+        people = customers(database_url, 300)
+        with psycopg.connect(database_url) as conn:
+            ids = [one.account_id for one in people]
+            conn.execute("UPDATE account SET role = 'admin' WHERE id = ANY(%s)", [ids[::2]])
+        self.cookies = [one.cookie.encode() for one in people[:100]]
+        self._leaving = [one.cookie.encode() for one in people[100:]]
+        self._draw = random.Random(10)
+        self.routes = list(routes())
+
+    def known(self, path: str) -> list[bytes]:
+        """The headers of somebody who may ask there, at an address of their own."""
+        cookie = self._draw.choice(self._leaving if path in FARMED_OUT else self.cookies)
+        address = ".".join(str(self._draw.randrange(1, 255)) for _ in range(3))
+        headers = [b"x-forwarded-for: 10." + address.encode()]
+        if path.startswith("/api/") and not path.startswith("/api/v1/"):
+            return [*headers, b"authorization: Bearer " + self._draw.choice(self.tokens)]
+        return [*headers, b"cookie: JSESSIONID=" + cookie] if self._draw.random() < 0.9 else headers
+
+    def fields(self) -> Iterator[bytes]:
+        """Bodies of JSON and forms, each with one member that is something else."""
+        names = sorted(names_of(Body) | {"next", "seen", "key"})
+        for route in self.routes:
+            if route.method not in {"POST", "PUT"}:
+                continue
+            address = hostile.in_place(route.path, "", b"")
+            is_api = route.path.startswith("/api/")
+            for name in names:
+                bodies = (hostile.in_json if is_api else hostile.in_form)(names, name, PLAUSIBLE)
+                kind = b"application/json" if is_api else b"application/x-www-form-urlencoded"
+                for body in bodies:
+                    yield self._sent(route, address, body, kind)
+            for kind, body in hostile.BODIES:
+                yield self._sent(route, address, body, kind)
+
+    def _sent(self, route: Route, address: bytes, body: bytes, kind: bytes) -> bytes:
+        return hostile.told(route.method, address, [*self.known(route.path), b"content-type: " + kind], body)
+
+    def segments(self) -> Iterator[bytes]:
+        for route in self.routes:
+            for name in route.segments:
+                for text in hostile.TEXTS:
+                    address = hostile.in_place(route.path, name, text)
+                    yield hostile.told(route.method, address, self.known(route.path), b"")
+        for place in hostile.PLACES:
+            for method in ("GET", "POST", "OPTIONS", "DELETE", "PATCH"):
+                yield hostile.told(method, place, self.known("/"), b"")
+
+    def parameters(self) -> Iterator[bytes]:
+        names = sorted(names_of(Query) | {"next"})
+        for route in self.routes:
+            if route.method == "GET" and not route.path.startswith(("/static", "/docs")):
+                address = hostile.in_place(route.path, "", b"")
+                for name in names:
+                    for text in hostile.TEXTS:
+                        raw = text.replace(b" ", b"+") if b"\r" not in text and b"\n" not in text else b"%"
+                        yield hostile.told(
+                            "GET", b"%b?%b=%b&query=a" % (address, name.encode(), hostile.quoted(text)),
+                            self.known(route.path),
+                        )  # fmt: skip
+                        yield hostile.told("GET", b"%b?%b=%b" % (address, name.encode(), raw), self.known(route.path))
+
+    def headers(self) -> Iterator[bytes]:
+        for address in SEARCHED:
+            for text in hostile.TEXTS:
+                for name in hostile.HEADERS:
+                    known = [one for one in self.known(address) if not one.startswith(name + b":")]
+                    yield hostile.told("GET", address.encode(), [*known, name + b": " + text])
+                for cookie in hostile.COOKIES:
+                    yield hostile.told("GET", address.encode(), [b"cookie: " + cookie + text])
+                for scheme in (b"Bearer ", b"Basic ", b"bearer"):
+                    yield hostile.told("GET", b"/api/users/1/favorites", [b"authorization: " + scheme + text])
+                yield hostile.told(
+                    "POST", b"/api/v1/checkout",
+                    [*self.known("/api/v1/checkout"), b"content-type: application/json", b"idempotency-key: " + text],
+                    json.dumps(CARD).encode(),
+                )  # fmt: skip
+
+
+def routes() -> Iterator[Route]:
+    """Every URL there is, with the names of what varies in it."""
+    edge = create_app(Settings(database_url="postgresql://nowhere"))
+    assert isinstance(edge, Edge)
+    app = edge._app
+    assert isinstance(app, Litestar)
+    for route in app.routes:
+        path = re.sub(r":str}", "}", route.path)
+        for method in sorted(route.methods or ()):
+            if method not in {"HEAD", "OPTIONS"}:
+                yield Route(method, path, re.findall(r"{(\w+)}", path))
+
+
+def names_of(kind: type[msgspec.Struct]) -> set[str]:
+    """The fields of all bodies, or of all queries."""
+    found = {field.encode_name for field in msgspec.structs.fields(kind)}
+    return found.union(*(names_of(one) for one in kind.__subclasses__()))
+
+
+@pytest.fixture(scope="module")
+def town(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) -> Town:
+    url = make_database()
+    import_films(url)
+    put_card(url)
+    return Town(url, serve(url, FILMER_TRUSTED_PROXIES="127.0.0.1", **tmdb_settings(shared_sandbox)))
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("where", ["fields", "segments", "parameters", "headers"])
+def test_whatever_stands_there_is_answered(town: Town, where: str) -> None:
+    found = list(getattr(town, where)())
+    draw = random.Random()
+    draw.shuffle(found)
+    asked = found[: MOST // 4 if MOST < 10_000 else MOST]
+    statuses = Counter(answers_to(town.server.port, asked))
+    assert len(statuses) > 2, "they get to more than one place"
+    assert_alive(town.server)
+    tell(f"hostile {where}: {len(asked):,} of {len(found):,} requests, 0 answered with 5xx")
+
+
+def answers_to(port: int, asked: Sequence[bytes]) -> Iterator[int]:
+    """The statuses of the answers; each request has one."""
+    with contextlib.ExitStack() as stack:
+        line = stack.enter_context(Wire(port))
+        for request in asked:
+            try:
+                try:
+                    status = line.ask(request).status
+                except LOST:  # it may have been closed for the request before: asked once more by itself
+                    stack.close()
+                    line = stack.enter_context(Wire(port))
+                    status = line.ask(request).status
+            except LOST as lost:
+                raise AssertionError(f"no answer to {request[:2_000]!r}") from lost
+            assert 200 <= status < 500, request[:2_000]
+            yield status
+            if is_over(line):
+                stack.close()
+                line = stack.enter_context(Wire(port))
+
+
+def is_over(line: Wire) -> bool:
+    """Whether the server has closed the connection, as after what it can't read."""
+    line.socket.setblocking(False)
+    try:
+        return line.socket.recv(1) == b"" or True  # what is left of an answer to what followed the request
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        line.socket.settimeout(20)
+
+
+@pytest.mark.parametrize("request_", [*hostile.WHOLE, *hostile.LENGTHS], ids=lambda request: repr(request[:60]))
+def test_what_is_no_request_is_refused(town: Town, request_: bytes) -> None:
+    """Or answered, or cut: never with a fault of ours, and never for long."""
+    with Wire(town.server.port) as line:
+        try:
+            line.send(request_)
+            line.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it has said no before we were done
+        for status in statuses_of(line):
+            assert status < 500
+    assert_alive(town.server)
+
+
+def statuses_of(line: Wire) -> Iterator[int]:
+    """Of all that comes until the connection is closed."""
+    told = bytearray()
+    try:
+        while part := line.socket.recv(1 << 16):
+            told += part
+    except ConnectionError:
+        pass
+    yield from (int(found) for found in re.findall(rb"(?:^|\r\n|[}>])HTTP/1\.[01] (\d{3}) ", bytes(told)))
+
+
+def assert_alive(server: Server) -> None:
+    assert server.client.get("/api/v1/movies/tt0111161").status_code == http.client.OK
+    output = server.output()
+    assert not re.search(r'"level": "(error|critical)"|Traceback|panicked', output), output[-4_000:]
