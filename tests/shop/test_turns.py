@@ -1,0 +1,349 @@
+"""Submits of one account take turns; what each of them is told, and when (shop/checkout.py)."""
+
+import asyncio
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from structlog.testing import capture_logs
+from tests.answers import data_of, error_of
+from tests.people import open_account
+from tests.shop.conftest import (
+    AMELIE,
+    CART,
+    ORDERS,
+    InProcess,
+    Local,
+    MovedClock,
+    empty,
+    fetch,
+    pay,
+    put_in_cart,
+    refused,
+)
+from tests.shop.test_payment import Gateway, kept
+
+from filmer.errors import ServiceUnavailable
+from filmer.shop import checkout, queries
+from filmer.shop.nouns import MAX_ID
+from filmer.shop.payment import Authorization, Payment
+
+
+def until(shop: InProcess, statement: str) -> None:
+    """Returns as soon as PostgreSQL finds something."""
+    deadline = time.monotonic() + 20
+    while not fetch(shop.url, statement):
+        assert time.monotonic() < deadline, statement
+        time.sleep(0.01)
+
+
+def told_after(shop: InProcess) -> list[timedelta]:
+    return [row[0] for row in fetch(shop.url, "SELECT told - placed FROM shop_order ORDER BY place")]
+
+
+# --- when ---------------------------------------------------------------------------------------------
+
+
+def test_without_a_key_the_answer_waits_a_moment_and_with_one_it_does_not(
+    local: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = local()
+    client = shop.sign_in()
+    monkeypatch.setattr(checkout, "ALONE", timedelta(seconds=3))
+    monkeypatch.setattr(checkout, "CROWDED", timedelta(seconds=3))
+    for key, waits in (("k", False), (None, True)):
+        put_in_cart(client)
+        begun = time.monotonic()
+        data_of(pay(client, key=key))
+        assert (time.monotonic() - begun >= 2.9) is waits
+    assert told_after(shop) == [timedelta(), timedelta(seconds=3)]
+    assert (shop.checkout.outcomes, shop.checkout.takings) == ({"placed": 2}, Decimal("9.98"))
+
+
+def test_it_waits_longer_where_others_wait_but_never_for_long(local: Local) -> None:
+    gateway, clock = Gateway(), MovedClock(datetime.now(UTC))
+    shop = local(provider=gateway, clock=clock)
+    person = open_account(shop.url)
+    devices = [shop.sign_in(person) for _ in range(2)]
+    put_in_cart(devices[0])
+    data_of(pay(devices[0]))
+    put_in_cart(devices[0])
+    gateway.may_answer.clear()
+    gateway.is_asked.clear()
+    with ThreadPoolExecutor(2) as threads:
+        under_way = [threads.submit(pay, devices[0])]
+        assert gateway.is_asked.wait(10)
+        under_way.append(threads.submit(pay, devices[1]))
+        waiting(shop, person.id, 1)
+        gateway.may_answer.set()
+        assert len({one.result(20).content for one in under_way}) == 1
+    assert told_after(shop) == [timedelta(milliseconds=100), timedelta(milliseconds=400)]
+    assert len(gateway.authorized) == 2, "whoever waited looked again"
+    assert waiting(shop, person.id, 0) == 0
+
+
+def waiting(shop: InProcess, account_id: int, many: int) -> int:
+    """How many submits of an account wait for their turn, as soon as they are so many."""
+    deadline = time.monotonic() + 20
+    while True:
+        queue = shop.checkout._queues.get(account_id)
+        length = queue.length if queue else 0
+        if length == many or time.monotonic() > deadline:
+            return length
+        time.sleep(0.01)
+
+
+# --- taking turns -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["k", None])
+def test_whoever_waits_gets_the_order_of_the_one_before(local: Local, key: str | None) -> None:
+    gateway = Gateway()
+    shop = local(provider=gateway)
+    person = open_account(shop.url)
+    devices = [shop.sign_in(person) for _ in range(3)]
+    put_in_cart(devices[0])
+    gateway.may_answer.clear()
+    with ThreadPoolExecutor(3) as threads:
+        under_way = [threads.submit(pay, device, key) for device in devices]
+        assert waiting(shop, person.id, 2) == 2
+        gateway.may_answer.set()
+        answers = [one.result(20) for one in under_way]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert len({answer.content for answer in answers}) == 1
+    assert len(gateway.authorized) == len(gateway.captured) == 1
+    assert gateway.refunded == []
+
+
+def test_whoever_waits_pays_for_the_cart_as_it_is_then(local: Local) -> None:
+    gateway = Gateway()
+    gateway.refuses = True
+    shop = local(provider=gateway)
+    person = open_account(shop.url)
+    first, second = shop.sign_in(person), shop.sign_in(person)
+    put_in_cart(first)
+    gateway.may_answer.clear()
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(pay, first)
+        assert gateway.is_asked.wait(10)
+        other = threads.submit(pay, second)
+        assert waiting(shop, person.id, 1) == 1
+        put_in_cart(first, AMELIE)
+        gateway.may_answer.set()
+        refused(one.result(20))
+        refused(other.result(20))
+        assert shop.checkout.outcomes == {"refused": 2}
+        gateway.refuses = False
+        amount = data_of(first.get(CART))["totalPrice"]
+        assert data_of(pay(first))["totalPrice"] == amount
+    assert gateway.amounts == [Decimal(str(amount))], "no payment was tried for the cart as it was before"
+
+
+def test_a_turn_that_takes_too_long_is_not_waited_for(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkout, "TURN_SECONDS", 0.3)
+    gateway = Gateway()
+    shop = local(provider=gateway)
+    person = open_account(shop.url)
+    first, second = shop.sign_in(person), shop.sign_in(person)
+    put_in_cart(first)
+    gateway.may_answer.clear()
+    with ThreadPoolExecutor(1) as threads:
+        one = threads.submit(pay, first)
+        assert gateway.is_asked.wait(10)
+        error = error_of(pay(second), 503, "SERVICE_UNAVAILABLE")
+        assert "another checkout of this account" in error["message"].casefold()
+        gateway.may_answer.set()
+        data_of(one.result(20))
+    put_in_cart(second)
+    data_of(pay(second))
+    assert told_after(shop)[1] == timedelta(milliseconds=100), "nobody is thought to wait any more"
+
+
+# --- the cart changes under our hands -----------------------------------------------------------------
+
+
+class Restless(Gateway):
+    """While it thinks, the cart gets one more; so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+        self.url = ""
+
+    async def authorize(self, payment: Payment) -> Authorization | None:
+        if len(self.authorized) < self.times:
+            await asyncio.to_thread(fetch, self.url, "UPDATE cart_line SET quantity = quantity + 1")
+        return await super().authorize(payment)
+
+
+@pytest.mark.parametrize("times", [4, 5])
+def test_a_cart_that_changes_all_the_time_is_tried_five_times(local: Local, times: int) -> None:
+    gateway = Restless(times)
+    shop = local(provider=gateway)
+    gateway.url = shop.url
+    client = shop.sign_in()
+    put_in_cart(client)
+    answer = pay(client)
+    assert len(gateway.authorized) == 5
+    assert [amount for _, amount in gateway.refunded] == gateway.amounts[:times]
+    if times < 5:
+        assert data_of(answer)["totalPrice"] == float(gateway.amounts[-1])
+    else:
+        error = error_of(answer, 503, "SERVICE_UNAVAILABLE")
+        assert error["message"].startswith("The cart is being changed all the time")
+        assert data_of(client.get(CART))["itemCount"] == 6
+        assert kept(shop.url) == []
+
+
+def test_an_edit_that_is_under_way_is_waited_for(local: Local) -> None:
+    """An edit holds the cart until it commits; a line it adds is not sold unseen."""
+    shop = local()
+    person = open_account(shop.url)
+    client = shop.sign_in(person)
+    put_in_cart(client)
+    with ThreadPoolExecutor(1) as threads:
+
+        async def edit() -> Any:
+            async with await psycopg.AsyncConnection.connect(shop.url) as conn:
+                await queries.lock_cart(conn, person.id)
+                under_way = threads.submit(pay, client)
+                await asyncio.to_thread(until, shop, "SELECT 1 FROM pg_locks WHERE NOT granted")
+                assert not under_way.done()
+            return under_way
+
+        data_of(asyncio.run(edit()).result(20))
+
+
+# --- ids ----------------------------------------------------------------------------------------------
+
+
+def test_ids_are_from_one_to_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "randbelow", lambda _: 0)
+    assert checkout._draw_id() == 1
+    monkeypatch.setattr(secrets, "randbelow", lambda below: below - 1)
+    assert checkout._draw_id() == MAX_ID
+
+
+def test_an_id_that_is_taken_is_drawn_again(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = Gateway()
+    shop = local(provider=gateway)
+    client = shop.sign_in()
+    ids = iter([7, 1, 7, 2, 8, 3])  # of an order and its line, of one that is there, of another
+    monkeypatch.setattr(checkout, "_draw_id", lambda: next(ids))
+
+    for number in (7, 8):
+        put_in_cart(client)
+        gateway.authorized.pop("7", None)
+        assert int(data_of(pay(client))["orderId"]) == number
+    assert gateway.refunded == [("gateway 7", Decimal("4.99"))]
+    assert [payment for payment, *_ in kept(shop.url)] == ["gateway 7", "gateway 8"]
+    assert [reference for reference, _ in gateway.captured] == ["gateway 7", "gateway 8"]
+
+
+# --- what is given back, and what is said ------------------------------------------------------------
+
+
+def test_a_gateway_that_fails_gives_back_what_was_taken_beforehand(local: Local) -> None:
+    """After a refusal the next try is paid for before it is made (docs/security.md, "Guessing")."""
+    gateway = Gateway()
+    gateway.refuses = True
+    shop = local(provider=gateway)
+    client = shop.sign_in()
+    put_in_cart(client)
+    refused(pay(client))
+    gateway.refuses, gateway.raises = False, ServiceUnavailable()
+    for _ in range(11):
+        error_of(pay(client), 503, "SERVICE_UNAVAILABLE")
+    gateway.raises = None
+    data_of(pay(client))
+
+
+@pytest.mark.parametrize("error", [psycopg.OperationalError("gone"), ServiceUnavailable()])
+def test_what_can_not_be_given_back_stops_no_checkout(
+    local: Local, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = local()
+    client = shop.sign_in()
+    put_in_cart(client)
+    refused(pay(client, lastName="Minor"))
+
+    async def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(shop.checkout._throttle, "give_back", fail)
+    assert data_of(pay(client))["totalPrice"] == 4.99
+
+
+def test_the_customer_of_a_payment_that_hangs_is_answered(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it is said in the log, as is a refund that failed."""
+    monkeypatch.setattr(checkout, "CAPTURE_SECONDS", 0.2)
+
+    class Hanging(Gateway):
+        async def capture(self, reference: str, amount: Decimal) -> None:
+            if not self.captured:
+                self.captured.append((reference, amount))
+                await asyncio.sleep(30)
+
+    gateway, clock = Hanging(), MovedClock()
+    shop = local(provider=gateway, clock=clock)
+    client = shop.sign_in()
+    put_in_cart(client)
+    with capture_logs() as said:
+        order = data_of(pay(client))["orderId"]
+    assert [(line["event"], line["order"]) for line in said if "collected" in line["event"]] == [
+        ("payment not collected yet", int(order))
+    ]
+    assert [is_captured for *_, is_captured in kept(shop.url)] == [False]
+    clock.ahead = timedelta(minutes=1, seconds=2)
+    shop.tidy()
+    assert [is_captured for *_, is_captured in kept(shop.url)] == [True]
+
+
+def test_what_was_collected_with_the_authorization_is_not_collected_again(local: Local) -> None:
+    class AtOnce(Gateway):
+        async def authorize(self, payment: Payment) -> Authorization | None:
+            found = await super().authorize(payment)
+            return found and Authorization(found.reference, is_captured=True)
+
+    gateway, clock = AtOnce(), MovedClock()
+    shop = local(provider=gateway, clock=clock)
+    client = shop.sign_in()
+    put_in_cart(client)
+    data_of(pay(client))
+    clock.ahead = timedelta(minutes=2)
+    shop.tidy()
+    assert len(gateway.authorized) == 1
+    assert gateway.captured == gateway.refunded == []
+    assert [is_captured for *_, is_captured in kept(shop.url)] == [True]
+
+
+def test_a_refund_that_failed_is_said(local: Local) -> None:
+    gateway = Gateway()
+    gateway.refund_raises = OSError("gone")
+    shop = local(provider=gateway)
+    client = shop.sign_in()
+    put_in_cart(client)
+    gateway.may_answer.clear()
+    with capture_logs() as said, ThreadPoolExecutor(1) as threads:
+        under_way = threads.submit(pay, client)
+        assert gateway.is_asked.wait(10)
+        client.delete(CART)
+        gateway.may_answer.set()
+        empty(under_way.result(20))
+    (reference,) = gateway.authorized
+    refunds = [line["payment"] for line in said if line["event"] == "payment not refunded"]
+    assert refunds == [f"gateway {reference}"]
+
+
+def test_a_key_for_something_else_is_told_so(local: Local) -> None:
+    client = local().sign_in()
+    put_in_cart(client)
+    data_of(pay(client, key="k"))
+    error = error_of(pay(client, key="k", firstName="Marie"), 409, "CONFLICT")
+    assert error["message"] == "This Idempotency-Key was used for another checkout; take a new one"
+    assert data_of(client.get(ORDERS))["totalItems"] == 1
