@@ -1,98 +1,95 @@
 """``make bench``: figures of this machine, each beside a limit or a reference measured in the same run.
 
-SCALE=small, default or full (the size of IMDb). Prints a table and writes bench/out/bench-<scale>.json.
+SCALE=small, default or full (the size of IMDb). ``make bench ARGS="growth login"`` runs parts by their names. Prints a
+table. All parts together leave it in bench/out, as bench-<scale>.json with pictures beside; ``python -m bench.report``
+brings them into docs.
 """
 
-import asyncio
-import statistics
-from collections.abc import Callable
+import sys
+import time
+import traceback
 
-import httpx
-from bench import catalogues
-from bench.community import community_rows
-from bench.in_process import InProcess, in_process
-from bench.kept import cached_rows
-from bench.shop import shop_rows
-from bench.table import Row, console, show
-from bench.visits import Visits
-from rich.progress import track
+from bench import (
+    carts,
+    catalogues,
+    checkouts,
+    favorites,
+    growth,
+    importing,
+    kept,
+    login,
+    memory,
+    peer,
+    popular,
+    reads,
+    restarts,
+    startup,
+    statements,
+    workers,
+)
+from bench.machine import machine, today
+from bench.pictures import draw
+from bench.rows import Part, Row
+from bench.table import Run, show, write
 
-from filmer.settings import load_settings
-from filmer.store.engines import engines
-
-WARM = 300  # addresses asked before the counted ones, so that the database's pages are in memory
-COUNTED = {"small": 400, "default": 800, "full": 2000}
+PARTS: dict[str, Part] = {
+    "import": importing.rows,
+    "reads": reads.rows,
+    "sql": statements.rows,
+    "cold": restarts.rows,
+    "hot": kept.rows,
+    "growth": growth.rows,
+    "peer": peer.rows,
+    "cart": carts.rows,
+    "checkout": checkouts.rows,
+    "login": login.rows,
+    "popular": popular.rows,
+    "favourites": favorites.rows,
+    "startup": startup.rows,
+    "memory": memory.rows,
+    "workers": workers.rows,
+}
+MINUTES = {"small": 10, "default": 20, "full": 90}  # after which no further part is begun
 
 
 def main() -> None:
-    chosen = catalogues.scale()
-    rows = [*_import(chosen)]
-    settings = load_settings({}, data_dir=str(catalogues.data_dir(chosen)))
-    with engines(settings) as running:
-        rows += asyncio.run(_uncached(chosen, running))
-    rows += cached_rows(chosen)
-    rows += shop_rows(chosen)
-    rows += community_rows(chosen)
-    show(chosen, rows)
+    scale = catalogues.scale()
+    wanted = sys.argv[1:] or list(PARTS)
+    if unknown := set(wanted) - set(PARTS):
+        raise SystemExit(f"bench has no part {', '.join(sorted(unknown))}. Its parts: {', '.join(PARTS)}")
+    catalogues.OUT.mkdir(exist_ok=True)
+    run = Run(scale, catalogues.TITLES[scale], today(), machine(), {}, [])
+    end = time.monotonic() + MINUTES[scale] * 60
+    for name in (name for name in PARTS if name in wanted):
+        begun = time.monotonic()
+        if begun > end:
+            _add(run, name, Row("not begun", f"the {MINUTES[scale]} minutes are over", failed=True))
+        else:
+            _measure(run, name)
+        run.seconds[name] = time.monotonic() - begun
+        print(f"{name}: {run.seconds[name]:.0f} s", file=sys.stderr, flush=True)
+    show(run)
+    if set(wanted) == set(PARTS):
+        write(run)
+        draw(run, catalogues.OUT)
+        print(f"written to bench/out/bench-{scale}.json, with pictures beside", file=sys.stderr)
+    raise SystemExit(any(row.failed for row in run.rows))
 
 
-def _import(chosen: str) -> list[Row]:
-    console.print(f"importing {catalogues.TITLES[chosen]:,} titles …")
-    done = catalogues.run_import(chosen)
-    ratio = done.seconds / done.gzip_seconds
-    return [
-        Row("import, as a ratio to gzip -dc", f"{ratio:.2f} ({done.seconds:.1f} s / {done.gzip_seconds:.1f} s)", "≤ 3",
-            ratio <= 3 if chosen == "full" else None),
-        Row("import, peak memory of the process", f"{done.peak_mib:,.0f} MiB", "≤ 1,536 MiB", done.peak_mib <= 1536),
-    ]  # fmt: skip
+def _measure(run: Run, name: str) -> None:
+    """A part that fails is a row that says so; the others go on."""
+    try:
+        for row in PARTS[name](run.scale):
+            _add(run, name, row)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is
+        traceback.print_exc()
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        _add(run, name, Row(f"{name} could not be measured", said[:200], failed=True))
 
 
-async def _uncached(chosen: str, settings: object) -> list[Row]:
-    count = COUNTED[chosen]
-    async with in_process(settings) as filmer:  # type: ignore[arg-type]
-        visits = await Visits.of(filmer)
-        pages = [
-            ("films, first pages", visits.first_pages, 5, 20),
-            ("films, any page of any order", visits.any_page, 5, 20),
-            ("films by letter", visits.letter, 5, 20),
-            ("a film", visits.film, 5, 20),
-            ("a star", visits.star, 5, 20),
-            ("stars, any page", visits.stars, 5, 20),
-            ("films of a genre", visits.genre, 5, 20),
-            ("search, a realistic mix", visits.search, 10, 60),
-            ("suggestions", visits.suggestions, 5, 30),
-            ("home, as a page", visits.home, 10, 40),
-            ("any page of all films, as a page", visits.browsing, 10, 40),
-            ("a film, as a page", visits.film_page, 10, 40),
-            ("a star, as a page", visits.star_page, 10, 40),
-            ("search by a word, as a page", visits.search_page, 15, 100),
-        ]
-        return [
-            await _timed(filmer, what, draw, count, median=median, p99=p99)
-            for what, draw, median, p99 in track(pages, description="asking, uncached …", console=console)
-        ]
-
-
-async def _timed(
-    filmer: InProcess, what: str, draw: Callable[[], str], count: int, *, median: float, p99: float
-) -> Row:
-    for _ in range(WARM):
-        await filmer.get(draw())
-    times = []
-    for _ in range(count):
-        answer = await filmer.get(draw())
-        if answer.status != httpx.codes.OK:
-            raise SystemExit(f"{what}: {answer.status} {answer.body[:200]!r}")
-        times.append(answer.milliseconds)
-    times.sort()
-    middle, late = statistics.median(times), times[int(len(times) * 0.99)]
-    return Row(
-        f"{what}, uncached: median, p99",
-        f"{middle:.1f} ms, {late:.1f} ms",
-        f"≤ {median:g} ms, ≤ {p99:g} ms",
-        middle <= median and late <= p99,
-        f"most {times[-1]:.0f} ms",
-    )
+def _add(run: Run, name: str, row: Row) -> None:
+    row.part = name
+    run.rows.append(row)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,7 @@ LIMIT_MS = 50
 
 def main() -> None:
     chosen = catalogues.scale()
-    if not catalogues.data_dir(chosen).exists():
-        catalogues.run_import(chosen)
+    catalogues.prepare(chosen)
     with engines(load_settings({}, data_dir=str(catalogues.data_dir(chosen)))) as settings:
         slowest, failures, total = asyncio.run(_ask_pages(settings))
     reached = f"{PAGES:,} pages of {total:,} films: {failures} failures, slowest {slowest:.1f} ms"

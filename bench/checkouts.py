@@ -1,21 +1,22 @@
 """Checkouts through HTTP, against pgbench sending the statements of one checkout to the same server."""
 
+import asyncio
 import json
 import os
 import re
 import shutil
-import statistics
 import subprocess
 import tempfile
 import uuid
 from pathlib import Path
 from typing import Any
 
+from bench import catalogues
 from bench.in_process import InProcess, in_process
 from bench.recorded import Named, now, recording, script
+from bench.rows import Rows, compared
 from bench.server import serving
-from bench.shoppers import CARD, LINES, Shoppers
-from bench.table import Row, console
+from bench.shoppers import CARD, LINES, Shoppers, shoppers
 from bench.talk import answers_per_second, request
 from bench.visits import API
 
@@ -25,7 +26,6 @@ from filmer.store.engines import connect
 CLIENTS = 16
 WORKERS = 2
 EACH = 48  # carts a client and a round
-ROUNDS = 5
 CARTS = CLIENTS * EACH
 LIMIT = 0.40
 _BODY = json.dumps(CARD).encode()
@@ -41,6 +41,20 @@ _HEAD = "\n".join(
     ]
 )
 _SALES = f"ARRAY[{', '.join(f':sale_{number}' for number in range(LINES))}]"
+
+
+def rows(scale: str) -> Rows:
+    with catalogues.running(scale) as settings, shoppers(settings, CARTS) as those:
+        those.fill(2)
+        text = asyncio.run(checkout_script(those))
+        ours, theirs = _interleaved(scale, those, text)
+    yield compared(
+        f"checkouts: {CLIENTS} clients, {WORKERS} workers",
+        ours,
+        theirs,
+        reference=f"pgbench with the same {text.count(';')} statements and as many clients",
+        bound=LIMIT,
+    )
 
 
 async def checkout_script(shoppers: Shoppers) -> str:
@@ -68,35 +82,25 @@ async def _recorded(filmer: InProcess, shoppers: Shoppers, account_id: int) -> N
     return Named(sent, own, begun)
 
 
-def checkouts(chosen: str, shoppers: Shoppers, text: str) -> Row:
-    """``text``: what ``checkout_script`` returned."""
-    console.print("checkouts against pgbench …")
+def _interleaved(scale: str, those: Shoppers, text: str) -> tuple[list[float], list[float]]:
+    """Checkouts a second of filmer and of pgbench. ``text``: what ``checkout_script`` returned."""
     ours, theirs = [], []
-    with tempfile.NamedTemporaryFile("w", suffix=".sql") as file, serving(chosen, workers=WORKERS) as url:
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as file, serving(scale, workers=WORKERS) as url:
         file.write(_HEAD + text)
         file.flush()
-        for number in range(ROUNDS + 1):
-            shoppers.fill()
-            before = shoppers.effect()
-            mine = answers_per_second(url, _requests(shoppers), connections=CLIENTS)
-            _require_all_bought(shoppers, before)
-            shoppers.fill()
-            before = shoppers.effect()
-            its = _pgbench(shoppers, Path(file.name))
-            _require_all_bought(shoppers, before)
+        for number in range(catalogues.ROUNDS[scale] + 1):
+            those.fill()
+            before = those.effect()
+            mine = answers_per_second(url, _requests(those), connections=CLIENTS)
+            _require_all_bought(those, before)
+            those.fill()
+            before = those.effect()
+            its = _pgbench(those, Path(file.name))
+            _require_all_bought(those, before)
             if number:  # the first finds pools empty and pages cold
                 ours.append(mine)
                 theirs.append(its)
-    ratios = sorted(mine / its for mine, its in zip(ours, theirs, strict=True))
-    ratio = statistics.median(ratios)
-    return Row(
-        f"checkouts, as a ratio to pgbench sending the same {text.count(';')} statements: {CLIENTS} clients each, "
-        f"{WORKERS} workers",
-        f"{ratio:.2f} ({statistics.median(ours):,.0f} / {statistics.median(theirs):,.0f} per second)",
-        f"≥ {LIMIT:.2f}",
-        ratio >= LIMIT,
-        f"{ratios[0]:.2f} to {ratios[-1]:.2f}",
-    )
+    return ours, theirs
 
 
 def _requests(shoppers: Shoppers) -> list[bytes]:

@@ -3,9 +3,19 @@
 import selectors
 import socket
 import time
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 CONNECTIONS = 32
+
+
+def in_turn(urls: Mapping[str, str], *, rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Requests per second of each, round by round, one after another in each round."""
+    rates: dict[str, list[float]] = {what: [] for what in urls}
+    for _ in range(rounds):
+        for what, url in urls.items():
+            rates[what].append(requests_per_second(url, seconds=seconds))
+    return rates
 
 
 def requests_per_second(url: str, *, seconds: float, connections: int = CONNECTIONS) -> float:

@@ -22,10 +22,12 @@ _recording: contextvars.ContextVar["list[Sent] | None"] = contextvars.ContextVar
 
 
 class Sent(msgspec.Struct):
-    """One statement with numbered placeholders (``{0}``), and the values that went with it."""
+    """One statement with numbered placeholders (``{0}``), and the values that went with it; and as psycopg got both."""
 
     text: str
     values: list[Any]
+    asked: bytes = b""
+    given: Any = None
 
 
 class Named(msgspec.Struct):
@@ -63,17 +65,23 @@ def _noting(original: Any, noted: Callable[..., Sent | None]) -> Any:
 
 def _statement(_: Any, query: Any, params: Any = None) -> Sent | None:
     text = query.decode() if isinstance(query, bytes) else str(query)
-    return Sent(*_numbered(text, params)) if text.strip() else None  # the pool's question whether somebody is there
+    return (
+        Sent(*_numbered(text, params), text.encode(), params) if text.strip() else None
+    )  # the pool's question whether somebody is there
 
 
 def _begin(transaction: psycopg.AsyncTransaction) -> Sent:
-    return Sent(f'SAVEPOINT "{transaction.savepoint_name}"' if transaction.savepoint_name else "BEGIN", [])
+    return _plain(f'SAVEPOINT "{transaction.savepoint_name}"' if transaction.savepoint_name else "BEGIN")
 
 
 def _end(transaction: psycopg.AsyncTransaction, error: object, *_: object) -> Sent:
     if error is not None:
         raise SystemExit("bench: a checkout that rolls back is nothing to compare with")
-    return Sent(f'RELEASE "{transaction.savepoint_name}"' if transaction.savepoint_name else "COMMIT", [])
+    return _plain(f'RELEASE "{transaction.savepoint_name}"' if transaction.savepoint_name else "COMMIT")
+
+
+def _plain(text: str) -> Sent:
+    return Sent(text, [], text.encode())
 
 
 def _unknown(*_: object) -> Sent:

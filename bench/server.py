@@ -14,10 +14,20 @@ from bench.visits import API
 
 from filmer.serving import free_port
 
+STOP_SECONDS = 40
+
 
 @contextmanager
 def serving(chosen: str, *, workers: int, **variables: str) -> Iterator[str]:
     """Its address, without a slash at the end, once it answers. ``variables`` of its environment."""
+    with serving_process(chosen, workers=workers, **variables) as (address, _):
+        yield address
+
+
+@contextmanager
+def serving_process(chosen: str, *, workers: int, **variables: str) -> Iterator[tuple[str, int]]:
+    """Its address, and the id of the process that starts the workers."""
+    catalogues.prepare(chosen)
     port = free_port("127.0.0.1")
     process = subprocess.Popen(
         [sys.executable, "-m", "filmer", "serve", "--port", str(port), "--data-dir", catalogues.data_dir(chosen)],
@@ -26,10 +36,18 @@ def serving(chosen: str, *, workers: int, **variables: str) -> Iterator[str]:
     )  # fmt: skip
     try:
         wait_for(f"http://127.0.0.1:{port}{API}/movies")
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process.pid
     finally:
-        process.terminate()
-        process.wait(30)
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def environment() -> dict[str, str]:
@@ -40,22 +58,25 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def constant(like: httpx.Response) -> Iterator[str]:
-    """The address of the reference: the same server, one worker, with a constant answer like this one."""
+def constant(like: httpx.Response, *, workers: int = 1) -> Iterator[str]:
+    """The address of the reference: the same server with a constant answer like this one."""
     port = free_port("127.0.0.1")
     head = [(name, value) for name, value in like.headers.items() if name not in {"server", "date"}]  # the server's own
     answer = {"CONSTANT_BYTES": like.headers["content-length"], "CONSTANT_HEAD": json.dumps(head)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "granian", "bench.constant:app", "--interface", "asginl", "--port", str(port),
-         "--workers", "1", "--no-ws", "--log-level", "warning"],
-        env=environment() | answer,
-    )  # fmt: skip
+    process = subprocess.Popen(bare_server(port, workers), env=environment() | answer)
     try:
         _wait_for_bytes(f"http://127.0.0.1:{port}/")
         yield f"http://127.0.0.1:{port}/"
     finally:
-        process.terminate()
-        process.wait(10)
+        stop(process)
+
+
+def bare_server(port: int, workers: int) -> list[str]:
+    """The command of the server that filmer stands on, with the smallest application there is."""
+    return [
+        sys.executable, "-m", "granian", "bench.constant:app", "--interface", "asginl", "--port", str(port),
+        "--workers", str(workers), "--workers-kill-timeout", "5", "--no-ws", "--log-level", "warning",
+    ]  # fmt: skip
 
 
 def wait_for(url: str) -> httpx.Response:
@@ -68,7 +89,7 @@ def wait_for(url: str) -> httpx.Response:
             continue
         if answer.status_code == httpx.codes.OK:
             return answer
-    raise SystemExit(f"{url} does not answer")
+    raise RuntimeError(f"{url} does not answer")
 
 
 def _wait_for_bytes(url: str) -> None:
@@ -81,4 +102,4 @@ def _wait_for_bytes(url: str) -> None:
                     return
         except httpx.TransportError:
             time.sleep(0.05)
-    raise SystemExit(f"{url} does not answer")
+    raise RuntimeError(f"{url} does not answer")

@@ -1,35 +1,63 @@
-"""The rows of ``make bench``, printed as a table and written as JSON."""
-
-import json
-import os
-from pathlib import Path
+"""The rows of ``make bench``: printed as a table, written as JSON, read again."""
 
 import msgspec
 from bench import catalogues
+from bench.machine import Machine
+from bench.rows import Row
 from rich.console import Console
 from rich.table import Table
 
-console = Console(stderr=True)
+HEADINGS = ("what", "figure", "reference in the same run", "ratio", "limit", "", "half of the rounds")
+_COLOURS = {"NOT reached": "[red]", "FAILED": "[red]", "reached": "[green]"}
 
 
-class Row(msgspec.Struct):
-    """One figure. ``limit`` is what it is held against, ``spread`` how much it moved between rounds."""
+class Run(msgspec.Struct):
+    """One run of the bench. ``seconds``: of each part."""
 
-    what: str
-    figure: str
-    limit: str
-    reached: bool | None  # None: the limit is not for this scale
-    spread: str = ""
+    scale: str
+    titles: int
+    date: str
+    machine: Machine
+    seconds: dict[str, float]
+    rows: list[Row]
+
+    @property
+    def heading(self) -> str:
+        seen = self.machine
+        return (
+            f"filmer {seen.filmer}, scale {self.scale} ({self.titles:,} titles), {self.date}: {seen.cores} cores "
+            f"({seen.processor}), {seen.memory_gib:g} GiB, Python {seen.python}, PostgreSQL {seen.postgresql}"
+        )
 
 
-def show(chosen: str, rows: list[Row]) -> None:
-    table = Table(title=f"filmer, {catalogues.TITLES[chosen]:,} titles, {os.cpu_count()} cores")
-    for column in ("what", "figure", "limit", "", "spread"):
-        table.add_column(column)
-    for row in rows:
-        verdict = {True: "reached", False: "[red]NOT reached", None: "(at full scale)"}[row.reached]
-        table.add_row(row.what, row.figure, row.limit, verdict, row.spread)
-    Console(width=150).print(table)
-    out = Path(catalogues.OUT / f"bench-{chosen}.json")
-    out.write_text(json.dumps([msgspec.to_builtins(row) for row in rows], indent=1, ensure_ascii=False) + "\n")
-    console.print(f"written to {out.relative_to(Path.cwd()) if out.is_relative_to(Path.cwd()) else out}")
+def cells(row: Row) -> list[str]:
+    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+    return [row.what, row.figure, row.reference, ratio, row.limit, row.verdict, row.spread]
+
+
+def show(run: Run) -> None:
+    table = Table(title=run.heading, title_justify="left")
+    for heading in HEADINGS:
+        table.add_column(heading)
+    part = ""
+    for row in run.rows:
+        if row.part != part:
+            part = row.part
+            table.add_section()
+            table.add_row(f"[bold]{part}[/] ({run.seconds[part]:.0f} s)")
+        *before, verdict, spread = cells(row)
+        table.add_row(*before, _COLOURS.get(verdict, "") + verdict, spread)
+    Console(width=190).print(table)
+    Console().print(f"{sum(run.seconds.values()) / 60:.1f} minutes in all")
+
+
+def write(run: Run) -> None:
+    path = catalogues.OUT / f"bench-{run.scale}.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
+
+
+def read(scale: str) -> Run:
+    path = catalogues.OUT / f"bench-{scale}.json"
+    if not path.exists():
+        raise SystemExit(f"there is no {path.name} yet: SCALE={scale} make bench")
+    return msgspec.json.decode(path.read_bytes(), type=Run)

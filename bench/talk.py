@@ -1,5 +1,6 @@
 """Keep-alive connections for requests that differ, in one thread: what a browser's connection does, and no more."""
 
+import itertools
 import selectors
 import socket
 import time
@@ -43,7 +44,7 @@ class Talk:
         head, found, body = self._received.partition(b"\r\n\r\n")
         if not came or (found and not head.startswith(b"HTTP/1.1 200")):
             raise ConnectionError((self._received or b"closed").decode(errors="replace"))
-        if not found or len(body) < _length(head):
+        if not found or not _is_whole(head.lower(), body):
             return False
         self._received = b""
         self.is_waiting = False
@@ -53,21 +54,36 @@ class Talk:
         self._socket.close()
 
 
-def _length(head: bytes) -> int:
-    lowered = head.lower()
-    start = lowered.index(b"content-length:") + len(b"content-length:")
-    return int(lowered[start:].split(b"\r\n", 1)[0])
+def _is_whole(head: bytes, body: bytes) -> bool:
+    """``head`` in lower case. JSON and pages hold no bare end of a chunked answer."""
+    if b"transfer-encoding: chunked" in head:
+        return body.endswith(b"\r\n0\r\n\r\n")
+    start = head.index(b"content-length:") + len(b"content-length:")
+    return len(body) >= int(head[start:].split(b"\r\n", 1)[0])
 
 
 def answers_per_second(url: str, requests: list[bytes], *, connections: int) -> float:
     """All requests once, each by whichever connection is free next."""
-    left: Iterator[bytes] = iter(requests)
+    begun = time.perf_counter()
+    _answered(url, iter(requests), connections)
+    return len(requests) / (time.perf_counter() - begun)
+
+
+def answers_for(url: str, requests: list[bytes], *, connections: int, seconds: float) -> list[float]:
+    """The requests over and over for so long; how many milliseconds each answer took."""
+    end = time.perf_counter() + seconds
+    again = itertools.takewhile(lambda _: time.perf_counter() < end, itertools.cycle(requests))
+    return _answered(url, again, connections)
+
+
+def _answered(url: str, left: Iterator[bytes], connections: int) -> list[float]:
+    """How many milliseconds each answer took."""
+    taken = []
     chooser = selectors.DefaultSelector()
     talks = [Talk(url) for _ in range(connections)]
     for talk in talks:
         chooser.register(talk, selectors.EVENT_READ)
     waiting = 0
-    begun = time.perf_counter()
     for talk, asked in zip(talks, left, strict=False):
         talk.ask(asked)
         waiting += 1
@@ -75,11 +91,11 @@ def answers_per_second(url: str, requests: list[bytes], *, connections: int) -> 
         for key, _ in chooser.select(timeout=CONNECTION_SECONDS):
             talk = key.fileobj  # type: ignore[assignment]
             if talk.answered():
+                taken.append((time.perf_counter() - talk.asked) * 1000)
                 waiting -= 1
                 if following := next(left, None):
                     talk.ask(following)
                     waiting += 1
-    seconds = time.perf_counter() - begun
     for talk in talks:
         talk.close()
-    return len(requests) / seconds
+    return taken

@@ -1,0 +1,79 @@
+"""A user's fifty favourites in this process: as Valkey has them, and after each a rating that changes them."""
+
+import asyncio
+import hashlib
+import itertools
+
+from bench import catalogues
+from bench.in_process import InProcess, in_process
+from bench.rows import Limit, Row, Rows, half_of
+from bench.shoppers import Shoppers, shoppers
+from bench.timing import Times, fine, interleaved
+
+from filmer.store.engines import connect
+
+FILMS = 50
+EACH = 60
+CACHED_LIMIT, COMPUTED_LIMIT = 2.0, 5.0  # ms
+TOKEN = "filmer_only-for-measuring"
+BEARER = [(b"authorization", b"Bearer " + TOKEN.encode())]
+
+
+def rows(scale: str) -> Rows:
+    with catalogues.running(scale) as settings, shoppers(settings, 1) as those:
+        _keep_films(those)
+        times = asyncio.run(_timed(those, catalogues.ROUNDS[scale]))
+    for what, limit in {"cached": CACHED_LIMIT, "uncached": COMPUTED_LIMIT}.items():
+        yield Row(
+            f"favourites of {FILMS} films, {what}: median, p99",
+            times[what].figure,
+            limits=[Limit(times[what].median, limit, "ms", "median")],
+            spread=f"{half_of(times[what].medians, '.2f')} ms",
+            rounds={"medians": times[what].medians, "most": [max(times[what].all)]},
+        )
+
+
+async def _timed(those: Shoppers, rounds: int) -> dict[str, Times]:
+    turns = itertools.cycle(range(6))
+    async with in_process(those.settings, cached=True) as filmer:
+        rating = (await filmer.post("/api/movies/ratings", b'{"movie_id":1,"rating":3}', BEARER)).body
+        number = int(rating.split(b":", 2)[1].split(b",")[0])
+
+        async def cached() -> float:
+            return await _listed(filmer)
+
+        async def computed() -> float:
+            headers = [(b"content-type", b"application/json"), *BEARER]
+            body = b'{"rating":%d}' % next(turns)
+            fine("rating", await filmer.ask("PUT", f"/api/movies/ratings/{number}", headers, body))
+            return await _listed(filmer)
+
+        return await interleaved({"cached": cached, "uncached": computed}, rounds=rounds, each=EACH, warm=50)
+
+
+async def _listed(filmer: InProcess) -> float:
+    answer = fine("favourites", await filmer.ask("GET", "/api/users/1/favorites", BEARER))
+    if answer.body.count(b'"movie_id"') != FILMS:
+        raise RuntimeError(f"favourites: {answer.body[:200]!r}")
+    return answer.milliseconds
+
+
+def _keep_films(those: Shoppers) -> None:
+    """Fifty favourites of account 1, with copies, and a rating of each other one."""
+    with connect(those.settings) as conn, conn.transaction():
+        digest = hashlib.sha256(TOKEN.encode()).digest()
+        conn.execute("INSERT INTO token (digest, account_id, name, created) VALUES (%s, 1, 'bench', now())", [digest])
+        conn.execute(
+            """
+            INSERT INTO tmdb_film
+            SELECT n, 'Film ' || n, date '2000-01-01' + n, repeat('A line of what it is about. ', 10), n, 7.5, now()
+            FROM generate_series(1, %s) n ON CONFLICT (movie_id) DO UPDATE SET fetched = excluded.fetched
+            """,
+            [FILMS],
+        )
+        conn.execute("INSERT INTO shelf VALUES (1, gen_random_uuid())")
+        kept = "(account_id, movie_id, created{}) SELECT 1, n, now(){} FROM generate_series(1, %s, {}) n"
+        conn.execute(f"INSERT INTO favorite {kept.format('', '', 1)}".encode(), [FILMS])
+        conn.execute(f"INSERT INTO rating {kept.format(', rating, updated', ', 4, now()', 2)}".encode(), [FILMS])
+    with connect(those.settings) as conn:
+        conn.execute("VACUUM ANALYZE favorite, rating, tmdb_film, shelf, token")

@@ -1,0 +1,70 @@
+"""The same questions to catalogues of 1,000 to 700,000 films, asked in turn: reads must not grow with them.
+
+A page is a look-up in indexes, which grow by one level where films grow a hundredfold: twice the time is the limit.
+A search collects what matches, so it does grow, until there are so many that it walks their order instead: four times.
+"""
+
+import asyncio
+import statistics
+from collections.abc import Callable
+from contextlib import AsyncExitStack, ExitStack
+
+from bench import catalogues
+from bench.in_process import in_process
+from bench.rows import Limit, Point, Row, Rows, half_of
+from bench.timing import Times, asking, interleaved
+from bench.visits import Visits
+
+from filmer.settings import Settings
+
+WARM = 150
+EACH = 40
+FLAT, SEARCHED = 2, 4
+LIMITS = {
+    "films, any page of any order": FLAT,
+    "films by letter": FLAT,
+    "a film": FLAT,
+    "a star": FLAT,
+    "films of a genre": FLAT,
+    "home, as a page": FLAT,
+    "a film, as a page": FLAT,
+    "search, a realistic mix": SEARCHED,
+    "suggestions": SEARCHED,
+}
+
+
+def rows(scale: str) -> Rows:
+    names = [name for name in catalogues.FILMS if scale != "small" or name != "films-700000"]
+    with ExitStack() as stack:
+        settings = [stack.enter_context(catalogues.running(name)) for name in names]
+        totals, times = asyncio.run(_timed(settings, catalogues.ROUNDS[scale]))
+    for what, limit in LIMITS.items():
+        yield _row(what, totals, [times[f"{what} {place}"] for place in range(len(names))], limit)
+
+
+async def _timed(settings: list[Settings], rounds: int) -> tuple[list[int], dict[str, Times]]:
+    async with AsyncExitStack() as stack:
+        shops = [await stack.enter_async_context(in_process(one)) for one in settings]
+        visits = [await Visits.of(shop) for shop in shops]
+        kinds: list[dict[str, Callable[[], str]]] = [one.kinds() for one in visits]
+        asks = {
+            f"{what} {place}": asking(shop, kinds[place][what]) for what in LIMITS for place, shop in enumerate(shops)
+        }
+        times = await interleaved(asks, rounds=rounds, each=EACH, warm=WARM)
+        return [one.total for one in visits], times
+
+
+def _row(what: str, totals: list[int], times: list[Times], limit: float) -> Row:
+    medians = [statistics.median(one.medians) for one in times]
+    ratio = max(medians) / min(medians)
+    worst = [max(one) / min(one) for one in zip(*(one.medians for one in times), strict=True)]
+    return Row(
+        f"{what}: median in {', '.join(f'{total:,}' for total in totals)} films",
+        f"{', '.join(f'{median:.1f}' for median in medians)} ms",
+        f"{min(medians):.1f} ms: the fastest of them",
+        ratio,
+        [Limit(ratio, limit, "times")],
+        spread=half_of(worst),
+        rounds={f"{total:,} films": one.medians for total, one in zip(totals, times, strict=True)},
+        curve=[Point(total, one.median, one.late) for total, one in zip(totals, times, strict=True)],
+    )

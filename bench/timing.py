@@ -1,0 +1,64 @@
+"""Requests timed one after another, in rounds that are interleaved: what disturbs the machine disturbs all alike."""
+
+import statistics
+from collections.abc import Awaitable, Callable, Mapping
+
+from bench.in_process import Answered, InProcess
+from bench.rows import late
+
+Ask = Callable[[], Awaitable[float]]  # milliseconds
+
+
+class Times:
+    """Milliseconds by round."""
+
+    def __init__(self) -> None:
+        self.rounds: list[list[float]] = []
+
+    @property
+    def all(self) -> list[float]:
+        return [time for times in self.rounds for time in times]
+
+    @property
+    def medians(self) -> list[float]:
+        return [statistics.median(times) for times in self.rounds]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.all)
+
+    @property
+    def late(self) -> float:
+        return late(self.all)
+
+    @property
+    def figure(self) -> str:
+        return f"{self.median:.1f} ms, {self.late:.1f} ms"
+
+
+async def interleaved(asks: Mapping[str, Ask], *, rounds: int, each: int, warm: int) -> dict[str, Times]:
+    """Each asked ``each`` times a round, after ``warm`` times that do not count."""
+    found = {what: Times() for what in asks}
+    for ask in asks.values():
+        for _ in range(warm):
+            await ask()
+    for _ in range(rounds):
+        for what, ask in asks.items():
+            found[what].rounds.append([await ask() for _ in range(each)])
+    return found
+
+
+def asking(filmer: InProcess, draw: Callable[[], str], cookie: str = "") -> Ask:
+    """An address drawn anew each time."""
+
+    async def ask() -> float:
+        return fine(address := draw(), await filmer.get(address, cookie)).milliseconds
+
+    return ask
+
+
+def fine(what: str, answer: Answered) -> Answered:
+    """Raises for anything but a 200."""
+    if answer.status != 200:
+        raise RuntimeError(f"{what}: {answer.status} {answer.body[:200]!r}")
+    return answer

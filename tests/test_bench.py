@@ -1,0 +1,112 @@
+"""``make bench``: its parts by name, a part that fails, what is said of limits, and what goes into the papers."""
+
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import msgspec
+import pytest
+from bench import __main__ as bench
+from bench import report
+from bench.machine import Machine
+from bench.pictures import draw
+from bench.rows import Limit, Point, Row, Rows, compared
+from bench.table import Run
+
+ROOT = Path(__file__).parents[1]
+MACHINE = Machine(2, "a processor", 4.0, "Linux", "3.11", "18", "0.1", 0.0)
+
+
+def run_of(*rows: Row) -> Run:
+    return Run("small", 60_000, "today", MACHINE, {row.part: 1.0 for row in rows}, list(rows))
+
+
+def test_an_unknown_part_is_told_with_those_there_are() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "growth", "nonsense"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "no part nonsense" in done.stderr
+    assert all(name in done.stderr for name in bench.PARTS)
+
+
+def test_a_part_that_fails_keeps_its_rows_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def rows(scale: str) -> Rows:
+        yield Row(f"at {scale}", "1 ms")
+        raise RuntimeError("the database is away\nand more")
+
+    monkeypatch.setitem(bench.PARTS, "reads", rows)
+    run = run_of()
+    bench._measure(run, "reads")
+    first, second = run.rows
+    assert (first.what, first.part, first.failed) == ("at small", "reads", False)
+    assert (second.part, second.verdict, second.figure) == ("reads", "FAILED", "the database is away")
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "text"),
+    [
+        (Limit(4, 5, "ms", "median"), 0.8, "median ≤ 5 ms"),
+        (Limit(6, 5, "ms"), 1.2, "≤ 5 ms"),
+        (Limit(1, 0.85, "of it", at_least=True), 0.85, "≥ 0.85 of it"),
+        (Limit(0.3, 0.4, at_least=True), 4 / 3, "≥ 0.4"),
+        (Limit(0, 0.4, at_least=True), float("inf"), "≥ 0.4"),
+    ],
+)
+def test_limits(limit: Limit, used: float, text: str) -> None:
+    assert limit.used == pytest.approx(used)
+    assert limit.reached == (used <= 1)
+    assert limit.text == text
+    row = Row("what", "figure", limits=[Limit(1, 2), limit])
+    assert row.verdict == ("reached" if used <= 1 else "NOT reached")
+    row.holds_here = False
+    assert row.verdict == "(at full scale)"
+
+
+def test_rounds_are_compared_one_by_one() -> None:
+    """The second round ran on a machine half as fast, for both."""
+    row = compared("what", [80, 40, 85], [100, 50, 100], reference="constant", bound=0.85)
+    assert row.ratio == pytest.approx(0.8)
+    assert row.verdict == "NOT reached"
+    assert row.rounds == {"filmer": [80, 40, 85], "reference": [100, 50, 100]}
+
+
+def test_a_run_is_written_and_read_whole() -> None:
+    run = run_of(Row("a film", "1 ms", limits=[Limit(1, 2)], curve=[Point(1_000, 1.0, 2.0)], part="reads"))
+    assert msgspec.json.decode(msgspec.json.encode(run), type=Run) == run
+
+
+def test_pictures_are_whole_svg_and_show_what_is_over_the_limit(tmp_path: Path) -> None:
+    curve = [Point(1_000, 1.0, 2.0), Point(700_000, 1.5, 4.0)]
+    rows = [
+        Row("a <film>: median", "1 ms", limits=[Limit(1, 2, "ms", "median")], curve=curve, part="growth"),
+        Row("checkouts", "1", limits=[Limit(0.1, 0.4, at_least=True)], part="checkout"),
+        Row("import", "1", limits=[Limit(9, 3)], holds_here=False, part="import"),
+    ]
+    limits, growth = draw(run_of(*rows), tmp_path)
+    bars = [one.get("class") for one in ET.parse(limits).iter("{http://www.w3.org/2000/svg}rect")]
+    assert bars == ["ground", "good", "bad"]
+    assert len(list(ET.parse(growth).iter("{http://www.w3.org/2000/svg}polyline"))) == 2
+
+
+def test_the_table_goes_between_the_markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_of(Row("a | film", "1 ms", "2 ms: it", 0.5, [Limit(1, 2, "ms")], spread="1 to 2 ms", part="reads"))
+    page = tmp_path / "performance.md"
+    (tmp_path / "images").mkdir()
+    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
+    monkeypatch.setattr(report, "DOCS", tmp_path)
+    monkeypatch.setattr(report, "read", lambda _: run)
+    monkeypatch.setenv("SCALE", "small")
+    report.main()
+    report.main()  # again, with the same end
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith(f"before\n{report.BEGIN}\n")
+    assert text.endswith(f"{report.END}\nafter\n")
+    assert text.count("| a \\| film | 1 ms | 2 ms: it | 0.50 | ≤ 2 ms | reached | 1 to 2 ms |") == 1
+    assert "old" not in text
+
+
+def test_the_page_has_the_markers() -> None:
+    text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert text.count(report.BEGIN) == text.count(report.END) == 1
