@@ -35,16 +35,29 @@ MakeDatabase = Callable[[], str]
 Serve = Callable[..., "Server"]
 
 
-@pytest.fixture(scope="session")
-def engines() -> Iterator[Engines]:
-    """PostgreSQL and Valkey of this test process."""
+@contextlib.contextmanager
+def engines_folder() -> Iterator[Path]:
+    """A folder whose path is short enough for sockets, and that the engines' user may enter."""
     folder = Path(tempfile.mkdtemp(prefix="filmer-test-"))
     folder.chmod(0o711)
     try:
-        with running_engines(folder) as running:
-            yield running
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A data directory of this test's own, not made yet."""
+    with engines_folder() as folder:
+        yield folder / "data"
+
+
+@pytest.fixture(scope="session")
+def engines() -> Iterator[Engines]:
+    """PostgreSQL and Valkey of this test process."""
+    with engines_folder() as folder, running_engines(folder) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import httpx
 from litestar import Litestar
+from tests.asgi import alive
 from tests.conftest import SECRET_KEY
 
 from filmer.app import create_app
@@ -67,19 +68,5 @@ async def in_process(database_url: str, clock: MovedClock | None = None, **setti
     """The application on running engines, started and stopped as a server would."""
     given: dict[str, Any] = {"database_url": database_url, "secret_key": SECRET_KEY, **settings}
     app = create_app(Settings(**given), clock=clock)
-    events: asyncio.Queue[Any] = asyncio.Queue()
-    told: asyncio.Queue[str] = asyncio.Queue()
-
-    async def send(message: Any) -> None:
-        await told.put(message["type"])
-
-    life: Any = app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, events.get, send)  # type: ignore[arg-type]
-    task = asyncio.create_task(life)
-    await events.put({"type": "lifespan.startup"})
-    assert await told.get() == "lifespan.startup.complete"
-    try:
+    async with alive(app):
         yield InProcess(app)
-    finally:
-        await events.put({"type": "lifespan.shutdown"})
-        assert await told.get() == "lifespan.shutdown.complete"
-        await task

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.commands import filmer, is_setting
 from tests.sandbox import Sandbox
 
 from filmer import __version__, cli
@@ -15,28 +16,12 @@ from filmer.serving import free_port
 from filmer.settings import Settings, SettingsError, load_settings, variable_of
 from filmer.store.embedded import Engines
 
-COMMANDS = ["serve", "migrate", "catalogue", "doctor", "import imdb", "import csv", "import demo"]
-OURS = {"DATABASE_URL", "REDIS_URL", "REDIS_PASSWORD", "CACHE_DURATION_SECONDS"}
-PREFIXES = ("FILMER_", "TMDB_")
-
-
-def filmer(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command line in a process of its own, with no settings but those given."""
-    kept = {name: value for name, value in os.environ.items() if name not in OURS and not name.startswith(PREFIXES)}
-    return subprocess.run(
-        [sys.executable, "-m", "filmer", *map(str, arguments)],
-        env={**kept, "FILMER_DATA_DIR": os.devnull, **environment},  # never the data of whoever runs the tests
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+COMMANDS = ["serve", "migrate", "catalogue", "doctor", "import imdb", "import csv", "import demo", "backup", "restore"]
 
 
 def exit_code_of(monkeypatch: pytest.MonkeyPatch, *arguments: str, **environment: str) -> int:
     """The exit code of a command that goes no further than its arguments and settings, in this process."""
-    for name in [name for name in os.environ if name in OURS or name.startswith(PREFIXES)]:
+    for name in [name for name in os.environ if is_setting(name)]:
         monkeypatch.delenv(name)
     for name, value in {"FILMER_DATA_DIR": os.devnull, **environment}.items():  # never the data of the tester
         monkeypatch.setenv(name, value)
@@ -149,7 +134,12 @@ BAD = [
     ("TMDB_DEADLINE_SECONDS", "0"),
     ("TMDB_DEADLINE_SECONDS", "61"),
 ]
-BAD_SECRETS = [("TMDB_API_KEY", "a b"), ("TMDB_ACCESS_TOKEN", "ké"), ("TMDB_ACCESS_TOKEN", "a\x07b")]
+BAD_SECRETS = [
+    ("TMDB_API_KEY", "a b"),
+    ("TMDB_ACCESS_TOKEN", "ké"),
+    ("TMDB_ACCESS_TOKEN", "a\x07b"),
+    ("FILMER_METRICS_TOKEN", "short"),
+]
 
 
 @pytest.mark.parametrize(("variable", "value"), BAD)

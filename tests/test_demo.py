@@ -1,9 +1,6 @@
 """The demo's people, tokens and cards work under ``serve --demo`` and nowhere else (contract §8)."""
 
-import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +11,7 @@ import psycopg
 import pytest
 from litestar import Request
 from tests.answers import data_of, error_of
+from tests.commands import Done, filmer
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server
 from tests.people import LOGIN, in_database, visitor
 
@@ -72,15 +70,10 @@ def people_of_tokens(database_url: str, *, demo: bool = True) -> dict[int, str]:
     return found
 
 
-def start(database_url: str, engines: Engines, *arguments: str) -> subprocess.CompletedProcess[str]:
+def start(database_url: str, engines: Engines, *arguments: str) -> Done:
     """``filmer serve``, for when it is not to begin."""
-    return subprocess.run(
-        [sys.executable, "-m", "filmer", "serve", "--port", str(free_port("127.0.0.1")), *arguments],
-        env={
-            **os.environ, "DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_SECRET_KEY": SECRET_KEY,
-        },
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    port = free_port("127.0.0.1")
+    return filmer("serve", "--port", port, *arguments, DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
 
 
 def all_it_says(server: Server) -> str:
@@ -204,11 +197,7 @@ def test_without_demo_none_of_it_works(make_database: MakeDatabase, serve: Serve
 
 
 def _make_ordinary(database_url: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "filmer", "account", "password", "1"],
-        env={**os.environ, "DATABASE_URL": database_url, "FILMER_SECRET_KEY": SECRET_KEY},
-        input="nobody knows this\n", capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    done = filmer("account", "password", "1", typed="nobody knows this\n", DATABASE_URL=database_url)
     assert done.returncode == 0, done.stderr
 
 

@@ -135,6 +135,10 @@ def test_the_watch_of_the_edition_asks_for_its_locks_and_nothing_else() -> None:
         ("catalogue", "filmer.app"),
         ("catalogue", "filmer.cli"),
         ("importing", "filmer.http"),
+        ("http", "filmer.accounts"),
+        ("http", "filmer.shop"),
+        ("http", "filmer.community"),
+        ("http", "filmer.tmdb"),
         ("importing", "filmer.cli"),
     ],
 )
@@ -155,7 +159,7 @@ def test_one_file_knows_the_engines_wheels(wheel: str) -> None:
         for path in MODULES
         if any(is_within(name, wheel) for name in imports_of(path))
     }
-    assert knowing == {"store/embedded.py"}
+    assert knowing == {"store/embedded/binaries.py"}
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:

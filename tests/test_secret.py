@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.commands import filmer
 from tests.conftest import SECRET_KEY
 from tests.people import put_card
 
@@ -95,10 +96,7 @@ def test_a_key_that_is_too_short_is_refused_and_never_shown(given: str) -> None:
         load_settings({"FILMER_SECRET_KEY": given})
     assert str(raised.value).startswith("FILMER_SECRET_KEY can't be used: ")
     assert given not in str(raised.value)
-    done = subprocess.run(
-        [sys.executable, "-m", "filmer", "serve"],
-        env={**os.environ, "FILMER_SECRET_KEY": given}, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    done = filmer("serve", FILMER_SECRET_KEY=given)
     assert done.returncode == 1
     assert given not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -117,14 +115,8 @@ def test_with_another_key_nothing_starts(arguments: tuple[str, ...], database_ur
     put_card(database_url)
     require_known_key(Settings(database_url=database_url, secret_key=SECRET_KEY))
     other = "another secret key than the one before"
-    done = subprocess.run(
-        [sys.executable, "-m", "filmer", *arguments],
-        env={
-            **os.environ, "FILMER_SECRET_KEY": other,
-            "DATABASE_URL": database_url, "REDIS_URL": "redis://127.0.0.1:1/0",
-        },
-        input="4242424242424242\n", capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    settings = {"DATABASE_URL": database_url, "REDIS_URL": "redis://127.0.0.1:1/0", "FILMER_SECRET_KEY": other}
+    done = filmer(*arguments, typed="4242424242424242\n", **settings)
     assert done.returncode == 1
     assert "another secret key" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,16 +1,11 @@
 """``filmer serve`` as a whole: starting, stopping, dying, and what it says."""
 
 import json
-import os
 import resource
-import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -22,7 +17,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from tests.answers import data_of
-from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
+from tests.commands import filmer
+from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.nodes import eventually, workers
+from tests.store.embedded.users import processes
 
 from filmer.serving import free_port
 from filmer.store.embedded import Engines
@@ -30,41 +28,6 @@ from filmer.store.embedded import Engines
 MOVIES = "/api/v1/movies?size=1"
 FILM = "/api/v1/movies/tt0111161"
 ONE_FILM = "id,title,year\nown1,A Film of Our Own,2001\n"
-OURS = {"DATABASE_URL", "REDIS_URL", "REDIS_PASSWORD", "CACHE_DURATION_SECONDS"}
-
-
-def filmer(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command line, with no settings but those given."""
-    kept = {name: value for name, value in os.environ.items() if name not in OURS and not name.startswith("FILMER_")}
-    kept["FILMER_SECRET_KEY"] = SECRET_KEY
-    return subprocess.run(
-        [sys.executable, "-m", "filmer", *map(str, arguments)],
-        env={**kept, "FILMER_DATA_DIR": os.devnull, **environment},  # never the data of whoever runs the tests
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-def eventually(what: Callable[[], bool], *, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def processes_of(data_dir: Path) -> list[psutil.Process]:
-    """Whose command line or working directory is in a data directory."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "cwd"]):
-        command, cwd = " ".join(process.info["cmdline"] or []), process.info["cwd"] or ""
-        if process.pid != os.getpid() and (str(data_dir) in command or cwd.startswith(str(data_dir))):
-            found.append(process)
-    return found
 
 
 def family_of(server: Server) -> list[psutil.Process]:
@@ -84,19 +47,9 @@ def is_zombie(process: psutil.Process) -> bool:
     return True
 
 
-def workers_of(server: Server) -> list[psutil.Process]:
-    """The processes that answer."""
-    found = []
-    for child in psutil.Process(server.process.pid).children():
-        with suppress(psutil.Error):  # one that has just ended
-            if "spawn_main" in " ".join(child.cmdline()):
-                found.append(child)
-    return found
-
-
 def listening_workers_of(server: Server) -> set[int]:
     found = set()
-    for worker in workers_of(server):
+    for worker in workers(server):
         with suppress(psutil.Error):
             if any(conn.status == psutil.CONN_LISTEN for conn in worker.net_connections("tcp")):
                 found.add(worker.pid)
@@ -118,15 +71,6 @@ def log_lines(server: Server) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def data_dir() -> Iterator[Path]:
-    """A data directory whose path is short enough for sockets, and that the engines' user may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="filmer-test-"))
-    folder.chmod(0o711)
-    yield folder / "data"
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
 def start(data_dir: Path) -> Iterator[Callable[..., Server]]:
     """Starts servers with engines of their own."""
     servers: list[Server] = []
@@ -138,7 +82,7 @@ def start(data_dir: Path) -> Iterator[Callable[..., Server]]:
     yield run
     for server in servers:
         server.stop()
-    for process in processes_of(data_dir):  # only where a test has failed
+    for process in processes(data_dir):  # only where a test has failed
         process.kill()
 
 
@@ -159,11 +103,11 @@ def test_the_demo_from_nothing_an_import_beside_it_and_a_second_start(
     assert films_of(server) == films + 1, "the next answer is of the new catalogue, although the last was cached"
     assert data_of(server.client.get("/api/v1/movies/own1"))["title"] == "A Film of Our Own"
     family = family_of(server)
-    assert processes_of(data_dir)
+    assert processes(data_dir)
     server.process.terminate()
     assert server.process.wait(30) == 0
     assert eventually(lambda: not left_of(family), seconds=2)
-    assert processes_of(data_dir) == []
+    assert processes(data_dir) == []
     assert "Traceback" not in server.output()
 
     again = start("--demo", "--workers", "1")
@@ -180,11 +124,11 @@ def test_a_killed_server_leaves_nothing_running_and_loses_nothing(
     server = start("--workers", "2")
     assert films_of(server) == 1
     family = family_of(server)
-    assert len(workers_of(server)) == 2
+    assert len(workers(server)) == 2
     server.process.kill()
     server.process.wait(10)
     assert eventually(lambda: not left_of(family), seconds=5)
-    assert eventually(lambda: not processes_of(data_dir), seconds=10)
+    assert eventually(lambda: not processes(data_dir), seconds=10)
     assert not is_listened_to(server.port)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from filmer import __version__, serving
 from filmer.accounts.commands import account_app, token_app
+from filmer.backup.commands import backup, restore
 from filmer.clock import SystemClock
 from filmer.demo import open_demo
 from filmer.importing import build, demo, imdb, own, queries
@@ -42,6 +43,8 @@ app.command(token_app)
 app.command(card_app)
 app.command(link_app)
 app.command(tmdb_sandbox)
+app.command(backup)
+app.command(restore)
 
 
 @app.command

@@ -101,6 +101,21 @@ class Conflict(FilmerError):
     message = "Resource conflict"
 
 
+class KeyUsed(Conflict):
+    """The key has brought about an order, with another card. ``order_id``: of that order."""
+
+    def __init__(self, order_id: int) -> None:
+        super().__init__("This Idempotency-Key was used for another checkout; take a new one")
+        self.order_id = order_id
+
+
+class CartNotAsSeen(Conflict):
+    """The cart holds something else, or costs something else, than the customer agreed to."""
+
+    def __init__(self) -> None:
+        super().__init__("The cart has changed since it was seen")
+
+
 class Forbidden(FilmerError):
     status = 403
     code = "FORBIDDEN"

@@ -5,25 +5,26 @@ import multiprocessing
 import os
 import signal
 import socket
+import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import httpx
 import msgspec
 import structlog
-from granian.constants import Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server import Server
 from redis.asyncio.connection import parse_url
 
+from filmer.rolling import RollingServer
 from filmer.settings import Settings, variable_of
 
 log = structlog.get_logger()
 
-HEADER_SECONDS = 10  # to send the head of a request
+HEADER_SECONDS = 9  # to send the head of a request, and to stay idle between two
 DRAIN_SECONDS = 15  # for requests under way when we are told to stop
 READY_SECONDS = 60
 MAX_CONNECTIONS = 2048  # of one worker, idle ones too; further ones wait until one of these is closed
@@ -86,7 +87,7 @@ def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
     workers = settings.workers or min(os.cpu_count() or 1, 8)
     _hand_to_workers(msgspec.structs.replace(settings, workers=workers))
     multiprocessing.set_start_method("spawn", force=True)  # a worker holds nothing of ours open: not even by accident
-    server = Server(
+    server = RollingServer(
         "filmer.app:serve_from_environment",
         address=settings.host,
         port=settings.port,
@@ -94,6 +95,7 @@ def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
         factory=True,
         workers=workers,
         loop=Loops.auto,
+        http=HTTPModes.http1,  # who says nothing, or speaks HTTP/2, is given no time limit otherwise
         websockets=False,
         log_level=LogLevels.warning,
         backpressure=MAX_CONNECTIONS,
@@ -104,7 +106,25 @@ def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
     )
     address = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
     threading.Thread(target=_announce, args=(address, when_ready), daemon=True).start()
-    server.serve()
+    with _place_for_metrics(settings):
+        server.serve()
+
+
+@contextmanager
+def _place_for_metrics(settings: Settings) -> Iterator[None]:
+    """A directory where each worker writes down what it counts, found by the variable that prometheus_client knows.
+
+    In memory, if may be: what is written is mapped, and where a disk is full that would end the worker.
+    """
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    if settings.metrics_token is None:
+        yield
+        return
+    memory = "/dev/shm"  # noqa: S108 - the directory made there is ours alone
+    place = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="filmer-metrics-", dir=place, ignore_cleanup_errors=True) as directory:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+        yield
 
 
 def exit_with_parent() -> None:

@@ -20,6 +20,7 @@ SECRETS = {
     "redis_password",
     "tmdb_access_token",
     "tmdb_api_key",
+    "metrics_token",
 }  # never shown, not even when they can't be used
 
 
@@ -35,7 +36,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of one process. Unset and empty variables mean the default."""
 
     database_url: Annotated[
-        str | None, _setting("DATABASE_URL", "PostgreSQL ≥ 15 to use. Unset: an embedded one in the data directory.")
+        str | None,
+        _setting(
+            "DATABASE_URL",
+            "PostgreSQL ≥ 15 to use, or primary and standbys by commas. Unset: an embedded one in the data directory.",
+        ),
     ] = None
     redis_url: Annotated[
         str | None, _setting("REDIS_URL", "Valkey/Redis ≥ 6.2 to use. Unset: an embedded one in the data directory.")
@@ -103,6 +108,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     access_log: Annotated[
         bool, _setting("FILMER_ACCESS_LOG", "Log every request (`true`), not only those that fail on our side.")
     ] = False
+    metrics_token: Annotated[
+        str | None,
+        _setting(
+            "FILMER_METRICS_TOKEN",
+            "The bearer token that GET /metrics wants; at least 32 characters. Unset: there is no such address.",
+        ),
+    ] = None
     default_price: Annotated[
         Decimal, _setting("FILMER_DEFAULT_PRICE", "What a film costs that has no price of its own, 0 to 999999.99.")
     ] = Decimal("4.99")
@@ -274,6 +286,12 @@ def require_strong(text: str) -> None:
         raise ValueError(f"Expected at least {MIN_SECRET} characters; `openssl rand -hex 32` makes a good one")
 
 
+def require_token(text: str) -> None:
+    """Raises ValueError for what is too short, or what no header can carry."""
+    require_strong(text)
+    require_credential(text)
+
+
 def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
@@ -288,6 +306,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "tmdb_language": require_language,
     "tmdb_region": require_region,
     "secret_key": require_strong,
+    "metrics_token": require_token,
     "public_url": parse_origin,
     "cors_origins": parse_origins,
     "trusted_proxies": parse_proxies,

@@ -1,7 +1,7 @@
 """The URLs, in one table an API, one for the pages, and which of them are the same for everybody."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litestar import HttpMethod, Router, get, post, route
 from litestar.handlers import HTTPRouteHandler
@@ -9,19 +9,24 @@ from litestar.handlers import HTTPRouteHandler
 from filmer.accounts.api import AccountsApi
 from filmer.accounts.pages import AccountPages
 from filmer.admin.pages import AdminPages
-from filmer.catalogue import api as catalogue_api
-from filmer.catalogue import sitemaps
+from filmer.catalogue.api import CatalogueApi
 from filmer.catalogue.film_pages import FilmPages
 from filmer.catalogue.pages import CataloguePages
+from filmer.catalogue.sitemaps import Sitemaps
 from filmer.community.api import CommunityApi
 from filmer.community.pages import CommunityPages
-from filmer.http import documents, health
+from filmer.http.documents import Documents
 from filmer.http.edge import PUBLIC
 from filmer.http.envelopes import CommunityResponse, ShopResponse
+from filmer.http.health import HealthApi
 from filmer.posters.pages import PosterPages
 from filmer.shop.api import ShopApi
+from filmer.shop.checkout_pages import CheckoutPages
 from filmer.shop.pages import ShopPages
 from filmer.web.files import Files
+
+if TYPE_CHECKING:
+    from filmer.metrics.api import MetricsApi
 
 GET, POST, PUT, DELETE = HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.DELETE
 
@@ -43,6 +48,9 @@ PUBLIC_PAGES = ("/", "/films", "/stars", "/genres", "/search", "/popular")
 # Where a GET tells everybody what TMDB told: it has an age, and outlives TMDB.
 OUTSIDE_PATHS = ("/api/movies/popular",)
 
+# What whoever watches over us asks: it is answered however many others ask at the same time.
+AT_ANY_TIME = ("/api/v1/health", "/metrics")
+
 
 def public(path: str, handler: Callable[..., Any]) -> HTTPRouteHandler:
     """A GET whose answer is the same for everybody."""
@@ -54,21 +62,21 @@ def personal(method: HttpMethod, path: str, handler: Callable[..., Any], *, stat
     return route(path, http_method=method, status_code=status, response_headers={"cache-control": "no-store"})(handler)
 
 
-def shop_api(accounts: AccountsApi, shop: ShopApi) -> Router:
+def shop_api(health: HealthApi, catalogue: CatalogueApi, accounts: AccountsApi, shop: ShopApi) -> Router:
     """shop-api.md, under /api/v1."""
     return Router(
         "/api/v1",
         response_class=ShopResponse,
         route_handlers=[
             get("/health")(health.show_health),
-            public("/movies", catalogue_api.list_movies),
-            public("/movies/{movie_id:str}", catalogue_api.show_movie),
-            public("/stars", catalogue_api.list_stars),
-            public("/stars/{star_id:str}", catalogue_api.show_star),
-            public("/genres", catalogue_api.list_genres),
-            public("/genres/{genre_id:str}/movies", catalogue_api.list_genre_movies),
-            public("/search/movies", catalogue_api.search_movies),
-            public("/search/suggestions", catalogue_api.suggest),
+            public("/movies", catalogue.list_movies),
+            public("/movies/{movie_id:str}", catalogue.show_movie),
+            public("/stars", catalogue.list_stars),
+            public("/stars/{star_id:str}", catalogue.show_star),
+            public("/genres", catalogue.list_genres),
+            public("/genres/{genre_id:str}/movies", catalogue.list_genre_movies),
+            public("/search/movies", catalogue.search_movies),
+            public("/search/suggestions", catalogue.suggest),
             personal(POST, "/auth/login", accounts.log_in),
             personal(POST, "/auth/register", accounts.register, status=201),
             personal(POST, "/auth/logout", accounts.log_out),
@@ -105,8 +113,10 @@ def community_api(community: CommunityApi) -> Router:
 def storefront(
     catalogue: CataloguePages,
     films: FilmPages,
+    sitemaps: Sitemaps,
     accounts: AccountPages,
     shop: ShopPages,
+    checkout: CheckoutPages,
     community: CommunityPages,
     posters: PosterPages,
     files: Files,
@@ -139,8 +149,8 @@ def storefront(
             post("/cart/items/{film_id:str}")(shop.change_item),
             post("/cart/items/{film_id:str}/remove")(shop.remove_item),
             post("/cart/clear")(shop.clear_cart),
-            get("/checkout")(shop.show_checkout),
-            post("/checkout")(shop.check_out),
+            get("/checkout")(checkout.show_checkout),
+            post("/checkout")(checkout.check_out),
             get("/orders")(shop.list_orders),
             get("/orders/{order_id:str}")(shop.show_order),
             get("/favorites")(community.list_favorites),
@@ -172,7 +182,7 @@ def office(admin: AdminPages) -> Router:
     )
 
 
-def documentation() -> Router:
+def documentation(documents: Documents) -> Router:
     """What the APIs say of themselves."""
     return Router(
         "/",
@@ -182,3 +192,8 @@ def documentation() -> Router:
             get("/docs/{name:str}")(documents.show_asset),
         ],
     )
+
+
+def operation(metrics: "MetricsApi") -> Router:
+    """For whoever watches over the server."""
+    return Router("/", include_in_schema=False, route_handlers=[get("/metrics")(metrics.show_metrics)])

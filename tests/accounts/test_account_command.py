@@ -4,7 +4,6 @@ import os
 import pty
 import re
 import select
-import subprocess
 import sys
 import time
 
@@ -13,51 +12,30 @@ import psycopg
 import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
 from tests.accounts.test_login import log_in, session_of, token_of
-from tests.conftest import SECRET_KEY
+from tests.commands import Done, environment, filmer
 
 CHOSEN = "tr0ub4dor & three"
 
 
-def environment(database_url: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FILMER_")}
-    return {
-        **kept,
-        "DATABASE_URL": database_url,
-        "FILMER_DATA_DIR": os.devnull,
-        "FILMER_SECRET_KEY": SECRET_KEY,
-        "COLUMNS": "200",
-    }
-
-
-def command(database_url: str, *arguments: object, typed: str | bytes = "") -> subprocess.CompletedProcess[str]:
+def command(database_url: str, *arguments: object, typed: str | bytes = "") -> Done:
     """``filmer account …`` with something on its standard input."""
-    done = subprocess.run(
-        [sys.executable, "-m", "filmer", "account", *map(str, arguments)],
-        env=environment(database_url),
-        input=typed.encode() if isinstance(typed, str) else typed,
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-    out, err = done.stdout.decode(), done.stderr.decode()
-    assert "Traceback" not in err, err
-    assert CHOSEN not in out + err
-    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+    done = filmer("account", *arguments, typed=typed, DATABASE_URL=database_url)
+    assert "Traceback" not in done.stderr, done.stderr
+    assert CHOSEN not in done.stdout + done.stderr
+    return done
 
 
-def create(
-    database_url: str, email: str, *more: str, typed: str | bytes = f"{CHOSEN}\n"
-) -> subprocess.CompletedProcess[str]:
+def create(database_url: str, email: str, *more: str, typed: str | bytes = f"{CHOSEN}\n") -> Done:
     names = ("--first-name", "Mary", "--last-name", "Major")
     return command(database_url, "create", "--email", email, *names, *more, typed=typed)
 
 
-def said(done: subprocess.CompletedProcess[str]) -> str:
+def said(done: Done) -> str:
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout.strip()
 
 
-def refusal(done: subprocess.CompletedProcess[str]) -> str:
+def refusal(done: Done) -> str:
     """Why it was not done: one sentence, and exit code 1."""
     assert (done.returncode, done.stdout) == (1, ""), done.stdout + done.stderr
     told = done.stderr.strip()
@@ -199,9 +177,8 @@ class Terminal:
         self.shown = ""
         self.pid, self._there = pty.fork()
         if self.pid == 0:
-            os.execve(
-                sys.executable, [sys.executable, "-m", "filmer", "account", *arguments], environment(database_url)
-            )
+            command = [sys.executable, "-m", "filmer", "account", *arguments]
+            os.execve(sys.executable, command, environment(DATABASE_URL=database_url))
 
     def type(self, when: str, text: str) -> list[str]:
         """What others can list of the process when it asks, before the text is typed."""
@@ -271,9 +248,5 @@ def test_no_command_takes_a_password_as_an_argument(database_url: str) -> None:
         ("password", "1", CHOSEN),
         ("password", "1", "--password", CHOSEN),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "filmer", "account", *arguments],
-            env=environment(database_url), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-            timeout=60,
-        )  # fmt: skip
+        done = filmer("account", *arguments, DATABASE_URL=database_url)
         assert done.returncode == 2, done.stderr

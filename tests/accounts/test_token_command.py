@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +9,8 @@ import psycopg
 import pytest
 from litestar import Request
 from tests.accounts.test_account_command import command as account_command
-from tests.accounts.test_account_command import environment, refusal, said
+from tests.accounts.test_account_command import refusal, said
+from tests.commands import Done, filmer
 from tests.conftest import MakeDatabase
 from tests.people import in_database, open_account, token_of
 
@@ -25,17 +24,9 @@ TOKEN = re.compile(r"filmer_[A-Za-z0-9_-]{43}")
 MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
 
 
-def command(database_url: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def command(database_url: str, *arguments: object) -> Done:
     """``filmer token …``."""
-    done = subprocess.run(
-        [sys.executable, "-m", "filmer", "token", *map(str, arguments)],
-        env=environment(database_url) | {"PGTZ": "Asia/Tokyo"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = filmer("token", *arguments, DATABASE_URL=database_url, PGTZ="Asia/Tokyo")
     assert "Traceback" not in done.stderr, done.stderr
     return done
 

@@ -28,3 +28,9 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatab
     client = serve(url, CACHE_DURATION_SECONDS="0").client
     genres = {genre["id"]: genre["name"] for genre in data_of(client.get("/api/v1/genres"))["items"]}
     return Catalogue(client, Oracle(path), genres, url)
+
+
+@pytest.fixture
+def genres(shop: httpx.Client) -> dict[str, int]:
+    """Numbers by name, of the shared server."""
+    return {genre["name"]: genre["id"] for genre in data_of(shop.get("/api/v1/genres"))["items"]}

@@ -5,11 +5,6 @@ import pytest
 from tests.answers import data_of, ids_of, not_found, offences_of
 
 
-@pytest.fixture
-def genres(shop: httpx.Client) -> dict[str, int]:
-    return {genre["name"]: genre["id"] for genre in data_of(shop.get("/api/v1/genres"))["items"]}
-
-
 def get(shop: httpx.Client, genre_id: int | str, query: str = "") -> httpx.Response:
     return shop.get(f"/api/v1/genres/{genre_id}/movies?{query}")
 

@@ -13,11 +13,6 @@ ZODIAC, SPIDER, EIGHT, HOME, HOME_TOO = "tt0000009", "tt0000010", "tt0000011", "
 WOLF, ELAN = "tt0000002", "tt0000001"
 
 
-@pytest.fixture
-def genres(shop: httpx.Client) -> dict[str, int]:
-    return {genre["name"]: genre["id"] for genre in data_of(shop.get("/api/v1/genres"))["items"]}
-
-
 def get(shop: httpx.Client, query: str) -> httpx.Response:
     return shop.get(f"{SEARCH}?{query}")
 

@@ -1,15 +1,13 @@
 """Small data sets in IMDb's format, written by the tests themselves, and what an import made of them."""
 
 import gzip
-import os
-import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
+from tests import commands
 
 from filmer.clock import SystemClock
 from filmer.importing import build, imdb
@@ -204,16 +202,9 @@ def import_imdb(database_url: str, folder: Path, wanted: imdb.Wanted | None = No
 
 
 def environment(database_url: str) -> dict[str, str]:
-    return {**os.environ, "DATABASE_URL": database_url, "COLUMNS": "1000"}
+    return commands.environment(DATABASE_URL=database_url)
 
 
-def filmer(database_url: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def filmer(database_url: str, *arguments: str | Path) -> commands.Done:
     """The command line."""
-    return subprocess.run(
-        [sys.executable, "-m", "filmer", *map(str, arguments)],
-        env=environment(database_url),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return commands.filmer(*arguments, DATABASE_URL=database_url)

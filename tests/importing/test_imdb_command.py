@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import commands
 from tests.importing.datasets import (
     environment,
     filmer,
@@ -49,13 +50,7 @@ def test_where_it_is_from_is_never_cut_short(database_url: str, tmp_path: Path) 
     """Wherever it is printed to, and however narrow that is."""
     folder = titles_of_all_kinds().write(tmp_path / ("long" * 20) / ("name" * 20))
     import_imdb(database_url, folder)
-    shown = subprocess.run(
-        [sys.executable, "-m", "filmer", "catalogue"],
-        env={**environment(database_url), "COLUMNS": "80"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    shown = commands.filmer("catalogue", DATABASE_URL=database_url, COLUMNS="80")
     assert str(folder) in shown.stdout
 
 

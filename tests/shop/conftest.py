@@ -13,6 +13,7 @@ import pytest
 from litestar import Litestar
 from litestar.types import ASGIApp
 from tests.answers import data_of, error_of
+from tests.asgi import alive, ask
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
 from tests.people import CARD, LOGIN, PASSWORD, kept_password, open_account, put_card, signed_in
 
@@ -160,8 +161,6 @@ class InProcess(httpx.BaseTransport):
         )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
-        self._events: asyncio.Queue[Any] = asyncio.Queue()
-        self._started, self._ended = threading.Event(), threading.Event()
         self._thread.start()
         self.app = self.run(self._create(settings, clock))
         if provider is not None:
@@ -201,53 +200,17 @@ class InProcess(httpx.BaseTransport):
         self.run(self.checkout.tidy(self.checkout._database))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        status, headers, body = self.run(self._ask(request, request.read()))
-        return httpx.Response(status, headers=headers, content=body)
-
-    async def _ask(self, request: httpx.Request, sent: bytes) -> tuple[int, Any, bytes]:
-        start: dict[str, Any] = {}
-        parts: list[bytes] = []
-
-        async def receive() -> Any:
-            return {"type": "http.request", "body": sent, "more_body": False}
-
-        async def send(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                start.update(message)
-            else:
-                parts.append(message.get("body", b""))
-
-        path, _, query = request.url.raw_path.partition(b"?")
-        scope: Any = {
-            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": request.method,
-            "scheme": "http", "path": request.url.path, "raw_path": path, "query_string": query,
-            "headers": [(name.lower(), value) for name, value in request.headers.raw], "root_path": "",
-            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {},
-        }  # fmt: skip
-        await self.app(scope, receive, send)
-        return start["status"], start["headers"], b"".join(parts)
-
-    async def _live(self) -> None:
-        async def send(message: Any) -> None:
-            {"lifespan.startup.complete": self._started, "lifespan.shutdown.complete": self._ended}[
-                message["type"]
-            ].set()
-
-        scope: Any = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
-        await self.app(scope, self._events.get, send)
+        headers = [(name.lower(), value) for name, value in request.headers.raw]
+        answer = self.run(ask(self.app, request.method, request.url.raw_path, headers, request.read()))
+        return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
 
     def __enter__(self) -> Self:
-        self._life = asyncio.run_coroutine_threadsafe(self._live(), self._loop)
-        self._tell("lifespan.startup", self._started)
+        self._life = alive(self.app)
+        self.run(self._life.__aenter__())
         return self
 
-    def _tell(self, what: str, done: threading.Event) -> None:
-        self._loop.call_soon_threadsafe(self._events.put_nowait, {"type": what})
-        assert done.wait(30), self._life
-
     def __exit__(self, *_: object) -> None:
-        self._tell("lifespan.shutdown", self._ended)
-        self._life.result(10)
+        self.run(self._life.__aexit__(None, None, None))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()

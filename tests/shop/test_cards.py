@@ -1,19 +1,16 @@
 """``filmer card``, as whoever keeps the shop uses it (contract §6.3)."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 from tests.answers import data_of
+from tests.commands import Done, filmer
 from tests.conftest import SECRET_KEY, Serve
 from tests.people import CARD, open_account, signed_in
 from tests.shop.conftest import Local, fetch, open_store, pay, put_in_cart, refused
 
 NUMBER = "4539578763621486"
 MARY = ("--first-name", "Mary", "--last-name", "Major", "--expiration", "2030-12")
-Done = subprocess.CompletedProcess[str]
 Card = Callable[..., Done]
 
 
@@ -23,22 +20,7 @@ def card(database_url: str) -> Card:
 
     def run(*arguments: str, typed: str = "", secret_key: str = SECRET_KEY) -> Done:
         assert NUMBER not in arguments
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("FILMER_", "REDIS_"))}
-        done = subprocess.run(
-            [sys.executable, "-m", "filmer", "card", *arguments],
-            env={
-                **kept,
-                "DATABASE_URL": database_url,
-                "FILMER_SECRET_KEY": secret_key,
-                "FILMER_DATA_DIR": os.devnull,
-                "COLUMNS": "400",
-            },
-            input=typed,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        done = filmer("card", *arguments, typed=typed, DATABASE_URL=database_url, FILMER_SECRET_KEY=secret_key)
         assert "Traceback" not in done.stderr
         for text in (done.stdout, done.stderr):
             assert NUMBER not in text.replace(" ", "").replace("-", "")

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import redis
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from tests.cache_dump import cache
+from tests.commands import filmer
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
 from tests.people import LOGIN, visitor
 from tests.shop import faults
@@ -29,6 +29,7 @@ CARD_NUMBER, TYPED = "4973817264509136", "4973 8172-6450 9136"
 REFUSED_NUMBER, REFUSED_TYPED = "5384926170384412", "5384 9261 7038 4412"
 PASSWORD, WRONG_PASSWORD = "canary in the coal mine 7391", "canary that sings wrong 2846"
 FORGED = "canary-of-a-token-nobody-gave-5512"
+METRICS_TOKEN = "canary-of-whoever-scrapes-2295-7718"
 CARD = {"creditCardId": TYPED, "firstName": "Mary", "lastName": "Major", "expiration": "2031-05"}
 
 Places = dict[str, bytes]
@@ -67,15 +68,8 @@ def hits(secrets: dict[str, str], places: Places) -> list[str]:
 
 
 def command(database: str, *words: str, typed: str = "") -> bytes:
-    environment = {**os.environ, "DATABASE_URL": database, "FILMER_SECRET_KEY": SECRET_KEY, "FILMER_LOG_LEVEL": "debug"}
-    done = subprocess.run(
-        [sys.executable, "-m", "filmer", *words],
-        env=environment,
-        input=typed.encode(),
-        capture_output=True,
-        check=False,
-    )
-    return done.stdout + done.stderr
+    done = filmer(*words, typed=typed, DATABASE_URL=database, FILMER_LOG_LEVEL="debug")
+    return (done.stdout + done.stderr).encode()
 
 
 def tables(database: str) -> Iterator[tuple[str, bytes]]:
@@ -106,6 +100,12 @@ def processes(server: Server) -> Iterator[tuple[str, bytes]]:
             yield f"{name} of {process.pid}", Path(f"/proc/{process.pid}/{name}").read_bytes()
 
 
+def metrics(server: Server) -> bytes:
+    told = require_status(server.client.get("/metrics", headers={"authorization": f"Bearer {METRICS_TOKEN}"}), 200)
+    assert b"filmer_http_requests_total{" in told.content
+    return told.content
+
+
 def everywhere(server: Server, database: str, engines: Engines) -> Places:
     log = Path(str(conninfo_to_dict(engines.database_url)["host"])).parent / "postgres.log"
     assert log.exists()
@@ -115,6 +115,7 @@ def everywhere(server: Server, database: str, engines: Engines) -> Places:
         "PostgreSQL's log": log.read_bytes(),
         "Valkey": cache(engines),
         "the server's output": server.log.read_bytes(),
+        "the metrics": metrics(server),
         "card list": command(database, "card", "list"),
         "account list": command(database, "account", "list"),
         **(dict(processes(server)) if sys.platform == "linux" else {}),
@@ -203,7 +204,12 @@ def test_no_secret_is_left_anywhere(
     database = make_database()
     import_films(database)
     server: Server = serve(
-        database, FILMER_LOG_FORMAT=log_format, FILMER_LOG_LEVEL="debug", FILMER_ACCESS_LOG="true", FILMER_WORKERS="2"
+        database,
+        FILMER_LOG_FORMAT=log_format,
+        FILMER_LOG_LEVEL="debug",
+        FILMER_ACCESS_LOG="true",
+        FILMER_WORKERS="2",
+        FILMER_METRICS_TOKEN=METRICS_TOKEN,
     )
     names = ["--first-name", "Mary", "--last-name", "Major", "--expiration", CARD["expiration"]]
     told = command(database, "card", "add", *names, typed=TYPED + "\n")
@@ -225,11 +231,15 @@ def test_no_secret_is_left_anywhere(
         **tokens,
     }
     places = {**everywhere(server, database, engines), **answers, "the commands": told}
-    assert all(places[place] for place in ("the server's output", "Valkey", "table card", "card list", "account list"))
+    assert all(
+        places[place]
+        for place in ("the server's output", "Valkey", "table card", "card list", "account list", "the metrics")
+    )
     assert b"Traceback" in places["the server's output"] or b'"exception"' in places["the server's output"]
     assert not hits(secrets, places)
     keyless = {place: text for place, text in places.items() if not place.startswith("environ")}
-    assert not hits({"the secret key": SECRET_KEY}, keyless)  # it came in the environment, and stays there
+    # These came in the environment, and stay there.
+    assert not hits({"the secret key": SECRET_KEY, "the metrics' token": METRICS_TOKEN}, keyless)
 
     # The same search finds what is there.
     planted = hashlib.sha256(CARD_NUMBER.encode()).digest()

@@ -80,7 +80,7 @@ def test_submits_without_a_key_get_one_order_and_a_later_one_an_empty_cart(serve
             with Wire(server.port) as line:
                 assert is_empty_cart(line.ask(submit))
         assert not faults.audit(conn)
-    # The server can't know when a request was sent, only when it came to read it (checkout.py, Sold).
+    # The server can't know when a request was sent, only when it came to read it (attempt.py, Sold).
     assert sum(map(bool, late)) <= 1 + ROUNDS // 50, late
     tell(f"without: {ROUNDS} times {AT_ONCE}, one order each; {sum(late)} read too late and told 400")
 

@@ -1,5 +1,21 @@
-"""TMDB for the tests here: the sandbox."""
+"""TMDB for the tests here: the sandbox, and what asks it in this process."""
 
-from tests.sandbox import sandbox, shared_sandbox
+import pytest
+from tests.conftest import MakeDatabase
+from tests.sandbox import Sandbox, sandbox, shared_sandbox
+from tests.tmdb.worlds import Run, runs
 
-__all__ = ["sandbox", "shared_sandbox"]
+from filmer.store.embedded import Engines
+
+__all__ = ["database", "run", "sandbox", "shared_sandbox"]
+
+
+@pytest.fixture(scope="module")
+def database(make_database: MakeDatabase) -> str:
+    """No film is kept in it."""
+    return make_database()
+
+
+@pytest.fixture
+def run(sandbox: Sandbox, engines: Engines, database: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    return runs(sandbox, engines, database, monkeypatch)

@@ -1,6 +1,5 @@
 """A catalogue that does not know its TMDB ids, ``filmer link tmdb`` on it, and what is linked then."""
 
-import os
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import psycopg
+from tests.commands import environment
 from tests.conftest import import_films
 from tests.sandbox import Sandbox
 
@@ -38,16 +38,13 @@ class Linker:
     def __init__(self, database_url: str, redis_url: str, sandbox: Sandbox) -> None:
         self.url = database_url
         self._ends = ExitStack()
-        self._environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("FILMER_", "TMDB_"))},
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "FILMER_DATA_DIR": os.devnull,
-            "TMDB_BASE_URL": sandbox.url,
-            "TMDB_API_KEY": "any",
-            "TMDB_DEADLINE_SECONDS": "1",  # no second try is begun
-            "COLUMNS": "400",
-        }
+        self._environment = environment(
+            DATABASE_URL=database_url,
+            REDIS_URL=redis_url,
+            TMDB_BASE_URL=sandbox.url,
+            TMDB_API_KEY="any",
+            TMDB_DEADLINE_SECONDS="1",  # no second try is begun
+        )
 
     def __enter__(self) -> Self:
         return self

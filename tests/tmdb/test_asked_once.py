@@ -5,25 +5,10 @@ import time
 from typing import Any
 
 import pytest
-from tests.conftest import MakeDatabase
-from tests.sandbox import Sandbox
 from tests.tmdb.asking import MATRIX, SHAWSHANK, UNKNOWN, until
-from tests.tmdb.worlds import FRESH, Run, World, key_of, runs, state
+from tests.tmdb.worlds import FRESH, Run, World, key_of, state
 
 from filmer.errors import ExternalApiError, MovieNotFound
-from filmer.store.embedded import Engines
-
-
-@pytest.fixture(scope="module")
-def database(make_database: MakeDatabase) -> str:
-    """No film is kept in it."""
-    return make_database()
-
-
-@pytest.fixture
-def run(sandbox: Sandbox, engines: Engines, database: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    return runs(sandbox, engines, database, monkeypatch)
-
 
 # --- who asks ---------------------------------------------------------------------------------------
 

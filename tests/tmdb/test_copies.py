@@ -6,27 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.conftest import MakeDatabase
-from tests.sandbox import Sandbox
 from tests.tmdb.asking import MATRIX, POPULAR, own_language
-from tests.tmdb.worlds import FRESH, Run, World, key_of, runs, state
+from tests.tmdb.worlds import FRESH, Run, World, key_of, state
 
 from filmer.serving import free_port
-from filmer.store.embedded import Engines
 from filmer.tmdb.copies import KEPT_SECONDS, Copy
 from filmer.tmdb.payloads import Film
-
-
-@pytest.fixture(scope="module")
-def database(make_database: MakeDatabase) -> str:
-    """No film is kept in it."""
-    return make_database()
-
-
-@pytest.fixture
-def run(sandbox: Sandbox, engines: Engines, database: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    return runs(sandbox, engines, database, monkeypatch)
-
 
 # --- fresh, stale, behind ---------------------------------------------------------------------------
 

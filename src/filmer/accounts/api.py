@@ -1,26 +1,21 @@
 """The accounts' half of shop-api.md: login, logout, session; and registering (contract §4)."""
 
-from typing import Any, Self
+from typing import Any
 
 from filmer.accounts.nouns import Credentials, CurrentSession, Customer, Person, Registration, Said
-from filmer.accounts.sessions import AnyRequest, Sessions
+from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import Caller, SigningIn
 from filmer.http.body import receive_body
 from filmer.http.envelopes import ShopResponse
+from filmer.http.handlers import AnyRequest, Handlers
 from filmer.store.postgres import Database
 
 
-class AccountsApi:
-    """The handlers, with what they stand on."""
-
+class AccountsApi(Handlers):
     def __init__(self, database: Database, sessions: Sessions, signing_in: SigningIn) -> None:
         self._database = database
         self._sessions = sessions
         self._signing_in = signing_in
-
-    def __deepcopy__(self, _: object) -> Self:
-        """The framework copies handlers; what they stand on is there once."""
-        return self
 
     async def log_in(self, request: AnyRequest) -> ShopResponse:
         received = await receive_body(request)

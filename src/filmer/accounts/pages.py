@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 from litestar.params import FromPath
@@ -17,7 +17,7 @@ from filmer.accounts.nouns import (
     NewToken,
     Registration,
 )
-from filmer.accounts.sessions import AnyRequest, Sessions
+from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import Caller, SigningIn
 from filmer.accounts.tokens import issue_to_owner
 from filmer.clock import Clock
@@ -30,6 +30,7 @@ from filmer.errors import (
     RateLimited,
     Unauthorized,
 )
+from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import Query, read_query
 from filmer.store.postgres import Connection, Database
 from filmer.web.filled import FilledForm
@@ -54,9 +55,7 @@ class Onward(Query):
     next: str = ""
 
 
-class AccountPages:
-    """The handlers, with what they stand on."""
-
+class AccountPages(Handlers):
     def __init__(
         self,
         pages: Pages,
@@ -74,10 +73,6 @@ class AccountPages:
         self._signing_in = signing_in
         self._clock = clock
         self._demo = demo
-
-    def __deepcopy__(self, _: object) -> Self:
-        """The framework copies handlers; what they stand on is there once."""
-        return self
 
     async def show_sign_in(self, request: AnyRequest) -> HtmlResponse:
         return await self._show_door("sign_in.html", request)

@@ -48,6 +48,11 @@ class Passwords:
         """
         return await self._in_turn(lambda: self._verify(kept or self._nobodys, password), first)
 
+    @property
+    def waiting(self) -> int:
+        """How many are being made or checked, or wait for it."""
+        return self._waiting
+
     def is_outdated(self, kept: str) -> bool:
         """Whether it was made with other parameters than ours."""
         return self._hasher.check_needs_rehash(kept)

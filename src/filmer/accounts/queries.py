@@ -185,8 +185,15 @@ async def update_sessions_used(conn: Connection, uses: dict[bytes, datetime]) ->
     )
 
 
-async def delete_session(conn: Connection, digest: bytes) -> None:
-    await conn.execute("DELETE FROM session WHERE digest = %s", [digest])
+async def select_session_count(conn: Connection, *, used_after: datetime, created_after: datetime) -> int:
+    statement = "SELECT count(*) FROM session WHERE used > %s AND created > %s"
+    row = await (await conn.execute(statement, [used_after, created_after])).fetchone()
+    return row[0] if row else 0
+
+
+async def delete_session(conn: Connection, digest: bytes) -> int:
+    """How many that ended: none, if it was over already."""
+    return (await conn.execute("DELETE FROM session WHERE digest = %s", [digest])).rowcount
 
 
 async def delete_sessions_of(conn: Connection, account_id: int) -> int:
@@ -195,10 +202,11 @@ async def delete_sessions_of(conn: Connection, account_id: int) -> int:
     return (await conn.execute("DELETE FROM session WHERE account_id = %s", [account_id])).rowcount
 
 
-async def delete_over(conn: Connection, *, used_before: datetime, created_before: datetime, now: datetime) -> None:
-    """What is over: sessions that ended by themselves, guesses that are forgiven."""
-    await conn.execute("DELETE FROM session WHERE used < %s OR created < %s", [used_before, created_before])
+async def delete_over(conn: Connection, *, used_before: datetime, created_before: datetime, now: datetime) -> int:
+    """What is over: sessions that ended by themselves, guesses that are forgiven. How many sessions."""
     await conn.execute("DELETE FROM guess WHERE free_at < %s", [now])
+    done = await conn.execute("DELETE FROM session WHERE used < %s OR created < %s", [used_before, created_before])
+    return done.rowcount
 
 
 async def upsert_familiar_address(conn: Connection, account_id: int, address: bytes, now: datetime) -> None:

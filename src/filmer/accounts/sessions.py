@@ -7,23 +7,20 @@ in one statement: so what is written is never more than a minute behind, and cos
 
 import hashlib
 import secrets
+from collections import Counter
 from datetime import datetime, timedelta
-from typing import Any
-
-from litestar import Request
 
 from filmer.accounts import queries
 from filmer.accounts.nouns import Person
 from filmer.clock import Clock
 from filmer.errors import Unauthorized
 from filmer.http.cookies import SESSION_COOKIE, session_tokens
+from filmer.http.handlers import AnyRequest
 from filmer.store.postgres import Connection, Database
 
 WRITE_EVERY = timedelta(minutes=1)
 FAMILIAR_FOR = timedelta(days=90)
 MAX_LISTED = 20
-
-AnyRequest = Request[Any, Any, Any]
 
 
 class Sessions:
@@ -35,12 +32,14 @@ class Sessions:
         self._attributes = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if is_secure else "")
         self._demo = demo
         self._uses: dict[bytes, datetime] = {}  # not written yet
+        self.ended: Counter[str] = Counter()  # by reason
 
     async def begin(self, conn: Connection, person: Person, *, instead_of: bytes | None) -> str:
         """A new session, always with a new id; the Set-Cookie that hands it over."""
         token = secrets.token_urlsafe(32)
         if instead_of:
-            await queries.delete_session(conn, instead_of)
+            ended = await queries.delete_session(conn, instead_of)
+            self.ended["replaced"] += ended
         await queries.insert_session(conn, _digest(token), person.id, self._clock.now())
         return f"{SESSION_COOKIE}={token}{self._attributes}"
 
@@ -66,14 +65,16 @@ class Sessions:
         await self.require(conn, request)
         digest = presented(request)
         if digest is not None:
-            await queries.delete_session(conn, digest)
+            ended = await queries.delete_session(conn, digest)
+            self.ended["signed out"] += ended
             self._uses.pop(digest, None)
         return self.taken_back
 
     async def end_all(self, conn: Connection, person: Person) -> str:
         """Ends all their sessions at once, on every node; the Set-Cookie that takes the present one back."""
         async with conn.transaction():
-            await queries.delete_sessions_of(conn, person.id)
+            ended = await queries.delete_sessions_of(conn, person.id)
+        self.ended["signed out"] += ended
         return self.taken_back
 
     async def held_by(
@@ -90,6 +91,13 @@ class Sessions:
             most=MAX_LISTED,
         )
 
+    async def count(self, conn: Connection) -> int:
+        """How many there are, of everybody."""
+        now = self._clock.now()
+        return await queries.select_session_count(
+            conn, used_after=now - self._idle - WRITE_EVERY, created_after=now - self._longest
+        )
+
     @property
     def taken_back(self) -> str:
         """The Set-Cookie after which a browser has no session."""
@@ -104,12 +112,13 @@ class Sessions:
                 await queries.update_sessions_used(conn, uses)
                 # Only now: until they are written they count here, and where writing fails the next round does it.
                 self._uses = {digest: used for digest, used in self._uses.items() if uses.get(digest) != used}
-            await queries.delete_over(
+            ended = await queries.delete_over(
                 conn,
                 used_before=now - self._idle - 2 * WRITE_EVERY,
                 created_before=now - self._longest,
                 now=now,
             )
+            self.ended["over"] += ended
             await queries.delete_unfamiliar_addresses(conn, seen_before=now - FAMILIAR_FOR)
 
 

@@ -1,7 +1,8 @@
 """Signing in and registering: what is checked in which order, so that nothing can be learned from it."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from filmer.accounts import queries
 from filmer.accounts.nouns import Credentials, Person, Registration, email_key
 from filmer.accounts.passwords import Passwords
-from filmer.accounts.sessions import AnyRequest, Sessions, presented
+from filmer.accounts.sessions import Sessions, presented
 from filmer.accounts.throttle import (
     REGISTER_ADDRESS,
     SIGN_IN_ACCOUNT,
@@ -20,7 +21,8 @@ from filmer.accounts.throttle import (
     neighbourhood,
 )
 from filmer.clock import Clock
-from filmer.errors import Conflict, InvalidCredentials, ServiceUnavailable
+from filmer.errors import Conflict, FilmerError, InvalidCredentials, RateLimited, ServiceUnavailable
+from filmer.http.handlers import AnyRequest
 from filmer.secret import SecretKey
 from filmer.store.postgres import Database
 
@@ -56,6 +58,13 @@ class SigningIn:
         self._secret = secret
         self._clock = clock
         self._demo = demo
+        self.sign_ins: Counter[str] = Counter()  # by outcome
+        self.registrations: Counter[str] = Counter()
+
+    @property
+    def waiting(self) -> int:
+        """How many passwords are being made or checked, or wait for it."""
+        return self._passwords.waiting
 
     async def sign_in(self, asked: Credentials, caller: Caller) -> tuple[Person, str]:
         """The person and the Set-Cookie of their new session.
@@ -63,6 +72,15 @@ class SigningIn:
         Takes the same steps, and so the same time, whoever is not known (contract §4.2).
         Raises InvalidCredentials, RateLimited.
         """
+        with _counted(self.sign_ins):
+            return await self._sign_in(asked, caller)
+
+    async def register(self, asked: Registration, caller: Caller) -> tuple[Person, str]:
+        """A new customer, signed in (contract §4.4). Raises Conflict, RateLimited."""
+        with _counted(self.registrations):
+            return await self._register(asked, caller)
+
+    async def _sign_in(self, asked: Credentials, caller: Caller) -> tuple[Person, str]:
         address = self._secret.digest("familiar address", caller.address)
         async with self._database.connection() as conn:
             known = await queries.select_known(
@@ -97,8 +115,7 @@ class SigningIn:
                     await queries.rehash_password(conn, known.person.id, kept, newer)
         return known.person, cookie
 
-    async def register(self, asked: Registration, caller: Caller) -> tuple[Person, str]:
-        """A new customer, signed in (contract §4.4). Raises Conflict, RateLimited."""
+    async def _register(self, asked: Registration, caller: Caller) -> tuple[Person, str]:
         tries = [Try(REGISTER_ADDRESS, caller.address)]
         kept = await self._passwords.hash(asked.password, first=lambda: self._pay(tries))
         address = self._secret.digest("familiar address", caller.address)
@@ -125,6 +142,19 @@ class SigningIn:
     async def _begin(self, conn: Any, person: Person, caller: Caller, address: bytes) -> str:
         await queries.upsert_familiar_address(conn, person.id, address, self._clock.now())
         return await self._sessions.begin(conn, person, instead_of=caller.session)
+
+
+@contextmanager
+def _counted(outcomes: Counter[str]) -> Iterator[None]:
+    outcome = "failed"
+    try:
+        yield
+        outcome = "done"
+    except FilmerError as error:
+        outcome = {InvalidCredentials: "refused", Conflict: "refused", RateLimited: "limited"}.get(type(error), outcome)
+        raise
+    finally:
+        outcomes[outcome] += 1
 
 
 def _tries(known: queries.Known | None, email: str, caller: Caller) -> list[Try]:

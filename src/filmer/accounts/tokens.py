@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from filmer.accounts import queries, token_queries
 from filmer.accounts.nouns import Person
-from filmer.accounts.sessions import AnyRequest
 from filmer.clock import Clock
 from filmer.errors import Conflict, InvalidRequest, InvalidToken, Offence, Unauthorized
+from filmer.http.handlers import AnyRequest
 from filmer.store.postgres import Connection, Database
 
 PREFIX = "filmer_"  # by which scanners for leaked secrets, and people, know it

@@ -3,24 +3,25 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated
 from urllib.parse import urlencode
 
 from litestar.params import FromPath
 from msgspec import Meta
 
-from filmer.accounts.sessions import AnyRequest
 from filmer.admin import queries
 from filmer.admin.chart import chart_of
 from filmer.catalogue import listing
 from filmer.catalogue.edition import Edition
+from filmer.catalogue.filters import filters
 from filmer.catalogue.prices import set_price
 from filmer.catalogue.queries import one_edition
-from filmer.catalogue.search import Search, filters
+from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
 from filmer.errors import Forbidden, InvalidRequest, NotFound
 from filmer.http.body import Body
+from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import Query, read_integer, read_query
 from filmer.settings import parse_price
 from filmer.store.postgres import Connection, Database
@@ -55,9 +56,7 @@ class Asked(Query):
     page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
 
 
-class AdminPages:
-    """The handlers, with what they stand on."""
-
+class AdminPages(Handlers):
     def __init__(
         self,
         pages: Pages,
@@ -79,10 +78,6 @@ class AdminPages:
         self._edition = edition
         self._clock = clock
         self._default_price = default_price
-
-    def __deepcopy__(self, _: object) -> Self:
-        """The framework copies handlers; what they stand on is there once."""
-        return self
 
     async def show_dashboard(self, request: AnyRequest) -> HtmlResponse:
         today = self._clock.now().date()

@@ -4,13 +4,11 @@ import unicodedata
 from collections.abc import Collection, Iterator
 from typing import Annotated, Any, Literal
 
-from litestar import Request
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Meta
 
 from filmer.catalogue import listing, queries, suggestions
-from filmer.catalogue.edition import Edition
+from filmer.catalogue.filters import Filters, filters
 from filmer.catalogue.folding import fold, initial
 from filmer.catalogue.nouns import (
     GenreList,
@@ -23,10 +21,12 @@ from filmer.catalogue.nouns import (
     SuggestionList,
     is_identifier,
 )
-from filmer.catalogue.search import Filters, Search, filters
+from filmer.catalogue.reading import Catalogue
+from filmer.catalogue.search import Search
 from filmer.errors import NotFound, Offence
+from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import Query, read_integer, read_query
-from filmer.store.postgres import Connection, Database
+from filmer.store.postgres import Connection
 
 MAX_INTEGER = 2**31 - 1  # of the column a genre's id stands in
 Year = Annotated[int, Meta(ge=0, le=9999)]
@@ -143,116 +143,97 @@ def _not_empty(text: str) -> str:
 
 class SuggestionQuery(Query):
     query: Annotated[
-        str | None,
+        str,
         Meta(
             description="What was typed so far. The last word may be unfinished; case and accents are ignored.",
             extra={"read": _not_empty},
             extra_json_schema={"minLength": 1},
         ),
-    ] = None
+    ]
     size: Annotated[int, Meta(ge=1, le=10, description="Suggestions at most.")] = 8
 
-    @classmethod
-    def cross_check(cls, _given: dict[str, Any], named: Collection[str]) -> Iterator[Offence]:
-        if "query" not in named:
-            yield Offence("query", "must be given")
 
+class CatalogueApi(Handlers):
+    def __init__(self, catalogue: Catalogue, search: Search) -> None:
+        self._catalogue = catalogue
+        self._search = search
 
-async def list_movies(request: Request[Any, Any, Any], database: NamedDependency[Database]) -> MoviePage:
-    asked = read_query(request.scope["query_string"], MovieList)
-    async with database.connection() as conn, queries.one_edition(conn):
-        total, items = await queries.select_movies(
-            conn, asked.list_name, f"{asked.sort_by} {asked.order}", listing.span(asked.page, asked.size)
-        )
-    return MoviePage(items=items, **_page(asked, total))
+    async def list_movies(self, request: AnyRequest) -> MoviePage:
+        asked = read_query(request.scope["query_string"], MovieList)
+        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+            total, items = await queries.select_movies(
+                conn, asked.list_name, f"{asked.sort_by} {asked.order}", listing.span(asked.page, asked.size)
+            )
+        return MoviePage(items=items, **_page(asked, total))
 
+    async def show_movie(self, movie_id: FromPath[str]) -> Movie:
+        identifier = _path_id(movie_id)
+        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+            movie = await queries.select_movie(conn, identifier) if identifier else None
+        if movie is None:
+            raise NotFound(f"Movie not found with id: {movie_id}")
+        return movie
 
-async def show_movie(movie_id: FromPath[str], database: NamedDependency[Database]) -> Movie:
-    identifier = _path_id(movie_id)
-    async with database.connection() as conn, queries.one_edition(conn):
-        movie = await queries.select_movie(conn, identifier) if identifier else None
-    if movie is None:
-        raise NotFound(f"Movie not found with id: {movie_id}")
-    return movie
+    async def list_stars(self, request: AnyRequest) -> StarPage:
+        asked = read_query(request.scope["query_string"], StarList)
+        async with self._catalogue.reading() as (conn, edition), queries.one_edition(conn):
+            total, items = await find_stars(conn, self._search, asked, asked.size, edition=edition)
+        return StarPage(items=items, **_page(asked, total))
 
+    async def show_star(self, star_id: FromPath[str]) -> Star:
+        identifier = _path_id(star_id)
+        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+            star = await queries.select_star(conn, identifier) if identifier else None
+        if star is None:
+            raise NotFound(f"Star not found with id: {star_id}")
+        return star
 
-async def list_stars(
-    request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    search: NamedDependency[Search],
-    edition: NamedDependency[Edition],
-) -> StarPage:
-    asked = read_query(request.scope["query_string"], StarList)
-    async with database.connection() as conn, queries.one_edition(conn):
-        total, items = await find_stars(conn, search, edition, asked, asked.size)
-    return StarPage(items=items, **_page(asked, total))
+    async def list_genres(self) -> GenreList:
+        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+            return GenreList(items=await queries.select_genres(conn))
+
+    async def list_genre_movies(self, genre_id: FromPath[str], request: AnyRequest) -> GenreMoviePage:
+        number, offences = _genre_id(genre_id)
+        asked = read_query(request.scope["query_string"], GenreMovieList, offences)
+        found = None
+        if number <= MAX_INTEGER:
+            span = listing.span(asked.page, asked.size)
+            async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+                found = await queries.select_genre_movies(
+                    conn, number, listing.genre(number), f"{asked.sort_by} {asked.order}", span
+                )
+        if found is None:
+            raise NotFound(f"Genre not found with id: {genre_id}")
+        genre, total, items = found
+        return GenreMoviePage(genre=genre, items=items, **_page(asked, total))
+
+    async def search_movies(self, request: AnyRequest) -> MoviePage:
+        asked = read_query(request.scope["query_string"], MovieSearch)
+        sort = "relevance" if asked.sort_by == "relevance" else f"{asked.sort_by} {asked.order}"
+        span = listing.span(asked.page, asked.size)
+        async with self._catalogue.reading() as (conn, edition), queries.one_edition(conn):
+            total, items = await self._search.movies(
+                conn, asked.wanted, edition=edition, sort=sort, first=span.first, size=asked.size
+            )
+        return MoviePage(items=items, **_page(asked, total))
+
+    async def suggest(self, request: AnyRequest) -> SuggestionList:
+        asked = read_query(request.scope["query_string"], SuggestionQuery)
+        typed = suggestions.read(asked.query)
+        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+            return SuggestionList(items=await suggestions.find(conn, typed, asked.size))
 
 
 async def find_stars(
-    conn: Connection, search: Search, edition: Edition, asked: StarList, size: int
+    conn: Connection, search: Search, asked: StarList, size: int, *, edition: str
 ) -> tuple[int, list[StarItem]]:
     """How many stars there are of the name asked for, or at all, and a page of ``size`` of them."""
     sort = f"{asked.sort_by} {asked.order}"
     span = listing.span(asked.page, size)
     name = fold(asked.name) if asked.name and asked.name.strip() else ""
     if name:
-        return await search.stars(conn, name, edition=edition.key, sort=sort, first=span.first, size=size)
+        return await search.stars(conn, name, edition=edition, sort=sort, first=span.first, size=size)
     return await queries.select_stars(conn, listing.STARS, sort, span)
-
-
-async def show_star(star_id: FromPath[str], database: NamedDependency[Database]) -> Star:
-    identifier = _path_id(star_id)
-    async with database.connection() as conn, queries.one_edition(conn):
-        star = await queries.select_star(conn, identifier) if identifier else None
-    if star is None:
-        raise NotFound(f"Star not found with id: {star_id}")
-    return star
-
-
-async def list_genres(database: NamedDependency[Database]) -> GenreList:
-    async with database.connection() as conn, queries.one_edition(conn):
-        return GenreList(items=await queries.select_genres(conn))
-
-
-async def list_genre_movies(
-    genre_id: FromPath[str], request: Request[Any, Any, Any], database: NamedDependency[Database]
-) -> GenreMoviePage:
-    number, offences = _genre_id(genre_id)
-    asked = read_query(request.scope["query_string"], GenreMovieList, offences)
-    found = None
-    if number <= MAX_INTEGER:
-        span = listing.span(asked.page, asked.size)
-        async with database.connection() as conn, queries.one_edition(conn):
-            found = await queries.select_genre_movies(
-                conn, number, listing.genre(number), f"{asked.sort_by} {asked.order}", span
-            )
-    if found is None:
-        raise NotFound(f"Genre not found with id: {genre_id}")
-    genre, total, items = found
-    return GenreMoviePage(genre=genre, items=items, **_page(asked, total))
-
-
-async def search_movies(
-    request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    search: NamedDependency[Search],
-    edition: NamedDependency[Edition],
-) -> MoviePage:
-    asked = read_query(request.scope["query_string"], MovieSearch)
-    sort = "relevance" if asked.sort_by == "relevance" else f"{asked.sort_by} {asked.order}"
-    span = listing.span(asked.page, asked.size)
-    async with database.connection() as conn, queries.one_edition(conn):
-        total, items = await search.movies(
-            conn, asked.wanted, edition=edition.key, sort=sort, first=span.first, size=asked.size
-        )
-    return MoviePage(items=items, **_page(asked, total))
-
-
-async def suggest(request: Request[Any, Any, Any], database: NamedDependency[Database]) -> SuggestionList:
-    asked = read_query(request.scope["query_string"], SuggestionQuery)
-    typed = suggestions.read(asked.query or "")
-    async with database.connection() as conn, queries.one_edition(conn):
-        return SuggestionList(items=await suggestions.find(conn, typed, asked.size))
 
 
 def _page(asked: MovieList | GenreMovieList | StarList | MovieSearch, total: int) -> dict[str, int]:

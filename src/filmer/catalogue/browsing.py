@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Meta
 
-from filmer.accounts.sessions import AnyRequest
 from filmer.catalogue import listing
 from filmer.catalogue.api import MAX_INTEGER, GenreMovieList, MovieList, MovieSearch, StarList, Year
 from filmer.catalogue.folding import fold, initial
 from filmer.catalogue.nouns import GenreSize
 from filmer.errors import InvalidRequest, Offence
+from filmer.http.handlers import AnyRequest
 from filmer.http.json_text import Members
 from filmer.http.query import Query, read_query, read_text
 from filmer.web.filled import FilledForm, Pager

@@ -11,6 +11,7 @@ log = structlog.get_logger()
 
 CHANNEL = "catalogue"
 SEEN_LOCK = 0x65646974  # "edit", with the version: shared by every process that answers from it
+SWAP_LOCK = 0x62636B70  # "bckp": shared by backups, and taken by an import while it swaps
 RETRY_SECONDS = 0.5
 LOOK_SECONDS = 30  # without word, we look for ourselves
 
@@ -29,6 +30,7 @@ class Edition:
         self.key = ""  # empty: not known yet, nothing may be cached
         self.version = 0
         self.has_imdb = False  # whether IMDb is to be named as a source
+        self.behind = 0  # answers given of an older version, for want of a server that has this one
         self._held: int | None = None  # the version we have the lock on
 
     def start(self) -> None:

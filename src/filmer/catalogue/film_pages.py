@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Self
 
 from litestar.params import FromPath
 
-from filmer.accounts.sessions import AnyRequest
 from filmer.catalogue import career, linked_data
 from filmer.catalogue import film_queries as queries
 from filmer.catalogue.nouns import Film, Person, is_identifier
 from filmer.catalogue.queries import one_edition
+from filmer.catalogue.reading import Catalogue
 from filmer.community.shelves import Shelves
 from filmer.errors import NotFound
-from filmer.store.postgres import Database
+from filmer.http.handlers import AnyRequest, Handlers
 from filmer.web.pages import HtmlResponse, Pages
 
 LEADING = 5  # of the cast, whose other films are shown
@@ -21,37 +20,40 @@ MORE = 12  # films a list
 MAX_DESCRIPTION = 300  # characters
 
 
-class FilmPages:
-    """The handlers, with what they stand on."""
-
+class FilmPages(Handlers):
     def __init__(
-        self, pages: Pages, database: Database, shelves: Shelves, default_price: Decimal, *, currency: str
+        self,
+        pages: Pages,
+        catalogue: Catalogue,
+        shelves: Shelves,
+        default_price: Decimal,
+        *,
+        currency: str,
+        public_url: str | None,
     ) -> None:
-        """``default_price``: of a film that has none of its own. ``currency``: what stands before a price."""
+        """``default_price``: of a film that has none of its own. ``currency``: what stands before a price.
+
+        ``public_url``: this server's origin, where it is configured.
+        """
         self._pages = pages
-        self._database = database
+        self._catalogue = catalogue
         self._shelves = shelves
         self._default_price = round(default_price, 2)
         self._currency = currency
-
-    def __deepcopy__(self, _: object) -> Self:
-        """The framework copies handlers; what they stand on is there once."""
-        return self
+        self._origin = public_url or ""
 
     async def show_film(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.visitor(conn, request)
-            async with one_edition(conn):
-                film = await queries.select_film(conn, film_id) if is_identifier(film_id) else None
-                if film is None:
-                    raise NotFound(f"There is no film {film_id}")
-                cast = await queries.select_people(conn, film.star_nos)
-                alike = await queries.select_films_with(conn, film.star_nos[:LEADING], but=film.no, size=MORE)
-                directed = []
-                if film.directors:
-                    known = {one.id for one in alike}
-                    found = await queries.select_films_by(conn, film.directors[0], but=film.no, size=2 * MORE)
-                    directed = [one for one in found if one.id not in known][:MORE]
+        async with self._catalogue.visited(self._pages, request) as (conn, _, visitor), one_edition(conn):
+            film = await queries.select_film(conn, film_id) if is_identifier(film_id) else None
+            if film is None:
+                raise NotFound(f"There is no film {film_id}")
+            cast = await queries.select_people(conn, film.star_nos)
+            alike = await queries.select_films_with(conn, film.star_nos[:LEADING], but=film.no, size=MORE)
+            directed = []
+            if film.directors:
+                known = {one.id for one in alike}
+                found = await queries.select_films_by(conn, film.directors[0], but=film.no, size=2 * MORE)
+                directed = [one for one in found if one.id not in known][:MORE]
         kept = None
         if visitor is not None and film.tmdb_id is not None:
             kept = await self._shelves.of_film(visitor.person.id, film.tmdb_id)
@@ -68,19 +70,17 @@ class FilmPages:
             directed=directed,
             runtime=_runtime(film.runtime_minutes),
             description=_description(film, cast),
-            linked_data=linked_data.describe_film(film, cast, price, origin=_origin(request), currency=self._currency),
+            linked_data=linked_data.describe_film(film, cast, price, origin=self._origin, currency=self._currency),
         )
 
     async def show_star(self, star_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.visitor(conn, request)
-            async with one_edition(conn):
-                found = await queries.select_career(conn, star_id) if is_identifier(star_id) else None
-                if found is None:
-                    raise NotFound(f"There is no star {star_id}")
-                star, films = found
-                counted = dict(career.colleagues(films, star.no))
-                colleagues = await queries.select_people(conn, list(counted))
+        async with self._catalogue.visited(self._pages, request) as (conn, _, visitor), one_edition(conn):
+            found = await queries.select_career(conn, star_id) if is_identifier(star_id) else None
+            if found is None:
+                raise NotFound(f"There is no star {star_id}")
+            star, films = found
+            counted = dict(career.colleagues(films, star.no))
+            colleagues = await queries.select_people(conn, list(counted))
         return self._pages.public(
             "star.html",
             request,
@@ -88,12 +88,8 @@ class FilmPages:
             star=star,
             career=career.career(films),
             colleagues=[(one, counted[one.no]) for one in colleagues],
-            linked_data=linked_data.describe_star(star, origin=_origin(request)),
+            linked_data=linked_data.describe_star(star, origin=self._origin),
         )
-
-
-def _origin(request: AnyRequest) -> str:
-    return request.app.state.public_url or ""
 
 
 def _runtime(minutes: int | None) -> str:

@@ -2,20 +2,21 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Self
+from typing import Any
 
 from litestar.params import FromPath
 
-from filmer.accounts.sessions import AnyRequest
 from filmer.catalogue import browsing, listing, queries
 from filmer.catalogue.api import MAX_INTEGER, GenreMovieList, StarList, find_stars
 from filmer.catalogue.browsing import FILM_ORDERS, SIZE, STAR_ORDERS, FilmList, FilmSearch, read_page
-from filmer.catalogue.edition import Edition
+from filmer.catalogue.filters import Filters
 from filmer.catalogue.nouns import MovieItem, StarItem
-from filmer.catalogue.search import Filters, Search
+from filmer.catalogue.reading import Catalogue
+from filmer.catalogue.search import Search
 from filmer.errors import NotFound
+from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import read_integer
-from filmer.store.postgres import Connection, Database
+from filmer.store.postgres import Connection
 from filmer.tmdb.copies import Copies
 from filmer.web.filled import FilledForm
 from filmer.web.pages import HtmlResponse, Pages, Visitor
@@ -38,26 +39,17 @@ SEARCH_LABELS = {
 }
 
 
-class CataloguePages:
-    """The handlers, with what they stand on."""
-
-    def __init__(self, pages: Pages, database: Database, search: Search, edition: Edition, copies: Copies) -> None:
+class CataloguePages(Handlers):
+    def __init__(self, pages: Pages, catalogue: Catalogue, search: Search, copies: Copies) -> None:
         self._pages = pages
-        self._database = database
+        self._catalogue = catalogue
         self._search = search
-        self._edition = edition
         self._copies = copies
 
-    def __deepcopy__(self, _: object) -> Self:
-        """The framework copies handlers; what they stand on is there once."""
-        return self
-
     @asynccontextmanager
-    async def _reading(self, request: AnyRequest) -> AsyncIterator[tuple[Connection, Visitor | None]]:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.visitor(conn, request)
-            async with queries.one_edition(conn):
-                yield conn, visitor
+    async def _reading(self, request: AnyRequest) -> AsyncIterator[tuple[Connection, str, Visitor | None]]:
+        async with self._catalogue.visited(self._pages, request) as found, queries.one_edition(found[0]):
+            yield found
 
     def _filled(
         self, template: str, request: AnyRequest, visitor: Visitor | None, form: FilledForm, values: dict[str, Any]
@@ -70,7 +62,7 @@ class CataloguePages:
     async def show_home(self, request: AnyRequest) -> HtmlResponse:
         popular = await self._copies.popular_at_hand(1)
         popular_ids = [film.id for film in popular.value.results] if popular else []
-        async with self._reading(request) as (conn, visitor):
+        async with self._reading(request) as (conn, _, visitor):
             total = await queries.select_size(conn, listing.ALL)
             genres = await queries.select_genre_sizes(conn)
             newest = await queries.select_known(conn, "year desc", among=KNOWN, size=SHELF)
@@ -92,9 +84,9 @@ class CataloguePages:
     async def list_films(self, request: AnyRequest) -> HtmlResponse:
         asked, form = read_page(request, FilmList, FILM_LABELS)
         asked = asked.settled()
-        async with self._reading(request) as (conn, visitor):
+        async with self._reading(request) as (conn, edition, visitor):
             genres = await queries.select_genre_sizes(conn)
-            total, films = (0, []) if form.errors else await self._films(conn, asked)
+            total, films = (0, []) if form.errors else await self._films(conn, edition, asked)
         values = {
             "asked": asked,
             "genres": genres,
@@ -107,27 +99,25 @@ class CataloguePages:
         }
         return self._filled("films.html", request, visitor, form, values)
 
-    async def _films(self, conn: Connection, asked: FilmList) -> tuple[int, list[MovieItem]]:
+    async def _films(self, conn: Connection, edition: str, asked: FilmList) -> tuple[int, list[MovieItem]]:
         sort, span = f"{asked.sort_by} {asked.order}", listing.span(asked.page, SIZE)
         if not asked.has_years:
             return await queries.select_movies(conn, asked.list_name, sort, span)
         wanted = Filters(year_from=asked.year_from, year_to=asked.year_to, genre_id=asked.genre_id)
-        return await self._search.movies(
-            conn, wanted, edition=self._edition.key, sort=sort, first=span.first, size=SIZE
-        )
+        return await self._search.movies(conn, wanted, edition=edition, sort=sort, first=span.first, size=SIZE)
 
     async def search_films(self, request: AnyRequest) -> HtmlResponse:
         asked, form = read_page(request, FilmSearch, SEARCH_LABELS)
         asked = asked.settled()
         total, films, people = 0, list[MovieItem](), (0, list[StarItem]())
-        async with self._reading(request) as (conn, visitor):
+        async with self._reading(request) as (conn, edition, visitor):
             genres = await queries.select_genre_sizes(conn)
             if asked.is_begun:
                 first = listing.span(asked.page, SIZE).first
                 total, films = await self._search.movies(
-                    conn, asked.wanted, edition=self._edition.key, sort=asked.sort, first=first, size=SIZE
+                    conn, asked.wanted, edition=edition, sort=asked.sort, first=first, size=SIZE
                 )
-                people = await self._people(conn, asked)
+                people = await self._people(conn, edition, asked)
         values = {
             "search_text": form.value("query"),
             "asked": asked,
@@ -141,19 +131,19 @@ class CataloguePages:
         }
         return self._filled("search.html", request, visitor, form, values)
 
-    async def _people(self, conn: Connection, asked: FilmSearch) -> tuple[int, list[StarItem]]:
+    async def _people(self, conn: Connection, edition: str, asked: FilmSearch) -> tuple[int, list[StarItem]]:
         """Those whose name was searched for."""
         if asked.query is None or asked.is_narrowed or asked.page > 1:
             return 0, []
-        return await find_stars(conn, self._search, self._edition, StarList(name=asked.query.strip()), MAX_PEOPLE)
+        return await find_stars(conn, self._search, StarList(name=asked.query.strip()), MAX_PEOPLE, edition=edition)
 
     async def list_stars(self, request: AnyRequest) -> HtmlResponse:
         asked, form = read_page(request, StarList, {"name": "Name"})
-        async with self._reading(request) as (conn, visitor):
+        async with self._reading(request) as (conn, edition, visitor):
             has_films = bool(await queries.select_size(conn, listing.ALL))
             total, people = 0, list[StarItem]()
             if not form.errors:
-                total, people = await find_stars(conn, self._search, self._edition, asked, SIZE)
+                total, people = await find_stars(conn, self._search, asked, SIZE, edition=edition)
         values = {
             "asked": asked,
             "total": total,
@@ -165,7 +155,7 @@ class CataloguePages:
         return self._filled("people.html", request, visitor, form, values)
 
     async def list_genres(self, request: AnyRequest) -> HtmlResponse:
-        async with self._reading(request) as (conn, visitor):
+        async with self._reading(request) as (conn, _, visitor):
             genres = await queries.select_genre_sizes(conn)
             total = await queries.select_size(conn, listing.ALL)
         return self._pages.public("genres.html", request, visitor, genres=genres, total=total)
@@ -173,7 +163,7 @@ class CataloguePages:
     async def show_genre(self, genre_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         asked, _ = read_page(request, GenreMovieList)
         number = _genre_number(genre_id)
-        async with self._reading(request) as (conn, visitor):
+        async with self._reading(request) as (conn, _, visitor):
             found = await queries.select_genre_movies(
                 conn, number, listing.genre(number), f"{asked.sort_by} {asked.order}", listing.span(asked.page, SIZE)
             )

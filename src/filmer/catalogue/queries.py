@@ -47,6 +47,11 @@ async def select_edition(conn: Connection) -> tuple[str, int, bool]:
     return row[0].hex, row[1], row[2]
 
 
+async def select_version(conn: Connection) -> int:
+    """Of the catalogue's edition, where this server is."""
+    return int((await _fetch(conn, "SELECT version FROM edition", []))[0][0])
+
+
 # The columns of a list item, of catalogue.film and catalogue.star named f.
 MOVIE_ITEM = "f.id, f.title, f.year, f.director, f.rating, f.votes, f.genres, f.billed_ids, f.billed_names"
 STAR_ITEM = "f.id, f.name, f.birth_year, f.film_count"

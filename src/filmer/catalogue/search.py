@@ -12,76 +12,14 @@ remembered here once counted, for as long as the edition lives.
 from collections import OrderedDict
 from typing import Any
 
-import msgspec
-
 from filmer.catalogue import search_queries as queries
-from filmer.catalogue.folding import fold, query_words
+from filmer.catalogue.filters import Filters, Rare
 from filmer.catalogue.nouns import MovieItem, StarItem
 from filmer.store.postgres import Connection
 
 DENSE = 2000  # from so many matches on, testing films in order fills a page sooner than collecting all matches
 SHORT = 3  # characters: terms up to here are counted by the importer, as no index knows them well
 REMEMBERED = 20_000  # totals
-
-
-class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """What is looked for, folded. Empty text means: not asked."""
-
-    words: tuple[str, ...] | None = None  # of ``query``; the last may be unfinished. (): no word at all
-    phrase: str = ""  # ``query`` as given, for relevance
-    title: str = ""
-    director: str = ""
-    star: str = ""
-    year_from: int | None = None
-    year_to: int | None = None
-    genre_id: int | None = None
-
-    @property
-    def texts(self) -> list[str]:
-        return [name for name in ("title", "director", "star") if getattr(self, name)] + ["words"] * bool(self.words)
-
-    @property
-    def is_plain_query(self) -> bool:
-        """Whether nothing is asked but words with nothing but single spaces between them."""
-        return self.texts == ["words"] and not self.has_scalars and self.phrase == " ".join(self.words or ())
-
-    @property
-    def has_scalars(self) -> bool:
-        return any(value is not None for value in (self.year_from, self.year_to, self.genre_id))
-
-
-def filters(
-    *,
-    query: str | None,
-    title: str | None,
-    director: str | None,
-    star: str | None,
-    year: int | None,
-    year_from: int | None,
-    year_to: int | None,
-    genre_id: int | None,
-) -> Filters:
-    """Filters from what was typed. Blank text asks nothing; all of them must hold."""
-    lower = [bound for bound in (year, year_from) if bound is not None]
-    upper = [bound for bound in (year, year_to) if bound is not None]
-    return Filters(
-        words=None if query is None else tuple(query_words(query)),
-        phrase=" ".join(fold(query or "").split()),
-        title=_asked(title),
-        director=_asked(director),
-        star=_asked(star),
-        year_from=max(lower, default=None),
-        year_to=min(upper, default=None),
-        genre_id=genre_id,
-    )
-
-
-def _asked(text: str | None) -> str:
-    folded = fold(text or "")
-    return folded if folded.strip() else ""
-
-
-Rare = dict[str, list[int]]  # by text: the few places where a short term occurs
 
 
 class Totals:

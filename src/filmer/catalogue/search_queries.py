@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from filmer.catalogue.queries import MOVIE_ITEM, STAR_ITEM, movie_item, star_item
 
 if TYPE_CHECKING:
+    from filmer.catalogue.filters import Filters, Rare
     from filmer.catalogue.nouns import MovieItem, StarItem
-    from filmer.catalogue.search import Filters, Rare
     from filmer.store.postgres import Connection
 
 MOVIE_RANK = {

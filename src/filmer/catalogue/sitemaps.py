@@ -4,14 +4,14 @@ import re
 from urllib.parse import quote
 
 from litestar import Response
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from filmer.accounts.sessions import AnyRequest
 from filmer.catalogue import listing, queries
+from filmer.catalogue.reading import Catalogue
 from filmer.errors import InvalidRequest, NotFound
 from filmer.http.edge import PUBLIC
-from filmer.store.postgres import Connection, Database
+from filmer.http.handlers import AnyRequest, Handlers
+from filmer.store.postgres import Connection
 
 SIZE = 10_000  # addresses a sitemap; the protocol allows 50,000, a reader waits for fewer
 FIXED = ("/", "/films", "/genres", "/stars", "/popular")
@@ -23,33 +23,53 @@ _HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5}
 _NAME = re.compile(r"([1-9][0-9]{0,5})\.xml")
 
 
-async def show_robots(request: AnyRequest) -> Response[bytes]:
-    lines = ["User-agent: *", *(f"Disallow: {path}" for path in NOT_FOR_ROBOTS)]
-    if origin := _origin(request):
-        lines += ["", f"Sitemap: {origin}/sitemap.xml"]
-    return _answer(request, "\n".join([*lines, ""]), "text/plain")
+class Sitemaps(Handlers):
+    def __init__(self, catalogue: Catalogue, public_url: str | None) -> None:
+        """``public_url``: this server's origin, where it is configured."""
+        self._catalogue = catalogue
+        self._public_url = public_url
 
+    async def show_robots(self, request: AnyRequest) -> Response[bytes]:
+        lines = ["User-agent: *", *(f"Disallow: {path}" for path in NOT_FOR_ROBOTS)]
+        if origin := self._origin(request):
+            lines += ["", f"Sitemap: {origin}/sitemap.xml"]
+        return self._answer("\n".join([*lines, ""]), "text/plain")
 
-async def show_index(request: AnyRequest, database: NamedDependency[Database]) -> Response[bytes]:
-    """The first sitemap has the fixed pages and the genres, those after it the films, the rest the stars."""
-    origin = _required_origin(request)
-    async with database.connection() as conn, queries.one_edition(conn):
-        films, stars = await _sizes(conn)
-    count = 1 + listing.pages(films, SIZE) + listing.pages(stars, SIZE)
-    addresses = [f"{origin}/sitemaps/{number}.xml" for number in range(1, count + 1)]
-    return _answer(request, _document("sitemapindex", "sitemap", addresses), "application/xml")
+    async def show_index(self, request: AnyRequest) -> Response[bytes]:
+        """The first sitemap has the fixed pages and the genres, those after it the films, the rest the stars."""
+        origin = self._required_origin(request)
+        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+            films, stars = await _sizes(conn)
+        count = 1 + listing.pages(films, SIZE) + listing.pages(stars, SIZE)
+        addresses = [f"{origin}/sitemaps/{number}.xml" for number in range(1, count + 1)]
+        return self._answer(_document("sitemapindex", "sitemap", addresses), "application/xml")
 
+    async def show_sitemap(self, number: FromPath[str], request: AnyRequest) -> Response[bytes]:
+        origin = self._required_origin(request)
+        named = _NAME.fullmatch(number)
+        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+            paths = await _paths(conn, int(named[1])) if named else []
+        if not paths:
+            raise NotFound(f"There is no sitemap {number}")
+        return self._answer(_document("urlset", "url", [f"{origin}{path}" for path in paths]), "application/xml")
 
-async def show_sitemap(
-    number: FromPath[str], request: AnyRequest, database: NamedDependency[Database]
-) -> Response[bytes]:
-    origin = _required_origin(request)
-    named = _NAME.fullmatch(number)
-    async with database.connection() as conn, queries.one_edition(conn):
-        paths = await _paths(conn, int(named[1])) if named else []
-    if not paths:
-        raise NotFound(f"There is no sitemap {number}")
-    return _answer(request, _document("urlset", "url", [f"{origin}{path}" for path in paths]), "application/xml")
+    def _origin(self, request: AnyRequest) -> str | None:
+        """The one others see: as it was configured, else as it was asked for. None for a Host that is none."""
+        if self._public_url:
+            return self._public_url
+        host = request.headers.get("host", "")
+        return f"http://{host}" if _HOST.fullmatch(host) else None
+
+    def _required_origin(self, request: AnyRequest) -> str:
+        origin = self._origin(request)
+        if origin is None:
+            raise InvalidRequest(message="The Host header names no host")
+        return origin
+
+    def _answer(self, text: str, media_type: str) -> Response[bytes]:
+        """Kept by others only where it is the same whichever Host was asked."""
+        kept = PUBLIC if self._public_url else "no-store"
+        return Response(text.encode(), media_type=media_type, headers={"cache-control": kept})
 
 
 async def _paths(conn: Connection, number: int) -> list[str]:
@@ -69,29 +89,7 @@ async def _sizes(conn: Connection) -> tuple[int, int]:
     return await queries.select_size(conn, listing.ALL), await queries.select_size(conn, listing.STARS)
 
 
-def _origin(request: AnyRequest) -> str | None:
-    """The one others see: as it was configured, else as it was asked for. None for a Host that is none."""
-    public_url: str | None = request.app.state.public_url
-    if public_url:
-        return public_url
-    host = request.headers.get("host", "")
-    return f"http://{host}" if _HOST.fullmatch(host) else None
-
-
-def _required_origin(request: AnyRequest) -> str:
-    origin = _origin(request)
-    if origin is None:
-        raise InvalidRequest(message="The Host header names no host")
-    return origin
-
-
 def _document(root: str, entry: str, addresses: list[str]) -> str:
     """Addresses are percent-encoded, so that there is nothing in them to escape."""
     entries = "".join(f"<{entry}><loc>{address}</loc></{entry}>\n" for address in addresses)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{_NAMESPACE}">\n{entries}</{root}>\n'
-
-
-def _answer(request: AnyRequest, text: str, media_type: str) -> Response[bytes]:
-    """Kept by others only where it is the same whichever Host was asked."""
-    kept = PUBLIC if request.app.state.public_url else "no-store"
-    return Response(text.encode(), media_type=media_type, headers={"cache-control": kept})

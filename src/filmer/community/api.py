@@ -1,11 +1,10 @@
 """community-api.txt: popular films, favourites, ratings. Token, permission, body, existence, TMDB: in this order."""
 
-from typing import Any, Self
+from typing import Any
 
 from litestar.params import FromPath
 
 from filmer.accounts.nouns import Person
-from filmer.accounts.sessions import AnyRequest
 from filmer.accounts.tokens import Tokens
 from filmer.community.nouns import (
     ChangedRating,
@@ -28,15 +27,14 @@ from filmer.errors import (
 from filmer.http.body import receive_body
 from filmer.http.envelopes import CommunityResponse
 from filmer.http.freshness import freshness
+from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import read_integer, read_query
 from filmer.store.postgres import Database
 from filmer.tmdb.copies import Copies
 from filmer.tmdb.payloads import MAX_ID
 
 
-class CommunityApi:
-    """The handlers, with what they stand on."""
-
+class CommunityApi(Handlers):
     def __init__(
         self, database: Database, tokens: Tokens, copies: Copies, shelves: Shelves, *, cache_seconds: int
     ) -> None:
@@ -45,10 +43,6 @@ class CommunityApi:
         self._copies = copies
         self._shelves = shelves
         self._cache_seconds = cache_seconds
-
-    def __deepcopy__(self, _: object) -> Self:
-        """The framework copies handlers; what they stand on is there once."""
-        return self
 
     async def list_popular(self, request: AnyRequest) -> CommunityResponse:
         asked = read_query(request.scope["query_string"], PopularList)

@@ -2,23 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Self
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 from litestar.params import FromPath
 
-from filmer.accounts.sessions import AnyRequest
 from filmer.catalogue.nouns import MovieItem
 from filmer.community.nouns import FavoriteList, Favorites, NewFavorite, NewRating, PopularList
 from filmer.community.shelves import MAX_LISTED, Shelves
 from filmer.errors import ExternalApiError, FavoriteNotFound, MovieNotFound, NotFound
+from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import read_integer, read_query
 from filmer.store.postgres import Connection, Database
 from filmer.tmdb.copies import Copies
 from filmer.tmdb.payloads import MAX_ID, Popular
 from filmer.web.filled import Pager
 from filmer.web.forms import Form, receive_form, without_blanks
-from filmer.web.pages import HtmlResponse, Pages, own_place
+from filmer.web.pages import HtmlResponse, Pages, Visitor, own_place
 
 # A page waits no longer for TMDB; what it answers later is there for the next visitor. Beside a list of popular films
 # the edge may have waited three seconds for another process (http/edge.py).
@@ -27,30 +27,27 @@ STEPS = [step / 2 for step in range(11)]  # the ratings there are
 _LATE = "TheMovieDB does not answer right now, so this could not be kept. Please try again in a minute."
 _UNKNOWN = "TheMovieDB does not know this film, so it can't be kept."
 
+Visited = Callable[[AnyRequest], AbstractAsyncContextManager[tuple[Connection, str, Visitor | None]]]
 FindFilms = Callable[[Connection, Sequence[int]], Awaitable[Mapping[int, MovieItem]]]
 
 
-class CommunityPages:
-    """The handlers, with what they stand on."""
-
-    def __init__(self, pages: Pages, database: Database, copies: Copies, shelves: Shelves, find: FindFilms) -> None:
-        """``find``: the catalogue's films by their TMDB ids."""
+class CommunityPages(Handlers):
+    def __init__(
+        self, pages: Pages, database: Database, visited: Visited, copies: Copies, shelves: Shelves, find: FindFilms
+    ) -> None:
+        """``visited``: to read the catalogue, and who looks. ``find``: the catalogue's films by their TMDB ids."""
         self._pages = pages
         self._database = database
+        self._visited = visited
         self._copies = copies
         self._shelves = shelves
         self._find = find
-
-    def __deepcopy__(self, _: object) -> Self:
-        """The framework copies handlers; what they stand on is there once."""
-        return self
 
     async def list_popular(self, request: AnyRequest) -> HtmlResponse:
         asked = read_query(without_blanks(request.scope["query_string"]), PopularList)
         popular = await self._popular(asked.page)
         movie_ids = [one.id for one in popular.results] if popular else []
-        async with self._database.connection() as conn:
-            visitor = await self._pages.visitor(conn, request)
+        async with self._visited(request) as (conn, _, visitor):
             films = await self._films(conn, movie_ids)
         return self._pages.public(
             "popular.html",

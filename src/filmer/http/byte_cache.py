@@ -19,6 +19,7 @@ class Answer(msgspec.Struct, array_like=True, gc=False):
     fetched: float | None = None  # by clock.monotonic(), when TMDB told what it tells; None: it is all ours
     is_new: bool = False  # it was asked for just now
     compressed: "Answer | None" = None  # the same for whoever takes gzip, where that is shorter
+    route: str = ""  # whose answer it is, in this process's memory: for those who count
 
     @property
     def is_public(self) -> bool:

@@ -1,6 +1,7 @@
 """``/openapi.json`` and ``/docs``: the APIs' description, and a page to try them on that needs no internet."""
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
@@ -8,7 +9,7 @@ from litestar import MediaType, Response
 from litestar.params import FromPath
 
 from filmer.errors import NotFound
-from filmer.http.openapi import openapi_document
+from filmer.http.handlers import Handlers
 
 _PACKAGED = {  # of Swagger UI, from its package
     "swagger-ui.css": "text/css; charset=utf-8",
@@ -20,24 +21,31 @@ _CACHE = {"cache-control": "public, max-age=3600"}
 _POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self'; object-src 'none'; frame-ancestors 'none'"
 
 
-async def show_openapi() -> Response[bytes]:
-    return Response(openapi_document(), media_type="application/json", headers=_CACHE)
+class Documents(Handlers):
+    def __init__(self, describe: Callable[[], bytes]) -> None:
+        """``describe``: makes the OpenAPI document, which is done once."""
+        self._describe = describe
 
+    @cached_property
+    def _description(self) -> bytes:
+        return self._describe()
 
-async def show_page() -> Response[bytes]:
-    return Response(
-        _own("docs.html"),
-        media_type=MediaType.HTML,
-        headers={"content-security-policy": _POLICY, "cache-control": "no-cache"},
-    )
+    async def show_openapi(self) -> Response[bytes]:
+        return Response(self._description, media_type="application/json", headers=_CACHE)
 
+    async def show_page(self) -> Response[bytes]:
+        return Response(
+            _own("docs.html"),
+            media_type=MediaType.HTML,
+            headers={"content-security-policy": _POLICY, "cache-control": "no-cache"},
+        )
 
-async def show_asset(name: FromPath[str]) -> Response[bytes]:
-    if name in _OWN:
-        return Response(_own(name), media_type=_OWN[name], headers=_CACHE)
-    if name in _PACKAGED:
-        return Response(_packaged(name), media_type=_PACKAGED[name], headers=_CACHE)
-    raise NotFound(f"No such file: {name}")
+    async def show_asset(self, name: FromPath[str]) -> Response[bytes]:
+        if name in _OWN:
+            return Response(_own(name), media_type=_OWN[name], headers=_CACHE)
+        if name in _PACKAGED:
+            return Response(_packaged(name), media_type=_PACKAGED[name], headers=_CACHE)
+        raise NotFound(f"No such file: {name}")
 
 
 @cache

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import re
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -23,8 +23,21 @@ from filmer.clock import Clock
 from filmer.http.byte_cache import Answer, ByteCache, Headers
 from filmer.http.compression import compress
 from filmer.http.cross_site import CrossSite
-from filmer.http.envelopes import FailurePage, error_answer
+from filmer.http.envelopes import FailurePage, error_answer, is_page
 from filmer.http.freshness import freshness
+from filmer.http.handlers import ARRIVED
+from filmer.http.overload import Turns
+from filmer.http.traffic import (
+    GONE,
+    OUTSIDE_COMPUTED,
+    OUTSIDE_MEMORY,
+    OUTSIDE_STALE,
+    PAGE_COMPUTED,
+    PAGE_MEMORY,
+    PAGE_VALKEY,
+    UNCACHED,
+    Traffic,
+)
 from filmer.store.valkey import SharedCache
 from filmer.together import together
 
@@ -37,6 +50,7 @@ COMPUTE_SECONDS = 4.5  # before a caller is told to come again
 MAX_DRAINED = 256 * 1024  # bytes of a body nobody wants
 STALE_SECONDS = 0.2  # after which an answer past its time looks whether TMDB told something new
 DRAIN_SECONDS = 1.0
+CROWDED = "Too many people ask at this moment"
 CLOSE_SECONDS = 0.05  # Granian, told to close while it is still reading, sometimes leaves the connection open
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _NO_GZIP = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
@@ -56,25 +70,33 @@ class Edge:
         cache_bytes: int,
         clock: Clock,
         failure_page: FailurePage,
+        turns: Turns,
+        exempt: Collection[str] = (),
         pages: Sequence[str] = (),
         outside: Collection[str] = (),
         build: bytes = b"",
         access_log: bool = False,
         cross_site: CrossSite | None = None,
         is_https: bool = False,
+        traffic: Traffic | None = None,
     ) -> None:
         """``public``: the path prefixes under which a GET may be answered from the cache.
 
         ``pages``: those under which it may unless the request carries a session; "/" is the one page of that path.
         ``build``: tells apart versions of filmer that share one Valkey, and must not serve each other's answers.
+        ``exempt``: the paths that are answered out of turn, however many ask at once.
         ``outside``: the paths whose GETs tell what TMDB told, with an age (``scope["state"]["age"]``, in seconds).
         ``is_https``: browsers reach this server through TLS only.
+        ``traffic``: where requests are counted, if they are.
         """
         self._app = app
         self._public = tuple(public)
         self._anybodys = (*self._public, *(prefix for prefix in pages if prefix != "/"))
         self._has_home = "/" in pages
         self._failure_page = failure_page
+        self._turns = turns
+        self._exempt = frozenset(exempt)
+        self._crowded_page: Answer | None = None
         self._build = build
         self._outside = frozenset(outside)
         self._edition = edition
@@ -88,7 +110,8 @@ class Edge:
         self._cross_site = cross_site or CrossSite()
         self._always = [*_SAFETY, _STRICT_TRANSPORT] if is_https else _SAFETY
         self._ids = _drawn_ids()
-        self._under_way: dict[tuple[str, bytes], asyncio.Task[Answer]] = {}
+        self._traffic = traffic
+        self._under_way: dict[tuple[str, bytes], asyncio.Task[tuple[Answer, str]]] = {}
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # the process starting and stopping
@@ -107,6 +130,7 @@ class Edge:
         if is_head:
             scope["method"] = "GET"
         address = scope["raw_path"] + b"?" + scope["query_string"]
+        source = UNCACHED
         if len(address) > MAX_ADDRESS + 1:
             answer = self._refusal(errors.UriTooLong(), scope)
         elif scope["method"] == "GET" and (
@@ -114,26 +138,45 @@ class Edge:
             or (path == "/" and self._has_home and not has_session)
         ):
             key = (self._edition.key, address)
-            answer = self._memory.get(*key) or await self._public_answer(scope, key, request_id)
+            kept = self._memory.get(*key)
+            answer, source = (kept, PAGE_MEMORY) if kept else await self._public_answer(scope, key, request_id)
         elif scope["method"] == "GET" and path in self._outside:
-            answer = self._outside_memory.get("", address) or await self._outside_answer(scope, address, request_id)
+            kept = self._outside_memory.get("", address)
+            answer, source = (kept, OUTSIDE_MEMORY) if kept else await self._outside_answer(scope, address, request_id)
         elif is_head:
-            answer = await self._compute(scope, request_id, is_kept=False)
+            answer, _ = await self._in_turn(scope, self._head(scope, request_id))
         else:
-            structlog.contextvars.bind_contextvars(request_id=request_id.decode())
             passed = _Passed(receive, send, path, [*always, (b"x-request-id", request_id)])
-            await self._app_or_refusal(scope, passed)
-            self._log_access(method, scope, passed.status, begun, request_id)
+            await self._pass_on(scope, passed, begun, request_id)
             return
+        route = answer.route
         if takes_gzip and answer.compressed is not None:
             answer = answer.compressed
         self._log_access(method, scope, answer.status, begun, request_id)  # so that who has the answer finds its line
         headers = [*answer.headers, *always, (b"x-request-id", request_id)]
         if answer.fetched is not None:
-            age = self._clock.monotonic() - answer.fetched
-            headers += freshness(int(age), self._seconds, is_new=answer.is_new)
-        for message in _messages(answer, headers, matching, with_body=not is_head):
+            age = int(self._clock.monotonic() - answer.fetched)
+            headers += freshness(age, self._seconds, is_new=answer.is_new)
+            source = OUTSIDE_STALE if age >= self._seconds and not answer.is_new else source
+        messages = _messages(answer, headers, matching, with_body=not is_head)
+        if self._traffic is not None:  # before it is sent: who has the answer finds it counted
+            what = method, route or self._traffic.route_of(path), messages[0]["status"], source
+            self._traffic.add(what, self._clock.monotonic() - begun)
+        for message in messages:
             await send(message)
+
+    async def _pass_on(self, scope: HTTPScope, passed: "_Passed", begun: float, request_id: bytes) -> None:
+        structlog.contextvars.bind_contextvars(request_id=request_id.decode())
+        method, path = scope["method"], scope["path"]
+        scope[ARRIVED] = self._clock.now()  # type: ignore[literal-required]
+        try:
+            await self._app_or_refusal(scope, passed)
+        finally:
+            if self._traffic is not None:
+                status = GONE if passed.is_gone else passed.status or GONE
+                what = method, self._traffic.route_of(path), status, UNCACHED
+                self._traffic.add(what, self._clock.monotonic() - begun)
+        self._log_access(method, scope, passed.status, begun, request_id)
 
     async def _app_or_refusal(self, scope: HTTPScope, passed: "_Passed") -> None:
         method, path, headers = scope["method"], scope["path"], scope["headers"]
@@ -141,30 +184,62 @@ class Edge:
             answer = self._refusal(refusal, scope)
         elif allowed := self._cross_site.preflight(method, path, headers):
             answer = Answer(204, allowed, b"")
-        else:
+        elif path in self._exempt:
             await self._app(scope, passed.receive, passed.send)
             return
+        elif turn := await self._turns.take():
+            with turn:
+                await self._app(scope, passed.receive, passed.send)
+            return
+        else:
+            answer = self._crowded(scope)
         for message in _messages(answer, answer.headers, b"", with_body=True):
             await passed.send(message)
 
-    async def _public_answer(self, scope: HTTPScope, key: tuple[str, bytes], request_id: bytes) -> Answer:
+    async def _public_answer(self, scope: HTTPScope, key: tuple[str, bytes], request_id: bytes) -> tuple[Answer, str]:
+        if self._turns.are_out and key not in self._under_way:
+            return self._crowded(scope), PAGE_COMPUTED
         try:
             async with asyncio.timeout(COMPUTE_SECONDS):
-                return await together(self._under_way, key, lambda: self._look_further(scope, key, request_id))
+                return await together(
+                    self._under_way, key, lambda: self._in_turn(scope, self._look_further(scope, key, request_id))
+                )
         except TimeoutError:
-            return self._refusal(errors.ServiceUnavailable("The answer takes too long"), scope)
+            return self._refusal(errors.ServiceUnavailable("The answer takes too long"), scope), PAGE_COMPUTED
 
-    async def _outside_answer(self, scope: HTTPScope, address: bytes, request_id: bytes) -> Answer:
+    async def _outside_answer(self, scope: HTTPScope, address: bytes, request_id: bytes) -> tuple[Answer, str]:
         """What TMDB told. Over its time it is served on, and asked for anew behind (contract §7.9)."""
-        return await together(self._under_way, ("", address), lambda: self._ask_outside(scope, address, request_id))
+        return await together(
+            self._under_way, ("", address), lambda: self._in_turn(scope, self._ask_outside(scope, address, request_id))
+        )
 
-    async def _ask_outside(self, scope: HTTPScope, address: bytes, request_id: bytes) -> Answer:
+    async def _ask_outside(self, scope: HTTPScope, address: bytes, request_id: bytes) -> tuple[Answer, str]:
         answer = await self._compute(scope, request_id)
         if answer.is_public and answer.fetched is not None and self._seconds:
             seconds = max(answer.fetched + self._seconds - self._clock.monotonic(), STALE_SECONDS)
             kept = msgspec.structs.replace(answer, is_new=False)
             self._outside_memory.put("", address, kept, seconds=seconds)
-        return answer
+        return answer, OUTSIDE_COMPUTED
+
+    async def _in_turn(self, scope: HTTPScope, work: Coroutine[Any, Any, tuple[Answer, str]]) -> tuple[Answer, str]:
+        """What the work comes to, when there is room for it (http/overload.py)."""
+        turn = await self._turns.take()
+        if turn is None:
+            work.close()
+            return self._crowded(scope), UNCACHED
+        with turn:
+            return await work
+
+    async def _head(self, scope: HTTPScope, request_id: bytes) -> tuple[Answer, str]:
+        return await self._compute(scope, request_id, is_kept=False), UNCACHED
+
+    def _crowded(self, scope: HTTPScope) -> Answer:
+        """Pages are made once: who is told so is the cheaper for it."""
+        if not is_page(scope["path"]):
+            return self._refusal(errors.ServiceUnavailable(CROWDED), scope)
+        if self._crowded_page is None:
+            self._crowded_page = self._refusal(errors.ServiceUnavailable(CROWDED), scope)
+        return self._crowded_page
 
     def _refusal(self, error: errors.FilmerError, scope: HTTPScope) -> Answer:
         """An error the edge finds by itself."""
@@ -173,20 +248,26 @@ class Edge:
         headers.append((b"content-length", str(len(body)).encode()))
         return Answer(error.status, _completed(headers, scope["path"]), body)
 
-    async def _look_further(self, scope: HTTPScope, key: tuple[str, bytes], request_id: bytes) -> Answer:
+    async def _look_further(self, scope: HTTPScope, key: tuple[str, bytes], request_id: bytes) -> tuple[Answer, str]:
+        """The answer, and where it comes from."""
         edition, address = key
         if not edition or not self._seconds:
-            return await self._compute(scope, request_id)
+            return await self._compute(scope, request_id), PAGE_COMPUTED
         name = f"filmer:page:{edition}:{hashlib.blake2b(address, digest_size=16, key=self._build).hexdigest()}"
-        answer = _unpacked(await self._shared.get(name) or await self._wait_for_other(name))
+        answer, source = _unpacked(await self._shared.get(name) or await self._wait_for_other(name)), PAGE_VALKEY
         if answer is None:
+            source = PAGE_COMPUTED
+            behind = self._edition.behind
             answer = await self._compute(scope, request_id)
-            packed = msgspec.msgpack.encode(answer) if answer.is_public else None
+            is_kept = answer.is_public and self._edition.behind == behind  # else it may be of an older edition
+            packed = msgspec.msgpack.encode(answer) if is_kept else None
             self._shared.publish(name, packed, seconds=self._seconds)
-            if not answer.is_public:
-                return answer
+            if not is_kept:
+                return answer, source
+        if self._traffic is not None:
+            answer.route = self._traffic.route_of(scope["path"])  # once, not each time it is sent
         self._memory.put(edition, address, answer, seconds=self._seconds)
-        return answer
+        return answer, source
 
     async def _wait_for_other(self, name: str) -> bytes | None:
         """The answer another process is computing, or None when computing it is up to us."""
@@ -330,10 +411,12 @@ class _Passed:
         self._path = path
         self._always = always
         self._is_read = False
+        self.is_gone = False  # the caller hung up before the request had come in whole
         self.status = 0
 
     async def receive(self) -> Any:
         message = await self._receive()
+        self.is_gone = self.is_gone or (message["type"] == "http.disconnect" and not self._is_read)
         self._is_read = not message.get("more_body", False)
         return message
 

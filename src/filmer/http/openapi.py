@@ -1,7 +1,6 @@
 """The OpenAPI 3.1 document, made from what the code goes by: the structs of queries, bodies and answers, the errors."""
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -74,18 +73,6 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     public: bool = False  # has an ETag, and answers 304 to who holds it
     protected: bool = False  # needs to know who asks: by the session's cookie, or a token
     slowed: bool = False  # answers 429 to who asks too often
-
-
-@cache
-def openapi_document() -> bytes:
-    """The document of the whole service, as JSON."""
-    from filmer.accounts import operations as accounts
-    from filmer.catalogue import operations as catalogue
-    from filmer.community import operations as community
-    from filmer.shop import operations as shop
-
-    told = document(catalogue.OPERATIONS, accounts.OPERATIONS, shop.OPERATIONS, community.OPERATIONS)
-    return msgspec.json.format(msgspec.json.encode(told), indent=1)
 
 
 def document(*tables: Iterable[Operation]) -> dict[str, Any]:
@@ -240,7 +227,7 @@ def _query_parameters(struct: type[Query]) -> list[dict[str, Any]]:
             {
                 "name": field.encode_name,
                 "in": "query",
-                "required": False,
+                "required": field.required,
                 "schema": schema,
                 **({"description": description} if description else {}),
             }

@@ -84,7 +84,7 @@ _INVALID = "The body is no JSON object, or some of its fields are wrong"
 DATABASE_AWAY = errors.ServiceUnavailable("The database is not available right now")
 _COMMON: tuple[tuple[str, FilmerError], ...] = (
     ("The request carries the shop's session, and comes from another site's page", errors.Forbidden()),
-    ("The body did not arrive within 10 seconds", errors.RequestTimeout()),
+    ("The body did not arrive within 8 seconds", errors.RequestTimeout()),
     ("The body is over 64 KiB", errors.PayloadTooLarge()),
     ("The body is not `application/json` in UTF-8", errors.UnsupportedMediaType()),
     ("A fault of ours; tell us the request id", errors.InternalError(details={"requestId": "5f0c7a1e9b3d2468"})),

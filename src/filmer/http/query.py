@@ -41,10 +41,17 @@ def read_query(raw: bytes, struct: type[Q], more: Sequence[Offence] = ()) -> Q:
             values[name] = readers[name](text)
         except ValueError as error:
             offences.append(Offence(name, str(error)))
-    offences.extend(struct.cross_check(values, {*given, *(offence.field for offence in twisted)}))
+    named = {*given, *(offence.field for offence in twisted)}
+    known = msgspec.structs.fields(struct)
+    offences.extend(
+        Offence(field.encode_name, "must be given")
+        for field in known
+        if field.required and field.encode_name not in named
+    )
+    offences.extend(struct.cross_check(values, named))
     if offences:
         raise InvalidRequest(offences)
-    fields = {field.encode_name: field.name for field in msgspec.structs.fields(struct)}
+    fields = {field.encode_name: field.name for field in known}
     return struct(**{fields[name]: value for name, value in values.items()})
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from filmer.catalogue.edition import CHANNEL, SEEN_LOCK
+from filmer.catalogue.edition import CHANNEL, SEEN_LOCK, SWAP_LOCK
 
 Connection = psycopg.Connection[Any]
 
@@ -180,6 +180,7 @@ def swap(
     Returns the films that came into use meanwhile and are not in it; where there are any, nothing is changed.
     """
     with conn.transaction() as transaction:
+        conn.execute("SELECT pg_advisory_xact_lock(%s)", [SWAP_LOCK])  # a backup is read to its end first
         _hold_others(conn)
         missing = conn.execute(
             f"""

@@ -1,33 +1,28 @@
 """Posters, as pages show them: TMDB's where there is one to be had, else one of our own."""
 
-from typing import Self
-
 from litestar import Response
 from litestar.params import FromPath
 
 from filmer.catalogue.nouns import is_identifier
+from filmer.catalogue.reading import Catalogue
 from filmer.errors import ExternalApiError, NotFound
+from filmer.http.handlers import Handlers
 from filmer.posters import queries
 from filmer.posters.drawing import Subject, draw
-from filmer.store.postgres import Database
 from filmer.tmdb.images import Images
 
 KEPT = "public, max-age=3600"
 
 
-class PosterPages:
-    def __init__(self, database: Database, images: Images | None) -> None:
-        self._database = database
+class PosterPages(Handlers):
+    def __init__(self, catalogue: Catalogue, images: Images | None) -> None:
+        self._catalogue = catalogue
         self._images = images
-
-    def __deepcopy__(self, _: object) -> Self:
-        """The framework copies handlers; what they stand on is there once."""
-        return self
 
     async def show_poster(self, film_id: FromPath[str]) -> Response[bytes]:
         found = None
         if is_identifier(film_id):
-            async with self._database.connection() as conn:
+            async with self._catalogue.reading() as (conn, _):
                 found = await queries.select_subject(conn, film_id)
         if found is None:
             raise NotFound(f"Movie not found with id: {film_id}")

@@ -7,13 +7,13 @@ authorization without an order lapses, an order whose money was not collected is
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from weakref import WeakValueDictionary
 
-import msgspec
 import psycopg
 import structlog
 
@@ -21,9 +21,10 @@ from filmer.accounts.nouns import Person
 from filmer.accounts.signing_in import Caller
 from filmer.accounts.throttle import CARD_ACCOUNT, CARD_ADDRESS, Throttle, Try
 from filmer.clock import Clock
-from filmer.errors import Conflict, EmptyCart, PaymentFailed, ServiceUnavailable
+from filmer.errors import CartNotAsSeen, EmptyCart, KeyUsed, PaymentFailed, ServiceUnavailable
 from filmer.secret import SecretKey
 from filmer.shop import queries
+from filmer.shop.attempt import Attempt, Due, Sold
 from filmer.shop.nouns import MAX_ID, CartLine, Order, Sale, Submission, total
 from filmer.shop.payment import Authorization, Payment, PaymentProvider, PresentedCard
 from filmer.shop.seen import Seen, seen_of
@@ -39,59 +40,12 @@ CAPTURE_AFTER = timedelta(minutes=1)
 CAPTURE_SECONDS = 10.0
 
 
-class Attempt(msgspec.Struct, frozen=True):
-    """One submit of a cart."""
-
-    account_id: int
-    card: PresentedCard
-    submission: bytes  # a digest of what was submitted: tells whether another submit is the same
-    key: str | None
-    address: str
-    begun: datetime
-    seen: Seen | None = None  # nothing else is sold; None: whatever lies in the cart, at prices shown anywhere
-
-
-class Due(msgspec.Struct, frozen=True):
-    """What a cart costs, and the place of the account's newest order by then."""
-
-    amount: Decimal
-    newest: int
-    is_suspect: bool  # a card was refused not long ago, of this account or from this address
-
-
-class Sold(msgspec.Struct, frozen=True):
-    """An order, and from when on its customer may be told: the same submit, arriving until then, is the same order's.
-
-    (Unless a key says which submits are the same.) So whoever submits again after an answer finds the cart empty, and
-    whoever submitted before it gets the order, although a busy server may come to read it later: ``CROWDED`` is longer
-    than that takes with 64 at once, ``ALONE`` longer than our own commit.
-    """
-
-    order: Order
-    told: datetime
-
-
 class _Queue:
     """The submits of one account, in this process. They take turns: an impatient customer's many are one at a time."""
 
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
         self.length = 0  # of those who wait
-
-
-class KeyUsed(Conflict):
-    """The key has brought about an order, with another card. ``order_id``: of that order."""
-
-    def __init__(self, order_id: int) -> None:
-        super().__init__("This Idempotency-Key was used for another checkout; take a new one")
-        self.order_id = order_id
-
-
-class CartNotAsSeen(Conflict):
-    """The cart holds something else, or costs something else, than the customer agreed to."""
-
-    def __init__(self) -> None:
-        super().__init__("The cart has changed since it was seen")
 
 
 class _AmountChanged(Exception):
@@ -116,6 +70,8 @@ class Checkout:
         self._secret = secret
         self._clock = clock
         self._queues: WeakValueDictionary[int, _Queue] = WeakValueDictionary()  # by account, while it has any
+        self.outcomes: Counter[str] = Counter()  # orders "placed" here, cards "refused"
+        self.takings = Decimal(0)  # of the orders placed
 
     def attempt(
         self,
@@ -193,6 +149,8 @@ class Checkout:
             done = await self._sell(attempt, due, order_id, authorization, queue)
             if isinstance(done, Sold):
                 if done.order.id == order_id:
+                    self.outcomes["placed"] += 1
+                    self.takings += done.order.total
                     await self._collect(order_id, authorization, done.order.total)
                 return done
             due = done
@@ -212,6 +170,7 @@ class Checkout:
             if is_suspect and not is_refused:
                 await self._give_back(tries)
         if authorization is None:
+            self.outcomes["refused"] += 1
             if not is_suspect:
                 await self._take(tries)
             raise PaymentFailed

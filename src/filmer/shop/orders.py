@@ -1,4 +1,4 @@
-"""Whose orders may be looked at: one's own."""
+"""Orders: one's own may be looked at, everybody's are counted."""
 
 from filmer.errors import Forbidden
 from filmer.shop import queries
@@ -12,3 +12,8 @@ async def own_order(conn: Connection, account_id: int, order_id: int) -> Order |
     if order is not None and order.account_id != account_id:
         raise Forbidden("Order belongs to another customer")
     return order
+
+
+async def count_orders(conn: Connection) -> int:
+    """Everybody's."""
+    return await queries.select_order_count(conn)

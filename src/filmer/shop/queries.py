@@ -298,6 +298,12 @@ async def select_order(conn: Connection, order_id: int) -> Order | None:
     return Order(order_id, account_id, placed.date(), amount, [Sale(*row[3:]) for row in rows])
 
 
+async def select_order_count(conn: Connection) -> int:
+    """Of everybody's orders."""
+    row = await (await conn.execute("SELECT count(*) FROM shop_order")).fetchone()
+    return row[0] if row else 0
+
+
 async def select_orders(conn: Connection, account_id: int, *, first: int, size: int) -> tuple[int, list[OrderSummary]]:
     """How many orders the account has, and some of them, newest first."""
     cursor = await conn.execute(

@@ -10,6 +10,7 @@ import structlog
 from filmer.settings import Settings, data_directory
 from filmer.store.embedded import running_engines
 from filmer.store.migrate import MigrationError, migrate, pending, require_supported
+from filmer.store.postgres import to_primary
 
 log = structlog.get_logger()
 
@@ -22,6 +23,8 @@ def engines(settings: Settings, *, valkey: bool = True) -> Iterator[Settings]:
     """
     embed_postgres = settings.database_url is None
     embed_valkey = settings.redis_url is None and valkey
+    if settings.database_url is not None:
+        settings = msgspec.structs.replace(settings, database_url=to_primary(settings.database_url))
     if not (embed_postgres or embed_valkey):
         yield settings
         return

@@ -102,6 +102,11 @@ class SharedCache:
     def is_up(self) -> bool:
         return self._client is not None and time.monotonic() >= self._resting_until
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether it did the last time it was asked."""
+        return self._client is not None and not self._resting_until
+
     async def attempt(self, call: Callable[[redis.Redis], Awaitable[T]]) -> T | None:
         """What the server answers to a call; None when it is away."""
         if self._client is None or time.monotonic() < self._resting_until:

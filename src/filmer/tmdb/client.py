@@ -22,6 +22,7 @@ from filmer import __version__
 from filmer.clock import Clock
 from filmer.errors import ExternalApiError, MovieNotFound
 from filmer.settings import Settings
+from filmer.tally import Durations
 from filmer.tmdb.breaker import Breaker
 from filmer.tmdb.pace import Pace
 from filmer.tmdb.payloads import (
@@ -86,6 +87,7 @@ class Tmdb:
         self._attempt_seconds = max(LEAST_ATTEMPT_SECONDS, (self._deadline - WAITS) / ATTEMPTS)
         self._places = asyncio.Semaphore(CONNECTIONS)  # whoever waits for one does not wait for TMDB yet
         self._is_refused = False  # which was told, and is until TMDB takes our credential
+        self.calls: Durations[str] = Durations()  # by outcome
         self.is_set_up = bool(settings.tmdb_access_token or settings.tmdb_api_key)
         self._language = {"language": settings.tmdb_language}
         self._region = {"region": settings.tmdb_region} if settings.tmdb_region else {}
@@ -104,6 +106,11 @@ class Tmdb:
 
     async def close(self) -> None:
         await self._http.aclose()
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether it failed so often that it gets hardly any requests."""
+        return self._breaker.is_open
 
     @property
     def condition(self) -> str:
@@ -169,19 +176,26 @@ class Tmdb:
     async def _attempt(self, question: Question[T], begun: float, number: int) -> T:
         async with self._places:
             await self._pace.take()
-            left = begun + self._deadline - self._clock.monotonic()
+            asked = self._clock.monotonic()
+            left = begun + self._deadline - asked
+            outcome = "abandoned"  # nobody waits any longer
             try:
                 found = question.read(await self._get(question, seconds=min(self._attempt_seconds, left)))
+                outcome = "answered"
             except MovieNotFound:
+                outcome = "answered"
                 self._succeeded()
                 raise
             except (AttemptFailed, PayloadError, TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
                 failure = _as_failure(error)
+                outcome = outcome_of(error)
                 self._breaker.failed()
                 if not (isinstance(failure, Refused) and self._is_refused):
                     _tell(question, number, str(failure), error)
                 self._is_refused |= isinstance(failure, Refused)
                 raise failure from error
+            finally:
+                self.calls.add(outcome, self._clock.monotonic() - asked)
         self._succeeded()
         return found
 
@@ -276,6 +290,13 @@ def _as_failure(error: Exception) -> AttemptFailed:
     if isinstance(error, PayloadError):
         return AttemptFailed(f"not what TMDB answers: {error}", again=False)
     return AttemptFailed(f"{type(error).__name__}: {error}", again=isinstance(error, httpx.TransportError))
+
+
+def outcome_of(error: Exception) -> str:
+    """What became of a call that failed, in a word."""
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return "timeout"
+    return "unreachable" if isinstance(error, httpx.HTTPError) else "unusable"
 
 
 def _wait(state: RetryCallState) -> float:

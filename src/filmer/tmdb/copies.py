@@ -8,6 +8,7 @@ takes a copy's place (contract §7.8, §7.9; decision 0013).
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -86,6 +87,7 @@ class Copies:
         self._behind: dict[str, asyncio.Task[None]] = {}
         self._keeping: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self.told: Counter[State | Literal["none"]] = Counter()  # "none": no copy, and none to be had
 
     async def popular(self, page: int) -> Kept[Popular]:
         """A page of popular films. Raises ExternalApiError where there is no copy and TMDB has none to give."""
@@ -101,7 +103,10 @@ class Copies:
             if tasks := [task for task in asking if task]:
                 await asyncio.wait(tasks, timeout=AT_HAND_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             copy = self._here.get(thing.name)
-        return None if copy is None else self._kept(thing, copy)
+        if copy is None:
+            self.told["none"] += 1
+            return None
+        return self._kept(thing, copy)
 
     async def film(self, movie_id: int) -> Kept[Film]:
         """A film. Raises MovieNotFound when TMDB says so, ExternalApiError when it says nothing."""
@@ -150,13 +155,20 @@ class Copies:
     async def _get(self, thing: Thing[T]) -> Kept[T]:
         copy = await self._at_hand(thing)
         if copy is None:
-            copy = await self._fetched(thing, None)
+            state: State | Literal["none"] = "none"
+            try:
+                copy = await self._fetched(thing, None)
+                state = "miss"
+            finally:
+                self.told[state] += 1
             return Kept(copy.value, copy.fetched, "miss")
         return self._kept(thing, copy)
 
     def _kept(self, thing: Thing[T], copy: Copy[T]) -> Kept[T]:
         if self.is_fresh(copy.fetched):
+            self.told["hit"] += 1
             return Kept(copy.value, copy.fetched, "hit")
+        self.told["stale"] += 1
         self._refresh(thing)
         return Kept(copy.value, copy.fetched, "stale")
 

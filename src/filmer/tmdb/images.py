@@ -16,8 +16,9 @@ from filmer.clock import Clock
 from filmer.errors import ExternalApiError, MovieNotFound
 from filmer.settings import Settings
 from filmer.store.valkey import SharedCache
+from filmer.tally import Durations
 from filmer.tmdb.breaker import Breaker
-from filmer.tmdb.client import AttemptFailed, Tmdb, http_client, whole_body
+from filmer.tmdb.client import AttemptFailed, Tmdb, http_client, outcome_of, whole_body
 from filmer.tmdb.pace import Pace
 from filmer.together import together
 
@@ -53,6 +54,7 @@ class Images:
         self._shared = shared
         self._clock = clock
         self._breaker = Breaker(clock, "images")
+        self.calls: Durations[str] = Durations()  # by outcome
         source = f"{settings.tmdb_base_url} {settings.tmdb_image_base_url} {settings.tmdb_language}"
         self._prefix = f"filmer:tmdb:{hashlib.blake2b(source.encode(), digest_size=8).hexdigest()}:poster"
         self._claim_milliseconds = round((settings.tmdb_deadline_seconds + FETCH_SECONDS) * 1000)
@@ -70,6 +72,11 @@ class Images:
             seconds=FETCH_SECONDS,
             connections=AT_ONCE,
         )
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether the host of pictures failed so often that it gets hardly any requests."""
+        return self._breaker.is_open
 
     async def close(self) -> None:
         tasks = list(self._under_way.values())
@@ -130,12 +137,18 @@ class Images:
     async def _fetch(self, path: str) -> bytes:
         self._breaker.admit()
         await self._pace.take()
+        asked = self._clock.monotonic()
+        outcome = "abandoned"
         try:
             body = await self._get(path)
+            outcome = "answered"
         except (AttemptFailed, TimeoutError, httpx.HTTPError) as error:
+            outcome = outcome_of(error)
             self._breaker.failed()
             log.warning("no picture from TMDB", error=f"{type(error).__name__}: {error}", path=path)
             raise ExternalApiError from error
+        finally:
+            self.calls.add(outcome, self._clock.monotonic() - asked)
         self._breaker.succeeded()
         return body
 

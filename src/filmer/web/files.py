@@ -1,26 +1,21 @@
 """The files that pages name: style, scripts, the icon."""
 
-from typing import Self
 from urllib.parse import parse_qs
 
 from litestar import Response
 from litestar.params import FromPath
 
-from filmer.accounts.sessions import AnyRequest
 from filmer.errors import NotFound
 from filmer.http.edge import PUBLIC
+from filmer.http.handlers import AnyRequest, Handlers
 from filmer.web.rendering import Assets
 
 _FOREVER = "public, max-age=31536000, immutable"
 
 
-class Files:
+class Files(Handlers):
     def __init__(self, assets: Assets) -> None:
         self._assets = assets
-
-    def __deepcopy__(self, _: object) -> Self:
-        """The framework copies handlers; what they stand on is there once."""
-        return self
 
     async def show_file(self, name: FromPath[str], request: AnyRequest) -> Response[bytes]:
         found = self._assets.find(name)

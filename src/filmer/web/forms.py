@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect
 
-from filmer.accounts.sessions import AnyRequest
 from filmer.errors import InvalidRequest, UnsupportedMediaType
 from filmer.http.body import Body, Check, Received, fill, receive_body
 from filmer.http.bounds import kind_of
+from filmer.http.handlers import AnyRequest
 from filmer.http.json_text import Fraction, Members
 from filmer.http.query import read_integer, read_text
 

@@ -13,11 +13,12 @@ import msgspec
 from litestar import Response
 
 from filmer.accounts.nouns import Person
-from filmer.accounts.sessions import AnyRequest, Sessions
+from filmer.accounts.sessions import Sessions
 from filmer.errors import FilmerError, Unauthorized
 from filmer.http.cookies import session_tokens
 from filmer.http.edge import PUBLIC
 from filmer.http.envelopes import PAGE_HEADERS
+from filmer.http.handlers import AnyRequest
 from filmer.store.postgres import Connection
 from filmer.web.notices import Notices
 from filmer.web.rendering import Templates

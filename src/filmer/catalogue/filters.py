@@ -1,0 +1,64 @@
+"""What is looked for, as searching goes by it."""
+
+import msgspec
+
+from filmer.catalogue.folding import fold, query_words
+
+Rare = dict[str, list[int]]  # by text: the few places where a short term occurs
+
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked for, folded. Empty text means: not asked."""
+
+    words: tuple[str, ...] | None = None  # of ``query``; the last may be unfinished. (): no word at all
+    phrase: str = ""  # ``query`` as given, for relevance
+    title: str = ""
+    director: str = ""
+    star: str = ""
+    year_from: int | None = None
+    year_to: int | None = None
+    genre_id: int | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        return [name for name in ("title", "director", "star") if getattr(self, name)] + ["words"] * bool(self.words)
+
+    @property
+    def is_plain_query(self) -> bool:
+        """Whether nothing is asked but words with nothing but single spaces between them."""
+        return self.texts == ["words"] and not self.has_scalars and self.phrase == " ".join(self.words or ())
+
+    @property
+    def has_scalars(self) -> bool:
+        return any(value is not None for value in (self.year_from, self.year_to, self.genre_id))
+
+
+def filters(
+    *,
+    query: str | None,
+    title: str | None,
+    director: str | None,
+    star: str | None,
+    year: int | None,
+    year_from: int | None,
+    year_to: int | None,
+    genre_id: int | None,
+) -> Filters:
+    """Filters from what was typed. Blank text asks nothing; all of them must hold."""
+    lower = [bound for bound in (year, year_from) if bound is not None]
+    upper = [bound for bound in (year, year_to) if bound is not None]
+    return Filters(
+        words=None if query is None else tuple(query_words(query)),
+        phrase=" ".join(fold(query or "").split()),
+        title=_asked(title),
+        director=_asked(director),
+        star=_asked(star),
+        year_from=max(lower, default=None),
+        year_to=min(upper, default=None),
+        genre_id=genre_id,
+    )
+
+
+def _asked(text: str | None) -> str:
+    folded = fold(text or "")
+    return folded if folded.strip() else ""
