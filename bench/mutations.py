@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 import parso
-from cosmic_ray.ast import ast_nodes, get_ast  # type: ignore[import-untyped]
-from cosmic_ray.ast.ast_query import ASTQuery  # type: ignore[import-untyped]
-from cosmic_ray.mutating import mutate_code  # type: ignore[import-untyped]
-from cosmic_ray.operators.operator import Operator  # type: ignore[import-untyped]
-from cosmic_ray.plugins import get_operator  # type: ignore[import-untyped]
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.ast.ast_query import ASTQuery
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.operators.operator import Operator
+from cosmic_ray.plugins import get_operator
 
 _OPPOSITES = ("Eq_NotEq", "NotEq_Eq", "Is_IsNot", "IsNot_Is", "Lt_GtE", "LtE_Gt", "Gt_LtE", "GtE_Lt")
 _BOUNDS = ("Lt_LtE", "LtE_Lt", "Gt_GtE", "GtE_Gt")
@@ -52,7 +52,7 @@ class _Own(Operator):  # type: ignore[misc]
 
     def mutate(self, node: Any, index: int) -> Any:
         number, place = list(self._places(node))[index]
-        node.children[number] = parso.parse(place.get_first_leaf().prefix + self._instead(place))  # type: ignore[no-untyped-call]
+        node.children[number] = parso.parse(place.get_first_leaf().prefix + self._instead(place))
         return node
 
     @classmethod
