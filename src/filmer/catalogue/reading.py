@@ -1,7 +1,7 @@
 """Where the catalogue is read: of any server that has the edition this process answers from, or a later one.
 
 A standby may be behind. Then the primary is asked, and where that is away the standby's answer is better than none; but
-nobody may keep it under an edition that it is not of (decision 0018).
+nobody may keep it under an edition that it is not of (decision 0017).
 """
 
 from collections.abc import AsyncIterator

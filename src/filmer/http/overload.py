@@ -1,7 +1,7 @@
 """No more is computed at once than can be: beyond that, requests wait a little, then are told to come again.
 
 Without a bound each of too many requests gets a share of the processor, and all are answered late, to people who have
-gone (decision 0019).
+gone (decision 0018).
 """
 
 import asyncio
