@@ -111,7 +111,7 @@ def _apis(parts: Parts, settings: Settings) -> list[Router]:
     health = HealthApi(parts.database, parts.clock)
     catalogue = CatalogueApi(parts.catalogue, parts.search)
     accounts = AccountsApi(parts.database, parts.sessions, parts.signing_in)
-    shop = ShopApi(parts.database, parts.sessions, parts.carts, parts.checkout, parts.clock)
+    shop = ShopApi(parts.database, parts.sessions, parts.carts, parts.checkout)
     community = CommunityApi(
         parts.database, parts.tokens, parts.copies, parts.shelves, cache_seconds=settings.cache_duration_seconds
     )
@@ -141,7 +141,6 @@ def _pages(parts: Parts, settings: Settings) -> list[Router]:
             database,
             parts.carts,
             parts.checkout,
-            parts.clock,
             hint=demo.card_hint(f"{parts.clock.now():%Y-%m}") if settings.demo else None,
         ),
         CommunityPages(

@@ -1,5 +1,6 @@
 """The command line. Every command says what it did, or what went wrong and what to do, and exits accordingly."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,6 +69,8 @@ def serve(
     data_dir: DataDir = None,
 ) -> None:
     """Serve the APIs."""
+    # A reload may come before there is anything to reload. (SIG_IGN would be inherited by the engines.)
+    signal.signal(signal.SIGHUP, lambda *_: None)
     asked = load_settings(host=host, port=port, workers=workers, data_dir=data_dir, demo=demo or None)
     configure_logs(asked)
     if asked.demo and not public_demo:

@@ -212,6 +212,10 @@ class ServiceUnavailable(FilmerError):
         super().__init__(message, headers={"Retry-After": str(retry_after)})
 
 
+class ServerLost(ServiceUnavailable):
+    """A database server went away in the middle; another may answer."""
+
+
 class ExternalApiError(ServiceUnavailable):
     """TMDB gave no answer we can use, and there is no copy (contract §7.9)."""
 

@@ -95,33 +95,46 @@ class RollingServer(_MainProcess):  # type: ignore[misc]
         return super()._spawn_worker(idx, target, partial(_load, callback_loader, self._ready[idx]))
 
     def _respawn_workers(self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
-        if not delay:  # they died: whoever waits at their listeners is better served by the others
-            for idx in workers:
-                if held := self._listeners.pop(idx, None):
-                    held[1].close()
+        if not delay:  # they died
+            self._close_listeners(workers)
             super()._respawn_workers(workers, spawn_target, target_loader)
             return
         for idx in workers:
-            if idx not in self._listeners:
-                self._listen(idx)
+            self._close_listeners([dead for dead in self.interrupt_children if dead != idx])
             if not self._replace(idx, spawn_target, target_loader):
                 if not self.interrupt_signal:
                     log.error("new worker did not start", advice="the old ones go on; the lines above say why")
                 return
         log.info("workers replaced", workers=len(workers))
 
+    def _close_listeners(self, workers: list[int]) -> None:
+        """Of workers that died: whoever waits there is better served by the others."""
+        for idx in workers:
+            if held := self._listeners.pop(idx, None):
+                held[1].close()
+
     def _replace(self, idx: int, spawn_target: Any, target_loader: Any) -> bool:
         """Whether a new worker has taken the old one's place."""
-        new = self._spawn_worker(idx, spawn_target, target_loader)
-        new.interrupt_by_parent = True  # until it is ready its end is no loss
-        new.start()
+        try:
+            if idx not in self._listeners:
+                self._listen(idx)
+            new = self._spawn_worker(idx, spawn_target, target_loader)
+            new.interrupt_by_parent = True  # until it is ready its end is no loss
+            new.start()
+        except OSError:  # no memory, process or file can be had
+            log.exception("no new worker")
+            return False
         deadline = time.monotonic() + READY_SECONDS
         while not self._ready[idx].wait(0.05):
             if not new.is_alive() or time.monotonic() > deadline or self.interrupt_signal:
                 new.kill()
                 return False
         new.interrupt_by_parent = False
+        if not new.is_alive():  # it died before anybody would have noticed
+            return False
         old, self.wrks[idx] = self.wrks[idx], new
+        while idx in self.interrupt_children:  # the old one died while it was being replaced
+            self.interrupt_children.remove(idx)
         _say_goodbye(old)
         time.sleep(LEAVE_SECONDS)
         old.terminate()
@@ -129,6 +142,18 @@ class RollingServer(_MainProcess):  # type: ignore[misc]
         if old.is_alive():
             old.kill()
         return True
+
+    def _reload(self, spawn_target: Any, target_loader: Any) -> None:
+        super()._reload(spawn_target, target_loader)
+        if self.interrupt_signal or self.interrupt_children:  # Granian forgets what came just before
+            self.main_loop_interrupt.set()
+
+    def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
+        try:
+            super()._serve_loop(spawn_target, target_loader)
+        except OSError:  # as above; the workers that are left would have nobody to tell them to stop
+            self._stop_workers()
+            raise
 
     def _stop_workers(self) -> None:
         for worker in self.wrks:

@@ -129,10 +129,10 @@ def _place_for_metrics(settings: Settings) -> Iterator[None]:
 
 def exit_with_parent() -> None:
     """Ends this worker when the process that started it is gone, however it went: nobody else would."""
-    parent = os.getppid()
+    parent = multiprocessing.parent_process()
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while parent is None or os.getppid() == parent.pid:
             time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGKILL)
 

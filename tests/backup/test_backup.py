@@ -158,6 +158,29 @@ def test_a_backup_that_was_killed_does_not_look_like_one(kept: Kept, tmp_path: P
     assert names_in(tmp_path) == ["shop"], "and the next one clears up"
 
 
+def test_nobody_alters_a_table_meanwhile(kept: Kept) -> None:
+    """The dump would hold the rows as they were, the count as they are."""
+    with queries.connect(kept.url, "test") as conn, queries.connect(kept.url, "test") as other:
+        other.execute("SET lock_timeout = '100ms'")
+        with queries.snapshot(conn), pytest.raises(psycopg.errors.LockNotAvailable):
+            other.execute("ALTER TABLE account ADD COLUMN shoe_size int")
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_file_in_the_way_that_another_name_leads_to_is_left_alone(
+    kept: Kept, tmp_path: Path, *, is_link: bool
+) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    part = tmp_path / "shop.part"
+    part.symlink_to(mine) if is_link else part.hardlink_to(mine)
+    done = filmer(kept.url, "backup", tmp_path / "shop")
+    assert done.returncode == 1
+    assert "There is no backup" in done.stderr or "in the way" in done.stderr
+    assert mine.read_text() == "mine"
+    assert not (tmp_path / "shop").exists()
+
+
 def test_a_failing_pg_dump_leaves_nothing(make_database: MakeDatabase, tmp_path: Path) -> None:
     url = make_database()
     with psycopg.connect(url, autocommit=True) as conn:
@@ -193,10 +216,10 @@ def test_every_extension_that_migrations_need_is_in_the_dump() -> None:
 
 def test_no_password_is_on_a_command_line(kept: Kept, tmp_path: Path) -> None:
     """Where everybody on the machine could read it."""
-    url = psycopg.conninfo.make_conninfo(kept.url, password="tell-nobody")
+    url = psycopg.conninfo.make_conninfo(kept.url, password="tell-nobody", sslpassword="tell-nobody-either")
     seen: set[str] = set()
     with psycopg.connect(kept.url) as conn, ThreadPoolExecutor(1) as pool:
-        conn.execute("LOCK TABLE rating")  # so that there is time to look
+        conn.execute("LOCK TABLE guess")  # so that there is time to look: it is unlogged, and pg_dump alone minds it
         writing = pool.submit(write_backup, url, tmp_path / "shop")
         deadline = time.monotonic() + 30
         while not seen:

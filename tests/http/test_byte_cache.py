@@ -1,24 +1,6 @@
 """The byte cache of one process: what it keeps, for how long, and no more than it may."""
 
-from datetime import UTC, datetime
-
 from filmer.http.byte_cache import Answer, ByteCache
-
-
-class HandClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
 
 
 def answer(body: bytes) -> Answer:
@@ -26,59 +8,56 @@ def answer(body: bytes) -> Answer:
 
 
 def test_an_answer_is_kept_for_its_time_and_no_longer() -> None:
-    clock = HandClock()
-    cache = ByteCache(max_bytes=10**6, clock=clock)
-    cache.put("e", b"/a", answer(b"1"), seconds=30)
-    clock.seconds += 29.9
-    assert cache.get("e", b"/a") == answer(b"1")
-    clock.seconds += 0.2
-    assert cache.get("e", b"/a") is None, "asking for it does not make it younger"
-    cache.put("e", b"/a", answer(b"2"), seconds=30)
-    assert cache.get("e", b"/a") == answer(b"2")
+    cache = ByteCache(max_bytes=10**6)
+    cache.put("e", b"/a", answer(b"1"), until=30)
+    assert cache.get("e", b"/a", now=29.9) == answer(b"1")
+    assert cache.get("e", b"/a", now=30.1) is None, "asking for it does not make it younger"
+    cache.put("e", b"/a", answer(b"2"), until=60)
+    assert cache.get("e", b"/a", now=30.1) == answer(b"2")
 
 
 def test_nothing_of_another_edition_is_found_or_kept() -> None:
-    cache = ByteCache(max_bytes=10**6, clock=HandClock())
-    cache.put("old", b"/a", answer(b"1"), seconds=30)
-    assert cache.get("new", b"/a") is None
-    cache.put("new", b"/b", answer(b"2"), seconds=30)
-    assert cache.get("old", b"/a") is None
-    assert cache.get("new", b"/a") is None
-    assert cache.get("new", b"/b") == answer(b"2")
+    cache = ByteCache(max_bytes=10**6)
+    cache.put("old", b"/a", answer(b"1"), until=30)
+    assert cache.get("new", b"/a", now=0) is None
+    cache.put("new", b"/b", answer(b"2"), until=30)
+    assert cache.get("old", b"/a", now=0) is None
+    assert cache.get("new", b"/a", now=0) is None
+    assert cache.get("new", b"/b", now=0) == answer(b"2")
     assert len(cache._answers) == 1, "the old edition's memory is free"
 
 
 def test_what_was_not_asked_for_the_longest_goes_first() -> None:
-    cache = ByteCache(max_bytes=3 * 12_000, clock=HandClock())
+    cache = ByteCache(max_bytes=3 * 12_000)
     for name in (b"/a", b"/b", b"/c"):
-        cache.put("e", name, answer(bytes(10_000)), seconds=30)
-    assert cache.get("e", b"/a") is not None
-    cache.put("e", b"/d", answer(bytes(10_000)), seconds=30)
-    assert [name for name in (b"/a", b"/b", b"/c", b"/d") if cache.get("e", name)] == [b"/a", b"/c", b"/d"]
+        cache.put("e", name, answer(bytes(10_000)), until=30)
+    assert cache.get("e", b"/a", now=0) is not None
+    cache.put("e", b"/d", answer(bytes(10_000)), until=30)
+    assert [name for name in (b"/a", b"/b", b"/c", b"/d") if cache.get("e", name, now=0)] == [b"/a", b"/c", b"/d"]
 
 
 def test_memory_is_bounded_whatever_is_asked_for() -> None:
-    cache = ByteCache(max_bytes=2**20, clock=HandClock())
+    cache = ByteCache(max_bytes=2**20)
     for number in range(20_000):
-        cache.put("e", b"/api/v1/movies/%d" % number, answer(bytes(number % 5000)), seconds=30)
+        cache.put("e", b"/api/v1/movies/%d" % number, answer(bytes(number % 5000)), until=30)
         held = sum(len(name) + len(kept.body) for name, (_, kept) in cache._answers.items())
         assert held < 2**20
         if number > 5000:  # small ones count, too
             assert 100 < len(cache._answers) < 2**20 / 1000
             break
-    cache.put("e", b"/huge", answer(bytes(2**20)), seconds=30)
-    assert cache.get("e", b"/huge") is None
+    cache.put("e", b"/huge", answer(bytes(2**20)), until=30)
+    assert cache.get("e", b"/huge", now=0) is None
 
 
 def test_putting_one_address_again_and_again_drops_no_other() -> None:
-    cache = ByteCache(max_bytes=30_000, clock=HandClock())
-    cache.put("e", b"/a", answer(b"1"), seconds=30)
+    cache = ByteCache(max_bytes=30_000)
+    cache.put("e", b"/a", answer(b"1"), until=30)
     for _ in range(50):
-        cache.put("e", b"/b", answer(bytes(10_000)), seconds=30)
-    assert cache.get("e", b"/a") == answer(b"1")
+        cache.put("e", b"/b", answer(bytes(10_000)), until=30)
+    assert cache.get("e", b"/a", now=0) == answer(b"1")
 
 
 def test_a_cache_of_no_bytes_keeps_nothing() -> None:
-    cache = ByteCache(max_bytes=0, clock=HandClock())
-    cache.put("e", b"/a", answer(b""), seconds=30)
-    assert cache.get("e", b"/a") is None
+    cache = ByteCache(max_bytes=0)
+    cache.put("e", b"/a", answer(b""), until=30)
+    assert cache.get("e", b"/a", now=0) is None

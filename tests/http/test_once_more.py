@@ -5,19 +5,25 @@ from typing import Any
 
 import pytest
 
+from filmer.http.failures import SERVER_LOST
 from filmer.http.once_more import OnceMore
+
+LOST = 503.5  # a 503, as the database server was lost
 
 
 class Failing:
     """Answers with these statuses, one after another."""
 
-    def __init__(self, *statuses: int) -> None:
+    def __init__(self, *statuses: float) -> None:
         self.statuses = list(statuses)
 
     async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
         assert "changed" not in scope
         scope["changed"] = True  # as frameworks do
-        status = self.statuses.pop(0)
+        said = self.statuses.pop(0)
+        status = int(said)
+        if said == LOST:
+            scope[SERVER_LOST] = True
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": str(status).encode()})
 
@@ -41,12 +47,13 @@ def told(app: Failing, method: str) -> list[Any]:
         ("GET", (200, 200), [200, b"200"], 1),
         ("GET", (404, 200), [404, b"404"], 1),
         ("GET", (500, 200), [500, b"500"], 1),
-        ("GET", (503, 200), [200, b"200"], 0),
-        ("GET", (503, 503, 200), [503, b"503"], 1),
-        ("POST", (503, 200), [503, b"503"], 1),
+        ("GET", (503, 200), [503, b"503"], 1),
+        ("GET", (LOST, 200), [200, b"200"], 0),
+        ("GET", (LOST, LOST, 200), [503, b"503"], 1),
+        ("POST", (LOST, 200), [503, b"503"], 1),
     ],
 )
-def test_what_is_done_once_more(method: str, statuses: tuple[int, ...], expected: list[Any], left: int) -> None:
+def test_what_is_done_once_more(method: str, statuses: tuple[float, ...], expected: list[Any], left: int) -> None:
     app = Failing(*statuses)
     assert told(app, method) == expected
     assert len(app.statuses) == left

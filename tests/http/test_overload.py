@@ -163,6 +163,8 @@ def test_who_is_sent_away_is_told_so_in_the_words_of_their_api(make_database: Ma
         asked = list(ADDRESSES) * 8
         for number, (line, kind) in enumerate(zip(lines, asked, strict=True)):
             line.send(request("GET", ADDRESSES[kind].format(number)).replace(b"\r\n\r\n", TOKEN, 1))
+        for method in ("GET", "HEAD"):  # whoever watches is told how the database is, with no turn left
+            assert "retry-after" not in server.client.request(method, "/api/v1/health").headers
         replies = [(kind, line.receive()) for kind, line in zip(asked, lines, strict=True)]
     away = {kind: reply for kind, reply in replies if CROWDED.encode() in reply.body}
     assert set(away) == set(ADDRESSES)

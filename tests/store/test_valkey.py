@@ -210,3 +210,23 @@ def test_after_its_rest_it_is_asked_again(engines: Engines, key: str, monkeypatc
         client.rpush(f"{key}:list", "x")
         assert using(engines.redis_url, work) == [True, False, True]
         client.delete(f"{key}:list")
+
+
+def test_being_cancelled_is_not_lost_on_the_way(engines: Engines) -> None:
+    """As asyncio.wait_for may, in Python 3.11, when the answer comes at the very moment."""
+
+    async def ask(_: object) -> bool:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            return True
+        return False
+
+    async def work(cache: SharedCache) -> bool:
+        asking = asyncio.create_task(cache.attempt(ask))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait({asking}, timeout=5)
+        return asking.cancelled()
+
+    assert using(engines.redis_url, work)

@@ -35,7 +35,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     format: int = FORMAT
     filmer: str
-    postgresql: str
+    postgresql: str  # the server's version
+    pg_dump: int  # the program's major version: no older pg_restore can read the dump
     made: datetime
     migrations: dict[int, str]  # number and digest
     secret_key: str | None  # the fingerprint of the one it was used with
@@ -101,9 +102,18 @@ def _exclusive(part: Path) -> Iterator[IO[bytes]]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CommandFailed(f"Another backup is being written to {part}. Wait for it, or name another.") from None
+        _require_own(part, os.fstat(descriptor))
         os.fchmod(descriptor, 0o600)
         file.truncate()
         yield file
+
+
+def _require_own(part: Path, opened: os.stat_result) -> None:
+    """Whoever can write to the folder could have put a file there that they can read."""
+    named = os.lstat(part) if part.exists() else None
+    is_there = named is not None and (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
+    if not is_there or opened.st_uid != os.geteuid() or opened.st_nlink != 1:
+        raise CommandFailed(f"{part} is in the way: somebody else's, or another name of a file. Remove it. Try again.")
 
 
 def _seal(file: IO[bytes]) -> None:

@@ -8,12 +8,11 @@ from zipfile import ZipFile
 
 import msgspec
 import psycopg
-from psycopg.conninfo import make_conninfo
 
 from filmer import __version__
 from filmer.backup import queries
 from filmer.backup.archive import CHUNK, DUMP, MANIFEST, Manifest, Table, new_archive
-from filmer.backup.programs import find_program, running
+from filmer.backup.programs import SERVICE, find_program, major_of, running, service_of
 from filmer.importing.progress import Progress
 from filmer.terminal import CommandFailed
 
@@ -33,6 +32,7 @@ def back_up(url: str, path: Path, *, replace: bool, now: datetime, progress: Pro
             manifest = Manifest(
                 filmer=__version__,
                 postgresql=conn.info.parameter_status("server_version") or "",
+                pg_dump=major_of(pg_dump),
                 made=now,
                 migrations=queries.select_migrations(conn),
                 secret_key=queries.select_fingerprint(conn),
@@ -54,11 +54,8 @@ def _explained() -> Iterator[None]:
 
 
 def _dump(conn: queries.Connection, pg_dump: Path, snapshot: str, archive: ZipFile, progress: Progress) -> None:
-    where = make_conninfo(
-        conn.info.dsn, host=conn.info.host, hostaddr=None, port=conn.info.port, application_name="filmer backup"
-    )  # of several hosts, the one that has the snapshot
     arguments = [
-        f"--dbname={where}",
+        f"--dbname=service={SERVICE}",
         f"--snapshot={snapshot}",
         "--format=custom",
         *[f"--schema={schema}" for schema in queries.SCHEMAS],
@@ -68,7 +65,8 @@ def _dump(conn: queries.Connection, pg_dump: Path, snapshot: str, archive: ZipFi
     ]
     with (
         progress.step("Writing the dump", unit="MB") as advance,
-        running(pg_dump, arguments, password=conn.info.password) as process,
+        service_of(conn) as environment,
+        running(pg_dump, arguments, environment=environment) as process,
         archive.open(DUMP, "w", force_zip64=True) as member,
     ):
         done = 0

@@ -43,8 +43,11 @@ def snapshot(conn: Connection) -> Iterator[str]:
     """
     conn.execute("SELECT pg_advisory_lock_shared(%s)", [SWAP_LOCK])
     try:
+        tables = sql.SQL(", ").join(_name(table) for table in select_tables(conn))
         with conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            # Before the moment is chosen, and until the end: nobody alters a table between the dump and the count.
+            conn.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(tables))
             yield _one(conn, "SELECT pg_export_snapshot()")
     finally:
         if not conn.closed:

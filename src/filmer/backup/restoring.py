@@ -40,7 +40,7 @@ def require_known(manifest: Manifest) -> None:
 
 def restore(url: str, manifest: Manifest, dump: IO[bytes], *, replace: bool, progress: Progress) -> list[str]:
     """Returns the migrations that the backup lacked. Raises CommandFailed, with the database as it was."""
-    pg_restore = find_program("pg_restore", at_least=int(manifest.postgresql.split(".")[0]))
+    pg_restore = find_program("pg_restore", at_least=manifest.pg_dump)
     with queries.connect(url, "filmer restore") as conn:
         require_supported(conn)
         with conn.transaction(), _explained():

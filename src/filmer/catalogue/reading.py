@@ -23,10 +23,11 @@ class Catalogue:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[tuple[Connection, str]]:
         """A connection, and the edition under which what is found may be remembered; empty: under none."""
+        edition = self._edition.key  # as of before the server is asked: another may come in between
         async with self._database.reading(self._is_current) as (conn, is_current):
             if not is_current:
                 self._edition.behind += 1
-            yield conn, self._edition.key if is_current else ""
+            yield conn, edition if is_current else ""
 
     @asynccontextmanager
     async def visited(self, pages: Pages, request: AnyRequest) -> AsyncIterator[tuple[Connection, str, Visitor | None]]:

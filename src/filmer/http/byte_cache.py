@@ -4,8 +4,6 @@ from collections import OrderedDict
 
 import msgspec
 
-from filmer.clock import Clock
-
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -27,30 +25,32 @@ class Answer(msgspec.Struct, array_like=True, gc=False):
 
 
 class ByteCache:
-    """Answers of one process: by address, bounded in bytes and time, of one edition at a time."""
+    """Answers of one process: by address, bounded in bytes and time, of one edition at a time.
 
-    def __init__(self, *, max_bytes: int, clock: Clock) -> None:
+    Times are those of ``clock.monotonic()``.
+    """
+
+    def __init__(self, *, max_bytes: int) -> None:
         self._answers: OrderedDict[bytes, tuple[float, Answer]] = OrderedDict()
         self._bytes = 0
         self._max_bytes = max_bytes
-        self._clock = clock
         self._edition = ""
 
-    def get(self, edition: str, address: bytes) -> Answer | None:
+    def get(self, edition: str, address: bytes, now: float) -> Answer | None:
         found = self._answers.get(address)
-        if found is None or edition != self._edition or found[0] < self._clock.monotonic():
+        if found is None or edition != self._edition or found[0] < now:
             return None
         self._answers.move_to_end(address)
         return found[1]
 
-    def put(self, edition: str, address: bytes, answer: Answer, *, seconds: float) -> None:
+    def put(self, edition: str, address: bytes, answer: Answer, *, until: float) -> None:
         if edition != self._edition:
             self._answers.clear()
             self._bytes = 0
             self._edition = edition
         if address in self._answers:
             self._bytes -= _size(address, self._answers.pop(address)[1])
-        self._answers[address] = (self._clock.monotonic() + seconds, answer)
+        self._answers[address] = (until, answer)
         self._bytes += _size(address, answer)
         while self._bytes > self._max_bytes and self._answers:
             oldest, (_, dropped) = self._answers.popitem(last=False)

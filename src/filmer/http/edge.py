@@ -9,8 +9,9 @@ import asyncio
 import hashlib
 import re
 import secrets
-from collections.abc import Collection, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -103,8 +104,8 @@ class Edge:
         self._shared = shared
         self._seconds = cache_seconds
         of_outside = cache_bytes // 8  # all five hundred popular pages take 3 MiB
-        self._memory = ByteCache(max_bytes=cache_bytes - of_outside, clock=clock)
-        self._outside_memory = ByteCache(max_bytes=of_outside, clock=clock)
+        self._memory = ByteCache(max_bytes=cache_bytes - of_outside)
+        self._outside_memory = ByteCache(max_bytes=of_outside)
         self._clock = clock
         self._access_log = access_log
         self._cross_site = cross_site or CrossSite()
@@ -138,13 +139,13 @@ class Edge:
             or (path == "/" and self._has_home and not has_session)
         ):
             key = (self._edition.key, address)
-            kept = self._memory.get(*key)
+            kept = self._memory.get(*key, begun)
             answer, source = (kept, PAGE_MEMORY) if kept else await self._public_answer(scope, key, request_id)
         elif scope["method"] == "GET" and path in self._outside:
-            kept = self._outside_memory.get("", address)
+            kept = self._outside_memory.get("", address, begun)
             answer, source = (kept, OUTSIDE_MEMORY) if kept else await self._outside_answer(scope, address, request_id)
         elif is_head:
-            answer, _ = await self._in_turn(scope, self._head(scope, request_id))
+            answer, _ = await self._head(scope, request_id)
         else:
             passed = _Passed(receive, send, path, [*always, (b"x-request-id", request_id)])
             await self._pass_on(scope, passed, begun, request_id)
@@ -202,7 +203,9 @@ class Edge:
         try:
             async with asyncio.timeout(COMPUTE_SECONDS):
                 return await together(
-                    self._under_way, key, lambda: self._in_turn(scope, self._look_further(scope, key, request_id))
+                    self._under_way,
+                    key,
+                    lambda: self._in_turn(scope, partial(self._look_further, scope, key, request_id)),
                 )
         except TimeoutError:
             return self._refusal(errors.ServiceUnavailable("The answer takes too long"), scope), PAGE_COMPUTED
@@ -210,28 +213,31 @@ class Edge:
     async def _outside_answer(self, scope: HTTPScope, address: bytes, request_id: bytes) -> tuple[Answer, str]:
         """What TMDB told. Over its time it is served on, and asked for anew behind (contract §7.9)."""
         return await together(
-            self._under_way, ("", address), lambda: self._in_turn(scope, self._ask_outside(scope, address, request_id))
+            self._under_way,
+            ("", address),
+            lambda: self._in_turn(scope, partial(self._ask_outside, scope, address, request_id)),
         )
 
     async def _ask_outside(self, scope: HTTPScope, address: bytes, request_id: bytes) -> tuple[Answer, str]:
         answer = await self._compute(scope, request_id)
         if answer.is_public and answer.fetched is not None and self._seconds:
-            seconds = max(answer.fetched + self._seconds - self._clock.monotonic(), STALE_SECONDS)
-            kept = msgspec.structs.replace(answer, is_new=False)
-            self._outside_memory.put("", address, kept, seconds=seconds)
+            until = max(answer.fetched + self._seconds, self._clock.monotonic() + STALE_SECONDS)
+            self._outside_memory.put("", address, msgspec.structs.replace(answer, is_new=False), until=until)
         return answer, OUTSIDE_COMPUTED
 
-    async def _in_turn(self, scope: HTTPScope, work: Coroutine[Any, Any, tuple[Answer, str]]) -> tuple[Answer, str]:
+    async def _in_turn(self, scope: HTTPScope, work: Callable[[], Awaitable[tuple[Answer, str]]]) -> tuple[Answer, str]:
         """What the work comes to, when there is room for it (http/overload.py)."""
         turn = await self._turns.take()
         if turn is None:
-            work.close()
             return self._crowded(scope), UNCACHED
         with turn:
-            return await work
+            return await work()
 
     async def _head(self, scope: HTTPScope, request_id: bytes) -> tuple[Answer, str]:
-        return await self._compute(scope, request_id, is_kept=False), UNCACHED
+        async def compute() -> tuple[Answer, str]:
+            return await self._compute(scope, request_id, is_kept=False), UNCACHED
+
+        return await (compute() if scope["path"] in self._exempt else self._in_turn(scope, compute))
 
     def _crowded(self, scope: HTTPScope) -> Answer:
         """Pages are made once: who is told so is the cheaper for it."""
@@ -266,7 +272,7 @@ class Edge:
                 return answer, source
         if self._traffic is not None:
             answer.route = self._traffic.route_of(scope["path"])  # once, not each time it is sent
-        self._memory.put(edition, address, answer, seconds=self._seconds)
+        self._memory.put(edition, address, answer, until=self._clock.monotonic() + self._seconds)
         return answer, source
 
     async def _wait_for_other(self, name: str) -> bytes | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+SERVER_LOST = "filmer.server_lost"  # of a request's scope: another database server may answer it
 GoOn = Callable[[str, str], Response[bytes]]  # to another page, with a word about why
 _ONCE_MORE = "Please sign in first, and then press the button once more."
 
@@ -36,6 +37,8 @@ def answer_failure(request: Request[Any, Any, Any], raised: Exception) -> Respon
     failure_page: FailurePage = request.app.state.failure_page
     path = request.scope["path"]
     error = _as_ours(raised)
+    if isinstance(error, errors.ServerLost):
+        request.scope[SERVER_LOST] = True  # type: ignore[literal-required]
     if is_page(path):
         if isinstance(error, errors.Unauthorized):
             return _to_sign_in(request)

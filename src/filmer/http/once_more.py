@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar.types import ASGIApp, Receive, Send
 
-UNAVAILABLE = 503
+from filmer.http.failures import SERVER_LOST
 
 
 class OnceMore:
@@ -15,15 +15,13 @@ class OnceMore:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "GET":
-            has_failed = False
+            first = scope.copy()
 
-            async def send_unless_failed(message: Any) -> None:
-                nonlocal has_failed
-                has_failed = has_failed or message.get("status") == UNAVAILABLE
-                if not has_failed:
+            async def send_unless_lost(message: Any) -> None:
+                if not first.get(SERVER_LOST):
                     await send(message)
 
-            await self._app(scope.copy(), receive, send_unless_failed)
-            if not has_failed:
+            await self._app(first, receive, send_unless_lost)
+            if not first.get(SERVER_LOST):
                 return
         await self._app(scope, receive, send)

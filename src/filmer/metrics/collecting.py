@@ -88,7 +88,7 @@ class Metrics:
             self._meters.lag.set(max(0.0, self._clock.monotonic() - due))
             try:
                 self._hand_over()
-            except Exception:  # as a full disk's: the next second comes
+            except Exception:  # whatever it is, the next second comes
                 log.exception("metrics not handed over")
 
     def _hand_over(self) -> None:
@@ -167,9 +167,11 @@ class _Build(Collector):
 
 
 def _counts(file: Path) -> bool:
-    """Whether there is something to read of a worker that lives, or of a dead one whose numbers go on counting."""
+    """Whether there is something to read. A dead worker's numbers go on counting, but not its gauges."""
     kind, pid = file.stem.split("_")[0], int(file.stem.split("_")[-1])
-    return file.stat().st_size > 0 and (kind != "gauge" or _is_alive(pid))
+    if kind == "gauge" and not _is_alive(pid):
+        file.unlink(missing_ok=True)  # another process may get its number
+    return file.exists() and file.stat().st_size > 0
 
 
 def _is_alive(pid: int) -> bool:

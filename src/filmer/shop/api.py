@@ -8,7 +8,6 @@ from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import Caller
 from filmer.catalogue import listing
 from filmer.catalogue.nouns import is_identifier
-from filmer.clock import Clock
 from filmer.errors import InvalidRequest, NotFound, Offence
 from filmer.http.body import receive_body
 from filmer.http.handlers import AnyRequest, Handlers, arrival
@@ -42,12 +41,11 @@ MAX_KEY = 255
 class ShopApi(Handlers):
     """The handlers. What they stand on is handed to them once: the framework's injection costs 0.2 ms a request."""
 
-    def __init__(self, database: Database, sessions: Sessions, carts: Carts, checkout: Checkout, clock: Clock) -> None:
+    def __init__(self, database: Database, sessions: Sessions, carts: Carts, checkout: Checkout) -> None:
         self._database = database
         self._sessions = sessions
         self._carts = carts
         self._checkout = checkout
-        self._clock = clock
 
     async def show_cart(self, request: AnyRequest) -> Cart:
         async with self._database.connection() as conn:

@@ -6,7 +6,6 @@ import secrets
 import msgspec
 
 from filmer.accounts.signing_in import Caller
-from filmer.clock import Clock
 from filmer.errors import (
     CartNotAsSeen,
     EmptyCart,
@@ -52,7 +51,6 @@ class CheckoutPages(Handlers):
         database: Database,
         carts: Carts,
         checkout: Checkout,
-        clock: Clock,
         *,
         hint: str | None = None,
     ) -> None:
@@ -61,7 +59,6 @@ class CheckoutPages(Handlers):
         self._database = database
         self._carts = carts
         self._checkout = checkout
-        self._clock = clock
         self._hint = hint
 
     async def show_checkout(self, request: AnyRequest) -> HtmlResponse:

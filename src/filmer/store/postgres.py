@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
-from filmer.errors import ServiceUnavailable
+from filmer.errors import ServerLost, ServiceUnavailable
 
 Connection = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
@@ -99,9 +99,11 @@ class Database:
         )
 
     async def open(self) -> None:
+        """Waits a little for the first connection, so that whoever comes first finds one."""
         await self._pool.open(wait=False)
         if self._readers:
             await self._readers.open(wait=False)
+        await self.is_up(within=WAIT_SECONDS)
 
     async def close(self) -> None:
         await self._pool.close(timeout=5)
@@ -143,11 +145,13 @@ class Database:
         except (PoolTimeout, TooManyRequests) as error:
             raise ServiceUnavailable("The database is not available right now") from error
         except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.DiskFull) as error:
-            if self._readers:  # it is no primary any more; another may be
-                await self._pool.drain()
+            if self._readers and isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+                await self._pool.drain()  # it is no primary any more; another may be
             raise ServiceUnavailable("The database takes no changes right now") from error
+        except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
+            raise ServiceUnavailable("The database took too long") from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise ServiceUnavailable("The database did not answer") from error
+            raise ServerLost("The database did not answer") from error
 
     @asynccontextmanager
     async def _borrow(self, readers: Pool, is_current: Probe) -> AsyncIterator[tuple[Connection, bool]]:
@@ -185,9 +189,9 @@ class Database:
             if told is not None:
                 lent.append((pool, conn))
                 return told
-            await pool.drain()  # its server is gone or hangs, and most likely that of the others
-            if not done:
+            if not done:  # slow, or hangs: of this connection alone we know
                 break
+            await pool.drain()  # its server is gone, and most likely that of the others
         return False
 
     def _give_back_after(self, asking: asyncio.Task[bool | None], pool: Pool, conn: Connection) -> None:

@@ -109,6 +109,14 @@ class SharedCache:
 
     async def attempt(self, call: Callable[[redis.Redis], Awaitable[T]]) -> T | None:
         """What the server answers to a call; None when it is away."""
+        task = asyncio.current_task()
+        cancels = task.cancelling() if task else 0
+        answer = await self._attempt(call)
+        if task and task.cancelling() > cancels:  # redis-py waits with wait_for, which in Python 3.11 may lose it
+            raise asyncio.CancelledError
+        return answer
+
+    async def _attempt(self, call: Callable[[redis.Redis], Awaitable[T]]) -> T | None:
         if self._client is None or time.monotonic() < self._resting_until:
             return None
         try:
