@@ -1,12 +1,17 @@
 """What filmer promises under load, faults and attack, the figure each promise names, and what proves it."""
 
+from typing import Literal
+
 import msgspec
+
+Beside = Literal["anything", "idle", "nothing"]
 
 
 class Promise(msgspec.Struct, frozen=True, kw_only=True):
     """``tests``: of pytest, or else ``module`` of this folder; ``figures`` stand in their environment.
 
-    ``is_alone``: times or all cores are measured, so nothing runs beside it. ``processes``: of pytest.
+    ``beside``: what may run at the same time: anything; what leaves the processor idle, as it does itself, since short
+    times are measured; nothing, since the processor itself is. ``minutes`` it takes, about: the longest begin first.
     """
 
     number: int
@@ -16,8 +21,8 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     chosen: str = ""  # pytest's -k
     module: str = ""
     figures: dict[str, str] = {}
-    is_alone: bool = False
-    processes: int = 1
+    beside: Beside = "anything"
+    minutes: float = 1
 
 
 PROMISES = [
@@ -27,6 +32,7 @@ PROMISES = [
         figure="64 submits at once, 500 rounds: 0 duplicates, one order id",
         tests=("tests/shop/test_one_order.py",),
         figures={"FILMER_TRUST_ROUNDS": "500"},
+        minutes=5,
     ),
     Promise(
         number=2,
@@ -35,6 +41,7 @@ PROMISES = [
         tests=("tests/shop/test_crashes.py",),
         chosen="killed",
         figures={"FILMER_TRUST_CRASH_CHECKOUTS": "10000"},
+        minutes=5,
     ),
     Promise(
         number=3,
@@ -49,6 +56,7 @@ PROMISES = [
         tests=("tests/shop/test_crashes.py",),
         chosen="acknowledged or through or waives",
         figures={"FILMER_TRUST_DURABLE_ORDERS": "1000"},
+        minutes=2,
     ),
     Promise(
         number=5,
@@ -56,8 +64,7 @@ PROMISES = [
         figure="5 000 sequences, 0 cents",
         tests=("tests/shop/test_paid_as_seen.py",),
         figures={"SEQUENCES": "5000"},
-        is_alone=True,
-        processes=2,
+        minutes=15,
     ),
     Promise(
         number=6,
@@ -65,8 +72,7 @@ PROMISES = [
         figure="1 000 histories of 50 operations; 5 bugs caught",
         tests=("tests/shop/test_like_one_copy.py", "tests/shop/test_histories.py"),
         figures={"FILMER_TRUST_HISTORIES": "1000", "FILMER_TRUST_OPERATIONS": "50"},
-        is_alone=True,
-        processes=2,
+        minutes=8,
     ),
     Promise(
         number=7,
@@ -83,6 +89,7 @@ PROMISES = [
         promise="no secret at rest or in a log",
         figure="dump, cache, logs, metrics: 0 hits",
         tests=("tests/shop/test_no_secrets.py", "tests/community/test_no_secrets.py"),
+        minutes=1.5,
     ),
     Promise(
         number=9,
@@ -96,8 +103,7 @@ PROMISES = [
         figure="1 000 examples an operation, and hostile bytes in every field: 0",
         tests=("tests/http/test_schemathesis.py", "tests/http/test_hostile.py"),
         figures={"FILMER_TRUST_EXAMPLES": "1000", "FILMER_TRUST_HOSTILE": "100000"},
-        is_alone=True,
-        processes=2,
+        minutes=9,
     ),
     Promise(
         number=11,
@@ -117,7 +123,8 @@ PROMISES = [
         figure="2 times 1 000 logins: AUC ≤ 0.55, equal bodies",
         tests=("tests/accounts/test_no_telling.py",),
         figures={"LOGINS": "1000"},
-        is_alone=True,
+        beside="nothing",
+        minutes=3,
     ),
     Promise(
         number=14,
@@ -125,6 +132,7 @@ PROMISES = [
         figure="10 000 tries: no more than documented; the victim signs in",
         tests=("tests/accounts/test_guessing.py",),
         figures={"GUESSES": "10000"},
+        minutes=4,
     ),
     Promise(
         number=15,
@@ -132,7 +140,8 @@ PROMISES = [
         figure="10 minutes, 300 req/s: 100 % 200, p99 as before, bounded calls",
         tests=("tests/community/test_tmdb_down.py",),
         figures={"FILMER_TRUST_OUTAGE_SECONDS": "600", "FILMER_TRUST_OUTAGE_RATE": "300"},
-        is_alone=True,
+        beside="idle",
+        minutes=11,
     ),
     Promise(
         number=16,
@@ -164,7 +173,8 @@ PROMISES = [
         figure="8 harms: 0 wrong answers, 0 mixed-up users; p99 + ≤ 60 ms",
         tests=("tests/community/test_cache_optional.py",),
         figures={"FILMER_TRUST_CACHE_SECONDS": "30"},
-        is_alone=True,
+        beside="idle",
+        minutes=9,
     ),
     Promise(
         number=20,
@@ -172,7 +182,7 @@ PROMISES = [
         figure="killed, paused, read-only, failed over under load: ≤ 5 s after it is back",
         tests=("tests/store/test_database_comes_back.py", "tests/store/test_replicas.py"),
         figures={"FILMER_TRUST_COMES_BACK_ROUNDS": "10", "FILMER_TRUST_FAIL_OVERS": "10"},
-        is_alone=True,
+        minutes=6,
     ),
     Promise(
         number=21,
@@ -187,7 +197,7 @@ PROMISES = [
         figure="50 restarts under load, 0 failures; SIGTERM drains within 15 s",
         tests=("tests/test_rolling.py",),
         figures={"FILMER_TRUST_RESTARTS": "50"},
-        is_alone=True,
+        minutes=10,
     ),
     Promise(
         number=23,
@@ -195,6 +205,7 @@ PROMISES = [
         figure="PostgreSQL on a small volume: 503 for writes, reads go on, nothing torn",
         tests=("tests/store/test_disk_full.py",),
         figures={"FILMER_TRUST_DISK_FULL_ROUNDS": "10", "FILMER_TRUST_DISK_FULL_SECONDS": "10"},
+        minutes=4,
     ),
     Promise(
         number=24,
@@ -202,7 +213,7 @@ PROMISES = [
         figure="closed ≤ 10 s; memory + ≤ 50 MiB",
         tests=("tests/http/test_slow_and_fat.py",),
         figures={"FILMER_TRUST_FAT_BYTES": "1073741824", "FILMER_TRUST_IDLE": "1000"},
-        is_alone=True,
+        beside="nothing",
     ),
     Promise(
         number=25,
@@ -210,14 +221,14 @@ PROMISES = [
         figure="three times capacity: goodput ≥ 80 %; normal ≤ 10 s after",
         tests=("tests/http/test_overload.py",),
         figures={"FILMER_TRUST_OVERLOAD_SECONDS": "30"},
-        is_alone=True,
+        beside="nothing",
     ),
     Promise(
         number=26,
         promise="any page is cheap",
         figure="pages up to 10³⁰: 0 5xx, ≤ 50 ms",
         module="bench.any_page",
-        is_alone=True,
+        beside="nothing",
     ),
     Promise(
         number=27,
@@ -225,6 +236,7 @@ PROMISES = [
         figure="10 000 queries, 0 differences",
         tests=("tests/catalogue/test_search_oracle.py", "tests/catalogue/test_lists_oracle.py"),
         figures={"FILMER_TRUST_SEARCHES": "10000"},
+        minutes=4,
     ),
     Promise(
         number=28,
@@ -232,8 +244,7 @@ PROMISES = [
         figure="killed 60 times, damaged, run twice, browsed meanwhile",
         tests=("tests/importing",),
         figures={"FILMER_TRUST_KILLS": "60"},
-        is_alone=True,
-        processes=2,
+        minutes=5,
     ),
     Promise(
         number=29,
@@ -241,16 +252,14 @@ PROMISES = [
         figure="dump, restore, audit: 100 %",
         tests=("tests/backup",),
         figures={"FILMER_TRUST_BACKUPS": "50", "FILMER_TRUST_RESTORE_KILLS": "60"},
-        is_alone=True,
-        processes=2,
+        minutes=4,
     ),
     Promise(
         number=30,
         promise="pages are safe",
         figure="crawled under the policy: 0 violations, 0 findings of axe",
         tests=("tests/browser",),
-        is_alone=True,
-        processes=2,
+        minutes=4,
     ),
     Promise(
         number=31,
@@ -258,7 +267,8 @@ PROMISES = [
         figure="≥ 90 % of the mutants of checkout, sessions, copies killed, survivors explained",
         module="bench.mutants",
         figures={"FILMER_TRUST_MUTANTS": "150"},
-        is_alone=True,
+        beside="nothing",
+        minutes=12,
     ),
     Promise(
         number=32,

@@ -1,8 +1,8 @@
 """``make trust``: the promises at their full figures, one table; a row that is not reached says so.
 
 Each promise (bench/promises.py) is proved by what ``make test`` runs small; here it gets its figures from the
-environment. Two run at a time, those that measure times or need all cores alone. What has not ended after MINUTES is
-stopped, and its row says so. ``make trust ARGS="1 6"`` proves those two.
+environment. Some run at a time, those that measure times in quiet. What has not ended after MINUTES is stopped, and its
+row says so. ``make trust ARGS="1 6"`` proves those two.
 """
 
 import json
@@ -18,12 +18,12 @@ from pathlib import Path
 
 import msgspec
 from bench.catalogues import OUT
-from bench.promises import PROMISES, Promise
+from bench.promises import PROMISES, Beside, Promise
 from rich.console import Console
 from rich.table import Table
 
 MINUTES = 60
-LANES = 2
+LANES: dict[Beside, int] = {"anything": 3, "idle": 2, "nothing": 1}  # in this order
 
 
 class Proved(msgspec.Struct):
@@ -45,9 +45,11 @@ def main() -> None:
         raise SystemExit(f"there is no promise {', '.join(map(str, sorted(unknown)))}")
     begun = time.monotonic()
     deadline = begun + MINUTES * 60
-    with ThreadPoolExecutor(LANES) as lanes:
-        rows = list(lanes.map(lambda one: _prove(one, deadline), [one for one in asked if not one.is_alone]))
-    rows += [_prove(one, deadline) for one in asked if one.is_alone]
+    asked.sort(key=lambda one: -one.minutes)
+    rows: list[Proved] = []
+    for beside, count in LANES.items():
+        with ThreadPoolExecutor(count) as lanes:
+            rows += lanes.map(lambda one: _prove(one, deadline), [one for one in asked if one.beside == beside])
     rows.sort(key=lambda row: row.number)
     _show(rows, time.monotonic() - begun)
     raise SystemExit(0 if all(row.fine for row in rows) else 1)
@@ -76,9 +78,8 @@ def _prove(promise: Promise, deadline: float) -> Proved:
 def _command(promise: Promise) -> list[str]:
     if promise.module:
         return [sys.executable, "-m", promise.module]
-    several = ["-n", str(promise.processes)] if promise.processes > 1 else []
     chosen = ["-k", promise.chosen] if promise.chosen else []
-    return [sys.executable, "-m", "pytest", "-q", *several, *chosen, "-o", "timeout=3600", *promise.tests]
+    return [sys.executable, "-m", "pytest", "-q", *chosen, "-o", "timeout=3600", *promise.tests]
 
 
 def _run(command: Sequence[str], figures: dict[str, str], seconds: float) -> tuple[int | None, str]:

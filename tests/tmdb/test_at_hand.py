@@ -195,6 +195,24 @@ def test_a_claim_is_kept_for_as_long_as_it_takes_and_given_back(run: Run, monkey
             assert 200 < max(left) <= 500
             assert world.calls() == 1
             assert not world.valkey.exists(f"{key_of(one)}:claim")
+            world.valkey.set(f"{key_of(one)}:claim", b"", px=20_000)
+            await asyncio.sleep(0.3)
+            assert int(world.valkey.pttl(f"{key_of(one)}:claim")) > 10_000, "and nobody keeps what is another's"
+
+    run(work)
+
+
+def test_what_came_while_it_was_looked_for_elsewhere_is_not_asked_for(run: Run) -> None:
+    async def work(world: World) -> None:
+        async with world.process(redis_url=None) as one:
+            here = await one.copies.film(MATRIX)
+            thing = one.copies._film(MATRIX)
+            older, same = (Copy(here.fetched - seconds, here.value) for seconds in (1, 0))
+            for held in (None, older):
+                assert (await one.copies._fetched(thing, held)).fetched == here.fetched
+            assert world.calls() == 1
+            await one.copies._fetched(thing, same)
+            assert world.calls() == 2
 
     run(work)
 
