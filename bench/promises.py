@@ -11,7 +11,7 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     """``tests``: of pytest, or else ``module`` of this folder; ``figures`` stand in their environment.
 
     ``beside``: what may run at the same time: anything; what leaves the processor idle, as it does itself, since short
-    times are measured; nothing, since the processor itself is. ``minutes`` it takes, about: the longest begin first.
+    times are measured; nothing, since the processor itself is. ``minutes`` it takes, about: the longest come last.
     """
 
     number: int

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -141,7 +142,7 @@ class Server:
     def stop(self) -> None:
         self.client.close()
         if self.process.poll() is None:
-            self.process.terminate()
+            self.process.send_signal(signal.SIGINT)  # which, unlike SIGTERM, takes no time for goodbyes
             try:
                 self.process.wait(30)
             except subprocess.TimeoutExpired:

@@ -188,11 +188,38 @@ def test_nodes_are_restarted_one_after_another_and_no_request_fails(
     tell(f"{RESTARTS} nodes restarted: {callers.answered:,} requests, 0 failed, stopped within {slowest:.1f} s")
 
 
+def test_workers_that_never_stay_up_are_no_server(filled: str, serve: Serve, tmp_path: Path) -> None:
+    """Whoever watches the process is told by its exit code."""
+    server = serve(filled, PYTHONPATH=str(tmp_path))
+    _break_workers(tmp_path)
+    for worker in workers(server):
+        worker.kill()
+    assert server.process.wait(60) == 1
+    assert "crash loop" in server.output()
+
+
+def test_sigterm_leaves_time_for_goodbyes_and_sigint_does_not(filled: str, serve: Serve) -> None:
+    server = serve(filled)
+    assert "connection" not in server.client.get(f"/api/v1/movies/{FILMS[0]}").headers
+    server.process.send_signal(signal.SIGTERM)
+    assert eventually(
+        lambda: server.client.get(f"/api/v1/movies/{FILMS[0]}").headers.get("connection") == "close", seconds=1.5
+    )
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(DRAIN_SECONDS) == 0
+
+
+def _break_workers(folder: Path) -> Path:
+    """Those that are started from now on, where PYTHONPATH names the folder."""
+    broken = folder / "sitecustomize.py"  # what each Python process runs first
+    broken.write_text("import sys\nif any('spawn_main' in word for word in sys.orig_argv): sys.exit(3)\n", "utf-8")
+    return broken
+
+
 def test_a_new_version_that_does_not_start_changes_nothing(filled: str, serve: Serve, tmp_path: Path) -> None:
-    broken = tmp_path / "sitecustomize.py"  # what each Python process runs first
     server = serve(filled, PYTHONPATH=str(tmp_path))
     before = {worker.pid for worker in workers(server)}
-    broken.write_text("import sys\nif any('spawn_main' in word for word in sys.orig_argv): sys.exit(3)\n", "utf-8")
+    broken = _break_workers(tmp_path)
     server.process.send_signal(signal.SIGHUP)
     assert eventually(lambda: "did not start" in server.output(), seconds=60)
     assert {worker.pid for worker in workers(server)} == before

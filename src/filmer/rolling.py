@@ -1,4 +1,4 @@
-"""Worker processes that are replaced one by one without a request lost (SIGHUP).
+"""Worker processes that are replaced one by one without a request lost (SIGHUP), and that leave with a word (SIGTERM).
 
 Granian starts and ends workers. What is added here: a worker's listening socket outlives it, so that connections not
 yet accepted are its successor's; the successor is ready before the predecessor goes; and whoever goes says so on the
@@ -67,6 +67,8 @@ _MainProcess: Any = MPServer  # which has no types
 
 class RollingServer(_MainProcess):  # type: ignore[misc]
     """Granian's main process."""
+
+    _has_time = False  # to say goodbye before it stops
 
     def _init_shared_socket(self) -> None:
         super()._init_shared_socket()
@@ -155,9 +157,17 @@ class RollingServer(_MainProcess):  # type: ignore[misc]
             self._stop_workers()
             raise
 
+    def signal_handler_interrupt(self, number: int, *frame: Any) -> None:
+        """SIGTERM leaves time for callers to hear that we go; SIGINT, or a second signal, does not."""
+        self._has_time = number == signal.SIGTERM and not self.interrupt_signal
+        super().signal_handler_interrupt(number, *frame)
+
     def _stop_workers(self) -> None:
         for worker in self.wrks:
             _say_goodbye(worker)
+        end = time.monotonic() + LEAVE_SECONDS
+        while self._has_time and time.monotonic() < end:
+            time.sleep(0.05)
         super()._stop_workers()
 
 

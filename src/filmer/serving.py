@@ -19,13 +19,13 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from redis.asyncio.connection import parse_url
 
-from filmer.rolling import RollingServer
+from filmer.rolling import LEAVE_SECONDS, RollingServer
 from filmer.settings import Settings, variable_of
 
 log = structlog.get_logger()
 
 HEADER_SECONDS = 9  # to send the head of a request, and to stay idle between two
-DRAIN_SECONDS = 15  # for requests under way when we are told to stop
+DRAIN_SECONDS = 15  # until we have stopped when we are told to, requests under way or not
 READY_SECONDS = 60
 MAX_CONNECTIONS = 2048  # of one worker, idle ones too; further ones wait until one of these is closed
 
@@ -102,7 +102,7 @@ def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=64 * 1024),
         respawn_failed_workers=True,
         respawn_interval=0.5,
-        workers_kill_timeout=DRAIN_SECONDS,
+        workers_kill_timeout=DRAIN_SECONDS - LEAVE_SECONDS,
     )
     address = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
     threading.Thread(target=_announce, args=(address, when_ready), daemon=True).start()
