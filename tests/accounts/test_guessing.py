@@ -16,6 +16,7 @@ from tests.accounts.conftest import new_address, open_account
 from tests.answers import error_of
 from tests.in_process import InProcess, MovedClock, in_process
 from tests.people import LOGIN, PASSWORD, kept_password
+from tests.told import tell
 
 from filmer.accounts.throttle import (
     REGISTER_ADDRESS,
@@ -62,6 +63,8 @@ async def tried(process: InProcess, guesses: Sequence[Guess]) -> Counter[int]:
 
     await asyncio.gather(*(work() for _ in range(SIDE_BY_SIDE)))
     assert statuses.total() == len(guesses)
+    if len(guesses) == GUESSES:
+        tell(f"{GUESSES:,} tries: {statuses[401]} were looked at")
     return statuses
 
 

@@ -1,6 +1,6 @@
 """A refused sign-in does not tell whether there is such an account: same bodies, same time (contract §4.2; promise 13).
 
-LOGINS sets how many are made of each kind: about 60 here, 1 000 in `make trust`, which prints the measured AUC: how
+LOGINS sets how many are made of each kind: about 60 here, 1 000 in `make trust`, which tells the measured AUC: how
 well the time of an answer tells the kinds apart. 0.5 is not at all, 1 (or 0) is always.
 """
 
@@ -18,6 +18,7 @@ from tests.accounts.conftest import new_address, open_account
 from tests.answers import error_of
 from tests.in_process import in_process
 from tests.people import LOGIN, PASSWORD
+from tests.told import tell
 
 pytestmark = pytest.mark.timeout(1800)
 LOGINS = int(os.environ.get("LOGINS", "60"))
@@ -75,9 +76,7 @@ def _shown(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
     return answer.status_code, headers, answer.content.partition(b'"timestamp"')[0]
 
 
-def test_nothing_tells_whether_there_is_an_account(
-    database_url: str, record_property: object, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_tells_whether_there_is_an_account(database_url: str) -> None:
     """A wrong password, an e-mail nobody has, and the right password of a closed account."""
     people = max(1, LOGINS // EACH)
     emails = {
@@ -92,12 +91,9 @@ def test_nothing_tells_whether_there_is_an_account(
         error_of(one.answer, 401, "INVALID_CREDENTIALS")
         assert _shown(one.answer) == _shown(refused[0].answer)
     times = {kind: [one.seconds for one in refused if one.kind == kind] for kind in emails}
-    assert callable(record_property)
     for kind in ("known", "closed"):
         measured = auc(times[kind], times["unknown"])
-        record_property(f"auc of {kind} against unknown", round(measured, 4))
-        with capsys.disabled():
-            print(f"\nAUC, {kind} against unknown e-mails, {len(times[kind])} each: {measured:.4f}")  # noqa: T201
+        tell(f"{kind} against unknown e-mails, {len(times[kind])} each: AUC {measured:.3f}")
         if IS_MEASURED:
             assert 0.45 <= measured <= 0.55
         # Where the password of nobody were not looked at, each of the known would take longer.
