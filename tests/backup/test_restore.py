@@ -42,6 +42,7 @@ KILLS = int(os.environ.get("FILMER_TRUST_RESTORE_KILLS") or 5)
 def test_all_comes_back_whatever_it_was(make_database: MakeDatabase, tmp_path: Path) -> None:
     """Compared row by row, without the manifest; into an empty database, and into one that has another shop."""
     target, file, rows = make_database(), tmp_path / "backup", 0
+    empty: set[str] | None = None
     for number in range(SHOPS):
         url = make_database()
         draw_shop(url, random.Random(number))
@@ -51,8 +52,10 @@ def test_all_comes_back_whatever_it_was(make_database: MakeDatabase, tmp_path: P
         assert bring_back(target, file, replace=number > 0) == []
         assert differences(held, whole(target)) == []
         assert edition_of(target) not in {before, edition_of(url)}, "caches would take it for another"
-        assert all(held[table.name] for table in manifest.tables), "something in every table, else this shows nothing"
+        never = {table.name for table in manifest.tables if not held[table.name]}
+        empty = never if empty is None else empty & never
         rows += sum(table.rows for table in manifest.tables)
+    assert not empty, "something in every table of some shop, else this shows nothing"
     tell(f"{SHOPS} shops, {rows:,} rows: 100 % back, 0 differences")
 
 

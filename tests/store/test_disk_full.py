@@ -316,7 +316,8 @@ def fill_again_and_again(volume: Volume, url: str, server: Server, crowd: Crowd)
         volume.fill()
         use_up(url)
         told = crowd.work(SECONDS)
-        assert not offences(told, reads=("cached", "read"))
+        wrong = offences(told, reads=("cached", "read"))
+        assert not wrong, f"{wrong}\n{server.output()[-3000:]}"
         assert any(one.status == 503 for one in told), statuses(told)
         every += told
 
