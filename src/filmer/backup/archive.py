@@ -36,7 +36,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     format: int = FORMAT
     filmer: str
     postgresql: str  # the server's version
-    pg_dump: int  # the program's major version: no older pg_restore can read the dump
+    pg_dump: int = 0  # the program's major version, if told: no older pg_restore can read the dump
     made: datetime
     migrations: dict[int, str]  # number and digest
     secret_key: str | None  # the fingerprint of the one it was used with

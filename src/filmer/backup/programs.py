@@ -62,6 +62,8 @@ def service_of(conn: "psycopg.Connection[Any]") -> Iterator[dict[str, str]]:
     """
     secrets = {found.keyword.decode(): (found.val or b"").decode() for found in conn.pgconn.info if _is_secret(found)}
     named = conn.info.get_parameters() | secrets | {"application_name": "filmer backup"}
+    for name in ("service", "servicefile"):  # what such a file said is among the parameters
+        named.pop(name, None)
     one = {"host": conn.info.host, "port": str(conn.info.port)}  # of several, the one that has the snapshot
     with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:  # which nobody else can read
         file.writelines([f"[{SERVICE}]\n", *[f"{name}={value}\n" for name, value in (named | one).items()]])
