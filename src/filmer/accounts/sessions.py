@@ -8,7 +8,10 @@ in one statement: so what is written is never more than a minute behind, and cos
 import hashlib
 import secrets
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime, timedelta
+
+import psycopg
 
 from filmer.accounts import queries
 from filmer.accounts.nouns import Person
@@ -53,11 +56,11 @@ class Sessions:
         used = max(found.used, self._uses.get(digest, found.used))
         if now - used >= self._idle or now - found.created >= self._longest:
             raise Unauthorized
+        self._uses[digest] = now
         if now - found.used >= WRITE_EVERY:
-            await queries.update_sessions_used(conn, {digest: now})
-            self._uses.pop(digest, None)
-        else:
-            self._uses[digest] = now
+            with suppress(psycopg.errors.DiskFull):  # who only reads reads on; the next round of tidy writes it
+                await queries.update_sessions_used(conn, {digest: now})
+                self._uses.pop(digest, None)
         return found.person
 
     async def end(self, conn: Connection, request: AnyRequest) -> str:

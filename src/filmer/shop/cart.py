@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
+import psycopg
 
 from filmer.errors import InvalidRequest, NotFound, Offence
 from filmer.shop import queries
@@ -27,11 +28,15 @@ class Carts:
         lines = await queries.select_lines(conn, account_id, self._default_price)
         if all(line.price == line.current for line in lines):
             return lines
-        async with conn.transaction():
-            await queries.lock_cart(conn, account_id)
-            await queries.update_prices(conn, account_id, self._default_price)
-            shown = {line.film_id: line.price for line in lines}
-            return [_since(line, shown) for line in await queries.select_lines(conn, account_id, self._default_price)]
+        try:
+            async with conn.transaction():
+                await queries.lock_cart(conn, account_id)
+                await queries.update_prices(conn, account_id, self._default_price)
+                shown = {line.film_id: line.price for line in lines}
+                now = await queries.select_lines(conn, account_id, self._default_price)
+                return [_since(line, shown) for line in now]
+        except psycopg.errors.DiskFull:
+            return lines  # no new price can be kept, so the former ones are paid, and shown
 
     async def count(self, conn: Connection, account_id: int) -> int:
         """The units in it, as ``itemCount`` counts them."""
