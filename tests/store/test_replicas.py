@@ -32,6 +32,7 @@ BACK_SECONDS = 5.0  # the promise, from the moment the promoted server takes cha
 STEADY_SECONDS = 1.0  # of load between two blows
 BUYERS = 2  # a node
 CARTS = 250  # a fail-over
+MOVING_SECONDS = 8  # until all who read are connected to another server than one that hangs
 MOVIES = "/api/v1/movies"
 
 
@@ -308,6 +309,26 @@ def test_a_primary_that_hangs_fails_no_reader(shop: Shop) -> None:
     try:
         for node in shop.nodes:
             for page in range(200, 206):
+                assert node.client.get(f"{MOVIES}?page={page}").status_code == 200
+    finally:
+        primary.thaw()
+
+
+def test_a_primary_that_hangs_just_after_a_standby_did_fails_no_reader(shop: Shop) -> None:
+    """Whoever read meanwhile is connected to the primary, though the standby is well again."""
+    primary, standby = shop.servers
+    standby.freeze()
+    try:
+        for page in range(300, 300 + MOVING_SECONDS):
+            for node in shop.nodes:
+                assert node.client.get(f"{MOVIES}?page={page}").status_code == 200
+            time.sleep(1)
+    finally:
+        standby.thaw()
+    primary.freeze()
+    try:
+        for node in shop.nodes:
+            for page in range(320, 324):
                 assert node.client.get(f"{MOVIES}?page={page}").status_code == 200
     finally:
         primary.thaw()

@@ -30,7 +30,7 @@ ANSWER_SECONDS = 4.0  # after which a database that says nothing at all is given
 CANCEL_SECONDS = 0.5  # to be heard when we tell it to stop
 CONNECT_SECONDS = 2  # for each server named
 RETRY_SECONDS = 1  # at most between two attempts to connect: the pool's own pauses would double
-PROBE_SECONDS = 0.7  # for a standby's connection, and for its first answer, before the primary is asked
+PROBE_SECONDS = 0.7  # for a standby's connection, and for a server's first answer, before another is asked
 STANDBY_SECONDS = 60  # after which a connection for reading is made anew: a standby that came back gets its share
 
 
@@ -158,8 +158,11 @@ class Database:
         """Of a standby, if it has what is wanted; else of the primary; else of a standby that is behind."""
         lent: list[tuple[Pool, Connection]] = []
         try:
-            current = await self._probe(readers, is_current, lent, seconds=PROBE_SECONDS)
-            current = current or await self._probe(self._pool, is_current, lent, seconds=WAIT_SECONDS)
+            current = await self._probe(readers, is_current, lent, wait=PROBE_SECONDS)
+            current = current or await self._probe(self._pool, is_current, lent, wait=WAIT_SECONDS)
+            if not lent:  # the readers may all have gone to the primary while the standbys were away
+                await readers.drain()
+                current = await self._probe(readers, is_current, lent, wait=ANSWER_SECONDS)
             if not lent:
                 raise ServiceUnavailable("The database is not available right now")
             async with lent[-1][1] as conn:  # the latest asked: of two that are behind, the primary
@@ -168,19 +171,17 @@ class Database:
             for pool, conn in lent:
                 await pool.putconn(conn)
 
-    async def _probe(
-        self, pool: Pool, is_current: Probe, lent: list[tuple[Pool, Connection]], *, seconds: float
-    ) -> bool:
+    async def _probe(self, pool: Pool, is_current: Probe, lent: list[tuple[Pool, Connection]], *, wait: float) -> bool:
         """Adds a connection that answers to those lent, if there is one; whether its server has what is wanted."""
         for _ in range(2):
             try:
-                conn = await pool.getconn(seconds)
+                conn = await pool.getconn(wait)
             except (PoolTimeout, TooManyRequests):
                 return False
             asking = asyncio.create_task(_ask(conn, is_current))
             told = None
             try:
-                done, _ = await asyncio.wait({asking}, timeout=seconds)
+                done, _ = await asyncio.wait({asking}, timeout=PROBE_SECONDS)
                 told = asking.result() if done else None
             finally:
                 if told is None:
