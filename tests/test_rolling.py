@@ -7,9 +7,11 @@ is stopped (SIGTERM) and started. ``FILMER_TRUST_RESTARTS=50`` does it so often.
 import os
 import random
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
@@ -207,6 +209,51 @@ def test_sigterm_leaves_time_for_goodbyes_and_sigint_does_not(filled: str, serve
     )
     server.process.send_signal(signal.SIGINT)
     assert server.process.wait(DRAIN_SECONDS) == 0
+
+
+def test_who_connects_while_a_worker_goes_is_its_successors(filled: str, serve: Serve) -> None:
+    server = serve(filled)
+    (old,) = workers(server)
+    server.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: _ask_on(server.client).headers.get("connection") == "close", seconds=60)
+    with ExitStack() as stack:
+        connected = [stack.enter_context(connect(server)) for _ in range(50)]
+        assert eventually(lambda: old.pid not in {worker.pid for worker in workers(server)}, seconds=20)
+        for connection in connected:
+            assert _answer_on(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_a_server_that_goes_takes_no_more_and_serves_whom_it_has(filled: str, serve: Serve) -> None:
+    server = serve(filled)
+    with ExitStack() as stack:
+        connected = [stack.enter_context(connect(server))]
+        server.process.send_signal(signal.SIGTERM)
+        with suppress(TimeoutError, ConnectionRefusedError):
+            while len(connected) < 1000:
+                time.sleep(0.002)
+                connected.append(stack.enter_context(connect(server, seconds=0.3)))
+        assert len(connected) < 1000
+        for connection in connected:
+            assert _answer_on(connection).startswith(b"HTTP/1.1 200")
+        with pytest.raises(ConnectionRefusedError):
+            connect(server)
+    assert server.process.wait(DRAIN_SECONDS) == 0
+
+
+def connect(server: Server, *, seconds: float = 10) -> socket.socket:
+    """Without a word."""
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=seconds)
+    connection.settimeout(10)
+    return connection
+
+
+def _ask_on(client: httpx.Client) -> httpx.Response:
+    return client.get(f"/api/v1/movies/{FILMS[0]}")
+
+
+def _answer_on(connection: socket.socket) -> bytes:
+    connection.sendall(f"GET /api/v1/movies/{FILMS[0]} HTTP/1.1\r\nhost: shop.example\r\n\r\n".encode())
+    return connection.recv(4096)
 
 
 def _break_workers(folder: Path) -> Path:

@@ -1,8 +1,8 @@
 """Worker processes that are replaced one by one without a request lost (SIGHUP), and that leave with a word (SIGTERM).
 
 Granian starts and ends workers. What is added here: a worker's listening socket outlives it, so that connections not
-yet accepted are its successor's; the successor is ready before the predecessor goes; and whoever goes says so on the
-connections it holds, as long as they are busy, before it closes them.
+yet accepted are its successor's; the successor is ready before the predecessor goes; and whoever goes accepts nothing
+more, and says so on the connections it holds, as long as they are busy, before it closes them.
 """
 
 import asyncio
@@ -22,10 +22,15 @@ from granian._granian import ListenerSpec, SocketHolder
 from granian.server.mp import MPServer
 from litestar.types import ASGIApp, Receive, Send
 
+from filmer.listeners import let_nobody_connect, stop_accepting
+
 log = structlog.get_logger()
 
 READY_SECONDS = 30.0  # for a worker to start, before its predecessor stays
 LEAVE_SECONDS = 2.0  # in which answers say that their connection closes
+QUEUE_SECONDS = 0.2  # for whoever has connected to be accepted
+
+_SUCCEEDED, _LAST = signal.SIGUSR1, signal.SIGUSR2  # to a worker: go; another listens on, or nobody does
 
 Listener = tuple[SocketHolder, socket.socket]
 
@@ -40,7 +45,9 @@ class Leaving:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._leave)
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(_SUCCEEDED, self._leave)
+            loop.add_signal_handler(_LAST, self._leave_nobody)
             await self._app(scope, receive, partial(self._send_in_life, send))
         elif self._is_leaving:
             await self._app(scope, receive, partial(_send_and_close, send))
@@ -49,6 +56,12 @@ class Leaving:
 
     def _leave(self) -> None:
         self._is_leaving = True
+        stop_accepting()
+
+    def _leave_nobody(self) -> None:
+        self._is_leaving = True
+        let_nobody_connect()
+        asyncio.get_running_loop().call_later(QUEUE_SECONDS, stop_accepting)
 
     async def _send_in_life(self, send: Send, message: Any) -> None:
         await send(message)
@@ -137,7 +150,7 @@ class RollingServer(_MainProcess):  # type: ignore[misc]
         old, self.wrks[idx] = self.wrks[idx], new
         while idx in self.interrupt_children:  # the old one died while it was being replaced
             self.interrupt_children.remove(idx)
-        _say_goodbye(old)
+        _say_goodbye(old, _SUCCEEDED)
         time.sleep(LEAVE_SECONDS)
         old.terminate()
         old.join(self.workers_kill_timeout)
@@ -164,19 +177,20 @@ class RollingServer(_MainProcess):  # type: ignore[misc]
 
     def _stop_workers(self) -> None:
         for worker in self.wrks:
-            _say_goodbye(worker)
+            _say_goodbye(worker, _LAST)
         end = time.monotonic() + LEAVE_SECONDS
         while self._has_time and time.monotonic() < end:
             time.sleep(0.05)
         super()._stop_workers()
 
 
-def _say_goodbye(worker: Any) -> None:
+def _say_goodbye(worker: Any, word: signal.Signals) -> None:
     worker.interrupt_by_parent = True  # its end is no accident
     with suppress(ProcessLookupError):
-        os.kill(worker.inner.pid, signal.SIGUSR1)
+        os.kill(worker.inner.pid, word)
 
 
 def _load(make_app: Callable[[], ASGIApp], ready: Event) -> ASGIApp:
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # whoever goes before it is ready has nobody to tell
+    for word in (_SUCCEEDED, _LAST):
+        signal.signal(word, signal.SIG_IGN)  # whoever goes before it is ready has nobody to tell
     return Leaving(make_app(), ready)

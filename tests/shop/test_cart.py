@@ -1,6 +1,7 @@
 """GET /api/v1/cart (shop-api.md, "View Cart"; contract §5)."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ from tests.shop.conftest import (
     SHAWSHANK,
     UNDER_SCORE,
     Local,
+    MovedClock,
     SignIn,
     Store,
     fetch,
@@ -112,6 +114,33 @@ def test_the_dearest_cart_is_added_up_to_the_cent(local: Local) -> None:
     for movie_id in (SHAWSHANK, DARK_KNIGHT, AMELIE):
         put_in_cart(client, movie_id, 10)
     assert b'"totalPrice":29999999.70}' in client.get(CART).content
+
+
+def test_on_a_full_disk_the_cart_is_read_on_at_the_former_prices(local: Local) -> None:
+    """Promise 23. Neither a session's use, due after two minutes, nor the new price can be written."""
+    clock = MovedClock()
+    shop = local(clock=clock)
+    client = shop.sign_in()
+    put_in_cart(client)
+    begun = fetch(shop.url, "SELECT used FROM session")
+    fetch(shop.url, "UPDATE catalogue.film SET price = 1.50")
+    fetch(
+        shop.url,
+        """
+        CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END $$
+        """,
+    )
+    for table in ("session", "cart_line"):
+        fetch(shop.url, f"CREATE TRIGGER full_disk BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION fill()")
+    clock.ahead = timedelta(minutes=2)
+    assert b'"totalPrice":4.99}' in client.get(CART).content
+    for path in (ORDERS, "/api/v1/auth/session", "/cart", "/orders", "/account"):
+        assert client.get(path).status_code == 200, path
+    assert fetch(shop.url, "SELECT used FROM session") == begun
+    fetch(shop.url, "DROP FUNCTION fill CASCADE")
+    assert b'"totalPrice":1.50}' in client.get(CART).content
+    assert fetch(shop.url, "SELECT used FROM session") > begun
 
 
 def test_the_cart_survives_logout_restart_and_another_device(store: Store, serve: Serve, sign_in: SignIn) -> None:
