@@ -98,6 +98,7 @@ def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
         http=HTTPModes.http1,  # who says nothing, or speaks HTTP/2, is given no time limit otherwise
         websockets=False,
         log_level=LogLevels.warning,
+        log_dictconfig={"loggers": {"_granian": {}}},  # as all others' (logs.py)
         backpressure=MAX_CONNECTIONS,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=64 * 1024),
         respawn_failed_workers=True,

@@ -15,7 +15,7 @@ from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.people import open_account, signed_in
 from tests.proxy import proxied_database
 
-from filmer.errors import FilmerError
+from filmer.errors import FilmerError, NotFound
 from filmer.web.rendering import Assets, Templates
 
 PUBLIC = ["/", "/films", "/stars", "/genres", "/search?query=batman", "/films/tt0111161"]
@@ -196,6 +196,15 @@ def test_pages_of_another_build_are_not_ours() -> None:
 
     assert build() == build()
     assert len({build(), build("€"), build(public_url="https://films.example"), build(price="9.99")}) == 4
+
+
+def test_a_process_shows_the_pages_it_was_started_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new version is put in place while the old one still serves."""
+    templates = Templates(Assets(), public_url=None, currency="$", default_price=Decimal("4.99"))
+    monkeypatch.setattr("pathlib.Path.open", None)
+    monkeypatch.setattr("builtins.open", None)
+    asked = {"visitor": None, "notice": None, "path": "/", "error": NotFound("No such film"), "has_imdb": False}
+    assert b"No such film" in templates.render("failure.html", **asked)
 
 
 @pytest.fixture(scope="module")

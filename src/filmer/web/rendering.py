@@ -54,14 +54,18 @@ class Templates:
         """``public_url``: this server's origin in browsers. ``currency``: what stands before a price."""
         self._settings = (public_url, currency, default_price, has_tmdb_pictures)
         self._sign = f"{currency.strip()}\N{NO-BREAK SPACE}" if currency.strip().isalpha() else currency
+        loader = jinja2.PackageLoader("filmer.web")
         self._environment = jinja2.Environment(
-            loader=jinja2.PackageLoader("filmer.web"),
+            loader=loader,
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
         )
+        # All of them from the start: while a new version is put in place, the old one goes on with its own.
+        self._sources = {name: loader.get_source(self._environment, name)[0] for name in loader.list_templates()}
+        self._environment.loader = jinja2.DictLoader(self._sources)
         self._environment.globals.update(
             asset=assets.address, public_url=public_url or "", has_tmdb_pictures=has_tmdb_pictures
         )
@@ -84,8 +88,7 @@ class Templates:
     def build(self) -> bytes:
         """Changes with whatever pages are made of: kept pages of another build are not ours."""
         told = hashlib.blake2b(f"{__version__} {self._settings}".encode(), digest_size=16)
-        for name in sorted(self._environment.list_templates()):
-            source = self._environment.loader.get_source(self._environment, name)[0]  # type: ignore[union-attr]
+        for name, source in sorted(self._sources.items()):
             told.update(f"{name} {source}".encode())
         for name in self._assets.names:
             told.update(f"{name} {self._assets.version(name)}".encode())
