@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 import httpx
+import psutil
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
@@ -240,6 +241,45 @@ def test_a_server_that_goes_takes_no_more_and_serves_whom_it_has(filled: str, se
         with pytest.raises(ConnectionRefusedError):
             connect(server)
     assert server.process.wait(DRAIN_SECONDS) == 0
+
+
+def test_a_new_worker_that_dies_while_others_are_replaced_is_replaced_too(filled: str, serve: Serve) -> None:
+    server = serve(filled, "--workers", "2")
+    before = {worker.pid for worker in _being_replaced(server)}
+    (first,) = [worker for worker in workers(server) if worker.pid not in before]
+    assert eventually(lambda: len({worker.pid for worker in workers(server)} - before) == 2, seconds=30)
+    first.kill()
+    gone = before | {first.pid}
+    assert eventually(lambda: len({worker.pid for worker in workers(server)} - gone) == 2, seconds=60), server.output()
+    assert eventually(lambda: not before & {worker.pid for worker in workers(server)}, seconds=30)
+    assert len(workers(server)) == 2
+    assert _ask_on(server.client).is_success
+
+
+def test_sighups_that_come_together_end_with_new_workers(filled: str, serve: Serve) -> None:
+    server = serve(filled)
+    _being_replaced(server)
+    for _ in range(3):
+        server.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: server.output().count("workers replaced") == 2, seconds=60), server.output()
+    assert len(workers(server)) == 1
+    assert _ask_on(server.client).is_success
+
+
+def test_told_to_stop_while_workers_are_replaced_it_stops(filled: str, serve: Serve) -> None:
+    server = serve(filled, "--workers", "2")
+    _being_replaced(server)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(2 * DRAIN_SECONDS) == 0
+    assert "did not start" not in server.output()
+
+
+def _being_replaced(server: Server) -> list[psutil.Process]:
+    """The workers, once a successor has been started."""
+    before = workers(server)
+    server.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: len(workers(server)) > len(before), seconds=20)
+    return before
 
 
 def connect(server: Server, *, seconds: float = 10) -> socket.socket:
