@@ -1,6 +1,7 @@
 """Small data sets in IMDb's format, written by the tests themselves, and what an import made of them."""
 
 import gzip
+import random
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -91,6 +92,12 @@ class DataSet:
             path = folder / (f"{name}.tsv.gz" if gz else f"{name}.tsv")
             path.write_bytes(gzip.compress(text) if gz else text)
         return folder
+
+
+def letters(size: int) -> str:
+    """A title of so many bytes, a multiple of 3, that nothing can compress; it is folded already."""
+    drawn = random.Random(size)
+    return "".join(chr(drawn.randrange(0x4E00, 0x9FA6)) for _ in range(size // 3))
 
 
 def titles_of_all_kinds() -> DataSet:

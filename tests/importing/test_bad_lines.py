@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.importing.datasets import DataSet, fetch, filmer, films, import_imdb, line, nm, tt
+from tests.importing.datasets import DataSet, fetch, filmer, films, import_imdb, letters, line, nm, tt
 
 from filmer.importing import imdb
-from filmer.importing.arrival import Arrival, ImportFailed, Report
+from filmer.importing.arrival import MAX_GENRES, MAX_TITLE, Arrival, ImportFailed, Report
 from filmer.importing.progress import Progress
 
 LONG = "x" * 1001
@@ -46,6 +46,8 @@ BAD = {
     "a null title": ("title.basics", title(title=b"\\N"), "title"),
     "a title of accents alone": ("title.basics", title(title="\u0301"), "title"),
     "a title without end": ("title.basics", title(title=LONG, original=LONG), "1000"),
+    "a title of many bytes": ("title.basics", title(title="\u6771" * 801), "2400 bytes"),
+    "genres without end": ("title.basics", title(genres=",".join(f"G{at}" for at in range(51))), "50 genres"),
     "a title given twice": ("title.basics", title("tt0000001", title="Again"), "twice"),
     "a year of letters": ("title.basics", title(year="MCMXC"), "year"),
     "a year too far": ("title.basics", title(year="10000"), "year"),
@@ -143,6 +145,19 @@ def test_no_bad_line_keeps_the_others_out_of_the_catalogue(database_url: str, tm
     assert (found[tt(9)].rating, found[tt(9)].director) == (9.9, "Star")
     assert found[tt(1)].cast == found[tt(9)].cast == [("nm0000001", "Star", None)]
     assert fetch(database_url, "SELECT report -> 'bad' FROM import_run") == dict(report.bad)
+
+
+def test_a_title_is_as_long_as_the_index_holds(database_url: str, tmp_path: Path) -> None:
+    data = good()
+    data.film(2, letters(MAX_TITLE), genres=",".join(f"Genre {at}" for at in range(MAX_GENRES)))
+    data.film(3, letters(MAX_TITLE + 3))
+    data.film(4, letters(3000))
+    report = import_imdb(database_url, data.write(tmp_path))
+    assert dict(report.bad) == {"a title of over 2400 bytes": 2}
+    assert letters(MAX_TITLE + 3)[:50] in report.first["a title of over 2400 bytes"].text
+    found = films(database_url)
+    assert sorted(found) == [tt(1), tt(2)]
+    assert (found[tt(2)].title, len(found[tt(2)].genres)) == (letters(MAX_TITLE), MAX_GENRES)
 
 
 def test_every_kind_has_a_count_and_a_first_line_of_its_own(database_url: str, tmp_path: Path) -> None:

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import import_films
-from tests.importing.datasets import films, intact
+from tests.importing.datasets import films, intact, letters
 from tests.importing.tables import film, read, table, write
 
-from filmer.importing.arrival import ImportFailed
+from filmer.importing.arrival import MAX_GENRES, MAX_TITLE, ImportFailed
 
 BAD: dict[str, tuple[dict[str, str], str]] = {
     "no title": ({"title": ""}, "title"),
     "a title of blanks": ({"title": " \t "}, "title"),
+    "a title without end": ({"title": "x" * 2401}, "2400 bytes"),
+    "a title that only folding makes too long": ({"title": "ŉ" * 801}, "2400 bytes"),
+    "genres without end": ({"genres": "|".join(f"Genre {at}" for at in range(51))}, "50 genres"),
     "an id of 11 characters": ({"id": "x" * 11}, "id"),
     "an id with a space": ({"id": "a b"}, "id"),
     "an id with a slash": ({"id": "a/b"}, "id"),
@@ -72,6 +75,24 @@ def test_bad_rows_that_would_break_the_database_do_not(database_url: str, tmp_pa
     rows = [{**film(number), **changed} for number, (changed, _) in enumerate(BAD.values(), start=2)]
     report = import_films(database_url, write(tmp_path / "films.csv", film(1), *rows))
     assert len(report.every) == len(BAD)
+    assert films(database_url).keys() == {"f1"}
+
+
+@pytest.mark.parametrize("over", [{"title": letters(MAX_TITLE + 3)}, {"title": letters(99_999)}])
+def test_a_title_is_as_long_as_the_index_holds(database_url: str, tmp_path: Path, over: dict[str, str]) -> None:
+    genres = "|".join(f"Genre {at}" for at in range(MAX_GENRES))
+    path = write(tmp_path / "films.csv", film(1, letters(MAX_TITLE), genres=genres), film(2, **over), film(3))
+    report = import_films(database_url, path)
+    assert [(bad.line, bad.kind) for bad in report.every] == [(3, "a title of over 2400 bytes")]
+    found = films(database_url)
+    assert found.keys() == {"f1", "f3"}
+    assert (found["f1"].title, len(found["f1"].genres)) == (letters(MAX_TITLE), MAX_GENRES)
+
+
+def test_a_film_has_as_many_genres_as_the_index_holds(database_url: str, tmp_path: Path) -> None:
+    genres = "|".join(f"Genre {at}" for at in range(1000))
+    report = import_films(database_url, write(tmp_path / "films.csv", film(1), film(2, genres=genres)))
+    assert [(bad.line, bad.kind) for bad in report.every] == [(3, "over 50 genres")]
     assert films(database_url).keys() == {"f1"}
 
 

@@ -6,6 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.conftest import import_films
+from tests.importing import tables
 from tests.importing.datasets import (
     SCHEMAS,
     DataSet,
@@ -149,6 +151,41 @@ def test_a_price_set_while_an_import_runs_is_not_lost(database_url: str, tmp_pat
         import_imdb(database_url, folder)
     assert films(database_url)[tt(1)][-3:] == (Decimal("7.25"), 99, "New")
     assert films(database_url)[tt(2)][-3:] == (None, None, None)
+
+
+def test_what_a_file_says_is_kept_when_its_swap_takes_two_tries(database_url: str, tmp_path: Path) -> None:
+    import_films(database_url, tables.write(tmp_path / "1.csv", tables.film(1, price="1.00"), tables.film(2)))
+    set_terms(database_url, 9, "9.00", "9", "'Gone'")
+    with meanwhile(database_url, "INSERT INTO film_in_use VALUES ('f2')"):
+        path = tables.write(tmp_path / "2.csv", tables.film(1, overview="New"), tables.film(3, price="3.00"))
+        import_films(database_url, path)
+    said = {key: film[-3:] for key, film in films(database_url).items()}
+    assert said == {
+        "f1": (Decimal("1.00"), None, "New"),
+        "f2": (None, None, None),
+        "f3": (Decimal("3.00"), None, None),
+    }
+    kept = "SELECT array_agg((film_id, price, tmdb_id, overview)::text ORDER BY film_id) FROM film_terms"
+    assert fetch(database_url, kept) == ["(f1,1.00,,New)", "(f3,3.00,,)", f"({tt(9)},9.00,9,Gone)"]
+
+
+def test_visitors_do_not_wait_while_what_a_file_says_is_taken_over(database_url: str, tmp_path: Path) -> None:
+    """However many films it has: what is locked against visitors is locked afterwards."""
+    execute(
+        database_url,
+        "CREATE TABLE locked_then (name text)",
+        "CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " INSERT INTO locked_then SELECT relation::regclass || ' ' || mode FROM pg_locks"
+        " WHERE pid = pg_backend_pid() AND granted AND mode IN ('ShareLock', 'AccessExclusiveLock')"
+        " AND relation IN ('edition'::regclass, 'film_in_use'::regclass); RETURN NEW; END $$",
+        "CREATE TRIGGER look BEFORE INSERT ON film_terms FOR EACH ROW EXECUTE FUNCTION look()",
+    )
+    try:
+        import_films(database_url, tables.write(tmp_path / "1.csv", tables.film(1, price="1.00")))
+        assert films(database_url)["f1"].price == 1
+        assert fetch(database_url, "SELECT array_agg(name) FROM locked_then") is None
+    finally:
+        execute(database_url, "DROP TRIGGER look ON film_terms", "DROP FUNCTION look", "DROP TABLE locked_then")
 
 
 def test_the_same_import_twice_makes_the_same_catalogue(database_url: str, tmp_path: Path) -> None:

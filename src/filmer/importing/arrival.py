@@ -10,6 +10,12 @@ from typing import Any
 
 import msgspec
 
+from filmer.catalogue.folding import fold
+
+# An entry of the index film_titles has at most 2,704 bytes: the folded title, 4 for each genre, 80 for the rest.
+MAX_TITLE = 2400  # bytes of a folded title
+MAX_GENRES = 50  # of a film
+
 
 class ArrivingFilm(msgspec.Struct, gc=False):
     """A film on its way in. ``cast`` holds places in ``Arrival.stars``, in billing order."""
@@ -42,6 +48,14 @@ class Arrival(msgspec.Struct):
 
     films: list[ArrivingFilm] = msgspec.field(default_factory=list)
     stars: list[ArrivingStar] = msgspec.field(default_factory=list)
+
+
+def require_indexable(title: str, genres: Sequence[str]) -> None:
+    """Raises ValueError with the kind of fault for a film that the indexes can't hold."""
+    if len(fold(title).encode()) > MAX_TITLE:
+        raise ValueError(f"a title of over {MAX_TITLE} bytes")
+    if len(genres) > MAX_GENRES:
+        raise ValueError(f"over {MAX_GENRES} genres")
 
 
 MAX_SHOWN = 1000  # bad rows told one by one

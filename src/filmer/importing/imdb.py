@@ -16,7 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filmer.catalogue.folding import fold
-from filmer.importing.arrival import Arrival, ArrivingFilm, ArrivingStar, ImportFailed, Report, no_garbage_collection
+from filmer.importing.arrival import (
+    Arrival,
+    ArrivingFilm,
+    ArrivingStar,
+    ImportFailed,
+    Report,
+    no_garbage_collection,
+    require_indexable,
+)
 from filmer.importing.identifiers import NONE, Ints, identifiers, name_id, small_numbers, title_id
 from filmer.importing.progress import Progress
 from filmer.importing.tsv import NULL, Table, find
@@ -284,9 +292,11 @@ def _film(number: int, row: Sequence[bytes], genres: dict[bytes, tuple[str, ...]
         raise ValueError("isAdult that is neither 0 nor 1")
     if listed not in genres:
         genres[listed] = () if listed == NULL else _genres(listed)
+    title = _text(primary, "no title")
+    require_indexable(title, genres[listed])
     return ArrivingFilm(
         id=title_id(number),
-        title=_text(primary, "no title"),
+        title=title,
         year=_number(year, "a year", MAX_YEAR),
         genres=genres[listed],
         runtime_minutes=_number(runtime, "a runtime", 10**6) or None,

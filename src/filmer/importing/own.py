@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from filmer.catalogue.folding import fold
-from filmer.importing.arrival import Arrival, ArrivingFilm, ArrivingStar, ImportFailed, Report
+from filmer.importing.arrival import Arrival, ArrivingFilm, ArrivingStar, ImportFailed, Report, require_indexable
 
 COLUMNS = (
     "id", "title", "original_title", "year", "release_date", "runtime_minutes", "directors", "genres", "stars",
@@ -96,6 +96,8 @@ def _film(row: dict[Any, Any], arrival: Arrival, stars: dict[str, int], seen: se
         raise ValueError("an id that has over 10 characters, a space or a slash")
     if identifier in seen:
         raise ValueError("an id given twice")
+    genres = tuple(dict.fromkeys(_genre(name) for name in _several(text["genres"])))
+    require_indexable(text["title"], genres)
     rating = _number(text, "rating", float, 0, 10)
     cast = [_star(entry, arrival, stars) for entry in _several(text["stars"])]
     return ArrivingFilm(
@@ -103,7 +105,7 @@ def _film(row: dict[Any, Any], arrival: Arrival, stars: dict[str, int], seen: se
         title=text["title"],
         year=year,
         directors=", ".join(_several(text["directors"])) or None,
-        genres=tuple(dict.fromkeys(_genre(name) for name in _several(text["genres"]))),
+        genres=genres,
         cast=list(dict.fromkeys(cast)),
         rating=None if rating is None else round(rating, 1),
         votes=_number(text, "votes", int, 0, 2**31 - 1),

@@ -133,17 +133,24 @@ def select_terms(conn: Connection) -> Terms:
     return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
 
-def upsert_terms(conn: Connection, terms: Iterable[SaidTerms]) -> None:
+def copy_said(conn: Connection, terms: Iterable[SaidTerms]) -> None:
+    """Lay ready for ``upsert_terms`` what is said, one row a film; it goes with the transaction."""
+    conn.execute("CREATE TEMPORARY TABLE said (LIKE film_terms) ON COMMIT DROP")
+    with conn.cursor() as cursor, cursor.copy("COPY said (film_id, price, tmdb_id, overview) FROM STDIN") as copy:
+        for row in terms:
+            copy.write_row(row)
+
+
+def upsert_terms(conn: Connection) -> None:
     """Take over what is said; what is not said stays as it was."""
-    conn.cursor().executemany(
+    conn.execute(
         """
-        INSERT INTO film_terms (film_id, price, tmdb_id, overview) VALUES (%s, %s, %s, %s)
+        INSERT INTO film_terms (film_id, price, tmdb_id, overview) SELECT film_id, price, tmdb_id, overview FROM said
         ON CONFLICT (film_id) DO UPDATE SET
             price = coalesce(EXCLUDED.price, film_terms.price),
             tmdb_id = coalesce(EXCLUDED.tmdb_id, film_terms.tmdb_id),
             overview = coalesce(EXCLUDED.overview, film_terms.overview)
-        """,
-        terms,
+        """
     )
 
 
@@ -181,7 +188,13 @@ def swap(
     """
     with conn.transaction() as transaction:
         conn.execute("SELECT pg_advisory_xact_lock(%s)", [SWAP_LOCK])  # a backup is read to its end first
-        _hold_others(conn)
+        copy_said(conn, said)
+        # What takes longer with every film comes before the lock that visitors wait for: only new prices wait here.
+        _hold_others(conn, "film_terms IN SHARE ROW EXCLUSIVE MODE")
+        upsert_terms(conn)
+        _take_over_terms(conn)
+        # From here to the commit nobody reads the catalogue (``catalogue.queries.one_edition``).
+        _hold_others(conn, "film_in_use IN SHARE MODE", "edition IN ACCESS EXCLUSIVE MODE")
         missing = conn.execute(
             f"""
             SELECT u.film_id FROM film_in_use u JOIN {NOW}.film f ON f.id = u.film_id
@@ -190,8 +203,6 @@ def swap(
         ).fetchall()
         if missing:
             raise psycopg.Rollback(transaction)
-        upsert_terms(conn, said)
-        _take_over_terms(conn)
         conn.execute(f"ALTER SCHEMA {NOW} RENAME TO {OLD}".encode())
         conn.execute(f"ALTER SCHEMA {NEXT} RENAME TO {NOW}".encode())
         row = conn.execute("UPDATE edition SET version = version + 1 RETURNING version").fetchone()
@@ -204,19 +215,19 @@ def swap(
     return [film_id for (film_id,) in missing]
 
 
-def _hold_others(conn: Connection) -> None:
-    """From here to the commit nobody reads the catalogue (``catalogue.queries.one_edition``) or says more of a film."""
+def _hold_others(conn: Connection, *locks: str) -> None:
+    """Take locks on tables until the commit: all of them at once, or others pass before the next try."""
     for _ in range(_SWAP_TRIES):
         try:
             with conn.transaction():
                 conn.execute(f"SET LOCAL lock_timeout = '{round(_SWAP_SECONDS * 1000)}ms'")
-                conn.execute("LOCK TABLE film_terms, film_in_use IN SHARE MODE")
-                conn.execute("LOCK TABLE edition IN ACCESS EXCLUSIVE MODE")
+                for lock in locks:
+                    conn.execute(f"LOCK TABLE {lock}".encode())
         except psycopg.errors.LockNotAvailable:
             time.sleep(_SWAP_SECONDS)
         else:
             return
-    raise psycopg.errors.LockNotAvailable("somebody reads the catalogue without end")
+    raise psycopg.errors.LockNotAvailable("somebody reads the catalogue, or changes it, without end")
 
 
 def wait_until_seen(conn: Connection) -> None:
