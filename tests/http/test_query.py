@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from filmer.catalogue.api import GenreMovieList, MovieList, MovieSearch, StarList
 from filmer.errors import InvalidRequest, Offence
-from filmer.http.query import MAX_PARAMETERS, Query, read_integer, read_query, read_text
+from filmer.http.query import MAX_PARAMETERS, Query, id_offences, path_id, read_integer, read_query, read_text
 
 
 class Sample(Query):
@@ -212,3 +212,24 @@ def test_no_other_text_is_an_integer(text: str) -> None:
     else:
         with pytest.raises(ValueError, match="must be an integer"):
             read_integer(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("1", 1), ("2147483647", 2**31 - 1), ("007", 7), ("0" * 63 + "7", 7), ("2147483648", None)]
+)
+def test_an_id_in_a_path_is_told_wrong_by_no_bound_above(text: str, number: int | None) -> None:
+    assert path_id(text, 2**31 - 1) == number
+    assert id_offences("id", text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        *((text, "must be at least 1") for text in ("0", "-0", "-1", "-" + "9" * 64)),
+        *((text, "must be an integer") for text in ("", "x", "+1", " 1", "1 ", "1\n", "1_0", "1.0", "٤", "²", "\0")),
+        ("0" * 64 + "7", "must be an integer"),
+    ],
+)
+def test_what_can_be_no_id_in_a_path(text: str, reason: str) -> None:
+    assert path_id(text, 2**31 - 1) is None
+    assert id_offences("id", text) == [Offence("id", reason)]

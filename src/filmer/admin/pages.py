@@ -21,13 +21,13 @@ from filmer.clock import Clock
 from filmer.community.shelves import Shelves
 from filmer.errors import Forbidden, InvalidRequest, NotFound
 from filmer.http.body import Body
+from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import Query, read_integer, read_query
+from filmer.http.query import Query, path_id, read_query
 from filmer.settings import parse_price
 from filmer.store.postgres import Connection, Database
 from filmer.store.valkey import SharedCache
 from filmer.tmdb.client import Tmdb
-from filmer.tmdb.payloads import MAX_ID
 from filmer.web.filled import Pager
 from filmer.web.forms import Form, receive_form, without_blanks
 from filmer.web.pages import HtmlResponse, Pages, Visitor, own_place
@@ -193,10 +193,7 @@ def _asked_before(form: Form) -> Asked:
 
 def _account(text: str) -> int:
     """Raises NotFound for what is no account's id."""
-    try:
-        number = read_integer(text)
-    except ValueError:
-        number = 0
-    if not 1 <= number <= MAX_ID:
+    number = path_id(text, MAX_INTEGER)
+    if number is None:
         raise NotFound(f"There is no account {text}")
     return number

@@ -24,11 +24,11 @@ from filmer.catalogue.nouns import (
 from filmer.catalogue.reading import Catalogue
 from filmer.catalogue.search import Search
 from filmer.errors import NotFound, Offence
+from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import Query, read_integer, read_query
+from filmer.http.query import Query, id_offences, path_id, read_query
 from filmer.store.postgres import Connection
 
-MAX_INTEGER = 2**31 - 1  # of the column a genre's id stands in
 Year = Annotated[int, Meta(ge=0, le=9999)]
 Order = Literal["asc", "desc"]
 MovieSort = Literal["title", "year", "rating"]
@@ -167,7 +167,7 @@ class CatalogueApi(Handlers):
         return MoviePage(items=items, **_page(asked, total))
 
     async def show_movie(self, movie_id: FromPath[str]) -> Movie:
-        identifier = _path_id(movie_id)
+        identifier = _identifier(movie_id)
         async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
             movie = await queries.select_movie(conn, identifier) if identifier else None
         if movie is None:
@@ -181,7 +181,7 @@ class CatalogueApi(Handlers):
         return StarPage(items=items, **_page(asked, total))
 
     async def show_star(self, star_id: FromPath[str]) -> Star:
-        identifier = _path_id(star_id)
+        identifier = _identifier(star_id)
         async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
             star = await queries.select_star(conn, identifier) if identifier else None
         if star is None:
@@ -193,10 +193,10 @@ class CatalogueApi(Handlers):
             return GenreList(items=await queries.select_genres(conn))
 
     async def list_genre_movies(self, genre_id: FromPath[str], request: AnyRequest) -> GenreMoviePage:
-        number, offences = _genre_id(genre_id)
-        asked = read_query(request.scope["query_string"], GenreMovieList, offences)
+        asked = read_query(request.scope["query_string"], GenreMovieList, id_offences("genreId", genre_id))
+        number = path_id(genre_id, MAX_INTEGER)
         found = None
-        if number <= MAX_INTEGER:
+        if number is not None:
             span = listing.span(asked.page, asked.size)
             async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
                 found = await queries.select_genre_movies(
@@ -245,14 +245,6 @@ def _page(asked: MovieList | GenreMovieList | StarList | MovieSearch, total: int
     }
 
 
-def _path_id(text: str) -> str | None:
+def _identifier(text: str) -> str | None:
     """An id as the catalogue may hold it; None for one it can't hold (contract §2.5)."""
     return text if is_identifier(text) else None
-
-
-def _genre_id(text: str) -> tuple[int, list[Offence]]:
-    try:
-        number = read_integer(text)
-    except ValueError as error:
-        return 0, [Offence("genreId", str(error))]
-    return number, [] if number >= 1 else [Offence("genreId", "must be at least 1")]

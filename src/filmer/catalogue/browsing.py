@@ -10,10 +10,11 @@ import msgspec
 from msgspec import Meta
 
 from filmer.catalogue import listing
-from filmer.catalogue.api import MAX_INTEGER, GenreMovieList, MovieList, MovieSearch, StarList, Year
+from filmer.catalogue.api import GenreMovieList, MovieList, MovieSearch, StarList, Year
 from filmer.catalogue.folding import fold, initial
 from filmer.catalogue.nouns import GenreSize
 from filmer.errors import InvalidRequest, Offence
+from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest
 from filmer.http.json_text import Members
 from filmer.http.query import Query, read_query, read_text

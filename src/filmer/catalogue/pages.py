@@ -7,15 +7,16 @@ from typing import Any
 from litestar.params import FromPath
 
 from filmer.catalogue import browsing, listing, queries
-from filmer.catalogue.api import MAX_INTEGER, GenreMovieList, StarList, find_stars
+from filmer.catalogue.api import GenreMovieList, StarList, find_stars
 from filmer.catalogue.browsing import FILM_ORDERS, SIZE, STAR_ORDERS, FilmList, FilmSearch, read_page
 from filmer.catalogue.filters import Filters
 from filmer.catalogue.nouns import MovieItem, StarItem
 from filmer.catalogue.reading import Catalogue
 from filmer.catalogue.search import Search
 from filmer.errors import NotFound
+from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import read_integer
+from filmer.http.query import path_id
 from filmer.store.postgres import Connection
 from filmer.tmdb.copies import Copies
 from filmer.web.filled import FilledForm
@@ -184,11 +185,8 @@ class CataloguePages(Handlers):
 
 
 def _genre_number(text: str) -> int:
-    """Raises NotFound for what is no genre's."""
-    try:
-        number = read_integer(text)
-    except ValueError:
-        number = 0
-    if not 1 <= number <= MAX_INTEGER or str(number) != text:
+    """Raises NotFound for what is no genre's; each has one address, so not with zeros before it."""
+    number = path_id(text, MAX_INTEGER)
+    if number is None or str(number) != text:
         raise NotFound(f"There is no genre {text} here")
     return number

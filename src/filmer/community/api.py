@@ -25,13 +25,13 @@ from filmer.errors import (
     UserNotFound,
 )
 from filmer.http.body import receive_body
+from filmer.http.bounds import MAX_INTEGER
 from filmer.http.envelopes import CommunityResponse
 from filmer.http.freshness import freshness
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import read_integer, read_query
+from filmer.http.query import id_offences, path_id, read_query
 from filmer.store.postgres import Database
 from filmer.tmdb.copies import Copies
-from filmer.tmdb.payloads import MAX_ID
 
 
 class CommunityApi(Handlers):
@@ -55,14 +55,14 @@ class CommunityApi(Handlers):
         received = await receive_body(request)
         person = await self._person(request)
         _require_own(person, user_id)
-        asked = received.read(NewFavorite, _offences("user_id", user_id))
+        asked = received.read(NewFavorite, id_offences("user_id", user_id))
         favorite, is_new = await self._shelves.add_favorite(_user(user_id), asked.movie_id)
         return CommunityResponse(favorite, status_code=201 if is_new else 200)
 
     async def list_favorites(self, user_id: FromPath[str], request: AnyRequest) -> CommunityResponse:
         person = await self._person(request)
         _require_own(person, user_id)
-        asked = read_query(request.scope["query_string"], FavoriteList, _offences("user_id", user_id))
+        asked = read_query(request.scope["query_string"], FavoriteList, id_offences("user_id", user_id))
         listed, is_new = await self._shelves.list_favorites(_user(user_id), asked)
         age, is_fresh = int(self._copies.age(listed.fetched)), self._copies.is_fresh(listed.fetched)
         headers = freshness(age, self._cache_seconds, is_new=is_new and is_fresh)
@@ -71,9 +71,9 @@ class CommunityApi(Handlers):
     async def remove_favorite(self, user_id: FromPath[str], favorite_id: FromPath[str], request: AnyRequest) -> None:
         person = await self._person(request)
         _require_own(person, user_id)
-        _require_integers([*_offences("user_id", user_id), *_offences("id", favorite_id)])
-        number = int(favorite_id)
-        if number > MAX_ID:
+        _require_none([*id_offences("user_id", user_id), *id_offences("id", favorite_id)])
+        number = path_id(favorite_id, MAX_INTEGER)
+        if number is None:
             raise FavoriteNotFound
         await self._shelves.remove_favorite(_user(user_id), number)
 
@@ -87,9 +87,9 @@ class CommunityApi(Handlers):
     async def change_rating(self, rating_id: FromPath[str], request: AnyRequest) -> UpdatedRating:
         received = await receive_body(request)
         person = await self._person(request)
-        asked = read_rating(received, ChangedRating, _offences("id", rating_id))
-        number = int(rating_id)
-        if number > MAX_ID:
+        asked = read_rating(received, ChangedRating, id_offences("id", rating_id))
+        number = path_id(rating_id, MAX_INTEGER)
+        if number is None:
             raise RatingNotFound
         return await self._shelves.change_rating(person.id, number, asked.rating)
 
@@ -97,7 +97,7 @@ class CommunityApi(Handlers):
         person = await self._person(request)
         if person.role != "admin":
             raise InsufficientPermissions
-        _require_integers(_offences("userId", user_id))
+        _require_none(id_offences("userId", user_id))
         await self._shelves.clear_favorites(_user(user_id))
 
     async def _person(self, request: AnyRequest) -> Person:
@@ -107,29 +107,18 @@ class CommunityApi(Handlers):
 
 def _require_own(person: Person, user_id: str) -> None:
     """A user's path is that user's or an admin's (contract §7.1). Raises InsufficientPermissions."""
-    is_own = not _offences("user_id", user_id) and int(user_id) == person.id
-    if not is_own and person.role != "admin":
+    if path_id(user_id, MAX_INTEGER) != person.id and person.role != "admin":
         raise InsufficientPermissions
 
 
-def _offences(name: str, text: str) -> list[Offence]:
-    """What is wrong with an id in a path."""
-    try:
-        if read_integer(text) < 1:
-            raise ValueError("must be at least 1")  # noqa: TRY301 - an offence like the reader's
-    except ValueError as error:
-        return [Offence(name, str(error))]
-    return []
-
-
-def _require_integers(offences: list[Offence]) -> None:
+def _require_none(offences: list[Offence]) -> None:
     if offences:
         raise InvalidRequest(offences)
 
 
 def _user(user_id: str) -> int:
     """Raises UserNotFound for what no account's id can be."""
-    number = int(user_id)
-    if number > MAX_ID:
+    number = path_id(user_id, MAX_INTEGER)
+    if number is None:
         raise UserNotFound
     return number

@@ -11,17 +11,18 @@ from filmer.catalogue.nouns import MovieItem
 from filmer.community.nouns import FavoriteList, Favorites, NewFavorite, NewRating, PopularList
 from filmer.community.shelves import MAX_LISTED, Shelves
 from filmer.errors import ExternalApiError, FavoriteNotFound, MovieNotFound, NotFound
+from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import read_integer, read_query
+from filmer.http.query import path_id, read_query
 from filmer.store.postgres import Connection, Database
 from filmer.tmdb.copies import Copies
-from filmer.tmdb.payloads import MAX_ID, Popular
+from filmer.tmdb.payloads import Popular
 from filmer.web.filled import Pager
 from filmer.web.forms import Form, receive_form, without_blanks
 from filmer.web.pages import HtmlResponse, Pages, Visitor, own_place
 
 # A page waits no longer for TMDB; what it answers later is there for the next visitor. Beside a list of popular films
-# the edge may have waited three seconds for another process (http/edge.py).
+# the edge may have waited three seconds for another process (http/shared_answers.py).
 PATIENCE_SECONDS, LIST_PATIENCE_SECONDS = 4.0, 1.2
 STEPS = [step / 2 for step in range(11)]  # the ratings there are
 _LATE = "TheMovieDB does not answer right now, so this could not be kept. Please try again in a minute."
@@ -146,10 +147,7 @@ class CommunityPages(Handlers):
 
 def _number(text: str) -> int:
     """Raises NotFound for what is no favourite's id."""
-    try:
-        number = read_integer(text)
-    except ValueError:
-        number = 0
-    if not 1 <= number <= MAX_ID:
+    number = path_id(text, MAX_INTEGER)
+    if number is None:
         raise NotFound(f"There is no favourite {text}")
     return number

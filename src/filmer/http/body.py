@@ -22,7 +22,7 @@ from filmer.http.bounds import kind_of, require_length, require_storable, requir
 from filmer.http.json_text import HUGE, Fraction, Members, read_json
 
 MAX_BODY = 64 * 1024  # bytes (contract §1.3)
-BODY_SECONDS = 8.0  # for the whole of it; with what comes after (edge.DRAIN_SECONDS) less than 10
+BODY_SECONDS = 8.0  # for the whole of it; with what comes after (passing.DRAIN_SECONDS) less than 10
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^";\s]*)"?')
 
 B = TypeVar("B", bound="Body")

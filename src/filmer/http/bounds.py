@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from msgspec import inspect
 
+MAX_INTEGER = 2**31 - 1  # what an integer column holds
+
 
 class Kind(NamedTuple):
     """A field's type without its wrappings; ``extra`` is what its ``Meta`` says to us alone."""

@@ -136,7 +136,7 @@ _CODES = (
 
 
 def api_of(path: str) -> Api:
-    """As ``envelopes.error_body`` has it."""
+    """As ``envelopes.error_answer`` has it."""
     return SHOP if path.startswith("/api/v1/") else COMMUNITY
 
 

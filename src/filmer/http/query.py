@@ -62,6 +62,21 @@ def read_integer(text: str) -> int:
     return int(text)
 
 
+def path_id(text: str, most: int) -> int | None:
+    """An id in a path, written as an integer of a query. None for what can't be one: less than 1, or over ``most``."""
+    number = int(text) if _INTEGER.fullmatch(text) else 0
+    return number if 1 <= number <= most else None
+
+
+def id_offences(name: str, text: str) -> list[Offence]:
+    """What is wrong with an id in a path where that is told (400). One too large is right, and nobody's (404)."""
+    try:
+        number = read_integer(text)
+    except ValueError as error:
+        return [Offence(name, str(error))]
+    return [] if number >= 1 else [Offence(name, "must be at least 1")]
+
+
 def read_text(raw: bytes) -> str:
     """Percent-encoded UTF-8 as text. Raises ValueError for what no column can hold."""
     try:

@@ -11,11 +11,12 @@ from filmer.catalogue.nouns import is_identifier
 from filmer.errors import InvalidRequest, NotFound, Offence
 from filmer.http.body import receive_body
 from filmer.http.handlers import AnyRequest, Handlers, arrival
-from filmer.http.query import read_integer, read_query
+from filmer.http.query import id_offences, path_id, read_query
 from filmer.shop import queries
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
 from filmer.shop.nouns import (
+    MAX_ID,
     BoughtItem,
     Cart,
     CartChange,
@@ -112,8 +113,10 @@ class ShopApi(Handlers):
     ) -> OrderDetails:
         async with self._database.connection() as conn:
             person = await self._sessions.require(conn, request)
-            number = _order_id(order_id)
-            order = await own_order(conn, person.id, number)
+            if offences := id_offences("orderId", order_id):
+                raise InvalidRequest(offences)
+            number = path_id(order_id, MAX_ID)
+            order = await own_order(conn, person.id, number) if number is not None else None
         if order is None:
             raise NotFound(f"Order not found with id: {order_id}")
         return OrderDetails(
@@ -140,17 +143,6 @@ def in_path(movie_id: str) -> str:
     if not is_identifier(movie_id):
         raise NotFound(f"Item not in cart with id: {movie_id}")
     return movie_id
-
-
-def _order_id(text: str) -> int:
-    """Raises InvalidRequest for what can't be one, as a genre's (contract §2.5)."""
-    try:
-        number = read_integer(text)
-    except ValueError as error:
-        raise InvalidRequest([Offence("orderId", str(error))]) from None
-    if number < 1:
-        raise InvalidRequest([Offence("orderId", "must be at least 1")])
-    return number
 
 
 def _idempotency_key(request: AnyRequest) -> tuple[str | None, list[Offence]]:

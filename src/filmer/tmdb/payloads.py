@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
-MAX_ID = 2**31 - 1
+MAX_ID = 2**31 - 1  # of a film at TMDB, which stands in integer columns
 MAX_PAGE = 500  # TMDB's own limit (contract §7.6)
 MAX_RESULTS = 10_000
 _POSTER_PATH = re.compile(r"/[A-Za-z0-9_-]{1,100}\.(jpg|png|webp)")
