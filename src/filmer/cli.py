@@ -68,7 +68,7 @@ def serve(
     workers: Annotated[int | None, Parameter(help="Worker processes (FILMER_WORKERS).")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Serve the APIs."""
+    """Serve the APIs and the storefront."""
     # A reload may come before there is anything to reload. (SIG_IGN would be inherited by the engines.)
     signal.signal(signal.SIGHUP, lambda *_: None)
     asked = load_settings(host=host, port=port, workers=workers, data_dir=data_dir, demo=demo or None)

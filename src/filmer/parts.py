@@ -18,7 +18,7 @@ from filmer.settings import Settings, parse_origin
 from filmer.shop.cards import CardsOnFile
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
-from filmer.store.postgres import Database, to_primary
+from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.copies import Copies
@@ -39,7 +39,7 @@ class Parts:
         self.clock = clock
         self.database = Database(settings.database_url, size=settings.pool_size)
         self.shared = SharedCache(settings.redis_url, settings.redis_password)
-        self.edition = Edition(to_primary(settings.database_url))
+        self.edition = Edition(settings.database_url)
         self.catalogue = Catalogue(self.database, self.edition)
         self.search = Search()
         self.public_url = parse_origin(settings.public_url) if settings.public_url else None

@@ -16,6 +16,8 @@ MAX_PRICE = Decimal("999999.99")
 MAX_CURRENCY = 10  # characters
 MIN_SECRET = 32  # characters
 SECRETS = {
+    "database_url",
+    "redis_url",
     "secret_key",
     "redis_password",
     "tmdb_access_token",
@@ -274,6 +276,17 @@ def require_region(text: str) -> None:
         raise ValueError("Expected a country's two capital letters, such as DE")
 
 
+def require_conninfo(text: str) -> None:
+    """Raises ValueError for what libpq makes nothing of; its own words would show the password."""
+    import psycopg  # here, as most who read settings need no database
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        conninfo_to_dict(text)
+    except psycopg.ProgrammingError:
+        raise ValueError("Expected an address such as postgresql://user:password@host:5432/name") from None
+
+
 def require_credential(text: str) -> None:
     """Raises ValueError for what no header can carry."""
     if not (text.isascii() and text.isprintable() and " " not in text):
@@ -297,6 +310,7 @@ def _parts(text: str) -> list[str]:
 
 
 _PARSERS: dict[str, Callable[[str], object]] = {
+    "database_url": require_conninfo,
     "default_price": parse_price,
     "currency": require_currency,
     "tmdb_access_token": require_credential,

@@ -22,6 +22,7 @@ from tests.community.answers import (
     unkept,
 )
 from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, Community, MakeCommunity, User
+from tests.conftest import import_films
 from tests.sandbox import Sandbox
 
 WITHOUT_DATE = 77771  # TMDB's sandbox gives its release date as ""
@@ -123,6 +124,23 @@ def test_what_is_missing_is_null(user: User) -> None:
     [film] = user.listed()
     assert list(film) == FAVORITE_FILM
     assert (film["title"], film["release_date"], film["user_rating"]) == ("Touki Bouki", None, None)
+
+
+def test_a_film_no_copy_is_left_of_has_the_catalogue_s_title_and_date(make_community: MakeCommunity) -> None:
+    """Known there by its TMDB id, or by what /find told."""
+    community = make_community()
+    import_films(community.database_url)
+    link = "INSERT INTO tmdb_link (film_id, tmdb_id, looked) VALUES ('tt0000012', %s, now())"
+    fetch(community.database_url, link, GODFATHER)
+    user = community.user()
+    fetch(community.database_url, "INSERT INTO shelf VALUES (%s, gen_random_uuid())", user.person.id)
+    favorite = "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, now())"
+    for movie_id in (SHAWSHANK, GODFATHER, FIGHT_CLUB):
+        fetch(community.database_url, favorite, user.person.id, movie_id)
+    named = fetch(community.database_url, "SELECT id, title FROM catalogue.film WHERE id IN ('tt0000012', 'tt0111161')")
+    title = dict(named)
+    expected = {SHAWSHANK: title["tt0111161"], GODFATHER: title["tt0000012"], FIGHT_CLUB: ""}
+    assert {film["movie_id"]: film["title"] for film in user.listed()} == expected
 
 
 def test_somebody_else_s_rating_is_not_shown(community: Community, user: User) -> None:

@@ -215,7 +215,7 @@ async def require_order(conn: psycopg.Connection, one: Customer, point: str) -> 
 
     def is_calm() -> bool:
         doing = faults.activity(conn)
-        counted = pool.statistics()
+        counted = pool.statistics_by_pool()["main"]
         return (
             set(doing) <= {"idle", "carts locked"}
             and not doing["carts locked"]
@@ -227,7 +227,7 @@ async def require_order(conn: psycopg.Connection, one: Customer, point: str) -> 
         if is_calm():
             break
         await asyncio.sleep(0.01)
-    assert is_calm(), (point, faults.activity(conn), pool.statistics())
+    assert is_calm(), (point, faults.activity(conn), pool.statistics_by_pool()["main"])
     assert not faults.halves(conn, [one.account_id]), point
     assert not faults.audit(conn), point
 

@@ -282,11 +282,7 @@ def panic(database_url: str) -> None:
     with contextlib.suppress(psycopg.OperationalError):
         while True:
             with psycopg.connect(database_url, autocommit=True, connect_timeout=3) as conn:
-                try:
-                    conn.execute("CREATE TABLE IF NOT EXISTS public.filler ()")
-                    conn.execute("SELECT pg_switch_wal()")
-                except psycopg.errors.DiskFull:
-                    continue
+                conn.execute("SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1000000))")
 
 
 def statuses(told: list[Told]) -> str:

@@ -7,7 +7,8 @@ import psycopg
 import pytest
 
 from filmer.errors import ServiceUnavailable
-from filmer.store.postgres import Database, names_several, to_primary
+from filmer.store.connecting import names_several, to_primary
+from filmer.store.postgres import Database
 
 Work = Callable[[Database], Awaitable[None]]
 
@@ -60,6 +61,19 @@ def test_a_lock_that_somebody_holds_for_long_is_waited_for_in_vain_and_not_for_e
                 async with database.connection() as conn:
                     await conn.execute("SELECT count(*) FROM cart_line")
         assert isinstance(raised.value.__cause__, psycopg.errors.LockNotAvailable)
+
+    with_pool(database_url, work)
+
+
+def test_a_database_whose_connections_are_all_taken_is_up(database_url: str) -> None:
+    async def work(database: Database) -> None:
+        async with database.connection(), database.connection():
+            assert await asyncio.gather(*(database.is_up(within=1.5) for _ in range(20))) == [True] * 20
+            with psycopg.connect(database_url) as conn:
+                name = conn.info.dbname
+            with psycopg.connect(database_url, dbname="postgres", autocommit=True) as conn:
+                conn.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+            assert not await database.is_up(within=1.5)
 
     with_pool(database_url, work)
 

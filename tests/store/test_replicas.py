@@ -266,7 +266,7 @@ def test_health_is_up_as_long_as_one_server_lives_and_writes_say_503(shop: Shop)
     )
 
 
-def test_a_primary_that_is_made_read_only_while_another_takes_over_is_left(shop: Shop) -> None:
+def test_a_primary_that_is_made_read_only_while_another_takes_over_is_left(shop: Shop, tmp_path: Path) -> None:
     """As operators switch over: the former primary lives on, and says no to changes."""
     primary, standby = shop.servers
     customer = faults.customers(primary.url, 1)[0]
@@ -284,6 +284,11 @@ def test_a_primary_that_is_made_read_only_while_another_takes_over_is_left(shop:
             assert eventually(lambda: add(node) in {200, 201}, seconds=2 * BACK_SECONDS)  # noqa: B023 - called at once
         back = time.monotonic() - promoted
         assert back < BACK_SECONDS
+        for node in shop.nodes:
+            assert words_of(node.client.get(MOVIES)) != {"Switched"}  # kept from now on
+        import_films(standby.url, renamed(tmp_path, "Switched"))
+        for node in shop.nodes:
+            assert eventually(lambda: words_of(node.client.get(MOVIES)) == {"Switched"}, seconds=10)  # noqa: B023
     finally:
         primary.kill()
         primary.copy(standby)

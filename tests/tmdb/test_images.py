@@ -323,6 +323,9 @@ def test_who_ends_does_not_wait_for_tmdb(run: Run, monkeypatch: pytest.MonkeyPat
         world.sandbox.fail("black-hole", path=HOST)
         async with asyncio.timeout(8), viewing(world) as one:
             assert await one.sees() == NOT_YET
+            claim = f"{one.images._prefix}:{MATRIX}:claim"
+            assert world.valkey.exists(claim)
+        assert not world.valkey.exists(claim), "others need not wait until it ends by itself"
 
     run(work)
 

@@ -67,11 +67,13 @@ async def select_days(conn: Connection, *, first: date, last: date) -> list[Day]
     """Every day from the first to the last, also those without an order."""
     cursor = await conn.execute(
         """
-        SELECT d.day::date, count(o.id), coalesce(sum(o.total), 0)
+        SELECT d.day::date, coalesce(o.orders, 0), coalesce(o.takings, 0)
         FROM generate_series(%(first)s::timestamp, %(last)s::timestamp, '1 day') d(day)
-        LEFT JOIN shop_order o
-            ON o.placed >= d.day AT TIME ZONE 'UTC' AND o.placed < (d.day + interval '1 day') AT TIME ZONE 'UTC'
-        GROUP BY d.day ORDER BY d.day
+        LEFT JOIN (
+            SELECT date_trunc('day', placed AT TIME ZONE 'UTC') AS day, count(*) AS orders, sum(total) AS takings
+            FROM shop_order WHERE placed >= %(first)s::timestamp AT TIME ZONE 'UTC' GROUP BY 1
+        ) o ON o.day = d.day
+        ORDER BY d.day
         """,
         {"first": first, "last": last},
     )

@@ -5,7 +5,9 @@ import asyncio
 import psycopg
 import structlog
 
-from filmer.catalogue.queries import select_edition
+from filmer.catalogue.queries import select_edition, select_takes_changes
+from filmer.store.connecting import CONNECT_SECONDS, BriefConnection, names_several, to_primary
+from filmer.store.postgres import Connection
 
 log = structlog.get_logger()
 
@@ -14,6 +16,8 @@ SEEN_LOCK = 0x65646974  # "edit", with the version: shared by every process that
 SWAP_LOCK = 0x62636B70  # "bckp": shared by backups, and taken by an import while it swaps
 RETRY_SECONDS = 0.5
 LOOK_SECONDS = 30  # without word, we look for ourselves
+LOOK_AMONG_SECONDS = 5  # the same where there are several servers: another may be the primary by now
+ANSWER_SECONDS = 4.0  # after which a server that says nothing is given up
 
 
 class Edition:
@@ -25,7 +29,8 @@ class Edition:
     """
 
     def __init__(self, database_url: str) -> None:
-        self._url = database_url
+        self._url = to_primary(database_url)
+        self._has_standbys = names_several(database_url)
         self._task: asyncio.Task[None] | None = None
         self.key = ""  # empty: not known yet, nothing may be cached
         self.version = 0
@@ -45,15 +50,15 @@ class Edition:
         while True:
             try:
                 await self._follow()
-            except psycopg.Error as error:
+            except (psycopg.Error, TimeoutError) as error:
                 log.warning("edition watch lost", error=type(error).__name__, retry_seconds=RETRY_SECONDS)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self) -> None:
-        conn = await psycopg.AsyncConnection.connect(
+        conn = await BriefConnection.connect(
             self._url,
             autocommit=True,
-            connect_timeout=2,
+            connect_timeout=CONNECT_SECONDS,
             application_name="filmer edition",
             keepalives_idle=5,  # a peer that vanished without a word is noticed within seconds
             keepalives_interval=2,
@@ -61,13 +66,18 @@ class Edition:
         )
         self._held = None
         async with conn:
-            await conn.execute(f"LISTEN {CHANNEL}")
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await conn.execute(f"LISTEN {CHANNEL}")
             while True:
-                await self._read(conn)
-                async for _ in conn.notifies(timeout=LOOK_SECONDS, stop_after=1):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    if self._has_standbys and not await select_takes_changes(conn):
+                        return  # another is the primary by now
+                    await self._read(conn)
+                look = LOOK_AMONG_SECONDS if self._has_standbys else LOOK_SECONDS
+                async for _ in conn.notifies(timeout=look, stop_after=1):
                     pass  # the generator holds the connection: we can read only once it is done
 
-    async def _read(self, conn: psycopg.AsyncConnection) -> None:
+    async def _read(self, conn: Connection) -> None:
         held: list[int] = [self._held] if self._held is not None else []
         database, version, has_imdb = await select_edition(conn)
         if version == self._held:

@@ -1,6 +1,6 @@
 """Lists in stored orders: which lists there are, and where a page lies in them.
 
-The importer writes them (``importing/build.py``), ``queries.py`` reads them.
+The importer writes them (``importing/writer.py``), ``queries.py`` reads them.
 """
 
 import msgspec
@@ -9,7 +9,6 @@ CHUNK = 400  # numbers in a row of catalogue.listing
 
 ALL = "all"
 STARS = "stars"
-LETTERS_OTHER = "letter:*"
 
 
 def letter(character: str) -> str:

@@ -36,7 +36,7 @@ async def one_edition(conn: Connection) -> AsyncIterator[None]:
 
 
 async def select_edition(conn: Connection) -> tuple[str, int, bool]:
-    """Which database this is, the version of its catalogue, and whether anything in it came from IMDb."""
+    """Which database this is, the version of its catalogue, and whether an import ever came from IMDb."""
     row = await (
         await conn.execute(
             "SELECT database, version, EXISTS (SELECT FROM import_run WHERE source = 'imdb') FROM edition"
@@ -45,6 +45,11 @@ async def select_edition(conn: Connection) -> tuple[str, int, bool]:
     if row is None:
         raise RuntimeError("the table edition has lost its row")
     return row[0].hex, row[1], row[2]
+
+
+async def select_takes_changes(conn: Connection) -> bool:
+    """Whether this server is a primary still, and lets us write."""
+    return bool((await _fetch(conn, "SELECT current_setting('transaction_read_only') = 'off'", []))[0][0])
 
 
 async def select_version(conn: Connection) -> int:

@@ -9,8 +9,11 @@ The importer counts what many match (``catalogue.term``, ``catalogue.tally``); w
 remembered here once counted, for as long as the edition lives.
 """
 
+import hashlib
 from collections import OrderedDict
 from typing import Any
+
+import msgspec
 
 from filmer.catalogue import search_queries as queries
 from filmer.catalogue.filters import Filters, Rare
@@ -26,16 +29,21 @@ class Totals:
     """Totals that were dear to count, by edition; the oldest are forgotten first."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, Any], int] = OrderedDict()
+        self._known: OrderedDict[bytes, int] = OrderedDict()
 
     def get(self, edition: str, what: Any) -> int | None:
-        return self._known.get((edition, what)) if edition else None
+        return self._known.get(_digest(edition, what)) if edition else None
 
     def put(self, edition: str, what: Any, total: int) -> None:
         if edition and total >= DENSE:
-            self._known[edition, what] = total
+            self._known[_digest(edition, what)] = total
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
+
+
+def _digest(edition: str, what: Any) -> bytes:
+    """As long, whatever is asked for."""
+    return hashlib.blake2b(msgspec.msgpack.encode((edition, what)), digest_size=16).digest()
 
 
 class Search:

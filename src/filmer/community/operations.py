@@ -35,7 +35,6 @@ _RATING_ID = _id("id", "Of a rating of yours, as rating the film told it")
 
 _CROSS_SITE = "the request carries the shop's session and comes from another site's page"
 _NOT_YOURS = "Somebody else's favourites"
-_BAD_USER = invalid("No id of a user", "user_id", "must be an integer")
 _NO_FILM = "TMDB knows no such film"
 _NO_USER = "for an admin, no such user"
 _NO_TMDB = refusal(

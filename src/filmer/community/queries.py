@@ -136,7 +136,10 @@ async def select_favorites(
         LEFT JOIN tmdb_film t ON t.movie_id = v.movie_id
         LEFT JOIN rating r ON r.account_id = v.account_id AND r.movie_id = v.movie_id
         LEFT JOIN LATERAL (SELECT title, release_date FROM catalogue.film c
-                           WHERE t.movie_id IS NULL AND c.tmdb_id = v.movie_id ORDER BY c.id LIMIT 1) f ON true
+                           WHERE t.movie_id IS NULL AND c.id = ANY(ARRAY(
+                               SELECT n.id FROM catalogue.film n WHERE n.tmdb_id = v.movie_id
+                               UNION ALL SELECT l.film_id FROM tmdb_link l WHERE l.tmdb_id = v.movie_id))
+                           ORDER BY c.id LIMIT 1) f ON true
         WHERE v.account_id = %s
         ORDER BY {_ORDERS[sort, order]} NULLS LAST, v.created DESC, v.id DESC
     """
@@ -167,7 +170,10 @@ async def select_ratings(conn: Connection, account_id: int, *, most: int) -> lis
         FROM rating r
         LEFT JOIN tmdb_film t ON t.movie_id = r.movie_id
         LEFT JOIN LATERAL (SELECT title FROM catalogue.film c
-                           WHERE t.movie_id IS NULL AND c.tmdb_id = r.movie_id ORDER BY c.id LIMIT 1) f ON true
+                           WHERE t.movie_id IS NULL AND c.id = ANY(ARRAY(
+                               SELECT n.id FROM catalogue.film n WHERE n.tmdb_id = r.movie_id
+                               UNION ALL SELECT l.film_id FROM tmdb_link l WHERE l.tmdb_id = r.movie_id))
+                           ORDER BY c.id LIMIT 1) f ON true
         WHERE r.account_id = %s ORDER BY r.updated DESC, r.id DESC LIMIT %s
         """,
         [account_id, most],

@@ -8,9 +8,9 @@ import psycopg
 import structlog
 
 from filmer.settings import Settings, data_directory
+from filmer.store.connecting import to_primary
 from filmer.store.embedded import running_engines
 from filmer.store.migrate import MigrationError, migrate, pending, require_supported
-from filmer.store.postgres import to_primary
 
 log = structlog.get_logger()
 

@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from filmer.errors import ServerLost, ServiceUnavailable
+from filmer.store.connecting import CONNECT_SECONDS, BriefConnection, names_several, to_primary
+from filmer.together import together
 
 Connection = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
@@ -27,39 +29,10 @@ WAIT_SECONDS = 2.0  # for a connection, before we say 503
 STATEMENT_SECONDS = 5
 LOCK_SECONDS = 2  # so that a lock somebody holds for long does not take all connections with it
 ANSWER_SECONDS = 4.0  # after which a database that says nothing at all is given up
-CANCEL_SECONDS = 0.5  # to be heard when we tell it to stop
-CONNECT_SECONDS = 2  # for each server named
 RETRY_SECONDS = 1  # at most between two attempts to connect: the pool's own pauses would double
 PROBE_SECONDS = 0.7  # for a standby's connection, and for a server's first answer, before another is asked
+BUSY_SECONDS = 0.5  # for a connection of the pools, before a database is asked by other ways whether it is there
 STANDBY_SECONDS = 60  # after which a connection for reading is made anew: a standby that came back gets its share
-
-
-def to_primary(url: str) -> str:
-    """Of several servers the one that takes changes; unless the address says itself which it wants."""
-    if not names_several(url) or "target_session_attrs" in conninfo_to_dict(url):
-        return url
-    return make_conninfo(url, target_session_attrs="read-write")
-
-
-def names_several(url: str) -> bool:
-    """Whether it is the address of more than one server."""
-    if "," not in url:
-        return False
-    try:
-        parts = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:  # whoever connects is told
-        return False
-    return "," in str(parts.get("host") or parts.get("hostaddr") or "")
-
-
-class _Connection(AsyncConnection[TupleRow]):
-    async def _try_cancel(self, *, timeout: float = CANCEL_SECONDS) -> None:  # noqa: ASYNC109 - psycopg's own
-        """Left to itself psycopg waits five seconds, and then five more, for a server that hangs."""
-        try:
-            await self.cancel_safe(timeout=min(timeout, CANCEL_SECONDS))
-        except psycopg.Error:
-            self.pgconn.finish()
-            raise asyncio.CancelledError from None
 
 
 class Database:
@@ -75,13 +48,15 @@ class Database:
                 name="filmer readers",
                 max_lifetime=STANDBY_SECONDS,
             )
+        self._url = url
         self._returns: set[asyncio.Task[None]] = set()
+        self._visits: dict[str, asyncio.Task[bool]] = {}  # under way: one at most
 
     @staticmethod
     def _make_pool(url: str, size: int, *, name: str, **more: Any) -> Pool:
         return AsyncConnectionPool(
             url,
-            connection_class=_Connection,
+            connection_class=BriefConnection,
             kwargs={
                 "autocommit": True,
                 "connect_timeout": CONNECT_SECONDS,
@@ -224,11 +199,32 @@ class Database:
     async def is_up(self, *, within: float) -> bool:
         """Whether a query is answered within so many seconds, by any server (contract §6.6)."""
         asking = asyncio.create_task(self._ask())
-        done, _ = await asyncio.wait({asking}, timeout=within)
-        if not done:
-            asking.cancel()  # and not waited for: psycopg takes seconds to give up a server that says nothing
+        done, _ = await asyncio.wait({asking}, timeout=min(within, BUSY_SECONDS))
+        if done:
+            return asking.result()
+        # All connections may be taken by work that is slow, and the database well.
+        visit = asyncio.create_task(together(self._visits, self._url, self._visit))
+        try:
+            for one in asyncio.as_completed((asking, visit), timeout=within - BUSY_SECONDS):
+                if await one:
+                    return True
+        except TimeoutError:
+            pass
+        finally:  # not waited for: psycopg takes its time to give up a server that says nothing
+            asking.cancel()
+            visit.cancel()
+        return False
+
+    async def _visit(self) -> bool:
+        """With a connection of its own."""
+        try:
+            async with (
+                asyncio.timeout(CONNECT_SECONDS),
+                await BriefConnection.connect(self._url, autocommit=True, connect_timeout=CONNECT_SECONDS) as conn,
+            ):
+                return await _answers(conn)
+        except (psycopg.Error, TimeoutError):
             return False
-        return asking.result()
 
     async def _ask(self) -> bool:
         try:
@@ -238,12 +234,8 @@ class Database:
             return False
         return True
 
-    def statistics(self) -> dict[str, Any]:
-        """psycopg_pool's own counters."""
-        return self._pool.get_stats()
-
     def statistics_by_pool(self) -> dict[str, dict[str, Any]]:
-        """The same of each pool: ``main``, and ``readers`` where there are standbys."""
+        """psycopg_pool's own counters of each pool: ``main``, and ``readers`` where there are standbys."""
         pools = {"main": self._pool, "readers": self._readers}
         return {name: pool.get_stats() for name, pool in pools.items() if pool}
 

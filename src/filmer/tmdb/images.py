@@ -110,9 +110,13 @@ class Images:
         kept = await self._shared_copy(key)
         while kept is None:
             if await self._shared.claim(key, milliseconds=self._claim_milliseconds):
-                kept = await self._shared_copy(key)  # the one before us may have brought it between look and claim
-                if kept is None:
-                    kept = await self._ask(movie_id)
+                try:
+                    kept = await self._shared_copy(key)  # the one before us may have brought it between look and claim
+                    if kept is None:
+                        kept = await self._ask(movie_id)
+                except BaseException:
+                    await self._shared.drop_claim(key)
+                    raise
                 self._shared.publish(key, kept, seconds=_holds(kept))
             else:
                 await asyncio.sleep(POLL_SECONDS)  # another worker asks; when it dies, its claim ends

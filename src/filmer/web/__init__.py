@@ -1,1 +1,1 @@
-"""Files that browsers get."""
+"""What all pages share: templates, forms, notices, and the files that browsers get."""
