@@ -192,7 +192,14 @@ async def taken(turns: Turns) -> Turn:
     return turn
 
 
-def test_so_many_at_once_and_the_last_to_come_is_the_next() -> None:
+@pytest.mark.parametrize(
+    ("fair_seconds", "expected"), [(60, ["early", "late", "last"]), (0.02, ["last", "late", "early"])]
+)
+def test_so_many_at_once_in_order_or_if_that_takes_too_long_the_last_to_come_first(
+    monkeypatch: pytest.MonkeyPatch, fair_seconds: float, expected: list[str]
+) -> None:
+    monkeypatch.setattr(overload, "FAIR_SECONDS", fair_seconds)
+
     async def run() -> None:
         turns = Turns(2)
         first, _second = await taken(turns), await taken(turns)
@@ -205,10 +212,26 @@ def test_so_many_at_once_and_the_last_to_come_is_the_next() -> None:
         waiting = [asyncio.create_task(wait(name)) for name in ("early", "late", "last")]
         await soon()
         assert order == []
+        await asyncio.sleep(0.04)
         with first:
             pass
         await asyncio.gather(*waiting)
-        assert order == ["last", "late", "early"]
+        assert order == expected
+
+    asyncio.run(run())
+
+
+def test_of_many_who_come_again_and_again_none_is_left_waiting() -> None:
+    async def run() -> None:
+        turns = Turns(2)
+
+        async def visit() -> None:
+            for _ in range(40):
+                with await taken(turns):
+                    await asyncio.sleep(0.005)
+
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(visit() for _ in range(40)))
 
     asyncio.run(run())
 

@@ -37,6 +37,18 @@ def test_a_claim_that_never_ends_is_not_waited_for_beyond_the_deadline(run: Run)
     run(work)
 
 
+def test_whoever_waited_for_another_before_they_asked_is_told_soon_after_the_deadline(run: Run) -> None:
+    async def work(world: World) -> None:
+        world.sandbox.fail("black-hole")
+        async with world.process(tmdb_deadline_seconds=2) as one:
+            world.valkey.set(f"{key_of(one)}:claim", b"", px=1500)
+            begun = time.monotonic()
+            assert await state(one.copies) == "EXTERNAL_API_ERROR"
+            assert time.monotonic() - begun < 3.2, "not two deadlines"
+
+    run(work)
+
+
 def test_who_waits_hears_of_the_failure(run: Run) -> None:
     async def work(world: World) -> None:
         world.sandbox.fail("500")

@@ -5,10 +5,12 @@ gone (decision 0018).
 """
 
 import asyncio
+from collections import OrderedDict
 from types import TracebackType
 from typing import Self
 
 WAIT_SECONDS = 2.0  # for a turn, before we say 503
+FAIR_SECONDS = 1.0  # up to which those who wait are served in the order they came
 WAITING_EACH = 32  # for every turn there is; who comes when so many wait already is told at once, which costs least
 LENT_SECONDS = 0.5
 
@@ -41,12 +43,16 @@ class Turn:
 
 
 class Turns:
-    """Of one process. The last to come is the first to go: those before are the likelier to have left."""
+    """Of one process.
+
+    First come, first served, as long as that keeps the waiting short. Where it does not, somebody has to wait too long,
+    and those who came first are the likelier to have left: then the last to come is the next.
+    """
 
     def __init__(self, at_once: int) -> None:
         self._free = at_once
         self._most_waiting = at_once * WAITING_EACH
-        self._waiting: dict[asyncio.Future[Turn | None], None] = {}  # in the order they came
+        self._waiting: OrderedDict[asyncio.Future[Turn | None], float] = OrderedDict()  # since when
 
     @property
     def are_out(self) -> bool:
@@ -62,7 +68,7 @@ class Turns:
             return None
         loop = asyncio.get_running_loop()
         place: asyncio.Future[Turn | None] = loop.create_future()
-        self._waiting[place] = None
+        self._waiting[place] = loop.time()
         sending_away = loop.call_later(WAIT_SECONDS, _send_away, place)
         try:
             return await place
@@ -72,7 +78,8 @@ class Turns:
 
     def pass_on(self) -> None:
         while self._waiting:
-            place, _ = self._waiting.popitem()
+            longest = asyncio.get_running_loop().time() - next(iter(self._waiting.values()))
+            place, _ = self._waiting.popitem(last=longest >= FAIR_SECONDS)
             if not place.done():  # neither sent away nor hung up, at this very moment
                 place.set_result(Turn(self))
                 return
