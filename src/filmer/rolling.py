@@ -60,8 +60,8 @@ class Leaving:
 
     def _leave_nobody(self) -> None:
         self._is_leaving = True
-        let_nobody_connect()
         asyncio.get_running_loop().call_later(QUEUE_SECONDS, stop_accepting)
+        let_nobody_connect()
 
     async def _send_in_life(self, send: Send, message: Any) -> None:
         await send(message)

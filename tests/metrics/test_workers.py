@@ -24,7 +24,14 @@ def server(make_database: MakeDatabase, serve: Serve) -> Server:
     database = make_database()
     import_films(database)
     running: Server = serve(database, FILMER_WORKERS="2", FILMER_METRICS_TOKEN=TOKEN)
+    assert eventually(lambda: listening(running) == 2), "one worker is up when serve returns"
     return running
+
+
+def listening(server: Server) -> int:
+    """How many sockets do at its port: a worker's does once it is up."""
+    sockets = [line.split() for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
+    return sum(local.endswith(f":{server.port:04X}") and state == "0A" for _, local, _, state, *_ in sockets)
 
 
 def ask(server: Server, path: str, times: int = REQUESTS) -> None:
