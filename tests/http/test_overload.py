@@ -226,12 +226,12 @@ def test_of_many_who_come_again_and_again_none_is_left_waiting() -> None:
         turns = Turns(2)
 
         async def visit() -> None:
-            for _ in range(40):
+            for _ in range(60):
                 with await taken(turns):
                     await asyncio.sleep(0.005)
 
         async with asyncio.timeout(30):
-            await asyncio.gather(*(visit() for _ in range(40)))
+            await asyncio.gather(*(visit() for _ in range(20)))
 
     asyncio.run(run())
 
