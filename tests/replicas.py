@@ -107,6 +107,14 @@ class PostgresServer:
     def thaw(self) -> None:
         self._signal_all(signal.SIGCONT)
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        self.freeze()
+        try:
+            yield
+        finally:
+            self.thaw()
+
     def promote(self) -> None:
         """Returns when it takes changes."""
         with psycopg.connect(self.url, dbname="postgres", autocommit=True) as conn:

@@ -7,7 +7,7 @@ import itertools
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -299,41 +299,29 @@ def test_a_standby_that_hangs_delays_readers_for_a_moment_and_fails_none(shop: S
     _, standby = shop.servers
     for node in shop.nodes:
         assert fresh(node).status_code == 200
-    standby.freeze()
-    try:
-        for node in shop.nodes:
-            for page in range(100, 106):
-                assert node.client.get(f"{MOVIES}?page={page}").status_code == 200
-    finally:
-        standby.thaw()
+    with standby.frozen():
+        assert_read(shop, range(100, 106))
 
 
 def test_a_primary_that_hangs_fails_no_reader(shop: Shop) -> None:
     primary, _ = shop.servers
-    primary.freeze()
-    try:
-        for node in shop.nodes:
-            for page in range(200, 206):
-                assert node.client.get(f"{MOVIES}?page={page}").status_code == 200
-    finally:
-        primary.thaw()
+    with primary.frozen():
+        assert_read(shop, range(200, 206))
 
 
 def test_a_primary_that_hangs_just_after_a_standby_did_fails_no_reader(shop: Shop) -> None:
     """Whoever read meanwhile is connected to the primary, though the standby is well again."""
     primary, standby = shop.servers
-    standby.freeze()
-    try:
+    with standby.frozen():
         for page in range(300, 300 + MOVING_SECONDS):
-            for node in shop.nodes:
-                assert node.client.get(f"{MOVIES}?page={page}").status_code == 200
+            assert_read(shop, [page])
             time.sleep(1)
-    finally:
-        standby.thaw()
-    primary.freeze()
-    try:
-        for node in shop.nodes:
-            for page in range(320, 324):
-                assert node.client.get(f"{MOVIES}?page={page}").status_code == 200
-    finally:
-        primary.thaw()
+    with primary.frozen():
+        assert_read(shop, range(320, 324))
+
+
+def assert_read(shop: Shop, pages: Iterable[int]) -> None:
+    """Pages that nobody has asked for before."""
+    for node in shop.nodes:
+        for page in pages:
+            assert node.client.get(f"{MOVIES}?page={page}").status_code == 200

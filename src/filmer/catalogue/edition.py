@@ -7,7 +7,7 @@ import structlog
 
 from filmer.catalogue.queries import select_edition, select_takes_changes
 from filmer.store.connecting import CONNECT_SECONDS, BriefConnection, names_several, to_primary
-from filmer.store.postgres import Connection
+from filmer.store.postgres import ANSWER_SECONDS, Connection
 
 log = structlog.get_logger()
 
@@ -17,7 +17,6 @@ SWAP_LOCK = 0x62636B70  # "bckp": shared by backups, and taken by an import whil
 RETRY_SECONDS = 0.5
 LOOK_SECONDS = 30  # without word, we look for ourselves
 LOOK_AMONG_SECONDS = 5  # the same where there are several servers: another may be the primary by now
-ANSWER_SECONDS = 4.0  # after which a server that says nothing is given up
 
 
 class Edition:
