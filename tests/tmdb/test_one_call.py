@@ -93,12 +93,16 @@ def assert_one_answer(replies: Sequence[Reply]) -> None:
 
 @contextmanager
 def called_once(workers: Workers, sandbox: Sandbox, path: str = POPULAR) -> Iterator[None]:
-    """One request goes to TMDB meanwhile. A worker that Valkey does not answer in time asks for itself, and says so."""
+    """One request goes to TMDB meanwhile.
+
+    On a busy machine Valkey may not answer a worker in time, which asks for itself then, or the sandbox, which is asked
+    again: both are told in the log.
+    """
     before = [len(worker.output()) for worker in workers]
     yield
     told = [worker.output()[length:] for worker, length in zip(workers, before, strict=True)]
-    alone = sum(lines.count("cache away") for lines in told)
-    assert 1 <= sandbox.calls(path) <= min(1 + alone, WORKERS), told
+    more = sum(lines.count("cache away") + lines.count("TMDB failed") for lines in told)
+    assert 1 <= sandbox.calls(path) <= 1 + more, told
 
 
 def assert_all_refused(replies: Sequence[Reply]) -> None:
@@ -127,7 +131,7 @@ def test_a_cold_page_is_asked_for_once(workers: Workers, sandbox: Sandbox, page:
     with called_once(workers, sandbox):
         replies, seconds = ask_at_once(workers, page)
     assert_one_answer(replies)
-    tell(f"{REQUESTS:,} requests, {WORKERS} workers: 1 call, {seconds:.1f} s")
+    tell(f"{REQUESTS:,} requests, {WORKERS} workers, calls: {sandbox.calls(POPULAR)}, {seconds:.1f} s")
 
 
 @pytest.mark.timeout(600)
