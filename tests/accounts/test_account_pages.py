@@ -4,6 +4,7 @@ import html
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import psycopg
 import pytest
 from tests.accounts.conftest import Browser, Shop
@@ -144,8 +145,15 @@ def test_there_is_a_most_and_it_holds_side_by_side(mary: Somebody) -> None:
             " FROM generate_series(1, %(there)s) n",
             {"account": str(mary.person.id), "there": MAX_TOKENS - few},
         )
+
+    def make(number: int) -> httpx.Response:
+        answer = mary.make(f"at once {number}")
+        while answer.status_code == 503:  # on a busy machine a turn may take longer than anybody waits: then again
+            answer = mary.make(f"at once {number}")
+        return answer
+
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda number: mary.make(f"at once {number}"), range(8)))
+        answers = list(pool.map(make, range(8)))
     assert sorted(answer.status_code for answer in answers) == [200] * few + [409] * (8 - few)
     refused = next(answer for answer in answers if answer.status_code == 409)
     assert failure_of(refused) == "You have 50 tokens, and there is no room for more: revoke one first."

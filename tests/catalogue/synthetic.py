@@ -49,6 +49,8 @@ def name(chance: random.Random) -> str:
 
 
 def title(chance: random.Random) -> str:
+    if chance.random() < 0.01:
+        return "The"  # a title that is itself what many others start with
     text = chance.choice(["The ", "The ", "", "", ""]) + some(chance, WORDS)
     for _ in range(chance.choice([0, 1, 1, 2, 2, 3])):
         text += chance.choice(JOINTS) + some(chance, WORDS)

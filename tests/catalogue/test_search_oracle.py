@@ -5,6 +5,7 @@
 
 import random
 from collections import Counter
+from typing import Any
 
 import psycopg
 import pytest
@@ -66,6 +67,23 @@ def test_random_searches_find_what_the_oracle_finds(catalogue: Catalogue) -> Non
     assert differences[:5] == [], f"{len(differences)} differences in {done} searches"
     tell(f"{done:,} searches, 0 differences")
     assert all(amounts[kind] >= amounts.total() // 20 for kind in ("none", "few", "many")), amounts
+
+
+def test_the_best_of_many_come_first(catalogue: Catalogue) -> None:
+    """Titles that are the query, then those that start with it, each by votes; and on into the others."""
+    client, oracle, genres, _ = catalogue
+    differences: list[str] = []
+    for query, narrowed in [("the", {}), (" The ", {}), ("th", {}), ("the", {"yearFrom": 1905})]:
+        asked: dict[str, Any] = {"query": query, **narrowed}
+        films = oracle.by_relevance(oracle.search(asked, genres), query)
+        assert len(films) >= DENSE
+        starting = sum(film.folded.startswith(query.strip().lower()) for film in films)
+        for size in (1, 7, 20, 100):
+            for page in (1, 2, 3, 10, starting // size, starting // size + 1, -(-len(films) // size)):
+                more = {"sortBy": "relevance", "page": page, "size": size}
+                answer = client.get("/api/v1/search/movies", params=asked | more)
+                differences += difference(answer, films, Film.as_item, page, size)
+    assert differences[:5] == []
 
 
 def test_random_names_find_the_stars_that_the_oracle_finds(catalogue: Catalogue) -> None:

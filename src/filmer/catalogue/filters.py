@@ -24,11 +24,6 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
         return [name for name in ("title", "director", "star") if getattr(self, name)] + ["words"] * bool(self.words)
 
     @property
-    def is_plain_query(self) -> bool:
-        """Whether nothing is asked but words with nothing but single spaces between them."""
-        return self.texts == ["words"] and not self.has_scalars and self.phrase == " ".join(self.words or ())
-
-    @property
     def has_scalars(self) -> bool:
         return any(value is not None for value in (self.year_from, self.year_to, self.genre_id))
 

@@ -49,13 +49,11 @@ async def select_tally(conn: Connection, asked: Filters) -> int:
 
 
 async def select_matches(
-    conn: Connection, asked: Filters, rare: Rare, sort: str, first: int, size: int, *, titled: bool = False
+    conn: Connection, asked: Filters, rare: Rare, sort: str, first: int, size: int
 ) -> tuple[int, list[MovieItem]]:
-    """All matches, counted, and one page of them. ``titled``: only those whose title starts with the query."""
+    """All matches, counted, and one page of them."""
     conditions, parameters = _conditions(asked, rare, indexed=True)
     order = _relevance(asked, parameters) if sort == "relevance" else f"f.{MOVIE_RANK[sort]}"
-    if titled:
-        conditions = "f.title_folded LIKE %(phrase_start)s"
     statement = f"""
         WITH hit AS MATERIALIZED (SELECT f.no, {order} AS place FROM catalogue.film f WHERE {conditions}),
              page AS MATERIALIZED (SELECT no, place FROM hit ORDER BY place, no LIMIT %(size)s OFFSET %(first)s)
@@ -67,6 +65,33 @@ async def select_matches(
     parameters |= {"first": first, "size": size}
     rows = await (await conn.execute(statement.encode(), parameters, prepare=False)).fetchall()
     return int(rows[0][0]), [movie_item(row[1:]) for row in rows if row[1] is not None]
+
+
+async def select_titled(conn: Connection, asked: Filters, first: int, size: int) -> list[MovieItem]:
+    """Those whose title starts with the query, by relevance, from place ``first`` on: among many, the best films.
+
+    They come in two lists, each in an order that an index knows: titles that are the query, and longer ones.
+    """
+    tests, parameters = _scalars(asked, indexed=True)
+    parameters |= {"phrase": asked.phrase, "phrase_start": f"{_literal(asked.phrase)}%"}
+    same = " AND ".join(["f.title_folded = %(phrase)s", *tests])
+    longer = " AND ".join(["f.title_folded LIKE %(phrase_start)s", "f.title_folded <> %(phrase)s", *tests])
+    counting = f"SELECT count(*) FROM catalogue.film f WHERE {same}"
+    row = await (await conn.execute(counting.encode(), parameters, prepare=False)).fetchone()
+    among_same = min(max((row[0] if row else 0) - first, 0), size)
+    parameters |= {"first": first, "among_same": among_same, "longer": size - among_same}
+    parameters["skipped"] = max(first - (row[0] if row else 0), 0)
+    statement = f"""
+        WITH page AS MATERIALIZED (
+            (SELECT 0 AS kind, f.no, f.votes_desc FROM catalogue.film f WHERE {same}
+             ORDER BY f.votes_desc LIMIT %(among_same)s OFFSET %(first)s)
+            UNION ALL
+            (SELECT 1, f.no, f.votes_desc FROM catalogue.film f WHERE {longer}
+             ORDER BY f.votes_desc LIMIT %(longer)s OFFSET %(skipped)s))
+        SELECT {MOVIE_ITEM} FROM page JOIN catalogue.film f USING (no) ORDER BY page.kind, page.votes_desc
+    """
+    rows = await (await conn.execute(statement.encode(), parameters, prepare=False)).fetchall()
+    return [movie_item(row) for row in rows]
 
 
 async def select_in_order(conn: Connection, asked: Filters, sort: str, first: int, size: int) -> list[MovieItem]:
@@ -146,14 +171,20 @@ def _conditions(asked: Filters, rare: Rare, *, indexed: bool) -> tuple[str, dict
             add(f"f.no IN (SELECT unnest(s.film_nos) FROM catalogue.star s WHERE {test})", **more)
         else:
             add(f"EXISTS (SELECT FROM catalogue.star s WHERE s.no = ANY (f.star_nos) AND {test})", **more)
-    if asked.year_from is not None:
-        add("f.year >= %(year_from)s", year_from=asked.year_from)
-    if asked.year_to is not None:
-        add("f.year <= %(year_to)s", year_to=asked.year_to)
-    if asked.genre_id is not None:
-        test = "f.genre_ids @> ARRAY[%(genre_id)s]::integer[]" if indexed else "%(genre_id)s = ANY (f.genre_ids)"
-        add(test, genre_id=asked.genre_id)
-    return " AND ".join(tests), parameters
+    more_tests, more = _scalars(asked, indexed=indexed)
+    return " AND ".join([*tests, *more_tests]), parameters | more
+
+
+def _scalars(asked: Filters, *, indexed: bool) -> tuple[list[str], dict[str, Any]]:
+    """The tests of years and genre, and their parameters."""
+    year = "f.year" if indexed else "f.year + 0"
+    tests = {
+        "year_from": f"{year} >= %(year_from)s",
+        "year_to": f"{year} <= %(year_to)s",
+        "genre_id": "f.genre_ids @> ARRAY[%(genre_id)s]::integer[]" if indexed else "%(genre_id)s = ANY (f.genre_ids)",
+    }
+    given = {name: value for name in tests if (value := getattr(asked, name)) is not None}
+    return [tests[name] for name in given], given
 
 
 def _contains(
@@ -162,9 +193,13 @@ def _contains(
     """A literal substring test of ``<column>_folded``. Short terms that are rare come with their places."""
     if name in rare:
         return f"{table}.no = ANY (%({name}_nos)s::integer[])", {f"{name}_nos": rare[name]}
-    literal = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     folded = f"{table}.{column}_folded" if indexed else f"({table}.{column}_folded || '')"
-    return f"{folded} LIKE %({name}_like)s", {f"{name}_like": f"%{literal}%"}
+    return f"{folded} LIKE %({name}_like)s", {f"{name}_like": f"%{_literal(text)}%"}
+
+
+def _literal(text: str) -> str:
+    """A pattern that means the text itself."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _tsquery(words: tuple[str, ...]) -> str:
@@ -174,7 +209,7 @@ def _tsquery(words: tuple[str, ...]) -> str:
 
 def _relevance(asked: Filters, parameters: dict[str, Any]) -> str:
     """Best first: the title itself, titles that start with it, titles that contain it, the rest; known films first."""
-    phrase = asked.phrase.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    phrase = _literal(asked.phrase)
     parameters |= {"phrase": asked.phrase, "phrase_start": f"{phrase}%", "phrase_like": f"%{phrase}%"}
     return """(CASE WHEN f.title_folded = %(phrase)s THEN 0 WHEN f.title_folded LIKE %(phrase_start)s THEN 1
         WHEN f.title_folded LIKE %(phrase_like)s THEN 2 ELSE 3 END)::bigint << 32 | f.votes_desc"""

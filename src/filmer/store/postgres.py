@@ -33,6 +33,9 @@ RETRY_SECONDS = 1  # at most between two attempts to connect: the pool's own pau
 PROBE_SECONDS = 0.7  # for a standby's connection, and for a server's first answer, before another is asked
 BUSY_SECONDS = 0.5  # for a connection of the pools, before a database is asked by other ways whether it is there
 STANDBY_SECONDS = 60  # after which a connection for reading is made anew: a standby that came back gets its share
+# One process answers each query, with no code compiled for it: starting either takes longer (40 ms where all cores are
+# busy) than what is asked here.
+_PLAIN = "-c max_parallel_workers_per_gather=0 -c jit=off -c timezone=UTC"
 
 
 class Database:
@@ -60,7 +63,7 @@ class Database:
             kwargs={
                 "autocommit": True,
                 "connect_timeout": CONNECT_SECONDS,
-                "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s -c timezone=UTC",
+                "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s {_PLAIN}",
                 "application_name": "filmer",
             },
             min_size=min(2, size),
