@@ -24,9 +24,11 @@ from filmer.catalogue.queries import select_size
 from filmer.store.postgres import Connection
 
 DENSE = 2000  # from so many matches on their number is kept, and testing films in order may fill a page sooner
-# What it costs to test a film, and to read one where no index leads to the matches, in matches collected by an index
-# (measured on 700,000 films; decision 0005). Matches can stand close together, so a test is given twice its cost.
-TEST, TEST_OF_STARS, READ = 1.5, 5.0, 0.1
+# What it costs to test a film, to collect a film by its stars, and to read one where no index leads to the matches: in
+# matches collected by an index (measured on 700,000 films; decision 0005). Matches can stand close together, so a test
+# is given twice its cost.
+TEST, TEST_OF_STARS, MATCH_OF_STARS, READ = 1.5, 5.0, 4.0, 0.1
+FEW_OF_STARS = 17_000  # films of the stars asked for: up to here they are looked up before the walk, not at each film
 SHORT = 3  # characters: terms up to here are counted by the importer, as no index knows them well
 REMEMBERED = 20_000  # totals
 
@@ -69,7 +71,8 @@ class Search:
             return known, []
         if known is not None and sort != "relevance":
             if await _is_walk_shorter(conn, asked, listing.ALL, known, first + size):
-                return known, await queries.select_in_order(conn, asked, sort, first, size)
+                few_stars = _has_few_stars(asked, known)
+                return known, await queries.select_in_order(conn, asked, sort, first, size, few_stars=few_stars)
         elif known is not None and known >= DENSE and asked.texts == ["words"]:
             # the best of many have the query at the start of their title, and an index knows those
             items = await queries.select_titled(conn, asked, first, size)
@@ -123,11 +126,18 @@ async def _is_walk_shorter(conn: Connection, asked: Filters, among: str, known: 
     """
     if known < DENSE:
         return False
+    by_stars = asked.star and among == listing.ALL
     size = await select_size(conn, among)
     has_index = asked.words or any(len(getattr(asked, name)) >= SHORT for name in ("title", "director", "star"))
-    collecting = known if has_index else max(known, size * READ)
-    test = TEST_OF_STARS if asked.star and among == listing.ALL else TEST
+    collecting = known * (MATCH_OF_STARS if by_stars else 1)
+    if not has_index:
+        collecting = max(collecting, size * READ)
+    test = TEST_OF_STARS if by_stars and not _has_few_stars(asked, known) else TEST
     return last * size / known * test < collecting
+
+
+def _has_few_stars(asked: Filters, known: int) -> bool:
+    return asked.texts == ["star"] and not asked.has_scalars and known <= FEW_OF_STARS
 
 
 def _terms(asked: Filters) -> dict[str, tuple[str, str]]:

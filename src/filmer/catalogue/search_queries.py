@@ -94,9 +94,14 @@ async def select_titled(conn: Connection, asked: Filters, first: int, size: int)
     return [movie_item(row) for row in rows]
 
 
-async def select_in_order(conn: Connection, asked: Filters, sort: str, first: int, size: int) -> list[MovieItem]:
-    """Films in their order, tested one by one until the page is full: for what many match."""
-    conditions, parameters = _conditions(asked, {}, indexed=False)
+async def select_in_order(
+    conn: Connection, asked: Filters, sort: str, first: int, size: int, *, few_stars: bool = False
+) -> list[MovieItem]:
+    """Films in their order, tested one by one until the page is full: for what many match.
+
+    ``few_stars``: the stars asked for have so few films that all of those are looked up beforehand.
+    """
+    conditions, parameters = _conditions(asked, {}, indexed=False, few_stars=few_stars)
     rank = MOVIE_RANK[sort]
     conditions += _start(asked, sort)
     statement = f"""
@@ -146,7 +151,7 @@ async def select_stars_in_order(conn: Connection, name: str, sort: str, first: i
     return [star_item(row) for row in rows]
 
 
-def _conditions(asked: Filters, rare: Rare, *, indexed: bool) -> tuple[str, dict[str, Any]]:
+def _conditions(asked: Filters, rare: Rare, *, indexed: bool, few_stars: bool = False) -> tuple[str, dict[str, Any]]:
     """What a film must fulfil, as SQL and its parameters.
 
     ``indexed=False`` writes the tests so that no index fits them and the order's own index leads.
@@ -166,9 +171,10 @@ def _conditions(asked: Filters, rare: Rare, *, indexed: bool) -> tuple[str, dict
             test, more = _contains("f", name, name, text, rare, indexed=indexed)
             add(test, **more)
     if asked.star:
-        test, more = _contains("s", "name", "star", asked.star, rare, indexed=indexed)
-        if indexed:
-            add(f"f.no IN (SELECT unnest(s.film_nos) FROM catalogue.star s WHERE {test})", **more)
+        test, more = _contains("s", "name", "star", asked.star, rare, indexed=indexed or few_stars)
+        if indexed or few_stars:
+            found = f"f.no IN (SELECT unnest(s.film_nos) FROM catalogue.star s WHERE {test})"
+            add(found if indexed else f"({found}) IS TRUE", **more)  # as such it is no join, but tested film by film
         else:
             add(f"EXISTS (SELECT FROM catalogue.star s WHERE s.no = ANY (f.star_nos) AND {test})", **more)
     more_tests, more = _scalars(asked, indexed=indexed)
