@@ -5,6 +5,7 @@ Films are numbered by (folded title, id) before they come here, so the number it
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +31,8 @@ def ranks(order: Order) -> Order:
 
 def text_descending(folded: Sequence[str]) -> Order:
     """Sorted text backwards, with equal texts in their own order."""
-    groups = np.zeros(len(folded), dtype=np.float64)
-    for index in range(1, len(folded)):
-        groups[index] = groups[index - 1] + (folded[index] != folded[index - 1])
-    return order_by(groups, descending=True)
+    changes = [0, *(one != other for one, other in pairwise(folded))]
+    return order_by(np.cumsum(changes[: len(folded)], dtype=np.float64), descending=True)
 
 
 def numbers(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
@@ -72,7 +71,7 @@ def film_lists(
     """Every list of films in every order: (list, sort, film numbers)."""
     letters = np.array([ord(initial(title)) for title in folded], dtype=np.int32)
     other = np.array([not is_a_to_z(initial(title)) for title in folded], dtype=bool)
-    genres = {genre: np.zeros(len(folded), dtype=bool) for ids in genre_ids for genre in ids}
+    genres = {genre: np.zeros(len(folded), dtype=bool) for genre in {genre for ids in genre_ids for genre in ids}}
     for index, ids in enumerate(genre_ids):
         for genre in ids:
             genres[genre][index] = True

@@ -19,6 +19,7 @@ _OWNER_BITS = 17  # so many texts at once
 _FILM_BITS = 32
 _FILM_MASK = 2**_FILM_BITS - 1
 _PAIRS_AT_ONCE = 1_000_000
+_CODES = 0x110000  # of Unicode
 _BREAK = "\n"  # between texts; none contains one
 
 
@@ -43,8 +44,10 @@ def _substrings_of(texts: Sequence[str]) -> Iterator[tuple[str, npt.NDArray[np.i
     codes = np.frombuffer((_BREAK.join(texts) + _BREAK).encode("utf-32-le"), dtype=np.uint32)
     is_break = codes == ord(_BREAK)
     owners = np.cumsum(is_break, dtype=np.uint32)
-    alphabet, places = np.unique(codes, return_inverse=True)
-    letters = places.astype(np.uint32)
+    is_used = np.zeros(_CODES, dtype=bool)
+    is_used[codes] = True
+    alphabet = np.flatnonzero(is_used).astype(np.uint32)
+    letters = np.cumsum(is_used, dtype=np.uint32)[codes] - np.uint32(1)
     for length in range(1, SHORT + 1):
         yield from _substrings(alphabet, letters, owners, is_break, length)
 

@@ -1,8 +1,10 @@
 """Writes an arrival into the next catalogue's tables: numbered, ranked, indexed, with its lists and counts."""
 
+import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Semaphore
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -33,8 +35,10 @@ def write_next(conn: psycopg.Connection[Any], arrival: Arrival, progress: Progre
         writer = _Writer(conn, arrival)
     queries.create_next(conn)
     with _Indexer(conn) as indexer:
-        writer.copy_films_and_stars(progress)
-        indexer.start("film", "star")
+        writer.copy_films(progress)
+        indexer.start("film")
+        writer.copy_stars(progress)
+        indexer.start("star")
         with progress.step("Writing lists"):
             writer.copy_listings()
             writer.copy_tally()
@@ -68,27 +72,27 @@ class _Writer:
         self._words = _Words()
         self._of_star = _Columns(self._words.ids(indexed_words(folded)) for folded in self._names)
 
-    def copy_films_and_stars(self, progress: Progress) -> None:
-        with self._conn.transaction():
-            with progress.step("Writing films", len(self.films)) as advance:
-                cast = self._copy_films(advance)
-            with progress.step("Writing stars", len(self.stars)) as advance:
-                self._copy_stars(cast, advance)
+    def copy_films(self, progress: Progress) -> None:
+        with progress.step("Writing films", len(self.films)) as advance, self._conn.transaction():
+            self._copy_films(advance)
 
-    def _copy_films(self, advance: Callable[[int], None]) -> "_Columns":
-        """Returns the cast of each film, from 0."""
+    def copy_stars(self, progress: Progress) -> None:
+        with progress.step("Writing stars", len(self.stars)) as advance, self._conn.transaction():
+            self._copy_stars(advance)
+
+    def _copy_films(self, advance: Callable[[int], None]) -> None:
         ranks = [orders.ranks(self._film_orders[name]) for name in FILM_RANKS]
         votes = orders.numbers([film.votes for film in self.films])
         by_votes = orders.ranks(orders.order_by(votes, descending=True))
         ranked = zip(*(array("i", rank.tobytes()) for rank in (*ranks, by_votes)), strict=True)
-        cast, self._of_film = _Columns(), _Columns()
+        self._cast, self._of_film = _Columns(), _Columns()
         quoted = self._words.quoted
         with queries.copy_into_new(self._conn, "film", queries.FILM_COLUMNS) as copy:
             for index, (film, places) in enumerate(zip(self.films, ranked, strict=True)):
                 title, director = self._titles[index], self._directors[index]
                 stars = self._star_at[list(film.cast)].tolist() if film.cast else []
                 words = self._words.ids(indexed_words(title) | indexed_words(director))
-                cast.append(stars)
+                self._cast.append(stars)
                 self._of_film.append(words)
                 for star in stars:
                     words += self._of_star[star]
@@ -104,12 +108,10 @@ class _Writer:
                 ))  # fmt: skip
                 if index % REPORT_EVERY == 0:
                     advance(index)
-        self._cast = cast
-        return cast
 
-    def _copy_stars(self, cast: "_Columns", advance: Callable[[int], None]) -> None:
+    def _copy_stars(self, advance: Callable[[int], None]) -> None:
         newest = orders.ranks(self._film_orders["year desc"])
-        films, stars = cast.owners, cast.values
+        films, stars = self._cast.owners, self._cast.values
         plays = (films + 1)[np.lexsort((newest[films], stars))].astype(np.int32)
         counts = np.bincount(stars, minlength=len(self.stars)).astype(np.int32)
         ranks = [orders.ranks(self._star_orders[name]) for name in STAR_RANKS]
@@ -194,33 +196,41 @@ class _Writer:
 
 
 class _Indexer:
-    """Builds indexes on connections of its own, two at a time, while other tables are still written."""
+    """Builds indexes on connections of its own while other tables are still written; two at a time when all are.
+
+    On a machine of two cores one at a time before: nobody else can do what the writer does, and all wait for it.
+    """
 
     def __init__(self, conn: psycopg.Connection[Any]) -> None:
         self._conn = conn
         self._pool = ThreadPoolExecutor(2)
+        self._turns = Semaphore(1 if (os.cpu_count() or 1) <= 2 else 2)
+        self._is_over = False
         self._work: list[Future[None]] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_over = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def start(self, *tables: str) -> None:
         statements = [one for table in tables for one in queries.index_statements(self._conn, table)]
-        statements.sort(key=lambda statement: "USING gin" not in statement)
         self._work += [self._pool.submit(self._run, queries.execute, statement) for statement in statements]
         self._work += [self._pool.submit(self._run, queries.analyze_next, table) for table in tables]
 
     def finish(self) -> None:
+        self._turns.release()
         for work in self._work:
             work.result()
 
     def _run(self, what: Callable[[psycopg.Connection[Any], str], None], argument: str) -> None:
         info = self._conn.info
-        with queries.connect(info.dsn, info.password) as conn:
-            what(conn, argument)
+        with self._turns:
+            if not self._is_over:
+                with queries.connect(info.dsn, info.password) as conn:
+                    what(conn, argument)
 
 
 FILM_RANKS = ("title desc", "year asc", "year desc", "rating asc", "rating desc")
