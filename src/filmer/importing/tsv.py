@@ -1,7 +1,9 @@
 """Reads the files of IMDb's data set: tab-separated, no quoting, a marker for null, plain or gzipped, by blocks."""
 
 import io
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -29,6 +31,7 @@ class Table:
         self._columns = columns
         self._report = report
         self._rows = 0
+        self._malformed: deque[Any] = deque()
         report.rows[path.name] = 0
 
     def batches(self, wanted: Sequence[str], progress: Progress) -> Iterator[pa.RecordBatch]:
@@ -48,7 +51,7 @@ class Table:
                         double_quote=False,
                         escape_char=False,
                         ignore_empty_lines=False,
-                        invalid_row_handler=self._reject,
+                        invalid_row_handler=self._skip,
                     ),
                     convert_options=csv.ConvertOptions(
                         column_types=dict.fromkeys(self._columns, pa.binary()),
@@ -57,7 +60,8 @@ class Table:
                         check_utf8=False,
                     ),
                 )
-                for batch in reader:
+                for batch in _ahead(reader):
+                    self._report_malformed()
                     self._rows += batch.num_rows
                     yield batch
                     advance(min(raw.tell(), size), self._rows)
@@ -71,6 +75,7 @@ class Table:
                     f"{self._path.name} is damaged or cut off: {error}. Fetch it again. Nothing was changed."
                 ) from error
             finally:
+                self._report_malformed()
                 self._report.rows[self._path.name] = self._rows
 
     def identifiers(self, batch: pa.RecordBatch, column: str, prefix: bytes, bad: str) -> Ints:
@@ -91,10 +96,16 @@ class Table:
         for row in zip(*(column.to_pylist() for column in rows.columns), strict=True):
             self.reject(kind, row)
 
-    def _reject(self, row: Any) -> str:
-        kind = "too few fields" if row.actual_columns < row.expected_columns else "too many fields"
-        self._report.reject(kind, self._path.name, row.number or 0, str(row.text))
+    def _skip(self, row: Any) -> str:
+        """Called by the reader, in threads of its own."""
+        self._malformed.append(row)
         return "skip"
+
+    def _report_malformed(self) -> None:
+        while self._malformed:
+            row = self._malformed.popleft()
+            kind = "too few fields" if row.actual_columns < row.expected_columns else "too many fields"
+            self._report.reject(kind, self._path.name, row.number or 0, str(row.text))
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
@@ -105,6 +116,15 @@ class Table:
                 return
             with igzip_threaded.open(raw, "rb", threads=1) as text:  # type: ignore[no-untyped-call]
                 yield raw, text
+
+
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same; the next is read while one is worked on."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch
 
 
 class _Sound(io.RawIOBase):
