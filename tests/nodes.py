@@ -3,11 +3,14 @@
 import contextlib
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psutil
+import psycopg
 from tests.conftest import Server
 
 
@@ -44,3 +47,34 @@ def eventually(holds: Callable[[], Any], seconds: float = 10) -> bool:
             return True
         time.sleep(0.02)
     return bool(holds())
+
+
+def accepts(database_url: str) -> bool:
+    """Whether PostgreSQL lets us in."""
+    try:
+        psycopg.connect(database_url, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@contextmanager
+def longest_stall() -> Iterator[Callable[[], float]]:
+    """Gives for how many seconds at most this machine stood still meanwhile."""
+    longest = 0.0
+    over = threading.Event()
+
+    def tick() -> None:
+        nonlocal longest
+        while not over.is_set():
+            begun = time.monotonic()
+            over.wait(0.05)
+            longest = max(longest, time.monotonic() - begun - 0.05)
+
+    ticking = threading.Thread(target=tick)
+    ticking.start()
+    try:
+        yield lambda: longest
+    finally:
+        over.set()
+        ticking.join()

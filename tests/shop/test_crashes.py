@@ -22,7 +22,7 @@ import psutil
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
-from tests.nodes import eventually, kill_node, kill_worker
+from tests.nodes import accepts, eventually, kill_node, kill_worker
 from tests.shop import faults
 from tests.shop.faults import FILMS
 from tests.told import tell
@@ -188,14 +188,6 @@ def stop_at_once(folder: Path, *, kill: bool) -> None:
     assert eventually(lambda: not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE)
 
 
-def is_back(url: str) -> bool:
-    try:
-        psycopg.connect(url, connect_timeout=2).close()
-    except psycopg.OperationalError:
-        return False
-    return True
-
-
 def test_the_embedded_database_writes_through(own_engines: tuple[Path, str]) -> None:
     with psycopg.connect(own_engines[1]) as conn:
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
@@ -254,7 +246,7 @@ def test_what_was_acknowledged_is_there_after_the_database_was_stopped_at_once(
             stop_at_once(folder, kill=stop % 2 == 1)
             for one in buying:
                 one.result()
-        assert eventually(lambda: is_back(url), 60)
+        assert eventually(lambda: accepts(url), 60)
         told = {account: reply.data["orderId"] for account, reply in answered.items() if reply.status == 200}
         assert told
         with psycopg.connect(url, autocommit=True) as conn:

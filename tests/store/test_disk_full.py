@@ -27,7 +27,7 @@ from tests.community.conftest import RATINGS, User, tmdb_settings
 from tests.conftest import FILMS as FILMS_FILE
 from tests.conftest import Serve, Server, import_films
 from tests.importing.datasets import filmer, intact
-from tests.nodes import eventually
+from tests.nodes import accepts, eventually
 from tests.people import CARD, LOGIN, PASSWORD, open_account
 from tests.sandbox import Sandbox, shared_sandbox
 from tests.shop import faults
@@ -285,15 +285,6 @@ def panic(database_url: str) -> None:
         while True:
             with psycopg.connect(database_url, autocommit=True, connect_timeout=3) as conn:
                 conn.execute("SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1000000))")
-
-
-def accepts(database_url: str) -> bool:
-    """Whether PostgreSQL has read its log, and lets us in."""
-    try:
-        psycopg.connect(database_url, connect_timeout=3).close()
-    except psycopg.OperationalError:
-        return False
-    return True
 
 
 def statuses(told: list[Told]) -> str:
