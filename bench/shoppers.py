@@ -13,9 +13,8 @@ from filmer.http.cookies import SESSION_COOKIE
 from filmer.secret import SecretKey
 from filmer.settings import Settings
 from filmer.shop.cards import put_on_file
-from filmer.store.engines import connect
+from filmer.store.engines import connect, in_transaction
 from filmer.store.postgres import Connection
-from filmer.terminal import in_transaction
 
 LINES = 5  # of each cart
 PASSWORD = "correct horse battery"

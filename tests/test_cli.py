@@ -1,14 +1,14 @@
 """The command line: what it offers, what it says, and how it exits."""
 
-import os
+import signal
 import subprocess
 import sys
-from functools import partial
+import time
 from pathlib import Path
 
 import psycopg
 import pytest
-from tests.commands import filmer, is_setting
+from tests.commands import environment, filmer, filmer_process
 from tests.sandbox import Sandbox
 
 from filmer import __version__, cli
@@ -18,17 +18,24 @@ from filmer.store.embedded import Engines
 
 COMMANDS = ["serve", "migrate", "catalogue", "doctor", "import imdb", "import csv", "import demo", "backup", "restore"]
 
-
-def exit_code_of(monkeypatch: pytest.MonkeyPatch, *arguments: str, **environment: str) -> int:
-    """The exit code of a command that goes no further than its arguments and settings, in this process."""
-    for name in [name for name in os.environ if is_setting(name)]:
-        monkeypatch.delenv(name)
-    for name, value in {"FILMER_DATA_DIR": os.devnull, **environment}.items():  # never the data of the tester
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(cli, "app", partial(cli.app, list(arguments)))  # main() leaves it to sys.argv
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    return ended.value.code if isinstance(ended.value.code, int) else int(ended.value.code is not None)
+# Each command once as people start it, in a process of its own: how it ends, and what it prints.
+# Those of the servers are in test_serving.py and tmdb/test_sandbox_command.py.
+STARTED = {
+    "migrate": (0, "up to date"),
+    "catalogue": (0, "empty"),
+    "doctor": (0, "Valkey"),
+    "import imdb no-such-folder": (1, "no-such-folder"),
+    "import csv no-such.csv": (1, "no-such.csv"),
+    "import demo": (0, "are in the catalogue"),
+    "account list": (0, "filmer account create"),
+    "account sign-out 7": (1, "There is no account 7"),
+    "token list": (0, "filmer token create"),
+    "card list": (0, "filmer card add"),
+    "link tmdb": (1, "TMDB_ACCESS_TOKEN"),
+    "backup shop.backup": (0, "rows in"),
+    "restore no-such.backup": (1, "no-such.backup"),
+}
+HEAVY = {"numpy", "pyarrow"}  # of imports alone
 
 
 # --- help -----------------------------------------------------------------------------------------
@@ -49,31 +56,23 @@ def test_the_installed_command_says_its_version() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert exit_code_of(monkeypatch, *command.split(), "--help", COLUMNS="200") == 0
-    shown = capsys.readouterr().out
-    assert f"filmer {command}" in shown
-    assert "--data-dir" in shown
+def test_every_command_has_help(command: str) -> None:
+    done = filmer(*command.split(), "--help")
+    assert done.returncode == 0
+    assert f"filmer {command}" in done.stdout
+    assert "--data-dir" in done.stdout
 
 
-def test_the_help_of_serve_names_the_variables_its_flags_stand_for(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    exit_code_of(monkeypatch, "serve", "--help", COLUMNS="200")
-    shown = capsys.readouterr().out
+def test_the_help_of_serve_names_the_variables_its_flags_stand_for() -> None:
+    shown = filmer("serve", "--help").stdout
     for flag in ("--demo", "--host", "--port", "--workers"):
         assert flag in shown
     for field in ("host", "port", "workers", "data_dir"):
         assert variable_of(field) in shown
 
 
-def test_the_help_of_the_imdb_import_says_whose_data_it_is(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    exit_code_of(monkeypatch, "import", "imdb", "--help", COLUMNS="200")
-    shown = " ".join(capsys.readouterr().out.split())
+def test_the_help_of_the_imdb_import_says_whose_data_it_is() -> None:
+    shown = " ".join(filmer("import", "imdb", "--help").stdout.split())
     assert "Information courtesy of IMDb" in shown
     assert "non-commercial" in shown
 
@@ -82,18 +81,74 @@ def test_the_help_of_the_imdb_import_says_whose_data_it_is(
     "arguments",
     ["no-such-command", "serve --no-such-flag", "serve --port eighty", "import csv", "import", "serve 80 81"],
 )
-def test_what_it_does_not_understand_is_not_done(
-    arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code = exit_code_of(monkeypatch, *arguments.split())
-    shown = capsys.readouterr()
-    assert "Traceback" not in shown.err + shown.out
+def test_what_it_does_not_understand_is_not_done(arguments: str) -> None:
+    done = filmer(*arguments.split())
+    assert "Traceback" not in done.stderr + done.stdout
     if arguments == "import":  # a group by itself shows its help
-        assert code == 0
-        assert "csv" in shown.out
+        assert done.returncode == 0
+        assert "csv" in done.stdout
     else:
-        assert code == 2  # as shells and argparse have it: the usage was wrong, nothing was tried
-        assert shown.err
+        assert done.returncode == 2  # as shells and argparse have it: the usage was wrong, nothing was tried
+        assert done.stderr
+
+
+# --- each in a process of its own -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", STARTED)
+def test_every_command_runs_as_people_start_it(
+    command: str, database_url: str, engines: Engines, tmp_path: Path
+) -> None:
+    code, said = STARTED[command]
+    done = filmer_process(*command.split(), at=tmp_path, DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
+    assert done.returncode == code, done.stderr
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_group_of_commands_is_started_above() -> None:
+    servers = {"serve", "tmdb-sandbox"}
+    flags = {*cli.app.help_flags, *cli.app.version_flags}
+    assert {command.split()[0] for command in STARTED} == set(cli.app) - servers - flags
+
+
+@pytest.mark.parametrize(("module", "goes_without"), [
+    ("filmer.cli", HEAVY | {"psycopg", "granian", "litestar"}),
+    ("filmer.commands.serve", HEAVY | {"litestar", "httpx", "argon2"}),
+    ("filmer.app", HEAVY | {"cyclopts"}),
+])  # fmt: skip
+def test_nothing_large_is_loaded_before_it_is_needed(module: str, goes_without: set[str]) -> None:
+    """What an import stands on takes 60 MiB and a third of a second."""
+    code = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert module in loaded
+    assert goes_without & set(loaded) == set()
+
+
+def test_ctrl_c_ends_a_command_whoever_started_it(database_url: str) -> None:
+    """``nohup filmer … &`` hands down an ignored SIGINT."""
+    code = (
+        "import os, signal, sys\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'filmer', 'account', 'password', '1'])"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=environment(DATABASE_URL=database_url), stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        deadline = time.monotonic() + 30
+        while ignores(process.pid, signal.SIGINT):  # until the command has said that it does not
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert process.stderr
+        assert "interrupted" in process.stderr.read()
+
+
+def ignores(pid: int, number: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text("ascii")
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return not int(caught.split()[1], 16) >> (number - 1) & 1
 
 
 # --- settings -------------------------------------------------------------------------------------
@@ -144,23 +199,19 @@ BAD_SECRETS = [
 
 
 @pytest.mark.parametrize(("variable", "value"), BAD)
-def test_a_setting_that_cannot_be_used_is_named(
-    variable: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert exit_code_of(monkeypatch, "serve", **{variable: value}) == 1
-    told = capsys.readouterr().err.strip()
-    assert told.startswith(f"filmer: {variable}='{value}' can't be used: ")
-    assert "\n" not in told
+def test_a_setting_that_cannot_be_used_is_named(variable: str, value: str) -> None:
+    done = filmer("serve", **{variable: value})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"filmer: {variable}='{value}' can't be used: ")
+    assert "\n" not in done.stderr.strip()
 
 
 @pytest.mark.parametrize(("variable", "value"), BAD_SECRETS)
-def test_a_secret_that_cannot_be_used_is_named_and_not_shown(
-    variable: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert exit_code_of(monkeypatch, "serve", **{variable: value}) == 1
-    told = capsys.readouterr().err
-    assert told.startswith(f"filmer: {variable} can't be used: ")
-    assert value not in told
+def test_a_secret_that_cannot_be_used_is_named_and_not_shown(variable: str, value: str) -> None:
+    done = filmer("serve", **{variable: value})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"filmer: {variable} can't be used: ")
+    assert value not in done.stderr
 
 
 def test_every_bounded_setting_is_tested_here() -> None:
@@ -171,9 +222,10 @@ def test_every_bounded_setting_is_tested_here() -> None:
     }
 
 
-def test_a_flag_wins_over_its_variable(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_code_of(monkeypatch, "serve", "--port", "70000", FILMER_PORT="80") == 1
-    assert "70000" in capsys.readouterr().err
+def test_a_flag_wins_over_its_variable() -> None:
+    done = filmer("serve", "--port", "70000", FILMER_PORT="80")
+    assert done.returncode == 1
+    assert "70000" in done.stderr
     settings = load_settings({"FILMER_PORT": "80", "FILMER_WORKERS": "3"}, port=81, workers=None)
     assert (settings.port, settings.workers) == (81, 3)
     assert load_settings({"FILMER_PORT": "80"}, port=0).port == 0

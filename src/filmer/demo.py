@@ -11,8 +11,8 @@ from filmer.clock import SystemClock
 from filmer.secret import SecretKey
 from filmer.settings import Settings, SettingsError
 from filmer.shop.cards import put_on_file
+from filmer.store.engines import in_transaction
 from filmer.store.postgres import Connection
-from filmer.terminal import in_transaction
 
 PASSWORD = "filmer-demo"  # noqa: S105 - public, as contract §8 prints it
 

@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree. Each API renders it in its own envelope (``http/envelopes.py``)."""
+"""What can go wrong: in a command, and, as one tree, in a request, which each API renders in its own envelope."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +11,10 @@ class Offence(msgspec.Struct, frozen=True):
 
     field: str
     reason: str
+
+
+class CommandFailed(Exception):
+    """A command can't do what it was asked to do. The text says why, and what to do; ``cli.main`` prints it."""
 
 
 class FilmerError(Exception):

@@ -11,18 +11,21 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from multiprocessing.synchronize import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from granian._granian import ListenerSpec, SocketHolder
 from granian.server.mp import MPServer
-from litestar.types import ASGIApp, Receive, Send
 
 from filmer.listeners import let_nobody_connect, stop_accepting
+
+if TYPE_CHECKING:  # the main process does without the framework
+    from collections.abc import Callable
+
+    from litestar.types import ASGIApp, Receive, Send
 
 log = structlog.get_logger()
 
@@ -38,12 +41,12 @@ Listener = tuple[SocketHolder, socket.socket]
 class Leaving:
     """Around the application in each worker: tells when it is ready, and then those who ask that it goes."""
 
-    def __init__(self, app: ASGIApp, ready: Event) -> None:
+    def __init__(self, app: "ASGIApp", ready: Event) -> None:
         self._app: Any = app
         self._ready = ready
         self._is_leaving = False
 
-    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: "Receive", send: "Send") -> None:
         if scope["type"] == "lifespan":
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(_SUCCEEDED, self._leave)
@@ -63,13 +66,13 @@ class Leaving:
         asyncio.get_running_loop().call_later(QUEUE_SECONDS, stop_accepting)
         let_nobody_connect()
 
-    async def _send_in_life(self, send: Send, message: Any) -> None:
+    async def _send_in_life(self, send: "Send", message: Any) -> None:
         await send(message)
         if message["type"] == "lifespan.startup.complete":
             self._ready.set()
 
 
-async def _send_and_close(send: Send, message: Any) -> None:
+async def _send_and_close(send: "Send", message: Any) -> None:
     if message["type"] == "http.response.start":
         message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
     await send(message)
@@ -190,7 +193,7 @@ def _say_goodbye(worker: Any, word: signal.Signals) -> None:
         os.kill(worker.inner.pid, word)
 
 
-def _load(make_app: Callable[[], ASGIApp], ready: Event) -> ASGIApp:
+def _load(make_app: "Callable[[], ASGIApp]", ready: Event) -> "ASGIApp":
     for word in (_SUCCEEDED, _LAST):
         signal.signal(word, signal.SIG_IGN)  # whoever goes before it is ready has nobody to tell
     return Leaving(make_app(), ready)

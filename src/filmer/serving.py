@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-import httpx
 import msgspec
 import structlog
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from redis.asyncio.connection import parse_url
 
+from filmer.errors import CommandFailed
 from filmer.rolling import LEAVE_SECONDS, RollingServer
 from filmer.settings import Settings, variable_of
 
@@ -30,7 +29,7 @@ READY_SECONDS = 60
 MAX_CONNECTIONS = 2048  # of one worker, idle ones too; further ones wait until one of these is closed
 
 
-class ServeError(Exception):
+class ServeError(CommandFailed):
     """The server can't start; the text says why and what to do."""
 
 
@@ -75,6 +74,8 @@ def require_sound_addresses(settings: Settings) -> None:
     """Raises ServeError for an address that no worker could make sense of."""
     if settings.redis_url is None:
         return
+    from redis.asyncio.connection import parse_url
+
     try:
         parse_url(settings.redis_url)
     except ValueError as error:
@@ -152,6 +153,8 @@ def _hand_to_workers(settings: Settings) -> None:
 
 def _announce(address: str, when_ready: Callable[[str], None]) -> None:
     """Says so once a request is really answered."""
+    import httpx  # takes 0.1 s, in which the workers start
+
     local = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     deadline = time.monotonic() + READY_SECONDS
     with httpx.Client(trust_env=False, timeout=2) as client:

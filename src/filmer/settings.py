@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from filmer.errors import CommandFailed
+
 MAX_PRICE = Decimal("999999.99")
 MAX_CURRENCY = 10  # characters
 MIN_SECRET = 32  # characters
@@ -30,7 +32,7 @@ def _setting(env: str, description: str, **bounds: Any) -> Meta:
     return Meta(description=description, extra={"env": env}, **bounds)
 
 
-class SettingsError(Exception):
+class SettingsError(CommandFailed):
     """A setting can't be used; the text names the variable and what it takes."""
 
 

@@ -36,9 +36,9 @@ from tests.wires import Wire
 from filmer.backup import queries
 from filmer.backup.archive import DUMP, MANIFEST, new_archive, open_archive
 from filmer.backup.programs import find_program
+from filmer.errors import CommandFailed
 from filmer.importing.progress import Progress
 from filmer.store.migrate import migrations
-from filmer.terminal import CommandFailed
 
 BOUGHT = ("tt0000001", "tt0000002")
 

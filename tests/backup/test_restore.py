@@ -29,10 +29,10 @@ from tests.people import CARD, open_account, signed_in, token_of
 from tests.shop.faults import FILMS
 from tests.told import tell
 
+from filmer.errors import CommandFailed
 from filmer.store import migrate as migrating
 from filmer.store.embedded import Engines
 from filmer.store.migrate import migrate
-from filmer.terminal import CommandFailed
 
 SHOPS = int(os.environ.get("FILMER_TRUST_BACKUPS") or 2)
 KILLS = int(os.environ.get("FILMER_TRUST_RESTORE_KILLS") or 5)

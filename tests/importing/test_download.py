@@ -2,16 +2,16 @@
 
 import gzip
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from tests.importing.datasets import HEADERS, DataSet, environment, films, tt
+from tests.importing.datasets import HEADERS, DataSet, filmer, films, tt
 
+from filmer.commands import imports
 from filmer.importing.arrival import ImportFailed
 from filmer.importing.download import download
 from filmer.importing.progress import Progress
@@ -210,18 +210,11 @@ def test_without_a_network_it_is_said(library: Library, tmp_path: Path) -> None:
         download(tmp_path, progress, source=source)
 
 
-def test_the_command_fetches_first_and_then_imports(library: Library, database_url: str, tmp_path: Path) -> None:
-    code = (
-        "import functools, sys\nfrom filmer import cli\n"
-        f"cli.download = functools.partial(cli.download, source={library.source!r})\ncli.main()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "import", "imdb", tmp_path / "data", "--download"],
-        env=environment(database_url),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_the_command_fetches_first_and_then_imports(
+    library: Library, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "download", partial(download, source=library.source))
+    done = filmer(database_url, "import", "imdb", tmp_path / "data", "--download")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("499 films and 1 stars")
     assert films(database_url)[tt(1)].title == "Film 919"

@@ -92,7 +92,7 @@ def test_no_file_is_ever_held_in_memory(database_url: str, tmp_path: Path) -> No
 def peak_kib(database_url: str, folder: Path) -> int:
     """The most memory that importing a folder took."""
     code = (
-        "import resource\nfrom filmer.cli import app\ntry:\n    app()\nfinally:\n"
+        "import resource\nfrom filmer.cli import main\ntry:\n    main()\nfinally:\n"
         "    print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     done = subprocess.run(

@@ -9,14 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import httpx
 import pytest
+from tests.commands import filmer
 from tests.conftest import Serve, Server
 from tests.sandbox import Sandbox
 
-from filmer import cli, serving
+from filmer import serving
 from filmer.serving import ServeError, free_port
 from filmer.settings import Settings
 from filmer.store.embedded import Engines
@@ -43,14 +43,6 @@ def running(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
             yield process, told[1]
         finally:
             process.kill()
-
-
-def exit_code(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
-    """Of a command that goes no further than its arguments, or fails, in this process."""
-    monkeypatch.setattr(cli, "app", partial(cli.app, list(arguments)))  # main() leaves it to sys.argv
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    return ended.value.code
 
 
 def status(url: str, **query: str) -> int:
@@ -108,28 +100,23 @@ def test_it_can_insist_on_one_key() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
-def test_it_does_not_listen_beyond_this_machine(
-    host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert exit_code(monkeypatch, "tmdb-sandbox", "--host", host) == 1
-    told = capsys.readouterr()
-    assert host in told.err
-    assert "127.0.0.1" in told.err
-    assert told.out == ""
+def test_it_does_not_listen_beyond_this_machine(host: str) -> None:
+    done = filmer("tmdb-sandbox", "--host", host)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert host in done.stderr
+    assert "127.0.0.1" in done.stderr
 
 
-def test_a_port_in_use_is_told(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert exit_code(monkeypatch, "tmdb-sandbox", "--port", str(sandbox.port)) == 1
-    assert "--port" in capsys.readouterr().err
+def test_a_port_in_use_is_told(sandbox: Sandbox) -> None:
+    done = filmer("tmdb-sandbox", "--port", sandbox.port)
+    assert done.returncode == 1
+    assert "--port" in done.stderr
 
 
-def test_a_port_that_cannot_be_is_not_understood(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert exit_code(monkeypatch, "tmdb-sandbox", "--port", "65536") == 2
-    assert "65535" in capsys.readouterr().err
+def test_a_port_that_cannot_be_is_not_understood() -> None:
+    done = filmer("tmdb-sandbox", "--port", "65536")
+    assert done.returncode == 2
+    assert "65535" in done.stderr
 
 
 # --- as a child -----------------------------------------------------------------------------------
@@ -249,7 +236,7 @@ def test_with_credentials_the_demo_has_none(database_url: str, serve: Serve) -> 
 
 
 def test_the_workers_get_its_address_and_a_start_that_fails_ends_it(
-    database_url: str, engines: Engines, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    database_url: str, engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[Settings] = []
 
@@ -258,11 +245,9 @@ def test_the_workers_get_its_address_and_a_start_that_fails_ends_it(
         assert status(f"{settings.tmdb_base_url}/movie/popular", api_key=settings.tmdb_api_key or "") == 200
         raise ServeError("it was not to be")
 
-    for name, value in {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_DEMO": "true"}.items():
-        monkeypatch.setenv(name, value)
-    for name in CREDENTIALS:
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(serving, "serve", fail)
-    assert exit_code(monkeypatch, "serve", "--port", str(free_port("127.0.0.1"))) == 1
-    assert "it was not to be" in capsys.readouterr().err
+    settings = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_DEMO": "true"}
+    done = filmer("serve", "--port", free_port("127.0.0.1"), **settings)
+    assert done.returncode == 1
+    assert "it was not to be" in done.stderr
     assert not listens(given[0].tmdb_base_url.removesuffix("/3"))

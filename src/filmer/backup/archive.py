@@ -15,8 +15,8 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import msgspec
 
+from filmer.errors import CommandFailed
 from filmer.importing.progress import Progress
-from filmer.terminal import CommandFailed
 
 FORMAT = 1
 DUMP, MANIFEST = "filmer.dump", "manifest.json"
@@ -41,6 +41,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     migrations: dict[int, str]  # number and digest
     secret_key: str | None  # the fingerprint of the one it was used with
     tables: list[Table]
+
+    @property
+    def size(self) -> str:
+        """For people."""
+        return f"{sum(table.rows for table in self.tables):,} rows in {len(self.tables)} tables"
 
 
 class _AnyFormat(msgspec.Struct):

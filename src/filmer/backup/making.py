@@ -13,8 +13,8 @@ from filmer import __version__
 from filmer.backup import queries
 from filmer.backup.archive import CHUNK, DUMP, MANIFEST, Manifest, Table, new_archive
 from filmer.backup.programs import SERVICE, find_program, major_of, running, service_of
+from filmer.errors import CommandFailed
 from filmer.importing.progress import Progress
-from filmer.terminal import CommandFailed
 
 
 def back_up(url: str, path: Path, *, replace: bool, now: datetime, progress: Progress) -> Manifest:

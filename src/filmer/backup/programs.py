@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filmer.errors import CommandFailed
 from filmer.store.embedded import EmbeddedError, find_postgres
-from filmer.terminal import CommandFailed
 
 if TYPE_CHECKING:
     import psycopg

@@ -18,9 +18,9 @@ import psycopg
 from filmer.backup import queries
 from filmer.backup.archive import CHUNK, Manifest
 from filmer.backup.programs import find_program, running
+from filmer.errors import CommandFailed
 from filmer.importing.progress import Progress
 from filmer.store.migrate import migrate, migrations, require_supported
-from filmer.terminal import CommandFailed
 
 _COPY = re.compile(rb'COPY [\w."]+ \(.+\) FROM stdin;\n')
 _SET = re.compile(rb"SET (\w+) = ")

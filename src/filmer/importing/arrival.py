@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from filmer.catalogue.folding import fold
+from filmer.errors import CommandFailed
 
 # An entry of the index film_titles has at most 2,704 bytes: the folded title, 4 for each genre, 80 for the rest.
 MAX_TITLE = 2400  # bytes of a folded title
@@ -92,7 +93,7 @@ class Report(msgspec.Struct):
         return dict(msgspec.to_builtins(self))
 
 
-class ImportFailed(Exception):
+class ImportFailed(CommandFailed):
     """Nothing was changed. The text says what happened and what to do."""
 
 

@@ -3,8 +3,13 @@
 import io
 from importlib import resources
 
+import psycopg
+
+from filmer.clock import SystemClock
+from filmer.importing import build
 from filmer.importing.arrival import Arrival, Report
 from filmer.importing.own import read_rows
+from filmer.importing.progress import Progress
 
 FILE = "demo.csv"
 
@@ -12,3 +17,10 @@ FILE = "demo.csv"
 def read_demo(report: Report) -> Arrival:
     text = (resources.files("filmer.importing") / FILE).read_text("utf-8")
     return read_rows(io.StringIO(text, newline=""), FILE, report)
+
+
+def import_demo(conn: psycopg.Connection[tuple[object, ...]], report: Report, progress: Progress) -> tuple[int, int]:
+    """Makes it the catalogue. How many films and stars there are then."""
+    return build.bring_in(
+        conn, read_demo(report), source="demo", origin=FILE, report=report, now=SystemClock().now(), progress=progress
+    )

@@ -1,7 +1,8 @@
 """The engines a command works with: the servers that the settings name, or embedded ones in the data directory."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import msgspec
 import psycopg
@@ -11,8 +12,11 @@ from filmer.settings import Settings, data_directory
 from filmer.store.connecting import to_primary
 from filmer.store.embedded import running_engines
 from filmer.store.migrate import MigrationError, migrate, pending, require_supported
+from filmer.store.postgres import Connection
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -58,3 +62,14 @@ def ensure_migrated(asked: Settings, running: Settings) -> None:
 def connect(settings: Settings) -> psycopg.Connection:
     """A connection for a command: every statement is its own transaction unless one is opened."""
     return psycopg.connect(settings.database_url or "", autocommit=True, connect_timeout=5, application_name="filmer")
+
+
+async def in_transaction(settings: Settings, work: Callable[[Connection, Settings], Awaitable[T]]) -> T:
+    """What some asynchronous work returns; all of it takes effect, or nothing."""
+    async with (
+        await psycopg.AsyncConnection.connect(
+            settings.database_url or "", autocommit=True, connect_timeout=5, application_name="filmer"
+        ) as conn,
+        conn.transaction(),
+    ):
+        return await work(conn, settings)

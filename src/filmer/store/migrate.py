@@ -11,12 +11,14 @@ from importlib import resources
 import msgspec
 import psycopg
 
+from filmer.errors import CommandFailed
+
 MINIMUM_POSTGRESQL = 150000
 _LOCK = 0x66696C6D  # "film": one migration at a time per database
 _NAME = re.compile(r"(\d{4})_\w+\.sql")
 
 
-class MigrationError(Exception):
+class MigrationError(CommandFailed):
     """The database can't be brought up to date; the text says why and what to do."""
 
 

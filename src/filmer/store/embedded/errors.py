@@ -4,8 +4,10 @@ import errno
 import os
 from pathlib import Path
 
+from filmer.errors import CommandFailed
 
-class EmbeddedError(Exception):
+
+class EmbeddedError(CommandFailed):
     """The servers cannot be started or reached; the message says what happened and what to do about it."""
 
 

@@ -1,4 +1,4 @@
-"""``filmer backup`` and ``filmer restore``."""
+"""``filmer restore``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,37 +6,13 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from filmer.backup.archive import Manifest, open_archive
-from filmer.backup.making import back_up
 from filmer.backup.restoring import require_known
 from filmer.backup.restoring import restore as bring_back
-from filmer.clock import SystemClock
+from filmer.commands.terminal import DataDir, database, err
 from filmer.importing.progress import Progress
 from filmer.secret import FILE as KEY_FILE
 from filmer.secret import SecretKey
 from filmer.settings import Settings
-from filmer.terminal import DataDir, database, err
-
-
-def backup(
-    file: Path,
-    /,
-    *,
-    replace: Annotated[bool, Parameter(negative="", help="Write over a FILE that is there.")] = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Write the whole database, as it is at this moment, to FILE. filmer may go on serving.
-
-    The secret key is not in it: keep a copy of that elsewhere. See docs/backup.md.
-    """
-    with Progress() as progress, database(data_dir, migrated=False) as settings:
-        manifest = back_up(
-            settings.database_url or "", file, replace=replace, now=SystemClock().now(), progress=progress
-        )
-    print(f"{file}: {_size_of(manifest)}, {file.stat().st_size / 1e6:,.1f} MB")
-    print(
-        "The secret key (FILMER_SECRET_KEY, or secret.key in the data directory) is not in it, on purpose. Keep a copy "
-        "elsewhere: without it, cards on file can't be used again."
-    )
 
 
 def restore(
@@ -57,18 +33,12 @@ def restore(
         with database(data_dir, migrated=False) as settings:
             warning = _about_key(settings, manifest)
             applied = bring_back(settings.database_url or "", manifest, dump, replace=replace, progress=progress)
-    print(
-        f"{_size_of(manifest)}, as of {manifest.made:%Y-%m-%d %H:%M:%S} UTC, are back, each compared with the backup."
-    )
+    print(f"{manifest.size}, as of {manifest.made:%Y-%m-%d %H:%M:%S} UTC, are back, each compared with the backup.")
     for name in applied:
         print(f"applied {name}")
     print("Passwords, tokens and sessions are as they were then: what was changed or revoked since is not any more.")
     if warning:
         err.print(f"warning: {warning}", markup=False, soft_wrap=True)
-
-
-def _size_of(manifest: Manifest) -> str:
-    return f"{sum(table.rows for table in manifest.tables):,} rows in {len(manifest.tables)} tables"
 
 
 def _about_key(settings: Settings, manifest: Manifest) -> str:

@@ -14,11 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from filmer.clock import SystemClock
+from filmer.commands.terminal import DataDir, err
+from filmer.errors import CommandFailed
 from filmer.logs import configure_logs
 from filmer.settings import Settings, load_settings
 from filmer.store.engines import engines, ensure_migrated
 from filmer.store.valkey import SharedCache
-from filmer.terminal import CommandFailed, DataDir, err
 from filmer.tmdb import link_queries as queries
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.links import LinkingStopped, Links, Tally

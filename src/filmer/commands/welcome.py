@@ -1,11 +1,10 @@
 """What ``filmer serve`` says once it answers: where, and what to try."""
 
 from filmer import __version__
-from filmer.demo import CARDS, PASSWORD, PEOPLE
+from filmer.commands.terminal import err
 from filmer.importing import queries
 from filmer.settings import Settings
 from filmer.store.engines import connect
-from filmer.terminal import err
 from filmer.tmdb.sandbox.child import Child
 
 
@@ -51,6 +50,8 @@ def _tmdb(settings: Settings, sandbox: Child | None) -> list[str]:
 
 def _demo(address: str) -> list[str]:
     """Who can sign in, and with what (contract §8)."""
+    from filmer.demo import CARDS, PASSWORD, PEOPLE  # which the main process of other servers does without
+
     somebody = PEOPLE[1]
     credentials = f"""'{{"email":"{somebody.email}","password":"{PASSWORD}"}}'"""
     bearer = f"authorization: Bearer {somebody.token}"

@@ -14,6 +14,7 @@ import structlog
 
 from filmer import __version__
 from filmer.clock import SystemClock
+from filmer.commands.terminal import DataDir, err
 from filmer.errors import ExternalApiError
 from filmer.importing import queries
 from filmer.secret import FILE, SecretKey
@@ -33,6 +34,19 @@ class Finding(msgspec.Struct, frozen=True):
     fine: bool
     what: str
     advice: str = ""
+
+
+def doctor(*, data_dir: DataDir = None) -> None:
+    """Check settings, engines, versions, extensions and migrations, and say what to do."""
+    healthy = True
+    for finding in examine(data_dir):
+        healthy &= finding.fine
+        mark = "[green]ok[/]  " if finding.fine else "[red]FAIL[/]"
+        err.print(f"{mark} {finding.what}", soft_wrap=True)
+        if finding.advice:
+            err.print(f"     → {finding.advice}", soft_wrap=True)
+    if not healthy:
+        raise SystemExit(1)
 
 
 def examine(data_dir: str | None) -> Iterator[Finding]:

@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, TypeVar
 
-import psycopg
 from cyclopts import Parameter
 from rich.console import Console
 
+from filmer.errors import CommandFailed
 from filmer.logs import configure_logs
 from filmer.secret import require_known_key
 from filmer.settings import Settings, load_settings
-from filmer.store.engines import engines, ensure_migrated
+from filmer.store.engines import engines, ensure_migrated, in_transaction
 from filmer.store.postgres import Connection
 
 T = TypeVar("T")
@@ -23,10 +23,6 @@ DataDir = Annotated[
     str | None, Parameter(name="--data-dir", help="Where the embedded engines keep their data (FILMER_DATA_DIR).")
 ]
 err = Console(stderr=True, highlight=False)
-
-
-class CommandFailed(Exception):
-    """The text says why, and what to do."""
 
 
 @contextmanager
@@ -53,16 +49,6 @@ def in_database(
         return asyncio.run(in_transaction(settings, work))
 
 
-async def in_transaction(settings: Settings, work: Callable[[Connection, Settings], Awaitable[T]]) -> T:
-    async with (
-        await psycopg.AsyncConnection.connect(
-            settings.database_url or "", autocommit=True, connect_timeout=5, application_name="filmer"
-        ) as conn,
-        conn.transaction(),
-    ):
-        return await work(conn, settings)
-
-
 def ask_secret(what: str, *, twice: bool) -> str:
     """Typed unseen at a terminal, else the first line of standard input; never an argument that others can list."""
     try:
@@ -80,3 +66,11 @@ def ask_secret(what: str, *, twice: bool) -> str:
     if "\0" in secret:
         raise CommandFailed(f"{what}: it must not contain U+0000. Nothing was changed.")
     return secret
+
+
+def read_argument(read: Callable[[str], str], text: str) -> str:
+    """What ``read`` makes of an argument. Raises CommandFailed where it raises ValueError."""
+    try:
+        return read(text)
+    except ValueError as error:
+        raise CommandFailed(f"{text!r} {error}") from None

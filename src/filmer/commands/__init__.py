@@ -1,0 +1,1 @@
+"""The command line, a command a module. ``cli.py`` imports a module when its command is called."""

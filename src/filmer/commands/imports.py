@@ -1,0 +1,117 @@
+"""``filmer import …``: a catalogue from IMDb's data set, from a file of one's own, or the demo's."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import psycopg
+from cyclopts import App, Parameter
+
+from filmer.clock import SystemClock
+from filmer.commands.terminal import DataDir, database, err
+from filmer.importing import build, imdb, own
+from filmer.importing.arrival import Report
+from filmer.importing.demo import import_demo
+from filmer.importing.download import download
+from filmer.importing.progress import Progress
+
+import_app = App(name="import", help="Bring a catalogue in: all of it or nothing.")
+
+
+@import_app.command(name="imdb")
+def import_imdb(
+    path: Path,
+    /,
+    *,
+    types: Annotated[str, Parameter(help="Title types to take, separated by commas.")] = ",".join(imdb.FILM_TYPES),
+    min_votes: Annotated[int, Parameter(help="Only titles with at least so many votes.")] = 0,
+    adult: Annotated[bool, Parameter(negative="", help="Adult titles too.")] = False,
+    download_first: Annotated[
+        bool, Parameter(name="--download", negative="", help="Fetch the files into PATH first, from IMDb.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Make IMDb's non-commercial data set, in the folder PATH, the catalogue.
+
+    Information courtesy of IMDb (https://www.imdb.com). Used with permission. Personal and non-commercial use only.
+    """
+    wanted = imdb.Wanted(types=tuple(kind.strip() for kind in types.split(",")), min_votes=min_votes, adult=adult)
+    report = Report()
+    with _importing(data_dir, report) as (conn, progress):
+        if download_first:
+            download(path, progress)
+        arrival = imdb.read_imdb(path, wanted, report, progress)
+        counts = build.bring_in(
+            conn, arrival, source="imdb", origin=str(path), report=report, now=SystemClock().now(), progress=progress
+        )
+    _say_imported(counts)
+
+
+@import_app.command(name="csv")
+def import_csv(
+    file: Path,
+    /,
+    *,
+    replace: Annotated[
+        bool, Parameter(negative="", help="The file is the whole catalogue: what is not in it goes.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Add the films of your own FILE to the catalogue, or bring those that are there up to date.
+
+    Columns: id, title (the only one required), original_title, year, release_date, runtime_minutes, directors,
+    genres, stars, rating, votes, popularity, tmdb_id, price, overview. Several directors, genres or stars are
+    separated by "|"; a star is "Name (birth year) [id]". See docs/importing.md.
+    """
+    report = Report(keep_all=True)
+    with _importing(data_dir, report) as (conn, progress):
+        arrival = own.read_csv(file, report)
+        counts = build.bring_in(
+            conn, arrival, source="csv", origin=str(file), report=report, now=SystemClock().now(), progress=progress,
+            keep_others=not replace,
+        )  # fmt: skip
+    _say_imported(counts)
+
+
+@import_app.command(name="demo")
+def import_demo_films(*, data_dir: DataDir = None) -> None:
+    """Make the demo's well-known films the catalogue."""
+    report = Report()
+    with _importing(data_dir, report) as (conn, progress):
+        counts = import_demo(conn, report, progress)
+    _say_imported(counts)
+
+
+@contextmanager
+def _importing(
+    data_dir: str | None, report: Report
+) -> Iterator[tuple[psycopg.Connection[tuple[object, ...]], Progress]]:
+    """What an import works with. Its report is shown however it ends."""
+    try:
+        with (
+            Progress() as progress,
+            database(data_dir) as settings,
+            build.import_connection(settings.database_url or "") as conn,
+        ):
+            yield conn, progress
+    finally:
+        _say_report(report)
+
+
+def _say_imported(counts: tuple[int, int]) -> None:
+    print(f"{counts[0]:,} films and {counts[1]:,} stars are in the catalogue.")
+
+
+def _say_report(report: Report) -> None:
+    """What was read, and what was not taken and why."""
+    lines = [f"read {rows:>12,} rows of {name}" for name, rows in report.rows.items()]
+    lines += [f"left {count:>12,} {reason}" for reason, count in sorted(report.skipped.items()) if count]
+    lines += [f"warning: {warning}" for warning in report.warnings]
+    for kind, count in sorted(report.bad.items()):
+        first = report.first[kind]
+        where = first.file + (f", line {first.line}" if first.line else "")
+        lines += [f"bad  {count:>12,} {kind}; the first, in {where}:", f"     {first.text!r}"]
+    lines += [f"{bad.file}, line {bad.line}: {bad.kind}: {bad.text!r}" for bad in report.every]
+    for line in lines:
+        err.print(line, markup=False, soft_wrap=True)
