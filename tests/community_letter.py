@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import httpx
-from tests.conftest import MakeDatabase, Serve
+from tests.conftest import MakeDatabase, ServeHere
 from tests.people import open_account, token_of
 from tests.sandbox import Sandbox
 
@@ -106,13 +106,13 @@ REQUESTS = [
 class Circle:
     """A server of its own with an admin; each request's user is a new one, who keeps and rated one film."""
 
-    def __init__(self, make_database: MakeDatabase, serve: Serve, sandbox: Sandbox) -> None:
+    def __init__(self, make_database: MakeDatabase, serve_here: ServeHere, sandbox: Sandbox) -> None:
         """``sandbox``: its TMDB, nobody else's."""
         self._sandbox = sandbox
         sandbox.fail("401", path=f"/3/movie/{UNTOLD}")
         self._url = make_database()
         settings = {"TMDB_BASE_URL": sandbox.url, "TMDB_API_KEY": "anything", "CACHE_DURATION_SECONDS": "3600"}
-        self.client: httpx.Client = serve(self._url, **settings).client
+        self.client: httpx.Client = serve_here(self._url, **settings).client
         _, self._admin = self.newcomer("admin")
 
     def ask(self, request: Request) -> httpx.Response:

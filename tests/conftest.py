@@ -1,4 +1,5 @@
 """What tests stand on: real engines (one pair a test process), a database a test asks for, a real server."""
+# Which test runs when, and beside which others, is decided in tests/scheduling.py.
 
 import contextlib
 import os
@@ -16,6 +17,7 @@ import httpx
 import psycopg
 import pytest
 import structlog
+from tests.in_thread import ServerInThread
 
 from filmer.clock import SystemClock
 from filmer.importing import build, own
@@ -24,6 +26,11 @@ from filmer.importing.progress import Progress
 from filmer.serving import free_port
 from filmer.store.embedded import Engines, running_engines
 from filmer.store.migrate import migrate
+
+pytest_plugins = ["tests.scheduling"]
+
+# Whoever starts the tests in the background (nohup, a shell's &) may hand down an ignored SIGINT, and it is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SECRET_KEY = "only the tests know this secret key"
 os.environ["FILMER_SECRET_KEY"] = SECRET_KEY  # no test makes one where the tests' user keeps theirs
@@ -34,6 +41,7 @@ _TEMPLATE = "filmer_template"
 
 MakeDatabase = Callable[[], str]
 Serve = Callable[..., "Server"]
+ServeHere = Callable[..., ServerInThread]
 
 
 @contextlib.contextmanager
@@ -56,14 +64,22 @@ def data_dir() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def engines() -> Iterator[Engines]:
-    """PostgreSQL and Valkey of this test process."""
+    """PostgreSQL and Valkey of this test process.
+
+    PostgreSQL does not wait for the disk: a database is made in a third of the time, and ends at once. Whether orders
+    survive a crash is shown on databases that do (tests/shop/test_crashes.py).
+    """
     with engines_folder() as folder, running_engines(folder) as running:
+        with psycopg.connect(running.database_url, autocommit=True) as conn:
+            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+                conn.execute(f"ALTER SYSTEM SET {setting} = off")
+            conn.execute("SELECT pg_reload_conf()")
         yield running
 
 
 @pytest.fixture(scope="session")
 def make_database(engines: Engines) -> MakeDatabase:
-    """Makes a migrated, empty database and returns its URL."""
+    """Makes a migrated, empty database and returns its URL. It goes with the test or fixture that asked for it."""
     with psycopg.connect(engines.database_url, autocommit=True) as conn:
         conn.execute(f"CREATE DATABASE {_TEMPLATE}")
     with psycopg.connect(_url(engines, _TEMPLATE), autocommit=True) as conn:
@@ -75,7 +91,12 @@ def make_database(engines: Engines) -> MakeDatabase:
             conn.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
         with psycopg.connect(_url(engines, name)) as conn:  # one Valkey serves all: no two may be taken for each other
             conn.execute("UPDATE edition SET database = gen_random_uuid()")
+        _when_done(lambda: drop(name))
         return _url(engines, name)
+
+    def drop(name: str) -> None:
+        with psycopg.connect(engines.database_url, autocommit=True) as conn:
+            conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     return make
 
@@ -178,6 +199,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_setting_up)
 
 
+def _when_done(clean_up: Callable[[], object]) -> None:
+    """Runs it when the fixture that is being set up ends, else when the test does."""
+    if _setting_up.fixture:
+        _setting_up.fixture.addfinalizer(lambda: clean_up() and None)
+    else:
+        _of_this_test.callback(clean_up)
+
+
 @pytest.fixture(scope="session")
 def serve(engines: Engines) -> Serve:
     """Starts real servers on this process's engines: ``serve(database_url, "--workers", "2", CACHE_…="5")``.
@@ -188,10 +217,23 @@ def serve(engines: Engines) -> Serve:
     def start(database_url: str, *arguments: str, **environment: str) -> Server:
         given = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_WORKERS": "1"}
         server = Server(given | environment, list(arguments))
-        if _setting_up.fixture:
-            _setting_up.fixture.addfinalizer(server.stop)
-        else:
-            _of_this_test.callback(server.stop)
+        _when_done(server.stop)
+        return server
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def serve_here(engines: Engines) -> ServeHere:
+    """Starts real servers on threads of this process: ``serve_here(database_url, CACHE_DURATION_SECONDS="5")``.
+
+    In a third of the time of ``serve``, for who needs a server's answers and nothing else of it.
+    """
+
+    def start(database_url: str, **environment: str) -> ServerInThread:
+        given = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url}
+        server = ServerInThread(given | environment)
+        _when_done(server.stop)
         return server
 
     return start
@@ -205,7 +247,7 @@ def _logs_go_where_they_went() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _servers_end_with_their_test() -> Iterator[None]:
+def _what_a_test_made_ends_with_it() -> Iterator[None]:
     yield
     _of_this_test.close()
 

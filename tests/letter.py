@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import psycopg
-from tests.conftest import MakeDatabase, Serve, import_films
+from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.people import CARD, PASSWORD, put_card, visitor
 
 NOW = "2026-02-08T12:00:00Z"
@@ -193,13 +193,13 @@ KEY = ("idempotency-key", "of John's first order")
 class Stage:
     """A server of its own with the films and the people of the examples: two orders of John's, one of Jane's."""
 
-    def __init__(self, make_database: MakeDatabase, serve: Serve, folder: Any) -> None:
+    def __init__(self, make_database: MakeDatabase, serve_here: ServeHere, folder: Any) -> None:
         self._url = url = make_database()
         films = folder / "films.csv"
         films.write_text(FILMS)
         import_films(url, films)
         put_card(url)
-        self.client: httpx.Client = serve(url, FILMER_TRUSTED_PROXIES="127.0.0.1").client
+        self.client: httpx.Client = serve_here(url, FILMER_TRUSTED_PROXIES="127.0.0.1").client
         self._people = {
             "john": self._newcomer("John", "Doe", "user@example.com"),
             "jane": self._newcomer("Jane", "Smith", "jane@example.com"),

@@ -13,7 +13,7 @@ from litestar import Litestar
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests import community_letter as community
 from tests.community_letter import REQUESTS, Circle, Request
-from tests.conftest import MakeDatabase, Serve
+from tests.conftest import MakeDatabase, ServeHere
 from tests.letter import CASES, ITEM, JOHN, KEY, LINE, PRINTED, Case, Stage
 from tests.people import CARD, PASSWORD
 from tests.sandbox import Sandbox
@@ -212,16 +212,18 @@ TOLD_HEADERS = {"age", "etag", "retry-after", "set-cookie", "www-authenticate", 
 
 
 @pytest.fixture(scope="module")
-def stage(make_database: MakeDatabase, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    found = Stage(make_database, serve, tmp_path_factory.mktemp("letter"))
+def stage(
+    make_database: MakeDatabase, serve_here: ServeHere, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    found = Stage(make_database, serve_here, tmp_path_factory.mktemp("letter"))
     yield found
     found.close()
 
 
 @pytest.fixture(scope="module")
-def circle(make_database: MakeDatabase, serve: Serve) -> Iterator[Circle]:
+def circle(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[Circle]:
     with Sandbox() as tmdb:
-        yield Circle(make_database, serve, tmdb)
+        yield Circle(make_database, serve_here, tmdb)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,8 @@ from tests.shop.faults import FILMS, ITEMS
 from tests.told import tell
 from tests.wires import Customer
 
+pytestmark = pytest.mark.proof
+
 RESTARTS = int(os.environ.get("FILMER_TRUST_RESTARTS") or 1)
 DRAIN_SECONDS = 15
 PAUSE = 0.02  # seconds between two requests of one caller: the new workers need the cores too

@@ -14,7 +14,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests import specifications
 from tests.answers import TIME, error_of
-from tests.conftest import MakeDatabase, Serve
+from tests.conftest import MakeDatabase, ServeHere
 from tests.letter import CASES, JOHN, PRINTED, Case, Stage
 from tests.told import tell
 
@@ -53,8 +53,10 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @pytest.fixture(scope="module")
-def stage(make_database: MakeDatabase, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    found = Stage(make_database, serve, tmp_path_factory.mktemp("letter"))
+def stage(
+    make_database: MakeDatabase, serve_here: ServeHere, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    found = Stage(make_database, serve_here, tmp_path_factory.mktemp("letter"))
     yield found
     found.close()
 
@@ -106,10 +108,10 @@ def answered(stage: Stage) -> Answered:
 
 
 @pytest.fixture(scope="module")
-def without_database(make_database: MakeDatabase, serve: Serve) -> httpx.Response:
+def without_database(make_database: MakeDatabase, serve_here: ServeHere) -> httpx.Response:
     """Health's answer."""
     url = make_database()
-    server = serve(url)
+    server = serve_here(url)
     name = str(conninfo_to_dict(url)["dbname"])
     with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as conn:
         conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())

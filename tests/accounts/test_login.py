@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
 from tests.answers import data_of, error_of, offences_of
-from tests.conftest import MakeDatabase, Serve
+from tests.conftest import MakeDatabase, ServeHere
 from tests.people import LOGIN, PASSWORD, visitor
 
 SESSION = "/api/v1/auth/session"
@@ -230,12 +230,12 @@ def test_the_cookie_is_secure_where_browsers_use_https(
     *,
     secure: bool,
     make_database: MakeDatabase,
-    serve: Serve,
+    serve_here: ServeHere,
 ) -> None:
     """Contract §4.1. Whatever the request itself came by: a proxy in front ends TLS."""
     url = make_database()
     mary = open_account(url)
-    server = serve(url, FILMER_PUBLIC_URL=public_url)
+    server = serve_here(url, FILMER_PUBLIC_URL=public_url)
     with visitor(server.client) as client:
         cookie = log_in(client, mary.email).headers["set-cookie"]
         expected = "Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")

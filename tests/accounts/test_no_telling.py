@@ -20,7 +20,7 @@ from tests.in_process import in_process
 from tests.people import LOGIN, PASSWORD
 from tests.told import tell
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(1800)]
 LOGINS = int(os.environ.get("LOGINS", "60"))
 IS_MEASURED = LOGINS >= 1000  # fewer prove nothing about times
 EACH = 5  # tries of one e-mail: fewer than would be slowed

@@ -10,7 +10,7 @@ import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
 from tests.accounts.test_login import log_in, session_of, token_of
 from tests.answers import error_of, offences_of
-from tests.conftest import Serve
+from tests.conftest import ServeHere
 from tests.people import PASSWORD, visitor
 
 REGISTER = "/api/v1/auth/register"
@@ -136,9 +136,9 @@ def test_trying_addresses_out_is_slowed(accounts: Shop, browser: Browser) -> Non
     assert browser().post(REGISTER, json=newcomer()).status_code == 201
 
 
-def test_without_the_demo_its_addresses_are_free(database_url: str, serve: Serve) -> None:
+def test_without_the_demo_its_addresses_are_free(database_url: str, serve_here: ServeHere) -> None:
     """Contract §8: what the demo's people are, an ordinary shop knows nothing of."""
-    server = serve(database_url)
+    server = serve_here(database_url)
     with visitor(server.client) as client:
         answer = client.post(REGISTER, json=newcomer(email="admin@example.com"))
         assert (answer.status_code, answer.json()["data"]["customerId"]) == (201, 1)

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import httpx
 import psycopg
 import pytest
-from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.in_thread import ServerInThread
 from tests.people import CARD, open_account, put_card, signed_in, visitor
 
 from filmer.accounts.nouns import Person
@@ -24,17 +25,17 @@ ACTIONS = ["/admin/accounts/1/favorites/clear", f"/admin/films/{FILM}/price"]
 
 class Office(NamedTuple):
     url: str
-    server: Server
+    server: ServerInThread
     admin: Person
     boss: httpx.Client
 
 
 @pytest.fixture(scope="module")
-def office(make_database: MakeDatabase, serve: Serve) -> Iterator[Office]:
+def office(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[Office]:
     url = make_database()
     import_films(url)
     put_card(url)
-    server = serve(url, FILMER_CURRENCY="€")
+    server = serve_here(url, FILMER_CURRENCY="€")
     admin = open_account(url, role="admin")
     with closing(signed_in(server.client, admin)) as boss:
         yield Office(url, server, admin, boss)

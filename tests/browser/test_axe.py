@@ -11,6 +11,8 @@ from tests.browser.conftest import Visit
 from tests.browser.kinds import KINDS, Kind, Shown, shown
 from tests.browser.storefront import CUSTOMER
 
+pytestmark = pytest.mark.proof
+
 __all__ = ["shown"]
 
 # All that is wrong with the page's markup, in words.

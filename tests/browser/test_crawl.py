@@ -11,6 +11,8 @@ from tests.browser.conftest import Visit
 from tests.browser.kinds import NOBODY, Shown, shown
 from tests.browser.storefront import ADMIN, CUSTOMER, Storefront
 
+pytestmark = pytest.mark.proof
+
 __all__ = ["shown"]
 
 MOST = 60  # pages

@@ -7,7 +7,7 @@ import pytest
 from tests.answers import data_of
 from tests.catalogue.oracle import Oracle
 from tests.catalogue.synthetic import write_films
-from tests.conftest import MakeDatabase, Serve, import_films
+from tests.conftest import MakeDatabase, ServeHere, import_films
 
 
 class Catalogue(NamedTuple):
@@ -18,14 +18,16 @@ class Catalogue(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def catalogue(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase, serve: Serve) -> Catalogue:
+def catalogue(
+    tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase, serve_here: ServeHere
+) -> Catalogue:
     """The server keeps no answers, so that each one is computed."""
     path = tmp_path_factory.mktemp("synthetic") / "films.csv"
     write_films(path)
     url = make_database()
     report = import_films(url, path)
     assert not report.bad
-    client = serve(url, CACHE_DURATION_SECONDS="0").client
+    client = serve_here(url, CACHE_DURATION_SECONDS="0").client
     genres = {genre["id"]: genre["name"] for genre in data_of(client.get("/api/v1/genres"))["items"]}
     return Catalogue(client, Oracle(path), genres, url)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 from tests.community.conftest import FIGHT_CLUB, tmdb_settings
-from tests.conftest import FILMS, MakeDatabase, Serve, import_films
+from tests.conftest import FILMS, MakeDatabase, ServeHere, import_films
 from tests.sandbox import Sandbox
 
 HOSTILE = "</script><script>alert(1)</script><!-- & \"quoted\" 'too' {{ 7 * 7 }}"
@@ -125,14 +125,17 @@ def write_films(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def shown(
-    tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox
+    tmp_path_factory: pytest.TempPathFactory,
+    make_database: MakeDatabase,
+    serve_here: ServeHere,
+    shared_sandbox: Sandbox,
 ) -> Shown:
     """Shared by all tests here: they only read, and use accounts and films of their own."""
     path = tmp_path_factory.mktemp("films") / "films.csv"
     write_films(path)
     url = make_database()
     assert not import_films(url, path).bad
-    return Shown(serve(url, **tmdb_settings(shared_sandbox)).client, url)
+    return Shown(serve_here(url, **tmdb_settings(shared_sandbox)).client, url)
 
 
 def page(client: httpx.Client, address: str) -> Page:

@@ -25,7 +25,7 @@ from tests.catalogue.shown import (
     shown,
 )
 from tests.community.conftest import FIGHT_CLUB, SHAWSHANK
-from tests.conftest import Serve
+from tests.conftest import ServeHere
 from tests.people import open_account, signed_in, token_of, visitor
 from tests.sandbox import sandbox, shared_sandbox
 
@@ -229,10 +229,10 @@ def test_a_film_describes_itself_to_programs(shown: Shown) -> None:
     assert (found.meta("og:url"), found.meta("og:image")) == (None, None)
 
 
-def test_with_a_public_address_everything_is_told_with_it(shown: Shown, serve: Serve) -> None:
+def test_with_a_public_address_everything_is_told_with_it(shown: Shown, serve_here: ServeHere) -> None:
     origin = "https://films.example"
     # With TMDB's pictures: one that is drawn is of a kind that those who show such links do not take.
-    client = serve(
+    client = serve_here(
         shown.database_url, FILMER_PUBLIC_URL=origin, TMDB_API_KEY="none", TMDB_BASE_URL="http://127.0.0.1:9"
     ).client
     film = page(client, f"/films/{AMELIE}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import httpx
 from tests.answers import data_of, not_found
-from tests.conftest import MakeDatabase, Serve, import_films
+from tests.conftest import MakeDatabase, ServeHere, import_films
 
 GENRES = "/api/v1/genres"
 
@@ -60,9 +60,9 @@ def test_parameters_mean_nothing_here(shop: httpx.Client) -> None:
     assert data_of(shop.get(f"{GENRES}?page=0&size=x&size=y&order=%ff")) == data_of(shop.get(GENRES))
 
 
-def test_a_catalogue_without_films_has_empty_lists(make_database: MakeDatabase, serve: Serve) -> None:
+def test_a_catalogue_without_films_has_empty_lists(make_database: MakeDatabase, serve_here: ServeHere) -> None:
     """contract §1.2: collections are [], never null"""
-    client = serve(make_database()).client
+    client = serve_here(make_database()).client
     assert data_of(client.get(GENRES)) == {"items": []}
     nothing = {"items": [], "page": 1, "size": 20, "totalItems": 0, "totalPages": 0}
     for path in (
@@ -76,7 +76,7 @@ def test_a_catalogue_without_films_has_empty_lists(make_database: MakeDatabase, 
 
 
 def test_a_genre_without_films_is_not_listed_and_keeps_its_id(
-    tmp_path: Path, make_database: MakeDatabase, serve: Serve
+    tmp_path: Path, make_database: MakeDatabase, serve_here: ServeHere
 ) -> None:
     def films(genres: str) -> Path:
         path = tmp_path / "films.csv"
@@ -85,7 +85,7 @@ def test_a_genre_without_films_is_not_listed_and_keeps_its_id(
 
     url = make_database()
     import_films(url, films("Drama | War"))
-    client = serve(url, CACHE_DURATION_SECONDS="0").client  # no answer but of the moment
+    client = serve_here(url, CACHE_DURATION_SECONDS="0").client  # no answer but of the moment
     first = {item["name"]: item["id"] for item in data_of(client.get(GENRES))["items"]}
     assert list(first) == ["Drama", "War"]
     import_films(url, films("Comedy | War"))

@@ -9,7 +9,7 @@ import pytest
 from tests.answers import data_of, ids_of
 from tests.catalogue.conftest import Catalogue
 from tests.catalogue.list_page import HOSTILE, Page, look, parameters
-from tests.conftest import MakeDatabase, Serve, import_films
+from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.people import open_account, signed_in
 from tests.sandbox import Sandbox
 
@@ -18,8 +18,8 @@ PAGES = ["/", "/films", "/films?startsWith=b", "/genres", "/stars", "/search", "
 
 
 @pytest.fixture(scope="module")
-def empty(make_database: MakeDatabase, serve: Serve) -> httpx.Client:
-    return serve(make_database()).client
+def empty(make_database: MakeDatabase, serve_here: ServeHere) -> httpx.Client:
+    return serve_here(make_database()).client
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +52,8 @@ def test_a_page_is_public_compressed_and_revalidated(shop: httpx.Client, path: s
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", answer.headers["etag"])
 
 
-def test_a_page_shows_who_is_signed_in_and_nobody_keeps_that(database: str, serve: Serve) -> None:
-    server = serve(database).client
+def test_a_page_shows_who_is_signed_in_and_nobody_keeps_that(database: str, serve_here: ServeHere) -> None:
+    server = serve_here(database).client
     with contextlib.closing(signed_in(server, open_account(database))) as client:
         for path in PAGES:
             answer = client.get(path)
@@ -134,17 +134,17 @@ def test_without_tmdb_home_shows_nothing_popular_and_is_kept(shop: httpx.Client)
     assert NOTICE not in page.text
 
 
-def with_tmdb(serve: Serve, database: str, tmdb: Sandbox, **environment: str) -> httpx.Client:
+def with_tmdb(serve_here: ServeHere, database: str, tmdb: Sandbox, **environment: str) -> httpx.Client:
     """A shop that keeps no answers; under another language it has no copies of what another one asked."""
     settings = {"TMDB_BASE_URL": tmdb.url, "TMDB_API_KEY": "sandbox", "CACHE_DURATION_SECONDS": "0"}
-    return serve(database, **settings, **environment).client
+    return serve_here(database, **settings, **environment).client
 
 
 def test_home_does_not_wait_for_popular_films_and_shows_them_once_they_are_there(
-    database: str, serve: Serve, tmdb: Sandbox
+    database: str, serve_here: ServeHere, tmdb: Sandbox
 ) -> None:
     tmdb.fail("latency", path="/3/movie/popular", times=1, seconds=2)
-    client = with_tmdb(serve, database, tmdb)
+    client = with_tmdb(serve_here, database, tmdb)
     first = client.get("/")
     assert "Popular now" not in Page(first).of("h2")
     assert first.headers["cache-control"] == "no-store"
@@ -162,9 +162,9 @@ def test_home_does_not_wait_for_popular_films_and_shows_them_once_they_are_there
     assert answer.headers["cache-control"] == "public, no-cache"
 
 
-def test_home_does_without_tmdb_while_it_fails(database: str, serve: Serve, tmdb: Sandbox) -> None:
+def test_home_does_without_tmdb_while_it_fails(database: str, serve_here: ServeHere, tmdb: Sandbox) -> None:
     tmdb.fail("401", path="/3/movie/popular")
-    client = with_tmdb(serve, database, tmdb, TMDB_LANGUAGE="en-NZ")
+    client = with_tmdb(serve_here, database, tmdb, TMDB_LANGUAGE="en-NZ")
     for _ in range(2):
         answer = client.get("/")
         assert "Popular now" not in Page(answer).of("h2")

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from tests.answers import data_of, ids_of
 from tests.catalogue.conftest import Catalogue
-from tests.conftest import MakeDatabase, Serve
+from tests.conftest import MakeDatabase, ServeHere
 
 PUBLIC_URL = "https://films.example"
 NAMESPACE = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
@@ -52,8 +52,8 @@ def test_many_are_told_in_several(catalogue: Catalogue) -> None:
     assert len(paths) == len(set(paths))
 
 
-def test_an_empty_catalogue_has_its_fixed_pages(make_database: MakeDatabase, serve: Serve) -> None:
-    client = serve(make_database()).client
+def test_an_empty_catalogue_has_its_fixed_pages(make_database: MakeDatabase, serve_here: ServeHere) -> None:
+    client = serve_here(make_database()).client
     assert told(client, str(client.base_url).rstrip("/")) == ["/", "/films", "/genres", "/stars", "/popular"]
     assert client.get("/sitemaps/2.xml").status_code == 404
 
@@ -63,8 +63,10 @@ def test_no_such_sitemap(shop: httpx.Client, name: str) -> None:
     assert shop.get(f"/sitemaps/{name}").status_code == 404
 
 
-def test_the_public_url_is_the_origin_whatever_host_was_asked(make_database: MakeDatabase, serve: Serve) -> None:
-    client = serve(make_database(), FILMER_PUBLIC_URL=PUBLIC_URL).client
+def test_the_public_url_is_the_origin_whatever_host_was_asked(
+    make_database: MakeDatabase, serve_here: ServeHere
+) -> None:
+    client = serve_here(make_database(), FILMER_PUBLIC_URL=PUBLIC_URL).client
     for path in ("/sitemap.xml", "/sitemaps/1.xml", "/robots.txt"):
         answer = client.get(path, headers={"host": "elsewhere.example"})
         assert PUBLIC_URL in answer.text

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.conftest import MakeDatabase, Serve, import_films
+from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.people import open_account, token_of
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
 
@@ -71,11 +71,11 @@ class Community:
 
 
 @pytest.fixture(scope="module")
-def community(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) -> Iterator[Community]:
+def community(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox: Sandbox) -> Iterator[Community]:
     """Shared by a file's tests; each makes users of its own."""
     url = make_database()
     import_films(url)
-    running = Community(url, serve(url, **tmdb_settings(shared_sandbox)).client)
+    running = Community(url, serve_here(url, **tmdb_settings(shared_sandbox)).client)
     yield running
     running.close()
 
@@ -89,12 +89,12 @@ MakeCommunity = Callable[..., Community]
 
 
 @pytest.fixture
-def make_community(database_url: str, serve: Serve, sandbox: Sandbox) -> Iterator[MakeCommunity]:
+def make_community(database_url: str, serve_here: ServeHere, sandbox: Sandbox) -> Iterator[MakeCommunity]:
     """A server of this test's own, with settings of its own: ``make_community(CACHE_DURATION_SECONDS="1")``."""
     made: list[Community] = []
 
     def make(*arguments: str, **environment: str) -> Community:
-        server = serve(database_url, *arguments, **(tmdb_settings(sandbox) | environment))
+        server = serve_here(database_url, *arguments, **(tmdb_settings(sandbox) | environment))
         made.append(Community(database_url, server.client))
         return made[-1]
 

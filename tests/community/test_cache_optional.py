@@ -29,6 +29,8 @@ from tests.told import tell
 from filmer.store.embedded import running_engines
 from filmer.store.valkey import ANSWER_SECONDS
 
+pytestmark = pytest.mark.proof
+
 IS_FULL = "FILMER_TRUST_CACHE_SECONDS" in os.environ
 SECONDS = float(os.environ.get("FILMER_TRUST_CACHE_SECONDS") or 2)
 MOST_ADDED = 60  # milliseconds

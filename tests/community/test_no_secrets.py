@@ -21,6 +21,8 @@ from tests.told import tell
 
 from filmer.store.embedded import Engines
 
+pytestmark = pytest.mark.proof
+
 FORGED = "canary-of-a-token-that-nobody-gave-9163"
 TMDB_KEY, TMDB_TOKEN = "canary0of0a0key0of0tmdb0s0838271", "canary-of.an-access-token_of-tmdb-s.5520"
 FAULTS = ["401", "401", "429", "500", "reset", "half", "not-json", "wrong-types", "wrong-id", "redirect", "gzip-bomb"]

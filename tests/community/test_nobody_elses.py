@@ -14,7 +14,7 @@ import httpx
 import pytest
 from tests.community.answers import FAVORITE, community_error_of, fetch, gone, record_of
 from tests.community.conftest import FIGHT_CLUB, GODFATHER, POPULAR, RATINGS, SHAWSHANK, User, tmdb_settings
-from tests.conftest import MakeDatabase, Serve
+from tests.conftest import MakeDatabase, ServeHere
 from tests.people import open_account, signed_in, token_of, visitor
 from tests.sandbox import Sandbox
 from tests.shop.conftest import InProcess
@@ -92,9 +92,9 @@ class Owner:
 
 
 @pytest.fixture(scope="module")
-def place(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) -> Place:
+def place(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox: Sandbox) -> Place:
     url = make_database()
-    return Place(url, serve(url, **tmdb_settings(shared_sandbox)).client)
+    return Place(url, serve_here(url, **tmdb_settings(shared_sandbox)).client)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from tests.community.answers import community_error_of, failing, fetch, own_language
 from tests.community.conftest import POPULAR, RATINGS, UNKNOWN, Community, User, tmdb_settings
-from tests.conftest import MakeDatabase, Serve
+from tests.conftest import MakeDatabase, ServeHere
 from tests.people import token_of, visitor
 from tests.sandbox import Sandbox
 
@@ -103,10 +103,10 @@ class Place(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def place(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) -> Iterator[Place]:
+def place(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox: Sandbox) -> Iterator[Place]:
     url = make_database()
     settings = tmdb_settings(shared_sandbox) | {"TMDB_LANGUAGE": own_language(), "TMDB_DEADLINE_SECONDS": "1"}
-    community = Community(url, serve(url, **settings).client)
+    community = Community(url, serve_here(url, **settings).client)
     with visitor(community.server) as nobody:
         yield Place(community, community.user(), community.user("admin"), nobody)
     community.close()

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.community.answers import gone
 from tests.community.conftest import FIGHT_CLUB, GODFATHER, RATINGS, SHAWSHANK, Community, User, tmdb_settings
-from tests.conftest import MakeDatabase, Serve
+from tests.conftest import MakeDatabase, ServeHere
 from tests.sandbox import Sandbox
 
 LISTS = [{"sort": sort, "order": order} for sort in ("release_date", "rating") for order in ("desc", "asc")]
@@ -110,13 +110,13 @@ WRITES: list[Write] = [add, add_by_admin, remove, remove_by_admin, clear, rate, 
 
 @pytest.fixture(scope="module", params=["with Valkey", "without Valkey"])
 def nodes(
-    request: pytest.FixtureRequest, make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox
+    request: pytest.FixtureRequest, make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox: Sandbox
 ) -> Iterator[list[Community]]:
     url = make_database()
     settings = tmdb_settings(shared_sandbox) | {"CACHE_DURATION_SECONDS": "3600"}
     if request.param == "without Valkey":
         settings["REDIS_URL"] = "redis://127.0.0.1:1"
-    running = [Community(url, serve(url, **settings).client) for _ in range(2)]
+    running = [Community(url, serve_here(url, **settings).client) for _ in range(2)]
     yield running
     for node in running:
         node.close()

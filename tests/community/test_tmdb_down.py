@@ -23,6 +23,8 @@ from filmer.tmdb.breaker import FAILURES, REST_SECONDS
 from filmer.tmdb.client import ATTEMPTS, FIRST_WAIT, MULTIPLIER
 from filmer.tmdb.copies import AT_ONCE
 
+pytestmark = pytest.mark.proof
+
 IS_FULL = "FILMER_TRUST_OUTAGE_SECONDS" in os.environ
 SECONDS = float(os.environ.get("FILMER_TRUST_OUTAGE_SECONDS") or 8)
 RATE = float(os.environ.get("FILMER_TRUST_OUTAGE_RATE") or 60)

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 from tests.answers import data_of
-from tests.conftest import Serve, Server
+from tests.conftest import ServeHere
 
 from filmer.app import create_app
 from filmer.http.edge import Edge
@@ -88,8 +88,8 @@ def test_an_address_is_the_same_on_a_socket_that_speaks_both(trusted: str) -> No
     assert address_seen(trusted, CALLER, peer="::ffff:192.0.2.1") == "::ffff:192.0.2.1"
 
 
-def test_a_server_behind_a_proxy_answers(database_url: str, serve: Serve) -> None:
-    server: Server = serve(database_url, FILMER_TRUSTED_PROXIES="127.0.0.1, ::1", FILMER_WORKERS="1")
+def test_a_server_behind_a_proxy_answers(database_url: str, serve_here: ServeHere) -> None:
+    server = serve_here(database_url, FILMER_TRUSTED_PROXIES="127.0.0.1, ::1", FILMER_WORKERS="1")
     headers = {"x-forwarded-for": CALLER, "x-forwarded-proto": "https"}
     assert data_of(server.client.get("/api/v1/health", headers=headers))["status"] == "UP"
     assert server.client.post("/api/v1/nothing", headers=headers).status_code == 404

@@ -9,7 +9,8 @@ import httpx
 import pytest
 import redis
 from tests.answers import data_of, error_of
-from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.in_thread import ServerInThread
 
 from filmer.http.edge import MAX_ADDRESS
 from filmer.settings import SettingsError, load_settings, parse_origins
@@ -53,8 +54,8 @@ def database(make_database: MakeDatabase) -> str:
 
 
 @pytest.fixture(scope="module")
-def open_server(database: str, serve: Serve) -> Iterator[Server]:
-    server: Server = serve(
+def open_server(database: str, serve_here: ServeHere) -> Iterator[ServerInThread]:
+    server: ServerInThread = serve_here(
         database, FILMER_CORS_ORIGINS=f" {FIRST} ,{SECOND}", FILMER_PUBLIC_URL="https://films.example"
     )
     yield server
@@ -79,7 +80,7 @@ def is_varying(answer: httpx.Response) -> bool:
 
 @pytest.mark.parametrize("origin", [FIRST, SECOND])
 @pytest.mark.parametrize(("method", "path", "status"), ASKED)
-def test_a_named_origin_may_read(open_server: Server, method: str, path: str, status: int, origin: str) -> None:
+def test_a_named_origin_may_read(open_server: ServerInThread, method: str, path: str, status: int, origin: str) -> None:
     for _ in range(2):  # the second time from the cache, where it is cached
         answer = open_server.client.request(method, path, headers={"origin": origin})
         assert answer.status_code == status
@@ -89,7 +90,7 @@ def test_a_named_origin_may_read(open_server: Server, method: str, path: str, st
 
 
 @pytest.mark.parametrize("origin", [None, *OTHERS])
-def test_no_other_origin_may_read(open_server: Server, origin: str | None) -> None:
+def test_no_other_origin_may_read(open_server: ServerInThread, origin: str | None) -> None:
     headers = {} if origin is None else {"origin": origin}
     for method, path, status in ASKED:
         answer = open_server.client.request(method, path, headers=headers)
@@ -98,14 +99,14 @@ def test_no_other_origin_may_read(open_server: Server, origin: str | None) -> No
         assert is_varying(answer), "a cache in between must not give it to another origin"
 
 
-def test_two_origins_are_none(open_server: Server) -> None:
+def test_two_origins_are_none(open_server: ServerInThread) -> None:
     answer = open_server.client.get(FILM, headers=[("origin", FIRST), ("origin", SECOND)])
     assert data_of(answer)["id"] == "tt0111161"
     assert cors_of(answer) == {}
     assert is_varying(answer)
 
 
-def test_not_modified_may_be_read_too(open_server: Server) -> None:
+def test_not_modified_may_be_read_too(open_server: ServerInThread) -> None:
     etag = open_server.client.get(FILM).headers["etag"]
     answer = open_server.client.get(FILM, headers={"origin": FIRST, "if-none-match": etag})
     assert answer.status_code == 304
@@ -113,14 +114,14 @@ def test_not_modified_may_be_read_too(open_server: Server) -> None:
     assert is_varying(answer)
 
 
-def test_a_refusal_may_be_read_too(open_server: Server) -> None:
+def test_a_refusal_may_be_read_too(open_server: ServerInThread) -> None:
     headers = [("cookie", "JSESSIONID=1"), ("origin", FIRST), ("sec-fetch-site", "none"), ("sec-fetch-site", "x")]
     answer = open_server.client.post("/api/v1/cart/items", headers=headers)
     error_of(answer, 403, "FORBIDDEN")
     assert cors_of(answer) == granted(FIRST)
 
 
-def test_outside_the_apis_nothing_is_open(open_server: Server) -> None:
+def test_outside_the_apis_nothing_is_open(open_server: ServerInThread) -> None:
     for path in ("/openapi.json", "/docs", "/", "/apiary", "/nothing"):
         answer = open_server.client.get(path, headers={"origin": FIRST})
         assert cors_of(answer) == {}
@@ -130,7 +131,7 @@ def test_outside_the_apis_nothing_is_open(open_server: Server) -> None:
 
 @pytest.mark.parametrize("path", [FILM, "/api/v1/cart/items", "/api/users/2/favorites", "/api/v1/nothing"])
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-def test_a_preflight_of_a_named_origin_is_answered(open_server: Server, path: str, method: str) -> None:
+def test_a_preflight_of_a_named_origin_is_answered(open_server: ServerInThread, path: str, method: str) -> None:
     asked = {
         "origin": SECOND,
         "access-control-request-method": method,
@@ -149,7 +150,7 @@ def test_a_preflight_of_a_named_origin_is_answered(open_server: Server, path: st
 
 
 @pytest.mark.parametrize("origin", [None, *OTHERS])
-def test_a_preflight_of_another_origin_is_told_nothing(open_server: Server, origin: str | None) -> None:
+def test_a_preflight_of_another_origin_is_told_nothing(open_server: ServerInThread, origin: str | None) -> None:
     asked = {"access-control-request-method": "POST"} | ({} if origin is None else {"origin": origin})
     answer = open_server.client.options("/api/v1/movies", headers=asked)
     assert "GET" in answer.headers["allow"], "as any OPTIONS"
@@ -166,12 +167,14 @@ def test_who_names_no_origin_sends_no_such_header(shop: httpx.Client) -> None:
             assert "vary" not in answer.headers
 
 
-def test_no_kept_copy_holds_an_origin(open_server: Server, database: str, serve: Serve, engines: Engines) -> None:
+def test_no_kept_copy_holds_an_origin(
+    open_server: ServerInThread, database: str, serve_here: ServeHere, engines: Engines
+) -> None:
     """Neither this process's nor the one in Valkey that servers without CORS answer from."""
     path = "/api/v1/movies?size=7"
     with redis.Redis.from_url(engines.redis_url) as client:
         before = set(client.scan_iter("filmer:page:*"))
-        closed: Server = serve(database)
+        closed: ServerInThread = serve_here(database)
         kept: list[bytes] = []
         for _ in range(200):  # until both know which edition they answer from: before that, nothing is kept
             first = open_server.client.get(path, headers={"origin": FIRST})

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from tests.answers import error_of
-from tests.conftest import MakeDatabase, Serve, Server
+from tests.conftest import MakeDatabase, ServeHere
+from tests.in_thread import ServerInThread
 
 from filmer.http.cross_site import CrossSite
 from filmer.settings import origin_of
@@ -65,14 +66,14 @@ def ask(connection: http.client.HTTPConnection, method: str, path: str, headers:
 
 
 @pytest.fixture(scope="module")
-def server(make_database: MakeDatabase, serve: Serve) -> Iterator[Server]:
-    started: Server = serve(make_database(), FILMER_CORS_ORIGINS=ALLOWED)
+def server(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[ServerInThread]:
+    started: ServerInThread = serve_here(make_database(), FILMER_CORS_ORIGINS=ALLOWED)
     yield started
     started.stop()
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_cell(server: Server, method: str) -> None:
+def test_every_cell(server: ServerInThread, method: str) -> None:
     own = f"http://127.0.0.1:{server.port}"
     wrong = []
     seen = 0
@@ -224,7 +225,7 @@ def test_a_word_no_browser_says_is_refused(word: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/users/2/favorites", "/api/v1/orders", "/cart/items"])
-def test_a_refusal_wears_the_envelope_of_its_api(server: Server, path: str) -> None:
+def test_a_refusal_wears_the_envelope_of_its_api(server: ServerInThread, path: str) -> None:
     headers = {"cookie": "JSESSIONID=1", "sec-fetch-site": "cross-site"}
     answer = server.client.post(path, headers=headers, json={})
     if path.startswith("/api/users"):
@@ -238,7 +239,7 @@ def test_a_refusal_wears_the_envelope_of_its_api(server: Server, path: str) -> N
         assert "another site" in answer.text
 
 
-def test_what_a_refused_request_brought_is_not_taken_for_the_next(server: Server) -> None:
+def test_what_a_refused_request_brought_is_not_taken_for_the_next(server: ServerInThread) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     smuggled = b"GET /api/v1/health HTTP/1.1\r\nHost: x\r\n\r\n" * 500
     for _ in range(3):

@@ -15,7 +15,8 @@ import pytest
 import redis
 from psycopg.conninfo import make_conninfo
 from tests.answers import TIME, data_of, error_of
-from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.in_thread import ServerInThread
 from tests.proxy import proxied_database, proxied_valkey
 
 from filmer.catalogue.edition import SEEN_LOCK
@@ -94,19 +95,23 @@ def watching(database_url: str) -> int:
 
 @contextmanager
 def serving(
-    serve: Serve, database_url: str, *, workers: int = 1, through: str | None = None, **environment: str
-) -> Iterator[Server]:
-    """A server whose processes all keep what they answer."""
+    serve_here: ServeHere, database_url: str, *, through: str | None = None, **environment: str
+) -> Iterator[ServerInThread]:
+    """A server that keeps what it answers from the first on."""
     before = watching(database_url)
-    server: Server = serve(through or database_url, "--workers", str(workers), **environment)
-    deadline = time.monotonic() + 10
-    while watching(database_url) < before + workers:
-        assert time.monotonic() < deadline, "nobody watches the edition"
-        time.sleep(0.01)
+    server = serve_here(through or database_url, **environment)
+    wait_for_watching(database_url, before + 1)
     try:
         yield server
     finally:
         server.stop()
+
+
+def wait_for_watching(database_url: str, processes: int) -> None:
+    deadline = time.monotonic() + 10
+    while watching(database_url) < processes:
+        assert time.monotonic() < deadline, "nobody watches the edition"
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -131,9 +136,9 @@ def same(first: httpx.Response, second: httpx.Response) -> bool:
 # --- hits -----------------------------------------------------------------------------------------
 
 
-def test_a_second_server_answers_from_what_the_first_has_computed(filled: str, serve: Serve) -> None:
+def test_a_second_server_answers_from_what_the_first_has_computed(filled: str, serve_here: ServeHere) -> None:
     """Byte for byte, from Valkey; HEAD and If-None-Match as well."""
-    with serving(serve, filled) as first, serving(serve, filled) as second:
+    with serving(serve_here, filled) as first, serving(serve_here, filled) as second:
         computed = [first.client.get(path) for path in PAGES]
         assert [found.status_code for found in computed] == [200] * len(PAGES)
         assert len({found.content for found in computed}) == len(PAGES)
@@ -149,21 +154,21 @@ def test_a_second_server_answers_from_what_the_first_has_computed(filled: str, s
                 assert (unchanged.status_code, unchanged.content) == (304, b"")
 
 
-def test_an_etag_is_the_same_whoever_computes_it(filled: str, serve: Serve) -> None:
+def test_an_etag_is_the_same_whoever_computes_it(filled: str, serve_here: ServeHere) -> None:
     with (
-        serving(serve, filled, CACHE_DURATION_SECONDS="0") as first,
-        serving(serve, filled, CACHE_DURATION_SECONDS="0") as second,
+        serving(serve_here, filled, CACHE_DURATION_SECONDS="0") as first,
+        serving(serve_here, filled, CACHE_DURATION_SECONDS="0") as second,
     ):
         for path in PAGES:
             assert first.client.get(path).headers["etag"] == second.client.get(path).headers["etag"]
 
 
-def test_without_a_duration_nothing_is_kept(filled: str, serve: Serve, engines: Engines) -> None:
+def test_without_a_duration_nothing_is_kept(filled: str, serve_here: ServeHere, engines: Engines) -> None:
     pattern = f"filmer:*{edition_key(filled)}*"
     with (
         redis.Redis.from_url(engines.redis_url) as client,
-        serving(serve, filled, CACHE_DURATION_SECONDS="0") as server,
-        serving(serve, filled) as keeping,
+        serving(serve_here, filled, CACHE_DURATION_SECONDS="0") as server,
+        serving(serve_here, filled) as keeping,
     ):
         assert data_of(server.client.get(FILM))["title"] == "The Shawshank Redemption"
         assert not list(client.scan_iter(pattern))
@@ -174,9 +179,9 @@ def test_without_a_duration_nothing_is_kept(filled: str, serve: Serve, engines: 
         assert data_of(keeping.client.get(FILM))["title"] == "The Shawshank Redemption"
 
 
-def test_what_has_run_out_is_computed_anew_at_once(filled: str, serve: Serve) -> None:
+def test_what_has_run_out_is_computed_anew_at_once(filled: str, serve_here: ServeHere) -> None:
     """The claim of the first computation must not keep the second waiting."""
-    with serving(serve, filled, CACHE_DURATION_SECONDS="1") as server:
+    with serving(serve_here, filled, CACHE_DURATION_SECONDS="1") as server:
         server.client.get(FILM)
         rename_film(filled, "tt0111161", "Renamed")
         deadline = time.monotonic() + 5
@@ -191,8 +196,8 @@ def test_what_has_run_out_is_computed_anew_at_once(filled: str, serve: Serve) ->
         assert slowest < 0.8
 
 
-def test_errors_are_not_kept(filled: str, serve: Serve) -> None:
-    with serving(serve, filled) as server:
+def test_errors_are_not_kept(filled: str, serve_here: ServeHere) -> None:
+    with serving(serve_here, filled) as server:
         error_of(server.client.get("/api/v1/movies/tt404"), 404, "NOT_FOUND")
         with unreadable_catalogue(filled):
             error_of(server.client.get(FILM), 500, "INTERNAL_ERROR")
@@ -225,10 +230,11 @@ def test_one_computes_however_many_ask(filled: str, serve: Serve) -> None:
                         deadline = min(deadline, time.monotonic() + 1)
             return most, await asyncio.gather(*asking)
 
-    with serving(serve, filled, workers=2) as server:
-        most, answers = asyncio.run(ask(server.port))
-        # On a busy machine Valkey may not answer in time: then each process computes for itself, and says so.
-        is_shared = "cache away" not in server.output()
+    server = serve(filled, "--workers", "2")
+    wait_for_watching(filled, 2)
+    most, answers = asyncio.run(ask(server.port))
+    # On a busy machine Valkey may not answer in time: then each process computes for itself, and says so.
+    is_shared = "cache away" not in server.output()
     assert most <= (1 if is_shared else 2)
     assert most
     assert [found.status_code for found in answers] == [200] * 200
@@ -236,8 +242,8 @@ def test_one_computes_however_many_ask(filled: str, serve: Serve) -> None:
     assert len({found.headers["x-request-id"] for found in answers}) == 200
 
 
-def test_who_hangs_up_takes_nothing_from_the_others(filled: str, serve: Serve) -> None:
-    with serving(serve, filled) as server:
+def test_who_hangs_up_takes_nothing_from_the_others(filled: str, serve_here: ServeHere) -> None:
+    with serving(serve_here, filled) as server:
         found: list[httpx.Response] = []
         other = threading.Thread(target=lambda: found.append(server.client.get(FILM)))
         with locked_catalogue(filled):
@@ -254,8 +260,8 @@ def test_who_hangs_up_takes_nothing_from_the_others(filled: str, serve: Serve) -
             assert same(server.client.get(FILM), found[0]), "it was kept"
 
 
-def test_who_hangs_up_alone_leaves_a_server_that_works(filled: str, serve: Serve) -> None:
-    with serving(serve, filled, FILMER_POOL_SIZE="2") as server:
+def test_who_hangs_up_alone_leaves_a_server_that_works(filled: str, serve_here: ServeHere) -> None:
+    with serving(serve_here, filled, FILMER_POOL_SIZE="2") as server:
         for page in range(1, 6):
             with locked_catalogue(filled), socket.create_connection(("127.0.0.1", server.port)) as impatient:
                 address = f"/api/v1/movies?size=2&page={page}"
@@ -267,11 +273,11 @@ def test_who_hangs_up_alone_leaves_a_server_that_works(filled: str, serve: Serve
 # --- Valkey is away, or not itself ----------------------------------------------------------------
 
 
-def test_a_valkey_that_refuses_changes_no_answer(filled: str, serve: Serve) -> None:
+def test_a_valkey_that_refuses_changes_no_answer(filled: str, serve_here: ServeHere) -> None:
     nobody = f"redis://127.0.0.1:{free_port('127.0.0.1')}/0"
     with (
-        serving(serve, filled, CACHE_DURATION_SECONDS="0") as reference,
-        serving(serve, filled, REDIS_URL=nobody) as server,
+        serving(serve_here, filled, CACHE_DURATION_SECONDS="0") as reference,
+        serving(serve_here, filled, REDIS_URL=nobody) as server,
     ):
         for path in PAGES:
             assert same(server.client.get(path), reference.client.get(path))
@@ -286,20 +292,22 @@ def test_a_wrong_password_changes_no_answer_and_is_told_to_nobody(filled: str, s
     with redis.Redis.from_url(engines.redis_url) as client:
         client.execute_command("ACL", "SETUSER", user, "on", ">right", "~*", "+@all")
         try:
-            with serving(serve, filled, REDIS_URL=url, REDIS_PASSWORD="tell-nobody") as server:
-                for path in PAGES:
-                    assert server.client.get(path).status_code == 200
-                assert "cache away" in server.output()
-                assert "tell-nobody" not in server.output()
+            server = serve(filled, REDIS_URL=url, REDIS_PASSWORD="tell-nobody")
+            for path in PAGES:
+                assert server.client.get(path).status_code == 200
+            assert "cache away" in server.output()
+            assert "tell-nobody" not in server.output()
         finally:
             client.execute_command("ACL", "DELUSER", user)
 
 
 @pytest.mark.parametrize("harm", ["cut", "freeze"])
-def test_a_valkey_that_goes_away_changes_no_answer(filled: str, serve: Serve, engines: Engines, harm: str) -> None:
+def test_a_valkey_that_goes_away_changes_no_answer(
+    filled: str, serve_here: ServeHere, engines: Engines, harm: str
+) -> None:
     with (
         proxied_valkey(engines) as (url, proxy),
-        serving(serve, filled, REDIS_URL=url, FILMER_CACHE_MIB="0") as server,
+        serving(serve_here, filled, REDIS_URL=url, FILMER_CACHE_MIB="0") as server,
     ):
         before = [server.client.get(path) for path in PAGES]
         with unreadable_catalogue(filled):
@@ -331,11 +339,11 @@ def garbage() -> dict[str, bytes]:
     }
 
 
-def test_bytes_that_are_not_ours_change_no_answer(filled: str, serve: Serve, engines: Engines) -> None:
+def test_bytes_that_are_not_ours_change_no_answer(filled: str, serve_here: ServeHere, engines: Engines) -> None:
     pattern = f"filmer:page:{edition_key(filled)}:*"
     with (
         redis.Redis.from_url(engines.redis_url) as client,
-        serving(serve, filled, FILMER_CACHE_MIB="0") as server,
+        serving(serve_here, filled, FILMER_CACHE_MIB="0") as server,
     ):
         expected = server.client.get(FILM)
         page = next(name for name in client.scan_iter(pattern) if not name.endswith(b":claim"))
@@ -349,11 +357,13 @@ def test_bytes_that_are_not_ours_change_no_answer(filled: str, serve: Serve, eng
         client.delete(page)
 
 
-def test_a_page_that_valkey_dropped_is_computed_anew_at_once(filled: str, serve: Serve, engines: Engines) -> None:
+def test_a_page_that_valkey_dropped_is_computed_anew_at_once(
+    filled: str, serve_here: ServeHere, engines: Engines
+) -> None:
     """As when its memory runs out: nobody waits for a claim that is done."""
     with (
         redis.Redis.from_url(engines.redis_url) as client,
-        serving(serve, filled, FILMER_CACHE_MIB="0") as server,
+        serving(serve_here, filled, FILMER_CACHE_MIB="0") as server,
     ):
         expected = server.client.get(FILM)
         pages = [name for name in client.scan_iter(f"filmer:page:{edition_key(filled)}:*") if name[-6:] != b":claim"]
@@ -368,9 +378,9 @@ def test_a_page_that_valkey_dropped_is_computed_anew_at_once(filled: str, serve:
 
 @pytest.mark.parametrize("harm", ["cut", "freeze"])
 def test_without_a_database_cached_pages_go_on_and_all_is_well_when_it_is_back(
-    filled: str, serve: Serve, harm: str
+    filled: str, serve_here: ServeHere, harm: str
 ) -> None:
-    with proxied_database(filled) as (url, proxy), serving(serve, filled, through=url) as server:
+    with proxied_database(filled) as (url, proxy), serving(serve_here, filled, through=url) as server:
         before = [server.client.get(path) for path in PAGES]
         getattr(proxy, harm)()
         for path, was in zip(PAGES, before, strict=True):
@@ -394,10 +404,12 @@ def test_without_a_database_cached_pages_go_on_and_all_is_well_when_it_is_back(
         assert missing.elapsed.total_seconds() < 5
 
 
-def test_an_import_while_we_were_cut_off_shows_when_we_are_back(filled: str, serve: Serve, tmp_path: Path) -> None:
+def test_an_import_while_we_were_cut_off_shows_when_we_are_back(
+    filled: str, serve_here: ServeHere, tmp_path: Path
+) -> None:
     film = tmp_path / "films.csv"
     film.write_text("id,title\ntt0111161,Imported meanwhile\n", "utf-8")
-    with proxied_database(filled) as (url, proxy), serving(serve, filled, through=url) as server:
+    with proxied_database(filled) as (url, proxy), serving(serve_here, filled, through=url) as server:
         assert data_of(server.client.get(FILM))["title"] == "The Shawshank Redemption"
         proxy.cut()
         import_films(filled, film, keep_others=True)

@@ -28,6 +28,8 @@ from filmer.http import overload
 from filmer.http.edge import CROWDED
 from filmer.http.overload import Turn, Turns
 
+pytestmark = pytest.mark.proof
+
 IS_FULL = "FILMER_TRUST_OVERLOAD_SECONDS" in os.environ
 SECONDS = float(os.environ.get("FILMER_TRUST_OVERLOAD_SECONDS") or 3)
 TIMES = 3

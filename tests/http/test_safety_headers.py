@@ -6,7 +6,8 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.in_thread import ServerInThread
 
 from filmer.app import create_app
 from filmer.clock import SystemClock
@@ -81,17 +82,17 @@ def test_an_answer_not_modified_and_a_refusal_have_them(shop: httpx.Client) -> N
 
 
 @pytest.fixture(scope="module")
-def secure(make_database: MakeDatabase, serve: Serve) -> Iterator[Server]:
+def secure(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[ServerInThread]:
     """A server that people reach through https."""
     url = make_database()
     import_films(url)
-    server: Server = serve(url, FILMER_PUBLIC_URL="https://films.example")
+    server: ServerInThread = serve_here(url, FILMER_PUBLIC_URL="https://films.example")
     yield server
     server.stop()
 
 
 @pytest.mark.parametrize(("method", "path"), ANSWERS)
-def test_browsers_stay_on_https_where_the_public_url_is(secure: Server, method: str, path: str) -> None:
+def test_browsers_stay_on_https_where_the_public_url_is(secure: ServerInThread, method: str, path: str) -> None:
     for _ in range(2):
         answer = secure.client.request(method, path)
         require_safety(answer)

@@ -22,6 +22,8 @@ from tests.told import tell
 
 import filmer.importing
 
+pytestmark = pytest.mark.proof
+
 __all__ = ["sandbox", "shared_sandbox"]
 EXAMPLES = os.environ.get("FILMER_TRUST_EXAMPLES") or "10"
 FILMS = Path(filmer.importing.__file__).parent / "demo.csv"

@@ -21,6 +21,8 @@ from tests.shop.faults import activity
 from tests.told import tell
 from tests.wires import Wire
 
+pytestmark = pytest.mark.proof
+
 FAT = int(os.environ.get("FILMER_TRUST_FAT_BYTES") or 2**25)
 IDLE = int(os.environ.get("FILMER_TRUST_IDLE") or 60)
 SECONDS = 10

@@ -27,6 +27,8 @@ from tests.importing.shops import FILM, FILMS, PAGE, Visitors, seen_in, write
 from filmer.clock import SystemClock
 from filmer.importing import queries
 
+pytestmark = pytest.mark.proof
+
 KILLS = int(os.environ.get("FILMER_TRUST_KILLS", "8"))
 
 

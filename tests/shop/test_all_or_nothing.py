@@ -29,6 +29,8 @@ from filmer.shop.cards import CardsOnFile
 from filmer.shop.payment import Authorization, Payment
 from filmer.store.postgres import Database
 
+pytestmark = pytest.mark.proof
+
 SPARE = 300  # customers: more than there are moments
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 from tests.answers import data_of, error_of
-from tests.conftest import Serve
+from tests.conftest import ServeHere
 from tests.people import open_account, visitor
 from tests.shop.conftest import (
     AMELIE,
@@ -92,11 +92,11 @@ def test_lines_keep_the_order_they_were_added_in(customer: httpx.Client) -> None
     ("configured", "price", "twice"), [(None, b"4.99", b"9.98"), ("7.5", b"7.50", b"15.00"), ("0", b"0.00", b"0.00")]
 )
 def test_films_have_their_own_prices_or_the_default(
-    store: Store, serve: Serve, sign_in: SignIn, configured: str | None, price: bytes, twice: bytes
+    store: Store, serve_here: ServeHere, sign_in: SignIn, configured: str | None, price: bytes, twice: bytes
 ) -> None:
     """contract §5.3, FILMER_DEFAULT_PRICE"""
     person = open_account(store.url)
-    server = serve(store.url, **({"FILMER_DEFAULT_PRICE": configured} if configured else {}))
+    server = serve_here(store.url, **({"FILMER_DEFAULT_PRICE": configured} if configured else {}))
     client = sign_in(person, at=server.client)
     put_in_cart(client, BATMAN_BEGINS, 2)
     put_in_cart(client, DARK_KNIGHT)
@@ -143,10 +143,12 @@ def test_on_a_full_disk_the_cart_is_read_on_at_the_former_prices(local: Local) -
     assert fetch(shop.url, "SELECT used FROM session") > begun
 
 
-def test_the_cart_survives_logout_restart_and_another_device(store: Store, serve: Serve, sign_in: SignIn) -> None:
+def test_the_cart_survives_logout_restart_and_another_device(
+    store: Store, serve_here: ServeHere, sign_in: SignIn
+) -> None:
     """contract §5.1"""
     person = open_account(store.url)
-    first = serve(store.url)
+    first = serve_here(store.url)
     phone = sign_in(person, at=first.client)
     put_in_cart(phone, AMELIE, 2)
     expected = phone.get(CART).content
@@ -154,7 +156,7 @@ def test_the_cart_survives_logout_restart_and_another_device(store: Store, serve
     error_of(phone.get(CART), 401, "UNAUTHORIZED")
     assert sign_in(person, at=first.client).get(CART).content == expected
     first.stop()
-    second = serve(store.url)
+    second = serve_here(store.url)
     laptop = sign_in(person, at=second.client)
     assert laptop.get(CART).content == expected
     second.stop()

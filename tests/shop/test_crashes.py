@@ -31,6 +31,8 @@ from tests.wires import LOST, Customer, Reply, Wire
 from filmer.store.embedded import running_engines
 from filmer.store.migrate import migrate
 
+pytestmark = pytest.mark.proof
+
 CHECKOUTS = int(os.environ.get("FILMER_TRUST_CRASH_CHECKOUTS") or 60)
 EVERY = 200 if CHECKOUTS >= 1000 else 25  # requests between two kills
 DURABLE = int(os.environ.get("FILMER_TRUST_DURABLE_ORDERS") or 20)

@@ -18,6 +18,8 @@ from tests.shop.faults import FILMS, ITEMS
 from tests.told import tell
 from tests.wires import Customer, Wire, request, wires
 
+pytestmark = pytest.mark.proof
+
 HANG_UPS = int(os.environ.get("FILMER_TRUST_HANG_UPS") or 80)
 SIDE_BY_SIDE = 8
 LONGEST = 0.03  # seconds until they hang up: about as long as the slowest request takes

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.answers import data_of, error_of, offences_of
-from tests.conftest import Serve
+from tests.conftest import ServeHere
 from tests.people import CARD, open_account, put_card
 from tests.shop.conftest import (
     AMELIE,
@@ -68,16 +68,16 @@ def test_a_repeat_gets_the_same_bytes(customer: httpx.Client) -> None:
 
 
 def test_a_repeat_gets_the_same_bytes_on_another_node_and_after_a_restart(
-    store: Store, serve: Serve, sign_in: SignIn
+    store: Store, serve_here: ServeHere, sign_in: SignIn
 ) -> None:
     person = open_account(store.url)
-    one = serve(store.url)
+    one = serve_here(store.url)
     client = sign_in(person, at=one.client)
     put_in_cart(client, SHAWSHANK, 2)
     first = pay(client, key="over there")
     assert pay(sign_in(person), key="over there").content == first.content
     one.stop()
-    anew = serve(store.url)
+    anew = serve_here(store.url)
     assert pay(sign_in(person, at=anew.client), key="over there").content == first.content
     anew.stop()
     assert orders_of(sign_in(person)) == 1
@@ -220,11 +220,11 @@ def test_a_bad_key_is_told_together_with_a_bad_body(customer: httpx.Client) -> N
 @pytest.mark.parametrize("key", [None, "one for all"])
 @pytest.mark.parametrize("count", [2, 8, 32])
 def test_submits_that_overlap_give_one_order(
-    store: Store, serve: Serve, sign_in: SignIn, key: str | None, count: int
+    store: Store, serve_here: ServeHere, sign_in: SignIn, key: str | None, count: int
 ) -> None:
     """promise 1: with and without a key, over two servers; each gets the order, none a 429 for a right card"""
     person = open_account(store.url)
-    second = serve(store.url)
+    second = serve_here(store.url)
     devices = [sign_in(person, at=(store.client, second.client)[number % 2]) for number in range(min(count, 8))]
     put_in_cart(devices[0], SHAWSHANK, 2)
     answers = at_once(count, lambda number: pay(devices[number % len(devices)], key=key))

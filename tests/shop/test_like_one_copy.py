@@ -46,6 +46,8 @@ from tests.shop.histories import (
 from tests.told import tell
 from tests.wires import LOST, Customer, Reply, Wire, request
 
+pytestmark = pytest.mark.proof
+
 HISTORIES = int(os.environ.get("FILMER_TRUST_HISTORIES") or 6)
 OPERATIONS = int(os.environ.get("FILMER_TRUST_OPERATIONS") or 30)
 CLIENTS = 3

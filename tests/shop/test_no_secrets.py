@@ -25,6 +25,8 @@ from tests.told import tell
 
 from filmer.store.embedded import Engines, find_postgres
 
+pytestmark = pytest.mark.proof
+
 CARD_NUMBER, TYPED = "4973817264509136", "4973 8172-6450 9136"
 REFUSED_NUMBER, REFUSED_TYPED = "5384926170384412", "5384 9261 7038 4412"
 PASSWORD, WRONG_PASSWORD = "canary in the coal mine 7391", "canary that sings wrong 2846"

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.answers import data_of
-from tests.conftest import MakeDatabase, Serve
+from tests.conftest import MakeDatabase, ServeHere
 from tests.people import CARD, PASSWORD, in_database, open_account, put_card, signed_in, visitor
 from tests.shop.browsing import form_of
 from tests.shop.conftest import AMELIE, CART, ITEMS, ORDERS, SHAWSHANK, InProcess, fetch, open_store, pay, put_in_cart
@@ -133,9 +133,9 @@ async def _password() -> str:
 
 
 @pytest.fixture(scope="module")
-def place(make_database: MakeDatabase, serve: Serve) -> tuple[str, httpx.Client]:
+def place(make_database: MakeDatabase, serve_here: ServeHere) -> tuple[str, httpx.Client]:
     url = open_store(make_database())
-    return url, serve(url).client
+    return url, serve_here(url).client
 
 
 @pytest.fixture(scope="module")

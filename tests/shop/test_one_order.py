@@ -12,6 +12,8 @@ from tests.shop import faults
 from tests.told import tell
 from tests.wires import Reply, Wire, answered_by_now, wires
 
+pytestmark = pytest.mark.proof
+
 ROUNDS = int(os.environ.get("FILMER_TRUST_ROUNDS") or 5)
 AT_ONCE = 64
 

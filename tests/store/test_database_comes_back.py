@@ -22,6 +22,8 @@ from tests.told import tell
 
 from filmer.store.migrate import migrate
 
+pytestmark = pytest.mark.proof
+
 ROUNDS = int(os.environ.get("FILMER_TRUST_COMES_BACK_ROUNDS") or 1)
 AWAY_SECONDS = 2.0
 BACK_SECONDS = 5.0  # the promise

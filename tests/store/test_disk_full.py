@@ -38,6 +38,8 @@ from tests.wires import Customer
 from filmer.store.embedded import Engines, running_engines
 from filmer.store.migrate import migrate
 
+pytestmark = pytest.mark.proof
+
 __all__ = ["shared_sandbox"]
 
 ROUNDS = int(os.environ.get("FILMER_TRUST_DISK_FULL_ROUNDS") or 1)

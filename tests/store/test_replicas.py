@@ -28,6 +28,8 @@ from tests.told import tell
 from filmer.store.migrate import migrate
 from filmer.store.postgres import PROBE_SECONDS
 
+pytestmark = pytest.mark.proof
+
 FAIL_OVERS = int(os.environ.get("FILMER_TRUST_FAIL_OVERS") or 1)
 BACK_SECONDS = 5.0  # the promise, from the moment the promoted server takes changes
 STEADY_SECONDS = 1.0  # of load between two blows

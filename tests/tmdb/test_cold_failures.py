@@ -24,6 +24,8 @@ from tests.told import tell
 
 from filmer.store.embedded import Engines
 
+pytestmark = pytest.mark.proof
+
 DEADLINE = int(os.environ.get("FILMER_TRUST_TMDB_DEADLINE") or 3)
 FRESH = 1  # second
 GROWTH = 40 * 2**20  # bytes, of the whole worker; three answers at once are cut off at one MiB, where 1 GiB comes

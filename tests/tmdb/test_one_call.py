@@ -23,6 +23,8 @@ from tests.wires import LOST, Reply, Wire, request
 
 from filmer.serving import free_port
 
+pytestmark = pytest.mark.proof
+
 REQUESTS = int(os.environ.get("FILMER_TRUST_ONE_CALL_REQUESTS") or 200)
 WORKERS = int(os.environ.get("FILMER_TRUST_ONE_CALL_WORKERS") or 2)
 DEADLINE = int(os.environ.get("FILMER_TRUST_TMDB_DEADLINE") or 3)

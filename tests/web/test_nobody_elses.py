@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.community.answers import fetch
 from tests.community.conftest import GODFATHER, SHAWSHANK, tmdb_settings
-from tests.conftest import MakeDatabase, Serve, import_films
+from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.people import CARD, open_account, put_card, signed_in, token_of, visitor
 from tests.sandbox import Sandbox, shared_sandbox
 from tests.shop.conftest import InProcess
@@ -105,14 +105,14 @@ def keep_things(client: httpx.Client) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) -> tuple[str, httpx.Client]:
+def place(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox: Sandbox) -> tuple[str, httpx.Client]:
     url = make_database()
     import_films(url)
     put_card(url)
     # The numbers of one's things begin so far apart that none is taken for another.
     for number, table in enumerate(("account", "favorite", "rating", "token"), start=71):
         fetch(url, f"ALTER TABLE {table} ALTER COLUMN id RESTART WITH {number}0000001")
-    return url, serve(url, **tmdb_settings(shared_sandbox)).client
+    return url, serve_here(url, **tmdb_settings(shared_sandbox)).client
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,58 @@
+"""Which tests run when: the longest files first, and those that need the machine to themselves in a run of their own.
+
+Two workers of pytest-xdist take file after file. Where the longest come last, one of the two has nothing to do at the
+end; so they come first, by the seconds that ``durations.json`` has of each. ``make test ARGS=--record-durations``
+measures anew. A file that is not in it yet comes first of all. Tests of a file stay in random order.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DURATIONS = Path(__file__).with_name("durations.json")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record-durations", action="store_true", help=f"write {DURATIONS.name} from this run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "proof: loads, kills or times something, so it wants a quiet machine (`make proof`)"
+    )
+    is_worker = hasattr(config, "workerinput")
+    if config.getoption("--record-durations") and not is_worker:
+        config.pluginmanager.register(_Recorder())
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    seconds = recorded()
+    items.sort(key=lambda item: -seconds.get(file_of(item.nodeid), float("inf")))
+
+
+def recorded() -> dict[str, float]:
+    """Seconds by file, relative to the checkout."""
+    found: dict[str, float] = json.loads(DURATIONS.read_text("utf-8"))
+    return found
+
+
+def file_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
+
+
+class _Recorder:
+    def __init__(self) -> None:
+        self._seconds: Counter[str] = Counter()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._seconds[file_of(report.nodeid)] += report.duration  # type: ignore[assignment]
+
+    def pytest_sessionfinish(self) -> None:
+        """Of files that did not run, what is known already stays."""
+        known = {name: seconds for name, seconds in recorded().items() if (ROOT / name).exists()}
+        known |= {name: round(seconds, 1) for name, seconds in self._seconds.items()}
+        DURATIONS.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n", "utf-8")
