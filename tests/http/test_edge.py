@@ -15,7 +15,7 @@ import pytest
 import redis
 from psycopg.conninfo import make_conninfo
 from tests.answers import TIME, data_of, error_of
-from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.conftest import MakeDatabase, Serve, ServeHere, import_films
 from tests.in_thread import ServerInThread
 from tests.proxy import proxied_database, proxied_valkey
 
