@@ -12,8 +12,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
-import structlog
-from tests.conftest import SECRET_KEY
+from tests.conftest import SECRET_KEY, log_as_in_tests
 
 from filmer import cli
 
@@ -88,7 +87,7 @@ def _kept_as_it_was() -> Iterator[None]:
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)
-        structlog.reset_defaults()
+        log_as_in_tests()
         signal.signal(signal.SIGHUP, hang_up)
 
 

@@ -27,7 +27,7 @@ from filmer.serving import free_port
 from filmer.store.embedded import Engines, running_engines
 from filmer.store.migrate import migrate
 
-pytest_plugins = ["tests.scheduling"]
+pytest_plugins = ["tests.scheduling", "tests.machine"]
 
 # Whoever starts the tests in the background (nohup, a shell's &) may hand down an ignored SIGINT, and it is inherited.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -239,11 +239,25 @@ def serve_here(engines: Engines) -> ServeHere:
     return start
 
 
+def log_as_in_tests() -> None:
+    """To standard output, with tracebacks as Python prints them: structlog's own, with variables, take 0.1 s each."""
+    structlog.reset_defaults()
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback, colors=False),
+        ]
+    )
+
+
+log_as_in_tests()
+
+
 @pytest.fixture(autouse=True)
 def _logs_go_where_they_went() -> Iterator[None]:
     """Whatever a test set up: its standard error is closed after it."""
     yield
-    structlog.reset_defaults()
+    log_as_in_tests()
 
 
 @pytest.fixture(autouse=True)

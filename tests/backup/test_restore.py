@@ -106,6 +106,7 @@ def test_a_restored_shop_goes_on(make_database: MakeDatabase, serve: Serve, data
 
 
 @pytest.mark.timeout(120 + 10 * KILLS)
+@pytest.mark.proof
 def test_a_restore_killed_at_any_moment_changes_all_or_nothing(
     kept: Kept, make_database: MakeDatabase, tmp_path: Path
 ) -> None:

@@ -22,10 +22,10 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def storefront(browser: Browser, make_database: MakeDatabase, serve: Serve) -> Storefront:
-    """The demo, shared by a file's tests: what they change belongs to newcomers."""
-    assert browser.is_connected()  # without a browser no server need start
+@pytest.fixture(scope="session")
+def storefront(make_database: MakeDatabase, serve: Serve) -> Storefront:
+    """The demo, shared by all tests: what they change belongs to newcomers."""
+    require_chromium()  # without a browser no server need start
     url = make_database()
     aside(put_card, url)  # anybody's
     return Storefront(serve(url, "--demo", TMDB_REQUESTS_PER_SECOND="1000"), url)

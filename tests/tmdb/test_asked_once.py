@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from tests.machine import at_most
 from tests.tmdb.asking import MATRIX, SHAWSHANK, UNKNOWN, until
 from tests.tmdb.worlds import FRESH, Run, World, key_of, state
 
@@ -19,7 +20,8 @@ def test_the_claim_of_one_who_died_is_over_soon(run: Run) -> None:
             world.valkey.set(f"{key_of(one)}:claim", b"", px=700)
             begun = time.monotonic()
             assert await state(one.copies) == "miss"
-            assert 0.5 < time.monotonic() - begun < 2
+            assert time.monotonic() - begun > 0.5
+            at_most(2, since=begun)
             assert not world.valkey.exists(f"{key_of(one)}:claim"), "and ours is given back"
 
     run(work)
@@ -31,7 +33,7 @@ def test_a_claim_that_never_ends_is_not_waited_for_beyond_the_deadline(run: Run)
             world.valkey.set(f"{key_of(one)}:claim", b"", px=20_000)
             begun = time.monotonic()
             assert await state(one.copies) == "EXTERNAL_API_ERROR"
-            assert time.monotonic() - begun < 2
+            at_most(2, since=begun)
             world.valkey.delete(f"{key_of(one)}:claim")
 
     run(work)
@@ -44,7 +46,7 @@ def test_whoever_waited_for_another_before_they_asked_is_told_soon_after_the_dea
             world.valkey.set(f"{key_of(one)}:claim", b"", px=1500)
             begun = time.monotonic()
             assert await state(one.copies) == "EXTERNAL_API_ERROR"
-            assert time.monotonic() - begun < 3.2, "not two deadlines"
+            at_most(3.2, since=begun)
 
     run(work)
 
@@ -57,7 +59,7 @@ def test_who_waits_hears_of_the_failure(run: Run) -> None:
             asked = [state(process.copies) for process in (one, other) for _ in range(3)]
             assert set(await asyncio.gather(*asked)) == {"EXTERNAL_API_ERROR"}
             assert world.calls() == 2
-            assert time.monotonic() - begun < 2.5
+            at_most(2.5, since=begun)
 
     run(work)
 
@@ -210,7 +212,7 @@ def test_closing_ends_what_is_under_way(run: Run) -> None:
             await until(lambda: world.calls() and world.calls(1))
             begun = time.monotonic()
             await one.copies.close()
-            assert time.monotonic() - begun < 1
+            at_most(1, since=begun)
             with pytest.raises(asyncio.CancelledError):
                 await cold
             await asyncio.sleep(0)

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.machine import at_most
 from tests.nodes import eventually, kill_worker
 from tests.people import open_account, token_of
 from tests.sandbox import Sandbox
@@ -160,7 +161,7 @@ def test_a_failure_is_had_once_and_told_to_all(fault: str, workers: Workers, san
     sandbox.fail(fault)
     replies, seconds = ask_at_once(workers, page)
     assert_all_refused(replies)
-    assert seconds < DEADLINE + 1
+    at_most(DEADLINE + 1, since=time.monotonic() - seconds)
     assert 1 <= sandbox.calls(POPULAR) <= TRIES
     tell(f"{fault}: {sandbox.calls(POPULAR)} calls, told to all within {seconds:.1f} s")
     recovered(workers, sandbox)
@@ -171,7 +172,7 @@ def test_a_failure_without_valkey(without_valkey: Workers, sandbox: Sandbox, pag
     sandbox.fail("500")
     replies, seconds = ask_at_once(without_valkey, page)
     assert_all_refused(replies)
-    assert seconds < DEADLINE + 1
+    at_most(DEADLINE + 1, since=time.monotonic() - seconds)
     assert 1 <= sandbox.calls(POPULAR) <= TRIES * WORKERS
     recovered(without_valkey, sandbox)
 
@@ -189,7 +190,7 @@ def test_another_takes_over_when_the_one_who_asks_is_killed(workers: Workers, sa
             line.send(page)
         assert kill_worker(victim)
         assert_one_answer([line.receive() for line in waiting])
-        assert time.monotonic() - begun < DEADLINE + 1
+        at_most(DEADLINE + 1, since=begun)
         with pytest.raises(LOST):
             asking.receive()
     assert sandbox.calls(POPULAR) == 2

@@ -60,6 +60,7 @@ def test_whatever_goes_wrong_has_a_page(kind: type[FilmerError]) -> None:
     assert "Sign in" not in html, "who asked is not known here"
 
 
+@pytest.mark.proof
 def test_with_the_database_away_pages_say_so_and_forms_too(make_database: MakeDatabase, serve: Serve) -> None:
     with proxied_database(make_database()) as (url, proxy):
         client = serve(url).client
