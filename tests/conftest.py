@@ -142,7 +142,7 @@ class Server:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30, trust_env=False)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30, trust_env=False, verify=False)
         self._wait()
 
     def _wait(self) -> None:

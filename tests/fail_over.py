@@ -88,7 +88,7 @@ class Load:
 
     def _start(self, work: Callable[[httpx.Client], None], port: int) -> None:
         def run() -> None:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False, verify=False) as client:
                 work(client)
 
         self._threads.append(threading.Thread(target=run))

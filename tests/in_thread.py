@@ -25,7 +25,7 @@ class ServerInThread:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.port = free_port("127.0.0.1")
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30, trust_env=False)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30, trust_env=False, verify=False)
         self._error: BaseException | None = None
         self._ready = threading.Event()
         settings = load_settings({**os.environ, **environment})
@@ -63,7 +63,7 @@ class ServerInThread:
             log_enabled=False,
         )
         serving = asyncio.create_task(self._granian.serve())
-        async with httpx.AsyncClient(base_url=self.client.base_url, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=self.client.base_url, trust_env=False, verify=False) as client:
             while not serving.done():
                 try:
                     await client.get("/api/v1/health")  # whatever it says of the database

@@ -29,7 +29,7 @@ class Sandbox:
         self.address, self.process = start_child(port)
         self.port = int(self.address.rpartition(":")[2])
         self.url = f"{self.address}/3"
-        self._control = httpx.Client(base_url=self.address, timeout=10, trust_env=False)
+        self._control = httpx.Client(base_url=self.address, timeout=10, trust_env=False, verify=False)
         try:
             self._control.get("/health").raise_for_status()
         except httpx.HTTPError:

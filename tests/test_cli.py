@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from tests.commands import environment, filmer, filmer_process
@@ -135,20 +136,20 @@ def test_ctrl_c_ends_a_command_whoever_started_it(database_url: str) -> None:
         [sys.executable, "-c", code], env=environment(DATABASE_URL=database_url), stdin=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
-        deadline = time.monotonic() + 30
-        while ignores(process.pid, signal.SIGINT):  # until the command has said that it does not
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until_it_waits(psutil.Process(process.pid))
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
         assert process.stderr
         assert "interrupted" in process.stderr.read()
 
 
-def ignores(pid: int, number: int) -> bool:
-    status = Path(f"/proc/{pid}/status").read_text("ascii")
-    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
-    return not int(caught.split()[1], 16) >> (number - 1) & 1
+def wait_until_it_waits(process: psutil.Process) -> None:
+    """For what is typed: it has loaded what it needs, and does nothing any more."""
+    deadline = time.monotonic() + 60
+    spent = None
+    while spent != (spent := process.cpu_times().user) or spent < 0.1:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
 
 
 # --- settings -------------------------------------------------------------------------------------

@@ -132,7 +132,9 @@ def browsers() -> Iterator[Callable[..., httpx.Client]]:
 
     def make(transport_of: str | httpx.BaseTransport, *, keep: int = 1) -> httpx.Client:
         if isinstance(transport_of, str):
-            client = httpx.Client(base_url=transport_of, timeout=30, trust_env=False, limits=limits_of(keep))
+            client = httpx.Client(
+                base_url=transport_of, timeout=30, trust_env=False, verify=False, limits=limits_of(keep)
+            )
         else:
             client = httpx.Client(base_url="http://shop.example", transport=transport_of, timeout=30)
         opened.append(client)

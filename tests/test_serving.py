@@ -166,7 +166,7 @@ def test_requests_under_way_are_finished_before_it_stops(filled: str, serve: Ser
 
     def ask(page: int) -> None:
         url = f"http://127.0.0.1:{server.port}/api/v1/movies?size=2&page={page}"
-        found.append(httpx.get(url, timeout=30, trust_env=False))
+        found.append(httpx.get(url, timeout=30, trust_env=False, verify=False))
 
     asking = [threading.Thread(target=ask, args=(page,)) for page in range(1, 7)]
     with psycopg.connect(filled) as conn:
@@ -195,11 +195,14 @@ def test_a_worker_that_is_killed_is_replaced(filled: str, serve: Serve) -> None:
     psutil.Process(victim).kill()
     assert eventually(lambda: victim not in listening_workers_of(server), seconds=5)
     for _ in range(5):
-        assert httpx.get(f"http://127.0.0.1:{server.port}{FILM}", timeout=10, trust_env=False).status_code == 200
+        assert (
+            httpx.get(f"http://127.0.0.1:{server.port}{FILM}", timeout=10, trust_env=False, verify=False).status_code
+            == 200
+        )
     assert eventually(lambda: len(listening_workers_of(server) - {victim}) == 2, seconds=10)
     assert (before - {victim}) <= listening_workers_of(server), "the other goes on"
     for _ in range(20):  # each on a connection of its own: any worker may get it
-        answer = httpx.get(f"http://127.0.0.1:{server.port}{FILM}", timeout=10, trust_env=False)
+        answer = httpx.get(f"http://127.0.0.1:{server.port}{FILM}", timeout=10, trust_env=False, verify=False)
         assert data_of(answer)["id"] == "tt0111161"
     server.process.terminate()
     assert server.process.wait(20) == 0
@@ -284,7 +287,9 @@ def test_when_it_says_ready_it_is(filled: str, serve: Serve) -> None:
         next(line for line in server.output().splitlines() if "is ready at" in line).split("is ready at ")[1].split()[0]
     )
     assert address == f"http://127.0.0.1:{server.port}"
-    answers = [httpx.get(f"{address}{path}", trust_env=False) for path in ("/api/v1/health", FILM, "/docs")]
+    answers = [
+        httpx.get(f"{address}{path}", trust_env=False, verify=False) for path in ("/api/v1/health", FILM, "/docs")
+    ]
     assert [answer.status_code for answer in answers] == [200] * 3
     server.stop()
 

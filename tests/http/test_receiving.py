@@ -88,7 +88,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path
         )
     try:
         deadline = time.monotonic() + 30
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, verify=False) as client:
             while True:
                 assert process.poll() is None, log.read_text()
                 try:
@@ -107,7 +107,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path
 @pytest.fixture
 def client(server: tuple[int, Path]) -> Iterator[httpx.Client]:
     limits = httpx.Limits(max_connections=1)
-    with httpx.Client(base_url=f"http://127.0.0.1:{server[0]}", timeout=10, trust_env=False, limits=limits) as found:
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{server[0]}", timeout=10, trust_env=False, verify=False, limits=limits
+    ) as found:
         yield found
 
 

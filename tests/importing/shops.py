@@ -128,7 +128,7 @@ class Visitors:
             thread.join()
 
     def _visit(self, at: int) -> None:
-        with httpx.Client(base_url=self._address, timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=self._address, timeout=30, trust_env=False, verify=False) as client:
             while not self._stopping.is_set():
                 address = (PAGE, FILM)[at % 2]
                 at += 1

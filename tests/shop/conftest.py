@@ -15,7 +15,7 @@ from litestar.types import ASGIApp
 from tests.answers import data_of, error_of
 from tests.asgi import alive, ask
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
-from tests.people import CARD, LOGIN, PASSWORD, kept_password, open_account, put_card, signed_in
+from tests.people import CARD, PASSWORD, kept_password, open_account, put_card, session_of, visitor
 
 from filmer.accounts.nouns import Person
 from filmer.app import create_app
@@ -73,11 +73,12 @@ def store(make_database: MakeDatabase, serve: Serve) -> Store:
 
 @pytest.fixture
 def sign_in(store: Store) -> Iterator[SignIn]:
-    """Signs somebody in, else a new customer, on a browser of its own; ``at``: of another server or application."""
+    """Signs somebody in, else a new customer, on a browser of its own; ``at``: of another server of the store."""
     with contextlib.ExitStack() as stack:
 
         def enter(person: Person | None = None, *, at: httpx.Client | None = None) -> httpx.Client:
-            client = signed_in(at or store.client, person or open_account(store.url))
+            client = visitor(at or store.client)
+            client.cookies.update(session_of(store.url, person or open_account(store.url)))
             stack.callback(client.close)
             return client
 
@@ -159,6 +160,7 @@ class InProcess(httpx.BaseTransport):
         settings = Settings(
             database_url=url, redis_url=None, cache_duration_seconds=0, secret_key=SECRET_KEY, pool_size=pool_size
         )
+        self._clock = clock or SystemClock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -189,11 +191,8 @@ class InProcess(httpx.BaseTransport):
 
     def sign_in(self, person: Person | None = None) -> httpx.Client:
         """Signs somebody in, else a new customer."""
-        person = person or open_account(self.url)
-        client = httpx.Client(transport=self, base_url="http://127.0.0.1")
-        answer = client.post(LOGIN, json={"email": person.email, "password": PASSWORD})
-        assert answer.status_code == 200, answer.text
-        return client
+        cookie = session_of(self.url, person or open_account(self.url), self._clock.now())
+        return httpx.Client(transport=self, base_url="http://127.0.0.1", cookies=cookie)
 
     def tidy(self) -> None:
         """What each process does once a minute."""

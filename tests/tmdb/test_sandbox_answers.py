@@ -19,7 +19,9 @@ MATRIX = next(row for row in ROWS if row["title"] == "The Matrix")
 
 @pytest.fixture(scope="module")
 def client(shared_sandbox: Sandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{shared_sandbox.url}/", params={"api_key": "k"}, timeout=10, trust_env=False) as made:
+    with httpx.Client(
+        base_url=f"{shared_sandbox.url}/", params={"api_key": "k"}, timeout=10, trust_env=False, verify=False
+    ) as made:
         yield made
 
 
@@ -215,7 +217,7 @@ def test_other_paths_are_not_there(path: str, client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/4/list", "/30/movie/popular", "/favicon.ico"])
 def test_neither_are_those_beside_the_api(path: str, sandbox: Sandbox) -> None:
-    refused(httpx.get(f"{sandbox.address}{path}", trust_env=False), 404, 34)
+    refused(httpx.get(f"{sandbox.address}{path}", trust_env=False, verify=False), 404, 34)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
@@ -251,11 +253,11 @@ PATHS = ["/movie/popular", "/movie/603", "/find/tt0133093", "/search/movie", "/c
 
 @pytest.mark.parametrize(("query", "headers"), ACCEPTED)
 def test_a_key_or_a_token_opens(query: dict[str, str], headers: dict[str, str], sandbox: Sandbox) -> None:
-    answer = httpx.get(f"{sandbox.url}/movie/popular", params=query, headers=headers, trust_env=False)
+    answer = httpx.get(f"{sandbox.url}/movie/popular", params=query, headers=headers, trust_env=False, verify=False)
     told(answer, shapes.PAGE)
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(("query", "headers"), REFUSED)
 def test_nothing_and_wrong_do_not(query: dict[str, str], headers: dict[str, str], path: str, sandbox: Sandbox) -> None:
-    refused(httpx.get(f"{sandbox.url}{path}", params=query, headers=headers, trust_env=False), 401, 7)
+    refused(httpx.get(f"{sandbox.url}{path}", params=query, headers=headers, trust_env=False, verify=False), 401, 7)
