@@ -21,6 +21,7 @@ import pytest
 
 TICK = 0.02  # seconds
 LATE = 0.05  # what is less is everyday life on a busy machine
+MOST_REMARKS = 5  # of one test
 
 # time.monotonic() is one clock for all processes. The watch answers each byte with what it knows, and ends with us.
 _WATCH = f"""
@@ -93,6 +94,17 @@ def at_most(seconds: float, *, since: float) -> None:
     machine.judge(since, time.monotonic(), seconds)
 
 
+def running_seconds(*, since: float) -> float:
+    """Seconds since that moment of ``time.monotonic()`` in which the machine ran."""
+    took = time.monotonic() - since
+    if took <= LATE:
+        return took
+    still = sum(machine.stalls(since, since + took))
+    if still and len(machine.remarks) < MOST_REMARKS:
+        machine.excuse(f"{took:.2f} s, not all of them counted", still)
+    return took - still
+
+
 def answered_within(seconds: float, answer: httpx.Response) -> None:
     """Fails where an answer that has just come took longer, the machine's own stalls aside."""
     now = time.monotonic()
@@ -102,7 +114,7 @@ def answered_within(seconds: float, answer: httpx.Response) -> None:
 # --- as a plugin: the remarks travel with the reports of tests, which pytest-xdist sends ----------
 
 
-def pytest_runtestloop() -> None:
+def pytest_sessionstart() -> None:
     machine.start()
 
 

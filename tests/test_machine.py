@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.machine import Machine, at_most, machine
+from tests.machine import Machine, at_most, machine, running_seconds
 
 pytest_plugins = ["pytester"]
 
@@ -62,6 +62,18 @@ def test_what_the_machine_did_before_is_no_excuse() -> None:
     with pytest.raises(AssertionError):
         at_most(0.1, since=begun)
     assert sum(machine.stalls(begun, time.monotonic())) < 0.3
+
+
+def test_seconds_of_a_machine_that_stood_still_are_not_counted_and_all_others_are() -> None:
+    begun = time.monotonic()
+    with standing_still():
+        time.sleep(0.5)
+    time.sleep(0.3)
+    assert 0.3 <= running_seconds(since=begun) < 0.7
+    assert "not all of them counted" in machine.remarks.pop()
+    begun = time.monotonic()
+    time.sleep(0.3)
+    assert running_seconds(since=begun) >= 0.3 - sum(machine.stalls(begun, time.monotonic()))
 
 
 def busy(until: float) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from tests.community.conftest import RATINGS, User
 from tests.community.steady_load import Line, Reply, get, write
+from tests.machine import running_seconds
 
 FILMS = (278, 550, 238, 603, 680, 155, 13, 77771)  # TMDB's ids; the last one has no date
 PAUSES = (0.05, 0.1)  # seconds between what one of them does
@@ -60,7 +61,7 @@ class Crowd:
         line, phase = await free.get(), self.phase
         begun = time.monotonic()
         reply = await line.ask(request)
-        self.took[phase].append(time.monotonic() - begun)
+        self.took[phase].append(running_seconds(since=begun))
         free.put_nowait(line)
         assert reply.status < 500, (request, reply)
         return reply

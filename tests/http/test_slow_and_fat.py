@@ -16,6 +16,7 @@ import psutil
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.machine import running_seconds
 from tests.nodes import workers
 from tests.shop.faults import activity
 from tests.told import tell
@@ -107,7 +108,7 @@ def test_who_sends_slowly_or_nothing_is_cut_off(server: Server) -> None:
         while open_lines and time.monotonic() - begun < 2 * SECONDS:
             slowest = max(slowest, seconds_of_others(server))
             for line in closed_of(open_lines):
-                lasted[open_lines.pop(line)] = time.monotonic() - begun
+                lasted[open_lines.pop(line)] = running_seconds(since=begun)
             if int(time.monotonic() - begun) != int(time.monotonic() - begun - 0.2):
                 trickle(open_lines)
             time.sleep(0.2)
@@ -147,7 +148,7 @@ def seconds_of_others(server: Server) -> float:
     begun = time.monotonic()
     assert server.client.get("/api/v1/movies/tt0111161").status_code == 200
     assert server.client.get("/api/v1/health").status_code == 200
-    return time.monotonic() - begun
+    return running_seconds(since=begun)
 
 
 FAT_BODIES = [
@@ -190,7 +191,7 @@ def what_is_taken(port: int, head: bytes, block: bytes) -> tuple[int, float]:
         while sent < FAT:
             line.send(block)
             sent += len(block)
-    return sent, time.monotonic() - begun
+    return sent, running_seconds(since=begun)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from tests.conftest import Serve, Server
 from tests.fail_over import SAME, Load
+from tests.machine import running_seconds
 from tests.people import LOGIN, PASSWORD, open_account, token_of
 from tests.replicas import PostgresServer, postgres_servers
 from tests.shop import faults
@@ -134,17 +135,17 @@ def test_when_the_database_is_back_so_are_we(
                     for ask in standing.reading if is_away else []:
                         begun = time.monotonic()
                         assert is_ours(answer := ask(client)), answer.text
-                        longest = max(longest, time.monotonic() - begun)
+                        longest = max(longest, running_seconds(since=begun))
                     for ask in standing.writing:
                         begun = time.monotonic()
                         assert is_ours(answer := ask(client)), answer.text
-                        longest = max(longest, time.monotonic() - begun)
+                        longest = max(longest, running_seconds(since=begun))
                 heal()
                 back = time.monotonic()
                 for ask in (*standing.reading, *standing.writing):
                     while not ask(client).is_success:
                         assert time.monotonic() - back < 6 * BACK_SECONDS, ask.__name__
-                slowest = max(slowest, time.monotonic() - back)
+                slowest = max(slowest, running_seconds(since=back))
         assert load.failed_reads() == [], "what is warm stays"
         warm += len(load.reads)
     assert longest < LONGEST

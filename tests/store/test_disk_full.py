@@ -27,6 +27,7 @@ from tests.community.conftest import RATINGS, User, tmdb_settings
 from tests.conftest import FILMS as FILMS_FILE
 from tests.conftest import Serve, Server, import_films
 from tests.importing.datasets import filmer, intact
+from tests.machine import running_seconds
 from tests.nodes import accepts, eventually
 from tests.people import CARD, LOGIN, PASSWORD, open_account
 from tests.sandbox import Sandbox, shared_sandbox
@@ -164,7 +165,7 @@ class Crowd:
     def ask(self, client: httpx.Client, what: str, method: str, path: str, **given: Any) -> httpx.Response:
         begun = time.monotonic()
         answer = client.request(method, path, **given)
-        self.told.append(Told(what, f"{method} {path}", answer, time.monotonic() - begun))
+        self.told.append(Told(what, f"{method} {path}", answer, running_seconds(since=begun)))
         return answer
 
     def _look(self, client: httpx.Client, draw: random.Random) -> None:
