@@ -51,8 +51,9 @@ class ServerInThread:
 
     async def _serve(self, settings: Settings) -> None:
         self._loop = asyncio.get_running_loop()
+        self.app = create_app(settings)
         self._granian = Granian(
-            create_app(settings),
+            self.app,
             address="127.0.0.1",
             port=self.port,
             interface=Interfaces.ASGI,
