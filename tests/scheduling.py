@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "proof: loads, kills or times something, so it wants a quiet machine (`make proof`)"
+        "markers", "proof: takes long, or loads, kills or times something: it runs alone (`make proof`)"
     )
     is_worker = hasattr(config, "workerinput")
     if config.getoption("--record-durations") and not is_worker:

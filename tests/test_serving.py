@@ -25,6 +25,8 @@ from tests.store.embedded.users import processes
 from filmer.serving import free_port
 from filmer.store.embedded import Engines
 
+pytestmark = pytest.mark.proof
+
 MOVIES = "/api/v1/movies?size=1"
 FILM = "/api/v1/movies/tt0111161"
 ONE_FILM = "id,title,year\nown1,A Film of Our Own,2001\n"

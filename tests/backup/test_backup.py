@@ -40,6 +40,8 @@ from filmer.errors import CommandFailed
 from filmer.importing.progress import Progress
 from filmer.store.migrate import migrations
 
+pytestmark = pytest.mark.proof
+
 BOUGHT = ("tt0000001", "tt0000002")
 
 
@@ -50,7 +52,6 @@ def read(file: Path) -> bytes:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.proof
 def test_a_backup_of_a_busy_shop_is_of_one_moment(make_database: MakeDatabase, serve: Serve, tmp_path: Path) -> None:
     """Orders are placed and catalogues swapped meanwhile; what is in it is whole, and its manifest is of it."""
     url, target = make_database(), make_database()

@@ -34,6 +34,8 @@ from filmer.store import migrate as migrating
 from filmer.store.embedded import Engines
 from filmer.store.migrate import migrate
 
+pytestmark = pytest.mark.proof
+
 SHOPS = int(os.environ.get("FILMER_TRUST_BACKUPS") or 2)
 KILLS = int(os.environ.get("FILMER_TRUST_RESTORE_KILLS") or 5)
 
@@ -106,7 +108,6 @@ def test_a_restored_shop_goes_on(make_database: MakeDatabase, serve: Serve, data
 
 
 @pytest.mark.timeout(120 + 10 * KILLS)
-@pytest.mark.proof
 def test_a_restore_killed_at_any_moment_changes_all_or_nothing(
     kept: Kept, make_database: MakeDatabase, tmp_path: Path
 ) -> None:

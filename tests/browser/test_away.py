@@ -28,6 +28,8 @@ from tests.sandbox import Sandbox
 
 from filmer.accounts.nouns import Person
 
+pytestmark = pytest.mark.proof
+
 BATMAN_THERE = 272  # its TMDB id
 LATE = "TheMovieDB does not answer right now, so this could not be kept. Please try again in a minute."
 

@@ -13,6 +13,8 @@ from tests.browser.storefront import CUSTOMER, Storefront, signed_in
 from tests.browser.watching import watched
 from tests.people import PASSWORD
 
+pytestmark = pytest.mark.proof
+
 __all__ = ["site"]
 
 

@@ -13,6 +13,8 @@ from tests.browser.walks import bought, suggested, told
 from tests.browser.watching import watched
 from tests.people import CARD, PASSWORD
 
+pytestmark = pytest.mark.proof
+
 __all__ = ["shown"]
 
 TOUCH = 24  # CSS pixels, WCAG 2.2 AA

@@ -21,6 +21,8 @@ from tests.shop.conftest import InProcess
 
 from filmer.http.envelopes import is_page
 
+pytestmark = pytest.mark.proof
+
 FAVORITES = "/api/users/{user_id}/favorites"
 # Every endpoint must be in one of these; a new one fails the first test until somebody has thought about it.
 PUBLIC = {

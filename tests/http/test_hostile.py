@@ -34,6 +34,8 @@ from filmer.http.edge import Edge
 from filmer.http.query import Query
 from filmer.settings import Settings
 
+pytestmark = pytest.mark.proof
+
 __all__ = ["sandbox", "shared_sandbox"]
 TRIES = 4
 MOST = int(os.environ.get("FILMER_TRUST_HOSTILE") or 1_600)

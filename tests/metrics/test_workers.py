@@ -13,6 +13,8 @@ from tests.nodes import eventually, kill_worker, workers
 from tests.told import tell
 from tests.wires import request, wires
 
+pytestmark = pytest.mark.proof
+
 REQUESTS = 600
 LINES = 20  # connections: more than one worker gets some
 REQUESTED = "filmer_http_requests_total"

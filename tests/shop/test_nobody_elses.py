@@ -21,6 +21,8 @@ from tests.shop.conftest import AMELIE, CART, ITEMS, ORDERS, SHAWSHANK, InProces
 from filmer.accounts import queries as accounts
 from filmer.accounts.nouns import Person
 
+pytestmark = pytest.mark.proof
+
 API = "/api/v1"
 CANARY = "Canaria"
 LAST_FOUR = "7531"

@@ -17,6 +17,8 @@ from tests.shop.conftest import InProcess
 
 from filmer.http.envelopes import is_page
 
+pytestmark = pytest.mark.proof
+
 __all__ = ["shared_sandbox"]
 
 FILM, OTHER, STAR = "tt0111161", "tt0372784", "nm0000209"

@@ -15,6 +15,8 @@ from tests.store.embedded.users import IS_ROOT, another_user, answers, eventuall
 
 from filmer.store.embedded import find_postgres, running_engines
 
+pytestmark = pytest.mark.proof
+
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="NOT SHOWN HERE: needs Linux's death signal")
 
 

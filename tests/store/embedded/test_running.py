@@ -8,6 +8,8 @@ from tests.store.embedded.users import another_user, answers, ping, servers, sql
 
 from filmer.store.embedded import Engines, logs, running_engines
 
+pytestmark = pytest.mark.proof
+
 
 def test_both_servers_run_inside_the_context_and_not_after(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data_dir = home / "data"

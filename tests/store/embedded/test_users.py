@@ -5,10 +5,13 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from tests.machine import at_most
 from tests.store.embedded.users import another_user, eventually, named, ping, processes, sql, start_user, where
 
 from filmer.store.embedded import running_engines
+
+pytestmark = pytest.mark.proof
 
 
 def test_a_second_user_shares_the_servers_and_outlives_the_first(data_dir: Path) -> None:
