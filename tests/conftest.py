@@ -71,7 +71,7 @@ def engines() -> Iterator[Engines]:
     """
     with engines_folder() as folder, running_engines(folder) as running:
         with psycopg.connect(running.database_url, autocommit=True) as conn:
-            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            for setting in ("fsync", "full_page_writes"):
                 conn.execute(f"ALTER SYSTEM SET {setting} = off")
             conn.execute("SELECT pg_reload_conf()")
         yield running

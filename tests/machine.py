@@ -13,6 +13,7 @@ the time that something took, and is said at the end of the run.
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Generator, Sequence
 
@@ -45,6 +46,7 @@ class Machine:
 
     def __init__(self) -> None:
         self.watch: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
         self.remarks: list[str] = []  # of the test that runs: what was taken off
 
     def start(self) -> None:
@@ -63,8 +65,10 @@ class Machine:
         assert self.watch
         assert self.watch.stdin
         assert self.watch.stdout
-        self.watch.stdin.write(b"?")
-        return [(begun, ended) for begun, ended in json.loads(self.watch.stdout.readline())]
+        with self._lock:  # tests judge time on several threads
+            self.watch.stdin.write(b"?")
+            line = self.watch.stdout.readline()
+        return [(begun, ended) for begun, ended in json.loads(line)]
 
     def stalls(self, begun: float, ended: float) -> Sequence[float]:
         """Seconds of each stall between two moments of ``time.monotonic()``, as far as it lies between them."""

@@ -4,6 +4,7 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -74,6 +75,12 @@ def test_seconds_of_a_machine_that_stood_still_are_not_counted_and_all_others_ar
     begun = time.monotonic()
     time.sleep(0.3)
     assert running_seconds(since=begun) >= 0.3 - sum(machine.stalls(begun, time.monotonic()))
+
+
+def test_many_threads_may_ask_at_once() -> None:
+    now = time.monotonic()
+    with ThreadPoolExecutor(8) as threads:
+        assert all(isinstance(found, list) for found in threads.map(lambda _: machine.stalls(now - 1, now), range(400)))
 
 
 def busy(until: float) -> None:
