@@ -31,8 +31,7 @@ class ServerInThread:
         settings = load_settings({**os.environ, **environment})
         self._thread = threading.Thread(target=self._run, args=(settings,), daemon=True)
         self._thread.start()
-        self._ready.wait(60)
-        if self._error is not None:
+        if not self._ready.wait(60) or self._error is not None:
             raise AssertionError("the server did not start") from self._error
 
     def stop(self) -> None:

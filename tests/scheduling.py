@@ -1,6 +1,6 @@
 """Which tests run when: the longest files first, and those that need the machine to themselves in a run of their own.
 
-Two workers of pytest-xdist take file after file. Where the longest come last, one of the two has nothing to do at the
+The workers of pytest-xdist take file after file. Where the longest come last, the others have nothing to do at the
 end; so they come first, by the seconds that ``durations.json`` has of each. ``make test ARGS=--record-durations``
 measures anew. A file that is not in it yet comes first of all. Tests of a file stay in random order.
 """
