@@ -20,14 +20,13 @@ from tests.community.answers import own_language
 from tests.community.conftest import POPULAR, Community, User, tmdb_settings
 from tests.community.keepers import FILMS, Crowd, Keeper
 from tests.community.steady_load import get, lines_to, p99
-from tests.conftest import MakeDatabase, Serve, Server, engines_folder, import_films
+from tests.conftest import VALKEY_ANSWER_SECONDS, MakeDatabase, Serve, Server, engines_folder, import_films
 from tests.nodes import eventually
 from tests.proxy import Proxy, proxied_valkey
 from tests.sandbox import Sandbox
 from tests.told import tell
 
 from filmer.store.embedded import running_engines
-from filmer.store.valkey import ANSWER_SECONDS
 
 pytestmark = pytest.mark.proof
 
@@ -127,13 +126,13 @@ async def frozen(stand: Stand) -> AsyncIterator[Callable[[], object]]:
 @asynccontextmanager
 async def slow(stand: Stand) -> AsyncIterator[Callable[[], object]]:
     """Not so slow that it counts as away."""
-    stand.proxy.delay = ANSWER_SECONDS * 0.4
+    stand.proxy.delay = VALKEY_ANSWER_SECONDS * 0.4
     yield lambda: True
 
 
 @asynccontextmanager
 async def too_slow(stand: Stand) -> AsyncIterator[Callable[[], object]]:
-    stand.proxy.delay = ANSWER_SECONDS * 4
+    stand.proxy.delay = VALKEY_ANSWER_SECONDS * 4
     yield stand.is_away
 
 

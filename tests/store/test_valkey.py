@@ -10,6 +10,7 @@ from typing import TypeVar
 import pytest
 import redis
 from structlog.testing import capture_logs
+from tests.conftest import VALKEY_ANSWER_SECONDS
 from tests.machine import at_most
 
 from filmer.serving import free_port
@@ -111,9 +112,8 @@ def test_what_is_put_behind_is_put(engines: Engines, key: str) -> None:
     assert using(engines.redis_url, lambda cache: cache.get(key)) == b"it"
 
 
-def test_a_crowd_gets_its_answers(engines: Engines, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crowd_gets_its_answers(engines: Engines, key: str) -> None:
     """More at once than there may be connections: they wait their turn, the cache does not count as away."""
-    monkeypatch.setattr(valkey, "ANSWER_SECONDS", 5.0)  # a busy machine is another matter
 
     async def crowd(cache: SharedCache) -> list[bytes | None]:
         await cache.put(key, b"here", seconds=30)
@@ -159,8 +159,9 @@ def test_a_wrong_password_is_as_good_as_none(engines: Engines, key: str) -> None
             client.execute_command("ACL", "DELUSER", user)
 
 
-def test_a_server_that_does_not_answer_is_not_waited_for() -> None:
+def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """It accepts, and never says a word."""
+    monkeypatch.setattr(valkey, "ANSWER_SECONDS", VALKEY_ANSWER_SECONDS)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         begun = time.monotonic()
         assert using(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", everything) == NOTHING
