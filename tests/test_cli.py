@@ -10,6 +10,7 @@ import psutil
 import psycopg
 import pytest
 from tests.commands import environment, filmer, filmer_process
+from tests.conftest import ServeHere
 from tests.sandbox import Sandbox
 
 from filmer import __version__, cli
@@ -297,6 +298,27 @@ def test_the_doctor_finds_all_well(database_url: str, engines: Engines) -> None:
     for found in ("PostgreSQL", "pg_trgm", "up to date", "Valkey"):
         assert found in done.stderr
     assert "filmer import demo" in done.stderr, "an empty catalogue is no illness, but there is something to do"
+
+
+def test_the_doctor_asks_the_server_that_runs(database_url: str, engines: Engines, serve_here: ServeHere) -> None:
+    """Also one that has lost what it stands on, though all of that is there for the doctor."""
+    nobody = free_port("127.0.0.1")
+    well = serve_here(database_url)
+    ill = serve_here(f"postgresql://filmer@127.0.0.1:{nobody}/filmer")
+    for port, returncode, said in [
+        (well.port, 0, f"ok   the server at http://127.0.0.1:{well.port} says of its health: 200"),
+        (ill.port, 1, f"FAIL the server at http://127.0.0.1:{ill.port} says of its health: 503"),
+        (nobody, 0, f"ok   no server runs at http://127.0.0.1:{nobody}"),
+    ]:
+        done = filmer(
+            "doctor",
+            DATABASE_URL=database_url,
+            REDIS_URL=engines.redis_url,
+            FILMER_PORT=str(port),
+            FILMER_HOST="0.0.0.0",
+        )
+        assert done.returncode == returncode, done.stderr
+        assert said in done.stderr
 
 
 def test_the_doctor_says_what_to_do_about_a_database_that_is_behind(database_url: str, engines: Engines) -> None:

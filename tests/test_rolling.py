@@ -28,6 +28,8 @@ from tests.shop.faults import FILMS, ITEMS
 from tests.told import tell
 from tests.wires import Customer
 
+from filmer.restarts import ATTEMPTS
+
 pytestmark = pytest.mark.proof
 
 RESTARTS = int(os.environ.get("FILMER_TRUST_RESTARTS") or 1)
@@ -196,15 +198,59 @@ def test_nodes_are_restarted_one_after_another_and_no_request_fails(
     tell(f"{RESTARTS} nodes restarted: {callers.answered:,} requests, 0 failed, stopped within {slowest:.1f} s")
 
 
-def test_workers_that_never_stay_up_are_no_server(filled: str, serve: Serve, tmp_path: Path) -> None:
-    """Whoever watches the process is told by its exit code."""
-    server = serve(filled, PYTHONPATH=str(tmp_path))
+def test_workers_that_cannot_be_started_are_no_server(filled: str, serve: Serve, tmp_path: Path) -> None:
+    """Whoever watches the process is told by its exit code, whoever reads its log by the last line."""
+    server = serve(filled, "--workers", "2", PYTHONPATH=str(tmp_path))
     _break_workers(tmp_path)
     for worker in workers(server):
         worker.kill()
     assert server.process.wait(60) == 1
-    (told,) = [line for line in server.output().splitlines() if "crash loop" in line]
-    assert json.loads(told)["level"] == "error"
+    lines = server.output().splitlines()
+    (said,) = [json.loads(line) for line in lines if "no worker can be started" in line]
+    assert said["level"] == "error"
+    assert lines[-1] == "filmer: No worker process could be started, so the server ended. The lines above say why."
+    died = [json.loads(line) for line in lines if "worker died" in line]
+    assert {line["exit_code"] for line in died} == {-signal.SIGKILL, 1}
+
+
+def test_a_worker_that_dies_again_and_again_costs_the_others_nothing(filled: str, serve: Serve) -> None:
+    server = serve(filled, "--workers", "2")
+    steady, *_ = workers(server)
+    for _ in range(4):
+        (other,) = _others(server, steady)
+        other.kill()
+        other.wait(10)
+        assert eventually(lambda: _others(server, steady), seconds=30)
+        assert _ask_on(server.client).is_success
+    assert steady.is_running()
+    assert server.process.poll() is None
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again(filled: str, serve: Serve, tmp_path: Path) -> None:
+    server = serve(filled, "--workers", "2", PYTHONPATH=str(tmp_path))
+    steady, other = workers(server)
+    broken = _break_workers(tmp_path)
+    other.kill()
+    assert eventually(lambda: server.output().count("worker died") > ATTEMPTS, seconds=60), server.output()
+    assert _ask_on(server.client).is_success
+    broken.unlink()
+    assert eventually(lambda: _others(server, steady), seconds=60)
+    assert steady.is_running()
+
+
+def _others(server: Server, steady: psutil.Process) -> list[psutil.Process]:
+    return [worker for worker in workers(server) if worker.pid != steady.pid]
+
+
+def test_callers_wait_where_every_worker_has_died(filled: str, serve: Serve) -> None:
+    """They are not refused, though nobody is there to accept them."""
+    server = serve(filled, "--workers", "2")
+    for worker in workers(server):
+        worker.kill()
+    assert eventually(lambda: server.output().count("worker died") == 2)
+    with connect(server) as connection:
+        connection.settimeout(30)
+        assert _answer_on(connection).startswith(b"HTTP/1.1 200")
 
 
 def test_sigterm_leaves_time_for_goodbyes_and_sigint_does_not(filled: str, serve: Serve) -> None:

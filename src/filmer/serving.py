@@ -83,7 +83,10 @@ def require_sound_addresses(settings: Settings) -> None:
 
 
 def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
-    """Serve until told to stop. ``settings`` name a database that is up to date."""
+    """Serve until told to stop. ``settings`` name a database that is up to date.
+
+    Raises ServeError when no worker process can be started.
+    """
     require_sound_addresses(settings)
     workers = settings.workers or min(os.cpu_count() or 1, 8)
     _hand_to_workers(msgspec.structs.replace(settings, workers=workers))
@@ -102,14 +105,14 @@ def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
         log_dictconfig={"loggers": {"_granian": {}}},  # as all others' (logs.py)
         backpressure=MAX_CONNECTIONS,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=64 * 1024),
-        respawn_failed_workers=True,
-        respawn_interval=0.5,
         workers_kill_timeout=DRAIN_SECONDS - LEAVE_SECONDS,
     )
     address = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
     threading.Thread(target=_announce, args=(address, when_ready), daemon=True).start()
     with _place_for_metrics(settings):
         server.serve()
+    if server.has_given_up:
+        raise ServeError("No worker process could be started, so the server ended. The lines above say why.")
 
 
 @contextmanager

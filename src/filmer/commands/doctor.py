@@ -7,6 +7,7 @@ import platform
 import sys
 from collections.abc import Iterator
 
+import httpx
 import msgspec
 import psycopg
 import redis
@@ -28,6 +29,7 @@ from filmer.tmdb.pace import Pace
 
 MINIMUM_VALKEY = (6, 2)
 TMDB_SECONDS = 5
+SERVER_SECONDS = 5
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -63,6 +65,8 @@ def examine(data_dir: str | None) -> Iterator[Finding]:
     place = "embedded in " + str(data_directory(asked))
     yield Finding(True, f"database: {'DATABASE_URL' if asked.database_url else place}")
     yield Finding(True, f"cache: {'REDIS_URL' if asked.redis_url else place}")
+    # Before the engines are asked for: that starts them where they are down, and would hide that a server lacks them.
+    yield from _server(asked)
     try:
         with engines(asked) as running:
             yield from _database(asked, running)
@@ -70,6 +74,28 @@ def examine(data_dir: str | None) -> Iterator[Finding]:
         yield _tmdb(asked)
     except EmbeddedError as error:
         yield Finding(False, f"embedded engines: {error}")
+
+
+def _server(asked: Settings) -> Iterator[Finding]:
+    """What a server says of itself that listens where ours would, if there is one."""
+    host = f"[{asked.host}]" if ":" in asked.host else asked.host
+    address = f"http://{host}:{asked.port}".replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    try:
+        health = httpx.get(f"{address}/api/v1/health", timeout=SERVER_SECONDS, trust_env=False)
+    except httpx.ConnectError:
+        yield Finding(True, f"no server runs at {address}")
+    except httpx.HTTPError as error:
+        yield Finding(False, f"the server at {address} does not answer: {type(error).__name__}", "Start it again.")
+    else:
+        if health.status_code not in {httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE}:
+            yield Finding(True, f"something that isn't filmer listens at {address}", "Choose another port for filmer.")
+            return
+        advice = "Look into its log, and at what the lines below say of database and cache."
+        yield Finding(
+            health.is_success,
+            f"the server at {address} says of its health: {health.status_code} {health.text[:200]}",
+            "" if health.is_success else advice,
+        )
 
 
 def _database(asked: Settings, running: Settings) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """``filmer serve``."""
 
+import os
 import signal
 from typing import Annotated
 
@@ -45,7 +46,7 @@ def serve(
         serving.require_loopback(asked.host)
     chosen = asked.port or serving.free_port(asked.host)
     serving.require_free_port(asked.host, chosen)
-    with engines(asked) as running:
+    with engines(asked, when_lost=_stop) as running:
         ensure_migrated(asked, running)
         require_known_key(running)
         if asked.demo:
@@ -55,6 +56,11 @@ def serve(
             _bring_in_demo(running)
         with sandbox_for_demo(msgspec.structs.replace(running, port=chosen)) as (complete, sandbox):
             serving.serve(complete, when_ready=lambda address: say_ready(address, complete, sandbox))
+
+
+def _stop() -> None:
+    """As whoever started us would: the requests under way are answered first."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _bring_in_demo(settings: Settings) -> None:

@@ -20,10 +20,13 @@ T = TypeVar("T")
 
 
 @contextmanager
-def engines(settings: Settings, *, valkey: bool = True) -> Iterator[Settings]:
+def engines(
+    settings: Settings, *, valkey: bool = True, when_lost: Callable[[], None] = lambda: None
+) -> Iterator[Settings]:
     """Settings that name a database (and a cache, if wanted), for as long as the engines run.
 
-    Raises EmbeddedError when an embedded engine can't start.
+    Raises EmbeddedError when an embedded engine can't start, and in the end when they were lost for good:
+    ``when_lost`` is called then, in a thread.
     """
     embed_postgres = settings.database_url is None
     embed_valkey = settings.redis_url is None and valkey
@@ -32,7 +35,9 @@ def engines(settings: Settings, *, valkey: bool = True) -> Iterator[Settings]:
     if not (embed_postgres or embed_valkey):
         yield settings
         return
-    with running_engines(data_directory(settings), postgres=embed_postgres, valkey=embed_valkey) as running:
+    with running_engines(
+        data_directory(settings), postgres=embed_postgres, valkey=embed_valkey, when_lost=when_lost
+    ) as running:
         yield msgspec.structs.replace(
             settings,
             database_url=running.database_url if embed_postgres else settings.database_url,

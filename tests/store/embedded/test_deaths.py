@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 import redis
 from tests.store.embedded.users import IS_ROOT, another_user, answers, eventually, named, ping, processes, sql
 
-from filmer.store.embedded import find_postgres, running_engines
+from filmer.store.embedded import EmbeddedError, Engines, attaching, find_postgres, running_engines
 
 pytestmark = pytest.mark.proof
 
@@ -21,18 +22,75 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="NOT SHOWN HERE: n
 
 
 @on_linux
-def test_a_killed_keeper_takes_the_servers_along(data_dir: Path) -> None:
+def test_a_killed_keeper_takes_the_servers_along_and_its_users_start_another(data_dir: Path) -> None:
     with another_user(data_dir) as (_, engines):
         sql(engines, "CREATE TABLE film AS SELECT 'Mirror' AS title")
         with psycopg.connect(engines.database_url):  # an open connection holds nothing up
+            for _ in range(3):
+                old, server = named(data_dir, "keeper.py"), named(data_dir, "postgres")
+                old.kill()
+                server.wait(10)
+                assert eventually(lambda: answers(engines.database_url))
+                assert named(data_dir, "keeper.py") != old
+                assert sql(engines, "SELECT title FROM film") == "Mirror"
+                assert eventually(lambda: is_pinged(engines))
+        with running_engines(data_dir) as again:  # another user is welcome
+            assert again == engines
+    assert eventually(lambda: not processes(data_dir))
+
+
+@on_linux
+def test_several_users_of_a_killed_keeper_get_one_in_its_place(data_dir: Path) -> None:
+    with another_user(data_dir) as (_, engines), another_user(data_dir), running_engines(data_dir) as ours:
+        old = named(data_dir, "keeper.py")
+        for victim in (old, named(data_dir, "postgres"), valkey_of(engines)):
+            victim.kill()
+        assert eventually(lambda: answers(ours.database_url), 20)
+        assert named(data_dir, "keeper.py") != old
+        assert ours == engines
+
+
+def test_what_happens_to_the_servers_is_logged_by_their_users(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with running_engines(data_dir) as engines:
+        keeper, server = named(data_dir, "keeper.py"), valkey_of(engines)
+        server.kill()
+        assert eventually(lambda: "Valkey is back" in caplog.text)
+        assert f"Valkey (process {server.pid}) died; starting it again" in caplog.text
+        keeper.kill()
+        assert eventually(lambda: "the database servers are back after" in caplog.text)
+        assert f"the keeper of the database servers (process {keeper.pid}) died; starting another" in caplog.text
+        assert sql(engines, "SELECT 1") == 1
+
+
+def test_servers_that_do_not_come_back_are_an_error(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever uses them is called, so that it can end, and told why."""
+    monkeypatch.setattr(attaching, "LOST_LIMIT", 0.5)
+    lost = threading.Event()
+    version = data_dir / "postgres" / "PG_VERSION"
+    known = version.read_text()
+
+    def use_and_lose() -> None:
+        with running_engines(data_dir, when_lost=lost.set):
+            version.write_text("9\n")
             named(data_dir, "keeper.py").kill()
-            with running_engines(data_dir) as again:  # even while they are still going down
-                assert again == engines
-                assert sql(again, "SELECT title FROM film") == "Mirror"
-        assert eventually(lambda: len(processes(data_dir)) == 1)  # the other user, whose keeper is gone
-    with another_user(data_dir):
-        named(data_dir, "keeper.py").kill()
-        assert eventually(lambda: len(processes(data_dir)) == 1)
+            assert lost.wait(30)
+
+    with pytest.raises(EmbeddedError, match=r"are gone, and do not come back.* PostgreSQL 9"):
+        use_and_lose()
+    version.write_text(known)
+    with running_engines(data_dir) as engines:
+        assert sql(engines, "SELECT 1") == 1
+
+
+def valkey_of(engines: Engines) -> psutil.Process:
+    with redis.from_url(engines.redis_url) as client:
+        return psutil.Process(client.info("server")["process_id"])
+
+
+def is_pinged(engines: Engines) -> bool:
+    with suppress(redis.ConnectionError):
+        return bool(ping(engines))
+    return False
 
 
 def test_a_server_that_outlived_its_keeper_is_ended_in_order(data_dir: Path) -> None:

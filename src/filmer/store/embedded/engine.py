@@ -84,14 +84,15 @@ class Engine(ABC):
             self.up.clear()
             lasted = time.monotonic() - began > LONGEST_PAUSE
             pause = 0.0 if lasted else min(2 * pause + 0.1, LONGEST_PAUSE)
-            logger.warning("%s died; starting it again in %.1f seconds", self.title, pause)
+            process = self.process.pid if self.process is not None else 0
+            logger.warning("%s (process %d) died; starting it again in %.1f seconds", self.title, process, pause)
             await asyncio.sleep(pause)
             try:
                 await self._launch()
             except Exception:
                 logger.exception("%s does not start", self.title)
             else:
-                logger.info("%s is back", self.title)
+                logger.warning("%s is back", self.title)
 
     async def _launch(self) -> None:
         """Start the process and wait until it is ready; on failure it is ended, and EmbeddedError raised."""

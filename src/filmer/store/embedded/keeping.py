@@ -54,12 +54,14 @@ class Keeper:
         self.place = place
         self.engines: dict[str, Engine] = {"postgres": Postgres(place), "valkey": Valkey(place)}
         self.users = 0
+        self.answered: set[asyncio.StreamWriter] = set()  # users who have their answer, and hear what happens since
         self.deserted = asyncio.Event()
         self.stopping = False
         self.waiting: list[asyncio.StreamWriter] = []  # users who left last: we hang up when all is down
 
     async def run(self, first: socket.socket) -> None:
         """Serve until the last user is gone, the first being connected already; ends the process."""
+        logging.getLogger().addHandler(_ToUsers(self.answered))
         listener = socket.socket(socket.AF_UNIX)
         (self.place.sockets / KEEPER_SOCKET).unlink(missing_ok=True)
         listener.bind(str(self.place.sockets / KEEPER_SOCKET))
@@ -91,7 +93,9 @@ class Keeper:
             if request := await reader.readline():
                 writer.write(json.dumps(await self._answer(request)).encode() + b"\n")
                 await writer.drain()
+                self.answered.add(writer)
             await reader.read()
+        self.answered.discard(writer)
         self.users -= 1
         if self.users:
             writer.close()
@@ -99,7 +103,7 @@ class Keeper:
             self.waiting.append(writer)
             self.deserted.set()
 
-    async def _answer(self, request: bytes) -> dict[str, str]:
+    async def _answer(self, request: bytes) -> dict[str, str | int]:
         """The addresses of the wanted servers once they run, or an "error"."""
         try:
             wanted = [self.engines[name] for name, is_wanted in json.loads(request).items() if is_wanted]
@@ -114,4 +118,17 @@ class Keeper:
             logger.exception("cannot start the servers")
             log = self.place.data_dir / "engines.log"
             return {"error": f"Cannot start the database servers: {error!r}. {log_end(log)}"}
-        return {engine.folder_name: engine.url for engine in wanted}
+        return {"keeper": os.getpid(), **{engine.folder_name: engine.url for engine in wanted}}
+
+
+class _ToUsers(logging.Handler):
+    """Tells users what the log says from WARNING up: that a server died, and whether it is back."""
+
+    def __init__(self, users: set[asyncio.StreamWriter]) -> None:
+        super().__init__(logging.WARNING)
+        self._users = users
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send the message, which is one line; a user who is gone is the business of who attends to him."""
+        for writer in self._users:
+            writer.write(record.getMessage().encode() + b"\n")

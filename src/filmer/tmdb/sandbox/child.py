@@ -1,17 +1,23 @@
-"""The sandbox as a process beside another one, which it does not outlive."""
+"""The sandbox as a process beside another one, which it does not outlive, but which may start it again."""
 
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from filmer.settings import Settings
 
+log = structlog.get_logger()
+
 HOST = "127.0.0.1"
+PAUSE_SECONDS = 0.2  # until a sandbox that died is started again
 KEY = "sandbox"  # the demo's credential, by which it is known that no real TMDB is asked
 
 
@@ -22,35 +28,64 @@ class Child(NamedTuple):
 
 @contextmanager
 def sandbox_for_demo(settings: Settings) -> Iterator[tuple[Settings, Child | None]]:
-    """The settings to serve with. A demo that could ask no TMDB gets a sandbox, which is killed in the end."""
+    """The settings to serve with. A demo that could ask no TMDB gets a sandbox, which is killed in the end.
+
+    It is started again if it dies, but not if somebody ended it (SIGTERM), to see the shop go on without TMDB.
+    """
     can_ask = settings.tmdb_access_token or settings.tmdb_api_key or settings.tmdb_base_url != Settings().tmdb_base_url
     if can_ask or not settings.demo:
         yield settings, None
         return
-    child = start_child((settings.port + 1) % 2**16)  # after the last port comes 0: any
-    with child.process:
+    # After the last port comes 0: any. As we hold the socket too, callers wait for a sandbox that starts again.
+    with _listen((settings.port + 1) % 2**16) as listening:
+        sandbox = _Kept(listening)
         try:
             yield (
-                msgspec.structs.replace(settings, tmdb_base_url=f"{child.address}/3", tmdb_api_key=KEY),
-                child,
+                msgspec.structs.replace(settings, tmdb_base_url=f"{sandbox.child.address}/3", tmdb_api_key=KEY),
+                sandbox.child,
             )
         finally:
-            child.process.kill()
+            sandbox.end()
+
+
+class _Kept:
+    """A sandbox that is started again when it dies, by a thread that waits for that."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
+        self._ending = threading.Event()
+        self.child = _start(listening)
+        self._thread = threading.Thread(target=self._keep, name="sandbox", daemon=True)
+        self._thread.start()
+
+    def _keep(self) -> None:
+        while self.child.process.wait() != -signal.SIGTERM and not self._ending.wait(PAUSE_SECONDS):
+            log.warning("the sandbox of TMDB died; another one starts", pid=self.child.process.pid)
+            self.child = _start(self._listening)
+        self._listening.close()  # so that callers are refused, and need not wait
+
+    def end(self) -> None:
+        self._ending.set()
+        while self._thread.is_alive():  # it may have started another one just now
+            self.child.process.kill()
+            self._thread.join(0.1)
 
 
 def start_child(port: int) -> Child:
-    """Starts a sandbox on this port if it is free, else on another. It can be asked at once, and then answers soon.
-
-    It is in a session of its own, as the Ctrl-C of a terminal is for us: it must answer while our last requests end.
-    """
+    """Starts a sandbox on this port if it is free, else on another. It can be asked at once, and then answers soon."""
     with _listen(port) as listening:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "filmer.tmdb.sandbox", str(listening.fileno())],
-            stdin=subprocess.PIPE,
-            pass_fds=[listening.fileno()],
-            start_new_session=True,
-        )
-        return Child(f"http://{HOST}:{listening.getsockname()[1]}", process)
+        return _start(listening)
+
+
+def _start(listening: socket.socket) -> Child:
+    """In a session of its own, as the Ctrl-C of a terminal is for us: it must answer while our last requests end."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "filmer.tmdb.sandbox", str(listening.fileno())],
+        stdin=subprocess.PIPE,
+        pass_fds=[listening.fileno()],
+        start_new_session=True,
+    )
+    return Child(f"http://{HOST}:{listening.getsockname()[1]}", process)
 
 
 def _listen(port: int) -> socket.socket:
