@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 from bench import catalogues
@@ -16,6 +17,7 @@ from bench.visits import API
 from filmer.serving import free_port
 
 STOP_SECONDS = 40
+FILMER = Path(sys.executable).with_name("filmer")  # what people start, whose workers load what that loads
 
 
 @contextmanager
@@ -31,7 +33,7 @@ def serving_process(chosen: str, *, workers: int, **variables: str) -> Iterator[
     catalogues.prepare(chosen)
     port = free_port("127.0.0.1")
     process = subprocess.Popen(
-        [sys.executable, "-m", "filmer", "serve", "--port", str(port), "--data-dir", catalogues.data_dir(chosen)],
+        [FILMER, "serve", "--port", str(port), "--data-dir", catalogues.data_dir(chosen)],
         env=environment() | {"CACHE_DURATION_SECONDS": "3600", "FILMER_WORKERS": str(workers)} | variables,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
