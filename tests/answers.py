@@ -45,7 +45,15 @@ def error_of(answer: httpx.Response, status: int, code: str) -> Any:
     assert isinstance(error["message"], str)
     assert error["message"]
     assert isinstance(error["details"], dict)
+    require_message(error)
     return error
+
+
+def require_message(error: Any) -> None:
+    """A validation error says its first offence, for clients that show nothing else (contract §1.5)."""
+    assert error["message"] != "Request validation failed"
+    for first in error["details"].get("fields", [])[:1]:
+        assert error["message"] == f"{first['field']}: {first['reason']}"
 
 
 def not_found(answer: httpx.Response, message: str) -> None:

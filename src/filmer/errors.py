@@ -38,6 +38,8 @@ class FilmerError(Exception):
 
 
 class InvalidRequest(FilmerError):
+    """The message names the first offence, for clients that show it alone; the details list all (contract §1.5)."""
+
     status = 400
     code = "VALIDATION_ERROR"
     message = "Request validation failed"
@@ -45,22 +47,24 @@ class InvalidRequest(FilmerError):
     def __init__(self, offences: Sequence[Offence] = (), message: str | None = None) -> None:
         self.offences = tuple(offences)
         details = {"fields": [{"field": o.field, "reason": o.reason} for o in offences]} if offences else {}
-        super().__init__(message, details=details)
+        first = f"{self.offences[0].field}: {self.offences[0].reason}" if self.offences else None
+        super().__init__(message or first, details=details)
 
 
 class InvalidRating(InvalidRequest):
     """A number, but not one from 0 to 5 (contract §7.2)."""
 
     code = "INVALID_RATING"
-    message = "Rating must be between 0 and 5"
 
 
 class EmptyCart(InvalidRequest):
     """A checkout of nothing (contract §6.1)."""
 
+    message = "Cart is empty"
+
     def __init__(self) -> None:
         super().__init__()
-        self.details = {"reason": "Cart is empty"}
+        self.details = {"reason": self.message}
 
 
 class Unauthorized(FilmerError):

@@ -7,7 +7,7 @@ from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import httpx
-from tests.answers import TIME
+from tests.answers import TIME, require_message
 from tests.sandbox import Sandbox
 from tests.shop.conftest import fetch, unkept
 
@@ -41,6 +41,7 @@ def community_error_of(answer: httpx.Response, status: int, code: str) -> Any:
     assert isinstance(error["message"], str)
     assert error["message"]
     assert isinstance(error["details"], dict)
+    require_message(error)
     assert ("www-authenticate" in answer.headers) == (status == 401)
     unkept(answer)
     return error

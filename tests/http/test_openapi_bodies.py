@@ -261,7 +261,7 @@ def test_several_errors_of_one_status_are_examples_named_by_their_codes(told: An
     (media,) = judge(told)["responses"]["400"]["content"].values()
     assert "example" not in media
     offence = {"field": "rating", "reason": "must be at most 5"}
-    wrong = {"code": "INVALID_RATING", "message": "Rating must be between 0 and 5", "details": {"fields": [offence]}}
+    wrong = {"code": "INVALID_RATING", "message": "rating: must be at most 5", "details": {"fields": [offence]}}
     assert media["examples"]["INVALID_RATING"] == {"value": {"error": wrong}}
     assert set(media["examples"]) == {"INVALID_RATING", "VALIDATION_ERROR"}
 
