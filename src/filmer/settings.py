@@ -196,6 +196,10 @@ def data_directory(settings: Settings) -> Path:
 
 _ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?", re.IGNORECASE | re.ASCII)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_LOOPBACK = re.compile(
+    r"(?:(?:[a-z0-9_-]+\.)*localhost\.?|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]*)?", re.IGNORECASE | re.ASCII
+)
+_ONE_LOOPBACK = re.compile(r"(https?://)(?:127\.0\.0\.1|\[::1\])((?::[0-9]+)?)")
 
 
 def origin_of(text: str) -> str | None:
@@ -219,6 +223,16 @@ def parse_origin(text: str) -> str:
             " ASCII) and maybe a port: https://films.example or http://localhost:3000. No path, no final /, no *"
         )
     return origin
+
+
+def with_one_loopback(origin: str) -> str:
+    """An origin in which the three usual names of this machine are one: people take whichever comes to mind."""
+    return _ONE_LOOPBACK.sub(r"\1localhost\2", origin)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host of an address, with a port or without, is a name of the machine that asks."""
+    return _LOOPBACK.fullmatch(host) is not None
 
 
 def parse_origins(text: str) -> tuple[str, ...]:

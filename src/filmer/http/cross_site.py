@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from filmer.errors import Forbidden
 from filmer.http.cookies import session_tokens
 from filmer.http.envelopes import is_page
-from filmer.settings import origin_of
+from filmer.settings import origin_of, with_one_loopback
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 Headers = list[tuple[bytes, bytes]]
@@ -29,7 +29,8 @@ _AMBIGUOUS = _START + "gives Origin, Sec-Fetch-Site or Host more than once, with
 _OTHER_SITE = _START + f"comes from another site (Sec-Fetch-Site). {_ADVICE}."
 _OTHER_ORIGIN = (
     _START
-    + f"its Origin is not this server's. FILMER_PUBLIC_URL is the address this server has in browsers; {_ADVICE}."
+    + "its Origin is neither FILMER_PUBLIC_URL (the address this server has in browsers) nor the Host it was sent to; "
+    + f"{_ADVICE}."
 )
 
 
@@ -40,7 +41,7 @@ class CrossSite:
         """``cors_origins``, ``public_url``: as ``origin_of`` writes them."""
         self.is_open = bool(cors_origins)
         self._allowed = frozenset(cors_origins)
-        self._own = public_url
+        self._own = with_one_loopback(public_url) if public_url else None
         self._granted: dict[bytes, Headers] = {
             origin.encode(): [
                 (b"access-control-allow-origin", origin.encode()),
@@ -66,31 +67,20 @@ class CrossSite:
         return Forbidden(objection) if objection else None
 
     def _objection(self, headers: RawHeaders) -> str | None:
+        """The browser's word comes first: a proxy may rewrite ``Host``, and no page can write ``Sec-Fetch-Site``."""
         sites, origins, hosts = (_values(headers, name) for name in (b"sec-fetch-site", b"origin", b"host"))
         if max(len(sites), len(origins), len(hosts)) > 1:
             return _AMBIGUOUS
-        if origins and origin_of(origins[0]) in self._allowed:
+        origin = origin_of(origins[0]) if origins else None
+        if origin in self._allowed:
             return None
-        host = hosts[0] if hosts else ""
-        if not sites:
-            return None if not origins or self._is_own(origins[0], host) else _OTHER_ORIGIN
-        if sites[0] not in {"same-origin", "none"}:
-            return _OTHER_SITE
-        if sites[0] == "same-origin" and origins and self._is_plainly_another(origins[0], host):
-            return _OTHER_ORIGIN
-        return None
+        if sites:
+            return None if sites[0] in {"same-origin", "none"} else _OTHER_SITE
+        is_own = not origins or (origin is not None and self._is_own(origin, hosts[0] if hosts else ""))
+        return None if is_own else _OTHER_ORIGIN
 
-    def _is_own(self, given: str, host: str) -> bool:
-        origin = origin_of(given)
-        return origin is not None and (origin == self._own if self._own else _is_at(origin, host))
-
-    def _is_plainly_another(self, given: str, host: str) -> bool:
-        """``null`` is what a browser told to hide addresses sends of our own pages, too.
-
-        The browser vouches for the page, so it may be at another of our addresses than the public one.
-        """
-        origin = origin_of(given)
-        return given != "null" and not (origin and (origin == self._own or _is_at(origin, host)))
+    def _is_own(self, origin: str, host: str) -> bool:
+        return with_one_loopback(origin) == self._own or _is_at(origin, host)
 
     def grants(self, path: str, headers: RawHeaders) -> Headers:
         """The headers by which a browser lets the page that asked read our answer; to be asked if ``is_open``."""
