@@ -58,9 +58,11 @@ async def ask(app: Any, method: str, address: bytes, headers: Headers = (), body
         else:
             parts.append(message.get("body", b""))
 
+    has_host = any(name == b"host" for name, _ in headers)
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-        "path": unquote(path.decode("ascii")), "raw_path": path, "query_string": query, "headers": list(headers),
+        "path": unquote(path.decode("ascii")), "raw_path": path, "query_string": query,
+        "headers": [*headers] if has_host else [(b"host", b"shop"), *headers],
         "root_path": "", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {},
     }  # fmt: skip
     await app(scope, receive, send)

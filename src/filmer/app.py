@@ -38,7 +38,7 @@ from filmer.logs import configure_logs
 from filmer.parts import Parts
 from filmer.posters.pages import PosterPages
 from filmer.serving import exit_with_parent
-from filmer.settings import Settings, load_settings, parse_origins, parse_proxies
+from filmer.settings import Settings, is_loopback, load_settings, parse_origins, parse_proxies
 from filmer.shop.api import ShopApi
 from filmer.shop.checkout_pages import CheckoutPages
 from filmer.shop.pages import ShopPages
@@ -189,7 +189,7 @@ def _edge(app: ASGIApp, parts: Parts, settings: Settings, metrics: "Metrics | No
             cors_origins=parse_origins(settings.cors_origins) if settings.cors_origins else (),
             public_url=parts.public_url,
         ),
-        is_https=parts.is_https,
+        is_https=parts.is_https and not is_loopback((parts.public_url or "").partition("://")[2]),
         traffic=metrics.traffic if metrics else None,
     )
 

@@ -1,6 +1,6 @@
 """The URLs, in one table an API, one for the pages, and which of them are the same for everybody."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from litestar import HttpMethod, Router, get, post, route
@@ -18,6 +18,7 @@ from filmer.community.pages import CommunityPages
 from filmer.http.documents import Documents
 from filmer.http.edge import PUBLIC
 from filmer.http.envelopes import CommunityResponse, ShopResponse
+from filmer.http.handlers import Methods
 from filmer.http.health import HealthApi
 from filmer.posters.pages import PosterPages
 from filmer.shop.api import ShopApi
@@ -62,9 +63,22 @@ def personal(method: HttpMethod, path: str, handler: Callable[..., Any], *, stat
     return route(path, http_method=method, status_code=status, response_headers={"cache-control": "no-store"})(handler)
 
 
+def _table(path: str, route_handlers: Sequence[HTTPRouteHandler], **options: Any) -> Router:
+    """A router whose OPTIONS name all methods of each path. The framework's own name those of its first handler."""
+    methods: dict[str, set[str]] = {}
+    for handler in route_handlers:
+        for place in handler.paths:
+            methods.setdefault(place, {"OPTIONS"}).update(handler.http_methods)
+    telling = [
+        route(place, http_method=HttpMethod.OPTIONS, status_code=204)(Methods(names).show)
+        for place, names in methods.items()
+    ]
+    return Router(path, route_handlers=[*telling, *route_handlers], **options)
+
+
 def shop_api(health: HealthApi, catalogue: CatalogueApi, accounts: AccountsApi, shop: ShopApi) -> Router:
     """shop-api.md, under /api/v1."""
-    return Router(
+    return _table(
         "/api/v1",
         response_class=ShopResponse,
         route_handlers=[
@@ -95,7 +109,7 @@ def shop_api(health: HealthApi, catalogue: CatalogueApi, accounts: AccountsApi, 
 
 def community_api(community: CommunityApi) -> Router:
     """community-api.txt, under /api."""
-    return Router(
+    return _table(
         "/api",
         response_class=CommunityResponse,
         route_handlers=[
@@ -122,7 +136,7 @@ def storefront(
     files: Files,
 ) -> Router:
     """The pages, under /. Forms are sent with POST, and answered with the way to the next page."""
-    return Router(
+    return _table(
         "/",
         include_in_schema=False,
         route_handlers=[
@@ -169,7 +183,7 @@ def storefront(
 
 def office(admin: AdminPages) -> Router:
     """The admins' pages, under /admin."""
-    return Router(
+    return _table(
         "/admin",
         include_in_schema=False,
         route_handlers=[
@@ -184,7 +198,7 @@ def office(admin: AdminPages) -> Router:
 
 def documentation(documents: Documents) -> Router:
     """What the APIs say of themselves."""
-    return Router(
+    return _table(
         "/",
         route_handlers=[
             get("/openapi.json")(documents.show_openapi),
@@ -196,4 +210,4 @@ def documentation(documents: Documents) -> Router:
 
 def operation(metrics: "MetricsApi") -> Router:
     """For whoever watches over the server."""
-    return Router("/", include_in_schema=False, route_handlers=[get("/metrics")(metrics.show_metrics)])
+    return _table("/", include_in_schema=False, route_handlers=[get("/metrics")(metrics.show_metrics)])

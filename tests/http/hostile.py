@@ -178,7 +178,9 @@ def quoted(text: bytes) -> bytes:
 
 def told(method: str, address: bytes, headers: Sequence[bytes] = (), body: bytes | None = None) -> bytes:
     """A request as it goes over the wire."""
-    lines = [b"%b %b HTTP/1.1" % (method.encode(), address), b"host: shop", *headers]
+    lines = [b"%b %b HTTP/1.1" % (method.encode(), address), *headers]
+    if not any(header.startswith(b"host:") for header in headers):
+        lines.insert(1, b"host: shop")
     if body is not None:
         lines.append(b"content-length: %d" % len(body))
     return b"\r\n".join([*lines, b"", b""]) + (body or b"")

@@ -94,14 +94,37 @@ def secure(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[Serve
 @pytest.mark.parametrize(("method", "path"), ANSWERS)
 def test_browsers_stay_on_https_where_the_public_url_is(secure: ServerInThread, method: str, path: str) -> None:
     for _ in range(2):
-        answer = secure.client.request(method, path)
+        answer = secure.client.request(method, path, headers={"host": "films.example"})
         require_safety(answer)
         assert once(answer, HSTS) == "max-age=31536000"
 
 
 @pytest.mark.parametrize(
+    "host",
+    ["localhost", "LOCALHOST:8443", "films.localhost", "localhost.:8443", "127.0.0.1", "127.1.2.3:8443", "[::1]:8443"],
+)
+def test_no_name_of_the_browsers_own_machine_is_bound_to_https(secure: ServerInThread, host: str) -> None:
+    """A browser would want it of every server that ever listens there, on any port."""
+    for path in (FILM, "/", "/api/v1/cart", "/nothing"):
+        answer = secure.client.get(path, headers={"host": host})
+        require_safety(answer)
+        assert HSTS not in answer.headers
+
+
+@pytest.mark.parametrize("host", ["films.example", "localhost.example", "127.0.0.1.example", "notlocalhost", "[::2]"])
+def test_other_names_are(secure: ServerInThread, host: str) -> None:
+    assert once(secure.client.get(FILM, headers={"host": host}), HSTS)
+
+
+@pytest.mark.parametrize(
     ("url", "is_said"),
     [
+        ("https://localhost", False),
+        ("https://localhost:8443", False),
+        ("https://shop.localhost:8443", False),
+        ("https://127.0.0.1:8443", False),
+        ("https://[::1]", False),
+        ("https://localhost.example", True),
         ("https://a", True),
         ("HTTPS://a:8443", True),
         ("http://a:443", False),
@@ -173,7 +196,8 @@ def answered(path: str, method: str = "GET", **headers: str) -> dict[str, list[s
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
-        "headers": [],
+        "http_version": "1.1",
+        "headers": [(b"host", b"shop")],
     }
     asyncio.run(edge(scope, receive, cast("Any", send)))
     found: dict[str, list[str]] = {}

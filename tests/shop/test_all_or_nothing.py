@@ -142,7 +142,8 @@ class Shop:
         said: dict[str, Any] = {}
         body = json.dumps(CARD).encode()
         unread = [{"type": "http.request", "body": body, "more_body": False}]
-        headers = [(b"cookie", f"JSESSIONID={one.cookie}".encode()), (b"content-type", b"application/json")]
+        headers = [(b"host", b"shop"), (b"content-type", b"application/json")]
+        headers += [(b"cookie", f"JSESSIONID={one.cookie}".encode())]
         headers += [(b"idempotency-key", key.encode())] if key else []
 
         async def receive() -> Any:

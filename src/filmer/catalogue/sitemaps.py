@@ -11,6 +11,7 @@ from filmer.catalogue.reading import Catalogue
 from filmer.errors import InvalidRequest, NotFound
 from filmer.http.edge import PUBLIC
 from filmer.http.handlers import AnyRequest, Handlers
+from filmer.http.heads import HOST
 from filmer.store.postgres import Connection
 
 SIZE = 10_000  # addresses a sitemap; the protocol allows 50,000, a reader waits for fewer
@@ -19,7 +20,6 @@ NOT_FOR_ROBOTS = (
     "/cart", "/checkout", "/account", "/orders", "/favorites", "/ratings", "/admin", "/sign-in", "/register", "/search",
 )  # fmt: skip
 _NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
-_HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _NAME = re.compile(r"([1-9][0-9]{0,5})\.xml")
 
 
@@ -54,16 +54,16 @@ class Sitemaps(Handlers):
         return self._answer(_document("urlset", "url", [f"{origin}{path}" for path in paths]), "application/xml")
 
     def _origin(self, request: AnyRequest) -> str | None:
-        """The one others see: as it was configured, else as it was asked for. None for a Host that is none."""
+        """The one others see: as it was configured, else as it was asked for. None where HTTP/1.0 named no host."""
         if self._public_url:
             return self._public_url
         host = request.headers.get("host", "")
-        return f"http://{host}" if _HOST.fullmatch(host) else None
+        return f"http://{host}" if HOST.fullmatch(host) else None
 
     def _required_origin(self, request: AnyRequest) -> str:
         origin = self._origin(request)
         if origin is None:
-            raise InvalidRequest(message="The Host header names no host")
+            raise InvalidRequest(message="The request has no Host header; a sitemap needs to know the server's name")
         return origin
 
     def _answer(self, text: str, media_type: str) -> Response[bytes]:

@@ -23,7 +23,8 @@ from filmer.http.json_text import HUGE, Fraction, Members, read_json
 
 MAX_BODY = 64 * 1024  # bytes (contract §1.3)
 BODY_SECONDS = 8.0  # for the whole of it; with what comes after (passing.DRAIN_SECONDS) less than 10
-_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^";\s]*)"?')
+_PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;"]*)')
+_UTF_8 = {"utf-8", "utf8"}
 
 B = TypeVar("B", bound="Body")
 Check = Callable[[dict[str, Any]], Iterable[Offence]]
@@ -106,8 +107,8 @@ async def _whole(request: litestar.Request[Any, Any, Any]) -> bytes:
 
 def _is_json(content_type: str) -> bool:
     essence, _, _ = content_type.lower().partition(";")
-    charsets = _CHARSET.findall(content_type.lower())
-    return essence.strip() == "application/json" and all(charset == "utf-8" for charset in charsets)
+    charsets = [value.strip('"') for name, value in _PARAMETER.findall(content_type.lower()) if name == "charset"]
+    return essence.strip() == "application/json" and _UTF_8.issuperset(charsets)
 
 
 def fill(struct: type[B], members: Members, more: Sequence[Offence] = (), *, check: Check | None = None) -> B:

@@ -17,12 +17,23 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Send
 from filmer import errors
 from filmer.catalogue.edition import Edition
 from filmer.clock import Clock
-from filmer.http.byte_cache import Answer, ByteCache
+from filmer.http.byte_cache import Answer, ByteCache, Headers
 from filmer.http.cross_site import CrossSite
 from filmer.http.envelopes import FailurePage, error_answer, is_page
 from filmer.http.freshness import freshness
 from filmer.http.handlers import ARRIVED
-from filmer.http.heads import SAFETY, STRICT_TRANSPORT, as_routed, completed, drawn_ids, messages_of, read_headers
+from filmer.http.heads import (
+    SAFETY,
+    STRICT_TRANSPORT,
+    RequestHeaders,
+    as_routed,
+    completed,
+    drawn_ids,
+    host_objection,
+    messages_of,
+    read_headers,
+    takes_gzip,
+)
 from filmer.http.overload import Turns
 from filmer.http.passing import Passed, whole_answer
 from filmer.http.shared_answers import SharedAnswers
@@ -37,6 +48,7 @@ from filmer.http.traffic import (
     UNCACHED,
     Traffic,
 )
+from filmer.settings import is_loopback
 from filmer.store.valkey import SharedCache
 from filmer.together import together
 
@@ -80,7 +92,7 @@ class Edge:
         ``build``: tells apart versions of filmer that share one Valkey, and must not serve each other's answers.
         ``exempt``: the paths that are answered out of turn, however many ask at once.
         ``outside``: the paths whose GETs tell what TMDB told, with an age (``scope["state"]["age"]``, in seconds).
-        ``is_https``: browsers reach this server through TLS only.
+        ``is_https``: browsers reach this server through TLS only, by a name that is not loopback's.
         ``traffic``: where requests are counted, if they are.
         """
         self._app = app
@@ -111,21 +123,18 @@ class Edge:
             await self._app(scope, receive, send)
             return
         begun = self._clock.monotonic()
-        given_id, matching, has_session, takes_gzip = read_headers(scope["headers"])
-        request_id = given_id or next(self._ids)
+        asked = read_headers(scope["headers"])
+        has_session, request_id = asked.has_session, asked.request_id or next(self._ids)
         method = scope["method"]
         path = scope["path"] = as_routed(scope["path"])
-        # What depends on the server and the caller is put to an answer when it leaves: no kept copy holds any of it.
-        always = self._always
-        if self._cross_site.is_open:
-            always = [*always, *self._cross_site.grants(path, scope["headers"])]
+        always = self._always_of(path, asked, scope["headers"])
         is_head = method == "HEAD"
         if is_head:
             scope["method"] = "GET"
         address = scope["raw_path"] + b"?" + scope["query_string"]
         source = UNCACHED
-        if len(address) > MAX_ADDRESS + 1:
-            answer = self._refusal(errors.UriTooLong(), scope)
+        if unfit := _unfit(scope, asked, address):
+            answer = self._refusal(unfit, scope)
         elif scope["method"] == "GET" and (
             path.startswith(self._public if has_session else self._anybodys)
             or (path == "/" and self._has_home and not has_session)
@@ -143,7 +152,7 @@ class Edge:
             await self._pass_on(scope, passed, begun, request_id)
             return
         route = answer.route
-        if takes_gzip and answer.compressed is not None:
+        if answer.compressed is not None and takes_gzip(asked.accept_encoding):
             answer = answer.compressed
         self._log_access(method, scope, answer.status, begun, request_id)  # so that who has the answer finds its line
         headers = [*answer.headers, *always, (b"x-request-id", request_id)]
@@ -151,12 +160,21 @@ class Edge:
             age = int(self._clock.monotonic() - answer.fetched)
             headers += freshness(age, self._seconds, is_new=answer.is_new)
             source = OUTSIDE_STALE if age >= self._seconds and not answer.is_new else source
-        messages = messages_of(answer, headers, matching, with_body=not is_head)
+        messages = messages_of(answer, headers, asked.if_none_match, with_body=not is_head)
         if self._traffic is not None:  # before it is sent: who has the answer finds it counted
             what = method, route or self._traffic.route_of(path), messages[0]["status"], source
             self._traffic.add(what, self._clock.monotonic() - begun)
         for message in messages:
             await send(message)
+
+    def _always_of(self, path: str, asked: RequestHeaders, headers: Headers) -> Headers:
+        """What depends on server and caller is put to an answer when it leaves: no kept copy holds any of it."""
+        always = self._always
+        if always is not SAFETY and asked.hosts and is_loopback(asked.hosts[0].decode("latin-1")):
+            always = SAFETY  # or the browser would want https of whatever else listens on its machine
+        if self._cross_site.is_open:
+            always = [*always, *self._cross_site.grants(path, headers)]
+        return always
 
     async def _pass_on(self, scope: HTTPScope, passed: Passed, begun: float, request_id: bytes) -> None:
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())
@@ -281,3 +299,10 @@ class Edge:
             milliseconds=round((self._clock.monotonic() - begun) * 1000, 2),
             request_id=request_id.decode(),
         )
+
+
+def _unfit(scope: Any, asked: RequestHeaders, address: bytes) -> errors.FilmerError | None:
+    """Why a request is not even looked at."""
+    if objection := host_objection(scope["http_version"], asked.hosts):
+        return errors.InvalidRequest(message=objection)
+    return errors.UriTooLong() if len(address) > MAX_ADDRESS + 1 else None

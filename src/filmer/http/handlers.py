@@ -1,9 +1,10 @@
 """What all handlers have in common."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Self, cast
 
-from litestar import Request
+from litestar import MediaType, Request, Response
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -21,3 +22,13 @@ class Handlers:
     def __deepcopy__(self, _: object) -> Self:
         """The framework copies handlers; what they stand on is there once."""
         return self
+
+
+class Methods(Handlers):
+    """What OPTIONS answers: the methods of a path."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._allow = ", ".join(sorted(names))
+
+    async def show(self) -> Response[None]:
+        return Response(None, status_code=204, headers={"allow": self._allow}, media_type=MediaType.TEXT)

@@ -5,6 +5,8 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from filmer.http.byte_cache import Answer, Headers
 
 SAFETY: Headers = [
@@ -18,7 +20,8 @@ STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _UNKEPT = (b"cache-control", b"no-store")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_NO_GZIP = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
+HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{0,5})?")
+_CODING = re.compile(rb"\s*([^\s;,]+)(?:\s*;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?\s*", re.IGNORECASE)
 
 
 def as_routed(path: str) -> str:
@@ -35,20 +38,54 @@ def drawn_ids() -> Iterator[bytes]:
         yield from (drawn[start : start + 16] for start in range(0, len(drawn), 16))
 
 
-def read_headers(headers: Any) -> tuple[bytes, bytes, bool, bool]:
-    """The request's id, if fit to be logged; what it holds already; has it a session; does it take gzip."""
-    request_id = matching = b""
-    has_session = takes_gzip = False
+class RequestHeaders(msgspec.Struct):
+    """What the edge reads of a request's headers. Lists that came in several lines are one, with commas between."""
+
+    hosts: list[bytes]
+    request_id: bytes = b""  # if fit to be logged
+    if_none_match: bytes = b""
+    accept_encoding: bytes = b""
+    has_session: bool = False
+
+
+def read_headers(headers: Any) -> RequestHeaders:
+    found = RequestHeaders([])
     for name, value in headers:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            request_id = value
+        if name == b"host":
+            found.hosts.append(value)
+        elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            found.request_id = value
         elif name == b"if-none-match":
-            matching = value
+            found.if_none_match += b"," + value if found.if_none_match else value
         elif name == b"cookie":
-            has_session = has_session or b"JSESSIONID" in value
+            found.has_session = found.has_session or b"JSESSIONID" in value
         elif name == b"accept-encoding":
-            takes_gzip = b"gzip" in value and (b"q=0" not in value or not _NO_GZIP.search(value))
-    return request_id, matching, has_session, takes_gzip
+            found.accept_encoding += b"," + value if found.accept_encoding else value
+    return found
+
+
+def host_objection(http_version: str, hosts: list[bytes]) -> str | None:
+    """What is wrong with a request's ``Host`` (contract §1.6). Granian gives an empty one for one that is missing."""
+    if len(hosts) > 1:
+        return "The request has more than one Host header; it must name the server exactly once"
+    host = hosts[0].decode("latin-1") if hosts else ""
+    if not host:
+        return (
+            "The request has no Host header; HTTP/1.1 wants the server's name there" if http_version == "1.1" else None
+        )
+    return None if HOST.fullmatch(host) else "The Host header names no host"
+
+
+def takes_gzip(accept_encoding: bytes) -> bool:
+    """Whether gzip was offered by the letter: by its name, else by ``*``, and with a weight that is one and not 0."""
+    offered: dict[bytes, bool] = {}
+    for part in accept_encoding.split(b","):
+        if part.strip():
+            coding = _CODING.fullmatch(part)
+            name = part.partition(b";")[0].strip().lower().removeprefix(b"x-")  # x-gzip is gzip (RFC 9110, 8.4.1.3)
+            has_weight = coding is not None and (coding[2] is None or float(coding[2]) > 0)
+            offered[name] = has_weight and offered.get(name, True)
+    return offered.get(b"gzip", offered.get(b"*", False))
 
 
 def completed(headers: Headers, path: str) -> Headers:
