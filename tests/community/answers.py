@@ -23,7 +23,7 @@ POPULAR_FILM = ["id", "title", "release_date", "overview", "popularity", "vote_a
 
 # contract §1.3: JSON that is no integer, or no number.
 NOT_NUMBERS = ['"4"', "true", "false", "null", "[4]", '{"rating":4}', '""']
-NOT_INTEGERS = [*NOT_NUMBERS, "1.5", "278.0", "2.78e2"]
+NOT_INTEGERS = [*NOT_NUMBERS, "1.5", "278.5", "2.785e2"]
 # Texts that are no id of anything, each a 400 in a path; and ids that nothing has, each a 404.
 NO_IDS = ["abc", "-1", "0", "1.5", "1_0", "%D9%A1%D9%A2", "+2", "2%20", "0x2", "%00", "9" * 65]
 NOBODYS_IDS = [str(2**31 - 1), str(2**31), str(2**63), str(10**30)]

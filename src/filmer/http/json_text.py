@@ -1,9 +1,10 @@
 """A JSON object out of bytes of unknown origin, or InvalidRequest, never anything else (contract §1.3).
 
-Python's own decoder, because it tells what a stricter eye needs: a member given twice, ``1`` from ``1.0``.
+Python's own decoder, because it tells what a stricter eye needs: a member given twice, each digit of a number.
 """
 
 import json
+from decimal import Decimal, InvalidOperation
 from itertools import chain
 from typing import Any, NoReturn
 
@@ -16,7 +17,7 @@ HUGE = 10**64  # stands for every integer of more digits: beyond any bound, and 
 
 
 class Fraction(msgspec.Struct, frozen=True):
-    """A number with a fraction or an exponent, as it was written."""
+    """A number that is no integer, as it was written."""
 
     text: str
 
@@ -60,8 +61,21 @@ def _integer(text: str) -> int:
     return -HUGE if text.startswith("-") else HUGE
 
 
+def _decimal(text: str) -> int | Fraction:
+    """An integer, however it was written: to JSON's schemas, and so to our description, ``4.0`` and ``4e0`` are 4."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent of nineteen digits or more
+        return Fraction(text)
+    if number != number.to_integral_value():
+        return Fraction(text)
+    if number.adjusted() < len(str(HUGE)) - 1 or not number:
+        return int(number)
+    return -HUGE if number < 0 else HUGE
+
+
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)  # NaN and infinities are Python's, not JSON's
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=Members, parse_int=_integer, parse_float=Fraction, parse_constant=_refuse)
+_DECODER = json.JSONDecoder(object_pairs_hook=Members, parse_int=_integer, parse_float=_decimal, parse_constant=_refuse)
