@@ -19,8 +19,10 @@ from tests.people import CARD, PASSWORD
 from tests.sandbox import Sandbox
 
 from filmer import demo
+from filmer.accounts.nouns import read_name
 from filmer.app import create_app
 from filmer.http.body import MAX_BODY
+from filmer.http.bounds import require_storable
 from filmer.http.edge import Edge
 from filmer.settings import Settings
 from filmer.tmdb.sandbox.answers import read_films
@@ -107,7 +109,7 @@ PATHS: dict[str, dict[str, dict[str, Any]]] = {
     community.CLEAR: {"userId": NUMBER},
 }
 EMAIL = {"type": "string", "format": "email", "maxLength": 255}
-NAME = {"type": "string", "maxLength": 100}
+NAME = {"type": "string", "minLength": 1, "maxLength": 100}
 QUANTITY = {"type": "integer", "minimum": 1, "maximum": 10}
 FILM = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 RATING = {"type": "number", "minimum": 0, "maximum": 5, "multipleOf": 0.5}  # contract §7.2
@@ -369,6 +371,73 @@ def test_bodies_are_those_of_the_tables(document: Any, operation: str) -> None:
         told = schema["properties"][name]
         assert {rule: told.get(rule) for rule in rules} == rules, name
         assert ("default" in told) == ("default" in rules), name
+
+
+def texts(document: Any) -> dict[str, Any]:
+    """The schema of each text that may be sent: in a path, a query, a header or a body."""
+    found = {}
+    for operation in operations(document):
+        for one in told_of(document, operation).get("parameters", []):
+            found[f"{operation} {one['name']}"] = one["schema"]
+        if operation in BODIES:
+            schema = document["components"]["schemas"][body(document, operation)["schema"]["$ref"].rpartition("/")[2]]
+            found |= {f"{operation} {name}": one for name, one in schema["properties"].items()}
+    return {where: schema for where, schema in found.items() if schema.get("type") == "string"}
+
+
+def test_no_text_may_hold_u_0000(document: Any) -> None:
+    """What is refused stands in the schema (contract §1.3)."""
+    told = texts(document)
+    assert len(told) >= 28
+    for where, schema in told.items():
+        fits = validator(document, schema)
+        assert "pattern" in schema, where
+        assert not any(fits.is_valid(text) for text in ("\0", "a\0", "\0a", "a\nb\0")), where
+        assert not any(re.search(schema["pattern"], text) for text in ("a\0", "a\0b", "\0\n")), where
+        assert "\\p" not in schema["pattern"], "not every dialect of patterns knows such a class"
+
+
+def test_a_text_that_must_not_be_empty_must_not_be_blank(document: Any) -> None:
+    told = texts(document)
+    for where in (
+        "GET /api/v1/search/movies query", "POST /api/v1/cart/items movieId", "POST /api/v1/checkout creditCardId",
+        "POST /api/v1/checkout firstName", "POST /api/v1/checkout lastName", "POST /api/v1/auth/register firstName",
+    ):  # fmt: skip
+        fits = re.compile(told[where]["pattern"])
+        for character in map(chr, range(0x10000)):
+            if character.isspace():
+                assert not fits.search(character), where
+                assert not fits.search(f" {character}\n"), where
+                assert fits.search(f"{character}a{character}"), where
+    for where in (
+        "POST /api/v1/auth/login password",
+        "GET /api/v1/search/suggestions query",
+        "GET /api/v1/movies startsWith",
+    ):
+        assert re.search(told[where]["pattern"], " "), where
+
+
+def test_a_name_fits_its_schema_where_it_is_taken(document: Any) -> None:
+    for where in ("POST /api/v1/auth/register firstName", "POST /api/v1/auth/register lastName"):
+        fits = re.compile(texts(document)[where]["pattern"])
+        differing = [
+            name
+            for character in map(chr, [*range(0xD800), *range(0xE000, 0x10000), 0x1F600, 0x110BD, 0xE0067])
+            for name in (character, f"a{character}b", f"{character}a", f"a {character}")
+            if bool(fits.search(name)) != is_name(name)
+        ]
+        assert differing == []
+        assert not fits.search("a\u202eb")
+        assert fits.search("\u0645\u06cc\u200c\u062e")
+
+
+def is_name(text: str) -> bool:
+    try:
+        read_name(text)
+        require_storable(text)
+    except ValueError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("operation", BODIES)

@@ -11,6 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from filmer import errors
 from filmer.http.body import Body, Received
+from filmer.http.bounds import BLANKS, STORABLE
 from filmer.http.examples import refusal
 from filmer.http.openapi import Answer, HeaderParameter, Operation, PathParameter, document
 
@@ -140,14 +141,20 @@ def test_a_bodys_schema_is_made_of_its_struct(told: Any) -> None:
     assert found["required"] == ["movieId", "eMail", "password"]
     assert found.get("additionalProperties", True) is True
     assert found["properties"] == {
-        "movieId": {"type": "string", "minLength": 1, "maxLength": 10, "description": "IMDb's id"},
-        "eMail": {"type": "string", "format": "email"},
-        "password": {"type": "string", "minLength": 8},
+        "movieId": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 10,
+            "description": "IMDb's id",
+            "pattern": rf"^[^\u0000]*[^\u0000{BLANKS}][^\u0000]*$",
+        },
+        "eMail": {"type": "string", "format": "email", "pattern": STORABLE},
+        "password": {"type": "string", "minLength": 8, "pattern": STORABLE},
         "quantity": {"type": "integer", "minimum": 1, "maximum": 10, "default": 1},
         "rating": {"anyOf": [{"type": "number", "minimum": 0, "maximum": 5}, {"type": "null"}], "default": None},
         "gift": {"type": "boolean", "default": False},
         "expiration": {
-            "anyOf": [{"type": "string"}, {"type": "null"}],
+            "anyOf": [{"type": "string", "pattern": STORABLE}, {"type": "null"}],
             "default": None,
             "description": "A month",
             "examples": ["2030-12"],
@@ -207,7 +214,7 @@ def test_a_token_is_a_bearers(told: Any) -> None:
 def test_request_headers_are_parameters(told: Any) -> None:
     (header,) = place(told)["parameters"]
     assert (header["name"], header["in"], header["required"]) == ("Idempotency-Key", "header", False)
-    assert header["schema"] == {"type": "string", "maxLength": 255}
+    assert header["schema"] == {"type": "string", "maxLength": 255, "pattern": STORABLE}
 
 
 def test_every_operation_tells_its_answers(told: Any) -> None:

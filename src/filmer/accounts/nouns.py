@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from filmer.http.body import Body
+from filmer.http.bounds import BLANKS
 
 Role = Literal["customer", "admin"]
 
@@ -21,7 +22,14 @@ LIFETIMES = ("30", "90", "365")  # days that a token may work, as its form offer
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _EMAIL = re.compile(rf"[^\s@<>()\[\],;:\\\"\x00-\x20\x7f]{{1,64}}@{_LABEL}(?:\.{_LABEL})*")
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_JOINERS = {"\u200c", "\u200d"}  # unseen, too, but part of how Persian or Sinhala names are written
+# What no name may hold: characters that control or turn what stands around them. Of the joiners, which are unseen, too,
+# Persian or Sinhala names have need; of those beyond U+FFFF, emoji. As a pattern, which the OpenAPI document shows.
+_CONTROLS = (
+    r"\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e"
+    r"\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
+)
+_CONTROL = re.compile(rf"[{_CONTROLS}\ud800-\udfff]")
+_NAME = rf"^[{BLANKS}]*[^{_CONTROLS}{BLANKS}]([^{_CONTROLS}]*[^{_CONTROLS}{BLANKS}])?[{BLANKS}]*$"
 _PARTS = 4  # one character may be written as so many, and no more
 
 
@@ -78,7 +86,7 @@ def read_name(text: str) -> str:
     name = _composed(text, MAX_NAME)
     if not name:
         raise ValueError("must not be empty")
-    if any(_is_unprintable(character) for character in name if character not in _JOINERS):
+    if _CONTROL.search(name):
         raise ValueError("must not contain control characters")
     return name
 
@@ -125,7 +133,7 @@ Name = Annotated[
     str,
     Meta(
         extra={"read": read_name},
-        extra_json_schema={"minLength": 1, "maxLength": MAX_NAME, "pattern": r"\S"},
+        extra_json_schema={"minLength": 1, "maxLength": MAX_NAME, "pattern": _NAME},
         examples=["John"],
     ),
 ]

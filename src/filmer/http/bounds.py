@@ -9,6 +9,12 @@ from msgspec import inspect
 
 MAX_INTEGER = 2**31 - 1  # what an integer column holds
 
+# The rules of texts as patterns, for the OpenAPI document. They spell characters out, as dialects of patterns differ in
+# what they call a blank.
+BLANKS = r"\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # what str.strip() takes away
+STORABLE = r"^[^\u0000]*$"
+_FILLED = rf"^[^\u0000]*[^\u0000{BLANKS}][^\u0000]*$"
+
 
 class Kind(NamedTuple):
     """A field's type without its wrappings; ``extra`` is what its ``Meta`` says to us alone."""
@@ -48,6 +54,14 @@ def require_length(kind: inspect.StrType, text: str, *, exact: bool = False) -> 
         raise ValueError(few)
     if kind.max_length is not None and len(text) > kind.max_length:
         raise ValueError(f"must have at most {kind.max_length} characters")
+
+
+def pattern_of(wrapped: inspect.Type) -> str | None:
+    """What every text fits that a field of this type takes; None where it takes no text."""
+    kind, extra, _ = kind_of(wrapped)
+    if isinstance(kind, inspect.StrType) and kind.min_length and not extra.get("exact"):
+        return _FILLED
+    return STORABLE if isinstance(kind, inspect.StrType) or "read" in extra else None
 
 
 def require_storable(text: str) -> None:

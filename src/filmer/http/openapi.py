@@ -9,6 +9,7 @@ from msgspec import inspect
 from filmer import __version__
 from filmer.errors import FilmerError
 from filmer.http.body import Body
+from filmer.http.bounds import STORABLE, pattern_of
 from filmer.http.openapi_parts import (
     DESCRIPTION,
     HEADERS,
@@ -107,7 +108,28 @@ def _schemas(operations: list[Operation]) -> dict[str, Any]:
     _, of_answers = msgspec.json.schema_components(answers, ref_template=SCHEMA)
     of_answers = _with_money(of_answers)
     _, of_bodies = msgspec.json.schema_components(bodies, schema_hook=_schema_of_read, ref_template=SCHEMA)
+    for body in bodies:
+        fields = of_bodies[body.__name__]["properties"]
+        fields.update({field.encode_name: _with_pattern(fields[field.encode_name], field) for field in _fields(body)})
     return {**of_answers, **of_bodies}
+
+
+def _fields(struct: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
+    info = inspect.type_info(struct)
+    assert isinstance(info, inspect.StructType)  # noqa: S101 - by the type of the argument
+    return info.fields
+
+
+def _with_pattern(schema: dict[str, Any], field: inspect.Field) -> dict[str, Any]:
+    """What no text may hold stands in the schema, unless the field has a pattern of its own."""
+    pattern = pattern_of(field.type)
+    if pattern is None or "anyOf" not in schema:
+        return _matching(schema, pattern) if pattern else schema
+    return {**schema, "anyOf": [_matching(one, pattern) for one in schema["anyOf"]]}
+
+
+def _matching(schema: dict[str, Any], pattern: str) -> dict[str, Any]:
+    return {"pattern": pattern, **schema} if schema.get("type") == "string" else schema
 
 
 def _with_money(schema: Any) -> Any:
@@ -203,25 +225,23 @@ _IF_NONE_MATCH = HeaderParameter("If-None-Match", {"type": "string"}, "The ETag 
 
 def _header_parameter(parameter: HeaderParameter) -> dict[str, Any]:
     return {
-        "name": parameter.name, "in": "header", "required": parameter.required, "schema": parameter.schema,
-        "description": parameter.description,
+        "name": parameter.name, "in": "header", "required": parameter.required,
+        "schema": _matching(parameter.schema, STORABLE), "description": parameter.description,
     }  # fmt: skip
 
 
 def _path_parameter(parameter: PathParameter) -> dict[str, Any]:
     return {
-        "name": parameter.name, "in": "path", "required": True, "schema": parameter.schema,
-        "description": parameter.description,
+        "name": parameter.name, "in": "path", "required": True,
+        "schema": _matching(parameter.schema, STORABLE), "description": parameter.description,
     }  # fmt: skip
 
 
 def _query_parameters(struct: type[Query]) -> list[dict[str, Any]]:
     schemas = msgspec.json.schema(struct)["$defs"][struct.__name__]["properties"]
-    info = inspect.type_info(struct)
-    assert isinstance(info, inspect.StructType)  # noqa: S101 - by the type of the argument
     parameters = []
-    for field in info.fields:
-        schema = _without_null(schemas[field.encode_name])
+    for field in _fields(struct):
+        schema = _with_pattern(_without_null(schemas[field.encode_name]), field)
         description = schema.pop("description", "")
         parameters.append(
             {

@@ -28,13 +28,11 @@ def read_month(text: str) -> str:
 
 
 Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY)]
-Text = Annotated[str, Meta(min_length=1, max_length=100, extra_json_schema={"pattern": r"\S"})]
+Text = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class NewCartItem(Body):
-    movie_id: Annotated[
-        str, Meta(min_length=1, max_length=10, extra_json_schema={"pattern": r"\S"}, examples=["tt0111161"])
-    ]
+    movie_id: Annotated[str, Meta(min_length=1, max_length=10, examples=["tt0111161"])]
     quantity: Quantity = 1
 
 
@@ -50,7 +48,6 @@ class Submission(Body):
         Meta(
             min_length=1,
             max_length=20,
-            extra_json_schema={"pattern": r"\S"},
             description="The card's number; spaces and dashes are ignored. Only a digest of it is ever kept.",
             examples=["4111 1111 1111 1111"],
         ),
