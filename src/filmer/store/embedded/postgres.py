@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -72,6 +73,8 @@ class Postgres(Engine):
             "max_wal_senders": "0",
             "max_wal_size": "4GB",
             "checkpoint_timeout": "15min",
+            # After a crash: the whole disk at once (Linux), instead of each of thousands of files for itself.
+            "recovery_init_sync_method": "syncfs" if sys.platform == "linux" else "fsync",
             "random_page_cost": "1.1",
             "jit": "off",
             "track_io_timing": "on",
