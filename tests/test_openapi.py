@@ -580,7 +580,8 @@ def test_live_answers_of_the_community_fit_the_schemas(circle: Circle, document:
         error = answer.json()["error"]
         told = [one["error"] for one in examples(document, request_.operation, request_.status)]
         (example,) = [one for one in told if one["code"] == error["code"] == request_.code]
-        assert error["message"].startswith(example["message"])
+        if "fields" not in error["details"]:  # else it says what is wrong with this very request
+            assert error["message"].startswith(example["message"])
     assert_told(document, request_.operation, answer)
 
 

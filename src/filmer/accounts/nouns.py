@@ -83,6 +83,8 @@ def email_key(email: str) -> str:
 
 def read_name(text: str) -> str:
     """A first or last name as it is kept: trimmed. Raises ValueError for what can't be one."""
+    if len(text) > MAX_NAME:  # with the blanks around it, as schemas count
+        raise ValueError(f"must have at most {MAX_NAME} characters")
     name = _composed(text, MAX_NAME)
     if not name:
         raise ValueError("must not be empty")
