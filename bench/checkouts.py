@@ -1,4 +1,8 @@
-"""Checkouts through HTTP, against pgbench sending the statements of one checkout to the same server."""
+"""Checkouts through HTTP, against pgbench sending the statements of one checkout to the same server; and without a key.
+
+The second row is of two shoppers, who never wait for each other: it shows what a checkout without an Idempotency-Key
+costs, and that nothing is held back for it.
+"""
 
 import asyncio
 import json
@@ -28,6 +32,9 @@ WORKERS = 2
 EACH = 48  # carts a client and a round
 CARTS = CLIENTS * EACH
 LIMIT = 0.40
+SHOPPERS = 2
+THEIR_CARTS = 192  # a round
+KEYLESS_LIMIT = 0.85
 _BODY = json.dumps(CARD).encode()
 
 # Ids as filmer draws them; a cart of its own for each transaction of each client.
@@ -48,12 +55,20 @@ def rows(scale: str) -> Rows:
         those.fill(2)
         text = asyncio.run(checkout_script(those))
         ours, theirs = _interleaved(scale, those, text)
+        without, with_key = _two_shoppers(scale, those)
     yield compared(
         f"checkouts: {CLIENTS} clients, {WORKERS} workers",
         ours,
         theirs,
         reference=f"pgbench with the same {text.count(';')} statements and as many clients",
         bound=LIMIT,
+    )
+    yield compared(
+        f"checkouts without a key: {SHOPPERS} shoppers, {WORKERS} workers",
+        without,
+        with_key,
+        reference="the same with a key",
+        bound=KEYLESS_LIMIT,
     )
 
 
@@ -91,7 +106,7 @@ def _interleaved(scale: str, those: Shoppers, text: str) -> tuple[list[float], l
         for number in range(catalogues.ROUNDS[scale] + 1):
             those.fill()
             before = those.effect()
-            mine = answers_per_second(url, _requests(those), connections=CLIENTS)
+            mine = answers_per_second(url, _requests(those, CARTS), connections=CLIENTS)
             _require_all_bought(those, before)
             those.fill()
             before = those.effect()
@@ -103,10 +118,27 @@ def _interleaved(scale: str, those: Shoppers, text: str) -> tuple[list[float], l
     return ours, theirs
 
 
-def _requests(shoppers: Shoppers) -> list[bytes]:
+def _two_shoppers(scale: str, those: Shoppers) -> tuple[list[float], list[float]]:
+    """Checkouts a second without a key, and with one."""
+    figures: dict[bool, list[float]] = {False: [], True: []}
+    with serving(scale, workers=WORKERS) as url:
+        for number in range(catalogues.ROUNDS[scale] + 1):
+            for has_key, found in figures.items():
+                those.fill(THEIR_CARTS)
+                before = those.effect()
+                asked = _requests(those, THEIR_CARTS, has_key=has_key)
+                figure = answers_per_second(url, asked, connections=SHOPPERS)
+                _require_all_bought(those, before, THEIR_CARTS, has_key=has_key)
+                if number:  # the first finds pools empty and pages cold
+                    found.append(figure)
+    return figures[False], figures[True]
+
+
+def _requests(shoppers: Shoppers, carts: int, *, has_key: bool = True) -> list[bytes]:
     path = f"{API}/checkout"
     return [
-        request("POST", path, cookie=shoppers.cookie(number), key=_key(), body=_BODY) for number in range(1, CARTS + 1)
+        request("POST", path, cookie=shoppers.cookie(number), key=_key() if has_key else "", body=_BODY)
+        for number in range(1, carts + 1)
     ]
 
 
@@ -114,11 +146,11 @@ def _key() -> str:
     return str(uuid.uuid4().int % 10**16)
 
 
-def _require_all_bought(shoppers: Shoppers, before: list[int]) -> None:
+def _require_all_bought(shoppers: Shoppers, before: list[int], carts: int = CARTS, *, has_key: bool = True) -> None:
     """The same effect, whoever had it: an order, its lines and its key for each cart, and no cart left."""
     gained = [after - was for after, was in zip(shoppers.effect(), before, strict=True)]
-    if gained != [CARTS, CARTS * LINES, CARTS, -CARTS * LINES]:
-        raise SystemExit(f"bench: of {CARTS} carts came {gained} orders, lines, keys and lines in carts")
+    if gained != [carts, carts * LINES, carts if has_key else 0, -carts * LINES]:
+        raise SystemExit(f"bench: of {carts} carts came {gained} orders, lines, keys and lines in carts")
 
 
 def _pgbench(shoppers: Shoppers, file: Path) -> float:

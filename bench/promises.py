@@ -29,7 +29,7 @@ PROMISES = [
     Promise(
         number=1,
         promise="one cart gives one order",
-        figure="64 submits at once, 500 rounds: 0 duplicates, one order id",
+        figure="64 submits at once, 500 rounds: 0 second orders; with a key one answer, without it or an empty cart",
         tests=("tests/shop/test_one_order.py",),
         figures={"FILMER_TRUST_ROUNDS": "500"},
         minutes=5,

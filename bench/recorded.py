@@ -135,7 +135,7 @@ def _term(one: Named, other: Named, mine: Any, theirs: Any) -> str:
         ahead, theirs_ahead = (_minutes(at - run.begun) for at, run in ((mine, one), (theirs, other)))
         if ahead == theirs_ahead:
             return f"(now() + interval '{ahead} min')" if ahead else "now()"
-    elif mine == theirs:
+    elif mine == theirs or isinstance(mine, float):  # how many seconds something took: of no weight
         return _literal(mine)
     elif isinstance(mine, bytes) and len(mine) == len(theirs) == 32:
         return OF_ACCOUNT.format(":account")  # a digest of something that is the account's

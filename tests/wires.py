@@ -3,10 +3,9 @@
 import contextlib
 import http.client
 import json
-import select
 import socket
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 LOST = (OSError, http.client.HTTPException)
@@ -70,14 +69,6 @@ class Wire:
 def wires(port: int, count: int) -> Iterator[list[Wire]]:
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(Wire(port)) for _ in range(count)]
-
-
-def answered_by_now(lines: Sequence[Wire]) -> int:
-    """How many connections have something to read already."""
-    poll = select.poll()
-    for line in lines:
-        poll.register(line.socket, select.POLLIN)
-    return len(poll.poll(0))
 
 
 def request(

@@ -31,8 +31,12 @@ from tests.shop.conftest import (
     refused,
     unkept,
 )
+from tests.shop.faults import checkout
+from tests.shop.test_turns import until, waiting
+from tests.wires import Customer, Wire
 
 from filmer.shop import queries
+from filmer.shop.checkout import Checkout
 
 
 def orders_of(client: httpx.Client) -> int:
@@ -253,11 +257,12 @@ def test_submits_with_keys_of_their_own_give_one_order_too(store: Store, sign_in
 
 
 class Meanwhile:
-    """Does something else once, right before a query of a checkout that is under way."""
+    """Does something else once, right before a query of a checkout that is under way; "look": before the first."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, query: str, work: Callable[[], httpx.Response]) -> None:
         self.answers: list[httpx.Response] = []
-        original = getattr(queries, query)
+        owner: Any = Checkout if query == "look" else queries
+        original = getattr(owner, query)
         begun = threading.Event()
 
         async def after_work(*given: Any, **named: Any) -> Any:
@@ -266,11 +271,16 @@ class Meanwhile:
                 self.answers.append(await asyncio.to_thread(work))
             return await original(*given, **named)
 
-        monkeypatch.setattr(queries, query, after_work)
+        monkeypatch.setattr(owner, query, after_work)
 
 
-@pytest.mark.parametrize("query", ["select_kept_answer", "select_due", "lock_cart"])
-@pytest.mark.parametrize("key", [None, "k"])
+@pytest.mark.parametrize(
+    ("key", "query"),
+    [
+        *((None, query) for query in ("look", "select_twin", "lock_cart")),
+        *(("k", query) for query in ("look", "select_due", "select_kept_answer", "lock_cart")),
+    ],
+)
 def test_a_twin_that_is_faster_at_any_point_is_the_answer(
     local: Local, monkeypatch: pytest.MonkeyPatch, query: str, key: str | None
 ) -> None:
@@ -279,8 +289,6 @@ def test_a_twin_that_is_faster_at_any_point_is_the_answer(
     person = open_account(shop.url)
     phone, laptop = shop.sign_in(person), other_node.sign_in(person)
     put_in_cart(phone, SHAWSHANK, 2)
-    if key is None and query == "select_kept_answer":
-        query = "select_due"
     meanwhile = Meanwhile(monkeypatch, query, lambda: pay(laptop, key=key))
     slow = pay(phone, key=key)
     assert [answer.status_code for answer in meanwhile.answers] == [200]
@@ -318,9 +326,9 @@ def test_a_cart_that_changed_meanwhile_earns_no_guesses(local: Local, monkeypatc
     with monkeypatch.context() as patched:
         original = queries.select_due
 
-        async def outdated(*given: Any) -> Any:
-            amount, newest = await original(*given)
-            return (amount or 0) + 1, newest
+        async def outdated(*given: Any, **named: Any) -> Any:
+            amount, last = await original(*given, **named)
+            return (amount or 0) + 1, last
 
         patched.setattr(queries, "select_due", outdated)
         assert data_of(pay(client))["totalPrice"] == 4.99
@@ -354,3 +362,125 @@ def test_an_overlapping_submit_of_something_else_gets_no_order(local: Local, mon
     Meanwhile(monkeypatch, "lock_cart", lambda: pay(laptop))
     empty(pay(client, creditCardId="5555555555554444"))
     assert orders_of(client) == 1
+
+
+# --- without a key: who came before the order, and who came after it --------------------------------
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=-10), timedelta(seconds=10)])
+def test_what_a_nodes_clock_says_is_of_no_matter(
+    local: Local, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
+) -> None:
+    clock = MovedClock()
+    clock.ahead = ahead
+    shop, other_node = local(clock=clock), local()
+    person = open_account(shop.url)
+    phone, laptop = shop.sign_in(person), other_node.sign_in(person)
+    put_in_cart(laptop)
+    meanwhile = Meanwhile(monkeypatch, "look", lambda: pay(laptop))
+    before = pay(phone)
+    assert (before.status_code, before.content) == (200, meanwhile.answers[0].content)
+    empty(pay(phone))
+    empty(pay(laptop))
+    put_in_cart(phone)
+    data_of(pay(phone))
+    empty(pay(laptop))
+    assert orders_of(phone) == 2
+
+
+@pytest.mark.parametrize("query", ["look", "lock_cart"])
+def test_another_cart_by_then_is_not_what_was_submitted(
+    local: Local, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    """It gets the order of the cart that it is a submit of, and the other cart stays"""
+    shop, other_node = local(), local()
+    person = open_account(shop.url)
+    phone, laptop = shop.sign_in(person), other_node.sign_in(person)
+    put_in_cart(phone, SHAWSHANK)
+
+    def buy_and_go_on() -> httpx.Response:
+        answer = pay(laptop)
+        put_in_cart(laptop, AMELIE)
+        return answer
+
+    meanwhile = Meanwhile(monkeypatch, query, buy_and_go_on)
+    answer = pay(phone)
+    assert (answer.status_code, answer.content) == (200, meanwhile.answers[0].content)
+    assert [item["movieId"] for item in data_of(phone.get(CART))["items"]] == [AMELIE]
+    assert orders_of(phone) == 1
+    assert data_of(pay(phone))["items"][0]["movieId"] == AMELIE
+
+
+def test_of_several_orders_it_gets_the_first(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, other_node = local(), local()
+    person = open_account(shop.url)
+    phone, laptop = shop.sign_in(person), other_node.sign_in(person)
+    buy(laptop)  # long before
+    put_in_cart(phone)
+
+    def buy_twice() -> httpx.Response:
+        answer = pay(laptop)
+        buy(laptop, AMELIE)
+        return answer
+
+    meanwhile = Meanwhile(monkeypatch, "look", buy_twice)
+    assert pay(phone).content == meanwhile.answers[0].content
+    assert orders_of(phone) == 3
+
+
+@pytest.mark.parametrize("is_same_node", [True, False])
+def test_between_the_orders_statements_and_its_commit_one_looks_in_time(
+    local: Local, monkeypatch: pytest.MonkeyPatch, *, is_same_node: bool
+) -> None:
+    """Whoever saw the full cart gets the order, although the order was written before it came"""
+    shop = local()
+    other_node = shop if is_same_node else local()
+    person = open_account(shop.url)
+    phone, laptop = shop.sign_in(person), other_node.sign_in(person)
+    put_in_cart(phone)
+    original = queries.upsert_kept_answer
+    with ThreadPoolExecutor(1) as threads:
+        under_way = []
+
+        async def with_another(*given: Any, **named: Any) -> None:
+            under_way.append(threads.submit(pay, laptop))
+            if is_same_node:
+                assert await asyncio.to_thread(waiting, shop, person.id, 1) == 1
+            else:
+                await asyncio.to_thread(until, shop, "SELECT 1 FROM pg_locks WHERE NOT granted")
+            await original(*given, **named)
+
+        monkeypatch.setattr(queries, "upsert_kept_answer", with_another)
+        first = pay(phone, key="k")
+        (second,) = (one.result(20) for one in under_way)
+    assert first.status_code == 200
+    assert second.content == first.content
+    assert orders_of(phone) == 1
+
+
+def test_it_came_with_its_head_though_its_body_came_after_the_order(
+    store: Store, serve_here: ServeHere, sign_in: SignIn
+) -> None:
+    person = open_account(store.url)
+    client = sign_in(person)
+    put_in_cart(client)
+    second = serve_here(store.url)
+    head, _, body = checkout(Customer(person.id, client.cookies["JSESSIONID"])).partition(b"\r\n\r\n")
+    with Wire(second.port) as line:
+        line.send(head + b"\r\nexpect: 100-continue\r\n\r\n")
+        assert line.socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        order = data_of(pay(client))
+        line.send(body)
+        assert line.receive().data == order
+        assert line.ask(head + b"\r\n\r\n" + body).status == 400, "and this one came later"
+    second.stop()
+    assert orders_of(client) == 1
+
+
+def test_a_clock_of_the_database_that_was_set_back_gives_nobody_an_old_order(local: Local) -> None:
+    shop = local()
+    client = shop.sign_in()
+    first = buy(client)
+    fetch(shop.url, "UPDATE shop_order SET told = told + interval '1 hour'")
+    empty(pay(client))
+    assert buy(client) != first

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -42,49 +42,21 @@ def until(shop: InProcess, statement: str) -> None:
         time.sleep(0.01)
 
 
-def told_after(shop: InProcess) -> list[timedelta]:
-    return [row[0] for row in fetch(shop.url, "SELECT told - placed FROM shop_order ORDER BY place")]
-
-
 # --- when ---------------------------------------------------------------------------------------------
 
 
-def test_without_a_key_the_answer_waits_a_moment_and_with_one_it_does_not(
-    local: Local, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("key", ["k", None])
+def test_no_answer_is_held_back(local: Local, key: str | None) -> None:
     shop = local()
     client = shop.sign_in()
-    monkeypatch.setattr(checkout, "ALONE", timedelta(seconds=3))
-    monkeypatch.setattr(checkout, "CROWDED", timedelta(seconds=3))
-    for key, waits in (("k", False), (None, True)):
+    took = []
+    for number in range(10):
         put_in_cart(client)
         begun = time.monotonic()
-        data_of(pay(client, key=key))
-        assert (time.monotonic() - begun >= 2.9) is waits
-    assert told_after(shop) == [timedelta(), timedelta(seconds=3)]
-    assert (shop.checkout.outcomes, shop.checkout.takings) == ({"placed": 2}, Decimal("9.98"))
-
-
-def test_it_waits_longer_where_others_wait_but_never_for_long(local: Local) -> None:
-    gateway, clock = Gateway(), MovedClock(datetime.now(UTC))
-    shop = local(provider=gateway, clock=clock)
-    person = open_account(shop.url)
-    devices = [shop.sign_in(person) for _ in range(2)]
-    put_in_cart(devices[0])
-    data_of(pay(devices[0]))
-    put_in_cart(devices[0])
-    gateway.may_answer.clear()
-    gateway.is_asked.clear()
-    with ThreadPoolExecutor(2) as threads:
-        under_way = [threads.submit(pay, devices[0])]
-        assert gateway.is_asked.wait(10)
-        under_way.append(threads.submit(pay, devices[1]))
-        waiting(shop, person.id, 1)
-        gateway.may_answer.set()
-        assert len({one.result(20).content for one in under_way}) == 1
-    assert told_after(shop) == [timedelta(milliseconds=100), timedelta(milliseconds=400)]
-    assert len(gateway.authorized) == 2, "whoever waited looked again"
-    assert waiting(shop, person.id, 0) == 0
+        data_of(pay(client, key=key and f"{key} {number}"))
+        took.append(time.monotonic() - begun)
+    assert min(took) < 0.1, "whatever else the machine does, one of them has it for itself"
+    assert (shop.checkout.outcomes, shop.checkout.takings) == ({"placed": 10}, Decimal("49.90"))
 
 
 def waiting(shop: InProcess, account_id: int, many: int) -> int:
@@ -116,8 +88,9 @@ def test_whoever_waits_gets_the_order_of_the_one_before(local: Local, key: str |
         answers = [one.result(20) for one in under_way]
     assert [answer.status_code for answer in answers] == [200] * 3
     assert len({answer.content for answer in answers}) == 1
-    assert len(gateway.authorized) == len(gateway.captured) == 1
+    assert len(gateway.authorized) == len(gateway.captured) == 1, "whoever waited looked again"
     assert gateway.refunded == []
+    assert waiting(shop, person.id, 0) == 0
 
 
 def test_whoever_waits_pays_for_the_cart_as_it_is_then(local: Local) -> None:
@@ -161,7 +134,7 @@ def test_a_turn_that_takes_too_long_is_not_waited_for(local: Local, monkeypatch:
         data_of(one.result(20))
     put_in_cart(second)
     data_of(pay(second))
-    assert told_after(shop)[1] == timedelta(milliseconds=100), "nobody is thought to wait any more"
+    assert waiting(shop, person.id, 0) == 0, "nobody is thought to wait any more"
 
 
 # --- the cart changes under our hands -----------------------------------------------------------------

@@ -21,7 +21,7 @@ from filmer.http.byte_cache import Answer, ByteCache, Headers
 from filmer.http.cross_site import CrossSite
 from filmer.http.envelopes import FailurePage, error_answer, is_page
 from filmer.http.freshness import freshness
-from filmer.http.handlers import ARRIVED
+from filmer.http.handlers import ARRIVED, Arrival
 from filmer.http.heads import (
     SAFETY,
     STRICT_TRANSPORT,
@@ -179,7 +179,7 @@ class Edge:
     async def _pass_on(self, scope: HTTPScope, passed: Passed, begun: float, request_id: bytes) -> None:
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())
         method, path = scope["method"], scope["path"]
-        scope[ARRIVED] = self._clock.now()  # type: ignore[literal-required]
+        scope[ARRIVED] = Arrival(self._clock.now(), begun)  # type: ignore[literal-required]
         try:
             await self._app_or_refusal(scope, passed)
         finally:

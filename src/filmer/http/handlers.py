@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Self, cast
+from typing import Any, NamedTuple, Self, cast
 
 from litestar import MediaType, Request, Response
 
@@ -11,9 +11,16 @@ AnyRequest = Request[Any, Any, Any]
 ARRIVED = "filmer.arrived"  # of a request's scope
 
 
-def arrival(request: AnyRequest) -> datetime:
+class Arrival(NamedTuple):
+    """When a request came."""
+
+    at: datetime
+    monotonic: float  # the same moment by ``Clock.monotonic``
+
+
+def arrival(request: AnyRequest) -> Arrival:
     """When it came, before it waited for its turn (http/overload.py)."""
-    return cast("datetime", cast("dict[str, Any]", request.scope)[ARRIVED])
+    return cast("Arrival", cast("dict[str, Any]", request.scope)[ARRIVED])
 
 
 class Handlers:

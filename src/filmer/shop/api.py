@@ -82,13 +82,13 @@ class ShopApi(Handlers):
         return CartChange("Cart cleared", ChangedCart.of(lines))
 
     async def check_out(self, request: AnyRequest) -> Receipt:
-        begun = arrival(request)
+        came = arrival(request)
         received = await receive_body(request)
         async with self._database.connection() as conn:
             person = await self._sessions.require(conn, request)
             key, offences = _idempotency_key(request)
-            asked = received.read(Submission, offences, check=lambda given: past_month(given, begun))
-            attempt = self._checkout.attempt(person, asked, key, Caller.of(request), begun)
+            asked = received.read(Submission, offences, check=lambda given: past_month(given, came.at))
+            attempt = self._checkout.attempt(person, asked, key, Caller.of(request), came.monotonic)
             found = await self._checkout.look(conn, attempt)
         return _receipt(found if isinstance(found, Order) else await self._checkout.buy(attempt, found))
 

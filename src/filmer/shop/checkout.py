@@ -24,7 +24,7 @@ from filmer.clock import Clock
 from filmer.errors import CartNotAsSeen, EmptyCart, KeyUsed, PaymentFailed, ServiceUnavailable
 from filmer.secret import SecretKey
 from filmer.shop import queries
-from filmer.shop.attempt import Attempt, Due, Sold
+from filmer.shop.attempt import Attempt, Due
 from filmer.shop.nouns import MAX_ID, CartLine, Order, Sale, Submission, total
 from filmer.shop.payment import Authorization, Payment, PaymentProvider, PresentedCard
 from filmer.shop.seen import Seen, seen_of
@@ -35,7 +35,6 @@ log = structlog.get_logger()
 KEPT = timedelta(hours=24)  # an Idempotency-Key's answer
 ATTEMPTS = 5  # while the cart is edited under our hands
 TURN_SECONDS = 5.0  # that a submit waits for others of its account
-ALONE, CROWDED = timedelta(milliseconds=100), timedelta(milliseconds=400)  # until anybody is told: see Sold
 CAPTURE_AFTER = timedelta(minutes=1)
 CAPTURE_SECONDS = 10.0
 
@@ -79,11 +78,11 @@ class Checkout:
         asked: Submission,
         key: str | None,
         caller: Caller,
-        begun: datetime,
+        came: float,
         *,
         seen: Seen | None = None,
     ) -> Attempt:
-        """``begun``: when it came. ``seen``: the lines that were agreed to, where the customer was told of them."""
+        """``came``: when, by ``Clock.monotonic``. ``seen``: the lines that were agreed to, where they were shown."""
         fields = [asked.credit_card_id, asked.first_name, asked.last_name, asked.expiration]
         return Attempt(
             account_id=person.id,
@@ -91,33 +90,31 @@ class Checkout:
             submission=self._secret.digest("submission", "\0".join([str(person.id), *fields])),
             key=key,
             address=caller.address,
-            begun=begun,
+            came=came,
             seen=seen,
         )
 
-    async def look(self, conn: Connection, attempt: Attempt) -> Order | Due | Sold:
-        """What there is to pay, or the order that this submit, sent before, has become already.
+    async def look(self, conn: Connection, attempt: Attempt, before: Due | None = None) -> Order | Due:
+        """What there is to pay, or the order that the same submit, sent before, has become already.
 
-        Raises EmptyCart, KeyUsed, RateLimited (too many cards were refused).
+        ``before``: what its first look found. Raises EmptyCart, KeyUsed, RateLimited (too many cards were refused).
         """
-        # The cart first: whoever emptied it by then has written down their key as well.
-        amount, newest = await queries.select_due(conn, attempt.account_id)
-        if order := await self._order_of_key(conn, attempt):
+        # The cart first: whoever emptied it by then has written down their order and its key as well.
+        age = self._clock.monotonic() - attempt.came
+        amount, last = await queries.select_due(conn, attempt.account_id, age=age)
+        last = before.last if before else last
+        if order := await self._earlier_order(conn, attempt, last):
             return order
         if amount is None:
-            return await self._order_of_twin(conn, attempt, since=attempt.begun)
+            raise EmptyCart
         is_suspect = await self._throttle.look(conn, _tries(attempt))
-        return Due(amount, newest, is_suspect=is_suspect)
+        return Due(amount, last, is_suspect=is_suspect)
 
-    async def buy(self, attempt: Attempt, found: Due | Sold) -> Order:
-        """The order. Raises PaymentFailed, RateLimited, EmptyCart, KeyUsed, CartNotAsSeen; nothing has changed then."""
-        sold = found if isinstance(found, Sold) else await self._in_turn(attempt, found)
-        if attempt.key is None:
-            wait = sold.told - self._clock.now()
-            await asyncio.sleep(min(max(wait, timedelta()), CROWDED).total_seconds())
-        return sold.order
+    async def buy(self, attempt: Attempt, due: Due) -> Order:
+        """The order, when it is this submit's turn.
 
-    async def _in_turn(self, attempt: Attempt, due: Due) -> Sold:
+        Raises PaymentFailed, RateLimited, EmptyCart, KeyUsed, CartNotAsSeen; nothing has changed then.
+        """
         queue = self._queues.setdefault(attempt.account_id, _Queue())
         must_look = queue.turn.locked() or queue.length > 0
         queue.length += 1
@@ -131,27 +128,25 @@ class Checkout:
         try:
             if must_look:
                 async with self._database.connection() as conn:
-                    found = await self.look(conn, attempt)
+                    found = await self.look(conn, attempt, due)
                 if isinstance(found, Order):
-                    return Sold(found, self._clock.now())
-                if isinstance(found, Sold):
                     return found
                 due = found
-            return await self._buy(attempt, due, queue)
+            return await self._buy(attempt, due)
         finally:
             queue.turn.release()
 
-    async def _buy(self, attempt: Attempt, due: Due, queue: _Queue) -> Sold:
+    async def _buy(self, attempt: Attempt, due: Due) -> Order:
         for _ in range(ATTEMPTS):
             order_id = _draw_id()
             payment = Payment(str(order_id), attempt.account_id, due.amount, attempt.card)
             authorization = await self._authorize(attempt, payment, is_suspect=due.is_suspect)
-            done = await self._sell(attempt, due, order_id, authorization, queue)
-            if isinstance(done, Sold):
-                if done.order.id == order_id:
+            done = await self._sell(attempt, due, order_id, authorization)
+            if isinstance(done, Order):
+                if done.id == order_id:
                     self.outcomes["placed"] += 1
-                    self.takings += done.order.total
-                    await self._collect(order_id, authorization, done.order.total)
+                    self.takings += done.total
+                    await self._collect(order_id, authorization, done.total)
                 return done
             due = done
         raise ServiceUnavailable("The cart is being changed all the time; try again")
@@ -176,9 +171,7 @@ class Checkout:
             raise PaymentFailed
         return authorization
 
-    async def _sell(
-        self, attempt: Attempt, due: Due, order_id: int, authorization: Authorization, queue: _Queue
-    ) -> Sold | Due:
+    async def _sell(self, attempt: Attempt, due: Due, order_id: int, authorization: Authorization) -> Order | Due:
         """The one transaction: this order; or another one that this submit has become; or what is due by now.
 
         Refunds, unless the order stands or may stand: a commit without an answer is followed by a capture or lapses.
@@ -186,45 +179,38 @@ class Checkout:
         may_stand = False
         try:
             async with self._database.connection() as conn, conn.transaction():
-                sold = await self._trade(conn, attempt, due, order_id, authorization, queue)
-                may_stand = sold.order.id == order_id
+                order = await self._trade(conn, attempt, due, order_id, authorization)
+                may_stand = order.id == order_id
         except _AmountChanged as changed:
-            return Due(changed.amount, due.newest, is_suspect=due.is_suspect)
+            return Due(changed.amount, due.last, is_suspect=due.is_suspect)
         except psycopg.errors.UniqueViolation:  # one of the ids was taken, of so many: draw others
             may_stand = False
             return due
         finally:
             if not may_stand:
                 await self._refund(authorization, due.amount)
-        return sold
+        return order
 
     async def _trade(
-        self,
-        conn: Connection,
-        attempt: Attempt,
-        due: Due,
-        order_id: int,
-        authorization: Authorization,
-        queue: _Queue,
-    ) -> Sold:
+        self, conn: Connection, attempt: Attempt, due: Due, order_id: int, authorization: Authorization
+    ) -> Order:
         await queries.lock_cart(conn, attempt.account_id)
-        now = self._clock.now()
-        if order := await self._order_of_key(conn, attempt):
-            return Sold(order, now)
+        # Somebody may have been faster, who had not come that far when we looked.
+        if order := await self._earlier_order(conn, attempt, due.last):
+            return order
         lines = await queries.take_lines(conn, attempt.account_id)
-        if not lines:  # somebody was faster, who had not come that far when we looked
-            return await self._order_of_twin(conn, attempt, after=due.newest)
+        if not lines:
+            raise EmptyCart
         if attempt.seen is not None and seen_of(lines) != attempt.seen:
             raise CartNotAsSeen
         if total(lines) != due.amount:
             raise _AmountChanged(total(lines))
+        now = self._clock.now()
         order = _order(order_id, attempt.account_id, lines, now)
-        told = now if attempt.key else now + (CROWDED if queue.length else ALONE)
         await queries.insert_order(
             conn,
             order,
             placed=now,
-            told=told,
             submission=attempt.submission,
             payment=authorization.reference,
             is_captured=authorization.is_captured,
@@ -233,11 +219,13 @@ class Checkout:
             await queries.upsert_kept_answer(
                 conn, attempt.account_id, attempt.key, submission=attempt.submission, order_id=order_id, now=now
             )
-        return Sold(order, told)
+        return order
 
-    async def _order_of_key(self, conn: Connection, attempt: Attempt) -> Order | None:
+    async def _earlier_order(self, conn: Connection, attempt: Attempt, last: int) -> Order | None:
+        """The order of the same submit. It has the same key; or, without one, it came after ``last`` (see Due)."""
         if attempt.key is None:
-            return None
+            twin = await queries.select_twin(conn, attempt.account_id, attempt.submission, after=last)
+            return None if twin is None else await queries.select_order(conn, twin)
         since = self._clock.now() - KEPT
         kept = await queries.select_kept_answer(conn, attempt.account_id, attempt.key, since=since)
         if kept is None:
@@ -245,18 +233,6 @@ class Checkout:
         if kept.submission != attempt.submission:
             raise KeyUsed(kept.order_id)
         return await queries.select_order(conn, kept.order_id)
-
-    async def _order_of_twin(
-        self, conn: Connection, attempt: Attempt, *, since: datetime | None = None, after: int = 0
-    ) -> Sold:
-        """The order of a submit that overlapped with this one and was the same; we have no key to say so."""
-        found = None
-        if attempt.key is None:
-            found = await queries.select_twin(conn, attempt.account_id, attempt.submission, since=since, after=after)
-        order = await queries.select_order(conn, found[0]) if found else None
-        if found is None or order is None:
-            raise EmptyCart
-        return Sold(order, found[1])
 
     async def _take(self, tries: Sequence[Try]) -> None:
         async with self._database.connection() as conn:

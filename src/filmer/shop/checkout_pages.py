@@ -83,11 +83,11 @@ class CheckoutPages(Handlers):
         return self._pages.go_on(f"/orders/{order.id}", "Thank you! Your order is placed.")
 
     async def _buy(self, request: AnyRequest, form: Form) -> Order:
-        begun, key, seen = arrival(request), _key(form), read_seen(form.get("seen"))
+        came, key, seen = arrival(request), _key(form), read_seen(form.get("seen"))
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request)
-            asked = _with_month(form).read(Submission, check=lambda given: past_month(given, begun))
-            attempt = self._checkout.attempt(visitor.person, asked, key, Caller.of(request), begun, seen=seen)
+            asked = _with_month(form).read(Submission, check=lambda given: past_month(given, came.at))
+            attempt = self._checkout.attempt(visitor.person, asked, key, Caller.of(request), came.monotonic, seen=seen)
             # The cart first: whoever bought it by then has written down their key as well, and is found by it.
             lines = await self._carts.show(conn, visitor.person.id)
             found = await self._checkout.look(conn, attempt)

@@ -36,7 +36,8 @@ _IDEMPOTENCY_KEY = HeaderParameter(
     # Printable ASCII; blanks around a header's value are not part of it.
     {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     "Of your own making, another one for each order: a submit that is repeated with its key within 24 hours gets the "
-    "same order again, not a second one.",
+    "same order again, not a second one. Without a key only a submit that came before the order was placed gets it; a "
+    "later one finds an empty cart.",
 )
 
 OPERATIONS = [

@@ -183,32 +183,33 @@ async def select_kept_answer(conn: Connection, account_id: int, key: str, *, sin
     return None if row is None else KeptAnswer(*row)
 
 
-async def select_due(conn: Connection, account_id: int) -> tuple[Decimal | None, int]:
-    """What the cart costs (None: it is empty), and the place of the account's newest order, at one moment."""
+async def select_due(conn: Connection, account_id: int, *, age: float) -> tuple[Decimal | None, int]:
+    """What the cart costs (None: it is empty), and the place of the account's last order before a request (0: none).
+
+    ``age``: how many seconds ago the request came. Both moments are the database's: what clocks nodes have, and that
+    they differ, is of no matter. An order of a time to come was placed before somebody set the clock back.
+    """
     cursor = await conn.execute(
         """
         SELECT (SELECT sum(c.price * c.quantity) FROM cart_line c JOIN catalogue.film f ON f.id = c.film_id
                 WHERE c.account_id = %(account)s),
-            coalesce((SELECT max(place) FROM shop_order WHERE account_id = %(account)s), 0)
+            coalesce((SELECT max(place) FROM shop_order WHERE account_id = %(account)s
+                      AND told NOT BETWEEN statement_timestamp() - make_interval(secs => %(age)s)
+                          AND clock_timestamp()), 0)
         """,
-        {"account": account_id},
+        {"account": account_id, "age": age},
     )
     return await cursor.fetchone() or (None, 0)
 
 
-async def select_twin(
-    conn: Connection, account_id: int, submission: bytes, *, since: datetime | None, after: int
-) -> tuple[int, datetime] | None:
-    """The account's newest order and when it may be told of, if of the same submission, since that moment and place."""
+async def select_twin(conn: Connection, account_id: int, submission: bytes, *, after: int) -> int | None:
+    """The account's first order of that submission after that place."""
     cursor = await conn.execute(
-        """
-        SELECT o.id, o.told FROM (SELECT * FROM shop_order WHERE account_id = %s ORDER BY place DESC LIMIT 1) o
-        WHERE o.submission = %s AND o.told >= coalesce(%s::timestamptz, o.told) AND o.place > %s
-        """,
-        [account_id, submission, since, after],
+        "SELECT id FROM shop_order WHERE account_id = %s AND submission = %s AND place > %s ORDER BY place LIMIT 1",
+        [account_id, submission, after],
     )
     row = await cursor.fetchone()
-    return None if row is None else (int(row[0]), row[1])
+    return None if row is None else int(row[0])
 
 
 async def take_lines(conn: Connection, account_id: int) -> list[CartLine]:
@@ -228,18 +229,20 @@ async def insert_order(
     order: Order,
     *,
     placed: datetime,
-    told: datetime,
     submission: bytes,
     payment: str,
     is_captured: bool,
 ) -> None:
-    """The order with its lines. Raises psycopg's UniqueViolation when one of its ids is taken."""
+    """The order with its lines. Raises psycopg's UniqueViolation when one of its ids is taken.
+
+    ``told`` is this moment by the database's clock (``select_due``): the order is committed right afterwards.
+    """
     await conn.execute(
         """
         WITH o AS (
             INSERT INTO shop_order (id, account_id, placed, told, item_count, total, submission, payment, captured)
-            VALUES (%(id)s, %(account)s, %(placed)s, %(told)s, %(count)s, %(total)s, %(submission)s, %(payment)s,
-                    %(captured)s)
+            VALUES (%(id)s, %(account)s, %(placed)s, clock_timestamp(), %(count)s, %(total)s, %(submission)s,
+                    %(payment)s, %(captured)s)
             RETURNING id
         )
         INSERT INTO order_line (order_id, id, place, film_id, title, year, quantity, price)
@@ -252,7 +255,6 @@ async def insert_order(
             "id": order.id,
             "account": order.account_id,
             "placed": placed,
-            "told": told,
             "count": sum(sale.quantity for sale in order.sales),
             "total": order.total,
             "submission": submission,
