@@ -33,8 +33,8 @@ EACH = 48  # carts a client and a round
 CARTS = CLIENTS * EACH
 LIMIT = 0.40
 SHOPPERS = 2
-THEIR_CARTS = 192  # a round
-KEYLESS_LIMIT = 0.85
+THEIR_CARTS = 384  # a round
+KEYLESS_LIMIT = 0.80
 _BODY = json.dumps(CARD).encode()
 
 # Ids as filmer draws them; a cart of its own for each transaction of each client.
