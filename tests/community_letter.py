@@ -21,6 +21,7 @@ TOLD = {
 ADD, LIST = "POST /api/users/{user_id}/favorites", "GET /api/users/{user_id}/favorites"
 REMOVE, CLEAR = "DELETE /api/users/{user_id}/favorites/{id}", "DELETE /api/admin/users/{userId}/favorites"
 POPULAR, RATE, CHANGE = "GET /api/movies/popular", "POST /api/movies/ratings", "PUT /api/movies/ratings/{id}"
+TAKE_BACK = "DELETE /api/movies/ratings/{id}"  # contract §7.11
 
 # Every answer that community-api.txt prints, its keys in the order it prints them in.
 PRINTED: dict[tuple[str, int], dict[str, Any]] = {
@@ -52,7 +53,7 @@ KEPT, NEW, UNTOLD, UNKNOWN = 278, 238, 680, 2**31 - 1  # films: kept by every us
 NOBODY = 2**31 - 1
 CROSS_SITE = (("cookie", "JSESSIONID=x"), ("sec-fetch-site", "cross-site"))
 BODIES = {ADD: {"movie_id": KEPT}, RATE: {"movie_id": KEPT, "rating": 4}, CHANGE: {"rating": 5}}
-PROTECTED = [ADD, LIST, REMOVE, RATE, CHANGE, CLEAR]
+PROTECTED = [ADD, LIST, REMOVE, RATE, CHANGE, TAKE_BACK, CLEAR]
 
 REQUESTS = [
     Request(POPULAR, 200),
@@ -89,6 +90,9 @@ REQUESTS = [
     Request(CHANGE, 400, "INVALID_RATING", body={"rating": -1}),
     Request(CHANGE, 400, "VALIDATION_ERROR", "/api/movies/ratings/0", body={"rating": 5}),
     Request(CHANGE, 404, "RATING_NOT_FOUND", f"/api/movies/ratings/{NOBODY}", body={"rating": 5}),
+    Request(TAKE_BACK, 204),
+    Request(TAKE_BACK, 400, "VALIDATION_ERROR", "/api/movies/ratings/x"),
+    Request(TAKE_BACK, 404, "RATING_NOT_FOUND", f"/api/movies/ratings/{NOBODY}"),
     Request(CLEAR, 204, who="admin"),
     Request(CLEAR, 400, "VALIDATION_ERROR", "/api/admin/users/x/favorites", "admin"),
     Request(CLEAR, 403, "INSUFFICIENT_PERMISSIONS"),

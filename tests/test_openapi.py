@@ -90,6 +90,7 @@ QUERIES: dict[str, dict[str, dict[str, Any]]] = {
     },
     community.RATE: {},
     community.CHANGE: {},
+    community.TAKE_BACK: {},
     community.CLEAR: {},
 }
 REQUIRED = {"GET /api/v1/search/suggestions": {"query"}}
@@ -106,6 +107,7 @@ PATHS: dict[str, dict[str, dict[str, Any]]] = {
     community.LIST: {"user_id": NUMBER},
     community.REMOVE: {"user_id": NUMBER, "id": NUMBER},
     community.CHANGE: {"id": NUMBER},
+    community.TAKE_BACK: {"id": NUMBER},
     community.CLEAR: {"userId": NUMBER},
 }
 EMAIL = {"type": "string", "format": "email", "maxLength": 255}

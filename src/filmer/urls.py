@@ -119,6 +119,7 @@ def community_api(community: CommunityApi) -> Router:
             personal(DELETE, "/users/{user_id:str}/favorites/{favorite_id:str}", community.remove_favorite, status=204),
             personal(POST, "/movies/ratings", community.rate, status=201),
             personal(PUT, "/movies/ratings/{rating_id:str}", community.change_rating),
+            personal(DELETE, "/movies/ratings/{rating_id:str}", community.remove_rating, status=204),
             personal(DELETE, "/admin/users/{user_id:str}/favorites", community.clear_favorites, status=204),
         ],
     )

@@ -97,11 +97,13 @@ class Keeper:
 
     async def _write(self, shelf: Shelf) -> Shelf:
         movie_id = random.choice(FILMS)
-        match random.choice(["favorite", "favorite", "unfavorite", "rate"]):
+        match random.choice(["favorite", "favorite", "unfavorite", "rate", "rate", "take back"]):
             case "favorite":
                 return await self._favorite(shelf, movie_id)
             case "unfavorite" if shelf.favorites:
                 return await self._unfavorite(shelf, random.choice(shelf.favorites))
+            case "take back" if shelf.ratings:
+                return await self._take_back(shelf, random.choice(list(shelf.ratings)))
             case _:
                 return await self._rate(shelf, movie_id, random.randint(0, 10) / 2)
 
@@ -128,6 +130,11 @@ class Keeper:
         assert (record["movie_id"], record["rating"]) == (movie_id, rating)
         assert record["id"] == self._rating_ids.setdefault(movie_id, record["id"])
         return shelf._replace(ratings={**shelf.ratings, movie_id: rating})
+
+    async def _take_back(self, shelf: Shelf, movie_id: int) -> Shelf:
+        reply = await self._send("DELETE", f"{RATINGS}/{self._rating_ids.pop(movie_id)}")
+        assert reply.status == 204, reply
+        return shelf._replace(ratings={one: stars for one, stars in shelf.ratings.items() if one != movie_id})
 
     async def _send(self, method: str, address: str, body: Any = None) -> Reply:
         text = b"" if body is None else json.dumps(body).encode()

@@ -37,6 +37,7 @@ PERSONAL = {
     ("DELETE", f"{FAVORITES}/{{favorite_id}}"),
     ("POST", RATINGS),
     ("PUT", f"{RATINGS}/{{rating_id}}"),
+    ("DELETE", f"{RATINGS}/{{rating_id}}"),
 }
 ADMINS = {("DELETE", "/api/admin/users/{user_id}/favorites")}
 WITHOUT_TOKEN = {"nobody", "bad token", "expired token", "disabled", "a shop's session"}
@@ -224,6 +225,7 @@ def test_an_admin_may_what_the_specification_lets_them_and_no_more(owner: Owner)
     for rating in its.ratings:
         answer = admin.client.put(f"{RATINGS}/{rating}", json={"rating": 0})
         community_error_of(answer, 404, "RATING_NOT_FOUND")
+        community_error_of(admin.client.delete(f"{RATINGS}/{rating}"), 404, "RATING_NOT_FOUND")
     admin.rate(SHAWSHANK, 1)
     community_error_of(admin.client.delete(f"{admin.favorites}/{its.favorites[0]}"), 404, "FAVORITE_NOT_FOUND")
     there = admin.client.post(favorites, json={"movie_id": SHAWSHANK})

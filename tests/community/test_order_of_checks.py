@@ -54,6 +54,7 @@ ENDPOINTS: dict[str, tuple[dict[str, Any], list[Layer]]] = {
         {"body": {"rating": 4}},
         [NO_TOKEN, bad(body={"rating": "x"}), Layer(404, "RATING_NOT_FOUND", {"id": NOBODYS})],
     ),
+    f"DELETE {RATINGS}/{{id}}": ({}, [NO_TOKEN, bad(id="x"), Layer(404, "RATING_NOT_FOUND", {"id": NOBODYS})]),
     "DELETE /api/admin/users/{user_id}/favorites": ({}, [NO_TOKEN, NOT_THEIRS, bad(user_id="x", who="admin")]),
 }
 JSON = "application/json"

@@ -9,7 +9,7 @@ METHODS = {"GET", "POST", "PUT", "DELETE", "PATCH", "BREW"}
 ALLOWED = {
     POPULAR: {"GET"},
     RATINGS: {"POST"},
-    f"{RATINGS}/1": {"PUT"},
+    f"{RATINGS}/1": {"PUT", "DELETE"},
     "/api/users/1/favorites": {"GET", "POST"},
     "/api/users/1/favorites/1": {"DELETE"},
     "/api/admin/users/1/favorites": {"DELETE"},

@@ -106,8 +106,13 @@ def change(keeper: Keeper, node: int) -> dict[int, float | None]:
     return KEPT | {GODFATHER: 5}
 
 
+def take_back(keeper: Keeper, node: int) -> dict[int, float | None]:
+    gone(keeper.clients[node].delete(f"{RATINGS}/{keeper.ratings[SHAWSHANK]}"))
+    return KEPT | {SHAWSHANK: None}
+
+
 Write = Callable[[Keeper, int], dict[int, float | None]]
-WRITES: list[Write] = [add, add_by_admin, remove, remove_by_admin, clear, rate, rate_again, change]
+WRITES: list[Write] = [add, add_by_admin, remove, remove_by_admin, clear, rate, rate_again, change, take_back]
 
 
 @pytest.fixture(scope="module", params=["with Valkey", "without Valkey"])

@@ -93,6 +93,14 @@ class CommunityApi(Handlers):
             raise RatingNotFound
         return await self._shelves.change_rating(person.id, number, asked.rating)
 
+    async def remove_rating(self, rating_id: FromPath[str], request: AnyRequest) -> None:
+        person = await self._person(request)
+        _require_none(id_offences("id", rating_id))
+        number = path_id(rating_id, MAX_INTEGER)
+        if number is None:
+            raise RatingNotFound
+        await self._shelves.remove_rating(person.id, number)
+
     async def clear_favorites(self, user_id: FromPath[str], request: AnyRequest) -> None:
         person = await self._person(request)
         if person.role != "admin":

@@ -113,6 +113,7 @@ class Rating(msgspec.Struct, frozen=True):
 class RatedFilm(msgspec.Struct, frozen=True):
     """A rating as its page lists it."""
 
+    id: int
     movie_id: int
     title: str
     rating: float

@@ -171,6 +171,20 @@ OPERATIONS = [
     ),
     Operation(
         method="DELETE",
+        path="/api/movies/ratings/{id}",
+        name="removeRating",
+        summary="Take a rating back",
+        tag=_RATINGS,
+        path_parameters=(_RATING_ID,),
+        protected=True,
+        answers={
+            204: Answer(description="Rating removed"),
+            400: invalid("No id of a rating", "id", "must be an integer"),
+            404: refusal("You have no such rating", errors.RatingNotFound()),
+        },
+    ),
+    Operation(
+        method="DELETE",
         path="/api/admin/users/{userId}/favorites",
         name="clearFavorites",
         summary="Remove all favourites of a user",

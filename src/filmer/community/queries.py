@@ -32,9 +32,10 @@ class ListedFavorite(msgspec.Struct, frozen=True):
 
 
 class KeptFilm(msgspec.Struct, frozen=True):
-    """What an account keeps of one film. ``favorite_id``: None where it is no favourite; ``rating``: 0 to 5."""
+    """What an account keeps of one film: None where it is no favourite, or not rated; ``rating``: 0 to 5."""
 
     favorite_id: int | None
+    rating_id: int | None
     rating: float | None
 
 
@@ -81,14 +82,17 @@ async def select_favorite(conn: Connection, account_id: int, movie_id: int) -> F
 async def select_kept_film(conn: Connection, account_id: int, movie_id: int) -> KeptFilm:
     cursor = await conn.execute(
         """
-        SELECT (SELECT id FROM favorite WHERE account_id = %(account)s AND movie_id = %(movie)s),
-            (SELECT rating FROM rating WHERE account_id = %(account)s AND movie_id = %(movie)s)
+        SELECT v.id, r.id, r.rating
+        FROM (SELECT) one
+        LEFT JOIN favorite v ON v.account_id = %(account)s AND v.movie_id = %(movie)s
+        LEFT JOIN rating r ON r.account_id = %(account)s AND r.movie_id = %(movie)s
         """,
         {"account": account_id, "movie": movie_id},
     )
     row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - it selects from no table
-    return KeptFilm(row[0], None if row[1] is None else stars(row[1]))
+    assert row is not None  # noqa: S101 - what it starts from is one row
+    favorite_id, rating_id, rating = row
+    return KeptFilm(favorite_id, rating_id, None if rating is None else stars(rating))
 
 
 async def select_favorite_ids(conn: Connection, account_id: int, movie_ids: Sequence[int]) -> dict[int, int]:
@@ -166,7 +170,7 @@ async def select_ratings(conn: Connection, account_id: int, *, most: int) -> lis
     """The latest first."""
     cursor = await conn.execute(
         """
-        SELECT r.movie_id, coalesce(t.title, f.title, ''), r.rating, r.updated
+        SELECT r.id, r.movie_id, coalesce(t.title, f.title, ''), r.rating, r.updated
         FROM rating r
         LEFT JOIN tmdb_film t ON t.movie_id = r.movie_id
         LEFT JOIN LATERAL (SELECT title FROM catalogue.film c
@@ -178,7 +182,7 @@ async def select_ratings(conn: Connection, account_id: int, *, most: int) -> lis
         """,
         [account_id, most],
     )
-    return [RatedFilm(row[0], row[1], stars(row[2]), row[3]) for row in await cursor.fetchall()]
+    return [RatedFilm(row[0], row[1], row[2], stars(row[3]), row[4]) for row in await cursor.fetchall()]
 
 
 async def upsert_rating(
@@ -213,3 +217,8 @@ async def update_rating(
     )
     row = await cursor.fetchone()
     return None if row is None else UpdatedRating(row[0], row[1], stars(row[2]), timestamp(row[3]))
+
+
+async def delete_rating(conn: Connection, account_id: int, rating_id: int) -> bool:
+    done = await conn.execute("DELETE FROM rating WHERE id = %s AND account_id = %s", [rating_id, account_id])
+    return done.rowcount == 1

@@ -120,6 +120,12 @@ class Shelves:
                 raise RatingNotFound
         return changed
 
+    async def remove_rating(self, user_id: int, rating_id: int) -> None:
+        """Raises RatingNotFound, also for somebody else's."""
+        async with self._writing(user_id) as conn:
+            if not await queries.delete_rating(conn, user_id, rating_id):
+                raise RatingNotFound
+
     @asynccontextmanager
     async def _writing(self, user_id: int) -> AsyncIterator[Connection]:
         async with self._database.connection() as conn, conn.transaction():
