@@ -229,3 +229,9 @@ class ExternalApiError(ServiceUnavailable):
 
     code = "EXTERNAL_API_ERROR"
     message = "TheMovieDB is not available right now"
+
+
+class UnusableAnswer(ExternalApiError):
+    """TMDB answered with nothing that can be used, and there is no copy (contract §7.12)."""
+
+    message = "TheMovieDB answers, but with nothing that can be used right now"

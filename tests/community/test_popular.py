@@ -120,7 +120,7 @@ def test_totals_never_exceed_tmdb_s_own_limits() -> None:
 
     def read(pages: int, results: int) -> tuple[int, int]:
         body = {"page": 1, "total_pages": pages, "total_results": results, "results": []}
-        told = read_popular(json.dumps(body).encode(), 1)
+        told, _ = read_popular(json.dumps(body).encode(), 1)
         return told.total_pages, told.total_results
 
     assert read(500, 10_000) == (500, 10_000)

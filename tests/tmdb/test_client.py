@@ -12,7 +12,7 @@ from tests.sandbox import Sandbox
 from tests.tmdb.asking import KEY, MATRIX, POPULAR, UNKNOWN, SteppingClock, asking, http, saying, until
 
 from filmer.clock import SystemClock
-from filmer.errors import ExternalApiError, MovieNotFound
+from filmer.errors import ExternalApiError, MovieNotFound, UnusableAnswer
 from filmer.serving import free_port
 from filmer.tmdb.client import CONNECTIONS, MAX_BYTES, Tmdb
 
@@ -304,3 +304,44 @@ def test_no_cookie_is_kept() -> None:
             return len(tmdb._http.cookies)
 
     assert asyncio.run(work()) == 0
+
+
+def test_films_left_out_are_logged_once_and_only_a_few_of_them(sandbox: Sandbox) -> None:
+    """contract §7.12"""
+
+    async def work(tmdb: Tmdb) -> None:
+        with capture_logs() as logs:
+            sandbox.fail("flawed", flaw="surrogate", films=1)
+            assert [len((await tmdb.popular(2)).results) for _ in range(3)] == [19] * 3
+        reason = "film 1 of 20: a lone surrogate, which is no character"
+        assert [(log["log_level"], log["path"], log["page"], log["films"]) for log in logs] == [
+            ("warning", "/movie/popular", "2", [reason])
+        ]
+        sandbox.heal()
+        with capture_logs() as logs:
+            assert len((await tmdb.popular(2)).results) == 20
+            sandbox.fail("flawed", flaw="long-title", films=19)
+            assert [len((await tmdb.popular(2)).results) for _ in range(2)] == [1, 1]
+            assert len((await tmdb.popular(3)).results) == 1
+        assert [(log["page"], log["count"], len(log["films"])) for log in logs] == [("2", 19, 5), ("3", 19, 5)]
+        assert len(str(logs)) < 2000
+        assert KEY not in str(logs)
+
+    ask(sandbox.url, work)
+
+
+def test_an_answer_without_a_film_that_can_be_used_says_so(sandbox: Sandbox) -> None:
+    async def work(tmdb: Tmdb) -> None:
+        sandbox.fail("flawed", flaw="blank-title", films=100)
+        for call, said in (
+            (lambda: tmdb.popular(1), "not one film in it can be used; film 1 of 20: it has no title"),
+            (lambda: tmdb.find("tt0133093"), "not one film in it can be used; film 1 of 1: it has no title"),
+            (lambda: tmdb.film(MATRIX), "it has no title"),
+        ):
+            with capture_logs() as logs, pytest.raises(UnusableAnswer):
+                await call()
+            assert [log["error"] for log in logs] == [f"not what TMDB answers: {said}"]
+        assert await tmdb.find("tt9999999") is None, "which is no film, and so none that is flawed"
+        assert (await tmdb.popular(499)).results == []
+
+    ask(sandbox.url, work)

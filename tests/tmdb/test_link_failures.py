@@ -50,6 +50,16 @@ def test_films_that_fail_alone_are_left_for_the_next_run(linker: Linker, sandbox
     assert fine(linker.run()) == "Linked 5 films. None is left to look up.\n"
 
 
+def test_a_film_that_can_not_be_used_is_not_taken_for_none(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+    """An empty title counts as none (contract §7.12): whether TMDB knows the film is asked again."""
+    stock(linker.url, tmp_path, IDS[:3])
+    for film, flaw in zip(IDS[:3], ("empty-title", "big-id", "low-vote"), strict=True):
+        sandbox.fail("flawed", flaw=flaw, path=f"/3/find/{film}", times=1)
+    assert fine(linker.run()) == "Linked 1 films, 2 failed, 2 left: run it again to go on.\n"
+    assert linker.links() == {IDS[2]: KNOWN[IDS[2]]}
+    assert fine(linker.run()) == "Linked 2 films. None is left to look up.\n"
+
+
 def test_a_try_that_fails_is_followed_by_another(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
     stock(linker.url, tmp_path, IDS[:3])
     sandbox.fail("503", times=1)

@@ -71,7 +71,8 @@ def test_it_says_what_to_try_and_ends_at_once_and_quietly(number: int) -> None:
     with running("--port", "0") as (process, address):
         assert status(f"{address}/3/movie/popular", api_key="any") == 200
         for fault in NAMES:  # each in the middle of its work when it is told to end
-            order = {"fault": fault, "times": 1, **({"seconds": 60} if fault == "latency" else {})}
+            needed: dict[str, dict[str, object]] = {"latency": {"seconds": 60}, "flawed": {"flaw": "no-title"}}
+            order = {"fault": fault, "times": 1, **needed.get(fault, {})}
             assert httpx.post(f"{address}/faults", json=order, trust_env=False, verify=False).status_code == 201
         open_ones = [socket.create_connection(("127.0.0.1", httpx.URL(address).port or 0)) for _ in NAMES]
         for sock in open_ones:

@@ -160,6 +160,41 @@ def test_a_wrong_id_is_that_of_another(client: httpx.Client, sandbox: Sandbox) -
     assert client.get("/3/movie/999999999").status_code == 404
 
 
+def flawed_of(films: list[Any]) -> list[int]:
+    """Where in a list there is a film that TMDB would not tell of."""
+    return [place for place, film in enumerate(films) if not isinstance(film, dict) or misfits(film, shapes.LISTED)]
+
+
+@pytest.mark.parametrize(("flaw", "name"), [("no-title", "title"), ("text-for-number", "vote_average")])
+def test_a_flaw_is_one_film_s_or_that_of_so_many(client: httpx.Client, sandbox: Sandbox, flaw: str, name: str) -> None:
+    before = client.get(POPULAR).json()["results"]
+    orders: list[tuple[dict[str, Any], int]] = [({}, 1), ({"films": 3}, 3), ({"films": 100}, 20)]
+    for told, many in orders:
+        sandbox.fail("flawed", flaw=flaw, times=1, **told)
+        after = client.get(POPULAR).json()["results"]
+        assert flawed_of(after) == list(range(many))
+        assert [one | {name: None} for one in after] == [one | {name: None} for one in before]
+    sandbox.fail("flawed", flaw=flaw, films=3)
+    assert misfits({name: client.get("/3/movie/603").json()[name]}, {name: shapes.LISTED[name]})
+    found = client.get("/3/find/tt0133093", params={"external_source": "imdb_id"}).json()
+    assert flawed_of(found["movie_results"]) == [0]
+    assert client.get("/3/configuration").status_code == 200
+    assert client.get("/3/movie/999999999").status_code == 404
+
+
+def test_flaws_of_a_whole_list_and_of_json_itself(client: httpx.Client, sandbox: Sandbox) -> None:
+    before = client.get(POPULAR).json()["results"]
+    for flaw in ("no-film", "twice", "surrogate", "not-a-number"):
+        sandbox.fail("flawed", flaw=flaw, times=1)
+    nothing, twice = (client.get(POPULAR).json()["results"] for _ in range(2))
+    assert nothing == [None, *before[1:]]
+    assert twice == [before[1], *before[1:]]
+    assert b'"title": "half \\ud800"' in client.get(POPULAR).content
+    content = client.get(POPULAR).content
+    assert b'"popularity": NaN' in content
+    assert b'"vote_average": Infinity' in content
+
+
 # --- broken answers -------------------------------------------------------------------------------
 
 
@@ -239,8 +274,8 @@ def test_a_black_hole_never_answers(client: httpx.Client, sandbox: Sandbox) -> N
 
 @pytest.mark.parametrize("fault", NAMES)
 def test_after_any_fault_it_answers_as_before(fault: str, client: httpx.Client, sandbox: Sandbox) -> None:
-    options: dict[str, Any] = {"seconds": 0.01} if fault == "latency" else {}
-    sandbox.fail(fault, times=1, **options)
+    needed: dict[str, dict[str, Any]] = {"latency": {"seconds": 0.01}, "flawed": {"flaw": "surrogate"}}
+    sandbox.fail(fault, times=1, **needed.get(fault, {}))
     with ask(sandbox):
         deadline = time.monotonic() + 10
         while sandbox.calls(POPULAR) < 1:

@@ -137,7 +137,7 @@ async def select_favorites(
         SELECT v.id, v.movie_id, coalesce(t.title, f.title, ''), coalesce(t.release_date, f.release_date)
             AS release_date, t.overview, t.popularity, t.vote_average, r.rating, v.created, t.fetched
         FROM favorite v
-        LEFT JOIN tmdb_film t ON t.movie_id = v.movie_id
+        LEFT JOIN tmdb_film t ON t.movie_id = v.movie_id AND btrim(t.title) <> ''
         LEFT JOIN rating r ON r.account_id = v.account_id AND r.movie_id = v.movie_id
         LEFT JOIN LATERAL (SELECT title, release_date FROM catalogue.film c
                            WHERE t.movie_id IS NULL AND c.id = ANY(ARRAY(
@@ -172,7 +172,7 @@ async def select_ratings(conn: Connection, account_id: int, *, most: int) -> lis
         """
         SELECT r.id, r.movie_id, coalesce(t.title, f.title, ''), r.rating, r.updated
         FROM rating r
-        LEFT JOIN tmdb_film t ON t.movie_id = r.movie_id
+        LEFT JOIN tmdb_film t ON t.movie_id = r.movie_id AND btrim(t.title) <> ''
         LEFT JOIN LATERAL (SELECT title FROM catalogue.film c
                            WHERE t.movie_id IS NULL AND c.id = ANY(ARRAY(
                                SELECT n.id FROM catalogue.film n WHERE n.tmdb_id = r.movie_id

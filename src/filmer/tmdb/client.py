@@ -16,11 +16,12 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 import structlog
+from cachetools import LRUCache
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from filmer import __version__
 from filmer.clock import Clock
-from filmer.errors import ExternalApiError, MovieNotFound
+from filmer.errors import ExternalApiError, MovieNotFound, UnusableAnswer
 from filmer.settings import Settings
 from filmer.tally import Durations
 from filmer.tmdb.breaker import Breaker
@@ -46,6 +47,7 @@ LEAST_ATTEMPT_SECONDS = 1.5  # a first connection from far away takes 0.7
 MAX_BYTES = 2**18  # of an answer; a page of popular films has about 15 KB
 CONNECTIONS = 20
 UNKNOWN_FILM = (34, 6)  # TMDB's codes for it (contract §7.8)
+TOLD_ROWS = 5  # films left out of one answer whose reasons are logged
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 T = TypeVar("T")
@@ -76,6 +78,13 @@ class Refused(AttemptFailed):
         super().__init__("TMDB refuses the credential: set TMDB_ACCESS_TOKEN or TMDB_API_KEY right", again=False)
 
 
+class Unusable(AttemptFailed):
+    """TMDB answered something else than what it documents."""
+
+    def __init__(self, error: PayloadError) -> None:
+        super().__init__(f"not what TMDB answers: {error}", again=False)
+
+
 class Tmdb:
     """One process's way to TMDB. Each method raises ExternalApiError within the deadline, whatever TMDB does."""
 
@@ -87,6 +96,7 @@ class Tmdb:
         self._attempt_seconds = max(LEAST_ATTEMPT_SECONDS, (self._deadline - WAITS) / ATTEMPTS)
         self._places = asyncio.Semaphore(CONNECTIONS)  # whoever waits for one does not wait for TMDB yet
         self._is_refused = False  # which was told, and is until TMDB takes our credential
+        self._left_out: LRUCache[str, list[str]] = LRUCache(1000)  # of which answer which films, as was told
         self.calls: Durations[str] = Durations()  # by outcome
         self.is_set_up = bool(settings.tmdb_access_token or settings.tmdb_api_key)
         self._language = {"language": settings.tmdb_language}
@@ -123,7 +133,10 @@ class Tmdb:
 
     async def popular(self, page: int) -> Popular:
         parameters = {"page": str(page), **self._language, **self._region}
-        return await self._ask(Question("/movie/popular", parameters, lambda body: read_popular(body, page)))
+        question = Question("/movie/popular", parameters, lambda body: read_popular(body, page))
+        popular, left_out = await self._ask(question)
+        self._tell_left_out(question, left_out)
+        return popular
 
     async def film(self, movie_id: int) -> Film:
         """Raises MovieNotFound when TMDB says so."""
@@ -139,7 +152,20 @@ class Tmdb:
 
     async def find(self, imdb_id: str) -> int | None:
         """The TMDB id of a film that IMDb knows by ``imdb_id``."""
-        return await self._ask(Question(f"/find/{imdb_id}", {"external_source": "imdb_id"}, read_found))
+        question = Question(f"/find/{imdb_id}", {"external_source": "imdb_id"}, read_found)
+        movie_id, left_out = await self._ask(question)
+        self._tell_left_out(question, left_out)
+        return movie_id
+
+    def _tell_left_out(self, question: Question[Any], left_out: list[str]) -> None:
+        """Once, for as long as it is the same of the same answer."""
+        key = f"{question.path} {question.parameters}"
+        if left_out and left_out != self._left_out.get(key):
+            log.warning(
+                "TMDB told of films that can't be used; they are left out", path=question.path,
+                page=question.parameters.get("page"), count=len(left_out), films=left_out[:TOLD_ROWS],
+            )  # fmt: skip
+        self._left_out[key] = left_out
 
     async def _ask(self, question: Question[T]) -> T:
         if not self.is_set_up:
@@ -154,7 +180,7 @@ class Tmdb:
                         number = attempt.retry_state.attempt_number
                         found = await self._attempt(question, begun, number)
         except AttemptFailed as error:
-            raise ExternalApiError from error
+            raise (UnusableAnswer if isinstance(error, Unusable) else ExternalApiError) from error
         except TimeoutError as error:  # so many are asking that its turn did not come
             _tell(question, number, "no turn before the deadline", error)
             raise ExternalApiError from error
@@ -288,7 +314,7 @@ def _as_failure(error: Exception) -> AttemptFailed:
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return AttemptFailed("no answer in time", again=True)
     if isinstance(error, PayloadError):
-        return AttemptFailed(f"not what TMDB answers: {error}", again=False)
+        return Unusable(error)
     return AttemptFailed(f"{type(error).__name__}: {error}", again=isinstance(error, httpx.TransportError))
 
 

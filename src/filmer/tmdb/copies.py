@@ -20,7 +20,7 @@ import msgspec
 from cachetools import LRUCache
 
 from filmer.clock import Clock
-from filmer.errors import ExternalApiError, FilmerError, MovieNotFound, ServiceUnavailable
+from filmer.errors import ExternalApiError, FilmerError, MovieNotFound, ServiceUnavailable, UnusableAnswer
 from filmer.settings import Settings
 from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
@@ -42,6 +42,12 @@ MAX_BEHIND = 500
 OLD = timedelta(days=30)  # then a film in PostgreSQL is refreshed though nobody looks at it
 TOO_OLD = timedelta(days=180)  # TMDB's terms: no copy is kept longer than six months
 
+# By which other workers hear of a refusal.
+_WORDS: dict[bytes, type[FilmerError]] = {
+    b"MOVIE_NOT_FOUND": MovieNotFound,
+    b"EXTERNAL_API_ERROR": ExternalApiError,
+    b"UNUSABLE": UnusableAnswer,
+}
 State = Literal["hit", "miss", "stale"]
 T = TypeVar("T")
 
@@ -264,15 +270,15 @@ class Copies:
         word = await self._shared.get(f"{self._key(thing)}:no")
         if word is None:
             return None
-        return self._remember(thing, MovieNotFound if word == MovieNotFound.code.encode() else ExternalApiError)
+        return self._remember(thing, _WORDS.get(word, ExternalApiError))
 
     async def _ask(self, thing: Thing[T]) -> Copy[T] | type[FilmerError]:
         try:
             value = await thing.ask()
         except (MovieNotFound, ExternalApiError) as error:
             refusal = self._remember(thing, type(error))
-            seconds = _holds(refusal)
-            await self._shared.put(f"{self._key(thing)}:no", refusal.code.encode(), seconds=seconds)
+            word = next(word for word, known in _WORDS.items() if known is refusal)
+            await self._shared.put(f"{self._key(thing)}:no", word, seconds=_holds(refusal))
             return refusal
         copy = Copy(self._now(), value)
         self._here[thing.name] = copy

@@ -1,4 +1,7 @@
-"""All SQL about the films of TMDB that are kept because somebody favourited or rated them."""
+"""All SQL about the films of TMDB that are kept because somebody favourited or rated them.
+
+A copy without a title, of an earlier version, counts as none.
+"""
 
 from datetime import datetime
 
@@ -20,7 +23,7 @@ _UPSERT = f"""
 
 
 async def select_film(conn: Connection, movie_id: int) -> tuple[Film, datetime] | None:
-    statement = f"SELECT {_FILM}, fetched FROM tmdb_film WHERE movie_id = %s"
+    statement = f"SELECT {_FILM}, fetched FROM tmdb_film WHERE movie_id = %s AND btrim(title) <> ''"
     row = await (await conn.execute(statement.encode(), [movie_id])).fetchone()
     return None if row is None else (Film(*row[:6]), row[6])
 

@@ -1,9 +1,11 @@
 """How the sandbox fails on demand: what can be ordered, what waits its turn, and what each fault does."""
 
 import asyncio
+import json
 import struct
 import zlib
 from collections.abc import Awaitable, Callable
+from math import inf, nan
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -15,10 +17,34 @@ from filmer.tmdb.sandbox.wire import Wire
 Name = Literal[
     "latency", "429", "500", "502", "503", "504", "401", "reset", "half", "endless", "drip", "huge", "not-json",
     "wrong-types", "black-hole", "redirect", "gzip-bomb", "wrong-id", "svg",
+    "flawed",
+]  # fmt: skip
+Flaw = Literal[
+    "no-film", "no-title", "empty-title", "blank-title", "long-title", "surrogate", "text-for-number", "long-overview",
+    "big-id", "twice", "low-vote", "high-vote", "high-popularity", "not-a-number", "impossible-date", "odd-adult",
 ]  # fmt: skip
 NAMES: tuple[str, ...] = get_args(Name)
-OPTIONS = {"seconds": "latency", "retry_after": "429", "location": "redirect"}  # each belongs to one fault
-OF_JSON = {"wrong-types", "wrong-id"}
+# Each belongs to one fault.
+OPTIONS = {"seconds": "latency", "retry_after": "429", "location": "redirect", "flaw": "flawed", "films": "flawed"}
+NEEDED = {"latency": "seconds", "flawed": "flaw"}
+OF_JSON = {"wrong-types", "wrong-id", "flawed"}
+# What a film has instead of its own with each flaw that is one film's alone.
+FLAWS: dict[str, dict[str, Any]] = {
+    "no-title": {"title": None},
+    "empty-title": {"title": ""},
+    "blank-title": {"title": " \u3000\n"},
+    "long-title": {"title": "long " * 600},
+    "surrogate": {"title": "half \ud800"},
+    "text-for-number": {"vote_average": "8"},
+    "long-overview": {"overview": "long " * 4000},
+    "big-id": {"id": 2**31},
+    "low-vote": {"vote_average": -1e300},
+    "high-vote": {"vote_average": 10.5},
+    "high-popularity": {"popularity": 1e308},
+    "not-a-number": {"popularity": nan, "vote_average": inf},
+    "impossible-date": {"release_date": "2023-02-29"},
+    "odd-adult": {"adult": "perhaps"},
+}
 
 GIB = 2**30
 GIB_OF_BLANKS_CRC = 0x9AC47FA6  # computing it takes a second
@@ -38,6 +64,8 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     seconds: Annotated[float, Meta(ge=0, le=3600)] | UnsetType = UNSET
     retry_after: int | _Header | UnsetType = UNSET  # seconds or, as HTTP has it, a date; without it no such header
     location: _Header | UnsetType = UNSET
+    flaw: Flaw | UnsetType = UNSET
+    films: Annotated[int, Meta(ge=1)] | UnsetType = UNSET  # of a list, the first so many are flawed; else the first
 
     def __post_init__(self) -> None:
         for option, owner in OPTIONS.items():
@@ -45,8 +73,9 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
                 raise ValueError(f"`{option}` is an option of {owner} alone")
         if self.fault in OF_JSON and self.path.startswith("/t"):
             raise ValueError(f"{self.fault} is nothing a picture can be")
-        if self.fault == "latency" and self.seconds is UNSET:
-            raise ValueError("latency needs `seconds`")
+        needed = NEEDED.get(self.fault)
+        if needed and getattr(self, needed) is UNSET:
+            raise ValueError(f"{self.fault} needs `{needed}`")
 
 
 class Faults:
@@ -146,6 +175,30 @@ def _wrong_id(_fault: Fault, answer: Answer, tmdb: Tmdb) -> Answer:
     return answered(told)
 
 
+def _flawed(fault: Fault, answer: Answer, _tmdb: Tmdb) -> Answer:
+    """A film, or some of a list, that can't be what TMDB means, in JSON as careless programs write it."""
+    told = msgspec.json.decode(answer.body)
+    many = 1 if fault.films is UNSET else fault.films
+    match told:
+        case {"results": [*films]}:
+            told["results"] = _with_flaw(films, many, fault.flaw)
+        case {"movie_results": [*films]}:
+            told["movie_results"] = _with_flaw(films, many, fault.flaw)
+        case {"title": _}:
+            (told,) = _with_flaw([told], 1, fault.flaw)
+    return answer._replace(body=json.dumps(told).encode())
+
+
+def _with_flaw(films: list[Any], many: int, flaw: Flaw | UnsetType) -> list[Any]:
+    if flaw == "no-film":
+        flawed: list[Any] = [None] * len(films)
+    elif flaw == "twice":
+        flawed = films[1:] + films[:1]
+    else:
+        flawed = [film | FLAWS[str(flaw)] for film in films]
+    return flawed[:many] + films[many:]
+
+
 def _gzip_bomb(*_: object) -> Answer:
     """One MiB of blanks deflates to a block that does not refer to what came before: it is repeated, not computed."""
     mebibyte = 2**20
@@ -163,6 +216,7 @@ OTHER_ANSWERS: dict[str, Callable[[Fault, Answer, Tmdb], Answer]] = {
     "502": _bad_gateway,
     "503": _error(9),
     "504": _error(24),
+    "flawed": _flawed,
     "gzip-bomb": _gzip_bomb,
     "not-json": _not_json,
     "redirect": _redirect,
