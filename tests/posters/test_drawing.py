@@ -3,7 +3,7 @@
 import math
 import random
 import re
-from itertools import combinations
+from itertools import combinations, pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from filmer.importing.arrival import Report
 from filmer.importing.demo import read_demo
 from filmer.posters import palettes
-from filmer.posters.drawing import HEIGHT, MARGIN, MEASURE, SMALLEST, WIDTH, Subject, draw
+from filmer.posters.drawing import HEIGHT, MARGIN, MEASURE, SMALLEST, WIDTH, Subject, _Poster, draw
 from filmer.posters.families import FAMILIES, PLAIN, family_of
 from filmer.posters.field import Field
 from filmer.posters.palettes import Palette
@@ -157,6 +157,35 @@ def test_the_demos_films_all_have_a_small_poster_of_their_own() -> None:
     assert max(len(one.encode()) for one in drawn) <= USUAL
     pictures = [re.sub(r"<title>.*?</title>|<text.*?</text>", "", one) for one in drawn]
     assert len(set(pictures)) == len(films) > 400, "not in its letters alone"
+
+
+def test_of_posters_side_by_side_few_share_a_figure_and_hardly_any_its_colours_too() -> None:
+    """In the demo's lists as pages show them: all films and each genre, by title, rating and year."""
+    films = read_demo(Report()).films
+    posters = {one.id: _Poster(two) for one, two in zip(films, demo_films(), strict=True)}
+    looks = {film_id: (poster._composition, poster._palette) for film_id, poster in posters.items()}
+    genres = {genre for one in films for genre in one.genres}
+    shown = [films, *([one for one in films if genre in one.genres] for genre in sorted(genres))]
+    pairs = [
+        (looks[one.id], looks[other.id])
+        for some in shown
+        for order in (
+            sorted(some, key=lambda one: one.title.casefold()),
+            sorted(some, key=lambda one: -(one.rating or 0)),
+            sorted(some, key=lambda one: -(one.year or 0)),
+        )
+        for one, other in pairwise(order)
+    ]
+    assert len(pairs) > 4000
+    figures = sum(one[0] is other[0] for one, other in pairs) / len(pairs)
+    alike = sum(one == other for one, other in pairs) / len(pairs)
+    assert figures < 0.07, f"{figures:.1%} of neighbours have the same figure"
+    assert alike < 0.01, f"{alike:.2%} of neighbours have the same figure in the same colours"
+
+
+def test_half_of_the_posters_are_turned_left_to_right() -> None:
+    turned = sum('transform="matrix(-1 0 0 1' in draw(one) for one in demo_films())
+    assert 0.4 < turned / len(demo_films()) < 0.6
 
 
 @pytest.mark.parametrize("name", COMPOSITIONS)

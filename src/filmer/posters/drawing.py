@@ -32,7 +32,7 @@ SUBTITLE_SHARE = 0.55  # of the title's size
 GAP = 10.0  # between the two
 CREDITS, SMALLEST_CREDITS = 12.5, 10.5  # sizes of director and year
 YEAR_ROOM = 52
-TITLE_ABOVE, FRAMED = 0.4, 0.45  # how often
+TITLE_ABOVE, FRAMED, TURNED = 0.4, 0.45, 0.5  # how often; turned: left is right
 FULL = 0.8  # of the measure: a line expected to be longer is kept within it
 _RIGHT_TO_LEFT = ' direction="rtl"'
 # What an XML document can't hold, and what turns the direction of the text around it.
@@ -66,6 +66,7 @@ class _Poster:
         has_capitals = chance.random() < family.capitals
         self._is_title_above = chance.random() < TITLE_ABOVE
         self._is_framed = chance.random() < FRAMED
+        self._is_turned = chance.random() < TURNED
         self._title = _clean(film.title) or "—"
         self._has_capitals = has_capitals and is_european(self._title)
         self._is_mirrored = is_right_to_left(self._title)
@@ -125,10 +126,8 @@ class _Poster:
             colours = (palette.first, palette.paper, palette.ink, palette.second)
         field = Field(height, colours, self._chance)
         self._composition(field)
-        return (
-            f'<path d="M0 0h{WIDTH}v{HEIGHT}H0z" fill="{field.back}"/>'
-            f'<g transform="translate(0 {start})">{field.shapes}</g>'
-        )
+        place = f"matrix(-1 0 0 1 {WIDTH} {start})" if self._is_turned else f"translate(0 {start})"
+        return f'<path d="M0 0h{WIDTH}v{HEIGHT}H0z" fill="{field.back}"/><g transform="{place}">{field.shapes}</g>'
 
     def _set(self, blocks: Sequence[Block], top: float, gap: float) -> str:
         drawn = []

@@ -24,6 +24,8 @@ DUST = (
     Palette("#d2622f", "#150a06", "#f3c979", "#f4e5c8"),
     Palette("#23303a", "#f5e3c0", "#e58a3a", "#a64a2a"),
     Palette("#e8cfa2", "#1f2a30", "#2f6d73", "#d0642f"),
+    Palette("#74290f", "#f8e8c8", "#eba94a", "#c8663c"),
+    Palette("#f4e4c4", "#2a2018", "#b4502a", "#8c9763"),
 )
 COSMOS = (
     Palette("#0c1226", "#eef0e6", "#f06a3c", "#3d5a97"),
@@ -52,6 +54,8 @@ STEEL = (
     Palette("#3d4233", "#efe9d2", "#d9a441", "#7f8765"),
     Palette("#b9301f", "#fff3e0", "#1a1512", "#f0b184"),
     Palette("#1f2628", "#ece6d8", "#d4512d", "#66777a"),
+    Palette("#dbd7cb", "#1f242c", "#2e5674", "#c4532c"),
+    Palette("#2a2f3b", "#f1eadb", "#cda24a", "#7c879c"),
 )
 OPEN = (
     Palette("#f2e8cf", "#12343b", "#e1703c", "#2d7f86"),
