@@ -63,7 +63,7 @@ class Page(HTMLParser):
             self.scripts += 1
         elif tag == "details":
             self.is_open = "open" in told
-        if tag in {"a", "h1", "h2", "title", "tr", "li", "p"}:
+        if tag in {"a", "h1", "h2", "title", "tr", "li", "p", "option"}:
             self._texts.append((tag, []))
 
     def handle_endtag(self, tag: str) -> None:

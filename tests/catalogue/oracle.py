@@ -128,6 +128,18 @@ class Oracle:
         }
         return last_if_unknown(stars, keys[sort], lambda star: star.folded, descending=order == "desc")
 
+    def best_known(self, stars: Iterable[Star]) -> list[Star]:
+        """Those with the most films first, then the most votes of those films, then by name."""
+        return sorted(
+            stars,
+            key=lambda star: (
+                -len(self.plays[star.id]),
+                -sum(film.votes or 0 for film in self.plays[star.id]),
+                star.folded,
+                star.id,
+            ),
+        )
+
     def by_relevance(self, films: Iterable[Film], query: str) -> list[Film]:
         """The title itself, titles that begin so, that contain it, the rest; of each the best known first."""
         phrase = " ".join(fold(query).split())

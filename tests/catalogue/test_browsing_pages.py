@@ -34,6 +34,32 @@ def test_letters_and_orders_are_the_apis(shop: httpx.Client, sort: str, order: s
     assert ("* (beyond A to Z)" in page.current) == (letter == "*")
 
 
+@pytest.mark.parametrize("path", ["/films?", "/films?startsWith=b&", "/films?yearFrom=1990&", "/genres/{drama}?"])
+def test_ratings_come_with_the_best_first(shop: httpx.Client, genres: dict[str, int], path: str) -> None:
+    """contract §3.6: the API's default stays the worst, as specified."""
+    path = path.format(drama=genres["Drama"])
+    best, worst = look(shop, f"{path}sortBy=rating"), look(shop, f"{path}sortBy=rating&order=asc")
+    assert best.films == look(shop, f"{path}sortBy=rating&order=desc").films
+    assert best.films != worst.films
+    assert "Best rated first" in best.current
+    assert "Worst rated first" in worst.current
+    for page, order in ((best, "desc"), (worst, "asc")):
+        assert parameters(page.canonical)["order"] == [order], "one address for one list"
+        if path.startswith("/films"):
+            assert page.fields["order"] == order
+    api = "/api/v1/movies?sortBy=rating&size=24"
+    assert ids_of(shop.get(api)) == ids_of(shop.get(f"{api}&order=asc"))
+
+
+def test_the_worst_stay_the_worst_page_by_page(catalogue: Catalogue) -> None:
+    for query in ("", "&yearFrom=1950"):
+        first = look(catalogue.client, f"/films?sortBy=rating&order=asc{query}")
+        second = look(catalogue.client, first.links["Next"])
+        api = "movies?" if not query else "search/movies?yearFrom=1950&"
+        wanted = ids_of(catalogue.client.get(f"/api/v1/{api}sortBy=rating&size=48"))
+        assert first.films + second.films == wanted
+
+
 def test_the_order_links_keep_the_letter_and_the_letters_keep_the_order(shop: httpx.Client) -> None:
     page = look(shop, "/films?startsWith=b&sortBy=year&order=desc")
     assert "Newest first" in page.current

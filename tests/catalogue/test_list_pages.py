@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, quote
 
 import httpx
+import psycopg
 import pytest
 from tests.answers import data_of, ids_of
 from tests.catalogue.conftest import Catalogue
 from tests.catalogue.list_page import HOSTILE, Page, look, parameters
+from tests.catalogue.oracle import Star
 from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.people import open_account, signed_in
 from tests.sandbox import Sandbox
@@ -203,7 +205,46 @@ def test_no_genre_of_this_number(shop: httpx.Client, genre: str) -> None:
 # --- people --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("query", ["", "sortBy=birthYear&order=desc", "name=zo%C3%AB", "name=nolan&sortBy=birthYear"])
+def told(person: Star, films: int) -> str:
+    """A row of the page."""
+    return f"{' '.join(person.name.split())} {person.born or 'not known'} {films}"
+
+
+@pytest.mark.parametrize("query", ["", "sortBy=known&order=desc", "name=zo%C3%AB", "name=an", "name=j"])
+def test_the_best_known_people_come_first(catalogue: Catalogue, query: str) -> None:
+    """contract §3.6, whichever way to the page search takes."""
+    name = parse_qs(query).get("name", [""])[0]
+    oracle = catalogue.oracle
+    people = oracle.best_known(star for star in oracle.named(name) if oracle.plays[star.id])
+    page = look(catalogue.client, f"/stars?{query}")
+    second = look(catalogue.client, page.links["Next"])
+    rows = [told(star, len(oracle.plays[star.id])) for star in people]
+    assert page.of("tr")[1:] + second.of("tr")[1:] == rows[:48]
+    assert "Best known first" in page.current
+    assert parameters(page.links["Next"]) == {**({"name": [name]} if name else {}), "page": ["2"]}
+    last = (len(rows) - 1) // 24
+    assert look(catalogue.client, f"/stars?{query}&page={last + 1}").of("tr")[1:] == rows[last * 24 :]
+    assert parameters(page.links["Name A to Z"])["sortBy"] == ["name"]
+
+
+def test_a_catalogue_of_an_older_version_lists_people_by_name(database: str, serve_here: ServeHere) -> None:
+    """It was imported before there was an order of who is known, and the next import brings it."""
+    with psycopg.connect(database) as conn:
+        conn.execute("DELETE FROM catalogue.listing WHERE list = 'stars' AND sort = 'known'")
+        conn.execute("UPDATE catalogue.star SET known_desc = NULL")
+    client = serve_here(database, CACHE_DURATION_SECONDS="0").client
+    for path, expected in (("/stars", ""), ("/stars?name=a", "name=a&"), ("/search?query=an", "name=an&")):
+        page = look(client, path)
+        stars = ids_of(client.get(f"/api/v1/stars?{expected}size=24"))
+        shown = [address for address in page.addresses if address.startswith("/stars/")]
+        assert shown == [f"/stars/{star}" for star in stars][: len(shown)]
+        assert shown
+        assert path.startswith("/search") or "Name A to Z" in page.current
+    import_films(database)
+    assert "Best known first" in look(client, "/stars").current
+
+
+@pytest.mark.parametrize("query", ["sortBy=name", "sortBy=birthYear&order=desc", "name=nolan&sortBy=birthYear"])
 def test_stars_are_the_apis(catalogue: Catalogue, query: str) -> None:
     page = look(catalogue.client, f"/stars?{query}")
     stars = data_of(catalogue.client.get(f"/api/v1/stars?{query}&size=24"))

@@ -1,8 +1,10 @@
 """The search page: it finds what the API finds, shows what was asked, and helps where nothing is found."""
 
+from urllib.parse import quote
+
 import httpx
 import pytest
-from tests.answers import data_of, ids_of
+from tests.answers import ids_of
 from tests.catalogue.conftest import Catalogue
 from tests.catalogue.list_page import Page, look, parameters
 
@@ -45,23 +47,56 @@ def test_the_box_and_the_form_show_what_was_searched(shop: httpx.Client, genres:
     page = Page(answer)
     assert answer.text.count('name="query" value="nolan"') == 2
     assert (page.fields["title"], page.fields["yearFrom"]) == ("batman", "2000")
-    assert page.chosen == {"genreId": str(drama), "sortBy": "year", "order": "desc"}
+    assert page.chosen == {"genreId": str(drama), "sort": "year desc"}
     assert "1 film for “nolan”, title “batman”, Drama, from 2000 on" in page.text
     assert page.is_open
     assert not look(shop, "/search?query=nolan").is_open
 
 
 def test_people_of_the_name_come_first(catalogue: Catalogue) -> None:
+    """The best known of them (contract §3.6)."""
     page = look(catalogue.client, "/search?query=Zo%C3%AB")
-    stars = data_of(catalogue.client.get("/api/v1/stars?name=zoe&size=5"))
-    assert stars["totalItems"] > 5
+    played = [star for star in catalogue.oracle.named("Zoë") if catalogue.oracle.plays[star.id]]
+    stars = catalogue.oracle.best_known(played)
+    assert len(stars) > 5
     shown = [address for address in page.addresses if address.startswith("/stars/")]
-    assert shown == [f"/stars/{star['id']}" for star in stars["items"]]
+    assert shown == [f"/stars/{star.id}" for star in stars[:5]]
     assert page.of("h2")[:2] == ["People", "Films"]
-    more = page.links[f"All {stars['totalItems']:,} of this name"]
+    more = page.links[f"All {len(stars):,} of this name"]
     assert look(catalogue.client, more).h1 == "People named “Zoë”"
     for other in ("&page=2", "&year=1990"):
         assert "People" not in look(catalogue.client, f"/search?query=Zo%C3%AB{other}").of("h2")
+
+
+@pytest.mark.parametrize(
+    ("sort", "api"),
+    [
+        ("relevance", "sortBy=relevance"),
+        ("title asc", "sortBy=title"),
+        ("title desc", "sortBy=title&order=desc"),
+        ("year desc", "sortBy=year&order=desc"),
+        ("year asc", "sortBy=year"),
+        ("rating desc", "sortBy=rating&order=desc"),
+        ("rating asc", "sortBy=rating"),
+    ],
+)
+def test_the_form_names_key_and_direction_at_once(catalogue: Catalogue, sort: str, api: str) -> None:
+    """So its words fit, without scripts as well: nobody sorts ratings "A to Z"."""
+    first = look(catalogue.client, f"/search?query=batman&title=&sort={quote(sort)}")
+    assert first.chosen["sort"] == sort
+    second = look(catalogue.client, first.links["Next"])
+    assert second.chosen["sort"] == sort
+    wanted = ids_of(catalogue.client.get(f"/api/v1/search/movies?query=batman&{api}&size=48"))
+    assert first.films + second.films == wanted
+    words = {"Best match", "Best rated first", "Worst rated first", "Newest first", "Oldest first", "Title A to Z"}
+    assert words <= set(first.of("option"))
+
+
+def test_an_order_that_there_is_not_stands_beside_its_field(shop: httpx.Client) -> None:
+    answer = shop.get("/search?query=batman&sort=votes")
+    assert Page(answer, 400).films == []
+    assert 'id="sort-error"' in answer.text
+    assert look(shop, "/search?query=batman&sortBy=votes", 400).films == []
 
 
 def test_pages_of_a_search_keep_it(catalogue: Catalogue) -> None:

@@ -40,6 +40,18 @@ STAR_KEYS: dict[str, Key | None] = {"name": None, "birthYear": lambda s: s.birth
 DIRECTIONS = {"asc": False, "desc": True}
 
 
+def best_known(arrival: Arrival) -> list[str]:
+    """Ids of stars: most films first, then most votes of those films, then by name."""
+    films: Counter[str] = Counter()
+    votes: Counter[str] = Counter()
+    for film in arrival.films:
+        for place in film.cast:
+            films[arrival.stars[place].id] += 1
+            votes[arrival.stars[place].id] += film.votes or 0
+    by_name = sorted(used_stars(arrival), key=lambda star: (fold(star.name), star.id))
+    return [star.id for star in sorted(by_name, key=lambda star: (-films[star.id], -votes[star.id]))]
+
+
 def used_stars(arrival: Arrival) -> list[ArrivingStar]:
     return [arrival.stars[at] for at in sorted({place for film in arrival.films for place in film.cast})]
 
@@ -74,6 +86,12 @@ def test_a_star_s_rank_is_its_place(stored: Stored, column: str, sort: str, *, d
     assert found == in_order(stars, name, STAR_KEYS[sort], descending=descending)
 
 
+def test_the_best_known_star_comes_first(stored: Stored) -> None:
+    found = [row["id"] for row in sorted(stored.star, key=lambda row: row["known_desc"])]
+    assert sorted(row["known_desc"] for row in stored.star) == list(range(1, len(stored.star) + 1))
+    assert found == best_known(stored.arrival)
+
+
 def expected_lists(stored: Stored) -> dict[tuple[str, str], list[str]]:
     """Ids by list and sort."""
     members: dict[str, list[ArrivingFilm]] = {"all": stored.arrival.films}
@@ -94,6 +112,7 @@ def expected_lists(stored: Stored) -> dict[tuple[str, str], list[str]]:
         for direction, descending in DIRECTIONS.items():
             stars = in_order(used_stars(stored.arrival), name, key, descending=descending)
             found["stars", f"{sort} {direction}"] = stars
+    found["stars", "known"] = best_known(stored.arrival)
     return found
 
 

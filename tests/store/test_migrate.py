@@ -19,6 +19,7 @@ from filmer.store.migrate import Migration, MigrationError, migrate, migrations,
 
 FIRST = Migration(1, "0001_first.sql", "CREATE TABLE first (n integer); INSERT INTO first VALUES (1)")
 SECOND = Migration(2, "0002_second.sql", "ALTER TABLE first ADD m integer DEFAULT 2; CREATE TABLE second ()")
+HELD = Migration(2, "0002_held.sql", "SET LOCAL lock_timeout = '10ms'; SELECT pg_advisory_xact_lock(1)")
 BROKEN = Migration(2, "0002_broken.sql", "CREATE TABLE second (); INSERT INTO first VALUES (2); SELECT 1 / 0")
 
 
@@ -230,3 +231,13 @@ def test_a_database_that_is_not_there_is_told(engines: Engines, tmp_path: Path) 
     assert given.returncode == 1
     assert "can't be reached" in given.stderr
     assert "Traceback" not in given.stderr
+
+
+def test_what_somebody_else_holds_is_waited_for_and_then_said(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known(monkeypatch, FIRST, HELD)
+    with connected(empty) as other:
+        other.execute("SELECT pg_advisory_lock(1)")
+        with pytest.raises(MigrationError, match=r"an import, perhaps\. Wait until it is done, and try again\."):
+            applied(empty)
+        assert numbers(empty) == [1]
+    assert applied(empty) == [HELD]

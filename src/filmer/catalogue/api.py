@@ -177,7 +177,10 @@ class CatalogueApi(Handlers):
     async def list_stars(self, request: AnyRequest) -> StarPage:
         asked = read_query(request.scope["query_string"], StarList)
         async with self._catalogue.reading() as (conn, edition), queries.one_edition(conn):
-            total, items = await find_stars(conn, self._search, asked, asked.size, edition=edition)
+            sort = f"{asked.sort_by} {asked.order}"
+            total, items = await find_stars(
+                conn, self._search, asked.name, sort, asked.page, asked.size, edition=edition
+            )
         return StarPage(items=items, **_page(asked, total))
 
     async def show_star(self, star_id: FromPath[str]) -> Star:
@@ -225,14 +228,12 @@ class CatalogueApi(Handlers):
 
 
 async def find_stars(
-    conn: Connection, search: Search, asked: StarList, size: int, *, edition: str
+    conn: Connection, search: Search, name: str | None, sort: str, page: int, size: int, *, edition: str
 ) -> tuple[int, list[StarItem]]:
     """How many stars there are of the name asked for, or at all, and a page of ``size`` of them."""
-    sort = f"{asked.sort_by} {asked.order}"
-    span = listing.span(asked.page, size)
-    name = fold(asked.name) if asked.name and asked.name.strip() else ""
-    if name:
-        return await search.stars(conn, name, edition=edition, sort=sort, first=span.first, size=size)
+    span = listing.span(page, size)
+    if name and name.strip():
+        return await search.stars(conn, fold(name), edition=edition, sort=sort, first=span.first, size=size)
     return await queries.select_stars(conn, listing.STARS, sort, span)
 
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from filmer.catalogue import listing
-from filmer.catalogue.api import GenreMovieList, MovieList, MovieSearch, StarList, Year
+from filmer.catalogue.api import GenreMovieList, MovieList, MovieSearch, Order, PageNumber, Year
 from filmer.catalogue.folding import fold, initial
 from filmer.catalogue.nouns import GenreSize
 from filmer.errors import InvalidRequest, Offence
@@ -31,15 +31,29 @@ FILM_ORDERS: Mapping[tuple[str, str], str] = {
     ("rating", "desc"): "Best rated first",
     ("rating", "asc"): "Worst rated first",
 }
+SearchOrder = Literal["relevance", "title asc", "title desc", "year desc", "year asc", "rating desc", "rating asc"]
+SEARCH_ORDERS = {"relevance": "Best match", **{" ".join(key): name for key, name in FILM_ORDERS.items()}}
 STAR_ORDERS: Mapping[tuple[str, str], str] = {
+    ("known", "asc"): "Best known first",
     ("name", "asc"): "Name A to Z",
     ("name", "desc"): "Name Z to A",
     ("birthYear", "desc"): "Youngest first",
     ("birthYear", "asc"): "Oldest first",
 }
 
-L = TypeVar("L", MovieList, GenreMovieList, StarList, MovieSearch)
-Q = TypeVar("Q", bound=Query)
+ONE_WAY = ("known", "relevance")  # orders that are not turned round
+
+
+class PeopleList(Query):
+    """People, the best known first unless another order is asked for."""
+
+    page: PageNumber = 1
+    sort_by: Literal["known", "name", "birthYear"] = "known"
+    order: Order = "asc"
+    name: str | None = None
+
+
+L = TypeVar("L", bound=MovieList | GenreMovieList | PeopleList | MovieSearch)
 
 
 def _years_in_order(given: dict[str, Any]) -> Iterator[Offence]:
@@ -80,6 +94,8 @@ class FilmSearch(MovieSearch):
     """A search that may not have begun yet. Best first, unless nothing says what is good."""
 
     sort_by: Literal["title", "year", "rating", "relevance"] = "relevance"
+    # As the form sends it: key and direction at once, so that its words fit without scripts as well.
+    sort: SearchOrder | None = None
 
     @classmethod
     def cross_check(cls, given: dict[str, Any], _named: Collection[str]) -> Iterator[Offence]:
@@ -95,14 +111,12 @@ class FilmSearch(MovieSearch):
         wanted = self.wanted
         return wanted.has_scalars or wanted.texts not in ([], ["words"])
 
-    @property
-    def sort(self) -> str:
-        return self.sort_by if self.sort_by == "relevance" else f"{self.sort_by} {self.order}"
-
     def settled(self) -> "FilmSearch":
         """The same in an order there is: without words none is best."""
-        is_orderless = self.query is None and self.sort_by == "relevance"
-        return msgspec.structs.replace(self, sort_by="title") if is_orderless else self
+        sort_by, _, order = self.sort.partition(" ") if self.sort else (self.sort_by, "", self.order)
+        if sort_by == "relevance":
+            sort_by, order = ("relevance", "asc") if self.query is not None else ("title", order or "asc")
+        return msgspec.structs.replace(self, sort=None, sort_by=sort_by, order=order)
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -113,16 +127,25 @@ class Choice(msgspec.Struct, frozen=True):
     is_on: bool
 
 
-def read_page(request: AnyRequest, struct: type[Q], labels: Mapping[str, str] | None = None) -> tuple[Q, FilledForm]:
+def sort_of(asked: L) -> str:
+    """The order as lists and searches name it."""
+    return asked.sort_by if asked.sort_by in ONE_WAY else f"{asked.sort_by} {asked.order}"
+
+
+def read_page(request: AnyRequest, struct: type[L], labels: Mapping[str, str] | None = None) -> tuple[L, FilledForm]:
     """What a page is asked, and the form that asks it, which has the fields of ``labels``.
 
-    Where these are wrong, nothing is asked and the form tells why. Raises InvalidRequest for anything else.
+    Where these are wrong, nothing is asked and the form tells why. Ratings come with the best first, unless the worst
+    are asked for (contract §3.6). Raises InvalidRequest for anything else.
     """
     labels = labels or {}
     query_string = without_blanks(request.scope["query_string"])
     form = Form(_members(query_string))
     try:
-        return read_query(query_string, struct), FilledForm.of(labels, form)
+        asked = read_query(query_string, struct)
+        if asked.sort_by == "rating" and not form.get("order"):
+            asked = msgspec.structs.replace(asked, order="desc")
+        return asked, FilledForm.of(labels, form)
     except InvalidRequest as error:
         if not error.offences or any(one.field not in labels for one in error.offences):
             raise
@@ -138,18 +161,19 @@ def _members(query_string: bytes) -> Members:
     return members
 
 
-def query_of(asked: Query) -> str:
+def query_of(asked: L) -> str:
     """What differs from the defaults, always in one order: so that one list has one address."""
+    needed = ["order"] if asked.sort_by == "rating" else []
     return urlencode(
         [
             (field.encode_name, value)
             for field in msgspec.structs.fields(asked)
-            if (value := getattr(asked, field.name)) != field.default and field.name != "size"
+            if ((value := getattr(asked, field.name)) != field.default or field.name in needed) and field.name != "size"
         ]
     )
 
 
-def address_of(path: str, asked: Query) -> str:
+def address_of(path: str, asked: L) -> str:
     query = query_of(asked)
     return f"{path}?{query}" if query else path
 

@@ -4,11 +4,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 from litestar.params import FromPath
 
 from filmer.catalogue import browsing, listing, queries
-from filmer.catalogue.api import GenreMovieList, StarList, find_stars
-from filmer.catalogue.browsing import FILM_ORDERS, SIZE, STAR_ORDERS, FilmList, FilmSearch, read_page
+from filmer.catalogue.api import GenreMovieList, find_stars
+from filmer.catalogue.browsing import (
+    FILM_ORDERS,
+    SEARCH_ORDERS,
+    SIZE,
+    STAR_ORDERS,
+    FilmList,
+    FilmSearch,
+    PeopleList,
+    read_page,
+    sort_of,
+)
 from filmer.catalogue.filters import Filters
 from filmer.catalogue.nouns import MovieItem, StarItem
 from filmer.catalogue.reading import Catalogue
@@ -35,8 +46,7 @@ SEARCH_LABELS = {
     "star": "Star",
     "year": "Year",
     **FILM_LABELS,
-    "sortBy": "Sort by",
-    "order": "Order",
+    "sort": "Sort by",
 }
 
 
@@ -101,7 +111,7 @@ class CataloguePages(Handlers):
         return self._filled("films.html", request, visitor, form, values)
 
     async def _films(self, conn: Connection, edition: str, asked: FilmList) -> tuple[int, list[MovieItem]]:
-        sort, span = f"{asked.sort_by} {asked.order}", listing.span(asked.page, SIZE)
+        sort, span = sort_of(asked), listing.span(asked.page, SIZE)
         if not asked.has_years:
             return await queries.select_movies(conn, asked.list_name, sort, span)
         wanted = Filters(year_from=asked.year_from, year_to=asked.year_to, genre_id=asked.genre_id)
@@ -116,7 +126,7 @@ class CataloguePages(Handlers):
             if asked.is_begun:
                 first = listing.span(asked.page, SIZE).first
                 total, films = await self._search.movies(
-                    conn, asked.wanted, edition=edition, sort=asked.sort, first=first, size=SIZE
+                    conn, asked.wanted, edition=edition, sort=sort_of(asked), first=first, size=SIZE
                 )
                 people = await self._people(conn, edition, asked)
         values = {
@@ -127,6 +137,8 @@ class CataloguePages(Handlers):
             "films": films,
             "people": people[1],
             "people_total": people[0],
+            "sort": sort_of(asked),
+            "orders": SEARCH_ORDERS,
             "filters": browsing.told_filters(asked, genres),
             "pager": browsing.pager("/search", asked, total),
         }
@@ -136,15 +148,19 @@ class CataloguePages(Handlers):
         """Those whose name was searched for."""
         if asked.query is None or asked.is_narrowed or asked.page > 1:
             return 0, []
-        return await find_stars(conn, self._search, StarList(name=asked.query.strip()), MAX_PEOPLE, edition=edition)
+        people = await _settled(conn, PeopleList(name=asked.query.strip()))
+        return await find_stars(conn, self._search, people.name, sort_of(people), 1, MAX_PEOPLE, edition=edition)
 
     async def list_stars(self, request: AnyRequest) -> HtmlResponse:
-        asked, form = read_page(request, StarList, {"name": "Name"})
+        asked, form = read_page(request, PeopleList, {"name": "Name"})
         async with self._reading(request) as (conn, edition, visitor):
             has_films = bool(await queries.select_size(conn, listing.ALL))
             total, people = 0, list[StarItem]()
             if not form.errors:
-                total, people = await find_stars(conn, self._search, asked, SIZE, edition=edition)
+                asked = await _settled(conn, asked)
+                total, people = await find_stars(
+                    conn, self._search, asked.name, sort_of(asked), asked.page, SIZE, edition=edition
+                )
         values = {
             "asked": asked,
             "total": total,
@@ -166,7 +182,7 @@ class CataloguePages(Handlers):
         number = _genre_number(genre_id)
         async with self._reading(request) as (conn, _, visitor):
             found = await queries.select_genre_movies(
-                conn, number, listing.genre(number), f"{asked.sort_by} {asked.order}", listing.span(asked.page, SIZE)
+                conn, number, listing.genre(number), sort_of(asked), listing.span(asked.page, SIZE)
             )
         if found is None:
             raise NotFound(f"There is no genre {genre_id} here")
@@ -182,6 +198,14 @@ class CataloguePages(Handlers):
             orders=browsing.orders(path, asked, FILM_ORDERS),
             pager=browsing.pager(path, asked, total),
         )
+
+
+async def _settled(conn: Connection, asked: PeopleList) -> PeopleList:
+    """The same in an order there is: a catalogue that an older version imported knows nothing of who is known."""
+    if asked.sort_by != "known":
+        return asked
+    has_order = await queries.select_has_order(conn, listing.STARS, sort_of(asked))
+    return msgspec.structs.replace(asked, order="asc", sort_by="known" if has_order else "name")
 
 
 def _genre_number(text: str) -> int:

@@ -114,6 +114,12 @@ async def select_stars(conn: Connection, list_name: str, sort: str, span: Span) 
     return _size(rows), [star_item(row[1:]) for row in rows if row[1] is not None]
 
 
+async def select_has_order(conn: Connection, list_name: str, sort: str) -> bool:
+    """Whether the catalogue has that list in that order: one that an older version imported may lack it."""
+    statement = "SELECT EXISTS (SELECT FROM catalogue.listing WHERE list = %s AND sort = %s)"
+    return bool((await _fetch(conn, statement, [list_name, sort]))[0][0])
+
+
 def star_item(row: TupleRow) -> StarItem:
     return StarItem(id=row[0], name=row[1], birth_year=row[2], movie_count=row[3])
 

@@ -17,6 +17,7 @@ MOVIE_RANK = {
 }  # fmt: skip
 STAR_RANK = {
     "name asc": "no", "name desc": "name_desc", "birthYear asc": "birth_asc", "birthYear desc": "birth_desc",
+    "known": "known_desc",
 }  # fmt: skip
 
 

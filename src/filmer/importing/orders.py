@@ -6,6 +6,7 @@ Films are numbered by (folded title, id) before they come here, so the number it
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +64,11 @@ def star_orders(folded: Sequence[str], birth_years: Sequence[int | None]) -> dic
         "birthYear asc": order_by(birth),
         "birthYear desc": order_by(birth, descending=True),
     }
+
+
+def best_known(film_counts: Order, votes: npt.NDArray[Any]) -> Order:
+    """Stars with the most films first, then those whose films have the most votes."""
+    return np.lexsort((-votes, -film_counts)).astype(np.int32)
 
 
 def film_lists(

@@ -29,7 +29,8 @@ FILM_COLUMNS = (
     "price", "overview",
 )  # fmt: skip
 STAR_COLUMNS = (
-    "no", "name_desc", "birth_asc", "birth_desc", "birth_year", "film_count", "name_folded", "id", "name", "film_nos",
+    "no", "name_desc", "birth_asc", "birth_desc", "known_desc", "birth_year", "film_count", "name_folded", "id", "name",
+    "film_nos",
 )  # fmt: skip
 
 

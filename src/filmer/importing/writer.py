@@ -114,6 +114,9 @@ class _Writer:
         films, stars = self._cast.owners, self._cast.values
         plays = (films + 1)[np.lexsort((newest[films], stars))].astype(np.int32)
         counts = np.bincount(stars, minlength=len(self.stars)).astype(np.int32)
+        votes = np.array([film.votes or 0 for film in self.films], dtype=np.float64)
+        votes_of_star = np.bincount(stars, weights=votes[films], minlength=len(self.stars))
+        self._star_orders["known"] = orders.best_known(counts, votes_of_star)
         ranks = [orders.ranks(self._star_orders[name]) for name in STAR_RANKS]
         columns = [*ranks, counts, np.cumsum(counts, dtype=np.int32)]
         ranked = zip(*(array("i", column.tobytes()) for column in columns), strict=True)
@@ -234,7 +237,7 @@ class _Indexer:
 
 
 FILM_RANKS = ("title desc", "year asc", "year desc", "rating asc", "rating desc")
-STAR_RANKS = ("name desc", "birthYear asc", "birthYear desc")
+STAR_RANKS = ("name desc", "birthYear asc", "birthYear desc", "known")
 
 
 class _Words:

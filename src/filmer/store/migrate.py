@@ -79,6 +79,10 @@ def migrate(conn: psycopg.Connection) -> Iterator[Migration]:
                     [migration.number, migration.name, migration.digest],
                 )
             yield migration
+    except psycopg.errors.LockNotAvailable as error:
+        raise MigrationError(
+            "Somebody else holds what is to be changed: an import, perhaps. Wait until it is done, and try again."
+        ) from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise MigrationError(
             f"The database refuses: {error.diag.message_primary}. The user of DATABASE_URL must own the "
