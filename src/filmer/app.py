@@ -95,7 +95,9 @@ def _framework(parts: Parts, settings: Settings, metrics: "Metrics | None") -> L
                 "checkout": parts.checkout,
                 "database": parts.database,
                 "failure_page": parts.pages.failure,
+                "failure_page_for": parts.pages.failure_for,
                 "go_on": parts.pages.go_on,
+                "to_sign_in": parts.pages.to_sign_in,
             }
         ),
         request_max_body_size=MAX_BODY,
@@ -121,6 +123,9 @@ def _apis(parts: Parts, settings: Settings) -> list[Router]:
 def _pages(parts: Parts, settings: Settings) -> list[Router]:
     pages, database = parts.pages, parts.database
     people = [Credentials(email=one.email, password=demo.PASSWORD) for one in demo.PEOPLE]
+    shop = ShopPages(pages, database, parts.carts)
+    visited = partial(parts.catalogue.visited, pages)
+    community = CommunityPages(pages, database, visited, parts.copies, parts.shelves, select_films_by_tmdb_ids)
     storefront = urls.storefront(
         CataloguePages(pages, parts.catalogue, parts.search, parts.copies),
         FilmPages(
@@ -133,9 +138,15 @@ def _pages(parts: Parts, settings: Settings) -> list[Router]:
         ),
         Sitemaps(parts.catalogue, parts.public_url),
         AccountPages(
-            pages, database, parts.sessions, parts.signing_in, parts.clock, demo=people if settings.demo else []
+            pages,
+            database,
+            parts.sessions,
+            parts.signing_in,
+            parts.clock,
+            actions={**shop.actions, **community.actions},
+            demo=people if settings.demo else [],
         ),
-        ShopPages(pages, database, parts.carts),
+        shop,
         CheckoutPages(
             pages,
             database,
@@ -143,14 +154,7 @@ def _pages(parts: Parts, settings: Settings) -> list[Router]:
             parts.checkout,
             hint=demo.card_hint(f"{parts.clock.now():%Y-%m}") if settings.demo else None,
         ),
-        CommunityPages(
-            pages,
-            database,
-            partial(parts.catalogue.visited, pages),
-            parts.copies,
-            parts.shelves,
-            select_films_by_tmdb_ids,
-        ),
+        community,
         PosterPages(parts.catalogue, parts.images),
         Files(parts.assets),
     )

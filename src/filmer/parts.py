@@ -29,6 +29,7 @@ from filmer.upkeep import Chore
 from filmer.web.notices import Notices
 from filmer.web.pages import Pages
 from filmer.web.rendering import Assets, Templates
+from filmer.web.waiting import WaitingForms
 
 
 class Parts:
@@ -100,6 +101,8 @@ class Parts:
             self.sessions,
             self.templates,
             notices,
+            WaitingForms(self.secret, self.clock, self.shared, is_secure=self.is_https),
+            self.database,
             count_cart=self.carts.count,
             has_imdb=lambda: self.edition.has_imdb,
         )

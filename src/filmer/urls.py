@@ -173,6 +173,7 @@ def storefront(
             post("/favorites/{favorite_id:str}/remove")(community.remove_favorite),
             get("/ratings")(community.list_ratings),
             post("/ratings")(community.rate),
+            post("/ratings/{rating_id:str}/remove")(community.remove_rating),
             get("/posters/{film_id:str}")(posters.show_poster),
             get("/robots.txt")(sitemaps.show_robots),
             get("/sitemap.xml")(sitemaps.show_index),

@@ -52,6 +52,7 @@ PERSONAL = {
     ("POST", "/favorites/{favorite_id}/remove"),
     ("GET", "/ratings"),
     ("POST", "/ratings"),
+    ("POST", "/ratings/{rating_id}/remove"),
 }
 ADMINS = {
     ("GET", "/admin"),
@@ -75,6 +76,7 @@ class Owner:
             keep_things(client)
         [[self.order]] = fetch(url, "SELECT id FROM shop_order WHERE account_id = %s", self.person.id)
         [[self.token_id]] = fetch(url, "SELECT id FROM token WHERE account_id = %s", self.person.id)
+        self.ratings = [row[0] for row in fetch(url, "SELECT id FROM rating WHERE account_id = %s", self.person.id)]
         self.favorites = [row[0] for row in fetch(url, "SELECT id FROM favorite WHERE account_id = %s", self.person.id)]
         self.state = self.look()
 
@@ -159,6 +161,7 @@ def addresses(path: str, owner: Owner) -> list[str]:
         "token_id": [str(owner.token_id)],
         "order_id": [str(owner.order)],
         "favorite_id": [*map(str, owner.favorites), str(owner.person.id)],
+        "rating_id": [*map(str, owner.ratings), str(owner.person.id)],
         "account_id": [str(owner.person.id)],
     }
     names = re.findall(r"{(\w+)}", path)

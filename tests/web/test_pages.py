@@ -75,7 +75,7 @@ def test_with_the_database_away_pages_say_so_and_forms_too(make_database: MakeDa
 
 def test_what_everybody_gets_has_nobodys_notice_on_it(shop: httpx.Client) -> None:
     """Nor that of the first who asked, on whose answer others wait."""
-    gone = shop.post("/cart/items", data={"movieId": "tt0111161"})
+    gone = shop.post("/cart/clear")
     cookie = gone.headers["set-cookie"].partition(";")[0]
     assert cookie.startswith("notice=")
     assert "press the button once more" in shop.get("/sign-in", headers={"cookie": cookie}).text

@@ -1,7 +1,7 @@
 """The pages of one's account: sign in, register, tokens, sessions."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from filmer.accounts.nouns import (
     MIN_PASSWORD,
     Credentials,
     NewToken,
+    Person,
     Registration,
 )
 from filmer.accounts.sessions import Sessions
@@ -36,6 +37,7 @@ from filmer.store.postgres import Connection, Database
 from filmer.web.filled import FilledForm
 from filmer.web.forms import Form, receive_form
 from filmer.web.pages import OK, HtmlResponse, Pages, Visitor, own_place
+from filmer.web.waiting import Action, WaitingForm
 
 # What comes back as it was typed; passwords never do.
 _SIGN_IN = {"email": "E-mail"}
@@ -47,6 +49,12 @@ _NEW_TOKEN = FilledForm(_TOKEN, {"expires": "90"})
 # What a browser may hold people to beforehand. A password has no most: what is pasted would be cut off unseen.
 _BOUNDS = {"name": MAX_NAME, "email": MAX_EMAIL, "password": MIN_PASSWORD}
 _ID = re.compile(r"[0-9]{1,18}")
+_NEW_TOKEN_WAITS = "new token"  # noqa: S105 - the name of a form
+_KEPT = "Please sign in first. Nothing was done yet, and what you filled in waits for you."
+_LOOK_AGAIN = "Nothing was done yet: please look at what you filled in, and send it once more."
+_TOO_LATE = "What you asked for before that was too long ago: please ask for it once more."
+_DONE_BEFORE = "What you asked for is done."
+_NOT_DONE = "What you asked for before that did not work: please ask for it once more."
 
 
 class Onward(Query):
@@ -64,14 +72,19 @@ class AccountPages(Handlers):
         signing_in: SigningIn,
         clock: Clock,
         *,
+        actions: Mapping[str, Action],
         demo: Sequence[Credentials] = (),
     ) -> None:
-        """``demo``: what everybody may sign in with, to try the shop."""
+        """``actions``: what is done for whoever asked for it and then signs in (``web/waiting.py``).
+
+        ``demo``: what everybody may sign in with, to try the shop.
+        """
         self._pages = pages
         self._database = database
         self._sessions = sessions
         self._signing_in = signing_in
         self._clock = clock
+        self._actions = actions
         self._demo = demo
 
     async def show_sign_in(self, request: AnyRequest) -> HtmlResponse:
@@ -84,7 +97,7 @@ class AccountPages(Handlers):
         except (InvalidRequest, InvalidCredentials, RateLimited) as error:
             filled = FilledForm.of(_SIGN_IN, form, _told(error))
             return await self._show_again("sign_in.html", request, form, filled, error)
-        return self._pages.go_on(own_place(form.get("next")), f"Welcome back, {person.first_name}.", session=cookie)
+        return await self._go_on(form, person, f"Welcome back, {person.first_name}.", cookie)
 
     async def show_register(self, request: AnyRequest) -> HtmlResponse:
         return await self._show_door("register.html", request)
@@ -100,7 +113,28 @@ class AccountPages(Handlers):
                 filled = msgspec.structs.replace(filled, errors={"email": reason}, failure="")
             return await self._show_again("register.html", request, form, filled, error)
         notice = f"Welcome, {person.first_name}. Your account is open, and you are signed in."
-        return self._pages.go_on(own_place(form.get("next")), notice, session=cookie)
+        return await self._go_on(form, person, notice, cookie)
+
+    async def _go_on(self, form: Form, person: Person, welcome: str, session: str) -> HtmlResponse:
+        """To where they were going; what they asked for before they signed in is done first."""
+        place, field = own_place(form.get("next")), form.get("waiting")
+        waiting = self._pages.waiting.open(field)
+        kept, told = None, _TOO_LATE if field else ""
+        if waiting is not None and (action := self._actions.get(waiting.action)):
+            try:
+                if await self._pages.waiting.is_first(waiting):
+                    place, told = await action.carry_out(person.id, waiting.form)
+                else:
+                    told = _DONE_BEFORE
+            except FilmerError:
+                told = _NOT_DONE
+        elif waiting is not None:
+            kept, told = msgspec.structs.replace(waiting, account=person.id), _LOOK_AGAIN
+        answer = self._pages.go_on(place, f"{welcome} {told}".strip(), session=session)
+        if field:
+            cookie = self._pages.waiting.cookie(kept) if kept else None
+            answer.cookies.append(cookie or self._pages.waiting.taken_back)
+        return answer
 
     async def sign_out(self, request: AnyRequest) -> HtmlResponse:
         try:
@@ -113,13 +147,14 @@ class AccountPages(Handlers):
     async def show_account(self, request: AnyRequest) -> HtmlResponse:
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request)
-            return await self._show_account(conn, request, visitor)
+            kept = self._pages.kept(request, visitor, _NEW_TOKEN_WAITS)
+            return await self._show_account(conn, request, visitor, FilledForm.of(_TOKEN, kept) if kept else _NEW_TOKEN)
 
     async def create_token(self, request: AnyRequest) -> HtmlResponse:
         """The one answer that shows the token: no address leads to it, and nobody keeps it."""
         form = await receive_form(request)
         async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+            visitor = await self._pages.require(conn, request, waits=(_NEW_TOKEN_WAITS, form.only(*_TOKEN)))
             try:
                 asked, now = form.read(NewToken), self._clock.now()
                 expires = now + asked.expires if asked.expires else None
@@ -153,20 +188,31 @@ class AccountPages(Handlers):
             visitor = await self._pages.visitor(conn, request)
         if visitor:
             return self._pages.go_on(own_place(asked.next))
-        return self._pages.personal(template, request, None, **self._door(_EMPTY, asked.next))
+        waiting = self._pages.waiting.read(request.scope["headers"])
+        if waiting is not None and own_place(waiting.place) != own_place(asked.next):
+            waiting = None  # who goes somewhere else by now does not wait for it
+        return self._pages.personal(template, request, None, **self._door(_EMPTY, asked.next, waiting))
 
     async def _show_again(
         self, template: str, request: AnyRequest, form: Form, filled: FilledForm, error: FilmerError
     ) -> HtmlResponse:
         async with self._database.connection() as conn:
             visitor = await self._pages.visitor(conn, request)
-        values = self._door(filled, form.get("next"))
+        values = self._door(filled, form.get("next"), self._pages.waiting.open(form.get("waiting")))
         answer = self._pages.personal(template, request, visitor, status=error.status, **values)
         answer.headers.update(error.headers)
         return answer
 
-    def _door(self, form: FilledForm, place: str) -> dict[str, Any]:
-        return {"form": form, "place": own_place(place, ""), "demo": self._demo, "bounds": _BOUNDS}
+    def _door(self, form: FilledForm, place: str, waiting: WaitingForm | None) -> dict[str, Any]:
+        action = self._actions.get(waiting.action) if waiting else None
+        return {
+            "form": form,
+            "place": own_place(place, ""),
+            "waiting": self._pages.waiting.seal(waiting) if waiting else "",
+            "promise": action.promise if action else _KEPT,
+            "demo": self._demo,
+            "bounds": _BOUNDS,
+        }
 
     async def _show_account(
         self,

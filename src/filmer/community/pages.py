@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from filmer.catalogue.nouns import MovieItem
 from filmer.community.nouns import FavoriteList, Favorites, NewFavorite, NewRating, PopularList
 from filmer.community.shelves import MAX_LISTED, Shelves
-from filmer.errors import ExternalApiError, FavoriteNotFound, MovieNotFound, NotFound
+from filmer.errors import ExternalApiError, FavoriteNotFound, MovieNotFound, NotFound, RatingNotFound
 from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import path_id, read_query
@@ -20,11 +20,13 @@ from filmer.tmdb.payloads import Popular
 from filmer.web.filled import Pager
 from filmer.web.forms import Form, receive_form, without_blanks
 from filmer.web.pages import HtmlResponse, Pages, Visitor, own_place
+from filmer.web.waiting import Action
 
 # A page waits no longer for TMDB; what it answers later is there for the next visitor. Beside a list of popular films
 # the edge may have waited three seconds for another process (http/shared_answers.py).
 PATIENCE_SECONDS, LIST_PATIENCE_SECONDS = 4.0, 1.2
 STEPS = [step / 2 for step in range(11)]  # the ratings there are
+_KEEP, _RATE = "keep", "rate"  # forms that may wait until somebody has signed in
 _LATE = "TheMovieDB does not answer right now, so this could not be kept. Please try again in a minute."
 _UNKNOWN = "TheMovieDB does not know this film, so it can't be kept."
 
@@ -79,6 +81,7 @@ class CommunityPages(Handlers):
         favorites = everything[:MAX_LISTED]
         async with self._database.connection() as conn:
             films = await self._films(conn, [one.movie_id for one in favorites])
+        ratings = await self._shelves.list_ratings(visitor.person.id)
         return self._pages.personal(
             "favorites.html",
             request,
@@ -86,6 +89,7 @@ class CommunityPages(Handlers):
             count=len(everything),
             favorites=favorites,
             films=films,
+            rating_ids={one.movie_id: one.id for one in ratings},
             asked=asked,
             steps=STEPS,
         )
@@ -93,17 +97,21 @@ class CommunityPages(Handlers):
     async def add_favorite(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
         async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
-        asked = form.read(NewFavorite)
+            visitor = await self._pages.require(conn, request, waits=(_KEEP, form.only("movie_id", "next")))
+        return self._pages.go_on(*await self._keep(visitor.person.id, form))
+
+    async def _keep(self, account_id: int, form: Form) -> tuple[str, str]:
+        """Where to go on, and what was done. Raises InvalidRequest."""
+        asked, place = form.read(NewFavorite), own_place(form.get("next"), "/favorites")
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._shelves.add_favorite(visitor.person.id, asked.movie_id)
+                await self._shelves.add_favorite(account_id, asked.movie_id)
                 title = (await self._copies.film(asked.movie_id)).value.title
         except MovieNotFound:
-            return self._back(form, _UNKNOWN)
+            return place, _UNKNOWN
         except (TimeoutError, ExternalApiError):
-            return self._back(form, _LATE)
-        return self._back(form, f"{title} is among your favourites.")
+            return place, _LATE
+        return place, f"{title} is among your favourites."
 
     async def remove_favorite(self, favorite_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
@@ -112,8 +120,8 @@ class CommunityPages(Handlers):
         try:
             await self._shelves.remove_favorite(visitor.person.id, _number(favorite_id))
         except FavoriteNotFound:  # in another tab, most likely
-            return self._back(form, "This film was no favourite any more.")
-        return self._back(form, "Taken out of your favourites.")
+            return self._back(form, "This film was no favourite any more.", otherwise="/favorites")
+        return self._back(form, "Taken out of your favourites.", otherwise="/favorites")
 
     async def list_ratings(self, request: AnyRequest) -> HtmlResponse:
         async with self._database.connection() as conn:
@@ -126,19 +134,41 @@ class CommunityPages(Handlers):
     async def rate(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
         async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
-        asked = form.read(NewRating)
+            visitor = await self._pages.require(conn, request, waits=(_RATE, form.only("movie_id", "rating", "next")))
+        return self._pages.go_on(*await self._rate(visitor.person.id, form))
+
+    async def _rate(self, account_id: int, form: Form) -> tuple[str, str]:
+        """Where to go on, and what was done. Raises InvalidRequest."""
+        asked, place = form.read(NewRating), own_place(form.get("next"), "/ratings")
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._shelves.rate(visitor.person.id, asked.movie_id, asked.rating)
+                await self._shelves.rate(account_id, asked.movie_id, asked.rating)
                 title = (await self._copies.film(asked.movie_id)).value.title
         except MovieNotFound:
-            return self._back(form, _UNKNOWN, otherwise="/ratings")
+            return place, _UNKNOWN
         except (TimeoutError, ExternalApiError):
-            return self._back(form, _LATE, otherwise="/ratings")
-        return self._back(form, f"You gave {title} {asked.rating:g} of 5 stars.", otherwise="/ratings")
+            return place, _LATE
+        return place, f"You gave {title} {asked.rating:g} of 5 stars."
 
-    def _back(self, form: Form, notice: str, *, otherwise: str = "/favorites") -> HtmlResponse:
+    async def remove_rating(self, rating_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
+        form = await receive_form(request)
+        async with self._database.connection() as conn:
+            visitor = await self._pages.require(conn, request)
+        try:
+            await self._shelves.remove_rating(visitor.person.id, _number(rating_id))
+        except RatingNotFound:  # in another tab, most likely
+            return self._back(form, "This film was not rated any more.", otherwise="/ratings")
+        return self._back(form, "Your rating is taken back.", otherwise="/ratings")
+
+    @property
+    def actions(self) -> Mapping[str, Action]:
+        """What may be done for somebody who has just signed in."""
+        return {
+            _KEEP: Action("Sign in, and the film is among your favourites.", self._keep),
+            _RATE: Action("Sign in, and your stars are given.", self._rate),
+        }
+
+    def _back(self, form: Form, notice: str, *, otherwise: str) -> HtmlResponse:
         return self._pages.go_on(own_place(form.get("next"), otherwise), notice)
 
     async def _films(self, conn: Connection, movie_ids: list[int]) -> Mapping[int, MovieItem]:
@@ -146,8 +176,8 @@ class CommunityPages(Handlers):
 
 
 def _number(text: str) -> int:
-    """Raises NotFound for what is no favourite's id."""
+    """Raises NotFound for what is no id of a favourite or rating."""
     number = path_id(text, MAX_INTEGER)
     if number is None:
-        raise NotFound(f"There is no favourite {text}")
+        raise NotFound(f"There is nothing with the number {text} here")
     return number

@@ -1,8 +1,8 @@
 """Whatever goes wrong becomes an answer in the right envelope; what is our fault is logged with its request id."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 from litestar import Request, Response
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 SERVER_LOST = "filmer.server_lost"  # of a request's scope: another database server may answer it
-GoOn = Callable[[str, str], Response[bytes]]  # to another page, with a word about why
-_ONCE_MORE = "Please sign in first, and then press the button once more."
+FailurePageFor = Callable[[Request[Any, Any, Any], FilmerError], Awaitable[FailurePage]]  # with who asked on it
 
 _BY_STATUS: dict[int, type[FilmerError]] = {
     400: errors.InvalidRequest,
@@ -43,25 +42,46 @@ def answer_failure(request: Request[Any, Any, Any], raised: Exception) -> Respon
         if isinstance(error, errors.Unauthorized):
             return _to_sign_in(request)
         if isinstance(error, errors.MethodNotAllowed) and request.method == "GET":
-            return _go_on(request, _page_of(path))
-    headers, body = error_answer(path, error, clock.now(), failure_page)
-    return Response(body, status_code=error.status, headers=headers, media_type=headers["content-type"])
+            go_on: Callable[[str], Response[bytes]] = request.app.state.go_on
+            return go_on(_page_of(path))
+
+    def answer(page: FailurePage) -> Response[bytes]:
+        headers, body = error_answer(path, error, clock.now(), page)
+        return Response(body, status_code=error.status, headers=headers, media_type=headers["content-type"])
+
+    page_for: FailurePageFor | None = request.app.state.get("failure_page_for")
+    if page_for is None or not is_page(path):
+        return answer(failure_page)
+
+    async def make() -> Response[bytes]:
+        return answer(await page_for(request, error))
+
+    return _LateAnswer(make)
+
+
+class _LateAnswer(Response[bytes]):
+    """Made when it is sent: who is signed in is asked of the database, and an exception handler can't wait."""
+
+    def __init__(self, make: Callable[[], Awaitable[Response[bytes]]]) -> None:
+        super().__init__(b"")
+        self._make = make
+
+    def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **_: Any) -> Any:
+        async def answer(scope: Any, receive: Any, send: Any) -> None:
+            made = await self._make()
+            await made.to_asgi_response(app, request)(scope, receive, send)
+
+        return answer
 
 
 def _to_sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:
     """And from there back to the page, or to the one whose form was sent."""
-    if request.method == "GET":
-        address = request.scope["raw_path"].decode("latin-1")
-        query = request.scope["query_string"].decode("latin-1")
-        place, notice = f"{address}?{query}" if query else address, ""
-    else:
-        place, notice = _path_of(request.headers.get("referer", "")), _ONCE_MORE
-    return _go_on(request, f"/sign-in?next={quote(place, safe='')}", notice)
-
-
-def _go_on(request: Request[Any, Any, Any], place: str, notice: str = "") -> Response[bytes]:
-    go_on: GoOn = request.app.state.go_on
-    return go_on(place, notice)
+    to_sign_in: Callable[[Request[Any, Any, Any], str], Response[bytes]] = request.app.state.to_sign_in
+    if request.method != "GET":
+        return to_sign_in(request, _path_of(request.headers.get("referer", "")))
+    address = request.scope["raw_path"].decode("latin-1")
+    query = request.scope["query_string"].decode("latin-1")
+    return to_sign_in(request, f"{address}?{query}" if query else address)
 
 
 def _page_of(path: str) -> str:

@@ -35,6 +35,7 @@ _CARD = {
 }
 _KEPT = [name for name in _CARD if name != "creditCardId"]  # a card's number never comes back
 _EMPTY = FilledForm(_CARD)
+_WAITS = "checkout"  # it is never carried out later: what was typed is shown again
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
 _ON_CARDS = re.compile(r"\s*(0?[1-9]|1[0-2])\s*/\s*(?:20)?([0-9]{2})\s*")  # a month as it is printed there
 _REFUSED = "This card was not accepted: its number, names and month must match a card on file. Nothing was bought."
@@ -67,7 +68,9 @@ class CheckoutPages(Handlers):
             lines = await self._carts.show(conn, visitor.person.id)
         if not lines:
             return self._pages.go_on("/cart", _NOTHING_TO_BUY)
-        return self._show_checkout(request, visitor, lines, key=secrets.token_urlsafe(32))
+        kept = self._pages.kept(request, visitor, _WAITS)
+        filled = FilledForm.of(_CARD, kept) if kept else _EMPTY
+        return self._show_checkout(request, visitor, lines, key=secrets.token_urlsafe(32), filled=filled)
 
     async def check_out(self, request: AnyRequest) -> HtmlResponse:
         """The form's key makes one order of however many submits; its lines say what the customer agreed to."""
@@ -85,7 +88,7 @@ class CheckoutPages(Handlers):
     async def _buy(self, request: AnyRequest, form: Form) -> Order:
         came, key, seen = arrival(request), _key(form), read_seen(form.get("seen"))
         async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+            visitor = await self._pages.require(conn, request, waits=(_WAITS, form.only(*_KEPT)))
             asked = _with_month(form).read(Submission, check=lambda given: past_month(given, came.at))
             attempt = self._checkout.attempt(visitor.person, asked, key, Caller.of(request), came.monotonic, seen=seen)
             # The cart first: whoever bought it by then has written down their key as well, and is found by it.
@@ -119,6 +122,7 @@ class CheckoutPages(Handlers):
         key: str,
         form: Form | None = None,
         error: FilmerError | None = None,
+        filled: FilledForm = _EMPTY,
     ) -> HtmlResponse:
         return self._pages.personal(
             "checkout.html",
@@ -128,7 +132,7 @@ class CheckoutPages(Handlers):
             lines=lines,
             total=total(lines),
             changes=changes_since(read_seen(form.get("seen")), lines) if form else [],
-            form=_filled(form, error) if form and error else _EMPTY,
+            form=_filled(form, error) if form and error else filled,
             key=key,
             seen=write_seen(lines),
             hint=self._hint,

@@ -1,5 +1,8 @@
 """The shop's pages: cart and orders."""
 
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
 from litestar.params import FromPath
 
 from filmer.catalogue import listing
@@ -23,9 +26,12 @@ from filmer.shop.nouns import (
 from filmer.shop.orders import own_order
 from filmer.store.postgres import Connection, Database
 from filmer.web.filled import Pager
-from filmer.web.forms import receive_form, without_blanks
+from filmer.web.forms import Form, receive_form, without_blanks
 from filmer.web.pages import OK, HtmlResponse, Pages, Visitor, own_place
+from filmer.web.waiting import Action
 
+_ADD, _CHANGE = "add to cart", "change in cart"  # forms that may wait until somebody has signed in
+Change = Callable[[Connection, int, Form], Awaitable[tuple[str, str]]]
 _UNKNOWN = "This film is not in the catalogue, so it was not added."
 
 
@@ -43,31 +49,55 @@ class ShopPages(Handlers):
     async def add_item(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
         async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+            visitor = await self._pages.require(conn, request, waits=(_ADD, form.only("movieId", "quantity", "next")))
             try:
-                asked = form.read(NewCartItem)
-                lines = await self._carts.add(conn, visitor.person.id, asked.movie_id, asked.quantity, is_shown=False)
+                place, notice = await self._add(conn, visitor.person.id, form)
             except (InvalidRequest, NotFound) as error:
                 return await self._show_cart(conn, request, visitor, error)
+        return self._pages.go_on(place, notice)
+
+    async def _add(self, conn: Connection, account_id: int, form: Form) -> tuple[str, str]:
+        """Where to go on, and what was done. Raises InvalidRequest, NotFound."""
+        asked = form.read(NewCartItem)
+        lines = await self._carts.add(conn, account_id, asked.movie_id, asked.quantity, is_shown=False)
         added = next(line for line in lines if line.film_id == asked.movie_id)
         count = "" if added.quantity == 1 else f", {added.quantity} of it"
-        return self._pages.go_on(own_place(form.get("next"), "/cart"), f"{added.title} is in your cart{count}.")
+        return own_place(form.get("next"), "/cart"), f"{added.title} is in your cart{count}."
 
     async def change_item(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        form = await receive_form(request)
+        form = (await receive_form(request)).only("quantity", film=film_id)
         async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+            visitor = await self._pages.require(conn, request, waits=(_CHANGE, form))
             try:
-                asked = form.read(ChangedQuantity)
-                lines = await self._carts.change(
-                    conn, visitor.person.id, in_path(film_id), asked.quantity, is_shown=False
-                )
+                place, notice = await self._change(conn, visitor.person.id, form)
             except InvalidRequest as error:
                 return await self._show_cart(conn, request, visitor, error)
-            except NotFound:  # taken out in another tab, most likely
-                return self._pages.go_on("/cart", "That film is not in your cart any more.")
+        return self._pages.go_on(place, notice)
+
+    async def _change(self, conn: Connection, account_id: int, form: Form) -> tuple[str, str]:
+        """Where to go on, and what was done. Raises InvalidRequest."""
+        film_id, asked = form.get("film"), form.read(ChangedQuantity)
+        try:
+            lines = await self._carts.change(conn, account_id, in_path(film_id), asked.quantity, is_shown=False)
+        except NotFound:  # taken out in another tab, most likely
+            return "/cart", "That film is not in your cart any more."
         changed = next(line for line in lines if line.film_id == film_id)
-        return self._pages.go_on("/cart", f"{changed.title}: {changed.quantity} in your cart.")
+        return "/cart", f"{changed.title}: {changed.quantity} in your cart."
+
+    @property
+    def actions(self) -> Mapping[str, Action]:
+        """What may be done for somebody who has just signed in."""
+        return {
+            _ADD: Action("Sign in, and the film goes into your cart.", partial(self._carry_out, self._add)),
+            _CHANGE: Action("Sign in, and the quantity is changed.", partial(self._carry_out, self._change)),
+        }
+
+    async def _carry_out(self, change: Change, account_id: int, form: Form) -> tuple[str, str]:
+        async with self._database.connection() as conn:
+            try:
+                return await change(conn, account_id, form)
+            except (InvalidRequest, NotFound) as error:
+                return "/cart", _sentence(error)
 
     async def remove_item(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         async with self._database.connection() as conn:

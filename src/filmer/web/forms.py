@@ -29,6 +29,10 @@ class Form(msgspec.Struct, frozen=True):
         """The field's text; "" where it is not there."""
         return next((str(value) for field, value in self.members if field == name), "")
 
+    def only(self, *names: str, **more: str) -> "Form":
+        """A form of these fields alone, and of those in ``more``."""
+        return Form(Members([*more.items(), *(one for one in self.members if one[0] in names)]))
+
     def read(self, struct: type[B], *, check: Check | None = None) -> B:
         """The fields the struct knows. Raises InvalidRequest naming every offending one."""
         kinds = _kinds(struct)

@@ -4,27 +4,34 @@ A page for nobody in particular is public, and kept like a public GET. Whoever i
 their name, cart and notices on it, made for them each time, and nobody keeps it (contract §1.6).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, cast
 from urllib.parse import quote
 
 import msgspec
 from litestar import Response
 
 from filmer.accounts.nouns import Person
-from filmer.accounts.sessions import Sessions
-from filmer.errors import FilmerError, Unauthorized
+from filmer.accounts.sessions import Sessions, presented
+from filmer.errors import FilmerError, ServiceUnavailable, Unauthorized
 from filmer.http.cookies import session_tokens
 from filmer.http.edge import PUBLIC
-from filmer.http.envelopes import PAGE_HEADERS
+from filmer.http.envelopes import PAGE_HEADERS, FailurePage
 from filmer.http.handlers import AnyRequest
-from filmer.store.postgres import Connection
+from filmer.store.postgres import Connection, Database
+from filmer.web.forms import Form
 from filmer.web.notices import Notices
 from filmer.web.rendering import Templates
+from filmer.web.waiting import WaitingForm, WaitingForms
 
 OK, SEE_OTHER = 200, 303
 MAX_PLACE = 2000  # characters of an address to go on to
+RECOGNISE_SECONDS = 0.5  # for a page that says what went wrong
+_VISITOR, _WAITING = "filmer.visitor", "filmer.waiting"  # of a request's scope: what was found out on the way
+_ONCE_MORE = "Please sign in first, and then press the button once more."
 
 CountCart = Callable[[Connection, int], Awaitable[int]]
 HtmlResponse = Response[bytes]
@@ -43,6 +50,8 @@ class Pages:
         sessions: Sessions,
         templates: Templates,
         notices: Notices,
+        waiting: WaitingForms,
+        database: Database,
         *,
         count_cart: CountCart,
         has_imdb: Callable[[], bool],
@@ -51,6 +60,8 @@ class Pages:
         self._sessions = sessions
         self._templates = templates
         self._notices = notices
+        self._database = database
+        self.waiting = waiting
         self._count_cart = count_cart
         self._has_imdb = has_imdb
 
@@ -61,10 +72,36 @@ class Pages:
         except Unauthorized:
             return None
 
-    async def require(self, conn: Connection, request: AnyRequest) -> Visitor:
-        """Who asks. Raises Unauthorized, which leads to the page where one signs in (``http/failures.py``)."""
-        person = await self._sessions.require(conn, request)
-        return Visitor(person, await self._count_cart(conn, person.id))
+    async def require(self, conn: Connection, request: AnyRequest, *, waits: tuple[str, Form] | None = None) -> Visitor:
+        """Who asks. Raises Unauthorized, which leads to the page where one signs in (``http/failures.py``).
+
+        ``waits``: what is to be done then, or shown again: an action's name, and the fields of the form that may wait.
+        """
+        scope: Any = request.scope
+        try:
+            person = await self._sessions.require(conn, request)
+        except Unauthorized:
+            scope[_WAITING] = waits
+            raise
+        scope[_VISITOR] = Visitor(person, await self._count_cart(conn, person.id))
+        return cast("Visitor", scope[_VISITOR])
+
+    def to_sign_in(self, request: AnyRequest, place: str) -> HtmlResponse:
+        """And from there back to the place: the page that was asked for, or the one whose form was sent."""
+        waits = cast("dict[str, Any]", request.scope).get(_WAITING)
+        cookie = self.waiting.cookie(WaitingForm(waits[0], place, list(waits[1].members))) if waits else None
+        notice = "" if cookie or request.method == "GET" else _ONCE_MORE
+        answer = self.go_on(f"/sign-in?next={quote(place, safe='')}", notice)
+        if cookie:
+            answer.cookies.append(cookie)
+        return answer
+
+    def kept(self, request: AnyRequest, visitor: Visitor, action: str) -> Form | None:
+        """What the visitor had typed into a form when their session was over. The page they see then is its last."""
+        waiting = self.waiting.read(request.scope["headers"])
+        if waiting is None or (waiting.action, waiting.account) != (action, visitor.person.id):
+            return None
+        return waiting.form
 
     def public(
         self, template: str, request: AnyRequest, visitor: Visitor | None, *, is_kept: bool = True, **values: Any
@@ -85,6 +122,8 @@ class Pages:
         answer = Response(html, status_code=status, headers=PAGE_HEADERS)
         if notice:
             answer.cookies.append(self._notices.taken_back)
+        if visitor and self.waiting.read(request.scope["headers"]):
+            answer.cookies.append(self.waiting.taken_back)
         return answer
 
     def go_on(self, place: str, notice: str = "", *, session: str | None = None) -> HtmlResponse:
@@ -107,9 +146,20 @@ class Pages:
         """As pages show it."""
         return self._templates.money(amount)
 
-    def failure(self, path: str, error: FilmerError) -> bytes:
+    def failure(self, path: str, error: FilmerError, visitor: Visitor | None = None) -> bytes:
         """The page that says what went wrong and what to do."""
-        return self._render("failure.html", visitor=None, notice=None, path=path, error=error)
+        return self._render("failure.html", visitor=visitor, notice=None, path=path, error=error)
+
+    async def failure_for(self, request: AnyRequest, error: FilmerError) -> FailurePage:
+        """The same with the name of whoever is signed in, if that is known or soon found out. Never fails."""
+        visitor = cast("dict[str, Any]", request.scope).get(_VISITOR)
+        if visitor is None and presented(request) and not isinstance(error, ServiceUnavailable):
+            try:
+                async with asyncio.timeout(RECOGNISE_SECONDS), self._database.connection() as conn:
+                    visitor = await self.visitor(conn, request)
+            except Exception:  # noqa: BLE001 - whatever it is: what went wrong before is what has to be told
+                visitor = None
+        return partial(self.failure, visitor=visitor)
 
     def _render(self, template: str, **values: Any) -> bytes:
         return self._templates.render(template, has_imdb=self._has_imdb(), **values)

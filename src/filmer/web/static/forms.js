@@ -1,5 +1,5 @@
-// Forms are complete without this. With it, those marked data-inline are sent without leaving the page, and no form is
-// sent twice by a double click.
+// Forms are complete without this. With it, those marked data-inline are sent without leaving the page, no form is sent
+// twice by a double click, and what can't be undone is asked for in a dialog.
 
 const ENOUGH = 3000; // milliseconds: whoever clicks again then means it
 const REPLACED = ["notice", "visitor", "actions"];
@@ -24,17 +24,23 @@ function say(text) {
 }
 
 async function sendInline(form, submitter) {
-  const answer = await fetch(form.action, {
+  const answer = await fetch(submitter?.hasAttribute("formaction") ? submitter.formAction : form.action, {
     method: "POST",
     body: new URLSearchParams(new FormData(form, submitter)),
     headers: { accept: "text/html" },
   });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const { pathname } = new URL(answer.url);
   if (!answer.ok) {
     const reason = page.querySelector("[role=alert]") ?? page.querySelector(".failure p");
     say(reason ? reason.textContent.trim() : "That did not work. Please reload the page and try again.");
-  } else if (new URL(answer.url).pathname !== location.pathname) {
-    location.assign(answer.url); // as to sign in
+  } else if (pathname === "/sign-in") {
+    // Nothing was done. The browser sends the form itself, and so shows all that is said on the way.
+    delete form.dataset.inline;
+    delete form.dataset.sent;
+    form.requestSubmit(submitter);
+  } else if (pathname !== location.pathname) {
+    location.assign(answer.url);
   } else {
     replaceWith(page);
   }
@@ -54,6 +60,7 @@ document.addEventListener("submit", async (event) => {
   const place = inlineForms().indexOf(form);
   try {
     await sendInline(form, event.submitter);
+    if (!("inline" in form.dataset)) return;
     delete form.dataset.sent;
     inlineForms()[place]?.querySelector("[type=submit]")?.focus();
   } catch {
@@ -65,3 +72,31 @@ document.addEventListener("submit", async (event) => {
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
+
+/** Puts a button and a dialog in the place of a question that unfolds. */
+function askInDialog(details, number) {
+  const summary = details.querySelector("summary");
+  const form = details.querySelector("form");
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: summary.className });
+  button.setAttribute("aria-haspopup", "dialog");
+  button.append(...summary.childNodes);
+  const cancel = document.createElement("button");
+  Object.assign(cancel, { type: "button", className: "button quiet", autofocus: true, textContent: "Cancel" });
+  form.append(cancel);
+  const question = form.querySelector("p");
+  question.id = `question-${number}`;
+  const dialog = document.createElement("dialog");
+  dialog.className = "confirm-dialog";
+  dialog.setAttribute("aria-labelledby", question.id);
+  dialog.append(form);
+  details.replaceWith(button, dialog);
+  button.addEventListener("click", () => dialog.showModal()); // which gives the focus back to the button in the end
+  cancel.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close(); // beside it: its form fills it
+  });
+  addEventListener("pagehide", () => dialog.close());
+}
+
+document.querySelectorAll("details.confirm").forEach(askInDialog);

@@ -1,0 +1,70 @@
+"""Words that travel in a browser, and that only this shop can have written: with a moment and a digest of both.
+
+Nobody else puts words on our pages, and nobody keeps them for another day.
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterable
+
+from litestar.datastructures import Cookie
+
+from filmer.clock import Clock
+from filmer.http.cookies import cookie_values
+from filmer.secret import SecretKey
+
+
+class Sealed:
+    """Sealed words of one purpose, and the cookie they may travel in."""
+
+    def __init__(self, purpose: str, seconds: int, secret: SecretKey, clock: Clock, *, is_secure: bool) -> None:
+        """``purpose``: also the cookie's name. ``is_secure``: browsers reach us through TLS only."""
+        self._purpose = purpose
+        self._seconds = seconds
+        self._secret = secret
+        self._clock = clock
+        self._is_secure = is_secure
+
+    def seal(self, text: str) -> str:
+        told = f"{self._now()} {text}"
+        return f"{_encoded(told.encode())}.{self._digest(told)}"
+
+    def open(self, sealed: str) -> str | None:
+        """The text; None for what is too old, and for what is not ours."""
+        body, _, digest = sealed.partition(".")
+        try:
+            told = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
+        except (binascii.Error, ValueError):
+            return None
+        if not hmac.compare_digest(digest.encode("latin-1", "replace"), self._digest(told).encode()):
+            return None
+        moment, _, text = told.partition(" ")
+        return text if abs(self._now() - int(moment)) <= self._seconds else None
+
+    def cookie(self, text: str) -> Cookie:
+        return self._cookie(self.seal(text), self._seconds)
+
+    @property
+    def taken_back(self) -> Cookie:
+        return self._cookie("", 0)
+
+    def read(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+        """The text of the cookie that came along."""
+        found = (self.open(value) for value in cookie_values(headers, self._purpose))
+        return next((text for text in found if text is not None), None)
+
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp())
+
+    def _digest(self, told: str) -> str:
+        return _encoded(self._secret.digest(self._purpose, told)[:16])
+
+    def _cookie(self, value: str, seconds: int) -> Cookie:
+        return Cookie(
+            self._purpose, value=value, max_age=seconds, httponly=True, samesite="lax", secure=self._is_secure
+        )
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")  # which a cookie would have to quote
