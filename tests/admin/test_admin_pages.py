@@ -129,6 +129,28 @@ def test_a_new_price_shows_at_once_and_outlives_an_import(office: Office) -> Non
     assert "€7.25" in office.server.client.get(public).text
 
 
+def listed(text: str) -> list[str]:
+    return re.findall(r'<th scope="row"><a href="/films/([^"]+)">', text)
+
+
+def test_films_are_there_before_one_searches_the_best_known_first(office: Office) -> None:
+    """Page by page, with the votes that nobody knows last; a price set there leads back there."""
+    order = "SELECT id FROM catalogue.film ORDER BY votes DESC NULLS LAST, no"
+    films = [row[0] for row in ask(office, order)]
+    assert len(films) > 20
+    first = office.boss.get("/admin/films").text
+    assert f"{len(films)} films, the best known first" in first
+    found = re.search(r'rel="next" href="([^"]+)"', first)
+    assert found
+    assert found[1] == "/admin/films?page=2"
+    assert listed(first) + listed(office.boss.get(found[1]).text) == films[:40]
+    assert listed(office.boss.get("/admin/films?query=%20").text) == films[:20]
+    assert "Nothing on this page" in office.boss.get("/admin/films?page=1000000").text
+    answer = office.boss.post(f"/admin/films/{films[20]}/price", data={"price": "3.21", "query": "", "page": "2"})
+    assert answer.headers["location"] == "/admin/films?page=2"
+    assert 'value="3.21"' in office.boss.get("/admin/films?page=2").text
+
+
 @pytest.mark.parametrize("price", ["", "free", "-1", "1.005", "NaN", "1e9", "1000000", "٤", "1,50", "<b>"])
 def test_a_price_that_is_none_changes_nothing(office: Office, price: str) -> None:
     before = price_of(office, FILM)
@@ -150,8 +172,9 @@ def test_a_users_favourites_are_cleared(office: Office, customer: tuple[Person, 
     for movie in (1, 2):
         ask(office, "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, now())", person.id, movie)
     path = f"/admin/accounts/{person.id}/favorites/clear"
-    listed = office.boss.get("/admin/accounts", params={"query": person.email}).text
-    assert f'action="{path}"' in listed
+    found = office.boss.get("/admin/accounts", params={"query": person.email}).text
+    assert "Mary Major loses all 2 favourites for good." in found, "it asks first"
+    assert f'action="{path}"' in found
     answer = office.boss.post(path, data={"next": f"/admin/accounts?query={person.id}"})
     assert answer.headers["location"] == f"/admin/accounts?query={person.id}"
     assert ask(office, "SELECT count(*) FROM favorite WHERE account_id = %s", person.id) == [(0,)]

@@ -100,6 +100,16 @@ def set_no_price(page: Page) -> None:
     page.get_by_text("This must be an amount").wait_for()
 
 
+def rent(page: Page) -> None:
+    page.get_by_role("button", name="Rent for").click()
+    page.get_by_text("Sign in, and the film goes into your cart.").wait_for()
+
+
+def empty_the_cart(page: Page) -> None:
+    page.get_by_role("button", name="Empty the cart").click()
+    page.get_by_role("dialog").wait_for()
+
+
 KINDS = (
     Kind("home", "/"),
     Kind("suggestions", "/", steps=type_batm),
@@ -121,6 +131,7 @@ KINDS = (
     Kind("popular", "/popular"),
     Kind("sign in", "/sign-in"),
     Kind("sign in wrongly", "/sign-in", status=401, steps=sign_in_wrongly),
+    Kind("sign in to rent", f"/films/{BATMAN}", steps=rent),
     Kind("register", "/register"),
     Kind("register again", "/register", status=409, steps=register_again),
     Kind("not found", "/nothing-here", status=404),
@@ -136,6 +147,7 @@ KINDS = (
     Kind("token without a name", "/account", CUSTOMER, 400, name_a_token_blank),
     Kind("new token", "/account", CUSTOMER, steps=make_a_token),
     Kind("cart", "/cart", CUSTOMER),
+    Kind("cart about to be emptied", "/cart", CUSTOMER, steps=empty_the_cart),
     Kind("checkout", "/checkout", CUSTOMER),
     Kind("checkout with an old card", "/checkout", CUSTOMER, 400, pay_with_an_old_card),
     Kind("checkout with a wrong card", "/checkout", CUSTOMER, 402, pay_with_a_wrong_card),
@@ -144,7 +156,9 @@ KINDS = (
     Kind("favourites", "/favorites", CUSTOMER),
     Kind("ratings", "/ratings", CUSTOMER),
     Kind("no entry", "/admin", CUSTOMER, 403),
+    Kind("not found by a customer", "/nothing-here", CUSTOMER, 404),
     Kind("office", "/admin", ADMIN),
+    Kind("all prices", "/admin/films", ADMIN),
     Kind("prices", "/admin/films?query=batman", ADMIN),
     Kind("price that is none", "/admin/films?query=batman", ADMIN, 400, set_no_price),
     Kind("accounts", "/admin/accounts", ADMIN),

@@ -22,9 +22,103 @@ from tests.browser.walks import (
     warned,
     with_and_without_scripts,
 )
-from tests.people import CARD
+from tests.people import CARD, PASSWORD
+
+from filmer.accounts.nouns import Person
 
 ORDER = "**/orders/*"
+
+
+def session_ends(page: Page) -> None:
+    """While the page stays open."""
+    page.context.clear_cookies(name="JSESSIONID")
+
+
+def sign_in(page: Page, person: Person) -> None:
+    page.get_by_label("E-mail").fill(person.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
+
+
+@with_and_without_scripts
+def test_a_session_that_runs_out_over_the_cart_and_the_checkout(
+    options: Options, visit: Visit, storefront: Storefront
+) -> None:
+    page = visit(**options)
+    person = come_in(page, storefront)
+    put_in_cart(page.context.request, {BATMAN: 1})
+    page.goto("/cart")
+    session_ends(page)
+    page.get_by_label("Quantity of Batman Begins").select_option("3")
+    page.get_by_role("button", name="Update the quantity of Batman Begins").click()
+    expect(page.get_by_text("Sign in, and the quantity is changed.")).to_be_visible()
+    sign_in(page, person)
+    told(page, "Welcome back, Mary. Batman Begins: 3 in your cart.")
+    assert in_cart(page) == {BATMAN: 3}
+    session_ends(page)
+    page.get_by_role("button", name="Remove Batman Begins").click()
+    told(page, "Please sign in first, and then press the button once more.")
+    sign_in(page, person)
+    told(page, "Welcome back, Mary.")
+    assert in_cart(page) == {BATMAN: 3}
+    page.get_by_role("link", name="Check out").click()
+    fill_card(page)
+    session_ends(page)
+    page.get_by_role("button", name="Pay").click()
+    expect(page.get_by_text("Nothing was done yet, and what you filled in waits for you.")).to_be_visible()
+    sign_in(page, person)
+    told(page, "Welcome back, Mary. Nothing was done yet")
+    expect(page.get_by_label("First name on the card")).to_have_value("Mary")
+    expect(page.get_by_label("Card number")).to_have_value("")
+    assert bought(page) == []
+    pay(page)
+    page.wait_for_url(ORDER)
+    assert bought(page) == [Decimal("14.97")]
+
+
+def test_emptying_the_cart_asks_first_in_a_dialog(visit: Visit, storefront: Storefront) -> None:
+    page = visit()
+    come_in(page, storefront)
+    put_in_cart(page.context.request, {BATMAN: 2})
+    page.goto("/cart")
+    opener = page.get_by_role("button", name="Empty the cart")
+    dialog = page.get_by_role("dialog", name="All 2 copies are taken out.")
+    for leave in ("Escape", "Enter"):
+        opener.focus()
+        page.keyboard.press("Enter")
+        expect(dialog).to_be_visible()
+        expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+        for _ in range(2):  # it holds the focus
+            page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.matches('dialog *, body')")
+        dialog.get_by_role("button", name="Cancel").focus()
+        page.keyboard.press(leave)
+        expect(dialog).to_be_hidden()
+        expect(opener).to_be_focused()
+    opener.click()
+    page.mouse.click(5, 5)  # beside it
+    expect(dialog).to_be_hidden()
+    assert in_cart(page) == {BATMAN: 2}
+    opener.click()
+    dialog.get_by_role("button", name="Yes, empty it").click()
+    told(page, "Your cart is empty now.")
+    assert in_cart(page) == {}
+
+
+def test_without_scripts_the_question_unfolds(visit: Visit, storefront: Storefront) -> None:
+    page = visit(scripts=False, width="phone")
+    come_in(page, storefront)
+    put_in_cart(page.context.request, {BATMAN: 1})
+    page.goto("/cart")
+    yes = page.get_by_role("button", name="Yes, empty it")
+    expect(yes).to_be_hidden()
+    summary = page.locator("summary").filter(has_text="Empty the cart")
+    summary.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The film is taken out.")).to_be_visible()
+    yes.click()
+    told(page, "Your cart is empty now.")
+    assert in_cart(page) == {}
 
 
 def at_checkout(page: Page, storefront: Storefront) -> None:
@@ -44,10 +138,11 @@ def test_from_the_shelf_to_the_order(options: Options, visit: Visit) -> None:
     rent = page.get_by_role("button", name="Rent for")
     rent.click()
     page.get_by_role("link", name="Open an account").click()
+    expect(page.get_by_text("Sign in, and the film goes into your cart.")).to_be_visible()
     register(page)
-    told(page, "Welcome, Mary.")
+    told(page, "Welcome, Mary. Your account is open, and you are signed in. Batman Begins is in your cart.")
     expect(page.get_by_role("heading", level=1)).to_have_text("Batman Begins")
-    page.get_by_label("Quantity").fill("2")
+    expect(page.get_by_role("link", name="Cart 1")).to_be_visible()
     rent.click()
     told(page, "Batman Begins is in your cart, 2 of it.")
     page.get_by_role("link", name="Cart 2").click()
@@ -82,6 +177,7 @@ def test_quantities_are_changed_and_films_taken_out(visit: Visit, storefront: St
     expect(total).to_contain_text("19.96")
     assert in_cart(page) == {BATMAN: 3, SHAWSHANK: 1}
     page.get_by_role("button", name="Empty the cart").click()
+    page.get_by_role("button", name="Yes, empty it").click()
     told(page, "Your cart is empty now.")
     expect(page.get_by_role("heading", name="Nothing in it yet")).to_be_visible()
     assert in_cart(page) == {}

@@ -96,16 +96,49 @@ def test_a_film_lands_in_the_cart_while_one_reads_on(visit: Visit, storefront: S
     assert has_stayed(page)
 
 
-def test_who_is_nobody_signs_in_first(visit: Visit, storefront: Storefront) -> None:
-    page = visit()
+@with_and_without_scripts
+def test_who_is_nobody_signs_in_first_and_gets_it_then(options: Options, visit: Visit, storefront: Storefront) -> None:
+    page = visit(**options)
     person = storefront.newcomer()
+
+    def sign_in(promise: str) -> None:
+        expect(page.get_by_text(f"Sign in, and {promise}.")).to_be_visible()
+        page.get_by_label("E-mail").fill(person.email)
+        page.get_by_label("Password").fill("correct horse battery")
+        page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
+
     page.goto(f"/films/{BATMAN}")
     page.get_by_role("button", name=ADD).click()
-    page.get_by_label("E-mail").fill(person.email)
-    page.get_by_label("Password").fill("correct horse battery")
-    page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
-    told(page, "Welcome back, Mary.")
+    sign_in("the film is among your favourites")
+    told(page, "Welcome back, Mary. Batman Begins is among your favourites.")
     expect(page.get_by_role("heading", level=1)).to_have_text("Batman Begins")
+    page.context.clear_cookies(name="JSESSIONID")  # it runs out while the page is open
+    page.get_by_role("radio", name="4.5 stars", exact=True).check()
+    page.get_by_role("button", name="Rate").click()
+    sign_in("your stars are given")
+    told(page, "Welcome back, Mary. You gave Batman Begins 4.5 of 5 stars.")
+    page.context.clear_cookies(name="JSESSIONID")
+    page.get_by_role("button", name=REMOVE).click()  # takes something away, so it waits for nobody
+    told(page, "Please sign in first, and then press the button once more.")
+
+
+@with_and_without_scripts
+def test_a_rating_is_taken_back(options: Options, visit: Visit, storefront: Storefront) -> None:
+    page = visit(**options)
+    come_in(page, storefront)
+    page.goto(f"/films/{BATMAN}")
+    page.get_by_role("radio", name="2 stars", exact=True).check()
+    page.get_by_role("button", name="Rate").click()
+    told(page, "You gave Batman Begins 2 of 5 stars.")
+    page.get_by_role("button", name="Take back your rating").click()
+    told(page, "Your rating is taken back.")
+    expect(page.get_by_role("radio", name="2 stars", exact=True)).not_to_be_checked()
+    page.get_by_role("radio", name="5 stars", exact=True).check()
+    page.get_by_role("button", name="Rate").click()
+    told(page, "You gave Batman Begins 5 of 5 stars.")
+    page.goto("/ratings")
+    page.get_by_role("button", name="Take back your rating of Batman Begins").click()
+    expect(page.get_by_role("heading", name="No ratings yet")).to_be_visible()
 
 
 def test_favourites_are_sorted_rated_and_taken_out(visit: Visit, storefront: Storefront) -> None:
@@ -166,6 +199,7 @@ def test_an_admin_clears_somebodys_favourites(visit: Visit, storefront: Storefro
     admin.get_by_label("E-mail or name").fill(person.email)
     admin.get_by_role("button", name="Find").click()
     admin.get_by_role("button", name="Clear favourites of Mary Major").click()
+    admin.get_by_role("dialog", name="Mary Major loses the one favourite for good.").get_by_role("button").first.click()
     told(admin, f"Account {person.id} has no favourites any more.")
     expect(admin.get_by_role("button", name="Clear favourites")).to_have_count(0)
     customer.goto("/favorites")

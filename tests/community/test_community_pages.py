@@ -212,3 +212,21 @@ def test_what_tmdb_tells_is_text_and_nothing_else(community: Community, mary: ht
 def test_somewhere_else_is_not_gone_on_to(mary: httpx.Client, path: str) -> None:
     answer = post(mary, path, movie_id=SHAWSHANK, rating="4", next="https://evil.example/")
     assert answer.headers["location"] == path
+
+
+def test_a_rating_is_taken_back(mary: httpx.Client, user: User) -> None:
+    """From each page that shows one; another's can't be, nor one that is gone."""
+    take_back = re.compile(r'formaction="(/ratings/\d+/remove)"')
+    post(mary, "/favorites", movie_id=SHAWSHANK)
+    for page in (FILM, "/ratings", "/favorites"):
+        assert not take_back.search(mary.get(page).text)
+        post(mary, "/ratings", movie_id=SHAWSHANK, rating="4.5")
+        mary.get("/ratings")
+        found = take_back.search(mary.get(page).text)
+        assert found, page
+        answer = post(mary, found[1], next=page, movie_id=SHAWSHANK, rating="4.5")
+        assert (answer.status_code, answer.headers["location"]) == (303, page)
+        assert "Your rating is taken back." in mary.get("/ratings").text
+        assert user.listed()[0]["user_rating"] is None
+    post(mary, found[1])
+    assert notice(mary.get("/ratings").text) == "This film was not rated any more."

@@ -1,6 +1,7 @@
 """The office's pages, for admins alone: what is there, what was earned, and what may be changed."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated
@@ -14,6 +15,7 @@ from filmer.admin.chart import chart_of
 from filmer.catalogue import listing
 from filmer.catalogue.edition import Edition
 from filmer.catalogue.filters import filters
+from filmer.catalogue.nouns import MovieItem
 from filmer.catalogue.prices import set_price
 from filmer.catalogue.queries import one_edition
 from filmer.catalogue.search import Search
@@ -35,6 +37,7 @@ from filmer.web.pages import HtmlResponse, Pages, Visitor, own_place
 DAYS = 30
 A_PAGE = 50
 FILMS_A_PAGE = 20
+_PRICE_WAITS = "price"  # a form that is shown again after signing in
 _AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,2})?")
 
 
@@ -118,13 +121,15 @@ class AdminPages(Handlers):
     async def list_films(self, request: AnyRequest) -> HtmlResponse:
         async with self._database.connection() as conn:
             visitor = await self._admin(conn, request)
-            query_string = without_blanks(request.scope["query_string"])
-            return await self._films(conn, request, visitor, read_query(query_string, Asked))
+            asked = read_query(without_blanks(request.scope["query_string"]), Asked)
+            kept = self._pages.kept(request, visitor, _PRICE_WAITS)
+            filled = {kept.get("film"): (kept.get("price"), "")} if kept else {}
+            return await self._films(conn, request, visitor, asked, filled)
 
     async def set_price(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
         async with self._database.connection() as conn:
-            visitor = await self._admin(conn, request)
+            visitor = await self._admin(conn, request, waits=(_PRICE_WAITS, form.only("price", film=film_id)))
             asked = _asked_before(form)
             try:
                 price = form.read(NewPrice).price
@@ -132,8 +137,8 @@ class AdminPages(Handlers):
                 wrong = {film_id: (form.get("price"), error.offences[0].reason)}
                 return await self._films(conn, request, visitor, asked, wrong, status=error.status)
             title = await set_price(conn, film_id, price)
-        place = Pager("/admin/films", urlencode({"query": asked.query}).encode(), asked.page, asked.page)
-        return self._pages.go_on(place.address(asked.page), f"{title} costs {self._pages.money(price)} now.")
+        place = _pager(asked, asked.page).address(asked.page)
+        return self._pages.go_on(place, f"{title} costs {self._pages.money(price)} now.")
 
     async def _films(
         self,
@@ -141,20 +146,13 @@ class AdminPages(Handlers):
         request: AnyRequest,
         visitor: Visitor,
         asked: Asked,
-        wrong: dict[str, tuple[str, str]] | None = None,
+        filled: dict[str, tuple[str, str]],
         *,
         status: int = 200,
     ) -> HtmlResponse:
-        """The films that match. ``wrong``: what was typed as the price of one of them, and why it is none."""
-        wanted = filters(
-            query=asked.query, title=None, director=None, star=None, year=None, year_from=None, year_to=None,
-            genre_id=None,
-        )  # fmt: skip
-        first = (asked.page - 1) * FILMS_A_PAGE
+        """The films that match, or all. ``filled``: what was typed as a film's price, and why it is none, or ""."""
         async with one_edition(conn):
-            total, films = await self._search.movies(
-                conn, wanted, edition=self._edition.key, sort="relevance", first=first, size=FILMS_A_PAGE
-            )
+            total, films = await self._find(conn, asked)
             prices = await queries.select_prices(conn, [film.id for film in films])
         return self._pages.personal(
             "admin_films.html",
@@ -166,18 +164,25 @@ class AdminPages(Handlers):
             films=films,
             prices=prices,
             default_price=self._default_price,
-            wrong=wrong or {},
-            pager=Pager(
-                "/admin/films",
-                urlencode({"query": asked.query}).encode(),
-                asked.page,
-                listing.pages(total, FILMS_A_PAGE),
-            ),
+            filled=filled,
+            pager=_pager(asked, listing.pages(total, FILMS_A_PAGE)),
         )
 
-    async def _admin(self, conn: Connection, request: AnyRequest) -> Visitor:
+    async def _find(self, conn: Connection, asked: Asked) -> tuple[int, Sequence[MovieItem | queries.FilmRow]]:
+        first = (asked.page - 1) * FILMS_A_PAGE
+        if not asked.query.strip():
+            return await queries.select_films(conn, first=first, size=FILMS_A_PAGE)
+        wanted = filters(
+            query=asked.query, title=None, director=None, star=None, year=None, year_from=None, year_to=None,
+            genre_id=None,
+        )  # fmt: skip
+        return await self._search.movies(
+            conn, wanted, edition=self._edition.key, sort="relevance", first=first, size=FILMS_A_PAGE
+        )
+
+    async def _admin(self, conn: Connection, request: AnyRequest, *, waits: tuple[str, Form] | None = None) -> Visitor:
         """Raises Unauthorized for nobody, Forbidden for anybody else."""
-        visitor = await self._pages.require(conn, request)
+        visitor = await self._pages.require(conn, request, waits=waits)
         if visitor.person.role != "admin":
             raise Forbidden("The office is for the people who run this shop. You are signed in as a customer")
         return visitor
@@ -189,6 +194,11 @@ def _asked_before(form: Form) -> Asked:
         return read_query(urlencode({"query": form.get("query"), "page": form.get("page") or "1"}).encode(), Asked)
     except InvalidRequest:
         return Asked()
+
+
+def _pager(asked: Asked, last: int) -> Pager:
+    query = urlencode({"query": asked.query}) if asked.query.strip() else ""
+    return Pager("/admin/films", query.encode(), asked.page, last)
 
 
 def _account(text: str) -> int:

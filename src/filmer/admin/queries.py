@@ -33,6 +33,12 @@ class Day(msgspec.Struct, frozen=True):
     takings: Decimal
 
 
+class FilmRow(msgspec.Struct, frozen=True):
+    id: str
+    title: str
+    year: int | None
+
+
 class AccountRow(msgspec.Struct, frozen=True):
     id: int
     email: str
@@ -100,6 +106,21 @@ async def select_accounts(conn: Connection, *, text: str, first: int, size: int)
     )
     rows = await cursor.fetchall()
     return int(rows[0][0]), [AccountRow(*row[1:]) for row in rows if row[1] is not None]
+
+
+async def select_films(conn: Connection, *, first: int, size: int) -> tuple[int, list[FilmRow]]:
+    """How many films there are, and some of them, the best known first."""
+    cursor = await conn.execute(
+        """
+        SELECT n.total, f.id, f.title, f.year
+        FROM (SELECT coalesce(max(size), 0) AS total FROM catalogue.listing_size WHERE list = 'all') n
+        LEFT JOIN catalogue.film f ON f.votes_desc > %(first)s AND f.votes_desc <= %(first)s + %(size)s
+        ORDER BY f.votes_desc
+        """,
+        {"first": first, "size": size},
+    )
+    rows = await cursor.fetchall()
+    return int(rows[0][0]), [FilmRow(*row[1:]) for row in rows if row[1] is not None]
 
 
 async def select_prices(conn: Connection, film_ids: list[str]) -> dict[str, Decimal]:
