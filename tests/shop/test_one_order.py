@@ -65,7 +65,7 @@ def test_submits_with_one_key_get_one_answer(server: Server, database: str) -> N
 
 @pytest.mark.timeout(1500)
 def test_submits_without_a_key_get_one_order_and_a_later_one_an_empty_cart(server: Server, database: str) -> None:
-    """Some are read only after the order was committed: the server can't know when they were sent (decision 0022)."""
+    """Some are read only after the order was committed: the server can't know when they were sent (decision 0019)."""
     people = faults.customers(database, ROUNDS)
     late = 0
     with psycopg.connect(database, autocommit=True) as conn:

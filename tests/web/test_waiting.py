@@ -88,7 +88,7 @@ def cart_of(url: str, person: Person) -> list[Any]:
 
 
 def waiting_of(client: httpx.Client) -> str:
-    return client.cookies.get("waiting", "")
+    return client.cookies.get("waiting") or ""
 
 
 def read(waiting: str) -> str:
