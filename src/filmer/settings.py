@@ -199,7 +199,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOOPBACK = re.compile(
     r"(?:(?:[a-z0-9_-]+\.)*localhost\.?|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]*)?", re.IGNORECASE | re.ASCII
 )
-_ONE_LOOPBACK = re.compile(r"(https?://)(?:127\.0\.0\.1|\[::1\])((?::[0-9]+)?)")
+_OTHER_LOOPBACK = re.compile(r"^(https?://)(?:127\.0\.0\.1|\[::1\])(?=:[0-9]+$|$)")
 
 
 def origin_of(text: str) -> str | None:
@@ -227,7 +227,7 @@ def parse_origin(text: str) -> str:
 
 def with_one_loopback(origin: str) -> str:
     """An origin in which the three usual names of this machine are one: people take whichever comes to mind."""
-    return _ONE_LOOPBACK.sub(r"\1localhost\2", origin)
+    return _OTHER_LOOPBACK.sub(r"\1localhost", origin)
 
 
 def is_loopback(host: str) -> bool:

@@ -21,7 +21,8 @@ _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'no
 _UNKEPT = (b"cache-control", b"no-store")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{0,5})?")
-_CODING = re.compile(rb"\s*([^\s;,]+)(?:\s*;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?\s*", re.IGNORECASE)
+_GZIP = {b"gzip": b"gzip", b"x-gzip": b"gzip", b"*": b"*"}  # the names by which it is offered (RFC 9110, 8.4.1.3)
+_CODING = re.compile(rb"\s*[^\s;]+(?:\s*;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?\s*")
 
 
 def as_routed(path: str) -> str:
@@ -42,26 +43,28 @@ class RequestHeaders(msgspec.Struct):
     """What the edge reads of a request's headers. Lists that came in several lines are one, with commas between."""
 
     hosts: list[bytes]
-    request_id: bytes = b""  # if fit to be logged
-    if_none_match: bytes = b""
-    accept_encoding: bytes = b""
-    has_session: bool = False
+    request_id: bytes  # if fit to be logged
+    if_none_match: bytes
+    accept_encoding: bytes
+    has_session: bool
 
 
 def read_headers(headers: Any) -> RequestHeaders:
-    found = RequestHeaders([])
+    hosts = []
+    request_id = matching = codings = b""
+    has_session = False
     for name, value in headers:
         if name == b"host":
-            found.hosts.append(value)
+            hosts.append(value)
         elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            found.request_id = value
+            request_id = value
         elif name == b"if-none-match":
-            found.if_none_match += b"," + value if found.if_none_match else value
+            matching = matching + b"," + value if matching else value
         elif name == b"cookie":
-            found.has_session = found.has_session or b"JSESSIONID" in value
+            has_session = has_session or b"JSESSIONID" in value
         elif name == b"accept-encoding":
-            found.accept_encoding += b"," + value if found.accept_encoding else value
-    return found
+            codings = codings + b"," + value if codings else value
+    return RequestHeaders(hosts, request_id, matching, codings, has_session)
 
 
 def host_objection(http_version: str, hosts: list[bytes]) -> str | None:
@@ -69,21 +72,19 @@ def host_objection(http_version: str, hosts: list[bytes]) -> str | None:
     if len(hosts) > 1:
         return "The request has more than one Host header; it must name the server exactly once"
     host = hosts[0].decode("latin-1") if hosts else ""
-    if not host:
-        return (
-            "The request has no Host header; HTTP/1.1 wants the server's name there" if http_version == "1.1" else None
-        )
-    return None if HOST.fullmatch(host) else "The Host header names no host"
+    if host:
+        return None if HOST.fullmatch(host) else "The Host header names no host"
+    return "The request has no Host header; HTTP/1.1 wants the server's name there" if http_version == "1.1" else None
 
 
 def takes_gzip(accept_encoding: bytes) -> bool:
     """Whether gzip was offered by the letter: by its name, else by ``*``, and with a weight that is one and not 0."""
     offered: dict[bytes, bool] = {}
-    for part in accept_encoding.split(b","):
-        if part.strip():
+    for part in accept_encoding.lower().split(b","):
+        name = _GZIP.get(part.partition(b";")[0].strip())
+        if name:
             coding = _CODING.fullmatch(part)
-            name = part.partition(b";")[0].strip().lower().removeprefix(b"x-")  # x-gzip is gzip (RFC 9110, 8.4.1.3)
-            has_weight = coding is not None and (coding[2] is None or float(coding[2]) > 0)
+            has_weight = coding is not None and (coding[1] is None or float(coding[1]) > 0)
             offered[name] = has_weight and offered.get(name, True)
     return offered.get(b"gzip", offered.get(b"*", False))
 
