@@ -1,27 +1,23 @@
 """What the accounts' endpoints read and answer (shop-api.md, "Authentication Endpoints"; contract §4)."""
 
 import re
-import unicodedata
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from filmer.accounts.addresses import MAX_EMAIL, composed, read_email, read_known_email
 from filmer.http.body import Body
 from filmer.http.bounds import BLANKS
 
 Role = Literal["customer", "admin"]
 
-MAX_EMAIL = 255
 MAX_NAME = 100
 MIN_PASSWORD, MAX_PASSWORD = 8, 128
 LIFETIMES = ("30", "90", "365")  # days that a token may work, as its form offers them
 
-# One "@", no blanks or brackets before it, labels of letters, digits and hyphens after it; in any script.
-_LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
-_EMAIL = re.compile(rf"[^\s@<>()\[\],;:\\\"\x00-\x20\x7f]{{1,64}}@{_LABEL}(?:\.{_LABEL})*")
-_UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 # What no name may hold: characters that control or turn what stands around them. Of the joiners, which are unseen, too,
 # Persian or Sinhala names have need; of those beyond U+FFFF, emoji. As a pattern, which the OpenAPI document shows.
 _CONTROLS = (
@@ -30,7 +26,6 @@ _CONTROLS = (
 )
 _CONTROL = re.compile(rf"[{_CONTROLS}\ud800-\udfff]")
 _NAME = rf"^[{BLANKS}]*[^{_CONTROLS}{BLANKS}]([^{_CONTROLS}]*[^{_CONTROLS}{BLANKS}])?[{BLANKS}]*$"
-_PARTS = 4  # one character may be written as so many, and no more
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -68,24 +63,11 @@ class Said(msgspec.Struct, frozen=True):
     message: str
 
 
-def read_email(text: str) -> str:
-    """The address as it is kept: trimmed. Raises ValueError for what is none."""
-    email = _composed(text, MAX_EMAIL)
-    if not _EMAIL.fullmatch(email) or any(map(_is_unprintable, email)):
-        raise ValueError("must be an e-mail address")
-    return email
-
-
-def email_key(email: str) -> str:
-    """The address as it is compared: without case (contract §4.2)."""
-    return email.lower()
-
-
 def read_name(text: str) -> str:
     """A first or last name as it is kept: trimmed. Raises ValueError for what can't be one."""
     if len(text) > MAX_NAME:  # with the blanks around it, as schemas count
         raise ValueError(f"must have at most {MAX_NAME} characters")
-    name = _composed(text, MAX_NAME)
+    name = composed(text, MAX_NAME)
     if not name:
         raise ValueError("must not be empty")
     if _CONTROL.search(name):
@@ -109,28 +91,16 @@ def read_lifetime(text: str) -> timedelta | None:
     return timedelta(days=int(text))
 
 
-def _composed(text: str, most: int) -> str:
-    """Trimmed, and the same however its accents were typed. Raises ValueError for what has too many characters."""
-    trimmed = text.strip()
-    # Putting accents in order takes time by the square of their number: that of a whole body would take a second.
-    composed = unicodedata.normalize("NFC", trimmed) if len(trimmed) <= most * _PARTS else trimmed
-    if len(composed) > most:
-        raise ValueError(f"must have at most {most} characters")
-    return composed
-
-
-def _is_unprintable(character: str) -> bool:
-    return unicodedata.category(character) in _UNPRINTABLE
-
-
-Email = Annotated[
-    str,
-    Meta(
-        extra={"read": read_email},
+def _email(read: Callable[[str], str]) -> Meta:
+    return Meta(
+        extra={"read": read},
         extra_json_schema={"format": "email", "maxLength": MAX_EMAIL},
         examples=["user@example.com"],
-    ),
-]
+    )
+
+
+Email = Annotated[str, _email(read_email)]
+KnownEmail = Annotated[str, _email(read_known_email)]
 Name = Annotated[
     str,
     Meta(
@@ -142,7 +112,7 @@ Name = Annotated[
 
 
 class Credentials(Body):
-    email: Email
+    email: KnownEmail
     password: Annotated[
         str,
         Meta(min_length=1, extra={"exact": True}, extra_json_schema={"format": "password"}, examples=["filmer-demo"]),

@@ -8,9 +8,9 @@ import msgspec
 from litestar.params import FromPath
 
 from filmer.accounts import token_queries
+from filmer.accounts.addresses import MAX_EMAIL
 from filmer.accounts.nouns import (
     LIFETIMES,
-    MAX_EMAIL,
     MAX_NAME,
     MIN_PASSWORD,
     Credentials,

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from filmer.accounts.nouns import Person, Role, email_key
+from filmer.accounts.addresses import earlier_email_key, email_key
+from filmer.accounts.nouns import Person, Role
 from filmer.store.postgres import Connection
 
 _PERSON = "a.id, a.email, a.first_name, a.last_name, a.role"
@@ -45,14 +46,23 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 async def select_known(conn: Connection, email: str, *, address: bytes, session: bytes, demo: bool) -> Known | None:
-    """Who has this e-mail address; ``session`` is the digest of the cookie that came along."""
+    """Who has this e-mail address; ``session`` is the digest of the cookie that came along.
+
+    Of two accounts that have had one since domains were not compared, each goes by its own spelling.
+    """
     statement = f"""
         SELECT {_PERSON}, a.password, NOT a.disabled AND (NOT a.demo OR %(demo)s),
             EXISTS (SELECT FROM session s WHERE s.account_id = a.id AND s.digest = %(session)s),
             EXISTS (SELECT FROM familiar_address f WHERE f.account_id = a.id AND f.address = %(address)s)
-        FROM account a WHERE a.email_key = %(email)s
+        FROM account a WHERE a.email_key IN (%(key)s, %(earlier)s) ORDER BY a.email_key = %(earlier)s DESC LIMIT 1
     """
-    given = {"email": email_key(email), "address": address, "session": session, "demo": demo}
+    given = {
+        "key": email_key(email),
+        "earlier": earlier_email_key(email),
+        "address": address,
+        "session": session,
+        "demo": demo,
+    }
     row = await (await conn.execute(statement.encode(), given)).fetchone()
     return None if row is None else Known(Person(*row[:5]), *row[5:])
 

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from filmer.accounts import queries
-from filmer.accounts.nouns import Credentials, Person, Registration, email_key
+from filmer.accounts.addresses import email_key
+from filmer.accounts.nouns import Credentials, Person, Registration
 from filmer.accounts.passwords import Passwords
 from filmer.accounts.sessions import Sessions, presented
 from filmer.accounts.throttle import (

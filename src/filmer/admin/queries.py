@@ -93,7 +93,8 @@ async def select_accounts(conn: Connection, *, text: str, first: int, size: int)
         """
         WITH hit AS MATERIALIZED (
             SELECT a.* FROM account a
-            WHERE a.email_key LIKE %(like)s OR lower(a.first_name || ' ' || a.last_name) LIKE %(like)s
+            WHERE a.email_key LIKE %(like)s OR lower(a.email) LIKE %(like)s
+                OR lower(a.first_name || ' ' || a.last_name) LIKE %(like)s
         )
         SELECT n.total, a.id, a.email, a.first_name, a.last_name, a.role, a.disabled, a.created,
             (SELECT count(*) FROM shop_order o WHERE o.account_id = a.id),

@@ -7,8 +7,11 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from filmer.accounts import queries
-from filmer.accounts.nouns import Role, read_email, read_name, read_new_password
+from filmer.accounts.address_queries import update_email
+from filmer.accounts.addresses import read_email
+from filmer.accounts.nouns import Role, read_name, read_new_password
 from filmer.accounts.passwords import Passwords
+from filmer.accounts.settling import find_shared, settle_addresses
 from filmer.clock import SystemClock
 from filmer.commands.terminal import DataDir, ask_secret, in_database, read_argument
 from filmer.errors import CommandFailed
@@ -33,6 +36,7 @@ def create(
     kept = _new_password()
 
     async def work(conn: Connection, _: Settings) -> str:
+        await settle_addresses(conn)
         person = await queries.insert_account(
             conn,
             email=address,
@@ -53,20 +57,41 @@ def create(
 def list_accounts(*, data_dir: DataDir = None) -> None:
     """List all accounts."""
 
-    async def work(conn: Connection, _: Settings) -> list[queries.Listed]:
-        return await queries.select_accounts(conn)
+    async def work(conn: Connection, _: Settings) -> tuple[list[queries.Listed], dict[int, int]]:
+        shared = await find_shared(conn)
+        others = {one.holder_id: one.account_id for one in shared} | {one.account_id: one.holder_id for one in shared}
+        return await queries.select_accounts(conn), others
 
-    listed = in_database(data_dir, work)
+    listed, others = in_database(data_dir, work)
     if not listed:
         print("There are no accounts. Open one: filmer account create --email … --first-name … --last-name …")
     for one in listed:
         marks = [*(["disabled"] if one.disabled else []), *(["demo"] if one.demo else [])]
+        if one.person.id in others:
+            marks.append(f"the e-mail address of account {others[one.person.id]}, too")
         state = f"  ({', '.join(marks)})" if marks else ""
         print(
             f"{one.person.id:>8}  {one.person.role:<8}  {one.person.email:<32}  "
             f"{one.person.first_name} {one.person.last_name}, since {one.created:%Y-%m-%d}, "
             f"{one.sessions} sessions{state}"
         )
+
+
+@account_app.command(name="email")
+def change_email(account_id: int, address: str, /, *, data_dir: DataDir = None) -> None:
+    """Give an account another e-mail address; whoever is signed in stays so."""
+    email = read_argument(read_email, address)
+
+    async def change(conn: Connection) -> bool:
+        await settle_addresses(conn)
+        changed = await update_email(conn, account_id, email)
+        if changed is None:
+            raise CommandFailed(f"{email} has an account already: `filmer account list` shows it.")
+        await settle_addresses(conn)
+        return changed
+
+    _change(data_dir, account_id, change)
+    print(f"account {account_id} has the e-mail address {email} now")
 
 
 @account_app.command

@@ -14,6 +14,7 @@ import redis
 import structlog
 
 from filmer import __version__
+from filmer.accounts.settling import ADVICE, find_shared
 from filmer.clock import SystemClock
 from filmer.commands.terminal import DataDir, err
 from filmer.errors import ExternalApiError
@@ -21,7 +22,7 @@ from filmer.importing import queries
 from filmer.secret import FILE, SecretKey
 from filmer.settings import Settings, SettingsError, data_directory, load_settings
 from filmer.store.embedded import EmbeddedError
-from filmer.store.engines import connect, engines
+from filmer.store.engines import connect, engines, in_transaction
 from filmer.store.migrate import MINIMUM_POSTGRESQL, MigrationError, pending
 from filmer.store.valkey import SharedCache
 from filmer.tmdb.client import Tmdb
@@ -107,7 +108,7 @@ def _database(asked: Settings, running: Settings) -> Iterator[Finding]:
                 f"PostgreSQL {version // 10000}.{version % 10000} answers",
                 "" if version >= MINIMUM_POSTGRESQL else "filmer needs 15 or newer: upgrade it.",
             )
-            yield from _schema(asked, conn)
+            yield from _schema(asked, running, conn)
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         yield Finding(
             False,
@@ -116,7 +117,7 @@ def _database(asked: Settings, running: Settings) -> Iterator[Finding]:
         )
 
 
-def _schema(asked: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> Iterator[Finding]:
+def _schema(asked: Settings, running: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> Iterator[Finding]:
     has_trigrams = conn.execute("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'").fetchone()
     if has_trigrams == (0,):
         yield Finding(
@@ -141,6 +142,8 @@ def _schema(asked: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> 
             "Make the database anew with LC_CTYPE 'C.UTF-8' (or any UTF-8 locale) for quick ones.",
         )
     yield from _key(asked, conn)
+    for one in asyncio.run(in_transaction(running, lambda found, _: find_shared(found))):
+        yield Finding(False, str(one), ADVICE)
     state = queries.select_state(conn)
     films = state["films"] or 0
     yield Finding(

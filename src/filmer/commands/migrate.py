@@ -1,6 +1,6 @@
 """``filmer migrate``."""
 
-from filmer.commands.terminal import DataDir, database
+from filmer.commands.terminal import DataDir, database, settle_accounts
 from filmer.store.engines import connect
 from filmer.store.migrate import migrate as apply_migrations
 
@@ -9,4 +9,5 @@ def migrate(*, data_dir: DataDir = None) -> None:
     """Bring the database up to date."""
     with database(data_dir, migrated=False) as settings, connect(settings) as conn:
         done = [migration.name for migration in apply_migrations(conn)]
+        settle_accounts(settings)
     print("\n".join(f"applied {name}" for name in done) or "the database is up to date")

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from filmer.backup.archive import Manifest, open_archive
 from filmer.backup.restoring import require_known
 from filmer.backup.restoring import restore as bring_back
-from filmer.commands.terminal import DataDir, database, err
+from filmer.commands.terminal import DataDir, database, err, settle_accounts
 from filmer.importing.progress import Progress
 from filmer.secret import FILE as KEY_FILE
 from filmer.secret import SecretKey
@@ -33,6 +33,7 @@ def restore(
         with database(data_dir, migrated=False) as settings:
             warning = _about_key(settings, manifest)
             applied = bring_back(settings.database_url or "", manifest, dump, replace=replace, progress=progress)
+            settle_accounts(settings)
     print(f"{manifest.size}, as of {manifest.made:%Y-%m-%d %H:%M:%S} UTC, are back, each compared with the backup.")
     for name in applied:
         print(f"applied {name}")

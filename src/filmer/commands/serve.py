@@ -1,5 +1,6 @@
 """``filmer serve``."""
 
+import asyncio
 import os
 import signal
 from typing import Annotated
@@ -8,13 +9,14 @@ import msgspec
 from cyclopts import Parameter
 
 from filmer import serving
+from filmer.accounts.settling import settle_addresses, warn_of
 from filmer.commands.terminal import DataDir
 from filmer.commands.welcome import say_ready
 from filmer.importing import queries
 from filmer.logs import configure_logs
 from filmer.secret import require_known_key
 from filmer.settings import Settings, load_settings
-from filmer.store.engines import connect, engines, ensure_migrated
+from filmer.store.engines import connect, engines, ensure_migrated, in_transaction
 from filmer.tmdb.sandbox.child import sandbox_for_demo
 
 
@@ -49,6 +51,7 @@ def serve(
     with engines(asked, when_lost=_stop) as running:
         ensure_migrated(asked, running)
         require_known_key(running)
+        warn_of(asyncio.run(in_transaction(running, lambda conn, _: settle_addresses(conn))))
         if asked.demo:
             from filmer.demo import open_demo
 

@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 from cyclopts import Parameter
 from rich.console import Console
 
+from filmer.accounts.settling import ADVICE, settle_addresses
 from filmer.errors import CommandFailed
 from filmer.logs import configure_logs
 from filmer.secret import require_known_key
@@ -47,6 +48,15 @@ def in_database(
         if keyed:
             require_known_key(settings)
         return asyncio.run(in_transaction(settings, work))
+
+
+def settle_accounts(settings: Settings) -> None:
+    """Brings e-mail addresses of earlier versions into form, and says which two accounts have one."""
+    shared = asyncio.run(in_transaction(settings, lambda conn, _: settle_addresses(conn)))
+    for one in shared:
+        err.print(f"warning: {one}", markup=False, soft_wrap=True)
+    if shared:
+        err.print(ADVICE, markup=False, soft_wrap=True)
 
 
 def ask_secret(what: str, *, twice: bool) -> str:
