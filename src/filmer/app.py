@@ -20,6 +20,7 @@ from filmer.admin.pages import AdminPages
 from filmer.catalogue.api import CatalogueApi
 from filmer.catalogue.film_pages import FilmPages
 from filmer.catalogue.pages import CataloguePages
+from filmer.catalogue.prices import Prices
 from filmer.catalogue.queries import select_films_by_tmdb_ids
 from filmer.catalogue.sitemaps import Sitemaps
 from filmer.clock import Clock, SystemClock
@@ -122,17 +123,18 @@ def _apis(parts: Parts, settings: Settings) -> list[Router]:
 
 def _pages(parts: Parts, settings: Settings) -> list[Router]:
     pages, database = parts.pages, parts.database
+    prices = Prices(settings.default_price)
     people = [Credentials(email=one.email, password=demo.PASSWORD) for one in demo.PEOPLE]
     shop = ShopPages(pages, database, parts.carts)
     visited = partial(parts.catalogue.visited, pages)
-    community = CommunityPages(pages, database, visited, parts.copies, parts.shelves, select_films_by_tmdb_ids)
+    community = CommunityPages(pages, database, visited, parts.copies, parts.shelves, select_films_by_tmdb_ids, prices)
     storefront = urls.storefront(
-        CataloguePages(pages, parts.catalogue, parts.search, parts.copies),
+        CataloguePages(pages, parts.catalogue, parts.search, parts.copies, prices),
         FilmPages(
             pages,
             parts.catalogue,
             parts.shelves,
-            settings.default_price,
+            prices,
             currency=settings.currency,
             public_url=parts.public_url,
         ),

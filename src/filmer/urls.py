@@ -38,6 +38,8 @@ PUBLIC_PATHS = (
     "/api/v1/genres",
     "/api/v1/search/",
     "/static/",
+    "/favicon.ico",
+    "/manifest.webmanifest",
     "/posters/",
 )
 # And these, where their addresses do not go by the Host that was asked.
@@ -175,10 +177,13 @@ def storefront(
             post("/ratings")(community.rate),
             post("/ratings/{rating_id:str}/remove")(community.remove_rating),
             get("/posters/{film_id:str}")(posters.show_poster),
+            get("/posters/{film_id:str}/preview")(posters.show_preview),
             get("/robots.txt")(sitemaps.show_robots),
             get("/sitemap.xml")(sitemaps.show_index),
             get("/sitemaps/{number:str}")(sitemaps.show_sitemap),
             get("/static/{name:str}")(files.show_file),
+            get("/favicon.ico")(files.show_favicon),
+            get("/manifest.webmanifest")(files.show_manifest),
         ],
     )
 

@@ -226,22 +226,27 @@ def test_a_film_describes_itself_to_programs(shown: Shown) -> None:
     }  # fmt: skip
     assert found.meta("og:type") == "video.movie"
     assert found.meta("og:title") == "Amélie (2001)"
-    assert (found.meta("og:url"), found.meta("og:image")) == (None, None)
+    assert (found.meta("og:url"), found.meta("og:image")) == (None, f"/posters/{AMELIE}/preview")
+    assert found.meta("og:image:alt") == "The poster of Amélie (2001)"
 
 
 def test_with_a_public_address_everything_is_told_with_it(shown: Shown, serve_here: ServeHere) -> None:
     origin = "https://films.example"
-    # With TMDB's pictures: one that is drawn is of a kind that those who show such links do not take.
-    client = serve_here(
-        shown.database_url, FILMER_PUBLIC_URL=origin, TMDB_API_KEY="none", TMDB_BASE_URL="http://127.0.0.1:9"
-    ).client
+    client = serve_here(shown.database_url, FILMER_PUBLIC_URL=origin).client
     film = page(client, f"/films/{AMELIE}")
     address = f"{origin}/films/{AMELIE}"
     assert film.all("link", rel="canonical")[0]["href"] == film.meta("og:url") == film.described["url"] == address
-    assert film.meta("og:image") == film.described["image"] == f"{origin}/posters/{AMELIE}"
+    assert film.described["image"] == f"{origin}/posters/{AMELIE}"
+    assert film.meta("og:image") == f"{origin}/posters/{AMELIE}/preview"
+    preview = client.get(film.meta("og:image").removeprefix(origin))
+    assert (preview.status_code, preview.headers["content-type"]) == (200, "image/png"), "few programs take an SVG"
     assert film.described["actor"][0]["url"] == f"{origin}/stars/nm0851582"
     star = page(client, "/stars/nm0851582")
     assert star.all("link", rel="canonical")[0]["href"] == star.meta("og:url") == f"{origin}/stars/nm0851582"
+    for other in (star, page(client, "/")):
+        picture = other.meta("og:image") or ""
+        assert picture.startswith(f"{origin}/static/icon-512.png?v=")
+        assert client.get(picture.removeprefix(origin)).headers["content-type"] == "image/png"
 
 
 def bare_film(**known: Any) -> Film:

@@ -1,6 +1,7 @@
 """``/posters/{film_id}``: a picture for every film, TMDB's own where there is one to be had."""
 
 import asyncio
+import struct
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from tests.in_process import in_process
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
 from tests.tmdb.asking import MATRIX, SHAWSHANK, own_language
 
+from filmer.posters.drawing import Subject, draw_preview
 from filmer.store import valkey
 from filmer.store.embedded import Engines
 from filmer.tmdb import images
@@ -73,6 +75,33 @@ def test_an_unknown_film_has_none(shop: httpx.Client, film_id: str) -> None:
     answer = shop.get(f"/posters/{film_id}")
     assert answer.status_code == 404
     assert not answer.headers["content-type"].startswith("image/")
+
+
+# --- as a PNG, for previews of links -------------------------------------------------------------------
+
+
+def is_preview(answer: httpx.Response) -> bool:
+    assert answer.status_code == 200, answer.text
+    return answer.headers["content-type"] == "image/png" and answer.content[16:24] == struct.pack(">II", 600, 900)
+
+
+def test_programs_that_read_no_svg_get_a_png(shop: httpx.Client) -> None:
+    answer = shop.get(f"{FILM}/preview")
+    assert is_preview(answer)
+    assert answer.headers["cache-control"] == KEPT
+    again = shop.get(f"{FILM}/preview", headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert all(is_preview(shop.get(f"/posters/tt{number:07}/preview")) for number in range(1, 17))
+    for film_id in ("tt9999999", "tt01111610000", "a%00b", "%ff"):
+        assert shop.get(f"/posters/{film_id}/preview").status_code == 404
+
+
+@pytest.mark.parametrize("title", ["Amélie", "Őszi almanach"])
+def test_its_title_can_be_read_whatever_fonts_the_server_has(title: str) -> None:
+    """Text in a font that is not there would be left out, and both pictures be the same."""
+    bare = Subject("f1", title[:1], 2001, None, ["Drama"])
+    told = Subject("f1", f"{title[:1]} {title[1:]}", 2001, None, ["Drama"])
+    assert draw_preview(told) != draw_preview(bare)
 
 
 # --- TMDB's -------------------------------------------------------------------------------------------
@@ -142,8 +171,8 @@ def test_a_film_that_tmdb_has_a_poster_of_shows_it(visits: Visits) -> None:
 
 
 def test_an_id_that_was_found_later_serves_as_well(visits: Visits) -> None:
-    [answer] = visits("/posters/tt0000012")
-    assert answer.content == picture(MATRIX)
+    for answer in visits("/posters/tt0000012", "/posters/tt0000012/preview"):
+        assert answer.content == picture(MATRIX)
 
 
 def test_a_film_without_an_id_or_without_a_poster_has_a_drawn_one(visits: Visits) -> None:

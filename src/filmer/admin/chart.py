@@ -9,7 +9,7 @@ import msgspec
 from filmer.admin.queries import Day
 
 WIDTH, HEIGHT = 720, 220
-LEFT, RIGHT, BOTTOM, TOP = 64, 24, 26, 12  # room for labels
+LEFT, RIGHT, BOTTOM, TOP = 16, 64, 26, 12  # room for labels: amounts stand beside today
 GAP = 0.25  # of a bar's place
 LINES = 4
 
@@ -37,7 +37,7 @@ class Chart(msgspec.Struct, frozen=True):
 
     width: int
     height: int
-    left: int
+    right: int  # where the bars end and the amounts begin
     bars: list[Bar]
     lines: list[Line]
     labels: list[Label]
@@ -67,7 +67,7 @@ def chart_of(days: Sequence[Day]) -> Chart:
         for at, day in enumerate(days)
         if (len(days) - 1 - at) % 7 == 0
     ]
-    return Chart(WIDTH, HEIGHT, LEFT, bars, lines, labels)
+    return Chart(WIDTH, HEIGHT, WIDTH - RIGHT, bars, lines, labels)
 
 
 def round_above(amount: Decimal) -> Decimal:

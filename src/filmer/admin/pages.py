@@ -16,7 +16,7 @@ from filmer.catalogue import listing
 from filmer.catalogue.edition import Edition
 from filmer.catalogue.filters import filters
 from filmer.catalogue.nouns import MovieItem
-from filmer.catalogue.prices import set_price
+from filmer.catalogue.prices import own_prices, set_price
 from filmer.catalogue.queries import one_edition
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
@@ -153,7 +153,7 @@ class AdminPages(Handlers):
         """The films that match, or all. ``filled``: what was typed as a film's price, and why it is none, or ""."""
         async with one_edition(conn):
             total, films = await self._find(conn, asked)
-            prices = await queries.select_prices(conn, [film.id for film in films])
+            prices = await own_prices(conn, films)
         return self._pages.personal(
             "admin_films.html",
             request,

@@ -122,11 +122,3 @@ async def select_films(conn: Connection, *, first: int, size: int) -> tuple[int,
     )
     rows = await cursor.fetchall()
     return int(rows[0][0]), [FilmRow(*row[1:]) for row in rows if row[1] is not None]
-
-
-async def select_prices(conn: Connection, film_ids: list[str]) -> dict[str, Decimal]:
-    """The prices of those films that have one of their own."""
-    cursor = await conn.execute(
-        "SELECT id, price FROM catalogue.film WHERE id = ANY(%s::text[]) AND price IS NOT NULL", [film_ids]
-    )
-    return dict(await cursor.fetchall())

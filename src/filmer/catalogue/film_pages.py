@@ -1,13 +1,13 @@
 """The pages of a film and of a star."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from litestar.params import FromPath
 
 from filmer.catalogue import career, linked_data
 from filmer.catalogue import film_queries as queries
 from filmer.catalogue.nouns import Film, Person, is_identifier
+from filmer.catalogue.prices import Prices
 from filmer.catalogue.queries import one_edition
 from filmer.catalogue.reading import Catalogue
 from filmer.community.shelves import Shelves
@@ -26,19 +26,19 @@ class FilmPages(Handlers):
         pages: Pages,
         catalogue: Catalogue,
         shelves: Shelves,
-        default_price: Decimal,
+        prices: Prices,
         *,
         currency: str,
         public_url: str | None,
     ) -> None:
-        """``default_price``: of a film that has none of its own. ``currency``: what stands before a price.
+        """``currency``: what stands before a price.
 
         ``public_url``: this server's origin, where it is configured.
         """
         self._pages = pages
         self._catalogue = catalogue
         self._shelves = shelves
-        self._default_price = round(default_price, 2)
+        self._prices = prices
         self._currency = currency
         self._origin = public_url or ""
 
@@ -54,23 +54,25 @@ class FilmPages(Handlers):
                 known = {one.id for one in alike}
                 found = await queries.select_films_by(conn, film.directors[0], but=film.no, size=2 * MORE)
                 directed = [one for one in found if one.id not in known][:MORE]
+            prices = await self._prices.of(conn, [film], alike, directed)
         kept = None
         if visitor is not None and film.tmdb_id is not None:
             kept = await self._shelves.of_film(visitor.person.id, film.tmdb_id)
-        price = self._default_price if film.price is None else film.price
         return self._pages.public(
             "film.html",
             request,
             visitor,
             film=film,
             cast=cast,
-            price=price,
+            prices=prices,
             kept=kept,
             alike=alike,
             directed=directed,
             runtime=_runtime(film.runtime_minutes),
             description=_description(film, cast),
-            linked_data=linked_data.describe_film(film, cast, price, origin=self._origin, currency=self._currency),
+            linked_data=linked_data.describe_film(
+                film, cast, prices[film.id], origin=self._origin, currency=self._currency
+            ),
         )
 
     async def show_star(self, star_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
@@ -81,11 +83,13 @@ class FilmPages(Handlers):
             star, films = found
             counted = dict(career.colleagues(films, star.no))
             colleagues = await queries.select_people(conn, list(counted))
+            prices = await self._prices.of(conn, films)
         return self._pages.public(
             "star.html",
             request,
             visitor,
             star=star,
+            prices=prices,
             career=career.career(films),
             colleagues=[(one, counted[one.no]) for one in colleagues],
             linked_data=linked_data.describe_star(star, origin=self._origin),

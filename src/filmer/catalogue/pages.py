@@ -22,6 +22,7 @@ from filmer.catalogue.browsing import (
 )
 from filmer.catalogue.filters import Filters
 from filmer.catalogue.nouns import MovieItem, StarItem
+from filmer.catalogue.prices import Prices
 from filmer.catalogue.reading import Catalogue
 from filmer.catalogue.search import Search
 from filmer.errors import NotFound
@@ -51,11 +52,12 @@ SEARCH_LABELS = {
 
 
 class CataloguePages(Handlers):
-    def __init__(self, pages: Pages, catalogue: Catalogue, search: Search, copies: Copies) -> None:
+    def __init__(self, pages: Pages, catalogue: Catalogue, search: Search, copies: Copies, prices: Prices) -> None:
         self._pages = pages
         self._catalogue = catalogue
         self._search = search
         self._copies = copies
+        self._prices = prices
 
     @asynccontextmanager
     async def _reading(self, request: AnyRequest) -> AsyncIterator[tuple[Connection, str, Visitor | None]]:
@@ -79,6 +81,7 @@ class CataloguePages(Handlers):
             newest = await queries.select_known(conn, "year desc", among=KNOWN, size=SHELF)
             best = await queries.select_known(conn, "rating desc", among=KNOWN, size=SHELF)
             ours = await queries.select_films_by_tmdb_ids(conn, popular_ids)
+            prices = await self._prices.of(conn, newest, best, ours.values())
         return self._pages.public(
             "home.html",
             request,
@@ -87,6 +90,7 @@ class CataloguePages(Handlers):
             popular=[ours[film_id] for film_id in popular_ids if film_id in ours][:SHELF],
             newest=newest,
             best=best,
+            prices=prices,
             known=KNOWN if total > KNOWN else None,
             genres=genres,
             total=total,
@@ -98,11 +102,13 @@ class CataloguePages(Handlers):
         async with self._reading(request) as (conn, edition, visitor):
             genres = await queries.select_genre_sizes(conn)
             total, films = (0, []) if form.errors else await self._films(conn, edition, asked)
+            prices = await self._prices.of(conn, films)
         values = {
             "asked": asked,
             "genres": genres,
             "total": total,
             "films": films,
+            "prices": prices,
             "filters": browsing.told_filters(asked, genres),
             "letters": browsing.letters(asked),
             "orders": browsing.orders("/films", asked, FILM_ORDERS),
@@ -129,12 +135,14 @@ class CataloguePages(Handlers):
                     conn, asked.wanted, edition=edition, sort=sort_of(asked), first=first, size=SIZE
                 )
                 people = await self._people(conn, edition, asked)
+            prices = await self._prices.of(conn, films)
         values = {
             "search_text": form.value("query"),
             "asked": asked,
             "genres": genres,
             "total": total,
             "films": films,
+            "prices": prices,
             "people": people[1],
             "people_total": people[0],
             "sort": sort_of(asked),
@@ -184,6 +192,7 @@ class CataloguePages(Handlers):
             found = await queries.select_genre_movies(
                 conn, number, listing.genre(number), sort_of(asked), listing.span(asked.page, SIZE)
             )
+            prices = await self._prices.of(conn, found[2] if found else [])
         if found is None:
             raise NotFound(f"There is no genre {genre_id} here")
         genre, total, films = found
@@ -195,6 +204,7 @@ class CataloguePages(Handlers):
             genre=genre,
             total=total,
             films=films,
+            prices=prices,
             orders=browsing.orders(path, asked, FILM_ORDERS),
             pager=browsing.pager(path, asked, total),
         )

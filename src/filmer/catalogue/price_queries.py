@@ -1,9 +1,18 @@
 """The SQL of prices."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from filmer.catalogue.edition import CHANNEL
 from filmer.store.postgres import Connection
+
+
+async def select_prices(conn: Connection, film_ids: Sequence[str]) -> dict[str, Decimal]:
+    """The prices of those films that have one of their own."""
+    cursor = await conn.execute(
+        "SELECT id, price FROM catalogue.film WHERE id = ANY(%s::text[]) AND price IS NOT NULL", [list(film_ids)]
+    )
+    return dict(await cursor.fetchall())
 
 
 async def upsert_price(conn: Connection, film_id: str, price: Decimal) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from litestar.params import FromPath
 
 from filmer.catalogue.nouns import MovieItem
+from filmer.catalogue.prices import Prices
 from filmer.community.nouns import FavoriteList, Favorites, NewFavorite, NewRating, PopularList
 from filmer.community.shelves import MAX_LISTED, Shelves
 from filmer.errors import ExternalApiError, FavoriteNotFound, MovieNotFound, NotFound, RatingNotFound
@@ -36,7 +37,14 @@ FindFilms = Callable[[Connection, Sequence[int]], Awaitable[Mapping[int, MovieIt
 
 class CommunityPages(Handlers):
     def __init__(
-        self, pages: Pages, database: Database, visited: Visited, copies: Copies, shelves: Shelves, find: FindFilms
+        self,
+        pages: Pages,
+        database: Database,
+        visited: Visited,
+        copies: Copies,
+        shelves: Shelves,
+        find: FindFilms,
+        prices: Prices,
     ) -> None:
         """``visited``: to read the catalogue, and who looks. ``find``: the catalogue's films by their TMDB ids."""
         self._pages = pages
@@ -45,6 +53,7 @@ class CommunityPages(Handlers):
         self._copies = copies
         self._shelves = shelves
         self._find = find
+        self._prices = prices
 
     async def list_popular(self, request: AnyRequest) -> HtmlResponse:
         asked = read_query(without_blanks(request.scope["query_string"]), PopularList)
@@ -52,6 +61,7 @@ class CommunityPages(Handlers):
         movie_ids = [one.id for one in popular.results] if popular else []
         async with self._visited(request) as (conn, _, visitor):
             films = await self._films(conn, movie_ids)
+            prices = await self._prices.of(conn, films.values())
         return self._pages.public(
             "popular.html",
             request,
@@ -60,6 +70,7 @@ class CommunityPages(Handlers):
             is_set_up=self._copies.is_set_up,
             popular=popular,
             films=films,
+            prices=prices,
             favorites=await self._shelves.favorite_ids(visitor.person.id, movie_ids) if visitor else {},
             pager=Pager("/popular", request.scope["query_string"], asked.page, popular.total_pages if popular else 0),
         )
@@ -81,6 +92,7 @@ class CommunityPages(Handlers):
         favorites = everything[:MAX_LISTED]
         async with self._database.connection() as conn:
             films = await self._films(conn, [one.movie_id for one in favorites])
+            prices = await self._prices.of(conn, films.values())
         ratings = await self._shelves.list_ratings(visitor.person.id)
         return self._pages.personal(
             "favorites.html",
@@ -90,6 +102,7 @@ class CommunityPages(Handlers):
             favorites=favorites,
             films=films,
             rating_ids={one.movie_id: one.id for one in ratings},
+            prices=prices,
             asked=asked,
             steps=STEPS,
         )

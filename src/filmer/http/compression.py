@@ -1,4 +1,4 @@
-"""Public text for whoever takes gzip: compressed once, when it is put together, and kept so.
+"""Public text and fonts for whoever takes gzip: compressed once, when it is put together, and kept so.
 
 Only what is the same for everybody: what is compressed beside somebody's secret tells of it by its length.
 """
@@ -11,7 +11,10 @@ from filmer.http.byte_cache import Answer
 SMALLEST = 600  # bytes; below, it saves no packet
 LEVEL = 7
 _VARY = (b"vary", b"Accept-Encoding")
-_KINDS: Final = (b"text/html", b"text/css", b"text/javascript", b"image/svg+xml", b"application/xml")
+_KINDS: Final = (
+    b"text/html", b"text/css", b"text/javascript", b"image/svg+xml", b"font/", b"application/xml",
+    b"application/manifest+json",
+)  # fmt: skip
 
 
 def compress(answer: Answer) -> None:

@@ -14,9 +14,7 @@ from filmer.http.handlers import Handlers
 _PACKAGED = {  # of Swagger UI, from its package
     "swagger-ui.css": "text/css; charset=utf-8",
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-    "favicon-32x32.png": "image/png",
 }
-_OWN = {"docs.js": "text/javascript; charset=utf-8", "docs.css": "text/css; charset=utf-8"}
 _CACHE = {"cache-control": "public, max-age=3600"}
 _POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self'; object-src 'none'; frame-ancestors 'none'"
 
@@ -35,22 +33,15 @@ class Documents(Handlers):
 
     async def show_page(self) -> Response[bytes]:
         return Response(
-            _own("docs.html"),
+            (resources.files("filmer.web") / "static" / "docs.html").read_bytes(),
             media_type=MediaType.HTML,
             headers={"content-security-policy": _POLICY, "cache-control": "no-cache"},
         )
 
     async def show_asset(self, name: FromPath[str]) -> Response[bytes]:
-        if name in _OWN:
-            return Response(_own(name), media_type=_OWN[name], headers=_CACHE)
         if name in _PACKAGED:
             return Response(_packaged(name), media_type=_PACKAGED[name], headers=_CACHE)
         raise NotFound(f"No such file: {name}")
-
-
-@cache
-def _own(name: str) -> bytes:
-    return (resources.files("filmer.web") / "static" / name).read_bytes()
 
 
 @cache

@@ -19,7 +19,8 @@ FailurePage = Callable[[str, FilmerError], bytes]  # of a path and what went wro
 PAGE_HEADERS: Mapping[str, str] = {
     "content-type": "text/html; charset=utf-8",
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
     "cache-control": "no-store",
 }
 

@@ -21,8 +21,10 @@ from filmer.posters.typesetting import (
     typeset,
     width,
 )
+from filmer.web.pixels import png
 
 WIDTH, HEIGHT, MARGIN = 300, 450, 22
+PREVIEW_WIDTH = 600  # pixels
 MEASURE = WIDTH - 2 * MARGIN
 LARGEST, SMALLEST = 118.0, 21.0  # sizes of titles
 TITLE_HEIGHT = 186.0
@@ -37,6 +39,7 @@ FULL = 0.8  # of the measure: a line expected to be longer is kept within it
 _RIGHT_TO_LEFT = ' direction="rtl"'
 # What an XML document can't hold, and what turns the direction of the text around it.
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
+_LATIN = re.compile("[\x20-\u024f\u2010-\u2026]*")  # what the font of previews has
 T = TypeVar("T")
 
 
@@ -53,6 +56,12 @@ class Subject(msgspec.Struct, frozen=True):
 def draw(film: Subject) -> str:
     """An SVG document."""
     return _Poster(film).document()
+
+
+def draw_preview(film: Subject) -> bytes:
+    """The same as a PNG."""
+    is_latin = _LATIN.fullmatch(f"{film.title}{film.director or ''}") is not None
+    return png(draw(film), width=PREVIEW_WIDTH, has_system_fonts=not is_latin)
 
 
 class _Poster:

@@ -1,6 +1,7 @@
 """Templates into HTML, and the files they name."""
 
 import hashlib
+import re
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -10,33 +11,52 @@ from typing import Any
 import jinja2
 
 from filmer import __version__
+from filmer.web import icons
+from filmer.web.pixels import font_file
 
 FILES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+PACKAGED = {".ttf": "font/ttf"}
+DRAWN = {".png": "image/png", ".ico": "image/x-icon"}
+_NAMED = re.compile(rb"url\(([a-z-]+\.ttf)\)")  # in a style sheet
 
 
 class Assets:
-    """The files of ``web/static`` that pages name, each under an address that changes with what is in it."""
+    """The files that pages name, each under an address that changes with what is in it.
+
+    Those of ``web/static``, the font of headings, and icons, which are drawn when they are first asked for.
+    """
 
     def __init__(self) -> None:
         folder = resources.files("filmer.web") / "static"
         self._files = {
             one.name: one.read_bytes() for one in folder.iterdir() if one.name[one.name.rfind(".") :] in FILES
         }
+        self._icon = self._files["icon.svg"]
+        self._files["abril-fatface.ttf"] = font_file().read_bytes()
+        for name, content in self._files.items():
+            if name.endswith(".css"):
+                self._files[name] = _NAMED.sub(self._address_of, content)
+
+    def _address_of(self, named: re.Match[bytes]) -> bytes:
+        return b"url(%s)" % self.address(named[1].decode()).encode()
 
     def address(self, name: str) -> str:
         return f"/static/{name}?v={self.version(name)}"
 
     @property
     def names(self) -> list[str]:
-        return sorted(self._files)
+        return sorted({*self._files, *icons.DRAWN})
 
     def version(self, name: str) -> str:
-        return hashlib.blake2b(self._files[name], digest_size=6).hexdigest()
+        content = self._icon if name in icons.DRAWN else self._files[name]
+        return hashlib.blake2b(content, digest_size=6).hexdigest()
 
     def find(self, name: str) -> tuple[bytes, str] | None:
         """The file and its media type."""
+        if name in icons.DRAWN and name not in self._files:
+            self._files[name] = icons.DRAWN[name](self._icon.decode())
         found = self._files.get(name)
-        return None if found is None else (found, FILES[name[name.rfind(".") :]])
+        return None if found is None else (found, (FILES | PACKAGED | DRAWN)[name[name.rfind(".") :]])
 
 
 class Templates:
