@@ -104,6 +104,15 @@ def test_substrings_around_the_number_from_which_texts_are_many(kinds: list[str]
     assert found_terms(texts) == expected_terms(dict(enumerate(texts, start=1)))
 
 
+def test_any_number_of_different_characters() -> None:
+    """In one text, and in many: three of so many and the number of a text are more than 64 bits hold."""
+    characters = [chr(code) for code in range(0x20, 0x12000) if not 0xD800 <= code < 0xE000]
+    texts = [*characters, "ab", "abc", "ab"]
+    assert found_terms(texts) == expected_terms(dict(enumerate(texts, start=1)))
+    alone = ["".join(characters[:60_000])]
+    assert found_terms(alone) == expected_terms({1: alone[0]})
+
+
 def found_terms(texts: list[str]) -> Terms:
     found = list(substring_terms(texts))
     terms = {term: (total, None if nos is None else as_list(nos)) for term, total, nos in found}

@@ -63,7 +63,7 @@ class MovieList(Query):
         """The list that holds what is asked for."""
         if self.starts_with is None:
             return listing.ALL
-        return listing.letter("*" if self.starts_with == "*" else initial(fold(self.starts_with)))
+        return listing.letter(initial(fold(self.starts_with)))
 
 
 class GenreMovieList(Query):

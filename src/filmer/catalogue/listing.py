@@ -9,9 +9,14 @@ CHUNK = 400  # numbers in a row of catalogue.listing
 
 ALL = "all"
 STARS = "stars"
+NOT_A_TO_Z = "letter:*"  # of films
 
 
 def letter(character: str) -> str:
+    """The list that ``startsWith`` asks for. ``*`` asks for all titles that begin with none of A-Z.
+
+    So no list is of the titles that begin with ``*`` alone: they are in that one.
+    """
     return f"letter:{character}"
 
 

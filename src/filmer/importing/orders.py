@@ -76,7 +76,7 @@ def film_lists(
 ) -> Iterator[tuple[str, str, Order]]:
     """Every list of films in every order: (list, sort, film numbers)."""
     letters = np.array([ord(initial(title)) for title in folded], dtype=np.int32)
-    other = np.array([not is_a_to_z(initial(title)) for title in folded], dtype=bool)
+    not_a_to_z = np.array([not is_a_to_z(initial(title)) for title in folded], dtype=bool)
     genres = {genre: np.zeros(len(folded), dtype=bool) for genre in {genre for ids in genre_ids for genre in ids}}
     for index, ids in enumerate(genre_ids):
         for genre in ids:
@@ -84,9 +84,10 @@ def film_lists(
     for sort, order in orders.items():
         yield listing.ALL, sort, order + 1
         for character, part in _by_letter(order, letters):
-            yield listing.letter(character), sort, part + 1
-        if other.any():
-            yield listing.letter("*"), sort, order[other[order]] + 1
+            if listing.letter(character) != listing.NOT_A_TO_Z:
+                yield listing.letter(character), sort, part + 1
+        if not_a_to_z.any():
+            yield listing.NOT_A_TO_Z, sort, order[not_a_to_z[order]] + 1
         for genre, members in genres.items():
             yield listing.genre(genre), sort, order[members[order]] + 1
 

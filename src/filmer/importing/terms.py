@@ -15,7 +15,6 @@ from filmer.catalogue.search import DENSE, SHORT
 
 Term = tuple[str, int, list[int] | None]  # the term, how many match, and which (numbers from 1) where they are few
 _AT_ONCE = 100_000  # texts, which bounds the memory this takes
-_OWNER_BITS = 17  # so many texts at once
 _FILM_BITS = 32
 _FILM_MASK = 2**_FILM_BITS - 1
 _PAIRS_AT_ONCE = 1_000_000
@@ -47,9 +46,15 @@ def _substrings_of(texts: Sequence[str]) -> Iterator[tuple[str, npt.NDArray[np.i
     is_used = np.zeros(_CODES, dtype=bool)
     is_used[codes] = True
     alphabet = np.flatnonzero(is_used).astype(np.uint32)
+    bits = (len(texts) - 1).bit_length()
+    if len(texts) > 1 and len(alphabet) ** SHORT >= 2 ** (64 - bits):  # too many for the keys of _substrings
+        half = len(texts) // 2
+        yield from _substrings_of(texts[:half])
+        yield from ((term, places + half) for term, places in _substrings_of(texts[half:]))
+        return
     letters = np.cumsum(is_used, dtype=np.uint32)[codes] - np.uint32(1)
     for length in range(1, SHORT + 1):
-        yield from _substrings(alphabet, letters, owners, is_break, length)
+        yield from _substrings(alphabet, letters, owners, is_break, length, bits)
 
 
 def _substrings(
@@ -58,9 +63,9 @@ def _substrings(
     owners: npt.NDArray[np.uint32],
     is_break: npt.NDArray[np.bool_],
     length: int,
+    bits: int,
 ) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
-    if len(alphabet) ** length >= 2 ** (64 - _OWNER_BITS):
-        raise OverflowError(f"{len(alphabet)} different characters are more than this can count")
+    """``bits``: how many the number of a text takes."""
     places = len(letters) - length + 1
     whole = ~is_break[:places]
     for offset in range(1, length):
@@ -70,12 +75,12 @@ def _substrings(
     for offset in range(1, length):
         keys *= np.uint64(len(alphabet))
         keys += letters[at + offset]
-    keys <<= np.uint64(_OWNER_BITS)
+    keys <<= np.uint64(bits)
     keys |= owners[at]
     keys.sort()
     keys = keys[np.concatenate(([True], keys[1:] != keys[:-1]))] if len(keys) else keys
-    terms = keys >> np.uint64(_OWNER_BITS)
-    nos = (keys & np.uint64(2**_OWNER_BITS - 1)).astype(np.int64)
+    terms = keys >> np.uint64(bits)
+    nos = (keys & np.uint64(2**bits - 1)).astype(np.int64)
     starts = np.concatenate(([0], np.flatnonzero(np.diff(terms)) + 1, [len(terms)])).tolist()
     for start, end in pairwise(starts):
         if end > start:
