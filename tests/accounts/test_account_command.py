@@ -53,9 +53,7 @@ def test_an_account_is_opened_and_signs_in(accounts: Shop, browser: Browser) -> 
     assert answer.json()["data"]["customerId"] == int(found[1])
     listed = said(command(accounts.database_url, "list"))
     line = next(line for line in listed.splitlines() if "Chief@Example.com" in line)
-    assert re.search(
-        rf"^ *{found[1]} +admin +Chief@Example.com +Mary Major, since \d{{4}}-\d\d-\d\d, 1 sessions$", line
-    )
+    assert re.search(rf"^ *{found[1]} +admin +Chief@Example.com +Mary Major, since \d{{4}}-\d\d-\d\d, 1 session$", line)
 
 
 def test_without_a_role_it_is_a_customer(accounts: Shop) -> None:

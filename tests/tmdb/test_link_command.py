@@ -198,7 +198,7 @@ def test_a_film_favourited_while_it_is_linked_is_in_use(linker: Linker, sandbox:
             await conn.commit()
             return fine(ended(run))
 
-    assert asyncio.run(favourite()) == "Linked 1 films. None is left to look up.\n"
+    assert asyncio.run(favourite()) == "Linked 1 film. None is left to look up.\n"
     assert linker.fetch("SELECT film_id FROM film_in_use") == [(film,)]
 
 

@@ -17,6 +17,7 @@ import msgspec
 
 from filmer.errors import CommandFailed
 from filmer.importing.progress import Progress
+from filmer.wording import counted
 
 FORMAT = 1
 DUMP, MANIFEST = "filmer.dump", "manifest.json"
@@ -45,7 +46,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def size(self) -> str:
         """For people."""
-        return f"{sum(table.rows for table in self.tables):,} rows in {len(self.tables)} tables"
+        return f"{counted(sum(table.rows for table in self.tables), 'row')} in {counted(len(self.tables), 'table')}"
 
 
 class _AnyFormat(msgspec.Struct):

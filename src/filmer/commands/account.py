@@ -17,6 +17,7 @@ from filmer.commands.terminal import DataDir, ask_secret, in_database, read_argu
 from filmer.errors import CommandFailed
 from filmer.settings import Settings
 from filmer.store.postgres import Connection
+from filmer.wording import counted
 
 account_app = App(name="account", help="Look after people's accounts.")
 
@@ -73,7 +74,7 @@ def list_accounts(*, data_dir: DataDir = None) -> None:
         print(
             f"{one.person.id:>8}  {one.person.role:<8}  {one.person.email:<32}  "
             f"{one.person.first_name} {one.person.last_name}, since {one.created:%Y-%m-%d}, "
-            f"{one.sessions} sessions{state}"
+            f"{counted(one.sessions, 'session')}{state}"
         )
 
 
@@ -128,7 +129,7 @@ def change_role(account_id: int, role: Annotated[Role, Parameter(help="customer 
 def sign_out(account_id: int, /, *, data_dir: DataDir = None) -> None:
     """End all sessions of an account, on every node, at once."""
     ended = _change(data_dir, account_id, lambda conn: queries.select_is_account(conn, account_id), ends=True)
-    print(f"account {account_id} is signed out everywhere ({ended} sessions)")
+    print(f"account {account_id} is signed out everywhere ({counted(ended, 'session')})")
 
 
 def _change(

@@ -13,6 +13,7 @@ from filmer.shop import queries
 from filmer.shop.cards import CardRefused, digest_of, put_on_file
 from filmer.shop.nouns import read_month
 from filmer.store.postgres import Connection
+from filmer.wording import counted
 
 card_app = App(
     name="card",
@@ -83,7 +84,8 @@ def remove(
 ) -> None:
     """Take a card out. The number is asked for, or read from standard input. Orders paid with it stay."""
     if every:
-        print(f"{in_database(data_dir, _remove_all)} cards were taken out")
+        removed = in_database(data_dir, _remove_all)
+        print(f"{counted(removed, 'card')} {'was' if removed == 1 else 'were'} taken out")
         return
     number = ask_secret("Card number", twice=False)
 

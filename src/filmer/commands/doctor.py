@@ -12,6 +12,7 @@ import msgspec
 import psycopg
 import redis
 import structlog
+from rich.text import Text
 
 from filmer import __version__
 from filmer.accounts.settling import ADVICE, find_shared
@@ -27,6 +28,7 @@ from filmer.store.migrate import MINIMUM_POSTGRESQL, MigrationError, pending
 from filmer.store.valkey import SharedCache
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.pace import Pace
+from filmer.wording import counted
 
 MINIMUM_VALKEY = (6, 2)
 TMDB_SECONDS = 5
@@ -44,8 +46,8 @@ def doctor(*, data_dir: DataDir = None) -> None:
     healthy = True
     for finding in examine(data_dir):
         healthy &= finding.fine
-        mark = "[green]ok[/]  " if finding.fine else "[red]FAIL[/]"
-        err.print(f"{mark} {finding.what}", soft_wrap=True)
+        mark = ("ok  ", "green") if finding.fine else ("FAIL", "red")
+        err.print(Text.assemble(mark, f" {finding.what}"), soft_wrap=True)
         if finding.advice:
             err.print(f"     → {finding.advice}", soft_wrap=True)
     if not healthy:
@@ -132,7 +134,7 @@ def _schema(asked: Settings, running: Settings, conn: "psycopg.Connection[tuple[
         return
     if behind:
         advice = "Run `filmer migrate`." if asked.database_url else "`filmer serve` or `filmer migrate` does that."
-        yield Finding(asked.database_url is None, f"{len(behind)} migration(s) to apply", advice)
+        yield Finding(asked.database_url is None, f"{counted(len(behind), 'migration')} to apply", advice)
         return
     yield Finding(True, "the database is up to date")
     if conn.execute("SELECT show_trgm('é') = '{}'").fetchone() == (True,):
@@ -148,7 +150,7 @@ def _schema(asked: Settings, running: Settings, conn: "psycopg.Connection[tuple[
     films = state["films"] or 0
     yield Finding(
         True,
-        f"the catalogue has {films:,} films (version {state['version']})",
+        f"the catalogue has {counted(films, 'film')} (version {state['version']})",
         "" if films else "Bring one in: filmer import imdb PATH, filmer import csv FILE, filmer import demo.",
     )
 

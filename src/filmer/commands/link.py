@@ -24,6 +24,7 @@ from filmer.tmdb import link_queries as queries
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.links import LinkingStopped, Links, Tally
 from filmer.tmdb.pace import Pace
+from filmer.wording import counted
 
 AGAIN = timedelta(days=30)  # after which TMDB may have come to know a film
 
@@ -115,7 +116,7 @@ def _bar(tally: Tally, limit: int | None) -> Iterator[Callable[[], None]]:
 
 
 def _summary(tally: Tally) -> str:
-    said = f"Linked {tally.linked:,} films"
+    said = f"Linked {counted(tally.linked, 'film')}"
     if tally.unknown:
         said += f", {tally.unknown:,} unknown to TMDB"
     if tally.failed:
@@ -123,7 +124,7 @@ def _summary(tally: Tally) -> str:
     said += f", {tally.left:,} left: run it again to go on." if tally.left else ". None is left to look up."
     if tally.without_imdb_id:
         said += (
-            f"\n{tally.without_imdb_id:,} films have no IMDb id to look them up by: `filmer import csv` takes their "
-            "tmdb_id from you."
+            f"\n{counted(tally.without_imdb_id, 'film has', 'films have')} no IMDb id to look them up by: "
+            "`filmer import csv` takes a tmdb_id from you."
         )
     return said

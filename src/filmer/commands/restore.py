@@ -39,7 +39,7 @@ def restore(
         print(f"applied {name}")
     print("Passwords, tokens and sessions are as they were then: what was changed or revoked since is not any more.")
     if warning:
-        err.print(f"warning: {warning}", markup=False, soft_wrap=True)
+        err.print(f"warning: {warning}", soft_wrap=True)
 
 
 def _about_key(settings: Settings, manifest: Manifest) -> str:

@@ -6,12 +6,13 @@ from filmer.importing import queries
 from filmer.settings import Settings
 from filmer.store.engines import connect
 from filmer.tmdb.sandbox.child import Child
+from filmer.wording import counted
 
 
 def say_ready(address: str, settings: Settings, sandbox: Child | None) -> None:
     with connect(settings) as conn:
         films = queries.select_state(conn)["films"] or 0
-    lines = ["", f"filmer {__version__} is ready at {address}  ({films:,} films)", ""]
+    lines = ["", f"filmer {__version__} is ready at {address}  ({counted(films, 'film')})", ""]
     if films:
         lines += [
             f"  Look around  {address}/",
