@@ -54,7 +54,7 @@ def test_the_command_line_adds_and_replaces(database_url: str, tmp_path: Path) -
     assert given.stdout == "2 films and 0 stars are in the catalogue.\n", given.stderr
     given = filmer(database_url, "import", "csv", write(tmp_path / "2.csv", film(3), film(4, year="soon")))
     assert given.stdout == "3 films and 0 stars are in the catalogue.\n", given.stderr
-    assert "2.csv, line 3: year is not an integer: 'f4,Film 4,,soon,,,,,,,,,,,'" in given.stderr
+    assert "2.csv, line 3: year is not an integer: f4,Film 4,,soon,,,,,,,,,,,\n" in given.stderr
     execute(database_url, "INSERT INTO film_in_use VALUES ('f2')")
     given = filmer(database_url, "import", "csv", tmp_path / "2.csv", "--replace")
     assert given.returncode == 0, given.stderr

@@ -1,5 +1,6 @@
 """Rows of an owner's own file that can't be used, and files that are no such table."""
 
+import codecs
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     "a title without end": ({"title": "x" * 2401}, "2400 bytes"),
     "a title that only folding makes too long": ({"title": "ŉ" * 801}, "2400 bytes"),
     "genres without end": ({"genres": "|".join(f"Genre {at}" for at in range(51))}, "50 genres"),
-    "an id of 11 characters": ({"id": "x" * 11}, "id"),
+    "a title of what can't be seen": ({"title": "\u200b\ufeff"}, "title"),
+    "an id of 11 characters": ({"id": "x" * 11}, "an id that has not 1 to 10 characters"),
     "an id with a space": ({"id": "a b"}, "id"),
     "an id with a slash": ({"id": "a/b"}, "id"),
     "the id of the row before": ({"id": "f1"}, "twice"),
@@ -44,10 +46,14 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     "a price of a million": ({"price": "1000000"}, "price"),
     "a price in dollars": ({"price": "$5"}, "price"),
     "a price that is no number": ({"price": "NaN"}, "price"),
+    "a price with an underscore": ({"price": "1_0"}, "price"),
+    "a price in other digits": ({"price": "१"}, "price"),
     "a genre without end": ({"genres": "x" * 101}, "genre"),
     "a star's open bracket": ({"stars": "Ann [nm1"}, "star"),
     "a star's id without end": ({"stars": "Ann [nm123456789]"}, "star"),
     "a star's id with a slash": ({"stars": "Ann [nm/1]"}, "star"),
+    "a star's id that browsers leave out": ({"stars": "Ann [..]"}, "a star with an id . or .., which browsers"),
+    "a star's empty id": ({"stars": "Ann []"}, "a star with an id"),
     "a nameless star": ({"stars": "Ann | [nm1]"}, "star"),
 }
 
@@ -99,14 +105,19 @@ def test_a_film_has_as_many_genres_as_the_index_holds(database_url: str, tmp_pat
 @pytest.mark.parametrize(
     ("content", "word"),
     [
-        (b"", "title"),
-        (b"id;title\n1;Film\n", "title"),
-        (b"name,year\nFilm,1990\n", "title"),
-        (b"title\nFilm\nFilm\xe9\n", "UTF-8"),
-        ("title\nFilm\n".encode("utf-16"), "UTF-8"),
+        (b"", "empty"),
+        (b"\n \n", "empty"),
+        (b"name,year\nFilm,1990\n", "separated by `,`, and its first row names: name, year"),
+        (b"Titel;Jahr\nFilm;1990\n", "separated by `;`, and its first row names: Titel, Jahr"),
+        (b"name\tyear\nFilm\t1990\n", "separated by tabs, and its first row names: name, year"),
+        (b"Title,year, TITLE \nFilm,1990,x\n", "more than one column 'title'"),
+        (b"title,colour,Colour\nFilm,x,y\n", "more than one column 'colour'"),
+        (codecs.BOM_UTF16_LE + b"t\0i\0t\0l\0e\0\n\0x", "line 2"),
         (b'title\nFilm\n"never closed\n', "line 3"),
         (b"title\nFilm\n" + b"x" * 100_001 + b"\n", "line 3"),
-        (b"PK\x03\x04\x14\x00", "title"),
+        (b"PK\x03\x04\x14\x00", "can't be read as .xlsx or .ods"),
+        (b"\x1f\x8b\x08\0", "compressed"),
+        (bytes.fromhex("d0cf11e0a1b11ae1"), ".xls"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(database_url: str, tmp_path: Path, content: bytes, word: str) -> None:

@@ -216,6 +216,6 @@ def test_the_command_fetches_first_and_then_imports(
     monkeypatch.setattr(imports, "download", partial(download, source=library.source))
     done = filmer(database_url, "import", "imdb", tmp_path / "data", "--download")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("499 films and 1 stars")
+    assert done.stdout.startswith("499 films and 1 star are")
     assert films(database_url)[tt(1)].title == "Film 919"
     assert files_in(tmp_path / "data") == library.files

@@ -1,5 +1,7 @@
 """``filmer import …``: a catalogue from IMDb's data set, from a file of one's own, or the demo's."""
 
+import codecs
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,12 +11,14 @@ import psycopg
 from cyclopts import App, Parameter
 
 from filmer.clock import SystemClock
-from filmer.commands.terminal import DataDir, database, err
+from filmer.commands.terminal import DataDir, confirm, database, shown
+from filmer.errors import CommandFailed
 from filmer.importing import build, imdb, own
 from filmer.importing.arrival import Report
 from filmer.importing.demo import import_demo
 from filmer.importing.download import download
 from filmer.importing.progress import Progress
+from filmer.wording import counted
 
 import_app = App(name="import", help="Bring a catalogue in: all of it or nothing.")
 
@@ -38,7 +42,7 @@ def import_imdb(
     """
     wanted = imdb.Wanted(types=tuple(kind.strip() for kind in types.split(",")), min_votes=min_votes, adult=adult)
     report = Report()
-    with _importing(data_dir, report) as (conn, progress):
+    with _reported(report), _importing(data_dir) as (conn, progress):
         if download_first:
             download(path, progress)
         arrival = imdb.read_imdb(path, wanted, report, progress)
@@ -56,62 +60,96 @@ def import_csv(
     replace: Annotated[
         bool, Parameter(negative="", help="The file is the whole catalogue: what is not in it goes.")
     ] = False,
+    separator: Annotated[
+        str | None,
+        Parameter(help='What stands between two columns: one character, or "tab". Else the header tells.'),
+    ] = None,
+    encoding: Annotated[str | None, Parameter(help="Such as cp1250. Else the file tells.")] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Add the films of your own FILE to the catalogue, or bring those that are there up to date.
 
-    Columns: id, title (the only one required), original_title, year, release_date, runtime_minutes, directors,
-    genres, stars, rating, votes, popularity, tmdb_id, price, overview. Several directors, genres or stars are
-    separated by "|"; a star is "Name (birth year) [id]". See docs/importing.md.
+    FILE is CSV, or a workbook: .xlsx or .ods. Columns: id, title (the only one required), original_title, year,
+    release_date, runtime_minutes, directors, genres, stars, rating, votes, popularity, tmdb_id, price, overview.
+    Several directors, genres or stars are separated by "|"; a star is "Name (birth year) [id]". See docs/importing.md.
     """
     report = Report(keep_all=True)
-    with _importing(data_dir, report) as (conn, progress):
-        arrival = own.read_csv(file, report)
-        counts = build.bring_in(
-            conn, arrival, source="csv", origin=str(file), report=report, now=SystemClock().now(), progress=progress,
-            keep_others=not replace,
-        )  # fmt: skip
+    with _reported(report):
+        arrival = own.read_csv(
+            file, report, separator=_separator(separator), encoding=_encoding(encoding), confirm=confirm
+        )
+        with _importing(data_dir) as (conn, progress):
+            counts = build.bring_in(
+                conn, arrival, source="csv", origin=str(file), report=report, now=SystemClock().now(),
+                progress=progress, keep_others=not replace,
+            )  # fmt: skip
     _say_imported(counts)
+
+
+def _separator(said: str | None) -> str | None:
+    separator = "\t" if said in {"tab", "\\t"} else said
+    if separator is not None and (len(separator) != 1 or separator in '"|\r\n'):
+        raise CommandFailed(f"--separator {said!r} is not one character (or tab), or one that rows are made of.")
+    return separator
+
+
+def _encoding(said: str | None) -> str | None:
+    if said is None:
+        return None
+    try:
+        codec = codecs.lookup(said)
+        "title".encode(codec.name)
+    except (LookupError, ValueError):
+        raise CommandFailed(f"--encoding {said!r} is no encoding of text that is known here.") from None
+    return codec.name
 
 
 @import_app.command(name="demo")
 def import_demo_films(*, data_dir: DataDir = None) -> None:
     """Make the demo's well-known films the catalogue."""
     report = Report()
-    with _importing(data_dir, report) as (conn, progress):
+    with _reported(report), _importing(data_dir) as (conn, progress):
         counts = import_demo(conn, report, progress)
     _say_imported(counts)
 
 
 @contextmanager
-def _importing(
-    data_dir: str | None, report: Report
-) -> Iterator[tuple[psycopg.Connection[tuple[object, ...]], Progress]]:
-    """What an import works with. Its report is shown however it ends."""
+def _importing(data_dir: str | None) -> Iterator[tuple[psycopg.Connection[tuple[object, ...]], Progress]]:
+    """What an import works with."""
+    with (
+        Progress() as progress,
+        database(data_dir) as settings,
+        build.import_connection(settings.database_url or "") as conn,
+    ):
+        yield conn, progress
+
+
+@contextmanager
+def _reported(report: Report) -> Iterator[None]:
+    """Shows the report of an import, however that ends."""
     try:
-        with (
-            Progress() as progress,
-            database(data_dir) as settings,
-            build.import_connection(settings.database_url or "") as conn,
-        ):
-            yield conn, progress
+        yield
     finally:
         _say_report(report)
 
 
 def _say_imported(counts: tuple[int, int]) -> None:
-    print(f"{counts[0]:,} films and {counts[1]:,} stars are in the catalogue.")
+    films, stars = counts
+    print(f"{counted(films, 'film')} and {counted(stars, 'star')} are in the catalogue.")
 
 
 def _say_report(report: Report) -> None:
     """What was read, and what was not taken and why."""
-    lines = [f"read {rows:>12,} rows of {name}" for name, rows in report.rows.items()]
-    lines += [f"left {count:>12,} {reason}" for reason, count in sorted(report.skipped.items()) if count]
+    lines = [
+        f"read {rows:>12,} {'row' if rows == 1 else 'rows'} of {', '.join([name, *report.found.get(name, [])])}"
+        for name, rows in report.rows.items()
+    ]
+    lines += [f"left {count:>12,}: {reason}" for reason, count in sorted(report.skipped.items()) if count]
     lines += [f"warning: {warning}" for warning in report.warnings]
     for kind, count in sorted(report.bad.items()):
         first = report.first[kind]
         where = first.file + (f", line {first.line}" if first.line else "")
-        lines += [f"bad  {count:>12,} {kind}; the first, in {where}:", f"     {first.text!r}"]
-    lines += [f"{bad.file}, line {bad.line}: {bad.kind}: {bad.text!r}" for bad in report.every]
+        lines += [f"bad  {count:>12,} {kind}; the first, in {where}:", f"     {first.text}"]
+    lines += [f"{bad.file}, line {bad.line}: {bad.kind}: {bad.text}" for bad in report.every]
     for line in lines:
-        err.print(line, markup=False, soft_wrap=True)
+        sys.stderr.write(shown(line) + "\n")

@@ -23,7 +23,7 @@ T = TypeVar("T")
 DataDir = Annotated[
     str | None, Parameter(name="--data-dir", help="Where the embedded engines keep their data (FILMER_DATA_DIR).")
 ]
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)  # what is data means nothing to it
 
 
 @contextmanager
@@ -76,6 +76,21 @@ def ask_secret(what: str, *, twice: bool) -> str:
     if "\0" in secret:
         raise CommandFailed(f"{what}: it must not contain U+0000. Nothing was changed.")
     return secret
+
+
+def confirm(question: str) -> bool | None:
+    """What somebody at a terminal says to a question; None where nobody is there."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    sys.stderr.write("\n".join(map(shown, question.splitlines())) + " [y/n] ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    return answer.strip().casefold() in {"y", "yes"} if answer else None
+
+
+def shown(text: str) -> str:
+    """Text of others for a terminal, which must not take it for orders: what can't be seen as its escape."""
+    return "".join(letter if letter.isprintable() or letter == "\t" else ascii(letter)[1:-1] for letter in text)
 
 
 def read_argument(read: Callable[[str], str], text: str) -> str:

@@ -1,6 +1,7 @@
 """What an importer hands over: films and stars in memory, and the report of what was taken and what was not."""
 
 import gc
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,11 +12,14 @@ from typing import Any
 import msgspec
 
 from filmer.catalogue.folding import fold
+from filmer.catalogue.nouns import MAX_IDENTIFIER
 from filmer.errors import CommandFailed
 
 # An entry of the index film_titles has at most 2,704 bytes: the folded title, 4 for each genre, 80 for the rest.
 MAX_TITLE = 2400  # bytes of a folded title
 MAX_GENRES = 50  # of a film
+_NO_IDENTIFIER = re.compile(r"[\s/\\?#]|%[0-9A-Fa-f]{2}")
+NOT_STORABLE = re.compile("[\0\ud800-\udfff]")  # what the database takes in no text
 
 
 class ArrivingFilm(msgspec.Struct, gc=False):
@@ -59,6 +63,31 @@ def require_indexable(title: str, genres: Sequence[str]) -> None:
         raise ValueError(f"over {MAX_GENRES} genres")
 
 
+def require_title(title: str) -> None:
+    """Raises ValueError for one in which nothing can be seen or sorted by."""
+    if not fold(title) or not any(letter.isprintable() for letter in title):
+        raise ValueError("no title")
+
+
+def require_identifier(text: str) -> None:
+    """Raises ValueError for an id that addresses can't carry, however they are encoded.
+
+    Browsers resolve ``.`` and ``..``, take a backslash for a slash and leave control characters out; proxies may decode
+    twice.
+    """
+    if not 0 < len(text) <= MAX_IDENTIFIER:
+        raise ValueError(f"an id that has not 1 to {MAX_IDENTIFIER} characters")
+    if text in {".", ".."}:
+        raise ValueError("an id . or .., which browsers leave out of addresses")
+    if _NO_IDENTIFIER.search(text) or not text.isprintable():
+        raise ValueError("an id with what an address can't carry: a space, / \\ ? # %2F or what can't be seen")
+
+
+def storable(text: str) -> str:
+    """With U+FFFD for what the database takes in no text."""
+    return NOT_STORABLE.sub("\ufffd", text)
+
+
 MAX_SHOWN = 1000  # bad rows told one by one
 
 
@@ -75,6 +104,7 @@ class Report(msgspec.Struct):
     """What an import did not take, and why. Shown to the owner and kept with the import."""
 
     rows: dict[str, int] = msgspec.field(default_factory=dict)  # read, by file
+    found: dict[str, list[str]] = msgspec.field(default_factory=dict)  # what a file turned out to be, in words
     skipped: Counter[str] = msgspec.field(default_factory=Counter)  # sound rows that were not asked for
     bad: Counter[str] = msgspec.field(default_factory=Counter)  # rows that could not be used, by kind
     first: dict[str, BadLine] = msgspec.field(default_factory=dict)  # of each kind of bad row
@@ -84,10 +114,13 @@ class Report(msgspec.Struct):
 
     def reject(self, kind: str, file: str, line: int, text: str) -> None:
         self.bad[kind] += 1
-        line_of = BadLine(file, line, kind, text[:200].replace("\0", "\ufffd"))  # which no column of the database takes
+        line_of = BadLine(file, line, kind, storable(text[:200]))
         self.first.setdefault(kind, line_of)
         if self.keep_all and len(self.every) < MAX_SHOWN:
             self.every.append(line_of)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(storable(text))
 
     def as_json(self) -> dict[str, Any]:
         return dict(msgspec.to_builtins(self))

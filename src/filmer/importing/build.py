@@ -12,7 +12,15 @@ from typing import Any
 import psycopg
 
 from filmer.importing import queries
-from filmer.importing.arrival import Arrival, ArrivingFilm, ArrivingStar, ImportFailed, Report, no_garbage_collection
+from filmer.importing.arrival import (
+    Arrival,
+    ArrivingFilm,
+    ArrivingStar,
+    ImportFailed,
+    Report,
+    no_garbage_collection,
+    storable,
+)
 from filmer.importing.progress import Progress
 from filmer.importing.writer import write_next
 
@@ -65,7 +73,14 @@ def bring_in(
             films, stars = write_next(conn, arrival, progress)
         with progress.step("Swapping in"):
             missing = queries.swap(
-                conn, said, source=source, origin=origin, films=films, stars=stars, report=report.as_json(), now=now
+                conn,
+                said,
+                source=source,
+                origin=storable(origin),
+                films=films,
+                stars=stars,
+                report=report.as_json(),
+                now=now,
             )
         if not missing:
             break

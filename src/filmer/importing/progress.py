@@ -54,7 +54,7 @@ class Progress:
         self._bars.update(task, total=total or 1, completed=total or 1)
 
     def say(self, text: str) -> None:
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, markup=False)
 
 
 def _detail(done: int, total: int | None, rows: int | None, unit: str) -> str:

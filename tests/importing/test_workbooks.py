@@ -1,0 +1,105 @@
+"""``filmer import csv`` of workbooks: .xlsx and .ods, with cells of every type."""
+
+from collections.abc import Callable
+from datetime import date, time
+from pathlib import Path
+
+import pytest
+from tests.importing.datasets import filmer, films
+from tests.importing.workbooks import Cell, Sheets, ods, xlsx
+
+from filmer.importing import own
+from filmer.importing.arrival import Arrival, ImportFailed, Report
+
+Make = Callable[[Sheets], bytes]
+kinds = pytest.mark.parametrize(("make", "suffix"), [(xlsx, "xlsx"), (ods, "ods")])
+
+HEADER = (" Title", "YEAR", "rating", "price", "votes", "release_date", "id", "stars", "genres", "overview")
+SHEETS: Sheets = {
+    "Notes": [["What we have", 1.0], [None, "title"]],
+    "Our films": [
+        [],
+        [None, None],
+        HEADER,
+        ["Zwei Fähren", 1988.0, 8.1, 2.5, 1250.0, date(1988, 3, 4), "f1", "Ann (1950)|Ben", "Drama|War", '"2"\nlines'],
+        [],
+        [1917.0, 2019.0, 7, 0.1 + 0.2, 2147483647.0, None, 12.0],
+        [True, None, None, 3.4900000000000002],
+        [None, None, None, None, None, None, None, None, None, None],
+        ["Last", "1999", "9.5", "3.49", "10", "1999-01-02"],
+    ],
+    "Other films": [["title"], ["Not read"]],
+}  # fmt: skip
+
+
+def read(path: Path, content: bytes) -> tuple[Arrival, Report]:
+    path.write_bytes(content)
+    report = Report(keep_all=True)
+    return own.read_csv(path, report), report
+
+
+@kinds
+def test_the_first_sheet_with_a_title_is_read(tmp_path: Path, make: Make, suffix: str) -> None:
+    arrival, report = read(tmp_path / f"films.{suffix}", make(SHEETS))
+    first, number, truth, last = arrival.films
+    assert (first.title, first.year, first.rating, first.votes, first.id) == ("Zwei Fähren", 1988, 8.1, 1250, "f1")
+    assert (str(first.price), first.release_date, first.overview) == ("2.5", date(1988, 3, 4), '"2" lines')
+    assert (first.genres, [arrival.stars[at].name for at in first.cast]) == (("Drama", "War"), ["Ann", "Ben"])
+    assert (number.title, number.year, number.id, number.votes) == ("1917", 2019, "12", 2147483647)
+    assert (truth.title, str(truth.price)) == ("TRUE", "3.49")
+    assert (last.title, last.year, last.rating, last.release_date) == ("Last", 1999, 9.5, date(1999, 1, 2))
+    assert str(number.price) == "0.3"
+    assert (report.rows, report.bad, report.warnings) == ({f"films.{suffix}": 4}, {}, [])
+    assert report.found == {f"films.{suffix}": ["sheet 'Our films' of 3"]}
+
+
+@kinds
+def test_bad_rows_are_told_by_the_number_of_their_row(tmp_path: Path, make: Make, suffix: str) -> None:
+    rows: list[list[Cell]] = [
+        [],
+        ["title", "year", "release_date", None, "genres"],
+        ["Fine", 1990, date(2001, 2, 3), "a note", "War, Drama"],
+        [],
+        ["Half a year", 1990.5],
+        [time(2, 22), 2016],
+        [date(2011, 9, 11), 2006],
+        ["No day", 1990, 36526],
+        ["Far", 1990, None, None, None, "beyond the header"],
+    ]
+    arrival, report = read(tmp_path / f"films.{suffix}", make({"Films": rows}))
+    assert [film.title for film in arrival.films] == ["Fine", "Far"]
+    told = [(bad.line, bad.kind, bad.text) for bad in report.every]
+    as_text = "a title that the workbook takes for a date or time: format its cell as text"
+    assert told == [
+        (5, "year is not an integer", "Half a year,1990.5"),
+        (6, as_text, "02:22:00,2016"),
+        (7, as_text, "2011-09-11,2006"),
+        (8, "release_date is not YYYY-MM-DD", "No day,1990,36526"),
+    ]
+    nameless, comma = sorted(report.warnings, key=lambda text: "comma" in text)
+    assert "lines 3, 9: something in a column without a name, which was not read" in nameless
+    assert "line 3: genres with a comma and no |" in comma
+
+
+@kinds
+def test_the_command_says_which_sheet_it_read(database_url: str, tmp_path: Path, make: Make, suffix: str) -> None:
+    path = tmp_path / f"films.{suffix}"
+    path.write_bytes(make(SHEETS))
+    given = filmer(database_url, "import", "csv", path)
+    assert given.stdout == "4 films and 2 stars are in the catalogue.\n", given.stderr
+    assert f"4 rows of films.{suffix}, sheet 'Our films' of 3\n" in given.stderr
+    assert films(database_url)["f1"].title == "Zwei Fähren"
+
+
+@kinds
+def test_a_workbook_without_a_title_is_refused_with_what_it_has(tmp_path: Path, make: Make, suffix: str) -> None:
+    with pytest.raises(ImportFailed, match=r"'Eins': Titel, Jahr; 'Zwei': nothing"):
+        read(tmp_path / f"films.{suffix}", make({"Eins": [["Titel", "Jahr"]], "Zwei": []}))
+
+
+@kinds
+def test_a_damaged_workbook_is_refused(tmp_path: Path, make: Make, suffix: str) -> None:
+    whole = make(SHEETS)
+    for damaged in (whole[: len(whole) // 2], whole[:-30], whole[:200] + bytes(300) + whole[500:]):
+        with pytest.raises(ImportFailed, match="Nothing was changed"):
+            read(tmp_path / f"films.{suffix}", damaged)
