@@ -20,6 +20,9 @@ from filmer.importing.identifiers import NONE, Ints, identifiers
 from filmer.importing.progress import Progress
 
 BLOCK = 4 * 2**20  # bytes of text in memory at a time
+MAX_LINE = 2**20  # bytes
+MAX_PACKED = 30  # times its size on the disk; IMDb's files unpack to 3 to 8 times theirs
+ENOUGH = 2**28  # bytes that any file may unpack to
 NULL = b"\\N"
 
 
@@ -43,7 +46,7 @@ class Table:
         with progress.step(f"Reading {self._path.name}", size, unit="bytes") as advance, self._opened() as (raw, text):
             try:
                 reader = csv.open_csv(
-                    _Sound(text),
+                    _Sound(text, max(ENOUGH, size * MAX_PACKED)),
                     read_options=csv.ReadOptions(block_size=BLOCK),
                     parse_options=csv.ParseOptions(
                         delimiter="\t",
@@ -69,6 +72,16 @@ class Table:
                 raise ImportFailed(
                     f"{self._path.name} does not start with the line that names its columns"
                     f" ({', '.join(self._columns)}). Nothing was changed."
+                ) from error
+            except _LongLineError as error:
+                raise ImportFailed(
+                    f"{self._path.name}, line {self._line_at(error.place)}: over 1 MiB long, as no line of IMDb's is. "
+                    "Fetch it again. Nothing was changed."
+                ) from error
+            except _BombError as error:
+                raise ImportFailed(
+                    f"{self._path.name} is over {MAX_PACKED} times as large when it is unpacked, as no file of IMDb's "
+                    "is. Fetch it again. Nothing was changed."
                 ) from error
             except (pa.ArrowInvalid, EOFError, OSError, ValueError, isal_zlib.error, IsalError) as error:  # type: ignore[misc]
                 raise ImportFailed(
@@ -107,6 +120,16 @@ class Table:
             kind = "too few fields" if row.actual_columns < row.expected_columns else "too many fields"
             self._report.reject(kind, self._path.name, row.number or 0, str(row.text))
 
+    def _line_at(self, place: int) -> int:
+        """The number of the line at a place in the text; counted anew, as nobody else needs it."""
+        with self._opened() as (_, text):
+            number = 1
+            while place:
+                block = text.read(min(place, BLOCK))
+                number += block.count(b"\n")
+                place -= len(block)
+            return number
+
     @contextmanager
     def _opened(self) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
         """The file, and its text: the same where it is not compressed."""
@@ -127,14 +150,28 @@ def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield batch
 
 
+class _LongLineError(Exception):
+    def __init__(self, place: int) -> None:
+        """``place``: in the text, where the line begins."""
+        self.place = place
+
+
+class _BombError(Exception):
+    pass
+
+
 class _Sound(io.RawIOBase):
     """A stream in which bytes that are not UTF-8 are replaced by U+FFFD, which the importer takes for a fault.
 
-    The reader in C++ gives up on a file whose bad lines are not UTF-8 either.
+    The reader in C++ gives up on a file whose bad lines are not UTF-8 either. Raises for what would fill the memory:
+    a line without end, and more text than a file of this size can hold.
     """
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        """``most``: bytes of text."""
         self._stream = stream
+        self._most = most
+        self._passed = 0
         self._rest = b""
 
     def readable(self) -> bool:
@@ -143,13 +180,28 @@ class _Sound(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         while True:
             block = self._stream.read(size if size > 0 else BLOCK)
-            end = block.rfind(b"\n") + 1 if block else 0
-            whole, self._rest = (self._rest + block[:end], block[end:]) if end else (b"", self._rest + block)
-            if not block:
-                whole, self._rest = self._rest, b""
+            text = self._rest + block
+            place = _long_line(text)
+            if place is not None:
+                raise _LongLineError(self._passed + place)
+            end = text.rfind(b"\n") + 1 if block else len(text)
+            whole, self._rest = text[:end], text[end:]
+            self._passed += end
+            if self._passed > self._most:
+                raise _BombError
+            if whole or not block:
                 return _sound(whole)
-            if whole:
-                return _sound(whole)
+
+
+def _long_line(text: bytes) -> int | None:
+    """Where in it the first line begins that is too long."""
+    place = 0
+    while len(text) - place > MAX_LINE:
+        end = text.rfind(b"\n", place, place + MAX_LINE + 1)
+        if end < 0:
+            return place
+        place = end + 1
+    return None
 
 
 def _sound(text: bytes) -> bytes:
