@@ -277,4 +277,12 @@ PROMISES = [
         figure="pinned and hashed; 0 known vulnerabilities",
         module="bench.supply",
     ),
+    Promise(
+        number=40,
+        promise="any first character, any title",
+        figure="10 000 first characters, every mark and script: every film opens; ids imported or refused",
+        tests=("tests/importing/test_any_title.py",),
+        figures={"FILMER_TRUST_FIRST_CHARACTERS": "10000"},
+        minutes=5,
+    ),
 ]

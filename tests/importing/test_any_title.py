@@ -1,0 +1,186 @@
+"""Promise 40: whatever a title begins with, its film is imported and opens; ids that addresses can't carry are refused.
+
+``make trust`` adds characters drawn from all of Unicode (FILMER_TRUST_FIRST_CHARACTERS).
+"""
+
+import os
+import random
+import re
+import string
+import unicodedata
+from html import unescape
+from pathlib import Path
+from urllib.parse import quote, urljoin
+from xml.etree import ElementTree as ET
+
+import httpx
+import pytest
+from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.importing.datasets import DataSet, import_imdb
+from tests.importing.tables import write
+
+DRAWN = int(os.environ.get("FILMER_TRUST_FIRST_CHARACTERS", "0"))
+EMOJI = "😀🎬🍿❤🇫👍🧑🏳🫠⭐★☃©™"
+# Data that says what the code says: lists, columns, addresses, values that mean nothing.
+WORDS = (
+    "*", "all", "stars", "letter:*", "letter:a", "genre:1", "genre:0", "0", "null", "NULL", "None", "undefined",
+    "\\N", "\\.", "{}", "{NULL}", "items", "popular", "search", "favicon.ico", "robots.txt", "sitemap.xml", "..x",
+    "...", "x.", "-", "--all", "$&", "%s", "%(id)s", "{{ 7 }}", "<b>", "&amp;", "'", '"', "[/b]", ":heart:",
+    "__proto__",
+)  # fmt: skip
+
+
+def first_characters() -> list[str]:
+    """Every mark, digit and letter of ASCII, emoji, the first letter of each script, the first of each kind of sign."""
+    signs: dict[tuple[str, int], str] = {}
+    scripts: dict[str, str] = {}
+    for code in range(0xA0, 0x1FB00):
+        letter = chr(code)
+        category = unicodedata.category(letter)
+        if category[0] == "L":
+            scripts.setdefault(unicodedata.name(letter, "?").split()[0], letter)
+        elif category[0] in "NPS":
+            signs.setdefault((category, code // 0x1000), letter)
+    found = [*string.ascii_letters, *string.digits, *string.punctuation, *EMOJI, *scripts.values(), *signs.values()]
+    drawn = random.Random(DRAWN)
+    printable = [chr(code) for code in range(0xA0, 0x110000) if chr(code).isprintable() and not chr(code).isspace()]
+    return list(dict.fromkeys(found + drawn.sample(printable, DRAWN)))
+
+
+FIRST = first_characters()
+
+
+def title_of(first: str) -> str:
+    return f"{first}batteries not included"
+
+
+def may_be_an_id(word: str) -> bool:
+    return len(word) <= 10 and not set("\\/?# ") & set(word)
+
+
+@pytest.fixture(scope="module")
+def shop(make_database: MakeDatabase, serve_here: ServeHere, tmp_path_factory: pytest.TempPathFactory) -> httpx.Client:
+    """The titles as IMDb's films, as an owner's films beside them, and films called by words that mean something."""
+    folder = tmp_path_factory.mktemp("titles")
+    url = make_database()
+    data = DataSet()
+    for number, first in enumerate(FIRST, start=1):
+        data.film(number, title_of(first))
+    assert not import_imdb(url, data.write(folder)).bad
+    rows = [{"title": title_of(first), "year": str(at)} for at, first in enumerate(FIRST, start=1000)]
+    rows += [
+        {
+            "id": word if may_be_an_id(word) else "",
+            "title": word,
+            "year": "9999",
+            "genres": word,
+            "directors": word,
+            "stars": "Ann" if "[" in word else f"{word} [{word}]" if may_be_an_id(word) else word,
+        }
+        for word in WORDS
+    ]
+    report = import_films(url, write(folder / "films.csv", *rows), keep_others=True)
+    assert not report.bad
+    return serve_here(url).client
+
+
+def found_under(shop: httpx.Client, first: str, **more: str | int) -> list[dict[str, object]]:
+    """All films of ``startsWith``."""
+    items: list[dict[str, object]] = []
+    while True:
+        page = len(items) // 100 + 1
+        answer = shop.get("/api/v1/movies", params={"startsWith": first, "size": 100, "page": page, **more})
+        assert answer.status_code == 200, (first, answer.text)
+        items += answer.json()["data"]["items"]
+        if len(items) >= answer.json()["data"]["totalItems"]:
+            return items
+
+
+def test_every_film_is_under_its_first_character(shop: httpx.Client) -> None:
+    letters = [first for first in FIRST if len(unicodedata.normalize("NFC", first)) == 1]
+    for first in letters:
+        named = {str(film["title"]) for film in found_under(shop, first)}
+        assert title_of(first) in named, first
+    assert len(letters) > 300
+
+
+@pytest.mark.parametrize("sort", ["title", "year", "rating"])
+def test_an_asterisk_stands_for_all_that_do_not_begin_with_a_to_z(shop: httpx.Client, sort: str) -> None:
+    found = [film["id"] for film in found_under(shop, "*", sortBy=sort, order="desc")]
+    letters = [film["id"] for letter in string.ascii_uppercase for film in found_under(shop, letter)]
+    total = shop.get("/api/v1/movies?size=1").json()["data"]["totalItems"]
+    assert total == 2 * len(FIRST) + len(WORDS)
+    assert len({*found, *letters}) == len(found) + len(letters) == total
+    titles = {film["title"] for film in found_under(shop, "*")}
+    assert {"*batteries not included", "*", "$&", "\\N"} <= titles
+    assert "Abatteries not included" not in titles
+
+
+def test_every_film_opens(shop: httpx.Client) -> None:
+    """Where its link in a list leads, as browsers read it. Of two films of one title a page and a poster will do."""
+    links = links_of(shop)
+    assert len(links) == 2 * len(FIRST) + len(WORDS)
+    for address, title in links.items():
+        if "/films/tt" in address:
+            poster = shop.get(address.replace("/films/", "/posters/"))
+            assert ET.fromstring(poster.text).tag.endswith("svg"), title
+        else:
+            page = shop.get(address)
+            assert (page.status_code, title in unescape(page.text)) == (200, True), (address, title)
+
+
+def links_of(shop: httpx.Client) -> dict[str, str]:
+    """The films on the pages, by address."""
+    links: dict[str, str] = {}
+    for page in range(1, 10_000):
+        text = shop.get("/films", params={"page": page} if page > 1 else {}).text
+        cards = re.findall(r'<a href="(/films/[^"]+)">.*?class="film-title">(.*?)</', text, re.DOTALL)
+        if not cards:
+            return links
+        links |= {urljoin(str(shop.base_url), unescape(link)): unescape(title) for link, title in cards}
+    raise AssertionError
+
+
+def test_words_that_mean_something_are_words_like_others(shop: httpx.Client) -> None:
+    genres = {one["name"]: one["id"] for one in shop.get("/api/v1/genres").json()["data"]["items"]}
+    assert genres.keys() == {*WORDS}
+    for word in WORDS:
+        listed = shop.get(f"/api/v1/genres/{genres[word]}/movies").json()["data"]
+        assert [film["title"] for film in listed["items"]] == [word]
+        film = shop.get(f"/api/v1/movies/{quote(listed['items'][0]['id'], safe='')}").json()["data"]
+        (star,) = film["stars"]
+        told = shop.get(f"/api/v1/stars/{quote(star['id'], safe='')}").json()["data"]
+        assert [one["title"] for one in told["movies"]] == [word], word
+        assert (film["director"], [genre["name"] for genre in film["genres"]]) == (word, [word])
+
+
+# --- ids ------------------------------------------------------------------------------------------
+
+FINE = [
+    *(f"a{mark}b" for mark in string.ascii_letters + string.digits + "!$&'()*+,-.:;<=>@[]^_`{|}~\"%"),
+    "..a", "...", "a..", ".a", "~", "%", "50%", "%2", "%zz", "-", "é", "e\u0301", "千尋", "😀", "tt1", ":",
+]  # fmt: skip
+UNSEEN = [*range(1, 9), *range(14, 28), 0x7F, 0x80, 0xAD, 0x200B, 0x202E, 0x2066, 0xFEFF, 0xFFFF]
+BAD = [
+    *(f"a{chr(code)}b" for code in UNSEEN),
+    *(f"a{mark}b" for mark in "/\\?# \u00a0\u2028\u3000"),
+    *(".", "..", "%2e", "%2E%2e", "a%2Fb", "a%00", "%5c"),
+]
+
+
+def test_an_id_opens_its_film_or_is_refused(make_database: MakeDatabase, serve_here: ServeHere, tmp_path: Path) -> None:
+    url = make_database()
+    ids = list(dict.fromkeys(FINE + BAD))
+    stars = ["Ann" if {*"[]|"} & {*one} else f"Ann [{one}]" for one in ids]
+    rows = [{"id": one, "title": f"Film {at}", "stars": stars[at]} for at, one in enumerate(ids)]
+    report = import_films(url, write(tmp_path / "films.csv", *rows))
+    shop = serve_here(url).client
+    links = links_of(shop)
+    for at, one in enumerate(ids):
+        assert (f"Film {at}" in links.values()) == (one in FINE), one
+    for address, title in links.items():
+        assert title in shop.get(address).text, address
+        assert shop.get(address.replace("/films/", "/posters/")).status_code == 200, address
+    refused = {bad.line for bad in report.every}
+    assert refused == {at + 2 for at, one in enumerate(ids) if one in BAD}
+    assert all("an id" in bad.kind for bad in report.every)
