@@ -45,6 +45,7 @@ BAD = {
     "a title of blanks": ("title.basics", title(title=" \u3000 "), "title"),
     "a null title": ("title.basics", title(title=b"\\N"), "title"),
     "a title of accents alone": ("title.basics", title(title="\u0301"), "title"),
+    "a title of what can't be seen": ("title.basics", title(title="\u200b\ufeff"), "title"),
     "a title without end": ("title.basics", title(title=LONG, original=LONG), "1000"),
     "a title of many bytes": ("title.basics", title(title="\u6771" * 801), "2400 bytes"),
     "genres without end": ("title.basics", title(genres=",".join(f"G{at}" for at in range(51))), "50 genres"),

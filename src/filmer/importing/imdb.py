@@ -24,6 +24,7 @@ from filmer.importing.arrival import (
     Report,
     no_garbage_collection,
     require_indexable,
+    require_title,
 )
 from filmer.importing.identifiers import NONE, Ints, identifiers, name_id, small_numbers, title_id
 from filmer.importing.progress import Progress
@@ -293,6 +294,7 @@ def _film(number: int, row: Sequence[bytes], genres: dict[bytes, tuple[str, ...]
     if listed not in genres:
         genres[listed] = () if listed == NULL else _genres(listed)
     title = _text(primary, "no title")
+    require_title(title)
     require_indexable(title, genres[listed])
     return ArrivingFilm(
         id=title_id(number),
