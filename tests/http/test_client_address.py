@@ -43,7 +43,8 @@ def address_seen(trusted: str | None, *forwarded: str, peer: str = PROXY, method
         "query_string": b"",
         "client": (peer, 4711),
         "scheme": "http",
-        "headers": [(b"x-forwarded-for", value.encode()) for value in forwarded],
+        "http_version": "1.1",
+        "headers": [(b"host", b"shop"), *((b"x-forwarded-for", value.encode()) for value in forwarded)],
     }
     asyncio.run(app(scope, receive, send))
     assert len(seen) == 1

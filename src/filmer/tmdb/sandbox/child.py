@@ -17,6 +17,7 @@ from filmer.settings import Settings
 log = structlog.get_logger()
 
 HOST = "127.0.0.1"
+_ON_PURPOSE = {0, -signal.SIGTERM}  # how a sandbox ends that somebody has ended
 PAUSE_SECONDS = 0.2  # until a sandbox that died is started again
 KEY = "sandbox"  # the demo's credential, by which it is known that no real TMDB is asked
 
@@ -59,8 +60,12 @@ class _Kept:
         self._thread.start()
 
     def _keep(self) -> None:
-        while self.child.process.wait() != -signal.SIGTERM and not self._ending.wait(PAUSE_SECONDS):
-            log.warning("the sandbox of TMDB died; another one starts", pid=self.child.process.pid)
+        while True:
+            with self.child.process as process:
+                ended = process.wait()
+            if ended in _ON_PURPOSE or self._ending.wait(PAUSE_SECONDS):
+                break
+            log.warning("the sandbox of TMDB died; another one starts", pid=process.pid)
             self.child = _start(self._listening)
         self._listening.close()  # so that callers are refused, and need not wait
 
