@@ -151,6 +151,32 @@ def test_films_are_there_before_one_searches_the_best_known_first(office: Office
     assert 'value="3.21"' in office.boss.get("/admin/films?page=2").text
 
 
+def cards(page: str) -> dict[str, str]:
+    """What each film of a list costs, as it is shown."""
+    found = re.findall(r'<li class="film-(?:card|row)".*?href="/films/(\w+)".*?</li>', page, re.DOTALL)
+    prices = re.findall(r'<span class="price"><span class="visually-hidden">Costs </span>([^<]+)</span>', page)
+    assert len(found) == len(prices) > 0
+    return dict(zip(found, prices, strict=True))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/films", "/films?yearFrom=2000&yearTo=2010", "/genres/{drama}", "/search?query=nolan", "/stars/nm0000288",
+        "/films/tt0468569",
+    ],
+)  # fmt: skip
+def test_films_in_lists_show_what_they_cost(office: Office, path: str) -> None:
+    """Their own price, or the shop's."""
+    [(drama,)] = ask(office, "SELECT id FROM genre WHERE name = 'Drama'")
+    for price in ("6.50", "8.05"):
+        office.boss.post(f"/admin/films/{OTHER}/price", data={"price": price})
+        shown = cards(office.boss.get(path.format(drama=drama)).text)
+        costs = dict(ask(office, "SELECT id, coalesce(price, 4.99) FROM catalogue.film"))
+        assert shown == {film_id: f"€{costs[film_id]:.2f}" for film_id in shown}
+        assert shown[OTHER] == f"€{price}"
+
+
 @pytest.mark.parametrize("price", ["", "free", "-1", "1.005", "NaN", "1e9", "1000000", "٤", "1,50", "<b>"])
 def test_a_price_that_is_none_changes_nothing(office: Office, price: str) -> None:
     before = price_of(office, FILM)
@@ -227,5 +253,6 @@ def test_bars_are_as_high_as_their_days() -> None:
     assert half.height * 2 == pytest.approx(full.height)
     assert full.y > 0
     assert {bar.y + bar.height for bar in chart.bars} == {chart.lines[0].y}
+    assert full.x + full.width < chart.right < chart.width, "the amounts stand beside the last day"
     assert all(0 <= line.y < HEIGHT for line in chart.lines)
     assert chart_of([]).bars == []

@@ -7,9 +7,10 @@ from playwright.sync_api import Page
 _OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 
 
-def axe(page: Page) -> None:
-    """Raises AssertionError with every violation and the elements that have it."""
-    found = Axe().run(page, options=_OPTIONS).response["violations"]
+def axe(page: Page, *, only: str | None = None) -> None:
+    """Raises AssertionError with every violation and the elements that have it. ``only``: of one rule."""
+    options = _OPTIONS | ({"runOnly": [only]} if only else {})
+    found = Axe().run(page, options=options).response["violations"]
     told = [
         "\n".join(
             [f"{rule['id']} ({rule['impact']}): {rule['help']}", *(f"    {node['html']}" for node in rule["nodes"])]

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
+from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
 from tests.browser.kinds import KINDS, Kind, Shown, shown
 from tests.browser.storefront import Storefront
-from tests.browser.walks import bought, suggested, told
-from tests.browser.watching import watched
+from tests.browser.walks import Options, bought, suggested, told, with_and_without_scripts
+from tests.browser.watching import PHONE, watched
 from tests.people import CARD, PASSWORD
 
 pytestmark = pytest.mark.proof
@@ -20,6 +21,7 @@ __all__ = ["shown"]
 TOUCH = 24  # CSS pixels, WCAG 2.2 AA
 STILL = 0.01  # seconds: nobody sees a movement as short
 FAR = 120  # steps of Tab
+NARROWEST = 320  # CSS pixels: WCAG 2.2 AA wants no scrolling sideways from there on
 _FOCUS = """() => {
   const focused = document.activeElement;
   const seen = element => {
@@ -40,6 +42,16 @@ _SMALL = """() => [...document.querySelectorAll("a[href], button, input:not([typ
     return box.width && !isInText && !isSkip && (box.width < %d || box.height < %d);
   }).map(element => element.outerHTML.slice(0, 120))"""
 _WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+_CUT = """() => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+  return [...document.querySelectorAll(".table-scroll:not(.from-the-end)")].filter(
+    element => element.scrollWidth > element.clientWidth).map(element => element.ariaLabel);
+}"""
+_ASIDE = """() => [...document.querySelectorAll("main :is(a[href], button, input:not([type=hidden]), select)")].filter(
+  element => {
+    const box = element.getBoundingClientRect();
+    return box.width && (box.left < 0 || box.right > document.documentElement.clientWidth + 1);
+  }).map(element => element.outerHTML.slice(0, 120))"""
 _GROUND = "() => getComputedStyle(document.body).backgroundColor"
 _MOVING = """() => [...document.querySelectorAll("*")].flatMap(element => ["", "::before", "::after"].flatMap(part => {
   const style = getComputedStyle(element, part || null);
@@ -130,7 +142,9 @@ def test_the_focus_is_seen_wherever_it_goes(name: str, color_scheme: str, visit:
 class Seen(NamedTuple):
     """What a phone that wants no movement shows of a page."""
 
-    too_wide: int  # pixels to be scrolled sideways
+    too_wide: dict[int, int]  # pixels to be scrolled sideways, by the width of the phone
+    cut: list[str]  # tables that would have to be scrolled sideways, on the narrowest
+    aside: list[str]  # what can't be touched before that
     too_small: list[str]  # what can't be touched safely
     moving: list[str]
     by_day: float  # brightness of the ground, 0 to 255
@@ -152,8 +166,14 @@ def see(page: Page, kind: Kind, shown: Shown) -> Seen:
     shown.go(page, kind)
     by_day = brightness(page)
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    narrow = {}
+    for width in (NARROWEST, PHONE["width"]):
+        page.set_viewport_size({**PHONE, "width": width})
+        narrow[width] = [page.evaluate(script) for script in (_WIDE, _CUT, _ASIDE)]
     return Seen(
-        too_wide=page.evaluate(_WIDE),
+        too_wide={width: found[0] for width, found in narrow.items() if found[0]},
+        cut=narrow[NARROWEST][1],
+        aside=narrow[NARROWEST][2],
         too_small=page.evaluate(_SMALL % (TOUCH, TOUCH)),
         moving=page.evaluate(_MOVING % STILL),
         by_day=by_day,
@@ -168,6 +188,56 @@ def brightness(page: Page) -> float:
 
 def test_every_page_fits_a_phone(seen: dict[str, Seen]) -> None:
     assert {name: page.too_wide for name, page in seen.items() if page.too_wide} == {}
+
+
+def test_no_table_is_cut_off_and_no_button_out_of_sight(seen: dict[str, Seen]) -> None:
+    """Tables that have no room become cards; only the drawing of takings scrolls, and says so."""
+    assert {name: page.cut for name, page in seen.items() if page.cut} == {}
+    assert {name: page.aside for name, page in seen.items() if page.aside} == {}
+
+
+@with_and_without_scripts
+def test_on_a_phone_the_takings_of_today_are_in_sight(options: Options, visit: Visit, shown: Shown) -> None:
+    page = visit(width="phone", reduced_motion="reduce", **options)
+    shown.go(page, next(kind for kind in KINDS if kind.name == "office"))
+    today = page.locator(".chart-bar").last  # the demo was sold something today
+    expect(today).to_be_in_viewport(ratio=1)
+    expect(page.locator(".chart").get_by_text("Today")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("Scroll the drawing for earlier days.")).to_be_visible()
+    first = page.locator(".chart-label").filter(has_not_text=re.compile("[.]|Today")).first
+    expect(first).not_to_be_in_viewport()
+    drawing = page.get_by_role("region", name="scrolls to earlier days")
+    drawing.focus()
+    for _ in range(FAR):
+        page.keyboard.press("ArrowLeft")
+    expect(first).to_be_in_viewport(ratio=1)
+
+
+def test_where_the_drawing_has_room_nothing_is_said_of_scrolling(visit: Visit, shown: Shown) -> None:
+    page = visit()
+    shown.go(page, next(kind for kind in KINDS if kind.name == "office"))
+    expect(page.get_by_text("Scroll the drawing for earlier days.")).to_be_hidden()
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_the_docs_follow_the_light_and_lead_back(color_scheme: str, visit: Visit) -> None:
+    page = visit(color_scheme=color_scheme, reduced_motion="reduce")
+    page.goto("/docs")
+    for operation in ("/api/v1/movies", "/api/v1/checkout"):
+        page.locator(f".opblock:has([data-path='{operation}']) .opblock-summary-control").first.click()
+    page.locator(".opblock-body .microlight").nth(1).wait_for()
+    page.locator("section.models button").first.click()
+    assert (brightness(page) > 215) == (color_scheme == "light")
+    axe(page, only="color-contrast")
+    page.locator(".btn.authorize").first.click()
+    page.locator(".modal-ux").wait_for()
+    axe(page, only="color-contrast")
+    page.locator(".btn-done").first.click()
+    for width in (NARROWEST, PHONE["width"]):
+        page.set_viewport_size({**PHONE, "width": width})
+        assert page.evaluate(_WIDE) == 0
+    page.get_by_role("link", name="Back to the shop").click()
+    page.get_by_role("heading", name="Find a film for tonight").wait_for()
 
 
 def test_every_target_can_be_touched(seen: dict[str, Seen]) -> None:

@@ -51,6 +51,9 @@ def test_popular_films_in_tmdbs_order_with_those_of_the_shop_linked(community: C
     assert titles(answer.text) == [film["title"] for film in told]
     assert f'<h2><a href="{FILM}">The Shawshank Redemption</a></h2>' in answer.text
     assert "Not in this shop" in answer.text
+    assert answer.text.count('<span class="price">') == answer.text.count('<h2><a href="/films/'), (
+        "what is here has a price"
+    )
     assert NOTICE in answer.text
     assert answer.headers["cache-control"] == "public, no-cache"
     second = community.server.get("/popular?page=2")
@@ -87,6 +90,7 @@ def test_a_favourite_comes_and_goes(mary: httpx.Client, user: User) -> None:
     listed = mary.get("/favorites")
     assert notice(listed.text) == "The Shawshank Redemption is among your favourites."
     assert titles(listed.text) == ["The Shawshank Redemption"]
+    assert re.search(r'<span class="visually-hidden">Costs </span>\$4\.99<', listed.text)
     assert notice(mary.get("/favorites").text) == "", "said once"
     assert [one["movie_id"] for one in user.listed()] == [SHAWSHANK]
     assert post(mary, "/favorites", movie_id=SHAWSHANK).headers["location"] == "/favorites"
