@@ -23,7 +23,7 @@ MORE_FILMS: list[dict[str, str]] = [
         "genres": HOSTILE, "stars": f"{HOSTILE} [x'<&\">]", "overview": HOSTILE, "tmdb_id": "999001",
     },
     {"id": "wordy", "title": "Wordy", "overview": "long " * 400},
-    {"id": "odd%25<1", "title": "Odd"},
+    {"id": "odd%<1", "title": "Odd"},
     {"id": "linked", "title": "Linked"},
     {"id": "renamed", "title": "Before"},
     {"id": "fight", "title": "Fight Club", "tmdb_id": str(FIGHT_CLUB)},

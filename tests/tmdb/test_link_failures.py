@@ -55,7 +55,7 @@ def test_a_film_that_can_not_be_used_is_not_taken_for_none(linker: Linker, sandb
     stock(linker.url, tmp_path, IDS[:3])
     for film, flaw in zip(IDS[:3], ("empty-title", "big-id", "low-vote"), strict=True):
         sandbox.fail("flawed", flaw=flaw, path=f"/3/find/{film}", times=1)
-    assert fine(linker.run()) == "Linked 1 films, 2 failed, 2 left: run it again to go on.\n"
+    assert fine(linker.run()) == "Linked 1 film, 2 failed, 2 left: run it again to go on.\n"
     assert linker.links() == {IDS[2]: KNOWN[IDS[2]]}
     assert fine(linker.run()) == "Linked 2 films. None is left to look up.\n"
 
