@@ -199,7 +199,7 @@ def test_a_users_favourites_are_cleared(office: Office, customer: tuple[Person, 
         ask(office, "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, now())", person.id, movie)
     path = f"/admin/accounts/{person.id}/favorites/clear"
     found = office.boss.get("/admin/accounts", params={"query": person.email}).text
-    assert "Mary Major loses all 2 favourites for good." in found, "it asks first"
+    assert "Take all 2 favourites of Mary Major away for good?" in found, "it asks first"
     assert f'action="{path}"' in found
     answer = office.boss.post(path, data={"next": f"/admin/accounts?query={person.id}"})
     assert answer.headers["location"] == f"/admin/accounts?query={person.id}"

@@ -102,7 +102,7 @@ def set_no_price(page: Page) -> None:
 
 def rent(page: Page) -> None:
     page.get_by_role("button", name="Rent for").click()
-    page.get_by_text("Sign in, and the film goes into your cart.").wait_for()
+    page.get_by_text("As soon as you are signed in, the film goes into your cart.").wait_for()
 
 
 def empty_the_cart(page: Page) -> None:

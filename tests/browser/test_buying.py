@@ -51,7 +51,7 @@ def test_a_session_that_runs_out_over_the_cart_and_the_checkout(
     session_ends(page)
     page.get_by_label("Quantity of Batman Begins").select_option("3")
     page.get_by_role("button", name="Update the quantity of Batman Begins").click()
-    expect(page.get_by_text("Sign in, and the quantity is changed.")).to_be_visible()
+    expect(page.get_by_text("As soon as you are signed in, the quantity is changed.")).to_be_visible()
     sign_in(page, person)
     told(page, "Welcome back, Mary. Batman Begins: 3 in your cart.")
     assert in_cart(page) == {BATMAN: 3}
@@ -82,7 +82,7 @@ def test_emptying_the_cart_asks_first_in_a_dialog(visit: Visit, storefront: Stor
     put_in_cart(page.context.request, {BATMAN: 2})
     page.goto("/cart")
     opener = page.get_by_role("button", name="Empty the cart")
-    dialog = page.get_by_role("dialog", name="All 2 copies are taken out.")
+    dialog = page.get_by_role("dialog", name="Take all 2 copies out of the cart?")
     for leave in ("Escape", "Enter"):
         opener.focus()
         page.keyboard.press("Enter")
@@ -115,7 +115,7 @@ def test_without_scripts_the_question_unfolds(visit: Visit, storefront: Storefro
     summary = page.locator("summary").filter(has_text="Empty the cart")
     summary.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("The film is taken out.")).to_be_visible()
+    expect(page.get_by_text("Take the film out of the cart?")).to_be_visible()
     yes.click()
     told(page, "Your cart is empty now.")
     assert in_cart(page) == {}
@@ -138,7 +138,7 @@ def test_from_the_shelf_to_the_order(options: Options, visit: Visit) -> None:
     rent = page.get_by_role("button", name="Rent for")
     rent.click()
     page.get_by_role("link", name="Open an account").click()
-    expect(page.get_by_text("Sign in, and the film goes into your cart.")).to_be_visible()
+    expect(page.get_by_text("As soon as you are signed in, the film goes into your cart.")).to_be_visible()
     register(page)
     told(page, "Welcome, Mary. Your account is open, and you are signed in. Batman Begins is in your cart.")
     expect(page.get_by_role("heading", level=1)).to_have_text("Batman Begins")

@@ -102,7 +102,7 @@ def test_who_is_nobody_signs_in_first_and_gets_it_then(options: Options, visit: 
     person = storefront.newcomer()
 
     def sign_in(promise: str) -> None:
-        expect(page.get_by_text(f"Sign in, and {promise}.")).to_be_visible()
+        expect(page.get_by_text(f"As soon as you are signed in, {promise}.")).to_be_visible()
         page.get_by_label("E-mail").fill(person.email)
         page.get_by_label("Password").fill("correct horse battery")
         page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()
@@ -199,7 +199,9 @@ def test_an_admin_clears_somebodys_favourites(visit: Visit, storefront: Storefro
     admin.get_by_label("E-mail or name").fill(person.email)
     admin.get_by_role("button", name="Find").click()
     admin.get_by_role("button", name="Clear favourites of Mary Major").click()
-    admin.get_by_role("dialog", name="Mary Major loses the one favourite for good.").get_by_role("button").first.click()
+    admin.get_by_role("dialog", name="Take the one favourite of Mary Major away for good?").get_by_role(
+        "button"
+    ).first.click()
     told(admin, f"Account {person.id} has no favourites any more.")
     expect(admin.get_by_role("button", name="Clear favourites")).to_have_count(0)
     customer.goto("/favorites")

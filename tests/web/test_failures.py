@@ -14,6 +14,7 @@ from tests.people import open_account, session_of, visitor
 
 from filmer.errors import ServiceUnavailable
 from filmer.shop import queries as orders
+from filmer.web import pages
 from filmer.web.pages import Pages
 
 FILM = "tt0111161"
@@ -24,6 +25,11 @@ def place(make_database: MakeDatabase, serve_here: ServeHere) -> tuple[str, http
     url = make_database()
     import_films(url)
     return url, serve_here(url).client
+
+
+@pytest.fixture(autouse=True)
+def _a_busy_machine_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "RECOGNISE_SECONDS", 30)
 
 
 @pytest.fixture
@@ -114,6 +120,7 @@ def test_nobody_waits_long_to_be_recognised(mary: httpx.Client, monkeypatch: pyt
     async def hang(*_: Any, **__: Any) -> Any:
         await asyncio.sleep(60)
 
+    monkeypatch.setattr(pages, "RECOGNISE_SECONDS", 0.1)
     monkeypatch.setattr(Pages, "visitor", hang)
     begun = time.monotonic()
     answer = mary.get("/nothing")

@@ -88,7 +88,7 @@ def cart_of(url: str, person: Person) -> list[Any]:
 
 
 def waiting_of(client: httpx.Client) -> str:
-    return client.cookies.get("waiting") or ""
+    return str(client.cookies.get("waiting", ""))
 
 
 def read(waiting: str) -> str:
@@ -117,7 +117,7 @@ def test_after_signing_in_it_is_done_and_said(
     assert cookie.startswith("waiting=")
     assert {"HttpOnly", "SameSite=lax", f"Max-Age={SECONDS}", "Path=/"} <= set(cookie.split("; "))
     for _ in range(2):  # a script that followed the way to the page has used nothing up
-        assert f"Sign in, and {promise}." in text_of(browser.get(SIGN_IN))
+        assert f"As soon as you are signed in, {promise}." in text_of(browser.get(SIGN_IN))
     if session:
         browser.cookies.delete("JSESSIONID")
     assert notice_at(browser, sign_in(browser, mary), PLACE) == f"Welcome back, Mary. {done}"

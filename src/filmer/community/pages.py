@@ -177,8 +177,8 @@ class CommunityPages(Handlers):
     def actions(self) -> Mapping[str, Action]:
         """What may be done for somebody who has just signed in."""
         return {
-            _KEEP: Action("Sign in, and the film is among your favourites.", self._keep),
-            _RATE: Action("Sign in, and your stars are given.", self._rate),
+            _KEEP: Action("As soon as you are signed in, the film is among your favourites.", self._keep),
+            _RATE: Action("As soon as you are signed in, your stars are given.", self._rate),
         }
 
     def _back(self, form: Form, notice: str, *, otherwise: str) -> HtmlResponse:

@@ -88,8 +88,12 @@ class ShopPages(Handlers):
     def actions(self) -> Mapping[str, Action]:
         """What may be done for somebody who has just signed in."""
         return {
-            _ADD: Action("Sign in, and the film goes into your cart.", partial(self._carry_out, self._add)),
-            _CHANGE: Action("Sign in, and the quantity is changed.", partial(self._carry_out, self._change)),
+            _ADD: Action(
+                "As soon as you are signed in, the film goes into your cart.", partial(self._carry_out, self._add)
+            ),
+            _CHANGE: Action(
+                "As soon as you are signed in, the quantity is changed.", partial(self._carry_out, self._change)
+            ),
         }
 
     async def _carry_out(self, change: Change, account_id: int, form: Form) -> tuple[str, str]:

@@ -29,7 +29,7 @@ from filmer.web.waiting import WaitingForm, WaitingForms
 
 OK, SEE_OTHER = 200, 303
 MAX_PLACE = 2000  # characters of an address to go on to
-RECOGNISE_SECONDS = 0.5  # for a page that says what went wrong
+RECOGNISE_SECONDS = 2.0  # for a page that says what went wrong
 _VISITOR, _WAITING = "filmer.visitor", "filmer.waiting"  # of a request's scope: what was found out on the way
 _ONCE_MORE = "Please sign in first, and then press the button once more."
 
