@@ -233,7 +233,7 @@ def test_a_restart_finds_it_in_valkey_for_a_day(run: Run) -> None:
         world.sandbox.fail("black-hole", path=HOST)
         world.move(23 * 3600)
         async with viewing(world) as other:
-            assert await other.sees() == matrix()
+            assert await other.sees() == matrix(), (one.logs, other.logs)
         assert (world.calls(), pictures(world)) == (1, 1)
 
     run(work)
