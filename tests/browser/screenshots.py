@@ -38,6 +38,10 @@ def print_it(page: Page) -> None:
     page.emulate_media(media="print")
 
 
+def see_operations(page: Page) -> None:
+    page.locator(".opblock").first.wait_for()
+
+
 PAGES = (
     Shot("home", "/"),
     Shot("browse", "/films"),
@@ -63,6 +67,7 @@ PAGES = (
     Shot("prices", "/admin/films?query=batman", ADMIN),
     Shot("accounts", "/admin/accounts", ADMIN),
     Shot("not-found", "/nothing-here"),
+    Shot("docs", "/docs", steps=see_operations),
 )
 
 

@@ -3,12 +3,13 @@
 import gzip
 import re
 import struct
+from importlib import resources
 from pathlib import Path
 
-import fontpkg_abril_fatface
 import httpx
 import pytest
 
+FONT = resources.files("fontpkg_abril_fatface")
 FOREVER = "public, max-age=31536000, immutable"
 PNG = b"\x89PNG\r\n\x1a\n"
 PAGES = ["/", "/films", "/films/tt0111161", "/stars/nm0000209", "/sign-in", "/nothing-here"]
@@ -37,8 +38,7 @@ def test_headings_are_set_in_a_font_that_comes_from_us(shop: httpx.Client) -> No
     assert re.search(r'--serif: "Abril Fatface", ', style)
     assert re.search(r"h1, h2, h3 \{ font-family: var\(--serif\)", style)
     answer = shop.get(address)
-    packaged = Path(fontpkg_abril_fatface.__file__).parent / "files" / "AbrilFatface-Regular.ttf"
-    assert answer.content == packaged.read_bytes()
+    assert answer.content == (FONT / "files" / "AbrilFatface-Regular.ttf").read_bytes()
     assert (answer.headers["content-type"], answer.headers["cache-control"]) == ("font/ttf", FOREVER)
     again = shop.get(address, headers={"if-none-match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
@@ -63,8 +63,7 @@ def test_a_page_asks_for_the_font_early_and_may_have_ours_alone(shop: httpx.Clie
 
 
 def test_the_licence_of_the_font_is_named(shop: httpx.Client) -> None:
-    licence = (Path(fontpkg_abril_fatface.__file__).parent / "LICENSE").read_text("utf-8")
-    assert "SIL Open Font License, Version 1.1" in licence
+    assert "SIL Open Font License, Version 1.1" in (FONT / "LICENSE").read_text("utf-8")
     assert "SIL Open Font License 1.1" in shop.get("/static/site.css").text
     assert "SIL Open Font License" in (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 
