@@ -61,7 +61,7 @@ def public(path: str, handler: Callable[..., Any]) -> HTTPRouteHandler:
 
 
 def personal(method: HttpMethod, path: str, handler: Callable[..., Any], *, status: int = 200) -> HTTPRouteHandler:
-    """What concerns one account: nobody keeps the answer (contract §1.6)."""
+    """What concerns one account: nobody keeps the answer (contract §1.7)."""
     return route(path, http_method=method, status_code=status, response_headers={"cache-control": "no-store"})(handler)
 
 

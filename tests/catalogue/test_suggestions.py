@@ -201,7 +201,7 @@ def test_very_long_text_is_no_failure(shop: httpx.Client, text: str) -> None:
 
 
 def test_answer_is_kept_and_has_an_etag(shop: httpx.Client) -> None:
-    """contract §1.6"""
+    """contract §1.7"""
     answer = shop.get(f"{SUGGESTIONS}?query=bat")
     assert answer.headers["cache-control"].startswith("public")
     again = shop.get(f"{SUGGESTIONS}?query=bat", headers={"If-None-Match": answer.headers["etag"]})

@@ -233,7 +233,7 @@ def test_head_is_get_without_a_body(user: User) -> None:
 
 
 def test_no_answer_is_304(user: User) -> None:
-    """contract §1.6: personal; nobody holds it already"""
+    """contract §1.7: personal; nobody holds it already"""
     user.favorite(SHAWSHANK)
     assert user.client.get(user.favorites, headers={"If-None-Match": "*"}).status_code == 200
 

@@ -141,7 +141,7 @@ def test_everybody_may_see_it_whatever_token_they_send(community: Community, use
 
 
 def test_etag_and_304(community: Community) -> None:
-    """contract §1.6"""
+    """contract §1.7"""
     first = community.server.get(POPULAR)
     tag = first.headers["etag"]
     assert community.server.get(POPULAR).headers["etag"] == tag
@@ -166,7 +166,7 @@ def test_head_is_get_without_a_body(community: Community) -> None:
 
 @pytest.mark.parametrize("address", [f"{POPULAR}/", "/api/movies//popular", "/api/movies/%70opular"])
 def test_another_spelling_of_the_address_is_as_good_or_unknown(community: Community, address: str) -> None:
-    """contract §1.4, §1.6: whatever is answered is whole"""
+    """contract §1.4, §1.7: whatever is answered is whole"""
     usual = community.server.get(POPULAR)
     answer = community.server.get(address)
     if answer.status_code == 404:

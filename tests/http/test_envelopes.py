@@ -1,4 +1,4 @@
-"""What the framework says wears the envelope too; headers of every answer (contract §1.4, §1.6, §6.6)."""
+"""What the framework says wears the envelope too; headers of every answer (contract §1.4, §1.7, §6.6)."""
 
 import http.client
 import re
@@ -99,7 +99,7 @@ def test_health_is_as_the_spec_prints_it(shop: httpx.Client) -> None:
 
 @pytest.mark.parametrize("path", ["/api/v1/health", *FAILING])
 def test_health_and_errors_are_not_kept(shop: httpx.Client, path: str) -> None:
-    """contract §1.6"""
+    """contract §1.7"""
     answer = shop.get(path)
     assert answer.headers["cache-control"] == "no-store"
     assert "etag" not in answer.headers
@@ -107,7 +107,7 @@ def test_health_and_errors_are_not_kept(shop: httpx.Client, path: str) -> None:
 
 @pytest.mark.parametrize("path", PUBLIC)
 def test_public_data_carries_etag_and_cache_control(shop: httpx.Client, path: str) -> None:
-    """contract §1.6"""
+    """contract §1.7"""
     first, second = shop.get(path), shop.get(path)
     assert first.status_code == 200
     assert re.fullmatch(r'"[!-~]+"', first.headers["etag"])
@@ -123,7 +123,7 @@ def test_another_answer_has_another_etag(shop: httpx.Client) -> None:
 @pytest.mark.parametrize("path", PUBLIC)
 @pytest.mark.parametrize("given", ["{}", "W/{}", '"other", {}', '"other" ,W/{},"more"', "*"])
 def test_if_none_match_gets_304_without_a_body(shop: httpx.Client, path: str, given: str) -> None:
-    """contract §1.6"""
+    """contract §1.7"""
     whole = shop.get(path)
     answer = shop.get(path, headers={"if-none-match": given.format(whole.headers["etag"])})
     assert answer.status_code == 304

@@ -1,4 +1,4 @@
-"""What every answer tells a browser not to do with it, and no personal answer is kept (contract §1.6)."""
+"""What every answer tells a browser not to do with it, and no personal answer is kept (contract §1.7)."""
 
 import asyncio
 from collections.abc import Iterator

@@ -129,7 +129,7 @@ def empty(answer: httpx.Response) -> None:
 
 
 def unkept(answer: httpx.Response) -> None:
-    """contract §1.6: anything personal is no-store; a tag would make it kept."""
+    """contract §1.7: anything personal is no-store; a tag would make it kept."""
     assert answer.headers.get_list("cache-control") == ["no-store"]
     assert "etag" not in answer.headers
 

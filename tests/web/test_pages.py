@@ -111,7 +111,7 @@ def test_an_address_too_long_and_a_wrong_method_are_told_on_a_page(shop: httpx.C
 
 @pytest.mark.parametrize("path", PUBLIC)
 def test_a_public_page_is_kept_for_everybody(shop: httpx.Client, path: str) -> None:
-    """contract §1.6"""
+    """contract §1.7"""
     answer = shop.get(path)
     is_page(answer, 200)
     if path != "/":  # the popular films of a server without TMDB may still come

@@ -90,7 +90,7 @@ def takes_gzip(accept_encoding: bytes) -> bool:
 
 
 def completed(headers: Headers, path: str) -> Headers:
-    """With what an answer gets that says nothing else of it itself (contract §1.6: personal is what isn't public)."""
+    """With what an answer gets that says nothing else of it itself (contract §1.7: personal is what isn't public)."""
     told = {name for name, _ in headers}
     complete = list(headers)
     if _POLICY[0] not in told:

@@ -1,7 +1,7 @@
 """What every page stands on: who looks at it, its template, its headers, and where to go on from a form.
 
 A page for nobody in particular is public, and kept like a public GET. Whoever is signed in gets the same page with
-their name, cart and notices on it, made for them each time, and nobody keeps it (contract §1.6).
+their name, cart and notices on it, made for them each time, and nobody keeps it (contract §1.7).
 """
 
 import asyncio
