@@ -28,6 +28,7 @@ PUBLIC = {
     for path in (
         "/", "/films", "/films/{film_id}", "/stars", "/stars/{star_id}", "/genres", "/genres/{genre_id}", "/search",
         "/popular", "/posters/{film_id}", "/robots.txt", "/sitemap.xml", "/sitemaps/{number}", "/static/{name}",
+        "/favicon.ico", "/manifest.webmanifest", "/posters/{film_id}/preview",
     )
 }  # fmt: skip
 ENTRANCE = {
