@@ -106,6 +106,16 @@ def test_a_refusal_changes_nothing(local: Local) -> None:
     assert gateway.refunded == []
 
 
+@pytest.mark.parametrize("key", ["k", None])
+def test_an_empty_cart_is_told_before_a_card_is_tried(local: Local, key: str | None) -> None:
+    """contract §6.1"""
+    gateway = Gateway()
+    gateway.refuses = True
+    client = local(provider=gateway).sign_in()
+    empty(pay(client, key))
+    assert not gateway.is_asked.is_set()
+
+
 @pytest.mark.parametrize(
     ("raised", "status", "code"),
     [(ServiceUnavailable(), 503, "SERVICE_UNAVAILABLE"), (OSError("4242424242424242"), 500, "INTERNAL_ERROR")],
