@@ -7,7 +7,7 @@ none can be started at all is there nothing left to try.
 import time
 from collections.abc import Callable
 
-STEADY_SECONDS = 5.0  # a worker that lived so long after it was ready has recovered
+STEADY_SECONDS = 5.0  # a worker that got ready and lived so long since its start has recovered
 FIRST_PAUSE = 0.25  # seconds before the second attempt; each further pause is twice as long
 LONGEST_PAUSE = 1.0  # seconds, of a worker that gets ready and then dies: callers wait for it
 LONGEST_PAUSE_UNREADY = 30.0  # seconds, of one that does not even get ready

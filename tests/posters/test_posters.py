@@ -16,8 +16,8 @@ from tests.in_process import in_process
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
 from tests.tmdb.asking import MATRIX, SHAWSHANK, own_language
 
+from filmer.posters import drawing
 from filmer.posters.drawing import Subject, draw_preview
-from filmer.store import valkey
 from filmer.store.embedded import Engines
 from filmer.tmdb import images
 from filmer.tmdb.sandbox.child import KEY as SANDBOX_KEY
@@ -104,6 +104,31 @@ def test_its_title_can_be_read_whatever_fonts_the_server_has(title: str) -> None
     assert draw_preview(told) != draw_preview(bare)
 
 
+@pytest.mark.parametrize(
+    ("title", "needs_more"),
+    [
+        ("Amélie", False),
+        ("“Őszi” \u2013 almanach…", False),
+        ("Ɓ", True),
+        ("Ǝ", True),
+        ("a\u2010b", True),
+        ("Дом", True),
+    ],
+)
+def test_letters_that_the_font_of_headings_lacks_are_looked_for_elsewhere(
+    title: str, *, needs_more: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[bool] = []
+
+    def png(_: str, *, width: int, has_system_fonts: bool) -> bytes:  # noqa: ARG001 - as it is called
+        looked.append(has_system_fonts)
+        return b""
+
+    monkeypatch.setattr(drawing, "png", png)
+    draw_preview(Subject("f1", title, 2001, None, ["Drama"]))
+    assert looked == [needs_more]
+
+
 # --- TMDB's -------------------------------------------------------------------------------------------
 
 
@@ -155,7 +180,6 @@ class Visits:
 @pytest.fixture
 def visits(database: str, sandbox: Sandbox, engines: Engines, monkeypatch: pytest.MonkeyPatch) -> Visits:
     monkeypatch.setattr(images, "PATIENCE_SECONDS", 30.0)  # a busy machine is another matter
-    monkeypatch.setattr(valkey, "ANSWER_SECONDS", 5.0)
     return Visits(database, sandbox, engines)
 
 

@@ -17,5 +17,5 @@ def database(make_database: MakeDatabase) -> str:
 
 
 @pytest.fixture
-def run(sandbox: Sandbox, engines: Engines, database: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    return runs(sandbox, engines, database, monkeypatch)
+def run(sandbox: Sandbox, engines: Engines, database: str) -> Run:
+    return runs(sandbox, engines, database)

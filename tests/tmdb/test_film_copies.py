@@ -21,8 +21,8 @@ OLD = Film(MATRIX, "As it was told once", None, None, 1.5, None)
 
 
 @pytest.fixture
-def run(sandbox: Sandbox, engines: Engines, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    return runs(sandbox, engines, database_url, monkeypatch)
+def run(sandbox: Sandbox, engines: Engines, database_url: str) -> Run:
+    return runs(sandbox, engines, database_url)
 
 
 def favor(database_url: str, movie_id: int, table: str = "favorite") -> None:

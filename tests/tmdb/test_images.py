@@ -73,7 +73,7 @@ def database(make_database: MakeDatabase) -> str:
 @pytest.fixture
 def run(sandbox: Sandbox, engines: Engines, database: str, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 30.0)  # a busy machine is another matter
-    return runs(sandbox, engines, database, monkeypatch)
+    return runs(sandbox, engines, database)
 
 
 def pictures(world: World, movie_id: int = MATRIX) -> int:

@@ -11,19 +11,12 @@ from tests.tmdb.asking import KEY, own_language, settings_of
 
 from filmer.clock import SystemClock
 from filmer.serving import free_port
-from filmer.store import valkey
 from filmer.store.embedded import Engines
 from filmer.store.valkey import SharedCache
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.pace import Pace
 
 A_SECOND = 0.75  # Valkey counts when it is asked; word of it may come late to the first, and not to the next
-
-
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With Valkey: a busy machine is another matter."""
-    monkeypatch.setattr(valkey, "ANSWER_SECONDS", 5.0)
 
 
 def most_in_a_second(times: list[float]) -> int:

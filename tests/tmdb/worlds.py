@@ -7,13 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
-import pytest
 import redis
 from tests.sandbox import Sandbox
 from tests.tmdb.asking import MATRIX, LeapingClock, Process, own_language, process
 
 from filmer.errors import FilmerError
-from filmer.store import valkey
 from filmer.store.embedded import Engines
 from filmer.tmdb import queries
 from filmer.tmdb.copies import Copies
@@ -71,9 +69,8 @@ Work = Callable[[World], Awaitable[None]]
 Run = Callable[[Work], None]
 
 
-def runs(sandbox: Sandbox, engines: Engines, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+def runs(sandbox: Sandbox, engines: Engines, database_url: str) -> Run:
     """Runs a test's work; what goes wrong in the loop without anybody looking makes it fail."""
-    monkeypatch.setattr(valkey, "ANSWER_SECONDS", 5.0)  # a busy machine is another matter
 
     async def in_loop(work: Work, unheard: list[dict[str, Any]]) -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))

@@ -119,18 +119,18 @@ class AccountPages(Handlers):
         """To where they were going; what they asked for before they signed in is done first."""
         place, field = own_place(form.get("next")), form.get("waiting")
         waiting = self._pages.waiting.open(field)
-        kept, told = None, _TOO_LATE if field else ""
+        kept, outcome = None, _TOO_LATE if field else ""
         if waiting is not None and (action := self._actions.get(waiting.action)):
             try:
                 if await self._pages.waiting.is_first(waiting):
-                    place, told = await action.carry_out(person.id, waiting.form)
+                    place, outcome = await action.carry_out(person.id, waiting.form)
                 else:
-                    told = _DONE_BEFORE
+                    outcome = _DONE_BEFORE
             except FilmerError:
-                told = _NOT_DONE
+                outcome = _NOT_DONE
         elif waiting is not None:
-            kept, told = msgspec.structs.replace(waiting, account=person.id), _LOOK_AGAIN
-        answer = self._pages.go_on(place, f"{welcome} {told}".strip(), session=session)
+            kept, outcome = msgspec.structs.replace(waiting, account=person.id), _LOOK_AGAIN
+        answer = self._pages.go_on(place, f"{welcome} {outcome}".strip(), session=session)
         if field:
             cookie = self._pages.waiting.cookie(kept) if kept else None
             answer.cookies.append(cookie or self._pages.waiting.taken_back)

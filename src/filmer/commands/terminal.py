@@ -54,9 +54,9 @@ def settle_accounts(settings: Settings) -> None:
     """Brings e-mail addresses of earlier versions into form, and says which two accounts have one."""
     shared = asyncio.run(in_transaction(settings, lambda conn, _: settle_addresses(conn)))
     for one in shared:
-        err.print(f"warning: {one}", markup=False, soft_wrap=True)
+        err.print(f"warning: {one}", soft_wrap=True)
     if shared:
-        err.print(ADVICE, markup=False, soft_wrap=True)
+        err.print(ADVICE, soft_wrap=True)
 
 
 def ask_secret(what: str, *, twice: bool) -> str:

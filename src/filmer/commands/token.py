@@ -43,7 +43,7 @@ def create_token(
     print(in_database(data_dir, work))
     err.print(
         f"This token of account {account} is shown only now: keep it safe. It works {_until(expires)}.",
-        markup=False, soft_wrap=True,
+        soft_wrap=True,
     )  # fmt: skip
 
 

@@ -53,19 +53,19 @@ def sheet_with(column: str, file: IO[bytes], name: str) -> Iterator[tuple[str, T
 
 
 def _described(line: str, child: "subprocess.Popen[bytes]", column: str, name: str) -> str:
-    told: dict[str, Any] = json.loads(line) if line else {}
+    answer: dict[str, Any] = json.loads(line) if line else {}
     if not line:
         child.wait()
         raise _failed(child, name)
-    if "error" in told:
-        raise ImportFailed(f"{name} can't be read as .xlsx or .ods: {told['error']}. Nothing was changed.")
-    if told["sheet"] is None:
-        sheets = "; ".join(f"{sheet!r}: {', '.join(cells) or 'nothing'}" for sheet, cells in told["found"].items())
+    if "error" in answer:
+        raise ImportFailed(f"{name} can't be read as .xlsx or .ods: {answer['error']}. Nothing was changed.")
+    if answer["sheet"] is None:
+        sheets = "; ".join(f"{sheet!r}: {', '.join(cells) or 'nothing'}" for sheet, cells in answer["found"].items())
         raise ImportFailed(
             f"{name} has no sheet whose first row names a column '{column}'. The first rows are, in sheet "
             f"{sheets[:1000]}. Nothing was changed."
         )
-    return f"sheet {told['sheet']!r}" + (f" of {told['sheets']}" if told["sheets"] > 1 else "")
+    return f"sheet {answer['sheet']!r}" + (f" of {answer['sheets']}" if answer["sheets"] > 1 else "")
 
 
 def _failed(child: "subprocess.Popen[bytes]", name: str) -> ImportFailed:

@@ -39,7 +39,8 @@ FULL = 0.8  # of the measure: a line expected to be longer is kept within it
 _RIGHT_TO_LEFT = ' direction="rtl"'
 # What an XML document can't hold, and what turns the direction of the text around it.
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
-_LATIN = re.compile("[\x20-\u024f\u2010-\u2026]*")  # what the font of previews has
+# What the font of previews has; it lacks most letters of Latin beyond these, and some dashes.
+_LATIN = re.compile("[\x20-\u017f\u2013\u2014\u2018-\u201a\u201c-\u201e\u2020-\u2022\u2026]*")
 T = TypeVar("T")
 
 

@@ -12,7 +12,7 @@ def font_file() -> Path:
 
 
 def png(svg: str, *, width: int, background: str | None = None, has_system_fonts: bool = False) -> bytes:
-    """``width``: in pixels. ``has_system_fonts``: for letters that the font of headings lacks; takes some 50 ms."""
+    """``width``: in pixels. ``has_system_fonts``: for letters that the font of headings lacks; it takes longer."""
     import resvg_py  # 3 MiB, in processes that are asked for a PNG
 
     return resvg_py.svg_to_bytes(

@@ -14,9 +14,10 @@ from filmer import __version__
 from filmer.web import icons
 from filmer.web.pixels import font_file
 
-FILES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-PACKAGED = {".ttf": "font/ttf"}
-DRAWN = {".png": "image/png", ".ico": "image/x-icon"}
+FILES = {
+    ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".ttf": "font/ttf", ".png": "image/png",
+    ".ico": "image/x-icon",
+}  # fmt: skip
 _NAMED = re.compile(rb"url\(([a-z-]+\.ttf)\)")  # in a style sheet
 
 
@@ -56,7 +57,7 @@ class Assets:
         if name in icons.DRAWN and name not in self._files:
             self._files[name] = icons.DRAWN[name](self._icon.decode())
         found = self._files.get(name)
-        return None if found is None else (found, (FILES | PACKAGED | DRAWN)[name[name.rfind(".") :]])
+        return None if found is None else (found, FILES[name[name.rfind(".") :]])
 
 
 class Templates:

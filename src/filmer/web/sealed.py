@@ -27,19 +27,19 @@ class Sealed:
         self._is_secure = is_secure
 
     def seal(self, text: str) -> str:
-        told = f"{self._now()} {text}"
-        return f"{_encoded(told.encode())}.{self._digest(told)}"
+        dated = f"{self._now()} {text}"
+        return f"{_encoded(dated.encode())}.{self._digest(dated)}"
 
     def open(self, sealed: str) -> str | None:
         """The text; None for what is too old, and for what is not ours."""
         body, _, digest = sealed.partition(".")
         try:
-            told = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
+            dated = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
         except (binascii.Error, ValueError):
             return None
-        if not hmac.compare_digest(digest.encode("latin-1", "replace"), self._digest(told).encode()):
+        if not hmac.compare_digest(digest.encode("latin-1", "replace"), self._digest(dated).encode()):
             return None
-        moment, _, text = told.partition(" ")
+        moment, _, text = dated.partition(" ")
         return text if abs(self._now() - int(moment)) <= self._seconds else None
 
     def cookie(self, text: str) -> Cookie:
@@ -57,8 +57,8 @@ class Sealed:
     def _now(self) -> int:
         return int(self._clock.now().timestamp())
 
-    def _digest(self, told: str) -> str:
-        return _encoded(self._secret.digest(self._purpose, told)[:16])
+    def _digest(self, dated: str) -> str:
+        return _encoded(self._secret.digest(self._purpose, dated)[:16])
 
     def _cookie(self, value: str, seconds: int) -> Cookie:
         return Cookie(

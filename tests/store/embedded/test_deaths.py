@@ -82,6 +82,32 @@ def test_servers_that_do_not_come_back_are_an_error(data_dir: Path, monkeypatch:
         assert sql(engines, "SELECT 1") == 1
 
 
+@on_linux
+def test_a_user_who_leaves_just_when_the_keeper_dies_leaves_quietly(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is left to start another keeper for."""
+    hung_up, leaving = threading.Event(), threading.Event()
+
+    def attach_late(_: Any) -> str:
+        hung_up.set()
+        assert leaving.wait(10)
+        return ""
+
+    monkeypatch.setattr(attaching._Attachment, "_attach_again", attach_late)
+    end = attaching._Attachment.end
+
+    def end_at_last(self: Any) -> None:
+        threading.Timer(0.1, leaving.set).start()
+        end(self)
+
+    monkeypatch.setattr(attaching._Attachment, "end", end_at_last)
+    with running_engines(data_dir, valkey=False):
+        named(data_dir, "keeper.py").kill()
+        assert hung_up.wait(10)
+    assert "engines" not in {thread.name for thread in threading.enumerate()}
+
+
 def valkey_of(engines: Engines) -> psutil.Process:
     with redis.from_url(engines.redis_url) as client:
         return psutil.Process(client.info("server")["process_id"])

@@ -58,20 +58,20 @@ def running_engines(
     data_dir = data_dir.expanduser().absolute()
     try:
         make_data_dir(data_dir)
-        use = _Use(data_dir, {"postgres": postgres, "valkey": valkey}, when_lost)
+        attachment = _Attachment(data_dir, {"postgres": postgres, "valkey": valkey}, when_lost)
     except OSError as error:
         raise EmbeddedError(explain(error, data_dir)) from error
     owner = os.getpid()
     try:
-        yield use.engines
+        yield attachment.engines
     finally:
         if os.getpid() == owner:  # a forked child runs its parent's clean-up: the parent goes on using the servers
-            use.end()
-    if use.lost:
-        raise EmbeddedError(f"The database servers are gone, and do not come back. {use.lost}")
+            attachment.end()
+    if attachment.lost:
+        raise EmbeddedError(f"The database servers are gone, and do not come back. {attachment.lost}")
 
 
-class _Use:
+class _Attachment:
     """A process's use of the servers, from the first to the last; a thread of it listens to the keeper."""
 
     def __init__(self, data_dir: Path, wanted: dict[str, bool], when_lost: Callable[[], None]) -> None:
@@ -103,7 +103,7 @@ class _Use:
     def _listen(self) -> None:
         """Log what the keeper has to say; when it dies, have another one."""
         while not self.lost:
-            _log_words(self._connection)
+            _log_messages(self._connection)
             if self._ending.is_set():
                 return
             logger.warning("the keeper of the database servers (process %s) died; starting another", self._keeper)
@@ -146,12 +146,13 @@ def _engines(answer: Answer) -> Engines:
     return Engines(answer.get("postgres", ""), answer.get("valkey", ""))
 
 
-def _log_words(connection: socket.socket) -> None:
+def _log_messages(connection: socket.socket) -> None:
     """Log the lines the keeper sends, until it hangs up."""
-    connection.settimeout(None)
-    with suppress(OSError), connection.makefile("rb") as lines:  # OSError: it died
-        for line in lines:
-            logger.warning("%s", line.decode(errors="replace").strip())
+    with suppress(OSError):  # it died, or we have closed the connection
+        connection.settimeout(None)
+        with connection.makefile("rb") as lines:
+            for line in lines:
+                logger.warning("%s", line.decode(errors="replace").strip())
 
 
 def _attach(data_dir: Path, wanted: dict[str, bool]) -> tuple[socket.socket, Answer]:

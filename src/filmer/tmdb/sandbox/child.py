@@ -39,7 +39,7 @@ def sandbox_for_demo(settings: Settings) -> Iterator[tuple[Settings, Child | Non
         return
     # After the last port comes 0: any. As we hold the socket too, callers wait for a sandbox that starts again.
     with _listen((settings.port + 1) % 2**16) as listening:
-        sandbox = _Kept(listening)
+        sandbox = _RestartedSandbox(listening)
         try:
             yield (
                 msgspec.structs.replace(settings, tmdb_base_url=f"{sandbox.child.address}/3", tmdb_api_key=KEY),
@@ -49,7 +49,7 @@ def sandbox_for_demo(settings: Settings) -> Iterator[tuple[Settings, Child | Non
             sandbox.end()
 
 
-class _Kept:
+class _RestartedSandbox:
     """A sandbox that is started again when it dies, by a thread that waits for that."""
 
     def __init__(self, listening: socket.socket) -> None:
