@@ -253,6 +253,36 @@ def test_callers_wait_where_every_worker_has_died(filled: str, serve: Serve) -> 
         assert _answer_on(connection).startswith(b"HTTP/1.1 200")
 
 
+def test_a_worker_is_relied_on_only_once_it_listens(filled: str, serve: Serve, tmp_path: Path) -> None:
+    """Until then callers wait where the last one died that did, and are not refused."""
+    server = serve(filled, "--workers", "2", PYTHONPATH=str(tmp_path))
+    steady, other = workers(server)
+    started = tmp_path / "started"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "if any('spawn_main' in word for word in sys.orig_argv):\n"
+        "    import pathlib, time\n"
+        "    from granian.server import mp\n"
+        "    make = mp.ASGIWorker\n"
+        "    def make_late(*args):\n"
+        f"        pathlib.Path({str(started)!r}).touch()\n"
+        "        time.sleep(2)\n"
+        "        return make(*args)\n"
+        "    mp.ASGIWorker = make_late\n",
+        "utf-8",
+    )
+    other.kill()
+    assert eventually(started.exists, seconds=60), server.output()
+    steady.kill()
+    assert eventually(lambda: server.output().count("worker died") == 2)
+    with ExitStack() as stack:
+        for _ in range(20):
+            time.sleep(0.05)
+            waiting = stack.enter_context(connect(server))
+        waiting.settimeout(30)
+        assert _answer_on(waiting).startswith(b"HTTP/1.1 200")
+
+
 def test_sigterm_leaves_time_for_goodbyes_and_sigint_does_not(filled: str, serve: Serve) -> None:
     server = serve(filled)
     assert "connection" not in server.client.get(f"/api/v1/movies/{FILMS[0]}").headers

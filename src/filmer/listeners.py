@@ -22,6 +22,11 @@ _DROP_SYN = (  # classic BPF on a TCP header: code, lines to skip if true, if fa
 )
 
 
+def is_listening() -> bool:
+    """Whether anybody can connect to this process."""
+    return any(True for _ in _listeners())
+
+
 def stop_accepting() -> None:
     """Granian cannot be told: it goes on, but at a socket to which nobody connects. Other processes keep theirs."""
     with socket.create_server(("127.0.0.1", 0)) as nobody:

@@ -21,7 +21,7 @@ import structlog
 from granian._granian import ListenerSpec, SocketHolder
 from granian.server.mp import MPServer
 
-from filmer.listeners import let_nobody_connect, stop_accepting
+from filmer.listeners import is_listening, let_nobody_connect, stop_accepting
 from filmer.restarts import ATTEMPTS, Restarts
 
 if TYPE_CHECKING:  # the main process does without the framework
@@ -33,6 +33,7 @@ log = structlog.get_logger()
 
 READY_SECONDS = 30.0  # for a worker to start, before its predecessor stays
 LOOK_SECONDS = 0.25  # between two looks whether a worker that starts is ready, while another one waits
+LISTEN_SECONDS = 0.01  # between two looks whether this worker listens, once it has started
 LEAVE_SECONDS = 2.0  # in which answers say that their connection closes
 QUEUE_SECONDS = 0.2  # for whoever has connected to be accepted
 
@@ -72,7 +73,14 @@ class Leaving:
     async def _send_in_life(self, send: "Send", message: Any) -> None:
         await send(message)
         if message["type"] == "lifespan.startup.complete":
+            self._say_ready()
+
+    def _say_ready(self) -> None:
+        """Only once callers can connect: Granian listens after the application's start."""
+        if is_listening():
             self._ready.send_bytes(b"ready")
+        else:
+            asyncio.get_running_loop().call_later(LISTEN_SECONDS, self._say_ready)
 
 
 async def _send_and_close(send: "Send", message: Any) -> None:
