@@ -10,13 +10,13 @@ import time
 import traceback
 
 from bench import (
+    cached,
     carts,
     catalogues,
     checkouts,
     favorites,
     growth,
     importing,
-    kept,
     login,
     memory,
     peer,
@@ -37,7 +37,7 @@ PARTS: dict[str, Part] = {
     "reads": reads.rows,
     "sql": statements.rows,
     "cold": restarts.rows,
-    "hot": kept.rows,
+    "hot": cached.rows,
     "growth": growth.rows,
     "peer": peer.rows,
     "cart": carts.rows,

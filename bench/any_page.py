@@ -7,7 +7,7 @@ import httpx
 from bench import catalogues
 from bench.in_process import in_process
 from bench.visits import API
-from tests.told import tell
+from tests.figures import tell
 
 from filmer.settings import Settings, load_settings
 from filmer.store.engines import engines

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from bench import catalogues
+from bench.connection import answers_per_second, request
 from bench.in_process import InProcess, in_process
 from bench.recorded import Named, now, recording, script
 from bench.rows import Rows, compared
 from bench.server import serving
 from bench.shoppers import CARD, LINES, Shoppers, shoppers
-from bench.talk import answers_per_second, request
 from bench.visits import API
 
 from filmer.store.embedded import find_postgres

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
 from bench import catalogues
+from bench.connection import Talk, request
 from bench.in_process import in_process
 from bench.rows import Limit, Row, Rows, half_of, late
 from bench.server import serving
 from bench.shoppers import PASSWORD, Shoppers, shoppers
-from bench.talk import Talk, request
 from bench.timing import Times, fine
 from bench.visits import API
 

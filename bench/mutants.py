@@ -40,7 +40,7 @@ TESTS = {
     "src/filmer/accounts/sessions.py": [
         f"tests/accounts/test_session_{name}.py" for name in ("times", "ends", "pages")
     ],
-    "src/filmer/tmdb/copies.py": [
+    "src/filmer/tmdb/cache.py": [
         f"tests/tmdb/test_{name}.py" for name in ("copies", "film_copies", "asked_once", "at_hand")
     ],
 }

@@ -17,13 +17,13 @@ from urllib.parse import quote_plus
 
 import httpx
 from bench import catalogues
+from bench.connection import answers_for, request
 from bench.exported import export
 from bench.rows import Row, Rows, half_of
 from bench.server import environment, serving, stop, wait_for
-from bench.talk import answers_for, request
 from bench.visits import API
 
-from filmer.serving import free_port
+from filmer.server.serving import free_port
 
 CONNECTIONS = 4
 SECONDS = 1.5

@@ -14,7 +14,7 @@ import httpx
 from bench import catalogues
 from bench.visits import API
 
-from filmer.serving import free_port
+from filmer.server.serving import free_port
 
 STOP_SECONDS = 40
 FILMER = Path(sys.executable).with_name("filmer")  # what people start, whose workers load what that loads

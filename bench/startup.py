@@ -16,7 +16,7 @@ from pathlib import Path
 from bench.rows import Row, Rows, half_of
 from bench.server import bare_server, environment, stop
 
-from filmer.serving import free_port
+from filmer.server.serving import free_port
 from filmer.settings import load_settings
 from filmer.store.engines import engines
 

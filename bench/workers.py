@@ -9,10 +9,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from bench import catalogues
+from bench.connection import answers_for, request
 from bench.load import requests_per_second
 from bench.rows import Row, Rows, half_of
 from bench.server import constant, serving, wait_for
-from bench.talk import answers_for, request
 from bench.visits import API
 
 SECONDS = 1.5

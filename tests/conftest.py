@@ -20,10 +20,10 @@ import structlog
 from tests.in_thread import ServerInThread
 
 from filmer.clock import SystemClock
-from filmer.importing import build, own
-from filmer.importing.arrival import Report
+from filmer.importing import build, owner_films
+from filmer.importing.data_set import Report
 from filmer.importing.progress import Progress
-from filmer.serving import free_port
+from filmer.server.serving import free_port
 from filmer.store import valkey
 from filmer.store.embedded import Engines, running_engines
 from filmer.store.migrate import migrate
@@ -122,7 +122,7 @@ def import_films(database_url: str, path: Path = FILMS, *, keep_others: bool = F
     with Progress(quiet=True) as progress, build.import_connection(database_url) as conn:
         build.bring_in(
             conn,
-            own.read_csv(path, report),
+            owner_films.read_csv(path, report),
             source="csv",
             origin=path.name,
             report=report,

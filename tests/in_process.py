@@ -13,7 +13,7 @@ from tests.asgi import alive
 from tests.conftest import SECRET_KEY
 
 from filmer.app import create_app
-from filmer.http.edge import Edge
+from filmer.edge.edge import Edge
 from filmer.settings import Settings
 
 ADDRESS = "192.0.2.1"

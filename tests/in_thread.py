@@ -16,7 +16,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server as Granian
 
 from filmer.app import create_app
-from filmer.serving import HEADER_SECONDS, MAX_CONNECTIONS, free_port
+from filmer.server.serving import HEADER_SECONDS, MAX_CONNECTIONS, free_port
 from filmer.settings import Settings, load_settings
 
 

@@ -14,8 +14,8 @@ import psycopg
 from tests.conftest import SECRET_KEY
 
 from filmer.accounts import queries
-from filmer.accounts.nouns import Person, Role
 from filmer.accounts.passwords import Passwords
+from filmer.accounts.schemas import Person, Role
 from filmer.accounts.tokens import issue
 from filmer.http.cookies import SESSION_COOKIE
 from filmer.secret import SecretKey

@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from filmer.serving import free_port
+from filmer.server.serving import free_port
 from filmer.store.embedded import find_postgres
-from filmer.store.embedded.account import account_for
+from filmer.store.embedded.os_user import account_for
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",

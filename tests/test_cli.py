@@ -14,7 +14,7 @@ from tests.conftest import ServeHere
 from tests.sandbox import Sandbox
 
 from filmer import __version__, cli
-from filmer.serving import free_port
+from filmer.server.serving import free_port
 from filmer.settings import Settings, SettingsError, load_settings, variable_of
 from filmer.store.embedded import Engines
 

@@ -19,7 +19,7 @@ from filmer.accounts.tokens import Tokens
 from filmer.clock import SystemClock
 from filmer.demo import open_demo
 from filmer.errors import InvalidToken
-from filmer.serving import ServeError, free_port, require_loopback
+from filmer.server.serving import ServeError, free_port, require_loopback
 from filmer.settings import Settings
 from filmer.store.embedded import Engines
 from filmer.store.postgres import Connection

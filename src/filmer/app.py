@@ -3,7 +3,6 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import structlog
@@ -14,40 +13,39 @@ from litestar.types import ASGIApp
 
 from filmer import demo, urls
 from filmer.accounts.api import AccountsApi
-from filmer.accounts.nouns import Credentials
-from filmer.accounts.pages import AccountPages
-from filmer.admin.pages import AdminPages
+from filmer.accounts.schemas import Credentials
+from filmer.api_description import describe
 from filmer.catalogue.api import CatalogueApi
-from filmer.catalogue.film_pages import FilmPages
-from filmer.catalogue.pages import CataloguePages
 from filmer.catalogue.prices import Prices
-from filmer.catalogue.queries import select_films_by_tmdb_ids
-from filmer.catalogue.sitemaps import Sitemaps
 from filmer.clock import Clock, SystemClock
 from filmer.community.api import CommunityApi
-from filmer.community.pages import CommunityPages
-from filmer.description import describe
+from filmer.components import Parts
+from filmer.edge.cross_site import CrossSite
+from filmer.edge.edge import Edge
+from filmer.edge.overload import Turns
+from filmer.edge.retry import OnceMore
 from filmer.http.body import MAX_BODY
-from filmer.http.cross_site import CrossSite
-from filmer.http.documents import Documents
-from filmer.http.edge import Edge
 from filmer.http.failures import answer_failure
 from filmer.http.health import HealthApi
-from filmer.http.once_more import OnceMore
-from filmer.http.overload import Turns
 from filmer.logs import configure_logs
-from filmer.parts import Parts
-from filmer.posters.pages import PosterPages
-from filmer.serving import exit_with_parent
+from filmer.openapi.pages import Documents
+from filmer.server.periodic import upkeep
+from filmer.server.serving import exit_with_parent
 from filmer.settings import Settings, is_loopback, load_settings, parse_origins, parse_proxies
 from filmer.shop.api import ShopApi
-from filmer.shop.checkout_pages import CheckoutPages
-from filmer.shop.pages import ShopPages
-from filmer.upkeep import upkeep
-from filmer.web.files import Files
+from filmer.storefront.accounts import AccountPages
+from filmer.storefront.admin import AdminPages
+from filmer.storefront.catalogue import CataloguePages
+from filmer.storefront.checkout import CheckoutPages
+from filmer.storefront.community import CommunityPages
+from filmer.storefront.files import Files
+from filmer.storefront.films import FilmPages
+from filmer.storefront.posters import PosterPages
+from filmer.storefront.shop import ShopPages
+from filmer.storefront.sitemaps import Sitemaps
 
 if TYPE_CHECKING:
-    from filmer.metrics.collecting import Metrics
+    from filmer.metrics.collector import Metrics
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
@@ -64,7 +62,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
 
 
 def _metrics(parts: Parts) -> "Metrics":
-    from filmer.metrics.collecting import Metrics  # 25 ms, for whoever wants them
+    from filmer.metrics.collector import Metrics  # 25 ms, for whoever wants them
 
     return Metrics(parts)
 
@@ -126,8 +124,7 @@ def _pages(parts: Parts, settings: Settings) -> list[Router]:
     prices = Prices(settings.default_price)
     people = [Credentials(email=one.email, password=demo.PASSWORD) for one in demo.PEOPLE]
     shop = ShopPages(pages, database, parts.carts)
-    visited = partial(parts.catalogue.visited, pages)
-    community = CommunityPages(pages, database, visited, parts.copies, parts.shelves, select_films_by_tmdb_ids, prices)
+    community = CommunityPages(pages, database, parts.catalogue, parts.copies, parts.shelves, prices)
     storefront = urls.storefront(
         CataloguePages(pages, parts.catalogue, parts.search, parts.copies, prices),
         FilmPages(

@@ -4,8 +4,8 @@ import asyncio
 from typing import NamedTuple
 
 from filmer.accounts import queries as accounts
-from filmer.accounts.nouns import Role
 from filmer.accounts.passwords import Passwords
+from filmer.accounts.schemas import Role
 from filmer.accounts.tokens import allow_public
 from filmer.clock import SystemClock
 from filmer.secret import SecretKey

@@ -7,8 +7,8 @@ import secrets
 from functools import cached_property
 from pathlib import Path
 
-from filmer.settings import MIN_SECRET, Settings, SettingsError, data_directory
-from filmer.store.engines import connect
+from filmer.settings import MIN_SECRET, Settings, SettingsError
+from filmer.store.engines import connect, data_directory
 from filmer.store.fingerprint import keep_fingerprint
 
 FILE = "secret.key"

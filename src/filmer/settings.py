@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -185,13 +184,6 @@ def load_settings(env: Mapping[str, str] = os.environ, **overrides: Any) -> Sett
             shown = "" if field in SECRETS else f"={value!r}"
             raise SettingsError(f"{variable_of(field)}{shown} can't be used: {reason}") from None
     return msgspec.convert(values, Settings, strict=False)
-
-
-def data_directory(settings: Settings) -> Path:
-    """Where the embedded engines live: as set, else a place of the user's own."""
-    from filmer.store.embedded import default_data_dir
-
-    return Path(settings.data_dir).expanduser().absolute() if settings.data_dir else default_data_dir()
 
 
 _ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?", re.IGNORECASE | re.ASCII)

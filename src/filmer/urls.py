@@ -7,24 +7,24 @@ from litestar import HttpMethod, Router, get, post, route
 from litestar.handlers import HTTPRouteHandler
 
 from filmer.accounts.api import AccountsApi
-from filmer.accounts.pages import AccountPages
-from filmer.admin.pages import AdminPages
 from filmer.catalogue.api import CatalogueApi
-from filmer.catalogue.film_pages import FilmPages
-from filmer.catalogue.pages import CataloguePages
-from filmer.catalogue.sitemaps import Sitemaps
 from filmer.community.api import CommunityApi
-from filmer.community.pages import CommunityPages
-from filmer.http.documents import Documents
-from filmer.http.edge import PUBLIC
+from filmer.http.cache_headers import PUBLIC
 from filmer.http.envelopes import CommunityResponse, ShopResponse
 from filmer.http.handlers import Methods
 from filmer.http.health import HealthApi
-from filmer.posters.pages import PosterPages
+from filmer.openapi.pages import Documents
 from filmer.shop.api import ShopApi
-from filmer.shop.checkout_pages import CheckoutPages
-from filmer.shop.pages import ShopPages
-from filmer.web.files import Files
+from filmer.storefront.accounts import AccountPages
+from filmer.storefront.admin import AdminPages
+from filmer.storefront.catalogue import CataloguePages
+from filmer.storefront.checkout import CheckoutPages
+from filmer.storefront.community import CommunityPages
+from filmer.storefront.files import Files
+from filmer.storefront.films import FilmPages
+from filmer.storefront.posters import PosterPages
+from filmer.storefront.shop import ShopPages
+from filmer.storefront.sitemaps import Sitemaps
 
 if TYPE_CHECKING:
     from filmer.metrics.api import MetricsApi

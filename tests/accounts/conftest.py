@@ -10,7 +10,7 @@ from tests import people
 from tests.conftest import MakeDatabase, Serve, Server
 from tests.people import PASSWORD, kept_password, visitor
 
-from filmer.accounts.nouns import Person, Role
+from filmer.accounts.schemas import Person, Role
 
 _numbers = itertools.count(1)
 Browser = Callable[[], httpx.Client]

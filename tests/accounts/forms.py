@@ -9,7 +9,7 @@ import psycopg
 from tests.accounts.conftest import Shop, open_account
 from tests.people import PASSWORD
 
-from filmer.accounts.nouns import Person
+from filmer.accounts.schemas import Person
 
 TOKEN = re.compile(r"filmer_[A-Za-z0-9_-]{43}")
 

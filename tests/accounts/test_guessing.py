@@ -14,9 +14,9 @@ import psycopg
 import pytest
 from tests.accounts.conftest import new_address, open_account
 from tests.answers import error_of
+from tests.figures import tell
 from tests.in_process import InProcess, MovedClock, in_process
 from tests.people import LOGIN, PASSWORD, kept_password
-from tests.told import tell
 
 from filmer.accounts.throttle import (
     REGISTER_ADDRESS,
@@ -26,7 +26,7 @@ from filmer.accounts.throttle import (
     Allowance,
     neighbourhood,
 )
-from filmer.serving import free_port
+from filmer.server.serving import free_port
 from filmer.store.embedded import Engines
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(900)]

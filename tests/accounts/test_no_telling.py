@@ -16,9 +16,9 @@ import psycopg
 import pytest
 from tests.accounts.conftest import new_address, open_account
 from tests.answers import error_of
+from tests.figures import tell
 from tests.in_process import in_process
 from tests.people import LOGIN, PASSWORD
-from tests.told import tell
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(1800)]
 LOGINS = int(os.environ.get("LOGINS", "60"))

@@ -14,7 +14,7 @@ from tests.commands import Done, filmer
 from tests.conftest import MakeDatabase
 from tests.people import in_database, open_account, token_of
 
-from filmer.accounts.nouns import Person
+from filmer.accounts.schemas import Person
 from filmer.accounts.tokens import Tokens
 from filmer.clock import SystemClock
 from filmer.errors import InvalidToken

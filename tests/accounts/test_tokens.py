@@ -15,7 +15,7 @@ from tests.in_process import MovedClock
 from tests.people import in_database, kept_password, open_account, token_of
 
 from filmer.accounts import queries
-from filmer.accounts.nouns import Person
+from filmer.accounts.schemas import Person
 from filmer.accounts.tokens import MAX_TOKEN, Tokens, allow_public, issue
 from filmer.errors import InvalidToken
 from filmer.store.postgres import Connection, Database

@@ -14,7 +14,7 @@ from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.in_thread import ServerInThread
 from tests.people import CARD, open_account, put_card, signed_in, visitor
 
-from filmer.accounts.nouns import Person
+from filmer.accounts.schemas import Person
 from filmer.admin.chart import HEIGHT, chart_of, round_above
 from filmer.admin.queries import Day
 

@@ -30,8 +30,8 @@ from tests.importing.datasets import everything, import_imdb
 from tests.importing.shops import FILMS as CATALOGUES
 from tests.importing.shops import write
 from tests.people import put_card
+from tests.raw_connections import Wire
 from tests.shop import faults
-from tests.wires import Wire
 
 from filmer.backup import queries
 from filmer.backup.archive import DUMP, MANIFEST, new_archive, open_archive

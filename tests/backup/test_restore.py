@@ -25,9 +25,9 @@ from tests.backup.shops import (
     write_backup,
 )
 from tests.conftest import MakeDatabase, Serve
+from tests.figures import tell
 from tests.people import CARD, open_account, signed_in, token_of
 from tests.shop.faults import FILMS
-from tests.told import tell
 
 from filmer.errors import CommandFailed
 from filmer.store import migrate as migrating

@@ -9,7 +9,7 @@ from tests.conftest import Server
 from tests.people import LOGIN, open_account
 
 from filmer import demo
-from filmer.accounts.nouns import Person, Role
+from filmer.accounts.schemas import Person, Role
 
 CUSTOMER, ADMIN = "user@example.com", "admin@example.com"  # the demo's
 T = TypeVar("T")

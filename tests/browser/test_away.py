@@ -26,7 +26,7 @@ from tests.people import PASSWORD, put_card, token_of
 from tests.proxy import Proxy, proxied_database
 from tests.sandbox import Sandbox
 
-from filmer.accounts.nouns import Person
+from filmer.accounts.schemas import Person
 
 pytestmark = pytest.mark.proof
 

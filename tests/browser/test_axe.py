@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page
 from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
-from tests.browser.kinds import KINDS, Kind, Shown, shown
+from tests.browser.page_kinds import KINDS, Kind, Shown, shown
 from tests.browser.storefront import CUSTOMER
 
 pytestmark = pytest.mark.proof

@@ -24,7 +24,7 @@ from tests.browser.walks import (
 )
 from tests.people import CARD, PASSWORD
 
-from filmer.accounts.nouns import Person
+from filmer.accounts.schemas import Person
 
 ORDER = "**/orders/*"
 

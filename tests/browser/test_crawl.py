@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page
 from tests.browser.conftest import Visit
-from tests.browser.kinds import NOBODY, Shown, shown
+from tests.browser.page_kinds import NOBODY, Shown, shown
 from tests.browser.storefront import ADMIN, CUSTOMER, Storefront
 
 pytestmark = pytest.mark.proof

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
-from tests.browser.kinds import KINDS, Kind, Shown, shown
+from tests.browser.page_kinds import KINDS, Kind, Shown, shown
 from tests.browser.storefront import Storefront
 from tests.browser.walks import Options, bought, suggested, told, with_and_without_scripts
 from tests.browser.watching import PHONE, watched

@@ -11,7 +11,7 @@ from tests.browser.storefront import Storefront, signed_in
 from tests.browser.watching import MILLISECONDS
 from tests.people import CARD, PASSWORD
 
-from filmer.accounts.nouns import Person, Role
+from filmer.accounts.schemas import Person, Role
 
 BATMAN, DARK_KNIGHT, SHAWSHANK = "tt0372784", "tt0468569", "tt0111161"  # 4.99 each
 

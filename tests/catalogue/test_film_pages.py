@@ -29,9 +29,9 @@ from tests.conftest import ServeHere
 from tests.people import open_account, signed_in, token_of, visitor
 from tests.sandbox import sandbox, shared_sandbox
 
-from filmer.accounts.nouns import Person
-from filmer.catalogue import linked_data
-from filmer.catalogue.nouns import Film
+from filmer.accounts.schemas import Person
+from filmer.catalogue.schemas import Film
+from filmer.storefront import linked_data
 
 __all__ = ["sandbox", "shared_sandbox", "shown"]
 

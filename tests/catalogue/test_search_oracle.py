@@ -13,7 +13,7 @@ from tests.catalogue.conftest import Catalogue
 from tests.catalogue.drawing import FREQUENT, SEARCHES, difference, page_and_size, part, some_filters
 from tests.catalogue.oracle import Film
 from tests.catalogue.synthetic import FILMS
-from tests.told import tell
+from tests.figures import tell
 
 from filmer.catalogue.search import DENSE
 

@@ -17,7 +17,7 @@ from tests.conftest import FILMS
 
 from filmer.catalogue import suggestions
 from filmer.catalogue.folding import fold
-from filmer.catalogue.nouns import Suggestion
+from filmer.catalogue.schemas import Suggestion
 
 SUGGESTIONS = "/api/v1/search/suggestions"
 BEGINS, BATMAN, BARE_BATMAN, BATMAN_UMLAUT = "tt0372784", "tt0096895", "tt0000005", "tt0000006"

@@ -9,7 +9,7 @@ from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.people import open_account, token_of
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
 
-from filmer.accounts.nouns import Person, Role
+from filmer.accounts.schemas import Person, Role
 
 __all__ = ["sandbox", "shared_sandbox"]
 

@@ -6,6 +6,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from tests.community.conftest import RATINGS, User
@@ -81,18 +82,26 @@ class Keeper:
         self._crowd = crowd
         self._shelves = [Shelf()]
         self._begun = 0
+        self._writing = asyncio.Event()
         self._rating_ids: dict[int, int] = {}
         self._seen: list[Seen] = []
 
     async def write_and_read(self) -> None:
         while await self._crowd.rest():
             self._begun += 1
+            self._writing.set()
             self._shelves.append(await self._write(self._shelves[-1]))
+            self._writing.clear()
             for server in random.sample(range(2), 2):
                 await self._read(server)
 
     async def read_meanwhile(self) -> None:
+        """Half of the time just when a write begins: by chance alone that could be never."""
         while await self._crowd.rest():
+            if random.random() < 0.5:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PAUSES[1]):
+                        await self._writing.wait()
             await self._read(random.randrange(2))
 
     async def _write(self, shelf: Shelf) -> Shelf:

@@ -21,10 +21,10 @@ from tests.community.conftest import POPULAR, Community, User, tmdb_settings
 from tests.community.keepers import FILMS, Crowd, Keeper
 from tests.community.steady_load import get, lines_to, p99
 from tests.conftest import VALKEY_ANSWER_SECONDS, MakeDatabase, Serve, Server, engines_folder, import_films
+from tests.figures import tell
 from tests.nodes import eventually
 from tests.proxy import Proxy, proxied_valkey
 from tests.sandbox import Sandbox
-from tests.told import tell
 
 from filmer.store.embedded import running_engines
 

@@ -13,11 +13,11 @@ from tests.cache_dump import cache
 from tests.community.answers import failing, fetch, own_language
 from tests.community.conftest import FIGHT_CLUB, POPULAR, RATINGS, SHAWSHANK, UNKNOWN
 from tests.conftest import Serve, Server, import_films
+from tests.figures import tell
 from tests.people import open_account, token_of, visitor
 from tests.sandbox import Sandbox
 from tests.shop import faults
 from tests.shop.test_no_secrets import Places, command, dump, forms, hits, processes, tables
-from tests.told import tell
 
 from filmer.store.embedded import Engines
 

@@ -1,7 +1,7 @@
 """Promise 7: nobody sees, or changes, another's things. Every actor, every object, every endpoint of this API.
 
 The shop's are in tests/shop/test_nobody_elses.py: every path under /api/v1. The pages' are in
-tests/web/test_nobody_elses.py. Here is every other path there is.
+tests/storefront/test_nobody_elses.py. Here is every other path there is.
 """
 
 import itertools

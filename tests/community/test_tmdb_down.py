@@ -14,14 +14,14 @@ from tests.community.answers import own_language
 from tests.community.conftest import POPULAR, Community, tmdb_settings
 from tests.community.steady_load import Heard, Line, Question, ask_steadily, get, lines_to, p99
 from tests.conftest import Serve, Server
+from tests.figures import tell
 from tests.proxy import Proxy, proxied_valkey
 from tests.sandbox import Sandbox
-from tests.told import tell
 
 from filmer.store.embedded import Engines
 from filmer.tmdb.breaker import FAILURES, REST_SECONDS
+from filmer.tmdb.cache import AT_ONCE
 from filmer.tmdb.client import ATTEMPTS, FIRST_WAIT, MULTIPLIER
-from filmer.tmdb.copies import AT_ONCE
 
 pytestmark = pytest.mark.proof
 

@@ -21,16 +21,16 @@ import pytest
 from litestar import Litestar
 from tests.community.conftest import tmdb_settings
 from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.figures import tell
 from tests.http import hostile
 from tests.people import CARD, PASSWORD, open_account, put_card, token_of
+from tests.raw_connections import LOST, Wire
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
 from tests.shop.faults import customers
-from tests.told import tell
-from tests.wires import LOST, Wire
 
 from filmer.app import create_app
+from filmer.edge.edge import Edge
 from filmer.http.body import Body
-from filmer.http.edge import Edge
 from filmer.http.query import Query
 from filmer.settings import Settings
 

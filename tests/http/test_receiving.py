@@ -19,13 +19,13 @@ from tests.machine import at_most
 
 from filmer.catalogue.edition import Edition
 from filmer.clock import SystemClock
+from filmer.edge.edge import Edge
+from filmer.edge.overload import Turns
 from filmer.errors import FilmerError, InvalidRequest, PayloadTooLarge, RequestTimeout, Unauthorized
 from filmer.http import body as module
 from filmer.http.body import MAX_BODY, Received, receive_body
-from filmer.http.edge import Edge
 from filmer.http.failures import answer_failure
-from filmer.http.overload import Turns
-from filmer.serving import free_port
+from filmer.server.serving import free_port
 from filmer.store.valkey import SharedCache
 
 # --- on the wire ----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from tests import commands
 
 from filmer.clock import SystemClock
 from filmer.importing import build, imdb
-from filmer.importing.arrival import Arrival, Report
+from filmer.importing.data_set import Arrival, Report
 from filmer.importing.progress import Progress
 
 Value = str | bytes | float | None

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import psycopg
 from tests.importing.datasets import bring_in, genre_ids
 
-from filmer.importing.arrival import Arrival, ArrivingFilm, ArrivingStar
+from filmer.importing.data_set import Arrival, ArrivingFilm, ArrivingStar
 
 FILMS = 2900  # more than what search calls dense (2000), and eight chunks of a list
 WORDS = [

@@ -5,8 +5,8 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from filmer.importing import own
-from filmer.importing.arrival import Arrival, Report
+from filmer.importing import owner_films
+from filmer.importing.data_set import Arrival, Report
 
 WHOLE = {
     "id": "tt0111161",
@@ -42,7 +42,7 @@ def write(path: Path, *rows: Mapping[str, str]) -> Path:
 
 def read(text: str) -> tuple[Arrival, Report]:
     report = Report(keep_all=True)
-    return own.read_rows(io.StringIO(text, newline=""), "films.csv", report), report
+    return owner_films.read_rows(io.StringIO(text, newline=""), "films.csv", report), report
 
 
 def film(number: int, title: str = "", **more: str) -> dict[str, str]:

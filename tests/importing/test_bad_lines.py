@@ -7,7 +7,7 @@ import pytest
 from tests.importing.datasets import DataSet, fetch, filmer, films, import_imdb, letters, line, nm, tt
 
 from filmer.importing import imdb
-from filmer.importing.arrival import MAX_GENRES, MAX_TITLE, Arrival, ImportFailed, Report
+from filmer.importing.data_set import MAX_GENRES, MAX_TITLE, Arrival, ImportFailed, Report
 from filmer.importing.progress import Progress
 
 LONG = "x" * 1001

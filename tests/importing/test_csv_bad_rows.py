@@ -8,7 +8,7 @@ from tests.conftest import import_films
 from tests.importing.datasets import films, intact, letters
 from tests.importing.tables import film, read, table, write
 
-from filmer.importing.arrival import MAX_GENRES, MAX_TITLE, ImportFailed
+from filmer.importing.data_set import MAX_GENRES, MAX_TITLE, ImportFailed
 
 BAD: dict[str, tuple[dict[str, str], str]] = {
     "no title": ({"title": ""}, "title"),

@@ -12,8 +12,8 @@ from tests.importing.datasets import filmer, films
 from tests.importing.tables import read, write
 
 from filmer.commands.terminal import confirm, shown
-from filmer.importing import own
-from filmer.importing.arrival import Arrival, ImportFailed, Report
+from filmer.importing import owner_films
+from filmer.importing.data_set import Arrival, ImportFailed, Report
 from filmer.store.embedded import Engines
 
 ROWS = 'title{0}year{0}price{0}genres\nZwei Fähren{0}1988{0}"{1}"{0}Drama | Krieg\n'
@@ -22,7 +22,7 @@ ROWS = 'title{0}year{0}price{0}genres\nZwei Fähren{0}1988{0}"{1}"{0}Drama | Kri
 def read_bytes(path: Path, content: bytes, **said: str) -> tuple[Arrival, Report]:
     path.write_bytes(content)
     report = Report(keep_all=True)
-    return own.read_csv(path, report, separator=said.get("separator"), encoding=said.get("encoding")), report
+    return owner_films.read_csv(path, report, separator=said.get("separator"), encoding=said.get("encoding")), report
 
 
 def facts(arrival: Arrival) -> list[tuple[str, int | None, Decimal | None, tuple[str, ...]]]:
@@ -103,11 +103,11 @@ def test_whoever_sits_at_a_terminal_is_asked(tmp_path: Path) -> None:
         return len(asked) == 1
 
     report = Report()
-    assert own.read_csv(path, report, confirm=answer).films[1].title == "Zwei Fähren"
+    assert owner_films.read_csv(path, report, confirm=answer).films[1].title == "Zwei Fähren"
     assert report.warnings == []
     assert "As Windows-1252, as Excel writes it, line 3 is:\nZwei Fähren" in asked[0]
     with pytest.raises(ImportFailed, match="--encoding"):
-        own.read_csv(path, Report(), confirm=answer)
+        owner_films.read_csv(path, Report(), confirm=answer)
 
 
 class Terminal(io.StringIO):

@@ -4,7 +4,7 @@ import pytest
 from tests.importing.datasets import filmer, films, version
 
 from filmer.importing import demo
-from filmer.importing.arrival import Arrival, Report
+from filmer.importing.data_set import Arrival, Report
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from tests.importing.datasets import HEADERS, DataSet, filmer, films, tt
 
 from filmer.commands import imports
-from filmer.importing.arrival import ImportFailed
+from filmer.importing.data_set import ImportFailed
 from filmer.importing.download import download
 from filmer.importing.progress import Progress
 

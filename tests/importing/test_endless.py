@@ -15,8 +15,8 @@ import pytest
 from tests.importing.datasets import DataSet
 from tests.importing.workbooks import ods_of_too_many_cells, xlsx, xlsx_of_one_far_cell
 
-from filmer.importing import imdb, own, table_files, tables
-from filmer.importing.arrival import ImportFailed, Report
+from filmer.importing import imdb, owner_films, table_files, tables
+from filmer.importing.data_set import ImportFailed, Report
 from filmer.importing.progress import Progress
 
 MIB = 2**20
@@ -27,14 +27,14 @@ READ = """
 import resource, sys
 from pathlib import Path
 from filmer.importing import imdb, own
-from filmer.importing.arrival import ImportFailed, Report
+from filmer.importing.data_set import ImportFailed, Report
 from filmer.importing.progress import Progress
 path = Path(sys.argv[1])
 try:
     if path.is_dir():
         imdb.read_imdb(path, imdb.Wanted(), Report(), Progress(quiet=True))
     else:
-        own.read_csv(path, Report())
+        owner_films.read_csv(path, Report())
 except ImportFailed as error:
     print(error)
 who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
@@ -116,7 +116,7 @@ def test_what_never_ends_is_refused_in_little_memory(tmp_path: Path, make: Calla
 def test_a_workbook_that_needs_too_much_memory_is_refused(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ImportFailed, match=re.escape(said)):
-        own.read_csv(tmp_path / name, Report())
+        owner_films.read_csv(tmp_path / name, Report())
 
 
 def through_a_pipe(path: Path, parts: Iterable[bytes]) -> tuple[list[str], Report]:
@@ -132,7 +132,7 @@ def through_a_pipe(path: Path, parts: Iterable[bytes]) -> tuple[list[str], Repor
     writer.start()
     report = Report()
     try:
-        return [film.title for film in own.read_csv(path, report).films], report
+        return [film.title for film in owner_films.read_csv(path, report).films], report
     finally:
         writer.join()
 
@@ -158,14 +158,14 @@ def test_a_file_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     path = tmp_path / "films.csv"
     path.write_bytes(b"title\n" + b"Film\n" * 11)
     monkeypatch.setattr(tables, "MAX_ROWS", 11)
-    assert own.read_csv(path, report := Report()).films
+    assert owner_films.read_csv(path, report := Report()).films
     assert report.rows == {"films.csv": 11}
     monkeypatch.setattr(tables, "MAX_ROWS", 10)
     with pytest.raises(ImportFailed, match="over 10 rows"):
-        own.read_csv(path, Report())
+        owner_films.read_csv(path, Report())
     monkeypatch.setattr(table_files, "MAX_BYTES", 20)
     with pytest.raises(ImportFailed, match="has over"):
-        own.read_csv(path, Report())
+        owner_films.read_csv(path, Report())
 
 
 @pytest.mark.parametrize("size", [tables.MAX_LINE, tables.MAX_LINE + 1])
@@ -177,9 +177,9 @@ def test_a_line_is_as_long_as_that(tmp_path: Path, size: int) -> None:
     (tmp_path / "films.csv").write_bytes(header + b"\nFine\n" + row)
     if size > tables.MAX_LINE:
         with pytest.raises(ImportFailed, match="line 3"):
-            own.read_csv(tmp_path / "films.csv", Report())
+            owner_films.read_csv(tmp_path / "films.csv", Report())
     else:
-        assert [film.title for film in own.read_csv(tmp_path / "films.csv", Report()).films] == ["Fine", "Long"]
+        assert [film.title for film in owner_films.read_csv(tmp_path / "films.csv", Report()).films] == ["Fine", "Long"]
 
 
 @pytest.mark.parametrize("gz", [False, True])

@@ -25,7 +25,7 @@ from tests.importing.datasets import (
 )
 
 from filmer.importing import build, imdb
-from filmer.importing.arrival import ImportFailed, Report
+from filmer.importing.data_set import ImportFailed, Report
 from filmer.importing.progress import Progress
 
 

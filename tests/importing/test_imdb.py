@@ -14,7 +14,7 @@ from tests.importing.datasets import (
     tt,
 )
 
-from filmer.importing.arrival import ImportFailed, Report
+from filmer.importing.data_set import ImportFailed, Report
 from filmer.importing.imdb import Wanted, read_imdb
 from filmer.importing.progress import Progress
 

@@ -9,7 +9,7 @@ from tests.importing.datasets import bring_in, fetch, films
 from tests.importing.drawn import Stored
 
 from filmer.catalogue.folding import fold
-from filmer.importing.arrival import Arrival, ArrivingFilm, ArrivingStar
+from filmer.importing.data_set import Arrival, ArrivingFilm, ArrivingStar
 
 Key = Callable[[Any], Any]
 CHUNK = 400  # as the shop reads them

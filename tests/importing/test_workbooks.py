@@ -8,8 +8,8 @@ import pytest
 from tests.importing.datasets import filmer, films
 from tests.importing.workbooks import Cell, Sheets, ods, xlsx
 
-from filmer.importing import own
-from filmer.importing.arrival import Arrival, ImportFailed, Report
+from filmer.importing import owner_films
+from filmer.importing.data_set import Arrival, ImportFailed, Report
 
 Make = Callable[[Sheets], bytes]
 kinds = pytest.mark.parametrize(("make", "suffix"), [(xlsx, "xlsx"), (ods, "ods")])
@@ -35,7 +35,7 @@ SHEETS: Sheets = {
 def read(path: Path, content: bytes) -> tuple[Arrival, Report]:
     path.write_bytes(content)
     report = Report(keep_all=True)
-    return own.read_csv(path, report), report
+    return owner_films.read_csv(path, report), report
 
 
 @kinds

@@ -8,16 +8,16 @@ import httpx
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.figures import tell
 from tests.metrics.scraping import BEARER, TOKEN, Scrape, scrape
 from tests.nodes import eventually
 from tests.people import CARD, LOGIN, PASSWORD, visitor
 from tests.proxy import Proxy, proxied_database
+from tests.raw_connections import Wire
 from tests.sandbox import Sandbox
 from tests.shop.faults import CHECKOUT, FILMS, ITEMS, open_shop
-from tests.told import tell
-from tests.wires import Wire
 
-from filmer.http.traffic import NOWHERE, Traffic
+from filmer.edge.traffic import NOWHERE, Traffic
 
 REQUESTED = "filmer_http_requests_total"
 CACHED = "filmer_cache_answers_total"

@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.figures import tell
 from tests.metrics.scraping import TOKEN, Scrape, scrape
 from tests.nodes import eventually, kill_worker, workers
-from tests.told import tell
-from tests.wires import request, wires
+from tests.raw_connections import request, wires
 
 pytestmark = pytest.mark.proof
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filmer.importing.arrival import Report
+from filmer.importing.data_set import Report
 from filmer.importing.demo import read_demo
 from filmer.posters import palettes
 from filmer.posters.drawing import HEIGHT, MARGIN, MEASURE, SMALLEST, WIDTH, Subject, _Poster, draw

@@ -17,10 +17,10 @@ from tests.asgi import alive, ask
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
 from tests.people import CARD, PASSWORD, kept_password, open_account, put_card, session_of, visitor
 
-from filmer.accounts.nouns import Person
+from filmer.accounts.schemas import Person
 from filmer.app import create_app
 from filmer.clock import Clock, SystemClock
-from filmer.http.edge import Edge
+from filmer.edge.edge import Edge
 from filmer.settings import Settings
 from filmer.shop.checkout import Checkout
 from filmer.shop.payment import PaymentProvider

@@ -16,14 +16,14 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 from tests.conftest import SECRET_KEY, MakeDatabase
+from tests.figures import tell
 from tests.people import CARD
+from tests.raw_connections import Customer, Reply
 from tests.shop import faults
 from tests.shop.faults import FILMS
-from tests.told import tell
-from tests.wires import Customer, Reply
 
 import filmer.app
-import filmer.parts
+import filmer.components
 from filmer.settings import Settings
 from filmer.shop.cards import CardsOnFile
 from filmer.shop.payment import Authorization, Payment
@@ -195,8 +195,8 @@ def database(make_database: MakeDatabase) -> str:
 @pytest.fixture
 def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
     watched = Moments()
-    monkeypatch.setattr(filmer.parts, "Database", Asked)
-    monkeypatch.setattr(filmer.parts, "CardsOnFile", CollectedLater)
+    monkeypatch.setattr(filmer.components, "Database", Asked)
+    monkeypatch.setattr(filmer.components, "CardsOnFile", CollectedLater)
 
     def lost() -> Exception:
         return psycopg.OperationalError("the test cut this connection")

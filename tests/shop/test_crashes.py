@@ -21,11 +21,11 @@ import psutil
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.figures import tell
 from tests.nodes import accepts, eventually, kill_node, kill_worker
+from tests.raw_connections import LOST, Customer, Reply, Wire
 from tests.shop import faults
 from tests.shop.faults import FILMS
-from tests.told import tell
-from tests.wires import LOST, Customer, Reply, Wire
 
 from filmer.store.embedded import running_engines
 from filmer.store.migrate import migrate

@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.figures import tell
 from tests.machine import at_most
 from tests.nodes import eventually
 from tests.people import CARD, LOGIN
+from tests.raw_connections import Customer, Wire, request, wires
 from tests.shop import faults
 from tests.shop.faults import FILMS, ITEMS
-from tests.told import tell
-from tests.wires import Customer, Wire, request, wires
 
 pytestmark = pytest.mark.proof
 

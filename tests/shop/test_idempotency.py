@@ -12,6 +12,7 @@ import pytest
 from tests.answers import data_of, error_of, offences_of
 from tests.conftest import ServeHere
 from tests.people import CARD, open_account, put_card
+from tests.raw_connections import Customer, Wire
 from tests.shop.conftest import (
     AMELIE,
     CART,
@@ -33,7 +34,6 @@ from tests.shop.conftest import (
 )
 from tests.shop.faults import checkout
 from tests.shop.test_turns import until, waiting
-from tests.wires import Customer, Wire
 
 from filmer.shop import queries
 from filmer.shop.checkout import Checkout

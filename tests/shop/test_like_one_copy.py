@@ -20,8 +20,10 @@ from typing import Any
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.figures import tell
 from tests.nodes import kill_worker
 from tests.people import CARD
+from tests.raw_connections import LOST, Customer, Reply, Wire, request
 from tests.shop import faults
 from tests.shop.faults import FILMS, ITEMS
 from tests.shop.histories import (
@@ -43,8 +45,6 @@ from tests.shop.histories import (
     View,
     check,
 )
-from tests.told import tell
-from tests.wires import LOST, Customer, Reply, Wire, request
 
 pytestmark = pytest.mark.proof
 

@@ -18,10 +18,10 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.cache_dump import cache
 from tests.commands import filmer
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
+from tests.figures import tell
 from tests.people import LOGIN, visitor
 from tests.shop import faults
 from tests.shop.faults import CHECKOUT, FILMS, ITEMS
-from tests.told import tell
 
 from filmer.store.embedded import Engines, find_postgres
 

@@ -19,7 +19,7 @@ from tests.shop.browsing import form_of
 from tests.shop.conftest import AMELIE, CART, ITEMS, ORDERS, SHAWSHANK, InProcess, fetch, open_store, pay, put_in_cart
 
 from filmer.accounts import queries as accounts
-from filmer.accounts.nouns import Person
+from filmer.accounts.schemas import Person
 
 pytestmark = pytest.mark.proof
 

@@ -8,9 +8,9 @@ import os
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.figures import tell
+from tests.raw_connections import Reply, Wire, wires
 from tests.shop import faults
-from tests.told import tell
-from tests.wires import Reply, Wire, wires
 
 pytestmark = pytest.mark.proof
 

@@ -31,8 +31,8 @@ from tests.shop.test_payment import Gateway, kept
 
 from filmer.errors import ServiceUnavailable
 from filmer.shop import checkout, queries
-from filmer.shop.nouns import MAX_ID
 from filmer.shop.payment import Authorization, Payment
+from filmer.shop.schemas import MAX_ID
 
 
 def until(shop: InProcess, statement: str) -> None:

@@ -14,12 +14,12 @@ import psycopg
 import pytest
 from tests.conftest import Serve, Server
 from tests.fail_over import SAME, Load
+from tests.figures import tell
 from tests.machine import running_seconds
 from tests.people import LOGIN, PASSWORD, open_account, token_of
 from tests.replicas import PostgresServer, postgres_servers
 from tests.shop import faults
 from tests.shop.faults import FILMS, ITEMS
-from tests.told import tell
 
 from filmer.store.migrate import migrate
 

@@ -26,15 +26,15 @@ import pytest
 from tests.community.conftest import RATINGS, User, tmdb_settings
 from tests.conftest import FILMS as FILMS_FILE
 from tests.conftest import Serve, Server, import_films
+from tests.figures import tell
 from tests.importing.datasets import filmer, intact
 from tests.machine import running_seconds
 from tests.nodes import accepts, eventually
 from tests.people import CARD, LOGIN, PASSWORD, open_account
+from tests.raw_connections import Customer
 from tests.sandbox import Sandbox, shared_sandbox
 from tests.shop import faults
 from tests.shop.faults import CHECKOUT, FILMS, ITEMS
-from tests.told import tell
-from tests.wires import Customer
 
 from filmer.store.embedded import Engines, running_engines
 from filmer.store.migrate import migrate

@@ -18,13 +18,13 @@ import pytest
 from tests.conftest import FILMS as FILMS_CSV
 from tests.conftest import Serve, Server, import_films
 from tests.fail_over import Load
+from tests.figures import tell
 from tests.machine import at_most, machine
 from tests.nodes import eventually
 from tests.people import open_account, signed_in, visitor
 from tests.replicas import PostgresServer, postgres_servers, several
 from tests.shop import faults
 from tests.shop.faults import FILMS, ITEMS
-from tests.told import tell
 
 from filmer.store.migrate import migrate
 from filmer.store.postgres import PROBE_SECONDS

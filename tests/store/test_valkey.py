@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from tests.conftest import VALKEY_ANSWER_SECONDS
 from tests.machine import at_most
 
-from filmer.serving import free_port
+from filmer.server.serving import free_port
 from filmer.store import valkey
 from filmer.store.embedded import Engines
 from filmer.store.valkey import SharedCache, claim_of

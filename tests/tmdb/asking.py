@@ -15,9 +15,9 @@ from filmer.clock import Clock
 from filmer.settings import Settings
 from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
+from filmer.tmdb.cache import Copies
 from filmer.tmdb.client import Tmdb
-from filmer.tmdb.copies import Copies
-from filmer.tmdb.pace import Pace
+from filmer.tmdb.rate_limit import Pace
 
 POPULAR = "/3/movie/popular"
 MATRIX, SHAWSHANK, UNKNOWN = 603, 278, 999_999_999  # TMDB's ids

@@ -13,7 +13,7 @@ from tests.tmdb.asking import KEY, MATRIX, POPULAR, UNKNOWN, SteppingClock, aski
 
 from filmer.clock import SystemClock
 from filmer.errors import ExternalApiError, MovieNotFound, UnusableAnswer
-from filmer.serving import free_port
+from filmer.server.serving import free_port
 from filmer.tmdb.client import CONNECTIONS, MAX_BYTES, Tmdb
 
 T = TypeVar("T")

@@ -16,12 +16,12 @@ import psycopg
 import pytest
 import redis
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.figures import tell
 from tests.machine import at_most
 from tests.nodes import eventually, workers
 from tests.people import open_account, token_of
 from tests.sandbox import Sandbox
 from tests.tmdb.asking import KEY, MATRIX, own_language
-from tests.told import tell
 
 from filmer.store.embedded import Engines
 

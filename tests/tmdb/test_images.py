@@ -19,8 +19,8 @@ from filmer.store.valkey import SharedCache
 from filmer.tmdb import images as module
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.images import FAILED_SECONDS, MAX_BYTES, NONE_SECONDS, Images, Picture, media_type_of
-from filmer.tmdb.pace import Pace
 from filmer.tmdb.payloads import PayloadError, read_poster_path
+from filmer.tmdb.rate_limit import Pace
 from filmer.tmdb.sandbox.pictures import picture
 
 BARE = 630  # The Wizard of Oz, which has no poster in the sandbox

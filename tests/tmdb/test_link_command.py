@@ -20,7 +20,7 @@ from filmer.clock import SystemClock
 from filmer.community import queries as community
 from filmer.store.embedded import Engines
 from filmer.store.valkey import SharedCache
-from filmer.tmdb.pace import Pace
+from filmer.tmdb.rate_limit import Pace
 
 
 @pytest.fixture

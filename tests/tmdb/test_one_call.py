@@ -14,15 +14,15 @@ from contextlib import ExitStack, contextmanager
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.figures import tell
 from tests.machine import at_most
 from tests.nodes import eventually, kill_worker
 from tests.people import open_account, token_of
+from tests.raw_connections import LOST, Reply, Wire, request
 from tests.sandbox import Sandbox
 from tests.tmdb.asking import KEY, MATRIX, POPULAR, SHAWSHANK, own_language
-from tests.told import tell
-from tests.wires import LOST, Reply, Wire, request
 
-from filmer.serving import free_port
+from filmer.server.serving import free_port
 
 pytestmark = pytest.mark.proof
 

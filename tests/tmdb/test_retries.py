@@ -16,7 +16,7 @@ from tests.sandbox import Sandbox
 from tests.tmdb.asking import KEY, MATRIX, POPULAR, SteppingClock, asking, http, own_language, saying
 
 from filmer.errors import ExternalApiError, MovieNotFound
-from filmer.serving import free_port
+from filmer.server.serving import free_port
 from filmer.tmdb.payloads import Film
 
 PATH = f"/3/movie/{MATRIX}"

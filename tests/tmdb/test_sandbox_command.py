@@ -17,8 +17,8 @@ from tests.conftest import Serve, Server
 from tests.machine import at_most
 from tests.sandbox import Sandbox
 
-from filmer import serving
-from filmer.serving import ServeError, free_port
+from filmer.server import serving
+from filmer.server.serving import ServeError, free_port
 from filmer.settings import Settings
 from filmer.store.embedded import Engines
 from filmer.tmdb.sandbox.child import sandbox_for_demo, start_child

@@ -14,7 +14,7 @@ from tests.tmdb.asking import MATRIX, LeapingClock, Process, own_language, proce
 from filmer.errors import FilmerError
 from filmer.store.embedded import Engines
 from filmer.tmdb import queries
-from filmer.tmdb.copies import Copies
+from filmer.tmdb.cache import Copies
 from filmer.tmdb.payloads import Film
 
 FRESH = 30  # CACHE_DURATION_SECONDS

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from filmer.accounts.nouns import Credentials, CurrentSession, Customer, Person, Registration, Said
+from filmer.accounts.schemas import Credentials, CurrentSession, Customer, Person, Registration, Said
 from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import Caller, SigningIn
 from filmer.http.body import receive_body

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from filmer.accounts.addresses import earlier_email_key, email_key
-from filmer.accounts.nouns import Person, Role
+from filmer.accounts.schemas import Person, Role
 from filmer.store.postgres import Connection
 
 _PERSON = "a.id, a.email, a.first_name, a.last_name, a.role"

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import psycopg
 
 from filmer.accounts import queries
-from filmer.accounts.nouns import Person
+from filmer.accounts.schemas import Person
 from filmer.clock import Clock
 from filmer.errors import Unauthorized
 from filmer.http.cookies import SESSION_COOKIE, session_tokens

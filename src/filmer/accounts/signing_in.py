@@ -9,8 +9,8 @@ import msgspec
 
 from filmer.accounts import queries
 from filmer.accounts.addresses import email_key
-from filmer.accounts.nouns import Credentials, Person, Registration
 from filmer.accounts.passwords import Passwords
+from filmer.accounts.schemas import Credentials, Person, Registration
 from filmer.accounts.sessions import Sessions, presented
 from filmer.accounts.throttle import (
     REGISTER_ADDRESS,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from filmer.accounts.nouns import Person, Role
+from filmer.accounts.schemas import Person, Role
 from filmer.store.postgres import Connection
 
 

@@ -10,7 +10,7 @@ import secrets
 from datetime import datetime, timedelta
 
 from filmer.accounts import queries, token_queries
-from filmer.accounts.nouns import Person
+from filmer.accounts.schemas import Person
 from filmer.clock import Clock
 from filmer.errors import Conflict, InvalidRequest, InvalidToken, Offence, Unauthorized
 from filmer.http.handlers import AnyRequest

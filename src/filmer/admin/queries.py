@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from filmer.accounts.nouns import Role
+from filmer.accounts.schemas import Role
 from filmer.store.postgres import Connection
 
 

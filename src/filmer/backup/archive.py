@@ -17,7 +17,7 @@ import msgspec
 
 from filmer.errors import CommandFailed
 from filmer.importing.progress import Progress
-from filmer.wording import counted
+from filmer.plurals import counted
 
 FORMAT = 1
 DUMP, MANIFEST = "filmer.dump", "manifest.json"

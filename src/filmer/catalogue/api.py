@@ -10,7 +10,8 @@ from msgspec import Meta
 from filmer.catalogue import listing, queries, suggestions
 from filmer.catalogue.filters import Filters, filters
 from filmer.catalogue.folding import fold, initial
-from filmer.catalogue.nouns import (
+from filmer.catalogue.reading import Catalogue
+from filmer.catalogue.schemas import (
     GenreList,
     GenreMoviePage,
     Movie,
@@ -21,7 +22,6 @@ from filmer.catalogue.nouns import (
     SuggestionList,
     is_identifier,
 )
-from filmer.catalogue.reading import Catalogue
 from filmer.catalogue.search import Search
 from filmer.errors import NotFound, Offence
 from filmer.http.bounds import MAX_INTEGER

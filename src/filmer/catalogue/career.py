@@ -6,7 +6,7 @@ from itertools import groupby
 
 import msgspec
 
-from filmer.catalogue.nouns import CareerFilm, Genre
+from filmer.catalogue.schemas import CareerFilm, Genre
 
 COLLEAGUES = 6
 GENRES = 6

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from psycopg.rows import TupleRow
 
 from filmer.catalogue.folding import fold, query_words
-from filmer.catalogue.nouns import CareerFilm, Film, FilmCard, Genre, Person
+from filmer.catalogue.schemas import CareerFilm, Film, FilmCard, Genre, Person
 from filmer.store.postgres import Connection
 
 SHORTEST = 3  # characters of a director's name in ASCII

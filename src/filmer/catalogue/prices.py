@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from filmer.catalogue import price_queries as queries
-from filmer.catalogue.nouns import is_identifier
+from filmer.catalogue.schemas import is_identifier
 from filmer.errors import NotFound
 from filmer.store.postgres import Connection
 

@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 
 from filmer.catalogue.folding import by_name
 from filmer.catalogue.listing import CHUNK, Span
-from filmer.catalogue.nouns import (
+from filmer.catalogue.schemas import (
     CastMember,
     Genre,
     GenreMovieItem,

@@ -7,12 +7,9 @@ nobody may keep it under an edition that it is not of (decision 0017).
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from filmer.accounts.sessions import presented
 from filmer.catalogue.edition import Edition
 from filmer.catalogue.queries import select_version
-from filmer.http.handlers import AnyRequest
 from filmer.store.postgres import Connection, Database
-from filmer.web.pages import Pages, Visitor
 
 
 class Catalogue:
@@ -30,14 +27,10 @@ class Catalogue:
             yield conn, edition if is_current else ""
 
     @asynccontextmanager
-    async def visited(self, pages: Pages, request: AnyRequest) -> AsyncIterator[tuple[Connection, str, Visitor | None]]:
-        """For a page: also who looks at it. Whoever is known sees what is so now, and that only the primary knows."""
-        if presented(request) is None:
-            async with self.reading() as (conn, edition):
-                yield conn, edition, None
-        else:
-            async with self._database.connection() as conn:
-                yield conn, self._edition.key, await pages.visitor(conn, request)
+    async def reading_primary(self) -> AsyncIterator[tuple[Connection, str]]:
+        """The same of the primary, for whoever sees what only the primary knows."""
+        async with self._database.connection() as conn:
+            yield conn, self._edition.key
 
     async def _is_current(self, conn: Connection) -> bool:
         """Editions only grow: what is read after this is of the same or a later one."""

@@ -19,8 +19,8 @@ import msgspec
 from filmer.catalogue import listing
 from filmer.catalogue import search_queries as queries
 from filmer.catalogue.filters import Filters, Rare
-from filmer.catalogue.nouns import MovieItem, StarItem
 from filmer.catalogue.queries import select_size
+from filmer.catalogue.schemas import MovieItem, StarItem
 from filmer.store.postgres import Connection
 
 DENSE = 2000  # from so many matches on their number is kept, and testing films in order may fill a page sooner

@@ -8,7 +8,7 @@ from filmer.catalogue.queries import MOVIE_ITEM, STAR_ITEM, movie_item, star_ite
 
 if TYPE_CHECKING:
     from filmer.catalogue.filters import Filters, Rare
-    from filmer.catalogue.nouns import MovieItem, StarItem
+    from filmer.catalogue.schemas import MovieItem, StarItem
     from filmer.store.postgres import Connection
 
 MOVIE_RANK = {

@@ -4,7 +4,7 @@ from typing import Any
 
 from psycopg.rows import TupleRow
 
-from filmer.catalogue.nouns import Suggestion
+from filmer.catalogue.schemas import Suggestion
 from filmer.store.postgres import Connection
 
 # Ever larger parts of the catalogue, the best known first; each but the last has an index of its own.

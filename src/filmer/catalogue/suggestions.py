@@ -10,7 +10,7 @@ import msgspec
 
 from filmer.catalogue import suggestion_queries as queries
 from filmer.catalogue.folding import fold
-from filmer.catalogue.nouns import Suggestion
+from filmer.catalogue.schemas import Suggestion
 from filmer.store.postgres import Connection
 
 LONGEST = 100  # characters: more than anybody types is not looked at

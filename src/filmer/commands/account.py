@@ -7,17 +7,17 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from filmer.accounts import queries
+from filmer.accounts.address_conflicts import find_shared, settle_addresses
 from filmer.accounts.address_queries import update_email
 from filmer.accounts.addresses import read_email
-from filmer.accounts.nouns import Role, read_name, read_new_password
 from filmer.accounts.passwords import Passwords
-from filmer.accounts.settling import find_shared, settle_addresses
+from filmer.accounts.schemas import Role, read_name, read_new_password
 from filmer.clock import SystemClock
 from filmer.commands.terminal import DataDir, ask_secret, in_database, read_argument
 from filmer.errors import CommandFailed
+from filmer.plurals import counted
 from filmer.settings import Settings
 from filmer.store.postgres import Connection
-from filmer.wording import counted
 
 account_app = App(name="account", help="Look after people's accounts.")
 

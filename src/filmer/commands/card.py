@@ -4,16 +4,16 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from filmer.accounts.nouns import read_name
+from filmer.accounts.schemas import read_name
 from filmer.commands.terminal import DataDir, ask_secret, in_database
 from filmer.errors import CommandFailed
+from filmer.plurals import counted
 from filmer.secret import SecretKey
 from filmer.settings import Settings
 from filmer.shop import queries
 from filmer.shop.cards import CardRefused, digest_of, put_on_file
-from filmer.shop.nouns import read_month
+from filmer.shop.schemas import read_month
 from filmer.store.postgres import Connection
-from filmer.wording import counted
 
 card_app = App(
     name="card",

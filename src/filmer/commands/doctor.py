@@ -15,20 +15,20 @@ import structlog
 from rich.text import Text
 
 from filmer import __version__
-from filmer.accounts.settling import ADVICE, find_shared
+from filmer.accounts.address_conflicts import ADVICE, find_shared
 from filmer.clock import SystemClock
 from filmer.commands.terminal import DataDir, err
 from filmer.errors import ExternalApiError
 from filmer.importing import queries
+from filmer.plurals import counted
 from filmer.secret import FILE, SecretKey
-from filmer.settings import Settings, SettingsError, data_directory, load_settings
+from filmer.settings import Settings, SettingsError, load_settings
 from filmer.store.embedded import EmbeddedError
-from filmer.store.engines import connect, engines, in_transaction
+from filmer.store.engines import connect, data_directory, engines, in_transaction
 from filmer.store.migrate import MINIMUM_POSTGRESQL, MigrationError, pending
 from filmer.store.valkey import SharedCache
 from filmer.tmdb.client import Tmdb
-from filmer.tmdb.pace import Pace
-from filmer.wording import counted
+from filmer.tmdb.rate_limit import Pace
 
 MINIMUM_VALKEY = (6, 2)
 TMDB_SECONDS = 5

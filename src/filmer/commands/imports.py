@@ -13,12 +13,12 @@ from cyclopts import App, Parameter
 from filmer.clock import SystemClock
 from filmer.commands.terminal import DataDir, confirm, database, shown
 from filmer.errors import CommandFailed
-from filmer.importing import build, imdb, own
-from filmer.importing.arrival import Report
+from filmer.importing import build, imdb, owner_films
+from filmer.importing.data_set import Report
 from filmer.importing.demo import import_demo
 from filmer.importing.download import download
 from filmer.importing.progress import Progress
-from filmer.wording import counted
+from filmer.plurals import counted
 
 import_app = App(name="import", help="Bring a catalogue in: all of it or nothing.")
 
@@ -75,7 +75,7 @@ def import_csv(
     """
     report = Report(keep_all=True)
     with _reported(report):
-        arrival = own.read_csv(
+        arrival = owner_films.read_csv(
             file, report, separator=_separator(separator), encoding=_encoding(encoding), confirm=confirm
         )
         with _importing(data_dir) as (conn, progress):

@@ -17,14 +17,14 @@ from filmer.clock import SystemClock
 from filmer.commands.terminal import DataDir, err
 from filmer.errors import CommandFailed
 from filmer.logs import configure_logs
+from filmer.plurals import counted
 from filmer.settings import Settings, load_settings
 from filmer.store.engines import engines, ensure_migrated
 from filmer.store.valkey import SharedCache
 from filmer.tmdb import link_queries as queries
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.links import LinkingStopped, Links, Tally
-from filmer.tmdb.pace import Pace
-from filmer.wording import counted
+from filmer.tmdb.rate_limit import Pace
 
 AGAIN = timedelta(days=30)  # after which TMDB may have come to know a film
 

@@ -8,13 +8,13 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from filmer import serving
-from filmer.accounts.settling import settle_addresses, warn_of
+from filmer.accounts.address_conflicts import settle_addresses, warn_of
 from filmer.commands.terminal import DataDir
 from filmer.commands.welcome import say_ready
 from filmer.importing import queries
 from filmer.logs import configure_logs
 from filmer.secret import require_known_key
+from filmer.server import serving
 from filmer.settings import Settings, load_settings
 from filmer.store.engines import connect, engines, ensure_migrated, in_transaction
 from filmer.tmdb.sandbox.child import sandbox_for_demo
@@ -71,8 +71,8 @@ def _bring_in_demo(settings: Settings) -> None:
         if queries.select_state(conn)["films"]:
             return
     # What an import stands on is large: a server that imports nothing goes without it.
-    from filmer.importing.arrival import Report
     from filmer.importing.build import import_connection
+    from filmer.importing.data_set import Report
     from filmer.importing.demo import import_demo
     from filmer.importing.progress import Progress
 

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 from cyclopts import Parameter
 from rich.console import Console
 
-from filmer.accounts.settling import ADVICE, settle_addresses
+from filmer.accounts.address_conflicts import ADVICE, settle_addresses
 from filmer.errors import CommandFailed
 from filmer.logs import configure_logs
 from filmer.secret import require_known_key

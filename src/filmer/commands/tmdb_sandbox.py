@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from filmer.errors import CommandFailed
-from filmer.serving import ServeError, require_free_port, require_loopback
+from filmer.server.serving import ServeError, require_free_port, require_loopback
 from filmer.tmdb.sandbox.answers import Tmdb, read_films
 from filmer.tmdb.sandbox.server import serve
 

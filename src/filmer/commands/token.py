@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from filmer.accounts import token_queries
-from filmer.accounts.nouns import read_name
+from filmer.accounts.schemas import read_name
 from filmer.accounts.tokens import issue
 from filmer.clock import SystemClock
 from filmer.commands.terminal import DataDir, err, in_database, read_argument

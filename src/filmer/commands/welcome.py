@@ -3,10 +3,10 @@
 from filmer import __version__
 from filmer.commands.terminal import err
 from filmer.importing import queries
+from filmer.plurals import counted
 from filmer.settings import Settings
 from filmer.store.engines import connect
 from filmer.tmdb.sandbox.child import Child
-from filmer.wording import counted
 
 
 def say_ready(address: str, settings: Settings, sandbox: Child | None) -> None:

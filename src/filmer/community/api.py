@@ -4,9 +4,9 @@ from typing import Any
 
 from litestar.params import FromPath
 
-from filmer.accounts.nouns import Person
+from filmer.accounts.schemas import Person
 from filmer.accounts.tokens import Tokens
-from filmer.community.nouns import (
+from filmer.community.schemas import (
     ChangedRating,
     FavoriteList,
     NewFavorite,
@@ -26,12 +26,12 @@ from filmer.errors import (
 )
 from filmer.http.body import receive_body
 from filmer.http.bounds import MAX_INTEGER
+from filmer.http.cache_headers import freshness
 from filmer.http.envelopes import CommunityResponse
-from filmer.http.freshness import freshness
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import id_offences, path_id, read_query
 from filmer.store.postgres import Database
-from filmer.tmdb.copies import Copies
+from filmer.tmdb.cache import Copies
 
 
 class CommunityApi(Handlers):

@@ -13,7 +13,7 @@ import msgspec
 from psycopg.rows import TupleRow
 
 from filmer.clock import timestamp
-from filmer.community.nouns import Favorite, FavoriteFilm, RatedFilm, Rating, UpdatedRating, stars
+from filmer.community.schemas import Favorite, FavoriteFilm, RatedFilm, Rating, UpdatedRating, stars
 from filmer.store.postgres import Connection
 
 _ORDERS = {

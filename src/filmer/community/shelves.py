@@ -13,13 +13,13 @@ import msgspec
 
 from filmer.clock import Clock
 from filmer.community import queries
-from filmer.community.nouns import Favorite, FavoriteList, Favorites, RatedFilm, Rating, UpdatedRating
+from filmer.community.schemas import Favorite, FavoriteList, Favorites, RatedFilm, Rating, UpdatedRating
 from filmer.errors import FavoriteNotFound, RatingNotFound, UserNotFound
 from filmer.http.envelopes import encode
 from filmer.store.postgres import Connection, Database
 from filmer.store.valkey import SharedCache
 from filmer.tmdb import queries as films
-from filmer.tmdb.copies import Copies, Kept
+from filmer.tmdb.cache import Copies, Kept
 from filmer.tmdb.payloads import Film
 
 MAX_LISTED = 500

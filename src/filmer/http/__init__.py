@@ -1,1 +1,1 @@
-"""What HTTP needs and no domain owns: the edge, envelopes, strict parsing, the documents."""
+"""What any handler needs: strict parsing of bodies and queries, envelopes, failures, cookies."""

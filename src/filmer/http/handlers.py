@@ -19,7 +19,7 @@ class Arrival(NamedTuple):
 
 
 def arrival(request: AnyRequest) -> Arrival:
-    """When it came, before it waited for its turn (http/overload.py)."""
+    """When it came, before it waited for its turn (edge/overload.py)."""
     return cast("Arrival", cast("dict[str, Any]", request.scope)[ARRIVED])
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from filmer.importing import queries
-from filmer.importing.arrival import (
+from filmer.importing.data_set import (
     Arrival,
     ArrivingFilm,
     ArrivingStar,

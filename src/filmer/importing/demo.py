@@ -7,8 +7,8 @@ import psycopg
 
 from filmer.clock import SystemClock
 from filmer.importing import build
-from filmer.importing.arrival import Arrival, Report
-from filmer.importing.own import read_rows
+from filmer.importing.data_set import Arrival, Report
+from filmer.importing.owner_films import read_rows
 from filmer.importing.progress import Progress
 
 FILE = "demo.csv"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 
-from filmer.importing.arrival import ImportFailed
+from filmer.importing.data_set import ImportFailed
 from filmer.importing.imdb import COLUMNS
 from filmer.importing.progress import Progress
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filmer.catalogue.folding import fold
-from filmer.importing.arrival import (
+from filmer.importing.data_set import (
     Arrival,
     ArrivingFilm,
     ArrivingStar,

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from typing import IO, TYPE_CHECKING, Any, TextIO
 
-from filmer.importing.arrival import ImportFailed
+from filmer.importing.data_set import ImportFailed
 
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook

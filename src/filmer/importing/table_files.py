@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from filmer.importing.arrival import ImportFailed, Report, storable
+from filmer.importing.data_set import ImportFailed, Report, storable
 from filmer.importing.sheets import sheet_with
 from filmer.importing.tables import MAX_LINE, Table
 

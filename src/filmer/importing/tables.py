@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import NamedTuple, TextIO
 
-from filmer.importing.arrival import ImportFailed
+from filmer.importing.data_set import ImportFailed
 
 MAX_LINE = 2**20  # characters of a line, and of a row that goes over several
 MAX_FIELD = 100_000  # characters

@@ -15,7 +15,7 @@ from isal import igzip_threaded, isal_zlib
 from isal.igzip_lib import IsalError
 from pyarrow import csv
 
-from filmer.importing.arrival import ImportFailed, Report
+from filmer.importing.data_set import ImportFailed, Report
 from filmer.importing.identifiers import NONE, Ints, identifiers
 from filmer.importing.progress import Progress
 

@@ -18,7 +18,7 @@ from psycopg.types.numeric import Int4
 from filmer.catalogue import listing
 from filmer.catalogue.folding import by_name, fold, indexed_words
 from filmer.importing import orders, queries
-from filmer.importing.arrival import Arrival, ArrivingFilm, ArrivingStar
+from filmer.importing.data_set import Arrival, ArrivingFilm, ArrivingStar
 from filmer.importing.progress import Progress
 from filmer.importing.terms import Term, WordPairs, cast_terms, substring_terms, word_terms
 

@@ -8,7 +8,7 @@ from litestar import MediaType, Request, Response
 from prometheus_client.exposition import choose_encoder
 
 from filmer.http.handlers import Handlers
-from filmer.metrics.collecting import Metrics
+from filmer.metrics.collector import Metrics
 
 _HEADERS = {"cache-control": "no-store"}
 

@@ -10,6 +10,7 @@ import msgspec
 
 from filmer.posters.families import family_of
 from filmer.posters.field import Field
+from filmer.posters.pixels import png
 from filmer.posters.typesetting import (
     SANS,
     SERIF,
@@ -21,7 +22,6 @@ from filmer.posters.typesetting import (
     typeset,
     width,
 )
-from filmer.web.pixels import png
 
 WIDTH, HEIGHT, MARGIN = 300, 450, 22
 PREVIEW_WIDTH = 600  # pixels

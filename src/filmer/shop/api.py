@@ -7,7 +7,7 @@ from litestar.params import FromPath
 from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import Caller
 from filmer.catalogue import listing
-from filmer.catalogue.nouns import is_identifier
+from filmer.catalogue.schemas import is_identifier
 from filmer.errors import InvalidRequest, NotFound, Offence
 from filmer.http.body import receive_body
 from filmer.http.handlers import AnyRequest, Handlers, arrival
@@ -15,7 +15,8 @@ from filmer.http.query import id_offences, path_id, read_query
 from filmer.shop import queries
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
-from filmer.shop.nouns import (
+from filmer.shop.orders import own_order
+from filmer.shop.schemas import (
     MAX_ID,
     BoughtItem,
     Cart,
@@ -32,7 +33,6 @@ from filmer.shop.nouns import (
     Submission,
     past_month,
 )
-from filmer.shop.orders import own_order
 from filmer.store.postgres import Database
 
 KEY_HEADER = "Idempotency-Key"

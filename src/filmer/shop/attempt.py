@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import msgspec
 
+from filmer.shop.cart_snapshot import Seen
 from filmer.shop.payment import PresentedCard
-from filmer.shop.seen import Seen
 
 
 class Attempt(msgspec.Struct, frozen=True):

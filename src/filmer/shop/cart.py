@@ -14,7 +14,7 @@ import psycopg
 
 from filmer.errors import InvalidRequest, NotFound, Offence
 from filmer.shop import queries
-from filmer.shop.nouns import MAX_QUANTITY, MAX_TITLES, CartLine
+from filmer.shop.schemas import MAX_QUANTITY, MAX_TITLES, CartLine
 from filmer.store.postgres import Connection
 
 

@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 import psycopg
 import structlog
 
-from filmer.accounts.nouns import Person
+from filmer.accounts.schemas import Person
 from filmer.accounts.signing_in import Caller
 from filmer.accounts.throttle import CARD_ACCOUNT, CARD_ADDRESS, Throttle, Try
 from filmer.clock import Clock
@@ -25,9 +25,9 @@ from filmer.errors import CartNotAsSeen, EmptyCart, KeyUsed, PaymentFailed, Serv
 from filmer.secret import SecretKey
 from filmer.shop import queries
 from filmer.shop.attempt import Attempt, Due
-from filmer.shop.nouns import MAX_ID, CartLine, Order, Sale, Submission, total
+from filmer.shop.cart_snapshot import Seen, seen_of
 from filmer.shop.payment import Authorization, Payment, PaymentProvider, PresentedCard
-from filmer.shop.seen import Seen, seen_of
+from filmer.shop.schemas import MAX_ID, CartLine, Order, Sale, Submission, total
 from filmer.store.postgres import Connection, Database
 
 log = structlog.get_logger()

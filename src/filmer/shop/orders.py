@@ -2,7 +2,7 @@
 
 from filmer.errors import Forbidden
 from filmer.shop import queries
-from filmer.shop.nouns import MAX_ID, Order
+from filmer.shop.schemas import MAX_ID, Order
 from filmer.store.postgres import Connection
 
 

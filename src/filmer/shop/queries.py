@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from filmer.shop.nouns import CartLine, Order, OrderSummary, Sale
+from filmer.shop.schemas import CartLine, Order, OrderSummary, Sale
 from filmer.store.postgres import Connection
 
 _CART_LOCK = 0x63617274  # "cart"

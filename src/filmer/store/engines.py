@@ -2,21 +2,27 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 import psycopg
 import structlog
 
-from filmer.settings import Settings, data_directory
+from filmer.settings import Settings
 from filmer.store.connecting import to_primary
-from filmer.store.embedded import running_engines
+from filmer.store.embedded import default_data_dir, running_engines
 from filmer.store.migrate import MigrationError, migrate, pending, require_supported
 from filmer.store.postgres import Connection
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+
+def data_directory(settings: Settings) -> Path:
+    """Where the embedded engines live: as set, else a place of the user's own."""
+    return Path(settings.data_dir).expanduser().absolute() if settings.data_dir else default_data_dir()
 
 
 @contextmanager

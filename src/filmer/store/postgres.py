@@ -17,8 +17,8 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from filmer.errors import ServerLost, ServiceUnavailable
+from filmer.single_flight import together
 from filmer.store.connecting import CONNECT_SECONDS, BriefConnection, names_several, to_primary
-from filmer.together import together
 
 Connection = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]

@@ -21,11 +21,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from filmer import __version__
 from filmer.clock import Clock
+from filmer.durations import Durations
 from filmer.errors import ExternalApiError, MovieNotFound, UnusableAnswer
 from filmer.settings import Settings
-from filmer.tally import Durations
 from filmer.tmdb.breaker import Breaker
-from filmer.tmdb.pace import Pace
 from filmer.tmdb.payloads import (
     Film,
     PayloadError,
@@ -36,6 +35,7 @@ from filmer.tmdb.payloads import (
     read_poster_path,
     read_problem,
 )
+from filmer.tmdb.rate_limit import Pace
 
 log = structlog.get_logger()
 

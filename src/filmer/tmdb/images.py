@@ -13,14 +13,14 @@ import structlog
 from cachetools import TLRUCache
 
 from filmer.clock import Clock
+from filmer.durations import Durations
 from filmer.errors import ExternalApiError, MovieNotFound
 from filmer.settings import Settings
+from filmer.single_flight import together
 from filmer.store.valkey import SharedCache
-from filmer.tally import Durations
 from filmer.tmdb.breaker import Breaker
 from filmer.tmdb.client import AttemptFailed, Tmdb, http_client, outcome_of, whole_body
-from filmer.tmdb.pace import Pace
-from filmer.together import together
+from filmer.tmdb.rate_limit import Pace
 
 log = structlog.get_logger()
 

@@ -16,7 +16,7 @@ from filmer.errors import ExternalApiError
 from filmer.store.postgres import Connection
 from filmer.tmdb import link_queries as queries
 from filmer.tmdb.client import Refused, Tmdb
-from filmer.tmdb.pace import Pace
+from filmer.tmdb.rate_limit import Pace
 
 AT_ONCE = 8  # requests: TMDB takes up to 0.4 s for one, and 20 a second are asked for by default
 BATCH = 500  # films read ahead

@@ -14,7 +14,7 @@ import pytest
 import redis
 from tests.store.embedded.users import IS_ROOT, another_user, answers, eventually, named, ping, processes, sql
 
-from filmer.store.embedded import EmbeddedError, Engines, attaching, find_postgres, running_engines
+from filmer.store.embedded import EmbeddedError, Engines, client, find_postgres, running_engines
 
 pytestmark = pytest.mark.proof
 
@@ -27,11 +27,11 @@ def test_a_killed_keeper_takes_the_servers_along_and_its_users_start_another(dat
         sql(engines, "CREATE TABLE film AS SELECT 'Mirror' AS title")
         with psycopg.connect(engines.database_url):  # an open connection holds nothing up
             for _ in range(3):
-                old, server = named(data_dir, "keeper.py"), named(data_dir, "postgres")
+                old, server = named(data_dir, "supervisor_program.py"), named(data_dir, "postgres")
                 old.kill()
                 server.wait(10)
                 assert eventually(lambda: answers(engines.database_url))
-                assert named(data_dir, "keeper.py") != old
+                assert named(data_dir, "supervisor_program.py") != old
                 assert sql(engines, "SELECT title FROM film") == "Mirror"
                 assert eventually(lambda: is_pinged(engines))
         with running_engines(data_dir) as again:  # another user is welcome
@@ -42,17 +42,17 @@ def test_a_killed_keeper_takes_the_servers_along_and_its_users_start_another(dat
 @on_linux
 def test_several_users_of_a_killed_keeper_get_one_in_its_place(data_dir: Path) -> None:
     with another_user(data_dir) as (_, engines), another_user(data_dir), running_engines(data_dir) as ours:
-        old = named(data_dir, "keeper.py")
+        old = named(data_dir, "supervisor_program.py")
         for victim in (old, named(data_dir, "postgres"), valkey_of(engines)):
             victim.kill()
         assert eventually(lambda: answers(ours.database_url), 20)
-        assert named(data_dir, "keeper.py") != old
+        assert named(data_dir, "supervisor_program.py") != old
         assert ours == engines
 
 
 def test_what_happens_to_the_servers_is_logged_by_their_users(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
     with running_engines(data_dir) as engines:
-        keeper, server = named(data_dir, "keeper.py"), valkey_of(engines)
+        keeper, server = named(data_dir, "supervisor_program.py"), valkey_of(engines)
         server.kill()
         assert eventually(lambda: "Valkey is back" in caplog.text)
         assert f"Valkey (process {server.pid}) died; starting it again" in caplog.text
@@ -64,7 +64,7 @@ def test_what_happens_to_the_servers_is_logged_by_their_users(data_dir: Path, ca
 
 def test_servers_that_do_not_come_back_are_an_error(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever uses them is called, so that it can end, and told why."""
-    monkeypatch.setattr(attaching, "LOST_LIMIT", 0.5)
+    monkeypatch.setattr(client, "LOST_LIMIT", 0.5)
     lost = threading.Event()
     version = data_dir / "postgres" / "PG_VERSION"
     known = version.read_text()
@@ -72,7 +72,7 @@ def test_servers_that_do_not_come_back_are_an_error(data_dir: Path, monkeypatch:
     def use_and_lose() -> None:
         with running_engines(data_dir, when_lost=lost.set):
             version.write_text("9\n")
-            named(data_dir, "keeper.py").kill()
+            named(data_dir, "supervisor_program.py").kill()
             assert lost.wait(30)
 
     with pytest.raises(EmbeddedError, match=r"are gone, and do not come back.* PostgreSQL 9"):
@@ -95,16 +95,16 @@ def test_a_user_who_leaves_just_when_the_keeper_dies_leaves_quietly(
         assert leaving.wait(10)
         return ""
 
-    monkeypatch.setattr(attaching._Attachment, "_attach_again", attach_late)
-    end = attaching._Attachment.end
+    monkeypatch.setattr(client._Attachment, "_attach_again", attach_late)
+    end = client._Attachment.end
 
     def end_at_last(self: Any) -> None:
         threading.Timer(0.1, leaving.set).start()
         end(self)
 
-    monkeypatch.setattr(attaching._Attachment, "end", end_at_last)
+    monkeypatch.setattr(client._Attachment, "end", end_at_last)
     with running_engines(data_dir, valkey=False):
-        named(data_dir, "keeper.py").kill()
+        named(data_dir, "supervisor_program.py").kill()
         assert hung_up.wait(10)
     assert "engines" not in {thread.name for thread in set(threading.enumerate()) - before}
 

@@ -64,7 +64,7 @@ def test_a_user_killed_in_the_first_start_leaves_nothing_half_made(home: Path) -
     data_dir = home / "data"
     with start_user(data_dir, "p") as user:
         assert eventually(lambda: list(data_dir.glob("postgres.new-*/base")))
-        named(data_dir, "keeper.py").kill()
+        named(data_dir, "supervisor_program.py").kill()
         user.kill()
         user.communicate()
     assert not (data_dir / "postgres").exists()
@@ -78,7 +78,7 @@ def test_ctrl_c_does_not_reach_the_servers(data_dir: Path) -> None:
         before = named(data_dir, "postgres")
         os.killpg(user.pid, signal.SIGINT)
         user.wait()
-        named(data_dir, "keeper.py").terminate()  # nor does the keeper leave its users at a mere signal
+        named(data_dir, "supervisor_program.py").terminate()  # nor does the keeper leave its users at a mere signal
         assert sql(engines, "SELECT 1") == 1
         assert named(data_dir, "postgres") == before
 

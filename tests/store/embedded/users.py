@@ -65,7 +65,7 @@ def named(data_dir: Path, name: str) -> psutil.Process:
 
 def servers(data_dir: Path) -> list[psutil.Process]:
     """Every process of the data directory but the keeper."""
-    return [process for process in processes(data_dir) if "keeper.py" not in str(process.info["cmdline"])]
+    return [process for process in processes(data_dir) if "supervisor_program.py" not in str(process.info["cmdline"])]
 
 
 def eventually(holds: Callable[[], Any], seconds: float = 10) -> bool:

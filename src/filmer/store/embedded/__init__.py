@@ -15,9 +15,9 @@ What lies in the data directory:
     engines.log, postgres.log, valkey.log   what the keeper, PostgreSQL and Valkey have to say
 """
 
-from filmer.store.embedded.attaching import Engines, running_engines
 from filmer.store.embedded.binaries import find_postgres, find_valkey
+from filmer.store.embedded.client import Engines, running_engines
+from filmer.store.embedded.data_dir import default_data_dir
 from filmer.store.embedded.errors import EmbeddedError
-from filmer.store.embedded.place import default_data_dir
 
 __all__ = ["EmbeddedError", "Engines", "default_data_dir", "find_postgres", "find_valkey", "running_engines"]

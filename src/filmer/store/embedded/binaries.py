@@ -9,9 +9,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from filmer.store.embedded.account import Account
+from filmer.store.embedded.data_dir import Place
 from filmer.store.embedded.errors import EmbeddedError
-from filmer.store.embedded.place import Place
+from filmer.store.embedded.os_user import Account
 
 
 def find_postgres() -> Path:

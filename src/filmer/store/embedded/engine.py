@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from filmer.store.embedded.data_dir import Place
 from filmer.store.embedded.errors import EmbeddedError
 from filmer.store.embedded.logs import log_end, open_log
-from filmer.store.embedded.place import Place
 from filmer.store.embedded.processes import engine_env, send, servers_in, tie_to_keeper
 
 logger = logging.getLogger(__name__)

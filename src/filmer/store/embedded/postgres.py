@@ -13,9 +13,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from filmer.store.embedded.binaries import usable_postgres
+from filmer.store.embedded.data_dir import POSTGRES_SOCKET
 from filmer.store.embedded.engine import POLL, Engine
 from filmer.store.embedded.errors import EmbeddedError
-from filmer.store.embedded.place import POSTGRES_SOCKET
 
 LEFTOVER_TRIES = 100
 FIRST_WITH_BUILTIN_LOCALE = 17  # major version of PostgreSQL

@@ -6,8 +6,8 @@ from contextlib import suppress
 from urllib.parse import quote
 
 from filmer.store.embedded.binaries import usable_valkey
+from filmer.store.embedded.data_dir import VALKEY_SOCKET
 from filmer.store.embedded.engine import Engine
-from filmer.store.embedded.place import VALKEY_SOCKET
 
 
 class Valkey(Engine):

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import msgspec
 
 from filmer.catalogue.folding import fold
-from filmer.importing.arrival import ArrivingFilm, Report
+from filmer.importing.data_set import ArrivingFilm, Report
 from filmer.importing.demo import read_demo
 
 PAGE_SIZE = 20

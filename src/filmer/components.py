@@ -1,0 +1,131 @@
+"""What requests stand on, once in each process: the stores, the rules, and the ways out."""
+
+import os
+from datetime import timedelta
+
+from filmer.accounts.passwords import Passwords
+from filmer.accounts.sessions import Sessions
+from filmer.accounts.signing_in import SigningIn
+from filmer.accounts.throttle import Throttle
+from filmer.accounts.tokens import Tokens
+from filmer.catalogue.edition import Edition
+from filmer.catalogue.reading import Catalogue
+from filmer.catalogue.search import Search
+from filmer.clock import Clock
+from filmer.community.shelves import Shelves
+from filmer.secret import SecretKey
+from filmer.server.periodic import Chore
+from filmer.settings import Settings, parse_origin
+from filmer.shop.cards import CardsOnFile
+from filmer.shop.cart import Carts
+from filmer.shop.checkout import Checkout
+from filmer.store.postgres import Database
+from filmer.store.valkey import SharedCache
+from filmer.storefront.notices import Notices
+from filmer.storefront.pages import Pages
+from filmer.storefront.rendering import Assets, Templates
+from filmer.storefront.waiting import WaitingForms
+from filmer.tmdb.cache import Copies
+from filmer.tmdb.client import Tmdb
+from filmer.tmdb.images import Images
+from filmer.tmdb.rate_limit import Pace
+from filmer.tmdb.sandbox.child import KEY as SANDBOX_KEY
+
+
+class Parts:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """``settings`` must name a database."""
+        if settings.database_url is None:
+            raise ValueError("settings.database_url must be set")
+        self.clock = clock
+        self.database = Database(settings.database_url, size=settings.pool_size)
+        self.shared = SharedCache(settings.redis_url, settings.redis_password)
+        self.edition = Edition(settings.database_url)
+        self.catalogue = Catalogue(self.database, self.edition)
+        self.search = Search()
+        self.public_url = parse_origin(settings.public_url) if settings.public_url else None
+        self.is_https = self.public_url is not None and self.public_url.startswith("https:")
+        self.secret = SecretKey(settings)
+        self._people(settings)
+        self._shop(settings)
+        self._community(settings)
+        self._storefront(settings)
+
+    def _people(self, settings: Settings) -> None:
+        self.throttle = Throttle(self.clock, self.secret)
+        self.sessions = Sessions(
+            self.clock,
+            idle=timedelta(minutes=settings.session_minutes),
+            longest=timedelta(hours=settings.session_hours),
+            is_secure=self.is_https,
+            demo=settings.demo,
+        )
+        self.signing_in = SigningIn(
+            self.database,
+            self.sessions,
+            Passwords(threads=max(1, min(os.cpu_count() or 1, 8) // max(1, settings.workers))),
+            self.throttle,
+            self.secret,
+            self.clock,
+            demo=settings.demo,
+        )
+        self.tokens = Tokens(self.clock, demo=settings.demo)
+
+    def _shop(self, settings: Settings) -> None:
+        self.carts = Carts(settings.default_price)
+        payments = CardsOnFile(self.database, self.secret, demo=settings.demo)
+        self.checkout = Checkout(self.database, payments, self.throttle, self.secret, self.clock)
+
+    def _community(self, settings: Settings) -> None:
+        pace = Pace(self.shared, self.clock, per_second=settings.tmdb_requests_per_second, workers=settings.workers)
+        self.tmdb = Tmdb(settings, pace, self.clock)
+        # The demo's sandbox has a credential as well, and no pictures worth looking at.
+        has_pictures = self.tmdb.is_set_up and not (settings.demo and settings.tmdb_api_key == SANDBOX_KEY)
+        self.images = Images(self.tmdb, pace, self.shared, self.clock, settings) if has_pictures else None
+        self.copies = Copies(self.tmdb, self.shared, self.database, self.clock, settings)
+        self.shelves = Shelves(
+            self.database, self.copies, self.shared, self.clock, cache_seconds=settings.cache_duration_seconds
+        )
+
+    def _storefront(self, settings: Settings) -> None:
+        self.assets = Assets()
+        self.templates = Templates(
+            self.assets,
+            public_url=self.public_url,
+            currency=settings.currency,
+            default_price=settings.default_price,
+            has_tmdb_pictures=self.images is not None,
+        )
+        notices = Notices(self.secret, self.clock, is_secure=self.is_https)
+        self.pages = Pages(
+            self.sessions,
+            self.templates,
+            notices,
+            WaitingForms(self.secret, self.clock, self.shared, is_secure=self.is_https),
+            self.database,
+            carts=self.carts,
+            edition=self.edition,
+        )
+
+    async def open(self) -> None:
+        await self.database.open()
+        self.edition.start()
+
+    @property
+    def chores(self) -> list[Chore]:
+        """What is to be done once a minute."""
+        return [
+            lambda: self.sessions.tidy(self.database),
+            lambda: self.tokens.tidy(self.database),
+            lambda: self.checkout.tidy(self.database),
+            self.copies.tidy,
+        ]
+
+    async def close(self) -> None:
+        await self.copies.close()
+        if self.images:
+            await self.images.close()
+        await self.tmdb.close()
+        await self.edition.stop()
+        await self.shared.close()
+        await self.database.close()

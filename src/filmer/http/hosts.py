@@ -1,0 +1,15 @@
+"""The ``Host`` header: by which name the server was asked."""
+
+import re
+
+HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{0,5})?")
+
+
+def host_objection(http_version: str, hosts: list[bytes]) -> str | None:
+    """What is wrong with a request's ``Host`` (contract §1.6). Granian gives an empty one for one that is missing."""
+    if len(hosts) > 1:
+        return "The request has more than one Host header; it must name the server exactly once"
+    host = hosts[0].decode("latin-1") if hosts else ""
+    if host:
+        return None if HOST.fullmatch(host) else "The Host header names no host"
+    return "The request has no Host header; HTTP/1.1 wants the server's name there" if http_version == "1.1" else None

@@ -1,0 +1,247 @@
+"""``filmer import csv``: an owner's own catalogue, one film a row. The demo catalogue is such a file.
+
+Columns, by the header's names, in any order, in capitals or not; only ``title`` is required:
+
+- ``id``: at most 10 characters that an address can carry, such as IMDb's ``tt0111161``; without one, an id is made of
+  title and year;
+- ``title``, ``original_title``, ``year``, ``release_date`` (YYYY-MM-DD), ``runtime_minutes``;
+- ``directors``, ``genres``, ``stars``: several are separated by ``|``; a star is ``Name``, ``Name (1958)`` or
+  ``Name (1958) [nm0000209]``;
+- ``rating`` (0 to 10), ``votes``, ``popularity``, ``tmdb_id``, ``price``, ``overview``.
+"""
+
+import hashlib
+import re
+from base64 import b32encode
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, TextIO
+
+from filmer.catalogue.folding import fold
+from filmer.importing.data_set import (
+    NOT_STORABLE,
+    Arrival,
+    ArrivingFilm,
+    ArrivingStar,
+    ImportFailed,
+    Report,
+    require_identifier,
+    require_indexable,
+    require_title,
+)
+from filmer.importing.table_files import Confirm, open_table
+from filmer.importing.tables import Row, Table
+
+COLUMNS = (
+    "id", "title", "original_title", "year", "release_date", "runtime_minutes", "directors", "genres", "stars",
+    "rating", "votes", "popularity", "tmdb_id", "price", "overview",
+)  # fmt: skip
+MAX_NAMED = 20  # lines in one warning
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATE_OR_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9:.]+)?|[0-9]{2}:[0-9]{2}:[0-9]{2}")
+_DECIMAL_COMMA = re.compile(r"([+-]?[0-9]+),([0-9]+)")
+_STAR = re.compile(r"(?P<name>[^\[\]]+?)(?:\s*\((?P<born>\d{4})\))?(?:\s*\[(?P<id>[^\[\]]*)\])?")
+
+
+def read_csv(
+    path: Path,
+    report: Report,
+    *,
+    separator: str | None = None,
+    encoding: str | None = None,
+    confirm: Confirm = lambda _: None,
+) -> Arrival:
+    """The films of a file. Rows that can't be used are reported, each with its reason; the others are taken.
+
+    ``separator``, ``encoding``: where they are known. ``confirm`` is asked where what is seen is not certain.
+    Raises ImportFailed for a file that is no such table at all.
+    """
+    with open_table(path, COLUMNS, report, separator=separator, encoding=encoding, confirm=confirm) as table:
+        return _Reader(table, report).read()
+
+
+def read_rows(file: TextIO, name: str, report: Report) -> Arrival:
+    """The films of a text in CSV."""
+    return _Reader(Table(file, name, COLUMNS), report).read()
+
+
+class _Reader:
+    def __init__(self, table: Table, report: Report) -> None:
+        self._table = table
+        self._report = report
+        self._arrival = Arrival()
+        self._stars: dict[str, int] = {}
+        self._seen: set[str] = set()
+        self._has_decimal_commas = False
+        self._doubts: dict[str, tuple[Row, list[int]]] = {}  # the first row with it, and all their lines
+
+    def read(self) -> Arrival:
+        table, report = self._table, self._report
+        if not table.columns:
+            raise ImportFailed(f"{table.name} is empty. Nothing was changed.")
+        if "title" not in table.columns:
+            raise ImportFailed(
+                f"{table.name} has no column 'title'. It is {', '.join(table.found)}, and its first row names: "
+                f"{', '.join(table.header)[:500]}. There may be: {', '.join(COLUMNS)}. Only title must be "
+                "there. If it is separated by something else, say --separator. Nothing was changed."
+            )
+        named = zip(table.header, table.columns, strict=True)
+        if unknown := [name for name, column in named if column and column not in COLUMNS]:
+            report.warn(f"{table.name}: columns not known and not read: {', '.join(unknown)}")
+        report.rows[table.name] = 0
+        for row in table.rows():
+            report.rows[table.name] += 1
+            try:
+                film = self._film(row)
+            except ValueError as error:
+                report.reject(str(error), table.name, row.line, row.text)
+                continue
+            self._seen.add(film.id)
+            self._arrival.films.append(film)
+        report.found[table.name] = table.found + ["with decimal commas"] * self._has_decimal_commas
+        self._warn_of_doubts()
+        return self._arrival
+
+    def _film(self, row: Row) -> ArrivingFilm:
+        text = self._texts(row)
+        require_title(text["title"])
+        year = _number(text, "year", int, 0, 9999)
+        identifier = text["id"] or _made_id("f", f"{fold(text['title'])} {year}")
+        require_identifier(identifier)
+        if identifier in self._seen:
+            raise ValueError("an id given twice")
+        genres = tuple(dict.fromkeys(_genre(name) for name in _several(text["genres"])))
+        require_indexable(text["title"], genres)
+        rating = _number(text, "rating", float, 0, 10)
+        cast = [_star(entry) for entry in _several(text["stars"])]
+        film = ArrivingFilm(
+            id=identifier,
+            title=text["title"],
+            year=year,
+            directors=", ".join(_several(text["directors"])) or None,
+            genres=genres,
+            rating=None if rating is None else round(rating, 1),
+            votes=_number(text, "votes", int, 0, 2**31 - 1),
+            original_title=text["original_title"] or None,
+            release_date=_date(text["release_date"]),
+            runtime_minutes=_number(text, "runtime_minutes", int, 1, 100_000),
+            popularity=_number(text, "popularity", float, 0, 1e9),
+            tmdb_id=_number(text, "tmdb_id", int, 1, 2**31 - 1),
+            price=_price(text["price"]),
+            overview=text["overview"] or None,
+        )
+        film.cast = list(dict.fromkeys(self._place(star, row) for star in cast))
+        for column in ("genres", "stars"):
+            if "," in text[column] and "|" not in text[column]:
+                self._doubt(f"{column} with a comma and no |, taken for one name; several are separated by |", row)
+        return film
+
+    def _texts(self, row: Row) -> dict[str, str]:
+        """By column. Raises ValueError for a row that can't be read as it stands."""
+        table = self._table
+        if not table.is_sheet and any(cell.strip() for cell in row.cells[len(table.columns) :]):
+            raise ValueError(f"more fields than columns ({table.found[0]})")
+        nameless = [cell for name, cell in zip_longest(table.columns, row.cells, fillvalue="") if not name]
+        if any(cell.strip() for cell in nameless):
+            self._doubt("something in a column without a name, which was not read", row)
+        cells = zip(table.columns, row.cells, strict=False)
+        text = dict.fromkeys(COLUMNS, "") | {column: " ".join(cell.split()) for column, cell in cells}
+        if unfit := NOT_STORABLE.search("".join(map(text.__getitem__, COLUMNS))):
+            raise ValueError("a character U+0000" if unfit[0] == "\0" else "text that is not in the encoding")
+        if table.is_sheet and _DATE_OR_TIME.fullmatch(text["title"]):
+            raise ValueError("a title that the workbook takes for a date or time: format its cell as text")
+        if table.separator != ",":
+            for column in ("rating", "popularity", "price"):
+                if written := _DECIMAL_COMMA.fullmatch(text[column]):
+                    text[column] = f"{written[1]}.{written[2]}"
+                    self._has_decimal_commas = True
+        return text
+
+    def _place(self, star: ArrivingStar, row: Row) -> int:
+        """Its place among those that arrive."""
+        arrived = self._arrival.stars
+        place = self._stars.setdefault(star.id, len(arrived))
+        if place == len(arrived):
+            arrived.append(star)
+        elif fold(arrived[place].name) != fold(star.name):
+            self._doubt("a star's id that an earlier row has with another name, which is kept", row)
+        return place
+
+    def _doubt(self, doubt: str, row: Row) -> None:
+        self._doubts.setdefault(doubt, (row, []))[1].append(row.line)
+
+    def _warn_of_doubts(self) -> None:
+        for doubt, (first, lines) in self._doubts.items():
+            named = ", ".join(map(str, lines[:MAX_NAMED]))
+            more = f" and {len(lines) - MAX_NAMED:,} more" if len(lines) > MAX_NAMED else ""
+            self._report.warn(
+                f"{self._table.name}, {'line' if len(lines) == 1 else 'lines'} {named}{more}: {doubt}. The first: "
+                f"{first.text[:200]}"
+            )
+
+
+def _several(text: str) -> list[str]:
+    return [part.strip() for part in text.split("|") if part.strip()]
+
+
+def _genre(name: str) -> str:
+    if len(name) > 100:
+        raise ValueError("a genre of over 100 characters")
+    return name
+
+
+def _number(text: dict[str, str], column: str, kind: Callable[[str], Any], low: float, high: float) -> Any:
+    given = text[column]
+    if not given:
+        return None
+    try:
+        number = kind(given if given.isascii() and "_" not in given else "")
+    except ValueError:
+        raise ValueError(f"{column} is not {'an integer' if kind is int else 'a number'}") from None
+    if not low <= number <= high:
+        raise ValueError(f"{column} is not between {low:g} and {high:g}")
+    return number
+
+
+def _date(text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text if _DATE.fullmatch(text) else "")  # which would also take 2001-W05-3
+    except ValueError:
+        raise ValueError("release_date is not YYYY-MM-DD") from None
+
+
+def _price(text: str) -> Decimal | None:
+    if not text:
+        return None
+    try:
+        price = Decimal(text if text.isascii() and "_" not in text else "")
+    except InvalidOperation:
+        raise ValueError("price is not a number") from None
+    if not price.is_finite() or not 0 <= price < 1_000_000 or price != round(price, 2):
+        raise ValueError("price is not between 0 and 999999.99 with at most two decimals")
+    return price
+
+
+def _star(entry: str) -> ArrivingStar:
+    match = _STAR.fullmatch(entry)
+    if match is None or not fold(match["name"]):
+        raise ValueError("a star that is not 'Name (year) [id]'")
+    name, born, identifier = match["name"], match["born"], match["id"]
+    if identifier is None:
+        identifier = _made_id("p", f"{fold(name)} {born or ''}")
+    try:
+        require_identifier(identifier)
+    except ValueError as error:
+        raise ValueError(f"a star with {error}") from None
+    return ArrivingStar(identifier, name, int(born) if born else None)
+
+
+def _made_id(prefix: str, text: str) -> str:
+    """An id for what has none: the same for the same, and in nobody's way."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return prefix + b32encode(digest)[:9].decode().lower()

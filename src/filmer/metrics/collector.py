@@ -1,0 +1,189 @@
+"""Once a second each worker hands over what it counted; whichever is asked tells the sums of all.
+
+They are handed over in prometheus_client's way: each worker writes files of its own in one directory, which lives as
+long as the server (server/serving.py). What a worker counted stays when it dies, but for its last second; its gauges
+end.
+"""
+
+import asyncio
+import os
+import platform
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+from litestar.enums import HttpMethod
+from prometheus_client import CollectorRegistry, Counter, Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from filmer import __version__
+from filmer.components import Parts
+from filmer.edge.traffic import NOWHERE, Traffic
+from filmer.metrics.definitions import Meters, add_batch
+from filmer.metrics.gauges import Stock
+
+log = structlog.get_logger()
+
+EVERY_SECONDS = 1.0
+DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"  # where the workers' files are; prometheus_client goes by it, too
+
+_METHODS = frozenset(HttpMethod)
+_APIS = {  # by what a route begins with; the first that fits
+    "/api/v1/": "shop",
+    "/api/": "community",
+    "/admin/": "admin",
+    "/docs/": "docs",
+    "/openapi.json/": "docs",
+    "/metrics/": "metrics",
+    "/": "pages",
+}
+
+Encode = Callable[[Collector], bytes]
+
+
+class Metrics:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._clock = parts.clock
+        self.traffic = Traffic()
+        self.stock = Stock(parts.database, parts.sessions, parts.clock)
+        self._registry = CollectorRegistry()
+        directory = os.environ.get(DIRECTORY)
+        self._meters = Meters(None if directory else self._registry)
+        if directory:
+            self._registry.register(_AllWorkers(Path(directory)))
+        self._registry.register(self.stock)
+        self._registry.register(_Build())
+        self._seen: defaultdict[tuple[Counter, str], float] = defaultdict(float)  # totals handed over already
+
+    @asynccontextmanager
+    async def kept_up(self) -> AsyncIterator[None]:
+        """Hands over, for as long as it is open."""
+        self._meters.workers.set(1)
+        self._hand_over()
+        task = asyncio.create_task(self._keep_up())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            await self.stock.close()
+            self._hand_over()
+
+    async def tell(self, encode: Encode) -> bytes:
+        """All metrics of all workers."""
+        await self.stock.refresh()
+        self._hand_over()
+        return await asyncio.to_thread(encode, self._registry)
+
+    async def _keep_up(self) -> None:
+        while True:
+            due = self._clock.monotonic() + EVERY_SECONDS
+            await asyncio.sleep(EVERY_SECONDS)
+            self._meters.lag.set(max(0.0, self._clock.monotonic() - due))
+            try:
+                self._hand_over()
+            except Exception:  # whatever it is, the next second comes
+                log.exception("metrics not handed over")
+
+    def _hand_over(self) -> None:
+        self._requests()
+        self._tmdb()
+        self._pool()
+        self._people()
+        self._meters.valkey.set(self._parts.shared.has_answered)
+
+    def _requests(self) -> None:
+        for (method, route, status, source), cell in self.traffic.collect().items():
+            api, known = _api_of(route), method if method in _METHODS else "other"
+            count = sum(cell[:-1])
+            self._meters.requests.labels(api, known, route, status).inc(count)
+            add_batch(self._meters.durations.labels(api, route), cell)
+            if source:
+                self._meters.cached.labels(*source.split()).inc(count)
+
+    def _tmdb(self) -> None:
+        parts = {"api": self._parts.tmdb, "images": self._parts.images}
+        for part, asked in parts.items():
+            if asked is not None:
+                for outcome, cell in asked.calls.collect().items():
+                    add_batch(self._meters.calls.labels(part, outcome), cell)
+            self._meters.breaker.labels(part).set(asked is not None and asked.is_left_alone)
+        self._advance_all(self._meters.copies, self._parts.copies.told)
+
+    def _pool(self) -> None:
+        meters = self._meters
+        for name, pool in self._parts.database.statistics_by_pool().items():
+            meters.pool_size.labels(name).set(pool["pool_size"])
+            meters.pool_limit.labels(name).set(pool["pool_max"])
+            meters.pool_used.labels(name).set(max(0, pool["pool_size"] - pool["pool_available"]))
+            meters.pool_waiting.labels(name).set(pool["requests_waiting"])
+            self._advance(meters.pool_loans, name, pool.get("requests_num", 0))
+            self._advance(meters.pool_wait, name, pool.get("requests_wait_ms", 0) / 1000)
+            self._advance(meters.pool_failures, name, pool.get("requests_errors", 0))
+            self._advance(meters.pool_lost, name, pool.get("connections_lost", 0))
+
+    def _people(self) -> None:
+        signing_in, checkout, meters = self._parts.signing_in, self._parts.checkout, self._meters
+        self._advance_all(meters.sign_ins, signing_in.sign_ins)
+        self._advance_all(meters.registrations, signing_in.registrations)
+        self._advance(meters.sessions_begun, "", signing_in.sign_ins["done"] + signing_in.registrations["done"])
+        self._advance_all(meters.sessions_ended, self._parts.sessions.ended)
+        meters.passwords.set(signing_in.waiting)
+        self._advance(meters.orders, "", checkout.outcomes["placed"])
+        self._advance(meters.takings, "", float(checkout.takings))
+        self._advance(meters.cards, "", checkout.outcomes["refused"])
+
+    def _advance_all(self, counter: Counter, totals: Mapping[Any, int]) -> None:
+        for label, total in totals.items():
+            self._advance(counter, label, total)
+
+    def _advance(self, counter: Counter, label: str, total: float) -> None:
+        """What is more than it was the last time is added; ``label``: "" where the counter has none."""
+        more = max(0.0, total - self._seen[counter, label])
+        self._seen[counter, label] = total
+        (counter.labels(label) if label else counter).inc(more)
+
+
+class _AllWorkers(Collector):
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def collect(self) -> Iterator[Metric]:
+        files = [str(file) for file in self._directory.glob("*.db") if _counts(file)]
+        yield from MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+
+
+class _Build(Collector):
+    def collect(self) -> Iterator[Metric]:
+        build = GaugeMetricFamily("filmer_build_info", "What runs; always 1", labels=["version", "python"])
+        build.add_metric([__version__, platform.python_version()], 1)
+        yield build
+
+
+def _counts(file: Path) -> bool:
+    """Whether there is something to read. A dead worker's numbers go on counting, but not its gauges."""
+    kind, pid = file.stem.split("_")[0], int(file.stem.split("_")[-1])
+    if kind == "gauge" and not _is_alive(pid):
+        file.unlink(missing_ok=True)  # another process may get its number
+    return file.exists() and file.stat().st_size > 0
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+def _api_of(route: str) -> str:
+    if route == NOWHERE:
+        return NOWHERE
+    return next(api for prefix, api in _APIS.items() if f"{route}/".startswith(prefix))

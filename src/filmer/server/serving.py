@@ -1,0 +1,170 @@
+"""``filmer serve``: engines, migrations, worker processes, and the line that says where to look."""
+
+import ipaddress
+import multiprocessing
+import os
+import signal
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import msgspec
+import structlog
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from filmer.errors import CommandFailed
+from filmer.server.rolling import LEAVE_SECONDS, RollingServer
+from filmer.settings import Settings, variable_of
+
+log = structlog.get_logger()
+
+HEADER_SECONDS = 9  # to send the head of a request, and to stay idle between two
+DRAIN_SECONDS = 15  # until we have stopped when we are told to, requests under way or not
+READY_SECONDS = 60
+MAX_CONNECTIONS = 2048  # of one worker, idle ones too; further ones wait until one of these is closed
+
+
+class ServeError(CommandFailed):
+    """The server can't start; the text says why and what to do."""
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raises ServeError when somebody else listens there, or the address is not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ServeError(
+                f"Can't listen on {host}:{port}: {error.strerror}. Choose another with --port, or stop what uses it."
+            ) from error
+
+
+def require_loopback(host: str) -> None:
+    """Raises ServeError for an address that others can reach (contract §8)."""
+    try:
+        is_loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = host == "localhost"
+    if not is_loopback:
+        raise ServeError(
+            f"The demo's passwords are public knowledge, and {host} can be reached from elsewhere. Serve the demo on "
+            "127.0.0.1, or say --i-know-these-are-public."
+        )
+
+
+def free_port(host: str) -> int:
+    """A port that nobody uses at this moment."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError as error:
+            raise ServeError(f"Can't listen on {host}: {error.strerror}. Choose another with --host.") from error
+        return int(probe.getsockname()[1])
+
+
+def require_sound_addresses(settings: Settings) -> None:
+    """Raises ServeError for an address that no worker could make sense of."""
+    if settings.redis_url is None:
+        return
+    from redis.asyncio.connection import parse_url
+
+    try:
+        parse_url(settings.redis_url)
+    except ValueError as error:
+        raise ServeError(f"REDIS_URL can't be used: {error}") from error
+
+
+def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
+    """Serve until told to stop. ``settings`` name a database that is up to date.
+
+    Raises ServeError when no worker process can be started.
+    """
+    require_sound_addresses(settings)
+    workers = settings.workers or min(os.cpu_count() or 1, 8)
+    _hand_to_workers(msgspec.structs.replace(settings, workers=workers))
+    multiprocessing.set_start_method("spawn", force=True)  # a worker holds nothing of ours open: not even by accident
+    server = RollingServer(
+        "filmer.app:serve_from_environment",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        factory=True,
+        workers=workers,
+        loop=Loops.auto,
+        http=HTTPModes.http1,  # who says nothing, or speaks HTTP/2, is given no time limit otherwise
+        websockets=False,
+        log_level=LogLevels.warning,
+        log_dictconfig={"loggers": {"_granian": {}}},  # as all others' (logs.py)
+        backpressure=MAX_CONNECTIONS,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=64 * 1024),
+        workers_kill_timeout=DRAIN_SECONDS - LEAVE_SECONDS,
+    )
+    address = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
+    threading.Thread(target=_announce, args=(address, when_ready), daemon=True).start()
+    with _place_for_metrics(settings):
+        server.serve()
+    if server.has_given_up:
+        raise ServeError("No worker process could be started, so the server ended. The lines above say why.")
+
+
+@contextmanager
+def _place_for_metrics(settings: Settings) -> Iterator[None]:
+    """A directory where each worker writes down what it counts, found by the variable that prometheus_client knows.
+
+    In memory, if may be: what is written is mapped, and where a disk is full that would end the worker.
+    """
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    if settings.metrics_token is None:
+        yield
+        return
+    memory = "/dev/shm"  # noqa: S108 - the directory made there is ours alone
+    place = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="filmer-metrics-", dir=place, ignore_cleanup_errors=True) as directory:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+        yield
+
+
+def exit_with_parent() -> None:
+    """Ends this worker when the process that started it is gone, however it went: nobody else would."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        while parent is None or os.getppid() == parent.pid:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _hand_to_workers(settings: Settings) -> None:
+    for field in settings.__struct_fields__:
+        value = getattr(settings, field)
+        variable = variable_of(field)
+        if value is None:
+            os.environ.pop(variable, None)
+        else:
+            os.environ[variable] = str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _announce(address: str, when_ready: Callable[[str], None]) -> None:
+    """Says so once a request is really answered."""
+    import httpx  # takes 0.1 s, in which the workers start
+
+    local = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    deadline = time.monotonic() + READY_SECONDS
+    with httpx.Client(trust_env=False, timeout=2) as client:
+        while time.monotonic() < deadline:
+            with suppress(httpx.HTTPError):
+                if client.get(f"{local}/api/v1/health").status_code == httpx.codes.OK:
+                    when_ready(address)
+                    return
+            time.sleep(0.02)
+    log.error("no answer", address=address, seconds=READY_SECONDS, advice="the lines above say why")

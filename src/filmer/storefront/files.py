@@ -1,0 +1,69 @@
+"""The files that pages name: style, scripts, the font, icons; and what a browser asks of a shop to keep it at hand."""
+
+from functools import cached_property
+from urllib.parse import parse_qs
+
+import msgspec
+from litestar import Response
+from litestar.params import FromPath
+
+from filmer.errors import NotFound
+from filmer.http.cache_headers import PUBLIC
+from filmer.http.handlers import AnyRequest, Handlers
+from filmer.storefront.rendering import Assets
+
+_FOREVER = "public, max-age=31536000, immutable"
+_A_DAY = "public, max-age=86400"
+
+
+class Files(Handlers):
+    def __init__(self, assets: Assets) -> None:
+        self._assets = assets
+
+    async def show_file(self, name: FromPath[str], request: AnyRequest) -> Response[bytes]:
+        found = self._assets.find(name)
+        if found is None:
+            raise NotFound(f"No such file: {name}")
+        content, media_type = found
+        asked = parse_qs(request.scope["query_string"].decode("latin-1")).get("v")
+        lasts = asked == [self._assets.version(name)]  # its address changes with its content
+        return Response(content, media_type=media_type, headers={"cache-control": _FOREVER if lasts else PUBLIC})
+
+    async def show_favicon(self) -> Response[bytes]:
+        """Where browsers and feed readers look that were told of no icon."""
+        content, media_type = self._assets.find("favicon.ico") or (b"", "")
+        return Response(content, media_type=media_type, headers={"cache-control": _A_DAY})
+
+    async def show_manifest(self) -> Response[bytes]:
+        return Response(self._manifest, media_type="application/manifest+json", headers={"cache-control": PUBLIC})
+
+    @cached_property
+    def _manifest(self) -> bytes:
+        """So that the shop can be put on a telephone's first page. Its colours are those of ``site.css`` by day."""
+        drawn = {f"icon{kind}-{side}.png": (side, kind) for kind in ("", "-padded") for side in (192, 512)}
+        return msgspec.json.encode(
+            {
+                "id": "/",
+                "name": "filmer",
+                "short_name": "filmer",
+                "description": "Films to rent",
+                "lang": "en",
+                "start_url": "/",
+                "scope": "/",
+                "display": "minimal-ui",
+                "background_color": "#f6f2ea",
+                "theme_color": "#f6f2ea",
+                "icons": [
+                    {"src": self._assets.address("icon.svg"), "type": "image/svg+xml", "sizes": "any"},
+                    *(
+                        {
+                            "src": self._assets.address(name),
+                            "type": "image/png",
+                            "sizes": f"{side}x{side}",
+                            "purpose": "maskable" if kind else "any",
+                        }
+                        for name, (side, kind) in drawn.items()
+                    ),
+                ],
+            }
+        )

@@ -1,0 +1,114 @@
+"""The pages of a film and of a star."""
+
+from collections.abc import Sequence
+
+from litestar.params import FromPath
+
+from filmer.catalogue import career
+from filmer.catalogue import film_queries as queries
+from filmer.catalogue.prices import Prices
+from filmer.catalogue.queries import one_edition
+from filmer.catalogue.reading import Catalogue
+from filmer.catalogue.schemas import Film, Person, is_identifier
+from filmer.community.shelves import Shelves
+from filmer.errors import NotFound
+from filmer.http.handlers import AnyRequest, Handlers
+from filmer.storefront import linked_data
+from filmer.storefront.pages import HtmlResponse, Pages
+
+LEADING = 5  # of the cast, whose other films are shown
+MORE = 12  # films a list
+MAX_DESCRIPTION = 300  # characters
+
+
+class FilmPages(Handlers):
+    def __init__(
+        self,
+        pages: Pages,
+        catalogue: Catalogue,
+        shelves: Shelves,
+        prices: Prices,
+        *,
+        currency: str,
+        public_url: str | None,
+    ) -> None:
+        """``currency``: what stands before a price.
+
+        ``public_url``: this server's origin, where it is configured.
+        """
+        self._pages = pages
+        self._catalogue = catalogue
+        self._shelves = shelves
+        self._prices = prices
+        self._currency = currency
+        self._origin = public_url or ""
+
+    async def show_film(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
+        async with self._pages.visited(self._catalogue, request) as (conn, _, visitor), one_edition(conn):
+            film = await queries.select_film(conn, film_id) if is_identifier(film_id) else None
+            if film is None:
+                raise NotFound(f"There is no film {film_id}")
+            cast = await queries.select_people(conn, film.star_nos)
+            alike = await queries.select_films_with(conn, film.star_nos[:LEADING], but=film.no, size=MORE)
+            directed = []
+            if film.directors:
+                known = {one.id for one in alike}
+                found = await queries.select_films_by(conn, film.directors[0], but=film.no, size=2 * MORE)
+                directed = [one for one in found if one.id not in known][:MORE]
+            prices = await self._prices.of(conn, [film], alike, directed)
+        kept = None
+        if visitor is not None and film.tmdb_id is not None:
+            kept = await self._shelves.of_film(visitor.person.id, film.tmdb_id)
+        return self._pages.public(
+            "film.html",
+            request,
+            visitor,
+            film=film,
+            cast=cast,
+            prices=prices,
+            kept=kept,
+            alike=alike,
+            directed=directed,
+            runtime=_runtime(film.runtime_minutes),
+            description=_description(film, cast),
+            linked_data=linked_data.describe_film(
+                film, cast, prices[film.id], origin=self._origin, currency=self._currency
+            ),
+        )
+
+    async def show_star(self, star_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
+        async with self._pages.visited(self._catalogue, request) as (conn, _, visitor), one_edition(conn):
+            found = await queries.select_career(conn, star_id) if is_identifier(star_id) else None
+            if found is None:
+                raise NotFound(f"There is no star {star_id}")
+            star, films = found
+            counted = dict(career.colleagues(films, star.no))
+            colleagues = await queries.select_people(conn, list(counted))
+            prices = await self._prices.of(conn, films)
+        return self._pages.public(
+            "star.html",
+            request,
+            visitor,
+            star=star,
+            prices=prices,
+            career=career.career(films),
+            colleagues=[(one, counted[one.no]) for one in colleagues],
+            linked_data=linked_data.describe_star(star, origin=self._origin),
+        )
+
+
+def _runtime(minutes: int | None) -> str:
+    """142 → ``2 h 22 min``."""
+    hours, rest = divmod(minutes or 0, 60)
+    return " ".join(part for part in (f"{hours} h" * bool(hours), f"{rest} min" * bool(rest)) if part)
+
+
+def _description(film: Film, cast: Sequence[Person]) -> str:
+    """The film in a sentence: the shop's own, or one made of the facts."""
+    if film.overview:
+        is_short = len(film.overview) <= MAX_DESCRIPTION
+        return film.overview if is_short else film.overview[: MAX_DESCRIPTION - 1].rstrip() + "…"
+    year = f" of {film.year}" if film.year is not None else ""
+    directors = f", directed by {film.director}" if film.director else ""
+    names = ", ".join(star.name for star in cast[:3])
+    return f"{film.title}: a film{year}{directors}{f', with {names}' * bool(names)}."

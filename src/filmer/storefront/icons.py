@@ -1,0 +1,40 @@
+"""The shop's icon in the formats and sizes that browsers and telephones ask for, drawn from ``static/icon.svg``."""
+
+import struct
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from filmer.posters.pixels import png
+
+PADDED = 'viewBox="-4 -4 40 40"'  # telephones cut icons into a shape of theirs: what counts keeps off the edge
+GROUND = "#b5370f"
+FAVICON_SIDES = (16, 32, 48)  # pixels
+
+
+def plain(icon: str, *, side: int) -> bytes:
+    return png(icon, width=side)
+
+
+def padded(icon: str, *, side: int) -> bytes:
+    """With ground out to the corners."""
+    return png(icon.replace('viewBox="0 0 32 32"', PADDED), width=side, background=GROUND)
+
+
+def ico(icon: str) -> bytes:
+    """A Windows icon: a header, a directory of pictures, and the pictures, as PNG."""
+    pictures = [plain(icon, side=side) for side in FAVICON_SIDES]
+    start = 6 + 16 * len(pictures)
+    header = struct.pack("<HHH", 0, 1, len(pictures))
+    for side, picture in zip(FAVICON_SIDES, pictures, strict=True):
+        header += struct.pack("<BBBBHHII", side, side, 0, 0, 1, 32, len(picture), start)
+        start += len(picture)
+    return header + b"".join(pictures)
+
+
+DRAWN: Mapping[str, Callable[[str], bytes]] = {
+    "favicon.ico": ico,
+    "icon-192.png": partial(plain, side=192),
+    "icon-512.png": partial(plain, side=512),
+    "icon-padded-192.png": partial(padded, side=192),
+    "icon-padded-512.png": partial(padded, side=512),
+}

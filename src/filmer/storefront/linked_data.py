@@ -1,0 +1,85 @@
+"""Films and stars as schema.org describes them, for the programs that read pages."""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from filmer.catalogue.schemas import Film, Person
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+Described = dict[str, Any]
+
+
+def describe_film(film: Film, cast: Sequence[Person], price: Decimal, *, origin: str, currency: str) -> Described:
+    """A Movie. ``origin``: of this server in browsers, or "". What a price is in is told only by a code such as EUR."""
+    identifier = quote(film.id, safe="")
+    address = f"{origin}/films/{identifier}"
+    told = {
+        "@context": "https://schema.org",
+        "@type": "Movie",
+        "name": film.title,
+        "alternateName": film.original_title,
+        "url": address,
+        "image": f"{origin}/posters/{identifier}",
+        "description": film.overview,
+        "datePublished": film.release_date.isoformat() if film.release_date else _year(film.year),
+        "duration": f"PT{film.runtime_minutes}M" if film.runtime_minutes else None,
+        "genre": [genre.name for genre in film.genres],
+        "director": [{"@type": "Person", "name": name} for name in film.directors],
+        "actor": [{"@type": "Person", "name": star.name, "url": _star_address(star, origin)} for star in cast],
+        "aggregateRating": _rating(film),
+        "offers": _offer(price, address, currency.strip()),
+    }
+    return _without_unknown(told)
+
+
+def describe_star(star: Person, *, origin: str) -> Described:
+    """A Person."""
+    told = {
+        "@context": "https://schema.org",
+        "@type": "Person",
+        "name": star.name,
+        "url": _star_address(star, origin),
+        "birthDate": _year(star.birth_year),
+    }
+    return _without_unknown(told)
+
+
+def _without_unknown(told: Described) -> Described:
+    return {name: value for name, value in told.items() if value not in (None, [])}
+
+
+def _year(year: int | None) -> str | None:
+    return None if year is None else f"{year:04}"
+
+
+def _star_address(star: Person, origin: str) -> str:
+    return f"{origin}/stars/{quote(star.id, safe='')}"
+
+
+def _rating(film: Film) -> Described | None:
+    if film.rating is None or not film.votes:
+        return None
+    return {
+        "@type": "AggregateRating",
+        "ratingValue": film.rating,
+        "ratingCount": film.votes,
+        "bestRating": 10,
+        "worstRating": 0,
+    }
+
+
+def _offer(price: Decimal, address: str, currency: str) -> Described | None:
+    if not _CURRENCY.fullmatch(currency):
+        return None
+    return {
+        "@type": "Offer",
+        "url": address,
+        "price": f"{price:.2f}",
+        "priceCurrency": currency,
+        "businessFunction": "http://purl.org/goodrelations/v1#LeaseOut",
+        "availability": "https://schema.org/InStock",
+    }

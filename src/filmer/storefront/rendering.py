@@ -1,0 +1,120 @@
+"""Templates into HTML, and the files they name."""
+
+import hashlib
+import re
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+from importlib import resources
+from typing import Any
+
+import jinja2
+
+from filmer import __version__
+from filmer.posters.pixels import font_file
+from filmer.storefront import icons
+
+FILES = {
+    ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".ttf": "font/ttf", ".png": "image/png",
+    ".ico": "image/x-icon",
+}  # fmt: skip
+_NAMED = re.compile(rb"url\(([a-z-]+\.ttf)\)")  # in a style sheet
+
+
+class Assets:
+    """The files that pages name, each under an address that changes with what is in it.
+
+    Those of ``storefront/static``, the font of headings, and icons, which are drawn when they are first asked for.
+    """
+
+    def __init__(self) -> None:
+        folder = resources.files("filmer.storefront") / "static"
+        self._files = {
+            one.name: one.read_bytes() for one in folder.iterdir() if one.name[one.name.rfind(".") :] in FILES
+        }
+        self._icon = self._files["icon.svg"]
+        self._files["abril-fatface.ttf"] = font_file().read_bytes()
+        for name, content in self._files.items():
+            if name.endswith(".css"):
+                self._files[name] = _NAMED.sub(self._address_of, content)
+
+    def _address_of(self, named: re.Match[bytes]) -> bytes:
+        return b"url(%s)" % self.address(named[1].decode()).encode()
+
+    def address(self, name: str) -> str:
+        return f"/static/{name}?v={self.version(name)}"
+
+    @property
+    def names(self) -> list[str]:
+        return sorted({*self._files, *icons.DRAWN})
+
+    def version(self, name: str) -> str:
+        content = self._icon if name in icons.DRAWN else self._files[name]
+        return hashlib.blake2b(content, digest_size=6).hexdigest()
+
+    def find(self, name: str) -> tuple[bytes, str] | None:
+        """The file and its media type."""
+        if name in icons.DRAWN and name not in self._files:
+            self._files[name] = icons.DRAWN[name](self._icon.decode())
+        found = self._files.get(name)
+        return None if found is None else (found, FILES[name[name.rfind(".") :]])
+
+
+class Templates:
+    """The templates of the folder. Everything put into them is escaped; a name they don't know is an error."""
+
+    def __init__(
+        self,
+        assets: Assets,
+        *,
+        public_url: str | None,
+        currency: str,
+        default_price: Decimal,
+        has_tmdb_pictures: bool = False,
+    ) -> None:
+        """``public_url``: this server's origin in browsers. ``currency``: what stands before a price."""
+        self._settings = (public_url, currency, default_price, has_tmdb_pictures)
+        self._sign = f"{currency.strip()}\N{NO-BREAK SPACE}" if currency.strip().isalpha() else currency
+        loader = jinja2.PackageLoader("filmer.storefront")
+        self._environment = jinja2.Environment(
+            loader=loader,
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        # All of them from the start: while a new version is put in place, the old one goes on with its own.
+        self._sources = {name: loader.get_source(self._environment, name)[0] for name in loader.list_templates()}
+        self._environment.loader = jinja2.DictLoader(self._sources)
+        self._environment.globals.update(
+            asset=assets.address, public_url=public_url or "", has_tmdb_pictures=has_tmdb_pictures
+        )
+        self._environment.filters.update(
+            money=self.money,
+            capitalize_first=lambda text: text[:1].upper() + text[1:],
+            number="{:,}".format,
+            long_date=_long_date,
+        )
+        self._assets = assets
+
+    def money(self, amount: Decimal) -> str:
+        """As it is shown: ``$1,234.50``."""
+        return f"{self._sign}{Decimal(amount):,.2f}"
+
+    def render(self, template: str, /, **values: Any) -> bytes:
+        return self._environment.get_template(template).render(values).encode()
+
+    @cached_property
+    def build(self) -> bytes:
+        """Changes with whatever pages are made of: kept pages of another build are not ours."""
+        told = hashlib.blake2b(f"{__version__} {self._settings}".encode(), digest_size=16)
+        for name, source in sorted(self._sources.items()):
+            told.update(f"{name} {source}".encode())
+        for name in self._assets.names:
+            told.update(f"{name} {self._assets.version(name)}".encode())
+        return told.digest()
+
+
+def _long_date(day: date) -> str:
+    return f"{day.day} {day:%B} {day.year}"

@@ -1,0 +1,172 @@
+"""The shop's pages: cart and orders."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+from litestar.params import FromPath
+
+from filmer.catalogue import listing
+from filmer.errors import (
+    FilmerError,
+    InvalidRequest,
+    NotFound,
+)
+from filmer.http.handlers import AnyRequest, Handlers
+from filmer.http.query import read_integer, read_query
+from filmer.shop import queries
+from filmer.shop.api import in_path
+from filmer.shop.cart import Carts
+from filmer.shop.orders import own_order
+from filmer.shop.schemas import (
+    MAX_QUANTITY,
+    ChangedQuantity,
+    NewCartItem,
+    OrderList,
+    total,
+)
+from filmer.store.postgres import Connection, Database
+from filmer.storefront.filled import Pager
+from filmer.storefront.forms import Form, receive_form, without_blanks
+from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, own_place
+from filmer.storefront.waiting import Action
+
+_ADD, _CHANGE = "add to cart", "change in cart"  # forms that may wait until somebody has signed in
+Change = Callable[[Connection, int, Form], Awaitable[tuple[str, str]]]
+_UNKNOWN = "This film is not in the catalogue, so it was not added."
+
+
+class ShopPages(Handlers):
+    def __init__(self, pages: Pages, database: Database, carts: Carts) -> None:
+        self._pages = pages
+        self._database = database
+        self._carts = carts
+
+    async def show_cart(self, request: AnyRequest) -> HtmlResponse:
+        async with self._database.connection() as conn:
+            visitor = await self._pages.require(conn, request)
+            return await self._show_cart(conn, request, visitor)
+
+    async def add_item(self, request: AnyRequest) -> HtmlResponse:
+        form = await receive_form(request)
+        async with self._database.connection() as conn:
+            visitor = await self._pages.require(conn, request, waits=(_ADD, form.only("movieId", "quantity", "next")))
+            try:
+                place, notice = await self._add(conn, visitor.person.id, form)
+            except (InvalidRequest, NotFound) as error:
+                return await self._show_cart(conn, request, visitor, error)
+        return self._pages.go_on(place, notice)
+
+    async def _add(self, conn: Connection, account_id: int, form: Form) -> tuple[str, str]:
+        """Where to go on, and what was done. Raises InvalidRequest, NotFound."""
+        asked = form.read(NewCartItem)
+        lines = await self._carts.add(conn, account_id, asked.movie_id, asked.quantity, is_shown=False)
+        added = next(line for line in lines if line.film_id == asked.movie_id)
+        count = "" if added.quantity == 1 else f", {added.quantity} of it"
+        return own_place(form.get("next"), "/cart"), f"{added.title} is in your cart{count}."
+
+    async def change_item(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
+        form = (await receive_form(request)).only("quantity", film=film_id)
+        async with self._database.connection() as conn:
+            visitor = await self._pages.require(conn, request, waits=(_CHANGE, form))
+            try:
+                place, notice = await self._change(conn, visitor.person.id, form)
+            except InvalidRequest as error:
+                return await self._show_cart(conn, request, visitor, error)
+        return self._pages.go_on(place, notice)
+
+    async def _change(self, conn: Connection, account_id: int, form: Form) -> tuple[str, str]:
+        """Where to go on, and what was done. Raises InvalidRequest."""
+        film_id, asked = form.get("film"), form.read(ChangedQuantity)
+        try:
+            lines = await self._carts.change(conn, account_id, in_path(film_id), asked.quantity, is_shown=False)
+        except NotFound:  # taken out in another tab, most likely
+            return "/cart", "That film is not in your cart any more."
+        changed = next(line for line in lines if line.film_id == film_id)
+        return "/cart", f"{changed.title}: {changed.quantity} in your cart."
+
+    @property
+    def actions(self) -> Mapping[str, Action]:
+        """What may be done for somebody who has just signed in."""
+        return {
+            _ADD: Action(
+                "As soon as you are signed in, the film goes into your cart.", partial(self._carry_out, self._add)
+            ),
+            _CHANGE: Action(
+                "As soon as you are signed in, the quantity is changed.", partial(self._carry_out, self._change)
+            ),
+        }
+
+    async def _carry_out(self, change: Change, account_id: int, form: Form) -> tuple[str, str]:
+        async with self._database.connection() as conn:
+            try:
+                return await change(conn, account_id, form)
+            except (InvalidRequest, NotFound) as error:
+                return "/cart", _sentence(error)
+
+    async def remove_item(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
+        async with self._database.connection() as conn:
+            visitor = await self._pages.require(conn, request)
+            try:
+                await self._carts.remove(conn, visitor.person.id, in_path(film_id), is_shown=False)
+            except NotFound:
+                return self._pages.go_on("/cart", "That film was not in your cart any more.")
+        return self._pages.go_on("/cart", "Taken out of your cart.")
+
+    async def clear_cart(self, request: AnyRequest) -> HtmlResponse:
+        async with self._database.connection() as conn:
+            visitor = await self._pages.require(conn, request)
+            await self._carts.clear(conn, visitor.person.id)
+        return self._pages.go_on("/cart", "Your cart is empty now.")
+
+    async def list_orders(self, request: AnyRequest) -> HtmlResponse:
+        query_string = request.scope["query_string"]
+        async with self._database.connection() as conn:
+            visitor = await self._pages.require(conn, request)
+            asked = read_query(without_blanks(query_string), OrderList)
+            first = listing.span(asked.page, asked.size).first
+            count, orders = await queries.select_orders(conn, visitor.person.id, first=first, size=asked.size)
+        pager = Pager("/orders", query_string, asked.page, listing.pages(count, asked.size))
+        return self._pages.personal("orders.html", request, visitor, orders=orders, count=count, pager=pager)
+
+    async def show_order(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
+        async with self._database.connection() as conn:
+            visitor = await self._pages.require(conn, request)
+            order = await own_order(conn, visitor.person.id, _number(order_id))
+        if order is None:
+            raise NotFound("There is no such order")
+        return self._pages.personal("order.html", request, visitor, order=order)
+
+    async def _show_cart(
+        self, conn: Connection, request: AnyRequest, visitor: Visitor, error: FilmerError | None = None
+    ) -> HtmlResponse:
+        lines = await self._carts.show(conn, visitor.person.id)
+        return self._pages.personal(
+            "cart.html",
+            request,
+            visitor,
+            status=error.status if error else OK,
+            failure=_sentence(error) if error else "",
+            lines=lines,
+            total=total(lines),
+            most=MAX_QUANTITY,
+        )
+
+
+def _sentence(error: FilmerError) -> str:
+    """What was wrong with what was to be put into the cart."""
+    if isinstance(error, NotFound):
+        return _UNKNOWN
+    offence = next(iter(error.offences), None) if isinstance(error, InvalidRequest) else None
+    if offence is None:
+        return f"{error.message}."
+    if offence.field == "quantity":
+        return f"Nothing was changed: the quantity {offence.reason}."
+    return f"This film can't be added: {offence.reason}."
+
+
+def _number(text: str) -> int:
+    """Raises NotFound for what is no order's."""
+    try:
+        return read_integer(text)
+    except ValueError:
+        raise NotFound(f"There is no order {text}") from None

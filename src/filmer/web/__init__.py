@@ -1,1 +1,0 @@
-"""What all pages share: templates, forms, notices, and the files that browsers get."""

@@ -1,0 +1,658 @@
+"""GET /openapi.json tells what the specification says and what the server does."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from litestar import Litestar
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from tests import community_examples as community
+from tests.community_examples import REQUESTS, Circle, Request
+from tests.conftest import MakeDatabase, ServeHere
+from tests.people import CARD, PASSWORD
+from tests.sandbox import Sandbox
+from tests.shop_examples import CASES, ITEM, JOHN, KEY, LINE, PRINTED, Case, Stage
+
+from filmer import demo
+from filmer.accounts.schemas import read_name
+from filmer.app import create_app
+from filmer.edge.edge import Edge
+from filmer.http.body import MAX_BODY
+from filmer.http.bounds import require_storable
+from filmer.settings import Settings
+from filmer.tmdb.sandbox.answers import read_films
+
+PAGE = {"type": "integer", "default": 1, "minimum": 1}
+SIZE = {"type": "integer", "default": 20, "minimum": 1, "maximum": 100}
+ORDER = {"enum": ["asc", "desc"], "default": "asc"}
+MOVIE_SORT = {"enum": ["rating", "title", "year"], "default": "title"}
+STAR_SORT = {"enum": ["birthYear", "name"], "default": "name"}
+TEXT = {"type": "string"}
+YEAR = {"type": "integer"}
+
+# Every operation, with every query parameter of shop-api.md's tables and of community-api.txt: type, default, bounds,
+# values. All of these are optional; of what is ours, REQUIRED are not.
+QUERIES: dict[str, dict[str, dict[str, Any]]] = {
+    "GET /api/v1/health": {},
+    "POST /api/v1/auth/login": {},
+    "POST /api/v1/auth/logout": {},
+    "GET /api/v1/auth/session": {},
+    "GET /api/v1/movies": {
+        "page": PAGE,
+        "size": SIZE,
+        "sortBy": MOVIE_SORT,
+        "order": ORDER,
+        "startsWith": {"type": "string", "minLength": 1, "maxLength": 1},
+    },
+    "GET /api/v1/movies/{movieId}": {},
+    "GET /api/v1/stars/{starId}": {},
+    "GET /api/v1/stars": {"page": PAGE, "size": SIZE, "sortBy": STAR_SORT, "order": ORDER, "name": TEXT},
+    "GET /api/v1/genres": {},
+    "GET /api/v1/genres/{genreId}/movies": {"page": PAGE, "size": SIZE, "sortBy": MOVIE_SORT, "order": ORDER},
+    "GET /api/v1/search/movies": {
+        "query": {"type": "string", "minLength": 1},
+        "title": TEXT,
+        "year": YEAR,
+        "yearFrom": YEAR,
+        "yearTo": YEAR,
+        "director": TEXT,
+        "star": TEXT,
+        "genreId": {"type": "integer"},
+        "page": PAGE,
+        "size": SIZE,
+        "sortBy": {"enum": ["rating", "relevance", "title", "year"], "default": "title"},  # contract §3.4
+        "order": ORDER,
+    },
+    "GET /api/v1/search/suggestions": {
+        "query": {"type": "string", "minLength": 1},
+        "size": {"type": "integer", "default": 8, "minimum": 1, "maximum": 10},
+    },
+    "GET /api/v1/cart": {},
+    "POST /api/v1/cart/items": {},
+    "PUT /api/v1/cart/items/{movieId}": {},
+    "DELETE /api/v1/cart/items/{movieId}": {},
+    "DELETE /api/v1/cart": {},
+    "POST /api/v1/checkout": {},
+    "GET /api/v1/orders/{orderId}": {},
+    "GET /api/v1/orders": {"page": PAGE, "size": SIZE},
+    "POST /api/v1/auth/register": {},  # contract §4.4
+    community.POPULAR: {"page": {**PAGE, "maximum": 500}},  # contract §7.6
+    community.ADD: {},
+    community.REMOVE: {},
+    community.LIST: {
+        "sort": {"enum": ["rating", "release_date"], "default": "release_date"},
+        "order": {"enum": ["asc", "desc"], "default": "desc"},
+    },
+    community.RATE: {},
+    community.CHANGE: {},
+    community.TAKE_BACK: {},
+    community.CLEAR: {},
+}
+REQUIRED = {"GET /api/v1/search/suggestions": {"query"}}
+ID = {"type": "string", "maxLength": 10}
+NUMBER = {"type": "integer", "minimum": 1}
+PATHS: dict[str, dict[str, dict[str, Any]]] = {
+    "GET /api/v1/movies/{movieId}": {"movieId": ID},
+    "GET /api/v1/stars/{starId}": {"starId": ID},
+    "GET /api/v1/genres/{genreId}/movies": {"genreId": NUMBER},
+    "PUT /api/v1/cart/items/{movieId}": {"movieId": ID},
+    "DELETE /api/v1/cart/items/{movieId}": {"movieId": ID},
+    "GET /api/v1/orders/{orderId}": {"orderId": NUMBER},
+    community.ADD: {"user_id": NUMBER},
+    community.LIST: {"user_id": NUMBER},
+    community.REMOVE: {"user_id": NUMBER, "id": NUMBER},
+    community.CHANGE: {"id": NUMBER},
+    community.TAKE_BACK: {"id": NUMBER},
+    community.CLEAR: {"userId": NUMBER},
+}
+EMAIL = {"type": "string", "format": "email", "maxLength": 255}
+NAME = {"type": "string", "minLength": 1, "maxLength": 100}
+QUANTITY = {"type": "integer", "minimum": 1, "maximum": 10}
+FILM = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
+RATING = {"type": "number", "minimum": 0, "maximum": 5, "multipleOf": 0.5}  # contract §7.2
+MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+# The tables of the bodies. A field that has a default is optional, others are required.
+BODIES: dict[str, dict[str, dict[str, Any]]] = {
+    "POST /api/v1/auth/login": {"email": EMAIL, "password": {"type": "string", "minLength": 1}},
+    "POST /api/v1/auth/register": {  # contract §4.4
+        "firstName": NAME,
+        "lastName": NAME,
+        "email": EMAIL,
+        "password": {"type": "string", "minLength": 8, "maxLength": 128},
+    },
+    "POST /api/v1/cart/items": {"movieId": ID, "quantity": {**QUANTITY, "default": 1}},
+    "PUT /api/v1/cart/items/{movieId}": {"quantity": QUANTITY},
+    "POST /api/v1/checkout": {
+        "creditCardId": {"type": "string", "maxLength": 20},
+        "firstName": NAME,
+        "lastName": NAME,
+        "expiration": {"type": "string", "pattern": MONTH},
+    },
+    community.ADD: {"movie_id": FILM},
+    community.RATE: {"movie_id": FILM, "rating": RATING},
+    community.CHANGE: {"rating": RATING},
+}
+# The tables say of these: Auth Required: Yes.
+SIGNED_IN = {
+    "POST /api/v1/auth/logout",
+    "GET /api/v1/auth/session",
+    "GET /api/v1/cart",
+    "POST /api/v1/cart/items",
+    "PUT /api/v1/cart/items/{movieId}",
+    "DELETE /api/v1/cart/items/{movieId}",
+    "DELETE /api/v1/cart",
+    "POST /api/v1/checkout",
+    "GET /api/v1/orders",
+    "GET /api/v1/orders/{orderId}",
+}
+OF_SHOP = [operation for operation in QUERIES if " /api/v1/" in operation]
+BODIES_OF_SHOP = [operation for operation in OF_SHOP if operation in BODIES]
+CHANGING = [operation for operation in OF_SHOP if not operation.startswith("GET ")]
+
+
+def address(operation: str) -> str:
+    return LINE if "{movieId}" in operation else operation.partition(" ")[2]
+
+
+def elsewhere(number: int) -> tuple[str, str]:
+    """Another address, whose tries are its own."""
+    return ("x-forwarded-for", f"192.0.2.{number}")
+
+
+JOHN_AGAIN = {"firstName": "John", "lastName": "Doe", "email": "USER@example.com", "password": PASSWORD}
+OTHER_CARD = {**CARD, "creditCardId": "4000 0000 0000 0002"}
+# What the contract adds to the tables' statuses.
+MORE = [
+    Case("GET /api/v1/movies", 200, "/api/v1/movies?size=100"),
+    Case("GET /api/v1/genres/{genreId}/movies", 200, "/api/v1/genres/1/movies?page=9"),
+    Case("GET /api/v1/genres/{genreId}/movies", 400, "/api/v1/genres/0/movies"),
+    Case("GET /api/v1/search/suggestions", 200, "/api/v1/search/suggestions?query=a"),
+    Case("GET /api/v1/search/suggestions", 400),
+    Case("GET /api/v1/orders", 400, "/api/v1/orders?page=0&size=101", "john"),
+    Case("GET /api/v1/orders/{orderId}", 400, "/api/v1/orders/x", "john"),
+    Case("POST /api/v1/auth/register", 201, body={**JOHN_AGAIN, "email": "new@example.com"}),
+    Case("POST /api/v1/auth/register", 400, body={"email": "new@example.com", "password": "short"}),
+    Case("POST /api/v1/auth/register", 409, body=JOHN_AGAIN),
+    Case("POST /api/v1/checkout", 409, who="john", body=OTHER_CARD, headers=(KEY,)),
+    Case("POST /api/v1/checkout", 400, who="john", body=CARD, headers=(("idempotency-key", "x" * 256),)),
+    # contract §4.2: one more than there are at once
+    Case("POST /api/v1/auth/login", 429, body={**JOHN, "email": "a@example.com"}, headers=(elsewhere(1),), times=11),
+    Case("POST /api/v1/auth/register", 429, body=JOHN_AGAIN, headers=(elsewhere(2),), times=31),
+    Case("POST /api/v1/checkout", 429, who="mary", body=OTHER_CARD, in_cart=1, headers=(elsewhere(3),), times=11),
+    # contract §4.3
+    *(
+        Case(operation, 403, address(operation), "john", {}, headers=(("sec-fetch-site", "cross-site"),))
+        for operation in CHANGING
+    ),
+    # contract §1.3, §1.4
+    *(Case(operation, 413, address(operation), "john", content=b" " * (MAX_BODY + 1)) for operation in BODIES_OF_SHOP),
+    *(
+        Case(operation, 415, address(operation), "john", content=b"{}", headers=(("content-type", "text/plain"),))
+        for operation in BODIES_OF_SHOP
+    ),
+]
+# Told of all operations in the same words (openapi_parts); provoked where the faults are: http/test_faults.py,
+# http/test_body.py, http/test_envelopes.py.
+COMMON = {"304", "408", "500", "503"}
+COMMON_CODES = {"REQUEST_TIMEOUT", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE"}
+CODES_OF_BOTH = {
+    "VALIDATION_ERROR", "FORBIDDEN", "NOT_FOUND", "METHOD_NOT_ALLOWED", "REQUEST_TIMEOUT", "PAYLOAD_TOO_LARGE",
+    "UNSUPPORTED_MEDIA_TYPE", "RATE_LIMITED", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE",
+}  # fmt: skip
+CODES = {  # the specifications', and contract §1.4's
+    "ShopError": CODES_OF_BOTH | {"INVALID_CREDENTIALS", "UNAUTHORIZED", "PAYMENT_FAILED", "CONFLICT"},
+    "CommunityError": CODES_OF_BOTH | {
+        "INVALID_TOKEN", "INSUFFICIENT_PERMISSIONS", "INVALID_RATING", "MOVIE_NOT_FOUND", "RATING_NOT_FOUND",
+        "FAVORITE_NOT_FOUND", "USER_NOT_FOUND", "EXTERNAL_API_ERROR",
+    },
+}  # fmt: skip
+# A header of these is told where it is sent, and sent where it is told.
+TOLD_HEADERS = {"age", "etag", "retry-after", "set-cookie", "www-authenticate", "x-cache", "x-request-id"}
+
+
+@pytest.fixture(scope="module")
+def stage(
+    make_database: MakeDatabase, serve_here: ServeHere, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    found = Stage(make_database, serve_here, tmp_path_factory.mktemp("letter"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def circle(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[Circle]:
+    with Sandbox() as tmdb:
+        yield Circle(make_database, serve_here, tmdb)
+
+
+@pytest.fixture(scope="session")
+def document(shop: httpx.Client) -> Any:
+    answer = shop.get("/openapi.json")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    return answer.json()
+
+
+def told_of(document: Any, operation: str) -> Any:
+    method, _, path = operation.partition(" ")
+    return document["paths"][path][method.lower()]
+
+
+def operations(document: Any) -> list[str]:
+    return [f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods]
+
+
+def parameters(document: Any, operation: str, where: str) -> dict[str, Any]:
+    found = [one for one in told_of(document, operation).get("parameters", []) if one["in"] == where]
+    assert len({one["name"] for one in found}) == len(found)
+    return {one["name"]: one for one in found}
+
+
+def response(document: Any, operation: str, status: int | str) -> Any:
+    found = told_of(document, operation)["responses"][str(status)]
+    if "$ref" in found:
+        found = document["components"]["responses"][found["$ref"].rpartition("/")[2]]
+    return found
+
+
+def media(document: Any, operation: str, status: int | str) -> Any:
+    content = response(document, operation, status)["content"]
+    assert list(content) == ["application/json"]
+    return content["application/json"]
+
+
+def examples(document: Any, operation: str, status: int | str) -> list[Any]:
+    told = media(document, operation, status)
+    return [one["value"] for one in told["examples"].values()] if "examples" in told else [told["example"]]
+
+
+def validator(document: Any, schema: Any) -> Draft202012Validator:
+    return Draft202012Validator(
+        {**schema, "components": document["components"]}, format_checker=Draft202012Validator.FORMAT_CHECKER
+    )
+
+
+def body(document: Any, operation: str) -> Any:
+    request = told_of(document, operation)["requestBody"]
+    assert request["required"] is True
+    assert list(request["content"]) == ["application/json"]
+    return request["content"]["application/json"]
+
+
+def test_document_is_valid_openapi_3_1(document: Any) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+    names = [told_of(document, operation)["operationId"] for operation in operations(document)]
+    assert len(set(names)) == len(names)
+
+
+def test_document_covers_every_route_and_nothing_else(document: Any) -> None:
+    """Names of path parameters are the document's own."""
+
+    async def routes() -> set[str]:
+        edge = create_app(Settings(database_url="postgresql://nowhere"))
+        assert isinstance(edge, Edge)
+        app = edge._app
+        assert isinstance(app, Litestar)
+        return {
+            re.sub(r"{[^}]*}", "{}", f"{method} {route.path}")
+            for route in app.routes
+            for method in route.methods or ()
+            if method not in {"OPTIONS", "HEAD"} and route.path.startswith("/api")
+        }
+
+    told = set(operations(document))
+    assert {re.sub(r"{[^}]*}", "{}", operation) for operation in told} == asyncio.run(routes())
+    assert told == set(QUERIES)
+
+
+def test_document_tells_how_to_sign_in(document: Any) -> None:
+    assert "POST /api/v1/auth/login" in document["info"]["description"]
+    assert "no payment network" in document["info"]["description"]  # promises.md, at its end
+
+
+def test_document_tells_how_to_get_a_token_and_the_demos_work(document: Any) -> None:
+    """contract §8"""
+    description = document["info"]["description"]
+    assert "filmer token create --account ID --name NAME" in description
+    tokens = {person.token: person for person in demo.PEOPLE if person.token}
+    for text in (description, document["components"]["securitySchemes"]["bearerToken"]["description"]):
+        assert {word for word in re.findall(r"`(\w+)`", text) if re.fullmatch(r"\w*[0-9]{5}\w*", word)} == set(tokens)
+    (user,) = [person for person in tokens.values() if person.role == "customer"]
+    assert f"`{user.token}` that of account {user.account_id}" in re.sub(" is ", " ", description.replace("\n", " "))
+    for operation in (community.ADD, community.LIST, community.REMOVE):
+        assert parameters(document, operation, "path")["user_id"]["schema"]["example"] == user.account_id
+
+
+def test_document_carries_the_notice_that_tmdb_asks_for(document: Any) -> None:
+    notice = "This product uses the TMDB API but is not endorsed or certified by TMDB."
+    assert notice in document["info"]["description"].replace("\n", " ")
+
+
+@pytest.mark.parametrize("operation", QUERIES)
+def test_query_parameters_are_those_of_the_tables(document: Any, operation: str) -> None:
+    told = parameters(document, operation, "query")
+    assert list(told) == list(QUERIES[operation])
+    assert {name for name, one in told.items() if one["required"]} == REQUIRED.get(operation, set())
+    for name, rules in QUERIES[operation].items():
+        schema = told[name]["schema"]
+        schema = {**schema, "enum": sorted(schema.get("enum", []))}  # in whatever order
+        assert {rule: schema.get(rule) for rule in rules} == rules, name
+        assert ("default" in schema) == ("default" in rules), name
+
+
+@pytest.mark.parametrize("operation", QUERIES)
+def test_path_parameters_are_those_of_the_tables(document: Any, operation: str) -> None:
+    told = parameters(document, operation, "path")
+    if operation not in PATHS:
+        assert told == {}
+        return
+    assert list(told) == list(PATHS[operation])
+    for name, rules in PATHS[operation].items():
+        assert told[name]["required"] is True
+        assert {rule: told[name]["schema"].get(rule) for rule in rules} == rules
+
+
+@pytest.mark.parametrize("operation", QUERIES)
+def test_bodies_are_those_of_the_tables(document: Any, operation: str) -> None:
+    if operation not in BODIES:
+        assert "requestBody" not in told_of(document, operation)
+        return
+    schema = document["components"]["schemas"][body(document, operation)["schema"]["$ref"].rpartition("/")[2]]
+    fields = BODIES[operation]
+    assert schema["type"] == "object"
+    assert schema.get("additionalProperties", True) is True  # contract §1.3: unknown ones are ignored
+    assert list(schema["properties"]) == list(fields)
+    assert schema["required"] == [name for name, rules in fields.items() if "default" not in rules]
+    for name, rules in fields.items():
+        told = schema["properties"][name]
+        assert {rule: told.get(rule) for rule in rules} == rules, name
+        assert ("default" in told) == ("default" in rules), name
+
+
+def texts(document: Any) -> dict[str, Any]:
+    """The schema of each text that may be sent: in a path, a query, a header or a body."""
+    found = {}
+    for operation in operations(document):
+        for one in told_of(document, operation).get("parameters", []):
+            found[f"{operation} {one['name']}"] = one["schema"]
+        if operation in BODIES:
+            schema = document["components"]["schemas"][body(document, operation)["schema"]["$ref"].rpartition("/")[2]]
+            found |= {f"{operation} {name}": one for name, one in schema["properties"].items()}
+    return {where: schema for where, schema in found.items() if schema.get("type") == "string"}
+
+
+def test_no_text_may_hold_u_0000(document: Any) -> None:
+    """What is refused stands in the schema (contract §1.3)."""
+    told = texts(document)
+    assert len(told) >= 28
+    for where, schema in told.items():
+        fits = validator(document, schema)
+        assert "pattern" in schema, where
+        assert not any(fits.is_valid(text) for text in ("\0", "a\0", "\0a", "a\nb\0")), where
+        assert not any(re.search(schema["pattern"], text) for text in ("a\0", "a\0b", "\0\n")), where
+        assert "\\p" not in schema["pattern"], "not every dialect of patterns knows such a class"
+
+
+def test_a_text_that_must_not_be_empty_must_not_be_blank(document: Any) -> None:
+    told = texts(document)
+    for where in (
+        "GET /api/v1/search/movies query", "POST /api/v1/cart/items movieId", "POST /api/v1/checkout creditCardId",
+        "POST /api/v1/checkout firstName", "POST /api/v1/checkout lastName", "POST /api/v1/auth/register firstName",
+    ):  # fmt: skip
+        fits = re.compile(told[where]["pattern"])
+        for character in map(chr, range(0x10000)):
+            if character.isspace():
+                assert not fits.search(character), where
+                assert not fits.search(f" {character}\n"), where
+                assert fits.search(f"{character}a{character}"), where
+    for where in (
+        "POST /api/v1/auth/login password",
+        "GET /api/v1/search/suggestions query",
+        "GET /api/v1/movies startsWith",
+    ):
+        assert re.search(told[where]["pattern"], " "), where
+
+
+def test_a_name_fits_its_schema_where_it_is_taken(document: Any) -> None:
+    for where in ("POST /api/v1/auth/register firstName", "POST /api/v1/auth/register lastName"):
+        fits = re.compile(texts(document)[where]["pattern"])
+        differing = [
+            name
+            for character in map(chr, [*range(0xD800), *range(0xE000, 0x10000), 0x1F600, 0x110BD, 0xE0067])
+            for name in (character, f"a{character}b", f"{character}a", f"a {character}")
+            if bool(fits.search(name)) != is_name(name)
+        ]
+        assert differing == []
+        assert not fits.search("a\u202eb")
+        assert fits.search("\u0645\u06cc\u200c\u062e")
+
+
+def is_name(text: str) -> bool:
+    try:
+        read_name(text)
+        require_storable(text)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("operation", BODIES)
+def test_examples_of_bodies_name_what_the_specification_does_and_fit(document: Any, operation: str) -> None:
+    told = body(document, operation)
+    assert list(told["example"]) == list(BODIES[operation])
+    validator(document, told["schema"]).validate(told["example"])
+
+
+def test_examples_of_bodies_work_on_the_demo(document: Any) -> None:
+    """contract §8"""
+    login, card = (body(document, f"POST /api/v1/{path}")["example"] for path in ("auth/login", "checkout"))
+    (person,) = [one for one in demo.PEOPLE if one.email == login["email"]]
+    assert login["password"] == demo.PASSWORD
+    number = card["creditCardId"].replace(" ", "")
+    names = (card["firstName"], card["lastName"], card["expiration"])
+    assert (number, *names, person.account_id) in demo.CARDS
+    films = {film.tmdb_id for film in read_films()}
+    assert {body(document, operation)["example"]["movie_id"] for operation in (community.ADD, community.RATE)} <= films
+
+
+def test_a_session_is_the_cookie(document: Any) -> None:
+    """shop-api.md, "Authentication" """
+    scheme = document["components"]["securitySchemes"]["sessionCookie"]
+    assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "cookie", "JSESSIONID")
+
+
+def test_a_token_is_a_bearers(document: Any) -> None:
+    """community-api.txt: "All protected endpoints require Bearer token authentication in the Authorization header" """
+    scheme = document["components"]["securitySchemes"]["bearerToken"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+
+
+def test_an_operation_needs_what_its_api_knows_people_by(document: Any) -> None:
+    assert set(document["components"]["securitySchemes"]) == {"sessionCookie", "bearerToken"}
+    assert "security" not in document
+    told = {one: told_of(document, one).get("security", []) for one in operations(document)}
+    assert {one for one, needed in told.items() if needed == [{"sessionCookie": []}]} == SIGNED_IN
+    assert {one for one, needed in told.items() if needed == [{"bearerToken": []}]} == set(community.PROTECTED)
+    assert {one for one, needed in told.items() if needed} == SIGNED_IN | set(community.PROTECTED)
+
+
+def test_a_checkout_takes_an_idempotency_key(document: Any) -> None:
+    """contract §6.4"""
+    for operation in operations(document):
+        told = parameters(document, operation, "header")
+        assert ("Idempotency-Key" in told) == (operation == "POST /api/v1/checkout"), operation
+    key = parameters(document, "POST /api/v1/checkout", "header")["Idempotency-Key"]
+    assert key["required"] is False
+    fits = validator(document, key["schema"])
+    for good in ("x", "3f1c", "x" * 255, "a key, with blanks"):
+        fits.validate(good)
+    for bad in ("", "x" * 256, " x", "é", "a\tb"):
+        assert not fits.is_valid(bad), bad
+    assert not {"example", "examples", "default"} & {*key, *key["schema"]}, "a page would send it with every order"
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "printed"),
+    [(*case, printed) for case, printed in (PRINTED | community.PRINTED).items()],
+)
+def test_examples_are_those_of_the_specification(document: Any, operation: str, status: int, printed: Any) -> None:
+    (example,) = examples(document, operation, status)
+    assert example == printed
+    assert json.dumps(example) == json.dumps(printed)
+
+
+@pytest.mark.parametrize("schema", CODES)
+def test_errors_have_the_codes_of_their_api(document: Any, schema: str) -> None:
+    error = document["components"]["schemas"][schema]["properties"]["error"]
+    assert set(error["properties"]["code"]["enum"]) == CODES[schema]
+
+
+def test_every_error_is_in_the_envelope_of_its_api(document: Any) -> None:
+    told = {
+        (" /api/v1/" in operation, media(document, operation, status)["schema"]["$ref"].rpartition("/")[2])
+        for operation in operations(document)
+        for status in told_of(document, operation)["responses"]
+        if int(status) >= 400 and (operation, status) != ("GET /api/v1/health", "503")
+    }
+    assert told == {(True, "ShopError"), (False, "CommunityError")}
+
+
+def test_every_part_is_referred_to(document: Any) -> None:
+    references = set(re.findall(r'"#/components/([^"]*)"', json.dumps(document)))
+    parts = {f"{kind}/{name}" for kind, named in document["components"].items() for name in named}
+    schemes = {part for part in parts if part.startswith("securitySchemes/")}
+    assert references == parts - schemes
+
+
+def test_every_example_fits_its_schema(document: Any) -> None:
+    seen = 0
+    for operation in operations(document):
+        for status, told in told_of(document, operation)["responses"].items():
+            if status in {"204", "304"}:
+                assert "content" not in told
+                continue
+            fits = validator(document, media(document, operation, status)["schema"])
+            for example in examples(document, operation, status):
+                fits.validate(example)
+                seen += 1
+    assert seen > 150
+
+
+def test_every_status_told_is_one_that_was_seen(document: Any) -> None:
+    told = {(one, status) for one in OF_SHOP for status in told_of(document, one)["responses"]}
+    seen = {(case.operation, str(case.status)) for case in [*CASES, *MORE]}
+    assert {one for one in told if one[1] not in COMMON} == seen
+
+
+def test_every_code_told_of_the_community_is_one_that_was_seen(document: Any) -> None:
+    told = {
+        (operation, status, code)
+        for operation in set(QUERIES) - set(OF_SHOP)
+        for status in told_of(document, operation)["responses"]
+        for code in codes(document, operation, status) - COMMON_CODES
+    }
+    assert told == {(one.operation, str(one.status), one.code) for one in REQUESTS}
+
+
+def codes(document: Any, operation: str, status: str) -> set[str]:
+    """Of the errors that have this status; "" where it is none."""
+    if int(status) < 400:
+        return {""}
+    return {example["error"]["code"] for example in examples(document, operation, status)}
+
+
+@pytest.mark.parametrize("case", [*CASES, *MORE], ids=str)
+def test_live_answers_fit_the_schemas(stage: Stage, document: Any, case: Case) -> None:
+    answer = stage.ask(case)
+    assert answer.status_code == case.status, answer.text
+    assert_told(document, case.operation, answer)
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=str)
+def test_live_answers_of_the_community_fit_the_schemas(circle: Circle, document: Any, request_: Request) -> None:
+    answer = circle.ask(request_)
+    assert answer.status_code == request_.status, answer.text
+    if request_.code:
+        error = answer.json()["error"]
+        told = [one["error"] for one in examples(document, request_.operation, request_.status)]
+        (example,) = [one for one in told if one["code"] == error["code"] == request_.code]
+        if "fields" not in error["details"]:  # else it says what is wrong with this very request
+            assert error["message"].startswith(example["message"])
+    assert_told(document, request_.operation, answer)
+
+
+def assert_told(document: Any, operation: str, answer: httpx.Response) -> None:
+    """The document says it all: the body, with nothing it does not tell of, and the headers."""
+    told = response(document, operation, answer.status_code)
+    headers = {name.lower(): document["components"]["headers"][name]["schema"] for name in told["headers"]}
+    assert set(headers) & TOLD_HEADERS == set(answer.headers) & TOLD_HEADERS
+    assert ("cache-control" in headers) == answer.headers.get("cache-control", "").startswith("public")
+    for name, schema in headers.items():
+        sent = answer.headers[name]
+        validator(document, schema).validate(int(sent) if schema["type"] == "integer" else sent)
+    if "content" not in told:
+        assert answer.content == b""
+        return
+    fits = validator(document, media(document, operation, answer.status_code)["schema"])
+    fits.validate(answer.json())
+    for damaged in lacking_something(answer.json()):
+        assert not fits.is_valid(damaged), f"would have passed as well: {damaged}"
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "address"),
+    [
+        ("GET /api/v1/movies", 200, "/api/v1/movies?size=100"),
+        ("GET /api/v1/movies/{movieId}", 200, "/api/v1/movies/tt0111161"),
+        ("GET /api/v1/movies/{movieId}", 200, "/api/v1/movies/tt0000003"),
+        ("GET /api/v1/stars", 200, "/api/v1/stars?size=100"),
+        ("GET /api/v1/stars/{starId}", 200, "/api/v1/stars/nm9000002"),
+        ("GET /api/v1/genres/{genreId}/movies", 200, "/api/v1/genres/6/movies?size=100"),
+        ("GET /api/v1/search/movies", 200, "/api/v1/search/movies?title=a&size=100"),
+    ],
+)
+def test_films_with_gaps_fit_the_schemas(
+    shop: httpx.Client, document: Any, operation: str, status: int, address: str
+) -> None:
+    answer = shop.get(address)
+    assert answer.status_code == status
+    validator(document, media(document, operation, status)["schema"]).validate(answer.json())
+
+
+def test_a_cart_with_a_film_without_a_year_fits_the_schema(stage: Stage, document: Any) -> None:
+    assert stage.ask(Case("POST /api/v1/cart/items", 200, who="jane", body={**ITEM, "movieId": "tt0000004"})).is_success
+    cart = stage.client_of("jane").get("/api/v1/cart").json()
+    assert [line["year"] for line in cart["data"]["items"]] == [None]
+    validator(document, media(document, "GET /api/v1/cart", 200)["schema"]).validate(cart)
+
+
+def test_a_favourite_with_gaps_fits_the_schema(circle: Circle, document: Any) -> None:
+    user_id, user = circle.newcomer()
+    (film,) = [film.tmdb_id for film in read_films() if film.release_date is None][:1]
+    assert film is not None
+    circle.keep(user_id, user, film)
+    answer = circle.client.get(f"/api/users/{user_id}/favorites", headers=user)
+    (listed,) = answer.json()["favorites"]
+    assert (listed["release_date"], listed["user_rating"]) == (None, None)
+    assert_told(document, community.LIST, answer)
+
+
+def lacking_something(body: Any, within: str = "") -> list[Any]:
+    """The same body without one of its members, or with one in it that is something else, at any depth."""
+    if isinstance(body, list):
+        return [[inner] for one in body[:1] for inner in lacking_something(one)]
+    if not isinstance(body, dict):
+        return []
+    found: list[Any] = []
+    for name, value in body.items():
+        found += [{**body, name: inner} for inner in lacking_something(value, name)]
+        found.append({**body, name: [[value]]})
+        if within != "details":  # there are some of other kinds
+            found.append({other: body[other] for other in body if other != name})
+    return found

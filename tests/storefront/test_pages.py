@@ -1,0 +1,264 @@
+"""What all pages have in common: kept for everybody or for nobody, compressed, safe, and of help when they fail."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from decimal import Decimal
+from html import escape
+from inspect import signature
+from urllib.parse import quote
+
+import httpx
+import pytest
+from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.people import open_account, signed_in
+from tests.proxy import proxied_database
+
+from filmer.errors import FilmerError, InvalidRequest, NotFound, Offence
+from filmer.storefront.rendering import Assets, Templates
+
+PUBLIC = ["/", "/films", "/stars", "/genres", "/search?query=batman", "/films/tt0111161"]
+POLICY = {
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
+    "font-src 'self'", "manifest-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+}  # fmt: skip
+
+
+def is_page(answer: httpx.Response, status: int) -> str:
+    assert answer.status_code == status, answer.text
+    assert answer.headers.get_list("content-type") == ["text/html; charset=utf-8"]
+    assert set(answer.headers["content-security-policy"].split("; ")) == POLICY
+    assert "</html>" in answer.text
+    return answer.text
+
+
+def test_an_unknown_page_is_404_and_leads_on(shop: httpx.Client) -> None:
+    for path in ("/nothing", "/films/tt9999999", "/stars/nm9999999", "/genres/99999", "/genres/x", "/%C0%AF"):
+        answer = shop.get(path)
+        text = is_page(answer, 404)
+        assert answer.headers["cache-control"] == "no-store"
+        assert 'href="/films"' in text
+
+
+def kinds_of(error: type[FilmerError]) -> Iterator[type[FilmerError]]:
+    yield error
+    for kind in error.__subclasses__():
+        yield from kinds_of(kind)
+
+
+@pytest.mark.parametrize("kind", sorted(set(kinds_of(FilmerError)), key=str))
+def test_whatever_goes_wrong_has_a_page(kind: type[FilmerError]) -> None:
+    templates = Templates(Assets(), public_url=None, currency="$", default_price=Decimal("4.99"))
+    needed = [name for name, given in signature(kind).parameters.items() if given.default is given.empty]
+    error = kind(*(["<b>x</b>"] * len([name for name in needed if name not in {"args", "kwargs"}])))
+    html = templates.render(
+        "failure.html", visitor=None, notice=None, path="/films/x", error=error, has_imdb=False
+    ).decode()
+    assert str(error.status) in html
+    assert escape(error.message) in html or error.status == 404
+    assert "Sign in" not in html, "who asked is not known here"
+
+
+@pytest.mark.proof
+def test_with_the_database_away_pages_say_so_and_forms_too(make_database: MakeDatabase, serve: Serve) -> None:
+    with proxied_database(make_database()) as (url, proxy):
+        client = serve(url).client
+        proxy.cut()
+        for path in ("/", "/films", "/films/tt0111161", "/sign-in", "/account", "/search?query=x", "/sitemap.xml"):
+            answer = client.get(path, headers={"cookie": "JSESSIONID=x"})
+            is_page(answer, 503)
+            assert answer.headers["retry-after"]
+            assert answer.headers["cache-control"] == "no-store"
+        is_page(client.post("/sign-in", data={"email": "a@example.com", "password": "x"}), 503)
+
+
+def test_what_everybody_gets_has_nobodys_notice_on_it(shop: httpx.Client) -> None:
+    """Nor that of the first who asked, on whose answer others wait."""
+    gone = shop.post("/cart/clear")
+    cookie = gone.headers["set-cookie"].partition(";")[0]
+    assert cookie.startswith("notice=")
+    assert "press the button once more" in shop.get("/sign-in", headers={"cookie": cookie}).text
+    answer = shop.get("/films?notice=x", headers={"cookie": cookie})
+    assert "press the button once more" not in is_page(answer, 200)
+    assert "set-cookie" not in answer.headers
+    assert answer.headers["cache-control"] == "public, no-cache"
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/cart/items", "/cart"),
+        ("/cart/items/tt0111161", "/cart"),
+        ("/account/tokens/3/revoke", "/account"),
+        ("/favorites/3/remove", "/favorites"),
+        ("/sign-out", "/"),
+        ("/admin/films/tt0111161/price", "/admin/films"),
+    ],
+)
+def test_where_only_forms_are_sent_a_look_leads_to_their_page(shop: httpx.Client, path: str, place: str) -> None:
+    answer = shop.get(path)
+    assert (answer.status_code, answer.headers["location"]) == (303, place)
+    assert shop.delete(path).status_code == 405
+
+
+def test_an_address_too_long_and_a_wrong_method_are_told_on_a_page(shop: httpx.Client) -> None:
+    is_page(shop.get("/films?title=" + "a" * 8200), 414)
+    answer = shop.delete("/films")
+    is_page(answer, 405)
+    assert "GET" in answer.headers["allow"]
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_a_public_page_is_kept_for_everybody(shop: httpx.Client, path: str) -> None:
+    """contract §1.7"""
+    answer = shop.get(path)
+    is_page(answer, 200)
+    if path != "/":  # the popular films of a server without TMDB may still come
+        assert answer.headers["cache-control"] == "public, no-cache"
+        assert set(answer.headers["vary"].split(", ")) == {"Cookie", "Accept-Encoding"}
+        again = shop.get(path, headers={"if-none-match": answer.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+    head = shop.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_with_a_session_a_page_is_nobody_elses(shop: httpx.Client, path: str) -> None:
+    shop.get(path)
+    answer = shop.get(path, headers={"cookie": "JSESSIONID=long-gone"})
+    is_page(answer, 200)
+    assert answer.headers["cache-control"] == "no-store"
+    assert "etag" not in answer.headers
+    assert "set-cookie" not in answer.headers, "a late answer takes back no session that began meanwhile"
+
+
+def test_gzip_for_whoever_takes_it(shop: httpx.Client) -> None:
+    def raw(encoding: str) -> tuple[httpx.Headers, bytes]:
+        with shop.stream("GET", "/films", headers={"accept-encoding": encoding}) as answer:
+            return answer.headers, b"".join(answer.iter_raw())
+
+    headers, plain = raw("identity")
+    assert "content-encoding" not in headers
+    for takes in ("gzip", "br;q=1, gzip;q=0.5", "deflate, gzip"):
+        told, packed = raw(takes)
+        assert told["content-encoding"] == "gzip"
+        assert told["content-length"] == str(len(packed))
+        assert len(packed) < len(plain) / 2
+        assert gzip.decompress(packed) == plain
+        assert told["etag"] != headers["etag"]
+        same = shop.get("/films", headers={"accept-encoding": takes, "if-none-match": told["etag"]})
+        assert same.status_code == 304
+    for refuses in ("", "br", "gzip;q=0", "gzip; q=0.0, br"):
+        assert "content-encoding" not in raw(refuses)[0]
+
+
+def test_json_stays_as_it_is_printed(shop: httpx.Client) -> None:
+    assert "content-encoding" not in shop.get("/api/v1/movies", headers={"accept-encoding": "gzip"}).headers
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/register", "/sign-out", "/cart/items", "/favorites", "/nothing"])
+def test_a_form_from_another_site_is_refused_signed_in_or_not(shop: httpx.Client, path: str) -> None:
+    """contract §4.3: nor is anybody signed in from elsewhere as somebody they are not."""
+    for headers in (
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
+    ):
+        for cookie in ({}, {"cookie": "JSESSIONID=x"}):
+            answer = shop.post(path, data={"email": "a@b.c"}, headers={**headers, **cookie})
+            is_page(answer, 403)
+            assert "set-cookie" not in answer.headers
+
+
+def test_files_last_as_long_as_their_address(shop: httpx.Client) -> None:
+    page = shop.get("/films").text
+    named = set(re.findall(r"/static/[\w.-]+\?v=[0-9a-f]+", page))
+    assert {address.partition("?")[0] for address in named} >= {"/static/site.css", "/static/search.js"}
+    for address in named:
+        answer = shop.get(address)
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert shop.get(address, headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+        other = shop.get(address.partition("?")[0] + "?v=0123456789ab")
+        assert (other.content, other.headers["cache-control"]) == (answer.content, "public, no-cache")
+
+
+@pytest.mark.parametrize("name", ["nothing.css", "..%2Fpages.py", "docs.html", "%2e%2e", "site.css%00"])
+def test_no_other_file_is_shown(shop: httpx.Client, name: str) -> None:
+    is_page(shop.get(f"/static/{name}"), 404)
+
+
+def test_pages_of_another_build_are_not_ours() -> None:
+    assets = Assets()
+
+    def build(currency: str = "$", public_url: str | None = None, price: str = "4.99") -> bytes:
+        return Templates(assets, public_url=public_url, currency=currency, default_price=Decimal(price)).build
+
+    assert build() == build()
+    assert len({build(), build("€"), build(public_url="https://films.example"), build(price="9.99")}) == 4
+
+
+def test_a_process_shows_the_pages_it_was_started_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new version is put in place while the old one still serves."""
+    templates = Templates(Assets(), public_url=None, currency="$", default_price=Decimal("4.99"))
+    monkeypatch.setattr("pathlib.Path.open", None)
+    monkeypatch.setattr("builtins.open", None)
+    asked = {"visitor": None, "notice": None, "path": "/", "error": NotFound("No such film"), "has_imdb": False}
+    assert b"No such film" in templates.render("failure.html", **asked)
+
+
+@pytest.mark.parametrize("more", [(), (Offence("size", "must be at most 100"),)])
+def test_a_page_that_is_asked_wrongly_says_the_first_offence_in_a_sentence(more: tuple[Offence, ...]) -> None:
+    """The script of forms shows its first paragraph alone."""
+    error = InvalidRequest([Offence("page", "must be at least 1"), *more])
+    templates = Templates(Assets(), public_url=None, currency="$", default_price=Decimal("4.99"))
+    html = templates.render(
+        "failure.html", visitor=None, notice=None, path="/orders", error=error, has_imdb=False
+    ).decode()
+    first = html.partition('<div class="stack">')[2].partition("</p>")[0]
+    assert first.endswith("<p>Something in this address or form is not right: page must be at least 1.")
+    assert html.count("must be at least 1") == 1
+    assert html.count("must be at most 100") == len(more)
+
+
+@pytest.fixture(scope="module")
+def server(make_database: MakeDatabase, serve: Serve) -> tuple[str, Server]:
+    url = make_database()
+    import_films(url)
+    return url, serve(url)
+
+
+def test_whoever_is_signed_in_is_greeted_and_nobody_else_is(server: tuple[str, Server]) -> None:
+    """The page kept for everybody has no name on it, whoever came first."""
+    url, running = server
+    person = open_account(url)
+    with closing(signed_in(running.client, person)) as mary:
+        for path in ("/films", "/films/tt0111161"):
+            hers = mary.get(path)
+            assert 'href="/account"' in is_page(hers, 200)
+            assert "Mary" in hers.text
+            assert hers.headers["cache-control"] == "no-store"
+            anybodys = running.client.get(path)
+            assert "Mary" not in anybodys.text
+            assert 'href="/sign-in"' in anybodys.text
+            assert "Mary" in mary.get(path).text
+        mary.post("/cart/items", data={"movieId": "tt0111161"})
+        assert re.search(r'class="count"[^>]*>\s*1\b', mary.get("/films").text)
+
+
+def test_a_page_for_the_signed_in_leads_there_and_back(server: tuple[str, Server]) -> None:
+    _, running = server
+    for path in ("/account", "/cart", "/checkout", "/orders", "/favorites", "/ratings", "/admin", "/orders?page=2"):
+        answer = running.client.get(path)
+        assert answer.status_code == 303
+        assert answer.headers["location"] == f"/sign-in?next={quote(path, safe='')}"
+        assert answer.headers["cache-control"] == "no-store"
+    for referer, place in (
+        (f"http://127.0.0.1:{running.port}/films/tt0111161?a=b", "/films/tt0111161?a=b"),
+        ("https://evil.example/x", "/x"),
+        ("http://[", "/"),
+        ("", "/"),
+    ):
+        answer = running.client.post("/cart/items", data={"movieId": "tt0111161"}, headers={"referer": referer})
+        assert answer.headers["location"] == f"/sign-in?next={quote(place, safe='')}"

@@ -1,0 +1,281 @@
+"""What a page shows besides, if it is there; and the small print of copies: ages, counts, bounds (contract §7.9)."""
+
+import asyncio
+import time
+from collections import Counter
+
+import msgspec
+import pytest
+from tests.conftest import MakeDatabase
+from tests.sandbox import Sandbox
+from tests.tmdb.asking import MATRIX, POPULAR, SHAWSHANK, UNKNOWN, until
+from tests.tmdb.worlds import FRESH, Run, World, key_of, runs, state
+
+from filmer.errors import MovieNotFound
+from filmer.store.embedded import Engines
+from filmer.tmdb import cache
+from filmer.tmdb.cache import Copy
+from filmer.tmdb.payloads import Film
+
+
+@pytest.fixture(scope="module")
+def database(make_database: MakeDatabase) -> str:
+    """No film is kept in it."""
+    return make_database()
+
+
+@pytest.fixture
+def run(sandbox: Sandbox, engines: Engines, database: str) -> Run:
+    return runs(sandbox, engines, database)
+
+
+# --- at hand ------------------------------------------------------------------------------------------
+
+
+def test_what_is_at_hand_is_shown_and_refreshed_like_any_copy(run: Run) -> None:
+    async def work(world: World) -> None:
+        async with world.process() as one:
+            first = await one.copies.popular(1)
+            assert await one.copies.popular_at_hand(1) == msgspec.structs.replace(first, state="hit")
+            world.move(FRESH)
+            assert await one.copies.popular_at_hand(1) == msgspec.structs.replace(first, state="stale")
+            await one.settled()
+            assert world.sandbox.calls(POPULAR) == 2
+            assert one.copies.told == Counter(miss=1, hit=1, stale=1)
+
+    run(work)
+
+
+def test_what_comes_soon_is_waited_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "AT_HAND_SECONDS", 20)
+
+    async def work(world: World) -> None:
+        async with world.process() as one:
+            kept = await one.copies.popular_at_hand(1)
+            assert kept is not None
+            assert (kept.state, kept.value.page) == ("hit", 1)
+            assert world.sandbox.calls(POPULAR) == 1
+
+    run(work)
+
+
+def test_what_does_not_come_is_not_waited_for_and_asked_once(run: Run) -> None:
+    async def work(world: World) -> None:
+        async with world.process() as one:
+            world.sandbox.fail("latency", seconds=1.5)
+            begun = time.monotonic()
+            assert await one.copies.popular_at_hand(1) is None
+            assert time.monotonic() - begun >= 0.29
+            assert await one.copies.popular_at_hand(1) is None
+            assert one.copies.told == Counter(none=2)
+            await one.settled()
+            assert world.sandbox.calls(POPULAR) == 1
+            kept = await one.copies.popular_at_hand(1)
+            assert kept is not None
+            assert kept.state == "hit"
+
+    run(work)
+
+
+def test_while_somebody_asks_it_is_not_asked_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for it at the same time is under way already."""
+    monkeypatch.setattr(cache, "AT_HAND_SECONDS", 20)
+
+    async def work(world: World) -> None:
+        async with world.process() as one:
+            world.sandbox.fail("latency", seconds=0.5)
+            asked = asyncio.create_task(one.copies.popular(1))
+            await until(lambda: one.copies._under_way)
+            kept = await one.copies.popular_at_hand(1)
+            assert kept is not None
+            assert (await asked).value == kept.value
+            assert one.copies._behind == {}
+            assert world.sandbox.calls(POPULAR) == 1
+
+    run(work)
+
+
+def test_where_no_tmdb_is_set_up_nobody_asks_or_waits(run: Run) -> None:
+    async def work(world: World) -> None:
+        async with world.process(tmdb_api_key=None) as one:
+            assert not one.copies.is_set_up
+            assert await one.copies.popular_at_hand(1) is None
+            assert one.copies._behind == {}
+        async with world.process() as other:
+            assert other.copies.is_set_up
+
+    run(work)
+
+
+# --- counts and ages ----------------------------------------------------------------------------------
+
+
+def test_each_answer_is_counted_by_what_it_was(run: Run) -> None:
+    async def work(world: World) -> None:
+        async with world.process(tmdb_deadline_seconds=1) as one:
+            for _ in range(2):
+                await one.copies.film(MATRIX)
+            world.move(FRESH)
+            await one.copies.film(MATRIX)
+            await one.settled()
+            with pytest.raises(MovieNotFound):
+                await one.copies.film(UNKNOWN)
+            assert one.copies.told == Counter(miss=1, hit=1, stale=1, none=1)
+
+    run(work)
+
+
+def test_a_copy_is_as_old_as_it_is_and_never_younger_than_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(world: World) -> None:
+        async with world.process() as one:
+            now = world.clock.now().timestamp()
+            assert one.copies.age(now - 100) == pytest.approx(100, abs=5)
+            assert one.copies.age(now + 100) == 0.0
+            fresh = one.copies._fresh_seconds
+            monkeypatch.setattr(one.copies, "_now", lambda: now)
+            assert [one.copies.is_fresh(now - age) for age in (fresh - 0.5, fresh, -fresh)] == [True, False, False]
+
+    run(work)
+
+
+def test_a_copy_of_no_time_is_none(run: Run) -> None:
+    async def work(world: World) -> None:
+        film = Film(MATRIX, "Of no time", None, None, None, None)
+        for number, fetched in enumerate((float("nan"), float("inf"), float("-inf"))):
+            async with world.process(tmdb_region="ABC"[number] * 2) as one:
+                world.valkey.set(key_of(one), msgspec.msgpack.encode(Copy(fetched, film)), ex=60)
+                assert (await one.copies.film(MATRIX)).value.title == "The Matrix"
+
+    run(work)
+
+
+def test_what_another_process_brought_is_kept_here_too(run: Run) -> None:
+    """Found in Valkey, or heard of while waiting: once it is here, Valkey may forget it."""
+
+    async def work(world: World) -> None:
+        world.sandbox.fail("latency", seconds=0.3, times=1)
+        async with world.process() as one, world.process() as waiting, world.process() as later:
+            asked = [asyncio.create_task(state(one.copies))]
+            await until(lambda: one.copies._under_way)
+            asked.append(asyncio.create_task(state(waiting.copies)))
+            assert [await task for task in asked] == ["miss", "miss"]
+            assert world.calls() == 1
+            assert await state(later.copies) == "hit"
+            world.valkey.delete(key_of(one))
+            assert [await state(process.copies) for process in (one, waiting, later)] == ["hit"] * 3
+            assert world.calls() == 1
+
+    run(work)
+
+
+def test_a_copy_is_kept_a_day_in_valkey(run: Run) -> None:
+    async def work(world: World) -> None:
+        async with world.process() as one:
+            await one.copies.film(MATRIX)
+            assert 24 * 3600 - 20 < int(world.valkey.ttl(key_of(one))) <= 24 * 3600
+
+    run(work)
+
+
+# --- claims and waiting -------------------------------------------------------------------------------
+
+
+def test_a_claim_is_kept_for_as_long_as_it_takes_and_given_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "CLAIM_MILLISECONDS", 500)
+
+    async def work(world: World) -> None:
+        world.sandbox.fail("latency", seconds=1)
+        async with world.process() as one, world.process() as other:
+            asked = [asyncio.create_task(state(process.copies)) for process in (one, other)]
+            left = []
+            while not all(task.done() for task in asked):
+                left.append(int(world.valkey.pttl(f"{key_of(one)}:claim")))
+                await asyncio.sleep(0.05)
+            assert [await task for task in asked] == ["miss", "miss"]
+            assert 200 < max(left) <= 500
+            assert world.calls() == 1
+            assert not world.valkey.exists(f"{key_of(one)}:claim")
+            world.valkey.set(f"{key_of(one)}:claim", b"", px=20_000)
+            await asyncio.sleep(0.3)
+            assert int(world.valkey.pttl(f"{key_of(one)}:claim")) > 10_000, "and nobody keeps what is another's"
+
+    run(work)
+
+
+def test_what_came_while_it_was_looked_for_elsewhere_is_not_asked_for(run: Run) -> None:
+    async def work(world: World) -> None:
+        async with world.process(redis_url=None) as one:
+            here = await one.copies.film(MATRIX)
+            thing = one.copies._film(MATRIX)
+            older, same = (Copy(here.fetched - seconds, here.value) for seconds in (1, 0))
+            for held in (None, older):
+                assert (await one.copies._fetched(thing, held)).fetched == here.fetched
+            assert world.calls() == 1
+            await one.copies._fetched(thing, same)
+            assert world.calls() == 2
+
+    run(work)
+
+
+def test_who_waits_looks_ever_less_often(run: Run) -> None:
+    async def work(world: World) -> None:
+        waits: list[float] = []
+        sleep = world.clock.sleep
+
+        async def slept(seconds: float) -> None:
+            waits.append(seconds)
+            await sleep(seconds)
+
+        world.clock.sleep = slept  # type: ignore[method-assign]
+        async with world.process(tmdb_deadline_seconds=3) as one:
+            world.valkey.set(f"{key_of(one)}:claim", b"", px=60_000)
+            assert await state(one.copies) == "EXTERNAL_API_ERROR"
+            world.valkey.delete(f"{key_of(one)}:claim")
+        assert waits[:6] == pytest.approx([0.05 * 1.5**number for number in range(6)])
+        assert set(waits[6:]) == {0.5}
+        assert len(waits) >= 8
+
+    run(work)
+
+
+def test_a_refusal_is_forgotten_when_there_is_an_answer(run: Run) -> None:
+    async def work(world: World) -> None:
+        world.sandbox.fail("not-json", times=1)
+        async with world.process(redis_url=None) as one:
+            assert await state(one.copies) == "EXTERNAL_API_ERROR"
+            assert list(one.copies._refusals) == [f"film:{MATRIX}"]
+            world.move(1.1)
+            assert await state(one.copies) == "miss"
+            assert list(one.copies._refusals) == []
+
+    run(work)
+
+
+def test_what_others_found_out_is_not_asked_again(run: Run) -> None:
+    async def work(world: World) -> None:
+        async with world.process() as one, world.process() as other:
+            world.valkey.set(f"{key_of(one)}:no", b"EXTERNAL_API_ERROR", ex=60)
+            world.valkey.set(f"{key_of(one, f'film:{SHAWSHANK}')}:no", MovieNotFound.code.encode(), ex=60)
+            for process in (one, other):
+                assert await state(process.copies) == "EXTERNAL_API_ERROR"
+                assert await state(process.copies, SHAWSHANK) == "MOVIE_NOT_FOUND"
+            assert world.sandbox.requests() == []
+            now = world.clock.monotonic()
+            held = {name: until - now for name, (until, _) in one.copies._refusals.items()}
+            assert held[f"film:{MATRIX}"] <= 1
+            assert 20 < held[f"film:{SHAWSHANK}"] <= 30
+
+    run(work)
+
+
+def test_a_crowd_behind_a_waiting_one_is_answered_in_time(run: Run) -> None:
+    """The deadline is of each who waits: TMDB's own and a moment for the answer."""
+
+    async def work(world: World) -> None:
+        async with world.process(tmdb_deadline_seconds=1) as one:
+            world.sandbox.fail("black-hole")
+            begun = time.monotonic()
+            assert await state(one.copies) == "EXTERNAL_API_ERROR"
+            assert time.monotonic() - begun >= 0.9
+
+    run(work)
