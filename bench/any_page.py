@@ -7,7 +7,7 @@ import httpx
 from bench import catalogues
 from bench.in_process import in_process
 from bench.visits import API
-from tests.figures import tell
+from tests.figures import record_figure
 
 from filmer.settings import Settings, load_settings
 from filmer.store.engines import engines
@@ -22,7 +22,7 @@ def main() -> None:
     with engines(load_settings({}, data_dir=str(catalogues.data_dir(chosen)))) as settings:
         slowest, failures, total = asyncio.run(_ask_pages(settings))
     reached = f"{PAGES:,} pages of {total:,} films: {failures} failures, slowest {slowest:.1f} ms"
-    tell(reached)
+    record_figure(reached)
     print(reached)
     raise SystemExit(0 if failures == 0 and slowest <= LIMIT_MS else 1)
 

@@ -18,7 +18,7 @@ def request(method: str, path: str, *, cookie: str = "", key: str = "", body: by
     return "\r\n".join([*head, "", ""]).encode() + body
 
 
-class Talk:
+class KeepAliveConnection:
     """One connection, one request at a time. ``asked``: when."""
 
     def __init__(self, url: str) -> None:
@@ -80,7 +80,7 @@ def _answered(url: str, left: Iterator[bytes], connections: int) -> list[float]:
     """How many milliseconds each answer took."""
     taken = []
     chooser = selectors.DefaultSelector()
-    talks = [Talk(url) for _ in range(connections)]
+    talks = [KeepAliveConnection(url) for _ in range(connections)]
     for talk in talks:
         chooser.register(talk, selectors.EVENT_READ)
     waiting = 0

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
 from bench import catalogues
-from bench.connection import Talk, request
+from bench.connection import KeepAliveConnection, request
 from bench.in_process import in_process
 from bench.rows import Limit, Row, Rows, half_of, late
 from bench.server import serving
@@ -97,8 +97,8 @@ def _phase(url: str, asked: dict[str, bytes], logins: list[bytes], times: dict[s
     for found in times.values():
         found.rounds.append([])
     chooser = selectors.DefaultSelector()
-    probes = {what: Talk(url) for what in asked}
-    others = [Talk(url) for _ in logins]
+    probes = {what: KeepAliveConnection(url) for what in asked}
+    others = [KeepAliveConnection(url) for _ in logins]
     for what, probe in probes.items():
         chooser.register(probe, selectors.EVENT_READ, what)
     for talk, login in zip(others, logins, strict=True):
@@ -113,7 +113,7 @@ def _phase(url: str, asked: dict[str, bytes], logins: list[bytes], times: dict[s
                 probe.ask(asked[what])
         waits = [due[what] - now for what, probe in probes.items() if not probe.is_waiting]
         for key, _ in chooser.select(max(min(waits, default=1.0), 0.001)):
-            answering: Talk = key.fileobj  # type: ignore[assignment]
+            answering: KeepAliveConnection = key.fileobj  # type: ignore[assignment]
             if not answering.answered():
                 continue
             if isinstance(key.data, str):

@@ -41,7 +41,7 @@ TESTS = {
         f"tests/accounts/test_session_{name}.py" for name in ("times", "ends", "pages")
     ],
     "src/filmer/tmdb/cache.py": [
-        f"tests/tmdb/test_{name}.py" for name in ("copies", "film_copies", "asked_once", "at_hand")
+        f"tests/tmdb/test_{name}.py" for name in ("cache", "film_cache", "single_flight", "cached")
     ],
 }
 

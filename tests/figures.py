@@ -3,7 +3,7 @@
 import os
 
 
-def tell(figure: str) -> None:
+def record_figure(figure: str) -> None:
     """A figure for the table of ``make trust``, which names the file."""
     if path := os.environ.get("FILMER_TRUST_TOLD"):
         with open(path, "a", encoding="utf-8") as told:  # noqa: PTH123 - several processes append

@@ -15,7 +15,7 @@ from tests.conftest import SECRET_KEY
 
 from filmer.accounts import queries
 from filmer.accounts.passwords import Passwords
-from filmer.accounts.schemas import Person, Role
+from filmer.accounts.schemas import Role, User
 from filmer.accounts.tokens import issue
 from filmer.http.cookies import SESSION_COOKIE
 from filmer.secret import SecretKey
@@ -44,11 +44,11 @@ def kept_password(password: str = PASSWORD) -> str:
     return asyncio.run(Passwords(threads=1).hash(password))
 
 
-def open_account(database_url: str, *, email: str = "", role: Role = "customer", password: str = PASSWORD) -> Person:
+def open_account(database_url: str, *, email: str = "", role: Role = "customer", password: str = PASSWORD) -> User:
     """An account nobody has yet; without an e-mail address, one of its own."""
     kept = kept_password(password)  # before there is an event loop
 
-    async def work(conn: Connection) -> Person:
+    async def work(conn: Connection) -> User:
         person = await queries.insert_account(
             conn,
             email=email or f"mary{next(_numbers)}@example.com",
@@ -61,11 +61,11 @@ def open_account(database_url: str, *, email: str = "", role: Role = "customer",
         assert person is not None
         return person
 
-    found: Person = in_database(database_url, work)
+    found: User = in_database(database_url, work)
     return found
 
 
-def token_of(database_url: str, person: Person, *, name: str = "tests", expires: datetime | None = None) -> str:
+def token_of(database_url: str, person: User, *, name: str = "tests", expires: datetime | None = None) -> str:
     """A bearer token of theirs, as ``filmer token create`` makes it."""
 
     async def work(conn: Connection) -> str | None:
@@ -101,7 +101,7 @@ def visitor(server: httpx.Client) -> httpx.Client:
     return httpx.Client(base_url=server.base_url, timeout=30, trust_env=False, verify=False)
 
 
-def session_of(database_url: str, person: Person, now: datetime | None = None) -> dict[str, str]:
+def session_of(database_url: str, person: User, now: datetime | None = None) -> dict[str, str]:
     """The cookie of a new session of theirs: what a login makes, without argon2, which takes 0.1 s of a processor."""
     token = secrets.token_urlsafe(32)
 
@@ -113,7 +113,7 @@ def session_of(database_url: str, person: Person, now: datetime | None = None) -
     return {SESSION_COOKIE: token}
 
 
-def signed_in(server: httpx.Client, person: Person, password: str = PASSWORD) -> httpx.Client:
+def signed_in(server: httpx.Client, person: User, password: str = PASSWORD) -> httpx.Client:
     """A browser of its own, signed in."""
     client = visitor(server)
     answer = client.post(LOGIN, json={"email": person.email, "password": password})

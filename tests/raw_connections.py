@@ -27,7 +27,7 @@ class Reply(NamedTuple):
         return json.loads(self.body)["data"]
 
 
-class Wire:
+class RawConnection:
     """One connection, kept open, that says exactly what it is told to."""
 
     def __init__(self, port: int, timeout: float = 20) -> None:
@@ -66,9 +66,9 @@ class Wire:
 
 
 @contextlib.contextmanager
-def wires(port: int, count: int) -> Iterator[list[Wire]]:
+def wires(port: int, count: int) -> Iterator[list[RawConnection]]:
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(Wire(port)) for _ in range(count)]
+        yield [stack.enter_context(RawConnection(port)) for _ in range(count)]
 
 
 def request(

@@ -16,7 +16,7 @@ import psycopg
 
 from filmer.server.serving import free_port
 from filmer.store.embedded import find_postgres
-from filmer.store.embedded.os_user import account_for
+from filmer.store.embedded.os_user import os_user_for
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -37,7 +37,7 @@ class PostgresServer:
         self.folder = folder
         self.port = free_port("127.0.0.1")
         self.application = folder.name
-        self._account = account_for(folder.parent)
+        self._account = os_user_for(folder.parent)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

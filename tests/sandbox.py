@@ -13,7 +13,7 @@ import pytest
 from filmer.tmdb.sandbox.child import start_child
 
 
-class Asked(NamedTuple):
+class RecordedRequest(NamedTuple):
     """A request the sandbox got."""
 
     path: str
@@ -49,9 +49,9 @@ class Sandbox:
         """How often this path was asked for since the test began."""
         return int(self._control.get("/calls").json()["calls"].get(path, 0))
 
-    def requests(self) -> list[Asked]:
+    def requests(self) -> list[RecordedRequest]:
         """The last 1,000 requests under /3, the oldest first."""
-        return [Asked(**request) for request in self._control.get("/calls").json()["requests"]]
+        return [RecordedRequest(**request) for request in self._control.get("/calls").json()["requests"]]
 
     def forget(self) -> None:
         """Counts anew."""

@@ -25,7 +25,7 @@ from filmer.store.embedded import Engines
 from filmer.store.postgres import Connection
 
 PASSWORD = "filmer-demo"
-PEOPLE = [
+USERS = [
     (1, "admin", "admin@example.com", "Ada", "Admin"),
     (2, "customer", "user@example.com", "John", "Doe"),
     (3, "customer", "jane@example.com", "Jane", "Smith"),
@@ -105,7 +105,7 @@ def client(demo: Server) -> Iterator[httpx.Client]:
 
 def test_it_prints_people_tokens_and_cards_and_warns(demo: Server) -> None:
     shown = all_it_says(demo)
-    for account_id, role, email, first, last in PEOPLE:
+    for account_id, role, email, first, last in USERS:
         token = [TOKENS[account_id]] if account_id in TOKENS else []
         expected = [str(account_id), role, email, first, last, *token]
         assert any(line.split() == expected for line in shown.splitlines())
@@ -116,7 +116,7 @@ def test_it_prints_people_tokens_and_cards_and_warns(demo: Server) -> None:
     assert "Traceback" not in shown
 
 
-@pytest.mark.parametrize(("account_id", "role", "email", "first", "last"), PEOPLE)
+@pytest.mark.parametrize(("account_id", "role", "email", "first", "last"), USERS)
 def test_its_people_sign_in(
     account_id: int, role: str, email: str, first: str, last: str, client: httpx.Client, demo_url: str
 ) -> None:
@@ -140,7 +140,7 @@ def test_its_tokens_are_those_of_its_people(demo_url: str, demo: Server) -> None
 
 def test_its_cards_pay_for_those_whose_they_are(client: httpx.Client) -> None:
     for card in CARDS[:2]:
-        log_in(client, PEOPLE[card[4] - 1][2])
+        log_in(client, USERS[card[4] - 1][2])
         assert check_out(client, card).status_code in {200, 201}
     log_in(client, "admin@example.com")
     error_of(check_out(client, CARDS[0]), 402, "PAYMENT_FAILED")
@@ -175,7 +175,7 @@ def test_without_demo_none_of_it_works(make_database: MakeDatabase, serve: Serve
     with visitor(plain.client) as client:
         for path in ("/api/v1/auth/session", "/api/v1/cart", "/api/v1/orders"):
             error_of(client.get(path, headers=cookie), 401, "UNAUTHORIZED")
-        for *_, email, _first, _last in PEOPLE:
+        for *_, email, _first, _last in USERS:
             refused = log_in(client, email)
             error_of(refused, 401, "INVALID_CREDENTIALS")
             assert "set-cookie" not in refused.headers

@@ -6,7 +6,7 @@ from filmer.backup.archive import Manifest, Table
 from filmer.clock import SystemClock
 from filmer.commands.link import _summary
 from filmer.plurals import counted
-from filmer.tmdb.links import Tally
+from filmer.tmdb.links import LinkReport
 
 
 @pytest.mark.parametrize(
@@ -21,11 +21,11 @@ def test_a_plural_of_its_own() -> None:
 
 
 def test_the_close_of_linking() -> None:
-    tally = Tally()
-    tally.linked = tally.without_imdb_id = 1
-    assert _summary(tally).startswith("Linked 1 film. None is left to look up.\n1 film has no IMDb id")
-    tally.linked = tally.without_imdb_id = 2
-    assert _summary(tally).startswith("Linked 2 films. None is left to look up.\n2 films have no IMDb id")
+    report = LinkReport()
+    report.linked = report.without_imdb_id = 1
+    assert _summary(report).startswith("Linked 1 film. None is left to look up.\n1 film has no IMDb id")
+    report.linked = report.without_imdb_id = 2
+    assert _summary(report).startswith("Linked 2 films. None is left to look up.\n2 films have no IMDb id")
 
 
 def test_the_size_of_a_backup() -> None:

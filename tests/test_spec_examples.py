@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests import specifications
 from tests.answers import TIME, error_of
 from tests.conftest import MakeDatabase, ServeHere
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.shop_examples import CASES, JOHN, PRINTED, Case, Stage
 
 CODES = {
@@ -160,7 +160,7 @@ def test_nothing_of_the_specification_is_left_out(answered: Answered, without_da
         sent = {case.operation: set(case.body) for case in CASES if case.status == 200 and case.body}
         assert {operation: set(body) for operation, body in printed.bodies.items()} == sent
         source = "from the file"
-    tell(
+    record_figure(
         f"shop-api.md, {source}: {len(PRINTED)} of {len(PRINTED)} examples, {len(seen)} of {len(seen)} statuses,"
         f" {len(codes)} of {len(codes)} codes"
     )

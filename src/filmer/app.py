@@ -19,17 +19,17 @@ from filmer.catalogue.api import CatalogueApi
 from filmer.catalogue.prices import Prices
 from filmer.clock import Clock, SystemClock
 from filmer.community.api import CommunityApi
-from filmer.components import Parts
+from filmer.components import Components
 from filmer.edge.cross_site import CrossSite
 from filmer.edge.edge import Edge
-from filmer.edge.overload import Turns
-from filmer.edge.retry import OnceMore
+from filmer.edge.overload import ConcurrencyLimit
+from filmer.edge.retry import Retry
 from filmer.http.body import MAX_BODY
 from filmer.http.failures import answer_failure
 from filmer.http.health import HealthApi
 from filmer.logs import configure_logs
-from filmer.openapi.pages import Documents
-from filmer.server.periodic import upkeep
+from filmer.openapi.pages import ApiDocPages
+from filmer.server.periodic import periodically
 from filmer.server.serving import exit_with_parent
 from filmer.settings import Settings, is_loopback, load_settings, parse_origins, parse_proxies
 from filmer.shop.api import ShopApi
@@ -50,10 +50,10 @@ if TYPE_CHECKING:
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
     """The whole service as one ASGI application. ``settings`` must name a database."""
-    parts = Parts(settings, clock or SystemClock())
+    parts = Components(settings, clock or SystemClock())
     metrics = _metrics(parts) if settings.metrics_token else None
     framework: ASGIApp = _framework(parts, settings, metrics)
-    reliable = OnceMore(framework) if parts.database.has_standbys else framework
+    reliable = Retry(framework) if parts.database.has_standbys else framework
     edge = _edge(reliable, parts, settings, metrics)
     if settings.trusted_proxies is None:
         return edge
@@ -61,18 +61,18 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
     return cast("ASGIApp", wrap_asgi_with_proxy_headers(edge, trusted_hosts=parse_proxies(settings.trusted_proxies)))
 
 
-def _metrics(parts: Parts) -> "Metrics":
+def _metrics(parts: Components) -> "Metrics":
     from filmer.metrics.collector import Metrics  # 25 ms, for whoever wants them
 
     return Metrics(parts)
 
 
-def _framework(parts: Parts, settings: Settings, metrics: "Metrics | None") -> Litestar:
+def _framework(parts: Components, settings: Settings, metrics: "Metrics | None") -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await parts.open()
         try:
-            async with upkeep(parts.chores), metrics.kept_up() if metrics else nullcontext():
+            async with periodically(parts.periodic_tasks), metrics.kept_up() if metrics else nullcontext():
                 yield
         finally:
             await parts.close()
@@ -81,7 +81,7 @@ def _framework(parts: Parts, settings: Settings, metrics: "Metrics | None") -> L
         route_handlers=[
             *_apis(parts, settings),
             *_pages(parts, settings),
-            urls.documentation(Documents(describe)),
+            urls.documentation(ApiDocPages(describe)),
             *_operation(metrics, settings),
         ],
         exception_handlers={Exception: answer_failure},
@@ -108,25 +108,25 @@ def _framework(parts: Parts, settings: Settings, metrics: "Metrics | None") -> L
     return made
 
 
-def _apis(parts: Parts, settings: Settings) -> list[Router]:
+def _apis(parts: Components, settings: Settings) -> list[Router]:
     health = HealthApi(parts.database, parts.clock)
     catalogue = CatalogueApi(parts.catalogue, parts.search)
     accounts = AccountsApi(parts.database, parts.sessions, parts.signing_in)
     shop = ShopApi(parts.database, parts.sessions, parts.carts, parts.checkout)
     community = CommunityApi(
-        parts.database, parts.tokens, parts.copies, parts.shelves, cache_seconds=settings.cache_duration_seconds
+        parts.database, parts.tokens, parts.tmdb_cache, parts.shelves, cache_seconds=settings.cache_duration_seconds
     )
     return [urls.shop_api(health, catalogue, accounts, shop), urls.community_api(community)]
 
 
-def _pages(parts: Parts, settings: Settings) -> list[Router]:
+def _pages(parts: Components, settings: Settings) -> list[Router]:
     pages, database = parts.pages, parts.database
     prices = Prices(settings.default_price)
-    people = [Credentials(email=one.email, password=demo.PASSWORD) for one in demo.PEOPLE]
+    people = [Credentials(email=one.email, password=demo.PASSWORD) for one in demo.USERS]
     shop = ShopPages(pages, database, parts.carts)
-    community = CommunityPages(pages, database, parts.catalogue, parts.copies, parts.shelves, prices)
+    community = CommunityPages(pages, database, parts.catalogue, parts.tmdb_cache, parts.shelves, prices)
     storefront = urls.storefront(
-        CataloguePages(pages, parts.catalogue, parts.search, parts.copies, prices),
+        CataloguePages(pages, parts.catalogue, parts.search, parts.tmdb_cache, prices),
         FilmPages(
             pages,
             parts.catalogue,
@@ -161,7 +161,7 @@ def _pages(parts: Parts, settings: Settings) -> list[Router]:
         pages, database, parts.shared, parts.tmdb, parts.shelves, parts.search, parts.edition, parts.clock,
         settings.default_price,
     )  # fmt: skip
-    return [storefront, urls.office(admin)]
+    return [storefront, urls.admin_pages(admin)]
 
 
 def _operation(metrics: "Metrics | None", settings: Settings) -> list[Router]:
@@ -172,14 +172,14 @@ def _operation(metrics: "Metrics | None", settings: Settings) -> list[Router]:
     return [urls.operation(MetricsApi(metrics, settings.metrics_token))]
 
 
-def _edge(app: ASGIApp, parts: Parts, settings: Settings, metrics: "Metrics | None") -> Edge:
+def _edge(app: ASGIApp, parts: Components, settings: Settings, metrics: "Metrics | None") -> Edge:
     return Edge(
         app,
         public=urls.PUBLIC_PATHS + (urls.SITEMAPS if parts.public_url else ()),
         pages=urls.PUBLIC_PAGES,
         outside=urls.OUTSIDE_PATHS,
         exempt=urls.AT_ANY_TIME,
-        turns=Turns(settings.pool_size * 2),
+        concurrency=ConcurrencyLimit(settings.pool_size * 2),
         edition=parts.edition,
         shared=parts.shared,
         cache_seconds=settings.cache_duration_seconds,

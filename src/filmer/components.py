@@ -14,7 +14,7 @@ from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
 from filmer.secret import SecretKey
-from filmer.server.periodic import Chore
+from filmer.server.periodic import PeriodicTask
 from filmer.settings import Settings, parse_origin
 from filmer.shop.cards import CardsOnFile
 from filmer.shop.cart import Carts
@@ -25,14 +25,14 @@ from filmer.storefront.notices import Notices
 from filmer.storefront.pages import Pages
 from filmer.storefront.rendering import Assets, Templates
 from filmer.storefront.waiting import WaitingForms
-from filmer.tmdb.cache import Copies
+from filmer.tmdb.cache import TmdbCache
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.images import Images
-from filmer.tmdb.rate_limit import Pace
+from filmer.tmdb.rate_limit import RateLimit
 from filmer.tmdb.sandbox.child import KEY as SANDBOX_KEY
 
 
-class Parts:
+class Components:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """``settings`` must name a database."""
         if settings.database_url is None:
@@ -77,14 +77,16 @@ class Parts:
         self.checkout = Checkout(self.database, payments, self.throttle, self.secret, self.clock)
 
     def _community(self, settings: Settings) -> None:
-        pace = Pace(self.shared, self.clock, per_second=settings.tmdb_requests_per_second, workers=settings.workers)
-        self.tmdb = Tmdb(settings, pace, self.clock)
+        rate_limit = RateLimit(
+            self.shared, self.clock, per_second=settings.tmdb_requests_per_second, workers=settings.workers
+        )
+        self.tmdb = Tmdb(settings, rate_limit, self.clock)
         # The demo's sandbox has a credential as well, and no pictures worth looking at.
         has_pictures = self.tmdb.is_set_up and not (settings.demo and settings.tmdb_api_key == SANDBOX_KEY)
-        self.images = Images(self.tmdb, pace, self.shared, self.clock, settings) if has_pictures else None
-        self.copies = Copies(self.tmdb, self.shared, self.database, self.clock, settings)
+        self.images = Images(self.tmdb, rate_limit, self.shared, self.clock, settings) if has_pictures else None
+        self.tmdb_cache = TmdbCache(self.tmdb, self.shared, self.database, self.clock, settings)
         self.shelves = Shelves(
-            self.database, self.copies, self.shared, self.clock, cache_seconds=settings.cache_duration_seconds
+            self.database, self.tmdb_cache, self.shared, self.clock, cache_seconds=settings.cache_duration_seconds
         )
 
     def _storefront(self, settings: Settings) -> None:
@@ -112,17 +114,17 @@ class Parts:
         self.edition.start()
 
     @property
-    def chores(self) -> list[Chore]:
+    def periodic_tasks(self) -> list[PeriodicTask]:
         """What is to be done once a minute."""
         return [
             lambda: self.sessions.tidy(self.database),
             lambda: self.tokens.tidy(self.database),
             lambda: self.checkout.tidy(self.database),
-            self.copies.tidy,
+            self.tmdb_cache.tidy,
         ]
 
     async def close(self) -> None:
-        await self.copies.close()
+        await self.tmdb_cache.close()
         if self.images:
             await self.images.close()
         await self.tmdb.close()

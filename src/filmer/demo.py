@@ -17,7 +17,7 @@ from filmer.store.postgres import Connection
 PASSWORD = "filmer-demo"  # noqa: S105 - public, as contract §8 prints it
 
 
-class DemoPerson(NamedTuple):
+class DemoUser(NamedTuple):
     account_id: int
     role: Role
     email: str
@@ -34,10 +34,10 @@ class DemoCard(NamedTuple):
     account_id: int
 
 
-PEOPLE = (
-    DemoPerson(1, "admin", "admin@example.com", "Ada", "Admin", "abcdef1234567890"),
-    DemoPerson(2, "customer", "user@example.com", "John", "Doe", "1234567890"),
-    DemoPerson(3, "customer", "jane@example.com", "Jane", "Smith", None),
+USERS = (
+    DemoUser(1, "admin", "admin@example.com", "Ada", "Admin", "abcdef1234567890"),
+    DemoUser(2, "customer", "user@example.com", "John", "Doe", "1234567890"),
+    DemoUser(3, "customer", "jane@example.com", "Jane", "Smith", None),
 )
 CARDS = (
     DemoCard("4111111111111111", "John", "Doe", "2030-12", 2),
@@ -70,9 +70,7 @@ def open_demo(settings: Settings) -> None:
 
 async def _open(conn: Connection, settings: Settings) -> None:
     there = await accounts.select_accounts(conn)
-    is_demo = {person.account_id for person in PEOPLE} <= {one.person.id for one in there} and any(
-        one.demo for one in there
-    )
+    is_demo = {user.account_id for user in USERS} <= {one.user.id for one in there} and any(one.demo for one in there)
     if there and not is_demo:
         raise SettingsError(
             "This database has accounts of its own; the demo's passwords are public, and do not belong beside them. "
@@ -81,21 +79,21 @@ async def _open(conn: Connection, settings: Settings) -> None:
     if not there:
         await _bring_people(conn, settings)
     # Each time: the demo had people before it had tokens.
-    for person in PEOPLE:
-        if person.token:
-            await allow_public(conn, person.token, person.account_id, name="demo", now=SystemClock().now())
+    for user in USERS:
+        if user.token:
+            await allow_public(conn, user.token, user.account_id, name="demo", now=SystemClock().now())
 
 
 async def _bring_people(conn: Connection, settings: Settings) -> None:
     passwords = Passwords(threads=1)
-    for person in PEOPLE:
+    for user in USERS:
         await accounts.insert_account(
             conn,
-            account_id=person.account_id,
-            email=person.email,
-            first_name=person.first_name,
-            last_name=person.last_name,
-            role=person.role,
+            account_id=user.account_id,
+            email=user.email,
+            first_name=user.first_name,
+            last_name=user.last_name,
+            role=user.role,
             password=await passwords.hash(PASSWORD),
             now=SystemClock().now(),
             demo=True,

@@ -8,7 +8,7 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-async def together(tasks: dict[K, asyncio.Task[T]], key: K, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+async def single_flight(tasks: dict[K, asyncio.Task[T]], key: K, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """What the work comes to. ``tasks`` holds what is under way; whoever hangs up leaves the work to the others."""
     task = tasks.get(key)
     if task is None:

@@ -13,7 +13,7 @@ from filmer.http.cache_headers import PUBLIC
 from filmer.http.envelopes import CommunityResponse, ShopResponse
 from filmer.http.handlers import Methods
 from filmer.http.health import HealthApi
-from filmer.openapi.pages import Documents
+from filmer.openapi.pages import ApiDocPages
 from filmer.shop.api import ShopApi
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.admin import AdminPages
@@ -188,7 +188,7 @@ def storefront(
     )
 
 
-def office(admin: AdminPages) -> Router:
+def admin_pages(admin: AdminPages) -> Router:
     """The admins' pages, under /admin."""
     return _table(
         "/admin",
@@ -203,7 +203,7 @@ def office(admin: AdminPages) -> Router:
     )
 
 
-def documentation(documents: Documents) -> Router:
+def documentation(documents: ApiDocPages) -> Router:
     """What the APIs say of themselves."""
     return _table(
         "/",

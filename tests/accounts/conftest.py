@@ -10,7 +10,7 @@ from tests import people
 from tests.conftest import MakeDatabase, Serve, Server
 from tests.people import PASSWORD, kept_password, visitor
 
-from filmer.accounts.schemas import Person, Role
+from filmer.accounts.schemas import Role, User
 
 _numbers = itertools.count(1)
 Browser = Callable[[], httpx.Client]
@@ -21,7 +21,7 @@ class Shop(NamedTuple):
     server: Server
 
 
-def open_account(database_url: str, *, email: str = "", role: Role = "customer", password: str = PASSWORD) -> Person:
+def open_account(database_url: str, *, email: str = "", role: Role = "customer", password: str = PASSWORD) -> User:
     kept_password(password)  # before there is an event loop
     return people.open_account(database_url, email=email, role=role, password=password)
 

@@ -9,7 +9,7 @@ import psycopg
 from tests.accounts.conftest import Shop, open_account
 from tests.people import PASSWORD
 
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 
 TOKEN = re.compile(r"filmer_[A-Za-z0-9_-]{43}")
 
@@ -20,7 +20,7 @@ def send(client: httpx.Client, path: str, **fields: str) -> httpx.Response:
     return client.post(path, data=fields, headers={"sec-fetch-site": "same-origin", "origin": own})
 
 
-def signed_in_at(client: httpx.Client, person: Person) -> httpx.Client:
+def signed_in_at(client: httpx.Client, person: User) -> httpx.Client:
     """The browser, signed in at the page."""
     answer = send(client, "/sign-in", email=person.email, password=PASSWORD)
     assert answer.status_code == 303, answer.text

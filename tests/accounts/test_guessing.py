@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from tests.accounts.conftest import new_address, open_account
 from tests.answers import error_of
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.in_process import InProcess, MovedClock, in_process
 from tests.people import LOGIN, PASSWORD, kept_password
 
@@ -64,7 +64,7 @@ async def tried(process: InProcess, guesses: Sequence[Guess]) -> Counter[int]:
     await asyncio.gather(*(work() for _ in range(SIDE_BY_SIDE)))
     assert statuses.total() == len(guesses)
     if len(guesses) == GUESSES:
-        tell(f"{GUESSES:,} tries: {statuses[401]} were looked at")
+        record_figure(f"{GUESSES:,} tries: {statuses[401]} were looked at")
     return statuses
 
 

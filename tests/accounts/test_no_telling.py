@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from tests.accounts.conftest import new_address, open_account
 from tests.answers import error_of
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.in_process import in_process
 from tests.people import LOGIN, PASSWORD
 
@@ -93,7 +93,7 @@ def test_nothing_tells_whether_there_is_an_account(database_url: str) -> None:
     times = {kind: [one.seconds for one in refused if one.kind == kind] for kind in emails}
     for kind in ("known", "closed"):
         measured = auc(times[kind], times["unknown"])
-        tell(f"{kind} against unknown e-mails, {len(times[kind])} each: AUC {measured:.3f}")
+        record_figure(f"{kind} against unknown e-mails, {len(times[kind])} each: AUC {measured:.3f}")
         if IS_MEASURED:
             assert 0.45 <= measured <= 0.55
         # Where the password of nobody were not looked at, each of the known would take longer.

@@ -38,8 +38,8 @@ def test_two_cookies_that_differ_are_no_session(accounts: Shop, browser: Browser
     for tokens in ((mary, john), (john, mary), (mary, ""), ("", mary), (mary, "x"), (mary, f'"{mary}"')):
         error_of(session_of(client, *tokens), 401, "UNAUTHORIZED")
         client.cookies.clear()
-        together = "; ".join(f"JSESSIONID={token}" for token in tokens)
-        error_of(client.get(SESSION, headers={"cookie": together}), 401, "UNAUTHORIZED")
+        single_flight = "; ".join(f"JSESSIONID={token}" for token in tokens)
+        error_of(client.get(SESSION, headers={"cookie": single_flight}), 401, "UNAUTHORIZED")
     data_of(session_of(client, mary, mary))
     data_of(session_of(client, john))
 

@@ -14,7 +14,7 @@ from tests.commands import Done, filmer
 from tests.conftest import MakeDatabase
 from tests.people import in_database, open_account, token_of
 
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 from filmer.accounts.tokens import Tokens
 from filmer.clock import SystemClock
 from filmer.errors import InvalidToken
@@ -43,18 +43,18 @@ def create(database_url: str, account: object, *more: object, name: str = "home 
     return token, done.stderr.strip()
 
 
-def person_of(database_url: str, token: str) -> Person | None:
+def person_of(database_url: str, token: str) -> User | None:
     """Whom a server takes the bearer for."""
     tokens = Tokens(SystemClock(), demo=False)
     scope: Any = {"type": "http", "headers": [(b"authorization", f"Bearer {token}".encode())]}
 
-    async def work(conn: Connection) -> Person | None:
+    async def work(conn: Connection) -> User | None:
         try:
             return await tokens.require(conn, Request(scope))
         except InvalidToken:
             return None
 
-    found: Person | None = in_database(database_url, work)
+    found: User | None = in_database(database_url, work)
     return found
 
 

@@ -15,7 +15,7 @@ from tests.in_process import MovedClock
 from tests.people import in_database, kept_password, open_account, token_of
 
 from filmer.accounts import queries
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 from filmer.accounts.tokens import MAX_TOKEN, Tokens, allow_public, issue
 from filmer.errors import InvalidToken
 from filmer.store.postgres import Connection, Database
@@ -36,16 +36,16 @@ class Gate:
         self.clock = clock or MovedClock()
         self.tokens = Tokens(self.clock, demo=demo)
 
-    def lets_in(self, *headers: str | bytes) -> Person | None:
+    def lets_in(self, *headers: str | bytes) -> User | None:
         """Who is asking; None for InvalidToken."""
 
-        async def work(conn: Connection) -> Person | None:
+        async def work(conn: Connection) -> User | None:
             try:
                 return await self.tokens.require(conn, carrying(*headers))
             except InvalidToken:
                 return None
 
-        found: Person | None = in_database(self.url, work)
+        found: User | None = in_database(self.url, work)
         return found
 
     def tidy(self) -> None:
@@ -72,12 +72,12 @@ def token_url(make_database: MakeDatabase) -> str:
 
 
 @pytest.fixture(scope="session")
-def mary(token_url: str) -> Person:
+def mary(token_url: str) -> User:
     return open_account(token_url)
 
 
 @pytest.fixture(scope="session")
-def token(token_url: str, mary: Person) -> str:
+def token(token_url: str, mary: User) -> str:
     return token_of(token_url, mary)
 
 
@@ -114,7 +114,7 @@ def test_a_role_counts_as_it_is_now(token_url: str, gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER ", "bEARER    "])
-def test_the_scheme_has_no_case(scheme: str, gate: Gate, mary: Person, token: str) -> None:
+def test_the_scheme_has_no_case(scheme: str, gate: Gate, mary: User, token: str) -> None:
     assert gate.lets_in(scheme + token) == mary
 
 
@@ -144,7 +144,7 @@ def test_a_token_nobody_was_given_is_none(change: Callable[[str], str], gate: Ga
     assert gate.lets_in(f"Bearer {change(token)}") is None
 
 
-def test_there_is_one_header(gate: Gate, mary: Person, token: str) -> None:
+def test_there_is_one_header(gate: Gate, mary: User, token: str) -> None:
     good = f"Bearer {token}"
     assert gate.lets_in(good) == mary
     for headers in ((), (good, good), (good, "Bearer other"), ("Basic bWFyeTp4", good), (good, "")):
@@ -186,7 +186,7 @@ def test_a_token_has_200_characters_at_most(database_url: str) -> None:
 # --- when they end --------------------------------------------------------------------------------
 
 
-def test_it_expires_to_the_second(token_url: str, mary: Person) -> None:
+def test_it_expires_to_the_second(token_url: str, mary: User) -> None:
     clock = MovedClock()
     here, there = Gate(token_url, clock=clock), Gate(token_url, clock=clock)
     header = f"Bearer {token_of(token_url, mary, expires=clock.now() + timedelta(days=1))}"
@@ -200,7 +200,7 @@ def test_it_expires_to_the_second(token_url: str, mary: Person) -> None:
     assert here.lets_in(header) is None
 
 
-def test_without_an_end_it_works_for_years(gate: Gate, mary: Person, token: str) -> None:
+def test_without_an_end_it_works_for_years(gate: Gate, mary: User, token: str) -> None:
     gate.clock.move(days=36500)
     assert gate.lets_in(f"Bearer {token}") == mary
 
@@ -258,7 +258,7 @@ def test_none_is_made_for_nobody_or_a_closed_account(token_url: str) -> None:
 
 
 @pytest.fixture
-def of_demo(database_url: str) -> tuple[str, Person, str, str]:
+def of_demo(database_url: str) -> tuple[str, User, str, str]:
     """A demo account with a public token and one of its own."""
     person = open_account(database_url)
     execute(database_url, "UPDATE account SET demo = true")
@@ -272,14 +272,14 @@ def of_demo(database_url: str) -> tuple[str, Person, str, str]:
     return database_url, person, "Bearer 1234567890", f"Bearer {own}"
 
 
-def test_the_demo_s_tokens_work_in_the_demo_alone(of_demo: tuple[str, Person, str, str]) -> None:
+def test_the_demo_s_tokens_work_in_the_demo_alone(of_demo: tuple[str, User, str, str]) -> None:
     url, person, public, own = of_demo
     demo, plain = Gate(url, demo=True), Gate(url)
     assert demo.lets_in(public) == demo.lets_in(own) == person
     assert plain.lets_in(public) is plain.lets_in(own) is None
 
 
-def test_a_public_token_dies_with_the_demo_account(of_demo: tuple[str, Person, str, str]) -> None:
+def test_a_public_token_dies_with_the_demo_account(of_demo: tuple[str, User, str, str]) -> None:
     """A demo account with a password of its own is an ordinary one; everybody still knows the token."""
     url, person, public, own = of_demo
     kept = kept_password("another one")
@@ -310,13 +310,13 @@ def test_a_public_token_is_made_for_no_ordinary_account(database_url: str) -> No
 # --- what is kept ---------------------------------------------------------------------------------
 
 
-def test_a_token_is_random_recognisable_and_long(token_url: str, mary: Person) -> None:
+def test_a_token_is_random_recognisable_and_long(token_url: str, mary: User) -> None:
     made = {token_of(token_url, mary) for _ in range(20)}
     assert len(made) == 20
     assert all(re.fullmatch(r"filmer_[A-Za-z0-9_-]{43}", token) for token in made), "256 random bits"
 
 
-def test_only_its_digest_is_kept_and_that_is_no_token(token_url: str, gate: Gate, mary: Person, token: str) -> None:
+def test_only_its_digest_is_kept_and_that_is_no_token(token_url: str, gate: Gate, mary: User, token: str) -> None:
     """Who has stolen the database can't use the API by that."""
     assert gate.lets_in(f"Bearer {token}") == mary
     digest = hashlib.sha256(token.encode()).digest()
@@ -329,7 +329,7 @@ def test_only_its_digest_is_kept_and_that_is_no_token(token_url: str, gate: Gate
         assert gate.lets_in(f"Bearer {stolen}") is None
 
 
-def test_no_memory_of_a_process_holds_it(gate: Gate, mary: Person, token: str) -> None:
+def test_no_memory_of_a_process_holds_it(gate: Gate, mary: User, token: str) -> None:
     assert gate.lets_in(f"Bearer {token}") == mary
     held = repr(vars(gate.tokens))
     assert "datetime" in held, "the use is remembered"

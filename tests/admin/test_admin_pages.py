@@ -14,7 +14,7 @@ from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.in_thread import ServerInThread
 from tests.people import CARD, open_account, put_card, signed_in, visitor
 
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 from filmer.admin.chart import HEIGHT, chart_of, round_above
 from filmer.admin.queries import Day
 
@@ -26,7 +26,7 @@ ACTIONS = ["/admin/accounts/1/favorites/clear", f"/admin/films/{FILM}/price"]
 class Office(NamedTuple):
     url: str
     server: ServerInThread
-    admin: Person
+    admin: User
     boss: httpx.Client
 
 
@@ -42,7 +42,7 @@ def office(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[Offic
 
 
 @pytest.fixture
-def customer(office: Office) -> Iterator[tuple[Person, httpx.Client]]:
+def customer(office: Office) -> Iterator[tuple[User, httpx.Client]]:
     person = open_account(office.url)
     with closing(signed_in(office.server.client, person)) as client:
         yield person, client
@@ -63,7 +63,7 @@ def price_of(office: Office, film_id: str) -> Decimal:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_admins_alone_may_look(office: Office, customer: tuple[Person, httpx.Client], path: str) -> None:
+def test_admins_alone_may_look(office: Office, customer: tuple[User, httpx.Client], path: str) -> None:
     answer = office.boss.get(path)
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
@@ -73,7 +73,7 @@ def test_admins_alone_may_look(office: Office, customer: tuple[Person, httpx.Cli
 
 
 @pytest.mark.parametrize("path", ACTIONS)
-def test_admins_alone_may_change(office: Office, customer: tuple[Person, httpx.Client], path: str) -> None:
+def test_admins_alone_may_change(office: Office, customer: tuple[User, httpx.Client], path: str) -> None:
     before = price_of(office, FILM)
     assert customer[1].post(path, data={"price": "0.01"}).status_code == 403
     with closing(visitor(office.server.client)) as nobody:
@@ -83,7 +83,7 @@ def test_admins_alone_may_change(office: Office, customer: tuple[Person, httpx.C
     assert price_of(office, FILM) == before
 
 
-def test_orders_and_takings_are_summed(office: Office, customer: tuple[Person, httpx.Client]) -> None:
+def test_orders_and_takings_are_summed(office: Office, customer: tuple[User, httpx.Client]) -> None:
     person, client = customer
     before = ask(office, "SELECT count(*), coalesce(sum(total), 0) FROM shop_order")[0]
     client.post("/api/v1/cart/items", json={"movieId": OTHER, "quantity": 2})
@@ -97,7 +97,7 @@ def test_orders_and_takings_are_summed(office: Office, customer: tuple[Person, h
     assert f"in all €{before[1] + cost:,.2f} from {before[0] + 1}." in office.boss.get("/admin").text
 
 
-def test_days_begin_and_end_in_utc(office: Office, customer: tuple[Person, httpx.Client]) -> None:
+def test_days_begin_and_end_in_utc(office: Office, customer: tuple[User, httpx.Client]) -> None:
     person, client = customer
     client.post("/api/v1/cart/items", json={"movieId": OTHER})
     assert client.post("/api/v1/checkout", json=CARD).status_code == 200
@@ -193,7 +193,7 @@ def test_a_film_that_is_not_there_has_no_price(office: Office, film_id: str) -> 
     assert ask(office, "SELECT count(*) FROM film_terms WHERE film_id = %s", film_id.replace("%00", "")) == [(0,)]
 
 
-def test_a_users_favourites_are_cleared(office: Office, customer: tuple[Person, httpx.Client]) -> None:
+def test_a_users_favourites_are_cleared(office: Office, customer: tuple[User, httpx.Client]) -> None:
     person, _ = customer
     for movie in (1, 2):
         ask(office, "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, now())", person.id, movie)

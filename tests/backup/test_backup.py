@@ -30,7 +30,7 @@ from tests.importing.datasets import everything, import_imdb
 from tests.importing.shops import FILMS as CATALOGUES
 from tests.importing.shops import write
 from tests.people import put_card
-from tests.raw_connections import Wire
+from tests.raw_connections import RawConnection
 from tests.shop import faults
 
 from filmer.backup import queries
@@ -69,7 +69,7 @@ def test_a_backup_of_a_busy_shop_is_of_one_moment(make_database: MakeDatabase, s
         faults.fill_carts(conn, accounts, BOUGHT)
 
     def buy() -> None:
-        with Wire(server.port) as line:
+        with RawConnection(server.port) as line:
             for one in buyers:
                 if not over.is_set():
                     assert line.ask(faults.checkout(one)).status == 200

@@ -25,7 +25,7 @@ from tests.backup.shops import (
     write_backup,
 )
 from tests.conftest import MakeDatabase, Serve
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.people import CARD, open_account, signed_in, token_of
 from tests.shop.faults import FILMS
 
@@ -58,7 +58,7 @@ def test_all_comes_back_whatever_it_was(make_database: MakeDatabase, tmp_path: P
         empty = never if empty is None else empty & never
         rows += sum(table.rows for table in manifest.tables)
     assert not empty, "something in every table of some shop, else this shows nothing"
-    tell(f"{SHOPS} shops, {rows:,} rows: 100 % back, 0 differences")
+    record_figure(f"{SHOPS} shops, {rows:,} rows: 100 % back, 0 differences")
 
 
 def test_the_commands_say_what_they_did(kept: Kept, database_url: str, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_restore_killed_at_any_moment_changes_all_or_nothing(
             bring_back(url, other, replace=True)
     assert killed
     assert left
-    tell(f"{killed} restores killed: {left} left all as it was, {KILLS - left} had brought all back")
+    record_figure(f"{killed} restores killed: {left} left all as it was, {KILLS - left} had brought all back")
 
 
 def _wait_until_gone(url: str) -> None:

@@ -15,7 +15,7 @@ from tests.browser.storefront import ADMIN, CUSTOMER, signed_in
 from tests.browser.watching import Scheme, Width, open_context
 from tests.conftest import Server
 
-from filmer.demo import CARDS, PEOPLE
+from filmer.demo import CARDS, USERS
 
 FOLDER = Path(__file__).parents[2] / "screenshots"
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
@@ -116,7 +116,7 @@ def furnish(browser: Browser, origin: str) -> str:
     put_in_cart(api, {"tt0068646": 1, "tt0468569": 2})
     order = done(api.post("/api/v1/checkout", data=paid)).json()["data"]["orderId"]
     put_in_cart(api, {"tt0111161": 1, "tt0211915": 3})
-    token = next(person.token for person in PEOPLE if person.email == CUSTOMER)
+    token = next(person.token for person in USERS if person.email == CUSTOMER)
     headers = {"authorization": f"Bearer {token}"}
     for film, rating in ((278, 5), (550, 3.5), (238, 4)):
         done(api.post("/api/users/2/favorites", data={"movie_id": film}, headers=headers))

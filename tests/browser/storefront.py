@@ -9,7 +9,7 @@ from tests.conftest import Server
 from tests.people import LOGIN, open_account
 
 from filmer import demo
-from filmer.accounts.schemas import Person, Role
+from filmer.accounts.schemas import Role, User
 
 CUSTOMER, ADMIN = "user@example.com", "admin@example.com"  # the demo's
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class Storefront(NamedTuple):
     def origin(self) -> str:
         return f"http://127.0.0.1:{self.server.port}"
 
-    def newcomer(self, role: Role = "customer") -> Person:
+    def newcomer(self, role: Role = "customer") -> User:
         """Somebody with a fresh account, and the password and card of tests.people."""
         return aside(open_account, self.database_url, role=role)
 

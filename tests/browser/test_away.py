@@ -26,7 +26,7 @@ from tests.people import PASSWORD, put_card, token_of
 from tests.proxy import Proxy, proxied_database
 from tests.sandbox import Sandbox
 
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 
 pytestmark = pytest.mark.proof
 
@@ -65,7 +65,7 @@ def storefront(browser: Browser, tmdb: Sandbox, database: tuple[str, str, Proxy]
 
 
 @pytest.fixture(scope="module")
-def keeper(storefront: Storefront, tmdb: Sandbox) -> Person:
+def keeper(storefront: Storefront, tmdb: Sandbox) -> User:
     """Somebody with a favourite and stars from before TMDB went away, which it does now."""
     person = storefront.newcomer()
     token = aside(token_of, storefront.database_url, person)
@@ -115,7 +115,7 @@ def posters(page: Page) -> list[bool]:
     return drawn
 
 
-def test_without_tmdb_the_catalogue_stands(visit: Visit, keeper: Person) -> None:
+def test_without_tmdb_the_catalogue_stands(visit: Visit, keeper: User) -> None:
     assert keeper
     page = visit()
     page.goto("/")
@@ -128,7 +128,7 @@ def test_without_tmdb_the_catalogue_stands(visit: Visit, keeper: Person) -> None
         assert all(drawn), path
 
 
-def test_without_tmdb_the_popular_films_are_said_to_be_missing(visit: Visit, keeper: Person) -> None:
+def test_without_tmdb_the_popular_films_are_said_to_be_missing(visit: Visit, keeper: User) -> None:
     assert keeper
     page = visit()
     page.goto("/popular")
@@ -138,7 +138,7 @@ def test_without_tmdb_the_popular_films_are_said_to_be_missing(visit: Visit, kee
     expect(page.get_by_role("heading", level=1)).to_have_text("All films")
 
 
-def test_without_tmdb_favourites_stand(visit: Visit, keeper: Person) -> None:
+def test_without_tmdb_favourites_stand(visit: Visit, keeper: User) -> None:
     page = visit()
     signed_in(page.context, keeper.email, PASSWORD)
     page.goto("/favorites")
@@ -157,7 +157,7 @@ def test_without_tmdb_nothing_new_is_kept_and_that_is_said(
     options: Options,
     visit: Visit,
     storefront: Storefront,
-    keeper: Person,
+    keeper: User,
 ) -> None:
     assert keeper
     page = visit(**options)

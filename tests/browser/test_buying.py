@@ -24,7 +24,7 @@ from tests.browser.walks import (
 )
 from tests.people import CARD, PASSWORD
 
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 
 ORDER = "**/orders/*"
 
@@ -34,7 +34,7 @@ def session_ends(page: Page) -> None:
     page.context.clear_cookies(name="JSESSIONID")
 
 
-def sign_in(page: Page, person: Person) -> None:
+def sign_in(page: Page, person: User) -> None:
     page.get_by_label("E-mail").fill(person.email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in", exact=True).click()

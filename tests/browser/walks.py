@@ -11,7 +11,7 @@ from tests.browser.storefront import Storefront, signed_in
 from tests.browser.watching import MILLISECONDS
 from tests.people import CARD, PASSWORD
 
-from filmer.accounts.schemas import Person, Role
+from filmer.accounts.schemas import Role, User
 
 BATMAN, DARK_KNIGHT, SHAWSHANK = "tt0372784", "tt0468569", "tt0111161"  # 4.99 each
 
@@ -21,7 +21,7 @@ with_and_without_scripts = pytest.mark.parametrize("options", [{}, {"scripts": F
 expect.set_options(timeout=MILLISECONDS)  # as whatever else waits
 
 
-def come_in(page: Page, storefront: Storefront, role: Role = "customer") -> Person:
+def come_in(page: Page, storefront: Storefront, role: Role = "customer") -> User:
     """A newcomer signs in, without the form."""
     person = storefront.newcomer(role)
     signed_in(page.context, person.email, PASSWORD)

@@ -29,7 +29,7 @@ from tests.conftest import ServeHere
 from tests.people import open_account, signed_in, token_of, visitor
 from tests.sandbox import sandbox, shared_sandbox
 
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 from filmer.catalogue.schemas import Film
 from filmer.storefront import linked_data
 
@@ -37,12 +37,12 @@ __all__ = ["sandbox", "shared_sandbox", "shown"]
 
 
 @pytest.fixture
-def person(shown: Shown) -> Person:
+def person(shown: Shown) -> User:
     return open_account(shown.database_url)
 
 
 @pytest.fixture
-def browser(shown: Shown, person: Person) -> Iterator[httpx.Client]:
+def browser(shown: Shown, person: User) -> Iterator[httpx.Client]:
     """Somebody signed in."""
     with closing(signed_in(shown.client, person)) as client:
         yield client
@@ -308,7 +308,7 @@ def test_the_page_is_the_same_for_all_who_are_not_signed_in(shown: Shown, path: 
         assert gzip.decompress(b"".join(packed.iter_raw())) == first.content
 
 
-def keep(shown: Shown, person: Person, movie_id: int, rating: float | None, *, favorite: bool) -> None:
+def keep(shown: Shown, person: User, movie_id: int, rating: float | None, *, favorite: bool) -> None:
     headers = {"authorization": f"Bearer {token_of(shown.database_url, person)}"}
     if favorite:
         answer = shown.client.post(f"/api/users/{person.id}/favorites", json={"movie_id": movie_id}, headers=headers)
@@ -318,7 +318,7 @@ def keep(shown: Shown, person: Person, movie_id: int, rating: float | None, *, f
         assert shown.client.post("/api/movies/ratings", json=asked, headers=headers).status_code == 201
 
 
-def test_whoever_is_signed_in_sees_what_they_keep(shown: Shown, person: Person, browser: httpx.Client) -> None:
+def test_whoever_is_signed_in_sees_what_they_keep(shown: Shown, person: User, browser: httpx.Client) -> None:
     assert page(browser, "/films/tt0111161").checked() == []
     keep(shown, person, SHAWSHANK, 4.5, favorite=True)
     answer = browser.get("/films/tt0111161")
@@ -332,7 +332,7 @@ def test_whoever_is_signed_in_sees_what_they_keep(shown: Shown, person: Person, 
     assert "Remove from favourites" in found.plain
 
 
-def test_nobody_sees_what_somebody_else_keeps(shown: Shown, person: Person, browser: httpx.Client) -> None:
+def test_nobody_sees_what_somebody_else_keeps(shown: Shown, person: User, browser: httpx.Client) -> None:
     keep(shown, open_account(shown.database_url), FIGHT_CLUB, 3, favorite=True)
     everybody = page(shown.client, "/films/fight")
     for found in (everybody, page(browser, "/films/fight")):
@@ -345,7 +345,7 @@ def test_nobody_sees_what_somebody_else_keeps(shown: Shown, person: Person, brow
     assert page(shown.client, "/films/fight").tags == everybody.tags
 
 
-def test_a_rating_of_nothing_is_a_rating(shown: Shown, person: Person, browser: httpx.Client) -> None:
+def test_a_rating_of_nothing_is_a_rating(shown: Shown, person: User, browser: httpx.Client) -> None:
     keep(shown, person, SHAWSHANK, 0, favorite=False)
     found = page(browser, "/films/tt0111161")
     assert found.checked() == []

@@ -13,7 +13,7 @@ from tests.catalogue.conftest import Catalogue
 from tests.catalogue.drawing import FREQUENT, SEARCHES, difference, page_and_size, part, some_filters
 from tests.catalogue.oracle import Film
 from tests.catalogue.synthetic import FILMS
-from tests.figures import tell
+from tests.figures import record_figure
 
 from filmer.catalogue.search import DENSE
 
@@ -65,7 +65,7 @@ def test_random_searches_find_what_the_oracle_finds(catalogue: Catalogue) -> Non
             differences += difference(answer, films, Film.as_item, page, size)
             done += 1
     assert differences[:5] == [], f"{len(differences)} differences in {done} searches"
-    tell(f"{done:,} searches, 0 differences")
+    record_figure(f"{done:,} searches, 0 differences")
     assert all(amounts[kind] >= amounts.total() // 20 for kind in ("none", "few", "many")), amounts
 
 
@@ -109,5 +109,5 @@ def test_random_names_find_the_stars_that_the_oracle_finds(catalogue: Catalogue)
         answer = client.get("/api/v1/stars", params=asked)
         differences += difference(answer, stars, oracle.as_star_item, page, size)
     assert differences[:5] == [], f"{len(differences)} differences in {SEARCHES} searches"
-    tell(f"{SEARCHES:,} names, 0 differences")
+    record_figure(f"{SEARCHES:,} names, 0 differences")
     assert all(amounts[kind] >= SEARCHES // 20 for kind in ("none", "few", "many")), amounts

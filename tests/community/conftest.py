@@ -9,7 +9,7 @@ from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.people import open_account, token_of
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
 
-from filmer.accounts.schemas import Person, Role
+from filmer.accounts.schemas import Role, User
 
 __all__ = ["sandbox", "shared_sandbox"]
 
@@ -18,7 +18,7 @@ RATINGS = "/api/movies/ratings"
 SHAWSHANK, FIGHT_CLUB, GODFATHER, UNKNOWN = 278, 550, 238, 999_999  # TMDB's ids
 
 
-def favorites_of(person: Person) -> str:
+def favorites_of(person: User) -> str:
     return f"/api/users/{person.id}/favorites"
 
 
@@ -27,7 +27,7 @@ def tmdb_settings(sandbox: Sandbox) -> dict[str, str]:
     return {"TMDB_BASE_URL": sandbox.url, "TMDB_API_KEY": "sandbox"}
 
 
-class User:
+class ApiUser:
     """Somebody with a token, and a client that sends it."""
 
     def __init__(self, database_url: str, server: httpx.Client, role: Role = "customer") -> None:
@@ -59,10 +59,10 @@ class Community:
     def __init__(self, database_url: str, server: httpx.Client) -> None:
         self.database_url = database_url
         self.server = server
-        self._users: list[User] = []
+        self._users: list[ApiUser] = []
 
-    def user(self, role: Role = "customer") -> User:
-        self._users.append(User(self.database_url, self.server, role))
+    def user(self, role: Role = "customer") -> ApiUser:
+        self._users.append(ApiUser(self.database_url, self.server, role))
         return self._users[-1]
 
     def close(self) -> None:
@@ -81,7 +81,7 @@ def community(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox
 
 
 @pytest.fixture
-def user(community: Community) -> User:
+def user(community: Community) -> ApiUser:
     return community.user()
 
 

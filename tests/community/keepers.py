@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from tests.community.conftest import RATINGS, User
+from tests.community.conftest import RATINGS, ApiUser
 from tests.community.steady_load import Line, Reply, get, write
 from tests.machine import running_seconds
 
@@ -76,7 +76,7 @@ class Crowd:
 class Keeper:
     """One user, who writes and reads, and reads meanwhile."""
 
-    def __init__(self, user: User, films: dict[int, Any], crowd: Crowd) -> None:
+    def __init__(self, user: ApiUser, films: dict[int, Any], crowd: Crowd) -> None:
         self._user = user
         self._films = films
         self._crowd = crowd

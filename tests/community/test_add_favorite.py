@@ -22,9 +22,9 @@ from tests.community.conftest import (
     GODFATHER,
     SHAWSHANK,
     UNKNOWN,
+    ApiUser,
     Community,
     MakeCommunity,
-    User,
     favorites_of,
 )
 from tests.conftest import import_films
@@ -34,12 +34,12 @@ SHAWSHANK_HERE, HOME_HERE = "tt0111161", "tt0000012"  # in the catalogue of film
 AMELIE = 194
 
 
-def rows_of(community: Community, user: User) -> list[tuple[int, int]]:
+def rows_of(community: Community, user: ApiUser) -> list[tuple[int, int]]:
     statement = "SELECT id, movie_id FROM favorite WHERE account_id = %s ORDER BY id"
     return fetch(community.database_url, statement, user.person.id)
 
 
-def test_a_new_one_is_201_and_as_the_spec_prints_it(community: Community, user: User) -> None:
+def test_a_new_one_is_201_and_as_the_spec_prints_it(community: Community, user: ApiUser) -> None:
     answer = user.client.post(user.favorites, json={"movie_id": SHAWSHANK})
     favorite = record_of(answer, 201, FAVORITE)
     assert favorite["movie_id"] == SHAWSHANK
@@ -47,7 +47,7 @@ def test_a_new_one_is_201_and_as_the_spec_prints_it(community: Community, user: 
     assert user.listed()[0]["created_at"] == favorite["created_at"]
 
 
-def test_again_is_200_with_the_record_there_is(community: Community, user: User) -> None:
+def test_again_is_200_with_the_record_there_is(community: Community, user: ApiUser) -> None:
     """contract §7.3"""
     first = user.client.post(user.favorites, json={"movie_id": SHAWSHANK})
     fetch(community.database_url, "UPDATE favorite SET created = created - interval '1 day'")
@@ -58,7 +58,7 @@ def test_again_is_200_with_the_record_there_is(community: Community, user: User)
     assert len(rows_of(community, user)) == 1
 
 
-def test_32_at_once_are_one_favourite(community: Community, user: User) -> None:
+def test_32_at_once_are_one_favourite(community: Community, user: ApiUser) -> None:
     with ThreadPoolExecutor(32) as threads:
         sent = [threads.submit(user.client.post, user.favorites, json={"movie_id": GODFATHER}) for _ in range(32)]
         answers = [one.result() for one in sent]
@@ -67,13 +67,13 @@ def test_32_at_once_are_one_favourite(community: Community, user: User) -> None:
     assert rows_of(community, user) == [(answers[0].json()["id"], GODFATHER)]
 
 
-def test_many_people_may_favour_one_film(community: Community, user: User) -> None:
+def test_many_people_may_favour_one_film(community: Community, user: ApiUser) -> None:
     other = community.user()
     assert user.favorite(SHAWSHANK)["id"] != other.favorite(SHAWSHANK)["id"]
     assert len(user.listed()) == len(other.listed()) == 1
 
 
-def test_a_film_that_tmdb_does_not_know_is_404_and_nothing_is_stored(community: Community, user: User) -> None:
+def test_a_film_that_tmdb_does_not_know_is_404_and_nothing_is_stored(community: Community, user: ApiUser) -> None:
     """contract §7.8: TMDB's code 34, and its code 6 for an id no film could have"""
     for _ in range(2):
         answer = user.client.post(user.favorites, json={"movie_id": UNKNOWN})
@@ -84,7 +84,7 @@ def test_a_film_that_tmdb_does_not_know_is_404_and_nothing_is_stored(community: 
 
 
 @pytest.mark.parametrize("text", NOT_INTEGERS)
-def test_what_is_no_integer_is_400(user: User, text: str) -> None:
+def test_what_is_no_integer_is_400(user: ApiUser, text: str) -> None:
     """contract §1.3"""
     answer = send(user.client, "POST", user.favorites, f'{{"movie_id":{text}}}')
     assert community_offences_of(answer) == {"movie_id": "must be an integer"}
@@ -101,18 +101,18 @@ def test_what_is_no_integer_is_400(user: User, text: str) -> None:
         ("9" * 5000, "must be at most 2147483647"),
     ],
 )
-def test_numbers_that_no_film_has_are_400(user: User, text: str, reason: str) -> None:
+def test_numbers_that_no_film_has_are_400(user: ApiUser, text: str, reason: str) -> None:
     """contract §1.3: out of range of its column"""
     answer = send(user.client, "POST", user.favorites, f'{{"movie_id":{text}}}')
     assert community_offences_of(answer) == {"movie_id": reason}
 
 
-def test_the_greatest_number_is_only_unknown(user: User) -> None:
+def test_the_greatest_number_is_only_unknown(user: ApiUser) -> None:
     answer = user.client.post(user.favorites, json={"movie_id": 2**31 - 1})
     community_error_of(answer, 404, "MOVIE_NOT_FOUND")
 
 
-def test_the_film_must_be_named_once(user: User) -> None:
+def test_the_film_must_be_named_once(user: ApiUser) -> None:
     assert community_offences_of(send(user.client, "POST", user.favorites, "{}")) == {"movie_id": "is required"}
     wrong_name = user.client.post(user.favorites, json={"movieId": SHAWSHANK})
     assert community_offences_of(wrong_name) == {"movie_id": "is required"}
@@ -120,7 +120,7 @@ def test_the_film_must_be_named_once(user: User) -> None:
     assert community_offences_of(twice) == {"movie_id": "must be given only once"}
 
 
-def test_unknown_fields_are_ignored(community: Community, user: User) -> None:
+def test_unknown_fields_are_ignored(community: Community, user: ApiUser) -> None:
     """contract §1.3: nor can anybody say whose favourite it is, or since when"""
     other = community.user()
     extra = {"id": 5, "user_id": other.person.id, "account_id": other.person.id, "created_at": "2001-01-01T00:00:00Z"}
@@ -130,7 +130,7 @@ def test_unknown_fields_are_ignored(community: Community, user: User) -> None:
     assert rows_of(community, other) == []
 
 
-def test_an_admin_adds_for_another(community: Community, user: User) -> None:
+def test_an_admin_adds_for_another(community: Community, user: ApiUser) -> None:
     """contract §7.1"""
     admin = community.user("admin")
     favorite = record_of(admin.client.post(user.favorites, json={"movie_id": SHAWSHANK}), 201, FAVORITE)
@@ -147,7 +147,9 @@ def test_for_nobody_is_404_to_an_admin(community: Community, user_id: str) -> No
 
 
 @pytest.mark.parametrize("user_id", NO_IDS)
-def test_an_id_of_nobody_s_is_400_to_an_admin_and_403_to_others(community: Community, user: User, user_id: str) -> None:
+def test_an_id_of_nobody_s_is_400_to_an_admin_and_403_to_others(
+    community: Community, user: ApiUser, user_id: str
+) -> None:
     address = f"/api/users/{user_id}/favorites"
     answer = community.user("admin").client.post(address, json={"movie_id": SHAWSHANK})
     assert list(community_offences_of(answer)) == ["user_id"]
@@ -160,7 +162,7 @@ def test_every_offence_is_told(community: Community) -> None:
     assert community_offences_of(answer) == {"user_id": "must be an integer", "movie_id": "must be at least 1"}
 
 
-def test_zeros_before_an_id_mean_nothing(user: User) -> None:
+def test_zeros_before_an_id_mean_nothing(user: ApiUser) -> None:
     user.favorite(SHAWSHANK)
     answer = user.client.post(f"/api/users/0{user.person.id}/favorites", json={"movie_id": SHAWSHANK})
     record_of(answer, 200, FAVORITE)
@@ -209,7 +211,7 @@ def test_films_of_the_catalogue_survive_an_import_that_lacks_them(
     assert {film["movie_id"] for film in user.listed()} == {SHAWSHANK, GODFATHER, FIGHT_CLUB}
 
 
-def test_the_address_of_another_user_is_403(community: Community, user: User) -> None:
+def test_the_address_of_another_user_is_403(community: Community, user: ApiUser) -> None:
     other = community.user()
     for address in (other.favorites, favorites_of(community.user("admin").person)):
         answer = user.client.post(address, json={"movie_id": SHAWSHANK})

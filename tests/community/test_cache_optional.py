@@ -17,11 +17,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from tests.community.answers import own_language
-from tests.community.conftest import POPULAR, Community, User, tmdb_settings
+from tests.community.conftest import POPULAR, ApiUser, Community, tmdb_settings
 from tests.community.keepers import FILMS, Crowd, Keeper
 from tests.community.steady_load import get, lines_to, p99
 from tests.conftest import VALKEY_ANSWER_SECONDS, MakeDatabase, Serve, Server, engines_folder, import_films
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.nodes import eventually
 from tests.proxy import Proxy, proxied_valkey
 from tests.sandbox import Sandbox
@@ -209,7 +209,7 @@ async def read_pages(crowd: Crowd, expected: dict[str, bytes]) -> None:
         assert (reply.status, reply.body) == (200, expected[address]), address
 
 
-async def go_on(stand: Stand, harm: Harm, users: Sequence[User]) -> Crowd:
+async def go_on(stand: Stand, harm: Harm, users: Sequence[ApiUser]) -> Crowd:
     count = 2 * USERS + 2  # as many as ask at once: nobody waits for a connection
     one, other = (lines_to(server.port, count) for server in stand.servers)
     async with one as these, other as those:
@@ -255,5 +255,5 @@ def test_whatever_becomes_of_valkey_every_answer_is_right(stand: Stand, harm: Ha
         stand.proxy.mend()
     before, meanwhile = p99(crowd.took["before"]), p99(crowd.took["meanwhile"])
     name = getattr(harm, "__name__", "").replace("_", " ")
-    tell(f"{name}: {len(crowd.took['meanwhile']):,} answers, all right; p99 {before:.1f} → {meanwhile:.1f} ms")
+    record_figure(f"{name}: {len(crowd.took['meanwhile']):,} answers, all right; p99 {before:.1f} → {meanwhile:.1f} ms")
     assert not IS_FULL or meanwhile <= before + MOST_ADDED

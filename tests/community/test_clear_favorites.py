@@ -4,19 +4,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.community.answers import NO_IDS, NOBODYS_IDS, community_error_of, community_offences_of, gone
-from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, Community, User
+from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, ApiUser, Community
 
 
 @pytest.fixture
-def admin(community: Community) -> User:
+def admin(community: Community) -> ApiUser:
     return community.user("admin")
 
 
-def door(user: User) -> str:
+def door(user: ApiUser) -> str:
     return f"/api/admin/users/{user.person.id}/favorites"
 
 
-def test_all_favourites_of_one_user_are_gone(community: Community, user: User, admin: User) -> None:
+def test_all_favourites_of_one_user_are_gone(community: Community, user: ApiUser, admin: ApiUser) -> None:
     other = community.user()
     for movie_id in (SHAWSHANK, GODFATHER, FIGHT_CLUB):
         user.favorite(movie_id)
@@ -27,7 +27,7 @@ def test_all_favourites_of_one_user_are_gone(community: Community, user: User, a
     assert len(other.listed()) == len(admin.listed()) == 3
 
 
-def test_for_one_who_has_none_it_is_204(user: User, admin: User) -> None:
+def test_for_one_who_has_none_it_is_204(user: ApiUser, admin: ApiUser) -> None:
     """contract §7.4: also for one who never kept anything"""
     gone(admin.client.delete(door(user)))
     user.favorite(SHAWSHANK)
@@ -36,7 +36,7 @@ def test_for_one_who_has_none_it_is_204(user: User, admin: User) -> None:
     assert user.listed() == []
 
 
-def test_ratings_stay(user: User, admin: User) -> None:
+def test_ratings_stay(user: ApiUser, admin: ApiUser) -> None:
     user.rate(SHAWSHANK, 4)
     user.favorite(SHAWSHANK)
     gone(admin.client.delete(door(user)))
@@ -44,13 +44,13 @@ def test_ratings_stay(user: User, admin: User) -> None:
     assert [film["user_rating"] for film in user.listed()] == [4]
 
 
-def test_an_admin_clears_their_own(admin: User) -> None:
+def test_an_admin_clears_their_own(admin: ApiUser) -> None:
     admin.favorite(SHAWSHANK)
     gone(admin.client.delete(door(admin)))
     assert admin.listed() == []
 
 
-def test_who_is_no_admin_is_403_also_at_their_own(community: Community, user: User) -> None:
+def test_who_is_no_admin_is_403_also_at_their_own(community: Community, user: ApiUser) -> None:
     other = community.user()
     other.favorite(SHAWSHANK)
     user.favorite(SHAWSHANK)
@@ -61,7 +61,7 @@ def test_who_is_no_admin_is_403_also_at_their_own(community: Community, user: Us
 
 
 @pytest.mark.parametrize("user_id", NOBODYS_IDS)
-def test_for_nobody_is_404(admin: User, user: User, user_id: str) -> None:
+def test_for_nobody_is_404(admin: ApiUser, user: ApiUser, user_id: str) -> None:
     """contract §7.4"""
     address = f"/api/admin/users/{user_id}/favorites"
     assert community_error_of(admin.client.delete(address), 404, "USER_NOT_FOUND")["details"] == {}
@@ -69,14 +69,14 @@ def test_for_nobody_is_404(admin: User, user: User, user_id: str) -> None:
 
 
 @pytest.mark.parametrize("user_id", NO_IDS)
-def test_what_is_no_id_is_400_to_an_admin_and_403_to_others(admin: User, user: User, user_id: str) -> None:
+def test_what_is_no_id_is_400_to_an_admin_and_403_to_others(admin: ApiUser, user: ApiUser, user_id: str) -> None:
     """The field has the name that community-api.txt gives it here."""
     address = f"/api/admin/users/{user_id}/favorites"
     assert list(community_offences_of(admin.client.delete(address))) == ["userId"]
     community_error_of(user.client.delete(address), 403, "INSUFFICIENT_PERMISSIONS")
 
 
-def test_while_favourites_are_added_at_once_none_is_half_there(user: User, admin: User) -> None:
+def test_while_favourites_are_added_at_once_none_is_half_there(user: ApiUser, admin: ApiUser) -> None:
     with ThreadPoolExecutor(8) as threads:
         added = [threads.submit(user.favorite, movie_id) for movie_id in (SHAWSHANK, GODFATHER, FIGHT_CLUB) * 4]
         cleared = [threads.submit(admin.client.delete, door(user)) for _ in range(6)]

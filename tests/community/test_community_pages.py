@@ -12,7 +12,7 @@ import httpx
 import psycopg
 import pytest
 from tests.community.answers import own_language
-from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, UNKNOWN, Community, MakeCommunity, User
+from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, UNKNOWN, ApiUser, Community, MakeCommunity
 from tests.people import signed_in
 from tests.sandbox import Sandbox
 
@@ -22,7 +22,7 @@ NOT_NOW = "Popular films are not to be had right now"
 
 
 @pytest.fixture
-def mary(community: Community, user: User) -> Iterator[httpx.Client]:
+def mary(community: Community, user: ApiUser) -> Iterator[httpx.Client]:
     """The user's browser."""
     with closing(signed_in(community.server, user.person)) as client:
         yield client
@@ -84,7 +84,7 @@ def test_without_tmdb_and_without_a_copy_the_page_says_so_and_is_not_kept(
     assert "The Shawshank Redemption" in titles(answer.text)
 
 
-def test_a_favourite_comes_and_goes(mary: httpx.Client, user: User) -> None:
+def test_a_favourite_comes_and_goes(mary: httpx.Client, user: ApiUser) -> None:
     answer = post(mary, "/favorites", movie_id=SHAWSHANK, next=FILM)
     assert (answer.status_code, answer.headers["location"]) == (303, FILM)
     listed = mary.get("/favorites")
@@ -106,7 +106,7 @@ def test_a_favourite_comes_and_goes(mary: httpx.Client, user: User) -> None:
     assert notice(mary.get("/favorites").text) == "This film was no favourite any more."
 
 
-def test_favourites_are_sorted_as_the_api_sorts_them(mary: httpx.Client, user: User) -> None:
+def test_favourites_are_sorted_as_the_api_sorts_them(mary: httpx.Client, user: ApiUser) -> None:
     for movie, rating in ((SHAWSHANK, 3.0), (FIGHT_CLUB, None), (GODFATHER, 4.5)):
         user.favorite(movie)
         if rating is not None:
@@ -124,7 +124,7 @@ def test_favourites_are_sorted_as_the_api_sorts_them(mary: httpx.Client, user: U
     assert NOTICE in text
 
 
-def test_a_film_is_rated_and_rated_again(mary: httpx.Client, user: User) -> None:
+def test_a_film_is_rated_and_rated_again(mary: httpx.Client, user: ApiUser) -> None:
     answer = post(mary, "/ratings", movie_id=FIGHT_CLUB, rating="4.5")
     assert (answer.status_code, answer.headers["location"]) == (303, "/ratings")
     assert notice(mary.get("/ratings").text) == "You gave Fight Club 4.5 of 5 stars."
@@ -139,7 +139,7 @@ def test_a_film_is_rated_and_rated_again(mary: httpx.Client, user: User) -> None
 
 
 @pytest.mark.parametrize("rating", ["", "5.5", "-0.5", "0.3", "five", "1e0", "NaN"])
-def test_a_rating_that_is_none_changes_nothing(mary: httpx.Client, user: User, rating: str) -> None:
+def test_a_rating_that_is_none_changes_nothing(mary: httpx.Client, user: ApiUser, rating: str) -> None:
     user.rate(SHAWSHANK, 3)
     user.favorite(SHAWSHANK)
     assert post(mary, "/ratings", movie_id=SHAWSHANK, rating=rating).status_code == 400
@@ -195,7 +195,7 @@ def test_nobody_is_sent_to_sign_in_and_back(community: Community) -> None:
         assert (answer.status_code, answer.headers["location"]) == (303, f"/sign-in?next={quote(FILM, safe='')}")
 
 
-def test_what_tmdb_tells_is_text_and_nothing_else(community: Community, mary: httpx.Client, user: User) -> None:
+def test_what_tmdb_tells_is_text_and_nothing_else(community: Community, mary: httpx.Client, user: ApiUser) -> None:
     user.favorite(GODFATHER)
     hostile = "<script>alert('1')</script>\"&"
     with psycopg.connect(community.database_url) as conn:
@@ -218,7 +218,7 @@ def test_somewhere_else_is_not_gone_on_to(mary: httpx.Client, path: str) -> None
     assert answer.headers["location"] == path
 
 
-def test_a_rating_is_taken_back(mary: httpx.Client, user: User) -> None:
+def test_a_rating_is_taken_back(mary: httpx.Client, user: ApiUser) -> None:
     """From each page that shows one; another's can't be, nor one that is gone."""
     take_back = re.compile(r'formaction="(/ratings/\d+/remove)"')
     post(mary, "/favorites", movie_id=SHAWSHANK)

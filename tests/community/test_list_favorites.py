@@ -21,7 +21,7 @@ from tests.community.answers import (
     own_language,
     unkept,
 )
-from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, Community, MakeCommunity, User
+from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, ApiUser, Community, MakeCommunity
 from tests.conftest import import_films
 from tests.sandbox import Sandbox
 
@@ -92,7 +92,7 @@ def until(ask: Callable[[], httpx.Response], is_it: Callable[[httpx.Response], b
     raise AssertionError(f"never: {answer.headers} {answer.text}")
 
 
-def test_it_is_as_the_spec_prints_it(user: User, sandbox: Sandbox) -> None:
+def test_it_is_as_the_spec_prints_it(user: ApiUser, sandbox: Sandbox) -> None:
     favorite = user.favorite(SHAWSHANK)
     user.rate(SHAWSHANK, 4)
     answer = user.client.get(user.favorites)
@@ -110,7 +110,7 @@ def test_it_is_as_the_spec_prints_it(user: User, sandbox: Sandbox) -> None:
     assert '"user_rating":4,' in answer.text
 
 
-def test_nothing_kept_is_an_empty_list(user: User) -> None:
+def test_nothing_kept_is_an_empty_list(user: ApiUser) -> None:
     """contract §1.2"""
     answer = user.client.get(user.favorites)
     assert (answer.status_code, answer.content) == (200, b'{"favorites":[]}')
@@ -118,7 +118,7 @@ def test_nothing_kept_is_an_empty_list(user: User) -> None:
     assert (answer.headers["x-cache"], answer.headers["age"]) == ("miss", "0")
 
 
-def test_what_is_missing_is_null(user: User) -> None:
+def test_what_is_missing_is_null(user: ApiUser) -> None:
     """contract §1.2: no rating of one's own, no date at TMDB's"""
     user.favorite(WITHOUT_DATE)
     [film] = user.listed()
@@ -143,7 +143,7 @@ def test_a_film_no_copy_is_left_of_has_the_catalogue_s_title_and_date(make_commu
     assert {film["movie_id"]: film["title"] for film in user.listed()} == expected
 
 
-def test_somebody_else_s_rating_is_not_shown(community: Community, user: User) -> None:
+def test_somebody_else_s_rating_is_not_shown(community: Community, user: ApiUser) -> None:
     community.user().rate(SHAWSHANK, 1)
     user.favorite(SHAWSHANK)
     assert user.listed()[0]["user_rating"] is None
@@ -151,7 +151,9 @@ def test_somebody_else_s_rating_is_not_shown(community: Community, user: User) -
 
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("order", ORDERS)
-def test_every_cell_of_the_orders_against_plain_python(community: Community, user: User, sort: str, order: str) -> None:
+def test_every_cell_of_the_orders_against_plain_python(
+    community: Community, user: ApiUser, sort: str, order: str
+) -> None:
     favourites = drawn()
     put(community.database_url, user.person.id, favourites)
     expected = sorted_by(favourites, sort, order)
@@ -164,7 +166,7 @@ def test_every_cell_of_the_orders_against_plain_python(community: Community, use
         assert [film["movie_id"] for film in user.listed(sort=sort)] == expected
 
 
-def test_by_release_date_newest_first_by_default(user: User) -> None:
+def test_by_release_date_newest_first_by_default(user: ApiUser) -> None:
     for movie_id in (WITHOUT_DATE, GODFATHER, FIGHT_CLUB, SHAWSHANK):
         user.favorite(movie_id)
     assert [film["movie_id"] for film in user.listed()] == [FIGHT_CLUB, SHAWSHANK, GODFATHER, WITHOUT_DATE]
@@ -187,12 +189,12 @@ def test_by_release_date_newest_first_by_default(user: User) -> None:
         ("sort=x&order=y", ["sort", "order"]),
     ],
 )
-def test_unknown_sorts_and_orders_are_400(user: User, query: str, fields: list[str]) -> None:
+def test_unknown_sorts_and_orders_are_400(user: ApiUser, query: str, fields: list[str]) -> None:
     """contract §7.5, §1.3"""
     assert sorted(community_offences_of(user.client.get(f"{user.favorites}?{query}"))) == sorted(fields)
 
 
-def test_an_admin_sees_another_s_and_others_do_not(community: Community, user: User) -> None:
+def test_an_admin_sees_another_s_and_others_do_not(community: Community, user: ApiUser) -> None:
     """contract §7.1; with the ratings of whose favourites they are"""
     user.favorite(SHAWSHANK)
     user.rate(SHAWSHANK, 2.5)
@@ -215,7 +217,7 @@ def test_an_id_of_nobody_s_is_400_to_an_admin(community: Community, user_id: str
     assert list(community_offences_of(answer)) == ["user_id"]
 
 
-def test_the_second_time_it_is_a_hit(user: User) -> None:
+def test_the_second_time_it_is_a_hit(user: ApiUser) -> None:
     user.favorite(SHAWSHANK)
     first, second = user.client.get(user.favorites), user.client.get(user.favorites)
     assert first.content == second.content
@@ -224,7 +226,7 @@ def test_the_second_time_it_is_a_hit(user: User) -> None:
     unkept(second)
 
 
-def test_head_is_get_without_a_body(user: User) -> None:
+def test_head_is_get_without_a_body(user: ApiUser) -> None:
     user.favorite(SHAWSHANK)
     got, head = user.client.get(user.favorites), user.client.head(user.favorites)
     assert (head.status_code, head.content) == (200, b"")
@@ -232,7 +234,7 @@ def test_head_is_get_without_a_body(user: User) -> None:
     unkept(head)
 
 
-def test_no_answer_is_304(user: User) -> None:
+def test_no_answer_is_304(user: ApiUser) -> None:
     """contract §1.7: personal; nobody holds it already"""
     user.favorite(SHAWSHANK)
     assert user.client.get(user.favorites, headers={"If-None-Match": "*"}).status_code == 200

@@ -13,7 +13,7 @@ from tests.cache_dump import cache
 from tests.community.answers import failing, fetch, own_language
 from tests.community.conftest import FIGHT_CLUB, POPULAR, RATINGS, SHAWSHANK, UNKNOWN
 from tests.conftest import Serve, Server, import_films
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.people import open_account, token_of, visitor
 from tests.sandbox import Sandbox
 from tests.shop import faults
@@ -173,4 +173,4 @@ def test_no_secret_is_left_anywhere(
     assert "a forged token in base64, at 1 in Valkey" in found
     assert "the admin's token as it is in the server's output" in found
     count = sum(len(forms(secret, is_guessable="token" not in name)) for name, secret in secrets.items())
-    tell(f"{log_format}: {len(secrets)} secrets in {count} forms, {len(places)} places: 0 hits")
+    record_figure(f"{log_format}: {len(secrets)} secrets in {count} forms, {len(places)} places: 0 hits")

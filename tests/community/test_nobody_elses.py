@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.community.answers import FAVORITE, community_error_of, fetch, gone, record_of
-from tests.community.conftest import FIGHT_CLUB, GODFATHER, POPULAR, RATINGS, SHAWSHANK, User, tmdb_settings
+from tests.community.conftest import FIGHT_CLUB, GODFATHER, POPULAR, RATINGS, SHAWSHANK, ApiUser, tmdb_settings
 from tests.conftest import MakeDatabase, ServeHere
 from tests.people import open_account, signed_in, token_of, visitor
 from tests.sandbox import Sandbox
@@ -61,7 +61,7 @@ class Owner:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.user = User(place.url, place.server)
+        self.user = ApiUser(place.url, place.server)
         self.id = self.user.person.id
         self.favorites = [self.user.favorite(movie_id)["id"] for movie_id in (SHAWSHANK, GODFATHER)]
         self.ratings = [self.user.rate(movie_id, 4.5)["id"] for movie_id in (SHAWSHANK, FIGHT_CLUB)]
@@ -219,7 +219,7 @@ def test_the_owner_sees_it_all(owner: Owner) -> None:
 def test_an_admin_may_what_the_specification_lets_them_and_no_more(owner: Owner) -> None:
     """A user's path is an admin's, too (contract §7.1); ratings are their owner's alone (contract §7.4)."""
     its = Owner(owner.place)
-    admin = User(owner.place.url, owner.place.server, "admin")
+    admin = ApiUser(owner.place.url, owner.place.server, "admin")
     favorites = its.user.favorites
     assert admin.client.get(favorites, params={"sort": "rating"}).content == its.state[0]
     for rating in its.ratings:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 from tests.community.answers import community_error_of, failing, fetch, own_language
-from tests.community.conftest import POPULAR, RATINGS, UNKNOWN, Community, User, tmdb_settings
+from tests.community.conftest import POPULAR, RATINGS, UNKNOWN, ApiUser, Community, tmdb_settings
 from tests.conftest import MakeDatabase, ServeHere
 from tests.people import token_of, visitor
 from tests.sandbox import Sandbox
@@ -84,8 +84,8 @@ class Place(NamedTuple):
     """A server whose TMDB fails, and people of its."""
 
     community: Community
-    user: User
-    admin: User
+    user: ApiUser
+    admin: ApiUser
     nobody: httpx.Client
 
     def ask(self, endpoint: str, wrongs: list[dict[str, Any]], content: tuple[bytes, str] | None = None) -> Any:

@@ -3,7 +3,7 @@
 import pytest
 from tests.answers import error_of
 from tests.community.answers import community_error_of, fetch, unkept
-from tests.community.conftest import POPULAR, RATINGS, SHAWSHANK, Community, User
+from tests.community.conftest import POPULAR, RATINGS, SHAWSHANK, ApiUser, Community
 
 METHODS = {"GET", "POST", "PUT", "DELETE", "PATCH", "BREW"}
 ALLOWED = {
@@ -17,7 +17,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize("address", ALLOWED)
-def test_other_methods_are_405_and_say_which_there_are(community: Community, user: User, address: str) -> None:
+def test_other_methods_are_405_and_say_which_there_are(community: Community, user: ApiUser, address: str) -> None:
     """With a token, without, and whatever comes with it."""
     allowed = ALLOWED[address]
     for method in METHODS - allowed:
@@ -29,7 +29,7 @@ def test_other_methods_are_405_and_say_which_there_are(community: Community, use
 
 
 @pytest.mark.parametrize("address", ALLOWED)
-def test_head_is_there_where_get_is(community: Community, user: User, address: str) -> None:
+def test_head_is_there_where_get_is(community: Community, user: ApiUser, address: str) -> None:
     answer = user.client.head(address)
     assert answer.content == b""
     assert answer.status_code == (405 if "GET" not in ALLOWED[address] else 200 if address == POPULAR else 403)
@@ -59,14 +59,14 @@ def test_head_is_there_where_get_is(community: Community, user: User, address: s
         "/api/%FF",
     ],
 )
-def test_an_unknown_path_is_404_in_this_envelope(community: Community, user: User, address: str) -> None:
+def test_an_unknown_path_is_404_in_this_envelope(community: Community, user: ApiUser, address: str) -> None:
     for client in (community.server, user.client):
         for method in ("GET", "POST", "DELETE"):
             answer = client.request(method, address)
             assert community_error_of(answer, 404, "NOT_FOUND")["details"] == {}
 
 
-def test_the_shop_s_paths_keep_the_shop_s_envelope(community: Community, user: User) -> None:
+def test_the_shop_s_paths_keep_the_shop_s_envelope(community: Community, user: ApiUser) -> None:
     error_of(user.client.get("/api/v1/movies/popular/x"), 404, "NOT_FOUND")
     error_of(user.client.get("/api/v1/cart"), 401, "UNAUTHORIZED")  # a bearer's token is no session
     error_of(community.server.get("/api/v1/users/1/favorites"), 404, "NOT_FOUND")
@@ -87,6 +87,6 @@ def test_what_fails_inside_is_500_and_tells_a_request_id_and_nothing_else(commun
     unkept(user.client.get(user.favorites))
 
 
-def test_an_address_without_end_is_refused(user: User) -> None:
+def test_an_address_without_end_is_refused(user: ApiUser) -> None:
     answer = user.client.get(f"{user.favorites}?{'x' * 9000}")
     community_error_of(answer, 414, "VALIDATION_ERROR")

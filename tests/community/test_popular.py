@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.community.answers import POPULAR_FILM, community_error_of, community_offences_of, failing, own_language
-from tests.community.conftest import POPULAR, Community, MakeCommunity, User
+from tests.community.conftest import POPULAR, ApiUser, Community, MakeCommunity
 from tests.sandbox import Sandbox
 
 from filmer.tmdb.payloads import PayloadError, read_popular
@@ -132,7 +132,7 @@ def test_totals_never_exceed_tmdb_s_own_limits() -> None:
         read(-1, 0)
 
 
-def test_everybody_may_see_it_whatever_token_they_send(community: Community, user: User) -> None:
+def test_everybody_may_see_it_whatever_token_they_send(community: Community, user: ApiUser) -> None:
     plain = community.server.get(POPULAR)
     for token in ("", "Bearer", "Bearer wrong", f"Bearer {user.token}"):
         answer = community.server.get(POPULAR, headers={"Authorization": token})

@@ -20,9 +20,9 @@ from tests.community.conftest import (
     RATINGS,
     SHAWSHANK,
     UNKNOWN,
+    ApiUser,
     Community,
     MakeCommunity,
-    User,
 )
 from tests.sandbox import Sandbox
 
@@ -36,12 +36,12 @@ OUT_OF_RANGE = ["-1", "-0.5", "-0.001", "5.5", "5.1", "6", "5.001", "9" * 5000, 
 BETWEEN_STEPS = ["0.1", "0.25", "4.3", "4.75", "4.999", "1e-300", "0.50001"]
 
 
-def rows_of(community: Community, user: User) -> list[tuple[int, int, float]]:
+def rows_of(community: Community, user: ApiUser) -> list[tuple[int, int, float]]:
     statement = "SELECT id, movie_id, rating::float FROM rating WHERE account_id = %s ORDER BY id"
     return fetch(community.database_url, statement, user.person.id)
 
 
-def test_a_new_one_is_201_and_as_the_spec_prints_it(community: Community, user: User) -> None:
+def test_a_new_one_is_201_and_as_the_spec_prints_it(community: Community, user: ApiUser) -> None:
     answer = user.client.post(RATINGS, json={"movie_id": SHAWSHANK, "rating": 4})
     rating = record_of(answer, 201, RATING)
     assert (rating["movie_id"], rating["rating"]) == (SHAWSHANK, 4)
@@ -49,7 +49,7 @@ def test_a_new_one_is_201_and_as_the_spec_prints_it(community: Community, user: 
 
 
 @pytest.mark.parametrize(("sent", "printed"), GOOD)
-def test_numbers_from_0_to_5_in_steps_of_a_half(user: User, sent: str, printed: str) -> None:
+def test_numbers_from_0_to_5_in_steps_of_a_half(user: ApiUser, sent: str, printed: str) -> None:
     """contract §7.2"""
     answer = send(user.client, "POST", RATINGS, f'{{"movie_id":{SHAWSHANK},"rating":{sent}}}')
     assert record_of(answer, 201, RATING)["rating"] == float(printed)
@@ -59,7 +59,7 @@ def test_numbers_from_0_to_5_in_steps_of_a_half(user: User, sent: str, printed: 
 
 
 @pytest.mark.parametrize("sent", OUT_OF_RANGE)
-def test_numbers_out_of_range_are_invalid_rating(community: Community, user: User, sent: str) -> None:
+def test_numbers_out_of_range_are_invalid_rating(community: Community, user: ApiUser, sent: str) -> None:
     """contract §7.2"""
     answer = send(user.client, "POST", RATINGS, f'{{"movie_id":{SHAWSHANK},"rating":{sent}}}')
     expected = "must be at least 0" if sent.startswith("-") else "must be at most 5"
@@ -68,7 +68,7 @@ def test_numbers_out_of_range_are_invalid_rating(community: Community, user: Use
 
 
 @pytest.mark.parametrize("sent", BETWEEN_STEPS)
-def test_other_steps_are_400(community: Community, user: User, sent: str) -> None:
+def test_other_steps_are_400(community: Community, user: ApiUser, sent: str) -> None:
     """contract §7.2"""
     answer = send(user.client, "POST", RATINGS, f'{{"movie_id":{SHAWSHANK},"rating":{sent}}}')
     assert community_offences_of(answer) == {"rating": "must be in steps of 0.5"}
@@ -76,25 +76,25 @@ def test_other_steps_are_400(community: Community, user: User, sent: str) -> Non
 
 
 @pytest.mark.parametrize("sent", NOT_NUMBERS)
-def test_what_is_no_number_is_400(user: User, sent: str) -> None:
+def test_what_is_no_number_is_400(user: ApiUser, sent: str) -> None:
     """contract §7.2: not INVALID_RATING"""
     answer = send(user.client, "POST", RATINGS, f'{{"movie_id":{SHAWSHANK},"rating":{sent}}}')
     assert community_offences_of(answer) == {"rating": "must be a number"}
 
 
 @pytest.mark.parametrize("sent", NOT_INTEGERS)
-def test_films_are_named_by_integers(user: User, sent: str) -> None:
+def test_films_are_named_by_integers(user: ApiUser, sent: str) -> None:
     answer = send(user.client, "POST", RATINGS, f'{{"movie_id":{sent},"rating":4}}')
     assert community_offences_of(answer) == {"movie_id": "must be an integer"}
 
 
 @pytest.mark.parametrize(("sent", "reason"), [("0", "at least 1"), ("-5", "at least 1"), (str(2**31), "at most")])
-def test_numbers_that_no_film_has_are_400(user: User, sent: str, reason: str) -> None:
+def test_numbers_that_no_film_has_are_400(user: ApiUser, sent: str, reason: str) -> None:
     answer = send(user.client, "POST", RATINGS, f'{{"movie_id":{sent},"rating":4}}')
     assert reason in community_offences_of(answer)["movie_id"]
 
 
-def test_both_are_needed_and_every_offence_is_told(user: User) -> None:
+def test_both_are_needed_and_every_offence_is_told(user: ApiUser) -> None:
     """contract §1.5: with another offence beside it, a rating out of range is no INVALID_RATING."""
     required = "is required"
     assert community_offences_of(user.client.post(RATINGS, json={})) == {"movie_id": required, "rating": required}
@@ -106,7 +106,7 @@ def test_both_are_needed_and_every_offence_is_told(user: User) -> None:
     assert community_offences_of(twice) == {"rating": "must be given only once"}
 
 
-def test_again_is_200_with_the_same_id_and_the_new_rating(community: Community, user: User) -> None:
+def test_again_is_200_with_the_same_id_and_the_new_rating(community: Community, user: ApiUser) -> None:
     """contract §7.3"""
     user.rate(SHAWSHANK, 4)
     change = "UPDATE rating SET created = created - interval '1 day' RETURNING to_char(created, 'YYYY-MM-DD')"
@@ -119,7 +119,7 @@ def test_again_is_200_with_the_same_id_and_the_new_rating(community: Community, 
     assert rows_of(community, user) == [(first, SHAWSHANK, 5)]
 
 
-def test_32_at_once_are_one_rating(community: Community, user: User) -> None:
+def test_32_at_once_are_one_rating(community: Community, user: ApiUser) -> None:
     ratings = [number % 11 / 2 for number in range(32)]
     with ThreadPoolExecutor(32) as threads:
         sent = [
@@ -135,7 +135,7 @@ def test_32_at_once_are_one_rating(community: Community, user: User) -> None:
     assert rating in ratings
 
 
-def test_a_film_that_tmdb_does_not_know_is_404_and_nothing_is_stored(community: Community, user: User) -> None:
+def test_a_film_that_tmdb_does_not_know_is_404_and_nothing_is_stored(community: Community, user: ApiUser) -> None:
     """contract §7.8"""
     for _ in range(2):
         answer = user.client.post(RATINGS, json={"movie_id": UNKNOWN, "rating": 4})
@@ -144,7 +144,7 @@ def test_a_film_that_tmdb_does_not_know_is_404_and_nothing_is_stored(community: 
     assert fetch(community.database_url, "SELECT FROM tmdb_film WHERE movie_id = %s", UNKNOWN) == []
 
 
-def test_a_rating_is_its_sender_s_whatever_the_body_says(community: Community, user: User) -> None:
+def test_a_rating_is_its_sender_s_whatever_the_body_says(community: Community, user: ApiUser) -> None:
     """contract §1.3"""
     other = community.user()
     extra = {"id": 1, "user_id": other.person.id, "account_id": other.person.id, "created_at": "2001-01-01T00:00:00Z"}
@@ -160,7 +160,7 @@ def test_admins_rate_for_themselves(community: Community) -> None:
     assert [(movie_id, rating) for _, movie_id, rating in rows_of(community, admin)] == [(SHAWSHANK, 3)]
 
 
-def test_a_rating_is_no_favourite(user: User) -> None:
+def test_a_rating_is_no_favourite(user: ApiUser) -> None:
     user.rate(SHAWSHANK, 5)
     assert user.listed() == []
 

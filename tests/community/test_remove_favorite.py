@@ -13,16 +13,16 @@ from tests.community.answers import (
     gone,
     record_of,
 )
-from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, Community, User
+from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, ApiUser, Community
 
 
-def test_it_is_204_and_gone(user: User) -> None:
+def test_it_is_204_and_gone(user: ApiUser) -> None:
     first, second = user.favorite(SHAWSHANK), user.favorite(GODFATHER)
     gone(user.client.delete(f"{user.favorites}/{first['id']}"))
     assert [film["id"] for film in user.listed()] == [second["id"]]
 
 
-def test_again_is_404(user: User) -> None:
+def test_again_is_404(user: ApiUser) -> None:
     address = f"{user.favorites}/{user.favorite(SHAWSHANK)['id']}"
     gone(user.client.delete(address))
     for _ in range(2):
@@ -30,14 +30,14 @@ def test_again_is_404(user: User) -> None:
         assert community_error_of(answer, 404, "FAVORITE_NOT_FOUND")["details"] == {}
 
 
-def test_16_at_once_remove_it_once(user: User) -> None:
+def test_16_at_once_remove_it_once(user: ApiUser) -> None:
     address = f"{user.favorites}/{user.favorite(SHAWSHANK)['id']}"
     with ThreadPoolExecutor(16) as threads:
         answers = list(threads.map(user.client.delete, [address] * 16))
     assert sorted(answer.status_code for answer in answers) == [204] + [404] * 15
 
 
-def test_added_again_it_is_a_new_one(user: User) -> None:
+def test_added_again_it_is_a_new_one(user: ApiUser) -> None:
     first = user.favorite(SHAWSHANK)
     gone(user.client.delete(f"{user.favorites}/{first['id']}"))
     again = record_of(user.client.post(user.favorites, json={"movie_id": SHAWSHANK}), 201, FAVORITE)
@@ -45,21 +45,23 @@ def test_added_again_it_is_a_new_one(user: User) -> None:
     assert len(user.listed()) == 1
 
 
-def test_its_rating_stays(user: User) -> None:
+def test_its_rating_stays(user: ApiUser) -> None:
     user.rate(SHAWSHANK, 4.5)
     gone(user.client.delete(f"{user.favorites}/{user.favorite(SHAWSHANK)['id']}"))
     user.favorite(SHAWSHANK)
     assert user.listed()[0]["user_rating"] == 4.5
 
 
-def test_the_film_s_number_is_not_the_favourite_s(user: User) -> None:
+def test_the_film_s_number_is_not_the_favourite_s(user: ApiUser) -> None:
     favorite = user.favorite(FIGHT_CLUB)
     assert favorite["id"] != FIGHT_CLUB
     community_error_of(user.client.delete(f"{user.favorites}/{FIGHT_CLUB}"), 404, "FAVORITE_NOT_FOUND")
     assert len(user.listed()) == 1
 
 
-def test_somebody_else_s_is_404_under_one_s_own_address_and_403_under_theirs(community: Community, user: User) -> None:
+def test_somebody_else_s_is_404_under_one_s_own_address_and_403_under_theirs(
+    community: Community, user: ApiUser
+) -> None:
     """contract §7.4, §7.1"""
     other = community.user()
     theirs = other.favorite(SHAWSHANK)["id"]
@@ -68,7 +70,7 @@ def test_somebody_else_s_is_404_under_one_s_own_address_and_403_under_theirs(com
     assert [film["id"] for film in other.listed()] == [theirs]
 
 
-def test_an_admin_removes_for_another_under_that_one_s_address(community: Community, user: User) -> None:
+def test_an_admin_removes_for_another_under_that_one_s_address(community: Community, user: ApiUser) -> None:
     admin, other = community.user("admin"), community.user()
     favorite = user.favorite(SHAWSHANK)["id"]
     for wrong in (admin.favorites, other.favorites):
@@ -79,13 +81,13 @@ def test_an_admin_removes_for_another_under_that_one_s_address(community: Commun
 
 
 @pytest.mark.parametrize("favorite_id", NO_IDS)
-def test_what_is_no_id_is_400(user: User, favorite_id: str) -> None:
+def test_what_is_no_id_is_400(user: ApiUser, favorite_id: str) -> None:
     """contract §1.3"""
     assert list(community_offences_of(user.client.delete(f"{user.favorites}/{favorite_id}"))) == ["id"]
 
 
 @pytest.mark.parametrize("favorite_id", NOBODYS_IDS)
-def test_an_id_of_nothing_is_404(user: User, favorite_id: str) -> None:
+def test_an_id_of_nothing_is_404(user: ApiUser, favorite_id: str) -> None:
     community_error_of(user.client.delete(f"{user.favorites}/{favorite_id}"), 404, "FAVORITE_NOT_FOUND")
 
 
@@ -101,7 +103,7 @@ def test_every_offence_is_told(community: Community) -> None:
     assert community_offences_of(answer) == {"user_id": "must be an integer", "id": "must be at least 1"}
 
 
-def test_the_copy_of_its_film_stays_for_others(community: Community, user: User) -> None:
+def test_the_copy_of_its_film_stays_for_others(community: Community, user: ApiUser) -> None:
     other = community.user()
     other.favorite(GODFATHER)
     gone(user.client.delete(f"{user.favorites}/{user.favorite(GODFATHER)['id']}"))

@@ -14,12 +14,12 @@ from tests.community.answers import (
     gone,
     record_of,
 )
-from tests.community.conftest import GODFATHER, RATINGS, SHAWSHANK, Community, User
+from tests.community.conftest import GODFATHER, RATINGS, SHAWSHANK, ApiUser, Community
 from tests.community.test_rate import rows_of
 from tests.sandbox import Sandbox
 
 
-def test_it_is_204_and_gone_and_nothing_else_is(community: Community, user: User) -> None:
+def test_it_is_204_and_gone_and_nothing_else_is(community: Community, user: ApiUser) -> None:
     """Its film stays in use, as that of a favourite does that was removed."""
     first, second = user.rate(SHAWSHANK, 4.5), user.rate(GODFATHER, 2)
     user.favorite(SHAWSHANK)
@@ -32,7 +32,7 @@ def test_it_is_204_and_gone_and_nothing_else_is(community: Community, user: User
     assert fetch(community.database_url, in_use) == before
 
 
-def test_again_is_404_and_so_is_changing_it(user: User) -> None:
+def test_again_is_404_and_so_is_changing_it(user: ApiUser) -> None:
     address = f"{RATINGS}/{user.rate(SHAWSHANK, 4)['id']}"
     gone(user.client.delete(address))
     for _ in range(2):
@@ -40,7 +40,7 @@ def test_again_is_404_and_so_is_changing_it(user: User) -> None:
     community_error_of(user.client.put(address, json={"rating": 5}), 404, "RATING_NOT_FOUND")
 
 
-def test_the_film_can_be_rated_again(community: Community, user: User) -> None:
+def test_the_film_can_be_rated_again(community: Community, user: ApiUser) -> None:
     first = user.rate(SHAWSHANK, 4)
     gone(user.client.delete(f"{RATINGS}/{first['id']}"))
     again = record_of(user.client.post(RATINGS, json={"movie_id": SHAWSHANK, "rating": 1}), 201, RATING)
@@ -48,7 +48,7 @@ def test_the_film_can_be_rated_again(community: Community, user: User) -> None:
     assert rows_of(community, user) == [(again["id"], SHAWSHANK, 1)]
 
 
-def test_16_at_once_remove_it_once(user: User) -> None:
+def test_16_at_once_remove_it_once(user: ApiUser) -> None:
     address = f"{RATINGS}/{user.rate(SHAWSHANK, 4)['id']}"
     with ThreadPoolExecutor(16) as threads:
         sent = [threads.submit(user.client.delete, address) for _ in range(16)]
@@ -56,7 +56,7 @@ def test_16_at_once_remove_it_once(user: User) -> None:
 
 
 @pytest.mark.parametrize("role", ["customer", "admin"])
-def test_somebody_else_s_is_404_as_if_there_were_none(community: Community, user: User, role: str) -> None:
+def test_somebody_else_s_is_404_as_if_there_were_none(community: Community, user: ApiUser, role: str) -> None:
     """contract §7.4: to an admin too"""
     address = f"{RATINGS}/{user.rate(SHAWSHANK, 2)['id']}"
     other = community.user("admin" if role == "admin" else "customer")
@@ -68,23 +68,23 @@ def test_somebody_else_s_is_404_as_if_there_were_none(community: Community, user
 
 
 @pytest.mark.parametrize("rating_id", NO_IDS)
-def test_what_is_no_id_is_400(user: User, rating_id: str) -> None:
+def test_what_is_no_id_is_400(user: ApiUser, rating_id: str) -> None:
     assert list(community_offences_of(user.client.delete(f"{RATINGS}/{rating_id}"))) == ["id"]
 
 
 @pytest.mark.parametrize("rating_id", NOBODYS_IDS)
-def test_an_id_of_nothing_is_404(user: User, rating_id: str) -> None:
+def test_an_id_of_nothing_is_404(user: ApiUser, rating_id: str) -> None:
     community_error_of(user.client.delete(f"{RATINGS}/{rating_id}"), 404, "RATING_NOT_FOUND")
 
 
-def test_the_film_s_number_is_not_the_rating_s(community: Community, user: User) -> None:
+def test_the_film_s_number_is_not_the_rating_s(community: Community, user: ApiUser) -> None:
     fetch(community.database_url, "ALTER TABLE rating ALTER COLUMN id RESTART WITH 1000001")
     rating = user.rate(SHAWSHANK, 4)
     community_error_of(user.client.delete(f"{RATINGS}/{SHAWSHANK}"), 404, "RATING_NOT_FOUND")
     assert rows_of(community, user) == [(rating["id"], SHAWSHANK, 4)]
 
 
-def test_tmdb_is_not_asked(user: User, sandbox: Sandbox) -> None:
+def test_tmdb_is_not_asked(user: ApiUser, sandbox: Sandbox) -> None:
     address = f"{RATINGS}/{user.rate(SHAWSHANK, 1)['id']}"
     with failing(sandbox):
         gone(user.client.delete(address))

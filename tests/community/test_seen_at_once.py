@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.community.answers import gone
-from tests.community.conftest import FIGHT_CLUB, GODFATHER, RATINGS, SHAWSHANK, Community, User, tmdb_settings
+from tests.community.conftest import FIGHT_CLUB, GODFATHER, RATINGS, SHAWSHANK, ApiUser, Community, tmdb_settings
 from tests.conftest import MakeDatabase, ServeHere
 from tests.sandbox import Sandbox
 
@@ -22,15 +22,15 @@ class Keeper:
     """Somebody with favourites and ratings, who comes to either node; whose lists all are cached on both."""
 
     def __init__(self, nodes: list[Community]) -> None:
-        self.user: User = nodes[0].user()
-        self.admin: User = nodes[0].user("admin")
+        self.user: ApiUser = nodes[0].user()
+        self.admin: ApiUser = nodes[0].user("admin")
         self.clients = [self._at(node, self.user) for node in nodes]
         self.admins = [self._at(node, self.admin) for node in nodes]
         self.ids = {movie_id: self.user.favorite(movie_id)["id"] for movie_id in KEPT}
         self.ratings = {movie_id: self.user.rate(movie_id, stars)["id"] for movie_id, stars in KEPT.items() if stars}
 
     @staticmethod
-    def _at(node: Community, user: User) -> httpx.Client:
+    def _at(node: Community, user: ApiUser) -> httpx.Client:
         return httpx.Client(
             base_url=node.server.base_url, timeout=30, trust_env=False, verify=False, headers=user.client.headers
         )

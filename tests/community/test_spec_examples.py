@@ -14,10 +14,10 @@ import httpx
 import pytest
 from tests import specifications
 from tests.community.answers import community_error_of, fetch, own_language
-from tests.community.conftest import User
+from tests.community.conftest import ApiUser
 from tests.community_examples import ADD, CHANGE, CLEAR, CREATED, LIST, POPULAR, PRINTED, RATE, REMOVE, REQUESTS
 from tests.conftest import MakeDatabase, Serve, Server
-from tests.figures import tell
+from tests.figures import record_figure
 
 from filmer.settings import Settings
 from filmer.tmdb import client as tmdb
@@ -110,8 +110,8 @@ class Stage:
         self.server = server
         fetch(url, "ALTER TABLE favorite ALTER COLUMN id RESTART WITH 456")
         fetch(url, "ALTER TABLE rating ALTER COLUMN id RESTART WITH 789")
-        self.user, self.other = User(url, server.client), User(url, server.client)
-        self.admin = User(url, server.client, "admin")
+        self.user, self.other = ApiUser(url, server.client), ApiUser(url, server.client)
+        self.admin = ApiUser(url, server.client, "admin")
 
     def ask(self, case: Case) -> httpx.Response:
         if case.who == "the database fails":
@@ -189,7 +189,7 @@ def test_nothing_of_the_specification_is_left_out(asked: list[httpx.Response]) -
         assert {status for _, status in printed.statuses} == STATUSES
         assert codes >= specifications.codes_of_contract() - CODES_OF_SHOP
         source = "from the file"
-    tell(
+    record_figure(
         f"community-api.txt, {source}: {len(good)} of {len(good)} examples, {len(STATUSES)} of {len(STATUSES)}"
         f" statuses, {len(CODES)} of {len(CODES)} codes"
     )

@@ -14,7 +14,7 @@ from tests.community.answers import own_language
 from tests.community.conftest import POPULAR, Community, tmdb_settings
 from tests.community.steady_load import Heard, Line, Question, ask_steadily, get, lines_to, p99
 from tests.conftest import Serve, Server
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.proxy import Proxy, proxied_valkey
 from tests.sandbox import Sandbox
 
@@ -161,7 +161,7 @@ async def goes_down(town: Town, how: str, rate: float, seconds: float) -> None:
         town.heal(how)
         fresh_again = await seconds_until_fresh(lines, questions)
     before, meanwhile = p99([one.seconds for one in healthy]), p99([one.seconds for one in down])
-    tell(
+    record_figure(
         f"{how}: {len(down):,} answers at {rate:.0f}/s, p99 {before:.1f} ms before, {meanwhile:.1f} ms meanwhile; TMDB"
         f" asked {tries} times (bound: {most}); fresh {fresh_again:.1f} s after"
     )

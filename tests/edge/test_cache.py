@@ -1,14 +1,14 @@
 """The byte cache of one process: what it keeps, for how long, and no more than it may."""
 
-from filmer.edge.cache import Answer, ByteCache
+from filmer.edge.cache import CachedResponse, ResponseCache
 
 
-def answer(body: bytes) -> Answer:
-    return Answer(200, [], body, b'"tag"')
+def answer(body: bytes) -> CachedResponse:
+    return CachedResponse(200, [], body, b'"tag"')
 
 
 def test_an_answer_is_kept_for_its_time_and_no_longer() -> None:
-    cache = ByteCache(max_bytes=10**6)
+    cache = ResponseCache(max_bytes=10**6)
     cache.put("e", b"/a", answer(b"1"), until=30)
     assert cache.get("e", b"/a", now=29.9) == answer(b"1")
     assert cache.get("e", b"/a", now=30.1) is None, "asking for it does not make it younger"
@@ -17,7 +17,7 @@ def test_an_answer_is_kept_for_its_time_and_no_longer() -> None:
 
 
 def test_nothing_of_another_edition_is_found_or_kept() -> None:
-    cache = ByteCache(max_bytes=10**6)
+    cache = ResponseCache(max_bytes=10**6)
     cache.put("old", b"/a", answer(b"1"), until=30)
     assert cache.get("new", b"/a", now=0) is None
     cache.put("new", b"/b", answer(b"2"), until=30)
@@ -28,7 +28,7 @@ def test_nothing_of_another_edition_is_found_or_kept() -> None:
 
 
 def test_what_was_not_asked_for_the_longest_goes_first() -> None:
-    cache = ByteCache(max_bytes=3 * 12_000)
+    cache = ResponseCache(max_bytes=3 * 12_000)
     for name in (b"/a", b"/b", b"/c"):
         cache.put("e", name, answer(bytes(10_000)), until=30)
     assert cache.get("e", b"/a", now=0) is not None
@@ -37,7 +37,7 @@ def test_what_was_not_asked_for_the_longest_goes_first() -> None:
 
 
 def test_memory_is_bounded_whatever_is_asked_for() -> None:
-    cache = ByteCache(max_bytes=2**20)
+    cache = ResponseCache(max_bytes=2**20)
     for number in range(20_000):
         cache.put("e", b"/api/v1/movies/%d" % number, answer(bytes(number % 5000)), until=30)
         held = sum(len(name) + len(kept.body) for name, (_, kept) in cache._answers.items())
@@ -50,7 +50,7 @@ def test_memory_is_bounded_whatever_is_asked_for() -> None:
 
 
 def test_putting_one_address_again_and_again_drops_no_other() -> None:
-    cache = ByteCache(max_bytes=30_000)
+    cache = ResponseCache(max_bytes=30_000)
     cache.put("e", b"/a", answer(b"1"), until=30)
     for _ in range(50):
         cache.put("e", b"/b", answer(bytes(10_000)), until=30)
@@ -58,6 +58,6 @@ def test_putting_one_address_again_and_again_drops_no_other() -> None:
 
 
 def test_a_cache_of_no_bytes_keeps_nothing() -> None:
-    cache = ByteCache(max_bytes=0)
+    cache = ResponseCache(max_bytes=0)
     cache.put("e", b"/a", answer(b""), until=30)
     assert cache.get("e", b"/a", now=0) is None

@@ -21,7 +21,7 @@ from tests.machine import answered_within
 from tests.proxy import proxied_database, proxied_valkey
 
 from filmer.catalogue.edition import SEEN_LOCK
-from filmer.edge.cache import Answer
+from filmer.edge.cache import CachedResponse
 from filmer.edge.edge import Edge
 from filmer.server.serving import free_port
 from filmer.store import valkey
@@ -338,7 +338,7 @@ def test_a_valkey_that_goes_away_changes_no_answer(
 
 
 def garbage() -> dict[str, bytes]:
-    good = msgspec.msgpack.encode(Answer(200, [(b"content-type", b"text/plain")], b"x", b'"x"'))
+    good = msgspec.msgpack.encode(CachedResponse(200, [(b"content-type", b"text/plain")], b"x", b'"x"'))
     return {
         "noise": b"\xff\x00\xc1 not ours",
         "cut off": good[:-3],

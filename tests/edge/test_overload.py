@@ -19,7 +19,7 @@ import psutil
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.machine import at_most
 from tests.open_load import Load, Plan, Seen, load
 from tests.raw_connections import Customer, request, wires
@@ -27,7 +27,7 @@ from tests.shop.faults import customers, fill_carts
 
 from filmer.edge import overload
 from filmer.edge.edge import CROWDED
-from filmer.edge.overload import Turn, Turns
+from filmer.edge.overload import ConcurrencyLimit, Slot
 
 pytestmark = pytest.mark.proof
 
@@ -126,7 +126,7 @@ def test_three_times_of_what_can_be_answered(shop: Shop) -> None:
         watch.end()
     begun = time.monotonic()
     until_normal = seconds_until_normal(shop, capacity.good / 2)
-    tell(
+    record_figure(
         f"capacity {capacity.good:.0f}/s; of {crowd.asked / crowd.seconds:.0f}/s {crowd.good:.0f}/s answered in time"
         f" ({crowd.good / capacity.good:.0%}), p99 {crowd.p99 * 1000:.0f} ms, {crowd.statuses.get(503, 0)} told to come"
         f" again, {crowd.gave_up} gave up; normal {until_normal:.1f} s after"
@@ -189,10 +189,10 @@ async def soon() -> None:
         await asyncio.sleep(0)
 
 
-async def taken(turns: Turns) -> Turn:
-    turn = await turns.take()
-    assert turn is not None
-    return turn
+async def taken(concurrency: ConcurrencyLimit) -> Slot:
+    slot = await concurrency.acquire()
+    assert slot is not None
+    return slot
 
 
 @pytest.mark.parametrize(
@@ -204,12 +204,12 @@ def test_so_many_at_once_in_order_or_if_that_takes_too_long_the_last_to_come_fir
     monkeypatch.setattr(overload, "FAIR_SECONDS", fair_seconds)
 
     async def run() -> None:
-        turns = Turns(2)
-        first, _second = await taken(turns), await taken(turns)
+        concurrency = ConcurrencyLimit(2)
+        first, _second = await taken(concurrency), await taken(concurrency)
         order: list[str] = []
 
         async def wait(name: str) -> None:
-            with await taken(turns):
+            with await taken(concurrency):
                 order.append(name)
 
         waiting = [asyncio.create_task(wait(name)) for name in ("early", "late", "last")]
@@ -226,11 +226,11 @@ def test_so_many_at_once_in_order_or_if_that_takes_too_long_the_last_to_come_fir
 
 def test_of_many_who_come_again_and_again_none_is_left_waiting() -> None:
     async def run() -> None:
-        turns = Turns(2)
+        concurrency = ConcurrencyLimit(2)
 
         async def visit() -> None:
             for _ in range(60):
-                with await taken(turns):
+                with await taken(concurrency):
                     await asyncio.sleep(0.005)
 
         async with asyncio.timeout(30):
@@ -244,11 +244,11 @@ def test_who_waits_too_long_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(overload, "LENT_SECONDS", 60)
 
     async def run() -> None:
-        turns = Turns(1)
-        with await taken(turns):
-            assert await turns.take() is None
-            assert await turns.take() is None
-        with await taken(turns):
+        concurrency = ConcurrencyLimit(1)
+        with await taken(concurrency):
+            assert await concurrency.acquire() is None
+            assert await concurrency.acquire() is None
+        with await taken(concurrency):
             pass
 
     asyncio.run(run())
@@ -259,12 +259,12 @@ def test_who_takes_too_long_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(overload, "LENT_SECONDS", 0.02)
 
     async def run() -> None:
-        turns = Turns(1)
-        with await taken(turns), await taken(turns):
+        concurrency = ConcurrencyLimit(1)
+        with await taken(concurrency), await taken(concurrency):
             pass
         monkeypatch.setattr(overload, "LENT_SECONDS", 60)
-        with await taken(turns):  # and has but one turn to give back, not two
-            waiting = asyncio.create_task(turns.take())
+        with await taken(concurrency):  # and has but one turn to give back, not two
+            waiting = asyncio.create_task(concurrency.acquire())
             await soon()
             assert not waiting.done()
             waiting.cancel()
@@ -277,15 +277,15 @@ def test_who_hangs_up_takes_no_turn_along(monkeypatch: pytest.MonkeyPatch, when:
     monkeypatch.setattr(overload, "LENT_SECONDS", 0.05)
 
     async def run() -> None:
-        turns = Turns(1)
-        with await taken(turns):
-            waiting = asyncio.create_task(turns.take())
+        concurrency = ConcurrencyLimit(1)
+        with await taken(concurrency):
+            waiting = asyncio.create_task(concurrency.acquire())
             await soon()
             if when == "while waiting":
                 waiting.cancel()
                 await soon()
         waiting.cancel()
-        with await taken(turns):
+        with await taken(concurrency):
             pass
 
     asyncio.run(run())

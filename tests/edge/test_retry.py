@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from filmer.edge.retry import OnceMore
+from filmer.edge.retry import Retry
 from filmer.http.failures import SERVER_LOST
 
 LOST = 503.5  # a 503, as the database server was lost
@@ -37,7 +37,7 @@ def told(app: Failing, method: str) -> list[Any]:
     async def receive() -> Any:
         raise AssertionError("a GET has no body")
 
-    asyncio.run(OnceMore(app)({"type": "http", "method": method}, receive, send))
+    asyncio.run(Retry(app)({"type": "http", "method": method}, receive, send))
     return sent
 
 

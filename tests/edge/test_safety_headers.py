@@ -12,7 +12,7 @@ from tests.in_thread import ServerInThread
 from filmer.app import create_app
 from filmer.clock import SystemClock
 from filmer.edge.edge import Edge
-from filmer.edge.overload import Turns
+from filmer.edge.overload import ConcurrencyLimit
 from filmer.http.cache_headers import PUBLIC
 from filmer.http.envelopes import PAGE_HEADERS
 from filmer.settings import Settings, SettingsError, load_settings
@@ -189,7 +189,7 @@ def answered(path: str, method: str = "GET", **headers: str) -> dict[str, list[s
         cache_bytes=0,
         clock=SystemClock(),
         failure_page=lambda _path, _error: b"",
-        turns=Turns(16),
+        concurrency=ConcurrencyLimit(16),
     )
     scope = {
         "type": "http",

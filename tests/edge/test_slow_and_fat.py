@@ -16,10 +16,10 @@ import psutil
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.machine import running_seconds
 from tests.nodes import workers
-from tests.raw_connections import Wire
+from tests.raw_connections import RawConnection
 from tests.shop.faults import activity
 
 pytestmark = pytest.mark.proof
@@ -100,7 +100,7 @@ class Memory(threading.Thread):
 def test_who_sends_slowly_or_nothing_is_cut_off(server: Server) -> None:
     names = [*TRICKLES, *["nothing"] * IDLE]
     with contextlib.ExitStack() as stack, Memory(server) as memory:
-        lines = [(stack.enter_context(Wire(server.port)), name) for name in names]
+        lines = [(stack.enter_context(RawConnection(server.port)), name) for name in names]
         begun = time.monotonic()
         for line, name in lines:
             line.send(TRICKLES[name][0])
@@ -115,7 +115,7 @@ def test_who_sends_slowly_or_nothing_is_cut_off(server: Server) -> None:
     assert not open_lines, f"still open: {set(open_lines.values())}"
     assert set(lasted) == set(TRICKLES)
     longest = max(lasted, key=lasted.__getitem__)
-    tell(
+    record_figure(
         f"{len(names)} slow or idle callers: the last closed after {lasted[longest]:.1f} s ({longest}), memory"
         f" + {memory.more:.0f} MiB, others waited {slowest * 1000:.0f} ms at most"
     )
@@ -123,13 +123,13 @@ def test_who_sends_slowly_or_nothing_is_cut_off(server: Server) -> None:
     assert memory.more <= MORE_MEMORY
 
 
-def trickle(open_lines: dict[Wire, str]) -> None:
+def trickle(open_lines: dict[RawConnection, str]) -> None:
     for line, name in open_lines.items():
         with contextlib.suppress(OSError):  # that it is closed is seen by reading
             line.send(TRICKLES[name][1])
 
 
-def closed_of(open_lines: dict[Wire, str]) -> list[Wire]:
+def closed_of(open_lines: dict[RawConnection, str]) -> list[RawConnection]:
     """Those that the server has closed. What it has said before is read."""
     by_number = {line.socket.fileno(): line for line in open_lines}
     poll = select.poll()
@@ -138,7 +138,7 @@ def closed_of(open_lines: dict[Wire, str]) -> list[Wire]:
     return [by_number[number] for number, _ in poll.poll(0) if is_at_end(by_number[number])]
 
 
-def is_at_end(line: Wire) -> bool:
+def is_at_end(line: RawConnection) -> bool:
     with contextlib.suppress(ConnectionError):
         return line.socket.recv(1 << 16) == b""
     return True
@@ -176,7 +176,7 @@ def test_who_sends_too_much_is_cut_off(server: Server) -> None:
             assert sent < min(FAT, MOST_SENT), head
             assert seconds <= SECONDS, head
             seconds_of_others(server)
-    tell(
+    record_figure(
         f"{len(FAT_BODIES)} callers with {FAT / 2**20:.0f} MiB each: none got rid of more than {most / 2**20:.1f} MiB,"
         f" closed after {longest:.1f} s at most, memory + {memory.more:.0f} MiB"
     )
@@ -186,7 +186,7 @@ def test_who_sends_too_much_is_cut_off(server: Server) -> None:
 def what_is_taken(port: int, head: bytes, block: bytes) -> tuple[int, float]:
     """Bytes sent before the connection was closed, and seconds until then. Who is told no goes on sending."""
     begun, sent = time.monotonic(), 0
-    with Wire(port) as line, contextlib.suppress(ConnectionError):
+    with RawConnection(port) as line, contextlib.suppress(ConnectionError):
         line.send(head)
         while sent < FAT:
             line.send(block)
@@ -198,7 +198,7 @@ def what_is_taken(port: int, head: bytes, block: bytes) -> tuple[int, float]:
     "head", [b"a: b\r\n" * 10_000, b"a: " + b"b" * 10 * 2**20 + b"\r\n", b"cookie: " + b"a=b; " * 2**16 + b"\r\n"]
 )
 def test_heads_have_an_end(server: Server, head: bytes) -> None:
-    with Memory(server) as memory, Wire(server.port) as line:
+    with Memory(server) as memory, RawConnection(server.port) as line:
         with contextlib.suppress(ConnectionError):
             line.send(b"GET / HTTP/1.1\r\nhost: shop\r\n" + head + b"\r\n")
         with contextlib.suppress(ConnectionError):  # it has closed before all was sent: its word may be lost
@@ -216,7 +216,7 @@ def test_who_reads_nothing_holds_no_more_than_a_connection(server: Server, datab
         slowest = max(seconds_of_others(server) for _ in range(5))
         with psycopg.connect(database) as conn:
             assert set(activity(conn)) <= {"idle", "carts locked"}
-    tell(f"100 callers who ask 200 times and read nothing: memory + {memory.more:.0f} MiB, others waited"
+    record_figure(f"100 callers who ask 200 times and read nothing: memory + {memory.more:.0f} MiB, others waited"
          f" {slowest * 1000:.0f} ms at most")  # fmt: skip
     assert memory.more <= MORE_MEMORY
 

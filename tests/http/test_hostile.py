@@ -21,10 +21,10 @@ import pytest
 from litestar import Litestar
 from tests.community.conftest import tmdb_settings
 from tests.conftest import MakeDatabase, Serve, Server, import_films
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.http import hostile
 from tests.people import CARD, PASSWORD, open_account, put_card, token_of
-from tests.raw_connections import LOST, Wire
+from tests.raw_connections import LOST, RawConnection
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
 from tests.shop.faults import customers
 
@@ -182,13 +182,13 @@ def test_whatever_stands_there_is_answered(town: Town, where: str) -> None:
     statuses = Counter(answers_to(town.server.port, asked))
     assert len(statuses) > 2, "they get to more than one place"
     assert_alive(town.server)
-    tell(f"hostile {where}: {len(asked):,} of {len(found):,} requests, 0 answered with 5xx")
+    record_figure(f"hostile {where}: {len(asked):,} of {len(found):,} requests, 0 answered with 5xx")
 
 
 def answers_to(port: int, asked: Sequence[bytes]) -> Iterator[int]:
     """The statuses of the answers; each request has one."""
     with contextlib.ExitStack() as stack:
-        line = stack.enter_context(Wire(port))
+        line = stack.enter_context(RawConnection(port))
         for request in asked:
             for _ in range(TRIES):
                 try:
@@ -202,15 +202,15 @@ def answers_to(port: int, asked: Sequence[bytes]) -> Iterator[int]:
                     break
                 time.sleep(0.5)
                 stack.close()
-                line = stack.enter_context(Wire(port))
+                line = stack.enter_context(RawConnection(port))
             assert 200 <= status < 500, (reason, request[:2_000])
             yield status
             if is_over(line):
                 stack.close()
-                line = stack.enter_context(Wire(port))
+                line = stack.enter_context(RawConnection(port))
 
 
-def is_over(line: Wire) -> bool:
+def is_over(line: RawConnection) -> bool:
     """Whether the server has closed the connection, as after what it can't read."""
     line.socket.setblocking(False)
     try:
@@ -226,7 +226,7 @@ def is_over(line: Wire) -> bool:
 @pytest.mark.parametrize("request_", [*hostile.WHOLE, *hostile.LENGTHS], ids=lambda request: repr(request[:60]))
 def test_what_is_no_request_is_refused(town: Town, request_: bytes) -> None:
     """Or answered, or cut: never with a fault of ours, and never for long."""
-    with Wire(town.server.port) as line:
+    with RawConnection(town.server.port) as line:
         try:
             line.send(request_)
             line.socket.shutdown(socket.SHUT_WR)
@@ -237,7 +237,7 @@ def test_what_is_no_request_is_refused(town: Town, request_: bytes) -> None:
     assert_alive(town.server)
 
 
-def statuses_of(line: Wire) -> Iterator[int]:
+def statuses_of(line: RawConnection) -> Iterator[int]:
     """Of all that comes until the connection is closed."""
     told = bytearray()
     try:

@@ -20,7 +20,7 @@ from tests.machine import at_most
 from filmer.catalogue.edition import Edition
 from filmer.clock import SystemClock
 from filmer.edge.edge import Edge
-from filmer.edge.overload import Turns
+from filmer.edge.overload import ConcurrencyLimit
 from filmer.errors import FilmerError, InvalidRequest, PayloadTooLarge, RequestTimeout, Unauthorized
 from filmer.http import body as module
 from filmer.http.body import MAX_BODY, Received, receive_body
@@ -65,7 +65,7 @@ def make_app() -> Any:
         cache_bytes=0,
         clock=SystemClock(),
         failure_page=no_page,
-        turns=Turns(16),
+        concurrency=ConcurrencyLimit(16),
     )
 
 
@@ -161,7 +161,7 @@ def test_who_is_a_stranger_is_told_so_first(client: httpx.Client, content: bytes
     error_of(send(client, content, "text/plain", **{"x-stranger": "1"}), 401, "UNAUTHORIZED")
 
 
-class Wire:
+class RawConnection:
     """One connection, byte by byte."""
 
     def __init__(self, port: int) -> None:
@@ -196,14 +196,14 @@ class Wire:
 
 
 @pytest.fixture
-def wire(server: tuple[int, Path]) -> Iterator[Wire]:
-    found = Wire(server[0])
+def wire(server: tuple[int, Path]) -> Iterator[RawConnection]:
+    found = RawConnection(server[0])
     yield found
     found.close()
 
 
 @pytest.mark.parametrize("refused", [b"not json", b"[]", b"{}", b'"' + b"a" * 70_000, padded(200_000)])
-def test_a_refused_body_leaves_the_connection_usable(wire: Wire, refused: bytes) -> None:
+def test_a_refused_body_leaves_the_connection_usable(wire: RawConnection, refused: bytes) -> None:
     for _ in range(3):
         wire.send(f"content-length: {len(refused)}", refused)
         status, headers = wire.answer()
@@ -213,14 +213,14 @@ def test_a_refused_body_leaves_the_connection_usable(wire: Wire, refused: bytes)
         assert wire.answer()[0] == 200
 
 
-def test_a_body_too_long_to_be_dropped_closes_the_connection(wire: Wire) -> None:
+def test_a_body_too_long_to_be_dropped_closes_the_connection(wire: RawConnection) -> None:
     wire.send("content-length: 100000000", b"x" * 400_000)
     status, headers = wire.answer()
     assert (status, headers["connection"]) == (413, "close")
     assert wire.is_closed()
 
 
-def test_an_announced_length_is_refused_before_it_comes(wire: Wire) -> None:
+def test_an_announced_length_is_refused_before_it_comes(wire: RawConnection) -> None:
     begun = time.monotonic()
     wire.send("content-length: 65537")
     status, headers = wire.answer()
@@ -230,7 +230,7 @@ def test_an_announced_length_is_refused_before_it_comes(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("head", ["content-length: 16", "transfer-encoding: chunked"])
-def test_who_sends_slowly_is_told_so(wire: Wire, head: str) -> None:
+def test_who_sends_slowly_is_told_so(wire: RawConnection, head: str) -> None:
     begun = time.monotonic()
     wire.send(head, b'{"mov' if "length" in head else b'5\r\n{"mov\r\n')
     status, headers = wire.answer()
@@ -240,7 +240,7 @@ def test_who_sends_slowly_is_told_so(wire: Wire, head: str) -> None:
     assert wire.is_closed()
 
 
-def test_a_drop_now_and_then_gains_no_time(wire: Wire) -> None:
+def test_a_drop_now_and_then_gains_no_time(wire: RawConnection) -> None:
     begun = time.monotonic()
     wire.send("content-length: 60000")
     while time.monotonic() - begun < 1.5:
@@ -250,7 +250,7 @@ def test_a_drop_now_and_then_gains_no_time(wire: Wire) -> None:
     at_most(8, since=begun)
 
 
-def test_what_comes_just_after_its_time_leaves_the_connection_usable(wire: Wire) -> None:
+def test_what_comes_just_after_its_time_leaves_the_connection_usable(wire: RawConnection) -> None:
     wire.send("content-length: 16", b'{"mov')
     time.sleep(1.4)
     wire.more(b'ieId": "a"}')
@@ -263,11 +263,11 @@ def test_what_comes_just_after_its_time_leaves_the_connection_usable(wire: Wire)
 
 def test_who_hangs_up_within_a_body_harms_nobody(server: tuple[int, Path], client: httpx.Client) -> None:
     for head, content in [("content-length: 16", b'{"mov'), ("transfer-encoding: chunked", b"5\r\nab")]:
-        quitter = Wire(server[0])
+        quitter = RawConnection(server[0])
         quitter.send(head, content)
         quitter.close()
     for broken in (b"zz\r\nab\r\n", b"-1\r\n\r\n", b"2\r\nabc\r\n0\r\n\r\n"):
-        quitter = Wire(server[0])
+        quitter = RawConnection(server[0])
         quitter.send("transfer-encoding: chunked", broken)
         quitter.is_closed()
         quitter.close()

@@ -12,7 +12,7 @@ from tests import commands
 
 from filmer.clock import SystemClock
 from filmer.importing import build, imdb
-from filmer.importing.data_set import Arrival, Report
+from filmer.importing.data_set import DataSet, Report
 from filmer.importing.progress import Progress
 
 Value = str | bytes | float | None
@@ -43,7 +43,7 @@ def nm(number: int) -> str:
     return f"nm{number:07d}"
 
 
-class DataSet:
+class ImdbFiles:
     """The five files, line by line."""
 
     def __init__(self) -> None:
@@ -100,8 +100,8 @@ def letters(size: int) -> str:
     return "".join(chr(drawn.randrange(0x4E00, 0x9FA6)) for _ in range(size // 3))
 
 
-def titles_of_all_kinds() -> DataSet:
-    data = DataSet()
+def titles_of_all_kinds() -> ImdbFiles:
+    data = ImdbFiles()
     data.film(1, "Seen", rated=(5, 100))
     data.film(2, "Hardly seen", rated=(5, 99))
     data.film(3, "Unrated")
@@ -179,11 +179,11 @@ def intact(database_url: str) -> dict[str, list[str]]:
     return {**found, "schemas": fetch(database_url, SCHEMAS)}
 
 
-def bring_in(database_url: str, arrival: Arrival, report: Report | None = None) -> None:
+def bring_in(database_url: str, data_set: DataSet, report: Report | None = None) -> None:
     with Progress(quiet=True) as progress, build.import_connection(database_url) as conn:
         build.bring_in(
             conn,
-            arrival,
+            data_set,
             source="test",
             origin="here",
             report=report or Report(),
@@ -192,13 +192,13 @@ def bring_in(database_url: str, arrival: Arrival, report: Report | None = None) 
         )
 
 
-def import_imdb(database_url: str, folder: Path, wanted: imdb.Wanted | None = None) -> Report:
+def import_imdb(database_url: str, folder: Path, wanted: imdb.TitleFilter | None = None) -> Report:
     """As ``filmer import imdb`` does, in this process."""
     report = Report()
     with Progress(quiet=True) as progress, build.import_connection(database_url) as conn:
         build.bring_in(
             conn,
-            imdb.read_imdb(folder, wanted or imdb.Wanted(), report, progress),
+            imdb.read_imdb(folder, wanted or imdb.TitleFilter(), report, progress),
             source="imdb",
             origin=str(folder),
             report=report,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import psycopg
 from tests.importing.datasets import bring_in, genre_ids
 
-from filmer.importing.data_set import Arrival, ArrivingFilm, ArrivingStar
+from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
 
 FILMS = 2900  # more than what search calls dense (2000), and eight chunks of a list
 WORDS = [
@@ -44,10 +44,10 @@ WORDS = [
 COMMON = ("Shadow", "shadows", "SHÁDOW!")  # in most titles
 
 
-def draw_arrival() -> Arrival:
+def draw_arrival() -> DataSet:
     draw = random.Random(28)
     stars = [
-        ArrivingStar(
+        ImportedStar(
             f"nm{number:07d}",
             " ".join(draw.choices(WORDS, k=draw.randint(1, 3))) + draw.choice([" Smith", " smïth", " Li", ""]),
             draw.choice([None, 1900, 1950, draw.randint(0, 2010)]),
@@ -62,7 +62,7 @@ def draw_arrival() -> Arrival:
         if draw.random() < 0.8 or not "".join(title).strip(".,—'()"):
             title.insert(draw.randint(0, len(title)), draw.choice(COMMON))
         rated = draw.random() < 0.7
-        film = ArrivingFilm(
+        film = ImportedFilm(
             f"tt{number:07d}",
             " ".join(title),
             year=draw.choice([None, 1999, 2000, draw.randint(0, 2030)]),
@@ -73,13 +73,13 @@ def draw_arrival() -> Arrival:
             votes=draw.choice([0, 1, 5, 10**6, draw.randint(0, 10**9)]) if rated else None,
         )
         films.append(film)
-    return Arrival(films, stars)
+    return DataSet(films, stars)
 
 
 class Stored(NamedTuple):
     """The tables of the catalogue that was made of it, as dictionaries, and the arrival."""
 
-    arrival: Arrival
+    data_set: DataSet
     genres: dict[str, int]
     film: list[dict[str, Any]]
     star: list[dict[str, Any]]

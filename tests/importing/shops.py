@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from tests.importing.datasets import DataSet, nm, tt
+from tests.importing.datasets import ImdbFiles, nm, tt
 
 FILMS = {"old": 120, "new": 131}
 PAGE = "/api/v1/movies?size=100"
@@ -36,7 +36,7 @@ def _director(shop: str, at: int) -> int:
 
 def write(shop: str, folder: Path) -> Path:
     """The data set of the old or the new catalogue; both have the same ids."""
-    data = DataSet()
+    data = ImdbFiles()
     for person in range(1, 70):
         data.person(person, f"{shop} person {person}", 1900 + person + 30 * (shop == "new"))
     count = FILMS[shop]

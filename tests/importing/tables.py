@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from filmer.importing import owner_films
-from filmer.importing.data_set import Arrival, Report
+from filmer.importing.data_set import DataSet, Report
 
 WHOLE = {
     "id": "tt0111161",
@@ -40,7 +40,7 @@ def write(path: Path, *rows: Mapping[str, str]) -> Path:
     return path
 
 
-def read(text: str) -> tuple[Arrival, Report]:
+def read(text: str) -> tuple[DataSet, Report]:
     report = Report(keep_all=True)
     return owner_films.read_rows(io.StringIO(text, newline=""), "films.csv", report), report
 

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.importing.datasets import DataSet, import_imdb
+from tests.importing.datasets import ImdbFiles, import_imdb
 from tests.importing.tables import write
 
 DRAWN = int(os.environ.get("FILMER_TRUST_FIRST_CHARACTERS", "0"))
@@ -63,7 +63,7 @@ def shop(make_database: MakeDatabase, serve_here: ServeHere, tmp_path_factory: p
     """The titles as IMDb's films, as an owner's films beside them, and films called by words that mean something."""
     folder = tmp_path_factory.mktemp("titles")
     url = make_database()
-    data = DataSet()
+    data = ImdbFiles()
     for number, first in enumerate(FIRST, start=1):
         data.film(number, title_of(first))
     assert not import_imdb(url, data.write(folder)).bad

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.importing.datasets import DataSet, fetch, filmer, films, import_imdb, letters, line, nm, tt
+from tests.importing.datasets import ImdbFiles, fetch, filmer, films, import_imdb, letters, line, nm, tt
 
 from filmer.importing import imdb
-from filmer.importing.data_set import MAX_GENRES, MAX_TITLE, Arrival, ImportFailed, Report
+from filmer.importing.data_set import MAX_GENRES, MAX_TITLE, DataSet, ImportFailed, Report
 from filmer.importing.progress import Progress
 
 LONG = "x" * 1001
@@ -90,15 +90,15 @@ BAD = {
 }  # fmt: skip
 
 
-def good() -> DataSet:
+def good() -> ImdbFiles:
     """One film with one star; a second star is billed, but not named."""
-    data = DataSet()
+    data = ImdbFiles()
     data.film(1, "Good", original="Gut", year=2000, genres="Drama", cast=(1, 3))
     data.person(1, "Star")
     return data
 
 
-def with_bad(table: str, *bad: bytes) -> DataSet:
+def with_bad(table: str, *bad: bytes) -> ImdbFiles:
     """Bad lines among good ones: the rating and the director come after them."""
     data = good()
     data.lines[table] += bad
@@ -110,15 +110,15 @@ def with_bad(table: str, *bad: bytes) -> DataSet:
     return data
 
 
-def read(folder: Path) -> tuple[Arrival, Report]:
+def read(folder: Path) -> tuple[DataSet, Report]:
     report = Report()
-    return imdb.read_imdb(folder, imdb.Wanted(), report, Progress(quiet=True)), report
+    return imdb.read_imdb(folder, imdb.TitleFilter(), report, Progress(quiet=True)), report
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_line_is_counted_and_shown_and_all_others_are_taken(tmp_path: Path, name: str) -> None:
     table, bad, word = BAD[name]
-    arrival, report = read(with_bad(table, bad, bad).write(tmp_path))
+    data_set, report = read(with_bad(table, bad, bad).write(tmp_path))
     assert list(report.bad.values()) == [2], report
     (kind,) = report.bad
     first = report.first[kind]
@@ -126,12 +126,12 @@ def test_a_bad_line_is_counted_and_shown_and_all_others_are_taken(tmp_path: Path
     assert (first.kind, first.file) == (kind, f"{table}.tsv")
     marks = [field for field in bad.decode(errors="replace").split("\t") if field not in {"\\N", "movie"}]
     assert any(mark[:150] in first.text for mark in marks)
-    found = {film.id: film for film in arrival.films}
+    found = {film.id: film for film in data_set.films}
     assert sorted(found) == [tt(1), tt(9)]
     assert (found[tt(1)].title, found[tt(1)].rating, found[tt(1)].directors) == ("Good", None, None)
     assert (found[tt(9)].rating, found[tt(9)].directors) == (9.9, "Star")
     for film in found.values():
-        assert [arrival.stars[place].name for place in film.cast] == ["Star"]
+        assert [data_set.stars[place].name for place in film.cast] == ["Star"]
 
 
 def test_no_bad_line_keeps_the_others_out_of_the_catalogue(database_url: str, tmp_path: Path) -> None:
@@ -193,10 +193,10 @@ def test_a_file_cut_in_a_line_loses_that_line_only(tmp_path: Path) -> None:
     data.lines["title.basics"][-2:] = reversed(data.lines["title.basics"][-2:])
     path = data.write(tmp_path) / "title.basics.tsv"
     path.write_bytes(path.read_bytes().removesuffix(b"\n"))
-    arrival, report = read(tmp_path)
+    data_set, report = read(tmp_path)
     assert dict(report.bad) == {"too few fields": 1}
     assert "Cut o" in report.first["too few fields"].text
-    assert [film.id for film in arrival.films] == [tt(1), tt(9)]
+    assert [film.id for film in data_set.films] == [tt(1), tt(9)]
 
 
 def drop_header(lines: list[bytes]) -> None:

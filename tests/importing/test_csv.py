@@ -89,9 +89,9 @@ def test_ids_are_made_of_title_and_year_and_stay(database_url: str, tmp_path: Pa
 def test_made_ids_do_not_meet() -> None:
     """A hundred thousand films and stars without ids: nobody is taken for another."""
     count = 100_000
-    arrival, report = read(table(*({"title": f"T{at}", "stars": f"S{at}"} for at in range(count))))
+    data_set, report = read(table(*({"title": f"T{at}", "stars": f"S{at}"} for at in range(count))))
     assert not report.bad
-    assert (len(arrival.films), len(arrival.stars)) == (count, count)
+    assert (len(data_set.films), len(data_set.stars)) == (count, count)
 
 
 def test_columns_may_stand_in_any_order_and_unknown_ones_are_told(database_url: str, tmp_path: Path) -> None:
@@ -104,9 +104,9 @@ def test_columns_may_stand_in_any_order_and_unknown_ones_are_told(database_url: 
 
 
 def test_a_person_is_billed_once_and_a_name_may_have_brackets() -> None:
-    arrival, _ = read(table({"title": "Film", "stars": "Ann [nm1] | Sam (Jr.) (1950) | Ann [nm1]", "genres": "A|A"}))
-    (one,) = arrival.films
-    assert [arrival.stars[place].name for place in one.cast] == ["Ann", "Sam (Jr.)"]
+    data_set, _ = read(table({"title": "Film", "stars": "Ann [nm1] | Sam (Jr.) (1950) | Ann [nm1]", "genres": "A|A"}))
+    (one,) = data_set.films
+    assert [data_set.stars[place].name for place in one.cast] == ["Ann", "Sam (Jr.)"]
     assert one.genres == ("A",)
 
 
@@ -132,6 +132,6 @@ def test_a_file_that_is_not_there_is_refused(database_url: str, tmp_path: Path) 
     ],
 )
 def test_values_at_their_bounds_are_taken(given: dict[str, str], expected: tuple[str, Any]) -> None:
-    arrival, report = read(table({**film(1), **given}))
+    data_set, report = read(table({**film(1), **given}))
     assert not report.bad
-    assert getattr(arrival.films[0], expected[0]) == expected[1]
+    assert getattr(data_set.films[0], expected[0]) == expected[1]

@@ -61,8 +61,8 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_row_is_told_with_its_line_and_reason(name: str) -> None:
     changed, word = BAD[name]
-    arrival, report = read(table(film(1), {**film(2), **changed}, film(3)))
-    assert [one.id for one in arrival.films] == ["f1", "f3"]
+    data_set, report = read(table(film(1), {**film(2), **changed}, film(3)))
+    assert [one.id for one in data_set.films] == ["f1", "f3"]
     (bad,) = report.every
     assert (bad.file, bad.line) == ("films.csv", 3)
     assert word in bad.kind
@@ -72,8 +72,8 @@ def test_a_bad_row_is_told_with_its_line_and_reason(name: str) -> None:
 
 @pytest.mark.parametrize(("cells", "word"), [("f2,Film 2,1990,more", "more fields")])
 def test_a_row_with_more_fields_than_columns_is_told(cells: str, word: str) -> None:
-    arrival, report = read(f"id,title,year\nf1,Film 1,1990\n{cells}\nf3,Film 3\n")
-    assert [one.id for one in arrival.films] == ["f1", "f3"]
+    data_set, report = read(f"id,title,year\nf1,Film 1,1990\n{cells}\nf3,Film 3\n")
+    assert [one.id for one in data_set.films] == ["f1", "f3"]
     assert [(bad.line, word in bad.kind) for bad in report.every] == [(3, True)]
 
 

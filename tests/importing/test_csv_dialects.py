@@ -13,20 +13,20 @@ from tests.importing.tables import read, write
 
 from filmer.commands.terminal import confirm, shown
 from filmer.importing import owner_films
-from filmer.importing.data_set import Arrival, ImportFailed, Report
+from filmer.importing.data_set import DataSet, ImportFailed, Report
 from filmer.store.embedded import Engines
 
 ROWS = 'title{0}year{0}price{0}genres\nZwei Fähren{0}1988{0}"{1}"{0}Drama | Krieg\n'
 
 
-def read_bytes(path: Path, content: bytes, **said: str) -> tuple[Arrival, Report]:
+def read_bytes(path: Path, content: bytes, **said: str) -> tuple[DataSet, Report]:
     path.write_bytes(content)
     report = Report(keep_all=True)
     return owner_films.read_csv(path, report, separator=said.get("separator"), encoding=said.get("encoding")), report
 
 
-def facts(arrival: Arrival) -> list[tuple[str, int | None, Decimal | None, tuple[str, ...]]]:
-    return [(film.title, film.year, film.price, film.genres) for film in arrival.films]
+def facts(data_set: DataSet) -> list[tuple[str, int | None, Decimal | None, tuple[str, ...]]]:
+    return [(film.title, film.year, film.price, film.genres) for film in data_set.films]
 
 
 FERRIES = [("Zwei Fähren", 1988, Decimal("2.50"), ("Drama", "Krieg"))]
@@ -47,8 +47,8 @@ FERRIES = [("Zwei Fähren", 1988, Decimal("2.50"), ("Drama", "Krieg"))]
     ],
 )
 def test_the_header_tells_the_separator(start: str, separator: str, price: str, found: list[str]) -> None:
-    arrival, report = read(start + ROWS.format(separator, price))
-    assert (facts(arrival), report.bad, report.warnings) == (FERRIES, {}, [])
+    data_set, report = read(start + ROWS.format(separator, price))
+    assert (facts(data_set), report.bad, report.warnings) == (FERRIES, {}, [])
     assert report.found == {"films.csv": found}
 
 
@@ -56,8 +56,8 @@ def test_the_header_tells_the_separator(start: str, separator: str, price: str, 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
 def test_an_encoding_is_seen(tmp_path: Path, encoding: str, separator: str) -> None:
     text = ROWS.format(separator, "2.50").replace("\n", "\r\n")
-    arrival, report = read_bytes(tmp_path / "films.csv", text.encode(encoding))
-    assert (facts(arrival), report.bad) == (FERRIES, {})
+    data_set, report = read_bytes(tmp_path / "films.csv", text.encode(encoding))
+    assert (facts(data_set), report.bad) == (FERRIES, {})
     assert any("Windows-1252" in text and "Zwei Fähren" in text for text in report.warnings) == (encoding == "cp1252")
     assert report.found["films.csv"][1:] == ([] if encoding.startswith("utf-8") else [f"in {encoding}"])
 
@@ -69,28 +69,28 @@ def test_big_endian_utf_16_with_a_mark(tmp_path: Path) -> None:
 
 def test_what_the_owner_says_holds(tmp_path: Path) -> None:
     content = ROWS.format(";", "2.50").replace("ä", "ł").encode("cp1250")
-    arrival, report = read_bytes(tmp_path / "films.csv", content, encoding="cp1250")
-    assert (arrival.films[0].title, report.warnings) == ("Zwei Fłhren", [])
-    arrival, _ = read_bytes(tmp_path / "films.csv", b"title:year\nAlien; a film, and more:1979\n", separator=":")
-    assert [(film.title, film.year) for film in arrival.films] == [("Alien; a film, and more", 1979)]
+    data_set, report = read_bytes(tmp_path / "films.csv", content, encoding="cp1250")
+    assert (data_set.films[0].title, report.warnings) == ("Zwei Fłhren", [])
+    data_set, _ = read_bytes(tmp_path / "films.csv", b"title:year\nAlien; a film, and more:1979\n", separator=":")
+    assert [(film.title, film.year) for film in data_set.films] == [("Alien; a film, and more", 1979)]
 
 
 def test_bytes_that_are_no_text_lose_their_row_only(tmp_path: Path) -> None:
     rows = ["title,year", "Amélie,2001", "B\udce9d,2002", "Lone \ud800,2003", "Fine,2004"]
-    arrival, report = read_bytes(
+    data_set, report = read_bytes(
         tmp_path / "films.csv", "\n".join(rows[:3] + rows[4:]).encode("utf-8", "surrogateescape")
     )
-    assert [film.title for film in arrival.films] == ["Amélie", "Fine"]
+    assert [film.title for film in data_set.films] == ["Amélie", "Fine"]
     assert [(bad.line, bad.kind, bad.text) for bad in report.every] == [
         (3, "text that is not in the encoding", "B\ufffdd,2002")
     ]
-    arrival, report = read_bytes(
+    data_set, report = read_bytes(
         tmp_path / "films.csv", "\n".join(rows[:2] + rows[3:]).encode("utf-16", "surrogatepass")
     )
-    assert [film.title for film in arrival.films] == ["Amélie", "Fine"]
+    assert [film.title for film in data_set.films] == ["Amélie", "Fine"]
     assert [bad.line for bad in report.every] == [3]
-    arrival, report = read_bytes(tmp_path / "films.csv", b"title\nZwei F\xe4hren\nNo \x81 letter\n")
-    assert ([film.title for film in arrival.films], [bad.line for bad in report.every]) == (["Zwei Fähren"], [3])
+    data_set, report = read_bytes(tmp_path / "films.csv", b"title\nZwei F\xe4hren\nNo \x81 letter\n")
+    assert ([film.title for film in data_set.films], [bad.line for bad in report.every]) == (["Zwei Fähren"], [3])
 
 
 def test_whoever_sits_at_a_terminal_is_asked(tmp_path: Path) -> None:
@@ -129,22 +129,22 @@ def test_a_question_on_a_terminal(monkeypatch: pytest.MonkeyPatch, typed: str, *
 
 
 def test_header_names_are_trimmed_and_compared_without_case() -> None:
-    arrival, report = read("title, Year ,\u00a0PRICE,Original_Title,\nSpaced, 1990, 3.49, Other,\n")
-    (film,) = arrival.films
+    data_set, report = read("title, Year ,\u00a0PRICE,Original_Title,\nSpaced, 1990, 3.49, Other,\n")
+    (film,) = data_set.films
     assert (film.year, film.price, film.original_title) == (1990, Decimal("3.49"), "Other")
     assert report.warnings == []
 
 
 def test_rows_without_anything_in_them_are_no_rows() -> None:
-    arrival, report = read("title,year\n,\n\nFine,1990\n , \n")
-    assert ([film.title for film in arrival.films], report.rows, report.bad) == (["Fine"], {"films.csv": 1}, {})
+    data_set, report = read("title,year\n,\n\nFine,1990\n , \n")
+    assert ([film.title for film in data_set.films], report.rows, report.bad) == (["Fine"], {"films.csv": 1}, {})
 
 
 def test_commas_in_lists_are_told_with_their_rows() -> None:
     rows = ['Commas,"War, Drama","A, B"', 'Fine,"War, civil | Drama",Ann', "Fine too,Drama,Ben"]
-    arrival, report = read("title,genres,stars\n" + "\n".join(rows) + "\n")
-    assert [film.genres for film in arrival.films] == [("War, Drama",), ("War, civil", "Drama"), ("Drama",)]
-    assert [star.name for star in arrival.stars] == ["A, B", "Ann", "Ben"]
+    data_set, report = read("title,genres,stars\n" + "\n".join(rows) + "\n")
+    assert [film.genres for film in data_set.films] == [("War, Drama",), ("War, civil", "Drama"), ("Drama",)]
+    assert [star.name for star in data_set.stars] == ["A, B", "Ann", "Ben"]
     assert report.warnings == [
         f"films.csv, line 2: {column} with a comma and no |, taken for one name; several are separated by |. "
         f"The first: {rows[0]}"
@@ -157,16 +157,16 @@ def test_commas_in_lists_are_told_with_their_rows() -> None:
 
 
 def test_a_star_with_two_names_is_told() -> None:
-    arrival, report = read("title,stars\nOne,Ann [nm1]\nTwo,ANN [nm1]\nThree,Ben [nm1] | Cem\n")
-    assert [star.name for star in arrival.stars] == ["Ann", "Cem"]
+    data_set, report = read("title,stars\nOne,Ann [nm1]\nTwo,ANN [nm1]\nThree,Ben [nm1] | Cem\n")
+    assert [star.name for star in data_set.stars] == ["Ann", "Cem"]
     (warning,) = report.warnings
     assert "line 4: a star's id that an earlier row has with another name" in warning
     assert warning.endswith("The first: Three,Ben [nm1] | Cem")
 
 
 def test_what_stands_below_no_name_is_told() -> None:
-    arrival, report = read("title,,year\nFine,,1990\nNoted,a note,1991\n")
-    assert [(film.title, film.year) for film in arrival.films] == [("Fine", 1990), ("Noted", 1991)]
+    data_set, report = read("title,,year\nFine,,1990\nNoted,a note,1991\n")
+    assert [(film.title, film.year) for film in data_set.films] == [("Fine", 1990), ("Noted", 1991)]
     assert [text for text in report.warnings if "line 3: something in a column without a name" in text]
 
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from tests.importing.datasets import HEADERS, DataSet, filmer, films, tt
+from tests.importing.datasets import HEADERS, ImdbFiles, filmer, films, tt
 
 from filmer.commands import imports
 from filmer.importing.data_set import ImportFailed
@@ -26,7 +26,7 @@ class Library(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        data = DataSet()
+        data = ImdbFiles()
         data.person(1, "Ann")
         for number in range(1, 500):
             data.film(number, f"Film {number * 7919 % 1000}", cast=[1], rated=(5, number))

@@ -12,7 +12,7 @@ from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
-from tests.importing.datasets import DataSet
+from tests.importing.datasets import ImdbFiles
 from tests.importing.workbooks import ods_of_too_many_cells, xlsx, xlsx_of_one_far_cell
 
 from filmer.importing import imdb, owner_films, table_files, tables
@@ -69,7 +69,7 @@ def packed(start: bytes, block: bytes, times: int) -> bytes:
 
 
 def bomb_of_one_line(folder: Path) -> Path:
-    data = DataSet()
+    data = ImdbFiles()
     data.film(1, "Fine")
     data.write(folder, gz=True)
     path = folder / "title.basics.tsv.gz"
@@ -79,7 +79,7 @@ def bomb_of_one_line(folder: Path) -> Path:
 
 def bomb_of_rows(folder: Path) -> Path:
     """Rows that are sound, 2 GiB of them in 2 MiB; of a film that is not there, so that it is quick."""
-    data = DataSet()
+    data = ImdbFiles()
     data.film(1, "Fine")
     data.write(folder, gz=True)
     path = folder / "title.crew.tsv.gz"
@@ -186,15 +186,15 @@ def test_a_line_is_as_long_as_that(tmp_path: Path, size: int) -> None:
 @pytest.mark.parametrize(("size", "line"), [(MIB, None), (MIB + 1, 50_003)])
 def test_a_line_of_imdb_is_as_long_as_that(tmp_path: Path, size: int, line: int | None, *, gz: bool) -> None:
     """Far behind the first block, and in the last line, which may lack its end."""
-    data = DataSet()
+    data = ImdbFiles()
     data.film(1, "Fine", rated=("5.0", 1))
     data.lines["title.ratings"] += [b"tt0000002\t5.0\t%d" % (10**80) for _ in range(50_000)]
     data.lines["title.ratings"].append(b"x" * size)
     folder = data.write(tmp_path, gz=gz)
     report = Report()
     if line is None:
-        imdb.read_imdb(folder, imdb.Wanted(), report, Progress(quiet=True))
+        imdb.read_imdb(folder, imdb.TitleFilter(), report, Progress(quiet=True))
         assert report.bad["too few fields"] == 1
     else:
         with pytest.raises(ImportFailed, match=rf"title.ratings.tsv(.gz)?, line {line}: over 1 MiB"):
-            imdb.read_imdb(folder, imdb.Wanted(), report, Progress(quiet=True))
+            imdb.read_imdb(folder, imdb.TitleFilter(), report, Progress(quiet=True))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.importing.datasets import (
     SCHEMAS,
-    DataSet,
+    ImdbFiles,
     environment,
     execute,
     fetch,
@@ -29,8 +29,8 @@ from filmer.importing.data_set import ImportFailed, Report
 from filmer.importing.progress import Progress
 
 
-def data_set(count: int = 3) -> DataSet:
-    data = DataSet()
+def data_set(count: int = 3) -> ImdbFiles:
+    data = ImdbFiles()
     for number in range(1, count + 1):
         data.person(number, f"Star {number}")
         data.film(number, f"Film {number}", genres="Drama,Action", rated=(5, number), cast=[number], directors=[1])
@@ -94,8 +94,8 @@ def test_whatever_byte_is_damaged_is_noticed(tmp_path: Path) -> None:
     draw = random.Random(28)
 
     def read() -> list[str]:
-        arrival = imdb.read_imdb(folder, imdb.Wanted(), Report(), Progress(quiet=True))
-        return [star.name for star in arrival.stars]
+        data_set = imdb.read_imdb(folder, imdb.TitleFilter(), Report(), Progress(quiet=True))
+        return [star.name for star in data_set.stars]
 
     whole = read()
     for at in draw.sample(range(10, len(sound)), 60):
@@ -122,9 +122,11 @@ def test_the_command_line_says_what_is_damaged(database_url: str, folder: Path) 
 
 
 @pytest.mark.parametrize("in_use", [False, True])
-@pytest.mark.parametrize("wanted", [imdb.Wanted(types=("moive",)), imdb.Wanted(min_votes=10**6), imdb.Wanted(types=())])
+@pytest.mark.parametrize(
+    "wanted", [imdb.TitleFilter(types=("moive",)), imdb.TitleFilter(min_votes=10**6), imdb.TitleFilter(types=())]
+)
 def test_an_import_without_a_film_is_refused(
-    database_url: str, folder: Path, wanted: imdb.Wanted, *, in_use: bool
+    database_url: str, folder: Path, wanted: imdb.TitleFilter, *, in_use: bool
 ) -> None:
     """A slip of the pen must not leave a shop with nothing but the films it has sold."""
     if in_use:
@@ -231,7 +233,7 @@ def test_each_import_adds_one_to_the_version_and_a_failed_one_does_not(database_
     import_imdb(database_url, folder)
     assert version(database_url) == 2
     with pytest.raises(ImportFailed):
-        import_imdb(database_url, folder, imdb.Wanted(types=("none",)))
+        import_imdb(database_url, folder, imdb.TitleFilter(types=("none",)))
     import_imdb(database_url, folder)
     assert version(database_url) == 3
     assert fetch(database_url, "SELECT array_agg(version ORDER BY id) FROM import_run") == [1, 2, 3]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.importing.datasets import (
     HEADERS,
-    DataSet,
     Film,
+    ImdbFiles,
     films,
     import_imdb,
     line,
@@ -15,7 +15,7 @@ from tests.importing.datasets import (
 )
 
 from filmer.importing.data_set import ImportFailed, Report
-from filmer.importing.imdb import Wanted, read_imdb
+from filmer.importing.imdb import TitleFilter, read_imdb
 from filmer.importing.progress import Progress
 
 BOB, ANN = ("nm0000002", "Bob Birch", None), ("nm0000001", "Ann Ash", 1950)
@@ -23,9 +23,9 @@ ELODIE = ("nm0000003", "Élodie Çelik", 1901)
 NOTHING = Film("", None, None, None, None, [], None, None, [], None, None, None)
 
 
-def some_films() -> DataSet:
+def some_films() -> ImdbFiles:
     """Films that have everything, and films that lack it."""
-    data = DataSet()
+    data = ImdbFiles()
     for number, name, born in [(1, "Ann Ash", 1950), (2, "Bob Birch", None), (3, "Élodie Çelik", 1901)]:
         data.person(number, name, born)
     data.person(17000004, "津川 雅彦", 1940)
@@ -88,7 +88,7 @@ def test_the_order_of_lines_does_not_matter(database_url: str, tmp_path: Path) -
 
 
 def test_billing_order_is_a_number_not_text(database_url: str, tmp_path: Path) -> None:
-    data = DataSet()
+    data = ImdbFiles()
     data.film(1, "Long cast")
     for star, ordering in [(1, 10), (2, 9), (3, 100), (4, 1)]:
         data.person(star, f"Star {star}")
@@ -112,18 +112,18 @@ def test_windows_line_ends_and_a_missing_last_line_end_are_fine(database_url: st
 @pytest.mark.parametrize(
     ("wanted", "titles", "left"),
     [
-        (Wanted(), [1, 2, 3, 4], [1, 2]),
-        (Wanted(min_votes=100), [1, 4], [1, 2, 2]),
-        (Wanted(min_votes=1), [1, 2, 4], [1, 1, 2]),
-        (Wanted(types=("tvSeries", "short")), [5, 7], [5]),
-        (Wanted(adult=True), [1, 2, 3, 4, 6], [2]),
-        (Wanted(adult=True, types=("movie",), min_votes=100), [1, 6], [2, 3]),
+        (TitleFilter(), [1, 2, 3, 4], [1, 2]),
+        (TitleFilter(min_votes=100), [1, 4], [1, 2, 2]),
+        (TitleFilter(min_votes=1), [1, 2, 4], [1, 1, 2]),
+        (TitleFilter(types=("tvSeries", "short")), [5, 7], [5]),
+        (TitleFilter(adult=True), [1, 2, 3, 4, 6], [2]),
+        (TitleFilter(adult=True, types=("movie",), min_votes=100), [1, 6], [2, 3]),
     ],
 )
-def test_which_titles_are_taken(tmp_path: Path, wanted: Wanted, titles: list[int], left: list[int]) -> None:
+def test_which_titles_are_taken(tmp_path: Path, wanted: TitleFilter, titles: list[int], left: list[int]) -> None:
     report = Report()
-    arrival = read_imdb(titles_of_all_kinds().write(tmp_path), wanted, report, Progress(quiet=True))
-    assert [film.id for film in arrival.films] == [tt(number) for number in titles]
+    data_set = read_imdb(titles_of_all_kinds().write(tmp_path), wanted, report, Progress(quiet=True))
+    assert [film.id for film in data_set.films] == [tt(number) for number in titles]
     assert sorted(count for count in report.skipped.values() if count) == left  # told by reason
     assert not report.bad
 
@@ -143,7 +143,7 @@ def test_without_one_of_the_other_files_there_is_a_warning(database_url: str, tm
 
 
 def test_without_title_crew_directors_come_from_title_principals(database_url: str, tmp_path: Path) -> None:
-    data = DataSet()
+    data = ImdbFiles()
     data.film(1, "Film", directors=(1, 2, 1, 404))
     data.person(2, "Two")
     data.person(1, "One")

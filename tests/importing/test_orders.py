@@ -9,7 +9,7 @@ from tests.importing.datasets import bring_in, fetch, films
 from tests.importing.drawn import Stored
 
 from filmer.catalogue.folding import fold
-from filmer.importing.data_set import Arrival, ArrivingFilm, ArrivingStar
+from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
 
 Key = Callable[[Any], Any]
 CHUNK = 400  # as the shop reads them
@@ -27,11 +27,11 @@ def in_order(things: Iterable[Any], text: Key, key: Key | None, *, descending: b
     return [one.id for one in ordered]
 
 
-def title(film: ArrivingFilm) -> str:
+def title(film: ImportedFilm) -> str:
     return film.title
 
 
-def name(star: ArrivingStar) -> str:
+def name(star: ImportedStar) -> str:
     return star.name
 
 
@@ -40,20 +40,20 @@ STAR_KEYS: dict[str, Key | None] = {"name": None, "birthYear": lambda s: s.birth
 DIRECTIONS = {"asc": False, "desc": True}
 
 
-def best_known(arrival: Arrival) -> list[str]:
+def best_known(data_set: DataSet) -> list[str]:
     """Ids of stars: most films first, then most votes of those films, then by name."""
     films: Counter[str] = Counter()
     votes: Counter[str] = Counter()
-    for film in arrival.films:
+    for film in data_set.films:
         for place in film.cast:
-            films[arrival.stars[place].id] += 1
-            votes[arrival.stars[place].id] += film.votes or 0
-    by_name = sorted(used_stars(arrival), key=lambda star: (fold(star.name), star.id))
+            films[data_set.stars[place].id] += 1
+            votes[data_set.stars[place].id] += film.votes or 0
+    by_name = sorted(used_stars(data_set), key=lambda star: (fold(star.name), star.id))
     return [star.id for star in sorted(by_name, key=lambda star: (-films[star.id], -votes[star.id]))]
 
 
-def used_stars(arrival: Arrival) -> list[ArrivingStar]:
-    return [arrival.stars[at] for at in sorted({place for film in arrival.films for place in film.cast})]
+def used_stars(data_set: DataSet) -> list[ImportedStar]:
+    return [data_set.stars[at] for at in sorted({place for film in data_set.films for place in film.cast})]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def used_stars(arrival: Arrival) -> list[ArrivingStar]:
 def test_a_film_s_rank_is_its_place(stored: Stored, column: str, key: Key | None, *, descending: bool) -> None:
     found = [row["id"] for row in sorted(stored.film, key=lambda row: row[column])]
     assert sorted(row[column] for row in stored.film) == list(range(1, len(stored.film) + 1))
-    assert found == in_order(stored.arrival.films, title, key, descending=descending)
+    assert found == in_order(stored.data_set.films, title, key, descending=descending)
 
 
 @pytest.mark.parametrize(
@@ -82,20 +82,20 @@ def test_a_film_s_rank_is_its_place(stored: Stored, column: str, key: Key | None
 def test_a_star_s_rank_is_its_place(stored: Stored, column: str, sort: str, *, descending: bool) -> None:
     found = [row["id"] for row in sorted(stored.star, key=lambda row: row[column])]
     assert sorted(row[column] for row in stored.star) == list(range(1, len(stored.star) + 1))
-    stars = used_stars(stored.arrival)
+    stars = used_stars(stored.data_set)
     assert found == in_order(stars, name, STAR_KEYS[sort], descending=descending)
 
 
 def test_the_best_known_star_comes_first(stored: Stored) -> None:
     found = [row["id"] for row in sorted(stored.star, key=lambda row: row["known_desc"])]
     assert sorted(row["known_desc"] for row in stored.star) == list(range(1, len(stored.star) + 1))
-    assert found == best_known(stored.arrival)
+    assert found == best_known(stored.data_set)
 
 
 def expected_lists(stored: Stored) -> dict[tuple[str, str], list[str]]:
     """Ids by list and sort."""
-    members: dict[str, list[ArrivingFilm]] = {"all": stored.arrival.films}
-    for film in stored.arrival.films:
+    members: dict[str, list[ImportedFilm]] = {"all": stored.data_set.films}
+    for film in stored.data_set.films:
         first = fold(film.title)[0]
         lists = [f"letter:{first}", *[f"genre:{stored.genres[genre]}" for genre in film.genres]]
         if not "a" <= first <= "z":
@@ -110,9 +110,9 @@ def expected_lists(stored: Stored) -> dict[tuple[str, str], list[str]]:
     }
     for sort, key in STAR_KEYS.items():
         for direction, descending in DIRECTIONS.items():
-            stars = in_order(used_stars(stored.arrival), name, key, descending=descending)
+            stars = in_order(used_stars(stored.data_set), name, key, descending=descending)
             found["stars", f"{sort} {direction}"] = stars
-    found["stars", "known"] = best_known(stored.arrival)
+    found["stars", "known"] = best_known(stored.data_set)
     return found
 
 
@@ -134,8 +134,8 @@ def test_every_list_is_stored_in_every_order(stored: Stored) -> None:
 
 
 def test_films_are_tallied_by_year_and_genre(stored: Stored) -> None:
-    expected = Counter((0, film.year) for film in stored.arrival.films)
-    expected.update((stored.genres[genre], film.year) for film in stored.arrival.films for genre in film.genres)
+    expected = Counter((0, film.year) for film in stored.data_set.films)
+    expected.update((stored.genres[genre], film.year) for film in stored.data_set.films for genre in film.genres)
     assert {(row["genre_id"], row["year"]): row["films"] for row in stored.tally} == expected
     assert len(stored.tally) == len(expected)
 
@@ -144,9 +144,9 @@ def test_casts_and_filmographies_name_each_other(stored: Stored) -> None:
     films = {row["id"]: row for row in stored.film}
     stars = {row["id"]: row for row in stored.star}
     by_no = {row["no"]: row for row in stored.star}
-    plays: dict[str, list[ArrivingFilm]] = {}
-    for film in stored.arrival.films:
-        cast = [stored.arrival.stars[place] for place in film.cast]
+    plays: dict[str, list[ImportedFilm]] = {}
+    for film in stored.data_set.films:
+        cast = [stored.data_set.stars[place] for place in film.cast]
         row = films[film.id]
         assert [by_no[no]["id"] for no in row["star_nos"]] == [star.id for star in cast]
         assert row["billed_ids"] == [star.id for star in cast[:3]]
@@ -165,7 +165,7 @@ def test_casts_and_filmographies_name_each_other(stored: Stored) -> None:
 
 @pytest.mark.parametrize("count", [1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK])
 def test_lists_are_cut_into_full_chunks(database_url: str, count: int) -> None:
-    bring_in(database_url, Arrival([ArrivingFilm(f"f{at}", f"{at:04d}") for at in range(count)]))
+    bring_in(database_url, DataSet([ImportedFilm(f"f{at}", f"{at:04d}") for at in range(count)]))
     lengths = fetch(
         database_url,
         "SELECT array_agg(cardinality(nos) ORDER BY chunk) FROM catalogue.listing"
@@ -175,7 +175,7 @@ def test_lists_are_cut_into_full_chunks(database_url: str, count: int) -> None:
 
 
 def test_a_catalogue_without_stars_genres_and_years_is_one_too(database_url: str) -> None:
-    bring_in(database_url, Arrival([ArrivingFilm("f1", "東京")]))
+    bring_in(database_url, DataSet([ImportedFilm("f1", "東京")]))
     assert [film.title for film in films(database_url).values()] == ["東京"]
     assert fetch(database_url, "SELECT size FROM catalogue.listing_size WHERE list = 'stars'") == 0
     assert fetch(database_url, "SELECT size FROM catalogue.listing_size WHERE list = 'letter:*'") == 1

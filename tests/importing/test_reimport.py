@@ -10,7 +10,7 @@ from tests.conftest import import_films
 from tests.importing import tables
 from tests.importing.datasets import (
     SCHEMAS,
-    DataSet,
+    ImdbFiles,
     execute,
     fetch,
     films,
@@ -24,7 +24,7 @@ ANN, BOB, CEM = (("nm0000001", "Ann", 1950), ("nm0000002", "Bob", None), ("nm000
 
 
 def write(folder: Path, *numbers: int, mark: str = "", genres: str = "Drama,Action") -> Path:
-    data = DataSet()
+    data = ImdbFiles()
     for number, (_, name, born) in enumerate((ANN, BOB, CEM), start=1):
         data.person(number, name + mark, born)
     for number in numbers:
@@ -102,7 +102,7 @@ def test_a_film_in_use_keeps_a_cast_that_the_new_files_do_not_have(database_url:
     import_imdb(database_url, write(tmp_path / "1", 1))
     execute(database_url, f"INSERT INTO film_in_use VALUES ('{tt(1)}')")
     before = films(database_url)[tt(1)]
-    data = DataSet()
+    data = ImdbFiles()
     data.film(7, "Alone")
     for turn in range(2):  # what was kept once is kept again
         import_imdb(database_url, data.write(tmp_path / f"new {turn}"))

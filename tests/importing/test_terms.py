@@ -47,9 +47,9 @@ def stored_terms(stored: Stored, field: str) -> Terms:
 def folded_texts(stored: Stored, field: str) -> dict[int, str]:
     """The texts of a field by number, folded from what arrived."""
     if field == "name":
-        names = {star.id: star.name for star in stored.arrival.stars}
+        names = {star.id: star.name for star in stored.data_set.stars}
         return {row["no"]: fold(names[row["id"]]) for row in stored.star}
-    arrived = {film.id: film for film in stored.arrival.films}
+    arrived = {film.id: film for film in stored.data_set.films}
     return {
         row["no"]: fold((arrived[row["id"]].title if field == "title" else arrived[row["id"]].directors) or "")
         for row in stored.film
@@ -67,8 +67,8 @@ def test_short_substrings_are_counted(stored: Stored, field: str) -> None:
 def test_beginnings_of_words_that_many_films_have_are_counted(stored: Stored) -> None:
     """Words of title, directors and cast; a film that has a word twice counts once."""
     totals: Counter[str] = Counter()
-    for film in stored.arrival.films:
-        texts = [film.title, film.directors or "", *[stored.arrival.stars[at].name for at in film.cast]]
+    for film in stored.data_set.films:
+        texts = [film.title, film.directors or "", *[stored.data_set.stars[at].name for at in film.cast]]
         words = {word for text in texts for word in indexed_words(fold(text))}
         totals.update({word[:length] for word in words for length in range(1, len(word) + 1)})
     expected = {start: (total, None) for start, total in totals.items() if total >= DENSE}
@@ -77,10 +77,10 @@ def test_beginnings_of_words_that_many_films_have_are_counted(stored: Stored) ->
 
 
 def test_the_words_of_a_film_are_what_searches_look_in(stored: Stored) -> None:
-    arrived = {film.id: film for film in stored.arrival.films}
+    arrived = {film.id: film for film in stored.data_set.films}
     for row in stored.film:
         film = arrived[row["id"]]
-        texts = [film.title, film.directors or "", *[stored.arrival.stars[at].name for at in film.cast]]
+        texts = [film.title, film.directors or "", *[stored.data_set.stars[at].name for at in film.cast]]
         words = {word for text in texts for word in indexed_words(fold(text))}
         assert {word.strip("'") for word in row["words"].split()} == words
 

@@ -9,7 +9,7 @@ from tests.importing.datasets import filmer, films
 from tests.importing.workbooks import Cell, Sheets, ods, xlsx
 
 from filmer.importing import owner_films
-from filmer.importing.data_set import Arrival, ImportFailed, Report
+from filmer.importing.data_set import DataSet, ImportFailed, Report
 
 Make = Callable[[Sheets], bytes]
 kinds = pytest.mark.parametrize(("make", "suffix"), [(xlsx, "xlsx"), (ods, "ods")])
@@ -32,7 +32,7 @@ SHEETS: Sheets = {
 }  # fmt: skip
 
 
-def read(path: Path, content: bytes) -> tuple[Arrival, Report]:
+def read(path: Path, content: bytes) -> tuple[DataSet, Report]:
     path.write_bytes(content)
     report = Report(keep_all=True)
     return owner_films.read_csv(path, report), report
@@ -40,11 +40,11 @@ def read(path: Path, content: bytes) -> tuple[Arrival, Report]:
 
 @kinds
 def test_the_first_sheet_with_a_title_is_read(tmp_path: Path, make: Make, suffix: str) -> None:
-    arrival, report = read(tmp_path / f"films.{suffix}", make(SHEETS))
-    first, number, truth, last = arrival.films
+    data_set, report = read(tmp_path / f"films.{suffix}", make(SHEETS))
+    first, number, truth, last = data_set.films
     assert (first.title, first.year, first.rating, first.votes, first.id) == ("Zwei Fähren", 1988, 8.1, 1250, "f1")
     assert (str(first.price), first.release_date, first.overview) == ("2.5", date(1988, 3, 4), '"2" lines')
-    assert (first.genres, [arrival.stars[at].name for at in first.cast]) == (("Drama", "War"), ["Ann", "Ben"])
+    assert (first.genres, [data_set.stars[at].name for at in first.cast]) == (("Drama", "War"), ["Ann", "Ben"])
     assert (number.title, number.year, number.id, number.votes) == ("1917", 2019, "12", 2147483647)
     assert (truth.title, str(truth.price)) == ("TRUE", "3.49")
     assert (last.title, last.year, last.rating, last.release_date) == ("Last", 1999, 9.5, date(1999, 1, 2))
@@ -66,8 +66,8 @@ def test_bad_rows_are_told_by_the_number_of_their_row(tmp_path: Path, make: Make
         ["No day", 1990, 36526],
         ["Far", 1990, None, None, None, "beyond the header"],
     ]
-    arrival, report = read(tmp_path / f"films.{suffix}", make({"Films": rows}))
-    assert [film.title for film in arrival.films] == ["Fine", "Far"]
+    data_set, report = read(tmp_path / f"films.{suffix}", make({"Films": rows}))
+    assert [film.title for film in data_set.films] == ["Fine", "Far"]
     told = [(bad.line, bad.kind, bad.text) for bad in report.every]
     as_text = "a title that the workbook takes for a date or time: format its cell as text"
     assert told == [

@@ -8,12 +8,12 @@ import httpx
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.metrics.scraping import BEARER, TOKEN, Scrape, scrape
 from tests.nodes import eventually
 from tests.people import CARD, LOGIN, PASSWORD, visitor
 from tests.proxy import Proxy, proxied_database
-from tests.raw_connections import Wire
+from tests.raw_connections import RawConnection
 from tests.sandbox import Sandbox
 from tests.shop.faults import CHECKOUT, FILMS, ITEMS, open_shop
 
@@ -131,7 +131,7 @@ def test_labels_are_bounded_whatever_is_asked(server: Server) -> None:
     assert len(new) < 12, new
     assert after.labels(REQUESTED, "method") - methods <= {"GET", "other"}
     assert after.value(REQUESTED, route=NOWHERE, status="404") > before.value(REQUESTED, route=NOWHERE, status="404")
-    tell(f"10,000 drawn paths: {len(told)} routes; 300 asked: {len(new)} new")
+    record_figure(f"10,000 drawn paths: {len(told)} routes; 300 asked: {len(new)} new")
 
 
 def test_answers_from_the_cache_are_counted_by_their_route(server: Server) -> None:
@@ -179,7 +179,7 @@ def test_refusals_are_counted_by_their_status(server: Server) -> None:
 def test_a_caller_who_hangs_up_before_all_was_said_is_counted_as_gone(server: Server) -> None:
     since = Since(server)
     for _ in range(5):
-        wire = Wire(server.port)
+        wire = RawConnection(server.port)
         wire.send(b"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 900\r\n")
         wire.send(b'content-type: application/json\r\n\r\n{"email"')
         wire.reset()

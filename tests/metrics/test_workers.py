@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.metrics.scraping import TOKEN, Scrape, scrape
 from tests.nodes import eventually, kill_worker, workers
 from tests.raw_connections import request, wires
@@ -78,7 +78,7 @@ def test_a_scrape_tells_the_sum_of_all_workers(server: Server) -> None:
     assert came["computed"] == 1
     assert came["valkey"] >= 1, "one worker answered all"
     assert scraped.value("filmer_workers") == 2
-    tell(f"{REQUESTS} requests to 2 workers: {counted(scraped):.0f} told by either")
+    record_figure(f"{REQUESTS} requests to 2 workers: {counted(scraped):.0f} told by either")
 
 
 def test_what_a_worker_counted_stays_when_it_is_killed(server: Server) -> None:

@@ -12,7 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from filmer import errors
 from filmer.http.body import Body, Received
 from filmer.http.bounds import BLANKS, STORABLE
-from filmer.openapi.document import Answer, HeaderParameter, Operation, PathParameter, document
+from filmer.openapi.document import EndpointDoc, HeaderParameter, PathParameter, ResponseDoc, document
 from filmer.openapi.examples import refusal
 
 
@@ -40,7 +40,7 @@ class Order(msgspec.Struct, rename="camel"):
 
 
 GIVEN = {"movieId": "tt1", "eMail": "user@example.com", "password": "filmer-demo", "quantity": 2}
-PLACE = Operation(
+PLACE = EndpointDoc(
     method="POST",
     path="/api/v1/made-up",
     name="placeMadeUp",
@@ -52,7 +52,7 @@ PLACE = Operation(
     protected=True,
     slowed=True,
     answers={
-        200: Answer(
+        200: ResponseDoc(
             description="Placed",
             data=Order,
             example={"success": True, "data": {"orderId": 1}},
@@ -61,7 +61,7 @@ PLACE = Operation(
         409: refusal("The key was used for another order", errors.Conflict()),
     },
 )
-SHOW = Operation(
+SHOW = EndpointDoc(
     method="GET",
     path="/api/v1/made-up",
     name="showMadeUp",
@@ -69,20 +69,20 @@ SHOW = Operation(
     tag="Made up",
     protected=True,
     answers={
-        200: Answer(description="It", data=Order, example={"success": True, "data": {"orderId": 1}}),
+        200: ResponseDoc(description="It", data=Order, example={"success": True, "data": {"orderId": 1}}),
         401: refusal("In its own words", errors.InvalidCredentials()),
     },
 )
-FORGET = Operation(
+FORGET = EndpointDoc(
     method="DELETE",
     path="/api/v1/made-up/{orderId}",
     name="forgetMadeUp",
     summary="Forget an order",
     tag="Others",
     path_parameters=(PathParameter("orderId", {"type": "integer"}, "Its id"),),
-    answers={204: Answer(description="Forgotten")},
+    answers={204: ResponseDoc(description="Forgotten")},
 )
-JUDGE = Operation(  # the other API's
+JUDGE = EndpointDoc(  # the other API's
     method="POST",
     path="/api/made-up",
     name="judgeMadeUp",
@@ -92,7 +92,7 @@ JUDGE = Operation(  # the other API's
     body_example=GIVEN,
     protected=True,
     answers={
-        201: Answer(description="Judged", data=Order, example={"orderId": 1}, headers=("Age", "X-Cache")),
+        201: ResponseDoc(description="Judged", data=Order, example={"orderId": 1}, headers=("Age", "X-Cache")),
         400: refusal(
             "In its own words",
             errors.InvalidRating([errors.Offence("rating", "must be at most 5")]),

@@ -320,7 +320,7 @@ def test_document_tells_how_to_get_a_token_and_the_demos_work(document: Any) -> 
     """contract §8"""
     description = document["info"]["description"]
     assert "filmer token create --account ID --name NAME" in description
-    tokens = {person.token: person for person in demo.PEOPLE if person.token}
+    tokens = {person.token: person for person in demo.USERS if person.token}
     for text in (description, document["components"]["securitySchemes"]["bearerToken"]["description"]):
         assert {word for word in re.findall(r"`(\w+)`", text) if re.fullmatch(r"\w*[0-9]{5}\w*", word)} == set(tokens)
     (user,) = [person for person in tokens.values() if person.role == "customer"]
@@ -452,7 +452,7 @@ def test_examples_of_bodies_name_what_the_specification_does_and_fit(document: A
 def test_examples_of_bodies_work_on_the_demo(document: Any) -> None:
     """contract §8"""
     login, card = (body(document, f"POST /api/v1/{path}")["example"] for path in ("auth/login", "checkout"))
-    (person,) = [one for one in demo.PEOPLE if one.email == login["email"]]
+    (person,) = [one for one in demo.USERS if one.email == login["email"]]
     assert login["password"] == demo.PASSWORD
     number = card["creditCardId"].replace(" ", "")
     names = (card["firstName"], card["lastName"], card["expiration"])

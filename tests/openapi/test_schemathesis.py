@@ -16,13 +16,13 @@ import psycopg
 import pytest
 from tests.community.conftest import tmdb_settings
 from tests.conftest import MakeDatabase, Serve, Server, import_films
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.people import open_account, put_card, token_of
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
 from tests.shop.faults import customers, fill_carts
 
 import filmer.importing
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 
 pytestmark = pytest.mark.proof
 
@@ -48,8 +48,8 @@ class Town(NamedTuple):
 
     url: str
     server: Server
-    user: Person
-    admin: Person
+    user: User
+    admin: User
 
     @property
     def users(self) -> dict[str, list[int]]:
@@ -126,7 +126,7 @@ def run(town: Town, folder: Path, callers: dict[str, Any], *options: str, config
     assert town.server.client.get("/api/v1/health").status_code == 200
     assert not re.search(r'"level": "(error|critical)"', town.server.output()), town.server.output()
     cases, operations = found["test_cases"]["generated"], found["operations"]["tested"]
-    tell(f"schemathesis: {cases:,} requests of {operations} operations, {EXAMPLES} examples each, 0 failures")
+    record_figure(f"schemathesis: {cases:,} requests of {operations} operations, {EXAMPLES} examples each, 0 failures")
     return found
 
 

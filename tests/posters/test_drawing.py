@@ -17,7 +17,7 @@ from filmer.posters.drawing import HEIGHT, MARGIN, MEASURE, SMALLEST, WIDTH, Sub
 from filmer.posters.families import FAMILIES, PLAIN, family_of
 from filmer.posters.field import Field
 from filmer.posters.palettes import Palette
-from filmer.posters.typesetting import MAX_LINES, SANS, SERIF, Block, Face, is_right_to_left, typeset, width
+from filmer.posters.typesetting import MAX_LINES, SANS, SERIF, Block, FontStack, is_right_to_left, typeset, width
 
 SVG = "{http://www.w3.org/2000/svg}"
 PALETTES = [one for value in vars(palettes).values() if isinstance(value, tuple) for one in value]
@@ -205,13 +205,13 @@ def test_a_composition_fills_a_field_of_any_height_in_few_words(name: str) -> No
 WORDS = st.lists(st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJ", min_size=1, max_size=12), min_size=1, max_size=6)
 
 
-def set_title(text: str, face: Face = SANS) -> Block:
+def set_title(text: str, face: FontStack = SANS) -> Block:
     return typeset(text, face, measure=MEASURE, height=186, largest=118, smallest=SMALLEST)
 
 
 @FACES
 @given(words=WORDS)
-def test_all_words_of_a_usual_title_are_there_within_the_margins(face: Face, words: list[str]) -> None:
+def test_all_words_of_a_usual_title_are_there_within_the_margins(face: FontStack, words: list[str]) -> None:
     block = set_title(" ".join(words), face)
     assert " ".join(block.lines).split() == words
     assert len(block.lines) <= MAX_LINES
@@ -223,7 +223,7 @@ def test_all_words_of_a_usual_title_are_there_within_the_margins(face: Face, wor
 
 @FACES
 @given(text=st.text(min_size=1, max_size=300).filter(str.strip))
-def test_any_title_stays_within_the_margins(face: Face, text: str) -> None:
+def test_any_title_stays_within_the_margins(face: FontStack, text: str) -> None:
     block = set_title(text, face)
     assert 1 <= len(block.lines) <= MAX_LINES
     assert block.size >= SMALLEST

@@ -17,11 +17,11 @@ import psutil
 import psycopg
 import pytest
 from tests.conftest import Server
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.machine import at_most
 from tests.nodes import eventually, kill_node, workers
 from tests.people import put_card
-from tests.raw_connections import LOST, Customer, Wire
+from tests.raw_connections import LOST, Customer, RawConnection
 from tests.shop import faults
 from tests.shop.test_crashes import Clients, Kill, require_whole, shop_of
 from tests.store.embedded.users import directory, processes
@@ -76,7 +76,7 @@ class Shop:
 
     def sells(self, customer: Customer) -> bool:
         """Whether it is healthy, and takes an order."""
-        with suppress(*LOST, httpx.HTTPError), Wire(self.server.port, timeout=3) as line:
+        with suppress(*LOST, httpx.HTTPError), RawConnection(self.server.port, timeout=3) as line:
             is_healthy = self.server.client.get("/api/v1/health", timeout=3).is_success
             return is_healthy and line.ask(faults.checkout(customer, f"of {customer.account_id}")).status == 200
         return False
@@ -191,7 +191,7 @@ def test_every_process_may_be_killed(shop: Shop) -> None:
             assert row
             require_whole(conn, people, clients.orders | {last.account_id: row[0]})
         orders += len(people)
-    tell(f"{kills} kills, {orders} orders, all whole; back after {slowest[0]:.1f} s at most ({slowest[1]})")
+    record_figure(f"{kills} kills, {orders} orders, all whole; back after {slowest[0]:.1f} s at most ({slowest[1]})")
 
 
 def test_a_server_whose_engines_do_not_come_back_ends(shop: Shop, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.fail_over import any_address
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.nodes import eventually, workers
 from tests.raw_connections import Customer
 from tests.shop import faults
@@ -171,7 +171,9 @@ def test_workers_are_replaced_and_no_request_fails(
             slowest = max(slowest, replace_workers(server))
     assert callers.failures == []
     assert server.process.poll() is None
-    tell(f"{RESTARTS} times both workers replaced: {callers.answered:,} requests, 0 failed ({slowest:.1f} s at most)")
+    record_figure(
+        f"{RESTARTS} times both workers replaced: {callers.answered:,} requests, 0 failed ({slowest:.1f} s at most)"
+    )
 
 
 def test_nodes_are_restarted_one_after_another_and_no_request_fails(
@@ -195,7 +197,9 @@ def test_nodes_are_restarted_one_after_another_and_no_request_fails(
             nodes.append(serve(filled))
             ports.append(nodes[-1].port)
     assert callers.failures == []
-    tell(f"{RESTARTS} nodes restarted: {callers.answered:,} requests, 0 failed, stopped within {slowest:.1f} s")
+    record_figure(
+        f"{RESTARTS} nodes restarted: {callers.answered:,} requests, 0 failed, stopped within {slowest:.1f} s"
+    )
 
 
 def test_workers_that_cannot_be_started_are_no_server(filled: str, serve: Serve, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.asgi import alive, ask
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
 from tests.people import CARD, PASSWORD, kept_password, open_account, put_card, session_of, visitor
 
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 from filmer.app import create_app
 from filmer.clock import Clock, SystemClock
 from filmer.edge.edge import Edge
@@ -76,7 +76,7 @@ def sign_in(store: Store) -> Iterator[SignIn]:
     """Signs somebody in, else a new customer, on a browser of its own; ``at``: of another server of the store."""
     with contextlib.ExitStack() as stack:
 
-        def enter(person: Person | None = None, *, at: httpx.Client | None = None) -> httpx.Client:
+        def enter(person: User | None = None, *, at: httpx.Client | None = None) -> httpx.Client:
             client = visitor(at or store.client)
             client.cookies.update(session_of(store.url, person or open_account(store.url)))
             stack.callback(client.close)
@@ -189,7 +189,7 @@ class InProcess(httpx.BaseTransport):
         """What a coroutine returns, on the application's loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
-    def sign_in(self, person: Person | None = None) -> httpx.Client:
+    def sign_in(self, person: User | None = None) -> httpx.Client:
         """Signs somebody in, else a new customer."""
         cookie = session_of(self.url, person or open_account(self.url), self._clock.now())
         return httpx.Client(transport=self, base_url="http://127.0.0.1", cookies=cookie)

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 from tests.conftest import SECRET_KEY, MakeDatabase
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.people import CARD
 from tests.raw_connections import Customer, Reply
 from tests.shop import faults
@@ -290,4 +290,4 @@ def test_a_checkout_that_breaks_anywhere_is_whole_or_has_not_happened(
     assert kinds == {"execute", "__aenter__", "__aexit__", "getconn", "putconn", "authorize", "capture"}
     assert steps > 10
     whose = "with" if key else "without"
-    tell(f"{whose} a key: {calls} calls failed and cancelled, before and after; {steps} steps cancelled")
+    record_figure(f"{whose} a key: {calls} calls failed and cancelled, before and after; {steps} steps cancelled")

@@ -21,9 +21,9 @@ import psutil
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.nodes import accepts, eventually, kill_node, kill_worker
-from tests.raw_connections import LOST, Customer, Reply, Wire
+from tests.raw_connections import LOST, Customer, RawConnection, Reply
 from tests.shop import faults
 from tests.shop.faults import FILMS
 
@@ -66,7 +66,7 @@ class Clients:
             if next(self._counted) % self._every == 0:
                 self._kill_once()  # while the others' requests go on
             try:
-                with Wire(self._port(), timeout=10) as line:
+                with RawConnection(self._port(), timeout=10) as line:
                     reply = line.ask(faults.checkout(one, f"of {one.account_id}"))
             except LOST:
                 self.lost += 1
@@ -126,7 +126,7 @@ def test_killed_workers_lose_and_double_nothing(database: str, serve: Serve) -> 
     assert clients.kills >= 2
     with psycopg.connect(database, autocommit=True) as conn:
         require_whole(conn, people, clients.orders)
-    tell(f"{CHECKOUTS} checkouts, {clients.kills} workers killed, {clients.lost} answers lost, all whole")
+    record_figure(f"{CHECKOUTS} checkouts, {clients.kills} workers killed, {clients.lost} answers lost, all whole")
 
 
 @pytest.mark.timeout(1500)
@@ -144,7 +144,7 @@ def test_killed_nodes_lose_and_double_nothing(database: str, serve: Serve) -> No
     assert clients.kills >= 1
     with psycopg.connect(database, autocommit=True) as conn:
         require_whole(conn, people, clients.orders)
-    tell(f"{clients.kills} nodes killed")
+    record_figure(f"{clients.kills} nodes killed")
 
 
 @pytest.mark.timeout(1500)
@@ -156,7 +156,7 @@ def test_killed_database_connections_lose_and_double_nothing(database: str, serv
     assert clients.kills >= 2
     with psycopg.connect(database, autocommit=True) as conn:
         require_whole(conn, people, clients.orders)
-    tell(f"all database connections killed {clients.kills} times")
+    record_figure(f"all database connections killed {clients.kills} times")
 
 
 def void(_: object) -> None:
@@ -205,7 +205,7 @@ def test_no_connection_of_ours_waives_that(database: str, serve: Serve) -> None:
             """
         )
         conn.execute("CREATE TRIGGER look BEFORE INSERT ON shop_order FOR EACH ROW EXECUTE FUNCTION look()")
-        with Wire(server.port) as line:
+        with RawConnection(server.port) as line:
             assert line.ask(faults.checkout(one)).status == 200
         assert conn.execute("SELECT setting FROM seen").fetchall() == [("on",)]
         unlogged = conn.execute("SELECT relname FROM pg_class WHERE relpersistence = 'u' AND relkind = 'r'").fetchall()
@@ -231,7 +231,7 @@ def test_what_was_acknowledged_is_there_after_the_database_was_stopped_at_once(
 
         def buy(one: Customer, answered: dict[int, Reply] = answered) -> None:
             try:
-                with Wire(server.port) as line:
+                with RawConnection(server.port) as line:
                     answered[one.account_id] = line.ask(faults.checkout(one, f"of {one.account_id}"))
             except LOST:
                 return
@@ -257,4 +257,4 @@ def test_what_was_acknowledged_is_there_after_the_database_was_stopped_at_once(
     clients.run(people)
     with psycopg.connect(url, autocommit=True) as conn:
         require_whole(conn, people, clients.orders)
-    tell(f"{DURABLE} orders, PostgreSQL stopped at once {STOPS} times: 0 missing")
+    record_figure(f"{DURABLE} orders, PostgreSQL stopped at once {STOPS} times: 0 missing")

@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.machine import at_most
 from tests.nodes import eventually
 from tests.people import CARD, LOGIN
-from tests.raw_connections import Customer, Wire, request, wires
+from tests.raw_connections import Customer, RawConnection, request, wires
 from tests.shop import faults
 from tests.shop.faults import FILMS, ITEMS
 
@@ -47,7 +47,7 @@ def requests(one: Customer) -> list[bytes]:
 
 def hang_up(port: int, sent: bytes, longest: float, draw: random.Random) -> None:
     """Anywhere: while the request is being sent, worked on, or answered. ``longest``: seconds until then."""
-    line = Wire(port)
+    line = RawConnection(port)
     line.send(sent if draw.random() < 0.8 else sent[: draw.randrange(len(sent))])
     time.sleep(draw.uniform(0, longest))
     line.reset()
@@ -58,7 +58,7 @@ def seconds_of_a_checkout(conn: psycopg.Connection[tuple[object, ...]], port: in
     faults.fill_carts(conn, [one.account_id for one in patient])
     took = []
     for one in patient:
-        with Wire(port) as line:
+        with RawConnection(port) as line:
             begun = time.monotonic()
             assert line.ask(faults.checkout(one, "patience")).status == 200
             took.append(time.monotonic() - begun)
@@ -86,7 +86,7 @@ def test_hanging_up_leaves_nothing_behind(make_database: MakeDatabase, serve: Se
             list(pool.map(lambda one: hang_up(server.port, one, longest, random.Random(one)), sent))
 
         begun = time.monotonic()
-        with Wire(server.port) as line:
+        with RawConnection(server.port) as line:
             assert line.ask(request("GET", "/api/v1/health")).status == 200
         answered = time.monotonic() - begun
         at_most(5, since=begun)  # the server is not busy any more with those who are gone
@@ -115,4 +115,4 @@ def test_hanging_up_leaves_nothing_behind(make_database: MakeDatabase, serve: Se
         assert not faults.halves(conn, [one.account_id for one in buyers])
     noise = server.output().removeprefix(quiet).splitlines()
     assert len(noise) <= 2 + HANG_UPS // 100, noise[:20]
-    tell(f"{HANG_UPS} hung up, {len(bought)} orders whole, 0 halves; next answer in {answered * 1000:.0f} ms")
+    record_figure(f"{HANG_UPS} hung up, {len(bought)} orders whole, 0 halves; next answer in {answered * 1000:.0f} ms")

@@ -12,7 +12,7 @@ import pytest
 from tests.answers import data_of, error_of, offences_of
 from tests.conftest import ServeHere
 from tests.people import CARD, open_account, put_card
-from tests.raw_connections import Customer, Wire
+from tests.raw_connections import Customer, RawConnection
 from tests.shop.conftest import (
     AMELIE,
     CART,
@@ -466,7 +466,7 @@ def test_it_came_with_its_head_though_its_body_came_after_the_order(
     put_in_cart(client)
     second = serve_here(store.url)
     head, _, body = checkout(Customer(person.id, client.cookies["JSESSIONID"])).partition(b"\r\n\r\n")
-    with Wire(second.port) as line:
+    with RawConnection(second.port) as line:
         line.send(head + b"\r\nexpect: 100-continue\r\n\r\n")
         assert line.socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         order = data_of(pay(client))

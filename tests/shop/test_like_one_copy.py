@@ -20,10 +20,10 @@ from typing import Any
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.nodes import kill_worker
 from tests.people import CARD
-from tests.raw_connections import LOST, Customer, Reply, Wire, request
+from tests.raw_connections import LOST, Customer, RawConnection, Reply, request
 from tests.shop import faults
 from tests.shop.faults import FILMS, ITEMS
 from tests.shop.histories import (
@@ -153,7 +153,7 @@ class Client:
         self._recorder = recorder
         self._number = number
         self._draw = random.Random(seed)
-        self._line: Wire | None = None
+        self._line: RawConnection | None = None
 
     def run(self, operations: int) -> None:
         for number in range(operations):
@@ -165,7 +165,7 @@ class Client:
 
     def _ask(self, call: Call, said: Said) -> None:
         try:
-            self._line = self._line or Wire(self._port)
+            self._line = self._line or RawConnection(self._port)
             self._line.send(as_request(call, self._one))
             if self._draw.random() < CUT:
                 time.sleep(self._draw.uniform(0, 0.01))
@@ -189,7 +189,7 @@ def record(port: int, one: Customer, seed: str) -> list[Operation]:
         thread.join()
     for call in (View(), ListOrders()):  # what was acknowledged must show at last
         for _ in range(40):
-            with recorder.call(call, CLIENTS) as said, Wire(port) as line:
+            with recorder.call(call, CLIENTS) as said, RawConnection(port) as line:
                 said.answer = as_answer(call, line.ask(as_request(call, one)))
             if said.answer is not None:
                 break
@@ -244,7 +244,9 @@ def test_histories_under_faults_have_an_order(database: str, serve: Serve, price
     assert orders >= HISTORIES / 4
     with psycopg.connect(database) as conn:
         assert not faults.audit(conn)
-    tell(f"{HISTORIES} histories, {asked} operations, {unknown} without an answer, {orders} orders: all in order")
+    record_figure(
+        f"{HISTORIES} histories, {asked} operations, {unknown} without an answer, {orders} orders: all in order"
+    )
 
 
 # Bugs that such shops have had, each in the place of the real SQL.

@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.cache_dump import cache
 from tests.commands import filmer
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.people import LOGIN, visitor
 from tests.shop import faults
 from tests.shop.faults import CHECKOUT, FILMS, ITEMS
@@ -263,4 +263,4 @@ def test_no_secret_is_left_anywhere(
     assert "the card as typed in base64, at 2 in Valkey" in found
     assert "token 0 as it is in the server's output" in found
     count = sum(len(forms(secret, is_guessable=True)) for secret in secrets.values())
-    tell(f"{log_format}: {len(secrets)} secrets in {count} forms, {len(places)} places: 0 hits")
+    record_figure(f"{log_format}: {len(secrets)} secrets in {count} forms, {len(places)} places: 0 hits")

@@ -19,7 +19,7 @@ from tests.shop.browsing import form_of
 from tests.shop.conftest import AMELIE, CART, ITEMS, ORDERS, SHAWSHANK, InProcess, fetch, open_store, pay, put_in_cart
 
 from filmer.accounts import queries as accounts
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 
 pytestmark = pytest.mark.proof
 
@@ -75,7 +75,7 @@ class Owner:
 
     def __init__(self, url: str, server: httpx.Client) -> None:
         self.url = url
-        self.person: Person = in_database(url, self._open)
+        self.person: User = in_database(url, self._open)
         self.card = CARD | {"creditCardId": f"4242{self.person.id:08d}{LAST_FOUR}", "firstName": CANARY}
         put_card(url, self.card, account_id=self.person.id)
         self.client = signed_in(server, self.person)
@@ -88,7 +88,7 @@ class Owner:
         self.state = self.look()
 
     @staticmethod
-    async def _open(conn: Any) -> Person:
+    async def _open(conn: Any) -> User:
         person = await accounts.insert_account(
             conn,
             email=f"{CANARY}.{uuid.uuid4().hex}@example.com",

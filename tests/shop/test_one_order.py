@@ -8,8 +8,8 @@ import os
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
-from tests.figures import tell
-from tests.raw_connections import Reply, Wire, wires
+from tests.figures import record_figure
+from tests.raw_connections import RawConnection, Reply, wires
 from tests.shop import faults
 
 pytestmark = pytest.mark.proof
@@ -54,13 +54,13 @@ def test_submits_with_one_key_get_one_answer(server: Server, database: str) -> N
         for number, one in enumerate(people):
             submit = faults.checkout(one, f"key {number}")
             replies = submit_at_once(server, submit)
-            with Wire(server.port) as line:  # and one that comes late
+            with RawConnection(server.port) as line:  # and one that comes late
                 replies.append(line.ask(submit))
             assert {reply.status for reply in replies} == {200}, [reply for reply in replies if reply.status != 200]
             assert len({reply.body for reply in replies}) == 1
             assert orders_of(conn, one.account_id) == [replies[0].data["orderId"]]
         assert not faults.audit(conn)
-    tell(f"with a key: {ROUNDS} times {AT_ONCE} equal answers")
+    record_figure(f"with a key: {ROUNDS} times {AT_ONCE} equal answers")
 
 
 @pytest.mark.timeout(1500)
@@ -78,17 +78,21 @@ def test_submits_without_a_key_get_one_order_and_a_later_one_an_empty_cart(serve
             assert len({reply.body for reply in told}) == 1
             assert orders_of(conn, one.account_id) == [told[0].data["orderId"]]
             late += len(replies) - len(told)
-            with Wire(server.port) as line:
+            with RawConnection(server.port) as line:
                 assert is_empty_cart(line.ask(submit))
         assert not faults.audit(conn)
-    tell(f"without: {ROUNDS} times {AT_ONCE}, one order each; {late} came later and found an empty cart")
+    record_figure(f"without: {ROUNDS} times {AT_ONCE}, one order each; {late} came later and found an empty cart")
 
 
 def test_a_submit_after_the_answer_is_another_one(server: Server, database: str) -> None:
     """Not even at once: what its sender knew is that the cart had become an order."""
     (one,) = faults.customers(database, 1)
     submit = faults.checkout(one)
-    with psycopg.connect(database, autocommit=True) as conn, Wire(server.port) as first, Wire(server.port) as second:
+    with (
+        psycopg.connect(database, autocommit=True) as conn,
+        RawConnection(server.port) as first,
+        RawConnection(server.port) as second,
+    ):
         for _ in range(3):
             faults.fill_carts(conn, [one.account_id])
             assert first.ask(submit).status == 200

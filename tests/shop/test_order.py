@@ -70,13 +70,13 @@ def test_ids_fit_in_53_bits_and_tell_nothing_of_each_other(local: Local) -> None
         assert 0.3 < ups / (len(ids) - 1) < 0.7
         for bit in range(53):
             assert 0.2 < sum(number >> bit & 1 for number in ids) / len(ids) < 0.8, f"bit {bit}"
-    together = [*orders, *sales]
-    near = [abs(later - earlier) for earlier, later in pairwise(sorted(together))]
+    single_flight = [*orders, *sales]
+    near = [abs(later - earlier) for earlier, later in pairwise(sorted(single_flight))]
     assert min(near) > 2**53 / 320**2 / 10_000
     for shift in (16, 24, 32):  # no part of an id is found in others
         for parts in (
-            [number >> shift for number in together],
-            [number % (1 << shift * 3 // 2) for number in together],
+            [number >> shift for number in single_flight],
+            [number % (1 << shift * 3 // 2) for number in single_flight],
         ):
             assert len(set(parts)) >= len(parts) - 3
 

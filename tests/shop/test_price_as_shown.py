@@ -26,7 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from tests.conftest import MakeDatabase
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.people import open_account
 from tests.shop.conftest import (
     AMELIE,
@@ -265,7 +265,7 @@ def test_you_pay_what_you_saw(shopping: type[Shopping], share: int) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
-    tell(f"share {share + 1}: {SEQUENCES // SHARES:,} sequences of {STEPS} steps at most, 0 cents")
+    record_figure(f"share {share + 1}: {SEQUENCES // SHARES:,} sequences of {STEPS} steps at most, 0 cents")
 
 
 def test_a_price_nobody_saw_would_be_noticed(shopping: type[Shopping]) -> None:

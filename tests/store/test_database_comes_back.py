@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from tests.conftest import Serve, Server
 from tests.fail_over import SAME, Load
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.machine import running_seconds
 from tests.people import LOGIN, PASSWORD, open_account, token_of
 from tests.replicas import PostgresServer, postgres_servers
@@ -150,7 +150,7 @@ def test_when_the_database_is_back_so_are_we(
         warm += len(load.reads)
     assert longest < LONGEST
     assert slowest <= BACK_SECONDS
-    tell(
+    record_figure(
         f"{harm.__name__}: {ROUNDS} times, all well {slowest:.1f} s after it was back; meanwhile {warm:,} warm reads, 0"
         f" failed; the longest answer {longest:.1f} s"
     )

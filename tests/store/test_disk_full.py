@@ -23,10 +23,10 @@ from typing import Any, NamedTuple
 import httpx
 import psycopg
 import pytest
-from tests.community.conftest import RATINGS, User, tmdb_settings
+from tests.community.conftest import RATINGS, ApiUser, tmdb_settings
 from tests.conftest import FILMS as FILMS_FILE
 from tests.conftest import Serve, Server, import_films
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.importing.datasets import filmer, intact
 from tests.machine import running_seconds
 from tests.nodes import accepts, eventually
@@ -121,7 +121,7 @@ class Crowd:
     def __init__(self, server: Server, database_url: str) -> None:
         self._base = str(server.client.base_url)
         self._buyers = faults.customers(database_url, BUYERS)
-        self._keepers = [User(database_url, server.client) for _ in range(4)]
+        self._keepers = [ApiUser(database_url, server.client) for _ in range(4)]
         [self._boss] = faults.customers(database_url, 1)
         self._person = open_account(database_url)
         with psycopg.connect(database_url, autocommit=True) as conn:
@@ -342,7 +342,7 @@ def fill_again_and_again(volume: Volume, url: str, server: Server, crowd: Crowd)
             assert not faults.audit(conn)
             assert crowd.orders <= {row[0] for row in conn.execute("SELECT id FROM shop_order")}
     assert crowd.orders
-    tell(
+    record_figure(
         f"{ROUNDS} times full: {statuses(every)}; well again within {slowest:.1f} s, "
         f"{len(crowd.orders)} acknowledged orders, none lost or torn"
     )

@@ -146,11 +146,11 @@ def test_a_migration_whose_process_dies_leaves_nothing_and_no_lock(empty: str, m
 def test_several_at_once_apply_each_migration_once(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Migration(1, FIRST.name, f"SELECT pg_sleep(0.2); {FIRST.sql}")
     known(monkeypatch, slow, SECOND)
-    together = threading.Barrier(4)
+    single_flight = threading.Barrier(4)
 
     def run() -> list[Migration]:
         with connected(empty) as conn:
-            together.wait()
+            single_flight.wait()
             return list(migrate(conn))
 
     with ThreadPoolExecutor(4) as pool:

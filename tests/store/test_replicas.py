@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import FILMS as FILMS_CSV
 from tests.conftest import Serve, Server, import_films
 from tests.fail_over import Load
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.machine import at_most, machine
 from tests.nodes import eventually
 from tests.people import open_account, signed_in, visitor
@@ -124,7 +124,7 @@ def test_a_standby_dies_the_primary_dies_and_nobody_who_looks_notices(shop: Shop
         primary.copy(standby)
         standby.wait_for_standby()
         primary, standby = standby, primary
-    tell(
+    record_figure(
         f"{FAIL_OVERS} fail-overs: {reads:,} reads, 0 failed, the slowest {slowest:.2f} s; {orders} orders, 0 lost;"
         f" writes back {max(back):.2f} s after promotion at most"
     )

@@ -18,7 +18,7 @@ from tests.people import CARD, PASSWORD, open_account, put_card, session_of, vis
 from tests.sandbox import Sandbox, shared_sandbox
 from tests.shop.browsing import form_of, put, send, text_of
 
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 from filmer.secret import SecretKey
 from filmer.settings import Settings
 from filmer.store.valkey import SharedCache
@@ -52,7 +52,7 @@ def browser(place: Place) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def mary(place: Place) -> Person:
+def mary(place: Place) -> User:
     return open_account(place[0])
 
 
@@ -65,7 +65,7 @@ def press(client: httpx.Client, form: Form, page: str = PLACE) -> httpx.Response
     return answer
 
 
-def sign_in(client: httpx.Client, person: Person, address: str = SIGN_IN, **instead: str) -> httpx.Response:
+def sign_in(client: httpx.Client, person: User, address: str = SIGN_IN, **instead: str) -> httpx.Response:
     """Fills in the form of the page as it is shown."""
     form = form_of(client.get(address), "/sign-in")
     return send(client, "/sign-in", **{**form, "email": person.email, "password": PASSWORD, **instead})
@@ -77,13 +77,13 @@ def notice_at(client: httpx.Client, answer: httpx.Response, place: str) -> str:
     return unescape(found[1]) if found else ""
 
 
-def end_session(place: Place, client: httpx.Client, person: Person) -> None:
+def end_session(place: Place, client: httpx.Client, person: User) -> None:
     """It is over while its form is open. The browser's next one takes the cookie's place."""
     fetch(place[0], "DELETE FROM session WHERE account_id = %s", person.id)
     client.cookies.delete("JSESSIONID")
 
 
-def cart_of(url: str, person: Person) -> list[Any]:
+def cart_of(url: str, person: User) -> list[Any]:
     return fetch(url, "SELECT film_id, quantity FROM cart_line WHERE account_id = %s", person.id)
 
 
@@ -107,7 +107,7 @@ def read(waiting: str) -> str:
     ],
 )
 def test_after_signing_in_it_is_done_and_said(
-    place: Place, browser: httpx.Client, mary: Person,
+    place: Place, browser: httpx.Client, mary: User,
     session: str, form: Form, promise: str, done: str, where: str, kept: str,
 ) -> None:  # fmt: skip
     if session:
@@ -126,7 +126,7 @@ def test_after_signing_in_it_is_done_and_said(
     assert not waiting_of(browser)
 
 
-def test_a_quantity_is_changed_by_whoever_signs_in_again(place: Place, browser: httpx.Client, mary: Person) -> None:
+def test_a_quantity_is_changed_by_whoever_signs_in_again(place: Place, browser: httpx.Client, mary: User) -> None:
     browser.cookies.update(session_of(place[0], mary))
     put(browser, FILM)
     end_session(place, browser, mary)
@@ -152,7 +152,7 @@ def test_a_newcomer_gets_it_as_well(browser: httpx.Client) -> None:
     assert notice_at(browser, answer, PLACE) == f"{welcome} {TITLE} is in your cart, 2 of it."
 
 
-def test_a_wrong_password_loses_nothing(place: Place, browser: httpx.Client, mary: Person) -> None:
+def test_a_wrong_password_loses_nothing(place: Place, browser: httpx.Client, mary: User) -> None:
     press(browser, RENT)
     wrong = sign_in(browser, mary, password="not the password")
     assert wrong.status_code == 401
@@ -162,7 +162,7 @@ def test_a_wrong_password_loses_nothing(place: Place, browser: httpx.Client, mar
     assert cart_of(place[0], mary) == [(FILM, 2)]
 
 
-def test_the_same_form_twice_is_done_once(place: Place, browser: httpx.Client, mary: Person) -> None:
+def test_the_same_form_twice_is_done_once(place: Place, browser: httpx.Client, mary: User) -> None:
     """A double click on "Sign in"."""
     press(browser, RENT)
     form = {**form_of(browser.get(SIGN_IN), "/sign-in"), "email": mary.email, "password": PASSWORD}
@@ -173,7 +173,7 @@ def test_the_same_form_twice_is_done_once(place: Place, browser: httpx.Client, m
     assert notice_at(browser, answer, PLACE) == "Welcome back, Mary. What you asked for is done."
 
 
-def test_what_can_not_be_done_is_said(place: Place, browser: httpx.Client, mary: Person) -> None:
+def test_what_can_not_be_done_is_said(place: Place, browser: httpx.Client, mary: User) -> None:
     for form, where, told in (
         (("/cart/items", {"movieId": "tt9999999"}), "/cart", "This film is not in the catalogue, so it was not added."),
         (("/cart/items", {"movieId": FILM, "quantity": "99"}), "/cart",
@@ -192,7 +192,7 @@ def test_what_can_not_be_done_is_said(place: Place, browser: httpx.Client, mary:
 
 @pytest.mark.parametrize("site", [{"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}])
 def test_no_other_site_makes_a_form_wait_or_carries_it_out(
-    place: Place, browser: httpx.Client, mary: Person, site: dict[str, str]
+    place: Place, browser: httpx.Client, mary: User, site: dict[str, str]
 ) -> None:
     refused = browser.post(RENT[0], data=RENT[1], headers=site)
     assert (refused.status_code, refused.headers.get("set-cookie")) == (403, None)
@@ -203,7 +203,7 @@ def test_no_other_site_makes_a_form_wait_or_carries_it_out(
     assert cart_of(place[0], mary) == []
 
 
-def test_no_link_does_anything(place: Place, browser: httpx.Client, mary: Person) -> None:
+def test_no_link_does_anything(place: Place, browser: httpx.Client, mary: User) -> None:
     """Neither with what waits in the address, nor where somebody signs in on the way to another page."""
     press(browser, RENT)
     token = waiting_of(browser)
@@ -225,7 +225,7 @@ def forms(clock: MovedClock, key: str = SECRET_KEY) -> WaitingForms:
 
 
 @pytest.mark.parametrize("kind", ["forged", "of another shop", "too old", "garbage", "no form", "huge"])
-def test_what_is_not_ours_or_too_old_does_nothing(place: Place, browser: httpx.Client, mary: Person, kind: str) -> None:
+def test_what_is_not_ours_or_too_old_does_nothing(place: Place, browser: httpx.Client, mary: User, kind: str) -> None:
     clock = MovedClock()
     waiting = WaitingForm("add to cart", PLACE, list(RENT[1].items()))
     if kind == "too old":
@@ -269,7 +269,7 @@ def test_what_is_too_large_to_wait_is_asked_for_once_more(browser: httpx.Client)
      "/account/tokens/1/revoke", "/admin/accounts/1/favorites/clear"],
 )  # fmt: skip
 def test_what_takes_something_away_is_never_done_later(
-    place: Place, browser: httpx.Client, mary: Person, path: str
+    place: Place, browser: httpx.Client, mary: User, path: str
 ) -> None:
     browser.cookies.update(session_of(place[0], mary))
     put(browser, FILM)
@@ -283,7 +283,7 @@ def test_what_takes_something_away_is_never_done_later(
     assert cart_of(place[0], mary) == [(FILM, 1)]
 
 
-def checkout_left_open(place: Place, client: httpx.Client, person: Person) -> dict[str, str]:
+def checkout_left_open(place: Place, client: httpx.Client, person: User) -> dict[str, str]:
     """The form as filled in, when the session ends."""
     client.cookies.update(session_of(place[0], person))
     put(client, FILM)
@@ -293,7 +293,7 @@ def checkout_left_open(place: Place, client: httpx.Client, person: Person) -> di
 
 
 def test_a_checkout_is_never_done_later_and_what_was_typed_is_kept_but_for_the_number(
-    place: Place, browser: httpx.Client, mary: Person
+    place: Place, browser: httpx.Client, mary: User
 ) -> None:
     form = checkout_left_open(place, browser, mary)
     answer = press(browser, ("/checkout", form), "/checkout")
@@ -315,7 +315,7 @@ def test_a_checkout_is_never_done_later_and_what_was_typed_is_kept_but_for_the_n
 
 
 def test_what_was_typed_is_shown_to_whoever_signed_in_there_alone(
-    place: Place, browser: httpx.Client, mary: Person
+    place: Place, browser: httpx.Client, mary: User
 ) -> None:
     press(browser, ("/checkout", checkout_left_open(place, browser, mary)), "/checkout")
     sign_in(browser, mary, "/sign-in?next=%2Fcheckout")

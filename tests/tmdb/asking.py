@@ -15,9 +15,9 @@ from filmer.clock import Clock
 from filmer.settings import Settings
 from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
-from filmer.tmdb.cache import Copies
+from filmer.tmdb.cache import TmdbCache
 from filmer.tmdb.client import Tmdb
-from filmer.tmdb.rate_limit import Pace
+from filmer.tmdb.rate_limit import RateLimit
 
 POPULAR = "/3/movie/popular"
 MATRIX, SHAWSHANK, UNKNOWN = 603, 278, 999_999_999  # TMDB's ids
@@ -85,7 +85,7 @@ async def until(holds: Callable[[], Any], seconds: float = 30) -> None:
 async def asking(base_url: str, clock: Clock, **given: Any) -> AsyncIterator[Tmdb]:
     """A process's way to TMDB, without Valkey. What it logs is for the test that asks for it."""
     settings = settings_of(base_url, **given)
-    tmdb = Tmdb(settings, Pace(SharedCache(None), clock, per_second=1000, workers=1), clock)
+    tmdb = Tmdb(settings, RateLimit(SharedCache(None), clock, per_second=1000, workers=1), clock)
     try:
         with capture_logs():
             yield tmdb
@@ -96,13 +96,13 @@ async def asking(base_url: str, clock: Clock, **given: Any) -> AsyncIterator[Tmd
 class Process(NamedTuple):
     """What one process of filmer has of TMDB."""
 
-    copies: Copies
+    tmdb_cache: TmdbCache
     shared: SharedCache
     database: Database
 
     async def settled(self) -> None:
         """Returns when nothing is under way any more."""
-        await until(lambda: not (self.copies._behind or self.copies._under_way or self.copies._keeping))
+        await until(lambda: not (self.tmdb_cache._behind or self.tmdb_cache._under_way or self.tmdb_cache._keeping))
 
 
 @asynccontextmanager
@@ -111,14 +111,14 @@ async def process(
 ) -> AsyncIterator[Process]:
     settings = settings_of(base_url, **given)
     shared, database = SharedCache(redis_url), Database(database_url, size=2)
-    tmdb = Tmdb(settings, Pace(SharedCache(None), clock, per_second=1000, workers=1), clock)
-    copies = Copies(tmdb, shared, database, clock, settings)
+    tmdb = Tmdb(settings, RateLimit(SharedCache(None), clock, per_second=1000, workers=1), clock)
+    tmdb_cache = TmdbCache(tmdb, shared, database, clock, settings)
     await database.open()
     try:
         with capture_logs():
-            yield Process(copies, shared, database)
+            yield Process(tmdb_cache, shared, database)
     finally:
-        await copies.close()
+        await tmdb_cache.close()
         await tmdb.close()
         await shared.close()
         await database.close()

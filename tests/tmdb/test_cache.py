@@ -11,8 +11,8 @@ from tests.tmdb.asking import MATRIX, POPULAR, own_language
 from tests.tmdb.worlds import FRESH, Run, World, key_of, state
 
 from filmer.server.serving import free_port
-from filmer.tmdb.cache import KEPT_SECONDS, Copy
-from filmer.tmdb.payloads import Film
+from filmer.tmdb.cache import KEPT_SECONDS, CachedValue
+from filmer.tmdb.payloads import TmdbFilm
 
 # --- fresh, stale, behind ---------------------------------------------------------------------------
 
@@ -20,17 +20,17 @@ from filmer.tmdb.payloads import Film
 def test_fresh_for_its_time_then_stale_and_refreshed_behind_once(run: Run) -> None:
     async def work(world: World) -> None:
         async with world.process() as one:
-            first = await one.copies.film(MATRIX)
+            first = await one.tmdb_cache.film(MATRIX)
             assert (first.state, first.value.title) == ("miss", "The Matrix")
             world.move(FRESH - 1)
-            assert await one.copies.film(MATRIX) == msgspec.structs.replace(first, state="hit")
+            assert await one.tmdb_cache.film(MATRIX) == msgspec.structs.replace(first, state="hit")
             assert world.calls() == 1
             world.move(1.5)
             world.sandbox.fail("latency", seconds=0.3, times=1)
-            assert [await state(one.copies) for _ in range(20)] == ["stale"] * 20
+            assert [await state(one.tmdb_cache) for _ in range(20)] == ["stale"] * 20
             await one.settled()
             assert world.calls() == 2
-            newer = await one.copies.film(MATRIX)
+            newer = await one.tmdb_cache.film(MATRIX)
             assert (newer.state, newer.value) == ("hit", first.value)
             assert newer.fetched >= first.fetched + FRESH
 
@@ -40,11 +40,11 @@ def test_fresh_for_its_time_then_stale_and_refreshed_behind_once(run: Run) -> No
 def test_popular_pages_are_copies_each_of_its_own(run: Run) -> None:
     async def work(world: World) -> None:
         async with world.process() as one:
-            pages = [await one.copies.popular(page) for page in (1, 2, 1, 2)]
+            pages = [await one.tmdb_cache.popular(page) for page in (1, 2, 1, 2)]
             assert [page.state for page in pages] == ["miss", "miss", "hit", "hit"]
             assert [page.value.page for page in pages] == [1, 2, 1, 2]
             world.move(FRESH)
-            assert (await one.copies.popular(1)).state == "stale"
+            assert (await one.tmdb_cache.popular(1)).state == "stale"
             await one.settled()
             assert world.sandbox.calls(POPULAR) == 3
 
@@ -55,13 +55,13 @@ def test_popular_pages_are_copies_each_of_its_own(run: Run) -> None:
 def test_however_old_it_is_served_at_once(fault: str, run: Run) -> None:
     async def work(world: World) -> None:
         async with world.process(tmdb_deadline_seconds=1) as one:
-            first = await one.copies.film(MATRIX)
+            first = await one.tmdb_cache.film(MATRIX)
             kept = world.valkey.get(key_of(one))
             world.sandbox.fail(fault)
             world.move(23 * 3600)
             for _ in range(3):
                 begun = time.monotonic()
-                assert await one.copies.film(MATRIX) == msgspec.structs.replace(first, state="stale")
+                assert await one.tmdb_cache.film(MATRIX) == msgspec.structs.replace(first, state="stale")
                 at_most(0.25, since=begun)
                 await one.settled()
                 world.move(2)
@@ -69,13 +69,13 @@ def test_however_old_it_is_served_at_once(fault: str, run: Run) -> None:
             assert world.calls() == 4
             world.move(20 * 365 * 24 * 3600)
             assert world.valkey.get(key_of(one)) is None
-            assert await one.copies.film(MATRIX) == msgspec.structs.replace(first, state="stale")
+            assert await one.tmdb_cache.film(MATRIX) == msgspec.structs.replace(first, state="stale")
             await one.settled()
             world.sandbox.heal()
             world.move(6)
-            await state(one.copies)
+            await state(one.tmdb_cache)
             await one.settled()
-            assert await state(one.copies) == "hit"
+            assert await state(one.tmdb_cache) == "hit"
 
     run(work)
 
@@ -83,7 +83,7 @@ def test_however_old_it_is_served_at_once(fault: str, run: Run) -> None:
 def test_no_time_at_all_means_always_stale_and_never_waited_for(run: Run) -> None:
     async def work(world: World) -> None:
         async with world.process(cache_duration_seconds=0) as one:
-            assert [await state(one.copies) for _ in range(3)] == ["miss", "stale", "stale"]
+            assert [await state(one.tmdb_cache) for _ in range(3)] == ["miss", "stale", "stale"]
 
     run(work)
 
@@ -92,12 +92,12 @@ def test_many_at_once_make_one_request(run: Run) -> None:
     async def work(world: World) -> None:
         world.sandbox.fail("latency", seconds=0.3)
         async with world.process() as one, world.process() as other:
-            asked = [process.copies.film(MATRIX) for process in (one, other) for _ in range(50)]
+            asked = [process.tmdb_cache.film(MATRIX) for process in (one, other) for _ in range(50)]
             found = await asyncio.gather(*asked)
             assert len({(kept.value, kept.fetched) for kept in found}) == 1
             assert world.calls() == 1
             world.move(FRESH)
-            states = await asyncio.gather(*(state(one.copies) for one in (one, other) for _ in range(50)))
+            states = await asyncio.gather(*(state(one.tmdb_cache) for one in (one, other) for _ in range(50)))
             assert set(states) == {"stale"}
             await one.settled()
             await other.settled()
@@ -112,14 +112,14 @@ def test_many_at_once_make_one_request(run: Run) -> None:
 def test_another_process_has_it_from_valkey(run: Run) -> None:
     async def work(world: World) -> None:
         async with world.process() as one, world.process() as other, world.process() as third:
-            first = await one.copies.film(MATRIX)
-            assert await other.copies.film(MATRIX) == msgspec.structs.replace(first, state="hit")
+            first = await one.tmdb_cache.film(MATRIX)
+            assert await other.tmdb_cache.film(MATRIX) == msgspec.structs.replace(first, state="hit")
             assert KEPT_SECONDS - 10 < int(world.valkey.ttl(key_of(one))) <= KEPT_SECONDS
             world.move(FRESH)
-            assert await state(one.copies) == "stale"
+            assert await state(one.tmdb_cache) == "stale"
             await one.settled()
-            assert await state(other.copies) == "hit", "it has another's newer one rather than its own"
-            assert await state(third.copies) == "hit"
+            assert await state(other.tmdb_cache) == "hit", "it has another's newer one rather than its own"
+            assert await state(third.tmdb_cache) == "hit"
             assert world.calls() == 2
 
     run(work)
@@ -132,7 +132,7 @@ def test_another_language_or_region_is_another_thing(run: Run) -> None:
             world.process(tmdb_region="DE") as other,
             world.process(tmdb_language=own_language()) as third,
         ):
-            assert [(await asked.copies.popular(1)).state for asked in (one, other, third)] == ["miss"] * 3
+            assert [(await asked.tmdb_cache.popular(1)).state for asked in (one, other, third)] == ["miss"] * 3
 
     run(work)
 
@@ -151,18 +151,20 @@ def corrupt(packed: bytes) -> dict[str, bytes]:
     }
 
 
-CORRUPT = list(corrupt(msgspec.msgpack.encode(Copy(1.0, Film(MATRIX, "The Matrix", None, None, None, None)))))
+CORRUPT = list(
+    corrupt(msgspec.msgpack.encode(CachedValue(1.0, TmdbFilm(MATRIX, "The Matrix", None, None, None, None))))
+)
 
 
 @pytest.mark.parametrize("kind", CORRUPT)
 def test_bytes_that_are_no_copy_are_nothing(kind: str, run: Run) -> None:
     async def work(world: World) -> None:
         async with world.process() as one, world.process() as other, world.process() as third:
-            await one.copies.film(MATRIX)
+            await one.tmdb_cache.film(MATRIX)
             packed: Any = world.valkey.get(key_of(one))
             world.valkey.set(key_of(one), corrupt(packed)[kind], ex=60)
-            assert await state(other.copies) == "miss"
-            assert await state(third.copies) == "hit", "a good one is in its place"
+            assert await state(other.tmdb_cache) == "miss"
+            assert await state(third.tmdb_cache) == "hit", "a good one is in its place"
 
     run(work)
 
@@ -171,7 +173,7 @@ def test_a_key_of_another_kind_is_nothing(run: Run) -> None:
     async def work(world: World) -> None:
         async with world.process() as one:
             world.valkey.rpush(key_of(one), "a list")
-            assert await state(one.copies) == "miss"
+            assert await state(one.tmdb_cache) == "miss"
             world.valkey.delete(key_of(one))
 
     run(work)
@@ -182,11 +184,11 @@ def test_without_valkey_it_goes_on(url: str | None, run: Run) -> None:
     async def work(world: World) -> None:
         redis_url = url and url.format(port=free_port("127.0.0.1"))
         async with world.process(redis_url=redis_url) as one:
-            assert await asyncio.gather(*(state(one.copies) for _ in range(20))) == ["miss"] * 20
+            assert await asyncio.gather(*(state(one.tmdb_cache) for _ in range(20))) == ["miss"] * 20
             world.move(FRESH)
-            assert await state(one.copies) == "stale"
+            assert await state(one.tmdb_cache) == "stale"
             await one.settled()
-            assert await state(one.copies) == "hit"
+            assert await state(one.tmdb_cache) == "hit"
             assert world.calls() == 2
 
     run(work)
@@ -198,11 +200,11 @@ def test_a_copy_from_the_future_is_stale(run: Run) -> None:
     async def work(world: World) -> None:
         world.clock.move(7200)
         async with world.process() as one:
-            assert await state(one.copies) == "miss"
+            assert await state(one.tmdb_cache) == "miss"
             world.clock.move(-3600)
-            assert await state(one.copies) == "stale"
+            assert await state(one.tmdb_cache) == "stale"
             await one.settled()
-            assert await state(one.copies) == "hit"
+            assert await state(one.tmdb_cache) == "hit"
 
     run(work)
 
@@ -212,11 +214,11 @@ def test_each_process_refreshes_by_itself_what_it_served(run: Run) -> None:
 
     async def work(world: World) -> None:
         async with world.process() as one, world.process() as other:
-            await one.copies.film(MATRIX)
+            await one.tmdb_cache.film(MATRIX)
             world.move(60)
-            other.copies.refresh([MATRIX])
+            other.tmdb_cache.refresh([MATRIX])
             await other.settled()
             assert world.calls() == 2
-            assert await state(one.copies) == "hit"
+            assert await state(one.tmdb_cache) == "hit"
 
     run(work)

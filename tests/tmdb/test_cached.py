@@ -14,8 +14,8 @@ from tests.tmdb.worlds import FRESH, Run, World, key_of, runs, state
 from filmer.errors import MovieNotFound
 from filmer.store.embedded import Engines
 from filmer.tmdb import cache
-from filmer.tmdb.cache import Copy
-from filmer.tmdb.payloads import Film
+from filmer.tmdb.cache import CachedValue
+from filmer.tmdb.payloads import TmdbFilm
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +35,13 @@ def run(sandbox: Sandbox, engines: Engines, database: str) -> Run:
 def test_what_is_at_hand_is_shown_and_refreshed_like_any_copy(run: Run) -> None:
     async def work(world: World) -> None:
         async with world.process() as one:
-            first = await one.copies.popular(1)
-            assert await one.copies.popular_at_hand(1) == msgspec.structs.replace(first, state="hit")
+            first = await one.tmdb_cache.popular(1)
+            assert await one.tmdb_cache.popular_at_hand(1) == msgspec.structs.replace(first, state="hit")
             world.move(FRESH)
-            assert await one.copies.popular_at_hand(1) == msgspec.structs.replace(first, state="stale")
+            assert await one.tmdb_cache.popular_at_hand(1) == msgspec.structs.replace(first, state="stale")
             await one.settled()
             assert world.sandbox.calls(POPULAR) == 2
-            assert one.copies.told == Counter(miss=1, hit=1, stale=1)
+            assert one.tmdb_cache.told == Counter(miss=1, hit=1, stale=1)
 
     run(work)
 
@@ -51,7 +51,7 @@ def test_what_comes_soon_is_waited_for(run: Run, monkeypatch: pytest.MonkeyPatch
 
     async def work(world: World) -> None:
         async with world.process() as one:
-            kept = await one.copies.popular_at_hand(1)
+            kept = await one.tmdb_cache.popular_at_hand(1)
             assert kept is not None
             assert (kept.state, kept.value.page) == ("hit", 1)
             assert world.sandbox.calls(POPULAR) == 1
@@ -64,13 +64,13 @@ def test_what_does_not_come_is_not_waited_for_and_asked_once(run: Run) -> None:
         async with world.process() as one:
             world.sandbox.fail("latency", seconds=1.5)
             begun = time.monotonic()
-            assert await one.copies.popular_at_hand(1) is None
+            assert await one.tmdb_cache.popular_at_hand(1) is None
             assert time.monotonic() - begun >= 0.29
-            assert await one.copies.popular_at_hand(1) is None
-            assert one.copies.told == Counter(none=2)
+            assert await one.tmdb_cache.popular_at_hand(1) is None
+            assert one.tmdb_cache.told == Counter(none=2)
             await one.settled()
             assert world.sandbox.calls(POPULAR) == 1
-            kept = await one.copies.popular_at_hand(1)
+            kept = await one.tmdb_cache.popular_at_hand(1)
             assert kept is not None
             assert kept.state == "hit"
 
@@ -84,12 +84,12 @@ def test_while_somebody_asks_it_is_not_asked_again(run: Run, monkeypatch: pytest
     async def work(world: World) -> None:
         async with world.process() as one:
             world.sandbox.fail("latency", seconds=0.5)
-            asked = asyncio.create_task(one.copies.popular(1))
-            await until(lambda: one.copies._under_way)
-            kept = await one.copies.popular_at_hand(1)
+            asked = asyncio.create_task(one.tmdb_cache.popular(1))
+            await until(lambda: one.tmdb_cache._under_way)
+            kept = await one.tmdb_cache.popular_at_hand(1)
             assert kept is not None
             assert (await asked).value == kept.value
-            assert one.copies._behind == {}
+            assert one.tmdb_cache._behind == {}
             assert world.sandbox.calls(POPULAR) == 1
 
     run(work)
@@ -98,11 +98,11 @@ def test_while_somebody_asks_it_is_not_asked_again(run: Run, monkeypatch: pytest
 def test_where_no_tmdb_is_set_up_nobody_asks_or_waits(run: Run) -> None:
     async def work(world: World) -> None:
         async with world.process(tmdb_api_key=None) as one:
-            assert not one.copies.is_set_up
-            assert await one.copies.popular_at_hand(1) is None
-            assert one.copies._behind == {}
+            assert not one.tmdb_cache.is_set_up
+            assert await one.tmdb_cache.popular_at_hand(1) is None
+            assert one.tmdb_cache._behind == {}
         async with world.process() as other:
-            assert other.copies.is_set_up
+            assert other.tmdb_cache.is_set_up
 
     run(work)
 
@@ -114,13 +114,13 @@ def test_each_answer_is_counted_by_what_it_was(run: Run) -> None:
     async def work(world: World) -> None:
         async with world.process(tmdb_deadline_seconds=1) as one:
             for _ in range(2):
-                await one.copies.film(MATRIX)
+                await one.tmdb_cache.film(MATRIX)
             world.move(FRESH)
-            await one.copies.film(MATRIX)
+            await one.tmdb_cache.film(MATRIX)
             await one.settled()
             with pytest.raises(MovieNotFound):
-                await one.copies.film(UNKNOWN)
-            assert one.copies.told == Counter(miss=1, hit=1, stale=1, none=1)
+                await one.tmdb_cache.film(UNKNOWN)
+            assert one.tmdb_cache.told == Counter(miss=1, hit=1, stale=1, none=1)
 
     run(work)
 
@@ -129,22 +129,22 @@ def test_a_copy_is_as_old_as_it_is_and_never_younger_than_nothing(run: Run, monk
     async def work(world: World) -> None:
         async with world.process() as one:
             now = world.clock.now().timestamp()
-            assert one.copies.age(now - 100) == pytest.approx(100, abs=5)
-            assert one.copies.age(now + 100) == 0.0
-            fresh = one.copies._fresh_seconds
-            monkeypatch.setattr(one.copies, "_now", lambda: now)
-            assert [one.copies.is_fresh(now - age) for age in (fresh - 0.5, fresh, -fresh)] == [True, False, False]
+            assert one.tmdb_cache.age(now - 100) == pytest.approx(100, abs=5)
+            assert one.tmdb_cache.age(now + 100) == 0.0
+            fresh = one.tmdb_cache._fresh_seconds
+            monkeypatch.setattr(one.tmdb_cache, "_now", lambda: now)
+            assert [one.tmdb_cache.is_fresh(now - age) for age in (fresh - 0.5, fresh, -fresh)] == [True, False, False]
 
     run(work)
 
 
 def test_a_copy_of_no_time_is_none(run: Run) -> None:
     async def work(world: World) -> None:
-        film = Film(MATRIX, "Of no time", None, None, None, None)
+        film = TmdbFilm(MATRIX, "Of no time", None, None, None, None)
         for number, fetched in enumerate((float("nan"), float("inf"), float("-inf"))):
             async with world.process(tmdb_region="ABC"[number] * 2) as one:
-                world.valkey.set(key_of(one), msgspec.msgpack.encode(Copy(fetched, film)), ex=60)
-                assert (await one.copies.film(MATRIX)).value.title == "The Matrix"
+                world.valkey.set(key_of(one), msgspec.msgpack.encode(CachedValue(fetched, film)), ex=60)
+                assert (await one.tmdb_cache.film(MATRIX)).value.title == "The Matrix"
 
     run(work)
 
@@ -155,14 +155,14 @@ def test_what_another_process_brought_is_kept_here_too(run: Run) -> None:
     async def work(world: World) -> None:
         world.sandbox.fail("latency", seconds=0.3, times=1)
         async with world.process() as one, world.process() as waiting, world.process() as later:
-            asked = [asyncio.create_task(state(one.copies))]
-            await until(lambda: one.copies._under_way)
-            asked.append(asyncio.create_task(state(waiting.copies)))
+            asked = [asyncio.create_task(state(one.tmdb_cache))]
+            await until(lambda: one.tmdb_cache._under_way)
+            asked.append(asyncio.create_task(state(waiting.tmdb_cache)))
             assert [await task for task in asked] == ["miss", "miss"]
             assert world.calls() == 1
-            assert await state(later.copies) == "hit"
+            assert await state(later.tmdb_cache) == "hit"
             world.valkey.delete(key_of(one))
-            assert [await state(process.copies) for process in (one, waiting, later)] == ["hit"] * 3
+            assert [await state(process.tmdb_cache) for process in (one, waiting, later)] == ["hit"] * 3
             assert world.calls() == 1
 
     run(work)
@@ -171,7 +171,7 @@ def test_what_another_process_brought_is_kept_here_too(run: Run) -> None:
 def test_a_copy_is_kept_a_day_in_valkey(run: Run) -> None:
     async def work(world: World) -> None:
         async with world.process() as one:
-            await one.copies.film(MATRIX)
+            await one.tmdb_cache.film(MATRIX)
             assert 24 * 3600 - 20 < int(world.valkey.ttl(key_of(one))) <= 24 * 3600
 
     run(work)
@@ -186,7 +186,7 @@ def test_a_claim_is_kept_for_as_long_as_it_takes_and_given_back(run: Run, monkey
     async def work(world: World) -> None:
         world.sandbox.fail("latency", seconds=1)
         async with world.process() as one, world.process() as other:
-            asked = [asyncio.create_task(state(process.copies)) for process in (one, other)]
+            asked = [asyncio.create_task(state(process.tmdb_cache)) for process in (one, other)]
             left = []
             while not all(task.done() for task in asked):
                 left.append(int(world.valkey.pttl(f"{key_of(one)}:claim")))
@@ -205,13 +205,13 @@ def test_a_claim_is_kept_for_as_long_as_it_takes_and_given_back(run: Run, monkey
 def test_what_came_while_it_was_looked_for_elsewhere_is_not_asked_for(run: Run) -> None:
     async def work(world: World) -> None:
         async with world.process(redis_url=None) as one:
-            here = await one.copies.film(MATRIX)
-            thing = one.copies._film(MATRIX)
-            older, same = (Copy(here.fetched - seconds, here.value) for seconds in (1, 0))
+            here = await one.tmdb_cache.film(MATRIX)
+            resource = one.tmdb_cache._film(MATRIX)
+            older, same = (CachedValue(here.fetched - seconds, here.value) for seconds in (1, 0))
             for held in (None, older):
-                assert (await one.copies._fetched(thing, held)).fetched == here.fetched
+                assert (await one.tmdb_cache._fetched(resource, held)).fetched == here.fetched
             assert world.calls() == 1
-            await one.copies._fetched(thing, same)
+            await one.tmdb_cache._fetched(resource, same)
             assert world.calls() == 2
 
     run(work)
@@ -229,7 +229,7 @@ def test_who_waits_looks_ever_less_often(run: Run) -> None:
         world.clock.sleep = slept  # type: ignore[method-assign]
         async with world.process(tmdb_deadline_seconds=3) as one:
             world.valkey.set(f"{key_of(one)}:claim", b"", px=60_000)
-            assert await state(one.copies) == "EXTERNAL_API_ERROR"
+            assert await state(one.tmdb_cache) == "EXTERNAL_API_ERROR"
             world.valkey.delete(f"{key_of(one)}:claim")
         assert waits[:6] == pytest.approx([0.05 * 1.5**number for number in range(6)])
         assert set(waits[6:]) == {0.5}
@@ -242,11 +242,11 @@ def test_a_refusal_is_forgotten_when_there_is_an_answer(run: Run) -> None:
     async def work(world: World) -> None:
         world.sandbox.fail("not-json", times=1)
         async with world.process(redis_url=None) as one:
-            assert await state(one.copies) == "EXTERNAL_API_ERROR"
-            assert list(one.copies._refusals) == [f"film:{MATRIX}"]
+            assert await state(one.tmdb_cache) == "EXTERNAL_API_ERROR"
+            assert list(one.tmdb_cache._refusals) == [f"film:{MATRIX}"]
             world.move(1.1)
-            assert await state(one.copies) == "miss"
-            assert list(one.copies._refusals) == []
+            assert await state(one.tmdb_cache) == "miss"
+            assert list(one.tmdb_cache._refusals) == []
 
     run(work)
 
@@ -257,11 +257,11 @@ def test_what_others_found_out_is_not_asked_again(run: Run) -> None:
             world.valkey.set(f"{key_of(one)}:no", b"EXTERNAL_API_ERROR", ex=60)
             world.valkey.set(f"{key_of(one, f'film:{SHAWSHANK}')}:no", MovieNotFound.code.encode(), ex=60)
             for process in (one, other):
-                assert await state(process.copies) == "EXTERNAL_API_ERROR"
-                assert await state(process.copies, SHAWSHANK) == "MOVIE_NOT_FOUND"
+                assert await state(process.tmdb_cache) == "EXTERNAL_API_ERROR"
+                assert await state(process.tmdb_cache, SHAWSHANK) == "MOVIE_NOT_FOUND"
             assert world.sandbox.requests() == []
             now = world.clock.monotonic()
-            held = {name: until - now for name, (until, _) in one.copies._refusals.items()}
+            held = {name: until - now for name, (until, _) in one.tmdb_cache._refusals.items()}
             assert held[f"film:{MATRIX}"] <= 1
             assert 20 < held[f"film:{SHAWSHANK}"] <= 30
 
@@ -275,7 +275,7 @@ def test_a_crowd_behind_a_waiting_one_is_answered_in_time(run: Run) -> None:
         async with world.process(tmdb_deadline_seconds=1) as one:
             world.sandbox.fail("black-hole")
             begun = time.monotonic()
-            assert await state(one.copies) == "EXTERNAL_API_ERROR"
+            assert await state(one.tmdb_cache) == "EXTERNAL_API_ERROR"
             assert time.monotonic() - begun >= 0.9
 
     run(work)

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import redis
 from tests.conftest import MakeDatabase, Serve, Server
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.machine import at_most
 from tests.nodes import eventually, workers
 from tests.people import open_account, token_of
@@ -69,7 +69,7 @@ class Warm:
         assert answer.status_code == 200, answer.text
         return answer.json()["favorites"][0]
 
-    def copies(self) -> list[object]:
+    def tmdb_cache(self) -> list[object]:
         """What Valkey and PostgreSQL hold."""
         with redis.Redis.from_url(self._engines.redis_url) as client, psycopg.connect(self._database_url) as conn:
             row = conn.execute("SELECT * FROM tmdb_film").fetchall()
@@ -161,7 +161,7 @@ def memory_watched(worker: psutil.Process) -> Iterator[list[int]]:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_failure_is_bounded_and_takes_no_copys_place(fault: str, warm: Warm) -> None:
     warm.healed()
-    before = warm.copies()
+    before = warm.tmdb_cache()
     (worker,) = workers(warm.server)
     warm.sandbox.fail(fault)
     with memory_watched(worker) as held:
@@ -170,9 +170,9 @@ def test_a_failure_is_bounded_and_takes_no_copys_place(fault: str, warm: Warm) -
         warm.serves_what_it_has()
         assert eventually(warm.is_at_rest, DEADLINE + 5)
     assert max(held) - held[0] < GROWTH
-    assert warm.copies() == before
+    assert warm.tmdb_cache() == before
     assert [one.pid for one in workers(warm.server)] == [worker.pid]
-    tell(f"{fault}: {seconds:.1f} s, {(max(held) - held[0]) / 2**20:.1f} MiB")
+    record_figure(f"{fault}: {seconds:.1f} s, {(max(held) - held[0]) / 2**20:.1f} MiB")
 
 
 @pytest.mark.timeout(300)
@@ -181,12 +181,12 @@ def test_nobody_there(serve: Serve, database_url: str, engines: Engines) -> None
     with Sandbox() as gone:
         warm = serve_warm(serve, database_url, gone, engines)
         warm.healed()
-        before = warm.copies()
+        before = warm.tmdb_cache()
     warm.serves_what_it_has()
     warm.refuses_what_it_has_not()
     warm.serves_what_it_has()
     assert eventually(warm.is_at_rest, DEADLINE + 5)
-    assert warm.copies() == before
+    assert warm.tmdb_cache() == before
     with Sandbox(gone.port) as back:
         warm.sandbox = back
         warm.healed()

@@ -14,10 +14,10 @@ from filmer.errors import MovieNotFound
 from filmer.server.serving import free_port
 from filmer.store.embedded import Engines
 from filmer.tmdb import queries
-from filmer.tmdb.payloads import Film
+from filmer.tmdb.payloads import TmdbFilm
 
 DAY = 24 * 3600
-OLD = Film(MATRIX, "As it was told once", None, None, 1.5, None)
+OLD = TmdbFilm(MATRIX, "As it was told once", None, None, 1.5, None)
 
 
 @pytest.fixture
@@ -45,11 +45,11 @@ def test_it_is_used_where_nothing_else_is_at_hand(age: int, state: str, run: Run
         await world.keep(OLD, age=timedelta(seconds=age))
         world.sandbox.fail("500")
         async with world.process(tmdb_deadline_seconds=1) as one:
-            kept = await one.copies.film(MATRIX)
+            kept = await one.tmdb_cache.film(MATRIX)
             assert (kept.value, kept.state) == (OLD, state)
-            assert one.copies.age(kept.fetched) == pytest.approx(age, abs=5)
+            assert one.tmdb_cache.age(kept.fetched) == pytest.approx(age, abs=5)
             await one.settled()
-            assert (await one.copies.film(MATRIX)).value == OLD
+            assert (await one.tmdb_cache.film(MATRIX)).value == OLD
             assert world.rows()[MATRIX][0] == OLD.title, "a failure does not take its place"
 
     run(work)
@@ -61,8 +61,8 @@ def test_a_newer_answer_takes_its_place_where_somebody_keeps_the_film(table: str
         await asyncio.to_thread(favor, world.database_url, MATRIX, table)
         await world.keep(OLD, age=timedelta(days=1))
         async with world.process(tmdb_deadline_seconds=1) as one:
-            assert (await one.copies.film(MATRIX)).state == "stale"
-            assert (await one.copies.film(SHAWSHANK)).state == "miss"
+            assert (await one.tmdb_cache.film(MATRIX)).state == "stale"
+            assert (await one.tmdb_cache.film(SHAWSHANK)).state == "miss"
             await one.settled()
             rows = world.rows()
             assert list(rows) == [MATRIX]
@@ -77,7 +77,7 @@ def test_what_is_gone_comes_back_while_somebody_keeps_the_film(run: Run) -> None
     async def work(world: World) -> None:
         await asyncio.to_thread(favor, world.database_url, MATRIX)
         async with world.process() as one:
-            one.copies.refresh([MATRIX, SHAWSHANK])
+            one.tmdb_cache.refresh([MATRIX, SHAWSHANK])
             await one.settled()
             assert {number: row[0] for number, row in world.rows().items()} == {MATRIX: "The Matrix"}
 
@@ -88,7 +88,7 @@ def test_an_older_answer_never_takes_a_newer_ones_place(run: Run) -> None:
     async def work(world: World) -> None:
         await asyncio.to_thread(favor, world.database_url, MATRIX)
         now = datetime.now(UTC)
-        newer = Film(MATRIX, "Newer", None, None, None, None)
+        newer = TmdbFilm(MATRIX, "Newer", None, None, None, None)
         async with await psycopg.AsyncConnection.connect(world.database_url) as conn:
             await queries.upsert_film(conn, newer, now)
             for moment in (now - timedelta(seconds=1), now):
@@ -107,17 +107,17 @@ def test_an_older_answer_never_takes_a_newer_ones_place(run: Run) -> None:
 
 def test_a_film_that_tmdb_drops_keeps_its_copy(run: Run) -> None:
     async def work(world: World) -> None:
-        dropped = Film(UNKNOWN, "Dropped", None, None, None, None)
+        dropped = TmdbFilm(UNKNOWN, "Dropped", None, None, None, None)
         await world.keep(dropped, age=timedelta(days=1))
         async with world.process(tmdb_deadline_seconds=1) as one:
             for _ in range(3):
-                kept = await one.copies.film(UNKNOWN)
+                kept = await one.tmdb_cache.film(UNKNOWN)
                 assert (kept.value, kept.state) == (dropped, "stale")
                 await one.settled()
             assert world.sandbox.calls(f"/3/movie/{UNKNOWN}") == 1, "not asked again for a while"
             assert world.rows()[UNKNOWN][0] == "Dropped"
         async with world.process(tmdb_language=own_language()) as other:
-            assert (await other.copies.film(UNKNOWN)).value == dropped
+            assert (await other.tmdb_cache.film(UNKNOWN)).value == dropped
 
     run(work)
 
@@ -127,10 +127,10 @@ def test_with_the_database_away_tmdb_is_asked(run: Run) -> None:
         away = f"postgresql://filmer@127.0.0.1:{free_port('127.0.0.1')}/filmer"
         async with world.process(database_url=away, tmdb_deadline_seconds=5) as one:
             async with asyncio.timeout(10):
-                assert (await one.copies.film(MATRIX)).state == "miss"
-                assert (await one.copies.film(MATRIX)).state == "hit"
+                assert (await one.tmdb_cache.film(MATRIX)).state == "miss"
+                assert (await one.tmdb_cache.film(MATRIX)).state == "hit"
                 with pytest.raises(MovieNotFound):
-                    await one.copies.film(UNKNOWN)
+                    await one.tmdb_cache.film(UNKNOWN)
 
     run(work)
 
@@ -143,16 +143,16 @@ def test_what_somebody_keeps_is_refreshed_when_it_is_a_month_old(table: str, run
     async def work(world: World) -> None:
         await asyncio.to_thread(favor, world.database_url, MATRIX, table)
         await world.keep(OLD, age=timedelta(days=30, hours=1))
-        await world.keep(Film(SHAWSHANK, "Nobody's", None, None, None, None), age=timedelta(days=31))
+        await world.keep(TmdbFilm(SHAWSHANK, "Nobody's", None, None, None, None), age=timedelta(days=31))
         async with world.process(tmdb_deadline_seconds=1) as one:
-            await one.copies.tidy()
+            await one.tmdb_cache.tidy()
             await one.settled()
             assert [request.path for request in world.sandbox.requests()] == [f"/3/movie/{MATRIX}"]
             assert {number: row[0] for number, row in world.rows().items()} == {
                 MATRIX: "The Matrix",
                 SHAWSHANK: "Nobody's",
             }
-            await one.copies.tidy()
+            await one.tmdb_cache.tidy()
             await one.settled()
             assert len(world.sandbox.requests()) == 1
 
@@ -164,7 +164,7 @@ def test_what_is_younger_is_left_alone(run: Run) -> None:
         await asyncio.to_thread(favor, world.database_url, MATRIX)
         await world.keep(OLD, age=timedelta(days=29, hours=23))
         async with world.process(tmdb_deadline_seconds=1) as one:
-            await one.copies.tidy()
+            await one.tmdb_cache.tidy()
             await one.settled()
             assert world.sandbox.requests() == []
 
@@ -175,9 +175,9 @@ def test_nothing_is_kept_longer_than_tmdbs_terms_allow(run: Run) -> None:
     async def work(world: World) -> None:
         await asyncio.to_thread(favor, world.database_url, MATRIX)
         await world.keep(OLD, age=timedelta(days=180, hours=1))
-        await world.keep(Film(SHAWSHANK, "Just so", None, None, None, None), age=timedelta(days=179, hours=23))
+        await world.keep(TmdbFilm(SHAWSHANK, "Just so", None, None, None, None), age=timedelta(days=179, hours=23))
         async with world.process(tmdb_deadline_seconds=1) as one:
-            await one.copies.tidy()
+            await one.tmdb_cache.tidy()
             assert list(world.rows()) == [SHAWSHANK]
 
     run(work)
@@ -189,7 +189,7 @@ def test_only_a_few_come_a_round_and_each_has_its_chance(run: Run) -> None:
         account = (await asyncio.to_thread(open_account, world.database_url)).id
         async with await psycopg.AsyncConnection.connect(world.database_url) as conn:
             for number in numbers:
-                film = Film(number, "Old", None, None, None, None)
+                film = TmdbFilm(number, "Old", None, None, None, None)
                 await queries.upsert_film(conn, film, world.clock.now() - timedelta(days=40 + number))
                 await conn.execute(
                     "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, now())", [account, number]

@@ -20,7 +20,7 @@ from filmer.tmdb import images as module
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.images import FAILED_SECONDS, MAX_BYTES, NONE_SECONDS, Images, Picture, media_type_of
 from filmer.tmdb.payloads import PayloadError, read_poster_path
-from filmer.tmdb.rate_limit import Pace
+from filmer.tmdb.rate_limit import RateLimit
 from filmer.tmdb.sandbox.pictures import picture
 
 BARE = 630  # The Wizard of Oz, which has no poster in the sandbox
@@ -53,9 +53,9 @@ async def viewing(world: World, **given: Any) -> AsyncIterator[Viewer]:
     told = {"tmdb_image_base_url": f"{world.sandbox.address}{HOST}", "tmdb_language": world._language, **given}
     shared = SharedCache(told.pop("redis_url", world._redis_url))
     settings = settings_of(world.sandbox.url, **told)
-    pace = Pace(SharedCache(None), world.clock, per_second=1000, workers=1)
-    tmdb = Tmdb(settings, pace, world.clock)
-    images = Images(tmdb, pace, shared, world.clock, settings)
+    rate_limit = RateLimit(SharedCache(None), world.clock, per_second=1000, workers=1)
+    tmdb = Tmdb(settings, rate_limit, world.clock)
+    images = Images(tmdb, rate_limit, shared, world.clock, settings)
     try:
         with capture_logs() as logs:
             yield Viewer(images, shared, logs)

@@ -20,7 +20,7 @@ from filmer.clock import SystemClock
 from filmer.community import queries as community
 from filmer.store.embedded import Engines
 from filmer.store.valkey import SharedCache
-from filmer.tmdb.rate_limit import Pace
+from filmer.tmdb.rate_limit import RateLimit
 
 
 @pytest.fixture
@@ -214,12 +214,12 @@ def test_half_of_the_requests_are_left_to_a_server(
         """A server that would like to ask all the time; when it could."""
         clock = SystemClock()
         shared = SharedCache(engines.redis_url)
-        pace = Pace(shared, clock, per_second=40, workers=1)
+        rate_limit = RateLimit(shared, clock, per_second=40, workers=1)
         run = linker.start(TMDB_REQUESTS_PER_SECOND="40", TMDB_DEADLINE_SECONDS="15")  # it waits for its turn, too
         await asyncio.to_thread(eventually, lambda: asked(sandbox))
         taken = []
         while run.poll() is None:
-            await pace.take()
+            await rate_limit.take()
             taken.append(time.monotonic())
         fine(ended(run))
         await shared.close()

@@ -14,11 +14,11 @@ from contextlib import ExitStack, contextmanager
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
-from tests.figures import tell
+from tests.figures import record_figure
 from tests.machine import at_most
 from tests.nodes import eventually, kill_worker
 from tests.people import open_account, token_of
-from tests.raw_connections import LOST, Reply, Wire, request
+from tests.raw_connections import LOST, RawConnection, Reply, request
 from tests.sandbox import Sandbox
 from tests.tmdb.asking import KEY, MATRIX, POPULAR, SHAWSHANK, own_language
 
@@ -74,10 +74,12 @@ def page() -> bytes:
 
 
 @contextmanager
-def lines_to(workers: Workers, count: int = REQUESTS) -> Iterator[list[Wire]]:
+def lines_to(workers: Workers, count: int = REQUESTS) -> Iterator[list[RawConnection]]:
     """So many connections, to each worker in turn."""
     with ExitStack() as stack:
-        yield [stack.enter_context(Wire(worker.port)) for worker, _ in zip(itertools.cycle(workers), range(count))]
+        yield [
+            stack.enter_context(RawConnection(worker.port)) for worker, _ in zip(itertools.cycle(workers), range(count))
+        ]
 
 
 def ask_at_once(workers: Workers, asked: bytes, count: int = REQUESTS) -> tuple[list[Reply], float]:
@@ -134,7 +136,7 @@ def test_a_cold_page_is_asked_for_once(workers: Workers, sandbox: Sandbox, page:
     with called_once(workers, sandbox):
         replies, seconds = ask_at_once(workers, page)
     assert_one_answer(replies)
-    tell(f"{REQUESTS:,} requests, {WORKERS} workers, calls: {sandbox.calls(POPULAR)}, {seconds:.1f} s")
+    record_figure(f"{REQUESTS:,} requests, {WORKERS} workers, calls: {sandbox.calls(POPULAR)}, {seconds:.1f} s")
 
 
 @pytest.mark.timeout(600)
@@ -152,7 +154,7 @@ def test_without_valkey_each_worker_asks_once(without_valkey: Workers, sandbox: 
     replies, _ = ask_at_once(without_valkey, page)
     assert_one_answer(replies)
     assert sandbox.calls(POPULAR) == WORKERS
-    tell(f"without Valkey: {WORKERS}")
+    record_figure(f"without Valkey: {WORKERS}")
 
 
 @pytest.mark.timeout(600)
@@ -163,7 +165,7 @@ def test_a_failure_is_had_once_and_told_to_all(fault: str, workers: Workers, san
     assert_all_refused(replies)
     at_most(DEADLINE + 1, since=time.monotonic() - seconds)
     assert 1 <= sandbox.calls(POPULAR) <= TRIES
-    tell(f"{fault}: {sandbox.calls(POPULAR)} calls, told to all within {seconds:.1f} s")
+    record_figure(f"{fault}: {sandbox.calls(POPULAR)} calls, told to all within {seconds:.1f} s")
     recovered(workers, sandbox)
 
 
@@ -182,7 +184,7 @@ def test_another_takes_over_when_the_one_who_asks_is_killed(workers: Workers, sa
     """SIGKILL in the middle of its call: whoever waits at other workers has the answer from one more call."""
     victim, *others = workers
     sandbox.fail("black-hole", times=1)
-    with Wire(victim.port) as asking, lines_to(others) as waiting:
+    with RawConnection(victim.port) as asking, lines_to(others) as waiting:
         asking.send(page)
         assert eventually(lambda: sandbox.calls(POPULAR))
         begun = time.monotonic()
@@ -200,7 +202,7 @@ def test_another_takes_over_when_the_one_who_asks_is_killed(workers: Workers, sa
 @pytest.mark.timeout(600)
 def test_whoever_began_it_may_hang_up(workers: Workers, sandbox: Sandbox, page: bytes) -> None:
     sandbox.fail("latency", seconds=0.45)
-    with called_once(workers, sandbox), Wire(workers[0].port) as first, lines_to(workers, 20) as others:
+    with called_once(workers, sandbox), RawConnection(workers[0].port) as first, lines_to(workers, 20) as others:
         first.send(page)
         assert eventually(lambda: sandbox.calls(POPULAR))
         for line in others:
@@ -218,7 +220,7 @@ def test_all_may_hang_up_and_the_answer_is_kept(workers: Workers, sandbox: Sandb
             assert eventually(lambda: sandbox.calls(POPULAR))
             for line in lines:
                 line.reset()
-        with Wire(workers[-1].port) as late:
+        with RawConnection(workers[-1].port) as late:
             assert late.ask(page).status == 200
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from filmer.tmdb.payloads import Film, PayloadError, Popular, read_film, read_found, read_popular, read_problem
+from filmer.tmdb.payloads import PayloadError, Popular, TmdbFilm, read_film, read_found, read_popular, read_problem
 from filmer.tmdb.sandbox.answers import Tmdb, error, read_films
 
 FILM = {
@@ -47,7 +47,7 @@ def packed(value: Any) -> bytes:
     return msgspec.json.encode(value)
 
 
-def film_of(**told: Any) -> Film:
+def film_of(**told: Any) -> TmdbFilm:
     return read_film(packed(FILM | told), told.get("id", 603))
 
 
@@ -96,10 +96,10 @@ def test_real_answers_are_taken() -> None:
 
 
 def test_what_the_spec_prints_is_kept_and_nothing_else() -> None:
-    film = Film(603, "The Matrix", date(1999, 3, 31), "Set in the 22nd century.", 83.5, 8.2)
+    film = TmdbFilm(603, "The Matrix", date(1999, 3, 31), "Set in the 22nd century.", 83.5, 8.2)
     assert read_film(packed(FILM), 603) == film
     assert read_popular(packed(PAGE), 1) == (Popular(1, 22, 430, [film]), [])
-    assert read_film(b'{"id":603,"title":"M"}', 603) == Film(603, "M", None, None, None, None)
+    assert read_film(b'{"id":603,"title":"M"}', 603) == TmdbFilm(603, "M", None, None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from filmer.server.serving import free_port
 from filmer.store.embedded import Engines
 from filmer.store.valkey import SharedCache
 from filmer.tmdb.client import Tmdb
-from filmer.tmdb.rate_limit import Pace
+from filmer.tmdb.rate_limit import RateLimit
 
 A_SECOND = 0.75  # Valkey counts when it is asked; word of it may come late to the first, and not to the next
 
@@ -24,7 +24,7 @@ def most_in_a_second(times: list[float]) -> int:
     return max(sum(begun <= at < begun + A_SECOND for at in times) for begun in times)
 
 
-class Noted(Pace):
+class Noted(RateLimit):
     """Notes when somebody got a turn."""
 
     turns: ClassVar[list[float]] = []
@@ -41,7 +41,7 @@ async def ask(sandbox: Sandbox, urls: list[str | None], *, per_second: int, each
     caches = [SharedCache(url) for url in urls]
     clock = SystemClock()
     paces = [Noted(cache, clock, per_second=per_second, workers=len(urls)) for cache in caches]
-    workers = [Tmdb(settings, pace, clock) for pace in paces]
+    workers = [Tmdb(settings, rate_limit, clock) for rate_limit in paces]
 
     async def go_on(worker: Tmdb, times: int) -> None:
         for _ in range(times):
@@ -68,7 +68,7 @@ def test_two_workers_keep_one_pace(engines: Engines, sandbox: Sandbox) -> None:
 def test_one_worker_may_use_what_the_other_leaves(engines: Engines) -> None:
     async def run() -> float:
         caches = [SharedCache(engines.redis_url) for _ in range(2)]
-        busy, _ = (Pace(cache, SystemClock(), per_second=10, workers=2) for cache in caches)
+        busy, _ = (RateLimit(cache, SystemClock(), per_second=10, workers=2) for cache in caches)
         await asyncio.sleep(1.1)  # whatever came before
         begun = time.monotonic()
         for _ in range(10):
@@ -91,9 +91,9 @@ def test_without_valkey_each_keeps_to_its_share(is_refused: bool, sandbox: Sandb
 
 def test_a_share_is_never_nothing() -> None:
     async def run() -> None:
-        pace = Pace(SharedCache(None), SystemClock(), per_second=1, workers=8)
+        rate_limit = RateLimit(SharedCache(None), SystemClock(), per_second=1, workers=8)
         async with asyncio.timeout(0.5):
-            await pace.take()
+            await rate_limit.take()
 
     asyncio.run(run())
 
@@ -103,15 +103,15 @@ def test_valkey_that_goes_away_stops_nobody(engines: Engines) -> None:
 
     async def run() -> None:
         cache = SharedCache(engines.redis_url)
-        pace = Pace(cache, SystemClock(), per_second=1000, workers=2)
-        await pace.take()
+        rate_limit = RateLimit(cache, SystemClock(), per_second=1000, workers=2)
+        await rate_limit.take()
         assert cache.pool is not None
         await cache.pool.disconnect()
         cache.pool.connection_kwargs["path"] = "/nowhere/valkey.sock"
         cache.pool.reset()  # type: ignore[no-untyped-call]
         async with asyncio.timeout(2):
             for _ in range(20):
-                await pace.take()
+                await rate_limit.take()
         assert not cache.is_up
         await cache.close()
 

@@ -17,7 +17,7 @@ from tests.tmdb.asking import KEY, MATRIX, POPULAR, SteppingClock, asking, http,
 
 from filmer.errors import ExternalApiError, MovieNotFound
 from filmer.server.serving import free_port
-from filmer.tmdb.payloads import Film
+from filmer.tmdb.payloads import TmdbFilm
 
 PATH = f"/3/movie/{MATRIX}"
 AGAIN = ["429", "500", "502", "503", "504", "reset", "half", "black-hole"]
@@ -27,7 +27,7 @@ NOT_AGAIN = ["401", "redirect", "not-json", "wrong-types", "wrong-id", "gzip-bom
 class Told(NamedTuple):
     """How asking for one film went."""
 
-    film: Film | None
+    film: TmdbFilm | None
     waits: list[float]
     logs: list[Any]
 
@@ -36,7 +36,7 @@ async def ask(base_url: str, clock: SteppingClock, **given: Any) -> Told:
     async with asking(base_url, clock, **given) as tmdb:
         with capture_logs() as logs:
             try:
-                film: Film | None = await tmdb.film(MATRIX)
+                film: TmdbFilm | None = await tmdb.film(MATRIX)
             except ExternalApiError:
                 film = None
     return Told(film, clock.waits, logs)

@@ -14,8 +14,8 @@ from tests.tmdb.asking import MATRIX, LeapingClock, Process, own_language, proce
 from filmer.errors import FilmerError
 from filmer.store.embedded import Engines
 from filmer.tmdb import queries
-from filmer.tmdb.cache import Copies
-from filmer.tmdb.payloads import Film
+from filmer.tmdb.cache import TmdbCache
+from filmer.tmdb.payloads import TmdbFilm
 
 FRESH = 30  # CACHE_DURATION_SECONDS
 
@@ -53,7 +53,7 @@ class World:
     def calls(self, movie_id: int = MATRIX) -> int:
         return self.sandbox.calls(f"/3/movie/{movie_id}")
 
-    async def keep(self, film: Film, *, age: timedelta) -> None:
+    async def keep(self, film: TmdbFilm, *, age: timedelta) -> None:
         """As if somebody had taken to a film that was told so long ago."""
         async with await psycopg.AsyncConnection.connect(self.database_url) as conn:
             await queries.upsert_film(conn, film, self.clock.now() - age)
@@ -85,13 +85,13 @@ def runs(sandbox: Sandbox, engines: Engines, database_url: str) -> Run:
     return run
 
 
-async def state(copies: Copies, movie_id: int = MATRIX) -> str:
+async def state(tmdb_cache: TmdbCache, movie_id: int = MATRIX) -> str:
     """How a film came: hit, miss, stale, or the code of the error."""
     try:
-        return (await copies.film(movie_id)).state
+        return (await tmdb_cache.film(movie_id)).state
     except FilmerError as error:
         return error.code
 
 
 def key_of(one: Process, name: str = f"film:{MATRIX}") -> str:
-    return f"{one.copies._prefix}:{name}"
+    return f"{one.tmdb_cache._prefix}:{name}"

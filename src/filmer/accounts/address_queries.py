@@ -11,7 +11,7 @@ from filmer.store.postgres import Connection
 _LOCK = 0x6D61696C  # "mail": nodes that start together take turns
 
 
-class KeptAddress(msgspec.Struct, frozen=True):
+class StoredAddress(msgspec.Struct, frozen=True):
     """An account's e-mail address, and what it is compared by."""
 
     account_id: int
@@ -19,7 +19,7 @@ class KeptAddress(msgspec.Struct, frozen=True):
     key: str
 
 
-async def select_odd_addresses(conn: Connection) -> list[KeptAddress]:
+async def select_odd_addresses(conn: Connection) -> list[StoredAddress]:
     """Those compared by more than ASCII, or shown as ``xn--…``; the oldest accounts first. All others are in form."""
     cursor = await conn.execute(
         """
@@ -27,7 +27,7 @@ async def select_odd_addresses(conn: Connection) -> list[KeptAddress]:
         WHERE octet_length(email_key) > length(email_key) OR strpos(lower(email), 'xn--') > 0 ORDER BY id
         """
     )
-    return [KeptAddress(*row) for row in await cursor.fetchall()]
+    return [StoredAddress(*row) for row in await cursor.fetchall()]
 
 
 async def select_holders(conn: Connection, keys: list[str]) -> dict[str, int]:

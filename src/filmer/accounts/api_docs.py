@@ -4,8 +4,8 @@ Those of bodies are of the demo's people (contract §8), so that they work from 
 """
 
 from filmer import errors
-from filmer.accounts.schemas import Credentials, CurrentSession, Customer, Registration, Said
-from filmer.openapi.document import Answer, Operation
+from filmer.accounts.schemas import Credentials, CurrentSession, Customer, Message, Registration
+from filmer.openapi.document import EndpointDoc, ResponseDoc
 from filmer.openapi.examples import ok, refusal
 
 _TAG = "Authentication"
@@ -16,7 +16,7 @@ _NEWCOMER = {
 _FORBIDDEN = refusal("The request carries a session and comes from another site's page", errors.Forbidden())
 
 OPERATIONS = [
-    Operation(
+    EndpointDoc(
         method="POST",
         path="/api/v1/auth/login",
         name="logIn",
@@ -27,12 +27,14 @@ OPERATIONS = [
         body_example={"email": "user@example.com", "password": "filmer-demo"},
         slowed=True,
         answers={
-            200: Answer(description="Login successful", data=Customer, example=ok(_CUSTOMER), headers=("Set-Cookie",)),
+            200: ResponseDoc(
+                description="Login successful", data=Customer, example=ok(_CUSTOMER), headers=("Set-Cookie",)
+            ),
             401: refusal("Invalid credentials", errors.InvalidCredentials()),
             403: _FORBIDDEN,
         },
     ),
-    Operation(
+    EndpointDoc(
         method="POST",
         path="/api/v1/auth/register",
         name="register",
@@ -43,14 +45,16 @@ OPERATIONS = [
         body_example=_NEWCOMER,
         slowed=True,
         answers={
-            201: Answer(description="Account opened", data=Customer, example=ok(_CUSTOMER), headers=("Set-Cookie",)),
+            201: ResponseDoc(
+                description="Account opened", data=Customer, example=ok(_CUSTOMER), headers=("Set-Cookie",)
+            ),
             403: _FORBIDDEN,
             409: refusal(
                 "The e-mail address is known", errors.Conflict("An account with this e-mail address exists already")
             ),
         },
     ),
-    Operation(
+    EndpointDoc(
         method="POST",
         path="/api/v1/auth/logout",
         name="logOut",
@@ -58,15 +62,15 @@ OPERATIONS = [
         tag=_TAG,
         protected=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Logout successful",
-                data=Said,
+                data=Message,
                 example=ok({"message": "Logged out successfully"}),
                 headers=("Set-Cookie",),
             )
         },
     ),
-    Operation(
+    EndpointDoc(
         method="GET",
         path="/api/v1/auth/session",
         name="showSession",
@@ -74,7 +78,7 @@ OPERATIONS = [
         tag=_TAG,
         protected=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Session is valid",
                 data=CurrentSession,
                 example=ok({"authenticated": True, **_CUSTOMER}),

@@ -5,16 +5,16 @@ from datetime import datetime, timedelta
 import msgspec
 
 from filmer.accounts.addresses import earlier_email_key, email_key
-from filmer.accounts.schemas import Person, Role
+from filmer.accounts.schemas import Role, User
 from filmer.store.postgres import Connection
 
 _PERSON = "a.id, a.email, a.first_name, a.last_name, a.role"
 
 
-class Known(msgspec.Struct, frozen=True):
+class SignInAccount(msgspec.Struct, frozen=True):
     """What a sign-in needs to know of an account."""
 
-    person: Person
+    user: User
     password: str
     is_open: bool
     has_session: bool  # the cookie that came along is a session of theirs
@@ -22,7 +22,7 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class FoundSession(msgspec.Struct, frozen=True):
-    person: Person
+    user: User
     created: datetime
     used: datetime
 
@@ -35,17 +35,19 @@ class HeldSession(msgspec.Struct, frozen=True):
     used: datetime
 
 
-class Listed(msgspec.Struct, frozen=True):
+class AccountListing(msgspec.Struct, frozen=True):
     """An account as its owner's shop lists it."""
 
-    person: Person
+    user: User
     disabled: bool
     demo: bool
     created: datetime
     sessions: int
 
 
-async def select_known(conn: Connection, email: str, *, address: bytes, session: bytes, demo: bool) -> Known | None:
+async def select_known(
+    conn: Connection, email: str, *, address: bytes, session: bytes, demo: bool
+) -> SignInAccount | None:
     """Who has this e-mail address; ``session`` is the digest of the cookie that came along.
 
     Of two accounts that have had one since domains were not compared, each goes by its own spelling.
@@ -64,7 +66,7 @@ async def select_known(conn: Connection, email: str, *, address: bytes, session:
         "demo": demo,
     }
     row = await (await conn.execute(statement.encode(), given)).fetchone()
-    return None if row is None else Known(Person(*row[:5]), *row[5:])
+    return None if row is None else SignInAccount(User(*row[:5]), *row[5:])
 
 
 async def insert_account(
@@ -78,7 +80,7 @@ async def insert_account(
     role: Role = "customer",
     demo: bool = False,
     account_id: int | None = None,
-) -> Person | None:
+) -> User | None:
     """A new account; None when the e-mail address has one. ``account_id``: the demo's, else the next."""
     statement = f"""
         INSERT INTO account AS a (id, email, email_key, first_name, last_name, role, password, demo, created)
@@ -88,7 +90,7 @@ async def insert_account(
     """
     given = [account_id, email, email_key(email), first_name, last_name, role, password, demo, now]
     row = await (await conn.execute(statement.encode(), given)).fetchone()
-    return None if row is None else Person(*row)
+    return None if row is None else User(*row)
 
 
 async def skip_ids(conn: Connection) -> None:
@@ -96,14 +98,14 @@ async def skip_ids(conn: Connection) -> None:
     await conn.execute("SELECT setval(pg_get_serial_sequence('account', 'id'), greatest(max(id), 1)) FROM account")
 
 
-async def select_accounts(conn: Connection) -> list[Listed]:
+async def select_accounts(conn: Connection) -> list[AccountListing]:
     statement = f"""
         SELECT {_PERSON}, a.disabled, a.demo, a.created,
             (SELECT count(*) FROM session s WHERE s.account_id = a.id)
         FROM account a ORDER BY a.id
     """
     rows = await (await conn.execute(statement.encode())).fetchall()
-    return [Listed(Person(*row[:5]), *row[5:]) for row in rows]
+    return [AccountListing(User(*row[:5]), *row[5:]) for row in rows]
 
 
 async def select_is_account(conn: Connection, account_id: int) -> bool:
@@ -156,7 +158,7 @@ async def select_session(conn: Connection, digest: bytes, *, demo: bool) -> Foun
         WHERE s.digest = %s AND NOT a.disabled AND (NOT a.demo OR %s)
     """
     row = await (await conn.execute(statement.encode(), [digest, demo])).fetchone()
-    return None if row is None else FoundSession(Person(*row[:5]), row[5], row[6])
+    return None if row is None else FoundSession(User(*row[:5]), row[5], row[6])
 
 
 async def select_sessions(

@@ -28,7 +28,7 @@ _CONTROL = re.compile(rf"[{_CONTROLS}\ud800-\udfff]")
 _NAME = rf"^[{BLANKS}]*[^{_CONTROLS}{BLANKS}]([^{_CONTROLS}]*[^{_CONTROLS}{BLANKS}])?[{BLANKS}]*$"
 
 
-class Person(msgspec.Struct, frozen=True):
+class User(msgspec.Struct, frozen=True):
     """Whom an account belongs to."""
 
     id: int
@@ -57,7 +57,7 @@ class CurrentSession(msgspec.Struct, frozen=True, rename="camel"):
     last_name: str
 
 
-class Said(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True):
     """The ``data`` of what has nothing else to say."""
 
     message: str

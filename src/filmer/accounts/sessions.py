@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import psycopg
 
 from filmer.accounts import queries
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 from filmer.clock import Clock
 from filmer.errors import Unauthorized
 from filmer.http.cookies import SESSION_COOKIE, session_tokens
@@ -37,16 +37,16 @@ class Sessions:
         self._uses: dict[bytes, datetime] = {}  # not written yet
         self.ended: Counter[str] = Counter()  # by reason
 
-    async def begin(self, conn: Connection, person: Person, *, instead_of: bytes | None) -> str:
+    async def begin(self, conn: Connection, user: User, *, instead_of: bytes | None) -> str:
         """A new session, always with a new id; the Set-Cookie that hands it over."""
         token = secrets.token_urlsafe(32)
         if instead_of:
             ended = await queries.delete_session(conn, instead_of)
             self.ended["replaced"] += ended
-        await queries.insert_session(conn, _digest(token), person.id, self._clock.now())
+        await queries.insert_session(conn, _digest(token), user.id, self._clock.now())
         return f"{SESSION_COOKIE}={token}{self._attributes}"
 
-    async def require(self, conn: Connection, request: AnyRequest) -> Person:
+    async def require(self, conn: Connection, request: AnyRequest) -> User:
         """Who is asking, which extends their session. Raises Unauthorized."""
         digest = presented(request)
         found = await queries.select_session(conn, digest, demo=self._demo) if digest else None
@@ -61,7 +61,7 @@ class Sessions:
             with suppress(psycopg.errors.DiskFull):  # who only reads reads on; the next round of tidy writes it
                 await queries.update_sessions_used(conn, {digest: now})
                 self._uses.pop(digest, None)
-        return found.person
+        return found.user
 
     async def end(self, conn: Connection, request: AnyRequest) -> str:
         """Ends the session at once, on every node; the Set-Cookie that takes it back. Raises Unauthorized."""
@@ -73,21 +73,19 @@ class Sessions:
             self._uses.pop(digest, None)
         return self.taken_back
 
-    async def end_all(self, conn: Connection, person: Person) -> str:
+    async def end_all(self, conn: Connection, user: User) -> str:
         """Ends all their sessions at once, on every node; the Set-Cookie that takes the present one back."""
         async with conn.transaction():
-            ended = await queries.delete_sessions_of(conn, person.id)
+            ended = await queries.delete_sessions_of(conn, user.id)
         self.ended["signed out"] += ended
         return self.taken_back
 
-    async def held_by(
-        self, conn: Connection, person: Person, request: AnyRequest
-    ) -> tuple[list[queries.HeldSession], int]:
+    async def held_by(self, conn: Connection, user: User, request: AnyRequest) -> tuple[list[queries.HeldSession], int]:
         """Their sessions, the one that asks first, ``MAX_LISTED`` of them; and how many there are."""
         now = self._clock.now()
         return await queries.select_sessions(
             conn,
-            person.id,
+            user.id,
             present=presented(request) or b"",
             used_after=now - self._idle - WRITE_EVERY,  # what is written may be so far behind
             created_after=now - self._longest,

@@ -10,15 +10,15 @@ import msgspec
 from filmer.accounts import queries
 from filmer.accounts.addresses import email_key
 from filmer.accounts.passwords import Passwords
-from filmer.accounts.schemas import Credentials, Person, Registration
+from filmer.accounts.schemas import Credentials, Registration, User
 from filmer.accounts.sessions import Sessions, presented
 from filmer.accounts.throttle import (
     REGISTER_ADDRESS,
     SIGN_IN_ACCOUNT,
     SIGN_IN_ADDRESS,
     SIGN_IN_FAMILIAR,
+    Attempted,
     Throttle,
-    Try,
     neighbourhood,
 )
 from filmer.clock import Clock
@@ -67,7 +67,7 @@ class SigningIn:
         """How many passwords are being made or checked, or wait for it."""
         return self._passwords.waiting
 
-    async def sign_in(self, asked: Credentials, caller: Caller) -> tuple[Person, str]:
+    async def sign_in(self, asked: Credentials, caller: Caller) -> tuple[User, str]:
         """The person and the Set-Cookie of their new session.
 
         Takes the same steps, and so the same time, whoever is not known (contract §4.2).
@@ -76,12 +76,12 @@ class SigningIn:
         with _counted(self.sign_ins):
             return await self._sign_in(asked, caller)
 
-    async def register(self, asked: Registration, caller: Caller) -> tuple[Person, str]:
+    async def register(self, asked: Registration, caller: Caller) -> tuple[User, str]:
         """A new customer, signed in (contract §4.4). Raises Conflict, RateLimited."""
         with _counted(self.registrations):
             return await self._register(asked, caller)
 
-    async def _sign_in(self, asked: Credentials, caller: Caller) -> tuple[Person, str]:
+    async def _sign_in(self, asked: Credentials, caller: Caller) -> tuple[User, str]:
         address = self._secret.digest("familiar address", caller.address)
         async with self._database.connection() as conn:
             known = await queries.select_known(
@@ -100,9 +100,9 @@ class SigningIn:
             async with self._database.connection() as conn:
                 async with conn.transaction():
                     # Checking took its time: no session begins once the account is closed, or has another password.
-                    present = await queries.lock_password(conn, known.person.id)
+                    present = await queries.lock_password(conn, known.user.id)
                     is_same = present == kept
-                    cookie = await self._begin(conn, known.person, caller, address) if is_same else ""
+                    cookie = await self._begin(conn, known.user, caller, address) if is_same else ""
                 if is_same:
                     await self._throttle.give_back(conn, tries)
                     break
@@ -113,16 +113,16 @@ class SigningIn:
             with suppress(ServiceUnavailable):  # next time will do
                 newer = await self._passwords.hash(asked.password)
                 async with self._database.connection() as conn:
-                    await queries.rehash_password(conn, known.person.id, kept, newer)
-        return known.person, cookie
+                    await queries.rehash_password(conn, known.user.id, kept, newer)
+        return known.user, cookie
 
-    async def _register(self, asked: Registration, caller: Caller) -> tuple[Person, str]:
-        tries = [Try(REGISTER_ADDRESS, caller.address)]
+    async def _register(self, asked: Registration, caller: Caller) -> tuple[User, str]:
+        tries = [Attempted(REGISTER_ADDRESS, caller.address)]
         kept = await self._passwords.hash(asked.password, first=lambda: self._pay(tries))
         address = self._secret.digest("familiar address", caller.address)
         async with self._database.connection() as conn:
             async with conn.transaction():
-                person = await queries.insert_account(
+                user = await queries.insert_account(
                     conn,
                     email=asked.email,
                     first_name=asked.first_name,
@@ -130,19 +130,19 @@ class SigningIn:
                     password=kept,
                     now=self._clock.now(),
                 )
-                if person is None:
+                if user is None:
                     raise Conflict("An account with this e-mail address exists already")
-                cookie = await self._begin(conn, person, caller, address)
+                cookie = await self._begin(conn, user, caller, address)
             await self._throttle.give_back(conn, tries)
-        return person, cookie
+        return user, cookie
 
-    async def _pay(self, tries: Sequence[Try]) -> None:
+    async def _pay(self, tries: Sequence[Attempted]) -> None:
         async with self._database.connection() as conn:
             await self._throttle.take(conn, tries)
 
-    async def _begin(self, conn: Any, person: Person, caller: Caller, address: bytes) -> str:
-        await queries.upsert_familiar_address(conn, person.id, address, self._clock.now())
-        return await self._sessions.begin(conn, person, instead_of=caller.session)
+    async def _begin(self, conn: Any, user: User, caller: Caller, address: bytes) -> str:
+        await queries.upsert_familiar_address(conn, user.id, address, self._clock.now())
+        return await self._sessions.begin(conn, user, instead_of=caller.session)
 
 
 @contextmanager
@@ -158,11 +158,11 @@ def _counted(outcomes: Counter[str]) -> Iterator[None]:
         outcomes[outcome] += 1
 
 
-def _tries(known: queries.Known | None, email: str, caller: Caller) -> list[Try]:
+def _tries(known: queries.SignInAccount | None, email: str, caller: Caller) -> list[Attempted]:
     """Whose allowances a sign-in uses. Who is known here does not wait for what strangers used up elsewhere."""
     account = email_key(email)
     if known and known.has_session and caller.session:
-        return [Try(SIGN_IN_FAMILIAR, f"{account} {caller.session.hex()}")]
+        return [Attempted(SIGN_IN_FAMILIAR, f"{account} {caller.session.hex()}")]
     if known and known.is_familiar:
-        return [Try(SIGN_IN_ADDRESS, caller.address), Try(SIGN_IN_FAMILIAR, f"{account} {caller.address}")]
-    return [Try(SIGN_IN_ADDRESS, caller.address), Try(SIGN_IN_ACCOUNT, account)]
+        return [Attempted(SIGN_IN_ADDRESS, caller.address), Attempted(SIGN_IN_FAMILIAR, f"{account} {caller.address}")]
+    return [Attempted(SIGN_IN_ADDRESS, caller.address), Attempted(SIGN_IN_ACCOUNT, account)]

@@ -41,7 +41,7 @@ CARD_ACCOUNT = Allowance("card account", 10, timedelta(minutes=1))
 CARD_ADDRESS = Allowance("card address", 50, timedelta(seconds=10))
 
 
-class Try(msgspec.Struct, frozen=True):
+class Attempted(msgspec.Struct, frozen=True):
     """Who tries what."""
 
     allowance: Allowance
@@ -53,7 +53,7 @@ class Throttle:
         self._clock = clock
         self._secret = secret
 
-    async def look(self, conn: Connection, tries: Sequence[Try]) -> bool:
+    async def look(self, conn: Connection, tries: Sequence[Attempted]) -> bool:
         """Whether some of it is used up already. Raises RateLimited where nothing is left. Uses nothing up itself."""
         now = self._clock.now()
         used = await queries.select_guesses(conn, [self._subject(one) for one in tries])
@@ -63,7 +63,7 @@ class Throttle:
                 raise _too_many(one.allowance, free_at, now)
         return any(free_at > now for free_at in used.values())
 
-    async def take(self, conn: Connection, tries: Sequence[Try]) -> None:
+    async def take(self, conn: Connection, tries: Sequence[Attempted]) -> None:
         """Pay for one try of each. Raises RateLimited as soon as one allowance is used up."""
         now = self._clock.now()
         for one in tries:
@@ -73,12 +73,12 @@ class Throttle:
             if free_at is not None:
                 raise _too_many(one.allowance, free_at, now)
 
-    async def give_back(self, conn: Connection, tries: Sequence[Try]) -> None:
+    async def give_back(self, conn: Connection, tries: Sequence[Attempted]) -> None:
         """The try was right: it costs nothing. Outside transactions: all from one address wait for each other here."""
         for one in tries:
             await queries.give_guess_back(conn, self._subject(one), one.allowance.every)
 
-    def _subject(self, one: Try) -> bytes:
+    def _subject(self, one: Attempted) -> bytes:
         return self._secret.digest(one.allowance.purpose, one.who)
 
 

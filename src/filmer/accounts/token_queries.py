@@ -4,13 +4,13 @@ from datetime import datetime
 
 import msgspec
 
-from filmer.accounts.schemas import Person, Role
+from filmer.accounts.schemas import Role, User
 from filmer.store.postgres import Connection
 
 
 class FoundToken(msgspec.Struct, frozen=True):
     id: int
-    person: Person
+    user: User
     expires: datetime | None
 
 
@@ -68,7 +68,7 @@ async def select_token(conn: Connection, digest: bytes, *, demo: bool) -> FoundT
         {"digest": digest, "demo": demo},
     )
     row = await cursor.fetchone()
-    return None if row is None else FoundToken(id=row[0], person=Person(*row[2:]), expires=row[1])
+    return None if row is None else FoundToken(id=row[0], user=User(*row[2:]), expires=row[1])
 
 
 async def select_tokens(conn: Connection, account_id: int | None) -> list[ListedToken]:

@@ -10,7 +10,7 @@ import secrets
 from datetime import datetime, timedelta
 
 from filmer.accounts import queries, token_queries
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 from filmer.clock import Clock
 from filmer.errors import Conflict, InvalidRequest, InvalidToken, Offence, Unauthorized
 from filmer.http.handlers import AnyRequest
@@ -31,7 +31,7 @@ class Tokens:
         self._demo = demo
         self._uses: dict[int, datetime] = {}  # by the token's id; not written yet
 
-    async def require(self, conn: Connection, request: AnyRequest) -> Person:
+    async def require(self, conn: Connection, request: AnyRequest) -> User:
         """Who is asking. Raises InvalidToken."""
         digest = _presented(request)
         found = await token_queries.select_token(conn, digest, demo=self._demo) if digest else None
@@ -39,7 +39,7 @@ class Tokens:
         if found is None or (found.expires is not None and now >= found.expires):
             raise InvalidToken
         self._uses[found.id] = now
-        return found.person
+        return found.user
 
     async def tidy(self, database: Database) -> None:
         """Writes the uses not written yet, and clears away what expired long ago. Once a minute does."""

@@ -3,7 +3,7 @@
 from filmer.catalogue import schemas
 from filmer.catalogue.api import GenreMovieList, MovieList, MovieSearch, StarList, SuggestionQuery
 from filmer.http.health import Health
-from filmer.openapi.document import Answer, Operation, PathParameter
+from filmer.openapi.document import EndpointDoc, PathParameter, ResponseDoc
 from filmer.openapi.examples import BAD_PAGE, NOW, invalid, missing, ok, page
 
 _SHAWSHANK = {
@@ -18,26 +18,26 @@ _STAR_ID = PathParameter("starId", {"type": "string", "maxLength": 10, "example"
 _GENRE_ID = PathParameter("genreId", {"type": "integer", "minimum": 1}, "An id of `/genres`")
 
 OPERATIONS = [
-    Operation(
+    EndpointDoc(
         method="GET",
         path="/api/v1/health",
         name="showHealth",
         summary="Check API availability and database connectivity",
         tag="Utility",
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Service is healthy",
                 data=Health,
                 example=ok({"status": "UP", "database": "UP", "timestamp": NOW}),
             ),
-            503: Answer(
+            503: ResponseDoc(
                 description="Service is unhealthy",
                 data=Health,
                 example=ok({"status": "DOWN", "database": "DOWN", "timestamp": NOW}),
             ),
         },
     ),
-    Operation(
+    EndpointDoc(
         method="GET",
         path="/api/v1/movies",
         name="listMovies",
@@ -47,7 +47,7 @@ OPERATIONS = [
         query=MovieList,
         public=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Movies retrieved successfully",
                 data=schemas.MoviePage,
                 example=ok(page([_LISTED], 150, 8)),
@@ -55,7 +55,7 @@ OPERATIONS = [
             400: BAD_PAGE,
         },
     ),
-    Operation(
+    EndpointDoc(
         method="GET",
         path="/api/v1/movies/{movieId}",
         name="showMovie",
@@ -64,7 +64,7 @@ OPERATIONS = [
         path_parameters=(_MOVIE_ID,),
         public=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Movie details retrieved",
                 data=schemas.Movie,
                 example=ok(
@@ -81,7 +81,7 @@ OPERATIONS = [
             404: missing("Movie", "tt9999999"),
         },
     ),
-    Operation(
+    EndpointDoc(
         method="GET",
         path="/api/v1/stars",
         name="listStars",
@@ -91,7 +91,7 @@ OPERATIONS = [
         query=StarList,
         public=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Stars retrieved successfully",
                 data=schemas.StarPage,
                 example=ok(page([{**_ROBBINS, "birthYear": 1958, "movieCount": 45}], 500, 25)),
@@ -99,7 +99,7 @@ OPERATIONS = [
             400: BAD_PAGE,
         },
     ),
-    Operation(
+    EndpointDoc(
         method="GET",
         path="/api/v1/stars/{starId}",
         name="showStar",
@@ -109,7 +109,7 @@ OPERATIONS = [
         path_parameters=(_STAR_ID,),
         public=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Star details retrieved",
                 data=schemas.Star,
                 example=ok({**_ROBBINS, "birthYear": 1958, "movies": [_SHAWSHANK]}),
@@ -117,7 +117,7 @@ OPERATIONS = [
             404: missing("Star", "nm9999999"),
         },
     ),
-    Operation(
+    EndpointDoc(
         method="GET",
         path="/api/v1/genres",
         name="listGenres",
@@ -125,7 +125,7 @@ OPERATIONS = [
         tag="Genres",
         public=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Genres retrieved successfully",
                 data=schemas.GenreList,
                 example=ok(
@@ -140,7 +140,7 @@ OPERATIONS = [
             )
         },
     ),
-    Operation(
+    EndpointDoc(
         method="GET",
         path="/api/v1/genres/{genreId}/movies",
         name="listGenreMovies",
@@ -150,7 +150,7 @@ OPERATIONS = [
         query=GenreMovieList,
         public=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Movies retrieved successfully",
                 data=schemas.GenreMoviePage,
                 example=ok({"genre": {"id": 3, "name": "Drama"}, **page([{**_SHAWSHANK, "rating": 9.3}], 50, 3)}),
@@ -159,7 +159,7 @@ OPERATIONS = [
             404: missing("Genre", "99"),
         },
     ),
-    Operation(
+    EndpointDoc(
         method="GET",
         path="/api/v1/search/movies",
         name="searchMovies",
@@ -169,13 +169,13 @@ OPERATIONS = [
         query=MovieSearch,
         public=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Search results retrieved", data=schemas.MoviePage, example=ok(page([_LISTED], 5, 1))
             ),
             400: invalid("No search criteria provided", "query", "at least one search filter must be given"),
         },
     ),
-    Operation(
+    EndpointDoc(
         method="GET",
         path="/api/v1/search/suggestions",
         name="listSuggestions",
@@ -187,7 +187,7 @@ OPERATIONS = [
         query=SuggestionQuery,
         public=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Suggestions retrieved; none for a text without letters and digits",
                 data=schemas.SuggestionList,
                 example=ok(

@@ -22,7 +22,7 @@ class Decade(msgspec.Struct, frozen=True):
     films: list[CareerFilm]
 
 
-class Bar(msgspec.Struct, frozen=True):
+class YearBar(msgspec.Struct, frozen=True):
     """The films of one year as they are drawn."""
 
     year: int
@@ -42,11 +42,11 @@ class Career(msgspec.Struct, frozen=True):
     rating: float | None  # the films' average
     genres: list[tuple[Genre, int]]  # with how many films, most first
     decades: list[Decade]  # newest first
-    bars: list[Bar]
+    bars: list[YearBar]
     height: float  # of the drawing
 
     @property
-    def busiest(self) -> Bar | None:
+    def busiest(self) -> YearBar | None:
         """The one year with more films than any other."""
         most = max((bar.films for bar in self.bars), default=0)
         leading = [bar for bar in self.bars if bar.films == most]
@@ -89,7 +89,7 @@ def _decade(film: CareerFilm) -> int | None:
     return None if film.year is None else film.year // 10 * 10
 
 
-def _drawn(years: Sequence[int]) -> tuple[float, list[Bar]]:
+def _drawn(years: Sequence[int]) -> tuple[float, list[YearBar]]:
     """The height of the whole, and the bars from left to right."""
     if not years:
         return 0, []
@@ -100,7 +100,7 @@ def _drawn(years: Sequence[int]) -> tuple[float, list[Bar]]:
     step = (WIDTH - width) / max(span - 1, 1)  # the first bar is at the left end, the last one at the right
     unit = min(HEIGHT / most, HIGHEST)
     return most * unit, [
-        Bar(
+        YearBar(
             year=year,
             films=films,
             x=round((year - first) * step, 1),

@@ -22,7 +22,7 @@ _BETWEEN_WORDS = re.compile(
 )
 
 
-class Typed(msgspec.Struct, frozen=True):
+class FoldedInput(msgspec.Struct, frozen=True):
     """What was typed, folded."""
 
     words: list[str]
@@ -35,12 +35,12 @@ class Typed(msgspec.Struct, frozen=True):
         return [one for one in starts if not any(one != other and one.startswith(other) for other in starts)]
 
 
-def read(text: str) -> Typed:
+def read(text: str) -> FoldedInput:
     phrase = " ".join(fold(text).split())[:LONGEST]
-    return Typed([word for word in _BETWEEN_WORDS.split(phrase) if word], phrase)
+    return FoldedInput([word for word in _BETWEEN_WORDS.split(phrase) if word], phrase)
 
 
-async def find(conn: Connection, typed: Typed, size: int) -> list[Suggestion]:
+async def find(conn: Connection, typed: FoldedInput, size: int) -> list[Suggestion]:
     """At most ``size`` films and people, films first."""
     if not typed.words:
         return []
@@ -53,7 +53,7 @@ def mix(films: list[Suggestion], stars: list[Suggestion], size: int) -> list[Sug
     return films[: size - people] + stars[:people]
 
 
-async def _films(conn: Connection, typed: Typed, size: int) -> list[Suggestion]:
+async def _films(conn: Connection, typed: FoldedInput, size: int) -> list[Suggestion]:
     """Where the best known are enough, only those that begin so must be looked for among all."""
     for part in queries.KNOWN_FILMS:
         found = await queries.select_films_with(conn, typed.words, typed.starts, part, size)
@@ -65,7 +65,7 @@ async def _films(conn: Connection, typed: Typed, size: int) -> list[Suggestion]:
     return [*beginning, *(film for begins, film in found if not begins)][:size]
 
 
-async def _stars(conn: Connection, typed: Typed, size: int) -> list[Suggestion]:
+async def _stars(conn: Connection, typed: FoldedInput, size: int) -> list[Suggestion]:
     for part in queries.BUSY_STARS:
         found = await queries.select_stars_with(conn, typed.words, part, size)
         if len(found) == size:

@@ -38,7 +38,7 @@ def create(
 
     async def work(conn: Connection, _: Settings) -> str:
         await settle_addresses(conn)
-        person = await queries.insert_account(
+        user = await queries.insert_account(
             conn,
             email=address,
             first_name=first,
@@ -47,9 +47,9 @@ def create(
             role=role,
             now=SystemClock().now(),
         )
-        if person is None:
+        if user is None:
             raise CommandFailed(f"{address} has an account already: `filmer account list` shows it.")
-        return f"account {person.id}: {person.first_name} {person.last_name}, {person.email}, {person.role}"
+        return f"account {user.id}: {user.first_name} {user.last_name}, {user.email}, {user.role}"
 
     print(in_database(data_dir, work))
 
@@ -58,7 +58,7 @@ def create(
 def list_accounts(*, data_dir: DataDir = None) -> None:
     """List all accounts."""
 
-    async def work(conn: Connection, _: Settings) -> tuple[list[queries.Listed], dict[int, int]]:
+    async def work(conn: Connection, _: Settings) -> tuple[list[queries.AccountListing], dict[int, int]]:
         shared = await find_shared(conn)
         others = {one.holder_id: one.account_id for one in shared} | {one.account_id: one.holder_id for one in shared}
         return await queries.select_accounts(conn), others
@@ -68,12 +68,12 @@ def list_accounts(*, data_dir: DataDir = None) -> None:
         print("There are no accounts. Open one: filmer account create --email … --first-name … --last-name …")
     for one in listed:
         marks = [*(["disabled"] if one.disabled else []), *(["demo"] if one.demo else [])]
-        if one.person.id in others:
-            marks.append(f"the e-mail address of account {others[one.person.id]}, too")
+        if one.user.id in others:
+            marks.append(f"the e-mail address of account {others[one.user.id]}, too")
         state = f"  ({', '.join(marks)})" if marks else ""
         print(
-            f"{one.person.id:>8}  {one.person.role:<8}  {one.person.email:<32}  "
-            f"{one.person.first_name} {one.person.last_name}, since {one.created:%Y-%m-%d}, "
+            f"{one.user.id:>8}  {one.user.role:<8}  {one.user.email:<32}  "
+            f"{one.user.first_name} {one.user.last_name}, since {one.created:%Y-%m-%d}, "
             f"{counted(one.sessions, 'session')}{state}"
         )
 

@@ -62,7 +62,7 @@ def add(
 def list_cards(*, data_dir: DataDir = None) -> None:
     """List the cards on file by their last four digits."""
 
-    async def work(conn: Connection, _: Settings) -> list[queries.KeptCard]:
+    async def work(conn: Connection, _: Settings) -> list[queries.StoredCard]:
         return await queries.select_cards(conn)
 
     cards = in_database(data_dir, work)

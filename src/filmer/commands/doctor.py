@@ -28,7 +28,7 @@ from filmer.store.engines import connect, data_directory, engines, in_transactio
 from filmer.store.migrate import MINIMUM_POSTGRESQL, MigrationError, pending
 from filmer.store.valkey import SharedCache
 from filmer.tmdb.client import Tmdb
-from filmer.tmdb.rate_limit import Pace
+from filmer.tmdb.rate_limit import RateLimit
 
 MINIMUM_VALKEY = (6, 2)
 TMDB_SECONDS = 5
@@ -218,7 +218,7 @@ def _tmdb(asked: Settings) -> Finding:
 async def _ask_tmdb(asked: Settings) -> None:
     clock = SystemClock()
     settings = msgspec.structs.replace(asked, tmdb_deadline_seconds=TMDB_SECONDS)
-    pace = Pace(SharedCache(None), clock, per_second=asked.tmdb_requests_per_second, workers=1)
+    pace = RateLimit(SharedCache(None), clock, per_second=asked.tmdb_requests_per_second, workers=1)
     tmdb = Tmdb(settings, pace, clock)
     try:
         await tmdb.popular(1)

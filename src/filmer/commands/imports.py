@@ -40,14 +40,14 @@ def import_imdb(
 
     Information courtesy of IMDb (https://www.imdb.com). Used with permission. Personal and non-commercial use only.
     """
-    wanted = imdb.Wanted(types=tuple(kind.strip() for kind in types.split(",")), min_votes=min_votes, adult=adult)
+    wanted = imdb.TitleFilter(types=tuple(kind.strip() for kind in types.split(",")), min_votes=min_votes, adult=adult)
     report = Report()
     with _reported(report), _importing(data_dir) as (conn, progress):
         if download_first:
             download(path, progress)
-        arrival = imdb.read_imdb(path, wanted, report, progress)
+        data_set = imdb.read_imdb(path, wanted, report, progress)
         counts = build.bring_in(
-            conn, arrival, source="imdb", origin=str(path), report=report, now=SystemClock().now(), progress=progress
+            conn, data_set, source="imdb", origin=str(path), report=report, now=SystemClock().now(), progress=progress
         )
     _say_imported(counts)
 
@@ -75,12 +75,12 @@ def import_csv(
     """
     report = Report(keep_all=True)
     with _reported(report):
-        arrival = owner_films.read_csv(
+        data_set = owner_films.read_csv(
             file, report, separator=_separator(separator), encoding=_encoding(encoding), confirm=confirm
         )
         with _importing(data_dir) as (conn, progress):
             counts = build.bring_in(
-                conn, arrival, source="csv", origin=str(file), report=report, now=SystemClock().now(),
+                conn, data_set, source="csv", origin=str(file), report=report, now=SystemClock().now(),
                 progress=progress, keep_others=not replace,
             )  # fmt: skip
     _say_imported(counts)

@@ -23,8 +23,8 @@ from filmer.store.engines import engines, ensure_migrated
 from filmer.store.valkey import SharedCache
 from filmer.tmdb import link_queries as queries
 from filmer.tmdb.client import Tmdb
-from filmer.tmdb.links import LinkingStopped, Links, Tally
-from filmer.tmdb.rate_limit import Pace
+from filmer.tmdb.links import LinkingStopped, LinkReport, Links
+from filmer.tmdb.rate_limit import RateLimit
 
 AGAIN = timedelta(days=30)  # after which TMDB may have come to know a film
 
@@ -45,17 +45,17 @@ def link_tmdb(
     At most half of TMDB_REQUESTS_PER_SECOND are asked for, so that a server beside it has the other half. It may be
     stopped at any time: run it again, and it goes on.
     """
-    tally = Tally()
+    report = LinkReport()
     try:
-        with _bar(tally, limit) as told, _engines(data_dir) as settings:
-            asyncio.run(_link(settings, tally, told, limit=limit, again=again))
+        with _bar(report, limit) as told, _engines(data_dir) as settings:
+            asyncio.run(_link(settings, report, told, limit=limit, again=again))
     except BaseException as error:
-        if tally.due:
-            err.print(_summary(tally), soft_wrap=True)
+        if report.due:
+            err.print(_summary(report), soft_wrap=True)
         if isinstance(error, LinkingStopped):
             raise CommandFailed(str(error)) from None
         raise
-    print(_summary(tally))
+    print(_summary(report))
 
 
 @contextmanager
@@ -72,7 +72,9 @@ def _engines(data_dir: str | None) -> Iterator[Settings]:
         yield running
 
 
-async def _link(settings: Settings, tally: Tally, told: Callable[[], None], *, limit: int | None, again: bool) -> None:
+async def _link(
+    settings: Settings, report: LinkReport, told: Callable[[], None], *, limit: int | None, again: bool
+) -> None:
     clock = SystemClock()
     per_second = settings.tmdb_requests_per_second
     async with AsyncExitStack() as stack:
@@ -80,12 +82,12 @@ async def _link(settings: Settings, tally: Tally, told: Callable[[], None], *, l
         stack.push_async_callback(shared.close)
         # Of what all may ask for together we take half, as somebody waits for each request of a server. Without
         # Valkey each counts for itself.
-        tmdb = Tmdb(settings, Pace(shared, clock, per_second=per_second, workers=2), clock)
+        tmdb = Tmdb(settings, RateLimit(shared, clock, per_second=per_second, workers=2), clock)
         stack.push_async_callback(tmdb.close)
-        half = Pace(SharedCache(None), clock, per_second=max(1, per_second // 2), workers=1)
+        half = RateLimit(SharedCache(None), clock, per_second=max(1, per_second // 2), workers=1)
         conn = await stack.enter_async_context(await queries.connect(settings.database_url or ""))
         looked_before = clock.now() - (timedelta() if again else AGAIN)
-        await Links(conn, tmdb, half, clock, tally, limit=limit, looked_before=looked_before, told=told).run()
+        await Links(conn, tmdb, half, clock, report, limit=limit, looked_before=looked_before, told=told).run()
 
 
 class _Speed(ProgressColumn):
@@ -94,7 +96,7 @@ class _Speed(ProgressColumn):
 
 
 @contextmanager
-def _bar(tally: Tally, limit: int | None) -> Iterator[Callable[[], None]]:
+def _bar(report: LinkReport, limit: int | None) -> Iterator[Callable[[], None]]:
     """On a terminal, how far it is. To be called whenever the tally has changed."""
     bars = Progress(
         TextColumn("{task.description}"),
@@ -108,23 +110,23 @@ def _bar(tally: Tally, limit: int | None) -> Iterator[Callable[[], None]]:
     task = bars.add_task("Looking up films at TMDB", total=None)
 
     def told() -> None:
-        total = tally.due if limit is None else min(limit, tally.due)
-        bars.update(task, total=total, completed=tally.linked + tally.unknown + tally.failed)
+        total = report.due if limit is None else min(limit, report.due)
+        bars.update(task, total=total, completed=report.linked + report.unknown + report.failed)
 
     with bars:
         yield told
 
 
-def _summary(tally: Tally) -> str:
-    said = f"Linked {counted(tally.linked, 'film')}"
-    if tally.unknown:
-        said += f", {tally.unknown:,} unknown to TMDB"
-    if tally.failed:
-        said += f", {tally.failed:,} failed"
-    said += f", {tally.left:,} left: run it again to go on." if tally.left else ". None is left to look up."
-    if tally.without_imdb_id:
+def _summary(report: LinkReport) -> str:
+    said = f"Linked {counted(report.linked, 'film')}"
+    if report.unknown:
+        said += f", {report.unknown:,} unknown to TMDB"
+    if report.failed:
+        said += f", {report.failed:,} failed"
+    said += f", {report.left:,} left: run it again to go on." if report.left else ". None is left to look up."
+    if report.without_imdb_id:
         said += (
-            f"\n{counted(tally.without_imdb_id, 'film has', 'films have')} no IMDb id to look them up by: "
+            f"\n{counted(report.without_imdb_id, 'film has', 'films have')} no IMDb id to look them up by: "
             "`filmer import csv` takes a tmdb_id from you."
         )
     return said

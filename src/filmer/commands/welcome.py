@@ -51,9 +51,9 @@ def _tmdb(settings: Settings, sandbox: Child | None) -> list[str]:
 
 def _demo(address: str) -> list[str]:
     """Who can sign in, and with what (contract §8)."""
-    from filmer.demo import CARDS, PASSWORD, PEOPLE  # which the main process of other servers does without
+    from filmer.demo import CARDS, PASSWORD, USERS  # which the main process of other servers does without
 
-    somebody = PEOPLE[1]
+    somebody = USERS[1]
     credentials = f"""'{{"email":"{somebody.email}","password":"{PASSWORD}"}}'"""
     bearer = f"authorization: Bearer {somebody.token}"
     lines = [
@@ -64,7 +64,7 @@ def _demo(address: str) -> list[str]:
         f"  The demo's people, all with the password {PASSWORD}, their tokens and their cards:",
         "",
     ]
-    for one in PEOPLE:
+    for one in USERS:
         name = f"{one.first_name} {one.last_name}"
         lines.append(f"    {one.account_id}  {one.role:<8}  {one.email:<18}  {name:<10}  {one.token or ''}".rstrip())
     lines.append("")

@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar.params import FromPath
 
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 from filmer.accounts.tokens import Tokens
 from filmer.community.schemas import (
     ChangedRating,
@@ -31,46 +31,46 @@ from filmer.http.envelopes import CommunityResponse
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import id_offences, path_id, read_query
 from filmer.store.postgres import Database
-from filmer.tmdb.cache import Copies
+from filmer.tmdb.cache import TmdbCache
 
 
 class CommunityApi(Handlers):
     def __init__(
-        self, database: Database, tokens: Tokens, copies: Copies, shelves: Shelves, *, cache_seconds: int
+        self, database: Database, tokens: Tokens, tmdb_cache: TmdbCache, shelves: Shelves, *, cache_seconds: int
     ) -> None:
         self._database = database
         self._tokens = tokens
-        self._copies = copies
+        self._tmdb_cache = tmdb_cache
         self._shelves = shelves
         self._cache_seconds = cache_seconds
 
     async def list_popular(self, request: AnyRequest) -> CommunityResponse:
         asked = read_query(request.scope["query_string"], PopularList)
-        kept = await self._copies.popular(asked.page)
+        kept = await self._tmdb_cache.popular(asked.page)
         state: Any = request.scope["state"]  # where the edge reads how old the answer is
-        state["age"], state["is_new"] = self._copies.age(kept.fetched), kept.state == "miss"
+        state["age"], state["is_new"] = self._tmdb_cache.age(kept.fetched), kept.state == "miss"
         return CommunityResponse(kept.value)
 
     async def add_favorite(self, user_id: FromPath[str], request: AnyRequest) -> CommunityResponse:
         received = await receive_body(request)
-        person = await self._person(request)
-        _require_own(person, user_id)
+        user = await self._user(request)
+        _require_own(user, user_id)
         asked = received.read(NewFavorite, id_offences("user_id", user_id))
         favorite, is_new = await self._shelves.add_favorite(_user(user_id), asked.movie_id)
         return CommunityResponse(favorite, status_code=201 if is_new else 200)
 
     async def list_favorites(self, user_id: FromPath[str], request: AnyRequest) -> CommunityResponse:
-        person = await self._person(request)
-        _require_own(person, user_id)
+        user = await self._user(request)
+        _require_own(user, user_id)
         asked = read_query(request.scope["query_string"], FavoriteList, id_offences("user_id", user_id))
         listed, is_new = await self._shelves.list_favorites(_user(user_id), asked)
-        age, is_fresh = int(self._copies.age(listed.fetched)), self._copies.is_fresh(listed.fetched)
+        age, is_fresh = int(self._tmdb_cache.age(listed.fetched)), self._tmdb_cache.is_fresh(listed.fetched)
         headers = freshness(age, self._cache_seconds, is_new=is_new and is_fresh)
         return CommunityResponse(listed.body, headers={name.decode(): value.decode() for name, value in headers})
 
     async def remove_favorite(self, user_id: FromPath[str], favorite_id: FromPath[str], request: AnyRequest) -> None:
-        person = await self._person(request)
-        _require_own(person, user_id)
+        user = await self._user(request)
+        _require_own(user, user_id)
         _require_none([*id_offences("user_id", user_id), *id_offences("id", favorite_id)])
         number = path_id(favorite_id, MAX_INTEGER)
         if number is None:
@@ -79,43 +79,43 @@ class CommunityApi(Handlers):
 
     async def rate(self, request: AnyRequest) -> CommunityResponse:
         received = await receive_body(request)
-        person = await self._person(request)
+        user = await self._user(request)
         asked = read_rating(received, NewRating)
-        rating, is_new = await self._shelves.rate(person.id, asked.movie_id, asked.rating)
+        rating, is_new = await self._shelves.rate(user.id, asked.movie_id, asked.rating)
         return CommunityResponse(rating, status_code=201 if is_new else 200)
 
     async def change_rating(self, rating_id: FromPath[str], request: AnyRequest) -> UpdatedRating:
         received = await receive_body(request)
-        person = await self._person(request)
+        user = await self._user(request)
         asked = read_rating(received, ChangedRating, id_offences("id", rating_id))
         number = path_id(rating_id, MAX_INTEGER)
         if number is None:
             raise RatingNotFound
-        return await self._shelves.change_rating(person.id, number, asked.rating)
+        return await self._shelves.change_rating(user.id, number, asked.rating)
 
     async def remove_rating(self, rating_id: FromPath[str], request: AnyRequest) -> None:
-        person = await self._person(request)
+        user = await self._user(request)
         _require_none(id_offences("id", rating_id))
         number = path_id(rating_id, MAX_INTEGER)
         if number is None:
             raise RatingNotFound
-        await self._shelves.remove_rating(person.id, number)
+        await self._shelves.remove_rating(user.id, number)
 
     async def clear_favorites(self, user_id: FromPath[str], request: AnyRequest) -> None:
-        person = await self._person(request)
-        if person.role != "admin":
+        user = await self._user(request)
+        if user.role != "admin":
             raise InsufficientPermissions
         _require_none(id_offences("userId", user_id))
         await self._shelves.clear_favorites(_user(user_id))
 
-    async def _person(self, request: AnyRequest) -> Person:
+    async def _user(self, request: AnyRequest) -> User:
         async with self._database.connection() as conn:
             return await self._tokens.require(conn, request)
 
 
-def _require_own(person: Person, user_id: str) -> None:
+def _require_own(user: User, user_id: str) -> None:
     """A user's path is that user's or an admin's (contract §7.1). Raises InsufficientPermissions."""
-    if path_id(user_id, MAX_INTEGER) != person.id and person.role != "admin":
+    if path_id(user_id, MAX_INTEGER) != user.id and user.role != "admin":
         raise InsufficientPermissions
 
 

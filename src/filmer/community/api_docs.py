@@ -6,7 +6,7 @@ Those of bodies and ids are of the demo's people and films (contract §8), so th
 from filmer import errors
 from filmer.community import schemas
 from filmer.errors import Offence
-from filmer.openapi.document import Answer, Operation, PathParameter
+from filmer.openapi.document import EndpointDoc, PathParameter, ResponseDoc
 from filmer.openapi.examples import invalid, refusal
 from filmer.openapi.reusable import DATABASE_AWAY
 from filmer.tmdb.payloads import Popular
@@ -49,7 +49,7 @@ _BAD_RATING = refusal(
 )
 
 OPERATIONS = [
-    Operation(
+    EndpointDoc(
         method="GET",
         path="/api/movies/popular",
         name="listPopularMovies",
@@ -59,7 +59,7 @@ OPERATIONS = [
         query=schemas.PopularList,
         public=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="A page of popular films",
                 data=Popular,
                 example={"page": 1, "total_pages": 500, "total_results": 10000, "results": [{"id": 123, **_TOLD}]},
@@ -69,7 +69,7 @@ OPERATIONS = [
             503: refusal("TMDB gives no answer, and there is no copy; try again", errors.ExternalApiError()),
         },
     ),
-    Operation(
+    EndpointDoc(
         method="POST",
         path="/api/users/{user_id}/favorites",
         name="addFavorite",
@@ -80,14 +80,14 @@ OPERATIONS = [
         body_example={"movie_id": 278},
         protected=True,
         answers={
-            200: Answer(description="It was a favourite already", data=schemas.Favorite, example=_FAVORITE),
-            201: Answer(description="Favourite added", data=schemas.Favorite, example=_FAVORITE),
+            200: ResponseDoc(description="It was a favourite already", data=schemas.Favorite, example=_FAVORITE),
+            201: ResponseDoc(description="Favourite added", data=schemas.Favorite, example=_FAVORITE),
             403: refusal(f"{_NOT_YOURS}; or {_CROSS_SITE}", errors.InsufficientPermissions(), errors.Forbidden()),
             404: refusal(f"{_NO_FILM}; or, {_NO_USER}", errors.MovieNotFound(), errors.UserNotFound()),
             503: _NO_TMDB,
         },
     ),
-    Operation(
+    EndpointDoc(
         method="GET",
         path="/api/users/{user_id}/favorites",
         name="listFavorites",
@@ -98,7 +98,7 @@ OPERATIONS = [
         query=schemas.FavoriteList,
         protected=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="All favourites of the user",
                 data=schemas.Favorites,
                 example={
@@ -113,7 +113,7 @@ OPERATIONS = [
             404: refusal("For an admin: no such user", errors.UserNotFound()),
         },
     ),
-    Operation(
+    EndpointDoc(
         method="DELETE",
         path="/api/users/{user_id}/favorites/{id}",
         name="removeFavorite",
@@ -122,7 +122,7 @@ OPERATIONS = [
         path_parameters=(_USER_ID, _FAVORITE_ID),
         protected=True,
         answers={
-            204: Answer(description="Favourite removed"),
+            204: ResponseDoc(description="Favourite removed"),
             400: invalid("No id of a favourite, or of a user", "id", "must be an integer"),
             403: refusal(f"{_NOT_YOURS}; or {_CROSS_SITE}", errors.InsufficientPermissions(), errors.Forbidden()),
             404: refusal(
@@ -130,7 +130,7 @@ OPERATIONS = [
             ),
         },
     ),
-    Operation(
+    EndpointDoc(
         method="POST",
         path="/api/movies/ratings",
         name="rateMovie",
@@ -141,14 +141,14 @@ OPERATIONS = [
         body_example={"movie_id": 278, "rating": 4},
         protected=True,
         answers={
-            200: Answer(description="The rating there was is changed", data=schemas.Rating, example=_RATING),
-            201: Answer(description="Film rated", data=schemas.Rating, example=_RATING),
+            200: ResponseDoc(description="The rating there was is changed", data=schemas.Rating, example=_RATING),
+            201: ResponseDoc(description="Film rated", data=schemas.Rating, example=_RATING),
             400: _BAD_RATING,
             404: refusal(_NO_FILM, errors.MovieNotFound()),
             503: _NO_TMDB,
         },
     ),
-    Operation(
+    EndpointDoc(
         method="PUT",
         path="/api/movies/ratings/{id}",
         name="changeRating",
@@ -160,7 +160,7 @@ OPERATIONS = [
         body_example={"rating": 5},
         protected=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Rating changed",
                 data=schemas.UpdatedRating,
                 example={"id": 789, "movie_id": 123, "rating": 5, "updated_at": _CREATED},
@@ -169,7 +169,7 @@ OPERATIONS = [
             404: refusal("You have no such rating", errors.RatingNotFound()),
         },
     ),
-    Operation(
+    EndpointDoc(
         method="DELETE",
         path="/api/movies/ratings/{id}",
         name="removeRating",
@@ -178,12 +178,12 @@ OPERATIONS = [
         path_parameters=(_RATING_ID,),
         protected=True,
         answers={
-            204: Answer(description="Rating removed"),
+            204: ResponseDoc(description="Rating removed"),
             400: invalid("No id of a rating", "id", "must be an integer"),
             404: refusal("You have no such rating", errors.RatingNotFound()),
         },
     ),
-    Operation(
+    EndpointDoc(
         method="DELETE",
         path="/api/admin/users/{userId}/favorites",
         name="clearFavorites",
@@ -193,7 +193,7 @@ OPERATIONS = [
         path_parameters=(_id("userId", "Whose favourites", example=2),),
         protected=True,
         answers={
-            204: Answer(description="The user has no favourites any more"),
+            204: ResponseDoc(description="The user has no favourites any more"),
             400: invalid("No id of a user", "userId", "must be an integer"),
             403: refusal(
                 f"Not an admin's token; or {_CROSS_SITE}", errors.InsufficientPermissions(), errors.Forbidden()

@@ -31,7 +31,7 @@ class ListedFavorite(msgspec.Struct, frozen=True):
     fetched: datetime | None
 
 
-class KeptFilm(msgspec.Struct, frozen=True):
+class FilmOnShelf(msgspec.Struct, frozen=True):
     """What an account keeps of one film: None where it is no favourite, or not rated; ``rating``: 0 to 5."""
 
     favorite_id: int | None
@@ -79,7 +79,7 @@ async def select_favorite(conn: Connection, account_id: int, movie_id: int) -> F
     return None if row is None else Favorite.of(*row)
 
 
-async def select_kept_film(conn: Connection, account_id: int, movie_id: int) -> KeptFilm:
+async def select_kept_film(conn: Connection, account_id: int, movie_id: int) -> FilmOnShelf:
     cursor = await conn.execute(
         """
         SELECT v.id, r.id, r.rating
@@ -92,7 +92,7 @@ async def select_kept_film(conn: Connection, account_id: int, movie_id: int) -> 
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - what it starts from is one row
     favorite_id, rating_id, rating = row
-    return KeptFilm(favorite_id, rating_id, None if rating is None else stars(rating))
+    return FilmOnShelf(favorite_id, rating_id, None if rating is None else stars(rating))
 
 
 async def select_favorite_ids(conn: Connection, account_id: int, movie_ids: Sequence[int]) -> dict[int, int]:

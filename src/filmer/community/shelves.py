@@ -19,14 +19,14 @@ from filmer.http.envelopes import encode
 from filmer.store.postgres import Connection, Database
 from filmer.store.valkey import SharedCache
 from filmer.tmdb import queries as films
-from filmer.tmdb.cache import Copies, Kept
-from filmer.tmdb.payloads import Film
+from filmer.tmdb.cache import CacheAnswer, TmdbCache
+from filmer.tmdb.payloads import TmdbFilm
 
 MAX_LISTED = 500
 STALE_SECONDS = 1  # for which a list is kept of which films are just being refreshed
 
 
-class Listed(msgspec.Struct, array_like=True, frozen=True):
+class FavoriteListing(msgspec.Struct, array_like=True, frozen=True):
     """A user's favourites as they are printed. ``fetched``: of the film told longest ago, in seconds since 1970."""
 
     body: bytes
@@ -35,10 +35,10 @@ class Listed(msgspec.Struct, array_like=True, frozen=True):
 
 class Shelves:
     def __init__(
-        self, database: Database, copies: Copies, shared: SharedCache, clock: Clock, *, cache_seconds: int
+        self, database: Database, tmdb_cache: TmdbCache, shared: SharedCache, clock: Clock, *, cache_seconds: int
     ) -> None:
         self._database = database
-        self._copies = copies
+        self._tmdb_cache = tmdb_cache
         self._shared = shared
         self._clock = clock
         self._seconds = cache_seconds
@@ -50,14 +50,14 @@ class Shelves:
             there = await queries.select_favorite(conn, user_id, movie_id)
         if there is not None:
             return there, False
-        film = await self._copies.film(movie_id)
+        film = await self._tmdb_cache.film(movie_id)
         async with self._keeping(user_id, film) as conn:
             added = await queries.insert_favorite(conn, user_id, movie_id, self._clock.now())
             found = added or await queries.select_favorite(conn, user_id, movie_id)
         assert found is not None  # noqa: S101 - whoever would take it away waits for the shelf
         return found, added is not None
 
-    async def list_favorites(self, user_id: int, asked: FavoriteList) -> tuple[Listed, bool]:
+    async def list_favorites(self, user_id: int, asked: FavoriteList) -> tuple[FavoriteListing, bool]:
         """The list, and whether it was put together just now. Raises UserNotFound."""
         async with self._database.connection() as conn:
             version = await queries.select_version(conn, user_id)
@@ -71,16 +71,16 @@ class Shelves:
             rows = await queries.select_favorites(conn, user_id, sort=asked.sort, order=asked.order)
         now = self._clock.now()
         moments = {row.film.movie_id: (row.fetched or datetime.fromtimestamp(0, UTC)).timestamp() for row in rows}
-        stale = [movie for movie, fetched in moments.items() if not self._copies.is_fresh(fetched)]
-        self._copies.refresh(stale)
+        stale = [movie for movie, fetched in moments.items() if not self._tmdb_cache.is_fresh(fetched)]
+        self._tmdb_cache.refresh(stale)
         oldest = min((row.fetched for row in rows if row.fetched), default=now)
-        listed = Listed(encode(Favorites([row.film for row in rows])), oldest.timestamp())
+        listed = FavoriteListing(encode(Favorites([row.film for row in rows])), oldest.timestamp())
         if is_cached:
             seconds = STALE_SECONDS if stale else self._seconds
             self._shared.put_behind(key, msgspec.msgpack.encode(listed), seconds=seconds)
         return listed, True
 
-    async def of_film(self, user_id: int, movie_id: int) -> queries.KeptFilm:
+    async def of_film(self, user_id: int, movie_id: int) -> queries.FilmOnShelf:
         """Whether the film is a favourite of the user's, and how they rated it."""
         async with self._database.connection() as conn:
             return await queries.select_kept_film(conn, user_id, movie_id)
@@ -103,7 +103,7 @@ class Shelves:
 
     async def rate(self, user_id: int, movie_id: int, rating: float) -> tuple[Rating, bool]:
         """The rating, and whether it is the user's first of this film. Raises MovieNotFound, ExternalApiError."""
-        film = await self._copies.film(movie_id)
+        film = await self._tmdb_cache.film(movie_id)
         async with self._keeping(user_id, film) as conn:
             return await queries.upsert_rating(conn, user_id, movie_id, Decimal(rating), self._clock.now())
 
@@ -134,7 +134,7 @@ class Shelves:
             yield conn
 
     @asynccontextmanager
-    async def _keeping(self, user_id: int, film: Kept[Film]) -> AsyncIterator[Connection]:
+    async def _keeping(self, user_id: int, film: CacheAnswer[TmdbFilm]) -> AsyncIterator[Connection]:
         async with self._writing(user_id) as conn:
             await films.upsert_film(conn, film.value, datetime.fromtimestamp(film.fetched, UTC))
             await queries.insert_film_in_use(conn, film.value.id)
@@ -146,8 +146,8 @@ class Shelves:
             raise UserNotFound
 
 
-def _unpacked(packed: bytes | None) -> Listed | None:
+def _unpacked(packed: bytes | None) -> FavoriteListing | None:
     try:
-        return msgspec.msgpack.decode(packed, type=Listed) if packed else None
+        return msgspec.msgpack.decode(packed, type=FavoriteListing) if packed else None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

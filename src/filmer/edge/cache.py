@@ -7,7 +7,7 @@ import msgspec
 from filmer.http.cache_headers import Headers
 
 
-class Answer(msgspec.Struct, array_like=True, gc=False):
+class CachedResponse(msgspec.Struct, array_like=True, gc=False):
     """A whole response, as it lies in memory and in Valkey."""
 
     status: int
@@ -16,7 +16,7 @@ class Answer(msgspec.Struct, array_like=True, gc=False):
     etag: bytes = b""
     fetched: float | None = None  # by clock.monotonic(), when TMDB told what it tells; None: it is all ours
     is_new: bool = False  # it was asked for just now
-    compressed: "Answer | None" = None  # the same for whoever takes gzip, where that is shorter
+    compressed: "CachedResponse | None" = None  # the same for whoever takes gzip, where that is shorter
     route: str = ""  # whose answer it is, in this process's memory: for those who count
 
     @property
@@ -24,26 +24,26 @@ class Answer(msgspec.Struct, array_like=True, gc=False):
         return bool(self.etag)
 
 
-class ByteCache:
+class ResponseCache:
     """Answers of one process: by address, bounded in bytes and time, of one edition at a time.
 
     Times are those of ``clock.monotonic()``.
     """
 
     def __init__(self, *, max_bytes: int) -> None:
-        self._answers: OrderedDict[bytes, tuple[float, Answer]] = OrderedDict()
+        self._answers: OrderedDict[bytes, tuple[float, CachedResponse]] = OrderedDict()
         self._bytes = 0
         self._max_bytes = max_bytes
         self._edition = ""
 
-    def get(self, edition: str, address: bytes, now: float) -> Answer | None:
+    def get(self, edition: str, address: bytes, now: float) -> CachedResponse | None:
         found = self._answers.get(address)
         if found is None or edition != self._edition or found[0] < now:
             return None
         self._answers.move_to_end(address)
         return found[1]
 
-    def put(self, edition: str, address: bytes, answer: Answer, *, until: float) -> None:
+    def put(self, edition: str, address: bytes, answer: CachedResponse, *, until: float) -> None:
         if edition != self._edition:
             self._answers.clear()
             self._bytes = 0
@@ -57,6 +57,6 @@ class ByteCache:
             self._bytes -= _size(oldest, dropped)
 
 
-def _size(address: bytes, answer: Answer) -> int:
+def _size(address: bytes, answer: CachedResponse) -> int:
     also = len(answer.compressed.body) + 1000 if answer.compressed else 0
     return len(address) + len(answer.body) + also + 1000  # about what the objects around them take

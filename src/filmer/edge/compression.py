@@ -6,7 +6,7 @@ Only what is the same for everybody: what is compressed beside somebody's secret
 import gzip
 from typing import Final
 
-from filmer.edge.cache import Answer
+from filmer.edge.cache import CachedResponse
 
 SMALLEST = 600  # bytes; below, it saves no packet
 LEVEL = 7
@@ -17,7 +17,7 @@ _KINDS: Final = (
 )  # fmt: skip
 
 
-def compress(answer: Answer) -> None:
+def compress(answer: CachedResponse) -> None:
     """Gives the answer its twin in gzip, where that is worth it. JSON stays as it is printed."""
     headers = dict(answer.headers)
     if len(answer.body) < SMALLEST or not headers.get(b"content-type", b"").startswith(_KINDS):
@@ -27,4 +27,4 @@ def compress(answer: Answer) -> None:
     body = gzip.compress(answer.body, LEVEL, mtime=0)
     etag = answer.etag[:-1] + b'-gzip"'
     told = {b"content-length": str(len(body)).encode(), b"content-encoding": b"gzip", b"etag": etag}
-    answer.compressed = Answer(answer.status, list((dict(answer.headers) | told).items()), body, etag)
+    answer.compressed = CachedResponse(answer.status, list((dict(answer.headers) | told).items()), body, etag)

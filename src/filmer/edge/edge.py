@@ -17,9 +17,9 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Send
 from filmer import errors
 from filmer.catalogue.edition import Edition
 from filmer.clock import Clock
-from filmer.edge.cache import Answer, ByteCache
+from filmer.edge.cache import CachedResponse, ResponseCache
 from filmer.edge.cross_site import CrossSite
-from filmer.edge.forwarding import Passed, whole_answer
+from filmer.edge.forwarding import ForwardedRequest, collect_response
 from filmer.edge.headers import (
     SAFETY,
     STRICT_TRANSPORT,
@@ -31,8 +31,8 @@ from filmer.edge.headers import (
     read_headers,
     takes_gzip,
 )
-from filmer.edge.overload import Turns
-from filmer.edge.shared_cache import SharedAnswers
+from filmer.edge.overload import ConcurrencyLimit
+from filmer.edge.shared_cache import SharedResponses
 from filmer.edge.traffic import (
     GONE,
     OUTSIDE_COMPUTED,
@@ -46,10 +46,10 @@ from filmer.edge.traffic import (
 )
 from filmer.http.cache_headers import Headers, freshness
 from filmer.http.envelopes import FailurePage, error_answer, is_page
-from filmer.http.handlers import ARRIVED, Arrival
+from filmer.http.handlers import ARRIVAL_KEY, Arrival
 from filmer.http.hosts import host_objection
 from filmer.settings import is_loopback
-from filmer.single_flight import together
+from filmer.single_flight import single_flight
 from filmer.store.valkey import SharedCache
 
 log = structlog.get_logger()
@@ -74,7 +74,7 @@ class Edge:
         cache_bytes: int,
         clock: Clock,
         failure_page: FailurePage,
-        turns: Turns,
+        concurrency: ConcurrencyLimit,
         exempt: Collection[str] = (),
         pages: Sequence[str] = (),
         outside: Collection[str] = (),
@@ -98,23 +98,23 @@ class Edge:
         self._anybodys = (*self._public, *(prefix for prefix in pages if prefix != "/"))
         self._has_home = "/" in pages
         self._failure_page = failure_page
-        self._turns = turns
+        self._concurrency = concurrency
         self._exempt = frozenset(exempt)
-        self._crowded_page: Answer | None = None
+        self._crowded_page: CachedResponse | None = None
         self._outside = frozenset(outside)
         self._edition = edition
-        self._shared = SharedAnswers(shared, clock, build=build, seconds=cache_seconds)
+        self._shared = SharedResponses(shared, clock, build=build, seconds=cache_seconds)
         self._seconds = cache_seconds
         of_outside = cache_bytes // 8  # all five hundred popular pages take 3 MiB
-        self._memory = ByteCache(max_bytes=cache_bytes - of_outside)
-        self._outside_memory = ByteCache(max_bytes=of_outside)
+        self._memory = ResponseCache(max_bytes=cache_bytes - of_outside)
+        self._outside_memory = ResponseCache(max_bytes=of_outside)
         self._clock = clock
         self._access_log = access_log
         self._cross_site = cross_site or CrossSite()
         self._always = [*SAFETY, STRICT_TRANSPORT] if is_https else SAFETY
         self._ids = drawn_ids()
         self._traffic = traffic
-        self._under_way: dict[tuple[str, bytes], asyncio.Task[tuple[Answer, str]]] = {}
+        self._under_way: dict[tuple[str, bytes], asyncio.Task[tuple[CachedResponse, str]]] = {}
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # the process starting and stopping
@@ -146,8 +146,8 @@ class Edge:
         elif is_head:
             answer, _ = await self._head(scope, request_id)
         else:
-            passed = Passed(receive, send, path, [*always, (b"x-request-id", request_id)])
-            await self._pass_on(scope, passed, begun, request_id)
+            forwarded = ForwardedRequest(receive, send, path, [*always, (b"x-request-id", request_id)])
+            await self._pass_on(scope, forwarded, begun, request_id)
             return
         route = answer.route
         if answer.compressed is not None and takes_gzip(asked.accept_encoding):
@@ -174,43 +174,45 @@ class Edge:
             always = [*always, *self._cross_site.grants(path, headers)]
         return always
 
-    async def _pass_on(self, scope: HTTPScope, passed: Passed, begun: float, request_id: bytes) -> None:
+    async def _pass_on(self, scope: HTTPScope, forwarded: ForwardedRequest, begun: float, request_id: bytes) -> None:
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())
         method, path = scope["method"], scope["path"]
-        scope[ARRIVED] = Arrival(self._clock.now(), begun)  # type: ignore[literal-required]
+        scope[ARRIVAL_KEY] = Arrival(self._clock.now(), begun)  # type: ignore[literal-required]
         try:
-            await self._app_or_refusal(scope, passed)
+            await self._app_or_refusal(scope, forwarded)
         finally:
             if self._traffic is not None:
-                status = GONE if passed.is_gone else passed.status or GONE
+                status = GONE if forwarded.is_gone else forwarded.status or GONE
                 what = method, self._traffic.route_of(path), status, UNCACHED
                 self._traffic.add(what, self._clock.monotonic() - begun)
-        self._log_access(method, scope, passed.status, begun, request_id)
+        self._log_access(method, scope, forwarded.status, begun, request_id)
 
-    async def _app_or_refusal(self, scope: HTTPScope, passed: Passed) -> None:
+    async def _app_or_refusal(self, scope: HTTPScope, forwarded: ForwardedRequest) -> None:
         method, path, headers = scope["method"], scope["path"], scope["headers"]
         if refusal := self._cross_site.refusal(method, path, headers):
             answer = self._refusal(refusal, scope)
         elif allowed := self._cross_site.preflight(method, path, headers):
-            answer = Answer(204, allowed, b"")
+            answer = CachedResponse(204, allowed, b"")
         elif path in self._exempt:
-            await self._app(scope, passed.receive, passed.send)
+            await self._app(scope, forwarded.receive, forwarded.send)
             return
-        elif turn := await self._turns.take():
-            with turn:
-                await self._app(scope, passed.receive, passed.send)
+        elif slot := await self._concurrency.acquire():
+            with slot:
+                await self._app(scope, forwarded.receive, forwarded.send)
             return
         else:
             answer = self._crowded(scope)
         for message in messages_of(answer, answer.headers, b"", with_body=True):
-            await passed.send(message)
+            await forwarded.send(message)
 
-    async def _public_answer(self, scope: HTTPScope, key: tuple[str, bytes], request_id: bytes) -> tuple[Answer, str]:
-        if self._turns.are_out and key not in self._under_way:
+    async def _public_answer(
+        self, scope: HTTPScope, key: tuple[str, bytes], request_id: bytes
+    ) -> tuple[CachedResponse, str]:
+        if self._concurrency.is_full and key not in self._under_way:
             return self._crowded(scope), PAGE_COMPUTED
         try:
             async with asyncio.timeout(COMPUTE_SECONDS):
-                return await together(
+                return await single_flight(
                     self._under_way,
                     key,
                     lambda: self._in_turn(scope, partial(self._look_further, scope, key, request_id)),
@@ -218,36 +220,38 @@ class Edge:
         except TimeoutError:
             return self._refusal(errors.ServiceUnavailable("The answer takes too long"), scope), PAGE_COMPUTED
 
-    async def _outside_answer(self, scope: HTTPScope, address: bytes, request_id: bytes) -> tuple[Answer, str]:
+    async def _outside_answer(self, scope: HTTPScope, address: bytes, request_id: bytes) -> tuple[CachedResponse, str]:
         """What TMDB told. Over its time it is served on, and asked for anew behind (contract §7.9)."""
-        return await together(
+        return await single_flight(
             self._under_way,
             ("", address),
             lambda: self._in_turn(scope, partial(self._ask_outside, scope, address, request_id)),
         )
 
-    async def _ask_outside(self, scope: HTTPScope, address: bytes, request_id: bytes) -> tuple[Answer, str]:
+    async def _ask_outside(self, scope: HTTPScope, address: bytes, request_id: bytes) -> tuple[CachedResponse, str]:
         answer = await self._compute(scope, request_id)
         if answer.is_public and answer.fetched is not None and self._seconds:
             until = max(answer.fetched + self._seconds, self._clock.monotonic() + STALE_SECONDS)
             self._outside_memory.put("", address, msgspec.structs.replace(answer, is_new=False), until=until)
         return answer, OUTSIDE_COMPUTED
 
-    async def _in_turn(self, scope: HTTPScope, work: Callable[[], Awaitable[tuple[Answer, str]]]) -> tuple[Answer, str]:
+    async def _in_turn(
+        self, scope: HTTPScope, work: Callable[[], Awaitable[tuple[CachedResponse, str]]]
+    ) -> tuple[CachedResponse, str]:
         """What the work comes to, when there is room for it (edge/overload.py)."""
-        turn = await self._turns.take()
-        if turn is None:
+        slot = await self._concurrency.acquire()
+        if slot is None:
             return self._crowded(scope), UNCACHED
-        with turn:
+        with slot:
             return await work()
 
-    async def _head(self, scope: HTTPScope, request_id: bytes) -> tuple[Answer, str]:
-        async def compute() -> tuple[Answer, str]:
+    async def _head(self, scope: HTTPScope, request_id: bytes) -> tuple[CachedResponse, str]:
+        async def compute() -> tuple[CachedResponse, str]:
             return await self._compute(scope, request_id, is_kept=False), UNCACHED
 
         return await (compute() if scope["path"] in self._exempt else self._in_turn(scope, compute))
 
-    def _crowded(self, scope: HTTPScope) -> Answer:
+    def _crowded(self, scope: HTTPScope) -> CachedResponse:
         """Pages are made once: who is told so is the cheaper for it."""
         if not is_page(scope["path"]):
             return self._refusal(errors.ServiceUnavailable(CROWDED), scope)
@@ -255,14 +259,16 @@ class Edge:
             self._crowded_page = self._refusal(errors.ServiceUnavailable(CROWDED), scope)
         return self._crowded_page
 
-    def _refusal(self, error: errors.FilmerError, scope: HTTPScope) -> Answer:
+    def _refusal(self, error: errors.FilmerError, scope: HTTPScope) -> CachedResponse:
         """An error the edge finds by itself."""
         told, body = error_answer(scope["path"], error, self._clock.now(), self._failure_page)
         headers = [(name.encode(), value.encode()) for name, value in told.items()]
         headers.append((b"content-length", str(len(body)).encode()))
-        return Answer(error.status, completed(headers, scope["path"]), body)
+        return CachedResponse(error.status, completed(headers, scope["path"]), body)
 
-    async def _look_further(self, scope: HTTPScope, key: tuple[str, bytes], request_id: bytes) -> tuple[Answer, str]:
+    async def _look_further(
+        self, scope: HTTPScope, key: tuple[str, bytes], request_id: bytes
+    ) -> tuple[CachedResponse, str]:
         """The answer, and where it comes from."""
         edition, address = key
         if not edition or not self._seconds:
@@ -282,9 +288,9 @@ class Edge:
         self._memory.put(edition, address, answer, until=self._clock.monotonic() + self._seconds)
         return answer, source
 
-    async def _compute(self, scope: HTTPScope, request_id: bytes, *, is_kept: bool = True) -> Answer:
+    async def _compute(self, scope: HTTPScope, request_id: bytes, *, is_kept: bool = True) -> CachedResponse:
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())
-        return await whole_answer(self._app, scope, self._clock, is_kept=is_kept)
+        return await collect_response(self._app, scope, self._clock, is_kept=is_kept)
 
     def _log_access(self, method: str, scope: Any, status: int, begun: float, request_id: bytes) -> None:
         if not self._access_log:

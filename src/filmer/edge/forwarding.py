@@ -8,7 +8,7 @@ from typing import Any
 from litestar.types import ASGIApp, HTTPScope, Receive, Send
 
 from filmer.clock import Clock
-from filmer.edge.cache import Answer
+from filmer.edge.cache import CachedResponse
 from filmer.edge.compression import compress
 from filmer.edge.headers import completed, is_public
 from filmer.http.cache_headers import Headers
@@ -18,7 +18,7 @@ DRAIN_SECONDS = 1.0
 CLOSE_SECONDS = 0.05  # Granian, told to close while it is still reading, sometimes leaves the connection open
 
 
-class Passed:
+class ForwardedRequest:
     """Sends on what the framework sends, with our headers, after the request was read to its end.
 
     A body left unread would be taken for the connection's next request: what is small is read and dropped.
@@ -59,7 +59,7 @@ class Passed:
         return self._is_read
 
 
-async def whole_answer(app: ASGIApp, scope: HTTPScope, clock: Clock, *, is_kept: bool) -> Answer:
+async def collect_response(app: ASGIApp, scope: HTTPScope, clock: Clock, *, is_kept: bool) -> CachedResponse:
     """What the framework answers to a GET. ``is_kept``: where it may be, so that the next is answered alike."""
     parts: list[bytes] = []
     start: dict[str, Any] = {}
@@ -79,7 +79,7 @@ async def whole_answer(app: ASGIApp, scope: HTTPScope, clock: Clock, *, is_kept:
     await app(inner, receive, send)
     body = b"".join(parts)
     told: Headers = [(bytes(name), bytes(value)) for name, value in start["headers"]]
-    answer = Answer(start["status"], completed(told, scope["path"]), body)
+    answer = CachedResponse(start["status"], completed(told, scope["path"]), body)
     if "age" in inner["state"]:
         answer.fetched = clock.monotonic() - inner["state"]["age"]
         answer.is_new = inner["state"]["is_new"]

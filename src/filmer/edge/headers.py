@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from filmer.edge.cache import Answer
+from filmer.edge.cache import CachedResponse
 from filmer.http.cache_headers import Headers
 
 SAFETY: Headers = [
@@ -94,7 +94,7 @@ def is_public(headers: Headers) -> bool:
     return any(name == b"cache-control" and value.startswith(b"public") for name, value in headers)
 
 
-def messages_of(answer: Answer, headers: Headers, matching: bytes, *, with_body: bool) -> tuple[Any, Any]:
+def messages_of(answer: CachedResponse, headers: Headers, matching: bytes, *, with_body: bool) -> tuple[Any, Any]:
     """What ASGI sends: the answer, or 304 to who holds it already. ``matching``: its ``If-None-Match``."""
     status, body = answer.status, answer.body
     if matching and answer.etag and _matches(matching, answer.etag):

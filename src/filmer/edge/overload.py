@@ -15,15 +15,15 @@ WAITING_EACH = 32  # for every turn there is; who comes when so many wait alread
 LENT_SECONDS = 0.5
 
 
-class Turn:
+class Slot:
     """Leave to compute, within its ``with``.
 
     It counts for ``LENT_SECONDS`` at most: who takes longer waits for somebody else, for TMDB or for a caller who
     sends slowly, and is not to keep others out.
     """
 
-    def __init__(self, turns: "Turns") -> None:
-        self._turns = turns
+    def __init__(self, concurrency: "ConcurrencyLimit") -> None:
+        self._limit = concurrency
         self._is_over = False
         self._ending = asyncio.get_running_loop().call_later(LENT_SECONDS, self._end)
 
@@ -39,10 +39,10 @@ class Turn:
         if not self._is_over:
             self._is_over = True
             self._ending.cancel()
-            self._turns.pass_on()
+            self._limit.release()
 
 
-class Turns:
+class ConcurrencyLimit:
     """Of one process.
 
     First come, first served, as long as that keeps the waiting short. Where it does not, somebody has to wait too long,
@@ -52,22 +52,22 @@ class Turns:
     def __init__(self, at_once: int) -> None:
         self._free = at_once
         self._most_waiting = at_once * WAITING_EACH
-        self._waiting: OrderedDict[asyncio.Future[Turn | None], float] = OrderedDict()  # since when
+        self._waiting: OrderedDict[asyncio.Future[Slot | None], float] = OrderedDict()  # since when
 
     @property
-    def are_out(self) -> bool:
+    def is_full(self) -> bool:
         """Whether it is no use to wait for one."""
         return len(self._waiting) >= self._most_waiting
 
-    async def take(self) -> Turn | None:
+    async def acquire(self) -> Slot | None:
         """None when there was none in time."""
         if self._free:
             self._free -= 1
-            return Turn(self)
-        if self.are_out:
+            return Slot(self)
+        if self.is_full:
             return None
         loop = asyncio.get_running_loop()
-        place: asyncio.Future[Turn | None] = loop.create_future()
+        place: asyncio.Future[Slot | None] = loop.create_future()
         self._waiting[place] = loop.time()
         sending_away = loop.call_later(WAIT_SECONDS, _send_away, place)
         try:
@@ -76,16 +76,16 @@ class Turns:
             sending_away.cancel()
             self._waiting.pop(place, None)
 
-    def pass_on(self) -> None:
+    def release(self) -> None:
         while self._waiting:
             longest = asyncio.get_running_loop().time() - next(iter(self._waiting.values()))
             place, _ = self._waiting.popitem(last=longest >= FAIR_SECONDS)
             if not place.done():  # neither sent away nor hung up, at this very moment
-                place.set_result(Turn(self))
+                place.set_result(Slot(self))
                 return
         self._free += 1
 
 
-def _send_away(place: asyncio.Future[Turn | None]) -> None:
+def _send_away(place: asyncio.Future[Slot | None]) -> None:
     if not place.done():
         place.set_result(None)

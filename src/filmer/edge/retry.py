@@ -7,7 +7,7 @@ from litestar.types import ASGIApp, Receive, Send
 from filmer.http.failures import SERVER_LOST
 
 
-class OnceMore:
+class Retry:
     """In front of the framework, where there are several servers to read of. A GET changes nothing, and has no body."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -6,14 +6,14 @@ import hashlib
 import msgspec
 
 from filmer.clock import Clock
-from filmer.edge.cache import Answer
+from filmer.edge.cache import CachedResponse
 from filmer.store.valkey import SharedCache
 
 CLAIM_MILLISECONDS = 3000  # how long others wait for the one process that computes
 POLL_SECONDS = 0.02
 
 
-class SharedAnswers:
+class SharedResponses:
     """By edition and address, for so many seconds. When Valkey is away, nothing is found and nobody waits."""
 
     def __init__(self, shared: SharedCache, clock: Clock, *, build: bytes, seconds: int) -> None:
@@ -26,11 +26,11 @@ class SharedAnswers:
         """The key, another one for each version of filmer."""
         return f"filmer:page:{edition}:{hashlib.blake2b(address, digest_size=16, key=self._build).hexdigest()}"
 
-    async def find(self, name: str) -> Answer | None:
+    async def find(self, name: str) -> CachedResponse | None:
         """The answer, for which another process may be waited. None: it is up to us, and ``publish`` must follow."""
         return _unpacked(await self._shared.get(name) or await self._wait_for_other(name))
 
-    def publish(self, name: str, answer: Answer | None) -> None:
+    def publish(self, name: str, answer: CachedResponse | None) -> None:
         """What came of it, or that nothing did that may be kept; nobody waits for it."""
         packed = msgspec.msgpack.encode(answer) if answer else None
         self._shared.publish(name, packed, seconds=self._seconds)
@@ -46,9 +46,9 @@ class SharedAnswers:
         return None
 
 
-def _unpacked(packed: bytes | None) -> Answer | None:
+def _unpacked(packed: bytes | None) -> CachedResponse | None:
     """None for none, and for what is not one of ours."""
     try:
-        return msgspec.msgpack.decode(packed, type=Answer) if packed else None
+        return msgspec.msgpack.decode(packed, type=CachedResponse) if packed else None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

@@ -8,7 +8,7 @@ from litestar import MediaType, Request, Response
 
 AnyRequest = Request[Any, Any, Any]
 
-ARRIVED = "filmer.arrived"  # of a request's scope
+ARRIVAL_KEY = "filmer.arrived"  # of a request's scope
 
 
 class Arrival(NamedTuple):
@@ -20,7 +20,7 @@ class Arrival(NamedTuple):
 
 def arrival(request: AnyRequest) -> Arrival:
     """When it came, before it waited for its turn (edge/overload.py)."""
-    return cast("Arrival", cast("dict[str, Any]", request.scope)[ARRIVED])
+    return cast("Arrival", cast("dict[str, Any]", request.scope)[ARRIVAL_KEY])
 
 
 class Handlers:

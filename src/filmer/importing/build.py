@@ -13,9 +13,9 @@ import psycopg
 
 from filmer.importing import queries
 from filmer.importing.data_set import (
-    Arrival,
-    ArrivingFilm,
-    ArrivingStar,
+    DataSet,
+    ImportedFilm,
+    ImportedStar,
     ImportFailed,
     Report,
     no_garbage_collection,
@@ -50,7 +50,7 @@ def import_connection(url: str) -> Iterator[psycopg.Connection[Any]]:
 
 def bring_in(
     conn: psycopg.Connection[Any],
-    arrival: Arrival,
+    data_set: DataSet,
     *,
     source: str,
     origin: str,
@@ -63,14 +63,14 @@ def bring_in(
 
     ``keep_others``: films of the catalogue in use that did not arrive stay; else only those that are in use.
     """
-    if not arrival.films:
+    if not data_set.films:
         raise ImportFailed("There is no film in it to take. Nothing was changed.")
-    said = [(film.id, film.price, film.tmdb_id, film.overview) for film in arrival.films if _says_something(film)]
+    said = [(film.id, film.price, film.tmdb_id, film.overview) for film in data_set.films if _says_something(film)]
     while True:
-        _carry_over(conn, arrival, only_in_use=not keep_others, report=report)
-        _apply_terms(conn, arrival)
+        _carry_over(conn, data_set, only_in_use=not keep_others, report=report)
+        _apply_terms(conn, data_set)
         with no_garbage_collection():
-            films, stars = write_next(conn, arrival, progress)
+            films, stars = write_next(conn, data_set, progress)
         with progress.step("Swapping in"):
             missing = queries.swap(
                 conn,
@@ -91,35 +91,35 @@ def bring_in(
     return films, stars
 
 
-def _says_something(film: ArrivingFilm) -> bool:
+def _says_something(film: ImportedFilm) -> bool:
     return film.price is not None or film.tmdb_id is not None or film.overview is not None
 
 
-def _carry_over(conn: psycopg.Connection[Any], arrival: Arrival, *, only_in_use: bool, report: Report) -> None:
+def _carry_over(conn: psycopg.Connection[Any], data_set: DataSet, *, only_in_use: bool, report: Report) -> None:
     """Films of the catalogue in use that did not arrive and must stay, with their cast."""
-    arrived = {film.id for film in arrival.films}
+    arrived = {film.id for film in data_set.films}
     rows = [row for row in queries.select_films(conn, only_in_use=only_in_use) if row[0] not in arrived]
     if not rows:
         return
     if only_in_use:
         report.skipped["kept from the old catalogue, as they are in use"] += len(rows)
     known = queries.select_stars(conn, sorted({no for row in rows for no in row[5]}))
-    places = {star.id: place for place, star in enumerate(arrival.stars)}
+    places = {star.id: place for place, star in enumerate(data_set.stars)}
     for star_id, name, birth_year in known.values():
         if star_id not in places:
-            places[star_id] = len(arrival.stars)
-            arrival.stars.append(ArrivingStar(star_id, name, birth_year))
+            places[star_id] = len(data_set.stars)
+            data_set.stars.append(ImportedStar(star_id, name, birth_year))
     for identifier, title, year, directors, genres, star_nos, *rest in rows:
         cast = [places[known[no][0]] for no in star_nos if no in known]
-        arrival.films.append(ArrivingFilm(identifier, title, year, directors, tuple(genres), cast, *rest))
+        data_set.films.append(ImportedFilm(identifier, title, year, directors, tuple(genres), cast, *rest))
 
 
-def _apply_terms(conn: psycopg.Connection[Any], arrival: Arrival) -> None:
+def _apply_terms(conn: psycopg.Connection[Any], data_set: DataSet) -> None:
     """What the owner said of a film before holds, where the arrival says nothing else."""
     terms = queries.select_terms(conn)
     if not terms:
         return
-    for film in arrival.films:
+    for film in data_set.films:
         if film.id in terms:
             price, tmdb_id, overview = terms[film.id]
             film.price = price if film.price is None else film.price

@@ -22,7 +22,7 @@ _NO_IDENTIFIER = re.compile(r"[\s/\\?#]|%[0-9A-Fa-f]{2}")
 NOT_STORABLE = re.compile("[\0\ud800-\udfff]")  # what the database takes in no text
 
 
-class ArrivingFilm(msgspec.Struct, gc=False):
+class ImportedFilm(msgspec.Struct, gc=False):
     """A film on its way in. ``cast`` holds places in ``Arrival.stars``, in billing order."""
 
     id: str
@@ -42,17 +42,17 @@ class ArrivingFilm(msgspec.Struct, gc=False):
     overview: str | None = None
 
 
-class ArrivingStar(msgspec.Struct, gc=False):
+class ImportedStar(msgspec.Struct, gc=False):
     id: str
     name: str
     birth_year: int | None = None
 
 
-class Arrival(msgspec.Struct):
+class DataSet(msgspec.Struct):
     """A catalogue on its way in."""
 
-    films: list[ArrivingFilm] = msgspec.field(default_factory=list)
-    stars: list[ArrivingStar] = msgspec.field(default_factory=list)
+    films: list[ImportedFilm] = msgspec.field(default_factory=list)
+    stars: list[ImportedStar] = msgspec.field(default_factory=list)
 
 
 def require_indexable(title: str, genres: Sequence[str]) -> None:

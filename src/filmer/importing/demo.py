@@ -7,14 +7,14 @@ import psycopg
 
 from filmer.clock import SystemClock
 from filmer.importing import build
-from filmer.importing.data_set import Arrival, Report
+from filmer.importing.data_set import DataSet, Report
 from filmer.importing.owner_films import read_rows
 from filmer.importing.progress import Progress
 
 FILE = "demo.csv"
 
 
-def read_demo(report: Report) -> Arrival:
+def read_demo(report: Report) -> DataSet:
     text = (resources.files("filmer.importing") / FILE).read_text("utf-8")
     return read_rows(io.StringIO(text, newline=""), FILE, report)
 

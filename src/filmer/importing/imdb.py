@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 
 from filmer.catalogue.folding import fold
 from filmer.importing.data_set import (
-    Arrival,
-    ArrivingFilm,
-    ArrivingStar,
+    DataSet,
+    ImportedFilm,
+    ImportedStar,
     ImportFailed,
     Report,
     no_garbage_collection,
@@ -47,7 +47,7 @@ BAD_TITLE = "an id that is not tt and 7 or 8 digits"
 BAD_NAME = "an id that is not nm and 7 or 8 digits"
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class TitleFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which titles to take."""
 
     types: Sequence[str] = FILM_TYPES
@@ -55,7 +55,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     adult: bool = False
 
 
-def read_imdb(folder: Path, wanted: Wanted, report: Report, progress: Progress) -> Arrival:
+def read_imdb(folder: Path, wanted: TitleFilter, report: Report, progress: Progress) -> DataSet:
     """The wanted films of a data set in a folder.
 
     Raises ImportFailed when ``title.basics`` is missing or a file is damaged.
@@ -73,13 +73,13 @@ class _Ratings(msgspec.Struct):
 
 
 class _Reader:
-    def __init__(self, folder: Path, wanted: Wanted, report: Report, progress: Progress) -> None:
+    def __init__(self, folder: Path, wanted: TitleFilter, report: Report, progress: Progress) -> None:
         self._folder = folder
         self._wanted = wanted
         self._report = report
         self._progress = progress
 
-    def read(self) -> Arrival:
+    def read(self) -> DataSet:
         basics = self._table("title.basics")
         if basics is None:
             raise ImportFailed(f"{self._folder} has no title.basics.tsv.gz (nor .tsv), without which nothing can be.")
@@ -115,12 +115,12 @@ class _Reader:
         order = np.argsort(titles, kind="stable")
         return _Ratings(titles[order].astype(np.int32), ratings[order], votes[order].astype(np.int32))
 
-    def _films(self, table: Table, ratings: _Ratings) -> tuple[Ints, list[ArrivingFilm]]:
+    def _films(self, table: Table, ratings: _Ratings) -> tuple[Ints, list[ImportedFilm]]:
         """The wanted films, sorted by id, and their ids."""
         skipped = self._report.skipped
         types = pa.array([kind.encode() for kind in self._wanted.types], pa.binary())
         genres: dict[bytes, tuple[str, ...]] = {}
-        found: dict[int, ArrivingFilm] = {}
+        found: dict[int, ImportedFilm] = {}
         wanted = [name for name in COLUMNS["title.basics"] if name != "endYear"]
         for batch in table.batches(wanted, self._progress):
             numbers = table.identifiers(batch, "tconst", b"tt", BAD_TITLE)
@@ -139,7 +139,7 @@ class _Reader:
                         table.reject(str(error), row)
         return self._with_ratings(found, ratings)
 
-    def _with_ratings(self, found: dict[int, ArrivingFilm], ratings: _Ratings) -> tuple[Ints, list[ArrivingFilm]]:
+    def _with_ratings(self, found: dict[int, ImportedFilm], ratings: _Ratings) -> tuple[Ints, list[ImportedFilm]]:
         """Give films their ratings, and leave out those with too few votes."""
         titles = np.array(sorted(found), dtype=np.int32)
         votes = np.zeros(len(titles), dtype=np.int32)
@@ -195,10 +195,10 @@ class _Reader:
             directors.add(places, people, ordering, directs & sound)
         return cast.sorted(), directors.sorted()
 
-    def _with_people(self, films: list[ArrivingFilm], cast: tuple[Ints, Ints], directing: tuple[Ints, Ints]) -> Arrival:
+    def _with_people(self, films: list[ImportedFilm], cast: tuple[Ints, Ints], directing: tuple[Ints, Ints]) -> DataSet:
         needed = np.unique(np.concatenate((cast[1], directing[1])))
         names, births = self._names(needed)
-        arrival = Arrival(films=films)
+        data_set = DataSet(films=films)
         in_film, place = cast[0], np.searchsorted(needed, cast[1])
         named = np.array([name is not None for name in names], dtype=bool)
         if unknown := int(len(place) - named[place].sum()):
@@ -207,14 +207,14 @@ class _Reader:
         stars, of_star = np.unique(place, return_inverse=True)
         for at in stars.tolist():
             born = int(births[at])
-            arrival.stars.append(
-                ArrivingStar(name_id(int(needed[at])), names[at] or "", None if born == NONE else born)
+            data_set.stars.append(
+                ImportedStar(name_id(int(needed[at])), names[at] or "", None if born == NONE else born)
             )
         for film, members in _by_film(films, in_film, of_star.astype(np.int32)):
             film.cast = array("i", dict.fromkeys(members))  # whoever plays two parts is billed once
         for film, members in _by_film(films, directing[0], np.searchsorted(needed, directing[1])):
             film.directors = ", ".join(name for at in dict.fromkeys(members) if (name := names[at])) or None
-        return arrival
+        return data_set
 
     def _names(self, needed: Ints) -> tuple[list[str | None], npt.NDArray[np.int16]]:
         """Names and years of birth of the needed people, as far as name.basics has them."""
@@ -278,7 +278,7 @@ class _Credits:
         return _ints(self._films)[order], _ints(self._people)[order]
 
 
-def _by_film(films: list[ArrivingFilm], in_film: Ints, values: Any) -> Iterator[tuple[ArrivingFilm, list[int]]]:
+def _by_film(films: list[ImportedFilm], in_film: Ints, values: Any) -> Iterator[tuple[ImportedFilm, list[int]]]:
     """Each film with its values; ``in_film`` is sorted."""
     bounds = np.searchsorted(in_film, np.arange(len(films) + 1)).tolist()
     for index, film in enumerate(films):
@@ -286,7 +286,7 @@ def _by_film(films: list[ArrivingFilm], in_film: Ints, values: Any) -> Iterator[
             yield film, values[bounds[index] : bounds[index + 1]].tolist()
 
 
-def _film(number: int, row: Sequence[bytes], genres: dict[bytes, tuple[str, ...]]) -> ArrivingFilm:
+def _film(number: int, row: Sequence[bytes], genres: dict[bytes, tuple[str, ...]]) -> ImportedFilm:
     """A row of title.basics. Raises ValueError with the kind of fault."""
     _, _, primary, original, adult, year, runtime, listed = row
     if adult not in {b"0", b"1"}:
@@ -296,7 +296,7 @@ def _film(number: int, row: Sequence[bytes], genres: dict[bytes, tuple[str, ...]
     title = _text(primary, "no title")
     require_title(title)
     require_indexable(title, genres[listed])
-    return ArrivingFilm(
+    return ImportedFilm(
         id=title_id(number),
         title=title,
         year=_number(year, "a year", MAX_YEAR),

@@ -23,9 +23,9 @@ from typing import Any, TextIO
 from filmer.catalogue.folding import fold
 from filmer.importing.data_set import (
     NOT_STORABLE,
-    Arrival,
-    ArrivingFilm,
-    ArrivingStar,
+    DataSet,
+    ImportedFilm,
+    ImportedStar,
     ImportFailed,
     Report,
     require_identifier,
@@ -53,7 +53,7 @@ def read_csv(
     separator: str | None = None,
     encoding: str | None = None,
     confirm: Confirm = lambda _: None,
-) -> Arrival:
+) -> DataSet:
     """The films of a file. Rows that can't be used are reported, each with its reason; the others are taken.
 
     ``separator``, ``encoding``: where they are known. ``confirm`` is asked where what is seen is not certain.
@@ -63,7 +63,7 @@ def read_csv(
         return _Reader(table, report).read()
 
 
-def read_rows(file: TextIO, name: str, report: Report) -> Arrival:
+def read_rows(file: TextIO, name: str, report: Report) -> DataSet:
     """The films of a text in CSV."""
     return _Reader(Table(file, name, COLUMNS), report).read()
 
@@ -72,13 +72,13 @@ class _Reader:
     def __init__(self, table: Table, report: Report) -> None:
         self._table = table
         self._report = report
-        self._arrival = Arrival()
+        self._arrival = DataSet()
         self._stars: dict[str, int] = {}
         self._seen: set[str] = set()
         self._has_decimal_commas = False
         self._doubts: dict[str, tuple[Row, list[int]]] = {}  # the first row with it, and all their lines
 
-    def read(self) -> Arrival:
+    def read(self) -> DataSet:
         table, report = self._table, self._report
         if not table.columns:
             raise ImportFailed(f"{table.name} is empty. Nothing was changed.")
@@ -105,7 +105,7 @@ class _Reader:
         self._warn_of_doubts()
         return self._arrival
 
-    def _film(self, row: Row) -> ArrivingFilm:
+    def _film(self, row: Row) -> ImportedFilm:
         text = self._texts(row)
         require_title(text["title"])
         year = _number(text, "year", int, 0, 9999)
@@ -117,7 +117,7 @@ class _Reader:
         require_indexable(text["title"], genres)
         rating = _number(text, "rating", float, 0, 10)
         cast = [_star(entry) for entry in _several(text["stars"])]
-        film = ArrivingFilm(
+        film = ImportedFilm(
             id=identifier,
             title=text["title"],
             year=year,
@@ -160,7 +160,7 @@ class _Reader:
                     self._has_decimal_commas = True
         return text
 
-    def _place(self, star: ArrivingStar, row: Row) -> int:
+    def _place(self, star: ImportedStar, row: Row) -> int:
         """Its place among those that arrive."""
         arrived = self._arrival.stars
         place = self._stars.setdefault(star.id, len(arrived))
@@ -227,7 +227,7 @@ def _price(text: str) -> Decimal | None:
     return price
 
 
-def _star(entry: str) -> ArrivingStar:
+def _star(entry: str) -> ImportedStar:
     match = _STAR.fullmatch(entry)
     if match is None or not fold(match["name"]):
         raise ValueError("a star that is not 'Name (year) [id]'")
@@ -238,7 +238,7 @@ def _star(entry: str) -> ArrivingStar:
         require_identifier(identifier)
     except ValueError as error:
         raise ValueError(f"a star with {error}") from None
-    return ArrivingStar(identifier, name, int(born) if born else None)
+    return ImportedStar(identifier, name, int(born) if born else None)
 
 
 def _made_id(prefix: str, text: str) -> str:

@@ -18,7 +18,7 @@ from psycopg.types.numeric import Int4
 from filmer.catalogue import listing
 from filmer.catalogue.folding import by_name, fold, indexed_words
 from filmer.importing import orders, queries
-from filmer.importing.data_set import Arrival, ArrivingFilm, ArrivingStar
+from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
 from filmer.importing.progress import Progress
 from filmer.importing.terms import Term, WordPairs, cast_terms, substring_terms, word_terms
 
@@ -29,10 +29,10 @@ COMMON_NAMES = 100
 Ints = npt.NDArray[np.int32]
 
 
-def write_next(conn: psycopg.Connection[Any], arrival: Arrival, progress: Progress) -> tuple[int, int]:
+def write_next(conn: psycopg.Connection[Any], data_set: DataSet, progress: Progress) -> tuple[int, int]:
     """Builds the whole next catalogue beside the one in use. Returns how many films and stars it has."""
     with progress.step("Sorting"):
-        writer = _Writer(conn, arrival)
+        writer = _Writer(conn, data_set)
     queries.create_next(conn)
     with _Indexer(conn) as indexer:
         writer.copy_films(progress)
@@ -51,17 +51,17 @@ def write_next(conn: psycopg.Connection[Any], arrival: Arrival, progress: Progre
 
 
 class _Writer:
-    def __init__(self, conn: psycopg.Connection[Any], arrival: Arrival) -> None:
+    def __init__(self, conn: psycopg.Connection[Any], data_set: DataSet) -> None:
         self._conn = conn
-        self.films: list[ArrivingFilm]
-        self.stars: list[ArrivingStar]
-        self.films, self._titles, _ = _by_folded(arrival.films, lambda film: film.title)
+        self.films: list[ImportedFilm]
+        self.stars: list[ImportedStar]
+        self.films, self._titles, _ = _by_folded(data_set.films, lambda film: film.title)
         self._directors = [fold(film.directors) if film.directors else "" for film in self.films]
         credited = sorted({place for film in self.films for place in film.cast})
         self.stars, self._names, sources = _by_folded(
-            [arrival.stars[place] for place in credited], lambda star: star.name
+            [data_set.stars[place] for place in credited], lambda star: star.name
         )
-        self._star_at = np.zeros(len(arrival.stars), dtype=np.int32)  # by place in the arrival, from 0
+        self._star_at = np.zeros(len(data_set.stars), dtype=np.int32)  # by place in the arrival, from 0
         self._star_at[np.array(credited, dtype=np.int64)[sources]] = np.arange(len(sources), dtype=np.int32)
         self._film_orders = orders.film_orders(
             self._titles, [film.year for film in self.films], [film.rating for film in self.films]
@@ -308,7 +308,7 @@ class _IntArrayDumper(Dumper):
         return head.tobytes() + body.tobytes()
 
 
-T = TypeVar("T", ArrivingFilm, ArrivingStar)
+T = TypeVar("T", ImportedFilm, ImportedStar)
 
 
 def _by_folded(things: Sequence[T], text: Callable[[T], str]) -> tuple[list[T], list[str], list[int]]:

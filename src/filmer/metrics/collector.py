@@ -22,10 +22,10 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from filmer import __version__
-from filmer.components import Parts
+from filmer.components import Components
 from filmer.edge.traffic import NOWHERE, Traffic
-from filmer.metrics.definitions import Meters, add_batch
-from filmer.metrics.gauges import Stock
+from filmer.metrics.definitions import Instruments, add_batch
+from filmer.metrics.gauges import DatabaseGauges
 
 log = structlog.get_logger()
 
@@ -47,17 +47,17 @@ Encode = Callable[[Collector], bytes]
 
 
 class Metrics:
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Components) -> None:
         self._parts = parts
         self._clock = parts.clock
         self.traffic = Traffic()
-        self.stock = Stock(parts.database, parts.sessions, parts.clock)
+        self.database_gauges = DatabaseGauges(parts.database, parts.sessions, parts.clock)
         self._registry = CollectorRegistry()
         directory = os.environ.get(DIRECTORY)
-        self._meters = Meters(None if directory else self._registry)
+        self._meters = Instruments(None if directory else self._registry)
         if directory:
             self._registry.register(_AllWorkers(Path(directory)))
-        self._registry.register(self.stock)
+        self._registry.register(self.database_gauges)
         self._registry.register(_Build())
         self._seen: defaultdict[tuple[Counter, str], float] = defaultdict(float)  # totals handed over already
 
@@ -73,12 +73,12 @@ class Metrics:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-            await self.stock.close()
+            await self.database_gauges.close()
             self._hand_over()
 
     async def tell(self, encode: Encode) -> bytes:
         """All metrics of all workers."""
-        await self.stock.refresh()
+        await self.database_gauges.refresh()
         self._hand_over()
         return await asyncio.to_thread(encode, self._registry)
 
@@ -115,30 +115,30 @@ class Metrics:
                 for outcome, cell in asked.calls.collect().items():
                     add_batch(self._meters.calls.labels(part, outcome), cell)
             self._meters.breaker.labels(part).set(asked is not None and asked.is_left_alone)
-        self._advance_all(self._meters.copies, self._parts.copies.told)
+        self._advance_all(self._meters.copies, self._parts.tmdb_cache.told)
 
     def _pool(self) -> None:
-        meters = self._meters
+        instruments = self._meters
         for name, pool in self._parts.database.statistics_by_pool().items():
-            meters.pool_size.labels(name).set(pool["pool_size"])
-            meters.pool_limit.labels(name).set(pool["pool_max"])
-            meters.pool_used.labels(name).set(max(0, pool["pool_size"] - pool["pool_available"]))
-            meters.pool_waiting.labels(name).set(pool["requests_waiting"])
-            self._advance(meters.pool_loans, name, pool.get("requests_num", 0))
-            self._advance(meters.pool_wait, name, pool.get("requests_wait_ms", 0) / 1000)
-            self._advance(meters.pool_failures, name, pool.get("requests_errors", 0))
-            self._advance(meters.pool_lost, name, pool.get("connections_lost", 0))
+            instruments.pool_size.labels(name).set(pool["pool_size"])
+            instruments.pool_limit.labels(name).set(pool["pool_max"])
+            instruments.pool_used.labels(name).set(max(0, pool["pool_size"] - pool["pool_available"]))
+            instruments.pool_waiting.labels(name).set(pool["requests_waiting"])
+            self._advance(instruments.pool_loans, name, pool.get("requests_num", 0))
+            self._advance(instruments.pool_wait, name, pool.get("requests_wait_ms", 0) / 1000)
+            self._advance(instruments.pool_failures, name, pool.get("requests_errors", 0))
+            self._advance(instruments.pool_lost, name, pool.get("connections_lost", 0))
 
     def _people(self) -> None:
-        signing_in, checkout, meters = self._parts.signing_in, self._parts.checkout, self._meters
-        self._advance_all(meters.sign_ins, signing_in.sign_ins)
-        self._advance_all(meters.registrations, signing_in.registrations)
-        self._advance(meters.sessions_begun, "", signing_in.sign_ins["done"] + signing_in.registrations["done"])
-        self._advance_all(meters.sessions_ended, self._parts.sessions.ended)
-        meters.passwords.set(signing_in.waiting)
-        self._advance(meters.orders, "", checkout.outcomes["placed"])
-        self._advance(meters.takings, "", float(checkout.takings))
-        self._advance(meters.cards, "", checkout.outcomes["refused"])
+        signing_in, checkout, instruments = self._parts.signing_in, self._parts.checkout, self._meters
+        self._advance_all(instruments.sign_ins, signing_in.sign_ins)
+        self._advance_all(instruments.registrations, signing_in.registrations)
+        self._advance(instruments.sessions_begun, "", signing_in.sign_ins["done"] + signing_in.registrations["done"])
+        self._advance_all(instruments.sessions_ended, self._parts.sessions.ended)
+        instruments.passwords.set(signing_in.waiting)
+        self._advance(instruments.orders, "", checkout.outcomes["placed"])
+        self._advance(instruments.takings, "", float(checkout.takings))
+        self._advance(instruments.cards, "", checkout.outcomes["refused"])
 
     def _advance_all(self, counter: Counter, totals: Mapping[Any, int]) -> None:
         for label, total in totals.items():

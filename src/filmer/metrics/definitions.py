@@ -15,7 +15,7 @@ _ANY: Sequence[str] = ()  # of a label whose values are not known beforehand
 _TRIED = ("done", "refused", "limited", "failed")
 
 
-class Meters:
+class Instruments:
     """Of one process. What each counts is summed up over all of them."""
 
     def __init__(self, registry: CollectorRegistry | None) -> None:

@@ -11,7 +11,7 @@ from filmer.accounts.sessions import Sessions
 from filmer.clock import Clock
 from filmer.errors import ServiceUnavailable
 from filmer.shop.orders import count_orders
-from filmer.single_flight import together
+from filmer.single_flight import single_flight
 from filmer.store.postgres import Database
 
 WITHIN_SECONDS = 1.0  # that a scrape waits for the database
@@ -19,7 +19,7 @@ FRESH_SECONDS = 10.0  # for which they need not be counted again
 SHOWN_SECONDS = 60.0  # for which they are told, where counting takes long
 
 
-class Stock(Collector):
+class DatabaseGauges(Collector):
     """While the database is away there are none of these, rather than old ones."""
 
     def __init__(self, database: Database, sessions: Sessions, clock: Clock) -> None:
@@ -35,7 +35,7 @@ class Stock(Collector):
             return
         try:
             async with asyncio.timeout(WITHIN_SECONDS):
-                await together(self._under_way, "count", self._count)
+                await single_flight(self._under_way, "count", self._count)
         except TimeoutError:  # goes on behind, bounded by the database's own patience
             return
 

@@ -43,7 +43,7 @@ class HeaderParameter(msgspec.Struct, frozen=True):
     required: bool = False
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class ResponseDoc(msgspec.Struct, frozen=True, kw_only=True):
     """One status of an operation: the type of what it tells and an example of the whole body, or errors, or no body.
 
     ``headers`` are names of ``openapi_parts.HEADERS``; errors bring theirs with them.
@@ -56,7 +56,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[str, ...] = ()
 
 
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
+class EndpointDoc(msgspec.Struct, frozen=True, kw_only=True):
     """One method of one path, as the document tells it."""
 
     method: str
@@ -70,13 +70,13 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[HeaderParameter, ...] = ()
     body: type[Body] | None = None
     body_example: Any = None
-    answers: dict[int, Answer]  # those of its own; what every operation like it answers comes by itself
+    answers: dict[int, ResponseDoc]  # those of its own; what every operation like it answers comes by itself
     public: bool = False  # has an ETag, and answers 304 to who holds it
     protected: bool = False  # needs to know who asks: by the session's cookie, or a token
     slowed: bool = False  # answers 429 to who asks too often
 
 
-def document(*tables: Iterable[Operation]) -> dict[str, Any]:
+def document(*tables: Iterable[EndpointDoc]) -> dict[str, Any]:
     """The document of some tables of operations."""
     operations = [operation for table in tables for operation in table]
     paths: dict[str, Any] = {}
@@ -102,7 +102,7 @@ def document(*tables: Iterable[Operation]) -> dict[str, Any]:
     }
 
 
-def _schemas(operations: list[Operation]) -> dict[str, Any]:
+def _schemas(operations: list[EndpointDoc]) -> dict[str, Any]:
     answers = [answer.data for op in operations for answer in op.answers.values() if answer.data is not None]
     bodies = [operation.body for operation in operations if operation.body is not None]
     _, of_answers = msgspec.json.schema_components(answers, ref_template=SCHEMA)
@@ -148,7 +148,7 @@ def _schema_of_read(_: type) -> dict[str, Any]:
     return {"type": "string"}
 
 
-def _operation(operation: Operation) -> dict[str, Any]:
+def _operation(operation: EndpointDoc) -> dict[str, Any]:
     parameters = [_path_parameter(one) for one in operation.path_parameters]
     if operation.query is not None:
         parameters += _query_parameters(operation.query)
@@ -167,7 +167,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
 
 
-def _responses(operation: Operation) -> dict[str, Any]:
+def _responses(operation: EndpointDoc) -> dict[str, Any]:
     api = api_of(operation.path)
     responses = {status: _answer(api, answer) for status, answer in operation.answers.items()}
     if operation.public:
@@ -179,7 +179,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
     return {str(status): responses[status] for status in sorted(responses)}
 
 
-def _common_to(operation: Operation) -> set[int]:
+def _common_to(operation: EndpointDoc) -> set[int]:
     """What every operation like this one answers, too, unless it has its own words for it."""
     found = {500, 503}
     if operation.protected:
@@ -193,7 +193,7 @@ def _common_to(operation: Operation) -> set[int]:
     return found
 
 
-def _answer(api: Api, answer: Answer) -> dict[str, Any]:
+def _answer(api: Api, answer: ResponseDoc) -> dict[str, Any]:
     if answer.errors:
         return error_answer(api, answer.description, answer.errors)
     told = {

@@ -3,7 +3,7 @@
 from typing import Any
 
 from filmer.errors import FilmerError, InvalidRequest, NotFound, Offence
-from filmer.openapi.document import Answer
+from filmer.openapi.document import ResponseDoc
 
 NOW = "2026-02-08T12:00:00Z"
 
@@ -18,17 +18,17 @@ def page(items: list[Any], total_items: int, total_pages: int) -> dict[str, Any]
     return {"items": items, "page": 1, "size": 20, "totalItems": total_items, "totalPages": total_pages}
 
 
-def refusal(description: str, *raised: FilmerError) -> Answer:
+def refusal(description: str, *raised: FilmerError) -> ResponseDoc:
     """What the server raises with one status."""
-    return Answer(description=description, errors=raised)
+    return ResponseDoc(description=description, errors=raised)
 
 
-def invalid(description: str, field: str, reason: str) -> Answer:
+def invalid(description: str, field: str, reason: str) -> ResponseDoc:
     """A 400 with one offence."""
     return refusal(description, InvalidRequest([Offence(field, reason)]))
 
 
-def missing(noun: str, identifier: str) -> Answer:
+def missing(noun: str, identifier: str) -> ResponseDoc:
     """A 404 that names what was asked for."""
     return refusal(f"{noun} not found", NotFound(f"{noun} not found with id: {identifier}"))
 

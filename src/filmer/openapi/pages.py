@@ -19,7 +19,7 @@ _CACHE = {"cache-control": "public, max-age=3600"}
 _POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self'; object-src 'none'; frame-ancestors 'none'"
 
 
-class Documents(Handlers):
+class ApiDocPages(Handlers):
     def __init__(self, describe: Callable[[], bytes]) -> None:
         """``describe``: makes the OpenAPI document, which is done once."""
         self._describe = describe

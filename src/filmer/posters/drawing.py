@@ -15,7 +15,7 @@ from filmer.posters.typesetting import (
     SANS,
     SERIF,
     Block,
-    Face,
+    FontStack,
     is_european,
     is_measured,
     is_right_to_left,
@@ -189,7 +189,7 @@ def _halves(title: str) -> tuple[str, str]:
     return (head.strip(), tail.strip()) if len(head) > 1 and tail.strip() else (title, "")
 
 
-def _credited(names: str, face: Face) -> tuple[str, float]:
+def _credited(names: str, face: FontStack) -> tuple[str, float]:
     """As many names as there is room for, and their size."""
     room = MEASURE - YEAR_ROOM
     while width(names, face) * SMALLEST_CREDITS > room:

@@ -25,7 +25,7 @@ _LITTLE = {
 _DANGLING = 1.15  # by how much it is worse to leave a little word at the end of a line
 
 
-class Face(msgspec.Struct, frozen=True):
+class FontStack(msgspec.Struct, frozen=True):
     """A stack of fonts of one measure. ``widths``: of the characters from blank to tilde, in thousandths of an em."""
 
     family: str
@@ -35,7 +35,7 @@ class Face(msgspec.Struct, frozen=True):
 
 
 # fmt: off
-SANS = Face(
+SANS = FontStack(
     "'Helvetica Neue',Helvetica,Arial,'Liberation Sans',sans-serif",
     (278, 333, 474, 556, 556, 889, 722, 238, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556, 556,
      556, 556, 556, 333, 333, 584, 584, 584, 611, 975, 722, 722, 722, 722, 667, 611, 778, 722, 278, 556, 722, 611, 833,
@@ -45,7 +45,7 @@ SANS = Face(
     -0.025,
     0.05,
 )
-SERIF = Face(
+SERIF = FontStack(
     "'Times New Roman',Times,'Liberation Serif',serif",
     (250, 333, 555, 500, 500, 1000, 833, 278, 333, 333, 500, 570, 250, 333, 250, 278, 500, 500, 500, 500, 500, 500,
      500, 500, 500, 500, 333, 333, 570, 570, 570, 500, 930, 722, 667, 722, 722, 667, 611, 778, 778, 389, 500, 778, 667,
@@ -100,13 +100,13 @@ def is_measured(text: str) -> bool:
     return all(is_european(letter) or _is_ideograph(letter) for letter in text)
 
 
-def width(text: str, face: Face, tracking: float = 0.0) -> float:
+def width(text: str, face: FontStack, tracking: float = 0.0) -> float:
     """In ems."""
     clusters = _clusters(text)
     return sum(_advance(cluster, face) for cluster in clusters) + tracking * max(0, len(clusters) - 1)
 
 
-def _advance(cluster: str, face: Face) -> float:
+def _advance(cluster: str, face: FontStack) -> float:
     letter = cluster[0]
     if " " <= letter <= "~":
         return face.widths[ord(letter) - ord(" ")] / 1000
@@ -123,7 +123,7 @@ def _advance(cluster: str, face: Face) -> float:
     return wide + broad + 0.4 * sum(unicodedata.category(mark) == "Mc" for mark in cluster[1:4])
 
 
-def typeset(text: str, face: Face, *, measure: float, height: float, largest: float, smallest: float) -> Block:
+def typeset(text: str, face: FontStack, *, measure: float, height: float, largest: float, smallest: float) -> Block:
     """The text as large as it goes into a measure and a height. What does not even at its smallest is cut at a word."""
     tracking = face.tracking if is_european(text) else 0.0
     leading = _leading(text)
@@ -148,7 +148,7 @@ def _leading(text: str) -> float:
 
 
 def _fitted(
-    lines: list[str], face: Face, tracking: float, leading: float, measure: float, height: float, largest: float
+    lines: list[str], face: FontStack, tracking: float, leading: float, measure: float, height: float, largest: float
 ) -> Block:
     ems = [width(line, face, tracking) for line in lines]
     tall = CAPITAL_HEIGHT + leading * (len(lines) - 1)
@@ -156,7 +156,7 @@ def _fitted(
     return Block(lines, [em * size for em in ems], size, leading, tracking)
 
 
-def _layouts(words: Sequence[str], face: Face, longest: float) -> Iterator[list[str]]:
+def _layouts(words: Sequence[str], face: FontStack, longest: float) -> Iterator[list[str]]:
     """The best way to break the words into one line, into two, …; no line takes more than ``longest`` ems."""
     pieces = [piece for word in words for piece in _pieces(word, face, longest)]
     for count in range(1, min(MAX_LINES, len(pieces)) + 1):
@@ -164,7 +164,7 @@ def _layouts(words: Sequence[str], face: Face, longest: float) -> Iterator[list[
             yield lines
 
 
-def _pieces(word: str, face: Face, longest: float) -> list[str]:
+def _pieces(word: str, face: FontStack, longest: float) -> list[str]:
     """After each of which a line may end: words and ideographs; a word too long for any line is cut evenly.
 
     The first has a blank before it, as words do.
@@ -214,7 +214,7 @@ def _clusters(word: str) -> list[str]:
     return clusters
 
 
-def _broken(pieces: Sequence[str], face: Face, count: int, longest: float) -> list[str]:
+def _broken(pieces: Sequence[str], face: FontStack, count: int, longest: float) -> list[str]:
     """Into so many lines, as even as can be: the sum of their squared widths is least. Empty: there is no way."""
     ems = [0.0]
     for piece in pieces:

@@ -14,13 +14,13 @@ log = structlog.get_logger()
 EVERY_SECONDS = 60.0
 LAST_SECONDS = 2.0  # for the last round, when the process is told to end
 
-Chore = Callable[[], Awaitable[None]]
+PeriodicTask = Callable[[], Awaitable[None]]
 
 
 @asynccontextmanager
-async def upkeep(chores: Sequence[Chore]) -> AsyncIterator[None]:
+async def periodically(periodic_tasks: Sequence[PeriodicTask]) -> AsyncIterator[None]:
     """Does the chores for as long as it is open. One that fails is tried again in the next round."""
-    task = asyncio.create_task(_keep_up(chores))
+    task = asyncio.create_task(_keep_up(periodic_tasks))
     try:
         yield
     finally:
@@ -29,18 +29,18 @@ async def upkeep(chores: Sequence[Chore]) -> AsyncIterator[None]:
             await task
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_SECONDS):
-                await _round(chores)
+                await _round(periodic_tasks)
 
 
-async def _keep_up(chores: Sequence[Chore]) -> None:
+async def _keep_up(periodic_tasks: Sequence[PeriodicTask]) -> None:
     await asyncio.sleep(random.uniform(0, EVERY_SECONDS))  # noqa: S311 - so that not all processes come at once
     while True:
-        await _round(chores)
+        await _round(periodic_tasks)
         await asyncio.sleep(EVERY_SECONDS)
 
 
-async def _round(chores: Sequence[Chore]) -> None:
-    for chore in chores:
+async def _round(periodic_tasks: Sequence[PeriodicTask]) -> None:
+    for chore in periodic_tasks:
         try:
             await chore()
         except FilmerError as error:

@@ -50,54 +50,54 @@ class ShopApi(Handlers):
 
     async def show_cart(self, request: AnyRequest) -> Cart:
         async with self._database.connection() as conn:
-            person = await self._sessions.require(conn, request)
-            return Cart.of(await self._carts.show(conn, person.id))
+            user = await self._sessions.require(conn, request)
+            return Cart.of(await self._carts.show(conn, user.id))
 
     async def add_item(self, request: AnyRequest) -> CartChange:
         received = await receive_body(request)
         async with self._database.connection() as conn:
-            person = await self._sessions.require(conn, request)
+            user = await self._sessions.require(conn, request)
             asked = received.read(NewCartItem)
-            lines = await self._carts.add(conn, person.id, asked.movie_id, asked.quantity)
+            lines = await self._carts.add(conn, user.id, asked.movie_id, asked.quantity)
         return CartChange("Item added to cart", ChangedCart.of(lines))
 
     async def change_item(self, movie_id: FromPath[str], request: AnyRequest) -> CartChange:
         received = await receive_body(request)
         async with self._database.connection() as conn:
-            person = await self._sessions.require(conn, request)
+            user = await self._sessions.require(conn, request)
             asked = received.read(ChangedQuantity)
-            lines = await self._carts.change(conn, person.id, in_path(movie_id), asked.quantity)
+            lines = await self._carts.change(conn, user.id, in_path(movie_id), asked.quantity)
         return CartChange("Cart updated", ChangedCart.of(lines))
 
     async def remove_item(self, movie_id: FromPath[str], request: AnyRequest) -> CartChange:
         async with self._database.connection() as conn:
-            person = await self._sessions.require(conn, request)
-            lines = await self._carts.remove(conn, person.id, in_path(movie_id))
+            user = await self._sessions.require(conn, request)
+            lines = await self._carts.remove(conn, user.id, in_path(movie_id))
         return CartChange("Item removed from cart", ChangedCart.of(lines))
 
     async def clear_cart(self, request: AnyRequest) -> CartChange:
         async with self._database.connection() as conn:
-            person = await self._sessions.require(conn, request)
-            lines = await self._carts.clear(conn, person.id)
+            user = await self._sessions.require(conn, request)
+            lines = await self._carts.clear(conn, user.id)
         return CartChange("Cart cleared", ChangedCart.of(lines))
 
     async def check_out(self, request: AnyRequest) -> Receipt:
         came = arrival(request)
         received = await receive_body(request)
         async with self._database.connection() as conn:
-            person = await self._sessions.require(conn, request)
+            user = await self._sessions.require(conn, request)
             key, offences = _idempotency_key(request)
             asked = received.read(Submission, offences, check=lambda given: past_month(given, came.at))
-            attempt = self._checkout.attempt(person, asked, key, Caller.of(request), came.monotonic)
+            attempt = self._checkout.attempt(user, asked, key, Caller.of(request), came.monotonic)
             found = await self._checkout.look(conn, attempt)
         return _receipt(found if isinstance(found, Order) else await self._checkout.buy(attempt, found))
 
     async def list_orders(self, request: AnyRequest) -> OrderPage:
         async with self._database.connection() as conn:
-            person = await self._sessions.require(conn, request)
+            user = await self._sessions.require(conn, request)
             asked = read_query(request.scope["query_string"], OrderList)
             first = listing.span(asked.page, asked.size).first
-            count, orders = await queries.select_orders(conn, person.id, first=first, size=asked.size)
+            count, orders = await queries.select_orders(conn, user.id, first=first, size=asked.size)
         return OrderPage(
             items=orders,
             page=asked.page,
@@ -112,11 +112,11 @@ class ShopApi(Handlers):
         request: AnyRequest,
     ) -> OrderDetails:
         async with self._database.connection() as conn:
-            person = await self._sessions.require(conn, request)
+            user = await self._sessions.require(conn, request)
             if offences := id_offences("orderId", order_id):
                 raise InvalidRequest(offences)
             number = path_id(order_id, MAX_ID)
-            order = await own_order(conn, person.id, number) if number is not None else None
+            order = await own_order(conn, user.id, number) if number is not None else None
         if order is None:
             raise NotFound(f"Order not found with id: {order_id}")
         return OrderDetails(

@@ -6,7 +6,7 @@ Those of bodies are of the demo's people and cards (contract §8), so that they 
 from typing import Any
 
 from filmer import errors
-from filmer.openapi.document import Answer, HeaderParameter, Operation, PathParameter
+from filmer.openapi.document import EndpointDoc, HeaderParameter, PathParameter, ResponseDoc
 from filmer.openapi.examples import BAD_PAGE, invalid, missing, ok, page, refusal
 from filmer.shop import schemas
 from filmer.shop.api import KEY_HEADER, MAX_KEY
@@ -24,8 +24,8 @@ def _line(quantity: int, subtotal: float) -> dict[str, Any]:
     return {**_TITLE, "quantity": quantity, "price": 4.99, "subtotal": subtotal}
 
 
-def _changed(description: str, message: str, cart: dict[str, Any]) -> Answer:
-    return Answer(description=description, data=schemas.CartChange, example=ok({"message": message, "cart": cart}))
+def _changed(description: str, message: str, cart: dict[str, Any]) -> ResponseDoc:
+    return ResponseDoc(description=description, data=schemas.CartChange, example=ok({"message": message, "cart": cart}))
 
 
 _MOVIE_ID = PathParameter("movieId", {"type": "string", "maxLength": 10, "example": "tt0111161"}, "Of a line's movie")
@@ -41,7 +41,7 @@ _IDEMPOTENCY_KEY = HeaderParameter(
 )
 
 OPERATIONS = [
-    Operation(
+    EndpointDoc(
         method="GET",
         path="/api/v1/cart",
         name="showCart",
@@ -50,7 +50,7 @@ OPERATIONS = [
         tag=_CART,
         protected=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Cart retrieved successfully",
                 data=schemas.Cart,
                 example=ok(
@@ -63,7 +63,7 @@ OPERATIONS = [
             )
         },
     ),
-    Operation(
+    EndpointDoc(
         method="DELETE",
         path="/api/v1/cart",
         name="clearCart",
@@ -72,7 +72,7 @@ OPERATIONS = [
         protected=True,
         answers={200: _changed("Cart cleared successfully", "Cart cleared", _EMPTY)},
     ),
-    Operation(
+    EndpointDoc(
         method="POST",
         path="/api/v1/cart/items",
         name="addCartItem",
@@ -91,7 +91,7 @@ OPERATIONS = [
             404: missing("Movie", "tt9999999"),
         },
     ),
-    Operation(
+    EndpointDoc(
         method="PUT",
         path="/api/v1/cart/items/{movieId}",
         name="changeCartItem",
@@ -110,7 +110,7 @@ OPERATIONS = [
             404: _NOT_IN_CART,
         },
     ),
-    Operation(
+    EndpointDoc(
         method="DELETE",
         path="/api/v1/cart/items/{movieId}",
         name="removeCartItem",
@@ -123,7 +123,7 @@ OPERATIONS = [
             404: _NOT_IN_CART,
         },
     ),
-    Operation(
+    EndpointDoc(
         method="POST",
         path="/api/v1/checkout",
         name="checkOut",
@@ -137,7 +137,7 @@ OPERATIONS = [
         protected=True,
         slowed=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Checkout successful",
                 data=schemas.Receipt,
                 example=ok(
@@ -158,7 +158,7 @@ OPERATIONS = [
             ),
         },
     ),
-    Operation(
+    EndpointDoc(
         method="GET",
         path="/api/v1/orders",
         name="listOrders",
@@ -168,7 +168,7 @@ OPERATIONS = [
         query=schemas.OrderList,
         protected=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Orders retrieved successfully",
                 data=schemas.OrderPage,
                 example=ok(
@@ -178,7 +178,7 @@ OPERATIONS = [
             400: BAD_PAGE,
         },
     ),
-    Operation(
+    EndpointDoc(
         method="GET",
         path="/api/v1/orders/{orderId}",
         name="showOrder",
@@ -187,7 +187,7 @@ OPERATIONS = [
         path_parameters=(_ORDER_ID,),
         protected=True,
         answers={
-            200: Answer(
+            200: ResponseDoc(
                 description="Order details retrieved",
                 data=schemas.OrderDetails,
                 example=ok(

@@ -10,7 +10,7 @@ from msgspec import Meta
 from filmer.shop.schemas import MAX_QUANTITY, MAX_TITLES, CartLine
 
 
-class SeenLine(msgspec.Struct, frozen=True, array_like=True):
+class SnapshotLine(msgspec.Struct, frozen=True, array_like=True):
     film_id: str
     quantity: Annotated[int, Meta(ge=1, le=MAX_QUANTITY)]
     cents: Annotated[int, Meta(ge=0, le=99_999_999)]  # what numeric(8, 2) holds
@@ -20,18 +20,18 @@ class SeenLine(msgspec.Struct, frozen=True, array_like=True):
         return Decimal(self.cents).scaleb(-2)
 
 
-Seen = frozenset[SeenLine]
+Seen = frozenset[SnapshotLine]
 
 
 class LineChange(msgspec.Struct, frozen=True):
     """A line that is not as it was seen. ``was`` is None for one that is new, ``now`` for one that is gone."""
 
-    was: SeenLine | None
+    was: SnapshotLine | None
     now: CartLine | None
 
 
 def seen_of(lines: Iterable[CartLine]) -> Seen:
-    return frozenset(SeenLine(line.film_id, line.quantity, int(line.price.scaleb(2))) for line in lines)
+    return frozenset(SnapshotLine(line.film_id, line.quantity, int(line.price.scaleb(2))) for line in lines)
 
 
 def write_seen(lines: Iterable[CartLine]) -> str:
@@ -41,7 +41,7 @@ def write_seen(lines: Iterable[CartLine]) -> str:
 def read_seen(text: str) -> Seen:
     """Nothing was seen where it is not as we write it."""
     try:
-        return frozenset(msgspec.json.decode(text, type=Annotated[list[SeenLine], Meta(max_length=MAX_TITLES)]))
+        return frozenset(msgspec.json.decode(text, type=Annotated[list[SnapshotLine], Meta(max_length=MAX_TITLES)]))
     except (msgspec.MsgspecError, RecursionError):
         return frozenset()
 

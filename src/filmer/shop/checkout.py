@@ -17,9 +17,9 @@ from weakref import WeakValueDictionary
 import psycopg
 import structlog
 
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 from filmer.accounts.signing_in import Caller
-from filmer.accounts.throttle import CARD_ACCOUNT, CARD_ADDRESS, Throttle, Try
+from filmer.accounts.throttle import CARD_ACCOUNT, CARD_ADDRESS, Attempted, Throttle
 from filmer.clock import Clock
 from filmer.errors import CartNotAsSeen, EmptyCart, KeyUsed, PaymentFailed, ServiceUnavailable
 from filmer.secret import SecretKey
@@ -74,7 +74,7 @@ class Checkout:
 
     def attempt(
         self,
-        person: Person,
+        user: User,
         asked: Submission,
         key: str | None,
         caller: Caller,
@@ -85,9 +85,9 @@ class Checkout:
         """``came``: when, by ``Clock.monotonic``. ``seen``: the lines that were agreed to, where they were shown."""
         fields = [asked.credit_card_id, asked.first_name, asked.last_name, asked.expiration]
         return Attempt(
-            account_id=person.id,
+            account_id=user.id,
             card=PresentedCard(*fields),
-            submission=self._secret.digest("submission", "\0".join([str(person.id), *fields])),
+            submission=self._secret.digest("submission", "\0".join([str(user.id), *fields])),
             key=key,
             address=caller.address,
             came=came,
@@ -234,11 +234,11 @@ class Checkout:
             raise KeyUsed(kept.order_id)
         return await queries.select_order(conn, kept.order_id)
 
-    async def _take(self, tries: Sequence[Try]) -> None:
+    async def _take(self, tries: Sequence[Attempted]) -> None:
         async with self._database.connection() as conn:
             await self._throttle.take(conn, tries)
 
-    async def _give_back(self, tries: Sequence[Try]) -> None:
+    async def _give_back(self, tries: Sequence[Attempted]) -> None:
         with suppress(psycopg.Error, ServiceUnavailable):  # the checkout goes on, whatever becomes of this
             async with self._database.connection() as conn:
                 await self._throttle.give_back(conn, tries)
@@ -270,8 +270,8 @@ class Checkout:
             await self._collect(order_id, Authorization(reference, is_captured=False), amount)
 
 
-def _tries(attempt: Attempt) -> list[Try]:
-    return [Try(CARD_ADDRESS, attempt.address), Try(CARD_ACCOUNT, str(attempt.account_id))]
+def _tries(attempt: Attempt) -> list[Attempted]:
+    return [Attempted(CARD_ADDRESS, attempt.address), Attempted(CARD_ACCOUNT, str(attempt.account_id))]
 
 
 def _order(order_id: int, account_id: int, lines: list[CartLine], now: datetime) -> Order:

@@ -14,7 +14,7 @@ from filmer.store.postgres import Connection
 _CART_LOCK = 0x63617274  # "cart"
 
 
-class KeptCard(msgspec.Struct, frozen=True):
+class StoredCard(msgspec.Struct, frozen=True):
     """A card on file; its number is not in it."""
 
     last_four: str
@@ -25,7 +25,7 @@ class KeptCard(msgspec.Struct, frozen=True):
     demo: bool
 
 
-class KeptAnswer(msgspec.Struct, frozen=True):
+class StoredReceipt(msgspec.Struct, frozen=True):
     """What an Idempotency-Key brought about."""
 
     submission: bytes
@@ -119,7 +119,7 @@ async def delete_lines(conn: Connection, account_id: int) -> None:
     await conn.execute("DELETE FROM cart_line WHERE account_id = %s", [account_id])
 
 
-async def select_card(conn: Connection, digest: bytes, account_id: int, *, demo: bool) -> KeptCard | None:
+async def select_card(conn: Connection, digest: bytes, account_id: int, *, demo: bool) -> StoredCard | None:
     """A card this account may pay with."""
     cursor = await conn.execute(
         """
@@ -129,17 +129,17 @@ async def select_card(conn: Connection, digest: bytes, account_id: int, *, demo:
         [digest, account_id, demo],
     )
     row = await cursor.fetchone()
-    return None if row is None else KeptCard(*row)
+    return None if row is None else StoredCard(*row)
 
 
-async def select_cards(conn: Connection) -> list[KeptCard]:
+async def select_cards(conn: Connection) -> list[StoredCard]:
     cursor = await conn.execute(
         """
         SELECT last_four, first_name, last_name, expiration, account_id, demo FROM card
         ORDER BY account_id NULLS FIRST, last_four, expiration
         """
     )
-    return [KeptCard(*row) for row in await cursor.fetchall()]
+    return [StoredCard(*row) for row in await cursor.fetchall()]
 
 
 async def insert_card(
@@ -174,13 +174,13 @@ async def delete_cards(conn: Connection) -> int:
     return (await conn.execute("DELETE FROM card")).rowcount
 
 
-async def select_kept_answer(conn: Connection, account_id: int, key: str, *, since: datetime) -> KeptAnswer | None:
+async def select_kept_answer(conn: Connection, account_id: int, key: str, *, since: datetime) -> StoredReceipt | None:
     cursor = await conn.execute(
         "SELECT submission, order_id FROM checkout_key WHERE account_id = %s AND key = %s AND created > %s",
         [account_id, key, since],
     )
     row = await cursor.fetchone()
-    return None if row is None else KeptAnswer(*row)
+    return None if row is None else StoredReceipt(*row)
 
 
 async def select_due(conn: Connection, account_id: int, *, age: float) -> tuple[Decimal | None, int]:

@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from filmer.errors import ServerLost, ServiceUnavailable
-from filmer.single_flight import together
+from filmer.single_flight import single_flight
 from filmer.store.connecting import CONNECT_SECONDS, BriefConnection, names_several, to_primary
 
 Connection = AsyncConnection[TupleRow]
@@ -206,7 +206,7 @@ class Database:
         if done:
             return asking.result()
         # All connections may be taken by work that is slow, and the database well.
-        visit = asyncio.create_task(together(self._visits, self._url, self._visit))
+        visit = asyncio.create_task(single_flight(self._visits, self._url, self._visit))
         try:
             for one in asyncio.as_completed((asking, visit), timeout=within - BUSY_SECONDS):
                 if await one:

@@ -15,8 +15,8 @@ from filmer.accounts.schemas import (
     MIN_PASSWORD,
     Credentials,
     NewToken,
-    Person,
     Registration,
+    User,
 )
 from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import Caller, SigningIn
@@ -57,7 +57,7 @@ _DONE_BEFORE = "What you asked for is done."
 _NOT_DONE = "What you asked for before that did not work: please ask for it once more."
 
 
-class Onward(Query):
+class SignInQuery(Query):
     """Where somebody was going who has to sign in first."""
 
     next: str = ""
@@ -93,11 +93,11 @@ class AccountPages(Handlers):
     async def sign_in(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
         try:
-            person, cookie = await self._signing_in.sign_in(form.read(Credentials), Caller.of(request))
+            user, cookie = await self._signing_in.sign_in(form.read(Credentials), Caller.of(request))
         except (InvalidRequest, InvalidCredentials, RateLimited) as error:
             filled = FilledForm.of(_SIGN_IN, form, _told(error))
             return await self._show_again("sign_in.html", request, form, filled, error)
-        return await self._go_on(form, person, f"Welcome back, {person.first_name}.", cookie)
+        return await self._go_on(form, user, f"Welcome back, {user.first_name}.", cookie)
 
     async def show_register(self, request: AnyRequest) -> HtmlResponse:
         return await self._show_door("register.html", request)
@@ -105,17 +105,17 @@ class AccountPages(Handlers):
     async def register(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
         try:
-            person, cookie = await self._signing_in.register(form.read(Registration), Caller.of(request))
+            user, cookie = await self._signing_in.register(form.read(Registration), Caller.of(request))
         except (InvalidRequest, Conflict, RateLimited) as error:
             filled = FilledForm.of(_REGISTER, form, _told(error))
             if isinstance(error, Conflict):
                 reason = "address has an account already; sign in instead, or use another"
                 filled = msgspec.structs.replace(filled, errors={"email": reason}, failure="")
             return await self._show_again("register.html", request, form, filled, error)
-        notice = f"Welcome, {person.first_name}. Your account is open, and you are signed in."
-        return await self._go_on(form, person, notice, cookie)
+        notice = f"Welcome, {user.first_name}. Your account is open, and you are signed in."
+        return await self._go_on(form, user, notice, cookie)
 
-    async def _go_on(self, form: Form, person: Person, welcome: str, session: str) -> HtmlResponse:
+    async def _go_on(self, form: Form, user: User, welcome: str, session: str) -> HtmlResponse:
         """To where they were going; what they asked for before they signed in is done first."""
         place, field = own_place(form.get("next")), form.get("waiting")
         waiting = self._pages.waiting.open(field)
@@ -123,13 +123,13 @@ class AccountPages(Handlers):
         if waiting is not None and (action := self._actions.get(waiting.action)):
             try:
                 if await self._pages.waiting.is_first(waiting):
-                    place, outcome = await action.carry_out(person.id, waiting.form)
+                    place, outcome = await action.carry_out(user.id, waiting.form)
                 else:
                     outcome = _DONE_BEFORE
             except FilmerError:
                 outcome = _NOT_DONE
         elif waiting is not None:
-            kept, outcome = msgspec.structs.replace(waiting, account=person.id), _LOOK_AGAIN
+            kept, outcome = msgspec.structs.replace(waiting, account=user.id), _LOOK_AGAIN
         answer = self._pages.go_on(place, f"{welcome} {outcome}".strip(), session=session)
         if field:
             cookie = self._pages.waiting.cookie(kept) if kept else None
@@ -158,7 +158,7 @@ class AccountPages(Handlers):
             try:
                 asked, now = form.read(NewToken), self._clock.now()
                 expires = now + asked.expires if asked.expires else None
-                token = await issue_to_owner(conn, visitor.person.id, name=asked.name, now=now, expires=expires)
+                token = await issue_to_owner(conn, visitor.user.id, name=asked.name, now=now, expires=expires)
             except (InvalidRequest, Conflict) as error:
                 filled = FilledForm.of(_TOKEN, form, error)
                 return await self._show_account(conn, request, visitor, filled, status=error.status)
@@ -168,7 +168,7 @@ class AccountPages(Handlers):
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request)
             number = int(token_id) if _ID.fullmatch(token_id) else 0
-            name = await token_queries.delete_token_of(conn, visitor.person.id, number)
+            name = await token_queries.delete_token_of(conn, visitor.user.id, number)
             if name is None:
                 error = NotFound("You have no such token, or no longer.")
                 filled = msgspec.structs.replace(_NEW_TOKEN, failure=error.message)
@@ -178,12 +178,12 @@ class AccountPages(Handlers):
     async def end_sessions(self, request: AnyRequest) -> HtmlResponse:
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request)
-            cookie = await self._sessions.end_all(conn, visitor.person)
+            cookie = await self._sessions.end_all(conn, visitor.user)
         return self._pages.go_on("/sign-in", "You are signed out everywhere.", session=cookie)
 
     async def _show_door(self, template: str, request: AnyRequest) -> HtmlResponse:
         """A page for who is not signed in; whoever is goes on."""
-        asked = read_query(request.scope["query_string"], Onward)
+        asked = read_query(request.scope["query_string"], SignInQuery)
         async with self._database.connection() as conn:
             visitor = await self._pages.visitor(conn, request)
         if visitor:
@@ -223,14 +223,14 @@ class AccountPages(Handlers):
         *,
         status: int = OK,
     ) -> HtmlResponse:
-        sessions, session_count = await self._sessions.held_by(conn, visitor.person, request)
+        sessions, session_count = await self._sessions.held_by(conn, visitor.user, request)
         return self._pages.personal(
             "account.html",
             request,
             visitor,
             status=status,
             form=form,
-            tokens=await token_queries.select_tokens(conn, visitor.person.id),
+            tokens=await token_queries.select_tokens(conn, visitor.user.id),
             sessions=sessions,
             session_count=session_count,
             lifetimes=LIFETIMES,

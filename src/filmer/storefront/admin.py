@@ -52,7 +52,7 @@ class NewPrice(Body):
     price: Annotated[Decimal, Meta(extra={"read": _read_price})]
 
 
-class Asked(Query):
+class AdminListQuery(Query):
     """A list of the office, narrowed down."""
 
     query: Annotated[str, Meta(max_length=200)] = ""
@@ -102,7 +102,7 @@ class AdminPages(Handlers):
         async with self._database.connection() as conn:
             visitor = await self._admin(conn, request)
             query_string = without_blanks(request.scope["query_string"])
-            asked = read_query(query_string, Asked)
+            asked = read_query(query_string, AdminListQuery)
             first = (asked.page - 1) * A_PAGE
             total, accounts = await queries.select_accounts(conn, text=asked.query.strip(), first=first, size=A_PAGE)
         pager = Pager("/admin/accounts", query_string, asked.page, listing.pages(total, A_PAGE))
@@ -121,7 +121,7 @@ class AdminPages(Handlers):
     async def list_films(self, request: AnyRequest) -> HtmlResponse:
         async with self._database.connection() as conn:
             visitor = await self._admin(conn, request)
-            asked = read_query(without_blanks(request.scope["query_string"]), Asked)
+            asked = read_query(without_blanks(request.scope["query_string"]), AdminListQuery)
             kept = self._pages.kept(request, visitor, _PRICE_WAITS)
             filled = {kept.get("film"): (kept.get("price"), "")} if kept else {}
             return await self._films(conn, request, visitor, asked, filled)
@@ -145,7 +145,7 @@ class AdminPages(Handlers):
         conn: Connection,
         request: AnyRequest,
         visitor: Visitor,
-        asked: Asked,
+        asked: AdminListQuery,
         filled: dict[str, tuple[str, str]],
         *,
         status: int = 200,
@@ -168,7 +168,7 @@ class AdminPages(Handlers):
             pager=_pager(asked, listing.pages(total, FILMS_A_PAGE)),
         )
 
-    async def _find(self, conn: Connection, asked: Asked) -> tuple[int, Sequence[MovieItem | queries.FilmRow]]:
+    async def _find(self, conn: Connection, asked: AdminListQuery) -> tuple[int, Sequence[MovieItem | queries.FilmRow]]:
         first = (asked.page - 1) * FILMS_A_PAGE
         if not asked.query.strip():
             return await queries.select_films(conn, first=first, size=FILMS_A_PAGE)
@@ -183,20 +183,22 @@ class AdminPages(Handlers):
     async def _admin(self, conn: Connection, request: AnyRequest, *, waits: tuple[str, Form] | None = None) -> Visitor:
         """Raises Unauthorized for nobody, Forbidden for anybody else."""
         visitor = await self._pages.require(conn, request, waits=waits)
-        if visitor.person.role != "admin":
+        if visitor.user.role != "admin":
             raise Forbidden("The office is for the people who run this shop. You are signed in as a customer")
         return visitor
 
 
-def _asked_before(form: Form) -> Asked:
+def _asked_before(form: Form) -> AdminListQuery:
     """The list that the form stood in; its beginning where that can't be told."""
     try:
-        return read_query(urlencode({"query": form.get("query"), "page": form.get("page") or "1"}).encode(), Asked)
+        return read_query(
+            urlencode({"query": form.get("query"), "page": form.get("page") or "1"}).encode(), AdminListQuery
+        )
     except InvalidRequest:
-        return Asked()
+        return AdminListQuery()
 
 
-def _pager(asked: Asked, last: int) -> Pager:
+def _pager(asked: AdminListQuery, last: int) -> Pager:
     query = urlencode({"query": asked.query}) if asked.query.strip() else ""
     return Pager("/admin/films", query.encode(), asked.page, last)
 

@@ -33,7 +33,7 @@ from filmer.storefront.browsing import (
 )
 from filmer.storefront.filled import FilledForm
 from filmer.storefront.pages import HtmlResponse, Pages, Visitor
-from filmer.tmdb.cache import Copies
+from filmer.tmdb.cache import TmdbCache
 
 SHELF = 12  # films in a row of the first page
 KNOWN = 1000  # films: the newest and the best rated of a large catalogue are films that nobody has seen
@@ -53,11 +53,13 @@ SEARCH_LABELS = {
 
 
 class CataloguePages(Handlers):
-    def __init__(self, pages: Pages, catalogue: Catalogue, search: Search, copies: Copies, prices: Prices) -> None:
+    def __init__(
+        self, pages: Pages, catalogue: Catalogue, search: Search, tmdb_cache: TmdbCache, prices: Prices
+    ) -> None:
         self._pages = pages
         self._catalogue = catalogue
         self._search = search
-        self._copies = copies
+        self._tmdb_cache = tmdb_cache
         self._prices = prices
 
     @asynccontextmanager
@@ -74,7 +76,7 @@ class CataloguePages(Handlers):
         return self._pages.public(template, request, visitor, form=form, **values)
 
     async def show_home(self, request: AnyRequest) -> HtmlResponse:
-        popular = await self._copies.popular_at_hand(1)
+        popular = await self._tmdb_cache.popular_at_hand(1)
         popular_ids = [film.id for film in popular.value.results] if popular else []
         async with self._reading(request) as (conn, _, visitor):
             total = await queries.select_size(conn, listing.ALL)
@@ -87,7 +89,7 @@ class CataloguePages(Handlers):
             "home.html",
             request,
             visitor,
-            is_kept=popular is not None or not self._copies.is_set_up,
+            is_kept=popular is not None or not self._tmdb_cache.is_set_up,
             popular=[ours[film_id] for film_id in popular_ids if film_id in ours][:SHELF],
             newest=newest,
             best=best,

@@ -65,7 +65,7 @@ class CheckoutPages(Handlers):
     async def show_checkout(self, request: AnyRequest) -> HtmlResponse:
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request)
-            lines = await self._carts.show(conn, visitor.person.id)
+            lines = await self._carts.show(conn, visitor.user.id)
         if not lines:
             return self._pages.go_on("/cart", _NOTHING_TO_BUY)
         kept = self._pages.kept(request, visitor, _WAITS)
@@ -90,9 +90,9 @@ class CheckoutPages(Handlers):
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request, waits=(_WAITS, form.only(*_KEPT)))
             asked = _with_month(form).read(Submission, check=lambda given: past_month(given, came.at))
-            attempt = self._checkout.attempt(visitor.person, asked, key, Caller.of(request), came.monotonic, seen=seen)
+            attempt = self._checkout.attempt(visitor.user, asked, key, Caller.of(request), came.monotonic, seen=seen)
             # The cart first: whoever bought it by then has written down their key as well, and is found by it.
-            lines = await self._carts.show(conn, visitor.person.id)
+            lines = await self._carts.show(conn, visitor.user.id)
             found = await self._checkout.look(conn, attempt)
         if isinstance(found, Order):
             return found
@@ -104,7 +104,7 @@ class CheckoutPages(Handlers):
         """With the same key for the same cart: an answer that got lost may have been an order's."""
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request)
-            lines = await self._carts.show(conn, visitor.person.id)
+            lines = await self._carts.show(conn, visitor.user.id)
         if not lines:
             return self._pages.go_on("/cart", _EMPTY_BY_NOW)
         is_same = seen_of(lines) == read_seen(form.get("seen"))

@@ -21,7 +21,7 @@ from filmer.storefront.filled import Pager
 from filmer.storefront.forms import Form, receive_form, without_blanks
 from filmer.storefront.pages import HtmlResponse, Pages, own_place
 from filmer.storefront.waiting import Action
-from filmer.tmdb.cache import Copies
+from filmer.tmdb.cache import TmdbCache
 from filmer.tmdb.payloads import Popular
 
 # A page waits no longer for TMDB; what it answers later is there for the next visitor. Beside a list of popular films
@@ -39,14 +39,14 @@ class CommunityPages(Handlers):
         pages: Pages,
         database: Database,
         catalogue: Catalogue,
-        copies: Copies,
+        tmdb_cache: TmdbCache,
         shelves: Shelves,
         prices: Prices,
     ) -> None:
         self._pages = pages
         self._database = database
         self._catalogue = catalogue
-        self._copies = copies
+        self._tmdb_cache = tmdb_cache
         self._shelves = shelves
         self._prices = prices
 
@@ -62,11 +62,11 @@ class CommunityPages(Handlers):
             request,
             visitor,
             is_kept=popular is not None,
-            is_set_up=self._copies.is_set_up,
+            is_set_up=self._tmdb_cache.is_set_up,
             popular=popular,
             films=films,
             prices=prices,
-            favorites=await self._shelves.favorite_ids(visitor.person.id, movie_ids) if visitor else {},
+            favorites=await self._shelves.favorite_ids(visitor.user.id, movie_ids) if visitor else {},
             pager=Pager("/popular", request.scope["query_string"], asked.page, popular.total_pages if popular else 0),
         )
 
@@ -74,7 +74,7 @@ class CommunityPages(Handlers):
         """None where TMDB has none to give within a page's patience."""
         try:
             async with asyncio.timeout(LIST_PATIENCE_SECONDS):
-                return (await self._copies.popular(page)).value
+                return (await self._tmdb_cache.popular(page)).value
         except (TimeoutError, ExternalApiError):
             return None
 
@@ -82,13 +82,13 @@ class CommunityPages(Handlers):
         asked = read_query(without_blanks(request.scope["query_string"]), FavoriteList)
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request)
-        listed, _ = await self._shelves.list_favorites(visitor.person.id, asked)
+        listed, _ = await self._shelves.list_favorites(visitor.user.id, asked)
         everything = msgspec.json.decode(listed.body, type=Favorites).favorites
         favorites = everything[:MAX_LISTED]
         async with self._database.connection() as conn:
             films = await self._films(conn, [one.movie_id for one in favorites])
             prices = await self._prices.of(conn, films.values())
-        ratings = await self._shelves.list_ratings(visitor.person.id)
+        ratings = await self._shelves.list_ratings(visitor.user.id)
         return self._pages.personal(
             "favorites.html",
             request,
@@ -106,7 +106,7 @@ class CommunityPages(Handlers):
         form = await receive_form(request)
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request, waits=(_KEEP, form.only("movie_id", "next")))
-        return self._pages.go_on(*await self._keep(visitor.person.id, form))
+        return self._pages.go_on(*await self._keep(visitor.user.id, form))
 
     async def _keep(self, account_id: int, form: Form) -> tuple[str, str]:
         """Where to go on, and what was done. Raises InvalidRequest."""
@@ -114,7 +114,7 @@ class CommunityPages(Handlers):
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._shelves.add_favorite(account_id, asked.movie_id)
-                title = (await self._copies.film(asked.movie_id)).value.title
+                title = (await self._tmdb_cache.film(asked.movie_id)).value.title
         except MovieNotFound:
             return place, _UNKNOWN
         except (TimeoutError, ExternalApiError):
@@ -126,7 +126,7 @@ class CommunityPages(Handlers):
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request)
         try:
-            await self._shelves.remove_favorite(visitor.person.id, _number(favorite_id))
+            await self._shelves.remove_favorite(visitor.user.id, _number(favorite_id))
         except FavoriteNotFound:  # in another tab, most likely
             return self._back(form, "This film was no favourite any more.", otherwise="/favorites")
         return self._back(form, "Taken out of your favourites.", otherwise="/favorites")
@@ -134,7 +134,7 @@ class CommunityPages(Handlers):
     async def list_ratings(self, request: AnyRequest) -> HtmlResponse:
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request)
-        ratings = await self._shelves.list_ratings(visitor.person.id)
+        ratings = await self._shelves.list_ratings(visitor.user.id)
         async with self._database.connection() as conn:
             films = await self._films(conn, [one.movie_id for one in ratings])
         return self._pages.personal("ratings.html", request, visitor, ratings=ratings, films=films, steps=STEPS)
@@ -143,7 +143,7 @@ class CommunityPages(Handlers):
         form = await receive_form(request)
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request, waits=(_RATE, form.only("movie_id", "rating", "next")))
-        return self._pages.go_on(*await self._rate(visitor.person.id, form))
+        return self._pages.go_on(*await self._rate(visitor.user.id, form))
 
     async def _rate(self, account_id: int, form: Form) -> tuple[str, str]:
         """Where to go on, and what was done. Raises InvalidRequest."""
@@ -151,7 +151,7 @@ class CommunityPages(Handlers):
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._shelves.rate(account_id, asked.movie_id, asked.rating)
-                title = (await self._copies.film(asked.movie_id)).value.title
+                title = (await self._tmdb_cache.film(asked.movie_id)).value.title
         except MovieNotFound:
             return place, _UNKNOWN
         except (TimeoutError, ExternalApiError):
@@ -163,7 +163,7 @@ class CommunityPages(Handlers):
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request)
         try:
-            await self._shelves.remove_rating(visitor.person.id, _number(rating_id))
+            await self._shelves.remove_rating(visitor.user.id, _number(rating_id))
         except RatingNotFound:  # in another tab, most likely
             return self._back(form, "This film was not rated any more.", otherwise="/ratings")
         return self._back(form, "Your rating is taken back.", otherwise="/ratings")

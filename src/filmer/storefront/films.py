@@ -58,7 +58,7 @@ class FilmPages(Handlers):
             prices = await self._prices.of(conn, [film], alike, directed)
         kept = None
         if visitor is not None and film.tmdb_id is not None:
-            kept = await self._shelves.of_film(visitor.person.id, film.tmdb_id)
+            kept = await self._shelves.of_film(visitor.user.id, film.tmdb_id)
         return self._pages.public(
             "film.html",
             request,

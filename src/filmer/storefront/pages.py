@@ -15,7 +15,7 @@ from urllib.parse import quote
 import msgspec
 from litestar import Response
 
-from filmer.accounts.schemas import Person
+from filmer.accounts.schemas import User
 from filmer.accounts.sessions import Sessions, presented
 from filmer.catalogue.edition import Edition
 from filmer.catalogue.reading import Catalogue
@@ -43,7 +43,7 @@ HtmlResponse = Response[bytes]
 class Visitor(msgspec.Struct, frozen=True):
     """Whoever is signed in, with how many films lie in their cart."""
 
-    person: Person
+    user: User
     cart_count: int
 
 
@@ -93,11 +93,11 @@ class Pages:
         """
         scope: Any = request.scope
         try:
-            person = await self._sessions.require(conn, request)
+            user = await self._sessions.require(conn, request)
         except Unauthorized:
             scope[_WAITING] = waits
             raise
-        scope[_VISITOR] = Visitor(person, await self._carts.count(conn, person.id))
+        scope[_VISITOR] = Visitor(user, await self._carts.count(conn, user.id))
         return cast("Visitor", scope[_VISITOR])
 
     def to_sign_in(self, request: AnyRequest, place: str) -> HtmlResponse:
@@ -113,7 +113,7 @@ class Pages:
     def kept(self, request: AnyRequest, visitor: Visitor, action: str) -> Form | None:
         """What the visitor had typed into a form when their session was over. The page they see then is its last."""
         waiting = self.waiting.read(request.scope["headers"])
-        if waiting is None or (waiting.action, waiting.account) != (action, visitor.person.id):
+        if waiting is None or (waiting.action, waiting.account) != (action, visitor.user.id):
             return None
         return waiting.form
 

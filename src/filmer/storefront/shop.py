@@ -51,7 +51,7 @@ class ShopPages(Handlers):
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request, waits=(_ADD, form.only("movieId", "quantity", "next")))
             try:
-                place, notice = await self._add(conn, visitor.person.id, form)
+                place, notice = await self._add(conn, visitor.user.id, form)
             except (InvalidRequest, NotFound) as error:
                 return await self._show_cart(conn, request, visitor, error)
         return self._pages.go_on(place, notice)
@@ -69,7 +69,7 @@ class ShopPages(Handlers):
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request, waits=(_CHANGE, form))
             try:
-                place, notice = await self._change(conn, visitor.person.id, form)
+                place, notice = await self._change(conn, visitor.user.id, form)
             except InvalidRequest as error:
                 return await self._show_cart(conn, request, visitor, error)
         return self._pages.go_on(place, notice)
@@ -107,7 +107,7 @@ class ShopPages(Handlers):
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request)
             try:
-                await self._carts.remove(conn, visitor.person.id, in_path(film_id), is_shown=False)
+                await self._carts.remove(conn, visitor.user.id, in_path(film_id), is_shown=False)
             except NotFound:
                 return self._pages.go_on("/cart", "That film was not in your cart any more.")
         return self._pages.go_on("/cart", "Taken out of your cart.")
@@ -115,7 +115,7 @@ class ShopPages(Handlers):
     async def clear_cart(self, request: AnyRequest) -> HtmlResponse:
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request)
-            await self._carts.clear(conn, visitor.person.id)
+            await self._carts.clear(conn, visitor.user.id)
         return self._pages.go_on("/cart", "Your cart is empty now.")
 
     async def list_orders(self, request: AnyRequest) -> HtmlResponse:
@@ -124,14 +124,14 @@ class ShopPages(Handlers):
             visitor = await self._pages.require(conn, request)
             asked = read_query(without_blanks(query_string), OrderList)
             first = listing.span(asked.page, asked.size).first
-            count, orders = await queries.select_orders(conn, visitor.person.id, first=first, size=asked.size)
+            count, orders = await queries.select_orders(conn, visitor.user.id, first=first, size=asked.size)
         pager = Pager("/orders", query_string, asked.page, listing.pages(count, asked.size))
         return self._pages.personal("orders.html", request, visitor, orders=orders, count=count, pager=pager)
 
     async def show_order(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         async with self._database.connection() as conn:
             visitor = await self._pages.require(conn, request)
-            order = await own_order(conn, visitor.person.id, _number(order_id))
+            order = await own_order(conn, visitor.user.id, _number(order_id))
         if order is None:
             raise NotFound("There is no such order")
         return self._pages.personal("order.html", request, visitor, order=order)
@@ -139,7 +139,7 @@ class ShopPages(Handlers):
     async def _show_cart(
         self, conn: Connection, request: AnyRequest, visitor: Visitor, error: FilmerError | None = None
     ) -> HtmlResponse:
-        lines = await self._carts.show(conn, visitor.person.id)
+        lines = await self._carts.show(conn, visitor.user.id)
         return self._pages.personal(
             "cart.html",
             request,

@@ -22,12 +22,12 @@ from cachetools import LRUCache
 from filmer.clock import Clock
 from filmer.errors import ExternalApiError, FilmerError, MovieNotFound, ServiceUnavailable, UnusableAnswer
 from filmer.settings import Settings
-from filmer.single_flight import together
+from filmer.single_flight import single_flight
 from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
 from filmer.tmdb import queries
 from filmer.tmdb.client import Tmdb
-from filmer.tmdb.payloads import Film, Popular
+from filmer.tmdb.payloads import Popular, TmdbFilm
 
 KEPT_SECONDS = 24 * 3600  # in Valkey
 KEPT_HERE = 3000  # copies in a process's memory; a page of popular films takes about 10 KB
@@ -52,14 +52,14 @@ State = Literal["hit", "miss", "stale"]
 T = TypeVar("T")
 
 
-class Copy(msgspec.Struct, Generic[T], array_like=True, frozen=True):
+class CachedValue(msgspec.Struct, Generic[T], array_like=True, frozen=True):
     """``fetched``: seconds since 1970."""
 
     fetched: float
     value: T
 
 
-class Thing(msgspec.Struct, Generic[T], frozen=True):
+class Resource(msgspec.Struct, Generic[T], frozen=True):
     """Something TMDB can be asked for."""
 
     name: str
@@ -68,7 +68,7 @@ class Thing(msgspec.Struct, Generic[T], frozen=True):
     movie_id: int | None = None
 
 
-class Kept(msgspec.Struct, Generic[T], frozen=True):
+class CacheAnswer(msgspec.Struct, Generic[T], frozen=True):
     """``state``: ``miss`` was asked for just now, ``stale`` is older than CACHE_DURATION_SECONDS."""
 
     value: T
@@ -76,7 +76,7 @@ class Kept(msgspec.Struct, Generic[T], frozen=True):
     state: State
 
 
-class Copies:
+class TmdbCache:
     def __init__(self, tmdb: Tmdb, shared: SharedCache, database: Database, clock: Clock, settings: Settings) -> None:
         self._tmdb = tmdb
         self._shared = shared
@@ -86,35 +86,38 @@ class Copies:
         self._deadline = settings.tmdb_deadline_seconds
         source = f"{settings.tmdb_base_url} {settings.tmdb_language} {settings.tmdb_region}"
         self._prefix = f"filmer:tmdb:{hashlib.blake2b(source.encode(), digest_size=8).hexdigest()}"
-        self._here: LRUCache[str, Copy[Any]] = LRUCache(KEPT_HERE)
+        self._here: LRUCache[str, CachedValue[Any]] = LRUCache(KEPT_HERE)
         self._refusals: LRUCache[str, tuple[float, type[FilmerError]]] = LRUCache(KEPT_HERE)  # until when
-        self._looks: dict[str, asyncio.Task[Copy[Any] | None]] = {}
-        self._under_way: dict[str, asyncio.Task[Copy[Any] | type[FilmerError]]] = {}
+        self._looks: dict[str, asyncio.Task[CachedValue[Any] | None]] = {}
+        self._under_way: dict[str, asyncio.Task[CachedValue[Any] | type[FilmerError]]] = {}
         self._behind: dict[str, asyncio.Task[None]] = {}
         self._keeping: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(AT_ONCE)
         self.told: Counter[State | Literal["none"]] = Counter()  # "none": no copy, and none to be had
 
-    async def popular(self, page: int) -> Kept[Popular]:
+    async def popular(self, page: int) -> CacheAnswer[Popular]:
         """A page of popular films. Raises ExternalApiError where there is no copy and TMDB has none to give."""
         return await self._get(self._popular(page))
 
-    async def popular_at_hand(self, page: int) -> Kept[Popular] | None:
+    async def popular_at_hand(self, page: int) -> CacheAnswer[Popular] | None:
         """The same for whoever can do without: None where TMDB has to be waited for. It is asked behind."""
-        thing = self._popular(page)
-        copy = await self._at_hand(thing)
+        resource = self._popular(page)
+        copy = await self._at_hand(resource)
         if copy is None and self.is_set_up:
-            self._refresh(thing)
-            asking: list[asyncio.Task[Any] | None] = [self._behind.get(thing.name), self._under_way.get(thing.name)]
+            self._refresh(resource)
+            asking: list[asyncio.Task[Any] | None] = [
+                self._behind.get(resource.name),
+                self._under_way.get(resource.name),
+            ]
             if tasks := [task for task in asking if task]:
                 await asyncio.wait(tasks, timeout=AT_HAND_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            copy = self._here.get(thing.name)
+            copy = self._here.get(resource.name)
         if copy is None:
             self.told["none"] += 1
             return None
-        return self._kept(thing, copy)
+        return self._kept(resource, copy)
 
-    async def film(self, movie_id: int) -> Kept[Film]:
+    async def film(self, movie_id: int) -> CacheAnswer[TmdbFilm]:
         """A film. Raises MovieNotFound when TMDB says so, ExternalApiError when it says nothing."""
         return await self._get(self._film(movie_id))
 
@@ -152,157 +155,159 @@ class Copies:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _popular(self, page: int) -> Thing[Popular]:
-        return Thing(f"popular:{page}", Copy[Popular], partial(self._tmdb.popular, page))
+    def _popular(self, page: int) -> Resource[Popular]:
+        return Resource(f"popular:{page}", CachedValue[Popular], partial(self._tmdb.popular, page))
 
-    def _film(self, movie_id: int) -> Thing[Film]:
-        return Thing(f"film:{movie_id}", Copy[Film], partial(self._tmdb.film, movie_id), movie_id)
+    def _film(self, movie_id: int) -> Resource[TmdbFilm]:
+        return Resource(f"film:{movie_id}", CachedValue[TmdbFilm], partial(self._tmdb.film, movie_id), movie_id)
 
-    async def _get(self, thing: Thing[T]) -> Kept[T]:
-        copy = await self._at_hand(thing)
+    async def _get(self, resource: Resource[T]) -> CacheAnswer[T]:
+        copy = await self._at_hand(resource)
         if copy is None:
             state: State | Literal["none"] = "none"
             try:
-                copy = await self._fetched(thing, None)
+                copy = await self._fetched(resource, None)
                 state = "miss"
             finally:
                 self.told[state] += 1
-            return Kept(copy.value, copy.fetched, "miss")
-        return self._kept(thing, copy)
+            return CacheAnswer(copy.value, copy.fetched, "miss")
+        return self._kept(resource, copy)
 
-    def _kept(self, thing: Thing[T], copy: Copy[T]) -> Kept[T]:
+    def _kept(self, resource: Resource[T], copy: CachedValue[T]) -> CacheAnswer[T]:
         if self.is_fresh(copy.fetched):
             self.told["hit"] += 1
-            return Kept(copy.value, copy.fetched, "hit")
+            return CacheAnswer(copy.value, copy.fetched, "hit")
         self.told["stale"] += 1
-        self._refresh(thing)
-        return Kept(copy.value, copy.fetched, "stale")
+        self._refresh(resource)
+        return CacheAnswer(copy.value, copy.fetched, "stale")
 
-    async def _at_hand(self, thing: Thing[T]) -> Copy[T] | None:
+    async def _at_hand(self, resource: Resource[T]) -> CachedValue[T] | None:
         """The newest copy there is."""
-        copy: Copy[T] | None = self._here.get(thing.name)
+        copy: CachedValue[T] | None = self._here.get(resource.name)
         if copy is not None and self.is_fresh(copy.fetched):
             return copy
-        return await together(self._looks, thing.name, lambda: self._look(thing))
+        return await single_flight(self._looks, resource.name, lambda: self._look(resource))
 
-    async def _look(self, thing: Thing[T]) -> Copy[T] | None:
-        copy = await self._from_shared(thing)
-        if copy is None and thing.name not in self._here and thing.movie_id is not None:
-            copy = cast("Copy[T] | None", await self._from_database(thing.movie_id))
-        copy = _newer(self._here.get(thing.name), copy)
+    async def _look(self, resource: Resource[T]) -> CachedValue[T] | None:
+        copy = await self._from_shared(resource)
+        if copy is None and resource.name not in self._here and resource.movie_id is not None:
+            copy = cast("CachedValue[T] | None", await self._from_database(resource.movie_id))
+        copy = _newer(self._here.get(resource.name), copy)
         if copy is not None:
-            self._here[thing.name] = copy
+            self._here[resource.name] = copy
         return copy
 
-    async def _from_shared(self, thing: Thing[T]) -> Copy[T] | None:
-        packed = await self._shared.get(self._key(thing))
+    async def _from_shared(self, resource: Resource[T]) -> CachedValue[T] | None:
+        packed = await self._shared.get(self._key(resource))
         try:
-            copy: Copy[T] | None = msgspec.msgpack.decode(packed, type=thing.shape) if packed else None
+            copy: CachedValue[T] | None = msgspec.msgpack.decode(packed, type=resource.shape) if packed else None
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         return copy if copy and isfinite(copy.fetched) else None
 
-    async def _from_database(self, movie_id: int) -> Copy[Film] | None:
+    async def _from_database(self, movie_id: int) -> CachedValue[TmdbFilm] | None:
         try:
             async with self._database.connection() as conn:
                 found = await queries.select_film(conn, movie_id)
         except ServiceUnavailable:
             return None
-        return Copy(found[1].timestamp(), found[0]) if found else None
+        return CachedValue(found[1].timestamp(), found[0]) if found else None
 
-    def _refresh(self, thing: Thing[Any]) -> None:
-        is_cared_for = thing.name in self._under_way or thing.name in self._behind
-        if is_cared_for or self._refusal(thing) or len(self._behind) >= MAX_BEHIND:
+    def _refresh(self, resource: Resource[Any]) -> None:
+        is_cared_for = resource.name in self._under_way or resource.name in self._behind
+        if is_cared_for or self._refusal(resource) or len(self._behind) >= MAX_BEHIND:
             return
-        task = asyncio.create_task(self._fetch_behind(thing))
-        self._behind[thing.name] = task
-        task.add_done_callback(lambda _: self._behind.pop(thing.name, None))
+        task = asyncio.create_task(self._fetch_behind(resource))
+        self._behind[resource.name] = task
+        task.add_done_callback(lambda _: self._behind.pop(resource.name, None))
 
-    async def _fetch_behind(self, thing: Thing[Any]) -> None:
+    async def _fetch_behind(self, resource: Resource[Any]) -> None:
         async with self._turns:
-            copy = await self._at_hand(thing)
+            copy = await self._at_hand(resource)
             if copy is not None and self.is_fresh(copy.fetched):
                 return  # another worker was there before us
             with suppress(FilmerError):  # logged by the one who asked TMDB; the copy stands
-                await self._fetched(thing, copy)
+                await self._fetched(resource, copy)
 
-    async def _fetched(self, thing: Thing[T], held: Copy[T] | None) -> Copy[T]:
+    async def _fetched(self, resource: Resource[T], held: CachedValue[T] | None) -> CachedValue[T]:
         """A newer copy than the one held, asked for once, however many wait. Raises MovieNotFound or others."""
-        here: Copy[T] | None = self._here.get(thing.name)
+        here: CachedValue[T] | None = self._here.get(resource.name)
         if here is not None and (held is None or here.fetched > held.fetched):
             return here  # it came while we looked elsewhere
-        if thing.name not in self._under_way and (refusal := self._refusal(thing)):
+        if resource.name not in self._under_way and (refusal := self._refusal(resource)):
             raise refusal
         try:
             async with asyncio.timeout(self._deadline + GRACE_SECONDS):
-                found = await together(self._under_way, thing.name, lambda: self._fetch(thing, held))
+                found = await single_flight(self._under_way, resource.name, lambda: self._fetch(resource, held))
         except TimeoutError:
             raise ExternalApiError from None
         if isinstance(found, type):
             raise found
         return found
 
-    def _refusal(self, thing: Thing[Any]) -> type[FilmerError] | None:
-        until, error = self._refusals.get(thing.name, (0.0, None))
+    def _refusal(self, resource: Resource[Any]) -> type[FilmerError] | None:
+        until, error = self._refusals.get(resource.name, (0.0, None))
         return error if self._clock.monotonic() < until else None
 
-    async def _fetch(self, thing: Thing[T], held: Copy[T] | None) -> Copy[T] | type[FilmerError]:
+    async def _fetch(self, resource: Resource[T], held: CachedValue[T] | None) -> CachedValue[T] | type[FilmerError]:
         deadline = self._clock.monotonic() + self._deadline
         pause = POLL_SECONDS
-        while not await self._shared.claim(self._key(thing), milliseconds=CLAIM_MILLISECONDS):
-            if (heard := await self._heard(thing, held)) is not None:
+        while not await self._shared.claim(self._key(resource), milliseconds=CLAIM_MILLISECONDS):
+            if (heard := await self._heard(resource, held)) is not None:
                 return heard
             if self._clock.monotonic() > deadline:
                 return ExternalApiError
             await self._clock.sleep(pause)
             pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
-        async with self._claim(thing):
+        async with self._claim(resource):
             # The one before us may have brought it between our look and our claim.
-            heard = await self._heard(thing, held)
-            return heard if heard is not None else await self._ask(thing)
+            heard = await self._heard(resource, held)
+            return heard if heard is not None else await self._ask(resource)
 
-    async def _heard(self, thing: Thing[T], held: Copy[T] | None) -> Copy[T] | type[FilmerError] | None:
+    async def _heard(
+        self, resource: Resource[T], held: CachedValue[T] | None
+    ) -> CachedValue[T] | type[FilmerError] | None:
         """What another worker found out meanwhile."""
-        copy = await self._from_shared(thing)
+        copy = await self._from_shared(resource)
         if copy is not None and (held is None or copy.fetched > held.fetched):
-            self._here[thing.name] = copy
+            self._here[resource.name] = copy
             return copy
-        word = await self._shared.get(f"{self._key(thing)}:no")
+        word = await self._shared.get(f"{self._key(resource)}:no")
         if word is None:
             return None
-        return self._remember(thing, _WORDS.get(word, ExternalApiError))
+        return self._remember(resource, _WORDS.get(word, ExternalApiError))
 
-    async def _ask(self, thing: Thing[T]) -> Copy[T] | type[FilmerError]:
+    async def _ask(self, resource: Resource[T]) -> CachedValue[T] | type[FilmerError]:
         try:
-            value = await thing.ask()
+            value = await resource.ask()
         except (MovieNotFound, ExternalApiError) as error:
-            refusal = self._remember(thing, type(error))
+            refusal = self._remember(resource, type(error))
             word = next(word for word, known in _WORDS.items() if known is refusal)
-            await self._shared.put(f"{self._key(thing)}:no", word, seconds=_holds(refusal))
+            await self._shared.put(f"{self._key(resource)}:no", word, seconds=_holds(refusal))
             return refusal
-        copy = Copy(self._now(), value)
-        self._here[thing.name] = copy
-        self._refusals.pop(thing.name, None)
-        await self._shared.put(self._key(thing), msgspec.msgpack.encode(copy), seconds=KEPT_SECONDS)
-        if isinstance(value, Film):
+        copy = CachedValue(self._now(), value)
+        self._here[resource.name] = copy
+        self._refusals.pop(resource.name, None)
+        await self._shared.put(self._key(resource), msgspec.msgpack.encode(copy), seconds=KEPT_SECONDS)
+        if isinstance(value, TmdbFilm):
             keeping = asyncio.create_task(self._keep_film(value, copy.fetched))  # nobody waits for a database away
             self._keeping.add(keeping)
             keeping.add_done_callback(self._keeping.discard)
         return copy
 
-    async def _keep_film(self, film: Film, fetched: float) -> None:
+    async def _keep_film(self, film: TmdbFilm, fetched: float) -> None:
         with suppress(ServiceUnavailable):
             async with self._database.connection() as conn:
                 await queries.upsert_kept_film(conn, film, datetime.fromtimestamp(fetched, UTC))
 
-    def _remember(self, thing: Thing[Any], refusal: type[FilmerError]) -> type[FilmerError]:
-        self._refusals[thing.name] = (self._clock.monotonic() + _holds(refusal), refusal)
+    def _remember(self, resource: Resource[Any], refusal: type[FilmerError]) -> type[FilmerError]:
+        self._refusals[resource.name] = (self._clock.monotonic() + _holds(refusal), refusal)
         return refusal
 
     @asynccontextmanager
-    async def _claim(self, thing: Thing[Any]) -> AsyncIterator[None]:
+    async def _claim(self, resource: Resource[Any]) -> AsyncIterator[None]:
         """Keeps the claim for as long as it takes; that of a worker that dies is over soon."""
-        key = self._key(thing)
+        key = self._key(resource)
 
         async def keep() -> None:
             while True:
@@ -316,14 +321,14 @@ class Copies:
             task.cancel()
             await self._shared.drop_claim(key)
 
-    def _key(self, thing: Thing[Any]) -> str:
-        return f"{self._prefix}:{thing.name}"
+    def _key(self, resource: Resource[Any]) -> str:
+        return f"{self._prefix}:{resource.name}"
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
 
 
-def _newer(one: Copy[T] | None, other: Copy[T] | None) -> Copy[T] | None:
+def _newer(one: CachedValue[T] | None, other: CachedValue[T] | None) -> CachedValue[T] | None:
     return max((copy for copy in (one, other) if copy), key=lambda copy: copy.fetched, default=None)
 
 

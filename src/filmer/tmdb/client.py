@@ -26,16 +26,16 @@ from filmer.errors import ExternalApiError, MovieNotFound, UnusableAnswer
 from filmer.settings import Settings
 from filmer.tmdb.breaker import Breaker
 from filmer.tmdb.payloads import (
-    Film,
     PayloadError,
     Popular,
+    TmdbFilm,
     read_film,
     read_found,
     read_popular,
     read_poster_path,
     read_problem,
 )
-from filmer.tmdb.rate_limit import Pace
+from filmer.tmdb.rate_limit import RateLimit
 
 log = structlog.get_logger()
 
@@ -88,9 +88,9 @@ class Unusable(AttemptFailed):
 class Tmdb:
     """One process's way to TMDB. Each method raises ExternalApiError within the deadline, whatever TMDB does."""
 
-    def __init__(self, settings: Settings, pace: Pace, clock: Clock) -> None:
+    def __init__(self, settings: Settings, rate_limit: RateLimit, clock: Clock) -> None:
         self._clock = clock
-        self._pace = pace
+        self._rate_limit = rate_limit
         self._breaker = Breaker(clock)
         self._deadline = float(settings.tmdb_deadline_seconds)
         self._attempt_seconds = max(LEAST_ATTEMPT_SECONDS, (self._deadline - WAITS) / ATTEMPTS)
@@ -138,7 +138,7 @@ class Tmdb:
         self._tell_left_out(question, left_out)
         return popular
 
-    async def film(self, movie_id: int) -> Film:
+    async def film(self, movie_id: int) -> TmdbFilm:
         """Raises MovieNotFound when TMDB says so."""
         path = f"/movie/{movie_id}"
         return await self._ask(Question(path, self._language, lambda body: read_film(body, movie_id), of_film=True))
@@ -201,7 +201,7 @@ class Tmdb:
 
     async def _attempt(self, question: Question[T], begun: float, number: int) -> T:
         async with self._places:
-            await self._pace.take()
+            await self._rate_limit.take()
             asked = self._clock.monotonic()
             left = begun + self._deadline - asked
             outcome = "abandoned"  # nobody waits any longer

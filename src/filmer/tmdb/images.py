@@ -16,11 +16,11 @@ from filmer.clock import Clock
 from filmer.durations import Durations
 from filmer.errors import ExternalApiError, MovieNotFound
 from filmer.settings import Settings
-from filmer.single_flight import together
+from filmer.single_flight import single_flight
 from filmer.store.valkey import SharedCache
 from filmer.tmdb.breaker import Breaker
 from filmer.tmdb.client import AttemptFailed, Tmdb, http_client, outcome_of, whole_body
-from filmer.tmdb.rate_limit import Pace
+from filmer.tmdb.rate_limit import RateLimit
 
 log = structlog.get_logger()
 
@@ -48,9 +48,11 @@ class Picture(msgspec.Struct, frozen=True):
 
 
 class Images:
-    def __init__(self, tmdb: Tmdb, pace: Pace, shared: SharedCache, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self, tmdb: Tmdb, rate_limit: RateLimit, shared: SharedCache, clock: Clock, settings: Settings
+    ) -> None:
         self._tmdb = tmdb
-        self._pace = pace
+        self._rate_limit = rate_limit
         self._shared = shared
         self._clock = clock
         self._breaker = Breaker(clock, "images")
@@ -100,7 +102,7 @@ class Images:
             raise ExternalApiError
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await together(self._under_way, movie_id, lambda: self._find(movie_id))
+                return await single_flight(self._under_way, movie_id, lambda: self._find(movie_id))
         except TimeoutError:
             raise ExternalApiError from None
 
@@ -140,7 +142,7 @@ class Images:
 
     async def _fetch(self, path: str) -> bytes:
         self._breaker.admit()
-        await self._pace.take()
+        await self._rate_limit.take()
         asked = self._clock.monotonic()
         outcome = "abandoned"
         try:

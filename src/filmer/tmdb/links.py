@@ -16,7 +16,7 @@ from filmer.errors import ExternalApiError
 from filmer.store.postgres import Connection
 from filmer.tmdb import link_queries as queries
 from filmer.tmdb.client import Refused, Tmdb
-from filmer.tmdb.rate_limit import Pace
+from filmer.tmdb.rate_limit import RateLimit
 
 AT_ONCE = 8  # requests: TMDB takes up to 0.4 s for one, and 20 a second are asked for by default
 BATCH = 500  # films read ahead
@@ -28,7 +28,7 @@ class LinkingStopped(Exception):
     """The text says why, and what to do."""
 
 
-class Tally(msgspec.Struct):
+class LinkReport(msgspec.Struct):
     """What a run found. ``due``: films to look up, all in all; those ``without_imdb_id`` are not among them."""
 
     due: int = 0
@@ -53,9 +53,9 @@ class Links:
         self,
         conn: Connection,
         tmdb: Tmdb,
-        pace: Pace,
+        rate_limit: RateLimit,
         clock: Clock,
-        tally: Tally,
+        report: LinkReport,
         *,
         limit: int | None,
         looked_before: datetime,
@@ -64,9 +64,9 @@ class Links:
         self._conn = conn
         self._turn = asyncio.Lock()  # of the connection
         self._tmdb = tmdb
-        self._pace = pace
+        self._rate_limit = rate_limit
         self._clock = clock
-        self._tally = tally
+        self._tally = report
         self._limit = limit
         self._looked_before = looked_before
         self._told = told
@@ -91,7 +91,7 @@ class Links:
 
     async def _work(self) -> None:
         while (film_id := await self._next()) is not None:
-            await self._pace.take()
+            await self._rate_limit.take()
             try:
                 movie_id = await self._tmdb.find(film_id)
             except ExternalApiError as error:  # the next run looks it up again

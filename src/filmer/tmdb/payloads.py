@@ -23,7 +23,7 @@ _POSTER_PATH = re.compile(r"/[A-Za-z0-9_-]{1,100}\.(jpg|png|webp)")
 T = TypeVar("T")
 
 
-class Film(msgspec.Struct, frozen=True):
+class TmdbFilm(msgspec.Struct, frozen=True):
     """A film as TMDB tells it; ``popularity`` and ``vote_average`` (0 to 10) are TMDB's."""
 
     id: int
@@ -40,7 +40,7 @@ class Popular(msgspec.Struct, frozen=True):
     page: int
     total_pages: int
     total_results: int
-    results: list[Film]
+    results: list[TmdbFilm]
 
 
 class PayloadError(Exception):
@@ -90,7 +90,7 @@ def read_popular(body: bytes, page: int) -> tuple[Popular, list[str]]:
     return Popular(page, pages, results, films), left_out
 
 
-def read_film(body: bytes, movie_id: int) -> Film:
+def read_film(body: bytes, movie_id: int) -> TmdbFilm:
     """Raises PayloadError, also for another film than the one asked for."""
     film = _film(_decoded(body, Any))
     if film.id != movie_id:
@@ -128,9 +128,9 @@ def _decoded(body: bytes, shape: type[T]) -> T:
         raise PayloadError(str(error)) from error
 
 
-def _films(rows: list[Any]) -> tuple[list[Film], list[str]]:
+def _films(rows: list[Any]) -> tuple[list[TmdbFilm], list[str]]:
     """Those that can be used, and why the others can't. Raises PayloadError where there are only others."""
-    films: dict[int, Film] = {}
+    films: dict[int, TmdbFilm] = {}
     left_out = []
     for place, row in enumerate(rows, start=1):
         try:
@@ -147,7 +147,7 @@ def _films(rows: list[Any]) -> tuple[list[Film], list[str]]:
     return list(films.values()), left_out
 
 
-def _film(row: Any) -> Film:
+def _film(row: Any) -> TmdbFilm:
     """Raises PayloadError for what can't be used."""
     try:
         told = msgspec.convert(row, _Film)
@@ -158,7 +158,7 @@ def _film(row: Any) -> Film:
         raise PayloadError(str(error)) from error
     if not title.strip():
         raise PayloadError("it has no title")
-    return Film(
+    return TmdbFilm(
         told.id,
         title,
         _date(told.release_date or ""),

@@ -6,7 +6,7 @@ A copy without a title, of an earlier version, counts as none.
 from datetime import datetime
 
 from filmer.store.postgres import Connection
-from filmer.tmdb.payloads import Film
+from filmer.tmdb.payloads import TmdbFilm
 
 _FILM = "movie_id, title, release_date, overview, popularity, vote_average"
 _A_FEW = 20
@@ -22,18 +22,18 @@ _UPSERT = f"""
 """
 
 
-async def select_film(conn: Connection, movie_id: int) -> tuple[Film, datetime] | None:
+async def select_film(conn: Connection, movie_id: int) -> tuple[TmdbFilm, datetime] | None:
     statement = f"SELECT {_FILM}, fetched FROM tmdb_film WHERE movie_id = %s AND btrim(title) <> ''"
     row = await (await conn.execute(statement.encode(), [movie_id])).fetchone()
-    return None if row is None else (Film(*row[:6]), row[6])
+    return None if row is None else (TmdbFilm(*row[:6]), row[6])
 
 
-async def upsert_film(conn: Connection, film: Film, fetched: datetime) -> None:
+async def upsert_film(conn: Connection, film: TmdbFilm, fetched: datetime) -> None:
     """From here on its last good copy is kept; a newer one that is there already stays."""
     await conn.execute(_UPSERT.format(condition="true").encode(), [*_values(film), fetched])
 
 
-async def upsert_kept_film(conn: Connection, film: Film, fetched: datetime) -> None:
+async def upsert_kept_film(conn: Connection, film: TmdbFilm, fetched: datetime) -> None:
     """The same, if somebody favours or rated it."""
     condition = """
         EXISTS (SELECT FROM favorite f WHERE f.movie_id = n.movie_id)
@@ -60,5 +60,5 @@ async def delete_films(conn: Connection, *, fetched_before: datetime) -> None:
     await conn.execute("DELETE FROM tmdb_film WHERE fetched < %s", [fetched_before])
 
 
-def _values(film: Film) -> list[object]:
+def _values(film: TmdbFilm) -> list[object]:
     return [film.id, film.title, film.release_date, film.overview, film.popularity, film.vote_average]

@@ -12,7 +12,7 @@ from filmer.store.valkey import SharedCache
 POLL_SECONDS = 0.05
 
 
-class Pace:
+class RateLimit:
     """Counted in Valkey; while that is away each worker keeps to its share."""
 
     def __init__(self, shared: SharedCache, clock: Clock, *, per_second: int, workers: int) -> None:
@@ -33,8 +33,8 @@ class Pace:
 
     async def _may(self) -> bool:
         if self._together:
-            together = self._together
-            answered = await self._shared.attempt(lambda _: together.hit(self._all, "tmdb"))
+            single_flight = self._together
+            answered = await self._shared.attempt(lambda _: single_flight.hit(self._all, "tmdb"))
             if answered is not None:
                 return answered
         return self._may_alone()

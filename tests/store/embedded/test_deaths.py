@@ -95,14 +95,14 @@ def test_a_user_who_leaves_just_when_the_keeper_dies_leaves_quietly(
         assert leaving.wait(10)
         return ""
 
-    monkeypatch.setattr(client._Attachment, "_attach_again", attach_late)
-    end = client._Attachment.end
+    monkeypatch.setattr(client._SupervisorClient, "_attach_again", attach_late)
+    end = client._SupervisorClient.end
 
     def end_at_last(self: Any) -> None:
         threading.Timer(0.1, leaving.set).start()
         end(self)
 
-    monkeypatch.setattr(client._Attachment, "end", end_at_last)
+    monkeypatch.setattr(client._SupervisorClient, "end", end_at_last)
     with running_engines(data_dir, valkey=False):
         named(data_dir, "supervisor_program.py").kill()
         assert hung_up.wait(10)

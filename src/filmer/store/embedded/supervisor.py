@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filmer.store.embedded.data_dir import KEEPER_SOCKET, Place, remove_socket_dir
+from filmer.store.embedded.data_dir import KEEPER_SOCKET, DataDir, remove_socket_dir
 from filmer.store.embedded.errors import EmbeddedError, explain
 from filmer.store.embedded.logs import log_end
 from filmer.store.embedded.postgres import Postgres
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def keep(lock: int, user: int, data_dir: Path) -> None:
+def supervise(lock: int, user: int, data_dir: Path) -> None:
     """The keeper's life, given the descriptors of the lock and of the first user's connection."""
     if os.fork():
         os._exit(0)
@@ -36,7 +36,7 @@ def keep(lock: int, user: int, data_dir: Path) -> None:
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     first = socket.socket(fileno=user)
     try:
-        place = Place.prepare(data_dir)
+        place = DataDir.prepare(data_dir)
     except (EmbeddedError, OSError) as error:
         message = explain(error, data_dir) if isinstance(error, OSError) else str(error)
         logger.warning("%s", message)
@@ -44,13 +44,13 @@ def keep(lock: int, user: int, data_dir: Path) -> None:
         first.sendall(json.dumps({"error": message}).encode() + b"\n")
         return
     logger.info("keeping the servers in %s", data_dir)
-    asyncio.run(Keeper(place).run(first))
+    asyncio.run(Supervisor(place).run(first))
 
 
-class Keeper:
+class Supervisor:
     """Knows who uses the servers, starts what they ask for, and ends everything after the last of them."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: DataDir) -> None:
         self.place = place
         self.engines: dict[str, Engine] = {"postgres": Postgres(place), "valkey": Valkey(place)}
         self.users = 0
@@ -61,7 +61,7 @@ class Keeper:
 
     async def run(self, first: socket.socket) -> None:
         """Serve until the last user is gone, the first being connected already; ends the process."""
-        logging.getLogger().addHandler(_ToUsers(self.answered))
+        logging.getLogger().addHandler(_UserLogHandler(self.answered))
         listener = socket.socket(socket.AF_UNIX)
         (self.place.sockets / KEEPER_SOCKET).unlink(missing_ok=True)
         listener.bind(str(self.place.sockets / KEEPER_SOCKET))
@@ -121,7 +121,7 @@ class Keeper:
         return {"keeper": os.getpid(), **{engine.folder_name: engine.url for engine in wanted}}
 
 
-class _ToUsers(logging.Handler):
+class _UserLogHandler(logging.Handler):
     """Tells users what the log says from WARNING up: that a server died, and whether it is back."""
 
     def __init__(self, users: set[asyncio.StreamWriter]) -> None:

@@ -10,6 +10,6 @@ if __name__ == "__main__":
     import filmer  # noqa: F401 - what is imported from it later is looked for in its own folder
 
     del sys.path[0]
-    from filmer.store.embedded.supervisor import keep
+    from filmer.store.embedded.supervisor import supervise
 
-    keep(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    supervise(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

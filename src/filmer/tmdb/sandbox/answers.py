@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import msgspec
 
 from filmer.catalogue.folding import fold
-from filmer.importing.data_set import ArrivingFilm, Report
+from filmer.importing.data_set import ImportedFilm, Report
 from filmer.importing.demo import read_demo
 
 PAGE_SIZE = 20
@@ -79,7 +79,7 @@ class Answer(NamedTuple):
 class Tmdb:
     """TMDB's v3 API over some films. Each needs a TMDB id; without a ``key`` any credential but "wrong" will do."""
 
-    def __init__(self, films: Sequence[ArrivingFilm], key: str | None = None) -> None:
+    def __init__(self, films: Sequence[ImportedFilm], key: str | None = None) -> None:
         self._key = key
         self._films = sorted(films, key=lambda film: (-(film.popularity or 0), film.tmdb_id))
         self._by_id = {film.tmdb_id: film for film in self._films}
@@ -104,7 +104,7 @@ class Tmdb:
                 return error(UNKNOWN_PATH)
         return found if method == "GET" else error(NOT_OFFERED)
 
-    def another(self, film_id: int) -> ArrivingFilm:
+    def another(self, film_id: int) -> ImportedFilm:
         """A film that is not this one."""
         return next(film for film in self._films if film.tmdb_id != film_id)
 
@@ -139,7 +139,7 @@ class Tmdb:
         return _paged([film for film in self._films if wanted in fold(film.title)], query)
 
 
-def read_films() -> list[ArrivingFilm]:
+def read_films() -> list[ImportedFilm]:
     """The demo's films, as far as TMDB has them."""
     return [film for film in read_demo(Report()).films if film.tmdb_id is not None]
 
@@ -153,7 +153,7 @@ def error(code: int) -> Answer:
     return answered({"success": False, "status_code": code, "status_message": sentence}, status)
 
 
-def details(film: ArrivingFilm) -> dict[str, Any]:
+def details(film: ImportedFilm) -> dict[str, Any]:
     told = _listed(film)
     del told["genre_ids"]
     return told | {
@@ -173,11 +173,11 @@ def details(film: ArrivingFilm) -> dict[str, Any]:
     }
 
 
-def found_by_id(film: ArrivingFilm) -> dict[str, Any]:
+def found_by_id(film: ImportedFilm) -> dict[str, Any]:
     return _listed(film) | {"media_type": "movie"}
 
 
-def _listed(film: ArrivingFilm) -> dict[str, Any]:
+def _listed(film: ImportedFilm) -> dict[str, Any]:
     return {
         "adult": False,
         "backdrop_path": None,
@@ -201,11 +201,11 @@ def poster_path(movie_id: int | None) -> str | None:
     return f"/poster-{movie_id}.png" if movie_id and movie_id % 10 else None
 
 
-def _genres(film: ArrivingFilm) -> list[tuple[int, str]]:
+def _genres(film: ImportedFilm) -> list[tuple[int, str]]:
     return list(dict.fromkeys(GENRES[name] for name in film.genres if name in GENRES))
 
 
-def _paged(films: Sequence[ArrivingFilm], query: Mapping[str, str]) -> Answer:
+def _paged(films: Sequence[ImportedFilm], query: Mapping[str, str]) -> Answer:
     asked = query.get("page", "1")
     if not re.fullmatch("[0-9]{1,9}", asked) or not 1 <= int(asked) <= MAX_PAGE:
         return error(BAD_PAGE)

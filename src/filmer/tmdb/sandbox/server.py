@@ -15,12 +15,12 @@ import msgspec
 from filmer.tmdb.sandbox.answers import NOT_OFFERED, UNKNOWN_PATH, Answer, Tmdb, answered, error
 from filmer.tmdb.sandbox.faults import NAMES, Fault, Faults, fail
 from filmer.tmdb.sandbox.pictures import answer_picture
-from filmer.tmdb.sandbox.wire import Asked, Wire
+from filmer.tmdb.sandbox.wire import RecordedRequest, Wire
 
 BACKLOG = 1024  # connections that wait to be accepted
 KEPT_REQUESTS = 1000
 NOTHING = Answer(HTTPStatus.NO_CONTENT, b"", ())
-Control = Callable[[Asked], Answer]
+Control = Callable[[RecordedRequest], Answer]
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -57,7 +57,7 @@ class Sandbox:
         finally:
             writer.close()
 
-    async def _reply(self, asked: Asked, wire: Wire) -> bool:
+    async def _reply(self, asked: RecordedRequest, wire: Wire) -> bool:
         """Answers one request. Whether another may follow on the connection."""
         is_picture = asked.path.startswith("/t/p/")
         if not is_picture and not f"{asked.path}/".startswith("/3/"):
@@ -72,36 +72,36 @@ class Sandbox:
         await wire.send(*answer)
         return wire.is_open
 
-    def _remember(self, asked: Asked, fault: Fault | None) -> None:
+    def _remember(self, asked: RecordedRequest, fault: Fault | None) -> None:
         self._calls[asked.path] += 1
         query = {name: value for name, value in asked.query.items() if name != "api_key"}
         self._requests.append(Request(asked.path, query, time.monotonic(), fault.fault if fault else None))
 
-    def _control(self, asked: Asked) -> Answer:
+    def _control(self, asked: RecordedRequest) -> Answer:
         if asked.path not in self._controls:
             return error(UNKNOWN_PATH)
         control = self._controls[asked.path].get(asked.method)
         return control(asked) if control else error(NOT_OFFERED)
 
-    def _health(self, _asked: Asked) -> Answer:
+    def _health(self, _asked: RecordedRequest) -> Answer:
         return answered({"status": "ok"})
 
-    def _list_faults(self, _asked: Asked) -> Answer:
+    def _list_faults(self, _asked: RecordedRequest) -> Answer:
         return answered({"faults": self._faults.waiting})
 
-    def _clear_faults(self, _asked: Asked) -> Answer:
+    def _clear_faults(self, _asked: RecordedRequest) -> Answer:
         self._faults.waiting.clear()
         return NOTHING
 
-    def _list_calls(self, _asked: Asked) -> Answer:
+    def _list_calls(self, _asked: RecordedRequest) -> Answer:
         return answered({"calls": self._calls, "requests": list(self._requests)})
 
-    def _forget_calls(self, _asked: Asked) -> Answer:
+    def _forget_calls(self, _asked: RecordedRequest) -> Answer:
         self._calls.clear()
         self._requests.clear()
         return NOTHING
 
-    def _order_fault(self, asked: Asked) -> Answer:
+    def _order_fault(self, asked: RecordedRequest) -> Answer:
         try:
             fault = msgspec.json.decode(asked.body, type=Fault)
         except (msgspec.DecodeError, UnicodeDecodeError) as wrong:

@@ -13,7 +13,7 @@ MAX_BODY = 64 * 1024  # bytes
 _READ = 64 * 1024  # bytes at a time
 
 
-class Asked(NamedTuple):
+class RecordedRequest(NamedTuple):
     method: str
     path: str
     query: dict[str, str]
@@ -30,7 +30,7 @@ class Wire:
         self._http = h11.Connection(h11.SERVER)
         self._method = ""
 
-    async def next_request(self) -> Asked | None:
+    async def next_request(self) -> RecordedRequest | None:
         """The next request, or None when there are no more. What is no HTTP is told so."""
         try:
             return await self._request()
@@ -72,7 +72,7 @@ class Wire:
         """Whether another request may follow."""
         return self._http.our_state is h11.IDLE
 
-    async def _request(self) -> Asked | None:
+    async def _request(self) -> RecordedRequest | None:
         head = await self._next_event()
         if not isinstance(head, h11.Request):
             return None
@@ -85,7 +85,7 @@ class Wire:
         target = urlsplit(head.target.decode("ascii"))
         headers = {name: value.decode("latin-1") for name, value in head.headers}
         query = dict(parse_qsl(target.query, keep_blank_values=True))
-        return Asked(self._method, target.path, query, headers.get(b"authorization", ""), body)
+        return RecordedRequest(self._method, target.path, query, headers.get(b"authorization", ""), body)
 
     async def _next_event(self) -> object:
         while (event := self._http.next_event()) is h11.NEED_DATA:
