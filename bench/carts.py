@@ -4,11 +4,11 @@ import asyncio
 import itertools
 
 from bench import catalogues
+from bench.cart_users import LINES, Shoppers, shoppers
 from bench.in_process import in_process
-from bench.rows import Limit, Row, Rows, half_of
-from bench.shoppers import LINES, Shoppers, shoppers
+from bench.request_mix import API
+from bench.results import Limit, Row, Rows, half_of
 from bench.timing import Times, fine, interleaved
-from bench.visits import API
 
 ACCOUNTS = 200
 EACH = 100

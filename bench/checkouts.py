@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import catalogues
-from bench.connection import answers_per_second, request
+from bench.cart_users import CARD, LINES, Shoppers, shoppers
+from bench.http_connections import answers_per_second, request
 from bench.in_process import InProcess, in_process
-from bench.recorded import Named, now, recording, script
-from bench.rows import Rows, compared
+from bench.request_mix import API
+from bench.results import Rows, compared
 from bench.server import serving
-from bench.shoppers import CARD, LINES, Shoppers, shoppers
-from bench.visits import API
+from bench.sql_recording import Named, now, recording, script
 
 from filmer.store.embedded import find_postgres
 from filmer.store.engines import connect

@@ -5,9 +5,9 @@ import hashlib
 import itertools
 
 from bench import catalogues
+from bench.cart_users import Shoppers, shoppers
 from bench.in_process import InProcess, in_process
-from bench.rows import Limit, Row, Rows, half_of
-from bench.shoppers import Shoppers, shoppers
+from bench.results import Limit, Row, Rows, half_of
 from bench.timing import Times, fine, interleaved
 
 from filmer.store.engines import connect

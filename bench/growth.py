@@ -11,9 +11,9 @@ from contextlib import AsyncExitStack, ExitStack
 
 from bench import catalogues
 from bench.in_process import in_process
-from bench.rows import Limit, Point, Row, Rows, half_of
+from bench.request_mix import Visits
+from bench.results import Limit, Point, Row, Rows, half_of
 from bench.timing import Times, asking, interleaved
-from bench.visits import Visits
 
 from filmer.settings import Settings
 

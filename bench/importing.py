@@ -1,7 +1,7 @@
 """An import of the scale, beside ``gzip -dc`` of the same files."""
 
 from bench import catalogues
-from bench.rows import Limit, Row, Rows
+from bench.results import Limit, Row, Rows
 
 RATIO, MEMORY_MIB = 3, 1_536
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-from tests.asgi import Headers, alive, ask
+from tests.asgi_client import Headers, alive, ask
 
 from filmer.app import create_app
 from filmer.settings import Settings

@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
 from bench import catalogues
-from bench.connection import KeepAliveConnection, request
+from bench.cart_users import PASSWORD, Shoppers, shoppers
+from bench.http_connections import KeepAliveConnection, request
 from bench.in_process import in_process
-from bench.rows import Limit, Row, Rows, half_of, late
+from bench.request_mix import API
+from bench.results import Limit, Row, Rows, half_of, late
 from bench.server import serving
-from bench.shoppers import PASSWORD, Shoppers, shoppers
 from bench.timing import Times, fine
-from bench.visits import API
 
 from filmer.accounts.passwords import NICENESS
 

@@ -9,11 +9,11 @@ import time
 
 import psutil
 from bench import catalogues
-from bench.connection import answers_per_second, request
+from bench.http_connections import answers_per_second, request
 from bench.in_process import in_process
-from bench.rows import Row, Rows
+from bench.request_mix import Visits
+from bench.results import Row, Rows
 from bench.server import serving_process
-from bench.visits import Visits
 
 from filmer.settings import Settings
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from bench.mutant_lane import QUICK, Fate, Noted, enter, fork, run_lane, run_pytest
+from bench.mutant_worker import QUICK, Fate, Noted, enter, fork, run_lane, run_pytest
 from bench.mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).parent.parent
@@ -109,7 +109,7 @@ def _as_things_are(tree: Path, modules: Sequence[str]) -> Noted:
 def _note(tree: Path, modules: Sequence[str], told: Any) -> None:
     enter(tree)
     sys.dont_write_bytecode = False  # what is compiled now need not be for each mutant
-    from bench.mutant_tests import Passes
+    from bench.mutant_plugins import Passes
 
     passes = Passes([str(tree / module) for module in modules])
     files = [test for module in modules for test in TESTS[module]]

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import httpx
 from bench import catalogues
-from bench.load import in_turn
-from bench.rows import Limit, Row, Rows, compared, half_of
+from bench.load_generator import in_turn
+from bench.results import Limit, Row, Rows, compared, half_of
 from bench.server import constant, serving, wait_for
 
 from filmer.tmdb.sandbox.child import start_child

@@ -6,8 +6,8 @@ Its table goes between the two markers there, its pictures into docs/images.
 from pathlib import Path
 
 from bench import catalogues
-from bench.pictures import draw
-from bench.table import HEADINGS, Run, cells, read
+from bench.charts import draw
+from bench.results_table import HEADINGS, Run, cells, read
 
 DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"

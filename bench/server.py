@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 from bench import catalogues
-from bench.visits import API
+from bench.request_mix import API
 
 from filmer.server.serving import free_port
 
@@ -77,7 +77,7 @@ def constant(like: httpx.Response, *, workers: int = 1) -> Iterator[str]:
 def bare_server(port: int, workers: int) -> list[str]:
     """The command of the server that filmer stands on, with the smallest application there is."""
     return [
-        sys.executable, "-m", "granian", "bench.constant:app", "--interface", "asginl", "--port", str(port),
+        sys.executable, "-m", "granian", "bench.constant_app:app", "--interface", "asginl", "--port", str(port),
         "--workers", str(workers), "--workers-kill-timeout", "5", "--no-ws", "--log-level", "warning",
     ]  # fmt: skip
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.rows import Row, Rows, half_of
+from bench.results import Row, Rows, half_of
 from bench.server import bare_server, environment, stop
 
 from filmer.server.serving import free_port

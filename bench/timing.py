@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Awaitable, Callable, Mapping
 
 from bench.in_process import Answered, InProcess
-from bench.rows import late
+from bench.results import late
 
 Ask = Callable[[], Awaitable[float]]  # milliseconds
 

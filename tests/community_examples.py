@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import httpx
 from tests.conftest import MakeDatabase, ServeHere
-from tests.people import open_account, token_of
 from tests.sandbox import Sandbox
+from tests.users import open_account, token_of
 
 from filmer.accounts.schemas import Role
 from filmer.http.body import MAX_BODY

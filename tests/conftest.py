@@ -17,7 +17,7 @@ import httpx
 import psycopg
 import pytest
 import structlog
-from tests.in_thread import ServerInThread
+from tests.server_in_thread import ServerInThread
 
 from filmer.clock import SystemClock
 from filmer.importing import build, owner_films

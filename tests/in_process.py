@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import httpx
 from litestar import Litestar
-from tests.asgi import alive
+from tests.asgi_client import alive
 from tests.conftest import SECRET_KEY
 
 from filmer.app import create_app

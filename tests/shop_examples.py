@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import httpx
 import psycopg
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.people import CARD, PASSWORD, put_card, visitor
+from tests.users import CARD, PASSWORD, put_card, visitor
 
 NOW = "2026-02-08T12:00:00Z"
 SHAWSHANK = {"id": "tt0000001", "title": "The Shawshank Redemption", "year": 1994, "director": "Frank Darabont"}

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from bench import __main__ as bench
 from bench import report
+from bench.charts import draw
 from bench.machine import Machine
-from bench.pictures import draw
-from bench.rows import Limit, Point, Row, Rows, compared
-from bench.table import Run
+from bench.results import Limit, Point, Row, Rows, compared
+from bench.results_table import Run
 
 ROOT = Path(__file__).parents[1]
 MACHINE = Machine(2, "a processor", 4.0, "Linux", "3.11", "18", "0.1", 0.0)

@@ -10,10 +10,10 @@ import httpx
 import psycopg
 import pytest
 from litestar import Request
-from tests.answers import data_of, error_of
 from tests.commands import Done, filmer
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server
-from tests.people import LOGIN, in_database, visitor
+from tests.responses import data_of, error_of
+from tests.users import LOGIN, in_database, visitor
 
 from filmer.accounts.tokens import Tokens
 from filmer.clock import SystemClock
@@ -219,7 +219,7 @@ def test_a_demo_from_before_there_were_tokens_gets_them(database_url: str) -> No
 
 
 def test_a_database_with_accounts_of_its_own_is_refused(database_url: str, engines: Engines) -> None:
-    from tests.people import kept_password
+    from tests.users import kept_password
 
     with psycopg.connect(database_url) as conn:
         conn.execute(

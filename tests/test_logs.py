@@ -8,9 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.answers import error_of
 from tests.conftest import Serve
-from tests.people import LOGIN, visitor
+from tests.responses import error_of
+from tests.users import LOGIN, visitor
 
 PASSWORD = "canary-password-1"
 SAY = """

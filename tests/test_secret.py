@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from tests.commands import filmer
 from tests.conftest import SECRET_KEY
-from tests.people import put_card
+from tests.users import put_card
 
 from filmer.secret import FILE, SecretKey, require_known_key
 from filmer.settings import Settings, SettingsError, load_settings

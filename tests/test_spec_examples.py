@@ -13,9 +13,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests import specifications
-from tests.answers import TIME, error_of
 from tests.conftest import MakeDatabase, ServeHere
 from tests.figures import record_figure
+from tests.responses import TIME, error_of
 from tests.shop_examples import CASES, JOHN, PRINTED, Case, Stage
 
 CODES = {

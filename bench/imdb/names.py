@@ -3,11 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 from bench.imdb.columns import IdText, Texts, join_columns, text_array
-from bench.imdb.draws import STREAM_NAMES, STREAM_TABLES, Bools, Choices, Ints, stream, zipf_ranks
-from bench.imdb.habits import ACTING_ROLE, PROFESSION_COMBINATIONS, ROLES, SIDE_PROFESSIONS, THIS_YEAR
+from bench.imdb.distributions import ACTING_ROLE, PROFESSION_COMBINATIONS, ROLES, SIDE_PROFESSIONS, THIS_YEAR
+from bench.imdb.generated_world import World
 from bench.imdb.people import is_male
+from bench.imdb.random_draws import STREAM_NAMES, STREAM_TABLES, Bools, Choices, Ints, stream, zipf_ranks
 from bench.imdb.words import CULTURES, FIRST_ENDINGS, LAST_ENDINGS, NAME_CODAS, NAME_ONSETS, NAME_VOWELS, made_words
-from bench.imdb.world import World
 
 
 class NameLists:

@@ -4,8 +4,15 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from bench.imdb.draws import Bools, Floats, Ints, skewed_ranks
-from bench.imdb.habits import ACTING_ROLE, ACTING_SKEW, ACTORS_IN_FIVE, FILM_ACTORS_SHARE, FILM_ACTORS_SKEW, ROLE_SHARES
+from bench.imdb.distributions import (
+    ACTING_ROLE,
+    ACTING_SKEW,
+    ACTORS_IN_FIVE,
+    FILM_ACTORS_SHARE,
+    FILM_ACTORS_SKEW,
+    ROLE_SHARES,
+)
+from bench.imdb.random_draws import Bools, Floats, Ints, skewed_ranks
 
 
 class People:

@@ -2,8 +2,9 @@
 
 import numpy as np
 from bench.imdb.columns import IdText, Texts, join_columns, text_array
-from bench.imdb.draws import STREAM_RATINGS, STREAM_TABLES, STREAM_TEXT, Ints, stream, zipf_ranks
-from bench.imdb.habits import EPISODE, FIRST_YEAR, KINDS, LAST_YEAR, MAX_WORDS, MOVIE, SERIES_KINDS, TV_MOVIE
+from bench.imdb.distributions import EPISODE, FIRST_YEAR, KINDS, LAST_YEAR, MAX_WORDS, MOVIE, SERIES_KINDS, TV_MOVIE
+from bench.imdb.generated_world import RATED_SHARES, RUNTIME_CHOICES, YEAR_CHOICES, Chunk, World
+from bench.imdb.random_draws import STREAM_RATINGS, STREAM_TABLES, STREAM_TEXT, Ints, stream, zipf_ranks
 from bench.imdb.vocabulary import (
     EPISODE_PREFIX,
     EPISODE_PREFIXES,
@@ -17,7 +18,6 @@ from bench.imdb.vocabulary import (
     SUFFIXES,
     Vocabulary,
 )
-from bench.imdb.world import RATED_SHARES, RUNTIME_CHOICES, YEAR_CHOICES, Chunk, World
 
 
 class BasicsText:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from bench.imdb.columns import text_array
-from bench.imdb.draws import Choices, Ints, zipf_ranks
-from bench.imdb.habits import MAX_WORDS, THIS_YEAR
+from bench.imdb.distributions import MAX_WORDS, THIS_YEAR
+from bench.imdb.random_draws import Choices, Ints, zipf_ranks
 from bench.imdb.words import (
     ACCENTED_WORDS,
     GLUED_SCRIPT,

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import psycopg
 from tests.accounts.conftest import Shop, open_account
-from tests.people import PASSWORD
+from tests.users import PASSWORD
 
 from filmer.accounts.schemas import User
 

@@ -21,7 +21,7 @@ from tests.accounts.forms import (
     shown_value,
     token_on,
 )
-from tests.people import token_of
+from tests.users import token_of
 
 from filmer.accounts.tokens import MAX_TOKENS
 from filmer.http.envelopes import PAGE_HEADERS

@@ -12,11 +12,11 @@ from tests.accounts.forms import error_beside, is_signed_in, send
 from tests.accounts.test_account_command import CHOSEN, command, create, refusal, said
 from tests.accounts.test_login import log_in
 from tests.accounts.test_register import REGISTER, newcomer
-from tests.answers import data_of, error_of, offences_of
 from tests.commands import Done, filmer
 from tests.conftest import MakeDatabase, Serve, ServeHere
-from tests.in_thread import ServerInThread
-from tests.people import PASSWORD, kept_password
+from tests.responses import data_of, error_of, offences_of
+from tests.server_in_thread import ServerInThread
+from tests.users import PASSWORD, kept_password
 
 from filmer.accounts.addresses import MAX_EMAIL, email_key, read_email, read_known_email
 from filmer.store.embedded import Engines

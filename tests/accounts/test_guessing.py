@@ -13,10 +13,10 @@ import httpx
 import psycopg
 import pytest
 from tests.accounts.conftest import new_address, open_account
-from tests.answers import error_of
 from tests.figures import record_figure
 from tests.in_process import InProcess, MovedClock, in_process
-from tests.people import LOGIN, PASSWORD, kept_password
+from tests.responses import error_of
+from tests.users import LOGIN, PASSWORD, kept_password
 
 from filmer.accounts.throttle import (
     REGISTER_ADDRESS,

@@ -9,9 +9,9 @@ import httpx
 import psycopg
 import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
-from tests.answers import data_of, error_of, offences_of
 from tests.conftest import MakeDatabase, ServeHere
-from tests.people import LOGIN, PASSWORD, visitor
+from tests.responses import data_of, error_of, offences_of
+from tests.users import LOGIN, PASSWORD, visitor
 
 SESSION = "/api/v1/auth/session"
 COOKIE = re.compile(r"JSESSIONID=([A-Za-z0-9_-]{43}); Path=/; HttpOnly; SameSite=Lax")

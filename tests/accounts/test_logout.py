@@ -4,9 +4,9 @@ import httpx
 import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
 from tests.accounts.test_login import log_in, session_of, token_of
-from tests.answers import data_of, error_of
 from tests.conftest import MakeDatabase, Serve
-from tests.people import visitor
+from tests.responses import data_of, error_of
+from tests.users import visitor
 
 LOGOUT = "/api/v1/auth/logout"
 

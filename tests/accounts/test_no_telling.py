@@ -15,10 +15,10 @@ import httpx
 import psycopg
 import pytest
 from tests.accounts.conftest import new_address, open_account
-from tests.answers import error_of
 from tests.figures import record_figure
 from tests.in_process import in_process
-from tests.people import LOGIN, PASSWORD
+from tests.responses import error_of
+from tests.users import LOGIN, PASSWORD
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(1800)]
 LOGINS = int(os.environ.get("LOGINS", "60"))

@@ -12,10 +12,10 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 from tests.accounts.conftest import open_account
 from tests.accounts.test_register import REGISTER, newcomer
-from tests.answers import error_of
 from tests.in_process import in_process
 from tests.machine import at_most
-from tests.people import LOGIN, PASSWORD
+from tests.responses import error_of
+from tests.users import LOGIN, PASSWORD
 
 from filmer.accounts.passwords import MAX_WAITING, Passwords
 from filmer.errors import ServiceUnavailable

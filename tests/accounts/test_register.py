@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
 from tests.accounts.test_login import log_in, session_of, token_of
-from tests.answers import error_of, offences_of
 from tests.conftest import ServeHere
-from tests.people import PASSWORD, visitor
+from tests.responses import error_of, offences_of
+from tests.users import PASSWORD, visitor
 
 REGISTER = "/api/v1/auth/register"
 _numbers = itertools.count(1)

@@ -3,7 +3,7 @@
 import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
 from tests.accounts.test_login import SESSION, log_in, session_of, token_of
-from tests.answers import data_of, error_of
+from tests.responses import data_of, error_of
 
 
 def test_the_answer_is_the_one_the_spec_prints(accounts: Shop, browser: Browser) -> None:

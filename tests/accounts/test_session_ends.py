@@ -11,7 +11,7 @@ from tests.accounts.test_login import SESSION
 from tests.accounts.test_logout import LOGOUT
 from tests.accounts.test_session_times import Case, tidy
 from tests.in_process import InProcess, in_process
-from tests.people import LOGIN, PASSWORD
+from tests.users import LOGIN, PASSWORD
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
 from tests.accounts.forms import Somebody, fetch, is_signed_in, notice_of, rows_of, send, signed_in_at, token_on
 from tests.in_process import InProcess, MovedClock, in_process
-from tests.people import PASSWORD
+from tests.users import PASSWORD
 
 ACCOUNT, END = "/account", "/account/sessions/end"
 

@@ -11,7 +11,7 @@ from tests.accounts.conftest import open_account
 from tests.accounts.test_login import SESSION
 from tests.accounts.test_register import newcomer
 from tests.in_process import InProcess, MovedClock, in_process
-from tests.people import LOGIN, PASSWORD
+from tests.users import LOGIN, PASSWORD
 
 from filmer.errors import ServiceUnavailable
 from filmer.store.postgres import Database
@@ -317,7 +317,7 @@ def test_no_cookie_password_or_address_is_in_the_database(case: Case, table: str
 
 
 async def _change_password(conn: "psycopg.AsyncConnection[tuple[object, ...]]", email: str) -> None:
-    from tests.people import kept_password  # remembered: made before there was an event loop
+    from tests.users import kept_password  # remembered: made before there was an event loop
 
     await conn.execute("UPDATE account SET password = %s WHERE email = %s", [kept_password("another one"), email])
     await conn.execute("DELETE FROM session")

@@ -10,7 +10,7 @@ import pytest
 from tests.accounts.conftest import Browser, Shop, new_address, open_account
 from tests.accounts.forms import error_beside, is_signed_in, notice_of, send, shown_value, signed_in_at
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve
-from tests.people import LOGIN, PASSWORD, visitor
+from tests.users import LOGIN, PASSWORD, visitor
 
 from filmer.accounts.throttle import REGISTER_ADDRESS
 from filmer.http.envelopes import PAGE_HEADERS

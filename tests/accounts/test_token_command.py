@@ -12,7 +12,7 @@ from tests.accounts.test_account_command import command as account_command
 from tests.accounts.test_account_command import refusal, said
 from tests.commands import Done, filmer
 from tests.conftest import MakeDatabase
-from tests.people import in_database, open_account, token_of
+from tests.users import in_database, open_account, token_of
 
 from filmer.accounts.schemas import User
 from filmer.accounts.tokens import Tokens

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from tests.accounts.test_tokens import Gate, carrying, execute
 from tests.in_process import MovedClock
-from tests.people import open_account, token_of
+from tests.users import open_account, token_of
 
 from filmer.errors import ServiceUnavailable
 from filmer.store.postgres import Database

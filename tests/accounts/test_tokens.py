@@ -12,7 +12,7 @@ import pytest
 from litestar import Request
 from tests.conftest import MakeDatabase
 from tests.in_process import MovedClock
-from tests.people import in_database, kept_password, open_account, token_of
+from tests.users import in_database, kept_password, open_account, token_of
 
 from filmer.accounts import queries
 from filmer.accounts.schemas import User

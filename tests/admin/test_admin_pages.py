@@ -11,8 +11,8 @@ import httpx
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.in_thread import ServerInThread
-from tests.people import CARD, open_account, put_card, signed_in, visitor
+from tests.server_in_thread import ServerInThread
+from tests.users import CARD, open_account, put_card, signed_in, visitor
 
 from filmer.accounts.schemas import User
 from filmer.admin.chart import HEIGHT, chart_of, round_above

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from tests.backup.shops import draw_shop, whole, write_backup
+from tests.backup.random_shops import draw_shop, whole, write_backup
 from tests.conftest import MakeDatabase
 
 

@@ -15,7 +15,7 @@ import psutil
 import psycopg
 import pytest
 from tests.backup.conftest import Kept
-from tests.backup.shops import (
+from tests.backup.random_shops import (
     bring_back,
     differences,
     filmer,
@@ -27,11 +27,11 @@ from tests.backup.shops import (
 )
 from tests.conftest import MakeDatabase, Serve
 from tests.importing.datasets import everything, import_imdb
-from tests.importing.shops import FILMS as CATALOGUES
-from tests.importing.shops import write
-from tests.people import put_card
+from tests.importing.two_catalogues import FILMS as CATALOGUES
+from tests.importing.two_catalogues import write
 from tests.raw_connections import RawConnection
-from tests.shop import faults
+from tests.shop import stress_shop
+from tests.users import put_card
 
 from filmer.backup import queries
 from filmer.backup.archive import DUMP, MANIFEST, new_archive, open_archive
@@ -62,17 +62,17 @@ def test_a_backup_of_a_busy_shop_is_of_one_moment(make_database: MakeDatabase, s
         catalogues.append(everything(url))
     put_card(url)
     server = serve(url)
-    buyers = faults.customers(url, 400)
+    buyers = stress_shop.customers(url, 400)
     accounts = [one.account_id for one in buyers]
     over = threading.Event()
     with psycopg.connect(url) as conn:
-        faults.fill_carts(conn, accounts, BOUGHT)
+        stress_shop.fill_carts(conn, accounts, BOUGHT)
 
     def buy() -> None:
         with RawConnection(server.port) as line:
             for one in buyers:
                 if not over.is_set():
-                    assert line.ask(faults.checkout(one)).status == 200
+                    assert line.ask(stress_shop.checkout(one)).status == 200
 
     def swap() -> int:
         done = 0
@@ -90,8 +90,8 @@ def test_a_backup_of_a_busy_shop_is_of_one_moment(make_database: MakeDatabase, s
             bring_back(target, file, replace=number > 0)
             assert everything(target) in catalogues
             with psycopg.connect(target) as conn:
-                assert not faults.audit(conn)
-                assert not faults.halves(conn, accounts, BOUGHT)
+                assert not stress_shop.audit(conn)
+                assert not stress_shop.halves(conn, accounts, BOUGHT)
                 orders.append(conn.execute("SELECT count(*) FROM shop_order").fetchone())
         over.set()
         buying.result()

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.backup.conftest import Kept
-from tests.backup.shops import (
+from tests.backup.random_shops import (
     bring_back,
     differences,
     draw_shop,
@@ -26,8 +26,8 @@ from tests.backup.shops import (
 )
 from tests.conftest import MakeDatabase, Serve
 from tests.figures import record_figure
-from tests.people import CARD, open_account, signed_in, token_of
-from tests.shop.faults import FILMS
+from tests.shop.stress_shop import FILMS
+from tests.users import CARD, open_account, signed_in, token_of
 
 from filmer.errors import CommandFailed
 from filmer.store import migrate as migrating

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 from tests.browser.chromium import require_chromium, running_chromium
 from tests.browser.storefront import Storefront, aside
-from tests.browser.watching import watched
+from tests.browser.watched_pages import watched
 from tests.conftest import MakeDatabase, Serve
-from tests.people import put_card
+from tests.users import put_card
 
 Visit = Callable[..., Page]
 

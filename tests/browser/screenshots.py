@@ -12,7 +12,7 @@ from typing import NamedTuple
 from playwright.sync_api import APIRequestContext, APIResponse, Browser, Page
 from tests.browser.chromium import CHOSEN, find_chromium, running_chromium
 from tests.browser.storefront import ADMIN, CUSTOMER, signed_in
-from tests.browser.watching import Scheme, Width, open_context
+from tests.browser.watched_pages import Scheme, Width, open_context
 from tests.conftest import Server
 
 from filmer.demo import CARDS, USERS

@@ -8,9 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
-from tests.browser.screenshots import put_in_cart
-from tests.browser.storefront import Storefront, aside, signed_in
-from tests.browser.walks import (
+from tests.browser.page_actions import (
     BATMAN,
     DARK_KNIGHT,
     SHAWSHANK,
@@ -21,10 +19,12 @@ from tests.browser.walks import (
     told,
     with_and_without_scripts,
 )
+from tests.browser.screenshots import put_in_cart
+from tests.browser.storefront import Storefront, aside, signed_in
 from tests.conftest import MakeDatabase, Serve, Server
-from tests.people import PASSWORD, put_card, token_of
 from tests.proxy import Proxy, proxied_database
 from tests.sandbox import Sandbox
+from tests.users import PASSWORD, put_card, token_of
 
 from filmer.accounts.schemas import User
 

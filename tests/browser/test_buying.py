@@ -5,9 +5,7 @@ from decimal import Decimal
 
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
-from tests.browser.screenshots import put_in_cart
-from tests.browser.storefront import Storefront
-from tests.browser.walks import (
+from tests.browser.page_actions import (
     BATMAN,
     DARK_KNIGHT,
     SHAWSHANK,
@@ -22,7 +20,9 @@ from tests.browser.walks import (
     warned,
     with_and_without_scripts,
 )
-from tests.people import CARD, PASSWORD
+from tests.browser.screenshots import put_in_cart
+from tests.browser.storefront import Storefront
+from tests.users import CARD, PASSWORD
 
 from filmer.accounts.schemas import User
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page
 from tests.browser.conftest import Visit
 from tests.browser.cost import Cost, budget
-from tests.browser.walks import BATMAN
+from tests.browser.page_actions import BATMAN
 
 pytestmark = pytest.mark.proof
 

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Visit
-from tests.browser.walks import suggested
+from tests.browser.page_actions import suggested
 
 PER_PAGE = 24
 

@@ -8,10 +8,10 @@ from playwright.sync_api import Browser, Page
 from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
 from tests.browser.cost import budget
-from tests.browser.faulty import FAULTS, STYLE, site
+from tests.browser.faulty_site import FAULTS, STYLE, site
 from tests.browser.storefront import CUSTOMER, Storefront, signed_in
-from tests.browser.watching import watched
-from tests.people import PASSWORD
+from tests.browser.watched_pages import watched
+from tests.users import PASSWORD
 
 pytestmark = pytest.mark.proof
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.browser.chromium import find_chromium, require_chromium
-from tests.browser.installing import ensure_chromium
+from tests.browser.install_chromium import ensure_chromium
 
 INSTALLS = 'case "$*" in *install*) : > chromium; chmod +x chromium; esac'
 

@@ -8,11 +8,11 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
+from tests.browser.page_actions import Options, bought, suggested, told, with_and_without_scripts
 from tests.browser.page_kinds import KINDS, Kind, Shown, shown
 from tests.browser.storefront import Storefront
-from tests.browser.walks import Options, bought, suggested, told, with_and_without_scripts
-from tests.browser.watching import PHONE, watched
-from tests.people import CARD, PASSWORD
+from tests.browser.watched_pages import PHONE, watched
+from tests.users import CARD, PASSWORD
 
 pytestmark = pytest.mark.proof
 

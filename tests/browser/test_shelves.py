@@ -4,8 +4,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
-from tests.browser.storefront import Storefront
-from tests.browser.walks import (
+from tests.browser.page_actions import (
     BATMAN,
     DARK_KNIGHT,
     Options,
@@ -13,6 +12,7 @@ from tests.browser.walks import (
     told,
     with_and_without_scripts,
 )
+from tests.browser.storefront import Storefront
 
 PARIS = "tt0062873"  # The Young Girls of Rochefort, of 1967; nobody else here buys it
 ADD, REMOVE = "Add to favourites", "Remove from favourites"

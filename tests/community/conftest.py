@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.people import open_account, token_of
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
+from tests.users import open_account, token_of
 
 from filmer.accounts.schemas import Role, User
 

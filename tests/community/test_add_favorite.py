@@ -4,7 +4,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.community.answers import (
+from tests.community.conftest import (
+    FIGHT_CLUB,
+    GODFATHER,
+    SHAWSHANK,
+    UNKNOWN,
+    ApiUser,
+    Community,
+    MakeCommunity,
+    favorites_of,
+)
+from tests.community.responses import (
     FAVORITE,
     NO_IDS,
     NOBODYS_IDS,
@@ -16,16 +26,6 @@ from tests.community.answers import (
     own_language,
     record_of,
     send,
-)
-from tests.community.conftest import (
-    FIGHT_CLUB,
-    GODFATHER,
-    SHAWSHANK,
-    UNKNOWN,
-    ApiUser,
-    Community,
-    MakeCommunity,
-    favorites_of,
 )
 from tests.conftest import import_films
 from tests.sandbox import Sandbox

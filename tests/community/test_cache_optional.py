@@ -16,15 +16,15 @@ import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from tests.community.answers import own_language
+from tests.community.concurrent_users import FILMS, Crowd, Keeper
 from tests.community.conftest import POPULAR, ApiUser, Community, tmdb_settings
-from tests.community.keepers import FILMS, Crowd, Keeper
-from tests.community.steady_load import get, lines_to, p99
+from tests.community.constant_rate_load import get, lines_to, p99
+from tests.community.responses import own_language
 from tests.conftest import VALKEY_ANSWER_SECONDS, MakeDatabase, Serve, Server, engines_folder, import_films
 from tests.figures import record_figure
-from tests.nodes import eventually
 from tests.proxy import Proxy, proxied_valkey
 from tests.sandbox import Sandbox
+from tests.server_processes import eventually
 
 from filmer.store.embedded import running_engines
 

@@ -3,7 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.community.answers import (
+from tests.community.conftest import RATINGS, SHAWSHANK, ApiUser, Community
+from tests.community.responses import (
     NO_IDS,
     NOBODYS_IDS,
     NOT_NUMBERS,
@@ -15,7 +16,6 @@ from tests.community.answers import (
     record_of,
     send,
 )
-from tests.community.conftest import RATINGS, SHAWSHANK, ApiUser, Community
 from tests.community.test_rate import BETWEEN_STEPS, GOOD, OUT_OF_RANGE, rows_of
 from tests.sandbox import Sandbox
 

@@ -3,8 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.community.answers import NO_IDS, NOBODYS_IDS, community_error_of, community_offences_of, gone
 from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, ApiUser, Community
+from tests.community.responses import NO_IDS, NOBODYS_IDS, community_error_of, community_offences_of, gone
 
 
 @pytest.fixture

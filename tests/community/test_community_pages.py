@@ -11,10 +11,10 @@ from urllib.parse import quote
 import httpx
 import psycopg
 import pytest
-from tests.community.answers import own_language
 from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, UNKNOWN, ApiUser, Community, MakeCommunity
-from tests.people import signed_in
+from tests.community.responses import own_language
 from tests.sandbox import Sandbox
+from tests.users import signed_in
 
 FILM = "/films/tt0111161"
 NOTICE = "This product uses the TMDB API but is not endorsed or certified by TMDB."

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
-from tests.community.answers import FAVORITE, community_error_of, failing, fetch, own_language, record_of
 from tests.community.conftest import POPULAR, SHAWSHANK, Community, MakeCommunity, tmdb_settings
+from tests.community.responses import FAVORITE, community_error_of, failing, fetch, own_language, record_of
 from tests.community.test_popular import freshness, popular_of, told_by_tmdb, until
 from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.sandbox import Sandbox

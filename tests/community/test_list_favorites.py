@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import httpx
 import psycopg
 import pytest
-from tests.community.answers import (
+from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, ApiUser, Community, MakeCommunity
+from tests.community.responses import (
     FAVORITE_FILM,
     NO_IDS,
     NOBODYS_IDS,
@@ -21,7 +22,6 @@ from tests.community.answers import (
     own_language,
     unkept,
 )
-from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, ApiUser, Community, MakeCommunity
 from tests.conftest import import_films
 from tests.sandbox import Sandbox
 

@@ -10,14 +10,14 @@ import psycopg
 import pytest
 import redis
 from tests.cache_dump import cache
-from tests.community.answers import failing, fetch, own_language
 from tests.community.conftest import FIGHT_CLUB, POPULAR, RATINGS, SHAWSHANK, UNKNOWN
+from tests.community.responses import failing, fetch, own_language
 from tests.conftest import Serve, Server, import_films
 from tests.figures import record_figure
-from tests.people import open_account, token_of, visitor
 from tests.sandbox import Sandbox
-from tests.shop import faults
+from tests.shop import stress_shop
 from tests.shop.test_no_secrets import Places, command, dump, forms, hits, processes, tables
+from tests.users import open_account, token_of, visitor
 
 from filmer.store.embedded import Engines
 
@@ -99,7 +99,7 @@ class Speaker:
         fetch(self.database, "ALTER TABLE rating ADD CONSTRAINT never CHECK (movie_id < 0) NOT VALID")
         self.ask("POST", RATINGS, json={"movie_id": SHAWSHANK, "rating": 2})
         fetch(self.database, "ALTER TABLE rating DROP CONSTRAINT never")
-        faults.terminate_backends(self.database)
+        stress_shop.terminate_backends(self.database)
         self.ask("GET", self.favorites)
 
     def let_tmdb_fail(self, sandbox: Sandbox) -> None:

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from tests.community.answers import community_error_of, failing, fetch, own_language
 from tests.community.conftest import POPULAR, RATINGS, UNKNOWN, ApiUser, Community, tmdb_settings
+from tests.community.responses import community_error_of, failing, fetch, own_language
 from tests.conftest import MakeDatabase, ServeHere
-from tests.people import token_of, visitor
 from tests.sandbox import Sandbox
+from tests.users import token_of, visitor
 
 OWN, NOBODYS = "{own}", str(2**31 - 1)
 

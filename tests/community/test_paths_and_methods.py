@@ -1,9 +1,9 @@
 """What is not there, and what may not be done with what is, in the envelope of this API (contract §1.4)."""
 
 import pytest
-from tests.answers import error_of
-from tests.community.answers import community_error_of, fetch, unkept
 from tests.community.conftest import POPULAR, RATINGS, SHAWSHANK, ApiUser, Community
+from tests.community.responses import community_error_of, fetch, unkept
+from tests.responses import error_of
 
 METHODS = {"GET", "POST", "PUT", "DELETE", "PATCH", "BREW"}
 ALLOWED = {

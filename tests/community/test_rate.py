@@ -3,17 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.community.answers import (
-    NOT_INTEGERS,
-    NOT_NUMBERS,
-    RATING,
-    community_error_of,
-    community_offences_of,
-    failing,
-    fetch,
-    record_of,
-    send,
-)
 from tests.community.conftest import (
     FIGHT_CLUB,
     GODFATHER,
@@ -23,6 +12,17 @@ from tests.community.conftest import (
     ApiUser,
     Community,
     MakeCommunity,
+)
+from tests.community.responses import (
+    NOT_INTEGERS,
+    NOT_NUMBERS,
+    RATING,
+    community_error_of,
+    community_offences_of,
+    failing,
+    fetch,
+    record_of,
+    send,
 )
 from tests.sandbox import Sandbox
 

@@ -3,7 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.community.answers import (
+from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, ApiUser, Community
+from tests.community.responses import (
     FAVORITE,
     NO_IDS,
     NOBODYS_IDS,
@@ -13,7 +14,6 @@ from tests.community.answers import (
     gone,
     record_of,
 )
-from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, ApiUser, Community
 
 
 def test_it_is_204_and_gone(user: ApiUser) -> None:

@@ -3,7 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.community.answers import (
+from tests.community.conftest import GODFATHER, RATINGS, SHAWSHANK, ApiUser, Community
+from tests.community.responses import (
     NO_IDS,
     NOBODYS_IDS,
     RATING,
@@ -14,7 +15,6 @@ from tests.community.answers import (
     gone,
     record_of,
 )
-from tests.community.conftest import GODFATHER, RATINGS, SHAWSHANK, ApiUser, Community
 from tests.community.test_rate import rows_of
 from tests.sandbox import Sandbox
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.community.answers import gone
 from tests.community.conftest import FIGHT_CLUB, GODFATHER, RATINGS, SHAWSHANK, ApiUser, Community, tmdb_settings
+from tests.community.responses import gone
 from tests.conftest import MakeDatabase, ServeHere
 from tests.sandbox import Sandbox
 

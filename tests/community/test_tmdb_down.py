@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import pytest
-from tests.community.answers import own_language
 from tests.community.conftest import POPULAR, Community, tmdb_settings
-from tests.community.steady_load import Heard, Line, Question, ask_steadily, get, lines_to, p99
+from tests.community.constant_rate_load import Heard, Line, Question, ask_steadily, get, lines_to, p99
+from tests.community.responses import own_language
 from tests.conftest import Serve, Server
 from tests.figures import record_figure
 from tests.proxy import Proxy, proxied_valkey

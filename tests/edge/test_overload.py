@@ -20,10 +20,10 @@ import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.figures import record_figure
+from tests.load_generator import Load, Plan, Seen, load
 from tests.machine import at_most
-from tests.open_load import Load, Plan, Seen, load
 from tests.raw_connections import Customer, request, wires
-from tests.shop.faults import customers, fill_carts
+from tests.shop.stress_shop import customers, fill_carts
 
 from filmer.edge import overload
 from filmer.edge.edge import CROWDED

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.http.sample import JSON, Sample
+from tests.http.sample_body import JSON, Sample
 
 from filmer.errors import FilmerError, InvalidRequest, Offence, UnsupportedMediaType
 from filmer.http.body import Received

@@ -5,7 +5,7 @@ import re
 
 import httpx
 import pytest
-from tests.answers import TIME, data_of, error_of
+from tests.responses import TIME, data_of, error_of
 
 PUBLIC = [
     "/api/v1/movies",

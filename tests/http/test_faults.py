@@ -5,9 +5,9 @@ import re
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from tests.answers import TIME, error_of
 from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.machine import answered_within
+from tests.responses import TIME, error_of
 
 
 @pytest.fixture(scope="session")

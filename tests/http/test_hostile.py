@@ -23,10 +23,10 @@ from tests.community.conftest import tmdb_settings
 from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.figures import record_figure
 from tests.http import hostile
-from tests.people import CARD, PASSWORD, open_account, put_card, token_of
 from tests.raw_connections import LOST, RawConnection
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
-from tests.shop.faults import customers
+from tests.shop.stress_shop import customers
+from tests.users import CARD, PASSWORD, open_account, put_card, token_of
 
 from filmer.app import create_app
 from filmer.edge.edge import Edge

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from litestar import Litestar, Request, post
 from litestar.datastructures import State
-from tests.answers import error_of, offences_of
-from tests.http.sample import JSON, Sample
+from tests.http.sample_body import JSON, Sample
 from tests.machine import at_most
+from tests.responses import error_of, offences_of
 
 from filmer.catalogue.edition import Edition
 from filmer.clock import SystemClock

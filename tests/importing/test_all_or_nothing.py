@@ -22,7 +22,7 @@ from tests.importing.datasets import (
     import_imdb,
     version,
 )
-from tests.importing.shops import FILM, FILMS, PAGE, Visitors, seen_in, write
+from tests.importing.two_catalogues import FILM, FILMS, PAGE, Visitors, seen_in, write
 
 from filmer.clock import SystemClock
 from filmer.importing import queries

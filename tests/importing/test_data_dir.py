@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.commands import filmer
 from tests.conftest import Server
-from tests.importing.shops import FILM, PAGE, seen_in, write
+from tests.importing.two_catalogues import FILM, PAGE, seen_in, write
 
 
 def printed(*arguments: str | Path) -> str:

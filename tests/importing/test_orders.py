@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.importing.datasets import bring_in, fetch, films
-from tests.importing.drawn import Stored
+from tests.importing.random_catalogue import Stored
 
 from filmer.catalogue.folding import fold
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar

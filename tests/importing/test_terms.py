@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.importing.drawn import Stored
+from tests.importing.random_catalogue import Stored
 
 from filmer.catalogue.folding import fold, indexed_words
 from filmer.catalogue.search import DENSE

@@ -10,8 +10,8 @@ import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.figures import record_figure
 from tests.metrics.scraping import TOKEN, Scrape, scrape
-from tests.nodes import eventually, kill_worker, workers
 from tests.raw_connections import request, wires
+from tests.server_processes import eventually, kill_worker, workers
 
 pytestmark = pytest.mark.proof
 

@@ -19,12 +19,12 @@ import pytest
 from tests.conftest import Server
 from tests.figures import record_figure
 from tests.machine import at_most
-from tests.nodes import eventually, kill_node, workers
-from tests.people import put_card
 from tests.raw_connections import LOST, Customer, RawConnection
-from tests.shop import faults
+from tests.server_processes import eventually, kill_node, workers
+from tests.shop import stress_shop
 from tests.shop.test_crashes import Clients, Kill, require_whole, shop_of
 from tests.store.embedded.users import directory, processes
+from tests.users import put_card
 
 pytestmark = pytest.mark.proof
 
@@ -78,7 +78,7 @@ class Shop:
         """Whether it is healthy, and takes an order."""
         with suppress(*LOST, httpx.HTTPError), RawConnection(self.server.port, timeout=3) as line:
             is_healthy = self.server.client.get("/api/v1/health", timeout=3).is_success
-            return is_healthy and line.ask(faults.checkout(customer, f"of {customer.account_id}")).status == 200
+            return is_healthy and line.ask(stress_shop.checkout(customer, f"of {customer.account_id}")).status == 200
         return False
 
 

@@ -21,12 +21,12 @@ import psutil
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
-from tests.fail_over import any_address
+from tests.failover_load import any_address
 from tests.figures import record_figure
-from tests.nodes import eventually, workers
 from tests.raw_connections import Customer
-from tests.shop import faults
-from tests.shop.faults import FILMS, ITEMS
+from tests.server_processes import eventually, workers
+from tests.shop import stress_shop
+from tests.shop.stress_shop import FILMS, ITEMS
 
 from filmer.server.restarts import ATTEMPTS
 
@@ -91,9 +91,9 @@ def changing(client: httpx.Client, customer: Customer) -> Callable[[], httpx.Res
 
 
 def customers(database_url: str, count: int) -> list[Customer]:
-    found = faults.customers(database_url, count)
+    found = stress_shop.customers(database_url, count)
     with psycopg.connect(database_url) as conn:
-        faults.fill_carts(conn, [one.account_id for one in found])
+        stress_shop.fill_carts(conn, [one.account_id for one in found])
     return found
 
 

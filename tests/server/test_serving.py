@@ -16,10 +16,10 @@ import psutil
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from tests.answers import data_of
 from tests.commands import filmer
 from tests.conftest import MakeDatabase, Serve, Server, import_films
-from tests.nodes import eventually, workers
+from tests.responses import data_of
+from tests.server_processes import eventually, workers
 from tests.store.embedded.users import processes
 
 from filmer.server.serving import free_port

@@ -12,10 +12,10 @@ import psycopg
 import pytest
 from litestar import Litestar
 from litestar.types import ASGIApp
-from tests.answers import data_of, error_of
-from tests.asgi import alive, ask
+from tests.asgi_client import alive, ask
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
-from tests.people import CARD, PASSWORD, kept_password, open_account, put_card, session_of, visitor
+from tests.responses import data_of, error_of
+from tests.users import CARD, PASSWORD, kept_password, open_account, put_card, session_of, visitor
 
 from filmer.accounts.schemas import User
 from filmer.app import create_app

@@ -5,8 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.answers import data_of, error_of, not_found, offences_of
-from tests.people import open_account
+from tests.responses import data_of, error_of, not_found, offences_of
 from tests.shop.conftest import (
     AMELIE,
     BATMAN_BEGINS,
@@ -21,6 +20,7 @@ from tests.shop.conftest import (
     put_in_cart,
     unkept,
 )
+from tests.users import open_account
 
 BETWEEN = ["must be at least 1", "must be at most 10"]
 NOT_INTEGERS = ['"4"', "true", "false", "1.5", "1e-1", "null", "[1]", '{"quantity":1}', '""', "NaN"]

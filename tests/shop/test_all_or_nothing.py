@@ -17,10 +17,10 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 from tests.conftest import SECRET_KEY, MakeDatabase
 from tests.figures import record_figure
-from tests.people import CARD
 from tests.raw_connections import Customer, Reply
-from tests.shop import faults
-from tests.shop.faults import FILMS
+from tests.shop import stress_shop
+from tests.shop.stress_shop import FILMS
+from tests.users import CARD
 
 import filmer.app
 import filmer.components
@@ -155,7 +155,8 @@ class Shop:
 
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
-            "path": faults.CHECKOUT, "raw_path": faults.CHECKOUT.encode(), "query_string": b"", "headers": headers,
+            "path": stress_shop.CHECKOUT, "raw_path": stress_shop.CHECKOUT.encode(), "query_string": b"",
+            "headers": headers,
             "root_path": "", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {},
         }  # fmt: skip
         stepped = Stepped(self._app(scope, receive, send), cancelled_at)
@@ -188,7 +189,7 @@ async def running(url: str) -> AsyncIterator[Shop]:
 @pytest.fixture(scope="module")
 def database(make_database: MakeDatabase) -> str:
     url = make_database()
-    faults.open_shop(url)
+    stress_shop.open_shop(url)
     return url
 
 
@@ -217,7 +218,7 @@ async def require_order(conn: psycopg.Connection, one: Customer, point: str) -> 
     pool = Asked.latest
 
     def is_calm() -> bool:
-        doing = faults.activity(conn)
+        doing = stress_shop.activity(conn)
         counted = pool.statistics_by_pool()["main"]
         return (
             set(doing) <= {"idle", "carts locked"}
@@ -230,9 +231,9 @@ async def require_order(conn: psycopg.Connection, one: Customer, point: str) -> 
         if is_calm():
             break
         await asyncio.sleep(0.01)
-    assert is_calm(), (point, faults.activity(conn), pool.statistics_by_pool()["main"])
-    assert not faults.halves(conn, [one.account_id]), point
-    assert not faults.audit(conn), point
+    assert is_calm(), (point, stress_shop.activity(conn), pool.statistics_by_pool()["main"])
+    assert not stress_shop.halves(conn, [one.account_id]), point
+    assert not stress_shop.audit(conn), point
 
 
 async def try_again(shop: Shop, conn: psycopg.Connection, one: Customer, key: str | None, point: str) -> None:
@@ -246,7 +247,7 @@ async def try_again(shop: Shop, conn: psycopg.Connection, one: Customer, key: st
     else:
         assert (reply.status, key, bool(placed)) == (400, None, True), (point, reply)
     assert conn.execute("SELECT count(*) FROM shop_order WHERE account_id = %s", [one.account_id]).fetchone() == (1,)
-    assert not faults.halves(conn, [one.account_id]), point
+    assert not stress_shop.halves(conn, [one.account_id]), point
 
 
 @pytest.mark.timeout(300)
@@ -254,12 +255,12 @@ async def try_again(shop: Shop, conn: psycopg.Connection, one: Customer, key: st
 def test_a_checkout_that_breaks_anywhere_is_whole_or_has_not_happened(
     database: str, moments: Moments, key: str | None
 ) -> None:
-    people = iter(faults.customers(database, SPARE))
+    people = iter(stress_shop.customers(database, SPARE))
 
     async def spoil_all(conn: psycopg.Connection) -> tuple[int, int, list[str]]:
         async with running(database) as shop:
             whole = next(people)
-            faults.fill_carts(conn, [whole.account_id], FILMS[:2])
+            stress_shop.fill_carts(conn, [whole.account_id], FILMS[:2])
             moments.start()
             reply = await shop.check_out(whole, key)
             moments.is_watching = False
@@ -270,7 +271,7 @@ def test_a_checkout_that_breaks_anywhere_is_whole_or_has_not_happened(
             for number, is_late, is_cancelled in ways:
                 how = "cancelled" if is_cancelled else "failed"
                 one, point = next(people), f"{number}. {names[number]} {how} {'after' if is_late else 'before'}"
-                faults.fill_carts(conn, [one.account_id], FILMS[:2])
+                stress_shop.fill_carts(conn, [one.account_id], FILMS[:2])
                 moments.start(number, is_late=is_late, is_cancelled=is_cancelled)
                 await shop.check_out(one, key)
                 moments.is_watching = False
@@ -278,7 +279,7 @@ def test_a_checkout_that_breaks_anywhere_is_whole_or_has_not_happened(
                 await try_again(shop, conn, one, key, point)
             for number in range(steps):
                 one, point = next(people), f"cancelled at step {number} of {steps}"
-                faults.fill_carts(conn, [one.account_id], FILMS[:2])
+                stress_shop.fill_carts(conn, [one.account_id], FILMS[:2])
                 await shop.check_out(one, key, cancelled_at=number)
                 await require_order(conn, one, point)
                 await try_again(shop, conn, one, key, point)

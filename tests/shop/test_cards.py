@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import pytest
-from tests.answers import data_of
 from tests.commands import Done, filmer
 from tests.conftest import SECRET_KEY, Serve
-from tests.people import CARD, open_account, signed_in
+from tests.responses import data_of
 from tests.shop.conftest import Local, fetch, open_store, pay, put_in_cart, refused
+from tests.users import CARD, open_account, signed_in
 
 NUMBER = "4539578763621486"
 MARY = ("--first-name", "Mary", "--last-name", "Major", "--expiration", "2030-12")

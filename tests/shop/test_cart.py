@@ -5,9 +5,8 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from tests.answers import data_of, error_of
 from tests.conftest import ServeHere
-from tests.people import open_account, visitor
+from tests.responses import data_of, error_of
 from tests.shop.conftest import (
     AMELIE,
     BATMAN_BEGINS,
@@ -26,6 +25,7 @@ from tests.shop.conftest import (
     put_in_cart,
     unkept,
 )
+from tests.users import open_account, visitor
 
 LINE = ["movieId", "title", "year", "quantity", "price", "subtotal"]
 

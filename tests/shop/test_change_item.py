@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from tests.answers import data_of, error_of, not_found, offences_of
+from tests.responses import data_of, error_of, not_found, offences_of
 from tests.shop.conftest import AMELIE, CART, DARK_KNIGHT, ITEMS, SHAWSHANK, Local, SignIn, fetch, put_in_cart, unkept
 
 PATHS = ["tt011116111", "t" * 300, "%C3%A9" * 11, "%00", "tt%00", "%FF", "%ED%A0%80", "'", "tt9999999", "%20"]

@@ -6,8 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.answers import data_of, error_of, offences_of
-from tests.people import CARD, open_account, put_card
+from tests.responses import data_of, error_of, offences_of
 from tests.shop.conftest import (
     AMELIE,
     CART,
@@ -27,6 +26,7 @@ from tests.shop.conftest import (
     refused,
     unkept,
 )
+from tests.users import CARD, open_account, put_card
 
 REQUIRED = dict.fromkeys(CARD, "is required")
 

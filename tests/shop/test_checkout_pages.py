@@ -6,10 +6,8 @@ from decimal import Decimal
 
 import httpx
 import pytest
-from tests.answers import data_of
 from tests.conftest import MakeDatabase, Serve
-from tests.people import CARD
-from tests.shop.browsing import filled, followed, form_of, look, order_of, put, send, text_of
+from tests.responses import data_of
 from tests.shop.conftest import (
     AMELIE,
     BATMAN_BEGINS,
@@ -24,7 +22,9 @@ from tests.shop.conftest import (
     open_store,
     pay,
 )
+from tests.shop.forms import filled, followed, form_of, look, order_of, put, send, text_of
 from tests.shop.test_idempotency import at_once
+from tests.users import CARD
 
 from filmer.errors import ServiceUnavailable
 from filmer.shop.payment import Authorization, Payment

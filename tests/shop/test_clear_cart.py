@@ -1,7 +1,7 @@
 """DELETE /api/v1/cart (shop-api.md, "Clear Cart")."""
 
 import httpx
-from tests.answers import data_of
+from tests.responses import data_of
 from tests.shop.conftest import AMELIE, CART, SHAWSHANK, SignIn, put_in_cart, unkept
 
 CLEARED = (

@@ -13,11 +13,11 @@ import pytest
 from tests.conftest import MakeDatabase, Serve, Server
 from tests.figures import record_figure
 from tests.machine import at_most
-from tests.nodes import eventually
-from tests.people import CARD, LOGIN
 from tests.raw_connections import Customer, RawConnection, request, wires
-from tests.shop import faults
-from tests.shop.faults import FILMS, ITEMS
+from tests.server_processes import eventually
+from tests.shop import stress_shop
+from tests.shop.stress_shop import FILMS, ITEMS
+from tests.users import CARD, LOGIN
 
 pytestmark = pytest.mark.proof
 
@@ -55,12 +55,12 @@ def hang_up(port: int, sent: bytes, longest: float, draw: random.Random) -> None
 
 def seconds_of_a_checkout(conn: psycopg.Connection[tuple[object, ...]], port: int, patient: list[Customer]) -> float:
     """On this machine, at this moment: the least of some, by customers who wait for the answer."""
-    faults.fill_carts(conn, [one.account_id for one in patient])
+    stress_shop.fill_carts(conn, [one.account_id for one in patient])
     took = []
     for one in patient:
         with RawConnection(port) as line:
             begun = time.monotonic()
-            assert line.ask(faults.checkout(one, "patience")).status == 200
+            assert line.ask(stress_shop.checkout(one, "patience")).status == 200
             took.append(time.monotonic() - begun)
     return min(took)
 
@@ -68,17 +68,17 @@ def seconds_of_a_checkout(conn: psycopg.Connection[tuple[object, ...]], port: in
 @pytest.mark.timeout(600)
 def test_hanging_up_leaves_nothing_behind(make_database: MakeDatabase, serve: Serve) -> None:
     database = make_database()
-    faults.open_shop(database)
+    stress_shop.open_shop(database)
     server: Server = serve(database, FILMER_WORKERS=str(WORKERS), FILMER_POOL_SIZE=str(POOL))
     quiet = server.output()
-    buyers = faults.customers(database, HANG_UPS // 2)
-    patient = faults.customers(database, 3)
-    lookers = faults.customers(database, HANG_UPS // 20)
+    buyers = stress_shop.customers(database, HANG_UPS // 2)
+    patient = stress_shop.customers(database, 3)
+    lookers = stress_shop.customers(database, HANG_UPS // 20)
     with psycopg.connect(database, autocommit=True) as conn:
-        faults.fill_carts(conn, [one.account_id for one in buyers])
+        stress_shop.fill_carts(conn, [one.account_id for one in buyers])
         keys = [f"key {number}" if number % 2 else None for number in range(len(buyers))]
         draw = random.Random(21)
-        sent = [faults.checkout(one, key) for one, key in zip(buyers, keys, strict=True)]
+        sent = [stress_shop.checkout(one, key) for one, key in zip(buyers, keys, strict=True)]
         sent += [draw.choice(requests(draw.choice(lookers))) for _ in range(HANG_UPS - len(sent))]
         draw.shuffle(sent)
         longest = SIDE_BY_SIDE * seconds_of_a_checkout(conn, server.port, patient)
@@ -92,13 +92,15 @@ def test_hanging_up_leaves_nothing_behind(make_database: MakeDatabase, serve: Se
         at_most(5, since=begun)  # the server is not busy any more with those who are gone
 
         def is_calm() -> bool:
-            doing = faults.activity(conn)
+            doing = stress_shop.activity(conn)
             return set(doing) <= {"idle", "carts locked"} and not doing["carts locked"]
 
-        assert eventually(is_calm), faults.activity(conn)
-        assert faults.activity(conn)["idle"] <= WORKERS * POOL + WORKERS  # and the connection that hears of imports
-        assert not faults.audit(conn)
-        assert not faults.halves(conn, [one.account_id for one in buyers])
+        assert eventually(is_calm), stress_shop.activity(conn)
+        assert (
+            stress_shop.activity(conn)["idle"] <= WORKERS * POOL + WORKERS
+        )  # and the connection that hears of imports
+        assert not stress_shop.audit(conn)
+        assert not stress_shop.halves(conn, [one.account_id for one in buyers])
         bought = {row[0] for row in conn.execute("SELECT account_id FROM shop_order")} - {o.account_id for o in patient}
         assert bought, "nobody hung up late enough for this to show anything"
         assert len(bought) < len(buyers), "nobody hung up early enough for this to show anything"
@@ -106,13 +108,13 @@ def test_hanging_up_leaves_nothing_behind(make_database: MakeDatabase, serve: Se
         # Every connection of the pools still works: more customers at once than there are connections.
         with wires(server.port, 3 * WORKERS * POOL) as lines:
             for number, line in enumerate(lines):
-                line.send(faults.checkout(buyers[number % len(buyers)], keys[number % len(buyers)], CARD))
+                line.send(stress_shop.checkout(buyers[number % len(buyers)], keys[number % len(buyers)], CARD))
             replies = [line.receive() for line in lines]
         for number, reply in enumerate(replies):
             is_late = keys[number % len(buyers)] is None and reply.status == 400
             assert reply.status == 200 or is_late, reply
-        assert not faults.audit(conn)
-        assert not faults.halves(conn, [one.account_id for one in buyers])
+        assert not stress_shop.audit(conn)
+        assert not stress_shop.halves(conn, [one.account_id for one in buyers])
     noise = server.output().removeprefix(quiet).splitlines()
     assert len(noise) <= 2 + HANG_UPS // 100, noise[:20]
     record_figure(f"{HANG_UPS} hung up, {len(bought)} orders whole, 0 halves; next answer in {answered * 1000:.0f} ms")

@@ -10,7 +10,7 @@ from enum import StrEnum
 from random import Random
 
 import pytest
-from tests.shop.histories import (
+from tests.shop.linearizability import (
     UNKNOWN,
     Add,
     Answer,

@@ -9,10 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.answers import data_of, error_of, offences_of
 from tests.conftest import ServeHere
-from tests.people import CARD, open_account, put_card
 from tests.raw_connections import Customer, RawConnection
+from tests.responses import data_of, error_of, offences_of
 from tests.shop.conftest import (
     AMELIE,
     CART,
@@ -32,8 +31,9 @@ from tests.shop.conftest import (
     refused,
     unkept,
 )
-from tests.shop.faults import checkout
+from tests.shop.stress_shop import checkout
 from tests.shop.test_turns import until, waiting
+from tests.users import CARD, open_account, put_card
 
 from filmer.shop import queries
 from filmer.shop.checkout import Checkout

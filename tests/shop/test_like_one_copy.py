@@ -21,12 +21,10 @@ import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
 from tests.figures import record_figure
-from tests.nodes import kill_worker
-from tests.people import CARD
 from tests.raw_connections import LOST, Customer, RawConnection, Reply, request
-from tests.shop import faults
-from tests.shop.faults import FILMS, ITEMS
-from tests.shop.histories import (
+from tests.server_processes import kill_worker
+from tests.shop import stress_shop
+from tests.shop.linearizability import (
     Add,
     Answer,
     Call,
@@ -45,6 +43,8 @@ from tests.shop.histories import (
     View,
     check,
 )
+from tests.shop.stress_shop import FILMS, ITEMS
+from tests.users import CARD
 
 pytestmark = pytest.mark.proof
 
@@ -62,7 +62,7 @@ _NAMES = FILMS[:3]
 @pytest.fixture(scope="module")
 def database(make_database: MakeDatabase) -> str:
     url = make_database()
-    faults.open_shop(url)
+    stress_shop.open_shop(url)
     return url
 
 
@@ -102,7 +102,7 @@ def as_request(call: Call, one: Customer) -> bytes:  # noqa: PLR0911 - one line 
         case Clear():
             return request("DELETE", "/api/v1/cart", one)
         case Checkout(key, good_card):
-            return faults.checkout(one, key, CARD if good_card else BAD_CARD)
+            return stress_shop.checkout(one, key, CARD if good_card else BAD_CARD)
         case ListOrders():
             return request("GET", "/api/v1/orders?size=100", one)
 
@@ -200,7 +200,7 @@ def record(port: int, one: Customer, seed: str) -> list[Operation]:
 @pytest.mark.timeout(1500)
 def test_histories_under_faults_have_an_order(database: str, serve: Serve, prices: dict[str, Decimal]) -> None:
     server: Server = serve(database, FILMER_WORKERS="2")
-    people = faults.customers(database, HISTORIES)
+    people = stress_shop.customers(database, HISTORIES)
     histories: dict[int, list[Operation]] = {}
     waiting = iter(range(HISTORIES))
     take = threading.Lock()
@@ -218,7 +218,7 @@ def test_histories_under_faults_have_an_order(database: str, serve: Serve, price
         draw, killed = random.Random(6), 0.0
         while not done.wait(draw.uniform(0.2, 0.6)):
             with suppress(psycopg.OperationalError):
-                faults.terminate_backends(database, most=draw.randint(1, 3))
+                stress_shop.terminate_backends(database, most=draw.randint(1, 3))
             if time.monotonic() - killed > 8:  # Granian gives up a server whose workers die in a row
                 killed = time.monotonic()
                 kill_worker(server, draw.randrange(2))
@@ -243,7 +243,7 @@ def test_histories_under_faults_have_an_order(database: str, serve: Serve, price
     assert unknown, "nothing broke"
     assert orders >= HISTORIES / 4
     with psycopg.connect(database) as conn:
-        assert not faults.audit(conn)
+        assert not stress_shop.audit(conn)
     record_figure(
         f"{HISTORIES} histories, {asked} operations, {unknown} without an answer, {orders} orders: all in order"
     )
@@ -321,7 +321,7 @@ def test_a_bug_is_caught(bug: str, database: str, serve: Serve, prices: dict[str
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     server: Server = serve(database, FILMER_WORKERS="1", PYTHONPATH=path)
     try:
-        for number, one in enumerate(faults.customers(database, BUG_HISTORIES)):
+        for number, one in enumerate(stress_shop.customers(database, BUG_HISTORIES)):
             verdict = check(record(server.port, one, f"{bug} {number}"), prices)
             if not verdict.ok:
                 assert "Nothing explains" in verdict.why

@@ -19,9 +19,9 @@ from tests.cache_dump import cache
 from tests.commands import filmer
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
 from tests.figures import record_figure
-from tests.people import LOGIN, visitor
-from tests.shop import faults
-from tests.shop.faults import CHECKOUT, FILMS, ITEMS
+from tests.shop import stress_shop
+from tests.shop.stress_shop import CHECKOUT, FILMS, ITEMS
+from tests.users import LOGIN, visitor
 
 from filmer.store.embedded import Engines, find_postgres
 
@@ -182,7 +182,7 @@ def tell_all(server: Server, database: str) -> tuple[dict[str, str], Places]:  #
         ask(200, "POST", ITEMS, json={"movieId": FILMS[0]})
         ask(200, "POST", CHECKOUT, json=CARD)
         ask(200, "GET", "/api/v1/orders")
-        faults.terminate_backends(database)
+        stress_shop.terminate_backends(database)
         browser.get("/api/v1/cart")
         ask(200, "GET", "/api/v1/movies")
         tokens.append(ask(200, "POST", LOGIN, json=login).cookies["JSESSIONID"])

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import MakeDatabase, Serve, Server
 from tests.figures import record_figure
 from tests.raw_connections import RawConnection, Reply, wires
-from tests.shop import faults
+from tests.shop import stress_shop
 
 pytestmark = pytest.mark.proof
 
@@ -21,7 +21,7 @@ AT_ONCE = 64
 @pytest.fixture(scope="module")
 def database(make_database: MakeDatabase) -> str:
     url = make_database()
-    faults.open_shop(url)
+    stress_shop.open_shop(url)
     return url
 
 
@@ -48,30 +48,30 @@ def orders_of(conn: psycopg.Connection, account_id: int) -> list[int]:
 
 @pytest.mark.timeout(1500)
 def test_submits_with_one_key_get_one_answer(server: Server, database: str) -> None:
-    people = faults.customers(database, ROUNDS)
+    people = stress_shop.customers(database, ROUNDS)
     with psycopg.connect(database, autocommit=True) as conn:
-        faults.fill_carts(conn, [one.account_id for one in people])
+        stress_shop.fill_carts(conn, [one.account_id for one in people])
         for number, one in enumerate(people):
-            submit = faults.checkout(one, f"key {number}")
+            submit = stress_shop.checkout(one, f"key {number}")
             replies = submit_at_once(server, submit)
             with RawConnection(server.port) as line:  # and one that comes late
                 replies.append(line.ask(submit))
             assert {reply.status for reply in replies} == {200}, [reply for reply in replies if reply.status != 200]
             assert len({reply.body for reply in replies}) == 1
             assert orders_of(conn, one.account_id) == [replies[0].data["orderId"]]
-        assert not faults.audit(conn)
+        assert not stress_shop.audit(conn)
     record_figure(f"with a key: {ROUNDS} times {AT_ONCE} equal answers")
 
 
 @pytest.mark.timeout(1500)
 def test_submits_without_a_key_get_one_order_and_a_later_one_an_empty_cart(server: Server, database: str) -> None:
     """Some are read only after the order was committed: the server can't know when they were sent (decision 0019)."""
-    people = faults.customers(database, ROUNDS)
+    people = stress_shop.customers(database, ROUNDS)
     late = 0
     with psycopg.connect(database, autocommit=True) as conn:
-        faults.fill_carts(conn, [one.account_id for one in people])
+        stress_shop.fill_carts(conn, [one.account_id for one in people])
         for one in people:
-            submit = faults.checkout(one)
+            submit = stress_shop.checkout(one)
             replies = submit_at_once(server, submit)
             told = [reply for reply in replies if not is_empty_cart(reply)]
             assert {reply.status for reply in told} == {200}, [reply for reply in told if reply.status != 200]
@@ -80,21 +80,21 @@ def test_submits_without_a_key_get_one_order_and_a_later_one_an_empty_cart(serve
             late += len(replies) - len(told)
             with RawConnection(server.port) as line:
                 assert is_empty_cart(line.ask(submit))
-        assert not faults.audit(conn)
+        assert not stress_shop.audit(conn)
     record_figure(f"without: {ROUNDS} times {AT_ONCE}, one order each; {late} came later and found an empty cart")
 
 
 def test_a_submit_after_the_answer_is_another_one(server: Server, database: str) -> None:
     """Not even at once: what its sender knew is that the cart had become an order."""
-    (one,) = faults.customers(database, 1)
-    submit = faults.checkout(one)
+    (one,) = stress_shop.customers(database, 1)
+    submit = stress_shop.checkout(one)
     with (
         psycopg.connect(database, autocommit=True) as conn,
         RawConnection(server.port) as first,
         RawConnection(server.port) as second,
     ):
         for _ in range(3):
-            faults.fill_carts(conn, [one.account_id])
+            stress_shop.fill_carts(conn, [one.account_id])
             assert first.ask(submit).status == 200
             assert is_empty_cart(second.ask(submit))
         assert len(orders_of(conn, one.account_id)) == 3

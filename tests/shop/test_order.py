@@ -5,9 +5,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.answers import data_of, error_of, not_found, offences_of
 from tests.conftest import FILMS, import_films
-from tests.people import open_account
+from tests.responses import data_of, error_of, not_found, offences_of
 from tests.shop.conftest import (
     AMELIE,
     BATMAN_BEGINS,
@@ -25,6 +24,7 @@ from tests.shop.conftest import (
     put_in_cart,
     unkept,
 )
+from tests.users import open_account
 
 
 def test_the_answer_is_as_the_spec_prints_it(store: Store, sign_in: SignIn) -> None:

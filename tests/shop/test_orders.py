@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from tests.answers import data_of, offences_of, page_of
+from tests.responses import data_of, offences_of, page_of
 from tests.shop.conftest import (
     AMELIE,
     ORDERS,

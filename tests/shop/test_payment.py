@@ -8,8 +8,7 @@ from decimal import Decimal
 
 import pytest
 from structlog.testing import capture_logs
-from tests.answers import data_of, error_of
-from tests.people import open_account
+from tests.responses import data_of, error_of
 from tests.shop.conftest import (
     CART,
     DARK_KNIGHT,
@@ -24,6 +23,7 @@ from tests.shop.conftest import (
     put_in_cart,
     refused,
 )
+from tests.users import open_account
 
 from filmer.errors import ServiceUnavailable
 from filmer.shop.payment import Authorization, Payment

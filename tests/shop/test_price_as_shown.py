@@ -27,7 +27,6 @@ from hypothesis.stateful import (
 )
 from tests.conftest import MakeDatabase
 from tests.figures import record_figure
-from tests.people import open_account
 from tests.shop.conftest import (
     AMELIE,
     BATMAN_BEGINS,
@@ -40,6 +39,7 @@ from tests.shop.conftest import (
     open_store,
     pay,
 )
+from tests.users import open_account
 
 SEQUENCES = int(os.environ.get("SEQUENCES", "60"))
 SHARES = 1 if SEQUENCES < 1000 else 2

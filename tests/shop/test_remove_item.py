@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from tests.answers import data_of, error_of, not_found
+from tests.responses import data_of, error_of, not_found
 from tests.shop.conftest import AMELIE, CART, DARK_KNIGHT, ITEMS, SHAWSHANK, Local, SignIn, fetch, put_in_cart, unkept
 
 

@@ -5,10 +5,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from tests.answers import data_of
 from tests.conftest import MakeDatabase, Serve
-from tests.people import visitor
-from tests.shop.browsing import followed, form_of, has_form, look, put, send, text_of
+from tests.responses import data_of
 from tests.shop.conftest import (
     AMELIE,
     BATMAN_BEGINS,
@@ -23,6 +21,8 @@ from tests.shop.conftest import (
     open_store,
     put_in_cart,
 )
+from tests.shop.forms import followed, form_of, has_form, look, put, send, text_of
+from tests.users import visitor
 
 PAGES = ["/cart", "/checkout", "/orders", "/orders/1"]
 FORMS = ["/cart/items", f"/cart/items/{AMELIE}", f"/cart/items/{AMELIE}/remove", "/cart/clear", "/checkout"]

@@ -11,9 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 from structlog.testing import capture_logs
-from tests.answers import data_of, error_of
 from tests.machine import running_seconds
-from tests.people import open_account
+from tests.responses import data_of, error_of
 from tests.shop.conftest import (
     AMELIE,
     CART,
@@ -28,6 +27,7 @@ from tests.shop.conftest import (
     refused,
 )
 from tests.shop.test_payment import Gateway, kept
+from tests.users import open_account
 
 from filmer.errors import ServiceUnavailable
 from filmer.shop import checkout, queries

@@ -13,13 +13,13 @@ import httpx
 import psycopg
 import pytest
 from tests.conftest import Serve, Server
-from tests.fail_over import SAME, Load
+from tests.failover_load import SAME, Load
 from tests.figures import record_figure
 from tests.machine import running_seconds
-from tests.people import LOGIN, PASSWORD, open_account, token_of
 from tests.replicas import PostgresServer, postgres_servers
-from tests.shop import faults
-from tests.shop.faults import FILMS, ITEMS
+from tests.shop import stress_shop
+from tests.shop.stress_shop import FILMS, ITEMS
+from tests.users import LOGIN, PASSWORD, open_account, token_of
 
 from filmer.store.migrate import migrate
 
@@ -39,7 +39,7 @@ class Standing:
         self.server = server
         self._numbers = itertools.count(10)
         person = open_account(postgres.url)
-        customer = faults.customers(postgres.url, 1)[0]
+        customer = stress_shop.customers(postgres.url, 1)[0]
         self._session = {"cookie": f"JSESSIONID={customer.cookie}"}
         self._token = {"authorization": f"Bearer {token_of(postgres.url, person)}"}
         self._sign_in = {"email": person.email, "password": PASSWORD}
@@ -79,7 +79,7 @@ def standing(serve: Serve) -> Iterator[Standing]:
         postgres.init()
         with psycopg.connect(postgres.url, autocommit=True) as conn:
             list(migrate(conn))
-        faults.open_shop(postgres.url)
+        stress_shop.open_shop(postgres.url)
         yield Standing(postgres, serve(postgres.url, "--workers", "2", CACHE_DURATION_SECONDS="600"))
 
 

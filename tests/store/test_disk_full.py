@@ -29,12 +29,12 @@ from tests.conftest import Serve, Server, import_films
 from tests.figures import record_figure
 from tests.importing.datasets import filmer, intact
 from tests.machine import running_seconds
-from tests.nodes import accepts, eventually
-from tests.people import CARD, LOGIN, PASSWORD, open_account
 from tests.raw_connections import Customer
 from tests.sandbox import Sandbox, shared_sandbox
-from tests.shop import faults
-from tests.shop.faults import CHECKOUT, FILMS, ITEMS
+from tests.server_processes import accepts, eventually
+from tests.shop import stress_shop
+from tests.shop.stress_shop import CHECKOUT, FILMS, ITEMS
+from tests.users import CARD, LOGIN, PASSWORD, open_account
 
 from filmer.store.embedded import Engines, running_engines
 from filmer.store.migrate import migrate
@@ -120,9 +120,9 @@ class Crowd:
 
     def __init__(self, server: Server, database_url: str) -> None:
         self._base = str(server.client.base_url)
-        self._buyers = faults.customers(database_url, BUYERS)
+        self._buyers = stress_shop.customers(database_url, BUYERS)
         self._keepers = [ApiUser(database_url, server.client) for _ in range(4)]
-        [self._boss] = faults.customers(database_url, 1)
+        [self._boss] = stress_shop.customers(database_url, 1)
         self._person = open_account(database_url)
         with psycopg.connect(database_url, autocommit=True) as conn:
             conn.execute("UPDATE account SET role = 'admin' WHERE id = %s", [self._boss.account_id])
@@ -301,7 +301,7 @@ def test_reads_go_on_writes_are_503_and_all_is_well_once_there_is_room(
     volume: Volume, engines_there: Engines, serve: Serve, shared_sandbox: Sandbox
 ) -> None:
     url = engines_there.database_url
-    faults.open_shop(url)
+    stress_shop.open_shop(url)
     server = serve(
         url, REDIS_URL=engines_there.redis_url, CACHE_DURATION_SECONDS="600", **tmdb_settings(shared_sandbox)
     )
@@ -339,7 +339,7 @@ def fill_again_and_again(volume: Volume, url: str, server: Server, crowd: Crowd)
             assert time.monotonic() - recovered < BACK, f"{log.read_text('utf-8')[-2000:]}\n{server.output()[-2000:]}"
         slowest = max(slowest, time.monotonic() - begun)
         with psycopg.connect(url) as conn:
-            assert not faults.audit(conn)
+            assert not stress_shop.audit(conn)
             assert crowd.orders <= {row[0] for row in conn.execute("SELECT id FROM shop_order")}
     assert crowd.orders
     record_figure(

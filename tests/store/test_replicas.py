@@ -17,14 +17,14 @@ import psycopg
 import pytest
 from tests.conftest import FILMS as FILMS_CSV
 from tests.conftest import Serve, Server, import_films
-from tests.fail_over import Load
+from tests.failover_load import Load
 from tests.figures import record_figure
 from tests.machine import at_most, machine
-from tests.nodes import eventually
-from tests.people import open_account, signed_in, visitor
 from tests.replicas import PostgresServer, postgres_servers, several
-from tests.shop import faults
-from tests.shop.faults import FILMS, ITEMS
+from tests.server_processes import eventually
+from tests.shop import stress_shop
+from tests.shop.stress_shop import FILMS, ITEMS
+from tests.users import open_account, signed_in, visitor
 
 from filmer.store.migrate import migrate
 from filmer.store.postgres import PROBE_SECONDS
@@ -55,7 +55,7 @@ def opened(serve: Serve) -> Iterator[Shop]:
         primary.init()
         with psycopg.connect(primary.url, autocommit=True) as conn:
             list(migrate(conn))
-        faults.open_shop(primary.url)
+        stress_shop.open_shop(primary.url)
         standby.copy(primary)
         primary.wait_for_standby()
         nodes = [serve(several(*servers), CACHE_DURATION_SECONDS="600") for _ in range(2)]
@@ -82,9 +82,9 @@ def wait_until_synchronous(primary: PostgresServer) -> None:
 
 def buy(load: Load, shop: Shop, primary: PostgresServer) -> None:
     """At each node, whose carts are full."""
-    customers = faults.customers(primary.url, CARTS)
+    customers = stress_shop.customers(primary.url, CARTS)
     with psycopg.connect(primary.url) as conn:
-        faults.fill_carts(conn, [one.account_id for one in customers])
+        stress_shop.fill_carts(conn, [one.account_id for one in customers])
     for number, node in enumerate(shop.nodes):
         load.buy(node.port, itertools.islice(customers, number, None, len(shop.nodes)))
 
@@ -119,7 +119,7 @@ def test_a_standby_dies_the_primary_dies_and_nobody_who_looks_notices(shop: Shop
         with psycopg.connect(standby.url) as conn:
             kept = conn.execute("SELECT key, order_id FROM checkout_key WHERE key = ANY(%s)", [list(load.orders)])
             assert dict(kept.fetchall()) == load.orders, "what was acknowledged is there"
-            assert faults.audit(conn) == {}
+            assert stress_shop.audit(conn) == {}
         assert max(back) <= BACK_SECONDS
         primary.copy(standby)
         standby.wait_for_standby()
@@ -243,7 +243,7 @@ def test_a_price_changed_at_one_node_is_shown_by_the_other(shop: Shop) -> None:
 
 def test_health_is_up_as_long_as_one_server_lives_and_writes_say_503(shop: Shop) -> None:
     primary, standby = shop.servers
-    customer = faults.customers(primary.url, 1)[0]
+    customer = stress_shop.customers(primary.url, 1)[0]
     headers = {"cookie": f"JSESSIONID={customer.cookie}"}
     try:
         primary.kill()
@@ -273,7 +273,7 @@ def test_health_is_up_as_long_as_one_server_lives_and_writes_say_503(shop: Shop)
 def test_a_primary_that_is_made_read_only_while_another_takes_over_is_left(shop: Shop, tmp_path: Path) -> None:
     """As operators switch over: the former primary lives on, and says no to changes."""
     primary, standby = shop.servers
-    customer = faults.customers(primary.url, 1)[0]
+    customer = stress_shop.customers(primary.url, 1)[0]
     headers = {"cookie": f"JSESSIONID={customer.cookie}"}
 
     def add(node: Server) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.people import open_account, session_of, visitor
+from tests.users import open_account, session_of, visitor
 
 from filmer.errors import ServiceUnavailable
 from filmer.shop import queries as orders

@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.community.answers import fetch
 from tests.community.conftest import GODFATHER, SHAWSHANK, tmdb_settings
+from tests.community.responses import fetch
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.people import CARD, open_account, put_card, signed_in, token_of, visitor
 from tests.sandbox import Sandbox, shared_sandbox
 from tests.shop.conftest import InProcess
+from tests.users import CARD, open_account, put_card, signed_in, token_of, visitor
 
 from filmer.http.envelopes import is_page
 

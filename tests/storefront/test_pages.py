@@ -12,8 +12,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
-from tests.people import open_account, signed_in
 from tests.proxy import proxied_database
+from tests.users import open_account, signed_in
 
 from filmer.errors import FilmerError, InvalidRequest, NotFound, Offence
 from filmer.storefront.rendering import Assets, Templates

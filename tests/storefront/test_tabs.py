@@ -7,7 +7,7 @@ from contextlib import closing
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.people import CARD, open_account, put_card, session_of, visitor
+from tests.users import CARD, open_account, put_card, session_of, visitor
 
 FILM = "tt0111161"
 

@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from tests.community.answers import fetch
 from tests.community.conftest import SHAWSHANK, tmdb_settings
+from tests.community.responses import fetch
 from tests.conftest import SECRET_KEY, MakeDatabase, ServeHere, import_films
 from tests.in_process import MovedClock
-from tests.people import CARD, PASSWORD, open_account, put_card, session_of, visitor
 from tests.sandbox import Sandbox, shared_sandbox
-from tests.shop.browsing import form_of, put, send, text_of
+from tests.shop.forms import form_of, put, send, text_of
+from tests.users import CARD, PASSWORD, open_account, put_card, session_of, visitor
 
 from filmer.accounts.schemas import User
 from filmer.secret import SecretKey

@@ -16,11 +16,11 @@ import pytest
 from tests.conftest import MakeDatabase, Serve, Server
 from tests.figures import record_figure
 from tests.machine import at_most
-from tests.nodes import eventually, kill_worker
-from tests.people import open_account, token_of
 from tests.raw_connections import LOST, RawConnection, Reply, request
 from tests.sandbox import Sandbox
+from tests.server_processes import eventually, kill_worker
 from tests.tmdb.asking import KEY, MATRIX, POPULAR, SHAWSHANK, own_language
+from tests.users import open_account, token_of
 
 from filmer.server.serving import free_port
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from bench import catalogues
-from bench.connection import answers_for, request
-from bench.load import requests_per_second
-from bench.rows import Row, Rows, half_of
+from bench.http_connections import answers_for, request
+from bench.load_generator import requests_per_second
+from bench.request_mix import API
+from bench.results import Row, Rows, half_of
 from bench.server import constant, serving, wait_for
-from bench.visits import API
 
 SECONDS = 1.5
 CONNECTIONS = 16

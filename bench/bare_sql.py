@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 import psycopg
 from bench import catalogues
+from bench.cart_users import Shoppers, shoppers
 from bench.in_process import InProcess, in_process
-from bench.recorded import Sent, recording
-from bench.rows import Row, Rows, half_of
-from bench.shoppers import Shoppers, shoppers
+from bench.request_mix import API, Visits
+from bench.results import Row, Rows, half_of
+from bench.sql_recording import Sent, recording
 from bench.timing import Ask, Times, asking, fine, interleaved
-from bench.visits import API, Visits
 
 ADDRESSES = 40
 EACH = 40

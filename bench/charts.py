@@ -3,9 +3,9 @@
 import math
 from pathlib import Path
 
-from bench.drawing import Drawing
-from bench.rows import Limit, Row
-from bench.table import Run
+from bench.results import Limit, Row
+from bench.results_table import Run
+from bench.svg import Drawing
 
 WIDTH = 860
 LEFT, BAR, LINE = 430, 12, 22

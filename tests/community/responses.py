@@ -7,7 +7,7 @@ from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import httpx
-from tests.answers import TIME, require_message
+from tests.responses import TIME, require_message
 from tests.sandbox import Sandbox
 from tests.shop.conftest import fetch, unkept
 

@@ -7,9 +7,9 @@ import asyncio
 
 from bench import catalogues
 from bench.in_process import in_process
-from bench.rows import Limit, Row, Rows, half_of
+from bench.request_mix import SEARCHES, Visits
+from bench.results import Limit, Row, Rows, half_of
 from bench.timing import Times, asking, interleaved
-from bench.visits import SEARCHES, Visits
 
 from filmer.settings import Settings
 

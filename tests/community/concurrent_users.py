@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from tests.community.conftest import RATINGS, ApiUser
-from tests.community.steady_load import Line, Reply, get, write
+from tests.community.constant_rate_load import Line, Reply, get, write
 from tests.machine import running_seconds
 
 FILMS = (278, 550, 238, 603, 680, 155, 13, 77771)  # TMDB's ids; the last one has no date

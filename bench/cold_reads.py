@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from bench import catalogues
 from bench.in_process import InProcess, in_process
-from bench.rows import Row, Rows, half_of
+from bench.request_mix import Visits
+from bench.results import Row, Rows, half_of
 from bench.timing import fine
-from bench.visits import Visits
 
 from filmer.settings import Settings
 from filmer.store.engines import connect

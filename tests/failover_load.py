@@ -8,9 +8,9 @@ from functools import partial
 from typing import NamedTuple, Self
 
 import httpx
-from tests.people import CARD
 from tests.raw_connections import Customer
-from tests.shop.faults import CHECKOUT, FILMS, ITEMS
+from tests.shop.stress_shop import CHECKOUT, FILMS, ITEMS
+from tests.users import CARD
 
 _WORDS = ("bat", "the", "dark", "night", "shaw", "nolan", "man", "red", "co", "in")
 SAME = ("/", f"/films/{FILMS[0]}", "/api/v1/genres", f"/api/v1/movies/{FILMS[1]}", f"/posters/{FILMS[2]}", "/genres")

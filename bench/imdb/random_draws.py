@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from bench.imdb.habits import HEAD
+from bench.imdb.distributions import HEAD
 
 Ints = npt.NDArray[np.int64]
 Small = npt.NDArray[np.uint8]

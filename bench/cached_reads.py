@@ -2,10 +2,10 @@
 
 import httpx
 from bench import catalogues
-from bench.load import in_turn
-from bench.rows import Limit, Row, Rows, compared
+from bench.load_generator import in_turn
+from bench.request_mix import API
+from bench.results import Limit, Row, Rows, compared
 from bench.server import constant, serving, wait_for
-from bench.visits import API
 
 SECONDS = 0.4
 BOUND = 0.85

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.browser.storefront import Storefront, signed_in
-from tests.browser.watching import MILLISECONDS
-from tests.people import CARD, PASSWORD
+from tests.browser.watched_pages import MILLISECONDS
+from tests.users import CARD, PASSWORD
 
 from filmer.accounts.schemas import Role, User
 

@@ -6,7 +6,7 @@ import random
 import httpx
 from bench import catalogues
 from bench.in_process import in_process
-from bench.visits import API
+from bench.request_mix import API
 from tests.figures import record_figure
 
 from filmer.settings import Settings, load_settings

@@ -7,8 +7,8 @@ from typing import Any
 
 import psycopg
 from tests.conftest import import_films
-from tests.people import CARD, kept_password, put_card
 from tests.raw_connections import Customer, request
+from tests.users import CARD, kept_password, put_card
 
 from filmer.shop import queries
 

@@ -3,7 +3,7 @@
 import msgspec
 from bench import catalogues
 from bench.machine import Machine
-from bench.rows import Row
+from bench.results import Row
 from rich.console import Console
 from rich.table import Table
 

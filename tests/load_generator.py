@@ -1,4 +1,4 @@
-"""Load that comes whether or not it is answered: ``python -m tests.open_load`` reads a plan, writes what it saw.
+"""Load that comes whether or not it is answered: ``python -m tests.load_generator`` reads a plan, writes what it saw.
 
 A process of its own, so that it can have a core of its own. Whoever has waited ``patience`` seconds hangs up.
 """
@@ -197,7 +197,7 @@ class _Running:
 def load(plan: Plan) -> list[Seen]:
     """What a process that does nothing else sees."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.open_load"],
+        [sys.executable, "-m", "tests.load_generator"],
         input=msgspec.json.encode(plan),
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[1],

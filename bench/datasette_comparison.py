@@ -17,11 +17,11 @@ from urllib.parse import quote_plus
 
 import httpx
 from bench import catalogues
-from bench.connection import answers_for, request
-from bench.exported import export
-from bench.rows import Row, Rows, half_of
+from bench.http_connections import answers_for, request
+from bench.request_mix import API
+from bench.results import Row, Rows, half_of
 from bench.server import environment, serving, stop, wait_for
-from bench.visits import API
+from bench.sqlite_export import export
 
 from filmer.server.serving import free_port
 

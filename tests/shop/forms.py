@@ -4,8 +4,8 @@ from html.parser import HTMLParser
 from typing import Any
 
 import httpx
-from tests.people import CARD
 from tests.shop.conftest import SHAWSHANK
+from tests.users import CARD
 
 
 class _Reader(HTMLParser):

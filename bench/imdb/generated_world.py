@@ -8,18 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 from bench.imdb.columns import text_array
-from bench.imdb.draws import (
-    STREAM_IDS,
-    STREAM_TABLES,
-    STREAM_TITLES,
-    Bools,
-    Choices,
-    Ints,
-    ids_in_text_order,
-    poisson_weights,
-    stream,
-)
-from bench.imdb.habits import (
+from bench.imdb.distributions import (
     CHUNK,
     EPISODE,
     FIRST_YEAR,
@@ -39,6 +28,17 @@ from bench.imdb.habits import (
     Kind,
 )
 from bench.imdb.people import People
+from bench.imdb.random_draws import (
+    STREAM_IDS,
+    STREAM_TABLES,
+    STREAM_TITLES,
+    Bools,
+    Choices,
+    Ints,
+    ids_in_text_order,
+    poisson_weights,
+    stream,
+)
 
 
 def year_weights(kind: Kind) -> list[float]:

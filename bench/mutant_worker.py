@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from bench.mutant_tests import Chosen, Warm
+from bench.mutant_plugins import Chosen, Warm
 from bench.mutations import Mutant, mutated
 
 QUICK = 10.0  # seconds; a test that takes longer is left out

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import msgspec
 import psycopg
-from bench.shoppers import OF_ACCOUNT
+from bench.cart_users import OF_ACCOUNT
 from psycopg import sql
 from psycopg.adapt import PyFormat, Transformer
 
@@ -85,7 +85,7 @@ def _plain(text: str) -> Sent:
 
 
 def _unknown(*_: object) -> Sent:
-    raise SystemExit("bench: checkout talks to the database in a way bench/recorded.py does not know; teach it")
+    raise SystemExit("bench: checkout talks to the database in a way bench/sql_recording.py does not know; teach it")
 
 
 _PATCHES: list[tuple[Any, str, Callable[..., Sent | None]]] = [
@@ -141,7 +141,9 @@ def _term(one: Named, other: Named, mine: Any, theirs: Any) -> str:
         return OF_ACCOUNT.format(":account")  # a digest of something that is the account's
     elif isinstance(mine, list) and len(mine) == len(theirs):
         return f"ARRAY[{', '.join(_term(one, other, *pair) for pair in zip(mine, theirs, strict=True))}]{_kind(mine)}"
-    raise SystemExit(f"bench: checkout sends a {type(mine).__name__} that bench/recorded.py can't explain; teach it")
+    raise SystemExit(
+        f"bench: checkout sends a {type(mine).__name__} that bench/sql_recording.py can't explain; teach it"
+    )
 
 
 def _literal(value: Any) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg
 from tests.conftest import SECRET_KEY, import_films
-from tests.people import kept_password, put_card
-from tests.shop.faults import FILMS
+from tests.shop.stress_shop import FILMS
+from tests.users import kept_password, put_card
 
 from filmer.backup.archive import Manifest, open_archive
 from filmer.backup.making import back_up
