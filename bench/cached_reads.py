@@ -46,8 +46,8 @@ def _weight(address: str) -> Row:
     with httpx.Client(base_url=address, trust_env=False) as client:
         page = client.get("/")
         names = {part.partition('"')[0] for part in page.text.split('"/static/')[1:]}
-        answers = [page, *(client.get(f"/static/{name}") for name in names)]
-    size = sum(int(answer.headers["content-length"]) for answer in answers)
+        responses = [page, *(client.get(f"/static/{name}") for name in names)]
+    size = sum(int(response.headers["content-length"]) for response in responses)
     return Row(
         f"home with its {len(names)} files, over the wire, without posters",
         f"{size / 1024:.1f} KiB",

@@ -33,9 +33,9 @@ async def _timed(those: Shoppers, rounds: int) -> Times:
     async with in_process(those.settings) as filmer:
 
         async def ask() -> float:
-            answer = fine("cart", await filmer.get(f"{API}/cart", cookie=those.cookie(next(turns))))
-            if len(answer.data["items"]) != LINES:
-                raise RuntimeError(f"cart: {answer.body!r}")
-            return answer.milliseconds
+            response = fine("cart", await filmer.get(f"{API}/cart", cookie=those.cookie(next(turns))))
+            if len(response.data["items"]) != LINES:
+                raise RuntimeError(f"cart: {response.body!r}")
+            return response.milliseconds
 
         return (await interleaved({"cart": ask}, rounds=rounds, each=EACH, warm=EACH))["cart"]

@@ -82,10 +82,10 @@ async def _recorded(filmer: InProcess, shoppers: Shoppers, account_id: int) -> N
     key, begun = _key(), now()
     headers = [(b"cookie", shoppers.cookie(account_id).encode()), (b"idempotency-key", key.encode())]
     with recording() as sent:
-        answer = await filmer.post(f"{API}/checkout", _BODY, headers)
-    if answer.status != 200:
-        raise SystemExit(f"checkout: {answer.status} {answer.body!r}")
-    order_id = answer.data["orderId"]
+        response = await filmer.post(f"{API}/checkout", _BODY, headers)
+    if response.status != 200:
+        raise SystemExit(f"checkout: {response.status} {response.body!r}")
+    order_id = response.data["orderId"]
     with connect(shoppers.settings) as conn:
         rows = conn.execute("SELECT id FROM order_line WHERE order_id = %s ORDER BY place", [order_id]).fetchall()
     own: list[tuple[str, Any]] = [

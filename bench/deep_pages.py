@@ -36,10 +36,10 @@ async def _ask_pages(settings: Settings) -> tuple[float, int, int]:
         lists = [f"{API}/movies", f"{API}/stars", *[f"{API}/genres/{genre}/movies" for genre in genres]]
         for number in range(PAGES):
             page = draw.choice([draw.randint(1, total // 20 + 2), 2**31, 2**63, 10**30, draw.randint(1, 10**30)])
-            answer = await filmer.get(f"{draw.choice(lists)}?page={page}&order={draw.choice(('asc', 'desc'))}")
-            failures += answer.status != httpx.codes.OK
+            response = await filmer.get(f"{draw.choice(lists)}?page={page}&order={draw.choice(('asc', 'desc'))}")
+            failures += response.status != httpx.codes.OK
             if number > PAGES // 50:  # the first find cold pages of the database
-                slowest = max(slowest, answer.milliseconds)
+                slowest = max(slowest, response.milliseconds)
     return slowest, failures, total
 
 

@@ -1,8 +1,9 @@
-"""Asks databases of known vulnerabilities about everything filmer stands on (promise 32).
+"""Asks databases of known vulnerabilities about every package filmer depends on (promise 32).
 
 ``python -m bench.dependency_audit`` has pip-audit look up each pinned package, those filmer runs on and those it is
 tested and measured with: first in the database of the package index, then in OSV's. A package that no database could
-be asked about counts as not audited, and the promise as not reached. That all are pinned, hashed and installed so: tests/test_supply_chain.py.
+be asked about counts as not audited, and the promise as not reached. tests/test_supply_chain.py checks that all are
+pinned, hashed and installed so.
 """
 
 import subprocess

@@ -52,10 +52,10 @@ async def _timed(those: Shoppers, rounds: int) -> dict[str, Times]:
 
 
 async def _listed(filmer: InProcess) -> float:
-    answer = fine("favourites", await filmer.ask("GET", "/api/users/1/favorites", BEARER))
-    if answer.body.count(b'"movie_id"') != FILMS:
-        raise RuntimeError(f"favourites: {answer.body[:200]!r}")
-    return answer.milliseconds
+    response = fine("favourites", await filmer.ask("GET", "/api/users/1/favorites", BEARER))
+    if response.body.count(b'"movie_id"') != FILMS:
+        raise RuntimeError(f"favourites: {response.body[:200]!r}")
+    return response.milliseconds
 
 
 def _keep_films(those: Shoppers) -> None:

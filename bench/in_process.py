@@ -40,8 +40,8 @@ class InProcess:
 
     async def ask(self, method: str, address: str, headers: Headers = (), body: bytes = b"") -> Answered:
         begun = time.perf_counter()
-        answer = await ask(self._app, method, address.encode(), headers, body)
-        return Answered((time.perf_counter() - begun) * 1000, answer.status, answer.body)
+        response = await ask(self._app, method, address.encode(), headers, body)
+        return Answered((time.perf_counter() - begun) * 1000, response.status, response.body)
 
 
 @asynccontextmanager

@@ -33,7 +33,7 @@ def requests_per_second(url: str, *, seconds: float, connections: int = CONNECTI
         chooser.register(connection, selectors.EVENT_READ, [0])
         connection.sendall(request)
         sockets.append(connection)
-    answers = 0
+    responses = 0
     begun = time.perf_counter()
     end = begun + seconds
     while (now := time.perf_counter()) < end:
@@ -47,21 +47,21 @@ def requests_per_second(url: str, *, seconds: float, connections: int = CONNECTI
                 left[0] = received.index(b"\r\n\r\n") + 4 + size
             left[0] -= len(received)
             if not left[0]:
-                answers += 1
+                responses += 1
                 connection.sendall(request)
     for connection in sockets:
         connection.close()
-    return answers / (now - begun)
+    return responses / (now - begun)
 
 
 def _size(address: tuple[str, int], request: bytes) -> int:
     """Bytes of one answer's body."""
     with socket.create_connection(address) as connection:
         connection.sendall(request)
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            answer += connection.recv(1 << 16)
-        head, _, body = answer.partition(b"\r\n\r\n")
+        response = b""
+        while b"\r\n\r\n" not in response:
+            response += connection.recv(1 << 16)
+        head, _, body = response.partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
             raise ConnectionError(head.decode())
         fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:])

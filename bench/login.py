@@ -48,10 +48,10 @@ async def _cost(those: Shoppers) -> Row:
                 begun = time.perf_counter()
                 await asyncio.get_running_loop().run_in_executor(thread, hasher.verify, those.kept, PASSWORD)
                 alone = (time.perf_counter() - begun) * 1000
-                answer = fine("login", await filmer.post(LOGIN, _credentials(those, number % CONNECTIONS + 1)))
+                response = fine("login", await filmer.post(LOGIN, _credentials(those, number % CONNECTIONS + 1)))
                 if number >= 5:
                     bare.append(alone)
-                    whole.append(answer.milliseconds)
+                    whole.append(response.milliseconds)
     ratio = statistics.median(whole) / statistics.median(bare)
     return Row(
         "login: median",

@@ -54,11 +54,11 @@ def recording() -> Iterator[list[Sent]]:
 
 def _noting(original: Any, noted: Callable[..., Sent | None]) -> Any:
     async def call(self: Any, *given: Any, **options: Any) -> Any:
-        answer = await original(self, *given, **options)
+        response = await original(self, *given, **options)
         sent = _recording.get()
         if sent is not None and (one := noted(self, *given)) is not None:
             sent.append(one)
-        return answer
+        return response
 
     return call
 

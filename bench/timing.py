@@ -57,8 +57,8 @@ def asking(filmer: InProcess, draw: Callable[[], str], cookie: str = "") -> Ask:
     return ask
 
 
-def fine(what: str, answer: Answered) -> Answered:
+def fine(what: str, response: Answered) -> Answered:
     """Raises for anything but a 200."""
-    if answer.status != 200:
-        raise RuntimeError(f"{what}: {answer.status} {answer.body[:200]!r}")
-    return answer
+    if response.status != 200:
+        raise RuntimeError(f"{what}: {response.status} {response.body[:200]!r}")
+    return response

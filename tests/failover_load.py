@@ -107,23 +107,23 @@ class Load:
                 if number % 3 == 0:  # one more, or the wish for it came to nothing: what is sold is what is in the cart
                     line = {"movieId": FILMS[3], "quantity": 1}
                     self._write(port, "add", partial(client.post, ITEMS, json=line, headers=headers))
-                answer = self._write(port, "checkout", partial(client.post, CHECKOUT, json=CARD, headers=headers))
-                is_sold = answer is not None and answer.status_code in {200, 201}
-                if is_sold and answer is not None:
-                    self.orders[headers["idempotency-key"]] = answer.json()["data"]["orderId"]
+                response = self._write(port, "checkout", partial(client.post, CHECKOUT, json=CARD, headers=headers))
+                is_sold = response is not None and response.status_code in {200, 201}
+                if is_sold and response is not None:
+                    self.orders[headers["idempotency-key"]] = response.json()["data"]["orderId"]
             if self._over.is_set():
                 return
 
     def _write(self, port: int, what: str, ask: Callable[[], httpx.Response]) -> httpx.Response | None:
-        seen, answer = self._timed(what, ask)
+        seen, response = self._timed(what, ask)
         self.writes[port].append(seen)
-        return answer
+        return response
 
     @staticmethod
     def _timed(what: str, ask: Callable[[], httpx.Response]) -> tuple[Seen, httpx.Response | None]:
         begun = time.monotonic()
         try:
-            answer = ask()
+            response = ask()
         except httpx.TransportError:
             return Seen(begun, time.monotonic() - begun, what, 0), None
-        return Seen(begun, time.monotonic() - begun, what, answer.status_code), answer
+        return Seen(begun, time.monotonic() - begun, what, response.status_code), response

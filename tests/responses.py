@@ -9,33 +9,33 @@ TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")  # contract §1.1
 PAGE = ["items", "page", "size", "totalItems", "totalPages"]
 
 
-def data_of(answer: httpx.Response) -> Any:
+def data_of(response: httpx.Response) -> Any:
     """The data of a 200 in the envelope the spec prints."""
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    body = answer.json()
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    body = response.json()
     assert list(body) == ["success", "data"]
     assert body["success"] is True
     return body["data"]
 
 
-def page_of(answer: httpx.Response) -> Any:
+def page_of(response: httpx.Response) -> Any:
     """The data of a list, with nothing in it but what a list has."""
-    data = data_of(answer)
+    data = data_of(response)
     assert list(data) == PAGE
     assert all(type(data[name]) is int for name in PAGE[1:])
     return data
 
 
-def ids_of(answer: httpx.Response) -> list[str]:
-    return [item["id"] for item in data_of(answer)["items"]]
+def ids_of(response: httpx.Response) -> list[str]:
+    return [item["id"] for item in data_of(response)["items"]]
 
 
-def error_of(answer: httpx.Response, status: int, code: str) -> Any:
+def error_of(response: httpx.Response, status: int, code: str) -> Any:
     """The error in the "Standard Error Format" of the spec, with nothing besides."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    body = answer.json()
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    body = response.json()
     assert list(body) == ["success", "error", "timestamp"]
     assert body["success"] is False
     assert TIME.fullmatch(body["timestamp"])
@@ -56,14 +56,14 @@ def require_message(error: Any) -> None:
         assert error["message"] == f"{first['field']}: {first['reason']}"
 
 
-def not_found(answer: httpx.Response, message: str) -> None:
-    error = error_of(answer, 404, "NOT_FOUND")
+def not_found(response: httpx.Response, message: str) -> None:
+    error = error_of(response, 404, "NOT_FOUND")
     assert error == {"code": "NOT_FOUND", "message": message, "details": {}}
 
 
-def offences_of(answer: httpx.Response) -> dict[str, str]:
+def offences_of(response: httpx.Response) -> dict[str, str]:
     """The reasons of a 400, by field (contract §1.5)."""
-    details = error_of(answer, 400, "VALIDATION_ERROR")["details"]
+    details = error_of(response, 400, "VALIDATION_ERROR")["details"]
     assert list(details) == ["fields"]
     assert all(list(offence) == ["field", "reason"] and offence["reason"] for offence in details["fields"])
     reasons = {offence["field"]: offence["reason"] for offence in details["fields"]}

@@ -216,9 +216,9 @@ class Stage:
 
     def _buy(self, who: str, quantity: int, headers: dict[str, str] | None = None) -> int:
         self._fill_cart(who, quantity)
-        answer = self._people[who].post("/api/v1/checkout", json=CARD, headers=headers)
-        assert answer.status_code == 200, answer.text
-        number: int = answer.json()["data"]["orderId"]
+        response = self._people[who].post("/api/v1/checkout", json=CARD, headers=headers)
+        assert response.status_code == 200, response.text
+        number: int = response.json()["data"]["orderId"]
         return number
 
     def _fill_cart(self, who: str, quantity: int) -> None:
@@ -242,8 +242,8 @@ class Stage:
         given: dict[str, Any] = {"content": case.content} if case.content else {"json": case.body}
         for _ in range(case.times):
             address = (case.address or path).format(**self.ids)
-            answer = client.request(method, address, headers=dict(case.headers), **given)
-        return answer
+            response = client.request(method, address, headers=dict(case.headers), **given)
+        return response
 
     @contextlib.contextmanager
     def broken(self, table: str) -> Iterator[None]:

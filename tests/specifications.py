@@ -18,7 +18,7 @@ FOLDER = os.environ.get("FILMER_SPECIFICATIONS")
 class Specification(NamedTuple):
     """By endpoint, such as "GET /api/v1/movies/{movieId}"; answers also by status."""
 
-    answers: dict[tuple[str, int], Any]
+    responses: dict[tuple[str, int], Any]
     bodies: dict[str, Any]
     statuses: set[tuple[str, int]]
     codes: set[str]
@@ -38,10 +38,10 @@ def shop_api() -> Specification:
         for title, example in re.findall(r"(?ms)^\*\*([^*]+)\*\*\n\n```json\n(.*?)```", section):
             status = re.search(r"\((\d{3})\)", title)
             if status:
-                found.answers[endpoint, int(status[1])] = json.loads(example)
+                found.responses[endpoint, int(status[1])] = json.loads(example)
             else:
                 found.bodies[endpoint] = json.loads(example)
-    found.codes.update(answer["error"]["code"] for answer in found.answers.values() if "error" in answer)
+    found.codes.update(response["error"]["code"] for response in found.responses.values() if "error" in response)
     return found
 
 
@@ -55,8 +55,8 @@ def community_api() -> Specification:
     found.statuses.update(("", int(status)) for status in re.findall(r"(?m)^- (\d{3}): ", rest))
     for section in re.split(r"(?m)^(?=(?:GET|POST|PUT|DELETE) /)", ends)[1:]:
         endpoint, _, told = section.partition("\n")
-        for answer in re.finditer(r"(?m)^Response(?: \((\d{3}) [^)]*\))?:?$", told):
-            found.answers[endpoint, int(answer[1] or 200)] = _example(told[answer.end() :])
+        for response in re.finditer(r"(?m)^Response(?: \((\d{3}) [^)]*\))?:?$", told):
+            found.responses[endpoint, int(response[1] or 200)] = _example(told[response.end() :])
         for body in re.finditer(r"(?m)^Request Body:$", told):
             found.bodies[endpoint] = _example(told[body.end() :])
     return found

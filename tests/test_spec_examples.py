@@ -120,14 +120,16 @@ def without_database(make_database: MakeDatabase, serve_here: ServeHere) -> http
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: str(CASES[number]))
 def test_every_status_is_answered_as_printed(answered: Answered, number: int) -> None:
-    case, answer = answered.cases[number]
-    assert answer.status_code == case.status, answer.text
+    case, response = answered.cases[number]
+    assert response.status_code == case.status, response.text
     printed = PRINTED.get((case.operation, case.status))
     if printed is not None:
-        assert_as_printed(answer.json(), printed)
+        assert_as_printed(response.json(), printed)
     if case.status >= 400:
         is_login = case.operation == "POST /api/v1/auth/login"
-        error_of(answer, case.status, "INVALID_CREDENTIALS" if is_login and case.status == 401 else CODES[case.status])
+        error_of(
+            response, case.status, "INVALID_CREDENTIALS" if is_login and case.status == 401 else CODES[case.status]
+        )
 
 
 def test_codes_that_no_table_names_a_status_for(answered: Answered) -> None:
@@ -143,10 +145,10 @@ def test_a_service_that_is_down_says_so_as_printed(without_database: httpx.Respo
 
 def test_nothing_of_the_specification_is_left_out(answered: Answered, without_database: httpx.Response) -> None:
     """Each status of the tables, each answer printed, each code: answered by a live server."""
-    seen = {(case.operation, answer.status_code) for case, answer in answered.cases}
+    seen = {(case.operation, response.status_code) for case, response in answered.cases}
     seen.add(("GET /api/v1/health", without_database.status_code))
-    answers = [answer.json() for _, answer in answered.cases] + [answer.json() for answer in answered.more]
-    codes = {answer["error"]["code"] for answer in answers if "error" in answer}
+    responses = [response.json() for _, response in answered.cases] + [response.json() for response in answered.more]
+    codes = {response["error"]["code"] for response in responses if "error" in response}
     assert len(TABLES) == 19
     assert seen == {(operation, status) for operation, statuses in TABLES.items() for status in statuses}
     assert seen >= set(PRINTED)
@@ -154,7 +156,7 @@ def test_nothing_of_the_specification_is_left_out(answered: Answered, without_da
     source = "as transcribed"
     if specifications.FOLDER:
         printed = specifications.shop_api()
-        assert as_written(PRINTED) == as_written(printed.answers)
+        assert as_written(PRINTED) == as_written(printed.responses)
         assert seen == printed.statuses
         assert codes == printed.codes
         sent = {case.operation: set(case.body) for case in CASES if case.status == 200 and case.body}
@@ -166,9 +168,9 @@ def test_nothing_of_the_specification_is_left_out(answered: Answered, without_da
     )
 
 
-def as_written(answers: dict[tuple[str, int], Any]) -> dict[tuple[str, int], str]:
+def as_written(responses: dict[tuple[str, int], Any]) -> dict[tuple[str, int], str]:
     """With the order of their keys."""
-    return {which: json.dumps(answer) for which, answer in answers.items()}
+    return {which: json.dumps(response) for which, response in responses.items()}
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,6 @@ def session_of(database_url: str, person: User, now: datetime | None = None) -> 
 def signed_in(server: httpx.Client, person: User, password: str = PASSWORD) -> httpx.Client:
     """A browser of its own, signed in."""
     client = visitor(server)
-    answer = client.post(LOGIN, json={"email": person.email, "password": password})
-    assert answer.status_code == 200, answer.text
+    response = client.post(LOGIN, json={"email": person.email, "password": password})
+    assert response.status_code == 200, response.text
     return client

@@ -49,8 +49,8 @@ def test_an_account_is_opened_and_signs_in(accounts: Shop, browser: Browser) -> 
     told = said(create(accounts.database_url, " Chief@Example.com ", "--role", "admin"))
     found = re.fullmatch(r"account (\d+): Mary Major, Chief@Example\.com, admin", told)
     assert found
-    answer = log_in(browser(), "chief@example.com", CHOSEN)
-    assert answer.json()["data"]["customerId"] == int(found[1])
+    response = log_in(browser(), "chief@example.com", CHOSEN)
+    assert response.json()["data"]["customerId"] == int(found[1])
     listed = said(command(accounts.database_url, "list"))
     line = next(line for line in listed.splitlines() if "Chief@Example.com" in line)
     assert re.search(rf"^ *{found[1]} +admin +Chief@Example.com +Mary Major, since \d{{4}}-\d\d-\d\d, 1 session$", line)

@@ -86,9 +86,9 @@ def test_whatever_is_typed_is_refused_or_has_one_form(typed: str) -> None:
 
 def test_who_registers_at_one_spelling_signs_in_at_every_other(accounts: Shop, browser: Browser) -> None:
     name = new_name()
-    answer = browser().post(REGISTER, json=newcomer(email=f"{name}@{SPELLINGS[1]}"))
-    assert answer.status_code == 201, answer.text
-    data = answer.json()["data"]
+    response = browser().post(REGISTER, json=newcomer(email=f"{name}@{SPELLINGS[1]}"))
+    assert response.status_code == 201, response.text
+    data = response.json()["data"]
     assert data["email"] == f"{name}@münchen.example"
     for domain in SPELLINGS:
         assert data_of(log_in(browser(), f"{name.upper()}@{domain}")) == data
@@ -135,8 +135,8 @@ def test_a_domain_there_can_not_be_is_told(domain: str, accounts: Shop, browser:
 
 def test_the_longest_address_is_bounded_as_it_is_shown(browser: Browser) -> None:
     """Some characters are mapped to several."""
-    answer = browser().post(REGISTER, json=newcomer(email=f"{'x' * 64}@{'㎯.' * 60}example"))
-    assert list(offences_of(answer)) == ["email"]
+    response = browser().post(REGISTER, json=newcomer(email=f"{'x' * 64}@{'㎯.' * 60}example"))
+    assert list(offences_of(response)) == ["email"]
 
 
 # --- what earlier versions kept -------------------------------------------------------------------

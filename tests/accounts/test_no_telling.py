@@ -29,7 +29,7 @@ EACH = 5  # tries of one e-mail: fewer than would be slowed
 class Refused(NamedTuple):
     kind: str
     seconds: float
-    answer: httpx.Response
+    response: httpx.Response
 
 
 def auc(first: list[float], second: list[float]) -> float:
@@ -66,14 +66,14 @@ async def _refusal(client: httpx.AsyncClient, kind: str, email: str) -> Refused:
     headers = {"x-forwarded-for": new_address()}
     password = PASSWORD if kind == "closed" else "not the password"
     begun = time.perf_counter()
-    answer = await client.post(LOGIN, json={"email": email, "password": password}, headers=headers)
-    return Refused(kind, time.perf_counter() - begun, answer)
+    response = await client.post(LOGIN, json={"email": email, "password": password}, headers=headers)
+    return Refused(kind, time.perf_counter() - begun, response)
 
 
-def _shown(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
+def _shown(response: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
     """All of an answer but what is another each time: its id, and what time it is."""
-    headers = [(name, value) for name, value in answer.headers.multi_items() if name != "x-request-id"]
-    return answer.status_code, headers, answer.content.partition(b'"timestamp"')[0]
+    headers = [(name, value) for name, value in response.headers.multi_items() if name != "x-request-id"]
+    return response.status_code, headers, response.content.partition(b'"timestamp"')[0]
 
 
 def test_nothing_tells_whether_there_is_an_account(database_url: str) -> None:
@@ -88,8 +88,8 @@ def test_nothing_tells_whether_there_is_an_account(database_url: str) -> None:
         conn.execute("UPDATE account SET disabled = true WHERE email = ANY(%s)", [emails["closed"]])
     refused = asyncio.run(_refusals(database_url, emails))
     for one in refused:
-        error_of(one.answer, 401, "INVALID_CREDENTIALS")
-        assert _shown(one.answer) == _shown(refused[0].answer)
+        error_of(one.response, 401, "INVALID_CREDENTIALS")
+        assert _shown(one.response) == _shown(refused[0].response)
     times = {kind: [one.seconds for one in refused if one.kind == kind] for kind in emails}
     for kind in ("known", "closed"):
         measured = auc(times[kind], times["unknown"])
@@ -109,7 +109,7 @@ def test_slowing_down_is_the_same_for_both(database_url: str) -> None:
             process.visitor("10.0.0.1") as client,
         ):
             for email in (known, "nobody@example.com"):
-                statuses = [(await _refusal(client, "", email)).answer.status_code for _ in range(12)]
+                statuses = [(await _refusal(client, "", email)).response.status_code for _ in range(12)]
                 assert statuses == [401] * 10 + [429] * 2
 
     asyncio.run(run())

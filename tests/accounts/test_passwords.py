@@ -86,13 +86,13 @@ def test_a_hash_made_with_other_parameters_is_replaced_when_somebody_signs_in(da
             newer = kept_of(database_url, mary.email)
             assert newer != old
             assert "m=47104,t=1,p=1" in newer
-            answer = await client.post(LOGIN, json={"email": mary.email, "password": PASSWORD})
-            assert answer.status_code == 200
+            response = await client.post(LOGIN, json={"email": mary.email, "password": PASSWORD})
+            assert response.status_code == 200
             assert kept_of(database_url, mary.email) == newer
             put_old()
             tries = [client.post(LOGIN, json={"email": mary.email, "password": PASSWORD}) for _ in range(8)]
-            answers = await asyncio.gather(*tries)
-            assert [answer.status_code for answer in answers] == [200] * 8, "several at once are all right"
+            responses = await asyncio.gather(*tries)
+            assert [response.status_code for response in responses] == [200] * 8, "several at once are all right"
 
     asyncio.run(run())
 
@@ -125,21 +125,21 @@ def test_one_more_than_may_wait_is_told_to_come_again(database_url: str) -> None
             waiting = [asyncio.create_task(passwords.hash("x")) for _ in range(MAX_WAITING)]
             await asyncio.sleep(0)
             async with process.visitor() as client:
-                answers = [
+                responses = [
                     await client.post(LOGIN, json={"email": "mary@example.com", "password": "x"}),
                     await client.post(REGISTER, json=newcomer()),
                 ]
-                for answer in answers:
-                    error_of(answer, 503, "SERVICE_UNAVAILABLE")
-                    assert answer.headers["retry-after"] == "5"
-                    assert "set-cookie" not in answer.headers
+                for response in responses:
+                    error_of(response, 503, "SERVICE_UNAVAILABLE")
+                    assert response.headers["retry-after"] == "5"
+                    assert "set-cookie" not in response.headers
                 with pytest.raises(ServiceUnavailable):
                     await passwords.matches("x", None)
                 for task in waiting[4:]:  # they have hung up
                     task.cancel()
                 await asyncio.wait(waiting)
-                answer = await client.post(LOGIN, json={"email": "mary@example.com", "password": "x"})
-                assert answer.status_code == 401, "there is room again"
+                response = await client.post(LOGIN, json={"email": "mary@example.com", "password": "x"})
+                assert response.status_code == 401, "there is room again"
 
     asyncio.run(run())
 

@@ -27,9 +27,9 @@ async def ask(process: InProcess, method: str, path: str, *tokens: str) -> httpx
 
 async def log_in(process: InProcess, email: str, *, instead_of: str = "") -> httpx.Response:
     async with process.visitor(**{"cookie": f"JSESSIONID={instead_of}"} if instead_of else {}) as client:
-        answer = await client.post(LOGIN, json={"email": email, "password": PASSWORD})
-    assert answer.status_code == 200, answer.text
-    return answer
+        response = await client.post(LOGIN, json={"email": email, "password": PASSWORD})
+    assert response.status_code == 200, response.text
+    return response
 
 
 def sessions(case: Case) -> int:
@@ -57,11 +57,11 @@ def begin_many(case: Case) -> None:
 def test_the_cookie_has_256_bits_and_says_who_may_read_it(case: Case, public_url: str | None, more: str) -> None:
     async def run() -> None:
         async with in_process(case.url, case.clock, public_url=public_url) as process:
-            answer = await log_in(process, case.email)
-            token = answer.cookies["JSESSIONID"]
+            response = await log_in(process, case.email)
+            token = response.cookies["JSESSIONID"]
             assert len(token) == 43, "32 bytes in base64"
             attributes = f"; Path=/; HttpOnly; SameSite=Lax{more}"
-            assert answer.headers.get_list("set-cookie") == [f"JSESSIONID={token}{attributes}"]
+            assert response.headers.get_list("set-cookie") == [f"JSESSIONID={token}{attributes}"]
             out = await ask(process, "POST", LOGOUT, token)
             assert out.headers.get_list("set-cookie") == [f"JSESSIONID={attributes}; Max-Age=0"]
 
@@ -92,9 +92,9 @@ def test_only_who_is_signed_in_can_sign_out(case: Case) -> None:
             await case.sign_in(process)
             assert (await ask(process, "POST", LOGOUT)).status_code == 401
             case.clock.move(minutes=30)
-            answer = await ask(process, "POST", LOGOUT, case.token)
-            assert answer.status_code == 401
-            assert "set-cookie" not in answer.headers
+            response = await ask(process, "POST", LOGOUT, case.token)
+            assert response.status_code == 401
+            assert "set-cookie" not in response.headers
             assert sessions(case) == 1, "what is over is the upkeep's"
 
     asyncio.run(run())
@@ -221,9 +221,9 @@ def test_whoever_signs_out_everywhere_is_nobody_elsewhere(case: Case) -> None:
             mary = case.token
             eve = (await log_in(here, other)).cookies["JSESSIONID"]
             assert (await ask(there, "GET", SESSION, mary)).status_code == 200
-            answer = await ask(here, "POST", "/account/sessions/end", mary)
-            assert answer.status_code == 303
-            assert "JSESSIONID=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0" in answer.headers.get_list("set-cookie")
+            response = await ask(here, "POST", "/account/sessions/end", mary)
+            assert response.status_code == 303
+            assert "JSESSIONID=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0" in response.headers.get_list("set-cookie")
             for process in (here, there):
                 assert (await ask(process, "GET", SESSION, mary)).status_code == 401
                 assert (await ask(process, "GET", SESSION, eve)).status_code == 200

@@ -41,8 +41,8 @@ def test_one_s_sessions_are_listed_without_what_opens_them(mary: Somebody, eve: 
 def test_signing_out_everywhere_ends_all_of_one_s_own(mary: Somebody, eve: Somebody, browser: Browser) -> None:
     other, token = signed_in_at(browser(), mary.person), token_on(mary.make())
     cookie = mary.client.cookies["JSESSIONID"]
-    answer = send(mary.client, END)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+    response = send(mary.client, END)
+    assert (response.status_code, response.headers["location"]) == (303, "/sign-in")
     assert "JSESSIONID" not in mary.client.cookies
     assert notice_of(mary.client.get("/sign-in")) == "You are signed out everywhere."
     mary.client.headers["cookie"] = f"JSESSIONID={cookie}"

@@ -28,8 +28,8 @@ class Case:
 
     async def sign_in(self, process: InProcess) -> None:
         async with process.visitor() as client:
-            answer = await client.post(LOGIN, json={"email": self.email, "password": PASSWORD})
-        assert answer.status_code == 200, answer.text
+            response = await client.post(LOGIN, json={"email": self.email, "password": PASSWORD})
+        assert response.status_code == 200, response.text
         self.token = client.cookies["JSESSIONID"]
 
     async def status(self, process: InProcess, path: str = SESSION) -> int:
@@ -349,9 +349,9 @@ def test_no_session_begins_after_the_password_was_changed_or_the_account_closed(
 
             monkeypatch.setattr(passwords, "matches", and_meanwhile)
             async with process.visitor() as client:
-                answer = await client.post(LOGIN, json={"email": case.email, "password": PASSWORD})
-            assert answer.status_code == 401
-            assert "set-cookie" not in answer.headers
+                response = await client.post(LOGIN, json={"email": case.email, "password": PASSWORD})
+            assert response.status_code == 401
+            assert "set-cookie" not in response.headers
             with psycopg.connect(case.url) as conn:
                 assert conn.execute("SELECT FROM session").rowcount == 0
 
@@ -362,8 +362,8 @@ def test_a_newcomer_s_session_ends_like_any_other(case: Case) -> None:
     async def run() -> None:
         async with in_process(case.url, case.clock) as process:
             async with process.visitor() as client:
-                answer = await client.post("/api/v1/auth/register", json=newcomer())
-            assert answer.status_code == 201
+                response = await client.post("/api/v1/auth/register", json=newcomer())
+            assert response.status_code == 201
             case.token = client.cookies["JSESSIONID"]
             case.clock.move(minutes=29, seconds=59)
             assert await case.lives(process)

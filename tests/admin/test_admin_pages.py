@@ -57,16 +57,16 @@ def ask(office: Office, statement: str, *parameters: Any) -> Any:
 def price_of(office: Office, film_id: str) -> Decimal:
     """What the film costs whoever puts it into a cart now."""
     with closing(signed_in(office.server.client, open_account(office.url))) as somebody:
-        answer = somebody.post("/api/v1/cart/items", json={"movieId": film_id})
-        assert answer.status_code == 200, answer.text
-        return Decimal(str(answer.json()["data"]["cart"]["items"][0]["price"]))
+        response = somebody.post("/api/v1/cart/items", json={"movieId": film_id})
+        assert response.status_code == 200, response.text
+        return Decimal(str(response.json()["data"]["cart"]["items"][0]["price"]))
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_admins_alone_may_look(office: Office, customer: tuple[User, httpx.Client], path: str) -> None:
-    answer = office.boss.get(path)
-    assert answer.status_code == 200
-    assert answer.headers["cache-control"] == "no-store"
+    response = office.boss.get(path)
+    assert response.status_code == 200
+    assert response.headers["cache-control"] == "no-store"
     assert customer[1].get(path).status_code == 403
     with closing(visitor(office.server.client)) as nobody:
         assert nobody.get(path).headers["location"].startswith("/sign-in?next=%2Fadmin")
@@ -118,9 +118,9 @@ def test_days_begin_and_end_in_utc(office: Office, customer: tuple[User, httpx.C
 def test_a_new_price_shows_at_once_and_outlives_an_import(office: Office) -> None:
     public = f"/films/{OTHER}"
     assert "€7.25" not in office.server.client.get(public).text
-    answer = office.boss.post(f"/admin/films/{OTHER}/price", data={"price": " 7.25", "query": "batman"})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/admin/films?query=batman")
-    page = office.boss.get(answer.headers["location"])
+    response = office.boss.post(f"/admin/films/{OTHER}/price", data={"price": " 7.25", "query": "batman"})
+    assert (response.status_code, response.headers["location"]) == (303, "/admin/films?query=batman")
+    page = office.boss.get(response.headers["location"])
     assert "costs €7.25 now" in page.text
     assert 'value="7.25"' in page.text
     assert price_of(office, OTHER) == Decimal("7.25")
@@ -146,8 +146,8 @@ def test_films_are_there_before_one_searches_the_best_known_first(office: Office
     assert listed(first) + listed(office.boss.get(found[1]).text) == films[:40]
     assert listed(office.boss.get("/admin/films?query=%20").text) == films[:20]
     assert "Nothing on this page" in office.boss.get("/admin/films?page=1000000").text
-    answer = office.boss.post(f"/admin/films/{films[20]}/price", data={"price": "3.21", "query": "", "page": "2"})
-    assert answer.headers["location"] == "/admin/films?page=2"
+    response = office.boss.post(f"/admin/films/{films[20]}/price", data={"price": "3.21", "query": "", "page": "2"})
+    assert response.headers["location"] == "/admin/films?page=2"
     assert 'value="3.21"' in office.boss.get("/admin/films?page=2").text
 
 
@@ -180,10 +180,10 @@ def test_films_in_lists_show_what_they_cost(office: Office, path: str) -> None:
 @pytest.mark.parametrize("price", ["", "free", "-1", "1.005", "NaN", "1e9", "1000000", "٤", "1,50", "<b>"])
 def test_a_price_that_is_none_changes_nothing(office: Office, price: str) -> None:
     before = price_of(office, FILM)
-    answer = office.boss.post(f"/admin/films/{FILM}/price", data={"price": price, "query": "shawshank"})
-    assert answer.status_code == 400
-    assert 'aria-invalid="true"' in answer.text
-    assert "<b>" not in answer.text
+    response = office.boss.post(f"/admin/films/{FILM}/price", data={"price": price, "query": "shawshank"})
+    assert response.status_code == 400
+    assert 'aria-invalid="true"' in response.text
+    assert "<b>" not in response.text
     assert price_of(office, FILM) == before
 
 
@@ -201,8 +201,8 @@ def test_a_users_favourites_are_cleared(office: Office, customer: tuple[User, ht
     found = office.boss.get("/admin/accounts", params={"query": person.email}).text
     assert "Take all 2 favourites of Mary Major away for good?" in found, "it asks first"
     assert f'action="{path}"' in found
-    answer = office.boss.post(path, data={"next": f"/admin/accounts?query={person.id}"})
-    assert answer.headers["location"] == f"/admin/accounts?query={person.id}"
+    response = office.boss.post(path, data={"next": f"/admin/accounts?query={person.id}"})
+    assert response.headers["location"] == f"/admin/accounts?query={person.id}"
     assert ask(office, "SELECT count(*) FROM favorite WHERE account_id = %s", person.id) == [(0,)]
     assert f'action="{path}"' not in office.boss.get("/admin/accounts", params={"query": person.email}).text
 

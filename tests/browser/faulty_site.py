@@ -86,10 +86,10 @@ class _Site(BaseHTTPRequestHandler):
         if self.path == "/hang-up":
             self.close_connection = True
             return
-        answer = PAGES.get(self.path, PAGES["/404"])
-        body = gzip.compress(answer.body.encode())
-        self.send_response(HTTPStatus(answer.status))
-        self.send_header("content-type", f"{answer.kind}; charset=utf-8")
+        response = PAGES.get(self.path, PAGES["/404"])
+        body = gzip.compress(response.body.encode())
+        self.send_response(HTTPStatus(response.status))
+        self.send_header("content-type", f"{response.kind}; charset=utf-8")
         self.send_header("content-encoding", "gzip")
         self.send_header("content-length", str(len(body)))
         self.send_header("content-security-policy", POLICY)

@@ -79,7 +79,7 @@ def in_cart(page: Page) -> dict[str, int]:
 
 
 def _data(page: Page, path: str) -> dict[str, Any]:
-    answer = page.context.request.get(path)
-    assert answer.ok, answer.text()
-    data: dict[str, Any] = answer.json()["data"]
+    response = page.context.request.get(path)
+    assert response.ok, response.text()
+    data: dict[str, Any] = response.json()["data"]
     return data

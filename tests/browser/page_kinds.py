@@ -32,9 +32,9 @@ class Shown(NamedTuple):
     def go(self, page: Page, kind: Kind) -> None:
         page.context.clear_cookies()
         page.context.add_cookies(self.cookies[kind.who])
-        answer = page.goto(kind.path.format(order=self.order))
-        assert answer
-        assert answer.status == (200 if kind.steps else kind.status)
+        response = page.goto(kind.path.format(order=self.order))
+        assert response
+        assert response.status == (200 if kind.steps else kind.status)
         if kind.steps:
             kind.steps(page)
 

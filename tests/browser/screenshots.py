@@ -130,9 +130,9 @@ def put_in_cart(api: APIRequestContext, films: dict[str, int]) -> None:
         done(api.post("/api/v1/cart/items", data={"movieId": film, "quantity": quantity}))
 
 
-def done(answer: APIResponse) -> APIResponse:
-    assert answer.ok, f"{answer.url}: {answer.text()}"
-    return answer
+def done(response: APIResponse) -> APIResponse:
+    assert response.ok, f"{response.url}: {response.text()}"
+    return response
 
 
 def take(browser: Browser, origin: str, shot: Shot, order: str, width: Width, scheme: Scheme, folder: Path) -> Path:

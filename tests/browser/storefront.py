@@ -39,5 +39,5 @@ class Storefront(NamedTuple):
 
 def signed_in(context: BrowserContext, email: str, password: str = demo.PASSWORD) -> None:
     """Signs a browser in through the API."""
-    answer = context.request.post(LOGIN, data={"email": email, "password": password})
-    assert answer.status == 200, answer.text()
+    response = context.request.post(LOGIN, data={"email": email, "password": password})
+    assert response.status == 200, response.text()

@@ -182,10 +182,10 @@ def test_without_tmdb_nothing_new_is_kept_and_that_is_said(
 def test_without_a_database_a_page_says_so_and_helps(visit: Visit, away: Away) -> None:
     page = visit(expected_statuses={503}, reduced_motion="reduce")
     away.go()
-    answer = page.goto(f"/films/{SHAWSHANK}")
-    assert answer
-    assert answer.status == 503
-    assert int(answer.headers["retry-after"]) > 0
+    response = page.goto(f"/films/{SHAWSHANK}")
+    assert response
+    assert response.status == 503
+    assert int(response.headers["retry-after"]) > 0
     expect(page.get_by_role("heading", level=1)).to_have_text("That did not work, and it is our fault")
     expect(page.get_by_role("main")).to_contain_text("try again in a moment")
     axe(page)

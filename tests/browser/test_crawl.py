@@ -70,10 +70,10 @@ def crawl(page: Page, origin: str, *, of_a_kind: int) -> Crawled:
 
 
 def look(page: Page, path: str) -> tuple[dict[str, Any], list[str]]:
-    answer = page.goto(path)
-    assert answer
-    findings = [] if answer.ok else [f"{answer.status} for {path}"]
-    policy = answer.headers.get("content-security-policy", "")
+    response = page.goto(path)
+    assert response
+    findings = [] if response.ok else [f"{response.status} for {path}"]
+    policy = response.headers.get("content-security-policy", "")
     if "default-src 'none'" not in policy or "unsafe" in policy:
         findings.append(f"{path} has the policy {policy!r}")
     read = page.evaluate(_READ)

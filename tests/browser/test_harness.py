@@ -44,9 +44,9 @@ def test_every_tab_is_watched(browser: Browser, site: str) -> None:
 @pytest.mark.parametrize("status", [404, 500])
 def test_a_status_is_wrong_unless_it_was_expected(status: int, browser: Browser, site: str) -> None:
     with watched(browser, site, expected_statuses={status}) as page:
-        answer = page.goto(f"/{status}")
-        assert answer
-        assert answer.status == status
+        response = page.goto(f"/{status}")
+        assert response
+        assert response.status == status
     with pytest.raises(AssertionError, match=str(status)), watched(browser, site) as page:
         page.goto(f"/{status}")
     with pytest.raises(AssertionError, match=str(status)), watched(browser, site, expected_statuses={418}) as page:
@@ -122,5 +122,5 @@ def test_a_browser_is_signed_in_alone(visit: Visit, storefront: Storefront) -> N
     signed_in(one.context, CUSTOMER)
     signed_in(other.context, newcomer.email, PASSWORD)
     seen = [page.context.request.get("/api/v1/auth/session") for page in (one, other, nobody)]
-    assert [answer.status for answer in seen] == [200, 200, 401]
-    assert [answer.json()["data"]["email"] for answer in seen[:2]] == [CUSTOMER, newcomer.email]
+    assert [response.status for response in seen] == [200, 200, 401]
+    assert [response.json()["data"]["email"] for response in seen[:2]] == [CUSTOMER, newcomer.email]

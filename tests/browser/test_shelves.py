@@ -232,8 +232,8 @@ def test_a_customer_does_not_enter_the_office(visit: Visit, storefront: Storefro
     page = visit(expected_statuses={403})
     come_in(page, storefront)
     for path in ("/admin", "/admin/films", "/admin/accounts"):
-        answer = page.goto(path)
-        assert answer
-        assert answer.status == 403
+        response = page.goto(path)
+        assert response
+        assert response.status == 403
         expect(page.get_by_role("heading", level=1)).to_have_text("This is not open to you")
     expect(page.get_by_role("link", name="Office")).to_have_count(0)

@@ -38,19 +38,19 @@ class ApiUser:
         self.favorites = favorites_of(self.person)
 
     def favorite(self, movie_id: int) -> Any:
-        answer = self.client.post(self.favorites, json={"movie_id": movie_id})
-        assert answer.status_code in {200, 201}, answer.text
-        return answer.json()
+        response = self.client.post(self.favorites, json={"movie_id": movie_id})
+        assert response.status_code in {200, 201}, response.text
+        return response.json()
 
     def rate(self, movie_id: int, rating: float) -> Any:
-        answer = self.client.post(RATINGS, json={"movie_id": movie_id, "rating": rating})
-        assert answer.status_code in {200, 201}, answer.text
-        return answer.json()
+        response = self.client.post(RATINGS, json={"movie_id": movie_id, "rating": rating})
+        assert response.status_code in {200, 201}, response.text
+        return response.json()
 
     def listed(self, **query: str) -> Any:
-        answer = self.client.get(self.favorites, params=query)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["favorites"]
+        response = self.client.get(self.favorites, params=query)
+        assert response.status_code == 200, response.text
+        return response.json()["favorites"]
 
 
 class Community:

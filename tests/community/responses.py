@@ -29,11 +29,11 @@ NO_IDS = ["abc", "-1", "0", "1.5", "1_0", "%D9%A1%D9%A2", "+2", "2%20", "0x2", "
 NOBODYS_IDS = [str(2**31 - 1), str(2**31), str(2**63), str(10**30)]
 
 
-def community_error_of(answer: httpx.Response, status: int, code: str) -> Any:
+def community_error_of(response: httpx.Response, status: int, code: str) -> Any:
     """The error as community-api.txt prints it, with nothing besides; nobody keeps it."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    body = answer.json()
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    body = response.json()
     assert list(body) == ["error"]
     error = body["error"]
     assert list(error) == ["code", "message", "details"]
@@ -42,14 +42,14 @@ def community_error_of(answer: httpx.Response, status: int, code: str) -> Any:
     assert error["message"]
     assert isinstance(error["details"], dict)
     require_message(error)
-    assert ("www-authenticate" in answer.headers) == (status == 401)
-    unkept(answer)
+    assert ("www-authenticate" in response.headers) == (status == 401)
+    unkept(response)
     return error
 
 
-def community_offences_of(answer: httpx.Response, code: str = "VALIDATION_ERROR") -> dict[str, str]:
+def community_offences_of(response: httpx.Response, code: str = "VALIDATION_ERROR") -> dict[str, str]:
     """The reasons of a 400, by field (contract §1.5)."""
-    details = community_error_of(answer, 400, code)["details"]
+    details = community_error_of(response, 400, code)["details"]
     assert list(details) == ["fields"]
     assert all(list(offence) == ["field", "reason"] and offence["reason"] for offence in details["fields"])
     reasons = {offence["field"]: offence["reason"] for offence in details["fields"]}
@@ -57,24 +57,24 @@ def community_offences_of(answer: httpx.Response, code: str = "VALIDATION_ERROR"
     return reasons
 
 
-def record_of(answer: httpx.Response, status: int, keys: list[str]) -> Any:
+def record_of(response: httpx.Response, status: int, keys: list[str]) -> Any:
     """A favourite or a rating: nothing but these keys, in this order; nobody else's to keep."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    record = answer.json()
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    record = response.json()
     assert list(record) == keys
     assert type(record["id"]) is int
     assert type(record["movie_id"]) is int
     assert TIME.fullmatch(record[keys[-1]])
-    unkept(answer)
+    unkept(response)
     return record
 
 
-def gone(answer: httpx.Response) -> None:
+def gone(response: httpx.Response) -> None:
     """204 No Content."""
-    assert answer.status_code == 204, answer.text
-    assert answer.content == b""
-    unkept(answer)
+    assert response.status_code == 204, response.text
+    assert response.content == b""
+    unkept(response)
 
 
 def send(client: httpx.Client, method: str, address: str, text: str) -> httpx.Response:

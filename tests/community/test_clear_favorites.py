@@ -55,8 +55,8 @@ def test_who_is_no_admin_is_403_also_at_their_own(community: Community, user: Ap
     other.favorite(SHAWSHANK)
     user.favorite(SHAWSHANK)
     for whose in (user, other):
-        answer = user.client.delete(door(whose))
-        assert community_error_of(answer, 403, "INSUFFICIENT_PERMISSIONS")["details"] == {}
+        response = user.client.delete(door(whose))
+        assert community_error_of(response, 403, "INSUFFICIENT_PERMISSIONS")["details"] == {}
     assert len(user.listed()) == len(other.listed()) == 1
 
 

@@ -39,26 +39,26 @@ def notice(text: str) -> str:
 
 
 def post(client: httpx.Client, path: str, **fields: Any) -> httpx.Response:
-    answer = client.post(path, data=fields)
-    assert answer.headers["cache-control"] == "no-store"
-    return answer
+    response = client.post(path, data=fields)
+    assert response.headers["cache-control"] == "no-store"
+    return response
 
 
 def test_popular_films_in_tmdbs_order_with_those_of_the_shop_linked(community: Community) -> None:
     told = community.server.get("/api/movies/popular").json()["results"]
-    answer = community.server.get("/popular")
-    assert answer.status_code == 200
-    assert titles(answer.text) == [film["title"] for film in told]
-    assert f'<h2><a href="{FILM}">The Shawshank Redemption</a></h2>' in answer.text
-    assert "Not in this shop" in answer.text
-    assert answer.text.count('<span class="price">') == answer.text.count('<h2><a href="/films/'), (
+    response = community.server.get("/popular")
+    assert response.status_code == 200
+    assert titles(response.text) == [film["title"] for film in told]
+    assert f'<h2><a href="{FILM}">The Shawshank Redemption</a></h2>' in response.text
+    assert "Not in this shop" in response.text
+    assert response.text.count('<span class="price">') == response.text.count('<h2><a href="/films/'), (
         "what is here has a price"
     )
-    assert NOTICE in answer.text
-    assert answer.headers["cache-control"] == "public, no-cache"
+    assert NOTICE in response.text
+    assert response.headers["cache-control"] == "public, no-cache"
     second = community.server.get("/popular?page=2")
     assert titles(second.text)
-    assert titles(second.text) != titles(answer.text)
+    assert titles(second.text) != titles(response.text)
     assert 'href="/popular"' in second.text
 
 
@@ -72,21 +72,21 @@ def test_without_tmdb_and_without_a_copy_the_page_says_so_and_is_not_kept(
 ) -> None:
     server = make_community(TMDB_LANGUAGE=own_language(), TMDB_DEADLINE_SECONDS="1").server
     sandbox.fail("503")
-    answer = server.get("/popular")
-    assert answer.status_code == 200
-    assert NOT_NOW in answer.text
-    assert answer.headers["cache-control"] == "no-store"
+    response = server.get("/popular")
+    assert response.status_code == 200
+    assert NOT_NOW in response.text
+    assert response.headers["cache-control"] == "no-store"
     sandbox.heal()
     deadline = time.monotonic() + 30  # TMDB is left alone for some seconds first
-    while NOT_NOW in answer.text and time.monotonic() < deadline:
+    while NOT_NOW in response.text and time.monotonic() < deadline:
         time.sleep(0.05)
-        answer = server.get("/popular")
-    assert "The Shawshank Redemption" in titles(answer.text)
+        response = server.get("/popular")
+    assert "The Shawshank Redemption" in titles(response.text)
 
 
 def test_a_favourite_comes_and_goes(mary: httpx.Client, user: ApiUser) -> None:
-    answer = post(mary, "/favorites", movie_id=SHAWSHANK, next=FILM)
-    assert (answer.status_code, answer.headers["location"]) == (303, FILM)
+    response = post(mary, "/favorites", movie_id=SHAWSHANK, next=FILM)
+    assert (response.status_code, response.headers["location"]) == (303, FILM)
     listed = mary.get("/favorites")
     assert notice(listed.text) == "The Shawshank Redemption is among your favourites."
     assert titles(listed.text) == ["The Shawshank Redemption"]
@@ -125,8 +125,8 @@ def test_favourites_are_sorted_as_the_api_sorts_them(mary: httpx.Client, user: A
 
 
 def test_a_film_is_rated_and_rated_again(mary: httpx.Client, user: ApiUser) -> None:
-    answer = post(mary, "/ratings", movie_id=FIGHT_CLUB, rating="4.5")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/ratings")
+    response = post(mary, "/ratings", movie_id=FIGHT_CLUB, rating="4.5")
+    assert (response.status_code, response.headers["location"]) == (303, "/ratings")
     assert notice(mary.get("/ratings").text) == "You gave Fight Club 4.5 of 5 stars."
     post(mary, "/ratings", movie_id=SHAWSHANK, rating="0")
     post(mary, "/ratings", movie_id=FIGHT_CLUB, rating="5", next="/favorites?sort=rating&order=asc")
@@ -189,10 +189,10 @@ def test_a_favourite_that_can_be_none_is_404(mary: httpx.Client, favorite_id: st
 def test_nobody_is_sent_to_sign_in_and_back(community: Community) -> None:
     origin = str(community.server.base_url).rstrip("/")
     for path in ("/favorites", "/ratings"):
-        answer = community.server.post(
+        response = community.server.post(
             path, data={"movie_id": SHAWSHANK, "rating": "4"}, headers={"referer": f"{origin}{FILM}"}
         )
-        assert (answer.status_code, answer.headers["location"]) == (303, f"/sign-in?next={quote(FILM, safe='')}")
+        assert (response.status_code, response.headers["location"]) == (303, f"/sign-in?next={quote(FILM, safe='')}")
 
 
 def test_what_tmdb_tells_is_text_and_nothing_else(community: Community, mary: httpx.Client, user: ApiUser) -> None:
@@ -214,8 +214,8 @@ def test_what_tmdb_tells_is_text_and_nothing_else(community: Community, mary: ht
 
 @pytest.mark.parametrize("path", ["/favorites", "/ratings"])
 def test_somewhere_else_is_not_gone_on_to(mary: httpx.Client, path: str) -> None:
-    answer = post(mary, path, movie_id=SHAWSHANK, rating="4", next="https://evil.example/")
-    assert answer.headers["location"] == path
+    response = post(mary, path, movie_id=SHAWSHANK, rating="4", next="https://evil.example/")
+    assert response.headers["location"] == path
 
 
 def test_a_rating_is_taken_back(mary: httpx.Client, user: ApiUser) -> None:
@@ -230,8 +230,8 @@ def test_a_rating_is_taken_back(mary: httpx.Client, user: ApiUser) -> None:
         found = take_back.search(mary.get(page).text)
         assert found, page
         path = found[1]
-        answer = post(mary, path, next=page, movie_id=SHAWSHANK, rating="4.5")
-        assert (answer.status_code, answer.headers["location"]) == (303, page)
+        response = post(mary, path, next=page, movie_id=SHAWSHANK, rating="4.5")
+        assert (response.status_code, response.headers["location"]) == (303, page)
         assert "Your rating is taken back." in mary.get("/ratings").text
         assert user.listed()[0]["user_rating"] is None
     post(mary, path)

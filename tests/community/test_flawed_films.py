@@ -60,14 +60,14 @@ def test_details_go_by_the_same_rules(community: Community, sandbox: Sandbox, fl
     film = told_as_printed(sandbox, 21)[ONE_FILM_S.index(flaw)]
     user = community.user()
     with failing(sandbox, "flawed", flaw=flaw, path=f"/3/movie/{film['id']}", times=1):
-        answer = user.client.post(user.favorites, json={"movie_id": film["id"]})
+        response = user.client.post(user.favorites, json={"movie_id": film["id"]})
     if flaw in UNUSABLE:
-        error = community_error_of(answer, 503, "EXTERNAL_API_ERROR")
+        error = community_error_of(response, 503, "EXTERNAL_API_ERROR")
         assert error["message"] == "TheMovieDB answers, but with nothing that can be used right now"
         assert user.listed() == []
         user.favorite(told_as_printed(sandbox, 20)[ONE_FILM_S.index(flaw)]["id"])  # so that TMDB is not left alone
         return
-    favorite = record_of(answer, 201, FAVORITE)
+    favorite = record_of(response, 201, FAVORITE)
     expected = {"user_rating": None, "created_at": favorite["created_at"], "movie_id": film["id"]}
     assert user.listed() == [film | USABLE[flaw] | expected | {"id": favorite["id"]}]
 
@@ -86,11 +86,11 @@ def test_a_page_without_a_film_that_can_be_used_is_an_error_of_its_own_words(
             assert error["message"] == "TheMovieDB answers, but with nothing that can be used right now"
             past_the_end = popular_of(server.get(f"{POPULAR}?page=499"))
             assert (past_the_end["results"], past_the_end["total_results"]) == ([], 430)
-            old = until(server, lambda answer: freshness(answer) == "stale")
+            old = until(server, lambda response: freshness(response) == "stale")
             sandbox.forget()
             until(server, lambda _: sandbox.calls("/3/movie/popular") > 0)
             assert server.get(POPULAR).content == old.content == first.content
-    until(one, lambda answer: freshness(answer) == "hit")
+    until(one, lambda response: freshness(response) == "hit")
 
 
 def test_a_copy_without_a_title_is_none(make_community: MakeCommunity, sandbox: Sandbox) -> None:
@@ -105,7 +105,7 @@ def test_a_copy_without_a_title_is_none(make_community: MakeCommunity, sandbox: 
         fetch(community.database_url, untitled, SHAWSHANK)
         (film,) = user.listed()
         assert (film["title"], film["overview"]) == (title, None)
-    until(user.client, lambda answer: answer.json()["favorites"][0]["overview"] is not None, user.favorites)
+    until(user.client, lambda response: response.json()["favorites"][0]["overview"] is not None, user.favorites)
 
 
 def test_a_good_copy_is_enough_to_rate_what_is_flawed_now(make_community: MakeCommunity, sandbox: Sandbox) -> None:

@@ -84,22 +84,22 @@ def sorted_by(favourites: list[Favourite], sort: str, order: str) -> list[int]:
 def until(ask: Callable[[], httpx.Response], is_it: Callable[[httpx.Response], bool]) -> httpx.Response:
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
-        answer = ask()
-        assert answer.status_code == 200, answer.text
-        if is_it(answer):
-            return answer
+        response = ask()
+        assert response.status_code == 200, response.text
+        if is_it(response):
+            return response
         time.sleep(0.02)
-    raise AssertionError(f"never: {answer.headers} {answer.text}")
+    raise AssertionError(f"never: {response.headers} {response.text}")
 
 
 def test_it_is_as_the_spec_prints_it(user: ApiUser, sandbox: Sandbox) -> None:
     favorite = user.favorite(SHAWSHANK)
     user.rate(SHAWSHANK, 4)
-    answer = user.client.get(user.favorites)
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/json"
-    unkept(answer)
-    body = answer.json()
+    response = user.client.get(user.favorites)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    unkept(response)
+    body = response.json()
     assert list(body) == ["favorites"]
     [film] = body["favorites"]
     assert list(film) == FAVORITE_FILM
@@ -107,15 +107,15 @@ def test_it_is_as_the_spec_prints_it(user: ApiUser, sandbox: Sandbox) -> None:
         told = client.get(f"{sandbox.url}/movie/{SHAWSHANK}?api_key=any").json()
     details = {name: told[name] for name in ("title", "release_date", "overview", "popularity", "vote_average")}
     assert film == favorite | details | {"user_rating": 4}
-    assert '"user_rating":4,' in answer.text
+    assert '"user_rating":4,' in response.text
 
 
 def test_nothing_kept_is_an_empty_list(user: ApiUser) -> None:
     """contract §1.2"""
-    answer = user.client.get(user.favorites)
-    assert (answer.status_code, answer.content) == (200, b'{"favorites":[]}')
-    unkept(answer)
-    assert (answer.headers["x-cache"], answer.headers["age"]) == ("miss", "0")
+    response = user.client.get(user.favorites)
+    assert (response.status_code, response.content) == (200, b'{"favorites":[]}')
+    unkept(response)
+    assert (response.headers["x-cache"], response.headers["age"]) == ("miss", "0")
 
 
 def test_what_is_missing_is_null(user: ApiUser) -> None:
@@ -207,14 +207,14 @@ def test_an_admin_sees_another_s_and_others_do_not(community: Community, user: A
 
 @pytest.mark.parametrize("user_id", NOBODYS_IDS)
 def test_of_nobody_is_404_to_an_admin(community: Community, user_id: str) -> None:
-    answer = community.user("admin").client.get(f"/api/users/{user_id}/favorites")
-    community_error_of(answer, 404, "USER_NOT_FOUND")
+    response = community.user("admin").client.get(f"/api/users/{user_id}/favorites")
+    community_error_of(response, 404, "USER_NOT_FOUND")
 
 
 @pytest.mark.parametrize("user_id", NO_IDS)
 def test_an_id_of_nobody_s_is_400_to_an_admin(community: Community, user_id: str) -> None:
-    answer = community.user("admin").client.get(f"/api/users/{user_id}/favorites")
-    assert list(community_offences_of(answer)) == ["user_id"]
+    response = community.user("admin").client.get(f"/api/users/{user_id}/favorites")
+    assert list(community_offences_of(response)) == ["user_id"]
 
 
 def test_the_second_time_it_is_a_hit(user: ApiUser) -> None:
@@ -252,9 +252,9 @@ def test_details_come_from_postgresql_when_tmdb_and_the_cache_are_away(
         fetch_old = "UPDATE tmdb_film SET fetched = now() - interval '40 days'"
         url = make_community(**alone).database_url
         fetch(url, fetch_old)
-        answer = until(lambda: user.client.get(user.favorites), lambda one: int(one.headers["age"]) >= 40 * 86_400)
-        assert answer.headers["x-cache"] == "stale"
-        assert answer.json()["favorites"] == listed
+        response = until(lambda: user.client.get(user.favorites), lambda one: int(one.headers["age"]) >= 40 * 86_400)
+        assert response.headers["x-cache"] == "stale"
+        assert response.json()["favorites"] == listed
 
 
 def test_old_details_are_shown_at_once_and_brought_up_to_date_behind(

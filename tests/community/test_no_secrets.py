@@ -54,10 +54,10 @@ class Speaker:
 
     def ask(self, method: str, address: str, token: str = "", **sent: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token or self.token}"} | sent.pop("headers", {})
-        answer = self.client.request(method, address, headers=headers, **sent)
-        self.said.append(repr(answer.headers).encode() + answer.content)
-        self.statuses.add(answer.status_code)
-        return answer
+        response = self.client.request(method, address, headers=headers, **sent)
+        self.said.append(repr(response.headers).encode() + response.content)
+        self.statuses.add(response.status_code)
+        return response
 
     def use_every_endpoint(self) -> None:
         """With success, and with each failure the API knows."""

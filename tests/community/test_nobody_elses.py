@@ -85,10 +85,10 @@ class Owner:
             fetch(self.place.url, "SELECT r::text FROM rating r WHERE account_id = %s ORDER BY 1", self.id),
         ]
 
-    def told_by(self, answer: httpx.Response) -> list[str]:
+    def told_by(self, response: httpx.Response) -> list[str]:
         """What an answer tells of the owner."""
-        headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}  # which is drawn
-        text = f"{headers} {answer.text}"
+        headers = {name: value for name, value in response.headers.items() if name != "x-request-id"}  # which is drawn
+        text = f"{headers} {response.text}"
         secrets = [FAVOURED, RATED, self.user.person.email, self.user.token, str(self.id)]
         secrets += map(str, self.favorites + self.ratings)
         return [secret for secret in secrets if re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", text)]
@@ -189,15 +189,15 @@ def test_nobody_sees_or_changes_another_s_things(
     leaks = []
     for method, path in sorted(routes):
         for address in addresses(path, owner, mine):
-            answer = client.request(method, address, json=None if method == "GET" else body)
-            cell = f"{kind}: {method} {address} {answer.status_code}"
+            response = client.request(method, address, json=None if method == "GET" else body)
+            cell = f"{kind}: {method} {address} {response.status_code}"
             statuses, code = expected(kind, method, path, address, owner)
-            assert answer.status_code in statuses, cell
+            assert response.status_code in statuses, cell
             if code:
-                community_error_of(answer, answer.status_code, code)
+                community_error_of(response, response.status_code, code)
             if (method, path) not in PUBLIC:
-                assert answer.headers["cache-control"] == "no-store", cell
-            leaks += [f"{cell}: {secret}" for secret in owner.told_by(answer)]
+                assert response.headers["cache-control"] == "no-store", cell
+            leaks += [f"{cell}: {secret}" for secret in owner.told_by(response)]
         assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
     assert leaks == []
 
@@ -205,12 +205,12 @@ def test_nobody_sees_or_changes_another_s_things(
 def test_the_owner_sees_it_all(owner: Owner) -> None:
     """What the others must not be told is there to be told."""
     its = Owner(owner.place)
-    answers = [
+    responses = [
         its.user.client.get(its.user.favorites),
         its.user.client.post(RATINGS, json={"movie_id": SHAWSHANK, "rating": 4.5}),
         its.user.client.post(RATINGS, json={"movie_id": FIGHT_CLUB, "rating": 4.5}),
     ]
-    told = {secret for answer in answers for secret in its.told_by(answer)}
+    told = {secret for response in responses for secret in its.told_by(response)}
     assert told == {FAVOURED, RATED, *map(str, its.favorites + its.ratings)}
     assert its.look() != its.state  # a rating that is written anew is seen as a change, too
     its.user.client.close()
@@ -223,8 +223,8 @@ def test_an_admin_may_what_the_specification_lets_them_and_no_more(owner: Owner)
     favorites = its.user.favorites
     assert admin.client.get(favorites, params={"sort": "rating"}).content == its.state[0]
     for rating in its.ratings:
-        answer = admin.client.put(f"{RATINGS}/{rating}", json={"rating": 0})
-        community_error_of(answer, 404, "RATING_NOT_FOUND")
+        response = admin.client.put(f"{RATINGS}/{rating}", json={"rating": 0})
+        community_error_of(response, 404, "RATING_NOT_FOUND")
         community_error_of(admin.client.delete(f"{RATINGS}/{rating}"), 404, "RATING_NOT_FOUND")
     admin.rate(SHAWSHANK, 1)
     community_error_of(admin.client.delete(f"{admin.favorites}/{its.favorites[0]}"), 404, "FAVORITE_NOT_FOUND")
@@ -243,9 +243,9 @@ def test_a_disabled_account_is_out_at_once_and_its_things_stay(owner: Owner) -> 
     its = Owner(owner.place)
     fetch(owner.place.url, "UPDATE account SET disabled = true WHERE id = %s", its.id)
     for method, address in (("GET", its.user.favorites), ("DELETE", f"{its.user.favorites}/{its.favorites[0]}")):
-        answer = its.user.client.request(method, address)
-        community_error_of(answer, 401, "INVALID_TOKEN")
-        assert its.told_by(answer) == []
+        response = its.user.client.request(method, address)
+        community_error_of(response, 401, "INVALID_TOKEN")
+        assert its.told_by(response) == []
     fetch(owner.place.url, "UPDATE account SET disabled = false WHERE id = %s", its.id)
     assert its.look() == its.state
     its.user.client.close()

@@ -128,8 +128,8 @@ def cells() -> Iterator[tuple[str, int]]:
 def test_each_check_comes_before_the_next_ones(place: Place, endpoint: str, number: int) -> None:
     """Everything from here on is wrong: what is told is the first of it."""
     layers = ENDPOINTS[endpoint][1][number:]
-    answer = place.ask(endpoint, [layer.wrong for layer in layers])
-    community_error_of(answer, layers[0].status, layers[0].code)
+    response = place.ask(endpoint, [layer.wrong for layer in layers])
+    community_error_of(response, layers[0].status, layers[0].code)
 
 
 @pytest.mark.parametrize("endpoint", WITH_BODY)
@@ -140,8 +140,8 @@ def test_a_body_that_can_not_be_read(place: Place, endpoint: str, kind: str) -> 
     layers = ENDPOINTS[endpoint][1]
     place_of_body = next(number for number, layer in enumerate(layers) if layer.status == 400)
     later = [layer.wrong for layer in layers[place_of_body + 1 :]]
-    answer = place.ask(endpoint, later, (body, content_type))
-    community_error_of(answer, status, code)
+    response = place.ask(endpoint, later, (body, content_type))
+    community_error_of(response, status, code)
     for number, layer in enumerate(layers[:place_of_body]):
         wrongs = [one.wrong for one in layers[number:place_of_body]]
         community_error_of(place.ask(endpoint, [*wrongs, *later], (body, content_type)), layer.status, layer.code)
@@ -152,16 +152,16 @@ def test_a_body_of_32_levels_and_64_kib_is_read(place: Place) -> None:
     start = b'{"movie_id":"x","deep":' + b"[" * 31 + b"]" * 31 + b',"long":"'
     body = start + b"x" * (2**16 - len(start) - 2) + b'"}'
     assert len(body) == 2**16
-    answer = place.ask("POST /api/users/{user_id}/favorites", [], (body, JSON))
-    error = community_error_of(answer, 400, "VALIDATION_ERROR")
+    response = place.ask("POST /api/users/{user_id}/favorites", [], (body, JSON))
+    error = community_error_of(response, 400, "VALIDATION_ERROR")
     assert error["details"] == {"fields": [{"field": "movie_id", "reason": "must be an integer"}]}
 
 
 def test_what_needs_no_body_ignores_one(place: Place) -> None:
-    answer = place.ask("GET /api/users/{user_id}/favorites", [], (b"{", "text/plain"))
-    assert answer.status_code == 200
-    answer = place.ask("DELETE /api/admin/users/{user_id}/favorites", [{"who": "admin"}], (b"[" * 1000, JSON))
-    assert answer.status_code == 204
+    response = place.ask("GET /api/users/{user_id}/favorites", [], (b"{", "text/plain"))
+    assert response.status_code == 200
+    response = place.ask("DELETE /api/admin/users/{user_id}/favorites", [{"who": "admin"}], (b"[" * 1000, JSON))
+    assert response.status_code == 204
 
 
 @pytest.fixture(scope="module")
@@ -188,8 +188,8 @@ def test_every_token_that_is_none_is_401_in_the_same_words(
     address = path.format(user_id=place.user.person.id, id="1")
     bodies = set()
     for headers in no_tokens:
-        answer = place.nobody.request(method, address, headers=headers, json=ENDPOINTS[endpoint][0].get("body"))
-        community_error_of(answer, 401, "INVALID_TOKEN")
-        assert answer.headers["www-authenticate"] == "Bearer"
-        bodies.add(answer.content)
+        response = place.nobody.request(method, address, headers=headers, json=ENDPOINTS[endpoint][0].get("body"))
+        community_error_of(response, 401, "INVALID_TOKEN")
+        assert response.headers["www-authenticate"] == "Bearer"
+        bodies.add(response.content)
     assert len(bodies) == 1

@@ -22,11 +22,11 @@ def told_by_tmdb(sandbox: Sandbox, page: int) -> Any:
         return client.get(f"{sandbox.url}/movie/popular", params={"page": page, "api_key": "any"}).json()
 
 
-def popular_of(answer: httpx.Response) -> Any:
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.headers.get_list("cache-control") == ["public, no-cache"]
-    body = answer.json()
+def popular_of(response: httpx.Response) -> Any:
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers.get_list("cache-control") == ["public, no-cache"]
+    body = response.json()
     assert list(body) == ["page", "total_pages", "total_results", "results"]
     assert all(list(film) == POPULAR_FILM for film in body["results"])
     return body
@@ -36,12 +36,12 @@ def until(client: httpx.Client, is_it: Callable[[httpx.Response], bool], address
     """The first answer that is it."""
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
-        answer = client.get(address)
-        assert answer.status_code == 200, answer.text
-        if is_it(answer):
-            return answer
+        response = client.get(address)
+        assert response.status_code == 200, response.text
+        if is_it(response):
+            return response
         time.sleep(0.02)
-    raise AssertionError(f"never: {answer.headers}")
+    raise AssertionError(f"never: {response.headers}")
 
 
 def asked(sandbox: Sandbox, language: str) -> int:
@@ -49,9 +49,9 @@ def asked(sandbox: Sandbox, language: str) -> int:
     return sum(one.query["language"] == language for one in sandbox.requests())
 
 
-def freshness(answer: httpx.Response) -> str:
-    assert answer.headers["age"].isdigit()
-    return str(answer.headers["x-cache"])
+def freshness(response: httpx.Response) -> str:
+    assert response.headers["age"].isdigit()
+    return str(response.headers["x-cache"])
 
 
 @pytest.mark.parametrize("page", [1, 2, 22, 23, 500])
@@ -135,9 +135,9 @@ def test_totals_never_exceed_tmdb_s_own_limits() -> None:
 def test_everybody_may_see_it_whatever_token_they_send(community: Community, user: ApiUser) -> None:
     plain = community.server.get(POPULAR)
     for token in ("", "Bearer", "Bearer wrong", f"Bearer {user.token}"):
-        answer = community.server.get(POPULAR, headers={"Authorization": token})
-        popular_of(answer)
-        assert answer.content == plain.content
+        response = community.server.get(POPULAR, headers={"Authorization": token})
+        popular_of(response)
+        assert response.content == plain.content
 
 
 def test_etag_and_304(community: Community) -> None:
@@ -147,10 +147,10 @@ def test_etag_and_304(community: Community) -> None:
     assert community.server.get(POPULAR).headers["etag"] == tag
     assert community.server.get(f"{POPULAR}?page=2").headers["etag"] != tag
     for matching in (tag, f"W/{tag}", f'"other", {tag}', "*"):
-        answer = community.server.get(POPULAR, headers={"If-None-Match": matching})
-        assert (answer.status_code, answer.content) == (304, b"")
-        assert answer.headers["etag"] == tag
-        assert freshness(answer) in {"hit", "stale"}
+        response = community.server.get(POPULAR, headers={"If-None-Match": matching})
+        assert (response.status_code, response.content) == (304, b"")
+        assert response.headers["etag"] == tag
+        assert freshness(response) in {"hit", "stale"}
     assert community.server.get(POPULAR, headers={"If-None-Match": '"other"'}).content == first.content
 
 
@@ -168,13 +168,13 @@ def test_head_is_get_without_a_body(community: Community) -> None:
 def test_another_spelling_of_the_address_is_as_good_or_unknown(community: Community, address: str) -> None:
     """contract §1.4, §1.7: whatever is answered is whole"""
     usual = community.server.get(POPULAR)
-    answer = community.server.get(address)
-    if answer.status_code == 404:
-        community_error_of(answer, 404, "NOT_FOUND")
+    response = community.server.get(address)
+    if response.status_code == 404:
+        community_error_of(response, 404, "NOT_FOUND")
     else:
-        popular_of(answer)
-        assert answer.headers["etag"] == usual.headers["etag"]
-        assert freshness(answer) in {"hit", "stale"}
+        popular_of(response)
+        assert response.headers["etag"] == usual.headers["etag"]
+        assert freshness(response) in {"hit", "stale"}
 
 
 def test_first_a_miss_then_hits_then_stale_and_asked_for_anew_behind(
@@ -188,10 +188,10 @@ def test_first_a_miss_then_hits_then_stale_and_asked_for_anew_behind(
     second = server.get(POPULAR)
     assert (freshness(second), second.content) == ("hit", first.content)
     assert asked(sandbox, language) == 1
-    old = until(server, lambda answer: freshness(answer) != "hit")
+    old = until(server, lambda response: freshness(response) != "hit")
     assert (freshness(old), old.content) == ("stale", first.content)
     assert int(old.headers["age"]) >= 2
-    new = until(server, lambda answer: freshness(answer) == "hit")
+    new = until(server, lambda response: freshness(response) == "hit")
     assert int(new.headers["age"]) < 2
     assert asked(sandbox, language) >= 2
 
@@ -203,7 +203,7 @@ def test_an_old_copy_outlives_tmdb(make_community: MakeCommunity, sandbox: Sandb
     first = one.get(POPULAR)
     with failing(sandbox):
         for server in (one, other):
-            old = until(server, lambda answer: freshness(answer) == "stale")
+            old = until(server, lambda response: freshness(response) == "stale")
             assert (old.content, old.headers["etag"]) == (first.content, first.headers["etag"])
         error = community_error_of(other.get(f"{POPULAR}?page=2"), 503, "EXTERNAL_API_ERROR")
         assert error["details"] == {}
@@ -218,9 +218,9 @@ def test_32_who_ask_at_once_on_two_nodes_are_one_request_to_tmdb(
     language = own_language()
     servers = [make_community(TMDB_LANGUAGE=language).server for _ in range(2)]
     with failing(sandbox, "latency", seconds=0.3, times=1), ThreadPoolExecutor(32) as threads:
-        answers = list(threads.map(lambda number: servers[number % 2].get(POPULAR), range(32)))
-    assert {popular_of(answer)["page"] for answer in answers} == {1}
-    assert len({answer.content for answer in answers}) == 1
+        responses = list(threads.map(lambda number: servers[number % 2].get(POPULAR), range(32)))
+    assert {popular_of(response)["page"] for response in responses} == {1}
+    assert len({response.content for response in responses}) == 1
     assert asked(sandbox, language) == 1
 
 

@@ -26,15 +26,15 @@ def test_again_is_404(user: ApiUser) -> None:
     address = f"{user.favorites}/{user.favorite(SHAWSHANK)['id']}"
     gone(user.client.delete(address))
     for _ in range(2):
-        answer = user.client.delete(address)
-        assert community_error_of(answer, 404, "FAVORITE_NOT_FOUND")["details"] == {}
+        response = user.client.delete(address)
+        assert community_error_of(response, 404, "FAVORITE_NOT_FOUND")["details"] == {}
 
 
 def test_16_at_once_remove_it_once(user: ApiUser) -> None:
     address = f"{user.favorites}/{user.favorite(SHAWSHANK)['id']}"
     with ThreadPoolExecutor(16) as threads:
-        answers = list(threads.map(user.client.delete, [address] * 16))
-    assert sorted(answer.status_code for answer in answers) == [204] + [404] * 15
+        responses = list(threads.map(user.client.delete, [address] * 16))
+    assert sorted(response.status_code for response in responses) == [204] + [404] * 15
 
 
 def test_added_again_it_is_a_new_one(user: ApiUser) -> None:
@@ -93,14 +93,14 @@ def test_an_id_of_nothing_is_404(user: ApiUser, favorite_id: str) -> None:
 
 @pytest.mark.parametrize("user_id", NOBODYS_IDS)
 def test_of_nobody_s_is_404_to_an_admin(community: Community, user_id: str) -> None:
-    answer = community.user("admin").client.delete(f"/api/users/{user_id}/favorites/1")
-    community_error_of(answer, 404, "USER_NOT_FOUND")
+    response = community.user("admin").client.delete(f"/api/users/{user_id}/favorites/1")
+    community_error_of(response, 404, "USER_NOT_FOUND")
 
 
 def test_every_offence_is_told(community: Community) -> None:
     """contract §1.5"""
-    answer = community.user("admin").client.delete("/api/users/abc/favorites/0")
-    assert community_offences_of(answer) == {"user_id": "must be an integer", "id": "must be at least 1"}
+    response = community.user("admin").client.delete("/api/users/abc/favorites/0")
+    assert community_offences_of(response) == {"user_id": "must be an integer", "id": "must be at least 1"}
 
 
 def test_the_copy_of_its_film_stays_for_others(community: Community, user: ApiUser) -> None:

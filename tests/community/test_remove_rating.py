@@ -61,8 +61,8 @@ def test_somebody_else_s_is_404_as_if_there_were_none(community: Community, user
     address = f"{RATINGS}/{user.rate(SHAWSHANK, 2)['id']}"
     other = community.user("admin" if role == "admin" else "customer")
     other.rate(SHAWSHANK, 5)
-    answer, nothing = other.client.delete(address), other.client.delete(f"{RATINGS}/{2**31 - 1}")
-    assert community_error_of(answer, 404, "RATING_NOT_FOUND") == community_error_of(nothing, 404, "RATING_NOT_FOUND")
+    response, nothing = other.client.delete(address), other.client.delete(f"{RATINGS}/{2**31 - 1}")
+    assert community_error_of(response, 404, "RATING_NOT_FOUND") == community_error_of(nothing, 404, "RATING_NOT_FOUND")
     assert rows_of(community, user)[0][2] == 2
     assert rows_of(community, other)[0][2] == 5
 

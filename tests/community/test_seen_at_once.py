@@ -39,9 +39,9 @@ class Keeper:
         """Favourites and ratings as a node's lists have them, all four alike and in their orders."""
         found: list[dict[int, float | None]] = []
         for query in LISTS:
-            answer = self.clients[node].get(self.user.favorites, params=query)
-            assert answer.status_code == 200, answer.text
-            films = answer.json()["favorites"]
+            response = self.clients[node].get(self.user.favorites, params=query)
+            assert response.status_code == 200, response.text
+            films = response.json()["favorites"]
             found.append({film["movie_id"]: film["user_rating"] for film in films})
             known = [film[key] for film in films if (key := _key(query)) and film[key] is not None]
             assert known == sorted(known, reverse=query["order"] == "desc")
@@ -62,14 +62,14 @@ def _key(query: dict[str, str]) -> str:
 
 
 def add(keeper: Keeper, node: int) -> dict[int, float | None]:
-    answer = keeper.clients[node].post(keeper.user.favorites, json={"movie_id": INCEPTION})
-    assert answer.status_code == 201
+    response = keeper.clients[node].post(keeper.user.favorites, json={"movie_id": INCEPTION})
+    assert response.status_code == 201
     return KEPT | {INCEPTION: None}
 
 
 def add_by_admin(keeper: Keeper, node: int) -> dict[int, float | None]:
-    answer = keeper.admins[node].post(keeper.user.favorites, json={"movie_id": INCEPTION})
-    assert answer.status_code == 201
+    response = keeper.admins[node].post(keeper.user.favorites, json={"movie_id": INCEPTION})
+    assert response.status_code == 201
     return KEPT | {INCEPTION: None}
 
 
@@ -89,20 +89,20 @@ def clear(keeper: Keeper, node: int) -> dict[int, float | None]:
 
 
 def rate(keeper: Keeper, node: int) -> dict[int, float | None]:
-    answer = keeper.clients[node].post(RATINGS, json={"movie_id": FIGHT_CLUB, "rating": 5})
-    assert answer.status_code == 201
+    response = keeper.clients[node].post(RATINGS, json={"movie_id": FIGHT_CLUB, "rating": 5})
+    assert response.status_code == 201
     return KEPT | {FIGHT_CLUB: 5}
 
 
 def rate_again(keeper: Keeper, node: int) -> dict[int, float | None]:
-    answer = keeper.clients[node].post(RATINGS, json={"movie_id": SHAWSHANK, "rating": 0})
-    assert answer.status_code == 200
+    response = keeper.clients[node].post(RATINGS, json={"movie_id": SHAWSHANK, "rating": 0})
+    assert response.status_code == 200
     return KEPT | {SHAWSHANK: 0}
 
 
 def change(keeper: Keeper, node: int) -> dict[int, float | None]:
-    answer = keeper.clients[node].put(f"{RATINGS}/{keeper.ratings[GODFATHER]}", json={"rating": 5})
-    assert answer.status_code == 200
+    response = keeper.clients[node].put(f"{RATINGS}/{keeper.ratings[GODFATHER]}", json={"rating": 5})
+    assert response.status_code == 200
     return KEPT | {GODFATHER: 5}
 
 
@@ -174,15 +174,15 @@ def test_while_lists_are_read_all_the_time_no_write_is_ever_missed(keeper: Keepe
             expected: dict[int, Any] = dict(KEPT)
             for round_, half in enumerate(itertools.islice(itertools.cycle(range(11)), 24)):
                 node = round_ % 2
-                answer = keeper.clients[node].post(RATINGS, json={"movie_id": GODFATHER, "rating": half / 2})
-                assert answer.status_code == 200
+                response = keeper.clients[node].post(RATINGS, json={"movie_id": GODFATHER, "rating": half / 2})
+                assert response.status_code == 200
                 expected[GODFATHER] = half / 2
                 assert keeper.seen(1 - node) == expected
                 if expected.pop(SHAWSHANK, None) is not None:
                     gone(keeper.clients[node].delete(f"{keeper.user.favorites}/{keeper.ids[SHAWSHANK]}"))
                 else:
-                    answer = keeper.clients[node].post(keeper.user.favorites, json={"movie_id": SHAWSHANK})
-                    keeper.ids[SHAWSHANK] = answer.json()["id"]
+                    response = keeper.clients[node].post(keeper.user.favorites, json={"movie_id": SHAWSHANK})
+                    keeper.ids[SHAWSHANK] = response.json()["id"]
                     expected[SHAWSHANK] = KEPT[SHAWSHANK]
                 assert keeper.seen(1 - node) == expected
         finally:

@@ -156,22 +156,22 @@ def asked(stage: Stage) -> list[httpx.Response]:
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: str(CASES[number]))
 def test_every_case_is_answered_as_printed(asked: list[httpx.Response], number: int) -> None:
-    case, answer = CASES[number], asked[number]
+    case, response = CASES[number], asked[number]
     if case.code:
-        community_error_of(answer, case.status, case.code)
+        community_error_of(response, case.status, case.code)
         return
-    assert answer.status_code == case.status, answer.text
+    assert response.status_code == case.status, response.text
     printed = "" if case.status == 204 else written(PRINTED[case.endpoint, case.status])
-    assert re.sub(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", CREATED, answer.text) == printed
+    assert re.sub(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", CREATED, response.text) == printed
 
 
-def written(answer: Any) -> str:
-    return json.dumps(answer, separators=(",", ":"))
+def written(response: Any) -> str:
+    return json.dumps(response, separators=(",", ":"))
 
 
 def test_nothing_of_the_specification_is_left_out(asked: list[httpx.Response]) -> None:
     """Each answer printed is in CASES; each code and status in these or in REQUESTS, which test_openapi.py sends."""
-    good = {(case.endpoint, answer.status_code) for case, answer in zip(CASES, asked, strict=True) if not case.code}
+    good = {(case.endpoint, response.status_code) for case, response in zip(CASES, asked, strict=True) if not case.code}
     codes = {case.code for case in CASES} | {request.code for request in REQUESTS}
     statuses = {case.status for case in CASES} | {request.status for request in REQUESTS}
     assert good == {*PRINTED, (REMOVE, 204), (CLEAR, 204)}
@@ -180,10 +180,10 @@ def test_nothing_of_the_specification_is_left_out(asked: list[httpx.Response]) -
     source = "as transcribed"
     if specifications.FOLDER:
         printed = specifications.community_api()
-        assert {which: written(answer) for which, answer in printed.answers.items() if answer} == {
-            which: written(answer) for which, answer in PRINTED.items()
+        assert {which: written(response) for which, response in printed.responses.items() if response} == {
+            which: written(response) for which, response in PRINTED.items()
         }
-        assert good == set(printed.answers)
+        assert good == set(printed.responses)
         assert printed.bodies == {case.endpoint: case.body for case in CASES if case.body and not case.code}
         assert printed.codes == CODES
         assert {status for _, status in printed.statuses} == STATUSES

@@ -112,7 +112,7 @@ def test_an_import_killed_at_any_moment_changes_all_or_nothing(shop: Shop, serve
         assert filmer(shop.database_url, "import", "imdb", shop.folders[other]).returncode == 0
         assert seen_in(PAGE, server.client.get(PAGE)) == other
     assert visitors.wrong == []
-    assert sum(visitors.answers.values()) > KILLS
+    assert sum(visitors.responses.values()) > KILLS
     assert everything(shop.database_url) == shop.whole[other]
     assert fetch(shop.database_url, SCHEMAS) == ["catalogue"]
     assert fetch(shop.database_url, "SELECT count(*) FROM import_run") == version(shop.database_url)
@@ -128,7 +128,7 @@ def test_visitors_see_one_catalogue_or_the_other_while_they_are_swapped(shop: Sh
             import_imdb(shop.database_url, shop.folders[name])
             assert seen_in(FILM, server.client.get(FILM)) == name
     assert visitors.wrong == []
-    assert visitors.answers.keys() == FILMS.keys()
+    assert visitors.responses.keys() == FILMS.keys()
     assert version(shop.database_url) == before + 8
     server.stop()
 
@@ -170,5 +170,5 @@ def test_no_answer_is_of_two_catalogues_however_often_they_are_swapped(shop: Sho
             queries.swap(conn, [], source="test", origin="", films=0, stars=0, report={}, now=SystemClock().now())
             conn.execute("ALTER SCHEMA catalogue_old RENAME TO catalogue_next")
     assert visitors.wrong == []
-    assert visitors.answers.keys() == FILMS.keys()
+    assert visitors.responses.keys() == FILMS.keys()
     server.stop()

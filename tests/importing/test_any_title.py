@@ -89,10 +89,10 @@ def found_under(shop: httpx.Client, first: str, **more: str | int) -> list[dict[
     items: list[dict[str, object]] = []
     while True:
         page = len(items) // 100 + 1
-        answer = shop.get("/api/v1/movies", params={"startsWith": first, "size": 100, "page": page, **more})
-        assert answer.status_code == 200, (first, answer.text)
-        items += answer.json()["data"]["items"]
-        if len(items) >= answer.json()["data"]["totalItems"]:
+        response = shop.get("/api/v1/movies", params={"startsWith": first, "size": 100, "page": page, **more})
+        assert response.status_code == 200, (first, response.text)
+        items += response.json()["data"]["items"]
+        if len(items) >= response.json()["data"]["totalItems"]:
             return items
 
 

@@ -98,16 +98,16 @@ def test_whoever_sits_at_a_terminal_is_asked(tmp_path: Path) -> None:
     path.write_bytes(b"title\nFine\nZwei F\xe4hren\n")
     asked: list[str] = []
 
-    def answer(question: str) -> bool:
+    def response(question: str) -> bool:
         asked.append(question)
         return len(asked) == 1
 
     report = Report()
-    assert owner_films.read_csv(path, report, confirm=answer).films[1].title == "Zwei Fähren"
+    assert owner_films.read_csv(path, report, confirm=response).films[1].title == "Zwei Fähren"
     assert report.warnings == []
     assert "As Windows-1252, as Excel writes it, line 3 is:\nZwei Fähren" in asked[0]
     with pytest.raises(ImportFailed, match="--encoding"):
-        owner_films.read_csv(path, Report(), confirm=answer)
+        owner_films.read_csv(path, Report(), confirm=response)
 
 
 class Terminal(io.StringIO):

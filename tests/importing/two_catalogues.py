@@ -94,15 +94,15 @@ def is_film_of(shop: str, film: dict[str, Any]) -> bool:
     )
 
 
-def seen_in(address: str, answer: httpx.Response) -> str:
+def seen_in(address: str, response: httpx.Response) -> str:
     """Which shop an answer is of; neither, where it is an error or a mixture."""
-    if answer.status_code != httpx.codes.OK:
-        return f"{answer.status_code} {answer.text}"
-    data = answer.json()["data"]
+    if response.status_code != httpx.codes.OK:
+        return f"{response.status_code} {response.text}"
+    data = response.json()["data"]
     for shop in FILMS:
         if data == page_of(shop) if address == PAGE else is_film_of(shop, data):
             return shop
-    return f"neither: {answer.text}"
+    return f"neither: {response.text}"
 
 
 class Visitors:
@@ -112,7 +112,7 @@ class Visitors:
         self._address = f"http://127.0.0.1:{port}"
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._visit, args=[at]) for at in range(count)]
-        self.answers: dict[str, int] = {}
+        self.responses: dict[str, int] = {}
         self.wrong: list[str] = []
 
     def __enter__(self) -> Self:
@@ -136,6 +136,6 @@ class Visitors:
                     seen = seen_in(address, client.get(address))
                 except httpx.HTTPError as error:
                     seen = repr(error)
-                self.answers[seen] = self.answers.get(seen, 0) + 1
+                self.responses[seen] = self.responses.get(seen, 0) + 1
                 if seen not in FILMS:
                     self.wrong.append(f"{address}: {seen[:3000]}")

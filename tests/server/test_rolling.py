@@ -65,14 +65,14 @@ class Callers:
         def run() -> None:
             while not self._over.wait(PAUSE):
                 try:
-                    answer = ask()
+                    response = ask()
                 except httpx.HTTPError as error:
                     self.failures.append(repr(error))
                     continue
-                if answer.is_success:
+                if response.is_success:
                     self.answered += 1
                 else:
-                    self.failures.append(f"{answer.status_code} {answer.text[:200]}")
+                    self.failures.append(f"{response.status_code} {response.text[:200]}")
 
         self._threads.append(threading.Thread(target=run))
         self._threads[-1].start()

@@ -184,7 +184,7 @@ def test_requests_under_way_are_finished_before_it_stops(filled: str, serve: Ser
         conn.rollback()
     for thread in asking:
         thread.join(20)
-    assert [answer.status_code for answer in found] == [200] * len(asking)
+    assert [response.status_code for response in found] == [200] * len(asking)
     assert server.process.wait(20) == 0
     assert eventually(lambda: not left_of(family), seconds=2)
     assert not is_listened_to(server.port)
@@ -201,13 +201,13 @@ def test_a_worker_that_is_killed_is_replaced(filled: str, serve: Serve) -> None:
     # Whoever connects before the main process has noticed waits at the dead worker's socket, and is sent away.
     assert eventually(lambda: len(listening_sockets(server.process.pid)) == 1, seconds=5)
     for _ in range(5):
-        answer = httpx.get(f"http://127.0.0.1:{server.port}{FILM}", timeout=10, trust_env=False, verify=False)
-        assert answer.status_code == 200
+        response = httpx.get(f"http://127.0.0.1:{server.port}{FILM}", timeout=10, trust_env=False, verify=False)
+        assert response.status_code == 200
     assert eventually(lambda: len(listening_workers_of(server) - {victim}) == 2, seconds=10)
     assert (before - {victim}) <= listening_workers_of(server), "the other goes on"
     for _ in range(20):  # each on a connection of its own: any worker may get it
-        answer = httpx.get(f"http://127.0.0.1:{server.port}{FILM}", timeout=10, trust_env=False, verify=False)
-        assert data_of(answer)["id"] == "tt0111161"
+        response = httpx.get(f"http://127.0.0.1:{server.port}{FILM}", timeout=10, trust_env=False, verify=False)
+        assert data_of(response)["id"] == "tt0111161"
     server.process.terminate()
     assert server.process.wait(20) == 0
 
@@ -291,10 +291,10 @@ def test_when_it_says_ready_it_is(filled: str, serve: Serve) -> None:
         next(line for line in server.output().splitlines() if "is ready at" in line).split("is ready at ")[1].split()[0]
     )
     assert address == f"http://127.0.0.1:{server.port}"
-    answers = [
+    responses = [
         httpx.get(f"{address}{path}", trust_env=False, verify=False) for path in ("/api/v1/health", FILM, "/docs")
     ]
-    assert [answer.status_code for answer in answers] == [200] * 3
+    assert [response.status_code for response in responses] == [200] * 3
     server.stop()
 
 
@@ -319,9 +319,9 @@ def test_a_failure_is_one_json_line_with_the_request_s_id_and_successes_are_none
     assert [line for line in log_lines(server) if line["event"] == "request" or "request_id" in line] == []
     with psycopg.connect(filled, autocommit=True) as conn:
         conn.execute("DROP SCHEMA catalogue CASCADE")
-    answer = server.client.get("/api/v1/stars", headers={"x-request-id": "find-me.42"})
-    assert answer.status_code == 500
-    assert answer.json()["error"]["details"] == {"requestId": "find-me.42"}
+    response = server.client.get("/api/v1/stars", headers={"x-request-id": "find-me.42"})
+    assert response.status_code == 500
+    assert response.json()["error"]["details"] == {"requestId": "find-me.42"}
     told = [line for line in server.output().splitlines() if "find-me.42" in line]
     assert len(told) == 1
     line = json.loads(told[0])
@@ -345,8 +345,8 @@ def test_an_access_log_is_kept_when_it_is_asked_for(filled: str, serve: Serve) -
         ("GET", "/api/v1/movies/" + "x" * 9000, 414),
     ]
     for at, (method, path, status) in enumerate(asked):
-        answer = server.client.request(method, path, headers={"x-request-id": f"asked-{at}"})
-        assert answer.status_code == status
+        response = server.client.request(method, path, headers={"x-request-id": f"asked-{at}"})
+        assert response.status_code == status
     lines = [line for line in log_lines(server) if line["event"] == "request" and "asked-" in line["request_id"]]
     assert [(line["request_id"], line["method"], line["path"], line["status"]) for line in lines] == [
         (f"asked-{at}", *each) for at, each in enumerate(asked)

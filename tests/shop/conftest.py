@@ -98,9 +98,9 @@ def fetch(url: str, statement: str, *given: Any) -> list[Any]:
 
 
 def put_in_cart(client: httpx.Client, movie_id: str = SHAWSHANK, quantity: int = 1) -> httpx.Response:
-    answer = client.post(ITEMS, json={"movieId": movie_id, "quantity": quantity})
-    assert answer.status_code == 200, answer.text
-    return answer
+    response = client.post(ITEMS, json={"movieId": movie_id, "quantity": quantity})
+    assert response.status_code == 200, response.text
+    return response
 
 
 def pay(client: httpx.Client, key: str | None = None, card: Mapping[str, str] = CARD, **instead: Any) -> httpx.Response:
@@ -114,24 +114,24 @@ def buy(client: httpx.Client, movie_id: str = SHAWSHANK, quantity: int = 1) -> i
     return int(data_of(pay(client))["orderId"])
 
 
-def refused(answer: httpx.Response) -> None:
+def refused(response: httpx.Response) -> None:
     """contract §6.3: always the same words."""
-    error = error_of(answer, 402, "PAYMENT_FAILED")
+    error = error_of(response, 402, "PAYMENT_FAILED")
     assert error["message"] == "Credit card validation failed"
     assert error["details"] == {"reason": "Card information does not match"}
-    unkept(answer)
+    unkept(response)
 
 
-def empty(answer: httpx.Response) -> None:
+def empty(response: httpx.Response) -> None:
     """contract §6.1"""
-    assert error_of(answer, 400, "VALIDATION_ERROR")["details"] == {"reason": "Cart is empty"}
-    unkept(answer)
+    assert error_of(response, 400, "VALIDATION_ERROR")["details"] == {"reason": "Cart is empty"}
+    unkept(response)
 
 
-def unkept(answer: httpx.Response) -> None:
+def unkept(response: httpx.Response) -> None:
     """contract §1.7: anything personal is no-store; a tag would make it kept."""
-    assert answer.headers.get_list("cache-control") == ["no-store"]
-    assert "etag" not in answer.headers
+    assert response.headers.get_list("cache-control") == ["no-store"]
+    assert "etag" not in response.headers
 
 
 class MovedClock:
@@ -200,8 +200,8 @@ class InProcess(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         headers = [(name.lower(), value) for name, value in request.headers.raw]
-        answer = self.run(ask(self.app, request.method, request.url.raw_path, headers, request.read()))
-        return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
+        response = self.run(ask(self.app, request.method, request.url.raw_path, headers, request.read()))
+        return httpx.Response(response.status, headers=response.headers, content=response.body)
 
     def __enter__(self) -> Self:
         self._life = alive(self.app)

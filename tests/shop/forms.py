@@ -39,24 +39,24 @@ class _Reader(HTMLParser):
             self._choices = ""
 
 
-def _read(answer: httpx.Response) -> _Reader:
+def _read(response: httpx.Response) -> _Reader:
     reader = _Reader()
-    reader.feed(answer.text)
+    reader.feed(response.text)
     return reader
 
 
-def text_of(answer: httpx.Response) -> str:
+def text_of(response: httpx.Response) -> str:
     """What is read on the page, with single blanks."""
-    return " ".join(_read(answer).text.split())
+    return " ".join(_read(response).text.split())
 
 
-def form_of(answer: httpx.Response, action: str) -> dict[str, str]:
+def form_of(response: httpx.Response, action: str) -> dict[str, str]:
     """A form as it is filled in."""
-    return _read(answer).forms[action]
+    return _read(response).forms[action]
 
 
-def has_form(answer: httpx.Response, action: str) -> bool:
-    return action in _read(answer).forms
+def has_form(response: httpx.Response, action: str) -> bool:
+    return action in _read(response).forms
 
 
 def send(client: httpx.Client, path: str, **fields: Any) -> httpx.Response:
@@ -66,18 +66,18 @@ def send(client: httpx.Client, path: str, **fields: Any) -> httpx.Response:
 
 
 def look(client: httpx.Client, path: str) -> httpx.Response:
-    answer = client.get(path)
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["cache-control"] == "no-store"
-    assert '<meta name="robots" content="noindex">' in answer.text
-    return answer
+    response = client.get(path)
+    assert response.status_code == 200, response.text
+    assert response.headers["cache-control"] == "no-store"
+    assert '<meta name="robots" content="noindex">' in response.text
+    return response
 
 
-def followed(client: httpx.Client, answer: httpx.Response, place: str) -> str:
+def followed(client: httpx.Client, response: httpx.Response, place: str) -> str:
     """What the page says that a form led on to."""
-    assert answer.status_code == 303, answer.text
-    assert answer.headers["location"] == place
-    assert answer.headers["cache-control"] == "no-store"
+    assert response.status_code == 303, response.text
+    assert response.headers["location"] == place
+    assert response.headers["cache-control"] == "no-store"
     return text_of(look(client, place))
 
 
@@ -85,14 +85,14 @@ def put(client: httpx.Client, film: str = SHAWSHANK, quantity: int = 1) -> None:
     assert send(client, "/cart/items", movieId=film, quantity=quantity).status_code == 303
 
 
-def filled(answer: httpx.Response, **instead: str) -> dict[str, str]:
+def filled(response: httpx.Response, **instead: str) -> dict[str, str]:
     """The checkout's form with the card of anybody's typed into it."""
-    return {**form_of(answer, "/checkout"), **CARD, **instead}
+    return {**form_of(response, "/checkout"), **CARD, **instead}
 
 
-def order_of(answer: httpx.Response) -> str:
+def order_of(response: httpx.Response) -> str:
     """The address of the order that a checkout led to."""
-    assert answer.status_code == 303, answer.text
-    place = answer.headers["location"]
+    assert response.status_code == 303, response.text
+    place = response.headers["location"]
     assert place.startswith("/orders/")
     return str(place)

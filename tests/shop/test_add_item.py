@@ -35,13 +35,13 @@ def units(client: httpx.Client) -> int:
 
 
 def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
-    answer = customer.post(ITEMS, json={"movieId": SHAWSHANK, "quantity": 1})
-    assert answer.content == (
+    response = customer.post(ITEMS, json={"movieId": SHAWSHANK, "quantity": 1})
+    assert response.content == (
         b'{"success":true,"data":{"message":"Item added to cart","cart":{"items":[{"movieId":"tt0111161",'
         b'"title":"The Shawshank Redemption","quantity":1,"price":4.99,"subtotal":4.99}],'
         b'"itemCount":1,"totalPrice":4.99}}}'
     )
-    unkept(answer)
+    unkept(response)
 
 
 def test_the_quantity_is_one_by_default(customer: httpx.Client) -> None:
@@ -89,9 +89,9 @@ def test_over_ten_in_a_line_is_400_and_changes_nothing(customer: httpx.Client, h
     """contract §5.2"""
     put_in_cart(customer, SHAWSHANK, held)
     before = customer.get(CART).content
-    answer = customer.post(ITEMS, json={"movieId": SHAWSHANK, "quantity": more})
-    assert list(offences_of(answer)) == ["quantity"]
-    unkept(answer)
+    response = customer.post(ITEMS, json={"movieId": SHAWSHANK, "quantity": more})
+    assert list(offences_of(response)) == ["quantity"]
+    unkept(response)
     assert customer.get(CART).content == before
 
 
@@ -123,9 +123,9 @@ def test_ids_that_no_film_can_have_are_400(customer: httpx.Client, movie_id: str
 
 @pytest.mark.parametrize("movie_id", ["tt9999999", "TT0111161", "ééééééé", "'; --", " tt0111161", "nm0000209"])
 def test_an_unknown_film_is_404(store: Store, customer: httpx.Client, movie_id: str) -> None:
-    answer = customer.post(ITEMS, json={"movieId": movie_id})
-    not_found(answer, f"Movie not found with id: {movie_id}")
-    unkept(answer)
+    response = customer.post(ITEMS, json={"movieId": movie_id})
+    not_found(response, f"Movie not found with id: {movie_id}")
+    unkept(response)
     assert units(customer) == 0
     assert fetch(store.url, "SELECT FROM film_in_use WHERE film_id = %s", movie_id) == []
 
@@ -155,9 +155,9 @@ def test_a_body_that_can_not_be_read(
     customer: httpx.Client, body: str, content_type: str, status: int, code: str
 ) -> None:
     """contract §1.3, §1.4"""
-    answer = customer.post(ITEMS, content=body.encode(), headers={"Content-Type": content_type})
-    error_of(answer, status, code)
-    unkept(answer)
+    response = customer.post(ITEMS, content=body.encode(), headers={"Content-Type": content_type})
+    error_of(response, status, code)
+    unkept(response)
     assert units(customer) == 0
 
 

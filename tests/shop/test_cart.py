@@ -44,28 +44,28 @@ ENDPOINTS = [
 
 def test_the_cart_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
     put_in_cart(customer)
-    answer = customer.get(CART)
-    assert answer.content == (
+    response = customer.get(CART)
+    assert response.content == (
         b'{"success":true,"data":{"items":[{"movieId":"tt0111161","title":"The Shawshank Redemption","year":1994,'
         b'"quantity":1,"price":4.99,"subtotal":4.99}],"itemCount":1,"totalPrice":4.99}}'
     )
-    unkept(answer)
+    unkept(response)
 
 
 def test_an_empty_cart(customer: httpx.Client) -> None:
-    answer = customer.get(CART)
-    assert answer.content == b'{"success":true,"data":{"items":[],"itemCount":0,"totalPrice":0.00}}'
-    unkept(answer)
+    response = customer.get(CART)
+    assert response.content == b'{"success":true,"data":{"items":[],"itemCount":0,"totalPrice":0.00}}'
+    unkept(response)
 
 
 def test_units_and_money_add_up_in_decimal(customer: httpx.Client) -> None:
     """contract §1.1, §5.2: 3 x 4.99 + 7 x 5.99 + 10 x 3.99, two decimals everywhere."""
     for movie_id, quantity in ((SHAWSHANK, 3), (DARK_KNIGHT, 7), (AMELIE, 10)):
         put_in_cart(customer, movie_id, quantity)
-    answer = customer.get(CART)
+    response = customer.get(CART)
     for money in (b'"subtotal":14.97}', b'"subtotal":41.93}', b'"subtotal":39.90}', b'"totalPrice":96.80}'):
-        assert money in answer.content
-    data = data_of(answer)
+        assert money in response.content
+    data = data_of(response)
     assert all(list(line) == LINE for line in data["items"])
     assert data["itemCount"] == 20
 
@@ -100,9 +100,9 @@ def test_films_have_their_own_prices_or_the_default(
     client = sign_in(person, at=server.client)
     put_in_cart(client, BATMAN_BEGINS, 2)
     put_in_cart(client, DARK_KNIGHT)
-    answer = client.get(CART)
-    assert b'"price":%b,"subtotal":%b' % (price, twice) in answer.content
-    assert b'"price":5.99' in answer.content
+    response = client.get(CART)
+    assert b'"price":%b,"subtotal":%b' % (price, twice) in response.content
+    assert b'"price":5.99' in response.content
     server.stop()
 
 
@@ -200,11 +200,11 @@ def test_without_a_session_everything_is_401(store: Store, method: str, address:
     with visitor(store.client) as nobody:
         headers = {"Cookie": cookie} if cookie else {}
         for body in (b"", b"{", b'{"quantity": 0}'):
-            answer = nobody.request(method, address, content=body, headers=headers)
-            assert error_of(answer, 401, "UNAUTHORIZED")["message"] == "Authentication required"
-            unkept(answer)
-        answer = nobody.request(method, f"{ORDERS}/x" if address.startswith(ORDERS + "/") else address + "?page=0")
-        error_of(answer, 401, "UNAUTHORIZED")
+            response = nobody.request(method, address, content=body, headers=headers)
+            assert error_of(response, 401, "UNAUTHORIZED")["message"] == "Authentication required"
+            unkept(response)
+        response = nobody.request(method, f"{ORDERS}/x" if address.startswith(ORDERS + "/") else address + "?page=0")
+        error_of(response, 401, "UNAUTHORIZED")
 
 
 @pytest.mark.parametrize(("method", "address"), [one for one in ENDPOINTS if one[0] == "GET"])
@@ -233,11 +233,11 @@ def test_other_methods_are_405_and_say_which_there_are(customer: httpx.Client, a
     put_in_cart(customer)
     before = customer.get(CART).content
     for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "BREW"} - allowed:
-        answer = customer.request(method, address)
-        error_of(answer, 405, "METHOD_NOT_ALLOWED")
-        told = {name.strip() for name in answer.headers["allow"].split(",")}
+        response = customer.request(method, address)
+        error_of(response, 405, "METHOD_NOT_ALLOWED")
+        told = {name.strip() for name in response.headers["allow"].split(",")}
         assert allowed <= told <= allowed | {"HEAD", "OPTIONS"}
-        unkept(answer)
+        unkept(response)
     assert customer.get(CART).content == before
 
 

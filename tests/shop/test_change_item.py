@@ -15,13 +15,13 @@ def change(client: httpx.Client, text: str, movie_id: str = SHAWSHANK) -> httpx.
 
 def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
     put_in_cart(customer)
-    answer = customer.put(f"{ITEMS}/{SHAWSHANK}", json={"quantity": 2})
-    assert answer.content == (
+    response = customer.put(f"{ITEMS}/{SHAWSHANK}", json={"quantity": 2})
+    assert response.content == (
         b'{"success":true,"data":{"message":"Cart updated","cart":{"items":[{"movieId":"tt0111161",'
         b'"title":"The Shawshank Redemption","quantity":2,"price":4.99,"subtotal":9.98}],'
         b'"itemCount":2,"totalPrice":9.98}}}'
     )
-    unkept(answer)
+    unkept(response)
 
 
 @pytest.mark.parametrize("quantity", [1, 10])
@@ -48,9 +48,9 @@ def test_the_quantity_is_set_not_added(customer: httpx.Client, quantity: int) ->
 )
 def test_other_quantities_are_400_and_change_nothing(customer: httpx.Client, quantity: str, reason: str) -> None:
     put_in_cart(customer, SHAWSHANK, 3)
-    answer = change(customer, f'{{"quantity":{quantity}}}')
-    assert offences_of(answer) == {"quantity": reason}
-    unkept(answer)
+    response = change(customer, f'{{"quantity":{quantity}}}')
+    assert offences_of(response) == {"quantity": reason}
+    unkept(response)
     assert data_of(customer.get(CART))["itemCount"] == 3
 
 
@@ -63,9 +63,9 @@ def test_a_film_that_is_not_in_the_cart_is_404(customer: httpx.Client, sign_in: 
     """Whatever is in another customer's"""
     put_in_cart(sign_in(), DARK_KNIGHT)
     put_in_cart(customer)
-    answer = customer.put(f"{ITEMS}/{DARK_KNIGHT}", json={"quantity": 2})
-    not_found(answer, f"Item not in cart with id: {DARK_KNIGHT}")
-    unkept(answer)
+    response = customer.put(f"{ITEMS}/{DARK_KNIGHT}", json={"quantity": 2})
+    not_found(response, f"Item not in cart with id: {DARK_KNIGHT}")
+    unkept(response)
 
 
 @pytest.mark.parametrize("movie_id", PATHS)

@@ -34,15 +34,15 @@ REQUIRED = dict.fromkeys(CARD, "is required")
 def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
     put_in_cart(customer)
     before = datetime.now(UTC)
-    answer = pay(customer)
-    data = data_of(answer)
+    response = pay(customer)
+    data = data_of(response)
     assert data["orderDate"] in {f"{before:%Y-%m-%d}", f"{datetime.now(UTC):%Y-%m-%d}"}
-    assert answer.text == (
+    assert response.text == (
         f'{{"success":true,"data":{{"orderId":{data["orderId"]},"message":"Order placed successfully",'
         '"items":[{"movieId":"tt0111161","title":"The Shawshank Redemption","quantity":1,"price":4.99}],'
         f'"totalPrice":4.99,"orderDate":"{data["orderDate"]}"}}}}'
     )
-    unkept(answer)
+    unkept(response)
 
 
 def test_the_order_is_the_cart_and_the_cart_is_empty(customer: httpx.Client) -> None:
@@ -79,9 +79,9 @@ def test_an_empty_cart_comes_before_a_wrong_card(customer: httpx.Client) -> None
 
 def test_a_wrong_body_comes_before_a_wrong_card(customer: httpx.Client) -> None:
     put_in_cart(customer)
-    answer = pay(customer, creditCardId="4000000000000002", expiration="2020-01")
-    assert offences_of(answer) == {"expiration": "must not be in the past"}
-    unkept(answer)
+    response = pay(customer, creditCardId="4000000000000002", expiration="2020-01")
+    assert offences_of(response) == {"expiration": "must not be in the past"}
+    unkept(response)
 
 
 # --- the body --------------------------------------------------------------------------------------
@@ -117,9 +117,9 @@ def test_a_wrong_body_comes_before_a_wrong_card(customer: httpx.Client) -> None:
 )
 def test_each_field_has_its_bounds(customer: httpx.Client, field: str, value: object, reason: str) -> None:
     put_in_cart(customer)
-    answer = customer.post(CHECKOUT, json={**CARD, field: value})
-    assert offences_of(answer) == {field: reason}
-    assert "4242424242424242" not in answer.text
+    response = customer.post(CHECKOUT, json={**CARD, field: value})
+    assert offences_of(response) == {field: reason}
+    assert "4242424242424242" not in response.text
     assert data_of(customer.get(CART))["itemCount"] == 1
 
 
@@ -156,8 +156,8 @@ def test_a_card_is_good_through_the_last_day_of_its_month(local: Local, moment: 
     for number, month in (("4000000000000101", good), ("4000000000000102", over)):
         put_card(shop.url, CARD | {"creditCardId": number, "expiration": month})
     put_in_cart(client)
-    answer = pay(client, creditCardId="4000000000000102", expiration=over)
-    assert offences_of(answer) == {"expiration": "must not be in the past"}
+    response = pay(client, creditCardId="4000000000000102", expiration=over)
+    assert offences_of(response) == {"expiration": "must not be in the past"}
     data = data_of(pay(client, creditCardId="4000000000000101", expiration=good))
     assert data["orderDate"] == moment[:10]
 
@@ -280,10 +280,10 @@ def test_after_ten_refused_cards_an_account_waits(local: Local) -> None:
     for number in range(10):
         refused(pay(client, creditCardId=f"400000000000{number:04d}"))
     for card in ("4000000000000010", CARD["creditCardId"]):  # the right one as well: it must not stand out
-        answer = pay(client, creditCardId=card)
-        error_of(answer, 429, "RATE_LIMITED")
-        assert answer.headers["retry-after"] == "60"
-        unkept(answer)
+        response = pay(client, creditCardId=card)
+        error_of(response, 429, "RATE_LIMITED")
+        assert response.headers["retry-after"] == "60"
+        unkept(response)
     assert client.get(CART).content == before
     clock.ahead += timedelta(seconds=59)
     error_of(pay(client), 429, "RATE_LIMITED")

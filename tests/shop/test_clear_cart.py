@@ -12,9 +12,9 @@ CLEARED = (
 def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
     put_in_cart(customer, SHAWSHANK, 3)
     put_in_cart(customer, AMELIE)
-    answer = customer.delete(CART)
-    assert answer.content == CLEARED
-    unkept(answer)
+    response = customer.delete(CART)
+    assert response.content == CLEARED
+    unkept(response)
     assert data_of(customer.get(CART)) == {"items": [], "itemCount": 0, "totalPrice": 0}
 
 

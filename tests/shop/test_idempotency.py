@@ -126,9 +126,9 @@ def test_the_same_key_with_another_body_is_409(customer: httpx.Client, instead: 
     put_in_cart(customer)
     first = pay(customer, key="k")
     put_in_cart(customer)
-    answer = pay(customer, "k", **instead)
-    error_of(answer, 409, "CONFLICT")
-    unkept(answer)
+    response = pay(customer, "k", **instead)
+    error_of(response, 409, "CONFLICT")
+    unkept(response)
     assert pay(customer, key="k").content == first.content
     assert orders_of(customer) == 1
     assert data_of(customer.get(CART))["itemCount"] == 1
@@ -206,16 +206,16 @@ def submit_raw(client: httpx.Client, *keys: bytes) -> httpx.Response:
 )
 def test_bad_keys_are_400_and_nothing_happens(customer: httpx.Client, keys: list[bytes]) -> None:
     put_in_cart(customer)
-    answer = submit_raw(customer, *keys)
-    assert list(offences_of(answer)) == [KEY]
-    unkept(answer)
+    response = submit_raw(customer, *keys)
+    assert list(offences_of(response)) == [KEY]
+    unkept(response)
     assert orders_of(customer) == 0
     assert data_of(customer.get(CART))["itemCount"] == 1
 
 
 def test_a_bad_key_is_told_together_with_a_bad_body(customer: httpx.Client) -> None:
-    answer = customer.post(CHECKOUT, json={**CARD, "firstName": ""}, headers={KEY: ""})
-    assert list(offences_of(answer)) == [KEY, "firstName"]
+    response = customer.post(CHECKOUT, json={**CARD, "firstName": ""}, headers={KEY: ""})
+    assert list(offences_of(response)) == [KEY, "firstName"]
 
 
 # --- submits that overlap --------------------------------------------------------------------------
@@ -231,12 +231,12 @@ def test_submits_that_overlap_give_one_order(
     second = serve_here(store.url)
     devices = [sign_in(person, at=(store.client, second.client)[number % 2]) for number in range(min(count, 8))]
     put_in_cart(devices[0], SHAWSHANK, 2)
-    answers = at_once(count, lambda number: pay(devices[number % len(devices)], key=key))
+    responses = at_once(count, lambda number: pay(devices[number % len(devices)], key=key))
     second.stop()
     assert orders_of(devices[0]) == 1
-    good = {answer.content for answer in answers if answer.status_code == 200}
+    good = {response.content for response in responses if response.status_code == 200}
     assert len(good) == 1
-    bad = [answer.text for answer in answers if answer.status_code != 200]
+    bad = [response.text for response in responses if response.status_code != 200]
     if key is None:  # one that came after the first was answered is no overlapping one
         bad = [text for text in bad if "Cart is empty" not in text]
     assert bad == []
@@ -248,19 +248,19 @@ def test_submits_with_keys_of_their_own_give_one_order_too(store: Store, sign_in
     for _ in range(4):  # and those that were too late with a right card are not counted as guesses
         put_in_cart(devices[0])
         before = orders_of(devices[0])
-        answers = at_once(4, lambda number: pay(devices[number], key=f"{datetime.now(UTC)} {number}"))
+        responses = at_once(4, lambda number: pay(devices[number], key=f"{datetime.now(UTC)} {number}"))
         assert orders_of(devices[0]) == before + 1
-        assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
-        for answer in answers:
-            if answer.status_code == 400:
-                empty(answer)
+        assert sorted(response.status_code for response in responses) == [200, 400, 400, 400]
+        for response in responses:
+            if response.status_code == 400:
+                empty(response)
 
 
 class Meanwhile:
     """Does something else once, right before a query of a checkout that is under way; "look": before the first."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, query: str, work: Callable[[], httpx.Response]) -> None:
-        self.answers: list[httpx.Response] = []
+        self.responses: list[httpx.Response] = []
         owner: Any = Checkout if query == "look" else queries
         original = getattr(owner, query)
         begun = threading.Event()
@@ -268,7 +268,7 @@ class Meanwhile:
         async def after_work(*given: Any, **named: Any) -> Any:
             if not begun.is_set():
                 begun.set()
-                self.answers.append(await asyncio.to_thread(work))
+                self.responses.append(await asyncio.to_thread(work))
             return await original(*given, **named)
 
         monkeypatch.setattr(owner, query, after_work)
@@ -291,8 +291,8 @@ def test_a_twin_that_is_faster_at_any_point_is_the_answer(
     put_in_cart(phone, SHAWSHANK, 2)
     meanwhile = Meanwhile(monkeypatch, query, lambda: pay(laptop, key=key))
     slow = pay(phone, key=key)
-    assert [answer.status_code for answer in meanwhile.answers] == [200]
-    assert (slow.status_code, slow.content) == (200, meanwhile.answers[0].content)
+    assert [response.status_code for response in meanwhile.responses] == [200]
+    assert (slow.status_code, slow.content) == (200, meanwhile.responses[0].content)
     assert orders_of(phone) == 1
 
 
@@ -309,7 +309,7 @@ def test_a_right_card_that_came_too_late_costs_nothing(
         with monkeypatch.context() as patched:
             meanwhile = Meanwhile(patched, query, lambda number=number: pay(laptop, key=f"mine {number}"))  # type: ignore[misc]
             late = pay(client, key=f"late {number}")
-        assert [data_of(answer)["totalPrice"] for answer in meanwhile.answers] == [4.99]
+        assert [data_of(response)["totalPrice"] for response in meanwhile.responses] == [4.99]
         empty(late)
     put_in_cart(client)
     assert data_of(pay(client))["totalPrice"] == 4.99
@@ -379,7 +379,7 @@ def test_what_a_nodes_clock_says_is_of_no_matter(
     put_in_cart(laptop)
     meanwhile = Meanwhile(monkeypatch, "look", lambda: pay(laptop))
     before = pay(phone)
-    assert (before.status_code, before.content) == (200, meanwhile.answers[0].content)
+    assert (before.status_code, before.content) == (200, meanwhile.responses[0].content)
     empty(pay(phone))
     empty(pay(laptop))
     put_in_cart(phone)
@@ -399,13 +399,13 @@ def test_another_cart_by_then_is_not_what_was_submitted(
     put_in_cart(phone, SHAWSHANK)
 
     def buy_and_go_on() -> httpx.Response:
-        answer = pay(laptop)
+        response = pay(laptop)
         put_in_cart(laptop, AMELIE)
-        return answer
+        return response
 
     meanwhile = Meanwhile(monkeypatch, query, buy_and_go_on)
-    answer = pay(phone)
-    assert (answer.status_code, answer.content) == (200, meanwhile.answers[0].content)
+    response = pay(phone)
+    assert (response.status_code, response.content) == (200, meanwhile.responses[0].content)
     assert [item["movieId"] for item in data_of(phone.get(CART))["items"]] == [AMELIE]
     assert orders_of(phone) == 1
     assert data_of(pay(phone))["items"][0]["movieId"] == AMELIE
@@ -419,12 +419,12 @@ def test_of_several_orders_it_gets_the_first(local: Local, monkeypatch: pytest.M
     put_in_cart(phone)
 
     def buy_twice() -> httpx.Response:
-        answer = pay(laptop)
+        response = pay(laptop)
         buy(laptop, AMELIE)
-        return answer
+        return response
 
     meanwhile = Meanwhile(monkeypatch, "look", buy_twice)
-    assert pay(phone).content == meanwhile.answers[0].content
+    assert pay(phone).content == meanwhile.responses[0].content
     assert orders_of(phone) == 3
 
 

@@ -124,9 +124,9 @@ def everywhere(server: Server, database: str, engines: Engines) -> Places:
     }
 
 
-def require_status(answer: httpx.Response, status: int) -> httpx.Response:
-    assert answer.status_code == status, answer.text
-    return answer
+def require_status(response: httpx.Response, status: int) -> httpx.Response:
+    assert response.status_code == status, response.text
+    return response
 
 
 def tell_all(server: Server, database: str) -> tuple[dict[str, str], Places]:  # noqa: PLR0915 - a list of sayings
@@ -135,9 +135,9 @@ def tell_all(server: Server, database: str) -> tuple[dict[str, str], Places]:  #
     with visitor(server.client) as browser, psycopg.connect(database, autocommit=True) as conn:
 
         def ask(status: int, method: str, path: str, **sent: object) -> httpx.Response:
-            answer = require_status(browser.request(method, path, **sent), status)  # type: ignore[arg-type]
-            said.append(answer.content)
-            return answer
+            response = require_status(browser.request(method, path, **sent), status)  # type: ignore[arg-type]
+            said.append(response.content)
+            return response
 
         person = {"firstName": "Mary", "lastName": "Major", "email": "canary@example.com", "password": PASSWORD}
         tokens = [ask(201, "POST", "/api/v1/auth/register", json=person).cookies["JSESSIONID"]]
@@ -221,7 +221,7 @@ def test_no_secret_is_left_anywhere(
     account = ["--email", "second@example.com", "--first-name", "Mary", "--last-name", "Major"]
     told += command(database, "account", "create", *account, typed=PASSWORD + "\n")
     told += command(database, "account", "create", *account, typed=PASSWORD + "\n")
-    tokens, answers = tell_all(server, database)
+    tokens, responses = tell_all(server, database)
     secrets = {
         "the card": CARD_NUMBER,
         "the card as typed": TYPED,
@@ -232,7 +232,7 @@ def test_no_secret_is_left_anywhere(
         "a forged token": FORGED,
         **tokens,
     }
-    places = {**everywhere(server, database, engines), **answers, "the commands": told}
+    places = {**everywhere(server, database, engines), **responses, "the commands": told}
     assert all(
         places[place]
         for place in ("the server's output", "Valkey", "table card", "card list", "account list", "the metrics")

@@ -116,14 +116,14 @@ class Owner:
             fetch(self.url, "SELECT k::text FROM checkout_key k WHERE account_id = %s ORDER BY 1", mine),
         ]
 
-    def told_by(self, answer: httpx.Response, given: str) -> list[str]:
+    def told_by(self, response: httpx.Response, given: str) -> list[str]:
         """What an answer tells of the owner. What the actor said themselves may be said back to them."""
-        headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}  # which is drawn
-        text = f"{headers} {answer.text}".lower()
+        headers = {name: value for name, value in response.headers.items() if name != "x-request-id"}  # which is drawn
+        text = f"{headers} {response.text}".lower()
         secrets = [CANARY, self.person.email, str(self.order), str(self.sale), LAST_FOUR, self.cookie]
         whole = [secret for secret in secrets if re.search(rf"(?<!\w){re.escape(secret.lower())}(?!\w)", text)]
         found = [secret for secret in whole if secret not in given]
-        if re.search(rf'"(customerId|accountId)":\s*{self.person.id}\b', answer.text):
+        if re.search(rf'"(customerId|accountId)":\s*{self.person.id}\b', response.text):
             found.append("customerId")
         return found
 
@@ -232,23 +232,23 @@ def test_nobody_sees_or_changes_another_s_things(
     for method, path in sorted(routes, key=lambda one: (one[1].endswith("/logout"), one)):
         for address, body in itertools.product(addresses(path, owner), bodies(owner, method, path)):
             headers = {"Idempotency-Key": OWNERS_KEY} if path.endswith("/checkout") else {}
-            answer = client.request(method, address, json=body, headers=headers)
-            cell = f"{kind}: {method} {address} {answer.status_code}"
-            assert answer.status_code < 500, cell
+            response = client.request(method, address, json=body, headers=headers)
+            cell = f"{kind}: {method} {address} {response.status_code}"
+            assert response.status_code < 500, cell
             if (method, path) in PERSONAL and kind in WITHOUT_SESSION:
-                assert answer.status_code == 401, cell
+                assert response.status_code == 401, cell
             if (method, path) in PERSONAL:
-                assert answer.headers["cache-control"] == "no-store", cell
+                assert response.headers["cache-control"] == "no-store", cell
             if path.endswith("/{order_id}") and kind not in WITHOUT_SESSION:
                 expected = 403 if str(owner.order) in address.partition("?")[0] else 404
-                assert answer.status_code == expected, cell
+                assert response.status_code == expected, cell
             if body and body.get("creditCardId") == owner.card["creditCardId"]:
-                assert answer.status_code in ({401} if kind in WITHOUT_SESSION else {402, 409}), cell
+                assert response.status_code in ({401} if kind in WITHOUT_SESSION else {402, 409}), cell
             if path.endswith(("/login", "/register")):
-                assert answer.status_code in {401, 409, 429}, cell
-                assert "set-cookie" not in answer.headers, cell
-            given = f"{address.partition('?')[0]}" if answer.status_code == 404 else ""
-            leaks += [f"{cell}: {secret}" for secret in owner.told_by(answer, given)]
+                assert response.status_code in {401, 409, 429}, cell
+                assert "set-cookie" not in response.headers, cell
+            given = f"{address.partition('?')[0]}" if response.status_code == 404 else ""
+            leaks += [f"{cell}: {secret}" for secret in owner.told_by(response, given)]
         assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
     assert leaks == []
 
@@ -261,27 +261,27 @@ def test_nobody_sees_or_changes_another_s_things_at_the_pages(owner: Owner, acto
     for method, path in PAGES:
         form = {"movieId": SHAWSHANK, "quantity": 2, "key": OWNERS_KEY, "seen": seen, **owner.card, **theirs}
         for address in addresses(path, owner):
-            answer = client.request(method, address, data=form if method == "POST" else None)
-            cell = f"{kind}: {method} {address} {answer.status_code}"
-            assert answer.status_code < 500, cell
-            assert answer.headers["cache-control"] == "no-store", cell
+            response = client.request(method, address, data=form if method == "POST" else None)
+            cell = f"{kind}: {method} {address} {response.status_code}"
+            assert response.status_code < 500, cell
+            assert response.headers["cache-control"] == "no-store", cell
             if kind in WITHOUT_SESSION:
-                assert answer.headers["location"].startswith("/sign-in?next="), cell
+                assert response.headers["location"].startswith("/sign-in?next="), cell
             elif path.startswith("/orders/"):
                 expected = 403 if str(owner.order) in address.partition("?")[0] else 404
-                assert answer.status_code == expected, cell
-            given = answer.headers.get("location", "") if kind in WITHOUT_SESSION else address.partition("?")[0]
-            leaks += [f"{cell}: {secret}" for secret in owner.told_by(answer, given + owner.card["firstName"])]
+                assert response.status_code == expected, cell
+            given = response.headers.get("location", "") if kind in WITHOUT_SESSION else address.partition("?")[0]
+            leaks += [f"{cell}: {secret}" for secret in owner.told_by(response, given + owner.card["firstName"])]
         assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
     assert leaks == []
 
 
 def test_the_owner_sees_it_all(owner: Owner) -> None:
     """What the others must not be told is there to be told."""
-    answers = [
+    responses = [
         owner.client.get(address) for address in (CART, ORDERS, f"{ORDERS}/{owner.order}", f"{API}/auth/session")
     ]
-    told = {secret for answer in answers for secret in owner.told_by(answer, "")}
+    told = {secret for response in responses for secret in owner.told_by(response, "")}
     assert {CANARY, owner.person.email, str(owner.order), str(owner.sale), "customerId"} <= told
     assert data_of(owner.client.get(CART))["itemCount"] == 3
 
@@ -291,9 +291,9 @@ def test_a_disabled_account_is_out_at_once_and_its_things_stay(place: tuple[str,
     its = Owner(url, server)
     fetch(url, "UPDATE account SET disabled = true WHERE id = %s", its.person.id)
     for address in (CART, ORDERS, f"{ORDERS}/{its.order}", f"{API}/auth/session"):
-        answer = its.client.get(address)
-        assert answer.status_code == 401
-        assert its.told_by(answer, "") == []
+        response = its.client.get(address)
+        assert response.status_code == 401
+        assert its.told_by(response, "") == []
     fetch(url, "UPDATE account SET disabled = false WHERE id = %s", its.person.id)
     assert its.look() == its.state
     its.client.close()

@@ -32,14 +32,14 @@ def test_the_answer_is_as_the_spec_prints_it(store: Store, sign_in: SignIn) -> N
     client = sign_in(person)
     put_in_cart(client, SHAWSHANK, 2)
     receipt = data_of(pay(client))
-    answer = client.get(f"{ORDERS}/{receipt['orderId']}")
-    sale_id = data_of(answer)["items"][0]["saleId"]
-    assert answer.text == (
+    response = client.get(f"{ORDERS}/{receipt['orderId']}")
+    sale_id = data_of(response)["items"][0]["saleId"]
+    assert response.text == (
         f'{{"success":true,"data":{{"orderId":{receipt["orderId"]},"customerId":{person.id},"items":[{{'
         f'"saleId":{sale_id},"movieId":"tt0111161","title":"The Shawshank Redemption","quantity":2,"price":4.99}}],'
         f'"totalPrice":9.98,"orderDate":"{receipt["orderDate"]}"}}}}'
     )
-    unkept(answer)
+    unkept(response)
 
 
 def test_its_items_are_those_of_the_receipt_in_their_order(customer: httpx.Client) -> None:
@@ -85,25 +85,25 @@ def test_ids_fit_in_53_bits_and_tell_nothing_of_each_other(local: Local) -> None
 def test_another_customers_order_is_403(store: Store, sign_in: SignIn, role: str) -> None:
     order = buy(sign_in())
     other = sign_in(open_account(store.url, role="admin" if role == "admin" else "customer"))
-    answer = other.get(f"{ORDERS}/{order}")
-    error = error_of(answer, 403, "FORBIDDEN")
+    response = other.get(f"{ORDERS}/{order}")
+    error = error_of(response, 403, "FORBIDDEN")
     assert error["details"] == {}
-    assert str(order) not in answer.text
-    unkept(answer)
+    assert str(order) not in response.text
+    unkept(response)
 
 
 @pytest.mark.parametrize("order_id", ["1", "12345", str(2**53 - 1), str(2**53), str(2**63), "1" + "0" * 30])
 def test_an_unknown_order_is_404(customer: httpx.Client, order_id: str) -> None:
-    answer = customer.get(f"{ORDERS}/{order_id}")
-    not_found(answer, f"Order not found with id: {order_id}")
-    unkept(answer)
+    response = customer.get(f"{ORDERS}/{order_id}")
+    not_found(response, f"Order not found with id: {order_id}")
+    unkept(response)
 
 
 @pytest.mark.parametrize("order_id", ["0", "-1", "-" + "9" * 30, "-0"])
 def test_an_id_below_one_is_400(customer: httpx.Client, order_id: str) -> None:
-    answer = customer.get(f"{ORDERS}/{order_id}")
-    assert offences_of(answer) == {"orderId": "must be at least 1"}
-    unkept(answer)
+    response = customer.get(f"{ORDERS}/{order_id}")
+    assert offences_of(response) == {"orderId": "must be at least 1"}
+    unkept(response)
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ def test_what_is_in_carts_and_orders_survives_an_import_without_it(local: Local,
     import_films(shop.url, other, keep_others=False)
     assert client.get(f"{ORDERS}/{order}").content == bought
     assert client.get(CART).content == held
-    answer = client.post(f"{CART}/items", json={"movieId": BATMAN_BEGINS})
-    not_found(answer, f"Movie not found with id: {BATMAN_BEGINS}")
+    response = client.post(f"{CART}/items", json={"movieId": BATMAN_BEGINS})
+    not_found(response, f"Movie not found with id: {BATMAN_BEGINS}")
     put_in_cart(client, AMELIE)
     assert data_of(pay(client))["totalPrice"] == 15.97
     import_films(shop.url, FILMS)

@@ -22,20 +22,20 @@ from tests.shop.conftest import (
 def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
     put_in_cart(customer, SHAWSHANK, 2)
     receipt = data_of(pay(customer))
-    answer = customer.get(ORDERS)
-    assert answer.text == (
+    response = customer.get(ORDERS)
+    assert response.text == (
         f'{{"success":true,"data":{{"items":[{{"orderId":{receipt["orderId"]},"orderDate":"{receipt["orderDate"]}",'
         '"itemCount":2,"totalPrice":9.98}],"page":1,"size":20,"totalItems":1,"totalPages":1}}'
     )
-    unkept(answer)
+    unkept(response)
 
 
 def test_no_orders_yet(customer: httpx.Client) -> None:
     """contract §2.1"""
     put_in_cart(customer)
-    answer = customer.get(ORDERS)
-    assert page_of(answer) == {"items": [], "page": 1, "size": 20, "totalItems": 0, "totalPages": 0}
-    unkept(answer)
+    response = customer.get(ORDERS)
+    assert page_of(response) == {"items": [], "page": 1, "size": 20, "totalItems": 0, "totalPages": 0}
+    unkept(response)
 
 
 def test_item_count_counts_units(customer: httpx.Client) -> None:
@@ -94,9 +94,9 @@ def test_a_page_past_the_end_is_empty(customer: httpx.Client, page: int) -> None
 )
 def test_wrong_parameters_are_400(customer: httpx.Client, query: str, fields: list[str]) -> None:
     """contract §1.3, §1.5"""
-    answer = customer.get(f"{ORDERS}?{query}")
-    assert sorted(offences_of(answer)) == fields
-    unkept(answer)
+    response = customer.get(f"{ORDERS}?{query}")
+    assert sorted(offences_of(response)) == fields
+    unkept(response)
 
 
 def test_unknown_parameters_are_ignored(customer: httpx.Client) -> None:

@@ -127,9 +127,9 @@ def test_a_gateway_that_is_away_changes_nothing(local: Local, raised: Exception,
     shop = local(provider=gateway)
     client = shop.sign_in()
     put_in_cart(client)
-    answer = pay(client)
-    error_of(answer, status, code)
-    assert "4242" not in answer.text
+    response = pay(client)
+    error_of(response, status, code)
+    assert "4242" not in response.text
     assert data_of(client.get(CART))["itemCount"] == 1
     assert kept(shop.url) == []
     gateway.raises = None
@@ -278,9 +278,9 @@ def test_two_nodes_with_one_cart_collect_once_and_refund_the_other(local: Local)
             assert gateway.is_asked.wait(10)
         for gateway in gateways:
             gateway.may_answer.set()
-        answers = [one.result(20) for one in under_way]
-    assert [answer.status_code for answer in answers] == [200, 200]
-    assert answers[0].content == answers[1].content
+        responses = [one.result(20) for one in under_way]
+    assert [response.status_code for response in responses] == [200, 200]
+    assert responses[0].content == responses[1].content
     authorized = {f"gateway {reference}" for gateway in gateways for reference in gateway.authorized}
     captured = [reference for gateway in gateways for reference, _ in gateway.captured]
     refunded = [reference for gateway in gateways for reference, _ in gateway.refunded]

@@ -91,10 +91,10 @@ class Shopping(RuleBasedStateMachine):
     def ask(self, account: int, device: int, method: str, address: str, **given: Any) -> httpx.Response:
         return self.browsers[account][device].request(method, address, **given)
 
-    def show(self, account: int, answer: httpx.Response, expected: dict[str, int]) -> None:
+    def show(self, account: int, response: httpx.Response, expected: dict[str, int]) -> None:
         """An answer with a cart: these quantities, at the catalogue's prices of this moment."""
-        assert answer.status_code == 200, answer.text
-        data = answer.json()["data"]
+        assert response.status_code == 200, response.text
+        data = response.json()["data"]
         cart = data.get("cart", data)
         lines = lines_of(cart["items"])
         assert lines == [(film, quantity, self.catalogue[film]) for film, quantity in expected.items()]
@@ -124,30 +124,30 @@ class Shopping(RuleBasedStateMachine):
 
     @rule(account=accounts, device=devices, film=films, quantity=quantities)
     def add(self, account: int, device: int, film: str, quantity: int) -> None:
-        answer = self.ask(account, device, "POST", ITEMS, json={"movieId": film, "quantity": quantity})
+        response = self.ask(account, device, "POST", ITEMS, json={"movieId": film, "quantity": quantity})
         held = self.held(account)
         if held.get(film, 0) + quantity > 10:
-            assert answer.status_code == 400
+            assert response.status_code == 400
         else:
-            self.show(account, answer, held | {film: held.get(film, 0) + quantity})
+            self.show(account, response, held | {film: held.get(film, 0) + quantity})
 
     @rule(account=accounts, device=devices, film=films, quantity=quantities)
     def change(self, account: int, device: int, film: str, quantity: int) -> None:
-        answer = self.ask(account, device, "PUT", f"{ITEMS}/{film}", json={"quantity": quantity})
+        response = self.ask(account, device, "PUT", f"{ITEMS}/{film}", json={"quantity": quantity})
         held = self.held(account)
         if film in held:
-            self.show(account, answer, held | {film: quantity})
+            self.show(account, response, held | {film: quantity})
         else:
-            assert answer.status_code == 404
+            assert response.status_code == 404
 
     @rule(account=accounts, device=devices, film=films)
     def remove(self, account: int, device: int, film: str) -> None:
-        answer = self.ask(account, device, "DELETE", f"{ITEMS}/{film}")
+        response = self.ask(account, device, "DELETE", f"{ITEMS}/{film}")
         held = self.held(account)
         if held.pop(film, None):
-            self.show(account, answer, held)
+            self.show(account, response, held)
         else:
-            assert answer.status_code == 404
+            assert response.status_code == 404
 
     @precondition(lambda self: any(self.seen))
     @rule(data=st.data(), device=devices)
@@ -173,24 +173,24 @@ class Shopping(RuleBasedStateMachine):
 
     def check_out_of(self, account: int, device: int, *, with_key: bool) -> None:
         key = f"key {len(self.keyed)}" if with_key else None
-        answer = pay(self.browsers[account][device], key)
+        response = pay(self.browsers[account][device], key)
         seen = self.seen[account]
         if not seen:
-            assert answer.json()["error"]["details"] == {"reason": "Cart is empty"}
+            assert response.json()["error"]["details"] == {"reason": "Cart is empty"}
             return
-        assert answer.status_code == 200, answer.text
-        data = answer.json()["data"]
+        assert response.status_code == 200, response.text
+        data = response.json()["data"]
         assert lines_of(data["items"]) == seen, "other lines than were seen"
         assert Decimal(str(data["totalPrice"])) == cost(seen), "another price than was seen"
         self.bought[account].insert(0, (data["orderId"], seen))
         self.seen[account] = []
         if key:
-            self.keyed.append((account, key, answer.content))
+            self.keyed.append((account, key, response.content))
 
     @rule(account=accounts, device=devices)
     def be_refused(self, account: int, device: int) -> None:
-        answer = pay(self.browsers[account][device], lastName="Minor")
-        assert answer.status_code == (402 if self.seen[account] else 400)
+        response = pay(self.browsers[account][device], lastName="Minor")
+        assert response.status_code == (402 if self.seen[account] else 400)
         self.conn.execute("DELETE FROM guess")
 
     @precondition(lambda self: self.keyed)

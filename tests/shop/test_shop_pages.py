@@ -93,11 +93,11 @@ def test_what_can_not_be_added_is_said_and_changes_nothing(
     customer: httpx.Client, fields: dict[str, str], status: int, told: str
 ) -> None:
     put(customer, AMELIE, 7)
-    answer = send(customer, "/cart/items", **fields)
-    assert answer.status_code == status
-    assert answer.headers["cache-control"] == "no-store"
-    assert told in text_of(answer)
-    assert form_of(answer, f"/cart/items/{AMELIE}") == {"quantity": "7"}
+    response = send(customer, "/cart/items", **fields)
+    assert response.status_code == status
+    assert response.headers["cache-control"] == "no-store"
+    assert told in text_of(response)
+    assert form_of(response, f"/cart/items/{AMELIE}") == {"quantity": "7"}
     assert data_of(customer.get(CART))["itemCount"] == 7
 
 
@@ -118,9 +118,9 @@ def test_a_full_cart(store: Store, customer: httpx.Client) -> None:
         AMELIE,
         account,
     )
-    answer = send(customer, "/cart/items", movieId=SHAWSHANK)
-    assert answer.status_code == 400
-    assert "a cart holds at most 500 titles" in text_of(answer)
+    response = send(customer, "/cart/items", movieId=SHAWSHANK)
+    assert response.status_code == 400
+    assert "a cart holds at most 500 titles" in text_of(response)
     checkout = look(customer, "/checkout")
     assert len(form_of(checkout, "/checkout")["seen"]) < 20_000
 
@@ -208,28 +208,28 @@ def test_whose_order_it_is(sign_in: SignIn) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_whoever_is_not_signed_in_signs_in_first(stranger: httpx.Client, path: str) -> None:
-    for answer in (stranger.get(path), stranger.head(path)):
-        assert answer.status_code == 303
-        assert answer.headers["location"] == f"/sign-in?next={path.replace('/', '%2F')}"
-        assert answer.headers["cache-control"] == "no-store"
+    for response in (stranger.get(path), stranger.head(path)):
+        assert response.status_code == 303
+        assert response.headers["location"] == f"/sign-in?next={path.replace('/', '%2F')}"
+        assert response.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", FORMS)
 def test_a_form_of_nobodys_leads_to_the_sign_in_and_back_to_the_page(stranger: httpx.Client, path: str) -> None:
     page = f"{stranger.base_url}/films/{AMELIE}"
-    answer = stranger.post(path, data={"movieId": AMELIE}, headers={"referer": page})
-    assert answer.status_code == 303
-    assert answer.headers["location"] == f"/sign-in?next=%2Ffilms%2F{AMELIE}"
+    response = stranger.post(path, data={"movieId": AMELIE}, headers={"referer": page})
+    assert response.status_code == 303
+    assert response.headers["location"] == f"/sign-in?next=%2Ffilms%2F{AMELIE}"
 
 
 @pytest.mark.parametrize("path", FORMS)
 def test_a_form_on_another_sites_page_does_nothing(customer: httpx.Client, path: str) -> None:
     put(customer, AMELIE, 3)
     fields = {"movieId": AMELIE, "quantity": "1"}
-    answer = customer.post(
+    response = customer.post(
         path, data=fields, headers={"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
     )
-    assert answer.status_code == 403
+    assert response.status_code == 403
     assert data_of(customer.get(CART))["itemCount"] == 3
 
 
@@ -244,12 +244,12 @@ def test_headers_and_head(customer: httpx.Client) -> None:
     number = buy(customer)
     put(customer, AMELIE)
     for path in ("/cart", "/checkout", "/orders", f"/orders/{number}"):
-        answer = look(customer, path)
-        policy = answer.headers["content-security-policy"]
+        response = look(customer, path)
+        policy = response.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "form-action 'self'" in policy
         assert "unsafe" not in policy
-        assert "etag" not in answer.headers
+        assert "etag" not in response.headers
         head = customer.head(path)
         assert (head.status_code, head.content) == (200, b"")
 

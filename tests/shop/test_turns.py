@@ -86,9 +86,9 @@ def test_whoever_waits_gets_the_order_of_the_one_before(local: Local, key: str |
         under_way = [threads.submit(pay, device, key) for device in devices]
         assert waiting(shop, person.id, 2) == 2
         gateway.may_answer.set()
-        answers = [one.result(20) for one in under_way]
-    assert [answer.status_code for answer in answers] == [200] * 3
-    assert len({answer.content for answer in answers}) == 1
+        responses = [one.result(20) for one in under_way]
+    assert [response.status_code for response in responses] == [200] * 3
+    assert len({response.content for response in responses}) == 1
     assert len(gateway.authorized) == len(gateway.captured) == 1, "whoever waited looked again"
     assert gateway.refunded == []
     assert waiting(shop, person.id, 0) == 0
@@ -162,13 +162,13 @@ def test_a_cart_that_changes_all_the_time_is_tried_five_times(local: Local, time
     gateway.url = shop.url
     client = shop.sign_in()
     put_in_cart(client)
-    answer = pay(client)
+    response = pay(client)
     assert len(gateway.authorized) == 5
     assert [amount for _, amount in gateway.refunded] == gateway.amounts[:times]
     if times < 5:
-        assert data_of(answer)["totalPrice"] == float(gateway.amounts[-1])
+        assert data_of(response)["totalPrice"] == float(gateway.amounts[-1])
     else:
-        error = error_of(answer, 503, "SERVICE_UNAVAILABLE")
+        error = error_of(response, 503, "SERVICE_UNAVAILABLE")
         assert error["message"].startswith("The cart is being changed all the time")
         assert data_of(client.get(CART))["itemCount"] == 6
         assert kept(shop.url) == []

@@ -103,16 +103,16 @@ def make_read_only(postgres: PostgresServer) -> Callable[[], None]:
     return lambda: postgres.set(default_transaction_read_only="off")
 
 
-def is_ours(answer: httpx.Response) -> bool:
+def is_ours(response: httpx.Response) -> bool:
     """A 503 in the envelope of its API, or a page."""
-    if answer.status_code != 503 or "retry-after" not in answer.headers:
+    if response.status_code != 503 or "retry-after" not in response.headers:
         return False
-    path = answer.request.url.path
+    path = response.request.url.path
     if path.startswith("/api/v1"):
-        return answer.json()["success"] is False and answer.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
+        return response.json()["success"] is False and response.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
     if path.startswith("/api/"):
-        return "error" in answer.json() and "success" not in answer.json()
-    return answer.headers["content-type"].startswith("text/html") and "<h1" in answer.text
+        return "error" in response.json() and "success" not in response.json()
+    return response.headers["content-type"].startswith("text/html") and "<h1" in response.text
 
 
 @pytest.mark.parametrize("harm", [kill, stop, pause, make_read_only])
@@ -134,11 +134,11 @@ def test_when_the_database_is_back_so_are_we(
                 while time.monotonic() - gone < AWAY_SECONDS:
                     for ask in standing.reading if is_away else []:
                         begun = time.monotonic()
-                        assert is_ours(answer := ask(client)), answer.text
+                        assert is_ours(response := ask(client)), response.text
                         longest = max(longest, running_seconds(since=begun))
                     for ask in standing.writing:
                         begun = time.monotonic()
-                        assert is_ours(answer := ask(client)), answer.text
+                        assert is_ours(response := ask(client)), response.text
                         longest = max(longest, running_seconds(since=begun))
                 heal()
                 back = time.monotonic()

@@ -104,15 +104,15 @@ class Told(NamedTuple):
 
     what: str
     asked: str
-    answer: httpx.Response
+    response: httpx.Response
     seconds: float
 
     @property
     def status(self) -> int:
-        return self.answer.status_code
+        return self.response.status_code
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.asked}: {self.status} after {self.seconds:.1f} s: {self.answer.text[:500]}"
+        return f"{self.what}: {self.asked}: {self.status} after {self.seconds:.1f} s: {self.response.text[:500]}"
 
 
 class Crowd:
@@ -164,9 +164,9 @@ class Crowd:
 
     def ask(self, client: httpx.Client, what: str, method: str, path: str, **given: Any) -> httpx.Response:
         begun = time.monotonic()
-        answer = client.request(method, path, **given)
-        self.told.append(Told(what, f"{method} {path}", answer, running_seconds(since=begun)))
-        return answer
+        response = client.request(method, path, **given)
+        self.told.append(Told(what, f"{method} {path}", response, running_seconds(since=begun)))
+        return response
 
     def _look(self, client: httpx.Client, draw: random.Random) -> None:
         self.ask(client, "cached", "GET", draw.choice(CACHED))
@@ -198,17 +198,17 @@ class Crowd:
         if draw.random() < 0.2:
             self.ask(client, "cart", "DELETE", "/api/v1/cart", headers=headers)
         key = {"Idempotency-Key": f"key {draw.randrange(10**12)}"} if draw.random() < 0.5 else {}
-        answer = self.ask(client, "checkout", "POST", CHECKOUT, json=CARD, headers=headers | key)
-        if answer.status_code == 200:
-            self.orders.add(answer.json()["data"]["orderId"])
+        response = self.ask(client, "checkout", "POST", CHECKOUT, json=CARD, headers=headers | key)
+        if response.status_code == 200:
+            self.orders.add(response.json()["data"]["orderId"])
 
     def _keep(self, client: httpx.Client, draw: random.Random) -> None:
         keeper, film = draw.choice(self._keepers), draw.choice(TMDB_FILMS)
         self.ask(keeper.client, "favourite", "POST", keeper.favorites, json={"movie_id": film})
         rating = {"movie_id": film, "rating": draw.randint(0, 10) / 2}
-        answer = self.ask(keeper.client, "rating", "POST", RATINGS, json=rating)
-        if answer.status_code in {200, 201}:
-            self.ask(keeper.client, "rating", "PUT", f"{RATINGS}/{answer.json()['id']}", json={"rating": 2.5})
+        response = self.ask(keeper.client, "rating", "POST", RATINGS, json=rating)
+        if response.status_code in {200, 201}:
+            self.ask(keeper.client, "rating", "PUT", f"{RATINGS}/{response.json()['id']}", json={"rating": 2.5})
         path = f"/api/users/{keeper.person.id}/favorites/{draw.randint(1, 50)}"
         self.ask(keeper.client, "favourite", "DELETE", path)
         price = {"price": f"{draw.randint(1, 9)}.50"}
@@ -219,8 +219,8 @@ class Crowd:
         names = {"firstName": "Mary", "lastName": "Major"}
         self.ask(client, "registration", "POST", "/api/v1/auth/register", json=person | names)
         client.cookies.clear()
-        answer = self.ask(client, "login", "POST", LOGIN, json={"email": self._person.email, "password": PASSWORD})
-        if answer.status_code == 200:
+        response = self.ask(client, "login", "POST", LOGIN, json={"email": self._person.email, "password": PASSWORD})
+        if response.status_code == 200:
             self.ask(client, "logout", "POST", "/api/v1/auth/logout")
 
 
@@ -235,16 +235,16 @@ def offences(told: list[Told], *, reads: tuple[str, ...]) -> list[str]:
         for one in told
         if one.seconds > LONGEST
         or (one.what in reads and one.status != 200)
-        or (one.status >= 500 and not _is_503_in_its_envelope(one.asked.split()[1], one.answer))
+        or (one.status >= 500 and not _is_503_in_its_envelope(one.asked.split()[1], one.response))
     ]
 
 
-def _is_503_in_its_envelope(path: str, answer: httpx.Response) -> bool:
-    if answer.status_code != 503 or "retry-after" not in answer.headers:
+def _is_503_in_its_envelope(path: str, response: httpx.Response) -> bool:
+    if response.status_code != 503 or "retry-after" not in response.headers:
         return False
     if not path.startswith("/api/"):
-        return answer.headers["content-type"].startswith("text/html")
-    body = answer.json()
+        return response.headers["content-type"].startswith("text/html")
+    body = response.json()
     if path.startswith("/api/v1/"):
         return bool(body["success"] is False and body["error"]["code"] == "SERVICE_UNAVAILABLE")
     return bool(body["error"]["code"] == "SERVICE_UNAVAILABLE" or body["error"] == "SERVICE_UNAVAILABLE")

@@ -138,9 +138,9 @@ def renamed(folder: Path, name: str) -> Path:
     return path
 
 
-def words_of(answer: httpx.Response) -> set[str]:
+def words_of(response: httpx.Response) -> set[str]:
     """The words its films were renamed with."""
-    return {item["title"].split()[0] for item in answer.json()["data"]["items"]}
+    return {item["title"].split()[0] for item in response.json()["data"]["items"]}
 
 
 @pytest.fixture
@@ -187,8 +187,8 @@ def test_what_a_standby_that_is_behind_says_is_better_than_nothing_and_is_not_ke
     addresses = [f"{MOVIES}?size={size}" for size in (20, 21, 22)]
     for node in shop.nodes:
         for address in addresses:
-            answer = node.client.get(address)
-            assert (answer.status_code, words_of(answer)) == (200, {"Former"})
+            response = node.client.get(address)
+            assert (response.status_code, words_of(response)) == (200, {"Former"})
     primary.start()
     for node in shop.nodes:
         assert eventually(lambda: words_of(node.client.get(addresses[0])) == {"Latter"})  # noqa: B023 - called at once
@@ -236,8 +236,8 @@ def test_a_price_changed_at_one_node_is_shown_by_the_other(shop: Shop) -> None:
         for price in ("7.31", "8.42", "9.53"):
             assert price not in other.client.get(film).text
             origin = {"origin": str(one.client.base_url).rstrip("/")}
-            answer = admin.post(f"/admin/films/{FILMS[0]}/price", data={"price": price}, headers=origin)
-            assert answer.status_code == 303, answer.text
+            response = admin.post(f"/admin/films/{FILMS[0]}/price", data={"price": price}, headers=origin)
+            assert response.status_code == 303, response.text
             assert eventually(lambda: price in other.client.get(film).text, seconds=2)  # noqa: B023 - called at once
 
 
@@ -251,9 +251,9 @@ def test_health_is_up_as_long_as_one_server_lives_and_writes_say_503(shop: Shop)
             begun = time.monotonic()
             assert node.client.get("/api/v1/health").json()["data"]["status"] == "UP"
             at_most(2, since=begun)
-            answer = node.client.post(ITEMS, json={"movieId": FILMS[0], "quantity": 1}, headers=headers)
-            assert answer.status_code == 503
-            assert answer.json()["success"] is False
+            response = node.client.post(ITEMS, json={"movieId": FILMS[0], "quantity": 1}, headers=headers)
+            assert response.status_code == 503
+            assert response.json()["success"] is False
         standby.kill()
         for node in shop.nodes:
             assert node.client.get("/api/v1/health").status_code == 503
@@ -354,5 +354,5 @@ def test_no_more_reads_may_fail_than_the_machine_can_be_blamed_for(monkeypatch: 
 
 def failed_reads(shop: Shop, pages: Iterable[int]) -> list[httpx.Response]:
     """Of pages that nobody has asked for before."""
-    answers = [node.client.get(f"{MOVIES}?page={page}") for node in shop.nodes for page in pages]
-    return [answer for answer in answers if answer.status_code != 200]
+    responses = [node.client.get(f"{MOVIES}?page={page}") for node in shop.nodes for page in pages]
+    return [response for response in responses if response.status_code != 200]

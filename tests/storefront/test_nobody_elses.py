@@ -94,9 +94,9 @@ class Owner:
             fetch(self.url, "SELECT digest, name, expires FROM token WHERE account_id = %s", self.person.id),
         ]
 
-    def told_by(self, answer: httpx.Response) -> list[str]:
+    def told_by(self, response: httpx.Response) -> list[str]:
         secrets = [self.person.email, self.token, "the owner's token", "the owner&#39;s token", str(self.order)]
-        return [secret for secret in secrets if secret in f"{answer.headers} {answer.text}"]
+        return [secret for secret in secrets if secret in f"{response.headers} {response.text}"]
 
 
 def keep_things(client: httpx.Client) -> None:
@@ -190,19 +190,19 @@ def test_nobody_sees_or_changes_another_s_things(
     leaks = []
     for method, path in sorted(routes, key=lambda one: (one in ENDING, one)):
         for address in addresses(path, owner):
-            answer = client.request(method, address, data=form if method == "POST" else None)
-            cell = f"{kind}: {method} {address} {answer.status_code}"
-            assert answer.status_code < 500, cell
+            response = client.request(method, address, data=form if method == "POST" else None)
+            cell = f"{kind}: {method} {address} {response.status_code}"
+            assert response.status_code < 500, cell
             is_known = kind.startswith("another") and (method, path) not in ENDING
             if (method, path) in ADMINS | PERSONAL and not is_known and (method, path) not in ENDING:
-                assert answer.status_code == 303, cell
-                assert answer.headers["location"].startswith("/sign-in?next="), cell
+                assert response.status_code == 303, cell
+                assert response.headers["location"].startswith("/sign-in?next="), cell
             if (method, path) in ADMINS and is_known:
-                assert answer.status_code == 403, cell
+                assert response.status_code == 403, cell
             if (method, path) in ENTRANCE | PERSONAL | ADMINS:
-                assert answer.headers["cache-control"] == "no-store", cell
+                assert response.headers["cache-control"] == "no-store", cell
             # What they named themselves, the way to sign-in may name again.
-            leaks += [f"{cell}: {secret}" for secret in owner.told_by(answer) if secret not in address]
+            leaks += [f"{cell}: {secret}" for secret in owner.told_by(response) if secret not in address]
         assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
     assert leaks == []
 

@@ -66,11 +66,11 @@ def test_the_office_s_tabs_stay_marked(admin: httpx.Client, tab: str, path: str)
 
 
 def test_a_form_that_failed_leaves_the_tab_marked(admin: httpx.Client) -> None:
-    answer = admin.post(f"/admin/films/{FILM}/price", data={"price": "gratis"})
-    assert (answer.status_code, marked(answer.text)) == (400, ["Office", "Prices"])
+    response = admin.post(f"/admin/films/{FILM}/price", data={"price": "gratis"})
+    assert (response.status_code, marked(response.text)) == (400, ["Office", "Prices"])
     for path, tab in (("/cart/items", "Cart"), ("/checkout", "Cart"), ("/account/tokens", "Mary")):
-        answer = admin.post(path, data={"movieId": "tt9999999"})
-        assert answer.status_code >= 400
-        assert marked(answer.text) == [tab]
+        response = admin.post(path, data={"movieId": "tt9999999"})
+        assert response.status_code >= 400
+        assert marked(response.text) == [tab]
     with closing(visitor(admin)) as nobody:
         assert marked(nobody.get("/register").text) == ["Sign in"]

@@ -78,7 +78,7 @@ def eventually(holds: Callable[[], Any], seconds: float = 10) -> bool:
     return True
 
 
-def answers(url: str) -> bool:
+def responses(url: str) -> bool:
     """Whether PostgreSQL takes a connection."""
     try:
         with psycopg.connect(url):
