@@ -83,8 +83,8 @@ def _measure(run: Run, name: str) -> None:
             _add(run, name, row)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is
         traceback.print_exc()
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        _add(run, name, Row(f"{name} could not be measured", said[:200], failed=True))
+        message = (str(error).strip() or type(error).__name__).splitlines()[0]
+        _add(run, name, Row(f"{name} could not be measured", message[:200], failed=True))
 
 
 def _add(run: Run, name: str, row: Row) -> None:

@@ -60,15 +60,15 @@ def _rows(what: str, times: dict[str, list[list[float]]]) -> Rows:
     rates = {who: [len(taken) / SECONDS for taken in rounds] for who, rounds in times.items()}
     medians = {who: statistics.median(time for taken in rounds for time in taken) for who, rounds in times.items()}
 
-    def said(who: str) -> str:
+    def figures_of(who: str) -> str:
         return f"{statistics.median(rates[who]):,.0f} a second, {medians[who]:.2f} ms"
 
     for who in ("uncached", "cached"):
         ratios = [ours / theirs for ours, theirs in zip(rates[who], rates["datasette"], strict=True)]
         yield Row(
             f"{what}, {who}: {CONNECTIONS} connections",
-            said(who),
-            f"{said('datasette')}: Datasette",
+            figures_of(who),
+            f"{figures_of('datasette')}: Datasette",
             statistics.median(ratios),
             spread=half_of(ratios, ".1f"),
             rounds={"filmer": rates[who], "reference": rates["datasette"]},

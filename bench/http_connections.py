@@ -80,22 +80,22 @@ def _answered(url: str, left: Iterator[bytes], connections: int) -> list[float]:
     """How many milliseconds each answer took."""
     taken = []
     chooser = selectors.DefaultSelector()
-    talks = [KeepAliveConnection(url) for _ in range(connections)]
-    for talk in talks:
-        chooser.register(talk, selectors.EVENT_READ)
+    connections_open = [KeepAliveConnection(url) for _ in range(connections)]
+    for connection in connections_open:
+        chooser.register(connection, selectors.EVENT_READ)
     waiting = 0
-    for talk, asked in zip(talks, left, strict=False):
-        talk.ask(asked)
+    for connection, asked in zip(connections_open, left, strict=False):
+        connection.ask(asked)
         waiting += 1
     while waiting:
         for key, _ in chooser.select(timeout=CONNECTION_SECONDS):
-            talk = key.fileobj  # type: ignore[assignment]
-            if talk.answered():
-                taken.append((time.perf_counter() - talk.asked) * 1000)
+            connection = key.fileobj  # type: ignore[assignment]
+            if connection.answered():
+                taken.append((time.perf_counter() - connection.asked) * 1000)
                 waiting -= 1
                 if following := next(left, None):
-                    talk.ask(following)
+                    connection.ask(following)
                     waiting += 1
-    for talk in talks:
-        talk.close()
+    for connection in connections_open:
+        connection.close()
     return taken

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-from tests.asgi_client import Headers, alive, ask
+from tests.asgi_client import Headers, ask, running_app
 
 from filmer.app import create_app
 from filmer.settings import Settings
@@ -35,8 +35,8 @@ class InProcess:
         return await self.ask("GET", address, [(b"cookie", cookie.encode())] if cookie else [])
 
     async def post(self, address: str, body: bytes, headers: Headers = ()) -> Answered:
-        told = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        return await self.ask("POST", address, [*told, *headers], body)
+        json_headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        return await self.ask("POST", address, [*json_headers, *headers], body)
 
     async def ask(self, method: str, address: str, headers: Headers = (), body: bytes = b"") -> Answered:
         begun = time.perf_counter()
@@ -52,6 +52,6 @@ async def in_process(settings: Settings, *, cached: bool = False) -> AsyncIterat
     else:
         settings = msgspec.structs.replace(settings, cache_duration_seconds=0, redis_url=None)
     app = create_app(settings)
-    async with alive(app):
+    async with running_app(app):
         await asyncio.sleep(WARM_SECONDS)
         yield InProcess(app)

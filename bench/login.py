@@ -101,12 +101,12 @@ def _phase(url: str, asked: dict[str, bytes], logins: list[bytes], times: dict[s
     others = [KeepAliveConnection(url) for _ in logins]
     for what, probe in probes.items():
         chooser.register(probe, selectors.EVENT_READ, what)
-    for talk, login in zip(others, logins, strict=True):
-        chooser.register(talk, selectors.EVENT_READ, login)
-        talk.ask(login)
+    for connection, login in zip(others, logins, strict=True):
+        chooser.register(connection, selectors.EVENT_READ, login)
+        connection.ask(login)
     begun = time.perf_counter()
     due = dict.fromkeys(asked, begun)
-    while (now := time.perf_counter()) < begun + PHASE_SECONDS or any(talk.is_waiting for talk in others):
+    while (now := time.perf_counter()) < begun + PHASE_SECONDS or any(connection.is_waiting for connection in others):
         is_over = now >= begun + PHASE_SECONDS
         for what, probe in probes.items():
             if not (probe.is_waiting or is_over) and due[what] <= now:
@@ -122,8 +122,8 @@ def _phase(url: str, asked: dict[str, bytes], logins: list[bytes], times: dict[s
             elif not is_over:  # the last are waited for: the next phase is to find nothing under way
                 done += 1
                 answering.ask(key.data)
-    for talk in [*probes.values(), *others]:
-        talk.close()
+    for connection in [*probes.values(), *others]:
+        connection.close()
     return done
 
 

@@ -59,8 +59,8 @@ def _held(master: psutil.Process) -> tuple[list[float], float]:
 
 
 def _mib(process: psutil.Process) -> float:
-    told = process.memory_full_info()
-    return float(getattr(told, "pss", told.rss)) / 2**20  # only Linux tells the former
+    memory = process.memory_full_info()
+    return float(getattr(memory, "pss", memory.rss)) / 2**20  # only Linux tells the former
 
 
 async def _requests(settings: Settings, each: int) -> list[bytes]:

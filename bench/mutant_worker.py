@@ -97,9 +97,9 @@ class Lane:
 
     def _in_process(self, tests: Sequence[str], tells: Any) -> None:
         os.setpgrp()
-        with self._log.open("wb") as said:
-            os.dup2(said.fileno(), 1)
-            os.dup2(said.fileno(), 2)
+        with self._log.open("wb") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
         chosen = Chosen(tests)
         files = sorted({test.partition("::")[0] for test in tests})
         code = run_pytest(files, [chosen, Warm(self._engines)], "-x", "-o", f"timeout={LATE}")

@@ -88,11 +88,11 @@ def _copy(tree: Path) -> Path:
 
 
 def _as_things_are(tree: Path, modules: Sequence[str]) -> Noted:
-    found, told = fork.Pipe(duplex=False)
-    process = fork.Process(target=_note, args=(tree, modules, told))
+    receiver, sender = fork.Pipe(duplex=False)
+    process = fork.Process(target=_note, args=(tree, modules, sender))
     process.start()
-    told.close()
-    noted = msgspec.json.decode(found.recv_bytes(), type=Noted)
+    sender.close()
+    noted = msgspec.json.decode(receiver.recv_bytes(), type=Noted)
     process.join()
     if len(noted.failed) > len(noted.seconds) / 10:
         raise SystemExit("the tests fail as things are: no mutant is worth a run")
@@ -106,7 +106,7 @@ def _as_things_are(tree: Path, modules: Sequence[str]) -> Noted:
     return noted
 
 
-def _note(tree: Path, modules: Sequence[str], told: Any) -> None:
+def _note(tree: Path, modules: Sequence[str], sender: Any) -> None:
     enter(tree)
     sys.dont_write_bytecode = False  # what is compiled now need not be for each mutant
     from bench.mutant_plugins import Passes
@@ -114,12 +114,12 @@ def _note(tree: Path, modules: Sequence[str], told: Any) -> None:
     passes = Passes([str(tree / module) for module in modules])
     files = [test for module in modules for test in TESTS[module]]
     run_pytest(files, [passes])
-    found: dict[str, dict[int, list[str]]] = {module: {} for module in modules}
+    receiver: dict[str, dict[int, list[str]]] = {module: {} for module in modules}
     for test in passes.lines.keys() - passes.failed:
         for path, line in passes.lines[test]:
-            found[str(Path(path).relative_to(tree))].setdefault(line, []).append(test)
-    assert all(found.values()), "it is not this copy that the tests import"
-    told.send_bytes(msgspec.json.encode(Noted(sorted(passes.failed), dict(passes.seconds), found)))
+            receiver[str(Path(path).relative_to(tree))].setdefault(line, []).append(test)
+    assert all(receiver.values()), "it is not this copy that the tests import"
+    sender.send_bytes(msgspec.json.encode(Noted(sorted(passes.failed), dict(passes.seconds), receiver)))
 
 
 # --- with mutants -----------------------------------------------------------------------------------

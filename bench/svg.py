@@ -23,13 +23,13 @@ _STYLE = """
 class Drawing:
     """``heading`` stands large above, ``told`` small below it."""
 
-    def __init__(self, width: float, height: float, heading: str, told: str) -> None:
+    def __init__(self, width: float, height: float, heading: str, caption: str) -> None:
         self._size = f"{width:g} {height:g}"
         self._heading = heading
         self._parts: list[str] = []
         self._parts.append(f'<rect class="ground" width="{width:g}" height="{height:g}" rx="8"/>')
         self.text(16, 26, heading, "title")
-        self.text(16, 44, told, "small")
+        self.text(16, 44, caption, "small")
 
     @property
     def svg(self) -> str:

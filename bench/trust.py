@@ -63,13 +63,15 @@ def main() -> None:
 
 def _prove(promise: Promise, deadline: float) -> Proved:
     begun = time.monotonic()
-    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as told:
-        code, said = _run(_command(promise), promise.figures | {"FILMER_TRUST_TOLD": told.name}, deadline - begun)
-        figures = told.read().splitlines()
-    closing = (said.strip().splitlines() or ["nothing was said"])[-1].strip("= ")
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as figures_file:
+        code, output = _run(
+            _command(promise), promise.figures | {"FILMER_TRUST_TOLD": figures_file.name}, deadline - begun
+        )
+        figures = figures_file.read().splitlines()
+    closing = (output.strip().splitlines() or ["nothing was said"])[-1].strip("= ")
     if code:
         OUT.mkdir(exist_ok=True)
-        (OUT / f"trust-{promise.number}.log").write_text(said, encoding="utf-8")
+        (OUT / f"trust-{promise.number}.log").write_text(output, encoding="utf-8")
     reached = closing if code or not figures else "; ".join(figures)
     if code is None:
         reached = f"not ended when the {MINUTES} minutes were over"
@@ -97,12 +99,12 @@ def _run(command: Sequence[str], figures: dict[str, str], seconds: float) -> tup
         stderr=subprocess.STDOUT, text=True, cwd=Path(__file__).parent.parent, start_new_session=True,
     )  # fmt: skip
     try:
-        said, _ = process.communicate(timeout=seconds)
+        output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGTERM)
-        said, _ = process.communicate()
-        return None, said
-    return process.returncode, said
+        output, _ = process.communicate()
+        return None, output
+    return process.returncode, output
 
 
 def _show(rows: Sequence[Proved], seconds: float) -> None:

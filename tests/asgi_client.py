@@ -9,31 +9,31 @@ from urllib.parse import unquote
 Headers = Sequence[tuple[bytes, bytes]]
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     status: int
     headers: Headers
     body: bytes
 
 
 @asynccontextmanager
-async def alive(app: Any) -> AsyncIterator[None]:
+async def running_app(app: Any) -> AsyncIterator[None]:
     """Between its start and its end; raises what it raises at either."""
-    asked: asyncio.Queue[Any] = asyncio.Queue()
-    told: asyncio.Queue[str] = asyncio.Queue()
+    incoming: asyncio.Queue[Any] = asyncio.Queue()
+    outgoing: asyncio.Queue[str] = asyncio.Queue()
 
     async def send(message: Any) -> None:
-        await told.put(message["type"])
+        await outgoing.put(message["type"])
 
-    life = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, asked.get, send))
+    life = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, incoming.get, send))
 
     async def go(step: str) -> None:
-        await asked.put({"type": f"lifespan.{step}"})
-        answer = asyncio.create_task(told.get())
-        await asyncio.wait({life, answer}, return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
-            answer.cancel()
+        await incoming.put({"type": f"lifespan.{step}"})
+        reply = asyncio.create_task(outgoing.get())
+        await asyncio.wait({life, reply}, return_when=asyncio.FIRST_COMPLETED)
+        if not reply.done():
+            reply.cancel()
             await life
-        assert answer.result() == f"lifespan.{step}.complete"
+        assert reply.result() == f"lifespan.{step}.complete"
 
     await go("startup")
     try:
@@ -43,11 +43,11 @@ async def alive(app: Any) -> AsyncIterator[None]:
         await life
 
 
-async def ask(app: Any, method: str, address: bytes, headers: Headers = (), body: bytes = b"") -> Answer:
+async def ask(app: Any, method: str, address: bytes, headers: Headers = (), body: bytes = b"") -> Response:
     """``address``: path and query as they stand in a request."""
     path, _, query = address.partition(b"?")
     start: dict[str, Any] = {}
-    parts: list[bytes] = []
+    chunks: list[bytes] = []
 
     async def receive() -> Any:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -56,7 +56,7 @@ async def ask(app: Any, method: str, address: bytes, headers: Headers = (), body
         if message["type"] == "http.response.start":
             start.update(message)
         else:
-            parts.append(message.get("body", b""))
+            chunks.append(message.get("body", b""))
 
     has_host = any(name == b"host" for name, _ in headers)
     scope = {
@@ -66,4 +66,4 @@ async def ask(app: Any, method: str, address: bytes, headers: Headers = (), body
         "root_path": "", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {},
     }  # fmt: skip
     await app(scope, receive, send)
-    return Answer(start["status"], start["headers"], b"".join(parts))
+    return Response(start["status"], start["headers"], b"".join(chunks))

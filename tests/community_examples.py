@@ -11,7 +11,7 @@ from filmer.accounts.schemas import Role
 from filmer.http.body import MAX_BODY
 
 CREATED = "2024-01-01T12:00:00Z"
-TOLD = {
+FILM_DETAILS = {
     "title": "Movie Title",
     "release_date": "2024-01-01",
     "overview": "Movie description",
@@ -25,9 +25,9 @@ TAKE_BACK = "DELETE /api/movies/ratings/{id}"  # contract §7.11
 
 # Every answer that community-api.txt prints, its keys in the order it prints them in.
 PRINTED: dict[tuple[str, int], dict[str, Any]] = {
-    (POPULAR, 200): {"page": 1, "total_pages": 500, "total_results": 10000, "results": [{"id": 123, **TOLD}]},
+    (POPULAR, 200): {"page": 1, "total_pages": 500, "total_results": 10000, "results": [{"id": 123, **FILM_DETAILS}]},
     (ADD, 201): {"id": 456, "movie_id": 123, "created_at": CREATED},
-    (LIST, 200): {"favorites": [{"id": 456, "movie_id": 123, **TOLD, "user_rating": 4, "created_at": CREATED}]},
+    (LIST, 200): {"favorites": [{"id": 456, "movie_id": 123, **FILM_DETAILS, "user_rating": 4, "created_at": CREATED}]},
     (RATE, 201): {"id": 789, "movie_id": 123, "rating": 4, "created_at": CREATED},
     (CHANGE, 200): {"id": 789, "movie_id": 123, "rating": 5, "updated_at": CREATED},
 }

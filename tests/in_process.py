@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import httpx
 from litestar import Litestar
-from tests.asgi_client import alive
+from tests.asgi_client import running_app
 from tests.conftest import SECRET_KEY
 
 from filmer.app import create_app
@@ -68,5 +68,5 @@ async def in_process(database_url: str, clock: MovedClock | None = None, **setti
     """The application on running engines, started and stopped as a server would."""
     given: dict[str, Any] = {"database_url": database_url, "secret_key": SECRET_KEY, **settings}
     app = create_app(Settings(**given), clock=clock)
-    async with alive(app):
+    async with running_app(app):
         yield InProcess(app)

@@ -54,11 +54,11 @@ def community_api() -> Specification:
     )
     found.statuses.update(("", int(status)) for status in re.findall(r"(?m)^- (\d{3}): ", rest))
     for section in re.split(r"(?m)^(?=(?:GET|POST|PUT|DELETE) /)", ends)[1:]:
-        endpoint, _, told = section.partition("\n")
-        for response in re.finditer(r"(?m)^Response(?: \((\d{3}) [^)]*\))?:?$", told):
-            found.responses[endpoint, int(response[1] or 200)] = _example(told[response.end() :])
-        for body in re.finditer(r"(?m)^Request Body:$", told):
-            found.bodies[endpoint] = _example(told[body.end() :])
+        endpoint, _, section_text = section.partition("\n")
+        for response in re.finditer(r"(?m)^Response(?: \((\d{3}) [^)]*\))?:?$", section_text):
+            found.responses[endpoint, int(response[1] or 200)] = _example(section_text[response.end() :])
+        for body in re.finditer(r"(?m)^Request Body:$", section_text):
+            found.bodies[endpoint] = _example(section_text[body.end() :])
     return found
 
 

@@ -101,10 +101,10 @@ def test_what_it_does_not_understand_is_not_done(arguments: str) -> None:
 def test_every_command_runs_as_people_start_it(
     command: str, database_url: str, engines: Engines, tmp_path: Path
 ) -> None:
-    code, said = STARTED[command]
+    code, message = STARTED[command]
     done = filmer_process(*command.split(), at=tmp_path, DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
     assert done.returncode == code, done.stderr
-    assert said in done.stdout + done.stderr
+    assert message in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -305,7 +305,7 @@ def test_the_doctor_asks_the_server_that_runs(database_url: str, engines: Engine
     nobody = free_port("127.0.0.1")
     well = serve_here(database_url)
     ill = serve_here(f"postgresql://filmer@127.0.0.1:{nobody}/filmer")
-    for port, returncode, said in [
+    for port, returncode, message in [
         (well.port, 0, f"ok   the server at http://127.0.0.1:{well.port} says of its health: 200"),
         (ill.port, 1, f"FAIL the server at http://127.0.0.1:{ill.port} says of its health: 503"),
         (nobody, 0, f"ok   no server runs at http://127.0.0.1:{nobody}"),
@@ -318,7 +318,7 @@ def test_the_doctor_asks_the_server_that_runs(database_url: str, engines: Engine
             FILMER_HOST="0.0.0.0",
         )
         assert done.returncode == returncode, done.stderr
-        assert said in done.stderr
+        assert message in done.stderr
 
 
 def test_the_doctor_says_what_to_do_about_a_database_that_is_behind(database_url: str, engines: Engines) -> None:

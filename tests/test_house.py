@@ -55,13 +55,13 @@ def docstrings_of(tree: ast.AST) -> set[int]:
 
 def sql_of(path: Path) -> list[str]:
     tree = ast.parse(path.read_text("utf-8"))
-    told = docstrings_of(tree)
+    docstrings = docstrings_of(tree)
     return [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
-        and id(node) not in told
+        and id(node) not in docstrings
         and _SQL.search(node.value)
     ]
 
@@ -110,13 +110,13 @@ def test_sql_is_where_sql_lives() -> None:
 
 def test_the_watch_of_the_edition_asks_for_its_locks_and_nothing_else() -> None:
     tree = ast.parse((PACKAGE / "catalogue" / "edition.py").read_text("utf-8"))
-    told = docstrings_of(tree)
+    docstrings = docstrings_of(tree)
     statements = [
         node.value
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
-        and id(node) not in told
+        and id(node) not in docstrings
         and _SQL.search(node.value)
     ]
     assert statements
@@ -240,14 +240,16 @@ def test_the_readme_tells_every_setting_and_its_default(field: str) -> None:
     assert len(cells) >= 2, "a default and a meaning"
     default = Settings.__struct_defaults__[Settings.__struct_fields__.index(field)]
     if default is not None:
-        told = str(default).lower() if isinstance(default, bool) else str(default)
-        assert any(re.search(rf"(?<![\w.]){re.escape(told)}(?![\w.])", cell) for cell in cells), f"default {told}"
+        default_text = str(default).lower() if isinstance(default, bool) else str(default)
+        assert any(re.search(rf"(?<![\w.]){re.escape(default_text)}(?![\w.])", cell) for cell in cells), (
+            f"default {default_text}"
+        )
 
 
 def test_the_readme_tells_no_setting_that_is_not_there() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    told = set(re.findall(r"\bFILMER_[A-Z_]+\b", readme))
-    assert told <= {variable_of(field) for field in Settings.__struct_fields__}
+    variables = set(re.findall(r"\bFILMER_[A-Z_]+\b", readme))
+    assert variables <= {variable_of(field) for field in Settings.__struct_fields__}
 
 
 def test_every_dependency_says_what_it_is_for() -> None:
@@ -300,5 +302,5 @@ def test_no_file_names_a_developers_machine_or_a_package_registry() -> None:
 
 
 def test_the_changelog_tells_of_the_version_at_hand() -> None:
-    told = re.findall(r"^## \[?([\w.]+)\]?", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
-    assert {"Unreleased", __version__} & set(told)
+    headings = re.findall(r"^## \[?([\w.]+)\]?", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert {"Unreleased", __version__} & set(headings)

@@ -40,7 +40,7 @@ attempt(lambda: logging.getLogger("theirs").exception("theirs failed"))
 """
 
 
-def said(**environment: str) -> str:
+def output_of(**environment: str) -> str:
     """What goes to stderr; nothing goes to stdout."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FILMER_")}
     done = subprocess.run(
@@ -57,7 +57,7 @@ def said(**environment: str) -> str:
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_a_traceback_tells_where_and_nothing_of_what_was_there(log_format: str) -> None:
-    shown = said(FILMER_LOG_FORMAT=log_format)
+    shown = output_of(FILMER_LOG_FORMAT=log_format)
     assert shown.count("it broke") >= 2
     assert shown.count("sign_in") >= 2
     assert "ours failed" in shown
@@ -77,7 +77,7 @@ def test_a_traceback_tells_where_and_nothing_of_what_was_there(log_format: str) 
 )
 def test_levels(level: str, ours: list[str], theirs: list[str]) -> None:
     """Of libraries only what is a warning at least; one JSON object a line, where it is no terminal."""
-    lines: list[dict[str, Any]] = [json.loads(line) for line in said(FILMER_LOG_LEVEL=level).splitlines()]
+    lines: list[dict[str, Any]] = [json.loads(line) for line in output_of(FILMER_LOG_LEVEL=level).splitlines()]
     assert [line["level"] for line in lines if line["event"].startswith("ours")] == ours
     assert [line["level"] for line in lines if line["event"].startswith("theirs")] == theirs
     assert all(line["timestamp"].endswith("Z") for line in lines)

@@ -117,6 +117,6 @@ def test_the_run_says_at_its_end_what_was_excused(pytester: pytest.Pytester, mon
     pytester.makepyfile(
         "from tests.machine import machine\ndef test_late():\n    machine.excuse('2 s where 1 are allowed', 1.5)\n"
     )
-    said = pytester.runpytest_subprocess("-p", "no:randomly")
-    said.assert_outcomes(passed=1)
-    said.stdout.fnmatch_lines(["NOT BLAMED ON THE CODE: *test_late (call): 2 s where 1 are allowed: *still for 1.50 s"])
+    run = pytester.runpytest_subprocess("-p", "no:randomly")
+    run.assert_outcomes(passed=1)
+    run.stdout.fnmatch_lines(["NOT BLAMED ON THE CODE: *test_late (call): 2 s where 1 are allowed: *still for 1.50 s"])

@@ -87,7 +87,7 @@ class Somebody:
     def make(self, name: str = "backup", expires: str = "90") -> httpx.Response:
         return send(self.client, "/account/tokens", name=name, expires=expires)
 
-    def kept(self) -> list[tuple[Any, ...]]:
+    def stored_tokens(self) -> list[tuple[Any, ...]]:
         """Name, creation and end of their tokens."""
         return fetch(
             self.url, "SELECT name, created, expires FROM token WHERE account_id = %s ORDER BY id", self.person.id

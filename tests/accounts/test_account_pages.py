@@ -64,7 +64,7 @@ def test_without_a_session_one_signs_in_first(mary: Somebody, browser: Browser) 
         response = send(client, path, name="backup", expires="never")
         assert (response.status_code, response.headers["location"]) == (303, "/sign-in?next=%2Faccount")
         assert response.headers["cache-control"] == "no-store"
-    assert (len(mary.kept()), mary.sessions()) == (1, 1)
+    assert (len(mary.stored_tokens()), mary.sessions()) == (1, 1)
 
 
 @pytest.mark.parametrize(("expires", "days"), [("30", 30), ("90", 90), ("365", 365), ("never", None)])
@@ -76,7 +76,7 @@ def test_a_new_token_works_and_is_shown_this_once(
     assert {name: response.headers[name] for name in PAGE_HEADERS} == PAGE_HEADERS
     assert token not in str(response.headers)
     assert 'href="/account"' in response.text
-    ((name, created, ends),) = mary.kept()
+    ((name, created, ends),) = mary.stored_tokens()
     assert name == f"for {expires}"
     assert ends == (created + timedelta(days=days) if days else None)
     assert mary.takes(token)
@@ -96,7 +96,7 @@ def test_a_form_sent_again_makes_no_second_token(mary: Somebody) -> None:
     assert shown_value(again, "name") == "backup"
     assert '<option value="never" selected>' in again.text
     assert not TOKEN.search(again.text)
-    assert len(mary.kept()) == 1
+    assert len(mary.stored_tokens()) == 1
     assert mary.takes(token)
 
 
@@ -118,10 +118,10 @@ def test_a_name_is_taken_by_one_s_own_tokens_alone(mary: Somebody, eve: Somebody
 def test_what_is_wrong_stands_beside_its_field(fields: dict[str, str], wrong: dict[str, str], mary: Somebody) -> None:
     response = send(mary.client, TOKENS, **fields)
     assert response.status_code == 400
-    assert {name: said for name in ("name", "expires") if (said := error_beside(response, name))} == wrong
+    assert {name: error for name in ("name", "expires") if (error := error_beside(response, name))} == wrong
     assert shown_value(response, "name") == fields.get("name", "")
     assert "<script>alert" not in response.text
-    assert mary.kept() == []
+    assert mary.stored_tokens() == []
 
 
 def test_names_are_only_text(mary: Somebody) -> None:
@@ -158,7 +158,7 @@ def test_there_is_a_most_and_it_holds_side_by_side(mary: Somebody) -> None:
     refused = next(response for response in responses if response.status_code == 409)
     assert failure_of(refused) == "You have 50 tokens, and there is no room for more: revoke one first."
     assert shown_value(refused, "name").startswith("at once ")
-    assert len(mary.kept()) == MAX_TOKENS
+    assert len(mary.stored_tokens()) == MAX_TOKENS
     send(mary.client, f"{TOKENS}/{mary.token_ids()[0]}/revoke")
     assert token_on(mary.make())
 
@@ -167,7 +167,7 @@ def test_of_one_form_sent_eight_times_at_once_one_makes_a_token(mary: Somebody) 
     with ThreadPoolExecutor(8) as pool:
         responses = list(pool.map(lambda _: mary.make(), range(8)))
     assert sorted(response.status_code for response in responses) == [200] + [400] * 7
-    assert len(mary.kept()) == 1
+    assert len(mary.stored_tokens()) == 1
 
 
 def test_a_revoked_token_works_no_more(mary: Somebody) -> None:
@@ -213,11 +213,11 @@ def test_what_a_token_was_used_for_last_and_when_it_ends(mary: Somebody) -> None
 @pytest.mark.parametrize("path", [TOKENS, TOKENS + "/{}/revoke", END])
 def test_another_site_s_form_does_nothing(path: str, mary: Somebody) -> None:
     token = token_on(mary.make())
-    there = mary.kept()
+    there = mary.stored_tokens()
     path = path.format(*mary.token_ids())
     response = mary.client.post(path, data={"name": "evil", "expires": "never"}, headers=OTHER_SITE)
     assert response.status_code == 403
-    assert mary.kept() == there
+    assert mary.stored_tokens() == there
     assert mary.takes(token)
     assert is_signed_in(mary.client)
 
@@ -232,4 +232,4 @@ def test_a_closed_account_has_no_page(mary: Somebody) -> None:
     fetch(mary.url, "UPDATE account SET disabled = true WHERE id = %s RETURNING id", mary.person.id)
     assert mary.make().headers["location"].startswith("/sign-in?next=")
     assert not is_signed_in(mary.client)
-    assert mary.kept() == []
+    assert mary.stored_tokens() == []

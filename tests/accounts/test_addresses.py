@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.accounts.conftest import Browser, Shop, open_account
 from tests.accounts.forms import error_beside, is_signed_in, send
-from tests.accounts.test_account_command import CHOSEN, command, create, refusal, said
+from tests.accounts.test_account_command import CHOSEN, command, create, output_of, refusal
 from tests.accounts.test_login import log_in
 from tests.accounts.test_register import REGISTER, newcomer
 from tests.commands import Done, filmer
@@ -102,8 +102,8 @@ def test_who_registers_at_one_spelling_signs_in_at_every_other(accounts: Shop, b
 def test_an_account_of_the_command_line_signs_in_at_the_page(accounts: Shop, browser: Browser) -> None:
     """Browsers send a field of addresses in ASCII."""
     name = new_name()
-    told = said(create(accounts.database_url, f"{name}@MÜNCHEN.example"))
-    assert f"{name}@münchen.example" in told
+    listing = output_of(create(accounts.database_url, f"{name}@MÜNCHEN.example"))
+    assert f"{name}@münchen.example" in listing
     client = browser()
     assert send(client, "/sign-in", email=f"{name}@xn--mnchen-3ya.example", password=CHOSEN).status_code == 303
     assert is_signed_in(client)
@@ -225,7 +225,7 @@ def test_accounts_of_one_address_are_told_of_left_alone_and_both_sign_in(
         assert rows[first] == ("b@öl.example", "b@xn--l-0ga.example"), "the older one has what is free"
         assert {number: old.signs_in(email) for number, email in spelt.items()} == {number: number for number in spelt}
         assert old.signs_in("b@öl.example") == old.signs_in("b@xn--l-0ga.example") == first
-    listed = said(command(old.url, "list")).splitlines()
+    listed = output_of(command(old.url, "list")).splitlines()
     for one, another in ((older, younger), (younger, older), (first, second), (second, first)):
         (line,) = [line for line in listed if line.split()[0] == str(one)]
         assert line.endswith(f"(the e-mail address of account {another}, too)")
@@ -242,8 +242,8 @@ def test_accounts_of_one_address_are_told_of_left_alone_and_both_sign_in(
     assert "has an account already" in refusal(command(old.url, "email", second, "KUNDE@xn--mnchen-3ya.example"))
     assert "There is no account 999999" in refusal(command(old.url, "email", 999999, "nobody@example.com"))
     assert "must be an e-mail address" in command(old.url, "email", second, "b@-ü.example").stderr
-    assert said(command(old.url, "email", second, "b2@Example.com")).endswith("b2@Example.com now")
-    assert said(command(old.url, "email", younger, "kunde@XN--55QX5D.example")).endswith("kunde@公司.example now")
+    assert output_of(command(old.url, "email", second, "b2@Example.com")).endswith("b2@Example.com now")
+    assert output_of(command(old.url, "email", younger, "kunde@XN--55QX5D.example")).endswith("kunde@公司.example now")
     assert old.signs_in("b2@example.com") == second
     assert old.signs_in("kunde@xn--mnchen-3ya.example") == old.signs_in("kunde@münchen.example") == older
     assert old.migrate().stderr == ""

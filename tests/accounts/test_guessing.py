@@ -258,8 +258,8 @@ def test_side_by_side_each_is_told_how_long_it_takes(database_url: str, clock: M
     async def run() -> None:
         async with in_process(database_url, clock) as process:
             responses = await asyncio.gather(*(guess(process, new_address(), mary, "guess") for _ in range(40)))
-            told = Counter(response.headers.get("retry-after") for response in responses)
-            assert told == Counter({None: 10, "60": 30})
+            retry_after = Counter(response.headers.get("retry-after") for response in responses)
+            assert retry_after == Counter({None: 10, "60": 30})
 
     asyncio.run(run())
 

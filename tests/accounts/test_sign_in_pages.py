@@ -130,7 +130,7 @@ def test_a_refusal_tells_nobody_whether_there_is_an_account(accounts: Shop, brow
 def test_what_is_wrong_stands_beside_its_field(fields: dict[str, str], wrong: dict[str, str], browser: Browser) -> None:
     response = send(browser(), SIGN_IN, **fields)
     assert response.status_code == 400
-    assert {name: said for name in ("email", "password") if (said := error_beside(response, name))} == wrong
+    assert {name: error for name in ("email", "password") if (error := error_beside(response, name))} == wrong
     assert shown_value(response, "email") == fields.get("email", "")
     assert "secret word" not in response.text
     assert "<script>alert" not in response.text
@@ -209,8 +209,8 @@ def test_an_address_that_is_known_leads_to_the_other_door(accounts: Shop, browse
     client, mary = browser(), open_account(accounts.database_url)
     response = send(client, REGISTER, **newcomer(email=mary.email.upper(), password="another word"), next="/cart")
     assert response.status_code == 409
-    told = "This address has an account already; sign in instead, or use another."
-    assert error_beside(response, "email") == told
+    message = "This address has an account already; sign in instead, or use another."
+    assert error_beside(response, "email") == message
     assert 'href="/sign-in?next=/cart"' in response.text
     assert shown_value(response, "email") == mary.email.upper()
     assert "another word" not in response.text

@@ -156,12 +156,12 @@ def test_every_refusal_is_the_same(headers: tuple[str, ...], gate: Gate) -> None
     async def work(conn: Connection) -> None:
         await gate.tokens.require(conn, carrying(*headers))
 
-    with pytest.raises(InvalidToken) as told:
+    with pytest.raises(InvalidToken) as raised:
         in_database(gate.url, work)
-    assert (told.value.status, told.value.code) == (401, "INVALID_TOKEN")
-    assert told.value.message == "Missing or invalid authentication token"
-    assert told.value.headers == {"WWW-Authenticate": "Bearer"}
-    assert told.value.details == {}
+    assert (raised.value.status, raised.value.code) == (401, "INVALID_TOKEN")
+    assert raised.value.message == "Missing or invalid authentication token"
+    assert raised.value.headers == {"WWW-Authenticate": "Bearer"}
+    assert raised.value.details == {}
 
 
 def test_a_token_has_200_characters_at_most(database_url: str) -> None:

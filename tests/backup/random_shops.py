@@ -195,9 +195,9 @@ def start_filmer(url: str, *arguments: str | Path, **environment: str) -> "subpr
 
 def filmer(url: str, *arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
     with start_filmer(url, *arguments, **environment) as process:
-        out, told = process.communicate(timeout=120)
-    assert "Traceback" not in out + told
-    return subprocess.CompletedProcess(process.args, process.returncode, out, told)
+        out, errors = process.communicate(timeout=120)
+    assert "Traceback" not in out + errors
+    return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
 
 @contextmanager

@@ -32,15 +32,15 @@ def _install(seconds: float) -> str:
         return "Only root, or somebody with sudo that asks for no password, can install one."
     print("installing chromium for the browser tests ...", file=sys.stderr)  # noqa: T201
     deadline = time.monotonic() + seconds
-    said = ""
+    error = ""
     for _ in range(TRIES):
-        said = _apt_get(("update",), deadline) or _apt_get(
+        error = _apt_get(("update",), deadline) or _apt_get(
             ("install", "-y", "--no-install-recommends", *PACKAGES), deadline
         )
-        if not said:
+        if not error:
             break
-    if said:
-        return f"apt-get could not install it:\n{said}"
+    if error:
+        return f"apt-get could not install it:\n{error}"
     return "" if find_chromium() else f"apt-get installed {' and '.join(PACKAGES)}, but no chromium is on PATH."
 
 

@@ -60,7 +60,7 @@ def suggested(page: Page, text: str) -> Locator:
     return options
 
 
-def told(page: Page, text: str) -> None:
+def expect_notice(page: Page, text: str) -> None:
     """Waits for the word about what was done."""
     page.get_by_role("status").filter(has_text=text).first.wait_for()
 

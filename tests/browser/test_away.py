@@ -15,8 +15,8 @@ from tests.browser.page_actions import (
     Options,
     bought,
     come_in,
+    expect_notice,
     pay,
-    told,
     with_and_without_scripts,
 )
 from tests.browser.screenshots import put_in_cart
@@ -149,7 +149,7 @@ def test_without_tmdb_favourites_stand(visit: Visit, keeper: User) -> None:
     expect(page.get_by_role("heading", name="Batman Begins")).to_be_visible()
     page.goto(f"/films/{BATMAN}")
     page.get_by_role("button", name="Remove from favourites").click()
-    told(page, "Taken out of your favourites.")
+    expect_notice(page, "Taken out of your favourites.")
 
 
 @with_and_without_scripts
@@ -164,18 +164,18 @@ def test_without_tmdb_nothing_new_is_kept_and_that_is_said(
     come_in(page, storefront)
     page.goto(f"/films/{DARK_KNIGHT}")
     page.get_by_role("button", name="Add to favourites").click()
-    told(page, LATE)
+    expect_notice(page, LATE)
     expect(page.get_by_role("button", name="Add to favourites")).to_be_visible()
     page.reload()  # the word goes
     page.get_by_role("radio", name="4 stars").check()
     page.get_by_role("button", name="Rate").click()
-    told(page, LATE)
+    expect_notice(page, LATE)
     expect(page.get_by_role("radio", name="4 stars")).not_to_be_checked()
     page.get_by_role("button", name="Rent for").click()
-    told(page, "The Dark Knight is in your cart.")
+    expect_notice(page, "The Dark Knight is in your cart.")
     page.goto("/checkout")
     pay(page)
-    told(page, "Thank you!")
+    expect_notice(page, "Thank you!")
     assert len(bought(page)) == 1
 
 
@@ -207,5 +207,5 @@ def test_what_was_asked_without_a_database_can_be_asked_again(visit: Visit, stor
     away.come_back()
     page.go_back()
     pay(page)
-    told(page, "Thank you!")
+    expect_notice(page, "Thank you!")
     assert len(bought(page)) == 1

@@ -82,12 +82,12 @@ def test_it_tries_twice(machine: Machine, capfd: pytest.CaptureFixture[str]) -> 
 def test_what_fails_twice_is_told(machine: Machine, capfd: pytest.CaptureFixture[str]) -> None:
     machine.has("apt-get", "echo the mirror is away; exit 100")
     ensure_chromium()
-    said = capfd.readouterr().err
+    stderr = capfd.readouterr().err
     assert len(machine.called("apt-get")) == 2
-    assert "SKIPPED" in said
-    assert "the mirror is away" in said
-    assert "FILMER_CHROMIUM=" in said
-    assert len(said.splitlines()) > 5, "loud"
+    assert "SKIPPED" in stderr
+    assert "the mirror is away" in stderr
+    assert "FILMER_CHROMIUM=" in stderr
+    assert len(stderr.splitlines()) > 5, "loud"
 
 
 def test_it_does_not_wait_for_ever(machine: Machine, capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
-from tests.browser.page_actions import Options, bought, suggested, told, with_and_without_scripts
+from tests.browser.page_actions import Options, bought, expect_notice, suggested, with_and_without_scripts
 from tests.browser.page_kinds import KINDS, Kind, Shown, shown
 from tests.browser.storefront import Storefront
 from tests.browser.watched_pages import PHONE, watched
@@ -105,14 +105,14 @@ def test_a_film_is_bought_with_the_keyboard(visit: Visit, storefront: Storefront
         reach(page, page.get_by_label(label))
         page.keyboard.type(text)
     page.keyboard.press("Enter")
-    told(page, "Welcome back")
+    expect_notice(page, "Welcome back")
     reach(page, page.get_by_role("combobox"))
     suggested(page, "batman beg")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Batman Begins", level=1).wait_for()
     press(page, page.get_by_role("button", name="Rent for"))
-    told(page, "Batman Begins is in your cart.")
+    expect_notice(page, "Batman Begins is in your cart.")
     press(page, page.get_by_role("link", name="Cart 1"), key="Shift+Tab")
     press(page, page.get_by_role("link", name="Check out"))
     for label, text in (
@@ -124,7 +124,7 @@ def test_a_film_is_bought_with_the_keyboard(visit: Visit, storefront: Storefront
         reach(page, page.get_by_label(label))
         page.keyboard.type(text)
     press(page, page.get_by_role("button", name="Pay"))
-    told(page, "Thank you!")
+    expect_notice(page, "Thank you!")
     assert len(bought(page)) == 1
 
 

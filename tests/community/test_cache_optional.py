@@ -35,7 +35,7 @@ SECONDS = float(os.environ.get("FILMER_TRUST_CACHE_SECONDS") or 2)
 MOST_ADDED = 60  # milliseconds
 WELL_AGAIN_SECONDS = 60  # who dies again and again is started again more slowly
 USERS = 4
-TOLD = ("title", "release_date", "overview", "popularity", "vote_average")
+DETAILS = ("title", "release_date", "overview", "popularity", "vote_average")
 PAGES = [
     *(f"{POPULAR}?page={page}" for page in range(1, 6)),
     *(f"/api/v1/movies?size=3&page={page}" for page in range(1, 6)),
@@ -103,8 +103,8 @@ def told_of_films(sandbox: Sandbox) -> dict[int, Any]:
     films = {}
     with httpx.Client(trust_env=False, verify=False) as client:
         for movie_id in FILMS:
-            told = client.get(f"{sandbox.url}/movie/{movie_id}", params={"api_key": "any"}).json()
-            films[movie_id] = {name: told[name] for name in TOLD} | {"release_date": told["release_date"] or None}
+            film = client.get(f"{sandbox.url}/movie/{movie_id}", params={"api_key": "any"}).json()
+            films[movie_id] = {name: film[name] for name in DETAILS} | {"release_date": film["release_date"] or None}
     return films
 
 

@@ -45,10 +45,10 @@ def post(client: httpx.Client, path: str, **fields: Any) -> httpx.Response:
 
 
 def test_popular_films_in_tmdbs_order_with_those_of_the_shop_linked(community: Community) -> None:
-    told = community.server.get("/api/movies/popular").json()["results"]
+    films = community.server.get("/api/movies/popular").json()["results"]
     response = community.server.get("/popular")
     assert response.status_code == 200
-    assert titles(response.text) == [film["title"] for film in told]
+    assert titles(response.text) == [film["title"] for film in films]
     assert f'<h2><a href="{FILM}">The Shawshank Redemption</a></h2>' in response.text
     assert "Not in this shop" in response.text
     assert response.text.count('<span class="price">') == response.text.count('<h2><a href="/films/'), (
@@ -113,9 +113,9 @@ def test_favourites_are_sorted_as_the_api_sorts_them(mary: httpx.Client, user: A
             user.rate(movie, rating)
     for sort in ("release_date", "rating"):
         for order in ("asc", "desc"):
-            told = [one["title"] for one in user.listed(sort=sort, order=order)]
+            expected = [favorite["title"] for favorite in user.listed(sort=sort, order=order)]
             text = mary.get("/favorites", params={"sort": sort, "order": order}).text
-            assert titles(text) == told
+            assert titles(text) == expected
             assert f'href="/favorites?sort={sort}&amp;order={order}" aria-current="true"' in text
     assert mary.get("/favorites?sort=title").status_code == 400
     text = mary.get("/favorites").text

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 from tests.community.conftest import POPULAR, SHAWSHANK, Community, MakeCommunity, tmdb_settings
 from tests.community.responses import FAVORITE, community_error_of, failing, fetch, own_language, record_of
-from tests.community.test_popular import freshness, popular_of, told_by_tmdb, until
+from tests.community.test_popular import freshness, popular_of, page_at_tmdb, until
 from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.sandbox import Sandbox
 
@@ -39,7 +39,7 @@ def community(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox
 
 def told_as_printed(sandbox: Sandbox, page: int) -> list[Any]:
     names = ("id", "title", "release_date", "overview", "popularity", "vote_average")
-    films = told_by_tmdb(sandbox, page)["results"]
+    films = page_at_tmdb(sandbox, page)["results"]
     return [{name: film[name] for name in names} | {"release_date": film["release_date"] or None} for film in films]
 
 

@@ -104,8 +104,8 @@ def test_it_is_as_the_spec_prints_it(user: ApiUser, sandbox: Sandbox) -> None:
     [film] = body["favorites"]
     assert list(film) == FAVORITE_FILM
     with httpx.Client(trust_env=False, verify=False) as client:
-        told = client.get(f"{sandbox.url}/movie/{SHAWSHANK}?api_key=any").json()
-    details = {name: told[name] for name in ("title", "release_date", "overview", "popularity", "vote_average")}
+        tmdb_film = client.get(f"{sandbox.url}/movie/{SHAWSHANK}?api_key=any").json()
+    details = {name: tmdb_film[name] for name in ("title", "release_date", "overview", "popularity", "vote_average")}
     assert film == favorite | details | {"user_rating": 4}
     assert '"user_rating":4,' in response.text
 

@@ -45,7 +45,7 @@ class Speaker:
 
     def __init__(self, server: Server, database: str) -> None:
         self.database = database
-        self.said: list[bytes] = []
+        self.contents: list[bytes] = []
         self.statuses: set[int] = set()
         self.client = visitor(server.client)
         self.mary, self.admin = open_account(database), open_account(database, role="admin")
@@ -55,7 +55,7 @@ class Speaker:
     def ask(self, method: str, address: str, token: str = "", **sent: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token or self.token}"} | sent.pop("headers", {})
         response = self.client.request(method, address, headers=headers, **sent)
-        self.said.append(repr(response.headers).encode() + response.content)
+        self.contents.append(repr(response.headers).encode() + response.content)
         self.statuses.add(response.status_code)
         return response
 
@@ -144,7 +144,7 @@ def test_no_secret_is_left_anywhere(
         "a forged token": FORGED,
         f"{variable.lower()} to TMDB": credential,
     }
-    places = {**everywhere(server, database_url, engines), "the answers": b"\n".join(speaker.said)}
+    places = {**everywhere(server, database_url, engines), "the answers": b"\n".join(speaker.contents)}
     assert all(places[place] for place in ("the server's output", "Valkey", "table token", "token list", "the answers"))
     log = places["the server's output"]
     assert b"TMDB failed" in log

@@ -85,7 +85,7 @@ class Owner:
             fetch(self.place.url, "SELECT r::text FROM rating r WHERE account_id = %s ORDER BY 1", self.id),
         ]
 
-    def told_by(self, response: httpx.Response) -> list[str]:
+    def leaks_in(self, response: httpx.Response) -> list[str]:
         """What an answer tells of the owner."""
         headers = {name: value for name, value in response.headers.items() if name != "x-request-id"}  # which is drawn
         text = f"{headers} {response.text}"
@@ -197,7 +197,7 @@ def test_nobody_sees_or_changes_another_s_things(
                 community_error_of(response, response.status_code, code)
             if (method, path) not in PUBLIC:
                 assert response.headers["cache-control"] == "no-store", cell
-            leaks += [f"{cell}: {secret}" for secret in owner.told_by(response)]
+            leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response)]
         assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
     assert leaks == []
 
@@ -210,8 +210,8 @@ def test_the_owner_sees_it_all(owner: Owner) -> None:
         its.user.client.post(RATINGS, json={"movie_id": SHAWSHANK, "rating": 4.5}),
         its.user.client.post(RATINGS, json={"movie_id": FIGHT_CLUB, "rating": 4.5}),
     ]
-    told = {secret for response in responses for secret in its.told_by(response)}
-    assert told == {FAVOURED, RATED, *map(str, its.favorites + its.ratings)}
+    leaked = {secret for response in responses for secret in its.leaks_in(response)}
+    assert leaked == {FAVOURED, RATED, *map(str, its.favorites + its.ratings)}
     assert its.look() != its.state  # a rating that is written anew is seen as a change, too
     its.user.client.close()
 
@@ -245,7 +245,7 @@ def test_a_disabled_account_is_out_at_once_and_its_things_stay(owner: Owner) -> 
     for method, address in (("GET", its.user.favorites), ("DELETE", f"{its.user.favorites}/{its.favorites[0]}")):
         response = its.user.client.request(method, address)
         community_error_of(response, 401, "INVALID_TOKEN")
-        assert its.told_by(response) == []
+        assert its.leaks_in(response) == []
     fetch(owner.place.url, "UPDATE account SET disabled = false WHERE id = %s", its.id)
     assert its.look() == its.state
     its.user.client.close()

@@ -24,8 +24,8 @@ def test_other_methods_are_405_and_say_which_there_are(community: Community, use
         for client in (community.server, user.client):
             response = client.request(method, address, json={"movie_id": SHAWSHANK, "rating": 9})
             community_error_of(response, 405, "METHOD_NOT_ALLOWED")
-            told = {name.strip() for name in response.headers["allow"].split(",")}
-            assert allowed <= told <= allowed | {"HEAD", "OPTIONS"}
+            methods = {name.strip() for name in response.headers["allow"].split(",")}
+            assert allowed <= methods <= allowed | {"HEAD", "OPTIONS"}
 
 
 @pytest.mark.parametrize("address", ALLOWED)

@@ -17,7 +17,7 @@ from filmer.tmdb.payloads import PayloadError, read_popular
 WITHOUT_DATE = 77771  # the one film of the demo whose release date TMDB's sandbox gives as ""
 
 
-def told_by_tmdb(sandbox: Sandbox, page: int) -> Any:
+def page_at_tmdb(sandbox: Sandbox, page: int) -> Any:
     with httpx.Client(trust_env=False, verify=False) as client:
         return client.get(f"{sandbox.url}/movie/popular", params={"page": page, "api_key": "any"}).json()
 
@@ -57,14 +57,14 @@ def freshness(response: httpx.Response) -> str:
 @pytest.mark.parametrize("page", [1, 2, 22, 23, 500])
 def test_it_tells_what_tmdb_tells_and_nothing_besides(community: Community, sandbox: Sandbox, page: int) -> None:
     """Past the end: 200, no films, true totals."""
-    told = told_by_tmdb(sandbox, page)
+    tmdb_page = page_at_tmdb(sandbox, page)
     expected: dict[str, Any] = {
         "page": page,
         "total_pages": 22,
         "total_results": 430,
         "results": [
             {name: film[name] for name in POPULAR_FILM} | {"release_date": film["release_date"] or None}
-            for film in told["results"]
+            for film in tmdb_page["results"]
         ],
     }
     assert popular_of(community.server.get(POPULAR, params={"page": page})) == expected
@@ -120,8 +120,8 @@ def test_totals_never_exceed_tmdb_s_own_limits() -> None:
 
     def read(pages: int, results: int) -> tuple[int, int]:
         body = {"page": 1, "total_pages": pages, "total_results": results, "results": []}
-        told, _ = read_popular(json.dumps(body).encode(), 1)
-        return told.total_pages, told.total_results
+        popular, _ = read_popular(json.dumps(body).encode(), 1)
+        return popular.total_pages, popular.total_results
 
     assert read(500, 10_000) == (500, 10_000)
     assert read(501, 10_001) == (500, 10_000)

@@ -34,7 +34,7 @@ FILM = {
     "genre_ids": [18],
     "poster_path": None,
 }
-TOLD = {
+TMDB_RESPONSES = {
     "/3/movie/popular": {"page": 1, "results": [FILM], "total_pages": 48_211, "total_results": 964_203},
     "/3/movie/123": FILM | {"budget": 0, "tagline": ""},
 }
@@ -87,11 +87,11 @@ class _Answers(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
-        told: Any = TOLD.get(path) if "page=2" not in query else None
-        status = 200 if told else 503
+        tmdb_response: Any = TMDB_RESPONSES.get(path) if "page=2" not in query else None
+        status = 200 if tmdb_response else 503
         if path == "/3/movie/124":
-            status, told = 404, {"success": False, "status_code": 34, "status_message": "Nothing here."}
-        body = json.dumps(told).encode()
+            status, tmdb_response = 404, {"success": False, "status_code": 34, "status_message": "Nothing here."}
+        body = json.dumps(tmdb_response).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json;charset=utf-8")
         self.send_header("Content-Length", str(len(body)))

@@ -176,7 +176,7 @@ def quoted(text: bytes) -> bytes:
     return quote_from_bytes(text, safe="").encode()
 
 
-def told(method: str, address: bytes, headers: Sequence[bytes] = (), body: bytes | None = None) -> bytes:
+def request_bytes(method: str, address: bytes, headers: Sequence[bytes] = (), body: bytes | None = None) -> bytes:
     """A request as it goes over the wire."""
     lines = [b"%b %b HTTP/1.1" % (method.encode(), address), *headers]
     if not any(header.startswith(b"host:") for header in headers):

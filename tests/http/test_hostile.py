@@ -102,17 +102,17 @@ class Town:
                 yield self._sent(route, address, body, kind)
 
     def _sent(self, route: Route, address: bytes, body: bytes, kind: bytes) -> bytes:
-        return hostile.told(route.method, address, [*self.known(route.path), b"content-type: " + kind], body)
+        return hostile.request_bytes(route.method, address, [*self.known(route.path), b"content-type: " + kind], body)
 
     def segments(self) -> Iterator[bytes]:
         for route in self.routes:
             for name in route.segments:
                 for text in hostile.TEXTS:
                     address = hostile.in_place(route.path, name, text)
-                    yield hostile.told(route.method, address, self.known(route.path), b"")
+                    yield hostile.request_bytes(route.method, address, self.known(route.path), b"")
         for place in hostile.PLACES:
             for method in ("GET", "POST", "OPTIONS", "DELETE", "PATCH"):
-                yield hostile.told(method, place, self.known("/"), b"")
+                yield hostile.request_bytes(method, place, self.known("/"), b"")
 
     def parameters(self) -> Iterator[bytes]:
         names = sorted(names_of(Query) | {"next"})
@@ -122,23 +122,25 @@ class Town:
                 for name in names:
                     for text in hostile.TEXTS:
                         raw = text.replace(b" ", b"+") if b"\r" not in text and b"\n" not in text else b"%"
-                        yield hostile.told(
+                        yield hostile.request_bytes(
                             "GET", b"%b?%b=%b&query=a" % (address, name.encode(), hostile.quoted(text)),
                             self.known(route.path),
                         )  # fmt: skip
-                        yield hostile.told("GET", b"%b?%b=%b" % (address, name.encode(), raw), self.known(route.path))
+                        yield hostile.request_bytes(
+                            "GET", b"%b?%b=%b" % (address, name.encode(), raw), self.known(route.path)
+                        )
 
     def headers(self) -> Iterator[bytes]:
         for address in SEARCHED:
             for text in hostile.TEXTS:
                 for name in hostile.HEADERS:
                     known = [one for one in self.known(address) if not one.startswith(name + b":")]
-                    yield hostile.told("GET", address.encode(), [*known, name + b": " + text])
+                    yield hostile.request_bytes("GET", address.encode(), [*known, name + b": " + text])
                 for cookie in hostile.COOKIES:
-                    yield hostile.told("GET", address.encode(), [b"cookie: " + cookie + text])
+                    yield hostile.request_bytes("GET", address.encode(), [b"cookie: " + cookie + text])
                 for scheme in (b"Bearer ", b"Basic ", b"bearer"):
-                    yield hostile.told("GET", b"/api/users/1/favorites", [b"authorization: " + scheme + text])
-                yield hostile.told(
+                    yield hostile.request_bytes("GET", b"/api/users/1/favorites", [b"authorization: " + scheme + text])
+                yield hostile.request_bytes(
                     "POST", b"/api/v1/checkout",
                     [*self.known("/api/v1/checkout"), b"content-type: application/json", b"idempotency-key: " + text],
                     json.dumps(CARD).encode(),
@@ -239,13 +241,13 @@ def test_what_is_no_request_is_refused(town: Town, request_: bytes) -> None:
 
 def statuses_of(line: RawConnection) -> Iterator[int]:
     """Of all that comes until the connection is closed."""
-    told = bytearray()
+    received = bytearray()
     try:
         while part := line.socket.recv(1 << 16):
-            told += part
+            received += part
     except ConnectionError:
         pass
-    yield from (int(found) for found in re.findall(rb"(?:^|\r\n|[}>])HTTP/1\.[01] (\d{3}) ", bytes(told)))
+    yield from (int(found) for found in re.findall(rb"(?:^|\r\n|[}>])HTTP/1\.[01] (\d{3}) ", bytes(received)))
 
 
 def assert_alive(server: Server) -> None:

@@ -114,8 +114,8 @@ def client(server: tuple[int, Path]) -> Iterator[httpx.Client]:
 
 
 def send(client: httpx.Client, content: Any, content_type: str | None = JSON, **headers: str) -> httpx.Response:
-    told = headers | ({"content-type": content_type} if content_type is not None else {})
-    return client.post("/api/v1/echo", content=content, headers=told)
+    sent_headers = headers | ({"content-type": content_type} if content_type is not None else {})
+    return client.post("/api/v1/echo", content=content, headers=sent_headers)
 
 
 def in_pieces(raw: bytes, size: int) -> Iterator[bytes]:

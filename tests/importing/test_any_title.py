@@ -149,8 +149,8 @@ def test_words_that_mean_something_are_words_like_others(shop: httpx.Client) -> 
         assert [film["title"] for film in listed["items"]] == [word]
         film = shop.get(f"/api/v1/movies/{quote(listed['items'][0]['id'], safe='')}").json()["data"]
         (star,) = film["stars"]
-        told = shop.get(f"/api/v1/stars/{quote(star['id'], safe='')}").json()["data"]
-        assert [one["title"] for one in told["movies"]] == [word], word
+        star_data = shop.get(f"/api/v1/stars/{quote(star['id'], safe='')}").json()["data"]
+        assert [one["title"] for one in star_data["movies"]] == [word], word
         assert (film["director"], [genre["name"] for genre in film["genres"]]) == (word, [word])
 
 

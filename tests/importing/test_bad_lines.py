@@ -169,11 +169,11 @@ def test_every_kind_has_a_count_and_a_first_line_of_its_own(database_url: str, t
     data.lines["name.basics"] += [b"nm0000007\tshort"]
     given = filmer(database_url, "import", "imdb", data.write(tmp_path))
     assert given.returncode == 0, given.stderr
-    said = " ".join(given.stderr.split())
-    assert "3 a year that is not" in said
-    assert "3 too few fields; the first, in title.basics.tsv" in said
-    assert ("Year first" in said, "Year second" in said) == (True, False)
-    assert ("tt0000005" in said, "tt0000006" in said) == (True, False)
+    stderr = " ".join(given.stderr.split())
+    assert "3 a year that is not" in stderr
+    assert "3 too few fields; the first, in title.basics.tsv" in stderr
+    assert ("Year first" in stderr, "Year second" in stderr) == (True, False)
+    assert ("tt0000005" in stderr, "tt0000006" in stderr) == (True, False)
     kept = fetch(database_url, "SELECT report -> 'bad' FROM import_run")
     assert sorted(kept.values()) == [3, 3]
 

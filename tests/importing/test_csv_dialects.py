@@ -19,10 +19,12 @@ from filmer.store.embedded import Engines
 ROWS = 'title{0}year{0}price{0}genres\nZwei Fähren{0}1988{0}"{1}"{0}Drama | Krieg\n'
 
 
-def read_bytes(path: Path, content: bytes, **said: str) -> tuple[DataSet, Report]:
+def read_bytes(path: Path, content: bytes, **options: str) -> tuple[DataSet, Report]:
     path.write_bytes(content)
     report = Report(keep_all=True)
-    return owner_films.read_csv(path, report, separator=said.get("separator"), encoding=said.get("encoding")), report
+    return owner_films.read_csv(
+        path, report, separator=options.get("separator"), encoding=options.get("encoding")
+    ), report
 
 
 def facts(data_set: DataSet) -> list[tuple[str, int | None, Decimal | None, tuple[str, ...]]]:

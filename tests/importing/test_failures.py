@@ -194,10 +194,10 @@ def test_ctrl_c_changes_nothing(database_url: str, folder: Path) -> None:
         while not fetch(database_url, asleep):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "interrupted" in said
-    assert "Traceback" not in said
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
     assert intact(database_url) == before
 
 

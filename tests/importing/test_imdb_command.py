@@ -30,15 +30,15 @@ def test_the_command_line_shows_counts_warnings_and_bad_lines(database_url: str,
     data.lines["title.basics"] += [b"tt0000021\tmovie\tthe first", b"tt0000022\tmovie\tthe second"]
     data.film(23, "no [b]year[/b]", year="MCMXC")
     given = filmer(database_url, "import", "imdb", data.write(tmp_path, without=["title.crew"]))
-    said = " ".join(given.stderr.split())
+    messages = " ".join(given.stderr.split())
     assert given.returncode == 0, given.stderr
-    assert "read 8 rows of title.basics.tsv" in said
-    assert "warning: title.crew is missing" in said
-    assert "2 too few fields; the first, in title.basics.tsv" in said
-    assert "tt0000021 movie the first" in said
-    assert "the second" not in said
-    assert "no [b]year[/b]" in said
-    assert "Reading title.basics.tsv: done" in said  # not a terminal: a line a step
+    assert "read 8 rows of title.basics.tsv" in messages
+    assert "warning: title.crew is missing" in messages
+    assert "2 too few fields; the first, in title.basics.tsv" in messages
+    assert "tt0000021 movie the first" in messages
+    assert "the second" not in messages
+    assert "no [b]year[/b]" in messages
+    assert "Reading title.basics.tsv: done" in messages  # not a terminal: a line a step
 
     shown = filmer(database_url, "catalogue").stdout.split()
     for words in ["version 1", "films 4", "stars 0", f"from {tmp_path}", "source imdb"]:

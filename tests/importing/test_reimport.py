@@ -62,8 +62,8 @@ def test_prices_tmdb_ids_and_overviews_survive(database_url: str, tmp_path: Path
     import_imdb(database_url, write(tmp_path / "2", 2, 3, mark="!"))  # without the first
     assert films(database_url).keys() == {tt(2), tt(3)}
     import_imdb(database_url, write(tmp_path / "3", 1, 2, 3, 9, mark="?"))
-    said = {key: film[-3:] for key, film in films(database_url).items()}
-    assert said == {
+    terms = {key: film[-3:] for key, film in films(database_url).items()}
+    assert terms == {
         tt(1): (Decimal("4.99"), 278, "Two men in a prison"),
         tt(2): (None, None, "Only words"),
         tt(3): (None, None, None),
@@ -159,8 +159,8 @@ def test_what_a_file_says_is_kept_when_its_swap_takes_two_tries(database_url: st
     with meanwhile(database_url, "INSERT INTO film_in_use VALUES ('f2')"):
         path = tables.write(tmp_path / "2.csv", tables.film(1, overview="New"), tables.film(3, price="3.00"))
         import_films(database_url, path)
-    said = {key: film[-3:] for key, film in films(database_url).items()}
-    assert said == {
+    terms = {key: film[-3:] for key, film in films(database_url).items()}
+    assert terms == {
         "f1": (Decimal("1.00"), None, "New"),
         "f2": (None, None, None),
         "f3": (Decimal("3.00"), None, None),

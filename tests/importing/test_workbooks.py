@@ -68,9 +68,9 @@ def test_bad_rows_are_told_by_the_number_of_their_row(tmp_path: Path, make: Make
     ]
     data_set, report = read(tmp_path / f"films.{suffix}", make({"Films": rows}))
     assert [film.title for film in data_set.films] == ["Fine", "Far"]
-    told = [(bad.line, bad.kind, bad.text) for bad in report.every]
+    skipped_rows = [(bad.line, bad.kind, bad.text) for bad in report.every]
     as_text = "a title that the workbook takes for a date or time: format its cell as text"
-    assert told == [
+    assert skipped_rows == [
         (5, "year is not an integer", "Half a year,1990.5"),
         (6, as_text, "02:22:00,2016"),
         (7, as_text, "2011-09-11,2006"),

@@ -322,9 +322,9 @@ def test_a_failure_is_one_json_line_with_the_request_s_id_and_successes_are_none
     response = server.client.get("/api/v1/stars", headers={"x-request-id": "find-me.42"})
     assert response.status_code == 500
     assert response.json()["error"]["details"] == {"requestId": "find-me.42"}
-    told = [line for line in server.output().splitlines() if "find-me.42" in line]
-    assert len(told) == 1
-    line = json.loads(told[0])
+    matching = [line for line in server.output().splitlines() if "find-me.42" in line]
+    assert len(matching) == 1
+    line = json.loads(matching[0])
     assert line["request_id"] == "find-me.42"
     assert line["level"] == "error"
     assert "catalogue" in json.dumps(line["exception"]), "the cause is in it"

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from litestar import Litestar
 from litestar.types import ASGIApp
-from tests.asgi_client import alive, ask
+from tests.asgi_client import ask, running_app
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
 from tests.responses import data_of, error_of
 from tests.users import CARD, PASSWORD, kept_password, open_account, put_card, session_of, visitor
@@ -204,7 +204,7 @@ class InProcess(httpx.BaseTransport):
         return httpx.Response(response.status, headers=response.headers, content=response.body)
 
     def __enter__(self) -> Self:
-        self._life = alive(self.app)
+        self._life = running_app(self.app)
         self.run(self._life.__aenter__())
         return self
 

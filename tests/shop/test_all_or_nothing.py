@@ -139,7 +139,7 @@ class Shop:
 
     async def check_out(self, one: Customer, key: str | None, cancelled_at: int = -1) -> Reply | None:
         """None when it was cancelled before an answer left."""
-        said: dict[str, Any] = {}
+        response: dict[str, Any] = {}
         body = json.dumps(CARD).encode()
         unread = [{"type": "http.request", "body": body, "more_body": False}]
         headers = [(b"host", b"shop"), (b"content-type", b"application/json")]
@@ -150,8 +150,8 @@ class Shop:
             return unread.pop() if unread else {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
-            said["status"] = message.get("status", said.get("status"))
-            said["body"] = message.get("body", b"")
+            response["status"] = message.get("status", response.get("status"))
+            response["body"] = message.get("body", b"")
 
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
@@ -166,7 +166,7 @@ class Shop:
 
         await asyncio.gather(asyncio.create_task(run()), return_exceptions=True)
         self.steps = stepped.steps
-        return Reply(said["status"], said["body"]) if said.get("body") else None
+        return Reply(response["status"], response["body"]) if response.get("body") else None
 
 
 @asynccontextmanager

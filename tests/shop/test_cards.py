@@ -65,8 +65,8 @@ def test_what_is_kept_tells_no_number(card: Card, database_url: str) -> None:
 def test_the_list_tells_the_last_four_and_whose_it_is(card: Card, database_url: str) -> None:
     assert "No card is on file" in fine(card("list"))
     person = open_account(database_url)
-    told = fine(card("add", *MARY, "--account", str(person.id), typed=NUMBER))
-    assert told == "the card of Mary Major, good through 2030-12, is on file\n"
+    output = fine(card("add", *MARY, "--account", str(person.id), typed=NUMBER))
+    assert output == "the card of Mary Major, good through 2030-12, is on file\n"
     fine(card("add", "--first-name", " Zoë ", "--last-name", "Ørsted", "--expiration", "2027-01",
               typed="4000000000000002"))  # fmt: skip
     lines = fine(card("list")).splitlines()
@@ -126,11 +126,11 @@ def test_another_secret_key_needs_the_cards_out_first(card: Card, database_url: 
     open_store(database_url)
     fine(card("add", *MARY, typed=NUMBER))
     for arguments in (("add", *MARY), ("remove",)):
-        told = failed(card(*arguments, typed=NUMBER, secret_key=another))
-        assert "another secret key" in told
-        assert "filmer card remove --all" in told
-        assert another not in told
-        assert SECRET_KEY not in told
+        output = failed(card(*arguments, typed=NUMBER, secret_key=another))
+        assert "another secret key" in output
+        assert "filmer card remove --all" in output
+        assert another not in output
+        assert SECRET_KEY not in output
     assert len(fine(card("list", secret_key=another)).splitlines()) == 2  # to look takes no key
     assert fine(card("remove", "--all", secret_key=another)) == "2 cards were taken out\n"
     fine(card("add", *MARY, typed=NUMBER, secret_key=another))

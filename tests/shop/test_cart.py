@@ -235,8 +235,8 @@ def test_other_methods_are_405_and_say_which_there_are(customer: httpx.Client, a
     for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "BREW"} - allowed:
         response = customer.request(method, address)
         error_of(response, 405, "METHOD_NOT_ALLOWED")
-        told = {name.strip() for name in response.headers["allow"].split(",")}
-        assert allowed <= told <= allowed | {"HEAD", "OPTIONS"}
+        methods = {name.strip() for name in response.headers["allow"].split(",")}
+        assert allowed <= methods <= allowed | {"HEAD", "OPTIONS"}
         unkept(response)
     assert customer.get(CART).content == before
 

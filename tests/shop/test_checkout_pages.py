@@ -66,8 +66,8 @@ def set_price(store: Store, film: str, price: str) -> None:
 def test_from_the_cart_to_the_order(shopper: httpx.Client) -> None:
     page = look(shopper, "/checkout")
     text = text_of(page)
-    for told in ("The Shawshank Redemption (1994)", "$4.99", "Pay $9.98", "no money moves", "PCI DSS"):
-        assert told in text
+    for expected in ("The Shawshank Redemption (1994)", "$4.99", "Pay $9.98", "no money moves", "PCI DSS"):
+        assert expected in text
     for purpose in ("cc-number", "cc-given-name", "cc-family-name", "cc-exp"):
         assert f'autocomplete="{purpose}"' in page.text
     bought = send(shopper, "/checkout", **filled(page))
@@ -270,7 +270,7 @@ class Gateway:
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "expected"),
     [
         ("UPDATE cart_line SET quantity = 3", "the quantity was 2, it is now 3"),
         ("UPDATE cart_line SET price = 1; UPDATE catalogue.film SET price = 1", "was $4.99, it is now $1.00"),
@@ -285,7 +285,7 @@ class Gateway:
     ],
 )
 def test_what_changes_while_the_card_is_asked_is_seen_by_the_sale(
-    local: Local, database_url: str, statement: str, told: str
+    local: Local, database_url: str, statement: str, expected: str
 ) -> None:
     gateway = Gateway(lambda: fetch(database_url, statement))
     with closing(local(provider=gateway).sign_in()) as client:
@@ -293,7 +293,7 @@ def test_what_changes_while_the_card_is_asked_is_seen_by_the_sale(
         response = send(client, "/checkout", **filled(look(client, "/checkout")))
         assert response.status_code == 409
         assert CHANGED in text_of(response)
-        assert told in text_of(response)
+        assert expected in text_of(response)
         assert orders_of(client) == 0
         assert gateway.authorized == gateway.refunded == [Decimal("9.98")]
 
@@ -302,7 +302,7 @@ def test_what_changes_while_the_card_is_asked_is_seen_by_the_sale(
 
 
 @pytest.mark.parametrize(
-    ("field", "typed", "told"),
+    ("field", "typed", "message"),
     [
         ("creditCardId", "", "This must not be empty."),
         ("creditCardId", "4" * 30, "This must have at most 20 characters."),
@@ -313,10 +313,10 @@ def test_what_changes_while_the_card_is_asked_is_seen_by_the_sale(
         ("expiration", "2020-01", "This must not be in the past."),
     ],
 )
-def test_what_is_wrong_is_said_beside_its_field(shopper: httpx.Client, field: str, typed: str, told: str) -> None:
+def test_what_is_wrong_is_said_beside_its_field(shopper: httpx.Client, field: str, typed: str, message: str) -> None:
     response = send(shopper, "/checkout", **filled(look(shopper, "/checkout"), **{field: typed}))
     assert response.status_code == 400
-    assert f'id="{field}-error">{told}<' in response.text
+    assert f'id="{field}-error">{message}<' in response.text
     assert response.text.count('class="error"') == 1
     assert "creditCardId</a>" not in response.text, "fields are named as people know them"
     kept = {**CARD, field: typed, "creditCardId": ""}
@@ -333,16 +333,16 @@ def test_a_month_is_read_as_cards_and_browsers_write_it(shopper: httpx.Client, m
 
 def test_a_refused_card_is_told_in_one_sentence_whatever_was_wrong(shopper: httpx.Client) -> None:
     page = look(shopper, "/checkout")
-    told = set()
+    sentences = set()
     for field, typed in {"creditCardId": "4000000000000002", "lastName": "Minor", "expiration": "12/2031"}.items():
         response = send(shopper, "/checkout", **filled(page, **{field: typed}))
         assert response.status_code == 402
         assert response.text.count('class="form-failure"') == 1
         assert form_of(response, "/checkout")["creditCardId"] == ""
         assert form_of(response, "/checkout")["firstName"] == "Mary"
-        told.add(response.text.partition('role="alert">')[2].partition("<")[0])
-    assert len(told) == 1
-    assert "was not accepted" in told.pop()
+        sentences.add(response.text.partition('role="alert">')[2].partition("<")[0])
+    assert len(sentences) == 1
+    assert "was not accepted" in sentences.pop()
     nothing_sold(shopper, 2)
 
 
@@ -386,8 +386,8 @@ def test_card_numbers_are_in_no_page_and_no_log(store: Store, shopper: httpx.Cli
     assert [response.status_code for response in responses] == [400, 402, 409, 303]
     assert hostile == form_of(responses[0], "/checkout")["firstName"]
     assert all("<script>alert" not in response.text for response in responses)
-    told = [response.text + str(response.headers) for response in responses]
-    assert not [text for text in [*told, store.server.output()] if NUMBER in text]
+    texts = [response.text + str(response.headers) for response in responses]
+    assert not [text for text in [*texts, store.server.output()] if NUMBER in text]
 
 
 def test_nobody_pays_for_another_with_their_form(sign_in: SignIn, shopper: httpx.Client) -> None:

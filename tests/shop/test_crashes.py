@@ -245,13 +245,13 @@ def test_what_was_acknowledged_is_there_after_the_database_was_stopped_at_once(
             for one in buying:
                 one.result()
         assert eventually(lambda: accepts(url), 60)
-        told = {account: reply.data["orderId"] for account, reply in answered.items() if reply.status == 200}
-        assert told
+        acknowledged = {account: reply.data["orderId"] for account, reply in answered.items() if reply.status == 200}
+        assert acknowledged
         with psycopg.connect(url, autocommit=True) as conn:
             kept: dict[int, int] = dict(conn.execute("SELECT account_id, id FROM shop_order").fetchall())
             assert not stress_shop.audit(conn)
             assert not stress_shop.halves(conn, [one.account_id for one in mine])
-        missing += [order for account, order in told.items() if kept.get(account) != order]
+        missing += [order for account, order in acknowledged.items() if kept.get(account) != order]
     assert not missing
     clients = Clients(lambda: server.port, lambda _: None)  # and the rest can still be bought
     clients.run(people)

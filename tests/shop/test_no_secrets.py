@@ -103,9 +103,9 @@ def processes(server: Server) -> Iterator[tuple[str, bytes]]:
 
 
 def metrics(server: Server) -> bytes:
-    told = require_status(server.client.get("/metrics", headers={"authorization": f"Bearer {METRICS_TOKEN}"}), 200)
-    assert b"filmer_http_requests_total{" in told.content
-    return told.content
+    response = require_status(server.client.get("/metrics", headers={"authorization": f"Bearer {METRICS_TOKEN}"}), 200)
+    assert b"filmer_http_requests_total{" in response.content
+    return response.content
 
 
 def everywhere(server: Server, database: str, engines: Engines) -> Places:
@@ -131,12 +131,12 @@ def require_status(response: httpx.Response, status: int) -> httpx.Response:
 
 def tell_all(server: Server, database: str) -> tuple[dict[str, str], Places]:  # noqa: PLR0915 - a list of sayings
     """Say every secret in every way that is right and wrong. Returns the tokens, and what all that was answered."""
-    said: list[bytes] = []
+    contents: list[bytes] = []
     with visitor(server.client) as browser, psycopg.connect(database, autocommit=True) as conn:
 
         def ask(status: int, method: str, path: str, **sent: object) -> httpx.Response:
             response = require_status(browser.request(method, path, **sent), status)  # type: ignore[arg-type]
-            said.append(response.content)
+            contents.append(response.content)
             return response
 
         person = {"firstName": "Mary", "lastName": "Major", "email": "canary@example.com", "password": PASSWORD}
@@ -196,7 +196,7 @@ def tell_all(server: Server, database: str) -> tuple[dict[str, str], Places]:  #
             require_status(leaving.get("/api/v1/auth/session"), 401)
             tokens.append(token)
         tokens.append(browser.cookies["JSESSIONID"])
-    return {f"token {number}": token for number, token in enumerate(tokens)}, {"the answers": b"\n".join(said)}
+    return {f"token {number}": token for number, token in enumerate(tokens)}, {"the answers": b"\n".join(contents)}
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
@@ -214,13 +214,13 @@ def test_no_secret_is_left_anywhere(
         FILMER_METRICS_TOKEN=METRICS_TOKEN,
     )
     names = ["--first-name", "Mary", "--last-name", "Major", "--expiration", CARD["expiration"]]
-    told = command(database, "card", "add", *names, typed=TYPED + "\n")
-    assert b"is on file" in told
-    told += command(database, "card", "add", *names, typed=TYPED + "\n")
-    told += command(database, "card", "add", *names, typed=REFUSED_TYPED + "x\n")
+    printed = command(database, "card", "add", *names, typed=TYPED + "\n")
+    assert b"is on file" in printed
+    printed += command(database, "card", "add", *names, typed=TYPED + "\n")
+    printed += command(database, "card", "add", *names, typed=REFUSED_TYPED + "x\n")
     account = ["--email", "second@example.com", "--first-name", "Mary", "--last-name", "Major"]
-    told += command(database, "account", "create", *account, typed=PASSWORD + "\n")
-    told += command(database, "account", "create", *account, typed=PASSWORD + "\n")
+    printed += command(database, "account", "create", *account, typed=PASSWORD + "\n")
+    printed += command(database, "account", "create", *account, typed=PASSWORD + "\n")
     tokens, responses = tell_all(server, database)
     secrets = {
         "the card": CARD_NUMBER,
@@ -232,7 +232,7 @@ def test_no_secret_is_left_anywhere(
         "a forged token": FORGED,
         **tokens,
     }
-    places = {**everywhere(server, database, engines), **responses, "the commands": told}
+    places = {**everywhere(server, database, engines), **responses, "the commands": printed}
     assert all(
         places[place]
         for place in ("the server's output", "Valkey", "table card", "card list", "account list", "the metrics")

@@ -116,7 +116,7 @@ class Owner:
             fetch(self.url, "SELECT k::text FROM checkout_key k WHERE account_id = %s ORDER BY 1", mine),
         ]
 
-    def told_by(self, response: httpx.Response, given: str) -> list[str]:
+    def leaks_in(self, response: httpx.Response, given: str) -> list[str]:
         """What an answer tells of the owner. What the actor said themselves may be said back to them."""
         headers = {name: value for name, value in response.headers.items() if name != "x-request-id"}  # which is drawn
         text = f"{headers} {response.text}".lower()
@@ -248,7 +248,7 @@ def test_nobody_sees_or_changes_another_s_things(
                 assert response.status_code in {401, 409, 429}, cell
                 assert "set-cookie" not in response.headers, cell
             given = f"{address.partition('?')[0]}" if response.status_code == 404 else ""
-            leaks += [f"{cell}: {secret}" for secret in owner.told_by(response, given)]
+            leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response, given)]
         assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
     assert leaks == []
 
@@ -271,7 +271,7 @@ def test_nobody_sees_or_changes_another_s_things_at_the_pages(owner: Owner, acto
                 expected = 403 if str(owner.order) in address.partition("?")[0] else 404
                 assert response.status_code == expected, cell
             given = response.headers.get("location", "") if kind in WITHOUT_SESSION else address.partition("?")[0]
-            leaks += [f"{cell}: {secret}" for secret in owner.told_by(response, given + owner.card["firstName"])]
+            leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response, given + owner.card["firstName"])]
         assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
     assert leaks == []
 
@@ -281,8 +281,8 @@ def test_the_owner_sees_it_all(owner: Owner) -> None:
     responses = [
         owner.client.get(address) for address in (CART, ORDERS, f"{ORDERS}/{owner.order}", f"{API}/auth/session")
     ]
-    told = {secret for response in responses for secret in owner.told_by(response, "")}
-    assert {CANARY, owner.person.email, str(owner.order), str(owner.sale), "customerId"} <= told
+    leaked = {secret for response in responses for secret in owner.leaks_in(response, "")}
+    assert {CANARY, owner.person.email, str(owner.order), str(owner.sale), "customerId"} <= leaked
     assert data_of(owner.client.get(CART))["itemCount"] == 3
 
 
@@ -293,7 +293,7 @@ def test_a_disabled_account_is_out_at_once_and_its_things_stay(place: tuple[str,
     for address in (CART, ORDERS, f"{ORDERS}/{its.order}", f"{API}/auth/session"):
         response = its.client.get(address)
         assert response.status_code == 401
-        assert its.told_by(response, "") == []
+        assert its.leaks_in(response, "") == []
     fetch(url, "UPDATE account SET disabled = false WHERE id = %s", its.person.id)
     assert its.look() == its.state
     its.client.close()

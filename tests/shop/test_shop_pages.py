@@ -49,8 +49,16 @@ def test_what_lies_in_it(customer: httpx.Client) -> None:
     put(customer, AMELIE)
     page = look(customer, "/cart")
     text = text_of(page)
-    for told in ("3 copies of 2 films", "The Shawshank Redemption", "1994", "$4.99 each", "$9.98", "Amélie", "$13.97"):
-        assert told in text
+    for expected in (
+        "3 copies of 2 films",
+        "The Shawshank Redemption",
+        "1994",
+        "$4.99 each",
+        "$9.98",
+        "Amélie",
+        "$13.97",
+    ):
+        assert expected in text
     assert f'<a href="/films/{SHAWSHANK}">The Shawshank Redemption</a>' in page.text
     assert f'src="/posters/{AMELIE}"' in page.text
     assert form_of(page, f"/cart/items/{SHAWSHANK}") == {"quantity": "2"}
@@ -78,7 +86,7 @@ def test_adding_leads_to_the_cart_or_back_and_is_told_once(customer: httpx.Clien
 
 
 @pytest.mark.parametrize(
-    ("fields", "status", "told"),
+    ("fields", "status", "expected"),
     [
         ({"movieId": AMELIE, "quantity": "4"}, 400, "must not bring the line over 10; the cart has 7 already"),
         ({"movieId": AMELIE, "quantity": "11"}, 400, "the quantity must be at most 10"),
@@ -90,13 +98,13 @@ def test_adding_leads_to_the_cart_or_back_and_is_told_once(customer: httpx.Clien
     ],
 )
 def test_what_can_not_be_added_is_said_and_changes_nothing(
-    customer: httpx.Client, fields: dict[str, str], status: int, told: str
+    customer: httpx.Client, fields: dict[str, str], status: int, expected: str
 ) -> None:
     put(customer, AMELIE, 7)
     response = send(customer, "/cart/items", **fields)
     assert response.status_code == status
     assert response.headers["cache-control"] == "no-store"
-    assert told in text_of(response)
+    assert expected in text_of(response)
     assert form_of(response, f"/cart/items/{AMELIE}") == {"quantity": "7"}
     assert data_of(customer.get(CART))["itemCount"] == 7
 
@@ -170,8 +178,17 @@ def test_an_order_tells_all_of_it(customer: httpx.Client) -> None:
     number = buy(customer, AMELIE, 2)
     page = look(customer, f"/orders/{number}")
     text = text_of(page)
-    for told in (f"Order {number}", "Mary Major", "Amélie (2001)", "$3.99", "$7.98", "$9.98", "$17.96", "Under_score"):
-        assert told in text
+    for expected in (
+        f"Order {number}",
+        "Mary Major",
+        "Amélie (2001)",
+        "$3.99",
+        "$7.98",
+        "$9.98",
+        "$17.96",
+        "Under_score",
+    ):
+        assert expected in text
     sales = data_of(customer.get(f"/api/v1/orders/{number}"))["items"]
     assert all(f"Sale {sale['saleId']}" in text for sale in sales)
     assert "<time datetime=" in page.text

@@ -267,9 +267,9 @@ def test_the_customer_of_a_payment_that_hangs_is_answered(local: Local, monkeypa
     shop = local(provider=gateway, clock=clock)
     client = shop.sign_in()
     put_in_cart(client)
-    with capture_logs() as said:
+    with capture_logs() as logs:
         order = data_of(pay(client))["orderId"]
-    assert [(line["event"], line["order"]) for line in said if "collected" in line["event"]] == [
+    assert [(line["event"], line["order"]) for line in logs if "collected" in line["event"]] == [
         ("payment not collected yet", int(order))
     ]
     assert [is_captured for *_, is_captured in kept(shop.url)] == [False]
@@ -303,14 +303,14 @@ def test_a_refund_that_failed_is_said(local: Local) -> None:
     client = shop.sign_in()
     put_in_cart(client)
     gateway.may_answer.clear()
-    with capture_logs() as said, ThreadPoolExecutor(1) as threads:
+    with capture_logs() as logs, ThreadPoolExecutor(1) as threads:
         under_way = threads.submit(pay, client)
         assert gateway.is_asked.wait(10)
         client.delete(CART)
         gateway.may_answer.set()
         empty(under_way.result(20))
     (reference,) = gateway.authorized
-    refunds = [line["payment"] for line in said if line["event"] == "payment not refunded"]
+    refunds = [line["payment"] for line in logs if line["event"] == "payment not refunded"]
     assert refunds == [f"gateway {reference}"]
 
 

@@ -99,11 +99,11 @@ def engines_there(volume: Volume) -> Iterator[Engines]:
         volume.free()
 
 
-class Told(NamedTuple):
+class Exchange(NamedTuple):
     """One answer."""
 
     what: str
-    asked: str
+    request: str
     response: httpx.Response
     seconds: float
 
@@ -112,7 +112,7 @@ class Told(NamedTuple):
         return self.response.status_code
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.asked}: {self.status} after {self.seconds:.1f} s: {self.response.text[:500]}"
+        return f"{self.what}: {self.request}: {self.status} after {self.seconds:.1f} s: {self.response.text[:500]}"
 
 
 class Crowd:
@@ -128,16 +128,16 @@ class Crowd:
             conn.execute("UPDATE account SET role = 'admin' WHERE id = %s", [self._boss.account_id])
         self._deeds = [self._look, self._look_elsewhere, self._look_at_own, self._buy, self._keep, self._come_and_go]
         self._stopping = threading.Event()
-        self.told: list[Told] = []
+        self.exchanges: list[Exchange] = []
         self.orders: set[int] = set()
 
     def close(self) -> None:
         for keeper in self._keepers:
             keeper.client.close()
 
-    def work(self, seconds: float) -> list[Told]:
+    def work(self, seconds: float) -> list[Exchange]:
         """What they were told meanwhile."""
-        self.told = []
+        self.exchanges = []
         self._stopping.clear()
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             lives = [pool.submit(self._live, random.Random()) for _ in range(SIDE_BY_SIDE)]
@@ -145,16 +145,16 @@ class Crowd:
             self._stopping.set()
             for life in lives:
                 life.result()
-        return self.told
+        return self.exchanges
 
     def is_well(self) -> bool:
         """Whether all that people do can be done."""
-        self.told = []
+        self.exchanges = []
         with httpx.Client(base_url=self._base, timeout=30, trust_env=False, verify=False) as client:
             for deed in self._deeds:
                 client.cookies.clear()
                 deed(client, random.Random())
-        return all(one.status < 500 for one in self.told)
+        return all(exchange.status < 500 for exchange in self.exchanges)
 
     def _live(self, draw: random.Random) -> None:
         with httpx.Client(base_url=self._base, timeout=30, trust_env=False, verify=False) as client:
@@ -165,7 +165,7 @@ class Crowd:
     def ask(self, client: httpx.Client, what: str, method: str, path: str, **given: Any) -> httpx.Response:
         begun = time.monotonic()
         response = client.request(method, path, **given)
-        self.told.append(Told(what, f"{method} {path}", response, running_seconds(since=begun)))
+        self.exchanges.append(Exchange(what, f"{method} {path}", response, running_seconds(since=begun)))
         return response
 
     def _look(self, client: httpx.Client, draw: random.Random) -> None:
@@ -228,14 +228,14 @@ def _cookie(one: Customer) -> dict[str, str]:
     return {"Cookie": f"JSESSIONID={one.cookie}"}
 
 
-def offences(told: list[Told], *, reads: tuple[str, ...]) -> list[str]:
+def offences(exchanges: list[Exchange], *, reads: tuple[str, ...]) -> list[str]:
     """Answers that a full disk does not excuse; ``reads``: what has to be 200."""
     return [
-        str(one)
-        for one in told
-        if one.seconds > LONGEST
-        or (one.what in reads and one.status != 200)
-        or (one.status >= 500 and not _is_503_in_its_envelope(one.asked.split()[1], one.response))
+        str(exchange)
+        for exchange in exchanges
+        if exchange.seconds > LONGEST
+        or (exchange.what in reads and exchange.status != 200)
+        or (exchange.status >= 500 and not _is_503_in_its_envelope(exchange.request.split()[1], exchange.response))
     ]
 
 
@@ -290,9 +290,10 @@ def panic(database_url: str) -> None:
                 conn.execute("SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1000000))")
 
 
-def statuses(told: list[Told]) -> str:
+def statuses(exchanges: list[Exchange]) -> str:
     return ", ".join(
-        f"{count} answers {status}" for status, count in sorted(Counter(one.status for one in told).items())
+        f"{count} answers {status}"
+        for status, count in sorted(Counter(exchange.status for exchange in exchanges).items())
     )
 
 
@@ -310,25 +311,25 @@ def test_reads_go_on_writes_are_503_and_all_is_well_once_there_is_room(
 
 
 def fill_again_and_again(volume: Volume, url: str, server: Server, crowd: Crowd) -> None:
-    every: list[Told] = []
+    every: list[Exchange] = []
     slowest = 0.0
     for _ in range(ROUNDS):
         assert not offences(crowd.work(0.5), reads=("cached", "read"))
         volume.fill()
         use_up(url)
-        told = crowd.work(SECONDS)
-        wrong = offences(told, reads=("cached", "read"))
+        exchanges = crowd.work(SECONDS)
+        wrong = offences(exchanges, reads=("cached", "read"))
         assert not wrong, f"{wrong}\n{server.output()[-3000:]}"
-        assert any(one.status == 503 for one in told), statuses(told)
-        every += told
+        assert any(exchange.status == 503 for exchange in exchanges), statuses(exchanges)
+        every += exchanges
 
         for path in CACHED:
             assert server.client.get(path).status_code == 200, path
         panic(url)
-        told = crowd.work(SECONDS)
-        assert not offences(told, reads=("cached",))
-        assert any(one.status == 503 for one in told), statuses(told)
-        every += told
+        exchanges = crowd.work(SECONDS)
+        assert not offences(exchanges, reads=("cached",))
+        assert any(exchange.status == 503 for exchange in exchanges), statuses(exchanges)
+        every += exchanges
 
         volume.free()
         begun = time.monotonic()
@@ -355,13 +356,13 @@ def test_an_import_and_a_backup_on_a_full_disk_end_with_a_sentence(
     import_films(url)
     held = intact(url)
     volume.fill()
-    told = {
+    commands = {
         "import": filmer(url, "import", "csv", FILMS_FILE),
         "backup beside": filmer(url, "backup", volume.place / "shop.backup"),
         "backup elsewhere": filmer(url, "backup", tmp_path / "shop.backup"),
     }
     volume.free()
-    for what, done in told.items():
+    for what, done in commands.items():
         assert done.returncode == 1, what
         assert "Traceback" not in done.stderr
         assert re.search(r"filmer: .*([Nn]o space left|out of disk space)", done.stderr), (what, done.stderr)

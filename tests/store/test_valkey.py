@@ -168,11 +168,11 @@ def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.Mon
         at_most(1, since=begun)
 
 
-@pytest.mark.parametrize("said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"-LOADING wait\r\n", b"\x00\xff\r\n", b""])
-def test_a_server_that_speaks_something_else_is_as_good_as_none(said: bytes) -> None:
+@pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"-LOADING wait\r\n", b"\x00\xff\r\n", b""])
+def test_a_server_that_speaks_something_else_is_as_good_as_none(reply: bytes) -> None:
     async def run() -> list[object]:
         async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(said)
+            writer.write(reply)
             await writer.drain()
             writer.close()
 

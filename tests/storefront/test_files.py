@@ -106,7 +106,7 @@ def test_the_manifest_has_what_a_telephone_wants(shop: httpx.Client) -> None:
     manifest = response.json()
     assert (manifest["name"], manifest["short_name"], manifest["start_url"]) == ("filmer", "filmer", "/")
     assert shop.get(manifest["start_url"]).status_code == 200
-    told = set()
+    sizes = set()
     for icon in manifest["icons"]:
         found = shop.get(icon["src"])
         assert found.headers["content-type"].startswith(icon["type"])
@@ -114,8 +114,8 @@ def test_the_manifest_has_what_a_telephone_wants(shop: httpx.Client) -> None:
         if icon["type"] == "image/png":
             width, height = size_of(found.content)
             assert icon["sizes"] == f"{width}x{height}"
-            told.add((width, icon["purpose"]))
-    assert told == {(side, purpose) for side in (192, 512) for purpose in ("any", "maskable")}
+            sizes.add((width, icon["purpose"]))
+    assert sizes == {(side, purpose) for side in (192, 512) for purpose in ("any", "maskable")}
 
 
 def test_the_manifests_colours_are_those_of_the_pages(shop: httpx.Client) -> None:

@@ -94,7 +94,7 @@ class Owner:
             fetch(self.url, "SELECT digest, name, expires FROM token WHERE account_id = %s", self.person.id),
         ]
 
-    def told_by(self, response: httpx.Response) -> list[str]:
+    def leaks_in(self, response: httpx.Response) -> list[str]:
         secrets = [self.person.email, self.token, "the owner's token", "the owner&#39;s token", str(self.order)]
         return [secret for secret in secrets if secret in f"{response.headers} {response.text}"]
 
@@ -202,7 +202,7 @@ def test_nobody_sees_or_changes_another_s_things(
             if (method, path) in ENTRANCE | PERSONAL | ADMINS:
                 assert response.headers["cache-control"] == "no-store", cell
             # What they named themselves, the way to sign-in may name again.
-            leaks += [f"{cell}: {secret}" for secret in owner.told_by(response) if secret not in address]
+            leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response) if secret not in address]
         assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
     assert leaks == []
 
@@ -211,7 +211,7 @@ def test_the_owner_sees_it_all(place: tuple[str, httpx.Client], owner: Owner) ->
     """What the others must not be told is there to be told."""
     before = fetch(place[0], "SELECT digest FROM session")
     with closing(signed_in(place[1], owner.person)) as client:
-        told = {secret for path in ("/account", "/orders") for secret in owner.told_by(client.get(path))}
+        leaked = {secret for path in ("/account", "/orders") for secret in owner.leaks_in(client.get(path))}
     fetch(place[0], "DELETE FROM session WHERE NOT digest = ANY (%s)", [row[0] for row in before])
-    assert {owner.person.email, str(owner.order)} <= told
-    assert any("token" in secret for secret in told)
+    assert {owner.person.email, str(owner.order)} <= leaked
+    assert any("token" in secret for secret in leaked)

@@ -141,13 +141,13 @@ def test_gzip_for_whoever_takes_it(shop: httpx.Client) -> None:
     headers, plain = raw("identity")
     assert "content-encoding" not in headers
     for takes in ("gzip", "br;q=1, gzip;q=0.5", "deflate, gzip"):
-        told, packed = raw(takes)
-        assert told["content-encoding"] == "gzip"
-        assert told["content-length"] == str(len(packed))
+        packed_headers, packed = raw(takes)
+        assert packed_headers["content-encoding"] == "gzip"
+        assert packed_headers["content-length"] == str(len(packed))
         assert len(packed) < len(plain) / 2
         assert gzip.decompress(packed) == plain
-        assert told["etag"] != headers["etag"]
-        same = shop.get("/films", headers={"accept-encoding": takes, "if-none-match": told["etag"]})
+        assert packed_headers["etag"] != headers["etag"]
+        same = shop.get("/films", headers={"accept-encoding": takes, "if-none-match": packed_headers["etag"]})
         assert same.status_code == 304
     for refuses in ("", "br", "gzip;q=0", "gzip; q=0.0, br"):
         assert "content-encoding" not in raw(refuses)[0]

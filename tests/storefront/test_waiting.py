@@ -174,7 +174,7 @@ def test_the_same_form_twice_is_done_once(place: Place, browser: httpx.Client, m
 
 
 def test_what_can_not_be_done_is_said(place: Place, browser: httpx.Client, mary: User) -> None:
-    for form, where, told in (
+    for form, where, message in (
         (("/cart/items", {"movieId": "tt9999999"}), "/cart", "This film is not in the catalogue, so it was not added."),
         (("/cart/items", {"movieId": FILM, "quantity": "99"}), "/cart",
          "Nothing was changed: the quantity must be at most 10."),
@@ -182,7 +182,7 @@ def test_what_can_not_be_done_is_said(place: Place, browser: httpx.Client, mary:
          "What you asked for before that did not work: please ask for it once more."),
     ):  # fmt: skip
         press(browser, form)
-        assert notice_at(browser, sign_in(browser, mary), where) == f"Welcome back, Mary. {told}"
+        assert notice_at(browser, sign_in(browser, mary), where) == f"Welcome back, Mary. {message}"
         browser.cookies.clear()
     assert cart_of(place[0], mary) == []
 
@@ -238,8 +238,8 @@ def test_what_is_not_ours_or_too_old_does_nothing(place: Place, browser: httpx.C
     browser.cookies.set("waiting", field if field.isascii() else "")
     assert "waiting" not in form_of(browser.get(SIGN_IN), "/sign-in")
     response = sign_in(browser, mary, waiting=field)
-    told = "What you asked for before that was too long ago: please ask for it once more."
-    assert notice_at(browser, response, PLACE) == f"Welcome back, Mary. {told}"
+    message = "What you asked for before that was too long ago: please ask for it once more."
+    assert notice_at(browser, response, PLACE) == f"Welcome back, Mary. {message}"
     assert cart_of(place[0], mary) == []
 
 
@@ -300,12 +300,12 @@ def test_a_checkout_is_never_done_later_and_what_was_typed_is_kept_but_for_the_n
     assert CARD["creditCardId"] not in read(waiting_of(browser))
     door = browser.get(response.headers["location"])
     assert "Nothing was done yet, and what you filled in waits for you." in text_of(door)
-    told = "Welcome back, Mary. Nothing was done yet: please look at what you filled in, and send it once more."
+    message = "Welcome back, Mary. Nothing was done yet: please look at what you filled in, and send it once more."
     response = sign_in(browser, mary, response.headers["location"])
     assert (response.status_code, response.headers["location"]) == (303, "/checkout")
     assert fetch(place[0], "SELECT FROM shop_order WHERE account_id = %s", mary.id) == []
     page = browser.get("/checkout")
-    assert told in text_of(page)
+    assert message in text_of(page)
     shown = form_of(page, "/checkout")
     assert (shown["firstName"], shown["lastName"], shown["expiration"]) == ("Mary", "Major", "2030-12")
     assert shown["creditCardId"] == ""

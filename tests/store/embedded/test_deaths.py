@@ -12,7 +12,7 @@ import psutil
 import psycopg
 import pytest
 import redis
-from tests.store.embedded.users import IS_ROOT, another_user, responses, eventually, named, ping, processes, sql
+from tests.store.embedded.users import IS_ROOT, another_user, eventually, named, ping, processes, responses, sql
 
 from filmer.store.embedded import EmbeddedError, Engines, client, find_postgres, running_engines
 

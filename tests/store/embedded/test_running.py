@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.store.embedded.users import another_user, responses, ping, servers, sql
+from tests.store.embedded.users import another_user, ping, responses, servers, sql
 
 from filmer.store.embedded import Engines, logs, running_engines
 
