@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 from tests.community.conftest import POPULAR, SHAWSHANK, Community, MakeCommunity, tmdb_settings
 from tests.community.responses import FAVORITE, community_error_of, failing, fetch, own_language, record_of
-from tests.community.test_popular import freshness, popular_of, page_at_tmdb, until
+from tests.community.test_popular import freshness, page_at_tmdb, popular_of, until
 from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.sandbox import Sandbox
 

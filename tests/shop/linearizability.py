@@ -517,7 +517,7 @@ class _Search:
                 yield self._settled(_Node(done | 1 << number, known_state, (*path, (number, state))), invoked)
 
     def _settled(self, node: _Node, invoked: int) -> _Node:
-        """With all reads done that return in this state what they did return: as they change nothing, they need not wait."""
+        """With all reads done that return here what they did return: as they change nothing, they need not wait."""
         done, state, path = node
         for number in _bits(invoked & ~done & self.reads):
             self.tried += 1
