@@ -164,8 +164,8 @@ def _pgbench(shoppers: Shoppers, file: Path) -> float:
         f"--transactions={EACH}", f"--file={file}", f"--define=each={EACH}", "--define=i=-1",
         shoppers.settings.database_url or "",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
-    if done.returncode or found is None:
-        raise SystemExit(f"pgbench failed:\n{done.stdout}{done.stderr}\n{file.read_text()}")
-    return float(found[1])
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    match = re.search(r"^tps = ([0-9.]+)", result.stdout, re.MULTILINE)
+    if result.returncode or match is None:
+        raise SystemExit(f"pgbench failed:\n{result.stdout}{result.stderr}\n{file.read_text()}")
+    return float(match[1])

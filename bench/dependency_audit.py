@@ -64,13 +64,13 @@ def _ask(database: str) -> list[Audited]:
     command = [sys.executable, "-m", "pip_audit", "--requirement", str(PINNED), "--require-hashes", "--disable-pip"]
     command += ["--vulnerability-service", database, "--format", "json", "--progress-spinner", "off"]
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=LIMIT)
+        result = subprocess.run(command, capture_output=True, check=False, timeout=LIMIT)
     except subprocess.TimeoutExpired:
         return []
     try:
-        return msgspec.json.decode(done.stdout, type=Answer).dependencies
+        return msgspec.json.decode(result.stdout, type=Answer).dependencies
     except msgspec.DecodeError:
-        sys.stderr.write(done.stderr.decode(errors="replace").strip().rpartition("\n")[2] + "\n")
+        sys.stderr.write(result.stderr.decode(errors="replace").strip().rpartition("\n")[2] + "\n")
         return []
 
 

@@ -53,7 +53,7 @@ def filmer(*arguments: object, typed: str | bytes = "", **settings: str) -> Done
 
 def filmer_process(*arguments: object, typed: str | bytes = "", at: Path | None = None, **settings: str) -> Done:
     """``filmer …`` in a process of its own, whose working directory is ``at``."""
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "filmer", *map(str, arguments)],
         env=environment(**settings),
         input=typed.encode() if isinstance(typed, str) else typed,
@@ -62,7 +62,7 @@ def filmer_process(*arguments: object, typed: str | bytes = "", at: Path | None 
         cwd=at,
         timeout=90,
     )
-    return Done(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    return Done(result.args, result.returncode, result.stdout.decode(), result.stderr.decode())
 
 
 def _run() -> int:

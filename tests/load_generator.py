@@ -196,14 +196,14 @@ class _Running:
 
 def load(plan: Plan) -> list[Seen]:
     """What a process that does nothing else sees."""
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "tests.load_generator"],
         input=msgspec.json.encode(plan),
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[1],
         check=True,
     )
-    return msgspec.json.decode(done.stdout, type=list[Seen])
+    return msgspec.json.decode(result.stdout, type=list[Seen])
 
 
 async def run(plan: Plan) -> list[Seen]:

@@ -36,9 +36,9 @@ class Proxy:
         """Every connection breaks, and every new one."""
         with self._lock:
             self._is_cut = True
-            for one in self._sockets:
+            for sock in self._sockets:
                 with suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
+                    sock.shutdown(socket.SHUT_RDWR)
             self._sockets.clear()
 
     def refuse(self) -> None:

@@ -152,8 +152,8 @@ class PostgresServer:
 
     def _run(self, tool: str, *arguments: str | Path) -> None:
         command = [find_postgres() / tool, *arguments]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", **self._account.popen)
-        assert done.returncode == 0, done.stderr
+        result = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", **self._account.popen)
+        assert result.returncode == 0, result.stderr
 
     def _signal_all(self, number: signal.Signals) -> None:
         if self._process is None:

@@ -23,12 +23,12 @@ def run_of(*rows: Row) -> Run:
 
 
 def test_an_unknown_part_is_told_with_those_there_are() -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "bench", "growth", "nonsense"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1
-    assert "no part nonsense" in done.stderr
-    assert all(name in done.stderr for name in bench.PARTS)
+    assert result.returncode == 1
+    assert "no part nonsense" in result.stderr
+    assert all(name in result.stderr for name in bench.PARTS)
 
 
 def test_a_part_that_fails_keeps_its_rows_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

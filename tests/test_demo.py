@@ -197,8 +197,8 @@ def test_without_demo_none_of_it_works(make_database: MakeDatabase, serve: Serve
 
 
 def _make_ordinary(database_url: str) -> None:
-    done = filmer("account", "password", "1", typed="nobody knows this\n", DATABASE_URL=database_url)
-    assert done.returncode == 0, done.stderr
+    result = filmer("account", "password", "1", typed="nobody knows this\n", DATABASE_URL=database_url)
+    assert result.returncode == 0, result.stderr
 
 
 def test_a_demo_from_before_there_were_tokens_gets_them(database_url: str) -> None:

@@ -43,7 +43,7 @@ attempt(lambda: logging.getLogger("theirs").exception("theirs failed"))
 def output_of(**environment: str) -> str:
     """What goes to stderr; nothing goes to stdout."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FILMER_")}
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", SAY],
         env={**kept, **environment},
         capture_output=True,
@@ -51,8 +51,8 @@ def output_of(**environment: str) -> str:
         check=False,
         timeout=60,
     )
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    return done.stderr
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+    return result.stderr
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])

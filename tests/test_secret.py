@@ -96,10 +96,10 @@ def test_a_key_that_is_too_short_is_refused_and_never_shown(given: str) -> None:
         load_settings({"FILMER_SECRET_KEY": given})
     assert str(raised.value).startswith("FILMER_SECRET_KEY can't be used: ")
     assert given not in str(raised.value)
-    done = filmer("serve", FILMER_SECRET_KEY=given)
-    assert done.returncode == 1
-    assert given not in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+    result = filmer("serve", FILMER_SECRET_KEY=given)
+    assert result.returncode == 1
+    assert given not in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_another_key_than_the_cards_were_put_on_file_with_is_told(database_url: str) -> None:
@@ -116,10 +116,10 @@ def test_with_another_key_nothing_starts(arguments: tuple[str, ...], database_ur
     require_known_key(Settings(database_url=database_url, secret_key=SECRET_KEY))
     other = "another secret key than the one before"
     settings = {"DATABASE_URL": database_url, "REDIS_URL": "redis://127.0.0.1:1/0", "FILMER_SECRET_KEY": other}
-    done = filmer(*arguments, typed="4242424242424242\n", **settings)
-    assert done.returncode == 1
-    assert "another secret key" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert other not in done.stdout + done.stderr
+    result = filmer(*arguments, typed="4242424242424242\n", **settings)
+    assert result.returncode == 1
+    assert "another secret key" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert other not in result.stdout + result.stderr
     with psycopg.connect(database_url) as conn:
         assert conn.execute("SELECT FROM secret_key").rowcount == 1

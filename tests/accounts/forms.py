@@ -72,8 +72,8 @@ def token_on(response: httpx.Response) -> str:
 
 
 def _found(pattern: str, response: httpx.Response) -> str:
-    found = re.search(pattern, response.text)
-    return html.unescape(found[1]) if found else ""
+    match = re.search(pattern, response.text)
+    return html.unescape(match[1]) if match else ""
 
 
 class Somebody:

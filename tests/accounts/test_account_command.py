@@ -19,10 +19,10 @@ CHOSEN = "tr0ub4dor & three"
 
 def command(database_url: str, *arguments: object, typed: str | bytes = "") -> Done:
     """``filmer account …`` with something on its standard input."""
-    done = filmer("account", *arguments, typed=typed, DATABASE_URL=database_url)
-    assert "Traceback" not in done.stderr, done.stderr
-    assert CHOSEN not in done.stdout + done.stderr
-    return done
+    result = filmer("account", *arguments, typed=typed, DATABASE_URL=database_url)
+    assert "Traceback" not in result.stderr, result.stderr
+    assert CHOSEN not in result.stdout + result.stderr
+    return result
 
 
 def create(database_url: str, email: str, *more: str, typed: str | bytes = f"{CHOSEN}\n") -> Done:
@@ -47,13 +47,13 @@ def refusal(done: Done) -> str:
 
 def test_an_account_is_opened_and_signs_in(accounts: Shop, browser: Browser) -> None:
     message = output_of(create(accounts.database_url, " Chief@Example.com ", "--role", "admin"))
-    found = re.fullmatch(r"account (\d+): Mary Major, Chief@Example\.com, admin", message)
-    assert found
+    match = re.fullmatch(r"account (\d+): Mary Major, Chief@Example\.com, admin", message)
+    assert match
     response = log_in(browser(), "chief@example.com", CHOSEN)
-    assert response.json()["data"]["customerId"] == int(found[1])
+    assert response.json()["data"]["customerId"] == int(match[1])
     listed = output_of(command(accounts.database_url, "list"))
     line = next(line for line in listed.splitlines() if "Chief@Example.com" in line)
-    assert re.search(rf"^ *{found[1]} +admin +Chief@Example.com +Mary Major, since \d{{4}}-\d\d-\d\d, 1 session$", line)
+    assert re.search(rf"^ *{match[1]} +admin +Chief@Example.com +Mary Major, since \d{{4}}-\d\d-\d\d, 1 session$", line)
 
 
 def test_without_a_role_it_is_a_customer(accounts: Shop) -> None:
@@ -106,11 +106,11 @@ def test_the_password_is_the_first_line(typed: str, accounts: Shop, browser: Bro
 def test_what_is_no_address_or_name_is_told(arguments: tuple[str, str, str], reason: str, database_url: str) -> None:
     email, first, last = arguments
     arguments_given = ("create", f"--email={email}", f"--first-name={first}", f"--last-name={last}")
-    done = command(database_url, *arguments_given, typed=f"{CHOSEN}\n")
-    assert done.returncode == 1
-    assert done.stderr.startswith("filmer: ")
-    assert reason in done.stderr
-    assert "\x1b" not in done.stderr
+    result = command(database_url, *arguments_given, typed=f"{CHOSEN}\n")
+    assert result.returncode == 1
+    assert result.stderr.startswith("filmer: ")
+    assert reason in result.stderr
+    assert "\x1b" not in result.stderr
 
 
 def test_a_closed_account_is_out_at_once_and_opens_again(accounts: Shop, browser: Browser) -> None:
@@ -141,9 +141,9 @@ def test_a_role_is_changed(accounts: Shop) -> None:
         assert output_of(command(accounts.database_url, "role", mary.id, role)) == f"account {mary.id} is {role} now"
         with psycopg.connect(accounts.database_url) as conn:
             assert conn.execute("SELECT role FROM account WHERE id = %s", [mary.id]).fetchone() == (role,)
-    done = command(accounts.database_url, "role", mary.id, "emperor")
-    assert done.returncode == 2
-    assert "customer" in done.stderr
+    result = command(accounts.database_url, "role", mary.id, "emperor")
+    assert result.returncode == 2
+    assert "customer" in result.stderr
 
 
 def test_signing_out_ends_all_sessions_of_one(accounts: Shop, browser: Browser) -> None:
@@ -246,5 +246,5 @@ def test_no_command_takes_a_password_as_an_argument(database_url: str) -> None:
         ("password", "1", CHOSEN),
         ("password", "1", "--password", CHOSEN),
     ):
-        done = filmer("account", *arguments, DATABASE_URL=database_url)
-        assert done.returncode == 2, done.stderr
+        result = filmer("account", *arguments, DATABASE_URL=database_url)
+        assert result.returncode == 2, result.stderr

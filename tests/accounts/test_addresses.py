@@ -124,8 +124,8 @@ def test_a_domain_there_can_not_be_is_told(domain: str, accounts: Shop, browser:
     reasons = offences_of(browser().post(REGISTER, json=newcomer(email=email)))
     assert list(reasons) == ["email"]
     assert reasons["email"].startswith("must be an e-mail address")
-    done = create(accounts.database_url, email)
-    assert (done.returncode, f"'{email}' must be an e-mail address" in done.stderr) == (1, True)
+    result = create(accounts.database_url, email)
+    assert (result.returncode, f"'{email}' must be an e-mail address" in result.stderr) == (1, True)
     if domain in ONCE_TAKEN:
         assert "there can be no such domain" in reasons["email"]
         error_of(log_in(browser(), email), 401, "INVALID_CREDENTIALS")
@@ -175,9 +175,9 @@ class Old:
 
 
 def command_of(url: str, *arguments: object, **settings: str) -> Done:
-    done = filmer(*arguments, DATABASE_URL=url, **settings)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
+    result = filmer(*arguments, DATABASE_URL=url, **settings)
+    assert "Traceback" not in result.stderr, result.stderr
+    return result
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def test_no_second_account_is_opened_beside_one_not_yet_brought_into_form(old: O
 
 def test_an_earlier_backup_comes_back_in_form(old: Old, make_database: MakeDatabase, tmp_path: Path) -> None:
     older, younger = old.open("kunde@münchen.example"), old.open("kunde@xn--mnchen-3ya.example")
-    other = old.open("other@münchen.example")
+    other_user = old.open("other@münchen.example")
     done = command_of(old.url, "backup", tmp_path / "backup")
     assert done.returncode == 0, done.stderr
     target = make_database()
@@ -267,7 +267,7 @@ def test_an_earlier_backup_comes_back_in_form(old: Old, make_database: MakeDatab
     assert done.returncode == 0, done.stderr
     assert f"account {older} (kunde@münchen.example) has the e-mail address of account {younger}" in done.stderr
     with psycopg.connect(target) as conn:
-        row = conn.execute("SELECT email_key FROM account WHERE id = %s", [other]).fetchone()
+        row = conn.execute("SELECT email_key FROM account WHERE id = %s", [other_user]).fetchone()
     assert row == ("other@xn--mnchen-3ya.example",)
 
 

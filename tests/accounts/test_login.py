@@ -22,9 +22,9 @@ def token_of(response: httpx.Response) -> str:
     """The session's id in the only cookie there is, which has our attributes and no others."""
     cookies = response.headers.get_list("set-cookie")
     assert len(cookies) == 1
-    found = COOKIE.fullmatch(cookies[0])
-    assert found, cookies[0]
-    return found[1]
+    match = COOKIE.fullmatch(cookies[0])
+    assert match, cookies[0]
+    return match[1]
 
 
 def log_in(client: httpx.Client, email: str, password: str = PASSWORD) -> httpx.Response:

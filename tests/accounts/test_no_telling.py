@@ -87,10 +87,10 @@ def test_nothing_tells_whether_there_is_an_account(database_url: str) -> None:
     with psycopg.connect(database_url) as conn:
         conn.execute("UPDATE account SET disabled = true WHERE email = ANY(%s)", [emails["closed"]])
     refused = asyncio.run(_refusals(database_url, emails))
-    for one in refused:
-        error_of(one.response, 401, "INVALID_CREDENTIALS")
-        assert _shown(one.response) == _shown(refused[0].response)
-    times = {kind: [one.seconds for one in refused if one.kind == kind] for kind in emails}
+    for refusal in refused:
+        error_of(refusal.response, 401, "INVALID_CREDENTIALS")
+        assert _shown(refusal.response) == _shown(refused[0].response)
+    times = {kind: [refusal.seconds for refusal in refused if refusal.kind == kind] for kind in emails}
     for kind in ("known", "closed"):
         measured = auc(times[kind], times["unknown"])
         record_figure(f"{kind} against unknown e-mails, {len(times[kind])} each: AUC {measured:.3f}")

@@ -166,8 +166,8 @@ asyncio.run(main())
 def test_checking_stands_behind_whatever_else_the_process_does(nice: int) -> None:
     """Never before: a process that was started with less may not do that, and nobody could sign in."""
     here = os.getpriority(os.PRIO_PROCESS, 0)
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", THREADS, str(nice)], capture_output=True, text=True, check=False, timeout=60
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [str(max(10, here + nice)), str(here + nice)]
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == [str(max(10, here + nice)), str(here + nice)]

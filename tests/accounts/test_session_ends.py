@@ -213,13 +213,13 @@ def test_what_began_a_day_ago_is_cleared_away_though_it_is_used(case: Case) -> N
 
 
 def test_whoever_signs_out_everywhere_is_nobody_elsewhere(case: Case) -> None:
-    other = open_account(case.url).email
+    other_user = open_account(case.url).email
 
     async def run() -> None:
         async with in_process(case.url, case.clock) as here, in_process(case.url, case.clock) as there:
             await case.sign_in(here)
             mary = case.token
-            eve = (await log_in(here, other)).cookies["JSESSIONID"]
+            eve = (await log_in(here, other_user)).cookies["JSESSIONID"]
             assert (await ask(there, "GET", SESSION, mary)).status_code == 200
             response = await ask(here, "POST", "/account/sessions/end", mary)
             assert response.status_code == 303

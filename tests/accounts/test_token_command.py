@@ -26,21 +26,21 @@ MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
 
 def command(database_url: str, *arguments: object) -> Done:
     """``filmer token …``."""
-    done = filmer("token", *arguments, DATABASE_URL=database_url, PGTZ="Asia/Tokyo")
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
+    result = filmer("token", *arguments, DATABASE_URL=database_url, PGTZ="Asia/Tokyo")
+    assert "Traceback" not in result.stderr, result.stderr
+    return result
 
 
 def create(database_url: str, account: object, *more: object, name: str = "home cinema") -> tuple[str, str]:
     """The token, alone on standard output; what is said of it."""
-    done = command(database_url, "create", "--account", account, "--name", name, *more)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("\n")
-    token = done.stdout.removesuffix("\n")
+    result = command(database_url, "create", "--account", account, "--name", name, *more)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.endswith("\n")
+    token = result.stdout.removesuffix("\n")
     assert TOKEN.fullmatch(token)
-    assert token not in done.stderr
-    assert done.stderr.count("\n") == 1
-    return token, done.stderr.strip()
+    assert token not in result.stderr
+    assert result.stderr.count("\n") == 1
+    return token, result.stderr.strip()
 
 
 def person_of(database_url: str, token: str) -> User | None:
@@ -91,9 +91,9 @@ def test_it_tells_when_it_ends(days: int, shared_url: str) -> None:
     before = datetime.now(UTC).replace(second=0, microsecond=0)
     token, message = create(shared_url, open_account(shared_url).id, "--days", days)
     after = datetime.now(UTC)
-    found = re.search(rf"It works until ({MOMENT})\.$", message)
-    assert found
-    ends = datetime.strptime(found[1], "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC)
+    match = re.search(rf"It works until ({MOMENT})\.$", message)
+    assert match
+    ends = datetime.strptime(match[1], "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC)
     assert before <= ends - timedelta(days=days) <= after
     assert person_of(shared_url, token)
     with psycopg.connect(shared_url) as conn:
@@ -113,11 +113,11 @@ def test_other_days_are_refused(days: str, shared_url: str) -> None:
 )
 def test_what_is_no_name_is_refused(name: str, message: str, database_url: str) -> None:
     mary = open_account(database_url)
-    done = command(database_url, "create", f"--account={mary.id}", f"--name={name}")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("filmer: ")
-    assert message in done.stderr
-    assert "\x1b" not in done.stderr
+    result = command(database_url, "create", f"--account={mary.id}", f"--name={name}")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("filmer: ")
+    assert message in result.stderr
+    assert "\x1b" not in result.stderr
     with psycopg.connect(database_url) as conn:
         assert conn.execute("SELECT FROM token").rowcount == 0
 

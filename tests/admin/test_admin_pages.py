@@ -105,9 +105,9 @@ def test_days_begin_and_end_in_utc(office: Office, customer: tuple[User, httpx.C
 
     def orders(day: datetime) -> int:
         text = office.boss.get("/admin").text
-        found = re.search(rf'datetime="{day:%Y-%m-%d}">[^<]*</time></th><td class="number">(\d+)<', text)
-        assert found
-        return int(found[1])
+        match = re.search(rf'datetime="{day:%Y-%m-%d}">[^<]*</time></th><td class="number">(\d+)<', text)
+        assert match
+        return int(match[1])
 
     for moment in (midnight, midnight + timedelta(hours=23, minutes=59, seconds=59)):
         ask(office, "UPDATE shop_order SET placed = %s WHERE account_id = %s", moment, person.id)
@@ -140,10 +140,10 @@ def test_films_are_there_before_one_searches_the_best_known_first(office: Office
     assert len(films) > 20
     first = office.boss.get("/admin/films").text
     assert f"{len(films)} films, the best known first" in first
-    found = re.search(r'rel="next" href="([^"]+)"', first)
-    assert found
-    assert found[1] == "/admin/films?page=2"
-    assert listed(first) + listed(office.boss.get(found[1]).text) == films[:40]
+    match = re.search(r'rel="next" href="([^"]+)"', first)
+    assert match
+    assert match[1] == "/admin/films?page=2"
+    assert listed(first) + listed(office.boss.get(match[1]).text) == films[:40]
     assert listed(office.boss.get("/admin/films?query=%20").text) == films[:20]
     assert "Nothing on this page" in office.boss.get("/admin/films?page=1000000").text
     response = office.boss.post(f"/admin/films/{films[20]}/price", data={"price": "3.21", "query": "", "page": "2"})

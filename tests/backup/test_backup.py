@@ -63,16 +63,16 @@ def test_a_backup_of_a_busy_shop_is_of_one_moment(make_database: MakeDatabase, s
     put_card(url)
     server = serve(url)
     buyers = stress_shop.customers(url, 400)
-    accounts = [one.account_id for one in buyers]
+    accounts = [buyer.account_id for buyer in buyers]
     over = threading.Event()
     with psycopg.connect(url) as conn:
         stress_shop.fill_carts(conn, accounts, BOUGHT)
 
     def buy() -> None:
         with RawConnection(server.port) as line:
-            for one in buyers:
+            for buyer in buyers:
                 if not over.is_set():
-                    assert line.ask(stress_shop.checkout(one)).status == 200
+                    assert line.ask(stress_shop.checkout(buyer)).status == 200
 
     def swap() -> int:
         done = 0
@@ -126,9 +126,9 @@ def _waits(url: str) -> bool:
 def test_what_is_there_already_stays(kept: Kept, tmp_path: Path) -> None:
     file = tmp_path / "mine"
     file.write_text("mine")
-    done = filmer(kept.url, "backup", file)
-    assert done.returncode == 1
-    assert "--replace" in done.stderr
+    result = filmer(kept.url, "backup", file)
+    assert result.returncode == 1
+    assert "--replace" in result.stderr
     assert file.read_text() == "mine"
     assert filmer(kept.url, "backup", file, "--replace").returncode == 0
     assert read(file)
@@ -137,9 +137,9 @@ def test_what_is_there_already_stays(kept: Kept, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("place", "why"), [("nowhere/file", "No such file or directory"), (".", "is there already")])
 def test_a_place_that_takes_no_file_is_told(kept: Kept, tmp_path: Path, place: str, why: str) -> None:
-    done = filmer(kept.url, "backup", tmp_path / place)
-    assert done.returncode == 1
-    assert why in done.stderr
+    result = filmer(kept.url, "backup", tmp_path / place)
+    assert result.returncode == 1
+    assert why in result.stderr
 
 
 def test_a_backup_that_was_killed_does_not_look_like_one(kept: Kept, tmp_path: Path) -> None:
@@ -176,9 +176,9 @@ def test_a_file_in_the_way_that_another_name_leads_to_is_left_alone(
     mine.write_text("mine")
     part = tmp_path / "shop.part"
     part.symlink_to(mine) if is_link else part.hardlink_to(mine)
-    done = filmer(kept.url, "backup", tmp_path / "shop")
-    assert done.returncode == 1
-    assert "There is no backup" in done.stderr or "in the way" in done.stderr
+    result = filmer(kept.url, "backup", tmp_path / "shop")
+    assert result.returncode == 1
+    assert "There is no backup" in result.stderr or "in the way" in result.stderr
     assert mine.read_text() == "mine"
     assert not (tmp_path / "shop").exists()
 
@@ -188,9 +188,9 @@ def test_a_failing_pg_dump_leaves_nothing(make_database: MakeDatabase, tmp_path:
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("CREATE ROLE stranger LOGIN")
         conn.execute("GRANT SELECT ON migration, edition TO stranger")
-    done = filmer(psycopg.conninfo.make_conninfo(url, user="stranger"), "backup", tmp_path / "shop")
-    assert done.returncode == 1
-    assert "permission denied" in done.stderr
+    result = filmer(psycopg.conninfo.make_conninfo(url, user="stranger"), "backup", tmp_path / "shop")
+    assert result.returncode == 1
+    assert "permission denied" in result.stderr
     assert names_in(tmp_path) == []
 
 
@@ -198,9 +198,9 @@ def test_a_database_without_filmer_has_no_backup(database_url: str, tmp_path: Pa
     with psycopg.connect(database_url, autocommit=True) as conn:
         conn.execute("DROP SCHEMA catalogue, public CASCADE")
         conn.execute("CREATE SCHEMA public")
-    done = filmer(database_url, "backup", tmp_path / "shop")
-    assert done.returncode == 1
-    assert "no filmer in this database" in done.stderr
+    result = filmer(database_url, "backup", tmp_path / "shop")
+    assert result.returncode == 1
+    assert "no filmer in this database" in result.stderr
 
 
 def test_a_database_that_is_behind_is_backed_up_before_it_is_migrated(database_url: str, tmp_path: Path) -> None:
@@ -211,7 +211,9 @@ def test_a_database_that_is_behind_is_backed_up_before_it_is_migrated(database_u
 
 def test_every_extension_that_migrations_need_is_in_the_dump() -> None:
     needed = {
-        name for one in migrations() for name in re.findall(r"CREATE EXTENSION (?:IF NOT EXISTS )?(\w+)", one.sql)
+        name
+        for migration in migrations()
+        for name in re.findall(r"CREATE EXTENSION (?:IF NOT EXISTS )?(\w+)", migration.sql)
     }
     assert needed == {queries.EXTENSION}
 
@@ -278,9 +280,9 @@ def test_what_is_no_backup_changes_nothing(kept: Kept, make_database: MakeDataba
     for file in (foreign, sealed, cut, tmp_path, tmp_path / "nothing", Path(__file__), Path(os.devnull)):
         with pytest.raises(CommandFailed, match=file.name):
             bring_back(url, file, replace=True)
-    done = filmer(url, "restore", cut, "--replace")
-    assert done.returncode == 1
-    assert f"\nfilmer: {cut} is no backup" in done.stderr
+    result = filmer(url, "restore", cut, "--replace")
+    assert result.returncode == 1
+    assert f"\nfilmer: {cut} is no backup" in result.stderr
     assert differences(held, whole(url)) == []
 
 

@@ -63,16 +63,16 @@ def test_all_comes_back_whatever_it_was(make_database: MakeDatabase, tmp_path: P
 
 def test_the_commands_say_what_they_did(kept: Kept, database_url: str, tmp_path: Path) -> None:
     file = tmp_path / "shop.backup"
-    done = filmer(kept.url, "backup", file)
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"[\d,]+ rows in \d+ tables", done.stdout)
-    assert "secret key" in done.stdout
+    result = filmer(kept.url, "backup", file)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"[\d,]+ rows in \d+ tables", result.stdout)
+    assert "secret key" in result.stdout
     assert file.stat().st_mode & 0o777 == 0o600
     assert names_in(tmp_path) == [file.name]
-    done = filmer(database_url, "restore", file)
-    assert done.returncode == 0, done.stderr
-    assert "each compared with the backup" in done.stdout
-    assert "warning" not in done.stderr
+    result = filmer(database_url, "restore", file)
+    assert result.returncode == 0, result.stderr
+    assert "each compared with the backup" in result.stdout
+    assert "warning" not in result.stderr
     assert differences(kept.held, whole(database_url)) == []
 
 
@@ -164,10 +164,10 @@ def test_a_database_that_holds_something_is_not_replaced_unasked(kept: Kept, mak
     url = make_database()
     open_account(url)
     held = whole(url)
-    done = filmer(url, "restore", kept.file)
-    assert done.returncode == 1
-    assert "holds something, in public.account." in done.stderr
-    assert "--replace" in done.stderr
+    result = filmer(url, "restore", kept.file)
+    assert result.returncode == 1
+    assert "holds something, in public.account." in result.stderr
+    assert "--replace" in result.stderr
     assert differences(held, whole(url)) == []
 
 
@@ -175,9 +175,9 @@ def test_nothing_is_restored_under_a_shop_that_serves(kept: Kept, make_database:
     url = make_database()
     server = serve(url)
     held = whole(url)
-    done = filmer(url, "restore", kept.file, "--replace")
-    assert done.returncode == 1
-    assert "filmer is at work in this database" in done.stderr
+    result = filmer(url, "restore", kept.file, "--replace")
+    assert result.returncode == 1
+    assert "filmer is at work in this database" in result.stderr
     assert differences(held, whole(url)) == []
     server.stop()
     assert filmer(url, "restore", kept.file, "--replace").returncode == 0
@@ -243,11 +243,11 @@ def test_another_secret_key_is_told_with_what_it_means(
     url = make_database()
     other = {"FILMER_SECRET_KEY": "" if lost else "quite another key, which nobody knew before"}
     here = {"FILMER_DATA_DIR": str(tmp_path), "REDIS_URL": engines.redis_url, **other}
-    done = filmer(url, "restore", kept.file, **here)
-    assert done.returncode == 0, done.stderr
-    assert ("There is no secret key here" if lost else "The secret key here is not the one") in done.stderr
-    assert "`filmer card remove --all`" in done.stderr
+    result = filmer(url, "restore", kept.file, **here)
+    assert result.returncode == 0, result.stderr
+    assert ("There is no secret key here" if lost else "The secret key here is not the one") in result.stderr
+    assert "`filmer card remove --all`" in result.stderr
     assert not (tmp_path / "secret.key").exists(), "that would be the wrong one, for good"
-    done = filmer(url, "serve", "--port", "0", **here)
-    assert done.returncode == 1, "as the warning says"
-    assert "another secret key" in done.stderr
+    result = filmer(url, "serve", "--port", "0", **here)
+    assert result.returncode == 1, "as the warning says"
+    assert "another secret key" in result.stderr

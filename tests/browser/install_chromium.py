@@ -70,13 +70,13 @@ def _apt_get(arguments: Sequence[str], deadline: float) -> str:
 
 
 def _failure(command: Sequence[str]) -> str:
-    done = subprocess.run(
+    result = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
-    if done.returncode == 0:
+    if result.returncode == 0:
         return ""
-    last = "\n".join(done.stdout.splitlines()[-15:])
-    return f"{last}\n(`{' '.join(command)}` ended with {done.returncode})".lstrip()
+    last = "\n".join(result.stdout.splitlines()[-15:])
+    return f"{last}\n(`{' '.join(command)}` ended with {result.returncode})".lstrip()
 
 
 def _note(why: str) -> str:

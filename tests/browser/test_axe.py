@@ -84,9 +84,9 @@ def title(page: Page, shown: Shown, kind: Kind) -> str:
     page.context.clear_cookies()
     page.context.add_cookies(shown.cookies[kind.who])
     text = page.context.request.get(kind.path.format(order=shown.order)).text()
-    found = re.search("<title>(.*?)</title>", text, re.DOTALL)
-    assert found, kind.path
-    return html.unescape(found[1]).strip()
+    match = re.search("<title>(.*?)</title>", text, re.DOTALL)
+    assert match, kind.path
+    return html.unescape(match[1]).strip()
 
 
 @pytest.mark.parametrize("kind", _PUBLIC, ids=lambda kind: kind.name)

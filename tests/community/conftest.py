@@ -99,5 +99,5 @@ def make_community(database_url: str, serve_here: ServeHere, sandbox: Sandbox) -
         return made[-1]
 
     yield make
-    for one in made:
-        one.close()
+    for community in made:
+        community.close()

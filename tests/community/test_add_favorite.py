@@ -61,16 +61,16 @@ def test_again_is_200_with_the_record_there_is(community: Community, user: ApiUs
 def test_32_at_once_are_one_favourite(community: Community, user: ApiUser) -> None:
     with ThreadPoolExecutor(32) as threads:
         sent = [threads.submit(user.client.post, user.favorites, json={"movie_id": GODFATHER}) for _ in range(32)]
-        responses = [one.result() for one in sent]
+        responses = [future.result() for future in sent]
     assert sorted(response.status_code for response in responses) == [200] * 31 + [201]
     assert len({response.content for response in responses}) == 1
     assert rows_of(community, user) == [(responses[0].json()["id"], GODFATHER)]
 
 
 def test_many_people_may_favour_one_film(community: Community, user: ApiUser) -> None:
-    other = community.user()
-    assert user.favorite(SHAWSHANK)["id"] != other.favorite(SHAWSHANK)["id"]
-    assert len(user.listed()) == len(other.listed()) == 1
+    other_user = community.user()
+    assert user.favorite(SHAWSHANK)["id"] != other_user.favorite(SHAWSHANK)["id"]
+    assert len(user.listed()) == len(other_user.listed()) == 1
 
 
 def test_a_film_that_tmdb_does_not_know_is_404_and_nothing_is_stored(community: Community, user: ApiUser) -> None:
@@ -122,12 +122,17 @@ def test_the_film_must_be_named_once(user: ApiUser) -> None:
 
 def test_unknown_fields_are_ignored(community: Community, user: ApiUser) -> None:
     """contract §1.3: nor can anybody say whose favourite it is, or since when"""
-    other = community.user()
-    extra = {"id": 5, "user_id": other.person.id, "account_id": other.person.id, "created_at": "2001-01-01T00:00:00Z"}
+    other_user = community.user()
+    extra = {
+        "id": 5,
+        "user_id": other_user.person.id,
+        "account_id": other_user.person.id,
+        "created_at": "2001-01-01T00:00:00Z",
+    }
     response = user.client.post(user.favorites, json={"movie_id": SHAWSHANK, "rating": 9, **extra})
     favorite = record_of(response, 201, FAVORITE)
     assert not favorite["created_at"].startswith("2001")
-    assert rows_of(community, other) == []
+    assert rows_of(community, other_user) == []
 
 
 def test_an_admin_adds_for_another(community: Community, user: ApiUser) -> None:
@@ -177,13 +182,13 @@ def test_a_favourite_is_answered_without_tmdb_where_there_is_a_copy(
     user = first.user()
     favorite = user.favorite(SHAWSHANK)
     second = make_community(**alone)
-    other = second.user()
+    other_user = second.user()
     with failing(sandbox):
         assert record_of(user.client.post(user.favorites, json={"movie_id": SHAWSHANK}), 200, FAVORITE) == favorite
-        record_of(other.client.post(other.favorites, json={"movie_id": SHAWSHANK}), 201, FAVORITE)
-        response = other.client.post(other.favorites, json={"movie_id": FIGHT_CLUB})
+        record_of(other_user.client.post(other_user.favorites, json={"movie_id": SHAWSHANK}), 201, FAVORITE)
+        response = other_user.client.post(other_user.favorites, json={"movie_id": FIGHT_CLUB})
     assert community_error_of(response, 503, "EXTERNAL_API_ERROR")["details"] == {}
-    assert [movie_id for _, movie_id in rows_of(second, other)] == [SHAWSHANK]
+    assert [movie_id for _, movie_id in rows_of(second, other_user)] == [SHAWSHANK]
     assert fetch(second.database_url, "SELECT movie_id FROM tmdb_film") == [(SHAWSHANK,)]
 
 
@@ -212,8 +217,8 @@ def test_films_of_the_catalogue_survive_an_import_that_lacks_them(
 
 
 def test_the_address_of_another_user_is_403(community: Community, user: ApiUser) -> None:
-    other = community.user()
-    for address in (other.favorites, favorites_of(community.user("admin").person)):
+    other_user = community.user()
+    for address in (other_user.favorites, favorites_of(community.user("admin").person)):
         response = user.client.post(address, json={"movie_id": SHAWSHANK})
         assert community_error_of(response, 403, "INSUFFICIENT_PERMISSIONS")["details"] == {}
-    assert rows_of(community, other) == []
+    assert rows_of(community, other_user) == []

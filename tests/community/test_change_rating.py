@@ -78,9 +78,9 @@ def test_the_rating_is_needed_and_nothing_else_is_changed(community: Community, 
 def test_somebody_else_s_is_404_as_if_there_were_none(community: Community, user: ApiUser, role: str) -> None:
     """contract §7.4: to an admin too"""
     address = address_of(user)
-    other = community.user("admin" if role == "admin" else "customer")
-    response = other.client.put(address, json={"rating": 5})
-    nothing = other.client.put(f"{RATINGS}/{2**31 - 1}", json={"rating": 5})
+    other_user = community.user("admin" if role == "admin" else "customer")
+    response = other_user.client.put(address, json={"rating": 5})
+    nothing = other_user.client.put(f"{RATINGS}/{2**31 - 1}", json={"rating": 5})
     assert community_error_of(response, 404, "RATING_NOT_FOUND") == community_error_of(nothing, 404, "RATING_NOT_FOUND")
     assert rows_of(community, user)[0][2] == 2
 
@@ -108,7 +108,7 @@ def test_many_at_once_leave_one_of_them(community: Community, user: ApiUser) -> 
     address = address_of(user)
     with ThreadPoolExecutor(16) as threads:
         sent = [threads.submit(user.client.put, address, json={"rating": half / 2}) for half in range(11)]
-        assert [one.result().json()["rating"] for one in sent] == [half / 2 for half in range(11)]
+        assert [future.result().json()["rating"] for future in sent] == [half / 2 for half in range(11)]
     assert len(rows_of(community, user)) == 1
 
 

@@ -34,8 +34,8 @@ def titles(text: str) -> list[str]:
 
 
 def notice(text: str) -> str:
-    found = re.search(r'<p class="notice"[^>]*>([^<]*)', text)
-    return html.unescape(found[1]) if found else ""
+    match = re.search(r'<p class="notice"[^>]*>([^<]*)', text)
+    return html.unescape(match[1]) if match else ""
 
 
 def post(client: httpx.Client, path: str, **fields: Any) -> httpx.Response:
@@ -175,10 +175,10 @@ def test_with_tmdb_away_nothing_is_lost_and_what_is_new_is_said_to_wait(
 
 
 def test_somebody_elses_favourite_stays(community: Community, mary: httpx.Client) -> None:
-    other = community.user()
-    theirs = other.favorite(SHAWSHANK)["id"]
+    other_user = community.user()
+    theirs = other_user.favorite(SHAWSHANK)["id"]
     assert post(mary, f"/favorites/{theirs}/remove").status_code == 303
-    assert len(other.listed()) == 1
+    assert len(other_user.listed()) == 1
 
 
 @pytest.mark.parametrize("favorite_id", ["0", "x", "9" * 30, "%00"])
@@ -227,9 +227,9 @@ def test_a_rating_is_taken_back(mary: httpx.Client, user: ApiUser) -> None:
         assert not take_back.search(mary.get(page).text)
         post(mary, "/ratings", movie_id=SHAWSHANK, rating="4.5")
         mary.get("/ratings")
-        found = take_back.search(mary.get(page).text)
-        assert found, page
-        path = found[1]
+        match = take_back.search(mary.get(page).text)
+        assert match, page
+        path = match[1]
         response = post(mary, path, next=page, movie_id=SHAWSHANK, rating="4.5")
         assert (response.status_code, response.headers["location"]) == (303, page)
         assert "Your rating is taken back." in mary.get("/ratings").text

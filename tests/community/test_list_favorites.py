@@ -50,20 +50,20 @@ def put(url: str, account_id: int, favourites: list[Favourite]) -> None:
     """Straight into the tables, in this order."""
     with psycopg.connect(url) as conn:
         conn.execute("INSERT INTO shelf VALUES (%s, gen_random_uuid())", [account_id])
-        for one in favourites:
+        for favourite in favourites:
             conn.execute(
                 "INSERT INTO tmdb_film VALUES (%s, 'Film', %s, NULL, NULL, NULL, now()) ON CONFLICT DO NOTHING",
-                [one.movie_id, one.released],
+                [favourite.movie_id, favourite.released],
             )
-            keys = [account_id, one.movie_id]
+            keys = [account_id, favourite.movie_id]
             conn.execute(
-                "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, %s)", [*keys, one.created]
+                "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, %s)", [*keys, favourite.created]
             )
-            if one.rating is not None:
+            if favourite.rating is not None:
                 rating = (
                     "INSERT INTO rating (account_id, movie_id, rating, created, updated) VALUES (%s,%s,%s,now(),now())"
                 )
-                conn.execute(rating, [*keys, one.rating])
+                conn.execute(rating, [*keys, favourite.rating])
 
 
 def sorted_by(favourites: list[Favourite], sort: str, order: str) -> list[int]:

@@ -46,7 +46,7 @@ def until(client: httpx.Client, is_it: Callable[[httpx.Response], bool], address
 
 def asked(sandbox: Sandbox, language: str) -> int:
     """How often TMDB was asked by servers of this language."""
-    return sum(one.query["language"] == language for one in sandbox.requests())
+    return sum(request.query["language"] == language for request in sandbox.requests())
 
 
 def freshness(response: httpx.Response) -> str:

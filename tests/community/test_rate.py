@@ -126,7 +126,7 @@ def test_32_at_once_are_one_rating(community: Community, user: ApiUser) -> None:
             threads.submit(user.client.post, RATINGS, json={"movie_id": GODFATHER, "rating": rating})
             for rating in ratings
         ]
-        responses = [one.result() for one in sent]
+        responses = [future.result() for future in sent]
     assert sorted(response.status_code for response in responses) == [200] * 31 + [201]
     assert [response.json()["rating"] for response in responses] == ratings
     assert len({(response.json()["id"], response.json()["created_at"]) for response in responses}) == 1
@@ -146,11 +146,16 @@ def test_a_film_that_tmdb_does_not_know_is_404_and_nothing_is_stored(community: 
 
 def test_a_rating_is_its_sender_s_whatever_the_body_says(community: Community, user: ApiUser) -> None:
     """contract §1.3"""
-    other = community.user()
-    extra = {"id": 1, "user_id": other.person.id, "account_id": other.person.id, "created_at": "2001-01-01T00:00:00Z"}
+    other_user = community.user()
+    extra = {
+        "id": 1,
+        "user_id": other_user.person.id,
+        "account_id": other_user.person.id,
+        "created_at": "2001-01-01T00:00:00Z",
+    }
     response = user.client.post(RATINGS, json={"movie_id": SHAWSHANK, "rating": 4, **extra})
     assert not record_of(response, 201, RATING)["created_at"].startswith("2001")
-    assert rows_of(community, other) == []
+    assert rows_of(community, other_user) == []
     assert len(rows_of(community, user)) == 1
 
 
@@ -171,10 +176,10 @@ def test_a_rated_film_can_be_rated_again_without_tmdb(make_community: MakeCommun
     user = make_community(**alone).user()
     first = user.rate(SHAWSHANK, 4)
     second = make_community(**alone)
-    other = second.user()
+    other_user = second.user()
     with failing(sandbox):
         assert user.rate(SHAWSHANK, 5) == first | {"rating": 5}
-        assert other.rate(SHAWSHANK, 2)["rating"] == 2
-        response = other.client.post(RATINGS, json={"movie_id": FIGHT_CLUB, "rating": 4})
+        assert other_user.rate(SHAWSHANK, 2)["rating"] == 2
+        response = other_user.client.post(RATINGS, json={"movie_id": FIGHT_CLUB, "rating": 4})
     assert community_error_of(response, 503, "EXTERNAL_API_ERROR")["details"] == {}
-    assert [movie_id for _, movie_id, _ in rows_of(second, other)] == [SHAWSHANK]
+    assert [movie_id for _, movie_id, _ in rows_of(second, other_user)] == [SHAWSHANK]

@@ -63,11 +63,11 @@ def test_somebody_else_s_is_404_under_one_s_own_address_and_403_under_theirs(
     community: Community, user: ApiUser
 ) -> None:
     """contract §7.4, §7.1"""
-    other = community.user()
-    theirs = other.favorite(SHAWSHANK)["id"]
+    other_user = community.user()
+    theirs = other_user.favorite(SHAWSHANK)["id"]
     community_error_of(user.client.delete(f"{user.favorites}/{theirs}"), 404, "FAVORITE_NOT_FOUND")
-    community_error_of(user.client.delete(f"{other.favorites}/{theirs}"), 403, "INSUFFICIENT_PERMISSIONS")
-    assert [film["id"] for film in other.listed()] == [theirs]
+    community_error_of(user.client.delete(f"{other_user.favorites}/{theirs}"), 403, "INSUFFICIENT_PERMISSIONS")
+    assert [film["id"] for film in other_user.listed()] == [theirs]
 
 
 def test_an_admin_removes_for_another_under_that_one_s_address(community: Community, user: ApiUser) -> None:
@@ -104,8 +104,8 @@ def test_every_offence_is_told(community: Community) -> None:
 
 
 def test_the_copy_of_its_film_stays_for_others(community: Community, user: ApiUser) -> None:
-    other = community.user()
-    other.favorite(GODFATHER)
+    other_user = community.user()
+    other_user.favorite(GODFATHER)
     gone(user.client.delete(f"{user.favorites}/{user.favorite(GODFATHER)['id']}"))
     assert fetch(community.database_url, "SELECT title FROM tmdb_film WHERE movie_id = %s", GODFATHER)
-    assert other.listed()[0]["title"] == "The Godfather"
+    assert other_user.listed()[0]["title"] == "The Godfather"

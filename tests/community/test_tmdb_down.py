@@ -123,7 +123,7 @@ def most_tries(seconds: float) -> int:
 
 def assert_all_right(heard: Sequence[Heard], rate: float, seconds: float) -> None:
     assert len(heard) == round(rate * seconds)
-    assert [one for one in heard if one.status != 200 or not one.is_right] == []
+    assert [result for result in heard if result.status != 200 or not result.is_right] == []
 
 
 def assert_old(heard: Sequence[Heard], harmed_at: float, oldest: int) -> None:
@@ -142,7 +142,7 @@ async def seconds_until_fresh(lines: Sequence[Line], questions: Sequence[Questio
     while old:
         heard = await ask_steadily(lines, questions, SMALL_RATE, 1)
         assert_all_right(heard, SMALL_RATE, 1)
-        old -= {one.address for one in heard if one.x_cache != "stale"}
+        old -= {result.address for result in heard if result.x_cache != "stale"}
         assert time.monotonic() - begun < FRESH_AGAIN_SECONDS, old
     return time.monotonic() - begun
 

@@ -179,5 +179,5 @@ def test_a_request_id_given_comes_back(shop: httpx.Client, path: str, given: str
 def test_an_unfit_request_id_is_replaced_by_one_of_ours(shop: httpx.Client, given: bytes | None) -> None:
     headers = {} if given is None else {b"x-request-id": given}
     ids = [shop.get("/api/v1/genres", headers=headers).headers["x-request-id"] for _ in range(5)]
-    assert all(re.fullmatch(r"[0-9a-f]{16}", one) for one in ids)
+    assert all(re.fullmatch(r"[0-9a-f]{16}", film_id) for film_id in ids)
     assert len(set(ids)) == 5, "another one for each request, whatever is cached"

@@ -171,16 +171,16 @@ BAD = [
 def test_an_id_opens_its_film_or_is_refused(make_database: MakeDatabase, serve_here: ServeHere, tmp_path: Path) -> None:
     url = make_database()
     ids = list(dict.fromkeys(FINE + BAD))
-    stars = ["Ann" if {*"[]|"} & {*one} else f"Ann [{one}]" for one in ids]
-    rows = [{"id": one, "title": f"Film {at}", "stars": stars[at]} for at, one in enumerate(ids)]
+    stars = ["Ann" if {*"[]|"} & {*film_id} else f"Ann [{film_id}]" for film_id in ids]
+    rows = [{"id": film_id, "title": f"Film {at}", "stars": stars[at]} for at, film_id in enumerate(ids)]
     report = import_films(url, write(tmp_path / "films.csv", *rows))
     shop = serve_here(url).client
     links = links_of(shop)
-    for at, one in enumerate(ids):
-        assert (f"Film {at}" in links.values()) == (one in FINE), one
+    for at, film_id in enumerate(ids):
+        assert (f"Film {at}" in links.values()) == (film_id in FINE), film_id
     for address, title in links.items():
         assert title in shop.get(address).text, address
         assert shop.get(address.replace("/films/", "/posters/")).status_code == 200, address
     refused = {bad.line for bad in report.every}
-    assert refused == {at + 2 for at, one in enumerate(ids) if one in BAD}
+    assert refused == {at + 2 for at, film_id in enumerate(ids) if film_id in BAD}
     assert all("an id" in bad.kind for bad in report.every)

@@ -167,9 +167,9 @@ def test_every_kind_has_a_count_and_a_first_line_of_its_own(database_url: str, t
         data.film(at, f"Year {year}", year=year)
     data.lines["title.basics"] += [b"tt0000005", b"tt0000006\tmovie"]
     data.lines["name.basics"] += [b"nm0000007\tshort"]
-    given = filmer(database_url, "import", "imdb", data.write(tmp_path))
-    assert given.returncode == 0, given.stderr
-    stderr = " ".join(given.stderr.split())
+    result = filmer(database_url, "import", "imdb", data.write(tmp_path))
+    assert result.returncode == 0, result.stderr
+    stderr = " ".join(result.stderr.split())
     assert "3 a year that is not" in stderr
     assert "3 too few fields; the first, in title.basics.tsv" in stderr
     assert ("Year first" in stderr, "Year second" in stderr) == (True, False)

@@ -50,14 +50,14 @@ def test_films_are_added_and_brought_up_to_date(database_url: str, tmp_path: Pat
 
 
 def test_the_command_line_adds_and_replaces(database_url: str, tmp_path: Path) -> None:
-    given = filmer(database_url, "import", "csv", write(tmp_path / "1.csv", film(1), film(2)))
-    assert given.stdout == "2 films and 0 stars are in the catalogue.\n", given.stderr
-    given = filmer(database_url, "import", "csv", write(tmp_path / "2.csv", film(3), film(4, year="soon")))
-    assert given.stdout == "3 films and 0 stars are in the catalogue.\n", given.stderr
-    assert "2.csv, line 3: year is not an integer: f4,Film 4,,soon,,,,,,,,,,,\n" in given.stderr
+    result = filmer(database_url, "import", "csv", write(tmp_path / "1.csv", film(1), film(2)))
+    assert result.stdout == "2 films and 0 stars are in the catalogue.\n", result.stderr
+    result = filmer(database_url, "import", "csv", write(tmp_path / "2.csv", film(3), film(4, year="soon")))
+    assert result.stdout == "3 films and 0 stars are in the catalogue.\n", result.stderr
+    assert "2.csv, line 3: year is not an integer: f4,Film 4,,soon,,,,,,,,,,,\n" in result.stderr
     execute(database_url, "INSERT INTO film_in_use VALUES ('f2')")
-    given = filmer(database_url, "import", "csv", tmp_path / "2.csv", "--replace")
-    assert given.returncode == 0, given.stderr
+    result = filmer(database_url, "import", "csv", tmp_path / "2.csv", "--replace")
+    assert result.returncode == 0, result.stderr
     assert films(database_url).keys() == {"f2", "f3"}
     assert version(database_url) == 3
     assert str(tmp_path / "2.csv") in filmer(database_url, "catalogue").stdout
@@ -68,10 +68,10 @@ def test_when_every_row_is_bad_it_is_told_why_and_nothing_changes(database_url: 
     before = intact(database_url)
     path = write(tmp_path / "films.csv", film(2, year="soon"), film(3, rating="high"))
     for arguments in ([], ["--replace"]):
-        given = filmer(database_url, "import", "csv", path, *arguments)
-        assert given.returncode == 1
-        assert "year is not an integer" in given.stderr
-        assert "rating is not a number" in given.stderr
+        result = filmer(database_url, "import", "csv", path, *arguments)
+        assert result.returncode == 1
+        assert "year is not an integer" in result.stderr
+        assert "rating is not a number" in result.stderr
         assert intact(database_url) == before
 
 
@@ -97,9 +97,9 @@ def test_made_ids_do_not_meet() -> None:
 def test_columns_may_stand_in_any_order_and_unknown_ones_are_told(database_url: str, tmp_path: Path) -> None:
     path = tmp_path / "films.csv"
     path.write_text("\ufeffcolour,year,title,[/b]\nred,1990,Film,x\n", "utf-8")
-    given = filmer(database_url, "import", "csv", path)
-    assert (given.returncode, "Traceback" in given.stderr) == (0, False), given.stderr
-    assert "colour, [/b]" in given.stderr
+    result = filmer(database_url, "import", "csv", path)
+    assert (result.returncode, "Traceback" in result.stderr) == (0, False), result.stderr
+    assert "colour, [/b]" in result.stderr
     assert [(one.title, one.year) for one in films(database_url).values()] == [("Film", 1990)]
 
 
@@ -111,9 +111,9 @@ def test_a_person_is_billed_once_and_a_name_may_have_brackets() -> None:
 
 
 def test_a_file_that_is_not_there_is_refused(database_url: str, tmp_path: Path) -> None:
-    given = filmer(database_url, "import", "csv", tmp_path / "none.csv")
-    assert (given.returncode, "Traceback" in given.stderr) == (1, False)
-    assert "none.csv" in given.stderr
+    result = filmer(database_url, "import", "csv", tmp_path / "none.csv")
+    assert (result.returncode, "Traceback" in result.stderr) == (1, False)
+    assert "none.csv" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -214,8 +214,8 @@ def test_the_command_fetches_first_and_then_imports(
     library: Library, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imports, "download", partial(download, source=library.source))
-    done = filmer(database_url, "import", "imdb", tmp_path / "data", "--download")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("499 films and 1 star are")
+    result = filmer(database_url, "import", "imdb", tmp_path / "data", "--download")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("499 films and 1 star are")
     assert films(database_url)[tt(1)].title == "Film 919"
     assert files_in(tmp_path / "data") == library.files

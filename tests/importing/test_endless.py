@@ -44,8 +44,10 @@ print(*(resource.getrusage(one).ru_maxrss for one in who))
 
 def read_elsewhere(path: Path, given: bytes = b"") -> tuple[str, int]:
     """What is said of a file, and the most memory of the processes that read it, in bytes."""
-    done = subprocess.run([sys.executable, "-c", READ, path], input=given, capture_output=True, check=True, timeout=110)
-    *lines, peaks = done.stdout.decode().splitlines()
+    result = subprocess.run(
+        [sys.executable, "-c", READ, path], input=given, capture_output=True, check=True, timeout=110
+    )
+    *lines, peaks = result.stdout.decode().splitlines()
     return "\n".join(lines), max(map(int, peaks.split())) * 1024
 
 

@@ -102,8 +102,8 @@ def test_the_demo_from_nothing_an_import_beside_it_and_a_second_start(
     assert f"is ready at http://127.0.0.1:{server.port}  ({films:,} films)" in server.output()
     films_csv = tmp_path / "own.csv"
     films_csv.write_text(ONE_FILM, "utf-8")
-    done = filmer("import", "csv", films_csv, "--data-dir", data_dir)
-    assert done.returncode == 0, done.stderr
+    result = filmer("import", "csv", films_csv, "--data-dir", data_dir)
+    assert result.returncode == 0, result.stderr
     assert films_of(server) == films + 1, "the next answer is of the new catalogue, although the last was cached"
     assert data_of(server.client.get("/api/v1/movies/own1"))["title"] == "A Film of Our Own"
     family = family_of(server)
@@ -218,19 +218,19 @@ def test_a_worker_that_is_killed_is_replaced(filled: str, serve: Serve) -> None:
 def test_a_port_that_is_taken_is_told_with_advice(engines: Engines, filled: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = filmer("serve", "--port", str(port), DATABASE_URL=filled, REDIS_URL=engines.redis_url)
-    assert done.returncode == 1
-    assert f"127.0.0.1:{port}" in done.stderr
-    assert "--port" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "is ready" not in done.stdout
+        result = filmer("serve", "--port", str(port), DATABASE_URL=filled, REDIS_URL=engines.redis_url)
+    assert result.returncode == 1
+    assert f"127.0.0.1:{port}" in result.stderr
+    assert "--port" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "is ready" not in result.stdout
 
 
 def test_an_address_that_is_not_ours_is_told(engines: Engines, filled: str) -> None:
-    done = filmer("serve", "--port", "0", "--host", "192.0.2.1", DATABASE_URL=filled, REDIS_URL=engines.redis_url)
-    assert done.returncode == 1
-    assert "192.0.2.1" in done.stderr
-    assert "Traceback" not in done.stderr
+    result = filmer("serve", "--port", "0", "--host", "192.0.2.1", DATABASE_URL=filled, REDIS_URL=engines.redis_url)
+    assert result.returncode == 1
+    assert "192.0.2.1" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_a_database_that_is_behind_is_served_after_migrate(
@@ -258,27 +258,27 @@ def test_a_database_that_is_behind_is_served_after_migrate(
 def test_a_database_that_cannot_be_reached_is_told_in_a_sentence(engines: Engines, command: str) -> None:
     url = f"postgresql://filmer:tell-nobody@127.0.0.1:{free_port('127.0.0.1')}/filmer"
     more = ["--port", "0"] if command == "serve" else []
-    done = filmer(command, *more, DATABASE_URL=url, REDIS_URL=engines.redis_url)
-    assert done.returncode == 1
-    assert "the database can't be reached" in done.stderr
-    assert "DATABASE_URL" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "tell-nobody" not in done.stdout + done.stderr
+    result = filmer(command, *more, DATABASE_URL=url, REDIS_URL=engines.redis_url)
+    assert result.returncode == 1
+    assert "the database can't be reached" in result.stderr
+    assert "DATABASE_URL" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "tell-nobody" not in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("value", ["nonsense", "mysql://shop/filmer", "postgresql://[::1/filmer"])
 def test_an_address_of_no_database_is_told_in_a_sentence(engines: Engines, value: str) -> None:
-    done = filmer("serve", "--port", "0", DATABASE_URL=value, REDIS_URL=engines.redis_url)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "DATABASE_URL" in done.stderr
+    result = filmer("serve", "--port", "0", DATABASE_URL=value, REDIS_URL=engines.redis_url)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "DATABASE_URL" in result.stderr
 
 
 def test_an_address_of_no_cache_is_told_in_a_sentence(filled: str) -> None:
-    done = filmer("serve", "--port", "0", DATABASE_URL=filled, REDIS_URL="http://127.0.0.1/0", FILMER_WORKERS="1")
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "REDIS_URL" in done.stderr
+    result = filmer("serve", "--port", "0", DATABASE_URL=filled, REDIS_URL="http://127.0.0.1/0", FILMER_WORKERS="1")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "REDIS_URL" in result.stderr
 
 
 # --- ready, and what is logged --------------------------------------------------------------------

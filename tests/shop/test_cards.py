@@ -20,11 +20,11 @@ def card(database_url: str) -> Card:
 
     def run(*arguments: str, typed: str = "", secret_key: str = SECRET_KEY) -> Done:
         assert NUMBER not in arguments
-        done = filmer("card", *arguments, typed=typed, DATABASE_URL=database_url, FILMER_SECRET_KEY=secret_key)
-        assert "Traceback" not in done.stderr
-        for text in (done.stdout, done.stderr):
+        result = filmer("card", *arguments, typed=typed, DATABASE_URL=database_url, FILMER_SECRET_KEY=secret_key)
+        assert "Traceback" not in result.stderr
+        for text in (result.stdout, result.stderr):
             assert NUMBER not in text.replace(" ", "").replace("-", "")
-        return done
+        return result
 
     return run
 

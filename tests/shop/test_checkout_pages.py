@@ -394,8 +394,8 @@ def test_nobody_pays_for_another_with_their_form(sign_in: SignIn, shopper: httpx
     """A form's key is of one account."""
     page = look(shopper, "/checkout")
     place = order_of(send(shopper, "/checkout", **filled(page)))
-    other = sign_in()
-    put(other, SHAWSHANK, 2)
-    theirs = order_of(send(other, "/checkout", **filled(page)))
+    other_user = sign_in()
+    put(other_user, SHAWSHANK, 2)
+    theirs = order_of(send(other_user, "/checkout", **filled(page)))
     assert theirs != place
-    assert other.get(place).status_code == 403
+    assert other_user.get(place).status_code == 403

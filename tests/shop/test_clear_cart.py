@@ -30,8 +30,8 @@ def test_a_cleared_cart_starts_anew(customer: httpx.Client) -> None:
 
 
 def test_other_carts_stay(customer: httpx.Client, sign_in: SignIn) -> None:
-    other = sign_in()
-    put_in_cart(other)
+    other_user = sign_in()
+    put_in_cart(other_user)
     put_in_cart(customer)
     customer.delete(CART)
-    assert data_of(other.get(CART))["itemCount"] == 1
+    assert data_of(other_user.get(CART))["itemCount"] == 1

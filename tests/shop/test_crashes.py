@@ -87,7 +87,7 @@ class Clients:
 
 def require_whole(conn: psycopg.Connection, people: list[Customer], answered: dict[int, int]) -> None:
     """Each cart has become its one order, the one that was answered, and nothing is left of it."""
-    accounts = [one.account_id for one in people]
+    accounts = [customer.account_id for customer in people]
     assert not stress_shop.audit(conn)
     assert not stress_shop.halves(conn, accounts)
     rows = conn.execute("SELECT account_id, id, total FROM shop_order WHERE account_id = ANY(%s)", [accounts])
@@ -108,7 +108,7 @@ def database(make_database: MakeDatabase) -> str:
 def shop_of(database: str, count: int) -> list[Customer]:
     people = stress_shop.customers(database, count)
     with psycopg.connect(database, autocommit=True) as conn:
-        stress_shop.fill_carts(conn, [one.account_id for one in people])
+        stress_shop.fill_carts(conn, [customer.account_id for customer in people])
     return people
 
 

@@ -55,12 +55,12 @@ def hang_up(port: int, sent: bytes, longest: float, draw: random.Random) -> None
 
 def seconds_of_a_checkout(conn: psycopg.Connection[tuple[object, ...]], port: int, patient: list[Customer]) -> float:
     """On this machine, at this moment: the least of some, by customers who wait for the answer."""
-    stress_shop.fill_carts(conn, [one.account_id for one in patient])
+    stress_shop.fill_carts(conn, [customer.account_id for customer in patient])
     took = []
-    for one in patient:
+    for customer in patient:
         with RawConnection(port) as line:
             begun = time.monotonic()
-            assert line.ask(stress_shop.checkout(one, "patience")).status == 200
+            assert line.ask(stress_shop.checkout(customer, "patience")).status == 200
             took.append(time.monotonic() - begun)
     return min(took)
 

@@ -452,7 +452,7 @@ def test_between_the_orders_statements_and_its_commit_one_looks_in_time(
 
         monkeypatch.setattr(queries, "upsert_kept_answer", with_another)
         first = pay(phone, key="k")
-        (second,) = (one.result(20) for one in under_way)
+        (second,) = (future.result(20) for future in under_way)
     assert first.status_code == 200
     assert second.content == first.content
     assert orders_of(phone) == 1

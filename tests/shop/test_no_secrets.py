@@ -70,8 +70,8 @@ def hits(secrets: dict[str, str], places: Places) -> list[str]:
 
 
 def command(database: str, *words: str, typed: str = "") -> bytes:
-    done = filmer(*words, typed=typed, DATABASE_URL=database, FILMER_LOG_LEVEL="debug")
-    return (done.stdout + done.stderr).encode()
+    result = filmer(*words, typed=typed, DATABASE_URL=database, FILMER_LOG_LEVEL="debug")
+    return (result.stdout + result.stderr).encode()
 
 
 def tables(database: str) -> Iterator[tuple[str, bytes]]:
@@ -90,9 +90,9 @@ def dump(database: str) -> bytes:
     program = find_postgres() / "pg_dump"
     if not program.exists():
         return b""  # the tables themselves are searched anyway
-    done = subprocess.run([program, "--inserts", database], capture_output=True, check=True, env={"LC_ALL": "C"})
-    assert b"shop_order" in done.stdout
-    return done.stdout
+    result = subprocess.run([program, "--inserts", database], capture_output=True, check=True, env={"LC_ALL": "C"})
+    assert b"shop_order" in result.stdout
+    return result.stdout
 
 
 def processes(server: Server) -> Iterator[tuple[str, bytes]]:

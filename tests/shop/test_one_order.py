@@ -50,15 +50,15 @@ def orders_of(conn: psycopg.Connection, account_id: int) -> list[int]:
 def test_submits_with_one_key_get_one_answer(server: Server, database: str) -> None:
     people = stress_shop.customers(database, ROUNDS)
     with psycopg.connect(database, autocommit=True) as conn:
-        stress_shop.fill_carts(conn, [one.account_id for one in people])
-        for number, one in enumerate(people):
-            submit = stress_shop.checkout(one, f"key {number}")
+        stress_shop.fill_carts(conn, [customer.account_id for customer in people])
+        for number, customer in enumerate(people):
+            submit = stress_shop.checkout(customer, f"key {number}")
             replies = submit_at_once(server, submit)
             with RawConnection(server.port) as line:  # and one that comes late
                 replies.append(line.ask(submit))
             assert {reply.status for reply in replies} == {200}, [reply for reply in replies if reply.status != 200]
             assert len({reply.body for reply in replies}) == 1
-            assert orders_of(conn, one.account_id) == [replies[0].data["orderId"]]
+            assert orders_of(conn, customer.account_id) == [replies[0].data["orderId"]]
         assert not stress_shop.audit(conn)
     record_figure(f"with a key: {ROUNDS} times {AT_ONCE} equal answers")
 
@@ -69,16 +69,16 @@ def test_submits_without_a_key_get_one_order_and_a_later_one_an_empty_cart(serve
     people = stress_shop.customers(database, ROUNDS)
     late = 0
     with psycopg.connect(database, autocommit=True) as conn:
-        stress_shop.fill_carts(conn, [one.account_id for one in people])
-        for one in people:
-            submit = stress_shop.checkout(one)
+        stress_shop.fill_carts(conn, [customer.account_id for customer in people])
+        for customer in people:
+            submit = stress_shop.checkout(customer)
             replies = submit_at_once(server, submit)
             orders_placed = [reply for reply in replies if not is_empty_cart(reply)]
             assert {reply.status for reply in orders_placed} == {200}, [
                 reply for reply in orders_placed if reply.status != 200
             ]
             assert len({reply.body for reply in orders_placed}) == 1
-            assert orders_of(conn, one.account_id) == [orders_placed[0].data["orderId"]]
+            assert orders_of(conn, customer.account_id) == [orders_placed[0].data["orderId"]]
             late += len(replies) - len(orders_placed)
             with RawConnection(server.port) as line:
                 assert is_empty_cart(line.ask(submit))

@@ -84,8 +84,8 @@ def test_ids_fit_in_53_bits_and_tell_nothing_of_each_other(local: Local) -> None
 @pytest.mark.parametrize("role", ["customer", "admin"])
 def test_another_customers_order_is_403(store: Store, sign_in: SignIn, role: str) -> None:
     order = buy(sign_in())
-    other = sign_in(open_account(store.url, role="admin" if role == "admin" else "customer"))
-    response = other.get(f"{ORDERS}/{order}")
+    other_user = sign_in(open_account(store.url, role="admin" if role == "admin" else "customer"))
+    response = other_user.get(f"{ORDERS}/{order}")
     error = error_of(response, 403, "FORBIDDEN")
     assert error["details"] == {}
     assert str(order) not in response.text

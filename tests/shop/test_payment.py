@@ -278,7 +278,7 @@ def test_two_nodes_with_one_cart_collect_once_and_refund_the_other(local: Local)
             assert gateway.is_asked.wait(10)
         for gateway in gateways:
             gateway.may_answer.set()
-        responses = [one.result(20) for one in under_way]
+        responses = [future.result(20) for future in under_way]
     assert [response.status_code for response in responses] == [200, 200]
     assert responses[0].content == responses[1].content
     authorized = {f"gateway {reference}" for gateway in gateways for reference in gateway.authorized}

@@ -218,7 +218,7 @@ class Shopping(RuleBasedStateMachine):
         for account in range(ACCOUNTS):
             self.show(account, self.ask(account, 0, "GET", CART), self.held(account))
             listed = self.ask(account, 1, "GET", f"{ORDERS}?size=100").json()["data"]["items"]
-            assert [(one["orderId"], Decimal(str(one["totalPrice"]))) for one in listed] == [
+            assert [(entry["orderId"], Decimal(str(entry["totalPrice"]))) for entry in listed] == [
                 (order, cost(lines)) for order, lines in self.bought[account]
             ]
 

@@ -35,10 +35,10 @@ def test_what_was_removed_is_404_after_that(customer: httpx.Client) -> None:
 
 
 def test_what_only_another_customer_has_is_404(customer: httpx.Client, sign_in: SignIn) -> None:
-    other = sign_in()
-    put_in_cart(other)
+    other_user = sign_in()
+    put_in_cart(other_user)
     not_found(customer.delete(f"{ITEMS}/{SHAWSHANK}"), f"Item not in cart with id: {SHAWSHANK}")
-    assert data_of(other.get(CART))["itemCount"] == 1
+    assert data_of(other_user.get(CART))["itemCount"] == 1
 
 
 @pytest.mark.parametrize(

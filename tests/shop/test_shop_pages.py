@@ -210,14 +210,14 @@ def test_orders_are_listed_newest_first_by_twenty(customer: httpx.Client) -> Non
 
 def test_whose_order_it_is(sign_in: SignIn) -> None:
     number = buy(sign_in())
-    other = sign_in()
-    theirs = other.get(f"/orders/{number}")
+    other_user = sign_in()
+    theirs = other_user.get(f"/orders/{number}")
     assert theirs.status_code == 403
     assert theirs.headers["content-type"] == "text/html; charset=utf-8"
     assert str(number) not in theirs.text
     assert "Shawshank" not in theirs.text
     for unknown in (number + 1, 0, -1, 2**70, "x", "1.5"):
-        assert other.get(f"/orders/{unknown}").status_code == 404
+        assert other_user.get(f"/orders/{unknown}").status_code == 404
 
 
 # --- every page and form ------------------------------------------------------------------------------

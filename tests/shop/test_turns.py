@@ -86,7 +86,7 @@ def test_whoever_waits_gets_the_order_of_the_one_before(local: Local, key: str |
         under_way = [threads.submit(pay, device, key) for device in devices]
         assert waiting(shop, person.id, 2) == 2
         gateway.may_answer.set()
-        responses = [one.result(20) for one in under_way]
+        responses = [future.result(20) for future in under_way]
     assert [response.status_code for response in responses] == [200] * 3
     assert len({response.content for response in responses}) == 1
     assert len(gateway.authorized) == len(gateway.captured) == 1, "whoever waited looked again"

@@ -77,12 +77,12 @@ class Volume:
 def volume() -> Iterator[Volume]:
     place = Path(tempfile.mkdtemp(prefix="filmer-full-"))
     command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m,mode=755", "tmpfs", str(place)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    if result.returncode:
         place.rmdir()
         if os.environ.get("CI") == "true":
-            pytest.fail(f"no small volume can be mounted here: {done.stderr}")
-        pytest.skip(f"only root may mount a small volume: {done.stderr.strip()}")
+            pytest.fail(f"no small volume can be mounted here: {result.stderr}")
+        pytest.skip(f"only root may mount a small volume: {result.stderr.strip()}")
     try:
         yield Volume(place)
     finally:
@@ -376,9 +376,9 @@ def test_an_import_and_a_backup_on_a_full_disk_end_with_a_sentence(
 def test_a_backup_whose_own_disk_is_full_leaves_nothing(volume: Volume, database_url: str) -> None:
     import_films(database_url)
     volume.fill()
-    done = filmer(database_url, "backup", volume.place / "shop.backup")
-    assert done.returncode == 1
-    assert "No space left on device. There is no backup." in done.stderr
+    result = filmer(database_url, "backup", volume.place / "shop.backup")
+    assert result.returncode == 1
+    assert "No space left on device. There is no backup." in result.stderr
     assert [path.name for path in volume.place.iterdir()] == ["ballast"]
     volume.free()
     assert filmer(database_url, "backup", volume.place / "shop.backup").returncode == 0

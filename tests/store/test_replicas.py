@@ -84,7 +84,7 @@ def buy(load: Load, shop: Shop, primary: PostgresServer) -> None:
     """At each node, whose carts are full."""
     customers = stress_shop.customers(primary.url, CARTS)
     with psycopg.connect(primary.url) as conn:
-        stress_shop.fill_carts(conn, [one.account_id for one in customers])
+        stress_shop.fill_carts(conn, [customer.account_id for customer in customers])
     for number, node in enumerate(shop.nodes):
         load.buy(node.port, itertools.islice(customers, number, None, len(shop.nodes)))
 

@@ -52,9 +52,9 @@ def test_a_tab_stays_marked(admin: httpx.Client, tab: str, paths: list[str]) -> 
 
 
 def test_an_order_lies_below_the_account(admin: httpx.Client) -> None:
-    found = re.search(r'href="(/orders/\d+)"', admin.get("/orders").text)
-    assert found
-    assert marked(admin.get(found[1]).text) == ["Mary"]
+    match = re.search(r'href="(/orders/\d+)"', admin.get("/orders").text)
+    assert match
+    assert marked(admin.get(match[1]).text) == ["Mary"]
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,8 @@ def sign_in(client: httpx.Client, person: User, address: str = SIGN_IN, **instea
 
 def notice_at(client: httpx.Client, response: httpx.Response, place: str) -> str:
     assert (response.status_code, response.headers["location"]) == (303, place)
-    found = re.search(r'<p class="notice">([^<]*)</p>', client.get(place).text)
-    return unescape(found[1]) if found else ""
+    match = re.search(r'<p class="notice">([^<]*)</p>', client.get(place).text)
+    return unescape(match[1]) if match else ""
 
 
 def end_session(place: Place, client: httpx.Client, person: User) -> None:
@@ -139,9 +139,9 @@ def test_a_quantity_is_changed_by_whoever_signs_in_again(place: Place, browser: 
 def test_a_newcomer_gets_it_as_well(browser: httpx.Client) -> None:
     press(browser, RENT)
     page = browser.get(SIGN_IN)
-    found = re.search(r'href="(/register[^"]*)"', page.text)
-    assert found
-    page = browser.get(unescape(found[1]))
+    match = re.search(r'href="(/register[^"]*)"', page.text)
+    assert match
+    page = browser.get(unescape(match[1]))
     assert "the film goes into your cart" in text_of(page)
     newcomer = {"firstName": "Nina", "lastName": "New", "email": "nina@example.com"}
     wrong = send(browser, "/register", **{**form_of(page, "/register"), **newcomer, "password": "short"})
@@ -319,9 +319,9 @@ def test_what_was_typed_is_shown_to_whoever_signed_in_there_alone(
 ) -> None:
     press(browser, ("/checkout", checkout_left_open(place, browser, mary)), "/checkout")
     sign_in(browser, mary, "/sign-in?next=%2Fcheckout")
-    other = open_account(place[0])
+    other_user = open_account(place[0])
     browser.cookies.delete("JSESSIONID")
-    browser.cookies.update(session_of(place[0], other))
+    browser.cookies.update(session_of(place[0], other_user))
     put(browser, FILM)
     assert form_of(browser.get("/checkout"), "/checkout")["firstName"] == ""
 
