@@ -15,7 +15,7 @@ from bench.cart_users import Shoppers, shoppers
 from bench.in_process import InProcess, in_process
 from bench.request_mix import API, Visits
 from bench.results import Row, Rows, half_of
-from bench.sql_recording import Sent, recording
+from bench.sql_recording import Statement, recording
 from bench.timing import Ask, Times, asking, fine, interleaved
 
 ADDRESSES = 40
@@ -55,21 +55,21 @@ def _drawing(addresses: list[str]) -> Callable[[], str]:
     return lambda: draw.choice(addresses)
 
 
-async def _sent(filmer: InProcess, address: str, cookie: str) -> list[Sent]:
+async def _sent(filmer: InProcess, address: str, cookie: str) -> list[Statement]:
     fine(address, await filmer.get(address, cookie))
     with recording() as sent:
         fine(address, await filmer.get(address, cookie))
     return sent
 
 
-def _sending(conn: psycopg.AsyncConnection, recorded: list[list[Sent]]) -> Ask:
+def _sending(conn: psycopg.AsyncConnection, recorded: list[list[Statement]]) -> Ask:
     """The statements of one address after another, in the order in which ``_drawing`` draws them."""
     draw = random.Random(1)
 
     async def send() -> float:
         begun = time.perf_counter()
-        for one in draw.choice(recorded):
-            cursor = await conn.execute(one.asked, one.given)
+        for statement in draw.choice(recorded):
+            cursor = await conn.execute(statement.query, statement.parameters)
             if cursor.description:
                 await cursor.fetchall()
         return (time.perf_counter() - begun) * 1000

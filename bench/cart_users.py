@@ -26,10 +26,10 @@ OF_ACCOUNT = "decode(lpad({}::text, 64, '0'), 'hex')"
 class Shoppers:
     """Accounts 1 to ``count``. All have one password, and one card that is nobody's pays for all."""
 
-    def __init__(self, settings: Settings, count: int, kept: str) -> None:
+    def __init__(self, settings: Settings, count: int, password_hash: str) -> None:
         self.settings = settings
         self.count = count
-        self.kept = kept
+        self.password_hash = password_hash
         self._tokens = [secrets.token_urlsafe(32) for _ in range(count)]
 
     def cookie(self, account_id: int) -> str:
@@ -46,7 +46,7 @@ class Shoppers:
                 SELECT e, e, 'Mary', 'Major', %s, now()
                 FROM generate_series(1, %s) n, concat('mary', n, '@example.com') e
                 """,
-                [self.kept, self.count],
+                [self.password_hash, self.count],
             )
             digests = [hashlib.sha256(token.encode()).digest() for token in self._tokens]
             conn.execute(
@@ -93,10 +93,10 @@ class Shoppers:
 def shoppers(settings: Settings, count: int) -> Iterator[Shoppers]:
     """In a database of bench/out, whose accounts and orders are all ours."""
     assert str(catalogues.OUT) in str(settings.data_dir)
-    kept = asyncio.run(Passwords(threads=1).hash(PASSWORD))
+    password_hash = asyncio.run(Passwords(threads=1).hash(PASSWORD))
     _clear(settings)
     try:
-        those = Shoppers(settings, count, kept)
+        those = Shoppers(settings, count, password_hash)
         those.open()
         yield those
     finally:

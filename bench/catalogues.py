@@ -105,8 +105,8 @@ def _gzip_seconds(folder: Path) -> float:
 
 def _shape() -> str:
     root = Path(filmer.__file__).parent
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for pattern in _SHAPING:
         for path in sorted(root.glob(pattern)):
-            found.update(path.read_bytes())
-    return found.hexdigest()
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

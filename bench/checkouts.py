@@ -22,7 +22,7 @@ from bench.in_process import InProcess, in_process
 from bench.request_mix import API
 from bench.results import Rows, compared
 from bench.server import serving
-from bench.sql_recording import Named, now, recording, script
+from bench.sql_recording import Recording, recording, script, utc_now
 
 from filmer.store.embedded import find_postgres
 from filmer.store.engines import connect
@@ -78,8 +78,8 @@ async def checkout_script(shoppers: Shoppers) -> str:
         return script(await _recorded(filmer, shoppers, 1), await _recorded(filmer, shoppers, 2))
 
 
-async def _recorded(filmer: InProcess, shoppers: Shoppers, account_id: int) -> Named:
-    key, begun = _key(), now()
+async def _recorded(filmer: InProcess, shoppers: Shoppers, account_id: int) -> Recording:
+    key, begun = _key(), utc_now()
     headers = [(b"cookie", shoppers.cookie(account_id).encode()), (b"idempotency-key", key.encode())]
     with recording() as sent:
         response = await filmer.post(f"{API}/checkout", _BODY, headers)
@@ -94,7 +94,7 @@ async def _recorded(filmer: InProcess, shoppers: Shoppers, account_id: int) -> N
         (":order_id", key),  # as any other text that nobody had before
         (_SALES, [row[0] for row in rows]),
     ]
-    return Named(sent, own, begun)
+    return Recording(sent, own, begun)
 
 
 def _interleaved(scale: str, those: Shoppers, text: str) -> tuple[list[float], list[float]]:
@@ -123,14 +123,14 @@ def _two_shoppers(scale: str, those: Shoppers) -> tuple[list[float], list[float]
     figures: dict[bool, list[float]] = {False: [], True: []}
     with serving(scale, workers=WORKERS) as url:
         for number in range(catalogues.ROUNDS[scale] + 1):
-            for has_key, found in figures.items():
+            for has_key, rates in figures.items():
                 those.fill(THEIR_CARTS)
                 before = those.effect()
-                asked = _requests(those, THEIR_CARTS, has_key=has_key)
-                figure = answers_per_second(url, asked, connections=SHOPPERS)
+                requests = _requests(those, THEIR_CARTS, has_key=has_key)
+                figure = answers_per_second(url, requests, connections=SHOPPERS)
                 _require_all_bought(those, before, THEIR_CARTS, has_key=has_key)
                 if number:  # the first finds pools empty and pages cold
-                    found.append(figure)
+                    rates.append(figure)
     return figures[False], figures[True]
 
 

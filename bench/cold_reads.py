@@ -44,7 +44,7 @@ def rows(scale: str) -> Rows:
     if len(starts) < RESTARTS[scale]:
         raise RuntimeError("PostgreSQL went on running for somebody else: it can't be started anew")
     for what in KINDS:
-        yield _row(what, [one[what] for one in first], [one[what] for one in again])
+        yield _row(what, [times[what] for times in first], [times[what] for times in again])
 
 
 async def _draws(settings: Settings) -> dict[str, Callable[[], str]]:

@@ -49,8 +49,8 @@ def rows(scale: str) -> Rows:
             addresses = {"datasette": datasette, "uncached": uncached, "cached": cached}
             for _ in range(catalogues.ROUNDS[scale] + 1):  # the first finds caches empty
                 for who, address in addresses.items():
-                    asked = question.theirs if who == "datasette" else question.ours
-                    requests = [request("GET", path) for path in asked]
+                    paths = question.theirs if who == "datasette" else question.ours
+                    requests = [request("GET", path) for path in paths]
                     taken = answers_for(address, requests, connections=CONNECTIONS, seconds=SECONDS)
                     times[who].append(taken)
             yield from _rows(question.what, {who: taken[1:] for who, taken in times.items()})

@@ -17,13 +17,13 @@ LIMIT_MS = 50
 
 
 def main() -> None:
-    chosen = catalogues.scale()
-    catalogues.prepare(chosen)
-    with engines(load_settings({}, data_dir=str(catalogues.data_dir(chosen)))) as settings:
+    scale = catalogues.scale()
+    catalogues.prepare(scale)
+    with engines(load_settings({}, data_dir=str(catalogues.data_dir(scale)))) as settings:
         slowest, failures, total = asyncio.run(_ask_pages(settings))
-    reached = f"{PAGES:,} pages of {total:,} films: {failures} failures, slowest {slowest:.1f} ms"
-    record_figure(reached)
-    print(reached)
+    summary = f"{PAGES:,} pages of {total:,} films: {failures} failures, slowest {slowest:.1f} ms"
+    record_figure(summary)
+    print(summary)
     raise SystemExit(0 if failures == 0 and slowest <= LIMIT_MS else 1)
 
 

@@ -37,9 +37,9 @@ class Answer(msgspec.Struct):
 def main() -> None:
     pinned, audited = 0, []
     for database in DATABASES:
-        found = _ask(database)
-        pinned = max(pinned, len(found))
-        audited = [package for package in found if package.vulns is not None]
+        packages = _ask(database)
+        pinned = max(pinned, len(packages))
+        audited = [package for package in packages if package.vulns is not None]
         if audited:
             break
     flawed = [package for package in audited if package.vulns]

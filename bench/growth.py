@@ -55,9 +55,12 @@ async def _timed(settings: list[Settings], rounds: int) -> tuple[list[int], dict
 
 
 def _row(what: str, totals: list[int], times: list[Times], limit: float) -> Row:
-    medians = [statistics.median(one.medians) for one in times]
+    medians = [statistics.median(times_of_size.medians) for times_of_size in times]
     ratio = max(medians) / min(medians)
-    worst = [max(one) / min(one) for one in zip(*(one.medians for one in times), strict=True)]
+    worst = [
+        max(times_of_size) / min(times_of_size)
+        for times_of_size in zip(*(times_of_size.medians for times_of_size in times), strict=True)
+    ]
     return Row(
         f"{what}: median in {', '.join(f'{total:,}' for total in totals)} films",
         f"{', '.join(f'{median:.1f}' for median in medians)} ms",
@@ -65,6 +68,9 @@ def _row(what: str, totals: list[int], times: list[Times], limit: float) -> Row:
         ratio,
         [Limit(ratio, limit, "times")],
         spread=half_of(worst),
-        rounds={f"{total:,} films": one.medians for total, one in zip(totals, times, strict=True)},
-        curve=[Point(total, one.median, one.late) for total, one in zip(totals, times, strict=True)],
+        rounds={f"{total:,} films": times_of_size.medians for total, times_of_size in zip(totals, times, strict=True)},
+        curve=[
+            Point(total, times_of_size.median, times_of_size.late)
+            for total, times_of_size in zip(totals, times, strict=True)
+        ],
     )

@@ -26,25 +26,25 @@ class KeepAliveConnection:
         self._socket = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=CONNECTION_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = b""
-        self.asked = 0.0
+        self.sent_at = 0.0
         self.is_waiting = False
 
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def ask(self, asked: bytes) -> None:
-        self.asked = time.perf_counter()
+    def send(self, request: bytes) -> None:
+        self.sent_at = time.perf_counter()
         self.is_waiting = True
-        self._socket.sendall(asked)
+        self._socket.sendall(request)
 
-    def answered(self) -> bool:
+    def receive(self) -> bool:
         """Takes what has come; True when that was the rest of the answer. Raises for any but a 200."""
-        came = self._socket.recv(1 << 18)
-        self._received += came
-        head, found, body = self._received.partition(b"\r\n\r\n")
-        if not came or (found and not head.startswith(b"HTTP/1.1 200")):
+        chunk = self._socket.recv(1 << 18)
+        self._received += chunk
+        head, separator, body = self._received.partition(b"\r\n\r\n")
+        if not chunk or (separator and not head.startswith(b"HTTP/1.1 200")):
             raise ConnectionError((self._received or b"closed").decode(errors="replace"))
-        if not found or not _is_whole(head.lower(), body):
+        if not separator or not _is_whole(head.lower(), body):
             return False
         self._received = b""
         self.is_waiting = False
@@ -85,16 +85,16 @@ def _answered(url: str, left: Iterator[bytes], connections: int) -> list[float]:
         chooser.register(connection, selectors.EVENT_READ)
     waiting = 0
     for connection, asked in zip(connections_open, left, strict=False):
-        connection.ask(asked)
+        connection.send(asked)
         waiting += 1
     while waiting:
         for key, _ in chooser.select(timeout=CONNECTION_SECONDS):
             connection = key.fileobj  # type: ignore[assignment]
-            if connection.answered():
-                taken.append((time.perf_counter() - connection.asked) * 1000)
+            if connection.receive():
+                taken.append((time.perf_counter() - connection.sent_at) * 1000)
                 waiting -= 1
                 if following := next(left, None):
-                    connection.ask(following)
+                    connection.send(following)
                     waiting += 1
     for connection in connections_open:
         connection.close()

@@ -46,7 +46,7 @@ async def _cost(those: Shoppers) -> Row:
         with ThreadPoolExecutor(1, initializer=_step_back) as thread:
             for number in range(LOGINS + 5):
                 begun = time.perf_counter()
-                await asyncio.get_running_loop().run_in_executor(thread, hasher.verify, those.kept, PASSWORD)
+                await asyncio.get_running_loop().run_in_executor(thread, hasher.verify, those.password_hash, PASSWORD)
                 alone = (time.perf_counter() - begun) * 1000
                 response = fine("login", await filmer.post(LOGIN, _credentials(those, number % CONNECTIONS + 1)))
                 if number >= 5:
@@ -67,16 +67,18 @@ async def _cost(those: Shoppers) -> Row:
 def _stalls(scale: str, those: Shoppers) -> Rows:
     """Answers of the one worker while logins run at full tilt, and while nothing else does, in turn."""
     cart = those.cookie(those.count)
-    asked = {"cached GET": request("GET", f"{API}/movies"), "cart": request("GET", f"{API}/cart", cookie=cart)}
-    idle = {what: Times() for what in asked}
-    busy = {what: Times() for what in asked}
+    probe_requests = {"cached GET": request("GET", f"{API}/movies"), "cart": request("GET", f"{API}/cart", cookie=cart)}
+    idle = {what: Times() for what in probe_requests}
+    busy = {what: Times() for what in probe_requests}
     logins = 0
     bodies = [request("POST", LOGIN, body=_credentials(those, number + 1)) for number in range(CONNECTIONS)]
     with serving(scale, workers=1) as url:
-        _phase(url, asked, bodies, {what: Times() for what in asked})  # connections, threads and the cache get warm
+        _phase(
+            url, probe_requests, bodies, {what: Times() for what in probe_requests}
+        )  # connections, threads and the cache get warm
         for _ in range(catalogues.ROUNDS[scale]):
-            _phase(url, asked, [], idle)
-            logins += _phase(url, asked, bodies, busy)
+            _phase(url, probe_requests, [], idle)
+            logins += _phase(url, probe_requests, bodies, busy)
     rate = logins / (catalogues.ROUNDS[scale] * PHASE_SECONDS)
     for what, limit in {"cached GET": CACHED_LIMIT, "cart": CART_LIMIT}.items():
         lates = [late(times) for times in busy[what].rounds]
@@ -91,40 +93,40 @@ def _stalls(scale: str, those: Shoppers) -> Rows:
         )
 
 
-def _phase(url: str, asked: dict[str, bytes], logins: list[bytes], times: dict[str, Times]) -> int:
+def _phase(url: str, requests: dict[str, bytes], logins: list[bytes], times: dict[str, Times]) -> int:
     """Asks for each in turn with itself, beside logins without a pause; how many of those were answered meanwhile."""
-    done = 0
-    for found in times.values():
-        found.rounds.append([])
+    finished = 0
+    for rounds in times.values():
+        rounds.rounds.append([])
     chooser = selectors.DefaultSelector()
-    probes = {what: KeepAliveConnection(url) for what in asked}
+    probes = {what: KeepAliveConnection(url) for what in requests}
     others = [KeepAliveConnection(url) for _ in logins]
     for what, probe in probes.items():
         chooser.register(probe, selectors.EVENT_READ, what)
     for connection, login in zip(others, logins, strict=True):
         chooser.register(connection, selectors.EVENT_READ, login)
-        connection.ask(login)
+        connection.send(login)
     begun = time.perf_counter()
-    due = dict.fromkeys(asked, begun)
+    due = dict.fromkeys(requests, begun)
     while (now := time.perf_counter()) < begun + PHASE_SECONDS or any(connection.is_waiting for connection in others):
         is_over = now >= begun + PHASE_SECONDS
         for what, probe in probes.items():
             if not (probe.is_waiting or is_over) and due[what] <= now:
-                probe.ask(asked[what])
+                probe.send(requests[what])
         waits = [due[what] - now for what, probe in probes.items() if not probe.is_waiting]
         for key, _ in chooser.select(max(min(waits, default=1.0), 0.001)):
             answering: KeepAliveConnection = key.fileobj  # type: ignore[assignment]
-            if not answering.answered():
+            if not answering.receive():
                 continue
             if isinstance(key.data, str):
                 due[key.data] = (answered := time.perf_counter()) + PAUSE_SECONDS
-                times[key.data].rounds[-1].append((answered - answering.asked) * 1000)
+                times[key.data].rounds[-1].append((answered - answering.sent_at) * 1000)
             elif not is_over:  # the last are waited for: the next phase is to find nothing under way
-                done += 1
-                answering.ask(key.data)
+                finished += 1
+                answering.send(key.data)
     for connection in [*probes.values(), *others]:
         connection.close()
-    return done
+    return finished
 
 
 def _credentials(shoppers: Shoppers, account_id: int) -> bytes:

@@ -25,16 +25,16 @@ SETTLED_SECONDS = 3
 
 def rows(scale: str) -> Rows:
     with catalogues.running(scale) as settings:
-        asked = asyncio.run(_requests(settings, ADDRESSES[scale]))
+        requests = asyncio.run(_requests(settings, ADDRESSES[scale]))
     with serving_process(scale, workers=WORKERS) as (address, process_id):
         master = psutil.Process(process_id)
         time.sleep(SETTLED_SECONDS)
         rest, master_rest = _held(master)
-        answers_per_second(address, asked, connections=CONNECTIONS)
+        answers_per_second(address, requests, connections=CONNECTIONS)
         time.sleep(SETTLED_SECONDS)
         loaded, master_loaded = _held(master)
     yield _row(f"memory of a worker, at rest: PSS of {WORKERS}", rest)
-    yield _row(f"memory of a worker, after {len(asked):,} different answers, all kept", loaded, rest)
+    yield _row(f"memory of a worker, after {len(requests):,} different answers, all kept", loaded, rest)
     yield _row("memory of the process that starts the workers, after the same", [master_loaded], [master_rest])
 
 

@@ -119,7 +119,7 @@ class Lane:
             client.flushall()
 
 
-def run_lane(tree: Path, noted: Noted, mutants: Sequence[Mutant], todo: Any, done: Any) -> None:
+def run_lane(tree: Path, noted: Noted, mutants: Sequence[Mutant], queue: Any, results: Any) -> None:
     """Tries one mutant after another."""
     enter(tree)
     sys.dont_write_bytecode = True
@@ -136,9 +136,9 @@ def run_lane(tree: Path, noted: Noted, mutants: Sequence[Mutant], todo: Any, don
     with running_engines(folder) as engines:
         lane = Lane(tree, noted, engines)
         lane.must_pass()
-        while (place := todo.get()) is not None:
+        while (place := queue.get()) is not None:
             begun = time.monotonic()
-            done.put((place, lane.try_out(mutants[place]), time.monotonic() - begun))
+            results.put((place, lane.try_out(mutants[place]), time.monotonic() - begun))
 
 
 def enter(tree: Path) -> None:

@@ -126,19 +126,19 @@ def _note(tree: Path, modules: Sequence[str], sender: Any) -> None:
 
 
 def _try_all(trees: Sequence[Path], noted: Noted, mutants: Sequence[Mutant]) -> list[tuple[Mutant, Fate]]:
-    todo, done = fork.SimpleQueue(), fork.SimpleQueue()
+    queue, results = fork.SimpleQueue(), fork.SimpleQueue()
     for place in range(len(mutants)):
-        todo.put(place)
-    lanes = [fork.Process(target=run_lane, args=(tree, noted, mutants, todo, done)) for tree in trees]
+        queue.put(place)
+    lanes = [fork.Process(target=run_lane, args=(tree, noted, mutants, queue, results)) for tree in trees]
     for lane in lanes:
-        todo.put(None)  # nothing more for one of them
+        queue.put(None)  # nothing more for one of them
         lane.start()
     fates = []
-    while any(lane.is_alive() for lane in lanes) or not done.empty():
-        if done.empty():
+    while any(lane.is_alive() for lane in lanes) or not results.empty():
+        if results.empty():
             time.sleep(0.1)
             continue
-        place, fate, seconds = done.get()
+        place, fate, seconds = results.get()
         mutant = mutants[place]
         fates.append((mutant, fate))
         where = f"{Path(mutant.module).stem}:{mutant.first}"

@@ -112,7 +112,7 @@ def mutants_of(root: Path, module: str) -> list[Mutant]:
     source = (root / module).read_text("utf-8")
     tree = get_ast(source)
     statements = _statements(source)
-    found = []
+    mutants = []
     for name in (*_CHOSEN, *_OWN):
         operator = _operator(name)
         places = ((node, at) for node in ast_nodes(tree) for at, _ in operator.mutation_positions(node))
@@ -121,8 +121,8 @@ def mutants_of(root: Path, module: str) -> list[Mutant]:
                 continue
             line, becomes = _change(source, mutate_code(source, operator, occurrence))
             first, last = statements.get(at[0], (at[0], at[0]))
-            found.append(Mutant(module, name, occurrence, _function(node), first, last, line, becomes))
-    return found
+            mutants.append(Mutant(module, name, occurrence, _function(node), first, last, line, becomes))
+    return mutants
 
 
 def mutated(source: str, mutant: Mutant) -> str:
@@ -170,13 +170,13 @@ def _is_annotated(statement: Any) -> bool:
 
 def _statements(source: str) -> dict[int, tuple[int, int]]:
     """The lines of the innermost statement, or head of one, that each line is in."""
-    found: dict[int, tuple[int, int]] = {}
+    ranges: dict[int, tuple[int, int]] = {}
     for node in ast.walk(ast.parse(source)):  # outer ones come first
         if isinstance(node, ast.stmt):
             body = getattr(node, "body", None)
             last = max(node.lineno, body[0].lineno - 1 if body else node.end_lineno or 0)
-            found |= dict.fromkeys(range(node.lineno, last + 1), (node.lineno, last))
-    return found
+            ranges |= dict.fromkeys(range(node.lineno, last + 1), (node.lineno, last))
+    return ranges
 
 
 def _change(before: str, after: str) -> tuple[str, str]:

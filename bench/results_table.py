@@ -23,10 +23,11 @@ class Run(msgspec.Struct):
 
     @property
     def heading(self) -> str:
-        seen = self.machine
+        machine = self.machine
         return (
-            f"filmer {seen.filmer}, scale {self.scale} ({self.titles:,} titles), {self.date}: {seen.cores} cores "
-            f"({seen.processor}), {seen.memory_gib:g} GiB, Python {seen.python}, PostgreSQL {seen.postgresql}"
+            f"filmer {machine.filmer}, scale {self.scale} ({self.titles:,} titles), {self.date}: {machine.cores} cores "
+            f"({machine.processor}), {machine.memory_gib:g} GiB, Python {machine.python}, "
+            f"PostgreSQL {machine.postgresql}"
         )
 
 

@@ -18,77 +18,77 @@ from psycopg import sql
 from psycopg.adapt import PyFormat, Transformer
 
 _PLACEHOLDER = re.compile(r"%(?:\((\w+)\))?s|%%")
-_recording: contextvars.ContextVar["list[Sent] | None"] = contextvars.ContextVar("recording", default=None)
+_recording: contextvars.ContextVar["list[Statement] | None"] = contextvars.ContextVar("recording", default=None)
 
 
-class Sent(msgspec.Struct):
+class Statement(msgspec.Struct):
     """One statement with numbered placeholders (``{0}``), and the values that went with it; and as psycopg got both."""
 
     text: str
     values: list[Any]
-    asked: bytes = b""
-    given: Any = None
+    query: bytes = b""
+    parameters: Any = None
 
 
-class Named(msgspec.Struct):
+class Recording(msgspec.Struct):
     """One recording: what was sent, and which of its values are this run's own, by the script's expression for them."""
 
-    sent: list[Sent]
+    statements: list[Statement]
     own: list[tuple[str, Any]]
     begun: datetime
 
 
 @contextmanager
-def recording() -> Iterator[list[Sent]]:
+def recording() -> Iterator[list[Statement]]:
     """Collects what this task, and tasks it starts, send through psycopg; not what goes on behind it."""
-    sent: list[Sent] = []
-    token = _recording.set(sent)
+    statements: list[Statement] = []
+    token = _recording.set(statements)
     try:
         with ExitStack() as patches:
             for owner, name, noted in _PATCHES:
                 patches.enter_context(patch.object(owner, name, _noting(getattr(owner, name), noted)))
-            yield sent
+            yield statements
     finally:
         _recording.reset(token)
 
 
-def _noting(original: Any, noted: Callable[..., Sent | None]) -> Any:
-    async def call(self: Any, *given: Any, **options: Any) -> Any:
-        response = await original(self, *given, **options)
-        sent = _recording.get()
-        if sent is not None and (one := noted(self, *given)) is not None:
-            sent.append(one)
+def _noting(original: Any, noted: Callable[..., Statement | None]) -> Any:
+    async def call(self: Any, *arguments: Any, **options: Any) -> Any:
+        response = await original(self, *arguments, **options)
+        statements = _recording.get()
+        if statements is not None and (statement := noted(self, *arguments)) is not None:
+            statements.append(statement)
         return response
 
     return call
 
 
-def _statement(_: Any, query: Any, params: Any = None) -> Sent | None:
+def _statement(_: Any, query: Any, params: Any = None) -> Statement | None:
     text = query.decode() if isinstance(query, bytes) else str(query)
     return (
-        Sent(*_numbered(text, params), text.encode(), params) if text.strip() else None
+        Statement(*_numbered(text, params), text.encode(), params) if text.strip() else None
     )  # the pool's question whether somebody is there
 
 
-def _begin(transaction: psycopg.AsyncTransaction) -> Sent:
+def _begin(transaction: psycopg.AsyncTransaction) -> Statement:
     return _plain(f'SAVEPOINT "{transaction.savepoint_name}"' if transaction.savepoint_name else "BEGIN")
 
 
-def _end(transaction: psycopg.AsyncTransaction, error: object, *_: object) -> Sent:
+def _end(transaction: psycopg.AsyncTransaction, error: object, *_: object) -> Statement:
     if error is not None:
         raise SystemExit("bench: a checkout that rolls back is nothing to compare with")
     return _plain(f'RELEASE "{transaction.savepoint_name}"' if transaction.savepoint_name else "COMMIT")
 
 
-def _plain(text: str) -> Sent:
-    return Sent(text, [], text.encode())
+def _plain(text: str) -> Statement:
+    return Statement(text, [], text.encode())
 
 
-def _unknown(*_: object) -> Sent:
+def _unknown(*_: object) -> Statement:
     raise SystemExit("bench: checkout talks to the database in a way bench/sql_recording.py does not know; teach it")
 
 
-_PATCHES: list[tuple[Any, str, Callable[..., Sent | None]]] = [
+_PATCHES: list[tuple[Any, str, Callable[..., Statement | None]]] = [
     (psycopg.AsyncCursor, "execute", _statement),
     (psycopg.AsyncCursor, "executemany", _unknown),
     (psycopg.AsyncTransaction, "__aenter__", _begin),
@@ -102,47 +102,48 @@ def _numbered(text: str, params: Sequence[Any] | Mapping[str, Any] | None) -> tu
         return text.replace("{", "{{").replace("}", "}}"), []
     values: list[Any] = []
 
-    def number(found: re.Match[str]) -> str:
-        if found[0] == "%%":
+    def number(placeholder: re.Match[str]) -> str:
+        if placeholder[0] == "%%":
             return "%"
-        values.append(params[found[1]] if isinstance(params, Mapping) else params[len(values)])
+        values.append(params[placeholder[1]] if isinstance(params, Mapping) else params[len(values)])
         return f"{{{len(values) - 1}}}"
 
     return _PLACEHOLDER.sub(number, text.replace("{", "{{").replace("}", "}}")), values
 
 
-def script(one: Named, other: Named) -> str:
+def script(first: Recording, second: Recording) -> str:
     """Statements for pgbench, of two recordings of different accounts: what differs depends on the account.
 
     Refuses when they are not the same statements, or when a value differs and nobody knows what it stands for.
     """
-    if [sent.text for sent in one.sent] != [sent.text for sent in other.sent]:
+    if [statements.text for statements in first.statements] != [statements.text for statements in second.statements]:
         raise SystemExit("bench: two checkouts sent different statements; there is no one script to compare with")
     lines = []
-    for mine, theirs in zip(one.sent, other.sent, strict=True):
-        terms = [_term(one, other, *pair) for pair in zip(mine.values, theirs.values, strict=True)]
-        text = " ".join(mine.text.format(*terms).split())
+    for statement, other_statement in zip(first.statements, second.statements, strict=True):
+        terms = [_term(first, second, *pair) for pair in zip(statement.values, other_statement.values, strict=True)]
+        text = " ".join(statement.text.format(*terms).split())
         lines.append(f"{text};")
     return "\n".join(lines) + "\n"
 
 
-def _term(one: Named, other: Named, mine: Any, theirs: Any) -> str:
+def _term(first: Recording, second: Recording, value: Any, other_value: Any) -> str:
     """An expression with the type that psycopg gives the value."""
-    for (expression, my_own), (_, their_own) in zip(one.own, other.own, strict=True):
-        if (mine, theirs) == (my_own, their_own):
-            return f"{expression}{_kind(mine)}"
-    if isinstance(mine, datetime):
-        ahead, theirs_ahead = (_minutes(at - run.begun) for at, run in ((mine, one), (theirs, other)))
-        if ahead == theirs_ahead:
-            return f"(now() + interval '{ahead} min')" if ahead else "now()"
-    elif mine == theirs or isinstance(mine, float):  # how many seconds something took: of no weight
-        return _literal(mine)
-    elif isinstance(mine, bytes) and len(mine) == len(theirs) == 32:
+    for (expression, own_value), (_, other_own_value) in zip(first.own, second.own, strict=True):
+        if (value, other_value) == (own_value, other_own_value):
+            return f"{expression}{_kind(value)}"
+    if isinstance(value, datetime):
+        minutes, other_minutes = (_minutes(at - run.begun) for at, run in ((value, first), (other_value, second)))
+        if minutes == other_minutes:
+            return f"(now() + interval '{minutes} min')" if minutes else "now()"
+    elif value == other_value or isinstance(value, float):  # how many seconds something took: of no weight
+        return _literal(value)
+    elif isinstance(value, bytes) and len(value) == len(other_value) == 32:
         return OF_ACCOUNT.format(":account")  # a digest of something that is the account's
-    elif isinstance(mine, list) and len(mine) == len(theirs):
-        return f"ARRAY[{', '.join(_term(one, other, *pair) for pair in zip(mine, theirs, strict=True))}]{_kind(mine)}"
+    elif isinstance(value, list) and len(value) == len(other_value):
+        terms = [_term(first, second, *pair) for pair in zip(value, other_value, strict=True)]
+        return f"ARRAY[{', '.join(terms)}]{_kind(value)}"
     raise SystemExit(
-        f"bench: checkout sends a {type(mine).__name__} that bench/sql_recording.py can't explain; teach it"
+        f"bench: checkout sends a {type(value).__name__} that bench/sql_recording.py can't explain; teach it"
     )
 
 
@@ -169,5 +170,5 @@ def _kind(value: Any) -> str:
     return f"::{name}[]" if oid == info.array_oid else f"::{name}"
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     return datetime.now(UTC)

@@ -37,8 +37,8 @@ _CAST = """
 
 
 def export(settings: Settings, file: Path) -> None:
-    with closing(sqlite3.connect(file)) as lite, connect(settings) as conn, conn.transaction():
-        lite.executescript(_TABLES)
+    with closing(sqlite3.connect(file)) as sqlite, connect(settings) as conn, conn.transaction():
+        sqlite.executescript(_TABLES)
         for table, places, statement in (
             ("film", 8, _FILMS),
             ("star", 3, "SELECT id, name, birth_year FROM catalogue.star"),
@@ -46,7 +46,7 @@ def export(settings: Settings, file: Path) -> None:
         ):
             with conn.cursor(f"all_of_{table}") as cursor:
                 cursor.itersize = 20_000
-                found = cursor.execute(statement.encode())
-                lite.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * places)})", found)
-        lite.executescript(_INDEXES)
-        lite.commit()
+                rows = cursor.execute(statement.encode())
+                sqlite.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * places)})", rows)
+        sqlite.executescript(_INDEXES)
+        sqlite.commit()

@@ -38,14 +38,14 @@ class Times:
 
 async def interleaved(asks: Mapping[str, Ask], *, rounds: int, each: int, warm: int) -> dict[str, Times]:
     """Each asked ``each`` times a round, after ``warm`` times that do not count."""
-    found = {what: Times() for what in asks}
+    times = {what: Times() for what in asks}
     for ask in asks.values():
         for _ in range(warm):
             await ask()
     for _ in range(rounds):
         for what, ask in asks.items():
-            found[what].rounds.append([await ask() for _ in range(each)])
-    return found
+            times[what].rounds.append([await ask() for _ in range(each)])
+    return times
 
 
 def asking(filmer: InProcess, draw: Callable[[], str], cookie: str = "") -> Ask:

@@ -26,20 +26,20 @@ def rows(scale: str) -> Rows:
     with ExitStack() as stack:
         asks: dict[str, Callable[[], float]] = {}
         for workers in (1, 2):
-            kept = stack.enter_context(serving(scale, workers=workers)) + LIST
-            made = stack.enter_context(serving(scale, workers=workers, CACHE_DURATION_SECONDS="0"))
-            bare = stack.enter_context(constant(wait_for(kept), workers=workers))
-            asks |= {f"cached {workers}": _one(kept), f"constant {workers}": _one(bare)}
-            asks[f"uncached {workers}"] = _many(made)
+            cached = stack.enter_context(serving(scale, workers=workers)) + LIST
+            uncached = stack.enter_context(serving(scale, workers=workers, CACHE_DURATION_SECONDS="0"))
+            bare = stack.enter_context(constant(wait_for(cached), workers=workers))
+            asks |= {f"cached {workers}": _single_address(cached), f"constant {workers}": _single_address(bare)}
+            asks[f"uncached {workers}"] = _many_addresses(uncached)
         for _ in range(catalogues.ROUNDS[scale]):
             for what, ask in asks.items():
                 rates.setdefault(what, []).append(ask())
     gains = {what: _gains(rates, what) for what in ("cached", "uncached", "constant")}
     for what in ("cached", "uncached"):
-        one, two = (statistics.median(rates[f"{what} {workers}"]) for workers in (1, 2))
+        rate_of_one, rate_of_two = (statistics.median(rates[f"{what} {workers}"]) for workers in (1, 2))
         yield Row(
             f"{what} reads, 1 → 2 workers (whoever asks takes a core too)",
-            f"{one:,.0f} → {two:,.0f} a second: {statistics.median(gains[what]):.2f} times",
+            f"{rate_of_one:,.0f} → {rate_of_two:,.0f} a second: {statistics.median(gains[what]):.2f} times",
             f"{statistics.median(gains['constant']):.2f} times: a constant answer, 1 → 2",
             statistics.median(gains[what]) / statistics.median(gains["constant"]),
             spread=f"{half_of(gains[what])} times",
@@ -47,14 +47,14 @@ def rows(scale: str) -> Rows:
         )
 
 
-def _one(url: str) -> Callable[[], float]:
+def _single_address(url: str) -> Callable[[], float]:
     return lambda: requests_per_second(url, seconds=SECONDS)
 
 
-def _many(address: str) -> Callable[[], float]:
+def _many_addresses(address: str) -> Callable[[], float]:
     requests = [request("GET", f"{LIST}&page={page}") for page in range(1, PAGES + 1)]
     return lambda: len(answers_for(address, requests, connections=CONNECTIONS, seconds=SECONDS)) / SECONDS
 
 
 def _gains(rates: dict[str, list[float]], what: str) -> list[float]:
-    return [two / one for one, two in zip(rates[f"{what} 1"], rates[f"{what} 2"], strict=True)]
+    return [with_two / with_one for with_one, with_two in zip(rates[f"{what} 1"], rates[f"{what} 2"], strict=True)]

@@ -220,8 +220,8 @@ def serve(engines: Engines) -> Serve:
     """
 
     def start(database_url: str, *arguments: str, **environment: str) -> Server:
-        given = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_WORKERS": "1"}
-        server = Server(given | environment, list(arguments))
+        defaults = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_WORKERS": "1"}
+        server = Server(defaults | environment, list(arguments))
         _when_done(server.stop)
         return server
 
@@ -236,8 +236,8 @@ def serve_here(engines: Engines) -> ServeHere:
     """
 
     def start(database_url: str, **environment: str) -> ServerInThread:
-        given = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url}
-        server = ServerInThread(given | environment)
+        defaults = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url}
+        server = ServerInThread(defaults | environment)
         _when_done(server.stop)
         return server
 

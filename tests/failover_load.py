@@ -36,10 +36,10 @@ def any_address(draw: random.Random) -> str:
     )
 
 
-class Seen(NamedTuple):
+class TimedRequest(NamedTuple):
     at: float  # seconds of time.monotonic(), when it was asked
     took: float
-    what: str
+    name: str
     status: int  # 0: the connection broke
 
 
@@ -47,8 +47,8 @@ class Load:
     """Threads that ask until the context ends."""
 
     def __init__(self) -> None:
-        self.reads: list[Seen] = []
-        self.writes: dict[int, list[Seen]] = {}  # by port
+        self.reads: list[TimedRequest] = []
+        self.writes: dict[int, list[TimedRequest]] = {}  # by port
         self.orders: dict[str, int] = {}  # acknowledged ones, by key
         self._over = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -70,16 +70,18 @@ class Load:
         self.writes[port] = []
         self._start(lambda client: self._buy(client, port, customers), port)
 
-    def failed_reads(self) -> list[Seen]:
-        return [seen for seen in self.reads if seen.status != httpx.codes.OK]
+    def failed_reads(self) -> list[TimedRequest]:
+        return [timed for timed in self.reads if timed.status != httpx.codes.OK]
 
     def wait_for_writes(self, since: float, *, seconds: float) -> dict[int, float]:
         """Seconds from ``since`` until each node took a write again; of those that did."""
         back: dict[int, float] = {}
         while len(back) < len(self.writes) and time.monotonic() < since + seconds:
-            for port, seen in self.writes.items():
+            for port, timed in self.writes.items():
                 done = [
-                    one.at + one.took for one in list(seen) if one.status in {200, 201} and one.at + one.took > since
+                    timed.at + timed.took
+                    for timed in list(timed)
+                    if timed.status in {200, 201} and timed.at + timed.took > since
                 ]
                 if done:
                     back[port] = min(done) - since
@@ -115,15 +117,15 @@ class Load:
                 return
 
     def _write(self, port: int, what: str, ask: Callable[[], httpx.Response]) -> httpx.Response | None:
-        seen, response = self._timed(what, ask)
-        self.writes[port].append(seen)
+        timed, response = self._timed(what, ask)
+        self.writes[port].append(timed)
         return response
 
     @staticmethod
-    def _timed(what: str, ask: Callable[[], httpx.Response]) -> tuple[Seen, httpx.Response | None]:
+    def _timed(what: str, ask: Callable[[], httpx.Response]) -> tuple[TimedRequest, httpx.Response | None]:
         begun = time.monotonic()
         try:
             response = ask()
         except httpx.TransportError:
-            return Seen(begun, time.monotonic() - begun, what, 0), None
-        return Seen(begun, time.monotonic() - begun, what, response.status_code), response
+            return TimedRequest(begun, time.monotonic() - begun, what, 0), None
+        return TimedRequest(begun, time.monotonic() - begun, what, response.status_code), response

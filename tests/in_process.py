@@ -66,7 +66,7 @@ class InProcess:
 @asynccontextmanager
 async def in_process(database_url: str, clock: MovedClock | None = None, **settings: Any) -> AsyncIterator[InProcess]:
     """The application on running engines, started and stopped as a server would."""
-    given: dict[str, Any] = {"database_url": database_url, "secret_key": SECRET_KEY, **settings}
-    app = create_app(Settings(**given), clock=clock)
+    values: dict[str, Any] = {"database_url": database_url, "secret_key": SECRET_KEY, **settings}
+    app = create_app(Settings(**values), clock=clock)
     async with running_app(app):
         yield InProcess(app)

@@ -23,7 +23,7 @@ class Load(msgspec.Struct):
 
     seconds: float
     rate: float = 0
-    lines: int = 16
+    connections: int = 16
 
 
 class Plan(msgspec.Struct):
@@ -33,17 +33,17 @@ class Plan(msgspec.Struct):
     requests: list[str]
     loads: list[Load]
     patience: float = 2.0
-    most_lines: int = 6000
+    max_connections: int = 6000
     cores: list[int] = []
 
 
-class Seen(msgspec.Struct):
+class LoadStats(msgspec.Struct):
     """Of one load: answers by status that came in time, and who gave up. ``by_second``: the 200s alone."""
 
     seconds: float
-    asked: int
+    sent: int
     statuses: dict[int, int]
-    gave_up: int
+    timed_out: int
     by_second: list[int]
     p99: float
 
@@ -53,7 +53,7 @@ class Seen(msgspec.Struct):
         return self.statuses.get(200, 0) / self.seconds
 
 
-class _Line(asyncio.Protocol):
+class _Connection(asyncio.Protocol):
     """One connection, one request at a time."""
 
     def __init__(self, load: "_Running") -> None:
@@ -67,7 +67,7 @@ class _Line(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
-    def ask(self, request: bytes, due: float) -> None:
+    def send(self, request: bytes, due: float) -> None:
         assert self.transport is not None
         self.due = due
         self._load.waiting[self] = None
@@ -87,7 +87,7 @@ class _Line(asyncio.Protocol):
             closes = b"connection: close" in self._received[: self._length].lower()
             self._received.clear()
             self._length = -1
-            self._load.answered(self, status, closes=closes)
+            self._load.finished(self, status, closes=closes)
 
     def connection_lost(self, _: Exception | None) -> None:
         self._load.lost(self)
@@ -98,47 +98,47 @@ class _Running:
         self._plan = plan
         self._load = load
         self._requests = requests
-        self._idle: deque[_Line] = deque()
+        self._idle: deque[_Connection] = deque()
         self._opening: set[asyncio.Task[None]] = set()
-        self._lines = 0
+        self._open_connections = 0
         self._begun = time.monotonic()
         self._times: list[float] = []
         self._is_over = False
-        self.waiting: dict[_Line, None] = {}  # in the order they began to
-        self.seen = Seen(load.seconds, 0, Counter(), 0, [0] * (int(load.seconds) + 1), 0)
+        self.waiting: dict[_Connection, None] = {}  # in the order they began to
+        self.stats = LoadStats(load.seconds, 0, Counter(), 0, [0] * (int(load.seconds) + 1), 0)
 
-    async def run(self) -> Seen:
+    async def run(self) -> LoadStats:
         end = self._begun + self._load.seconds
         if not self._load.rate:
-            for _ in range(self._load.lines):
-                self._ask(time.monotonic())
+            for _ in range(self._load.connections):
+                self._send(time.monotonic())
         while (now := time.monotonic()) < end:
-            while self._load.rate and self.seen.asked < (now - self._begun) * self._load.rate:
-                self._ask(self._begun + self.seen.asked / self._load.rate)
-            self._lose_patience(now)
+            while self._load.rate and self.stats.sent < (now - self._begun) * self._load.rate:
+                self._send(self._begun + self.stats.sent / self._load.rate)
+            self._time_out(now)
             await asyncio.sleep(0.001)
         self._is_over = True
         while self.waiting and time.monotonic() < end + self._plan.patience:
-            self._lose_patience(time.monotonic())
+            self._time_out(time.monotonic())
             await asyncio.sleep(0.01)
-        for line in [*self._idle, *self.waiting]:
-            if line.transport:
-                line.transport.abort()
+        for connection in [*self._idle, *self.waiting]:
+            if connection.transport:
+                connection.transport.abort()
         for task in self._opening:
             task.cancel()
         await asyncio.sleep(0)
-        self.seen.p99 = sorted(self._times)[int(len(self._times) * 0.99)] if self._times else 0
-        return self.seen
+        self.stats.p99 = sorted(self._times)[int(len(self._times) * 0.99)] if self._times else 0
+        return self.stats
 
-    def _ask(self, due: float) -> None:
-        self.seen.asked += 1
+    def _send(self, due: float) -> None:
+        self.stats.sent += 1
         request = next(self._requests)
         if self._idle:
-            self._idle.pop().ask(request, due)
-        elif self._lines >= self._plan.most_lines:
-            self.seen.gave_up += 1
+            self._idle.pop().send(request, due)
+        elif self._open_connections >= self._plan.max_connections:
+            self.stats.timed_out += 1
         else:
-            self._lines += 1
+            self._open_connections += 1
             task = asyncio.create_task(self._open(request, due))
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
@@ -146,55 +146,55 @@ class _Running:
     async def _open(self, request: bytes, due: float) -> None:
         try:
             async with asyncio.timeout(self._plan.patience):
-                _, line = await asyncio.get_running_loop().create_connection(
-                    lambda: _Line(self), "127.0.0.1", self._plan.port
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: _Connection(self), "127.0.0.1", self._plan.port
                 )
         except (OSError, TimeoutError):
-            self._lines -= 1
-            self.seen.gave_up += 1
+            self._open_connections -= 1
+            self.stats.timed_out += 1
             return
-        line.ask(request, due)
+        connection.send(request, due)
 
-    def _lose_patience(self, now: float) -> None:
+    def _time_out(self, now: float) -> None:
         while self.waiting:
-            line = next(iter(self.waiting))
-            if now - line.due < self._plan.patience:
+            connection = next(iter(self.waiting))
+            if now - connection.due < self._plan.patience:
                 return
-            del self.waiting[line]
-            self.seen.gave_up += 1
-            assert line.transport is not None
-            line.transport.abort()
+            del self.waiting[connection]
+            self.stats.timed_out += 1
+            assert connection.transport is not None
+            connection.transport.abort()
 
-    def answered(self, line: _Line, status: int, *, closes: bool) -> None:
-        if self.waiting.pop(line, 0) == 0:
+    def finished(self, connection: _Connection, status: int, *, closes: bool) -> None:
+        if self.waiting.pop(connection, 0) == 0:
             return
         now = time.monotonic()
-        self.seen.statuses[status] = self.seen.statuses.get(status, 0) + 1
+        self.stats.statuses[status] = self.stats.statuses.get(status, 0) + 1
         if status == 200:
-            self._times.append(now - line.due)
+            self._times.append(now - connection.due)
             second = int(now - self._begun)
-            if second < len(self.seen.by_second):
-                self.seen.by_second[second] += 1
+            if second < len(self.stats.by_second):
+                self.stats.by_second[second] += 1
         if closes:
-            assert line.transport is not None
-            line.transport.close()
+            assert connection.transport is not None
+            connection.transport.close()
         elif self._load.rate:
-            self._idle.append(line)
+            self._idle.append(connection)
         elif not self._is_over:
-            self.seen.asked += 1
-            line.ask(next(self._requests), now)
+            self.stats.sent += 1
+            connection.send(next(self._requests), now)
 
-    def lost(self, line: _Line) -> None:
-        self._lines -= 1
-        if self.waiting.pop(line, 0) is None:
-            self.seen.statuses[CLOSED] = self.seen.statuses.get(CLOSED, 0) + 1
-        if line in self._idle:
-            self._idle.remove(line)
+    def lost(self, connection: _Connection) -> None:
+        self._open_connections -= 1
+        if self.waiting.pop(connection, 0) is None:
+            self.stats.statuses[CLOSED] = self.stats.statuses.get(CLOSED, 0) + 1
+        if connection in self._idle:
+            self._idle.remove(connection)
         if not self._load.rate and not self._is_over:
-            self._ask(time.monotonic())
+            self._send(time.monotonic())
 
 
-def load(plan: Plan) -> list[Seen]:
+def load(plan: Plan) -> list[LoadStats]:
     """What a process that does nothing else sees."""
     result = subprocess.run(
         [sys.executable, "-m", "tests.load_generator"],
@@ -203,10 +203,10 @@ def load(plan: Plan) -> list[Seen]:
         cwd=Path(__file__).parents[1],
         check=True,
     )
-    return msgspec.json.decode(result.stdout, type=list[Seen])
+    return msgspec.json.decode(result.stdout, type=list[LoadStats])
 
 
-async def run(plan: Plan) -> list[Seen]:
+async def run(plan: Plan) -> list[LoadStats]:
     requests = itertools.cycle([request.encode("latin-1") for request in plan.requests])
     return [await _Running(plan, load, requests).run() for load in plan.loads]
 

@@ -119,10 +119,10 @@ class Proxy:
                     time.sleep(self.delay)
                 self._flowing.wait()
                 sink.sendall(data)
-        for one in (source, sink):
+        for end in (source, sink):
             with suppress(OSError):
-                if one.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_RESET)) != _RESET:
-                    one.shutdown(socket.SHUT_RDWR)
+                if end.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_RESET)) != _RESET:
+                    end.shutdown(socket.SHUT_RDWR)
         source.close()  # each pump closes the end it reads from
 
 

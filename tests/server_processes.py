@@ -14,12 +14,12 @@ from tests.conftest import Server
 
 def workers(server: Server) -> list[psutil.Process]:
     """The processes that answer requests."""
-    found = []
+    children = []
     for child in psutil.Process(server.process.pid).children():
         with contextlib.suppress(psutil.Error):
             if "spawn_main" in " ".join(child.cmdline()):
-                found.append(child)
-    return found
+                children.append(child)
+    return children
 
 
 def kill_worker(server: Server, number: int = 0) -> bool:

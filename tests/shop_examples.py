@@ -205,8 +205,8 @@ class Stage:
             "jane": self._newcomer("Jane", "Smith", "jane@example.com"),
             "mary": self._newcomer("Mary", "Major", "mary@example.com"),
         }
-        one = self._buy("john", 1, dict([KEY]))
-        self.ids = {"one": one, "two": self._buy("john", 2), "hers": self._buy("jane", 1), "nobodys": 12345}
+        first_order = self._buy("john", 1, dict([KEY]))
+        self.ids = {"one": first_order, "two": self._buy("john", 2), "hers": self._buy("jane", 1), "nobodys": 12345}
 
     def _newcomer(self, first_name: str, last_name: str, email: str) -> httpx.Client:
         client = visitor(self.client)
@@ -239,10 +239,10 @@ class Stage:
 
     def _send(self, client: httpx.Client, case: Case) -> httpx.Response:
         method, _, path = case.operation.partition(" ")
-        given: dict[str, Any] = {"content": case.content} if case.content else {"json": case.body}
+        content: dict[str, Any] = {"content": case.content} if case.content else {"json": case.body}
         for _ in range(case.times):
             address = (case.address or path).format(**self.ids)
-            response = client.request(method, address, headers=dict(case.headers), **given)
+            response = client.request(method, address, headers=dict(case.headers), **content)
         return response
 
     @contextlib.contextmanager

@@ -85,7 +85,7 @@ def test_pictures_are_whole_svg_and_show_what_is_over_the_limit(tmp_path: Path) 
         Row("import", "1", limits=[Limit(9, 3)], holds_here=False, part="import"),
     ]
     limits, growth = draw(run_of(*rows), tmp_path)
-    bars = [one.get("class") for one in ET.parse(limits).iter("{http://www.w3.org/2000/svg}rect")]
+    bars = [rect.get("class") for rect in ET.parse(limits).iter("{http://www.w3.org/2000/svg}rect")]
     assert bars == ["ground", "good", "bad"]
     assert len(list(ET.parse(growth).iter("{http://www.w3.org/2000/svg}polyline"))) == 2
 

@@ -239,10 +239,10 @@ def test_an_empty_variable_is_an_unset_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "read"), [("true", True), ("TRUE", True), ("1", True), ("false", False), ("0", False)]
+    ("typed", "read"), [("true", True), ("TRUE", True), ("1", True), ("false", False), ("0", False)]
 )
-def test_yes_and_no_are_read(given: str, *, read: bool) -> None:
-    assert load_settings({"FILMER_ACCESS_LOG": given}).access_log is read
+def test_yes_and_no_are_read(typed: str, *, read: bool) -> None:
+    assert load_settings({"FILMER_ACCESS_LOG": typed}).access_log is read
 
 
 def test_an_error_of_a_setting_never_repeats_another() -> None:
@@ -295,8 +295,8 @@ def test_the_doctor_finds_all_well(database_url: str, engines: Engines) -> None:
     assert result.returncode == 0, result.stderr
     assert "FAIL" not in result.stderr
     assert __version__ in result.stderr
-    for found in ("PostgreSQL", "pg_trgm", "up to date", "Valkey"):
-        assert found in result.stderr
+    for line_part in ("PostgreSQL", "pg_trgm", "up to date", "Valkey"):
+        assert line_part in result.stderr
     assert "filmer import demo" in result.stderr, "an empty catalogue is no illness, but there is something to do"
 
 
@@ -354,15 +354,15 @@ def test_the_doctor_says_that_tmdb_is_not_set_up(database_url: str, engines: Eng
 
 
 @pytest.mark.parametrize(
-    ("key", "found"),
+    ("key", "message"),
     [("right", "ok   TMDB answers"), ("wrong", "FAIL TMDB: TMDB refuses the credential: set TMDB_ACCESS_TOKEN")],
 )
-def test_the_doctor_asks_tmdb(database_url: str, engines: Engines, key: str, found: str) -> None:
+def test_the_doctor_asks_tmdb(database_url: str, engines: Engines, key: str, message: str) -> None:
     with Sandbox() as sandbox:
         tmdb = {"TMDB_BASE_URL": sandbox.url, "TMDB_API_KEY": key}
         result = filmer("doctor", DATABASE_URL=database_url, REDIS_URL=engines.redis_url, **tmdb)
-    assert (result.returncode == 0) is found.startswith("ok")
-    assert found in result.stderr
+    assert (result.returncode == 0) is message.startswith("ok")
+    assert message in result.stderr
     assert "Traceback" not in result.stderr + result.stdout
 
 

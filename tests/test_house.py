@@ -44,13 +44,13 @@ def imports_of(path: Path) -> Iterator[str]:
 
 def docstrings_of(tree: ast.AST) -> set[int]:
     """The nodes that are docstrings, by id."""
-    found = set()
+    docstrings = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
             first = node.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                found.add(id(first.value))
-    return found
+                docstrings.add(id(first.value))
+    return docstrings
 
 
 def sql_of(path: Path) -> list[str]:
@@ -82,28 +82,28 @@ def papers() -> Iterator[Path]:
 
 def project() -> dict[str, object]:
     document = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    found: dict[str, object] = document["project"]
-    return found
+    table: dict[str, object] = document["project"]
+    return table
 
 
 def test_the_rules_look_at_something() -> None:
     assert len(MODULES) > 30
     assert sql_of(PACKAGE / "catalogue" / "queries.py")
     assert "filmer.catalogue.queries" in imports_of(PACKAGE / "catalogue" / "edition.py")
-    found = list(papers())
-    assert {ROOT / "pyproject.toml", Path(__file__), PACKAGE / "app.py"} <= set(found)
-    assert not any(".venv" in path.parts for path in found)
+    files = list(papers())
+    assert {ROOT / "pyproject.toml", Path(__file__), PACKAGE / "app.py"} <= set(files)
+    assert not any(".venv" in path.parts for path in files)
 
 
 def test_sql_is_where_sql_lives() -> None:
     """In *queries.py and the store; the doctor asks the server itself, the edition's watch holds its own locks."""
     strangers = [
-        found
+        statement
         for path in MODULES
         if not path.name.endswith("queries.py")
         and not path.is_relative_to(PACKAGE / "store")
         and path not in (PACKAGE / "commands" / "doctor.py", PACKAGE / "catalogue" / "edition.py")
-        for found in sql_of(path)
+        for statement in sql_of(path)
     ]
     assert strangers == []
 
@@ -158,7 +158,7 @@ def imports_between_folders() -> dict[str, dict[str, list[str]]]:
     """For each folder, the folders and modules beside it that it imports, and where."""
     names = {module_name(path) for path in MODULES}
     rooms = {room_of(name) for name in names if name != "filmer"}
-    found: dict[str, dict[str, list[str]]] = {}
+    imports: dict[str, dict[str, list[str]]] = {}
     for path in MODULES:
         if path.parent == PACKAGE:
             continue
@@ -166,8 +166,8 @@ def imports_between_folders() -> dict[str, dict[str, list[str]]]:
         for name in imports_of(path):
             is_ours = name in names or name.rpartition(".")[0] in names
             if is_ours and name.startswith("filmer.") and room_of(name) != folder and room_of(name) in rooms:
-                found.setdefault(folder, {}).setdefault(room_of(name), []).append(str(path.relative_to(PACKAGE)))
-    return found
+                imports.setdefault(folder, {}).setdefault(room_of(name), []).append(str(path.relative_to(PACKAGE)))
+    return imports
 
 
 def test_folders_import_only_what_is_allowed() -> None:
@@ -182,8 +182,8 @@ def test_folders_import_only_what_is_allowed() -> None:
 
 def test_what_is_allowed_is_used() -> None:
     """Or it would be allowed by accident when somebody needs it next."""
-    found = imports_between_folders()
-    unused = {folder: allowed - found.get(folder, {}).keys() for folder, allowed in MAY_IMPORT.items()}
+    imports = imports_between_folders()
+    unused = {folder: allowed - imports.get(folder, {}).keys() for folder, allowed in MAY_IMPORT.items()}
     assert {folder: left for folder, left in unused.items() if left} == {}
 
 

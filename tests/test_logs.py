@@ -42,10 +42,10 @@ attempt(lambda: logging.getLogger("theirs").exception("theirs failed"))
 
 def output_of(**environment: str) -> str:
     """What goes to stderr; nothing goes to stdout."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FILMER_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FILMER_")}
     result = subprocess.run(
         [sys.executable, "-c", SAY],
-        env={**kept, **environment},
+        env={**inherited, **environment},
         capture_output=True,
         text=True,
         check=False,

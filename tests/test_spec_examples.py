@@ -56,9 +56,9 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 def stage(
     make_database: MakeDatabase, serve_here: ServeHere, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:
-    found = Stage(make_database, serve_here, tmp_path_factory.mktemp("letter"))
-    yield found
-    found.close()
+    running_stage = Stage(make_database, serve_here, tmp_path_factory.mktemp("letter"))
+    yield running_stage
+    running_stage.close()
 
 
 def kind(value: Any) -> str:
@@ -82,8 +82,8 @@ def assert_as_printed(live: Any, printed: Any, where: str = "") -> None:
         assert isinstance(live, list), where
         assert len(live) >= len(printed), where
         assert printed or not live, where
-        for number, one in enumerate(printed):
-            assert_as_printed(live[number], one, f"{where}[{number}]")
+        for number, example in enumerate(printed):
+            assert_as_printed(live[number], example, f"{where}[{number}]")
     elif isinstance(printed, float):  # a number is one, however many decimals it is written with
         assert type(live) in {int, float}, where
         assert live == printed, where
@@ -145,26 +145,26 @@ def test_a_service_that_is_down_says_so_as_printed(without_database: httpx.Respo
 
 def test_nothing_of_the_specification_is_left_out(answered: Answered, without_database: httpx.Response) -> None:
     """Each status of the tables, each answer printed, each code: answered by a live server."""
-    seen = {(case.operation, response.status_code) for case, response in answered.cases}
-    seen.add(("GET /api/v1/health", without_database.status_code))
+    answered_pairs = {(case.operation, response.status_code) for case, response in answered.cases}
+    answered_pairs.add(("GET /api/v1/health", without_database.status_code))
     responses = [response.json() for _, response in answered.cases] + [response.json() for response in answered.more]
     codes = {response["error"]["code"] for response in responses if "error" in response}
     assert len(TABLES) == 19
-    assert seen == {(operation, status) for operation, statuses in TABLES.items() for status in statuses}
-    assert seen >= set(PRINTED)
+    assert answered_pairs == {(operation, status) for operation, statuses in TABLES.items() for status in statuses}
+    assert answered_pairs >= set(PRINTED)
     assert codes == {*CODES.values(), "INVALID_CREDENTIALS", "CONFLICT", "INTERNAL_ERROR"}
     source = "as transcribed"
     if specifications.FOLDER:
         printed = specifications.shop_api()
         assert as_written(PRINTED) == as_written(printed.responses)
-        assert seen == printed.statuses
+        assert answered_pairs == printed.statuses
         assert codes == printed.codes
         sent = {case.operation: set(case.body) for case in CASES if case.status == 200 and case.body}
         assert {operation: set(body) for operation, body in printed.bodies.items()} == sent
         source = "from the file"
     record_figure(
-        f"shop-api.md, {source}: {len(PRINTED)} of {len(PRINTED)} examples, {len(seen)} of {len(seen)} statuses,"
-        f" {len(codes)} of {len(codes)} codes"
+        f"shop-api.md, {source}: {len(PRINTED)} of {len(PRINTED)} examples, "
+        f"{len(answered_pairs)} of {len(answered_pairs)} statuses, {len(codes)} of {len(codes)} codes"
     )
 
 

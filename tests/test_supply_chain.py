@@ -26,9 +26,9 @@ def lines_of(file: str) -> list[str]:
 def pins_of(file: str) -> Iterator[Requirement]:
     """Those that are meant for this Python on this system."""
     for line in lines_of(file):
-        found = Requirement(line.partition("--hash")[0].strip())
-        if found.marker is None or found.marker.evaluate():
-            yield found
+        requirement = Requirement(line.partition("--hash")[0].strip())
+        if requirement.marker is None or requirement.marker.evaluate():
+            yield requirement
 
 
 def versions_of(file: str) -> dict[str, str]:
@@ -36,7 +36,10 @@ def versions_of(file: str) -> dict[str, str]:
 
 
 def installed() -> dict[str, importlib.metadata.Distribution]:
-    return {canonicalize_name(found.metadata["Name"]): found for found in importlib.metadata.distributions()}
+    return {
+        canonicalize_name(distribution.metadata["Name"]): distribution
+        for distribution in importlib.metadata.distributions()
+    }
 
 
 def project() -> dict[str, list[str]]:
@@ -60,7 +63,7 @@ def test_each_file_holds_all_of_the_one_before() -> None:
 
 
 def test_what_is_installed_is_what_is_pinned() -> None:
-    here = {name: found.version for name, found in installed().items()}
+    here = {name: distribution.version for name, distribution in installed().items()}
     assert {name: here.get(name) for name in versions_of("dev")} == versions_of("dev")
     pinned = versions_of("bench")
     strangers = {name: version for name, version in here.items() if name not in {"filmer", *INSTALLERS}}

@@ -40,13 +40,13 @@ def in_database(database_url: str, work: Callable[[Connection], Coroutine[Any, A
 
 
 @functools.cache
-def kept_password(password: str = PASSWORD) -> str:
+def hash_password(password: str = PASSWORD) -> str:
     return asyncio.run(Passwords(threads=1).hash(password))
 
 
 def open_account(database_url: str, *, email: str = "", role: Role = "customer", password: str = PASSWORD) -> User:
     """An account nobody has yet; without an e-mail address, one of its own."""
-    kept = kept_password(password)  # before there is an event loop
+    password_hash = hash_password(password)  # before there is an event loop
 
     async def work(conn: Connection) -> User:
         person = await queries.insert_account(
@@ -54,15 +54,15 @@ def open_account(database_url: str, *, email: str = "", role: Role = "customer",
             email=email or f"mary{next(_numbers)}@example.com",
             first_name="Mary",
             last_name="Major",
-            password=kept,
+            password=password_hash,
             role=role,
             now=datetime.now(UTC),
         )
         assert person is not None
         return person
 
-    found: User = in_database(database_url, work)
-    return found
+    user: User = in_database(database_url, work)
+    return user
 
 
 def token_of(database_url: str, person: User, *, name: str = "tests", expires: datetime | None = None) -> str:

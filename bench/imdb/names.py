@@ -46,8 +46,8 @@ class NameLists:
         """Draw names as columns: first, middle, last, ending."""
         count = len(male)
         cultures = self.cultures.draw(rng, count)
-        given = np.where(male[:, None], self.ranges[0][cultures], self.ranges[1][cultures])
-        first = given[:, 0] + zipf_ranks(rng.random(count), given[:, 1], self.LISTED_SHIFT)
+        first_names = np.where(male[:, None], self.ranges[0][cultures], self.ranges[1][cultures])
+        first = first_names[:, 0] + zipf_ranks(rng.random(count), first_names[:, 1], self.LISTED_SHIFT)
         rows = np.flatnonzero(rng.random(count) < self.MADE_FIRST_SHARE)
         first[rows] = self.made_first + zipf_ranks(rng.random(len(rows)), self.MADE_FIRST, self.MADE_FIRST_SHIFT)
         family = self.ranges[2][cultures]

@@ -54,8 +54,8 @@ class People:
     def draw_actors(self, uniform: Floats, films: Bools) -> Ints:
         """Turn uniform draws into people who act; films and the rest each have their own busiest people."""
         film = skewed_ranks(uniform, self.film_acting, FILM_ACTORS_SKEW)
-        other = self.draw(uniform, ACTING_ROLE, ACTING_SKEW)
-        return np.where(films, film, (other * self.tv_factor + self.acting // 3) % self.acting)
+        any_actor = self.draw(uniform, ACTING_ROLE, ACTING_SKEW)
+        return np.where(films, film, (any_actor * self.tv_factor + self.acting // 3) % self.acting)
 
     def redraw(self, rng: np.random.Generator, places: Ints) -> Ints:
         """Draw other people of the same roles, all equally likely."""

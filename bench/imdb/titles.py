@@ -69,9 +69,11 @@ class BasicsText:
         original_prefix[rows] += rng.integers(1, len(EPISODE_PREFIXES), len(rows))
         return [(prefix, words, suffix), (original_prefix, original_words, original_suffix)]
 
-    def _worded(self, rng: np.random.Generator, count: int, accented: float, other: float) -> tuple[Ints, Ints, Ints]:
+    def _worded(
+        self, rng: np.random.Generator, count: int, accented: float, other_script: float
+    ) -> tuple[Ints, Ints, Ints]:
         """Draw titles of words with their punctuation; of the opening quotes half are closed."""
-        words = self.vocabulary.titles(rng, count, accented, other)
+        words = self.vocabulary.titles(rng, count, accented, other_script)
         prefix, suffix = PREFIX_CHOICES.draw(rng, count), SUFFIX_CHOICES.draw(rng, count)
         suffix[(prefix == QUOTE_PREFIX) & (rng.random(count) < 0.5)] = QUOTE_SUFFIX
         return words, prefix, suffix

@@ -107,6 +107,6 @@ class Somebody:
         return status == 200
 
 
-def fetch(url: str, statement: str, *given: object) -> list[tuple[Any, ...]]:
+def fetch(url: str, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
     with psycopg.connect(url) as conn:
-        return conn.execute(statement.encode(), given).fetchall()
+        return conn.execute(statement.encode(), parameters).fetchall()

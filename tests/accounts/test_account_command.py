@@ -12,12 +12,12 @@ import psycopg
 import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
 from tests.accounts.test_login import log_in, session_of, token_of
-from tests.commands import Done, environment, filmer
+from tests.commands import CommandResult, environment, filmer
 
 CHOSEN = "tr0ub4dor & three"
 
 
-def command(database_url: str, *arguments: object, typed: str | bytes = "") -> Done:
+def command(database_url: str, *arguments: object, typed: str | bytes = "") -> CommandResult:
     """``filmer account …`` with something on its standard input."""
     result = filmer("account", *arguments, typed=typed, DATABASE_URL=database_url)
     assert "Traceback" not in result.stderr, result.stderr
@@ -25,20 +25,20 @@ def command(database_url: str, *arguments: object, typed: str | bytes = "") -> D
     return result
 
 
-def create(database_url: str, email: str, *more: str, typed: str | bytes = f"{CHOSEN}\n") -> Done:
+def create(database_url: str, email: str, *more: str, typed: str | bytes = f"{CHOSEN}\n") -> CommandResult:
     names = ("--first-name", "Mary", "--last-name", "Major")
     return command(database_url, "create", "--email", email, *names, *more, typed=typed)
 
 
-def output_of(done: Done) -> str:
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return done.stdout.strip()
+def output_of(result: CommandResult) -> str:
+    assert (result.returncode, result.stderr) == (0, ""), result.stderr
+    return result.stdout.strip()
 
 
-def refusal(done: Done) -> str:
+def refusal(result: CommandResult) -> str:
     """Why it was not done: one sentence, and exit code 1."""
-    assert (done.returncode, done.stdout) == (1, ""), done.stdout + done.stderr
-    message = done.stderr.strip()
+    assert (result.returncode, result.stdout) == (1, ""), result.stdout + result.stderr
+    message = result.stderr.strip()
     assert message.startswith("filmer: ")
     assert "\n" not in message
     assert message.endswith(".")
@@ -149,9 +149,9 @@ def test_a_role_is_changed(accounts: Shop) -> None:
 def test_signing_out_ends_all_sessions_of_one(accounts: Shop, browser: Browser) -> None:
     mary, john, client = open_account(accounts.database_url), open_account(accounts.database_url), browser()
     tokens = [token_of(log_in(client, mary.email)) for _ in range(2)]
-    other = token_of(log_in(client, john.email))
+    johns_token = token_of(log_in(client, john.email))
     assert "(2 sessions)" in output_of(command(accounts.database_url, "sign-out", mary.id))
-    assert [session_of(client, token).status_code for token in (*tokens, other)] == [401, 401, 200]
+    assert [session_of(client, token).status_code for token in (*tokens, johns_token)] == [401, 401, 200]
     assert "(0 sessions)" in output_of(command(accounts.database_url, "sign-out", mary.id))
 
 
@@ -199,12 +199,12 @@ class Terminal:
             ready, _, _ = select.select([self._there], [], [], max(0.0, deadline - time.monotonic()))
             assert ready, f"nothing more than {self.shown!r}"
             try:
-                came = os.read(self._there, 4096)
+                chunk = os.read(self._there, 4096)
             except OSError:  # it has ended
                 return
-            if not came:
+            if not chunk:
                 return
-            self.shown += came.decode()
+            self.shown += chunk.decode()
 
 
 CREATE = ("create", "--email", "tty@example.com", "--first-name", "Mary", "--last-name", "Major")

@@ -171,12 +171,12 @@ def test_of_one_form_sent_eight_times_at_once_one_makes_a_token(mary: Somebody) 
 
 
 def test_a_revoked_token_works_no_more(mary: Somebody) -> None:
-    token, other = token_on(mary.make("backup")), token_on(mary.make("cinema"))
+    token, other_token = token_on(mary.make("backup")), token_on(mary.make("cinema"))
     number = fetch(mary.url, "SELECT id FROM token WHERE account_id = %s AND name = 'backup'", mary.person.id)[0][0]
     response = send(mary.client, f"{TOKENS}/{number}/revoke")
     assert (response.status_code, response.headers["location"]) == (303, ACCOUNT)
     assert not mary.takes(token)
-    assert mary.takes(other)
+    assert mary.takes(other_token)
     page = mary.client.get(ACCOUNT)
     assert notice_of(page) == "The token “backup” is revoked: nothing takes it any more."
     assert notice_of(mary.client.get(ACCOUNT)) == ""

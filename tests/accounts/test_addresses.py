@@ -12,11 +12,11 @@ from tests.accounts.forms import error_beside, is_signed_in, send
 from tests.accounts.test_account_command import CHOSEN, command, create, output_of, refusal
 from tests.accounts.test_login import log_in
 from tests.accounts.test_register import REGISTER, newcomer
-from tests.commands import Done, filmer
+from tests.commands import CommandResult, filmer
 from tests.conftest import MakeDatabase, Serve, ServeHere
 from tests.responses import data_of, error_of, offences_of
 from tests.server_in_thread import ServerInThread
-from tests.users import PASSWORD, kept_password
+from tests.users import PASSWORD, hash_password
 
 from filmer.accounts.addresses import MAX_EMAIL, email_key, read_email, read_known_email
 from filmer.store.embedded import Engines
@@ -155,18 +155,18 @@ class Old:
             row = conn.execute(
                 "INSERT INTO account (email, email_key, first_name, last_name, password, created)"
                 " VALUES (%s, %s, 'Mary', 'Major', %s, now()) RETURNING id",
-                [email, email.lower(), kept_password()],
+                [email, email.lower(), hash_password()],
             ).fetchone()
         assert row
         return int(row[0])
 
-    def migrate(self) -> Done:
+    def migrate(self) -> CommandResult:
         return command_of(self.url, "migrate")
 
     def rows(self) -> dict[int, tuple[str, str]]:
         with psycopg.connect(self.url) as conn:
-            found = conn.execute("SELECT id, email, email_key FROM account").fetchall()
-        return {row[0]: (row[1], row[2]) for row in found}
+            rows_found = conn.execute("SELECT id, email, email_key FROM account").fetchall()
+        return {row[0]: (row[1], row[2]) for row in rows_found}
 
     def signs_in(self, email: str) -> int:
         """Whose account that is."""
@@ -174,7 +174,7 @@ class Old:
         return number
 
 
-def command_of(url: str, *arguments: object, **settings: str) -> Done:
+def command_of(url: str, *arguments: object, **settings: str) -> CommandResult:
     result = filmer(*arguments, DATABASE_URL=url, **settings)
     assert "Traceback" not in result.stderr, result.stderr
     return result
@@ -182,7 +182,7 @@ def command_of(url: str, *arguments: object, **settings: str) -> Done:
 
 @pytest.fixture
 def old(database_url: str, serve_here: ServeHere) -> Old:
-    kept_password()
+    hash_password()
     return Old(database_url, serve_here(database_url))
 
 
@@ -196,8 +196,8 @@ def test_earlier_accounts_come_to_be_compared_by_their_domains(old: Old) -> None
     }
     assert old.signs_in("kunde@münchen.example") == ours, "before anything was brought into form, too"
     for _ in range(2):
-        done = old.migrate()
-        assert (done.returncode, done.stderr) == (0, "")
+        migrated = old.migrate()
+        assert (migrated.returncode, migrated.stderr) == (0, "")
         assert old.rows() == expected
     assert {old.signs_in(f"kunde@{domain}") for domain in SPELLINGS} == {ours}
     assert old.signs_in("a@公司.example") == old.signs_in("a@xn--55qx5d.example") == theirs

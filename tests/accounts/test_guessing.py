@@ -16,7 +16,7 @@ from tests.accounts.conftest import new_address, open_account
 from tests.figures import record_figure
 from tests.in_process import InProcess, MovedClock, in_process
 from tests.responses import error_of
-from tests.users import LOGIN, PASSWORD, kept_password
+from tests.users import LOGIN, PASSWORD, hash_password
 
 from filmer.accounts.throttle import (
     REGISTER_ADDRESS,
@@ -75,7 +75,7 @@ def refused(at_once: int) -> Counter[int]:
 @pytest.fixture(autouse=True)
 def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is counted here is tries, not what one costs."""
-    kept_password()  # at its full price: others use it, too
+    hash_password()  # at its full price: others use it, too
     monkeypatch.setattr("filmer.accounts.passwords.MEMORY_KIB", 64)
 
 

@@ -51,15 +51,15 @@ def test_the_measure_measures() -> None:
 
 
 async def _refusals(database_url: str, emails: dict[str, list[str]]) -> list[Refused]:
-    asked = [(kind, email) for kind, some in emails.items() for email in some * EACH]
-    random.shuffle(asked)
-    found = []
+    attempts = [(kind, email) for kind, some in emails.items() for email in some * EACH]
+    random.shuffle(attempts)
+    refusals = []
     async with in_process(database_url, trusted_proxies="10.0.0.1") as process, process.visitor("10.0.0.1") as client:
         for _ in range(10):  # until connections and caches are warm
             await _refusal(client, "warm", f"{new_address()}@example.com")
-        for kind, email in asked:
-            found.append(await _refusal(client, kind, email))
-    return found
+        for kind, email in attempts:
+            refusals.append(await _refusal(client, kind, email))
+    return refusals
 
 
 async def _refusal(client: httpx.AsyncClient, kind: str, email: str) -> Refused:

@@ -44,12 +44,12 @@ def test_it_is_argon2id_at_owasp_s_first_choice_with_a_salt_of_its_own() -> None
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("kept", [None, "", "nonsense", "$argon2id$v=19$m=47104,t=1,p=1$x$y"])
-def test_where_nothing_is_kept_nothing_fits(kept: str | None) -> None:
+@pytest.mark.parametrize("stored_hash", [None, "", "nonsense", "$argon2id$v=19$m=47104,t=1,p=1$x$y"])
+def test_where_nothing_is_kept_nothing_fits(stored_hash: str | None) -> None:
     async def run() -> None:
         passwords = Passwords(threads=1)
         for password in ("", "x", PASSWORD, "$argon2id$"):
-            assert not await passwords.matches(password, kept)
+            assert not await passwords.matches(password, stored_hash)
 
     asyncio.run(run())
 

@@ -70,19 +70,19 @@ def test_no_other_passwords(password: Any, browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("typed", "stored"),
     [
         ("  Ann-Marie ", "Ann-Marie"), ("x" * 100, "x" * 100), ("Zoe\u0308", "Zoë"), ("李", "李"), ("<b>", "<b>"),
         ("می\u200cرود", "می\u200cرود"), ("Robert'); DROP TABLE account;--", "Robert'); DROP TABLE account;--"),
         ("x\u0301" * 100, "x\u0301" * 50),
     ],
 )  # fmt: skip
-def test_names(given: str, kept: str, browser: Browser) -> None:
-    if len(given) > 100:
-        given = given[:100]
-    response = browser().post(REGISTER, json=newcomer(firstName=given, lastName=given))
+def test_names(typed: str, stored: str, browser: Browser) -> None:
+    if len(typed) > 100:
+        typed = typed[:100]
+    response = browser().post(REGISTER, json=newcomer(firstName=typed, lastName=typed))
     assert response.status_code == 201, response.text
-    assert response.json()["data"]["firstName"] == response.json()["data"]["lastName"] == kept
+    assert response.json()["data"]["firstName"] == response.json()["data"]["lastName"] == stored
 
 
 @pytest.mark.parametrize(

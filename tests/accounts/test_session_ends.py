@@ -114,12 +114,14 @@ def test_signing_in_again_ends_the_session_that_came_along_and_no_other(case: Ca
     async def run() -> None:
         async with in_process(case.url, case.clock) as process:
             await case.sign_in(process)
-            other = case.token
+            other_token = case.token
             first = (await log_in(process, case.email)).cookies["JSESSIONID"]
             second = (await log_in(process, case.email, instead_of=first)).cookies["JSESSIONID"]
-            assert len({other, first, second}) == 3
-            found = [(await ask(process, "GET", SESSION, token)).status_code for token in (other, first, second)]
-            assert found == [200, 401, 200]
+            assert len({other_token, first, second}) == 3
+            statuses = [
+                (await ask(process, "GET", SESSION, token)).status_code for token in (other_token, first, second)
+            ]
+            assert statuses == [200, 401, 200]
 
     asyncio.run(run())
 
@@ -154,21 +156,21 @@ def test_of_many_sessions_those_used_last_are_listed_and_none_that_is_over(case:
 def test_sessions_are_counted_and_how_they_ended(case: Case) -> None:
     async def run() -> None:
         async with in_process(case.url, case.clock) as process:
-            kept = process.part("sessions")
+            sessions = process.part("sessions")
             await case.sign_in(process)
             begin_many(case)
             async with process.part("database").connection() as conn:
-                assert await kept.count(conn) == 31
+                assert await sessions.count(conn) == 31
             second = (await log_in(process, case.email, instead_of=case.token)).cookies["JSESSIONID"]
-            assert kept.ended == {"replaced": 1}
+            assert sessions.ended == {"replaced": 1}
             await ask(process, "POST", LOGOUT, second)
-            assert kept.ended == {"replaced": 1, "signed out": 1}
+            assert sessions.ended == {"replaced": 1, "signed out": 1}
             third = (await log_in(process, case.email)).cookies["JSESSIONID"]
             case.clock.move(minutes=5)
             await tidy(process)
-            assert kept.ended == {"replaced": 1, "signed out": 1, "over": 40}
+            assert sessions.ended == {"replaced": 1, "signed out": 1, "over": 40}
             await ask(process, "POST", "/account/sessions/end", third)
-            assert kept.ended == {"replaced": 1, "signed out": 2, "over": 40}
+            assert sessions.ended == {"replaced": 1, "signed out": 2, "over": 40}
 
     asyncio.run(run())
 

@@ -317,9 +317,9 @@ def test_no_cookie_password_or_address_is_in_the_database(case: Case, table: str
 
 
 async def _change_password(conn: "psycopg.AsyncConnection[tuple[object, ...]]", email: str) -> None:
-    from tests.users import kept_password  # remembered: made before there was an event loop
+    from tests.users import hash_password  # remembered: made before there was an event loop
 
-    await conn.execute("UPDATE account SET password = %s WHERE email = %s", [kept_password("another one"), email])
+    await conn.execute("UPDATE account SET password = %s WHERE email = %s", [hash_password("another one"), email])
     await conn.execute("DELETE FROM session")
 
 
@@ -340,8 +340,8 @@ def test_no_session_begins_after_the_password_was_changed_or_the_account_closed(
             passwords = process.part("signing_in")._passwords
             matches = passwords.matches
 
-            async def and_meanwhile(password: str, kept: str | None, **turn: Any) -> bool:
-                fits: bool = await matches(password, kept, **turn)
+            async def and_meanwhile(password: str, stored_hash: str | None, **turn: Any) -> bool:
+                fits: bool = await matches(password, stored_hash, **turn)
                 monkeypatch.undo()
                 async with await psycopg.AsyncConnection.connect(case.url) as conn:
                     await change(conn, case.email)

@@ -10,7 +10,7 @@ import pytest
 from litestar import Request
 from tests.accounts.test_account_command import command as account_command
 from tests.accounts.test_account_command import output_of, refusal
-from tests.commands import Done, filmer
+from tests.commands import CommandResult, filmer
 from tests.conftest import MakeDatabase
 from tests.users import in_database, open_account, token_of
 
@@ -24,7 +24,7 @@ TOKEN = re.compile(r"filmer_[A-Za-z0-9_-]{43}")
 MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
 
 
-def command(database_url: str, *arguments: object) -> Done:
+def command(database_url: str, *arguments: object) -> CommandResult:
     """``filmer token …``."""
     result = filmer("token", *arguments, DATABASE_URL=database_url, PGTZ="Asia/Tokyo")
     assert "Traceback" not in result.stderr, result.stderr
@@ -54,8 +54,8 @@ def person_of(database_url: str, token: str) -> User | None:
         except InvalidToken:
             return None
 
-    found: User | None = in_database(database_url, work)
-    return found
+    user: User | None = in_database(database_url, work)
+    return user
 
 
 def use(database_url: str, token: str) -> None:

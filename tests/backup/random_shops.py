@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from tests.conftest import SECRET_KEY, import_films
 from tests.shop.stress_shop import FILMS
-from tests.users import kept_password, put_card
+from tests.users import hash_password, put_card
 
 from filmer.backup.archive import Manifest, open_archive
 from filmer.backup.making import back_up
@@ -68,7 +68,7 @@ def _account(conn: psycopg.Connection, draw: random.Random) -> int:
         VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
         """,
         [email, email, draw.choice(HARD) or "Mary", draw.choice(HARD) or "Major", draw.choice(["customer", "admin"]),
-         kept_password(), draw.random() < 0.1, _moment(draw)],
+         hash_password(), draw.random() < 0.1, _moment(draw)],
     ).fetchone()  # fmt: skip
     assert row
     return int(row[0])
@@ -146,15 +146,15 @@ _SHAPE = {
 def whole(url: str) -> dict[str, list[Any]]:
     """Every row of every table, and how they are made; but who is slowed down, and which database it is."""
     with psycopg.connect(url) as conn:
-        found = {what: sorted(map(repr, conn.execute(query.encode()))) for what, query in _SHAPE.items()}
+        contents = {what: sorted(map(repr, conn.execute(query.encode()))) for what, query in _SHAPE.items()}
         tables = conn.execute(
             "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('public', 'catalogue')"
         ).fetchall()
         for (table,) in tables:
             columns = "version" if table == "public.edition" else "*"
             rows = conn.execute(f"SELECT {columns} FROM {table}".encode())
-            found[table] = [] if table == "public.guess" else sorted(map(repr, rows))
-    return found
+            contents[table] = [] if table == "public.guess" else sorted(map(repr, rows))
+    return contents
 
 
 def edition_of(url: str) -> str:
@@ -164,8 +164,8 @@ def edition_of(url: str) -> str:
     return str(row[0])
 
 
-def differences(one: dict[str, list[Any]], other: dict[str, list[Any]]) -> list[str]:
-    return [what for what in sorted({*one, *other}) if one.get(what) != other.get(what)]
+def differences(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> list[str]:
+    return [what for what in sorted({*before, *after}) if before.get(what) != after.get(what)]
 
 
 def write_backup(url: str, path: Path, *, replace: bool = False) -> Manifest:

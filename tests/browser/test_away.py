@@ -70,10 +70,10 @@ def keeper(storefront: Storefront, tmdb: Sandbox) -> User:
     person = storefront.newcomer()
     token = aside(token_of, storefront.database_url, person)
     for path, what in ((f"/api/users/{person.id}/favorites", {}), ("/api/movies/ratings", {"rating": 4.5})):
-        kept = storefront.server.client.post(
+        response = storefront.server.client.post(
             path, json={"movie_id": BATMAN_THERE, **what}, headers={"authorization": f"Bearer {token}"}
         )
-        assert kept.status_code == 201, kept.text
+        assert response.status_code == 201, response.text
     for path in ("/3", "/t/p"):
         tmdb.fail("reset", path=path)
     return person

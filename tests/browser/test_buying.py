@@ -295,12 +295,12 @@ def test_the_same_form_sent_again_shows_its_order(visit: Visit, storefront: Stor
 def test_a_checkout_left_open_finds_the_cart_empty(visit: Visit, storefront: Storefront) -> None:
     page = visit()
     at_checkout(page, storefront)
-    other = page.context.new_page()
-    other.goto("/checkout")
+    second_tab = page.context.new_page()
+    second_tab.goto("/checkout")
     pay(page)
     page.wait_for_url(ORDER)
-    pay(other)
-    expect_notice(other, "Your cart is empty by now. What you have bought is among your orders.")
+    pay(second_tab)
+    expect_notice(second_tab, "Your cart is empty by now. What you have bought is among your orders.")
     assert bought(page) == [Decimal("14.97")]
 
 
@@ -308,10 +308,10 @@ def test_a_checkout_left_open_finds_the_cart_empty(visit: Visit, storefront: Sto
 def test_two_tabs_race_for_a_cart(options: Options, visit: Visit, storefront: Storefront) -> None:
     page = visit(**options, expected_statuses={409})
     at_checkout(page, storefront)
-    other = page.context.new_page()
-    other.goto(f"/films/{SHAWSHANK}")
-    other.get_by_role("button", name="Rent for").click()
-    expect_notice(other, "The Shawshank Redemption is in your cart.")
+    second_tab = page.context.new_page()
+    second_tab.goto(f"/films/{SHAWSHANK}")
+    second_tab.get_by_role("button", name="Rent for").click()
+    expect_notice(second_tab, "The Shawshank Redemption is in your cart.")
     pay(page)
     warned(page, "Your cart has changed since you looked. Nothing was bought")
     expect(page.get_by_role("region", name="What has changed")).to_contain_text("The Shawshank Redemption is new")

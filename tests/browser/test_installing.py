@@ -20,8 +20,8 @@ class Machine:
 
     def has(self, name: str, does: str = "") -> None:
         program = self.folder / name
-        given = f'PATH=/usr/bin:/bin; cd "$(dirname "$0")"; echo "{name} $*" >> calls; {does}'
-        program.write_text(f"#!/bin/sh\n{given}\n")
+        shell_script = f'PATH=/usr/bin:/bin; cd "$(dirname "$0")"; echo "{name} $*" >> calls; {does}'
+        program.write_text(f"#!/bin/sh\n{shell_script}\n")
         program.chmod(0o755)
 
     def called(self, name: str) -> list[str]:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from tests.community.conftest import RATINGS, ApiUser
-from tests.community.constant_rate_load import Line, Reply, get, write
+from tests.community.constant_rate_load import Connection, Response, get, write
 from tests.machine import running_seconds
 
 FILMS = (278, 550, 238, 603, 680, 155, 13, 77771)  # TMDB's ids; the last one has no date
@@ -26,8 +26,8 @@ class Shelf(NamedTuple):
     def listed(self, films: dict[int, Any], sort: str, order: str) -> list[Any]:
         """contract §7.5"""
         rows = [
-            {**kept, **films[kept["movie_id"]], "user_rating": self.ratings.get(kept["movie_id"])}
-            for kept in reversed(self.favorites)
+            {**favorite, **films[favorite["movie_id"]], "user_rating": self.ratings.get(favorite["movie_id"])}
+            for favorite in reversed(self.favorites)
         ]
         name = {"rating": "user_rating"}.get(sort, sort)
         known = [row for row in rows if row[name] is not None]
@@ -35,7 +35,7 @@ class Shelf(NamedTuple):
         return known + [row for row in rows if row[name] is None]
 
 
-class Seen(NamedTuple):
+class ObservedList(NamedTuple):
     """A list as it was answered, when at least so many writes were done, and at most so many."""
 
     least: int
@@ -45,27 +45,27 @@ class Seen(NamedTuple):
     body: Any
 
 
-class Crowd:
+class SharedConnections:
     """Connections to the servers, which everybody shares. How long answers took, by phase."""
 
-    def __init__(self, lines: Sequence[Sequence[Line]]) -> None:
-        self._free: list[asyncio.Queue[Line]] = [asyncio.Queue() for _ in lines]
-        for free, some in zip(self._free, lines, strict=True):
-            for line in some:
-                free.put_nowait(line)
+    def __init__(self, connections: Sequence[Sequence[Connection]]) -> None:
+        self._free: list[asyncio.Queue[Connection]] = [asyncio.Queue() for _ in connections]
+        for free, some in zip(self._free, connections, strict=True):
+            for connection in some:
+                free.put_nowait(connection)
         self.phase = "warming"
         self.took: dict[str, list[float]] = defaultdict(list)
         self.is_over = False
 
-    async def ask(self, request: bytes, server: int | None = None) -> Reply:
+    async def ask(self, request: bytes, server: int | None = None) -> Response:
         free = self._free[random.randrange(len(self._free)) if server is None else server]
-        line, phase = await free.get(), self.phase
+        connection, phase = await free.get(), self.phase
         begun = time.monotonic()
-        reply = await line.ask(request)
+        response = await connection.send(request)
         self.took[phase].append(running_seconds(since=begun))
-        free.put_nowait(line)
-        assert reply.status < 500, (request, reply)
-        return reply
+        free.put_nowait(connection)
+        assert response.status < 500, (request, response)
+        return response
 
     async def rest(self) -> bool:
         """Whether there is more to do."""
@@ -73,21 +73,21 @@ class Crowd:
         return not self.is_over
 
 
-class Keeper:
+class ConcurrentUser:
     """One user, who writes and reads, and reads meanwhile."""
 
-    def __init__(self, user: ApiUser, films: dict[int, Any], crowd: Crowd) -> None:
+    def __init__(self, user: ApiUser, films: dict[int, Any], connections: SharedConnections) -> None:
         self._user = user
         self._films = films
-        self._crowd = crowd
+        self._connections = connections
         self._shelves = [Shelf()]
         self._begun = 0
         self._writing = asyncio.Event()
         self._rating_ids: dict[int, int] = {}
-        self._seen: list[Seen] = []
+        self._observed: list[ObservedList] = []
 
     async def write_and_read(self) -> None:
-        while await self._crowd.rest():
+        while await self._connections.rest():
             self._begun += 1
             self._writing.set()
             self._shelves.append(await self._write(self._shelves[-1]))
@@ -97,7 +97,7 @@ class Keeper:
 
     async def read_meanwhile(self) -> None:
         """Half of the time just when a write begins: by chance alone that could be never."""
-        while await self._crowd.rest():
+        while await self._connections.rest():
             if random.random() < 0.5:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(PAUSES[1]):
@@ -117,50 +117,50 @@ class Keeper:
                 return await self._rate(shelf, movie_id, random.randint(0, 10) / 2)
 
     async def _favorite(self, shelf: Shelf, movie_id: int) -> Shelf:
-        there = [kept for kept in shelf.favorites if kept["movie_id"] == movie_id]
-        reply = await self._send("POST", self._user.favorites, {"movie_id": movie_id})
-        record = json.loads(reply.body)
-        assert (reply.status, record) == ((200, there[0]) if there else (201, {**record, "movie_id": movie_id}))
+        there = [favorite for favorite in shelf.favorites if favorite["movie_id"] == movie_id]
+        response = await self._send("POST", self._user.favorites, {"movie_id": movie_id})
+        record = json.loads(response.body)
+        assert (response.status, record) == ((200, there[0]) if there else (201, {**record, "movie_id": movie_id}))
         return shelf if there else shelf._replace(favorites=(*shelf.favorites, record))
 
     async def _unfavorite(self, shelf: Shelf, favorite: Any) -> Shelf:
-        reply = await self._send("DELETE", f"{self._user.favorites}/{favorite['id']}")
-        assert reply.status == 204, reply
-        return shelf._replace(favorites=tuple(kept for kept in shelf.favorites if kept is not favorite))
+        response = await self._send("DELETE", f"{self._user.favorites}/{favorite['id']}")
+        assert response.status == 204, response
+        return shelf._replace(favorites=tuple(other for other in shelf.favorites if other is not favorite))
 
     async def _rate(self, shelf: Shelf, movie_id: int, rating: float) -> Shelf:
         is_new = movie_id not in shelf.ratings
         if is_new or random.random() < 0.5:
-            reply = await self._send("POST", RATINGS, {"movie_id": movie_id, "rating": rating})
+            response = await self._send("POST", RATINGS, {"movie_id": movie_id, "rating": rating})
         else:
-            reply = await self._send("PUT", f"{RATINGS}/{self._rating_ids[movie_id]}", {"rating": rating})
-        record = json.loads(reply.body)
-        assert reply.status == (201 if is_new else 200), reply
+            response = await self._send("PUT", f"{RATINGS}/{self._rating_ids[movie_id]}", {"rating": rating})
+        record = json.loads(response.body)
+        assert response.status == (201 if is_new else 200), response
         assert (record["movie_id"], record["rating"]) == (movie_id, rating)
         assert record["id"] == self._rating_ids.setdefault(movie_id, record["id"])
         return shelf._replace(ratings={**shelf.ratings, movie_id: rating})
 
     async def _take_back(self, shelf: Shelf, movie_id: int) -> Shelf:
-        reply = await self._send("DELETE", f"{RATINGS}/{self._rating_ids.pop(movie_id)}")
-        assert reply.status == 204, reply
+        response = await self._send("DELETE", f"{RATINGS}/{self._rating_ids.pop(movie_id)}")
+        assert response.status == 204, response
         return shelf._replace(ratings={one: stars for one, stars in shelf.ratings.items() if one != movie_id})
 
-    async def _send(self, method: str, address: str, body: Any = None) -> Reply:
+    async def _send(self, method: str, address: str, body: Any = None) -> Response:
         text = b"" if body is None else json.dumps(body).encode()
-        return await self._crowd.ask(write(method, address, text, self._user.token))
+        return await self._connections.ask(write(method, address, text, self._user.token))
 
     async def _read(self, server: int) -> None:
         sort, order = random.choice(["release_date", "rating"]), random.choice(["asc", "desc"])
         least = len(self._shelves) - 1
         request = get(f"{self._user.favorites}?sort={sort}&order={order}", self._user.token)
-        reply = await self._crowd.ask(request, server)
-        assert reply.status == 200, reply
-        self._seen.append(Seen(least, self._begun, sort, order, json.loads(reply.body)["favorites"]))
+        response = await self._connections.ask(request, server)
+        assert response.status == 200, response
+        self._observed.append(ObservedList(least, self._begun, sort, order, json.loads(response.body)["favorites"]))
 
     def check(self) -> None:
         """Each list was the user's own, and as it was between the question and the answer."""
         assert len(self._shelves) > 3
-        assert any(seen.most > seen.least for seen in self._seen)
-        for seen in self._seen:
-            shelves = self._shelves[seen.least : seen.most + 1]
-            assert seen.body in [shelf.listed(self._films, seen.sort, seen.order) for shelf in shelves]
+        assert any(observed.most > observed.least for observed in self._observed)
+        for observed in self._observed:
+            shelves = self._shelves[observed.least : observed.most + 1]
+            assert observed.body in [shelf.listed(self._films, observed.sort, observed.order) for shelf in shelves]

@@ -11,13 +11,13 @@ from tests.machine import running_seconds
 ANSWER_SECONDS = 30
 
 
-class Reply(NamedTuple):
+class Response(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-class Line:
+class Connection:
     """One connection, one request at a time. Raises OSError or EOFError when it is lost."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -28,12 +28,14 @@ class Line:
     async def open(cls, port: int) -> Self:
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
-    async def ask(self, request: bytes) -> Reply:
+    async def send(self, request: bytes) -> Response:
         async with asyncio.timeout(ANSWER_SECONDS):
             self._writer.write(request)
             head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:-2])}
-            return Reply(
+            headers = {
+                name.lower(): value for name, _, value in (connection.partition(": ") for connection in head[1:-2])
+            }
+            return Response(
                 int(head[0][9:12]), headers, await self._reader.readexactly(int(headers.get("content-length", 0)))
             )
 
@@ -43,16 +45,16 @@ class Line:
 
 
 @asynccontextmanager
-async def lines_to(port: int, count: int) -> AsyncIterator[list[Line]]:
-    lines = [await Line.open(port) for _ in range(count)]
+async def connections_to(port: int, count: int) -> AsyncIterator[list[Connection]]:
+    connections = [await Connection.open(port) for _ in range(count)]
     try:
-        yield lines
+        yield connections
     finally:
-        for line in lines:
-            await line.close()
+        for connection in connections:
+            await connection.close()
 
 
-class Question(NamedTuple):
+class PreparedRequest(NamedTuple):
     """``body``: what the answer has to be."""
 
     address: str
@@ -60,7 +62,7 @@ class Question(NamedTuple):
     body: bytes
 
 
-class Heard(NamedTuple):
+class Measurement(NamedTuple):
     """An answer: when it was due to be asked for (time.monotonic()), and seconds from then until it was whole."""
 
     address: str
@@ -72,25 +74,25 @@ class Heard(NamedTuple):
     x_cache: str
 
 
-async def ask_steadily(
-    lines: Sequence[Line], questions: Sequence[Question], rate: float, seconds: float
-) -> list[Heard]:
+async def send_steadily(
+    connections: Sequence[Connection], requests: Sequence[PreparedRequest], rate: float, seconds: float
+) -> list[Measurement]:
     """So many requests a second, on each line every question in turn. A late answer makes the next ones late, too."""
     begun = time.monotonic()
-    heard: list[Heard] = []
+    measurements: list[Measurement] = []
 
-    async def ask(place: int) -> None:
-        for turn, number in enumerate(range(place, round(rate * seconds), len(lines))):
-            question = questions[(turn + place) % len(questions)]
+    async def send(place: int) -> None:
+        for turn, number in enumerate(range(place, round(rate * seconds), len(connections))):
+            request = requests[(turn + place) % len(requests)]
             due = begun + number / rate
             await asyncio.sleep(due - time.monotonic())
-            reply = await lines[place].ask(question.request)
-            age, x_cache = int(reply.headers.get("age", -1)), reply.headers.get("x-cache", "")
-            took, is_right = running_seconds(since=due), reply.body == question.body
-            heard.append(Heard(question.address, due, took, reply.status, is_right, age, x_cache))
+            response = await connections[place].send(request.request)
+            age, x_cache = int(response.headers.get("age", -1)), response.headers.get("x-cache", "")
+            took, is_right = running_seconds(since=due), response.body == request.body
+            measurements.append(Measurement(request.address, due, took, response.status, is_right, age, x_cache))
 
-    await asyncio.gather(*(ask(place) for place in range(len(lines))))
-    return heard
+    await asyncio.gather(*(send(place) for place in range(len(connections))))
+    return measurements
 
 
 def p99(seconds: Sequence[float]) -> float:

@@ -29,8 +29,8 @@ def mary(community: Community, user: ApiUser) -> Iterator[httpx.Client]:
 
 
 def titles(text: str) -> list[str]:
-    found = re.findall(r"<h2>(?:<a [^>]*>)?([^<]+)", text)
-    return [html.unescape(title) for title in found]
+    headings = re.findall(r"<h2>(?:<a [^>]*>)?([^<]+)", text)
+    return [html.unescape(title) for title in headings]
 
 
 def notice(text: str) -> str:
@@ -92,7 +92,7 @@ def test_a_favourite_comes_and_goes(mary: httpx.Client, user: ApiUser) -> None:
     assert titles(listed.text) == ["The Shawshank Redemption"]
     assert re.search(r'<span class="visually-hidden">Costs </span>\$4\.99<', listed.text)
     assert notice(mary.get("/favorites").text) == "", "said once"
-    assert [one["movie_id"] for one in user.listed()] == [SHAWSHANK]
+    assert [favorite["movie_id"] for favorite in user.listed()] == [SHAWSHANK]
     assert post(mary, "/favorites", movie_id=SHAWSHANK).headers["location"] == "/favorites"
     assert len(user.listed()) == 1
 

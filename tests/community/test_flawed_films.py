@@ -77,11 +77,11 @@ def test_a_page_without_a_film_that_can_be_used_is_an_error_of_its_own_words(
 ) -> None:
     """On every node; and no good copy is given up for it."""
     own = {"CACHE_DURATION_SECONDS": "1", "TMDB_LANGUAGE": own_language()}
-    one, other = make_community(**own).server, make_community(**own).server
-    first = one.get(POPULAR)
-    assert other.get(POPULAR).content == first.content
+    first_server, second_server = make_community(**own).server, make_community(**own).server
+    first = first_server.get(POPULAR)
+    assert second_server.get(POPULAR).content == first.content
     with failing(sandbox, "flawed", flaw="empty-title", films=100):
-        for server in (one, other):
+        for server in (first_server, second_server):
             error = community_error_of(server.get(f"{POPULAR}?page=2"), 503, "EXTERNAL_API_ERROR")
             assert error["message"] == "TheMovieDB answers, but with nothing that can be used right now"
             past_the_end = popular_of(server.get(f"{POPULAR}?page=499"))
@@ -90,7 +90,7 @@ def test_a_page_without_a_film_that_can_be_used_is_an_error_of_its_own_words(
             sandbox.forget()
             until(server, lambda _: sandbox.calls("/3/movie/popular") > 0)
             assert server.get(POPULAR).content == old.content == first.content
-    until(one, lambda response: freshness(response) == "hit")
+    until(first_server, lambda response: freshness(response) == "hit")
 
 
 def test_a_copy_without_a_title_is_none(make_community: MakeCommunity, sandbox: Sandbox) -> None:

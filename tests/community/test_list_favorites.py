@@ -69,16 +69,16 @@ def put(url: str, account_id: int, favourites: list[Favourite]) -> None:
 def sorted_by(favourites: list[Favourite], sort: str, order: str) -> list[int]:
     """contract §7.5 in plain Python: missing values last in both orders, then newest favourite first."""
 
-    def value(one: Favourite) -> Any:
-        return one.released if sort == "release_date" else one.rating
+    def value(favourite: Favourite) -> Any:
+        return favourite.released if sort == "release_date" else favourite.rating
 
     newest_first = [
-        one for _, one in sorted(enumerate(favourites), key=lambda it: (it[1].created, it[0]), reverse=True)
+        favourite for _, favourite in sorted(enumerate(favourites), key=lambda it: (it[1].created, it[0]), reverse=True)
     ]
-    known = [one for one in newest_first if value(one) is not None]
-    missing = [one for one in newest_first if value(one) is None]
+    known = [favourite for favourite in newest_first if value(favourite) is not None]
+    missing = [favourite for favourite in newest_first if value(favourite) is None]
     known.sort(key=value, reverse=order == "desc")  # keeps the order of equals, reversed or not
-    return [one.movie_id for one in [*known, *missing]]
+    return [favourite.movie_id for favourite in [*known, *missing]]
 
 
 def until(ask: Callable[[], httpx.Response], is_it: Callable[[httpx.Response], bool]) -> httpx.Response:

@@ -163,14 +163,14 @@ def test_no_secret_is_left_anywhere(
         output.write(f"{{'authorization': 'Bearer {speaker.admin_token}'}}\n")
     secrets["Mary's token"] = speaker.token.removeprefix("filmer_")
     try:
-        found = hits(secrets, everywhere(server, database_url, engines))
+        leaks = hits(secrets, everywhere(server, database_url, engines))
     finally:
         with redis.from_url(engines.redis_url) as client:
             client.delete(planted)
-    assert "Mary's token as it is in table token" in found
-    assert "Mary's token as it is in token list" in found
-    assert f"{variable.lower()} to TMDB as it is in the dump" in found
-    assert "a forged token in base64, at 1 in Valkey" in found
-    assert "the admin's token as it is in the server's output" in found
+    assert "Mary's token as it is in table token" in leaks
+    assert "Mary's token as it is in token list" in leaks
+    assert f"{variable.lower()} to TMDB as it is in the dump" in leaks
+    assert "a forged token in base64, at 1 in Valkey" in leaks
+    assert "the admin's token as it is in the server's output" in leaks
     count = sum(len(forms(secret, is_guessable="token" not in name)) for name, secret in secrets.items())
     record_figure(f"{log_format}: {len(secrets)} secrets in {count} forms, {len(places)} places: 0 hits")

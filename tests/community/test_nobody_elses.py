@@ -72,12 +72,12 @@ class Owner:
 
     def look(self) -> list[Any]:
         """Everything that is theirs, as they see it and as it is kept; not when their token was used last."""
-        seen = [
+        bodies = [
             self.user.client.get(f"{self.user.favorites}?sort={sort}").content for sort in ("rating", "release_date")
         ]
-        assert all(FAVOURED.encode() in one for one in seen)
+        assert all(FAVOURED.encode() in body for body in bodies)
         return [
-            *seen,
+            *bodies,
             fetch(self.place.url, "SELECT a::text FROM account a WHERE id = %s", self.id),
             fetch(self.place.url, "SELECT digest, name, expires FROM token WHERE account_id = %s ORDER BY 1", self.id),
             fetch(self.place.url, "SELECT s::text FROM shelf s WHERE account_id = %s", self.id),

@@ -90,17 +90,17 @@ class Place(NamedTuple):
 
     def ask(self, endpoint: str, wrongs: list[dict[str, Any]], content: tuple[bytes, str] | None = None) -> Any:
         """What is answered to a request with all of this wrong with it; what is named first goes before."""
-        asked = RIGHT | ENDPOINTS[endpoint][0]
+        request_parts = RIGHT | ENDPOINTS[endpoint][0]
         for wrong in reversed(wrongs):
-            asked |= wrong
+            request_parts |= wrong
         method, _, path = endpoint.partition(" ")
-        user_id = asked["user_id"].format(own=self.user.person.id)
-        address = path.format(user_id=user_id, id=asked["id"]) + asked["query"]
+        user_id = request_parts["user_id"].format(own=self.user.person.id)
+        address = path.format(user_id=user_id, id=request_parts["id"]) + request_parts["query"]
         clients = {"user": self.user.client, "admin": self.admin.client, "nobody": self.nobody}
         if content is None:
-            return clients[asked["who"]].request(method, address, json=asked["body"])
+            return clients[request_parts["who"]].request(method, address, json=request_parts["body"])
         headers = {"Content-Type": content[1]} if content[1] else {}
-        return clients[asked["who"]].request(method, address, content=content[0], headers=headers)
+        return clients[request_parts["who"]].request(method, address, content=content[0], headers=headers)
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_a_body_that_can_not_be_read(place: Place, endpoint: str, kind: str) -> 
     response = place.ask(endpoint, later, (body, content_type))
     community_error_of(response, status, code)
     for number, layer in enumerate(layers[:place_of_body]):
-        wrongs = [one.wrong for one in layers[number:place_of_body]]
+        wrongs = [earlier.wrong for earlier in layers[number:place_of_body]]
         community_error_of(place.ask(endpoint, [*wrongs, *later], (body, content_type)), layer.status, layer.code)
 
 

@@ -44,7 +44,7 @@ def until(client: httpx.Client, is_it: Callable[[httpx.Response], bool], address
     raise AssertionError(f"never: {response.headers}")
 
 
-def asked(sandbox: Sandbox, language: str) -> int:
+def times_asked(sandbox: Sandbox, language: str) -> int:
     """How often TMDB was asked by servers of this language."""
     return sum(request.query["language"] == language for request in sandbox.requests())
 
@@ -187,27 +187,27 @@ def test_first_a_miss_then_hits_then_stale_and_asked_for_anew_behind(
     assert (freshness(first), first.headers["age"]) == ("miss", "0")
     second = server.get(POPULAR)
     assert (freshness(second), second.content) == ("hit", first.content)
-    assert asked(sandbox, language) == 1
+    assert times_asked(sandbox, language) == 1
     old = until(server, lambda response: freshness(response) != "hit")
     assert (freshness(old), old.content) == ("stale", first.content)
     assert int(old.headers["age"]) >= 2
     new = until(server, lambda response: freshness(response) == "hit")
     assert int(new.headers["age"]) < 2
-    assert asked(sandbox, language) >= 2
+    assert times_asked(sandbox, language) >= 2
 
 
 def test_an_old_copy_outlives_tmdb(make_community: MakeCommunity, sandbox: Sandbox) -> None:
     """contract §7.9: served at once, on every node that shares Valkey, and a page nobody asked for is 503."""
     own = {"CACHE_DURATION_SECONDS": "1", "TMDB_LANGUAGE": own_language(), "TMDB_DEADLINE_SECONDS": "1"}
-    one, other = make_community(**own).server, make_community(**own).server
-    first = one.get(POPULAR)
+    first_server, second_server = make_community(**own).server, make_community(**own).server
+    first = first_server.get(POPULAR)
     with failing(sandbox):
-        for server in (one, other):
+        for server in (first_server, second_server):
             old = until(server, lambda response: freshness(response) == "stale")
             assert (old.content, old.headers["etag"]) == (first.content, first.headers["etag"])
-        error = community_error_of(other.get(f"{POPULAR}?page=2"), 503, "EXTERNAL_API_ERROR")
+        error = community_error_of(second_server.get(f"{POPULAR}?page=2"), 503, "EXTERNAL_API_ERROR")
         assert error["details"] == {}
-        head = other.head(f"{POPULAR}?page=3")
+        head = second_server.head(f"{POPULAR}?page=3")
         assert (head.status_code, head.content) == (503, b"")
 
 
@@ -221,7 +221,7 @@ def test_32_who_ask_at_once_on_two_nodes_are_one_request_to_tmdb(
         responses = list(threads.map(lambda number: servers[number % 2].get(POPULAR), range(32)))
     assert {popular_of(response)["page"] for response in responses} == {1}
     assert len({response.content for response in responses}) == 1
-    assert asked(sandbox, language) == 1
+    assert times_asked(sandbox, language) == 1
 
 
 def test_nothing_is_fresh_where_the_duration_is_0(make_community: MakeCommunity, sandbox: Sandbox) -> None:
@@ -230,11 +230,11 @@ def test_nothing_is_fresh_where_the_duration_is_0(make_community: MakeCommunity,
     server = make_community(CACHE_DURATION_SECONDS="0", TMDB_LANGUAGE=language).server
     assert freshness(server.get(POPULAR)) == "miss"
     assert freshness(server.get(POPULAR)) == "stale"
-    until(server, lambda _: asked(sandbox, language) >= 2)
+    until(server, lambda _: times_asked(sandbox, language) >= 2)
 
 
 def test_a_server_that_has_no_tmdb_says_so(make_community: MakeCommunity, sandbox: Sandbox) -> None:
     language = own_language()
     server = make_community(TMDB_API_KEY="", TMDB_LANGUAGE=language).server
     community_error_of(server.get(POPULAR), 503, "EXTERNAL_API_ERROR")
-    assert asked(sandbox, language) == 0
+    assert times_asked(sandbox, language) == 0

@@ -130,8 +130,8 @@ class Stage:
         return clients[case.who].request(method, address, json=case.body)
 
     def close(self) -> None:
-        for one in (self.user, self.other, self.admin):
-            one.client.close()
+        for user in (self.user, self.other, self.admin):
+            user.client.close()
 
 
 @pytest.fixture(scope="module")
@@ -142,21 +142,21 @@ def stage(make_database: MakeDatabase, serve: Serve) -> Iterator[Stage]:
         address = f"http://127.0.0.1:{answering.server_port}/3"
         settings = {"TMDB_BASE_URL": address, "TMDB_API_KEY": "any", "TMDB_LANGUAGE": own_language()}
         url = make_database()
-        found = Stage(url, serve(url, TMDB_DEADLINE_SECONDS="1", FILMER_LOG_FORMAT="json", **settings))
-        yield found
-        found.close()
+        running_stage = Stage(url, serve(url, TMDB_DEADLINE_SECONDS="1", FILMER_LOG_FORMAT="json", **settings))
+        yield running_stage
+        running_stage.close()
         answering.shutdown()
         thread.join()
 
 
 @pytest.fixture(scope="module")
-def asked(stage: Stage) -> list[httpx.Response]:
+def responses_by_case(stage: Stage) -> list[httpx.Response]:
     return [stage.ask(case) for case in CASES]
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: str(CASES[number]))
-def test_every_case_is_answered_as_printed(asked: list[httpx.Response], number: int) -> None:
-    case, response = CASES[number], asked[number]
+def test_every_case_is_answered_as_printed(responses_by_case: list[httpx.Response], number: int) -> None:
+    case, response = CASES[number], responses_by_case[number]
     if case.code:
         community_error_of(response, case.status, case.code)
         return
@@ -169,9 +169,13 @@ def written(response: Any) -> str:
     return json.dumps(response, separators=(",", ":"))
 
 
-def test_nothing_of_the_specification_is_left_out(asked: list[httpx.Response]) -> None:
+def test_nothing_of_the_specification_is_left_out(responses_by_case: list[httpx.Response]) -> None:
     """Each answer printed is in CASES; each code and status in these or in REQUESTS, which test_openapi.py sends."""
-    good = {(case.endpoint, response.status_code) for case, response in zip(CASES, asked, strict=True) if not case.code}
+    good = {
+        (case.endpoint, response.status_code)
+        for case, response in zip(CASES, responses_by_case, strict=True)
+        if not case.code
+    }
     codes = {case.code for case in CASES} | {request.code for request in REQUESTS}
     statuses = {case.status for case in CASES} | {request.status for request in REQUESTS}
     assert good == {*PRINTED, (REMOVE, 204), (CLEAR, 204)}
@@ -201,9 +205,9 @@ def test_the_figures_of_the_specification() -> None:
     assert (tmdb.ATTEMPTS - 1, tmdb.FIRST_WAIT, tmdb.LONGEST_WAIT, tmdb.MULTIPLIER) == (3, 1.0, 5.0, 2.0)
 
 
-def test_errors_are_logged_to_stderr_as_printed(stage: Stage, asked: list[httpx.Response]) -> None:
+def test_errors_are_logged_to_stderr_as_printed(stage: Stage, responses_by_case: list[httpx.Response]) -> None:
     """ "Error details, request context, stack trace, retry attempt number"; and the request that it happened to."""
-    assert asked
+    assert responses_by_case
     lines = [json.loads(line) for line in stage.server.output().splitlines() if line.startswith("{")]
     failed = [line for line in lines if line["event"] == "TMDB failed"]
     assert {line["path"] for line in failed} >= {"/movie/125", "/movie/126", "/movie/popular"}

@@ -203,13 +203,19 @@ def _plain(part: str) -> bytes:
 
 def in_json(names: Sequence[str], name: str, plausible: dict[str, Any]) -> Iterator[bytes]:
     """Bodies that are plausible but for this member."""
-    others = [b'"%b":%b' % (one.encode(), json.dumps(plausible.get(one, "a")).encode()) for one in names if one != name]
+    others = [
+        b'"%b":%b' % (other.encode(), json.dumps(plausible.get(other, "a")).encode())
+        for other in names
+        if other != name
+    ]
     for value in VALUES:
         yield b"{" + b",".join([*others, b'"%b":%b' % (name.encode(), value)]) + b"}"
 
 
 def in_form(names: Sequence[str], name: str, plausible: dict[str, Any]) -> Iterator[bytes]:
-    others = [b"%b=%b" % (one.encode(), quoted(str(plausible.get(one, "a")).encode())) for one in names if one != name]
+    others = [
+        b"%b=%b" % (other.encode(), quoted(str(plausible.get(other, "a")).encode())) for other in names if other != name
+    ]
     for text in TEXTS:
         for written in (quoted(text), text.replace(b"&", b"")):
             yield b"&".join([*others, b"%b=%b" % (name.encode(), written)])

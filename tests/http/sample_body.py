@@ -40,6 +40,6 @@ class Sample(Body):
     expiration: Annotated[Month | None, Meta(extra={"read": read_month})] = None
 
     @classmethod
-    def cross_check(cls, given: dict[str, Any]) -> Iterator[Offence]:
-        if given.get("note") == "both" and "year" in given:
+    def cross_check(cls, fields: dict[str, Any]) -> Iterator[Offence]:
+        if fields.get("note") == "both" and "year" in fields:
             yield Offence("note", "must not be both")

@@ -61,4 +61,4 @@ def before_call(_: HookContext, case: Case[Any], __: dict[str, Any]) -> None:
 @schemathesis.hook
 def filter_failure(_: HookContext, failure: Failure, __: Case[Any], response: Response) -> bool:
     """What counts as one."""
-    return not (isinstance(failure, RejectedPositiveData) and any(one in response.text for one in BEYOND_SCHEMAS))
+    return not (isinstance(failure, RejectedPositiveData) and any(reason in response.text for reason in BEYOND_SCHEMAS))

@@ -60,19 +60,19 @@ class Route(NamedTuple):
     segments: list[str]
 
 
-class Town:
+class SeededServer:
     """A server with films and people, and the words they are known by."""
 
     def __init__(self, database_url: str, server: Server) -> None:
         self.server = server
         user, admin = open_account(database_url), open_account(database_url, role="admin")
-        self.tokens = [token_of(database_url, one).encode() for one in (user, admin)]
+        self.tokens = [token_of(database_url, user).encode() for user in (user, admin)]
         people = customers(database_url, 300)
         with psycopg.connect(database_url) as conn:
-            ids = [one.account_id for one in people]
+            ids = [user.account_id for user in people]
             conn.execute("UPDATE account SET role = 'admin' WHERE id = ANY(%s)", [ids[::2]])
-        self.cookies = [one.cookie.encode() for one in people[:100]]
-        self._leaving = [one.cookie.encode() for one in people[100:]]
+        self.cookies = [user.cookie.encode() for user in people[:100]]
+        self._leaving = [user.cookie.encode() for user in people[100:]]
         self._draw = random.Random(10)
         self.routes = list(routes())
 
@@ -134,7 +134,7 @@ class Town:
         for address in SEARCHED:
             for text in hostile.TEXTS:
                 for name in hostile.HEADERS:
-                    known = [one for one in self.known(address) if not one.startswith(name + b":")]
+                    known = [header for header in self.known(address) if not header.startswith(name + b":")]
                     yield hostile.request_bytes("GET", address.encode(), [*known, name + b": " + text])
                 for cookie in hostile.COOKIES:
                     yield hostile.request_bytes("GET", address.encode(), [b"cookie: " + cookie + text])
@@ -162,39 +162,39 @@ def routes() -> Iterator[Route]:
 
 def names_of(kind: type[msgspec.Struct]) -> set[str]:
     """The fields of all bodies, or of all queries."""
-    found = {field.encode_name for field in msgspec.structs.fields(kind)}
-    return found.union(*(names_of(one) for one in kind.__subclasses__()))
+    names = {field.encode_name for field in msgspec.structs.fields(kind)}
+    return names.union(*(names_of(subclass) for subclass in kind.__subclasses__()))
 
 
 @pytest.fixture(scope="module")
-def town(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) -> Town:
+def seeded(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) -> SeededServer:
     url = make_database()
     import_films(url)
     put_card(url)
-    return Town(url, serve(url, FILMER_TRUSTED_PROXIES="127.0.0.1", **tmdb_settings(shared_sandbox)))
+    return SeededServer(url, serve(url, FILMER_TRUSTED_PROXIES="127.0.0.1", **tmdb_settings(shared_sandbox)))
 
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("where", ["fields", "segments", "parameters", "headers"])
-def test_whatever_stands_there_is_answered(town: Town, where: str) -> None:
-    found = list(getattr(town, where)())
+def test_whatever_stands_there_is_answered(seeded: SeededServer, where: str) -> None:
+    requests = list(getattr(seeded, where)())
     draw = random.Random()
-    draw.shuffle(found)
-    asked = found[: MOST // 4 if MOST < 10_000 else MOST]
-    statuses = Counter(answers_to(town.server.port, asked))
+    draw.shuffle(requests)
+    sample = requests[: MOST // 4 if MOST < 10_000 else MOST]
+    statuses = Counter(answers_to(seeded.server.port, sample))
     assert len(statuses) > 2, "they get to more than one place"
-    assert_alive(town.server)
-    record_figure(f"hostile {where}: {len(asked):,} of {len(found):,} requests, 0 answered with 5xx")
+    assert_alive(seeded.server)
+    record_figure(f"hostile {where}: {len(sample):,} of {len(requests):,} requests, 0 answered with 5xx")
 
 
-def answers_to(port: int, asked: Sequence[bytes]) -> Iterator[int]:
+def answers_to(port: int, requests: Sequence[bytes]) -> Iterator[int]:
     """The statuses of the answers; each request has one."""
     with contextlib.ExitStack() as stack:
-        line = stack.enter_context(RawConnection(port))
-        for request in asked:
+        connection = stack.enter_context(RawConnection(port))
+        for request in requests:
             for _ in range(TRIES):
                 try:
-                    status = line.ask(request).status
+                    status = connection.round_trip(request).status
                 except LOST as lost:  # it may have been closed for the request before
                     status = 0
                     reason: object = lost
@@ -204,50 +204,50 @@ def answers_to(port: int, asked: Sequence[bytes]) -> Iterator[int]:
                     break
                 time.sleep(0.5)
                 stack.close()
-                line = stack.enter_context(RawConnection(port))
+                connection = stack.enter_context(RawConnection(port))
             assert 200 <= status < 500, (reason, request[:2_000])
             yield status
-            if is_over(line):
+            if is_over(connection):
                 stack.close()
-                line = stack.enter_context(RawConnection(port))
+                connection = stack.enter_context(RawConnection(port))
 
 
-def is_over(line: RawConnection) -> bool:
+def is_over(connection: RawConnection) -> bool:
     """Whether the server has closed the connection, as after what it can't read."""
-    line.socket.setblocking(False)
+    connection.socket.setblocking(False)
     try:
-        return line.socket.recv(1) == b"" or True  # what is left of an answer to what followed the request
+        return connection.socket.recv(1) == b"" or True  # what is left of an answer to what followed the request
     except BlockingIOError:
         return False
     except OSError:
         return True
     finally:
-        line.socket.settimeout(20)
+        connection.socket.settimeout(20)
 
 
 @pytest.mark.parametrize("request_", [*hostile.WHOLE, *hostile.LENGTHS], ids=lambda request: repr(request[:60]))
-def test_what_is_no_request_is_refused(town: Town, request_: bytes) -> None:
+def test_what_is_no_request_is_refused(seeded: SeededServer, request_: bytes) -> None:
     """Or answered, or cut: never with a fault of ours, and never for long."""
-    with RawConnection(town.server.port) as line:
+    with RawConnection(seeded.server.port) as connection:
         try:
-            line.send(request_)
-            line.socket.shutdown(socket.SHUT_WR)
+            connection.send(request_)
+            connection.socket.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # it has said no before we were done
-        for status in statuses_of(line):
+        for status in statuses_of(connection):
             assert status < 500
-    assert_alive(town.server)
+    assert_alive(seeded.server)
 
 
-def statuses_of(line: RawConnection) -> Iterator[int]:
+def statuses_of(connection: RawConnection) -> Iterator[int]:
     """Of all that comes until the connection is closed."""
     received = bytearray()
     try:
-        while part := line.socket.recv(1 << 16):
+        while part := connection.socket.recv(1 << 16):
             received += part
     except ConnectionError:
         pass
-    yield from (int(found) for found in re.findall(rb"(?:^|\r\n|[}>])HTTP/1\.[01] (\d{3}) ", bytes(received)))
+    yield from (int(status) for status in re.findall(rb"(?:^|\r\n|[}>])HTTP/1\.[01] (\d{3}) ", bytes(received)))
 
 
 def assert_alive(server: Server) -> None:

@@ -36,8 +36,8 @@ async def echo(request: Request[Any, Any, Any]) -> dict[str, Any]:
     received = await receive_body(request)
     if request.headers.get("x-stranger"):
         raise Unauthorized
-    found = received.read(Sample)
-    return {"movieId": found.movie_id, "quantity": found.quantity}
+    body = received.read(Sample)
+    return {"movieId": body.movie_id, "quantity": body.quantity}
 
 
 def no_page(_path: str, _error: FilmerError) -> bytes:
@@ -109,8 +109,8 @@ def client(server: tuple[int, Path]) -> Iterator[httpx.Client]:
     limits = httpx.Limits(max_connections=1)
     with httpx.Client(
         base_url=f"http://127.0.0.1:{server[0]}", timeout=10, trust_env=False, verify=False, limits=limits
-    ) as found:
-        yield found
+    ) as client_made:
+        yield client_made
 
 
 def send(client: httpx.Client, content: Any, content_type: str | None = JSON, **headers: str) -> httpx.Response:
@@ -197,9 +197,9 @@ class RawConnection:
 
 @pytest.fixture
 def wire(server: tuple[int, Path]) -> Iterator[RawConnection]:
-    found = RawConnection(server[0])
-    yield found
-    found.close()
+    connection = RawConnection(server[0])
+    yield connection
+    connection.close()
 
 
 @pytest.mark.parametrize("refused", [b"not json", b"[]", b"{}", b'"' + b"a" * 70_000, padded(200_000)])

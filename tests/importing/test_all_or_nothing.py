@@ -138,11 +138,11 @@ def test_after_an_import_the_next_answers_are_new_whatever_was_cached(shop: Shop
 
     def visits() -> set[str]:
         """On connections of their own, which the workers share."""
-        seen = set()
+        catalogues_seen = set()
         for _ in range(8):
             with httpx.Client(base_url=server.client.base_url, trust_env=False, verify=False) as client:
-                seen |= {seen_in(address, client.get(address)) for address in (PAGE, FILM)}
-        return seen
+                catalogues_seen |= {seen_in(address, client.get(address)) for address in (PAGE, FILM)}
+        return catalogues_seen
 
     assert visits() == {"old"}
     for name in ("new", "old", "new"):

@@ -41,10 +41,17 @@ def first_characters() -> list[str]:
             scripts.setdefault(unicodedata.name(letter, "?").split()[0], letter)
         elif category[0] in "NPS":
             signs.setdefault((category, code // 0x1000), letter)
-    found = [*string.ascii_letters, *string.digits, *string.punctuation, *EMOJI, *scripts.values(), *signs.values()]
+    characters = [
+        *string.ascii_letters,
+        *string.digits,
+        *string.punctuation,
+        *EMOJI,
+        *scripts.values(),
+        *signs.values(),
+    ]
     drawn = random.Random(DRAWN)
     printable = [chr(code) for code in range(0xA0, 0x110000) if chr(code).isprintable() and not chr(code).isspace()]
-    return list(dict.fromkeys(found + drawn.sample(printable, DRAWN)))
+    return list(dict.fromkeys(characters + drawn.sample(printable, DRAWN)))
 
 
 FIRST = first_characters()
@@ -106,11 +113,11 @@ def test_every_film_is_under_its_first_character(shop: httpx.Client) -> None:
 
 @pytest.mark.parametrize("sort", ["title", "year", "rating"])
 def test_an_asterisk_stands_for_all_that_do_not_begin_with_a_to_z(shop: httpx.Client, sort: str) -> None:
-    found = [film["id"] for film in found_under(shop, "*", sortBy=sort, order="desc")]
+    film_ids = [film["id"] for film in found_under(shop, "*", sortBy=sort, order="desc")]
     letters = [film["id"] for letter in string.ascii_uppercase for film in found_under(shop, letter)]
     total = shop.get("/api/v1/movies?size=1").json()["data"]["totalItems"]
     assert total == 2 * len(FIRST) + len(WORDS)
-    assert len({*found, *letters}) == len(found) + len(letters) == total
+    assert len({*film_ids, *letters}) == len(film_ids) + len(letters) == total
     titles = {film["title"] for film in found_under(shop, "*")}
     assert {"*batteries not included", "*", "$&", "\\N"} <= titles
     assert "Abatteries not included" not in titles

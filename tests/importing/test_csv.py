@@ -14,8 +14,8 @@ from tests.importing.tables import WHOLE, film, read, table, write
 def test_every_column_arrives(database_url: str, tmp_path: Path) -> None:
     report = import_films(database_url, write(tmp_path / "films.csv", WHOLE, film(2)))
     assert (dict(report.bad), report.warnings, report.rows) == ({}, [], {"films.csv": 2})
-    found = films(database_url)
-    whole = found["tt0111161"]
+    stored_films = films(database_url)
+    whole = stored_films["tt0111161"]
     assert (whole.title, whole.original_title) == ("The Shawshank Redemption", "Die Verurteilten")
     assert (whole.year, whole.runtime, whole.rating, whole.votes) == (1994, 142, 9.3, 2500000)
     assert (whole.director, whole.genres) == ("Frank Darabont, Ann Other", ["Crime", "Drama"])
@@ -26,8 +26,8 @@ def test_every_column_arrives(database_url: str, tmp_path: Path) -> None:
     assert (whole.price, whole.tmdb_id, whole.overview) == (Decimal("4.99"), 278, 'Two men, "in" a prison')
     rest = "SELECT (release_date, popularity)::text FROM catalogue.film WHERE id = 'tt0111161'"
     assert fetch(database_url, rest) == "(1994-09-23,120.5)"
-    assert found["f2"][1:8] == (None, None, None, None, [], None, None)
-    assert found["f2"][8:] == ([], None, None, None)
+    assert stored_films["f2"][1:8] == (None, None, None, None, [], None, None)
+    assert stored_films["f2"][8:] == ([], None, None, None)
 
 
 def test_films_are_added_and_brought_up_to_date(database_url: str, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_ids_are_made_of_title_and_year_and_stay(database_url: str, tmp_path: Pa
     before = films(database_url)
     assert len(before) == 3
     assert all(len(identifier) <= 10 for identifier in before)
-    assert len({star for one in before.values() for star in one.cast}) == 2
+    assert len({star for film in before.values() for star in film.cast}) == 2
     import_films(database_url, write(tmp_path / "2.csv", *reversed(rows)), keep_others=True)
     assert films(database_url) == before
 
@@ -100,14 +100,14 @@ def test_columns_may_stand_in_any_order_and_unknown_ones_are_told(database_url: 
     result = filmer(database_url, "import", "csv", path)
     assert (result.returncode, "Traceback" in result.stderr) == (0, False), result.stderr
     assert "colour, [/b]" in result.stderr
-    assert [(one.title, one.year) for one in films(database_url).values()] == [("Film", 1990)]
+    assert [(film.title, film.year) for film in films(database_url).values()] == [("Film", 1990)]
 
 
 def test_a_person_is_billed_once_and_a_name_may_have_brackets() -> None:
     data_set, _ = read(table({"title": "Film", "stars": "Ann [nm1] | Sam (Jr.) (1950) | Ann [nm1]", "genres": "A|A"}))
-    (one,) = data_set.films
-    assert [data_set.stars[place].name for place in one.cast] == ["Ann", "Sam (Jr.)"]
-    assert one.genres == ("A",)
+    (film,) = data_set.films
+    assert [data_set.stars[place].name for place in film.cast] == ["Ann", "Sam (Jr.)"]
+    assert film.genres == ("A",)
 
 
 def test_a_file_that_is_not_there_is_refused(database_url: str, tmp_path: Path) -> None:

@@ -98,16 +98,16 @@ def test_bytes_that_are_no_text_lose_their_row_only(tmp_path: Path) -> None:
 def test_whoever_sits_at_a_terminal_is_asked(tmp_path: Path) -> None:
     path = tmp_path / "films.csv"
     path.write_bytes(b"title\nFine\nZwei F\xe4hren\n")
-    asked: list[str] = []
+    questions: list[str] = []
 
     def response(question: str) -> bool:
-        asked.append(question)
-        return len(asked) == 1
+        questions.append(question)
+        return len(questions) == 1
 
     report = Report()
     assert owner_films.read_csv(path, report, confirm=response).films[1].title == "Zwei Fähren"
     assert report.warnings == []
-    assert "As Windows-1252, as Excel writes it, line 3 is:\nZwei Fähren" in asked[0]
+    assert "As Windows-1252, as Excel writes it, line 3 is:\nZwei Fähren" in questions[0]
     with pytest.raises(ImportFailed, match="--encoding"):
         owner_films.read_csv(path, Report(), confirm=response)
 

@@ -42,10 +42,10 @@ print(*(resource.getrusage(one).ru_maxrss for one in who))
 """
 
 
-def read_elsewhere(path: Path, given: bytes = b"") -> tuple[str, int]:
+def read_elsewhere(path: Path, extra: bytes = b"") -> tuple[str, int]:
     """What is said of a file, and the most memory of the processes that read it, in bytes."""
     result = subprocess.run(
-        [sys.executable, "-c", READ, path], input=given, capture_output=True, check=True, timeout=110
+        [sys.executable, "-c", READ, path], input=extra, capture_output=True, check=True, timeout=110
     )
     *lines, peaks = result.stdout.decode().splitlines()
     return "\n".join(lines), max(map(int, peaks.split())) * 1024

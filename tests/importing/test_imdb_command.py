@@ -65,17 +65,17 @@ def test_a_terminal_shows_a_progress_bar(database_url: str, tmp_path: Path) -> N
     variables = {**environment(database_url), "TERM": "xterm-256color", "COLUMNS": "160"}
     with subprocess.Popen(command, env=variables, stderr=end, stdout=end, stdin=end) as process:
         os.close(end)
-        seen = b""
+        output = b""
         try:
             while block := os.read(terminal, 65536):
-                seen += block
+                output += block
         except OSError:
             pass  # the other end is closed
         assert process.wait(60) == 0
     os.close(terminal)
-    assert "━" in seen.decode()
-    assert "Reading title.basics.tsv" in seen.decode()
-    assert "7 rows" in seen.decode()
+    assert "━" in output.decode()
+    assert "Reading title.basics.tsv" in output.decode()
+    assert "7 rows" in output.decode()
 
 
 def test_no_file_is_ever_held_in_memory(database_url: str, tmp_path: Path) -> None:

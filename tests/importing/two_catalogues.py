@@ -133,9 +133,9 @@ class Visitors:
                 address = (PAGE, FILM)[at % 2]
                 at += 1
                 try:
-                    seen = seen_in(address, client.get(address))
+                    catalogue = seen_in(address, client.get(address))
                 except httpx.HTTPError as error:
-                    seen = repr(error)
-                self.responses[seen] = self.responses.get(seen, 0) + 1
-                if seen not in FILMS:
-                    self.wrong.append(f"{address}: {seen[:3000]}")
+                    catalogue = repr(error)
+                self.responses[catalogue] = self.responses.get(catalogue, 0) + 1
+                if catalogue not in FILMS:
+                    self.wrong.append(f"{address}: {catalogue[:3000]}")

@@ -78,7 +78,10 @@ class Shop:
         """Whether it is healthy, and takes an order."""
         with suppress(*LOST, httpx.HTTPError), RawConnection(self.server.port, timeout=3) as line:
             is_healthy = self.server.client.get("/api/v1/health", timeout=3).is_success
-            return is_healthy and line.ask(stress_shop.checkout(customer, f"of {customer.account_id}")).status == 200
+            return (
+                is_healthy
+                and line.round_trip(stress_shop.checkout(customer, f"of {customer.account_id}")).status == 200
+            )
         return False
 
 
@@ -155,10 +158,10 @@ KINDS: dict[str, Killer] = {
 @pytest.fixture
 def shop() -> Iterator[Shop]:
     with directory() as home:
-        found = Shop(home / "data")
-        put_card(found.database_url)
-        yield found
-        found.server.stop()
+        running_shop = Shop(home / "data")
+        put_card(running_shop.database_url)
+        yield running_shop
+        running_shop.server.stop()
 
 
 def once(kill: Callable[[], None]) -> Kill:

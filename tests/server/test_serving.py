@@ -56,7 +56,11 @@ def listening_workers_of(server: Server) -> set[int]:
 def listening_sockets(pid: int) -> list[object]:
     """Of a process; none, if it is gone."""
     with suppress(psutil.Error):
-        return [found for found in psutil.Process(pid).net_connections("tcp") if found.status == psutil.CONN_LISTEN]
+        return [
+            connection
+            for connection in psutil.Process(pid).net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN
+        ]
     return []
 
 
@@ -166,11 +170,11 @@ def waiting(database_url: str) -> int:
 def test_requests_under_way_are_finished_before_it_stops(filled: str, serve: Serve, number: signal.Signals) -> None:
     server = serve(filled, "--workers", "2")
     family = family_of(server)
-    found: list[httpx.Response] = []
+    responses: list[httpx.Response] = []
 
     def ask(page: int) -> None:
         url = f"http://127.0.0.1:{server.port}/api/v1/movies?size=2&page={page}"
-        found.append(httpx.get(url, timeout=30, trust_env=False, verify=False))
+        responses.append(httpx.get(url, timeout=30, trust_env=False, verify=False))
 
     asking = [threading.Thread(target=ask, args=(page,)) for page in range(1, 7)]
     with psycopg.connect(filled) as conn:
@@ -184,7 +188,7 @@ def test_requests_under_way_are_finished_before_it_stops(filled: str, serve: Ser
         conn.rollback()
     for thread in asking:
         thread.join(20)
-    assert [response.status_code for response in found] == [200] * len(asking)
+    assert [response.status_code for response in responses] == [200] * len(asking)
     assert server.process.wait(20) == 0
     assert eventually(lambda: not left_of(family), seconds=2)
     assert not is_listened_to(server.port)
@@ -333,7 +337,7 @@ def test_a_failure_is_one_json_line_with_the_request_s_id_and_successes_are_none
 
 def test_an_access_log_is_kept_when_it_is_asked_for(filled: str, serve: Serve) -> None:
     server = serve(filled, FILMER_ACCESS_LOG="true")
-    asked = [
+    requests = [
         ("GET", FILM, 200),
         ("GET", FILM, 200),  # from the cache
         ("HEAD", FILM, 200),
@@ -344,12 +348,12 @@ def test_an_access_log_is_kept_when_it_is_asked_for(filled: str, serve: Serve) -
         ("GET", "/nowhere", 404),
         ("GET", "/api/v1/movies/" + "x" * 9000, 414),
     ]
-    for at, (method, path, status) in enumerate(asked):
+    for at, (method, path, status) in enumerate(requests):
         response = server.client.request(method, path, headers={"x-request-id": f"asked-{at}"})
         assert response.status_code == status
     lines = [line for line in log_lines(server) if line["event"] == "request" and "asked-" in line["request_id"]]
     assert [(line["request_id"], line["method"], line["path"], line["status"]) for line in lines] == [
-        (f"asked-{at}", *each) for at, each in enumerate(asked)
+        (f"asked-{at}", *each) for at, each in enumerate(requests)
     ]
     assert all(0 <= line["milliseconds"] < 10_000 for line in lines)
     server.stop()

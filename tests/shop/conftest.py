@@ -15,7 +15,7 @@ from litestar.types import ASGIApp
 from tests.asgi_client import ask, running_app
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
 from tests.responses import data_of, error_of
-from tests.users import CARD, PASSWORD, kept_password, open_account, put_card, session_of, visitor
+from tests.users import CARD, PASSWORD, hash_password, open_account, put_card, session_of, visitor
 
 from filmer.accounts.schemas import User
 from filmer.app import create_app
@@ -61,7 +61,7 @@ def open_store(url: str) -> str:
 @pytest.fixture(scope="session", autouse=True)
 def _password() -> None:
     """Made and remembered before an event loop runs, which open_account has."""
-    kept_password(PASSWORD)
+    hash_password(PASSWORD)
 
 
 @pytest.fixture(scope="session")
@@ -91,9 +91,9 @@ def customer(sign_in: SignIn) -> httpx.Client:
     return sign_in()
 
 
-def fetch(url: str, statement: str, *given: Any) -> list[Any]:
+def fetch(url: str, statement: str, *parameters: Any) -> list[Any]:
     with psycopg.connect(url, autocommit=True) as conn:
-        cursor = conn.execute(statement.encode(), given)
+        cursor = conn.execute(statement.encode(), parameters)
         return cursor.fetchall() if cursor.description else []
 
 
@@ -181,9 +181,9 @@ class InProcess(httpx.BaseTransport):
 
     @property
     def checkout(self) -> Checkout:
-        found = self.litestar.state["checkout"]
-        assert isinstance(found, Checkout)
-        return found
+        checkout_part = self.litestar.state["checkout"]
+        assert isinstance(checkout_part, Checkout)
+        return checkout_part
 
     def run(self, work: Any) -> Any:
         """What a coroutine returns, on the application's loop."""

@@ -19,14 +19,14 @@ class _Reader(HTMLParser):
         self._choices = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._fields = self.forms[given["action"]] = {}
-        elif tag == "input" and "name" in given:
-            self._fields[given["name"]] = given.get("value", "")
+            self._fields = self.forms[attributes["action"]] = {}
+        elif tag == "input" and "name" in attributes:
+            self._fields[attributes["name"]] = attributes.get("value", "")
         elif tag == "select":
-            self._choices = given["name"]
-        elif tag == "option" and "selected" in given:
+            self._choices = attributes["name"]
+        elif tag == "option" and "selected" in attributes:
             self._fields[self._choices] = ""
 
     def handle_data(self, data: str) -> None:

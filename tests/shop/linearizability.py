@@ -396,7 +396,7 @@ class _Visited:
         """Whether it is new: no node before did the same with fewer of the operations of unknown outcome."""
         spent = node.taken & self.unknown
         others = self.known.setdefault((node.taken & ~self.unknown, node.state), [])
-        if any(other & ~spent == 0 for other in others):
+        if any(subset & ~spent == 0 for subset in others):
             return False
         others.append(spent)
         return True

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from tests.conftest import import_films
 from tests.raw_connections import Customer, request
-from tests.users import CARD, kept_password, put_card
+from tests.users import CARD, hash_password, put_card
 
 from filmer.shop import queries
 
@@ -34,7 +34,7 @@ def customers(database_url: str, count: int) -> list[Customer]:
             INSERT INTO account (email, email_key, first_name, last_name, password, created)
             SELECT email, email, 'Mary', 'Major', %s, now() FROM unnest(%s::text[]) email RETURNING id
             """,
-            [kept_password(), emails],
+            [hash_password(), emails],
         ).fetchall()
         accounts = [int(row[0]) for row in rows]
         digests = [hashlib.sha256(cookie.encode()).digest() for cookie in cookies]
@@ -95,8 +95,8 @@ _WRONG = {
 
 def audit(conn: psycopg.Connection) -> dict[str, list[Any]]:
     """What is wrong in the shop's tables; nothing should be."""
-    found = {what: [row[0] for row in conn.execute(query.encode())] for what, query in _WRONG.items()}
-    return {what: rows for what, rows in found.items() if rows}
+    offenders = {what: [row[0] for row in conn.execute(query.encode())] for what, query in _WRONG.items()}
+    return {what: rows for what, rows in offenders.items() if rows}
 
 
 def activity(conn: psycopg.Connection) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from tests.commands import Done, filmer
+from tests.commands import CommandResult, filmer
 from tests.conftest import SECRET_KEY, Serve
 from tests.responses import data_of
 from tests.shop.conftest import Local, fetch, open_store, pay, put_in_cart, refused
@@ -11,14 +11,14 @@ from tests.users import CARD, open_account, signed_in
 
 NUMBER = "4539578763621486"
 MARY = ("--first-name", "Mary", "--last-name", "Major", "--expiration", "2030-12")
-Card = Callable[..., Done]
+Card = Callable[..., CommandResult]
 
 
 @pytest.fixture
 def card(database_url: str) -> Card:
     """``filmer card …`` with something on standard input."""
 
-    def run(*arguments: str, typed: str = "", secret_key: str = SECRET_KEY) -> Done:
+    def run(*arguments: str, typed: str = "", secret_key: str = SECRET_KEY) -> CommandResult:
         assert NUMBER not in arguments
         result = filmer("card", *arguments, typed=typed, DATABASE_URL=database_url, FILMER_SECRET_KEY=secret_key)
         assert "Traceback" not in result.stderr
@@ -29,16 +29,16 @@ def card(database_url: str) -> Card:
     return run
 
 
-def fine(done: Done) -> str:
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def fine(result: CommandResult) -> str:
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
-def failed(done: Done) -> str:
+def failed(result: CommandResult) -> str:
     """What it says on standard error, when it could not be done."""
-    assert done.returncode != 0
-    assert done.stdout == ""
-    return done.stderr
+    assert result.returncode != 0
+    assert result.stdout == ""
+    return result.stderr
 
 
 def test_a_card_put_on_file_pays(card: Card, database_url: str, local: Local) -> None:
@@ -55,10 +55,10 @@ def test_a_card_put_on_file_pays(card: Card, database_url: str, local: Local) ->
 
 def test_what_is_kept_tells_no_number(card: Card, database_url: str) -> None:
     fine(card("add", *MARY, typed=NUMBER))
-    kept = fetch(database_url, "SELECT c::text, encode(digest, 'escape') FROM card c")
-    assert len(kept) == 1
-    assert NUMBER not in str(kept)
-    assert NUMBER[:-4] not in str(kept)
+    stored = fetch(database_url, "SELECT c::text, encode(digest, 'escape') FROM card c")
+    assert len(stored) == 1
+    assert NUMBER not in str(stored)
+    assert NUMBER[:-4] not in str(stored)
     assert fetch(database_url, "SELECT last_four, account_id FROM card") == [("1486", None)]
 
 
@@ -108,9 +108,9 @@ def test_an_account_that_does_not_exist_is_told(card: Card, account: str) -> Non
     ],
 )
 def test_wrong_names_and_months_are_told(card: Card, option: str, value: str) -> None:
-    given = list(MARY)
-    given[given.index(option) + 1] = value
-    assert "names and month" in failed(card("add", *given, typed=NUMBER))
+    options = list(MARY)
+    options[options.index(option) + 1] = value
+    assert "names and month" in failed(card("add", *options, typed=NUMBER))
     assert "No card is on file" in fine(card("list"))
 
 

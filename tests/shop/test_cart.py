@@ -174,11 +174,11 @@ def test_two_devices_of_one_account_share_it_at_once(store: Store, sign_in: Sign
 
 
 def test_carts_of_two_customers_have_nothing_to_do_with_each_other(sign_in: SignIn) -> None:
-    one, other = sign_in(), sign_in()
-    put_in_cart(one, SHAWSHANK, 2)
-    put_in_cart(other, SHAWSHANK, 9)
-    other.delete(CART)
-    assert data_of(one.get(CART))["itemCount"] == 2
+    first, second = sign_in(), sign_in()
+    put_in_cart(first, SHAWSHANK, 2)
+    put_in_cart(second, SHAWSHANK, 9)
+    second.delete(CART)
+    assert data_of(first.get(CART))["itemCount"] == 2
 
 
 def test_ten_titles_added_at_once_are_all_there(store: Store, sign_in: SignIn) -> None:
@@ -207,7 +207,7 @@ def test_without_a_session_everything_is_401(store: Store, method: str, address:
         error_of(response, 401, "UNAUTHORIZED")
 
 
-@pytest.mark.parametrize(("method", "address"), [one for one in ENDPOINTS if one[0] == "GET"])
+@pytest.mark.parametrize(("method", "address"), [endpoint for endpoint in ENDPOINTS if endpoint[0] == "GET"])
 def test_head_is_get_without_a_body(customer: httpx.Client, method: str, address: str) -> None:
     put_in_cart(customer)
     head, got = customer.head(address), customer.request(method, address)

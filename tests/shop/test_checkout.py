@@ -216,7 +216,7 @@ def test_anything_else_is_402_in_the_same_words(customer: httpx.Client, instead:
 
 
 @pytest.mark.parametrize(
-    ("kept", "typed"),
+    ("stored", "typed"),
     [
         ("Zoë", "ZOË"),
         ("Zoë", unicodedata.normalize("NFD", "zoë")),
@@ -229,11 +229,11 @@ def test_anything_else_is_402_in_the_same_words(customer: httpx.Client, instead:
         ("İpek", "i̇pek"),
     ],
 )
-def test_names_are_compared_without_case_in_any_script(store: Store, sign_in: SignIn, kept: str, typed: str) -> None:
+def test_names_are_compared_without_case_in_any_script(store: Store, sign_in: SignIn, stored: str, typed: str) -> None:
     person = open_account(store.url)
     client = sign_in(person)
     number = f"4{person.id:015d}"
-    put_card(store.url, CARD | {"creditCardId": number, "firstName": kept}, account_id=person.id)
+    put_card(store.url, CARD | {"creditCardId": number, "firstName": stored}, account_id=person.id)
     put_in_cart(client)
     assert data_of(pay(client, creditCardId=number, firstName=typed))["totalPrice"] == 4.99
 
@@ -248,10 +248,10 @@ def test_accents_make_another_name(store: Store, sign_in: SignIn) -> None:
 
 
 def test_a_card_of_somebody_is_nobody_elses(store: Store, sign_in: SignIn) -> None:
-    owner, other = open_account(store.url), open_account(store.url)
+    owner, other_user = open_account(store.url), open_account(store.url)
     number = f"5{owner.id:015d}"
     put_card(store.url, CARD | {"creditCardId": number}, account_id=owner.id)
-    for person in (other, open_account(store.url, role="admin")):
+    for person in (other_user, open_account(store.url, role="admin")):
         client = sign_in(person)
         put_in_cart(client)
         refused(pay(client, creditCardId=number))

@@ -319,9 +319,9 @@ def test_what_is_wrong_is_said_beside_its_field(shopper: httpx.Client, field: st
     assert f'id="{field}-error">{message}<' in response.text
     assert response.text.count('class="error"') == 1
     assert "creditCardId</a>" not in response.text, "fields are named as people know them"
-    kept = {**CARD, field: typed, "creditCardId": ""}
+    expected = {**CARD, field: typed, "creditCardId": ""}
     again = form_of(response, "/checkout")
-    assert {name: again[name] for name in kept} == kept
+    assert {name: again[name] for name in expected} == expected
     nothing_sold(shopper, 2)
     order_of(send(shopper, "/checkout", **{**again, **CARD}))
 

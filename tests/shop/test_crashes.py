@@ -22,7 +22,7 @@ import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
 from tests.figures import record_figure
-from tests.raw_connections import LOST, Customer, RawConnection, Reply
+from tests.raw_connections import LOST, Customer, RawConnection, RawResponse
 from tests.server_processes import accepts, eventually, kill_node, kill_worker
 from tests.shop import stress_shop
 from tests.shop.stress_shop import FILMS
@@ -60,22 +60,22 @@ class Clients:
         with ThreadPoolExecutor(CLIENTS) as pool:
             list(pool.map(self._buy, people))
 
-    def _buy(self, one: Customer) -> None:
+    def _buy(self, customer: Customer) -> None:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if next(self._counted) % self._every == 0:
                 self._kill_once()  # while the others' requests go on
             try:
                 with RawConnection(self._port(), timeout=10) as line:
-                    reply = line.ask(stress_shop.checkout(one, f"of {one.account_id}"))
+                    response = line.round_trip(stress_shop.checkout(customer, f"of {customer.account_id}"))
             except LOST:
                 self.lost += 1
                 time.sleep(0.05)
                 continue
-            if reply.status == 200:
-                self.orders[one.account_id] = reply.data["orderId"]
+            if response.status == 200:
+                self.orders[customer.account_id] = response.data["orderId"]
                 return
-            assert reply.status == 503, reply  # the database is away
+            assert response.status == 503, response  # the database is away
             time.sleep(0.05)
         raise AssertionError(f"no answer within {PATIENCE} s")
 
@@ -195,7 +195,7 @@ def test_the_embedded_database_writes_through(own_engines: tuple[Path, str]) -> 
 def test_no_connection_of_ours_waives_that(database: str, serve: Serve) -> None:
     """Neither in the pool's options nor by SET: a role or a database with other settings aside."""
     server: Server = serve(database)
-    (one,) = shop_of(database, 1)
+    (customer,) = shop_of(database, 1)
     with psycopg.connect(database, autocommit=True) as conn:
         conn.execute("CREATE TABLE seen (setting text)")
         conn.execute(
@@ -206,7 +206,7 @@ def test_no_connection_of_ours_waives_that(database: str, serve: Serve) -> None:
         )
         conn.execute("CREATE TRIGGER look BEFORE INSERT ON shop_order FOR EACH ROW EXECUTE FUNCTION look()")
         with RawConnection(server.port) as line:
-            assert line.ask(stress_shop.checkout(one)).status == 200
+            assert line.round_trip(stress_shop.checkout(customer)).status == 200
         assert conn.execute("SELECT setting FROM seen").fetchall() == [("on",)]
         unlogged = conn.execute("SELECT relname FROM pg_class WHERE relpersistence = 'u' AND relkind = 'r'").fetchall()
         assert unlogged == [("guess",)]
@@ -227,12 +227,12 @@ def test_what_was_acknowledged_is_there_after_the_database_was_stopped_at_once(
     server: Server = serve(url, FILMER_WORKERS="2")
     missing: list[int] = []
     for stop in range(STOPS):
-        answered: dict[int, Reply] = {}
+        answered: dict[int, RawResponse] = {}
 
-        def buy(one: Customer, answered: dict[int, Reply] = answered) -> None:
+        def buy(one: Customer, answered: dict[int, RawResponse] = answered) -> None:
             try:
                 with RawConnection(server.port) as line:
-                    answered[one.account_id] = line.ask(stress_shop.checkout(one, f"of {one.account_id}"))
+                    answered[one.account_id] = line.round_trip(stress_shop.checkout(one, f"of {one.account_id}"))
             except LOST:
                 return
 
@@ -245,13 +245,15 @@ def test_what_was_acknowledged_is_there_after_the_database_was_stopped_at_once(
             for one in buying:
                 one.result()
         assert eventually(lambda: accepts(url), 60)
-        acknowledged = {account: reply.data["orderId"] for account, reply in answered.items() if reply.status == 200}
+        acknowledged = {
+            account: response.data["orderId"] for account, response in answered.items() if response.status == 200
+        }
         assert acknowledged
         with psycopg.connect(url, autocommit=True) as conn:
-            kept: dict[int, int] = dict(conn.execute("SELECT account_id, id FROM shop_order").fetchall())
+            stored: dict[int, int] = dict(conn.execute("SELECT account_id, id FROM shop_order").fetchall())
             assert not stress_shop.audit(conn)
             assert not stress_shop.halves(conn, [one.account_id for one in mine])
-        missing += [order for account, order in acknowledged.items() if kept.get(account) != order]
+        missing += [order for account, order in acknowledged.items() if stored.get(account) != order]
     assert not missing
     clients = Clients(lambda: server.port, lambda _: None)  # and the rest can still be bought
     clients.run(people)

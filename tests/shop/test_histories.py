@@ -312,7 +312,7 @@ class Shop:
             stale = self.bug is Bug.STALE_VIEW and self.random.random() < 0.3
             return self.cart_before if stale else self.lines()
         if isinstance(call, ListOrders):
-            return listed(*(one for _, one in reversed(self.orders)))
+            return listed(*(order for _, order in reversed(self.orders)))
         before = self.lines()
         if isinstance(call, Add):
             quantity = self.cart.get(call.film, 0) + call.quantity

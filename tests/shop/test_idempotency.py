@@ -265,11 +265,11 @@ class Meanwhile:
         original = getattr(owner, query)
         begun = threading.Event()
 
-        async def after_work(*given: Any, **named: Any) -> Any:
+        async def after_work(*arguments: Any, **named: Any) -> Any:
             if not begun.is_set():
                 begun.set()
                 self.responses.append(await asyncio.to_thread(work))
-            return await original(*given, **named)
+            return await original(*arguments, **named)
 
         monkeypatch.setattr(owner, query, after_work)
 
@@ -326,8 +326,8 @@ def test_a_cart_that_changed_meanwhile_earns_no_guesses(local: Local, monkeypatc
     with monkeypatch.context() as patched:
         original = queries.select_due
 
-        async def outdated(*given: Any, **named: Any) -> Any:
-            amount, last = await original(*given, **named)
+        async def outdated(*arguments: Any, **named: Any) -> Any:
+            amount, last = await original(*arguments, **named)
             return (amount or 0) + 1, last
 
         patched.setattr(queries, "select_due", outdated)
@@ -442,13 +442,13 @@ def test_between_the_orders_statements_and_its_commit_one_looks_in_time(
     with ThreadPoolExecutor(1) as threads:
         under_way = []
 
-        async def with_another(*given: Any, **named: Any) -> None:
+        async def with_another(*arguments: Any, **named: Any) -> None:
             under_way.append(threads.submit(pay, laptop))
             if is_same_node:
                 assert await asyncio.to_thread(waiting, shop, person.id, 1) == 1
             else:
                 await asyncio.to_thread(until, shop, "SELECT 1 FROM pg_locks WHERE NOT granted")
-            await original(*given, **named)
+            await original(*arguments, **named)
 
         monkeypatch.setattr(queries, "upsert_kept_answer", with_another)
         first = pay(phone, key="k")
@@ -472,7 +472,7 @@ def test_it_came_with_its_head_though_its_body_came_after_the_order(
         order = data_of(pay(client))
         line.send(body)
         assert line.receive().data == order
-        assert line.ask(head + b"\r\n\r\n" + body).status == 400, "and this one came later"
+        assert line.round_trip(head + b"\r\n\r\n" + body).status == 400, "and this one came later"
     second.stop()
     assert orders_of(client) == 1
 

@@ -21,7 +21,7 @@ import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
 from tests.figures import record_figure
-from tests.raw_connections import LOST, Customer, RawConnection, Reply, request
+from tests.raw_connections import LOST, Customer, RawConnection, RawResponse, request
 from tests.server_processes import kill_worker
 from tests.shop import stress_shop
 from tests.shop.linearizability import (
@@ -115,7 +115,7 @@ def lines_of(items: Any) -> tuple[Line, ...]:
     return tuple(Line(item["movieId"], item["quantity"], money(item["price"])) for item in items)
 
 
-def as_response(call: Call, reply: Reply) -> Response | None:  # noqa: PLR0911 - one line an answer
+def as_response(call: Call, reply: RawResponse) -> Response | None:  # noqa: PLR0911 - one line an answer
     """None when the outcome is unknown."""
     if reply.status in {429, 503}:
         return None
@@ -192,7 +192,7 @@ def record(port: int, customer: Customer, seed: str) -> list[Operation]:
     for call in (View(), ListOrders()):  # what was acknowledged must show at last
         for _ in range(40):
             with recorder.call(call, CLIENTS) as pending, RawConnection(port) as connection:
-                pending.response = as_response(call, connection.ask(as_request(call, customer)))
+                pending.response = as_response(call, connection.round_trip(as_request(call, customer)))
             if pending.response is not None:
                 break
             time.sleep(0.1)
@@ -317,7 +317,7 @@ def folder() -> Iterator[Path]:
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_bug_is_caught(bug: str, database: str, serve: Serve, prices: dict[str, Decimal], folder: Path) -> None:
     lines = BUGS[bug].strip("\n").splitlines()
-    source = "\n".join(line[8:] for line in lines)
+    source = "\n".join(raw_connection[8:] for raw_connection in lines)
     # Every Python that starts with this folder on its path loads it: the workers, too.
     (folder / "sitecustomize.py").write_text(_STARTER.format(bug=source))
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])

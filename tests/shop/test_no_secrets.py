@@ -40,7 +40,7 @@ Places = dict[str, bytes]
 def forms(secret: str, *, is_guessable: bool) -> dict[str, bytes]:
     """A secret as it might lie about. Digests of what has few possible values are as good as the thing itself."""
     raw = secret.encode()
-    found = {
+    encodings = {
         "as it is": raw,
         "in hex": raw.hex().encode(),
         "in hex, upper case": raw.hex().upper().encode(),
@@ -49,14 +49,14 @@ def forms(secret: str, *, is_guessable: bool) -> dict[str, bytes]:
     }
     for shift in range(3):  # wherever it begins in what was encoded
         encoded = base64.b64encode(b"\0" * shift + raw)
-        found[f"in base64, at {shift}"] = encoded[-(-8 * shift // 6) : len(encoded) - 4]
+        encodings[f"in base64, at {shift}"] = encoded[-(-8 * shift // 6) : len(encoded) - 4]
     if is_guessable:
         for name in ("md5", "sha1", "sha256", "sha512"):
             digest = hashlib.new(name, raw)
-            found[f"{name} in hex"] = digest.hexdigest().encode()
-            found[f"{name} in base64"] = base64.b64encode(digest.digest())[:-4]
-            found[name] = digest.digest()
-    return found
+            encodings[f"{name} in hex"] = digest.hexdigest().encode()
+            encodings[f"{name} in base64"] = base64.b64encode(digest.digest())[:-4]
+            encodings[name] = digest.digest()
+    return encodings
 
 
 def hits(secrets: dict[str, str], places: Places) -> list[str]:
@@ -82,8 +82,8 @@ def tables(database: str) -> Iterator[tuple[str, bytes]]:
         for schema, table in names:
             with conn.cursor().copy(sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(schema, table))) as copied:
                 yield f"table {table}", b"".join(map(bytes, copied))
-        seen = conn.execute("SELECT query FROM pg_stat_activity").fetchall()
-        yield "pg_stat_activity", repr(seen).encode()
+        queries = conn.execute("SELECT query FROM pg_stat_activity").fetchall()
+        yield "pg_stat_activity", repr(queries).encode()
 
 
 def dump(database: str) -> bytes:
@@ -253,14 +253,14 @@ def test_no_secret_is_left_anywhere(
     with server.log.open("a") as output:
         output.write(f"{{'cookie': '{tokens['token 0']}'}}\n")
     try:
-        found = hits(secrets, everywhere(server, database, engines))
+        leaks = hits(secrets, everywhere(server, database, engines))
     finally:
         with redis.from_url(engines.redis_url) as client:
             client.delete("filmer:planted")
-    assert "the card sha256 in hex in table shop_order" in found
-    assert "a wrong password as it is in the dump" in found
-    assert "a wrong password as it is in account list" in found
-    assert "the card as typed in base64, at 2 in Valkey" in found
-    assert "token 0 as it is in the server's output" in found
+    assert "the card sha256 in hex in table shop_order" in leaks
+    assert "a wrong password as it is in the dump" in leaks
+    assert "a wrong password as it is in account list" in leaks
+    assert "the card as typed in base64, at 2 in Valkey" in leaks
+    assert "token 0 as it is in the server's output" in leaks
     count = sum(len(forms(secret, is_guessable=True)) for secret in secrets.values())
     record_figure(f"{log_format}: {len(secrets)} secrets in {count} forms, {len(places)} places: 0 hits")

@@ -102,11 +102,11 @@ class Owner:
 
     def look(self) -> list[Any]:
         """Everything that is theirs, as they see it and as it is kept; not when their session was used last."""
-        seen = [self.client.get(address).content for address in (CART, ORDERS, f"{ORDERS}/{self.order}")]
+        bodies = [self.client.get(address).content for address in (CART, ORDERS, f"{ORDERS}/{self.order}")]
         assert data_of(self.client.get(f"{API}/auth/session"))["email"] == self.person.email
         mine = self.person.id
         return [
-            *seen,
+            *bodies,
             fetch(self.url, "SELECT a::text FROM account a WHERE id = %s", mine),
             fetch(self.url, "SELECT digest, created FROM session WHERE account_id = %s ORDER BY 1", mine),
             fetch(self.url, "SELECT c::text FROM card c WHERE account_id = %s", mine),
@@ -116,16 +116,16 @@ class Owner:
             fetch(self.url, "SELECT k::text FROM checkout_key k WHERE account_id = %s ORDER BY 1", mine),
         ]
 
-    def leaks_in(self, response: httpx.Response, given: str) -> list[str]:
+    def leaks_in(self, response: httpx.Response, sent: str) -> list[str]:
         """What an answer tells of the owner. What the actor said themselves may be said back to them."""
         headers = {name: value for name, value in response.headers.items() if name != "x-request-id"}  # which is drawn
         text = f"{headers} {response.text}".lower()
         secrets = [CANARY, self.person.email, str(self.order), str(self.sale), LAST_FOUR, self.cookie]
         whole = [secret for secret in secrets if re.search(rf"(?<!\w){re.escape(secret.lower())}(?!\w)", text)]
-        found = [secret for secret in whole if secret not in given]
+        leaks = [secret for secret in whole if secret not in sent]
         if re.search(rf'"(customerId|accountId)":\s*{self.person.id}\b', response.text):
-            found.append("customerId")
-        return found
+            leaks.append("customerId")
+        return leaks
 
 
 async def _password() -> str:
@@ -215,7 +215,9 @@ def addresses(path: str, owner: Owner) -> list[str]:
     choices = [fillings(owner)[name] for name in names]  # a new kind of parameter must be thought about
     filled = [path.format(**dict(zip(names, chosen, strict=True))) for chosen in itertools.product(*choices)]
     mine = owner.person.id
-    return filled + [f"{one}?customerId={mine}&accountId={mine}&orderId={owner.order}&title=a" for one in filled]
+    return filled + [
+        f"{address}?customerId={mine}&accountId={mine}&orderId={owner.order}&title=a" for address in filled
+    ]
 
 
 def test_every_endpoint_is_public_or_personal(routes: set[tuple[str, str]]) -> None:
@@ -247,8 +249,8 @@ def test_nobody_sees_or_changes_another_s_things(
             if path.endswith(("/login", "/register")):
                 assert response.status_code in {401, 409, 429}, cell
                 assert "set-cookie" not in response.headers, cell
-            given = f"{address.partition('?')[0]}" if response.status_code == 404 else ""
-            leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response, given)]
+            sent = f"{address.partition('?')[0]}" if response.status_code == 404 else ""
+            leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response, sent)]
         assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
     assert leaks == []
 
@@ -256,10 +258,10 @@ def test_nobody_sees_or_changes_another_s_things(
 def test_nobody_sees_or_changes_another_s_things_at_the_pages(owner: Owner, actor: tuple[str, httpx.Client]) -> None:
     kind, client = actor
     theirs = {"customerId": owner.person.id, "accountId": owner.person.id, "orderId": owner.order}
-    seen = form_of(owner.client.get("/checkout"), "/checkout")["seen"]
+    snapshot = form_of(owner.client.get("/checkout"), "/checkout")["seen"]
     leaks = []
     for method, path in PAGES:
-        form = {"movieId": SHAWSHANK, "quantity": 2, "key": OWNERS_KEY, "seen": seen, **owner.card, **theirs}
+        form = {"movieId": SHAWSHANK, "quantity": 2, "key": OWNERS_KEY, "seen": snapshot, **owner.card, **theirs}
         for address in addresses(path, owner):
             response = client.request(method, address, data=form if method == "POST" else None)
             cell = f"{kind}: {method} {address} {response.status_code}"
@@ -270,8 +272,8 @@ def test_nobody_sees_or_changes_another_s_things_at_the_pages(owner: Owner, acto
             elif path.startswith("/orders/"):
                 expected = 403 if str(owner.order) in address.partition("?")[0] else 404
                 assert response.status_code == expected, cell
-            given = response.headers.get("location", "") if kind in WITHOUT_SESSION else address.partition("?")[0]
-            leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response, given + owner.card["firstName"])]
+            sent = response.headers.get("location", "") if kind in WITHOUT_SESSION else address.partition("?")[0]
+            leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response, sent + owner.card["firstName"])]
         assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
     assert leaks == []
 

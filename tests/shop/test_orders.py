@@ -105,10 +105,10 @@ def test_unknown_parameters_are_ignored(customer: httpx.Client) -> None:
 
 
 def test_everybody_sees_their_own(sign_in: SignIn) -> None:
-    one, other = sign_in(), sign_in()
-    mine, theirs = buy(one), buy(other)
-    assert [order["orderId"] for order in data_of(one.get(ORDERS))["items"]] == [mine]
-    assert [order["orderId"] for order in data_of(other.get(ORDERS))["items"]] == [theirs]
+    first, second = sign_in(), sign_in()
+    first_order, second_order = buy(first), buy(second)
+    assert [order["orderId"] for order in data_of(first.get(ORDERS))["items"]] == [first_order]
+    assert [order["orderId"] for order in data_of(second.get(ORDERS))["items"]] == [second_order]
 
 
 def test_the_date_is_the_day_in_utc(local: Local) -> None:

@@ -69,7 +69,7 @@ class Gateway:
         return [payment.amount for payment in self.authorized.values()]
 
 
-def kept(url: str) -> list[tuple[str, Decimal, bool]]:
+def stored_payments(url: str) -> list[tuple[str, Decimal, bool]]:
     """The payments of all orders, and whether each is collected."""
     return fetch(url, "SELECT payment, total, captured IS NOT NULL FROM shop_order ORDER BY place")
 
@@ -86,7 +86,7 @@ def test_the_money_of_an_order_is_collected_once(local: Local) -> None:
     assert payment.card.number.replace(" ", "") not in repr(payment)
     assert gateway.captured == [(f"gateway {payment.reference}", Decimal("9.98"))]
     assert gateway.refunded == []
-    assert kept(shop.url) == [(f"gateway {payment.reference}", Decimal("9.98"), True)]
+    assert stored_payments(shop.url) == [(f"gateway {payment.reference}", Decimal("9.98"), True)]
     shop.tidy()
     assert len(gateway.captured) == 1
     assert fetch(shop.url, "SELECT id::text FROM shop_order") == [(str(order),)]
@@ -100,7 +100,7 @@ def test_a_refusal_changes_nothing(local: Local) -> None:
     put_in_cart(client)
     refused(pay(client, key="k"))
     assert data_of(client.get(CART))["itemCount"] == 1
-    assert kept(shop.url) == []
+    assert stored_payments(shop.url) == []
     gateway.refuses = False
     assert data_of(pay(client, key="k"))
     assert gateway.refunded == []
@@ -131,7 +131,7 @@ def test_a_gateway_that_is_away_changes_nothing(local: Local, raised: Exception,
     error_of(response, status, code)
     assert "4242" not in response.text
     assert data_of(client.get(CART))["itemCount"] == 1
-    assert kept(shop.url) == []
+    assert stored_payments(shop.url) == []
     gateway.raises = None
     assert data_of(pay(client))["totalPrice"] == 4.99
 
@@ -156,7 +156,7 @@ def test_what_was_not_collected_is_collected_later(local: Local) -> None:
     put_in_cart(client)
     order = data_of(pay(client))["orderId"]
     (reference,) = (f"gateway {payment.reference}" for payment in gateway.authorized.values())
-    assert kept(shop.url) == [(reference, Decimal("4.99"), False)]
+    assert stored_payments(shop.url) == [(reference, Decimal("4.99"), False)]
     assert data_of(client.get(f"{ORDERS}/{order}"))["totalPrice"] == 4.99
     gateway.capture_raises = None
     shop.tidy()
@@ -164,13 +164,13 @@ def test_what_was_not_collected_is_collected_later(local: Local) -> None:
     clock.ahead = timedelta(minutes=1, seconds=2)
     gateway.capture_raises = OSError("still gone")
     shop.tidy()
-    assert kept(shop.url) == [(reference, Decimal("4.99"), False)]
+    assert stored_payments(shop.url) == [(reference, Decimal("4.99"), False)]
     gateway.capture_raises = None
     shop.tidy()
     shop.tidy()
     assert gateway.captured == [(reference, Decimal("4.99"))]
     assert gateway.refunded == []
-    assert kept(shop.url) == [(reference, Decimal("4.99"), True)]
+    assert stored_payments(shop.url) == [(reference, Decimal("4.99"), True)]
 
 
 def test_one_that_can_not_be_collected_holds_up_no_other(local: Local) -> None:
@@ -240,7 +240,7 @@ def test_a_cart_that_changes_while_the_gateway_thinks_is_paid_as_it_is_then(loca
     first, second = (f"gateway {reference}" for reference in gateway.authorized)
     assert gateway.refunded == [(first, Decimal("9.98"))]
     assert gateway.captured == [(second, paid)]
-    assert kept(shop.url) == [(second, paid, True)]
+    assert stored_payments(shop.url) == [(second, paid, True)]
 
 
 @pytest.mark.parametrize("refund_raises", [None, OSError("gone")])
@@ -261,7 +261,7 @@ def test_a_cart_that_is_emptied_meanwhile_is_refunded(local: Local, refund_raise
     (reference,) = gateway.authorized
     assert gateway.refunded == [(f"gateway {reference}", Decimal("4.99"))]
     assert gateway.captured == []
-    assert kept(shop.url) == []
+    assert stored_payments(shop.url) == []
 
 
 def test_two_nodes_with_one_cart_collect_once_and_refund_the_other(local: Local) -> None:
@@ -287,4 +287,4 @@ def test_two_nodes_with_one_cart_collect_once_and_refund_the_other(local: Local)
     assert len(authorized) == 2
     assert (len(captured), len(refunded)) == (1, 1)
     assert {*captured, *refunded} == authorized
-    assert [payment for payment, *_ in kept(nodes[0].url)] == captured
+    assert [payment for payment, *_ in stored_payments(nodes[0].url)] == captured

@@ -84,12 +84,12 @@ class Shopping(RuleBasedStateMachine):
         ):
             self.conn.execute(statement.encode())
         self.catalogue: dict[str, Decimal] = dict.fromkeys(FILMS, Decimal("4.99"))
-        self.seen: list[list[Line]] = [[] for _ in range(ACCOUNTS)]
+        self.shown_lines: list[list[Line]] = [[] for _ in range(ACCOUNTS)]
         self.bought: list[list[tuple[int, list[Line]]]] = [[] for _ in range(ACCOUNTS)]
         self.keyed: list[tuple[int, str, bytes]] = []
 
-    def ask(self, account: int, device: int, method: str, address: str, **given: Any) -> httpx.Response:
-        return self.browsers[account][device].request(method, address, **given)
+    def ask(self, account: int, device: int, method: str, address: str, **options: Any) -> httpx.Response:
+        return self.browsers[account][device].request(method, address, **options)
 
     def show(self, account: int, response: httpx.Response, expected: dict[str, int]) -> None:
         """An answer with a cart: these quantities, at the catalogue's prices of this moment."""
@@ -103,10 +103,10 @@ class Shopping(RuleBasedStateMachine):
         ]
         assert Decimal(str(cart["totalPrice"])) == cost(lines)
         assert cart["itemCount"] == sum(expected.values())
-        self.seen[account] = lines
+        self.shown_lines[account] = lines
 
     def held(self, account: int) -> dict[str, int]:
-        return {film: quantity for film, quantity, _ in self.seen[account]}
+        return {film: quantity for film, quantity, _ in self.shown_lines[account]}
 
     @initialize(data=st.data())
     def fill_carts(self, data: st.DataObject) -> None:
@@ -116,7 +116,7 @@ class Shopping(RuleBasedStateMachine):
 
     def draw_filled(self, data: st.DataObject) -> int:
         """An account with something in its cart: what happens to empty ones is soon told."""
-        return data.draw(st.sampled_from([account for account in range(ACCOUNTS) if self.seen[account]]))
+        return data.draw(st.sampled_from([account for account in range(ACCOUNTS) if self.shown_lines[account]]))
 
     @rule(account=accounts, device=devices)
     def look(self, account: int, device: int) -> None:
@@ -149,7 +149,7 @@ class Shopping(RuleBasedStateMachine):
         else:
             assert response.status_code == 404
 
-    @precondition(lambda self: any(self.seen))
+    @precondition(lambda self: any(self.shown_lines))
     @rule(data=st.data(), device=devices)
     def clear(self, data: st.DataObject, device: int) -> None:
         account = self.draw_filled(data)
@@ -166,7 +166,7 @@ class Shopping(RuleBasedStateMachine):
     def check_out_any(self, account: int, device: int) -> None:
         self.check_out_of(account, device, with_key=True)
 
-    @precondition(lambda self: any(self.seen))
+    @precondition(lambda self: any(self.shown_lines))
     @rule(data=st.data(), device=devices, with_key=st.booleans())
     def check_out(self, data: st.DataObject, device: int, *, with_key: bool) -> None:
         self.check_out_of(self.draw_filled(data), device, with_key=with_key)
@@ -174,23 +174,23 @@ class Shopping(RuleBasedStateMachine):
     def check_out_of(self, account: int, device: int, *, with_key: bool) -> None:
         key = f"key {len(self.keyed)}" if with_key else None
         response = pay(self.browsers[account][device], key)
-        seen = self.seen[account]
-        if not seen:
+        shown = self.shown_lines[account]
+        if not shown:
             assert response.json()["error"]["details"] == {"reason": "Cart is empty"}
             return
         assert response.status_code == 200, response.text
         data = response.json()["data"]
-        assert lines_of(data["items"]) == seen, "other lines than were seen"
-        assert Decimal(str(data["totalPrice"])) == cost(seen), "another price than was seen"
-        self.bought[account].insert(0, (data["orderId"], seen))
-        self.seen[account] = []
+        assert lines_of(data["items"]) == shown, "other lines than were seen"
+        assert Decimal(str(data["totalPrice"])) == cost(shown), "another price than was seen"
+        self.bought[account].insert(0, (data["orderId"], shown))
+        self.shown_lines[account] = []
         if key:
             self.keyed.append((account, key, response.content))
 
     @rule(account=accounts, device=devices)
     def be_refused(self, account: int, device: int) -> None:
         response = pay(self.browsers[account][device], lastName="Minor")
-        assert response.status_code == (402 if self.seen[account] else 400)
+        assert response.status_code == (402 if self.shown_lines[account] else 400)
         self.conn.execute("DELETE FROM guess")
 
     @precondition(lambda self: self.keyed)
@@ -201,7 +201,7 @@ class Shopping(RuleBasedStateMachine):
 
     @invariant()
     def orders_are_those_that_were_seen(self) -> None:
-        kept = self.conn.execute(
+        stored = self.conn.execute(
             "SELECT o.account_id, o.id, o.total, l.film_id, l.quantity, l.price"
             " FROM shop_order o JOIN order_line l ON l.order_id = o.id ORDER BY o.place DESC, l.place"
         ).fetchall()
@@ -211,7 +211,7 @@ class Shopping(RuleBasedStateMachine):
             for order, lines in self.bought[account]
             for line in lines
         ]
-        assert sorted(kept) == sorted(expected)
+        assert sorted(stored) == sorted(expected)
 
     def teardown(self) -> None:
         """What is in the carts in the end, and the lists of orders."""

@@ -26,7 +26,7 @@ from tests.shop.conftest import (
     put_in_cart,
     refused,
 )
-from tests.shop.test_payment import Gateway, kept
+from tests.shop.test_payment import Gateway, stored_payments
 from tests.users import open_account
 
 from filmer.errors import ServiceUnavailable
@@ -103,14 +103,14 @@ def test_whoever_waits_pays_for_the_cart_as_it_is_then(local: Local) -> None:
     put_in_cart(first)
     gateway.may_answer.clear()
     with ThreadPoolExecutor(2) as threads:
-        one = threads.submit(pay, first)
+        first_payment = threads.submit(pay, first)
         assert gateway.is_asked.wait(10)
-        other = threads.submit(pay, second)
+        second_payment = threads.submit(pay, second)
         assert waiting(shop, person.id, 1) == 1
         put_in_cart(first, AMELIE)
         gateway.may_answer.set()
-        refused(one.result(20))
-        refused(other.result(20))
+        refused(first_payment.result(20))
+        refused(second_payment.result(20))
         assert shop.checkout.outcomes == {"refused": 2}
         gateway.refuses = False
         amount = data_of(first.get(CART))["totalPrice"]
@@ -127,12 +127,12 @@ def test_a_turn_that_takes_too_long_is_not_waited_for(local: Local, monkeypatch:
     put_in_cart(first)
     gateway.may_answer.clear()
     with ThreadPoolExecutor(1) as threads:
-        one = threads.submit(pay, first)
+        payment = threads.submit(pay, first)
         assert gateway.is_asked.wait(10)
         error = error_of(pay(second), 503, "SERVICE_UNAVAILABLE")
         assert "another checkout of this account" in error["message"].casefold()
         gateway.may_answer.set()
-        data_of(one.result(20))
+        data_of(payment.result(20))
     put_in_cart(second)
     data_of(pay(second))
     assert waiting(shop, person.id, 0) == 0, "nobody is thought to wait any more"
@@ -171,7 +171,7 @@ def test_a_cart_that_changes_all_the_time_is_tried_five_times(local: Local, time
         error = error_of(response, 503, "SERVICE_UNAVAILABLE")
         assert error["message"].startswith("The cart is being changed all the time")
         assert data_of(client.get(CART))["itemCount"] == 6
-        assert kept(shop.url) == []
+        assert stored_payments(shop.url) == []
 
 
 def test_an_edit_that_is_under_way_is_waited_for(local: Local) -> None:
@@ -215,7 +215,7 @@ def test_an_id_that_is_taken_is_drawn_again(local: Local, monkeypatch: pytest.Mo
         gateway.authorized.pop("7", None)
         assert int(data_of(pay(client))["orderId"]) == number
     assert gateway.refunded == [("gateway 7", Decimal("4.99"))]
-    assert [payment for payment, *_ in kept(shop.url)] == ["gateway 7", "gateway 8"]
+    assert [payment for payment, *_ in stored_payments(shop.url)] == ["gateway 7", "gateway 8"]
     assert [reference for reference, _ in gateway.captured] == ["gateway 7", "gateway 8"]
 
 
@@ -272,17 +272,17 @@ def test_the_customer_of_a_payment_that_hangs_is_answered(local: Local, monkeypa
     assert [(line["event"], line["order"]) for line in logs if "collected" in line["event"]] == [
         ("payment not collected yet", int(order))
     ]
-    assert [is_captured for *_, is_captured in kept(shop.url)] == [False]
+    assert [is_captured for *_, is_captured in stored_payments(shop.url)] == [False]
     clock.ahead = timedelta(minutes=1, seconds=2)
     shop.tidy()
-    assert [is_captured for *_, is_captured in kept(shop.url)] == [True]
+    assert [is_captured for *_, is_captured in stored_payments(shop.url)] == [True]
 
 
 def test_what_was_collected_with_the_authorization_is_not_collected_again(local: Local) -> None:
     class AtOnce(Gateway):
         async def authorize(self, payment: Payment) -> Authorization | None:
-            found = await super().authorize(payment)
-            return found and Authorization(found.reference, is_captured=True)
+            authorization = await super().authorize(payment)
+            return authorization and Authorization(authorization.reference, is_captured=True)
 
     gateway, clock = AtOnce(), MovedClock()
     shop = local(provider=gateway, clock=clock)
@@ -293,7 +293,7 @@ def test_what_was_collected_with_the_authorization_is_not_collected_again(local:
     shop.tidy()
     assert len(gateway.authorized) == 1
     assert gateway.captured == gateway.refunded == []
-    assert [is_captured for *_, is_captured in kept(shop.url)] == [True]
+    assert [is_captured for *_, is_captured in stored_payments(shop.url)] == [True]
 
 
 def test_a_refund_that_failed_is_said(local: Local) -> None:

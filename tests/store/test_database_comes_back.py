@@ -31,7 +31,7 @@ BACK_SECONDS = 5.0  # the promise
 LONGEST = 10.0  # seconds for what is asked, which may be two requests of 4.5 each
 
 
-class Standing:
+class Setup:
     """A server of filmer and its database, and one of each kind of request."""
 
     def __init__(self, postgres: PostgresServer, server: Server) -> None:
@@ -74,13 +74,13 @@ class Standing:
 
 
 @pytest.fixture(scope="module")
-def standing(serve: Serve) -> Iterator[Standing]:
+def setup(serve: Serve) -> Iterator[Setup]:
     with postgres_servers(1) as (postgres,):
         postgres.init()
         with psycopg.connect(postgres.url, autocommit=True) as conn:
             list(migrate(conn))
         stress_shop.open_shop(postgres.url)
-        yield Standing(postgres, serve(postgres.url, "--workers", "2", CACHE_DURATION_SECONDS="600"))
+        yield Setup(postgres, serve(postgres.url, "--workers", "2", CACHE_DURATION_SECONDS="600"))
 
 
 def kill(postgres: PostgresServer) -> Callable[[], None]:
@@ -115,11 +115,11 @@ def is_ours(response: httpx.Response) -> bool:
     return response.headers["content-type"].startswith("text/html") and "<h1" in response.text
 
 
-@pytest.mark.parametrize("harm", [kill, stop, pause, make_read_only])
+@pytest.mark.parametrize("fault", [kill, stop, pause, make_read_only])
 def test_when_the_database_is_back_so_are_we(
-    standing: Standing, harm: Callable[[PostgresServer], Callable[[], None]]
+    setup: Setup, fault: Callable[[PostgresServer], Callable[[], None]]
 ) -> None:
-    port = standing.server.port
+    port = setup.server.port
     address = f"http://127.0.0.1:{port}"
     slowest, longest, warm = 0.0, 0.0, 0
     for _ in range(ROUNDS):
@@ -128,21 +128,21 @@ def test_when_the_database_is_back_so_are_we(
                 assert httpx.get(f"{address}{page}", timeout=30, trust_env=False, verify=False).status_code == 200
             with Load() as load:
                 load.visit(port, lambda draw: draw.choice(SAME))
-                heal = harm(standing.postgres)
+                heal = fault(setup.postgres)
                 gone = time.monotonic()
-                is_away = harm is not make_read_only
+                is_away = fault is not make_read_only
                 while time.monotonic() - gone < AWAY_SECONDS:
-                    for ask in standing.reading if is_away else []:
+                    for ask in setup.reading if is_away else []:
                         begun = time.monotonic()
                         assert is_ours(response := ask(client)), response.text
                         longest = max(longest, running_seconds(since=begun))
-                    for ask in standing.writing:
+                    for ask in setup.writing:
                         begun = time.monotonic()
                         assert is_ours(response := ask(client)), response.text
                         longest = max(longest, running_seconds(since=begun))
                 heal()
                 back = time.monotonic()
-                for ask in (*standing.reading, *standing.writing):
+                for ask in (*setup.reading, *setup.writing):
                     while not ask(client).is_success:
                         assert time.monotonic() - back < 6 * BACK_SECONDS, ask.__name__
                 slowest = max(slowest, running_seconds(since=back))
@@ -151,6 +151,6 @@ def test_when_the_database_is_back_so_are_we(
     assert longest < LONGEST
     assert slowest <= BACK_SECONDS
     record_figure(
-        f"{harm.__name__}: {ROUNDS} times, all well {slowest:.1f} s after it was back; meanwhile {warm:,} warm reads, 0"
-        f" failed; the longest answer {longest:.1f} s"
+        f"{fault.__name__}: {ROUNDS} times, all well {slowest:.1f} s after it was back; meanwhile {warm:,} warm reads, "
+        f"0 failed; the longest answer {longest:.1f} s"
     )

@@ -115,7 +115,7 @@ class Exchange(NamedTuple):
         return f"{self.what}: {self.request}: {self.status} after {self.seconds:.1f} s: {self.response.text[:500]}"
 
 
-class Crowd:
+class Workload:
     """People who look and buy without a pause. What they were told, by phase."""
 
     def __init__(self, server: Server, database_url: str) -> None:
@@ -162,9 +162,9 @@ class Crowd:
                 client.cookies.clear()
                 draw.choice(self._deeds)(client, draw)
 
-    def ask(self, client: httpx.Client, what: str, method: str, path: str, **given: Any) -> httpx.Response:
+    def ask(self, client: httpx.Client, what: str, method: str, path: str, **options: Any) -> httpx.Response:
         begun = time.monotonic()
-        response = client.request(method, path, **given)
+        response = client.request(method, path, **options)
         self.exchanges.append(Exchange(what, f"{method} {path}", response, running_seconds(since=begun)))
         return response
 
@@ -224,8 +224,8 @@ class Crowd:
             self.ask(client, "logout", "POST", "/api/v1/auth/logout")
 
 
-def _cookie(one: Customer) -> dict[str, str]:
-    return {"Cookie": f"JSESSIONID={one.cookie}"}
+def _cookie(customer: Customer) -> dict[str, str]:
+    return {"Cookie": f"JSESSIONID={customer.cookie}"}
 
 
 def offences(exchanges: list[Exchange], *, reads: tuple[str, ...]) -> list[str]:
@@ -306,18 +306,18 @@ def test_reads_go_on_writes_are_503_and_all_is_well_once_there_is_room(
     server = serve(
         url, REDIS_URL=engines_there.redis_url, CACHE_DURATION_SECONDS="600", **tmdb_settings(shared_sandbox)
     )
-    with contextlib.closing(Crowd(server, url)) as crowd:
-        fill_again_and_again(volume, url, server, crowd)
+    with contextlib.closing(Workload(server, url)) as workload:
+        fill_again_and_again(volume, url, server, workload)
 
 
-def fill_again_and_again(volume: Volume, url: str, server: Server, crowd: Crowd) -> None:
+def fill_again_and_again(volume: Volume, url: str, server: Server, workload: Workload) -> None:
     every: list[Exchange] = []
     slowest = 0.0
     for _ in range(ROUNDS):
-        assert not offences(crowd.work(0.5), reads=("cached", "read"))
+        assert not offences(workload.work(0.5), reads=("cached", "read"))
         volume.fill()
         use_up(url)
-        exchanges = crowd.work(SECONDS)
+        exchanges = workload.work(SECONDS)
         wrong = offences(exchanges, reads=("cached", "read"))
         assert not wrong, f"{wrong}\n{server.output()[-3000:]}"
         assert any(exchange.status == 503 for exchange in exchanges), statuses(exchanges)
@@ -326,7 +326,7 @@ def fill_again_and_again(volume: Volume, url: str, server: Server, crowd: Crowd)
         for path in CACHED:
             assert server.client.get(path).status_code == 200, path
         panic(url)
-        exchanges = crowd.work(SECONDS)
+        exchanges = workload.work(SECONDS)
         assert not offences(exchanges, reads=("cached",))
         assert any(exchange.status == 503 for exchange in exchanges), statuses(exchanges)
         every += exchanges
@@ -336,16 +336,16 @@ def fill_again_and_again(volume: Volume, url: str, server: Server, crowd: Crowd)
         log = volume.place / "data" / "postgres.log"
         assert eventually(lambda: accepts(url), seconds=RECOVERY), log.read_text("utf-8")[-5000:]
         recovered = time.monotonic()
-        while not crowd.is_well():
+        while not workload.is_well():
             assert time.monotonic() - recovered < BACK, f"{log.read_text('utf-8')[-2000:]}\n{server.output()[-2000:]}"
         slowest = max(slowest, time.monotonic() - begun)
         with psycopg.connect(url) as conn:
             assert not stress_shop.audit(conn)
-            assert crowd.orders <= {row[0] for row in conn.execute("SELECT id FROM shop_order")}
-    assert crowd.orders
+            assert workload.orders <= {row[0] for row in conn.execute("SELECT id FROM shop_order")}
+    assert workload.orders
     record_figure(
         f"{ROUNDS} times full: {statuses(every)}; well again within {slowest:.1f} s, "
-        f"{len(crowd.orders)} acknowledged orders, none lost or torn"
+        f"{len(workload.orders)} acknowledged orders, none lost or torn"
     )
 
 
@@ -362,10 +362,10 @@ def test_an_import_and_a_backup_on_a_full_disk_end_with_a_sentence(
         "backup elsewhere": filmer(url, "backup", tmp_path / "shop.backup"),
     }
     volume.free()
-    for what, done in commands.items():
-        assert done.returncode == 1, what
-        assert "Traceback" not in done.stderr
-        assert re.search(r"filmer: .*([Nn]o space left|out of disk space)", done.stderr), (what, done.stderr)
+    for what, result in commands.items():
+        assert result.returncode == 1, what
+        assert "Traceback" not in result.stderr
+        assert re.search(r"filmer: .*([Nn]o space left|out of disk space)", result.stderr), (what, result.stderr)
     assert intact(url) == held
     assert not list(tmp_path.iterdir())
     assert not list(volume.place.glob("shop*"))

@@ -48,9 +48,9 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
         yield conn
 
 
-def known(monkeypatch: pytest.MonkeyPatch, *found: Migration) -> None:
+def known(monkeypatch: pytest.MonkeyPatch, *migrations_known: Migration) -> None:
     """What the package has."""
-    monkeypatch.setattr(migrating, "migrations", lambda: list(found))
+    monkeypatch.setattr(migrating, "migrations", lambda: list(migrations_known))
 
 
 def applied(url: str) -> list[Migration]:
@@ -81,10 +81,12 @@ def locks(url: str) -> int:
 
 
 def test_the_package_s_migrations_are_numbered_without_a_gap() -> None:
-    found = migrations()
-    assert found
-    assert [one.number for one in found] == list(range(1, len(found) + 1))
-    assert [one.name[:4] for one in found] == [f"{one.number:04d}" for one in found]
+    all_migrations = migrations()
+    assert all_migrations
+    assert [migration.number for migration in all_migrations] == list(range(1, len(all_migrations) + 1))
+    assert [migration.name[:4] for migration in all_migrations] == [
+        f"{migration.number:04d}" for migration in all_migrations
+    ]
 
 
 def test_the_package_s_migrations_apply_once(empty: str) -> None:
@@ -156,8 +158,8 @@ def test_several_at_once_apply_each_migration_once(empty: str, monkeypatch: pyte
             return list(migrate(conn))
 
     with ThreadPoolExecutor(4) as pool:
-        done = [pool.submit(run) for _ in range(4)]
-    assert sorted(len(future.result()) for future in done) == [0, 0, 0, 2]
+        futures = [pool.submit(run) for _ in range(4)]
+    assert sorted(len(future.result()) for future in futures) == [0, 0, 0, 2]
     assert rows(empty, "SELECT n FROM first") == [1]
     assert numbers(empty) == [1, 2]
 
@@ -237,8 +239,8 @@ def test_a_database_that_is_not_there_is_told(engines: Engines, tmp_path: Path) 
 
 def test_what_somebody_else_holds_is_waited_for_and_then_said(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     known(monkeypatch, FIRST, HELD)
-    with connected(empty) as other:
-        other.execute("SELECT pg_advisory_lock(1)")
+    with connected(empty) as other_conn:
+        other_conn.execute("SELECT pg_advisory_lock(1)")
         with pytest.raises(MigrationError, match=r"an import, perhaps\. Wait until it is done, and try again\."):
             applied(empty)
         assert numbers(empty) == [1]

@@ -109,16 +109,16 @@ def test_a_standby_dies_the_primary_dies_and_nobody_who_looks_notices(shop: Shop
             time.sleep(STEADY_SECONDS)  # somebody notices
             standby.promote()
             promoted = time.monotonic()
-            found = load.wait_for_writes(promoted, seconds=20)
-            assert sorted(found) == sorted(node.port for node in shop.nodes), "writes never came back"
+            seconds_until_writes = load.wait_for_writes(promoted, seconds=20)
+            assert sorted(seconds_until_writes) == sorted(node.port for node in shop.nodes), "writes never came back"
             time.sleep(STEADY_SECONDS)
         assert load.failed_reads() == []
-        back += found.values()
+        back += seconds_until_writes.values()
         reads, orders = reads + len(load.reads), orders + len(load.orders)
-        slowest = max(slowest, *(seen.took for seen in load.reads))
+        slowest = max(slowest, *(read.took for read in load.reads))
         with psycopg.connect(standby.url) as conn:
-            kept = conn.execute("SELECT key, order_id FROM checkout_key WHERE key = ANY(%s)", [list(load.orders)])
-            assert dict(kept.fetchall()) == load.orders, "what was acknowledged is there"
+            stored = conn.execute("SELECT key, order_id FROM checkout_key WHERE key = ANY(%s)", [list(load.orders)])
+            assert dict(stored.fetchall()) == load.orders, "what was acknowledged is there"
             assert stress_shop.audit(conn) == {}
         assert max(back) <= BACK_SECONDS
         primary.copy(standby)
@@ -214,11 +214,11 @@ def test_an_import_is_seen_whole_by_everybody_who_reads_meanwhile(shop: Shop, tm
 
 
 def test_what_one_node_does_the_other_sees(shop: Shop) -> None:
-    one, other = shop.nodes
+    first, second = shop.nodes
     primary, _ = shop.servers
     with (
-        closing(signed_in(one.client, open_account(primary.url))) as customer,
-        closing(visitor(other.client)) as elsewhere,
+        closing(signed_in(first.client, open_account(primary.url))) as customer,
+        closing(visitor(second.client)) as elsewhere,
     ):
         elsewhere.cookies = customer.cookies
         for quantity in range(1, 6):
@@ -229,16 +229,16 @@ def test_what_one_node_does_the_other_sees(shop: Shop) -> None:
 
 
 def test_a_price_changed_at_one_node_is_shown_by_the_other(shop: Shop) -> None:
-    one, other = shop.nodes
+    first, second = shop.nodes
     primary, _ = shop.servers
     film = f"/films/{FILMS[0]}"
-    with closing(signed_in(one.client, open_account(primary.url, role="admin"))) as admin:
+    with closing(signed_in(first.client, open_account(primary.url, role="admin"))) as admin:
         for price in ("7.31", "8.42", "9.53"):
-            assert price not in other.client.get(film).text
-            origin = {"origin": str(one.client.base_url).rstrip("/")}
+            assert price not in second.client.get(film).text
+            origin = {"origin": str(first.client.base_url).rstrip("/")}
             response = admin.post(f"/admin/films/{FILMS[0]}/price", data={"price": price}, headers=origin)
             assert response.status_code == 303, response.text
-            assert eventually(lambda: price in other.client.get(film).text, seconds=2)  # noqa: B023 - called at once
+            assert eventually(lambda: price in second.client.get(film).text, seconds=2)  # noqa: B023 - called at once
 
 
 def test_health_is_up_as_long_as_one_server_lives_and_writes_say_503(shop: Shop) -> None:

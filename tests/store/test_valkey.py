@@ -178,9 +178,9 @@ def test_a_server_that_speaks_something_else_is_as_good_as_none(reply: bytes) ->
 
         async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
             cache = SharedCache(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
-            found = await everything(cache)
+            results = await everything(cache)
             await cache.close()
-        return found
+        return results
 
     assert asyncio.run(run()) == NOTHING
 

@@ -130,10 +130,10 @@ def test_nobody_waits_long_to_be_recognised(mary: httpx.Client, monkeypatch: pyt
 
 
 def test_where_the_database_is_away_it_is_not_asked(mary: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    connections = []
 
     async def ask(*_: Any, **__: Any) -> None:
-        asked.append(1)
+        connections.append(1)
         raise ServiceUnavailable("The database is away")
 
     monkeypatch.setattr(Pages, "visitor", ask)
@@ -141,4 +141,4 @@ def test_where_the_database_is_away_it_is_not_asked(mary: httpx.Client, monkeypa
     response = mary.get("/orders")
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert not greets(response)
-    assert asked == [1], "to show the orders, and not once more"
+    assert connections == [1], "to show the orders, and not once more"

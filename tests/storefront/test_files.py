@@ -24,8 +24,8 @@ def size_of(png: bytes) -> tuple[int, int]:
 
 def named(page: str, relation: str) -> list[str]:
     links = re.findall(r"<link [^>]*>", page)
-    found = [re.search(r'href="([^"]*)"', link) for link in links if f'rel="{relation}"' in link]
-    return [one[1] for one in found if one]
+    matches = [re.search(r'href="([^"]*)"', link) for link in links if f'rel="{relation}"' in link]
+    return [match[1] for match in matches if match]
 
 
 # --- the font -----------------------------------------------------------------------------------------

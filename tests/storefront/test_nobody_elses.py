@@ -84,8 +84,8 @@ class Owner:
     def look(self) -> list[Any]:
         """Everything that is theirs, as it is kept."""
         tables = ("cart_line", "shop_order", "favorite", "rating", "shelf")
-        mine = [fetch(self.url, f"SELECT t::text FROM {one} t WHERE account_id = %s ORDER BY 1", self.person.id)
-                for one in tables]  # fmt: skip
+        mine = [fetch(self.url, f"SELECT t::text FROM {table} t WHERE account_id = %s ORDER BY 1", self.person.id)
+                for table in tables]  # fmt: skip
         return [
             *mine,
             fetch(self.url, "SELECT a::text FROM account a WHERE id = %s", self.person.id),
@@ -167,9 +167,9 @@ def addresses(path: str, owner: Owner) -> list[str]:
     }
     names = re.findall(r"{(\w+)}", path)
     chosen = itertools.product(*(choices[name] for name in names))  # a new kind of parameter must be thought about
-    filled = [path.format(**dict(zip(names, one, strict=True))) for one in chosen]
+    filled = [path.format(**dict(zip(names, values, strict=True))) for values in chosen]
     guess = f"account_id={owner.person.id}&user_id={owner.person.id}&customerId={owner.person.id}"
-    return filled + [f"{one}?{guess}" for one in filled]
+    return filled + [f"{values}?{guess}" for values in filled]
 
 
 def test_every_page_is_public_the_entrance_personal_or_for_admins(routes: set[tuple[str, str]]) -> None:

@@ -39,8 +39,8 @@ def test_what_we_did_not_write_says_nothing(notices: Notices, value: str) -> Non
 
 def test_nobody_else_writes_one(notices: Notices) -> None:
     body, _, seal = str(notices.cookie("Welcome back").value).partition(".")
-    other = base64.urlsafe_b64encode(b"Send your card number to").decode()
-    assert read(notices, f"{other}.{seal}") is None
+    forged = base64.urlsafe_b64encode(b"Send your card number to").decode()
+    assert read(notices, f"{forged}.{seal}") is None
     assert read(notices, f"{body}.{seal[:-2]}aa") is None
     stranger = Notices(SecretKey(Settings(secret_key="s" * 32)), MovedClock(), is_secure=False)
     assert read(stranger, f"{body}.{seal}") is None

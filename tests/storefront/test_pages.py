@@ -50,7 +50,7 @@ def kinds_of(error: type[FilmerError]) -> Iterator[type[FilmerError]]:
 @pytest.mark.parametrize("kind", sorted(set(kinds_of(FilmerError)), key=str))
 def test_whatever_goes_wrong_has_a_page(kind: type[FilmerError]) -> None:
     templates = Templates(Assets(), public_url=None, currency="$", default_price=Decimal("4.99"))
-    needed = [name for name, given in signature(kind).parameters.items() if given.default is given.empty]
+    needed = [name for name, parameter in signature(kind).parameters.items() if parameter.default is parameter.empty]
     error = kind(*(["<b>x</b>"] * len([name for name in needed if name not in {"args", "kwargs"}])))
     html = templates.render(
         "failure.html", visitor=None, notice=None, path="/films/x", error=error, has_imdb=False
@@ -180,8 +180,11 @@ def test_files_last_as_long_as_their_address(shop: httpx.Client) -> None:
         assert response.status_code == 200
         assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert shop.get(address, headers={"if-none-match": response.headers["etag"]}).status_code == 304
-        other = shop.get(address.partition("?")[0] + "?v=0123456789ab")
-        assert (other.content, other.headers["cache-control"]) == (response.content, "public, no-cache")
+        response_of_old_address = shop.get(address.partition("?")[0] + "?v=0123456789ab")
+        assert (response_of_old_address.content, response_of_old_address.headers["cache-control"]) == (
+            response.content,
+            "public, no-cache",
+        )
 
 
 @pytest.mark.parametrize("name", ["nothing.css", "..%2Fpages.py", "docs.html", "%2e%2e", "site.css%00"])
@@ -204,8 +207,8 @@ def test_a_process_shows_the_pages_it_was_started_with(monkeypatch: pytest.Monke
     templates = Templates(Assets(), public_url=None, currency="$", default_price=Decimal("4.99"))
     monkeypatch.setattr("pathlib.Path.open", None)
     monkeypatch.setattr("builtins.open", None)
-    asked = {"visitor": None, "notice": None, "path": "/", "error": NotFound("No such film"), "has_imdb": False}
-    assert b"No such film" in templates.render("failure.html", **asked)
+    variables = {"visitor": None, "notice": None, "path": "/", "error": NotFound("No such film"), "has_imdb": False}
+    assert b"No such film" in templates.render("failure.html", **variables)
 
 
 @pytest.mark.parametrize("more", [(), (Offence("size", "must be at most 100"),)])

@@ -99,7 +99,7 @@ def read(waiting: str) -> str:
 
 @pytest.mark.parametrize("session", ["", "A" * 43], ids=["nobody", "a session that ran out"])
 @pytest.mark.parametrize(
-    ("form", "promise", "done", "where", "kept"),
+    ("form", "promise", "done", "where", "column"),
     [
         (RENT, "the film goes into your cart", f"{TITLE} is in your cart, 2 of it.", "cart_line", "quantity = 2"),
         (KEEP, "the film is among your favourites", f"{TITLE} is among your favourites.", "favorite", "true"),
@@ -108,7 +108,7 @@ def read(waiting: str) -> str:
 )
 def test_after_signing_in_it_is_done_and_said(
     place: Place, browser: httpx.Client, mary: User,
-    session: str, form: Form, promise: str, done: str, where: str, kept: str,
+    session: str, form: Form, promise: str, done: str, where: str, column: str,
 ) -> None:  # fmt: skip
     if session:
         browser.cookies.set("JSESSIONID", session)
@@ -121,7 +121,7 @@ def test_after_signing_in_it_is_done_and_said(
     if session:
         browser.cookies.delete("JSESSIONID")
     assert notice_at(browser, sign_in(browser, mary), PLACE) == f"Welcome back, Mary. {done}"
-    statement = f"SELECT {kept} FROM {where} WHERE account_id = %s"
+    statement = f"SELECT {column} FROM {where} WHERE account_id = %s"
     assert fetch(place[0], statement, mary.id) == [(True,)]
     assert not waiting_of(browser)
 

@@ -46,20 +46,20 @@ except EmbeddedError as error:
 
 def processes(data_dir: Path) -> list[psutil.Process]:
     """Every process but this one that works in the data directory or has it on its command line."""
-    found = []
+    running = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
         command, cwd = " ".join(process.info["cmdline"] or []), process.info["cwd"] or ""
         if process.pid != os.getpid() and (str(data_dir) in command or cwd.startswith(str(data_dir))):
-            found.append(process)
-    return found
+            running.append(process)
+    return running
 
 
 def named(data_dir: Path, name: str) -> psutil.Process:
     """The one process of the data directory that was started from a file of this name."""
-    found = [p for p in processes(data_dir) if name in {Path(word).name for word in p.info["cmdline"][:3]}]
-    if len(found) > 1:  # a child that has only just been forked looks like its parent
-        found = [process for process in found if process.ppid() not in {other.pid for other in found}]
-    (process,) = found
+    matching = [p for p in processes(data_dir) if name in {Path(word).name for word in p.info["cmdline"][:3]}]
+    if len(matching) > 1:  # a child that has only just been forked looks like its parent
+        matching = [process for process in matching if process.ppid() not in {other.pid for other in matching}]
+    (process,) = matching
     return process
 
 
