@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 from tests.responses import TIME, require_message
 from tests.sandbox import Sandbox
-from tests.shop.conftest import fetch, unkept
+from tests.shop.conftest import assert_not_cached, fetch
 
-__all__ = ["fetch", "unkept"]
+__all__ = ["assert_not_cached", "fetch"]
 
 FAVORITE = ["id", "movie_id", "created_at"]
 FAVORITE_FILM = [
@@ -43,7 +43,7 @@ def community_error_of(response: httpx.Response, status: int, code: str) -> Any:
     assert isinstance(error["details"], dict)
     require_message(error)
     assert ("www-authenticate" in response.headers) == (status == 401)
-    unkept(response)
+    assert_not_cached(response)
     return error
 
 
@@ -66,7 +66,7 @@ def record_of(response: httpx.Response, status: int, keys: list[str]) -> Any:
     assert type(record["id"]) is int
     assert type(record["movie_id"]) is int
     assert TIME.fullmatch(record[keys[-1]])
-    unkept(response)
+    assert_not_cached(response)
     return record
 
 
@@ -74,7 +74,7 @@ def gone(response: httpx.Response) -> None:
     """204 No Content."""
     assert response.status_code == 204, response.text
     assert response.content == b""
-    unkept(response)
+    assert_not_cached(response)
 
 
 def send(client: httpx.Client, method: str, address: str, text: str) -> httpx.Response:

@@ -15,12 +15,12 @@ from tests.community.responses import (
     FAVORITE_FILM,
     NO_IDS,
     NOBODYS_IDS,
+    assert_not_cached,
     community_error_of,
     community_offences_of,
     failing,
     fetch,
     own_language,
-    unkept,
 )
 from tests.conftest import import_films
 from tests.sandbox import Sandbox
@@ -98,7 +98,7 @@ def test_it_is_as_the_spec_prints_it(user: ApiUser, sandbox: Sandbox) -> None:
     response = user.client.get(user.favorites)
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
-    unkept(response)
+    assert_not_cached(response)
     body = response.json()
     assert list(body) == ["favorites"]
     [film] = body["favorites"]
@@ -114,7 +114,7 @@ def test_nothing_kept_is_an_empty_list(user: ApiUser) -> None:
     """contract §1.2"""
     response = user.client.get(user.favorites)
     assert (response.status_code, response.content) == (200, b'{"favorites":[]}')
-    unkept(response)
+    assert_not_cached(response)
     assert (response.headers["x-cache"], response.headers["age"]) == ("miss", "0")
 
 
@@ -223,7 +223,7 @@ def test_the_second_time_it_is_a_hit(user: ApiUser) -> None:
     assert first.content == second.content
     assert second.headers["x-cache"] in {"hit", "stale"}
     assert second.headers["age"].isdigit()
-    unkept(second)
+    assert_not_cached(second)
 
 
 def test_head_is_get_without_a_body(user: ApiUser) -> None:
@@ -231,7 +231,7 @@ def test_head_is_get_without_a_body(user: ApiUser) -> None:
     got, head = user.client.get(user.favorites), user.client.head(user.favorites)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == got.headers["content-length"]
-    unkept(head)
+    assert_not_cached(head)
 
 
 def test_no_answer_is_304(user: ApiUser) -> None:

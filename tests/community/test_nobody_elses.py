@@ -16,7 +16,7 @@ from tests.community.conftest import FIGHT_CLUB, GODFATHER, POPULAR, RATINGS, SH
 from tests.community.responses import FAVORITE, community_error_of, fetch, gone, record_of
 from tests.conftest import MakeDatabase, ServeHere
 from tests.sandbox import Sandbox
-from tests.shop.conftest import InProcess
+from tests.shop.conftest import LocalShop
 from tests.users import open_account, signed_in, token_of, visitor
 
 from filmer.http.envelopes import is_page
@@ -110,7 +110,7 @@ def owner(place: Place) -> Iterator[Owner]:
 @pytest.fixture(scope="module")
 def routes(place: Place) -> set[tuple[str, str]]:
     """Every method and path that the application answers, but for the shop's and the pages."""
-    with InProcess(place.url) as running:
+    with LocalShop(place.url) as running:
         return {
             (method, re.sub(r":\w+}", "}", route.path))
             for route in running.litestar.routes

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.community.conftest import POPULAR, RATINGS, SHAWSHANK, ApiUser, Community
-from tests.community.responses import community_error_of, fetch, unkept
+from tests.community.responses import assert_not_cached, community_error_of, fetch
 from tests.responses import error_of
 
 METHODS = {"GET", "POST", "PUT", "DELETE", "PATCH", "BREW"}
@@ -84,7 +84,7 @@ def test_what_fails_inside_is_500_and_tells_a_request_id_and_nothing_else(commun
     assert community_error_of(response, 500, "INTERNAL_ERROR")["details"] == {"requestId": "of-this-test"}
     assert "favorite" not in response.text
     assert community_error_of(added, 500, "INTERNAL_ERROR")["details"] == {"requestId": added.headers["x-request-id"]}
-    unkept(user.client.get(user.favorites))
+    assert_not_cached(user.client.get(user.favorites))
 
 
 def test_an_address_without_end_is_refused(user: ApiUser) -> None:

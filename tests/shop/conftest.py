@@ -4,23 +4,21 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Self
 
 import httpx
 import psycopg
 import pytest
-from litestar import Litestar
 from litestar.types import ASGIApp
 from tests.asgi_client import ask, running_app
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
+from tests.in_process import InProcess
 from tests.responses import data_of, error_of
 from tests.users import CARD, PASSWORD, hash_password, open_account, put_card, session_of, visitor
 
 from filmer.accounts.schemas import User
 from filmer.app import create_app
 from filmer.clock import Clock, SystemClock
-from filmer.edge.edge import Edge
 from filmer.settings import Settings
 from filmer.shop.checkout import Checkout
 from filmer.shop.payment import PaymentProvider
@@ -37,7 +35,7 @@ SHAWSHANK, BATMAN_BEGINS, DARK_KNIGHT, AMELIE, UNDER_SCORE = (
 )  # fmt: skip
 
 SignIn = Callable[..., httpx.Client]
-Local = Callable[..., "InProcess"]
+StartShop = Callable[..., "LocalShop"]
 
 
 class Store(NamedTuple):
@@ -119,40 +117,23 @@ def refused(response: httpx.Response) -> None:
     error = error_of(response, 402, "PAYMENT_FAILED")
     assert error["message"] == "Credit card validation failed"
     assert error["details"] == {"reason": "Card information does not match"}
-    unkept(response)
+    assert_not_cached(response)
 
 
 def empty(response: httpx.Response) -> None:
     """contract §6.1"""
     assert error_of(response, 400, "VALIDATION_ERROR")["details"] == {"reason": "Cart is empty"}
-    unkept(response)
+    assert_not_cached(response)
 
 
-def unkept(response: httpx.Response) -> None:
+def assert_not_cached(response: httpx.Response) -> None:
     """contract §1.7: anything personal is no-store; a tag would make it kept."""
     assert response.headers.get_list("cache-control") == ["no-store"]
     assert "etag" not in response.headers
 
 
-class MovedClock:
-    """The time it really is, moved; or a moment that stands still."""
-
-    def __init__(self, moment: datetime | None = None) -> None:
-        self.moment = moment
-        self.ahead = timedelta()
-
-    def now(self) -> datetime:
-        return (self.moment or datetime.now(UTC)) + self.ahead
-
-    def monotonic(self) -> float:
-        return SystemClock().monotonic() + self.ahead.total_seconds()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
-class InProcess(httpx.BaseTransport):
-    """filmer in this process, on an event loop of its own; asked through httpx like any server."""
+class LocalShop(InProcess, httpx.BaseTransport):
+    """The application in this process, on an event loop of its own, asked through httpx as a server would be."""
 
     def __init__(
         self, url: str, clock: Clock | None = None, provider: PaymentProvider | None = None, pool_size: int = 8
@@ -164,7 +145,7 @@ class InProcess(httpx.BaseTransport):
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self.app = self.run(self._create(settings, clock))
+        super().__init__(self.run(self._create(settings, clock)))
         if provider is not None:
             self.checkout._provider = provider
         self.url = url
@@ -174,16 +155,9 @@ class InProcess(httpx.BaseTransport):
         return create_app(settings, clock=clock)
 
     @property
-    def litestar(self) -> Litestar:
-        assert isinstance(self.app, Edge)
-        assert isinstance(self.app._app, Litestar)
-        return self.app._app
-
-    @property
     def checkout(self) -> Checkout:
-        checkout_part = self.litestar.state["checkout"]
-        assert isinstance(checkout_part, Checkout)
-        return checkout_part
+        checkout: Checkout = self.part("checkout")
+        return checkout
 
     def run(self, work: Any) -> Any:
         """What a coroutine returns, on the application's loop."""
@@ -216,12 +190,12 @@ class InProcess(httpx.BaseTransport):
 
 
 @pytest.fixture
-def local(database_url: str) -> Iterator[Local]:
+def start_shop(database_url: str) -> Iterator[StartShop]:
     """Starts the application in this process, on a database of the test's own with films and the card of anybody's."""
     open_store(database_url)
     with contextlib.ExitStack() as stack:
 
-        def start(**how: Any) -> InProcess:
-            return stack.enter_context(InProcess(database_url, **how))
+        def start(**how: Any) -> LocalShop:
+            return stack.enter_context(LocalShop(database_url, **how))
 
         yield start

@@ -6,7 +6,7 @@ import pytest
 from tests.commands import CommandResult, filmer
 from tests.conftest import SECRET_KEY, Serve
 from tests.responses import data_of
-from tests.shop.conftest import Local, fetch, open_store, pay, put_in_cart, refused
+from tests.shop.conftest import StartShop, fetch, open_store, pay, put_in_cart, refused
 from tests.users import CARD, open_account, signed_in
 
 NUMBER = "4539578763621486"
@@ -41,9 +41,9 @@ def failed(result: CommandResult) -> str:
     return result.stderr
 
 
-def test_a_card_put_on_file_pays(card: Card, database_url: str, local: Local) -> None:
+def test_a_card_put_on_file_pays(card: Card, database_url: str, start_shop: StartShop) -> None:
     fine(card("add", *MARY, typed="4539 5787-6362 1486\n"))
-    client = local().sign_in()
+    client = start_shop().sign_in()
     put_in_cart(client)
     refused(pay(client, creditCardId="4539578763621487"))
     assert data_of(pay(client, creditCardId=NUMBER))

@@ -6,6 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 from tests.conftest import ServeHere
+from tests.in_process import MovedClock
 from tests.responses import data_of, error_of
 from tests.shop.conftest import (
     AMELIE,
@@ -17,13 +18,12 @@ from tests.shop.conftest import (
     ORDERS,
     SHAWSHANK,
     UNDER_SCORE,
-    Local,
-    MovedClock,
     SignIn,
+    StartShop,
     Store,
+    assert_not_cached,
     fetch,
     put_in_cart,
-    unkept,
 )
 from tests.users import open_account, visitor
 
@@ -49,13 +49,13 @@ def test_the_cart_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
         b'{"success":true,"data":{"items":[{"movieId":"tt0111161","title":"The Shawshank Redemption","year":1994,'
         b'"quantity":1,"price":4.99,"subtotal":4.99}],"itemCount":1,"totalPrice":4.99}}'
     )
-    unkept(response)
+    assert_not_cached(response)
 
 
 def test_an_empty_cart(customer: httpx.Client) -> None:
     response = customer.get(CART)
     assert response.content == b'{"success":true,"data":{"items":[],"itemCount":0,"totalPrice":0.00}}'
-    unkept(response)
+    assert_not_cached(response)
 
 
 def test_units_and_money_add_up_in_decimal(customer: httpx.Client) -> None:
@@ -106,9 +106,9 @@ def test_films_have_their_own_prices_or_the_default(
     server.stop()
 
 
-def test_the_dearest_cart_is_added_up_to_the_cent(local: Local) -> None:
+def test_the_dearest_cart_is_added_up_to_the_cent(start_shop: StartShop) -> None:
     """settings.MAX_PRICE, ten of each"""
-    shop = local()
+    shop = start_shop()
     fetch(shop.url, "UPDATE catalogue.film SET price = 999999.99")
     client = shop.sign_in()
     for movie_id in (SHAWSHANK, DARK_KNIGHT, AMELIE):
@@ -116,10 +116,10 @@ def test_the_dearest_cart_is_added_up_to_the_cent(local: Local) -> None:
     assert b'"totalPrice":29999999.70}' in client.get(CART).content
 
 
-def test_on_a_full_disk_the_cart_is_read_on_at_the_former_prices(local: Local) -> None:
+def test_on_a_full_disk_the_cart_is_read_on_at_the_former_prices(start_shop: StartShop) -> None:
     """Promise 23. Neither a session's use, due after two minutes, nor the new price can be written."""
     clock = MovedClock()
-    shop = local(clock=clock)
+    shop = start_shop(clock=clock)
     client = shop.sign_in()
     put_in_cart(client)
     begun = fetch(shop.url, "SELECT used FROM session")
@@ -202,7 +202,7 @@ def test_without_a_session_everything_is_401(store: Store, method: str, address:
         for body in (b"", b"{", b'{"quantity": 0}'):
             response = nobody.request(method, address, content=body, headers=headers)
             assert error_of(response, 401, "UNAUTHORIZED")["message"] == "Authentication required"
-            unkept(response)
+            assert_not_cached(response)
         response = nobody.request(method, f"{ORDERS}/x" if address.startswith(ORDERS + "/") else address + "?page=0")
         error_of(response, 401, "UNAUTHORIZED")
 
@@ -214,7 +214,7 @@ def test_head_is_get_without_a_body(customer: httpx.Client, method: str, address
     assert head.status_code == got.status_code
     assert head.content == b""
     assert head.headers["content-length"] == got.headers["content-length"]
-    unkept(head)
+    assert_not_cached(head)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_other_methods_are_405_and_say_which_there_are(customer: httpx.Client, a
         error_of(response, 405, "METHOD_NOT_ALLOWED")
         methods = {name.strip() for name in response.headers["allow"].split(",")}
         assert allowed <= methods <= allowed | {"HEAD", "OPTIONS"}
-        unkept(response)
+        assert_not_cached(response)
     assert customer.get(CART).content == before
 
 

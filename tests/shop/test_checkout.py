@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.in_process import MovedClock
 from tests.responses import data_of, error_of, offences_of
 from tests.shop.conftest import (
     AMELIE,
@@ -14,17 +15,16 @@ from tests.shop.conftest import (
     DARK_KNIGHT,
     ORDERS,
     SHAWSHANK,
-    Local,
-    MovedClock,
     SignIn,
+    StartShop,
     Store,
+    assert_not_cached,
     buy,
     empty,
     fetch,
     pay,
     put_in_cart,
     refused,
-    unkept,
 )
 from tests.users import CARD, open_account, put_card
 
@@ -42,7 +42,7 @@ def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
         '"items":[{"movieId":"tt0111161","title":"The Shawshank Redemption","quantity":1,"price":4.99}],'
         f'"totalPrice":4.99,"orderDate":"{data["orderDate"]}"}}}}'
     )
-    unkept(response)
+    assert_not_cached(response)
 
 
 def test_the_order_is_the_cart_and_the_cart_is_empty(customer: httpx.Client) -> None:
@@ -57,8 +57,8 @@ def test_the_order_is_the_cart_and_the_cart_is_empty(customer: httpx.Client) -> 
     assert data_of(customer.get(CART)) == {"items": [], "itemCount": 0, "totalPrice": 0}
 
 
-def test_what_costs_nothing_can_be_bought(local: Local) -> None:
-    shop = local()
+def test_what_costs_nothing_can_be_bought(start_shop: StartShop) -> None:
+    shop = start_shop()
     fetch(shop.url, "UPDATE catalogue.film SET price = 0")
     client = shop.sign_in()
     put_in_cart(client, SHAWSHANK, 2)
@@ -81,7 +81,7 @@ def test_a_wrong_body_comes_before_a_wrong_card(customer: httpx.Client) -> None:
     put_in_cart(customer)
     response = pay(customer, creditCardId="4000000000000002", expiration="2020-01")
     assert offences_of(response) == {"expiration": "must not be in the past"}
-    unkept(response)
+    assert_not_cached(response)
 
 
 # --- the body --------------------------------------------------------------------------------------
@@ -150,8 +150,10 @@ def test_fields_at_their_bounds_are_a_card_that_does_not_match(customer: httpx.C
         ("2027-04-30T23:59:59", "2027-04", "2026-12"),
     ],
 )
-def test_a_card_is_good_through_the_last_day_of_its_month(local: Local, moment: str, good: str, over: str) -> None:
-    shop = local(clock=MovedClock(datetime.fromisoformat(moment + "+00:00")))
+def test_a_card_is_good_through_the_last_day_of_its_month(
+    start_shop: StartShop, moment: str, good: str, over: str
+) -> None:
+    shop = start_shop(clock=MovedClock(datetime.fromisoformat(moment + "+00:00")))
     client = shop.sign_in()
     for number, month in (("4000000000000101", good), ("4000000000000102", over)):
         put_card(shop.url, CARD | {"creditCardId": number, "expiration": month})
@@ -271,9 +273,9 @@ def test_a_demo_card_pays_nothing_without_the_demo(store: Store, customer: httpx
 # --- guessing cards is slowed down (contract §4.2's allowance, on checkout) -------------------------
 
 
-def test_after_ten_refused_cards_an_account_waits(local: Local) -> None:
+def test_after_ten_refused_cards_an_account_waits(start_shop: StartShop) -> None:
     clock = MovedClock(datetime.now(UTC))
-    shop = local(clock=clock)
+    shop = start_shop(clock=clock)
     client = shop.sign_in()
     put_in_cart(client)
     before = client.get(CART).content
@@ -283,7 +285,7 @@ def test_after_ten_refused_cards_an_account_waits(local: Local) -> None:
         response = pay(client, creditCardId=card)
         error_of(response, 429, "RATE_LIMITED")
         assert response.headers["retry-after"] == "60"
-        unkept(response)
+        assert_not_cached(response)
     assert client.get(CART).content == before
     clock.ahead += timedelta(seconds=59)
     error_of(pay(client), 429, "RATE_LIMITED")
@@ -291,8 +293,8 @@ def test_after_ten_refused_cards_an_account_waits(local: Local) -> None:
     assert data_of(pay(client))["totalPrice"] == 4.99
 
 
-def test_another_account_does_not_wait(local: Local) -> None:
-    shop = local()
+def test_another_account_does_not_wait(start_shop: StartShop) -> None:
+    shop = start_shop()
     thief, honest = shop.sign_in(), shop.sign_in()
     put_in_cart(thief)
     put_in_cart(honest)

@@ -15,8 +15,8 @@ from tests.shop.conftest import (
     DARK_KNIGHT,
     ORDERS,
     SHAWSHANK,
-    Local,
     SignIn,
+    StartShop,
     Store,
     fetch,
     open_store,
@@ -285,10 +285,10 @@ class Gateway:
     ],
 )
 def test_what_changes_while_the_card_is_asked_is_seen_by_the_sale(
-    local: Local, database_url: str, statement: str, expected: str
+    start_shop: StartShop, database_url: str, statement: str, expected: str
 ) -> None:
     gateway = Gateway(lambda: fetch(database_url, statement))
-    with closing(local(provider=gateway).sign_in()) as client:
+    with closing(start_shop(provider=gateway).sign_in()) as client:
         put(client, SHAWSHANK, 2)
         response = send(client, "/checkout", **filled(look(client, "/checkout")))
         assert response.status_code == 409
@@ -346,8 +346,8 @@ def test_a_refused_card_is_told_in_one_sentence_whatever_was_wrong(shopper: http
     nothing_sold(shopper, 2)
 
 
-def test_too_many_refused_cards_have_to_wait(local: Local) -> None:
-    with closing(local().sign_in()) as client:
+def test_too_many_refused_cards_have_to_wait(start_shop: StartShop) -> None:
+    with closing(start_shop().sign_in()) as client:
         put(client)
         form = filled(look(client, "/checkout"), creditCardId="4000000000000002")
         responses = [send(client, "/checkout", **form) for _ in range(11)]
@@ -357,11 +357,11 @@ def test_too_many_refused_cards_have_to_wait(local: Local) -> None:
         assert form_of(responses[-1], "/checkout")["creditCardId"] == ""
 
 
-def test_when_it_is_our_fault_the_same_form_can_be_sent_again(local: Local) -> None:
+def test_when_it_is_our_fault_the_same_form_can_be_sent_again(start_shop: StartShop) -> None:
     def be_away() -> None:
         raise ServiceUnavailable("The payment gateway is away", retry_after=7)
 
-    with closing(local(provider=Gateway(be_away)).sign_in()) as client:
+    with closing(start_shop(provider=Gateway(be_away)).sign_in()) as client:
         put(client, SHAWSHANK, 2)
         page = look(client, "/checkout")
         response = send(client, "/checkout", **filled(page))

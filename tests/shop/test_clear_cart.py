@@ -2,7 +2,7 @@
 
 import httpx
 from tests.responses import data_of
-from tests.shop.conftest import AMELIE, CART, SHAWSHANK, SignIn, put_in_cart, unkept
+from tests.shop.conftest import AMELIE, CART, SHAWSHANK, SignIn, assert_not_cached, put_in_cart
 
 CLEARED = (
     b'{"success":true,"data":{"message":"Cart cleared","cart":{"items":[],"itemCount":0,"totalPrice":0.00}}}'
@@ -14,7 +14,7 @@ def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
     put_in_cart(customer, AMELIE)
     response = customer.delete(CART)
     assert response.content == CLEARED
-    unkept(response)
+    assert_not_cached(response)
     assert data_of(customer.get(CART)) == {"items": [], "itemCount": 0, "totalPrice": 0}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.conftest import ServeHere
+from tests.in_process import MovedClock
 from tests.raw_connections import Customer, RawConnection
 from tests.responses import data_of, error_of, offences_of
 from tests.shop.conftest import (
@@ -19,17 +20,16 @@ from tests.shop.conftest import (
     KEY,
     ORDERS,
     SHAWSHANK,
-    Local,
-    MovedClock,
     SignIn,
+    StartShop,
     Store,
+    assert_not_cached,
     buy,
     empty,
     fetch,
     pay,
     put_in_cart,
     refused,
-    unkept,
 )
 from tests.shop.stress_shop import checkout
 from tests.shop.test_turns import until, waiting
@@ -66,7 +66,7 @@ def test_a_repeat_gets_the_same_bytes(customer: httpx.Client) -> None:
     put_in_cart(customer)  # another cart by now: it stays
     again = pay(customer, key="a")
     assert again.content == first.content
-    unkept(again)
+    assert_not_cached(again)
     assert orders_of(customer) == 1
     assert data_of(customer.get(CART))["itemCount"] == 1
 
@@ -87,9 +87,9 @@ def test_a_repeat_gets_the_same_bytes_on_another_node_and_after_a_restart(
     assert orders_of(sign_in(person)) == 1
 
 
-def test_a_key_is_kept_24_hours_then_free_again(local: Local) -> None:
+def test_a_key_is_kept_24_hours_then_free_again(start_shop: StartShop) -> None:
     clock = MovedClock(datetime(2027, 5, 1, 12, tzinfo=UTC))
-    shop = local(clock=clock)
+    shop = start_shop(clock=clock)
     person = open_account(shop.url)
     client = shop.sign_in(person)
     put_in_cart(client)
@@ -107,9 +107,9 @@ def test_a_key_is_kept_24_hours_then_free_again(local: Local) -> None:
     assert data_of(pay(client, key="k", firstName="mary")) == second
 
 
-def test_old_keys_are_forgotten_and_their_orders_stay(local: Local) -> None:
+def test_old_keys_are_forgotten_and_their_orders_stay(start_shop: StartShop) -> None:
     clock = MovedClock()
-    shop = local(clock=clock)
+    shop = start_shop(clock=clock)
     client = shop.sign_in()
     put_in_cart(client)
     pay(client, key="old")
@@ -128,7 +128,7 @@ def test_the_same_key_with_another_body_is_409(customer: httpx.Client, instead: 
     put_in_cart(customer)
     response = pay(customer, "k", **instead)
     error_of(response, 409, "CONFLICT")
-    unkept(response)
+    assert_not_cached(response)
     assert pay(customer, key="k").content == first.content
     assert orders_of(customer) == 1
     assert data_of(customer.get(CART))["itemCount"] == 1
@@ -208,7 +208,7 @@ def test_bad_keys_are_400_and_nothing_happens(customer: httpx.Client, keys: list
     put_in_cart(customer)
     response = submit_raw(customer, *keys)
     assert list(offences_of(response)) == [KEY]
-    unkept(response)
+    assert_not_cached(response)
     assert orders_of(customer) == 0
     assert data_of(customer.get(CART))["itemCount"] == 1
 
@@ -282,10 +282,10 @@ class Meanwhile:
     ],
 )
 def test_a_twin_that_is_faster_at_any_point_is_the_answer(
-    local: Local, monkeypatch: pytest.MonkeyPatch, query: str, key: str | None
+    start_shop: StartShop, monkeypatch: pytest.MonkeyPatch, query: str, key: str | None
 ) -> None:
     """The whole of another submit, at another node, between two statements of this one"""
-    shop, other_node = local(), local()
+    shop, other_node = start_shop(), start_shop()
     person = open_account(shop.url)
     phone, laptop = shop.sign_in(person), other_node.sign_in(person)
     put_in_cart(phone, SHAWSHANK, 2)
@@ -298,10 +298,10 @@ def test_a_twin_that_is_faster_at_any_point_is_the_answer(
 
 @pytest.mark.parametrize("query", ["select_due", "lock_cart"])
 def test_a_right_card_that_came_too_late_costs_nothing(
-    local: Local, monkeypatch: pytest.MonkeyPatch, query: str
+    start_shop: StartShop, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
     """The cart was emptied at another node, by a submit with a key of its own: no guess, however often it happens"""
-    shop, other_node = local(), local()
+    shop, other_node = start_shop(), start_shop()
     person = open_account(shop.url)
     client, laptop = shop.sign_in(person), other_node.sign_in(person)
     for number in range(11):
@@ -315,9 +315,9 @@ def test_a_right_card_that_came_too_late_costs_nothing(
     assert data_of(pay(client))["totalPrice"] == 4.99
 
 
-def test_a_cart_that_changed_meanwhile_earns_no_guesses(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cart_that_changed_meanwhile_earns_no_guesses(start_shop: StartShop, monkeypatch: pytest.MonkeyPatch) -> None:
     """One try is paid for, one is given back"""
-    shop = local()
+    shop = start_shop()
     person = open_account(shop.url)
     client = shop.sign_in(person)
     put_in_cart(client)
@@ -352,9 +352,11 @@ def test_a_later_submit_of_another_cart_is_another_order(customer: httpx.Client)
     assert orders_of(customer) == 2
 
 
-def test_an_overlapping_submit_of_something_else_gets_no_order(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_overlapping_submit_of_something_else_gets_no_order(
+    start_shop: StartShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another card is another submit: it finds the cart empty"""
-    shop, other_node = local(), local()
+    shop, other_node = start_shop(), start_shop()
     put_card(shop.url, CARD | {"creditCardId": "5555555555554444"})
     person = open_account(shop.url)
     client, laptop = shop.sign_in(person), other_node.sign_in(person)
@@ -369,11 +371,11 @@ def test_an_overlapping_submit_of_something_else_gets_no_order(local: Local, mon
 
 @pytest.mark.parametrize("ahead", [timedelta(seconds=-10), timedelta(seconds=10)])
 def test_what_a_nodes_clock_says_is_of_no_matter(
-    local: Local, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
+    start_shop: StartShop, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
 ) -> None:
     clock = MovedClock()
     clock.ahead = ahead
-    shop, other_node = local(clock=clock), local()
+    shop, other_node = start_shop(clock=clock), start_shop()
     person = open_account(shop.url)
     phone, laptop = shop.sign_in(person), other_node.sign_in(person)
     put_in_cart(laptop)
@@ -390,10 +392,10 @@ def test_what_a_nodes_clock_says_is_of_no_matter(
 
 @pytest.mark.parametrize("query", ["look", "lock_cart"])
 def test_another_cart_by_then_is_not_what_was_submitted(
-    local: Local, monkeypatch: pytest.MonkeyPatch, query: str
+    start_shop: StartShop, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
     """It gets the order of the cart that it is a submit of, and the other cart stays"""
-    shop, other_node = local(), local()
+    shop, other_node = start_shop(), start_shop()
     person = open_account(shop.url)
     phone, laptop = shop.sign_in(person), other_node.sign_in(person)
     put_in_cart(phone, SHAWSHANK)
@@ -411,8 +413,8 @@ def test_another_cart_by_then_is_not_what_was_submitted(
     assert data_of(pay(phone))["items"][0]["movieId"] == AMELIE
 
 
-def test_of_several_orders_it_gets_the_first(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop, other_node = local(), local()
+def test_of_several_orders_it_gets_the_first(start_shop: StartShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, other_node = start_shop(), start_shop()
     person = open_account(shop.url)
     phone, laptop = shop.sign_in(person), other_node.sign_in(person)
     buy(laptop)  # long before
@@ -430,11 +432,11 @@ def test_of_several_orders_it_gets_the_first(local: Local, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("is_same_node", [True, False])
 def test_between_the_orders_statements_and_its_commit_one_looks_in_time(
-    local: Local, monkeypatch: pytest.MonkeyPatch, *, is_same_node: bool
+    start_shop: StartShop, monkeypatch: pytest.MonkeyPatch, *, is_same_node: bool
 ) -> None:
     """Whoever saw the full cart gets the order, although the order was written before it came"""
-    shop = local()
-    other_node = shop if is_same_node else local()
+    shop = start_shop()
+    other_node = shop if is_same_node else start_shop()
     person = open_account(shop.url)
     phone, laptop = shop.sign_in(person), other_node.sign_in(person)
     put_in_cart(phone)
@@ -477,8 +479,8 @@ def test_it_came_with_its_head_though_its_body_came_after_the_order(
     assert orders_of(client) == 1
 
 
-def test_a_clock_of_the_database_that_was_set_back_gives_nobody_an_old_order(local: Local) -> None:
-    shop = local()
+def test_a_clock_of_the_database_that_was_set_back_gives_nobody_an_old_order(start_shop: StartShop) -> None:
+    shop = start_shop()
     client = shop.sign_in()
     first = buy(client)
     fetch(shop.url, "UPDATE shop_order SET told = told + interval '1 hour'")

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from tests.conftest import MakeDatabase, ServeHere
 from tests.responses import data_of
-from tests.shop.conftest import AMELIE, CART, ITEMS, ORDERS, SHAWSHANK, InProcess, fetch, open_store, pay, put_in_cart
+from tests.shop.conftest import AMELIE, CART, ITEMS, ORDERS, SHAWSHANK, LocalShop, fetch, open_store, pay, put_in_cart
 from tests.shop.forms import form_of
 from tests.users import CARD, PASSWORD, in_database, open_account, put_card, signed_in, visitor
 
@@ -150,7 +150,7 @@ def owner(place: tuple[str, httpx.Client]) -> Iterator[Owner]:
 @pytest.fixture(scope="module")
 def routes(place: tuple[str, httpx.Client]) -> set[tuple[str, str]]:
     """Every method and path under /api/v1 that the application answers."""
-    with InProcess(place[0]) as shop:
+    with LocalShop(place[0]) as shop:
         return {
             (method, re.sub(r":\w+}", "}", route.path))
             for route in shop.litestar.routes

@@ -35,7 +35,7 @@ from tests.shop.conftest import (
     ITEMS,
     ORDERS,
     SHAWSHANK,
-    InProcess,
+    LocalShop,
     open_store,
     pay,
 )
@@ -68,7 +68,7 @@ def cost(lines: list[Line]) -> Decimal:
 class Shopping(RuleBasedStateMachine):
     """``seen``: what each account's last answer showed its cart to be, on whichever device."""
 
-    shop: InProcess
+    shop: LocalShop
     conn: psycopg.Connection
     browsers: list[list[httpx.Client]]
 
@@ -229,7 +229,7 @@ class Shopping(RuleBasedStateMachine):
 def shopping(make_database: MakeDatabase) -> Iterator[type[Shopping]]:
     """The machine, with an application on a database of its own and everybody signed in."""
     url = open_store(make_database())
-    with InProcess(url) as shop, psycopg.connect(url, autocommit=True) as conn:
+    with LocalShop(url) as shop, psycopg.connect(url, autocommit=True) as conn:
 
         class Here(Shopping):
             pass
@@ -241,7 +241,7 @@ def shopping(make_database: MakeDatabase) -> Iterator[type[Shopping]]:
         yield Here
 
 
-def _signed_in(shop: InProcess, conn: psycopg.Connection, account_id: int) -> httpx.Client:
+def _signed_in(shop: LocalShop, conn: psycopg.Connection, account_id: int) -> httpx.Client:
     """Without a password, which takes its time."""
     token = secrets.token_urlsafe(32)
     conn.execute(

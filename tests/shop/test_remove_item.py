@@ -3,7 +3,18 @@
 import httpx
 import pytest
 from tests.responses import data_of, error_of, not_found
-from tests.shop.conftest import AMELIE, CART, DARK_KNIGHT, ITEMS, SHAWSHANK, Local, SignIn, fetch, put_in_cart, unkept
+from tests.shop.conftest import (
+    AMELIE,
+    CART,
+    DARK_KNIGHT,
+    ITEMS,
+    SHAWSHANK,
+    SignIn,
+    StartShop,
+    assert_not_cached,
+    fetch,
+    put_in_cart,
+)
 
 
 def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
@@ -13,7 +24,7 @@ def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
         b'{"success":true,"data":{"message":"Item removed from cart",'
         b'"cart":{"items":[],"itemCount":0,"totalPrice":0.00}}}'
     )
-    unkept(response)
+    assert_not_cached(response)
     assert data_of(customer.get(CART))["items"] == []
 
 
@@ -31,7 +42,7 @@ def test_what_was_removed_is_404_after_that(customer: httpx.Client) -> None:
     assert customer.delete(f"{ITEMS}/{SHAWSHANK}").status_code == 200
     response = customer.delete(f"{ITEMS}/{SHAWSHANK}")
     not_found(response, f"Item not in cart with id: {SHAWSHANK}")
-    unkept(response)
+    assert_not_cached(response)
 
 
 def test_what_only_another_customer_has_is_404(customer: httpx.Client, sign_in: SignIn) -> None:
@@ -57,8 +68,8 @@ def test_a_body_means_nothing(customer: httpx.Client) -> None:
     assert response.status_code == 200
 
 
-def test_the_other_lines_show_their_new_prices(local: Local) -> None:
-    shop = local()
+def test_the_other_lines_show_their_new_prices(start_shop: StartShop) -> None:
+    shop = start_shop()
     client = shop.sign_in()
     put_in_cart(client, SHAWSHANK)
     put_in_cart(client, AMELIE)

@@ -11,21 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 from structlog.testing import capture_logs
+from tests.in_process import MovedClock
 from tests.machine import running_seconds
 from tests.responses import data_of, error_of
-from tests.shop.conftest import (
-    AMELIE,
-    CART,
-    ORDERS,
-    InProcess,
-    Local,
-    MovedClock,
-    empty,
-    fetch,
-    pay,
-    put_in_cart,
-    refused,
-)
+from tests.shop.conftest import AMELIE, CART, ORDERS, LocalShop, StartShop, empty, fetch, pay, put_in_cart, refused
 from tests.shop.test_payment import Gateway, stored_payments
 from tests.users import open_account
 
@@ -35,7 +24,7 @@ from filmer.shop.payment import Authorization, Payment
 from filmer.shop.schemas import MAX_ID
 
 
-def until(shop: InProcess, statement: str) -> None:
+def until(shop: LocalShop, statement: str) -> None:
     """Returns as soon as PostgreSQL finds something."""
     deadline = time.monotonic() + 20
     while not fetch(shop.url, statement):
@@ -47,8 +36,8 @@ def until(shop: InProcess, statement: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["k", None])
-def test_no_answer_is_held_back(local: Local, key: str | None) -> None:
-    shop = local()
+def test_no_answer_is_held_back(start_shop: StartShop, key: str | None) -> None:
+    shop = start_shop()
     client = shop.sign_in()
     took = []
     for number in range(10):
@@ -60,7 +49,7 @@ def test_no_answer_is_held_back(local: Local, key: str | None) -> None:
     assert (shop.checkout.outcomes, shop.checkout.takings) == ({"placed": 10}, Decimal("49.90"))
 
 
-def waiting(shop: InProcess, account_id: int, many: int) -> int:
+def waiting(shop: LocalShop, account_id: int, many: int) -> int:
     """How many submits of an account wait for their turn, as soon as they are so many."""
     deadline = time.monotonic() + 20
     while True:
@@ -75,9 +64,9 @@ def waiting(shop: InProcess, account_id: int, many: int) -> int:
 
 
 @pytest.mark.parametrize("key", ["k", None])
-def test_whoever_waits_gets_the_order_of_the_one_before(local: Local, key: str | None) -> None:
+def test_whoever_waits_gets_the_order_of_the_one_before(start_shop: StartShop, key: str | None) -> None:
     gateway = Gateway()
-    shop = local(provider=gateway)
+    shop = start_shop(provider=gateway)
     person = open_account(shop.url)
     devices = [shop.sign_in(person) for _ in range(3)]
     put_in_cart(devices[0])
@@ -94,10 +83,10 @@ def test_whoever_waits_gets_the_order_of_the_one_before(local: Local, key: str |
     assert waiting(shop, person.id, 0) == 0
 
 
-def test_whoever_waits_pays_for_the_cart_as_it_is_then(local: Local) -> None:
+def test_whoever_waits_pays_for_the_cart_as_it_is_then(start_shop: StartShop) -> None:
     gateway = Gateway()
     gateway.refuses = True
-    shop = local(provider=gateway)
+    shop = start_shop(provider=gateway)
     person = open_account(shop.url)
     first, second = shop.sign_in(person), shop.sign_in(person)
     put_in_cart(first)
@@ -118,10 +107,10 @@ def test_whoever_waits_pays_for_the_cart_as_it_is_then(local: Local) -> None:
     assert gateway.amounts == [Decimal(str(amount))], "no payment was tried for the cart as it was before"
 
 
-def test_a_turn_that_takes_too_long_is_not_waited_for(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_turn_that_takes_too_long_is_not_waited_for(start_shop: StartShop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkout, "TURN_SECONDS", 0.3)
     gateway = Gateway()
-    shop = local(provider=gateway)
+    shop = start_shop(provider=gateway)
     person = open_account(shop.url)
     first, second = shop.sign_in(person), shop.sign_in(person)
     put_in_cart(first)
@@ -156,9 +145,9 @@ class Restless(Gateway):
 
 
 @pytest.mark.parametrize("times", [4, 5])
-def test_a_cart_that_changes_all_the_time_is_tried_five_times(local: Local, times: int) -> None:
+def test_a_cart_that_changes_all_the_time_is_tried_five_times(start_shop: StartShop, times: int) -> None:
     gateway = Restless(times)
-    shop = local(provider=gateway)
+    shop = start_shop(provider=gateway)
     gateway.url = shop.url
     client = shop.sign_in()
     put_in_cart(client)
@@ -174,9 +163,9 @@ def test_a_cart_that_changes_all_the_time_is_tried_five_times(local: Local, time
         assert stored_payments(shop.url) == []
 
 
-def test_an_edit_that_is_under_way_is_waited_for(local: Local) -> None:
+def test_an_edit_that_is_under_way_is_waited_for(start_shop: StartShop) -> None:
     """An edit holds the cart until it commits; a line it adds is not sold unseen."""
-    shop = local()
+    shop = start_shop()
     person = open_account(shop.url)
     client = shop.sign_in(person)
     put_in_cart(client)
@@ -203,9 +192,9 @@ def test_ids_are_from_one_to_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checkout._draw_id() == MAX_ID
 
 
-def test_an_id_that_is_taken_is_drawn_again(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_id_that_is_taken_is_drawn_again(start_shop: StartShop, monkeypatch: pytest.MonkeyPatch) -> None:
     gateway = Gateway()
-    shop = local(provider=gateway)
+    shop = start_shop(provider=gateway)
     client = shop.sign_in()
     ids = iter([7, 1, 7, 2, 8, 3])  # of an order and its line, of one that is there, of another
     monkeypatch.setattr(checkout, "_draw_id", lambda: next(ids))
@@ -222,11 +211,11 @@ def test_an_id_that_is_taken_is_drawn_again(local: Local, monkeypatch: pytest.Mo
 # --- what is given back, and what is said ------------------------------------------------------------
 
 
-def test_a_gateway_that_fails_gives_back_what_was_taken_beforehand(local: Local) -> None:
+def test_a_gateway_that_fails_gives_back_what_was_taken_beforehand(start_shop: StartShop) -> None:
     """After a refusal the next try is paid for before it is made (docs/security.md, "Guessing")."""
     gateway = Gateway()
     gateway.refuses = True
-    shop = local(provider=gateway)
+    shop = start_shop(provider=gateway)
     client = shop.sign_in()
     put_in_cart(client)
     refused(pay(client))
@@ -239,9 +228,9 @@ def test_a_gateway_that_fails_gives_back_what_was_taken_beforehand(local: Local)
 
 @pytest.mark.parametrize("error", [psycopg.OperationalError("gone"), ServiceUnavailable()])
 def test_what_can_not_be_given_back_stops_no_checkout(
-    local: Local, error: Exception, monkeypatch: pytest.MonkeyPatch
+    start_shop: StartShop, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop = local()
+    shop = start_shop()
     client = shop.sign_in()
     put_in_cart(client)
     refused(pay(client, lastName="Minor"))
@@ -253,7 +242,9 @@ def test_what_can_not_be_given_back_stops_no_checkout(
     assert data_of(pay(client))["totalPrice"] == 4.99
 
 
-def test_the_customer_of_a_payment_that_hangs_is_answered(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_customer_of_a_payment_that_hangs_is_answered(
+    start_shop: StartShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And it is said in the log, as is a refund that failed."""
     monkeypatch.setattr(checkout, "CAPTURE_SECONDS", 0.2)
 
@@ -264,7 +255,7 @@ def test_the_customer_of_a_payment_that_hangs_is_answered(local: Local, monkeypa
                 await asyncio.sleep(30)
 
     gateway, clock = Hanging(), MovedClock()
-    shop = local(provider=gateway, clock=clock)
+    shop = start_shop(provider=gateway, clock=clock)
     client = shop.sign_in()
     put_in_cart(client)
     with capture_logs() as logs:
@@ -278,14 +269,14 @@ def test_the_customer_of_a_payment_that_hangs_is_answered(local: Local, monkeypa
     assert [is_captured for *_, is_captured in stored_payments(shop.url)] == [True]
 
 
-def test_what_was_collected_with_the_authorization_is_not_collected_again(local: Local) -> None:
+def test_what_was_collected_with_the_authorization_is_not_collected_again(start_shop: StartShop) -> None:
     class AtOnce(Gateway):
         async def authorize(self, payment: Payment) -> Authorization | None:
             authorization = await super().authorize(payment)
             return authorization and Authorization(authorization.reference, is_captured=True)
 
     gateway, clock = AtOnce(), MovedClock()
-    shop = local(provider=gateway, clock=clock)
+    shop = start_shop(provider=gateway, clock=clock)
     client = shop.sign_in()
     put_in_cart(client)
     data_of(pay(client))
@@ -296,10 +287,10 @@ def test_what_was_collected_with_the_authorization_is_not_collected_again(local:
     assert [is_captured for *_, is_captured in stored_payments(shop.url)] == [True]
 
 
-def test_a_refund_that_failed_is_said(local: Local) -> None:
+def test_a_refund_that_failed_is_said(start_shop: StartShop) -> None:
     gateway = Gateway()
     gateway.refund_raises = OSError("gone")
-    shop = local(provider=gateway)
+    shop = start_shop(provider=gateway)
     client = shop.sign_in()
     put_in_cart(client)
     gateway.may_answer.clear()
@@ -314,8 +305,8 @@ def test_a_refund_that_failed_is_said(local: Local) -> None:
     assert refunds == [f"gateway {reference}"]
 
 
-def test_a_key_for_something_else_is_told_so(local: Local) -> None:
-    client = local().sign_in()
+def test_a_key_for_something_else_is_told_so(start_shop: StartShop) -> None:
+    client = start_shop().sign_in()
     put_in_cart(client)
     data_of(pay(client, key="k"))
     error = error_of(pay(client, key="k", firstName="Marie"), 409, "CONFLICT")

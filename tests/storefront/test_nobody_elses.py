@@ -12,7 +12,7 @@ from tests.community.conftest import GODFATHER, SHAWSHANK, tmdb_settings
 from tests.community.responses import fetch
 from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.sandbox import Sandbox, shared_sandbox
-from tests.shop.conftest import InProcess
+from tests.shop.conftest import LocalShop
 from tests.users import CARD, open_account, put_card, signed_in, token_of, visitor
 
 from filmer.http.envelopes import is_page
@@ -128,7 +128,7 @@ def owner(place: tuple[str, httpx.Client]) -> Owner:
 @pytest.fixture(scope="module")
 def routes(place: tuple[str, httpx.Client]) -> set[tuple[str, str]]:
     """Every page and form there is."""
-    with InProcess(place[0]) as running:
+    with LocalShop(place[0]) as running:
         return {
             (method, re.sub(r":\w+}", "}", route.path))
             for route in running.litestar.routes
