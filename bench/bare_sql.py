@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 import psycopg
 from bench import catalogues
-from bench.cart_users import Shoppers, shoppers
-from bench.in_process import InProcess, in_process
-from bench.request_mix import API, Visits
-from bench.results import Row, Rows, half_of
+from bench.cart_users import CartUsers, cart_users
+from bench.in_process import TimedClient, in_process
+from bench.request_mix import API, RequestMix
+from bench.results import Row, Rows, middle_half
 from bench.sql_recording import Statement, recording
-from bench.timing import Ask, Times, asking, fine, interleaved
+from bench.timing import TimedRequest, Times, interleaved, require_ok, timed_requests
 
 ADDRESSES = 40
 EACH = 40
@@ -27,25 +27,25 @@ CART = "a signed-in cart"
 
 
 def rows(scale: str) -> Rows:
-    with catalogues.running(scale) as settings, shoppers(settings, 1) as those:
-        those.fill()
-        times = asyncio.run(_timed(those, catalogues.ROUNDS[scale]))
+    with catalogues.running(scale) as settings, cart_users(settings, 1) as users:
+        users.fill()
+        times = asyncio.run(_timed(users, catalogues.ROUNDS[scale]))
     for what in (*KINDS, CART):
         yield _row(what, times[what], times[f"{what}: bare"])
 
 
-async def _timed(those: Shoppers, rounds: int) -> dict[str, Times]:
+async def _timed(users: CartUsers, rounds: int) -> dict[str, Times]:
     async with (
-        in_process(those.settings) as filmer,
-        await psycopg.AsyncConnection.connect(those.settings.database_url or "", autocommit=True) as conn,
+        in_process(users.settings) as filmer,
+        await psycopg.AsyncConnection.connect(users.settings.database_url or "", autocommit=True) as conn,
     ):
-        kinds = (await Visits.of(filmer)).kinds()
+        kinds = (await RequestMix.of(filmer)).kinds()
         drawn = {what: [kinds[what]() for _ in range(ADDRESSES)] for what in KINDS}
-        asks: dict[str, Ask] = {}
+        asks: dict[str, TimedRequest] = {}
         for what, addresses in {**drawn, CART: [f"{API}/cart"]}.items():
-            cookie = those.cookie(1) if what == CART else ""
+            cookie = users.cookie(1) if what == CART else ""
             sent = [await _sent(filmer, address, cookie) for address in addresses]
-            asks[what] = asking(filmer, _drawing(addresses), cookie)
+            asks[what] = timed_requests(filmer, _drawing(addresses), cookie)
             asks[f"{what}: bare"] = _sending(conn, sent)
         return await interleaved(asks, rounds=rounds, each=EACH, warm=2 * ADDRESSES)
 
@@ -55,14 +55,14 @@ def _drawing(addresses: list[str]) -> Callable[[], str]:
     return lambda: draw.choice(addresses)
 
 
-async def _sent(filmer: InProcess, address: str, cookie: str) -> list[Statement]:
-    fine(address, await filmer.get(address, cookie))
+async def _sent(filmer: TimedClient, address: str, cookie: str) -> list[Statement]:
+    require_ok(address, await filmer.get(address, cookie))
     with recording() as sent:
-        fine(address, await filmer.get(address, cookie))
+        require_ok(address, await filmer.get(address, cookie))
     return sent
 
 
-def _sending(conn: psycopg.AsyncConnection, recorded: list[list[Statement]]) -> Ask:
+def _sending(conn: psycopg.AsyncConnection, recorded: list[list[Statement]]) -> TimedRequest:
     """The statements of one address after another, in the order in which ``_drawing`` draws them."""
     draw = random.Random(1)
 
@@ -84,6 +84,6 @@ def _row(what: str, ours: Times, bare: Times) -> Row:
         f"{ours.median:.2f} ms",
         f"{bare.median:.2f} ms: the same SQL alone",
         statistics.median(ratios),
-        spread=half_of(ratios),
+        spread=middle_half(ratios),
         rounds={"filmer": ours.medians, "reference": bare.medians},
     )

@@ -13,7 +13,7 @@ FIRST_PAGE_LIMIT = 60 * 1024  # bytes over the wire, without posters
 
 
 def rows(scale: str) -> Rows:
-    """One worker each; whoever asks takes gzip."""
+    """One worker each; the client accepts gzip."""
     with serving(scale, workers=1) as address:
         for what, path in _addresses(address).items():
             with constant(wait_for(address + path)) as reference:

@@ -1,4 +1,4 @@
-"""Accounts of a measured database, each signed in, with a cart of five films; made by SQL, and taken out again."""
+"""Signed-in users of a measured database, each with a cart of five films; made by SQL, and deleted again."""
 
 import asyncio
 import hashlib
@@ -23,7 +23,7 @@ CARD = {"creditCardId": "4242424242424242", "firstName": "Mary", "lastName": "Ma
 OF_ACCOUNT = "decode(lpad({}::text, 64, '0'), 'hex')"
 
 
-class Shoppers:
+class CartUsers:
     """Accounts 1 to ``count``. All have one password, and one card that is nobody's pays for all."""
 
     def __init__(self, settings: Settings, count: int, password_hash: str) -> None:
@@ -55,7 +55,7 @@ class Shoppers:
             )
             stand_in = OF_ACCOUNT.format("id")
             conn.execute(f"INSERT INTO session SELECT {stand_in}, id, now(), now() FROM account".encode())
-        asyncio.run(in_transaction(self.settings, _card))
+        asyncio.run(in_transaction(self.settings, _put_card_on_file))
 
     def fill(self, count: int | None = None) -> None:
         """Five films into every cart (or the first so many accounts'), others out, and the tables as after a pause."""
@@ -90,15 +90,15 @@ class Shoppers:
 
 
 @contextmanager
-def shoppers(settings: Settings, count: int) -> Iterator[Shoppers]:
+def cart_users(settings: Settings, count: int) -> Iterator[CartUsers]:
     """In a database of bench/out, whose accounts and orders are all ours."""
     assert str(catalogues.OUT) in str(settings.data_dir)
     password_hash = asyncio.run(Passwords(threads=1).hash(PASSWORD))
     _clear(settings)
     try:
-        those = Shoppers(settings, count, password_hash)
-        those.open()
-        yield those
+        users = CartUsers(settings, count, password_hash)
+        users.open()
+        yield users
     finally:
         _clear(settings)
 
@@ -108,7 +108,7 @@ def _clear(settings: Settings) -> None:
         conn.execute("TRUNCATE account, card, guess, film_in_use RESTART IDENTITY CASCADE")
 
 
-async def _card(conn: Connection, settings: Settings) -> None:
+async def _put_card_on_file(conn: Connection, settings: Settings) -> None:
     number, first, last, month = CARD.values()
     secret = SecretKey(settings)
     await put_on_file(conn, secret, number, first_name=first, last_name=last, expiration=month, account_id=None)

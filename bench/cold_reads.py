@@ -10,10 +10,10 @@ import statistics
 from collections.abc import Callable
 
 from bench import catalogues
-from bench.in_process import InProcess, in_process
-from bench.request_mix import Visits
-from bench.results import Row, Rows, half_of
-from bench.timing import fine
+from bench.in_process import TimedClient, in_process
+from bench.request_mix import RequestMix
+from bench.results import Row, Rows, middle_half
+from bench.timing import require_ok
 
 from filmer.settings import Settings
 from filmer.store.engines import connect
@@ -49,7 +49,7 @@ def rows(scale: str) -> Rows:
 
 async def _draws(settings: Settings) -> dict[str, Callable[[], str]]:
     async with in_process(settings) as filmer:
-        return (await Visits.of(filmer)).kinds()
+        return (await RequestMix.of(filmer)).kinds()
 
 
 async def _asked(settings: Settings, drawn: dict[str, str]) -> tuple[Asked, Asked]:
@@ -59,8 +59,8 @@ async def _asked(settings: Settings, drawn: dict[str, str]) -> tuple[Asked, Aske
         return cold, await _once(filmer, drawn)
 
 
-async def _once(filmer: InProcess, drawn: dict[str, str]) -> Asked:
-    return {what: fine(address, await filmer.get(address)).milliseconds for what, address in drawn.items()}
+async def _once(filmer: TimedClient, drawn: dict[str, str]) -> Asked:
+    return {what: require_ok(address, await filmer.get(address)).milliseconds for what, address in drawn.items()}
 
 
 def _started(settings: Settings) -> object:
@@ -76,6 +76,6 @@ def _row(what: str, first: list[float], again: list[float]) -> Row:
         f"{statistics.median(first):.1f} ms, {max(first):.0f} ms",
         f"{statistics.median(again):.1f} ms: the same again",
         statistics.median(ratios),
-        spread=f"{half_of(first, '.1f')} ms",
+        spread=f"{middle_half(first, '.1f')} ms",
         rounds={"first": first, "again": again},
     )

@@ -1,4 +1,4 @@
-"""The reference: the same server with an application that always says the same, head and body."""
+"""The reference: the same server with an application that always sends the same headers and body."""
 
 import json
 import os

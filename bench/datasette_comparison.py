@@ -1,4 +1,4 @@
-"""Datasette, a peer people know, over the same catalogue in SQLite: the same three questions, interleaved.
+"""Compares with Datasette over the same catalogue in SQLite: the same three queries, interleaved.
 
 One process each, over the same few connections. Datasette serves an immutable database with the indexes and the
 full-text index one would make, and is asked for JSON without facets; it answers with the rows as they are. filmer
@@ -19,7 +19,7 @@ import httpx
 from bench import catalogues
 from bench.http_connections import answers_for, request
 from bench.request_mix import API
-from bench.results import Row, Rows, half_of
+from bench.results import Row, Rows, middle_half
 from bench.server import environment, serving, stop, wait_for
 from bench.sqlite_export import export
 
@@ -70,7 +70,7 @@ def _rows(what: str, times: dict[str, list[list[float]]]) -> Rows:
             figures_of(who),
             f"{figures_of('datasette')}: Datasette",
             statistics.median(ratios),
-            spread=half_of(ratios, ".1f"),
+            spread=middle_half(ratios, ".1f"),
             rounds={"filmer": rates[who], "reference": rates["datasette"]},
         )
 

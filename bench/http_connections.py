@@ -79,16 +79,16 @@ def answers_for(url: str, requests: list[bytes], *, connections: int, seconds: f
 def _answered(url: str, left: Iterator[bytes], connections: int) -> list[float]:
     """How many milliseconds each answer took."""
     taken = []
-    chooser = selectors.DefaultSelector()
+    selector = selectors.DefaultSelector()
     connections_open = [KeepAliveConnection(url) for _ in range(connections)]
     for connection in connections_open:
-        chooser.register(connection, selectors.EVENT_READ)
+        selector.register(connection, selectors.EVENT_READ)
     waiting = 0
     for connection, asked in zip(connections_open, left, strict=False):
         connection.send(asked)
         waiting += 1
     while waiting:
-        for key, _ in chooser.select(timeout=CONNECTION_SECONDS):
+        for key, _ in selector.select(timeout=CONNECTION_SECONDS):
             connection = key.fileobj  # type: ignore[assignment]
             if connection.receive():
                 taken.append((time.perf_counter() - connection.sent_at) * 1000)

@@ -1,4 +1,4 @@
-"""A load generator for one address: keep-alive connections in one thread, answers told apart by their bytes."""
+"""A load generator for one address: keep-alive connections in one thread, which knows responses by their length."""
 
 import selectors
 import socket
@@ -25,19 +25,19 @@ def requests_per_second(url: str, *, seconds: float, connections: int = CONNECTI
     request = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAccept-Encoding: gzip\r\n\r\n".encode()
     address = (parts.hostname or "127.0.0.1", parts.port or 80)
     size = _size(address, request)
-    chooser = selectors.DefaultSelector()
+    selector = selectors.DefaultSelector()
     sockets = []
     for _ in range(connections):
         connection = socket.create_connection(address)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        chooser.register(connection, selectors.EVENT_READ, [0])
+        selector.register(connection, selectors.EVENT_READ, [0])
         connection.sendall(request)
         sockets.append(connection)
     responses = 0
     begun = time.perf_counter()
     end = begun + seconds
     while (now := time.perf_counter()) < end:
-        for key, _ in chooser.select(timeout=1):
+        for key, _ in selector.select(timeout=1):
             left = key.data
             connection = key.fileobj  # type: ignore[assignment]
             received = connection.recv(1 << 18)

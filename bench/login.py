@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from argon2 import PasswordHasher
 from bench import catalogues
-from bench.cart_users import PASSWORD, Shoppers, shoppers
+from bench.cart_users import PASSWORD, CartUsers, cart_users
 from bench.http_connections import KeepAliveConnection, request
 from bench.in_process import in_process
 from bench.request_mix import API
-from bench.results import Limit, Row, Rows, half_of, late
+from bench.results import Limit, Row, Rows, late, middle_half
 from bench.server import serving
-from bench.timing import Times, fine
+from bench.timing import Times, require_ok
 
 from filmer.accounts.passwords import NICENESS
 
@@ -32,23 +32,23 @@ LOGIN = f"{API}/auth/login"
 
 
 def rows(scale: str) -> Rows:
-    with catalogues.running(scale) as settings, shoppers(settings, CONNECTIONS + 1) as those:
-        those.fill()
-        yield asyncio.run(_cost(those))
-        yield from _stalls(scale, those)
+    with catalogues.running(scale) as settings, cart_users(settings, CONNECTIONS + 1) as users:
+        users.fill()
+        yield asyncio.run(_cost(users))
+        yield from _stalls(scale, users)
 
 
-async def _cost(those: Shoppers) -> Row:
+async def _cost(users: CartUsers) -> Row:
     """A whole login in this process, against argon2 alone with the same parameters: those in what is kept."""
     whole, bare = [], []
     hasher = PasswordHasher()
-    async with in_process(those.settings) as filmer:
+    async with in_process(users.settings) as filmer:
         with ThreadPoolExecutor(1, initializer=_step_back) as thread:
             for number in range(LOGINS + 5):
                 begun = time.perf_counter()
-                await asyncio.get_running_loop().run_in_executor(thread, hasher.verify, those.password_hash, PASSWORD)
+                await asyncio.get_running_loop().run_in_executor(thread, hasher.verify, users.password_hash, PASSWORD)
                 alone = (time.perf_counter() - begun) * 1000
-                response = fine("login", await filmer.post(LOGIN, _credentials(those, number % CONNECTIONS + 1)))
+                response = require_ok("login", await filmer.post(LOGIN, _credentials(users, number % CONNECTIONS + 1)))
                 if number >= 5:
                     bare.append(alone)
                     whole.append(response.milliseconds)
@@ -59,19 +59,19 @@ async def _cost(those: Shoppers) -> Row:
         f"{statistics.median(bare):.1f} ms: argon2 alone",
         ratio,
         [Limit(ratio, COST_LIMIT, "times it")],
-        spread=half_of([mine / its for mine, its in zip(whole, bare, strict=True)]),
+        spread=middle_half([mine / its for mine, its in zip(whole, bare, strict=True)]),
         rounds={"filmer": whole, "reference": bare},
     )
 
 
-def _stalls(scale: str, those: Shoppers) -> Rows:
+def _stalls(scale: str, users: CartUsers) -> Rows:
     """Answers of the one worker while logins run at full tilt, and while nothing else does, in turn."""
-    cart = those.cookie(those.count)
+    cart = users.cookie(users.count)
     probe_requests = {"cached GET": request("GET", f"{API}/movies"), "cart": request("GET", f"{API}/cart", cookie=cart)}
     idle = {what: Times() for what in probe_requests}
     busy = {what: Times() for what in probe_requests}
     logins = 0
-    bodies = [request("POST", LOGIN, body=_credentials(those, number + 1)) for number in range(CONNECTIONS)]
+    bodies = [request("POST", LOGIN, body=_credentials(users, number + 1)) for number in range(CONNECTIONS)]
     with serving(scale, workers=1) as url:
         _phase(
             url, probe_requests, bodies, {what: Times() for what in probe_requests}
@@ -88,7 +88,7 @@ def _stalls(scale: str, those: Shoppers) -> Rows:
             f"{idle[what].figure}: without logins",
             busy[what].late / idle[what].late,
             [Limit(busy[what].late, limit, "ms", "p99")],
-            spread=f"{half_of(lates, '.1f')} ms",
+            spread=f"{middle_half(lates, '.1f')} ms",
             rounds={"p99 with logins": lates, "p99 without": [late(times) for times in idle[what].rounds]},
         )
 
@@ -98,13 +98,13 @@ def _phase(url: str, requests: dict[str, bytes], logins: list[bytes], times: dic
     finished = 0
     for rounds in times.values():
         rounds.rounds.append([])
-    chooser = selectors.DefaultSelector()
+    selector = selectors.DefaultSelector()
     probes = {what: KeepAliveConnection(url) for what in requests}
     others = [KeepAliveConnection(url) for _ in logins]
     for what, probe in probes.items():
-        chooser.register(probe, selectors.EVENT_READ, what)
+        selector.register(probe, selectors.EVENT_READ, what)
     for connection, login in zip(others, logins, strict=True):
-        chooser.register(connection, selectors.EVENT_READ, login)
+        selector.register(connection, selectors.EVENT_READ, login)
         connection.send(login)
     begun = time.perf_counter()
     due = dict.fromkeys(requests, begun)
@@ -114,7 +114,7 @@ def _phase(url: str, requests: dict[str, bytes], logins: list[bytes], times: dic
             if not (probe.is_waiting or is_over) and due[what] <= now:
                 probe.send(requests[what])
         waits = [due[what] - now for what, probe in probes.items() if not probe.is_waiting]
-        for key, _ in chooser.select(max(min(waits, default=1.0), 0.001)):
+        for key, _ in selector.select(max(min(waits, default=1.0), 0.001)):
             answering: KeepAliveConnection = key.fileobj  # type: ignore[assignment]
             if not answering.receive():
                 continue
@@ -129,8 +129,8 @@ def _phase(url: str, requests: dict[str, bytes], logins: list[bytes], times: dic
     return finished
 
 
-def _credentials(shoppers: Shoppers, account_id: int) -> bytes:
-    return json.dumps({"email": shoppers.email(account_id), "password": PASSWORD}).encode()
+def _credentials(cart_users: CartUsers, account_id: int) -> bytes:
+    return json.dumps({"email": cart_users.email(account_id), "password": PASSWORD}).encode()
 
 
 def _step_back() -> None:

@@ -11,7 +11,7 @@ import psutil
 from bench import catalogues
 from bench.http_connections import answers_per_second, request
 from bench.in_process import in_process
-from bench.request_mix import Visits
+from bench.request_mix import RequestMix
 from bench.results import Row, Rows
 from bench.server import serving_process
 
@@ -65,6 +65,6 @@ def _mib(process: psutil.Process) -> float:
 
 async def _requests(settings: Settings, each: int) -> list[bytes]:
     async with in_process(settings) as filmer:
-        kinds = (await Visits.of(filmer)).kinds()
+        kinds = (await RequestMix.of(filmer)).kinds()
         drawn = {draw() for draw in kinds.values() for _ in range(each)}
         return [request("GET", address) for address in sorted(drawn)]

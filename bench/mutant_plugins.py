@@ -1,4 +1,4 @@
-"""pytest for mutants: engines that are running already, which tests pass through which lines, and in which order."""
+"""pytest plugins for mutants: running engines to share, which test executes which line, and a selection of tests."""
 
 import sys
 import threading
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 
-class Warm:
-    """The tests use these engines instead of starting some."""
+class SharedEngines:
+    """Makes the tests use engines that are running already."""
 
     def __init__(self, engines: object) -> None:
         self._engines = engines
@@ -24,8 +24,8 @@ class Warm:
         return self._engines
 
 
-class Passes:
-    """Notes each test's seconds, and which lines of the modules it passes through in this process."""
+class LineRecorder:
+    """Records each test's seconds, and which lines of the modules it executes in this process."""
 
     def __init__(self, modules: Sequence[str]) -> None:
         self._modules = set(modules)  # absolute paths
@@ -35,7 +35,7 @@ class Passes:
         self.failed: set[str] = set()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Not those that start servers: what goes on there is not seen from here."""
+        """Leaves out tests that start servers: what other processes execute can't be recorded here."""
         items[:] = [item for item in items if "serve" not in getattr(item, "fixturenames", ())]
 
     @pytest.hookimpl(wrapper=True)
@@ -61,11 +61,11 @@ class Passes:
         return self._trace
 
 
-class Chosen:
-    """Runs these tests alone, in this order. ``failed``: the one that did; ``is_late``: it took too long."""
+class SelectedTests:
+    """Runs these tests only, in this order. ``failed``: the test that did; ``is_late``: it timed out."""
 
     def __init__(self, tests: Sequence[str]) -> None:
-        self._places = {test: place for place, test in enumerate(tests)}
+        self._places = {test: position for position, test in enumerate(tests)}
         self.failed = ""
         self.is_late = False
 

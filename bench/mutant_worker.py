@@ -1,4 +1,4 @@
-"""One lane of mutants: a copy of the tree and engines of its own, and a process of pytest for each mutant."""
+"""One worker that runs mutants: a copy of the tree and engines of its own, and a pytest process for each mutant."""
 
 import multiprocessing
 import os
@@ -13,36 +13,36 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from bench.mutant_plugins import Chosen, Warm
+from bench.mutant_plugins import SelectedTests, SharedEngines
 from bench.mutations import Mutant, mutated
 
 QUICK = 10.0  # seconds; a test that takes longer is left out
 LATE = 30  # seconds, then a test has failed
 MOST = 300.0  # seconds for one mutant
 
-Fate = str  # "killed", "late" or "survived"
-_FATES = {0: "survived", 1: "killed", 2: "late"}
+Outcome = str  # "killed", "late" or "survived"
+_OUTCOMES = {0: "survived", 1: "killed", 2: "late"}
 fork = multiprocessing.get_context("fork")  # what is imported here is there in each test process
 
 
-class Noted(msgspec.Struct):
-    """What the tests do as things are. ``passes``: those through each line, by module, without any that ``failed``."""
+class BaselineRun(msgspec.Struct):
+    """What the tests did without any mutant. ``tests_by_line``: by module, without those that ``failed``."""
 
     failed: list[str]
     seconds: dict[str, float]
-    passes: dict[str, dict[int, list[str]]]
+    tests_by_line: dict[str, dict[int, list[str]]]
 
-    def tests_of(self, mutant: Mutant) -> list[str]:
-        """Those that pass through its statement, the quickest first; through its module, if it is in no function."""
-        lines = self.passes[mutant.module]
+    def tests_for(self, mutant: Mutant) -> list[str]:
+        """Tests that execute its statement, the quickest first; that execute its module, if it is in no function."""
+        lines = self.tests_by_line[mutant.module]
         chosen = range(mutant.first, mutant.last + 1) if mutant.function else lines
         return self._in_order({test for line in chosen for test in lines.get(line, [])})
 
     def quickest(self) -> list[str]:
-        """One through each module."""
+        """One test for each module."""
         return [
             test
-            for lines in self.passes.values()
+            for lines in self.tests_by_line.values()
             for test in self._in_order({test for tests in lines.values() for test in tests})[:1]
         ]
 
@@ -50,60 +50,60 @@ class Noted(msgspec.Struct):
         return sorted((test for test in tests if self.seconds[test] < QUICK), key=lambda test: self.seconds[test])
 
 
-class Lane:
-    def __init__(self, tree: Path, noted: Noted, engines: Any) -> None:
+class MutantWorker:
+    def __init__(self, tree: Path, baseline: BaselineRun, engines: Any) -> None:
         self._tree = tree
-        self._noted = noted
+        self._baseline = baseline
         self._engines = engines
-        self._log = tree.parent / f"{tree.name}.log"  # what pytest said last
-        self._bites: Counter[tuple[str, str]] = Counter()  # by function and test
+        self._log = tree.parent / f"{tree.name}.log"  # the output of the last pytest process
+        self._kills: Counter[tuple[str, str]] = Counter()  # by function and test
 
-    def must_pass(self) -> None:
-        """As things are, the tests pass here."""
-        assert self._test(self._noted.quickest())[0] == "survived", self._log.read_text("utf-8")[-5000:]
+    def check_baseline(self) -> None:
+        """Fails unless the tests pass here without any mutant."""
+        assert self._test(self._baseline.quickest())[0] == "survived", self._log.read_text("utf-8")[-5000:]
 
-    def try_out(self, mutant: Mutant) -> Fate:
-        tests = self._noted.tests_of(mutant)
+    def run_mutant(self, mutant: Mutant) -> Outcome:
+        tests = self._baseline.tests_for(mutant)
         if not tests:
             return "survived"
         path = self._tree / mutant.module
         source = path.read_text("utf-8")
         path.write_text(mutated(source, mutant), encoding="utf-8")
-        tests.sort(key=lambda test: -self._bites[mutant.function, test])  # of equals, the quicker one stays the first
+        tests.sort(key=lambda test: -self._kills[mutant.function, test])  # of equals, the quicker one stays the first
         try:
-            fate, failed = self._test(tests)
+            outcome, failed = self._test(tests)
         finally:
             path.write_text(source, encoding="utf-8")
-        self._bites[mutant.function, failed] += 1
-        return fate
+        self._kills[mutant.function, failed] += 1
+        return outcome
 
-    def _test(self, tests: Sequence[str]) -> tuple[Fate, str]:
-        """What comes of it, and which test failed."""
-        hears, tells = fork.Pipe(duplex=False)
-        process = fork.Process(target=self._in_process, args=(tests, tells))
+    def _test(self, tests: Sequence[str]) -> tuple[Outcome, str]:
+        """The outcome, and which test failed."""
+        receiver, sender = fork.Pipe(duplex=False)
+        process = fork.Process(target=self._in_process, args=(tests, sender))
         process.start()
-        tells.close()
+        sender.close()
         assert process.pid is not None
         process.join(MOST)
-        fate = "late" if process.exitcode is None else _FATES[process.exitcode]
+        outcome = "late" if process.exitcode is None else _OUTCOMES[process.exitcode]
         with suppress(ProcessLookupError):  # with what it has started
             os.killpg(process.pid, signal.SIGKILL)
         process.join()
         failed = ""
-        with hears, suppress(EOFError):  # none where nothing could be imported
-            failed = hears.recv() if fate == "killed" and hears.poll() else ""
+        with receiver, suppress(EOFError):  # none where nothing could be imported
+            failed = receiver.recv() if outcome == "killed" and receiver.poll() else ""
         self._clear()
-        return fate, failed
+        return outcome, failed
 
-    def _in_process(self, tests: Sequence[str], tells: Any) -> None:
+    def _in_process(self, tests: Sequence[str], sender: Any) -> None:
         os.setpgrp()
         with self._log.open("wb") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
-        chosen = Chosen(tests)
+        chosen = SelectedTests(tests)
         files = sorted({test.partition("::")[0] for test in tests})
-        code = run_pytest(files, [chosen, Warm(self._engines)], "-x", "-o", f"timeout={LATE}")
-        tells.send(chosen.failed)
+        code = run_pytest(files, [chosen, SharedEngines(self._engines)], "-x", "-o", f"timeout={LATE}")
+        sender.send(chosen.failed)
         sys.stdout.flush()
         os._exit(2 if chosen.is_late else int(code != 0))
 
@@ -119,9 +119,9 @@ class Lane:
             client.flushall()
 
 
-def run_lane(tree: Path, noted: Noted, mutants: Sequence[Mutant], queue: Any, results: Any) -> None:
-    """Tries one mutant after another."""
-    enter(tree)
+def run_worker(tree: Path, baseline: BaselineRun, mutants: Sequence[Mutant], queue: Any, results: Any) -> None:
+    """Runs one mutant after another."""
+    use_tree(tree)
     sys.dont_write_bytecode = True
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     import httpx  # noqa: F401 - once, not in each test process; so is what else takes long and is no part of filmer
@@ -134,15 +134,15 @@ def run_lane(tree: Path, noted: Noted, mutants: Sequence[Mutant], queue: Any, re
     folder = tree.parent / f"engines-{tree.name}"
     folder.mkdir(mode=0o711)
     with running_engines(folder) as engines:
-        lane = Lane(tree, noted, engines)
-        lane.must_pass()
-        while (place := queue.get()) is not None:
+        worker = MutantWorker(tree, baseline, engines)
+        worker.check_baseline()
+        while (position := queue.get()) is not None:
             begun = time.monotonic()
-            results.put((place, lane.try_out(mutants[place]), time.monotonic() - begun))
+            results.put((position, worker.run_mutant(mutants[position]), time.monotonic() - begun))
 
 
-def enter(tree: Path) -> None:
-    """What is imported from now on is the copy's, here and in the processes that tests start."""
+def use_tree(tree: Path) -> None:
+    """Makes all later imports come from the copy, here and in the processes that tests start."""
     os.chdir(tree)
     os.setpgrp()
     sys.path[:0] = [str(tree / "src"), str(tree)]

@@ -1,4 +1,4 @@
-"""What visitors ask of the catalogue: addresses drawn at random, the same for the same seed."""
+"""The mix of requests to the catalogue: addresses drawn at random, the same for the same seed."""
 
 import random
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote_plus
 
-from bench.in_process import InProcess
+from bench.in_process import TimedClient
 
 API = "/api/v1"
 SORTS = ("title", "year", "rating")
@@ -16,7 +16,7 @@ SEARCHES = ("words", "one or two letters", "names", "several filters", "what is 
 SAMPLE = 40  # pages of a hundred films from which words and names are taken
 
 
-class Visits:
+class RequestMix:
     """Draws addresses from what the catalogue really has."""
 
     def __init__(self, films: list[Any], genres: list[int], total: int, stars: int, seed: int) -> None:
@@ -28,7 +28,7 @@ class Visits:
         self._random = random.Random(seed)
 
     @classmethod
-    async def of(cls, filmer: InProcess, seed: int = 1) -> "Visits":
+    async def of(cls, filmer: TimedClient, seed: int = 1) -> "RequestMix":
         total = (await filmer.get(f"{API}/movies?size=1")).data["totalItems"]
         stars = (await filmer.get(f"{API}/stars?size=1")).data["totalItems"]
         draw = random.Random(seed)
@@ -96,7 +96,7 @@ class Visits:
         return f"{API}/search/movies?{draw()}"
 
     def suggestions(self) -> str:
-        """What somebody has typed so far: one to six letters of a title or a name."""
+        """What a visitor has typed so far: one to six letters of a title or a name."""
         text = self._random.choice([self._film()["title"], self._name()])
         return f"{API}/search/suggestions?query={quote_plus(text[: self._random.randint(1, 6)])}"
 

@@ -1,4 +1,4 @@
-"""What the parts of the bench return: rows of figures, each with what it is held against."""
+"""What the parts of the bench return: rows of figures, each with its limits and its reference."""
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence
@@ -78,12 +78,12 @@ Part = Callable[[str], Rows]  # of the scale
 
 
 def late(times: Sequence[float]) -> float:
-    """What 99 of 100 do not take longer than."""
+    """The 99th percentile."""
     return sorted(times)[int(len(times) * 0.99)]
 
 
-def half_of(values: Sequence[float], shape: str = ".2f") -> str:
-    """Between which two figures half of the rounds lie."""
+def middle_half(values: Sequence[float], shape: str = ".2f") -> str:
+    """The two quartiles between which half of the rounds lie."""
     if len(values) < 2:
         return ""
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -102,6 +102,6 @@ def compared(
         f"{statistics.median(theirs):,.0f} a second: {reference}",
         ratio,
         [] if bound is None else [Limit(ratio, bound, "of it", at_least=True)],
-        spread=half_of(ratios),
+        spread=middle_half(ratios),
         rounds={"filmer": list(ours), "reference": list(theirs)},
     )

@@ -1,4 +1,4 @@
-"""What a piece of work sends to the database, recorded from the real thing, and written as a script for pgbench.
+"""Records the SQL statements a request sends, and writes them as a script for pgbench.
 
 So the reference is never invented: when checkout changes, the script changes with it, or the bench refuses to compare.
 """
@@ -67,7 +67,7 @@ def _statement(_: Any, query: Any, params: Any = None) -> Statement | None:
     text = query.decode() if isinstance(query, bytes) else str(query)
     return (
         Statement(*_numbered(text, params), text.encode(), params) if text.strip() else None
-    )  # the pool's question whether somebody is there
+    )  # an empty statement is the pool's check of the connection
 
 
 def _begin(transaction: psycopg.AsyncTransaction) -> Statement:

@@ -1,4 +1,4 @@
-"""The catalogue as one would put it into SQLite: films, stars, who plays where, indexes, and a full-text index."""
+"""Exports the catalogue to SQLite: films, stars, cast, indexes and a full-text index."""
 
 import sqlite3
 from contextlib import closing

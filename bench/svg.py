@@ -1,4 +1,4 @@
-"""An SVG that reads by itself, in a light and in a dark page: lines, bars, curves and words."""
+"""An SVG drawing of lines, bars, curves and text that can be read on a light and on a dark page."""
 
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
@@ -21,7 +21,7 @@ _STYLE = """
 
 
 class Drawing:
-    """``heading`` stands large above, ``told`` small below it."""
+    """``heading`` is printed large, ``caption`` small below it."""
 
     def __init__(self, width: float, height: float, heading: str, caption: str) -> None:
         self._size = f"{width:g} {height:g}"

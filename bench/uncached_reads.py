@@ -1,15 +1,15 @@
 """Reads by endpoint, JSON and pages, and searches by their kinds: in this process, without filmer's caches.
 
-PostgreSQL's own are warm. ``restarts`` has what is asked while they are cold, ``kept`` what comes from filmer's.
+PostgreSQL's own are warm. ``cold_reads`` has reads while those are cold, ``cached_reads`` those from filmer's caches.
 """
 
 import asyncio
 
 from bench import catalogues
 from bench.in_process import in_process
-from bench.request_mix import SEARCHES, Visits
-from bench.results import Limit, Row, Rows, half_of
-from bench.timing import Times, asking, interleaved
+from bench.request_mix import SEARCHES, RequestMix
+from bench.results import Limit, Row, Rows, middle_half
+from bench.timing import Times, interleaved, timed_requests
 
 from filmer.settings import Settings
 
@@ -33,7 +33,7 @@ def _row(what: str, times: Times, limits: list[Limit]) -> Row:
         f"{what}, uncached: median, p99",
         times.figure,
         limits=limits,
-        spread=f"{half_of(times.medians, '.1f')} ms",
+        spread=f"{middle_half(times.medians, '.1f')} ms",
         rounds={"medians": times.medians, "most": [max(times.all)]},
     )
 
@@ -58,7 +58,7 @@ LIMITS = {
 
 async def _timed(settings: Settings, scale: str) -> dict[str, Times]:
     async with in_process(settings) as filmer:
-        visits = await Visits.of(filmer)
+        visits = await RequestMix.of(filmer)
         draws = {**visits.kinds(), **visits.searches()}
-        asks = {what: asking(filmer, draws[what]) for what in (*LIMITS, *SEARCHES)}
+        asks = {what: timed_requests(filmer, draws[what]) for what in (*LIMITS, *SEARCHES)}
         return await interleaved(asks, rounds=catalogues.ROUNDS[scale], each=EACH[scale], warm=WARM)

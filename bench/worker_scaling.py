@@ -12,7 +12,7 @@ from bench import catalogues
 from bench.http_connections import answers_for, request
 from bench.load_generator import requests_per_second
 from bench.request_mix import API
-from bench.results import Row, Rows, half_of
+from bench.results import Row, Rows, middle_half
 from bench.server import constant, serving, wait_for
 
 SECONDS = 1.5
@@ -42,7 +42,7 @@ def rows(scale: str) -> Rows:
             f"{rate_of_one:,.0f} → {rate_of_two:,.0f} a second: {statistics.median(gains[what]):.2f} times",
             f"{statistics.median(gains['constant']):.2f} times: a constant answer, 1 → 2",
             statistics.median(gains[what]) / statistics.median(gains["constant"]),
-            spread=f"{half_of(gains[what])} times",
+            spread=f"{middle_half(gains[what])} times",
             rounds={name: rates[name] for name in rates if name.startswith((f"{what} ", "constant"))},
         )
 

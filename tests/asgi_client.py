@@ -1,4 +1,4 @@
-"""An ASGI application in this process: started and stopped as a server would, asked without a socket between."""
+"""An ASGI application in this process: started and stopped as a server would, called without a socket."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -17,7 +17,7 @@ class Response(NamedTuple):
 
 @asynccontextmanager
 async def running_app(app: Any) -> AsyncIterator[None]:
-    """Between its start and its end; raises what it raises at either."""
+    """Runs the application's lifespan; raises what startup or shutdown raise."""
     incoming: asyncio.Queue[Any] = asyncio.Queue()
     outgoing: asyncio.Queue[str] = asyncio.Queue()
 

@@ -1,4 +1,4 @@
-"""All that Valkey holds, for tests that look for what should not be there."""
+"""A dump of Valkey, for tests that look for secrets in it."""
 
 import redis
 

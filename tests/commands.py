@@ -25,7 +25,7 @@ def is_setting(variable: str) -> bool:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Never the data or the key of whoever runs the tests; so wide that no line is broken."""
+    """Never the data or the key of the user who runs the tests; so wide that no line is broken."""
     others = {name: value for name, value in os.environ.items() if not is_setting(name)}
     ours = {"FILMER_DATA_DIR": os.devnull, "FILMER_SECRET_KEY": SECRET_KEY, "COLUMNS": "1000"}
     return others | ours | settings

@@ -30,7 +30,7 @@ from filmer.store.migrate import migrate
 
 pytest_plugins = ["tests.scheduling", "tests.machine"]
 
-# Whoever starts the tests in the background (nohup, a shell's &) may hand down an ignored SIGINT, and it is inherited.
+# A shell that starts the tests in the background (nohup, &) may make them inherit an ignored SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SECRET_KEY = "only the tests know this secret key"
@@ -40,7 +40,7 @@ VALKEY_ANSWER_SECONDS = valkey.ANSWER_SECONDS
 valkey.ANSWER_SECONDS, valkey.CROWD_SECONDS = 5.0, 30.0
 os.environ["FILMER_SECRET_KEY"] = SECRET_KEY  # no test makes one where the tests' user keeps theirs
 for variable in [name for name in os.environ if name.startswith("TMDB_")]:
-    del os.environ[variable]  # no test asks the real TMDB, whoever's credential is about
+    del os.environ[variable]  # no test asks the real TMDB, even if the environment has a credential for it
 FILMS = Path(__file__).parent / "films.csv"
 _TEMPLATE = "filmer_template"
 
@@ -178,7 +178,7 @@ class Server:
 
 
 class _SettingUp:
-    """Knows which fixture is being set up. A plugin, as a conftest is not told of what is the session's."""
+    """Knows which fixture is being set up. It is a plugin, as hooks in a conftest do not see session fixtures."""
 
     def __init__(self) -> None:
         self._fixtures: list[pytest.FixtureDef[object]] = []

@@ -1,4 +1,4 @@
-"""Visitors and buyers at several nodes at once, while the databases behind them come and go."""
+"""Load of visitors and buyers on several nodes at once, while the databases behind them fail over."""
 
 import random
 import threading

@@ -1,4 +1,4 @@
-"""What a test tells the table of ``make trust``."""
+"""Figures that tests record for the table of ``make trust``."""
 
 import os
 

@@ -1,6 +1,6 @@
-"""Load that comes whether or not it is answered: ``python -m tests.load_generator`` reads a plan, writes what it saw.
+"""An open-loop load generator: ``python -m tests.load_generator`` reads a plan and writes statistics.
 
-A process of its own, so that it can have a core of its own. Whoever has waited ``patience`` seconds hangs up.
+A process of its own, so that it can have a core of its own. A client hangs up after ``patience`` seconds.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ CLOSED = 0  # instead of a status: the connection was lost, or not to be had
 
 
 class Load(msgspec.Struct):
-    """``rate``: requests a second; 0: each of ``lines`` connections asks again as soon as it is answered."""
+    """``rate``: requests a second; 0: each of ``connections`` sends the next request as soon as it has a response."""
 
     seconds: float
     rate: float = 0
@@ -38,7 +38,7 @@ class Plan(msgspec.Struct):
 
 
 class LoadStats(msgspec.Struct):
-    """Of one load: answers by status that came in time, and who gave up. ``by_second``: the 200s alone."""
+    """Of one load: responses in time by status, and timeouts. ``by_second``: the 200s alone."""
 
     seconds: float
     sent: int
@@ -195,7 +195,7 @@ class _Running:
 
 
 def load(plan: Plan) -> list[LoadStats]:
-    """What a process that does nothing else sees."""
+    """Runs the plan in a process of its own."""
     result = subprocess.run(
         [sys.executable, "-m", "tests.load_generator"],
         input=msgspec.json.encode(plan),

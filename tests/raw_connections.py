@@ -28,7 +28,7 @@ class RawResponse(NamedTuple):
 
 
 class RawConnection:
-    """One connection, kept open, that says exactly what it is told to."""
+    """One connection, kept open, that sends exactly the bytes a test gives it."""
 
     def __init__(self, port: int, timeout: float = 20) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout)

@@ -138,7 +138,7 @@ class PostgresServer:
             conn.execute("SELECT pg_wal_replay_resume()")
 
     def wait_for_standby(self, *, state: str = "streaming", seconds: float = 20) -> None:
-        """Until a standby follows; ``sync_state`` is told where it is waited for."""
+        """Waits until a standby follows, in this ``sync_state`` if one is given."""
         deadline = time.monotonic() + seconds
         statement = "SELECT count(*) FROM pg_stat_replication WHERE state = %s OR sync_state = %s"
         with psycopg.connect(self.url, dbname="postgres", autocommit=True) as conn:

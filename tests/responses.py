@@ -1,4 +1,4 @@
-"""What every answer of the shop API looks like, whatever it is about."""
+"""The envelopes of the shop API's responses, checked and opened."""
 
 import re
 from typing import Any
@@ -67,5 +67,5 @@ def offences_of(response: httpx.Response) -> dict[str, str]:
     assert list(details) == ["fields"]
     assert all(list(offence) == ["field", "reason"] and offence["reason"] for offence in details["fields"])
     reasons = {offence["field"]: offence["reason"] for offence in details["fields"]}
-    assert len(reasons) == len(details["fields"]), "one offence told twice"
+    assert len(reasons) == len(details["fields"]), "one offence is listed twice"
     return reasons

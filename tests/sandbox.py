@@ -1,4 +1,4 @@
-"""A real TMDB sandbox for tests: a process of its own, told to fail when a test wants it to.
+"""A real TMDB sandbox for tests: a process of its own, which fails when a test wants it to.
 
 A folder's conftest gets the fixtures with ``from tests.sandbox import sandbox, shared_sandbox``.
 """

@@ -43,7 +43,7 @@ class ServerInThread:
     def _run(self, settings: Settings) -> None:
         try:
             asyncio.run(self._serve(settings))
-        except BaseException as error:  # noqa: BLE001 - raised by whoever waits
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
             self._error = error
         finally:
             self._ready.set()

@@ -1,4 +1,4 @@
-"""A running node and its workers: killed, and waited for."""
+"""Processes of a running server: finding its workers, killing them, waiting for what follows."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ def workers(server: Server) -> list[psutil.Process]:
 
 
 def kill_worker(server: Server, number: int = 0) -> bool:
-    """SIGKILL one; False when there is none at this moment."""
+    """Sends SIGKILL to one worker; False when there is none at this moment."""
     alive = workers(server)
     if not alive:
         return False
@@ -33,7 +33,7 @@ def kill_worker(server: Server, number: int = 0) -> bool:
 
 
 def kill_node(server: Server) -> None:
-    """SIGKILL the whole server; its workers see to themselves."""
+    """Sends SIGKILL to the server; its workers notice and end."""
     os.kill(server.process.pid, signal.SIGKILL)
     server.process.wait(10)
 

@@ -50,7 +50,7 @@ def shop_api() -> Specification:
 
 
 def community_api() -> Specification:
-    """Its statuses are not told by endpoint: they stand under ""."""
+    """Its statuses are not listed by endpoint: they have the key ""."""
     text = _read("community-api.txt")
     ends, _, rest = text.partition("All endpoints return errors")
     specification = Specification(

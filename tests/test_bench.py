@@ -1,4 +1,4 @@
-"""``make bench``: its parts by name, a part that fails, what is said of limits, and what goes into the papers."""
+"""``make bench``: its parts by name, a part that fails, verdicts on limits, and what goes into the documents."""
 
 import subprocess
 import sys

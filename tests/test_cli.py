@@ -332,7 +332,7 @@ def test_the_doctor_says_what_to_do_about_a_database_that_is_behind(database_url
 
 
 def test_the_doctor_looks_on_after_the_first_finding() -> None:
-    """Neither the database nor the cache is there: both are told, with what to do, and no password."""
+    """Neither the database nor the cache is there: both are reported, with what to do, and no password."""
     nobody = free_port("127.0.0.1")
     result = filmer(
         "doctor",

@@ -181,7 +181,7 @@ def test_folders_import_only_what_is_allowed() -> None:
 
 
 def test_what_is_allowed_is_used() -> None:
-    """Or it would be allowed by accident when somebody needs it next."""
+    """Or an import that nobody needs now would be allowed by accident later."""
     imports = imports_between_folders()
     unused = {folder: allowed - imports.get(folder, {}).keys() for folder, allowed in MAY_IMPORT.items()}
     assert {folder: left for folder, left in unused.items() if left} == {}

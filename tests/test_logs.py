@@ -88,7 +88,7 @@ def test_levels(level: str, ours: list[str], theirs: list[str]) -> None:
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_a_request_that_fails_is_logged_without_its_secrets(log_format: str, database_url: str, serve: Serve) -> None:
-    """An exception in a handler: its caller is told a request id, the log all but what they sent (contract §1.4)."""
+    """An exception in a handler: its caller gets a request id, the log all but what they sent (contract §1.4)."""
     server = serve(database_url, FILMER_LOG_FORMAT=log_format, FILMER_LOG_LEVEL="debug", FILMER_ACCESS_LOG="true")
     with psycopg.connect(database_url) as conn:  # where a password was looked at, and what is kept of it is at hand
         conn.execute("ALTER TABLE familiar_address RENAME COLUMN seen TO unseen")

@@ -1,4 +1,4 @@
-"""People for tests: accounts in a database, and clients that are signed in as them."""
+"""Users for tests: accounts in a database, and clients that are signed in as them."""
 
 import asyncio
 import functools
@@ -94,7 +94,7 @@ def put_card(database_url: str, card: dict[str, str] = CARD, *, account_id: int 
 
 
 def visitor(server: httpx.Client) -> httpx.Client:
-    """Another browser at the same server, without cookies. Whoever asks for one closes it.
+    """Another browser at the same server, without cookies. The caller closes it.
 
     ``verify=False``, here and elsewhere: to load the certificates of the world takes 30 ms, and nothing is encrypted.
     """

@@ -1,4 +1,4 @@
-"""What IMDb's titles and people are like: kinds, genres, categories, jobs, roles, and how many there are of each."""
+"""The distributions of IMDb's titles and people: kinds, genres, categories, jobs, roles, and their shares."""
 
 # Lists of words read better as running text.
 # ruff: noqa: SIM905

@@ -1,4 +1,4 @@
-"""People at the account's pages: their forms, as a browser sends them, and what the pages say."""
+"""The account's pages over HTTP: their forms, sent as a browser sends them, and their text."""
 
 import html
 import re
@@ -40,12 +40,12 @@ def notice_of(response: httpx.Response) -> str:
 
 
 def failure_of(response: httpx.Response) -> str:
-    """What is said of the whole form."""
+    """The error shown for the whole form."""
     return _found(r'role="alert">([^<]*)<', response)
 
 
 def error_beside(response: httpx.Response, field: str) -> str:
-    """What is said of one field, if the field says that it is."""
+    """The error shown beside a field, if the field refers to it."""
     assert (f'aria-describedby="{field}-error' in response.text) == (f'id="{field}-error"' in response.text)
     return _found(rf'id="{field}-error">([^<]*)<', response)
 

@@ -1,4 +1,4 @@
-"""``filmer account``: as whoever looks after the shop types it."""
+"""The command ``filmer account``, as an administrator uses it."""
 
 import os
 import pty
@@ -169,7 +169,7 @@ def test_an_account_that_is_not_there_is_told(arguments: tuple[str, ...], databa
 
 
 class Terminal:
-    """Somebody at a terminal who types when asked."""
+    """A user at a terminal, who types what the command asks for."""
 
     def __init__(self, database_url: str, *arguments: str) -> None:
         self.shown = ""

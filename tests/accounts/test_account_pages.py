@@ -88,7 +88,7 @@ def test_a_new_token_works_and_is_shown_this_once(
 
 
 def test_a_form_sent_again_makes_no_second_token(mary: Somebody) -> None:
-    """A reload, a double click: whoever saw the first answer has the token, and hears that it is there."""
+    """After a reload or a double click: the first response had the token, the later ones say that it exists."""
     token = token_on(mary.make(" backup "))
     again = mary.make("backup", "never")
     assert again.status_code == 400

@@ -107,7 +107,7 @@ def test_a_value_the_caller_chose_never_becomes_a_session(chosen: str, accounts:
 
 
 def test_an_address_is_trimmed_and_compared_without_case(accounts: Shop, browser: Browser) -> None:
-    """Contract §4.2. It is told as it was given when the account was opened."""
+    """Contract §4.2. The address is returned as it was given when the account was opened."""
     mary = open_account(accounts.database_url, email="Mary.Größe@Example.com")
     for typed in (
         " mary.größe@example.com\t",

@@ -128,7 +128,7 @@ def test_registering_ends_the_session_that_came_along(accounts: Shop, browser: B
 
 
 def test_trying_addresses_out_is_slowed(accounts: Shop, browser: Browser) -> None:
-    """A conflict tells that somebody has an account: 30 of them, then one each half minute."""
+    """A conflict reveals that an account exists: 30 are allowed, then one each half minute."""
     mary, client = open_account(accounts.database_url), browser()
     statuses = [client.post(REGISTER, json=newcomer(email=mary.email)).status_code for _ in range(31)]
     assert statuses == [409] * 30 + [429]

@@ -1,4 +1,4 @@
-"""The pages where one signs in, opens an account and signs out: the API's rules, said to people (contract §4)."""
+"""The pages for signing in, opening an account and signing out follow the rules of the API (contract §4)."""
 
 import itertools
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ WRONG = "Invalid email or password"
 HOSTILE = "\"><script>alert('1')</script>"
 _numbers = itertools.count(1)
 
-# Where somebody wants to go, and where they get.
+# The page a visitor asks for after signing in, and where the sign-in leads.
 PLACES = [
     ("/orders?page=2&size=10", "/orders?page=2&size=10"),
     ("/films/tt0372784#cast", "/films/tt0372784#cast"),
@@ -161,7 +161,7 @@ def test_a_wrong_password_ends_no_session(accounts: Shop, browser: Browser) -> N
 def test_nobody_is_signed_in_by_another_site(
     path: str, fields: dict[str, str], accounts: Shop, browser: Browser
 ) -> None:
-    """Else one would go shopping in an account of somebody else's (contract §4.3)."""
+    """Otherwise a visitor could be made to shop in another user's account (contract §4.3)."""
     client = browser()
     fields = fields or {"email": open_account(accounts.database_url).email, "password": PASSWORD}
     response = client.post(

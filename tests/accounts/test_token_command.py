@@ -1,4 +1,4 @@
-"""``filmer token``: as whoever looks after the shop types it."""
+"""The command ``filmer token``, as an administrator uses it."""
 
 import asyncio
 import re
@@ -32,7 +32,7 @@ def command(database_url: str, *arguments: object) -> CommandResult:
 
 
 def create(database_url: str, account: object, *more: object, name: str = "home cinema") -> tuple[str, str]:
-    """The token, alone on standard output; what is said of it."""
+    """The token, which is alone on standard output, and the message about it."""
     result = command(database_url, "create", "--account", account, "--name", name, *more)
     assert result.returncode == 0, result.stderr
     assert result.stdout.endswith("\n")

@@ -55,7 +55,7 @@ def ask(admin_pages: AdminPages, statement: str, *parameters: Any) -> Any:
 
 
 def price_of(admin_pages: AdminPages, film_id: str) -> Decimal:
-    """What the film costs whoever puts it into a cart now."""
+    """What the film costs if it is put into a cart now."""
     with closing(signed_in(admin_pages.server.client, open_account(admin_pages.url))) as somebody:
         response = somebody.post("/api/v1/cart/items", json={"movieId": film_id})
         assert response.status_code == 200, response.text

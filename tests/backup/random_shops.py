@@ -1,4 +1,4 @@
-"""Shops to back up, each drawn anew, and all that is in a database, read without filmer's help."""
+"""Random shops to back up, and all that is in a database, read without filmer's code."""
 
 import os
 import random

@@ -112,7 +112,7 @@ def test_an_import_waits_for_a_backup_before_it_swaps(database_url: str, tmp_pat
 
 
 def _waits(url: str) -> bool:
-    """Whether somebody comes to stand before the lock."""
+    """Waits until a connection waits for the lock."""
     deadline = time.monotonic() + 30
     with psycopg.connect(url, autocommit=True) as conn:
         while time.monotonic() < deadline:

@@ -33,7 +33,7 @@ def storefront(make_database: MakeDatabase, serve: Serve) -> Storefront:
 
 @pytest.fixture
 def visit(browser: Browser, storefront: Storefront) -> Iterator[Visit]:
-    """Opens a page in a browser of somebody's own: ``visit(width="phone", color_scheme="dark", scripts=False)``.
+    """Opens a page in a new browser context: ``visit(width="phone", color_scheme="dark", scripts=False)``.
 
     The options are those of ``watched``. A second tab of the same person is ``page.context.new_page()``.
     """

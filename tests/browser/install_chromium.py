@@ -53,7 +53,7 @@ def _is_root() -> bool:
 
 
 def _apt_get(arguments: Sequence[str], deadline: float) -> str:
-    """What it said if it failed."""
+    """The output of apt-get if it failed, else an empty text."""
     left = max(1, round(deadline - time.monotonic()))
     as_root = () if _is_root() else ("sudo", "-n")
     # Bounded by a program that root runs, too: who called sudo can't stop what it started.

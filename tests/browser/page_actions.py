@@ -1,4 +1,4 @@
-"""What several walks through the storefront have in common."""
+"""Actions on the storefront's pages that several tests share."""
 
 import re
 import uuid
@@ -61,7 +61,7 @@ def suggested(page: Page, text: str) -> Locator:
 
 
 def expect_notice(page: Page, text: str) -> None:
-    """Waits for the word about what was done."""
+    """Waits for the notice of what was done."""
     page.get_by_role("status").filter(has_text=text).first.wait_for()
 
 
@@ -70,7 +70,7 @@ def warned(page: Page, text: str) -> None:
 
 
 def bought(page: Page) -> list[Decimal]:
-    """What each order of whoever is signed in came to, the newest first."""
+    """The total of each order of the signed-in user, the newest first."""
     return [Decimal(str(order["totalPrice"])) for order in _data(page, "/api/v1/orders")["items"]]
 
 

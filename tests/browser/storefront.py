@@ -1,4 +1,4 @@
-"""A served storefront, and ways to be somebody there that save a test the sign-in form."""
+"""A served storefront, and ways to sign in that save a test the sign-in form."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +33,7 @@ class Storefront(NamedTuple):
         return f"http://127.0.0.1:{self.server.port}"
 
     def newcomer(self, role: Role = "customer") -> User:
-        """Somebody with a fresh account, and the password and card of tests.users."""
+        """A user with a new account, and the password and card of tests.users."""
         return aside(open_account, self.database_url, role=role)
 
 

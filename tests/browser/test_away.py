@@ -66,7 +66,7 @@ def storefront(browser: Browser, tmdb: Sandbox, database: tuple[str, str, Proxy]
 
 @pytest.fixture(scope="module")
 def keeper(storefront: Storefront, tmdb: Sandbox) -> User:
-    """Somebody with a favourite and stars from before TMDB went away, which it does now."""
+    """A user with a favourite and a rating from before TMDB went away, which it does now."""
     person = storefront.newcomer()
     token = aside(token_of, storefront.database_url, person)
     for path, what in ((f"/api/users/{person.id}/favorites", {}), ("/api/movies/ratings", {"rating": 4.5})):

@@ -1,4 +1,4 @@
-"""Pages that are watched: what a browser complains about fails the test, though nobody looked for it."""
+"""Watched pages: whatever the browser reports fails the test, though no assertion looks for it."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -26,7 +26,7 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 MILLISECONDS = 15_000  # to wait for anything: far below what a hanging test gets
 
 _OURSELVES = ("data:", "blob:", "about:")
-_ABORTED = "net::ERR_ABORTED"  # the page left, or changed its mind: a search as somebody types does
+_ABORTED = "net::ERR_ABORTED"  # the page was left, or cancelled the request, as suggestions do while a visitor types
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of (\d{3})")
 _TELL_VIOLATIONS = """
 addEventListener("securitypolicyviolation", event => console.error(
@@ -43,7 +43,7 @@ def open_context(
     reduced_motion: Motion = "no-preference",
     scripts: bool = True,
 ) -> BrowserContext:
-    """Somebody's browser, with cookies of its own. Addresses are paths of ``origin``."""
+    """A browser context with cookies of its own. Addresses are paths of ``origin``."""
     is_phone = width == "phone"
     context = browser.new_context(
         base_url=origin,
@@ -106,7 +106,7 @@ def watched(
     reduced_motion: Motion = "no-preference",
     scripts: bool = True,
 ) -> Iterator[Page]:
-    """A page of somebody's browser. Raises AssertionError in the end with all that went wrong in any of its pages.
+    """A page of a new browser context. Raises AssertionError at the end with all that went wrong in its pages.
 
     ``expected_statuses``: the 4xx and 5xx that are not wrong here.
     """
@@ -118,7 +118,7 @@ def watched(
         yield context.new_page()
         for page in context.pages:
             with suppress(Error):  # a page that is just leaving
-                page.evaluate("0")  # what it said until now arrives before its answer
+                page.evaluate("0")  # messages of the page arrive before the result of this
     finally:
         context.close()
     assert not watch.findings, "the browser complains:\n" + "\n".join(watch.findings)

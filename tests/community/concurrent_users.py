@@ -1,4 +1,4 @@
-"""Users who keep favourites and ratings, each with a model in plain Python of what their list has to be."""
+"""Users who change favourites and ratings at the same time, each with a model of the list that is expected."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ PAUSES = (0.05, 0.1)  # seconds between what one of them does
 
 
 class Shelf(NamedTuple):
-    """What somebody keeps: favourites as they were answered, the oldest first, and ratings by film."""
+    """The favourites a user should have, as they were returned, the oldest first; and ratings by film."""
 
     favorites: tuple[Any, ...] = ()
     ratings: dict[int, float] = {}  # noqa: RUF012 - never changed, each write makes a new shelf
@@ -36,7 +36,7 @@ class Shelf(NamedTuple):
 
 
 class ObservedList(NamedTuple):
-    """A list as it was answered, when at least so many writes were done, and at most so many."""
+    """A list that was returned, and the least and most writes that may have been done by then."""
 
     least: int
     most: int
@@ -46,7 +46,7 @@ class ObservedList(NamedTuple):
 
 
 class SharedConnections:
-    """Connections to the servers, which everybody shares. How long answers took, by phase."""
+    """Connections to the servers, shared by all users. ``took``: seconds of each response, by phase."""
 
     def __init__(self, connections: Sequence[Sequence[Connection]]) -> None:
         self._free: list[asyncio.Queue[Connection]] = [asyncio.Queue() for _ in connections]
@@ -158,7 +158,7 @@ class ConcurrentUser:
         self._observed.append(ObservedList(least, self._begun, sort, order, json.loads(response.body)["favorites"]))
 
     def check(self) -> None:
-        """Each list was the user's own, and as it was between the question and the answer."""
+        """Each list was the user's own, in a state it had between the request and the response."""
         assert len(self._shelves) > 3
         assert any(observed.most > observed.least for observed in self._observed)
         for observed in self._observed:

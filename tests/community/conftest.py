@@ -28,7 +28,7 @@ def tmdb_settings(sandbox: Sandbox) -> dict[str, str]:
 
 
 class ApiUser:
-    """Somebody with a token, and a client that sends it."""
+    """A user with a token, and a client that sends it."""
 
     def __init__(self, database_url: str, server: httpx.Client, role: Role = "customer") -> None:
         self.person = open_account(database_url, role=role)

@@ -1,4 +1,4 @@
-"""Load as many people make it: connections kept open, requests that are due at their time, however late others are."""
+"""Load at a constant rate: connections kept open, requests sent when they are due, however late others are."""
 
 import asyncio
 import time
@@ -55,7 +55,7 @@ async def connections_to(port: int, count: int) -> AsyncIterator[list[Connection
 
 
 class PreparedRequest(NamedTuple):
-    """``body``: what the answer has to be."""
+    """A request and the expected ``body`` of its response."""
 
     address: str
     request: bytes
@@ -63,7 +63,7 @@ class PreparedRequest(NamedTuple):
 
 
 class Measurement(NamedTuple):
-    """An answer: when it was due to be asked for (time.monotonic()), and seconds from then until it was whole."""
+    """When a request was due (time.monotonic()), and the seconds from then until its response was complete."""
 
     address: str
     due: float
@@ -77,7 +77,7 @@ class Measurement(NamedTuple):
 async def send_steadily(
     connections: Sequence[Connection], requests: Sequence[PreparedRequest], rate: float, seconds: float
 ) -> list[Measurement]:
-    """So many requests a second, on each line every question in turn. A late answer makes the next ones late, too."""
+    """Sends ``rate`` requests a second, each connection all in turn. A late response delays the next ones, too."""
     begun = time.monotonic()
     measurements: list[Measurement] = []
 

@@ -53,7 +53,7 @@ def community_offences_of(response: httpx.Response, code: str = "VALIDATION_ERRO
     assert list(details) == ["fields"]
     assert all(list(offence) == ["field", "reason"] and offence["reason"] for offence in details["fields"])
     reasons = {offence["field"]: offence["reason"] for offence in details["fields"]}
-    assert len(reasons) == len(details["fields"]), "one offence told twice"
+    assert len(reasons) == len(details["fields"]), "one offence is listed twice"
     return reasons
 
 
@@ -83,7 +83,7 @@ def send(client: httpx.Client, method: str, address: str, text: str) -> httpx.Re
 
 
 def own_language() -> str:
-    """For a server that must find no copies of what TMDB told another: they are kept by language."""
+    """For a server that must find nothing another server has cached of TMDB: each language has its own entries."""
     start = "".join(secrets.choice(ascii_lowercase) for _ in range(3))
     return start + "-" + "".join(secrets.choice(ascii_uppercase) for _ in range(2))
 

@@ -195,7 +195,7 @@ def test_a_favourite_is_answered_without_tmdb_where_there_is_a_copy(
 def test_films_of_the_catalogue_survive_an_import_that_lacks_them(
     make_community: MakeCommunity, tmp_path: Path
 ) -> None:
-    """Favourited or rated, known by their TMDB id or by what /find told; what TMDB alone has is no film here."""
+    """Favourited or rated, known by their TMDB id or by /find; a film that only TMDB has is none of the shop's."""
     community = make_community(TMDB_LANGUAGE=own_language())
     import_films(community.database_url)
     link = "INSERT INTO tmdb_link (film_id, tmdb_id, looked) VALUES (%s, %s, now())"

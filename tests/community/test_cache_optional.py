@@ -52,7 +52,7 @@ class Setup(NamedTuple):
 
     servers: list[Server]
     community: Community
-    films: dict[int, Any]  # what is told of each
+    films: dict[int, Any]  # the details of each
     proxy: Proxy
     valkey: Any  # a client of it; redis-py types only some of its commands
 
@@ -202,7 +202,7 @@ async def bodies(connections: SharedConnections) -> dict[str, bytes]:
 
 
 async def read_pages(connections: SharedConnections, expected: dict[str, bytes]) -> None:
-    """Somebody without a token."""
+    """A caller without a token."""
     while await connections.rest():
         address = random.choice(PAGES)
         reply = await connections.ask(get(address))

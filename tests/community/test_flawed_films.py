@@ -12,7 +12,7 @@ from tests.sandbox import Sandbox
 
 from filmer.tmdb.sandbox.faults import Flaw
 
-# What is told of a film all the same; with every other flaw it is left out.
+# What is returned of a film with one of these flaws; with any other flaw the film is left out.
 USABLE: dict[str, dict[str, Any]] = {
     "low-vote": {"vote_average": None},
     "high-vote": {"vote_average": None},

@@ -127,7 +127,7 @@ def test_what_is_missing_is_null(user: ApiUser) -> None:
 
 
 def test_a_film_no_copy_is_left_of_has_the_catalogue_s_title_and_date(make_community: MakeCommunity) -> None:
-    """Known there by its TMDB id, or by what /find told."""
+    """The catalogue knows it by its TMDB id, or by the answer of /find."""
     community = make_community()
     import_films(community.database_url)
     link = "INSERT INTO tmdb_link (film_id, tmdb_id, looked) VALUES ('tt0000012', %s, now())"

@@ -24,7 +24,7 @@ from filmer.http.envelopes import is_page
 pytestmark = pytest.mark.proof
 
 FAVORITES = "/api/users/{user_id}/favorites"
-# Every endpoint must be in one of these; a new one fails the first test until somebody has thought about it.
+# Every endpoint must be in one of these; a new one fails the first test until it is put into one.
 PUBLIC = {
     ("GET", POPULAR),
     ("GET", "/openapi.json"),
@@ -57,7 +57,7 @@ class Place:
 
 
 class Owner:
-    """Somebody with favourites, ratings and a token; and what would tell of them."""
+    """A user with favourites, ratings and a token; and the texts that would reveal them."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -86,7 +86,7 @@ class Owner:
         ]
 
     def leaks_in(self, response: httpx.Response) -> list[str]:
-        """What an answer tells of the owner."""
+        """What a response reveals of the owner."""
         headers = {name: value for name, value in response.headers.items() if name != "x-request-id"}  # which is drawn
         text = f"{headers} {response.text}"
         secrets = [FAVOURED, RATED, self.user.person.email, self.user.token, str(self.id)]
@@ -203,7 +203,7 @@ def test_nobody_sees_or_changes_another_s_things(
 
 
 def test_the_owner_sees_it_all(owner: Owner) -> None:
-    """What the others must not be told is there to be told."""
+    """The owner's own responses do contain what the others must not see."""
     its = Owner(owner.place)
     responses = [
         its.user.client.get(its.user.favorites),

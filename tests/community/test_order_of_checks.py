@@ -126,7 +126,7 @@ def cells() -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize(("endpoint", "number"), list(cells()))
 def test_each_check_comes_before_the_next_ones(place: Place, endpoint: str, number: int) -> None:
-    """Everything from here on is wrong: what is told is the first of it."""
+    """Everything from this check on is wrong: the response reports the first."""
     layers = ENDPOINTS[endpoint][1][number:]
     response = place.ask(endpoint, [layer.wrong for layer in layers])
     community_error_of(response, layers[0].status, layers[0].code)

@@ -15,11 +15,11 @@ from tests.sandbox import Sandbox
 
 LISTS = [{"sort": sort, "order": order} for sort in ("release_date", "rating") for order in ("desc", "asc")]
 INCEPTION = 27205  # another film of the demo's
-FAVOURITES = {SHAWSHANK: 4.5, GODFATHER: 1.0, FIGHT_CLUB: None}  # what somebody keeps, and what they think of it
+FAVOURITES = {SHAWSHANK: 4.5, GODFATHER: 1.0, FIGHT_CLUB: None}  # a user's favourites, with their ratings
 
 
 class UserAtTwoNodes:
-    """Somebody with favourites and ratings, who comes to either node; whose lists all are cached on both."""
+    """A user with favourites and ratings who uses both nodes, and whose lists are cached on both."""
 
     def __init__(self, nodes: list[Community]) -> None:
         self.user: ApiUser = nodes[0].user()

@@ -135,7 +135,7 @@ def assert_all_right(measurements: Sequence[Measurement], rate: float, seconds: 
 
 
 def assert_old(measurements: Sequence[Measurement], broken_at: float, oldest: int) -> None:
-    """What was told before TMDB went down grows older from then on. ``oldest``: what was met before."""
+    """What was cached before TMDB went down grows older from then on. ``oldest``: the highest age seen before."""
     late = [measurement for measurement in measurements if measurement.due > broken_at + CACHE_SECONDS + 1]
     assert {measurement.address for measurement in late} == {measurement.address for measurement in measurements}
     for measurement in late:
@@ -213,7 +213,7 @@ async def goes_down_together(setup: OutageSetup, valkey: Proxy) -> None:
 def test_not_even_when_valkey_is_away_as_well(
     serve: Serve, database_url: str, own_sandbox: Sandbox, engines: Engines
 ) -> None:
-    """Popular pages come from a process's own memory, what is told of favourites from PostgreSQL."""
+    """Popular pages come from a process's own memory, the details of favourites from PostgreSQL."""
     with proxied_valkey(engines) as (url, valkey):
         setup = make_setup(serve, database_url, own_sandbox, REDIS_URL=url)
         try:

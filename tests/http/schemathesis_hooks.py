@@ -1,4 +1,4 @@
-"""Who asks what schemathesis thinks of: loaded by its command, in a process of its own (``SCHEMATHESIS_HOOKS``).
+"""Hooks for schemathesis, loaded by its command in a process of its own (``SCHEMATHESIS_HOOKS``).
 
 Each request comes from an address of its own, so that none is slowed; and most from somebody who is known, where
 schemathesis is not told itself who asks.
@@ -49,7 +49,7 @@ def before_call(_: HookContext, case: Case[Any], __: dict[str, Any]) -> None:
         for name in case.path_parameters:
             if name in callers.known and draw.random() < 0.7:
                 case.path_parameters[name] = draw.choice(callers.known[name])
-    if not callers.sessions or draw.random() < 0.1:  # as nobody, or whoever was thought of
+    if not callers.sessions or draw.random() < 0.1:  # without credentials, or with those that schemathesis made up
         return
     if case.path.startswith("/api/v1/"):
         case.cookies["JSESSIONID"] = "of nobody" if case.path.endswith("/logout") else draw.choice(callers.sessions)

@@ -77,7 +77,7 @@ class SeededServer:
         self.routes = list(routes())
 
     def known(self, path: str) -> list[bytes]:
-        """The headers of somebody who may ask there, at an address of their own."""
+        """The headers of a user who may send this request, from an address of its own."""
         cookie = self._draw.choice(self._leaving if path in FARMED_OUT else self.cookies)
         address = ".".join(str(self._draw.randrange(1, 255)) for _ in range(3))
         headers = [b"x-forwarded-for: 10." + address.encode()]
@@ -233,7 +233,7 @@ def test_what_is_no_request_is_refused(seeded: SeededServer, request_: bytes) ->
             connection.send(request_)
             connection.socket.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # it has said no before we were done
+            pass  # it refused the request before all of it was sent
         for status in statuses_of(connection):
             assert status < 500
     assert_alive(seeded.server)

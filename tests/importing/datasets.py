@@ -72,7 +72,7 @@ class ImdbFiles:
         directors: Sequence[int] = (),
         cast: Sequence[int] = (),
     ) -> None:
-        """A title with its rating, directors and cast; who they are is said by ``person``."""
+        """A title with its rating, directors and cast; ``person`` adds their names."""
         self.add("title.basics", tt(number), kind, title, original or title, adult, year, None, runtime, genres)
         if rated:
             self.add("title.ratings", tt(number), *rated)

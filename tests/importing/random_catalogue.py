@@ -1,4 +1,4 @@
-"""A drawn catalogue, large enough for all that depends on size, and what is stored of it."""
+"""A random catalogue, large enough for all that depends on size, and what is stored of it."""
 
 import random
 from typing import Any, NamedTuple

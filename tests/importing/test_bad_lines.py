@@ -20,7 +20,7 @@ def title(identifier: str | bytes = "tt0000002", **changed: str | bytes) -> byte
     return line(identifier, *{**values, **changed}.values())
 
 
-# The file, a line of it that can't be used, and a word of what is said about it.
+# The file, a line of it that can't be used, and a word of the reason that is reported for it.
 BAD = {
     "too few fields": ("title.basics", b"tt0000002\tmovie\tBad", "few"),
     "too few fields, not UTF-8": ("title.basics", b"tt0000002\tmovie\tB\xff\xfed", "few"),

@@ -43,7 +43,7 @@ def test_films_are_added_and_brought_up_to_date(database_url: str, tmp_path: Pat
     assert after.keys() == {"f1", "f2", "f3"}
     assert after["f2"] == before["f2"]
     assert (after["f1"].title, after["f1"].genres, after["f1"].cast) == ("Film one", ["Drama", "War"], [])
-    assert after["f1"].price == Decimal("2.50")  # what is not said stays
+    assert after["f1"].price == Decimal("2.50")  # fields that the file leaves out keep their values
     assert (genre_ids(database_url)["Drama"], version(database_url)) == (drama, 2)
     import_films(database_url, write(tmp_path / "3.csv", film(1, price="0.00")), keep_others=True)
     assert films(database_url)["f1"].price == 0

@@ -1,4 +1,4 @@
-"""CSV as spreadsheets of all countries write it: separators, encodings, decimal commas, headers; what is said of it."""
+"""CSV as spreadsheets of all countries write it: separators, encodings, decimal commas, headers, messages."""
 
 import codecs
 import io

@@ -20,7 +20,7 @@ NAMES = [f"{name}.tsv.gz" for name in HEADERS]
 
 
 class Library(ThreadingHTTPServer):
-    """Serves files with ETags and ranges, and does what it is told to do wrong."""
+    """Serves files with ETags and ranges, and fails as a test asks it to."""
 
     daemon_threads = True
 

@@ -43,7 +43,7 @@ print(*(resource.getrusage(one).ru_maxrss for one in who))
 
 
 def read_elsewhere(path: Path, extra: bytes = b"") -> tuple[str, int]:
-    """What is said of a file, and the most memory of the processes that read it, in bytes."""
+    """The messages about a file, and the peak memory of the processes that read it, in bytes."""
     result = subprocess.run(
         [sys.executable, "-c", READ, path], input=extra, capture_output=True, check=True, timeout=110
     )
@@ -124,7 +124,7 @@ def test_a_workbook_that_needs_too_much_memory_is_refused(
 
 
 def through_a_pipe(path: Path, parts: Iterable[bytes]) -> tuple[list[str], Report]:
-    """What is read of a pipe while somebody writes into it."""
+    """What is read of a pipe while another process writes into it."""
     os.mkfifo(path)
 
     def write() -> None:

@@ -1,4 +1,4 @@
-"""What a second import keeps: genre ids, what the owner said of films, and films that were sold."""
+"""What a second import keeps: genre ids, the owner's terms of films, and films that were sold."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,7 +89,7 @@ def test_films_in_use_stay_with_all_they_have(database_url: str, tmp_path: Path)
     )
     assert (film.director, film.genres) == ("Cem", ["Drama", "Western"])
     assert after[tt(2)].title == "Film 2!"
-    assert 1 in report.skipped.values()  # it is told that one was kept
+    assert 1 in report.skipped.values()  # the report says that one was kept
     listed = "SELECT size FROM catalogue.listing_size WHERE list = 'genre:' || %s"
     assert fetch(database_url, listed, str(western)) == 1
 

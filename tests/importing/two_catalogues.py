@@ -1,4 +1,4 @@
-"""Two catalogues that differ in every field of every film, and visitors who look at them while they are swapped."""
+"""Two catalogues that differ in every field of every film, and visitors who read them while they are swapped."""
 
 import threading
 from functools import cache

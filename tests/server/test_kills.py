@@ -198,7 +198,7 @@ def test_every_process_may_be_killed(shop: Shop) -> None:
 
 
 def test_a_server_whose_engines_do_not_come_back_ends(shop: Shop, tmp_path: Path) -> None:
-    """Whoever watches the process is told by its exit code, whoever reads its log by the last line."""
+    """The exit code says so to a supervisor, the last line of the log to a reader."""
     shop.server.stop()
     (tmp_path / "sitecustomize.py").write_text(  # what each Python process runs first
         "from filmer.store.embedded import attaching\nattaching.LOST_LIMIT = 1.0\n", encoding="utf-8"

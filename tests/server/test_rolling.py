@@ -203,7 +203,7 @@ def test_nodes_are_restarted_one_after_another_and_no_request_fails(
 
 
 def test_workers_that_cannot_be_started_are_no_server(filled: str, serve: Serve, tmp_path: Path) -> None:
-    """Whoever watches the process is told by its exit code, whoever reads its log by the last line."""
+    """The exit code says so to a supervisor, the last line of the log to a reader."""
     server = serve(filled, "--workers", "2", PYTHONPATH=str(tmp_path))
     _break_workers(tmp_path)
     for worker in workers(server):

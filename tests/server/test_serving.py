@@ -39,7 +39,7 @@ def family_of(server: Server) -> list[psutil.Process]:
 
 
 def left_of(family: list[psutil.Process]) -> list[psutil.Process]:
-    """Which of them still do anything: who has ended may wait for somebody to take note of it."""
+    """Which of them still run: a process that has ended may remain as a zombie until its parent collects it."""
     return psutil.wait_procs([process for process in family if not is_zombie(process)], timeout=0)[1]
 
 
@@ -202,7 +202,7 @@ def test_a_worker_that_is_killed_is_replaced(filled: str, serve: Serve) -> None:
     victim = min(before)
     psutil.Process(victim).kill()
     assert eventually(lambda: victim not in listening_workers_of(server), seconds=5)
-    # Whoever connects before the main process has noticed waits at the dead worker's socket, and is sent away.
+    # A client that connects before the main process has noticed waits at the dead worker's socket, and is refused.
     assert eventually(lambda: len(listening_sockets(server.process.pid)) == 1, seconds=5)
     for _ in range(5):
         response = httpx.get(f"http://127.0.0.1:{server.port}{FILM}", timeout=10, trust_env=False, verify=False)

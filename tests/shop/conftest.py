@@ -71,7 +71,7 @@ def store(make_database: MakeDatabase, serve: Serve) -> Store:
 
 @pytest.fixture
 def sign_in(store: Store) -> Iterator[SignIn]:
-    """Signs somebody in, else a new customer, on a browser of its own; ``at``: of another server of the store."""
+    """Signs a user in, by default a new customer, on a client of its own; ``at``: at another server of the store."""
     with contextlib.ExitStack() as stack:
 
         def enter(person: User | None = None, *, at: httpx.Client | None = None) -> httpx.Client:
@@ -164,7 +164,7 @@ class LocalShop(InProcess, httpx.BaseTransport):
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     def sign_in(self, person: User | None = None) -> httpx.Client:
-        """Signs somebody in, else a new customer."""
+        """A client that is signed in as this user, by default a new customer."""
         cookie = session_of(self.url, person or open_account(self.url), self._clock.now())
         return httpx.Client(transport=self, base_url="http://127.0.0.1", cookies=cookie)
 

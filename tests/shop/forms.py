@@ -1,4 +1,4 @@
-"""Customers at the shop's pages: forms as a browser sends them, and what the pages say."""
+"""The shop's pages over HTTP: their forms, sent as a browser sends them, and their text."""
 
 from html.parser import HTMLParser
 from typing import Any

@@ -1,4 +1,4 @@
-"""A shop to be broken: customers with full carts, and an audit of what is left of them."""
+"""A shop for load and crash tests: customers with full carts, and an audit of what is left of them."""
 
 import hashlib
 import secrets
@@ -94,7 +94,7 @@ _WRONG = {
 
 
 def audit(conn: psycopg.Connection) -> dict[str, list[Any]]:
-    """What is wrong in the shop's tables; nothing should be."""
+    """Rows of the shop's tables that contradict each other, by rule; none should."""
     offenders = {what: [row[0] for row in conn.execute(query.encode())] for what, query in _WRONG.items()}
     return {what: rows for what, rows in offenders.items() if rows}
 

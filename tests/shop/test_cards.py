@@ -1,4 +1,4 @@
-"""``filmer card``, as whoever keeps the shop uses it (contract §6.3)."""
+"""The command ``filmer card``, as an administrator uses it (contract §6.3)."""
 
 from collections.abc import Callable
 

@@ -42,7 +42,7 @@ def store(make_database: MakeDatabase, serve: Serve) -> Store:
 
 @pytest.fixture
 def shopper(customer: httpx.Client) -> httpx.Client:
-    """Somebody with two copies of a film in the cart."""
+    """A customer with two copies of a film in the cart."""
     put(customer, SHAWSHANK, 2)
     return customer
 

@@ -360,7 +360,7 @@ class Shop:
         return order
 
     def serve_nobody(self, call: Call) -> Generator[float]:
-        """Whoever asked has gone."""
+        """Serves a call whose client has hung up."""
         response = yield from self.serve(call)
         if self.bug is Bug.TWICE and isinstance(response, Order):
             yield self.random.expovariate(1)
@@ -386,7 +386,7 @@ def draw(random: Random, orders: int) -> Call:
 def simulate(
     seed: int, bug: Bug | None = None, *, size: int = 50, clients: int = 5, loss: float = 0.1
 ) -> list[Operation]:
-    """What so many clients of one account were told; of so many calls the answer is lost, of half of these the call."""
+    """A history of clients of one account. ``loss``: the share of lost responses, half of them with their call."""
     random = Random(seed)
     shop = Shop(random, bug)
     history: list[Operation] = []
@@ -450,7 +450,7 @@ def explained(history: Sequence[Operation]) -> bool:
 
 
 def mixed_up(random: Random, history: Sequence[Operation]) -> list[Operation]:
-    """Two operations of one kind are told each other's answer, if there are two."""
+    """Swaps the responses of two operations of one kind, if there are two."""
     mixed = list(history)
     pairs = [
         (first, second)

@@ -434,7 +434,7 @@ def test_of_several_orders_it_gets_the_first(start_shop: StartShop, monkeypatch:
 def test_between_the_orders_statements_and_its_commit_one_looks_in_time(
     start_shop: StartShop, monkeypatch: pytest.MonkeyPatch, *, is_same_node: bool
 ) -> None:
-    """Whoever saw the full cart gets the order, although the order was written before it came"""
+    """A submit of the full cart returns the order, although the order was written before the submit came"""
     shop = start_shop()
     other_node = shop if is_same_node else start_shop()
     person = open_account(shop.url)

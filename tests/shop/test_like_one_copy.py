@@ -1,4 +1,4 @@
-"""Cart and orders behave like one copy, whoever asks at the same time and whatever breaks (contract §5, §6; promise 6).
+"""Cart and orders are linearizable under concurrency and faults (contract §5, §6; promise 6).
 
 Clients of one account ask a real server at once, connections and processes are killed meanwhile, and what they were
 answered is checked by ``linearizability.py``. Five bugs, put into the real SQL one at a time, must be caught.

@@ -28,7 +28,7 @@ CANARY = "Canaria"
 LAST_FOUR = "7531"
 OWNERS_KEY = "the-owners-key".ljust(43, "-")  # as long as the page's
 
-# Every endpoint must be in one of these; a new one fails the first test until somebody has thought about it.
+# Every endpoint must be in one of these; a new one fails the first test until it is put into one.
 PUBLIC = {
     ("GET", f"{API}/health"),
     ("GET", f"{API}/movies"),
@@ -71,7 +71,7 @@ WITHOUT_SESSION = {"nobody", "stale cookie", "signed out", "disabled"}
 
 
 class Owner:
-    """Somebody with a cart, an order, a card, a session; and what would tell of them."""
+    """A user with a cart, an order, a card and a session; and the texts that would reveal them."""
 
     def __init__(self, url: str, server: httpx.Client) -> None:
         self.url = url
@@ -117,7 +117,7 @@ class Owner:
         ]
 
     def leaks_in(self, response: httpx.Response, sent: str) -> list[str]:
-        """What an answer tells of the owner. What the actor said themselves may be said back to them."""
+        """What a response reveals of the owner. What the actor has sent may be repeated to them."""
         headers = {name: value for name, value in response.headers.items() if name != "x-request-id"}  # which is drawn
         text = f"{headers} {response.text}".lower()
         secrets = [CANARY, self.person.email, str(self.order), str(self.sale), LAST_FOUR, self.cookie]
@@ -279,7 +279,7 @@ def test_nobody_sees_or_changes_another_s_things_at_the_pages(owner: Owner, acto
 
 
 def test_the_owner_sees_it_all(owner: Owner) -> None:
-    """What the others must not be told is there to be told."""
+    """The owner's own responses do contain what the others must not see."""
     responses = [
         owner.client.get(address) for address in (CART, ORDERS, f"{ORDERS}/{owner.order}", f"{API}/auth/session")
     ]

@@ -30,7 +30,7 @@ from filmer.shop.payment import Authorization, Payment
 
 
 class Gateway:
-    """A provider that collects later, and does what it is told; it writes down what it was asked."""
+    """A provider that captures later and fails as a test asks; it records its calls."""
 
     def __init__(self) -> None:
         self.authorized: dict[str, Payment] = {}

@@ -1,4 +1,4 @@
-"""Submits of one account take turns; what each of them is told, and when (shop/checkout.py)."""
+"""Submits of one account take turns; which response each of them gets, and when (shop/checkout.py)."""
 
 import asyncio
 import secrets
@@ -208,7 +208,7 @@ def test_an_id_that_is_taken_is_drawn_again(start_shop: StartShop, monkeypatch: 
     assert [reference for reference, _ in gateway.captured] == ["gateway 7", "gateway 8"]
 
 
-# --- what is given back, and what is said ------------------------------------------------------------
+# --- refunds, and what is logged ----------------------------------------------------------------------
 
 
 def test_a_gateway_that_fails_gives_back_what_was_taken_beforehand(start_shop: StartShop) -> None:
@@ -245,7 +245,7 @@ def test_what_can_not_be_given_back_stops_no_checkout(
 def test_the_customer_of_a_payment_that_hangs_is_answered(
     start_shop: StartShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And it is said in the log, as is a refund that failed."""
+    """And it is logged, as is a refund that failed."""
     monkeypatch.setattr(checkout, "CAPTURE_SECONDS", 0.2)
 
     class Hanging(Gateway):

@@ -116,7 +116,7 @@ class Exchange(NamedTuple):
 
 
 class Workload:
-    """People who look and buy without a pause. What they were told, by phase."""
+    """Users who read and buy without a pause, and every exchange since ``work`` began."""
 
     def __init__(self, server: Server, database_url: str) -> None:
         self._base = str(server.client.base_url)
@@ -136,7 +136,7 @@ class Workload:
             keeper.client.close()
 
     def work(self, seconds: float) -> list[Exchange]:
-        """What they were told meanwhile."""
+        """The exchanges of this time."""
         self.exchanges = []
         self._stopping.clear()
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:

@@ -317,7 +317,7 @@ def test_a_primary_that_hangs_fails_no_reader(shop: Shop) -> None:
 
 
 def test_a_primary_that_hangs_just_after_a_standby_did_fails_no_reader(shop: Shop) -> None:
-    """Whoever read meanwhile is connected to the primary, though the standby is well again."""
+    """A node that read meanwhile stays connected to the primary, though the standby is well again."""
     primary, standby = shop.servers
     failed: list[httpx.Response] = []
     begun = time.monotonic()

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.proof
 __all__ = ["shared_sandbox"]
 
 FILM, OTHER, STAR = "tt0111161", "tt0372784", "nm0000209"
-# Every page and form must be in one of these; a new one fails the first test until somebody has thought about it.
+# Every page and form must be in one of these; a new one fails the first test until it is put into one.
 PUBLIC = {
     ("GET", path)
     for path in (
@@ -67,7 +67,7 @@ ACTORS = ["nobody", "a made-up session", "a bearer token", "another", "another w
 
 
 class Owner:
-    """Somebody with everything one can have, and what would tell of them."""
+    """A user with everything a user can have, and the texts that would reveal them."""
 
     def __init__(self, url: str, server: httpx.Client) -> None:
         self.url = url
@@ -208,7 +208,7 @@ def test_nobody_sees_or_changes_another_s_things(
 
 
 def test_the_owner_sees_it_all(place: tuple[str, httpx.Client], owner: Owner) -> None:
-    """What the others must not be told is there to be told."""
+    """The owner's own responses do contain what the others must not see."""
     before = fetch(place[0], "SELECT digest FROM session")
     with closing(signed_in(place[1], owner.person)) as client:
         leaked = {secret for path in ("/account", "/orders") for secret in owner.leaks_in(client.get(path))}

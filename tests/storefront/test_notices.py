@@ -47,7 +47,7 @@ def test_nobody_else_writes_one(notices: Notices) -> None:
 
 
 def test_an_old_one_is_old_news() -> None:
-    """Also for whoever kept the cookie for another day, or for somebody else."""
+    """Also when the cookie was stored for another day, or passed to another user."""
     clock = MovedClock()
     notices = Notices(SecretKey(Settings(secret_key="k" * 32)), clock, is_secure=False)
     value = str(notices.cookie("Hello").value)

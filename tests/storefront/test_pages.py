@@ -159,7 +159,7 @@ def test_json_stays_as_it_is_printed(shop: httpx.Client) -> None:
 
 @pytest.mark.parametrize("path", ["/sign-in", "/register", "/sign-out", "/cart/items", "/favorites", "/nothing"])
 def test_a_form_from_another_site_is_refused_signed_in_or_not(shop: httpx.Client, path: str) -> None:
-    """contract §4.3: nor is anybody signed in from elsewhere as somebody they are not."""
+    """contract §4.3: nor can another site sign a visitor in as another user."""
     for headers in (
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
@@ -233,7 +233,7 @@ def server(make_database: MakeDatabase, serve: Serve) -> tuple[str, Server]:
 
 
 def test_whoever_is_signed_in_is_greeted_and_nobody_else_is(server: tuple[str, Server]) -> None:
-    """The page kept for everybody has no name on it, whoever came first."""
+    """The page cached for everybody has no name on it, even if a signed-in user asked first."""
     url, running = server
     person = open_account(url)
     with closing(signed_in(running.client, person)) as mary:

@@ -1,4 +1,4 @@
-"""A form sent without a session waits until its sender has signed in: then it is done, and said, or shown again."""
+"""A form sent without a session waits until its sender has signed in: then it is done, and reported, or shown again."""
 
 import base64
 import re
@@ -92,7 +92,7 @@ def waiting_of(client: httpx.Client) -> str:
 
 
 def read(waiting: str) -> str:
-    """What is in the cookie, for whoever has it."""
+    """What a holder of the cookie can read in it."""
     body = waiting.partition(".")[0]
     return base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
 
@@ -204,7 +204,7 @@ def test_no_other_site_makes_a_form_wait_or_carries_it_out(
 
 
 def test_no_link_does_anything(place: Place, browser: httpx.Client, mary: User) -> None:
-    """Neither with what waits in the address, nor where somebody signs in on the way to another page."""
+    """Neither with a waiting form in the address, nor when a visitor signs in on the way to another page."""
     press(browser, RENT)
     token = waiting_of(browser)
     with closing(visitor(place[1])) as other:

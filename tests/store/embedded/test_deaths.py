@@ -63,7 +63,7 @@ def test_what_happens_to_the_servers_is_logged_by_their_users(data_dir: Path, ca
 
 
 def test_servers_that_do_not_come_back_are_an_error(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever uses them is called, so that it can end, and told why."""
+    """The process that uses them is notified of the reason, so that it can end."""
     monkeypatch.setattr(client, "LOST_LIMIT", 0.5)
     lost = threading.Event()
     version = data_dir / "postgres" / "PG_VERSION"

@@ -24,7 +24,7 @@ IS_ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not IS_ROOT, reason="NOT SHOWN HERE: only root runs the servers as another user")
 as_user = pytest.mark.skipif(IS_ROOT, reason="NOT SHOWN HERE: root may write everywhere")
 
-# A process of its own that uses the servers: says where they are, does what it is told, ends with its input.
+# A process of its own that uses the servers: prints their addresses, obeys commands, ends with its input.
 USER = """
 import json, os, sys
 from pathlib import Path
