@@ -269,7 +269,7 @@ PROMISES = [
     Promise(
         number=31,
         promise="tests bite",
-        figure="≥ 90 % of the mutants of checkout, sessions, copies killed, survivors explained",
+        figure="≥ 90 % of the mutants of checkout, sessions, TMDB cache killed, survivors explained",
         module="bench.mutants",
         figures={"FILMER_TRUST_MUTANTS": "150"},
         beside="nothing",
