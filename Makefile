@@ -33,7 +33,7 @@ screenshots: $(VENV)/.dev chromium ## draw every page into screenshots/, light a
 
 # No stamp: it looks whether a browser is there. Where none can be brought in it says so, and the tests go on.
 chromium: $(VENV)/.dev
-	@$(BIN)/python -m tests.browser.installing
+	@$(BIN)/python -m tests.browser.install_chromium
 
 check: $(VENV)/.dev ## format, lint and types, changing nothing
 	@$(BIN)/ruff format --check .

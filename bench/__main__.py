@@ -10,36 +10,36 @@ import time
 import traceback
 
 from bench import (
-    cached,
+    bare_sql,
+    cached_reads,
     carts,
     catalogues,
     checkouts,
+    cold_reads,
+    datasette_comparison,
     favorites,
     growth,
     importing,
     login,
     memory,
-    peer,
     popular,
-    reads,
-    restarts,
     startup,
-    statements,
-    workers,
+    uncached_reads,
+    worker_scaling,
 )
+from bench.charts import draw
 from bench.machine import machine, today
-from bench.pictures import draw
-from bench.rows import Part, Row
-from bench.table import Run, show, write
+from bench.results import Part, Row
+from bench.results_table import Run, show, write
 
 PARTS: dict[str, Part] = {
     "import": importing.rows,
-    "reads": reads.rows,
-    "sql": statements.rows,
-    "cold": restarts.rows,
-    "hot": cached.rows,
+    "reads": uncached_reads.rows,
+    "sql": bare_sql.rows,
+    "cold": cold_reads.rows,
+    "hot": cached_reads.rows,
     "growth": growth.rows,
-    "peer": peer.rows,
+    "peer": datasette_comparison.rows,
     "cart": carts.rows,
     "checkout": checkouts.rows,
     "login": login.rows,
@@ -47,7 +47,7 @@ PARTS: dict[str, Part] = {
     "favourites": favorites.rows,
     "startup": startup.rows,
     "memory": memory.rows,
-    "workers": workers.rows,
+    "workers": worker_scaling.rows,
 }
 MINUTES = {"small": 10, "default": 20, "full": 90}  # after which no further part is begun
 
@@ -83,8 +83,8 @@ def _measure(run: Run, name: str) -> None:
             _add(run, name, row)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is
         traceback.print_exc()
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        _add(run, name, Row(f"{name} could not be measured", said[:200], failed=True))
+        message = (str(error).strip() or type(error).__name__).splitlines()[0]
+        _add(run, name, Row(f"{name} could not be measured", message[:200], failed=True))
 
 
 def _add(run: Run, name: str, row: Row) -> None:

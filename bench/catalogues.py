@@ -75,13 +75,13 @@ def import_files(chosen: str) -> float:
     environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
     folder, into = str(files(chosen)), str(data_dir(chosen))
     command = [sys.executable, "-m", "filmer", "import", "imdb", folder, "--data-dir", into]
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=said)
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=errors)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            said.seek(0)
-            raise RuntimeError(f"the import failed:\n{said.read()}")
+            errors.seek(0)
+            raise RuntimeError(f"the import failed:\n{errors.read()}")
     (OUT / f"imported-{chosen}").write_text(_shape())
     return used.ru_maxrss / 1024
 
@@ -105,8 +105,8 @@ def _gzip_seconds(folder: Path) -> float:
 
 def _shape() -> str:
     root = Path(filmer.__file__).parent
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for pattern in _SHAPING:
         for path in sorted(root.glob(pattern)):
-            found.update(path.read_bytes())
-    return found.hexdigest()
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

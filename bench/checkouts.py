@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import catalogues
-from bench.connection import answers_per_second, request
-from bench.in_process import InProcess, in_process
-from bench.recorded import Named, now, recording, script
-from bench.rows import Rows, compared
+from bench.cart_users import CARD, LINES, CartUsers, cart_users
+from bench.http_connections import answers_per_second, request
+from bench.in_process import TimedClient, in_process
+from bench.request_mix import API
+from bench.results import Rows, compared
 from bench.server import serving
-from bench.shoppers import CARD, LINES, Shoppers, shoppers
-from bench.visits import API
+from bench.sql_recording import Recording, recording, script, utc_now
 
 from filmer.store.embedded import find_postgres
 from filmer.store.engines import connect
@@ -51,11 +51,11 @@ _SALES = f"ARRAY[{', '.join(f':sale_{number}' for number in range(LINES))}]"
 
 
 def rows(scale: str) -> Rows:
-    with catalogues.running(scale) as settings, shoppers(settings, CARTS) as those:
-        those.fill(2)
-        text = asyncio.run(checkout_script(those))
-        ours, theirs = _interleaved(scale, those, text)
-        without, with_key = _two_shoppers(scale, those)
+    with catalogues.running(scale) as settings, cart_users(settings, CARTS) as users:
+        users.fill(2)
+        text = asyncio.run(checkout_script(users))
+        ours, theirs = _interleaved(scale, users, text)
+        without, with_key = _two_shoppers(scale, users)
     yield compared(
         f"checkouts: {CLIENTS} clients, {WORKERS} workers",
         ours,
@@ -72,21 +72,21 @@ def rows(scale: str) -> Rows:
     )
 
 
-async def checkout_script(shoppers: Shoppers) -> str:
+async def checkout_script(cart_users: CartUsers) -> str:
     """What pgbench is to send, recorded from two checkouts of different accounts."""
-    async with in_process(shoppers.settings) as filmer:
-        return script(await _recorded(filmer, shoppers, 1), await _recorded(filmer, shoppers, 2))
+    async with in_process(cart_users.settings) as filmer:
+        return script(await _recorded(filmer, cart_users, 1), await _recorded(filmer, cart_users, 2))
 
 
-async def _recorded(filmer: InProcess, shoppers: Shoppers, account_id: int) -> Named:
-    key, begun = _key(), now()
-    headers = [(b"cookie", shoppers.cookie(account_id).encode()), (b"idempotency-key", key.encode())]
+async def _recorded(filmer: TimedClient, cart_users: CartUsers, account_id: int) -> Recording:
+    key, begun = _key(), utc_now()
+    headers = [(b"cookie", cart_users.cookie(account_id).encode()), (b"idempotency-key", key.encode())]
     with recording() as sent:
-        answer = await filmer.post(f"{API}/checkout", _BODY, headers)
-    if answer.status != 200:
-        raise SystemExit(f"checkout: {answer.status} {answer.body!r}")
-    order_id = answer.data["orderId"]
-    with connect(shoppers.settings) as conn:
+        response = await filmer.post(f"{API}/checkout", _BODY, headers)
+    if response.status != 200:
+        raise SystemExit(f"checkout: {response.status} {response.body!r}")
+    order_id = response.data["orderId"]
+    with connect(cart_users.settings) as conn:
         rows = conn.execute("SELECT id FROM order_line WHERE order_id = %s ORDER BY place", [order_id]).fetchall()
     own: list[tuple[str, Any]] = [
         (":account", account_id),
@@ -94,50 +94,50 @@ async def _recorded(filmer: InProcess, shoppers: Shoppers, account_id: int) -> N
         (":order_id", key),  # as any other text that nobody had before
         (_SALES, [row[0] for row in rows]),
     ]
-    return Named(sent, own, begun)
+    return Recording(sent, own, begun)
 
 
-def _interleaved(scale: str, those: Shoppers, text: str) -> tuple[list[float], list[float]]:
+def _interleaved(scale: str, users: CartUsers, text: str) -> tuple[list[float], list[float]]:
     """Checkouts a second of filmer and of pgbench. ``text``: what ``checkout_script`` returned."""
     ours, theirs = [], []
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file, serving(scale, workers=WORKERS) as url:
         file.write(_HEAD + text)
         file.flush()
         for number in range(catalogues.ROUNDS[scale] + 1):
-            those.fill()
-            before = those.effect()
-            mine = answers_per_second(url, _requests(those, CARTS), connections=CLIENTS)
-            _require_all_bought(those, before)
-            those.fill()
-            before = those.effect()
-            its = _pgbench(those, Path(file.name))
-            _require_all_bought(those, before)
+            users.fill()
+            before = users.effect()
+            mine = answers_per_second(url, _requests(users, CARTS), connections=CLIENTS)
+            _require_all_bought(users, before)
+            users.fill()
+            before = users.effect()
+            its = _pgbench(users, Path(file.name))
+            _require_all_bought(users, before)
             if number:  # the first finds pools empty and pages cold
                 ours.append(mine)
                 theirs.append(its)
     return ours, theirs
 
 
-def _two_shoppers(scale: str, those: Shoppers) -> tuple[list[float], list[float]]:
+def _two_shoppers(scale: str, users: CartUsers) -> tuple[list[float], list[float]]:
     """Checkouts a second without a key, and with one."""
     figures: dict[bool, list[float]] = {False: [], True: []}
     with serving(scale, workers=WORKERS) as url:
         for number in range(catalogues.ROUNDS[scale] + 1):
-            for has_key, found in figures.items():
-                those.fill(THEIR_CARTS)
-                before = those.effect()
-                asked = _requests(those, THEIR_CARTS, has_key=has_key)
-                figure = answers_per_second(url, asked, connections=SHOPPERS)
-                _require_all_bought(those, before, THEIR_CARTS, has_key=has_key)
+            for has_key, rates in figures.items():
+                users.fill(THEIR_CARTS)
+                before = users.effect()
+                requests = _requests(users, THEIR_CARTS, has_key=has_key)
+                figure = answers_per_second(url, requests, connections=SHOPPERS)
+                _require_all_bought(users, before, THEIR_CARTS, has_key=has_key)
                 if number:  # the first finds pools empty and pages cold
-                    found.append(figure)
+                    rates.append(figure)
     return figures[False], figures[True]
 
 
-def _requests(shoppers: Shoppers, carts: int, *, has_key: bool = True) -> list[bytes]:
+def _requests(cart_users: CartUsers, carts: int, *, has_key: bool = True) -> list[bytes]:
     path = f"{API}/checkout"
     return [
-        request("POST", path, cookie=shoppers.cookie(number), key=_key() if has_key else "", body=_BODY)
+        request("POST", path, cookie=cart_users.cookie(number), key=_key() if has_key else "", body=_BODY)
         for number in range(1, carts + 1)
     ]
 
@@ -146,14 +146,14 @@ def _key() -> str:
     return str(uuid.uuid4().int % 10**16)
 
 
-def _require_all_bought(shoppers: Shoppers, before: list[int], carts: int = CARTS, *, has_key: bool = True) -> None:
-    """The same effect, whoever had it: an order, its lines and its key for each cart, and no cart left."""
-    gained = [after - was for after, was in zip(shoppers.effect(), before, strict=True)]
+def _require_all_bought(cart_users: CartUsers, before: list[int], carts: int = CARTS, *, has_key: bool = True) -> None:
+    """Both must have had the same effect: an order, its lines and its key for each cart, and no cart left."""
+    gained = [after - was for after, was in zip(cart_users.effect(), before, strict=True)]
     if gained != [carts, carts * LINES, carts if has_key else 0, -carts * LINES]:
         raise SystemExit(f"bench: of {carts} carts came {gained} orders, lines, keys and lines in carts")
 
 
-def _pgbench(shoppers: Shoppers, file: Path) -> float:
+def _pgbench(cart_users: CartUsers, file: Path) -> float:
     """Transactions per second, as pgbench counts them."""
     beside = find_postgres() / "pgbench"
     program = str(beside) if beside.exists() else shutil.which("pgbench")
@@ -162,10 +162,10 @@ def _pgbench(shoppers: Shoppers, file: Path) -> float:
     command = [
         program, "--no-vacuum", "--protocol=prepared", f"--client={CLIENTS}", f"--jobs={os.cpu_count() or 1}",
         f"--transactions={EACH}", f"--file={file}", f"--define=each={EACH}", "--define=i=-1",
-        shoppers.settings.database_url or "",
+        cart_users.settings.database_url or "",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
-    if done.returncode or found is None:
-        raise SystemExit(f"pgbench failed:\n{done.stdout}{done.stderr}\n{file.read_text()}")
-    return float(found[1])
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    match = re.search(r"^tps = ([0-9.]+)", result.stdout, re.MULTILINE)
+    if result.returncode or match is None:
+        raise SystemExit(f"pgbench failed:\n{result.stdout}{result.stderr}\n{file.read_text()}")
+    return float(match[1])

@@ -5,10 +5,10 @@ import hashlib
 import itertools
 
 from bench import catalogues
-from bench.in_process import InProcess, in_process
-from bench.rows import Limit, Row, Rows, half_of
-from bench.shoppers import Shoppers, shoppers
-from bench.timing import Times, fine, interleaved
+from bench.cart_users import CartUsers, cart_users
+from bench.in_process import TimedClient, in_process
+from bench.results import Limit, Row, Rows, middle_half
+from bench.timing import Times, interleaved, require_ok
 
 from filmer.store.engines import connect
 
@@ -20,22 +20,22 @@ BEARER = [(b"authorization", b"Bearer " + TOKEN.encode())]
 
 
 def rows(scale: str) -> Rows:
-    with catalogues.running(scale) as settings, shoppers(settings, 1) as those:
-        _keep_films(those)
-        times = asyncio.run(_timed(those, catalogues.ROUNDS[scale]))
+    with catalogues.running(scale) as settings, cart_users(settings, 1) as users:
+        _keep_films(users)
+        times = asyncio.run(_timed(users, catalogues.ROUNDS[scale]))
     for what, limit in {"cached": CACHED_LIMIT, "uncached": COMPUTED_LIMIT}.items():
         yield Row(
             f"favourites of {FILMS} films, {what}: median, p99",
             times[what].figure,
             limits=[Limit(times[what].median, limit, "ms", "median")],
-            spread=f"{half_of(times[what].medians, '.2f')} ms",
+            spread=f"{middle_half(times[what].medians, '.2f')} ms",
             rounds={"medians": times[what].medians, "most": [max(times[what].all)]},
         )
 
 
-async def _timed(those: Shoppers, rounds: int) -> dict[str, Times]:
+async def _timed(users: CartUsers, rounds: int) -> dict[str, Times]:
     turns = itertools.cycle(range(6))
-    async with in_process(those.settings, cached=True) as filmer:
+    async with in_process(users.settings, cached=True) as filmer:
         rating = (await filmer.post("/api/movies/ratings", b'{"movie_id":1,"rating":3}', BEARER)).body
         number = int(rating.split(b":", 2)[1].split(b",")[0])
 
@@ -45,22 +45,22 @@ async def _timed(those: Shoppers, rounds: int) -> dict[str, Times]:
         async def computed() -> float:
             headers = [(b"content-type", b"application/json"), *BEARER]
             body = b'{"rating":%d}' % next(turns)
-            fine("rating", await filmer.ask("PUT", f"/api/movies/ratings/{number}", headers, body))
+            require_ok("rating", await filmer.ask("PUT", f"/api/movies/ratings/{number}", headers, body))
             return await _listed(filmer)
 
         return await interleaved({"cached": cached, "uncached": computed}, rounds=rounds, each=EACH, warm=50)
 
 
-async def _listed(filmer: InProcess) -> float:
-    answer = fine("favourites", await filmer.ask("GET", "/api/users/1/favorites", BEARER))
-    if answer.body.count(b'"movie_id"') != FILMS:
-        raise RuntimeError(f"favourites: {answer.body[:200]!r}")
-    return answer.milliseconds
+async def _listed(filmer: TimedClient) -> float:
+    response = require_ok("favourites", await filmer.ask("GET", "/api/users/1/favorites", BEARER))
+    if response.body.count(b'"movie_id"') != FILMS:
+        raise RuntimeError(f"favourites: {response.body[:200]!r}")
+    return response.milliseconds
 
 
-def _keep_films(those: Shoppers) -> None:
+def _keep_films(users: CartUsers) -> None:
     """Fifty favourites of account 1, with copies, and a rating of each other one."""
-    with connect(those.settings) as conn, conn.transaction():
+    with connect(users.settings) as conn, conn.transaction():
         digest = hashlib.sha256(TOKEN.encode()).digest()
         conn.execute("INSERT INTO token (digest, account_id, name, created) VALUES (%s, 1, 'bench', now())", [digest])
         conn.execute(
@@ -75,5 +75,5 @@ def _keep_films(those: Shoppers) -> None:
         kept = "(account_id, movie_id, created{}) SELECT 1, n, now(){} FROM generate_series(1, %s, {}) n"
         conn.execute(f"INSERT INTO favorite {kept.format('', '', 1)}".encode(), [FILMS])
         conn.execute(f"INSERT INTO rating {kept.format(', rating, updated', ', 4, now()', 2)}".encode(), [FILMS])
-    with connect(those.settings) as conn:
+    with connect(users.settings) as conn:
         conn.execute("VACUUM ANALYZE favorite, rating, tmdb_film, shelf, token")

@@ -31,23 +31,23 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="same seed, same data (default: %(default)s)")
     parser.add_argument("--plain", action="store_true", help="write .tsv instead of .tsv.gz")
     parser.add_argument("--films", action="store_true", help="only movies and TV movies, which an import keeps")
-    found = parser.parse_args(arguments)
-    if not MIN_TITLES <= found.titles <= MAX_TITLES:
+    options = parser.parse_args(arguments)
+    if not MIN_TITLES <= options.titles <= MAX_TITLES:
         parser.error(f"--titles must be between {MIN_TITLES:,} and {MAX_TITLES:,}")
-    if found.films and found.titles > MAX_FILMS:
+    if options.films and options.titles > MAX_FILMS:
         parser.error(f"--films goes up to {MAX_FILMS:,} titles")
-    if found.seed < 0:
+    if options.seed < 0:
         parser.error("--seed must not be negative")
-    return found
+    return options
 
 
 def main() -> None:
     """Write the five files and print what they hold."""
-    found = parse_options()
+    options = parse_options()
     sys.path.insert(0, str(Path(__file__).parents[1]))  # a script finds only what lies beside it
     from bench.imdb.files import Options, write
 
-    write(Options(found.out_dir, found.titles, found.seed, found.plain, found.films))
+    write(Options(options.out_dir, options.titles, options.seed, options.plain, options.films))
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from contextlib import AsyncExitStack, ExitStack
 
 from bench import catalogues
 from bench.in_process import in_process
-from bench.rows import Limit, Point, Row, Rows, half_of
-from bench.timing import Times, asking, interleaved
-from bench.visits import Visits
+from bench.request_mix import RequestMix
+from bench.results import Limit, Point, Row, Rows, middle_half
+from bench.timing import Times, interleaved, timed_requests
 
 from filmer.settings import Settings
 
@@ -45,26 +45,34 @@ def rows(scale: str) -> Rows:
 async def _timed(settings: list[Settings], rounds: int) -> tuple[list[int], dict[str, Times]]:
     async with AsyncExitStack() as stack:
         shops = [await stack.enter_async_context(in_process(one)) for one in settings]
-        visits = [await Visits.of(shop) for shop in shops]
+        visits = [await RequestMix.of(shop) for shop in shops]
         kinds: list[dict[str, Callable[[], str]]] = [one.kinds() for one in visits]
         asks = {
-            f"{what} {place}": asking(shop, kinds[place][what]) for what in LIMITS for place, shop in enumerate(shops)
+            f"{what} {place}": timed_requests(shop, kinds[place][what])
+            for what in LIMITS
+            for place, shop in enumerate(shops)
         }
         times = await interleaved(asks, rounds=rounds, each=EACH, warm=WARM)
         return [one.total for one in visits], times
 
 
 def _row(what: str, totals: list[int], times: list[Times], limit: float) -> Row:
-    medians = [statistics.median(one.medians) for one in times]
+    medians = [statistics.median(times_of_size.medians) for times_of_size in times]
     ratio = max(medians) / min(medians)
-    worst = [max(one) / min(one) for one in zip(*(one.medians for one in times), strict=True)]
+    worst = [
+        max(times_of_size) / min(times_of_size)
+        for times_of_size in zip(*(times_of_size.medians for times_of_size in times), strict=True)
+    ]
     return Row(
         f"{what}: median in {', '.join(f'{total:,}' for total in totals)} films",
         f"{', '.join(f'{median:.1f}' for median in medians)} ms",
         f"{min(medians):.1f} ms: the fastest of them",
         ratio,
         [Limit(ratio, limit, "times")],
-        spread=half_of(worst),
-        rounds={f"{total:,} films": one.medians for total, one in zip(totals, times, strict=True)},
-        curve=[Point(total, one.median, one.late) for total, one in zip(totals, times, strict=True)],
+        spread=middle_half(worst),
+        rounds={f"{total:,} films": times_of_size.medians for total, times_of_size in zip(totals, times, strict=True)},
+        curve=[
+            Point(total, times_of_size.median, times_of_size.late)
+            for total, times_of_size in zip(totals, times, strict=True)
+        ],
     )

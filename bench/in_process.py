@@ -1,4 +1,4 @@
-"""filmer in this process, asked without a socket between: what it and the database take, and nothing else."""
+"""The application in this process, called without a socket: the time that it and the database take."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-from tests.asgi import Headers, alive, ask
+from tests.asgi_client import Headers, ask, running_app
 
 from filmer.app import create_app
 from filmer.settings import Settings
@@ -15,7 +15,7 @@ from filmer.settings import Settings
 WARM_SECONDS = 0.5  # for the first connections
 
 
-class Answered(msgspec.Struct):
+class TimedResponse(msgspec.Struct):
     milliseconds: float
     status: int
     body: bytes
@@ -25,33 +25,33 @@ class Answered(msgspec.Struct):
         return msgspec.json.decode(self.body)["data"]
 
 
-class InProcess:
+class TimedClient:
     """Asks the application."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
 
-    async def get(self, address: str, cookie: str = "") -> Answered:
+    async def get(self, address: str, cookie: str = "") -> TimedResponse:
         return await self.ask("GET", address, [(b"cookie", cookie.encode())] if cookie else [])
 
-    async def post(self, address: str, body: bytes, headers: Headers = ()) -> Answered:
-        told = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        return await self.ask("POST", address, [*told, *headers], body)
+    async def post(self, address: str, body: bytes, headers: Headers = ()) -> TimedResponse:
+        json_headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        return await self.ask("POST", address, [*json_headers, *headers], body)
 
-    async def ask(self, method: str, address: str, headers: Headers = (), body: bytes = b"") -> Answered:
+    async def ask(self, method: str, address: str, headers: Headers = (), body: bytes = b"") -> TimedResponse:
         begun = time.perf_counter()
-        answer = await ask(self._app, method, address.encode(), headers, body)
-        return Answered((time.perf_counter() - begun) * 1000, answer.status, answer.body)
+        response = await ask(self._app, method, address.encode(), headers, body)
+        return TimedResponse((time.perf_counter() - begun) * 1000, response.status, response.body)
 
 
 @asynccontextmanager
-async def in_process(settings: Settings, *, cached: bool = False) -> AsyncIterator[InProcess]:
+async def in_process(settings: Settings, *, cached: bool = False) -> AsyncIterator[TimedClient]:
     """The application on running engines, started and stopped as a server would; without caches, or with them."""
     if cached:
         settings = msgspec.structs.replace(settings, cache_duration_seconds=3600)
     else:
         settings = msgspec.structs.replace(settings, cache_duration_seconds=0, redis_url=None)
     app = create_app(settings)
-    async with alive(app):
+    async with running_app(app):
         await asyncio.sleep(WARM_SECONDS)
-        yield InProcess(app)
+        yield TimedClient(app)

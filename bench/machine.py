@@ -25,14 +25,16 @@ class Machine(msgspec.Struct):
 
 
 def machine() -> Machine:
-    told = subprocess.run([find_postgres() / "postgres", "--version"], capture_output=True, text=True, check=True)
+    version_output = subprocess.run(
+        [find_postgres() / "postgres", "--version"], capture_output=True, text=True, check=True
+    )
     return Machine(
         cores=os.cpu_count() or 1,
         processor=_processor(),
         memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=platform.python_version(),
-        postgresql=told.stdout.split()[2],
+        postgresql=version_output.stdout.split()[2],
         filmer=__version__,
         load_before=round(os.getloadavg()[0], 2),
     )
@@ -43,9 +45,9 @@ def today() -> str:
 
 
 def _processor() -> str:
-    told = Path("/proc/cpuinfo")
-    if told.exists():
-        for line in told.read_text(encoding="utf-8").splitlines():
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or "unknown"

@@ -9,11 +9,11 @@ import time
 
 import psutil
 from bench import catalogues
-from bench.connection import answers_per_second, request
+from bench.http_connections import answers_per_second, request
 from bench.in_process import in_process
-from bench.rows import Row, Rows
+from bench.request_mix import RequestMix
+from bench.results import Row, Rows
 from bench.server import serving_process
-from bench.visits import Visits
 
 from filmer.settings import Settings
 
@@ -25,16 +25,16 @@ SETTLED_SECONDS = 3
 
 def rows(scale: str) -> Rows:
     with catalogues.running(scale) as settings:
-        asked = asyncio.run(_requests(settings, ADDRESSES[scale]))
+        requests = asyncio.run(_requests(settings, ADDRESSES[scale]))
     with serving_process(scale, workers=WORKERS) as (address, process_id):
         master = psutil.Process(process_id)
         time.sleep(SETTLED_SECONDS)
         rest, master_rest = _held(master)
-        answers_per_second(address, asked, connections=CONNECTIONS)
+        answers_per_second(address, requests, connections=CONNECTIONS)
         time.sleep(SETTLED_SECONDS)
         loaded, master_loaded = _held(master)
     yield _row(f"memory of a worker, at rest: PSS of {WORKERS}", rest)
-    yield _row(f"memory of a worker, after {len(asked):,} different answers, all kept", loaded, rest)
+    yield _row(f"memory of a worker, after {len(requests):,} different answers, all kept", loaded, rest)
     yield _row("memory of the process that starts the workers, after the same", [master_loaded], [master_rest])
 
 
@@ -59,12 +59,12 @@ def _held(master: psutil.Process) -> tuple[list[float], float]:
 
 
 def _mib(process: psutil.Process) -> float:
-    told = process.memory_full_info()
-    return float(getattr(told, "pss", told.rss)) / 2**20  # only Linux tells the former
+    memory = process.memory_full_info()
+    return float(getattr(memory, "pss", memory.rss)) / 2**20  # only Linux tells the former
 
 
 async def _requests(settings: Settings, each: int) -> list[bytes]:
     async with in_process(settings) as filmer:
-        kinds = (await Visits.of(filmer)).kinds()
+        kinds = (await RequestMix.of(filmer)).kinds()
         drawn = {draw() for draw in kinds.values() for _ in range(each)}
         return [request("GET", address) for address in sorted(drawn)]

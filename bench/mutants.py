@@ -1,12 +1,12 @@
-"""Do the tests bite? Puts small faults into the modules where they would cost most; the tests have to notice each.
+"""Mutation testing: puts small faults into the modules where they would cost most; the tests have to notice each.
 
-``python -m bench.mutants [checkout sessions copies]`` (promise 31). The modules are changed in copies of the tree. The
-tests are run once as things are, and it is noted which pass through which line; then, for each mutant, those that pass
-through its statement, the quickest first, until one fails. Only tests that have filmer in their own process can be
-chosen so. As things are none takes longer than QUICK seconds, so that one that takes LATE seconds has failed.
+``python -m bench.mutants [checkout sessions cache]`` (promise 31). The modules are changed in copies of the tree. The
+tests run once without any mutant, and it is recorded which test executes which line. Then, for each mutant, the tests
+that execute its statement run, the quickest first, until one fails. Only tests that run filmer in their own process can
+be selected that way. Without a mutant none takes longer than QUICK seconds; one that takes LATE seconds has failed.
 
-A mutant that survives needs its entry in ``survivors.toml``, with the reason why it does no harm.
-FILMER_TRUST_MUTANTS: a sample of so many, always the same; without it all.
+A mutant that survives needs an entry in ``survivors.toml`` with the reason why it does no harm.
+FILMER_TRUST_MUTANTS: how many mutants are sampled, always the same ones; without it all run.
 """
 
 import compileall
@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from bench.mutant_lane import QUICK, Fate, Noted, enter, fork, run_lane, run_pytest
+from bench.mutant_worker import QUICK, BaselineRun, Outcome, fork, run_pytest, run_worker, use_tree
 from bench.mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).parent.parent
 SHARE = 0.9  # at least, of all mutants
-LANES = 2
+WORKERS = 2
 SEED = 31
 
 TESTS = {
@@ -52,23 +52,23 @@ def main() -> None:
     begun = time.monotonic()
     with _folder() as folder:
         tree = _copy(folder / "0")
-        noted = _as_things_are(tree, modules)
-        trees = [tree, *(Path(shutil.copytree(tree, folder / str(lane))) for lane in range(1, LANES))]
+        baseline = _run_baseline(tree, modules)
+        trees = [tree, *(Path(shutil.copytree(tree, folder / str(worker))) for worker in range(1, WORKERS))]
         mutants = [mutant for module in modules for mutant in mutants_of(tree, module)]
         total = len(mutants)
         draw = random.Random(SEED)
         wanted = min(int(os.environ.get("FILMER_TRUST_MUTANTS", total)), total)
-        fates = _try_all(trees, noted, draw.sample(mutants, wanted))
-    fine = _tell(fates, total, time.monotonic() - begun)
+        outcomes = _run_mutants(trees, baseline, draw.sample(mutants, wanted))
+    fine = _report(outcomes, total, time.monotonic() - begun)
     raise SystemExit(0 if fine else 1)
 
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """In memory where there is room: most of the time goes into making databases."""
+    """A temporary folder, in memory where there is room: most of the time goes into making databases."""
     memory = Path("/dev/shm")
-    place = memory if memory.is_dir() and shutil.disk_usage(memory).free > 2 * 2**30 else None
-    folder = Path(tempfile.mkdtemp(prefix="filmer-mutants-", dir=place))
+    parent = memory if memory.is_dir() and shutil.disk_usage(memory).free > 2 * 2**30 else None
+    folder = Path(tempfile.mkdtemp(prefix="filmer-mutants-", dir=parent))
     folder.chmod(0o711)
     try:
         yield folder
@@ -84,95 +84,97 @@ def _copy(tree: Path) -> Path:
     return tree
 
 
-# --- the tests as things are ------------------------------------------------------------------------
+# --- the baseline: the tests without any mutant ------------------------------------------------------
 
 
-def _as_things_are(tree: Path, modules: Sequence[str]) -> Noted:
-    found, told = fork.Pipe(duplex=False)
-    process = fork.Process(target=_note, args=(tree, modules, told))
+def _run_baseline(tree: Path, modules: Sequence[str]) -> BaselineRun:
+    receiver, sender = fork.Pipe(duplex=False)
+    process = fork.Process(target=_record_baseline, args=(tree, modules, sender))
     process.start()
-    told.close()
-    noted = msgspec.json.decode(found.recv_bytes(), type=Noted)
+    sender.close()
+    baseline = msgspec.json.decode(receiver.recv_bytes(), type=BaselineRun)
     process.join()
-    if len(noted.failed) > len(noted.seconds) / 10:
-        raise SystemExit("the tests fail as things are: no mutant is worth a run")
-    for test in noted.failed:
+    if len(baseline.failed) > len(baseline.seconds) / 10:
+        raise SystemExit("the tests fail without any mutant, so no mutant can be judged")
+    for test in baseline.failed:
         print(f"left out, as it fails without any mutant: {test}")
-    for test in [test for test, seconds in noted.seconds.items() if seconds >= QUICK]:
+    for test in [test for test, seconds in baseline.seconds.items() if seconds >= QUICK]:
         print(f"left out, as it takes longer than {QUICK:.0f} s: {test}")
     for module in modules:
         for old in (tree / module).parent.glob(f"__pycache__/{Path(module).stem}.*"):
             old.unlink()  # nothing is read but what is in the file at that moment
-    return noted
+    return baseline
 
 
-def _note(tree: Path, modules: Sequence[str], told: Any) -> None:
-    enter(tree)
+def _record_baseline(tree: Path, modules: Sequence[str], sender: Any) -> None:
+    use_tree(tree)
     sys.dont_write_bytecode = False  # what is compiled now need not be for each mutant
-    from bench.mutant_tests import Passes
+    from bench.mutant_plugins import LineRecorder
 
-    passes = Passes([str(tree / module) for module in modules])
+    recorder = LineRecorder([str(tree / module) for module in modules])
     files = [test for module in modules for test in TESTS[module]]
-    run_pytest(files, [passes])
-    found: dict[str, dict[int, list[str]]] = {module: {} for module in modules}
-    for test in passes.lines.keys() - passes.failed:
-        for path, line in passes.lines[test]:
-            found[str(Path(path).relative_to(tree))].setdefault(line, []).append(test)
-    assert all(found.values()), "it is not this copy that the tests import"
-    told.send_bytes(msgspec.json.encode(Noted(sorted(passes.failed), dict(passes.seconds), found)))
+    run_pytest(files, [recorder])
+    tests_by_line: dict[str, dict[int, list[str]]] = {module: {} for module in modules}
+    for test in recorder.lines.keys() - recorder.failed:
+        for path, line in recorder.lines[test]:
+            tests_by_line[str(Path(path).relative_to(tree))].setdefault(line, []).append(test)
+    assert all(tests_by_line.values()), "it is not this copy that the tests import"
+    sender.send_bytes(msgspec.json.encode(BaselineRun(sorted(recorder.failed), dict(recorder.seconds), tests_by_line)))
 
 
-# --- with mutants -----------------------------------------------------------------------------------
+# --- the mutants -------------------------------------------------------------------------------------
 
 
-def _try_all(trees: Sequence[Path], noted: Noted, mutants: Sequence[Mutant]) -> list[tuple[Mutant, Fate]]:
-    todo, done = fork.SimpleQueue(), fork.SimpleQueue()
-    for place in range(len(mutants)):
-        todo.put(place)
-    lanes = [fork.Process(target=run_lane, args=(tree, noted, mutants, todo, done)) for tree in trees]
-    for lane in lanes:
-        todo.put(None)  # nothing more for one of them
-        lane.start()
-    fates = []
-    while any(lane.is_alive() for lane in lanes) or not done.empty():
-        if done.empty():
+def _run_mutants(
+    trees: Sequence[Path], baseline: BaselineRun, mutants: Sequence[Mutant]
+) -> list[tuple[Mutant, Outcome]]:
+    queue, results = fork.SimpleQueue(), fork.SimpleQueue()
+    for position in range(len(mutants)):
+        queue.put(position)
+    workers = [fork.Process(target=run_worker, args=(tree, baseline, mutants, queue, results)) for tree in trees]
+    for worker in workers:
+        queue.put(None)  # nothing more for one of them
+        worker.start()
+    outcomes = []
+    while any(worker.is_alive() for worker in workers) or not results.empty():
+        if results.empty():
             time.sleep(0.1)
             continue
-        place, fate, seconds = done.get()
-        mutant = mutants[place]
-        fates.append((mutant, fate))
+        position, outcome, seconds = results.get()
+        mutant = mutants[position]
+        outcomes.append((mutant, outcome))
         where = f"{Path(mutant.module).stem}:{mutant.first}"
-        sys.stderr.write(f"{len(fates):4d} {fate:8s} {seconds:5.1f} s  {where}  {mutant.becomes}\n")
-    assert len(fates) == len(mutants), "a lane broke down"
-    return fates
+        sys.stderr.write(f"{len(outcomes):4d} {outcome:8s} {seconds:5.1f} s  {where}  {mutant.becomes}\n")
+    assert len(outcomes) == len(mutants), "a worker broke down"
+    return outcomes
 
 
-# --- what came of it --------------------------------------------------------------------------------
+# --- the report --------------------------------------------------------------------------------------
 
 
-def _tell(fates: Sequence[tuple[Mutant, Fate]], total: int, seconds: float) -> bool:
-    """The survivors, the figures, and whether that is enough."""
+def _report(outcomes: Sequence[tuple[Mutant, Outcome]], total: int, seconds: float) -> bool:
+    """Prints the survivors and the figures; whether enough mutants were killed."""
     entries = tomllib.loads((Path(__file__).parent / "survivors.toml").read_text("utf-8")).get("survivor", [])
     reasons = Counter((entry["module"], entry["function"], entry["line"], entry["becomes"]) for entry in entries)
-    keys = [(Path(mutant.module).stem, mutant.function, mutant.line, mutant.becomes) for mutant, _ in fates]
-    survivors = Counter(key for key, (_, fate) in zip(keys, fates, strict=True) if fate == "survived")
+    keys = [(Path(mutant.module).stem, mutant.function, mutant.line, mutant.becomes) for mutant, _ in outcomes]
+    survivors = Counter(key for key, (_, outcome) in zip(keys, outcomes, strict=True) if outcome == "survived")
     unexplained = list((survivors - reasons).elements())  # of two lines that read the same each needs its own
-    for key in (reasons - survivors) if len(fates) == total else ():
+    for key in (reasons - survivors) if len(outcomes) == total else ():
         print(f"explained, but killed by now: {key}")
     for key in unexplained:
         module, function, line, becomes = (json.dumps(part, ensure_ascii=False) for part in key)
         print(f"[[survivor]]\nmodule = {module}\nfunction = {function}\nline = {line}\nbecomes = {becomes}\n")
-    for module in sorted({mutant.module for mutant, _ in fates}):
-        counts = Counter(fate for mutant, fate in fates if mutant.module == module)
+    for module in sorted({mutant.module for mutant, _ in outcomes}):
+        counts = Counter(outcome for mutant, outcome in outcomes if mutant.module == module)
         print(f"{module}: {sum(counts.values())} mutants, {dict(counts)}")
-    killed = sum(fate != "survived" for _, fate in fates)
-    late = sum(fate == "late" for _, fate in fates)
-    sample = "all mutants" if len(fates) == total else f"a sample of {len(fates)} of {total} mutants"
+    killed = sum(outcome != "survived" for _, outcome in outcomes)
+    late = sum(outcome == "late" for _, outcome in outcomes)
+    sample = "all mutants" if len(outcomes) == total else f"a sample of {len(outcomes)} of {total} mutants"
     print(
-        f"{sample}: {killed} of {len(fates)} killed ({killed / len(fates):.1%}; {late} by being late),"
+        f"{sample}: {killed} of {len(outcomes)} killed ({killed / len(outcomes):.1%}; {late} by being late),"
         f" {survivors.total() - len(unexplained)} survivors explained, {len(unexplained)} not ({seconds:.0f} s)"
     )
-    return killed >= SHARE * len(fates) and not unexplained
+    return killed >= SHARE * len(outcomes) and not unexplained
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Small faults that are put into a module, one at a time.
+"""Mutation operators: small faults that are put into a module, one at a time.
 
-Of cosmic-ray's operators those are taken whose mutants are worth a run: to put ``<<`` for ``+`` fails with a
-``TypeError`` at the first call whatever is tested, and would only make the share of killed ones look better. Three are
-our own: a statement left out, a condition turned round, an exception not caught (cosmic-ray's own for the last two
-make code that is none of ``if x := y`` and ``except (A, b.C)``).
+Of cosmic-ray's operators only those are used whose mutants say something about the tests: ``<<`` for ``+`` raises a
+``TypeError`` at the first call whatever is tested, and would only make the share of killed mutants look better. Three
+operators are our own: a statement left out, a condition negated, an exception not caught. Those that cosmic-ray has for
+the last two make invalid code of ``if x := y`` and ``except (A, b.C)``.
 """
 
 import ast
@@ -44,15 +44,15 @@ class Mutant(msgspec.Struct, frozen=True):
 
 
 class _Own(Operator):  # type: ignore[misc]
-    """Puts other code for each node that ``_places`` finds."""
+    """Replaces each node that ``_places`` finds."""
 
     def mutation_positions(self, node: Any) -> Iterator[tuple[Any, Any]]:
-        for _, place in self._places(node):
-            yield place.start_pos, place.end_pos
+        for _, position in self._places(node):
+            yield position.start_pos, position.end_pos
 
     def mutate(self, node: Any, index: int) -> Any:
-        number, place = list(self._places(node))[index]
-        node.children[number] = parso.parse(place.get_first_leaf().prefix + self._instead(place))
+        number, position = list(self._places(node))[index]
+        node.children[number] = parso.parse(position.get_first_leaf().prefix + self._instead(position))
         return node
 
     @classmethod
@@ -62,18 +62,18 @@ class _Own(Operator):  # type: ignore[misc]
     def _places(self, node: Any) -> Iterator[tuple[int, Any]]:
         raise NotImplementedError
 
-    def _instead(self, place: Any) -> str:
+    def _instead(self, position: Any) -> str:
         raise NotImplementedError
 
 
 class DropStatement(_Own):
-    """A call, a ``raise``, a ``return`` or something to be remembered that was forgotten."""
+    """Leaves out a call, a ``raise``, a ``return`` or an assignment to an attribute or item."""
 
     def _places(self, node: Any) -> Iterator[tuple[int, Any]]:
         if node.type != "simple_stmt":
             return
         statement = node.children[0]
-        # A name that is not bound any more fails whatever is tested, and so does what __init__ should have kept.
+        # A name that is no longer bound fails whatever is tested, and so does an attribute that __init__ did not set.
         keeps = statement.type == "expr_stmt" and statement.children[0].type in {"atom_expr", "power"}
         if statement.type in {"raise_stmt", "return_stmt", "atom_expr"} or (keeps and _function(node) != "__init__"):
             yield 0, statement
@@ -83,7 +83,7 @@ class DropStatement(_Own):
 
 
 class Negate(_Own):
-    """A condition turned round."""
+    """Negates a condition."""
 
     def _places(self, node: Any) -> Iterator[tuple[int, Any]]:
         if node.type in _CONDITIONS:
@@ -91,8 +91,8 @@ class Negate(_Own):
                 if getattr(child, "value", "") in {"if", "elif", "while"}:
                     yield number + 1, node.children[number + 1]
 
-    def _instead(self, place: Any) -> str:
-        return f"not ({place.get_code(include_prefix=False)})"
+    def _instead(self, position: Any) -> str:
+        return f"not ({position.get_code(include_prefix=False)})"
 
 
 class CatchNothing(_Own):
@@ -101,8 +101,8 @@ class CatchNothing(_Own):
         if node.type == "except_clause" or is_suppressing:
             yield 1, node.children[1]
 
-    def _instead(self, place: Any) -> str:
-        return "" if place.parent.type == "trailer" else "()"
+    def _instead(self, position: Any) -> str:
+        return "" if position.parent.type == "trailer" else "()"
 
 
 _OWN = {own.__name__: own for own in (DropStatement, Negate, CatchNothing)}
@@ -112,17 +112,17 @@ def mutants_of(root: Path, module: str) -> list[Mutant]:
     source = (root / module).read_text("utf-8")
     tree = get_ast(source)
     statements = _statements(source)
-    found = []
+    mutants = []
     for name in (*_CHOSEN, *_OWN):
         operator = _operator(name)
         places = ((node, at) for node in ast_nodes(tree) for at, _ in operator.mutation_positions(node))
         for occurrence, (node, at) in enumerate(places):
-            if _says_nothing(name, node):
+            if _is_pointless(name, node):
                 continue
             line, becomes = _change(source, mutate_code(source, operator, occurrence))
             first, last = statements.get(at[0], (at[0], at[0]))
-            found.append(Mutant(module, name, occurrence, _function(node), first, last, line, becomes))
-    return found
+            mutants.append(Mutant(module, name, occurrence, _function(node), first, last, line, becomes))
+    return mutants
 
 
 def mutated(source: str, mutant: Mutant) -> str:
@@ -139,8 +139,8 @@ def _function(node: Any) -> str:
     return ASTQuery(node).get_definition_name() or ""
 
 
-def _says_nothing(name: str, node: Any) -> str:
-    """Why there is no point in this one; empty if there is."""
+def _is_pointless(name: str, node: Any) -> str:
+    """Why this mutant would say nothing about the tests; empty if it would."""
     if _within(node, "annassign", "param", "decorator"):
         return "annotations and decorators are the type checker's, or break the module as a whole"
     if _within(node, "classdef"):
@@ -170,20 +170,20 @@ def _is_annotated(statement: Any) -> bool:
 
 def _statements(source: str) -> dict[int, tuple[int, int]]:
     """The lines of the innermost statement, or head of one, that each line is in."""
-    found: dict[int, tuple[int, int]] = {}
+    ranges: dict[int, tuple[int, int]] = {}
     for node in ast.walk(ast.parse(source)):  # outer ones come first
         if isinstance(node, ast.stmt):
             body = getattr(node, "body", None)
             last = max(node.lineno, body[0].lineno - 1 if body else node.end_lineno or 0)
-            found |= dict.fromkeys(range(node.lineno, last + 1), (node.lineno, last))
-    return found
+            ranges |= dict.fromkeys(range(node.lineno, last + 1), (node.lineno, last))
+    return ranges
 
 
 def _change(before: str, after: str) -> tuple[str, str]:
     """The lines that differ, each side as one."""
-    gone, come = before.splitlines(), after.splitlines()
-    while gone and come and gone[0] == come[0]:
-        del gone[0], come[0]
-    while gone and come and gone[-1] == come[-1]:
-        del gone[-1], come[-1]
-    return " ".join(line.strip() for line in gone), " ".join(line.strip() for line in come)
+    removed, added = before.splitlines(), after.splitlines()
+    while removed and added and removed[0] == added[0]:
+        del removed[0], added[0]
+    while removed and added and removed[-1] == added[-1]:
+        del removed[-1], added[-1]
+    return " ".join(line.strip() for line in removed), " ".join(line.strip() for line in added)

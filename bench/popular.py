@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import httpx
 from bench import catalogues
-from bench.load import in_turn
-from bench.rows import Limit, Row, Rows, compared, half_of
+from bench.load_generator import in_turn
+from bench.results import Limit, Row, Rows, compared, middle_half
 from bench.server import constant, serving, wait_for
 
 from filmer.tmdb.sandbox.child import start_child
@@ -50,7 +50,7 @@ def _down(well: dict[str, list[float]], down: dict[str, list[float]]) -> Row:
         f"{statistics.median(well['ours']):,.0f}, {statistics.median(before):.2f}: while TMDB is well",
         ratio,
         [Limit(ratio, DOWN_LIMIT, "of it", at_least=True)],
-        spread=half_of([share / statistics.median(before) for share in after]),
+        spread=middle_half([share / statistics.median(before) for share in after]),
         rounds={"filmer": after, "reference": before},
     )
 

@@ -232,7 +232,7 @@ PROMISES = [
         number=26,
         promise="any page is cheap",
         figure="pages up to 10³⁰: 0 5xx, ≤ 50 ms",
-        module="bench.any_page",
+        module="bench.deep_pages",
         beside="nothing",
     ),
     Promise(
@@ -269,7 +269,7 @@ PROMISES = [
     Promise(
         number=31,
         promise="tests bite",
-        figure="≥ 90 % of the mutants of checkout, sessions, copies killed, survivors explained",
+        figure="≥ 90 % of the mutants of checkout, sessions, TMDB cache killed, survivors explained",
         module="bench.mutants",
         figures={"FILMER_TRUST_MUTANTS": "150"},
         beside="nothing",
@@ -279,7 +279,7 @@ PROMISES = [
         number=32,
         promise="the supply chain is known",
         figure="pinned and hashed; 0 known vulnerabilities",
-        module="bench.supply",
+        module="bench.dependency_audit",
     ),
     Promise(
         number=40,

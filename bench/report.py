@@ -6,8 +6,8 @@ Its table goes between the two markers there, its pictures into docs/images.
 from pathlib import Path
 
 from bench import catalogues
-from bench.pictures import draw
-from bench.table import HEADINGS, Run, cells, read
+from bench.charts import draw
+from bench.results_table import HEADINGS, Run, cells, read
 
 DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
@@ -17,9 +17,9 @@ def main() -> None:
     run = read(catalogues.scale())
     page = DOCS / "performance.md"
     text = page.read_text(encoding="utf-8")
-    before, found, rest = text.partition(BEGIN)
-    _, ended, after = rest.partition(END)
-    if not (found and ended):
+    before, begin_marker, rest = text.partition(BEGIN)
+    _, end_marker, after = rest.partition(END)
+    if not (begin_marker and end_marker):
         raise SystemExit(f"{page.name} has lost its markers {BEGIN} and {END}")
     page.write_text(f"{before}{BEGIN}\n{_markdown(run)}{END}{after}", encoding="utf-8")
     for picture in draw(run, DOCS / "images"):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 from bench import catalogues
-from bench.visits import API
+from bench.request_mix import API
 
 from filmer.server.serving import free_port
 
@@ -65,8 +65,8 @@ def constant(like: httpx.Response, *, workers: int = 1) -> Iterator[str]:
     """The address of the reference: the same server with a constant answer like this one."""
     port = free_port("127.0.0.1")
     head = [(name, value) for name, value in like.headers.items() if name not in {"server", "date"}]  # the server's own
-    answer = {"CONSTANT_BYTES": like.headers["content-length"], "CONSTANT_HEAD": json.dumps(head)}
-    process = subprocess.Popen(bare_server(port, workers), env=environment() | answer)
+    response = {"CONSTANT_BYTES": like.headers["content-length"], "CONSTANT_HEAD": json.dumps(head)}
+    process = subprocess.Popen(bare_server(port, workers), env=environment() | response)
     try:
         _wait_for_bytes(f"http://127.0.0.1:{port}/")
         yield f"http://127.0.0.1:{port}/"
@@ -77,7 +77,7 @@ def constant(like: httpx.Response, *, workers: int = 1) -> Iterator[str]:
 def bare_server(port: int, workers: int) -> list[str]:
     """The command of the server that filmer stands on, with the smallest application there is."""
     return [
-        sys.executable, "-m", "granian", "bench.constant:app", "--interface", "asginl", "--port", str(port),
+        sys.executable, "-m", "granian", "bench.constant_app:app", "--interface", "asginl", "--port", str(port),
         "--workers", str(workers), "--workers-kill-timeout", "5", "--no-ws", "--log-level", "warning",
     ]  # fmt: skip
 
@@ -86,12 +86,12 @@ def wait_for(url: str) -> httpx.Response:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            answer = httpx.get(url, trust_env=False)
+            response = httpx.get(url, trust_env=False)
         except httpx.TransportError:
             time.sleep(0.05)
             continue
-        if answer.status_code == httpx.codes.OK:
-            return answer
+        if response.status_code == httpx.codes.OK:
+            return response
     raise RuntimeError(f"{url} does not answer")
 
 
@@ -100,8 +100,8 @@ def _wait_for_bytes(url: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            with httpx.stream("GET", url, trust_env=False) as answer:
-                if answer.status_code == httpx.codes.OK:
+            with httpx.stream("GET", url, trust_env=False) as response:
+                if response.status_code == httpx.codes.OK:
                     return
         except httpx.TransportError:
             time.sleep(0.05)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.rows import Row, Rows, half_of
+from bench.results import Row, Rows, middle_half
 from bench.server import bare_server, environment, stop
 
 from filmer.server.serving import free_port
@@ -24,7 +24,7 @@ ROUNDS = {"small": 3, "default": 7, "full": 7}
 WORKERS = 2
 LIMIT_SECONDS = 60
 POLL_SECONDS = 0.002
-SETTLED_SECONDS = 0.5  # until all workers are up: one that is told to stop as it starts is waited for in vain
+SETTLED_SECONDS = 0.5  # until all workers are up: a worker that is stopped while it starts does not end in time
 WAYS = {
     "cold": "ready, cold: a new data directory, demo",
     "warm": "ready, warm: the second start, demo",
@@ -58,7 +58,7 @@ def _row(what: str, ours: list[float], bare: list[float], python: float) -> Row:
         f"{statistics.median(ours):.2f} s",
         f"{statistics.median(bare):.2f} s: the bare server (python alone: {python * 1000:.0f} ms)",
         statistics.median(ratios),
-        spread=f"{half_of(ours)} s",
+        spread=f"{middle_half(ours)} s",
         rounds={"filmer": ours, "reference": bare},
     )
 

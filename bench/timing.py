@@ -3,10 +3,10 @@
 import statistics
 from collections.abc import Awaitable, Callable, Mapping
 
-from bench.in_process import Answered, InProcess
-from bench.rows import late
+from bench.in_process import TimedClient, TimedResponse
+from bench.results import late
 
-Ask = Callable[[], Awaitable[float]]  # milliseconds
+TimedRequest = Callable[[], Awaitable[float]]  # milliseconds
 
 
 class Times:
@@ -36,29 +36,29 @@ class Times:
         return f"{self.median:.1f} ms, {self.late:.1f} ms"
 
 
-async def interleaved(asks: Mapping[str, Ask], *, rounds: int, each: int, warm: int) -> dict[str, Times]:
+async def interleaved(asks: Mapping[str, TimedRequest], *, rounds: int, each: int, warm: int) -> dict[str, Times]:
     """Each asked ``each`` times a round, after ``warm`` times that do not count."""
-    found = {what: Times() for what in asks}
+    times = {what: Times() for what in asks}
     for ask in asks.values():
         for _ in range(warm):
             await ask()
     for _ in range(rounds):
         for what, ask in asks.items():
-            found[what].rounds.append([await ask() for _ in range(each)])
-    return found
+            times[what].rounds.append([await ask() for _ in range(each)])
+    return times
 
 
-def asking(filmer: InProcess, draw: Callable[[], str], cookie: str = "") -> Ask:
+def timed_requests(filmer: TimedClient, draw: Callable[[], str], cookie: str = "") -> TimedRequest:
     """An address drawn anew each time."""
 
     async def ask() -> float:
-        return fine(address := draw(), await filmer.get(address, cookie)).milliseconds
+        return require_ok(address := draw(), await filmer.get(address, cookie)).milliseconds
 
     return ask
 
 
-def fine(what: str, answer: Answered) -> Answered:
+def require_ok(what: str, response: TimedResponse) -> TimedResponse:
     """Raises for anything but a 200."""
-    if answer.status != 200:
-        raise RuntimeError(f"{what}: {answer.status} {answer.body[:200]!r}")
-    return answer
+    if response.status != 200:
+        raise RuntimeError(f"{what}: {response.status} {response.body[:200]!r}")
+    return response

@@ -26,10 +26,10 @@ from rich.table import Table
 
 MINUTES = int(os.environ.get("MINUTES") or 60)
 LONG = 11  # minutes; rows of more come after all others
-LANES: dict[Beside, int] = {"nothing": 1, "idle": 2, "anything": 2}  # in this order
+PARALLEL: dict[Beside, int] = {"nothing": 1, "idle": 2, "anything": 2}  # in this order
 
 
-class Proved(msgspec.Struct):
+class Result(msgspec.Struct):
     """One row. ``seconds`` it took."""
 
     number: int
@@ -44,38 +44,42 @@ class Proved(msgspec.Struct):
 
 def main() -> None:
     wanted = {int(number) for number in sys.argv[1:]}
-    asked = [one for one in PROMISES if not wanted or one.number in wanted]
-    if unknown := wanted - {one.number for one in asked}:
+    promises = [promise for promise in PROMISES if not wanted or promise.number in wanted]
+    if unknown := wanted - {promise.number for promise in promises}:
         raise SystemExit(f"there is no promise {', '.join(map(str, sorted(unknown)))}")
     begun = time.monotonic()
     deadline = begun + MINUTES * 60
-    asked.sort(key=lambda one: one.minutes)
-    rows: list[Proved] = []
+    promises.sort(key=lambda promise: promise.minutes)
+    rows: list[Result] = []
     for is_long in (False, True):
-        for beside, count in LANES.items():
-            chosen = [one for one in asked if one.beside == beside and (one.minutes > LONG) == is_long]
-            with ThreadPoolExecutor(count) as lanes:
-                rows += lanes.map(lambda one: _prove(one, deadline), chosen)
+        for beside, count in PARALLEL.items():
+            chosen = [
+                promise for promise in promises if promise.beside == beside and (promise.minutes > LONG) == is_long
+            ]
+            with ThreadPoolExecutor(count) as pool:
+                rows += pool.map(lambda promise: _prove(promise, deadline), chosen)
     rows.sort(key=lambda row: row.number)
     _show(rows, time.monotonic() - begun)
     raise SystemExit(0 if all(row.fine for row in rows) else 1)
 
 
-def _prove(promise: Promise, deadline: float) -> Proved:
+def _prove(promise: Promise, deadline: float) -> Result:
     begun = time.monotonic()
-    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as told:
-        code, said = _run(_command(promise), promise.figures | {"FILMER_TRUST_TOLD": told.name}, deadline - begun)
-        figures = told.read().splitlines()
-    closing = (said.strip().splitlines() or ["nothing was said"])[-1].strip("= ")
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as figures_file:
+        code, output = _run(
+            _command(promise), promise.figures | {"FILMER_TRUST_FIGURES": figures_file.name}, deadline - begun
+        )
+        figures = figures_file.read().splitlines()
+    closing = (output.strip().splitlines() or ["nothing was said"])[-1].strip("= ")
     if code:
         OUT.mkdir(exist_ok=True)
-        (OUT / f"trust-{promise.number}.log").write_text(said, encoding="utf-8")
+        (OUT / f"trust-{promise.number}.log").write_text(output, encoding="utf-8")
     reached = closing if code or not figures else "; ".join(figures)
     if code is None:
         reached = f"not ended when the {MINUTES} minutes were over"
     seconds = time.monotonic() - begun
     sys.stderr.write(f"{promise.number}. {promise.promise}: {reached} ({seconds:.0f} s)\n")  # the table comes last
-    return Proved(
+    return Result(
         promise.number, promise.promise, promise.figure, reached, f"make trust ARGS={promise.number}",
         code == 0, round(seconds, 1), today(),
     )  # fmt: skip
@@ -97,15 +101,15 @@ def _run(command: Sequence[str], figures: dict[str, str], seconds: float) -> tup
         stderr=subprocess.STDOUT, text=True, cwd=Path(__file__).parent.parent, start_new_session=True,
     )  # fmt: skip
     try:
-        said, _ = process.communicate(timeout=seconds)
+        output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGTERM)
-        said, _ = process.communicate()
-        return None, said
-    return process.returncode, said
+        output, _ = process.communicate()
+        return None, output
+    return process.returncode, output
 
 
-def _show(rows: Sequence[Proved], seconds: float) -> None:
+def _show(rows: Sequence[Result], seconds: float) -> None:
     table = Table(title=f"what filmer promises, and what was reached ({seconds / 60:.0f} minutes)")
     for column in ("#", "promise", "figure", "reached", "s", "command"):
         table.add_column(column)
@@ -113,15 +117,15 @@ def _show(rows: Sequence[Proved], seconds: float) -> None:
         reached = row.reached if row.fine else f"[red]NOT reached: {row.reached}"
         table.add_row(str(row.number), row.promise, row.figure, reached, f"{row.seconds:.0f}", row.command)
     Console(width=190).print(table)
-    _keep(rows)
+    _store(rows)
 
 
-def _keep(rows: Sequence[Proved]) -> None:
+def _store(rows: Sequence[Result]) -> None:
     file = OUT / "trust.json"
     OUT.mkdir(exist_ok=True)
-    kept = msgspec.json.decode(file.read_bytes(), type=list[Proved]) if file.exists() else []
-    last = {row.number: row for row in [*kept, *rows]}
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(sorted(last.values(), key=lambda row: row.number))))
+    stored = msgspec.json.decode(file.read_bytes(), type=list[Result]) if file.exists() else []
+    latest = {row.number: row for row in [*stored, *rows]}
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(sorted(latest.values(), key=lambda row: row.number))))
 
 
 if __name__ == "__main__":

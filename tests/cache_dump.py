@@ -1,4 +1,4 @@
-"""All that Valkey holds, for tests that look for what should not be there."""
+"""A dump of Valkey, for tests that look for secrets in it."""
 
 import redis
 
@@ -6,7 +6,7 @@ from filmer.store.embedded import Engines
 
 
 def cache(engines: Engines) -> bytes:
-    found = []
+    entries = []
     with redis.from_url(engines.redis_url) as client:
         readers = {
             b"string": client.get,
@@ -18,5 +18,5 @@ def cache(engines: Engines) -> bytes:
             kind = client.type(key)
             if kind != b"none":  # it is over meanwhile
                 value = readers[kind](key)  # a new kind must be thought about
-                found.append(key + b"\n" + (value if isinstance(value, bytes) else repr(value).encode()))
-    return b"\n".join(found)
+                entries.append(key + b"\n" + (value if isinstance(value, bytes) else repr(value).encode()))
+    return b"\n".join(entries)

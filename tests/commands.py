@@ -16,7 +16,7 @@ from tests.conftest import SECRET_KEY, log_as_in_tests
 
 from filmer import cli
 
-Done = subprocess.CompletedProcess[str]
+CommandResult = subprocess.CompletedProcess[str]
 
 
 def is_setting(variable: str) -> bool:
@@ -25,35 +25,37 @@ def is_setting(variable: str) -> bool:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Never the data or the key of whoever runs the tests; so wide that no line is broken."""
+    """Never the data or the key of the user who runs the tests; so wide that no line is broken."""
     others = {name: value for name, value in os.environ.items() if not is_setting(name)}
     ours = {"FILMER_DATA_DIR": os.devnull, "FILMER_SECRET_KEY": SECRET_KEY, "COLUMNS": "1000"}
     return others | ours | settings
 
 
-def filmer(*arguments: object, typed: str | bytes = "", **settings: str) -> Done:
+def filmer(*arguments: object, typed: str | bytes = "", **settings: str) -> CommandResult:
     """``filmer …`` in this process, with something on its standard input.
 
     A process of its own takes a second to start: ``filmer_process`` is for what only that can show.
     """
     command = ["filmer", *map(str, arguments)]
     out, error = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
-    given = io.TextIOWrapper(io.BytesIO(typed.encode() if isinstance(typed, str) else typed), "utf-8")
+    stdin = io.TextIOWrapper(io.BytesIO(typed.encode() if isinstance(typed, str) else typed), "utf-8")
     with (
         mock.patch.dict(os.environ, environment(**settings), clear=True),
         mock.patch.object(sys, "argv", command),
-        mock.patch.object(sys, "stdin", given),
-        _kept_as_it_was(),
+        mock.patch.object(sys, "stdin", stdin),
+        _process_state_restored(),
         redirect_stdout(out),
         redirect_stderr(error),
     ):
         status = _run()
-    return Done(command, status, _text_of(out), _text_of(error))
+    return CommandResult(command, status, _text_of(out), _text_of(error))
 
 
-def filmer_process(*arguments: object, typed: str | bytes = "", at: Path | None = None, **settings: str) -> Done:
+def filmer_process(
+    *arguments: object, typed: str | bytes = "", at: Path | None = None, **settings: str
+) -> CommandResult:
     """``filmer …`` in a process of its own, whose working directory is ``at``."""
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "filmer", *map(str, arguments)],
         env=environment(**settings),
         input=typed.encode() if isinstance(typed, str) else typed,
@@ -62,7 +64,7 @@ def filmer_process(*arguments: object, typed: str | bytes = "", at: Path | None 
         cwd=at,
         timeout=90,
     )
-    return Done(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    return CommandResult(completed.args, completed.returncode, completed.stdout.decode(), completed.stderr.decode())
 
 
 def _run() -> int:
@@ -78,7 +80,7 @@ def _run() -> int:
 
 
 @contextmanager
-def _kept_as_it_was() -> Iterator[None]:
+def _process_state_restored() -> Iterator[None]:
     """What a command sets up for its process: where logs go, and what a signal does."""
     root = logging.getLogger()
     handlers, level, hang_up = root.handlers[:], root.level, signal.getsignal(signal.SIGHUP)

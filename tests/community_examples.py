@@ -4,14 +4,14 @@ from typing import Any, NamedTuple
 
 import httpx
 from tests.conftest import MakeDatabase, ServeHere
-from tests.people import open_account, token_of
 from tests.sandbox import Sandbox
+from tests.users import open_account, token_of
 
 from filmer.accounts.schemas import Role
 from filmer.http.body import MAX_BODY
 
 CREATED = "2024-01-01T12:00:00Z"
-TOLD = {
+FILM_DETAILS = {
     "title": "Movie Title",
     "release_date": "2024-01-01",
     "overview": "Movie description",
@@ -25,9 +25,9 @@ TAKE_BACK = "DELETE /api/movies/ratings/{id}"  # contract §7.11
 
 # Every answer that community-api.txt prints, its keys in the order it prints them in.
 PRINTED: dict[tuple[str, int], dict[str, Any]] = {
-    (POPULAR, 200): {"page": 1, "total_pages": 500, "total_results": 10000, "results": [{"id": 123, **TOLD}]},
+    (POPULAR, 200): {"page": 1, "total_pages": 500, "total_results": 10000, "results": [{"id": 123, **FILM_DETAILS}]},
     (ADD, 201): {"id": 456, "movie_id": 123, "created_at": CREATED},
-    (LIST, 200): {"favorites": [{"id": 456, "movie_id": 123, **TOLD, "user_rating": 4, "created_at": CREATED}]},
+    (LIST, 200): {"favorites": [{"id": 456, "movie_id": 123, **FILM_DETAILS, "user_rating": 4, "created_at": CREATED}]},
     (RATE, 201): {"id": 789, "movie_id": 123, "rating": 4, "created_at": CREATED},
     (CHANGE, 200): {"id": 789, "movie_id": 123, "rating": 5, "updated_at": CREATED},
 }
@@ -49,10 +49,10 @@ class Request(NamedTuple):
         return f"{self.operation} {self.status} {self.code or self.address}"
 
 
-KEPT, NEW, UNTOLD, UNKNOWN = 278, 238, 680, 2**31 - 1  # films: kept by every user, not yet, by nobody, not there
+FAVOURITE, NEW, UNTOLD, UNKNOWN = 278, 238, 680, 2**31 - 1  # films: kept by every user, not yet, by nobody, not there
 NOBODY = 2**31 - 1
 CROSS_SITE = (("cookie", "JSESSIONID=x"), ("sec-fetch-site", "cross-site"))
-BODIES = {ADD: {"movie_id": KEPT}, RATE: {"movie_id": KEPT, "rating": 4}, CHANGE: {"rating": 5}}
+BODIES = {ADD: {"movie_id": FAVOURITE}, RATE: {"movie_id": FAVOURITE, "rating": 4}, CHANGE: {"rating": 5}}
 PROTECTED = [ADD, LIST, REMOVE, RATE, CHANGE, TAKE_BACK, CLEAR]
 
 REQUESTS = [
@@ -61,14 +61,14 @@ REQUESTS = [
     Request(POPULAR, 304, headers=(("if-none-match", "*"),)),
     Request(POPULAR, 400, "VALIDATION_ERROR", "/api/movies/popular?page=501"),
     Request(POPULAR, 503, "EXTERNAL_API_ERROR", "/api/movies/popular?page=99"),
-    Request(ADD, 200, body={"movie_id": KEPT}),
+    Request(ADD, 200, body={"movie_id": FAVOURITE}),
     Request(ADD, 201, body={"movie_id": NEW}),
     Request(ADD, 201, body={"movie_id": NEW}, who="admin"),
     Request(ADD, 400, "VALIDATION_ERROR", body={"movie_id": "278"}),
-    Request(ADD, 400, "VALIDATION_ERROR", "/api/users/x/favorites", who="admin", body={"movie_id": KEPT}),
-    Request(ADD, 403, "INSUFFICIENT_PERMISSIONS", f"/api/users/{NOBODY}/favorites", body={"movie_id": KEPT}),
+    Request(ADD, 400, "VALIDATION_ERROR", "/api/users/x/favorites", who="admin", body={"movie_id": FAVOURITE}),
+    Request(ADD, 403, "INSUFFICIENT_PERMISSIONS", f"/api/users/{NOBODY}/favorites", body={"movie_id": FAVOURITE}),
     Request(ADD, 404, "MOVIE_NOT_FOUND", body={"movie_id": UNKNOWN}),
-    Request(ADD, 404, "USER_NOT_FOUND", f"/api/users/{NOBODY}/favorites", "admin", {"movie_id": KEPT}),
+    Request(ADD, 404, "USER_NOT_FOUND", f"/api/users/{NOBODY}/favorites", "admin", {"movie_id": FAVOURITE}),
     Request(ADD, 503, "EXTERNAL_API_ERROR", body={"movie_id": UNTOLD}),
     Request(LIST, 200),
     Request(LIST, 200, address="/api/users/{user_id}/favorites?sort=rating&order=asc", who="admin"),
@@ -80,10 +80,10 @@ REQUESTS = [
     Request(REMOVE, 403, "INSUFFICIENT_PERMISSIONS", f"/api/users/{NOBODY}/favorites/{{id}}"),
     Request(REMOVE, 404, "FAVORITE_NOT_FOUND", f"/api/users/{{user_id}}/favorites/{NOBODY}"),
     Request(REMOVE, 404, "USER_NOT_FOUND", f"/api/users/{NOBODY}/favorites/1", "admin"),
-    Request(RATE, 200, body={"movie_id": KEPT, "rating": 0.5}),
+    Request(RATE, 200, body={"movie_id": FAVOURITE, "rating": 0.5}),
     Request(RATE, 201, body={"movie_id": NEW, "rating": 4}),
-    Request(RATE, 400, "INVALID_RATING", body={"movie_id": KEPT, "rating": 5.5}),
-    Request(RATE, 400, "VALIDATION_ERROR", body={"movie_id": KEPT, "rating": 4.2}),
+    Request(RATE, 400, "INVALID_RATING", body={"movie_id": FAVOURITE, "rating": 5.5}),
+    Request(RATE, 400, "VALIDATION_ERROR", body={"movie_id": FAVOURITE, "rating": 4.2}),
     Request(RATE, 404, "MOVIE_NOT_FOUND", body={"movie_id": UNKNOWN, "rating": 4}),
     Request(RATE, 503, "EXTERNAL_API_ERROR", body={"movie_id": UNTOLD, "rating": 4}),
     Request(CHANGE, 200, body={"rating": 5}),
@@ -124,15 +124,15 @@ class Circle:
         if request.operation == POPULAR and request.status == 503:
             self._sandbox.fail("401", path="/3/movie/popular", times=1)
         user_id, user = self.newcomer()
-        favorite = self.keep(user_id, user, KEPT)
-        rated = self.client.post("/api/movies/ratings", json={"movie_id": KEPT, "rating": 4}, headers=user)
+        favorite = self.keep(user_id, user, FAVOURITE)
+        rated = self.client.post("/api/movies/ratings", json={"movie_id": FAVOURITE, "rating": 4}, headers=user)
         assert rated.status_code == 201, rated.text
         method, _, path = request.operation.partition(" ")
         number = rated.json()["id"] if "ratings" in path else favorite
         address = (request.address or path).format(user_id=user_id, userId=user_id, id=number)
         credential = {"user": user, "admin": self._admin, "nobody": {}}[request.who]
-        given: dict[str, Any] = {"content": request.content} if request.content else {"json": request.body}
-        return self.client.request(method, address, headers=credential | dict(request.headers), **given)
+        content: dict[str, Any] = {"content": request.content} if request.content else {"json": request.body}
+        return self.client.request(method, address, headers=credential | dict(request.headers), **content)
 
     def newcomer(self, role: Role = "customer") -> tuple[int, dict[str, str]]:
         """Their id, and the header by which they are known."""
@@ -141,7 +141,7 @@ class Circle:
 
     def keep(self, user_id: int, user: dict[str, str], movie_id: int) -> int:
         """The id of a new favourite."""
-        kept = self.client.post(f"/api/users/{user_id}/favorites", json={"movie_id": movie_id}, headers=user)
-        assert kept.status_code == 201, kept.text
-        number: int = kept.json()["id"]
+        response = self.client.post(f"/api/users/{user_id}/favorites", json={"movie_id": movie_id}, headers=user)
+        assert response.status_code == 201, response.text
+        number: int = response.json()["id"]
         return number

@@ -17,7 +17,7 @@ import httpx
 import psycopg
 import pytest
 import structlog
-from tests.in_thread import ServerInThread
+from tests.server_in_thread import ServerInThread
 
 from filmer.clock import SystemClock
 from filmer.importing import build, owner_films
@@ -31,7 +31,7 @@ from filmer.store.migrate import migrate
 
 pytest_plugins = ["tests.scheduling", "tests.machine"]
 
-# Whoever starts the tests in the background (nohup, a shell's &) may hand down an ignored SIGINT, and it is inherited.
+# A shell that starts the tests in the background (nohup, &) may make them inherit an ignored SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SECRET_KEY = "only the tests know this secret key"
@@ -43,7 +43,7 @@ valkey.ANSWER_SECONDS, valkey.CROWD_SECONDS = 5.0, 30.0
 periodic.EVERY_SECONDS = 1e6
 os.environ["FILMER_SECRET_KEY"] = SECRET_KEY  # no test makes one where the tests' user keeps theirs
 for variable in [name for name in os.environ if name.startswith("TMDB_")]:
-    del os.environ[variable]  # no test asks the real TMDB, whoever's credential is about
+    del os.environ[variable]  # no test asks the real TMDB, even if the environment has a credential for it
 FILMS = Path(__file__).parent / "films.csv"
 _TEMPLATE = "filmer_template"
 
@@ -181,7 +181,7 @@ class Server:
 
 
 class _SettingUp:
-    """Knows which fixture is being set up. A plugin, as a conftest is not told of what is the session's."""
+    """Knows which fixture is being set up. It is a plugin, as hooks in a conftest do not see session fixtures."""
 
     def __init__(self) -> None:
         self._fixtures: list[pytest.FixtureDef[object]] = []
@@ -223,8 +223,8 @@ def serve(engines: Engines) -> Serve:
     """
 
     def start(database_url: str, *arguments: str, **environment: str) -> Server:
-        given = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_WORKERS": "1"}
-        server = Server(given | environment, list(arguments))
+        defaults = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_WORKERS": "1"}
+        server = Server(defaults | environment, list(arguments))
         _when_done(server.stop)
         return server
 
@@ -239,8 +239,8 @@ def serve_here(engines: Engines) -> ServeHere:
     """
 
     def start(database_url: str, **environment: str) -> ServerInThread:
-        given = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url}
-        server = ServerInThread(given | environment)
+        defaults = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url}
+        server = ServerInThread(defaults | environment)
         _when_done(server.stop)
         return server
 

@@ -1,4 +1,4 @@
-"""filmer in this process, at a time of the test's choosing: what clocks decide is tested without waiting."""
+"""The application in this process, with a clock that the test moves: what depends on time is tested without waiting."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import httpx
 from litestar import Litestar
-from tests.asgi import alive
+from tests.asgi_client import running_app
 from tests.conftest import SECRET_KEY
 
 from filmer.app import create_app
@@ -20,22 +20,23 @@ ADDRESS = "192.0.2.1"
 
 
 class MovedClock:
-    """Stands still until it is moved."""
+    """Stands still at a moment, by default the present one, until a test moves it. ``ahead``: how far it was moved."""
 
-    def __init__(self) -> None:
-        self._now = datetime.now(UTC).replace(microsecond=0)
+    def __init__(self, moment: datetime | None = None) -> None:
+        self._moment = moment or datetime.now(UTC).replace(microsecond=0)
+        self.ahead = timedelta()
 
     def now(self) -> datetime:
-        return self._now
+        return self._moment + self.ahead
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.monotonic() + self.ahead.total_seconds()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
     def move(self, **by: float) -> None:
-        self._now += timedelta(**by)
+        self.ahead += timedelta(**by)
 
 
 class InProcess:
@@ -51,7 +52,7 @@ class InProcess:
         return cast("Litestar", edge._app)
 
     def part(self, name: str) -> Any:
-        """A part of the application, by its name."""
+        """A component of the application, by its name."""
         return self.litestar.state[name]
 
     def visitor(self, address: str = ADDRESS, **headers: str) -> httpx.AsyncClient:
@@ -66,7 +67,7 @@ class InProcess:
 @asynccontextmanager
 async def in_process(database_url: str, clock: MovedClock | None = None, **settings: Any) -> AsyncIterator[InProcess]:
     """The application on running engines, started and stopped as a server would."""
-    given: dict[str, Any] = {"database_url": database_url, "secret_key": SECRET_KEY, **settings}
-    app = create_app(Settings(**given), clock=clock)
-    async with alive(app):
+    values: dict[str, Any] = {"database_url": database_url, "secret_key": SECRET_KEY, **settings}
+    app = create_app(Settings(**values), clock=clock)
+    async with running_app(app):
         yield InProcess(app)

@@ -109,10 +109,10 @@ def running_seconds(*, since: float) -> float:
     return took - still
 
 
-def answered_within(seconds: float, answer: httpx.Response) -> None:
+def answered_within(seconds: float, response: httpx.Response) -> None:
     """Fails where an answer that has just come took longer, the machine's own stalls aside."""
     now = time.monotonic()
-    machine.judge(now - answer.elapsed.total_seconds(), now, seconds)
+    machine.judge(now - response.elapsed.total_seconds(), now, seconds)
 
 
 # --- as a plugin: the remarks travel with the reports of tests, which pytest-xdist sends ----------

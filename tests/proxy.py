@@ -36,9 +36,9 @@ class Proxy:
         """Every connection breaks, and every new one."""
         with self._lock:
             self._is_cut = True
-            for one in self._sockets:
+            for sock in self._sockets:
                 with suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
+                    sock.shutdown(socket.SHUT_RDWR)
             self._sockets.clear()
 
     def refuse(self) -> None:
@@ -119,10 +119,10 @@ class Proxy:
                     time.sleep(self.delay)
                 self._flowing.wait()
                 sink.sendall(data)
-        for one in (source, sink):
+        for end in (source, sink):
             with suppress(OSError):
-                if one.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_RESET)) != _RESET:
-                    one.shutdown(socket.SHUT_RDWR)
+                if end.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_RESET)) != _RESET:
+                    end.shutdown(socket.SHUT_RDWR)
         source.close()  # each pump closes the end it reads from
 
 

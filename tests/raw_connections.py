@@ -18,7 +18,7 @@ class Customer(NamedTuple):
     cookie: str
 
 
-class Reply(NamedTuple):
+class RawResponse(NamedTuple):
     status: int
     body: bytes
 
@@ -28,7 +28,7 @@ class Reply(NamedTuple):
 
 
 class RawConnection:
-    """One connection, kept open, that says exactly what it is told to."""
+    """One connection, kept open, that sends exactly the bytes a test gives it."""
 
     def __init__(self, port: int, timeout: float = 20) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout)
@@ -43,16 +43,16 @@ class RawConnection:
     def send(self, request: bytes) -> None:
         self.socket.sendall(request)
 
-    def receive(self) -> Reply:
+    def receive(self) -> RawResponse:
         """Raises OSError or http.client.HTTPException when the connection is lost."""
         response = http.client.HTTPResponse(self.socket)
         try:
             response.begin()
-            return Reply(response.status, response.read())
+            return RawResponse(response.status, response.read())
         finally:
             response.close()
 
-    def ask(self, request: bytes) -> Reply:
+    def round_trip(self, request: bytes) -> RawResponse:
         self.send(request)
         return self.receive()
 
@@ -66,7 +66,7 @@ class RawConnection:
 
 
 @contextlib.contextmanager
-def wires(port: int, count: int) -> Iterator[list[RawConnection]]:
+def open_connections(port: int, count: int) -> Iterator[list[RawConnection]]:
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(RawConnection(port)) for _ in range(count)]
 

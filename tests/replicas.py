@@ -138,7 +138,7 @@ class PostgresServer:
             conn.execute("SELECT pg_wal_replay_resume()")
 
     def wait_for_standby(self, *, state: str = "streaming", seconds: float = 20) -> None:
-        """Until a standby follows; ``sync_state`` is told where it is waited for."""
+        """Waits until a standby follows, in this ``sync_state`` if one is given."""
         deadline = time.monotonic() + seconds
         statement = "SELECT count(*) FROM pg_stat_replication WHERE state = %s OR sync_state = %s"
         with psycopg.connect(self.url, dbname="postgres", autocommit=True) as conn:
@@ -152,8 +152,8 @@ class PostgresServer:
 
     def _run(self, tool: str, *arguments: str | Path) -> None:
         command = [find_postgres() / tool, *arguments]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", **self._account.popen)
-        assert done.returncode == 0, done.stderr
+        result = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", **self._account.popen)
+        assert result.returncode == 0, result.stderr
 
     def _signal_all(self, number: signal.Signals) -> None:
         if self._process is None:

@@ -1,4 +1,4 @@
-"""A real TMDB sandbox for tests: a process of its own, told to fail when a test wants it to.
+"""A real TMDB sandbox for tests: a process of its own, which fails when a test wants it to.
 
 A folder's conftest gets the fixtures with ``from tests.sandbox import sandbox, shared_sandbox``.
 """
@@ -39,8 +39,8 @@ class Sandbox:
     def fail(self, fault: str, *, path: str = "/3", times: int | None = None, **options: Any) -> None:
         """Requests at this path and below fail, so many times or until healed. Orders queue up."""
         order = {"fault": fault, "path": path, "times": times, **options}
-        answer = self._control.post("/faults", json=order)
-        assert answer.status_code == 201, answer.text
+        response = self._control.post("/faults", json=order)
+        assert response.status_code == 201, response.text
 
     def heal(self) -> None:
         self._control.delete("/faults").raise_for_status()

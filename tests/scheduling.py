@@ -36,8 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def recorded() -> dict[str, float]:
     """Seconds by file, relative to the checkout."""
-    found: dict[str, float] = json.loads(DURATIONS.read_text("utf-8"))
-    return found
+    seconds: dict[str, float] = json.loads(DURATIONS.read_text("utf-8"))
+    return seconds
 
 
 def file_of(nodeid: str) -> str:

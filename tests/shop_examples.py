@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import httpx
 import psycopg
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.people import CARD, PASSWORD, put_card, visitor
+from tests.users import CARD, PASSWORD, put_card, visitor
 
 NOW = "2026-02-08T12:00:00Z"
 SHAWSHANK = {"id": "tt0000001", "title": "The Shawshank Redemption", "year": 1994, "director": "Frank Darabont"}
@@ -205,8 +205,8 @@ class Stage:
             "jane": self._newcomer("Jane", "Smith", "jane@example.com"),
             "mary": self._newcomer("Mary", "Major", "mary@example.com"),
         }
-        one = self._buy("john", 1, dict([KEY]))
-        self.ids = {"one": one, "two": self._buy("john", 2), "hers": self._buy("jane", 1), "nobodys": 12345}
+        first_order = self._buy("john", 1, dict([KEY]))
+        self.ids = {"one": first_order, "two": self._buy("john", 2), "hers": self._buy("jane", 1), "nobodys": 12345}
 
     def _newcomer(self, first_name: str, last_name: str, email: str) -> httpx.Client:
         client = visitor(self.client)
@@ -216,9 +216,9 @@ class Stage:
 
     def _buy(self, who: str, quantity: int, headers: dict[str, str] | None = None) -> int:
         self._fill_cart(who, quantity)
-        answer = self._people[who].post("/api/v1/checkout", json=CARD, headers=headers)
-        assert answer.status_code == 200, answer.text
-        number: int = answer.json()["data"]["orderId"]
+        response = self._people[who].post("/api/v1/checkout", json=CARD, headers=headers)
+        assert response.status_code == 200, response.text
+        number: int = response.json()["data"]["orderId"]
         return number
 
     def _fill_cart(self, who: str, quantity: int) -> None:
@@ -239,11 +239,11 @@ class Stage:
 
     def _send(self, client: httpx.Client, case: Case) -> httpx.Response:
         method, _, path = case.operation.partition(" ")
-        given: dict[str, Any] = {"content": case.content} if case.content else {"json": case.body}
+        content: dict[str, Any] = {"content": case.content} if case.content else {"json": case.body}
         for _ in range(case.times):
             address = (case.address or path).format(**self.ids)
-            answer = client.request(method, address, headers=dict(case.headers), **given)
-        return answer
+            response = client.request(method, address, headers=dict(case.headers), **content)
+        return response
 
     @contextlib.contextmanager
     def broken(self, table: str) -> Iterator[None]:

@@ -18,7 +18,7 @@ FOLDER = os.environ.get("FILMER_SPECIFICATIONS")
 class Specification(NamedTuple):
     """By endpoint, such as "GET /api/v1/movies/{movieId}"; answers also by status."""
 
-    answers: dict[tuple[str, int], Any]
+    responses: dict[tuple[str, int], Any]
     bodies: dict[str, Any]
     statuses: set[tuple[str, int]]
     codes: set[str]
@@ -30,36 +30,40 @@ def _read(name: str) -> str:
 
 
 def shop_api() -> Specification:
-    found = Specification({}, {}, set(), set(re.findall(r"(?m)^\| `([A-Z_]+)` \| \d{3} \|", _read("shop-api.md"))))
+    specification = Specification(
+        {}, {}, set(), set(re.findall(r"(?m)^\| `([A-Z_]+)` \| \d{3} \|", _read("shop-api.md")))
+    )
     for section in re.split(r"(?m)^#### ", _read("shop-api.md"))[1:]:
         url, method = (re.findall(rf"\*\*{name}\*\* \| `([^`]+)`", section)[0] for name in ("URL", "Method"))
         endpoint = f"{method} {url}"
-        found.statuses.update((endpoint, int(status)) for status in re.findall(r"(?m)^\| `(\d{3}) ", section))
+        specification.statuses.update((endpoint, int(status)) for status in re.findall(r"(?m)^\| `(\d{3}) ", section))
         for title, example in re.findall(r"(?ms)^\*\*([^*]+)\*\*\n\n```json\n(.*?)```", section):
             status = re.search(r"\((\d{3})\)", title)
             if status:
-                found.answers[endpoint, int(status[1])] = json.loads(example)
+                specification.responses[endpoint, int(status[1])] = json.loads(example)
             else:
-                found.bodies[endpoint] = json.loads(example)
-    found.codes.update(answer["error"]["code"] for answer in found.answers.values() if "error" in answer)
-    return found
+                specification.bodies[endpoint] = json.loads(example)
+    specification.codes.update(
+        response["error"]["code"] for response in specification.responses.values() if "error" in response
+    )
+    return specification
 
 
 def community_api() -> Specification:
-    """Its statuses are not told by endpoint: they stand under ""."""
+    """Its statuses are not listed by endpoint: they have the key ""."""
     text = _read("community-api.txt")
     ends, _, rest = text.partition("All endpoints return errors")
-    found = Specification(
+    specification = Specification(
         {}, {}, set(), set(re.findall(r"(?:TheMovieDB)?([A-Z]+_[A-Z_]+)\n: ", rest.partition("HTTP Status")[0]))
     )
-    found.statuses.update(("", int(status)) for status in re.findall(r"(?m)^- (\d{3}): ", rest))
+    specification.statuses.update(("", int(status)) for status in re.findall(r"(?m)^- (\d{3}): ", rest))
     for section in re.split(r"(?m)^(?=(?:GET|POST|PUT|DELETE) /)", ends)[1:]:
-        endpoint, _, told = section.partition("\n")
-        for answer in re.finditer(r"(?m)^Response(?: \((\d{3}) [^)]*\))?:?$", told):
-            found.answers[endpoint, int(answer[1] or 200)] = _example(told[answer.end() :])
-        for body in re.finditer(r"(?m)^Request Body:$", told):
-            found.bodies[endpoint] = _example(told[body.end() :])
-    return found
+        endpoint, _, section_text = section.partition("\n")
+        for response in re.finditer(r"(?m)^Response(?: \((\d{3}) [^)]*\))?:?$", section_text):
+            specification.responses[endpoint, int(response[1] or 200)] = _example(section_text[response.end() :])
+        for body in re.finditer(r"(?m)^Request Body:$", section_text):
+            specification.bodies[endpoint] = _example(section_text[body.end() :])
+    return specification
 
 
 def _example(text: str) -> Any:

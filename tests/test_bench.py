@@ -1,4 +1,4 @@
-"""``make bench``: its parts by name, a part that fails, what is said of limits, and what goes into the papers."""
+"""``make bench``: its parts by name, a part that fails, verdicts on limits, and what goes into the documents."""
 
 import subprocess
 import sys
@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from bench import __main__ as bench
 from bench import report
+from bench.charts import draw
 from bench.machine import Machine
-from bench.pictures import draw
-from bench.rows import Limit, Point, Row, Rows, compared
-from bench.table import Run
+from bench.results import Limit, Point, Row, Rows, compared
+from bench.results_table import Run
 
 ROOT = Path(__file__).parents[1]
 MACHINE = Machine(2, "a processor", 4.0, "Linux", "3.11", "18", "0.1", 0.0)
@@ -23,12 +23,12 @@ def run_of(*rows: Row) -> Run:
 
 
 def test_an_unknown_part_is_told_with_those_there_are() -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "bench", "growth", "nonsense"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1
-    assert "no part nonsense" in done.stderr
-    assert all(name in done.stderr for name in bench.PARTS)
+    assert result.returncode == 1
+    assert "no part nonsense" in result.stderr
+    assert all(name in result.stderr for name in bench.PARTS)
 
 
 def test_a_part_that_fails_keeps_its_rows_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_pictures_are_whole_svg_and_show_what_is_over_the_limit(tmp_path: Path) 
         Row("import", "1", limits=[Limit(9, 3)], holds_here=False, part="import"),
     ]
     limits, growth = draw(run_of(*rows), tmp_path)
-    bars = [one.get("class") for one in ET.parse(limits).iter("{http://www.w3.org/2000/svg}rect")]
+    bars = [rect.get("class") for rect in ET.parse(limits).iter("{http://www.w3.org/2000/svg}rect")]
     assert bars == ["ground", "good", "bad"]
     assert len(list(ET.parse(growth).iter("{http://www.w3.org/2000/svg}polyline"))) == 2
 

@@ -44,25 +44,25 @@ HEAVY = {"numpy", "pyarrow"}  # of imports alone
 
 
 def test_help_names_every_command() -> None:
-    done = filmer("--help")
-    assert done.returncode == 0
-    assert done.stderr == ""
-    assert all(command.split()[0] in done.stdout for command in COMMANDS)
+    result = filmer("--help")
+    assert result.returncode == 0
+    assert result.stderr == ""
+    assert all(command.split()[0] in result.stdout for command in COMMANDS)
 
 
 def test_the_installed_command_says_its_version() -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [Path(sys.executable).with_name("filmer"), "--version"], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout.strip()) == (0, __version__)
+    assert (result.returncode, result.stdout.strip()) == (0, __version__)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str) -> None:
-    done = filmer(*command.split(), "--help")
-    assert done.returncode == 0
-    assert f"filmer {command}" in done.stdout
-    assert "--data-dir" in done.stdout
+    result = filmer(*command.split(), "--help")
+    assert result.returncode == 0
+    assert f"filmer {command}" in result.stdout
+    assert "--data-dir" in result.stdout
 
 
 def test_the_help_of_serve_names_the_variables_its_flags_stand_for() -> None:
@@ -84,14 +84,14 @@ def test_the_help_of_the_imdb_import_says_whose_data_it_is() -> None:
     ["no-such-command", "serve --no-such-flag", "serve --port eighty", "import csv", "import", "serve 80 81"],
 )
 def test_what_it_does_not_understand_is_not_done(arguments: str) -> None:
-    done = filmer(*arguments.split())
-    assert "Traceback" not in done.stderr + done.stdout
+    result = filmer(*arguments.split())
+    assert "Traceback" not in result.stderr + result.stdout
     if arguments == "import":  # a group by itself shows its help
-        assert done.returncode == 0
-        assert "csv" in done.stdout
+        assert result.returncode == 0
+        assert "csv" in result.stdout
     else:
-        assert done.returncode == 2  # as shells and argparse have it: the usage was wrong, nothing was tried
-        assert done.stderr
+        assert result.returncode == 2  # as shells and argparse have it: the usage was wrong, nothing was tried
+        assert result.stderr
 
 
 # --- each in a process of its own -----------------------------------------------------------------
@@ -101,11 +101,11 @@ def test_what_it_does_not_understand_is_not_done(arguments: str) -> None:
 def test_every_command_runs_as_people_start_it(
     command: str, database_url: str, engines: Engines, tmp_path: Path
 ) -> None:
-    code, said = STARTED[command]
-    done = filmer_process(*command.split(), at=tmp_path, DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
-    assert done.returncode == code, done.stderr
-    assert said in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+    code, message = STARTED[command]
+    result = filmer_process(*command.split(), at=tmp_path, DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
+    assert result.returncode == code, result.stderr
+    assert message in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_every_group_of_commands_is_started_above() -> None:
@@ -202,18 +202,18 @@ BAD_SECRETS = [
 
 @pytest.mark.parametrize(("variable", "value"), BAD)
 def test_a_setting_that_cannot_be_used_is_named(variable: str, value: str) -> None:
-    done = filmer("serve", **{variable: value})
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"filmer: {variable}='{value}' can't be used: ")
-    assert "\n" not in done.stderr.strip()
+    result = filmer("serve", **{variable: value})
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"filmer: {variable}='{value}' can't be used: ")
+    assert "\n" not in result.stderr.strip()
 
 
 @pytest.mark.parametrize(("variable", "value"), BAD_SECRETS)
 def test_a_secret_that_cannot_be_used_is_named_and_not_shown(variable: str, value: str) -> None:
-    done = filmer("serve", **{variable: value})
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"filmer: {variable} can't be used: ")
-    assert value not in done.stderr
+    result = filmer("serve", **{variable: value})
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"filmer: {variable} can't be used: ")
+    assert value not in result.stderr
 
 
 def test_every_bounded_setting_is_tested_here() -> None:
@@ -225,9 +225,9 @@ def test_every_bounded_setting_is_tested_here() -> None:
 
 
 def test_a_flag_wins_over_its_variable() -> None:
-    done = filmer("serve", "--port", "70000", FILMER_PORT="80")
-    assert done.returncode == 1
-    assert "70000" in done.stderr
+    result = filmer("serve", "--port", "70000", FILMER_PORT="80")
+    assert result.returncode == 1
+    assert "70000" in result.stderr
     settings = load_settings({"FILMER_PORT": "80", "FILMER_WORKERS": "3"}, port=81, workers=None)
     assert (settings.port, settings.workers) == (81, 3)
     assert load_settings({"FILMER_PORT": "80"}, port=0).port == 0
@@ -239,10 +239,10 @@ def test_an_empty_variable_is_an_unset_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "read"), [("true", True), ("TRUE", True), ("1", True), ("false", False), ("0", False)]
+    ("typed", "read"), [("true", True), ("TRUE", True), ("1", True), ("false", False), ("0", False)]
 )
-def test_yes_and_no_are_read(given: str, *, read: bool) -> None:
-    assert load_settings({"FILMER_ACCESS_LOG": given}).access_log is read
+def test_yes_and_no_are_read(typed: str, *, read: bool) -> None:
+    assert load_settings({"FILMER_ACCESS_LOG": typed}).access_log is read
 
 
 def test_an_error_of_a_setting_never_repeats_another() -> None:
@@ -255,18 +255,18 @@ def test_an_error_of_a_setting_never_repeats_another() -> None:
 
 
 def test_an_empty_catalogue_is_told_with_what_to_do(database_url: str) -> None:
-    done = filmer("catalogue", DATABASE_URL=database_url)
-    assert done.returncode == 0
-    assert "empty" in done.stdout
+    result = filmer("catalogue", DATABASE_URL=database_url)
+    assert result.returncode == 0
+    assert "empty" in result.stdout
     for way in ("filmer import imdb", "filmer import csv", "filmer import demo"):
-        assert way in done.stdout
+        assert way in result.stdout
 
 
 def test_an_import_shows_in_the_catalogue(database_url: str) -> None:
-    done = filmer("import", "csv", Path(__file__).parent / "films.csv", DATABASE_URL=database_url)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip().endswith("are in the catalogue.")
-    films = done.stdout.split()[0]
+    result = filmer("import", "csv", Path(__file__).parent / "films.csv", DATABASE_URL=database_url)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip().endswith("are in the catalogue.")
+    films = result.stdout.split()[0]
     shown = filmer("catalogue", DATABASE_URL=database_url)
     assert shown.returncode == 0
     rows = {line.split()[0]: line.split(maxsplit=1)[1].strip() for line in shown.stdout.splitlines() if line.strip()}
@@ -276,28 +276,28 @@ def test_an_import_shows_in_the_catalogue(database_url: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_told(database_url: str, tmp_path: Path) -> None:
-    done = filmer("import", "csv", tmp_path / "nothing.csv", DATABASE_URL=database_url)
-    assert done.returncode == 1
-    assert "nothing.csv" in done.stderr
-    assert "Traceback" not in done.stderr
+    result = filmer("import", "csv", tmp_path / "nothing.csv", DATABASE_URL=database_url)
+    assert result.returncode == 1
+    assert "nothing.csv" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_migrate_twice_is_fine(database_url: str) -> None:
-    done = filmer("migrate", DATABASE_URL=database_url)
-    assert (done.returncode, done.stdout.strip()) == (0, "the database is up to date")
+    result = filmer("migrate", DATABASE_URL=database_url)
+    assert (result.returncode, result.stdout.strip()) == (0, "the database is up to date")
 
 
 # --- doctor ---------------------------------------------------------------------------------------
 
 
 def test_the_doctor_finds_all_well(database_url: str, engines: Engines) -> None:
-    done = filmer("doctor", DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
-    assert done.returncode == 0, done.stderr
-    assert "FAIL" not in done.stderr
-    assert __version__ in done.stderr
-    for found in ("PostgreSQL", "pg_trgm", "up to date", "Valkey"):
-        assert found in done.stderr
-    assert "filmer import demo" in done.stderr, "an empty catalogue is no illness, but there is something to do"
+    result = filmer("doctor", DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
+    assert result.returncode == 0, result.stderr
+    assert "FAIL" not in result.stderr
+    assert __version__ in result.stderr
+    for line_part in ("PostgreSQL", "pg_trgm", "up to date", "Valkey"):
+        assert line_part in result.stderr
+    assert "filmer import demo" in result.stderr, "an empty catalogue is no illness, but there is something to do"
 
 
 def test_the_doctor_asks_the_server_that_runs(database_url: str, engines: Engines, serve_here: ServeHere) -> None:
@@ -305,87 +305,87 @@ def test_the_doctor_asks_the_server_that_runs(database_url: str, engines: Engine
     nobody = free_port("127.0.0.1")
     well = serve_here(database_url)
     ill = serve_here(f"postgresql://filmer@127.0.0.1:{nobody}/filmer")
-    for port, returncode, said in [
+    for port, returncode, message in [
         (well.port, 0, f"ok   the server at http://127.0.0.1:{well.port} says of its health: 200"),
         (ill.port, 1, f"FAIL the server at http://127.0.0.1:{ill.port} says of its health: 503"),
         (nobody, 0, f"ok   no server runs at http://127.0.0.1:{nobody}"),
     ]:
-        done = filmer(
+        result = filmer(
             "doctor",
             DATABASE_URL=database_url,
             REDIS_URL=engines.redis_url,
             FILMER_PORT=str(port),
             FILMER_HOST="0.0.0.0",
         )
-        assert done.returncode == returncode, done.stderr
-        assert said in done.stderr
+        assert result.returncode == returncode, result.stderr
+        assert message in result.stderr
 
 
 def test_the_doctor_says_what_to_do_about_a_database_that_is_behind(database_url: str, engines: Engines) -> None:
     with psycopg.connect(database_url, autocommit=True) as conn:
         conn.execute("DROP SCHEMA catalogue, public CASCADE")
         conn.execute("CREATE SCHEMA public")
-    done = filmer("doctor", DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
-    assert done.returncode == 1
-    assert "FAIL" in done.stderr
-    assert "`filmer migrate`" in done.stderr
+    result = filmer("doctor", DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
+    assert result.returncode == 1
+    assert "FAIL" in result.stderr
+    assert "`filmer migrate`" in result.stderr
 
 
 def test_the_doctor_looks_on_after_the_first_finding() -> None:
-    """Neither the database nor the cache is there: both are told, with what to do, and no password."""
+    """Neither the database nor the cache is there: both are reported, with what to do, and no password."""
     nobody = free_port("127.0.0.1")
-    done = filmer(
+    result = filmer(
         "doctor",
         DATABASE_URL=f"postgresql://filmer:tell-nobody@127.0.0.1:{nobody}/filmer",
         REDIS_URL=f"redis://:tell-nobody@127.0.0.1:{nobody}/0",
     )
-    assert done.returncode == 1
-    assert done.stderr.count("FAIL") == 2
-    assert "Check DATABASE_URL" in done.stderr
-    assert "Check REDIS_URL" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "tell-nobody" not in done.stderr + done.stdout
+    assert result.returncode == 1
+    assert result.stderr.count("FAIL") == 2
+    assert "Check DATABASE_URL" in result.stderr
+    assert "Check REDIS_URL" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "tell-nobody" not in result.stderr + result.stdout
 
 
 def test_the_doctor_says_that_tmdb_is_not_set_up(database_url: str, engines: Engines) -> None:
-    done = filmer("doctor", DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
-    assert done.returncode == 0
-    assert "ok   TMDB: no credential is set" in done.stderr
+    result = filmer("doctor", DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
+    assert result.returncode == 0
+    assert "ok   TMDB: no credential is set" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("key", "found"),
+    ("key", "message"),
     [("right", "ok   TMDB answers"), ("wrong", "FAIL TMDB: TMDB refuses the credential: set TMDB_ACCESS_TOKEN")],
 )
-def test_the_doctor_asks_tmdb(database_url: str, engines: Engines, key: str, found: str) -> None:
+def test_the_doctor_asks_tmdb(database_url: str, engines: Engines, key: str, message: str) -> None:
     with Sandbox() as sandbox:
         tmdb = {"TMDB_BASE_URL": sandbox.url, "TMDB_API_KEY": key}
-        done = filmer("doctor", DATABASE_URL=database_url, REDIS_URL=engines.redis_url, **tmdb)
-    assert (done.returncode == 0) is found.startswith("ok")
-    assert found in done.stderr
-    assert "Traceback" not in done.stderr + done.stdout
+        result = filmer("doctor", DATABASE_URL=database_url, REDIS_URL=engines.redis_url, **tmdb)
+    assert (result.returncode == 0) is message.startswith("ok")
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr + result.stdout
 
 
 def test_the_doctor_names_a_setting_that_cannot_be_used() -> None:
-    done = filmer("doctor", FILMER_PORT="eighty")
-    assert done.returncode == 1
-    assert "FILMER_PORT" in done.stderr
-    assert "→" in done.stderr
+    result = filmer("doctor", FILMER_PORT="eighty")
+    assert result.returncode == 1
+    assert "FILMER_PORT" in result.stderr
+    assert "→" in result.stderr
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://shop/filmer"])
 def test_the_doctor_takes_an_address_of_no_database(url: str, engines: Engines) -> None:
-    done = filmer("doctor", DATABASE_URL=url, REDIS_URL=engines.redis_url)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "FAIL" in done.stderr
-    assert "DATABASE_URL" in done.stderr
+    result = filmer("doctor", DATABASE_URL=url, REDIS_URL=engines.redis_url)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "FAIL" in result.stderr
+    assert "DATABASE_URL" in result.stderr
 
 
 def test_the_doctor_says_what_is_wrong_with_a_data_directory(tmp_path: Path) -> None:
     place = tmp_path / "file"
     place.write_text("not a folder")
-    done = filmer("doctor", "--data-dir", place)
-    assert done.returncode == 1
-    assert str(place) in done.stderr
-    assert "Traceback" not in done.stderr
+    result = filmer("doctor", "--data-dir", place)
+    assert result.returncode == 1
+    assert str(place) in result.stderr
+    assert "Traceback" not in result.stderr

@@ -10,10 +10,10 @@ import httpx
 import psycopg
 import pytest
 from litestar import Request
-from tests.answers import data_of, error_of
-from tests.commands import Done, filmer
+from tests.commands import CommandResult, filmer
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server
-from tests.people import LOGIN, in_database, visitor
+from tests.responses import data_of, error_of
+from tests.users import LOGIN, in_database, visitor
 
 from filmer.accounts.tokens import Tokens
 from filmer.clock import SystemClock
@@ -57,20 +57,20 @@ def people_of_tokens(database_url: str, *, demo: bool = True) -> dict[int, str]:
     tokens = Tokens(SystemClock(), demo=demo)
 
     async def work(conn: Connection) -> dict[int, str]:
-        found: dict[int, str] = {}
+        emails: dict[int, str] = {}
         for token in TOKENS.values():
             scope: Any = {"type": "http", "headers": [(b"authorization", f"Bearer {token}".encode())]}
             with suppress(InvalidToken):
                 person = await tokens.require(conn, Request(scope))
                 assert TOKENS[person.id] == token
-                found[person.id] = person.role
-        return found
+                emails[person.id] = person.role
+        return emails
 
-    found: dict[int, str] = in_database(database_url, work)
-    return found
+    emails: dict[int, str] = in_database(database_url, work)
+    return emails
 
 
-def start(database_url: str, engines: Engines, *arguments: str) -> Done:
+def start(database_url: str, engines: Engines, *arguments: str) -> CommandResult:
     """``filmer serve``, for when it is not to begin."""
     port = free_port("127.0.0.1")
     return filmer("serve", "--port", port, *arguments, DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
@@ -123,8 +123,8 @@ def test_its_people_sign_in(
     expected = {"customerId": account_id, "email": email, "firstName": first, "lastName": last}
     assert data_of(log_in(client, email)) == expected
     with psycopg.connect(demo_url) as conn:
-        found = conn.execute("SELECT role, demo FROM account WHERE id = %s", [account_id]).fetchone()
-    assert found == (role, True)
+        row = conn.execute("SELECT role, demo FROM account WHERE id = %s", [account_id]).fetchone()
+    assert row == (role, True)
 
 
 def test_its_tokens_are_those_of_its_people(demo_url: str, demo: Server) -> None:
@@ -197,8 +197,8 @@ def test_without_demo_none_of_it_works(make_database: MakeDatabase, serve: Serve
 
 
 def _make_ordinary(database_url: str) -> None:
-    done = filmer("account", "password", "1", typed="nobody knows this\n", DATABASE_URL=database_url)
-    assert done.returncode == 0, done.stderr
+    result = filmer("account", "password", "1", typed="nobody knows this\n", DATABASE_URL=database_url)
+    assert result.returncode == 0, result.stderr
 
 
 def test_a_demo_from_before_there_were_tokens_gets_them(database_url: str) -> None:
@@ -219,20 +219,20 @@ def test_a_demo_from_before_there_were_tokens_gets_them(database_url: str) -> No
 
 
 def test_a_database_with_accounts_of_its_own_is_refused(database_url: str, engines: Engines) -> None:
-    from tests.people import kept_password
+    from tests.users import hash_password
 
     with psycopg.connect(database_url) as conn:
         conn.execute(
             "INSERT INTO account (email, email_key, first_name, last_name, password, created)"
             " VALUES ('mary@example.com', 'mary@example.com', 'Mary', 'Major', %s, now())",
-            [kept_password()],
+            [hash_password()],
         )
-    done = start(database_url, engines, "--demo")
-    assert done.returncode == 1
-    assert done.stderr.strip().startswith("filmer: This database has accounts of its own")
+    result = start(database_url, engines, "--demo")
+    assert result.returncode == 1
+    assert result.stderr.strip().startswith("filmer: This database has accounts of its own")
     with psycopg.connect(database_url) as conn:
         assert conn.execute("SELECT count(*) FROM catalogue.film").fetchone() == (0,), "it brought the demo's films in"
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in result.stderr
     with psycopg.connect(database_url) as conn:
         assert conn.execute("SELECT email FROM account").fetchall() == [("mary@example.com",)]
         assert conn.execute("SELECT FROM card").rowcount == 0
@@ -241,10 +241,10 @@ def test_a_database_with_accounts_of_its_own_is_refused(database_url: str, engin
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_it_does_not_listen_beyond_this_machine(host: str, database_url: str, engines: Engines) -> None:
-    done = start(database_url, engines, "--demo", "--host", host)
-    assert done.returncode == 1
-    assert "--i-know-these-are-public" in done.stderr
-    assert "Traceback" not in done.stderr
+    result = start(database_url, engines, "--demo", "--host", host)
+    assert result.returncode == 1
+    assert "--i-know-these-are-public" in result.stderr
+    assert "Traceback" not in result.stderr
     with psycopg.connect(database_url) as conn:
         assert conn.execute("SELECT FROM account").rowcount == 0, "nothing was made either"
 

@@ -44,24 +44,24 @@ def imports_of(path: Path) -> Iterator[str]:
 
 def docstrings_of(tree: ast.AST) -> set[int]:
     """The nodes that are docstrings, by id."""
-    found = set()
+    docstrings = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
             first = node.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                found.add(id(first.value))
-    return found
+                docstrings.add(id(first.value))
+    return docstrings
 
 
 def sql_of(path: Path) -> list[str]:
     tree = ast.parse(path.read_text("utf-8"))
-    told = docstrings_of(tree)
+    docstrings = docstrings_of(tree)
     return [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
-        and id(node) not in told
+        and id(node) not in docstrings
         and _SQL.search(node.value)
     ]
 
@@ -82,41 +82,41 @@ def papers() -> Iterator[Path]:
 
 def project() -> dict[str, object]:
     document = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    found: dict[str, object] = document["project"]
-    return found
+    table: dict[str, object] = document["project"]
+    return table
 
 
 def test_the_rules_look_at_something() -> None:
     assert len(MODULES) > 30
     assert sql_of(PACKAGE / "catalogue" / "queries.py")
     assert "filmer.catalogue.queries" in imports_of(PACKAGE / "catalogue" / "edition.py")
-    found = list(papers())
-    assert {ROOT / "pyproject.toml", Path(__file__), PACKAGE / "app.py"} <= set(found)
-    assert not any(".venv" in path.parts for path in found)
+    files = list(papers())
+    assert {ROOT / "pyproject.toml", Path(__file__), PACKAGE / "app.py"} <= set(files)
+    assert not any(".venv" in path.parts for path in files)
 
 
 def test_sql_is_where_sql_lives() -> None:
     """In *queries.py and the store; the doctor asks the server itself, the edition's watch holds its own locks."""
     strangers = [
-        found
+        statement
         for path in MODULES
         if not path.name.endswith("queries.py")
         and not path.is_relative_to(PACKAGE / "store")
         and path not in (PACKAGE / "commands" / "doctor.py", PACKAGE / "catalogue" / "edition.py")
-        for found in sql_of(path)
+        for statement in sql_of(path)
     ]
     assert strangers == []
 
 
 def test_the_watch_of_the_edition_asks_for_its_locks_and_nothing_else() -> None:
     tree = ast.parse((PACKAGE / "catalogue" / "edition.py").read_text("utf-8"))
-    told = docstrings_of(tree)
+    docstrings = docstrings_of(tree)
     statements = [
         node.value
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
-        and id(node) not in told
+        and id(node) not in docstrings
         and _SQL.search(node.value)
     ]
     assert statements
@@ -158,7 +158,7 @@ def imports_between_folders() -> dict[str, dict[str, list[str]]]:
     """For each folder, the folders and modules beside it that it imports, and where."""
     names = {module_name(path) for path in MODULES}
     rooms = {room_of(name) for name in names if name != "filmer"}
-    found: dict[str, dict[str, list[str]]] = {}
+    imports: dict[str, dict[str, list[str]]] = {}
     for path in MODULES:
         if path.parent == PACKAGE:
             continue
@@ -166,8 +166,8 @@ def imports_between_folders() -> dict[str, dict[str, list[str]]]:
         for name in imports_of(path):
             is_ours = name in names or name.rpartition(".")[0] in names
             if is_ours and name.startswith("filmer.") and room_of(name) != folder and room_of(name) in rooms:
-                found.setdefault(folder, {}).setdefault(room_of(name), []).append(str(path.relative_to(PACKAGE)))
-    return found
+                imports.setdefault(folder, {}).setdefault(room_of(name), []).append(str(path.relative_to(PACKAGE)))
+    return imports
 
 
 def test_folders_import_only_what_is_allowed() -> None:
@@ -181,9 +181,9 @@ def test_folders_import_only_what_is_allowed() -> None:
 
 
 def test_what_is_allowed_is_used() -> None:
-    """Or it would be allowed by accident when somebody needs it next."""
-    found = imports_between_folders()
-    unused = {folder: allowed - found.get(folder, {}).keys() for folder, allowed in MAY_IMPORT.items()}
+    """Or an import that nobody needs now would be allowed by accident later."""
+    imports = imports_between_folders()
+    unused = {folder: allowed - imports.get(folder, {}).keys() for folder, allowed in MAY_IMPORT.items()}
     assert {folder: left for folder, left in unused.items() if left} == {}
 
 
@@ -240,14 +240,16 @@ def test_the_readme_tells_every_setting_and_its_default(field: str) -> None:
     assert len(cells) >= 2, "a default and a meaning"
     default = Settings.__struct_defaults__[Settings.__struct_fields__.index(field)]
     if default is not None:
-        told = str(default).lower() if isinstance(default, bool) else str(default)
-        assert any(re.search(rf"(?<![\w.]){re.escape(told)}(?![\w.])", cell) for cell in cells), f"default {told}"
+        default_text = str(default).lower() if isinstance(default, bool) else str(default)
+        assert any(re.search(rf"(?<![\w.]){re.escape(default_text)}(?![\w.])", cell) for cell in cells), (
+            f"default {default_text}"
+        )
 
 
 def test_the_readme_tells_no_setting_that_is_not_there() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    told = set(re.findall(r"\bFILMER_[A-Z_]+\b", readme))
-    assert told <= {variable_of(field) for field in Settings.__struct_fields__}
+    variables = set(re.findall(r"\bFILMER_[A-Z_]+\b", readme))
+    assert variables <= {variable_of(field) for field in Settings.__struct_fields__}
 
 
 def test_every_dependency_says_what_it_is_for() -> None:
@@ -300,5 +302,5 @@ def test_no_file_names_a_developers_machine_or_a_package_registry() -> None:
 
 
 def test_the_changelog_tells_of_the_version_at_hand() -> None:
-    told = re.findall(r"^## \[?([\w.]+)\]?", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
-    assert {"Unreleased", __version__} & set(told)
+    headings = re.findall(r"^## \[?([\w.]+)\]?", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert {"Unreleased", __version__} & set(headings)

@@ -8,9 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.answers import error_of
 from tests.conftest import Serve
-from tests.people import LOGIN, visitor
+from tests.responses import error_of
+from tests.users import LOGIN, visitor
 
 PASSWORD = "canary-password-1"
 SAY = """
@@ -40,24 +40,24 @@ attempt(lambda: logging.getLogger("theirs").exception("theirs failed"))
 """
 
 
-def said(**environment: str) -> str:
+def output_of(**environment: str) -> str:
     """What goes to stderr; nothing goes to stdout."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FILMER_")}
-    done = subprocess.run(
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FILMER_")}
+    result = subprocess.run(
         [sys.executable, "-c", SAY],
-        env={**kept, **environment},
+        env={**inherited, **environment},
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    return done.stderr
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+    return result.stderr
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_a_traceback_tells_where_and_nothing_of_what_was_there(log_format: str) -> None:
-    shown = said(FILMER_LOG_FORMAT=log_format)
+    shown = output_of(FILMER_LOG_FORMAT=log_format)
     assert shown.count("it broke") >= 2
     assert shown.count("sign_in") >= 2
     assert "ours failed" in shown
@@ -77,7 +77,7 @@ def test_a_traceback_tells_where_and_nothing_of_what_was_there(log_format: str) 
 )
 def test_levels(level: str, ours: list[str], theirs: list[str]) -> None:
     """Of libraries only what is a warning at least; one JSON object a line, where it is no terminal."""
-    lines: list[dict[str, Any]] = [json.loads(line) for line in said(FILMER_LOG_LEVEL=level).splitlines()]
+    lines: list[dict[str, Any]] = [json.loads(line) for line in output_of(FILMER_LOG_LEVEL=level).splitlines()]
     assert [line["level"] for line in lines if line["event"].startswith("ours")] == ours
     assert [line["level"] for line in lines if line["event"].startswith("theirs")] == theirs
     assert all(line["timestamp"].endswith("Z") for line in lines)
@@ -88,7 +88,7 @@ def test_levels(level: str, ours: list[str], theirs: list[str]) -> None:
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_a_request_that_fails_is_logged_without_its_secrets(log_format: str, database_url: str, serve: Serve) -> None:
-    """An exception in a handler: its caller is told a request id, the log all but what they sent (contract §1.4)."""
+    """An exception in a handler: its caller gets a request id, the log all but what they sent (contract §1.4)."""
     server = serve(database_url, FILMER_LOG_FORMAT=log_format, FILMER_LOG_LEVEL="debug", FILMER_ACCESS_LOG="true")
     with psycopg.connect(database_url) as conn:  # where a password was looked at, and what is kept of it is at hand
         conn.execute("ALTER TABLE familiar_address RENAME COLUMN seen TO unseen")

@@ -80,7 +80,9 @@ def test_seconds_of_a_machine_that_stood_still_are_not_counted_and_all_others_ar
 def test_many_threads_may_ask_at_once() -> None:
     now = time.monotonic()
     with ThreadPoolExecutor(8) as threads:
-        assert all(isinstance(found, list) for found in threads.map(lambda _: machine.stalls(now - 1, now), range(400)))
+        assert all(
+            isinstance(stalls, list) for stalls in threads.map(lambda _: machine.stalls(now - 1, now), range(400))
+        )
 
 
 def busy(until: float) -> None:
@@ -102,13 +104,13 @@ def test_that_tests_keep_every_processor_busy_is_no_excuse() -> None:
 
 
 def test_a_watch_ends_with_whoever_started_it() -> None:
-    other = Machine()
-    other.start()
-    assert other.watch
-    assert other.watch.stdin
-    other.watch.stdin.close()
-    assert other.watch.wait(10) == 0
-    other.stop()
+    second_machine = Machine()
+    second_machine.start()
+    assert second_machine.watch
+    assert second_machine.watch.stdin
+    second_machine.watch.stdin.close()
+    assert second_machine.watch.wait(10) == 0
+    second_machine.stop()
 
 
 def test_the_run_says_at_its_end_what_was_excused(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,6 +119,6 @@ def test_the_run_says_at_its_end_what_was_excused(pytester: pytest.Pytester, mon
     pytester.makepyfile(
         "from tests.machine import machine\ndef test_late():\n    machine.excuse('2 s where 1 are allowed', 1.5)\n"
     )
-    said = pytester.runpytest_subprocess("-p", "no:randomly")
-    said.assert_outcomes(passed=1)
-    said.stdout.fnmatch_lines(["NOT BLAMED ON THE CODE: *test_late (call): 2 s where 1 are allowed: *still for 1.50 s"])
+    run = pytester.runpytest_subprocess("-p", "no:randomly")
+    run.assert_outcomes(passed=1)
+    run.stdout.fnmatch_lines(["NOT BLAMED ON THE CODE: *test_late (call): 2 s where 1 are allowed: *still for 1.50 s"])

@@ -1,4 +1,4 @@
-"""One thing is told as one."""
+"""Counts in texts have the right grammatical number."""
 
 import pytest
 

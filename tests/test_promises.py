@@ -1,4 +1,4 @@
-"""The table of ``make trust``: no promise is missing, and what is said to prove it is there and takes its figures."""
+"""The table of ``make trust``: no promise is missing, and each test it names exists and takes its figures."""
 
 import importlib.util
 import re

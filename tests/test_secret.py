@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from tests.commands import filmer
 from tests.conftest import SECRET_KEY
-from tests.people import put_card
+from tests.users import put_card
 
 from filmer.secret import FILE, SecretKey, require_known_key
 from filmer.settings import Settings, SettingsError, load_settings
@@ -51,27 +51,29 @@ def test_however_many_ask_at_once_there_is_one_key(tmp_path: Path) -> None:
         )
         for _ in range(4)
     ]
-    found: list[str] = []
+    keys: list[str] = []
     barrier = threading.Barrier(16)
 
     def ask() -> None:
         barrier.wait()
-        found.append(fingerprint(tmp_path).hex())
+        keys.append(fingerprint(tmp_path).hex())
 
     threads = [threading.Thread(target=ask) for _ in range(16)]
     for thread in threads:
         thread.start()
-    found += [process.communicate("now\n", timeout=60)[0].strip() for process in asking]
+    keys += [process.communicate("now\n", timeout=60)[0].strip() for process in asking]
     for thread in threads:
         thread.join()
-    assert len(found) == 20
-    assert len(set(found)) == 1
+    assert len(keys) == 20
+    assert len(set(keys)) == 1
     assert [file.name for file in tmp_path.iterdir()] == [FILE]
 
 
 def test_a_digest_is_of_its_purpose_and_key(tmp_path: Path) -> None:
-    key, other = SecretKey(Settings(secret_key=SECRET_KEY)), SecretKey(Settings(data_dir=str(tmp_path)))
-    digests = {k.digest(purpose, text) for k in (key, other) for purpose in ("card", "guess") for text in ("a", "b")}
+    key, other_key = SecretKey(Settings(secret_key=SECRET_KEY)), SecretKey(Settings(data_dir=str(tmp_path)))
+    digests = {
+        k.digest(purpose, text) for k in (key, other_key) for purpose in ("card", "guess") for text in ("a", "b")
+    }
     assert len(digests) == 8
     assert {len(digest) for digest in digests} == {32}
     assert key.digest("card", "a") == SecretKey(Settings(secret_key=SECRET_KEY)).digest("card", "a")
@@ -90,16 +92,16 @@ def test_a_place_where_no_file_can_be_is_told() -> None:
         fingerprint(Path(os.devnull))
 
 
-@pytest.mark.parametrize("given", ["x" * 31, "hunter2"])
-def test_a_key_that_is_too_short_is_refused_and_never_shown(given: str) -> None:
+@pytest.mark.parametrize("short_key", ["x" * 31, "hunter2"])
+def test_a_key_that_is_too_short_is_refused_and_never_shown(short_key: str) -> None:
     with pytest.raises(SettingsError) as raised:
-        load_settings({"FILMER_SECRET_KEY": given})
+        load_settings({"FILMER_SECRET_KEY": short_key})
     assert str(raised.value).startswith("FILMER_SECRET_KEY can't be used: ")
-    assert given not in str(raised.value)
-    done = filmer("serve", FILMER_SECRET_KEY=given)
-    assert done.returncode == 1
-    assert given not in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+    assert short_key not in str(raised.value)
+    result = filmer("serve", FILMER_SECRET_KEY=short_key)
+    assert result.returncode == 1
+    assert short_key not in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_another_key_than_the_cards_were_put_on_file_with_is_told(database_url: str) -> None:
@@ -114,12 +116,12 @@ def test_another_key_than_the_cards_were_put_on_file_with_is_told(database_url: 
 def test_with_another_key_nothing_starts(arguments: tuple[str, ...], database_url: str) -> None:
     put_card(database_url)
     require_known_key(Settings(database_url=database_url, secret_key=SECRET_KEY))
-    other = "another secret key than the one before"
-    settings = {"DATABASE_URL": database_url, "REDIS_URL": "redis://127.0.0.1:1/0", "FILMER_SECRET_KEY": other}
-    done = filmer(*arguments, typed="4242424242424242\n", **settings)
-    assert done.returncode == 1
-    assert "another secret key" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert other not in done.stdout + done.stderr
+    other_key = "another secret key than the one before"
+    settings = {"DATABASE_URL": database_url, "REDIS_URL": "redis://127.0.0.1:1/0", "FILMER_SECRET_KEY": other_key}
+    result = filmer(*arguments, typed="4242424242424242\n", **settings)
+    assert result.returncode == 1
+    assert "another secret key" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert other_key not in result.stdout + result.stderr
     with psycopg.connect(database_url) as conn:
         assert conn.execute("SELECT FROM secret_key").rowcount == 1

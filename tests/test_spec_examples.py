@@ -13,9 +13,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests import specifications
-from tests.answers import TIME, error_of
 from tests.conftest import MakeDatabase, ServeHere
 from tests.figures import record_figure
+from tests.responses import TIME, error_of
 from tests.shop_examples import CASES, JOHN, PRINTED, Case, Stage
 
 CODES = {
@@ -56,9 +56,9 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 def stage(
     make_database: MakeDatabase, serve_here: ServeHere, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:
-    found = Stage(make_database, serve_here, tmp_path_factory.mktemp("letter"))
-    yield found
-    found.close()
+    running_stage = Stage(make_database, serve_here, tmp_path_factory.mktemp("letter"))
+    yield running_stage
+    running_stage.close()
 
 
 def kind(value: Any) -> str:
@@ -82,8 +82,8 @@ def assert_as_printed(live: Any, printed: Any, where: str = "") -> None:
         assert isinstance(live, list), where
         assert len(live) >= len(printed), where
         assert printed or not live, where
-        for number, one in enumerate(printed):
-            assert_as_printed(live[number], one, f"{where}[{number}]")
+        for number, example in enumerate(printed):
+            assert_as_printed(live[number], example, f"{where}[{number}]")
     elif isinstance(printed, float):  # a number is one, however many decimals it is written with
         assert type(live) in {int, float}, where
         assert live == printed, where
@@ -120,14 +120,16 @@ def without_database(make_database: MakeDatabase, serve_here: ServeHere) -> http
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: str(CASES[number]))
 def test_every_status_is_answered_as_printed(answered: Answered, number: int) -> None:
-    case, answer = answered.cases[number]
-    assert answer.status_code == case.status, answer.text
+    case, response = answered.cases[number]
+    assert response.status_code == case.status, response.text
     printed = PRINTED.get((case.operation, case.status))
     if printed is not None:
-        assert_as_printed(answer.json(), printed)
+        assert_as_printed(response.json(), printed)
     if case.status >= 400:
         is_login = case.operation == "POST /api/v1/auth/login"
-        error_of(answer, case.status, "INVALID_CREDENTIALS" if is_login and case.status == 401 else CODES[case.status])
+        error_of(
+            response, case.status, "INVALID_CREDENTIALS" if is_login and case.status == 401 else CODES[case.status]
+        )
 
 
 def test_codes_that_no_table_names_a_status_for(answered: Answered) -> None:
@@ -143,32 +145,32 @@ def test_a_service_that_is_down_says_so_as_printed(without_database: httpx.Respo
 
 def test_nothing_of_the_specification_is_left_out(answered: Answered, without_database: httpx.Response) -> None:
     """Each status of the tables, each answer printed, each code: answered by a live server."""
-    seen = {(case.operation, answer.status_code) for case, answer in answered.cases}
-    seen.add(("GET /api/v1/health", without_database.status_code))
-    answers = [answer.json() for _, answer in answered.cases] + [answer.json() for answer in answered.more]
-    codes = {answer["error"]["code"] for answer in answers if "error" in answer}
+    answered_pairs = {(case.operation, response.status_code) for case, response in answered.cases}
+    answered_pairs.add(("GET /api/v1/health", without_database.status_code))
+    responses = [response.json() for _, response in answered.cases] + [response.json() for response in answered.more]
+    codes = {response["error"]["code"] for response in responses if "error" in response}
     assert len(TABLES) == 19
-    assert seen == {(operation, status) for operation, statuses in TABLES.items() for status in statuses}
-    assert seen >= set(PRINTED)
+    assert answered_pairs == {(operation, status) for operation, statuses in TABLES.items() for status in statuses}
+    assert answered_pairs >= set(PRINTED)
     assert codes == {*CODES.values(), "INVALID_CREDENTIALS", "CONFLICT", "INTERNAL_ERROR"}
     source = "as transcribed"
     if specifications.FOLDER:
         printed = specifications.shop_api()
-        assert as_written(PRINTED) == as_written(printed.answers)
-        assert seen == printed.statuses
+        assert as_written(PRINTED) == as_written(printed.responses)
+        assert answered_pairs == printed.statuses
         assert codes == printed.codes
         sent = {case.operation: set(case.body) for case in CASES if case.status == 200 and case.body}
         assert {operation: set(body) for operation, body in printed.bodies.items()} == sent
         source = "from the file"
     record_figure(
-        f"shop-api.md, {source}: {len(PRINTED)} of {len(PRINTED)} examples, {len(seen)} of {len(seen)} statuses,"
-        f" {len(codes)} of {len(codes)} codes"
+        f"shop-api.md, {source}: {len(PRINTED)} of {len(PRINTED)} examples, "
+        f"{len(answered_pairs)} of {len(answered_pairs)} statuses, {len(codes)} of {len(codes)} codes"
     )
 
 
-def as_written(answers: dict[tuple[str, int], Any]) -> dict[tuple[str, int], str]:
+def as_written(responses: dict[tuple[str, int], Any]) -> dict[tuple[str, int], str]:
     """With the order of their keys."""
-    return {which: json.dumps(answer) for which, answer in answers.items()}
+    return {which: json.dumps(response) for which, response in responses.items()}
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,9 @@ def lines_of(file: str) -> list[str]:
 def pins_of(file: str) -> Iterator[Requirement]:
     """Those that are meant for this Python on this system."""
     for line in lines_of(file):
-        found = Requirement(line.partition("--hash")[0].strip())
-        if found.marker is None or found.marker.evaluate():
-            yield found
+        requirement = Requirement(line.partition("--hash")[0].strip())
+        if requirement.marker is None or requirement.marker.evaluate():
+            yield requirement
 
 
 def versions_of(file: str) -> dict[str, str]:
@@ -36,7 +36,10 @@ def versions_of(file: str) -> dict[str, str]:
 
 
 def installed() -> dict[str, importlib.metadata.Distribution]:
-    return {canonicalize_name(found.metadata["Name"]): found for found in importlib.metadata.distributions()}
+    return {
+        canonicalize_name(distribution.metadata["Name"]): distribution
+        for distribution in importlib.metadata.distributions()
+    }
 
 
 def project() -> dict[str, list[str]]:
@@ -60,7 +63,7 @@ def test_each_file_holds_all_of_the_one_before() -> None:
 
 
 def test_what_is_installed_is_what_is_pinned() -> None:
-    here = {name: found.version for name, found in installed().items()}
+    here = {name: distribution.version for name, distribution in installed().items()}
     assert {name: here.get(name) for name in versions_of("dev")} == versions_of("dev")
     pinned = versions_of("bench")
     strangers = {name: version for name, version in here.items() if name not in {"filmer", *INSTALLERS}}
@@ -78,24 +81,24 @@ def test_every_dependency_has_its_reason_and_is_pinned() -> None:
             assert canonicalize_name(Requirement(dependency).name) in versions_of(file)
 
 
-def licence_of(found: importlib.metadata.Distribution) -> str:
+def licence_of(distribution: importlib.metadata.Distribution) -> str:
     """All it says of its licence: an expression, a first line, or a classifier; else what its licence file says."""
-    told = found.metadata.json
-    classifiers = [one for one in told.get("classifier", []) if one.startswith("License ::")]
-    named = " ".join(
-        [str(told.get("license_expression", "")), str(told.get("license", "")).split("\n")[0], *classifiers]
+    metadata = distribution.metadata.json
+    classifiers = [classifier for classifier in metadata.get("classifier", []) if classifier.startswith("License ::")]
+    licence = " ".join(
+        [str(metadata.get("license_expression", "")), str(metadata.get("license", "")).split("\n")[0], *classifiers]
     )
-    if named.strip():
-        return named
-    text = found.read_text("licenses/LICENSE") or ""
+    if licence.strip():
+        return licence
+    text = distribution.read_text("licenses/LICENSE") or ""
     return "MIT" if "Permission is hereby granted, free of charge" in text else ""
 
 
 def test_every_package_at_run_time_has_a_licence_that_lets_anybody_use_it() -> None:
     here = installed()
     licences = {name: licence_of(here[name]) for name in versions_of("run")}
-    assert {name: told for name, told in licences.items() if not LICENCES.search(told)} == {}
-    strict = {name for name, told in licences.items() if re.search(r"\b(LGPL|MPL)\b", told)}
+    assert {name: licence for name, licence in licences.items() if not LICENCES.search(licence)} == {}
+    strict = {name for name, licence in licences.items() if re.search(r"\b(LGPL|MPL)\b", licence)}
     document = (ROOT / "docs" / "security.md").read_text("utf-8").partition("## What filmer stands on")[2]
     assert {name for name in strict if f"`{name}`" not in document} == set(), "docs/security.md says which ask for more"
-    assert not [name for name, told in licences.items() if re.search(r"\bA?GPL\b", told)]
+    assert not [name for name, licence in licences.items() if re.search(r"\bA?GPL\b", licence)]

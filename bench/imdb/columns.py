@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from bench.imdb.draws import Ints
+from bench.imdb.random_draws import Ints
 
 Texts = npt.NDArray[np.bytes_]
 

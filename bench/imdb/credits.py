@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from bench.imdb.columns import IdText, Texts, join_columns, text_array
-from bench.imdb.draws import STREAM_CAST, STREAM_CREW, STREAM_TABLES, Choices, Ints, skewed_ranks, stream, zipf_ranks
-from bench.imdb.habits import (
+from bench.imdb.distributions import (
     ACTOR,
     ACTRESS,
     CATEGORIES,
@@ -32,9 +31,19 @@ from bench.imdb.habits import (
     WRITER_ROLE,
     WRITER_SKEW,
 )
+from bench.imdb.generated_world import CAST_CHOICES, CREW_CHOICES, DIRECTOR_CHOICES, WRITER_CHOICES, Chunk, World
 from bench.imdb.people import is_male, without_repeats
+from bench.imdb.random_draws import (
+    STREAM_CAST,
+    STREAM_CREW,
+    STREAM_TABLES,
+    Choices,
+    Ints,
+    skewed_ranks,
+    stream,
+    zipf_ranks,
+)
 from bench.imdb.words import CULTURES, LAST_ENDINGS, NAME_CODAS, NAME_ONSETS, NAME_VOWELS, ROLE_NAMES, made_words
-from bench.imdb.world import CAST_CHOICES, CREW_CHOICES, DIRECTOR_CHOICES, WRITER_CHOICES, Chunk, World
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from typing import BinaryIO, Self
 
 import numpy as np
 from bench.imdb.credits import Casting, CrewText, PrincipalsText, make_crew
-from bench.imdb.habits import CHUNK, MOVIE, RATED_SHARE, TV_MOVIE
+from bench.imdb.distributions import CHUNK, MOVIE, RATED_SHARE, TV_MOVIE
+from bench.imdb.generated_world import World
 from bench.imdb.names import NamesText
 from bench.imdb.titles import BasicsText, RatingsText
-from bench.imdb.world import World
 from isal import isal_zlib
 
 PROGRESS_SECONDS = 5.0

@@ -3,11 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 from bench.imdb.columns import IdText, Texts, join_columns, text_array
-from bench.imdb.draws import STREAM_NAMES, STREAM_TABLES, Bools, Choices, Ints, stream, zipf_ranks
-from bench.imdb.habits import ACTING_ROLE, PROFESSION_COMBINATIONS, ROLES, SIDE_PROFESSIONS, THIS_YEAR
+from bench.imdb.distributions import ACTING_ROLE, PROFESSION_COMBINATIONS, ROLES, SIDE_PROFESSIONS, THIS_YEAR
+from bench.imdb.generated_world import World
 from bench.imdb.people import is_male
+from bench.imdb.random_draws import STREAM_NAMES, STREAM_TABLES, Bools, Choices, Ints, stream, zipf_ranks
 from bench.imdb.words import CULTURES, FIRST_ENDINGS, LAST_ENDINGS, NAME_CODAS, NAME_ONSETS, NAME_VOWELS, made_words
-from bench.imdb.world import World
 
 
 class NameLists:
@@ -46,8 +46,8 @@ class NameLists:
         """Draw names as columns: first, middle, last, ending."""
         count = len(male)
         cultures = self.cultures.draw(rng, count)
-        given = np.where(male[:, None], self.ranges[0][cultures], self.ranges[1][cultures])
-        first = given[:, 0] + zipf_ranks(rng.random(count), given[:, 1], self.LISTED_SHIFT)
+        first_names = np.where(male[:, None], self.ranges[0][cultures], self.ranges[1][cultures])
+        first = first_names[:, 0] + zipf_ranks(rng.random(count), first_names[:, 1], self.LISTED_SHIFT)
         rows = np.flatnonzero(rng.random(count) < self.MADE_FIRST_SHARE)
         first[rows] = self.made_first + zipf_ranks(rng.random(len(rows)), self.MADE_FIRST, self.MADE_FIRST_SHIFT)
         family = self.ranges[2][cultures]

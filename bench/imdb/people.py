@@ -4,8 +4,15 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from bench.imdb.draws import Bools, Floats, Ints, skewed_ranks
-from bench.imdb.habits import ACTING_ROLE, ACTING_SKEW, ACTORS_IN_FIVE, FILM_ACTORS_SHARE, FILM_ACTORS_SKEW, ROLE_SHARES
+from bench.imdb.distributions import (
+    ACTING_ROLE,
+    ACTING_SKEW,
+    ACTORS_IN_FIVE,
+    FILM_ACTORS_SHARE,
+    FILM_ACTORS_SKEW,
+    ROLE_SHARES,
+)
+from bench.imdb.random_draws import Bools, Floats, Ints, skewed_ranks
 
 
 class People:
@@ -47,8 +54,8 @@ class People:
     def draw_actors(self, uniform: Floats, films: Bools) -> Ints:
         """Turn uniform draws into people who act; films and the rest each have their own busiest people."""
         film = skewed_ranks(uniform, self.film_acting, FILM_ACTORS_SKEW)
-        other = self.draw(uniform, ACTING_ROLE, ACTING_SKEW)
-        return np.where(films, film, (other * self.tv_factor + self.acting // 3) % self.acting)
+        any_actor = self.draw(uniform, ACTING_ROLE, ACTING_SKEW)
+        return np.where(films, film, (any_actor * self.tv_factor + self.acting // 3) % self.acting)
 
     def redraw(self, rng: np.random.Generator, places: Ints) -> Ints:
         """Draw other people of the same roles, all equally likely."""

@@ -2,8 +2,9 @@
 
 import numpy as np
 from bench.imdb.columns import IdText, Texts, join_columns, text_array
-from bench.imdb.draws import STREAM_RATINGS, STREAM_TABLES, STREAM_TEXT, Ints, stream, zipf_ranks
-from bench.imdb.habits import EPISODE, FIRST_YEAR, KINDS, LAST_YEAR, MAX_WORDS, MOVIE, SERIES_KINDS, TV_MOVIE
+from bench.imdb.distributions import EPISODE, FIRST_YEAR, KINDS, LAST_YEAR, MAX_WORDS, MOVIE, SERIES_KINDS, TV_MOVIE
+from bench.imdb.generated_world import RATED_SHARES, RUNTIME_CHOICES, YEAR_CHOICES, Chunk, World
+from bench.imdb.random_draws import STREAM_RATINGS, STREAM_TABLES, STREAM_TEXT, Ints, stream, zipf_ranks
 from bench.imdb.vocabulary import (
     EPISODE_PREFIX,
     EPISODE_PREFIXES,
@@ -17,7 +18,6 @@ from bench.imdb.vocabulary import (
     SUFFIXES,
     Vocabulary,
 )
-from bench.imdb.world import RATED_SHARES, RUNTIME_CHOICES, YEAR_CHOICES, Chunk, World
 
 
 class BasicsText:
@@ -69,9 +69,11 @@ class BasicsText:
         original_prefix[rows] += rng.integers(1, len(EPISODE_PREFIXES), len(rows))
         return [(prefix, words, suffix), (original_prefix, original_words, original_suffix)]
 
-    def _worded(self, rng: np.random.Generator, count: int, accented: float, other: float) -> tuple[Ints, Ints, Ints]:
+    def _worded(
+        self, rng: np.random.Generator, count: int, accented: float, other_script: float
+    ) -> tuple[Ints, Ints, Ints]:
         """Draw titles of words with their punctuation; of the opening quotes half are closed."""
-        words = self.vocabulary.titles(rng, count, accented, other)
+        words = self.vocabulary.titles(rng, count, accented, other_script)
         prefix, suffix = PREFIX_CHOICES.draw(rng, count), SUFFIX_CHOICES.draw(rng, count)
         suffix[(prefix == QUOTE_PREFIX) & (rng.random(count) < 0.5)] = QUOTE_SUFFIX
         return words, prefix, suffix

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from bench.imdb.columns import text_array
-from bench.imdb.draws import Choices, Ints, zipf_ranks
-from bench.imdb.habits import MAX_WORDS, THIS_YEAR
+from bench.imdb.distributions import MAX_WORDS, THIS_YEAR
+from bench.imdb.random_draws import Choices, Ints, zipf_ranks
 from bench.imdb.words import (
     ACCENTED_WORDS,
     GLUED_SCRIPT,
@@ -84,14 +84,14 @@ class Vocabulary:
         self._vary(rng, words, lengths, accented, other_script)
         return self._finished(words, lengths)
 
-    def _vary(self, rng: np.random.Generator, words: Ints, lengths: Ints, accented: float, other: float) -> None:
+    def _vary(self, rng: np.random.Generator, words: Ints, lengths: Ints, accented: float, other_script: float) -> None:
         """Put numbers, accented words and other scripts into some of the titles."""
         count = len(lengths)
         rows = np.flatnonzero(rng.random(count) < 0.015)
         words[rows, 0] = self.numbers.draw(rng, len(rows))
         rows = np.flatnonzero(rng.random(count) < accented)
         words[rows, lengths[rows] - 1] = self.accented.draw(rng, len(rows))
-        scripts = np.where(rng.random(count) < other, rng.integers(0, len(self.scripts), count), -1)
+        scripts = np.where(rng.random(count) < other_script, rng.integers(0, len(self.scripts), count), -1)
         for number, script in enumerate(self.scripts):
             rows = np.flatnonzero(scripts == number)
             words[rows] = script.draw(rng, len(rows), MAX_WORDS)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import httpx
 import pytest
-from tests import people
+from tests import users
 from tests.conftest import MakeDatabase, Serve, Server
-from tests.people import PASSWORD, kept_password, visitor
+from tests.users import PASSWORD, hash_password, visitor
 
 from filmer.accounts.schemas import Role, User
 
@@ -22,8 +22,8 @@ class Shop(NamedTuple):
 
 
 def open_account(database_url: str, *, email: str = "", role: Role = "customer", password: str = PASSWORD) -> User:
-    kept_password(password)  # before there is an event loop
-    return people.open_account(database_url, email=email, role=role, password=password)
+    hash_password(password)  # before there is an event loop
+    return users.open_account(database_url, email=email, role=role, password=password)
 
 
 def new_address() -> str:

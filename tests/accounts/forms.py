@@ -1,4 +1,4 @@
-"""People at the account's pages: their forms, as a browser sends them, and what the pages say."""
+"""The account's pages over HTTP: their forms, sent as a browser sends them, and their text."""
 
 import html
 import re
@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import psycopg
 from tests.accounts.conftest import Shop, open_account
-from tests.people import PASSWORD
+from tests.users import PASSWORD
 
 from filmer.accounts.schemas import User
 
@@ -22,58 +22,58 @@ def send(client: httpx.Client, path: str, **fields: str) -> httpx.Response:
 
 def signed_in_at(client: httpx.Client, person: User) -> httpx.Client:
     """The browser, signed in at the page."""
-    answer = send(client, "/sign-in", email=person.email, password=PASSWORD)
-    assert answer.status_code == 303, answer.text
+    response = send(client, "/sign-in", email=person.email, password=PASSWORD)
+    assert response.status_code == 303, response.text
     return client
 
 
 def is_signed_in(client: httpx.Client) -> bool:
-    answer = client.get("/account")
-    assert answer.status_code in {200, 303}
-    assert answer.status_code == 200 or answer.headers["location"] == "/sign-in?next=%2Faccount"
-    return answer.status_code == 200
+    response = client.get("/account")
+    assert response.status_code in {200, 303}
+    assert response.status_code == 200 or response.headers["location"] == "/sign-in?next=%2Faccount"
+    return response.status_code == 200
 
 
-def notice_of(answer: httpx.Response) -> str:
-    assert answer.status_code == 200, answer.text
-    return _found(r'<p class="notice">([^<]*)</p>', answer)
+def notice_of(response: httpx.Response) -> str:
+    assert response.status_code == 200, response.text
+    return _found(r'<p class="notice">([^<]*)</p>', response)
 
 
-def failure_of(answer: httpx.Response) -> str:
-    """What is said of the whole form."""
-    return _found(r'role="alert">([^<]*)<', answer)
+def failure_of(response: httpx.Response) -> str:
+    """The error shown for the whole form."""
+    return _found(r'role="alert">([^<]*)<', response)
 
 
-def error_beside(answer: httpx.Response, field: str) -> str:
-    """What is said of one field, if the field says that it is."""
-    assert (f'aria-describedby="{field}-error' in answer.text) == (f'id="{field}-error"' in answer.text)
-    return _found(rf'id="{field}-error">([^<]*)<', answer)
+def error_beside(response: httpx.Response, field: str) -> str:
+    """The error shown beside a field, if the field refers to it."""
+    assert (f'aria-describedby="{field}-error' in response.text) == (f'id="{field}-error"' in response.text)
+    return _found(rf'id="{field}-error">([^<]*)<', response)
 
 
-def shown_value(answer: httpx.Response, field: str) -> str:
-    return _found(rf'<input id="{field}" name="{field}" type="\w+" value="([^"]*)"', answer)
+def shown_value(response: httpx.Response, field: str) -> str:
+    return _found(rf'<input id="{field}" name="{field}" type="\w+" value="([^"]*)"', response)
 
 
-def rows_of(answer: httpx.Response) -> list[list[str]]:
+def rows_of(response: httpx.Response) -> list[list[str]]:
     """The text of each row of each table."""
     return [
         [
             html.unescape(re.sub(r"<[^>]+>", "", cell)).strip()
             for cell in re.findall(r"<t[hd]\b.*?</t[hd]>", row, re.DOTALL)
         ]
-        for row in re.findall(r"<tr>(.*?)</tr>", answer.text, re.DOTALL)
+        for row in re.findall(r"<tr>(.*?)</tr>", response.text, re.DOTALL)
     ]
 
 
-def token_on(answer: httpx.Response) -> str:
-    assert answer.status_code == 200, answer.text
-    (token,) = TOKEN.findall(answer.text)
+def token_on(response: httpx.Response) -> str:
+    assert response.status_code == 200, response.text
+    (token,) = TOKEN.findall(response.text)
     return str(token)
 
 
-def _found(pattern: str, answer: httpx.Response) -> str:
-    found = re.search(pattern, answer.text)
-    return html.unescape(found[1]) if found else ""
+def _found(pattern: str, response: httpx.Response) -> str:
+    match = re.search(pattern, response.text)
+    return html.unescape(match[1]) if match else ""
 
 
 class Somebody:
@@ -87,7 +87,7 @@ class Somebody:
     def make(self, name: str = "backup", expires: str = "90") -> httpx.Response:
         return send(self.client, "/account/tokens", name=name, expires=expires)
 
-    def kept(self) -> list[tuple[Any, ...]]:
+    def stored_tokens(self) -> list[tuple[Any, ...]]:
         """Name, creation and end of their tokens."""
         return fetch(
             self.url, "SELECT name, created, expires FROM token WHERE account_id = %s ORDER BY id", self.person.id
@@ -107,6 +107,6 @@ class Somebody:
         return status == 200
 
 
-def fetch(url: str, statement: str, *given: object) -> list[tuple[Any, ...]]:
+def fetch(url: str, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
     with psycopg.connect(url) as conn:
-        return conn.execute(statement.encode(), given).fetchall()
+        return conn.execute(statement.encode(), parameters).fetchall()

@@ -1,4 +1,4 @@
-"""``filmer account``: as whoever looks after the shop types it."""
+"""The command ``filmer account``, as an administrator uses it."""
 
 import os
 import pty
@@ -12,52 +12,52 @@ import psycopg
 import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
 from tests.accounts.test_login import log_in, session_of, token_of
-from tests.commands import Done, environment, filmer
+from tests.commands import CommandResult, environment, filmer
 
 CHOSEN = "tr0ub4dor & three"
 
 
-def command(database_url: str, *arguments: object, typed: str | bytes = "") -> Done:
+def command(database_url: str, *arguments: object, typed: str | bytes = "") -> CommandResult:
     """``filmer account …`` with something on its standard input."""
-    done = filmer("account", *arguments, typed=typed, DATABASE_URL=database_url)
-    assert "Traceback" not in done.stderr, done.stderr
-    assert CHOSEN not in done.stdout + done.stderr
-    return done
+    result = filmer("account", *arguments, typed=typed, DATABASE_URL=database_url)
+    assert "Traceback" not in result.stderr, result.stderr
+    assert CHOSEN not in result.stdout + result.stderr
+    return result
 
 
-def create(database_url: str, email: str, *more: str, typed: str | bytes = f"{CHOSEN}\n") -> Done:
+def create(database_url: str, email: str, *more: str, typed: str | bytes = f"{CHOSEN}\n") -> CommandResult:
     names = ("--first-name", "Mary", "--last-name", "Major")
     return command(database_url, "create", "--email", email, *names, *more, typed=typed)
 
 
-def said(done: Done) -> str:
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return done.stdout.strip()
+def output_of(result: CommandResult) -> str:
+    assert (result.returncode, result.stderr) == (0, ""), result.stderr
+    return result.stdout.strip()
 
 
-def refusal(done: Done) -> str:
+def refusal(result: CommandResult) -> str:
     """Why it was not done: one sentence, and exit code 1."""
-    assert (done.returncode, done.stdout) == (1, ""), done.stdout + done.stderr
-    told = done.stderr.strip()
-    assert told.startswith("filmer: ")
-    assert "\n" not in told
-    assert told.endswith(".")
-    return told
+    assert (result.returncode, result.stdout) == (1, ""), result.stdout + result.stderr
+    message = result.stderr.strip()
+    assert message.startswith("filmer: ")
+    assert "\n" not in message
+    assert message.endswith(".")
+    return message
 
 
 def test_an_account_is_opened_and_signs_in(accounts: Shop, browser: Browser) -> None:
-    told = said(create(accounts.database_url, " Chief@Example.com ", "--role", "admin"))
-    found = re.fullmatch(r"account (\d+): Mary Major, Chief@Example\.com, admin", told)
-    assert found
-    answer = log_in(browser(), "chief@example.com", CHOSEN)
-    assert answer.json()["data"]["customerId"] == int(found[1])
-    listed = said(command(accounts.database_url, "list"))
+    message = output_of(create(accounts.database_url, " Chief@Example.com ", "--role", "admin"))
+    match = re.fullmatch(r"account (\d+): Mary Major, Chief@Example\.com, admin", message)
+    assert match
+    response = log_in(browser(), "chief@example.com", CHOSEN)
+    assert response.json()["data"]["customerId"] == int(match[1])
+    listed = output_of(command(accounts.database_url, "list"))
     line = next(line for line in listed.splitlines() if "Chief@Example.com" in line)
-    assert re.search(rf"^ *{found[1]} +admin +Chief@Example.com +Mary Major, since \d{{4}}-\d\d-\d\d, 1 session$", line)
+    assert re.search(rf"^ *{match[1]} +admin +Chief@Example.com +Mary Major, since \d{{4}}-\d\d-\d\d, 1 session$", line)
 
 
 def test_without_a_role_it_is_a_customer(accounts: Shop) -> None:
-    assert said(create(accounts.database_url, "clerk@example.com")).endswith(", customer")
+    assert output_of(create(accounts.database_url, "clerk@example.com")).endswith(", customer")
 
 
 def test_an_address_that_is_known_is_told(accounts: Shop, browser: Browser) -> None:
@@ -67,33 +67,33 @@ def test_an_address_that_is_known_is_told(accounts: Shop, browser: Browser) -> N
 
 
 def test_a_list_of_nobody_says_what_to_do(database_url: str) -> None:
-    assert "filmer account create" in said(command(database_url, "list"))
+    assert "filmer account create" in output_of(command(database_url, "list"))
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "reason"),
     [
         ("", "8 to 128"), ("\n", "8 to 128"), ("1234567\n", "8 to 128"), ("x" * 129 + "\n", "8 to 128"),
         (b"\xff\xfe not in UTF-8\n", "UTF-8"), ("four\0four\n", "U+0000"),
     ],
 )  # fmt: skip
-def test_a_password_that_cannot_be_one(typed: str | bytes, told: str, database_url: str) -> None:
+def test_a_password_that_cannot_be_one(typed: str | bytes, reason: str, database_url: str) -> None:
     sentence = refusal(create(database_url, "mary@example.com", typed=typed))
-    assert told in sentence
+    assert reason in sentence
     assert "Nothing was changed." in sentence
     assert "1234567" not in sentence
-    assert "no accounts" in said(command(database_url, "list"))
+    assert "no accounts" in output_of(command(database_url, "list"))
 
 
 @pytest.mark.parametrize("typed", [CHOSEN, f"{CHOSEN}\r\n", f"{CHOSEN}\nanother line\n"])
 def test_the_password_is_the_first_line(typed: str, accounts: Shop, browser: Browser) -> None:
     email = f"line{abs(hash(typed))}@example.com"
-    said(create(accounts.database_url, email, typed=typed))
+    output_of(create(accounts.database_url, email, typed=typed))
     assert log_in(browser(), email, CHOSEN).status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reason"),
     [
         (("mary", "Mary", "Major"), "'mary' must be an e-mail address"),
         (("mary@example.com", " ", "Major"), "must not be empty"),
@@ -103,25 +103,25 @@ def test_the_password_is_the_first_line(typed: str, accounts: Shop, browser: Bro
         (("ma\udcffry@example.com", "Mary", "Major"), "must be an e-mail address"),
     ],
 )
-def test_what_is_no_address_or_name_is_told(arguments: tuple[str, str, str], told: str, database_url: str) -> None:
+def test_what_is_no_address_or_name_is_told(arguments: tuple[str, str, str], reason: str, database_url: str) -> None:
     email, first, last = arguments
-    given = ("create", f"--email={email}", f"--first-name={first}", f"--last-name={last}")
-    done = command(database_url, *given, typed=f"{CHOSEN}\n")
-    assert done.returncode == 1
-    assert done.stderr.startswith("filmer: ")
-    assert told in done.stderr
-    assert "\x1b" not in done.stderr
+    arguments_given = ("create", f"--email={email}", f"--first-name={first}", f"--last-name={last}")
+    result = command(database_url, *arguments_given, typed=f"{CHOSEN}\n")
+    assert result.returncode == 1
+    assert result.stderr.startswith("filmer: ")
+    assert reason in result.stderr
+    assert "\x1b" not in result.stderr
 
 
 def test_a_closed_account_is_out_at_once_and_opens_again(accounts: Shop, browser: Browser) -> None:
     mary, client = open_account(accounts.database_url), browser()
     token = token_of(log_in(client, mary.email))
-    assert f"filmer account enable {mary.id}" in said(command(accounts.database_url, "disable", mary.id))
+    assert f"filmer account enable {mary.id}" in output_of(command(accounts.database_url, "disable", mary.id))
     assert session_of(client, token).status_code == 401
     assert log_in(client, mary.email).status_code == 401
-    assert f"{mary.email} " in (listed := said(command(accounts.database_url, "list")))
+    assert f"{mary.email} " in (listed := output_of(command(accounts.database_url, "list")))
     assert next(line for line in listed.splitlines() if f"{mary.email} " in line).endswith("0 sessions  (disabled)")
-    assert said(command(accounts.database_url, "enable", mary.id)) == f"account {mary.id} is open"
+    assert output_of(command(accounts.database_url, "enable", mary.id)) == f"account {mary.id} is open"
     assert session_of(client, token).status_code == 401, "what was ended stays so"
     assert log_in(client, mary.email).status_code == 200
 
@@ -129,7 +129,7 @@ def test_a_closed_account_is_out_at_once_and_opens_again(accounts: Shop, browser
 def test_a_new_password_signs_out_everywhere(accounts: Shop, browser: Browser) -> None:
     mary, client = open_account(accounts.database_url), browser()
     tokens = [token_of(log_in(client, mary.email)) for _ in range(3)]
-    said(command(accounts.database_url, "password", mary.id, typed=f"{CHOSEN}\n"))
+    output_of(command(accounts.database_url, "password", mary.id, typed=f"{CHOSEN}\n"))
     assert {session_of(client, token).status_code for token in tokens} == {401}
     assert log_in(client, mary.email).status_code == 401
     assert log_in(client, mary.email, CHOSEN).status_code == 200
@@ -138,21 +138,21 @@ def test_a_new_password_signs_out_everywhere(accounts: Shop, browser: Browser) -
 def test_a_role_is_changed(accounts: Shop) -> None:
     mary = open_account(accounts.database_url)
     for role in ("admin", "customer"):
-        assert said(command(accounts.database_url, "role", mary.id, role)) == f"account {mary.id} is {role} now"
+        assert output_of(command(accounts.database_url, "role", mary.id, role)) == f"account {mary.id} is {role} now"
         with psycopg.connect(accounts.database_url) as conn:
             assert conn.execute("SELECT role FROM account WHERE id = %s", [mary.id]).fetchone() == (role,)
-    done = command(accounts.database_url, "role", mary.id, "emperor")
-    assert done.returncode == 2
-    assert "customer" in done.stderr
+    result = command(accounts.database_url, "role", mary.id, "emperor")
+    assert result.returncode == 2
+    assert "customer" in result.stderr
 
 
 def test_signing_out_ends_all_sessions_of_one(accounts: Shop, browser: Browser) -> None:
     mary, john, client = open_account(accounts.database_url), open_account(accounts.database_url), browser()
     tokens = [token_of(log_in(client, mary.email)) for _ in range(2)]
-    other = token_of(log_in(client, john.email))
-    assert "(2 sessions)" in said(command(accounts.database_url, "sign-out", mary.id))
-    assert [session_of(client, token).status_code for token in (*tokens, other)] == [401, 401, 200]
-    assert "(0 sessions)" in said(command(accounts.database_url, "sign-out", mary.id))
+    johns_token = token_of(log_in(client, john.email))
+    assert "(2 sessions)" in output_of(command(accounts.database_url, "sign-out", mary.id))
+    assert [session_of(client, token).status_code for token in (*tokens, johns_token)] == [401, 401, 200]
+    assert "(0 sessions)" in output_of(command(accounts.database_url, "sign-out", mary.id))
 
 
 @pytest.mark.parametrize(
@@ -160,16 +160,16 @@ def test_signing_out_ends_all_sessions_of_one(accounts: Shop, browser: Browser) 
     [("disable", "999"), ("enable", "0"), ("password", "9" * 10), ("sign-out", "9" * 20), ("role", "999", "admin")],
 )
 def test_an_account_that_is_not_there_is_told(arguments: tuple[str, ...], database_url: str) -> None:
-    told = refusal(command(database_url, *arguments, typed=f"{CHOSEN}\n"))
-    assert f"There is no account {arguments[1]}:" in told
-    assert "filmer account list" in told
+    message = refusal(command(database_url, *arguments, typed=f"{CHOSEN}\n"))
+    assert f"There is no account {arguments[1]}:" in message
+    assert "filmer account list" in message
 
 
 # --- at a terminal --------------------------------------------------------------------------------
 
 
 class Terminal:
-    """Somebody at a terminal who types when asked."""
+    """A user at a terminal, who types what the command asks for."""
 
     def __init__(self, database_url: str, *arguments: str) -> None:
         self.shown = ""
@@ -199,12 +199,12 @@ class Terminal:
             ready, _, _ = select.select([self._there], [], [], max(0.0, deadline - time.monotonic()))
             assert ready, f"nothing more than {self.shown!r}"
             try:
-                came = os.read(self._there, 4096)
+                chunk = os.read(self._there, 4096)
             except OSError:  # it has ended
                 return
-            if not came:
+            if not chunk:
                 return
-            self.shown += came.decode()
+            self.shown += chunk.decode()
 
 
 CREATE = ("create", "--email", "tty@example.com", "--first-name", "Mary", "--last-name", "Major")
@@ -224,19 +224,19 @@ def test_at_a_terminal_the_password_is_asked_for_twice_and_never_shown(accounts:
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 @pytest.mark.parametrize(
-    ("second", "code", "told"),
+    ("second", "code", "message"),
     [(f"{CHOSEN}!\n", 1, "something else"), ("\x04", 1, "nothing was typed"), ("\x03", 130, "interrupted")],
 )
-def test_what_is_not_typed_twice_is_not_taken(second: str, code: int, told: str, database_url: str) -> None:
+def test_what_is_not_typed_twice_is_not_taken(second: str, code: int, message: str, database_url: str) -> None:
     """Another password, the end of the input (Ctrl-D), and an interruption (Ctrl-C)."""
     terminal = Terminal(database_url, *CREATE)
     terminal.type("Password: ", f"{CHOSEN}\n")
     terminal.type("Password, again: ", second)
     assert terminal.end() == code, terminal.shown
-    assert told in terminal.shown
+    assert message in terminal.shown
     assert "Traceback" not in terminal.shown
     assert CHOSEN not in terminal.shown
-    assert "no accounts" in said(command(database_url, "list"))
+    assert "no accounts" in output_of(command(database_url, "list"))
 
 
 def test_no_command_takes_a_password_as_an_argument(database_url: str) -> None:
@@ -246,5 +246,5 @@ def test_no_command_takes_a_password_as_an_argument(database_url: str) -> None:
         ("password", "1", CHOSEN),
         ("password", "1", "--password", CHOSEN),
     ):
-        done = filmer("account", *arguments, DATABASE_URL=database_url)
-        assert done.returncode == 2, done.stderr
+        result = filmer("account", *arguments, DATABASE_URL=database_url)
+        assert result.returncode == 2, result.stderr

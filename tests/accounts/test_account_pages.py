@@ -21,7 +21,7 @@ from tests.accounts.forms import (
     shown_value,
     token_on,
 )
-from tests.people import token_of
+from tests.users import token_of
 
 from filmer.accounts.tokens import MAX_TOKENS
 from filmer.http.envelopes import PAGE_HEADERS
@@ -42,15 +42,15 @@ def eve(accounts: Shop, browser: Browser) -> Somebody:
 
 
 def test_the_page_tells_who_one_is_and_where_to_go(mary: Somebody) -> None:
-    answer = mary.client.get(ACCOUNT)
-    assert {name: answer.headers[name] for name in PAGE_HEADERS} == PAGE_HEADERS
-    assert "<dd>Mary Major</dd>" in answer.text
-    assert f"<dd>{mary.person.email}</dd>" in answer.text
-    assert "<dd>Admin</dd>" not in answer.text
+    response = mary.client.get(ACCOUNT)
+    assert {name: response.headers[name] for name in PAGE_HEADERS} == PAGE_HEADERS
+    assert "<dd>Mary Major</dd>" in response.text
+    assert f"<dd>{mary.person.email}</dd>" in response.text
+    assert "<dd>Admin</dd>" not in response.text
     for place in ("/orders", "/favorites", "/ratings", "/cart"):
-        assert f'<li><a href="{place}">' in answer.text
-    assert '<meta name="robots" content="noindex">' in answer.text
-    assert answer.text.count("<h1>") == 1
+        assert f'<li><a href="{place}">' in response.text
+    assert '<meta name="robots" content="noindex">' in response.text
+    assert response.text.count("<h1>") == 1
     head = mary.client.head(ACCOUNT)
     assert (head.status_code, head.content, head.headers["cache-control"]) == (200, b"", "no-store")
 
@@ -61,22 +61,22 @@ def test_without_a_session_one_signs_in_first(mary: Somebody, browser: Browser) 
     client.headers["referer"] = str(client.base_url.join(ACCOUNT))
     assert token_on(mary.make())
     for path in (TOKENS, f"{TOKENS}/{mary.token_ids()[0]}/revoke", END):
-        answer = send(client, path, name="backup", expires="never")
-        assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Faccount")
-        assert answer.headers["cache-control"] == "no-store"
-    assert (len(mary.kept()), mary.sessions()) == (1, 1)
+        response = send(client, path, name="backup", expires="never")
+        assert (response.status_code, response.headers["location"]) == (303, "/sign-in?next=%2Faccount")
+        assert response.headers["cache-control"] == "no-store"
+    assert (len(mary.stored_tokens()), mary.sessions()) == (1, 1)
 
 
 @pytest.mark.parametrize(("expires", "days"), [("30", 30), ("90", 90), ("365", 365), ("never", None)])
 def test_a_new_token_works_and_is_shown_this_once(
     expires: str, days: int | None, mary: Somebody, accounts: Shop
 ) -> None:
-    answer = mary.make(f"for {expires}", expires)
-    token = token_on(answer)
-    assert {name: answer.headers[name] for name in PAGE_HEADERS} == PAGE_HEADERS
-    assert token not in str(answer.headers)
-    assert 'href="/account"' in answer.text
-    ((name, created, ends),) = mary.kept()
+    response = mary.make(f"for {expires}", expires)
+    token = token_on(response)
+    assert {name: response.headers[name] for name in PAGE_HEADERS} == PAGE_HEADERS
+    assert token not in str(response.headers)
+    assert 'href="/account"' in response.text
+    ((name, created, ends),) = mary.stored_tokens()
     assert name == f"for {expires}"
     assert ends == (created + timedelta(days=days) if days else None)
     assert mary.takes(token)
@@ -88,7 +88,7 @@ def test_a_new_token_works_and_is_shown_this_once(
 
 
 def test_a_form_sent_again_makes_no_second_token(mary: Somebody) -> None:
-    """A reload, a double click: whoever saw the first answer has the token, and hears that it is there."""
+    """After a reload or a double click: the first response had the token, the later ones say that it exists."""
     token = token_on(mary.make(" backup "))
     again = mary.make("backup", "never")
     assert again.status_code == 400
@@ -96,7 +96,7 @@ def test_a_form_sent_again_makes_no_second_token(mary: Somebody) -> None:
     assert shown_value(again, "name") == "backup"
     assert '<option value="never" selected>' in again.text
     assert not TOKEN.search(again.text)
-    assert len(mary.kept()) == 1
+    assert len(mary.stored_tokens()) == 1
     assert mary.takes(token)
 
 
@@ -116,12 +116,12 @@ def test_a_name_is_taken_by_one_s_own_tokens_alone(mary: Somebody, eve: Somebody
     ],
 )
 def test_what_is_wrong_stands_beside_its_field(fields: dict[str, str], wrong: dict[str, str], mary: Somebody) -> None:
-    answer = send(mary.client, TOKENS, **fields)
-    assert answer.status_code == 400
-    assert {name: said for name in ("name", "expires") if (said := error_beside(answer, name))} == wrong
-    assert shown_value(answer, "name") == fields.get("name", "")
-    assert "<script>alert" not in answer.text
-    assert mary.kept() == []
+    response = send(mary.client, TOKENS, **fields)
+    assert response.status_code == 400
+    assert {name: error for name in ("name", "expires") if (error := error_beside(response, name))} == wrong
+    assert shown_value(response, "name") == fields.get("name", "")
+    assert "<script>alert" not in response.text
+    assert mary.stored_tokens() == []
 
 
 def test_names_are_only_text(mary: Somebody) -> None:
@@ -131,9 +131,9 @@ def test_names_are_only_text(mary: Somebody) -> None:
     send(mary.client, f"{TOKENS}/{mary.token_ids()[0]}/revoke")
     after = mary.client.get(ACCOUNT)
     assert HOSTILE in notice_of(after)
-    for answer in (shown, page, after):
-        assert HOSTILE in html.unescape(answer.text)
-        assert "<script>alert" not in answer.text
+    for response in (shown, page, after):
+        assert HOSTILE in html.unescape(response.text)
+        assert "<script>alert" not in response.text
 
 
 def test_there_is_a_most_and_it_holds_side_by_side(mary: Somebody) -> None:
@@ -147,36 +147,36 @@ def test_there_is_a_most_and_it_holds_side_by_side(mary: Somebody) -> None:
         )
 
     def make(number: int) -> httpx.Response:
-        answer = mary.make(f"at once {number}")
-        while answer.status_code == 503:  # on a busy machine a turn may take longer than anybody waits: then again
-            answer = mary.make(f"at once {number}")
-        return answer
+        response = mary.make(f"at once {number}")
+        while response.status_code == 503:  # on a busy machine a turn may take longer than anybody waits: then again
+            response = mary.make(f"at once {number}")
+        return response
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(make, range(8)))
-    assert sorted(answer.status_code for answer in answers) == [200] * few + [409] * (8 - few)
-    refused = next(answer for answer in answers if answer.status_code == 409)
+        responses = list(pool.map(make, range(8)))
+    assert sorted(response.status_code for response in responses) == [200] * few + [409] * (8 - few)
+    refused = next(response for response in responses if response.status_code == 409)
     assert failure_of(refused) == "You have 50 tokens, and there is no room for more: revoke one first."
     assert shown_value(refused, "name").startswith("at once ")
-    assert len(mary.kept()) == MAX_TOKENS
+    assert len(mary.stored_tokens()) == MAX_TOKENS
     send(mary.client, f"{TOKENS}/{mary.token_ids()[0]}/revoke")
     assert token_on(mary.make())
 
 
 def test_of_one_form_sent_eight_times_at_once_one_makes_a_token(mary: Somebody) -> None:
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: mary.make(), range(8)))
-    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 7
-    assert len(mary.kept()) == 1
+        responses = list(pool.map(lambda _: mary.make(), range(8)))
+    assert sorted(response.status_code for response in responses) == [200] + [400] * 7
+    assert len(mary.stored_tokens()) == 1
 
 
 def test_a_revoked_token_works_no_more(mary: Somebody) -> None:
-    token, other = token_on(mary.make("backup")), token_on(mary.make("cinema"))
+    token, other_token = token_on(mary.make("backup")), token_on(mary.make("cinema"))
     number = fetch(mary.url, "SELECT id FROM token WHERE account_id = %s AND name = 'backup'", mary.person.id)[0][0]
-    answer = send(mary.client, f"{TOKENS}/{number}/revoke")
-    assert (answer.status_code, answer.headers["location"]) == (303, ACCOUNT)
+    response = send(mary.client, f"{TOKENS}/{number}/revoke")
+    assert (response.status_code, response.headers["location"]) == (303, ACCOUNT)
     assert not mary.takes(token)
-    assert mary.takes(other)
+    assert mary.takes(other_token)
     page = mary.client.get(ACCOUNT)
     assert notice_of(page) == "The token “backup” is revoked: nothing takes it any more."
     assert notice_of(mary.client.get(ACCOUNT)) == ""
@@ -188,10 +188,10 @@ def test_nobody_revokes_or_sees_another_s_token(mary: Somebody, eve: Somebody) -
     token = token_on(mary.make("mary's own"))
     (number,) = mary.token_ids()
     for name in (str(number), f"0{number}", "0", "-1", "1.5", "٣", "x", "9" * 18, "9" * 40):
-        answer = send(eve.client, f"{TOKENS}/{name}/revoke")
-        assert answer.status_code == 404, name
-        assert failure_of(answer) == "You have no such token, or no longer."
-        assert "mary's own" not in html.unescape(answer.text)
+        response = send(eve.client, f"{TOKENS}/{name}/revoke")
+        assert response.status_code == 404, name
+        assert failure_of(response) == "You have no such token, or no longer."
+        assert "mary's own" not in html.unescape(response.text)
     assert "mary's own" not in html.unescape(eve.client.get(ACCOUNT).text)
     assert mary.takes(token)
 
@@ -213,11 +213,11 @@ def test_what_a_token_was_used_for_last_and_when_it_ends(mary: Somebody) -> None
 @pytest.mark.parametrize("path", [TOKENS, TOKENS + "/{}/revoke", END])
 def test_another_site_s_form_does_nothing(path: str, mary: Somebody) -> None:
     token = token_on(mary.make())
-    there = mary.kept()
+    there = mary.stored_tokens()
     path = path.format(*mary.token_ids())
-    answer = mary.client.post(path, data={"name": "evil", "expires": "never"}, headers=OTHER_SITE)
-    assert answer.status_code == 403
-    assert mary.kept() == there
+    response = mary.client.post(path, data={"name": "evil", "expires": "never"}, headers=OTHER_SITE)
+    assert response.status_code == 403
+    assert mary.stored_tokens() == there
     assert mary.takes(token)
     assert is_signed_in(mary.client)
 
@@ -232,4 +232,4 @@ def test_a_closed_account_has_no_page(mary: Somebody) -> None:
     fetch(mary.url, "UPDATE account SET disabled = true WHERE id = %s RETURNING id", mary.person.id)
     assert mary.make().headers["location"].startswith("/sign-in?next=")
     assert not is_signed_in(mary.client)
-    assert mary.kept() == []
+    assert mary.stored_tokens() == []

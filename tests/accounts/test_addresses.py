@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.accounts.conftest import Browser, Shop, open_account
 from tests.accounts.forms import error_beside, is_signed_in, send
-from tests.accounts.test_account_command import CHOSEN, command, create, refusal, said
+from tests.accounts.test_account_command import CHOSEN, command, create, output_of, refusal
 from tests.accounts.test_login import log_in
 from tests.accounts.test_register import REGISTER, newcomer
-from tests.answers import data_of, error_of, offences_of
-from tests.commands import Done, filmer
+from tests.commands import CommandResult, filmer
 from tests.conftest import MakeDatabase, Serve, ServeHere
-from tests.in_thread import ServerInThread
-from tests.people import PASSWORD, kept_password
+from tests.responses import data_of, error_of, offences_of
+from tests.server_in_thread import ServerInThread
+from tests.users import PASSWORD, hash_password
 
 from filmer.accounts.addresses import MAX_EMAIL, email_key, read_email, read_known_email
 from filmer.store.embedded import Engines
@@ -86,9 +86,9 @@ def test_whatever_is_typed_is_refused_or_has_one_form(typed: str) -> None:
 
 def test_who_registers_at_one_spelling_signs_in_at_every_other(accounts: Shop, browser: Browser) -> None:
     name = new_name()
-    answer = browser().post(REGISTER, json=newcomer(email=f"{name}@{SPELLINGS[1]}"))
-    assert answer.status_code == 201, answer.text
-    data = answer.json()["data"]
+    response = browser().post(REGISTER, json=newcomer(email=f"{name}@{SPELLINGS[1]}"))
+    assert response.status_code == 201, response.text
+    data = response.json()["data"]
     assert data["email"] == f"{name}@münchen.example"
     for domain in SPELLINGS:
         assert data_of(log_in(browser(), f"{name.upper()}@{domain}")) == data
@@ -102,8 +102,8 @@ def test_who_registers_at_one_spelling_signs_in_at_every_other(accounts: Shop, b
 def test_an_account_of_the_command_line_signs_in_at_the_page(accounts: Shop, browser: Browser) -> None:
     """Browsers send a field of addresses in ASCII."""
     name = new_name()
-    told = said(create(accounts.database_url, f"{name}@MÜNCHEN.example"))
-    assert f"{name}@münchen.example" in told
+    listing = output_of(create(accounts.database_url, f"{name}@MÜNCHEN.example"))
+    assert f"{name}@münchen.example" in listing
     client = browser()
     assert send(client, "/sign-in", email=f"{name}@xn--mnchen-3ya.example", password=CHOSEN).status_code == 303
     assert is_signed_in(client)
@@ -124,8 +124,8 @@ def test_a_domain_there_can_not_be_is_told(domain: str, accounts: Shop, browser:
     reasons = offences_of(browser().post(REGISTER, json=newcomer(email=email)))
     assert list(reasons) == ["email"]
     assert reasons["email"].startswith("must be an e-mail address")
-    done = create(accounts.database_url, email)
-    assert (done.returncode, f"'{email}' must be an e-mail address" in done.stderr) == (1, True)
+    result = create(accounts.database_url, email)
+    assert (result.returncode, f"'{email}' must be an e-mail address" in result.stderr) == (1, True)
     if domain in ONCE_TAKEN:
         assert "there can be no such domain" in reasons["email"]
         error_of(log_in(browser(), email), 401, "INVALID_CREDENTIALS")
@@ -135,8 +135,8 @@ def test_a_domain_there_can_not_be_is_told(domain: str, accounts: Shop, browser:
 
 def test_the_longest_address_is_bounded_as_it_is_shown(browser: Browser) -> None:
     """Some characters are mapped to several."""
-    answer = browser().post(REGISTER, json=newcomer(email=f"{'x' * 64}@{'㎯.' * 60}example"))
-    assert list(offences_of(answer)) == ["email"]
+    response = browser().post(REGISTER, json=newcomer(email=f"{'x' * 64}@{'㎯.' * 60}example"))
+    assert list(offences_of(response)) == ["email"]
 
 
 # --- what earlier versions kept -------------------------------------------------------------------
@@ -155,18 +155,18 @@ class Old:
             row = conn.execute(
                 "INSERT INTO account (email, email_key, first_name, last_name, password, created)"
                 " VALUES (%s, %s, 'Mary', 'Major', %s, now()) RETURNING id",
-                [email, email.lower(), kept_password()],
+                [email, email.lower(), hash_password()],
             ).fetchone()
         assert row
         return int(row[0])
 
-    def migrate(self) -> Done:
+    def migrate(self) -> CommandResult:
         return command_of(self.url, "migrate")
 
     def rows(self) -> dict[int, tuple[str, str]]:
         with psycopg.connect(self.url) as conn:
-            found = conn.execute("SELECT id, email, email_key FROM account").fetchall()
-        return {row[0]: (row[1], row[2]) for row in found}
+            rows_found = conn.execute("SELECT id, email, email_key FROM account").fetchall()
+        return {row[0]: (row[1], row[2]) for row in rows_found}
 
     def signs_in(self, email: str) -> int:
         """Whose account that is."""
@@ -174,15 +174,15 @@ class Old:
         return number
 
 
-def command_of(url: str, *arguments: object, **settings: str) -> Done:
-    done = filmer(*arguments, DATABASE_URL=url, **settings)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
+def command_of(url: str, *arguments: object, **settings: str) -> CommandResult:
+    result = filmer(*arguments, DATABASE_URL=url, **settings)
+    assert "Traceback" not in result.stderr, result.stderr
+    return result
 
 
 @pytest.fixture
 def old(database_url: str, serve_here: ServeHere) -> Old:
-    kept_password()
+    hash_password()
     return Old(database_url, serve_here(database_url))
 
 
@@ -196,8 +196,8 @@ def test_earlier_accounts_come_to_be_compared_by_their_domains(old: Old) -> None
     }
     assert old.signs_in("kunde@münchen.example") == ours, "before anything was brought into form, too"
     for _ in range(2):
-        done = old.migrate()
-        assert (done.returncode, done.stderr) == (0, "")
+        migrated = old.migrate()
+        assert (migrated.returncode, migrated.stderr) == (0, "")
         assert old.rows() == expected
     assert {old.signs_in(f"kunde@{domain}") for domain in SPELLINGS} == {ours}
     assert old.signs_in("a@公司.example") == old.signs_in("a@xn--55qx5d.example") == theirs
@@ -225,7 +225,7 @@ def test_accounts_of_one_address_are_told_of_left_alone_and_both_sign_in(
         assert rows[first] == ("b@öl.example", "b@xn--l-0ga.example"), "the older one has what is free"
         assert {number: old.signs_in(email) for number, email in spelt.items()} == {number: number for number in spelt}
         assert old.signs_in("b@öl.example") == old.signs_in("b@xn--l-0ga.example") == first
-    listed = said(command(old.url, "list")).splitlines()
+    listed = output_of(command(old.url, "list")).splitlines()
     for one, another in ((older, younger), (younger, older), (first, second), (second, first)):
         (line,) = [line for line in listed if line.split()[0] == str(one)]
         assert line.endswith(f"(the e-mail address of account {another}, too)")
@@ -242,8 +242,8 @@ def test_accounts_of_one_address_are_told_of_left_alone_and_both_sign_in(
     assert "has an account already" in refusal(command(old.url, "email", second, "KUNDE@xn--mnchen-3ya.example"))
     assert "There is no account 999999" in refusal(command(old.url, "email", 999999, "nobody@example.com"))
     assert "must be an e-mail address" in command(old.url, "email", second, "b@-ü.example").stderr
-    assert said(command(old.url, "email", second, "b2@Example.com")).endswith("b2@Example.com now")
-    assert said(command(old.url, "email", younger, "kunde@XN--55QX5D.example")).endswith("kunde@公司.example now")
+    assert output_of(command(old.url, "email", second, "b2@Example.com")).endswith("b2@Example.com now")
+    assert output_of(command(old.url, "email", younger, "kunde@XN--55QX5D.example")).endswith("kunde@公司.example now")
     assert old.signs_in("b2@example.com") == second
     assert old.signs_in("kunde@xn--mnchen-3ya.example") == old.signs_in("kunde@münchen.example") == older
     assert old.migrate().stderr == ""
@@ -259,7 +259,7 @@ def test_no_second_account_is_opened_beside_one_not_yet_brought_into_form(old: O
 
 def test_an_earlier_backup_comes_back_in_form(old: Old, make_database: MakeDatabase, tmp_path: Path) -> None:
     older, younger = old.open("kunde@münchen.example"), old.open("kunde@xn--mnchen-3ya.example")
-    other = old.open("other@münchen.example")
+    other_user = old.open("other@münchen.example")
     done = command_of(old.url, "backup", tmp_path / "backup")
     assert done.returncode == 0, done.stderr
     target = make_database()
@@ -267,7 +267,7 @@ def test_an_earlier_backup_comes_back_in_form(old: Old, make_database: MakeDatab
     assert done.returncode == 0, done.stderr
     assert f"account {older} (kunde@münchen.example) has the e-mail address of account {younger}" in done.stderr
     with psycopg.connect(target) as conn:
-        row = conn.execute("SELECT email_key FROM account WHERE id = %s", [other]).fetchone()
+        row = conn.execute("SELECT email_key FROM account WHERE id = %s", [other_user]).fetchone()
     assert row == ("other@xn--mnchen-3ya.example",)
 
 

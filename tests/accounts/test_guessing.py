@@ -13,10 +13,10 @@ import httpx
 import psycopg
 import pytest
 from tests.accounts.conftest import new_address, open_account
-from tests.answers import error_of
 from tests.figures import record_figure
 from tests.in_process import InProcess, MovedClock, in_process
-from tests.people import LOGIN, PASSWORD, kept_password
+from tests.responses import error_of
+from tests.users import LOGIN, PASSWORD, hash_password
 
 from filmer.accounts.throttle import (
     REGISTER_ADDRESS,
@@ -54,12 +54,12 @@ async def tried(process: InProcess, guesses: Sequence[Guess]) -> Counter[int]:
 
     async def work() -> None:
         for address, email, password in queue:
-            answer = await guess(process, address, email, password)
-            statuses[answer.status_code] += 1
-            if answer.status_code == 429:
-                error_of(answer, 429, "RATE_LIMITED")
-                assert 1 <= int(answer.headers["retry-after"]) <= 60
-                assert "set-cookie" not in answer.headers
+            response = await guess(process, address, email, password)
+            statuses[response.status_code] += 1
+            if response.status_code == 429:
+                error_of(response, 429, "RATE_LIMITED")
+                assert 1 <= int(response.headers["retry-after"]) <= 60
+                assert "set-cookie" not in response.headers
 
     await asyncio.gather(*(work() for _ in range(SIDE_BY_SIDE)))
     assert statuses.total() == len(guesses)
@@ -75,7 +75,7 @@ def refused(at_once: int) -> Counter[int]:
 @pytest.fixture(autouse=True)
 def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is counted here is tries, not what one costs."""
-    kept_password()  # at its full price: others use it, too
+    hash_password()  # at its full price: others use it, too
     monkeypatch.setattr("filmer.accounts.passwords.MEMORY_KIB", 64)
 
 
@@ -127,8 +127,8 @@ def test_many_addresses_against_one_account(database_url: str, clock: MovedClock
         async with in_process(database_url, clock, redis_url=cache) as process:
             home, cafe = new_address(), new_address()
             cookie = (await guess(process, home, mary, PASSWORD)).cookies["JSESSIONID"]
-            answers = await tried(process, [(new_address(), mary, f"guess {n}") for n in range(GUESSES)])
-            assert answers == refused(10)
+            responses = await tried(process, [(new_address(), mary, f"guess {n}") for n in range(GUESSES)])
+            assert responses == refused(10)
             assert (await guess(process, new_address(), mary, PASSWORD)).status_code == 429, (
                 "a stranger, for all we know"
             )
@@ -237,11 +237,11 @@ def test_after_what_retry_after_says_it_is_tried(database_url: str, clock: Moved
             for guesses, wait in ((account, 60), (address, 10)):
                 await tried(process, guesses[:-2])
                 for _ in range(2):
-                    answer = await guess(process, *guesses[-1])
-                    assert (answer.status_code, answer.headers["retry-after"]) == (429, str(wait))
+                    response = await guess(process, *guesses[-1])
+                    assert (response.status_code, response.headers["retry-after"]) == (429, str(wait))
                     clock.move(seconds=wait - 1)
-                    answer = await guess(process, *guesses[-1])
-                    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+                    response = await guess(process, *guesses[-1])
+                    assert (response.status_code, response.headers["retry-after"]) == (429, "1")
                     clock.move(seconds=1)
                     assert (await guess(process, *guesses[-1])).status_code == 401
                 clock.move(seconds=wait * 3.5)
@@ -257,9 +257,9 @@ def test_side_by_side_each_is_told_how_long_it_takes(database_url: str, clock: M
 
     async def run() -> None:
         async with in_process(database_url, clock) as process:
-            answers = await asyncio.gather(*(guess(process, new_address(), mary, "guess") for _ in range(40)))
-            told = Counter(answer.headers.get("retry-after") for answer in answers)
-            assert told == Counter({None: 10, "60": 30})
+            responses = await asyncio.gather(*(guess(process, new_address(), mary, "guess") for _ in range(40)))
+            retry_after = Counter(response.headers.get("retry-after") for response in responses)
+            assert retry_after == Counter({None: 10, "60": 30})
 
     asyncio.run(run())
 
@@ -286,8 +286,8 @@ def test_on_two_nodes_there_is_one_allowance(database_url: str, clock: MovedCloc
     async def run() -> None:
         async with in_process(database_url, clock) as here, in_process(database_url, clock) as there:
             halves = [[(new_address(), mary, "guess") for _ in range(20)] for _ in range(2)]
-            answers = await asyncio.gather(tried(here, halves[0]), tried(there, halves[1]))
-            assert sum(answers, Counter()) == Counter({401: 10, 429: 30})
+            responses = await asyncio.gather(tried(here, halves[0]), tried(there, halves[1]))
+            assert sum(responses, Counter()) == Counter({401: 10, 429: 30})
 
     asyncio.run(run())
 
@@ -303,8 +303,8 @@ def test_a_try_that_found_no_room_costs_nothing(
         async with in_process(database_url, clock) as process:
             monkeypatch.setattr("filmer.accounts.passwords.MAX_WAITING", 0)
             for _ in range(40):
-                answer = await guess(process, "192.0.2.1", mary, "guess")
-                assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+                response = await guess(process, "192.0.2.1", mary, "guess")
+                assert (response.status_code, response.headers["retry-after"]) == (503, "5")
                 async with process.visitor() as client:
                     assert (await client.post("/api/v1/auth/register", json=body)).status_code == 503
             monkeypatch.undo()
@@ -322,8 +322,8 @@ def test_nobody_is_believed_who_says_they_are_somebody_else(database_url: str, c
             for n in range(52):
                 said = {name: new_address() for name in ("x-forwarded-for", "x-real-ip", "cf-connecting-ip")}
                 async with process.visitor(forwarded=f"for={new_address()}", **said) as client:
-                    answer = await client.post(LOGIN, json={"email": f"nobody{n}@example.com", "password": "guess"})
-                statuses[answer.status_code] += 1
+                    response = await client.post(LOGIN, json={"email": f"nobody{n}@example.com", "password": "guess"})
+                statuses[response.status_code] += 1
             assert statuses == Counter({401: 50, 429: 2})
 
     asyncio.run(run())
@@ -339,8 +339,8 @@ def test_behind_a_proxy_it_is_the_caller_whatever_else_is_said(database_url: str
             for n in range(51):
                 said = {"x-forwarded-for": here.format(4000 + n)}
                 async with process.visitor("10.0.0.1", **said) as client:
-                    answer = await client.post(LOGIN, json={"email": f"nobody{n}@example.com", "password": "guess"})
-                statuses[answer.status_code] += 1
+                    response = await client.post(LOGIN, json={"email": f"nobody{n}@example.com", "password": "guess"})
+                statuses[response.status_code] += 1
             assert statuses == Counter({401: 50, 429: 1})
 
     asyncio.run(run())

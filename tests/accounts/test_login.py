@@ -9,22 +9,22 @@ import httpx
 import psycopg
 import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
-from tests.answers import data_of, error_of, offences_of
 from tests.conftest import MakeDatabase, ServeHere
-from tests.people import LOGIN, PASSWORD, visitor
+from tests.responses import data_of, error_of, offences_of
+from tests.users import LOGIN, PASSWORD, visitor
 
 SESSION = "/api/v1/auth/session"
 COOKIE = re.compile(r"JSESSIONID=([A-Za-z0-9_-]{43}); Path=/; HttpOnly; SameSite=Lax")
 LONGEST = f"{'x' * 64}@{'.'.join(['y' * 63] * 2)}.{'z' * 62}"  # 255 characters
 
 
-def token_of(answer: httpx.Response) -> str:
+def token_of(response: httpx.Response) -> str:
     """The session's id in the only cookie there is, which has our attributes and no others."""
-    cookies = answer.headers.get_list("set-cookie")
+    cookies = response.headers.get_list("set-cookie")
     assert len(cookies) == 1
-    found = COOKIE.fullmatch(cookies[0])
-    assert found, cookies[0]
-    return found[1]
+    match = COOKIE.fullmatch(cookies[0])
+    assert match, cookies[0]
+    return match[1]
 
 
 def log_in(client: httpx.Client, email: str, password: str = PASSWORD) -> httpx.Response:
@@ -39,21 +39,21 @@ def session_of(client: httpx.Client, *tokens: str) -> httpx.Response:
 
 def test_the_answer_is_the_one_the_spec_prints(accounts: Shop, browser: Browser) -> None:
     mary = open_account(accounts.database_url)
-    answer = log_in(browser(), mary.email)
+    response = log_in(browser(), mary.email)
     expected = {"customerId": mary.id, "email": mary.email, "firstName": "Mary", "lastName": "Major"}
-    assert data_of(answer) == expected
-    assert list(answer.json()["data"]) == list(expected)
-    assert answer.headers["cache-control"] == "no-store"
-    assert "Secure" not in answer.headers["set-cookie"]
+    assert data_of(response) == expected
+    assert list(response.json()["data"]) == list(expected)
+    assert response.headers["cache-control"] == "no-store"
+    assert "Secure" not in response.headers["set-cookie"]
 
 
 def test_the_refusal_is_the_one_the_spec_prints(accounts: Shop, browser: Browser) -> None:
     mary = open_account(accounts.database_url)
-    answer = log_in(browser(), mary.email, "not the password")
-    error = error_of(answer, 401, "INVALID_CREDENTIALS")
+    response = log_in(browser(), mary.email, "not the password")
+    error = error_of(response, 401, "INVALID_CREDENTIALS")
     assert error == {"code": "INVALID_CREDENTIALS", "message": "Invalid email or password", "details": {}}
-    assert answer.headers["cache-control"] == "no-store"
-    assert "set-cookie" not in answer.headers
+    assert response.headers["cache-control"] == "no-store"
+    assert "set-cookie" not in response.headers
 
 
 def test_a_session_has_256_bits_of_its_own_each_time_and_the_database_their_digest_alone(
@@ -77,11 +77,11 @@ def test_logging_in_again_ends_the_session_that_came_along(accounts: Shop, brows
     client = browser()
     first = token_of(log_in(client, mary.email))
     elsewhere = token_of(log_in(browser(), mary.email))
-    answer = client.post(LOGIN, json={"email": mary.email, "password": PASSWORD}, headers=_cookie(first))
-    second = token_of(answer)
+    response = client.post(LOGIN, json={"email": mary.email, "password": PASSWORD}, headers=_cookie(first))
+    second = token_of(response)
     error_of(session_of(client, first), 401, "UNAUTHORIZED")
-    answer = client.post(LOGIN, json={"email": john.email, "password": PASSWORD}, headers=_cookie(second))
-    assert data_of(session_of(client, token_of(answer)))["customerId"] == john.id
+    response = client.post(LOGIN, json={"email": john.email, "password": PASSWORD}, headers=_cookie(second))
+    assert data_of(session_of(client, token_of(response)))["customerId"] == john.id
     error_of(session_of(client, second), 401, "UNAUTHORIZED")
     assert data_of(session_of(client, elsewhere))["customerId"] == mary.id, "another browser's session is not ended"
 
@@ -91,9 +91,9 @@ def test_a_refused_login_leaves_the_session_that_came_along(accounts: Shop, brow
     client = browser()
     token = token_of(log_in(client, mary.email))
     client.cookies.clear()
-    answer = client.post(LOGIN, json={"email": mary.email, "password": "wrong"}, headers=_cookie(token))
-    assert "set-cookie" not in answer.headers
-    error_of(answer, 401, "INVALID_CREDENTIALS")
+    response = client.post(LOGIN, json={"email": mary.email, "password": "wrong"}, headers=_cookie(token))
+    assert "set-cookie" not in response.headers
+    error_of(response, 401, "INVALID_CREDENTIALS")
     assert data_of(session_of(client, token))["customerId"] == mary.id
 
 
@@ -101,13 +101,13 @@ def test_a_refused_login_leaves_the_session_that_came_along(accounts: Shop, brow
 def test_a_value_the_caller_chose_never_becomes_a_session(chosen: str, accounts: Shop, browser: Browser) -> None:
     mary = open_account(accounts.database_url)
     client = browser()
-    answer = client.post(LOGIN, json={"email": mary.email, "password": PASSWORD}, headers=_cookie(chosen))
-    assert token_of(answer) != chosen
+    response = client.post(LOGIN, json={"email": mary.email, "password": PASSWORD}, headers=_cookie(chosen))
+    assert token_of(response) != chosen
     error_of(session_of(client, chosen), 401, "UNAUTHORIZED")
 
 
 def test_an_address_is_trimmed_and_compared_without_case(accounts: Shop, browser: Browser) -> None:
-    """Contract §4.2. It is told as it was given when the account was opened."""
+    """Contract §4.2. The address is returned as it was given when the account was opened."""
     mary = open_account(accounts.database_url, email="Mary.Größe@Example.com")
     for typed in (
         " mary.größe@example.com\t",
@@ -169,8 +169,8 @@ def test_every_offence_is_told(browser: Browser) -> None:
         assert list(offences_of(client.post(LOGIN, json={"email": wrong, "password": wrong}))) == ["email", "password"]
     assert list(offences_of(client.post(LOGIN, json={"email": "mary@example.com", "password": "a\0b"}))) == ["password"]
     twice = b'{"email": "mary@example.com", "password": "a", "password": "b"}'
-    answer = client.post(LOGIN, content=twice, headers={"content-type": "application/json"})
-    assert list(offences_of(answer)) == ["password"]
+    response = client.post(LOGIN, content=twice, headers={"content-type": "application/json"})
+    assert list(offences_of(response)) == ["password"]
 
 
 def test_fields_it_does_not_know_are_ignored(accounts: Shop, browser: Browser) -> None:
@@ -205,9 +205,9 @@ def test_accents_by_the_thousand_do_not_stop_the_others(field: str, browser: Bro
     body = {"email": "mary@example.com", "password": "x" * 8, "firstName": "Mary", "lastName": "Major", field: accents}
     path = LOGIN if field in {"email", "password"} else "/api/v1/auth/register"
     client = browser()
-    answers = [client.post(path, json=body) for _ in range(3)]
-    assert {answer.status_code for answer in answers} == {401 if path == LOGIN and field == "password" else 400}
-    assert min(answer.elapsed.total_seconds() for answer in answers) < 0.4
+    responses = [client.post(path, json=body) for _ in range(3)]
+    assert {response.status_code for response in responses} == {401 if path == LOGIN and field == "password" else 400}
+    assert min(response.elapsed.total_seconds() for response in responses) < 0.4
 
 
 def test_a_closed_account_is_refused_like_a_wrong_password(accounts: Shop, browser: Browser) -> None:

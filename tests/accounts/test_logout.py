@@ -4,9 +4,9 @@ import httpx
 import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
 from tests.accounts.test_login import log_in, session_of, token_of
-from tests.answers import data_of, error_of
 from tests.conftest import MakeDatabase, Serve
-from tests.people import visitor
+from tests.responses import data_of, error_of
+from tests.users import visitor
 
 LOGOUT = "/api/v1/auth/logout"
 
@@ -19,10 +19,10 @@ def log_out(client: httpx.Client, *tokens: str) -> httpx.Response:
 def test_the_answer_is_the_one_the_spec_prints(accounts: Shop, browser: Browser) -> None:
     client = browser()
     log_in(client, open_account(accounts.database_url).email)
-    answer = client.post(LOGOUT)
-    assert data_of(answer) == {"message": "Logged out successfully"}
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers.get_list("set-cookie") == ["JSESSIONID=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]
+    response = client.post(LOGOUT)
+    assert data_of(response) == {"message": "Logged out successfully"}
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers.get_list("set-cookie") == ["JSESSIONID=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]
     assert not client.cookies, "the browser has given it back"
 
 
@@ -38,9 +38,9 @@ def test_it_ends_this_session_and_no_other(accounts: Shop, browser: Browser) -> 
 
 @pytest.mark.parametrize("tokens", [(), ("",), ("A" * 43,)])
 def test_who_is_not_signed_in_cannot_log_out(tokens: tuple[str, ...], browser: Browser) -> None:
-    answer = log_out(browser(), *tokens)
-    assert error_of(answer, 401, "UNAUTHORIZED")["details"] == {}
-    assert "set-cookie" not in answer.headers
+    response = log_out(browser(), *tokens)
+    assert error_of(response, 401, "UNAUTHORIZED")["details"] == {}
+    assert "set-cookie" not in response.headers
 
 
 def test_a_second_time_it_is_refused(accounts: Shop, browser: Browser) -> None:
@@ -53,8 +53,10 @@ def test_a_second_time_it_is_refused(accounts: Shop, browser: Browser) -> None:
 def test_a_body_changes_nothing(accounts: Shop, browser: Browser) -> None:
     client = browser()
     token = token_of(log_in(client, open_account(accounts.database_url).email))
-    answer = client.post(LOGOUT, content=b"{", headers={"cookie": f"JSESSIONID={token}", "content-type": "text/plain"})
-    data_of(answer)
+    response = client.post(
+        LOGOUT, content=b"{", headers={"cookie": f"JSESSIONID={token}", "content-type": "text/plain"}
+    )
+    data_of(response)
     error_of(session_of(client, token), 401, "UNAUTHORIZED")
 
 

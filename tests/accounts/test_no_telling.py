@@ -15,10 +15,10 @@ import httpx
 import psycopg
 import pytest
 from tests.accounts.conftest import new_address, open_account
-from tests.answers import error_of
 from tests.figures import record_figure
 from tests.in_process import in_process
-from tests.people import LOGIN, PASSWORD
+from tests.responses import error_of
+from tests.users import LOGIN, PASSWORD
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(1800)]
 LOGINS = int(os.environ.get("LOGINS", "60"))
@@ -29,7 +29,7 @@ EACH = 5  # tries of one e-mail: fewer than would be slowed
 class Refused(NamedTuple):
     kind: str
     seconds: float
-    answer: httpx.Response
+    response: httpx.Response
 
 
 def auc(first: list[float], second: list[float]) -> float:
@@ -51,29 +51,29 @@ def test_the_measure_measures() -> None:
 
 
 async def _refusals(database_url: str, emails: dict[str, list[str]]) -> list[Refused]:
-    asked = [(kind, email) for kind, some in emails.items() for email in some * EACH]
-    random.shuffle(asked)
-    found = []
+    attempts = [(kind, email) for kind, some in emails.items() for email in some * EACH]
+    random.shuffle(attempts)
+    refusals = []
     async with in_process(database_url, trusted_proxies="10.0.0.1") as process, process.visitor("10.0.0.1") as client:
         for _ in range(10):  # until connections and caches are warm
             await _refusal(client, "warm", f"{new_address()}@example.com")
-        for kind, email in asked:
-            found.append(await _refusal(client, kind, email))
-    return found
+        for kind, email in attempts:
+            refusals.append(await _refusal(client, kind, email))
+    return refusals
 
 
 async def _refusal(client: httpx.AsyncClient, kind: str, email: str) -> Refused:
     headers = {"x-forwarded-for": new_address()}
     password = PASSWORD if kind == "closed" else "not the password"
     begun = time.perf_counter()
-    answer = await client.post(LOGIN, json={"email": email, "password": password}, headers=headers)
-    return Refused(kind, time.perf_counter() - begun, answer)
+    response = await client.post(LOGIN, json={"email": email, "password": password}, headers=headers)
+    return Refused(kind, time.perf_counter() - begun, response)
 
 
-def _shown(answer: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
+def _shown(response: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
     """All of an answer but what is another each time: its id, and what time it is."""
-    headers = [(name, value) for name, value in answer.headers.multi_items() if name != "x-request-id"]
-    return answer.status_code, headers, answer.content.partition(b'"timestamp"')[0]
+    headers = [(name, value) for name, value in response.headers.multi_items() if name != "x-request-id"]
+    return response.status_code, headers, response.content.partition(b'"timestamp"')[0]
 
 
 def test_nothing_tells_whether_there_is_an_account(database_url: str) -> None:
@@ -87,10 +87,10 @@ def test_nothing_tells_whether_there_is_an_account(database_url: str) -> None:
     with psycopg.connect(database_url) as conn:
         conn.execute("UPDATE account SET disabled = true WHERE email = ANY(%s)", [emails["closed"]])
     refused = asyncio.run(_refusals(database_url, emails))
-    for one in refused:
-        error_of(one.answer, 401, "INVALID_CREDENTIALS")
-        assert _shown(one.answer) == _shown(refused[0].answer)
-    times = {kind: [one.seconds for one in refused if one.kind == kind] for kind in emails}
+    for refusal in refused:
+        error_of(refusal.response, 401, "INVALID_CREDENTIALS")
+        assert _shown(refusal.response) == _shown(refused[0].response)
+    times = {kind: [refusal.seconds for refusal in refused if refusal.kind == kind] for kind in emails}
     for kind in ("known", "closed"):
         measured = auc(times[kind], times["unknown"])
         record_figure(f"{kind} against unknown e-mails, {len(times[kind])} each: AUC {measured:.3f}")
@@ -109,7 +109,7 @@ def test_slowing_down_is_the_same_for_both(database_url: str) -> None:
             process.visitor("10.0.0.1") as client,
         ):
             for email in (known, "nobody@example.com"):
-                statuses = [(await _refusal(client, "", email)).answer.status_code for _ in range(12)]
+                statuses = [(await _refusal(client, "", email)).response.status_code for _ in range(12)]
                 assert statuses == [401] * 10 + [429] * 2
 
     asyncio.run(run())

@@ -12,10 +12,10 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 from tests.accounts.conftest import open_account
 from tests.accounts.test_register import REGISTER, newcomer
-from tests.answers import error_of
 from tests.in_process import in_process
 from tests.machine import at_most
-from tests.people import LOGIN, PASSWORD
+from tests.responses import error_of
+from tests.users import LOGIN, PASSWORD
 
 from filmer.accounts.passwords import MAX_WAITING, Passwords
 from filmer.errors import ServiceUnavailable
@@ -44,12 +44,12 @@ def test_it_is_argon2id_at_owasp_s_first_choice_with_a_salt_of_its_own() -> None
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("kept", [None, "", "nonsense", "$argon2id$v=19$m=47104,t=1,p=1$x$y"])
-def test_where_nothing_is_kept_nothing_fits(kept: str | None) -> None:
+@pytest.mark.parametrize("stored_hash", [None, "", "nonsense", "$argon2id$v=19$m=47104,t=1,p=1$x$y"])
+def test_where_nothing_is_kept_nothing_fits(stored_hash: str | None) -> None:
     async def run() -> None:
         passwords = Passwords(threads=1)
         for password in ("", "x", PASSWORD, "$argon2id$"):
-            assert not await passwords.matches(password, kept)
+            assert not await passwords.matches(password, stored_hash)
 
     asyncio.run(run())
 
@@ -86,13 +86,13 @@ def test_a_hash_made_with_other_parameters_is_replaced_when_somebody_signs_in(da
             newer = kept_of(database_url, mary.email)
             assert newer != old
             assert "m=47104,t=1,p=1" in newer
-            answer = await client.post(LOGIN, json={"email": mary.email, "password": PASSWORD})
-            assert answer.status_code == 200
+            response = await client.post(LOGIN, json={"email": mary.email, "password": PASSWORD})
+            assert response.status_code == 200
             assert kept_of(database_url, mary.email) == newer
             put_old()
             tries = [client.post(LOGIN, json={"email": mary.email, "password": PASSWORD}) for _ in range(8)]
-            answers = await asyncio.gather(*tries)
-            assert [answer.status_code for answer in answers] == [200] * 8, "several at once are all right"
+            responses = await asyncio.gather(*tries)
+            assert [response.status_code for response in responses] == [200] * 8, "several at once are all right"
 
     asyncio.run(run())
 
@@ -125,21 +125,21 @@ def test_one_more_than_may_wait_is_told_to_come_again(database_url: str) -> None
             waiting = [asyncio.create_task(passwords.hash("x")) for _ in range(MAX_WAITING)]
             await asyncio.sleep(0)
             async with process.visitor() as client:
-                answers = [
+                responses = [
                     await client.post(LOGIN, json={"email": "mary@example.com", "password": "x"}),
                     await client.post(REGISTER, json=newcomer()),
                 ]
-                for answer in answers:
-                    error_of(answer, 503, "SERVICE_UNAVAILABLE")
-                    assert answer.headers["retry-after"] == "5"
-                    assert "set-cookie" not in answer.headers
+                for response in responses:
+                    error_of(response, 503, "SERVICE_UNAVAILABLE")
+                    assert response.headers["retry-after"] == "5"
+                    assert "set-cookie" not in response.headers
                 with pytest.raises(ServiceUnavailable):
                     await passwords.matches("x", None)
                 for task in waiting[4:]:  # they have hung up
                     task.cancel()
                 await asyncio.wait(waiting)
-                answer = await client.post(LOGIN, json={"email": "mary@example.com", "password": "x"})
-                assert answer.status_code == 401, "there is room again"
+                response = await client.post(LOGIN, json={"email": "mary@example.com", "password": "x"})
+                assert response.status_code == 401, "there is room again"
 
     asyncio.run(run())
 
@@ -166,8 +166,8 @@ asyncio.run(main())
 def test_checking_stands_behind_whatever_else_the_process_does(nice: int) -> None:
     """Never before: a process that was started with less may not do that, and nobody could sign in."""
     here = os.getpriority(os.PRIO_PROCESS, 0)
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", THREADS, str(nice)], capture_output=True, text=True, check=False, timeout=60
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [str(max(10, here + nice)), str(here + nice)]
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == [str(max(10, here + nice)), str(here + nice)]

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
 from tests.accounts.test_login import log_in, session_of, token_of
-from tests.answers import error_of, offences_of
 from tests.conftest import ServeHere
-from tests.people import PASSWORD, visitor
+from tests.responses import error_of, offences_of
+from tests.users import PASSWORD, visitor
 
 REGISTER = "/api/v1/auth/register"
 _numbers = itertools.count(1)
@@ -24,14 +24,14 @@ def newcomer(**fields: Any) -> dict[str, Any]:
 
 def test_the_newcomer_is_signed_in(accounts: Shop, browser: Browser) -> None:
     body, client = newcomer(), browser()
-    answer = client.post(REGISTER, json=body)
-    assert answer.status_code == 201, answer.text
-    assert list(answer.json()) == ["success", "data"]
-    data = answer.json()["data"]
+    response = client.post(REGISTER, json=body)
+    assert response.status_code == 201, response.text
+    assert list(response.json()) == ["success", "data"]
+    data = response.json()["data"]
     assert list(data) == ["customerId", "email", "firstName", "lastName"]
     assert data == {"customerId": data["customerId"], **{k: body[k] for k in ("email", "firstName", "lastName")}}
-    assert answer.headers["cache-control"] == "no-store"
-    assert session_of(client, token_of(answer)).json()["data"] == {"authenticated": True, **data}
+    assert response.headers["cache-control"] == "no-store"
+    assert session_of(client, token_of(response)).json()["data"] == {"authenticated": True, **data}
     assert log_in(client, body["email"]).json()["data"] == data
     with psycopg.connect(accounts.database_url) as conn:
         row = conn.execute("SELECT role, demo, disabled FROM account WHERE id = %s", [data["customerId"]]).fetchone()
@@ -39,10 +39,10 @@ def test_the_newcomer_is_signed_in(accounts: Shop, browser: Browser) -> None:
 
 
 def test_nobody_makes_themselves_an_admin(accounts: Shop, browser: Browser) -> None:
-    answer = browser().post(REGISTER, json=newcomer(role="admin", id=1, customerId=1, disabled=True, demo=True))
+    response = browser().post(REGISTER, json=newcomer(role="admin", id=1, customerId=1, disabled=True, demo=True))
     with psycopg.connect(accounts.database_url) as conn:
         row = conn.execute(
-            "SELECT role, demo, disabled FROM account WHERE id = %s", [answer.json()["data"]["customerId"]]
+            "SELECT role, demo, disabled FROM account WHERE id = %s", [response.json()["data"]["customerId"]]
         ).fetchone()
     assert row == ("customer", False, False)
 
@@ -50,9 +50,9 @@ def test_nobody_makes_themselves_an_admin(accounts: Shop, browser: Browser) -> N
 @pytest.mark.parametrize("write", [str, str.upper, lambda email: f" {email}\n"])
 def test_an_address_that_is_known_is_a_conflict(write: Any, accounts: Shop, browser: Browser) -> None:
     mary = open_account(accounts.database_url)
-    answer = browser().post(REGISTER, json=newcomer(email=write(mary.email), password="another one", firstName="Eve"))
-    assert error_of(answer, 409, "CONFLICT")["details"] == {}
-    assert "set-cookie" not in answer.headers
+    response = browser().post(REGISTER, json=newcomer(email=write(mary.email), password="another one", firstName="Eve"))
+    assert error_of(response, 409, "CONFLICT")["details"] == {}
+    assert "set-cookie" not in response.headers
     assert log_in(browser(), mary.email).json()["data"]["firstName"] == "Mary"
 
 
@@ -70,27 +70,27 @@ def test_no_other_passwords(password: Any, browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("typed", "stored"),
     [
         ("  Ann-Marie ", "Ann-Marie"), ("x" * 100, "x" * 100), ("Zoe\u0308", "Zoë"), ("李", "李"), ("<b>", "<b>"),
         ("می\u200cرود", "می\u200cرود"), ("Robert'); DROP TABLE account;--", "Robert'); DROP TABLE account;--"),
         ("x\u0301" * 100, "x\u0301" * 50),
     ],
 )  # fmt: skip
-def test_names(given: str, kept: str, browser: Browser) -> None:
-    if len(given) > 100:
-        given = given[:100]
-    answer = browser().post(REGISTER, json=newcomer(firstName=given, lastName=given))
-    assert answer.status_code == 201, answer.text
-    assert answer.json()["data"]["firstName"] == answer.json()["data"]["lastName"] == kept
+def test_names(typed: str, stored: str, browser: Browser) -> None:
+    if len(typed) > 100:
+        typed = typed[:100]
+    response = browser().post(REGISTER, json=newcomer(firstName=typed, lastName=typed))
+    assert response.status_code == 201, response.text
+    assert response.json()["data"]["firstName"] == response.json()["data"]["lastName"] == stored
 
 
 @pytest.mark.parametrize(
     "name", ["", "  ", "x" * 101, "x" * 100 + " ", "a\nb", "a\x1b[2Jb", "a\u202eb", "\u2028", "a\0b", None, 1]
 )
 def test_what_is_no_name(name: Any, browser: Browser) -> None:
-    answer = browser().post(REGISTER, json=newcomer(firstName=name, lastName=name))
-    assert list(offences_of(answer)) == ["firstName", "lastName"]
+    response = browser().post(REGISTER, json=newcomer(firstName=name, lastName=name))
+    assert list(offences_of(response)) == ["firstName", "lastName"]
 
 
 def test_every_offence_is_told_and_nothing_kept(accounts: Shop, browser: Browser) -> None:
@@ -112,9 +112,9 @@ def test_of_twenty_at_once_for_one_address_one_gets_it(accounts: Shop, browser: 
         return clients[number].post(REGISTER, json=newcomer(email=spelled[number], firstName=f"No {number}"))
 
     with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(register, range(20)))
-    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 19
-    assert [bool(answer.cookies) for answer in answers] == [answer.status_code == 201 for answer in answers]
+        responses = list(pool.map(register, range(20)))
+    assert sorted(response.status_code for response in responses) == [201] + [409] * 19
+    assert [bool(response.cookies) for response in responses] == [response.status_code == 201 for response in responses]
     with psycopg.connect(accounts.database_url) as conn:
         assert conn.execute("SELECT FROM account WHERE email_key = %s", [email]).rowcount == 1
 
@@ -122,13 +122,13 @@ def test_of_twenty_at_once_for_one_address_one_gets_it(accounts: Shop, browser: 
 def test_registering_ends_the_session_that_came_along(accounts: Shop, browser: Browser) -> None:
     mary, client = open_account(accounts.database_url), browser()
     before = token_of(log_in(client, mary.email))
-    answer = client.post(REGISTER, json=newcomer(), headers={"cookie": f"JSESSIONID={before}"})
-    assert answer.status_code == 201
+    response = client.post(REGISTER, json=newcomer(), headers={"cookie": f"JSESSIONID={before}"})
+    assert response.status_code == 201
     error_of(session_of(client, before), 401, "UNAUTHORIZED")
 
 
 def test_trying_addresses_out_is_slowed(accounts: Shop, browser: Browser) -> None:
-    """A conflict tells that somebody has an account: 30 of them, then one each half minute."""
+    """A conflict reveals that an account exists: 30 are allowed, then one each half minute."""
     mary, client = open_account(accounts.database_url), browser()
     statuses = [client.post(REGISTER, json=newcomer(email=mary.email)).status_code for _ in range(31)]
     assert statuses == [409] * 30 + [429]
@@ -142,7 +142,7 @@ def test_without_the_demo_its_addresses_are_free(database_url: str, serve_here: 
     """Contract §8: what the demo's people are, an ordinary shop knows nothing of."""
     server = serve_here(database_url)
     with visitor(server.client) as client:
-        answer = client.post(REGISTER, json=newcomer(email="admin@example.com"))
-        assert (answer.status_code, answer.json()["data"]["customerId"]) == (201, 1)
+        response = client.post(REGISTER, json=newcomer(email="admin@example.com"))
+        assert (response.status_code, response.json()["data"]["customerId"]) == (201, 1)
         assert log_in(client, "admin@example.com", "filmer-demo").status_code == 401
     server.stop()

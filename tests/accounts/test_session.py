@@ -3,14 +3,14 @@
 import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
 from tests.accounts.test_login import SESSION, log_in, session_of, token_of
-from tests.answers import data_of, error_of
+from tests.responses import data_of, error_of
 
 
 def test_the_answer_is_the_one_the_spec_prints(accounts: Shop, browser: Browser) -> None:
     mary, client = open_account(accounts.database_url), browser()
     log_in(client, mary.email)
-    answer = client.get(SESSION)
-    data = data_of(answer)
+    response = client.get(SESSION)
+    data = data_of(response)
     expected = {
         "authenticated": True,
         "customerId": mary.id,
@@ -20,15 +20,15 @@ def test_the_answer_is_the_one_the_spec_prints(accounts: Shop, browser: Browser)
     }
     assert data == expected
     assert list(data) == list(expected)
-    assert answer.headers["cache-control"] == "no-store"
-    assert "set-cookie" not in answer.headers
-    assert "etag" not in answer.headers
+    assert response.headers["cache-control"] == "no-store"
+    assert "set-cookie" not in response.headers
+    assert "etag" not in response.headers
 
 
 def test_without_a_session_it_is_401(browser: Browser) -> None:
-    answer = browser().get(SESSION)
-    assert error_of(answer, 401, "UNAUTHORIZED")["details"] == {}
-    assert answer.headers["cache-control"] == "no-store"
+    response = browser().get(SESSION)
+    assert error_of(response, 401, "UNAUTHORIZED")["details"] == {}
+    assert response.headers["cache-control"] == "no-store"
 
 
 def test_two_cookies_that_differ_are_no_session(accounts: Shop, browser: Browser) -> None:
@@ -86,5 +86,5 @@ def test_the_digest_in_the_database_is_no_cookie(accounts: Shop, browser: Browse
 def test_head_is_answered_like_get(accounts: Shop, browser: Browser) -> None:
     client = browser()
     log_in(client, open_account(accounts.database_url).email)
-    answer = client.head(SESSION)
-    assert (answer.status_code, answer.content, answer.headers["cache-control"]) == (200, b"", "no-store")
+    response = client.head(SESSION)
+    assert (response.status_code, response.content, response.headers["cache-control"]) == (200, b"", "no-store")

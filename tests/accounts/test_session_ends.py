@@ -11,7 +11,7 @@ from tests.accounts.test_login import SESSION
 from tests.accounts.test_logout import LOGOUT
 from tests.accounts.test_session_times import Case, tidy
 from tests.in_process import InProcess, in_process
-from tests.people import LOGIN, PASSWORD
+from tests.users import LOGIN, PASSWORD
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ async def ask(process: InProcess, method: str, path: str, *tokens: str) -> httpx
 
 async def log_in(process: InProcess, email: str, *, instead_of: str = "") -> httpx.Response:
     async with process.visitor(**{"cookie": f"JSESSIONID={instead_of}"} if instead_of else {}) as client:
-        answer = await client.post(LOGIN, json={"email": email, "password": PASSWORD})
-    assert answer.status_code == 200, answer.text
-    return answer
+        response = await client.post(LOGIN, json={"email": email, "password": PASSWORD})
+    assert response.status_code == 200, response.text
+    return response
 
 
 def sessions(case: Case) -> int:
@@ -57,11 +57,11 @@ def begin_many(case: Case) -> None:
 def test_the_cookie_has_256_bits_and_says_who_may_read_it(case: Case, public_url: str | None, more: str) -> None:
     async def run() -> None:
         async with in_process(case.url, case.clock, public_url=public_url) as process:
-            answer = await log_in(process, case.email)
-            token = answer.cookies["JSESSIONID"]
+            response = await log_in(process, case.email)
+            token = response.cookies["JSESSIONID"]
             assert len(token) == 43, "32 bytes in base64"
             attributes = f"; Path=/; HttpOnly; SameSite=Lax{more}"
-            assert answer.headers.get_list("set-cookie") == [f"JSESSIONID={token}{attributes}"]
+            assert response.headers.get_list("set-cookie") == [f"JSESSIONID={token}{attributes}"]
             out = await ask(process, "POST", LOGOUT, token)
             assert out.headers.get_list("set-cookie") == [f"JSESSIONID={attributes}; Max-Age=0"]
 
@@ -92,9 +92,9 @@ def test_only_who_is_signed_in_can_sign_out(case: Case) -> None:
             await case.sign_in(process)
             assert (await ask(process, "POST", LOGOUT)).status_code == 401
             case.clock.move(minutes=30)
-            answer = await ask(process, "POST", LOGOUT, case.token)
-            assert answer.status_code == 401
-            assert "set-cookie" not in answer.headers
+            response = await ask(process, "POST", LOGOUT, case.token)
+            assert response.status_code == 401
+            assert "set-cookie" not in response.headers
             assert sessions(case) == 1, "what is over is the upkeep's"
 
     asyncio.run(run())
@@ -114,12 +114,14 @@ def test_signing_in_again_ends_the_session_that_came_along_and_no_other(case: Ca
     async def run() -> None:
         async with in_process(case.url, case.clock) as process:
             await case.sign_in(process)
-            other = case.token
+            other_token = case.token
             first = (await log_in(process, case.email)).cookies["JSESSIONID"]
             second = (await log_in(process, case.email, instead_of=first)).cookies["JSESSIONID"]
-            assert len({other, first, second}) == 3
-            found = [(await ask(process, "GET", SESSION, token)).status_code for token in (other, first, second)]
-            assert found == [200, 401, 200]
+            assert len({other_token, first, second}) == 3
+            statuses = [
+                (await ask(process, "GET", SESSION, token)).status_code for token in (other_token, first, second)
+            ]
+            assert statuses == [200, 401, 200]
 
     asyncio.run(run())
 
@@ -154,21 +156,21 @@ def test_of_many_sessions_those_used_last_are_listed_and_none_that_is_over(case:
 def test_sessions_are_counted_and_how_they_ended(case: Case) -> None:
     async def run() -> None:
         async with in_process(case.url, case.clock) as process:
-            kept = process.part("sessions")
+            sessions = process.part("sessions")
             await case.sign_in(process)
             begin_many(case)
             async with process.part("database").connection() as conn:
-                assert await kept.count(conn) == 31
+                assert await sessions.count(conn) == 31
             second = (await log_in(process, case.email, instead_of=case.token)).cookies["JSESSIONID"]
-            assert kept.ended == {"replaced": 1}
+            assert sessions.ended == {"replaced": 1}
             await ask(process, "POST", LOGOUT, second)
-            assert kept.ended == {"replaced": 1, "signed out": 1}
+            assert sessions.ended == {"replaced": 1, "signed out": 1}
             third = (await log_in(process, case.email)).cookies["JSESSIONID"]
             case.clock.move(minutes=5)
             await tidy(process)
-            assert kept.ended == {"replaced": 1, "signed out": 1, "over": 40}
+            assert sessions.ended == {"replaced": 1, "signed out": 1, "over": 40}
             await ask(process, "POST", "/account/sessions/end", third)
-            assert kept.ended == {"replaced": 1, "signed out": 2, "over": 40}
+            assert sessions.ended == {"replaced": 1, "signed out": 2, "over": 40}
 
     asyncio.run(run())
 
@@ -213,17 +215,17 @@ def test_what_began_a_day_ago_is_cleared_away_though_it_is_used(case: Case) -> N
 
 
 def test_whoever_signs_out_everywhere_is_nobody_elsewhere(case: Case) -> None:
-    other = open_account(case.url).email
+    other_user = open_account(case.url).email
 
     async def run() -> None:
         async with in_process(case.url, case.clock) as here, in_process(case.url, case.clock) as there:
             await case.sign_in(here)
             mary = case.token
-            eve = (await log_in(here, other)).cookies["JSESSIONID"]
+            eve = (await log_in(here, other_user)).cookies["JSESSIONID"]
             assert (await ask(there, "GET", SESSION, mary)).status_code == 200
-            answer = await ask(here, "POST", "/account/sessions/end", mary)
-            assert answer.status_code == 303
-            assert "JSESSIONID=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0" in answer.headers.get_list("set-cookie")
+            response = await ask(here, "POST", "/account/sessions/end", mary)
+            assert response.status_code == 303
+            assert "JSESSIONID=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0" in response.headers.get_list("set-cookie")
             for process in (here, there):
                 assert (await ask(process, "GET", SESSION, mary)).status_code == 401
                 assert (await ask(process, "GET", SESSION, eve)).status_code == 200

@@ -10,7 +10,7 @@ import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
 from tests.accounts.forms import Somebody, fetch, is_signed_in, notice_of, rows_of, send, signed_in_at, token_on
 from tests.in_process import InProcess, MovedClock, in_process
-from tests.people import PASSWORD
+from tests.users import PASSWORD
 
 ACCOUNT, END = "/account", "/account/sessions/end"
 
@@ -35,18 +35,18 @@ def test_one_s_sessions_are_listed_without_what_opens_them(mary: Somebody, eve: 
         assert client.cookies["JSESSIONID"] not in page.text
     digests = fetch(mary.url, "SELECT encode(digest, 'hex'), encode(digest, 'base64') FROM session")
     assert len(digests) >= 4
-    assert not [one for pair in digests for one in pair if one in page.text]
+    assert not [digest for pair in digests for digest in pair if digest in page.text]
 
 
 def test_signing_out_everywhere_ends_all_of_one_s_own(mary: Somebody, eve: Somebody, browser: Browser) -> None:
-    other, token = signed_in_at(browser(), mary.person), token_on(mary.make())
+    second_node, token = signed_in_at(browser(), mary.person), token_on(mary.make())
     cookie = mary.client.cookies["JSESSIONID"]
-    answer = send(mary.client, END)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+    response = send(mary.client, END)
+    assert (response.status_code, response.headers["location"]) == (303, "/sign-in")
     assert "JSESSIONID" not in mary.client.cookies
     assert notice_of(mary.client.get("/sign-in")) == "You are signed out everywhere."
     mary.client.headers["cookie"] = f"JSESSIONID={cookie}"
-    assert [is_signed_in(client) for client in (mary.client, other, eve.client)] == [False, False, True]
+    assert [is_signed_in(client) for client in (mary.client, second_node, eve.client)] == [False, False, True]
     assert mary.sessions() == 0
     assert mary.takes(token)
 
@@ -61,8 +61,8 @@ class Nodes:
 
     def run(self, work: Callable[[InProcess, InProcess], Any]) -> None:
         async def both() -> None:
-            async with in_process(self.url, self.clock) as one, in_process(self.url, self.clock) as other:
-                await work(one, other)
+            async with in_process(self.url, self.clock) as first_node, in_process(self.url, self.clock) as second_node:
+                await work(first_node, second_node)
 
         asyncio.run(both())
 
@@ -76,12 +76,12 @@ class Nodes:
 def test_signed_out_everywhere_is_on_every_node(database_url: str) -> None:
     nodes = Nodes(database_url)
 
-    async def work(one: InProcess, other: InProcess) -> None:
-        here, there = await nodes.browser(one), await nodes.browser(other)
+    async def work(first_node: InProcess, second_node: InProcess) -> None:
+        here, there = await nodes.browser(first_node), await nodes.browser(second_node)
         assert (await there.get(ACCOUNT)).status_code == 200
         assert (await here.post(END)).status_code == 303
         assert (await there.get(ACCOUNT)).status_code == 303
-        for process in (one, other):  # a use that was not written yet brings none back
+        for process in (first_node, second_node):  # a use that was not written yet brings none back
             await process.part("sessions").tidy(process.part("database"))
         assert (await there.get(ACCOUNT)).status_code == 303
 
@@ -91,11 +91,11 @@ def test_signed_out_everywhere_is_on_every_node(database_url: str) -> None:
 def test_a_session_that_is_over_is_not_listed(database_url: str) -> None:
     nodes = Nodes(database_url)
 
-    async def work(one: InProcess, other: InProcess) -> None:
-        await nodes.browser(other)
+    async def work(first_node: InProcess, second_node: InProcess) -> None:
+        await nodes.browser(second_node)
         begun = nodes.clock.now()
         nodes.clock.move(minutes=20)
-        here = await nodes.browser(one)
+        here = await nodes.browser(first_node)
         page = await here.get(ACCOUNT)
         assert "Here and in 1 other browser." in page.text
         listed = rows_of(page)[1:3]

@@ -11,7 +11,7 @@ from tests.accounts.conftest import open_account
 from tests.accounts.test_login import SESSION
 from tests.accounts.test_register import newcomer
 from tests.in_process import InProcess, MovedClock, in_process
-from tests.people import LOGIN, PASSWORD
+from tests.users import LOGIN, PASSWORD
 
 from filmer.errors import ServiceUnavailable
 from filmer.store.postgres import Database
@@ -28,8 +28,8 @@ class Case:
 
     async def sign_in(self, process: InProcess) -> None:
         async with process.visitor() as client:
-            answer = await client.post(LOGIN, json={"email": self.email, "password": PASSWORD})
-        assert answer.status_code == 200, answer.text
+            response = await client.post(LOGIN, json={"email": self.email, "password": PASSWORD})
+        assert response.status_code == 200, response.text
         self.token = client.cookies["JSESSIONID"]
 
     async def status(self, process: InProcess, path: str = SESSION) -> int:
@@ -317,9 +317,9 @@ def test_no_cookie_password_or_address_is_in_the_database(case: Case, table: str
 
 
 async def _change_password(conn: "psycopg.AsyncConnection[tuple[object, ...]]", email: str) -> None:
-    from tests.people import kept_password  # remembered: made before there was an event loop
+    from tests.users import hash_password  # remembered: made before there was an event loop
 
-    await conn.execute("UPDATE account SET password = %s WHERE email = %s", [kept_password("another one"), email])
+    await conn.execute("UPDATE account SET password = %s WHERE email = %s", [hash_password("another one"), email])
     await conn.execute("DELETE FROM session")
 
 
@@ -340,8 +340,8 @@ def test_no_session_begins_after_the_password_was_changed_or_the_account_closed(
             passwords = process.part("signing_in")._passwords
             matches = passwords.matches
 
-            async def and_meanwhile(password: str, kept: str | None, **turn: Any) -> bool:
-                fits: bool = await matches(password, kept, **turn)
+            async def and_meanwhile(password: str, stored_hash: str | None, **turn: Any) -> bool:
+                fits: bool = await matches(password, stored_hash, **turn)
                 monkeypatch.undo()
                 async with await psycopg.AsyncConnection.connect(case.url) as conn:
                     await change(conn, case.email)
@@ -349,9 +349,9 @@ def test_no_session_begins_after_the_password_was_changed_or_the_account_closed(
 
             monkeypatch.setattr(passwords, "matches", and_meanwhile)
             async with process.visitor() as client:
-                answer = await client.post(LOGIN, json={"email": case.email, "password": PASSWORD})
-            assert answer.status_code == 401
-            assert "set-cookie" not in answer.headers
+                response = await client.post(LOGIN, json={"email": case.email, "password": PASSWORD})
+            assert response.status_code == 401
+            assert "set-cookie" not in response.headers
             with psycopg.connect(case.url) as conn:
                 assert conn.execute("SELECT FROM session").rowcount == 0
 
@@ -362,8 +362,8 @@ def test_a_newcomer_s_session_ends_like_any_other(case: Case) -> None:
     async def run() -> None:
         async with in_process(case.url, case.clock) as process:
             async with process.visitor() as client:
-                answer = await client.post("/api/v1/auth/register", json=newcomer())
-            assert answer.status_code == 201
+                response = await client.post("/api/v1/auth/register", json=newcomer())
+            assert response.status_code == 201
             case.token = client.cookies["JSESSIONID"]
             case.clock.move(minutes=29, seconds=59)
             assert await case.lives(process)

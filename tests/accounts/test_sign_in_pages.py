@@ -1,4 +1,4 @@
-"""The pages where one signs in, opens an account and signs out: the API's rules, said to people (contract §4)."""
+"""The pages for signing in, opening an account and signing out follow the rules of the API (contract §4)."""
 
 import itertools
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ import pytest
 from tests.accounts.conftest import Browser, Shop, new_address, open_account
 from tests.accounts.forms import error_beside, is_signed_in, notice_of, send, shown_value, signed_in_at
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve
-from tests.people import LOGIN, PASSWORD, visitor
+from tests.users import LOGIN, PASSWORD, visitor
 
 from filmer.accounts.throttle import REGISTER_ADDRESS
 from filmer.http.envelopes import PAGE_HEADERS
@@ -22,7 +22,7 @@ WRONG = "Invalid email or password"
 HOSTILE = "\"><script>alert('1')</script>"
 _numbers = itertools.count(1)
 
-# Where somebody wants to go, and where they get.
+# The page a visitor asks for after signing in, and where the sign-in leads.
 PLACES = [
     ("/orders?page=2&size=10", "/orders?page=2&size=10"),
     ("/films/tt0372784#cast", "/films/tt0372784#cast"),
@@ -44,17 +44,17 @@ def newcomer(**fields: str) -> dict[str, str]:
 @pytest.mark.parametrize("path", [SIGN_IN, REGISTER])
 def test_a_door_is_a_page_that_nobody_keeps(path: str, browser: Browser) -> None:
     client = browser()
-    answer = client.get(path)
-    assert answer.status_code == 200
-    assert {name: answer.headers[name] for name in PAGE_HEADERS} == PAGE_HEADERS
-    assert '<meta name="robots" content="noindex">' in answer.text
-    assert answer.text.count("<h1>") == 1
-    assert f'<form class="form" method="post" action="{path}">' in answer.text
-    assert "filmer-demo" not in answer.text
-    assert "set-cookie" not in answer.headers
+    response = client.get(path)
+    assert response.status_code == 200
+    assert {name: response.headers[name] for name in PAGE_HEADERS} == PAGE_HEADERS
+    assert '<meta name="robots" content="noindex">' in response.text
+    assert response.text.count("<h1>") == 1
+    assert f'<form class="form" method="post" action="{path}">' in response.text
+    assert "filmer-demo" not in response.text
+    assert "set-cookie" not in response.headers
     head = client.head(path)
     assert (head.status_code, head.content) == (200, b"")
-    assert head.headers["content-length"] == answer.headers["content-length"]
+    assert head.headers["content-length"] == response.headers["content-length"]
 
 
 def test_browsers_know_what_to_fill_in(browser: Browser) -> None:
@@ -68,10 +68,10 @@ def test_browsers_know_what_to_fill_in(browser: Browser) -> None:
 @pytest.mark.parametrize(("wanted", "place"), PLACES)
 def test_signing_in_leads_on(wanted: str, place: str, accounts: Shop, browser: Browser) -> None:
     client, mary = browser(), open_account(accounts.database_url)
-    answer = send(client, SIGN_IN, email=f" {mary.email.upper()} ", password=PASSWORD, next=wanted)
-    assert (answer.status_code, answer.headers["location"]) == (303, place)
-    assert answer.headers["cache-control"] == "no-store"
-    assert "httponly; samesite=lax" in answer.headers["set-cookie"].lower()
+    response = send(client, SIGN_IN, email=f" {mary.email.upper()} ", password=PASSWORD, next=wanted)
+    assert (response.status_code, response.headers["location"]) == (303, place)
+    assert response.headers["cache-control"] == "no-store"
+    assert "httponly; samesite=lax" in response.headers["set-cookie"].lower()
     assert is_signed_in(client)
     again = client.get(SIGN_IN, params={"next": wanted})
     assert (again.status_code, again.headers["location"]) == (303, place)
@@ -104,16 +104,16 @@ def test_a_refusal_tells_nobody_whether_there_is_an_account(accounts: Shop, brow
     tries = [(mary.email, "not the password"), ("nobody@example.com", PASSWORD), (closed.email, PASSWORD)]
     shown = set()
     for email, password in tries:
-        answer = send(browser(), SIGN_IN, email=email, password=password, next="/orders")
-        assert answer.status_code == 401
-        assert f'role="alert">{WRONG}<' in answer.text
-        assert shown_value(answer, "email") == email
-        assert shown_value(answer, "password") == ""
-        assert password not in answer.text
-        assert 'name="next" value="/orders"' in answer.text
+        response = send(browser(), SIGN_IN, email=email, password=password, next="/orders")
+        assert response.status_code == 401
+        assert f'role="alert">{WRONG}<' in response.text
+        assert shown_value(response, "email") == email
+        assert shown_value(response, "password") == ""
+        assert password not in response.text
+        assert 'name="next" value="/orders"' in response.text
         of_the_answer = {"x-request-id", "date", "content-length"}  # whose e-mails differ in length
-        headers = [pair for pair in answer.headers.multi_items() if pair[0] not in of_the_answer]
-        shown.add((tuple(headers), answer.text.replace(email, "")))
+        headers = [pair for pair in response.headers.multi_items() if pair[0] not in of_the_answer]
+        shown.add((tuple(headers), response.text.replace(email, "")))
     assert len(shown) == 1
 
 
@@ -128,12 +128,12 @@ def test_a_refusal_tells_nobody_whether_there_is_an_account(accounts: Shop, brow
     ],
 )
 def test_what_is_wrong_stands_beside_its_field(fields: dict[str, str], wrong: dict[str, str], browser: Browser) -> None:
-    answer = send(browser(), SIGN_IN, **fields)
-    assert answer.status_code == 400
-    assert {name: said for name in ("email", "password") if (said := error_beside(answer, name))} == wrong
-    assert shown_value(answer, "email") == fields.get("email", "")
-    assert "secret word" not in answer.text
-    assert "<script>alert" not in answer.text
+    response = send(browser(), SIGN_IN, **fields)
+    assert response.status_code == 400
+    assert {name: error for name in ("email", "password") if (error := error_beside(response, name))} == wrong
+    assert shown_value(response, "email") == fields.get("email", "")
+    assert "secret word" not in response.text
+    assert "<script>alert" not in response.text
 
 
 def test_guessing_is_slowed_as_at_the_api(accounts: Shop, browser: Browser) -> None:
@@ -142,12 +142,12 @@ def test_guessing_is_slowed_as_at_the_api(accounts: Shop, browser: Browser) -> N
     for _ in range(5):
         assert send(client, SIGN_IN, email=mary.email, password="a guess").status_code == 401
         assert client.post(LOGIN, json={"email": mary.email, "password": "a guess"}).status_code == 401
-    answer = send(client, SIGN_IN, email=mary.email, password=PASSWORD)
-    assert answer.status_code == 429
-    wait = int(answer.headers["retry-after"])
+    response = send(client, SIGN_IN, email=mary.email, password=PASSWORD)
+    assert response.status_code == 429
+    wait = int(response.headers["retry-after"])
     assert 1 <= wait <= 60
-    assert f"Too many tries: please wait {wait} second{'s' * (wait > 1)} before the next." in answer.text
-    assert shown_value(answer, "email") == mary.email
+    assert f"Too many tries: please wait {wait} second{'s' * (wait > 1)} before the next." in response.text
+    assert shown_value(response, "email") == mary.email
     assert not client.cookies
 
 
@@ -161,11 +161,13 @@ def test_a_wrong_password_ends_no_session(accounts: Shop, browser: Browser) -> N
 def test_nobody_is_signed_in_by_another_site(
     path: str, fields: dict[str, str], accounts: Shop, browser: Browser
 ) -> None:
-    """Else one would go shopping in an account of somebody else's (contract §4.3)."""
+    """Otherwise a visitor could be made to shop in another user's account (contract §4.3)."""
     client = browser()
     fields = fields or {"email": open_account(accounts.database_url).email, "password": PASSWORD}
-    answer = client.post(path, data=fields, headers={"sec-fetch-site": "cross-site", "origin": "https://evil.example"})
-    assert answer.status_code == 403
+    response = client.post(
+        path, data=fields, headers={"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
+    )
+    assert response.status_code == 403
     assert not client.cookies
     with psycopg.connect(accounts.database_url) as conn:
         statement = "SELECT FROM session s JOIN account a ON a.id = s.account_id WHERE a.email = %s"
@@ -180,8 +182,8 @@ def test_a_form_and_nothing_else_is_read(browser: Browser) -> None:
 @pytest.mark.parametrize(("wanted", "place"), PLACES)
 def test_a_newcomer_is_signed_in_and_led_on(wanted: str, place: str, browser: Browser) -> None:
     client = browser()
-    answer = send(client, REGISTER, **newcomer(firstName=f" {HOSTILE} ", next=wanted))
-    assert (answer.status_code, answer.headers["location"]) == (303, place)
+    response = send(client, REGISTER, **newcomer(firstName=f" {HOSTILE} ", next=wanted))
+    assert (response.status_code, response.headers["location"]) == (303, place)
     page = client.get(ACCOUNT)
     assert notice_of(page) == f"Welcome, {HOSTILE}. Your account is open, and you are signed in."
     assert "<script>alert" not in page.text
@@ -190,28 +192,28 @@ def test_a_newcomer_is_signed_in_and_led_on(wanted: str, place: str, browser: Br
 def test_a_newcomer_hears_of_every_wrong_field(browser: Browser) -> None:
     client = browser()
     fields = {"firstName": HOSTILE * 10, "lastName": "  ", "email": f"mary{HOSTILE}", "password": "7 chars"}
-    answer = send(client, REGISTER, **fields, next="/cart")
-    assert answer.status_code == 400
-    assert error_beside(answer, "firstName") == "This must have at most 100 characters."
-    assert error_beside(answer, "lastName") == "This must not be empty."
-    assert error_beside(answer, "email") == "This must be an e-mail address."
-    assert error_beside(answer, "password") == "This must have 8 to 128 characters."
-    assert {name: shown_value(answer, name) for name in fields} == fields | {"password": ""}
-    assert "7 chars" not in answer.text
-    assert "<script>alert" not in answer.text
-    assert 'name="next" value="/cart"' in answer.text
+    response = send(client, REGISTER, **fields, next="/cart")
+    assert response.status_code == 400
+    assert error_beside(response, "firstName") == "This must have at most 100 characters."
+    assert error_beside(response, "lastName") == "This must not be empty."
+    assert error_beside(response, "email") == "This must be an e-mail address."
+    assert error_beside(response, "password") == "This must have 8 to 128 characters."
+    assert {name: shown_value(response, name) for name in fields} == fields | {"password": ""}
+    assert "7 chars" not in response.text
+    assert "<script>alert" not in response.text
+    assert 'name="next" value="/cart"' in response.text
     assert not client.cookies
 
 
 def test_an_address_that_is_known_leads_to_the_other_door(accounts: Shop, browser: Browser) -> None:
     client, mary = browser(), open_account(accounts.database_url)
-    answer = send(client, REGISTER, **newcomer(email=mary.email.upper(), password="another word"), next="/cart")
-    assert answer.status_code == 409
-    told = "This address has an account already; sign in instead, or use another."
-    assert error_beside(answer, "email") == told
-    assert 'href="/sign-in?next=/cart"' in answer.text
-    assert shown_value(answer, "email") == mary.email.upper()
-    assert "another word" not in answer.text
+    response = send(client, REGISTER, **newcomer(email=mary.email.upper(), password="another word"), next="/cart")
+    assert response.status_code == 409
+    message = "This address has an account already; sign in instead, or use another."
+    assert error_beside(response, "email") == message
+    assert 'href="/sign-in?next=/cart"' in response.text
+    assert shown_value(response, "email") == mary.email.upper()
+    assert "another word" not in response.text
     assert not client.cookies
     assert send(client, SIGN_IN, email=mary.email, password=PASSWORD).status_code == 303
 
@@ -224,10 +226,10 @@ def test_registering_is_slowed(accounts: Shop, browser: Browser) -> None:
         used_up = datetime.now(UTC) + REGISTER_ADDRESS.most
         conn.execute("INSERT INTO guess (subject, free_at) VALUES (%s, %s)", [subject, used_up])
     fields = newcomer()
-    answer = send(client, REGISTER, **fields)
-    assert answer.status_code == 429
-    assert f"please wait {answer.headers['retry-after']} second" in answer.text
-    assert shown_value(answer, "email") == fields["email"]
+    response = send(client, REGISTER, **fields)
+    assert response.status_code == 429
+    assert f"please wait {response.headers['retry-after']} second" in response.text
+    assert shown_value(response, "email") == fields["email"]
     assert not client.cookies
 
 
@@ -235,8 +237,8 @@ def test_signing_out_ends_the_session_and_says_so_once(accounts: Shop, browser: 
     client = signed_in_at(browser(), open_account(accounts.database_url))
     cookie = client.cookies["JSESSIONID"]
     for _ in range(2):  # signed out already: the same
-        answer = client.post(SIGN_OUT)
-        assert (answer.status_code, answer.headers["location"]) == (303, SIGN_IN)
+        response = client.post(SIGN_OUT)
+        assert (response.status_code, response.headers["location"]) == (303, SIGN_IN)
         assert "JSESSIONID" not in client.cookies
         assert notice_of(client.get(SIGN_IN)) == "You are signed out."
         assert notice_of(client.get(SIGN_IN)) == ""
@@ -274,8 +276,8 @@ def test_the_demo_shows_whom_to_sign_in_as(email: str, demo: httpx.Client) -> No
         assert f">Sign in as {email}</button>" in page
         assert f'<input type="hidden" name="email" value="{email}">' in page
         assert page.count('<input type="hidden" name="next" value="/cart">') == 4
-        answer = send(client, SIGN_IN, email=email, password="filmer-demo", next="/cart")
-        assert answer.headers["location"] == "/cart"
+        response = send(client, SIGN_IN, email=email, password="filmer-demo", next="/cart")
+        assert response.headers["location"] == "/cart"
         assert email in client.get(ACCOUNT).text
 
 

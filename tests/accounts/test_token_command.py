@@ -1,4 +1,4 @@
-"""``filmer token``: as whoever looks after the shop types it."""
+"""The command ``filmer token``, as an administrator uses it."""
 
 import asyncio
 import re
@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from litestar import Request
 from tests.accounts.test_account_command import command as account_command
-from tests.accounts.test_account_command import refusal, said
-from tests.commands import Done, filmer
+from tests.accounts.test_account_command import output_of, refusal
+from tests.commands import CommandResult, filmer
 from tests.conftest import MakeDatabase
-from tests.people import in_database, open_account, token_of
+from tests.users import in_database, open_account, token_of
 
 from filmer.accounts.schemas import User
 from filmer.accounts.tokens import Tokens
@@ -24,23 +24,23 @@ TOKEN = re.compile(r"filmer_[A-Za-z0-9_-]{43}")
 MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
 
 
-def command(database_url: str, *arguments: object) -> Done:
+def command(database_url: str, *arguments: object) -> CommandResult:
     """``filmer token …``."""
-    done = filmer("token", *arguments, DATABASE_URL=database_url, PGTZ="Asia/Tokyo")
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
+    result = filmer("token", *arguments, DATABASE_URL=database_url, PGTZ="Asia/Tokyo")
+    assert "Traceback" not in result.stderr, result.stderr
+    return result
 
 
 def create(database_url: str, account: object, *more: object, name: str = "home cinema") -> tuple[str, str]:
-    """The token, alone on standard output; what is said of it."""
-    done = command(database_url, "create", "--account", account, "--name", name, *more)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("\n")
-    token = done.stdout.removesuffix("\n")
+    """The token, which is alone on standard output, and the message about it."""
+    result = command(database_url, "create", "--account", account, "--name", name, *more)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.endswith("\n")
+    token = result.stdout.removesuffix("\n")
     assert TOKEN.fullmatch(token)
-    assert token not in done.stderr
-    assert done.stderr.count("\n") == 1
-    return token, done.stderr.strip()
+    assert token not in result.stderr
+    assert result.stderr.count("\n") == 1
+    return token, result.stderr.strip()
 
 
 def person_of(database_url: str, token: str) -> User | None:
@@ -54,8 +54,8 @@ def person_of(database_url: str, token: str) -> User | None:
         except InvalidToken:
             return None
 
-    found: User | None = in_database(database_url, work)
-    return found
+    user: User | None = in_database(database_url, work)
+    return user
 
 
 def use(database_url: str, token: str) -> None:
@@ -80,8 +80,8 @@ def shared_url(make_database: MakeDatabase) -> str:
 
 def test_a_token_is_made_and_works(shared_url: str) -> None:
     mary = open_account(shared_url)
-    token, told = create(shared_url, mary.id)
-    assert told == f"This token of account {mary.id} is shown only now: keep it safe. It works until revoked."
+    token, message = create(shared_url, mary.id)
+    assert message == f"This token of account {mary.id} is shown only now: keep it safe. It works until revoked."
     assert person_of(shared_url, token) == mary
     assert create(shared_url, mary.id)[0] != token
 
@@ -89,11 +89,11 @@ def test_a_token_is_made_and_works(shared_url: str) -> None:
 @pytest.mark.parametrize("days", [1, 3650])
 def test_it_tells_when_it_ends(days: int, shared_url: str) -> None:
     before = datetime.now(UTC).replace(second=0, microsecond=0)
-    token, told = create(shared_url, open_account(shared_url).id, "--days", days)
+    token, message = create(shared_url, open_account(shared_url).id, "--days", days)
     after = datetime.now(UTC)
-    found = re.search(rf"It works until ({MOMENT})\.$", told)
-    assert found
-    ends = datetime.strptime(found[1], "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC)
+    match = re.search(rf"It works until ({MOMENT})\.$", message)
+    assert match
+    ends = datetime.strptime(match[1], "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC)
     assert before <= ends - timedelta(days=days) <= after
     assert person_of(shared_url, token)
     with psycopg.connect(shared_url) as conn:
@@ -108,39 +108,39 @@ def test_other_days_are_refused(days: str, shared_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [("", "must not be empty"), (" ", "must not be empty"), ("x" * 101, "at most 100"), ("\x1b[2J", "control")],
 )
-def test_what_is_no_name_is_refused(name: str, told: str, database_url: str) -> None:
+def test_what_is_no_name_is_refused(name: str, message: str, database_url: str) -> None:
     mary = open_account(database_url)
-    done = command(database_url, "create", f"--account={mary.id}", f"--name={name}")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("filmer: ")
-    assert told in done.stderr
-    assert "\x1b" not in done.stderr
+    result = command(database_url, "create", f"--account={mary.id}", f"--name={name}")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("filmer: ")
+    assert message in result.stderr
+    assert "\x1b" not in result.stderr
     with psycopg.connect(database_url) as conn:
         assert conn.execute("SELECT FROM token").rowcount == 0
 
 
 def test_a_list_of_none_says_what_to_do(database_url: str) -> None:
-    assert "filmer token create" in said(command(database_url, "list"))
+    assert "filmer token create" in output_of(command(database_url, "list"))
 
 
 @pytest.mark.parametrize("account", ["999", "0", "9" * 20])
 def test_nobody_gets_none(account: str, database_url: str) -> None:
-    told = refusal(command(database_url, "create", "--account", account, "--name", "x"))
-    assert f"There is no open account {account}:" in told
-    assert "filmer account list" in told
+    message = refusal(command(database_url, "create", "--account", account, "--name", "x"))
+    assert f"There is no open account {account}:" in message
+    assert "filmer account list" in message
 
 
 def test_a_closed_account_gets_none_and_those_it_has_stop(database_url: str) -> None:
     mary = open_account(database_url)
     token, _ = create(database_url, mary.id)
-    said(account_command(database_url, "disable", mary.id))
+    output_of(account_command(database_url, "disable", mary.id))
     assert person_of(database_url, token) is None
     assert "no open account" in refusal(command(database_url, "create", "--account", mary.id, "--name", "x"))
-    assert said(command(database_url, "list")).endswith("  (disabled)")
-    said(account_command(database_url, "enable", mary.id))
+    assert output_of(command(database_url, "list")).endswith("  (disabled)")
+    output_of(account_command(database_url, "enable", mary.id))
     assert person_of(database_url, token) == mary
 
 
@@ -157,7 +157,7 @@ def test_the_list_tells_all_but_the_tokens(database_url: str) -> None:
     with psycopg.connect(database_url) as conn:
         conn.execute("UPDATE token SET demo = true WHERE name = 'public'")
         digests = [row[0] for row in conn.execute("SELECT encode(digest, 'hex') FROM token").fetchall()]
-    first, second, third, fourth = said(command(database_url, "list")).splitlines()
+    first, second, third, fourth = output_of(command(database_url, "list")).splitlines()
     of_mary, of_chief = rf"account {mary.id} +customer +", rf"account {chief.id} +admin +"
     assert re.fullmatch(rf" *1 +{of_mary}home cinema, since {MOMENT}, until revoked, never used", first)
     assert re.fullmatch(rf" *2 +{of_chief}Das „Kino“ \[red\], since {MOMENT}, until {MOMENT}, used {MOMENT}", second)
@@ -172,24 +172,24 @@ def test_the_list_of_one_account(database_url: str) -> None:
     mary, john = open_account(database_url), open_account(database_url)
     for person, name in ((mary, "one"), (john, "two"), (mary, "three")):
         token_of(database_url, person, name=name)
-    listed = said(command(database_url, "list", "--account", mary.id)).splitlines()
+    listed = output_of(command(database_url, "list", "--account", mary.id)).splitlines()
     assert [re.findall("one|two|three", line) for line in listed] == [["one"], ["three"]]
-    assert "There are no tokens" in said(command(database_url, "list", "--account", "9" * 20))
+    assert "There are no tokens" in output_of(command(database_url, "list", "--account", "9" * 20))
 
 
 def test_revoking_ends_one_and_no_other(database_url: str) -> None:
     mary = open_account(database_url)
     tokens = [token_of(database_url, mary) for _ in range(3)]
-    assert said(command(database_url, "revoke", 2)) == "token 2 is revoked"
+    assert output_of(command(database_url, "revoke", 2)) == "token 2 is revoked"
     assert [person_of(database_url, token) is not None for token in tokens] == [True, False, True]
     assert "There is no token 2:" in refusal(command(database_url, "revoke", 2))
 
 
 @pytest.mark.parametrize("token", ["0", "1", "9" * 20])
 def test_a_token_that_is_not_there_is_told(token: str, database_url: str) -> None:
-    told = refusal(command(database_url, "revoke", token))
-    assert f"There is no token {token}:" in told
-    assert "filmer token list" in told
+    message = refusal(command(database_url, "revoke", token))
+    assert f"There is no token {token}:" in message
+    assert "filmer token list" in message
 
 
 def test_a_token_itself_is_no_argument(database_url: str) -> None:

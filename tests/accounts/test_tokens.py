@@ -12,7 +12,7 @@ import pytest
 from litestar import Request
 from tests.conftest import MakeDatabase
 from tests.in_process import MovedClock
-from tests.people import in_database, kept_password, open_account, token_of
+from tests.users import hash_password, in_database, open_account, token_of
 
 from filmer.accounts import queries
 from filmer.accounts.schemas import User
@@ -23,12 +23,12 @@ from filmer.store.postgres import Connection, Database
 
 def carrying(*values: str | bytes) -> "Request[object, object, object]":  # type: ignore[type-var]
     """A request with so many Authorization headers."""
-    given = [value.encode("latin-1") if isinstance(value, str) else value for value in values]
-    headers = [(b"host", b"shop.example"), *((b"authorization", value) for value in given)]
+    header_values = [value.encode("latin-1") if isinstance(value, str) else value for value in values]
+    headers = [(b"host", b"shop.example"), *((b"authorization", value) for value in header_values)]
     return Request({"type": "http", "method": "GET", "path": "/", "headers": headers})  # type: ignore[arg-type]
 
 
-class Gate:
+class Authenticator:
     """Tokens of one process, a real database, and a clock the test moves."""
 
     def __init__(self, database_url: str, *, demo: bool = False, clock: MovedClock | None = None) -> None:
@@ -36,7 +36,7 @@ class Gate:
         self.clock = clock or MovedClock()
         self.tokens = Tokens(self.clock, demo=demo)
 
-    def lets_in(self, *headers: str | bytes) -> User | None:
+    def authenticate(self, *headers: str | bytes) -> User | None:
         """Who is asking; None for InvalidToken."""
 
         async def work(conn: Connection) -> User | None:
@@ -45,8 +45,8 @@ class Gate:
             except InvalidToken:
                 return None
 
-        found: User | None = in_database(self.url, work)
-        return found
+        user: User | None = in_database(self.url, work)
+        return user
 
     def tidy(self) -> None:
         async def run() -> None:
@@ -82,8 +82,8 @@ def token(token_url: str, mary: User) -> str:
 
 
 @pytest.fixture
-def gate(token_url: str) -> Gate:
-    return Gate(token_url)
+def authenticator(token_url: str) -> Authenticator:
+    return Authenticator(token_url)
 
 
 def execute(database_url: str, statement: str) -> None:
@@ -94,13 +94,13 @@ def execute(database_url: str, statement: str) -> None:
 # --- which are good -------------------------------------------------------------------------------
 
 
-def test_a_token_tells_who_is_asking(token_url: str, gate: Gate) -> None:
+def test_a_token_tells_who_is_asking(token_url: str, authenticator: Authenticator) -> None:
     admin, other = open_account(token_url, role="admin"), open_account(token_url)
-    assert gate.lets_in(f"Bearer {token_of(token_url, admin)}") == admin
-    assert gate.lets_in(f"Bearer {token_of(token_url, other)}") == other
+    assert authenticator.authenticate(f"Bearer {token_of(token_url, admin)}") == admin
+    assert authenticator.authenticate(f"Bearer {token_of(token_url, other)}") == other
 
 
-def test_a_role_counts_as_it_is_now(token_url: str, gate: Gate) -> None:
+def test_a_role_counts_as_it_is_now(token_url: str, authenticator: Authenticator) -> None:
     person = open_account(token_url, role="admin")
     token = token_of(token_url, person)
 
@@ -108,14 +108,14 @@ def test_a_role_counts_as_it_is_now(token_url: str, gate: Gate) -> None:
         await queries.update_role(conn, person.id, "customer")
 
     in_database(token_url, work)
-    found = gate.lets_in(f"Bearer {token}")
-    assert found is not None
-    assert found.role == "customer"
+    user = authenticator.authenticate(f"Bearer {token}")
+    assert user is not None
+    assert user.role == "customer"
 
 
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER ", "bEARER    "])
-def test_the_scheme_has_no_case(scheme: str, gate: Gate, mary: User, token: str) -> None:
-    assert gate.lets_in(scheme + token) == mary
+def test_the_scheme_has_no_case(scheme: str, authenticator: Authenticator, mary: User, token: str) -> None:
+    assert authenticator.authenticate(scheme + token) == mary
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_the_scheme_has_no_case(scheme: str, gate: Gate, mary: User, token: str)
         "\u017fearer {}", "Bearer {}'; DROP TABLE token; --",
     ],
 )  # fmt: skip
-def test_what_is_not_quite_a_bearer_token_is_none(header: str, gate: Gate, token: str) -> None:
-    assert gate.lets_in(header.replace("{}", token).encode()) is None
+def test_what_is_not_quite_a_bearer_token_is_none(header: str, authenticator: Authenticator, token: str) -> None:
+    assert authenticator.authenticate(header.replace("{}", token).encode()) is None
 
 
 @pytest.mark.parametrize(
@@ -139,29 +139,31 @@ def test_what_is_not_quite_a_bearer_token_is_none(header: str, gate: Gate, token
         lambda token: token[::-1], lambda _: "filmer_", lambda _: "1234567890", lambda _: "abcdef1234567890",
     ],
 )  # fmt: skip
-def test_a_token_nobody_was_given_is_none(change: Callable[[str], str], gate: Gate, token: str) -> None:
+def test_a_token_nobody_was_given_is_none(
+    change: Callable[[str], str], authenticator: Authenticator, token: str
+) -> None:
     """Nor those that everybody knows, where there is no demo."""
-    assert gate.lets_in(f"Bearer {change(token)}") is None
+    assert authenticator.authenticate(f"Bearer {change(token)}") is None
 
 
-def test_there_is_one_header(gate: Gate, mary: User, token: str) -> None:
+def test_there_is_one_header(authenticator: Authenticator, mary: User, token: str) -> None:
     good = f"Bearer {token}"
-    assert gate.lets_in(good) == mary
+    assert authenticator.authenticate(good) == mary
     for headers in ((), (good, good), (good, "Bearer other"), ("Basic bWFyeTp4", good), (good, "")):
-        assert gate.lets_in(*headers) is None
+        assert authenticator.authenticate(*headers) is None
 
 
 @pytest.mark.parametrize("headers", [(), ("Bearer nobody's",), ("Bearer filmer_unknown",)])
-def test_every_refusal_is_the_same(headers: tuple[str, ...], gate: Gate) -> None:
+def test_every_refusal_is_the_same(headers: tuple[str, ...], authenticator: Authenticator) -> None:
     async def work(conn: Connection) -> None:
-        await gate.tokens.require(conn, carrying(*headers))
+        await authenticator.tokens.require(conn, carrying(*headers))
 
-    with pytest.raises(InvalidToken) as told:
-        in_database(gate.url, work)
-    assert (told.value.status, told.value.code) == (401, "INVALID_TOKEN")
-    assert told.value.message == "Missing or invalid authentication token"
-    assert told.value.headers == {"WWW-Authenticate": "Bearer"}
-    assert told.value.details == {}
+    with pytest.raises(InvalidToken) as raised:
+        in_database(authenticator.url, work)
+    assert (raised.value.status, raised.value.code) == (401, "INVALID_TOKEN")
+    assert raised.value.message == "Missing or invalid authentication token"
+    assert raised.value.headers == {"WWW-Authenticate": "Bearer"}
+    assert raised.value.details == {}
 
 
 def test_a_token_has_200_characters_at_most(database_url: str) -> None:
@@ -176,11 +178,11 @@ def test_a_token_has_200_characters_at_most(database_url: str) -> None:
             await allow_public(conn, known, person.id, name="known", now=datetime.now().astimezone())
 
     in_database(database_url, work)
-    gate = Gate(database_url, demo=True)
+    authenticator = Authenticator(database_url, demo=True)
     assert len(longest) == 200
-    assert gate.lets_in(f"Bearer {longest}") == person
-    assert gate.lets_in("Bearer x") == person
-    assert gate.lets_in(f"Bearer x{longest}") is None
+    assert authenticator.authenticate(f"Bearer {longest}") == person
+    assert authenticator.authenticate("Bearer x") == person
+    assert authenticator.authenticate(f"Bearer x{longest}") is None
 
 
 # --- when they end --------------------------------------------------------------------------------
@@ -188,36 +190,36 @@ def test_a_token_has_200_characters_at_most(database_url: str) -> None:
 
 def test_it_expires_to_the_second(token_url: str, mary: User) -> None:
     clock = MovedClock()
-    here, there = Gate(token_url, clock=clock), Gate(token_url, clock=clock)
+    here, there = Authenticator(token_url, clock=clock), Authenticator(token_url, clock=clock)
     header = f"Bearer {token_of(token_url, mary, expires=clock.now() + timedelta(days=1))}"
-    assert here.lets_in(header) == mary
+    assert here.authenticate(header) == mary
     clock.move(hours=23, minutes=59, seconds=59)
-    assert here.lets_in(header) == mary
+    assert here.authenticate(header) == mary
     clock.move(seconds=1)
-    assert here.lets_in(header) is None
-    assert there.lets_in(header) is None
+    assert here.authenticate(header) is None
+    assert there.authenticate(header) is None
     clock.move(days=1)
-    assert here.lets_in(header) is None
+    assert here.authenticate(header) is None
 
 
-def test_without_an_end_it_works_for_years(gate: Gate, mary: User, token: str) -> None:
-    gate.clock.move(days=36500)
-    assert gate.lets_in(f"Bearer {token}") == mary
+def test_without_an_end_it_works_for_years(authenticator: Authenticator, mary: User, token: str) -> None:
+    authenticator.clock.move(days=36500)
+    assert authenticator.authenticate(f"Bearer {token}") == mary
 
 
 def test_revoked_it_ends_at_once_everywhere_and_no_other_does(database_url: str) -> None:
     person = open_account(database_url)
     first, second = (f"Bearer {token_of(database_url, person)}" for _ in range(2))
-    here, there = Gate(database_url), Gate(database_url)
-    assert here.lets_in(first) == there.lets_in(first) == person
+    here, there = Authenticator(database_url), Authenticator(database_url)
+    assert here.authenticate(first) == there.authenticate(first) == person
     execute(database_url, "DELETE FROM token WHERE id = 1")
-    assert here.lets_in(first) is there.lets_in(first) is None
-    assert here.lets_in(second) == there.lets_in(second) == person
+    assert here.authenticate(first) is there.authenticate(first) is None
+    assert here.authenticate(second) == there.authenticate(second) == person
     here.tidy()  # which knows of uses of a token that is no more
     assert here.used() == [here.clock.now()]
 
 
-def test_a_closed_account_has_no_token_until_it_is_open_again(token_url: str, gate: Gate) -> None:
+def test_a_closed_account_has_no_token_until_it_is_open_again(token_url: str, authenticator: Authenticator) -> None:
     person = open_account(token_url)
     header = f"Bearer {token_of(token_url, person)}"
     for disabled in (True, False):
@@ -226,19 +228,19 @@ def test_a_closed_account_has_no_token_until_it_is_open_again(token_url: str, ga
             return await queries.update_disabled(conn, person.id, disabled=disabled)
 
         assert in_database(token_url, work)
-        assert gate.lets_in(header) == (None if disabled else person)
+        assert authenticator.authenticate(header) == (None if disabled else person)
 
 
-def test_signing_out_and_a_new_password_end_none(token_url: str, gate: Gate) -> None:
-    person, kept = open_account(token_url), kept_password("another one")
+def test_signing_out_and_a_new_password_end_none(token_url: str, authenticator: Authenticator) -> None:
+    person, password_hash = open_account(token_url), hash_password("another one")
     header = f"Bearer {token_of(token_url, person)}"
 
     async def work(conn: Connection) -> None:
-        await queries.update_password(conn, person.id, kept)
+        await queries.update_password(conn, person.id, password_hash)
         await queries.delete_sessions_of(conn, person.id)
 
     in_database(token_url, work)
-    assert gate.lets_in(header) == person
+    assert authenticator.authenticate(header) == person
 
 
 def test_none_is_made_for_nobody_or_a_closed_account(token_url: str) -> None:
@@ -274,26 +276,26 @@ def of_demo(database_url: str) -> tuple[str, User, str, str]:
 
 def test_the_demo_s_tokens_work_in_the_demo_alone(of_demo: tuple[str, User, str, str]) -> None:
     url, person, public, own = of_demo
-    demo, plain = Gate(url, demo=True), Gate(url)
-    assert demo.lets_in(public) == demo.lets_in(own) == person
-    assert plain.lets_in(public) is plain.lets_in(own) is None
+    demo, plain = Authenticator(url, demo=True), Authenticator(url)
+    assert demo.authenticate(public) == demo.authenticate(own) == person
+    assert plain.authenticate(public) is plain.authenticate(own) is None
 
 
 def test_a_public_token_dies_with_the_demo_account(of_demo: tuple[str, User, str, str]) -> None:
     """A demo account with a password of its own is an ordinary one; everybody still knows the token."""
     url, person, public, own = of_demo
-    kept = kept_password("another one")
+    password_hash = hash_password("another one")
 
     async def work(conn: Connection) -> None:
-        await queries.update_password(conn, person.id, kept)
+        await queries.update_password(conn, person.id, password_hash)
         await allow_public(conn, "1234567890", person.id, name="demo", now=datetime.now().astimezone())
         await allow_public(conn, "another", person.id, name="demo", now=datetime.now().astimezone())
 
     in_database(url, work)
-    for gate in (Gate(url, demo=True), Gate(url)):
-        assert gate.lets_in(public) is None
-        assert gate.lets_in("Bearer another") is None
-        assert gate.lets_in(own) == person
+    for authenticator in (Authenticator(url, demo=True), Authenticator(url)):
+        assert authenticator.authenticate(public) is None
+        assert authenticator.authenticate("Bearer another") is None
+        assert authenticator.authenticate(own) == person
 
 
 def test_a_public_token_is_made_for_no_ordinary_account(database_url: str) -> None:
@@ -303,8 +305,8 @@ def test_a_public_token_is_made_for_no_ordinary_account(database_url: str) -> No
         await allow_public(conn, "known", person.id, name="demo", now=datetime.now().astimezone())
 
     in_database(database_url, work)
-    assert Gate(database_url, demo=True).lets_in("Bearer known") is None
-    assert Gate(database_url).used() == [], "it isn't even kept"
+    assert Authenticator(database_url, demo=True).authenticate("Bearer known") is None
+    assert Authenticator(database_url).used() == [], "it isn't even kept"
 
 
 # --- what is kept ---------------------------------------------------------------------------------
@@ -316,9 +318,11 @@ def test_a_token_is_random_recognisable_and_long(token_url: str, mary: User) -> 
     assert all(re.fullmatch(r"filmer_[A-Za-z0-9_-]{43}", token) for token in made), "256 random bits"
 
 
-def test_only_its_digest_is_kept_and_that_is_no_token(token_url: str, gate: Gate, mary: User, token: str) -> None:
+def test_only_its_digest_is_kept_and_that_is_no_token(
+    token_url: str, authenticator: Authenticator, mary: User, token: str
+) -> None:
     """Who has stolen the database can't use the API by that."""
-    assert gate.lets_in(f"Bearer {token}") == mary
+    assert authenticator.authenticate(f"Bearer {token}") == mary
     digest = hashlib.sha256(token.encode()).digest()
     with psycopg.connect(token_url) as conn:
         shown = " ".join(str(row) for row in conn.execute("SELECT t::text FROM token t").fetchall())
@@ -326,12 +330,12 @@ def test_only_its_digest_is_kept_and_that_is_no_token(token_url: str, gate: Gate
     for secret in (token, token.removeprefix("filmer_"), token.encode().hex()):
         assert secret not in shown
     for stolen in (digest.hex(), base64.b64encode(digest).decode(), base64.urlsafe_b64encode(digest).decode()):
-        assert gate.lets_in(f"Bearer {stolen}") is None
+        assert authenticator.authenticate(f"Bearer {stolen}") is None
 
 
-def test_no_memory_of_a_process_holds_it(gate: Gate, mary: User, token: str) -> None:
-    assert gate.lets_in(f"Bearer {token}") == mary
-    held = repr(vars(gate.tokens))
+def test_no_memory_of_a_process_holds_it(authenticator: Authenticator, mary: User, token: str) -> None:
+    assert authenticator.authenticate(f"Bearer {token}") == mary
+    held = repr(vars(authenticator.tokens))
     assert "datetime" in held, "the use is remembered"
     assert token not in held
     assert repr(hashlib.sha256(token.encode()).digest()) not in held

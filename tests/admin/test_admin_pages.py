@@ -11,8 +11,8 @@ import httpx
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.in_thread import ServerInThread
-from tests.people import CARD, open_account, put_card, signed_in, visitor
+from tests.server_in_thread import ServerInThread
+from tests.users import CARD, open_account, put_card, signed_in, visitor
 
 from filmer.accounts.schemas import User
 from filmer.admin.chart import HEIGHT, chart_of, round_above
@@ -23,140 +23,144 @@ PAGES = ["/admin", "/admin/accounts", "/admin/films"]
 ACTIONS = ["/admin/accounts/1/favorites/clear", f"/admin/films/{FILM}/price"]
 
 
-class Office(NamedTuple):
+class AdminPages(NamedTuple):
     url: str
     server: ServerInThread
     admin: User
-    boss: httpx.Client
+    admin_client: httpx.Client
 
 
 @pytest.fixture(scope="module")
-def office(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[Office]:
+def admin_pages(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[AdminPages]:
     url = make_database()
     import_films(url)
     put_card(url)
     server = serve_here(url, FILMER_CURRENCY="€")
     admin = open_account(url, role="admin")
-    with closing(signed_in(server.client, admin)) as boss:
-        yield Office(url, server, admin, boss)
+    with closing(signed_in(server.client, admin)) as admin_client:
+        yield AdminPages(url, server, admin, admin_client)
 
 
 @pytest.fixture
-def customer(office: Office) -> Iterator[tuple[User, httpx.Client]]:
-    person = open_account(office.url)
-    with closing(signed_in(office.server.client, person)) as client:
+def customer(admin_pages: AdminPages) -> Iterator[tuple[User, httpx.Client]]:
+    person = open_account(admin_pages.url)
+    with closing(signed_in(admin_pages.server.client, person)) as client:
         yield person, client
 
 
-def ask(office: Office, statement: str, *parameters: Any) -> Any:
-    with psycopg.connect(office.url) as conn:
+def ask(admin_pages: AdminPages, statement: str, *parameters: Any) -> Any:
+    with psycopg.connect(admin_pages.url) as conn:
         cursor = conn.execute(statement.encode(), parameters)
         return cursor.fetchall() if cursor.description else None
 
 
-def price_of(office: Office, film_id: str) -> Decimal:
-    """What the film costs whoever puts it into a cart now."""
-    with closing(signed_in(office.server.client, open_account(office.url))) as somebody:
-        answer = somebody.post("/api/v1/cart/items", json={"movieId": film_id})
-        assert answer.status_code == 200, answer.text
-        return Decimal(str(answer.json()["data"]["cart"]["items"][0]["price"]))
+def price_of(admin_pages: AdminPages, film_id: str) -> Decimal:
+    """What the film costs if it is put into a cart now."""
+    with closing(signed_in(admin_pages.server.client, open_account(admin_pages.url))) as somebody:
+        response = somebody.post("/api/v1/cart/items", json={"movieId": film_id})
+        assert response.status_code == 200, response.text
+        return Decimal(str(response.json()["data"]["cart"]["items"][0]["price"]))
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_admins_alone_may_look(office: Office, customer: tuple[User, httpx.Client], path: str) -> None:
-    answer = office.boss.get(path)
-    assert answer.status_code == 200
-    assert answer.headers["cache-control"] == "no-store"
+def test_admins_alone_may_look(admin_pages: AdminPages, customer: tuple[User, httpx.Client], path: str) -> None:
+    response = admin_pages.admin_client.get(path)
+    assert response.status_code == 200
+    assert response.headers["cache-control"] == "no-store"
     assert customer[1].get(path).status_code == 403
-    with closing(visitor(office.server.client)) as nobody:
+    with closing(visitor(admin_pages.server.client)) as nobody:
         assert nobody.get(path).headers["location"].startswith("/sign-in?next=%2Fadmin")
 
 
 @pytest.mark.parametrize("path", ACTIONS)
-def test_admins_alone_may_change(office: Office, customer: tuple[User, httpx.Client], path: str) -> None:
-    before = price_of(office, FILM)
+def test_admins_alone_may_change(admin_pages: AdminPages, customer: tuple[User, httpx.Client], path: str) -> None:
+    before = price_of(admin_pages, FILM)
     assert customer[1].post(path, data={"price": "0.01"}).status_code == 403
-    with closing(visitor(office.server.client)) as nobody:
+    with closing(visitor(admin_pages.server.client)) as nobody:
         assert nobody.post(path, data={"price": "0.01"}).status_code == 303
     other_site = {"sec-fetch-site": "cross-site"}
-    assert office.boss.post(path, data={"price": "0.01"}, headers=other_site).status_code == 403
-    assert price_of(office, FILM) == before
+    assert admin_pages.admin_client.post(path, data={"price": "0.01"}, headers=other_site).status_code == 403
+    assert price_of(admin_pages, FILM) == before
 
 
-def test_orders_and_takings_are_summed(office: Office, customer: tuple[User, httpx.Client]) -> None:
+def test_orders_and_takings_are_summed(admin_pages: AdminPages, customer: tuple[User, httpx.Client]) -> None:
     person, client = customer
-    before = ask(office, "SELECT count(*), coalesce(sum(total), 0) FROM shop_order")[0]
+    before = ask(admin_pages, "SELECT count(*), coalesce(sum(total), 0) FROM shop_order")[0]
     client.post("/api/v1/cart/items", json={"movieId": OTHER, "quantity": 2})
     receipt = client.post("/api/v1/checkout", json=CARD).json()["data"]
     cost = Decimal(str(receipt["totalPrice"]))
-    text = office.boss.get("/admin").text
+    text = admin_pages.admin_client.get("/admin").text
     assert f"in all €{before[1] + cost:,.2f} from {before[0] + 1}." in text
     assert len(re.findall(r'<rect class="chart-bar"', text)) == 1, "one day of thirty had orders"
     assert len(re.findall(r'<tr><th scope="row">', text)) == 30
-    ask(office, "UPDATE shop_order SET placed = placed - interval '40 days' WHERE account_id = %s", person.id)
-    assert f"in all €{before[1] + cost:,.2f} from {before[0] + 1}." in office.boss.get("/admin").text
+    ask(admin_pages, "UPDATE shop_order SET placed = placed - interval '40 days' WHERE account_id = %s", person.id)
+    assert f"in all €{before[1] + cost:,.2f} from {before[0] + 1}." in admin_pages.admin_client.get("/admin").text
 
 
-def test_days_begin_and_end_in_utc(office: Office, customer: tuple[User, httpx.Client]) -> None:
+def test_days_begin_and_end_in_utc(admin_pages: AdminPages, customer: tuple[User, httpx.Client]) -> None:
     person, client = customer
     client.post("/api/v1/cart/items", json={"movieId": OTHER})
     assert client.post("/api/v1/checkout", json=CARD).status_code == 200
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=3)
 
     def orders(day: datetime) -> int:
-        text = office.boss.get("/admin").text
-        found = re.search(rf'datetime="{day:%Y-%m-%d}">[^<]*</time></th><td class="number">(\d+)<', text)
-        assert found
-        return int(found[1])
+        text = admin_pages.admin_client.get("/admin").text
+        match = re.search(rf'datetime="{day:%Y-%m-%d}">[^<]*</time></th><td class="number">(\d+)<', text)
+        assert match
+        return int(match[1])
 
     for moment in (midnight, midnight + timedelta(hours=23, minutes=59, seconds=59)):
-        ask(office, "UPDATE shop_order SET placed = %s WHERE account_id = %s", moment, person.id)
+        ask(admin_pages, "UPDATE shop_order SET placed = %s WHERE account_id = %s", moment, person.id)
         assert (orders(midnight - timedelta(days=1)), orders(midnight)) == (0, 1)
-    ask(office, "UPDATE shop_order SET placed = %s WHERE account_id = %s", midnight - timedelta(days=90), person.id)
+    ask(
+        admin_pages, "UPDATE shop_order SET placed = %s WHERE account_id = %s", midnight - timedelta(days=90), person.id
+    )
 
 
-def test_a_new_price_shows_at_once_and_outlives_an_import(office: Office) -> None:
+def test_a_new_price_shows_at_once_and_outlives_an_import(admin_pages: AdminPages) -> None:
     public = f"/films/{OTHER}"
-    assert "€7.25" not in office.server.client.get(public).text
-    answer = office.boss.post(f"/admin/films/{OTHER}/price", data={"price": " 7.25", "query": "batman"})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/admin/films?query=batman")
-    page = office.boss.get(answer.headers["location"])
+    assert "€7.25" not in admin_pages.server.client.get(public).text
+    response = admin_pages.admin_client.post(f"/admin/films/{OTHER}/price", data={"price": " 7.25", "query": "batman"})
+    assert (response.status_code, response.headers["location"]) == (303, "/admin/films?query=batman")
+    page = admin_pages.admin_client.get(response.headers["location"])
     assert "costs €7.25 now" in page.text
     assert 'value="7.25"' in page.text
-    assert price_of(office, OTHER) == Decimal("7.25")
-    import_films(office.url)
-    assert price_of(office, OTHER) == Decimal("7.25")
-    assert "€7.25" in office.server.client.get(public).text
+    assert price_of(admin_pages, OTHER) == Decimal("7.25")
+    import_films(admin_pages.url)
+    assert price_of(admin_pages, OTHER) == Decimal("7.25")
+    assert "€7.25" in admin_pages.server.client.get(public).text
 
 
 def listed(text: str) -> list[str]:
     return re.findall(r'<th scope="row"><a href="/films/([^"]+)">', text)
 
 
-def test_films_are_there_before_one_searches_the_best_known_first(office: Office) -> None:
+def test_films_are_there_before_one_searches_the_best_known_first(admin_pages: AdminPages) -> None:
     """Page by page, with the votes that nobody knows last; a price set there leads back there."""
     order = "SELECT id FROM catalogue.film ORDER BY votes DESC NULLS LAST, no"
-    films = [row[0] for row in ask(office, order)]
+    films = [row[0] for row in ask(admin_pages, order)]
     assert len(films) > 20
-    first = office.boss.get("/admin/films").text
+    first = admin_pages.admin_client.get("/admin/films").text
     assert f"{len(films)} films, the best known first" in first
-    found = re.search(r'rel="next" href="([^"]+)"', first)
-    assert found
-    assert found[1] == "/admin/films?page=2"
-    assert listed(first) + listed(office.boss.get(found[1]).text) == films[:40]
-    assert listed(office.boss.get("/admin/films?query=%20").text) == films[:20]
-    assert "Nothing on this page" in office.boss.get("/admin/films?page=1000000").text
-    answer = office.boss.post(f"/admin/films/{films[20]}/price", data={"price": "3.21", "query": "", "page": "2"})
-    assert answer.headers["location"] == "/admin/films?page=2"
-    assert 'value="3.21"' in office.boss.get("/admin/films?page=2").text
+    match = re.search(r'rel="next" href="([^"]+)"', first)
+    assert match
+    assert match[1] == "/admin/films?page=2"
+    assert listed(first) + listed(admin_pages.admin_client.get(match[1]).text) == films[:40]
+    assert listed(admin_pages.admin_client.get("/admin/films?query=%20").text) == films[:20]
+    assert "Nothing on this page" in admin_pages.admin_client.get("/admin/films?page=1000000").text
+    response = admin_pages.admin_client.post(
+        f"/admin/films/{films[20]}/price", data={"price": "3.21", "query": "", "page": "2"}
+    )
+    assert response.headers["location"] == "/admin/films?page=2"
+    assert 'value="3.21"' in admin_pages.admin_client.get("/admin/films?page=2").text
 
 
 def cards(page: str) -> dict[str, str]:
     """What each film of a list costs, as it is shown."""
-    found = re.findall(r'<li class="film-(?:card|row)".*?href="/films/(\w+)".*?</li>', page, re.DOTALL)
+    film_ids = re.findall(r'<li class="film-(?:card|row)".*?href="/films/(\w+)".*?</li>', page, re.DOTALL)
     prices = re.findall(r'<span class="price"><span class="visually-hidden">Costs </span>([^<]+)</span>', page)
-    assert len(found) == len(prices) > 0
-    return dict(zip(found, prices, strict=True))
+    assert len(film_ids) == len(prices) > 0
+    return dict(zip(film_ids, prices, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -166,70 +170,74 @@ def cards(page: str) -> dict[str, str]:
         "/films/tt0468569",
     ],
 )  # fmt: skip
-def test_films_in_lists_show_what_they_cost(office: Office, path: str) -> None:
+def test_films_in_lists_show_what_they_cost(admin_pages: AdminPages, path: str) -> None:
     """Their own price, or the shop's."""
-    [(drama,)] = ask(office, "SELECT id FROM genre WHERE name = 'Drama'")
+    [(drama,)] = ask(admin_pages, "SELECT id FROM genre WHERE name = 'Drama'")
     for price in ("6.50", "8.05"):
-        office.boss.post(f"/admin/films/{OTHER}/price", data={"price": price})
-        shown = cards(office.boss.get(path.format(drama=drama)).text)
-        costs = dict(ask(office, "SELECT id, coalesce(price, 4.99) FROM catalogue.film"))
+        admin_pages.admin_client.post(f"/admin/films/{OTHER}/price", data={"price": price})
+        shown = cards(admin_pages.admin_client.get(path.format(drama=drama)).text)
+        costs = dict(ask(admin_pages, "SELECT id, coalesce(price, 4.99) FROM catalogue.film"))
         assert shown == {film_id: f"€{costs[film_id]:.2f}" for film_id in shown}
         assert shown[OTHER] == f"€{price}"
 
 
 @pytest.mark.parametrize("price", ["", "free", "-1", "1.005", "NaN", "1e9", "1000000", "٤", "1,50", "<b>"])
-def test_a_price_that_is_none_changes_nothing(office: Office, price: str) -> None:
-    before = price_of(office, FILM)
-    answer = office.boss.post(f"/admin/films/{FILM}/price", data={"price": price, "query": "shawshank"})
-    assert answer.status_code == 400
-    assert 'aria-invalid="true"' in answer.text
-    assert "<b>" not in answer.text
-    assert price_of(office, FILM) == before
+def test_a_price_that_is_none_changes_nothing(admin_pages: AdminPages, price: str) -> None:
+    before = price_of(admin_pages, FILM)
+    response = admin_pages.admin_client.post(f"/admin/films/{FILM}/price", data={"price": price, "query": "shawshank"})
+    assert response.status_code == 400
+    assert 'aria-invalid="true"' in response.text
+    assert "<b>" not in response.text
+    assert price_of(admin_pages, FILM) == before
 
 
 @pytest.mark.parametrize("film_id", ["tt9999999", "x" * 11, "%00", "é"])
-def test_a_film_that_is_not_there_has_no_price(office: Office, film_id: str) -> None:
-    assert office.boss.post(f"/admin/films/{film_id}/price", data={"price": "1"}).status_code == 404
-    assert ask(office, "SELECT count(*) FROM film_terms WHERE film_id = %s", film_id.replace("%00", "")) == [(0,)]
+def test_a_film_that_is_not_there_has_no_price(admin_pages: AdminPages, film_id: str) -> None:
+    assert admin_pages.admin_client.post(f"/admin/films/{film_id}/price", data={"price": "1"}).status_code == 404
+    assert ask(admin_pages, "SELECT count(*) FROM film_terms WHERE film_id = %s", film_id.replace("%00", "")) == [(0,)]
 
 
-def test_a_users_favourites_are_cleared(office: Office, customer: tuple[User, httpx.Client]) -> None:
+def test_a_users_favourites_are_cleared(admin_pages: AdminPages, customer: tuple[User, httpx.Client]) -> None:
     person, _ = customer
     for movie in (1, 2):
-        ask(office, "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, now())", person.id, movie)
+        ask(
+            admin_pages, "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, now())", person.id, movie
+        )
     path = f"/admin/accounts/{person.id}/favorites/clear"
-    found = office.boss.get("/admin/accounts", params={"query": person.email}).text
-    assert "Take all 2 favourites of Mary Major away for good?" in found, "it asks first"
-    assert f'action="{path}"' in found
-    answer = office.boss.post(path, data={"next": f"/admin/accounts?query={person.id}"})
-    assert answer.headers["location"] == f"/admin/accounts?query={person.id}"
-    assert ask(office, "SELECT count(*) FROM favorite WHERE account_id = %s", person.id) == [(0,)]
-    assert f'action="{path}"' not in office.boss.get("/admin/accounts", params={"query": person.email}).text
+    page_text = admin_pages.admin_client.get("/admin/accounts", params={"query": person.email}).text
+    assert "Take all 2 favourites of Mary Major away for good?" in page_text, "it asks first"
+    assert f'action="{path}"' in page_text
+    response = admin_pages.admin_client.post(path, data={"next": f"/admin/accounts?query={person.id}"})
+    assert response.headers["location"] == f"/admin/accounts?query={person.id}"
+    assert ask(admin_pages, "SELECT count(*) FROM favorite WHERE account_id = %s", person.id) == [(0,)]
+    assert (
+        f'action="{path}"' not in admin_pages.admin_client.get("/admin/accounts", params={"query": person.email}).text
+    )
 
 
 @pytest.mark.parametrize("account", ["0", "-1", "x", "99999999", "9" * 40, "%00"])
-def test_an_account_that_is_not_there_is_404(office: Office, account: str) -> None:
-    assert office.boss.post(f"/admin/accounts/{account}/favorites/clear").status_code == 404
+def test_an_account_that_is_not_there_is_404(admin_pages: AdminPages, account: str) -> None:
+    assert admin_pages.admin_client.post(f"/admin/accounts/{account}/favorites/clear").status_code == 404
 
 
-def test_accounts_are_found_by_mail_or_name_literally(office: Office) -> None:
-    person = open_account(office.url, email="odd_one%here@example.com")
+def test_accounts_are_found_by_mail_or_name_literally(admin_pages: AdminPages) -> None:
+    person = open_account(admin_pages.url, email="odd_one%here@example.com")
     for query in ("ODD_ONE%", "one%here@", f"{person.first_name} {person.last_name}"):
-        assert person.email in office.boss.get("/admin/accounts", params={"query": query}).text
-    text = office.boss.get("/admin/accounts", params={"query": "odd%one"}).text
+        assert person.email in admin_pages.admin_client.get("/admin/accounts", params={"query": query}).text
+    text = admin_pages.admin_client.get("/admin/accounts", params={"query": "odd%one"}).text
     assert person.email not in text
     assert "Nobody found" in text
-    assert "&lt;script&gt;" in office.boss.get("/admin/accounts", params={"query": "<script>"}).text
+    assert "&lt;script&gt;" in admin_pages.admin_client.get("/admin/accounts", params={"query": "<script>"}).text
 
 
 @pytest.mark.parametrize("query", ["page=0", "page=x", "page=1&page=2", "query=%00", "page=99999999999"])
-def test_a_list_that_is_asked_for_wrongly_is_400(office: Office, query: str) -> None:
+def test_a_list_that_is_asked_for_wrongly_is_400(admin_pages: AdminPages, query: str) -> None:
     for path in ("/admin/accounts", "/admin/films"):
-        assert office.boss.get(f"{path}?{query}").status_code == 400
+        assert admin_pages.admin_client.get(f"{path}?{query}").status_code == 400
 
 
-def test_health_is_told(office: Office) -> None:
-    text = office.boss.get("/admin").text
+def test_health_is_told(admin_pages: AdminPages) -> None:
+    text = admin_pages.admin_client.get("/admin").text
     assert re.findall(r"<dt>(Database|Cache|TMDB)</dt><dd><span[^>]*>([^<]+)<", text) == [
         ("Database", "well"),
         ("Cache", "well"),

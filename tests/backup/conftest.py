@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from tests.backup.shops import draw_shop, whole, write_backup
+from tests.backup.random_shops import draw_shop, whole, write_backup
 from tests.conftest import MakeDatabase
 
 
-class Kept(NamedTuple):
+class StoredBackup(NamedTuple):
     """A shop that tests only read, its backup, and all that was in it."""
 
     url: str
@@ -18,9 +18,9 @@ class Kept(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def kept(make_database: MakeDatabase, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+def stored_backup(make_database: MakeDatabase, tmp_path_factory: pytest.TempPathFactory) -> StoredBackup:
     url = make_database()
     draw_shop(url, random.Random(29))
     file = tmp_path_factory.mktemp("backup") / "shop.backup"
     write_backup(url, file)
-    return Kept(url, file, whole(url))
+    return StoredBackup(url, file, whole(url))

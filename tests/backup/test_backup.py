@@ -14,8 +14,8 @@ import msgspec
 import psutil
 import psycopg
 import pytest
-from tests.backup.conftest import Kept
-from tests.backup.shops import (
+from tests.backup.conftest import StoredBackup
+from tests.backup.random_shops import (
     bring_back,
     differences,
     filmer,
@@ -27,11 +27,11 @@ from tests.backup.shops import (
 )
 from tests.conftest import MakeDatabase, Serve
 from tests.importing.datasets import everything, import_imdb
-from tests.importing.shops import FILMS as CATALOGUES
-from tests.importing.shops import write
-from tests.people import put_card
+from tests.importing.two_catalogues import FILMS as CATALOGUES
+from tests.importing.two_catalogues import write
 from tests.raw_connections import RawConnection
-from tests.shop import faults
+from tests.shop import stress_shop
+from tests.users import put_card
 
 from filmer.backup import queries
 from filmer.backup.archive import DUMP, MANIFEST, new_archive, open_archive
@@ -62,24 +62,24 @@ def test_a_backup_of_a_busy_shop_is_of_one_moment(make_database: MakeDatabase, s
         catalogues.append(everything(url))
     put_card(url)
     server = serve(url)
-    buyers = faults.customers(url, 400)
-    accounts = [one.account_id for one in buyers]
+    buyers = stress_shop.customers(url, 400)
+    accounts = [buyer.account_id for buyer in buyers]
     over = threading.Event()
     with psycopg.connect(url) as conn:
-        faults.fill_carts(conn, accounts, BOUGHT)
+        stress_shop.fill_carts(conn, accounts, BOUGHT)
 
     def buy() -> None:
         with RawConnection(server.port) as line:
-            for one in buyers:
+            for buyer in buyers:
                 if not over.is_set():
-                    assert line.ask(faults.checkout(one)).status == 200
+                    assert line.round_trip(stress_shop.checkout(buyer)).status == 200
 
     def swap() -> int:
-        done = 0
+        backups = 0
         while not over.is_set():
-            import_imdb(url, folders[("old", "new")[done % 2]])
-            done += 1
-        return done
+            import_imdb(url, folders[("old", "new")[backups % 2]])
+            backups += 1
+        return backups
 
     with ThreadPoolExecutor(2) as pool:
         buying, swapping = pool.submit(buy), pool.submit(swap)
@@ -90,8 +90,8 @@ def test_a_backup_of_a_busy_shop_is_of_one_moment(make_database: MakeDatabase, s
             bring_back(target, file, replace=number > 0)
             assert everything(target) in catalogues
             with psycopg.connect(target) as conn:
-                assert not faults.audit(conn)
-                assert not faults.halves(conn, accounts, BOUGHT)
+                assert not stress_shop.audit(conn)
+                assert not stress_shop.halves(conn, accounts, BOUGHT)
                 orders.append(conn.execute("SELECT count(*) FROM shop_order").fetchone())
         over.set()
         buying.result()
@@ -112,7 +112,7 @@ def test_an_import_waits_for_a_backup_before_it_swaps(database_url: str, tmp_pat
 
 
 def _waits(url: str) -> bool:
-    """Whether somebody comes to stand before the lock."""
+    """Waits until a connection waits for the lock."""
     deadline = time.monotonic() + 30
     with psycopg.connect(url, autocommit=True) as conn:
         while time.monotonic() < deadline:
@@ -123,30 +123,30 @@ def _waits(url: str) -> bool:
     return False
 
 
-def test_what_is_there_already_stays(kept: Kept, tmp_path: Path) -> None:
+def test_what_is_there_already_stays(stored_backup: StoredBackup, tmp_path: Path) -> None:
     file = tmp_path / "mine"
     file.write_text("mine")
-    done = filmer(kept.url, "backup", file)
-    assert done.returncode == 1
-    assert "--replace" in done.stderr
+    result = filmer(stored_backup.url, "backup", file)
+    assert result.returncode == 1
+    assert "--replace" in result.stderr
     assert file.read_text() == "mine"
-    assert filmer(kept.url, "backup", file, "--replace").returncode == 0
+    assert filmer(stored_backup.url, "backup", file, "--replace").returncode == 0
     assert read(file)
     assert names_in(tmp_path) == ["mine"]
 
 
 @pytest.mark.parametrize(("place", "why"), [("nowhere/file", "No such file or directory"), (".", "is there already")])
-def test_a_place_that_takes_no_file_is_told(kept: Kept, tmp_path: Path, place: str, why: str) -> None:
-    done = filmer(kept.url, "backup", tmp_path / place)
-    assert done.returncode == 1
-    assert why in done.stderr
+def test_a_place_that_takes_no_file_is_told(stored_backup: StoredBackup, tmp_path: Path, place: str, why: str) -> None:
+    result = filmer(stored_backup.url, "backup", tmp_path / place)
+    assert result.returncode == 1
+    assert why in result.stderr
 
 
-def test_a_backup_that_was_killed_does_not_look_like_one(kept: Kept, tmp_path: Path) -> None:
+def test_a_backup_that_was_killed_does_not_look_like_one(stored_backup: StoredBackup, tmp_path: Path) -> None:
     file = tmp_path / "shop"
-    with psycopg.connect(kept.url) as conn:
+    with psycopg.connect(stored_backup.url) as conn:
         conn.execute("LOCK TABLE rating")  # so that it does not get to its end
-        with start_filmer(kept.url, "backup", file) as process:
+        with start_filmer(stored_backup.url, "backup", file) as process:
             deadline = time.monotonic() + 30
             while not file.with_name("shop.part").exists():
                 assert time.monotonic() < deadline
@@ -155,30 +155,30 @@ def test_a_backup_that_was_killed_does_not_look_like_one(kept: Kept, tmp_path: P
     assert not file.exists()
     with pytest.raises(CommandFailed, match="no whole one"):
         read(file.with_name("shop.part"))
-    write_backup(kept.url, file)
+    write_backup(stored_backup.url, file)
     assert read(file)
     assert names_in(tmp_path) == ["shop"], "and the next one clears up"
 
 
-def test_nobody_alters_a_table_meanwhile(kept: Kept) -> None:
+def test_nobody_alters_a_table_meanwhile(stored_backup: StoredBackup) -> None:
     """The dump would hold the rows as they were, the count as they are."""
-    with queries.connect(kept.url, "test") as conn, queries.connect(kept.url, "test") as other:
-        other.execute("SET lock_timeout = '100ms'")
+    with queries.connect(stored_backup.url, "test") as conn, queries.connect(stored_backup.url, "test") as other_conn:
+        other_conn.execute("SET lock_timeout = '100ms'")
         with queries.snapshot(conn), pytest.raises(psycopg.errors.LockNotAvailable):
-            other.execute("ALTER TABLE account ADD COLUMN shoe_size int")
+            other_conn.execute("ALTER TABLE account ADD COLUMN shoe_size int")
 
 
 @pytest.mark.parametrize("is_link", [False, True])
 def test_a_file_in_the_way_that_another_name_leads_to_is_left_alone(
-    kept: Kept, tmp_path: Path, *, is_link: bool
+    stored_backup: StoredBackup, tmp_path: Path, *, is_link: bool
 ) -> None:
     mine = tmp_path / "mine"
     mine.write_text("mine")
     part = tmp_path / "shop.part"
     part.symlink_to(mine) if is_link else part.hardlink_to(mine)
-    done = filmer(kept.url, "backup", tmp_path / "shop")
-    assert done.returncode == 1
-    assert "There is no backup" in done.stderr or "in the way" in done.stderr
+    result = filmer(stored_backup.url, "backup", tmp_path / "shop")
+    assert result.returncode == 1
+    assert "There is no backup" in result.stderr or "in the way" in result.stderr
     assert mine.read_text() == "mine"
     assert not (tmp_path / "shop").exists()
 
@@ -188,9 +188,9 @@ def test_a_failing_pg_dump_leaves_nothing(make_database: MakeDatabase, tmp_path:
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("CREATE ROLE stranger LOGIN")
         conn.execute("GRANT SELECT ON migration, edition TO stranger")
-    done = filmer(psycopg.conninfo.make_conninfo(url, user="stranger"), "backup", tmp_path / "shop")
-    assert done.returncode == 1
-    assert "permission denied" in done.stderr
+    result = filmer(psycopg.conninfo.make_conninfo(url, user="stranger"), "backup", tmp_path / "shop")
+    assert result.returncode == 1
+    assert "permission denied" in result.stderr
     assert names_in(tmp_path) == []
 
 
@@ -198,9 +198,9 @@ def test_a_database_without_filmer_has_no_backup(database_url: str, tmp_path: Pa
     with psycopg.connect(database_url, autocommit=True) as conn:
         conn.execute("DROP SCHEMA catalogue, public CASCADE")
         conn.execute("CREATE SCHEMA public")
-    done = filmer(database_url, "backup", tmp_path / "shop")
-    assert done.returncode == 1
-    assert "no filmer in this database" in done.stderr
+    result = filmer(database_url, "backup", tmp_path / "shop")
+    assert result.returncode == 1
+    assert "no filmer in this database" in result.stderr
 
 
 def test_a_database_that_is_behind_is_backed_up_before_it_is_migrated(database_url: str, tmp_path: Path) -> None:
@@ -211,28 +211,30 @@ def test_a_database_that_is_behind_is_backed_up_before_it_is_migrated(database_u
 
 def test_every_extension_that_migrations_need_is_in_the_dump() -> None:
     needed = {
-        name for one in migrations() for name in re.findall(r"CREATE EXTENSION (?:IF NOT EXISTS )?(\w+)", one.sql)
+        name
+        for migration in migrations()
+        for name in re.findall(r"CREATE EXTENSION (?:IF NOT EXISTS )?(\w+)", migration.sql)
     }
     assert needed == {queries.EXTENSION}
 
 
-def test_no_password_is_on_a_command_line(kept: Kept, tmp_path: Path) -> None:
+def test_no_password_is_on_a_command_line(stored_backup: StoredBackup, tmp_path: Path) -> None:
     """Where everybody on the machine could read it."""
-    url = psycopg.conninfo.make_conninfo(kept.url, password="tell-nobody", sslpassword="tell-nobody-either")
-    seen: set[str] = set()
-    with psycopg.connect(kept.url) as conn, ThreadPoolExecutor(1) as pool:
+    url = psycopg.conninfo.make_conninfo(stored_backup.url, password="tell-nobody", sslpassword="tell-nobody-either")
+    command_lines: set[str] = set()
+    with psycopg.connect(stored_backup.url) as conn, ThreadPoolExecutor(1) as pool:
         conn.execute("LOCK TABLE guess")  # so that there is time to look: it is unlogged, and pg_dump alone minds it
         writing = pool.submit(write_backup, url, tmp_path / "shop")
         deadline = time.monotonic() + 30
-        while not seen:
+        while not command_lines:
             assert time.monotonic() < deadline
             for child in psutil.Process().children():
                 with contextlib.suppress(psutil.Error):
                     line = " ".join(child.cmdline())
-                    seen |= {line} if "pg_dump" in line and "--snapshot" in line else set()
+                    command_lines |= {line} if "pg_dump" in line and "--snapshot" in line else set()
         conn.rollback()
         writing.result()
-    assert not any("tell-nobody" in line for line in seen)
+    assert not any("tell-nobody" in line for line in command_lines)
 
 
 def test_a_missing_program_is_told_with_what_to_do() -> None:
@@ -243,10 +245,10 @@ def test_a_missing_program_is_told_with_what_to_do() -> None:
 # --- files that are no backups --------------------------------------------------------------------
 
 
-def test_any_damage_is_found(kept: Kept, tmp_path: Path) -> None:
+def test_any_damage_is_found(stored_backup: StoredBackup, tmp_path: Path) -> None:
     """A bit anywhere, the file's own book-keeping included; an end that is missing or too much."""
     file = tmp_path / "shop"
-    shutil.copy(kept.file, file)
+    shutil.copy(stored_backup.file, file)
     size = file.stat().st_size
     assert read(file)
     places = {*range(0, size, size // 150), *range(size - 300, size)}
@@ -264,7 +266,9 @@ def test_any_damage_is_found(kept: Kept, tmp_path: Path) -> None:
         read(file)
 
 
-def test_what_is_no_backup_changes_nothing(kept: Kept, make_database: MakeDatabase, tmp_path: Path) -> None:
+def test_what_is_no_backup_changes_nothing(
+    stored_backup: StoredBackup, make_database: MakeDatabase, tmp_path: Path
+) -> None:
     url = make_database()
     held = whole(url)
     foreign = tmp_path / "foreign.zip"
@@ -274,13 +278,13 @@ def test_what_is_no_backup_changes_nothing(kept: Kept, make_database: MakeDataba
     with new_archive(sealed, replace=False) as archive:
         archive.writestr("letter.txt", "Dear Mary")
     cut = tmp_path / "cut"
-    cut.write_bytes(kept.file.read_bytes()[:-1000])
+    cut.write_bytes(stored_backup.file.read_bytes()[:-1000])
     for file in (foreign, sealed, cut, tmp_path, tmp_path / "nothing", Path(__file__), Path(os.devnull)):
         with pytest.raises(CommandFailed, match=file.name):
             bring_back(url, file, replace=True)
-    done = filmer(url, "restore", cut, "--replace")
-    assert done.returncode == 1
-    assert f"\nfilmer: {cut} is no backup" in done.stderr
+    result = filmer(url, "restore", cut, "--replace")
+    assert result.returncode == 1
+    assert f"\nfilmer: {cut} is no backup" in result.stderr
     assert differences(held, whole(url)) == []
 
 
@@ -295,11 +299,11 @@ def test_what_is_no_backup_changes_nothing(kept: Kept, make_database: MakeDataba
     ],
 )
 def test_a_manifest_that_is_not_ours_is_refused(
-    kept: Kept, make_database: MakeDatabase, tmp_path: Path, change: dict[str, object], why: str
+    stored_backup: StoredBackup, make_database: MakeDatabase, tmp_path: Path, change: dict[str, object], why: str
 ) -> None:
     url, file = make_database(), tmp_path / "shop"
     held = whole(url)
-    with ZipFile(kept.file) as old, new_archive(file, replace=False) as new:
+    with ZipFile(stored_backup.file) as old, new_archive(file, replace=False) as new:
         new.writestr(DUMP, old.read(DUMP))
         new.writestr(MANIFEST, msgspec.json.encode(msgspec.json.decode(old.read(MANIFEST)) | change))
     with pytest.raises(CommandFailed, match=why):
@@ -308,13 +312,13 @@ def test_a_manifest_that_is_not_ours_is_refused(
 
 
 def test_a_dump_that_is_not_the_manifests_is_rolled_back(
-    kept: Kept, make_database: MakeDatabase, tmp_path: Path
+    stored_backup: StoredBackup, make_database: MakeDatabase, tmp_path: Path
 ) -> None:
     """One row more than was counted, as a dump of another moment would have."""
     url, file, other = make_database(), tmp_path / "shop", tmp_path / "other"
     held = whole(url)
     write_backup(url, other)
-    with ZipFile(kept.file) as old, ZipFile(other) as dump, new_archive(file, replace=False) as new:
+    with ZipFile(stored_backup.file) as old, ZipFile(other) as dump, new_archive(file, replace=False) as new:
         new.writestr(DUMP, dump.read(DUMP))
         new.writestr(MANIFEST, old.read(MANIFEST))
     with pytest.raises(CommandFailed, match=r"What came back is not what the backup was made of: .*account"):

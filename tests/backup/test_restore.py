@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.backup.conftest import Kept
-from tests.backup.shops import (
+from tests.backup.conftest import StoredBackup
+from tests.backup.random_shops import (
     bring_back,
     differences,
     draw_shop,
@@ -26,8 +26,8 @@ from tests.backup.shops import (
 )
 from tests.conftest import MakeDatabase, Serve
 from tests.figures import record_figure
-from tests.people import CARD, open_account, signed_in, token_of
-from tests.shop.faults import FILMS
+from tests.shop.stress_shop import FILMS
+from tests.users import CARD, open_account, signed_in, token_of
 
 from filmer.errors import CommandFailed
 from filmer.store import migrate as migrating
@@ -61,19 +61,19 @@ def test_all_comes_back_whatever_it_was(make_database: MakeDatabase, tmp_path: P
     record_figure(f"{SHOPS} shops, {rows:,} rows: 100 % back, 0 differences")
 
 
-def test_the_commands_say_what_they_did(kept: Kept, database_url: str, tmp_path: Path) -> None:
+def test_the_commands_say_what_they_did(stored_backup: StoredBackup, database_url: str, tmp_path: Path) -> None:
     file = tmp_path / "shop.backup"
-    done = filmer(kept.url, "backup", file)
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"[\d,]+ rows in \d+ tables", done.stdout)
-    assert "secret key" in done.stdout
+    result = filmer(stored_backup.url, "backup", file)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"[\d,]+ rows in \d+ tables", result.stdout)
+    assert "secret key" in result.stdout
     assert file.stat().st_mode & 0o777 == 0o600
     assert names_in(tmp_path) == [file.name]
-    done = filmer(database_url, "restore", file)
-    assert done.returncode == 0, done.stderr
-    assert "each compared with the backup" in done.stdout
-    assert "warning" not in done.stderr
-    assert differences(kept.held, whole(database_url)) == []
+    result = filmer(database_url, "restore", file)
+    assert result.returncode == 0, result.stderr
+    assert "each compared with the backup" in result.stdout
+    assert "warning" not in result.stderr
+    assert differences(stored_backup.held, whole(database_url)) == []
 
 
 def test_a_restored_shop_goes_on(make_database: MakeDatabase, serve: Serve, database_url: str, tmp_path: Path) -> None:
@@ -109,13 +109,13 @@ def test_a_restored_shop_goes_on(make_database: MakeDatabase, serve: Serve, data
 
 @pytest.mark.timeout(120 + 10 * KILLS)
 def test_a_restore_killed_at_any_moment_changes_all_or_nothing(
-    kept: Kept, make_database: MakeDatabase, tmp_path: Path
+    stored_backup: StoredBackup, make_database: MakeDatabase, tmp_path: Path
 ) -> None:
     url = make_database()
     draw_shop(url, random.Random(2))
     other = tmp_path / "other.backup"
     write_backup(url, other)
-    held = [whole(url), kept.held]
+    held = [whole(url), stored_backup.held]
     assert differences(*held)
     begun = time.monotonic()
     with start_filmer(url, "restore", other, "--replace") as process:
@@ -123,7 +123,7 @@ def test_a_restore_killed_at_any_moment_changes_all_or_nothing(
     took, killed, left = time.monotonic() - begun, 0, 0
     assert process.returncode == 0
     for turn in range(KILLS):
-        with start_filmer(url, "restore", kept.file, "--replace") as process:
+        with start_filmer(url, "restore", stored_backup.file, "--replace") as process:
             time.sleep(took * (0.3 + 0.7 * turn / KILLS))
             process.kill()
         killed += process.returncode != 0
@@ -147,7 +147,7 @@ def _wait_until_gone(url: str) -> None:
             time.sleep(0.01)
 
 
-def test_a_restore_that_fails_midway_changes_nothing(kept: Kept, make_database: MakeDatabase) -> None:
+def test_a_restore_that_fails_midway_changes_nothing(stored_backup: StoredBackup, make_database: MakeDatabase) -> None:
     """What the dump needs is not to be had."""
     url = make_database()
     draw_shop(url, random.Random(3))
@@ -156,34 +156,40 @@ def test_a_restore_that_fails_midway_changes_nothing(kept: Kept, make_database: 
         conn.execute("ALTER EXTENSION pg_trgm SET SCHEMA elsewhere")
     held = whole(url)
     with pytest.raises(CommandFailed, match="Nothing was changed"):
-        bring_back(url, kept.file, replace=True)
+        bring_back(url, stored_backup.file, replace=True)
     assert differences(held, whole(url)) == []
 
 
-def test_a_database_that_holds_something_is_not_replaced_unasked(kept: Kept, make_database: MakeDatabase) -> None:
+def test_a_database_that_holds_something_is_not_replaced_unasked(
+    stored_backup: StoredBackup, make_database: MakeDatabase
+) -> None:
     url = make_database()
     open_account(url)
     held = whole(url)
-    done = filmer(url, "restore", kept.file)
-    assert done.returncode == 1
-    assert "holds something, in public.account." in done.stderr
-    assert "--replace" in done.stderr
+    result = filmer(url, "restore", stored_backup.file)
+    assert result.returncode == 1
+    assert "holds something, in public.account." in result.stderr
+    assert "--replace" in result.stderr
     assert differences(held, whole(url)) == []
 
 
-def test_nothing_is_restored_under_a_shop_that_serves(kept: Kept, make_database: MakeDatabase, serve: Serve) -> None:
+def test_nothing_is_restored_under_a_shop_that_serves(
+    stored_backup: StoredBackup, make_database: MakeDatabase, serve: Serve
+) -> None:
     url = make_database()
     server = serve(url)
     held = whole(url)
-    done = filmer(url, "restore", kept.file, "--replace")
-    assert done.returncode == 1
-    assert "filmer is at work in this database" in done.stderr
+    result = filmer(url, "restore", stored_backup.file, "--replace")
+    assert result.returncode == 1
+    assert "filmer is at work in this database" in result.stderr
     assert differences(held, whole(url)) == []
     server.stop()
-    assert filmer(url, "restore", kept.file, "--replace").returncode == 0
+    assert filmer(url, "restore", stored_backup.file, "--replace").returncode == 0
 
 
-def test_what_a_newer_filmer_or_an_import_left_goes_too(kept: Kept, make_database: MakeDatabase) -> None:
+def test_what_a_newer_filmer_or_an_import_left_goes_too(
+    stored_backup: StoredBackup, make_database: MakeDatabase
+) -> None:
     """Back from an upgrade: what the backup does not know must not stay."""
     url = make_database()
     with psycopg.connect(url, autocommit=True) as conn:
@@ -194,8 +200,8 @@ def test_what_a_newer_filmer_or_an_import_left_goes_too(kept: Kept, make_databas
         )
         conn.execute("CREATE VIEW gifts AS SELECT * FROM gift")
         conn.execute("INSERT INTO migration VALUES (9999, '9999_gifts.sql', '')")
-    bring_back(url, kept.file, replace=True)
-    assert differences(kept.held, whole(url)) == []
+    bring_back(url, stored_backup.file, replace=True)
+    assert differences(stored_backup.held, whole(url)) == []
     with psycopg.connect(url) as conn:
         assert conn.execute("SELECT to_regnamespace('catalogue_next')").fetchone() == (None,)
 
@@ -220,7 +226,9 @@ def test_an_older_backup_is_brought_up_to_date(
     assert [what for what in differences(shape, fresh) if "." not in what] == ["next numbers"]
 
 
-def test_an_ordinary_user_restores_into_a_database_of_theirs(kept: Kept, engines: Engines, tmp_path: Path) -> None:
+def test_an_ordinary_user_restores_into_a_database_of_theirs(
+    stored_backup: StoredBackup, engines: Engines, tmp_path: Path
+) -> None:
     """Who owns the database, and neither its extension nor anything else."""
     with psycopg.connect(engines.database_url, autocommit=True) as conn:
         conn.execute("CREATE ROLE keeper LOGIN")
@@ -229,25 +237,25 @@ def test_an_ordinary_user_restores_into_a_database_of_theirs(kept: Kept, engines
     with psycopg.connect(as_engine, autocommit=True) as conn:
         conn.execute("CREATE EXTENSION pg_trgm")
     url = psycopg.conninfo.make_conninfo(as_engine, user="keeper")
-    bring_back(url, kept.file)
-    bring_back(url, kept.file, replace=True)
-    assert differences(kept.held, whole(url)) == []
+    bring_back(url, stored_backup.file)
+    bring_back(url, stored_backup.file, replace=True)
+    assert differences(stored_backup.held, whole(url)) == []
     write_backup(url, tmp_path / "again")
     assert filmer(url, "catalogue").returncode == 0
 
 
 @pytest.mark.parametrize("lost", [True, False])
 def test_another_secret_key_is_told_with_what_it_means(
-    kept: Kept, make_database: MakeDatabase, engines: Engines, tmp_path: Path, *, lost: bool
+    stored_backup: StoredBackup, make_database: MakeDatabase, engines: Engines, tmp_path: Path, *, lost: bool
 ) -> None:
     url = make_database()
-    other = {"FILMER_SECRET_KEY": "" if lost else "quite another key, which nobody knew before"}
-    here = {"FILMER_DATA_DIR": str(tmp_path), "REDIS_URL": engines.redis_url, **other}
-    done = filmer(url, "restore", kept.file, **here)
-    assert done.returncode == 0, done.stderr
-    assert ("There is no secret key here" if lost else "The secret key here is not the one") in done.stderr
-    assert "`filmer card remove --all`" in done.stderr
+    other_key = {"FILMER_SECRET_KEY": "" if lost else "quite another key, which nobody knew before"}
+    here = {"FILMER_DATA_DIR": str(tmp_path), "REDIS_URL": engines.redis_url, **other_key}
+    result = filmer(url, "restore", stored_backup.file, **here)
+    assert result.returncode == 0, result.stderr
+    assert ("There is no secret key here" if lost else "The secret key here is not the one") in result.stderr
+    assert "`filmer card remove --all`" in result.stderr
     assert not (tmp_path / "secret.key").exists(), "that would be the wrong one, for good"
-    done = filmer(url, "serve", "--port", "0", **here)
-    assert done.returncode == 1, "as the warning says"
-    assert "another secret key" in done.stderr
+    result = filmer(url, "serve", "--port", "0", **here)
+    assert result.returncode == 1, "as the warning says"
+    assert "another secret key" in result.stderr

@@ -10,11 +10,11 @@ _OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": 
 def axe(page: Page, *, only: str | None = None) -> None:
     """Raises AssertionError with every violation and the elements that have it. ``only``: of one rule."""
     options = _OPTIONS | ({"runOnly": [only]} if only else {})
-    found = Axe().run(page, options=options).response["violations"]
-    told = [
+    violations = Axe().run(page, options=options).response["violations"]
+    findings = [
         "\n".join(
             [f"{rule['id']} ({rule['impact']}): {rule['help']}", *(f"    {node['html']}" for node in rule["nodes"])]
         )
-        for rule in found
+        for rule in violations
     ]
-    assert not told, f"axe finds in {page.url}:\n" + "\n".join(told)
+    assert not findings, f"axe finds in {page.url}:\n" + "\n".join(findings)

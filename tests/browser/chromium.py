@@ -24,8 +24,8 @@ ARGUMENTS = (
 
 def find_chromium() -> str | None:
     chosen = os.environ.get(CHOSEN)
-    found = map(shutil.which, [chosen] if chosen else NAMES)
-    return next(filter(None, found), None)
+    paths = map(shutil.which, [chosen] if chosen else NAMES)
+    return next(filter(None, paths), None)
 
 
 def is_required() -> bool:
@@ -35,9 +35,9 @@ def is_required() -> bool:
 
 def require_chromium() -> str:
     """Where the browser is. Without one a test is skipped, and fails in CI."""
-    found = find_chromium()
-    if found:
-        return found
+    path = find_chromium()
+    if path:
+        return path
     missing = f"NO BROWSER: no {' or '.join(NAMES)} on PATH, and {CHOSEN} names none. `make chromium` says what to do."
     if is_required():
         pytest.fail(missing, pytrace=False)

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 from tests.browser.chromium import require_chromium, running_chromium
 from tests.browser.storefront import Storefront, aside
-from tests.browser.watching import watched
+from tests.browser.watched_pages import watched
 from tests.conftest import MakeDatabase, Serve
-from tests.people import put_card
+from tests.users import put_card
 
 Visit = Callable[..., Page]
 
@@ -33,7 +33,7 @@ def storefront(make_database: MakeDatabase, serve: Serve) -> Storefront:
 
 @pytest.fixture
 def visit(browser: Browser, storefront: Storefront) -> Iterator[Visit]:
-    """Opens a page in a browser of somebody's own: ``visit(width="phone", color_scheme="dark", scripts=False)``.
+    """Opens a page in a new browser context: ``visit(width="phone", color_scheme="dark", scripts=False)``.
 
     The options are those of ``watched``. A second tab of the same person is ``page.context.new_page()``.
     """

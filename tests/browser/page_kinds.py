@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page
+from tests.browser.page_actions import BATMAN, pay, suggested, warned
 from tests.browser.screenshots import furnish
 from tests.browser.storefront import ADMIN, CUSTOMER, Storefront, signed_in
-from tests.browser.walks import BATMAN, pay, suggested, warned
-from tests.browser.watching import open_context
-from tests.people import PASSWORD
+from tests.browser.watched_pages import open_context
+from tests.users import PASSWORD
 
 NOBODY, NEWCOMER = "", "newcomer"  # besides the demo's customer, who has orders, favourites, a full cart; and its admin
 
@@ -32,9 +32,9 @@ class Shown(NamedTuple):
     def go(self, page: Page, kind: Kind) -> None:
         page.context.clear_cookies()
         page.context.add_cookies(self.cookies[kind.who])
-        answer = page.goto(kind.path.format(order=self.order))
-        assert answer
-        assert answer.status == (200 if kind.steps else kind.status)
+        response = page.goto(kind.path.format(order=self.order))
+        assert response
+        assert response.status == (200 if kind.steps else kind.status)
         if kind.steps:
             kind.steps(page)
 

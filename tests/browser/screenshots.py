@@ -12,7 +12,7 @@ from typing import NamedTuple
 from playwright.sync_api import APIRequestContext, APIResponse, Browser, Page
 from tests.browser.chromium import CHOSEN, find_chromium, running_chromium
 from tests.browser.storefront import ADMIN, CUSTOMER, signed_in
-from tests.browser.watching import Scheme, Width, open_context
+from tests.browser.watched_pages import Scheme, Width, open_context
 from tests.conftest import Server
 
 from filmer.demo import CARDS, USERS
@@ -130,9 +130,9 @@ def put_in_cart(api: APIRequestContext, films: dict[str, int]) -> None:
         done(api.post("/api/v1/cart/items", data={"movieId": film, "quantity": quantity}))
 
 
-def done(answer: APIResponse) -> APIResponse:
-    assert answer.ok, f"{answer.url}: {answer.text()}"
-    return answer
+def done(response: APIResponse) -> APIResponse:
+    assert response.ok, f"{response.url}: {response.text()}"
+    return response
 
 
 def take(browser: Browser, origin: str, shot: Shot, order: str, width: Width, scheme: Scheme, folder: Path) -> Path:

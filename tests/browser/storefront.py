@@ -1,4 +1,4 @@
-"""A served storefront, and ways to be somebody there that save a test the sign-in form."""
+"""A served storefront, and ways to sign in that save a test the sign-in form."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from playwright.sync_api import BrowserContext
 from tests.conftest import Server
-from tests.people import LOGIN, open_account
+from tests.users import LOGIN, open_account
 
 from filmer import demo
 from filmer.accounts.schemas import Role, User
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def aside(work: Callable[..., T], *arguments: Any, **options: Any) -> T:
-    """What a function returns that calls asyncio.run, as those of tests.people do.
+    """What a function returns that calls asyncio.run, as those of tests.users do.
 
     On another thread: where Playwright is started an event loop counts as running, and there can't be a second.
     """
@@ -33,11 +33,11 @@ class Storefront(NamedTuple):
         return f"http://127.0.0.1:{self.server.port}"
 
     def newcomer(self, role: Role = "customer") -> User:
-        """Somebody with a fresh account, and the password and card of tests.people."""
+        """A user with a new account, and the password and card of tests.users."""
         return aside(open_account, self.database_url, role=role)
 
 
 def signed_in(context: BrowserContext, email: str, password: str = demo.PASSWORD) -> None:
     """Signs a browser in through the API."""
-    answer = context.request.post(LOGIN, data={"email": email, "password": password})
-    assert answer.status == 200, answer.text()
+    response = context.request.post(LOGIN, data={"email": email, "password": password})
+    assert response.status == 200, response.text()

@@ -8,23 +8,23 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
-from tests.browser.screenshots import put_in_cart
-from tests.browser.storefront import Storefront, aside, signed_in
-from tests.browser.walks import (
+from tests.browser.page_actions import (
     BATMAN,
     DARK_KNIGHT,
     SHAWSHANK,
     Options,
     bought,
     come_in,
+    expect_notice,
     pay,
-    told,
     with_and_without_scripts,
 )
+from tests.browser.screenshots import put_in_cart
+from tests.browser.storefront import Storefront, aside, signed_in
 from tests.conftest import MakeDatabase, Serve, Server
-from tests.people import PASSWORD, put_card, token_of
 from tests.proxy import Proxy, proxied_database
 from tests.sandbox import Sandbox
+from tests.users import PASSWORD, put_card, token_of
 
 from filmer.accounts.schemas import User
 
@@ -66,14 +66,14 @@ def storefront(browser: Browser, tmdb: Sandbox, database: tuple[str, str, Proxy]
 
 @pytest.fixture(scope="module")
 def keeper(storefront: Storefront, tmdb: Sandbox) -> User:
-    """Somebody with a favourite and stars from before TMDB went away, which it does now."""
+    """A user with a favourite and a rating from before TMDB went away, which it does now."""
     person = storefront.newcomer()
     token = aside(token_of, storefront.database_url, person)
     for path, what in ((f"/api/users/{person.id}/favorites", {}), ("/api/movies/ratings", {"rating": 4.5})):
-        kept = storefront.server.client.post(
+        response = storefront.server.client.post(
             path, json={"movie_id": BATMAN_THERE, **what}, headers={"authorization": f"Bearer {token}"}
         )
-        assert kept.status_code == 201, kept.text
+        assert response.status_code == 201, response.text
     for path in ("/3", "/t/p"):
         tmdb.fail("reset", path=path)
     return person
@@ -149,7 +149,7 @@ def test_without_tmdb_favourites_stand(visit: Visit, keeper: User) -> None:
     expect(page.get_by_role("heading", name="Batman Begins")).to_be_visible()
     page.goto(f"/films/{BATMAN}")
     page.get_by_role("button", name="Remove from favourites").click()
-    told(page, "Taken out of your favourites.")
+    expect_notice(page, "Taken out of your favourites.")
 
 
 @with_and_without_scripts
@@ -164,28 +164,28 @@ def test_without_tmdb_nothing_new_is_kept_and_that_is_said(
     come_in(page, storefront)
     page.goto(f"/films/{DARK_KNIGHT}")
     page.get_by_role("button", name="Add to favourites").click()
-    told(page, LATE)
+    expect_notice(page, LATE)
     expect(page.get_by_role("button", name="Add to favourites")).to_be_visible()
     page.reload()  # the word goes
     page.get_by_role("radio", name="4 stars").check()
     page.get_by_role("button", name="Rate").click()
-    told(page, LATE)
+    expect_notice(page, LATE)
     expect(page.get_by_role("radio", name="4 stars")).not_to_be_checked()
     page.get_by_role("button", name="Rent for").click()
-    told(page, "The Dark Knight is in your cart.")
+    expect_notice(page, "The Dark Knight is in your cart.")
     page.goto("/checkout")
     pay(page)
-    told(page, "Thank you!")
+    expect_notice(page, "Thank you!")
     assert len(bought(page)) == 1
 
 
 def test_without_a_database_a_page_says_so_and_helps(visit: Visit, away: Away) -> None:
     page = visit(expected_statuses={503}, reduced_motion="reduce")
     away.go()
-    answer = page.goto(f"/films/{SHAWSHANK}")
-    assert answer
-    assert answer.status == 503
-    assert int(answer.headers["retry-after"]) > 0
+    response = page.goto(f"/films/{SHAWSHANK}")
+    assert response
+    assert response.status == 503
+    assert int(response.headers["retry-after"]) > 0
     expect(page.get_by_role("heading", level=1)).to_have_text("That did not work, and it is our fault")
     expect(page.get_by_role("main")).to_contain_text("try again in a moment")
     axe(page)
@@ -207,5 +207,5 @@ def test_what_was_asked_without_a_database_can_be_asked_again(visit: Visit, stor
     away.come_back()
     page.go_back()
     pay(page)
-    told(page, "Thank you!")
+    expect_notice(page, "Thank you!")
     assert len(bought(page)) == 1

@@ -69,22 +69,24 @@ def test_it_is_accessible_on_a_phone(name: str, visit: Visit, shown: Shown) -> N
 
 def test_each_page_has_a_title_of_its_own(visit: Visit, shown: Shown) -> None:
     page = visit()
-    told = defaultdict(set)
+    addresses_by_title = defaultdict(set)
     for kind in KINDS:
         if kind.status == 200 and not kind.steps:
             address = kind.path.partition("?")[0] if kind.who else kind.path
-            told[title(page, shown, kind)].add(address)
-    assert all(name == "filmer · films to rent" or re.fullmatch("[^ ].* · filmer", name) for name in told), list(told)
-    assert {name: addresses for name, addresses in told.items() if len(addresses) > 1} == {}
+            addresses_by_title[title(page, shown, kind)].add(address)
+    assert all(
+        name == "filmer · films to rent" or re.fullmatch("[^ ].* · filmer", name) for name in addresses_by_title
+    ), list(addresses_by_title)
+    assert {name: addresses for name, addresses in addresses_by_title.items() if len(addresses) > 1} == {}
 
 
 def title(page: Page, shown: Shown, kind: Kind) -> str:
     page.context.clear_cookies()
     page.context.add_cookies(shown.cookies[kind.who])
     text = page.context.request.get(kind.path.format(order=shown.order)).text()
-    found = re.search("<title>(.*?)</title>", text, re.DOTALL)
-    assert found, kind.path
-    return html.unescape(found[1]).strip()
+    match = re.search("<title>(.*?)</title>", text, re.DOTALL)
+    assert match, kind.path
+    return html.unescape(match[1]).strip()
 
 
 @pytest.mark.parametrize("kind", _PUBLIC, ids=lambda kind: kind.name)

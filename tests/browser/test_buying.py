@@ -5,24 +5,24 @@ from decimal import Decimal
 
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
-from tests.browser.screenshots import put_in_cart
-from tests.browser.storefront import Storefront
-from tests.browser.walks import (
+from tests.browser.page_actions import (
     BATMAN,
     DARK_KNIGHT,
     SHAWSHANK,
     Options,
     bought,
     come_in,
+    expect_notice,
     fill_card,
     in_cart,
     pay,
     register,
-    told,
     warned,
     with_and_without_scripts,
 )
-from tests.people import CARD, PASSWORD
+from tests.browser.screenshots import put_in_cart
+from tests.browser.storefront import Storefront
+from tests.users import CARD, PASSWORD
 
 from filmer.accounts.schemas import User
 
@@ -53,13 +53,13 @@ def test_a_session_that_runs_out_over_the_cart_and_the_checkout(
     page.get_by_role("button", name="Update the quantity of Batman Begins").click()
     expect(page.get_by_text("As soon as you are signed in, the quantity is changed.")).to_be_visible()
     sign_in(page, person)
-    told(page, "Welcome back, Mary. Batman Begins: 3 in your cart.")
+    expect_notice(page, "Welcome back, Mary. Batman Begins: 3 in your cart.")
     assert in_cart(page) == {BATMAN: 3}
     session_ends(page)
     page.get_by_role("button", name="Remove Batman Begins").click()
-    told(page, "Please sign in first, and then press the button once more.")
+    expect_notice(page, "Please sign in first, and then press the button once more.")
     sign_in(page, person)
-    told(page, "Welcome back, Mary.")
+    expect_notice(page, "Welcome back, Mary.")
     assert in_cart(page) == {BATMAN: 3}
     page.get_by_role("link", name="Check out").click()
     fill_card(page)
@@ -67,7 +67,7 @@ def test_a_session_that_runs_out_over_the_cart_and_the_checkout(
     page.get_by_role("button", name="Pay").click()
     expect(page.get_by_text("Nothing was done yet, and what you filled in waits for you.")).to_be_visible()
     sign_in(page, person)
-    told(page, "Welcome back, Mary. Nothing was done yet")
+    expect_notice(page, "Welcome back, Mary. Nothing was done yet")
     expect(page.get_by_label("First name on the card")).to_have_value("Mary")
     expect(page.get_by_label("Card number")).to_have_value("")
     assert bought(page) == []
@@ -101,7 +101,7 @@ def test_emptying_the_cart_asks_first_in_a_dialog(visit: Visit, storefront: Stor
     assert in_cart(page) == {BATMAN: 2}
     opener.click()
     dialog.get_by_role("button", name="Yes, empty it").click()
-    told(page, "Your cart is empty now.")
+    expect_notice(page, "Your cart is empty now.")
     assert in_cart(page) == {}
 
 
@@ -117,7 +117,7 @@ def test_without_scripts_the_question_unfolds(visit: Visit, storefront: Storefro
     page.keyboard.press("Enter")
     expect(page.get_by_text("Take the film out of the cart?")).to_be_visible()
     yes.click()
-    told(page, "Your cart is empty now.")
+    expect_notice(page, "Your cart is empty now.")
     assert in_cart(page) == {}
 
 
@@ -140,16 +140,16 @@ def test_from_the_shelf_to_the_order(options: Options, visit: Visit) -> None:
     page.get_by_role("link", name="Open an account").click()
     expect(page.get_by_text("As soon as you are signed in, the film goes into your cart.")).to_be_visible()
     register(page)
-    told(page, "Welcome, Mary. Your account is open, and you are signed in. Batman Begins is in your cart.")
+    expect_notice(page, "Welcome, Mary. Your account is open, and you are signed in. Batman Begins is in your cart.")
     expect(page.get_by_role("heading", level=1)).to_have_text("Batman Begins")
     expect(page.get_by_role("link", name="Cart 1")).to_be_visible()
     rent.click()
-    told(page, "Batman Begins is in your cart, 2 of it.")
+    expect_notice(page, "Batman Begins is in your cart, 2 of it.")
     page.get_by_role("link", name="Cart 2").click()
     page.get_by_role("link", name="Check out").click()
     pay(page)
     page.wait_for_url(ORDER)
-    told(page, "Thank you! Your order is placed.")
+    expect_notice(page, "Thank you! Your order is placed.")
     expect(page.get_by_role("row", name="Total")).to_contain_text("9.98")
     expect(page.get_by_role("link", name="Cart", exact=True)).to_be_visible()  # with nothing in it
     order = page.url.rpartition("/")[2]
@@ -170,15 +170,15 @@ def test_quantities_are_changed_and_films_taken_out(visit: Visit, storefront: St
     expect(total).to_contain_text("14.97")
     page.get_by_label("Quantity of Batman Begins").select_option("3")
     page.get_by_role("button", name="Update the quantity of Batman Begins").click()
-    told(page, "Batman Begins: 3 in your cart.")
+    expect_notice(page, "Batman Begins: 3 in your cart.")
     expect(total).to_contain_text("24.95")
     page.get_by_role("button", name="Remove The Dark Knight").click()
-    told(page, "Taken out of your cart.")
+    expect_notice(page, "Taken out of your cart.")
     expect(total).to_contain_text("19.96")
     assert in_cart(page) == {BATMAN: 3, SHAWSHANK: 1}
     page.get_by_role("button", name="Empty the cart").click()
     page.get_by_role("button", name="Yes, empty it").click()
-    told(page, "Your cart is empty now.")
+    expect_notice(page, "Your cart is empty now.")
     expect(page.get_by_role("heading", name="Nothing in it yet")).to_be_visible()
     assert in_cart(page) == {}
 
@@ -257,7 +257,7 @@ def test_reloading_an_order_buys_nothing(visit: Visit, storefront: Storefront) -
     at_checkout(page, storefront)
     pay(page)
     page.wait_for_url(ORDER)
-    told(page, "Thank you!")
+    expect_notice(page, "Thank you!")
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your order")
     expect(page.get_by_text("Thank you!")).to_have_count(0)  # said once
@@ -270,7 +270,7 @@ def test_going_back_after_paying(visit: Visit, storefront: Storefront) -> None:
     pay(page)
     page.wait_for_url(ORDER)
     page.go_back()
-    told(page, "Your cart is empty, so there is nothing to check out.")
+    expect_notice(page, "Your cart is empty, so there is nothing to check out.")
     assert bought(page) == [Decimal("14.97")]
 
 
@@ -286,7 +286,7 @@ def test_the_same_form_sent_again_shows_its_order(visit: Visit, storefront: Stor
         fill_card(page, number=number)
         with page.context.expect_page() as opened:
             page.get_by_role("button", name="Pay").click(modifiers=["Control"])  # the answer in a tab of its own
-        told(opened.value, word)
+        expect_notice(opened.value, word)
         orders.add(opened.value.url)
     assert len(orders) == 1
     assert bought(page) == [Decimal("14.97")]
@@ -295,12 +295,12 @@ def test_the_same_form_sent_again_shows_its_order(visit: Visit, storefront: Stor
 def test_a_checkout_left_open_finds_the_cart_empty(visit: Visit, storefront: Storefront) -> None:
     page = visit()
     at_checkout(page, storefront)
-    other = page.context.new_page()
-    other.goto("/checkout")
+    second_tab = page.context.new_page()
+    second_tab.goto("/checkout")
     pay(page)
     page.wait_for_url(ORDER)
-    pay(other)
-    told(other, "Your cart is empty by now. What you have bought is among your orders.")
+    pay(second_tab)
+    expect_notice(second_tab, "Your cart is empty by now. What you have bought is among your orders.")
     assert bought(page) == [Decimal("14.97")]
 
 
@@ -308,10 +308,10 @@ def test_a_checkout_left_open_finds_the_cart_empty(visit: Visit, storefront: Sto
 def test_two_tabs_race_for_a_cart(options: Options, visit: Visit, storefront: Storefront) -> None:
     page = visit(**options, expected_statuses={409})
     at_checkout(page, storefront)
-    other = page.context.new_page()
-    other.goto(f"/films/{SHAWSHANK}")
-    other.get_by_role("button", name="Rent for").click()
-    told(other, "The Shawshank Redemption is in your cart.")
+    second_tab = page.context.new_page()
+    second_tab.goto(f"/films/{SHAWSHANK}")
+    second_tab.get_by_role("button", name="Rent for").click()
+    expect_notice(second_tab, "The Shawshank Redemption is in your cart.")
     pay(page)
     warned(page, "Your cart has changed since you looked. Nothing was bought")
     expect(page.get_by_role("region", name="What has changed")).to_contain_text("The Shawshank Redemption is new")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page
 from tests.browser.conftest import Visit
 from tests.browser.cost import Cost, budget
-from tests.browser.walks import BATMAN
+from tests.browser.page_actions import BATMAN
 
 pytestmark = pytest.mark.proof
 
@@ -47,7 +47,7 @@ def test_nothing_moves_on_a_phone(path: str, visit: Visit) -> None:
 def test_what_is_sent_is_compressed(visit: Visit) -> None:
     page = visit()
     plain = {}
-    page.on("response", lambda answer: plain.update({answer.url: answer.header_value("content-encoding")}))
+    page.on("response", lambda response: plain.update({response.url: response.header_value("content-encoding")}))
     page.goto("/")
     page.wait_for_load_state("networkidle")
     texts = {url: encoding for url, encoding in plain.items() if "/posters/" not in url and "icon" not in url}

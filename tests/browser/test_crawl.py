@@ -47,10 +47,10 @@ def kind_of(address: str) -> str:
 
 def crawl(page: Page, origin: str, *, of_a_kind: int) -> Crawled:
     """Breadth first, from the first page on. ``of_a_kind``: how many films, genres, searches by director, …"""
-    ahead, seen, kinds = deque(["/"]), {"/", DOCS}, Counter[str]()
+    queue, visited, kinds = deque(["/"]), {"/", DOCS}, Counter[str]()
     paths, findings = list[str](), list[str]()
-    while ahead and len(paths) < MOST:
-        path = ahead.popleft()
+    while queue and len(paths) < MOST:
+        path = queue.popleft()
         paths.append(path)
         read, why = look(page, path)
         findings += why
@@ -62,18 +62,18 @@ def crawl(page: Page, origin: str, *, of_a_kind: int) -> Crawled:
             if address == page.url.partition("#")[0] and fragment and fragment not in read["ids"]:
                 findings.append(f"{path}: nothing is at #{fragment}")
             onward = address.removeprefix(origin)
-            if onward not in seen and kinds[kind_of(onward)] < of_a_kind:
-                seen.add(onward)
+            if onward not in visited and kinds[kind_of(onward)] < of_a_kind:
+                visited.add(onward)
                 kinds[kind_of(onward)] += 1
-                ahead.append(onward)
+                queue.append(onward)
     return Crawled(paths, findings)
 
 
 def look(page: Page, path: str) -> tuple[dict[str, Any], list[str]]:
-    answer = page.goto(path)
-    assert answer
-    findings = [] if answer.ok else [f"{answer.status} for {path}"]
-    policy = answer.headers.get("content-security-policy", "")
+    response = page.goto(path)
+    assert response
+    findings = [] if response.ok else [f"{response.status} for {path}"]
+    policy = response.headers.get("content-security-policy", "")
     if "default-src 'none'" not in policy or "unsafe" in policy:
         findings.append(f"{path} has the policy {policy!r}")
     read = page.evaluate(_READ)
@@ -83,7 +83,7 @@ def look(page: Page, path: str) -> tuple[dict[str, Any], list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("who", "found"),
+    ("who", "expected_page"),
     [
         (NOBODY, ["/films/*?", "/stars/*?", "/genres/*?", "/search?director", "/films?startsWith", "/sign-in?"]),
         (
@@ -95,12 +95,12 @@ def look(page: Page, path: str) -> tuple[dict[str, Any], list[str]]:
     ids=["nobody", "customer", "admin"],
 )
 def test_all_links_lead_somewhere(
-    who: str, found: list[str], visit: Visit, storefront: Storefront, shown: Shown
+    who: str, expected_page: list[str], visit: Visit, storefront: Storefront, shown: Shown
 ) -> None:
     page = visit()
     page.context.add_cookies(shown.cookies[who])
     crawled = crawl(page, storefront.origin, of_a_kind=1 if who else 2)
     assert crawled.findings == []
     kinds = {kind_of(path) for path in crawled.paths}
-    assert set(found) <= kinds
+    assert set(expected_page) <= kinds
     assert 20 < len(crawled.paths) < MOST, "it saw less than there is"

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Visit
-from tests.browser.walks import suggested
+from tests.browser.page_actions import suggested
 
 PER_PAGE = 24
 
@@ -30,16 +30,16 @@ def test_a_film_is_chosen_with_the_keyboard(visit: Visit) -> None:
     page = visit()
     page.goto("/genres")
     expect(box(page)).to_have_attribute("aria-expanded", "false")
-    found = suggested(page, "batm")
-    assert 1 <= found.count() <= 10
+    suggestions = suggested(page, "batm")
+    assert 1 <= suggestions.count() <= 10
     expect(box(page)).to_have_attribute("aria-expanded", "true")
     page.keyboard.press("ArrowDown")
-    expect(found.first).to_have_attribute("aria-selected", "true")
-    assert box(page).get_attribute("aria-activedescendant") == found.first.get_attribute("id")
+    expect(suggestions.first).to_have_attribute("aria-selected", "true")
+    assert box(page).get_attribute("aria-activedescendant") == suggestions.first.get_attribute("id")
     page.keyboard.press("ArrowDown")
-    expect(found.first).to_have_attribute("aria-selected", "false")
+    expect(suggestions.first).to_have_attribute("aria-selected", "false")
     page.keyboard.press("ArrowUp")
-    expect(found.first).to_contain_text("Batman Begins")
+    expect(suggestions.first).to_contain_text("Batman Begins")
     page.keyboard.press("Enter")
     expect(heading(page)).to_have_text("Batman Begins")
 
@@ -47,14 +47,14 @@ def test_a_film_is_chosen_with_the_keyboard(visit: Visit) -> None:
 def test_the_arrows_go_round(visit: Visit) -> None:
     page = visit()
     page.goto("/genres")
-    found = suggested(page, "the")
-    assert found.count() == 10
+    suggestions = suggested(page, "the")
+    assert suggestions.count() == 10
     page.keyboard.press("ArrowUp")
-    expect(found.last).to_have_attribute("aria-selected", "true")
+    expect(suggestions.last).to_have_attribute("aria-selected", "true")
     page.keyboard.press("ArrowDown")  # to the box
     expect(box(page)).not_to_have_attribute("aria-activedescendant", re.compile("."))
     page.keyboard.press("ArrowDown")
-    expect(found.first).to_have_attribute("aria-selected", "true")
+    expect(suggestions.first).to_have_attribute("aria-selected", "true")
     expect(box(page)).to_have_value("the")
 
 

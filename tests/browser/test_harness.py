@@ -8,10 +8,10 @@ from playwright.sync_api import Browser, Page
 from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
 from tests.browser.cost import budget
-from tests.browser.faulty import FAULTS, STYLE, site
+from tests.browser.faulty_site import FAULTS, STYLE, site
 from tests.browser.storefront import CUSTOMER, Storefront, signed_in
-from tests.browser.watching import watched
-from tests.people import PASSWORD
+from tests.browser.watched_pages import watched
+from tests.users import PASSWORD
 
 pytestmark = pytest.mark.proof
 
@@ -44,9 +44,9 @@ def test_every_tab_is_watched(browser: Browser, site: str) -> None:
 @pytest.mark.parametrize("status", [404, 500])
 def test_a_status_is_wrong_unless_it_was_expected(status: int, browser: Browser, site: str) -> None:
     with watched(browser, site, expected_statuses={status}) as page:
-        answer = page.goto(f"/{status}")
-        assert answer
-        assert answer.status == status
+        response = page.goto(f"/{status}")
+        assert response
+        assert response.status == status
     with pytest.raises(AssertionError, match=str(status)), watched(browser, site) as page:
         page.goto(f"/{status}")
     with pytest.raises(AssertionError, match=str(status)), watched(browser, site, expected_statuses={418}) as page:
@@ -107,20 +107,20 @@ def test_the_docs_are_without_complaint(visit: Visit) -> None:
 
 
 def test_a_page_is_what_was_asked_for(visit: Visit) -> None:
-    seen = """() => [innerWidth, navigator.language, ...["(prefers-color-scheme: dark)", "(pointer: coarse)",
+    script = """() => [innerWidth, navigator.language, ...["(prefers-color-scheme: dark)", "(pointer: coarse)",
         "(prefers-reduced-motion: reduce)"].map(query => matchMedia(query).matches)]"""
     wide, phone = visit(), visit(width="phone", color_scheme="dark", reduced_motion="reduce")
     for page in (wide, phone):
         page.goto("/docs")
-    assert wide.evaluate(seen) == [1280, "en-GB", False, False, False]
-    assert phone.evaluate(seen) == [390, "en-GB", True, True, True]
+    assert wide.evaluate(script) == [1280, "en-GB", False, False, False]
+    assert phone.evaluate(script) == [390, "en-GB", True, True, True]
 
 
 def test_a_browser_is_signed_in_alone(visit: Visit, storefront: Storefront) -> None:
     newcomer = storefront.newcomer()
-    one, other, nobody = visit(), visit(), visit()
-    signed_in(one.context, CUSTOMER)
-    signed_in(other.context, newcomer.email, PASSWORD)
-    seen = [page.context.request.get("/api/v1/auth/session") for page in (one, other, nobody)]
-    assert [answer.status for answer in seen] == [200, 200, 401]
-    assert [answer.json()["data"]["email"] for answer in seen[:2]] == [CUSTOMER, newcomer.email]
+    customers_page, newcomers_page, nobody = visit(), visit(), visit()
+    signed_in(customers_page.context, CUSTOMER)
+    signed_in(newcomers_page.context, newcomer.email, PASSWORD)
+    responses = [page.context.request.get("/api/v1/auth/session") for page in (customers_page, newcomers_page, nobody)]
+    assert [response.status for response in responses] == [200, 200, 401]
+    assert [response.json()["data"]["email"] for response in responses[:2]] == [CUSTOMER, newcomer.email]

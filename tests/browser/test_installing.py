@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.browser.chromium import find_chromium, require_chromium
-from tests.browser.installing import ensure_chromium
+from tests.browser.install_chromium import ensure_chromium
 
 INSTALLS = 'case "$*" in *install*) : > chromium; chmod +x chromium; esac'
 
@@ -20,8 +20,8 @@ class Machine:
 
     def has(self, name: str, does: str = "") -> None:
         program = self.folder / name
-        given = f'PATH=/usr/bin:/bin; cd "$(dirname "$0")"; echo "{name} $*" >> calls; {does}'
-        program.write_text(f"#!/bin/sh\n{given}\n")
+        shell_script = f'PATH=/usr/bin:/bin; cd "$(dirname "$0")"; echo "{name} $*" >> calls; {does}'
+        program.write_text(f"#!/bin/sh\n{shell_script}\n")
         program.chmod(0o755)
 
     def called(self, name: str) -> list[str]:
@@ -82,12 +82,12 @@ def test_it_tries_twice(machine: Machine, capfd: pytest.CaptureFixture[str]) -> 
 def test_what_fails_twice_is_told(machine: Machine, capfd: pytest.CaptureFixture[str]) -> None:
     machine.has("apt-get", "echo the mirror is away; exit 100")
     ensure_chromium()
-    said = capfd.readouterr().err
+    stderr = capfd.readouterr().err
     assert len(machine.called("apt-get")) == 2
-    assert "SKIPPED" in said
-    assert "the mirror is away" in said
-    assert "FILMER_CHROMIUM=" in said
-    assert len(said.splitlines()) > 5, "loud"
+    assert "SKIPPED" in stderr
+    assert "the mirror is away" in stderr
+    assert "FILMER_CHROMIUM=" in stderr
+    assert len(stderr.splitlines()) > 5, "loud"
 
 
 def test_it_does_not_wait_for_ever(machine: Machine, capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,11 +8,11 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
+from tests.browser.page_actions import Options, bought, expect_notice, suggested, with_and_without_scripts
 from tests.browser.page_kinds import KINDS, Kind, Shown, shown
 from tests.browser.storefront import Storefront
-from tests.browser.walks import Options, bought, suggested, told, with_and_without_scripts
-from tests.browser.watching import PHONE, watched
-from tests.people import CARD, PASSWORD
+from tests.browser.watched_pages import PHONE, watched
+from tests.users import CARD, PASSWORD
 
 pytestmark = pytest.mark.proof
 
@@ -105,14 +105,14 @@ def test_a_film_is_bought_with_the_keyboard(visit: Visit, storefront: Storefront
         reach(page, page.get_by_label(label))
         page.keyboard.type(text)
     page.keyboard.press("Enter")
-    told(page, "Welcome back")
+    expect_notice(page, "Welcome back")
     reach(page, page.get_by_role("combobox"))
     suggested(page, "batman beg")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Batman Begins", level=1).wait_for()
     press(page, page.get_by_role("button", name="Rent for"))
-    told(page, "Batman Begins is in your cart.")
+    expect_notice(page, "Batman Begins is in your cart.")
     press(page, page.get_by_role("link", name="Cart 1"), key="Shift+Tab")
     press(page, page.get_by_role("link", name="Check out"))
     for label, text in (
@@ -124,7 +124,7 @@ def test_a_film_is_bought_with_the_keyboard(visit: Visit, storefront: Storefront
         reach(page, page.get_by_label(label))
         page.keyboard.type(text)
     press(page, page.get_by_role("button", name="Pay"))
-    told(page, "Thank you!")
+    expect_notice(page, "Thank you!")
     assert len(bought(page)) == 1
 
 
@@ -139,7 +139,7 @@ def test_the_focus_is_seen_wherever_it_goes(name: str, color_scheme: str, visit:
     raise AssertionError("the footer is out of reach")
 
 
-class Seen(NamedTuple):
+class PageMeasurements(NamedTuple):
     """What a phone that wants no movement shows of a page."""
 
     too_wide: dict[int, int]  # pixels to be scrolled sideways, by the width of the phone
@@ -152,16 +152,16 @@ class Seen(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def seen(browser: Browser, storefront: Storefront, shown: Shown) -> dict[str, Seen]:
+def measurements(browser: Browser, storefront: Storefront, shown: Shown) -> dict[str, PageMeasurements]:
     """All kinds of pages."""
     expected = {kind.status for kind in KINDS} - {200}
     with watched(
         browser, storefront.origin, width="phone", reduced_motion="reduce", expected_statuses=expected
     ) as page:
-        return {kind.name: see(page, kind, shown) for kind in KINDS}
+        return {kind.name: measure_page(page, kind, shown) for kind in KINDS}
 
 
-def see(page: Page, kind: Kind, shown: Shown) -> Seen:
+def measure_page(page: Page, kind: Kind, shown: Shown) -> PageMeasurements:
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     shown.go(page, kind)
     by_day = brightness(page)
@@ -170,7 +170,7 @@ def see(page: Page, kind: Kind, shown: Shown) -> Seen:
     for width in (NARROWEST, PHONE["width"]):
         page.set_viewport_size({**PHONE, "width": width})
         narrow[width] = [page.evaluate(script) for script in (_WIDE, _CUT, _ASIDE)]
-    return Seen(
+    return PageMeasurements(
         too_wide={width: found[0] for width, found in narrow.items() if found[0]},
         cut=narrow[NARROWEST][1],
         aside=narrow[NARROWEST][2],
@@ -186,14 +186,14 @@ def brightness(page: Page) -> float:
     return (red + green + blue) / 3
 
 
-def test_every_page_fits_a_phone(seen: dict[str, Seen]) -> None:
-    assert {name: page.too_wide for name, page in seen.items() if page.too_wide} == {}
+def test_every_page_fits_a_phone(measurements: dict[str, PageMeasurements]) -> None:
+    assert {name: page.too_wide for name, page in measurements.items() if page.too_wide} == {}
 
 
-def test_no_table_is_cut_off_and_no_button_out_of_sight(seen: dict[str, Seen]) -> None:
+def test_no_table_is_cut_off_and_no_button_out_of_sight(measurements: dict[str, PageMeasurements]) -> None:
     """Tables that have no room become cards; only the drawing of takings scrolls, and says so."""
-    assert {name: page.cut for name, page in seen.items() if page.cut} == {}
-    assert {name: page.aside for name, page in seen.items() if page.aside} == {}
+    assert {name: page.cut for name, page in measurements.items() if page.cut} == {}
+    assert {name: page.aside for name, page in measurements.items() if page.aside} == {}
 
 
 @with_and_without_scripts
@@ -240,17 +240,17 @@ def test_the_docs_follow_the_light_and_lead_back(color_scheme: str, visit: Visit
     page.get_by_role("heading", name="Find a film for tonight").wait_for()
 
 
-def test_every_target_can_be_touched(seen: dict[str, Seen]) -> None:
-    assert {name: page.too_small for name, page in seen.items() if page.too_small} == {}
+def test_every_target_can_be_touched(measurements: dict[str, PageMeasurements]) -> None:
+    assert {name: page.too_small for name, page in measurements.items() if page.too_small} == {}
 
 
-def test_every_page_is_dark_where_the_visitor_is_in_the_dark(seen: dict[str, Seen]) -> None:
-    assert {name: page.by_night for name, page in seen.items() if page.by_night > 40} == {}
-    assert {name: page.by_day for name, page in seen.items() if page.by_day < 215} == {}
+def test_every_page_is_dark_where_the_visitor_is_in_the_dark(measurements: dict[str, PageMeasurements]) -> None:
+    assert {name: page.by_night for name, page in measurements.items() if page.by_night > 40} == {}
+    assert {name: page.by_day for name, page in measurements.items() if page.by_day < 215} == {}
 
 
-def test_nothing_moves_for_whoever_wants_it_still(seen: dict[str, Seen]) -> None:
-    assert {name: page.moving for name, page in seen.items() if page.moving} == {}
+def test_nothing_moves_for_whoever_wants_it_still(measurements: dict[str, PageMeasurements]) -> None:
+    assert {name: page.moving for name, page in measurements.items() if page.moving} == {}
 
 
 def test_an_order_is_printed_as_a_document(visit: Visit, shown: Shown) -> None:

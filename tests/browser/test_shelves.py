@@ -4,15 +4,15 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
-from tests.browser.storefront import Storefront
-from tests.browser.walks import (
+from tests.browser.page_actions import (
     BATMAN,
     DARK_KNIGHT,
     Options,
     come_in,
-    told,
+    expect_notice,
     with_and_without_scripts,
 )
+from tests.browser.storefront import Storefront
 
 PARIS = "tt0062873"  # The Young Girls of Rochefort, of 1967; nobody else here buys it
 ADD, REMOVE = "Add to favourites", "Remove from favourites"
@@ -43,10 +43,10 @@ def test_a_film_becomes_a_favourite_and_is_none_again(visit: Visit, storefront: 
     page.goto(f"/films/{BATMAN}")
     stay(page)
     page.get_by_role("button", name=ADD).click()
-    told(page, "Batman Begins is among your favourites.")
+    expect_notice(page, "Batman Begins is among your favourites.")
     expect(page.get_by_role("button", name=REMOVE)).to_be_focused()
     page.keyboard.press("Enter")
-    told(page, "Taken out of your favourites.")
+    expect_notice(page, "Taken out of your favourites.")
     expect(page.get_by_role("button", name=ADD)).to_be_focused()
     assert has_stayed(page)
     page.goto("/favorites")
@@ -59,7 +59,7 @@ def test_a_double_click_keeps_a_film_once(options: Options, visit: Visit, storef
     come_in(page, storefront)
     page.goto(f"/films/{BATMAN}")
     page.get_by_role("button", name=ADD).dblclick()
-    told(page, "Batman Begins is among your favourites.")
+    expect_notice(page, "Batman Begins is among your favourites.")
     page.goto("/favorites")
     assert kept(page) == ["Batman Begins"]
 
@@ -70,13 +70,13 @@ def test_stars_are_given_and_changed(visit: Visit, storefront: Storefront) -> No
     page.goto(f"/films/{BATMAN}")
     stay(page)
     give(page, "4.5 stars")
-    told(page, "You gave Batman Begins 4.5 of 5 stars.")
+    expect_notice(page, "You gave Batman Begins 4.5 of 5 stars.")
     change = page.get_by_role("button", name="Change rating")
     expect(change).to_be_focused()
     expect(page.get_by_role("radio", name="4.5 stars")).to_be_checked()
     page.get_by_role("radio", name="3 stars").check()
     change.click()
-    told(page, "You gave Batman Begins 3 of 5 stars.")
+    expect_notice(page, "You gave Batman Begins 3 of 5 stars.")
     assert has_stayed(page)
     page.goto("/ratings")
     assert kept(page) == ["Batman Begins"]
@@ -110,16 +110,16 @@ def test_who_is_nobody_signs_in_first_and_gets_it_then(options: Options, visit: 
     page.goto(f"/films/{BATMAN}")
     page.get_by_role("button", name=ADD).click()
     sign_in("the film is among your favourites")
-    told(page, "Welcome back, Mary. Batman Begins is among your favourites.")
+    expect_notice(page, "Welcome back, Mary. Batman Begins is among your favourites.")
     expect(page.get_by_role("heading", level=1)).to_have_text("Batman Begins")
     page.context.clear_cookies(name="JSESSIONID")  # it runs out while the page is open
     page.get_by_role("radio", name="4.5 stars", exact=True).check()
     page.get_by_role("button", name="Rate").click()
     sign_in("your stars are given")
-    told(page, "Welcome back, Mary. You gave Batman Begins 4.5 of 5 stars.")
+    expect_notice(page, "Welcome back, Mary. You gave Batman Begins 4.5 of 5 stars.")
     page.context.clear_cookies(name="JSESSIONID")
     page.get_by_role("button", name=REMOVE).click()  # takes something away, so it waits for nobody
-    told(page, "Please sign in first, and then press the button once more.")
+    expect_notice(page, "Please sign in first, and then press the button once more.")
 
 
 @with_and_without_scripts
@@ -129,13 +129,13 @@ def test_a_rating_is_taken_back(options: Options, visit: Visit, storefront: Stor
     page.goto(f"/films/{BATMAN}")
     page.get_by_role("radio", name="2 stars", exact=True).check()
     page.get_by_role("button", name="Rate").click()
-    told(page, "You gave Batman Begins 2 of 5 stars.")
+    expect_notice(page, "You gave Batman Begins 2 of 5 stars.")
     page.get_by_role("button", name="Take back your rating").click()
-    told(page, "Your rating is taken back.")
+    expect_notice(page, "Your rating is taken back.")
     expect(page.get_by_role("radio", name="2 stars", exact=True)).not_to_be_checked()
     page.get_by_role("radio", name="5 stars", exact=True).check()
     page.get_by_role("button", name="Rate").click()
-    told(page, "You gave Batman Begins 5 of 5 stars.")
+    expect_notice(page, "You gave Batman Begins 5 of 5 stars.")
     page.goto("/ratings")
     page.get_by_role("button", name="Take back your rating of Batman Begins").click()
     expect(page.get_by_role("heading", name="No ratings yet")).to_be_visible()
@@ -147,10 +147,10 @@ def test_favourites_are_sorted_rated_and_taken_out(visit: Visit, storefront: Sto
     for film, stars in ((PARIS, "5 stars"), (DARK_KNIGHT, "2 stars"), (BATMAN, "")):
         page.goto(f"/films/{film}")
         page.get_by_role("button", name=ADD).click()
-        told(page, "is among your favourites.")
+        expect_notice(page, "is among your favourites.")
         if stars:
             give(page, stars)
-            told(page, "You gave")
+            expect_notice(page, "You gave")
     page.get_by_role("link", name="Favourites").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your favourites")
     oldest = ["The Young Girls of Rochefort", "Batman Begins", "The Dark Knight"]
@@ -165,10 +165,10 @@ def test_favourites_are_sorted_rated_and_taken_out(visit: Visit, storefront: Sto
         assert kept(page) == titles
     page.get_by_label("Your stars for Batman Begins").select_option("0.5")
     page.get_by_role("button", name="Rate Batman Begins").click()
-    told(page, "You gave Batman Begins 0.5 of 5 stars.")
+    expect_notice(page, "You gave Batman Begins 0.5 of 5 stars.")
     assert kept(page) == [oldest[1], oldest[2], oldest[0]], "still the worst first"
     page.get_by_role("button", name="Remove The Dark Knight from favourites").click()
-    told(page, "Taken out of your favourites.")
+    expect_notice(page, "Taken out of your favourites.")
     assert kept(page) == [oldest[1], oldest[0]]
 
 
@@ -179,7 +179,7 @@ def test_a_popular_film_is_kept(visit: Visit, storefront: Storefront) -> None:
     row = page.get_by_role("main").get_by_role("listitem").filter(has=page.get_by_role("heading")).nth(3)
     title = row.get_by_role("heading").inner_text()
     row.get_by_role("button", name=ADD).click()
-    told(page, f"{title} is among your favourites.")
+    expect_notice(page, f"{title} is among your favourites.")
     expect(page.get_by_role("heading", level=1)).to_have_text("Popular films")
     page.goto("/favorites")
     assert kept(page) == [title]
@@ -190,7 +190,7 @@ def test_an_admin_clears_somebodys_favourites(visit: Visit, storefront: Storefro
     person = come_in(customer, storefront)
     customer.goto(f"/films/{BATMAN}")
     customer.get_by_role("button", name=ADD).click()
-    told(customer, "is among your favourites.")
+    expect_notice(customer, "is among your favourites.")
     come_in(admin, storefront, "admin")
     admin.goto("/")
     admin.get_by_role("link", name="Office").click()
@@ -202,7 +202,7 @@ def test_an_admin_clears_somebodys_favourites(visit: Visit, storefront: Storefro
     admin.get_by_role("dialog", name="Take the one favourite of Mary Major away for good?").get_by_role(
         "button"
     ).first.click()
-    told(admin, f"Account {person.id} has no favourites any more.")
+    expect_notice(admin, f"Account {person.id} has no favourites any more.")
     expect(admin.get_by_role("button", name="Clear favourites")).to_have_count(0)
     customer.goto("/favorites")
     expect(customer.get_by_role("heading", name="No favourites yet")).to_be_visible()
@@ -222,7 +222,7 @@ def test_a_price_is_set_and_shows(visit: Visit, storefront: Storefront) -> None:
     expect(price).to_have_value("gratis")
     price.fill("12.34")
     set_it.click()
-    told(admin, "The Young Girls of Rochefort costs")
+    expect_notice(admin, "The Young Girls of Rochefort costs")
     expect(price).to_have_value("12.34")
     customer.goto(f"/films/{PARIS}")
     expect(customer.get_by_role("button", name="Rent for")).to_contain_text("12.34")
@@ -232,8 +232,8 @@ def test_a_customer_does_not_enter_the_office(visit: Visit, storefront: Storefro
     page = visit(expected_statuses={403})
     come_in(page, storefront)
     for path in ("/admin", "/admin/films", "/admin/accounts"):
-        answer = page.goto(path)
-        assert answer
-        assert answer.status == 403
+        response = page.goto(path)
+        assert response
+        assert response.status == 403
         expect(page.get_by_role("heading", level=1)).to_have_text("This is not open to you")
     expect(page.get_by_role("link", name="Office")).to_have_count(0)

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import httpx
 import pytest
-from tests.answers import data_of
 from tests.catalogue.oracle import Oracle
 from tests.catalogue.synthetic import write_films
 from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.responses import data_of
 
 
 class Catalogue(NamedTuple):

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import httpx
-from tests.answers import data_of
 from tests.catalogue.oracle import Film, Oracle, Star
 from tests.catalogue.synthetic import LAST
+from tests.responses import data_of
 
 T = TypeVar("T", Film, Star)
 

@@ -4,9 +4,9 @@ from urllib.parse import parse_qs, quote
 
 import httpx
 import pytest
-from tests.answers import ids_of
 from tests.catalogue.conftest import Catalogue
 from tests.catalogue.list_page import Page, look, parameters
+from tests.responses import ids_of
 
 
 def test_all_films_are_there_page_by_page(catalogue: Catalogue) -> None:

@@ -26,8 +26,8 @@ from tests.catalogue.shown import (
 )
 from tests.community.conftest import FIGHT_CLUB, SHAWSHANK
 from tests.conftest import ServeHere
-from tests.people import open_account, signed_in, token_of, visitor
 from tests.sandbox import sandbox, shared_sandbox
+from tests.users import open_account, signed_in, token_of, visitor
 
 from filmer.accounts.schemas import User
 from filmer.catalogue.schemas import Film

@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from tests.answers import data_of, ids_of, not_found, offences_of
+from tests.responses import data_of, ids_of, not_found, offences_of
 
 
 def get(shop: httpx.Client, genre_id: int | str, query: str = "") -> httpx.Response:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import httpx
-from tests.answers import data_of, not_found
 from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.responses import data_of, not_found
 
 GENRES = "/api/v1/genres"
 

@@ -7,13 +7,13 @@ from urllib.parse import parse_qs, quote
 import httpx
 import psycopg
 import pytest
-from tests.answers import data_of, ids_of
 from tests.catalogue.conftest import Catalogue
 from tests.catalogue.list_page import HOSTILE, Page, look, parameters
 from tests.catalogue.oracle import Star
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.people import open_account, signed_in
+from tests.responses import data_of, ids_of
 from tests.sandbox import Sandbox
+from tests.users import open_account, signed_in
 
 NOTICE = "This product uses the TMDB API but is not endorsed or certified by TMDB."
 PAGES = ["/", "/films", "/films?startsWith=b", "/genres", "/stars", "/search", "/search?query=batman"]

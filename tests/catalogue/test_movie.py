@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from tests.answers import data_of, not_found
+from tests.responses import data_of, not_found
 
 
 def get(shop: httpx.Client, movie_id: str) -> httpx.Response:

@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from tests.answers import data_of, ids_of, offences_of, page_of
+from tests.responses import data_of, ids_of, offences_of, page_of
 
 SEARCH = "/api/v1/search/movies"
 

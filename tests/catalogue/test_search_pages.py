@@ -4,9 +4,9 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from tests.answers import ids_of
 from tests.catalogue.conftest import Catalogue
 from tests.catalogue.list_page import Page, look, parameters
+from tests.responses import ids_of
 
 
 def test_a_search_that_asks_nothing_invites(shop: httpx.Client) -> None:

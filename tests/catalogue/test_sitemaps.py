@@ -5,9 +5,9 @@ from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
-from tests.answers import data_of, ids_of
 from tests.catalogue.conftest import Catalogue
 from tests.conftest import MakeDatabase, ServeHere
+from tests.responses import data_of, ids_of
 
 PUBLIC_URL = "https://films.example"
 NAMESPACE = "{http://www.sitemaps.org/schemas/sitemap/0.9}"

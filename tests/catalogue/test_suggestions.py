@@ -9,11 +9,11 @@ from urllib.parse import quote
 import httpx
 import psycopg
 import pytest
-from tests.answers import data_of, offences_of
 from tests.catalogue.conftest import Catalogue
 from tests.catalogue.drawing import JUNK, SEARCHES, twist
 from tests.catalogue.oracle import Film, Oracle, Star, last_if_unknown, runs, words
 from tests.conftest import FILMS
+from tests.responses import data_of, offences_of
 
 from filmer.catalogue import suggestions
 from filmer.catalogue.folding import fold

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.people import open_account, token_of
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
+from tests.users import open_account, token_of
 
 from filmer.accounts.schemas import Role, User
 
@@ -28,7 +28,7 @@ def tmdb_settings(sandbox: Sandbox) -> dict[str, str]:
 
 
 class ApiUser:
-    """Somebody with a token, and a client that sends it."""
+    """A user with a token, and a client that sends it."""
 
     def __init__(self, database_url: str, server: httpx.Client, role: Role = "customer") -> None:
         self.person = open_account(database_url, role=role)
@@ -38,19 +38,19 @@ class ApiUser:
         self.favorites = favorites_of(self.person)
 
     def favorite(self, movie_id: int) -> Any:
-        answer = self.client.post(self.favorites, json={"movie_id": movie_id})
-        assert answer.status_code in {200, 201}, answer.text
-        return answer.json()
+        response = self.client.post(self.favorites, json={"movie_id": movie_id})
+        assert response.status_code in {200, 201}, response.text
+        return response.json()
 
     def rate(self, movie_id: int, rating: float) -> Any:
-        answer = self.client.post(RATINGS, json={"movie_id": movie_id, "rating": rating})
-        assert answer.status_code in {200, 201}, answer.text
-        return answer.json()
+        response = self.client.post(RATINGS, json={"movie_id": movie_id, "rating": rating})
+        assert response.status_code in {200, 201}, response.text
+        return response.json()
 
     def listed(self, **query: str) -> Any:
-        answer = self.client.get(self.favorites, params=query)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["favorites"]
+        response = self.client.get(self.favorites, params=query)
+        assert response.status_code == 200, response.text
+        return response.json()["favorites"]
 
 
 class Community:
@@ -99,5 +99,5 @@ def make_community(database_url: str, serve_here: ServeHere, sandbox: Sandbox) -
         return made[-1]
 
     yield make
-    for one in made:
-        one.close()
+    for community in made:
+        community.close()

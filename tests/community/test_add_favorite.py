@@ -4,7 +4,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.community.answers import (
+from tests.community.conftest import (
+    FIGHT_CLUB,
+    GODFATHER,
+    SHAWSHANK,
+    UNKNOWN,
+    ApiUser,
+    Community,
+    MakeCommunity,
+    favorites_of,
+)
+from tests.community.responses import (
     FAVORITE,
     NO_IDS,
     NOBODYS_IDS,
@@ -16,16 +26,6 @@ from tests.community.answers import (
     own_language,
     record_of,
     send,
-)
-from tests.community.conftest import (
-    FIGHT_CLUB,
-    GODFATHER,
-    SHAWSHANK,
-    UNKNOWN,
-    ApiUser,
-    Community,
-    MakeCommunity,
-    favorites_of,
 )
 from tests.conftest import import_films
 from tests.sandbox import Sandbox
@@ -40,8 +40,8 @@ def rows_of(community: Community, user: ApiUser) -> list[tuple[int, int]]:
 
 
 def test_a_new_one_is_201_and_as_the_spec_prints_it(community: Community, user: ApiUser) -> None:
-    answer = user.client.post(user.favorites, json={"movie_id": SHAWSHANK})
-    favorite = record_of(answer, 201, FAVORITE)
+    response = user.client.post(user.favorites, json={"movie_id": SHAWSHANK})
+    favorite = record_of(response, 201, FAVORITE)
     assert favorite["movie_id"] == SHAWSHANK
     assert rows_of(community, user) == [(favorite["id"], SHAWSHANK)]
     assert user.listed()[0]["created_at"] == favorite["created_at"]
@@ -54,30 +54,30 @@ def test_again_is_200_with_the_record_there_is(community: Community, user: ApiUs
     again = [user.client.post(user.favorites, json={"movie_id": SHAWSHANK}) for _ in range(2)]
     expected = first.json() | {"created_at": user.listed()[0]["created_at"]}
     assert expected["created_at"] != first.json()["created_at"]
-    assert [record_of(answer, 200, FAVORITE) for answer in again] == [expected] * 2
+    assert [record_of(response, 200, FAVORITE) for response in again] == [expected] * 2
     assert len(rows_of(community, user)) == 1
 
 
 def test_32_at_once_are_one_favourite(community: Community, user: ApiUser) -> None:
     with ThreadPoolExecutor(32) as threads:
         sent = [threads.submit(user.client.post, user.favorites, json={"movie_id": GODFATHER}) for _ in range(32)]
-        answers = [one.result() for one in sent]
-    assert sorted(answer.status_code for answer in answers) == [200] * 31 + [201]
-    assert len({answer.content for answer in answers}) == 1
-    assert rows_of(community, user) == [(answers[0].json()["id"], GODFATHER)]
+        responses = [future.result() for future in sent]
+    assert sorted(response.status_code for response in responses) == [200] * 31 + [201]
+    assert len({response.content for response in responses}) == 1
+    assert rows_of(community, user) == [(responses[0].json()["id"], GODFATHER)]
 
 
 def test_many_people_may_favour_one_film(community: Community, user: ApiUser) -> None:
-    other = community.user()
-    assert user.favorite(SHAWSHANK)["id"] != other.favorite(SHAWSHANK)["id"]
-    assert len(user.listed()) == len(other.listed()) == 1
+    other_user = community.user()
+    assert user.favorite(SHAWSHANK)["id"] != other_user.favorite(SHAWSHANK)["id"]
+    assert len(user.listed()) == len(other_user.listed()) == 1
 
 
 def test_a_film_that_tmdb_does_not_know_is_404_and_nothing_is_stored(community: Community, user: ApiUser) -> None:
     """contract §7.8: TMDB's code 34, and its code 6 for an id no film could have"""
     for _ in range(2):
-        answer = user.client.post(user.favorites, json={"movie_id": UNKNOWN})
-        assert community_error_of(answer, 404, "MOVIE_NOT_FOUND")["details"] == {}
+        response = user.client.post(user.favorites, json={"movie_id": UNKNOWN})
+        assert community_error_of(response, 404, "MOVIE_NOT_FOUND")["details"] == {}
     assert rows_of(community, user) == []
     assert fetch(community.database_url, "SELECT FROM shelf WHERE account_id = %s", user.person.id) == []
     assert fetch(community.database_url, "SELECT FROM tmdb_film WHERE movie_id = %s", UNKNOWN) == []
@@ -86,8 +86,8 @@ def test_a_film_that_tmdb_does_not_know_is_404_and_nothing_is_stored(community: 
 @pytest.mark.parametrize("text", NOT_INTEGERS)
 def test_what_is_no_integer_is_400(user: ApiUser, text: str) -> None:
     """contract §1.3"""
-    answer = send(user.client, "POST", user.favorites, f'{{"movie_id":{text}}}')
-    assert community_offences_of(answer) == {"movie_id": "must be an integer"}
+    response = send(user.client, "POST", user.favorites, f'{{"movie_id":{text}}}')
+    assert community_offences_of(response) == {"movie_id": "must be an integer"}
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_what_is_no_integer_is_400(user: ApiUser, text: str) -> None:
 )
 def test_numbers_that_no_film_has_are_400(user: ApiUser, text: str, reason: str) -> None:
     """contract §1.3: out of range of its column"""
-    answer = send(user.client, "POST", user.favorites, f'{{"movie_id":{text}}}')
-    assert community_offences_of(answer) == {"movie_id": reason}
+    response = send(user.client, "POST", user.favorites, f'{{"movie_id":{text}}}')
+    assert community_offences_of(response) == {"movie_id": reason}
 
 
 def test_the_greatest_number_is_only_unknown(user: ApiUser) -> None:
-    answer = user.client.post(user.favorites, json={"movie_id": 2**31 - 1})
-    community_error_of(answer, 404, "MOVIE_NOT_FOUND")
+    response = user.client.post(user.favorites, json={"movie_id": 2**31 - 1})
+    community_error_of(response, 404, "MOVIE_NOT_FOUND")
 
 
 def test_the_film_must_be_named_once(user: ApiUser) -> None:
@@ -122,12 +122,17 @@ def test_the_film_must_be_named_once(user: ApiUser) -> None:
 
 def test_unknown_fields_are_ignored(community: Community, user: ApiUser) -> None:
     """contract §1.3: nor can anybody say whose favourite it is, or since when"""
-    other = community.user()
-    extra = {"id": 5, "user_id": other.person.id, "account_id": other.person.id, "created_at": "2001-01-01T00:00:00Z"}
-    answer = user.client.post(user.favorites, json={"movie_id": SHAWSHANK, "rating": 9, **extra})
-    favorite = record_of(answer, 201, FAVORITE)
+    other_user = community.user()
+    extra = {
+        "id": 5,
+        "user_id": other_user.person.id,
+        "account_id": other_user.person.id,
+        "created_at": "2001-01-01T00:00:00Z",
+    }
+    response = user.client.post(user.favorites, json={"movie_id": SHAWSHANK, "rating": 9, **extra})
+    favorite = record_of(response, 201, FAVORITE)
     assert not favorite["created_at"].startswith("2001")
-    assert rows_of(community, other) == []
+    assert rows_of(community, other_user) == []
 
 
 def test_an_admin_adds_for_another(community: Community, user: ApiUser) -> None:
@@ -142,8 +147,8 @@ def test_an_admin_adds_for_another(community: Community, user: ApiUser) -> None:
 @pytest.mark.parametrize("user_id", NOBODYS_IDS)
 def test_for_nobody_is_404_to_an_admin(community: Community, user_id: str) -> None:
     admin = community.user("admin")
-    answer = admin.client.post(f"/api/users/{user_id}/favorites", json={"movie_id": SHAWSHANK})
-    community_error_of(answer, 404, "USER_NOT_FOUND")
+    response = admin.client.post(f"/api/users/{user_id}/favorites", json={"movie_id": SHAWSHANK})
+    community_error_of(response, 404, "USER_NOT_FOUND")
 
 
 @pytest.mark.parametrize("user_id", NO_IDS)
@@ -151,21 +156,21 @@ def test_an_id_of_nobody_s_is_400_to_an_admin_and_403_to_others(
     community: Community, user: ApiUser, user_id: str
 ) -> None:
     address = f"/api/users/{user_id}/favorites"
-    answer = community.user("admin").client.post(address, json={"movie_id": SHAWSHANK})
-    assert list(community_offences_of(answer)) == ["user_id"]
+    response = community.user("admin").client.post(address, json={"movie_id": SHAWSHANK})
+    assert list(community_offences_of(response)) == ["user_id"]
     community_error_of(user.client.post(address, json={"movie_id": SHAWSHANK}), 403, "INSUFFICIENT_PERMISSIONS")
 
 
 def test_every_offence_is_told(community: Community) -> None:
     """contract §1.5"""
-    answer = community.user("admin").client.post("/api/users/abc/favorites", json={"movie_id": 0})
-    assert community_offences_of(answer) == {"user_id": "must be an integer", "movie_id": "must be at least 1"}
+    response = community.user("admin").client.post("/api/users/abc/favorites", json={"movie_id": 0})
+    assert community_offences_of(response) == {"user_id": "must be an integer", "movie_id": "must be at least 1"}
 
 
 def test_zeros_before_an_id_mean_nothing(user: ApiUser) -> None:
     user.favorite(SHAWSHANK)
-    answer = user.client.post(f"/api/users/0{user.person.id}/favorites", json={"movie_id": SHAWSHANK})
-    record_of(answer, 200, FAVORITE)
+    response = user.client.post(f"/api/users/0{user.person.id}/favorites", json={"movie_id": SHAWSHANK})
+    record_of(response, 200, FAVORITE)
 
 
 def test_a_favourite_is_answered_without_tmdb_where_there_is_a_copy(
@@ -177,20 +182,20 @@ def test_a_favourite_is_answered_without_tmdb_where_there_is_a_copy(
     user = first.user()
     favorite = user.favorite(SHAWSHANK)
     second = make_community(**alone)
-    other = second.user()
+    other_user = second.user()
     with failing(sandbox):
         assert record_of(user.client.post(user.favorites, json={"movie_id": SHAWSHANK}), 200, FAVORITE) == favorite
-        record_of(other.client.post(other.favorites, json={"movie_id": SHAWSHANK}), 201, FAVORITE)
-        answer = other.client.post(other.favorites, json={"movie_id": FIGHT_CLUB})
-    assert community_error_of(answer, 503, "EXTERNAL_API_ERROR")["details"] == {}
-    assert [movie_id for _, movie_id in rows_of(second, other)] == [SHAWSHANK]
+        record_of(other_user.client.post(other_user.favorites, json={"movie_id": SHAWSHANK}), 201, FAVORITE)
+        response = other_user.client.post(other_user.favorites, json={"movie_id": FIGHT_CLUB})
+    assert community_error_of(response, 503, "EXTERNAL_API_ERROR")["details"] == {}
+    assert [movie_id for _, movie_id in rows_of(second, other_user)] == [SHAWSHANK]
     assert fetch(second.database_url, "SELECT movie_id FROM tmdb_film") == [(SHAWSHANK,)]
 
 
 def test_films_of_the_catalogue_survive_an_import_that_lacks_them(
     make_community: MakeCommunity, tmp_path: Path
 ) -> None:
-    """Favourited or rated, known by their TMDB id or by what /find told; what TMDB alone has is no film here."""
+    """Favourited or rated, known by their TMDB id or by /find; a film that only TMDB has is none of the shop's."""
     community = make_community(TMDB_LANGUAGE=own_language())
     import_films(community.database_url)
     link = "INSERT INTO tmdb_link (film_id, tmdb_id, looked) VALUES (%s, %s, now())"
@@ -205,15 +210,15 @@ def test_films_of_the_catalogue_survive_an_import_that_lacks_them(
     other = tmp_path / "other.csv"
     other.write_text("id,title\ntt9000001,Another Film\n")
     import_films(community.database_url, other)
-    kept = fetch(community.database_url, "SELECT id FROM catalogue.film ORDER BY 1")
-    assert kept == [*in_use, ("tt9000001",)]
+    film_ids = fetch(community.database_url, "SELECT id FROM catalogue.film ORDER BY 1")
+    assert film_ids == [*in_use, ("tt9000001",)]
     assert community.server.get(f"/api/v1/movies/{SHAWSHANK_HERE}").status_code == 200
     assert {film["movie_id"] for film in user.listed()} == {SHAWSHANK, GODFATHER, FIGHT_CLUB}
 
 
 def test_the_address_of_another_user_is_403(community: Community, user: ApiUser) -> None:
-    other = community.user()
-    for address in (other.favorites, favorites_of(community.user("admin").person)):
-        answer = user.client.post(address, json={"movie_id": SHAWSHANK})
-        assert community_error_of(answer, 403, "INSUFFICIENT_PERMISSIONS")["details"] == {}
-    assert rows_of(community, other) == []
+    other_user = community.user()
+    for address in (other_user.favorites, favorites_of(community.user("admin").person)):
+        response = user.client.post(address, json={"movie_id": SHAWSHANK})
+        assert community_error_of(response, 403, "INSUFFICIENT_PERMISSIONS")["details"] == {}
+    assert rows_of(community, other_user) == []

@@ -3,7 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.community.answers import (
+from tests.community.conftest import RATINGS, SHAWSHANK, ApiUser, Community
+from tests.community.responses import (
     NO_IDS,
     NOBODYS_IDS,
     NOT_NUMBERS,
@@ -15,7 +16,6 @@ from tests.community.answers import (
     record_of,
     send,
 )
-from tests.community.conftest import RATINGS, SHAWSHANK, ApiUser, Community
 from tests.community.test_rate import BETWEEN_STEPS, GOOD, OUT_OF_RANGE, rows_of
 from tests.sandbox import Sandbox
 
@@ -44,22 +44,22 @@ def test_when_it_was_updated_is_now_and_when_it_was_created_stays(community: Com
 @pytest.mark.parametrize(("sent", "printed"), GOOD)
 def test_numbers_from_0_to_5_in_steps_of_a_half(user: ApiUser, sent: str, printed: str) -> None:
     """contract §7.2"""
-    answer = send(user.client, "PUT", address_of(user), f'{{"rating":{sent}}}')
-    record_of(answer, 200, UPDATED_RATING)
-    assert f'"rating":{printed},' in answer.text
+    response = send(user.client, "PUT", address_of(user), f'{{"rating":{sent}}}')
+    record_of(response, 200, UPDATED_RATING)
+    assert f'"rating":{printed},' in response.text
 
 
 @pytest.mark.parametrize("sent", OUT_OF_RANGE)
 def test_numbers_out_of_range_are_invalid_rating(community: Community, user: ApiUser, sent: str) -> None:
-    answer = send(user.client, "PUT", address_of(user), f'{{"rating":{sent}}}')
-    assert list(community_offences_of(answer, "INVALID_RATING")) == ["rating"]
+    response = send(user.client, "PUT", address_of(user), f'{{"rating":{sent}}}')
+    assert list(community_offences_of(response, "INVALID_RATING")) == ["rating"]
     assert rows_of(community, user)[0][2] == 2
 
 
 @pytest.mark.parametrize("sent", [*BETWEEN_STEPS, *NOT_NUMBERS])
 def test_other_steps_and_what_is_no_number_are_400(community: Community, user: ApiUser, sent: str) -> None:
-    answer = send(user.client, "PUT", address_of(user), f'{{"rating":{sent}}}')
-    assert list(community_offences_of(answer)) == ["rating"]
+    response = send(user.client, "PUT", address_of(user), f'{{"rating":{sent}}}')
+    assert list(community_offences_of(response)) == ["rating"]
     assert rows_of(community, user)[0][2] == 2
 
 
@@ -69,8 +69,8 @@ def test_the_rating_is_needed_and_nothing_else_is_changed(community: Community, 
     assert community_offences_of(user.client.put(address, json={})) == {"rating": "is required"}
     assert rows_of(community, user) == before
     extra = {"id": 1, "movie_id": 550, "account_id": community.user().person.id, "updated_at": "2001-01-01T00:00:00Z"}
-    answer = user.client.put(address, json={"rating": 3, **extra})
-    assert not record_of(answer, 200, UPDATED_RATING)["updated_at"].startswith("2001")
+    response = user.client.put(address, json={"rating": 3, **extra})
+    assert not record_of(response, 200, UPDATED_RATING)["updated_at"].startswith("2001")
     assert rows_of(community, user) == [(before[0][0], SHAWSHANK, 3)]
 
 
@@ -78,25 +78,25 @@ def test_the_rating_is_needed_and_nothing_else_is_changed(community: Community, 
 def test_somebody_else_s_is_404_as_if_there_were_none(community: Community, user: ApiUser, role: str) -> None:
     """contract §7.4: to an admin too"""
     address = address_of(user)
-    other = community.user("admin" if role == "admin" else "customer")
-    answer = other.client.put(address, json={"rating": 5})
-    nothing = other.client.put(f"{RATINGS}/{2**31 - 1}", json={"rating": 5})
-    assert community_error_of(answer, 404, "RATING_NOT_FOUND") == community_error_of(nothing, 404, "RATING_NOT_FOUND")
+    other_user = community.user("admin" if role == "admin" else "customer")
+    response = other_user.client.put(address, json={"rating": 5})
+    nothing = other_user.client.put(f"{RATINGS}/{2**31 - 1}", json={"rating": 5})
+    assert community_error_of(response, 404, "RATING_NOT_FOUND") == community_error_of(nothing, 404, "RATING_NOT_FOUND")
     assert rows_of(community, user)[0][2] == 2
 
 
 @pytest.mark.parametrize("rating_id", NO_IDS)
 def test_what_is_no_id_is_400(user: ApiUser, rating_id: str) -> None:
-    answer = user.client.put(f"{RATINGS}/{rating_id}", json={"rating": 5})
-    assert list(community_offences_of(answer)) == ["id"]
+    response = user.client.put(f"{RATINGS}/{rating_id}", json={"rating": 5})
+    assert list(community_offences_of(response)) == ["id"]
     both = user.client.put(f"{RATINGS}/{rating_id}", json={"rating": 9})
     assert list(community_offences_of(both)) == ["id", "rating"]
 
 
 @pytest.mark.parametrize("rating_id", NOBODYS_IDS)
 def test_an_id_of_nothing_is_404(user: ApiUser, rating_id: str) -> None:
-    answer = user.client.put(f"{RATINGS}/{rating_id}", json={"rating": 5})
-    assert community_error_of(answer, 404, "RATING_NOT_FOUND")["details"] == {}
+    response = user.client.put(f"{RATINGS}/{rating_id}", json={"rating": 5})
+    assert community_error_of(response, 404, "RATING_NOT_FOUND")["details"] == {}
 
 
 def test_the_film_s_number_is_not_the_rating_s(user: ApiUser) -> None:
@@ -108,7 +108,7 @@ def test_many_at_once_leave_one_of_them(community: Community, user: ApiUser) -> 
     address = address_of(user)
     with ThreadPoolExecutor(16) as threads:
         sent = [threads.submit(user.client.put, address, json={"rating": half / 2}) for half in range(11)]
-        assert [one.result().json()["rating"] for one in sent] == [half / 2 for half in range(11)]
+        assert [future.result().json()["rating"] for future in sent] == [half / 2 for half in range(11)]
     assert len(rows_of(community, user)) == 1
 
 

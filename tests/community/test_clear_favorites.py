@@ -3,8 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.community.answers import NO_IDS, NOBODYS_IDS, community_error_of, community_offences_of, gone
 from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, ApiUser, Community
+from tests.community.responses import NO_IDS, NOBODYS_IDS, community_error_of, community_offences_of, gone
 
 
 @pytest.fixture
@@ -17,14 +17,14 @@ def door(user: ApiUser) -> str:
 
 
 def test_all_favourites_of_one_user_are_gone(community: Community, user: ApiUser, admin: ApiUser) -> None:
-    other = community.user()
+    other_user = community.user()
     for movie_id in (SHAWSHANK, GODFATHER, FIGHT_CLUB):
         user.favorite(movie_id)
-        other.favorite(movie_id)
+        other_user.favorite(movie_id)
         admin.favorite(movie_id)
     gone(admin.client.delete(door(user)))
     assert user.listed() == []
-    assert len(other.listed()) == len(admin.listed()) == 3
+    assert len(other_user.listed()) == len(admin.listed()) == 3
 
 
 def test_for_one_who_has_none_it_is_204(user: ApiUser, admin: ApiUser) -> None:
@@ -51,13 +51,13 @@ def test_an_admin_clears_their_own(admin: ApiUser) -> None:
 
 
 def test_who_is_no_admin_is_403_also_at_their_own(community: Community, user: ApiUser) -> None:
-    other = community.user()
-    other.favorite(SHAWSHANK)
+    other_user = community.user()
+    other_user.favorite(SHAWSHANK)
     user.favorite(SHAWSHANK)
-    for whose in (user, other):
-        answer = user.client.delete(door(whose))
-        assert community_error_of(answer, 403, "INSUFFICIENT_PERMISSIONS")["details"] == {}
-    assert len(user.listed()) == len(other.listed()) == 1
+    for whose in (user, other_user):
+        response = user.client.delete(door(whose))
+        assert community_error_of(response, 403, "INSUFFICIENT_PERMISSIONS")["details"] == {}
+    assert len(user.listed()) == len(other_user.listed()) == 1
 
 
 @pytest.mark.parametrize("user_id", NOBODYS_IDS)
@@ -80,8 +80,8 @@ def test_while_favourites_are_added_at_once_none_is_half_there(user: ApiUser, ad
     with ThreadPoolExecutor(8) as threads:
         added = [threads.submit(user.favorite, movie_id) for movie_id in (SHAWSHANK, GODFATHER, FIGHT_CLUB) * 4]
         cleared = [threads.submit(admin.client.delete, door(user)) for _ in range(6)]
-        assert {one.result().status_code for one in cleared} == {204}
-        ids = {one.result()["id"] for one in added}
+        assert {future.result().status_code for future in cleared} == {204}
+        ids = {future.result()["id"] for future in added}
     assert {film["id"] for film in user.listed()} <= ids
     gone(admin.client.delete(door(user)))
     assert user.listed() == []

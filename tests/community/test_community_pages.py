@@ -11,10 +11,10 @@ from urllib.parse import quote
 import httpx
 import psycopg
 import pytest
-from tests.community.answers import own_language
 from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, UNKNOWN, ApiUser, Community, MakeCommunity
-from tests.people import signed_in
+from tests.community.responses import own_language
 from tests.sandbox import Sandbox
+from tests.users import signed_in
 
 FILM = "/films/tt0111161"
 NOTICE = "This product uses the TMDB API but is not endorsed or certified by TMDB."
@@ -29,36 +29,36 @@ def mary(community: Community, user: ApiUser) -> Iterator[httpx.Client]:
 
 
 def titles(text: str) -> list[str]:
-    found = re.findall(r"<h2>(?:<a [^>]*>)?([^<]+)", text)
-    return [html.unescape(title) for title in found]
+    headings = re.findall(r"<h2>(?:<a [^>]*>)?([^<]+)", text)
+    return [html.unescape(title) for title in headings]
 
 
 def notice(text: str) -> str:
-    found = re.search(r'<p class="notice"[^>]*>([^<]*)', text)
-    return html.unescape(found[1]) if found else ""
+    match = re.search(r'<p class="notice"[^>]*>([^<]*)', text)
+    return html.unescape(match[1]) if match else ""
 
 
 def post(client: httpx.Client, path: str, **fields: Any) -> httpx.Response:
-    answer = client.post(path, data=fields)
-    assert answer.headers["cache-control"] == "no-store"
-    return answer
+    response = client.post(path, data=fields)
+    assert response.headers["cache-control"] == "no-store"
+    return response
 
 
 def test_popular_films_in_tmdbs_order_with_those_of_the_shop_linked(community: Community) -> None:
-    told = community.server.get("/api/movies/popular").json()["results"]
-    answer = community.server.get("/popular")
-    assert answer.status_code == 200
-    assert titles(answer.text) == [film["title"] for film in told]
-    assert f'<h2><a href="{FILM}">The Shawshank Redemption</a></h2>' in answer.text
-    assert "Not in this shop" in answer.text
-    assert answer.text.count('<span class="price">') == answer.text.count('<h2><a href="/films/'), (
+    films = community.server.get("/api/movies/popular").json()["results"]
+    response = community.server.get("/popular")
+    assert response.status_code == 200
+    assert titles(response.text) == [film["title"] for film in films]
+    assert f'<h2><a href="{FILM}">The Shawshank Redemption</a></h2>' in response.text
+    assert "Not in this shop" in response.text
+    assert response.text.count('<span class="price">') == response.text.count('<h2><a href="/films/'), (
         "what is here has a price"
     )
-    assert NOTICE in answer.text
-    assert answer.headers["cache-control"] == "public, no-cache"
+    assert NOTICE in response.text
+    assert response.headers["cache-control"] == "public, no-cache"
     second = community.server.get("/popular?page=2")
     assert titles(second.text)
-    assert titles(second.text) != titles(answer.text)
+    assert titles(second.text) != titles(response.text)
     assert 'href="/popular"' in second.text
 
 
@@ -72,27 +72,27 @@ def test_without_tmdb_and_without_a_copy_the_page_says_so_and_is_not_kept(
 ) -> None:
     server = make_community(TMDB_LANGUAGE=own_language(), TMDB_DEADLINE_SECONDS="1").server
     sandbox.fail("503")
-    answer = server.get("/popular")
-    assert answer.status_code == 200
-    assert NOT_NOW in answer.text
-    assert answer.headers["cache-control"] == "no-store"
+    response = server.get("/popular")
+    assert response.status_code == 200
+    assert NOT_NOW in response.text
+    assert response.headers["cache-control"] == "no-store"
     sandbox.heal()
     deadline = time.monotonic() + 30  # TMDB is left alone for some seconds first
-    while NOT_NOW in answer.text and time.monotonic() < deadline:
+    while NOT_NOW in response.text and time.monotonic() < deadline:
         time.sleep(0.05)
-        answer = server.get("/popular")
-    assert "The Shawshank Redemption" in titles(answer.text)
+        response = server.get("/popular")
+    assert "The Shawshank Redemption" in titles(response.text)
 
 
 def test_a_favourite_comes_and_goes(mary: httpx.Client, user: ApiUser) -> None:
-    answer = post(mary, "/favorites", movie_id=SHAWSHANK, next=FILM)
-    assert (answer.status_code, answer.headers["location"]) == (303, FILM)
+    response = post(mary, "/favorites", movie_id=SHAWSHANK, next=FILM)
+    assert (response.status_code, response.headers["location"]) == (303, FILM)
     listed = mary.get("/favorites")
     assert notice(listed.text) == "The Shawshank Redemption is among your favourites."
     assert titles(listed.text) == ["The Shawshank Redemption"]
     assert re.search(r'<span class="visually-hidden">Costs </span>\$4\.99<', listed.text)
     assert notice(mary.get("/favorites").text) == "", "said once"
-    assert [one["movie_id"] for one in user.listed()] == [SHAWSHANK]
+    assert [favorite["movie_id"] for favorite in user.listed()] == [SHAWSHANK]
     assert post(mary, "/favorites", movie_id=SHAWSHANK).headers["location"] == "/favorites"
     assert len(user.listed()) == 1
 
@@ -113,9 +113,9 @@ def test_favourites_are_sorted_as_the_api_sorts_them(mary: httpx.Client, user: A
             user.rate(movie, rating)
     for sort in ("release_date", "rating"):
         for order in ("asc", "desc"):
-            told = [one["title"] for one in user.listed(sort=sort, order=order)]
+            expected = [favorite["title"] for favorite in user.listed(sort=sort, order=order)]
             text = mary.get("/favorites", params={"sort": sort, "order": order}).text
-            assert titles(text) == told
+            assert titles(text) == expected
             assert f'href="/favorites?sort={sort}&amp;order={order}" aria-current="true"' in text
     assert mary.get("/favorites?sort=title").status_code == 400
     text = mary.get("/favorites").text
@@ -125,8 +125,8 @@ def test_favourites_are_sorted_as_the_api_sorts_them(mary: httpx.Client, user: A
 
 
 def test_a_film_is_rated_and_rated_again(mary: httpx.Client, user: ApiUser) -> None:
-    answer = post(mary, "/ratings", movie_id=FIGHT_CLUB, rating="4.5")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/ratings")
+    response = post(mary, "/ratings", movie_id=FIGHT_CLUB, rating="4.5")
+    assert (response.status_code, response.headers["location"]) == (303, "/ratings")
     assert notice(mary.get("/ratings").text) == "You gave Fight Club 4.5 of 5 stars."
     post(mary, "/ratings", movie_id=SHAWSHANK, rating="0")
     post(mary, "/ratings", movie_id=FIGHT_CLUB, rating="5", next="/favorites?sort=rating&order=asc")
@@ -175,10 +175,10 @@ def test_with_tmdb_away_nothing_is_lost_and_what_is_new_is_said_to_wait(
 
 
 def test_somebody_elses_favourite_stays(community: Community, mary: httpx.Client) -> None:
-    other = community.user()
-    theirs = other.favorite(SHAWSHANK)["id"]
+    other_user = community.user()
+    theirs = other_user.favorite(SHAWSHANK)["id"]
     assert post(mary, f"/favorites/{theirs}/remove").status_code == 303
-    assert len(other.listed()) == 1
+    assert len(other_user.listed()) == 1
 
 
 @pytest.mark.parametrize("favorite_id", ["0", "x", "9" * 30, "%00"])
@@ -189,10 +189,10 @@ def test_a_favourite_that_can_be_none_is_404(mary: httpx.Client, favorite_id: st
 def test_nobody_is_sent_to_sign_in_and_back(community: Community) -> None:
     origin = str(community.server.base_url).rstrip("/")
     for path in ("/favorites", "/ratings"):
-        answer = community.server.post(
+        response = community.server.post(
             path, data={"movie_id": SHAWSHANK, "rating": "4"}, headers={"referer": f"{origin}{FILM}"}
         )
-        assert (answer.status_code, answer.headers["location"]) == (303, f"/sign-in?next={quote(FILM, safe='')}")
+        assert (response.status_code, response.headers["location"]) == (303, f"/sign-in?next={quote(FILM, safe='')}")
 
 
 def test_what_tmdb_tells_is_text_and_nothing_else(community: Community, mary: httpx.Client, user: ApiUser) -> None:
@@ -214,8 +214,8 @@ def test_what_tmdb_tells_is_text_and_nothing_else(community: Community, mary: ht
 
 @pytest.mark.parametrize("path", ["/favorites", "/ratings"])
 def test_somewhere_else_is_not_gone_on_to(mary: httpx.Client, path: str) -> None:
-    answer = post(mary, path, movie_id=SHAWSHANK, rating="4", next="https://evil.example/")
-    assert answer.headers["location"] == path
+    response = post(mary, path, movie_id=SHAWSHANK, rating="4", next="https://evil.example/")
+    assert response.headers["location"] == path
 
 
 def test_a_rating_is_taken_back(mary: httpx.Client, user: ApiUser) -> None:
@@ -227,11 +227,11 @@ def test_a_rating_is_taken_back(mary: httpx.Client, user: ApiUser) -> None:
         assert not take_back.search(mary.get(page).text)
         post(mary, "/ratings", movie_id=SHAWSHANK, rating="4.5")
         mary.get("/ratings")
-        found = take_back.search(mary.get(page).text)
-        assert found, page
-        path = found[1]
-        answer = post(mary, path, next=page, movie_id=SHAWSHANK, rating="4.5")
-        assert (answer.status_code, answer.headers["location"]) == (303, page)
+        match = take_back.search(mary.get(page).text)
+        assert match, page
+        path = match[1]
+        response = post(mary, path, next=page, movie_id=SHAWSHANK, rating="4.5")
+        assert (response.status_code, response.headers["location"]) == (303, page)
         assert "Your rating is taken back." in mary.get("/ratings").text
         assert user.listed()[0]["user_rating"] is None
     post(mary, path)

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
-from tests.community.answers import FAVORITE, community_error_of, failing, fetch, own_language, record_of
 from tests.community.conftest import POPULAR, SHAWSHANK, Community, MakeCommunity, tmdb_settings
-from tests.community.test_popular import freshness, popular_of, told_by_tmdb, until
+from tests.community.responses import FAVORITE, community_error_of, failing, fetch, own_language, record_of
+from tests.community.test_popular import freshness, page_at_tmdb, popular_of, until
 from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.sandbox import Sandbox
 
 from filmer.tmdb.sandbox.faults import Flaw
 
-# What is told of a film all the same; with every other flaw it is left out.
+# What is returned of a film with one of these flaws; with any other flaw the film is left out.
 USABLE: dict[str, dict[str, Any]] = {
     "low-vote": {"vote_average": None},
     "high-vote": {"vote_average": None},
@@ -39,7 +39,7 @@ def community(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox
 
 def told_as_printed(sandbox: Sandbox, page: int) -> list[Any]:
     names = ("id", "title", "release_date", "overview", "popularity", "vote_average")
-    films = told_by_tmdb(sandbox, page)["results"]
+    films = page_at_tmdb(sandbox, page)["results"]
     return [{name: film[name] for name in names} | {"release_date": film["release_date"] or None} for film in films]
 
 
@@ -60,14 +60,14 @@ def test_details_go_by_the_same_rules(community: Community, sandbox: Sandbox, fl
     film = told_as_printed(sandbox, 21)[ONE_FILM_S.index(flaw)]
     user = community.user()
     with failing(sandbox, "flawed", flaw=flaw, path=f"/3/movie/{film['id']}", times=1):
-        answer = user.client.post(user.favorites, json={"movie_id": film["id"]})
+        response = user.client.post(user.favorites, json={"movie_id": film["id"]})
     if flaw in UNUSABLE:
-        error = community_error_of(answer, 503, "EXTERNAL_API_ERROR")
+        error = community_error_of(response, 503, "EXTERNAL_API_ERROR")
         assert error["message"] == "TheMovieDB answers, but with nothing that can be used right now"
         assert user.listed() == []
         user.favorite(told_as_printed(sandbox, 20)[ONE_FILM_S.index(flaw)]["id"])  # so that TMDB is not left alone
         return
-    favorite = record_of(answer, 201, FAVORITE)
+    favorite = record_of(response, 201, FAVORITE)
     expected = {"user_rating": None, "created_at": favorite["created_at"], "movie_id": film["id"]}
     assert user.listed() == [film | USABLE[flaw] | expected | {"id": favorite["id"]}]
 
@@ -77,20 +77,20 @@ def test_a_page_without_a_film_that_can_be_used_is_an_error_of_its_own_words(
 ) -> None:
     """On every node; and no good copy is given up for it."""
     own = {"CACHE_DURATION_SECONDS": "1", "TMDB_LANGUAGE": own_language()}
-    one, other = make_community(**own).server, make_community(**own).server
-    first = one.get(POPULAR)
-    assert other.get(POPULAR).content == first.content
+    first_server, second_server = make_community(**own).server, make_community(**own).server
+    first = first_server.get(POPULAR)
+    assert second_server.get(POPULAR).content == first.content
     with failing(sandbox, "flawed", flaw="empty-title", films=100):
-        for server in (one, other):
+        for server in (first_server, second_server):
             error = community_error_of(server.get(f"{POPULAR}?page=2"), 503, "EXTERNAL_API_ERROR")
             assert error["message"] == "TheMovieDB answers, but with nothing that can be used right now"
             past_the_end = popular_of(server.get(f"{POPULAR}?page=499"))
             assert (past_the_end["results"], past_the_end["total_results"]) == ([], 430)
-            old = until(server, lambda answer: freshness(answer) == "stale")
+            old = until(server, lambda response: freshness(response) == "stale")
             sandbox.forget()
             until(server, lambda _: sandbox.calls("/3/movie/popular") > 0)
             assert server.get(POPULAR).content == old.content == first.content
-    until(one, lambda answer: freshness(answer) == "hit")
+    until(first_server, lambda response: freshness(response) == "hit")
 
 
 def test_a_copy_without_a_title_is_none(make_community: MakeCommunity, sandbox: Sandbox) -> None:
@@ -105,7 +105,7 @@ def test_a_copy_without_a_title_is_none(make_community: MakeCommunity, sandbox: 
         fetch(community.database_url, untitled, SHAWSHANK)
         (film,) = user.listed()
         assert (film["title"], film["overview"]) == (title, None)
-    until(user.client, lambda answer: answer.json()["favorites"][0]["overview"] is not None, user.favorites)
+    until(user.client, lambda response: response.json()["favorites"][0]["overview"] is not None, user.favorites)
 
 
 def test_a_good_copy_is_enough_to_rate_what_is_flawed_now(make_community: MakeCommunity, sandbox: Sandbox) -> None:

@@ -10,18 +10,18 @@ from typing import Any, NamedTuple
 import httpx
 import psycopg
 import pytest
-from tests.community.answers import (
+from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, ApiUser, Community, MakeCommunity
+from tests.community.responses import (
     FAVORITE_FILM,
     NO_IDS,
     NOBODYS_IDS,
+    assert_not_cached,
     community_error_of,
     community_offences_of,
     failing,
     fetch,
     own_language,
-    unkept,
 )
-from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, ApiUser, Community, MakeCommunity
 from tests.conftest import import_films
 from tests.sandbox import Sandbox
 
@@ -50,72 +50,72 @@ def put(url: str, account_id: int, favourites: list[Favourite]) -> None:
     """Straight into the tables, in this order."""
     with psycopg.connect(url) as conn:
         conn.execute("INSERT INTO shelf VALUES (%s, gen_random_uuid())", [account_id])
-        for one in favourites:
+        for favourite in favourites:
             conn.execute(
                 "INSERT INTO tmdb_film VALUES (%s, 'Film', %s, NULL, NULL, NULL, now()) ON CONFLICT DO NOTHING",
-                [one.movie_id, one.released],
+                [favourite.movie_id, favourite.released],
             )
-            keys = [account_id, one.movie_id]
+            keys = [account_id, favourite.movie_id]
             conn.execute(
-                "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, %s)", [*keys, one.created]
+                "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, %s)", [*keys, favourite.created]
             )
-            if one.rating is not None:
+            if favourite.rating is not None:
                 rating = (
                     "INSERT INTO rating (account_id, movie_id, rating, created, updated) VALUES (%s,%s,%s,now(),now())"
                 )
-                conn.execute(rating, [*keys, one.rating])
+                conn.execute(rating, [*keys, favourite.rating])
 
 
 def sorted_by(favourites: list[Favourite], sort: str, order: str) -> list[int]:
     """contract §7.5 in plain Python: missing values last in both orders, then newest favourite first."""
 
-    def value(one: Favourite) -> Any:
-        return one.released if sort == "release_date" else one.rating
+    def value(favourite: Favourite) -> Any:
+        return favourite.released if sort == "release_date" else favourite.rating
 
     newest_first = [
-        one for _, one in sorted(enumerate(favourites), key=lambda it: (it[1].created, it[0]), reverse=True)
+        favourite for _, favourite in sorted(enumerate(favourites), key=lambda it: (it[1].created, it[0]), reverse=True)
     ]
-    known = [one for one in newest_first if value(one) is not None]
-    missing = [one for one in newest_first if value(one) is None]
+    known = [favourite for favourite in newest_first if value(favourite) is not None]
+    missing = [favourite for favourite in newest_first if value(favourite) is None]
     known.sort(key=value, reverse=order == "desc")  # keeps the order of equals, reversed or not
-    return [one.movie_id for one in [*known, *missing]]
+    return [favourite.movie_id for favourite in [*known, *missing]]
 
 
 def until(ask: Callable[[], httpx.Response], is_it: Callable[[httpx.Response], bool]) -> httpx.Response:
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
-        answer = ask()
-        assert answer.status_code == 200, answer.text
-        if is_it(answer):
-            return answer
+        response = ask()
+        assert response.status_code == 200, response.text
+        if is_it(response):
+            return response
         time.sleep(0.02)
-    raise AssertionError(f"never: {answer.headers} {answer.text}")
+    raise AssertionError(f"never: {response.headers} {response.text}")
 
 
 def test_it_is_as_the_spec_prints_it(user: ApiUser, sandbox: Sandbox) -> None:
     favorite = user.favorite(SHAWSHANK)
     user.rate(SHAWSHANK, 4)
-    answer = user.client.get(user.favorites)
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/json"
-    unkept(answer)
-    body = answer.json()
+    response = user.client.get(user.favorites)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert_not_cached(response)
+    body = response.json()
     assert list(body) == ["favorites"]
     [film] = body["favorites"]
     assert list(film) == FAVORITE_FILM
     with httpx.Client(trust_env=False, verify=False) as client:
-        told = client.get(f"{sandbox.url}/movie/{SHAWSHANK}?api_key=any").json()
-    details = {name: told[name] for name in ("title", "release_date", "overview", "popularity", "vote_average")}
+        tmdb_film = client.get(f"{sandbox.url}/movie/{SHAWSHANK}?api_key=any").json()
+    details = {name: tmdb_film[name] for name in ("title", "release_date", "overview", "popularity", "vote_average")}
     assert film == favorite | details | {"user_rating": 4}
-    assert '"user_rating":4,' in answer.text
+    assert '"user_rating":4,' in response.text
 
 
 def test_nothing_kept_is_an_empty_list(user: ApiUser) -> None:
     """contract §1.2"""
-    answer = user.client.get(user.favorites)
-    assert (answer.status_code, answer.content) == (200, b'{"favorites":[]}')
-    unkept(answer)
-    assert (answer.headers["x-cache"], answer.headers["age"]) == ("miss", "0")
+    response = user.client.get(user.favorites)
+    assert (response.status_code, response.content) == (200, b'{"favorites":[]}')
+    assert_not_cached(response)
+    assert (response.headers["x-cache"], response.headers["age"]) == ("miss", "0")
 
 
 def test_what_is_missing_is_null(user: ApiUser) -> None:
@@ -127,7 +127,7 @@ def test_what_is_missing_is_null(user: ApiUser) -> None:
 
 
 def test_a_film_no_copy_is_left_of_has_the_catalogue_s_title_and_date(make_community: MakeCommunity) -> None:
-    """Known there by its TMDB id, or by what /find told."""
+    """The catalogue knows it by its TMDB id, or by the answer of /find."""
     community = make_community()
     import_films(community.database_url)
     link = "INSERT INTO tmdb_link (film_id, tmdb_id, looked) VALUES ('tt0000012', %s, now())"
@@ -207,14 +207,14 @@ def test_an_admin_sees_another_s_and_others_do_not(community: Community, user: A
 
 @pytest.mark.parametrize("user_id", NOBODYS_IDS)
 def test_of_nobody_is_404_to_an_admin(community: Community, user_id: str) -> None:
-    answer = community.user("admin").client.get(f"/api/users/{user_id}/favorites")
-    community_error_of(answer, 404, "USER_NOT_FOUND")
+    response = community.user("admin").client.get(f"/api/users/{user_id}/favorites")
+    community_error_of(response, 404, "USER_NOT_FOUND")
 
 
 @pytest.mark.parametrize("user_id", NO_IDS)
 def test_an_id_of_nobody_s_is_400_to_an_admin(community: Community, user_id: str) -> None:
-    answer = community.user("admin").client.get(f"/api/users/{user_id}/favorites")
-    assert list(community_offences_of(answer)) == ["user_id"]
+    response = community.user("admin").client.get(f"/api/users/{user_id}/favorites")
+    assert list(community_offences_of(response)) == ["user_id"]
 
 
 def test_the_second_time_it_is_a_hit(user: ApiUser) -> None:
@@ -223,7 +223,7 @@ def test_the_second_time_it_is_a_hit(user: ApiUser) -> None:
     assert first.content == second.content
     assert second.headers["x-cache"] in {"hit", "stale"}
     assert second.headers["age"].isdigit()
-    unkept(second)
+    assert_not_cached(second)
 
 
 def test_head_is_get_without_a_body(user: ApiUser) -> None:
@@ -231,7 +231,7 @@ def test_head_is_get_without_a_body(user: ApiUser) -> None:
     got, head = user.client.get(user.favorites), user.client.head(user.favorites)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == got.headers["content-length"]
-    unkept(head)
+    assert_not_cached(head)
 
 
 def test_no_answer_is_304(user: ApiUser) -> None:
@@ -252,9 +252,9 @@ def test_details_come_from_postgresql_when_tmdb_and_the_cache_are_away(
         fetch_old = "UPDATE tmdb_film SET fetched = now() - interval '40 days'"
         url = make_community(**alone).database_url
         fetch(url, fetch_old)
-        answer = until(lambda: user.client.get(user.favorites), lambda one: int(one.headers["age"]) >= 40 * 86_400)
-        assert answer.headers["x-cache"] == "stale"
-        assert answer.json()["favorites"] == listed
+        response = until(lambda: user.client.get(user.favorites), lambda one: int(one.headers["age"]) >= 40 * 86_400)
+        assert response.headers["x-cache"] == "stale"
+        assert response.json()["favorites"] == listed
 
 
 def test_old_details_are_shown_at_once_and_brought_up_to_date_behind(

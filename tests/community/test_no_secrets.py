@@ -10,14 +10,14 @@ import psycopg
 import pytest
 import redis
 from tests.cache_dump import cache
-from tests.community.answers import failing, fetch, own_language
 from tests.community.conftest import FIGHT_CLUB, POPULAR, RATINGS, SHAWSHANK, UNKNOWN
+from tests.community.responses import failing, fetch, own_language
 from tests.conftest import Serve, Server, import_films
 from tests.figures import record_figure
-from tests.people import open_account, token_of, visitor
 from tests.sandbox import Sandbox
-from tests.shop import faults
+from tests.shop import stress_shop
 from tests.shop.test_no_secrets import Places, command, dump, forms, hits, processes, tables
+from tests.users import open_account, token_of, visitor
 
 from filmer.store.embedded import Engines
 
@@ -45,7 +45,7 @@ class Speaker:
 
     def __init__(self, server: Server, database: str) -> None:
         self.database = database
-        self.said: list[bytes] = []
+        self.contents: list[bytes] = []
         self.statuses: set[int] = set()
         self.client = visitor(server.client)
         self.mary, self.admin = open_account(database), open_account(database, role="admin")
@@ -54,10 +54,10 @@ class Speaker:
 
     def ask(self, method: str, address: str, token: str = "", **sent: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token or self.token}"} | sent.pop("headers", {})
-        answer = self.client.request(method, address, headers=headers, **sent)
-        self.said.append(repr(answer.headers).encode() + answer.content)
-        self.statuses.add(answer.status_code)
-        return answer
+        response = self.client.request(method, address, headers=headers, **sent)
+        self.contents.append(repr(response.headers).encode() + response.content)
+        self.statuses.add(response.status_code)
+        return response
 
     def use_every_endpoint(self) -> None:
         """With success, and with each failure the API knows."""
@@ -99,7 +99,7 @@ class Speaker:
         fetch(self.database, "ALTER TABLE rating ADD CONSTRAINT never CHECK (movie_id < 0) NOT VALID")
         self.ask("POST", RATINGS, json={"movie_id": SHAWSHANK, "rating": 2})
         fetch(self.database, "ALTER TABLE rating DROP CONSTRAINT never")
-        faults.terminate_backends(self.database)
+        stress_shop.terminate_backends(self.database)
         self.ask("GET", self.favorites)
 
     def let_tmdb_fail(self, sandbox: Sandbox) -> None:
@@ -144,7 +144,7 @@ def test_no_secret_is_left_anywhere(
         "a forged token": FORGED,
         f"{variable.lower()} to TMDB": credential,
     }
-    places = {**everywhere(server, database_url, engines), "the answers": b"\n".join(speaker.said)}
+    places = {**everywhere(server, database_url, engines), "the answers": b"\n".join(speaker.contents)}
     assert all(places[place] for place in ("the server's output", "Valkey", "table token", "token list", "the answers"))
     log = places["the server's output"]
     assert b"TMDB failed" in log
@@ -163,14 +163,14 @@ def test_no_secret_is_left_anywhere(
         output.write(f"{{'authorization': 'Bearer {speaker.admin_token}'}}\n")
     secrets["Mary's token"] = speaker.token.removeprefix("filmer_")
     try:
-        found = hits(secrets, everywhere(server, database_url, engines))
+        leaks = hits(secrets, everywhere(server, database_url, engines))
     finally:
         with redis.from_url(engines.redis_url) as client:
             client.delete(planted)
-    assert "Mary's token as it is in table token" in found
-    assert "Mary's token as it is in token list" in found
-    assert f"{variable.lower()} to TMDB as it is in the dump" in found
-    assert "a forged token in base64, at 1 in Valkey" in found
-    assert "the admin's token as it is in the server's output" in found
+    assert "Mary's token as it is in table token" in leaks
+    assert "Mary's token as it is in token list" in leaks
+    assert f"{variable.lower()} to TMDB as it is in the dump" in leaks
+    assert "a forged token in base64, at 1 in Valkey" in leaks
+    assert "the admin's token as it is in the server's output" in leaks
     count = sum(len(forms(secret, is_guessable="token" not in name)) for name, secret in secrets.items())
     record_figure(f"{log_format}: {len(secrets)} secrets in {count} forms, {len(places)} places: 0 hits")

@@ -12,19 +12,19 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.community.answers import FAVORITE, community_error_of, fetch, gone, record_of
 from tests.community.conftest import FIGHT_CLUB, GODFATHER, POPULAR, RATINGS, SHAWSHANK, ApiUser, tmdb_settings
+from tests.community.responses import FAVORITE, community_error_of, fetch, gone, record_of
 from tests.conftest import MakeDatabase, ServeHere
-from tests.people import open_account, signed_in, token_of, visitor
 from tests.sandbox import Sandbox
-from tests.shop.conftest import InProcess
+from tests.shop.conftest import LocalShop
+from tests.users import open_account, signed_in, token_of, visitor
 
 from filmer.http.envelopes import is_page
 
 pytestmark = pytest.mark.proof
 
 FAVORITES = "/api/users/{user_id}/favorites"
-# Every endpoint must be in one of these; a new one fails the first test until somebody has thought about it.
+# Every endpoint must be in one of these; a new one fails the first test until it is put into one.
 PUBLIC = {
     ("GET", POPULAR),
     ("GET", "/openapi.json"),
@@ -57,7 +57,7 @@ class Place:
 
 
 class Owner:
-    """Somebody with favourites, ratings and a token; and what would tell of them."""
+    """A user with favourites, ratings and a token; and the texts that would reveal them."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -72,12 +72,12 @@ class Owner:
 
     def look(self) -> list[Any]:
         """Everything that is theirs, as they see it and as it is kept; not when their token was used last."""
-        seen = [
+        bodies = [
             self.user.client.get(f"{self.user.favorites}?sort={sort}").content for sort in ("rating", "release_date")
         ]
-        assert all(FAVOURED.encode() in one for one in seen)
+        assert all(FAVOURED.encode() in body for body in bodies)
         return [
-            *seen,
+            *bodies,
             fetch(self.place.url, "SELECT a::text FROM account a WHERE id = %s", self.id),
             fetch(self.place.url, "SELECT digest, name, expires FROM token WHERE account_id = %s ORDER BY 1", self.id),
             fetch(self.place.url, "SELECT s::text FROM shelf s WHERE account_id = %s", self.id),
@@ -85,10 +85,10 @@ class Owner:
             fetch(self.place.url, "SELECT r::text FROM rating r WHERE account_id = %s ORDER BY 1", self.id),
         ]
 
-    def told_by(self, answer: httpx.Response) -> list[str]:
-        """What an answer tells of the owner."""
-        headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}  # which is drawn
-        text = f"{headers} {answer.text}"
+    def leaks_in(self, response: httpx.Response) -> list[str]:
+        """What a response reveals of the owner."""
+        headers = {name: value for name, value in response.headers.items() if name != "x-request-id"}  # which is drawn
+        text = f"{headers} {response.text}"
         secrets = [FAVOURED, RATED, self.user.person.email, self.user.token, str(self.id)]
         secrets += map(str, self.favorites + self.ratings)
         return [secret for secret in secrets if re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", text)]
@@ -110,7 +110,7 @@ def owner(place: Place) -> Iterator[Owner]:
 @pytest.fixture(scope="module")
 def routes(place: Place) -> set[tuple[str, str]]:
     """Every method and path that the application answers, but for the shop's and the pages."""
-    with InProcess(place.url) as running:
+    with LocalShop(place.url) as running:
         return {
             (method, re.sub(r":\w+}", "}", route.path))
             for route in running.litestar.routes
@@ -189,29 +189,29 @@ def test_nobody_sees_or_changes_another_s_things(
     leaks = []
     for method, path in sorted(routes):
         for address in addresses(path, owner, mine):
-            answer = client.request(method, address, json=None if method == "GET" else body)
-            cell = f"{kind}: {method} {address} {answer.status_code}"
+            response = client.request(method, address, json=None if method == "GET" else body)
+            cell = f"{kind}: {method} {address} {response.status_code}"
             statuses, code = expected(kind, method, path, address, owner)
-            assert answer.status_code in statuses, cell
+            assert response.status_code in statuses, cell
             if code:
-                community_error_of(answer, answer.status_code, code)
+                community_error_of(response, response.status_code, code)
             if (method, path) not in PUBLIC:
-                assert answer.headers["cache-control"] == "no-store", cell
-            leaks += [f"{cell}: {secret}" for secret in owner.told_by(answer)]
+                assert response.headers["cache-control"] == "no-store", cell
+            leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response)]
         assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
     assert leaks == []
 
 
 def test_the_owner_sees_it_all(owner: Owner) -> None:
-    """What the others must not be told is there to be told."""
+    """The owner's own responses do contain what the others must not see."""
     its = Owner(owner.place)
-    answers = [
+    responses = [
         its.user.client.get(its.user.favorites),
         its.user.client.post(RATINGS, json={"movie_id": SHAWSHANK, "rating": 4.5}),
         its.user.client.post(RATINGS, json={"movie_id": FIGHT_CLUB, "rating": 4.5}),
     ]
-    told = {secret for answer in answers for secret in its.told_by(answer)}
-    assert told == {FAVOURED, RATED, *map(str, its.favorites + its.ratings)}
+    leaked = {secret for response in responses for secret in its.leaks_in(response)}
+    assert leaked == {FAVOURED, RATED, *map(str, its.favorites + its.ratings)}
     assert its.look() != its.state  # a rating that is written anew is seen as a change, too
     its.user.client.close()
 
@@ -223,8 +223,8 @@ def test_an_admin_may_what_the_specification_lets_them_and_no_more(owner: Owner)
     favorites = its.user.favorites
     assert admin.client.get(favorites, params={"sort": "rating"}).content == its.state[0]
     for rating in its.ratings:
-        answer = admin.client.put(f"{RATINGS}/{rating}", json={"rating": 0})
-        community_error_of(answer, 404, "RATING_NOT_FOUND")
+        response = admin.client.put(f"{RATINGS}/{rating}", json={"rating": 0})
+        community_error_of(response, 404, "RATING_NOT_FOUND")
         community_error_of(admin.client.delete(f"{RATINGS}/{rating}"), 404, "RATING_NOT_FOUND")
     admin.rate(SHAWSHANK, 1)
     community_error_of(admin.client.delete(f"{admin.favorites}/{its.favorites[0]}"), 404, "FAVORITE_NOT_FOUND")
@@ -243,9 +243,9 @@ def test_a_disabled_account_is_out_at_once_and_its_things_stay(owner: Owner) -> 
     its = Owner(owner.place)
     fetch(owner.place.url, "UPDATE account SET disabled = true WHERE id = %s", its.id)
     for method, address in (("GET", its.user.favorites), ("DELETE", f"{its.user.favorites}/{its.favorites[0]}")):
-        answer = its.user.client.request(method, address)
-        community_error_of(answer, 401, "INVALID_TOKEN")
-        assert its.told_by(answer) == []
+        response = its.user.client.request(method, address)
+        community_error_of(response, 401, "INVALID_TOKEN")
+        assert its.leaks_in(response) == []
     fetch(owner.place.url, "UPDATE account SET disabled = false WHERE id = %s", its.id)
     assert its.look() == its.state
     its.user.client.close()

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from tests.community.answers import community_error_of, failing, fetch, own_language
 from tests.community.conftest import POPULAR, RATINGS, UNKNOWN, ApiUser, Community, tmdb_settings
+from tests.community.responses import community_error_of, failing, fetch, own_language
 from tests.conftest import MakeDatabase, ServeHere
-from tests.people import token_of, visitor
 from tests.sandbox import Sandbox
+from tests.users import token_of, visitor
 
 OWN, NOBODYS = "{own}", str(2**31 - 1)
 
@@ -90,17 +90,17 @@ class Place(NamedTuple):
 
     def ask(self, endpoint: str, wrongs: list[dict[str, Any]], content: tuple[bytes, str] | None = None) -> Any:
         """What is answered to a request with all of this wrong with it; what is named first goes before."""
-        asked = RIGHT | ENDPOINTS[endpoint][0]
+        request_parts = RIGHT | ENDPOINTS[endpoint][0]
         for wrong in reversed(wrongs):
-            asked |= wrong
+            request_parts |= wrong
         method, _, path = endpoint.partition(" ")
-        user_id = asked["user_id"].format(own=self.user.person.id)
-        address = path.format(user_id=user_id, id=asked["id"]) + asked["query"]
+        user_id = request_parts["user_id"].format(own=self.user.person.id)
+        address = path.format(user_id=user_id, id=request_parts["id"]) + request_parts["query"]
         clients = {"user": self.user.client, "admin": self.admin.client, "nobody": self.nobody}
         if content is None:
-            return clients[asked["who"]].request(method, address, json=asked["body"])
+            return clients[request_parts["who"]].request(method, address, json=request_parts["body"])
         headers = {"Content-Type": content[1]} if content[1] else {}
-        return clients[asked["who"]].request(method, address, content=content[0], headers=headers)
+        return clients[request_parts["who"]].request(method, address, content=content[0], headers=headers)
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +126,10 @@ def cells() -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize(("endpoint", "number"), list(cells()))
 def test_each_check_comes_before_the_next_ones(place: Place, endpoint: str, number: int) -> None:
-    """Everything from here on is wrong: what is told is the first of it."""
+    """Everything from this check on is wrong: the response reports the first."""
     layers = ENDPOINTS[endpoint][1][number:]
-    answer = place.ask(endpoint, [layer.wrong for layer in layers])
-    community_error_of(answer, layers[0].status, layers[0].code)
+    response = place.ask(endpoint, [layer.wrong for layer in layers])
+    community_error_of(response, layers[0].status, layers[0].code)
 
 
 @pytest.mark.parametrize("endpoint", WITH_BODY)
@@ -140,10 +140,10 @@ def test_a_body_that_can_not_be_read(place: Place, endpoint: str, kind: str) -> 
     layers = ENDPOINTS[endpoint][1]
     place_of_body = next(number for number, layer in enumerate(layers) if layer.status == 400)
     later = [layer.wrong for layer in layers[place_of_body + 1 :]]
-    answer = place.ask(endpoint, later, (body, content_type))
-    community_error_of(answer, status, code)
+    response = place.ask(endpoint, later, (body, content_type))
+    community_error_of(response, status, code)
     for number, layer in enumerate(layers[:place_of_body]):
-        wrongs = [one.wrong for one in layers[number:place_of_body]]
+        wrongs = [earlier.wrong for earlier in layers[number:place_of_body]]
         community_error_of(place.ask(endpoint, [*wrongs, *later], (body, content_type)), layer.status, layer.code)
 
 
@@ -152,16 +152,16 @@ def test_a_body_of_32_levels_and_64_kib_is_read(place: Place) -> None:
     start = b'{"movie_id":"x","deep":' + b"[" * 31 + b"]" * 31 + b',"long":"'
     body = start + b"x" * (2**16 - len(start) - 2) + b'"}'
     assert len(body) == 2**16
-    answer = place.ask("POST /api/users/{user_id}/favorites", [], (body, JSON))
-    error = community_error_of(answer, 400, "VALIDATION_ERROR")
+    response = place.ask("POST /api/users/{user_id}/favorites", [], (body, JSON))
+    error = community_error_of(response, 400, "VALIDATION_ERROR")
     assert error["details"] == {"fields": [{"field": "movie_id", "reason": "must be an integer"}]}
 
 
 def test_what_needs_no_body_ignores_one(place: Place) -> None:
-    answer = place.ask("GET /api/users/{user_id}/favorites", [], (b"{", "text/plain"))
-    assert answer.status_code == 200
-    answer = place.ask("DELETE /api/admin/users/{user_id}/favorites", [{"who": "admin"}], (b"[" * 1000, JSON))
-    assert answer.status_code == 204
+    response = place.ask("GET /api/users/{user_id}/favorites", [], (b"{", "text/plain"))
+    assert response.status_code == 200
+    response = place.ask("DELETE /api/admin/users/{user_id}/favorites", [{"who": "admin"}], (b"[" * 1000, JSON))
+    assert response.status_code == 204
 
 
 @pytest.fixture(scope="module")
@@ -188,8 +188,8 @@ def test_every_token_that_is_none_is_401_in_the_same_words(
     address = path.format(user_id=place.user.person.id, id="1")
     bodies = set()
     for headers in no_tokens:
-        answer = place.nobody.request(method, address, headers=headers, json=ENDPOINTS[endpoint][0].get("body"))
-        community_error_of(answer, 401, "INVALID_TOKEN")
-        assert answer.headers["www-authenticate"] == "Bearer"
-        bodies.add(answer.content)
+        response = place.nobody.request(method, address, headers=headers, json=ENDPOINTS[endpoint][0].get("body"))
+        community_error_of(response, 401, "INVALID_TOKEN")
+        assert response.headers["www-authenticate"] == "Bearer"
+        bodies.add(response.content)
     assert len(bodies) == 1

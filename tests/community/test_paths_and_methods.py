@@ -1,9 +1,9 @@
 """What is not there, and what may not be done with what is, in the envelope of this API (contract §1.4)."""
 
 import pytest
-from tests.answers import error_of
-from tests.community.answers import community_error_of, fetch, unkept
 from tests.community.conftest import POPULAR, RATINGS, SHAWSHANK, ApiUser, Community
+from tests.community.responses import assert_not_cached, community_error_of, fetch
+from tests.responses import error_of
 
 METHODS = {"GET", "POST", "PUT", "DELETE", "PATCH", "BREW"}
 ALLOWED = {
@@ -22,17 +22,17 @@ def test_other_methods_are_405_and_say_which_there_are(community: Community, use
     allowed = ALLOWED[address]
     for method in METHODS - allowed:
         for client in (community.server, user.client):
-            answer = client.request(method, address, json={"movie_id": SHAWSHANK, "rating": 9})
-            community_error_of(answer, 405, "METHOD_NOT_ALLOWED")
-            told = {name.strip() for name in answer.headers["allow"].split(",")}
-            assert allowed <= told <= allowed | {"HEAD", "OPTIONS"}
+            response = client.request(method, address, json={"movie_id": SHAWSHANK, "rating": 9})
+            community_error_of(response, 405, "METHOD_NOT_ALLOWED")
+            methods = {name.strip() for name in response.headers["allow"].split(",")}
+            assert allowed <= methods <= allowed | {"HEAD", "OPTIONS"}
 
 
 @pytest.mark.parametrize("address", ALLOWED)
 def test_head_is_there_where_get_is(community: Community, user: ApiUser, address: str) -> None:
-    answer = user.client.head(address)
-    assert answer.content == b""
-    assert answer.status_code == (405 if "GET" not in ALLOWED[address] else 200 if address == POPULAR else 403)
+    response = user.client.head(address)
+    assert response.content == b""
+    assert response.status_code == (405 if "GET" not in ALLOWED[address] else 200 if address == POPULAR else 403)
     assert community.server.head(address).status_code in {200, 401, 405}
 
 
@@ -62,8 +62,8 @@ def test_head_is_there_where_get_is(community: Community, user: ApiUser, address
 def test_an_unknown_path_is_404_in_this_envelope(community: Community, user: ApiUser, address: str) -> None:
     for client in (community.server, user.client):
         for method in ("GET", "POST", "DELETE"):
-            answer = client.request(method, address)
-            assert community_error_of(answer, 404, "NOT_FOUND")["details"] == {}
+            response = client.request(method, address)
+            assert community_error_of(response, 404, "NOT_FOUND")["details"] == {}
 
 
 def test_the_shop_s_paths_keep_the_shop_s_envelope(community: Community, user: ApiUser) -> None:
@@ -77,16 +77,16 @@ def test_what_fails_inside_is_500_and_tells_a_request_id_and_nothing_else(commun
     user = community.user()
     fetch(community.database_url, "ALTER TABLE favorite RENAME TO favorite_away")
     try:
-        answer = user.client.get(user.favorites, headers={"X-Request-Id": "of-this-test"})
+        response = user.client.get(user.favorites, headers={"X-Request-Id": "of-this-test"})
         added = user.client.post(user.favorites, json={"movie_id": SHAWSHANK})
     finally:
         fetch(community.database_url, "ALTER TABLE favorite_away RENAME TO favorite")
-    assert community_error_of(answer, 500, "INTERNAL_ERROR")["details"] == {"requestId": "of-this-test"}
-    assert "favorite" not in answer.text
+    assert community_error_of(response, 500, "INTERNAL_ERROR")["details"] == {"requestId": "of-this-test"}
+    assert "favorite" not in response.text
     assert community_error_of(added, 500, "INTERNAL_ERROR")["details"] == {"requestId": added.headers["x-request-id"]}
-    unkept(user.client.get(user.favorites))
+    assert_not_cached(user.client.get(user.favorites))
 
 
 def test_an_address_without_end_is_refused(user: ApiUser) -> None:
-    answer = user.client.get(f"{user.favorites}?{'x' * 9000}")
-    community_error_of(answer, 414, "VALIDATION_ERROR")
+    response = user.client.get(f"{user.favorites}?{'x' * 9000}")
+    community_error_of(response, 414, "VALIDATION_ERROR")

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.community.answers import POPULAR_FILM, community_error_of, community_offences_of, failing, own_language
 from tests.community.conftest import POPULAR, ApiUser, Community, MakeCommunity
+from tests.community.responses import POPULAR_FILM, community_error_of, community_offences_of, failing, own_language
 from tests.sandbox import Sandbox
 
 from filmer.tmdb.payloads import PayloadError, read_popular
@@ -17,16 +17,16 @@ from filmer.tmdb.payloads import PayloadError, read_popular
 WITHOUT_DATE = 77771  # the one film of the demo whose release date TMDB's sandbox gives as ""
 
 
-def told_by_tmdb(sandbox: Sandbox, page: int) -> Any:
+def page_at_tmdb(sandbox: Sandbox, page: int) -> Any:
     with httpx.Client(trust_env=False, verify=False) as client:
         return client.get(f"{sandbox.url}/movie/popular", params={"page": page, "api_key": "any"}).json()
 
 
-def popular_of(answer: httpx.Response) -> Any:
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.headers.get_list("cache-control") == ["public, no-cache"]
-    body = answer.json()
+def popular_of(response: httpx.Response) -> Any:
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers.get_list("cache-control") == ["public, no-cache"]
+    body = response.json()
     assert list(body) == ["page", "total_pages", "total_results", "results"]
     assert all(list(film) == POPULAR_FILM for film in body["results"])
     return body
@@ -36,35 +36,35 @@ def until(client: httpx.Client, is_it: Callable[[httpx.Response], bool], address
     """The first answer that is it."""
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
-        answer = client.get(address)
-        assert answer.status_code == 200, answer.text
-        if is_it(answer):
-            return answer
+        response = client.get(address)
+        assert response.status_code == 200, response.text
+        if is_it(response):
+            return response
         time.sleep(0.02)
-    raise AssertionError(f"never: {answer.headers}")
+    raise AssertionError(f"never: {response.headers}")
 
 
-def asked(sandbox: Sandbox, language: str) -> int:
+def times_asked(sandbox: Sandbox, language: str) -> int:
     """How often TMDB was asked by servers of this language."""
-    return sum(one.query["language"] == language for one in sandbox.requests())
+    return sum(request.query["language"] == language for request in sandbox.requests())
 
 
-def freshness(answer: httpx.Response) -> str:
-    assert answer.headers["age"].isdigit()
-    return str(answer.headers["x-cache"])
+def freshness(response: httpx.Response) -> str:
+    assert response.headers["age"].isdigit()
+    return str(response.headers["x-cache"])
 
 
 @pytest.mark.parametrize("page", [1, 2, 22, 23, 500])
 def test_it_tells_what_tmdb_tells_and_nothing_besides(community: Community, sandbox: Sandbox, page: int) -> None:
     """Past the end: 200, no films, true totals."""
-    told = told_by_tmdb(sandbox, page)
+    tmdb_page = page_at_tmdb(sandbox, page)
     expected: dict[str, Any] = {
         "page": page,
         "total_pages": 22,
         "total_results": 430,
         "results": [
             {name: film[name] for name in POPULAR_FILM} | {"release_date": film["release_date"] or None}
-            for film in told["results"]
+            for film in tmdb_page["results"]
         ],
     }
     assert popular_of(community.server.get(POPULAR, params={"page": page})) == expected
@@ -120,8 +120,8 @@ def test_totals_never_exceed_tmdb_s_own_limits() -> None:
 
     def read(pages: int, results: int) -> tuple[int, int]:
         body = {"page": 1, "total_pages": pages, "total_results": results, "results": []}
-        told, _ = read_popular(json.dumps(body).encode(), 1)
-        return told.total_pages, told.total_results
+        popular, _ = read_popular(json.dumps(body).encode(), 1)
+        return popular.total_pages, popular.total_results
 
     assert read(500, 10_000) == (500, 10_000)
     assert read(501, 10_001) == (500, 10_000)
@@ -135,9 +135,9 @@ def test_totals_never_exceed_tmdb_s_own_limits() -> None:
 def test_everybody_may_see_it_whatever_token_they_send(community: Community, user: ApiUser) -> None:
     plain = community.server.get(POPULAR)
     for token in ("", "Bearer", "Bearer wrong", f"Bearer {user.token}"):
-        answer = community.server.get(POPULAR, headers={"Authorization": token})
-        popular_of(answer)
-        assert answer.content == plain.content
+        response = community.server.get(POPULAR, headers={"Authorization": token})
+        popular_of(response)
+        assert response.content == plain.content
 
 
 def test_etag_and_304(community: Community) -> None:
@@ -147,10 +147,10 @@ def test_etag_and_304(community: Community) -> None:
     assert community.server.get(POPULAR).headers["etag"] == tag
     assert community.server.get(f"{POPULAR}?page=2").headers["etag"] != tag
     for matching in (tag, f"W/{tag}", f'"other", {tag}', "*"):
-        answer = community.server.get(POPULAR, headers={"If-None-Match": matching})
-        assert (answer.status_code, answer.content) == (304, b"")
-        assert answer.headers["etag"] == tag
-        assert freshness(answer) in {"hit", "stale"}
+        response = community.server.get(POPULAR, headers={"If-None-Match": matching})
+        assert (response.status_code, response.content) == (304, b"")
+        assert response.headers["etag"] == tag
+        assert freshness(response) in {"hit", "stale"}
     assert community.server.get(POPULAR, headers={"If-None-Match": '"other"'}).content == first.content
 
 
@@ -168,13 +168,13 @@ def test_head_is_get_without_a_body(community: Community) -> None:
 def test_another_spelling_of_the_address_is_as_good_or_unknown(community: Community, address: str) -> None:
     """contract §1.4, §1.7: whatever is answered is whole"""
     usual = community.server.get(POPULAR)
-    answer = community.server.get(address)
-    if answer.status_code == 404:
-        community_error_of(answer, 404, "NOT_FOUND")
+    response = community.server.get(address)
+    if response.status_code == 404:
+        community_error_of(response, 404, "NOT_FOUND")
     else:
-        popular_of(answer)
-        assert answer.headers["etag"] == usual.headers["etag"]
-        assert freshness(answer) in {"hit", "stale"}
+        popular_of(response)
+        assert response.headers["etag"] == usual.headers["etag"]
+        assert freshness(response) in {"hit", "stale"}
 
 
 def test_first_a_miss_then_hits_then_stale_and_asked_for_anew_behind(
@@ -187,27 +187,27 @@ def test_first_a_miss_then_hits_then_stale_and_asked_for_anew_behind(
     assert (freshness(first), first.headers["age"]) == ("miss", "0")
     second = server.get(POPULAR)
     assert (freshness(second), second.content) == ("hit", first.content)
-    assert asked(sandbox, language) == 1
-    old = until(server, lambda answer: freshness(answer) != "hit")
+    assert times_asked(sandbox, language) == 1
+    old = until(server, lambda response: freshness(response) != "hit")
     assert (freshness(old), old.content) == ("stale", first.content)
     assert int(old.headers["age"]) >= 2
-    new = until(server, lambda answer: freshness(answer) == "hit")
+    new = until(server, lambda response: freshness(response) == "hit")
     assert int(new.headers["age"]) < 2
-    assert asked(sandbox, language) >= 2
+    assert times_asked(sandbox, language) >= 2
 
 
 def test_an_old_copy_outlives_tmdb(make_community: MakeCommunity, sandbox: Sandbox) -> None:
     """contract §7.9: served at once, on every node that shares Valkey, and a page nobody asked for is 503."""
     own = {"CACHE_DURATION_SECONDS": "1", "TMDB_LANGUAGE": own_language(), "TMDB_DEADLINE_SECONDS": "1"}
-    one, other = make_community(**own).server, make_community(**own).server
-    first = one.get(POPULAR)
+    first_server, second_server = make_community(**own).server, make_community(**own).server
+    first = first_server.get(POPULAR)
     with failing(sandbox):
-        for server in (one, other):
-            old = until(server, lambda answer: freshness(answer) == "stale")
+        for server in (first_server, second_server):
+            old = until(server, lambda response: freshness(response) == "stale")
             assert (old.content, old.headers["etag"]) == (first.content, first.headers["etag"])
-        error = community_error_of(other.get(f"{POPULAR}?page=2"), 503, "EXTERNAL_API_ERROR")
+        error = community_error_of(second_server.get(f"{POPULAR}?page=2"), 503, "EXTERNAL_API_ERROR")
         assert error["details"] == {}
-        head = other.head(f"{POPULAR}?page=3")
+        head = second_server.head(f"{POPULAR}?page=3")
         assert (head.status_code, head.content) == (503, b"")
 
 
@@ -218,10 +218,10 @@ def test_32_who_ask_at_once_on_two_nodes_are_one_request_to_tmdb(
     language = own_language()
     servers = [make_community(TMDB_LANGUAGE=language).server for _ in range(2)]
     with failing(sandbox, "latency", seconds=0.3, times=1), ThreadPoolExecutor(32) as threads:
-        answers = list(threads.map(lambda number: servers[number % 2].get(POPULAR), range(32)))
-    assert {popular_of(answer)["page"] for answer in answers} == {1}
-    assert len({answer.content for answer in answers}) == 1
-    assert asked(sandbox, language) == 1
+        responses = list(threads.map(lambda number: servers[number % 2].get(POPULAR), range(32)))
+    assert {popular_of(response)["page"] for response in responses} == {1}
+    assert len({response.content for response in responses}) == 1
+    assert times_asked(sandbox, language) == 1
 
 
 def test_nothing_is_fresh_where_the_duration_is_0(make_community: MakeCommunity, sandbox: Sandbox) -> None:
@@ -230,11 +230,11 @@ def test_nothing_is_fresh_where_the_duration_is_0(make_community: MakeCommunity,
     server = make_community(CACHE_DURATION_SECONDS="0", TMDB_LANGUAGE=language).server
     assert freshness(server.get(POPULAR)) == "miss"
     assert freshness(server.get(POPULAR)) == "stale"
-    until(server, lambda _: asked(sandbox, language) >= 2)
+    until(server, lambda _: times_asked(sandbox, language) >= 2)
 
 
 def test_a_server_that_has_no_tmdb_says_so(make_community: MakeCommunity, sandbox: Sandbox) -> None:
     language = own_language()
     server = make_community(TMDB_API_KEY="", TMDB_LANGUAGE=language).server
     community_error_of(server.get(POPULAR), 503, "EXTERNAL_API_ERROR")
-    assert asked(sandbox, language) == 0
+    assert times_asked(sandbox, language) == 0

@@ -3,17 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.community.answers import (
-    NOT_INTEGERS,
-    NOT_NUMBERS,
-    RATING,
-    community_error_of,
-    community_offences_of,
-    failing,
-    fetch,
-    record_of,
-    send,
-)
 from tests.community.conftest import (
     FIGHT_CLUB,
     GODFATHER,
@@ -23,6 +12,17 @@ from tests.community.conftest import (
     ApiUser,
     Community,
     MakeCommunity,
+)
+from tests.community.responses import (
+    NOT_INTEGERS,
+    NOT_NUMBERS,
+    RATING,
+    community_error_of,
+    community_offences_of,
+    failing,
+    fetch,
+    record_of,
+    send,
 )
 from tests.sandbox import Sandbox
 
@@ -42,8 +42,8 @@ def rows_of(community: Community, user: ApiUser) -> list[tuple[int, int, float]]
 
 
 def test_a_new_one_is_201_and_as_the_spec_prints_it(community: Community, user: ApiUser) -> None:
-    answer = user.client.post(RATINGS, json={"movie_id": SHAWSHANK, "rating": 4})
-    rating = record_of(answer, 201, RATING)
+    response = user.client.post(RATINGS, json={"movie_id": SHAWSHANK, "rating": 4})
+    rating = record_of(response, 201, RATING)
     assert (rating["movie_id"], rating["rating"]) == (SHAWSHANK, 4)
     assert rows_of(community, user) == [(rating["id"], SHAWSHANK, 4)]
 
@@ -51,9 +51,9 @@ def test_a_new_one_is_201_and_as_the_spec_prints_it(community: Community, user: 
 @pytest.mark.parametrize(("sent", "printed"), GOOD)
 def test_numbers_from_0_to_5_in_steps_of_a_half(user: ApiUser, sent: str, printed: str) -> None:
     """contract §7.2"""
-    answer = send(user.client, "POST", RATINGS, f'{{"movie_id":{SHAWSHANK},"rating":{sent}}}')
-    assert record_of(answer, 201, RATING)["rating"] == float(printed)
-    assert f'"rating":{printed},' in answer.text
+    response = send(user.client, "POST", RATINGS, f'{{"movie_id":{SHAWSHANK},"rating":{sent}}}')
+    assert record_of(response, 201, RATING)["rating"] == float(printed)
+    assert f'"rating":{printed},' in response.text
     user.favorite(SHAWSHANK)
     assert f'"user_rating":{printed},' in user.client.get(user.favorites).text
 
@@ -61,37 +61,37 @@ def test_numbers_from_0_to_5_in_steps_of_a_half(user: ApiUser, sent: str, printe
 @pytest.mark.parametrize("sent", OUT_OF_RANGE)
 def test_numbers_out_of_range_are_invalid_rating(community: Community, user: ApiUser, sent: str) -> None:
     """contract §7.2"""
-    answer = send(user.client, "POST", RATINGS, f'{{"movie_id":{SHAWSHANK},"rating":{sent}}}')
+    response = send(user.client, "POST", RATINGS, f'{{"movie_id":{SHAWSHANK},"rating":{sent}}}')
     expected = "must be at least 0" if sent.startswith("-") else "must be at most 5"
-    assert community_offences_of(answer, "INVALID_RATING") == {"rating": expected}
+    assert community_offences_of(response, "INVALID_RATING") == {"rating": expected}
     assert rows_of(community, user) == []
 
 
 @pytest.mark.parametrize("sent", BETWEEN_STEPS)
 def test_other_steps_are_400(community: Community, user: ApiUser, sent: str) -> None:
     """contract §7.2"""
-    answer = send(user.client, "POST", RATINGS, f'{{"movie_id":{SHAWSHANK},"rating":{sent}}}')
-    assert community_offences_of(answer) == {"rating": "must be in steps of 0.5"}
+    response = send(user.client, "POST", RATINGS, f'{{"movie_id":{SHAWSHANK},"rating":{sent}}}')
+    assert community_offences_of(response) == {"rating": "must be in steps of 0.5"}
     assert rows_of(community, user) == []
 
 
 @pytest.mark.parametrize("sent", NOT_NUMBERS)
 def test_what_is_no_number_is_400(user: ApiUser, sent: str) -> None:
     """contract §7.2: not INVALID_RATING"""
-    answer = send(user.client, "POST", RATINGS, f'{{"movie_id":{SHAWSHANK},"rating":{sent}}}')
-    assert community_offences_of(answer) == {"rating": "must be a number"}
+    response = send(user.client, "POST", RATINGS, f'{{"movie_id":{SHAWSHANK},"rating":{sent}}}')
+    assert community_offences_of(response) == {"rating": "must be a number"}
 
 
 @pytest.mark.parametrize("sent", NOT_INTEGERS)
 def test_films_are_named_by_integers(user: ApiUser, sent: str) -> None:
-    answer = send(user.client, "POST", RATINGS, f'{{"movie_id":{sent},"rating":4}}')
-    assert community_offences_of(answer) == {"movie_id": "must be an integer"}
+    response = send(user.client, "POST", RATINGS, f'{{"movie_id":{sent},"rating":4}}')
+    assert community_offences_of(response) == {"movie_id": "must be an integer"}
 
 
 @pytest.mark.parametrize(("sent", "reason"), [("0", "at least 1"), ("-5", "at least 1"), (str(2**31), "at most")])
 def test_numbers_that_no_film_has_are_400(user: ApiUser, sent: str, reason: str) -> None:
-    answer = send(user.client, "POST", RATINGS, f'{{"movie_id":{sent},"rating":4}}')
-    assert reason in community_offences_of(answer)["movie_id"]
+    response = send(user.client, "POST", RATINGS, f'{{"movie_id":{sent},"rating":4}}')
+    assert reason in community_offences_of(response)["movie_id"]
 
 
 def test_both_are_needed_and_every_offence_is_told(user: ApiUser) -> None:
@@ -126,31 +126,36 @@ def test_32_at_once_are_one_rating(community: Community, user: ApiUser) -> None:
             threads.submit(user.client.post, RATINGS, json={"movie_id": GODFATHER, "rating": rating})
             for rating in ratings
         ]
-        answers = [one.result() for one in sent]
-    assert sorted(answer.status_code for answer in answers) == [200] * 31 + [201]
-    assert [answer.json()["rating"] for answer in answers] == ratings
-    assert len({(answer.json()["id"], answer.json()["created_at"]) for answer in answers}) == 1
+        responses = [future.result() for future in sent]
+    assert sorted(response.status_code for response in responses) == [200] * 31 + [201]
+    assert [response.json()["rating"] for response in responses] == ratings
+    assert len({(response.json()["id"], response.json()["created_at"]) for response in responses}) == 1
     [(kept, movie_id, rating)] = rows_of(community, user)
-    assert (kept, movie_id) == (answers[0].json()["id"], GODFATHER)
+    assert (kept, movie_id) == (responses[0].json()["id"], GODFATHER)
     assert rating in ratings
 
 
 def test_a_film_that_tmdb_does_not_know_is_404_and_nothing_is_stored(community: Community, user: ApiUser) -> None:
     """contract §7.8"""
     for _ in range(2):
-        answer = user.client.post(RATINGS, json={"movie_id": UNKNOWN, "rating": 4})
-        assert community_error_of(answer, 404, "MOVIE_NOT_FOUND")["details"] == {}
+        response = user.client.post(RATINGS, json={"movie_id": UNKNOWN, "rating": 4})
+        assert community_error_of(response, 404, "MOVIE_NOT_FOUND")["details"] == {}
     assert rows_of(community, user) == []
     assert fetch(community.database_url, "SELECT FROM tmdb_film WHERE movie_id = %s", UNKNOWN) == []
 
 
 def test_a_rating_is_its_sender_s_whatever_the_body_says(community: Community, user: ApiUser) -> None:
     """contract §1.3"""
-    other = community.user()
-    extra = {"id": 1, "user_id": other.person.id, "account_id": other.person.id, "created_at": "2001-01-01T00:00:00Z"}
-    answer = user.client.post(RATINGS, json={"movie_id": SHAWSHANK, "rating": 4, **extra})
-    assert not record_of(answer, 201, RATING)["created_at"].startswith("2001")
-    assert rows_of(community, other) == []
+    other_user = community.user()
+    extra = {
+        "id": 1,
+        "user_id": other_user.person.id,
+        "account_id": other_user.person.id,
+        "created_at": "2001-01-01T00:00:00Z",
+    }
+    response = user.client.post(RATINGS, json={"movie_id": SHAWSHANK, "rating": 4, **extra})
+    assert not record_of(response, 201, RATING)["created_at"].startswith("2001")
+    assert rows_of(community, other_user) == []
     assert len(rows_of(community, user)) == 1
 
 
@@ -171,10 +176,10 @@ def test_a_rated_film_can_be_rated_again_without_tmdb(make_community: MakeCommun
     user = make_community(**alone).user()
     first = user.rate(SHAWSHANK, 4)
     second = make_community(**alone)
-    other = second.user()
+    other_user = second.user()
     with failing(sandbox):
         assert user.rate(SHAWSHANK, 5) == first | {"rating": 5}
-        assert other.rate(SHAWSHANK, 2)["rating"] == 2
-        answer = other.client.post(RATINGS, json={"movie_id": FIGHT_CLUB, "rating": 4})
-    assert community_error_of(answer, 503, "EXTERNAL_API_ERROR")["details"] == {}
-    assert [movie_id for _, movie_id, _ in rows_of(second, other)] == [SHAWSHANK]
+        assert other_user.rate(SHAWSHANK, 2)["rating"] == 2
+        response = other_user.client.post(RATINGS, json={"movie_id": FIGHT_CLUB, "rating": 4})
+    assert community_error_of(response, 503, "EXTERNAL_API_ERROR")["details"] == {}
+    assert [movie_id for _, movie_id, _ in rows_of(second, other_user)] == [SHAWSHANK]

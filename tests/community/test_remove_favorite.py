@@ -3,7 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.community.answers import (
+from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, ApiUser, Community
+from tests.community.responses import (
     FAVORITE,
     NO_IDS,
     NOBODYS_IDS,
@@ -13,7 +14,6 @@ from tests.community.answers import (
     gone,
     record_of,
 )
-from tests.community.conftest import FIGHT_CLUB, GODFATHER, SHAWSHANK, ApiUser, Community
 
 
 def test_it_is_204_and_gone(user: ApiUser) -> None:
@@ -26,15 +26,15 @@ def test_again_is_404(user: ApiUser) -> None:
     address = f"{user.favorites}/{user.favorite(SHAWSHANK)['id']}"
     gone(user.client.delete(address))
     for _ in range(2):
-        answer = user.client.delete(address)
-        assert community_error_of(answer, 404, "FAVORITE_NOT_FOUND")["details"] == {}
+        response = user.client.delete(address)
+        assert community_error_of(response, 404, "FAVORITE_NOT_FOUND")["details"] == {}
 
 
 def test_16_at_once_remove_it_once(user: ApiUser) -> None:
     address = f"{user.favorites}/{user.favorite(SHAWSHANK)['id']}"
     with ThreadPoolExecutor(16) as threads:
-        answers = list(threads.map(user.client.delete, [address] * 16))
-    assert sorted(answer.status_code for answer in answers) == [204] + [404] * 15
+        responses = list(threads.map(user.client.delete, [address] * 16))
+    assert sorted(response.status_code for response in responses) == [204] + [404] * 15
 
 
 def test_added_again_it_is_a_new_one(user: ApiUser) -> None:
@@ -63,11 +63,11 @@ def test_somebody_else_s_is_404_under_one_s_own_address_and_403_under_theirs(
     community: Community, user: ApiUser
 ) -> None:
     """contract §7.4, §7.1"""
-    other = community.user()
-    theirs = other.favorite(SHAWSHANK)["id"]
+    other_user = community.user()
+    theirs = other_user.favorite(SHAWSHANK)["id"]
     community_error_of(user.client.delete(f"{user.favorites}/{theirs}"), 404, "FAVORITE_NOT_FOUND")
-    community_error_of(user.client.delete(f"{other.favorites}/{theirs}"), 403, "INSUFFICIENT_PERMISSIONS")
-    assert [film["id"] for film in other.listed()] == [theirs]
+    community_error_of(user.client.delete(f"{other_user.favorites}/{theirs}"), 403, "INSUFFICIENT_PERMISSIONS")
+    assert [film["id"] for film in other_user.listed()] == [theirs]
 
 
 def test_an_admin_removes_for_another_under_that_one_s_address(community: Community, user: ApiUser) -> None:
@@ -93,19 +93,19 @@ def test_an_id_of_nothing_is_404(user: ApiUser, favorite_id: str) -> None:
 
 @pytest.mark.parametrize("user_id", NOBODYS_IDS)
 def test_of_nobody_s_is_404_to_an_admin(community: Community, user_id: str) -> None:
-    answer = community.user("admin").client.delete(f"/api/users/{user_id}/favorites/1")
-    community_error_of(answer, 404, "USER_NOT_FOUND")
+    response = community.user("admin").client.delete(f"/api/users/{user_id}/favorites/1")
+    community_error_of(response, 404, "USER_NOT_FOUND")
 
 
 def test_every_offence_is_told(community: Community) -> None:
     """contract §1.5"""
-    answer = community.user("admin").client.delete("/api/users/abc/favorites/0")
-    assert community_offences_of(answer) == {"user_id": "must be an integer", "id": "must be at least 1"}
+    response = community.user("admin").client.delete("/api/users/abc/favorites/0")
+    assert community_offences_of(response) == {"user_id": "must be an integer", "id": "must be at least 1"}
 
 
 def test_the_copy_of_its_film_stays_for_others(community: Community, user: ApiUser) -> None:
-    other = community.user()
-    other.favorite(GODFATHER)
+    other_user = community.user()
+    other_user.favorite(GODFATHER)
     gone(user.client.delete(f"{user.favorites}/{user.favorite(GODFATHER)['id']}"))
     assert fetch(community.database_url, "SELECT title FROM tmdb_film WHERE movie_id = %s", GODFATHER)
-    assert other.listed()[0]["title"] == "The Godfather"
+    assert other_user.listed()[0]["title"] == "The Godfather"

@@ -3,7 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.community.answers import (
+from tests.community.conftest import GODFATHER, RATINGS, SHAWSHANK, ApiUser, Community
+from tests.community.responses import (
     NO_IDS,
     NOBODYS_IDS,
     RATING,
@@ -14,7 +15,6 @@ from tests.community.answers import (
     gone,
     record_of,
 )
-from tests.community.conftest import GODFATHER, RATINGS, SHAWSHANK, ApiUser, Community
 from tests.community.test_rate import rows_of
 from tests.sandbox import Sandbox
 
@@ -52,19 +52,19 @@ def test_16_at_once_remove_it_once(user: ApiUser) -> None:
     address = f"{RATINGS}/{user.rate(SHAWSHANK, 4)['id']}"
     with ThreadPoolExecutor(16) as threads:
         sent = [threads.submit(user.client.delete, address) for _ in range(16)]
-        assert sorted(one.result().status_code for one in sent) == [204, *[404] * 15]
+        assert sorted(future.result().status_code for future in sent) == [204, *[404] * 15]
 
 
 @pytest.mark.parametrize("role", ["customer", "admin"])
 def test_somebody_else_s_is_404_as_if_there_were_none(community: Community, user: ApiUser, role: str) -> None:
     """contract §7.4: to an admin too"""
     address = f"{RATINGS}/{user.rate(SHAWSHANK, 2)['id']}"
-    other = community.user("admin" if role == "admin" else "customer")
-    other.rate(SHAWSHANK, 5)
-    answer, nothing = other.client.delete(address), other.client.delete(f"{RATINGS}/{2**31 - 1}")
-    assert community_error_of(answer, 404, "RATING_NOT_FOUND") == community_error_of(nothing, 404, "RATING_NOT_FOUND")
+    other_user = community.user("admin" if role == "admin" else "customer")
+    other_user.rate(SHAWSHANK, 5)
+    response, nothing = other_user.client.delete(address), other_user.client.delete(f"{RATINGS}/{2**31 - 1}")
+    assert community_error_of(response, 404, "RATING_NOT_FOUND") == community_error_of(nothing, 404, "RATING_NOT_FOUND")
     assert rows_of(community, user)[0][2] == 2
-    assert rows_of(community, other)[0][2] == 5
+    assert rows_of(community, other_user)[0][2] == 5
 
 
 @pytest.mark.parametrize("rating_id", NO_IDS)

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, cast
 import httpx
 import pytest
 from tests import specifications
-from tests.community.answers import community_error_of, fetch, own_language
 from tests.community.conftest import ApiUser
+from tests.community.responses import community_error_of, fetch, own_language
 from tests.community_examples import ADD, CHANGE, CLEAR, CREATED, LIST, POPULAR, PRINTED, RATE, REMOVE, REQUESTS
 from tests.conftest import MakeDatabase, Serve, Server
 from tests.figures import record_figure
@@ -34,7 +34,7 @@ FILM = {
     "genre_ids": [18],
     "poster_path": None,
 }
-TOLD = {
+TMDB_RESPONSES = {
     "/3/movie/popular": {"page": 1, "results": [FILM], "total_pages": 48_211, "total_results": 964_203},
     "/3/movie/123": FILM | {"budget": 0, "tagline": ""},
 }
@@ -87,11 +87,11 @@ class _Answers(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
-        told: Any = TOLD.get(path) if "page=2" not in query else None
-        status = 200 if told else 503
+        tmdb_response: Any = TMDB_RESPONSES.get(path) if "page=2" not in query else None
+        status = 200 if tmdb_response else 503
         if path == "/3/movie/124":
-            status, told = 404, {"success": False, "status_code": 34, "status_message": "Nothing here."}
-        body = json.dumps(told).encode()
+            status, tmdb_response = 404, {"success": False, "status_code": 34, "status_message": "Nothing here."}
+        body = json.dumps(tmdb_response).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json;charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
@@ -130,8 +130,8 @@ class Stage:
         return clients[case.who].request(method, address, json=case.body)
 
     def close(self) -> None:
-        for one in (self.user, self.other, self.admin):
-            one.client.close()
+        for user in (self.user, self.other, self.admin):
+            user.client.close()
 
 
 @pytest.fixture(scope="module")
@@ -142,36 +142,40 @@ def stage(make_database: MakeDatabase, serve: Serve) -> Iterator[Stage]:
         address = f"http://127.0.0.1:{answering.server_port}/3"
         settings = {"TMDB_BASE_URL": address, "TMDB_API_KEY": "any", "TMDB_LANGUAGE": own_language()}
         url = make_database()
-        found = Stage(url, serve(url, TMDB_DEADLINE_SECONDS="1", FILMER_LOG_FORMAT="json", **settings))
-        yield found
-        found.close()
+        running_stage = Stage(url, serve(url, TMDB_DEADLINE_SECONDS="1", FILMER_LOG_FORMAT="json", **settings))
+        yield running_stage
+        running_stage.close()
         answering.shutdown()
         thread.join()
 
 
 @pytest.fixture(scope="module")
-def asked(stage: Stage) -> list[httpx.Response]:
+def responses_by_case(stage: Stage) -> list[httpx.Response]:
     return [stage.ask(case) for case in CASES]
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: str(CASES[number]))
-def test_every_case_is_answered_as_printed(asked: list[httpx.Response], number: int) -> None:
-    case, answer = CASES[number], asked[number]
+def test_every_case_is_answered_as_printed(responses_by_case: list[httpx.Response], number: int) -> None:
+    case, response = CASES[number], responses_by_case[number]
     if case.code:
-        community_error_of(answer, case.status, case.code)
+        community_error_of(response, case.status, case.code)
         return
-    assert answer.status_code == case.status, answer.text
+    assert response.status_code == case.status, response.text
     printed = "" if case.status == 204 else written(PRINTED[case.endpoint, case.status])
-    assert re.sub(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", CREATED, answer.text) == printed
+    assert re.sub(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", CREATED, response.text) == printed
 
 
-def written(answer: Any) -> str:
-    return json.dumps(answer, separators=(",", ":"))
+def written(response: Any) -> str:
+    return json.dumps(response, separators=(",", ":"))
 
 
-def test_nothing_of_the_specification_is_left_out(asked: list[httpx.Response]) -> None:
+def test_nothing_of_the_specification_is_left_out(responses_by_case: list[httpx.Response]) -> None:
     """Each answer printed is in CASES; each code and status in these or in REQUESTS, which test_openapi.py sends."""
-    good = {(case.endpoint, answer.status_code) for case, answer in zip(CASES, asked, strict=True) if not case.code}
+    good = {
+        (case.endpoint, response.status_code)
+        for case, response in zip(CASES, responses_by_case, strict=True)
+        if not case.code
+    }
     codes = {case.code for case in CASES} | {request.code for request in REQUESTS}
     statuses = {case.status for case in CASES} | {request.status for request in REQUESTS}
     assert good == {*PRINTED, (REMOVE, 204), (CLEAR, 204)}
@@ -180,10 +184,10 @@ def test_nothing_of_the_specification_is_left_out(asked: list[httpx.Response]) -
     source = "as transcribed"
     if specifications.FOLDER:
         printed = specifications.community_api()
-        assert {which: written(answer) for which, answer in printed.answers.items() if answer} == {
-            which: written(answer) for which, answer in PRINTED.items()
+        assert {which: written(response) for which, response in printed.responses.items() if response} == {
+            which: written(response) for which, response in PRINTED.items()
         }
-        assert good == set(printed.answers)
+        assert good == set(printed.responses)
         assert printed.bodies == {case.endpoint: case.body for case in CASES if case.body and not case.code}
         assert printed.codes == CODES
         assert {status for _, status in printed.statuses} == STATUSES
@@ -201,9 +205,9 @@ def test_the_figures_of_the_specification() -> None:
     assert (tmdb.ATTEMPTS - 1, tmdb.FIRST_WAIT, tmdb.LONGEST_WAIT, tmdb.MULTIPLIER) == (3, 1.0, 5.0, 2.0)
 
 
-def test_errors_are_logged_to_stderr_as_printed(stage: Stage, asked: list[httpx.Response]) -> None:
+def test_errors_are_logged_to_stderr_as_printed(stage: Stage, responses_by_case: list[httpx.Response]) -> None:
     """ "Error details, request context, stack trace, retry attempt number"; and the request that it happened to."""
-    assert asked
+    assert responses_by_case
     lines = [json.loads(line) for line in stage.server.output().splitlines() if line.startswith("{")]
     failed = [line for line in lines if line["event"] == "TMDB failed"]
     assert {line["path"] for line in failed} >= {"/movie/125", "/movie/126", "/movie/popular"}

@@ -10,9 +10,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import pytest
-from tests.community.answers import own_language
 from tests.community.conftest import POPULAR, Community, tmdb_settings
-from tests.community.steady_load import Heard, Line, Question, ask_steadily, get, lines_to, p99
+from tests.community.constant_rate_load import (
+    Connection,
+    Measurement,
+    PreparedRequest,
+    connections_to,
+    get,
+    p99,
+    send_steadily,
+)
+from tests.community.responses import own_language
 from tests.conftest import Serve, Server
 from tests.figures import record_figure
 from tests.proxy import Proxy, proxied_valkey
@@ -39,7 +47,7 @@ FRESH_AGAIN_SECONDS = 15
 PATHS = ["/3/movie/popular", *(f"/3/movie/{film}" for film in {film for kept in FILMS for film in kept})]
 
 
-class Town:
+class OutageSetup:
     """A server, a TMDB that can be harmed and healed, and what people ask for."""
 
     def __init__(self, server: Server, database_url: str, sandbox: Sandbox) -> None:
@@ -59,7 +67,7 @@ class Town:
         with suppress(ProcessLookupError):
             self.sandbox.kill()
 
-    def harm(self, how: str) -> None:
+    def break_tmdb(self, how: str) -> None:
         self.sandbox.forget()
         if how == "refused":
             self.sandbox.kill()
@@ -78,22 +86,22 @@ class Town:
             return self.server.output().count("TMDB failed")
         return sum(self.sandbox.calls(path) for path in PATHS)
 
-    async def warmed(self, lines: Sequence[Line]) -> list[Question]:
+    async def warmed(self, lines: Sequence[Connection]) -> list[PreparedRequest]:
         """Everything asked for once on each line: so whichever process a line leads to has it."""
-        questions = []
+        requests = []
         for address, token in self._addresses:
-            replies = [await line.ask(get(address, token)) for line in lines]
+            replies = [await line.send(get(address, token)) for line in lines]
             assert {reply.status for reply in replies} == {200}
             assert len({reply.body for reply in replies}) == 1
-            questions.append(Question(address, get(address, token), replies[0].body))
-        assert len({question.body for question in questions}) == len(questions)
-        return questions
+            requests.append(PreparedRequest(address, get(address, token), replies[0].body))
+        assert len({question.body for question in requests}) == len(requests)
+        return requests
 
 
-def make_town(serve: Serve, database_url: str, sandbox: Sandbox, **environment: str) -> Town:
+def make_setup(serve: Serve, database_url: str, sandbox: Sandbox, **environment: str) -> OutageSetup:
     own = {"CACHE_DURATION_SECONDS": str(CACHE_SECONDS), "TMDB_LANGUAGE": own_language()}
     server = serve(database_url, "--workers", str(WORKERS), **tmdb_settings(sandbox), **own, **environment)
-    return Town(server, database_url, sandbox)
+    return OutageSetup(server, database_url, sandbox)
 
 
 @pytest.fixture
@@ -103,8 +111,8 @@ def own_sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def town(serve: Serve, database_url: str, own_sandbox: Sandbox) -> Iterator[Town]:
-    made = make_town(serve, database_url, own_sandbox)
+def setup(serve: Serve, database_url: str, own_sandbox: Sandbox) -> Iterator[OutageSetup]:
+    made = make_setup(serve, database_url, own_sandbox)
     yield made
     made.close()
 
@@ -121,88 +129,95 @@ def most_tries(seconds: float) -> int:
     return WORKERS * (FAILURES + ATTEMPTS * (AT_ONCE + trials))
 
 
-def assert_all_right(heard: Sequence[Heard], rate: float, seconds: float) -> None:
-    assert len(heard) == round(rate * seconds)
-    assert [one for one in heard if one.status != 200 or not one.is_right] == []
+def assert_all_right(measurements: Sequence[Measurement], rate: float, seconds: float) -> None:
+    assert len(measurements) == round(rate * seconds)
+    assert [result for result in measurements if result.status != 200 or not result.is_right] == []
 
 
-def assert_old(heard: Sequence[Heard], harmed_at: float, oldest: int) -> None:
-    """What was told before TMDB went down grows older from then on. ``oldest``: what was met before."""
-    late = [one for one in heard if one.due > harmed_at + CACHE_SECONDS + 1]
-    assert {one.address for one in late} == {one.address for one in heard}
-    for one in late:
-        assert one.x_cache == "stale", one
-        assert one.due - harmed_at - 2 <= one.age <= one.due + one.seconds - harmed_at + oldest + 1, one
+def assert_old(measurements: Sequence[Measurement], broken_at: float, oldest: int) -> None:
+    """What was cached before TMDB went down grows older from then on. ``oldest``: the highest age seen before."""
+    late = [measurement for measurement in measurements if measurement.due > broken_at + CACHE_SECONDS + 1]
+    assert {measurement.address for measurement in late} == {measurement.address for measurement in measurements}
+    for measurement in late:
+        assert measurement.x_cache == "stale", measurement
+        assert (
+            measurement.due - broken_at - 2
+            <= measurement.age
+            <= measurement.due + measurement.seconds - broken_at + oldest + 1
+        ), measurement
 
 
-async def seconds_until_fresh(lines: Sequence[Line], questions: Sequence[Question]) -> float:
+async def seconds_until_fresh(lines: Sequence[Connection], requests: Sequence[PreparedRequest]) -> float:
     """Until each address was answered from a copy that is not over its time."""
     begun = time.monotonic()
-    old = {question.address for question in questions}
+    old = {question.address for question in requests}
     while old:
-        heard = await ask_steadily(lines, questions, SMALL_RATE, 1)
-        assert_all_right(heard, SMALL_RATE, 1)
-        old -= {one.address for one in heard if one.x_cache != "stale"}
+        measurements = await send_steadily(lines, requests, SMALL_RATE, 1)
+        assert_all_right(measurements, SMALL_RATE, 1)
+        old -= {result.address for result in measurements if result.x_cache != "stale"}
         assert time.monotonic() - begun < FRESH_AGAIN_SECONDS, old
     return time.monotonic() - begun
 
 
-async def goes_down(town: Town, how: str, rate: float, seconds: float) -> None:
-    async with lines_to(town.server.port, LINES) as lines:
-        questions = await town.warmed(lines)
-        healthy = await ask_steadily(lines, questions, rate, min(60, max(2, seconds / 4)))
-        assert {one.status for one in healthy} == {200}
-        assert all(one.is_right for one in healthy)
-        assert "hit" in {one.x_cache for one in healthy}
-        harmed_at = time.monotonic()
-        town.harm(how)
-        down = await ask_steadily(lines, questions, rate, seconds)
-        tries, most = town.tries(how), most_tries(time.monotonic() - harmed_at)
-        town.heal(how)
-        fresh_again = await seconds_until_fresh(lines, questions)
-    before, meanwhile = p99([one.seconds for one in healthy]), p99([one.seconds for one in down])
+async def goes_down(setup: OutageSetup, how: str, rate: float, seconds: float) -> None:
+    async with connections_to(setup.server.port, LINES) as lines:
+        requests = await setup.warmed(lines)
+        healthy = await send_steadily(lines, requests, rate, min(60, max(2, seconds / 4)))
+        assert {measurement.status for measurement in healthy} == {200}
+        assert all(measurement.is_right for measurement in healthy)
+        assert "hit" in {measurement.x_cache for measurement in healthy}
+        broken_at = time.monotonic()
+        setup.break_tmdb(how)
+        down = await send_steadily(lines, requests, rate, seconds)
+        tries, most = setup.tries(how), most_tries(time.monotonic() - broken_at)
+        setup.heal(how)
+        fresh_again = await seconds_until_fresh(lines, requests)
+    before, meanwhile = (
+        p99([measurement.seconds for measurement in healthy]),
+        p99([measurement.seconds for measurement in down]),
+    )
     record_figure(
         f"{how}: {len(down):,} answers at {rate:.0f}/s, p99 {before:.1f} ms before, {meanwhile:.1f} ms meanwhile; TMDB"
         f" asked {tries} times (bound: {most}); fresh {fresh_again:.1f} s after"
     )
     assert_all_right(down, rate, seconds)
-    assert_old(down, harmed_at, max(one.age for one in healthy))
+    assert_old(down, broken_at, max(measurement.age for measurement in healthy))
     assert 0 < tries <= most
     assert not IS_FULL or how != "black-hole" or meanwhile <= max(before + 5, before * 2)
 
 
 @pytest.mark.timeout(1500)
-def test_a_tmdb_that_never_answers_is_not_noticed(town: Town) -> None:
-    asyncio.run(goes_down(town, "black-hole", RATE, SECONDS))
+def test_a_tmdb_that_never_answers_is_not_noticed(setup: OutageSetup) -> None:
+    asyncio.run(goes_down(setup, "black-hole", RATE, SECONDS))
 
 
 @pytest.mark.parametrize("how", ["refused", "503"])
-def test_a_tmdb_that_fails_at_once_is_not_noticed(town: Town, how: str) -> None:
-    asyncio.run(goes_down(town, how, SMALL_RATE, SMALL_SECONDS))
+def test_a_tmdb_that_fails_at_once_is_not_noticed(setup: OutageSetup, how: str) -> None:
+    asyncio.run(goes_down(setup, how, SMALL_RATE, SMALL_SECONDS))
 
 
-async def goes_down_together(town: Town, valkey: Proxy) -> None:
-    async with lines_to(town.server.port, LINES) as lines:
-        questions = await town.warmed(lines)
-        harmed_at = time.monotonic()
-        town.harm("black-hole")
+async def goes_down_together(setup: OutageSetup, valkey: Proxy) -> None:
+    async with connections_to(setup.server.port, LINES) as lines:
+        requests = await setup.warmed(lines)
+        broken_at = time.monotonic()
+        setup.break_tmdb("black-hole")
         valkey.freeze()
-        down = await ask_steadily(lines, questions, SMALL_RATE, SMALL_SECONDS)
-        tries, most = town.tries("black-hole"), most_tries(time.monotonic() - harmed_at)
-    assert "cache away" in town.server.output()
+        down = await send_steadily(lines, requests, SMALL_RATE, SMALL_SECONDS)
+        tries, most = setup.tries("black-hole"), most_tries(time.monotonic() - broken_at)
+    assert "cache away" in setup.server.output()
     assert_all_right(down, SMALL_RATE, SMALL_SECONDS)
-    assert_old(down, harmed_at, CACHE_SECONDS)
+    assert_old(down, broken_at, CACHE_SECONDS)
     assert 0 < tries <= most
 
 
 def test_not_even_when_valkey_is_away_as_well(
     serve: Serve, database_url: str, own_sandbox: Sandbox, engines: Engines
 ) -> None:
-    """Popular pages come from a process's own memory, what is told of favourites from PostgreSQL."""
+    """Popular pages come from a process's own memory, the details of favourites from PostgreSQL."""
     with proxied_valkey(engines) as (url, valkey):
-        town = make_town(serve, database_url, own_sandbox, REDIS_URL=url)
+        setup = make_setup(serve, database_url, own_sandbox, REDIS_URL=url)
         try:
-            asyncio.run(goes_down_together(town, valkey))
+            asyncio.run(goes_down_together(setup, valkey))
         finally:
-            town.close()
-            town.server.stop()
+            setup.close()
+            setup.server.stop()

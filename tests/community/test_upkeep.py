@@ -4,7 +4,7 @@ import asyncio
 
 import psycopg
 from tests.in_process import in_process
-from tests.people import open_account, token_of
+from tests.users import open_account, token_of
 
 
 def test_uses_of_tokens_are_written_and_copies_too_old_are_gone(database_url: str) -> None:

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any, cast
 
 import pytest
-from tests.answers import data_of
 from tests.conftest import ServeHere
+from tests.responses import data_of
 
 from filmer.app import create_app
 from filmer.edge.edge import Edge

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 import redis
-from tests.answers import data_of, error_of
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.in_thread import ServerInThread
+from tests.responses import data_of, error_of
+from tests.server_in_thread import ServerInThread
 
 from filmer.edge.edge import MAX_ADDRESS
 from filmer.settings import SettingsError, load_settings, parse_origins

@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.answers import error_of
 from tests.conftest import MakeDatabase, ServeHere
-from tests.in_thread import ServerInThread
+from tests.responses import error_of
+from tests.server_in_thread import ServerInThread
 
 from filmer.edge.cross_site import CrossSite
 from filmer.settings import origin_of

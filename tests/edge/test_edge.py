@@ -14,11 +14,11 @@ import psycopg
 import pytest
 import redis
 from psycopg.conninfo import make_conninfo
-from tests.answers import TIME, data_of, error_of
 from tests.conftest import MakeDatabase, Serve, ServeHere, import_films
-from tests.in_thread import ServerInThread
 from tests.machine import answered_within
 from tests.proxy import proxied_database, proxied_valkey
+from tests.responses import TIME, data_of, error_of
+from tests.server_in_thread import ServerInThread
 
 from filmer.catalogue.edition import SEEN_LOCK
 from filmer.edge.cache import CachedResponse

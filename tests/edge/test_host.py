@@ -5,8 +5,8 @@ import socket
 
 import httpx
 import pytest
-from tests.answers import error_of
-from tests.community.answers import community_error_of
+from tests.community.responses import community_error_of
+from tests.responses import error_of
 
 from filmer.http.hosts import host_objection
 

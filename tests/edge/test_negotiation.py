@@ -4,7 +4,7 @@ import gzip
 
 import httpx
 import pytest
-from tests.answers import data_of
+from tests.responses import data_of
 
 from filmer.edge.headers import takes_gzip
 

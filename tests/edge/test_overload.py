@@ -20,10 +20,10 @@ import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.figures import record_figure
+from tests.load_generator import Load, LoadStats, Plan, load
 from tests.machine import at_most
-from tests.open_load import Load, Plan, Seen, load
-from tests.raw_connections import Customer, request, wires
-from tests.shop.faults import customers, fill_carts
+from tests.raw_connections import Customer, open_connections, request
+from tests.shop.stress_shop import customers, fill_carts
 
 from filmer.edge import overload
 from filmer.edge.edge import CROWDED
@@ -54,7 +54,7 @@ class Shop:
         ids = [film["id"] for film in films]
         self.requests = [_drawn(draw, number, words, ids, draw.choice(people)) for number in range(60_000)]
 
-    def under(self, *loads: Load) -> list[Seen]:
+    def under(self, *loads: Load) -> list[LoadStats]:
         cores = [max(os.sched_getaffinity(0))] if IS_FULL else []
         start = random.randrange(len(self.requests))
         requests = self.requests[start:] + self.requests[:start]
@@ -127,9 +127,9 @@ def test_three_times_of_what_can_be_answered(shop: Shop) -> None:
     begun = time.monotonic()
     until_normal = seconds_until_normal(shop, capacity.good / 2)
     record_figure(
-        f"capacity {capacity.good:.0f}/s; of {crowd.asked / crowd.seconds:.0f}/s {crowd.good:.0f}/s answered in time"
+        f"capacity {capacity.good:.0f}/s; of {crowd.sent / crowd.seconds:.0f}/s {crowd.good:.0f}/s answered in time"
         f" ({crowd.good / capacity.good:.0%}), p99 {crowd.p99 * 1000:.0f} ms, {crowd.statuses.get(503, 0)} told to come"
-        f" again, {crowd.gave_up} gave up; normal {until_normal:.1f} s after"
+        f" again, {crowd.timed_out} gave up; normal {until_normal:.1f} s after"
     )
     at_most(60, since=begun)
     assert crowd.good >= capacity.good * GOODPUT
@@ -145,7 +145,7 @@ def seconds_until_normal(shop: Shop, rate: float) -> float:
     begun = time.monotonic()
     while True:
         (after,) = shop.under(Load(1, rate=rate))
-        if after.statuses.get(200) == after.asked and after.p99 < 0.5:
+        if after.statuses.get(200) == after.sent and after.p99 < 0.5:
             return time.monotonic() - begun - 1
         assert time.monotonic() - begun < 3 * NORMAL_SECONDS, after
 
@@ -161,7 +161,7 @@ def test_who_is_sent_away_is_told_so_in_the_words_of_their_api(make_database: Ma
     """Two turns at once, and a database that holds up all who have one: ten have one in time, at most."""
     url = make_database()
     server = serve(url, FILMER_POOL_SIZE="1")
-    with psycopg.connect(url) as conn, wires(server.port, 24) as lines:
+    with psycopg.connect(url) as conn, open_connections(server.port, 24) as lines:
         conn.execute("LOCK TABLE edition, account IN ACCESS EXCLUSIVE MODE")
         asked = list(ADDRESSES) * 8
         for number, (line, kind) in enumerate(zip(lines, asked, strict=True)):

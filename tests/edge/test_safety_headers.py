@@ -7,7 +7,7 @@ from typing import Any, cast
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.in_thread import ServerInThread
+from tests.server_in_thread import ServerInThread
 
 from filmer.app import create_app
 from filmer.clock import SystemClock

@@ -18,9 +18,9 @@ import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.figures import record_figure
 from tests.machine import running_seconds
-from tests.nodes import workers
 from tests.raw_connections import RawConnection
-from tests.shop.faults import activity
+from tests.server_processes import workers
+from tests.shop.stress_shop import activity
 
 pytestmark = pytest.mark.proof
 

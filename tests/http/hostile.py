@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote_from_bytes
 
 LONG = b"a" * 5_000
-# What a text can be that is none, or another one than it seems, or more than text to whoever forgets what it is.
+# Texts that are invalid, that are not what they seem, or that mean something where they are not escaped.
 TEXTS: list[bytes] = [
     b"", b" ", b"\x00", b"a\x00b", b"\xff", b"\xc0\x80", b"\xe0\x80\xaf", b"\xed\xa0\x80", b"\xed\xb0\x80",
     b"\xf4\x90\x80\x80",
@@ -36,7 +36,7 @@ VALUES: list[bytes] = [
     *(json.dumps(text.decode("utf-8", "surrogateescape")).encode() for text in TEXTS),
     *(b'"%b"' % text for text in TEXTS),
 ]  # fmt: skip
-# Whole bodies that are not what they are said to be.
+# Whole bodies that are not what their content type says.
 BODIES: list[tuple[bytes, bytes]] = [
     (b"application/json", b"\xef\xbb\xbf{}"),
     (b"application/json", b"[" * _DEEP),
@@ -120,7 +120,7 @@ WHOLE: list[bytes] = [
 ]
 _POST = b"POST /api/v1/auth/login HTTP/1.1\r\n" + _HEAD + b"content-type: application/json\r\n"
 _CHUNKED = _POST + b"transfer-encoding: chunked\r\n\r\n"
-# Bodies whose length is told wrongly, twice, or not at all.
+# Bodies whose length is stated wrongly, twice, or not at all.
 LENGTHS: list[bytes] = [
     _POST + b"content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     _POST + b"transfer-encoding: chunked\r\ncontent-length: 2\r\n\r\n0\r\n\r\nGET /admin HTTP/1.1\r\n\r\n",
@@ -176,7 +176,7 @@ def quoted(text: bytes) -> bytes:
     return quote_from_bytes(text, safe="").encode()
 
 
-def told(method: str, address: bytes, headers: Sequence[bytes] = (), body: bytes | None = None) -> bytes:
+def request_bytes(method: str, address: bytes, headers: Sequence[bytes] = (), body: bytes | None = None) -> bytes:
     """A request as it goes over the wire."""
     lines = [b"%b %b HTTP/1.1" % (method.encode(), address), *headers]
     if not any(header.startswith(b"host:") for header in headers):
@@ -203,13 +203,19 @@ def _plain(part: str) -> bytes:
 
 def in_json(names: Sequence[str], name: str, plausible: dict[str, Any]) -> Iterator[bytes]:
     """Bodies that are plausible but for this member."""
-    others = [b'"%b":%b' % (one.encode(), json.dumps(plausible.get(one, "a")).encode()) for one in names if one != name]
+    others = [
+        b'"%b":%b' % (other.encode(), json.dumps(plausible.get(other, "a")).encode())
+        for other in names
+        if other != name
+    ]
     for value in VALUES:
         yield b"{" + b",".join([*others, b'"%b":%b' % (name.encode(), value)]) + b"}"
 
 
 def in_form(names: Sequence[str], name: str, plausible: dict[str, Any]) -> Iterator[bytes]:
-    others = [b"%b=%b" % (one.encode(), quoted(str(plausible.get(one, "a")).encode())) for one in names if one != name]
+    others = [
+        b"%b=%b" % (other.encode(), quoted(str(plausible.get(other, "a")).encode())) for other in names if other != name
+    ]
     for text in TEXTS:
         for written in (quoted(text), text.replace(b"&", b"")):
             yield b"&".join([*others, b"%b=%b" % (name.encode(), written)])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.http.sample import JSON, Sample
+from tests.http.sample_body import JSON, Sample
 
 from filmer.errors import FilmerError, InvalidRequest, Offence, UnsupportedMediaType
 from filmer.http.body import Received
@@ -43,8 +43,8 @@ def of(field: str, value: str) -> str:
 
 
 def test_what_is_not_given_is_its_default_and_what_is_unknown_is_ignored() -> None:
-    found = read('{"movieId": "tt1", "movie_id": 7, "other": [null, {"x": 1e999}], "": 0}')
-    assert found == Sample(movie_id="tt1")
+    body = read('{"movieId": "tt1", "movie_id": 7, "other": [null, {"x": 1e999}], "": 0}')
+    assert body == Sample(movie_id="tt1")
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_what_is_not_given_is_its_default_and_what_is_unknown_is_ignored() -> No
     ],
 )
 def test_values_are_read(field: str, value: str, name: str, expected: Any) -> None:
-    found = getattr(read(of(field, value)), name)
-    assert found == expected
-    assert type(found) is type(expected)
+    result = getattr(read(of(field, value)), name)
+    assert result == expected
+    assert type(result) is type(expected)
 
 
 def test_a_text_may_be_read_as_something_else() -> None:

@@ -5,7 +5,7 @@ import re
 
 import httpx
 import pytest
-from tests.answers import TIME, data_of, error_of
+from tests.responses import TIME, data_of, error_of
 
 PUBLIC = [
     "/api/v1/movies",
@@ -44,43 +44,43 @@ def test_a_path_that_is_no_text_is_404(shop: httpx.Client, path: str) -> None:
 
 
 def test_an_unknown_path_of_the_other_api_wears_the_other_envelope(shop: httpx.Client) -> None:
-    answer = shop.get("/api/nothing")
-    assert answer.status_code == 404
-    assert list(answer.json()) == ["error"]
-    assert answer.json()["error"]["code"] == "NOT_FOUND"
+    response = shop.get("/api/nothing")
+    assert response.status_code == 404
+    assert list(response.json()) == ["error"]
+    assert response.json()["error"]["code"] == "NOT_FOUND"
 
 
 @pytest.mark.parametrize("path", KNOWN)
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
 def test_a_wrong_method_is_405_and_says_which_are_right(shop: httpx.Client, method: str, path: str) -> None:
-    answer = shop.request(method, path)
-    error = error_of(answer, 405, "METHOD_NOT_ALLOWED")
+    response = shop.request(method, path)
+    error = error_of(response, 405, "METHOD_NOT_ALLOWED")
     assert error["details"] == {}
-    allowed = set(re.split(r",\s*", answer.headers["allow"]))
+    allowed = set(re.split(r",\s*", response.headers["allow"]))
     assert "GET" in allowed
     assert method not in allowed
 
 
 @pytest.mark.parametrize("path", KNOWN)
 def test_options_says_which_methods_are_right(shop: httpx.Client, path: str) -> None:
-    answer = shop.options(path)
-    assert answer.status_code == 204
-    assert "GET" in answer.headers["allow"]
+    response = shop.options(path)
+    assert response.status_code == 204
+    assert "GET" in response.headers["allow"]
 
 
 def test_a_body_where_none_belongs_is_not_read(shop: httpx.Client) -> None:
     with httpx.Client(base_url=shop.base_url, timeout=10, trust_env=False, verify=False) as client:
         error_of(client.post("/api/v1/movies", content=b"{"), 405, "METHOD_NOT_ALLOWED")
     with httpx.Client(base_url=shop.base_url, timeout=10, trust_env=False, verify=False) as client:
-        answer = client.request("GET", "/api/v1/movies", content=b"{", headers={"content-type": "text/plain"})
-    assert data_of(answer) == data_of(shop.get("/api/v1/movies"))
+        response = client.request("GET", "/api/v1/movies", content=b"{", headers={"content-type": "text/plain"})
+    assert data_of(response) == data_of(shop.get("/api/v1/movies"))
 
 
 @pytest.mark.parametrize("length", [8193, 20_000, 60_000])
 @pytest.mark.parametrize("start", ["/api/v1/movies?title=", "/api/v1/movies/", "/api/v1/nothing/"])
 def test_an_address_over_8_kib_is_414(shop: httpx.Client, start: str, length: int) -> None:
-    answer = shop.get(start + "a" * length)
-    error_of(answer, 414, "VALIDATION_ERROR")
+    response = shop.get(start + "a" * length)
+    error_of(response, 414, "VALIDATION_ERROR")
 
 
 def test_an_address_of_8_kib_is_read(shop: httpx.Client) -> None:
@@ -90,8 +90,8 @@ def test_an_address_of_8_kib_is_read(shop: httpx.Client) -> None:
 
 
 def test_health_is_as_the_spec_prints_it(shop: httpx.Client) -> None:
-    answer = shop.get("/api/v1/health")
-    data = data_of(answer)
+    response = shop.get("/api/v1/health")
+    data = data_of(response)
     assert list(data) == ["status", "database", "timestamp"]
     assert (data["status"], data["database"]) == ("UP", "UP")
     assert TIME.fullmatch(data["timestamp"])
@@ -100,9 +100,9 @@ def test_health_is_as_the_spec_prints_it(shop: httpx.Client) -> None:
 @pytest.mark.parametrize("path", ["/api/v1/health", *FAILING])
 def test_health_and_errors_are_not_kept(shop: httpx.Client, path: str) -> None:
     """contract §1.7"""
-    answer = shop.get(path)
-    assert answer.headers["cache-control"] == "no-store"
-    assert "etag" not in answer.headers
+    response = shop.get(path)
+    assert response.headers["cache-control"] == "no-store"
+    assert "etag" not in response.headers
 
 
 @pytest.mark.parametrize("path", PUBLIC)
@@ -125,17 +125,17 @@ def test_another_answer_has_another_etag(shop: httpx.Client) -> None:
 def test_if_none_match_gets_304_without_a_body(shop: httpx.Client, path: str, given: str) -> None:
     """contract §1.7"""
     whole = shop.get(path)
-    answer = shop.get(path, headers={"if-none-match": given.format(whole.headers["etag"])})
-    assert answer.status_code == 304
-    assert answer.content == b""
-    assert answer.headers["etag"] == whole.headers["etag"]
-    assert answer.headers["cache-control"] == whole.headers["cache-control"]
+    response = shop.get(path, headers={"if-none-match": given.format(whole.headers["etag"])})
+    assert response.status_code == 304
+    assert response.content == b""
+    assert response.headers["etag"] == whole.headers["etag"]
+    assert response.headers["cache-control"] == whole.headers["cache-control"]
 
 
 @pytest.mark.parametrize("given", ['"other"', "", 'W/"other"', "nonsense"])
 def test_another_etag_gets_the_whole_answer(shop: httpx.Client, given: str) -> None:
-    answer = shop.get("/api/v1/genres", headers={"if-none-match": given})
-    assert data_of(answer)["items"]
+    response = shop.get("/api/v1/genres", headers={"if-none-match": given})
+    assert data_of(response)["items"]
 
 
 def test_if_none_match_does_not_hide_an_error(shop: httpx.Client) -> None:
@@ -156,8 +156,8 @@ def test_nothing_follows_the_answer_to_a_head(shop: httpx.Client) -> None:
     connection = http.client.HTTPConnection(shop.base_url.host, shop.base_url.port or 80, timeout=10)
     for method, path in [("HEAD", "/api/v1/movies"), ("HEAD", "/api/v1/nothing"), ("GET", "/api/v1/health")]:
         connection.request(method, path)
-        answer = connection.getresponse()
-        body = answer.read()
+        response = connection.getresponse()
+        body = response.read()
         assert bool(body) == (method == "GET")
     connection.close()
 
@@ -179,5 +179,5 @@ def test_a_request_id_given_comes_back(shop: httpx.Client, path: str, given: str
 def test_an_unfit_request_id_is_replaced_by_one_of_ours(shop: httpx.Client, given: bytes | None) -> None:
     headers = {} if given is None else {b"x-request-id": given}
     ids = [shop.get("/api/v1/genres", headers=headers).headers["x-request-id"] for _ in range(5)]
-    assert all(re.fullmatch(r"[0-9a-f]{16}", one) for one in ids)
+    assert all(re.fullmatch(r"[0-9a-f]{16}", film_id) for film_id in ids)
     assert len(set(ids)) == 5, "another one for each request, whatever is cached"

@@ -5,9 +5,9 @@ import re
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from tests.answers import TIME, error_of
 from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.machine import answered_within
+from tests.responses import TIME, error_of
 
 
 @pytest.fixture(scope="session")
@@ -34,27 +34,27 @@ def abandoned(make_database: MakeDatabase, serve: Serve) -> Server:
 
 
 def test_a_fault_of_ours_is_500_and_tells_a_request_id_and_nothing_else(broken: Server) -> None:
-    answer = broken.client.get("/api/v1/movies/tt0111161")
-    error = error_of(answer, 500, "INTERNAL_ERROR")
-    assert error["details"] == {"requestId": answer.headers["x-request-id"]}
+    response = broken.client.get("/api/v1/movies/tt0111161")
+    error = error_of(response, 500, "INTERNAL_ERROR")
+    assert error["details"] == {"requestId": response.headers["x-request-id"]}
     assert not re.search(r"sql|relation|catalogue|psycopg|error:|traceback|tt0111161", str(error), re.IGNORECASE)
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["x-request-id"] in broken.output()
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["x-request-id"] in broken.output()
 
 
 def test_a_database_that_is_away_is_503_with_retry_after(abandoned: Server) -> None:
-    answer = abandoned.client.get("/api/v1/movies/tt0111161")
-    error = error_of(answer, 503, "SERVICE_UNAVAILABLE")
+    response = abandoned.client.get("/api/v1/movies/tt0111161")
+    error = error_of(response, 503, "SERVICE_UNAVAILABLE")
     assert error["details"] == {}
-    assert int(answer.headers["retry-after"]) >= 1
-    assert answer.headers["cache-control"] == "no-store"
+    assert int(response.headers["retry-after"]) >= 1
+    assert response.headers["cache-control"] == "no-store"
 
 
 def test_health_without_a_database_is_503_as_the_spec_prints_it_within_two_seconds(abandoned: Server) -> None:
     """contract §6.6: "success" stays true"""
-    answer = abandoned.client.get("/api/v1/health")
-    assert answer.status_code == 503
-    body = answer.json()
+    response = abandoned.client.get("/api/v1/health")
+    assert response.status_code == 503
+    body = response.json()
     assert TIME.fullmatch(body["data"].pop("timestamp"))
     assert body == {"success": True, "data": {"status": "DOWN", "database": "DOWN"}}
-    answered_within(2, answer)
+    answered_within(2, response)

@@ -23,10 +23,10 @@ from tests.community.conftest import tmdb_settings
 from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.figures import record_figure
 from tests.http import hostile
-from tests.people import CARD, PASSWORD, open_account, put_card, token_of
 from tests.raw_connections import LOST, RawConnection
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
-from tests.shop.faults import customers
+from tests.shop.stress_shop import customers
+from tests.users import CARD, PASSWORD, open_account, put_card, token_of
 
 from filmer.app import create_app
 from filmer.edge.edge import Edge
@@ -60,24 +60,24 @@ class Route(NamedTuple):
     segments: list[str]
 
 
-class Town:
+class SeededServer:
     """A server with films and people, and the words they are known by."""
 
     def __init__(self, database_url: str, server: Server) -> None:
         self.server = server
         user, admin = open_account(database_url), open_account(database_url, role="admin")
-        self.tokens = [token_of(database_url, one).encode() for one in (user, admin)]
+        self.tokens = [token_of(database_url, user).encode() for user in (user, admin)]
         people = customers(database_url, 300)
         with psycopg.connect(database_url) as conn:
-            ids = [one.account_id for one in people]
+            ids = [user.account_id for user in people]
             conn.execute("UPDATE account SET role = 'admin' WHERE id = ANY(%s)", [ids[::2]])
-        self.cookies = [one.cookie.encode() for one in people[:100]]
-        self._leaving = [one.cookie.encode() for one in people[100:]]
+        self.cookies = [user.cookie.encode() for user in people[:100]]
+        self._leaving = [user.cookie.encode() for user in people[100:]]
         self._draw = random.Random(10)
         self.routes = list(routes())
 
     def known(self, path: str) -> list[bytes]:
-        """The headers of somebody who may ask there, at an address of their own."""
+        """The headers of a user who may send this request, from an address of its own."""
         cookie = self._draw.choice(self._leaving if path in FARMED_OUT else self.cookies)
         address = ".".join(str(self._draw.randrange(1, 255)) for _ in range(3))
         headers = [b"x-forwarded-for: 10." + address.encode()]
@@ -102,17 +102,17 @@ class Town:
                 yield self._sent(route, address, body, kind)
 
     def _sent(self, route: Route, address: bytes, body: bytes, kind: bytes) -> bytes:
-        return hostile.told(route.method, address, [*self.known(route.path), b"content-type: " + kind], body)
+        return hostile.request_bytes(route.method, address, [*self.known(route.path), b"content-type: " + kind], body)
 
     def segments(self) -> Iterator[bytes]:
         for route in self.routes:
             for name in route.segments:
                 for text in hostile.TEXTS:
                     address = hostile.in_place(route.path, name, text)
-                    yield hostile.told(route.method, address, self.known(route.path), b"")
+                    yield hostile.request_bytes(route.method, address, self.known(route.path), b"")
         for place in hostile.PLACES:
             for method in ("GET", "POST", "OPTIONS", "DELETE", "PATCH"):
-                yield hostile.told(method, place, self.known("/"), b"")
+                yield hostile.request_bytes(method, place, self.known("/"), b"")
 
     def parameters(self) -> Iterator[bytes]:
         names = sorted(names_of(Query) | {"next"})
@@ -122,23 +122,25 @@ class Town:
                 for name in names:
                     for text in hostile.TEXTS:
                         raw = text.replace(b" ", b"+") if b"\r" not in text and b"\n" not in text else b"%"
-                        yield hostile.told(
+                        yield hostile.request_bytes(
                             "GET", b"%b?%b=%b&query=a" % (address, name.encode(), hostile.quoted(text)),
                             self.known(route.path),
                         )  # fmt: skip
-                        yield hostile.told("GET", b"%b?%b=%b" % (address, name.encode(), raw), self.known(route.path))
+                        yield hostile.request_bytes(
+                            "GET", b"%b?%b=%b" % (address, name.encode(), raw), self.known(route.path)
+                        )
 
     def headers(self) -> Iterator[bytes]:
         for address in SEARCHED:
             for text in hostile.TEXTS:
                 for name in hostile.HEADERS:
-                    known = [one for one in self.known(address) if not one.startswith(name + b":")]
-                    yield hostile.told("GET", address.encode(), [*known, name + b": " + text])
+                    known = [header for header in self.known(address) if not header.startswith(name + b":")]
+                    yield hostile.request_bytes("GET", address.encode(), [*known, name + b": " + text])
                 for cookie in hostile.COOKIES:
-                    yield hostile.told("GET", address.encode(), [b"cookie: " + cookie + text])
+                    yield hostile.request_bytes("GET", address.encode(), [b"cookie: " + cookie + text])
                 for scheme in (b"Bearer ", b"Basic ", b"bearer"):
-                    yield hostile.told("GET", b"/api/users/1/favorites", [b"authorization: " + scheme + text])
-                yield hostile.told(
+                    yield hostile.request_bytes("GET", b"/api/users/1/favorites", [b"authorization: " + scheme + text])
+                yield hostile.request_bytes(
                     "POST", b"/api/v1/checkout",
                     [*self.known("/api/v1/checkout"), b"content-type: application/json", b"idempotency-key: " + text],
                     json.dumps(CARD).encode(),
@@ -160,39 +162,39 @@ def routes() -> Iterator[Route]:
 
 def names_of(kind: type[msgspec.Struct]) -> set[str]:
     """The fields of all bodies, or of all queries."""
-    found = {field.encode_name for field in msgspec.structs.fields(kind)}
-    return found.union(*(names_of(one) for one in kind.__subclasses__()))
+    names = {field.encode_name for field in msgspec.structs.fields(kind)}
+    return names.union(*(names_of(subclass) for subclass in kind.__subclasses__()))
 
 
 @pytest.fixture(scope="module")
-def town(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) -> Town:
+def seeded(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) -> SeededServer:
     url = make_database()
     import_films(url)
     put_card(url)
-    return Town(url, serve(url, FILMER_TRUSTED_PROXIES="127.0.0.1", **tmdb_settings(shared_sandbox)))
+    return SeededServer(url, serve(url, FILMER_TRUSTED_PROXIES="127.0.0.1", **tmdb_settings(shared_sandbox)))
 
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("where", ["fields", "segments", "parameters", "headers"])
-def test_whatever_stands_there_is_answered(town: Town, where: str) -> None:
-    found = list(getattr(town, where)())
+def test_whatever_stands_there_is_answered(seeded: SeededServer, where: str) -> None:
+    requests = list(getattr(seeded, where)())
     draw = random.Random()
-    draw.shuffle(found)
-    asked = found[: MOST // 4 if MOST < 10_000 else MOST]
-    statuses = Counter(answers_to(town.server.port, asked))
+    draw.shuffle(requests)
+    sample = requests[: MOST // 4 if MOST < 10_000 else MOST]
+    statuses = Counter(answers_to(seeded.server.port, sample))
     assert len(statuses) > 2, "they get to more than one place"
-    assert_alive(town.server)
-    record_figure(f"hostile {where}: {len(asked):,} of {len(found):,} requests, 0 answered with 5xx")
+    assert_alive(seeded.server)
+    record_figure(f"hostile {where}: {len(sample):,} of {len(requests):,} requests, 0 answered with 5xx")
 
 
-def answers_to(port: int, asked: Sequence[bytes]) -> Iterator[int]:
+def answers_to(port: int, requests: Sequence[bytes]) -> Iterator[int]:
     """The statuses of the answers; each request has one."""
     with contextlib.ExitStack() as stack:
-        line = stack.enter_context(RawConnection(port))
-        for request in asked:
+        connection = stack.enter_context(RawConnection(port))
+        for request in requests:
             for _ in range(TRIES):
                 try:
-                    status = line.ask(request).status
+                    status = connection.round_trip(request).status
                 except LOST as lost:  # it may have been closed for the request before
                     status = 0
                     reason: object = lost
@@ -202,50 +204,50 @@ def answers_to(port: int, asked: Sequence[bytes]) -> Iterator[int]:
                     break
                 time.sleep(0.5)
                 stack.close()
-                line = stack.enter_context(RawConnection(port))
+                connection = stack.enter_context(RawConnection(port))
             assert 200 <= status < 500, (reason, request[:2_000])
             yield status
-            if is_over(line):
+            if is_over(connection):
                 stack.close()
-                line = stack.enter_context(RawConnection(port))
+                connection = stack.enter_context(RawConnection(port))
 
 
-def is_over(line: RawConnection) -> bool:
+def is_over(connection: RawConnection) -> bool:
     """Whether the server has closed the connection, as after what it can't read."""
-    line.socket.setblocking(False)
+    connection.socket.setblocking(False)
     try:
-        return line.socket.recv(1) == b"" or True  # what is left of an answer to what followed the request
+        return connection.socket.recv(1) == b"" or True  # what is left of an answer to what followed the request
     except BlockingIOError:
         return False
     except OSError:
         return True
     finally:
-        line.socket.settimeout(20)
+        connection.socket.settimeout(20)
 
 
 @pytest.mark.parametrize("request_", [*hostile.WHOLE, *hostile.LENGTHS], ids=lambda request: repr(request[:60]))
-def test_what_is_no_request_is_refused(town: Town, request_: bytes) -> None:
+def test_what_is_no_request_is_refused(seeded: SeededServer, request_: bytes) -> None:
     """Or answered, or cut: never with a fault of ours, and never for long."""
-    with RawConnection(town.server.port) as line:
+    with RawConnection(seeded.server.port) as connection:
         try:
-            line.send(request_)
-            line.socket.shutdown(socket.SHUT_WR)
+            connection.send(request_)
+            connection.socket.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # it has said no before we were done
-        for status in statuses_of(line):
+            pass  # it refused the request before all of it was sent
+        for status in statuses_of(connection):
             assert status < 500
-    assert_alive(town.server)
+    assert_alive(seeded.server)
 
 
-def statuses_of(line: RawConnection) -> Iterator[int]:
+def statuses_of(connection: RawConnection) -> Iterator[int]:
     """Of all that comes until the connection is closed."""
-    told = bytearray()
+    received = bytearray()
     try:
-        while part := line.socket.recv(1 << 16):
-            told += part
+        while part := connection.socket.recv(1 << 16):
+            received += part
     except ConnectionError:
         pass
-    yield from (int(found) for found in re.findall(rb"(?:^|\r\n|[}>])HTTP/1\.[01] (\d{3}) ", bytes(told)))
+    yield from (int(status) for status in re.findall(rb"(?:^|\r\n|[}>])HTTP/1\.[01] (\d{3}) ", bytes(received)))
 
 
 def assert_alive(server: Server) -> None:

@@ -13,9 +13,9 @@ import httpx
 import pytest
 from litestar import Litestar, Request, post
 from litestar.datastructures import State
-from tests.answers import error_of, offences_of
-from tests.http.sample import JSON, Sample
+from tests.http.sample_body import JSON, Sample
 from tests.machine import at_most
+from tests.responses import error_of, offences_of
 
 from filmer.catalogue.edition import Edition
 from filmer.clock import SystemClock
@@ -36,8 +36,8 @@ async def echo(request: Request[Any, Any, Any]) -> dict[str, Any]:
     received = await receive_body(request)
     if request.headers.get("x-stranger"):
         raise Unauthorized
-    found = received.read(Sample)
-    return {"movieId": found.movie_id, "quantity": found.quantity}
+    body = received.read(Sample)
+    return {"movieId": body.movie_id, "quantity": body.quantity}
 
 
 def no_page(_path: str, _error: FilmerError) -> bytes:
@@ -109,13 +109,13 @@ def client(server: tuple[int, Path]) -> Iterator[httpx.Client]:
     limits = httpx.Limits(max_connections=1)
     with httpx.Client(
         base_url=f"http://127.0.0.1:{server[0]}", timeout=10, trust_env=False, verify=False, limits=limits
-    ) as found:
-        yield found
+    ) as client_made:
+        yield client_made
 
 
 def send(client: httpx.Client, content: Any, content_type: str | None = JSON, **headers: str) -> httpx.Response:
-    told = headers | ({"content-type": content_type} if content_type is not None else {})
-    return client.post("/api/v1/echo", content=content, headers=told)
+    sent_headers = headers | ({"content-type": content_type} if content_type is not None else {})
+    return client.post("/api/v1/echo", content=content, headers=sent_headers)
 
 
 def in_pieces(raw: bytes, size: int) -> Iterator[bytes]:
@@ -130,8 +130,8 @@ def padded(size: int) -> bytes:
 def test_a_body_arrives(client: httpx.Client) -> None:
     raw = b'{"movieId": "tt1", "quantity": 2}'
     for content in (raw, in_pieces(raw, 3)):
-        answer = send(client, content)
-        assert (answer.status_code, answer.json()) == (200, {"movieId": "tt1", "quantity": 2})
+        response = send(client, content)
+        assert (response.status_code, response.json()) == (200, {"movieId": "tt1", "quantity": 2})
     assert offences_of(send(client, b'{"quantity": 0}')) == {"movieId": "is required", "quantity": "must be at least 1"}
     error_of(send(client, b"{}", "text/plain"), 415, "UNSUPPORTED_MEDIA_TYPE")
     error_of(send(client, b"{}", None), 415, "UNSUPPORTED_MEDIA_TYPE")
@@ -140,10 +140,10 @@ def test_a_body_arrives(client: httpx.Client) -> None:
 
 
 def test_two_content_types_are_none(client: httpx.Client) -> None:
-    answer = client.post(
+    response = client.post(
         "/api/v1/echo", content=b"{}", headers=[("content-type", JSON), ("content-type", "text/plain")]
     )
-    error_of(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+    error_of(response, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 @pytest.mark.parametrize("content_type", [JSON, "text/plain", None])
@@ -175,7 +175,7 @@ class RawConnection:
     def more(self, content: bytes) -> None:
         self._socket.sendall(content)
 
-    def answer(self) -> tuple[int, dict[str, str]]:
+    def response(self) -> tuple[int, dict[str, str]]:
         status = int(self._file.readline().split()[1])
         headers = {}
         while (line := self._file.readline().strip()) != b"":
@@ -197,25 +197,25 @@ class RawConnection:
 
 @pytest.fixture
 def wire(server: tuple[int, Path]) -> Iterator[RawConnection]:
-    found = RawConnection(server[0])
-    yield found
-    found.close()
+    connection = RawConnection(server[0])
+    yield connection
+    connection.close()
 
 
 @pytest.mark.parametrize("refused", [b"not json", b"[]", b"{}", b'"' + b"a" * 70_000, padded(200_000)])
 def test_a_refused_body_leaves_the_connection_usable(wire: RawConnection, refused: bytes) -> None:
     for _ in range(3):
         wire.send(f"content-length: {len(refused)}", refused)
-        status, headers = wire.answer()
+        status, headers = wire.response()
         assert status == (413 if len(refused) > MAX_BODY else 400)
         assert "connection" not in headers
         wire.send("content-length: 16", b'{"movieId": "a"}')
-        assert wire.answer()[0] == 200
+        assert wire.response()[0] == 200
 
 
 def test_a_body_too_long_to_be_dropped_closes_the_connection(wire: RawConnection) -> None:
     wire.send("content-length: 100000000", b"x" * 400_000)
-    status, headers = wire.answer()
+    status, headers = wire.response()
     assert (status, headers["connection"]) == (413, "close")
     assert wire.is_closed()
 
@@ -223,7 +223,7 @@ def test_a_body_too_long_to_be_dropped_closes_the_connection(wire: RawConnection
 def test_an_announced_length_is_refused_before_it_comes(wire: RawConnection) -> None:
     begun = time.monotonic()
     wire.send("content-length: 65537")
-    status, headers = wire.answer()
+    status, headers = wire.response()
     assert (status, headers["connection"]) == (413, "close")
     at_most(5, since=begun)
     assert wire.is_closed()
@@ -233,7 +233,7 @@ def test_an_announced_length_is_refused_before_it_comes(wire: RawConnection) -> 
 def test_who_sends_slowly_is_told_so(wire: RawConnection, head: str) -> None:
     begun = time.monotonic()
     wire.send(head, b'{"mov' if "length" in head else b'5\r\n{"mov\r\n')
-    status, headers = wire.answer()
+    status, headers = wire.response()
     assert (status, headers["connection"]) == (408, "close")
     assert time.monotonic() - begun > 0.9
     at_most(8, since=begun)
@@ -246,7 +246,7 @@ def test_a_drop_now_and_then_gains_no_time(wire: RawConnection) -> None:
     while time.monotonic() - begun < 1.5:
         wire.more(b" ")
         time.sleep(0.1)
-    assert wire.answer()[0] == 408
+    assert wire.response()[0] == 408
     at_most(8, since=begun)
 
 
@@ -254,11 +254,11 @@ def test_what_comes_just_after_its_time_leaves_the_connection_usable(wire: RawCo
     wire.send("content-length: 16", b'{"mov')
     time.sleep(1.4)
     wire.more(b'ieId": "a"}')
-    status, headers = wire.answer()
+    status, headers = wire.response()
     assert status == 408
     assert "connection" not in headers
     wire.send("content-length: 16", b'{"movieId": "a"}')
-    assert wire.answer()[0] == 200
+    assert wire.response()[0] == 200
 
 
 def test_who_hangs_up_within_a_body_harms_nobody(server: tuple[int, Path], client: httpx.Client) -> None:

@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from tests.answers import data_of, error_of, offences_of
+from tests.responses import data_of, error_of, offences_of
 
 LISTS = [
     "/api/v1/movies?",

@@ -3,7 +3,7 @@
 import pytest
 from tests.conftest import MakeDatabase
 from tests.importing.datasets import execute, fetch
-from tests.importing.drawn import Stored, store
+from tests.importing.random_catalogue import Stored, store
 
 
 @pytest.fixture(scope="session")

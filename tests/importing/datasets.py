@@ -72,7 +72,7 @@ class ImdbFiles:
         directors: Sequence[int] = (),
         cast: Sequence[int] = (),
     ) -> None:
-        """A title with its rating, directors and cast; who they are is said by ``person``."""
+        """A title with its rating, directors and cast; ``person`` adds their names."""
         self.add("title.basics", tt(number), kind, title, original or title, adult, year, None, runtime, genres)
         if rated:
             self.add("title.ratings", tt(number), *rated)
@@ -88,7 +88,7 @@ class ImdbFiles:
     def write(self, folder: Path, *, gz: bool = False, without: Iterable[str] = ()) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for name in HEADERS.keys() - set(without):
-            text = b"".join(one + b"\n" for one in self.lines[name])
+            text = b"".join(line + b"\n" for line in self.lines[name])
             path = folder / (f"{name}.tsv.gz" if gz else f"{name}.tsv")
             path.write_bytes(gzip.compress(text) if gz else text)
         return folder
@@ -175,8 +175,8 @@ def everything(database_url: str, *tables: str) -> dict[str, list[str]]:
 
 def intact(database_url: str) -> dict[str, list[str]]:
     """Everything that a failed import must leave as it was."""
-    found = everything(database_url, "edition", "import_run", "film_terms", "film_in_use")
-    return {**found, "schemas": fetch(database_url, SCHEMAS)}
+    contents = everything(database_url, "edition", "import_run", "film_terms", "film_in_use")
+    return {**contents, "schemas": fetch(database_url, SCHEMAS)}
 
 
 def bring_in(database_url: str, data_set: DataSet, report: Report | None = None) -> None:
@@ -212,6 +212,6 @@ def environment(database_url: str) -> dict[str, str]:
     return commands.environment(DATABASE_URL=database_url)
 
 
-def filmer(database_url: str, *arguments: str | Path) -> commands.Done:
+def filmer(database_url: str, *arguments: str | Path) -> commands.CommandResult:
     """The command line."""
     return commands.filmer(*arguments, DATABASE_URL=database_url)

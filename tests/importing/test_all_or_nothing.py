@@ -22,7 +22,7 @@ from tests.importing.datasets import (
     import_imdb,
     version,
 )
-from tests.importing.shops import FILM, FILMS, PAGE, Visitors, seen_in, write
+from tests.importing.two_catalogues import FILM, FILMS, PAGE, Visitors, seen_in, write
 
 from filmer.clock import SystemClock
 from filmer.importing import queries
@@ -112,7 +112,7 @@ def test_an_import_killed_at_any_moment_changes_all_or_nothing(shop: Shop, serve
         assert filmer(shop.database_url, "import", "imdb", shop.folders[other]).returncode == 0
         assert seen_in(PAGE, server.client.get(PAGE)) == other
     assert visitors.wrong == []
-    assert sum(visitors.answers.values()) > KILLS
+    assert sum(visitors.responses.values()) > KILLS
     assert everything(shop.database_url) == shop.whole[other]
     assert fetch(shop.database_url, SCHEMAS) == ["catalogue"]
     assert fetch(shop.database_url, "SELECT count(*) FROM import_run") == version(shop.database_url)
@@ -128,7 +128,7 @@ def test_visitors_see_one_catalogue_or_the_other_while_they_are_swapped(shop: Sh
             import_imdb(shop.database_url, shop.folders[name])
             assert seen_in(FILM, server.client.get(FILM)) == name
     assert visitors.wrong == []
-    assert visitors.answers.keys() == FILMS.keys()
+    assert visitors.responses.keys() == FILMS.keys()
     assert version(shop.database_url) == before + 8
     server.stop()
 
@@ -138,11 +138,11 @@ def test_after_an_import_the_next_answers_are_new_whatever_was_cached(shop: Shop
 
     def visits() -> set[str]:
         """On connections of their own, which the workers share."""
-        seen = set()
+        catalogues_seen = set()
         for _ in range(8):
             with httpx.Client(base_url=server.client.base_url, trust_env=False, verify=False) as client:
-                seen |= {seen_in(address, client.get(address)) for address in (PAGE, FILM)}
-        return seen
+                catalogues_seen |= {seen_in(address, client.get(address)) for address in (PAGE, FILM)}
+        return catalogues_seen
 
     assert visits() == {"old"}
     for name in ("new", "old", "new"):
@@ -170,5 +170,5 @@ def test_no_answer_is_of_two_catalogues_however_often_they_are_swapped(shop: Sho
             queries.swap(conn, [], source="test", origin="", films=0, stars=0, report={}, now=SystemClock().now())
             conn.execute("ALTER SCHEMA catalogue_old RENAME TO catalogue_next")
     assert visitors.wrong == []
-    assert visitors.answers.keys() == FILMS.keys()
+    assert visitors.responses.keys() == FILMS.keys()
     server.stop()

@@ -41,10 +41,17 @@ def first_characters() -> list[str]:
             scripts.setdefault(unicodedata.name(letter, "?").split()[0], letter)
         elif category[0] in "NPS":
             signs.setdefault((category, code // 0x1000), letter)
-    found = [*string.ascii_letters, *string.digits, *string.punctuation, *EMOJI, *scripts.values(), *signs.values()]
+    characters = [
+        *string.ascii_letters,
+        *string.digits,
+        *string.punctuation,
+        *EMOJI,
+        *scripts.values(),
+        *signs.values(),
+    ]
     drawn = random.Random(DRAWN)
     printable = [chr(code) for code in range(0xA0, 0x110000) if chr(code).isprintable() and not chr(code).isspace()]
-    return list(dict.fromkeys(found + drawn.sample(printable, DRAWN)))
+    return list(dict.fromkeys(characters + drawn.sample(printable, DRAWN)))
 
 
 FIRST = first_characters()
@@ -89,10 +96,10 @@ def found_under(shop: httpx.Client, first: str, **more: str | int) -> list[dict[
     items: list[dict[str, object]] = []
     while True:
         page = len(items) // 100 + 1
-        answer = shop.get("/api/v1/movies", params={"startsWith": first, "size": 100, "page": page, **more})
-        assert answer.status_code == 200, (first, answer.text)
-        items += answer.json()["data"]["items"]
-        if len(items) >= answer.json()["data"]["totalItems"]:
+        response = shop.get("/api/v1/movies", params={"startsWith": first, "size": 100, "page": page, **more})
+        assert response.status_code == 200, (first, response.text)
+        items += response.json()["data"]["items"]
+        if len(items) >= response.json()["data"]["totalItems"]:
             return items
 
 
@@ -106,11 +113,11 @@ def test_every_film_is_under_its_first_character(shop: httpx.Client) -> None:
 
 @pytest.mark.parametrize("sort", ["title", "year", "rating"])
 def test_an_asterisk_stands_for_all_that_do_not_begin_with_a_to_z(shop: httpx.Client, sort: str) -> None:
-    found = [film["id"] for film in found_under(shop, "*", sortBy=sort, order="desc")]
+    film_ids = [film["id"] for film in found_under(shop, "*", sortBy=sort, order="desc")]
     letters = [film["id"] for letter in string.ascii_uppercase for film in found_under(shop, letter)]
     total = shop.get("/api/v1/movies?size=1").json()["data"]["totalItems"]
     assert total == 2 * len(FIRST) + len(WORDS)
-    assert len({*found, *letters}) == len(found) + len(letters) == total
+    assert len({*film_ids, *letters}) == len(film_ids) + len(letters) == total
     titles = {film["title"] for film in found_under(shop, "*")}
     assert {"*batteries not included", "*", "$&", "\\N"} <= titles
     assert "Abatteries not included" not in titles
@@ -149,8 +156,8 @@ def test_words_that_mean_something_are_words_like_others(shop: httpx.Client) -> 
         assert [film["title"] for film in listed["items"]] == [word]
         film = shop.get(f"/api/v1/movies/{quote(listed['items'][0]['id'], safe='')}").json()["data"]
         (star,) = film["stars"]
-        told = shop.get(f"/api/v1/stars/{quote(star['id'], safe='')}").json()["data"]
-        assert [one["title"] for one in told["movies"]] == [word], word
+        star_data = shop.get(f"/api/v1/stars/{quote(star['id'], safe='')}").json()["data"]
+        assert [one["title"] for one in star_data["movies"]] == [word], word
         assert (film["director"], [genre["name"] for genre in film["genres"]]) == (word, [word])
 
 
@@ -171,16 +178,16 @@ BAD = [
 def test_an_id_opens_its_film_or_is_refused(make_database: MakeDatabase, serve_here: ServeHere, tmp_path: Path) -> None:
     url = make_database()
     ids = list(dict.fromkeys(FINE + BAD))
-    stars = ["Ann" if {*"[]|"} & {*one} else f"Ann [{one}]" for one in ids]
-    rows = [{"id": one, "title": f"Film {at}", "stars": stars[at]} for at, one in enumerate(ids)]
+    stars = ["Ann" if {*"[]|"} & {*film_id} else f"Ann [{film_id}]" for film_id in ids]
+    rows = [{"id": film_id, "title": f"Film {at}", "stars": stars[at]} for at, film_id in enumerate(ids)]
     report = import_films(url, write(tmp_path / "films.csv", *rows))
     shop = serve_here(url).client
     links = links_of(shop)
-    for at, one in enumerate(ids):
-        assert (f"Film {at}" in links.values()) == (one in FINE), one
+    for at, film_id in enumerate(ids):
+        assert (f"Film {at}" in links.values()) == (film_id in FINE), film_id
     for address, title in links.items():
         assert title in shop.get(address).text, address
         assert shop.get(address.replace("/films/", "/posters/")).status_code == 200, address
     refused = {bad.line for bad in report.every}
-    assert refused == {at + 2 for at, one in enumerate(ids) if one in BAD}
+    assert refused == {at + 2 for at, film_id in enumerate(ids) if film_id in BAD}
     assert all("an id" in bad.kind for bad in report.every)

@@ -20,7 +20,7 @@ def title(identifier: str | bytes = "tt0000002", **changed: str | bytes) -> byte
     return line(identifier, *{**values, **changed}.values())
 
 
-# The file, a line of it that can't be used, and a word of what is said about it.
+# The file, a line of it that can't be used, and a word of the reason that is reported for it.
 BAD = {
     "too few fields": ("title.basics", b"tt0000002\tmovie\tBad", "few"),
     "too few fields, not UTF-8": ("title.basics", b"tt0000002\tmovie\tB\xff\xfed", "few"),
@@ -126,11 +126,11 @@ def test_a_bad_line_is_counted_and_shown_and_all_others_are_taken(tmp_path: Path
     assert (first.kind, first.file) == (kind, f"{table}.tsv")
     marks = [field for field in bad.decode(errors="replace").split("\t") if field not in {"\\N", "movie"}]
     assert any(mark[:150] in first.text for mark in marks)
-    found = {film.id: film for film in data_set.films}
-    assert sorted(found) == [tt(1), tt(9)]
-    assert (found[tt(1)].title, found[tt(1)].rating, found[tt(1)].directors) == ("Good", None, None)
-    assert (found[tt(9)].rating, found[tt(9)].directors) == (9.9, "Star")
-    for film in found.values():
+    films_by_id = {film.id: film for film in data_set.films}
+    assert sorted(films_by_id) == [tt(1), tt(9)]
+    assert (films_by_id[tt(1)].title, films_by_id[tt(1)].rating, films_by_id[tt(1)].directors) == ("Good", None, None)
+    assert (films_by_id[tt(9)].rating, films_by_id[tt(9)].directors) == (9.9, "Star")
+    for film in films_by_id.values():
         assert [data_set.stars[place].name for place in film.cast] == ["Star"]
 
 
@@ -141,10 +141,10 @@ def test_no_bad_line_keeps_the_others_out_of_the_catalogue(database_url: str, tm
         data.lines[table].insert(2, bad)
     report = import_imdb(database_url, data.write(tmp_path))
     assert sum(report.bad.values()) == len(BAD)
-    found = films(database_url)
-    assert sorted(found) == [tt(1), tt(9)]
-    assert (found[tt(9)].rating, found[tt(9)].director) == (9.9, "Star")
-    assert found[tt(1)].cast == found[tt(9)].cast == [("nm0000001", "Star", None)]
+    stored_films = films(database_url)
+    assert sorted(stored_films) == [tt(1), tt(9)]
+    assert (stored_films[tt(9)].rating, stored_films[tt(9)].director) == (9.9, "Star")
+    assert stored_films[tt(1)].cast == stored_films[tt(9)].cast == [("nm0000001", "Star", None)]
     assert fetch(database_url, "SELECT report -> 'bad' FROM import_run") == dict(report.bad)
 
 
@@ -156,9 +156,9 @@ def test_a_title_is_as_long_as_the_index_holds(database_url: str, tmp_path: Path
     report = import_imdb(database_url, data.write(tmp_path))
     assert dict(report.bad) == {"a title of over 2400 bytes": 2}
     assert letters(MAX_TITLE + 3)[:50] in report.first["a title of over 2400 bytes"].text
-    found = films(database_url)
-    assert sorted(found) == [tt(1), tt(2)]
-    assert (found[tt(2)].title, len(found[tt(2)].genres)) == (letters(MAX_TITLE), MAX_GENRES)
+    stored_films = films(database_url)
+    assert sorted(stored_films) == [tt(1), tt(2)]
+    assert (stored_films[tt(2)].title, len(stored_films[tt(2)].genres)) == (letters(MAX_TITLE), MAX_GENRES)
 
 
 def test_every_kind_has_a_count_and_a_first_line_of_its_own(database_url: str, tmp_path: Path) -> None:
@@ -167,15 +167,15 @@ def test_every_kind_has_a_count_and_a_first_line_of_its_own(database_url: str, t
         data.film(at, f"Year {year}", year=year)
     data.lines["title.basics"] += [b"tt0000005", b"tt0000006\tmovie"]
     data.lines["name.basics"] += [b"nm0000007\tshort"]
-    given = filmer(database_url, "import", "imdb", data.write(tmp_path))
-    assert given.returncode == 0, given.stderr
-    said = " ".join(given.stderr.split())
-    assert "3 a year that is not" in said
-    assert "3 too few fields; the first, in title.basics.tsv" in said
-    assert ("Year first" in said, "Year second" in said) == (True, False)
-    assert ("tt0000005" in said, "tt0000006" in said) == (True, False)
-    kept = fetch(database_url, "SELECT report -> 'bad' FROM import_run")
-    assert sorted(kept.values()) == [3, 3]
+    result = filmer(database_url, "import", "imdb", data.write(tmp_path))
+    assert result.returncode == 0, result.stderr
+    stderr = " ".join(result.stderr.split())
+    assert "3 a year that is not" in stderr
+    assert "3 too few fields; the first, in title.basics.tsv" in stderr
+    assert ("Year first" in stderr, "Year second" in stderr) == (True, False)
+    assert ("tt0000005" in stderr, "tt0000006" in stderr) == (True, False)
+    bad_lines = fetch(database_url, "SELECT report -> 'bad' FROM import_run")
+    assert sorted(bad_lines.values()) == [3, 3]
 
 
 def test_a_bad_line_shows_no_more_than_fits(tmp_path: Path) -> None:

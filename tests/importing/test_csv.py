@@ -14,8 +14,8 @@ from tests.importing.tables import WHOLE, film, read, table, write
 def test_every_column_arrives(database_url: str, tmp_path: Path) -> None:
     report = import_films(database_url, write(tmp_path / "films.csv", WHOLE, film(2)))
     assert (dict(report.bad), report.warnings, report.rows) == ({}, [], {"films.csv": 2})
-    found = films(database_url)
-    whole = found["tt0111161"]
+    stored_films = films(database_url)
+    whole = stored_films["tt0111161"]
     assert (whole.title, whole.original_title) == ("The Shawshank Redemption", "Die Verurteilten")
     assert (whole.year, whole.runtime, whole.rating, whole.votes) == (1994, 142, 9.3, 2500000)
     assert (whole.director, whole.genres) == ("Frank Darabont, Ann Other", ["Crime", "Drama"])
@@ -26,8 +26,8 @@ def test_every_column_arrives(database_url: str, tmp_path: Path) -> None:
     assert (whole.price, whole.tmdb_id, whole.overview) == (Decimal("4.99"), 278, 'Two men, "in" a prison')
     rest = "SELECT (release_date, popularity)::text FROM catalogue.film WHERE id = 'tt0111161'"
     assert fetch(database_url, rest) == "(1994-09-23,120.5)"
-    assert found["f2"][1:8] == (None, None, None, None, [], None, None)
-    assert found["f2"][8:] == ([], None, None, None)
+    assert stored_films["f2"][1:8] == (None, None, None, None, [], None, None)
+    assert stored_films["f2"][8:] == ([], None, None, None)
 
 
 def test_films_are_added_and_brought_up_to_date(database_url: str, tmp_path: Path) -> None:
@@ -43,21 +43,21 @@ def test_films_are_added_and_brought_up_to_date(database_url: str, tmp_path: Pat
     assert after.keys() == {"f1", "f2", "f3"}
     assert after["f2"] == before["f2"]
     assert (after["f1"].title, after["f1"].genres, after["f1"].cast) == ("Film one", ["Drama", "War"], [])
-    assert after["f1"].price == Decimal("2.50")  # what is not said stays
+    assert after["f1"].price == Decimal("2.50")  # fields that the file leaves out keep their values
     assert (genre_ids(database_url)["Drama"], version(database_url)) == (drama, 2)
     import_films(database_url, write(tmp_path / "3.csv", film(1, price="0.00")), keep_others=True)
     assert films(database_url)["f1"].price == 0
 
 
 def test_the_command_line_adds_and_replaces(database_url: str, tmp_path: Path) -> None:
-    given = filmer(database_url, "import", "csv", write(tmp_path / "1.csv", film(1), film(2)))
-    assert given.stdout == "2 films and 0 stars are in the catalogue.\n", given.stderr
-    given = filmer(database_url, "import", "csv", write(tmp_path / "2.csv", film(3), film(4, year="soon")))
-    assert given.stdout == "3 films and 0 stars are in the catalogue.\n", given.stderr
-    assert "2.csv, line 3: year is not an integer: f4,Film 4,,soon,,,,,,,,,,,\n" in given.stderr
+    result = filmer(database_url, "import", "csv", write(tmp_path / "1.csv", film(1), film(2)))
+    assert result.stdout == "2 films and 0 stars are in the catalogue.\n", result.stderr
+    result = filmer(database_url, "import", "csv", write(tmp_path / "2.csv", film(3), film(4, year="soon")))
+    assert result.stdout == "3 films and 0 stars are in the catalogue.\n", result.stderr
+    assert "2.csv, line 3: year is not an integer: f4,Film 4,,soon,,,,,,,,,,,\n" in result.stderr
     execute(database_url, "INSERT INTO film_in_use VALUES ('f2')")
-    given = filmer(database_url, "import", "csv", tmp_path / "2.csv", "--replace")
-    assert given.returncode == 0, given.stderr
+    result = filmer(database_url, "import", "csv", tmp_path / "2.csv", "--replace")
+    assert result.returncode == 0, result.stderr
     assert films(database_url).keys() == {"f2", "f3"}
     assert version(database_url) == 3
     assert str(tmp_path / "2.csv") in filmer(database_url, "catalogue").stdout
@@ -68,10 +68,10 @@ def test_when_every_row_is_bad_it_is_told_why_and_nothing_changes(database_url: 
     before = intact(database_url)
     path = write(tmp_path / "films.csv", film(2, year="soon"), film(3, rating="high"))
     for arguments in ([], ["--replace"]):
-        given = filmer(database_url, "import", "csv", path, *arguments)
-        assert given.returncode == 1
-        assert "year is not an integer" in given.stderr
-        assert "rating is not a number" in given.stderr
+        result = filmer(database_url, "import", "csv", path, *arguments)
+        assert result.returncode == 1
+        assert "year is not an integer" in result.stderr
+        assert "rating is not a number" in result.stderr
         assert intact(database_url) == before
 
 
@@ -81,7 +81,7 @@ def test_ids_are_made_of_title_and_year_and_stay(database_url: str, tmp_path: Pa
     before = films(database_url)
     assert len(before) == 3
     assert all(len(identifier) <= 10 for identifier in before)
-    assert len({star for one in before.values() for star in one.cast}) == 2
+    assert len({star for film in before.values() for star in film.cast}) == 2
     import_films(database_url, write(tmp_path / "2.csv", *reversed(rows)), keep_others=True)
     assert films(database_url) == before
 
@@ -97,23 +97,23 @@ def test_made_ids_do_not_meet() -> None:
 def test_columns_may_stand_in_any_order_and_unknown_ones_are_told(database_url: str, tmp_path: Path) -> None:
     path = tmp_path / "films.csv"
     path.write_text("\ufeffcolour,year,title,[/b]\nred,1990,Film,x\n", "utf-8")
-    given = filmer(database_url, "import", "csv", path)
-    assert (given.returncode, "Traceback" in given.stderr) == (0, False), given.stderr
-    assert "colour, [/b]" in given.stderr
-    assert [(one.title, one.year) for one in films(database_url).values()] == [("Film", 1990)]
+    result = filmer(database_url, "import", "csv", path)
+    assert (result.returncode, "Traceback" in result.stderr) == (0, False), result.stderr
+    assert "colour, [/b]" in result.stderr
+    assert [(film.title, film.year) for film in films(database_url).values()] == [("Film", 1990)]
 
 
 def test_a_person_is_billed_once_and_a_name_may_have_brackets() -> None:
     data_set, _ = read(table({"title": "Film", "stars": "Ann [nm1] | Sam (Jr.) (1950) | Ann [nm1]", "genres": "A|A"}))
-    (one,) = data_set.films
-    assert [data_set.stars[place].name for place in one.cast] == ["Ann", "Sam (Jr.)"]
-    assert one.genres == ("A",)
+    (film,) = data_set.films
+    assert [data_set.stars[place].name for place in film.cast] == ["Ann", "Sam (Jr.)"]
+    assert film.genres == ("A",)
 
 
 def test_a_file_that_is_not_there_is_refused(database_url: str, tmp_path: Path) -> None:
-    given = filmer(database_url, "import", "csv", tmp_path / "none.csv")
-    assert (given.returncode, "Traceback" in given.stderr) == (1, False)
-    assert "none.csv" in given.stderr
+    result = filmer(database_url, "import", "csv", tmp_path / "none.csv")
+    assert (result.returncode, "Traceback" in result.stderr) == (1, False)
+    assert "none.csv" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
 def test_a_bad_row_is_told_with_its_line_and_reason(name: str) -> None:
     changed, word = BAD[name]
     data_set, report = read(table(film(1), {**film(2), **changed}, film(3)))
-    assert [one.id for one in data_set.films] == ["f1", "f3"]
+    assert [film.id for film in data_set.films] == ["f1", "f3"]
     (bad,) = report.every
     assert (bad.file, bad.line) == ("films.csv", 3)
     assert word in bad.kind
@@ -73,7 +73,7 @@ def test_a_bad_row_is_told_with_its_line_and_reason(name: str) -> None:
 @pytest.mark.parametrize(("cells", "word"), [("f2,Film 2,1990,more", "more fields")])
 def test_a_row_with_more_fields_than_columns_is_told(cells: str, word: str) -> None:
     data_set, report = read(f"id,title,year\nf1,Film 1,1990\n{cells}\nf3,Film 3\n")
-    assert [one.id for one in data_set.films] == ["f1", "f3"]
+    assert [film.id for film in data_set.films] == ["f1", "f3"]
     assert [(bad.line, word in bad.kind) for bad in report.every] == [(3, True)]
 
 
@@ -90,9 +90,9 @@ def test_a_title_is_as_long_as_the_index_holds(database_url: str, tmp_path: Path
     path = write(tmp_path / "films.csv", film(1, letters(MAX_TITLE), genres=genres), film(2, **over), film(3))
     report = import_films(database_url, path)
     assert [(bad.line, bad.kind) for bad in report.every] == [(3, "a title of over 2400 bytes")]
-    found = films(database_url)
-    assert found.keys() == {"f1", "f3"}
-    assert (found["f1"].title, len(found["f1"].genres)) == (letters(MAX_TITLE), MAX_GENRES)
+    stored_films = films(database_url)
+    assert stored_films.keys() == {"f1", "f3"}
+    assert (stored_films["f1"].title, len(stored_films["f1"].genres)) == (letters(MAX_TITLE), MAX_GENRES)
 
 
 def test_a_film_has_as_many_genres_as_the_index_holds(database_url: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""CSV as spreadsheets of all countries write it: separators, encodings, decimal commas, headers; what is said of it."""
+"""CSV as spreadsheets of all countries write it: separators, encodings, decimal commas, headers, messages."""
 
 import codecs
 import io
@@ -19,10 +19,12 @@ from filmer.store.embedded import Engines
 ROWS = 'title{0}year{0}price{0}genres\nZwei Fähren{0}1988{0}"{1}"{0}Drama | Krieg\n'
 
 
-def read_bytes(path: Path, content: bytes, **said: str) -> tuple[DataSet, Report]:
+def read_bytes(path: Path, content: bytes, **options: str) -> tuple[DataSet, Report]:
     path.write_bytes(content)
     report = Report(keep_all=True)
-    return owner_films.read_csv(path, report, separator=said.get("separator"), encoding=said.get("encoding")), report
+    return owner_films.read_csv(
+        path, report, separator=options.get("separator"), encoding=options.get("encoding")
+    ), report
 
 
 def facts(data_set: DataSet) -> list[tuple[str, int | None, Decimal | None, tuple[str, ...]]]:
@@ -96,18 +98,18 @@ def test_bytes_that_are_no_text_lose_their_row_only(tmp_path: Path) -> None:
 def test_whoever_sits_at_a_terminal_is_asked(tmp_path: Path) -> None:
     path = tmp_path / "films.csv"
     path.write_bytes(b"title\nFine\nZwei F\xe4hren\n")
-    asked: list[str] = []
+    questions: list[str] = []
 
-    def answer(question: str) -> bool:
-        asked.append(question)
-        return len(asked) == 1
+    def response(question: str) -> bool:
+        questions.append(question)
+        return len(questions) == 1
 
     report = Report()
-    assert owner_films.read_csv(path, report, confirm=answer).films[1].title == "Zwei Fähren"
+    assert owner_films.read_csv(path, report, confirm=response).films[1].title == "Zwei Fähren"
     assert report.warnings == []
-    assert "As Windows-1252, as Excel writes it, line 3 is:\nZwei Fähren" in asked[0]
+    assert "As Windows-1252, as Excel writes it, line 3 is:\nZwei Fähren" in questions[0]
     with pytest.raises(ImportFailed, match="--encoding"):
-        owner_films.read_csv(path, Report(), confirm=answer)
+        owner_films.read_csv(path, Report(), confirm=response)
 
 
 class Terminal(io.StringIO):
@@ -179,21 +181,21 @@ def test_rows_are_shown_as_they_stood(database_url: str, tmp_path: Path) -> None
     ]
     path = tmp_path / "films.csv"
     path.write_text("title;year;price\n" + "\n".join(rows) + "\nFine;1990;2,50\n", "utf-8")
-    given = filmer(database_url, "import", "csv", path)
-    assert given.returncode == 0, given.stderr
-    assert f"films.csv, line 2: year is not an integer: {rows[0]}\n" in given.stderr
-    assert f"films.csv, line 3: more fields than columns (separated by `;`): {rows[1]}\n" in given.stderr
-    assert "films.csv, line 4: year is not an integer: :heart: [/b]\\x1b[2J;x3;2,50\n" in given.stderr
-    assert 'films.csv, line 5: year is not an integer: "over\\ntwo";x4;2,50\n' in given.stderr
+    result = filmer(database_url, "import", "csv", path)
+    assert result.returncode == 0, result.stderr
+    assert f"films.csv, line 2: year is not an integer: {rows[0]}\n" in result.stderr
+    assert f"films.csv, line 3: more fields than columns (separated by `;`): {rows[1]}\n" in result.stderr
+    assert "films.csv, line 4: year is not an integer: :heart: [/b]\\x1b[2J;x3;2,50\n" in result.stderr
+    assert 'films.csv, line 5: year is not an integer: "over\\ntwo";x4;2,50\n' in result.stderr
     tabs = tmp_path / "tabs.csv"
     tabs.write_text("title\tyear\nFine\t1990\nBad\tx\n", "utf-8")
     assert "tabs.csv, line 3: year is not an integer: Bad\tx\n" in filmer(database_url, "import", "csv", tabs).stderr
 
 
 def test_one_is_one(database_url: str, engines: Engines, tmp_path: Path) -> None:
-    given = filmer(database_url, "import", "csv", write(tmp_path / "one.csv", {"title": "One", "stars": "Ann"}))
-    assert given.stdout == "1 film and 1 star are in the catalogue.\n"
-    assert "1 row of one.csv, separated by `,`\n" in given.stderr
+    result = filmer(database_url, "import", "csv", write(tmp_path / "one.csv", {"title": "One", "stars": "Ann"}))
+    assert result.stdout == "1 film and 1 star are in the catalogue.\n"
+    assert "1 row of one.csv, separated by `,`\n" in result.stderr
     doctor = commands.filmer("doctor", DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
     assert "the catalogue has 1 film (version 1)" in doctor.stderr
 
@@ -210,16 +212,16 @@ def test_one_is_one(database_url: str, engines: Engines, tmp_path: Path) -> None
     ],
 )
 def test_options_that_mean_nothing_are_refused(database_url: str, tmp_path: Path, option: str, value: str) -> None:
-    given = filmer(database_url, "import", "csv", write(tmp_path / "films.csv", {"title": "One"}), option, value)
-    assert (given.returncode, given.stderr.count("\n")) == (1, 1)
-    assert f"{option} {value!r}" in given.stderr
+    result = filmer(database_url, "import", "csv", write(tmp_path / "films.csv", {"title": "One"}), option, value)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert f"{option} {value!r}" in result.stderr
 
 
 def test_options_are_passed_on(database_url: str, tmp_path: Path) -> None:
     path = tmp_path / "films.csv"
     path.write_bytes("title;original_title\nAlien;Obcy: ósmy pasażer\n".encode("cp1250"))
-    given = filmer(database_url, "import", "csv", path, "--encoding", "CP1250", "--separator", ";")
-    assert given.returncode == 0, given.stderr
+    result = filmer(database_url, "import", "csv", path, "--encoding", "CP1250", "--separator", ";")
+    assert result.returncode == 0, result.stderr
     assert [film.original_title for film in films(database_url).values()] == ["Obcy: ósmy pasażer"]
     path.write_text("title:original_title\nAlien:A\n", "utf-8")
     assert filmer(database_url, "import", "csv", path, "--separator", "tab").returncode == 1
@@ -229,9 +231,9 @@ def test_what_the_database_takes_in_no_text_is_no_end_of_an_import(database_url:
     """In names of columns and files, which the report keeps."""
     path = tmp_path / "fil\udce9ms.csv"
     path.write_bytes(b"title,col\0our,b\xe9d\nFine,x,y\nAm\xc3\xa9lie,x,y\n")
-    given = filmer(database_url, "import", "csv", path)
-    assert given.returncode == 0, given.stderr
-    assert "fil\ufffdms.csv: columns not known and not read: col\ufffdour, b\ufffdd\n" in given.stderr
+    result = filmer(database_url, "import", "csv", path)
+    assert result.returncode == 0, result.stderr
+    assert "fil\ufffdms.csv: columns not known and not read: col\ufffdour, b\ufffdd\n" in result.stderr
     assert len(films(database_url)) == 2
 
 

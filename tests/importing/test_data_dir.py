@@ -4,13 +4,13 @@ from pathlib import Path
 
 from tests.commands import filmer
 from tests.conftest import Server
-from tests.importing.shops import FILM, PAGE, seen_in, write
+from tests.importing.two_catalogues import FILM, PAGE, seen_in, write
 
 
 def printed(*arguments: str | Path) -> str:
-    done = filmer(*arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    result = filmer(*arguments)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def test_an_import_works_without_a_server_and_beside_one(data_dir: Path, tmp_path: Path) -> None:

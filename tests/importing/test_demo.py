@@ -24,7 +24,9 @@ def test_ids_are_imdb_s_and_unique(read: tuple[DataSet, Report]) -> None:
     data_set, _ = read
     ids = [film.id for film in data_set.films]
     assert len(set(ids)) == len(ids)
-    assert [one for one in ids if not (one.startswith("tt") and one[2:].isdigit() and len(one) >= 9)] == []
+    assert [
+        film_id for film_id in ids if not (film_id.startswith("tt") and film_id[2:].isdigit() and len(film_id) >= 9)
+    ] == []
     tmdb_ids = [film.tmdb_id for film in data_set.films]
     assert None not in tmdb_ids
     assert len(set(tmdb_ids)) == len(tmdb_ids)
@@ -56,9 +58,9 @@ def test_the_best_known_films_are_there(read: tuple[DataSet, Report]) -> None:
 
 def test_the_command_brings_it_in(read: tuple[DataSet, Report], database_url: str) -> None:
     data_set, _ = read
-    given = filmer(database_url, "import", "demo")
-    assert given.returncode == 0, given.stderr
-    assert given.stdout == f"{len(data_set.films):,} films and {len(data_set.stars):,} stars are in the catalogue.\n"
+    result = filmer(database_url, "import", "demo")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"{len(data_set.films):,} films and {len(data_set.stars):,} stars are in the catalogue.\n"
     assert films(database_url).keys() == {film.id for film in data_set.films}
     assert version(database_url) == 1
     assert "demo" in filmer(database_url, "catalogue").stdout

@@ -20,7 +20,7 @@ NAMES = [f"{name}.tsv.gz" for name in HEADERS]
 
 
 class Library(ThreadingHTTPServer):
-    """Serves files with ETags and ranges, and does what it is told to do wrong."""
+    """Serves files with ETags and ranges, and fails as a test asks it to."""
 
     daemon_threads = True
 
@@ -35,7 +35,7 @@ class Library(ThreadingHTTPServer):
         self.cut: dict[str, int] = {}  # how often an answer ends in its middle
         self.failing: dict[str, int] = {}  # the status to answer with
         self.with_etags = True
-        self.asked: list[tuple[str, str, int]] = []  # file, range, status
+        self.requests_served: list[tuple[str, str, int]] = []  # file, range, status
 
     def change(self, name: str) -> None:
         self.files[name] = gzip.compress(gzip.decompress(self.files[name]) * 2)
@@ -43,9 +43,9 @@ class Library(ThreadingHTTPServer):
 
     def statuses(self) -> list[int]:
         """What was answered since this was asked last."""
-        found = [status for _, _, status in self.asked]
-        self.asked.clear()
-        return found
+        statuses_served = [status for _, _, status in self.requests_served]
+        self.requests_served.clear()
+        return statuses_served
 
     @property
     def source(self) -> str:
@@ -68,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
             start = int(wanted.removeprefix("bytes=").removesuffix("-"))
             status = 206 if start < len(body) else 416
             body = body[start:] if status == 206 else b""
-        self.server.asked.append((name, wanted, status))
+        self.server.requests_served.append((name, wanted, status))
         self.send_response(status)
         if etag:
             self.send_header("ETag", etag)
@@ -108,7 +108,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 def test_all_files_are_fetched_into_a_new_folder(library: Library, tmp_path: Path) -> None:
     fetch(tmp_path / "new" / "folder", library)
     assert files_in(tmp_path / "new" / "folder") == library.files
-    assert sorted(name for name, *_ in library.asked) == sorted(NAMES)
+    assert sorted(name for name, *_ in library.requests_served) == sorted(NAMES)
     assert not list(tmp_path.rglob("*.part"))
 
 
@@ -214,8 +214,8 @@ def test_the_command_fetches_first_and_then_imports(
     library: Library, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imports, "download", partial(download, source=library.source))
-    done = filmer(database_url, "import", "imdb", tmp_path / "data", "--download")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("499 films and 1 star are")
+    result = filmer(database_url, "import", "imdb", tmp_path / "data", "--download")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("499 films and 1 star are")
     assert films(database_url)[tt(1)].title == "Film 919"
     assert files_in(tmp_path / "data") == library.files

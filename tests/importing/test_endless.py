@@ -42,11 +42,13 @@ print(*(resource.getrusage(one).ru_maxrss for one in who))
 """
 
 
-def read_elsewhere(path: Path, given: bytes = b"") -> tuple[str, int]:
-    """What is said of a file, and the most memory of the processes that read it, in bytes."""
-    done = subprocess.run([sys.executable, "-c", READ, path], input=given, capture_output=True, check=True, timeout=110)
-    *said, peaks = done.stdout.decode().splitlines()
-    return "\n".join(said), max(map(int, peaks.split())) * 1024
+def read_elsewhere(path: Path, extra: bytes = b"") -> tuple[str, int]:
+    """The messages about a file, and the peak memory of the processes that read it, in bytes."""
+    result = subprocess.run(
+        [sys.executable, "-c", READ, path], input=extra, capture_output=True, check=True, timeout=110
+    )
+    *lines, peaks = result.stdout.decode().splitlines()
+    return "\n".join(lines), max(map(int, peaks.split())) * 1024
 
 
 def long_line(path: Path) -> Path:
@@ -89,7 +91,7 @@ def bomb_of_rows(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "reason"),
     [
         (long_line, "line 3: a row of over 1 MiB"),
         (endless_row, "line 3: a row of over 1 MiB"),
@@ -98,29 +100,31 @@ def bomb_of_rows(folder: Path) -> Path:
         (bomb_of_rows, "title.crew.tsv.gz is over 30 times as large"),
     ],
 )
-def test_what_never_ends_is_refused_in_little_memory(tmp_path: Path, make: Callable[[Path], Path], said: str) -> None:
+def test_what_never_ends_is_refused_in_little_memory(tmp_path: Path, make: Callable[[Path], Path], reason: str) -> None:
     (tmp_path / "small.csv").write_bytes(b"title\nFine\n")
     _, usual = read_elsewhere(tmp_path / "small.csv")
-    told, peak = read_elsewhere(make(tmp_path / "films.csv"))
-    assert said in told
+    output, peak = read_elsewhere(make(tmp_path / "films.csv"))
+    assert reason in output
     assert peak < usual + ALLOWED
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "reason"),
     [
         ("far.xlsx", xlsx_of_one_far_cell(), "far.xlsx needs more than 2 GiB of memory"),
         ("many.ods", ods_of_too_many_cells(), "many.ods can't be read as .xlsx or .ods"),
     ],
 )
-def test_a_workbook_that_needs_too_much_memory_is_refused(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_a_workbook_that_needs_too_much_memory_is_refused(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ImportFailed, match=re.escape(said)):
+    with pytest.raises(ImportFailed, match=re.escape(reason)):
         owner_films.read_csv(tmp_path / name, Report())
 
 
 def through_a_pipe(path: Path, parts: Iterable[bytes]) -> tuple[list[str], Report]:
-    """What is read of a pipe while somebody writes into it."""
+    """What is read of a pipe while another process writes into it."""
     os.mkfifo(path)
 
     def write() -> None:

@@ -114,10 +114,10 @@ def test_the_command_line_says_what_is_damaged(database_url: str, folder: Path) 
     before = intact(database_url)
     path = folder / "title.crew.tsv.gz"
     path.write_bytes(flip(path.read_bytes()))
-    given = filmer(database_url, "import", "imdb", folder)
-    assert (given.returncode, given.stdout) == (1, "")
-    assert "filmer: title.crew.tsv.gz is damaged" in given.stderr
-    assert "Traceback" not in given.stderr
+    result = filmer(database_url, "import", "imdb", folder)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "filmer: title.crew.tsv.gz is damaged" in result.stderr
+    assert "Traceback" not in result.stderr
     assert intact(database_url) == before
 
 
@@ -194,19 +194,19 @@ def test_ctrl_c_changes_nothing(database_url: str, folder: Path) -> None:
         while not fetch(database_url, asleep):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "interrupted" in said
-    assert "Traceback" not in said
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
     assert intact(database_url) == before
 
 
 def test_a_second_import_at_the_same_time_is_refused(database_url: str, folder: Path) -> None:
     before = intact(database_url)
     with build.import_connection(database_url):
-        given = filmer(database_url, "import", "imdb", folder)
-    assert given.returncode == 1
-    assert "Another import is under way" in given.stderr
+        result = filmer(database_url, "import", "imdb", folder)
+    assert result.returncode == 1
+    assert "Another import is under way" in result.stderr
     assert intact(database_url) == before
     assert filmer(database_url, "import", "imdb", folder).returncode == 0
 

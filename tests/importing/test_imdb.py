@@ -124,7 +124,7 @@ def test_which_titles_are_taken(tmp_path: Path, wanted: TitleFilter, titles: lis
     report = Report()
     data_set = read_imdb(titles_of_all_kinds().write(tmp_path), wanted, report, Progress(quiet=True))
     assert [film.id for film in data_set.films] == [tt(number) for number in titles]
-    assert sorted(count for count in report.skipped.values() if count) == left  # told by reason
+    assert sorted(count for count in report.skipped.values() if count) == left  # counted by reason
     assert not report.bad
 
 

@@ -20,8 +20,8 @@ from tests.importing.datasets import (
 
 def test_the_command_line_says_which_titles_are_taken(database_url: str, tmp_path: Path) -> None:
     folder = titles_of_all_kinds().write(tmp_path)
-    given = filmer(database_url, "import", "imdb", folder, "--types", "movie, short", "--min-votes=100", "--adult")
-    assert given.stdout == "3 films and 0 stars are in the catalogue.\n", given.stderr
+    result = filmer(database_url, "import", "imdb", folder, "--types", "movie, short", "--min-votes=100", "--adult")
+    assert result.stdout == "3 films and 0 stars are in the catalogue.\n", result.stderr
     assert sorted(films(database_url)) == [tt(1), tt(6), tt(7)]
 
 
@@ -29,16 +29,16 @@ def test_the_command_line_shows_counts_warnings_and_bad_lines(database_url: str,
     data = titles_of_all_kinds()
     data.lines["title.basics"] += [b"tt0000021\tmovie\tthe first", b"tt0000022\tmovie\tthe second"]
     data.film(23, "no [b]year[/b]", year="MCMXC")
-    given = filmer(database_url, "import", "imdb", data.write(tmp_path, without=["title.crew"]))
-    said = " ".join(given.stderr.split())
-    assert given.returncode == 0, given.stderr
-    assert "read 8 rows of title.basics.tsv" in said
-    assert "warning: title.crew is missing" in said
-    assert "2 too few fields; the first, in title.basics.tsv" in said
-    assert "tt0000021 movie the first" in said
-    assert "the second" not in said
-    assert "no [b]year[/b]" in said
-    assert "Reading title.basics.tsv: done" in said  # not a terminal: a line a step
+    result = filmer(database_url, "import", "imdb", data.write(tmp_path, without=["title.crew"]))
+    messages = " ".join(result.stderr.split())
+    assert result.returncode == 0, result.stderr
+    assert "read 8 rows of title.basics.tsv" in messages
+    assert "warning: title.crew is missing" in messages
+    assert "2 too few fields; the first, in title.basics.tsv" in messages
+    assert "tt0000021 movie the first" in messages
+    assert "the second" not in messages
+    assert "no [b]year[/b]" in messages
+    assert "Reading title.basics.tsv: done" in messages  # not a terminal: a line a step
 
     shown = filmer(database_url, "catalogue").stdout.split()
     for words in ["version 1", "films 4", "stars 0", f"from {tmp_path}", "source imdb"]:
@@ -55,8 +55,8 @@ def test_where_it_is_from_is_never_cut_short(database_url: str, tmp_path: Path) 
 
 
 def test_an_empty_catalogue_is_said_to_be_empty(database_url: str) -> None:
-    given = filmer(database_url, "catalogue")
-    assert (given.returncode, "empty" in given.stdout) == (0, True)
+    result = filmer(database_url, "catalogue")
+    assert (result.returncode, "empty" in result.stdout) == (0, True)
 
 
 def test_a_terminal_shows_a_progress_bar(database_url: str, tmp_path: Path) -> None:
@@ -65,17 +65,17 @@ def test_a_terminal_shows_a_progress_bar(database_url: str, tmp_path: Path) -> N
     variables = {**environment(database_url), "TERM": "xterm-256color", "COLUMNS": "160"}
     with subprocess.Popen(command, env=variables, stderr=end, stdout=end, stdin=end) as process:
         os.close(end)
-        seen = b""
+        output = b""
         try:
             while block := os.read(terminal, 65536):
-                seen += block
+                output += block
         except OSError:
             pass  # the other end is closed
         assert process.wait(60) == 0
     os.close(terminal)
-    assert "━" in seen.decode()
-    assert "Reading title.basics.tsv" in seen.decode()
-    assert "7 rows" in seen.decode()
+    assert "━" in output.decode()
+    assert "Reading title.basics.tsv" in output.decode()
+    assert "7 rows" in output.decode()
 
 
 def test_no_file_is_ever_held_in_memory(database_url: str, tmp_path: Path) -> None:
@@ -96,11 +96,11 @@ def peak_kib(database_url: str, folder: Path) -> int:
         "import resource\nfrom filmer.cli import main\ntry:\n    main()\nfinally:\n"
         "    print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code, "import", "imdb", folder],
         env=environment(database_url),
         capture_output=True,
         text=True,
         check=True,
     )
-    return int(done.stdout.split("peak")[1])
+    return int(result.stdout.split("peak")[1])

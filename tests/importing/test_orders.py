@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.importing.datasets import bring_in, fetch, films
-from tests.importing.drawn import Stored
+from tests.importing.random_catalogue import Stored
 
 from filmer.catalogue.folding import fold
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
@@ -15,16 +15,16 @@ Key = Callable[[Any], Any]
 CHUNK = 400  # as the shop reads them
 
 
-def in_order(things: Iterable[Any], text: Key, key: Key | None, *, descending: bool) -> list[str]:
+def in_order(records: Iterable[Any], text: Key, key: Key | None, *, descending: bool) -> list[str]:
     """Ids sorted by the key, then text, then id; unknown keys last (contract §2.2)."""
-    by_text = sorted(things, key=lambda one: (fold(text(one)), one.id))
+    by_text = sorted(records, key=lambda record: (fold(text(record)), record.id))
     if key is None:
-        ordered = sorted(by_text, key=lambda one: fold(text(one)), reverse=descending)
+        ordered = sorted(by_text, key=lambda record: fold(text(record)), reverse=descending)
     else:
-        known = [one for one in by_text if key(one) is not None]
+        known = [record for record in by_text if key(record) is not None]
         ordered = sorted(known, key=key, reverse=descending)  # stable, backwards too
-        ordered += [one for one in by_text if key(one) is None]
-    return [one.id for one in ordered]
+        ordered += [record for record in by_text if key(record) is None]
+    return [record.id for record in ordered]
 
 
 def title(film: ImportedFilm) -> str:
@@ -69,9 +69,9 @@ def used_stars(data_set: DataSet) -> list[ImportedStar]:
     ],
 )
 def test_a_film_s_rank_is_its_place(stored: Stored, column: str, key: Key | None, *, descending: bool) -> None:
-    found = [row["id"] for row in sorted(stored.film, key=lambda row: row[column])]
+    film_ids = [row["id"] for row in sorted(stored.film, key=lambda row: row[column])]
     assert sorted(row[column] for row in stored.film) == list(range(1, len(stored.film) + 1))
-    assert found == in_order(stored.data_set.films, title, key, descending=descending)
+    assert film_ids == in_order(stored.data_set.films, title, key, descending=descending)
 
 
 @pytest.mark.parametrize(
@@ -80,16 +80,16 @@ def test_a_film_s_rank_is_its_place(stored: Stored, column: str, key: Key | None
      ("birth_desc", "birthYear", True)],
 )  # fmt: skip
 def test_a_star_s_rank_is_its_place(stored: Stored, column: str, sort: str, *, descending: bool) -> None:
-    found = [row["id"] for row in sorted(stored.star, key=lambda row: row[column])]
+    star_ids = [row["id"] for row in sorted(stored.star, key=lambda row: row[column])]
     assert sorted(row[column] for row in stored.star) == list(range(1, len(stored.star) + 1))
     stars = used_stars(stored.data_set)
-    assert found == in_order(stars, name, STAR_KEYS[sort], descending=descending)
+    assert star_ids == in_order(stars, name, STAR_KEYS[sort], descending=descending)
 
 
 def test_the_best_known_star_comes_first(stored: Stored) -> None:
-    found = [row["id"] for row in sorted(stored.star, key=lambda row: row["known_desc"])]
+    star_ids = [row["id"] for row in sorted(stored.star, key=lambda row: row["known_desc"])]
     assert sorted(row["known_desc"] for row in stored.star) == list(range(1, len(stored.star) + 1))
-    assert found == best_known(stored.data_set)
+    assert star_ids == best_known(stored.data_set)
 
 
 def expected_lists(stored: Stored) -> dict[tuple[str, str], list[str]]:
@@ -119,16 +119,16 @@ def expected_lists(stored: Stored) -> dict[tuple[str, str], list[str]]:
 def test_every_list_is_stored_in_every_order(stored: Stored) -> None:
     films = {row["no"]: row["id"] for row in stored.film}
     stars = {row["no"]: row["id"] for row in stored.star}
-    found: dict[tuple[str, str], list[str]] = {}
+    stored_lists: dict[tuple[str, str], list[str]] = {}
     for row in sorted(stored.listing, key=lambda row: row["chunk"]):
         ids = stars if row["list"] == "stars" else films
-        so_far = found.setdefault((row["list"], row["sort"]), [])
+        so_far = stored_lists.setdefault((row["list"], row["sort"]), [])
         assert len(so_far) == row["chunk"] * CHUNK  # all chunks before this one are there, and full
         assert 0 < len(row["nos"]) <= CHUNK
         so_far += [ids[no] for no in row["nos"]]
     expected = expected_lists(stored)
-    assert found.keys() == expected.keys()
-    assert [key for key in expected if found[key] != expected[key]] == []
+    assert stored_lists.keys() == expected.keys()
+    assert [key for key in expected if stored_lists[key] != expected[key]] == []
     sizes = {row["list"]: row["size"] for row in stored.listing_size}
     assert sizes == {key[0]: len(ids) for key, ids in expected.items()}
 

@@ -1,4 +1,4 @@
-"""What a second import keeps: genre ids, what the owner said of films, and films that were sold."""
+"""What a second import keeps: genre ids, the owner's terms of films, and films that were sold."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,8 +62,8 @@ def test_prices_tmdb_ids_and_overviews_survive(database_url: str, tmp_path: Path
     import_imdb(database_url, write(tmp_path / "2", 2, 3, mark="!"))  # without the first
     assert films(database_url).keys() == {tt(2), tt(3)}
     import_imdb(database_url, write(tmp_path / "3", 1, 2, 3, 9, mark="?"))
-    said = {key: film[-3:] for key, film in films(database_url).items()}
-    assert said == {
+    terms = {key: film[-3:] for key, film in films(database_url).items()}
+    assert terms == {
         tt(1): (Decimal("4.99"), 278, "Two men in a prison"),
         tt(2): (None, None, "Only words"),
         tt(3): (None, None, None),
@@ -83,13 +83,13 @@ def test_films_in_use_stay_with_all_they_have(database_url: str, tmp_path: Path)
     report = import_imdb(database_url, write(tmp_path / "2", 2, 4, mark="!", genres="Action"))
     after = films(database_url)
     assert after.keys() == {tt(1), tt(2), tt(4)}
-    kept = after[tt(1)]
-    assert kept == before[tt(1)]._replace(
+    film = after[tt(1)]
+    assert film == before[tt(1)]._replace(
         price=Decimal("2.50"), cast=[("nm0000003", "Cem!", 1970), ("nm0000002", "Bob!", None)]
     )
-    assert (kept.director, kept.genres) == ("Cem", ["Drama", "Western"])
+    assert (film.director, film.genres) == ("Cem", ["Drama", "Western"])
     assert after[tt(2)].title == "Film 2!"
-    assert 1 in report.skipped.values()  # it is told that one was kept
+    assert 1 in report.skipped.values()  # the report says that one was kept
     listed = "SELECT size FROM catalogue.listing_size WHERE list = 'genre:' || %s"
     assert fetch(database_url, listed, str(western)) == 1
 
@@ -107,8 +107,8 @@ def test_a_film_in_use_keeps_a_cast_that_the_new_files_do_not_have(database_url:
     for turn in range(2):  # what was kept once is kept again
         import_imdb(database_url, data.write(tmp_path / f"new {turn}"))
         assert films(database_url)[tt(1)] == before
-    found = fetch(database_url, "SELECT array_agg((no, name, film_count)::text ORDER BY no) FROM catalogue.star")
-    assert found == ["(1,Bob,1)", "(2,Cem,1)"]
+    stars = fetch(database_url, "SELECT array_agg((no, name, film_count)::text ORDER BY no) FROM catalogue.star")
+    assert stars == ["(1,Bob,1)", "(2,Cem,1)"]
 
 
 def test_films_that_are_not_in_use_go_and_their_stars_with_them(database_url: str, tmp_path: Path) -> None:
@@ -159,14 +159,14 @@ def test_what_a_file_says_is_kept_when_its_swap_takes_two_tries(database_url: st
     with meanwhile(database_url, "INSERT INTO film_in_use VALUES ('f2')"):
         path = tables.write(tmp_path / "2.csv", tables.film(1, overview="New"), tables.film(3, price="3.00"))
         import_films(database_url, path)
-    said = {key: film[-3:] for key, film in films(database_url).items()}
-    assert said == {
+    terms = {key: film[-3:] for key, film in films(database_url).items()}
+    assert terms == {
         "f1": (Decimal("1.00"), None, "New"),
         "f2": (None, None, None),
         "f3": (Decimal("3.00"), None, None),
     }
-    kept = "SELECT array_agg((film_id, price, tmdb_id, overview)::text ORDER BY film_id) FROM film_terms"
-    assert fetch(database_url, kept) == ["(f1,1.00,,New)", "(f3,3.00,,)", f"({tt(9)},9.00,9,Gone)"]
+    statement = "SELECT array_agg((film_id, price, tmdb_id, overview)::text ORDER BY film_id) FROM film_terms"
+    assert fetch(database_url, statement) == ["(f1,1.00,,New)", "(f3,3.00,,)", f"({tt(9)},9.00,9,Gone)"]
 
 
 def test_visitors_do_not_wait_while_what_a_file_says_is_taken_over(database_url: str, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.importing.drawn import Stored
+from tests.importing.random_catalogue import Stored
 
 from filmer.catalogue.folding import fold, indexed_words
 from filmer.catalogue.search import DENSE
@@ -17,12 +17,12 @@ Terms = dict[str, tuple[int, list[int] | None]]  # total, and which, where they 
 
 def substrings(texts: dict[int, str], length: int) -> dict[str, list[int]]:
     """The numbers of the texts that contain each substring of a length."""
-    found: dict[str, list[int]] = defaultdict(list)
+    places: dict[str, list[int]] = defaultdict(list)
     for no in sorted(texts):
         text = texts[no]
         for part in {text[at : at + length] for at in range(len(text) - length + 1)}:
-            found[part].append(no)
-    return found
+            places[part].append(no)
+    return places
 
 
 def expected_terms(texts: dict[int, str]) -> Terms:

@@ -68,9 +68,9 @@ def test_bad_rows_are_told_by_the_number_of_their_row(tmp_path: Path, make: Make
     ]
     data_set, report = read(tmp_path / f"films.{suffix}", make({"Films": rows}))
     assert [film.title for film in data_set.films] == ["Fine", "Far"]
-    told = [(bad.line, bad.kind, bad.text) for bad in report.every]
+    skipped_rows = [(bad.line, bad.kind, bad.text) for bad in report.every]
     as_text = "a title that the workbook takes for a date or time: format its cell as text"
-    assert told == [
+    assert skipped_rows == [
         (5, "year is not an integer", "Half a year,1990.5"),
         (6, as_text, "02:22:00,2016"),
         (7, as_text, "2011-09-11,2006"),
@@ -85,9 +85,9 @@ def test_bad_rows_are_told_by_the_number_of_their_row(tmp_path: Path, make: Make
 def test_the_command_says_which_sheet_it_read(database_url: str, tmp_path: Path, make: Make, suffix: str) -> None:
     path = tmp_path / f"films.{suffix}"
     path.write_bytes(make(SHEETS))
-    given = filmer(database_url, "import", "csv", path)
-    assert given.stdout == "4 films and 2 stars are in the catalogue.\n", given.stderr
-    assert f"4 rows of films.{suffix}, sheet 'Our films' of 3\n" in given.stderr
+    result = filmer(database_url, "import", "csv", path)
+    assert result.stdout == "4 films and 2 stars are in the catalogue.\n", result.stderr
+    assert f"4 rows of films.{suffix}, sheet 'Our films' of 3\n" in result.stderr
     assert films(database_url)["f1"].title == "Zwei Fähren"
 
 

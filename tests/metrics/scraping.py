@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from tests.conftest import Server
-from tests.people import visitor
+from tests.users import visitor
 
 TOKEN = "canary-of-whoever-scrapes-4471-6620"
 BEARER = {"authorization": f"Bearer {TOKEN}"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.metrics.scraping import TOKEN, Scrape, scrape
-from tests.nodes import eventually
+from tests.server_processes import eventually
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "metrics.md").read_text("utf-8")

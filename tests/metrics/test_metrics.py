@@ -10,12 +10,12 @@ import pytest
 from tests.conftest import MakeDatabase, Serve, Server
 from tests.figures import record_figure
 from tests.metrics.scraping import BEARER, TOKEN, Scrape, scrape
-from tests.nodes import eventually
-from tests.people import CARD, LOGIN, PASSWORD, visitor
 from tests.proxy import Proxy, proxied_database
 from tests.raw_connections import RawConnection
 from tests.sandbox import Sandbox
-from tests.shop.faults import CHECKOUT, FILMS, ITEMS, open_shop
+from tests.server_processes import eventually
+from tests.shop.stress_shop import CHECKOUT, FILMS, ITEMS, open_shop
+from tests.users import CARD, LOGIN, PASSWORD, visitor
 
 from filmer.edge.traffic import NOWHERE, Traffic
 

@@ -10,8 +10,8 @@ import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.figures import record_figure
 from tests.metrics.scraping import TOKEN, Scrape, scrape
-from tests.nodes import eventually, kill_worker, workers
-from tests.raw_connections import request, wires
+from tests.raw_connections import open_connections, request
+from tests.server_processes import eventually, kill_worker, workers
 
 pytestmark = pytest.mark.proof
 
@@ -38,9 +38,9 @@ def listening(server: Server) -> int:
 
 def ask(server: Server, path: str, times: int = REQUESTS) -> None:
     sent = request("GET", path)
-    with wires(server.port, LINES) as lines:
+    with open_connections(server.port, LINES) as lines:
         for number in range(times):
-            assert lines[number % LINES].ask(sent).status == 200
+            assert lines[number % LINES].round_trip(sent).status == 200
 
 
 def directory(server: Server) -> Path:

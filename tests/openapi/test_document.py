@@ -14,9 +14,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests import community_examples as community
 from tests.community_examples import REQUESTS, Circle, Request
 from tests.conftest import MakeDatabase, ServeHere
-from tests.people import CARD, PASSWORD
 from tests.sandbox import Sandbox
 from tests.shop_examples import CASES, ITEM, JOHN, KEY, LINE, PRINTED, Case, Stage
+from tests.users import CARD, PASSWORD
 
 from filmer import demo
 from filmer.accounts.schemas import read_name

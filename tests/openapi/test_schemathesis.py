@@ -17,9 +17,9 @@ import pytest
 from tests.community.conftest import tmdb_settings
 from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.figures import record_figure
-from tests.people import open_account, put_card, token_of
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
-from tests.shop.faults import customers, fill_carts
+from tests.shop.stress_shop import customers, fill_carts
+from tests.users import open_account, put_card, token_of
 
 import filmer.importing
 from filmer.accounts.schemas import User
@@ -112,7 +112,11 @@ def run(town: Town, folder: Path, callers: dict[str, Any], *options: str, config
             *(f"--max-examples={EXAMPLES}", "--generation-database=none", *options),
             *("--suppress-health-check=all", "--report=json", f"--report-json-path={report}"),
         ],
-        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.http.callers", "FILMER_CALLERS": json.dumps(callers)},
+        env={
+            **os.environ,
+            "SCHEMATHESIS_HOOKS": "tests.http.schemathesis_hooks",
+            "FILMER_CALLERS": json.dumps(callers),
+        },
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

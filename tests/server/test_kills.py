@@ -19,12 +19,12 @@ import pytest
 from tests.conftest import Server
 from tests.figures import record_figure
 from tests.machine import at_most
-from tests.nodes import eventually, kill_node, workers
-from tests.people import put_card
 from tests.raw_connections import LOST, Customer, RawConnection
-from tests.shop import faults
+from tests.server_processes import eventually, kill_node, workers
+from tests.shop import stress_shop
 from tests.shop.test_crashes import Clients, Kill, require_whole, shop_of
 from tests.store.embedded.users import directory, processes
+from tests.users import put_card
 
 pytestmark = pytest.mark.proof
 
@@ -78,7 +78,10 @@ class Shop:
         """Whether it is healthy, and takes an order."""
         with suppress(*LOST, httpx.HTTPError), RawConnection(self.server.port, timeout=3) as line:
             is_healthy = self.server.client.get("/api/v1/health", timeout=3).is_success
-            return is_healthy and line.ask(faults.checkout(customer, f"of {customer.account_id}")).status == 200
+            return (
+                is_healthy
+                and line.round_trip(stress_shop.checkout(customer, f"of {customer.account_id}")).status == 200
+            )
         return False
 
 
@@ -155,10 +158,10 @@ KINDS: dict[str, Killer] = {
 @pytest.fixture
 def shop() -> Iterator[Shop]:
     with directory() as home:
-        found = Shop(home / "data")
-        put_card(found.database_url)
-        yield found
-        found.server.stop()
+        running_shop = Shop(home / "data")
+        put_card(running_shop.database_url)
+        yield running_shop
+        running_shop.server.stop()
 
 
 def once(kill: Callable[[], None]) -> Kill:
@@ -195,7 +198,7 @@ def test_every_process_may_be_killed(shop: Shop) -> None:
 
 
 def test_a_server_whose_engines_do_not_come_back_ends(shop: Shop, tmp_path: Path) -> None:
-    """Whoever watches the process is told by its exit code, whoever reads its log by the last line."""
+    """The exit code says so to a supervisor, the last line of the log to a reader."""
     shop.server.stop()
     (tmp_path / "sitecustomize.py").write_text(  # what each Python process runs first
         "from filmer.store.embedded import attaching\nattaching.LOST_LIMIT = 1.0\n", encoding="utf-8"

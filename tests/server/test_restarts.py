@@ -26,13 +26,13 @@ def clock() -> Clock:
 
 def pauses(restarts: Restarts, clock: Clock, *, was_ready: bool, times: int) -> list[float]:
     """Of the first worker, which dies as soon as it is started."""
-    found = []
+    seconds = []
     for _ in range(times):
-        found.append(restarts.died(0, was_ready=was_ready))
-        clock.now += found[-1]
+        seconds.append(restarts.died(0, was_ready=was_ready))
+        clock.now += seconds[-1]
         assert restarts.due() == [0]
         restarts.started(0)
-    return found
+    return seconds
 
 
 def test_at_once_and_then_with_growing_pauses(clock: Clock) -> None:

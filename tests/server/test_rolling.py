@@ -21,12 +21,12 @@ import psutil
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
-from tests.fail_over import any_address
+from tests.failover_load import any_address
 from tests.figures import record_figure
-from tests.nodes import eventually, workers
 from tests.raw_connections import Customer
-from tests.shop import faults
-from tests.shop.faults import FILMS, ITEMS
+from tests.server_processes import eventually, workers
+from tests.shop import stress_shop
+from tests.shop.stress_shop import FILMS, ITEMS
 
 from filmer.server.restarts import ATTEMPTS
 
@@ -65,14 +65,14 @@ class Callers:
         def run() -> None:
             while not self._over.wait(PAUSE):
                 try:
-                    answer = ask()
+                    response = ask()
                 except httpx.HTTPError as error:
                     self.failures.append(repr(error))
                     continue
-                if answer.is_success:
+                if response.is_success:
                     self.answered += 1
                 else:
-                    self.failures.append(f"{answer.status_code} {answer.text[:200]}")
+                    self.failures.append(f"{response.status_code} {response.text[:200]}")
 
         self._threads.append(threading.Thread(target=run))
         self._threads[-1].start()
@@ -91,24 +91,24 @@ def changing(client: httpx.Client, customer: Customer) -> Callable[[], httpx.Res
 
 
 def customers(database_url: str, count: int) -> list[Customer]:
-    found = faults.customers(database_url, count)
+    new_customers = stress_shop.customers(database_url, count)
     with psycopg.connect(database_url) as conn:
-        faults.fill_carts(conn, [one.account_id for one in found])
-    return found
+        stress_shop.fill_carts(conn, [customer.account_id for customer in new_customers])
+    return new_customers
 
 
-def limits_of(keep: int) -> httpx.Limits:
+def limits_of(keepalive: int) -> httpx.Limits:
     """Connections as deploy/nginx.conf keeps them: none that was idle for a second is used again."""
-    return httpx.Limits(max_keepalive_connections=keep, max_connections=10, keepalive_expiry=1)
+    return httpx.Limits(max_keepalive_connections=keepalive, max_connections=10, keepalive_expiry=1)
 
 
 class Balancer(httpx.BaseTransport):
     """As nginx does: the nodes in turn, and the next one for what a node has refused, but nothing that was sent."""
 
-    def __init__(self, ports: list[int], *, keep: int) -> None:
+    def __init__(self, ports: list[int], *, keepalive: int) -> None:
         """``ports``: of the nodes there are; the list changes."""
         self._ports = ports
-        self._transport = httpx.HTTPTransport(limits=limits_of(keep), trust_env=False)
+        self._transport = httpx.HTTPTransport(limits=limits_of(keepalive), trust_env=False)
         self._turn = 0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -132,10 +132,10 @@ def browsers() -> Iterator[Callable[..., httpx.Client]]:
     """Makes clients that keep their connections, or with ``keep=0`` open one for each request."""
     opened: list[httpx.Client] = []
 
-    def make(transport_of: str | httpx.BaseTransport, *, keep: int = 1) -> httpx.Client:
+    def make(transport_of: str | httpx.BaseTransport, *, keepalive: int = 1) -> httpx.Client:
         if isinstance(transport_of, str):
             client = httpx.Client(
-                base_url=transport_of, timeout=30, trust_env=False, verify=False, limits=limits_of(keep)
+                base_url=transport_of, timeout=30, trust_env=False, verify=False, limits=limits_of(keepalive)
             )
         else:
             client = httpx.Client(base_url="http://shop.example", transport=transport_of, timeout=30)
@@ -163,10 +163,10 @@ def test_workers_are_replaced_and_no_request_fails(
     address = f"http://127.0.0.1:{server.port}"
     slowest = 0.0
     with Callers() as callers:
-        for keep in (1, 1, 0):
-            callers.start(visiting(browsers(address, keep=keep)))
-        for keep, customer in zip((1, 0), customers(filled, 2), strict=True):
-            callers.start(changing(browsers(address, keep=keep), customer))
+        for keepalive in (1, 1, 0):
+            callers.start(visiting(browsers(address, keepalive=keepalive)))
+        for keepalive, customer in zip((1, 0), customers(filled, 2), strict=True):
+            callers.start(changing(browsers(address, keepalive=keepalive), customer))
         for _ in range(RESTARTS):
             slowest = max(slowest, replace_workers(server))
     assert callers.failures == []
@@ -183,9 +183,9 @@ def test_nodes_are_restarted_one_after_another_and_no_request_fails(
     ports = [node.port for node in nodes]
     slowest = 0.0
     with Callers() as callers:
-        for keep in (2, 0):
-            callers.start(visiting(browsers(Balancer(ports, keep=keep))))
-            callers.start(changing(browsers(Balancer(ports, keep=keep)), customers(filled, 1)[0]))
+        for keepalive in (2, 0):
+            callers.start(visiting(browsers(Balancer(ports, keepalive=keepalive))))
+            callers.start(changing(browsers(Balancer(ports, keepalive=keepalive)), customers(filled, 1)[0]))
         for _ in range(RESTARTS):
             time.sleep(0.3)
             leaving = nodes.pop(0)
@@ -203,15 +203,15 @@ def test_nodes_are_restarted_one_after_another_and_no_request_fails(
 
 
 def test_workers_that_cannot_be_started_are_no_server(filled: str, serve: Serve, tmp_path: Path) -> None:
-    """Whoever watches the process is told by its exit code, whoever reads its log by the last line."""
+    """The exit code says so to a supervisor, the last line of the log to a reader."""
     server = serve(filled, "--workers", "2", PYTHONPATH=str(tmp_path))
     _break_workers(tmp_path)
     for worker in workers(server):
         worker.kill()
     assert server.process.wait(60) == 1
     lines = server.output().splitlines()
-    (said,) = [json.loads(line) for line in lines if "no worker can be started" in line]
-    assert said["level"] == "error"
+    (entry,) = [json.loads(line) for line in lines if "no worker can be started" in line]
+    assert entry["level"] == "error"
     assert lines[-1] == "filmer: No worker process could be started, so the server ended. The lines above say why."
     died = [json.loads(line) for line in lines if "worker died" in line]
     assert {line["exit_code"] for line in died} == {-signal.SIGKILL, 1}
@@ -219,31 +219,31 @@ def test_workers_that_cannot_be_started_are_no_server(filled: str, serve: Serve,
 
 def test_a_worker_that_dies_again_and_again_costs_the_others_nothing(filled: str, serve: Serve) -> None:
     server = serve(filled, "--workers", "2")
-    steady, *_ = workers(server)
+    steady_worker, *_ = workers(server)
     for _ in range(4):
-        (other,) = _others(server, steady)
-        other.kill()
-        other.wait(10)
-        assert eventually(lambda: _others(server, steady), seconds=30)
+        (other_worker,) = _others(server, steady_worker)
+        other_worker.kill()
+        other_worker.wait(10)
+        assert eventually(lambda: _others(server, steady_worker), seconds=30)
         assert _ask_on(server.client).is_success
-    assert steady.is_running()
+    assert steady_worker.is_running()
     assert server.process.poll() is None
 
 
 def test_a_worker_that_cannot_be_started_is_tried_again(filled: str, serve: Serve, tmp_path: Path) -> None:
     server = serve(filled, "--workers", "2", PYTHONPATH=str(tmp_path))
-    steady, other = workers(server)
+    steady_worker, other_worker = workers(server)
     broken = _break_workers(tmp_path)
-    other.kill()
+    other_worker.kill()
     assert eventually(lambda: server.output().count("worker died") > ATTEMPTS, seconds=60), server.output()
     assert _ask_on(server.client).is_success
     broken.unlink()
-    assert eventually(lambda: _others(server, steady), seconds=60)
-    assert steady.is_running()
+    assert eventually(lambda: _others(server, steady_worker), seconds=60)
+    assert steady_worker.is_running()
 
 
-def _others(server: Server, steady: psutil.Process) -> list[psutil.Process]:
-    return [worker for worker in workers(server) if worker.pid != steady.pid]
+def _others(server: Server, steady_worker: psutil.Process) -> list[psutil.Process]:
+    return [worker for worker in workers(server) if worker.pid != steady_worker.pid]
 
 
 def test_callers_wait_where_every_worker_has_died(filled: str, serve: Serve) -> None:
@@ -260,7 +260,7 @@ def test_callers_wait_where_every_worker_has_died(filled: str, serve: Serve) -> 
 def test_a_worker_is_relied_on_only_once_it_listens(filled: str, serve: Serve, tmp_path: Path) -> None:
     """Until then callers wait where the last one died that did, and are not refused."""
     server = serve(filled, "--workers", "2", PYTHONPATH=str(tmp_path))
-    steady, other = workers(server)
+    steady_worker, other_worker = workers(server)
     started = tmp_path / "started"
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
@@ -275,9 +275,9 @@ def test_a_worker_is_relied_on_only_once_it_listens(filled: str, serve: Serve, t
         "    mp.ASGIWorker = make_late\n",
         "utf-8",
     )
-    other.kill()
+    other_worker.kill()
     assert eventually(started.exists, seconds=60), server.output()
-    steady.kill()
+    steady_worker.kill()
     assert eventually(lambda: server.output().count("worker died") == 2)
     with ExitStack() as stack:
         for _ in range(20):

@@ -16,10 +16,10 @@ import psutil
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from tests.answers import data_of
 from tests.commands import filmer
 from tests.conftest import MakeDatabase, Serve, Server, import_films
-from tests.nodes import eventually, workers
+from tests.responses import data_of
+from tests.server_processes import eventually, workers
 from tests.store.embedded.users import processes
 
 from filmer.server.serving import free_port
@@ -39,7 +39,7 @@ def family_of(server: Server) -> list[psutil.Process]:
 
 
 def left_of(family: list[psutil.Process]) -> list[psutil.Process]:
-    """Which of them still do anything: who has ended may wait for somebody to take note of it."""
+    """Which of them still run: a process that has ended may remain as a zombie until its parent collects it."""
     return psutil.wait_procs([process for process in family if not is_zombie(process)], timeout=0)[1]
 
 
@@ -56,7 +56,11 @@ def listening_workers_of(server: Server) -> set[int]:
 def listening_sockets(pid: int) -> list[object]:
     """Of a process; none, if it is gone."""
     with suppress(psutil.Error):
-        return [found for found in psutil.Process(pid).net_connections("tcp") if found.status == psutil.CONN_LISTEN]
+        return [
+            connection
+            for connection in psutil.Process(pid).net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN
+        ]
     return []
 
 
@@ -102,8 +106,8 @@ def test_the_demo_from_nothing_an_import_beside_it_and_a_second_start(
     assert f"is ready at http://127.0.0.1:{server.port}  ({films:,} films)" in server.output()
     films_csv = tmp_path / "own.csv"
     films_csv.write_text(ONE_FILM, "utf-8")
-    done = filmer("import", "csv", films_csv, "--data-dir", data_dir)
-    assert done.returncode == 0, done.stderr
+    result = filmer("import", "csv", films_csv, "--data-dir", data_dir)
+    assert result.returncode == 0, result.stderr
     assert films_of(server) == films + 1, "the next answer is of the new catalogue, although the last was cached"
     assert data_of(server.client.get("/api/v1/movies/own1"))["title"] == "A Film of Our Own"
     family = family_of(server)
@@ -166,11 +170,11 @@ def waiting(database_url: str) -> int:
 def test_requests_under_way_are_finished_before_it_stops(filled: str, serve: Serve, number: signal.Signals) -> None:
     server = serve(filled, "--workers", "2")
     family = family_of(server)
-    found: list[httpx.Response] = []
+    responses: list[httpx.Response] = []
 
     def ask(page: int) -> None:
         url = f"http://127.0.0.1:{server.port}/api/v1/movies?size=2&page={page}"
-        found.append(httpx.get(url, timeout=30, trust_env=False, verify=False))
+        responses.append(httpx.get(url, timeout=30, trust_env=False, verify=False))
 
     asking = [threading.Thread(target=ask, args=(page,)) for page in range(1, 7)]
     with psycopg.connect(filled) as conn:
@@ -184,7 +188,7 @@ def test_requests_under_way_are_finished_before_it_stops(filled: str, serve: Ser
         conn.rollback()
     for thread in asking:
         thread.join(20)
-    assert [answer.status_code for answer in found] == [200] * len(asking)
+    assert [response.status_code for response in responses] == [200] * len(asking)
     assert server.process.wait(20) == 0
     assert eventually(lambda: not left_of(family), seconds=2)
     assert not is_listened_to(server.port)
@@ -198,16 +202,16 @@ def test_a_worker_that_is_killed_is_replaced(filled: str, serve: Serve) -> None:
     victim = min(before)
     psutil.Process(victim).kill()
     assert eventually(lambda: victim not in listening_workers_of(server), seconds=5)
-    # Whoever connects before the main process has noticed waits at the dead worker's socket, and is sent away.
+    # A client that connects before the main process has noticed waits at the dead worker's socket, and is refused.
     assert eventually(lambda: len(listening_sockets(server.process.pid)) == 1, seconds=5)
     for _ in range(5):
-        answer = httpx.get(f"http://127.0.0.1:{server.port}{FILM}", timeout=10, trust_env=False, verify=False)
-        assert answer.status_code == 200
+        response = httpx.get(f"http://127.0.0.1:{server.port}{FILM}", timeout=10, trust_env=False, verify=False)
+        assert response.status_code == 200
     assert eventually(lambda: len(listening_workers_of(server) - {victim}) == 2, seconds=10)
     assert (before - {victim}) <= listening_workers_of(server), "the other goes on"
     for _ in range(20):  # each on a connection of its own: any worker may get it
-        answer = httpx.get(f"http://127.0.0.1:{server.port}{FILM}", timeout=10, trust_env=False, verify=False)
-        assert data_of(answer)["id"] == "tt0111161"
+        response = httpx.get(f"http://127.0.0.1:{server.port}{FILM}", timeout=10, trust_env=False, verify=False)
+        assert data_of(response)["id"] == "tt0111161"
     server.process.terminate()
     assert server.process.wait(20) == 0
 
@@ -218,19 +222,19 @@ def test_a_worker_that_is_killed_is_replaced(filled: str, serve: Serve) -> None:
 def test_a_port_that_is_taken_is_told_with_advice(engines: Engines, filled: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = filmer("serve", "--port", str(port), DATABASE_URL=filled, REDIS_URL=engines.redis_url)
-    assert done.returncode == 1
-    assert f"127.0.0.1:{port}" in done.stderr
-    assert "--port" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "is ready" not in done.stdout
+        result = filmer("serve", "--port", str(port), DATABASE_URL=filled, REDIS_URL=engines.redis_url)
+    assert result.returncode == 1
+    assert f"127.0.0.1:{port}" in result.stderr
+    assert "--port" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "is ready" not in result.stdout
 
 
 def test_an_address_that_is_not_ours_is_told(engines: Engines, filled: str) -> None:
-    done = filmer("serve", "--port", "0", "--host", "192.0.2.1", DATABASE_URL=filled, REDIS_URL=engines.redis_url)
-    assert done.returncode == 1
-    assert "192.0.2.1" in done.stderr
-    assert "Traceback" not in done.stderr
+    result = filmer("serve", "--port", "0", "--host", "192.0.2.1", DATABASE_URL=filled, REDIS_URL=engines.redis_url)
+    assert result.returncode == 1
+    assert "192.0.2.1" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_a_database_that_is_behind_is_served_after_migrate(
@@ -258,27 +262,27 @@ def test_a_database_that_is_behind_is_served_after_migrate(
 def test_a_database_that_cannot_be_reached_is_told_in_a_sentence(engines: Engines, command: str) -> None:
     url = f"postgresql://filmer:tell-nobody@127.0.0.1:{free_port('127.0.0.1')}/filmer"
     more = ["--port", "0"] if command == "serve" else []
-    done = filmer(command, *more, DATABASE_URL=url, REDIS_URL=engines.redis_url)
-    assert done.returncode == 1
-    assert "the database can't be reached" in done.stderr
-    assert "DATABASE_URL" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "tell-nobody" not in done.stdout + done.stderr
+    result = filmer(command, *more, DATABASE_URL=url, REDIS_URL=engines.redis_url)
+    assert result.returncode == 1
+    assert "the database can't be reached" in result.stderr
+    assert "DATABASE_URL" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "tell-nobody" not in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("value", ["nonsense", "mysql://shop/filmer", "postgresql://[::1/filmer"])
 def test_an_address_of_no_database_is_told_in_a_sentence(engines: Engines, value: str) -> None:
-    done = filmer("serve", "--port", "0", DATABASE_URL=value, REDIS_URL=engines.redis_url)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "DATABASE_URL" in done.stderr
+    result = filmer("serve", "--port", "0", DATABASE_URL=value, REDIS_URL=engines.redis_url)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "DATABASE_URL" in result.stderr
 
 
 def test_an_address_of_no_cache_is_told_in_a_sentence(filled: str) -> None:
-    done = filmer("serve", "--port", "0", DATABASE_URL=filled, REDIS_URL="http://127.0.0.1/0", FILMER_WORKERS="1")
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "REDIS_URL" in done.stderr
+    result = filmer("serve", "--port", "0", DATABASE_URL=filled, REDIS_URL="http://127.0.0.1/0", FILMER_WORKERS="1")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "REDIS_URL" in result.stderr
 
 
 # --- ready, and what is logged --------------------------------------------------------------------
@@ -291,10 +295,10 @@ def test_when_it_says_ready_it_is(filled: str, serve: Serve) -> None:
         next(line for line in server.output().splitlines() if "is ready at" in line).split("is ready at ")[1].split()[0]
     )
     assert address == f"http://127.0.0.1:{server.port}"
-    answers = [
+    responses = [
         httpx.get(f"{address}{path}", trust_env=False, verify=False) for path in ("/api/v1/health", FILM, "/docs")
     ]
-    assert [answer.status_code for answer in answers] == [200] * 3
+    assert [response.status_code for response in responses] == [200] * 3
     server.stop()
 
 
@@ -319,12 +323,12 @@ def test_a_failure_is_one_json_line_with_the_request_s_id_and_successes_are_none
     assert [line for line in log_lines(server) if line["event"] == "request" or "request_id" in line] == []
     with psycopg.connect(filled, autocommit=True) as conn:
         conn.execute("DROP SCHEMA catalogue CASCADE")
-    answer = server.client.get("/api/v1/stars", headers={"x-request-id": "find-me.42"})
-    assert answer.status_code == 500
-    assert answer.json()["error"]["details"] == {"requestId": "find-me.42"}
-    told = [line for line in server.output().splitlines() if "find-me.42" in line]
-    assert len(told) == 1
-    line = json.loads(told[0])
+    response = server.client.get("/api/v1/stars", headers={"x-request-id": "find-me.42"})
+    assert response.status_code == 500
+    assert response.json()["error"]["details"] == {"requestId": "find-me.42"}
+    matching = [line for line in server.output().splitlines() if "find-me.42" in line]
+    assert len(matching) == 1
+    line = json.loads(matching[0])
     assert line["request_id"] == "find-me.42"
     assert line["level"] == "error"
     assert "catalogue" in json.dumps(line["exception"]), "the cause is in it"
@@ -333,7 +337,7 @@ def test_a_failure_is_one_json_line_with_the_request_s_id_and_successes_are_none
 
 def test_an_access_log_is_kept_when_it_is_asked_for(filled: str, serve: Serve) -> None:
     server = serve(filled, FILMER_ACCESS_LOG="true")
-    asked = [
+    requests = [
         ("GET", FILM, 200),
         ("GET", FILM, 200),  # from the cache
         ("HEAD", FILM, 200),
@@ -344,12 +348,12 @@ def test_an_access_log_is_kept_when_it_is_asked_for(filled: str, serve: Serve) -
         ("GET", "/nowhere", 404),
         ("GET", "/api/v1/movies/" + "x" * 9000, 414),
     ]
-    for at, (method, path, status) in enumerate(asked):
-        answer = server.client.request(method, path, headers={"x-request-id": f"asked-{at}"})
-        assert answer.status_code == status
+    for at, (method, path, status) in enumerate(requests):
+        response = server.client.request(method, path, headers={"x-request-id": f"asked-{at}"})
+        assert response.status_code == status
     lines = [line for line in log_lines(server) if line["event"] == "request" and "asked-" in line["request_id"]]
     assert [(line["request_id"], line["method"], line["path"], line["status"]) for line in lines] == [
-        (f"asked-{at}", *each) for at, each in enumerate(asked)
+        (f"asked-{at}", *each) for at, each in enumerate(requests)
     ]
     assert all(0 <= line["milliseconds"] < 10_000 for line in lines)
     server.stop()

@@ -4,23 +4,21 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Self
 
 import httpx
 import psycopg
 import pytest
-from litestar import Litestar
 from litestar.types import ASGIApp
-from tests.answers import data_of, error_of
-from tests.asgi import alive, ask
+from tests.asgi_client import ask, running_app
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
-from tests.people import CARD, PASSWORD, kept_password, open_account, put_card, session_of, visitor
+from tests.in_process import InProcess
+from tests.responses import data_of, error_of
+from tests.users import CARD, PASSWORD, hash_password, open_account, put_card, session_of, visitor
 
 from filmer.accounts.schemas import User
 from filmer.app import create_app
 from filmer.clock import Clock, SystemClock
-from filmer.edge.edge import Edge
 from filmer.settings import Settings
 from filmer.shop.checkout import Checkout
 from filmer.shop.payment import PaymentProvider
@@ -37,7 +35,7 @@ SHAWSHANK, BATMAN_BEGINS, DARK_KNIGHT, AMELIE, UNDER_SCORE = (
 )  # fmt: skip
 
 SignIn = Callable[..., httpx.Client]
-Local = Callable[..., "InProcess"]
+StartShop = Callable[..., "LocalShop"]
 
 
 class Store(NamedTuple):
@@ -61,7 +59,7 @@ def open_store(url: str) -> str:
 @pytest.fixture(scope="session", autouse=True)
 def _password() -> None:
     """Made and remembered before an event loop runs, which open_account has."""
-    kept_password(PASSWORD)
+    hash_password(PASSWORD)
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +71,7 @@ def store(make_database: MakeDatabase, serve: Serve) -> Store:
 
 @pytest.fixture
 def sign_in(store: Store) -> Iterator[SignIn]:
-    """Signs somebody in, else a new customer, on a browser of its own; ``at``: of another server of the store."""
+    """Signs a user in, by default a new customer, on a client of its own; ``at``: at another server of the store."""
     with contextlib.ExitStack() as stack:
 
         def enter(person: User | None = None, *, at: httpx.Client | None = None) -> httpx.Client:
@@ -91,16 +89,16 @@ def customer(sign_in: SignIn) -> httpx.Client:
     return sign_in()
 
 
-def fetch(url: str, statement: str, *given: Any) -> list[Any]:
+def fetch(url: str, statement: str, *parameters: Any) -> list[Any]:
     with psycopg.connect(url, autocommit=True) as conn:
-        cursor = conn.execute(statement.encode(), given)
+        cursor = conn.execute(statement.encode(), parameters)
         return cursor.fetchall() if cursor.description else []
 
 
 def put_in_cart(client: httpx.Client, movie_id: str = SHAWSHANK, quantity: int = 1) -> httpx.Response:
-    answer = client.post(ITEMS, json={"movieId": movie_id, "quantity": quantity})
-    assert answer.status_code == 200, answer.text
-    return answer
+    response = client.post(ITEMS, json={"movieId": movie_id, "quantity": quantity})
+    assert response.status_code == 200, response.text
+    return response
 
 
 def pay(client: httpx.Client, key: str | None = None, card: Mapping[str, str] = CARD, **instead: Any) -> httpx.Response:
@@ -114,45 +112,28 @@ def buy(client: httpx.Client, movie_id: str = SHAWSHANK, quantity: int = 1) -> i
     return int(data_of(pay(client))["orderId"])
 
 
-def refused(answer: httpx.Response) -> None:
+def refused(response: httpx.Response) -> None:
     """contract §6.3: always the same words."""
-    error = error_of(answer, 402, "PAYMENT_FAILED")
+    error = error_of(response, 402, "PAYMENT_FAILED")
     assert error["message"] == "Credit card validation failed"
     assert error["details"] == {"reason": "Card information does not match"}
-    unkept(answer)
+    assert_not_cached(response)
 
 
-def empty(answer: httpx.Response) -> None:
+def empty(response: httpx.Response) -> None:
     """contract §6.1"""
-    assert error_of(answer, 400, "VALIDATION_ERROR")["details"] == {"reason": "Cart is empty"}
-    unkept(answer)
+    assert error_of(response, 400, "VALIDATION_ERROR")["details"] == {"reason": "Cart is empty"}
+    assert_not_cached(response)
 
 
-def unkept(answer: httpx.Response) -> None:
+def assert_not_cached(response: httpx.Response) -> None:
     """contract §1.7: anything personal is no-store; a tag would make it kept."""
-    assert answer.headers.get_list("cache-control") == ["no-store"]
-    assert "etag" not in answer.headers
+    assert response.headers.get_list("cache-control") == ["no-store"]
+    assert "etag" not in response.headers
 
 
-class MovedClock:
-    """The time it really is, moved; or a moment that stands still."""
-
-    def __init__(self, moment: datetime | None = None) -> None:
-        self.moment = moment
-        self.ahead = timedelta()
-
-    def now(self) -> datetime:
-        return (self.moment or datetime.now(UTC)) + self.ahead
-
-    def monotonic(self) -> float:
-        return SystemClock().monotonic() + self.ahead.total_seconds()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
-class InProcess(httpx.BaseTransport):
-    """filmer in this process, on an event loop of its own; asked through httpx like any server."""
+class LocalShop(InProcess, httpx.BaseTransport):
+    """The application in this process, on an event loop of its own, asked through httpx as a server would be."""
 
     def __init__(
         self, url: str, clock: Clock | None = None, provider: PaymentProvider | None = None, pool_size: int = 8
@@ -164,7 +145,7 @@ class InProcess(httpx.BaseTransport):
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self.app = self.run(self._create(settings, clock))
+        super().__init__(self.run(self._create(settings, clock)))
         if provider is not None:
             self.checkout._provider = provider
         self.url = url
@@ -174,23 +155,16 @@ class InProcess(httpx.BaseTransport):
         return create_app(settings, clock=clock)
 
     @property
-    def litestar(self) -> Litestar:
-        assert isinstance(self.app, Edge)
-        assert isinstance(self.app._app, Litestar)
-        return self.app._app
-
-    @property
     def checkout(self) -> Checkout:
-        found = self.litestar.state["checkout"]
-        assert isinstance(found, Checkout)
-        return found
+        checkout: Checkout = self.part("checkout")
+        return checkout
 
     def run(self, work: Any) -> Any:
         """What a coroutine returns, on the application's loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     def sign_in(self, person: User | None = None) -> httpx.Client:
-        """Signs somebody in, else a new customer."""
+        """A client that is signed in as this user, by default a new customer."""
         cookie = session_of(self.url, person or open_account(self.url), self._clock.now())
         return httpx.Client(transport=self, base_url="http://127.0.0.1", cookies=cookie)
 
@@ -200,11 +174,11 @@ class InProcess(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         headers = [(name.lower(), value) for name, value in request.headers.raw]
-        answer = self.run(ask(self.app, request.method, request.url.raw_path, headers, request.read()))
-        return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
+        response = self.run(ask(self.app, request.method, request.url.raw_path, headers, request.read()))
+        return httpx.Response(response.status, headers=response.headers, content=response.body)
 
     def __enter__(self) -> Self:
-        self._life = alive(self.app)
+        self._life = running_app(self.app)
         self.run(self._life.__aenter__())
         return self
 
@@ -216,12 +190,12 @@ class InProcess(httpx.BaseTransport):
 
 
 @pytest.fixture
-def local(database_url: str) -> Iterator[Local]:
+def start_shop(database_url: str) -> Iterator[StartShop]:
     """Starts the application in this process, on a database of the test's own with films and the card of anybody's."""
     open_store(database_url)
     with contextlib.ExitStack() as stack:
 
-        def start(**how: Any) -> InProcess:
-            return stack.enter_context(InProcess(database_url, **how))
+        def start(**how: Any) -> LocalShop:
+            return stack.enter_context(LocalShop(database_url, **how))
 
         yield start

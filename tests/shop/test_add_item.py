@@ -5,8 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.answers import data_of, error_of, not_found, offences_of
-from tests.people import open_account
+from tests.responses import data_of, error_of, not_found, offences_of
 from tests.shop.conftest import (
     AMELIE,
     BATMAN_BEGINS,
@@ -14,13 +13,14 @@ from tests.shop.conftest import (
     ITEMS,
     SHAWSHANK,
     UNDER_SCORE,
-    Local,
     SignIn,
+    StartShop,
     Store,
+    assert_not_cached,
     fetch,
     put_in_cart,
-    unkept,
 )
+from tests.users import open_account
 
 BETWEEN = ["must be at least 1", "must be at most 10"]
 NOT_INTEGERS = ['"4"', "true", "false", "1.5", "1e-1", "null", "[1]", '{"quantity":1}', '""', "NaN"]
@@ -35,13 +35,13 @@ def units(client: httpx.Client) -> int:
 
 
 def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
-    answer = customer.post(ITEMS, json={"movieId": SHAWSHANK, "quantity": 1})
-    assert answer.content == (
+    response = customer.post(ITEMS, json={"movieId": SHAWSHANK, "quantity": 1})
+    assert response.content == (
         b'{"success":true,"data":{"message":"Item added to cart","cart":{"items":[{"movieId":"tt0111161",'
         b'"title":"The Shawshank Redemption","quantity":1,"price":4.99,"subtotal":4.99}],'
         b'"itemCount":1,"totalPrice":4.99}}}'
     )
-    unkept(answer)
+    assert_not_cached(response)
 
 
 def test_the_quantity_is_one_by_default(customer: httpx.Client) -> None:
@@ -89,9 +89,9 @@ def test_over_ten_in_a_line_is_400_and_changes_nothing(customer: httpx.Client, h
     """contract §5.2"""
     put_in_cart(customer, SHAWSHANK, held)
     before = customer.get(CART).content
-    answer = customer.post(ITEMS, json={"movieId": SHAWSHANK, "quantity": more})
-    assert list(offences_of(answer)) == ["quantity"]
-    unkept(answer)
+    response = customer.post(ITEMS, json={"movieId": SHAWSHANK, "quantity": more})
+    assert list(offences_of(response)) == ["quantity"]
+    assert_not_cached(response)
     assert customer.get(CART).content == before
 
 
@@ -123,9 +123,9 @@ def test_ids_that_no_film_can_have_are_400(customer: httpx.Client, movie_id: str
 
 @pytest.mark.parametrize("movie_id", ["tt9999999", "TT0111161", "ééééééé", "'; --", " tt0111161", "nm0000209"])
 def test_an_unknown_film_is_404(store: Store, customer: httpx.Client, movie_id: str) -> None:
-    answer = customer.post(ITEMS, json={"movieId": movie_id})
-    not_found(answer, f"Movie not found with id: {movie_id}")
-    unkept(answer)
+    response = customer.post(ITEMS, json={"movieId": movie_id})
+    not_found(response, f"Movie not found with id: {movie_id}")
+    assert_not_cached(response)
     assert units(customer) == 0
     assert fetch(store.url, "SELECT FROM film_in_use WHERE film_id = %s", movie_id) == []
 
@@ -155,9 +155,9 @@ def test_a_body_that_can_not_be_read(
     customer: httpx.Client, body: str, content_type: str, status: int, code: str
 ) -> None:
     """contract §1.3, §1.4"""
-    answer = customer.post(ITEMS, content=body.encode(), headers={"Content-Type": content_type})
-    error_of(answer, status, code)
-    unkept(answer)
+    response = customer.post(ITEMS, content=body.encode(), headers={"Content-Type": content_type})
+    error_of(response, status, code)
+    assert_not_cached(response)
     assert units(customer) == 0
 
 
@@ -168,8 +168,8 @@ def test_unknown_fields_are_ignored(customer: httpx.Client) -> None:
     assert cart["totalPrice"] == 4.99
 
 
-def test_prices_are_brought_up_to_date_by_every_answer(local: Local) -> None:
-    shop = local()
+def test_prices_are_brought_up_to_date_by_every_answer(start_shop: StartShop) -> None:
+    shop = start_shop()
     client = shop.sign_in()
     put_in_cart(client, SHAWSHANK, 2)
     fetch(shop.url, "UPDATE catalogue.film SET price = 6.5 WHERE id = %s", SHAWSHANK)
@@ -191,9 +191,9 @@ def test_adds_at_once_never_bring_a_line_over_ten(store: Store, sign_in: SignIn)
     assert units(devices[0]) == 8
 
 
-def test_a_cart_holds_500_titles(local: Local) -> None:
+def test_a_cart_holds_500_titles(start_shop: StartShop) -> None:
     """nouns.MAX_TITLES; more of a title that is there may still be added"""
-    shop = local()
+    shop = start_shop()
     client = shop.sign_in()
     put_in_cart(client, SHAWSHANK)
     fetch(

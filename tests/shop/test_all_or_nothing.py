@@ -17,10 +17,10 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 from tests.conftest import SECRET_KEY, MakeDatabase
 from tests.figures import record_figure
-from tests.people import CARD
-from tests.raw_connections import Customer, Reply
-from tests.shop import faults
-from tests.shop.faults import FILMS
+from tests.raw_connections import Customer, RawResponse
+from tests.shop import stress_shop
+from tests.shop.stress_shop import FILMS
+from tests.users import CARD
 
 import filmer.app
 import filmer.components
@@ -48,8 +48,8 @@ class CollectedLater(CardsOnFile):
     """Has a second step, so that this is tried as well."""
 
     async def authorize(self, payment: Payment) -> Authorization | None:
-        found = await super().authorize(payment)
-        return found and Authorization(found.reference, is_captured=False)
+        authorization = await super().authorize(payment)
+        return authorization and Authorization(authorization.reference, is_captured=False)
 
 
 class Moments:
@@ -83,12 +83,12 @@ class Moments:
             is_mine = len(self.names) - 1 == self.spoilt
             if is_mine and not self.is_late and name != "putconn":  # a connection kept from the pool is our own leak
                 await self._break(error())
-            done = await real(*arguments, **named)
+            result = await real(*arguments, **named)
             if is_mine:
                 if name == "getconn":  # nobody else could give it back
-                    await arguments[0].putconn(done)
+                    await arguments[0].putconn(result)
                 await self._break(error())
-            return done
+            return result
 
         patch.setattr(owner, name, watched)
 
@@ -137,25 +137,26 @@ class Shop:
         self._app = app
         self.steps = 0
 
-    async def check_out(self, one: Customer, key: str | None, cancelled_at: int = -1) -> Reply | None:
+    async def check_out(self, customer: Customer, key: str | None, cancelled_at: int = -1) -> RawResponse | None:
         """None when it was cancelled before an answer left."""
-        said: dict[str, Any] = {}
+        sent_messages: dict[str, Any] = {}
         body = json.dumps(CARD).encode()
         unread = [{"type": "http.request", "body": body, "more_body": False}]
         headers = [(b"host", b"shop"), (b"content-type", b"application/json")]
-        headers += [(b"cookie", f"JSESSIONID={one.cookie}".encode())]
+        headers += [(b"cookie", f"JSESSIONID={customer.cookie}".encode())]
         headers += [(b"idempotency-key", key.encode())] if key else []
 
         async def receive() -> Any:
             return unread.pop() if unread else {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
-            said["status"] = message.get("status", said.get("status"))
-            said["body"] = message.get("body", b"")
+            sent_messages["status"] = message.get("status", sent_messages.get("status"))
+            sent_messages["body"] = message.get("body", b"")
 
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
-            "path": faults.CHECKOUT, "raw_path": faults.CHECKOUT.encode(), "query_string": b"", "headers": headers,
+            "path": stress_shop.CHECKOUT, "raw_path": stress_shop.CHECKOUT.encode(), "query_string": b"",
+            "headers": headers,
             "root_path": "", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {},
         }  # fmt: skip
         stepped = Stepped(self._app(scope, receive, send), cancelled_at)
@@ -165,7 +166,7 @@ class Shop:
 
         await asyncio.gather(asyncio.create_task(run()), return_exceptions=True)
         self.steps = stepped.steps
-        return Reply(said["status"], said["body"]) if said.get("body") else None
+        return RawResponse(sent_messages["status"], sent_messages["body"]) if sent_messages.get("body") else None
 
 
 @asynccontextmanager
@@ -188,7 +189,7 @@ async def running(url: str) -> AsyncIterator[Shop]:
 @pytest.fixture(scope="module")
 def database(make_database: MakeDatabase) -> str:
     url = make_database()
-    faults.open_shop(url)
+    stress_shop.open_shop(url)
     return url
 
 
@@ -212,12 +213,12 @@ def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
     return watched
 
 
-async def require_order(conn: psycopg.Connection, one: Customer, point: str) -> None:
+async def require_order(conn: psycopg.Connection, customer: Customer, point: str) -> None:
     """No half, no lock, no transaction left open, every connection back in the pool."""
     pool = Asked.latest
 
     def is_calm() -> bool:
-        doing = faults.activity(conn)
+        doing = stress_shop.activity(conn)
         counted = pool.statistics_by_pool()["main"]
         return (
             set(doing) <= {"idle", "carts locked"}
@@ -230,23 +231,25 @@ async def require_order(conn: psycopg.Connection, one: Customer, point: str) -> 
         if is_calm():
             break
         await asyncio.sleep(0.01)
-    assert is_calm(), (point, faults.activity(conn), pool.statistics_by_pool()["main"])
-    assert not faults.halves(conn, [one.account_id]), point
-    assert not faults.audit(conn), point
+    assert is_calm(), (point, stress_shop.activity(conn), pool.statistics_by_pool()["main"])
+    assert not stress_shop.halves(conn, [customer.account_id]), point
+    assert not stress_shop.audit(conn), point
 
 
-async def try_again(shop: Shop, conn: psycopg.Connection, one: Customer, key: str | None, point: str) -> None:
+async def try_again(shop: Shop, conn: psycopg.Connection, customer: Customer, key: str | None, point: str) -> None:
     """With its key the checkout comes to its end; without one, the order that is there already is not made again."""
-    placed = conn.execute("SELECT id FROM shop_order WHERE account_id = %s", [one.account_id]).fetchall()
-    reply = await shop.check_out(one, key)
-    assert reply is not None, point
-    if reply.status == 200:
-        order = reply.data["orderId"]
+    placed = conn.execute("SELECT id FROM shop_order WHERE account_id = %s", [customer.account_id]).fetchall()
+    response = await shop.check_out(customer, key)
+    assert response is not None, point
+    if response.status == 200:
+        order = response.data["orderId"]
         assert order == placed[0][0] if placed else order, point
     else:
-        assert (reply.status, key, bool(placed)) == (400, None, True), (point, reply)
-    assert conn.execute("SELECT count(*) FROM shop_order WHERE account_id = %s", [one.account_id]).fetchone() == (1,)
-    assert not faults.halves(conn, [one.account_id]), point
+        assert (response.status, key, bool(placed)) == (400, None, True), (point, response)
+    assert conn.execute("SELECT count(*) FROM shop_order WHERE account_id = %s", [customer.account_id]).fetchone() == (
+        1,
+    )
+    assert not stress_shop.halves(conn, [customer.account_id]), point
 
 
 @pytest.mark.timeout(300)
@@ -254,34 +257,34 @@ async def try_again(shop: Shop, conn: psycopg.Connection, one: Customer, key: st
 def test_a_checkout_that_breaks_anywhere_is_whole_or_has_not_happened(
     database: str, moments: Moments, key: str | None
 ) -> None:
-    people = iter(faults.customers(database, SPARE))
+    people = iter(stress_shop.customers(database, SPARE))
 
     async def spoil_all(conn: psycopg.Connection) -> tuple[int, int, list[str]]:
         async with running(database) as shop:
             whole = next(people)
-            faults.fill_carts(conn, [whole.account_id], FILMS[:2])
+            stress_shop.fill_carts(conn, [whole.account_id], FILMS[:2])
             moments.start()
-            reply = await shop.check_out(whole, key)
+            response = await shop.check_out(whole, key)
             moments.is_watching = False
-            assert reply is not None
-            assert reply.status == 200, reply
+            assert response is not None
+            assert response.status == 200, response
             names, steps = list(moments.names), shop.steps
             ways = itertools.product(range(len(names)), (False, True), (False, True))
             for number, is_late, is_cancelled in ways:
                 how = "cancelled" if is_cancelled else "failed"
-                one, point = next(people), f"{number}. {names[number]} {how} {'after' if is_late else 'before'}"
-                faults.fill_carts(conn, [one.account_id], FILMS[:2])
+                customer, point = next(people), f"{number}. {names[number]} {how} {'after' if is_late else 'before'}"
+                stress_shop.fill_carts(conn, [customer.account_id], FILMS[:2])
                 moments.start(number, is_late=is_late, is_cancelled=is_cancelled)
-                await shop.check_out(one, key)
+                await shop.check_out(customer, key)
                 moments.is_watching = False
-                await require_order(conn, one, point)
-                await try_again(shop, conn, one, key, point)
+                await require_order(conn, customer, point)
+                await try_again(shop, conn, customer, key, point)
             for number in range(steps):
-                one, point = next(people), f"cancelled at step {number} of {steps}"
-                faults.fill_carts(conn, [one.account_id], FILMS[:2])
-                await shop.check_out(one, key, cancelled_at=number)
-                await require_order(conn, one, point)
-                await try_again(shop, conn, one, key, point)
+                customer, point = next(people), f"cancelled at step {number} of {steps}"
+                stress_shop.fill_carts(conn, [customer.account_id], FILMS[:2])
+                await shop.check_out(customer, key, cancelled_at=number)
+                await require_order(conn, customer, point)
+                await try_again(shop, conn, customer, key, point)
             return len(names), steps, names
 
     with psycopg.connect(database, autocommit=True) as conn:

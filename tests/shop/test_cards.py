@@ -1,49 +1,49 @@
-"""``filmer card``, as whoever keeps the shop uses it (contract §6.3)."""
+"""The command ``filmer card``, as an administrator uses it (contract §6.3)."""
 
 from collections.abc import Callable
 
 import pytest
-from tests.answers import data_of
-from tests.commands import Done, filmer
+from tests.commands import CommandResult, filmer
 from tests.conftest import SECRET_KEY, Serve
-from tests.people import CARD, open_account, signed_in
-from tests.shop.conftest import Local, fetch, open_store, pay, put_in_cart, refused
+from tests.responses import data_of
+from tests.shop.conftest import StartShop, fetch, open_store, pay, put_in_cart, refused
+from tests.users import CARD, open_account, signed_in
 
 NUMBER = "4539578763621486"
 MARY = ("--first-name", "Mary", "--last-name", "Major", "--expiration", "2030-12")
-Card = Callable[..., Done]
+Card = Callable[..., CommandResult]
 
 
 @pytest.fixture
 def card(database_url: str) -> Card:
     """``filmer card …`` with something on standard input."""
 
-    def run(*arguments: str, typed: str = "", secret_key: str = SECRET_KEY) -> Done:
+    def run(*arguments: str, typed: str = "", secret_key: str = SECRET_KEY) -> CommandResult:
         assert NUMBER not in arguments
-        done = filmer("card", *arguments, typed=typed, DATABASE_URL=database_url, FILMER_SECRET_KEY=secret_key)
-        assert "Traceback" not in done.stderr
-        for text in (done.stdout, done.stderr):
+        result = filmer("card", *arguments, typed=typed, DATABASE_URL=database_url, FILMER_SECRET_KEY=secret_key)
+        assert "Traceback" not in result.stderr
+        for text in (result.stdout, result.stderr):
             assert NUMBER not in text.replace(" ", "").replace("-", "")
-        return done
+        return result
 
     return run
 
 
-def fine(done: Done) -> str:
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def fine(result: CommandResult) -> str:
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
-def failed(done: Done) -> str:
+def failed(result: CommandResult) -> str:
     """What it says on standard error, when it could not be done."""
-    assert done.returncode != 0
-    assert done.stdout == ""
-    return done.stderr
+    assert result.returncode != 0
+    assert result.stdout == ""
+    return result.stderr
 
 
-def test_a_card_put_on_file_pays(card: Card, database_url: str, local: Local) -> None:
+def test_a_card_put_on_file_pays(card: Card, database_url: str, start_shop: StartShop) -> None:
     fine(card("add", *MARY, typed="4539 5787-6362 1486\n"))
-    client = local().sign_in()
+    client = start_shop().sign_in()
     put_in_cart(client)
     refused(pay(client, creditCardId="4539578763621487"))
     assert data_of(pay(client, creditCardId=NUMBER))
@@ -55,18 +55,18 @@ def test_a_card_put_on_file_pays(card: Card, database_url: str, local: Local) ->
 
 def test_what_is_kept_tells_no_number(card: Card, database_url: str) -> None:
     fine(card("add", *MARY, typed=NUMBER))
-    kept = fetch(database_url, "SELECT c::text, encode(digest, 'escape') FROM card c")
-    assert len(kept) == 1
-    assert NUMBER not in str(kept)
-    assert NUMBER[:-4] not in str(kept)
+    stored = fetch(database_url, "SELECT c::text, encode(digest, 'escape') FROM card c")
+    assert len(stored) == 1
+    assert NUMBER not in str(stored)
+    assert NUMBER[:-4] not in str(stored)
     assert fetch(database_url, "SELECT last_four, account_id FROM card") == [("1486", None)]
 
 
 def test_the_list_tells_the_last_four_and_whose_it_is(card: Card, database_url: str) -> None:
     assert "No card is on file" in fine(card("list"))
     person = open_account(database_url)
-    told = fine(card("add", *MARY, "--account", str(person.id), typed=NUMBER))
-    assert told == "the card of Mary Major, good through 2030-12, is on file\n"
+    output = fine(card("add", *MARY, "--account", str(person.id), typed=NUMBER))
+    assert output == "the card of Mary Major, good through 2030-12, is on file\n"
     fine(card("add", "--first-name", " Zoë ", "--last-name", "Ørsted", "--expiration", "2027-01",
               typed="4000000000000002"))  # fmt: skip
     lines = fine(card("list")).splitlines()
@@ -108,9 +108,9 @@ def test_an_account_that_does_not_exist_is_told(card: Card, account: str) -> Non
     ],
 )
 def test_wrong_names_and_months_are_told(card: Card, option: str, value: str) -> None:
-    given = list(MARY)
-    given[given.index(option) + 1] = value
-    assert "names and month" in failed(card("add", *given, typed=NUMBER))
+    options = list(MARY)
+    options[options.index(option) + 1] = value
+    assert "names and month" in failed(card("add", *options, typed=NUMBER))
     assert "No card is on file" in fine(card("list"))
 
 
@@ -126,11 +126,11 @@ def test_another_secret_key_needs_the_cards_out_first(card: Card, database_url: 
     open_store(database_url)
     fine(card("add", *MARY, typed=NUMBER))
     for arguments in (("add", *MARY), ("remove",)):
-        told = failed(card(*arguments, typed=NUMBER, secret_key=another))
-        assert "another secret key" in told
-        assert "filmer card remove --all" in told
-        assert another not in told
-        assert SECRET_KEY not in told
+        output = failed(card(*arguments, typed=NUMBER, secret_key=another))
+        assert "another secret key" in output
+        assert "filmer card remove --all" in output
+        assert another not in output
+        assert SECRET_KEY not in output
     assert len(fine(card("list", secret_key=another)).splitlines()) == 2  # to look takes no key
     assert fine(card("remove", "--all", secret_key=another)) == "2 cards were taken out\n"
     fine(card("add", *MARY, typed=NUMBER, secret_key=another))

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from tests.answers import data_of, error_of
 from tests.conftest import ServeHere
-from tests.people import open_account, visitor
+from tests.in_process import MovedClock
+from tests.responses import data_of, error_of
 from tests.shop.conftest import (
     AMELIE,
     BATMAN_BEGINS,
@@ -18,14 +18,14 @@ from tests.shop.conftest import (
     ORDERS,
     SHAWSHANK,
     UNDER_SCORE,
-    Local,
-    MovedClock,
     SignIn,
+    StartShop,
     Store,
+    assert_not_cached,
     fetch,
     put_in_cart,
-    unkept,
 )
+from tests.users import open_account, visitor
 
 LINE = ["movieId", "title", "year", "quantity", "price", "subtotal"]
 
@@ -44,28 +44,28 @@ ENDPOINTS = [
 
 def test_the_cart_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
     put_in_cart(customer)
-    answer = customer.get(CART)
-    assert answer.content == (
+    response = customer.get(CART)
+    assert response.content == (
         b'{"success":true,"data":{"items":[{"movieId":"tt0111161","title":"The Shawshank Redemption","year":1994,'
         b'"quantity":1,"price":4.99,"subtotal":4.99}],"itemCount":1,"totalPrice":4.99}}'
     )
-    unkept(answer)
+    assert_not_cached(response)
 
 
 def test_an_empty_cart(customer: httpx.Client) -> None:
-    answer = customer.get(CART)
-    assert answer.content == b'{"success":true,"data":{"items":[],"itemCount":0,"totalPrice":0.00}}'
-    unkept(answer)
+    response = customer.get(CART)
+    assert response.content == b'{"success":true,"data":{"items":[],"itemCount":0,"totalPrice":0.00}}'
+    assert_not_cached(response)
 
 
 def test_units_and_money_add_up_in_decimal(customer: httpx.Client) -> None:
     """contract §1.1, §5.2: 3 x 4.99 + 7 x 5.99 + 10 x 3.99, two decimals everywhere."""
     for movie_id, quantity in ((SHAWSHANK, 3), (DARK_KNIGHT, 7), (AMELIE, 10)):
         put_in_cart(customer, movie_id, quantity)
-    answer = customer.get(CART)
+    response = customer.get(CART)
     for money in (b'"subtotal":14.97}', b'"subtotal":41.93}', b'"subtotal":39.90}', b'"totalPrice":96.80}'):
-        assert money in answer.content
-    data = data_of(answer)
+        assert money in response.content
+    data = data_of(response)
     assert all(list(line) == LINE for line in data["items"])
     assert data["itemCount"] == 20
 
@@ -100,15 +100,15 @@ def test_films_have_their_own_prices_or_the_default(
     client = sign_in(person, at=server.client)
     put_in_cart(client, BATMAN_BEGINS, 2)
     put_in_cart(client, DARK_KNIGHT)
-    answer = client.get(CART)
-    assert b'"price":%b,"subtotal":%b' % (price, twice) in answer.content
-    assert b'"price":5.99' in answer.content
+    response = client.get(CART)
+    assert b'"price":%b,"subtotal":%b' % (price, twice) in response.content
+    assert b'"price":5.99' in response.content
     server.stop()
 
 
-def test_the_dearest_cart_is_added_up_to_the_cent(local: Local) -> None:
+def test_the_dearest_cart_is_added_up_to_the_cent(start_shop: StartShop) -> None:
     """settings.MAX_PRICE, ten of each"""
-    shop = local()
+    shop = start_shop()
     fetch(shop.url, "UPDATE catalogue.film SET price = 999999.99")
     client = shop.sign_in()
     for movie_id in (SHAWSHANK, DARK_KNIGHT, AMELIE):
@@ -116,10 +116,10 @@ def test_the_dearest_cart_is_added_up_to_the_cent(local: Local) -> None:
     assert b'"totalPrice":29999999.70}' in client.get(CART).content
 
 
-def test_on_a_full_disk_the_cart_is_read_on_at_the_former_prices(local: Local) -> None:
+def test_on_a_full_disk_the_cart_is_read_on_at_the_former_prices(start_shop: StartShop) -> None:
     """Promise 23. Neither a session's use, due after two minutes, nor the new price can be written."""
     clock = MovedClock()
-    shop = local(clock=clock)
+    shop = start_shop(clock=clock)
     client = shop.sign_in()
     put_in_cart(client)
     begun = fetch(shop.url, "SELECT used FROM session")
@@ -174,11 +174,11 @@ def test_two_devices_of_one_account_share_it_at_once(store: Store, sign_in: Sign
 
 
 def test_carts_of_two_customers_have_nothing_to_do_with_each_other(sign_in: SignIn) -> None:
-    one, other = sign_in(), sign_in()
-    put_in_cart(one, SHAWSHANK, 2)
-    put_in_cart(other, SHAWSHANK, 9)
-    other.delete(CART)
-    assert data_of(one.get(CART))["itemCount"] == 2
+    first, second = sign_in(), sign_in()
+    put_in_cart(first, SHAWSHANK, 2)
+    put_in_cart(second, SHAWSHANK, 9)
+    second.delete(CART)
+    assert data_of(first.get(CART))["itemCount"] == 2
 
 
 def test_ten_titles_added_at_once_are_all_there(store: Store, sign_in: SignIn) -> None:
@@ -200,21 +200,21 @@ def test_without_a_session_everything_is_401(store: Store, method: str, address:
     with visitor(store.client) as nobody:
         headers = {"Cookie": cookie} if cookie else {}
         for body in (b"", b"{", b'{"quantity": 0}'):
-            answer = nobody.request(method, address, content=body, headers=headers)
-            assert error_of(answer, 401, "UNAUTHORIZED")["message"] == "Authentication required"
-            unkept(answer)
-        answer = nobody.request(method, f"{ORDERS}/x" if address.startswith(ORDERS + "/") else address + "?page=0")
-        error_of(answer, 401, "UNAUTHORIZED")
+            response = nobody.request(method, address, content=body, headers=headers)
+            assert error_of(response, 401, "UNAUTHORIZED")["message"] == "Authentication required"
+            assert_not_cached(response)
+        response = nobody.request(method, f"{ORDERS}/x" if address.startswith(ORDERS + "/") else address + "?page=0")
+        error_of(response, 401, "UNAUTHORIZED")
 
 
-@pytest.mark.parametrize(("method", "address"), [one for one in ENDPOINTS if one[0] == "GET"])
+@pytest.mark.parametrize(("method", "address"), [endpoint for endpoint in ENDPOINTS if endpoint[0] == "GET"])
 def test_head_is_get_without_a_body(customer: httpx.Client, method: str, address: str) -> None:
     put_in_cart(customer)
     head, got = customer.head(address), customer.request(method, address)
     assert head.status_code == got.status_code
     assert head.content == b""
     assert head.headers["content-length"] == got.headers["content-length"]
-    unkept(head)
+    assert_not_cached(head)
 
 
 @pytest.mark.parametrize(
@@ -233,11 +233,11 @@ def test_other_methods_are_405_and_say_which_there_are(customer: httpx.Client, a
     put_in_cart(customer)
     before = customer.get(CART).content
     for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "BREW"} - allowed:
-        answer = customer.request(method, address)
-        error_of(answer, 405, "METHOD_NOT_ALLOWED")
-        told = {name.strip() for name in answer.headers["allow"].split(",")}
-        assert allowed <= told <= allowed | {"HEAD", "OPTIONS"}
-        unkept(answer)
+        response = customer.request(method, address)
+        error_of(response, 405, "METHOD_NOT_ALLOWED")
+        methods = {name.strip() for name in response.headers["allow"].split(",")}
+        assert allowed <= methods <= allowed | {"HEAD", "OPTIONS"}
+        assert_not_cached(response)
     assert customer.get(CART).content == before
 
 

@@ -2,8 +2,19 @@
 
 import httpx
 import pytest
-from tests.answers import data_of, error_of, not_found, offences_of
-from tests.shop.conftest import AMELIE, CART, DARK_KNIGHT, ITEMS, SHAWSHANK, Local, SignIn, fetch, put_in_cart, unkept
+from tests.responses import data_of, error_of, not_found, offences_of
+from tests.shop.conftest import (
+    AMELIE,
+    CART,
+    DARK_KNIGHT,
+    ITEMS,
+    SHAWSHANK,
+    SignIn,
+    StartShop,
+    assert_not_cached,
+    fetch,
+    put_in_cart,
+)
 
 PATHS = ["tt011116111", "t" * 300, "%C3%A9" * 11, "%00", "tt%00", "%FF", "%ED%A0%80", "'", "tt9999999", "%20"]
 
@@ -15,13 +26,13 @@ def change(client: httpx.Client, text: str, movie_id: str = SHAWSHANK) -> httpx.
 
 def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
     put_in_cart(customer)
-    answer = customer.put(f"{ITEMS}/{SHAWSHANK}", json={"quantity": 2})
-    assert answer.content == (
+    response = customer.put(f"{ITEMS}/{SHAWSHANK}", json={"quantity": 2})
+    assert response.content == (
         b'{"success":true,"data":{"message":"Cart updated","cart":{"items":[{"movieId":"tt0111161",'
         b'"title":"The Shawshank Redemption","quantity":2,"price":4.99,"subtotal":9.98}],'
         b'"itemCount":2,"totalPrice":9.98}}}'
     )
-    unkept(answer)
+    assert_not_cached(response)
 
 
 @pytest.mark.parametrize("quantity", [1, 10])
@@ -48,9 +59,9 @@ def test_the_quantity_is_set_not_added(customer: httpx.Client, quantity: int) ->
 )
 def test_other_quantities_are_400_and_change_nothing(customer: httpx.Client, quantity: str, reason: str) -> None:
     put_in_cart(customer, SHAWSHANK, 3)
-    answer = change(customer, f'{{"quantity":{quantity}}}')
-    assert offences_of(answer) == {"quantity": reason}
-    unkept(answer)
+    response = change(customer, f'{{"quantity":{quantity}}}')
+    assert offences_of(response) == {"quantity": reason}
+    assert_not_cached(response)
     assert data_of(customer.get(CART))["itemCount"] == 3
 
 
@@ -63,9 +74,9 @@ def test_a_film_that_is_not_in_the_cart_is_404(customer: httpx.Client, sign_in: 
     """Whatever is in another customer's"""
     put_in_cart(sign_in(), DARK_KNIGHT)
     put_in_cart(customer)
-    answer = customer.put(f"{ITEMS}/{DARK_KNIGHT}", json={"quantity": 2})
-    not_found(answer, f"Item not in cart with id: {DARK_KNIGHT}")
-    unkept(answer)
+    response = customer.put(f"{ITEMS}/{DARK_KNIGHT}", json={"quantity": 2})
+    not_found(response, f"Item not in cart with id: {DARK_KNIGHT}")
+    assert_not_cached(response)
 
 
 @pytest.mark.parametrize("movie_id", PATHS)
@@ -86,8 +97,8 @@ def test_errors_of_the_body_come_before_404(customer: httpx.Client, movie_id: st
              "UNSUPPORTED_MEDIA_TYPE")  # fmt: skip
 
 
-def test_the_other_lines_show_their_new_prices(local: Local) -> None:
-    shop = local()
+def test_the_other_lines_show_their_new_prices(start_shop: StartShop) -> None:
+    shop = start_shop()
     client = shop.sign_in()
     put_in_cart(client, SHAWSHANK)
     put_in_cart(client, AMELIE)

@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.answers import data_of, error_of, offences_of
-from tests.people import CARD, open_account, put_card
+from tests.in_process import MovedClock
+from tests.responses import data_of, error_of, offences_of
 from tests.shop.conftest import (
     AMELIE,
     CART,
@@ -15,18 +15,18 @@ from tests.shop.conftest import (
     DARK_KNIGHT,
     ORDERS,
     SHAWSHANK,
-    Local,
-    MovedClock,
     SignIn,
+    StartShop,
     Store,
+    assert_not_cached,
     buy,
     empty,
     fetch,
     pay,
     put_in_cart,
     refused,
-    unkept,
 )
+from tests.users import CARD, open_account, put_card
 
 REQUIRED = dict.fromkeys(CARD, "is required")
 
@@ -34,15 +34,15 @@ REQUIRED = dict.fromkeys(CARD, "is required")
 def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
     put_in_cart(customer)
     before = datetime.now(UTC)
-    answer = pay(customer)
-    data = data_of(answer)
+    response = pay(customer)
+    data = data_of(response)
     assert data["orderDate"] in {f"{before:%Y-%m-%d}", f"{datetime.now(UTC):%Y-%m-%d}"}
-    assert answer.text == (
+    assert response.text == (
         f'{{"success":true,"data":{{"orderId":{data["orderId"]},"message":"Order placed successfully",'
         '"items":[{"movieId":"tt0111161","title":"The Shawshank Redemption","quantity":1,"price":4.99}],'
         f'"totalPrice":4.99,"orderDate":"{data["orderDate"]}"}}}}'
     )
-    unkept(answer)
+    assert_not_cached(response)
 
 
 def test_the_order_is_the_cart_and_the_cart_is_empty(customer: httpx.Client) -> None:
@@ -57,8 +57,8 @@ def test_the_order_is_the_cart_and_the_cart_is_empty(customer: httpx.Client) -> 
     assert data_of(customer.get(CART)) == {"items": [], "itemCount": 0, "totalPrice": 0}
 
 
-def test_what_costs_nothing_can_be_bought(local: Local) -> None:
-    shop = local()
+def test_what_costs_nothing_can_be_bought(start_shop: StartShop) -> None:
+    shop = start_shop()
     fetch(shop.url, "UPDATE catalogue.film SET price = 0")
     client = shop.sign_in()
     put_in_cart(client, SHAWSHANK, 2)
@@ -79,9 +79,9 @@ def test_an_empty_cart_comes_before_a_wrong_card(customer: httpx.Client) -> None
 
 def test_a_wrong_body_comes_before_a_wrong_card(customer: httpx.Client) -> None:
     put_in_cart(customer)
-    answer = pay(customer, creditCardId="4000000000000002", expiration="2020-01")
-    assert offences_of(answer) == {"expiration": "must not be in the past"}
-    unkept(answer)
+    response = pay(customer, creditCardId="4000000000000002", expiration="2020-01")
+    assert offences_of(response) == {"expiration": "must not be in the past"}
+    assert_not_cached(response)
 
 
 # --- the body --------------------------------------------------------------------------------------
@@ -117,9 +117,9 @@ def test_a_wrong_body_comes_before_a_wrong_card(customer: httpx.Client) -> None:
 )
 def test_each_field_has_its_bounds(customer: httpx.Client, field: str, value: object, reason: str) -> None:
     put_in_cart(customer)
-    answer = customer.post(CHECKOUT, json={**CARD, field: value})
-    assert offences_of(answer) == {field: reason}
-    assert "4242424242424242" not in answer.text
+    response = customer.post(CHECKOUT, json={**CARD, field: value})
+    assert offences_of(response) == {field: reason}
+    assert "4242424242424242" not in response.text
     assert data_of(customer.get(CART))["itemCount"] == 1
 
 
@@ -150,14 +150,16 @@ def test_fields_at_their_bounds_are_a_card_that_does_not_match(customer: httpx.C
         ("2027-04-30T23:59:59", "2027-04", "2026-12"),
     ],
 )
-def test_a_card_is_good_through_the_last_day_of_its_month(local: Local, moment: str, good: str, over: str) -> None:
-    shop = local(clock=MovedClock(datetime.fromisoformat(moment + "+00:00")))
+def test_a_card_is_good_through_the_last_day_of_its_month(
+    start_shop: StartShop, moment: str, good: str, over: str
+) -> None:
+    shop = start_shop(clock=MovedClock(datetime.fromisoformat(moment + "+00:00")))
     client = shop.sign_in()
     for number, month in (("4000000000000101", good), ("4000000000000102", over)):
         put_card(shop.url, CARD | {"creditCardId": number, "expiration": month})
     put_in_cart(client)
-    answer = pay(client, creditCardId="4000000000000102", expiration=over)
-    assert offences_of(answer) == {"expiration": "must not be in the past"}
+    response = pay(client, creditCardId="4000000000000102", expiration=over)
+    assert offences_of(response) == {"expiration": "must not be in the past"}
     data = data_of(pay(client, creditCardId="4000000000000101", expiration=good))
     assert data["orderDate"] == moment[:10]
 
@@ -216,7 +218,7 @@ def test_anything_else_is_402_in_the_same_words(customer: httpx.Client, instead:
 
 
 @pytest.mark.parametrize(
-    ("kept", "typed"),
+    ("stored", "typed"),
     [
         ("Zoë", "ZOË"),
         ("Zoë", unicodedata.normalize("NFD", "zoë")),
@@ -229,11 +231,11 @@ def test_anything_else_is_402_in_the_same_words(customer: httpx.Client, instead:
         ("İpek", "i̇pek"),
     ],
 )
-def test_names_are_compared_without_case_in_any_script(store: Store, sign_in: SignIn, kept: str, typed: str) -> None:
+def test_names_are_compared_without_case_in_any_script(store: Store, sign_in: SignIn, stored: str, typed: str) -> None:
     person = open_account(store.url)
     client = sign_in(person)
     number = f"6{person.id:015d}"  # no other card of these tests begins so
-    put_card(store.url, CARD | {"creditCardId": number, "firstName": kept}, account_id=person.id)
+    put_card(store.url, CARD | {"creditCardId": number, "firstName": stored}, account_id=person.id)
     put_in_cart(client)
     assert data_of(pay(client, creditCardId=number, firstName=typed))["totalPrice"] == 4.99
 
@@ -248,10 +250,10 @@ def test_accents_make_another_name(store: Store, sign_in: SignIn) -> None:
 
 
 def test_a_card_of_somebody_is_nobody_elses(store: Store, sign_in: SignIn) -> None:
-    owner, other = open_account(store.url), open_account(store.url)
+    owner, other_user = open_account(store.url), open_account(store.url)
     number = f"5{owner.id:015d}"
     put_card(store.url, CARD | {"creditCardId": number}, account_id=owner.id)
-    for person in (other, open_account(store.url, role="admin")):
+    for person in (other_user, open_account(store.url, role="admin")):
         client = sign_in(person)
         put_in_cart(client)
         refused(pay(client, creditCardId=number))
@@ -271,19 +273,19 @@ def test_a_demo_card_pays_nothing_without_the_demo(store: Store, customer: httpx
 # --- guessing cards is slowed down (contract §4.2's allowance, on checkout) -------------------------
 
 
-def test_after_ten_refused_cards_an_account_waits(local: Local) -> None:
+def test_after_ten_refused_cards_an_account_waits(start_shop: StartShop) -> None:
     clock = MovedClock(datetime.now(UTC))
-    shop = local(clock=clock)
+    shop = start_shop(clock=clock)
     client = shop.sign_in()
     put_in_cart(client)
     before = client.get(CART).content
     for number in range(10):
         refused(pay(client, creditCardId=f"400000000000{number:04d}"))
     for card in ("4000000000000010", CARD["creditCardId"]):  # the right one as well: it must not stand out
-        answer = pay(client, creditCardId=card)
-        error_of(answer, 429, "RATE_LIMITED")
-        assert answer.headers["retry-after"] == "60"
-        unkept(answer)
+        response = pay(client, creditCardId=card)
+        error_of(response, 429, "RATE_LIMITED")
+        assert response.headers["retry-after"] == "60"
+        assert_not_cached(response)
     assert client.get(CART).content == before
     clock.ahead += timedelta(seconds=59)
     error_of(pay(client), 429, "RATE_LIMITED")
@@ -291,8 +293,8 @@ def test_after_ten_refused_cards_an_account_waits(local: Local) -> None:
     assert data_of(pay(client))["totalPrice"] == 4.99
 
 
-def test_another_account_does_not_wait(local: Local) -> None:
-    shop = local()
+def test_another_account_does_not_wait(start_shop: StartShop) -> None:
+    shop = start_shop()
     thief, honest = shop.sign_in(), shop.sign_in()
     put_in_cart(thief)
     put_in_cart(honest)

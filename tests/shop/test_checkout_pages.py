@@ -6,10 +6,8 @@ from decimal import Decimal
 
 import httpx
 import pytest
-from tests.answers import data_of
 from tests.conftest import MakeDatabase, Serve
-from tests.people import CARD
-from tests.shop.browsing import filled, followed, form_of, look, order_of, put, send, text_of
+from tests.responses import data_of
 from tests.shop.conftest import (
     AMELIE,
     BATMAN_BEGINS,
@@ -17,14 +15,16 @@ from tests.shop.conftest import (
     DARK_KNIGHT,
     ORDERS,
     SHAWSHANK,
-    Local,
     SignIn,
+    StartShop,
     Store,
     fetch,
     open_store,
     pay,
 )
+from tests.shop.forms import filled, followed, form_of, look, order_of, put, send, text_of
 from tests.shop.test_idempotency import at_once
+from tests.users import CARD
 
 from filmer.errors import ServiceUnavailable
 from filmer.shop.payment import Authorization, Payment
@@ -42,7 +42,7 @@ def store(make_database: MakeDatabase, serve: Serve) -> Store:
 
 @pytest.fixture
 def shopper(customer: httpx.Client) -> httpx.Client:
-    """Somebody with two copies of a film in the cart."""
+    """A customer with two copies of a film in the cart."""
     put(customer, SHAWSHANK, 2)
     return customer
 
@@ -66,8 +66,8 @@ def set_price(store: Store, film: str, price: str) -> None:
 def test_from_the_cart_to_the_order(shopper: httpx.Client) -> None:
     page = look(shopper, "/checkout")
     text = text_of(page)
-    for told in ("The Shawshank Redemption (1994)", "$4.99", "Pay $9.98", "no money moves", "PCI DSS"):
-        assert told in text
+    for expected in ("The Shawshank Redemption (1994)", "$4.99", "Pay $9.98", "no money moves", "PCI DSS"):
+        assert expected in text
     for purpose in ("cc-number", "cc-given-name", "cc-family-name", "cc-exp"):
         assert f'autocomplete="{purpose}"' in page.text
     bought = send(shopper, "/checkout", **filled(page))
@@ -87,18 +87,18 @@ def test_looking_again_draws_another_key(shopper: httpx.Client) -> None:
 def test_a_double_click_is_one_order_and_both_lead_to_it(shopper: httpx.Client) -> None:
     for count in range(1, 6):
         form = filled(look(shopper, "/checkout"))
-        answers = at_once(6, lambda _: send(shopper, "/checkout", **form))  # noqa: B023 - done with before the next
-        assert len({order_of(answer) for answer in answers}) == 1
+        responses = at_once(6, lambda _: send(shopper, "/checkout", **form))  # noqa: B023 - done with before the next
+        assert len({order_of(response) for response in responses}) == 1
         assert orders_of(shopper) == count
         put(shopper)
 
 
 def test_two_pages_of_one_cart_sent_at_once_are_one_order(shopper: httpx.Client) -> None:
     forms = [filled(look(shopper, "/checkout")) for _ in range(2)]
-    answers = at_once(2, lambda number: send(shopper, "/checkout", **forms[number]))
+    responses = at_once(2, lambda number: send(shopper, "/checkout", **forms[number]))
     assert orders_of(shopper) == 1
-    late = next(answer for answer in answers if answer.headers["location"] == "/cart")
-    order_of(next(answer for answer in answers if answer is not late))
+    late = next(response for response in responses if response.headers["location"] == "/cart")
+    order_of(next(response for response in responses if response is not late))
     text = followed(shopper, late, "/cart")
     assert "Your cart is empty by now. What you have bought is among your orders." in text
 
@@ -164,14 +164,14 @@ def test_a_form_without_our_key_is_one_order_too(shopper: httpx.Client, key: str
 def test_what_another_tab_added_is_shown_first(shopper: httpx.Client) -> None:
     page = look(shopper, "/checkout")
     put(shopper, AMELIE)
-    answer = send(shopper, "/checkout", **filled(page))
-    assert answer.status_code == 409
-    assert answer.headers["cache-control"] == "no-store"
-    text = text_of(answer)
+    response = send(shopper, "/checkout", **filled(page))
+    assert response.status_code == 409
+    assert response.headers["cache-control"] == "no-store"
+    text = text_of(response)
     assert CHANGED in text
     assert "Amélie is new in your cart." in text
     assert "Pay $13.97" in text
-    again = form_of(answer, "/checkout")
+    again = form_of(response, "/checkout")
     assert [again[name] for name in CARD] == ["", "", "", ""]
     nothing_sold(shopper, 3)
     order_of(send(shopper, "/checkout", **{**again, **CARD}))
@@ -183,9 +183,9 @@ def test_what_another_tab_changed_or_took_out_is_shown_first(shopper: httpx.Clie
     page = look(shopper, "/checkout")
     send(shopper, f"/cart/items/{SHAWSHANK}", quantity="5")
     send(shopper, f"/cart/items/{AMELIE}/remove")
-    answer = send(shopper, "/checkout", **filled(page))
-    assert answer.status_code == 409
-    text = text_of(answer)
+    response = send(shopper, "/checkout", **filled(page))
+    assert response.status_code == 409
+    text = text_of(response)
     assert "The Shawshank Redemption: the quantity was 2, it is now 5." in text
     assert "A film you saw here is no longer in your cart." in text
     nothing_sold(shopper, 5)
@@ -200,11 +200,11 @@ def test_a_price_that_changed_is_shown_first(store: Store, customer: httpx.Clien
     try:
         if tabs == 2:
             assert "it is now $8.49" in text_of(look(customer, "/cart"))
-        answer = send(customer, "/checkout", **filled(page))
-        assert answer.status_code == 409
-        assert "The Dark Knight: the price was $5.99, it is now $8.49." in text_of(answer)
+        response = send(customer, "/checkout", **filled(page))
+        assert response.status_code == 409
+        assert "The Dark Knight: the price was $5.99, it is now $8.49." in text_of(response)
         nothing_sold(customer, 2)
-        bought = send(customer, "/checkout", **filled(answer))
+        bought = send(customer, "/checkout", **filled(response))
         assert "$16.98" in followed(customer, bought, order_of(bought))
     finally:
         set_price(store, DARK_KNIGHT, "5.99")
@@ -235,9 +235,9 @@ def test_a_price_that_changed_before_the_page_is_told_there(store: Store, custom
 @pytest.mark.parametrize("seen", [None, "", "[]", "{", '[["tt0111161",2,-1]]', '[["tt0111161",2,499],[]]', "[" * 9000])
 def test_a_form_that_shows_nothing_sells_nothing(shopper: httpx.Client, seen: str | None) -> None:
     form = {name: value for name, value in filled(look(shopper, "/checkout")).items() if name != "seen"}
-    answer = send(shopper, "/checkout", **form, **({"seen": seen} if seen is not None else {}))
-    assert answer.status_code == 409
-    assert CHANGED in text_of(answer)
+    response = send(shopper, "/checkout", **form, **({"seen": seen} if seen is not None else {}))
+    assert response.status_code == 409
+    assert CHANGED in text_of(response)
     nothing_sold(shopper, 2)
 
 
@@ -270,7 +270,7 @@ class Gateway:
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "expected"),
     [
         ("UPDATE cart_line SET quantity = 3", "the quantity was 2, it is now 3"),
         ("UPDATE cart_line SET price = 1; UPDATE catalogue.film SET price = 1", "was $4.99, it is now $1.00"),
@@ -285,15 +285,15 @@ class Gateway:
     ],
 )
 def test_what_changes_while_the_card_is_asked_is_seen_by_the_sale(
-    local: Local, database_url: str, statement: str, told: str
+    start_shop: StartShop, database_url: str, statement: str, expected: str
 ) -> None:
     gateway = Gateway(lambda: fetch(database_url, statement))
-    with closing(local(provider=gateway).sign_in()) as client:
+    with closing(start_shop(provider=gateway).sign_in()) as client:
         put(client, SHAWSHANK, 2)
-        answer = send(client, "/checkout", **filled(look(client, "/checkout")))
-        assert answer.status_code == 409
-        assert CHANGED in text_of(answer)
-        assert told in text_of(answer)
+        response = send(client, "/checkout", **filled(look(client, "/checkout")))
+        assert response.status_code == 409
+        assert CHANGED in text_of(response)
+        assert expected in text_of(response)
         assert orders_of(client) == 0
         assert gateway.authorized == gateway.refunded == [Decimal("9.98")]
 
@@ -302,7 +302,7 @@ def test_what_changes_while_the_card_is_asked_is_seen_by_the_sale(
 
 
 @pytest.mark.parametrize(
-    ("field", "typed", "told"),
+    ("field", "typed", "message"),
     [
         ("creditCardId", "", "This must not be empty."),
         ("creditCardId", "4" * 30, "This must have at most 20 characters."),
@@ -313,15 +313,15 @@ def test_what_changes_while_the_card_is_asked_is_seen_by_the_sale(
         ("expiration", "2020-01", "This must not be in the past."),
     ],
 )
-def test_what_is_wrong_is_said_beside_its_field(shopper: httpx.Client, field: str, typed: str, told: str) -> None:
-    answer = send(shopper, "/checkout", **filled(look(shopper, "/checkout"), **{field: typed}))
-    assert answer.status_code == 400
-    assert f'id="{field}-error">{told}<' in answer.text
-    assert answer.text.count('class="error"') == 1
-    assert "creditCardId</a>" not in answer.text, "fields are named as people know them"
-    kept = {**CARD, field: typed, "creditCardId": ""}
-    again = form_of(answer, "/checkout")
-    assert {name: again[name] for name in kept} == kept
+def test_what_is_wrong_is_said_beside_its_field(shopper: httpx.Client, field: str, typed: str, message: str) -> None:
+    response = send(shopper, "/checkout", **filled(look(shopper, "/checkout"), **{field: typed}))
+    assert response.status_code == 400
+    assert f'id="{field}-error">{message}<' in response.text
+    assert response.text.count('class="error"') == 1
+    assert "creditCardId</a>" not in response.text, "fields are named as people know them"
+    expected = {**CARD, field: typed, "creditCardId": ""}
+    again = form_of(response, "/checkout")
+    assert {name: again[name] for name in expected} == expected
     nothing_sold(shopper, 2)
     order_of(send(shopper, "/checkout", **{**again, **CARD}))
 
@@ -333,69 +333,69 @@ def test_a_month_is_read_as_cards_and_browsers_write_it(shopper: httpx.Client, m
 
 def test_a_refused_card_is_told_in_one_sentence_whatever_was_wrong(shopper: httpx.Client) -> None:
     page = look(shopper, "/checkout")
-    told = set()
+    sentences = set()
     for field, typed in {"creditCardId": "4000000000000002", "lastName": "Minor", "expiration": "12/2031"}.items():
-        answer = send(shopper, "/checkout", **filled(page, **{field: typed}))
-        assert answer.status_code == 402
-        assert answer.text.count('class="form-failure"') == 1
-        assert form_of(answer, "/checkout")["creditCardId"] == ""
-        assert form_of(answer, "/checkout")["firstName"] == "Mary"
-        told.add(answer.text.partition('role="alert">')[2].partition("<")[0])
-    assert len(told) == 1
-    assert "was not accepted" in told.pop()
+        response = send(shopper, "/checkout", **filled(page, **{field: typed}))
+        assert response.status_code == 402
+        assert response.text.count('class="form-failure"') == 1
+        assert form_of(response, "/checkout")["creditCardId"] == ""
+        assert form_of(response, "/checkout")["firstName"] == "Mary"
+        sentences.add(response.text.partition('role="alert">')[2].partition("<")[0])
+    assert len(sentences) == 1
+    assert "was not accepted" in sentences.pop()
     nothing_sold(shopper, 2)
 
 
-def test_too_many_refused_cards_have_to_wait(local: Local) -> None:
-    with closing(local().sign_in()) as client:
+def test_too_many_refused_cards_have_to_wait(start_shop: StartShop) -> None:
+    with closing(start_shop().sign_in()) as client:
         put(client)
         form = filled(look(client, "/checkout"), creditCardId="4000000000000002")
-        answers = [send(client, "/checkout", **form) for _ in range(11)]
-        assert [answer.status_code for answer in answers] == [402] * 10 + [429]
-        wait = int(answers[-1].headers["retry-after"])
-        assert f"please wait {wait} seconds before the next try" in text_of(answers[-1])
-        assert form_of(answers[-1], "/checkout")["creditCardId"] == ""
+        responses = [send(client, "/checkout", **form) for _ in range(11)]
+        assert [response.status_code for response in responses] == [402] * 10 + [429]
+        wait = int(responses[-1].headers["retry-after"])
+        assert f"please wait {wait} seconds before the next try" in text_of(responses[-1])
+        assert form_of(responses[-1], "/checkout")["creditCardId"] == ""
 
 
-def test_when_it_is_our_fault_the_same_form_can_be_sent_again(local: Local) -> None:
+def test_when_it_is_our_fault_the_same_form_can_be_sent_again(start_shop: StartShop) -> None:
     def be_away() -> None:
         raise ServiceUnavailable("The payment gateway is away", retry_after=7)
 
-    with closing(local(provider=Gateway(be_away)).sign_in()) as client:
+    with closing(start_shop(provider=Gateway(be_away)).sign_in()) as client:
         put(client, SHAWSHANK, 2)
         page = look(client, "/checkout")
-        answer = send(client, "/checkout", **filled(page))
-        assert answer.status_code == 503
-        assert answer.headers["retry-after"] == "7"
-        assert "The payment gateway is away. Send it again: you pay only once." in text_of(answer)
-        again = form_of(answer, "/checkout")
+        response = send(client, "/checkout", **filled(page))
+        assert response.status_code == 503
+        assert response.headers["retry-after"] == "7"
+        assert "The payment gateway is away. Send it again: you pay only once." in text_of(response)
+        again = form_of(response, "/checkout")
         assert again == {**form_of(page, "/checkout"), **CARD, "creditCardId": ""}
-        place = order_of(send(client, "/checkout", **filled(answer)))
+        place = order_of(send(client, "/checkout", **filled(response)))
         assert order_of(send(client, "/checkout", **filled(page))) == place
 
 
 def test_card_numbers_are_in_no_page_and_no_log(store: Store, shopper: httpx.Client) -> None:
     page = look(shopper, "/checkout")
     hostile = '"><script>alert(1)</script>'
-    answers = [
+    responses = [
         send(shopper, "/checkout", **filled(page, expiration=hostile, firstName=hostile)),
         send(shopper, "/checkout", **filled(page, lastName="Minor")),
         send(shopper, "/checkout", **filled(page, seen="[]")),
         send(shopper, "/checkout", **filled(page)),
     ]
-    assert [answer.status_code for answer in answers] == [400, 402, 409, 303]
-    assert hostile == form_of(answers[0], "/checkout")["firstName"]
-    assert all("<script>alert" not in answer.text for answer in answers)
-    told = [answer.text + str(answer.headers) for answer in answers]
-    assert not [text for text in [*told, store.server.output()] if NUMBER in text]
+    assert [response.status_code for response in responses] == [400, 402, 409, 303]
+    assert hostile == form_of(responses[0], "/checkout")["firstName"]
+    assert all("<script>alert" not in response.text for response in responses)
+    texts = [response.text + str(response.headers) for response in responses]
+    assert not [text for text in [*texts, store.server.output()] if NUMBER in text]
 
 
 def test_nobody_pays_for_another_with_their_form(sign_in: SignIn, shopper: httpx.Client) -> None:
     """A form's key is of one account."""
     page = look(shopper, "/checkout")
     place = order_of(send(shopper, "/checkout", **filled(page)))
-    other = sign_in()
-    put(other, SHAWSHANK, 2)
-    theirs = order_of(send(other, "/checkout", **filled(page)))
+    other_user = sign_in()
+    put(other_user, SHAWSHANK, 2)
+    theirs = order_of(send(other_user, "/checkout", **filled(page)))
     assert theirs != place
-    assert other.get(place).status_code == 403
+    assert other_user.get(place).status_code == 403

@@ -1,8 +1,8 @@
 """DELETE /api/v1/cart (shop-api.md, "Clear Cart")."""
 
 import httpx
-from tests.answers import data_of
-from tests.shop.conftest import AMELIE, CART, SHAWSHANK, SignIn, put_in_cart, unkept
+from tests.responses import data_of
+from tests.shop.conftest import AMELIE, CART, SHAWSHANK, SignIn, assert_not_cached, put_in_cart
 
 CLEARED = (
     b'{"success":true,"data":{"message":"Cart cleared","cart":{"items":[],"itemCount":0,"totalPrice":0.00}}}'
@@ -12,9 +12,9 @@ CLEARED = (
 def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
     put_in_cart(customer, SHAWSHANK, 3)
     put_in_cart(customer, AMELIE)
-    answer = customer.delete(CART)
-    assert answer.content == CLEARED
-    unkept(answer)
+    response = customer.delete(CART)
+    assert response.content == CLEARED
+    assert_not_cached(response)
     assert data_of(customer.get(CART)) == {"items": [], "itemCount": 0, "totalPrice": 0}
 
 
@@ -30,8 +30,8 @@ def test_a_cleared_cart_starts_anew(customer: httpx.Client) -> None:
 
 
 def test_other_carts_stay(customer: httpx.Client, sign_in: SignIn) -> None:
-    other = sign_in()
-    put_in_cart(other)
+    other_user = sign_in()
+    put_in_cart(other_user)
     put_in_cart(customer)
     customer.delete(CART)
-    assert data_of(other.get(CART))["itemCount"] == 1
+    assert data_of(other_user.get(CART))["itemCount"] == 1

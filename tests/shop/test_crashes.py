@@ -22,10 +22,10 @@ import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
 from tests.figures import record_figure
-from tests.nodes import accepts, eventually, kill_node, kill_worker
-from tests.raw_connections import LOST, Customer, RawConnection, Reply
-from tests.shop import faults
-from tests.shop.faults import FILMS
+from tests.raw_connections import LOST, Customer, RawConnection, RawResponse
+from tests.server_processes import accepts, eventually, kill_node, kill_worker
+from tests.shop import stress_shop
+from tests.shop.stress_shop import FILMS
 
 from filmer.store.embedded import running_engines
 from filmer.store.migrate import migrate
@@ -60,22 +60,22 @@ class Clients:
         with ThreadPoolExecutor(CLIENTS) as pool:
             list(pool.map(self._buy, people))
 
-    def _buy(self, one: Customer) -> None:
+    def _buy(self, customer: Customer) -> None:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if next(self._counted) % self._every == 0:
                 self._kill_once()  # while the others' requests go on
             try:
                 with RawConnection(self._port(), timeout=10) as line:
-                    reply = line.ask(faults.checkout(one, f"of {one.account_id}"))
+                    response = line.round_trip(stress_shop.checkout(customer, f"of {customer.account_id}"))
             except LOST:
                 self.lost += 1
                 time.sleep(0.05)
                 continue
-            if reply.status == 200:
-                self.orders[one.account_id] = reply.data["orderId"]
+            if response.status == 200:
+                self.orders[customer.account_id] = response.data["orderId"]
                 return
-            assert reply.status == 503, reply  # the database is away
+            assert response.status == 503, response  # the database is away
             time.sleep(0.05)
         raise AssertionError(f"no answer within {PATIENCE} s")
 
@@ -87,12 +87,12 @@ class Clients:
 
 def require_whole(conn: psycopg.Connection, people: list[Customer], answered: dict[int, int]) -> None:
     """Each cart has become its one order, the one that was answered, and nothing is left of it."""
-    accounts = [one.account_id for one in people]
-    assert not faults.audit(conn)
-    assert not faults.halves(conn, accounts)
+    accounts = [customer.account_id for customer in people]
+    assert not stress_shop.audit(conn)
+    assert not stress_shop.halves(conn, accounts)
     rows = conn.execute("SELECT account_id, id, total FROM shop_order WHERE account_id = ANY(%s)", [accounts])
     placed = {account: (order, total) for account, order, total in rows.fetchall()}
-    expected = faults.total_of(conn, FILMS[:2])
+    expected = stress_shop.total_of(conn, FILMS[:2])
     assert placed == {account: (order, expected) for account, order in answered.items()}
     assert set(placed) == set(accounts)
     assert conn.execute("SELECT count(*) FROM cart_line WHERE account_id = ANY(%s)", [accounts]).fetchone() == (0,)
@@ -101,14 +101,14 @@ def require_whole(conn: psycopg.Connection, people: list[Customer], answered: di
 @pytest.fixture
 def database(make_database: MakeDatabase) -> str:
     url = make_database()
-    faults.open_shop(url)
+    stress_shop.open_shop(url)
     return url
 
 
 def shop_of(database: str, count: int) -> list[Customer]:
-    people = faults.customers(database, count)
+    people = stress_shop.customers(database, count)
     with psycopg.connect(database, autocommit=True) as conn:
-        faults.fill_carts(conn, [one.account_id for one in people])
+        stress_shop.fill_carts(conn, [customer.account_id for customer in people])
     return people
 
 
@@ -151,7 +151,7 @@ def test_killed_nodes_lose_and_double_nothing(database: str, serve: Serve) -> No
 def test_killed_database_connections_lose_and_double_nothing(database: str, serve: Serve) -> None:
     people = shop_of(database, CHECKOUTS)
     node: Server = serve(database, FILMER_WORKERS="2")
-    clients = Clients(lambda: node.port, lambda _: void(faults.terminate_backends(database)))
+    clients = Clients(lambda: node.port, lambda _: void(stress_shop.terminate_backends(database)))
     clients.run(people)
     assert clients.kills >= 2
     with psycopg.connect(database, autocommit=True) as conn:
@@ -174,7 +174,7 @@ def own_engines() -> Iterator[tuple[Path, str]]:
         running = stack.enter_context(running_engines(Path(folder), valkey=False))
         with psycopg.connect(running.database_url, autocommit=True) as conn:
             list(migrate(conn))
-        faults.open_shop(running.database_url)
+        stress_shop.open_shop(running.database_url)
         yield Path(folder), running.database_url
 
 
@@ -195,7 +195,7 @@ def test_the_embedded_database_writes_through(own_engines: tuple[Path, str]) -> 
 def test_no_connection_of_ours_waives_that(database: str, serve: Serve) -> None:
     """Neither in the pool's options nor by SET: a role or a database with other settings aside."""
     server: Server = serve(database)
-    (one,) = shop_of(database, 1)
+    (customer,) = shop_of(database, 1)
     with psycopg.connect(database, autocommit=True) as conn:
         conn.execute("CREATE TABLE seen (setting text)")
         conn.execute(
@@ -206,7 +206,7 @@ def test_no_connection_of_ours_waives_that(database: str, serve: Serve) -> None:
         )
         conn.execute("CREATE TRIGGER look BEFORE INSERT ON shop_order FOR EACH ROW EXECUTE FUNCTION look()")
         with RawConnection(server.port) as line:
-            assert line.ask(faults.checkout(one)).status == 200
+            assert line.round_trip(stress_shop.checkout(customer)).status == 200
         assert conn.execute("SELECT setting FROM seen").fetchall() == [("on",)]
         unlogged = conn.execute("SELECT relname FROM pg_class WHERE relpersistence = 'u' AND relkind = 'r'").fetchall()
         assert unlogged == [("guess",)]
@@ -221,18 +221,18 @@ def test_what_was_acknowledged_is_there_after_the_database_was_stopped_at_once(
     own_engines: tuple[Path, str], serve: Serve
 ) -> None:
     folder, url = own_engines
-    people = faults.customers(url, DURABLE)
+    people = stress_shop.customers(url, DURABLE)
     with psycopg.connect(url, autocommit=True) as conn:
-        faults.fill_carts(conn, [one.account_id for one in people])
+        stress_shop.fill_carts(conn, [one.account_id for one in people])
     server: Server = serve(url, FILMER_WORKERS="2")
     missing: list[int] = []
     for stop in range(STOPS):
-        answered: dict[int, Reply] = {}
+        answered: dict[int, RawResponse] = {}
 
-        def buy(one: Customer, answered: dict[int, Reply] = answered) -> None:
+        def buy(one: Customer, answered: dict[int, RawResponse] = answered) -> None:
             try:
                 with RawConnection(server.port) as line:
-                    answered[one.account_id] = line.ask(faults.checkout(one, f"of {one.account_id}"))
+                    answered[one.account_id] = line.round_trip(stress_shop.checkout(one, f"of {one.account_id}"))
             except LOST:
                 return
 
@@ -245,13 +245,15 @@ def test_what_was_acknowledged_is_there_after_the_database_was_stopped_at_once(
             for one in buying:
                 one.result()
         assert eventually(lambda: accepts(url), 60)
-        told = {account: reply.data["orderId"] for account, reply in answered.items() if reply.status == 200}
-        assert told
+        acknowledged = {
+            account: response.data["orderId"] for account, response in answered.items() if response.status == 200
+        }
+        assert acknowledged
         with psycopg.connect(url, autocommit=True) as conn:
-            kept: dict[int, int] = dict(conn.execute("SELECT account_id, id FROM shop_order").fetchall())
-            assert not faults.audit(conn)
-            assert not faults.halves(conn, [one.account_id for one in mine])
-        missing += [order for account, order in told.items() if kept.get(account) != order]
+            stored: dict[int, int] = dict(conn.execute("SELECT account_id, id FROM shop_order").fetchall())
+            assert not stress_shop.audit(conn)
+            assert not stress_shop.halves(conn, [one.account_id for one in mine])
+        missing += [order for account, order in acknowledged.items() if stored.get(account) != order]
     assert not missing
     clients = Clients(lambda: server.port, lambda _: None)  # and the rest can still be bought
     clients.run(people)

@@ -10,24 +10,24 @@ from enum import StrEnum
 from random import Random
 
 import pytest
-from tests.shop.histories import (
+from tests.shop.linearizability import (
     UNKNOWN,
     Add,
-    Answer,
     Call,
     Checkout,
     Clear,
     Line,
     Lines,
-    Listed,
     ListOrders,
     Model,
     Operation,
     Order,
+    OrderEntry,
     Put,
     Recorder,
     Refusal,
     Remove,
+    Response,
     State,
     View,
     check,
@@ -45,23 +45,23 @@ def order(number: int, *wanted: tuple[str, int]) -> Order:
     return Order(number, lines(*wanted), total(lines(*wanted)))
 
 
-def listed(*orders: Order) -> tuple[Listed, ...]:
-    return tuple(Listed(one.id, sum(line.quantity for line in one.lines), one.total) for one in orders)
+def listed(*orders: Order) -> tuple[OrderEntry, ...]:
+    return tuple(OrderEntry(order.id, sum(line.quantity for line in order.lines), order.total) for order in orders)
 
 
-def op(called: float, answered: float, call: Call, answer: Answer | None) -> Operation:
-    return Operation(call, answer, called, answered)
+def op(invoked: float, returned: float, call: Call, response: Response | None) -> Operation:
+    return Operation(call, response, invoked, returned)
 
 
-def lost(called: float, call: Call) -> Operation:
-    return Operation(call, UNKNOWN, called)
+def lost(invoked: float, call: Call) -> Operation:
+    return Operation(call, UNKNOWN, invoked)
 
 
-def one_by_one(*said: tuple[Call, Answer | None]) -> list[Operation]:
+def one_by_one(*calls: tuple[Call, Response | None]) -> list[Operation]:
     """Each called after the one before it was answered."""
     return [
-        lost(number, call) if answer is UNKNOWN else op(number, number + 0.5, call, answer)
-        for number, (call, answer) in enumerate(said)
+        lost(number, call) if response is UNKNOWN else op(number, number + 0.5, call, response)
+        for number, (call, response) in enumerate(calls)
     ]
 
 
@@ -233,13 +233,13 @@ def test_an_answer_that_came_later_is_not_taken_for_the_first_wrong_one() -> Non
 
 def test_the_order_of_a_verdict_explains_the_history() -> None:
     history = simulate(3)
-    by_call = sorted(history, key=lambda one: one.called)
+    by_call = sorted(history, key=lambda operation: operation.invoked)
     model, state = Model(by_call, PRICES), State()
     order = check(history, PRICES).order
     for place, number in enumerate(order):
-        assert all(by_call[number].called <= by_call[later].answered for later in order[place:])
+        assert all(by_call[number].invoked <= by_call[later].returned for later in order[place:])
         (state, *_) = model.after(state, number)
-    assert {number for number, one in enumerate(by_call) if one.answer is not UNKNOWN} <= set(order)
+    assert {number for number, operation in enumerate(by_call) if operation.response is not UNKNOWN} <= set(order)
 
 
 def hang_up() -> None:
@@ -249,12 +249,12 @@ def hang_up() -> None:
 def test_a_recorder_writes_down_what_was_asked_and_answered() -> None:
     ticks = itertools.count()
     recorder = Recorder(lambda: float(next(ticks)), lost=(ConnectionError,))
-    with recorder.call(View(), client=3) as said:
-        said.answer = ()
+    with recorder.call(View(), client=3) as pending:
+        pending.response = ()
     with recorder.call(Clear()):
         pass  # a 5xx: nobody says what came of it
-    with recorder.call(Add("tt1")) as said:
-        said.answer = ()
+    with recorder.call(Add("tt1")) as pending:
+        pending.response = ()
         hang_up()
     with pytest.raises(ZeroDivisionError), recorder.call(Remove("tt1")):
         raise ZeroDivisionError
@@ -282,7 +282,7 @@ class Bug(StrEnum):
     MISSING = "5: an order is acknowledged and not kept"
 
 
-Steps = Generator[float, None, Answer]  # each yield lets the others go on for so long
+Steps = Generator[float, None, Response]  # each yield lets the others go on for so long
 
 
 class Shop:
@@ -312,7 +312,7 @@ class Shop:
             stale = self.bug is Bug.STALE_VIEW and self.random.random() < 0.3
             return self.cart_before if stale else self.lines()
         if isinstance(call, ListOrders):
-            return listed(*(one for _, one in reversed(self.orders)))
+            return listed(*(order for _, order in reversed(self.orders)))
         before = self.lines()
         if isinstance(call, Add):
             quantity = self.cart.get(call.film, 0) + call.quantity
@@ -360,11 +360,11 @@ class Shop:
         return order
 
     def serve_nobody(self, call: Call) -> Generator[float]:
-        """Whoever asked has gone."""
-        answer = yield from self.serve(call)
-        if self.bug is Bug.TWICE and isinstance(answer, Order):
+        """Serves a call whose client has hung up."""
+        response = yield from self.serve(call)
+        if self.bug is Bug.TWICE and isinstance(response, Order):
             yield self.random.expovariate(1)
-            self.orders.append((self.now, answer._replace(id=self.random.getrandbits(53))))
+            self.orders.append((self.now, response._replace(id=self.random.getrandbits(53))))
 
 
 def draw(random: Random, orders: int) -> Call:
@@ -386,7 +386,7 @@ def draw(random: Random, orders: int) -> Call:
 def simulate(
     seed: int, bug: Bug | None = None, *, size: int = 50, clients: int = 5, loss: float = 0.1
 ) -> list[Operation]:
-    """What so many clients of one account were told; of so many calls the answer is lost, of half of these the call."""
+    """A history of clients of one account. ``loss``: the share of lost responses, half of them with their call."""
     random = Random(seed)
     shop = Shop(random, bug)
     history: list[Operation] = []
@@ -395,16 +395,16 @@ def simulate(
 
     def client(number: int) -> Generator[float]:
         for _ in calls:
-            call, called = draw(random, len(shop.orders)), shop.now
+            call, invoked = draw(random, len(shop.orders)), shop.now
             if random.random() < loss:
-                history.append(Operation(call, UNKNOWN, called, client=number))
+                history.append(Operation(call, UNKNOWN, invoked, client=number))
                 if random.random() < 0.5:
                     late = random.choice([0, 0, 20])
-                    heapq.heappush(agenda, (called + late, next(tickets), shop.serve_nobody(call)))
+                    heapq.heappush(agenda, (invoked + late, next(tickets), shop.serve_nobody(call)))
             else:
-                answer = yield from shop.serve(call)
+                response = yield from shop.serve(call)
                 yield random.expovariate(1)
-                history.append(Operation(call, answer, called, shop.now, number))
+                history.append(Operation(call, response, invoked, shop.now, number))
             yield random.expovariate(1)
 
     agenda = [(0.0, next(tickets), client(number)) for number in range(clients)]
@@ -436,13 +436,13 @@ def explained(history: Sequence[Operation]) -> bool:
     model = Model(history, PRICES)
 
     def goes_on(state: State, left: frozenset[int]) -> bool:
-        if all(history[number].answer is UNKNOWN for number in left):
+        if all(history[number].response is UNKNOWN for number in left):
             return True
-        soonest = min(history[number].answered for number in left)
+        soonest = min(history[number].returned for number in left)
         return any(
             goes_on(then, left - {number})
             for number in left
-            if history[number].called <= soonest
+            if history[number].invoked <= soonest
             for then in model.after(state, number)
         )
 
@@ -450,19 +450,19 @@ def explained(history: Sequence[Operation]) -> bool:
 
 
 def mixed_up(random: Random, history: Sequence[Operation]) -> list[Operation]:
-    """Two operations of one kind are told each other's answer, if there are two."""
+    """Swaps the responses of two operations of one kind, if there are two."""
     mixed = list(history)
     pairs = [
         (first, second)
         for first, second in itertools.combinations(range(len(history)), 2)
         if type(history[first].call) is type(history[second].call)
-        and UNKNOWN not in (history[first].answer, history[second].answer)
-        and history[first].answer != history[second].answer
+        and UNKNOWN not in (history[first].response, history[second].response)
+        and history[first].response != history[second].response
     ]
     if pairs:
         first, second = random.choice(pairs)
-        mixed[first] = replace(history[first], answer=history[second].answer)
-        mixed[second] = replace(history[second], answer=history[first].answer)
+        mixed[first] = replace(history[first], response=history[second].response)
+        mixed[second] = replace(history[second], response=history[first].response)
     return mixed
 
 
@@ -470,5 +470,5 @@ def mixed_up(random: Random, history: Sequence[Operation]) -> list[Operation]:
 def test_the_search_misses_nothing_and_makes_nothing_up(bug: Bug | None) -> None:
     for seed in range(60):
         history = simulate(seed, bug, size=9, clients=4, loss=0.3)
-        for told in (history, mixed_up(Random(seed), history)):
-            assert check(told, PRICES).ok == explained(told), f"seed {seed}"
+        for recorded in (history, mixed_up(Random(seed), history)):
+            assert check(recorded, PRICES).ok == explained(recorded), f"seed {seed}"

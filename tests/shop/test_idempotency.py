@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.answers import data_of, error_of, offences_of
 from tests.conftest import ServeHere
-from tests.people import CARD, open_account, put_card
+from tests.in_process import MovedClock
 from tests.raw_connections import Customer, RawConnection
+from tests.responses import data_of, error_of, offences_of
 from tests.shop.conftest import (
     AMELIE,
     CART,
@@ -20,20 +20,20 @@ from tests.shop.conftest import (
     KEY,
     ORDERS,
     SHAWSHANK,
-    Local,
-    MovedClock,
     SignIn,
+    StartShop,
     Store,
+    assert_not_cached,
     buy,
     empty,
     fetch,
     pay,
     put_in_cart,
     refused,
-    unkept,
 )
-from tests.shop.faults import checkout
+from tests.shop.stress_shop import checkout
 from tests.shop.test_turns import until, waiting
+from tests.users import CARD, open_account, put_card
 
 from filmer.shop import queries
 from filmer.shop.checkout import Checkout
@@ -66,7 +66,7 @@ def test_a_repeat_gets_the_same_bytes(customer: httpx.Client) -> None:
     put_in_cart(customer)  # another cart by now: it stays
     again = pay(customer, key="a")
     assert again.content == first.content
-    unkept(again)
+    assert_not_cached(again)
     assert orders_of(customer) == 1
     assert data_of(customer.get(CART))["itemCount"] == 1
 
@@ -87,9 +87,9 @@ def test_a_repeat_gets_the_same_bytes_on_another_node_and_after_a_restart(
     assert orders_of(sign_in(person)) == 1
 
 
-def test_a_key_is_kept_24_hours_then_free_again(local: Local) -> None:
+def test_a_key_is_kept_24_hours_then_free_again(start_shop: StartShop) -> None:
     clock = MovedClock(datetime(2027, 5, 1, 12, tzinfo=UTC))
-    shop = local(clock=clock)
+    shop = start_shop(clock=clock)
     person = open_account(shop.url)
     client = shop.sign_in(person)
     put_in_cart(client)
@@ -107,9 +107,9 @@ def test_a_key_is_kept_24_hours_then_free_again(local: Local) -> None:
     assert data_of(pay(client, key="k", firstName="mary")) == second
 
 
-def test_old_keys_are_forgotten_and_their_orders_stay(local: Local) -> None:
+def test_old_keys_are_forgotten_and_their_orders_stay(start_shop: StartShop) -> None:
     clock = MovedClock()
-    shop = local(clock=clock)
+    shop = start_shop(clock=clock)
     client = shop.sign_in()
     put_in_cart(client)
     pay(client, key="old")
@@ -126,9 +126,9 @@ def test_the_same_key_with_another_body_is_409(customer: httpx.Client, instead: 
     put_in_cart(customer)
     first = pay(customer, key="k")
     put_in_cart(customer)
-    answer = pay(customer, "k", **instead)
-    error_of(answer, 409, "CONFLICT")
-    unkept(answer)
+    response = pay(customer, "k", **instead)
+    error_of(response, 409, "CONFLICT")
+    assert_not_cached(response)
     assert pay(customer, key="k").content == first.content
     assert orders_of(customer) == 1
     assert data_of(customer.get(CART))["itemCount"] == 1
@@ -206,16 +206,16 @@ def submit_raw(client: httpx.Client, *keys: bytes) -> httpx.Response:
 )
 def test_bad_keys_are_400_and_nothing_happens(customer: httpx.Client, keys: list[bytes]) -> None:
     put_in_cart(customer)
-    answer = submit_raw(customer, *keys)
-    assert list(offences_of(answer)) == [KEY]
-    unkept(answer)
+    response = submit_raw(customer, *keys)
+    assert list(offences_of(response)) == [KEY]
+    assert_not_cached(response)
     assert orders_of(customer) == 0
     assert data_of(customer.get(CART))["itemCount"] == 1
 
 
 def test_a_bad_key_is_told_together_with_a_bad_body(customer: httpx.Client) -> None:
-    answer = customer.post(CHECKOUT, json={**CARD, "firstName": ""}, headers={KEY: ""})
-    assert list(offences_of(answer)) == [KEY, "firstName"]
+    response = customer.post(CHECKOUT, json={**CARD, "firstName": ""}, headers={KEY: ""})
+    assert list(offences_of(response)) == [KEY, "firstName"]
 
 
 # --- submits that overlap --------------------------------------------------------------------------
@@ -231,12 +231,12 @@ def test_submits_that_overlap_give_one_order(
     second = serve_here(store.url)
     devices = [sign_in(person, at=(store.client, second.client)[number % 2]) for number in range(min(count, 8))]
     put_in_cart(devices[0], SHAWSHANK, 2)
-    answers = at_once(count, lambda number: pay(devices[number % len(devices)], key=key))
+    responses = at_once(count, lambda number: pay(devices[number % len(devices)], key=key))
     second.stop()
     assert orders_of(devices[0]) == 1
-    good = {answer.content for answer in answers if answer.status_code == 200}
+    good = {response.content for response in responses if response.status_code == 200}
     assert len(good) == 1
-    bad = [answer.text for answer in answers if answer.status_code != 200]
+    bad = [response.text for response in responses if response.status_code != 200]
     if key is None:  # one that came after the first was answered is no overlapping one
         bad = [text for text in bad if "Cart is empty" not in text]
     assert bad == []
@@ -248,28 +248,28 @@ def test_submits_with_keys_of_their_own_give_one_order_too(store: Store, sign_in
     for _ in range(4):  # and those that were too late with a right card are not counted as guesses
         put_in_cart(devices[0])
         before = orders_of(devices[0])
-        answers = at_once(4, lambda number: pay(devices[number], key=f"{datetime.now(UTC)} {number}"))
+        responses = at_once(4, lambda number: pay(devices[number], key=f"{datetime.now(UTC)} {number}"))
         assert orders_of(devices[0]) == before + 1
-        assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
-        for answer in answers:
-            if answer.status_code == 400:
-                empty(answer)
+        assert sorted(response.status_code for response in responses) == [200, 400, 400, 400]
+        for response in responses:
+            if response.status_code == 400:
+                empty(response)
 
 
 class Meanwhile:
     """Does something else once, right before a query of a checkout that is under way; "look": before the first."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, query: str, work: Callable[[], httpx.Response]) -> None:
-        self.answers: list[httpx.Response] = []
+        self.responses: list[httpx.Response] = []
         owner: Any = Checkout if query == "look" else queries
         original = getattr(owner, query)
         begun = threading.Event()
 
-        async def after_work(*given: Any, **named: Any) -> Any:
+        async def after_work(*arguments: Any, **named: Any) -> Any:
             if not begun.is_set():
                 begun.set()
-                self.answers.append(await asyncio.to_thread(work))
-            return await original(*given, **named)
+                self.responses.append(await asyncio.to_thread(work))
+            return await original(*arguments, **named)
 
         monkeypatch.setattr(owner, query, after_work)
 
@@ -282,26 +282,26 @@ class Meanwhile:
     ],
 )
 def test_a_twin_that_is_faster_at_any_point_is_the_answer(
-    local: Local, monkeypatch: pytest.MonkeyPatch, query: str, key: str | None
+    start_shop: StartShop, monkeypatch: pytest.MonkeyPatch, query: str, key: str | None
 ) -> None:
     """The whole of another submit, at another node, between two statements of this one"""
-    shop, other_node = local(), local()
+    shop, other_node = start_shop(), start_shop()
     person = open_account(shop.url)
     phone, laptop = shop.sign_in(person), other_node.sign_in(person)
     put_in_cart(phone, SHAWSHANK, 2)
     meanwhile = Meanwhile(monkeypatch, query, lambda: pay(laptop, key=key))
     slow = pay(phone, key=key)
-    assert [answer.status_code for answer in meanwhile.answers] == [200]
-    assert (slow.status_code, slow.content) == (200, meanwhile.answers[0].content)
+    assert [response.status_code for response in meanwhile.responses] == [200]
+    assert (slow.status_code, slow.content) == (200, meanwhile.responses[0].content)
     assert orders_of(phone) == 1
 
 
 @pytest.mark.parametrize("query", ["select_due", "lock_cart"])
 def test_a_right_card_that_came_too_late_costs_nothing(
-    local: Local, monkeypatch: pytest.MonkeyPatch, query: str
+    start_shop: StartShop, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
     """The cart was emptied at another node, by a submit with a key of its own: no guess, however often it happens"""
-    shop, other_node = local(), local()
+    shop, other_node = start_shop(), start_shop()
     person = open_account(shop.url)
     client, laptop = shop.sign_in(person), other_node.sign_in(person)
     for number in range(11):
@@ -309,15 +309,15 @@ def test_a_right_card_that_came_too_late_costs_nothing(
         with monkeypatch.context() as patched:
             meanwhile = Meanwhile(patched, query, lambda number=number: pay(laptop, key=f"mine {number}"))  # type: ignore[misc]
             late = pay(client, key=f"late {number}")
-        assert [data_of(answer)["totalPrice"] for answer in meanwhile.answers] == [4.99]
+        assert [data_of(response)["totalPrice"] for response in meanwhile.responses] == [4.99]
         empty(late)
     put_in_cart(client)
     assert data_of(pay(client))["totalPrice"] == 4.99
 
 
-def test_a_cart_that_changed_meanwhile_earns_no_guesses(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cart_that_changed_meanwhile_earns_no_guesses(start_shop: StartShop, monkeypatch: pytest.MonkeyPatch) -> None:
     """One try is paid for, one is given back"""
-    shop = local()
+    shop = start_shop()
     person = open_account(shop.url)
     client = shop.sign_in(person)
     put_in_cart(client)
@@ -326,8 +326,8 @@ def test_a_cart_that_changed_meanwhile_earns_no_guesses(local: Local, monkeypatc
     with monkeypatch.context() as patched:
         original = queries.select_due
 
-        async def outdated(*given: Any, **named: Any) -> Any:
-            amount, last = await original(*given, **named)
+        async def outdated(*arguments: Any, **named: Any) -> Any:
+            amount, last = await original(*arguments, **named)
             return (amount or 0) + 1, last
 
         patched.setattr(queries, "select_due", outdated)
@@ -352,9 +352,11 @@ def test_a_later_submit_of_another_cart_is_another_order(customer: httpx.Client)
     assert orders_of(customer) == 2
 
 
-def test_an_overlapping_submit_of_something_else_gets_no_order(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_overlapping_submit_of_something_else_gets_no_order(
+    start_shop: StartShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another card is another submit: it finds the cart empty"""
-    shop, other_node = local(), local()
+    shop, other_node = start_shop(), start_shop()
     put_card(shop.url, CARD | {"creditCardId": "5555555555554444"})
     person = open_account(shop.url)
     client, laptop = shop.sign_in(person), other_node.sign_in(person)
@@ -369,17 +371,17 @@ def test_an_overlapping_submit_of_something_else_gets_no_order(local: Local, mon
 
 @pytest.mark.parametrize("ahead", [timedelta(seconds=-10), timedelta(seconds=10)])
 def test_what_a_nodes_clock_says_is_of_no_matter(
-    local: Local, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
+    start_shop: StartShop, monkeypatch: pytest.MonkeyPatch, ahead: timedelta
 ) -> None:
     clock = MovedClock()
     clock.ahead = ahead
-    shop, other_node = local(clock=clock), local()
+    shop, other_node = start_shop(clock=clock), start_shop()
     person = open_account(shop.url)
     phone, laptop = shop.sign_in(person), other_node.sign_in(person)
     put_in_cart(laptop)
     meanwhile = Meanwhile(monkeypatch, "look", lambda: pay(laptop))
     before = pay(phone)
-    assert (before.status_code, before.content) == (200, meanwhile.answers[0].content)
+    assert (before.status_code, before.content) == (200, meanwhile.responses[0].content)
     empty(pay(phone))
     empty(pay(laptop))
     put_in_cart(phone)
@@ -390,51 +392,51 @@ def test_what_a_nodes_clock_says_is_of_no_matter(
 
 @pytest.mark.parametrize("query", ["look", "lock_cart"])
 def test_another_cart_by_then_is_not_what_was_submitted(
-    local: Local, monkeypatch: pytest.MonkeyPatch, query: str
+    start_shop: StartShop, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
     """It gets the order of the cart that it is a submit of, and the other cart stays"""
-    shop, other_node = local(), local()
+    shop, other_node = start_shop(), start_shop()
     person = open_account(shop.url)
     phone, laptop = shop.sign_in(person), other_node.sign_in(person)
     put_in_cart(phone, SHAWSHANK)
 
     def buy_and_go_on() -> httpx.Response:
-        answer = pay(laptop)
+        response = pay(laptop)
         put_in_cart(laptop, AMELIE)
-        return answer
+        return response
 
     meanwhile = Meanwhile(monkeypatch, query, buy_and_go_on)
-    answer = pay(phone)
-    assert (answer.status_code, answer.content) == (200, meanwhile.answers[0].content)
+    response = pay(phone)
+    assert (response.status_code, response.content) == (200, meanwhile.responses[0].content)
     assert [item["movieId"] for item in data_of(phone.get(CART))["items"]] == [AMELIE]
     assert orders_of(phone) == 1
     assert data_of(pay(phone))["items"][0]["movieId"] == AMELIE
 
 
-def test_of_several_orders_it_gets_the_first(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop, other_node = local(), local()
+def test_of_several_orders_it_gets_the_first(start_shop: StartShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, other_node = start_shop(), start_shop()
     person = open_account(shop.url)
     phone, laptop = shop.sign_in(person), other_node.sign_in(person)
     buy(laptop)  # long before
     put_in_cart(phone)
 
     def buy_twice() -> httpx.Response:
-        answer = pay(laptop)
+        response = pay(laptop)
         buy(laptop, AMELIE)
-        return answer
+        return response
 
     meanwhile = Meanwhile(monkeypatch, "look", buy_twice)
-    assert pay(phone).content == meanwhile.answers[0].content
+    assert pay(phone).content == meanwhile.responses[0].content
     assert orders_of(phone) == 3
 
 
 @pytest.mark.parametrize("is_same_node", [True, False])
 def test_between_the_orders_statements_and_its_commit_one_looks_in_time(
-    local: Local, monkeypatch: pytest.MonkeyPatch, *, is_same_node: bool
+    start_shop: StartShop, monkeypatch: pytest.MonkeyPatch, *, is_same_node: bool
 ) -> None:
-    """Whoever saw the full cart gets the order, although the order was written before it came"""
-    shop = local()
-    other_node = shop if is_same_node else local()
+    """A submit of the full cart returns the order, although the order was written before the submit came"""
+    shop = start_shop()
+    other_node = shop if is_same_node else start_shop()
     person = open_account(shop.url)
     phone, laptop = shop.sign_in(person), other_node.sign_in(person)
     put_in_cart(phone)
@@ -442,17 +444,17 @@ def test_between_the_orders_statements_and_its_commit_one_looks_in_time(
     with ThreadPoolExecutor(1) as threads:
         under_way = []
 
-        async def with_another(*given: Any, **named: Any) -> None:
+        async def with_another(*arguments: Any, **named: Any) -> None:
             under_way.append(threads.submit(pay, laptop))
             if is_same_node:
                 assert await asyncio.to_thread(waiting, shop, person.id, 1) == 1
             else:
                 await asyncio.to_thread(until, shop, "SELECT 1 FROM pg_locks WHERE NOT granted")
-            await original(*given, **named)
+            await original(*arguments, **named)
 
         monkeypatch.setattr(queries, "upsert_kept_answer", with_another)
         first = pay(phone, key="k")
-        (second,) = (one.result(20) for one in under_way)
+        (second,) = (future.result(20) for future in under_way)
     assert first.status_code == 200
     assert second.content == first.content
     assert orders_of(phone) == 1
@@ -472,13 +474,13 @@ def test_it_came_with_its_head_though_its_body_came_after_the_order(
         order = data_of(pay(client))
         line.send(body)
         assert line.receive().data == order
-        assert line.ask(head + b"\r\n\r\n" + body).status == 400, "and this one came later"
+        assert line.round_trip(head + b"\r\n\r\n" + body).status == 400, "and this one came later"
     second.stop()
     assert orders_of(client) == 1
 
 
-def test_a_clock_of_the_database_that_was_set_back_gives_nobody_an_old_order(local: Local) -> None:
-    shop = local()
+def test_a_clock_of_the_database_that_was_set_back_gives_nobody_an_old_order(start_shop: StartShop) -> None:
+    shop = start_shop()
     client = shop.sign_in()
     first = buy(client)
     fetch(shop.url, "UPDATE shop_order SET told = told + interval '1 hour'")

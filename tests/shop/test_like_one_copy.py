@@ -1,7 +1,7 @@
-"""Cart and orders behave like one copy, whoever asks at the same time and whatever breaks (contract §5, §6; promise 6).
+"""Cart and orders are linearizable under concurrency and faults (contract §5, §6; promise 6).
 
 Clients of one account ask a real server at once, connections and processes are killed meanwhile, and what they were
-answered is checked by ``histories.py``. Five bugs, put into the real SQL one at a time, must be caught.
+answered is checked by ``linearizability.py``. Five bugs, put into the real SQL one at a time, must be caught.
 ``FILMER_TRUST_HISTORIES=1000 FILMER_TRUST_OPERATIONS=50`` asks more.
 """
 
@@ -21,30 +21,30 @@ import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
 from tests.figures import record_figure
-from tests.nodes import kill_worker
-from tests.people import CARD
-from tests.raw_connections import LOST, Customer, RawConnection, Reply, request
-from tests.shop import faults
-from tests.shop.faults import FILMS, ITEMS
-from tests.shop.histories import (
+from tests.raw_connections import LOST, Customer, RawConnection, RawResponse, request
+from tests.server_processes import kill_worker
+from tests.shop import stress_shop
+from tests.shop.linearizability import (
     Add,
-    Answer,
     Call,
     Checkout,
     Clear,
     Line,
-    Listed,
     ListOrders,
     Operation,
     Order,
+    OrderEntry,
+    PendingCall,
     Put,
     Recorder,
     Refusal,
     Remove,
-    Said,
+    Response,
     View,
     check,
 )
+from tests.shop.stress_shop import FILMS, ITEMS
+from tests.users import CARD
 
 pytestmark = pytest.mark.proof
 
@@ -62,7 +62,7 @@ _NAMES = FILMS[:3]
 @pytest.fixture(scope="module")
 def database(make_database: MakeDatabase) -> str:
     url = make_database()
-    faults.open_shop(url)
+    stress_shop.open_shop(url)
     return url
 
 
@@ -89,22 +89,22 @@ def drawn(draw: random.Random, number: int) -> Call:
     return draw.choices(kinds, [5, 8, 2, 2, 1, 3, 4, 1, 4])[0]
 
 
-def as_request(call: Call, one: Customer) -> bytes:  # noqa: PLR0911 - one line a call
+def as_request(call: Call, customer: Customer) -> bytes:  # noqa: PLR0911 - one line a call
     match call:
         case View():
-            return request("GET", "/api/v1/cart", one)
+            return request("GET", "/api/v1/cart", customer)
         case Add(film, quantity):
-            return request("POST", ITEMS, one, {"movieId": film, "quantity": quantity})
+            return request("POST", ITEMS, customer, {"movieId": film, "quantity": quantity})
         case Put(film, quantity):
-            return request("PUT", f"{ITEMS}/{film}", one, {"quantity": quantity})
+            return request("PUT", f"{ITEMS}/{film}", customer, {"quantity": quantity})
         case Remove(film):
-            return request("DELETE", f"{ITEMS}/{film}", one)
+            return request("DELETE", f"{ITEMS}/{film}", customer)
         case Clear():
-            return request("DELETE", "/api/v1/cart", one)
+            return request("DELETE", "/api/v1/cart", customer)
         case Checkout(key, good_card):
-            return faults.checkout(one, key, CARD if good_card else BAD_CARD)
+            return stress_shop.checkout(customer, key, CARD if good_card else BAD_CARD)
         case ListOrders():
-            return request("GET", "/api/v1/orders?size=100", one)
+            return request("GET", "/api/v1/orders?size=100", customer)
 
 
 def money(number: Any) -> Decimal:
@@ -115,8 +115,8 @@ def lines_of(items: Any) -> tuple[Line, ...]:
     return tuple(Line(item["movieId"], item["quantity"], money(item["price"])) for item in items)
 
 
-def as_answer(call: Call, reply: Reply) -> Answer | None:  # noqa: PLR0911 - one line an answer
-    """None when nobody knows what became of it."""
+def as_response(call: Call, reply: RawResponse) -> Response | None:  # noqa: PLR0911 - one line an answer
+    """None when the outcome is unknown."""
     if reply.status in {429, 503}:
         return None
     body = json.loads(reply.body)
@@ -128,7 +128,9 @@ def as_answer(call: Call, reply: Reply) -> Answer | None:  # noqa: PLR0911 - one
             return Order(data["orderId"], lines_of(data["items"]), money(data["totalPrice"]))
         case ListOrders(), 200:
             orders = body["data"]["items"]
-            return tuple(Listed(one["orderId"], one["itemCount"], money(one["totalPrice"])) for one in orders)
+            return tuple(
+                OrderEntry(order["orderId"], order["itemCount"], money(order["totalPrice"])) for order in orders
+            )
         case _, 200:
             return lines_of(body["data"]["cart"]["items"])
         case Add(), 400:
@@ -145,43 +147,43 @@ def as_answer(call: Call, reply: Reply) -> Answer | None:  # noqa: PLR0911 - one
 
 
 class Client:
-    """Asks one thing after the other, and hangs up now and then."""
+    """Sends one request after the other, and hangs up now and then."""
 
-    def __init__(self, port: int, one: Customer, recorder: Recorder, number: int, seed: str) -> None:
+    def __init__(self, port: int, customer: Customer, recorder: Recorder, number: int, seed: str) -> None:
         self._port = port
-        self._one = one
+        self._customer = customer
         self._recorder = recorder
         self._number = number
         self._draw = random.Random(seed)
-        self._line: RawConnection | None = None
+        self._connection: RawConnection | None = None
 
     def run(self, operations: int) -> None:
         for number in range(operations):
             call = drawn(self._draw, number)
-            with self._recorder.call(call, self._number) as said:
-                self._ask(call, said)
-        if self._line:
-            self._line.close()
+            with self._recorder.call(call, self._number) as pending:
+                self._send(call, pending)
+        if self._connection:
+            self._connection.close()
 
-    def _ask(self, call: Call, said: Said) -> None:
+    def _send(self, call: Call, pending: PendingCall) -> None:
         try:
-            self._line = self._line or RawConnection(self._port)
-            self._line.send(as_request(call, self._one))
+            self._connection = self._connection or RawConnection(self._port)
+            self._connection.send(as_request(call, self._customer))
             if self._draw.random() < CUT:
                 time.sleep(self._draw.uniform(0, 0.01))
-                self._line.reset()
+                self._connection.reset()
                 raise ConnectionResetError
-            said.answer = as_answer(call, self._line.receive())
+            pending.response = as_response(call, self._connection.receive())
         except LOST:
-            if self._line:
-                self._line.close()
-            self._line = None
+            if self._connection:
+                self._connection.close()
+            self._connection = None
             raise
 
 
-def record(port: int, one: Customer, seed: str) -> list[Operation]:
+def record(port: int, customer: Customer, seed: str) -> list[Operation]:
     recorder = Recorder(lost=LOST)
-    clients = [Client(port, one, recorder, number, f"{seed} {number}") for number in range(CLIENTS)]
+    clients = [Client(port, customer, recorder, number, f"{seed} {number}") for number in range(CLIENTS)]
     threads = [threading.Thread(target=client.run, args=(OPERATIONS // CLIENTS,)) for client in clients]
     for thread in threads:
         thread.start()
@@ -189,9 +191,9 @@ def record(port: int, one: Customer, seed: str) -> list[Operation]:
         thread.join()
     for call in (View(), ListOrders()):  # what was acknowledged must show at last
         for _ in range(40):
-            with recorder.call(call, CLIENTS) as said, RawConnection(port) as line:
-                said.answer = as_answer(call, line.ask(as_request(call, one)))
-            if said.answer is not None:
+            with recorder.call(call, CLIENTS) as pending, RawConnection(port) as connection:
+                pending.response = as_response(call, connection.round_trip(as_request(call, customer)))
+            if pending.response is not None:
                 break
             time.sleep(0.1)
     return recorder.history()
@@ -200,15 +202,15 @@ def record(port: int, one: Customer, seed: str) -> list[Operation]:
 @pytest.mark.timeout(1500)
 def test_histories_under_faults_have_an_order(database: str, serve: Serve, prices: dict[str, Decimal]) -> None:
     server: Server = serve(database, FILMER_WORKERS="2")
-    people = faults.customers(database, HISTORIES)
+    people = stress_shop.customers(database, HISTORIES)
     histories: dict[int, list[Operation]] = {}
     waiting = iter(range(HISTORIES))
-    take = threading.Lock()
+    lock = threading.Lock()
     done = threading.Event()
 
     def work() -> None:
         while True:
-            with take:
+            with lock:
                 number = next(waiting, None)
             if number is None:
                 return
@@ -218,7 +220,7 @@ def test_histories_under_faults_have_an_order(database: str, serve: Serve, price
         draw, killed = random.Random(6), 0.0
         while not done.wait(draw.uniform(0.2, 0.6)):
             with suppress(psycopg.OperationalError):
-                faults.terminate_backends(database, most=draw.randint(1, 3))
+                stress_shop.terminate_backends(database, most=draw.randint(1, 3))
             if time.monotonic() - killed > 8:  # Granian gives up a server whose workers die in a row
                 killed = time.monotonic()
                 kill_worker(server, draw.randrange(2))
@@ -236,16 +238,16 @@ def test_histories_under_faults_have_an_order(database: str, serve: Serve, price
     for number, history in sorted(histories.items()):
         verdict = check(history, prices)
         assert verdict.ok, f"history {number}: {verdict.why}"
-        unknown += sum(one.answer is None for one in history)
-        orders += sum(isinstance(one.answer, Order) for one in history)
-    asked = sum(map(len, histories.values()))
-    assert unknown < asked / 2, "too little was answered for this to show anything"
+        unknown += sum(operation.response is None for operation in history)
+        orders += sum(isinstance(operation.response, Order) for operation in history)
+    operations = sum(map(len, histories.values()))
+    assert unknown < operations / 2, "too little was answered for this to show anything"
     assert unknown, "nothing broke"
     assert orders >= HISTORIES / 4
     with psycopg.connect(database) as conn:
-        assert not faults.audit(conn)
+        assert not stress_shop.audit(conn)
     record_figure(
-        f"{HISTORIES} histories, {asked} operations, {unknown} without an answer, {orders} orders: all in order"
+        f"{HISTORIES} histories, {operations} operations, {unknown} without an answer, {orders} orders: all in order"
     )
 
 
@@ -315,14 +317,14 @@ def folder() -> Iterator[Path]:
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_bug_is_caught(bug: str, database: str, serve: Serve, prices: dict[str, Decimal], folder: Path) -> None:
     lines = BUGS[bug].strip("\n").splitlines()
-    source = "\n".join(line[8:] for line in lines)
+    source = "\n".join(raw_connection[8:] for raw_connection in lines)
     # Every Python that starts with this folder on its path loads it: the workers, too.
     (folder / "sitecustomize.py").write_text(_STARTER.format(bug=source))
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     server: Server = serve(database, FILMER_WORKERS="1", PYTHONPATH=path)
     try:
-        for number, one in enumerate(faults.customers(database, BUG_HISTORIES)):
-            verdict = check(record(server.port, one, f"{bug} {number}"), prices)
+        for number, customer in enumerate(stress_shop.customers(database, BUG_HISTORIES)):
+            verdict = check(record(server.port, customer, f"{bug} {number}"), prices)
             if not verdict.ok:
                 assert "Nothing explains" in verdict.why
                 return

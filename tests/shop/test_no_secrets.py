@@ -19,9 +19,9 @@ from tests.cache_dump import cache
 from tests.commands import filmer
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
 from tests.figures import record_figure
-from tests.people import LOGIN, visitor
-from tests.shop import faults
-from tests.shop.faults import CHECKOUT, FILMS, ITEMS
+from tests.shop import stress_shop
+from tests.shop.stress_shop import CHECKOUT, FILMS, ITEMS
+from tests.users import LOGIN, visitor
 
 from filmer.store.embedded import Engines, find_postgres
 
@@ -40,7 +40,7 @@ Places = dict[str, bytes]
 def forms(secret: str, *, is_guessable: bool) -> dict[str, bytes]:
     """A secret as it might lie about. Digests of what has few possible values are as good as the thing itself."""
     raw = secret.encode()
-    found = {
+    encodings = {
         "as it is": raw,
         "in hex": raw.hex().encode(),
         "in hex, upper case": raw.hex().upper().encode(),
@@ -49,14 +49,14 @@ def forms(secret: str, *, is_guessable: bool) -> dict[str, bytes]:
     }
     for shift in range(3):  # wherever it begins in what was encoded
         encoded = base64.b64encode(b"\0" * shift + raw)
-        found[f"in base64, at {shift}"] = encoded[-(-8 * shift // 6) : len(encoded) - 4]
+        encodings[f"in base64, at {shift}"] = encoded[-(-8 * shift // 6) : len(encoded) - 4]
     if is_guessable:
         for name in ("md5", "sha1", "sha256", "sha512"):
             digest = hashlib.new(name, raw)
-            found[f"{name} in hex"] = digest.hexdigest().encode()
-            found[f"{name} in base64"] = base64.b64encode(digest.digest())[:-4]
-            found[name] = digest.digest()
-    return found
+            encodings[f"{name} in hex"] = digest.hexdigest().encode()
+            encodings[f"{name} in base64"] = base64.b64encode(digest.digest())[:-4]
+            encodings[name] = digest.digest()
+    return encodings
 
 
 def hits(secrets: dict[str, str], places: Places) -> list[str]:
@@ -70,8 +70,8 @@ def hits(secrets: dict[str, str], places: Places) -> list[str]:
 
 
 def command(database: str, *words: str, typed: str = "") -> bytes:
-    done = filmer(*words, typed=typed, DATABASE_URL=database, FILMER_LOG_LEVEL="debug")
-    return (done.stdout + done.stderr).encode()
+    result = filmer(*words, typed=typed, DATABASE_URL=database, FILMER_LOG_LEVEL="debug")
+    return (result.stdout + result.stderr).encode()
 
 
 def tables(database: str) -> Iterator[tuple[str, bytes]]:
@@ -82,17 +82,17 @@ def tables(database: str) -> Iterator[tuple[str, bytes]]:
         for schema, table in names:
             with conn.cursor().copy(sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(schema, table))) as copied:
                 yield f"table {table}", b"".join(map(bytes, copied))
-        seen = conn.execute("SELECT query FROM pg_stat_activity").fetchall()
-        yield "pg_stat_activity", repr(seen).encode()
+        queries = conn.execute("SELECT query FROM pg_stat_activity").fetchall()
+        yield "pg_stat_activity", repr(queries).encode()
 
 
 def dump(database: str) -> bytes:
     program = find_postgres() / "pg_dump"
     if not program.exists():
         return b""  # the tables themselves are searched anyway
-    done = subprocess.run([program, "--inserts", database], capture_output=True, check=True, env={"LC_ALL": "C"})
-    assert b"shop_order" in done.stdout
-    return done.stdout
+    result = subprocess.run([program, "--inserts", database], capture_output=True, check=True, env={"LC_ALL": "C"})
+    assert b"shop_order" in result.stdout
+    return result.stdout
 
 
 def processes(server: Server) -> Iterator[tuple[str, bytes]]:
@@ -103,9 +103,9 @@ def processes(server: Server) -> Iterator[tuple[str, bytes]]:
 
 
 def metrics(server: Server) -> bytes:
-    told = require_status(server.client.get("/metrics", headers={"authorization": f"Bearer {METRICS_TOKEN}"}), 200)
-    assert b"filmer_http_requests_total{" in told.content
-    return told.content
+    response = require_status(server.client.get("/metrics", headers={"authorization": f"Bearer {METRICS_TOKEN}"}), 200)
+    assert b"filmer_http_requests_total{" in response.content
+    return response.content
 
 
 def everywhere(server: Server, database: str, engines: Engines) -> Places:
@@ -124,20 +124,20 @@ def everywhere(server: Server, database: str, engines: Engines) -> Places:
     }
 
 
-def require_status(answer: httpx.Response, status: int) -> httpx.Response:
-    assert answer.status_code == status, answer.text
-    return answer
+def require_status(response: httpx.Response, status: int) -> httpx.Response:
+    assert response.status_code == status, response.text
+    return response
 
 
 def tell_all(server: Server, database: str) -> tuple[dict[str, str], Places]:  # noqa: PLR0915 - a list of sayings
     """Say every secret in every way that is right and wrong. Returns the tokens, and what all that was answered."""
-    said: list[bytes] = []
+    contents: list[bytes] = []
     with visitor(server.client) as browser, psycopg.connect(database, autocommit=True) as conn:
 
         def ask(status: int, method: str, path: str, **sent: object) -> httpx.Response:
-            answer = require_status(browser.request(method, path, **sent), status)  # type: ignore[arg-type]
-            said.append(answer.content)
-            return answer
+            response = require_status(browser.request(method, path, **sent), status)  # type: ignore[arg-type]
+            contents.append(response.content)
+            return response
 
         person = {"firstName": "Mary", "lastName": "Major", "email": "canary@example.com", "password": PASSWORD}
         tokens = [ask(201, "POST", "/api/v1/auth/register", json=person).cookies["JSESSIONID"]]
@@ -182,7 +182,7 @@ def tell_all(server: Server, database: str) -> tuple[dict[str, str], Places]:  #
         ask(200, "POST", ITEMS, json={"movieId": FILMS[0]})
         ask(200, "POST", CHECKOUT, json=CARD)
         ask(200, "GET", "/api/v1/orders")
-        faults.terminate_backends(database)
+        stress_shop.terminate_backends(database)
         browser.get("/api/v1/cart")
         ask(200, "GET", "/api/v1/movies")
         tokens.append(ask(200, "POST", LOGIN, json=login).cookies["JSESSIONID"])
@@ -196,7 +196,7 @@ def tell_all(server: Server, database: str) -> tuple[dict[str, str], Places]:  #
             require_status(leaving.get("/api/v1/auth/session"), 401)
             tokens.append(token)
         tokens.append(browser.cookies["JSESSIONID"])
-    return {f"token {number}": token for number, token in enumerate(tokens)}, {"the answers": b"\n".join(said)}
+    return {f"token {number}": token for number, token in enumerate(tokens)}, {"the answers": b"\n".join(contents)}
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
@@ -214,14 +214,14 @@ def test_no_secret_is_left_anywhere(
         FILMER_METRICS_TOKEN=METRICS_TOKEN,
     )
     names = ["--first-name", "Mary", "--last-name", "Major", "--expiration", CARD["expiration"]]
-    told = command(database, "card", "add", *names, typed=TYPED + "\n")
-    assert b"is on file" in told
-    told += command(database, "card", "add", *names, typed=TYPED + "\n")
-    told += command(database, "card", "add", *names, typed=REFUSED_TYPED + "x\n")
+    printed = command(database, "card", "add", *names, typed=TYPED + "\n")
+    assert b"is on file" in printed
+    printed += command(database, "card", "add", *names, typed=TYPED + "\n")
+    printed += command(database, "card", "add", *names, typed=REFUSED_TYPED + "x\n")
     account = ["--email", "second@example.com", "--first-name", "Mary", "--last-name", "Major"]
-    told += command(database, "account", "create", *account, typed=PASSWORD + "\n")
-    told += command(database, "account", "create", *account, typed=PASSWORD + "\n")
-    tokens, answers = tell_all(server, database)
+    printed += command(database, "account", "create", *account, typed=PASSWORD + "\n")
+    printed += command(database, "account", "create", *account, typed=PASSWORD + "\n")
+    tokens, responses = tell_all(server, database)
     secrets = {
         "the card": CARD_NUMBER,
         "the card as typed": TYPED,
@@ -232,7 +232,7 @@ def test_no_secret_is_left_anywhere(
         "a forged token": FORGED,
         **tokens,
     }
-    places = {**everywhere(server, database, engines), **answers, "the commands": told}
+    places = {**everywhere(server, database, engines), **responses, "the commands": printed}
     assert all(
         places[place]
         for place in ("the server's output", "Valkey", "table card", "card list", "account list", "the metrics")
@@ -253,14 +253,14 @@ def test_no_secret_is_left_anywhere(
     with server.log.open("a") as output:
         output.write(f"{{'cookie': '{tokens['token 0']}'}}\n")
     try:
-        found = hits(secrets, everywhere(server, database, engines))
+        leaks = hits(secrets, everywhere(server, database, engines))
     finally:
         with redis.from_url(engines.redis_url) as client:
             client.delete("filmer:planted")
-    assert "the card sha256 in hex in table shop_order" in found
-    assert "a wrong password as it is in the dump" in found
-    assert "a wrong password as it is in account list" in found
-    assert "the card as typed in base64, at 2 in Valkey" in found
-    assert "token 0 as it is in the server's output" in found
+    assert "the card sha256 in hex in table shop_order" in leaks
+    assert "a wrong password as it is in the dump" in leaks
+    assert "a wrong password as it is in account list" in leaks
+    assert "the card as typed in base64, at 2 in Valkey" in leaks
+    assert "token 0 as it is in the server's output" in leaks
     count = sum(len(forms(secret, is_guessable=True)) for secret in secrets.values())
     record_figure(f"{log_format}: {len(secrets)} secrets in {count} forms, {len(places)} places: 0 hits")

@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.answers import data_of
 from tests.conftest import MakeDatabase, ServeHere
-from tests.people import CARD, PASSWORD, in_database, open_account, put_card, signed_in, visitor
-from tests.shop.browsing import form_of
-from tests.shop.conftest import AMELIE, CART, ITEMS, ORDERS, SHAWSHANK, InProcess, fetch, open_store, pay, put_in_cart
+from tests.responses import data_of
+from tests.shop.conftest import AMELIE, CART, ITEMS, ORDERS, SHAWSHANK, LocalShop, fetch, open_store, pay, put_in_cart
+from tests.shop.forms import form_of
+from tests.users import CARD, PASSWORD, in_database, open_account, put_card, signed_in, visitor
 
 from filmer.accounts import queries as accounts
 from filmer.accounts.schemas import User
@@ -28,7 +28,7 @@ CANARY = "Canaria"
 LAST_FOUR = "7531"
 OWNERS_KEY = "the-owners-key".ljust(43, "-")  # as long as the page's
 
-# Every endpoint must be in one of these; a new one fails the first test until somebody has thought about it.
+# Every endpoint must be in one of these; a new one fails the first test until it is put into one.
 PUBLIC = {
     ("GET", f"{API}/health"),
     ("GET", f"{API}/movies"),
@@ -71,7 +71,7 @@ WITHOUT_SESSION = {"nobody", "stale cookie", "signed out", "disabled"}
 
 
 class Owner:
-    """Somebody with a cart, an order, a card, a session; and what would tell of them."""
+    """A user with a cart, an order, a card and a session; and the texts that would reveal them."""
 
     def __init__(self, url: str, server: httpx.Client) -> None:
         self.url = url
@@ -102,11 +102,11 @@ class Owner:
 
     def look(self) -> list[Any]:
         """Everything that is theirs, as they see it and as it is kept; not when their session was used last."""
-        seen = [self.client.get(address).content for address in (CART, ORDERS, f"{ORDERS}/{self.order}")]
+        bodies = [self.client.get(address).content for address in (CART, ORDERS, f"{ORDERS}/{self.order}")]
         assert data_of(self.client.get(f"{API}/auth/session"))["email"] == self.person.email
         mine = self.person.id
         return [
-            *seen,
+            *bodies,
             fetch(self.url, "SELECT a::text FROM account a WHERE id = %s", mine),
             fetch(self.url, "SELECT digest, created FROM session WHERE account_id = %s ORDER BY 1", mine),
             fetch(self.url, "SELECT c::text FROM card c WHERE account_id = %s", mine),
@@ -116,16 +116,16 @@ class Owner:
             fetch(self.url, "SELECT k::text FROM checkout_key k WHERE account_id = %s ORDER BY 1", mine),
         ]
 
-    def told_by(self, answer: httpx.Response, given: str) -> list[str]:
-        """What an answer tells of the owner. What the actor said themselves may be said back to them."""
-        headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}  # which is drawn
-        text = f"{headers} {answer.text}".lower()
+    def leaks_in(self, response: httpx.Response, sent: str) -> list[str]:
+        """What a response reveals of the owner. What the actor has sent may be repeated to them."""
+        headers = {name: value for name, value in response.headers.items() if name != "x-request-id"}  # which is drawn
+        text = f"{headers} {response.text}".lower()
         secrets = [CANARY, self.person.email, str(self.order), str(self.sale), LAST_FOUR, self.cookie]
         whole = [secret for secret in secrets if re.search(rf"(?<!\w){re.escape(secret.lower())}(?!\w)", text)]
-        found = [secret for secret in whole if secret not in given]
-        if re.search(rf'"(customerId|accountId)":\s*{self.person.id}\b', answer.text):
-            found.append("customerId")
-        return found
+        leaks = [secret for secret in whole if secret not in sent]
+        if re.search(rf'"(customerId|accountId)":\s*{self.person.id}\b', response.text):
+            leaks.append("customerId")
+        return leaks
 
 
 async def _password() -> str:
@@ -150,7 +150,7 @@ def owner(place: tuple[str, httpx.Client]) -> Iterator[Owner]:
 @pytest.fixture(scope="module")
 def routes(place: tuple[str, httpx.Client]) -> set[tuple[str, str]]:
     """Every method and path under /api/v1 that the application answers."""
-    with InProcess(place[0]) as shop:
+    with LocalShop(place[0]) as shop:
         return {
             (method, re.sub(r":\w+}", "}", route.path))
             for route in shop.litestar.routes
@@ -215,7 +215,9 @@ def addresses(path: str, owner: Owner) -> list[str]:
     choices = [fillings(owner)[name] for name in names]  # a new kind of parameter must be thought about
     filled = [path.format(**dict(zip(names, chosen, strict=True))) for chosen in itertools.product(*choices)]
     mine = owner.person.id
-    return filled + [f"{one}?customerId={mine}&accountId={mine}&orderId={owner.order}&title=a" for one in filled]
+    return filled + [
+        f"{address}?customerId={mine}&accountId={mine}&orderId={owner.order}&title=a" for address in filled
+    ]
 
 
 def test_every_endpoint_is_public_or_personal(routes: set[tuple[str, str]]) -> None:
@@ -232,23 +234,23 @@ def test_nobody_sees_or_changes_another_s_things(
     for method, path in sorted(routes, key=lambda one: (one[1].endswith("/logout"), one)):
         for address, body in itertools.product(addresses(path, owner), bodies(owner, method, path)):
             headers = {"Idempotency-Key": OWNERS_KEY} if path.endswith("/checkout") else {}
-            answer = client.request(method, address, json=body, headers=headers)
-            cell = f"{kind}: {method} {address} {answer.status_code}"
-            assert answer.status_code < 500, cell
+            response = client.request(method, address, json=body, headers=headers)
+            cell = f"{kind}: {method} {address} {response.status_code}"
+            assert response.status_code < 500, cell
             if (method, path) in PERSONAL and kind in WITHOUT_SESSION:
-                assert answer.status_code == 401, cell
+                assert response.status_code == 401, cell
             if (method, path) in PERSONAL:
-                assert answer.headers["cache-control"] == "no-store", cell
+                assert response.headers["cache-control"] == "no-store", cell
             if path.endswith("/{order_id}") and kind not in WITHOUT_SESSION:
                 expected = 403 if str(owner.order) in address.partition("?")[0] else 404
-                assert answer.status_code == expected, cell
+                assert response.status_code == expected, cell
             if body and body.get("creditCardId") == owner.card["creditCardId"]:
-                assert answer.status_code in ({401} if kind in WITHOUT_SESSION else {402, 409}), cell
+                assert response.status_code in ({401} if kind in WITHOUT_SESSION else {402, 409}), cell
             if path.endswith(("/login", "/register")):
-                assert answer.status_code in {401, 409, 429}, cell
-                assert "set-cookie" not in answer.headers, cell
-            given = f"{address.partition('?')[0]}" if answer.status_code == 404 else ""
-            leaks += [f"{cell}: {secret}" for secret in owner.told_by(answer, given)]
+                assert response.status_code in {401, 409, 429}, cell
+                assert "set-cookie" not in response.headers, cell
+            sent = f"{address.partition('?')[0]}" if response.status_code == 404 else ""
+            leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response, sent)]
         assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
     assert leaks == []
 
@@ -256,33 +258,33 @@ def test_nobody_sees_or_changes_another_s_things(
 def test_nobody_sees_or_changes_another_s_things_at_the_pages(owner: Owner, actor: tuple[str, httpx.Client]) -> None:
     kind, client = actor
     theirs = {"customerId": owner.person.id, "accountId": owner.person.id, "orderId": owner.order}
-    seen = form_of(owner.client.get("/checkout"), "/checkout")["seen"]
+    snapshot = form_of(owner.client.get("/checkout"), "/checkout")["seen"]
     leaks = []
     for method, path in PAGES:
-        form = {"movieId": SHAWSHANK, "quantity": 2, "key": OWNERS_KEY, "seen": seen, **owner.card, **theirs}
+        form = {"movieId": SHAWSHANK, "quantity": 2, "key": OWNERS_KEY, "seen": snapshot, **owner.card, **theirs}
         for address in addresses(path, owner):
-            answer = client.request(method, address, data=form if method == "POST" else None)
-            cell = f"{kind}: {method} {address} {answer.status_code}"
-            assert answer.status_code < 500, cell
-            assert answer.headers["cache-control"] == "no-store", cell
+            response = client.request(method, address, data=form if method == "POST" else None)
+            cell = f"{kind}: {method} {address} {response.status_code}"
+            assert response.status_code < 500, cell
+            assert response.headers["cache-control"] == "no-store", cell
             if kind in WITHOUT_SESSION:
-                assert answer.headers["location"].startswith("/sign-in?next="), cell
+                assert response.headers["location"].startswith("/sign-in?next="), cell
             elif path.startswith("/orders/"):
                 expected = 403 if str(owner.order) in address.partition("?")[0] else 404
-                assert answer.status_code == expected, cell
-            given = answer.headers.get("location", "") if kind in WITHOUT_SESSION else address.partition("?")[0]
-            leaks += [f"{cell}: {secret}" for secret in owner.told_by(answer, given + owner.card["firstName"])]
+                assert response.status_code == expected, cell
+            sent = response.headers.get("location", "") if kind in WITHOUT_SESSION else address.partition("?")[0]
+            leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response, sent + owner.card["firstName"])]
         assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
     assert leaks == []
 
 
 def test_the_owner_sees_it_all(owner: Owner) -> None:
-    """What the others must not be told is there to be told."""
-    answers = [
+    """The owner's own responses do contain what the others must not see."""
+    responses = [
         owner.client.get(address) for address in (CART, ORDERS, f"{ORDERS}/{owner.order}", f"{API}/auth/session")
     ]
-    told = {secret for answer in answers for secret in owner.told_by(answer, "")}
-    assert {CANARY, owner.person.email, str(owner.order), str(owner.sale), "customerId"} <= told
+    leaked = {secret for response in responses for secret in owner.leaks_in(response, "")}
+    assert {CANARY, owner.person.email, str(owner.order), str(owner.sale), "customerId"} <= leaked
     assert data_of(owner.client.get(CART))["itemCount"] == 3
 
 
@@ -291,9 +293,9 @@ def test_a_disabled_account_is_out_at_once_and_its_things_stay(place: tuple[str,
     its = Owner(url, server)
     fetch(url, "UPDATE account SET disabled = true WHERE id = %s", its.person.id)
     for address in (CART, ORDERS, f"{ORDERS}/{its.order}", f"{API}/auth/session"):
-        answer = its.client.get(address)
-        assert answer.status_code == 401
-        assert its.told_by(answer, "") == []
+        response = its.client.get(address)
+        assert response.status_code == 401
+        assert its.leaks_in(response, "") == []
     fetch(url, "UPDATE account SET disabled = false WHERE id = %s", its.person.id)
     assert its.look() == its.state
     its.client.close()

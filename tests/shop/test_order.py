@@ -5,9 +5,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.answers import data_of, error_of, not_found, offences_of
 from tests.conftest import FILMS, import_films
-from tests.people import open_account
+from tests.responses import data_of, error_of, not_found, offences_of
 from tests.shop.conftest import (
     AMELIE,
     BATMAN_BEGINS,
@@ -16,15 +15,16 @@ from tests.shop.conftest import (
     ORDERS,
     SHAWSHANK,
     UNDER_SCORE,
-    Local,
     SignIn,
+    StartShop,
     Store,
+    assert_not_cached,
     buy,
     fetch,
     pay,
     put_in_cart,
-    unkept,
 )
+from tests.users import open_account
 
 
 def test_the_answer_is_as_the_spec_prints_it(store: Store, sign_in: SignIn) -> None:
@@ -32,14 +32,14 @@ def test_the_answer_is_as_the_spec_prints_it(store: Store, sign_in: SignIn) -> N
     client = sign_in(person)
     put_in_cart(client, SHAWSHANK, 2)
     receipt = data_of(pay(client))
-    answer = client.get(f"{ORDERS}/{receipt['orderId']}")
-    sale_id = data_of(answer)["items"][0]["saleId"]
-    assert answer.text == (
+    response = client.get(f"{ORDERS}/{receipt['orderId']}")
+    sale_id = data_of(response)["items"][0]["saleId"]
+    assert response.text == (
         f'{{"success":true,"data":{{"orderId":{receipt["orderId"]},"customerId":{person.id},"items":[{{'
         f'"saleId":{sale_id},"movieId":"tt0111161","title":"The Shawshank Redemption","quantity":2,"price":4.99}}],'
         f'"totalPrice":9.98,"orderDate":"{receipt["orderDate"]}"}}}}'
     )
-    unkept(answer)
+    assert_not_cached(response)
 
 
 def test_its_items_are_those_of_the_receipt_in_their_order(customer: httpx.Client) -> None:
@@ -52,9 +52,9 @@ def test_its_items_are_those_of_the_receipt_in_their_order(customer: httpx.Clien
     assert len({item["saleId"] for item in order["items"]}) == 4
 
 
-def test_ids_fit_in_53_bits_and_tell_nothing_of_each_other(local: Local) -> None:
+def test_ids_fit_in_53_bits_and_tell_nothing_of_each_other(start_shop: StartShop) -> None:
     """contract §6.5: a few hundred ids look like dice; a counter, a clock or a shared half would show."""
-    shop = local()
+    shop = start_shop()
     client = shop.sign_in()
     orders: list[int] = []
     sales: list[int] = []
@@ -84,26 +84,26 @@ def test_ids_fit_in_53_bits_and_tell_nothing_of_each_other(local: Local) -> None
 @pytest.mark.parametrize("role", ["customer", "admin"])
 def test_another_customers_order_is_403(store: Store, sign_in: SignIn, role: str) -> None:
     order = buy(sign_in())
-    other = sign_in(open_account(store.url, role="admin" if role == "admin" else "customer"))
-    answer = other.get(f"{ORDERS}/{order}")
-    error = error_of(answer, 403, "FORBIDDEN")
+    other_user = sign_in(open_account(store.url, role="admin" if role == "admin" else "customer"))
+    response = other_user.get(f"{ORDERS}/{order}")
+    error = error_of(response, 403, "FORBIDDEN")
     assert error["details"] == {}
-    assert str(order) not in answer.text
-    unkept(answer)
+    assert str(order) not in response.text
+    assert_not_cached(response)
 
 
 @pytest.mark.parametrize("order_id", ["1", "12345", str(2**53 - 1), str(2**53), str(2**63), "1" + "0" * 30])
 def test_an_unknown_order_is_404(customer: httpx.Client, order_id: str) -> None:
-    answer = customer.get(f"{ORDERS}/{order_id}")
-    not_found(answer, f"Order not found with id: {order_id}")
-    unkept(answer)
+    response = customer.get(f"{ORDERS}/{order_id}")
+    not_found(response, f"Order not found with id: {order_id}")
+    assert_not_cached(response)
 
 
 @pytest.mark.parametrize("order_id", ["0", "-1", "-" + "9" * 30, "-0"])
 def test_an_id_below_one_is_400(customer: httpx.Client, order_id: str) -> None:
-    answer = customer.get(f"{ORDERS}/{order_id}")
-    assert offences_of(answer) == {"orderId": "must be at least 1"}
-    unkept(answer)
+    response = customer.get(f"{ORDERS}/{order_id}")
+    assert offences_of(response) == {"orderId": "must be at least 1"}
+    assert_not_cached(response)
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_an_endless_number_is_no_failure_of_ours(customer: httpx.Client) -> None
     assert customer.get(f"{ORDERS}/{'9' * 5000}").status_code in {400, 404}
 
 
-def test_it_stays_as_sold_whatever_an_import_changes(local: Local, tmp_path: Path) -> None:
+def test_it_stays_as_sold_whatever_an_import_changes(start_shop: StartShop, tmp_path: Path) -> None:
     """contract §6.4: title, year and price as sold"""
-    shop = local()
+    shop = start_shop()
     client = shop.sign_in()
     order = buy(client, SHAWSHANK, 2)
     before = client.get(f"{ORDERS}/{order}").content
@@ -138,9 +138,9 @@ def test_it_stays_as_sold_whatever_an_import_changes(local: Local, tmp_path: Pat
     assert (later["items"][0]["title"], later["totalPrice"]) == ("Rita Hayworth", 9.5)
 
 
-def test_what_is_in_carts_and_orders_survives_an_import_without_it(local: Local, tmp_path: Path) -> None:
+def test_what_is_in_carts_and_orders_survives_an_import_without_it(start_shop: StartShop, tmp_path: Path) -> None:
     """migration 0001, film_in_use: no import drops a film that somebody bought or holds"""
-    shop = local()
+    shop = start_shop()
     client = shop.sign_in()
     order = buy(client, AMELIE)
     put_in_cart(client, DARK_KNIGHT, 2)
@@ -150,8 +150,8 @@ def test_what_is_in_carts_and_orders_survives_an_import_without_it(local: Local,
     import_films(shop.url, other, keep_others=False)
     assert client.get(f"{ORDERS}/{order}").content == bought
     assert client.get(CART).content == held
-    answer = client.post(f"{CART}/items", json={"movieId": BATMAN_BEGINS})
-    not_found(answer, f"Movie not found with id: {BATMAN_BEGINS}")
+    response = client.post(f"{CART}/items", json={"movieId": BATMAN_BEGINS})
+    not_found(response, f"Movie not found with id: {BATMAN_BEGINS}")
     put_in_cart(client, AMELIE)
     assert data_of(pay(client))["totalPrice"] == 15.97
     import_films(shop.url, FILMS)

@@ -4,38 +4,28 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from tests.answers import data_of, offences_of, page_of
-from tests.shop.conftest import (
-    AMELIE,
-    ORDERS,
-    SHAWSHANK,
-    Local,
-    MovedClock,
-    SignIn,
-    buy,
-    pay,
-    put_in_cart,
-    unkept,
-)
+from tests.in_process import MovedClock
+from tests.responses import data_of, offences_of, page_of
+from tests.shop.conftest import AMELIE, ORDERS, SHAWSHANK, SignIn, StartShop, assert_not_cached, buy, pay, put_in_cart
 
 
 def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
     put_in_cart(customer, SHAWSHANK, 2)
     receipt = data_of(pay(customer))
-    answer = customer.get(ORDERS)
-    assert answer.text == (
+    response = customer.get(ORDERS)
+    assert response.text == (
         f'{{"success":true,"data":{{"items":[{{"orderId":{receipt["orderId"]},"orderDate":"{receipt["orderDate"]}",'
         '"itemCount":2,"totalPrice":9.98}],"page":1,"size":20,"totalItems":1,"totalPages":1}}'
     )
-    unkept(answer)
+    assert_not_cached(response)
 
 
 def test_no_orders_yet(customer: httpx.Client) -> None:
     """contract §2.1"""
     put_in_cart(customer)
-    answer = customer.get(ORDERS)
-    assert page_of(answer) == {"items": [], "page": 1, "size": 20, "totalItems": 0, "totalPages": 0}
-    unkept(answer)
+    response = customer.get(ORDERS)
+    assert page_of(response) == {"items": [], "page": 1, "size": 20, "totalItems": 0, "totalPages": 0}
+    assert_not_cached(response)
 
 
 def test_item_count_counts_units(customer: httpx.Client) -> None:
@@ -94,9 +84,9 @@ def test_a_page_past_the_end_is_empty(customer: httpx.Client, page: int) -> None
 )
 def test_wrong_parameters_are_400(customer: httpx.Client, query: str, fields: list[str]) -> None:
     """contract §1.3, §1.5"""
-    answer = customer.get(f"{ORDERS}?{query}")
-    assert sorted(offences_of(answer)) == fields
-    unkept(answer)
+    response = customer.get(f"{ORDERS}?{query}")
+    assert sorted(offences_of(response)) == fields
+    assert_not_cached(response)
 
 
 def test_unknown_parameters_are_ignored(customer: httpx.Client) -> None:
@@ -105,16 +95,16 @@ def test_unknown_parameters_are_ignored(customer: httpx.Client) -> None:
 
 
 def test_everybody_sees_their_own(sign_in: SignIn) -> None:
-    one, other = sign_in(), sign_in()
-    mine, theirs = buy(one), buy(other)
-    assert [order["orderId"] for order in data_of(one.get(ORDERS))["items"]] == [mine]
-    assert [order["orderId"] for order in data_of(other.get(ORDERS))["items"]] == [theirs]
+    first, second = sign_in(), sign_in()
+    first_order, second_order = buy(first), buy(second)
+    assert [order["orderId"] for order in data_of(first.get(ORDERS))["items"]] == [first_order]
+    assert [order["orderId"] for order in data_of(second.get(ORDERS))["items"]] == [second_order]
 
 
-def test_the_date_is_the_day_in_utc(local: Local) -> None:
+def test_the_date_is_the_day_in_utc(start_shop: StartShop) -> None:
     """contract §1.1; and the newest is the last that was placed, also when a clock was put back"""
     clock = MovedClock(datetime(2027, 12, 31, 23, 59, 59, tzinfo=UTC))
-    shop = local(clock=clock)
+    shop = start_shop(clock=clock)
     client = shop.sign_in()
     first = buy(client)
     clock.ahead = timedelta(seconds=1)

@@ -8,29 +8,29 @@ from decimal import Decimal
 
 import pytest
 from structlog.testing import capture_logs
-from tests.answers import data_of, error_of
-from tests.people import open_account
+from tests.in_process import MovedClock
+from tests.responses import data_of, error_of
 from tests.shop.conftest import (
     CART,
     DARK_KNIGHT,
     ITEMS,
     ORDERS,
     SHAWSHANK,
-    Local,
-    MovedClock,
+    StartShop,
     empty,
     fetch,
     pay,
     put_in_cart,
     refused,
 )
+from tests.users import open_account
 
 from filmer.errors import ServiceUnavailable
 from filmer.shop.payment import Authorization, Payment
 
 
 class Gateway:
-    """A provider that collects later, and does what it is told; it writes down what it was asked."""
+    """A provider that captures later and fails as a test asks; it records its calls."""
 
     def __init__(self) -> None:
         self.authorized: dict[str, Payment] = {}
@@ -69,14 +69,14 @@ class Gateway:
         return [payment.amount for payment in self.authorized.values()]
 
 
-def kept(url: str) -> list[tuple[str, Decimal, bool]]:
+def stored_payments(url: str) -> list[tuple[str, Decimal, bool]]:
     """The payments of all orders, and whether each is collected."""
     return fetch(url, "SELECT payment, total, captured IS NOT NULL FROM shop_order ORDER BY place")
 
 
-def test_the_money_of_an_order_is_collected_once(local: Local) -> None:
+def test_the_money_of_an_order_is_collected_once(start_shop: StartShop) -> None:
     gateway = Gateway()
-    shop = local(provider=gateway)
+    shop = start_shop(provider=gateway)
     person = open_account(shop.url)
     client = shop.sign_in(person)
     put_in_cart(client, SHAWSHANK, 2)
@@ -86,32 +86,32 @@ def test_the_money_of_an_order_is_collected_once(local: Local) -> None:
     assert payment.card.number.replace(" ", "") not in repr(payment)
     assert gateway.captured == [(f"gateway {payment.reference}", Decimal("9.98"))]
     assert gateway.refunded == []
-    assert kept(shop.url) == [(f"gateway {payment.reference}", Decimal("9.98"), True)]
+    assert stored_payments(shop.url) == [(f"gateway {payment.reference}", Decimal("9.98"), True)]
     shop.tidy()
     assert len(gateway.captured) == 1
     assert fetch(shop.url, "SELECT id::text FROM shop_order") == [(str(order),)]
 
 
-def test_a_refusal_changes_nothing(local: Local) -> None:
+def test_a_refusal_changes_nothing(start_shop: StartShop) -> None:
     gateway = Gateway()
     gateway.refuses = True
-    shop = local(provider=gateway)
+    shop = start_shop(provider=gateway)
     client = shop.sign_in()
     put_in_cart(client)
     refused(pay(client, key="k"))
     assert data_of(client.get(CART))["itemCount"] == 1
-    assert kept(shop.url) == []
+    assert stored_payments(shop.url) == []
     gateway.refuses = False
     assert data_of(pay(client, key="k"))
     assert gateway.refunded == []
 
 
 @pytest.mark.parametrize("key", ["k", None])
-def test_an_empty_cart_is_told_before_a_card_is_tried(local: Local, key: str | None) -> None:
+def test_an_empty_cart_is_told_before_a_card_is_tried(start_shop: StartShop, key: str | None) -> None:
     """contract §6.1"""
     gateway = Gateway()
     gateway.refuses = True
-    client = local(provider=gateway).sign_in()
+    client = start_shop(provider=gateway).sign_in()
     empty(pay(client, key))
     assert not gateway.is_asked.is_set()
 
@@ -120,26 +120,28 @@ def test_an_empty_cart_is_told_before_a_card_is_tried(local: Local, key: str | N
     ("raised", "status", "code"),
     [(ServiceUnavailable(), 503, "SERVICE_UNAVAILABLE"), (OSError("4242424242424242"), 500, "INTERNAL_ERROR")],
 )
-def test_a_gateway_that_is_away_changes_nothing(local: Local, raised: Exception, status: int, code: str) -> None:
+def test_a_gateway_that_is_away_changes_nothing(
+    start_shop: StartShop, raised: Exception, status: int, code: str
+) -> None:
     """docs/payments.md, "What yours must do" """
     gateway = Gateway()
     gateway.raises = raised
-    shop = local(provider=gateway)
+    shop = start_shop(provider=gateway)
     client = shop.sign_in()
     put_in_cart(client)
-    answer = pay(client)
-    error_of(answer, status, code)
-    assert "4242" not in answer.text
+    response = pay(client)
+    error_of(response, status, code)
+    assert "4242" not in response.text
     assert data_of(client.get(CART))["itemCount"] == 1
-    assert kept(shop.url) == []
+    assert stored_payments(shop.url) == []
     gateway.raises = None
     assert data_of(pay(client))["totalPrice"] == 4.99
 
 
-def test_a_gateway_that_is_away_is_no_guess_of_the_customer(local: Local) -> None:
+def test_a_gateway_that_is_away_is_no_guess_of_the_customer(start_shop: StartShop) -> None:
     gateway = Gateway()
     gateway.raises = ServiceUnavailable()
-    shop = local(provider=gateway)
+    shop = start_shop(provider=gateway)
     client = shop.sign_in()
     put_in_cart(client)
     for _ in range(11):
@@ -148,15 +150,15 @@ def test_a_gateway_that_is_away_is_no_guess_of_the_customer(local: Local) -> Non
     assert data_of(pay(client))["totalPrice"] == 4.99
 
 
-def test_what_was_not_collected_is_collected_later(local: Local) -> None:
+def test_what_was_not_collected_is_collected_later(start_shop: StartShop) -> None:
     gateway, clock = Gateway(), MovedClock()
     gateway.capture_raises = OSError("the gateway is gone")
-    shop = local(provider=gateway, clock=clock)
+    shop = start_shop(provider=gateway, clock=clock)
     client = shop.sign_in()
     put_in_cart(client)
     order = data_of(pay(client))["orderId"]
     (reference,) = (f"gateway {payment.reference}" for payment in gateway.authorized.values())
-    assert kept(shop.url) == [(reference, Decimal("4.99"), False)]
+    assert stored_payments(shop.url) == [(reference, Decimal("4.99"), False)]
     assert data_of(client.get(f"{ORDERS}/{order}"))["totalPrice"] == 4.99
     gateway.capture_raises = None
     shop.tidy()
@@ -164,16 +166,16 @@ def test_what_was_not_collected_is_collected_later(local: Local) -> None:
     clock.ahead = timedelta(minutes=1, seconds=2)
     gateway.capture_raises = OSError("still gone")
     shop.tidy()
-    assert kept(shop.url) == [(reference, Decimal("4.99"), False)]
+    assert stored_payments(shop.url) == [(reference, Decimal("4.99"), False)]
     gateway.capture_raises = None
     shop.tidy()
     shop.tidy()
     assert gateway.captured == [(reference, Decimal("4.99"))]
     assert gateway.refunded == []
-    assert kept(shop.url) == [(reference, Decimal("4.99"), True)]
+    assert stored_payments(shop.url) == [(reference, Decimal("4.99"), True)]
 
 
-def test_one_that_can_not_be_collected_holds_up_no_other(local: Local) -> None:
+def test_one_that_can_not_be_collected_holds_up_no_other(start_shop: StartShop) -> None:
     class Picky(Gateway):
         bad = ""
 
@@ -184,7 +186,7 @@ def test_one_that_can_not_be_collected_holds_up_no_other(local: Local) -> None:
 
     gateway, clock = Picky(), MovedClock()
     gateway.capture_raises = OSError("gone")
-    shop = local(provider=gateway, clock=clock)
+    shop = start_shop(provider=gateway, clock=clock)
     client = shop.sign_in()
     for movie_id in (DARK_KNIGHT, SHAWSHANK):
         put_in_cart(client, movie_id)
@@ -203,10 +205,10 @@ def test_one_that_can_not_be_collected_holds_up_no_other(local: Local) -> None:
     assert [amount for _, amount in gateway.captured] == [Decimal("4.99")]
 
 
-def test_nothing_waits_for_a_slow_gateway(local: Local) -> None:
+def test_nothing_waits_for_a_slow_gateway(start_shop: StartShop) -> None:
     """No transaction is open and no connection is held meanwhile (shop/payment.py)"""
     gateway = Gateway()
-    shop = local(provider=gateway, pool_size=1)
+    shop = start_shop(provider=gateway, pool_size=1)
     buyer, other = shop.sign_in(), shop.sign_in()
     put_in_cart(buyer)
     gateway.may_answer.clear()
@@ -223,9 +225,11 @@ def test_nothing_waits_for_a_slow_gateway(local: Local) -> None:
 
 
 @pytest.mark.parametrize("cheaper", [False, True])
-def test_a_cart_that_changes_while_the_gateway_thinks_is_paid_as_it_is_then(local: Local, *, cheaper: bool) -> None:
+def test_a_cart_that_changes_while_the_gateway_thinks_is_paid_as_it_is_then(
+    start_shop: StartShop, *, cheaper: bool
+) -> None:
     gateway = Gateway()
-    shop = local(provider=gateway)
+    shop = start_shop(provider=gateway)
     client = shop.sign_in()
     put_in_cart(client, SHAWSHANK, 2)
     gateway.may_answer.clear()
@@ -240,15 +244,15 @@ def test_a_cart_that_changes_while_the_gateway_thinks_is_paid_as_it_is_then(loca
     first, second = (f"gateway {reference}" for reference in gateway.authorized)
     assert gateway.refunded == [(first, Decimal("9.98"))]
     assert gateway.captured == [(second, paid)]
-    assert kept(shop.url) == [(second, paid, True)]
+    assert stored_payments(shop.url) == [(second, paid, True)]
 
 
 @pytest.mark.parametrize("refund_raises", [None, OSError("gone")])
-def test_a_cart_that_is_emptied_meanwhile_is_refunded(local: Local, refund_raises: Exception | None) -> None:
+def test_a_cart_that_is_emptied_meanwhile_is_refunded(start_shop: StartShop, refund_raises: Exception | None) -> None:
     """And that the refund failed is nothing to the customer"""
     gateway = Gateway()
     gateway.refund_raises = refund_raises
-    shop = local(provider=gateway)
+    shop = start_shop(provider=gateway)
     client = shop.sign_in()
     put_in_cart(client)
     gateway.may_answer.clear()
@@ -261,12 +265,12 @@ def test_a_cart_that_is_emptied_meanwhile_is_refunded(local: Local, refund_raise
     (reference,) = gateway.authorized
     assert gateway.refunded == [(f"gateway {reference}", Decimal("4.99"))]
     assert gateway.captured == []
-    assert kept(shop.url) == []
+    assert stored_payments(shop.url) == []
 
 
-def test_two_nodes_with_one_cart_collect_once_and_refund_the_other(local: Local) -> None:
+def test_two_nodes_with_one_cart_collect_once_and_refund_the_other(start_shop: StartShop) -> None:
     gateways = [Gateway(), Gateway()]
-    nodes = [local(provider=gateway) for gateway in gateways]
+    nodes = [start_shop(provider=gateway) for gateway in gateways]
     person = open_account(nodes[0].url)
     devices = [node.sign_in(person) for node in nodes]
     put_in_cart(devices[0])
@@ -278,13 +282,13 @@ def test_two_nodes_with_one_cart_collect_once_and_refund_the_other(local: Local)
             assert gateway.is_asked.wait(10)
         for gateway in gateways:
             gateway.may_answer.set()
-        answers = [one.result(20) for one in under_way]
-    assert [answer.status_code for answer in answers] == [200, 200]
-    assert answers[0].content == answers[1].content
+        responses = [future.result(20) for future in under_way]
+    assert [response.status_code for response in responses] == [200, 200]
+    assert responses[0].content == responses[1].content
     authorized = {f"gateway {reference}" for gateway in gateways for reference in gateway.authorized}
     captured = [reference for gateway in gateways for reference, _ in gateway.captured]
     refunded = [reference for gateway in gateways for reference, _ in gateway.refunded]
     assert len(authorized) == 2
     assert (len(captured), len(refunded)) == (1, 1)
     assert {*captured, *refunded} == authorized
-    assert [payment for payment, *_ in kept(nodes[0].url)] == captured
+    assert [payment for payment, *_ in stored_payments(nodes[0].url)] == captured

@@ -27,7 +27,6 @@ from hypothesis.stateful import (
 )
 from tests.conftest import MakeDatabase
 from tests.figures import record_figure
-from tests.people import open_account
 from tests.shop.conftest import (
     AMELIE,
     BATMAN_BEGINS,
@@ -36,10 +35,11 @@ from tests.shop.conftest import (
     ITEMS,
     ORDERS,
     SHAWSHANK,
-    InProcess,
+    LocalShop,
     open_store,
     pay,
 )
+from tests.users import open_account
 
 SEQUENCES = int(os.environ.get("SEQUENCES", "60"))
 SHARES = 1 if SEQUENCES < 1000 else 2
@@ -68,7 +68,7 @@ def cost(lines: list[Line]) -> Decimal:
 class Shopping(RuleBasedStateMachine):
     """``seen``: what each account's last answer showed its cart to be, on whichever device."""
 
-    shop: InProcess
+    shop: LocalShop
     conn: psycopg.Connection
     browsers: list[list[httpx.Client]]
 
@@ -84,17 +84,17 @@ class Shopping(RuleBasedStateMachine):
         ):
             self.conn.execute(statement.encode())
         self.catalogue: dict[str, Decimal] = dict.fromkeys(FILMS, Decimal("4.99"))
-        self.seen: list[list[Line]] = [[] for _ in range(ACCOUNTS)]
+        self.shown_lines: list[list[Line]] = [[] for _ in range(ACCOUNTS)]
         self.bought: list[list[tuple[int, list[Line]]]] = [[] for _ in range(ACCOUNTS)]
         self.keyed: list[tuple[int, str, bytes]] = []
 
-    def ask(self, account: int, device: int, method: str, address: str, **given: Any) -> httpx.Response:
-        return self.browsers[account][device].request(method, address, **given)
+    def ask(self, account: int, device: int, method: str, address: str, **options: Any) -> httpx.Response:
+        return self.browsers[account][device].request(method, address, **options)
 
-    def show(self, account: int, answer: httpx.Response, expected: dict[str, int]) -> None:
+    def show(self, account: int, response: httpx.Response, expected: dict[str, int]) -> None:
         """An answer with a cart: these quantities, at the catalogue's prices of this moment."""
-        assert answer.status_code == 200, answer.text
-        data = answer.json()["data"]
+        assert response.status_code == 200, response.text
+        data = response.json()["data"]
         cart = data.get("cart", data)
         lines = lines_of(cart["items"])
         assert lines == [(film, quantity, self.catalogue[film]) for film, quantity in expected.items()]
@@ -103,10 +103,10 @@ class Shopping(RuleBasedStateMachine):
         ]
         assert Decimal(str(cart["totalPrice"])) == cost(lines)
         assert cart["itemCount"] == sum(expected.values())
-        self.seen[account] = lines
+        self.shown_lines[account] = lines
 
     def held(self, account: int) -> dict[str, int]:
-        return {film: quantity for film, quantity, _ in self.seen[account]}
+        return {film: quantity for film, quantity, _ in self.shown_lines[account]}
 
     @initialize(data=st.data())
     def fill_carts(self, data: st.DataObject) -> None:
@@ -115,8 +115,8 @@ class Shopping(RuleBasedStateMachine):
                 self.add(account, 0, film, data.draw(quantities))
 
     def draw_filled(self, data: st.DataObject) -> int:
-        """An account with something in its cart: what happens to empty ones is soon told."""
-        return data.draw(st.sampled_from([account for account in range(ACCOUNTS) if self.seen[account]]))
+        """An account with something in its cart: with empty carts there is little to test."""
+        return data.draw(st.sampled_from([account for account in range(ACCOUNTS) if self.shown_lines[account]]))
 
     @rule(account=accounts, device=devices)
     def look(self, account: int, device: int) -> None:
@@ -124,32 +124,32 @@ class Shopping(RuleBasedStateMachine):
 
     @rule(account=accounts, device=devices, film=films, quantity=quantities)
     def add(self, account: int, device: int, film: str, quantity: int) -> None:
-        answer = self.ask(account, device, "POST", ITEMS, json={"movieId": film, "quantity": quantity})
+        response = self.ask(account, device, "POST", ITEMS, json={"movieId": film, "quantity": quantity})
         held = self.held(account)
         if held.get(film, 0) + quantity > 10:
-            assert answer.status_code == 400
+            assert response.status_code == 400
         else:
-            self.show(account, answer, held | {film: held.get(film, 0) + quantity})
+            self.show(account, response, held | {film: held.get(film, 0) + quantity})
 
     @rule(account=accounts, device=devices, film=films, quantity=quantities)
     def change(self, account: int, device: int, film: str, quantity: int) -> None:
-        answer = self.ask(account, device, "PUT", f"{ITEMS}/{film}", json={"quantity": quantity})
+        response = self.ask(account, device, "PUT", f"{ITEMS}/{film}", json={"quantity": quantity})
         held = self.held(account)
         if film in held:
-            self.show(account, answer, held | {film: quantity})
+            self.show(account, response, held | {film: quantity})
         else:
-            assert answer.status_code == 404
+            assert response.status_code == 404
 
     @rule(account=accounts, device=devices, film=films)
     def remove(self, account: int, device: int, film: str) -> None:
-        answer = self.ask(account, device, "DELETE", f"{ITEMS}/{film}")
+        response = self.ask(account, device, "DELETE", f"{ITEMS}/{film}")
         held = self.held(account)
         if held.pop(film, None):
-            self.show(account, answer, held)
+            self.show(account, response, held)
         else:
-            assert answer.status_code == 404
+            assert response.status_code == 404
 
-    @precondition(lambda self: any(self.seen))
+    @precondition(lambda self: any(self.shown_lines))
     @rule(data=st.data(), device=devices)
     def clear(self, data: st.DataObject, device: int) -> None:
         account = self.draw_filled(data)
@@ -166,31 +166,31 @@ class Shopping(RuleBasedStateMachine):
     def check_out_any(self, account: int, device: int) -> None:
         self.check_out_of(account, device, with_key=True)
 
-    @precondition(lambda self: any(self.seen))
+    @precondition(lambda self: any(self.shown_lines))
     @rule(data=st.data(), device=devices, with_key=st.booleans())
     def check_out(self, data: st.DataObject, device: int, *, with_key: bool) -> None:
         self.check_out_of(self.draw_filled(data), device, with_key=with_key)
 
     def check_out_of(self, account: int, device: int, *, with_key: bool) -> None:
         key = f"key {len(self.keyed)}" if with_key else None
-        answer = pay(self.browsers[account][device], key)
-        seen = self.seen[account]
-        if not seen:
-            assert answer.json()["error"]["details"] == {"reason": "Cart is empty"}
+        response = pay(self.browsers[account][device], key)
+        shown = self.shown_lines[account]
+        if not shown:
+            assert response.json()["error"]["details"] == {"reason": "Cart is empty"}
             return
-        assert answer.status_code == 200, answer.text
-        data = answer.json()["data"]
-        assert lines_of(data["items"]) == seen, "other lines than were seen"
-        assert Decimal(str(data["totalPrice"])) == cost(seen), "another price than was seen"
-        self.bought[account].insert(0, (data["orderId"], seen))
-        self.seen[account] = []
+        assert response.status_code == 200, response.text
+        data = response.json()["data"]
+        assert lines_of(data["items"]) == shown, "other lines than were seen"
+        assert Decimal(str(data["totalPrice"])) == cost(shown), "another price than was seen"
+        self.bought[account].insert(0, (data["orderId"], shown))
+        self.shown_lines[account] = []
         if key:
-            self.keyed.append((account, key, answer.content))
+            self.keyed.append((account, key, response.content))
 
     @rule(account=accounts, device=devices)
     def be_refused(self, account: int, device: int) -> None:
-        answer = pay(self.browsers[account][device], lastName="Minor")
-        assert answer.status_code == (402 if self.seen[account] else 400)
+        response = pay(self.browsers[account][device], lastName="Minor")
+        assert response.status_code == (402 if self.shown_lines[account] else 400)
         self.conn.execute("DELETE FROM guess")
 
     @precondition(lambda self: self.keyed)
@@ -201,7 +201,7 @@ class Shopping(RuleBasedStateMachine):
 
     @invariant()
     def orders_are_those_that_were_seen(self) -> None:
-        kept = self.conn.execute(
+        stored = self.conn.execute(
             "SELECT o.account_id, o.id, o.total, l.film_id, l.quantity, l.price"
             " FROM shop_order o JOIN order_line l ON l.order_id = o.id ORDER BY o.place DESC, l.place"
         ).fetchall()
@@ -211,14 +211,14 @@ class Shopping(RuleBasedStateMachine):
             for order, lines in self.bought[account]
             for line in lines
         ]
-        assert sorted(kept) == sorted(expected)
+        assert sorted(stored) == sorted(expected)
 
     def teardown(self) -> None:
         """What is in the carts in the end, and the lists of orders."""
         for account in range(ACCOUNTS):
             self.show(account, self.ask(account, 0, "GET", CART), self.held(account))
             listed = self.ask(account, 1, "GET", f"{ORDERS}?size=100").json()["data"]["items"]
-            assert [(one["orderId"], Decimal(str(one["totalPrice"]))) for one in listed] == [
+            assert [(entry["orderId"], Decimal(str(entry["totalPrice"]))) for entry in listed] == [
                 (order, cost(lines)) for order, lines in self.bought[account]
             ]
 
@@ -229,7 +229,7 @@ class Shopping(RuleBasedStateMachine):
 def shopping(make_database: MakeDatabase) -> Iterator[type[Shopping]]:
     """The machine, with an application on a database of its own and everybody signed in."""
     url = open_store(make_database())
-    with InProcess(url) as shop, psycopg.connect(url, autocommit=True) as conn:
+    with LocalShop(url) as shop, psycopg.connect(url, autocommit=True) as conn:
 
         class Here(Shopping):
             pass
@@ -241,7 +241,7 @@ def shopping(make_database: MakeDatabase) -> Iterator[type[Shopping]]:
         yield Here
 
 
-def _signed_in(shop: InProcess, conn: psycopg.Connection, account_id: int) -> httpx.Client:
+def _signed_in(shop: LocalShop, conn: psycopg.Connection, account_id: int) -> httpx.Client:
     """Without a password, which takes its time."""
     token = secrets.token_urlsafe(32)
     conn.execute(

@@ -2,18 +2,29 @@
 
 import httpx
 import pytest
-from tests.answers import data_of, error_of, not_found
-from tests.shop.conftest import AMELIE, CART, DARK_KNIGHT, ITEMS, SHAWSHANK, Local, SignIn, fetch, put_in_cart, unkept
+from tests.responses import data_of, error_of, not_found
+from tests.shop.conftest import (
+    AMELIE,
+    CART,
+    DARK_KNIGHT,
+    ITEMS,
+    SHAWSHANK,
+    SignIn,
+    StartShop,
+    assert_not_cached,
+    fetch,
+    put_in_cart,
+)
 
 
 def test_the_answer_is_as_the_spec_prints_it(customer: httpx.Client) -> None:
     put_in_cart(customer)
-    answer = customer.delete(f"{ITEMS}/{SHAWSHANK}")
-    assert answer.content == (
+    response = customer.delete(f"{ITEMS}/{SHAWSHANK}")
+    assert response.content == (
         b'{"success":true,"data":{"message":"Item removed from cart",'
         b'"cart":{"items":[],"itemCount":0,"totalPrice":0.00}}}'
     )
-    unkept(answer)
+    assert_not_cached(response)
     assert data_of(customer.get(CART))["items"] == []
 
 
@@ -29,16 +40,16 @@ def test_the_other_lines_stay(customer: httpx.Client) -> None:
 def test_what_was_removed_is_404_after_that(customer: httpx.Client) -> None:
     put_in_cart(customer)
     assert customer.delete(f"{ITEMS}/{SHAWSHANK}").status_code == 200
-    answer = customer.delete(f"{ITEMS}/{SHAWSHANK}")
-    not_found(answer, f"Item not in cart with id: {SHAWSHANK}")
-    unkept(answer)
+    response = customer.delete(f"{ITEMS}/{SHAWSHANK}")
+    not_found(response, f"Item not in cart with id: {SHAWSHANK}")
+    assert_not_cached(response)
 
 
 def test_what_only_another_customer_has_is_404(customer: httpx.Client, sign_in: SignIn) -> None:
-    other = sign_in()
-    put_in_cart(other)
+    other_user = sign_in()
+    put_in_cart(other_user)
     not_found(customer.delete(f"{ITEMS}/{SHAWSHANK}"), f"Item not in cart with id: {SHAWSHANK}")
-    assert data_of(other.get(CART))["itemCount"] == 1
+    assert data_of(other_user.get(CART))["itemCount"] == 1
 
 
 @pytest.mark.parametrize(
@@ -53,15 +64,15 @@ def test_ids_that_no_film_has_are_404(customer: httpx.Client, movie_id: str) -> 
 
 def test_a_body_means_nothing(customer: httpx.Client) -> None:
     put_in_cart(customer)
-    answer = customer.request("DELETE", f"{ITEMS}/{SHAWSHANK}", content=b"{", headers={"Content-Type": "text/plain"})
-    assert answer.status_code == 200
+    response = customer.request("DELETE", f"{ITEMS}/{SHAWSHANK}", content=b"{", headers={"Content-Type": "text/plain"})
+    assert response.status_code == 200
 
 
-def test_the_other_lines_show_their_new_prices(local: Local) -> None:
-    shop = local()
+def test_the_other_lines_show_their_new_prices(start_shop: StartShop) -> None:
+    shop = start_shop()
     client = shop.sign_in()
     put_in_cart(client, SHAWSHANK)
     put_in_cart(client, AMELIE)
     fetch(shop.url, "UPDATE catalogue.film SET price = 0 WHERE id = %s", AMELIE)
-    answer = client.delete(f"{ITEMS}/{SHAWSHANK}")
-    assert b'"price":0.00,"subtotal":0.00}],"itemCount":1,"totalPrice":0.00}}}' in answer.content
+    response = client.delete(f"{ITEMS}/{SHAWSHANK}")
+    assert b'"price":0.00,"subtotal":0.00}],"itemCount":1,"totalPrice":0.00}}}' in response.content

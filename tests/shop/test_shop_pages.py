@@ -5,10 +5,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from tests.answers import data_of
 from tests.conftest import MakeDatabase, Serve
-from tests.people import visitor
-from tests.shop.browsing import followed, form_of, has_form, look, put, send, text_of
+from tests.responses import data_of
 from tests.shop.conftest import (
     AMELIE,
     BATMAN_BEGINS,
@@ -23,6 +21,8 @@ from tests.shop.conftest import (
     open_store,
     put_in_cart,
 )
+from tests.shop.forms import followed, form_of, has_form, look, put, send, text_of
+from tests.users import visitor
 
 PAGES = ["/cart", "/checkout", "/orders", "/orders/1"]
 FORMS = ["/cart/items", f"/cart/items/{AMELIE}", f"/cart/items/{AMELIE}/remove", "/cart/clear", "/checkout"]
@@ -49,8 +49,16 @@ def test_what_lies_in_it(customer: httpx.Client) -> None:
     put(customer, AMELIE)
     page = look(customer, "/cart")
     text = text_of(page)
-    for told in ("3 copies of 2 films", "The Shawshank Redemption", "1994", "$4.99 each", "$9.98", "Amélie", "$13.97"):
-        assert told in text
+    for expected in (
+        "3 copies of 2 films",
+        "The Shawshank Redemption",
+        "1994",
+        "$4.99 each",
+        "$9.98",
+        "Amélie",
+        "$13.97",
+    ):
+        assert expected in text
     assert f'<a href="/films/{SHAWSHANK}">The Shawshank Redemption</a>' in page.text
     assert f'src="/posters/{AMELIE}"' in page.text
     assert form_of(page, f"/cart/items/{SHAWSHANK}") == {"quantity": "2"}
@@ -78,7 +86,7 @@ def test_adding_leads_to_the_cart_or_back_and_is_told_once(customer: httpx.Clien
 
 
 @pytest.mark.parametrize(
-    ("fields", "status", "told"),
+    ("fields", "status", "expected"),
     [
         ({"movieId": AMELIE, "quantity": "4"}, 400, "must not bring the line over 10; the cart has 7 already"),
         ({"movieId": AMELIE, "quantity": "11"}, 400, "the quantity must be at most 10"),
@@ -90,14 +98,14 @@ def test_adding_leads_to_the_cart_or_back_and_is_told_once(customer: httpx.Clien
     ],
 )
 def test_what_can_not_be_added_is_said_and_changes_nothing(
-    customer: httpx.Client, fields: dict[str, str], status: int, told: str
+    customer: httpx.Client, fields: dict[str, str], status: int, expected: str
 ) -> None:
     put(customer, AMELIE, 7)
-    answer = send(customer, "/cart/items", **fields)
-    assert answer.status_code == status
-    assert answer.headers["cache-control"] == "no-store"
-    assert told in text_of(answer)
-    assert form_of(answer, f"/cart/items/{AMELIE}") == {"quantity": "7"}
+    response = send(customer, "/cart/items", **fields)
+    assert response.status_code == status
+    assert response.headers["cache-control"] == "no-store"
+    assert expected in text_of(response)
+    assert form_of(response, f"/cart/items/{AMELIE}") == {"quantity": "7"}
     assert data_of(customer.get(CART))["itemCount"] == 7
 
 
@@ -118,9 +126,9 @@ def test_a_full_cart(store: Store, customer: httpx.Client) -> None:
         AMELIE,
         account,
     )
-    answer = send(customer, "/cart/items", movieId=SHAWSHANK)
-    assert answer.status_code == 400
-    assert "a cart holds at most 500 titles" in text_of(answer)
+    response = send(customer, "/cart/items", movieId=SHAWSHANK)
+    assert response.status_code == 400
+    assert "a cart holds at most 500 titles" in text_of(response)
     checkout = look(customer, "/checkout")
     assert len(form_of(checkout, "/checkout")["seen"]) < 20_000
 
@@ -170,8 +178,17 @@ def test_an_order_tells_all_of_it(customer: httpx.Client) -> None:
     number = buy(customer, AMELIE, 2)
     page = look(customer, f"/orders/{number}")
     text = text_of(page)
-    for told in (f"Order {number}", "Mary Major", "Amélie (2001)", "$3.99", "$7.98", "$9.98", "$17.96", "Under_score"):
-        assert told in text
+    for expected in (
+        f"Order {number}",
+        "Mary Major",
+        "Amélie (2001)",
+        "$3.99",
+        "$7.98",
+        "$9.98",
+        "$17.96",
+        "Under_score",
+    ):
+        assert expected in text
     sales = data_of(customer.get(f"/api/v1/orders/{number}"))["items"]
     assert all(f"Sale {sale['saleId']}" in text for sale in sales)
     assert "<time datetime=" in page.text
@@ -193,14 +210,14 @@ def test_orders_are_listed_newest_first_by_twenty(customer: httpx.Client) -> Non
 
 def test_whose_order_it_is(sign_in: SignIn) -> None:
     number = buy(sign_in())
-    other = sign_in()
-    theirs = other.get(f"/orders/{number}")
+    other_user = sign_in()
+    theirs = other_user.get(f"/orders/{number}")
     assert theirs.status_code == 403
     assert theirs.headers["content-type"] == "text/html; charset=utf-8"
     assert str(number) not in theirs.text
     assert "Shawshank" not in theirs.text
     for unknown in (number + 1, 0, -1, 2**70, "x", "1.5"):
-        assert other.get(f"/orders/{unknown}").status_code == 404
+        assert other_user.get(f"/orders/{unknown}").status_code == 404
 
 
 # --- every page and form ------------------------------------------------------------------------------
@@ -208,28 +225,28 @@ def test_whose_order_it_is(sign_in: SignIn) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_whoever_is_not_signed_in_signs_in_first(stranger: httpx.Client, path: str) -> None:
-    for answer in (stranger.get(path), stranger.head(path)):
-        assert answer.status_code == 303
-        assert answer.headers["location"] == f"/sign-in?next={path.replace('/', '%2F')}"
-        assert answer.headers["cache-control"] == "no-store"
+    for response in (stranger.get(path), stranger.head(path)):
+        assert response.status_code == 303
+        assert response.headers["location"] == f"/sign-in?next={path.replace('/', '%2F')}"
+        assert response.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", FORMS)
 def test_a_form_of_nobodys_leads_to_the_sign_in_and_back_to_the_page(stranger: httpx.Client, path: str) -> None:
     page = f"{stranger.base_url}/films/{AMELIE}"
-    answer = stranger.post(path, data={"movieId": AMELIE}, headers={"referer": page})
-    assert answer.status_code == 303
-    assert answer.headers["location"] == f"/sign-in?next=%2Ffilms%2F{AMELIE}"
+    response = stranger.post(path, data={"movieId": AMELIE}, headers={"referer": page})
+    assert response.status_code == 303
+    assert response.headers["location"] == f"/sign-in?next=%2Ffilms%2F{AMELIE}"
 
 
 @pytest.mark.parametrize("path", FORMS)
 def test_a_form_on_another_sites_page_does_nothing(customer: httpx.Client, path: str) -> None:
     put(customer, AMELIE, 3)
     fields = {"movieId": AMELIE, "quantity": "1"}
-    answer = customer.post(
+    response = customer.post(
         path, data=fields, headers={"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
     )
-    assert answer.status_code == 403
+    assert response.status_code == 403
     assert data_of(customer.get(CART))["itemCount"] == 3
 
 
@@ -244,12 +261,12 @@ def test_headers_and_head(customer: httpx.Client) -> None:
     number = buy(customer)
     put(customer, AMELIE)
     for path in ("/cart", "/checkout", "/orders", f"/orders/{number}"):
-        answer = look(customer, path)
-        policy = answer.headers["content-security-policy"]
+        response = look(customer, path)
+        policy = response.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "form-action 'self'" in policy
         assert "unsafe" not in policy
-        assert "etag" not in answer.headers
+        assert "etag" not in response.headers
         head = customer.head(path)
         assert (head.status_code, head.content) == (200, b"")
 

@@ -13,13 +13,13 @@ import httpx
 import psycopg
 import pytest
 from tests.conftest import Serve, Server
-from tests.fail_over import SAME, Load
+from tests.failover_load import SAME, Load
 from tests.figures import record_figure
 from tests.machine import running_seconds
-from tests.people import LOGIN, PASSWORD, open_account, token_of
 from tests.replicas import PostgresServer, postgres_servers
-from tests.shop import faults
-from tests.shop.faults import FILMS, ITEMS
+from tests.shop import stress_shop
+from tests.shop.stress_shop import FILMS, ITEMS
+from tests.users import LOGIN, PASSWORD, open_account, token_of
 
 from filmer.store.migrate import migrate
 
@@ -31,7 +31,7 @@ BACK_SECONDS = 5.0  # the promise
 LONGEST = 10.0  # seconds for what is asked, which may be two requests of 4.5 each
 
 
-class Standing:
+class Setup:
     """A server of filmer and its database, and one of each kind of request."""
 
     def __init__(self, postgres: PostgresServer, server: Server) -> None:
@@ -39,7 +39,7 @@ class Standing:
         self.server = server
         self._numbers = itertools.count(10)
         person = open_account(postgres.url)
-        customer = faults.customers(postgres.url, 1)[0]
+        customer = stress_shop.customers(postgres.url, 1)[0]
         self._session = {"cookie": f"JSESSIONID={customer.cookie}"}
         self._token = {"authorization": f"Bearer {token_of(postgres.url, person)}"}
         self._sign_in = {"email": person.email, "password": PASSWORD}
@@ -74,13 +74,13 @@ class Standing:
 
 
 @pytest.fixture(scope="module")
-def standing(serve: Serve) -> Iterator[Standing]:
+def setup(serve: Serve) -> Iterator[Setup]:
     with postgres_servers(1) as (postgres,):
         postgres.init()
         with psycopg.connect(postgres.url, autocommit=True) as conn:
             list(migrate(conn))
-        faults.open_shop(postgres.url)
-        yield Standing(postgres, serve(postgres.url, "--workers", "2", CACHE_DURATION_SECONDS="600"))
+        stress_shop.open_shop(postgres.url)
+        yield Setup(postgres, serve(postgres.url, "--workers", "2", CACHE_DURATION_SECONDS="600"))
 
 
 def kill(postgres: PostgresServer) -> Callable[[], None]:
@@ -103,23 +103,23 @@ def make_read_only(postgres: PostgresServer) -> Callable[[], None]:
     return lambda: postgres.set(default_transaction_read_only="off")
 
 
-def is_ours(answer: httpx.Response) -> bool:
+def is_ours(response: httpx.Response) -> bool:
     """A 503 in the envelope of its API, or a page."""
-    if answer.status_code != 503 or "retry-after" not in answer.headers:
+    if response.status_code != 503 or "retry-after" not in response.headers:
         return False
-    path = answer.request.url.path
+    path = response.request.url.path
     if path.startswith("/api/v1"):
-        return answer.json()["success"] is False and answer.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
+        return response.json()["success"] is False and response.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
     if path.startswith("/api/"):
-        return "error" in answer.json() and "success" not in answer.json()
-    return answer.headers["content-type"].startswith("text/html") and "<h1" in answer.text
+        return "error" in response.json() and "success" not in response.json()
+    return response.headers["content-type"].startswith("text/html") and "<h1" in response.text
 
 
-@pytest.mark.parametrize("harm", [kill, stop, pause, make_read_only])
+@pytest.mark.parametrize("fault", [kill, stop, pause, make_read_only])
 def test_when_the_database_is_back_so_are_we(
-    standing: Standing, harm: Callable[[PostgresServer], Callable[[], None]]
+    setup: Setup, fault: Callable[[PostgresServer], Callable[[], None]]
 ) -> None:
-    port = standing.server.port
+    port = setup.server.port
     address = f"http://127.0.0.1:{port}"
     slowest, longest, warm = 0.0, 0.0, 0
     for _ in range(ROUNDS):
@@ -128,21 +128,21 @@ def test_when_the_database_is_back_so_are_we(
                 assert httpx.get(f"{address}{page}", timeout=30, trust_env=False, verify=False).status_code == 200
             with Load() as load:
                 load.visit(port, lambda draw: draw.choice(SAME))
-                heal = harm(standing.postgres)
+                heal = fault(setup.postgres)
                 gone = time.monotonic()
-                is_away = harm is not make_read_only
+                is_away = fault is not make_read_only
                 while time.monotonic() - gone < AWAY_SECONDS:
-                    for ask in standing.reading if is_away else []:
+                    for ask in setup.reading if is_away else []:
                         begun = time.monotonic()
-                        assert is_ours(answer := ask(client)), answer.text
+                        assert is_ours(response := ask(client)), response.text
                         longest = max(longest, running_seconds(since=begun))
-                    for ask in standing.writing:
+                    for ask in setup.writing:
                         begun = time.monotonic()
-                        assert is_ours(answer := ask(client)), answer.text
+                        assert is_ours(response := ask(client)), response.text
                         longest = max(longest, running_seconds(since=begun))
                 heal()
                 back = time.monotonic()
-                for ask in (*standing.reading, *standing.writing):
+                for ask in (*setup.reading, *setup.writing):
                     while not ask(client).is_success:
                         assert time.monotonic() - back < 6 * BACK_SECONDS, ask.__name__
                 slowest = max(slowest, running_seconds(since=back))
@@ -151,6 +151,6 @@ def test_when_the_database_is_back_so_are_we(
     assert longest < LONGEST
     assert slowest <= BACK_SECONDS
     record_figure(
-        f"{harm.__name__}: {ROUNDS} times, all well {slowest:.1f} s after it was back; meanwhile {warm:,} warm reads, 0"
-        f" failed; the longest answer {longest:.1f} s"
+        f"{fault.__name__}: {ROUNDS} times, all well {slowest:.1f} s after it was back; meanwhile {warm:,} warm reads, "
+        f"0 failed; the longest answer {longest:.1f} s"
     )

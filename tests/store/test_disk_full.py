@@ -29,12 +29,12 @@ from tests.conftest import Serve, Server, import_films
 from tests.figures import record_figure
 from tests.importing.datasets import filmer, intact
 from tests.machine import running_seconds
-from tests.nodes import accepts, eventually
-from tests.people import CARD, LOGIN, PASSWORD, open_account
 from tests.raw_connections import Customer
 from tests.sandbox import Sandbox, shared_sandbox
-from tests.shop import faults
-from tests.shop.faults import CHECKOUT, FILMS, ITEMS
+from tests.server_processes import accepts, eventually
+from tests.shop import stress_shop
+from tests.shop.stress_shop import CHECKOUT, FILMS, ITEMS
+from tests.users import CARD, LOGIN, PASSWORD, open_account
 
 from filmer.store.embedded import Engines, running_engines
 from filmer.store.migrate import migrate
@@ -77,12 +77,12 @@ class Volume:
 def volume() -> Iterator[Volume]:
     place = Path(tempfile.mkdtemp(prefix="filmer-full-"))
     command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m,mode=755", "tmpfs", str(place)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    if result.returncode:
         place.rmdir()
         if os.environ.get("CI") == "true":
-            pytest.fail(f"no small volume can be mounted here: {done.stderr}")
-        pytest.skip(f"only root may mount a small volume: {done.stderr.strip()}")
+            pytest.fail(f"no small volume can be mounted here: {result.stderr}")
+        pytest.skip(f"only root may mount a small volume: {result.stderr.strip()}")
     try:
         yield Volume(place)
     finally:
@@ -99,45 +99,45 @@ def engines_there(volume: Volume) -> Iterator[Engines]:
         volume.free()
 
 
-class Told(NamedTuple):
+class Exchange(NamedTuple):
     """One answer."""
 
     what: str
-    asked: str
-    answer: httpx.Response
+    request: str
+    response: httpx.Response
     seconds: float
 
     @property
     def status(self) -> int:
-        return self.answer.status_code
+        return self.response.status_code
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.asked}: {self.status} after {self.seconds:.1f} s: {self.answer.text[:500]}"
+        return f"{self.what}: {self.request}: {self.status} after {self.seconds:.1f} s: {self.response.text[:500]}"
 
 
-class Crowd:
-    """People who look and buy without a pause. What they were told, by phase."""
+class Workload:
+    """Users who read and buy without a pause, and every exchange since ``work`` began."""
 
     def __init__(self, server: Server, database_url: str) -> None:
         self._base = str(server.client.base_url)
-        self._buyers = faults.customers(database_url, BUYERS)
+        self._buyers = stress_shop.customers(database_url, BUYERS)
         self._keepers = [ApiUser(database_url, server.client) for _ in range(4)]
-        [self._boss] = faults.customers(database_url, 1)
+        [self._boss] = stress_shop.customers(database_url, 1)
         self._person = open_account(database_url)
         with psycopg.connect(database_url, autocommit=True) as conn:
             conn.execute("UPDATE account SET role = 'admin' WHERE id = %s", [self._boss.account_id])
         self._deeds = [self._look, self._look_elsewhere, self._look_at_own, self._buy, self._keep, self._come_and_go]
         self._stopping = threading.Event()
-        self.told: list[Told] = []
+        self.exchanges: list[Exchange] = []
         self.orders: set[int] = set()
 
     def close(self) -> None:
         for keeper in self._keepers:
             keeper.client.close()
 
-    def work(self, seconds: float) -> list[Told]:
-        """What they were told meanwhile."""
-        self.told = []
+    def work(self, seconds: float) -> list[Exchange]:
+        """The exchanges of this time."""
+        self.exchanges = []
         self._stopping.clear()
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             lives = [pool.submit(self._live, random.Random()) for _ in range(SIDE_BY_SIDE)]
@@ -145,16 +145,16 @@ class Crowd:
             self._stopping.set()
             for life in lives:
                 life.result()
-        return self.told
+        return self.exchanges
 
     def is_well(self) -> bool:
         """Whether all that people do can be done."""
-        self.told = []
+        self.exchanges = []
         with httpx.Client(base_url=self._base, timeout=30, trust_env=False, verify=False) as client:
             for deed in self._deeds:
                 client.cookies.clear()
                 deed(client, random.Random())
-        return all(one.status < 500 for one in self.told)
+        return all(exchange.status < 500 for exchange in self.exchanges)
 
     def _live(self, draw: random.Random) -> None:
         with httpx.Client(base_url=self._base, timeout=30, trust_env=False, verify=False) as client:
@@ -162,11 +162,11 @@ class Crowd:
                 client.cookies.clear()
                 draw.choice(self._deeds)(client, draw)
 
-    def ask(self, client: httpx.Client, what: str, method: str, path: str, **given: Any) -> httpx.Response:
+    def ask(self, client: httpx.Client, what: str, method: str, path: str, **options: Any) -> httpx.Response:
         begun = time.monotonic()
-        answer = client.request(method, path, **given)
-        self.told.append(Told(what, f"{method} {path}", answer, running_seconds(since=begun)))
-        return answer
+        response = client.request(method, path, **options)
+        self.exchanges.append(Exchange(what, f"{method} {path}", response, running_seconds(since=begun)))
+        return response
 
     def _look(self, client: httpx.Client, draw: random.Random) -> None:
         self.ask(client, "cached", "GET", draw.choice(CACHED))
@@ -198,17 +198,17 @@ class Crowd:
         if draw.random() < 0.2:
             self.ask(client, "cart", "DELETE", "/api/v1/cart", headers=headers)
         key = {"Idempotency-Key": f"key {draw.randrange(10**12)}"} if draw.random() < 0.5 else {}
-        answer = self.ask(client, "checkout", "POST", CHECKOUT, json=CARD, headers=headers | key)
-        if answer.status_code == 200:
-            self.orders.add(answer.json()["data"]["orderId"])
+        response = self.ask(client, "checkout", "POST", CHECKOUT, json=CARD, headers=headers | key)
+        if response.status_code == 200:
+            self.orders.add(response.json()["data"]["orderId"])
 
     def _keep(self, client: httpx.Client, draw: random.Random) -> None:
         keeper, film = draw.choice(self._keepers), draw.choice(TMDB_FILMS)
         self.ask(keeper.client, "favourite", "POST", keeper.favorites, json={"movie_id": film})
         rating = {"movie_id": film, "rating": draw.randint(0, 10) / 2}
-        answer = self.ask(keeper.client, "rating", "POST", RATINGS, json=rating)
-        if answer.status_code in {200, 201}:
-            self.ask(keeper.client, "rating", "PUT", f"{RATINGS}/{answer.json()['id']}", json={"rating": 2.5})
+        response = self.ask(keeper.client, "rating", "POST", RATINGS, json=rating)
+        if response.status_code in {200, 201}:
+            self.ask(keeper.client, "rating", "PUT", f"{RATINGS}/{response.json()['id']}", json={"rating": 2.5})
         path = f"/api/users/{keeper.person.id}/favorites/{draw.randint(1, 50)}"
         self.ask(keeper.client, "favourite", "DELETE", path)
         price = {"price": f"{draw.randint(1, 9)}.50"}
@@ -219,32 +219,32 @@ class Crowd:
         names = {"firstName": "Mary", "lastName": "Major"}
         self.ask(client, "registration", "POST", "/api/v1/auth/register", json=person | names)
         client.cookies.clear()
-        answer = self.ask(client, "login", "POST", LOGIN, json={"email": self._person.email, "password": PASSWORD})
-        if answer.status_code == 200:
+        response = self.ask(client, "login", "POST", LOGIN, json={"email": self._person.email, "password": PASSWORD})
+        if response.status_code == 200:
             self.ask(client, "logout", "POST", "/api/v1/auth/logout")
 
 
-def _cookie(one: Customer) -> dict[str, str]:
-    return {"Cookie": f"JSESSIONID={one.cookie}"}
+def _cookie(customer: Customer) -> dict[str, str]:
+    return {"Cookie": f"JSESSIONID={customer.cookie}"}
 
 
-def offences(told: list[Told], *, reads: tuple[str, ...]) -> list[str]:
+def offences(exchanges: list[Exchange], *, reads: tuple[str, ...]) -> list[str]:
     """Answers that a full disk does not excuse; ``reads``: what has to be 200."""
     return [
-        str(one)
-        for one in told
-        if one.seconds > LONGEST
-        or (one.what in reads and one.status != 200)
-        or (one.status >= 500 and not _is_503_in_its_envelope(one.asked.split()[1], one.answer))
+        str(exchange)
+        for exchange in exchanges
+        if exchange.seconds > LONGEST
+        or (exchange.what in reads and exchange.status != 200)
+        or (exchange.status >= 500 and not _is_503_in_its_envelope(exchange.request.split()[1], exchange.response))
     ]
 
 
-def _is_503_in_its_envelope(path: str, answer: httpx.Response) -> bool:
-    if answer.status_code != 503 or "retry-after" not in answer.headers:
+def _is_503_in_its_envelope(path: str, response: httpx.Response) -> bool:
+    if response.status_code != 503 or "retry-after" not in response.headers:
         return False
     if not path.startswith("/api/"):
-        return answer.headers["content-type"].startswith("text/html")
-    body = answer.json()
+        return response.headers["content-type"].startswith("text/html")
+    body = response.json()
     if path.startswith("/api/v1/"):
         return bool(body["success"] is False and body["error"]["code"] == "SERVICE_UNAVAILABLE")
     return bool(body["error"]["code"] == "SERVICE_UNAVAILABLE" or body["error"] == "SERVICE_UNAVAILABLE")
@@ -290,9 +290,10 @@ def panic(database_url: str) -> None:
                 conn.execute("SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1000000))")
 
 
-def statuses(told: list[Told]) -> str:
+def statuses(exchanges: list[Exchange]) -> str:
     return ", ".join(
-        f"{count} answers {status}" for status, count in sorted(Counter(one.status for one in told).items())
+        f"{count} answers {status}"
+        for status, count in sorted(Counter(exchange.status for exchange in exchanges).items())
     )
 
 
@@ -301,50 +302,50 @@ def test_reads_go_on_writes_are_503_and_all_is_well_once_there_is_room(
     volume: Volume, engines_there: Engines, serve: Serve, shared_sandbox: Sandbox
 ) -> None:
     url = engines_there.database_url
-    faults.open_shop(url)
+    stress_shop.open_shop(url)
     server = serve(
         url, REDIS_URL=engines_there.redis_url, CACHE_DURATION_SECONDS="600", **tmdb_settings(shared_sandbox)
     )
-    with contextlib.closing(Crowd(server, url)) as crowd:
-        fill_again_and_again(volume, url, server, crowd)
+    with contextlib.closing(Workload(server, url)) as workload:
+        fill_again_and_again(volume, url, server, workload)
 
 
-def fill_again_and_again(volume: Volume, url: str, server: Server, crowd: Crowd) -> None:
-    every: list[Told] = []
+def fill_again_and_again(volume: Volume, url: str, server: Server, workload: Workload) -> None:
+    every: list[Exchange] = []
     slowest = 0.0
     for _ in range(ROUNDS):
-        assert not offences(crowd.work(0.5), reads=("cached", "read"))
+        assert not offences(workload.work(0.5), reads=("cached", "read"))
         volume.fill()
         use_up(url)
-        told = crowd.work(SECONDS)
-        wrong = offences(told, reads=("cached", "read"))
+        exchanges = workload.work(SECONDS)
+        wrong = offences(exchanges, reads=("cached", "read"))
         assert not wrong, f"{wrong}\n{server.output()[-3000:]}"
-        assert any(one.status == 503 for one in told), statuses(told)
-        every += told
+        assert any(exchange.status == 503 for exchange in exchanges), statuses(exchanges)
+        every += exchanges
 
         for path in CACHED:
             assert server.client.get(path).status_code == 200, path
         panic(url)
-        told = crowd.work(SECONDS)
-        assert not offences(told, reads=("cached",))
-        assert any(one.status == 503 for one in told), statuses(told)
-        every += told
+        exchanges = workload.work(SECONDS)
+        assert not offences(exchanges, reads=("cached",))
+        assert any(exchange.status == 503 for exchange in exchanges), statuses(exchanges)
+        every += exchanges
 
         volume.free()
         begun = time.monotonic()
         log = volume.place / "data" / "postgres.log"
         assert eventually(lambda: accepts(url), seconds=RECOVERY), log.read_text("utf-8")[-5000:]
         recovered = time.monotonic()
-        while not crowd.is_well():
+        while not workload.is_well():
             assert time.monotonic() - recovered < BACK, f"{log.read_text('utf-8')[-2000:]}\n{server.output()[-2000:]}"
         slowest = max(slowest, time.monotonic() - begun)
         with psycopg.connect(url) as conn:
-            assert not faults.audit(conn)
-            assert crowd.orders <= {row[0] for row in conn.execute("SELECT id FROM shop_order")}
-    assert crowd.orders
+            assert not stress_shop.audit(conn)
+            assert workload.orders <= {row[0] for row in conn.execute("SELECT id FROM shop_order")}
+    assert workload.orders
     record_figure(
         f"{ROUNDS} times full: {statuses(every)}; well again within {slowest:.1f} s, "
-        f"{len(crowd.orders)} acknowledged orders, none lost or torn"
+        f"{len(workload.orders)} acknowledged orders, none lost or torn"
     )
 
 
@@ -355,16 +356,16 @@ def test_an_import_and_a_backup_on_a_full_disk_end_with_a_sentence(
     import_films(url)
     held = intact(url)
     volume.fill()
-    told = {
+    commands = {
         "import": filmer(url, "import", "csv", FILMS_FILE),
         "backup beside": filmer(url, "backup", volume.place / "shop.backup"),
         "backup elsewhere": filmer(url, "backup", tmp_path / "shop.backup"),
     }
     volume.free()
-    for what, done in told.items():
-        assert done.returncode == 1, what
-        assert "Traceback" not in done.stderr
-        assert re.search(r"filmer: .*([Nn]o space left|out of disk space)", done.stderr), (what, done.stderr)
+    for what, result in commands.items():
+        assert result.returncode == 1, what
+        assert "Traceback" not in result.stderr
+        assert re.search(r"filmer: .*([Nn]o space left|out of disk space)", result.stderr), (what, result.stderr)
     assert intact(url) == held
     assert not list(tmp_path.iterdir())
     assert not list(volume.place.glob("shop*"))
@@ -375,9 +376,9 @@ def test_an_import_and_a_backup_on_a_full_disk_end_with_a_sentence(
 def test_a_backup_whose_own_disk_is_full_leaves_nothing(volume: Volume, database_url: str) -> None:
     import_films(database_url)
     volume.fill()
-    done = filmer(database_url, "backup", volume.place / "shop.backup")
-    assert done.returncode == 1
-    assert "No space left on device. There is no backup." in done.stderr
+    result = filmer(database_url, "backup", volume.place / "shop.backup")
+    assert result.returncode == 1
+    assert "No space left on device. There is no backup." in result.stderr
     assert [path.name for path in volume.place.iterdir()] == ["ballast"]
     volume.free()
     assert filmer(database_url, "backup", volume.place / "shop.backup").returncode == 0

@@ -48,9 +48,9 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
         yield conn
 
 
-def known(monkeypatch: pytest.MonkeyPatch, *found: Migration) -> None:
+def known(monkeypatch: pytest.MonkeyPatch, *migrations_known: Migration) -> None:
     """What the package has."""
-    monkeypatch.setattr(migrating, "migrations", lambda: list(found))
+    monkeypatch.setattr(migrating, "migrations", lambda: list(migrations_known))
 
 
 def applied(url: str) -> list[Migration]:
@@ -81,16 +81,20 @@ def locks(url: str) -> int:
 
 
 def test_the_package_s_migrations_are_numbered_without_a_gap() -> None:
-    found = migrations()
-    assert found
-    assert [one.number for one in found] == list(range(1, len(found) + 1))
-    assert [one.name[:4] for one in found] == [f"{one.number:04d}" for one in found]
+    all_migrations = migrations()
+    assert all_migrations
+    assert [migration.number for migration in all_migrations] == list(range(1, len(all_migrations) + 1))
+    assert [migration.name[:4] for migration in all_migrations] == [
+        f"{migration.number:04d}" for migration in all_migrations
+    ]
 
 
 def test_the_package_s_migrations_apply_once(empty: str) -> None:
     assert applied(empty) == migrations()
     assert "edition" in tables(empty)
-    assert rows(empty, "SELECT digest FROM migration ORDER BY number") == [one.digest for one in migrations()]
+    assert rows(empty, "SELECT digest FROM migration ORDER BY number") == [
+        migration.digest for migration in migrations()
+    ]
     assert applied(empty) == []
     with connected(empty) as conn:
         assert pending(conn) == []
@@ -154,8 +158,8 @@ def test_several_at_once_apply_each_migration_once(empty: str, monkeypatch: pyte
             return list(migrate(conn))
 
     with ThreadPoolExecutor(4) as pool:
-        done = [pool.submit(run) for _ in range(4)]
-    assert sorted(len(one.result()) for one in done) == [0, 0, 0, 2]
+        futures = [pool.submit(run) for _ in range(4)]
+    assert sorted(len(future.result()) for future in futures) == [0, 0, 0, 2]
     assert rows(empty, "SELECT n FROM first") == [1]
     assert numbers(empty) == [1, 2]
 
@@ -209,34 +213,34 @@ def test_postgresql_15_is_the_oldest(version: int, *, fine: bool) -> None:
 
 
 def test_the_command_says_what_it_did(empty: str) -> None:
-    given = filmer("migrate", DATABASE_URL=empty)
-    assert given.stdout.splitlines() == [f"applied {one.name}" for one in migrations()], given.stderr
-    given = filmer("migrate", DATABASE_URL=empty)
-    assert (given.returncode, given.stdout) == (0, "the database is up to date\n")
+    result = filmer("migrate", DATABASE_URL=empty)
+    assert result.stdout.splitlines() == [f"applied {migration.name}" for migration in migrations()], result.stderr
+    result = filmer("migrate", DATABASE_URL=empty)
+    assert (result.returncode, result.stdout) == (0, "the database is up to date\n")
 
 
 @pytest.mark.parametrize("command", ["serve", "catalogue"])
 def test_a_database_that_is_behind_is_told_what_to_run(empty: str, command: str) -> None:
-    given = filmer(command, DATABASE_URL=empty, REDIS_URL="redis://127.0.0.1:1")
-    assert given.returncode == 1
-    assert "filmer migrate" in given.stderr
-    assert migrations()[0].name in given.stderr
-    assert "Traceback" not in given.stderr
+    result = filmer(command, DATABASE_URL=empty, REDIS_URL="redis://127.0.0.1:1")
+    assert result.returncode == 1
+    assert "filmer migrate" in result.stderr
+    assert migrations()[0].name in result.stderr
+    assert "Traceback" not in result.stderr
     assert tables(empty) == []
 
 
 def test_a_database_that_is_not_there_is_told(engines: Engines, tmp_path: Path) -> None:
     url = psycopg.conninfo.make_conninfo(engines.database_url, host=str(tmp_path))
-    given = filmer("migrate", DATABASE_URL=url)
-    assert given.returncode == 1
-    assert "can't be reached" in given.stderr
-    assert "Traceback" not in given.stderr
+    result = filmer("migrate", DATABASE_URL=url)
+    assert result.returncode == 1
+    assert "can't be reached" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_what_somebody_else_holds_is_waited_for_and_then_said(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     known(monkeypatch, FIRST, HELD)
-    with connected(empty) as other:
-        other.execute("SELECT pg_advisory_lock(1)")
+    with connected(empty) as other_conn:
+        other_conn.execute("SELECT pg_advisory_lock(1)")
         with pytest.raises(MigrationError, match=r"an import, perhaps\. Wait until it is done, and try again\."):
             applied(empty)
         assert numbers(empty) == [1]

@@ -27,8 +27,8 @@ def with_pool(url: str, work: Work) -> None:
 
 def test_connections_that_the_server_ended_fail_no_request(database_url: str) -> None:
     async def work(database: Database) -> None:
-        async with database.connection() as one, database.connection() as other:
-            ended = [one.info.backend_pid, other.info.backend_pid]
+        async with database.connection() as first, database.connection() as second:
+            ended = [first.info.backend_pid, second.info.backend_pid]
         with psycopg.connect(database_url, autocommit=True) as conn:
             conn.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s::integer[]) pid", [ended])
         for _ in ended:

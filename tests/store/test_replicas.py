@@ -17,14 +17,14 @@ import psycopg
 import pytest
 from tests.conftest import FILMS as FILMS_CSV
 from tests.conftest import Serve, Server, import_films
-from tests.fail_over import Load
+from tests.failover_load import Load
 from tests.figures import record_figure
 from tests.machine import at_most, machine
-from tests.nodes import eventually
-from tests.people import open_account, signed_in, visitor
 from tests.replicas import PostgresServer, postgres_servers, several
-from tests.shop import faults
-from tests.shop.faults import FILMS, ITEMS
+from tests.server_processes import eventually
+from tests.shop import stress_shop
+from tests.shop.stress_shop import FILMS, ITEMS
+from tests.users import open_account, signed_in, visitor
 
 from filmer.store.migrate import migrate
 from filmer.store.postgres import PROBE_SECONDS
@@ -55,7 +55,7 @@ def opened(serve: Serve) -> Iterator[Shop]:
         primary.init()
         with psycopg.connect(primary.url, autocommit=True) as conn:
             list(migrate(conn))
-        faults.open_shop(primary.url)
+        stress_shop.open_shop(primary.url)
         standby.copy(primary)
         primary.wait_for_standby()
         nodes = [serve(several(*servers), CACHE_DURATION_SECONDS="600") for _ in range(2)]
@@ -82,9 +82,9 @@ def wait_until_synchronous(primary: PostgresServer) -> None:
 
 def buy(load: Load, shop: Shop, primary: PostgresServer) -> None:
     """At each node, whose carts are full."""
-    customers = faults.customers(primary.url, CARTS)
+    customers = stress_shop.customers(primary.url, CARTS)
     with psycopg.connect(primary.url) as conn:
-        faults.fill_carts(conn, [one.account_id for one in customers])
+        stress_shop.fill_carts(conn, [customer.account_id for customer in customers])
     for number, node in enumerate(shop.nodes):
         load.buy(node.port, itertools.islice(customers, number, None, len(shop.nodes)))
 
@@ -109,17 +109,17 @@ def test_a_standby_dies_the_primary_dies_and_nobody_who_looks_notices(shop: Shop
             time.sleep(STEADY_SECONDS)  # somebody notices
             standby.promote()
             promoted = time.monotonic()
-            found = load.wait_for_writes(promoted, seconds=20)
-            assert sorted(found) == sorted(node.port for node in shop.nodes), "writes never came back"
+            seconds_until_writes = load.wait_for_writes(promoted, seconds=20)
+            assert sorted(seconds_until_writes) == sorted(node.port for node in shop.nodes), "writes never came back"
             time.sleep(STEADY_SECONDS)
         assert load.failed_reads() == []
-        back += found.values()
+        back += seconds_until_writes.values()
         reads, orders = reads + len(load.reads), orders + len(load.orders)
-        slowest = max(slowest, *(seen.took for seen in load.reads))
+        slowest = max(slowest, *(read.took for read in load.reads))
         with psycopg.connect(standby.url) as conn:
-            kept = conn.execute("SELECT key, order_id FROM checkout_key WHERE key = ANY(%s)", [list(load.orders)])
-            assert dict(kept.fetchall()) == load.orders, "what was acknowledged is there"
-            assert faults.audit(conn) == {}
+            stored = conn.execute("SELECT key, order_id FROM checkout_key WHERE key = ANY(%s)", [list(load.orders)])
+            assert dict(stored.fetchall()) == load.orders, "what was acknowledged is there"
+            assert stress_shop.audit(conn) == {}
         assert max(back) <= BACK_SECONDS
         primary.copy(standby)
         standby.wait_for_standby()
@@ -138,9 +138,9 @@ def renamed(folder: Path, name: str) -> Path:
     return path
 
 
-def words_of(answer: httpx.Response) -> set[str]:
+def words_of(response: httpx.Response) -> set[str]:
     """The words its films were renamed with."""
-    return {item["title"].split()[0] for item in answer.json()["data"]["items"]}
+    return {item["title"].split()[0] for item in response.json()["data"]["items"]}
 
 
 @pytest.fixture
@@ -187,8 +187,8 @@ def test_what_a_standby_that_is_behind_says_is_better_than_nothing_and_is_not_ke
     addresses = [f"{MOVIES}?size={size}" for size in (20, 21, 22)]
     for node in shop.nodes:
         for address in addresses:
-            answer = node.client.get(address)
-            assert (answer.status_code, words_of(answer)) == (200, {"Former"})
+            response = node.client.get(address)
+            assert (response.status_code, words_of(response)) == (200, {"Former"})
     primary.start()
     for node in shop.nodes:
         assert eventually(lambda: words_of(node.client.get(addresses[0])) == {"Latter"})  # noqa: B023 - called at once
@@ -214,11 +214,11 @@ def test_an_import_is_seen_whole_by_everybody_who_reads_meanwhile(shop: Shop, tm
 
 
 def test_what_one_node_does_the_other_sees(shop: Shop) -> None:
-    one, other = shop.nodes
+    first, second = shop.nodes
     primary, _ = shop.servers
     with (
-        closing(signed_in(one.client, open_account(primary.url))) as customer,
-        closing(visitor(other.client)) as elsewhere,
+        closing(signed_in(first.client, open_account(primary.url))) as customer,
+        closing(visitor(second.client)) as elsewhere,
     ):
         elsewhere.cookies = customer.cookies
         for quantity in range(1, 6):
@@ -229,21 +229,21 @@ def test_what_one_node_does_the_other_sees(shop: Shop) -> None:
 
 
 def test_a_price_changed_at_one_node_is_shown_by_the_other(shop: Shop) -> None:
-    one, other = shop.nodes
+    first, second = shop.nodes
     primary, _ = shop.servers
     film = f"/films/{FILMS[0]}"
-    with closing(signed_in(one.client, open_account(primary.url, role="admin"))) as admin:
+    with closing(signed_in(first.client, open_account(primary.url, role="admin"))) as admin:
         for price in ("7.31", "8.42", "9.53"):
-            assert price not in other.client.get(film).text
-            origin = {"origin": str(one.client.base_url).rstrip("/")}
-            answer = admin.post(f"/admin/films/{FILMS[0]}/price", data={"price": price}, headers=origin)
-            assert answer.status_code == 303, answer.text
-            assert eventually(lambda: price in other.client.get(film).text, seconds=2)  # noqa: B023 - called at once
+            assert price not in second.client.get(film).text
+            origin = {"origin": str(first.client.base_url).rstrip("/")}
+            response = admin.post(f"/admin/films/{FILMS[0]}/price", data={"price": price}, headers=origin)
+            assert response.status_code == 303, response.text
+            assert eventually(lambda: price in second.client.get(film).text, seconds=2)  # noqa: B023 - called at once
 
 
 def test_health_is_up_as_long_as_one_server_lives_and_writes_say_503(shop: Shop) -> None:
     primary, standby = shop.servers
-    customer = faults.customers(primary.url, 1)[0]
+    customer = stress_shop.customers(primary.url, 1)[0]
     headers = {"cookie": f"JSESSIONID={customer.cookie}"}
     try:
         primary.kill()
@@ -251,9 +251,9 @@ def test_health_is_up_as_long_as_one_server_lives_and_writes_say_503(shop: Shop)
             begun = time.monotonic()
             assert node.client.get("/api/v1/health").json()["data"]["status"] == "UP"
             at_most(2, since=begun)
-            answer = node.client.post(ITEMS, json={"movieId": FILMS[0], "quantity": 1}, headers=headers)
-            assert answer.status_code == 503
-            assert answer.json()["success"] is False
+            response = node.client.post(ITEMS, json={"movieId": FILMS[0], "quantity": 1}, headers=headers)
+            assert response.status_code == 503
+            assert response.json()["success"] is False
         standby.kill()
         for node in shop.nodes:
             assert node.client.get("/api/v1/health").status_code == 503
@@ -273,7 +273,7 @@ def test_health_is_up_as_long_as_one_server_lives_and_writes_say_503(shop: Shop)
 def test_a_primary_that_is_made_read_only_while_another_takes_over_is_left(shop: Shop, tmp_path: Path) -> None:
     """As operators switch over: the former primary lives on, and says no to changes."""
     primary, standby = shop.servers
-    customer = faults.customers(primary.url, 1)[0]
+    customer = stress_shop.customers(primary.url, 1)[0]
     headers = {"cookie": f"JSESSIONID={customer.cookie}"}
 
     def add(node: Server) -> int:
@@ -317,7 +317,7 @@ def test_a_primary_that_hangs_fails_no_reader(shop: Shop) -> None:
 
 
 def test_a_primary_that_hangs_just_after_a_standby_did_fails_no_reader(shop: Shop) -> None:
-    """Whoever read meanwhile is connected to the primary, though the standby is well again."""
+    """A node that read meanwhile stays connected to the primary, though the standby is well again."""
     primary, standby = shop.servers
     failed: list[httpx.Response] = []
     begun = time.monotonic()
@@ -354,5 +354,5 @@ def test_no_more_reads_may_fail_than_the_machine_can_be_blamed_for(monkeypatch: 
 
 def failed_reads(shop: Shop, pages: Iterable[int]) -> list[httpx.Response]:
     """Of pages that nobody has asked for before."""
-    answers = [node.client.get(f"{MOVIES}?page={page}") for node in shop.nodes for page in pages]
-    return [answer for answer in answers if answer.status_code != 200]
+    responses = [node.client.get(f"{MOVIES}?page={page}") for node in shop.nodes for page in pages]
+    return [response for response in responses if response.status_code != 200]

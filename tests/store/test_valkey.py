@@ -168,19 +168,19 @@ def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.Mon
         at_most(1, since=begun)
 
 
-@pytest.mark.parametrize("said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"-LOADING wait\r\n", b"\x00\xff\r\n", b""])
-def test_a_server_that_speaks_something_else_is_as_good_as_none(said: bytes) -> None:
+@pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"-LOADING wait\r\n", b"\x00\xff\r\n", b""])
+def test_a_server_that_speaks_something_else_is_as_good_as_none(reply: bytes) -> None:
     async def run() -> list[object]:
         async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(said)
+            writer.write(reply)
             await writer.drain()
             writer.close()
 
         async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
             cache = SharedCache(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
-            found = await everything(cache)
+            results = await everything(cache)
             await cache.close()
-        return found
+        return results
 
     assert asyncio.run(run()) == NOTHING
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.people import open_account, session_of, visitor
+from tests.users import open_account, session_of, visitor
 
 from filmer.errors import ServiceUnavailable
 from filmer.shop import queries as orders
@@ -42,11 +42,11 @@ def mary(place: tuple[str, httpx.Client]) -> Iterator[httpx.Client]:
         yield client
 
 
-def greets(answer: httpx.Response) -> bool:
+def greets(response: httpx.Response) -> bool:
     """Whether its header shows Mary and what is in her cart."""
-    assert answer.headers["cache-control"] == "no-store"
-    assert "etag" not in answer.headers
-    header = answer.text.partition("</header>")[0]
+    assert response.headers["cache-control"] == "no-store"
+    assert "etag" not in response.headers
+    header = response.text.partition("</header>")[0]
     is_hers = re.search(r'class="visitor-name" href="/account"[^>]*>Mary<', header) is not None
     assert is_hers == (re.search(r'class="count">2<', header) is not None)
     assert is_hers or '<a href="/account">Account</a>' in header, "where nobody knows, neither does it say so"
@@ -75,20 +75,20 @@ def test_a_failure_knows_who_is_signed_in(
     place: tuple[str, httpx.Client], mary: httpx.Client, method: str, path: str, status: int
 ) -> None:
     for _ in range(2):
-        answer = mary.request(method, path)
-        assert answer.status_code == status, answer.text
-        assert greets(answer)
+        response = mary.request(method, path)
+        assert response.status_code == status, response.text
+        assert greets(response)
         nobodys = place[1].request(method, path)
         assert nobodys.status_code == 303 or not greets(nobodys)
     head = mary.head(path) if method == "GET" else None
-    assert head is None or (head.status_code, head.content) == (answer.status_code, b"")
+    assert head is None or (head.status_code, head.content) == (response.status_code, b"")
 
 
 def test_a_session_that_is_over_or_made_up_is_nobodys(place: tuple[str, httpx.Client]) -> None:
-    answer = place[1].get("/nothing", headers={"cookie": "JSESSIONID=long-gone"})
-    assert answer.status_code == 404
-    assert not greets(answer)
-    assert "set-cookie" not in answer.headers
+    response = place[1].get("/nothing", headers={"cookie": "JSESSIONID=long-gone"})
+    assert response.status_code == 404
+    assert not greets(response)
+    assert "set-cookie" not in response.headers
 
 
 def fails(error: Exception) -> Any:
@@ -100,10 +100,10 @@ def fails(error: Exception) -> Any:
 
 def test_our_own_mistake_knows_whoever_was_known_before_it(mary: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orders, "select_orders", fails(RuntimeError("a mistake")))
-    answer = mary.get("/orders")
-    assert answer.status_code == 500
-    assert greets(answer)
-    assert "a mistake" not in answer.text
+    response = mary.get("/orders")
+    assert response.status_code == 500
+    assert greets(response)
+    assert "a mistake" not in response.text
 
 
 @pytest.mark.parametrize("error", [RuntimeError("again"), ServiceUnavailable("The database is away")])
@@ -111,9 +111,9 @@ def test_whatever_goes_wrong_while_asking_changes_nothing(
     mary: httpx.Client, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr(Pages, "visitor", fails(error))
-    answer = mary.get("/nothing")
-    assert answer.status_code == 404
-    assert not greets(answer)
+    response = mary.get("/nothing")
+    assert response.status_code == 404
+    assert not greets(response)
 
 
 def test_nobody_waits_long_to_be_recognised(mary: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,22 +123,22 @@ def test_nobody_waits_long_to_be_recognised(mary: httpx.Client, monkeypatch: pyt
     monkeypatch.setattr(pages, "RECOGNISE_SECONDS", 0.1)
     monkeypatch.setattr(Pages, "visitor", hang)
     begun = time.monotonic()
-    answer = mary.get("/nothing")
-    assert answer.status_code == 404
-    assert not greets(answer)
+    response = mary.get("/nothing")
+    assert response.status_code == 404
+    assert not greets(response)
     assert time.monotonic() - begun < 30
 
 
 def test_where_the_database_is_away_it_is_not_asked(mary: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    connections = []
 
     async def ask(*_: Any, **__: Any) -> None:
-        asked.append(1)
+        connections.append(1)
         raise ServiceUnavailable("The database is away")
 
     monkeypatch.setattr(Pages, "visitor", ask)
     monkeypatch.setattr(Pages, "require", ask)
-    answer = mary.get("/orders")
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-    assert not greets(answer)
-    assert asked == [1], "to show the orders, and not once more"
+    response = mary.get("/orders")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert not greets(response)
+    assert connections == [1], "to show the orders, and not once more"

@@ -24,8 +24,8 @@ def size_of(png: bytes) -> tuple[int, int]:
 
 def named(page: str, relation: str) -> list[str]:
     links = re.findall(r"<link [^>]*>", page)
-    found = [re.search(r'href="([^"]*)"', link) for link in links if f'rel="{relation}"' in link]
-    return [one[1] for one in found if one]
+    matches = [re.search(r'href="([^"]*)"', link) for link in links if f'rel="{relation}"' in link]
+    return [match[1] for match in matches if match]
 
 
 # --- the font -----------------------------------------------------------------------------------------
@@ -37,29 +37,29 @@ def test_headings_are_set_in_a_font_that_comes_from_us(shop: httpx.Client) -> No
     assert "font-display: swap" in style
     assert re.search(r'--serif: "Abril Fatface", ', style)
     assert re.search(r"h1, h2, h3 \{ font-family: var\(--serif\)", style)
-    answer = shop.get(address)
-    assert answer.content == (FONT / "files" / "AbrilFatface-Regular.ttf").read_bytes()
-    assert (answer.headers["content-type"], answer.headers["cache-control"]) == ("font/ttf", FOREVER)
-    again = shop.get(address, headers={"if-none-match": answer.headers["etag"]})
+    response = shop.get(address)
+    assert response.content == (FONT / "files" / "AbrilFatface-Regular.ttf").read_bytes()
+    assert (response.headers["content-type"], response.headers["cache-control"]) == ("font/ttf", FOREVER)
+    again = shop.get(address, headers={"if-none-match": response.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
 
 
 def test_the_font_travels_compressed(shop: httpx.Client) -> None:
-    with shop.stream("GET", "/static/abril-fatface.ttf", headers={"accept-encoding": "gzip"}) as answer:
-        packed = b"".join(answer.iter_raw())
-    assert answer.headers["content-encoding"] == "gzip"
+    with shop.stream("GET", "/static/abril-fatface.ttf", headers={"accept-encoding": "gzip"}) as response:
+        packed = b"".join(response.iter_raw())
+    assert response.headers["content-encoding"] == "gzip"
     assert len(packed) < 32 * 1024
     assert gzip.decompress(packed) == shop.get("/static/abril-fatface.ttf").content
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_asks_for_the_font_early_and_may_have_ours_alone(shop: httpx.Client, path: str) -> None:
-    answer = shop.get(path)
-    (address,) = named(answer.text, "preload")
+    response = shop.get(path)
+    (address,) = named(response.text, "preload")
     assert address in shop.get("/static/site.css").text
-    link = next(link for link in re.findall(r"<link [^>]*>", answer.text) if "preload" in link)
+    link = next(link for link in re.findall(r"<link [^>]*>", response.text) if "preload" in link)
     assert re.search(r'as="font" type="font/ttf" crossorigin', link), "or it is loaded twice"
-    assert "font-src 'self'" in answer.headers["content-security-policy"].split("; ")
+    assert "font-src 'self'" in response.headers["content-security-policy"].split("; ")
 
 
 def test_the_licence_of_the_font_is_named(shop: httpx.Client) -> None:
@@ -72,20 +72,20 @@ def test_the_licence_of_the_font_is_named(shop: httpx.Client) -> None:
 
 
 def test_whoever_looks_for_an_icon_without_being_told_where_finds_one(shop: httpx.Client) -> None:
-    answer = shop.get("/favicon.ico")
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/x-icon")
-    assert answer.headers["cache-control"] == "public, max-age=86400"
-    reserved, kind, count = struct.unpack("<HHH", answer.content[:6])
+    response = shop.get("/favicon.ico")
+    assert (response.status_code, response.headers["content-type"]) == (200, "image/x-icon")
+    assert response.headers["cache-control"] == "public, max-age=86400"
+    reserved, kind, count = struct.unpack("<HHH", response.content[:6])
     assert (reserved, kind, count) == (0, 1, 3)
     sides, end = [], 6 + 16 * count
     for place in range(count):
-        width, height, *_, length, start = struct.unpack("<BBBBHHII", answer.content[6 + 16 * place :][:16])
+        width, height, *_, length, start = struct.unpack("<BBBBHHII", response.content[6 + 16 * place :][:16])
         assert start == end, "one after another"
         end = start + length
-        assert size_of(answer.content[start:end]) == (width, height)
+        assert size_of(response.content[start:end]) == (width, height)
         sides.append(width)
-    assert (sides, end) == ([16, 32, 48], len(answer.content))
-    assert shop.get("/favicon.ico", headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+    assert (sides, end) == ([16, 32, 48], len(response.content))
+    assert shop.get("/favicon.ico", headers={"if-none-match": response.headers["etag"]}).status_code == 304
     assert shop.head("/favicon.ico").status_code == 200
 
 
@@ -100,13 +100,13 @@ def test_a_page_names_its_icons_and_the_manifest(shop: httpx.Client, path: str) 
 
 
 def test_the_manifest_has_what_a_telephone_wants(shop: httpx.Client) -> None:
-    answer = shop.get("/manifest.webmanifest")
-    assert answer.headers["content-type"] == "application/manifest+json"
+    response = shop.get("/manifest.webmanifest")
+    assert response.headers["content-type"] == "application/manifest+json"
     assert "manifest-src 'self'" in shop.get("/").headers["content-security-policy"]
-    manifest = answer.json()
+    manifest = response.json()
     assert (manifest["name"], manifest["short_name"], manifest["start_url"]) == ("filmer", "filmer", "/")
     assert shop.get(manifest["start_url"]).status_code == 200
-    told = set()
+    sizes = set()
     for icon in manifest["icons"]:
         found = shop.get(icon["src"])
         assert found.headers["content-type"].startswith(icon["type"])
@@ -114,8 +114,8 @@ def test_the_manifest_has_what_a_telephone_wants(shop: httpx.Client) -> None:
         if icon["type"] == "image/png":
             width, height = size_of(found.content)
             assert icon["sizes"] == f"{width}x{height}"
-            told.add((width, icon["purpose"]))
-    assert told == {(side, purpose) for side in (192, 512) for purpose in ("any", "maskable")}
+            sizes.add((width, icon["purpose"]))
+    assert sizes == {(side, purpose) for side in (192, 512) for purpose in ("any", "maskable")}
 
 
 def test_the_manifests_colours_are_those_of_the_pages(shop: httpx.Client) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.community.answers import fetch
 from tests.community.conftest import GODFATHER, SHAWSHANK, tmdb_settings
+from tests.community.responses import fetch
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.people import CARD, open_account, put_card, signed_in, token_of, visitor
 from tests.sandbox import Sandbox, shared_sandbox
-from tests.shop.conftest import InProcess
+from tests.shop.conftest import LocalShop
+from tests.users import CARD, open_account, put_card, signed_in, token_of, visitor
 
 from filmer.http.envelopes import is_page
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.proof
 __all__ = ["shared_sandbox"]
 
 FILM, OTHER, STAR = "tt0111161", "tt0372784", "nm0000209"
-# Every page and form must be in one of these; a new one fails the first test until somebody has thought about it.
+# Every page and form must be in one of these; a new one fails the first test until it is put into one.
 PUBLIC = {
     ("GET", path)
     for path in (
@@ -67,7 +67,7 @@ ACTORS = ["nobody", "a made-up session", "a bearer token", "another", "another w
 
 
 class Owner:
-    """Somebody with everything one can have, and what would tell of them."""
+    """A user with everything a user can have, and the texts that would reveal them."""
 
     def __init__(self, url: str, server: httpx.Client) -> None:
         self.url = url
@@ -84,8 +84,8 @@ class Owner:
     def look(self) -> list[Any]:
         """Everything that is theirs, as it is kept."""
         tables = ("cart_line", "shop_order", "favorite", "rating", "shelf")
-        mine = [fetch(self.url, f"SELECT t::text FROM {one} t WHERE account_id = %s ORDER BY 1", self.person.id)
-                for one in tables]  # fmt: skip
+        mine = [fetch(self.url, f"SELECT t::text FROM {table} t WHERE account_id = %s ORDER BY 1", self.person.id)
+                for table in tables]  # fmt: skip
         return [
             *mine,
             fetch(self.url, "SELECT a::text FROM account a WHERE id = %s", self.person.id),
@@ -94,9 +94,9 @@ class Owner:
             fetch(self.url, "SELECT digest, name, expires FROM token WHERE account_id = %s", self.person.id),
         ]
 
-    def told_by(self, answer: httpx.Response) -> list[str]:
+    def leaks_in(self, response: httpx.Response) -> list[str]:
         secrets = [self.person.email, self.token, "the owner's token", "the owner&#39;s token", str(self.order)]
-        return [secret for secret in secrets if secret in f"{answer.headers} {answer.text}"]
+        return [secret for secret in secrets if secret in f"{response.headers} {response.text}"]
 
 
 def keep_things(client: httpx.Client) -> None:
@@ -128,7 +128,7 @@ def owner(place: tuple[str, httpx.Client]) -> Owner:
 @pytest.fixture(scope="module")
 def routes(place: tuple[str, httpx.Client]) -> set[tuple[str, str]]:
     """Every page and form there is."""
-    with InProcess(place[0]) as running:
+    with LocalShop(place[0]) as running:
         return {
             (method, re.sub(r":\w+}", "}", route.path))
             for route in running.litestar.routes
@@ -167,9 +167,9 @@ def addresses(path: str, owner: Owner) -> list[str]:
     }
     names = re.findall(r"{(\w+)}", path)
     chosen = itertools.product(*(choices[name] for name in names))  # a new kind of parameter must be thought about
-    filled = [path.format(**dict(zip(names, one, strict=True))) for one in chosen]
+    filled = [path.format(**dict(zip(names, values, strict=True))) for values in chosen]
     guess = f"account_id={owner.person.id}&user_id={owner.person.id}&customerId={owner.person.id}"
-    return filled + [f"{one}?{guess}" for one in filled]
+    return filled + [f"{values}?{guess}" for values in filled]
 
 
 def test_every_page_is_public_the_entrance_personal_or_for_admins(routes: set[tuple[str, str]]) -> None:
@@ -190,28 +190,28 @@ def test_nobody_sees_or_changes_another_s_things(
     leaks = []
     for method, path in sorted(routes, key=lambda one: (one in ENDING, one)):
         for address in addresses(path, owner):
-            answer = client.request(method, address, data=form if method == "POST" else None)
-            cell = f"{kind}: {method} {address} {answer.status_code}"
-            assert answer.status_code < 500, cell
+            response = client.request(method, address, data=form if method == "POST" else None)
+            cell = f"{kind}: {method} {address} {response.status_code}"
+            assert response.status_code < 500, cell
             is_known = kind.startswith("another") and (method, path) not in ENDING
             if (method, path) in ADMINS | PERSONAL and not is_known and (method, path) not in ENDING:
-                assert answer.status_code == 303, cell
-                assert answer.headers["location"].startswith("/sign-in?next="), cell
+                assert response.status_code == 303, cell
+                assert response.headers["location"].startswith("/sign-in?next="), cell
             if (method, path) in ADMINS and is_known:
-                assert answer.status_code == 403, cell
+                assert response.status_code == 403, cell
             if (method, path) in ENTRANCE | PERSONAL | ADMINS:
-                assert answer.headers["cache-control"] == "no-store", cell
+                assert response.headers["cache-control"] == "no-store", cell
             # What they named themselves, the way to sign-in may name again.
-            leaks += [f"{cell}: {secret}" for secret in owner.told_by(answer) if secret not in address]
+            leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response) if secret not in address]
         assert owner.look() == owner.state, f"{kind}: {method} {path} changed something"
     assert leaks == []
 
 
 def test_the_owner_sees_it_all(place: tuple[str, httpx.Client], owner: Owner) -> None:
-    """What the others must not be told is there to be told."""
+    """The owner's own responses do contain what the others must not see."""
     before = fetch(place[0], "SELECT digest FROM session")
     with closing(signed_in(place[1], owner.person)) as client:
-        told = {secret for path in ("/account", "/orders") for secret in owner.told_by(client.get(path))}
+        leaked = {secret for path in ("/account", "/orders") for secret in owner.leaks_in(client.get(path))}
     fetch(place[0], "DELETE FROM session WHERE NOT digest = ANY (%s)", [row[0] for row in before])
-    assert {owner.person.email, str(owner.order)} <= told
-    assert any("token" in secret for secret in told)
+    assert {owner.person.email, str(owner.order)} <= leaked
+    assert any("token" in secret for secret in leaked)

@@ -39,15 +39,15 @@ def test_what_we_did_not_write_says_nothing(notices: Notices, value: str) -> Non
 
 def test_nobody_else_writes_one(notices: Notices) -> None:
     body, _, seal = str(notices.cookie("Welcome back").value).partition(".")
-    other = base64.urlsafe_b64encode(b"Send your card number to").decode()
-    assert read(notices, f"{other}.{seal}") is None
+    forged = base64.urlsafe_b64encode(b"Send your card number to").decode()
+    assert read(notices, f"{forged}.{seal}") is None
     assert read(notices, f"{body}.{seal[:-2]}aa") is None
     stranger = Notices(SecretKey(Settings(secret_key="s" * 32)), MovedClock(), is_secure=False)
     assert read(stranger, f"{body}.{seal}") is None
 
 
 def test_an_old_one_is_old_news() -> None:
-    """Also for whoever kept the cookie for another day, or for somebody else."""
+    """Also when the cookie was stored for another day, or passed to another user."""
     clock = MovedClock()
     notices = Notices(SecretKey(Settings(secret_key="k" * 32)), clock, is_secure=False)
     value = str(notices.cookie("Hello").value)

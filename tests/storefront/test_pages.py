@@ -12,8 +12,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
-from tests.people import open_account, signed_in
 from tests.proxy import proxied_database
+from tests.users import open_account, signed_in
 
 from filmer.errors import FilmerError, InvalidRequest, NotFound, Offence
 from filmer.storefront.rendering import Assets, Templates
@@ -25,19 +25,19 @@ POLICY = {
 }  # fmt: skip
 
 
-def is_page(answer: httpx.Response, status: int) -> str:
-    assert answer.status_code == status, answer.text
-    assert answer.headers.get_list("content-type") == ["text/html; charset=utf-8"]
-    assert set(answer.headers["content-security-policy"].split("; ")) == POLICY
-    assert "</html>" in answer.text
-    return answer.text
+def is_page(response: httpx.Response, status: int) -> str:
+    assert response.status_code == status, response.text
+    assert response.headers.get_list("content-type") == ["text/html; charset=utf-8"]
+    assert set(response.headers["content-security-policy"].split("; ")) == POLICY
+    assert "</html>" in response.text
+    return response.text
 
 
 def test_an_unknown_page_is_404_and_leads_on(shop: httpx.Client) -> None:
     for path in ("/nothing", "/films/tt9999999", "/stars/nm9999999", "/genres/99999", "/genres/x", "/%C0%AF"):
-        answer = shop.get(path)
-        text = is_page(answer, 404)
-        assert answer.headers["cache-control"] == "no-store"
+        response = shop.get(path)
+        text = is_page(response, 404)
+        assert response.headers["cache-control"] == "no-store"
         assert 'href="/films"' in text
 
 
@@ -50,7 +50,7 @@ def kinds_of(error: type[FilmerError]) -> Iterator[type[FilmerError]]:
 @pytest.mark.parametrize("kind", sorted(set(kinds_of(FilmerError)), key=str))
 def test_whatever_goes_wrong_has_a_page(kind: type[FilmerError]) -> None:
     templates = Templates(Assets(), public_url=None, currency="$", default_price=Decimal("4.99"))
-    needed = [name for name, given in signature(kind).parameters.items() if given.default is given.empty]
+    needed = [name for name, parameter in signature(kind).parameters.items() if parameter.default is parameter.empty]
     error = kind(*(["<b>x</b>"] * len([name for name in needed if name not in {"args", "kwargs"}])))
     html = templates.render(
         "failure.html", visitor=None, notice=None, path="/films/x", error=error, has_imdb=False
@@ -66,10 +66,10 @@ def test_with_the_database_away_pages_say_so_and_forms_too(make_database: MakeDa
         client = serve(url).client
         proxy.cut()
         for path in ("/", "/films", "/films/tt0111161", "/sign-in", "/account", "/search?query=x", "/sitemap.xml"):
-            answer = client.get(path, headers={"cookie": "JSESSIONID=x"})
-            is_page(answer, 503)
-            assert answer.headers["retry-after"]
-            assert answer.headers["cache-control"] == "no-store"
+            response = client.get(path, headers={"cookie": "JSESSIONID=x"})
+            is_page(response, 503)
+            assert response.headers["retry-after"]
+            assert response.headers["cache-control"] == "no-store"
         is_page(client.post("/sign-in", data={"email": "a@example.com", "password": "x"}), 503)
 
 
@@ -79,10 +79,10 @@ def test_what_everybody_gets_has_nobodys_notice_on_it(shop: httpx.Client) -> Non
     cookie = gone.headers["set-cookie"].partition(";")[0]
     assert cookie.startswith("notice=")
     assert "press the button once more" in shop.get("/sign-in", headers={"cookie": cookie}).text
-    answer = shop.get("/films?notice=x", headers={"cookie": cookie})
-    assert "press the button once more" not in is_page(answer, 200)
-    assert "set-cookie" not in answer.headers
-    assert answer.headers["cache-control"] == "public, no-cache"
+    response = shop.get("/films?notice=x", headers={"cookie": cookie})
+    assert "press the button once more" not in is_page(response, 200)
+    assert "set-cookie" not in response.headers
+    assert response.headers["cache-control"] == "public, no-cache"
 
 
 @pytest.mark.parametrize(
@@ -97,27 +97,27 @@ def test_what_everybody_gets_has_nobodys_notice_on_it(shop: httpx.Client) -> Non
     ],
 )
 def test_where_only_forms_are_sent_a_look_leads_to_their_page(shop: httpx.Client, path: str, place: str) -> None:
-    answer = shop.get(path)
-    assert (answer.status_code, answer.headers["location"]) == (303, place)
+    response = shop.get(path)
+    assert (response.status_code, response.headers["location"]) == (303, place)
     assert shop.delete(path).status_code == 405
 
 
 def test_an_address_too_long_and_a_wrong_method_are_told_on_a_page(shop: httpx.Client) -> None:
     is_page(shop.get("/films?title=" + "a" * 8200), 414)
-    answer = shop.delete("/films")
-    is_page(answer, 405)
-    assert "GET" in answer.headers["allow"]
+    response = shop.delete("/films")
+    is_page(response, 405)
+    assert "GET" in response.headers["allow"]
 
 
 @pytest.mark.parametrize("path", PUBLIC)
 def test_a_public_page_is_kept_for_everybody(shop: httpx.Client, path: str) -> None:
     """contract §1.7"""
-    answer = shop.get(path)
-    is_page(answer, 200)
+    response = shop.get(path)
+    is_page(response, 200)
     if path != "/":  # the popular films of a server without TMDB may still come
-        assert answer.headers["cache-control"] == "public, no-cache"
-        assert set(answer.headers["vary"].split(", ")) == {"Cookie", "Accept-Encoding"}
-        again = shop.get(path, headers={"if-none-match": answer.headers["etag"]})
+        assert response.headers["cache-control"] == "public, no-cache"
+        assert set(response.headers["vary"].split(", ")) == {"Cookie", "Accept-Encoding"}
+        again = shop.get(path, headers={"if-none-match": response.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
     head = shop.head(path)
     assert (head.status_code, head.content) == (200, b"")
@@ -126,28 +126,28 @@ def test_a_public_page_is_kept_for_everybody(shop: httpx.Client, path: str) -> N
 @pytest.mark.parametrize("path", PUBLIC)
 def test_with_a_session_a_page_is_nobody_elses(shop: httpx.Client, path: str) -> None:
     shop.get(path)
-    answer = shop.get(path, headers={"cookie": "JSESSIONID=long-gone"})
-    is_page(answer, 200)
-    assert answer.headers["cache-control"] == "no-store"
-    assert "etag" not in answer.headers
-    assert "set-cookie" not in answer.headers, "a late answer takes back no session that began meanwhile"
+    response = shop.get(path, headers={"cookie": "JSESSIONID=long-gone"})
+    is_page(response, 200)
+    assert response.headers["cache-control"] == "no-store"
+    assert "etag" not in response.headers
+    assert "set-cookie" not in response.headers, "a late answer takes back no session that began meanwhile"
 
 
 def test_gzip_for_whoever_takes_it(shop: httpx.Client) -> None:
     def raw(encoding: str) -> tuple[httpx.Headers, bytes]:
-        with shop.stream("GET", "/films", headers={"accept-encoding": encoding}) as answer:
-            return answer.headers, b"".join(answer.iter_raw())
+        with shop.stream("GET", "/films", headers={"accept-encoding": encoding}) as response:
+            return response.headers, b"".join(response.iter_raw())
 
     headers, plain = raw("identity")
     assert "content-encoding" not in headers
     for takes in ("gzip", "br;q=1, gzip;q=0.5", "deflate, gzip"):
-        told, packed = raw(takes)
-        assert told["content-encoding"] == "gzip"
-        assert told["content-length"] == str(len(packed))
+        packed_headers, packed = raw(takes)
+        assert packed_headers["content-encoding"] == "gzip"
+        assert packed_headers["content-length"] == str(len(packed))
         assert len(packed) < len(plain) / 2
         assert gzip.decompress(packed) == plain
-        assert told["etag"] != headers["etag"]
-        same = shop.get("/films", headers={"accept-encoding": takes, "if-none-match": told["etag"]})
+        assert packed_headers["etag"] != headers["etag"]
+        same = shop.get("/films", headers={"accept-encoding": takes, "if-none-match": packed_headers["etag"]})
         assert same.status_code == 304
     for refuses in ("", "br", "gzip;q=0", "gzip; q=0.0, br"):
         assert "content-encoding" not in raw(refuses)[0]
@@ -159,16 +159,16 @@ def test_json_stays_as_it_is_printed(shop: httpx.Client) -> None:
 
 @pytest.mark.parametrize("path", ["/sign-in", "/register", "/sign-out", "/cart/items", "/favorites", "/nothing"])
 def test_a_form_from_another_site_is_refused_signed_in_or_not(shop: httpx.Client, path: str) -> None:
-    """contract §4.3: nor is anybody signed in from elsewhere as somebody they are not."""
+    """contract §4.3: nor can another site sign a visitor in as another user."""
     for headers in (
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
         {"origin": "https://evil.example"},
     ):
         for cookie in ({}, {"cookie": "JSESSIONID=x"}):
-            answer = shop.post(path, data={"email": "a@b.c"}, headers={**headers, **cookie})
-            is_page(answer, 403)
-            assert "set-cookie" not in answer.headers
+            response = shop.post(path, data={"email": "a@b.c"}, headers={**headers, **cookie})
+            is_page(response, 403)
+            assert "set-cookie" not in response.headers
 
 
 def test_files_last_as_long_as_their_address(shop: httpx.Client) -> None:
@@ -176,12 +176,15 @@ def test_files_last_as_long_as_their_address(shop: httpx.Client) -> None:
     named = set(re.findall(r"/static/[\w.-]+\?v=[0-9a-f]+", page))
     assert {address.partition("?")[0] for address in named} >= {"/static/site.css", "/static/search.js"}
     for address in named:
-        answer = shop.get(address)
-        assert answer.status_code == 200
-        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-        assert shop.get(address, headers={"if-none-match": answer.headers["etag"]}).status_code == 304
-        other = shop.get(address.partition("?")[0] + "?v=0123456789ab")
-        assert (other.content, other.headers["cache-control"]) == (answer.content, "public, no-cache")
+        response = shop.get(address)
+        assert response.status_code == 200
+        assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert shop.get(address, headers={"if-none-match": response.headers["etag"]}).status_code == 304
+        response_of_old_address = shop.get(address.partition("?")[0] + "?v=0123456789ab")
+        assert (response_of_old_address.content, response_of_old_address.headers["cache-control"]) == (
+            response.content,
+            "public, no-cache",
+        )
 
 
 @pytest.mark.parametrize("name", ["nothing.css", "..%2Fpages.py", "docs.html", "%2e%2e", "site.css%00"])
@@ -204,8 +207,8 @@ def test_a_process_shows_the_pages_it_was_started_with(monkeypatch: pytest.Monke
     templates = Templates(Assets(), public_url=None, currency="$", default_price=Decimal("4.99"))
     monkeypatch.setattr("pathlib.Path.open", None)
     monkeypatch.setattr("builtins.open", None)
-    asked = {"visitor": None, "notice": None, "path": "/", "error": NotFound("No such film"), "has_imdb": False}
-    assert b"No such film" in templates.render("failure.html", **asked)
+    variables = {"visitor": None, "notice": None, "path": "/", "error": NotFound("No such film"), "has_imdb": False}
+    assert b"No such film" in templates.render("failure.html", **variables)
 
 
 @pytest.mark.parametrize("more", [(), (Offence("size", "must be at most 100"),)])
@@ -230,7 +233,7 @@ def server(make_database: MakeDatabase, serve: Serve) -> tuple[str, Server]:
 
 
 def test_whoever_is_signed_in_is_greeted_and_nobody_else_is(server: tuple[str, Server]) -> None:
-    """The page kept for everybody has no name on it, whoever came first."""
+    """The page cached for everybody has no name on it, even if a signed-in user asked first."""
     url, running = server
     person = open_account(url)
     with closing(signed_in(running.client, person)) as mary:
@@ -250,15 +253,15 @@ def test_whoever_is_signed_in_is_greeted_and_nobody_else_is(server: tuple[str, S
 def test_a_page_for_the_signed_in_leads_there_and_back(server: tuple[str, Server]) -> None:
     _, running = server
     for path in ("/account", "/cart", "/checkout", "/orders", "/favorites", "/ratings", "/admin", "/orders?page=2"):
-        answer = running.client.get(path)
-        assert answer.status_code == 303
-        assert answer.headers["location"] == f"/sign-in?next={quote(path, safe='')}"
-        assert answer.headers["cache-control"] == "no-store"
+        response = running.client.get(path)
+        assert response.status_code == 303
+        assert response.headers["location"] == f"/sign-in?next={quote(path, safe='')}"
+        assert response.headers["cache-control"] == "no-store"
     for referer, place in (
         (f"http://127.0.0.1:{running.port}/films/tt0111161?a=b", "/films/tt0111161?a=b"),
         ("https://evil.example/x", "/x"),
         ("http://[", "/"),
         ("", "/"),
     ):
-        answer = running.client.post("/cart/items", data={"movieId": "tt0111161"}, headers={"referer": referer})
-        assert answer.headers["location"] == f"/sign-in?next={quote(place, safe='')}"
+        response = running.client.post("/cart/items", data={"movieId": "tt0111161"}, headers={"referer": referer})
+        assert response.headers["location"] == f"/sign-in?next={quote(place, safe='')}"

@@ -7,7 +7,7 @@ from contextlib import closing
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.people import CARD, open_account, put_card, session_of, visitor
+from tests.users import CARD, open_account, put_card, session_of, visitor
 
 FILM = "tt0111161"
 
@@ -52,9 +52,9 @@ def test_a_tab_stays_marked(admin: httpx.Client, tab: str, paths: list[str]) -> 
 
 
 def test_an_order_lies_below_the_account(admin: httpx.Client) -> None:
-    found = re.search(r'href="(/orders/\d+)"', admin.get("/orders").text)
-    assert found
-    assert marked(admin.get(found[1]).text) == ["Mary"]
+    match = re.search(r'href="(/orders/\d+)"', admin.get("/orders").text)
+    assert match
+    assert marked(admin.get(match[1]).text) == ["Mary"]
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,11 @@ def test_the_office_s_tabs_stay_marked(admin: httpx.Client, tab: str, path: str)
 
 
 def test_a_form_that_failed_leaves_the_tab_marked(admin: httpx.Client) -> None:
-    answer = admin.post(f"/admin/films/{FILM}/price", data={"price": "gratis"})
-    assert (answer.status_code, marked(answer.text)) == (400, ["Office", "Prices"])
+    response = admin.post(f"/admin/films/{FILM}/price", data={"price": "gratis"})
+    assert (response.status_code, marked(response.text)) == (400, ["Office", "Prices"])
     for path, tab in (("/cart/items", "Cart"), ("/checkout", "Cart"), ("/account/tokens", "Mary")):
-        answer = admin.post(path, data={"movieId": "tt9999999"})
-        assert answer.status_code >= 400
-        assert marked(answer.text) == [tab]
+        response = admin.post(path, data={"movieId": "tt9999999"})
+        assert response.status_code >= 400
+        assert marked(response.text) == [tab]
     with closing(visitor(admin)) as nobody:
         assert marked(nobody.get("/register").text) == ["Sign in"]

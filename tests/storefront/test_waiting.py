@@ -1,4 +1,4 @@
-"""A form sent without a session waits until its sender has signed in: then it is done, and said, or shown again."""
+"""A form sent without a session waits until its sender has signed in: then it is done, and reported, or shown again."""
 
 import base64
 import re
@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from tests.community.answers import fetch
 from tests.community.conftest import SHAWSHANK, tmdb_settings
+from tests.community.responses import fetch
 from tests.conftest import SECRET_KEY, MakeDatabase, ServeHere, import_films
 from tests.in_process import MovedClock
-from tests.people import CARD, PASSWORD, open_account, put_card, session_of, visitor
 from tests.sandbox import Sandbox, shared_sandbox
-from tests.shop.browsing import form_of, put, send, text_of
+from tests.shop.forms import form_of, put, send, text_of
+from tests.users import CARD, PASSWORD, open_account, put_card, session_of, visitor
 
 from filmer.accounts.schemas import User
 from filmer.secret import SecretKey
@@ -59,10 +59,10 @@ def mary(place: Place) -> User:
 def press(client: httpx.Client, form: Form, page: str = PLACE) -> httpx.Response:
     """Sends a form of one of our pages, with nobody signed in."""
     own = str(client.base_url).rstrip("/")
-    answer = client.post(form[0], data=form[1], headers={"referer": own + page, "origin": own})
-    assert (answer.status_code, answer.headers["cache-control"]) == (303, "no-store")
-    assert answer.headers["location"] == f"/sign-in?next={quote(page, safe='')}"
-    return answer
+    response = client.post(form[0], data=form[1], headers={"referer": own + page, "origin": own})
+    assert (response.status_code, response.headers["cache-control"]) == (303, "no-store")
+    assert response.headers["location"] == f"/sign-in?next={quote(page, safe='')}"
+    return response
 
 
 def sign_in(client: httpx.Client, person: User, address: str = SIGN_IN, **instead: str) -> httpx.Response:
@@ -71,10 +71,10 @@ def sign_in(client: httpx.Client, person: User, address: str = SIGN_IN, **instea
     return send(client, "/sign-in", **{**form, "email": person.email, "password": PASSWORD, **instead})
 
 
-def notice_at(client: httpx.Client, answer: httpx.Response, place: str) -> str:
-    assert (answer.status_code, answer.headers["location"]) == (303, place)
-    found = re.search(r'<p class="notice">([^<]*)</p>', client.get(place).text)
-    return unescape(found[1]) if found else ""
+def notice_at(client: httpx.Client, response: httpx.Response, place: str) -> str:
+    assert (response.status_code, response.headers["location"]) == (303, place)
+    match = re.search(r'<p class="notice">([^<]*)</p>', client.get(place).text)
+    return unescape(match[1]) if match else ""
 
 
 def end_session(place: Place, client: httpx.Client, person: User) -> None:
@@ -92,14 +92,14 @@ def waiting_of(client: httpx.Client) -> str:
 
 
 def read(waiting: str) -> str:
-    """What is in the cookie, for whoever has it."""
+    """What a holder of the cookie can read in it."""
     body = waiting.partition(".")[0]
     return base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
 
 
 @pytest.mark.parametrize("session", ["", "A" * 43], ids=["nobody", "a session that ran out"])
 @pytest.mark.parametrize(
-    ("form", "promise", "done", "where", "kept"),
+    ("form", "promise", "done", "where", "column"),
     [
         (RENT, "the film goes into your cart", f"{TITLE} is in your cart, 2 of it.", "cart_line", "quantity = 2"),
         (KEEP, "the film is among your favourites", f"{TITLE} is among your favourites.", "favorite", "true"),
@@ -108,12 +108,12 @@ def read(waiting: str) -> str:
 )
 def test_after_signing_in_it_is_done_and_said(
     place: Place, browser: httpx.Client, mary: User,
-    session: str, form: Form, promise: str, done: str, where: str, kept: str,
+    session: str, form: Form, promise: str, done: str, where: str, column: str,
 ) -> None:  # fmt: skip
     if session:
         browser.cookies.set("JSESSIONID", session)
-    answer = press(browser, form)
-    cookie = answer.headers["set-cookie"]
+    response = press(browser, form)
+    cookie = response.headers["set-cookie"]
     assert cookie.startswith("waiting=")
     assert {"HttpOnly", "SameSite=lax", f"Max-Age={SECONDS}", "Path=/"} <= set(cookie.split("; "))
     for _ in range(2):  # a script that followed the way to the page has used nothing up
@@ -121,7 +121,7 @@ def test_after_signing_in_it_is_done_and_said(
     if session:
         browser.cookies.delete("JSESSIONID")
     assert notice_at(browser, sign_in(browser, mary), PLACE) == f"Welcome back, Mary. {done}"
-    statement = f"SELECT {kept} FROM {where} WHERE account_id = %s"
+    statement = f"SELECT {column} FROM {where} WHERE account_id = %s"
     assert fetch(place[0], statement, mary.id) == [(True,)]
     assert not waiting_of(browser)
 
@@ -131,25 +131,25 @@ def test_a_quantity_is_changed_by_whoever_signs_in_again(place: Place, browser: 
     put(browser, FILM)
     end_session(place, browser, mary)
     press(browser, (f"/cart/items/{FILM}", {"quantity": "7"}), "/cart")
-    answer = sign_in(browser, mary, "/sign-in?next=%2Fcart")
-    assert notice_at(browser, answer, "/cart") == f"Welcome back, Mary. {TITLE}: 7 in your cart."
+    response = sign_in(browser, mary, "/sign-in?next=%2Fcart")
+    assert notice_at(browser, response, "/cart") == f"Welcome back, Mary. {TITLE}: 7 in your cart."
     assert cart_of(place[0], mary) == [(FILM, 7)]
 
 
 def test_a_newcomer_gets_it_as_well(browser: httpx.Client) -> None:
     press(browser, RENT)
     page = browser.get(SIGN_IN)
-    found = re.search(r'href="(/register[^"]*)"', page.text)
-    assert found
-    page = browser.get(unescape(found[1]))
+    match = re.search(r'href="(/register[^"]*)"', page.text)
+    assert match
+    page = browser.get(unescape(match[1]))
     assert "the film goes into your cart" in text_of(page)
     newcomer = {"firstName": "Nina", "lastName": "New", "email": "nina@example.com"}
     wrong = send(browser, "/register", **{**form_of(page, "/register"), **newcomer, "password": "short"})
     assert wrong.status_code == 400
     assert "the film goes into your cart" in text_of(wrong)
-    answer = send(browser, "/register", **{**form_of(wrong, "/register"), "password": PASSWORD})
+    response = send(browser, "/register", **{**form_of(wrong, "/register"), "password": PASSWORD})
     welcome = "Welcome, Nina. Your account is open, and you are signed in."
-    assert notice_at(browser, answer, PLACE) == f"{welcome} {TITLE} is in your cart, 2 of it."
+    assert notice_at(browser, response, PLACE) == f"{welcome} {TITLE} is in your cart, 2 of it."
 
 
 def test_a_wrong_password_loses_nothing(place: Place, browser: httpx.Client, mary: User) -> None:
@@ -167,14 +167,14 @@ def test_the_same_form_twice_is_done_once(place: Place, browser: httpx.Client, m
     press(browser, RENT)
     form = {**form_of(browser.get(SIGN_IN), "/sign-in"), "email": mary.email, "password": PASSWORD}
     for _ in range(2):
-        answer = send(browser, "/sign-in", **form)
-        assert answer.status_code == 303
+        response = send(browser, "/sign-in", **form)
+        assert response.status_code == 303
     assert cart_of(place[0], mary) == [(FILM, 2)]
-    assert notice_at(browser, answer, PLACE) == "Welcome back, Mary. What you asked for is done."
+    assert notice_at(browser, response, PLACE) == "Welcome back, Mary. What you asked for is done."
 
 
 def test_what_can_not_be_done_is_said(place: Place, browser: httpx.Client, mary: User) -> None:
-    for form, where, told in (
+    for form, where, message in (
         (("/cart/items", {"movieId": "tt9999999"}), "/cart", "This film is not in the catalogue, so it was not added."),
         (("/cart/items", {"movieId": FILM, "quantity": "99"}), "/cart",
          "Nothing was changed: the quantity must be at most 10."),
@@ -182,7 +182,7 @@ def test_what_can_not_be_done_is_said(place: Place, browser: httpx.Client, mary:
          "What you asked for before that did not work: please ask for it once more."),
     ):  # fmt: skip
         press(browser, form)
-        assert notice_at(browser, sign_in(browser, mary), where) == f"Welcome back, Mary. {told}"
+        assert notice_at(browser, sign_in(browser, mary), where) == f"Welcome back, Mary. {message}"
         browser.cookies.clear()
     assert cart_of(place[0], mary) == []
 
@@ -204,7 +204,7 @@ def test_no_other_site_makes_a_form_wait_or_carries_it_out(
 
 
 def test_no_link_does_anything(place: Place, browser: httpx.Client, mary: User) -> None:
-    """Neither with what waits in the address, nor where somebody signs in on the way to another page."""
+    """Neither with a waiting form in the address, nor when a visitor signs in on the way to another page."""
     press(browser, RENT)
     token = waiting_of(browser)
     with closing(visitor(place[1])) as other:
@@ -237,9 +237,9 @@ def test_what_is_not_ours_or_too_old_does_nothing(place: Place, browser: httpx.C
     field = {"garbage": "\xff.%%", "no form": "x", "huge": "x" * 20_000}.get(kind, field)
     browser.cookies.set("waiting", field if field.isascii() else "")
     assert "waiting" not in form_of(browser.get(SIGN_IN), "/sign-in")
-    answer = sign_in(browser, mary, waiting=field)
-    told = "What you asked for before that was too long ago: please ask for it once more."
-    assert notice_at(browser, answer, PLACE) == f"Welcome back, Mary. {told}"
+    response = sign_in(browser, mary, waiting=field)
+    message = "What you asked for before that was too long ago: please ask for it once more."
+    assert notice_at(browser, response, PLACE) == f"Welcome back, Mary. {message}"
     assert cart_of(place[0], mary) == []
 
 
@@ -255,8 +255,8 @@ def test_its_cookie_is_bounded_and_out_of_reach() -> None:
 
 
 def test_what_is_too_large_to_wait_is_asked_for_once_more(browser: httpx.Client) -> None:
-    answer = press(browser, ("/cart/items", {"movieId": FILM, "next": "/films?x=" + "a" * 1900}))
-    assert answer.headers["set-cookie"].startswith("notice=")
+    response = press(browser, ("/cart/items", {"movieId": FILM, "next": "/films?x=" + "a" * 1900}))
+    assert response.headers["set-cookie"].startswith("notice=")
     assert "and then press the button once more" in text_of(browser.get(SIGN_IN))
 
 
@@ -274,12 +274,12 @@ def test_what_takes_something_away_is_never_done_later(
     browser.cookies.update(session_of(place[0], mary))
     put(browser, FILM)
     browser.cookies.clear()
-    answer = press(browser, (path, {"next": "/cart"}), "/cart")
-    assert answer.headers["set-cookie"].startswith("notice=")
-    page = browser.get(answer.headers["location"])
+    response = press(browser, (path, {"next": "/cart"}), "/cart")
+    assert response.headers["set-cookie"].startswith("notice=")
+    page = browser.get(response.headers["location"])
     assert "Please sign in first, and then press the button once more." in text_of(page)
     assert "waiting" not in form_of(page, "/sign-in")
-    assert notice_at(browser, sign_in(browser, mary, answer.headers["location"]), "/cart") == "Welcome back, Mary."
+    assert notice_at(browser, sign_in(browser, mary, response.headers["location"]), "/cart") == "Welcome back, Mary."
     assert cart_of(place[0], mary) == [(FILM, 1)]
 
 
@@ -296,16 +296,16 @@ def test_a_checkout_is_never_done_later_and_what_was_typed_is_kept_but_for_the_n
     place: Place, browser: httpx.Client, mary: User
 ) -> None:
     form = checkout_left_open(place, browser, mary)
-    answer = press(browser, ("/checkout", form), "/checkout")
+    response = press(browser, ("/checkout", form), "/checkout")
     assert CARD["creditCardId"] not in read(waiting_of(browser))
-    door = browser.get(answer.headers["location"])
+    door = browser.get(response.headers["location"])
     assert "Nothing was done yet, and what you filled in waits for you." in text_of(door)
-    told = "Welcome back, Mary. Nothing was done yet: please look at what you filled in, and send it once more."
-    answer = sign_in(browser, mary, answer.headers["location"])
-    assert (answer.status_code, answer.headers["location"]) == (303, "/checkout")
+    message = "Welcome back, Mary. Nothing was done yet: please look at what you filled in, and send it once more."
+    response = sign_in(browser, mary, response.headers["location"])
+    assert (response.status_code, response.headers["location"]) == (303, "/checkout")
     assert fetch(place[0], "SELECT FROM shop_order WHERE account_id = %s", mary.id) == []
     page = browser.get("/checkout")
-    assert told in text_of(page)
+    assert message in text_of(page)
     shown = form_of(page, "/checkout")
     assert (shown["firstName"], shown["lastName"], shown["expiration"]) == ("Mary", "Major", "2030-12")
     assert shown["creditCardId"] == ""
@@ -319,9 +319,9 @@ def test_what_was_typed_is_shown_to_whoever_signed_in_there_alone(
 ) -> None:
     press(browser, ("/checkout", checkout_left_open(place, browser, mary)), "/checkout")
     sign_in(browser, mary, "/sign-in?next=%2Fcheckout")
-    other = open_account(place[0])
+    other_user = open_account(place[0])
     browser.cookies.delete("JSESSIONID")
-    browser.cookies.update(session_of(place[0], other))
+    browser.cookies.update(session_of(place[0], other_user))
     put(browser, FILM)
     assert form_of(browser.get("/checkout"), "/checkout")["firstName"] == ""
 
@@ -333,8 +333,8 @@ def test_a_new_token_and_a_price_are_shown_again_as_they_were_typed(place: Place
         (("/account/tokens", {"name": "my backup", "expires": "365"}), "/account", 'value="my backup"'),
         ((f"/admin/films/{FILM}/price", {"price": "7.77", "query": "shawshank"}), page, 'value="7.77"'),
     ):
-        answer = press(browser, form, where)
-        signed_in = sign_in(browser, admin, answer.headers["location"])
+        response = press(browser, form, where)
+        signed_in = sign_in(browser, admin, response.headers["location"])
         assert signed_in.headers["location"] == where
         text = browser.get(where).text
         assert shown in text

@@ -18,10 +18,10 @@ import redis
 from tests.conftest import MakeDatabase, Serve, Server
 from tests.figures import record_figure
 from tests.machine import at_most
-from tests.nodes import eventually, workers
-from tests.people import open_account, token_of
 from tests.sandbox import Sandbox
+from tests.server_processes import eventually, workers
 from tests.tmdb.asking import KEY, MATRIX, own_language
+from tests.users import open_account, token_of
 
 from filmer.store.embedded import Engines
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from tests.people import open_account
 from tests.sandbox import Sandbox
 from tests.tmdb.asking import MATRIX, SHAWSHANK, UNKNOWN, own_language
 from tests.tmdb.worlds import Run, World, runs
+from tests.users import open_account
 
 from filmer.errors import MovieNotFound
 from filmer.server.serving import free_port

@@ -12,9 +12,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.conftest import import_films
-from tests.people import open_account
 from tests.sandbox import Sandbox
 from tests.tmdb.linking import FAST, IDS, KNOWN, STRANGERS, Linker, asked, ended, eventually, fine, stock
+from tests.users import open_account
 
 from filmer.clock import SystemClock
 from filmer.community import queries as community

@@ -16,11 +16,11 @@ import pytest
 from tests.conftest import MakeDatabase, Serve, Server
 from tests.figures import record_figure
 from tests.machine import at_most
-from tests.nodes import eventually, kill_worker
-from tests.people import open_account, token_of
-from tests.raw_connections import LOST, RawConnection, Reply, request
+from tests.raw_connections import LOST, RawConnection, RawResponse, request
 from tests.sandbox import Sandbox
+from tests.server_processes import eventually, kill_worker
 from tests.tmdb.asking import KEY, MATRIX, POPULAR, SHAWSHANK, own_language
+from tests.users import open_account, token_of
 
 from filmer.server.serving import free_port
 
@@ -82,7 +82,7 @@ def lines_to(workers: Workers, count: int = REQUESTS) -> Iterator[list[RawConnec
         ]
 
 
-def ask_at_once(workers: Workers, asked: bytes, count: int = REQUESTS) -> tuple[list[Reply], float]:
+def ask_at_once(workers: Workers, asked: bytes, count: int = REQUESTS) -> tuple[list[RawResponse], float]:
     """The answers, and how many seconds the last of them took."""
     with lines_to(workers, count) as lines:
         begun = time.monotonic()
@@ -91,7 +91,7 @@ def ask_at_once(workers: Workers, asked: bytes, count: int = REQUESTS) -> tuple[
         return [line.receive() for line in lines], time.monotonic() - begun
 
 
-def assert_one_answer(replies: Sequence[Reply]) -> None:
+def assert_one_answer(replies: Sequence[RawResponse]) -> None:
     assert {reply.status for reply in replies} == {200}, {reply.body for reply in replies if reply.status != 200}
     assert len({reply.body for reply in replies}) == 1
 
@@ -110,7 +110,7 @@ def called_once(workers: Workers, sandbox: Sandbox, path: str = POPULAR) -> Iter
     assert 1 <= sandbox.calls(path) <= 1 + more, told
 
 
-def assert_all_refused(replies: Sequence[Reply]) -> None:
+def assert_all_refused(replies: Sequence[RawResponse]) -> None:
     assert {reply.status for reply in replies} == {503}
     assert {json.loads(reply.body)["error"]["code"] for reply in replies} == {"EXTERNAL_API_ERROR"}
 
@@ -221,7 +221,7 @@ def test_all_may_hang_up_and_the_answer_is_kept(workers: Workers, sandbox: Sandb
             for line in lines:
                 line.reset()
         with RawConnection(workers[-1].port) as late:
-            assert late.ask(page).status == 200
+            assert late.round_trip(page).status == 200
 
 
 @pytest.mark.timeout(600)

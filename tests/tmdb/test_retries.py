@@ -11,9 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 from tests.conftest import Serve, Server
 from tests.machine import at_most
-from tests.people import visitor
 from tests.sandbox import Sandbox
 from tests.tmdb.asking import KEY, MATRIX, POPULAR, SteppingClock, asking, http, own_language, saying
+from tests.users import visitor
 
 from filmer.errors import ExternalApiError, MovieNotFound
 from filmer.server.serving import free_port

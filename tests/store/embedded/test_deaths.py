@@ -12,7 +12,7 @@ import psutil
 import psycopg
 import pytest
 import redis
-from tests.store.embedded.users import IS_ROOT, another_user, answers, eventually, named, ping, processes, sql
+from tests.store.embedded.users import IS_ROOT, another_user, eventually, named, ping, processes, responses, sql
 
 from filmer.store.embedded import EmbeddedError, Engines, client, find_postgres, running_engines
 
@@ -30,7 +30,7 @@ def test_a_killed_keeper_takes_the_servers_along_and_its_users_start_another(dat
                 old, server = named(data_dir, "supervisor_program.py"), named(data_dir, "postgres")
                 old.kill()
                 server.wait(10)
-                assert eventually(lambda: answers(engines.database_url))
+                assert eventually(lambda: responses(engines.database_url))
                 assert named(data_dir, "supervisor_program.py") != old
                 assert sql(engines, "SELECT title FROM film") == "Mirror"
                 assert eventually(lambda: is_pinged(engines))
@@ -45,7 +45,7 @@ def test_several_users_of_a_killed_keeper_get_one_in_its_place(data_dir: Path) -
         old = named(data_dir, "supervisor_program.py")
         for victim in (old, named(data_dir, "postgres"), valkey_of(engines)):
             victim.kill()
-        assert eventually(lambda: answers(ours.database_url), 20)
+        assert eventually(lambda: responses(ours.database_url), 20)
         assert named(data_dir, "supervisor_program.py") != old
         assert ours == engines
 
@@ -63,7 +63,7 @@ def test_what_happens_to_the_servers_is_logged_by_their_users(data_dir: Path, ca
 
 
 def test_servers_that_do_not_come_back_are_an_error(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever uses them is called, so that it can end, and told why."""
+    """The process that uses them is notified of the reason, so that it can end."""
     monkeypatch.setattr(client, "LOST_LIMIT", 0.5)
     lost = threading.Event()
     version = data_dir / "postgres" / "PG_VERSION"
@@ -136,7 +136,7 @@ def test_a_server_that_outlived_its_keeper_is_ended_in_order(data_dir: Path) -> 
     ]
     identity: dict[str, Any] = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if IS_ROOT else {}
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=folder, **identity) as left_behind:
-        assert eventually(lambda: answers(engines.database_url))
+        assert eventually(lambda: responses(engines.database_url))
         with running_engines(data_dir, valkey=False) as again:
             assert left_behind.wait() == 0
             assert sql(again, "SELECT title FROM film") == "Sacrifice"
@@ -149,7 +149,7 @@ def test_a_dead_postmaster_is_replaced_even_while_an_orphan_works_on(data_dir: P
             busy.pgconn.send_query(b"DO 'BEGIN LOOP END LOOP; END'")
             old = named(data_dir, "postgres")
             old.kill()
-            assert eventually(lambda: answers(engines.database_url))
+            assert eventually(lambda: responses(engines.database_url))
             assert sql(engines, "SELECT title FROM film") == "Nostalghia"
             assert named(data_dir, "postgres") != old
     assert "PostgreSQL is back" in (data_dir / "engines.log").read_text()

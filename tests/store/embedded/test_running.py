@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.store.embedded.users import another_user, answers, ping, servers, sql
+from tests.store.embedded.users import another_user, ping, responses, servers, sql
 
 from filmer.store.embedded import Engines, logs, running_engines
 
@@ -28,7 +28,7 @@ def test_both_servers_run_inside_the_context_and_not_after(home: Path, monkeypat
             assert server.uids().effective != 0
     assert not servers(data_dir)
     assert not list(sockets.iterdir())
-    assert not answers(engines.database_url)
+    assert not responses(engines.database_url)
 
 
 def test_text_of_every_alphabet_is_text(data_dir: Path) -> None:

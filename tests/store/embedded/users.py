@@ -24,7 +24,7 @@ IS_ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not IS_ROOT, reason="NOT SHOWN HERE: only root runs the servers as another user")
 as_user = pytest.mark.skipif(IS_ROOT, reason="NOT SHOWN HERE: root may write everywhere")
 
-# A process of its own that uses the servers: says where they are, does what it is told, ends with its input.
+# A process of its own that uses the servers: prints their addresses, obeys commands, ends with its input.
 USER = """
 import json, os, sys
 from pathlib import Path
@@ -46,20 +46,20 @@ except EmbeddedError as error:
 
 def processes(data_dir: Path) -> list[psutil.Process]:
     """Every process but this one that works in the data directory or has it on its command line."""
-    found = []
+    running = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
         command, cwd = " ".join(process.info["cmdline"] or []), process.info["cwd"] or ""
         if process.pid != os.getpid() and (str(data_dir) in command or cwd.startswith(str(data_dir))):
-            found.append(process)
-    return found
+            running.append(process)
+    return running
 
 
 def named(data_dir: Path, name: str) -> psutil.Process:
     """The one process of the data directory that was started from a file of this name."""
-    found = [p for p in processes(data_dir) if name in {Path(word).name for word in p.info["cmdline"][:3]}]
-    if len(found) > 1:  # a child that has only just been forked looks like its parent
-        found = [process for process in found if process.ppid() not in {other.pid for other in found}]
-    (process,) = found
+    matching = [p for p in processes(data_dir) if name in {Path(word).name for word in p.info["cmdline"][:3]}]
+    if len(matching) > 1:  # a child that has only just been forked looks like its parent
+        matching = [process for process in matching if process.ppid() not in {other.pid for other in matching}]
+    (process,) = matching
     return process
 
 
@@ -78,7 +78,7 @@ def eventually(holds: Callable[[], Any], seconds: float = 10) -> bool:
     return True
 
 
-def answers(url: str) -> bool:
+def responses(url: str) -> bool:
     """Whether PostgreSQL takes a connection."""
     try:
         with psycopg.connect(url):

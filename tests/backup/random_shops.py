@@ -1,0 +1,218 @@
+"""Random shops to back up, and all that is in a database, read without filmer's code."""
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from tests.conftest import SECRET_KEY, import_films
+from tests.shop.stress_shop import FILMS
+from tests.users import hash_password, put_card
+
+from filmer.backup.archive import Manifest, open_archive
+from filmer.backup.making import back_up
+from filmer.backup.restoring import require_known, restore
+from filmer.importing.progress import Progress
+from filmer.secret import SecretKey
+from filmer.settings import Settings
+from filmer.store.fingerprint import keep_fingerprint
+
+HARD = [
+    "\\.",
+    "\\N",
+    "a\tb\nc\r\n\\n",
+    "COPY x (y) FROM stdin;",
+    "Zoë “Ω” 🎬",
+    "'; DROP TABLE card; --",
+    '"',
+    "\x01\x7f",
+    "",
+]
+_EPOCH = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def draw_shop(url: str, draw: random.Random) -> None:
+    """Something in every table."""
+    import_films(url)
+    key = SecretKey(Settings(secret_key=SECRET_KEY))
+    with psycopg.connect(url) as conn:
+        assert keep_fingerprint(conn, key.fingerprint)
+        accounts = [_account(conn, draw) for _ in range(draw.randint(3, 12))]
+        for film in FILMS:
+            conn.execute("INSERT INTO film_in_use VALUES (%s) ON CONFLICT DO NOTHING", [film])
+        for account in accounts:
+            _keep_things(conn, draw, account)
+            for _ in range(draw.randint(0, 4)):
+                _order(conn, draw, account)
+        conn.execute("UPDATE film_terms SET price = %s, overview = %s", [draw.randint(1, 999) / 100, draw.choice(HARD)])
+        conn.execute("INSERT INTO guess VALUES (%s, now())", [draw.randbytes(32)])
+        conn.execute("INSERT INTO tmdb_link VALUES ('tt9', %s, now()), ('tt8', NULL, now())", [draw.randint(1, 10**9)])
+    put_card(url)
+    for account in accounts[1:]:
+        number = f"4000{draw.randrange(10**12):012}"
+        names = {"firstName": "Mary", "lastName": "Major", "expiration": "2031-01"}
+        put_card(url, {"creditCardId": number, **names}, account_id=account)
+
+
+def _account(conn: psycopg.Connection, draw: random.Random) -> int:
+    email = f"{draw.randrange(10**12)}@example.com"
+    row = conn.execute(
+        """
+        INSERT INTO account (email, email_key, first_name, last_name, role, password, disabled, created)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
+        """,
+        [email, email, draw.choice(HARD) or "Mary", draw.choice(HARD) or "Major", draw.choice(["customer", "admin"]),
+         hash_password(), draw.random() < 0.1, _moment(draw)],
+    ).fetchone()  # fmt: skip
+    assert row
+    return int(row[0])
+
+
+def _keep_things(conn: psycopg.Connection, draw: random.Random, account: int) -> None:
+    """A session, a token, a cart, a shelf."""
+    digest = draw.randbytes(32)
+    conn.execute("INSERT INTO session VALUES (%s, %s, %s, %s)", [digest, account, _moment(draw), _moment(draw)])
+    conn.execute("INSERT INTO familiar_address VALUES (%s, %s, %s)", [account, draw.randbytes(32), _moment(draw)])
+    conn.execute(
+        "INSERT INTO token (digest, account_id, name, created, expires) VALUES (%s, %s, %s, %s, %s)",
+        [digest, account, draw.choice(HARD) or "a script", _moment(draw), draw.choice([None, _moment(draw)])],
+    )
+    for film in draw.sample(FILMS, draw.randint(0, len(FILMS))):
+        conn.execute(
+            "INSERT INTO cart_line (account_id, film_id, quantity, price) VALUES (%s, %s, %s, %s)",
+            [account, film, draw.randint(1, 10), draw.randint(0, 10**6) / 100],
+        )
+    conn.execute("INSERT INTO shelf VALUES (%s, gen_random_uuid())", [account])
+    for movie in draw.sample(range(1, 1000), draw.randint(0, 9)):
+        conn.execute(
+            "INSERT INTO tmdb_film VALUES (%s, %s, NULL, %s, %s, 7.1, now()) ON CONFLICT DO NOTHING",
+            [movie, draw.choice(HARD), draw.choice(HARD), draw.random() * 1e300],
+        )
+        conn.execute("INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, now())", [account, movie])
+        conn.execute(
+            "INSERT INTO rating (account_id, movie_id, rating, created, updated) VALUES (%s, %s, %s, now(), now())",
+            [account, movie, draw.randint(0, 10) / 2],
+        )
+
+
+def _order(conn: psycopg.Connection, draw: random.Random, account: int) -> None:
+    order, films = draw.getrandbits(52) + 1, draw.sample(FILMS, draw.randint(1, 4))
+    conn.execute(
+        """
+        INSERT INTO shop_order (id, account_id, placed, told, item_count, total, submission, payment, captured)
+        VALUES (%s, %s, %s, now(), %s, %s, %s, 'card', %s)
+        """,
+        [order, account, _moment(draw), len(films), len(films) * 2.5, b"\0\\x", draw.choice([None, _moment(draw)])],
+    )
+    for place, film in enumerate(films, 1):
+        conn.execute(
+            "INSERT INTO order_line VALUES (%s, %s, %s, %s, %s, NULL, 1, 2.5)",
+            [draw.getrandbits(52) + 1, order, place, film, draw.choice(HARD)],
+        )
+    conn.execute("INSERT INTO checkout_key VALUES (%s, %s, %s, %s, now())", [account, f"key {order}", b"\0\\x", order])
+
+
+def _moment(draw: random.Random) -> datetime:
+    return _EPOCH + timedelta(microseconds=draw.randrange(10**14))
+
+
+_SHAPE = {
+    "columns": """
+        SELECT table_schema, table_name, column_name, ordinal_position, data_type, is_nullable, column_default,
+            collation_name, is_identity, numeric_precision, numeric_scale
+        FROM information_schema.columns WHERE table_schema IN ('public', 'catalogue')
+    """,
+    "indexes": "SELECT schemaname, tablename, indexdef FROM pg_indexes WHERE schemaname IN ('public', 'catalogue')",
+    "constraints": """
+        SELECT conrelid::regclass::text, conname, contype, translate(pg_get_constraintdef(oid), '()', '')
+        FROM pg_constraint
+        WHERE connamespace IN ('public'::regnamespace, 'catalogue'::regnamespace)
+    """,
+    "functions": "SELECT proname, prosrc, pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'words_of'",
+    "kinds of tables": """
+        SELECT oid::regclass::text, relkind, relpersistence, reloptions FROM pg_class
+        WHERE relnamespace IN ('public'::regnamespace, 'catalogue'::regnamespace) AND relkind IN ('r', 'S')
+    """,
+    "next numbers": "SELECT sequencename, last_value FROM pg_sequences",
+}
+
+
+def whole(url: str) -> dict[str, list[Any]]:
+    """Every row of every table, and how they are made; but who is slowed down, and which database it is."""
+    with psycopg.connect(url) as conn:
+        contents = {what: sorted(map(repr, conn.execute(query.encode()))) for what, query in _SHAPE.items()}
+        tables = conn.execute(
+            "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('public', 'catalogue')"
+        ).fetchall()
+        for (table,) in tables:
+            columns = "version" if table == "public.edition" else "*"
+            rows = conn.execute(f"SELECT {columns} FROM {table}".encode())
+            contents[table] = [] if table == "public.guess" else sorted(map(repr, rows))
+    return contents
+
+
+def edition_of(url: str) -> str:
+    with psycopg.connect(url) as conn:
+        row = conn.execute("SELECT database FROM edition").fetchone()
+    assert row
+    return str(row[0])
+
+
+def differences(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> list[str]:
+    return [what for what in sorted({*before, *after}) if before.get(what) != after.get(what)]
+
+
+def write_backup(url: str, path: Path, *, replace: bool = False) -> Manifest:
+    """As ``filmer backup`` does, in this process."""
+    with Progress(quiet=True) as progress:
+        return back_up(url, path, replace=replace, now=datetime.now(UTC), progress=progress)
+
+
+def bring_back(url: str, path: Path, *, replace: bool = False) -> list[str]:
+    """As ``filmer restore`` does, in this process."""
+    with Progress(quiet=True) as progress, open_archive(path, progress) as (manifest, dump):
+        require_known(manifest)
+        return restore(url, manifest, dump, replace=replace, progress=progress)
+
+
+def start_filmer(url: str, *arguments: str | Path, **environment: str) -> "subprocess.Popen[str]":
+    """The command line, on its way."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "filmer", *map(str, arguments)],
+        env={**os.environ, "DATABASE_URL": url, "COLUMNS": "1000", **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def filmer(url: str, *arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    with start_filmer(url, *arguments, **environment) as process:
+        out, errors = process.communicate(timeout=120)
+    assert "Traceback" not in out + errors
+    return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
+
+
+@contextmanager
+def flipped(path: Path, at: int) -> Iterator[None]:
+    """One bit of a file is another for a while."""
+    with path.open("r+b") as file:
+        file.seek(at)
+        was = file.read(1)
+        file.seek(at)
+        file.write(bytes([was[0] ^ 1 << at % 8]))
+        file.flush()
+        yield
+        file.seek(at)
+        file.write(was)
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())

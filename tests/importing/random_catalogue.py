@@ -1,0 +1,96 @@
+"""A random catalogue, large enough for all that depends on size, and what is stored of it."""
+
+import random
+from typing import Any, NamedTuple
+
+import psycopg
+from tests.importing.datasets import bring_in, genre_ids
+
+from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
+
+FILMS = 2900  # more than what search calls dense (2000), and eight chunks of a list
+WORDS = [
+    "the",
+    "The",
+    "Man",
+    "man's",
+    "a",
+    "of",
+    "spider-man",
+    "Amélie",
+    "Ôtôsan",
+    "...",
+    "ÆON",
+    "ñandú",
+    "東京",
+    "3",
+    "30",
+    "99",
+    "x",
+    "zz",
+    "Ωmega",
+    "the'",
+    "la",
+    "l'été",
+    "STRASSE",
+    "Straße",
+    "(II)",
+    ",,",
+    "—",
+    "\u0131",
+    "İstanbul",
+    "'tis",
+]
+COMMON = ("Shadow", "shadows", "SHÁDOW!")  # in most titles
+
+
+def draw_arrival() -> DataSet:
+    draw = random.Random(28)
+    stars = [
+        ImportedStar(
+            f"nm{number:07d}",
+            " ".join(draw.choices(WORDS, k=draw.randint(1, 3))) + draw.choice([" Smith", " smïth", " Li", ""]),
+            draw.choice([None, 1900, 1950, draw.randint(0, 2010)]),
+        )
+        for number in draw.sample(range(1, 10**6), 2600)
+    ]
+    for star in stars:
+        star.name = star.name.strip(" .,—'()") or "Nobody"
+    films = []
+    for number in draw.sample(range(1, 10**7), FILMS):
+        title = draw.choices(WORDS, k=draw.randint(0, 3))
+        if draw.random() < 0.8 or not "".join(title).strip(".,—'()"):
+            title.insert(draw.randint(0, len(title)), draw.choice(COMMON))
+        rated = draw.random() < 0.7
+        film = ImportedFilm(
+            f"tt{number:07d}",
+            " ".join(title),
+            year=draw.choice([None, 1999, 2000, draw.randint(0, 2030)]),
+            directors=draw.choice([None, "Ann Shade", "José Núñez, Ann Shade", "東"]),
+            genres=tuple(draw.sample(["Drama", "Action", "War", "Sci-Fi"], draw.randint(0, 3))),
+            cast=draw.sample(range(len(stars) - 100), draw.choice([0, 1, 2, 5])),  # the last are in nothing
+            rating=draw.randint(0, 100) / 10 if rated else None,
+            votes=draw.choice([0, 1, 5, 10**6, draw.randint(0, 10**9)]) if rated else None,
+        )
+        films.append(film)
+    return DataSet(films, stars)
+
+
+class Stored(NamedTuple):
+    """The tables of the catalogue that was made of it, as dictionaries, and the arrival."""
+
+    data_set: DataSet
+    genres: dict[str, int]
+    film: list[dict[str, Any]]
+    star: list[dict[str, Any]]
+    listing: list[dict[str, Any]]
+    listing_size: list[dict[str, Any]]
+    tally: list[dict[str, Any]]
+    term: list[dict[str, Any]]
+
+
+def store(database_url: str) -> Stored:
+    bring_in(database_url, draw_arrival())
+    with psycopg.connect(database_url, row_factory=psycopg.rows.dict_row) as conn:
+        tables = [conn.execute(f"SELECT * FROM catalogue.{name}".encode()).fetchall() for name in Stored._fields[2:]]
+    return Stored(draw_arrival(), genre_ids(database_url), *tables)
