@@ -19,12 +19,16 @@ from tests.sandbox import Sandbox
 from tests.shop_examples import CASES, ITEM, JOHN, KEY, LINE, PRINTED, Case, Stage
 
 from filmer import demo
+from filmer.accounts import api_docs as accounts_docs
 from filmer.accounts.schemas import read_name
 from filmer.app import create_app
+from filmer.catalogue import api_docs as catalogue_docs
+from filmer.community import api_docs as community_docs
 from filmer.edge.edge import Edge
 from filmer.http.body import MAX_BODY
 from filmer.http.bounds import require_storable
 from filmer.settings import Settings
+from filmer.shop import api_docs as shop_docs
 from filmer.tmdb.sandbox.answers import read_films
 
 PAGE = {"type": "integer", "default": 1, "minimum": 1}
@@ -312,6 +316,16 @@ def test_document_covers_every_route_and_nothing_else(document: Any) -> None:
     described = set(operations(document))
     assert {re.sub(r"{[^}]*}", "{}", operation) for operation in described} == asyncio.run(routes())
     assert described == set(QUERIES)
+
+
+@pytest.mark.parametrize("domain", [accounts_docs, catalogue_docs, community_docs, shop_docs])
+def test_a_doc_has_one_response_a_status(domain: Any) -> None:
+    """A second one would take the place of the first."""
+    for handler, doc in domain.DOCS.items():
+        statuses = [response.status for response in doc.responses]
+        assert len(set(statuses)) == len(statuses), handler
+        for response in doc.responses:
+            assert {error.status for error in response.errors} <= {response.status}, handler
 
 
 def test_document_tells_how_to_sign_in(document: Any) -> None:

@@ -42,17 +42,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     operation_id: str
     method: str
     path: str
-    status: int  # of success
+    status: int  # of the responses whose docs name none
     is_public: bool  # the response has an ETag, and is 304 for a client that has it already
     is_personal: bool  # needs a session or a token
     doc: EndpointDoc
-
-    @property
-    def responses(self) -> list[tuple[int, ResponseDoc]]:
-        return [
-            (response.status or (response.errors[0].status if response.errors else self.status), response)
-            for response in self.doc.responses
-        ]
 
 
 def make_document(routers: Iterable[Router], docs: EndpointDocs) -> dict[str, Any]:
@@ -193,7 +186,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
 
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
     api = api_of(endpoint.path)
-    responses = {status: _response(api, response) for status, response in endpoint.responses}
+    responses = {response.status or endpoint.status: _response(api, response) for response in endpoint.doc.responses}
     if endpoint.is_public:
         headers = responses[200]["headers"]
         headers |= header_references("ETag", "Cache-Control")
@@ -217,7 +210,7 @@ def _common_statuses(endpoint: Endpoint) -> set[int]:
 
 def _response(api: Api, response: ResponseDoc) -> dict[str, Any]:
     if response.errors:
-        return error_response(api, response.description, response.errors)
+        return error_response(api, response)
     described = {
         "description": response.description,
         "headers": header_references("X-Request-Id", *response.headers),

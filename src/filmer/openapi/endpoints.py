@@ -29,8 +29,8 @@ class ResponseDoc(msgspec.Struct, frozen=True):
     description: str
     data: Any = None  # the type of the body; the document adds the envelope of the shop API to it and to the example
     example: Any = None
-    status: int | None = None  # None: that of the errors, or else of the route
-    errors: tuple[FilmerError, ...] = ()  # all of one status
+    status: int | None = None  # None: that of the route
+    errors: tuple[FilmerError, ...] = ()  # all of this status
     headers: tuple[str, ...] = ()  # names of ``reusable.HEADERS``; those of errors are added
 
 
@@ -68,7 +68,7 @@ def page(items: list[Any], total_items: int, total_pages: int) -> dict[str, Any]
 
 def failure(description: str, *errors: FilmerError) -> ResponseDoc:
     """The errors that an endpoint raises with one status."""
-    return ResponseDoc(description, errors=errors)
+    return ResponseDoc(description, status=errors[0].status, errors=errors)
 
 
 def invalid(description: str, field: str, reason: str) -> ResponseDoc:

@@ -1,6 +1,6 @@
 """The components of the OpenAPI document that many endpoints refer to: errors, headers, security schemes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ import msgspec
 from filmer import errors
 from filmer.errors import FilmerError, Offence
 from filmer.http import envelopes
-from filmer.openapi.endpoints import NOW
+from filmer.openapi.endpoints import NOW, ResponseDoc, failure
 
 JSON = "application/json"
 SCHEMA = "#/components/schemas/{name}"
@@ -83,14 +83,13 @@ HEADERS = {
 
 _INVALID = "The body is no JSON object, or some of its fields are wrong"
 DATABASE_UNAVAILABLE = errors.ServiceUnavailable("The database is not available right now")
-# A description of each, and the error.
-_COMMON: tuple[tuple[str, FilmerError], ...] = (
-    ("The request carries the shop's session, and comes from another site's page", errors.Forbidden()),
-    ("The body did not arrive within 8 seconds", errors.RequestTimeout()),
-    ("The body is over 64 KiB", errors.PayloadTooLarge()),
-    ("The body is not `application/json` in UTF-8", errors.UnsupportedMediaType()),
-    ("A fault of ours; tell us the request id", errors.InternalError(details={"requestId": "5f0c7a1e9b3d2468"})),
-    ("The database is away or too busy; try again", DATABASE_UNAVAILABLE),
+_COMMON = (
+    failure("The request carries the shop's session, and comes from another site's page", errors.Forbidden()),
+    failure("The body did not arrive within 8 seconds", errors.RequestTimeout()),
+    failure("The body is over 64 KiB", errors.PayloadTooLarge()),
+    failure("The body is not `application/json` in UTF-8", errors.UnsupportedMediaType()),
+    failure("A fault of ours; tell us the request id", errors.InternalError(details={"requestId": "5f0c7a1e9b3d2468"})),
+    failure("The database is away or too busy; try again", DATABASE_UNAVAILABLE),
 )
 
 
@@ -102,7 +101,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     render: Callable[[FilmerError], bytes]  # makes the body of an error, as the server does
     has_envelope: bool  # around the bodies of its responses
     codes: tuple[str, ...]  # of errors that the other API does not have
-    errors: tuple[tuple[str, FilmerError], ...]  # of many of its endpoints, beside _COMMON
+    common: tuple[ResponseDoc, ...]  # errors of many of its endpoints, beside _COMMON
 
 
 SHOP = Api(
@@ -111,10 +110,10 @@ SHOP = Api(
     render=lambda error: envelopes.shop_error(error, _NOW),
     has_envelope=True,
     codes=("INVALID_CREDENTIALS", "UNAUTHORIZED", "PAYMENT_FAILED", "CONFLICT"),
-    errors=(
-        (_INVALID, errors.InvalidRequest([Offence("quantity", "must be an integer")])),
-        ("There is no session, or it has ended", errors.Unauthorized()),
-        ("Too many requests; come back later", errors.RateLimited()),
+    common=(
+        failure(_INVALID, errors.InvalidRequest([Offence("quantity", "must be an integer")])),
+        failure("There is no session, or it has ended", errors.Unauthorized()),
+        failure("Too many requests; come back later", errors.RateLimited()),
     ),
 )
 COMMUNITY = Api(
@@ -126,9 +125,9 @@ COMMUNITY = Api(
         "INVALID_TOKEN", "INSUFFICIENT_PERMISSIONS", "INVALID_RATING", "MOVIE_NOT_FOUND", "RATING_NOT_FOUND",
         "FAVORITE_NOT_FOUND", "USER_NOT_FOUND", "EXTERNAL_API_ERROR",
     ),
-    errors=(
-        (_INVALID, errors.InvalidRequest([Offence("movie_id", "must be an integer")])),
-        ("There is no token, or it is wrong, has expired or was revoked", errors.InvalidToken()),
+    common=(
+        failure(_INVALID, errors.InvalidRequest([Offence("movie_id", "must be an integer")])),
+        failure("There is no token, or it is wrong, has expired or was revoked", errors.InvalidToken()),
     ),
 )  # fmt: skip
 _CODES = (
@@ -158,7 +157,6 @@ _DETAILS = {
 
 
 def _error_schema(api: Api) -> dict[str, Any]:
-    """The schema of all errors of an API."""
     error = {
         "type": "object",
         "properties": {
@@ -181,36 +179,33 @@ def _error_schema(api: Api) -> dict[str, Any]:
     }
 
 
-def error_response(api: Api, description: str, raised: Sequence[FilmerError]) -> dict[str, Any]:
-    """The response for errors of one status. Where there are several, their codes are the names of the examples."""
-    bodies = {error.code: msgspec.json.decode(api.render(error)) for error in raised}
+def error_response(api: Api, response: ResponseDoc) -> dict[str, Any]:
+    """A response for errors. If there are several, their codes are the names of the examples."""
+    bodies = {error.code: msgspec.json.decode(api.render(error)) for error in response.errors}
     examples: dict[str, Any] = {"examples": {code: {"value": body} for code, body in bodies.items()}}
     if len(bodies) == 1:
-        examples = {"example": bodies[raised[0].code]}
-    headers = [name for error in raised for name in error.headers]
+        examples = {"example": bodies[response.errors[0].code]}
+    headers = [name for error in response.errors for name in error.headers]
     return {
-        "description": description,
+        "description": response.description,
         "headers": header_references("X-Request-Id", *headers),
         "content": {JSON: {"schema": schema_reference(f"{api.name}Error"), **examples}},
     }
 
 
 def common_response(api: Api, status: int) -> dict[str, Any]:
-    (name,) = [_name(api, error) for _, error in (*api.errors, *_COMMON) if error.status == status]
+    (name,) = [name for name, response in _common(api).items() if response.status == status]
     return {"$ref": f"#/components/responses/{name}"}
 
 
-def _name(api: Api, error: FilmerError) -> str:
-    return api.name + type(error).__name__
+def common_responses() -> dict[str, Any]:
+    return {name: error_response(api, response) for api in (SHOP, COMMUNITY) for name, response in _common(api).items()}
+
+
+def _common(api: Api) -> dict[str, ResponseDoc]:
+    """By their names in the document, such as ``ShopForbidden``."""
+    return {api.name + type(response.errors[0]).__name__: response for response in (*api.common, *_COMMON)}
 
 
 def error_schemas() -> dict[str, Any]:
     return {f"{api.name}Error": _error_schema(api) for api in (SHOP, COMMUNITY)}
-
-
-def common_responses() -> dict[str, Any]:
-    return {
-        _name(api, error): error_response(api, description, [error])
-        for api in (SHOP, COMMUNITY)
-        for description, error in (*api.errors, *_COMMON)
-    }
