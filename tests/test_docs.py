@@ -7,11 +7,11 @@ import pytest
 
 
 def test_docs_page_and_its_files_are_all_ours(shop: httpx.Client) -> None:
-    answer = shop.get("/docs")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/html")
-    assert "//" not in re.sub(r"<!--.*?-->", "", answer.text), "no address of another host"
-    named = re.findall(r'(?:href|src)="([^"]*)"', answer.text)
+    response = shop.get("/docs")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/html")
+    assert "//" not in re.sub(r"<!--.*?-->", "", response.text), "no address of another host"
+    named = re.findall(r'(?:href|src)="([^"]*)"', response.text)
     assert "/openapi.json" in named
     assert {name.rpartition(".")[2] for name in named} >= {"js", "css", "svg"}
     for name in named:
