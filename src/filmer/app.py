@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import structlog
@@ -77,11 +78,12 @@ def _framework(parts: Components, settings: Settings, metrics: "Metrics | None")
         finally:
             await parts.close()
 
+    apis = _apis(parts, settings)
     made = Litestar(
         route_handlers=[
-            *_apis(parts, settings),
+            *apis,
             *_pages(parts, settings),
-            urls.documentation(ApiDocPages(describe)),
+            urls.documentation(ApiDocPages(partial(describe, apis))),
             *_operation(metrics, settings),
         ],
         exception_handlers={Exception: answer_failure},
@@ -169,16 +171,16 @@ def _operation(metrics: "Metrics | None", settings: Settings) -> list[Router]:
         return []
     from filmer.metrics.api import MetricsApi
 
-    return [urls.operation(MetricsApi(metrics, settings.metrics_token))]
+    return [urls.monitoring(MetricsApi(metrics, settings.metrics_token))]
 
 
 def _edge(app: ASGIApp, parts: Components, settings: Settings, metrics: "Metrics | None") -> Edge:
     return Edge(
         app,
-        public=urls.PUBLIC_PATHS + (urls.SITEMAPS if parts.public_url else ()),
+        public=urls.PUBLIC_PATHS + (urls.SITEMAP_PATHS if parts.public_url else ()),
         pages=urls.PUBLIC_PAGES,
-        outside=urls.OUTSIDE_PATHS,
-        exempt=urls.AT_ANY_TIME,
+        outside=urls.TMDB_PATHS,
+        exempt=urls.MONITORING_PATHS,
         concurrency=ConcurrencyLimit(settings.pool_size * 2),
         edition=parts.edition,
         shared=parts.shared,

@@ -1,4 +1,7 @@
-"""The URLs, in one table an API, one for the pages, and which of them are the same for everybody."""
+"""All URLs: a table for each API and each group of pages, and which paths the edge treats in a special way.
+
+The API description (``api_description.py``) is made from the tables of the two APIs.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -30,8 +33,9 @@ if TYPE_CHECKING:
     from filmer.metrics.api import MetricsApi
 
 GET, POST, PUT, DELETE = HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.DELETE
+_NO_STORE = {"cache-control": "no-store"}
 
-# Where a GET is the same for everybody, and may be answered from the byte cache.
+# The edge answers GETs from its cache where the path begins with one of these: their responses are the same for all.
 PUBLIC_PATHS = (
     "/api/v1/movies",
     "/api/v1/stars",
@@ -42,45 +46,51 @@ PUBLIC_PATHS = (
     "/manifest.webmanifest",
     "/posters/",
 )
-# And these, where their addresses do not go by the Host that was asked.
-SITEMAPS = ("/sitemap",)
+# These too, if FILMER_PUBLIC_URL is set. Otherwise the addresses in them depend on the request's Host.
+SITEMAP_PATHS = ("/sitemap",)
 
-# So are these, for whoever brings no session along.
+# These too, for requests without a session cookie: "/" itself, and all paths that begin with one of the others.
 PUBLIC_PAGES = ("/", "/films", "/stars", "/genres", "/search", "/popular")
 
-# Where a GET tells everybody what TMDB told: it has an age, and outlives TMDB.
-OUTSIDE_PATHS = ("/api/movies/popular",)
+# Responses made of TMDB's. The edge caches them by age, not by the edition of the catalogue.
+TMDB_PATHS = ("/api/movies/popular",)
 
-# What whoever watches over us asks: it is answered however many others ask at the same time.
-AT_ANY_TIME = ("/api/v1/health", "/metrics")
+# The limit of concurrent requests does not apply to these, so that monitoring works when the server is overloaded.
+MONITORING_PATHS = ("/api/v1/health", "/metrics")
 
 
 def public(path: str, handler: Callable[..., Any]) -> HTTPRouteHandler:
-    """A GET whose answer is the same for everybody."""
-    return get(path, response_headers={"cache-control": PUBLIC})(handler)
+    """A GET whose response is the same for everybody. Its path must be in PUBLIC_PATHS or TMDB_PATHS, too."""
+    return get(path, response_headers={"cache-control": PUBLIC}, opt={"public": True})(handler)
+
+
+def anonymous(method: HttpMethod, path: str, handler: Callable[..., Any], *, status: int = 200) -> HTTPRouteHandler:
+    """An endpoint that needs neither session nor token, and whose responses nobody may store (contract §1.7)."""
+    return route(path, http_method=method, status_code=status, response_headers=_NO_STORE)(handler)
 
 
 def personal(method: HttpMethod, path: str, handler: Callable[..., Any], *, status: int = 200) -> HTTPRouteHandler:
-    """What concerns one account: nobody keeps the answer (contract §1.7)."""
-    return route(path, http_method=method, status_code=status, response_headers={"cache-control": "no-store"})(handler)
+    """An endpoint that needs a session or a token, and whose responses nobody may store (contract §1.7)."""
+    options = {"personal": True}
+    return route(path, http_method=method, status_code=status, response_headers=_NO_STORE, opt=options)(handler)
 
 
-def _table(path: str, route_handlers: Sequence[HTTPRouteHandler], **options: Any) -> Router:
-    """A router whose OPTIONS name all methods of each path. The framework's own name those of its first handler."""
+def _router(path: str, route_handlers: Sequence[HTTPRouteHandler], **options: Any) -> Router:
+    """A router that answers OPTIONS with all methods of a path. Litestar's own would name those of one handler only."""
     methods: dict[str, set[str]] = {}
     for handler in route_handlers:
-        for place in handler.paths:
-            methods.setdefault(place, {"OPTIONS"}).update(handler.http_methods)
-    telling = [
-        route(place, http_method=HttpMethod.OPTIONS, status_code=204)(Methods(names).show)
-        for place, names in methods.items()
+        for handler_path in handler.paths:
+            methods.setdefault(handler_path, {"OPTIONS"}).update(handler.http_methods)
+    options_handlers = [
+        route(handler_path, http_method=HttpMethod.OPTIONS, status_code=204)(Methods(names).show)
+        for handler_path, names in methods.items()
     ]
-    return Router(path, route_handlers=[*telling, *route_handlers], **options)
+    return Router(path, route_handlers=[*options_handlers, *route_handlers], **options)
 
 
 def shop_api(health: HealthApi, catalogue: CatalogueApi, accounts: AccountsApi, shop: ShopApi) -> Router:
-    """shop-api.md, under /api/v1."""
-    return _table(
+    """The shop API (shop-api.md), under /api/v1."""
+    return _router(
         "/api/v1",
         response_class=ShopResponse,
         route_handlers=[
@@ -93,8 +103,8 @@ def shop_api(health: HealthApi, catalogue: CatalogueApi, accounts: AccountsApi, 
             public("/genres/{genre_id:str}/movies", catalogue.list_genre_movies),
             public("/search/movies", catalogue.search_movies),
             public("/search/suggestions", catalogue.suggest),
-            personal(POST, "/auth/login", accounts.log_in),
-            personal(POST, "/auth/register", accounts.register, status=201),
+            anonymous(POST, "/auth/login", accounts.log_in),
+            anonymous(POST, "/auth/register", accounts.register, status=201),
             personal(POST, "/auth/logout", accounts.log_out),
             personal(GET, "/auth/session", accounts.show_session),
             personal(GET, "/cart", shop.show_cart),
@@ -110,8 +120,8 @@ def shop_api(health: HealthApi, catalogue: CatalogueApi, accounts: AccountsApi, 
 
 
 def community_api(community: CommunityApi) -> Router:
-    """community-api.txt, under /api."""
-    return _table(
+    """The community API (community-api.txt), under /api."""
+    return _router(
         "/api",
         response_class=CommunityResponse,
         route_handlers=[
@@ -138,10 +148,9 @@ def storefront(
     posters: PosterPages,
     files: Files,
 ) -> Router:
-    """The pages, under /. Forms are sent with POST, and answered with the way to the next page."""
-    return _table(
+    """The storefront's pages, under /. Forms are sent with POST, and the response redirects to the next page."""
+    return _router(
         "/",
-        include_in_schema=False,
         route_handlers=[
             get("/")(catalogue.show_home),
             get("/films")(catalogue.list_films),
@@ -189,10 +198,9 @@ def storefront(
 
 
 def admin_pages(admin: AdminPages) -> Router:
-    """The admins' pages, under /admin."""
-    return _table(
+    """The pages for admins, under /admin."""
+    return _router(
         "/admin",
-        include_in_schema=False,
         route_handlers=[
             get("/")(admin.show_dashboard),
             get("/accounts")(admin.list_accounts),
@@ -203,18 +211,18 @@ def admin_pages(admin: AdminPages) -> Router:
     )
 
 
-def documentation(documents: ApiDocPages) -> Router:
-    """What the APIs say of themselves."""
-    return _table(
+def documentation(pages: ApiDocPages) -> Router:
+    """The API description, and the page that shows it."""
+    return _router(
         "/",
         route_handlers=[
-            get("/openapi.json")(documents.show_openapi),
-            get("/docs")(documents.show_page),
-            get("/docs/{name:str}")(documents.show_asset),
+            get("/openapi.json")(pages.show_openapi),
+            get("/docs")(pages.show_page),
+            get("/docs/{name:str}")(pages.show_asset),
         ],
     )
 
 
-def operation(metrics: "MetricsApi") -> Router:
-    """For whoever watches over the server."""
-    return _table("/", include_in_schema=False, route_handlers=[get("/metrics")(metrics.show_metrics)])
+def monitoring(metrics: "MetricsApi") -> Router:
+    """The metrics, for monitoring systems."""
+    return _router("/", route_handlers=[get("/metrics")(metrics.show_metrics)])

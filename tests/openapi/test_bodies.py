@@ -1,4 +1,4 @@
-"""What the OpenAPI document tells of bodies, sessions, tokens, request headers and the answers that come with them."""
+"""The OpenAPI document of made-up endpoints: bodies, sessions, tokens, request headers, responses; and its mistakes."""
 
 import json
 from typing import Annotated, Any
@@ -6,14 +6,18 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from litestar import HttpMethod, Router
+from litestar.params import FromPath
 from msgspec import Meta
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from filmer import errors
 from filmer.http.body import Body, Received
 from filmer.http.bounds import BLANKS, STORABLE
-from filmer.openapi.document import EndpointDoc, HeaderParameter, PathParameter, ResponseDoc, document
-from filmer.openapi.examples import refusal
+from filmer.http.handlers import AnyRequest, Handlers
+from filmer.openapi.document import make_document
+from filmer.openapi.endpoints import EndpointDoc, EndpointDocs, Parameter, ResponseDoc, failure
+from filmer.urls import anonymous, personal
 
 
 class Month:
@@ -39,108 +43,137 @@ class Order(msgspec.Struct, rename="camel"):
     order_id: int
 
 
+class MadeUp(Handlers):
+    """Endpoints made up for these tests."""
+
+    async def place(self, request: AnyRequest) -> None: ...
+
+    async def show(self, request: AnyRequest) -> None: ...
+
+    async def forget(self, order_id: FromPath[str]) -> None: ...
+
+    async def judge_order(self, request: AnyRequest) -> None: ...
+
+
 GIVEN = {"movieId": "tt1", "eMail": "user@example.com", "password": "filmer-demo", "quantity": 2}
-PLACE = EndpointDoc(
-    method="POST",
-    path="/api/v1/made-up",
-    name="placeMadeUp",
-    summary="Place an order",
-    tag="Made up",
-    headers=(HeaderParameter("Idempotency-Key", {"type": "string", "maxLength": 255}, "Makes it safe to repeat."),),
-    body=NewOrder,
-    body_example=GIVEN,
-    protected=True,
-    slowed=True,
-    answers={
-        200: ResponseDoc(
-            description="Placed",
-            data=Order,
-            example={"success": True, "data": {"orderId": 1}},
-            headers=("Set-Cookie",),
+DOCS: EndpointDocs = {
+    MadeUp.place: EndpointDoc(
+        operation_id="placeMadeUp",
+        summary="Place an order",
+        tag="Made up",
+        headers=(Parameter("Idempotency-Key", {"type": "string", "maxLength": 255}, "Makes it safe to repeat."),),
+        body=NewOrder,
+        body_example=GIVEN,
+        rate_limited=True,
+        responses=(
+            ResponseDoc("Placed", Order, {"orderId": 1}, headers=("Set-Cookie",)),
+            failure("The key was used for another order", errors.Conflict()),
         ),
-        409: refusal("The key was used for another order", errors.Conflict()),
-    },
-)
-SHOW = EndpointDoc(
-    method="GET",
-    path="/api/v1/made-up",
-    name="showMadeUp",
-    summary="Show an order",
-    tag="Made up",
-    protected=True,
-    answers={
-        200: ResponseDoc(description="It", data=Order, example={"success": True, "data": {"orderId": 1}}),
-        401: refusal("In its own words", errors.InvalidCredentials()),
-    },
-)
-FORGET = EndpointDoc(
-    method="DELETE",
-    path="/api/v1/made-up/{orderId}",
-    name="forgetMadeUp",
-    summary="Forget an order",
-    tag="Others",
-    path_parameters=(PathParameter("orderId", {"type": "integer"}, "Its id"),),
-    answers={204: ResponseDoc(description="Forgotten")},
-)
-JUDGE = EndpointDoc(  # the other API's
-    method="POST",
-    path="/api/made-up",
-    name="judgeMadeUp",
-    summary="Judge an order",
-    tag="Others",
-    body=NewOrder,
-    body_example=GIVEN,
-    protected=True,
-    answers={
-        201: ResponseDoc(description="Judged", data=Order, example={"orderId": 1}, headers=("Age", "X-Cache")),
-        400: refusal(
-            "In its own words",
-            errors.InvalidRating([errors.Offence("rating", "must be at most 5")]),
-            errors.InvalidRequest(),
+    ),
+    MadeUp.show: EndpointDoc(
+        summary="Show an order",
+        tag="Made up",
+        responses=(
+            ResponseDoc("It", Order, {"orderId": 1}),
+            failure("In its own words", errors.InvalidCredentials()),
         ),
-        503: refusal("Two things may be away", errors.ExternalApiError(), errors.ServiceUnavailable()),
-    },
-)
+    ),
+    MadeUp.forget: EndpointDoc(
+        summary="Forget an order",
+        tag="Others",
+        path_parameters=(Parameter("orderId", {"type": "integer"}, "Its id"),),
+        responses=(ResponseDoc("Forgotten"),),
+    ),
+    MadeUp.judge_order: EndpointDoc(  # the other API's
+        summary="Judge an order",
+        tag="Others",
+        body=NewOrder,
+        body_example=GIVEN,
+        responses=(
+            ResponseDoc("Judged", Order, {"orderId": 1}, headers=("Age", "X-Cache")),
+            failure(
+                "In its own words",
+                errors.InvalidRating([errors.Offence("rating", "must be at most 5")]),
+                errors.InvalidRequest(),
+            ),
+            failure("Two things may be away", errors.ExternalApiError(), errors.ServiceUnavailable()),
+        ),
+    ),
+}
+
+
+def routers() -> list[Router]:
+    made_up = MadeUp()
+    shop = [
+        personal(HttpMethod.POST, "/made-up", made_up.place),
+        personal(HttpMethod.GET, "/made-up", made_up.show),
+        anonymous(HttpMethod.DELETE, "/made-up/{order_id:str}", made_up.forget, status=204),
+    ]
+    community = [personal(HttpMethod.POST, "/made-up", made_up.judge_order, status=201)]
+    return [Router("/api/v1", route_handlers=shop), Router("/api", route_handlers=community)]
 
 
 @pytest.fixture(scope="module")
-def told() -> Any:
-    return json.loads(msgspec.json.encode(document([PLACE, SHOW], [FORGET, JUDGE])))
+def document() -> Any:
+    return json.loads(msgspec.json.encode(make_document(routers(), DOCS)))
 
 
-def place(told: Any) -> Any:
-    return told["paths"]["/api/v1/made-up"]["post"]
+def place(document: Any) -> Any:
+    return document["paths"]["/api/v1/made-up"]["post"]
 
 
-def judge(told: Any) -> Any:
-    return told["paths"]["/api/made-up"]["post"]
+def judge(document: Any) -> Any:
+    return document["paths"]["/api/made-up"]["post"]
 
 
-def schema(told: Any) -> Any:
-    media = place(told)["requestBody"]["content"]
+def schema(document: Any) -> Any:
+    media = place(document)["requestBody"]["content"]
     assert list(media) == ["application/json"]
     assert media["application/json"]["schema"] == {"$ref": "#/components/schemas/NewOrder"}
-    return told["components"]["schemas"]["NewOrder"]
+    return document["components"]["schemas"]["NewOrder"]
 
 
-def resolved(told: Any, answer: Any) -> Any:
-    return told["components"]["responses"][answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
+def resolved(document: Any, response: Any) -> Any:
+    return document["components"]["responses"][response["$ref"].rpartition("/")[2]] if "$ref" in response else response
 
 
-def test_it_is_valid_openapi_3_1(told: Any) -> None:
-    assert list(OpenAPIV31SpecValidator(told).iter_errors()) == []
+def test_it_is_valid_openapi_3_1(document: Any) -> None:
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
 
-def test_several_tables_make_one_document(told: Any) -> None:
-    assert list(told["paths"]) == ["/api/v1/made-up", "/api/v1/made-up/{orderId}", "/api/made-up"]
-    assert [tag["name"] for tag in told["tags"]] == ["Made up", "Others"]
+def test_several_tables_make_one_document(document: Any) -> None:
+    assert list(document["paths"]) == ["/api/v1/made-up", "/api/v1/made-up/{orderId}", "/api/made-up"]
+    assert [tag["name"] for tag in document["tags"]] == ["Made up", "Others"]
 
 
-def test_a_bodys_schema_is_made_of_its_struct(told: Any) -> None:
-    found = schema(told)
-    assert found["required"] == ["movieId", "eMail", "password"]
-    assert found.get("additionalProperties", True) is True
-    assert found["properties"] == {
+def test_an_operation_has_the_name_of_its_handler_unless_its_doc_has_another(document: Any) -> None:
+    assert place(document)["operationId"] == "placeMadeUp"
+    assert judge(document)["operationId"] == "judgeOrder"
+
+
+@pytest.mark.parametrize("handler", DOCS, ids=lambda handler: handler.__name__)
+def test_a_route_without_a_doc_is_an_error(handler: Any) -> None:
+    docs = {documented: doc for documented, doc in DOCS.items() if documented != handler}
+    with pytest.raises(LookupError, match=f"missing: {handler.__qualname__}$"):
+        make_document(routers(), docs)
+
+
+def test_a_doc_without_a_route_is_an_error() -> None:
+    with pytest.raises(LookupError, match=f"missing: {MadeUp.judge_order.__qualname__}$"):
+        make_document(routers()[:1], DOCS)
+
+
+def test_a_doc_names_each_parameter_of_the_path() -> None:
+    nameless = msgspec.structs.replace(DOCS[MadeUp.forget], path_parameters=())
+    with pytest.raises(LookupError, match=r"MadeUp\.forget has 1 parameters in its path, its doc has 0"):
+        make_document(routers(), {**DOCS, MadeUp.forget: nameless})
+
+
+def test_a_bodys_schema_is_made_of_its_struct(document: Any) -> None:
+    new_order = schema(document)
+    assert new_order["required"] == ["movieId", "eMail", "password"]
+    assert new_order.get("additionalProperties", True) is True
+    assert new_order["properties"] == {
         "movieId": {
             "type": "string",
             "minLength": 1,
@@ -160,9 +193,9 @@ def test_a_bodys_schema_is_made_of_its_struct(told: Any) -> None:
             "examples": ["2030-12"],
         },
     }
-    assert place(told)["requestBody"]["required"] is True
+    assert place(document)["requestBody"]["required"] is True
     for marker in ("exact", "read"):
-        assert f'"{marker}"' not in json.dumps(found)
+        assert f'"{marker}"' not in json.dumps(new_order)
 
 
 @pytest.mark.parametrize(
@@ -185,9 +218,9 @@ def test_a_bodys_schema_is_made_of_its_struct(told: Any) -> None:
         ({"gift": 1}, False),
     ],
 )
-def test_the_schema_says_what_the_reader_does(told: Any, change: dict[str, Any], fits: bool) -> None:  # noqa: FBT001
+def test_the_schema_says_what_the_reader_does(document: Any, change: dict[str, Any], fits: bool) -> None:  # noqa: FBT001
     body = GIVEN | change
-    assert Draft202012Validator(schema(told)).is_valid(body) == fits
+    assert Draft202012Validator(schema(document)).is_valid(body) == fits
     received = Received(json.dumps(body).encode(), "application/json")
     if fits:
         assert received.read(NewOrder).movie_id == "tt1"
@@ -196,31 +229,31 @@ def test_the_schema_says_what_the_reader_does(told: Any, change: dict[str, Any],
             received.read(NewOrder)
 
 
-def test_a_session_is_a_cookie(told: Any) -> None:
-    scheme = told["components"]["securitySchemes"]["sessionCookie"]
+def test_a_session_is_a_cookie(document: Any) -> None:
+    scheme = document["components"]["securitySchemes"]["sessionCookie"]
     assert {name: scheme[name] for name in ("type", "in", "name")} == {
         "type": "apiKey", "in": "cookie", "name": "JSESSIONID",
     }  # fmt: skip
-    assert place(told)["security"] == [{"sessionCookie": []}]
-    assert "security" not in told["paths"]["/api/v1/made-up/{orderId}"]["delete"]
+    assert place(document)["security"] == [{"sessionCookie": []}]
+    assert "security" not in document["paths"]["/api/v1/made-up/{orderId}"]["delete"]
 
 
-def test_a_token_is_a_bearers(told: Any) -> None:
-    scheme = told["components"]["securitySchemes"]["bearerToken"]
+def test_a_token_is_a_bearers(document: Any) -> None:
+    scheme = document["components"]["securitySchemes"]["bearerToken"]
     assert {name: scheme[name] for name in ("type", "scheme")} == {"type": "http", "scheme": "bearer"}
-    assert judge(told)["security"] == [{"bearerToken": []}]
+    assert judge(document)["security"] == [{"bearerToken": []}]
 
 
-def test_request_headers_are_parameters(told: Any) -> None:
-    (header,) = place(told)["parameters"]
+def test_request_headers_are_parameters(document: Any) -> None:
+    (header,) = place(document)["parameters"]
     assert (header["name"], header["in"], header["required"]) == ("Idempotency-Key", "header", False)
     assert header["schema"] == {"type": "string", "maxLength": 255, "pattern": STORABLE}
 
 
-def test_every_operation_tells_its_answers(told: Any) -> None:
+def test_every_operation_tells_its_answers(document: Any) -> None:
     statuses = {
         (method, path): set(operation["responses"])
-        for path, methods in told["paths"].items()
+        for path, methods in document["paths"].items()
         for method, operation in methods.items()
     }
     assert statuses == {
@@ -231,41 +264,42 @@ def test_every_operation_tells_its_answers(told: Any) -> None:
     }
 
 
-def test_an_operations_own_words_come_before_the_common_ones(told: Any) -> None:
-    answer = told["paths"]["/api/v1/made-up"]["get"]["responses"]["401"]
-    assert answer["description"] == "In its own words"
+def test_an_operations_own_words_come_before_the_common_ones(document: Any) -> None:
+    response = document["paths"]["/api/v1/made-up"]["get"]["responses"]["401"]
+    assert response["description"] == "In its own words"
 
 
-def test_what_has_no_body_tells_none(told: Any) -> None:
-    assert "content" not in told["paths"]["/api/v1/made-up/{orderId}"]["delete"]["responses"]["204"]
+def test_what_has_no_body_tells_none(document: Any) -> None:
+    assert "content" not in document["paths"]["/api/v1/made-up/{orderId}"]["delete"]["responses"]["204"]
 
 
-def test_answers_tell_their_headers(told: Any) -> None:
-    responses = place(told)["responses"]
-    assert "Set-Cookie" in resolved(told, responses["200"])["headers"]
+def test_answers_tell_their_headers(document: Any) -> None:
+    responses = place(document)["responses"]
+    assert "Set-Cookie" in resolved(document, responses["200"])["headers"]
     for status in ("429", "503"):
-        assert "Retry-After" in resolved(told, responses[status])["headers"]
-    assert {"Set-Cookie", "Retry-After"} <= set(told["components"]["headers"])
+        assert "Retry-After" in resolved(document, responses[status])["headers"]
+    assert {"Set-Cookie", "Retry-After"} <= set(document["components"]["headers"])
 
 
-def test_errors_bring_their_headers(told: Any) -> None:
-    responses = judge(told)["responses"]
+def test_errors_bring_their_headers(document: Any) -> None:
+    responses = judge(document)["responses"]
     headers = {
-        status: set(resolved(told, answer)["headers"]) - {"X-Request-Id"} for status, answer in responses.items()
+        status: set(resolved(document, response)["headers"]) - {"X-Request-Id"}
+        for status, response in responses.items()
     }
     assert {status: names for status, names in headers.items() if names} == {
         "201": {"Age", "X-Cache"}, "401": {"WWW-Authenticate"}, "503": {"Retry-After"},
     }  # fmt: skip
-    assert set.union(*headers.values()) <= set(told["components"]["headers"])
+    assert set.union(*headers.values()) <= set(document["components"]["headers"])
 
 
-def test_what_the_community_answers_has_no_envelope(told: Any) -> None:
-    (media,) = judge(told)["responses"]["201"]["content"].values()
+def test_what_the_community_answers_has_no_envelope(document: Any) -> None:
+    (media,) = judge(document)["responses"]["201"]["content"].values()
     assert media == {"schema": {"$ref": "#/components/schemas/Order"}, "example": {"orderId": 1}}
 
 
-def test_several_errors_of_one_status_are_examples_named_by_their_codes(told: Any) -> None:
-    (media,) = judge(told)["responses"]["400"]["content"].values()
+def test_several_errors_of_one_status_are_examples_named_by_their_codes(document: Any) -> None:
+    (media,) = judge(document)["responses"]["400"]["content"].values()
     assert "example" not in media
     offence = {"field": "rating", "reason": "must be at most 5"}
     wrong = {"code": "INVALID_RATING", "message": "rating: must be at most 5", "details": {"fields": [offence]}}
@@ -298,14 +332,14 @@ COMMUNITYS = {
 @pytest.mark.parametrize(
     ("path", "envelope", "status", "code"),
     [
-        *(("/api/v1/made-up", "ShopError", *one) for one in SHOPS.items()),
-        *(("/api/made-up", "CommunityError", *one) for one in COMMUNITYS.items()),
+        *(("/api/v1/made-up", "ShopError", *error) for error in SHOPS.items()),
+        *(("/api/made-up", "CommunityError", *error) for error in COMMUNITYS.items()),
     ],
 )
 def test_errors_have_their_codes_and_fit_their_schema(
-    told: Any, path: str, envelope: str, status: str, code: str
+    document: Any, path: str, envelope: str, status: str, code: str
 ) -> None:
-    (media,) = resolved(told, told["paths"][path]["post"]["responses"][status])["content"].values()
+    (media,) = resolved(document, document["paths"][path]["post"]["responses"][status])["content"].values()
     assert media["schema"] == {"$ref": f"#/components/schemas/{envelope}"}
     assert media["example"]["error"]["code"] == code
-    Draft202012Validator({**media["schema"], "components": told["components"]}).validate(media["example"])
+    Draft202012Validator({**media["schema"], "components": document["components"]}).validate(media["example"])

@@ -19,12 +19,16 @@ from tests.shop_examples import CASES, ITEM, JOHN, KEY, LINE, PRINTED, Case, Sta
 from tests.users import CARD, PASSWORD
 
 from filmer import demo
+from filmer.accounts import api_docs as accounts_docs
 from filmer.accounts.schemas import read_name
 from filmer.app import create_app
+from filmer.catalogue import api_docs as catalogue_docs
+from filmer.community import api_docs as community_docs
 from filmer.edge.edge import Edge
 from filmer.http.body import MAX_BODY
 from filmer.http.bounds import require_storable
 from filmer.settings import Settings
+from filmer.shop import api_docs as shop_docs
 from filmer.tmdb.sandbox.answers import read_films
 
 PAGE = {"type": "integer", "default": 1, "minimum": 1}
@@ -196,8 +200,8 @@ MORE = [
         for operation in BODIES_OF_SHOP
     ),
 ]
-# Told of all operations in the same words (openapi_parts); provoked where the faults are: http/test_faults.py,
-# http/test_body.py, http/test_envelopes.py.
+# Described in the same words for all operations (openapi/reusable.py). The tests that provoke them are those of the
+# faults: http/test_faults.py, http/test_body.py, http/test_envelopes.py.
 COMMON = {"304", "408", "500", "503"}
 COMMON_CODES = {"REQUEST_TIMEOUT", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE"}
 CODES_OF_BOTH = {
@@ -211,17 +215,17 @@ CODES = {  # the specifications', and contract §1.4's
         "FAVORITE_NOT_FOUND", "USER_NOT_FOUND", "EXTERNAL_API_ERROR",
     },
 }  # fmt: skip
-# A header of these is told where it is sent, and sent where it is told.
-TOLD_HEADERS = {"age", "etag", "retry-after", "set-cookie", "www-authenticate", "x-cache", "x-request-id"}
+# The document lists one of these headers exactly where the server sends it.
+CHECKED_HEADERS = {"age", "etag", "retry-after", "set-cookie", "www-authenticate", "x-cache", "x-request-id"}
 
 
 @pytest.fixture(scope="module")
 def stage(
     make_database: MakeDatabase, serve_here: ServeHere, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:
-    found = Stage(make_database, serve_here, tmp_path_factory.mktemp("letter"))
-    yield found
-    found.close()
+    made = Stage(make_database, serve_here, tmp_path_factory.mktemp("letter"))
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -232,13 +236,13 @@ def circle(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[Circl
 
 @pytest.fixture(scope="session")
 def document(shop: httpx.Client) -> Any:
-    answer = shop.get("/openapi.json")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/json"
-    return answer.json()
+    response = shop.get("/openapi.json")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    return response.json()
 
 
-def told_of(document: Any, operation: str) -> Any:
+def operation_of(document: Any, operation: str) -> Any:
     method, _, path = operation.partition(" ")
     return document["paths"][path][method.lower()]
 
@@ -248,27 +252,30 @@ def operations(document: Any) -> list[str]:
 
 
 def parameters(document: Any, operation: str, where: str) -> dict[str, Any]:
-    found = [one for one in told_of(document, operation).get("parameters", []) if one["in"] == where]
-    assert len({one["name"] for one in found}) == len(found)
-    return {one["name"]: one for one in found}
+    described = [each for each in operation_of(document, operation).get("parameters", []) if each["in"] == where]
+    by_name = {parameter["name"]: parameter for parameter in described}
+    assert len(by_name) == len(described)
+    return by_name
 
 
-def response(document: Any, operation: str, status: int | str) -> Any:
-    found = told_of(document, operation)["responses"][str(status)]
-    if "$ref" in found:
-        found = document["components"]["responses"][found["$ref"].rpartition("/")[2]]
-    return found
+def response_of(document: Any, operation: str, status: int | str) -> Any:
+    described = operation_of(document, operation)["responses"][str(status)]
+    if "$ref" in described:
+        described = document["components"]["responses"][described["$ref"].rpartition("/")[2]]
+    return described
 
 
 def media(document: Any, operation: str, status: int | str) -> Any:
-    content = response(document, operation, status)["content"]
+    content = response_of(document, operation, status)["content"]
     assert list(content) == ["application/json"]
     return content["application/json"]
 
 
 def examples(document: Any, operation: str, status: int | str) -> list[Any]:
-    told = media(document, operation, status)
-    return [one["value"] for one in told["examples"].values()] if "examples" in told else [told["example"]]
+    described = media(document, operation, status)
+    if "examples" in described:
+        return [example["value"] for example in described["examples"].values()]
+    return [described["example"]]
 
 
 def validator(document: Any, schema: Any) -> Draft202012Validator:
@@ -278,7 +285,7 @@ def validator(document: Any, schema: Any) -> Draft202012Validator:
 
 
 def body(document: Any, operation: str) -> Any:
-    request = told_of(document, operation)["requestBody"]
+    request = operation_of(document, operation)["requestBody"]
     assert request["required"] is True
     assert list(request["content"]) == ["application/json"]
     return request["content"]["application/json"]
@@ -287,7 +294,7 @@ def body(document: Any, operation: str) -> Any:
 def test_document_is_valid_openapi_3_1(document: Any) -> None:
     assert document["openapi"].startswith("3.1.")
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
-    names = [told_of(document, operation)["operationId"] for operation in operations(document)]
+    names = [operation_of(document, operation)["operationId"] for operation in operations(document)]
     assert len(set(names)) == len(names)
 
 
@@ -306,9 +313,19 @@ def test_document_covers_every_route_and_nothing_else(document: Any) -> None:
             if method not in {"OPTIONS", "HEAD"} and route.path.startswith("/api")
         }
 
-    told = set(operations(document))
-    assert {re.sub(r"{[^}]*}", "{}", operation) for operation in told} == asyncio.run(routes())
-    assert told == set(QUERIES)
+    described = set(operations(document))
+    assert {re.sub(r"{[^}]*}", "{}", operation) for operation in described} == asyncio.run(routes())
+    assert described == set(QUERIES)
+
+
+@pytest.mark.parametrize("domain", [accounts_docs, catalogue_docs, community_docs, shop_docs])
+def test_a_doc_has_one_response_a_status(domain: Any) -> None:
+    """A second one would take the place of the first."""
+    for handler, doc in domain.DOCS.items():
+        statuses = [response.status for response in doc.responses]
+        assert len(set(statuses)) == len(statuses), handler
+        for response in doc.responses:
+            assert {error.status for error in response.errors} <= {response.status}, handler
 
 
 def test_document_tells_how_to_sign_in(document: Any) -> None:
@@ -336,11 +353,12 @@ def test_document_carries_the_notice_that_tmdb_asks_for(document: Any) -> None:
 
 @pytest.mark.parametrize("operation", QUERIES)
 def test_query_parameters_are_those_of_the_tables(document: Any, operation: str) -> None:
-    told = parameters(document, operation, "query")
-    assert list(told) == list(QUERIES[operation])
-    assert {name for name, one in told.items() if one["required"]} == REQUIRED.get(operation, set())
+    described = parameters(document, operation, "query")
+    assert list(described) == list(QUERIES[operation])
+    required = {name for name, parameter in described.items() if parameter["required"]}
+    assert required == REQUIRED.get(operation, set())
     for name, rules in QUERIES[operation].items():
-        schema = told[name]["schema"]
+        schema = described[name]["schema"]
         schema = {**schema, "enum": sorted(schema.get("enum", []))}  # in whatever order
         assert {rule: schema.get(rule) for rule in rules} == rules, name
         assert ("default" in schema) == ("default" in rules), name
@@ -348,20 +366,20 @@ def test_query_parameters_are_those_of_the_tables(document: Any, operation: str)
 
 @pytest.mark.parametrize("operation", QUERIES)
 def test_path_parameters_are_those_of_the_tables(document: Any, operation: str) -> None:
-    told = parameters(document, operation, "path")
+    described = parameters(document, operation, "path")
     if operation not in PATHS:
-        assert told == {}
+        assert described == {}
         return
-    assert list(told) == list(PATHS[operation])
+    assert list(described) == list(PATHS[operation])
     for name, rules in PATHS[operation].items():
-        assert told[name]["required"] is True
-        assert {rule: told[name]["schema"].get(rule) for rule in rules} == rules
+        assert described[name]["required"] is True
+        assert {rule: described[name]["schema"].get(rule) for rule in rules} == rules
 
 
 @pytest.mark.parametrize("operation", QUERIES)
 def test_bodies_are_those_of_the_tables(document: Any, operation: str) -> None:
     if operation not in BODIES:
-        assert "requestBody" not in told_of(document, operation)
+        assert "requestBody" not in operation_of(document, operation)
         return
     schema = document["components"]["schemas"][body(document, operation)["schema"]["$ref"].rpartition("/")[2]]
     fields = BODIES[operation]
@@ -370,28 +388,28 @@ def test_bodies_are_those_of_the_tables(document: Any, operation: str) -> None:
     assert list(schema["properties"]) == list(fields)
     assert schema["required"] == [name for name, rules in fields.items() if "default" not in rules]
     for name, rules in fields.items():
-        told = schema["properties"][name]
-        assert {rule: told.get(rule) for rule in rules} == rules, name
-        assert ("default" in told) == ("default" in rules), name
+        field = schema["properties"][name]
+        assert {rule: field.get(rule) for rule in rules} == rules, name
+        assert ("default" in field) == ("default" in rules), name
 
 
 def texts(document: Any) -> dict[str, Any]:
     """The schema of each text that may be sent: in a path, a query, a header or a body."""
-    found = {}
+    schemas = {}
     for operation in operations(document):
-        for one in told_of(document, operation).get("parameters", []):
-            found[f"{operation} {one['name']}"] = one["schema"]
+        for parameter in operation_of(document, operation).get("parameters", []):
+            schemas[f"{operation} {parameter['name']}"] = parameter["schema"]
         if operation in BODIES:
             schema = document["components"]["schemas"][body(document, operation)["schema"]["$ref"].rpartition("/")[2]]
-            found |= {f"{operation} {name}": one for name, one in schema["properties"].items()}
-    return {where: schema for where, schema in found.items() if schema.get("type") == "string"}
+            schemas |= {f"{operation} {name}": field for name, field in schema["properties"].items()}
+    return {where: schema for where, schema in schemas.items() if schema.get("type") == "string"}
 
 
 def test_no_text_may_hold_u_0000(document: Any) -> None:
     """What is refused stands in the schema (contract §1.3)."""
-    told = texts(document)
-    assert len(told) >= 28
-    for where, schema in told.items():
+    schemas = texts(document)
+    assert len(schemas) >= 28
+    for where, schema in schemas.items():
         fits = validator(document, schema)
         assert "pattern" in schema, where
         assert not any(fits.is_valid(text) for text in ("\0", "a\0", "\0a", "a\nb\0")), where
@@ -400,12 +418,12 @@ def test_no_text_may_hold_u_0000(document: Any) -> None:
 
 
 def test_a_text_that_must_not_be_empty_must_not_be_blank(document: Any) -> None:
-    told = texts(document)
+    schemas = texts(document)
     for where in (
         "GET /api/v1/search/movies query", "POST /api/v1/cart/items movieId", "POST /api/v1/checkout creditCardId",
         "POST /api/v1/checkout firstName", "POST /api/v1/checkout lastName", "POST /api/v1/auth/register firstName",
     ):  # fmt: skip
-        fits = re.compile(told[where]["pattern"])
+        fits = re.compile(schemas[where]["pattern"])
         for character in map(chr, range(0x10000)):
             if character.isspace():
                 assert not fits.search(character), where
@@ -416,7 +434,7 @@ def test_a_text_that_must_not_be_empty_must_not_be_blank(document: Any) -> None:
         "GET /api/v1/search/suggestions query",
         "GET /api/v1/movies startsWith",
     ):
-        assert re.search(told[where]["pattern"], " "), where
+        assert re.search(schemas[where]["pattern"], " "), where
 
 
 def test_a_name_fits_its_schema_where_it_is_taken(document: Any) -> None:
@@ -444,19 +462,19 @@ def is_name(text: str) -> bool:
 
 @pytest.mark.parametrize("operation", BODIES)
 def test_examples_of_bodies_name_what_the_specification_does_and_fit(document: Any, operation: str) -> None:
-    told = body(document, operation)
-    assert list(told["example"]) == list(BODIES[operation])
-    validator(document, told["schema"]).validate(told["example"])
+    described = body(document, operation)
+    assert list(described["example"]) == list(BODIES[operation])
+    validator(document, described["schema"]).validate(described["example"])
 
 
 def test_examples_of_bodies_work_on_the_demo(document: Any) -> None:
     """contract §8"""
     login, card = (body(document, f"POST /api/v1/{path}")["example"] for path in ("auth/login", "checkout"))
-    (person,) = [one for one in demo.USERS if one.email == login["email"]]
+    (user,) = [user for user in demo.USERS if user.email == login["email"]]
     assert login["password"] == demo.PASSWORD
     number = card["creditCardId"].replace(" ", "")
     names = (card["firstName"], card["lastName"], card["expiration"])
-    assert (number, *names, person.account_id) in demo.CARDS
+    assert (number, *names, user.account_id) in demo.CARDS
     films = {film.tmdb_id for film in read_films()}
     assert {body(document, operation)["example"]["movie_id"] for operation in (community.ADD, community.RATE)} <= films
 
@@ -476,17 +494,17 @@ def test_a_token_is_a_bearers(document: Any) -> None:
 def test_an_operation_needs_what_its_api_knows_people_by(document: Any) -> None:
     assert set(document["components"]["securitySchemes"]) == {"sessionCookie", "bearerToken"}
     assert "security" not in document
-    told = {one: told_of(document, one).get("security", []) for one in operations(document)}
-    assert {one for one, needed in told.items() if needed == [{"sessionCookie": []}]} == SIGNED_IN
-    assert {one for one, needed in told.items() if needed == [{"bearerToken": []}]} == set(community.PROTECTED)
-    assert {one for one, needed in told.items() if needed} == SIGNED_IN | set(community.PROTECTED)
+    security = {each: operation_of(document, each).get("security", []) for each in operations(document)}
+    assert {each for each, needed in security.items() if needed == [{"sessionCookie": []}]} == SIGNED_IN
+    assert {each for each, needed in security.items() if needed == [{"bearerToken": []}]} == set(community.PROTECTED)
+    assert {each for each, needed in security.items() if needed} == SIGNED_IN | set(community.PROTECTED)
 
 
 def test_a_checkout_takes_an_idempotency_key(document: Any) -> None:
     """contract §6.4"""
     for operation in operations(document):
-        told = parameters(document, operation, "header")
-        assert ("Idempotency-Key" in told) == (operation == "POST /api/v1/checkout"), operation
+        headers = parameters(document, operation, "header")
+        assert ("Idempotency-Key" in headers) == (operation == "POST /api/v1/checkout"), operation
     key = parameters(document, "POST /api/v1/checkout", "header")["Idempotency-Key"]
     assert key["required"] is False
     fits = validator(document, key["schema"])
@@ -514,50 +532,50 @@ def test_errors_have_the_codes_of_their_api(document: Any, schema: str) -> None:
 
 
 def test_every_error_is_in_the_envelope_of_its_api(document: Any) -> None:
-    told = {
+    schemas = {
         (" /api/v1/" in operation, media(document, operation, status)["schema"]["$ref"].rpartition("/")[2])
         for operation in operations(document)
-        for status in told_of(document, operation)["responses"]
+        for status in operation_of(document, operation)["responses"]
         if int(status) >= 400 and (operation, status) != ("GET /api/v1/health", "503")
     }
-    assert told == {(True, "ShopError"), (False, "CommunityError")}
+    assert schemas == {(True, "ShopError"), (False, "CommunityError")}
 
 
 def test_every_part_is_referred_to(document: Any) -> None:
     references = set(re.findall(r'"#/components/([^"]*)"', json.dumps(document)))
-    parts = {f"{kind}/{name}" for kind, named in document["components"].items() for name in named}
-    schemes = {part for part in parts if part.startswith("securitySchemes/")}
-    assert references == parts - schemes
+    components = {f"{kind}/{name}" for kind, named in document["components"].items() for name in named}
+    schemes = {component for component in components if component.startswith("securitySchemes/")}
+    assert references == components - schemes
 
 
 def test_every_example_fits_its_schema(document: Any) -> None:
-    seen = 0
+    count = 0
     for operation in operations(document):
-        for status, told in told_of(document, operation)["responses"].items():
+        for status, response in operation_of(document, operation)["responses"].items():
             if status in {"204", "304"}:
-                assert "content" not in told
+                assert "content" not in response
                 continue
             fits = validator(document, media(document, operation, status)["schema"])
             for example in examples(document, operation, status):
                 fits.validate(example)
-                seen += 1
-    assert seen > 150
+                count += 1
+    assert count > 150
 
 
 def test_every_status_told_is_one_that_was_seen(document: Any) -> None:
-    told = {(one, status) for one in OF_SHOP for status in told_of(document, one)["responses"]}
-    seen = {(case.operation, str(case.status)) for case in [*CASES, *MORE]}
-    assert {one for one in told if one[1] not in COMMON} == seen
+    described = {(each, status) for each in OF_SHOP for status in operation_of(document, each)["responses"]}
+    provoked = {(case.operation, str(case.status)) for case in [*CASES, *MORE]}
+    assert {(operation, status) for operation, status in described if status not in COMMON} == provoked
 
 
 def test_every_code_told_of_the_community_is_one_that_was_seen(document: Any) -> None:
-    told = {
+    described = {
         (operation, status, code)
         for operation in set(QUERIES) - set(OF_SHOP)
-        for status in told_of(document, operation)["responses"]
+        for status in operation_of(document, operation)["responses"]
         for code in codes(document, operation, status) - COMMON_CODES
     }
-    assert told == {(one.operation, str(one.status), one.code) for one in REQUESTS}
+    assert described == {(request.operation, str(request.status), request.code) for request in REQUESTS}
 
 
 def codes(document: Any, operation: str, status: str) -> set[str]:
@@ -569,39 +587,39 @@ def codes(document: Any, operation: str, status: str) -> set[str]:
 
 @pytest.mark.parametrize("case", [*CASES, *MORE], ids=str)
 def test_live_answers_fit_the_schemas(stage: Stage, document: Any, case: Case) -> None:
-    answer = stage.ask(case)
-    assert answer.status_code == case.status, answer.text
-    assert_told(document, case.operation, answer)
+    response = stage.ask(case)
+    assert response.status_code == case.status, response.text
+    assert_described(document, case.operation, response)
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=str)
 def test_live_answers_of_the_community_fit_the_schemas(circle: Circle, document: Any, request_: Request) -> None:
-    answer = circle.ask(request_)
-    assert answer.status_code == request_.status, answer.text
+    response = circle.ask(request_)
+    assert response.status_code == request_.status, response.text
     if request_.code:
-        error = answer.json()["error"]
-        told = [one["error"] for one in examples(document, request_.operation, request_.status)]
-        (example,) = [one for one in told if one["code"] == error["code"] == request_.code]
+        error = response.json()["error"]
+        errors = [example["error"] for example in examples(document, request_.operation, request_.status)]
+        (example,) = [each for each in errors if each["code"] == error["code"] == request_.code]
         if "fields" not in error["details"]:  # else it says what is wrong with this very request
             assert error["message"].startswith(example["message"])
-    assert_told(document, request_.operation, answer)
+    assert_described(document, request_.operation, response)
 
 
-def assert_told(document: Any, operation: str, answer: httpx.Response) -> None:
-    """The document says it all: the body, with nothing it does not tell of, and the headers."""
-    told = response(document, operation, answer.status_code)
-    headers = {name.lower(): document["components"]["headers"][name]["schema"] for name in told["headers"]}
-    assert set(headers) & TOLD_HEADERS == set(answer.headers) & TOLD_HEADERS
-    assert ("cache-control" in headers) == answer.headers.get("cache-control", "").startswith("public")
+def assert_described(document: Any, operation: str, response: httpx.Response) -> None:
+    """The document describes all of the response: its headers and its whole body."""
+    described = response_of(document, operation, response.status_code)
+    headers = {name.lower(): document["components"]["headers"][name]["schema"] for name in described["headers"]}
+    assert set(headers) & CHECKED_HEADERS == set(response.headers) & CHECKED_HEADERS
+    assert ("cache-control" in headers) == response.headers.get("cache-control", "").startswith("public")
     for name, schema in headers.items():
-        sent = answer.headers[name]
-        validator(document, schema).validate(int(sent) if schema["type"] == "integer" else sent)
-    if "content" not in told:
-        assert answer.content == b""
+        value = response.headers[name]
+        validator(document, schema).validate(int(value) if schema["type"] == "integer" else value)
+    if "content" not in described:
+        assert response.content == b""
         return
-    fits = validator(document, media(document, operation, answer.status_code)["schema"])
-    fits.validate(answer.json())
-    for damaged in lacking_something(answer.json()):
+    fits = validator(document, media(document, operation, response.status_code)["schema"])
+    fits.validate(response.json())
+    for damaged in lacking_something(response.json()):
         assert not fits.is_valid(damaged), f"would have passed as well: {damaged}"
 
 
@@ -620,9 +638,9 @@ def assert_told(document: Any, operation: str, answer: httpx.Response) -> None:
 def test_films_with_gaps_fit_the_schemas(
     shop: httpx.Client, document: Any, operation: str, status: int, address: str
 ) -> None:
-    answer = shop.get(address)
-    assert answer.status_code == status
-    validator(document, media(document, operation, status)["schema"]).validate(answer.json())
+    response = shop.get(address)
+    assert response.status_code == status
+    validator(document, media(document, operation, status)["schema"]).validate(response.json())
 
 
 def test_a_cart_with_a_film_without_a_year_fits_the_schema(stage: Stage, document: Any) -> None:
@@ -637,22 +655,22 @@ def test_a_favourite_with_gaps_fits_the_schema(circle: Circle, document: Any) ->
     (film,) = [film.tmdb_id for film in read_films() if film.release_date is None][:1]
     assert film is not None
     circle.keep(user_id, user, film)
-    answer = circle.client.get(f"/api/users/{user_id}/favorites", headers=user)
-    (listed,) = answer.json()["favorites"]
+    response = circle.client.get(f"/api/users/{user_id}/favorites", headers=user)
+    (listed,) = response.json()["favorites"]
     assert (listed["release_date"], listed["user_rating"]) == (None, None)
-    assert_told(document, community.LIST, answer)
+    assert_described(document, community.LIST, response)
 
 
 def lacking_something(body: Any, within: str = "") -> list[Any]:
     """The same body without one of its members, or with one in it that is something else, at any depth."""
     if isinstance(body, list):
-        return [[inner] for one in body[:1] for inner in lacking_something(one)]
+        return [[inner] for item in body[:1] for inner in lacking_something(item)]
     if not isinstance(body, dict):
         return []
-    found: list[Any] = []
+    damaged: list[Any] = []
     for name, value in body.items():
-        found += [{**body, name: inner} for inner in lacking_something(value, name)]
-        found.append({**body, name: [[value]]})
+        damaged += [{**body, name: inner} for inner in lacking_something(value, name)]
+        damaged.append({**body, name: [[value]]})
         if within != "details":  # there are some of other kinds
-            found.append({other: body[other] for other in body if other != name})
-    return found
+            damaged.append({key: body[key] for key in body if key != name})
+    return damaged

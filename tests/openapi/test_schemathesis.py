@@ -29,7 +29,7 @@ pytestmark = pytest.mark.proof
 __all__ = ["sandbox", "shared_sandbox"]
 EXAMPLES = os.environ.get("FILMER_TRUST_EXAMPLES") or "10"
 FILMS = Path(filmer.importing.__file__).parent / "demo.csv"
-GIVEN = {
+EXCLUDED_CHECKS = {
     "ignored_auth": "each request is given somebody's credential; the other test gives them as the document says",
     "missing_required_header": "the same",
     "ensure_resource_availability": "who made something is not who asks for it next",
@@ -82,8 +82,8 @@ def test_every_operation_answers_many_people_as_the_document_says(town: Town, tm
         "user": token_of(town.url, town.user),
         "admin": token_of(town.url, town.admin),
     }
-    found = run(town, tmp_path, callers, f"--exclude-checks={','.join(GIVEN)}")
-    assert found["operations"]["tested"] == len(operations_of(town.server.client.get("/openapi.json").json()))
+    result = run(town, tmp_path, callers, f"--exclude-checks={','.join(EXCLUDED_CHECKS)}")
+    assert result["operations"]["tested"] == len(operations_of(town.server.client.get("/openapi.json").json()))
 
 
 @pytest.mark.timeout(1800)
@@ -96,17 +96,24 @@ def test_every_check_holds_with_one_session_and_one_token(town: Town, tmp_path: 
         f'[auth.openapi.sessionCookie]\napi_key = "{shoppers(town.url, 1)[0]}"\n'
         f'[auth.openapi.bearerToken]\nbearer = "{token}"\n'
     )
-    found = run(town, tmp_path, {"known": town.users}, "--exclude-path=/api/v1/auth/logout", config=config)
-    assert found["operations"]["tested"] == len(operations_of(town.server.client.get("/openapi.json").json())) - 1
+    result = run(town, tmp_path, {"known": town.users}, "--exclude-path=/api/v1/auth/logout", config=config)
+    assert result["operations"]["tested"] == len(operations_of(town.server.client.get("/openapi.json").json())) - 1
 
 
 def run(town: Town, folder: Path, callers: dict[str, Any], *options: str, config: Path | None = None) -> Any:
     """Schemathesis's report, in which nothing failed."""
     report = folder / "report.json"
-    given = [f"--config-file={config}"] if config else []
+    config_option = [f"--config-file={config}"] if config else []
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "schemathesis.cli", *given, "run", f"{town.server.client.base_url}/openapi.json"),
+            *(
+                sys.executable,
+                "-m",
+                "schemathesis.cli",
+                *config_option,
+                "run",
+                f"{town.server.client.base_url}/openapi.json",
+            ),
             # One thread: Python 3.11 fails with a SystemError where several parse source at once, as hypothesis does.
             *("--phases=examples,coverage,fuzzing,stateful", "--workers=1", "--continue-on-failure", "--no-color"),
             *(f"--max-examples={EXAMPLES}", "--generation-database=none", *options),
@@ -123,15 +130,15 @@ def run(town: Town, folder: Path, callers: dict[str, Any], *options: str, config
         check=False,
     )
     assert report.exists(), done.stdout + done.stderr
-    found = json.loads(report.read_text("utf-8"))
+    result = json.loads(report.read_text("utf-8"))
     assert done.returncode == 0, done.stdout
-    assert found["errors"] == found["failures"] == []
-    assert {phase["status"] for phase in found["phases"].values()} == {"success"}
+    assert result["errors"] == result["failures"] == []
+    assert {phase["status"] for phase in result["phases"].values()} == {"success"}
     assert town.server.client.get("/api/v1/health").status_code == 200
     assert not re.search(r'"level": "(error|critical)"', town.server.output()), town.server.output()
-    cases, operations = found["test_cases"]["generated"], found["operations"]["tested"]
+    cases, operations = result["test_cases"]["generated"], result["operations"]["tested"]
     record_figure(f"schemathesis: {cases:,} requests of {operations} operations, {EXAMPLES} examples each, 0 failures")
-    return found
+    return result
 
 
 def operations_of(document: dict[str, dict[str, dict[str, object]]]) -> list[str]:

@@ -1,88 +1,60 @@
-"""What the OpenAPI document says of the accounts' endpoints; the examples are shop-api.md's.
+"""API docs of the accounts' endpoints. The examples of responses are those of shop-api.md.
 
-Those of bodies are of the demo's people (contract §8), so that they work from ``/docs``.
+The examples of bodies use the demo's users (contract §8), so that they work from ``/docs``.
 """
 
 from filmer import errors
+from filmer.accounts.api import AccountsApi
 from filmer.accounts.schemas import Credentials, CurrentSession, Customer, Message, Registration
-from filmer.openapi.document import EndpointDoc, ResponseDoc
-from filmer.openapi.examples import ok, refusal
+from filmer.openapi.endpoints import EndpointDoc, EndpointDocs, ResponseDoc, failure
 
 _TAG = "Authentication"
 _CUSTOMER = {"customerId": 1, "email": "user@example.com", "firstName": "John", "lastName": "Doe"}
-_NEWCOMER = {
+_REGISTRATION = {
     "firstName": "Mary", "lastName": "Major", "email": "mary@example.com", "password": "correct horse",
 }  # fmt: skip
-_FORBIDDEN = refusal("The request carries a session and comes from another site's page", errors.Forbidden())
+_SETS_SESSION = ("Set-Cookie",)
+_CROSS_SITE = failure("The request carries a session and comes from another site's page", errors.Forbidden())
 
-OPERATIONS = [
-    EndpointDoc(
-        method="POST",
-        path="/api/v1/auth/login",
-        name="logIn",
+DOCS: EndpointDocs = {
+    AccountsApi.log_in: EndpointDoc(
         summary="Authenticate a customer and create a session",
         description="Always a new session; one that came along ends. Too many failures are slowed down.",
         tag=_TAG,
         body=Credentials,
         body_example={"email": "user@example.com", "password": "filmer-demo"},
-        slowed=True,
-        answers={
-            200: ResponseDoc(
-                description="Login successful", data=Customer, example=ok(_CUSTOMER), headers=("Set-Cookie",)
-            ),
-            401: refusal("Invalid credentials", errors.InvalidCredentials()),
-            403: _FORBIDDEN,
-        },
+        rate_limited=True,
+        responses=(
+            ResponseDoc("Login successful", Customer, _CUSTOMER, headers=_SETS_SESSION),
+            failure("Invalid credentials", errors.InvalidCredentials()),
+            _CROSS_SITE,
+        ),
     ),
-    EndpointDoc(
-        method="POST",
-        path="/api/v1/auth/register",
-        name="register",
+    AccountsApi.register: EndpointDoc(
         summary="Open an account and create a session",
         description="A password has 8 to 128 characters; there is no other rule.",
         tag=_TAG,
         body=Registration,
-        body_example=_NEWCOMER,
-        slowed=True,
-        answers={
-            201: ResponseDoc(
-                description="Account opened", data=Customer, example=ok(_CUSTOMER), headers=("Set-Cookie",)
-            ),
-            403: _FORBIDDEN,
-            409: refusal(
+        body_example=_REGISTRATION,
+        rate_limited=True,
+        responses=(
+            ResponseDoc("Account opened", Customer, _CUSTOMER, headers=_SETS_SESSION),
+            _CROSS_SITE,
+            failure(
                 "The e-mail address is known", errors.Conflict("An account with this e-mail address exists already")
             ),
-        },
+        ),
     ),
-    EndpointDoc(
-        method="POST",
-        path="/api/v1/auth/logout",
-        name="logOut",
+    AccountsApi.log_out: EndpointDoc(
         summary="Invalidate the current session",
         tag=_TAG,
-        protected=True,
-        answers={
-            200: ResponseDoc(
-                description="Logout successful",
-                data=Message,
-                example=ok({"message": "Logged out successfully"}),
-                headers=("Set-Cookie",),
-            )
-        },
+        responses=(
+            ResponseDoc("Logout successful", Message, {"message": "Logged out successfully"}, headers=_SETS_SESSION),
+        ),
     ),
-    EndpointDoc(
-        method="GET",
-        path="/api/v1/auth/session",
-        name="showSession",
+    AccountsApi.show_session: EndpointDoc(
         summary="Verify the current session and get its customer",
         tag=_TAG,
-        protected=True,
-        answers={
-            200: ResponseDoc(
-                description="Session is valid",
-                data=CurrentSession,
-                example=ok({"authenticated": True, **_CUSTOMER}),
-            )
-        },
+        responses=(ResponseDoc("Session is valid", CurrentSession, {"authenticated": True, **_CUSTOMER}),),
     ),
-]
+}

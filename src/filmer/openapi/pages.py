@@ -1,7 +1,7 @@
-"""``/openapi.json`` and ``/docs``: the APIs' description, and a page to try them on that needs no internet."""
+"""``/openapi.json`` and ``/docs``: the API description, and Swagger UI to try requests on, served without internet."""
 
 from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -11,25 +11,21 @@ from litestar.params import FromPath
 from filmer.errors import NotFound
 from filmer.http.handlers import Handlers
 
-_PACKAGED = {  # of Swagger UI, from its package
+_SWAGGER_FILES = {  # of the package swagger_ui; media types by name
     "swagger-ui.css": "text/css; charset=utf-8",
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
 }
-_CACHE = {"cache-control": "public, max-age=3600"}
+_ONE_HOUR = {"cache-control": "public, max-age=3600"}
 _POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self'; object-src 'none'; frame-ancestors 'none'"
 
 
 class ApiDocPages(Handlers):
     def __init__(self, describe: Callable[[], bytes]) -> None:
-        """``describe``: makes the OpenAPI document, which is done once."""
-        self._describe = describe
-
-    @cached_property
-    def _description(self) -> bytes:
-        return self._describe()
+        """``describe`` makes the OpenAPI document. It is called once, when the document is first requested."""
+        self._document = cache(describe)
 
     async def show_openapi(self) -> Response[bytes]:
-        return Response(self._description, media_type="application/json", headers=_CACHE)
+        return Response(self._document(), media_type="application/json", headers=_ONE_HOUR)
 
     async def show_page(self) -> Response[bytes]:
         return Response(
@@ -39,12 +35,12 @@ class ApiDocPages(Handlers):
         )
 
     async def show_asset(self, name: FromPath[str]) -> Response[bytes]:
-        if name in _PACKAGED:
-            return Response(_packaged(name), media_type=_PACKAGED[name], headers=_CACHE)
-        raise NotFound(f"No such file: {name}")
+        if name not in _SWAGGER_FILES:
+            raise NotFound(f"No such file: {name}")
+        return Response(_swagger_file(name), media_type=_SWAGGER_FILES[name], headers=_ONE_HOUR)
 
 
 @cache
-def _packaged(name: str) -> bytes:
+def _swagger_file(name: str) -> bytes:
     folder: Any = resources.files("swagger_ui")
     return bytes((folder / "static" / name).read_bytes())

@@ -1,7 +1,7 @@
-"""What many operations of the OpenAPI document refer to: errors, headers, and how each API knows who asks."""
+"""The components of the OpenAPI document that many endpoints refer to: errors, headers, security schemes."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -9,10 +9,11 @@ import msgspec
 from filmer import errors
 from filmer.errors import FilmerError, Offence
 from filmer.http import envelopes
+from filmer.openapi.endpoints import NOW, ResponseDoc, failure
 
 JSON = "application/json"
 SCHEMA = "#/components/schemas/{name}"
-_NOW = datetime(2026, 2, 8, 12, tzinfo=UTC)  # of the examples
+_NOW = datetime.fromisoformat(NOW)
 
 DESCRIPTION = """\
 A movie catalogue and rental server with two APIs: the **shop** under `/api/v1`, and the **community** (popular films,
@@ -81,52 +82,52 @@ HEADERS = {
 }
 
 _INVALID = "The body is no JSON object, or some of its fields are wrong"
-DATABASE_AWAY = errors.ServiceUnavailable("The database is not available right now")
-_COMMON: tuple[tuple[str, FilmerError], ...] = (
-    ("The request carries the shop's session, and comes from another site's page", errors.Forbidden()),
-    ("The body did not arrive within 8 seconds", errors.RequestTimeout()),
-    ("The body is over 64 KiB", errors.PayloadTooLarge()),
-    ("The body is not `application/json` in UTF-8", errors.UnsupportedMediaType()),
-    ("A fault of ours; tell us the request id", errors.InternalError(details={"requestId": "5f0c7a1e9b3d2468"})),
-    ("The database is away or too busy; try again", DATABASE_AWAY),
+DATABASE_UNAVAILABLE = errors.ServiceUnavailable("The database is not available right now")
+_COMMON = (
+    failure("The request carries the shop's session, and comes from another site's page", errors.Forbidden()),
+    failure("The body did not arrive within 8 seconds", errors.RequestTimeout()),
+    failure("The body is over 64 KiB", errors.PayloadTooLarge()),
+    failure("The body is not `application/json` in UTF-8", errors.UnsupportedMediaType()),
+    failure("A fault of ours; tell us the request id", errors.InternalError(details={"requestId": "5f0c7a1e9b3d2468"})),
+    failure("The database is away or too busy; try again", DATABASE_UNAVAILABLE),
 )
 
 
 class Api(msgspec.Struct, frozen=True, kw_only=True):
-    """What tells one API from the other."""
+    """Where the two APIs differ."""
 
-    name: str  # begins the names of its parts in the document
-    scheme: str  # of SECURITY, by which it knows who asks
-    render: Callable[[FilmerError], bytes]  # an error, as the server does
-    envelope: bool  # around what it answers
-    codes: tuple[str, ...]  # of errors, that it alone has
-    common: tuple[tuple[str, FilmerError], ...]  # what many of its operations answer, beside _COMMON
+    name: str  # the names of its components begin with it
+    scheme: str  # of SECURITY
+    render: Callable[[FilmerError], bytes]  # makes the body of an error, as the server does
+    has_envelope: bool  # around the bodies of its responses
+    codes: tuple[str, ...]  # of errors that the other API does not have
+    common: tuple[ResponseDoc, ...]  # errors of many of its endpoints, beside _COMMON
 
 
 SHOP = Api(
     name="Shop",
     scheme="sessionCookie",
     render=lambda error: envelopes.shop_error(error, _NOW),
-    envelope=True,
+    has_envelope=True,
     codes=("INVALID_CREDENTIALS", "UNAUTHORIZED", "PAYMENT_FAILED", "CONFLICT"),
     common=(
-        (_INVALID, errors.InvalidRequest([Offence("quantity", "must be an integer")])),
-        ("There is no session, or it has ended", errors.Unauthorized()),
-        ("Too many requests; come back later", errors.RateLimited()),
+        failure(_INVALID, errors.InvalidRequest([Offence("quantity", "must be an integer")])),
+        failure("There is no session, or it has ended", errors.Unauthorized()),
+        failure("Too many requests; come back later", errors.RateLimited()),
     ),
 )
 COMMUNITY = Api(
     name="Community",
     scheme="bearerToken",
     render=envelopes.community_error,
-    envelope=False,
+    has_envelope=False,
     codes=(
         "INVALID_TOKEN", "INSUFFICIENT_PERMISSIONS", "INVALID_RATING", "MOVIE_NOT_FOUND", "RATING_NOT_FOUND",
         "FAVORITE_NOT_FOUND", "USER_NOT_FOUND", "EXTERNAL_API_ERROR",
     ),
     common=(
-        (_INVALID, errors.InvalidRequest([Offence("movie_id", "must be an integer")])),
-        ("There is no token, or it is wrong, has expired or was revoked", errors.InvalidToken()),
+        failure(_INVALID, errors.InvalidRequest([Offence("movie_id", "must be an integer")])),
+        failure("There is no token, or it is wrong, has expired or was revoked", errors.InvalidToken()),
     ),
 )  # fmt: skip
 _CODES = (
@@ -136,7 +137,7 @@ _CODES = (
 
 
 def api_of(path: str) -> Api:
-    """As ``envelopes.error_answer`` has it."""
+    """Which API a path belongs to, as ``envelopes.error_answer`` decides it."""
     return SHOP if path.startswith("/api/v1/") else COMMUNITY
 
 
@@ -156,7 +157,6 @@ _DETAILS = {
 
 
 def _error_schema(api: Api) -> dict[str, Any]:
-    """Of every error of an API, whatever its code."""
     error = {
         "type": "object",
         "properties": {
@@ -167,7 +167,7 @@ def _error_schema(api: Api) -> dict[str, Any]:
         "required": ["code", "message", "details"],
     }
     properties: dict[str, Any] = {"error": error}
-    if api.envelope:
+    if api.has_envelope:
         time = {"type": "string", "format": "date-time"}
         properties = {"success": {"const": False}, "error": error, "timestamp": time}
     return {
@@ -179,36 +179,33 @@ def _error_schema(api: Api) -> dict[str, Any]:
     }
 
 
-def error_answer(api: Api, description: str, raised: Sequence[FilmerError]) -> dict[str, Any]:
-    """An answer that some errors of one status have: their examples, named by their codes if there are several."""
-    samples = {error.code: msgspec.json.decode(api.render(error)) for error in raised}
-    examples: dict[str, Any] = {"examples": {code: {"value": sample} for code, sample in samples.items()}}
-    if len(samples) == 1:
-        examples = {"example": samples[raised[0].code]}
-    headers = dict.fromkeys(name for error in raised for name in error.headers)
+def error_response(api: Api, response: ResponseDoc) -> dict[str, Any]:
+    """A response for errors. If there are several, their codes are the names of the examples."""
+    bodies = {error.code: msgspec.json.decode(api.render(error)) for error in response.errors}
+    examples: dict[str, Any] = {"examples": {code: {"value": body} for code, body in bodies.items()}}
+    if len(bodies) == 1:
+        examples = {"example": bodies[response.errors[0].code]}
+    headers = [name for error in response.errors for name in error.headers]
     return {
-        "description": description,
+        "description": response.description,
         "headers": header_references("X-Request-Id", *headers),
         "content": {JSON: {"schema": schema_reference(f"{api.name}Error"), **examples}},
     }
 
 
-def common_answer(api: Api, status: int) -> dict[str, Any]:
-    (name,) = [_name(api, error) for _, error in (*api.common, *_COMMON) if error.status == status]
+def common_response(api: Api, status: int) -> dict[str, Any]:
+    (name,) = [name for name, response in _common(api).items() if response.status == status]
     return {"$ref": f"#/components/responses/{name}"}
 
 
-def _name(api: Api, error: FilmerError) -> str:
-    return api.name + type(error).__name__
+def common_responses() -> dict[str, Any]:
+    return {name: error_response(api, response) for api in (SHOP, COMMUNITY) for name, response in _common(api).items()}
+
+
+def _common(api: Api) -> dict[str, ResponseDoc]:
+    """By their names in the document, such as ``ShopForbidden``."""
+    return {api.name + type(response.errors[0]).__name__: response for response in (*api.common, *_COMMON)}
 
 
 def error_schemas() -> dict[str, Any]:
     return {f"{api.name}Error": _error_schema(api) for api in (SHOP, COMMUNITY)}
-
-
-def common_answers() -> dict[str, Any]:
-    return {
-        _name(api, error): error_answer(api, description, [error])
-        for api in (SHOP, COMMUNITY)
-        for description, error in (*api.common, *_COMMON)
-    }

@@ -1,0 +1,41 @@
+"""The tables of URLs agree with the lists of paths that the edge uses."""
+
+from litestar.routes import HTTPRoute
+
+from filmer import urls
+from filmer.accounts.api import AccountsApi
+from filmer.catalogue.api import CatalogueApi
+from filmer.community.api import CommunityApi
+from filmer.http.health import HealthApi
+from filmer.shop.api import ShopApi
+
+
+def public_api_paths() -> set[str]:
+    """Of routes, which need handlers, but not what these stand on."""
+    routers = (
+        urls.shop_api(
+            HealthApi.__new__(HealthApi),
+            CatalogueApi.__new__(CatalogueApi),
+            AccountsApi.__new__(AccountsApi),
+            ShopApi.__new__(ShopApi),
+        ),
+        urls.community_api(CommunityApi.__new__(CommunityApi)),
+    )
+    return {
+        route.path_format
+        for router in routers
+        for route in router.routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        if "public" in handler.opt
+    }
+
+
+def test_public_paths_are_those_of_public_endpoints() -> None:
+    """Otherwise the edge would not cache an endpoint, or would look for responses that are never cached."""
+    paths = public_api_paths()
+    assert paths
+    assert [path for path in paths if not path.startswith((*urls.PUBLIC_PATHS, *urls.TMDB_PATHS))] == []
+    for prefix in (*urls.PUBLIC_PATHS, *urls.TMDB_PATHS):
+        if prefix.startswith("/api/"):
+            assert any(path.startswith(prefix) for path in paths), prefix
