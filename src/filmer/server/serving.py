@@ -42,7 +42,7 @@ def require_free_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise ServeError(
-                f"Can't listen on {host}:{port}: {error.strerror}. Choose another port with --port, or stop what uses it."
+                f"Can't listen on {host}:{port}: {error.strerror}. Choose another with --port, or stop what uses it."
             ) from error
 
 
