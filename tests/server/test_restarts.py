@@ -4,9 +4,9 @@ import pytest
 
 from filmer.server.restarts import (
     ATTEMPTS,
-    FIRST_PAUSE,
-    LONGEST_PAUSE,
-    LONGEST_PAUSE_UNREADY,
+    FIRST_DELAY,
+    LONGEST_DELAY,
+    LONGEST_DELAY_UNREADY,
     STEADY_SECONDS,
     Restarts,
 )
@@ -37,14 +37,14 @@ def pauses(restarts: Restarts, clock: Clock, *, was_ready: bool, times: int) -> 
 
 def test_at_once_and_then_with_growing_pauses(clock: Clock) -> None:
     restarts = Restarts(2, clock)
-    assert pauses(restarts, clock, was_ready=True, times=5) == [0, FIRST_PAUSE, 0.5, LONGEST_PAUSE, LONGEST_PAUSE]
+    assert pauses(restarts, clock, was_ready=True, times=5) == [0, FIRST_DELAY, 0.5, LONGEST_DELAY, LONGEST_DELAY]
 
 
 def test_one_that_does_not_get_ready_is_left_alone_for_longer(clock: Clock) -> None:
     restarts = Restarts(2, clock)
     found = pauses(restarts, clock, was_ready=False, times=12)
     assert found == sorted(found)
-    assert found[-1] == LONGEST_PAUSE_UNREADY
+    assert found[-1] == LONGEST_DELAY_UNREADY
 
 
 def test_not_before_its_time(clock: Clock) -> None:
@@ -53,8 +53,8 @@ def test_not_before_its_time(clock: Clock) -> None:
     pauses(restarts, clock, was_ready=True, times=1)
     restarts.died(0, was_ready=True)
     assert restarts.due() == []
-    assert restarts.seconds_until_due() == FIRST_PAUSE
-    clock.now += 2 * FIRST_PAUSE
+    assert restarts.seconds_until_due() == FIRST_DELAY
+    clock.now += 2 * FIRST_DELAY
     assert restarts.due() == [0]
     assert restarts.seconds_until_due() == 0
 

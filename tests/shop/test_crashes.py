@@ -179,7 +179,7 @@ def own_engines() -> Iterator[tuple[Path, str]]:
 
 
 def stop_at_once(folder: Path, *, kill: bool) -> None:
-    """What ``pg_ctl stop -m immediate`` does, or worse; the keeper starts it again."""
+    """What ``pg_ctl stop -m immediate`` does, or worse; the supervisor starts it again."""
     pid = int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
     postmaster = psutil.Process(pid)
     postmaster.send_signal(signal.SIGKILL if kill else signal.SIGQUIT)

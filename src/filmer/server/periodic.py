@@ -1,4 +1,4 @@
-"""What each process does once a minute, and once more before it ends."""
+"""Tasks that each process runs once a minute, and once more before it ends."""
 
 import asyncio
 import random
@@ -12,15 +12,15 @@ from filmer.errors import FilmerError
 log = structlog.get_logger()
 
 EVERY_SECONDS = 60.0
-LAST_SECONDS = 2.0  # for the last round, when the process is told to end
+LAST_SECONDS = 2.0  # for the last round, before the process ends
 
 PeriodicTask = Callable[[], Awaitable[None]]
 
 
 @asynccontextmanager
 async def periodically(periodic_tasks: Sequence[PeriodicTask]) -> AsyncIterator[None]:
-    """Does the chores for as long as it is open. One that fails is tried again in the next round."""
-    task = asyncio.create_task(_keep_up(periodic_tasks))
+    """Runs the tasks for as long as the context lasts. A task that fails is tried again in the next round."""
+    task = asyncio.create_task(_run_rounds(periodic_tasks))
     try:
         yield
     finally:
@@ -32,18 +32,18 @@ async def periodically(periodic_tasks: Sequence[PeriodicTask]) -> AsyncIterator[
                 await _round(periodic_tasks)
 
 
-async def _keep_up(periodic_tasks: Sequence[PeriodicTask]) -> None:
-    await asyncio.sleep(random.uniform(0, EVERY_SECONDS))  # noqa: S311 - so that not all processes come at once
+async def _run_rounds(periodic_tasks: Sequence[PeriodicTask]) -> None:
+    await asyncio.sleep(random.uniform(0, EVERY_SECONDS))  # noqa: S311 - so that not all processes do it at the same time
     while True:
         await _round(periodic_tasks)
         await asyncio.sleep(EVERY_SECONDS)
 
 
 async def _round(periodic_tasks: Sequence[PeriodicTask]) -> None:
-    for chore in periodic_tasks:
+    for periodic_task in periodic_tasks:
         try:
-            await chore()
+            await periodic_task()
         except FilmerError as error:
             log.warning("upkeep waits for the next round", error=error.message)
-        except Exception:  # whatever it is, the next round comes
+        except Exception:  # whatever it is, the next round must follow
             log.exception("upkeep failed")

@@ -1,4 +1,4 @@
-"""``filmer serve``: engines, migrations, worker processes, and the line that says where to look."""
+"""The server that ``filmer serve`` starts: its checks, its worker processes, and the notice that it is ready."""
 
 import ipaddress
 import multiprocessing
@@ -18,15 +18,15 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from filmer.errors import CommandFailed
-from filmer.server.rolling import LEAVE_SECONDS, RollingServer
+from filmer.server.rolling import DRAIN_SECONDS, RollingServer
 from filmer.settings import Settings, variable_of
 
 log = structlog.get_logger()
 
-HEADER_SECONDS = 9  # to send the head of a request, and to stay idle between two
-DRAIN_SECONDS = 15  # until we have stopped when we are told to, requests under way or not
+HEADER_SECONDS = 9  # to send the headers of a request, and to stay idle between two requests
+STOP_SECONDS = 15  # from the signal to stop until the server has ended, requests under way or not
 READY_SECONDS = 60
-MAX_CONNECTIONS = 2048  # of one worker, idle ones too; further ones wait until one of these is closed
+MAX_CONNECTIONS = 2048  # of one worker, idle ones too; further clients wait until one is closed
 
 
 class ServeError(CommandFailed):
@@ -34,7 +34,7 @@ class ServeError(CommandFailed):
 
 
 def require_free_port(host: str, port: int) -> None:
-    """Raises ServeError when somebody else listens there, or the address is not ours."""
+    """Raises ServeError when another program listens there, or the address is not one of this machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -47,31 +47,33 @@ def require_free_port(host: str, port: int) -> None:
 
 
 def require_loopback(host: str) -> None:
-    """Raises ServeError for an address that others can reach (contract §8)."""
+    """Raises ServeError for an address that other machines can reach (contract §8)."""
     try:
         is_loopback = ipaddress.ip_address(host).is_loopback
     except ValueError:
         is_loopback = host == "localhost"
     if not is_loopback:
         raise ServeError(
-            f"The demo's passwords are public knowledge, and {host} can be reached from elsewhere. Serve the demo on "
-            "127.0.0.1, or say --i-know-these-are-public."
+            f"The demo's passwords are public, and {host} can be reached from other machines. Serve the demo on "
+            "127.0.0.1, or pass --i-know-these-are-public."
         )
 
 
 def free_port(host: str) -> int:
-    """A port that nobody uses at this moment."""
+    """A port that is free at this moment."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         try:
             probe.bind((host, 0))
         except OSError as error:
-            raise ServeError(f"Can't listen on {host}: {error.strerror}. Choose another with --host.") from error
+            raise ServeError(
+                f"Can't listen on {host}: {error.strerror}. Choose another address with --host."
+            ) from error
         return int(probe.getsockname()[1])
 
 
 def require_sound_addresses(settings: Settings) -> None:
-    """Raises ServeError for an address that no worker could make sense of."""
+    """Raises ServeError for a REDIS_URL that workers could not parse."""
     if settings.redis_url is None:
         return
     from redis.asyncio.connection import parse_url
@@ -83,14 +85,14 @@ def require_sound_addresses(settings: Settings) -> None:
 
 
 def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
-    """Serve until told to stop. ``settings`` name a database that is up to date.
+    """Serve until a signal says to stop. ``settings`` name a database that is up to date.
 
     Raises ServeError when no worker process can be started.
     """
     require_sound_addresses(settings)
     workers = settings.workers or min(os.cpu_count() or 1, 8)
-    _hand_to_workers(msgspec.structs.replace(settings, workers=workers))
-    multiprocessing.set_start_method("spawn", force=True)  # a worker holds nothing of ours open: not even by accident
+    _export_to_workers(msgspec.structs.replace(settings, workers=workers))
+    multiprocessing.set_start_method("spawn", force=True)  # a worker inherits no open files of this process
     server = RollingServer(
         "filmer.app:serve_from_environment",
         address=settings.host,
@@ -99,41 +101,41 @@ def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
         factory=True,
         workers=workers,
         loop=Loops.auto,
-        http=HTTPModes.http1,  # who says nothing, or speaks HTTP/2, is given no time limit otherwise
+        http=HTTPModes.http1,  # otherwise clients that send nothing, or HTTP/2, get no time limit
         websockets=False,
         log_level=LogLevels.warning,
-        log_dictconfig={"loggers": {"_granian": {}}},  # as all others' (logs.py)
+        log_dictconfig={"loggers": {"_granian": {}}},  # formatted as all logs are (logs.py)
         backpressure=MAX_CONNECTIONS,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=64 * 1024),
-        workers_kill_timeout=DRAIN_SECONDS - LEAVE_SECONDS,
+        workers_kill_timeout=STOP_SECONDS - DRAIN_SECONDS,
     )
     address = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
     threading.Thread(target=_announce, args=(address, when_ready), daemon=True).start()
-    with _place_for_metrics(settings):
+    with _metrics_directory(settings):
         server.serve()
-    if server.has_given_up:
+    if server.has_failed:
         raise ServeError("No worker process could be started, so the server ended. The lines above say why.")
 
 
 @contextmanager
-def _place_for_metrics(settings: Settings) -> Iterator[None]:
-    """A directory where each worker writes down what it counts, found by the variable that prometheus_client knows.
+def _metrics_directory(settings: Settings) -> Iterator[None]:
+    """A directory for the workers' counters, in the environment variable that prometheus_client reads.
 
-    In memory, if may be: what is written is mapped, and where a disk is full that would end the worker.
+    In memory where possible: the files are memory-mapped, and on a full disk writing to them would end the worker.
     """
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     if settings.metrics_token is None:
         yield
         return
-    memory = "/dev/shm"  # noqa: S108 - the directory made there is ours alone
-    place = memory if os.access(memory, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="filmer-metrics-", dir=place, ignore_cleanup_errors=True) as directory:
+    memory = "/dev/shm"  # noqa: S108 - the directory made there is private
+    parent = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="filmer-metrics-", dir=parent, ignore_cleanup_errors=True) as directory:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
         yield
 
 
 def exit_with_parent() -> None:
-    """Ends this worker when the process that started it is gone, however it went: nobody else would."""
+    """Ends this worker when its main process has died, even by SIGKILL: nothing else would end it."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
@@ -144,7 +146,8 @@ def exit_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _hand_to_workers(settings: Settings) -> None:
+def _export_to_workers(settings: Settings) -> None:
+    """Workers read their settings from the environment."""
     for field in settings.__struct_fields__:
         value = getattr(settings, field)
         variable = variable_of(field)
@@ -155,8 +158,8 @@ def _hand_to_workers(settings: Settings) -> None:
 
 
 def _announce(address: str, when_ready: Callable[[str], None]) -> None:
-    """Says so once a request is really answered."""
-    import httpx  # takes 0.1 s, in which the workers start
+    """Calls ``when_ready`` once the server answers a request."""
+    import httpx  # importing it takes 0.1 s, while the workers start already
 
     local = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     deadline = time.monotonic() + READY_SECONDS

@@ -1,4 +1,4 @@
-"""The keeper or a server dies: nothing is lost, and what was left behind is cleared away."""
+"""The supervisor or a server dies: nothing is lost, and what was left behind is cleared away."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ def test_a_killed_keeper_takes_the_servers_along_and_its_users_start_another(dat
                 assert named(data_dir, "supervisor_program.py") != old
                 assert sql(engines, "SELECT title FROM film") == "Mirror"
                 assert eventually(lambda: is_pinged(engines))
-        with running_engines(data_dir) as again:  # another user is welcome
+        with running_engines(data_dir) as again:  # another client can connect
             assert again == engines
     assert eventually(lambda: not processes(data_dir))
 
@@ -52,19 +52,21 @@ def test_several_users_of_a_killed_keeper_get_one_in_its_place(data_dir: Path) -
 
 def test_what_happens_to_the_servers_is_logged_by_their_users(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
     with running_engines(data_dir) as engines:
-        keeper, server = named(data_dir, "supervisor_program.py"), valkey_of(engines)
+        supervisor, server = named(data_dir, "supervisor_program.py"), valkey_of(engines)
         server.kill()
         assert eventually(lambda: "Valkey is back" in caplog.text)
         assert f"Valkey (process {server.pid}) died; starting it again" in caplog.text
-        keeper.kill()
+        supervisor.kill()
         assert eventually(lambda: "the database servers are back after" in caplog.text)
-        assert f"the keeper of the database servers (process {keeper.pid}) died; starting another" in caplog.text
+        assert (
+            f"the supervisor of the database servers (process {supervisor.pid}) died; starting another" in caplog.text
+        )
         assert sql(engines, "SELECT 1") == 1
 
 
 def test_servers_that_do_not_come_back_are_an_error(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process that uses them is notified of the reason, so that it can end."""
-    monkeypatch.setattr(client, "LOST_LIMIT", 0.5)
+    monkeypatch.setattr(client, "RECONNECT_LIMIT", 0.5)
     lost = threading.Event()
     version = data_dir / "postgres" / "PG_VERSION"
     known = version.read_text()
@@ -86,23 +88,23 @@ def test_servers_that_do_not_come_back_are_an_error(data_dir: Path, monkeypatch:
 def test_a_user_who_leaves_just_when_the_keeper_dies_leaves_quietly(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody is left to start another keeper for."""
+    """No client is left to start another supervisor for."""
     hung_up, leaving = threading.Event(), threading.Event()
     before = set(threading.enumerate())  # other servers may be in use
 
-    def attach_late(_: Any) -> str:
+    def reconnect_late(_: Any) -> str:
         hung_up.set()
         assert leaving.wait(10)
         return ""
 
-    monkeypatch.setattr(client._SupervisorClient, "_attach_again", attach_late)
-    end = client._SupervisorClient.end
+    monkeypatch.setattr(client._SupervisorClient, "_reconnect", reconnect_late)
+    disconnect = client._SupervisorClient.disconnect
 
-    def end_at_last(self: Any) -> None:
+    def disconnect_late(self: Any) -> None:
         threading.Timer(0.1, leaving.set).start()
-        end(self)
+        disconnect(self)
 
-    monkeypatch.setattr(client._SupervisorClient, "end", end_at_last)
+    monkeypatch.setattr(client._SupervisorClient, "disconnect", disconnect_late)
     with running_engines(data_dir, valkey=False):
         named(data_dir, "supervisor_program.py").kill()
         assert hung_up.wait(10)

@@ -49,7 +49,7 @@ def test_a_keeper_that_does_not_come_up_is_an_error(home: Path, monkeypatch: pyt
 
 def test_a_keeper_that_does_not_answer_is_not_waited_for_forever(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data_dir = home / "data"
-    monkeypatch.setattr(client, "ATTACH_LIMIT", 0.1)
+    monkeypatch.setattr(client, "CONNECT_LIMIT", 0.1)
     data_dir.mkdir()
     with (data_dir / "keeper.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

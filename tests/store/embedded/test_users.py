@@ -78,7 +78,9 @@ def test_ctrl_c_does_not_reach_the_servers(data_dir: Path) -> None:
         before = named(data_dir, "postgres")
         os.killpg(user.pid, signal.SIGINT)
         user.wait()
-        named(data_dir, "supervisor_program.py").terminate()  # nor does the keeper leave its users at a mere signal
+        named(
+            data_dir, "supervisor_program.py"
+        ).terminate()  # the supervisor does not leave its clients at a mere signal
         assert sql(engines, "SELECT 1") == 1
         assert named(data_dir, "postgres") == before
 

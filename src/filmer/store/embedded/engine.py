@@ -1,4 +1,4 @@
-"""A server as the keeper owns it."""
+"""A server as the supervisor owns it."""
 
 import asyncio
 import logging
@@ -12,34 +12,34 @@ from typing import Any
 from filmer.store.embedded.data_dir import DataDir
 from filmer.store.embedded.errors import EmbeddedError
 from filmer.store.embedded.logs import log_end, open_log
-from filmer.store.embedded.processes import engine_env, send, servers_in, tie_to_keeper
+from filmer.store.embedded.processes import engine_env, send, servers_in, signal_at_parents_death
 
 logger = logging.getLogger(__name__)
 
-START_LIMIT = 60.0  # seconds a starting server may be silent (its log does not grow) until it counts as stuck
+START_LIMIT = 60.0  # seconds without a new line in its log after which a starting server counts as stuck
 STOP_LIMIT = 60.0  # seconds a server gets to shut down in order before it is killed
-LONGEST_PAUSE = 3.0  # seconds at most between two attempts to start a server that keeps dying
-POLL = 0.01  # seconds between two looks at something that comes within milliseconds
+LONGEST_DELAY = 3.0  # seconds at most between two attempts to start a server that keeps dying
+POLL = 0.01  # seconds between two checks for something that takes milliseconds
 
 
 class Engine(ABC):
-    """A server the keeper owns: started when first asked for, again whenever it dies, and stopped at last."""
+    """A server that is started at the first request, again whenever it dies, and stopped in the end."""
 
-    title: str  # its name for people
+    title: str  # its name in messages
     folder_name: str
-    pid_file: str  # in its folder; there from its start to its orderly end
+    pid_file: str  # in its folder; it exists from its start to its orderly end
     socket_name: str
     stop_signal: signal.Signals  # asks for an orderly end
 
-    def __init__(self, place: DataDir) -> None:
-        self.place = place
-        self.folder = place.data_dir / self.folder_name
-        self.log = place.data_dir / f"{self.folder_name}.log"
+    def __init__(self, data_dir: DataDir) -> None:
+        self.data_dir = data_dir
+        self.folder = data_dir.path / self.folder_name
+        self.log = data_dir.path / f"{self.folder_name}.log"
         self.command: list[str] = []
         self.process: asyncio.subprocess.Process | None = None
         self.watch: asyncio.Task[None] | None = None
         self.changing = asyncio.Lock()  # held while it is being started or stopped
-        self.up = asyncio.Event()
+        self.is_running = asyncio.Event()
 
     @abstractmethod
     async def prepare(self) -> list[str]:
@@ -60,33 +60,33 @@ class Engine(ABC):
             if self.watch is None:
                 self.command = await self.prepare()
                 await self._launch()
-                self.watch = asyncio.create_task(self._keep_up())
+                self.watch = asyncio.create_task(self._restart_when_it_dies())
         try:
-            await asyncio.wait_for(self.up.wait(), START_LIMIT)
-        except TimeoutError:  # it has died since, and does not come back
+            await asyncio.wait_for(self.is_running.wait(), START_LIMIT)
+        except TimeoutError:  # it has died, and cannot be started again
             raise EmbeddedError(f"{self.title} keeps failing. {log_end(self.log)}") from None
 
     async def stop(self) -> None:
-        """Shut the server down and stay down."""
+        """Shut the server down, and do not start it again."""
         async with self.changing:
             if self.watch is not None:
                 self.watch.cancel()
                 await asyncio.wait([self.watch])
             await self._end()
 
-    async def _keep_up(self) -> None:
-        """Start the server again whenever it dies: at once, then more slowly, never giving up."""
-        pause = 0.0
+    async def _restart_when_it_dies(self) -> None:
+        """Start the server again whenever it dies: at once, then after growing delays, without end."""
+        delay = 0.0
         while True:
             began = time.monotonic()
             if self.process is not None:
                 await self.process.wait()
-            self.up.clear()
-            lasted = time.monotonic() - began > LONGEST_PAUSE
-            pause = 0.0 if lasted else min(2 * pause + 0.1, LONGEST_PAUSE)
+            self.is_running.clear()
+            was_steady = time.monotonic() - began > LONGEST_DELAY
+            delay = 0.0 if was_steady else min(2 * delay + 0.1, LONGEST_DELAY)
             process = self.process.pid if self.process is not None else 0
-            logger.warning("%s (process %d) died; starting it again in %.1f seconds", self.title, process, pause)
-            await asyncio.sleep(pause)
+            logger.warning("%s (process %d) died; starting it again in %.1f seconds", self.title, process, delay)
+            await asyncio.sleep(delay)
             try:
                 await self._launch()
             except Exception:
@@ -104,14 +104,14 @@ class Engine(ABC):
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                **self._spawning(self.stop_signal, self.folder),
+                **self._spawn_options(self.stop_signal, self.folder),
             )
         try:
             await self._until_ready(self.process, log_start)
         except EmbeddedError:
             await self._end()
             raise
-        self.up.set()
+        self.is_running.set()
 
     async def _until_ready(self, process: asyncio.subprocess.Process, log_start: int) -> None:
         """Wait until the server takes connections, for as long as it lives and its log grows.
@@ -142,10 +142,10 @@ class Engine(ABC):
             except TimeoutError:
                 logger.warning("%s is still there %.0f seconds after %s", self.title, limit, number.name)
 
-    def _spawning(self, at_keepers_end: signal.Signals, cwd: Path = Path("/")) -> dict[str, Any]:
-        """Arguments for a child process that runs as the servers' user and does not outlive the keeper."""
-        tie = tie_to_keeper(at_keepers_end)
-        return {"cwd": cwd, "env": engine_env(), "preexec_fn": tie, **self.place.account.popen}
+    def _spawn_options(self, at_parents_death: signal.Signals, cwd: Path = Path("/")) -> dict[str, Any]:
+        """Arguments for a child process that runs as the servers' user and does not outlive the supervisor."""
+        preexec = signal_at_parents_death(at_parents_death)
+        return {"cwd": cwd, "env": engine_env(), "preexec_fn": preexec, **self.data_dir.os_user.popen}
 
     def _known_pid(self) -> int:
         """The process id in the server's own pid file; 0 when there is none."""
@@ -156,24 +156,24 @@ class Engine(ABC):
     async def _end_leftovers(self) -> None:
         """End what is left of a server that did not end in order, and remove its lock files.
 
-        As the only keeper we know that nobody else uses the folder. A whole server (of a keeper that was
-        killed) is asked to end in order. Children without their postmaster get nothing but SIGKILL: on a
-        polite signal some of them would still write to the database, which has to be recovered anyway.
-        The lock files must go: in a container the number in them soon belongs to another process, and
-        PostgreSQL would take that one for itself.
+        There is only one supervisor, so no one else uses the folder. A complete server (left by a supervisor
+        that was killed) is asked to end in order. PostgreSQL's children without their postmaster get SIGKILL:
+        on another signal some of them would still write to the database, which has to be recovered anyway.
+        The lock files are removed because in a container the process id in them soon belongs to another
+        process, which PostgreSQL would take for a running server.
         """
-        pid_file, lock = self.folder / self.pid_file, self.place.sockets / f"{self.socket_name}.lock"
+        pid_file, lock = self.folder / self.pid_file, self.data_dir.sockets / f"{self.socket_name}.lock"
         asked, deadline = 0, time.monotonic() + STOP_LIMIT
         while pid_file.exists() and (left := servers_in(self.folder)):
-            chief = next((process for process in left if process.pid == self._known_pid()), None)
-            is_ending = asked in {process.pid for process in left}  # its pid file goes before it does
-            if (chief is None and not is_ending) or time.monotonic() > deadline:
+            main = next((process for process in left if process.pid == self._known_pid()), None)
+            is_ending = asked in {process.pid for process in left}  # it removes its pid file before it ends
+            if (main is None and not is_ending) or time.monotonic() > deadline:
                 for process in left:
                     send(process.pid, signal.SIGKILL)
-            elif chief is not None and chief.pid != asked:
-                logger.info("ending %s, left behind by an earlier keeper", self.title)
-                send(chief.pid, self.stop_signal)
-                asked = chief.pid
+            elif main is not None and main.pid != asked:
+                logger.info("ending %s, left behind by an earlier supervisor", self.title)
+                send(main.pid, self.stop_signal)
+                asked = main.pid
             await asyncio.sleep(2 * POLL)
         pid_file.unlink(missing_ok=True)
         lock.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What can go wrong with the embedded servers, in words that help their owner."""
+"""Errors of the embedded servers, in words that help their owner."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ class EmbeddedError(CommandFailed):
 
 
 def explain(error: OSError, data_dir: Path) -> str:
-    """An operating system's error in words that help the owner."""
+    """An error of the operating system in words that help the owner."""
     hints = {
         errno.ENOSPC: "The disk is full: free some space, or pick another place with --data-dir.",
         errno.EDQUOT: "Your disk quota is used up: free some space, or pick another place with --data-dir.",

@@ -1,4 +1,4 @@
-"""The logs of the keeper and the servers."""
+"""The logs of the supervisor and the servers."""
 
 import os
 from contextlib import suppress
@@ -9,7 +9,7 @@ LOG_LIMIT = 10 * 2**20  # bytes of log after which the next start begins a new f
 
 
 def open_log(path: Path) -> BinaryIO:
-    """Open a log for appending; one that has grown long is put aside first, as <name>.1."""
+    """Open a log for appending; one that has grown too long is renamed <name>.1 first."""
     with suppress(FileNotFoundError):
         if path.stat().st_size > LOG_LIMIT:
             path.replace(path.with_name(f"{path.name}.1"))
@@ -17,7 +17,7 @@ def open_log(path: Path) -> BinaryIO:
 
 
 def log_end(path: Path, start: int = 0) -> str:
-    """The last lines of a log, for an error message, of what came after byte `start`."""
+    """The last lines of a log after byte `start`, for an error message."""
     with suppress(OSError), path.open("rb") as log:
         size = log.seek(0, os.SEEK_END)
         log.seek(max(start, size - 4000))

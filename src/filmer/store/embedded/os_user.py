@@ -1,4 +1,4 @@
-"""Whom the servers run as."""
+"""The system user that the servers run as."""
 
 import os
 import pwd
@@ -12,7 +12,7 @@ from filmer.store.embedded.errors import EmbeddedError
 
 
 @dataclass(frozen=True)
-class Account:
+class OsUser:
     """The system user both servers run as."""
 
     name: str
@@ -27,29 +27,28 @@ class Account:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
-def os_user_for(data_dir: Path) -> Account:
-    """Ourselves, or an unprivileged user when we are root, whom PostgreSQL refuses to serve.
+def os_user_for(data_dir: Path) -> OsUser:
+    """The current user; for root, as whom PostgreSQL refuses to run, an unprivileged user.
 
-    Whoever owns the database files stays their user, even when a better one turns up later. Otherwise it is
-    a user made for filmer, then `postgres`, who is there for databases only, and at last `nobody`: other
-    daemons run as nobody too, and each of them could read our files. Raises EmbeddedError when there is no
-    such user.
+    The owner of existing database files remains their user, even when a better one is added later. Otherwise
+    it is `filmer`, then `postgres`, which exists for databases only, and at last `nobody`: other daemons run
+    as nobody too, and each of them could read our files. Raises EmbeddedError when none of them exists.
     """
     if (own := os.geteuid()) != 0:
-        return Account(f"uid {own}", own, os.getegid())
+        return OsUser(f"uid {own}", own, os.getegid())
     with suppress(FileNotFoundError, KeyError):
         if owner := (data_dir / "postgres").stat().st_uid:
             entry = pwd.getpwuid(owner)
-            return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+            return OsUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
     for name in ("filmer", "postgres", "nobody"):
         with suppress(KeyError):
             entry = pwd.getpwnam(name)
-            return Account(name, entry.pw_uid, entry.pw_gid)
+            return OsUser(name, entry.pw_uid, entry.pw_gid)
     raise EmbeddedError("PostgreSQL does not run as root, and there is no user filmer, postgres or nobody: add one.")
 
 
-def may_enter(folder: Path, account: Account) -> bool:
-    """Whether the account gets into the folder. Tried rather than computed: there are ACLs and the like."""
+def may_enter(folder: Path, os_user: OsUser) -> bool:
+    """Whether the user can enter the folder. Tried rather than computed, because of ACLs and the like."""
     command = ["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)]
-    done = subprocess.run(command, check=False, stderr=subprocess.DEVNULL, cwd="/", **account.popen)
+    done = subprocess.run(command, check=False, stderr=subprocess.DEVNULL, cwd="/", **os_user.popen)
     return done.returncode == 0

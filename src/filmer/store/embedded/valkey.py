@@ -11,7 +11,7 @@ from filmer.store.embedded.engine import Engine
 
 
 class Valkey(Engine):
-    """The Valkey server: a cache, so nothing of it is kept on disk."""
+    """The Valkey server: a cache, so it stores nothing on disk."""
 
     title = "Valkey"
     folder_name = "valkey"
@@ -21,16 +21,16 @@ class Valkey(Engine):
 
     @property
     def url(self) -> str:
-        """An address for redis-py's from_url."""
-        return f"unix://{quote(str(self.place.sockets / VALKEY_SOCKET))}?db=0"
+        """A URL for redis-py's from_url."""
+        return f"unix://{quote(str(self.data_dir.sockets / VALKEY_SOCKET))}?db=0"
 
     async def prepare(self) -> list[str]:
-        """Make the folder, and settings for a private cache of a bounded size."""
-        server = usable_valkey(self.place)
-        folder = self.place.folder(self.folder_name)
+        """Make the folder; the settings are those of a private cache of a bounded size."""
+        server = usable_valkey(self.data_dir)
+        folder = self.data_dir.folder(self.folder_name)
         settings = {
             "port": "0",
-            "unixsocket": f"{self.place.sockets / VALKEY_SOCKET}",
+            "unixsocket": f"{self.data_dir.sockets / VALKEY_SOCKET}",
             "unixsocketperm": "700",
             "save": "",
             "appendonly": "no",
@@ -39,7 +39,7 @@ class Valkey(Engine):
             "dir": f"{folder}",
             "pidfile": f"{folder / self.pid_file}",
             "daemonize": "no",
-            "logfile": "",  # to stdout, which we pass: the servers' user may not write beside its folder
+            "logfile": "",  # to stdout, which we redirect: the servers' user may not write outside its folder
         }
         return [str(server), *(word for key, value in settings.items() for word in (f"--{key}", value))]
 
@@ -47,7 +47,7 @@ class Valkey(Engine):
         """Whether it answers a PING."""
         with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(1)
-            probe.connect(str(self.place.sockets / VALKEY_SOCKET))
+            probe.connect(str(self.data_dir.sockets / VALKEY_SOCKET))
             probe.sendall(b"PING\r\n")
             return probe.recv(64).startswith(b"+PONG")
         return False
