@@ -26,8 +26,7 @@ from tests.raw_connections import Customer, request, wires
 from tests.shop.faults import customers, fill_carts
 
 from filmer.edge import overload
-from filmer.edge.edge import CROWDED
-from filmer.edge.overload import ConcurrencyLimit, Slot
+from filmer.edge.overload import CROWDED, ConcurrencyLimit, Slot
 
 pytestmark = pytest.mark.proof
 

@@ -15,12 +15,12 @@ from litestar.types import ASGIApp
 from tests.answers import data_of, error_of
 from tests.asgi import alive, ask
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
+from tests.layers import framework_of
 from tests.people import CARD, PASSWORD, kept_password, open_account, put_card, session_of, visitor
 
 from filmer.accounts.schemas import User
 from filmer.app import create_app
 from filmer.clock import Clock, SystemClock
-from filmer.edge.edge import Edge
 from filmer.settings import Settings
 from filmer.shop.checkout import Checkout
 from filmer.shop.payment import PaymentProvider
@@ -175,9 +175,7 @@ class InProcess(httpx.BaseTransport):
 
     @property
     def litestar(self) -> Litestar:
-        assert isinstance(self.app, Edge)
-        assert isinstance(self.app._app, Litestar)
-        return self.app._app
+        return framework_of(self.app)
 
     @property
     def checkout(self) -> Checkout:
