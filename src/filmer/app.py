@@ -220,7 +220,7 @@ def in_front_of(framework: ASGIApp, parts: Components, settings: Settings, traff
         DefaultHeaders,
         *([Retry] if parts.database.has_standbys else []),
     ]  # fmt: skip
-    # A bound method is called in half the time that an object with __call__ takes.
+    # Bound methods, as calling an object that has __call__ takes longer: every cached response passes five layers.
     return reduce(lambda app, layer: layer(app).__call__, reversed(layers), framework)
 
 

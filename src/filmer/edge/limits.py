@@ -17,7 +17,7 @@ class Limits:
     def __init__(self, app: ASGIApp, *, refusals: Refusals) -> None:
         self._app = app
         self._refusals = refusals
-        self._usual: list[bytes] = []  # the last name that was fit: nearly all clients use the same
+        self._usual: list[bytes] | None = None  # the last name that was fit: nearly all clients use the same
 
     def __call__(self, scope: Any, receive: Receive, send: Send) -> Any:
         request: EdgeRequest = scope[EDGE_REQUEST]
