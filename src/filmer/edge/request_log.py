@@ -39,13 +39,15 @@ class RequestLog:
         if not request.id:
             request.id = next(self._ids)
         status = 0
+        is_recorded = False
 
         def send_recorded(message: Any) -> Any:
-            nonlocal status
+            nonlocal status, is_recorded
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], *request.response_headers, (b"x-request-id", request.id)]
             elif not message.get("more_body", False):
+                is_recorded = True
                 if self._access_log:
                     self._log(request, status)
                 if self._traffic is not None:
@@ -54,10 +56,9 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, send_recorded)
-        except BaseException:
-            if self._traffic is not None:
-                self._count(self._traffic, request, GONE)
-            raise
+        finally:
+            if not is_recorded and self._traffic is not None:
+                self._count(self._traffic, request, GONE if request.is_gone else status or GONE)
 
     def _log(self, request: EdgeRequest, status: int) -> None:
         log.info(
