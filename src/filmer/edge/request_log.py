@@ -26,7 +26,7 @@ class RequestLog:
         """``lifespan``: the application that is told when the process starts and stops."""
         self._app = app
         self._lifespan = lifespan
-        self._clock = clock
+        self._monotonic = clock.monotonic
         self._access_log = access_log
         self._traffic = traffic
         self._ids = _drawn_ids()
@@ -35,30 +35,29 @@ class RequestLog:
         if scope["type"] != "http":
             await self._lifespan(scope, receive, send)
             return
-        request = scope[EDGE_REQUEST] = read_request(scope, self._clock.monotonic())
+        request = scope[EDGE_REQUEST] = read_request(scope, self._monotonic())
         if not request.id:
             request.id = next(self._ids)
-        status = 0
-        is_recorded = False
+        status: int | None = 0  # None: recorded
 
         def send_recorded(message: Any) -> Any:
-            nonlocal status, is_recorded
+            nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], *request.response_headers, (b"x-request-id", request.id)]
-            elif not message.get("more_body", False):
-                is_recorded = True
+            elif status is not None and not message.get("more_body", False):
                 if self._access_log:
                     self._log(request, status)
                 if self._traffic is not None:
-                    self._count(self._traffic, request, GONE if request.is_gone else status)
+                    self._count(self._traffic, request, status)
+                status = None
             return send(message)
 
         try:
             await self._app(scope, receive, send_recorded)
         finally:
-            if not is_recorded and self._traffic is not None:
-                self._count(self._traffic, request, GONE if request.is_gone else status or GONE)
+            if status is not None and self._traffic is not None:
+                self._count(self._traffic, request, status)
 
     def _log(self, request: EdgeRequest, status: int) -> None:
         log.info(
@@ -66,16 +65,19 @@ class RequestLog:
             method=request.method,
             path=request.path,
             status=status,
-            milliseconds=round((self._clock.monotonic() - request.begun) * 1000, 2),
+            milliseconds=round((self._monotonic() - request.begun) * 1000, 2),
             request_id=request.id.decode(),
         )
 
     def _count(self, traffic: Traffic, request: EdgeRequest, status: int) -> None:
+        """``status``: 0 where no response was begun."""
         cached = request.cached
-        route = (cached and cached.route) or traffic.route_of(request.path)
-        if cached is not None:
-            cached.route = route  # found once, not each time it is sent
-        traffic.add((request.method, route, status, request.source), self._clock.monotonic() - request.begun)
+        if cached is None:
+            route = traffic.route_of(request.path)
+        elif not (route := cached.route):
+            route = cached.route = traffic.route_of(request.path)  # once, not each time it is sent
+        status = GONE if request.is_gone else status or GONE
+        traffic.add((request.method, route, status, request.source), self._monotonic() - request.begun)
 
 
 def _drawn_ids() -> Iterator[bytes]:
