@@ -5,15 +5,15 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import httpx
 from litestar import Litestar
 from tests.asgi_client import running_app
 from tests.conftest import SECRET_KEY
+from tests.layers import framework_of
 
 from filmer.app import create_app
-from filmer.edge.edge import Edge
 from filmer.settings import Settings
 
 ADDRESS = "192.0.2.1"
@@ -47,9 +47,7 @@ class InProcess:
 
     @property
     def litestar(self) -> Litestar:
-        edge = getattr(self.app, "__wrapped__", self.app)
-        assert isinstance(edge, Edge)
-        return cast("Litestar", edge._app)
+        return framework_of(self.app)
 
     def part(self, name: str) -> Any:
         """A component of the application, by its name."""

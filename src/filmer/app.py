@@ -1,9 +1,9 @@
 """The application: what its URLs stand on, and the edge in front of it."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING, cast
 
 import structlog
@@ -21,10 +21,22 @@ from filmer.catalogue.prices import Prices
 from filmer.clock import Clock, SystemClock
 from filmer.community.api import CommunityApi
 from filmer.components import Components
-from filmer.edge.cross_site import CrossSite
-from filmer.edge.edge import Edge
-from filmer.edge.overload import ConcurrencyLimit
+from filmer.edge.body_drain import BodyDrain
+from filmer.edge.cache import ResponseCache
+from filmer.edge.cross_site import CrossSite, CrossSiteRules
+from filmer.edge.default_headers import DefaultHeaders
+from filmer.edge.head import Head
+from filmer.edge.limits import Limits
+from filmer.edge.overload import ConcurrencyLimit, Overload
+from filmer.edge.public_cache import PublicCache
+from filmer.edge.refusals import Refusals
+from filmer.edge.request_context import RequestContext
+from filmer.edge.request_log import RequestLog
+from filmer.edge.response_headers import ResponseHeaders
 from filmer.edge.retry import Retry
+from filmer.edge.tmdb_response_cache import TmdbResponseCache
+from filmer.edge.valkey_cache import ValkeyCache
+from filmer.edge.whole_responses import WholeResponses
 from filmer.http.body import MAX_BODY
 from filmer.http.failures import answer_failure
 from filmer.http.health import HealthApi
@@ -46,6 +58,7 @@ from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
 
 if TYPE_CHECKING:
+    from filmer.edge.traffic import Traffic
     from filmer.metrics.collector import Metrics
 
 
@@ -54,8 +67,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
     parts = Components(settings, clock or SystemClock())
     metrics = _metrics(parts) if settings.metrics_token else None
     framework: ASGIApp = _framework(parts, settings, metrics)
-    reliable = Retry(framework) if parts.database.has_standbys else framework
-    edge = _edge(reliable, parts, settings, metrics)
+    edge = in_front_of(framework, parts, settings, metrics.traffic if metrics else None)
     if settings.trusted_proxies is None:
         return edge
     # So that scope["client"] is whoever called the proxies: the last address none of ours has.
@@ -174,29 +186,43 @@ def _operation(metrics: "Metrics | None", settings: Settings) -> list[Router]:
     return [urls.monitoring(MetricsApi(metrics, settings.metrics_token))]
 
 
-def _edge(app: ASGIApp, parts: Components, settings: Settings, metrics: "Metrics | None") -> Edge:
-    return Edge(
-        app,
-        public=urls.PUBLIC_PATHS + (urls.SITEMAP_PATHS if parts.public_url else ()),
-        pages=urls.PUBLIC_PAGES,
-        outside=urls.TMDB_PATHS,
-        exempt=urls.MONITORING_PATHS,
-        concurrency=ConcurrencyLimit(settings.pool_size * 2),
-        edition=parts.edition,
-        shared=parts.shared,
-        cache_seconds=settings.cache_duration_seconds,
-        cache_bytes=settings.cache_mib * 2**20,
-        clock=parts.clock,
-        failure_page=parts.pages.failure,
-        build=parts.templates.build,
-        access_log=settings.access_log,
-        cross_site=CrossSite(
-            cors_origins=parse_origins(settings.cors_origins) if settings.cors_origins else (),
-            public_url=parts.public_url,
-        ),
-        is_https=parts.is_https and not is_loopback((parts.public_url or "").partition("://")[2]),
-        traffic=metrics.traffic if metrics else None,
+def in_front_of(framework: ASGIApp, parts: Components, settings: Settings, traffic: "Traffic | None" = None) -> ASGIApp:
+    """The edge: its layers, outermost first. A request goes down the list, its response up."""
+    refusals = Refusals(parts.clock, parts.pages.failure)
+    limit = ConcurrencyLimit(settings.pool_size * 2)
+    cross_site = CrossSite(
+        cors_origins=parse_origins(settings.cors_origins) if settings.cors_origins else (),
+        public_url=parts.public_url,
     )
+    is_https = parts.is_https and not is_loopback((parts.public_url or "").partition("://")[2])
+    public = urls.PUBLIC_PATHS + (urls.SITEMAP_PATHS if parts.public_url else ())
+    clock, seconds, cache_bytes = parts.clock, settings.cache_duration_seconds, settings.cache_mib * 2**20
+    tmdb_bytes = cache_bytes // 8  # all five hundred popular pages take 3 MiB
+    memory, tmdb_memory = ResponseCache(max_bytes=cache_bytes - tmdb_bytes), ResponseCache(max_bytes=tmdb_bytes)
+    layers: list[Callable[[ASGIApp], ASGIApp]] = [
+        partial(RequestLog, lifespan=framework, clock=clock, access_log=settings.access_log, traffic=traffic),
+        partial(ResponseHeaders, cross_site=cross_site, is_https=is_https),
+        Head,
+        partial(Limits, refusals=refusals),
+        partial(
+            PublicCache, public=public, pages=urls.PUBLIC_PAGES, edition=parts.edition, memory=memory, limit=limit,
+            refusals=refusals,
+        ),
+        partial(TmdbResponseCache, paths=urls.TMDB_PATHS, memory=tmdb_memory, clock=clock, seconds=seconds),
+        partial(RequestContext, clock=clock),
+        BodyDrain,
+        partial(CrossSiteRules, cross_site=cross_site, refusals=refusals),
+        partial(Overload, limit=limit, exempt=urls.MONITORING_PATHS, refusals=refusals),
+        partial(
+            ValkeyCache, edition=parts.edition, shared=parts.shared, clock=clock, build=parts.templates.build,
+            seconds=seconds,
+        ),
+        partial(WholeResponses, clock=clock),
+        DefaultHeaders,
+        *([Retry] if parts.database.has_standbys else []),
+    ]  # fmt: skip
+    # Bound methods, as calling an object that has __call__ takes longer: every cached response passes five layers.
+    return reduce(lambda app, layer: layer(app).__call__, reversed(layers), framework)
 
 
 def serve_from_environment() -> ASGIApp:

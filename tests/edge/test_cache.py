@@ -24,7 +24,7 @@ def test_nothing_of_another_edition_is_found_or_kept() -> None:
     assert cache.get("old", b"/a", now=0) is None
     assert cache.get("new", b"/a", now=0) is None
     assert cache.get("new", b"/b", now=0) == answer(b"2")
-    assert len(cache._answers) == 1, "the old edition's memory is free"
+    assert len(cache._responses) == 1, "the old edition's memory is free"
 
 
 def test_what_was_not_asked_for_the_longest_goes_first() -> None:
@@ -40,10 +40,10 @@ def test_memory_is_bounded_whatever_is_asked_for() -> None:
     cache = ResponseCache(max_bytes=2**20)
     for number in range(20_000):
         cache.put("e", b"/api/v1/movies/%d" % number, answer(bytes(number % 5000)), until=30)
-        held = sum(len(name) + len(kept.body) for name, (_, kept) in cache._answers.items())
+        held = sum(len(name) + len(kept.body) for name, (_, kept) in cache._responses.items())
         assert held < 2**20
         if number > 5000:  # small ones count, too
-            assert 100 < len(cache._answers) < 2**20 / 1000
+            assert 100 < len(cache._responses) < 2**20 / 1000
             break
     cache.put("e", b"/huge", answer(bytes(2**20)), until=30)
     assert cache.get("e", b"/huge", now=0) is None

@@ -5,10 +5,11 @@ from typing import Any, cast
 
 import pytest
 from tests.conftest import ServeHere
+from tests.layers import layer_of
 from tests.responses import data_of
 
 from filmer.app import create_app
-from filmer.edge.edge import Edge
+from filmer.edge.default_headers import DefaultHeaders
 from filmer.settings import Settings, SettingsError, load_settings, parse_proxies
 
 DATABASE = "postgresql://nobody@127.0.0.1:1/none"  # nothing here connects to it
@@ -18,8 +19,6 @@ PROXY, SECOND, CALLER, FORGED = "10.0.0.1", "10.0.0.2", "203.0.113.9", "198.51.1
 def address_seen(trusted: str | None, *forwarded: str, peer: str = PROXY, method: str = "POST") -> str:
     """The address a handler sees of a request that comes from ``peer``."""
     app: Any = create_app(Settings(database_url=DATABASE, trusted_proxies=trusted))
-    edge = app if trusted is None else app.__wrapped__
-    assert isinstance(edge, Edge)
     seen: list[str] = []
 
     async def handler(scope: Any, _receive: Any, send: Any) -> None:
@@ -33,7 +32,7 @@ def address_seen(trusted: str | None, *forwarded: str, peer: str = PROXY, method
     async def send(_message: Any) -> None:
         pass
 
-    edge._app = cast("Any", handler)
+    layer_of(app, DefaultHeaders)._app = cast("Any", handler)
     path = "/api/v1/auth/login"
     scope = {
         "type": "http",

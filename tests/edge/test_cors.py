@@ -12,7 +12,7 @@ from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.responses import data_of, error_of
 from tests.server_in_thread import ServerInThread
 
-from filmer.edge.edge import MAX_ADDRESS
+from filmer.edge.limits import MAX_ADDRESS
 from filmer.settings import SettingsError, load_settings, parse_origins
 from filmer.store.embedded import Engines
 

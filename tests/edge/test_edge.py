@@ -15,6 +15,7 @@ import pytest
 import redis
 from psycopg.conninfo import make_conninfo
 from tests.conftest import MakeDatabase, Serve, ServeHere, import_films
+from tests.layers import layer_of
 from tests.machine import answered_within
 from tests.proxy import proxied_database, proxied_valkey
 from tests.responses import TIME, data_of, error_of
@@ -22,7 +23,7 @@ from tests.server_in_thread import ServerInThread
 
 from filmer.catalogue.edition import SEEN_LOCK
 from filmer.edge.cache import CachedResponse
-from filmer.edge.edge import Edge
+from filmer.edge.public_cache import PublicCache
 from filmer.server.serving import free_port
 from filmer.store import valkey
 from filmer.store.embedded import Engines
@@ -102,9 +103,9 @@ def serving(
 ) -> Iterator[ServerInThread]:
     """A server that keeps what it answers from the first on: it knows which edition it answers from."""
     server = serve_here(through or database_url, **environment)
-    assert isinstance(server.app, Edge)
+    edition = layer_of(server.app, PublicCache)._edition
     deadline = time.monotonic() + 10
-    while not server.app._edition.key:
+    while not edition.key:
         assert time.monotonic() < deadline, "it does not watch the edition"
         time.sleep(0.01)
     try:

@@ -1,13 +1,19 @@
 """HTTP/1.1 without ``Host``, or with two: 400, in the envelope of the API or on a page (contract §1.6)."""
 
+import asyncio
 import re
 import socket
+from typing import Any
 
 import httpx
 import pytest
 from tests.community.responses import community_error_of
 from tests.responses import error_of
 
+from filmer.clock import SystemClock
+from filmer.edge.limits import Limits
+from filmer.edge.refusals import Refusals
+from filmer.edge.request import EDGE_REQUEST, read_request
 from filmer.http.hosts import host_objection
 
 PATHS = ["/api/v1/genres", "/api/v1/cart", "/api/v1/nothing", "/api/movies/popular", "/films", "/", "/openapi.json"]
@@ -105,3 +111,31 @@ def test_other_versions_name_it_in_their_own_way() -> None:
     assert host_objection("2", [b""]) is host_objection("1.0", [b""]) is host_objection("1.0", []) is None
     assert host_objection("2", [b"a", b"a"])
     assert host_objection("1.1", [])
+
+
+@pytest.mark.parametrize("first", [[], [b""], [b"shop"], [b"shop", b"shop"], [b"a b"]])
+def test_a_host_is_looked_at_whatever_the_request_before_it_had(first: list[bytes]) -> None:
+    """The last fit one is remembered; a request without any, or with two, must not pass for it."""
+    passed: list[str] = []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
+        passed.append(scope["http_version"])
+
+    async def receive() -> Any:
+        raise AssertionError("no body is read")
+
+    async def send(_message: Any) -> None:
+        pass
+
+    async def run() -> None:
+        limits = Limits(app, refusals=Refusals(SystemClock(), lambda _path, _error: b""))
+        for hosts in (first, [], [b""], [b"shop"], [b"shop"], [b"shop", b"shop"], [b""], [b"a b"], [b"other"]):
+            for version in ("1.1", "1.0"):
+                scope: Any = {"type": "http", "method": "GET", "path": "/", "raw_path": b"/", "query_string": b""}
+                scope |= {"http_version": version, "headers": [(b"host", host) for host in hosts]}
+                scope[EDGE_REQUEST] = read_request(scope, 0.0)
+                passed.clear()
+                await limits(scope, receive, send)
+                assert bool(passed) == (host_objection(version, hosts) is None), (hosts, version)
+
+    asyncio.run(run())

@@ -3,20 +3,16 @@
 import re
 
 import httpx
-from litestar import Litestar
 from litestar.routes import HTTPRoute
+from tests.layers import framework_of
 
 from filmer.app import create_app
-from filmer.edge.edge import Edge
 from filmer.settings import Settings
 
 
 def table() -> dict[str, set[str]]:
     """The methods of each path, with a one where something varies in it."""
-    edge = create_app(Settings(database_url="postgresql://nowhere", metrics_token="m" * 32))
-    assert isinstance(edge, Edge)
-    app = edge._app
-    assert isinstance(app, Litestar)
+    app = framework_of(create_app(Settings(database_url="postgresql://nowhere", metrics_token="m" * 32)))
     routes = [route for route in app.routes if isinstance(route, HTTPRoute)]
     return {re.sub(r"{\w+:str}", "1", route.path): set(route.methods) for route in routes}
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from tests.responses import data_of
 
-from filmer.edge.headers import takes_gzip
+from filmer.edge.negotiation import takes_gzip
 
 PAGE, JSON_PAGE = "/films", "/api/v1/genres"
 

@@ -26,8 +26,7 @@ from tests.raw_connections import Customer, open_connections, request
 from tests.shop.stress_shop import customers, fill_carts
 
 from filmer.edge import overload
-from filmer.edge.edge import CROWDED
-from filmer.edge.overload import ConcurrencyLimit, Slot
+from filmer.edge.overload import CROWDED, ConcurrencyLimit, Slot
 
 pytestmark = pytest.mark.proof
 

@@ -7,12 +7,13 @@ from typing import Any, cast
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.layers import layer_of
 from tests.server_in_thread import ServerInThread
 
-from filmer.app import create_app
+from filmer.app import create_app, in_front_of
 from filmer.clock import SystemClock
-from filmer.edge.edge import Edge
-from filmer.edge.overload import ConcurrencyLimit
+from filmer.components import Components
+from filmer.edge.response_headers import ResponseHeaders
 from filmer.http.cache_headers import PUBLIC
 from filmer.http.envelopes import PAGE_HEADERS
 from filmer.settings import Settings, SettingsError, load_settings
@@ -136,8 +137,7 @@ def test_other_names_are(secure: ServerInThread, host: str) -> None:
 def test_https_is_asked_for_by_the_public_url_alone(url: str | None, *, is_said: bool) -> None:
     async def headers() -> list[tuple[bytes, bytes]]:
         edge = create_app(Settings(database_url="postgresql://nowhere", public_url=url))
-        assert isinstance(edge, Edge)
-        return edge._always
+        return layer_of(edge, ResponseHeaders)._headers
 
     assert (HSTS.encode() in dict(asyncio.run(headers()))) == is_said
 
@@ -160,10 +160,6 @@ def test_a_public_url_can_be_set(given: str) -> None:
 # --- what the edge adds to what a handler says ----------------------------------------------------
 
 
-class NoEdition:
-    key = ""
-
-
 def answered(path: str, method: str = "GET", **headers: str) -> dict[str, list[str]]:
     """The headers the edge sends when a handler answers 200 with these."""
 
@@ -180,18 +176,9 @@ def answered(path: str, method: str = "GET", **headers: str) -> dict[str, list[s
     async def send(message: Any) -> None:
         sent.append(message)
 
-    edge = Edge(
-        cast("Any", app),
-        public=("/api/v1/movies",),
-        edition=cast("Any", NoEdition()),
-        shared=cast("Any", None),
-        cache_seconds=0,
-        cache_bytes=0,
-        clock=SystemClock(),
-        failure_page=lambda _path, _error: b"",
-        concurrency=ConcurrencyLimit(16),
-    )
-    scope = {
+    settings = Settings(database_url="postgresql://nowhere", cache_duration_seconds=0)
+    edge = in_front_of(cast("Any", app), Components(settings, SystemClock()), settings)
+    scope: Any = {
         "type": "http",
         "method": method,
         "path": path,
@@ -200,7 +187,11 @@ def answered(path: str, method: str = "GET", **headers: str) -> dict[str, list[s
         "http_version": "1.1",
         "headers": [(b"host", b"shop")],
     }
-    asyncio.run(edge(scope, receive, cast("Any", send)))
+
+    async def run() -> None:
+        await edge(scope, receive, cast("Any", send))
+
+    asyncio.run(run())
     found: dict[str, list[str]] = {}
     for name, value in sent[0]["headers"]:
         found.setdefault(name.decode(), []).append(value.decode())

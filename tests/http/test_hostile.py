@@ -18,18 +18,17 @@ from typing import Any, NamedTuple
 import msgspec
 import psycopg
 import pytest
-from litestar import Litestar
 from tests.community.conftest import tmdb_settings
 from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.figures import record_figure
 from tests.http import hostile
+from tests.layers import framework_of
 from tests.raw_connections import LOST, RawConnection
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
 from tests.shop.stress_shop import customers
 from tests.users import CARD, PASSWORD, open_account, put_card, token_of
 
 from filmer.app import create_app
-from filmer.edge.edge import Edge
 from filmer.http.body import Body
 from filmer.http.query import Query
 from filmer.settings import Settings
@@ -149,10 +148,7 @@ class SeededServer:
 
 def routes() -> Iterator[Route]:
     """Every URL there is, with the names of what varies in it."""
-    edge = create_app(Settings(database_url="postgresql://nowhere"))
-    assert isinstance(edge, Edge)
-    app = edge._app
-    assert isinstance(app, Litestar)
+    app = framework_of(create_app(Settings(database_url="postgresql://nowhere")))
     for route in app.routes:
         path = re.sub(r":str}", "}", route.path)
         for method in sorted(route.methods or ()):

@@ -17,16 +17,15 @@ from tests.http.sample_body import JSON, Sample
 from tests.machine import at_most
 from tests.responses import error_of, offences_of
 
-from filmer.catalogue.edition import Edition
+from filmer.app import in_front_of
 from filmer.clock import SystemClock
-from filmer.edge.edge import Edge
-from filmer.edge.overload import ConcurrencyLimit
+from filmer.components import Components
 from filmer.errors import FilmerError, InvalidRequest, PayloadTooLarge, RequestTimeout, Unauthorized
 from filmer.http import body as module
 from filmer.http.body import MAX_BODY, Received, receive_body
 from filmer.http.failures import answer_failure
 from filmer.server.serving import free_port
-from filmer.store.valkey import SharedCache
+from filmer.settings import Settings
 
 # --- on the wire ----------------------------------------------------------------------------------
 
@@ -54,19 +53,8 @@ def make_app() -> Any:
         openapi_config=None,
         logging_config=None,
     )
-
-    nowhere = Edition("postgresql://nowhere"), SharedCache(None, None)
-    return Edge(
-        app,
-        public=(),
-        edition=nowhere[0],
-        shared=nowhere[1],
-        cache_seconds=0,
-        cache_bytes=0,
-        clock=SystemClock(),
-        failure_page=no_page,
-        concurrency=ConcurrencyLimit(16),
-    )
+    settings = Settings(database_url="postgresql://nowhere")
+    return in_front_of(app, Components(settings, SystemClock()), settings)
 
 
 RUN = """

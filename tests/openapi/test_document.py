@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-from litestar import Litestar
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests import community_examples as community
 from tests.community_examples import REQUESTS, Circle, Request
 from tests.conftest import MakeDatabase, ServeHere
+from tests.layers import framework_of
 from tests.sandbox import Sandbox
 from tests.shop_examples import CASES, ITEM, JOHN, KEY, LINE, PRINTED, Case, Stage
 from tests.users import CARD, PASSWORD
@@ -24,7 +24,6 @@ from filmer.accounts.schemas import read_name
 from filmer.app import create_app
 from filmer.catalogue import api_docs as catalogue_docs
 from filmer.community import api_docs as community_docs
-from filmer.edge.edge import Edge
 from filmer.http.body import MAX_BODY
 from filmer.http.bounds import require_storable
 from filmer.settings import Settings
@@ -302,10 +301,7 @@ def test_document_covers_every_route_and_nothing_else(document: Any) -> None:
     """Names of path parameters are the document's own."""
 
     async def routes() -> set[str]:
-        edge = create_app(Settings(database_url="postgresql://nowhere"))
-        assert isinstance(edge, Edge)
-        app = edge._app
-        assert isinstance(app, Litestar)
+        app = framework_of(create_app(Settings(database_url="postgresql://nowhere")))
         return {
             re.sub(r"{[^}]*}", "{}", f"{method} {route.path}")
             for route in app.routes

@@ -39,7 +39,7 @@ StartShop = Callable[..., "LocalShop"]
 
 
 class Store(NamedTuple):
-    """A shop with the films of films.csv and the card of tests.people, which is anybody's."""
+    """A shop with the films of films.csv and the card of tests.users, which is anybody's."""
 
     url: str
     server: Server

@@ -1,1 +1,1 @@
-"""What stands in front of the framework: limits, cross-site rules, the cache of whole answers, overload."""
+"""What stands in front of the framework: pure ASGI layers, each with one job. ``app.py`` has their order."""

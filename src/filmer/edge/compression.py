@@ -1,6 +1,6 @@
-"""Public text and fonts for whoever takes gzip: compressed once, when it is put together, and kept so.
+"""Public text and fonts for clients that take gzip: compressed once, when a response is made, and cached so.
 
-Only what is the same for everybody: what is compressed beside somebody's secret tells of it by its length.
+Only what is the same for everybody: the length of what is compressed beside a secret tells of the secret.
 """
 
 import gzip
@@ -11,20 +11,20 @@ from filmer.edge.cache import CachedResponse
 SMALLEST = 600  # bytes; below, it saves no packet
 LEVEL = 7
 _VARY = (b"vary", b"Accept-Encoding")
-_KINDS: Final = (
+_TYPES: Final = (
     b"text/html", b"text/css", b"text/javascript", b"image/svg+xml", b"font/", b"application/xml",
     b"application/manifest+json",
 )  # fmt: skip
 
 
-def compress(answer: CachedResponse) -> None:
-    """Gives the answer its twin in gzip, where that is worth it. JSON stays as it is printed."""
-    headers = dict(answer.headers)
-    if len(answer.body) < SMALLEST or not headers.get(b"content-type", b"").startswith(_KINDS):
+def compress(response: CachedResponse) -> None:
+    """Gives the response its twin in gzip, where that is worth it. JSON stays as it is printed."""
+    headers = dict(response.headers)
+    if len(response.body) < SMALLEST or not headers.get(b"content-type", b"").startswith(_TYPES):
         return
     if b"vary" not in headers:
-        answer.headers.append(_VARY)
-    body = gzip.compress(answer.body, LEVEL, mtime=0)
-    etag = answer.etag[:-1] + b'-gzip"'
-    told = {b"content-length": str(len(body)).encode(), b"content-encoding": b"gzip", b"etag": etag}
-    answer.compressed = CachedResponse(answer.status, list((dict(answer.headers) | told).items()), body, etag)
+        response.headers.append(_VARY)
+    body = gzip.compress(response.body, LEVEL, mtime=0)
+    etag = response.etag[:-1] + b'-gzip"'
+    others = {b"content-length": str(len(body)).encode(), b"content-encoding": b"gzip", b"etag": etag}
+    response.compressed = CachedResponse(response.status, list((dict(response.headers) | others).items()), body, etag)

@@ -1,18 +1,25 @@
-"""Requests that come from other sites' pages: which are refused, and which other sites may read our answers.
+"""Requests that come from other sites' pages: which are refused, and which other sites may read our responses.
 
-A browser sends the session's cookie along whoever's page made the request, and says in ``Sec-Fetch-Site`` and
-``Origin`` whose it was; a page can't forge either. Programs that are no browser send neither and act for themselves.
+A browser sends the session's cookie whichever page made the request, and says in ``Sec-Fetch-Site`` and ``Origin``
+whose page it was; a page can't forge either. Programs that are no browser send neither and act for themselves.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+from litestar.types import ASGIApp, Receive, Send
+
+from filmer.edge.cache import CachedResponse
+from filmer.edge.default_headers import with_defaults
+from filmer.edge.refusals import Refusals
+from filmer.edge.request import EDGE_REQUEST, EdgeRequest
 from filmer.errors import Forbidden
+from filmer.http.cache_headers import Headers
 from filmer.http.cookies import session_tokens
 from filmer.http.envelopes import is_page
 from filmer.settings import origin_of, with_one_loopback
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
-Headers = list[tuple[bytes, bytes]]
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _VARY = (b"vary", b"Origin")
@@ -55,7 +62,7 @@ class CrossSite:
     def refusal(self, method: str, path: str, headers: RawHeaders) -> Forbidden | None:
         """Why a request may not act for the session whose cookie it carries; None when it may (contract §4.3).
 
-        A page's form may not come from elsewhere in any case: nobody is signed in as somebody else without knowing.
+        A page's form may never come from elsewhere: no visitor gets signed in to another's account without knowing.
         """
         if method in _SAFE_METHODS:
             return None
@@ -67,7 +74,7 @@ class CrossSite:
         return Forbidden(objection) if objection else None
 
     def _objection(self, headers: RawHeaders) -> str | None:
-        """The browser's word comes first: a proxy may rewrite ``Host``, and no page can write ``Sec-Fetch-Site``."""
+        """``Sec-Fetch-Site`` counts first: no page can write it, while a proxy may rewrite ``Host``."""
         sites, origins, hosts = (_values(headers, name) for name in (b"sec-fetch-site", b"origin", b"host"))
         if max(len(sites), len(origins), len(hosts)) > 1:
             return _AMBIGUOUS
@@ -83,17 +90,35 @@ class CrossSite:
         return with_one_loopback(origin) == self._own or _is_at(origin, host)
 
     def grants(self, path: str, headers: RawHeaders) -> Headers:
-        """The headers by which a browser lets the page that asked read our answer; to be asked if ``is_open``."""
+        """The headers by which a browser lets the page that asked read our response; of use only if ``is_open``."""
         if not _is_api(path):
             return []
         origins = {value for name, value in headers if name == b"origin"}
         return self._granted.get(origins.pop(), [_VARY]) if len(origins) == 1 else [_VARY]
 
     def preflight(self, method: str, path: str, headers: RawHeaders) -> Headers | None:
-        """What to answer a browser that asks whether a named origin's page may send a request; else None."""
+        """The headers for a browser that asks whether a named origin's page may send a request; None for any other."""
         if not self.is_open or method != "OPTIONS" or not _values(headers, b"access-control-request-method"):
             return None
         return _PREFLIGHT if len(self.grants(path, headers)) > 1 else None
+
+
+class CrossSiteRules:
+    """Answers the requests that other sites' pages may not send, and browsers that ask beforehand (CORS preflight)."""
+
+    def __init__(self, app: ASGIApp, *, cross_site: CrossSite, refusals: Refusals) -> None:
+        self._app = app
+        self._cross_site = cross_site
+        self._refusals = refusals
+
+    def __call__(self, scope: Any, receive: Receive, send: Send) -> Any:
+        request: EdgeRequest = scope[EDGE_REQUEST]
+        asked = scope["method"], request.path, scope["headers"]
+        if refusal := self._cross_site.refusal(*asked):
+            return self._refusals.send(send, request.path, refusal)
+        if allowed := self._cross_site.preflight(*asked):
+            return CachedResponse(204, with_defaults(allowed, request.path), b"").send(send)
+        return self._app(scope, receive, send)
 
 
 def _is_api(path: str) -> bool:
@@ -101,7 +126,7 @@ def _is_api(path: str) -> bool:
 
 
 def _is_at(origin: str, host: str) -> bool:
-    """Whether an origin is the one of a ``Host``; that names no scheme, so whatever the origin's is will do."""
+    """Whether an origin is the one of a ``Host``, which names no scheme: the origin's own is taken."""
     return origin == origin_of(f"{origin.partition('://')[0]}://{host}")
 
 

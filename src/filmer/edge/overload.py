@@ -1,25 +1,35 @@
-"""No more is computed at once than can be: beyond that, requests wait a little, then are told to come again.
+"""A bound on what is computed at the same time: beyond it requests wait a little, then are told to come again.
 
-Without a bound each of too many requests gets a share of the processor, and all are answered late, to people who have
+Without it each of too many requests gets a share of the processor, and all are answered late, to clients that have
 gone (decision 0018).
 """
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Collection
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-WAIT_SECONDS = 2.0  # for a turn, before we say 503
+from litestar.types import ASGIApp, Receive, Send
+
+from filmer.edge.cache import CachedResponse
+from filmer.edge.refusals import Refusals
+from filmer.edge.request import EDGE_REQUEST, EdgeRequest
+from filmer.errors import ServiceUnavailable
+from filmer.http.envelopes import is_page
+
+WAIT_SECONDS = 2.0  # for a slot, before we say 503
 FAIR_SECONDS = 1.0  # up to which those who wait are served in the order they came
-WAITING_EACH = 32  # for every turn there is; who comes when so many wait already is told at once, which costs least
+WAITING_EACH = 32  # for every slot there is; a request that finds so many waiting is refused at once, which costs least
 LENT_SECONDS = 0.5
+CROWDED = "Too many people ask at this moment"
 
 
 class Slot:
     """Leave to compute, within its ``with``.
 
-    It counts for ``LENT_SECONDS`` at most: who takes longer waits for somebody else, for TMDB or for a caller who
-    sends slowly, and is not to keep others out.
+    It counts for ``LENT_SECONDS`` at most: a request that takes longer waits for TMDB, or for a client that sends
+    slowly, and must not keep others out.
     """
 
     def __init__(self, concurrency: "ConcurrencyLimit") -> None:
@@ -43,9 +53,9 @@ class Slot:
 
 
 class ConcurrencyLimit:
-    """Of one process.
+    """The slots of one process.
 
-    First come, first served, as long as that keeps the waiting short. Where it does not, somebody has to wait too long,
+    First come, first served, as long as that keeps the waiting short. Where it does not, some have to wait too long,
     and those who came first are the likelier to have left: then the last to come is the next.
     """
 
@@ -56,36 +66,66 @@ class ConcurrencyLimit:
 
     @property
     def is_full(self) -> bool:
-        """Whether it is no use to wait for one."""
+        """Whether so many wait that one more would wait in vain."""
         return len(self._waiting) >= self._most_waiting
 
     async def acquire(self) -> Slot | None:
-        """None when there was none in time."""
+        """None when no slot was free in time."""
         if self._free:
             self._free -= 1
             return Slot(self)
         if self.is_full:
             return None
         loop = asyncio.get_running_loop()
-        place: asyncio.Future[Slot | None] = loop.create_future()
-        self._waiting[place] = loop.time()
-        sending_away = loop.call_later(WAIT_SECONDS, _send_away, place)
+        waiter: asyncio.Future[Slot | None] = loop.create_future()
+        self._waiting[waiter] = loop.time()
+        refusal = loop.call_later(WAIT_SECONDS, _refuse, waiter)
         try:
-            return await place
+            return await waiter
         finally:
-            sending_away.cancel()
-            self._waiting.pop(place, None)
+            refusal.cancel()
+            self._waiting.pop(waiter, None)
 
     def release(self) -> None:
         while self._waiting:
             longest = asyncio.get_running_loop().time() - next(iter(self._waiting.values()))
-            place, _ = self._waiting.popitem(last=longest >= FAIR_SECONDS)
-            if not place.done():  # neither sent away nor hung up, at this very moment
-                place.set_result(Slot(self))
+            waiter, _ = self._waiting.popitem(last=longest >= FAIR_SECONDS)
+            if not waiter.done():  # neither refused nor cancelled at this very moment
+                waiter.set_result(Slot(self))
                 return
         self._free += 1
 
 
-def _send_away(place: asyncio.Future[Slot | None]) -> None:
-    if not place.done():
-        place.set_result(None)
+def _refuse(waiter: asyncio.Future[Slot | None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+class Overload:
+    """Lets a request pass when there is a slot for it, and else answers 503."""
+
+    def __init__(self, app: ASGIApp, *, limit: ConcurrencyLimit, exempt: Collection[str], refusals: Refusals) -> None:
+        """``exempt``: the paths that need no slot, so that monitoring is answered whatever the load."""
+        self._app = app
+        self._limit = limit
+        self._exempt = frozenset(exempt)
+        self._refusals = refusals
+        self._page: CachedResponse | None = None
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        request: EdgeRequest = scope[EDGE_REQUEST]
+        if request.path in self._exempt:
+            await self._app(scope, receive, send)
+        elif slot := await self._limit.acquire():
+            with slot:
+                await self._app(scope, receive, send)
+        else:
+            await self._refusal(request.path).send(send)
+
+    def _refusal(self, path: str) -> CachedResponse:
+        """The page is rendered once, which makes refusing cheap."""
+        if not is_page(path):
+            return self._refusals.response(path, ServiceUnavailable(CROWDED))
+        if self._page is None:
+            self._page = self._refusals.response(path, ServiceUnavailable(CROWDED))
+        return self._page

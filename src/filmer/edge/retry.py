@@ -1,4 +1,4 @@
-"""A read that its database server left in the lurch is done once more: another server may answer."""
+"""A read that lost its database server is tried once more: another server may answer."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from filmer.http.failures import SERVER_LOST
 
 
 class Retry:
-    """In front of the framework, where there are several servers to read of. A GET changes nothing, and has no body."""
+    """Where there are several servers to read from. A GET changes nothing, and has no body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "GET":
+        if scope["method"] == "GET":
             first = scope.copy()
 
             async def send_unless_lost(message: Any) -> None:

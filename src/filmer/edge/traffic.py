@@ -1,7 +1,7 @@
-"""Requests, counted by what they asked for and what became of them: as many kinds as the table of URLs has, no more.
+"""Requests, counted by route and outcome: there are as many routes as the table of URLs has, and no more.
 
-A caller who hangs up before their request has come in whole is counted as ``GONE``, whatever we would have said.
-One who hangs up later mostly gives no sign of it, and counts as answered.
+A client that hangs up before its request has come in whole is counted as ``GONE``, whatever the response would have
+been. One that hangs up later mostly gives no sign of it, and counts as answered.
 """
 
 import re
@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 from filmer.durations import Durations
 
-NOWHERE = "none"  # the route of what no URL of ours fits
+NOWHERE = "none"  # the route of paths that no URL of ours fits
 GONE = 499
 
-# Which cache an answer came from, and how.
+# The cache that a response came from, and how.
 UNCACHED = ""
 PAGE_MEMORY, PAGE_VALKEY, PAGE_COMPUTED = "page memory", "page valkey", "page computed"
 OUTSIDE_MEMORY, OUTSIDE_COMPUTED, OUTSIDE_STALE = "outside memory", "outside computed", "outside stale"

@@ -19,7 +19,7 @@ class Arrival(NamedTuple):
 
 
 def arrival(request: AnyRequest) -> Arrival:
-    """When it came, before it waited for its turn (edge/overload.py)."""
+    """When it came, before it waited for a slot (edge/overload.py)."""
     return cast("Arrival", cast("dict[str, Any]", request.scope)[ARRIVAL_KEY])
 
 

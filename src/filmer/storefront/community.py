@@ -25,7 +25,7 @@ from filmer.tmdb.cache import TmdbCache
 from filmer.tmdb.payloads import Popular
 
 # A page waits no longer for TMDB; what it answers later is there for the next visitor. Beside a list of popular films
-# the edge may have waited three seconds for another process (edge/shared_cache.py).
+# the edge may have waited three seconds for another process (edge/valkey_cache.py).
 PATIENCE_SECONDS, LIST_PATIENCE_SECONDS = 4.0, 1.2
 STEPS = [step / 2 for step in range(11)]  # the ratings there are
 _KEEP, _RATE = "keep", "rate"  # forms that may wait until somebody has signed in

@@ -1,0 +1,58 @@
+"""Reads what is left of a request's body before the response is sent.
+
+The connection would take a body that nobody read for its next request.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from litestar.types import ASGIApp, Receive, Send
+
+from filmer.edge.request import EDGE_REQUEST, EdgeRequest
+
+MAX_DRAINED = 256 * 1024  # bytes; with more left, the connection is closed
+DRAIN_SECONDS = 1.0
+CLOSE_SECONDS = 0.05  # Granian, told to close while it is still reading, sometimes leaves the connection open
+
+
+class BodyDrain:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    def __call__(self, scope: Any, receive: Receive, send: Send) -> Any:
+        body = _Body(receive, scope[EDGE_REQUEST])
+
+        async def send_after_body(message: Any) -> None:
+            if message["type"] == "http.response.start" and not await body.drain():
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+                await asyncio.sleep(CLOSE_SECONDS)
+            await send(message)
+
+        return self._app(scope, body.receive, send_after_body)
+
+
+class _Body:
+    """Of one request, of which the application may have read a part."""
+
+    def __init__(self, receive: Receive, request: EdgeRequest) -> None:
+        self._receive = receive
+        self._request = request
+        self._is_read = False
+
+    async def receive(self) -> Any:
+        message = await self._receive()
+        if message["type"] == "http.disconnect" and not self._is_read:
+            self._request.is_gone = True
+        self._is_read = not message.get("more_body", False)
+        return message
+
+    async def drain(self) -> bool:
+        """Whether all of it has been read."""
+        left = MAX_DRAINED
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while not self._is_read and left > 0:
+                    message = await self.receive()
+                    left -= len(message.get("body", b""))
+        return self._is_read

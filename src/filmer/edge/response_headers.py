@@ -1,0 +1,39 @@
+"""The headers of every response: those that keep browsers safe, and what other sites' pages may read (CORS)."""
+
+from typing import Any
+
+from litestar.types import ASGIApp, Receive, Send
+
+from filmer.edge.cross_site import CrossSite
+from filmer.edge.request import EDGE_REQUEST, EdgeRequest
+from filmer.http.cache_headers import Headers
+from filmer.settings import is_loopback
+
+SAFETY: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
+
+
+class ResponseHeaders:
+    """They depend on server and client, so they are added to a response as it leaves: no cache holds any of them."""
+
+    def __init__(self, app: ASGIApp, *, cross_site: CrossSite, is_https: bool) -> None:
+        """``is_https``: browsers reach this server through TLS only, by a name that is not loopback's."""
+        self._app = app
+        self._cross_site = cross_site if cross_site.is_open else None
+        self._headers = [*SAFETY, STRICT_TRANSPORT] if is_https else SAFETY
+
+    def __call__(self, scope: Any, receive: Receive, send: Send) -> Any:
+        request: EdgeRequest = scope[EDGE_REQUEST]
+        headers = self._headers
+        if headers is not SAFETY and request.hosts and is_loopback(request.hosts[0].decode("latin-1")):
+            headers = SAFETY  # or the browser would want https of everything else that listens on its machine
+        if self._cross_site is not None:
+            headers = [*headers, *self._cross_site.grants(request.path, scope["headers"])]
+        request.response_headers = headers
+        return self._app(scope, receive, send)
