@@ -24,7 +24,7 @@ PALETTES = [palette for value in vars(palettes).values() if isinstance(value, tu
 COMPOSITIONS = {
     composition.__name__: composition for style in GENRE_STYLES.values() for composition in style.compositions
 }
-EACH_STACK = pytest.mark.parametrize("face", [SANS, SERIF], ids=["sans", "serif"])
+EACH_STACK = pytest.mark.parametrize("fonts", [SANS, SERIF], ids=["sans", "serif"])
 USUAL = 3 * 1024  # bytes
 
 

@@ -21,7 +21,7 @@ from filmer.posters.drawing import PosterFilm, draw_preview
 from filmer.store.embedded import Engines
 from filmer.tmdb import images
 from filmer.tmdb.sandbox.child import KEY as SANDBOX_KEY
-from filmer.tmdb.sandbox.pictures import picture
+from filmer.tmdb.sandbox.images import picture
 
 __all__ = ["sandbox", "shared_sandbox"]
 

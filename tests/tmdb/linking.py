@@ -13,7 +13,7 @@ from tests.commands import environment
 from tests.conftest import import_films
 from tests.sandbox import Sandbox
 
-from filmer.tmdb.sandbox.answers import read_films
+from filmer.tmdb.sandbox.responses import read_films
 
 KNOWN = {film.id: film.tmdb_id for film in read_films()}  # to the sandbox
 IDS = list(KNOWN)

@@ -21,7 +21,7 @@ from filmer.tmdb.client import Tmdb
 from filmer.tmdb.images import FAILED_SECONDS, MAX_BYTES, NONE_SECONDS, Images, Picture, media_type_of
 from filmer.tmdb.payloads import PayloadError, read_poster_path
 from filmer.tmdb.rate_limit import RateLimit
-from filmer.tmdb.sandbox.pictures import picture
+from filmer.tmdb.sandbox.images import picture
 
 BARE = 630  # The Wizard of Oz, which has no poster in the sandbox
 HOST = "/t/p"
