@@ -19,8 +19,8 @@ from tests.proxy import Proxy, proxied_valkey
 from tests.sandbox import Sandbox
 
 from filmer.store.embedded import Engines
-from filmer.tmdb.breaker import FAILURES, REST_SECONDS
 from filmer.tmdb.cache import AT_ONCE
+from filmer.tmdb.circuit_breaker import FAILURES, OPEN_SECONDS
 from filmer.tmdb.client import ATTEMPTS, FIRST_WAIT, MULTIPLIER
 
 pytestmark = pytest.mark.proof
@@ -116,7 +116,7 @@ def most_tries(seconds: float) -> int:
     their tries. From then on one tries at a time: a try that fails begins a rest anew, so the next one comes a rest
     after the third failure, which came two waits after the first.
     """
-    apart = FIRST_WAIT * (1 + MULTIPLIER) + REST_SECONDS
+    apart = FIRST_WAIT * (1 + MULTIPLIER) + OPEN_SECONDS
     trials = 1 + int(seconds / apart)
     return WORKERS * (FAILURES + ATTEMPTS * (AT_ONCE + trials))
 

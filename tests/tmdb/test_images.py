@@ -18,7 +18,7 @@ from filmer.store.embedded import Engines
 from filmer.store.valkey import SharedCache
 from filmer.tmdb import images as module
 from filmer.tmdb.client import Tmdb
-from filmer.tmdb.images import FAILED_SECONDS, MAX_BYTES, NONE_SECONDS, Images, Picture, media_type_of
+from filmer.tmdb.images import FAILED_SECONDS, MAX_BYTES, NO_POSTER_SECONDS, Images, PosterImage, media_type_of
 from filmer.tmdb.payloads import PayloadError, read_poster_path
 from filmer.tmdb.rate_limit import RateLimit
 from filmer.tmdb.sandbox.images import picture
@@ -36,7 +36,7 @@ class Viewer(NamedTuple):
     shared: SharedCache
     logs: list[Any]
 
-    async def sees(self, movie_id: int = MATRIX) -> Picture | str | None:
+    async def sees(self, movie_id: int = MATRIX) -> PosterImage | str | None:
         try:
             return await self.images.poster(movie_id)
         except ExternalApiError as error:
@@ -44,7 +44,7 @@ class Viewer(NamedTuple):
 
     async def settled(self) -> None:
         """Returns when nothing is under way any more."""
-        await until(lambda: not (self.images._under_way or self.shared._behind))
+        await until(lambda: not (self.images._in_flight or self.shared._behind))
 
 
 @asynccontextmanager
@@ -81,8 +81,8 @@ def pictures(world: World, movie_id: int = MATRIX) -> int:
     return world.sandbox.calls(f"{HOST}/w342/poster-{movie_id}.png")
 
 
-def matrix() -> Picture:
-    return Picture(picture(MATRIX), "image/png")
+def matrix() -> PosterImage:
+    return PosterImage(picture(MATRIX), "image/png")
 
 
 # --- what is taken for a picture ----------------------------------------------------------------------
@@ -150,7 +150,7 @@ def test_a_picture_is_known_by_its_first_bytes_and_bounded(run: Run, body: bytes
             saying(http("200 OK", body, "content-type: text/html", "set-cookie: a=b")) as host,
             viewing(world, tmdb_image_base_url=host.url, redis_url=None) as one,
         ):
-            assert await one.sees() == (Picture(body, media_type) if media_type else NOT_YET)
+            assert await one.sees() == (PosterImage(body, media_type) if media_type else NOT_YET)
             assert not one.images._http.cookies
 
     run(work)
@@ -172,7 +172,7 @@ def test_a_film_without_a_poster_or_unknown_has_none_and_is_not_asked_about_agai
                 await one.settled()
                 assert await other.sees(movie_id) is None
                 assert world.calls(movie_id) == 1
-                world.move(NONE_SECONDS + 1)
+                world.move(NO_POSTER_SECONDS + 1)
                 assert await one.sees(movie_id) is None
                 assert world.calls(movie_id) == 2
 
@@ -275,14 +275,14 @@ def test_while_another_worker_asks_nobody_else_does(run: Run, monkeypatch: pytes
 
 def test_memory_is_bounded(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     few = 2 * (len(picture(MATRIX)) + module.OVERHEAD) + 100
-    monkeypatch.setattr(module, "KEPT_HERE_BYTES", few)
+    monkeypatch.setattr(module, "MEMORY_BYTES", few)
 
     async def work(world: World) -> None:
         async with viewing(world, redis_url=None) as one:
             for movie_id in (MATRIX, SHAWSHANK, 238, 424):
-                assert isinstance(await one.sees(movie_id), Picture)
-                assert one.images._here.currsize <= few
-            assert 1 <= len(one.images._here) <= 2
+                assert isinstance(await one.sees(movie_id), PosterImage)
+                assert one.images._memory.currsize <= few
+            assert 1 <= len(one.images._memory) <= 2
 
     run(work)
 
@@ -290,16 +290,16 @@ def test_memory_is_bounded(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_more_films_are_looked_for_at_once_than_memory_has_room_for(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_UNDER_WAY", 1)
+    monkeypatch.setattr(module, "MAX_IN_FLIGHT", 1)
 
     async def work(world: World) -> None:
         world.sandbox.fail("latency", path=HOST, seconds=0.5)
         async with viewing(world) as one:
             first = asyncio.create_task(one.sees())
-            await until(lambda: one.images._under_way)
+            await until(lambda: one.images._in_flight)
             assert await one.sees(SHAWSHANK) == NOT_YET
             assert await first == matrix()
-            assert isinstance(await one.sees(SHAWSHANK), Picture)
+            assert isinstance(await one.sees(SHAWSHANK), PosterImage)
 
     run(work)
 

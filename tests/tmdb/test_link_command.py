@@ -219,7 +219,7 @@ def test_half_of_the_requests_are_left_to_a_server(
         await asyncio.to_thread(eventually, lambda: asked(sandbox))
         taken = []
         while run.poll() is None:
-            await rate_limit.take()
+            await rate_limit.acquire()
             taken.append(time.monotonic())
         fine(ended(run))
         await shared.close()

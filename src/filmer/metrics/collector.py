@@ -114,7 +114,7 @@ class Metrics:
             if asked is not None:
                 for outcome, cell in asked.calls.collect().items():
                     add_batch(self._meters.calls.labels(part, outcome), cell)
-            self._meters.breaker.labels(part).set(asked is not None and asked.is_left_alone)
+            self._meters.breaker.labels(part).set(asked is not None and asked.is_circuit_open)
         self._advance_all(self._meters.copies, self._parts.tmdb_cache.told)
 
     def _pool(self) -> None:

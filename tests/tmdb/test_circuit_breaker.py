@@ -1,4 +1,4 @@
-"""The breaker: TMDB is left alone after eight failures in a row, and tried again once in five seconds."""
+"""The circuit breaker suspends requests after eight failures in a row, and tries one every five seconds."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ from tests.sandbox import Sandbox
 from tests.tmdb.asking import MATRIX, POPULAR, UNKNOWN, SteppingClock, asking
 
 from filmer.errors import ExternalApiError, MovieNotFound, UnusableAnswer
-from filmer.tmdb.breaker import Breaker
+from filmer.tmdb.circuit_breaker import CircuitBreaker
 from filmer.tmdb.client import Tmdb
 
 
@@ -19,64 +19,64 @@ def clock() -> SteppingClock:
 
 
 @pytest.fixture
-def breaker(clock: SteppingClock) -> Breaker:
-    return Breaker(clock)
+def circuit_breaker(clock: SteppingClock) -> CircuitBreaker:
+    return CircuitBreaker(clock)
 
 
-def fails(breaker: Breaker, times: int) -> None:
+def fails(circuit_breaker: CircuitBreaker, times: int) -> None:
     for _ in range(times):
-        breaker.failed()
+        circuit_breaker.record_failure()
 
 
-def lets_through(breaker: Breaker) -> bool:
+def lets_through(circuit_breaker: CircuitBreaker) -> bool:
     try:
-        breaker.admit()
+        circuit_breaker.admit()
     except ExternalApiError:
         return False
     return True
 
 
-def test_it_opens_at_the_eighth_failure_in_a_row(breaker: Breaker) -> None:
-    fails(breaker, 7)
-    assert lets_through(breaker)
-    assert lets_through(breaker)
-    fails(breaker, 1)
-    assert not lets_through(breaker)
+def test_it_opens_at_the_eighth_failure_in_a_row(circuit_breaker: CircuitBreaker) -> None:
+    fails(circuit_breaker, 7)
+    assert lets_through(circuit_breaker)
+    assert lets_through(circuit_breaker)
+    fails(circuit_breaker, 1)
+    assert not lets_through(circuit_breaker)
 
 
-def test_a_success_between_begins_the_count_anew(breaker: Breaker) -> None:
-    fails(breaker, 7)
-    breaker.succeeded()
-    fails(breaker, 7)
-    assert lets_through(breaker)
+def test_a_success_between_begins_the_count_anew(circuit_breaker: CircuitBreaker) -> None:
+    fails(circuit_breaker, 7)
+    circuit_breaker.record_success()
+    fails(circuit_breaker, 7)
+    assert lets_through(circuit_breaker)
 
 
-def test_one_tries_each_five_seconds(breaker: Breaker, clock: SteppingClock) -> None:
-    fails(breaker, 8)
+def test_one_tries_each_five_seconds(circuit_breaker: CircuitBreaker, clock: SteppingClock) -> None:
+    fails(circuit_breaker, 8)
     clock.move(4.9)
-    assert not lets_through(breaker)
+    assert not lets_through(circuit_breaker)
     for _ in range(3):
         clock.move(5.1)
-        assert [lets_through(breaker) for _ in range(5)] == [True, False, False, False, False]
-    fails(breaker, 1)
+        assert [lets_through(circuit_breaker) for _ in range(5)] == [True, False, False, False, False]
+    fails(circuit_breaker, 1)
     clock.move(4.9)
-    assert not lets_through(breaker), "it rests again from the last failure"
+    assert not lets_through(circuit_breaker), "it rests again from the last failure"
 
 
-def test_a_success_closes_it_and_it_says_both(breaker: Breaker, clock: SteppingClock) -> None:
+def test_a_success_closes_it_and_it_says_both(circuit_breaker: CircuitBreaker, clock: SteppingClock) -> None:
     with capture_logs() as logs:
-        fails(breaker, 20)
+        fails(circuit_breaker, 20)
         clock.move(5.1)
-        assert lets_through(breaker)
-        breaker.succeeded()
-        breaker.succeeded()
-        assert lets_through(breaker)
-        assert lets_through(breaker)
-        fails(breaker, 7)
-        assert lets_through(breaker)
+        assert lets_through(circuit_breaker)
+        circuit_breaker.record_success()
+        circuit_breaker.record_success()
+        assert lets_through(circuit_breaker)
+        assert lets_through(circuit_breaker)
+        fails(circuit_breaker, 7)
+        assert lets_through(circuit_breaker)
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [
-        ("TMDB is left alone for a while", "warning"),
-        ("TMDB is back", "info"),
+        ("requests to TMDB are suspended", "warning"),
+        ("TMDB answers again", "info"),
     ]
 
 
