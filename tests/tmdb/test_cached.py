@@ -41,7 +41,7 @@ def test_what_is_at_hand_is_shown_and_refreshed_like_any_copy(run: Run) -> None:
             assert await one.tmdb_cache.popular_at_hand(1) == msgspec.structs.replace(first, state="stale")
             await one.settled()
             assert world.sandbox.calls(POPULAR) == 2
-            assert one.tmdb_cache.told == Counter(miss=1, hit=1, stale=1)
+            assert one.tmdb_cache.outcomes == Counter(miss=1, hit=1, stale=1)
 
     run(work)
 
@@ -67,7 +67,7 @@ def test_what_does_not_come_is_not_waited_for_and_asked_once(run: Run) -> None:
             assert await one.tmdb_cache.popular_at_hand(1) is None
             assert time.monotonic() - begun >= 0.29
             assert await one.tmdb_cache.popular_at_hand(1) is None
-            assert one.tmdb_cache.told == Counter(none=2)
+            assert one.tmdb_cache.outcomes == Counter(none=2)
             await one.settled()
             assert world.sandbox.calls(POPULAR) == 1
             kept = await one.tmdb_cache.popular_at_hand(1)
@@ -120,7 +120,7 @@ def test_each_answer_is_counted_by_what_it_was(run: Run) -> None:
             await one.settled()
             with pytest.raises(MovieNotFound):
                 await one.tmdb_cache.film(UNKNOWN)
-            assert one.tmdb_cache.told == Counter(miss=1, hit=1, stale=1, none=1)
+            assert one.tmdb_cache.outcomes == Counter(miss=1, hit=1, stale=1, none=1)
 
     run(work)
 

@@ -8,7 +8,7 @@ from litestar.params import FromPath
 from msgspec import Meta
 
 from filmer.catalogue import listing, queries, suggestions
-from filmer.catalogue.filters import Filters, filters
+from filmer.catalogue.filters import Filters, make_filters
 from filmer.catalogue.folding import fold, initial
 from filmer.catalogue.reading import Catalogue
 from filmer.catalogue.schemas import (
@@ -105,7 +105,7 @@ class MovieSearch(Query):
 
     @property
     def wanted(self) -> Filters:
-        return filters(
+        return make_filters(
             query=self.query,
             title=self.title,
             director=self.director,
@@ -118,8 +118,8 @@ class MovieSearch(Query):
 
     @classmethod
     def cross_check(cls, given: dict[str, Any], named: Collection[str]) -> Iterator[Offence]:
-        filters_named = [name for name in _FILTERS if name in named]
-        if all(name in given and _is_blank(given[name]) for name in filters_named):
+        named_filters = [name for name in _FILTERS if name in named]
+        if all(name in given and _is_blank(given[name]) for name in named_filters):
             yield Offence("query", "at least one search filter must be given")
         if "yearFrom" in given and "yearTo" in given and given["yearFrom"] > given["yearTo"]:
             yield Offence("yearFrom", "must not be after yearTo")
