@@ -6,7 +6,7 @@ import httpx
 import pytest
 from tests.answers import ids_of
 from tests.catalogue.conftest import Catalogue
-from tests.catalogue.list_page import Page, look, parameters
+from tests.catalogue.list_pages import Page, look, parameters
 
 
 def test_all_films_are_there_page_by_page(catalogue: Catalogue) -> None:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from tests.answers import data_of, ids_of
 from tests.catalogue.conftest import Catalogue
-from tests.catalogue.list_page import HOSTILE, Page, look, parameters
+from tests.catalogue.list_pages import HOSTILE, Page, look, parameters
 from tests.catalogue.oracle import Star
 from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.people import open_account, signed_in

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from tests.answers import data_of
 from tests.catalogue.conftest import Catalogue
-from tests.catalogue.drawing import SEARCHES, difference, page_and_size
 from tests.catalogue.oracle import Film, Star
+from tests.catalogue.random_requests import SEARCHES, difference, page_and_size
 
 LETTERS = [*"abcdefghijklmnopqrstuvwxyzATEÉØß8¡Ж千%_\\-9'", *["*"] * 4]
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from tests.answers import ids_of
 from tests.catalogue.conftest import Catalogue
-from tests.catalogue.list_page import Page, look, parameters
+from tests.catalogue.list_pages import Page, look, parameters
 
 
 def test_a_search_that_asks_nothing_invites(shop: httpx.Client) -> None:

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from tests.answers import data_of, offences_of
 from tests.catalogue.conftest import Catalogue
-from tests.catalogue.drawing import JUNK, SEARCHES, twist
 from tests.catalogue.oracle import Film, Oracle, Star, last_if_unknown, runs, words
+from tests.catalogue.random_requests import JUNK, SEARCHES, twist
 from tests.conftest import FILMS
 
 from filmer.catalogue import suggestions

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import MakeDatabase, import_films
 from tests.in_process import in_process
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
-from tests.tmdb.asking import MATRIX, SHAWSHANK, own_language
+from tests.tmdb.clients import MATRIX, SHAWSHANK, own_language
 
 from filmer.posters import drawing
 from filmer.posters.drawing import PosterFilm, draw_preview

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from structlog.testing import capture_logs
 from tests.sandbox import Sandbox
-from tests.tmdb.asking import MATRIX, POPULAR, UNKNOWN, SteppingClock, asking
+from tests.tmdb.clients import MATRIX, POPULAR, UNKNOWN, SteppingClock, tmdb_client
 
 from filmer.errors import ExternalApiError, MovieNotFound, UnusableAnswer
 from filmer.tmdb.circuit_breaker import CircuitBreaker
@@ -93,7 +93,7 @@ async def outcome(asked: Callable[[], Awaitable[object]]) -> type[BaseException]
 
 def test_two_requests_with_all_their_tries_open_it(sandbox: Sandbox, clock: SteppingClock) -> None:
     async def run() -> None:
-        async with asking(sandbox.url, clock) as tmdb:
+        async with tmdb_client(sandbox.url, clock) as tmdb:
             sandbox.fail("500")
             assert [await outcome(lambda: tmdb.popular(1)) for _ in range(4)] == [ExternalApiError] * 4
             assert sandbox.calls(POPULAR) == 8
@@ -117,7 +117,7 @@ def test_that_there_is_no_such_film_is_a_success(sandbox: Sandbox, clock: Steppi
         assert await outcome(lambda: tmdb.popular(1)) is UnusableAnswer
 
     async def run() -> None:
-        async with asking(sandbox.url, clock) as tmdb:
+        async with tmdb_client(sandbox.url, clock) as tmdb:
             for _ in range(7):
                 await one_failure(tmdb)
             assert await outcome(lambda: tmdb.film(UNKNOWN)) is MovieNotFound

@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 import redis
 from tests.sandbox import Sandbox
-from tests.tmdb.asking import KEY, own_language, settings_of
+from tests.tmdb.clients import KEY, make_settings, own_language
 
 from filmer.clock import SystemClock
 from filmer.server.serving import free_port
@@ -37,21 +37,21 @@ class RecordingRateLimit(RateLimit):
 async def ask(sandbox: Sandbox, urls: list[str | None], *, per_second: int, each: int) -> list[float]:
     """When so many workers got their turns, each asking for films as fast as it may."""
     RecordingRateLimit.turns.clear()
-    settings = settings_of(sandbox.url, tmdb_language=own_language(), tmdb_deadline_seconds=30)
+    settings = make_settings(sandbox.url, tmdb_language=own_language(), tmdb_deadline_seconds=30)
     caches = [SharedCache(url) for url in urls]
     clock = SystemClock()
     paces = [RecordingRateLimit(cache, clock, per_second=per_second, workers=len(urls)) for cache in caches]
     workers = [Tmdb(settings, rate_limit, clock) for rate_limit in paces]
 
-    async def go_on(worker: Tmdb, times: int) -> None:
+    async def go_on(process: Tmdb, times: int) -> None:
         for _ in range(times):
-            await worker.film(603)
+            await process.film(603)
 
     try:
-        await asyncio.gather(*(go_on(worker, each // 2) for worker in workers for _ in range(2)))
+        await asyncio.gather(*(go_on(process, each // 2) for process in workers for _ in range(2)))
     finally:
-        for worker in workers:
-            await worker.close()
+        for process in workers:
+            await process.close()
         for cache in caches:
             await cache.close()
     assert len(sandbox.requests()) == len(RecordingRateLimit.turns)

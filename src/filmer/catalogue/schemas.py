@@ -184,7 +184,7 @@ class Person(msgspec.Struct, frozen=True):
     birth_year: int | None
 
 
-class CareerFilm(msgspec.Struct, frozen=True):
+class FilmographyEntry(msgspec.Struct, frozen=True):
     """A film as part of a star's career."""
 
     id: str

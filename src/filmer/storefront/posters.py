@@ -5,7 +5,7 @@ import asyncio
 from litestar import Response
 from litestar.params import FromPath
 
-from filmer.catalogue.reading import Catalogue
+from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.schemas import is_identifier
 from filmer.errors import ExternalApiError, NotFound
 from filmer.http.handlers import Handlers

@@ -32,7 +32,7 @@ def stock(database_url: str, folder: Path, films: Iterable[str], tmdb_ids: Mappi
     assert report.bad == {}
 
 
-class Linker:
+class LinkCommand:
     """``filmer link tmdb`` on a database, a Valkey and a sandbox. What still runs in the end is killed."""
 
     def __init__(self, database_url: str, redis_url: str, sandbox: Sandbox) -> None:
