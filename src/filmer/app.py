@@ -85,7 +85,7 @@ def _framework(parts: Components, settings: Settings, metrics: "Metrics | None")
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await parts.open()
         try:
-            async with periodically(parts.periodic_tasks), metrics.kept_up() if metrics else nullcontext():
+            async with periodically(parts.periodic_tasks), metrics.publishing() if metrics else nullcontext():
                 yield
         finally:
             await parts.close()

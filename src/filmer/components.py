@@ -8,8 +8,8 @@ from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import SigningIn
 from filmer.accounts.throttle import Throttle
 from filmer.accounts.tokens import Tokens
+from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.edition import Edition
-from filmer.catalogue.reading import Catalogue
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves

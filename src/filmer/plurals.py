@@ -1,4 +1,4 @@
-"""How numbers of things are told to people."""
+"""Numbers with nouns, for texts that people read."""
 
 
 def counted(number: int, thing: str, things: str = "") -> str:

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, quote
 import httpx
 import pytest
 from tests.catalogue.conftest import Catalogue
-from tests.catalogue.list_page import Page, look, parameters
+from tests.catalogue.list_pages import Page, look, parameters
 from tests.responses import ids_of
 
 

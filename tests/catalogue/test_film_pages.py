@@ -12,17 +12,17 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from tests.catalogue.shown import (
+from tests.catalogue.film_pages import (
     AMELIE,
     BATMAN_BEGINS,
     DARK_KNIGHT,
     HOSTILE,
     PROLIFIC,
+    FilmSite,
     Page,
-    Shown,
+    film_site,
     page,
     section,
-    shown,
 )
 from tests.community.conftest import FIGHT_CLUB, SHAWSHANK
 from tests.conftest import ServeHere
@@ -33,26 +33,26 @@ from filmer.accounts.schemas import User
 from filmer.catalogue.schemas import Film
 from filmer.storefront import linked_data
 
-__all__ = ["sandbox", "shared_sandbox", "shown"]
+__all__ = ["film_site", "sandbox", "shared_sandbox"]
 
 
 @pytest.fixture
-def person(shown: Shown) -> User:
-    return open_account(shown.database_url)
+def person(film_site: FilmSite) -> User:
+    return open_account(film_site.database_url)
 
 
 @pytest.fixture
-def browser(shown: Shown, person: User) -> Iterator[httpx.Client]:
+def browser(film_site: FilmSite, person: User) -> Iterator[httpx.Client]:
     """Somebody signed in."""
-    with closing(signed_in(shown.client, person)) as client:
+    with closing(signed_in(film_site.client, person)) as client:
         yield client
 
 
 # --- a film -----------------------------------------------------------------------------------------
 
 
-def test_a_film_shows_everything_the_catalogue_knows(shown: Shown) -> None:
-    found = page(shown.client, f"/films/{AMELIE}")
+def test_a_film_shows_everything_the_catalogue_knows(film_site: FilmSite) -> None:
+    found = page(film_site.client, f"/films/{AMELIE}")
     for known in (
         "Amélie", "Original title: Le fabuleux destin d'Amélie Poulain", "2001", "2 h 2 min", "Comedy", "Romance",
         "8.3", "760,000 votes", "Rent for $3.99", "Director Jean-Pierre Jeunet", "Released 25 April 2001",
@@ -75,33 +75,34 @@ def test_a_film_shows_everything_the_catalogue_knows(shown: Shown) -> None:
     ]
 
 
-def test_the_overview_is_the_shops_own(shown: Shown) -> None:
+def test_the_overview_is_the_shops_own(film_site: FilmSite) -> None:
     assert (
-        page(shown.client, "/films/tt0111161").meta("description") == "Two men in a prison keep hope alive for decades."
+        page(film_site.client, "/films/tt0111161").meta("description")
+        == "Two men in a prison keep hope alive for decades."
     )
 
 
-def test_without_an_overview_the_description_is_made_of_the_facts(shown: Shown) -> None:
-    assert page(shown.client, f"/films/{BATMAN_BEGINS}").meta("description") == (
+def test_without_an_overview_the_description_is_made_of_the_facts(film_site: FilmSite) -> None:
+    assert page(film_site.client, f"/films/{BATMAN_BEGINS}").meta("description") == (
         "Batman Begins: a film of 2005, directed by Christopher Nolan, "
         "with Christian Bale, Michael Caine, Morgan Freeman."
     )
 
 
-def test_a_long_overview_is_cut_in_the_description_alone(shown: Shown) -> None:
-    found = page(shown.client, "/films/wordy")
+def test_a_long_overview_is_cut_in_the_description_alone(film_site: FilmSite) -> None:
+    found = page(film_site.client, "/films/wordy")
     description = found.meta("description") or ""
     assert description.endswith("long…")
     assert len(description) <= 300
     assert found.plain.count("long") == 400
 
 
-def test_a_film_without_a_price_costs_the_default(shown: Shown) -> None:
-    assert "Rent for $4.99" in page(shown.client, f"/films/{BATMAN_BEGINS}").plain
+def test_a_film_without_a_price_costs_the_default(film_site: FilmSite) -> None:
+    assert "Rent for $4.99" in page(film_site.client, f"/films/{BATMAN_BEGINS}").plain
 
 
-def test_a_film_with_nothing_but_a_title(shown: Shown) -> None:
-    found = page(shown.client, "/films/bare")
+def test_a_film_with_nothing_but_a_title(film_site: FilmSite) -> None:
+    found = page(film_site.client, "/films/bare")
     assert found.meta("og:title") == "Bare"
     assert found.meta("description") == "Bare: a film."
     assert found.described == {
@@ -117,8 +118,8 @@ def test_a_film_with_nothing_but_a_title(shown: Shown) -> None:
     assert "Rent for $4.99" in main
 
 
-def test_forms_say_what_the_apis_ask_for_and_lead_back(shown: Shown) -> None:
-    found = page(shown.client, "/films/tt0111161")
+def test_forms_say_what_the_apis_ask_for_and_lead_back(film_site: FilmSite) -> None:
+    found = page(film_site.client, "/films/tt0111161")
     forms = [has for has in found.all("form") if has.get("method") == "post"]
     assert [has["action"] for has in forms] == ["/cart/items", "/favorites", "/ratings"]
     assert all("data-inline" in has for has in forms)
@@ -133,67 +134,67 @@ def test_forms_say_what_the_apis_ask_for_and_lead_back(shown: Shown) -> None:
     assert {has["id"] for has in (*radios, quantity)} <= labelled
 
 
-def test_a_film_tmdb_is_not_known_to_have_can_only_be_rented(shown: Shown) -> None:
-    found = page(shown.client, "/films/tt0000012")
+def test_a_film_tmdb_is_not_known_to_have_can_only_be_rented(film_site: FilmSite) -> None:
+    found = page(film_site.client, "/films/tt0000012")
     assert [has["action"] for has in found.all("form") if has.get("method") == "post"] == ["/cart/items"]
     assert "be a favourite or be rated yet" in found.plain
 
 
-def test_a_tmdb_id_that_was_found_later_is_as_good(shown: Shown) -> None:
-    with psycopg.connect(shown.database_url) as conn:
+def test_a_tmdb_id_that_was_found_later_is_as_good(film_site: FilmSite) -> None:
+    with psycopg.connect(film_site.database_url) as conn:
         conn.execute("INSERT INTO tmdb_link (film_id, tmdb_id, looked) VALUES ('linked', 4711, now())")
-    found = page(shown.client, "/films/linked")
+    found = page(film_site.client, "/films/linked")
     assert len(found.all("input", name="movie_id", value="4711")) == 2
 
 
-def test_an_id_with_signs_in_it_stays_whole_in_addresses(shown: Shown) -> None:
-    found = page(shown.client, "/films/odd%25%3C1")
+def test_an_id_with_signs_in_it_stays_whole_in_addresses(film_site: FilmSite) -> None:
+    found = page(film_site.client, "/films/odd%25%3C1")
     assert found.all("input", name="next")[0]["value"] == "/films/odd%25%3C1"
     assert found.all("input", name="movieId")[0]["value"] == "odd%<1"
     assert found.all("link", rel="canonical")[0]["href"] == "/films/odd%25%3C1"
     assert found.described["url"] == "/films/odd%25%3C1"
 
 
-def test_other_films_share_most_of_the_cast_then_have_most_votes(shown: Shown) -> None:
+def test_other_films_share_most_of_the_cast_then_have_most_votes(film_site: FilmSite) -> None:
     """Bale, Caine and Freeman were in The Dark Knight; one of them each in the other two."""
-    html = shown.client.get(f"/films/{BATMAN_BEGINS}").text
+    html = film_site.client.get(f"/films/{BATMAN_BEGINS}").text
     assert section(html, "alike").links("/films/") == [
         f"/films/{DARK_KNIGHT}", "/films/tt0111161", "/films/tt1375666"
     ]  # fmt: skip
 
 
-def test_only_the_leading_five_bring_other_films(shown: Shown) -> None:
-    html = shown.client.get("/films/six").text
+def test_only_the_leading_five_bring_other_films(film_site: FilmSite) -> None:
+    html = film_site.client.get("/films/six").text
     assert section(html, "alike").links("/films/") == ["/films/fifth"]
     assert "More with the same people" in html
 
 
-def test_of_a_thousand_other_films_twelve_are_shown(shown: Shown) -> None:
+def test_of_a_thousand_other_films_twelve_are_shown(film_site: FilmSite) -> None:
     """All of 2009's have been in with Side Kick of number % 7 too: those come first, most votes first."""
-    html = shown.client.get("/films/p999").text
+    html = film_site.client.get("/films/p999").text
     shared = [f"/films/p{number}" for number in range(PROLIFIC - 2, 0, -1) if number % 7 == 999 % 7]
     assert section(html, "alike").links("/films/") == shared[:12]
 
 
-def test_a_directors_other_films_are_theirs_and_nobody_elses(shown: Shown) -> None:
-    html = shown.client.get("/films/ann1").text
+def test_a_directors_other_films_are_theirs_and_nobody_elses(film_site: FilmSite) -> None:
+    html = film_site.client.get("/films/ann1").text
     found = section(html, "directed")
     assert found.links("/films/") == ["/films/ann2", "/films/tt0000004"]
     assert "More by Ann O'Hara" in found.plain
 
 
 @pytest.mark.parametrize(("film", "other"), [("cyr1", "cyr2"), ("ang1", "ang2"), ("ang2", None), ("lo1", None)])
-def test_a_director_is_found_in_any_script(shown: Shown, film: str, other: str | None) -> None:
+def test_a_director_is_found_in_any_script(film_site: FilmSite, film: str, other: str | None) -> None:
     """The first of several is asked for; not one whose name is a letter or two."""
-    html = shown.client.get(f"/films/{film}").text
+    html = film_site.client.get(f"/films/{film}").text
     found = section(html, "directed").links("/films/") if 'id="directed"' in html else [None]
     assert found == [f"/films/{other}" if other else None]
 
 
 @pytest.mark.parametrize("kind", ["film", "star"])
 @pytest.mark.parametrize("identifier", ["tt9999999", "t" * 11, "%00", "%FF", "'", "..%2e", "%F0%9F%8E%AC" * 20])
-def test_what_is_not_there_is_a_404_that_says_so(shown: Shown, kind: str, identifier: str) -> None:
-    answer = shown.client.get(f"/{kind}s/{identifier}")
+def test_what_is_not_there_is_a_404_that_says_so(film_site: FilmSite, kind: str, identifier: str) -> None:
+    answer = film_site.client.get(f"/{kind}s/{identifier}")
     assert answer.status_code == 404
     assert f"There is no {kind} " in answer.text
     assert answer.headers["cache-control"] == "no-store"
@@ -202,8 +203,8 @@ def test_what_is_not_there_is_a_404_that_says_so(shown: Shown, kind: str, identi
 # --- what programs read -------------------------------------------------------------------------------
 
 
-def test_a_film_describes_itself_to_programs(shown: Shown) -> None:
-    found = page(shown.client, f"/films/{AMELIE}")
+def test_a_film_describes_itself_to_programs(film_site: FilmSite) -> None:
+    found = page(film_site.client, f"/films/{AMELIE}")
     assert found.described == {
         "@context": "https://schema.org",
         "@type": "Movie",
@@ -230,9 +231,9 @@ def test_a_film_describes_itself_to_programs(shown: Shown) -> None:
     assert found.meta("og:image:alt") == "The poster of Amélie (2001)"
 
 
-def test_with_a_public_address_everything_is_told_with_it(shown: Shown, serve_here: ServeHere) -> None:
+def test_with_a_public_address_everything_is_told_with_it(film_site: FilmSite, serve_here: ServeHere) -> None:
     origin = "https://films.example"
-    client = serve_here(shown.database_url, FILMER_PUBLIC_URL=origin).client
+    client = serve_here(film_site.database_url, FILMER_PUBLIC_URL=origin).client
     film = page(client, f"/films/{AMELIE}")
     address = f"{origin}/films/{AMELIE}"
     assert film.all("link", rel="canonical")[0]["href"] == film.meta("og:url") == film.described["url"] == address
@@ -269,8 +270,8 @@ def test_no_rating_is_told_to_programs_that_nobody_gave(rating: float | None, vo
     assert "aggregateRating" not in told
 
 
-def test_hostile_text_is_text_everywhere(shown: Shown) -> None:
-    found = page(shown.client, "/films/hostile")
+def test_hostile_text_is_text_everywhere(film_site: FilmSite) -> None:
+    found = page(film_site.client, "/films/hostile")
     assert not [script for script in found.scripts if "alert" in script and not script.startswith("{")]
     assert len([script for script in found.scripts if script]) == 1
     described = found.described
@@ -280,47 +281,49 @@ def test_hostile_text_is_text_everywhere(shown: Shown) -> None:
     assert found.meta("og:description") == HOSTILE
     assert found.plain.count(HOSTILE) >= 6
     (star,) = found.links("/stars/")
-    person = page(shown.client, star)
+    person = page(film_site.client, star)
     assert len([script for script in person.scripts if script]) == 1
     assert person.described["name"] == HOSTILE
     assert person.meta("og:title") == HOSTILE
-    assert not re.search(r" (on\w+|style)=", shown.client.get(star).text)
+    assert not re.search(r" (on\w+|style)=", film_site.client.get(star).text)
 
 
 # --- for everybody, and for somebody ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/films/tt0111161", "/stars/nm0000151"])
-def test_the_page_is_the_same_for_all_who_are_not_signed_in(shown: Shown, path: str) -> None:
-    first = shown.client.get(path)
+def test_the_page_is_the_same_for_all_who_are_not_signed_in(film_site: FilmSite, path: str) -> None:
+    first = film_site.client.get(path)
     assert first.headers["cache-control"] == "public, no-cache"
     assert "default-src 'none'" in first.headers["content-security-policy"]
-    with closing(visitor(shown.client)) as other:
+    with closing(visitor(film_site.client)) as other:
         again = other.get(path, headers={"host": "elsewhere.example", "cookie": "seen=1", "accept-language": "de"})
     assert (again.content, again.headers["etag"]) == (first.content, first.headers["etag"])
     assert "set-cookie" not in again.headers
-    known = shown.client.get(path, headers={"if-none-match": first.headers["etag"]})
+    known = film_site.client.get(path, headers={"if-none-match": first.headers["etag"]})
     assert (known.status_code, known.content) == (304, b"")
-    head = shown.client.head(path)
+    head = film_site.client.head(path)
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", first.headers["etag"])
-    with shown.client.stream("GET", path, headers={"accept-encoding": "gzip"}) as packed:
+    with film_site.client.stream("GET", path, headers={"accept-encoding": "gzip"}) as packed:
         assert packed.headers["content-encoding"] == "gzip"
         assert gzip.decompress(b"".join(packed.iter_raw())) == first.content
 
 
-def keep(shown: Shown, person: User, movie_id: int, rating: float | None, *, favorite: bool) -> None:
-    headers = {"authorization": f"Bearer {token_of(shown.database_url, person)}"}
+def keep(film_site: FilmSite, person: User, movie_id: int, rating: float | None, *, favorite: bool) -> None:
+    headers = {"authorization": f"Bearer {token_of(film_site.database_url, person)}"}
     if favorite:
-        answer = shown.client.post(f"/api/users/{person.id}/favorites", json={"movie_id": movie_id}, headers=headers)
+        answer = film_site.client.post(
+            f"/api/users/{person.id}/favorites", json={"movie_id": movie_id}, headers=headers
+        )
         assert answer.status_code == 201, answer.text
     if rating is not None:
         asked = {"movie_id": movie_id, "rating": rating}
-        assert shown.client.post("/api/movies/ratings", json=asked, headers=headers).status_code == 201
+        assert film_site.client.post("/api/movies/ratings", json=asked, headers=headers).status_code == 201
 
 
-def test_whoever_is_signed_in_sees_what_they_keep(shown: Shown, person: User, browser: httpx.Client) -> None:
+def test_whoever_is_signed_in_sees_what_they_keep(film_site: FilmSite, person: User, browser: httpx.Client) -> None:
     assert page(browser, "/films/tt0111161").checked() == []
-    keep(shown, person, SHAWSHANK, 4.5, favorite=True)
+    keep(film_site, person, SHAWSHANK, 4.5, favorite=True)
     answer = browser.get("/films/tt0111161")
     assert answer.headers["cache-control"] == "no-store"
     assert "etag" not in answer.headers
@@ -332,35 +335,35 @@ def test_whoever_is_signed_in_sees_what_they_keep(shown: Shown, person: User, br
     assert "Remove from favourites" in found.plain
 
 
-def test_nobody_sees_what_somebody_else_keeps(shown: Shown, person: User, browser: httpx.Client) -> None:
-    keep(shown, open_account(shown.database_url), FIGHT_CLUB, 3, favorite=True)
-    everybody = page(shown.client, "/films/fight")
+def test_nobody_sees_what_somebody_else_keeps(film_site: FilmSite, person: User, browser: httpx.Client) -> None:
+    keep(film_site, open_account(film_site.database_url), FIGHT_CLUB, 3, favorite=True)
+    everybody = page(film_site.client, "/films/fight")
     for found in (everybody, page(browser, "/films/fight")):
         assert found.checked() == []
         assert "Add to favourites" in found.plain
         assert "You gave" not in found.plain
-    keep(shown, person, FIGHT_CLUB, 2, favorite=False)
+    keep(film_site, person, FIGHT_CLUB, 2, favorite=False)
     own = page(browser, "/films/fight")
     assert (own.checked(), "Add to favourites" in own.plain) == (["2"], True)
-    assert page(shown.client, "/films/fight").tags == everybody.tags
+    assert page(film_site.client, "/films/fight").tags == everybody.tags
 
 
-def test_a_rating_of_nothing_is_a_rating(shown: Shown, person: User, browser: httpx.Client) -> None:
-    keep(shown, person, SHAWSHANK, 0, favorite=False)
+def test_a_rating_of_nothing_is_a_rating(film_site: FilmSite, person: User, browser: httpx.Client) -> None:
+    keep(film_site, person, SHAWSHANK, 0, favorite=False)
     found = page(browser, "/films/tt0111161")
     assert found.checked() == []
     assert "You gave it 0 of 5." in found.plain
 
 
-def test_a_page_is_of_one_edition(shown: Shown) -> None:
+def test_a_page_is_of_one_edition(film_site: FilmSite) -> None:
     """While a catalogue is swapped in, the page waits; then it knows the new one."""
     answers: list[str] = []
-    with psycopg.connect(shown.database_url) as conn:
+    with psycopg.connect(film_site.database_url) as conn:
         conn.execute("LOCK TABLE edition IN ACCESS EXCLUSIVE MODE")
         conn.execute("UPDATE catalogue.film SET title = 'After' WHERE id = 'renamed'")
-        asking = threading.Thread(target=lambda: answers.append(shown.client.get("/films/renamed").text))
+        asking = threading.Thread(target=lambda: answers.append(film_site.client.get("/films/renamed").text))
         asking.start()
-        with psycopg.connect(shown.database_url, autocommit=True) as watch:
+        with psycopg.connect(film_site.database_url, autocommit=True) as watch:
             waiting = "SELECT FROM pg_locks WHERE relation = 'edition'::regclass AND NOT granted AND database = "
             waiting += "(SELECT oid FROM pg_database WHERE datname = current_database())"
             deadline = time.monotonic() + 10

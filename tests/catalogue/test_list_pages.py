@@ -8,7 +8,7 @@ import httpx
 import psycopg
 import pytest
 from tests.catalogue.conftest import Catalogue
-from tests.catalogue.list_page import HOSTILE, Page, look, parameters
+from tests.catalogue.list_pages import HOSTILE, Page, look, parameters
 from tests.catalogue.oracle import Star
 from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.responses import data_of, ids_of

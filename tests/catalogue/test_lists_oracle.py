@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from tests.catalogue.conftest import Catalogue
-from tests.catalogue.drawing import SEARCHES, difference, page_and_size
 from tests.catalogue.oracle import Film, Star
+from tests.catalogue.random_requests import SEARCHES, difference, page_and_size
 from tests.responses import data_of
 
 LETTERS = [*"abcdefghijklmnopqrstuvwxyzATEÉØß8¡Ж千%_\\-9'", *["*"] * 4]

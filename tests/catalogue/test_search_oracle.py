@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 from tests.catalogue.conftest import Catalogue
-from tests.catalogue.drawing import FREQUENT, SEARCHES, difference, page_and_size, part, some_filters
 from tests.catalogue.oracle import Film
+from tests.catalogue.random_requests import FREQUENT, SEARCHES, difference, page_and_size, part, some_filters
 from tests.catalogue.synthetic import FILMS
 from tests.figures import record_figure
 

@@ -3,14 +3,14 @@
 import gzip
 import re
 
-from tests.catalogue.shown import BATMAN_BEGINS, DARK_KNIGHT, PROLIFIC, Page, Shown, page, section, shown
+from tests.catalogue.film_pages import BATMAN_BEGINS, DARK_KNIGHT, PROLIFIC, FilmSite, Page, film_site, page, section
 from tests.sandbox import sandbox, shared_sandbox
 
-__all__ = ["sandbox", "shared_sandbox", "shown"]
+__all__ = ["film_site", "sandbox", "shared_sandbox"]
 
 
-def test_a_star_is_shown_with_what_their_career_was(shown: Shown) -> None:
-    found = page(shown.client, "/stars/nm0000151")
+def test_a_star_is_shown_with_what_their_career_was(film_site: FilmSite) -> None:
+    found = page(film_site.client, "/stars/nm0000151")
     for known in ("Morgan Freeman", "Born 1937", "On screen 1994\N{EN DASH}2008", "Films 3", "8.8"):
         assert known in found.plain
     assert found.meta("description") == "Morgan Freeman, born 1937: 3 films, 1994\N{EN DASH}2008."
@@ -24,15 +24,15 @@ def test_a_star_is_shown_with_what_their_career_was(shown: Shown) -> None:
     }
     assert found.links("/films/") == [f"/films/{DARK_KNIGHT}", f"/films/{BATMAN_BEGINS}", "/films/tt0111161"]
     assert re.findall(r"\b\d{4}s\b", found.plain) == ["2000s", "1990s"]
-    html = shown.client.get("/stars/nm0000151").text
+    html = film_site.client.get("/stars/nm0000151").text
     often = section(html, "colleagues")
     assert often.links("/stars/")[:2] == ["/stars/nm0000288", "/stars/nm0000323"]
     assert len(often.links("/stars/")) == 2, "once is not often"
     assert section(html, "genres").plain == "Mostly in Crime 3 films Drama 3 films Action 2 films"
 
 
-def test_a_career_is_drawn_year_by_year(shown: Shown) -> None:
-    found = page(shown.client, "/stars/nm0000151")
+def test_a_career_is_drawn_year_by_year(film_site: FilmSite) -> None:
+    found = page(film_site.client, "/stars/nm0000151")
     (drawing,) = found.all("svg", **{"class": "career-drawing"})
     assert (drawing["role"], drawing["aria-label"]) == ("img", "3 films, 1994\N{EN DASH}2008")
     bars = found.all("rect")
@@ -45,15 +45,15 @@ def test_a_career_is_drawn_year_by_year(shown: Shown) -> None:
     assert "1994: 1 film" in found.plain
 
 
-def test_films_whose_year_nobody_knows_come_last(shown: Shown) -> None:
-    found = page(shown.client, "/stars/nm9000002")
+def test_films_whose_year_nobody_knows_come_last(film_site: FilmSite) -> None:
+    found = page(film_site.client, "/stars/nm9000002")
     assert found.links("/films/") == ["/films/tt0000001", "/films/tt0000005"]
     assert found.plain.index("1930s") < found.plain.index("Year unknown") < found.plain.index("batman")
     assert "Born" not in found.plain
 
 
-def test_a_star_of_one_film_of_no_year(shown: Shown) -> None:
-    found = page(shown.client, "/stars/lone")
+def test_a_star_of_one_film_of_no_year(film_site: FilmSite) -> None:
+    found = page(film_site.client, "/stars/lone")
     assert found.meta("description") == "Lone Star: 1 film."
     assert found.described == {
         "@context": "https://schema.org",
@@ -68,8 +68,8 @@ def test_a_star_of_one_film_of_no_year(shown: Shown) -> None:
     assert "Year unknown 1 film Alone with her" in main
 
 
-def test_a_thousand_films_are_no_trouble(shown: Shown) -> None:
-    with shown.client.stream("GET", "/stars/busy", headers={"accept-encoding": "gzip"}) as answer:
+def test_a_thousand_films_are_no_trouble(film_site: FilmSite) -> None:
+    with film_site.client.stream("GET", "/stars/busy", headers={"accept-encoding": "gzip"}) as answer:
         packed = b"".join(answer.iter_raw())
     assert len(packed) <= 60 * 1024
     found = Page(gzip.decompress(packed).decode())

@@ -10,8 +10,8 @@ import httpx
 import psycopg
 import pytest
 from tests.catalogue.conftest import Catalogue
-from tests.catalogue.drawing import JUNK, SEARCHES, twist
 from tests.catalogue.oracle import Film, Oracle, Star, last_if_unknown, runs, words
+from tests.catalogue.random_requests import JUNK, SEARCHES, twist
 from tests.conftest import FILMS
 from tests.responses import data_of, offences_of
 

@@ -27,8 +27,8 @@ from tests.proxy import Proxy, proxied_valkey
 from tests.sandbox import Sandbox
 
 from filmer.store.embedded import Engines
-from filmer.tmdb.breaker import FAILURES, REST_SECONDS
 from filmer.tmdb.cache import AT_ONCE
+from filmer.tmdb.circuit_breaker import FAILURES, OPEN_SECONDS
 from filmer.tmdb.client import ATTEMPTS, FIRST_WAIT, MULTIPLIER
 
 pytestmark = pytest.mark.proof
@@ -118,13 +118,13 @@ def setup(serve: Serve, database_url: str, own_sandbox: Sandbox) -> Iterator[Out
 
 
 def most_tries(seconds: float) -> int:
-    """How often TMDB may be asked while it is down (breaker.py, copies.py).
+    """How often TMDB may be asked while it is down (circuit_breaker.py, cache.py).
 
     Each worker finds out with so many failures, while as many requests as it makes at once are under way, with all
     their tries. From then on one tries at a time: a try that fails begins a rest anew, so the next one comes a rest
     after the third failure, which came two waits after the first.
     """
-    apart = FIRST_WAIT * (1 + MULTIPLIER) + REST_SECONDS
+    apart = FIRST_WAIT * (1 + MULTIPLIER) + OPEN_SECONDS
     trials = 1 + int(seconds / apart)
     return WORKERS * (FAILURES + ATTEMPTS * (AT_ONCE + trials))
 

@@ -28,7 +28,7 @@ from filmer.http.body import MAX_BODY
 from filmer.http.bounds import require_storable
 from filmer.settings import Settings
 from filmer.shop import api_docs as shop_docs
-from filmer.tmdb.sandbox.answers import read_films
+from filmer.tmdb.sandbox.responses import read_films
 
 PAGE = {"type": "integer", "default": 1, "minimum": 1}
 SIZE = {"type": "integer", "default": 20, "minimum": 1, "maximum": 100}

@@ -13,25 +13,27 @@ from hypothesis import strategies as st
 from filmer.importing.data_set import Report
 from filmer.importing.demo import read_demo
 from filmer.posters import palettes
-from filmer.posters.drawing import HEIGHT, MARGIN, MEASURE, SMALLEST, WIDTH, Subject, _Poster, draw
-from filmer.posters.families import FAMILIES, PLAIN, family_of
-from filmer.posters.field import Field
+from filmer.posters.canvas import Canvas
+from filmer.posters.drawing import HEIGHT, LINE_WIDTH, MARGIN, MIN_TITLE_SIZE, WIDTH, PosterFilm, _Poster, draw
+from filmer.posters.genre_styles import DEFAULT_STYLE, GENRE_STYLES, style_of
 from filmer.posters.palettes import Palette
 from filmer.posters.typesetting import MAX_LINES, SANS, SERIF, Block, FontStack, is_right_to_left, typeset, width
 
 SVG = "{http://www.w3.org/2000/svg}"
-PALETTES = [one for value in vars(palettes).values() if isinstance(value, tuple) for one in value]
-COMPOSITIONS = {one.__name__: one for family in FAMILIES.values() for one in family.compositions}
-FACES = pytest.mark.parametrize("face", [SANS, SERIF], ids=["sans", "serif"])
+PALETTES = [palette for value in vars(palettes).values() if isinstance(value, tuple) for palette in value]
+COMPOSITIONS = {
+    composition.__name__: composition for style in GENRE_STYLES.values() for composition in style.compositions
+}
+EACH_STACK = pytest.mark.parametrize("fonts", [SANS, SERIF], ids=["sans", "serif"])
 USUAL = 3 * 1024  # bytes
 
 
-def film(title: str = "Zodiac", **told: object) -> Subject:
-    given_ = {"id": "tt0000009", "year": 2007, "director": "David Fincher", "genres": ["Crime", "Drama"]}
-    return Subject(title=title, **(given_ | told))  # type: ignore[arg-type]
+def film(title: str = "Zodiac", **overrides: object) -> PosterFilm:
+    defaults = {"id": "tt0000009", "year": 2007, "director": "David Fincher", "genres": ["Crime", "Drama"]}
+    return PosterFilm(title=title, **(defaults | overrides))  # type: ignore[arg-type]
 
 
-def document(subject: Subject) -> ET.Element:
+def document(subject: PosterFilm) -> ET.Element:
     return ET.fromstring(draw(subject))
 
 
@@ -39,17 +41,19 @@ def texts(root: ET.Element) -> list[ET.Element]:
     return list(root.iter(f"{SVG}text"))
 
 
-def told(root: ET.Element) -> str:
+def shown_text(root: ET.Element) -> str:
     return " ".join(text.text or "" for text in texts(root))
 
 
 def lines_of(root: ET.Element) -> list[str]:
-    """Of the title: whatever is not as small as the credits."""
+    """The lines of the title: all that are larger than the credits."""
     return [text.text or "" for text in texts(root) if float(text.attrib["font-size"]) > 13]
 
 
-def demo_films() -> list[Subject]:
-    return [Subject(one.id, one.title, one.year, one.directors, list(one.genres)) for one in read_demo(Report()).films]
+def demo_films() -> list[PosterFilm]:
+    return [
+        PosterFilm(one.id, one.title, one.year, one.directors, list(one.genres)) for one in read_demo(Report()).films
+    ]
 
 
 # --- documents --------------------------------------------------------------------------------------
@@ -60,12 +64,12 @@ def demo_films() -> list[Subject]:
     director=st.none() | st.text(max_size=200),
     year=st.none() | st.integers(0, 9999),
     identifier=st.text(max_size=10),
-    genres=st.lists(st.sampled_from([*FAMILIES, "Épouvante"]), max_size=3),
+    genres=st.lists(st.sampled_from([*GENRE_STYLES, "Épouvante"]), max_size=3),
 )
 def test_whatever_a_film_is_called_its_poster_is_a_sound_document(
     title: str, director: str | None, year: int | None, identifier: str, genres: list[str]
 ) -> None:
-    subject = Subject(identifier, title, year, director, genres)
+    subject = PosterFilm(identifier, title, year, director, genres)
     drawn = draw(subject)
     root = ET.fromstring(drawn)
     assert (root.tag, root.attrib["viewBox"]) == (f"{SVG}svg", f"0 0 {WIDTH} {HEIGHT}")
@@ -79,7 +83,7 @@ def test_markup_in_a_title_stays_text() -> None:
     root = document(film(title, director="<b>&amp;"))
     assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {"svg", "title", "path", "circle", "g", "text"}
     assert root.findtext(f"{SVG}title") == f"{title} (2007)"
-    assert "<b>&amp;" in told(root)
+    assert "<b>&amp;" in shown_text(root)
 
 
 def test_what_xml_cannot_hold_and_what_turns_text_around_is_dropped() -> None:
@@ -110,9 +114,9 @@ def test_a_title_of_nothing_has_a_dash() -> None:
 
 def test_of_many_directors_as_many_as_there_is_room_for() -> None:
     root = document(film(director="Joel Coen, Ethan Coen, Frances McDormand, Roger Deakins, Carter Burwell"))
-    assert "Joel Coen, Ethan Coen" in told(root)
-    assert "Burwell" not in told(root)
-    cut = re.search("W+…", told(document(film(director="W" * 100))))
+    assert "Joel Coen, Ethan Coen" in shown_text(root)
+    assert "Burwell" not in shown_text(root)
+    cut = re.search("W+…", shown_text(document(film(director="W" * 100))))
     assert cut
     assert 5 < len(cut[0]) < 30
 
@@ -146,9 +150,9 @@ def test_titles_stand_out_from_their_ground(palette: Palette) -> None:
 
 def test_every_genre_of_the_demo_has_its_look() -> None:
     assert len(PALETTES) > 30
-    assert {genre for one in demo_films() for genre in one.genres} <= set(FAMILIES)
-    assert family_of(["Drama", "Western"]) is FAMILIES["Western"]
-    assert family_of(["Épouvante"]) is family_of([]) is PLAIN
+    assert {genre for one in demo_films() for genre in one.genres} <= set(GENRE_STYLES)
+    assert style_of(["Drama", "Western"]) is GENRE_STYLES["Western"]
+    assert style_of(["Épouvante"]) is style_of([]) is DEFAULT_STYLE
 
 
 def test_the_demos_films_all_have_a_small_poster_of_their_own() -> None:
@@ -162,25 +166,25 @@ def test_the_demos_films_all_have_a_small_poster_of_their_own() -> None:
 def test_of_posters_side_by_side_few_share_a_figure_and_hardly_any_its_colours_too() -> None:
     """In the demo's lists as pages show them: all films and each genre, by title, rating and year."""
     films = read_demo(Report()).films
-    posters = {one.id: _Poster(two) for one, two in zip(films, demo_films(), strict=True)}
+    posters = {film.id: _Poster(details) for film, details in zip(films, demo_films(), strict=True)}
     looks = {film_id: (poster._composition, poster._palette) for film_id, poster in posters.items()}
-    genres = {genre for one in films for genre in one.genres}
-    shown = [films, *([one for one in films if genre in one.genres] for genre in sorted(genres))]
+    genres = {genre for film in films for genre in film.genres}
+    shown = [films, *([film for film in films if genre in film.genres] for genre in sorted(genres))]
     pairs = [
         (looks[one.id], looks[other.id])
         for some in shown
         for order in (
-            sorted(some, key=lambda one: one.title.casefold()),
-            sorted(some, key=lambda one: -(one.rating or 0)),
-            sorted(some, key=lambda one: -(one.year or 0)),
+            sorted(some, key=lambda film: film.title.casefold()),
+            sorted(some, key=lambda film: -(film.rating or 0)),
+            sorted(some, key=lambda film: -(film.year or 0)),
         )
         for one, other in pairwise(order)
     ]
     assert len(pairs) > 4000
-    figures = sum(one[0] is other[0] for one, other in pairs) / len(pairs)
+    pictorial = sum(one[0] is other[0] for one, other in pairs) / len(pairs)
     alike = sum(one == other for one, other in pairs) / len(pairs)
-    assert figures < 0.07, f"{figures:.1%} of neighbours have the same figure"
-    assert alike < 0.01, f"{alike:.2%} of neighbours have the same figure in the same colours"
+    assert pictorial < 0.07, f"{pictorial:.1%} of neighbours have the same composition"
+    assert alike < 0.01, f"{alike:.2%} of neighbours have the same composition in the same colours"
 
 
 def test_half_of_the_posters_are_turned_left_to_right() -> None:
@@ -192,12 +196,12 @@ def test_half_of_the_posters_are_turned_left_to_right() -> None:
 def test_a_composition_fills_a_field_of_any_height_in_few_words(name: str) -> None:
     for seed in range(40):
         height = 110 + seed * 6
-        field = Field(height, ("#000001", "#000002", "#000003", "#000004"), random.Random(seed))
-        COMPOSITIONS[name](field)
-        assert len(field.shapes) < USUAL - 1000
-        assert "nan" not in field.shapes
-        ET.fromstring(f"<g>{field.shapes}</g>")
-        assert len(set(re.findall("#00000[1-4]", field.shapes))) >= 2
+        canvas = Canvas(height, ("#000001", "#000002", "#000003", "#000004"), random.Random(seed))
+        COMPOSITIONS[name](canvas)
+        assert len(canvas.shapes) < USUAL - 1000
+        assert "nan" not in canvas.shapes
+        ET.fromstring(f"<g>{canvas.shapes}</g>")
+        assert len(set(re.findall("#00000[1-4]", canvas.shapes))) >= 2
 
 
 # --- type -------------------------------------------------------------------------------------------
@@ -205,53 +209,53 @@ def test_a_composition_fills_a_field_of_any_height_in_few_words(name: str) -> No
 WORDS = st.lists(st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJ", min_size=1, max_size=12), min_size=1, max_size=6)
 
 
-def set_title(text: str, face: FontStack = SANS) -> Block:
-    return typeset(text, face, measure=MEASURE, height=186, largest=118, smallest=SMALLEST)
+def set_title(text: str, fonts: FontStack = SANS) -> Block:
+    return typeset(text, fonts, line_width=LINE_WIDTH, height=186, largest=118, smallest=MIN_TITLE_SIZE)
 
 
-@FACES
+@EACH_STACK
 @given(words=WORDS)
-def test_all_words_of_a_usual_title_are_there_within_the_margins(face: FontStack, words: list[str]) -> None:
-    block = set_title(" ".join(words), face)
+def test_all_words_of_a_usual_title_are_there_within_the_margins(fonts: FontStack, words: list[str]) -> None:
+    block = set_title(" ".join(words), fonts)
     assert " ".join(block.lines).split() == words
     assert len(block.lines) <= MAX_LINES
-    assert SMALLEST <= block.size <= 118
+    assert MIN_TITLE_SIZE <= block.size <= 118
     assert block.height <= 186 + 0.2 * block.size
     for line in block.lines:
-        assert width(line, face, block.tracking) * block.size <= MEASURE + 0.01
+        assert width(line, fonts, block.tracking) * block.size <= LINE_WIDTH + 0.01
 
 
-@FACES
+@EACH_STACK
 @given(text=st.text(min_size=1, max_size=300).filter(str.strip))
-def test_any_title_stays_within_the_margins(face: FontStack, text: str) -> None:
-    block = set_title(text, face)
+def test_any_title_stays_within_the_margins(fonts: FontStack, text: str) -> None:
+    block = set_title(text, fonts)
     assert 1 <= len(block.lines) <= MAX_LINES
-    assert block.size >= SMALLEST
-    assert max(block.widths) <= MEASURE + 0.01
+    assert block.size >= MIN_TITLE_SIZE
+    assert max(block.widths) <= LINE_WIDTH + 0.01
     assert all(line.strip() for line in block.lines)
 
 
 def test_lines_are_balanced_and_little_words_go_with_what_follows() -> None:
     assert set_title("The Silence of the Lambs").lines == ["The Silence", "of the Lambs"]
     assert set_title("Once Upon a Time in the West").lines == ["Once Upon", "a Time", "in the West"]
-    assert set_title("One Flew Over the Cuckoo's Nest").fullness > 0.8
+    assert set_title("One Flew Over the Cuckoo's Nest").evenness > 0.8
 
 
 def test_short_titles_are_large_and_long_ones_legible() -> None:
     assert set_title("M").size == 118
     assert set_title("It's a Mad, Mad, Mad, Mad World").size > 30
     block = set_title("Dr. Strangelove or How I Learned to Stop Worrying and Love the Bomb")
-    assert block.size >= SMALLEST
+    assert block.size >= MIN_TITLE_SIZE
     assert block.lines[-1].endswith("Bomb")
 
 
 def test_a_very_long_title_is_cut_at_a_word() -> None:
     words = [f"word{'abcdefgh'[place % 8] * (place % 7)}" for place in range(60)]
     block = set_title(" ".join(words))
-    kept = " ".join(block.lines)
-    assert kept.endswith("…")
-    assert kept.removesuffix("…").split() == words[: len(kept.split())]
-    assert 10 < len(kept.split()) < 60
+    remaining = " ".join(block.lines)
+    assert remaining.endswith("…")
+    assert remaining.removesuffix("…").split() == words[: len(remaining.split())]
+    assert 10 < len(remaining.split()) < 60
 
 
 def test_no_little_word_stays_before_the_ellipsis() -> None:
@@ -309,4 +313,4 @@ def test_lines_that_fill_the_measure_are_kept_within_it() -> None:
         if "textLength" in text.attrib
     ]
     assert len(lengths) > 100
-    assert max(lengths) <= MEASURE
+    assert max(lengths) <= LINE_WIDTH

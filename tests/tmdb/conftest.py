@@ -3,7 +3,7 @@
 import pytest
 from tests.conftest import MakeDatabase
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
-from tests.tmdb.worlds import Run, runs
+from tests.tmdb.cluster import Run, make_run
 
 from filmer.store.embedded import Engines
 
@@ -18,4 +18,4 @@ def database(make_database: MakeDatabase) -> str:
 
 @pytest.fixture
 def run(sandbox: Sandbox, engines: Engines, database: str) -> Run:
-    return runs(sandbox, engines, database)
+    return make_run(sandbox, engines, database)

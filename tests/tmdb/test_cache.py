@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 from tests.machine import at_most
-from tests.tmdb.asking import MATRIX, POPULAR, own_language
-from tests.tmdb.worlds import FRESH, Run, World, key_of, state
+from tests.tmdb.clients import MATRIX, POPULAR, own_language
+from tests.tmdb.cluster import FRESH, Cluster, Run, key_of, state
 
 from filmer.server.serving import free_port
 from filmer.tmdb.cache import KEPT_SECONDS, CachedValue
@@ -18,8 +18,8 @@ from filmer.tmdb.payloads import TmdbFilm
 
 
 def test_fresh_for_its_time_then_stale_and_refreshed_behind_once(run: Run) -> None:
-    async def work(world: World) -> None:
-        async with world.process() as one:
+    async def work(world: Cluster) -> None:
+        async with world.worker() as one:
             first = await one.tmdb_cache.film(MATRIX)
             assert (first.state, first.value.title) == ("miss", "The Matrix")
             world.move(FRESH - 1)
@@ -38,8 +38,8 @@ def test_fresh_for_its_time_then_stale_and_refreshed_behind_once(run: Run) -> No
 
 
 def test_popular_pages_are_copies_each_of_its_own(run: Run) -> None:
-    async def work(world: World) -> None:
-        async with world.process() as one:
+    async def work(world: Cluster) -> None:
+        async with world.worker() as one:
             pages = [await one.tmdb_cache.popular(page) for page in (1, 2, 1, 2)]
             assert [page.state for page in pages] == ["miss", "miss", "hit", "hit"]
             assert [page.value.page for page in pages] == [1, 2, 1, 2]
@@ -53,8 +53,8 @@ def test_popular_pages_are_copies_each_of_its_own(run: Run) -> None:
 
 @pytest.mark.parametrize("fault", ["black-hole", "500", "401", "wrong-types", "wrong-id"])
 def test_however_old_it_is_served_at_once(fault: str, run: Run) -> None:
-    async def work(world: World) -> None:
-        async with world.process(tmdb_deadline_seconds=1) as one:
+    async def work(world: Cluster) -> None:
+        async with world.worker(tmdb_deadline_seconds=1) as one:
             first = await one.tmdb_cache.film(MATRIX)
             kept = world.valkey.get(key_of(one))
             world.sandbox.fail(fault)
@@ -81,18 +81,18 @@ def test_however_old_it_is_served_at_once(fault: str, run: Run) -> None:
 
 
 def test_no_time_at_all_means_always_stale_and_never_waited_for(run: Run) -> None:
-    async def work(world: World) -> None:
-        async with world.process(cache_duration_seconds=0) as one:
+    async def work(world: Cluster) -> None:
+        async with world.worker(cache_duration_seconds=0) as one:
             assert [await state(one.tmdb_cache) for _ in range(3)] == ["miss", "stale", "stale"]
 
     run(work)
 
 
 def test_many_at_once_make_one_request(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         world.sandbox.fail("latency", seconds=0.3)
-        async with world.process() as one, world.process() as other:
-            asked = [process.tmdb_cache.film(MATRIX) for process in (one, other) for _ in range(50)]
+        async with world.worker() as one, world.worker() as other:
+            asked = [worker.tmdb_cache.film(MATRIX) for worker in (one, other) for _ in range(50)]
             found = await asyncio.gather(*asked)
             assert len({(kept.value, kept.fetched) for kept in found}) == 1
             assert world.calls() == 1
@@ -110,8 +110,8 @@ def test_many_at_once_make_one_request(run: Run) -> None:
 
 
 def test_another_process_has_it_from_valkey(run: Run) -> None:
-    async def work(world: World) -> None:
-        async with world.process() as one, world.process() as other, world.process() as third:
+    async def work(world: Cluster) -> None:
+        async with world.worker() as one, world.worker() as other, world.worker() as third:
             first = await one.tmdb_cache.film(MATRIX)
             assert await other.tmdb_cache.film(MATRIX) == msgspec.structs.replace(first, state="hit")
             assert KEPT_SECONDS - 10 < int(world.valkey.ttl(key_of(one))) <= KEPT_SECONDS
@@ -126,11 +126,11 @@ def test_another_process_has_it_from_valkey(run: Run) -> None:
 
 
 def test_another_language_or_region_is_another_thing(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         async with (
-            world.process() as one,
-            world.process(tmdb_region="DE") as other,
-            world.process(tmdb_language=own_language()) as third,
+            world.worker() as one,
+            world.worker(tmdb_region="DE") as other,
+            world.worker(tmdb_language=own_language()) as third,
         ):
             assert [(await asked.tmdb_cache.popular(1)).state for asked in (one, other, third)] == ["miss"] * 3
 
@@ -158,8 +158,8 @@ CORRUPT = list(
 
 @pytest.mark.parametrize("kind", CORRUPT)
 def test_bytes_that_are_no_copy_are_nothing(kind: str, run: Run) -> None:
-    async def work(world: World) -> None:
-        async with world.process() as one, world.process() as other, world.process() as third:
+    async def work(world: Cluster) -> None:
+        async with world.worker() as one, world.worker() as other, world.worker() as third:
             await one.tmdb_cache.film(MATRIX)
             packed: Any = world.valkey.get(key_of(one))
             world.valkey.set(key_of(one), corrupt(packed)[kind], ex=60)
@@ -170,8 +170,8 @@ def test_bytes_that_are_no_copy_are_nothing(kind: str, run: Run) -> None:
 
 
 def test_a_key_of_another_kind_is_nothing(run: Run) -> None:
-    async def work(world: World) -> None:
-        async with world.process() as one:
+    async def work(world: Cluster) -> None:
+        async with world.worker() as one:
             world.valkey.rpush(key_of(one), "a list")
             assert await state(one.tmdb_cache) == "miss"
             world.valkey.delete(key_of(one))
@@ -181,9 +181,9 @@ def test_a_key_of_another_kind_is_nothing(run: Run) -> None:
 
 @pytest.mark.parametrize("url", [None, "redis://127.0.0.1:{port}/0"], ids=["not set up", "refused"])
 def test_without_valkey_it_goes_on(url: str | None, run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         redis_url = url and url.format(port=free_port("127.0.0.1"))
-        async with world.process(redis_url=redis_url) as one:
+        async with world.worker(redis_url=redis_url) as one:
             assert await asyncio.gather(*(state(one.tmdb_cache) for _ in range(20))) == ["miss"] * 20
             world.move(FRESH)
             assert await state(one.tmdb_cache) == "stale"
@@ -197,9 +197,9 @@ def test_without_valkey_it_goes_on(url: str | None, run: Run) -> None:
 def test_a_copy_from_the_future_is_stale(run: Run) -> None:
     """A clock that was wrong, and was put right."""
 
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         world.clock.move(7200)
-        async with world.process() as one:
+        async with world.worker() as one:
             assert await state(one.tmdb_cache) == "miss"
             world.clock.move(-3600)
             assert await state(one.tmdb_cache) == "stale"
@@ -212,8 +212,8 @@ def test_a_copy_from_the_future_is_stale(run: Run) -> None:
 def test_each_process_refreshes_by_itself_what_it_served(run: Run) -> None:
     """An older copy of another process is no news to one that holds it already, or never saw it."""
 
-    async def work(world: World) -> None:
-        async with world.process() as one, world.process() as other:
+    async def work(world: Cluster) -> None:
+        async with world.worker() as one, world.worker() as other:
             await one.tmdb_cache.film(MATRIX)
             world.move(60)
             other.tmdb_cache.refresh([MATRIX])

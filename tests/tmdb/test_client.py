@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 from structlog.testing import capture_logs
 from tests.sandbox import Sandbox
-from tests.tmdb.asking import KEY, MATRIX, POPULAR, UNKNOWN, SteppingClock, asking, http, saying, until
+from tests.tmdb.clients import KEY, MATRIX, POPULAR, UNKNOWN, SteppingClock, http, scripted_server, tmdb_client, until
 
 from filmer.clock import SystemClock
 from filmer.errors import ExternalApiError, MovieNotFound, UnusableAnswer
@@ -22,7 +22,7 @@ FILM = b'{"id":603,"title":"The Matrix"}'
 
 def ask(base_url: str, work: Callable[[Tmdb], Awaitable[T]], **given: object) -> T:
     async def run() -> T:
-        async with asking(base_url, SteppingClock(), **given) as tmdb:
+        async with tmdb_client(base_url, SteppingClock(), **given) as tmdb:
             return await work(tmdb)
 
     return asyncio.run(run())
@@ -72,7 +72,7 @@ def test_a_token_goes_in_the_header_and_a_key_in_the_query(given: dict[str, str]
         async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/3"
             credentials = {"tmdb_api_key": None} | given
-            async with asking(url, SteppingClock(), **credentials) as tmdb:
+            async with tmdb_client(url, SteppingClock(), **credentials) as tmdb:
                 await tmdb.film(MATRIX)
         return heard[0]
 
@@ -114,8 +114,8 @@ def test_a_film_that_is_not_there(movie_id: int, sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"status_code":7}', b'{"status_code":"34"}', b"[34]"])
 def test_a_404_without_tmdbs_code_says_nothing_about_the_film(body: bytes) -> None:
     async def run() -> int:
-        async with saying(http("404 Not Found", body)) as server:
-            async with asking(server.url, SteppingClock()) as tmdb:
+        async with scripted_server(http("404 Not Found", body)) as server:
+            async with tmdb_client(server.url, SteppingClock()) as tmdb:
                 with pytest.raises(ExternalApiError):
                     await tmdb.film(MATRIX)
             return server.asked
@@ -172,8 +172,8 @@ def test_what_was_compressed_though_nobody_asked_is_not_unpacked() -> None:
 def test_an_answer_has_its_size(size: int, is_read: bool) -> None:  # noqa: FBT001 - a table's column
     async def run() -> bool:
         async with (
-            saying(http("200 OK", FILM + b" " * (size - len(FILM)))) as server,
-            asking(server.url, SteppingClock()) as tmdb,
+            scripted_server(http("200 OK", FILM + b" " * (size - len(FILM)))) as server,
+            tmdb_client(server.url, SteppingClock()) as tmdb,
         ):
             try:
                 return (await tmdb.film(MATRIX)).id == MATRIX
@@ -201,8 +201,8 @@ def test_what_never_ends_takes_no_memory(fault: str, sandbox: Sandbox) -> None:
 
 async def refused_by(said: bytes) -> int:
     """How often a server that says this is asked before it is given up."""
-    async with saying(said) as server:
-        async with asking(server.url, SteppingClock(), tmdb_deadline_seconds=10) as tmdb:
+    async with scripted_server(said) as server:
+        async with tmdb_client(server.url, SteppingClock(), tmdb_deadline_seconds=10) as tmdb:
             with pytest.raises(ExternalApiError):
                 await tmdb.film(MATRIX)
         return server.asked
@@ -256,7 +256,7 @@ def test_the_deadline_is_over_all_tries(sandbox: Sandbox) -> None:
     """By the real clock: bytes that drip come for minutes. There is time for two tries and the wait between."""
 
     async def run() -> float:
-        async with asking(sandbox.url, SystemClock(), tmdb_deadline_seconds=4) as tmdb:
+        async with tmdb_client(sandbox.url, SystemClock(), tmdb_deadline_seconds=4) as tmdb:
             begun = time.monotonic()
             with pytest.raises(ExternalApiError):
                 await tmdb.popular(1)
@@ -287,7 +287,7 @@ def test_a_slow_tmdb_is_not_taken_for_a_broken_one(sandbox: Sandbox) -> None:
     many = 3 * CONNECTIONS
 
     async def work() -> list[Any]:
-        async with asking(sandbox.url, SystemClock(), tmdb_deadline_seconds=15) as tmdb:
+        async with tmdb_client(sandbox.url, SystemClock(), tmdb_deadline_seconds=15) as tmdb:
             return await asyncio.gather(*(tmdb.popular(page) for page in range(1, many + 1)))
 
     sandbox.fail("latency", seconds=0.6)  # the last wait twice as long for their turn: more than a try may take
@@ -299,7 +299,10 @@ def test_no_cookie_is_kept() -> None:
     cookies = [f"set-cookie: c{number}=1; Path=/; Max-Age=86400" for number in range(50)]
 
     async def work() -> int:
-        async with saying(http("200 OK", POPULAR_BODY, *cookies)) as said, asking(said.url, SystemClock()) as tmdb:
+        async with (
+            scripted_server(http("200 OK", POPULAR_BODY, *cookies)) as said,
+            tmdb_client(said.url, SystemClock()) as tmdb,
+        ):
             await tmdb.popular(1)
             return len(tmdb._http.cookies)
 

@@ -20,7 +20,7 @@ from tests.figures import record_figure
 from tests.machine import at_most
 from tests.sandbox import Sandbox
 from tests.server_processes import eventually, workers
-from tests.tmdb.asking import KEY, MATRIX, own_language
+from tests.tmdb.clients import KEY, MATRIX, own_language
 from tests.users import open_account, token_of
 
 from filmer.store.embedded import Engines
@@ -140,13 +140,13 @@ def warm(warmed: Warm, sandbox: Sandbox) -> Warm:
 
 
 @contextmanager
-def memory_watched(worker: psutil.Process) -> Iterator[list[int]]:
+def memory_watched(process: psutil.Process) -> Iterator[list[int]]:
     """What the worker holds at each moment."""
-    held, is_over = [worker.memory_info().rss], threading.Event()
+    held, is_over = [process.memory_info().rss], threading.Event()
 
     def watch() -> None:
         while not is_over.wait(0.01):
-            held.append(worker.memory_info().rss)
+            held.append(process.memory_info().rss)
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -162,16 +162,16 @@ def memory_watched(worker: psutil.Process) -> Iterator[list[int]]:
 def test_a_failure_is_bounded_and_takes_no_copys_place(fault: str, warm: Warm) -> None:
     warm.healed()
     before = warm.tmdb_cache()
-    (worker,) = workers(warm.server)
+    (process,) = workers(warm.server)
     warm.sandbox.fail(fault)
-    with memory_watched(worker) as held:
+    with memory_watched(process) as held:
         warm.serves_what_it_has()
         seconds = warm.refuses_what_it_has_not()
         warm.serves_what_it_has()
         assert eventually(warm.is_at_rest, DEADLINE + 5)
     assert max(held) - held[0] < GROWTH
     assert warm.tmdb_cache() == before
-    assert [one.pid for one in workers(warm.server)] == [worker.pid]
+    assert [one.pid for one in workers(warm.server)] == [process.pid]
     record_figure(f"{fault}: {seconds:.1f} s, {(max(held) - held[0]) / 2**20:.1f} MiB")
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from tests.sandbox import Sandbox
-from tests.tmdb.asking import MATRIX, SHAWSHANK, UNKNOWN, own_language
-from tests.tmdb.worlds import Run, World, runs
+from tests.tmdb.clients import MATRIX, SHAWSHANK, UNKNOWN, own_language
+from tests.tmdb.cluster import Cluster, Run, make_run
 from tests.users import open_account
 
 from filmer.errors import MovieNotFound
@@ -22,7 +22,7 @@ OLD = TmdbFilm(MATRIX, "As it was told once", None, None, 1.5, None)
 
 @pytest.fixture
 def run(sandbox: Sandbox, engines: Engines, database_url: str) -> Run:
-    return runs(sandbox, engines, database_url)
+    return make_run(sandbox, engines, database_url)
 
 
 def favor(database_url: str, movie_id: int, table: str = "favorite") -> None:
@@ -41,10 +41,10 @@ def favor(database_url: str, movie_id: int, table: str = "favorite") -> None:
 
 @pytest.mark.parametrize(("age", "state"), [(1, "hit"), (3600, "stale"), (170 * DAY, "stale")])
 def test_it_is_used_where_nothing_else_is_at_hand(age: int, state: str, run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         await world.keep(OLD, age=timedelta(seconds=age))
         world.sandbox.fail("500")
-        async with world.process(tmdb_deadline_seconds=1) as one:
+        async with world.worker(tmdb_deadline_seconds=1) as one:
             kept = await one.tmdb_cache.film(MATRIX)
             assert (kept.value, kept.state) == (OLD, state)
             assert one.tmdb_cache.age(kept.fetched) == pytest.approx(age, abs=5)
@@ -57,10 +57,10 @@ def test_it_is_used_where_nothing_else_is_at_hand(age: int, state: str, run: Run
 
 @pytest.mark.parametrize("table", ["favorite", "rating"])
 def test_a_newer_answer_takes_its_place_where_somebody_keeps_the_film(table: str, run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         await asyncio.to_thread(favor, world.database_url, MATRIX, table)
         await world.keep(OLD, age=timedelta(days=1))
-        async with world.process(tmdb_deadline_seconds=1) as one:
+        async with world.worker(tmdb_deadline_seconds=1) as one:
             assert (await one.tmdb_cache.film(MATRIX)).state == "stale"
             assert (await one.tmdb_cache.film(SHAWSHANK)).state == "miss"
             await one.settled()
@@ -74,9 +74,9 @@ def test_a_newer_answer_takes_its_place_where_somebody_keeps_the_film(table: str
 
 
 def test_what_is_gone_comes_back_while_somebody_keeps_the_film(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         await asyncio.to_thread(favor, world.database_url, MATRIX)
-        async with world.process() as one:
+        async with world.worker() as one:
             one.tmdb_cache.refresh([MATRIX, SHAWSHANK])
             await one.settled()
             assert {number: row[0] for number, row in world.rows().items()} == {MATRIX: "The Matrix"}
@@ -85,7 +85,7 @@ def test_what_is_gone_comes_back_while_somebody_keeps_the_film(run: Run) -> None
 
 
 def test_an_older_answer_never_takes_a_newer_ones_place(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         await asyncio.to_thread(favor, world.database_url, MATRIX)
         now = datetime.now(UTC)
         newer = TmdbFilm(MATRIX, "Newer", None, None, None, None)
@@ -106,26 +106,26 @@ def test_an_older_answer_never_takes_a_newer_ones_place(run: Run) -> None:
 
 
 def test_a_film_that_tmdb_drops_keeps_its_copy(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         dropped = TmdbFilm(UNKNOWN, "Dropped", None, None, None, None)
         await world.keep(dropped, age=timedelta(days=1))
-        async with world.process(tmdb_deadline_seconds=1) as one:
+        async with world.worker(tmdb_deadline_seconds=1) as one:
             for _ in range(3):
                 kept = await one.tmdb_cache.film(UNKNOWN)
                 assert (kept.value, kept.state) == (dropped, "stale")
                 await one.settled()
             assert world.sandbox.calls(f"/3/movie/{UNKNOWN}") == 1, "not asked again for a while"
             assert world.rows()[UNKNOWN][0] == "Dropped"
-        async with world.process(tmdb_language=own_language()) as other:
+        async with world.worker(tmdb_language=own_language()) as other:
             assert (await other.tmdb_cache.film(UNKNOWN)).value == dropped
 
     run(work)
 
 
 def test_with_the_database_away_tmdb_is_asked(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         away = f"postgresql://filmer@127.0.0.1:{free_port('127.0.0.1')}/filmer"
-        async with world.process(database_url=away, tmdb_deadline_seconds=5) as one:
+        async with world.worker(database_url=away, tmdb_deadline_seconds=5) as one:
             async with asyncio.timeout(10):
                 assert (await one.tmdb_cache.film(MATRIX)).state == "miss"
                 assert (await one.tmdb_cache.film(MATRIX)).state == "hit"
@@ -140,11 +140,11 @@ def test_with_the_database_away_tmdb_is_asked(run: Run) -> None:
 
 @pytest.mark.parametrize("table", ["favorite", "rating"])
 def test_what_somebody_keeps_is_refreshed_when_it_is_a_month_old(table: str, run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         await asyncio.to_thread(favor, world.database_url, MATRIX, table)
         await world.keep(OLD, age=timedelta(days=30, hours=1))
         await world.keep(TmdbFilm(SHAWSHANK, "Nobody's", None, None, None, None), age=timedelta(days=31))
-        async with world.process(tmdb_deadline_seconds=1) as one:
+        async with world.worker(tmdb_deadline_seconds=1) as one:
             await one.tmdb_cache.tidy()
             await one.settled()
             assert [request.path for request in world.sandbox.requests()] == [f"/3/movie/{MATRIX}"]
@@ -160,10 +160,10 @@ def test_what_somebody_keeps_is_refreshed_when_it_is_a_month_old(table: str, run
 
 
 def test_what_is_younger_is_left_alone(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         await asyncio.to_thread(favor, world.database_url, MATRIX)
         await world.keep(OLD, age=timedelta(days=29, hours=23))
-        async with world.process(tmdb_deadline_seconds=1) as one:
+        async with world.worker(tmdb_deadline_seconds=1) as one:
             await one.tmdb_cache.tidy()
             await one.settled()
             assert world.sandbox.requests() == []
@@ -172,11 +172,11 @@ def test_what_is_younger_is_left_alone(run: Run) -> None:
 
 
 def test_nothing_is_kept_longer_than_tmdbs_terms_allow(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         await asyncio.to_thread(favor, world.database_url, MATRIX)
         await world.keep(OLD, age=timedelta(days=180, hours=1))
         await world.keep(TmdbFilm(SHAWSHANK, "Just so", None, None, None, None), age=timedelta(days=179, hours=23))
-        async with world.process(tmdb_deadline_seconds=1) as one:
+        async with world.worker(tmdb_deadline_seconds=1) as one:
             await one.tmdb_cache.tidy()
             assert list(world.rows()) == [SHAWSHANK]
 
@@ -184,7 +184,7 @@ def test_nothing_is_kept_longer_than_tmdbs_terms_allow(run: Run) -> None:
 
 
 def test_only_a_few_come_a_round_and_each_has_its_chance(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         numbers = list(range(1, 31))
         account = (await asyncio.to_thread(open_account, world.database_url)).id
         async with await psycopg.AsyncConnection.connect(world.database_url) as conn:

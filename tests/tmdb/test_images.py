@@ -10,18 +10,18 @@ import pytest
 from structlog.testing import capture_logs
 from tests.conftest import MakeDatabase
 from tests.sandbox import Sandbox
-from tests.tmdb.asking import KEY, MATRIX, SHAWSHANK, UNKNOWN, http, saying, settings_of, until
-from tests.tmdb.worlds import Run, World, runs
+from tests.tmdb.clients import KEY, MATRIX, SHAWSHANK, UNKNOWN, http, make_settings, scripted_server, until
+from tests.tmdb.cluster import Cluster, Run, make_run
 
 from filmer.errors import ExternalApiError
 from filmer.store.embedded import Engines
 from filmer.store.valkey import SharedCache
 from filmer.tmdb import images as module
 from filmer.tmdb.client import Tmdb
-from filmer.tmdb.images import FAILED_SECONDS, MAX_BYTES, NONE_SECONDS, Images, Picture, media_type_of
+from filmer.tmdb.images import FAILED_SECONDS, MAX_BYTES, NO_POSTER_SECONDS, Images, PosterImage, media_type_of
 from filmer.tmdb.payloads import PayloadError, read_poster_path
 from filmer.tmdb.rate_limit import RateLimit
-from filmer.tmdb.sandbox.pictures import picture
+from filmer.tmdb.sandbox.images import picture
 
 BARE = 630  # The Wizard of Oz, which has no poster in the sandbox
 HOST = "/t/p"
@@ -36,7 +36,7 @@ class Viewer(NamedTuple):
     shared: SharedCache
     logs: list[Any]
 
-    async def sees(self, movie_id: int = MATRIX) -> Picture | str | None:
+    async def sees(self, movie_id: int = MATRIX) -> PosterImage | str | None:
         try:
             return await self.images.poster(movie_id)
         except ExternalApiError as error:
@@ -44,15 +44,15 @@ class Viewer(NamedTuple):
 
     async def settled(self) -> None:
         """Returns when nothing is under way any more."""
-        await until(lambda: not (self.images._under_way or self.shared._behind))
+        await until(lambda: not (self.images._in_flight or self.shared._behind))
 
 
 @asynccontextmanager
-async def viewing(world: World, **given: Any) -> AsyncIterator[Viewer]:
+async def viewing(world: Cluster, **given: Any) -> AsyncIterator[Viewer]:
     """Asks the sandbox for pictures, unless told another host."""
     told = {"tmdb_image_base_url": f"{world.sandbox.address}{HOST}", "tmdb_language": world._language, **given}
     shared = SharedCache(told.pop("redis_url", world._redis_url))
-    settings = settings_of(world.sandbox.url, **told)
+    settings = make_settings(world.sandbox.url, **told)
     rate_limit = RateLimit(SharedCache(None), world.clock, per_second=1000, workers=1)
     tmdb = Tmdb(settings, rate_limit, world.clock)
     images = Images(tmdb, rate_limit, shared, world.clock, settings)
@@ -73,16 +73,16 @@ def database(make_database: MakeDatabase) -> str:
 @pytest.fixture
 def run(sandbox: Sandbox, engines: Engines, database: str, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 30.0)  # a busy machine is another matter
-    return runs(sandbox, engines, database)
+    return make_run(sandbox, engines, database)
 
 
-def pictures(world: World, movie_id: int = MATRIX) -> int:
+def pictures(world: Cluster, movie_id: int = MATRIX) -> int:
     """How often the picture was asked for."""
     return world.sandbox.calls(f"{HOST}/w342/poster-{movie_id}.png")
 
 
-def matrix() -> Picture:
-    return Picture(picture(MATRIX), "image/png")
+def matrix() -> PosterImage:
+    return PosterImage(picture(MATRIX), "image/png")
 
 
 # --- what is taken for a picture ----------------------------------------------------------------------
@@ -90,7 +90,7 @@ def matrix() -> Picture:
 
 @pytest.mark.parametrize("credential", [{"tmdb_api_key": KEY}, {"tmdb_api_key": None, "tmdb_access_token": KEY}])
 def test_a_poster_comes_from_the_host_of_pictures_which_gets_no_credential(run: Run, credential: Any) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         async with viewing(world, **credential) as one:
             assert await one.sees() == matrix()
         asked = [request for request in world.sandbox.requests() if request.path.startswith(HOST)]
@@ -104,7 +104,7 @@ def test_a_poster_comes_from_the_host_of_pictures_which_gets_no_credential(run: 
     ["not-json", "svg", "huge", "endless", "half", "reset", "redirect", "gzip-bomb", "401", "429", "500", "502", "503"],
 )
 def test_what_is_no_picture_is_not_shown_and_asked_for_anew_a_minute_later(run: Run, fault: str) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         world.sandbox.fail(fault, path=HOST)
         async with viewing(world) as one:
             assert await one.sees() == NOT_YET
@@ -121,7 +121,7 @@ def test_what_is_no_picture_is_not_shown_and_asked_for_anew_a_minute_later(run: 
 
 
 def test_a_redirect_is_not_followed(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         elsewhere = f"{world.sandbox.address}{HOST}/w342/poster-{SHAWSHANK}.png"
         world.sandbox.fail("redirect", path=HOST, location=elsewhere)
         async with viewing(world) as one:
@@ -145,19 +145,19 @@ def test_a_redirect_is_not_followed(run: Run) -> None:
     ids=["largest", "webp", "too large", "sound", "gif", "later", "empty"],
 )
 def test_a_picture_is_known_by_its_first_bytes_and_bounded(run: Run, body: bytes, media_type: str | None) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         async with (
-            saying(http("200 OK", body, "content-type: text/html", "set-cookie: a=b")) as host,
+            scripted_server(http("200 OK", body, "content-type: text/html", "set-cookie: a=b")) as host,
             viewing(world, tmdb_image_base_url=host.url, redis_url=None) as one,
         ):
-            assert await one.sees() == (Picture(body, media_type) if media_type else NOT_YET)
+            assert await one.sees() == (PosterImage(body, media_type) if media_type else NOT_YET)
             assert not one.images._http.cookies
 
     run(work)
 
 
 def test_a_host_that_is_not_there(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         async with viewing(world, tmdb_image_base_url="http://127.0.0.1:9/t/p") as one:
             assert await one.sees() == NOT_YET
 
@@ -165,14 +165,14 @@ def test_a_host_that_is_not_there(run: Run) -> None:
 
 
 def test_a_film_without_a_poster_or_unknown_has_none_and_is_not_asked_about_again_soon(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         async with viewing(world) as one, viewing(world) as other:
             for movie_id in (BARE, UNKNOWN):
                 assert [await one.sees(movie_id), await one.sees(movie_id)] == [None, None]
                 await one.settled()
                 assert await other.sees(movie_id) is None
                 assert world.calls(movie_id) == 1
-                world.move(NONE_SECONDS + 1)
+                world.move(NO_POSTER_SECONDS + 1)
                 assert await one.sees(movie_id) is None
                 assert world.calls(movie_id) == 2
 
@@ -180,7 +180,7 @@ def test_a_film_without_a_poster_or_unknown_has_none_and_is_not_asked_about_agai
 
 
 def test_a_picture_that_is_not_there_is_none(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         async with viewing(world, tmdb_image_base_url=f"{world.sandbox.address}{HOST}/nowhere") as one:
             assert await one.sees() is None
 
@@ -188,7 +188,7 @@ def test_a_picture_that_is_not_there_is_none(run: Run) -> None:
 
 
 def test_while_tmdb_fails_there_is_no_poster_to_be_had(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         world.sandbox.fail("401")
         async with viewing(world) as one:
             assert await one.sees() == NOT_YET
@@ -203,7 +203,7 @@ def test_while_tmdb_fails_there_is_no_poster_to_be_had(run: Run) -> None:
 def test_whoever_cannot_wait_goes_without_and_the_next_one_has_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
 
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         world.sandbox.fail("latency", path=HOST, seconds=0.6)
         async with viewing(world) as one:
             assert [await one.sees(), await one.sees()] == [NOT_YET, NOT_YET]
@@ -215,7 +215,7 @@ def test_whoever_cannot_wait_goes_without_and_the_next_one_has_it(run: Run, monk
 
 
 def test_many_visitors_of_two_processes_make_one_request(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         world.sandbox.fail("latency", path=HOST, seconds=0.3)
         async with viewing(world) as one, viewing(world) as other:
             seen = await asyncio.gather(*(viewer.sees() for viewer in (one, other) for _ in range(20)))
@@ -226,7 +226,7 @@ def test_many_visitors_of_two_processes_make_one_request(run: Run) -> None:
 
 
 def test_a_restart_finds_it_in_valkey_for_a_day(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         async with viewing(world) as one:
             assert await one.sees() == matrix()
             await one.settled()
@@ -240,7 +240,7 @@ def test_a_restart_finds_it_in_valkey_for_a_day(run: Run) -> None:
 
 
 def test_without_valkey_it_is_kept_in_memory(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         async with viewing(world, redis_url=None) as one:
             assert [await one.sees(), await one.sees()] == [matrix(), matrix()]
             assert pictures(world) == 1
@@ -249,7 +249,7 @@ def test_without_valkey_it_is_kept_in_memory(run: Run) -> None:
 
 
 def test_what_another_put_into_valkey_is_looked_at_as_closely(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         async with viewing(world) as one:
             world.valkey.set(f"{one.images._prefix}:{MATRIX}", b"<svg xmlns='http://www.w3.org/2000/svg'/>", ex=60)
             assert await one.sees() == matrix()
@@ -260,7 +260,7 @@ def test_what_another_put_into_valkey_is_looked_at_as_closely(run: Run) -> None:
 def test_while_another_worker_asks_nobody_else_does(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
 
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         async with viewing(world) as one:
             claim = f"{one.images._prefix}:{MATRIX}:claim"
             world.valkey.set(claim, b"", ex=60)
@@ -275,14 +275,14 @@ def test_while_another_worker_asks_nobody_else_does(run: Run, monkeypatch: pytes
 
 def test_memory_is_bounded(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     few = 2 * (len(picture(MATRIX)) + module.OVERHEAD) + 100
-    monkeypatch.setattr(module, "KEPT_HERE_BYTES", few)
+    monkeypatch.setattr(module, "MEMORY_BYTES", few)
 
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         async with viewing(world, redis_url=None) as one:
             for movie_id in (MATRIX, SHAWSHANK, 238, 424):
-                assert isinstance(await one.sees(movie_id), Picture)
-                assert one.images._here.currsize <= few
-            assert 1 <= len(one.images._here) <= 2
+                assert isinstance(await one.sees(movie_id), PosterImage)
+                assert one.images._memory.currsize <= few
+            assert 1 <= len(one.images._memory) <= 2
 
     run(work)
 
@@ -290,22 +290,22 @@ def test_memory_is_bounded(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_more_films_are_looked_for_at_once_than_memory_has_room_for(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_UNDER_WAY", 1)
+    monkeypatch.setattr(module, "MAX_IN_FLIGHT", 1)
 
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         world.sandbox.fail("latency", path=HOST, seconds=0.5)
         async with viewing(world) as one:
             first = asyncio.create_task(one.sees())
-            await until(lambda: one.images._under_way)
+            await until(lambda: one.images._in_flight)
             assert await one.sees(SHAWSHANK) == NOT_YET
             assert await first == matrix()
-            assert isinstance(await one.sees(SHAWSHANK), Picture)
+            assert isinstance(await one.sees(SHAWSHANK), PosterImage)
 
     run(work)
 
 
 def test_a_host_that_fails_again_and_again_is_left_alone(run: Run) -> None:
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         world.sandbox.fail("500", path=HOST)
         films = [MATRIX, SHAWSHANK, 238, 424, 389, 129, 19404, 155, 496243, 13]
         async with viewing(world, redis_url=None) as one:
@@ -319,7 +319,7 @@ def test_a_host_that_fails_again_and_again_is_left_alone(run: Run) -> None:
 def test_who_ends_does_not_wait_for_tmdb(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
 
-    async def work(world: World) -> None:
+    async def work(world: Cluster) -> None:
         world.sandbox.fail("black-hole", path=HOST)
         async with asyncio.timeout(8), viewing(world) as one:
             assert await one.sees() == NOT_YET

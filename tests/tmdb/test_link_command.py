@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from tests.conftest import import_films
 from tests.sandbox import Sandbox
-from tests.tmdb.linking import FAST, IDS, KNOWN, STRANGERS, Linker, asked, ended, eventually, fine, stock
+from tests.tmdb.link_command import FAST, IDS, KNOWN, STRANGERS, LinkCommand, asked, ended, eventually, fine, stock
 from tests.users import open_account
 
 from filmer.clock import SystemClock
@@ -24,13 +24,13 @@ from filmer.tmdb.rate_limit import RateLimit
 
 
 @pytest.fixture
-def linker(database_url: str, engines: Engines, sandbox: Sandbox) -> Iterator[Linker]:
-    with Linker(database_url, engines.redis_url, sandbox) as running:
+def linker(database_url: str, engines: Engines, sandbox: Sandbox) -> Iterator[LinkCommand]:
+    with LinkCommand(database_url, engines.redis_url, sandbox) as running:
         yield running
 
 
 def test_films_get_their_tmdb_ids_and_those_unknown_are_remembered(
-    linker: Linker, sandbox: Sandbox, tmp_path: Path
+    linker: LinkCommand, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     told, *films = IDS[:30]
     stock(linker.url, tmp_path, [told, *films, *STRANGERS, "f123456789", "tt123456"], {told: 77})
@@ -49,7 +49,7 @@ def test_films_get_their_tmdb_ids_and_those_unknown_are_remembered(
 
 
 def test_whom_tmdb_did_not_know_is_looked_up_anew_after_a_month(
-    linker: Linker, sandbox: Sandbox, tmp_path: Path
+    linker: LinkCommand, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     lately, long_ago, linked = IDS[:3]
     stock(linker.url, tmp_path, [lately, long_ago, linked])
@@ -66,7 +66,7 @@ def test_whom_tmdb_did_not_know_is_looked_up_anew_after_a_month(
     assert linker.fetch("SELECT count(*) FROM tmdb_link WHERE looked > now() - interval '1 minute'") == [(2,)]
 
 
-def test_a_limit_takes_those_with_most_votes(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_limit_takes_those_with_most_votes(linker: LinkCommand, sandbox: Sandbox, tmp_path: Path) -> None:
     stock(linker.url, tmp_path, IDS[:30])
     assert fine(linker.run("--limit", "12")) == "Linked 12 films, 18 left: run it again to go on.\n"
     assert set(linker.links()) == set(IDS[:12])
@@ -76,7 +76,7 @@ def test_a_limit_takes_those_with_most_votes(linker: Linker, sandbox: Sandbox, t
     assert linker.run("--limit", "0").returncode != 0
 
 
-def test_more_films_than_are_read_at_once(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_more_films_than_are_read_at_once(linker: LinkCommand, sandbox: Sandbox, tmp_path: Path) -> None:
     films = [f"tt{number:08}" for number in range(70000000, 70000700)]
     stock(linker.url, tmp_path, films)
     assert fine(linker.run()) == "Linked 0 films, 700 unknown to TMDB. None is left to look up.\n"
@@ -88,7 +88,7 @@ def test_more_films_than_are_read_at_once(linker: Linker, sandbox: Sandbox, tmp_
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_stopped_is_gone_on_with(
-    linker: Linker, sandbox: Sandbox, tmp_path: Path, number: signal.Signals
+    linker: LinkCommand, sandbox: Sandbox, tmp_path: Path, number: signal.Signals
 ) -> None:
     films = IDS[:200]
     stock(linker.url, tmp_path, films)
@@ -113,7 +113,7 @@ def test_a_run_that_is_stopped_is_gone_on_with(
     assert len(asked(sandbox)) <= 200 + 8  # what was under way
 
 
-def test_links_outlive_an_import(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_links_outlive_an_import(linker: LinkCommand, sandbox: Sandbox, tmp_path: Path) -> None:
     stock(linker.url, tmp_path, IDS[:5])
     fine(linker.run())
     import_films(linker.url)  # without those five
@@ -124,7 +124,7 @@ def test_links_outlive_an_import(linker: Linker, sandbox: Sandbox, tmp_path: Pat
     assert asked(sandbox) == IDS[5:6]
 
 
-def test_an_import_under_way_is_noticed(linker: Linker, tmp_path: Path) -> None:
+def test_an_import_under_way_is_noticed(linker: LinkCommand, tmp_path: Path) -> None:
     """Its films are linked as well, those with most votes, though other films had those places before."""
     old, new = IDS[:40], IDS[40:60]
     stock(linker.url, tmp_path, old)
@@ -136,11 +136,11 @@ def test_an_import_under_way_is_noticed(linker: Linker, tmp_path: Path) -> None:
     assert said.endswith(" films. None is left to look up.\n")
 
 
-def test_an_empty_catalogue(linker: Linker) -> None:
+def test_an_empty_catalogue(linker: LinkCommand) -> None:
     assert fine(linker.run()) == "Linked 0 films. None is left to look up.\n"
 
 
-def test_a_terminal_shows_how_far_it_is(linker: Linker, tmp_path: Path) -> None:
+def test_a_terminal_shows_how_far_it_is(linker: LinkCommand, tmp_path: Path) -> None:
     stock(linker.url, tmp_path, IDS[:30])
     terminal, end = os.openpty()
     run = linker.start(stderr=end, **FAST, TERM="xterm-256color")
@@ -159,7 +159,7 @@ def test_a_terminal_shows_how_far_it_is(linker: Linker, tmp_path: Path) -> None:
 # --- films that somebody favourited or rated ---------------------------------------------------------
 
 
-def test_films_somebody_kept_are_in_use(linker: Linker, tmp_path: Path) -> None:
+def test_films_somebody_kept_are_in_use(linker: LinkCommand, tmp_path: Path) -> None:
     favorite, rated, other, gone = IDS[:4]
     person = open_account(linker.url)
     linker.execute(
@@ -179,7 +179,7 @@ def test_films_somebody_kept_are_in_use(linker: Linker, tmp_path: Path) -> None:
     assert linker.fetch(f"SELECT count(*) FROM catalogue.film WHERE id IN ('{favorite}', '{rated}')") == [(2,)]
 
 
-def test_a_film_favourited_while_it_is_linked_is_in_use(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_film_favourited_while_it_is_linked_is_in_use(linker: LinkCommand, sandbox: Sandbox, tmp_path: Path) -> None:
     """Whoever favourites it finds no link yet, and the link no favourite: one waits for the other."""
     person = open_account(linker.url)
     film, movie = IDS[0], KNOWN[IDS[0]]
@@ -206,7 +206,7 @@ def test_a_film_favourited_while_it_is_linked_is_in_use(linker: Linker, sandbox:
 
 
 def test_half_of_the_requests_are_left_to_a_server(
-    linker: Linker, engines: Engines, sandbox: Sandbox, tmp_path: Path
+    linker: LinkCommand, engines: Engines, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     stock(linker.url, tmp_path, IDS[:100])
 
@@ -219,7 +219,7 @@ def test_half_of_the_requests_are_left_to_a_server(
         await asyncio.to_thread(eventually, lambda: asked(sandbox))
         taken = []
         while run.poll() is None:
-            await rate_limit.take()
+            await rate_limit.acquire()
             taken.append(time.monotonic())
         fine(ended(run))
         await shared.close()

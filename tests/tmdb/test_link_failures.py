@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 from tests.sandbox import Sandbox
-from tests.tmdb.linking import IDS, KNOWN, Linker, asked, ended, eventually, failed, fine, stock
+from tests.tmdb.link_command import IDS, KNOWN, LinkCommand, asked, ended, eventually, failed, fine, stock
 
 from filmer.store.embedded import Engines
 
 
 @pytest.fixture
-def linker(database_url: str, engines: Engines, sandbox: Sandbox) -> Iterator[Linker]:
-    with Linker(database_url, engines.redis_url, sandbox) as running:
+def linker(database_url: str, engines: Engines, sandbox: Sandbox) -> Iterator[LinkCommand]:
+    with LinkCommand(database_url, engines.redis_url, sandbox) as running:
         yield running
 
 
 @pytest.mark.parametrize("fault", ["503", "black-hole"])
 def test_a_tmdb_that_fails_ends_it_and_a_later_run_goes_on(
-    linker: Linker, sandbox: Sandbox, tmp_path: Path, fault: str
+    linker: LinkCommand, sandbox: Sandbox, tmp_path: Path, fault: str
 ) -> None:
     films = IDS[:40]
     stock(linker.url, tmp_path, films)
@@ -39,7 +39,7 @@ def test_a_tmdb_that_fails_ends_it_and_a_later_run_goes_on(
     assert sorted(asked(sandbox)) == left
 
 
-def test_films_that_fail_alone_are_left_for_the_next_run(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_films_that_fail_alone_are_left_for_the_next_run(linker: LinkCommand, sandbox: Sandbox, tmp_path: Path) -> None:
     films = IDS[:60]
     stock(linker.url, tmp_path, films)
     bad = films[::12]
@@ -50,7 +50,9 @@ def test_films_that_fail_alone_are_left_for_the_next_run(linker: Linker, sandbox
     assert fine(linker.run()) == "Linked 5 films. None is left to look up.\n"
 
 
-def test_a_film_that_can_not_be_used_is_not_taken_for_none(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_film_that_can_not_be_used_is_not_taken_for_none(
+    linker: LinkCommand, sandbox: Sandbox, tmp_path: Path
+) -> None:
     """An empty title counts as none (contract §7.12): whether TMDB knows the film is asked again."""
     stock(linker.url, tmp_path, IDS[:3])
     for film, flaw in zip(IDS[:3], ("empty-title", "big-id", "low-vote"), strict=True):
@@ -60,13 +62,13 @@ def test_a_film_that_can_not_be_used_is_not_taken_for_none(linker: Linker, sandb
     assert fine(linker.run()) == "Linked 2 films. None is left to look up.\n"
 
 
-def test_a_try_that_fails_is_followed_by_another(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_try_that_fails_is_followed_by_another(linker: LinkCommand, sandbox: Sandbox, tmp_path: Path) -> None:
     stock(linker.url, tmp_path, IDS[:3])
     sandbox.fail("503", times=1)
     assert fine(linker.run(TMDB_DEADLINE_SECONDS="15")).startswith("Linked 3 films.")
 
 
-def test_a_credential_that_tmdb_refuses_ends_it_at_once(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_credential_that_tmdb_refuses_ends_it_at_once(linker: LinkCommand, sandbox: Sandbox, tmp_path: Path) -> None:
     stock(linker.url, tmp_path, IDS[:40])
     said = failed(linker.run(TMDB_API_KEY="wrong"))
     assert "filmer: TMDB refuses the credential: set TMDB_ACCESS_TOKEN" in said.splitlines()[-1]
@@ -74,7 +76,7 @@ def test_a_credential_that_tmdb_refuses_ends_it_at_once(linker: Linker, sandbox:
     assert linker.links() == {}
 
 
-def test_without_a_credential_nothing_is_begun(linker: Linker, sandbox: Sandbox) -> None:
+def test_without_a_credential_nothing_is_begun(linker: LinkCommand, sandbox: Sandbox) -> None:
     assert failed(linker.run(TMDB_API_KEY="", DATABASE_URL="postgresql://127.0.0.1:1/none")) == (
         "filmer: TMDB is not set up: set TMDB_ACCESS_TOKEN to your API read access token (or TMDB_API_KEY to your "
         "key).\n"
@@ -82,14 +84,14 @@ def test_without_a_credential_nothing_is_begun(linker: Linker, sandbox: Sandbox)
     assert asked(sandbox) == []
 
 
-def test_a_wrong_address_makes_no_film_unknown(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_wrong_address_makes_no_film_unknown(linker: LinkCommand, sandbox: Sandbox, tmp_path: Path) -> None:
     """TMDB's word that there is nothing there is not about films."""
     stock(linker.url, tmp_path, IDS[:20])
     assert "TMDB_BASE_URL" in failed(linker.run(TMDB_BASE_URL=f"{sandbox.url}/3")).splitlines()[-1]
     assert linker.links() == {}
 
 
-def test_a_database_that_goes_away_ends_it(linker: Linker, tmp_path: Path) -> None:
+def test_a_database_that_goes_away_ends_it(linker: LinkCommand, tmp_path: Path) -> None:
     stock(linker.url, tmp_path, IDS[:40])
     run = linker.start(TMDB_REQUESTS_PER_SECOND="20")
     eventually(linker.links)
@@ -100,7 +102,7 @@ def test_a_database_that_goes_away_ends_it(linker: Linker, tmp_path: Path) -> No
     assert "Traceback" not in said
 
 
-def test_a_second_run_beside_the_first_is_refused(linker: Linker, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_second_run_beside_the_first_is_refused(linker: LinkCommand, sandbox: Sandbox, tmp_path: Path) -> None:
     stock(linker.url, tmp_path, IDS[:10])
     sandbox.fail("black-hole", path="/3/find")
     first = linker.start(TMDB_DEADLINE_SECONDS="60")

@@ -19,7 +19,7 @@ from tests.machine import at_most
 from tests.raw_connections import LOST, RawConnection, RawResponse, request
 from tests.sandbox import Sandbox
 from tests.server_processes import eventually, kill_worker
-from tests.tmdb.asking import KEY, MATRIX, POPULAR, SHAWSHANK, own_language
+from tests.tmdb.clients import KEY, MATRIX, POPULAR, SHAWSHANK, own_language
 from tests.users import open_account, token_of
 
 from filmer.server.serving import free_port
@@ -78,7 +78,8 @@ def lines_to(workers: Workers, count: int = REQUESTS) -> Iterator[list[RawConnec
     """So many connections, to each worker in turn."""
     with ExitStack() as stack:
         yield [
-            stack.enter_context(RawConnection(worker.port)) for worker, _ in zip(itertools.cycle(workers), range(count))
+            stack.enter_context(RawConnection(process.port))
+            for process, _ in zip(itertools.cycle(workers), range(count))
         ]
 
 
@@ -103,9 +104,9 @@ def called_once(workers: Workers, sandbox: Sandbox, path: str = POPULAR) -> Iter
     On a busy machine Valkey may not answer a worker in time, which asks for itself then, or the sandbox, which is asked
     again: both are told in the log.
     """
-    before = [len(worker.output()) for worker in workers]
+    before = [len(process.output()) for process in workers]
     yield
-    told = [worker.output()[length:] for worker, length in zip(workers, before, strict=True)]
+    told = [process.output()[length:] for process, length in zip(workers, before, strict=True)]
     more = sum(lines.count("cache away") + lines.count("TMDB failed") for lines in told)
     assert 1 <= sandbox.calls(path) <= 1 + more, told
 
@@ -118,11 +119,11 @@ def assert_all_refused(replies: Sequence[RawResponse]) -> None:
 def recovered(workers: Workers, sandbox: Sandbox) -> None:
     """TMDB is well again, and no worker leaves it alone any more."""
     sandbox.heal()
-    for worker in workers:
+    for process in workers:
 
-        def answers(worker: Server = worker) -> bool:
+        def answers(process: Server = process) -> bool:
             try:
-                replies, _ = ask_at_once([worker], request("GET", f"/api/movies/popular?page={next(_pages)}"), 1)
+                replies, _ = ask_at_once([process], request("GET", f"/api/movies/popular?page={next(_pages)}"), 1)
             except LOST:  # one that was killed is not back yet
                 return False
             return replies[0].status == 200
@@ -184,8 +185,8 @@ def test_another_takes_over_when_the_one_who_asks_is_killed(workers: Workers, sa
     """SIGKILL in the middle of its call: whoever waits at other workers has the answer from one more call."""
     victim, *others = workers
     sandbox.fail("black-hole", times=1)
-    with RawConnection(victim.port) as asking, lines_to(others) as waiting:
-        asking.send(page)
+    with RawConnection(victim.port) as tmdb_client, lines_to(others) as waiting:
+        tmdb_client.send(page)
         assert eventually(lambda: sandbox.calls(POPULAR))
         begun = time.monotonic()
         for line in waiting:
@@ -194,7 +195,7 @@ def test_another_takes_over_when_the_one_who_asks_is_killed(workers: Workers, sa
         assert_one_answer([line.receive() for line in waiting])
         at_most(DEADLINE + 1, since=begun)
         with pytest.raises(LOST):
-            asking.receive()
+            tmdb_client.receive()
     assert sandbox.calls(POPULAR) == 2
     recovered(workers, sandbox)
 

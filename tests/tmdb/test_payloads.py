@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from filmer.tmdb.payloads import PayloadError, Popular, TmdbFilm, read_film, read_found, read_popular, read_problem
-from filmer.tmdb.sandbox.answers import Tmdb, error, read_films
+from filmer.tmdb.sandbox.responses import SandboxApi, error_response, read_films
 
 FILM = {
     "id": 603,
@@ -83,16 +83,16 @@ def test_whatever_comes_is_read_or_refused(body: bytes) -> None:
 
 def test_real_answers_are_taken() -> None:
     """Those of the sandbox, which are held against what TMDB documents."""
-    tmdb = Tmdb(read_films())
-    page, left_out = read_popular(tmdb.answer("GET", "/3/movie/popular", {"api_key": "k", "page": "2"}, "").body, 2)
+    tmdb = SandboxApi(read_films())
+    page, left_out = read_popular(tmdb.respond("GET", "/3/movie/popular", {"api_key": "k", "page": "2"}, "").body, 2)
     assert left_out == []
     assert (page.page, page.total_pages, page.total_results, len(page.results)) == (2, 22, 430, 20)
-    film = read_film(tmdb.answer("GET", "/3/movie/603", {"api_key": "k"}, "").body, 603)
+    film = read_film(tmdb.respond("GET", "/3/movie/603", {"api_key": "k"}, "").body, 603)
     assert (film.id, film.title) == (603, "The Matrix")
     found = {"api_key": "k", "external_source": "imdb_id"}
-    assert read_found(tmdb.answer("GET", "/3/find/tt0133093", found, "").body) == (603, [])
-    assert read_found(tmdb.answer("GET", "/3/find/tt9999999", found, "").body) == (None, [])
-    assert read_problem(error(34).body) == 34
+    assert read_found(tmdb.respond("GET", "/3/find/tt0133093", found, "").body) == (603, [])
+    assert read_found(tmdb.respond("GET", "/3/find/tt9999999", found, "").body) == (None, [])
+    assert read_problem(error_response(34).body) == 34
 
 
 def test_what_the_spec_prints_is_kept_and_nothing_else() -> None:

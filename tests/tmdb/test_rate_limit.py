@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 import redis
 from tests.sandbox import Sandbox
-from tests.tmdb.asking import KEY, own_language, settings_of
+from tests.tmdb.clients import KEY, make_settings, own_language
 
 from filmer.clock import SystemClock
 from filmer.server.serving import free_port
@@ -24,38 +24,38 @@ def most_in_a_second(times: list[float]) -> int:
     return max(sum(begun <= at < begun + A_SECOND for at in times) for begun in times)
 
 
-class Noted(RateLimit):
+class RecordingRateLimit(RateLimit):
     """Notes when somebody got a turn."""
 
     turns: ClassVar[list[float]] = []
 
-    async def take(self) -> None:
-        await super().take()
+    async def acquire(self) -> None:
+        await super().acquire()
         self.turns.append(time.monotonic())
 
 
 async def ask(sandbox: Sandbox, urls: list[str | None], *, per_second: int, each: int) -> list[float]:
     """When so many workers got their turns, each asking for films as fast as it may."""
-    Noted.turns.clear()
-    settings = settings_of(sandbox.url, tmdb_language=own_language(), tmdb_deadline_seconds=30)
+    RecordingRateLimit.turns.clear()
+    settings = make_settings(sandbox.url, tmdb_language=own_language(), tmdb_deadline_seconds=30)
     caches = [SharedCache(url) for url in urls]
     clock = SystemClock()
-    paces = [Noted(cache, clock, per_second=per_second, workers=len(urls)) for cache in caches]
+    paces = [RecordingRateLimit(cache, clock, per_second=per_second, workers=len(urls)) for cache in caches]
     workers = [Tmdb(settings, rate_limit, clock) for rate_limit in paces]
 
-    async def go_on(worker: Tmdb, times: int) -> None:
+    async def go_on(process: Tmdb, times: int) -> None:
         for _ in range(times):
-            await worker.film(603)
+            await process.film(603)
 
     try:
-        await asyncio.gather(*(go_on(worker, each // 2) for worker in workers for _ in range(2)))
+        await asyncio.gather(*(go_on(process, each // 2) for process in workers for _ in range(2)))
     finally:
-        for worker in workers:
-            await worker.close()
+        for process in workers:
+            await process.close()
         for cache in caches:
             await cache.close()
-    assert len(sandbox.requests()) == len(Noted.turns)
-    return list(Noted.turns)
+    assert len(sandbox.requests()) == len(RecordingRateLimit.turns)
+    return list(RecordingRateLimit.turns)
 
 
 def test_two_workers_keep_one_pace(engines: Engines, sandbox: Sandbox) -> None:
@@ -72,7 +72,7 @@ def test_one_worker_may_use_what_the_other_leaves(engines: Engines) -> None:
         await asyncio.sleep(1.1)  # whatever came before
         begun = time.monotonic()
         for _ in range(10):
-            await busy.take()
+            await busy.acquire()
         taken = time.monotonic() - begun
         for cache in caches:
             await cache.close()
@@ -93,7 +93,7 @@ def test_a_share_is_never_nothing() -> None:
     async def run() -> None:
         rate_limit = RateLimit(SharedCache(None), SystemClock(), per_second=1, workers=8)
         async with asyncio.timeout(0.5):
-            await rate_limit.take()
+            await rate_limit.acquire()
 
     asyncio.run(run())
 
@@ -104,14 +104,14 @@ def test_valkey_that_goes_away_stops_nobody(engines: Engines) -> None:
     async def run() -> None:
         cache = SharedCache(engines.redis_url)
         rate_limit = RateLimit(cache, SystemClock(), per_second=1000, workers=2)
-        await rate_limit.take()
+        await rate_limit.acquire()
         assert cache.pool is not None
         await cache.pool.disconnect()
         cache.pool.connection_kwargs["path"] = "/nowhere/valkey.sock"
         cache.pool.reset()  # type: ignore[no-untyped-call]
         async with asyncio.timeout(2):
             for _ in range(20):
-                await rate_limit.take()
+                await rate_limit.acquire()
         assert not cache.is_up
         await cache.close()
 

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from tests.conftest import Serve, Server
 from tests.machine import at_most
 from tests.sandbox import Sandbox
-from tests.tmdb.asking import KEY, MATRIX, POPULAR, SteppingClock, asking, http, own_language, saying
+from tests.tmdb.clients import KEY, MATRIX, POPULAR, SteppingClock, http, own_language, scripted_server, tmdb_client
 from tests.users import visitor
 
 from filmer.errors import ExternalApiError, MovieNotFound
@@ -33,7 +33,7 @@ class Told(NamedTuple):
 
 
 async def ask(base_url: str, clock: SteppingClock, **given: Any) -> Told:
-    async with asking(base_url, clock, **given) as tmdb:
+    async with tmdb_client(base_url, clock, **given) as tmdb:
         with capture_logs() as logs:
             try:
                 film: TmdbFilm | None = await tmdb.film(MATRIX)
@@ -91,7 +91,7 @@ def test_what_would_be_the_same_again_is_asked_once(fault: str, sandbox: Sandbox
 @pytest.mark.parametrize("status", [400, 403, 405, 406, 410, 418, 422])
 def test_other_refusals_are_asked_once(status: int) -> None:
     async def run() -> tuple[Told, int]:
-        async with saying(http(f"{status} No", b'{"status_code":5}', "retry-after: 1")) as server:
+        async with scripted_server(http(f"{status} No", b'{"status_code":5}', "retry-after: 1")) as server:
             return await ask(server.url, SteppingClock()), server.asked
 
     told, calls = asyncio.run(run())
@@ -100,7 +100,7 @@ def test_other_refusals_are_asked_once(status: int) -> None:
 
 def test_that_there_is_no_such_film_is_asked_once_and_no_error(sandbox: Sandbox) -> None:
     async def run() -> None:
-        async with asking(sandbox.url, SteppingClock()) as tmdb:
+        async with tmdb_client(sandbox.url, SteppingClock()) as tmdb:
             with capture_logs() as logs, pytest.raises(MovieNotFound):
                 await tmdb.film(0)
             assert logs == []
@@ -144,7 +144,7 @@ def test_what_cannot_be_read_changes_nothing(said: str) -> None:
 
 
 async def after(status: str, *headers: str) -> tuple[Told, int]:
-    async with saying(http(status, b"", *headers)) as server:
+    async with scripted_server(http(status, b"", *headers)) as server:
         return await ask(server.url, SteppingClock()), server.asked
 
 
@@ -155,7 +155,7 @@ def test_a_date_is_kept(status: str, seconds: int, first: float | None, calls: i
     moment = format_datetime(clock.now() + timedelta(seconds=seconds), usegmt=True)
 
     async def run() -> tuple[Told, int]:
-        async with saying(http(status, b"", f"retry-after: {moment}")) as server:
+        async with scripted_server(http(status, b"", f"retry-after: {moment}")) as server:
             return await ask(server.url, clock), server.asked
 
     found, asked_for = asyncio.run(run())

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from tests.machine import at_most
 from tests.sandbox import Sandbox
-from tests.tmdb import shapes
-from tests.tmdb.shapes import misfits
+from tests.tmdb import response_shapes
+from tests.tmdb.response_shapes import misfits
 
 from filmer.tmdb.sandbox.faults import GIB, NAMES
 
@@ -31,7 +31,7 @@ def client(sandbox: Sandbox) -> Iterator[httpx.Client]:
 
 def normal(client: httpx.Client, path: str = POPULAR) -> bool:
     answer = client.get(path)
-    return answer.status_code == 200 and misfits(answer.json(), shapes.PAGE) == []
+    return answer.status_code == 200 and misfits(answer.json(), response_shapes.PAGE) == []
 
 
 def ask(sandbox: Sandbox, path: str = POPULAR) -> socket.socket:
@@ -70,7 +70,7 @@ def test_an_error_is_tmdbs_and_the_connection_goes_on(fault: str, client: httpx.
     answer = client.get(POPULAR)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/json;charset=utf-8"
-    assert misfits(answer.json(), shapes.ERROR) == []
+    assert misfits(answer.json(), response_shapes.ERROR) == []
     assert (answer.json()["status_code"], answer.json()["success"]) == (code, False)
     assert "retry-after" not in answer.headers
     assert normal(client)
@@ -115,7 +115,11 @@ def test_wrong_types_are_wrong_all_the_way_down(client: httpx.Client, sandbox: S
     assert (page["page"], page["total_results"]) == ("1", "430")
     assert isinstance(page["results"], dict)
     first = page["results"]["0"]
-    right = [name for name in shapes.LISTED if not misfits({name: first[name]}, {name: shapes.LISTED[name]})]
+    right = [
+        name
+        for name in response_shapes.LISTED
+        if not misfits({name: first[name]}, {name: response_shapes.LISTED[name]})
+    ]
     assert set(right) <= {"backdrop_path", "poster_path"}  # null, which became text
 
 
@@ -149,12 +153,12 @@ def test_a_wrong_id_is_that_of_another(client: httpx.Client, sandbox: Sandbox) -
     sandbox.fail("wrong-id")
     for film_id in (603, first):
         film = client.get(f"/3/movie/{film_id}").json()
-        assert misfits(film, shapes.DETAILS) == []
+        assert misfits(film, response_shapes.DETAILS) == []
         assert film["id"] != film_id
     page = client.get(POPULAR, params={"page": 3}).json()
-    assert (page["page"], misfits(page, shapes.PAGE)) == (4, [])
+    assert (page["page"], misfits(page, response_shapes.PAGE)) == (4, [])
     found = client.get("/3/find/tt0133093", params={"external_source": "imdb_id"}).json()
-    assert misfits(found, shapes.FOUND) == []
+    assert misfits(found, response_shapes.FOUND) == []
     assert [film["id"] for film in found["movie_results"]] == [first]
     assert client.get("/3/configuration").status_code == 200
     assert client.get("/3/movie/999999999").status_code == 404
@@ -162,7 +166,9 @@ def test_a_wrong_id_is_that_of_another(client: httpx.Client, sandbox: Sandbox) -
 
 def flawed_of(films: list[Any]) -> list[int]:
     """Where in a list there is a film that TMDB would not tell of."""
-    return [place for place, film in enumerate(films) if not isinstance(film, dict) or misfits(film, shapes.LISTED)]
+    return [
+        place for place, film in enumerate(films) if not isinstance(film, dict) or misfits(film, response_shapes.LISTED)
+    ]
 
 
 @pytest.mark.parametrize(("flaw", "name"), [("no-title", "title"), ("text-for-number", "vote_average")])
@@ -175,7 +181,7 @@ def test_a_flaw_is_one_film_s_or_that_of_so_many(client: httpx.Client, sandbox: 
         assert flawed_of(after) == list(range(many))
         assert [one | {name: None} for one in after] == [one | {name: None} for one in before]
     sandbox.fail("flawed", flaw=flaw, films=3)
-    assert misfits({name: client.get("/3/movie/603").json()[name]}, {name: shapes.LISTED[name]})
+    assert misfits({name: client.get("/3/movie/603").json()[name]}, {name: response_shapes.LISTED[name]})
     found = client.get("/3/find/tt0133093", params={"external_source": "imdb_id"}).json()
     assert flawed_of(found["movie_results"]) == [0]
     assert client.get("/3/configuration").status_code == 200

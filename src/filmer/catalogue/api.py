@@ -8,9 +8,9 @@ from litestar.params import FromPath
 from msgspec import Meta
 
 from filmer.catalogue import listing, queries, suggestions
-from filmer.catalogue.filters import Filters, filters
+from filmer.catalogue.connections import Catalogue
+from filmer.catalogue.filters import Filters, make_filters
 from filmer.catalogue.folding import fold, initial
-from filmer.catalogue.reading import Catalogue
 from filmer.catalogue.schemas import (
     GenreList,
     GenreMoviePage,
@@ -105,7 +105,7 @@ class MovieSearch(Query):
 
     @property
     def wanted(self) -> Filters:
-        return filters(
+        return make_filters(
             query=self.query,
             title=self.title,
             director=self.director,
@@ -118,8 +118,8 @@ class MovieSearch(Query):
 
     @classmethod
     def cross_check(cls, given: dict[str, Any], named: Collection[str]) -> Iterator[Offence]:
-        filters_named = [name for name in _FILTERS if name in named]
-        if all(name in given and _is_blank(given[name]) for name in filters_named):
+        named_filters = [name for name in _FILTERS if name in named]
+        if all(name in given and _is_blank(given[name]) for name in named_filters):
             yield Offence("query", "at least one search filter must be given")
         if "yearFrom" in given and "yearTo" in given and given["yearFrom"] > given["yearTo"]:
             yield Offence("yearFrom", "must not be after yearTo")
@@ -159,12 +159,12 @@ class CatalogueApi(Handlers):
         self._search = search
 
     async def list_movies(self, request: AnyRequest) -> MoviePage:
-        asked = read_query(request.scope["query_string"], MovieList)
+        query = read_query(request.scope["query_string"], MovieList)
         async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
             total, items = await queries.select_movies(
-                conn, asked.list_name, f"{asked.sort_by} {asked.order}", listing.span(asked.page, asked.size)
+                conn, query.list_name, f"{query.sort_by} {query.order}", listing.span(query.page, query.size)
             )
-        return MoviePage(items=items, **_page(asked, total))
+        return MoviePage(items=items, **_page(query, total))
 
     async def show_movie(self, movie_id: FromPath[str]) -> Movie:
         identifier = _identifier(movie_id)
@@ -175,13 +175,13 @@ class CatalogueApi(Handlers):
         return movie
 
     async def list_stars(self, request: AnyRequest) -> StarPage:
-        asked = read_query(request.scope["query_string"], StarList)
+        query = read_query(request.scope["query_string"], StarList)
         async with self._catalogue.reading() as (conn, edition), queries.one_edition(conn):
-            sort = f"{asked.sort_by} {asked.order}"
+            sort = f"{query.sort_by} {query.order}"
             total, items = await find_stars(
-                conn, self._search, asked.name, sort, asked.page, asked.size, edition=edition
+                conn, self._search, query.name, sort, query.page, query.size, edition=edition
             )
-        return StarPage(items=items, **_page(asked, total))
+        return StarPage(items=items, **_page(query, total))
 
     async def show_star(self, star_id: FromPath[str]) -> Star:
         identifier = _identifier(star_id)
@@ -196,35 +196,35 @@ class CatalogueApi(Handlers):
             return GenreList(items=await queries.select_genres(conn))
 
     async def list_genre_movies(self, genre_id: FromPath[str], request: AnyRequest) -> GenreMoviePage:
-        asked = read_query(request.scope["query_string"], GenreMovieList, id_offences("genreId", genre_id))
+        query = read_query(request.scope["query_string"], GenreMovieList, id_offences("genreId", genre_id))
         number = path_id(genre_id, MAX_INTEGER)
         found = None
         if number is not None:
-            span = listing.span(asked.page, asked.size)
+            span = listing.span(query.page, query.size)
             async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
                 found = await queries.select_genre_movies(
-                    conn, number, listing.genre(number), f"{asked.sort_by} {asked.order}", span
+                    conn, number, listing.genre(number), f"{query.sort_by} {query.order}", span
                 )
         if found is None:
             raise NotFound(f"Genre not found with id: {genre_id}")
         genre, total, items = found
-        return GenreMoviePage(genre=genre, items=items, **_page(asked, total))
+        return GenreMoviePage(genre=genre, items=items, **_page(query, total))
 
     async def search_movies(self, request: AnyRequest) -> MoviePage:
-        asked = read_query(request.scope["query_string"], MovieSearch)
-        sort = "relevance" if asked.sort_by == "relevance" else f"{asked.sort_by} {asked.order}"
-        span = listing.span(asked.page, asked.size)
+        query = read_query(request.scope["query_string"], MovieSearch)
+        sort = "relevance" if query.sort_by == "relevance" else f"{query.sort_by} {query.order}"
+        span = listing.span(query.page, query.size)
         async with self._catalogue.reading() as (conn, edition), queries.one_edition(conn):
             total, items = await self._search.movies(
-                conn, asked.wanted, edition=edition, sort=sort, first=span.first, size=asked.size
+                conn, query.wanted, edition=edition, sort=sort, first=span.first, size=query.size
             )
-        return MoviePage(items=items, **_page(asked, total))
+        return MoviePage(items=items, **_page(query, total))
 
     async def suggest(self, request: AnyRequest) -> SuggestionList:
-        asked = read_query(request.scope["query_string"], SuggestionQuery)
-        typed = suggestions.read(asked.query)
+        query = read_query(request.scope["query_string"], SuggestionQuery)
+        typed = suggestions.read(query.query)
         async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
-            return SuggestionList(items=await suggestions.find(conn, typed, asked.size))
+            return SuggestionList(items=await suggestions.find(conn, typed, query.size))
 
 
 async def find_stars(
@@ -237,12 +237,12 @@ async def find_stars(
     return await queries.select_stars(conn, listing.STARS, sort, span)
 
 
-def _page(asked: MovieList | GenreMovieList | StarList | MovieSearch, total: int) -> dict[str, int]:
+def _page(query: MovieList | GenreMovieList | StarList | MovieSearch, total: int) -> dict[str, int]:
     return {
-        "page": asked.page,
-        "size": asked.size,
+        "page": query.page,
+        "size": query.size,
         "total_items": total,
-        "total_pages": listing.pages(total, asked.size),
+        "total_pages": listing.pages(total, query.size),
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from psycopg.rows import TupleRow
 
 from filmer.catalogue.folding import fold, query_words
-from filmer.catalogue.schemas import CareerFilm, Film, FilmCard, Genre, Person
+from filmer.catalogue.schemas import Film, FilmCard, FilmographyEntry, Genre, Person
 from filmer.store.postgres import Connection
 
 SHORTEST = 3  # characters of a director's name in ASCII
@@ -84,7 +84,7 @@ async def select_films_by(conn: Connection, director: str, *, but: int, size: in
     return [_card(row) for row in await cursor.fetchall()]
 
 
-async def select_career(conn: Connection, star_id: str) -> tuple[Person, list[CareerFilm]] | None:
+async def select_filmography(conn: Connection, star_id: str) -> tuple[Person, list[FilmographyEntry]] | None:
     """A star and their films, newest first; None for nobody we know."""
     statement = """
         SELECT s.no, s.id, s.name, s.birth_year,
@@ -97,12 +97,12 @@ async def select_career(conn: Connection, star_id: str) -> tuple[Person, list[Ca
     rows = await (await conn.execute(statement, [star_id])).fetchall()
     if not rows:
         return None
-    return Person(*rows[0][:4]), [_career_film(row[4:]) for row in rows if row[4] is not None]
+    return Person(*rows[0][:4]), [_filmography_entry(row[4:]) for row in rows if row[4] is not None]
 
 
-def _career_film(row: TupleRow) -> CareerFilm:
+def _filmography_entry(row: TupleRow) -> FilmographyEntry:
     identifier, title, year, director, rating, genre_ids, genres, star_nos = row
-    return CareerFilm(identifier, title, year, director, rating, _genres(genre_ids, genres), star_nos)
+    return FilmographyEntry(identifier, title, year, director, rating, _genres(genre_ids, genres), star_nos)
 
 
 def _card(row: TupleRow) -> FilmCard:

@@ -1,14 +1,14 @@
-"""What is looked for, as searching goes by it."""
+"""The filters of a search, folded for comparison."""
 
 import msgspec
 
 from filmer.catalogue.folding import fold, query_words
 
-Rare = dict[str, list[int]]  # by text: the few places where a short term occurs
+RareTerms = dict[str, list[int]]  # by text: the few places where a short term occurs
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """What is looked for, folded. Empty text means: not asked."""
+    """The folded filters of a search. An empty text is no filter."""
 
     words: tuple[str, ...] | None = None  # of ``query``; the last may be unfinished. (): no word at all
     phrase: str = ""  # ``query`` as given, for relevance
@@ -28,7 +28,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
         return any(value is not None for value in (self.year_from, self.year_to, self.genre_id))
 
 
-def filters(
+def make_filters(
     *,
     query: str | None,
     title: str | None,
@@ -39,21 +39,21 @@ def filters(
     year_to: int | None,
     genre_id: int | None,
 ) -> Filters:
-    """Filters from what was typed. Blank text asks nothing; all of them must hold."""
+    """Make filters from the request's parameters. Blank text is no filter."""
     lower = [bound for bound in (year, year_from) if bound is not None]
     upper = [bound for bound in (year, year_to) if bound is not None]
     return Filters(
         words=None if query is None else tuple(query_words(query)),
         phrase=" ".join(fold(query or "").split()),
-        title=_asked(title),
-        director=_asked(director),
-        star=_asked(star),
+        title=_folded(title),
+        director=_folded(director),
+        star=_folded(star),
         year_from=max(lower, default=None),
         year_to=min(upper, default=None),
         genre_id=genre_id,
     )
 
 
-def _asked(text: str | None) -> str:
+def _folded(text: str | None) -> str:
     folded = fold(text or "")
     return folded if folded.strip() else ""

@@ -1,4 +1,4 @@
-"""What the catalogue talks about, as shop-api.md prints it."""
+"""The catalogue's schemas: those named after movies and stars mirror the JSON of shop-api.md."""
 
 from datetime import date
 from decimal import Decimal
@@ -18,27 +18,27 @@ def is_identifier(text: str) -> bool:
     return len(text) <= MAX_IDENTIFIER and "\0" not in text
 
 
-class Shape(msgspec.Struct, kw_only=True, rename="camel"):
+class JsonObject(msgspec.Struct, kw_only=True, rename="camel"):
     """A JSON object: names in camel case, every field always there (contract §1.2)."""
 
 
-class Genre(Shape):
+class Genre(JsonObject):
     id: int
     name: str
 
 
-class GenreSize(Shape):
+class GenreSize(JsonObject):
     id: int
     name: str
     movie_count: int
 
 
-class StarName(Shape):
+class StarName(JsonObject):
     id: str
     name: str
 
 
-class MovieItem(Shape):
+class MovieItem(JsonObject):
     """A film in a list."""
 
     id: str
@@ -51,7 +51,7 @@ class MovieItem(Shape):
     stars: list[StarName]
 
 
-class GenreMovieItem(Shape):
+class GenreMovieItem(JsonObject):
     id: str
     title: str
     year: int | None
@@ -59,13 +59,13 @@ class GenreMovieItem(Shape):
     rating: float | None
 
 
-class CastMember(Shape):
+class CastMember(JsonObject):
     id: str
     name: str
     birth_year: int | None
 
 
-class Movie(Shape):
+class Movie(JsonObject):
     """A film with all its genres and its whole billed cast."""
 
     id: str
@@ -78,28 +78,28 @@ class Movie(Shape):
     stars: list[CastMember]
 
 
-class StarItem(Shape):
+class StarItem(JsonObject):
     id: str
     name: str
     birth_year: int | None
     movie_count: int
 
 
-class StarMovie(Shape):
+class StarMovie(JsonObject):
     id: str
     title: str
     year: int | None
     director: str | None
 
 
-class Star(Shape):
+class Star(JsonObject):
     id: str
     name: str
     birth_year: int | None
     movies: list[StarMovie]
 
 
-class MoviePage(Shape):
+class MoviePage(JsonObject):
     items: list[MovieItem]
     page: int
     size: int
@@ -107,7 +107,7 @@ class MoviePage(Shape):
     total_pages: int
 
 
-class StarPage(Shape):
+class StarPage(JsonObject):
     items: list[StarItem]
     page: int
     size: int
@@ -115,7 +115,7 @@ class StarPage(Shape):
     total_pages: int
 
 
-class GenreMoviePage(Shape):
+class GenreMoviePage(JsonObject):
     genre: Genre
     items: list[GenreMovieItem]
     page: int
@@ -124,18 +124,18 @@ class GenreMoviePage(Shape):
     total_pages: int
 
 
-class GenreList(Shape):
+class GenreList(JsonObject):
     items: list[Genre]
 
 
-class Suggestion(Shape):
+class Suggestion(JsonObject):
     kind: Literal["movie", "star"]
     id: str
     text: str
     year: int | None  # of the film, or of the star's birth
 
 
-class SuggestionList(Shape):
+class SuggestionList(JsonObject):
     items: list[Suggestion]
 
 
@@ -184,7 +184,7 @@ class Person(msgspec.Struct, frozen=True):
     birth_year: int | None
 
 
-class CareerFilm(msgspec.Struct, frozen=True):
+class FilmographyEntry(msgspec.Struct, frozen=True):
     """A film as part of a star's career."""
 
     id: str

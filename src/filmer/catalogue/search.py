@@ -18,7 +18,7 @@ import msgspec
 
 from filmer.catalogue import listing
 from filmer.catalogue import search_queries as queries
-from filmer.catalogue.filters import Filters, Rare
+from filmer.catalogue.filters import Filters, RareTerms
 from filmer.catalogue.queries import select_size
 from filmer.catalogue.schemas import MovieItem, StarItem
 from filmer.store.postgres import Connection
@@ -30,28 +30,28 @@ DENSE = 2000  # from so many matches on their number is kept, and testing films 
 TEST, TEST_OF_STARS, MATCH_OF_STARS, READ = 1.5, 5.0, 4.0, 0.1
 FEW_OF_STARS = 17_000  # films of the stars asked for: up to here they are looked up before the walk, not at each film
 SHORT = 3  # characters: terms up to here are counted by the importer, as no index knows them well
-REMEMBERED = 20_000  # totals
+MAX_TOTALS = 20_000  # totals
 
 
 class Totals:
-    """Totals that were dear to count, by edition; the oldest are forgotten first."""
+    """Totals that were expensive to count, by edition; the oldest are dropped first."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, int] = OrderedDict()
 
-    def get(self, edition: str, what: Any) -> int | None:
-        return self._known.get(_digest(edition, what)) if edition else None
+    def get(self, edition: str, search: Any) -> int | None:
+        return self._known.get(_digest(edition, search)) if edition else None
 
-    def put(self, edition: str, what: Any, total: int) -> None:
+    def put(self, edition: str, search: Any, total: int) -> None:
         if edition and total >= DENSE:
-            self._known[_digest(edition, what)] = total
-            if len(self._known) > REMEMBERED:
+            self._known[_digest(edition, search)] = total
+            if len(self._known) > MAX_TOTALS:
                 self._known.popitem(last=False)
 
 
-def _digest(edition: str, what: Any) -> bytes:
-    """As long, whatever is asked for."""
-    return hashlib.blake2b(msgspec.msgpack.encode((edition, what)), digest_size=16).digest()
+def _digest(edition: str, search: Any) -> bytes:
+    """A key of fixed size for any search."""
+    return hashlib.blake2b(msgspec.msgpack.encode((edition, search)), digest_size=16).digest()
 
 
 class Search:
@@ -61,100 +61,100 @@ class Search:
         self._totals = Totals()
 
     async def movies(
-        self, conn: Connection, asked: Filters, *, edition: str, sort: str, first: int, size: int
+        self, conn: Connection, filters: Filters, *, edition: str, sort: str, first: int, size: int
     ) -> tuple[int, list[MovieItem]]:
         """The number of films that match, and those from place ``first`` (from 0) on, at most ``size``."""
-        if _is_impossible(asked):
+        if _matches_nothing(filters):
             return 0, []
-        known, rare = await self._look_up(conn, edition, asked)
-        if known is not None and first >= known:
-            return known, []
-        if known is not None and sort != "relevance":
-            if await _is_walk_shorter(conn, asked, listing.ALL, known, first + size):
-                few_stars = _has_few_stars(asked, known)
-                return known, await queries.select_in_order(conn, asked, sort, first, size, few_stars=few_stars)
-        elif known is not None and known >= DENSE and asked.texts == ["words"]:
+        known_total, rare_terms = await self._look_up(conn, edition, filters)
+        if known_total is not None and first >= known_total:
+            return known_total, []
+        if known_total is not None and sort != "relevance":
+            if await _is_walk_shorter(conn, filters, listing.ALL, known_total, first + size):
+                few_stars = _has_few_stars(filters, known_total)
+                return known_total, await queries.select_in_order(conn, filters, sort, first, size, few_stars=few_stars)
+        elif known_total is not None and known_total >= DENSE and filters.texts == ["words"]:
             # the best of many have the query at the start of their title, and an index knows those
-            items = await queries.select_titled(conn, asked, first, size)
-            if len(items) == size or first + len(items) == known:
-                return known, items
-        total, items = await queries.select_matches(conn, asked, rare, sort, first, size)
-        self._totals.put(edition, asked, total)
+            items = await queries.select_titled(conn, filters, first, size)
+            if len(items) == size or first + len(items) == known_total:
+                return known_total, items
+        total, items = await queries.select_matches(conn, filters, rare_terms, sort, first, size)
+        self._totals.put(edition, filters, total)
         return total, items
 
     async def stars(
         self, conn: Connection, name: str, *, edition: str, sort: str, first: int, size: int
     ) -> tuple[int, list[StarItem]]:
         """Stars whose folded name contains ``name``: how many, and those from place ``first`` on."""
-        asked = Filters(star=name)
-        known, rare = await self._look_up(conn, edition, asked, alone="star")
-        if known is not None and first >= known:
-            return known, []
-        if known is not None and await _is_walk_shorter(conn, asked, listing.STARS, known, first + size):
-            return known, await queries.select_stars_in_order(conn, name, sort, first, size)
-        total, items = await queries.select_star_matches(conn, name, rare, sort, first, size)
+        filters = Filters(star=name)
+        known_total, rare_terms = await self._look_up(conn, edition, filters, alone="star")
+        if known_total is not None and first >= known_total:
+            return known_total, []
+        if known_total is not None and await _is_walk_shorter(conn, filters, listing.STARS, known_total, first + size):
+            return known_total, await queries.select_stars_in_order(conn, name, sort, first, size)
+        total, items = await queries.select_star_matches(conn, name, rare_terms, sort, first, size)
         self._totals.put(edition, (name, "stars"), total)
         return total, items
 
     async def _look_up(
-        self, conn: Connection, edition: str, asked: Filters, *, alone: str | None = None
-    ) -> tuple[int | None, Rare]:
+        self, conn: Connection, edition: str, filters: Filters, *, alone: str | None = None
+    ) -> tuple[int | None, RareTerms]:
         """The total, where it is known beforehand, and the places of rare short terms.
 
         ``alone`` names the one text whose own matches are the total.
         """
-        known = self._totals.get(edition, (asked.star, "stars") if alone else asked)
-        if known is not None:
-            return known, {}
-        if not asked.texts:
-            return await queries.select_tally(conn, asked), {}
-        terms = _terms(asked)
+        known_total = self._totals.get(edition, (filters.star, "stars") if alone else filters)
+        if known_total is not None:
+            return known_total, {}
+        if not filters.texts:
+            return await queries.select_tally(conn, filters), {}
+        terms = _terms(filters)
         counted = await queries.select_terms(conn, list(terms.values())) if terms else {}
         for key in terms.values():
             if key not in counted and key[0] in {"title", "director", "name"} and len(key[1]) < SHORT:
                 return 0, {}  # the importer lists every pair of letters that occurs: this one does not
-        if alone is None and len(asked.texts) == 1 and not asked.has_scalars:
-            alone = "cast" if asked.star else asked.texts[0]
+        if alone is None and len(filters.texts) == 1 and not filters.has_scalars:
+            alone = "cast" if filters.star else filters.texts[0]
         term = counted.get(terms[alone]) if alone in terms else None
         return term and term[0], {name: nos for name, key in terms.items() if (nos := counted.get(key, (0, None))[1])}
 
 
-async def _is_walk_shorter(conn: Connection, asked: Filters, among: str, known: int, last: int) -> bool:
+async def _is_walk_shorter(conn: Connection, filters: Filters, among: str, known_total: int, last: int) -> bool:
     """Whether it takes longer to collect all matches than to test things in order until the ``last`` wanted is found.
 
     ``among``: the list they are in.
     """
-    if known < DENSE:
+    if known_total < DENSE:
         return False
-    by_stars = asked.star and among == listing.ALL
+    by_stars = filters.star and among == listing.ALL
     size = await select_size(conn, among)
-    has_index = asked.words or any(len(getattr(asked, name)) >= SHORT for name in ("title", "director", "star"))
-    collecting = known * (MATCH_OF_STARS if by_stars else 1)
+    has_index = filters.words or any(len(getattr(filters, name)) >= SHORT for name in ("title", "director", "star"))
+    collecting = known_total * (MATCH_OF_STARS if by_stars else 1)
     if not has_index:
         collecting = max(collecting, size * READ)
-    test = TEST_OF_STARS if by_stars and not _has_few_stars(asked, known) else TEST
-    return last * size / known * test < collecting
+    test = TEST_OF_STARS if by_stars and not _has_few_stars(filters, known_total) else TEST
+    return last * size / known_total * test < collecting
 
 
-def _has_few_stars(asked: Filters, known: int) -> bool:
-    return asked.texts == ["star"] and not asked.has_scalars and known <= FEW_OF_STARS
+def _has_few_stars(filters: Filters, known_total: int) -> bool:
+    return filters.texts == ["star"] and not filters.has_scalars and known_total <= FEW_OF_STARS
 
 
-def _terms(asked: Filters) -> dict[str, tuple[str, str]]:
+def _terms(filters: Filters) -> dict[str, tuple[str, str]]:
     """What the importer may have counted: by text, the field and term of ``catalogue.term``."""
     terms = {
         name: ("name" if name == "star" else name, text)
         for name in ("title", "director", "star")
-        if (text := getattr(asked, name)) and len(text) <= SHORT
+        if (text := getattr(filters, name)) and len(text) <= SHORT
     }
-    if asked.star:
-        terms["cast"] = ("star", asked.star)
-    if asked.words and len(asked.words) == 1:
-        terms["words"] = ("word", asked.words[0])
+    if filters.star:
+        terms["cast"] = ("star", filters.star)
+    if filters.words and len(filters.words) == 1:
+        terms["words"] = ("word", filters.words[0])
     return terms
 
 
-def _is_impossible(asked: Filters) -> bool:
-    """Nothing is found for a query without a letter in it, nor in a year after the year it is before."""
-    no_year = asked.year_from is not None and asked.year_to is not None and asked.year_from > asked.year_to
-    return asked.words == () or no_year
+def _matches_nothing(filters: Filters) -> bool:
+    """Whether no film can match: the query has no word, or the years exclude each other."""
+    no_year = filters.year_from is not None and filters.year_to is not None and filters.year_from > filters.year_to
+    return filters.words == () or no_year

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from filmer.catalogue.queries import MOVIE_ITEM, STAR_ITEM, movie_item, star_item
 
 if TYPE_CHECKING:
-    from filmer.catalogue.filters import Filters, Rare
+    from filmer.catalogue.filters import Filters, RareTerms
     from filmer.catalogue.schemas import MovieItem, StarItem
     from filmer.store.postgres import Connection
 
@@ -33,28 +33,28 @@ async def select_terms(
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
-async def select_tally(conn: Connection, asked: Filters) -> int:
+async def select_tally(conn: Connection, filters: Filters) -> int:
     """How many films lie in a span of years and a genre, where nothing else is asked."""
     statement = """
         SELECT coalesce(sum(films), 0) FROM catalogue.tally
         WHERE genre_id = %(genre_id)s AND (%(any_year)s OR year BETWEEN %(year_from)s AND %(year_to)s)
     """
     parameters = {
-        "genre_id": asked.genre_id or 0,
-        "any_year": asked.year_from is None and asked.year_to is None,
-        "year_from": asked.year_from if asked.year_from is not None else 0,
-        "year_to": asked.year_to if asked.year_to is not None else 9999,
+        "genre_id": filters.genre_id or 0,
+        "any_year": filters.year_from is None and filters.year_to is None,
+        "year_from": filters.year_from if filters.year_from is not None else 0,
+        "year_to": filters.year_to if filters.year_to is not None else 9999,
     }
     row = await (await conn.execute(statement, parameters)).fetchone()
     return int(row[0]) if row else 0
 
 
 async def select_matches(
-    conn: Connection, asked: Filters, rare: Rare, sort: str, first: int, size: int
+    conn: Connection, filters: Filters, rare_terms: RareTerms, sort: str, first: int, size: int
 ) -> tuple[int, list[MovieItem]]:
     """All matches, counted, and one page of them."""
-    conditions, parameters = _conditions(asked, rare, indexed=True)
-    order = _relevance(asked, parameters) if sort == "relevance" else f"f.{MOVIE_RANK[sort]}"
+    conditions, parameters = _conditions(filters, rare_terms, indexed=True)
+    order = _relevance(filters, parameters) if sort == "relevance" else f"f.{MOVIE_RANK[sort]}"
     statement = f"""
         WITH hit AS MATERIALIZED (SELECT f.no, {order} AS place FROM catalogue.film f WHERE {conditions}),
              page AS MATERIALIZED (SELECT no, place FROM hit ORDER BY place, no LIMIT %(size)s OFFSET %(first)s)
@@ -68,13 +68,13 @@ async def select_matches(
     return int(rows[0][0]), [movie_item(row[1:]) for row in rows if row[1] is not None]
 
 
-async def select_titled(conn: Connection, asked: Filters, first: int, size: int) -> list[MovieItem]:
+async def select_titled(conn: Connection, filters: Filters, first: int, size: int) -> list[MovieItem]:
     """Those whose title starts with the query, by relevance, from place ``first`` on: among many, the best films.
 
     They come in two lists, each in an order that an index knows: titles that are the query, and longer ones.
     """
-    tests, parameters = _scalars(asked, indexed=True)
-    parameters |= {"phrase": asked.phrase, "phrase_start": f"{_literal(asked.phrase)}%"}
+    tests, parameters = _scalars(filters, indexed=True)
+    parameters |= {"phrase": filters.phrase, "phrase_start": f"{_literal(filters.phrase)}%"}
     same = " AND ".join(["f.title_folded = %(phrase)s", *tests])
     longer = " AND ".join(["f.title_folded LIKE %(phrase_start)s", "f.title_folded <> %(phrase)s", *tests])
     counting = f"SELECT count(*) FROM catalogue.film f WHERE {same}"
@@ -96,15 +96,15 @@ async def select_titled(conn: Connection, asked: Filters, first: int, size: int)
 
 
 async def select_in_order(
-    conn: Connection, asked: Filters, sort: str, first: int, size: int, *, few_stars: bool = False
+    conn: Connection, filters: Filters, sort: str, first: int, size: int, *, few_stars: bool = False
 ) -> list[MovieItem]:
     """Films in their order, tested one by one until the page is full: for what many match.
 
     ``few_stars``: the stars asked for have so few films that all of those are looked up beforehand.
     """
-    conditions, parameters = _conditions(asked, {}, indexed=False, few_stars=few_stars)
+    conditions, parameters = _conditions(filters, {}, indexed=False, few_stars=few_stars)
     rank = MOVIE_RANK[sort]
-    conditions += _start(asked, sort)
+    conditions += _start(filters, sort)
     statement = f"""
         SELECT {MOVIE_ITEM} FROM catalogue.film f WHERE {conditions}
         ORDER BY f.{rank} LIMIT %(size)s OFFSET %(first)s
@@ -114,20 +114,20 @@ async def select_in_order(
     return [movie_item(row) for row in rows]
 
 
-def _start(asked: Filters, sort: str) -> str:
+def _start(filters: Filters, sort: str) -> str:
     """In the order of years, the years before those asked for need not be tested."""
     tally = "(SELECT coalesce(sum(films), 0) FROM catalogue.tally WHERE genre_id = 0 AND year"
-    if sort == "year asc" and asked.year_from is not None:
+    if sort == "year asc" and filters.year_from is not None:
         return f" AND f.year_asc > {tally} < %(year_from)s)"
-    if sort == "year desc" and asked.year_to is not None:
+    if sort == "year desc" and filters.year_to is not None:
         return f" AND f.year_desc > {tally} > %(year_to)s)"
     return ""
 
 
 async def select_star_matches(
-    conn: Connection, name: str, rare: Rare, sort: str, first: int, size: int
+    conn: Connection, name: str, rare_terms: RareTerms, sort: str, first: int, size: int
 ) -> tuple[int, list[StarItem]]:
-    condition, parameters = _contains("f", "name", "star", name, rare, indexed=True)
+    condition, parameters = _contains("f", "name", "star", name, rare_terms, indexed=True)
     statement = f"""
         WITH hit AS MATERIALIZED (SELECT f.no, f.{STAR_RANK[sort]} AS place FROM catalogue.star f WHERE {condition}),
              page AS MATERIALIZED (SELECT no, place FROM hit ORDER BY place LIMIT %(size)s OFFSET %(first)s)
@@ -152,7 +152,9 @@ async def select_stars_in_order(conn: Connection, name: str, sort: str, first: i
     return [star_item(row) for row in rows]
 
 
-def _conditions(asked: Filters, rare: Rare, *, indexed: bool, few_stars: bool = False) -> tuple[str, dict[str, Any]]:
+def _conditions(
+    filters: Filters, rare_terms: RareTerms, *, indexed: bool, few_stars: bool = False
+) -> tuple[str, dict[str, Any]]:
     """What a film must fulfil, as SQL and its parameters.
 
     ``indexed=False`` writes the tests so that no index fits them and the order's own index leads.
@@ -164,25 +166,27 @@ def _conditions(asked: Filters, rare: Rare, *, indexed: bool, few_stars: bool = 
         tests.append(test)
         parameters.update(more)
 
-    if asked.words:
+    if filters.words:
         column = "f.words" if indexed else "strip(f.words)"
-        add(f"{column} @@ %(words)s::tsquery", words=_tsquery(asked.words))
+        add(f"{column} @@ %(words)s::tsquery", words=_tsquery(filters.words))
     for name in ("title", "director"):
-        if text := getattr(asked, name):
-            test, more = _contains("f", name, name, text, rare, indexed=indexed)
+        if text := getattr(filters, name):
+            test, more = _contains("f", name, name, text, rare_terms, indexed=indexed)
             add(test, **more)
-    if asked.star:
-        test, more = _contains("s", "name", "star", asked.star, rare, indexed=indexed or few_stars)
+    if filters.star:
+        test, more = _contains("s", "name", "star", filters.star, rare_terms, indexed=indexed or few_stars)
         if indexed or few_stars:
-            found = f"f.no IN (SELECT unnest(s.film_nos) FROM catalogue.star s WHERE {test})"
-            add(found if indexed else f"({found}) IS TRUE", **more)  # as such it is no join, but tested film by film
+            films_of_stars = f"f.no IN (SELECT unnest(s.film_nos) FROM catalogue.star s WHERE {test})"
+            add(
+                films_of_stars if indexed else f"({films_of_stars}) IS TRUE", **more
+            )  # as such it is no join, but tested film by film
         else:
             add(f"EXISTS (SELECT FROM catalogue.star s WHERE s.no = ANY (f.star_nos) AND {test})", **more)
-    more_tests, more = _scalars(asked, indexed=indexed)
+    more_tests, more = _scalars(filters, indexed=indexed)
     return " AND ".join([*tests, *more_tests]), parameters | more
 
 
-def _scalars(asked: Filters, *, indexed: bool) -> tuple[list[str], dict[str, Any]]:
+def _scalars(filters: Filters, *, indexed: bool) -> tuple[list[str], dict[str, Any]]:
     """The tests of years and genre, and their parameters."""
     year = "f.year" if indexed else "f.year + 0"
     tests = {
@@ -190,16 +194,16 @@ def _scalars(asked: Filters, *, indexed: bool) -> tuple[list[str], dict[str, Any
         "year_to": f"{year} <= %(year_to)s",
         "genre_id": "f.genre_ids @> ARRAY[%(genre_id)s]::integer[]" if indexed else "%(genre_id)s = ANY (f.genre_ids)",
     }
-    given = {name: value for name in tests if (value := getattr(asked, name)) is not None}
-    return [tests[name] for name in given], given
+    parameters_by_name = {name: value for name in tests if (value := getattr(filters, name)) is not None}
+    return [tests[name] for name in parameters_by_name], parameters_by_name
 
 
 def _contains(
-    table: str, column: str, name: str, text: str, rare: Rare, *, indexed: bool
+    table: str, column: str, name: str, text: str, rare_terms: RareTerms, *, indexed: bool
 ) -> tuple[str, dict[str, Any]]:
     """A literal substring test of ``<column>_folded``. Short terms that are rare come with their places."""
-    if name in rare:
-        return f"{table}.no = ANY (%({name}_nos)s::integer[])", {f"{name}_nos": rare[name]}
+    if name in rare_terms:
+        return f"{table}.no = ANY (%({name}_nos)s::integer[])", {f"{name}_nos": rare_terms[name]}
     folded = f"{table}.{column}_folded" if indexed else f"({table}.{column}_folded || '')"
     return f"{folded} LIKE %({name}_like)s", {f"{name}_like": f"%{_literal(text)}%"}
 
@@ -214,9 +218,9 @@ def _tsquery(words: tuple[str, ...]) -> str:
     return " & ".join([*quoted[:-1], quoted[-1] + ":*"])
 
 
-def _relevance(asked: Filters, parameters: dict[str, Any]) -> str:
+def _relevance(filters: Filters, parameters: dict[str, Any]) -> str:
     """Best first: the title itself, titles that start with it, titles that contain it, the rest; known films first."""
-    phrase = _literal(asked.phrase)
-    parameters |= {"phrase": asked.phrase, "phrase_start": f"{phrase}%", "phrase_like": f"%{phrase}%"}
+    phrase = _literal(filters.phrase)
+    parameters |= {"phrase": filters.phrase, "phrase_start": f"{phrase}%", "phrase_like": f"%{phrase}%"}
     return """(CASE WHEN f.title_folded = %(phrase)s THEN 0 WHEN f.title_folded LIKE %(phrase_start)s THEN 1
         WHEN f.title_folded LIKE %(phrase_like)s THEN 2 ELSE 3 END)::bigint << 32 | f.votes_desc"""

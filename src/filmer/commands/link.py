@@ -23,7 +23,7 @@ from filmer.store.engines import engines, ensure_migrated
 from filmer.store.valkey import SharedCache
 from filmer.tmdb import link_queries as queries
 from filmer.tmdb.client import Tmdb
-from filmer.tmdb.links import LinkingStopped, LinkReport, Links
+from filmer.tmdb.links import Linker, LinkingStopped, LinkReport
 from filmer.tmdb.rate_limit import RateLimit
 
 AGAIN = timedelta(days=30)  # after which TMDB may have come to know a film
@@ -86,8 +86,10 @@ async def _link(
         stack.push_async_callback(tmdb.close)
         half = RateLimit(SharedCache(None), clock, per_second=max(1, per_second // 2), workers=1)
         conn = await stack.enter_async_context(await queries.connect(settings.database_url or ""))
-        looked_before = clock.now() - (timedelta() if again else AGAIN)
-        await Links(conn, tmdb, half, clock, report, limit=limit, looked_before=looked_before, told=told).run()
+        looked_up_before = clock.now() - (timedelta() if again else AGAIN)
+        await Linker(
+            conn, tmdb, half, clock, report, limit=limit, looked_up_before=looked_up_before, on_progress=told
+        ).run()
 
 
 class _Speed(ProgressColumn):

@@ -9,7 +9,7 @@ from cyclopts.validators import Number
 
 from filmer.errors import CommandFailed
 from filmer.server.serving import ServeError, require_free_port, require_loopback
-from filmer.tmdb.sandbox.answers import Tmdb, read_films
+from filmer.tmdb.sandbox.responses import SandboxApi, read_films
 from filmer.tmdb.sandbox.server import serve
 
 
@@ -34,7 +34,7 @@ def tmdb_sandbox(
     with socket.create_server((host, port), family=family) as listening:
         shown = f"[{host}]" if ":" in host else host
         _say_ready(f"http://{shown}:{listening.getsockname()[1]}", key or "any")
-        asyncio.run(serve(listening, Tmdb(read_films(), key)))
+        asyncio.run(serve(listening, SandboxApi(read_films(), key)))
 
 
 def _say_ready(address: str, key: str) -> None:

@@ -6,10 +6,10 @@ from filmer.importing import queries
 from filmer.plurals import counted
 from filmer.settings import Settings
 from filmer.store.engines import connect
-from filmer.tmdb.sandbox.child import Child
+from filmer.tmdb.sandbox.child import SandboxProcess
 
 
-def say_ready(address: str, settings: Settings, sandbox: Child | None) -> None:
+def say_ready(address: str, settings: Settings, sandbox: SandboxProcess | None) -> None:
     with connect(settings) as conn:
         films = queries.select_state(conn)["films"] or 0
     lines = ["", f"filmer {__version__} is ready at {address}  ({counted(films, 'film')})", ""]
@@ -35,7 +35,7 @@ def say_ready(address: str, settings: Settings, sandbox: Child | None) -> None:
         )
 
 
-def _tmdb(settings: Settings, sandbox: Child | None) -> list[str]:
+def _tmdb(settings: Settings, sandbox: SandboxProcess | None) -> list[str]:
     if sandbox:
         return [
             f"  TMDB         a sandbox at {sandbox.address}, as no TMDB credential is set: popular films come",

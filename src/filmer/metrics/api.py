@@ -1,4 +1,4 @@
-"""``GET /metrics``, for whoever has the token."""
+"""``GET /metrics``, for clients with the token."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ class MetricsApi(Handlers):
         self._token = _digest(token)
 
     async def show_metrics(self, request: Request[Any, Any, Any]) -> Response[Any]:
-        if not self._may_see(request.headers.getall("authorization", [])):
+        if not self._is_authorized(request.headers.getall("authorization", [])):
             return Response(
                 "The token of FILMER_METRICS_TOKEN is wanted, as Authorization: Bearer …\n",
                 status_code=401,
@@ -27,13 +27,13 @@ class MetricsApi(Handlers):
                 headers={**_HEADERS, "www-authenticate": "Bearer"},
             )
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(await self._metrics.tell(encode), headers={**_HEADERS, "content-type": content_type})
+        return Response(await self._metrics.render(encode), headers={**_HEADERS, "content-type": content_type})
 
-    def _may_see(self, given: list[str]) -> bool:
-        scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    def _is_authorized(self, authorizations: list[str]) -> bool:
+        scheme, _, token = authorizations[0].partition(" ") if len(authorizations) == 1 else ("", "", "")
         return hmac.compare_digest(_digest(token.strip()), self._token) and scheme.lower() == "bearer"
 
 
 def _digest(token: str) -> bytes:
-    """By which tokens are compared: whatever their lengths, it takes the same time."""
+    """Digests are compared rather than tokens, so that the time does not depend on the lengths."""
     return hashlib.sha256(token.encode()).digest()

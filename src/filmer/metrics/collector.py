@@ -1,8 +1,7 @@
-"""Once a second each worker hands over what it counted; whichever is asked tells the sums of all.
+"""Each worker publishes its counters once a second; whichever worker is scraped returns the sums of all.
 
-They are handed over in prometheus_client's way: each worker writes files of its own in one directory, which lives as
-long as the server (server/serving.py). What a worker counted stays when it dies, but for its last second; its gauges
-end.
+This is prometheus_client's multiprocess mode: each worker writes files of its own in one directory, which exists as
+long as the server (server/serving.py). When a worker dies its counters stay, but for the last second; its gauges end.
 """
 
 import asyncio
@@ -29,7 +28,7 @@ from filmer.metrics.gauges import DatabaseGauges
 
 log = structlog.get_logger()
 
-EVERY_SECONDS = 1.0
+PUBLISH_SECONDS = 1.0
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"  # where the workers' files are; prometheus_client goes by it, too
 
 _METHODS = frozenset(HttpMethod)
@@ -47,26 +46,26 @@ Encode = Callable[[Collector], bytes]
 
 
 class Metrics:
-    def __init__(self, parts: Components) -> None:
-        self._parts = parts
-        self._clock = parts.clock
+    def __init__(self, components: Components) -> None:
+        self._components = components
+        self._clock = components.clock
         self.traffic = Traffic()
-        self.database_gauges = DatabaseGauges(parts.database, parts.sessions, parts.clock)
+        self.database_gauges = DatabaseGauges(components.database, components.sessions, components.clock)
         self._registry = CollectorRegistry()
         directory = os.environ.get(DIRECTORY)
-        self._meters = Instruments(None if directory else self._registry)
+        self._instruments = Instruments(None if directory else self._registry)
         if directory:
             self._registry.register(_AllWorkers(Path(directory)))
         self._registry.register(self.database_gauges)
         self._registry.register(_Build())
-        self._seen: defaultdict[tuple[Counter, str], float] = defaultdict(float)  # totals handed over already
+        self._published: defaultdict[tuple[Counter, str], float] = defaultdict(float)  # totals published so far
 
     @asynccontextmanager
-    async def kept_up(self) -> AsyncIterator[None]:
-        """Hands over, for as long as it is open."""
-        self._meters.workers.set(1)
-        self._hand_over()
-        task = asyncio.create_task(self._keep_up())
+    async def publishing(self) -> AsyncIterator[None]:
+        """Publish once a second for as long as the context is open."""
+        self._instruments.workers.set(1)
+        self._publish()
+        task = asyncio.create_task(self._publish_regularly())
         try:
             yield
         finally:
@@ -74,52 +73,52 @@ class Metrics:
             with suppress(asyncio.CancelledError):
                 await task
             await self.database_gauges.close()
-            self._hand_over()
+            self._publish()
 
-    async def tell(self, encode: Encode) -> bytes:
-        """All metrics of all workers."""
+    async def render(self, encode: Encode) -> bytes:
+        """Return the metrics of all workers."""
         await self.database_gauges.refresh()
-        self._hand_over()
+        self._publish()
         return await asyncio.to_thread(encode, self._registry)
 
-    async def _keep_up(self) -> None:
+    async def _publish_regularly(self) -> None:
         while True:
-            due = self._clock.monotonic() + EVERY_SECONDS
-            await asyncio.sleep(EVERY_SECONDS)
-            self._meters.lag.set(max(0.0, self._clock.monotonic() - due))
+            due = self._clock.monotonic() + PUBLISH_SECONDS
+            await asyncio.sleep(PUBLISH_SECONDS)
+            self._instruments.lag.set(max(0.0, self._clock.monotonic() - due))
             try:
-                self._hand_over()
-            except Exception:  # whatever it is, the next second comes
-                log.exception("metrics not handed over")
+                self._publish()
+            except Exception:  # the next second tries again
+                log.exception("metrics not published")
 
-    def _hand_over(self) -> None:
+    def _publish(self) -> None:
         self._requests()
         self._tmdb()
         self._pool()
-        self._people()
-        self._meters.valkey.set(self._parts.shared.has_answered)
+        self._accounts()
+        self._instruments.valkey.set(self._components.shared.has_answered)
 
     def _requests(self) -> None:
-        for (method, route, status, source), cell in self.traffic.collect().items():
+        for (method, route, status, source), bucket_counts in self.traffic.collect().items():
             api, known = _api_of(route), method if method in _METHODS else "other"
-            count = sum(cell[:-1])
-            self._meters.requests.labels(api, known, route, status).inc(count)
-            add_batch(self._meters.durations.labels(api, route), cell)
+            count = sum(bucket_counts[:-1])
+            self._instruments.requests.labels(api, known, route, status).inc(count)
+            add_batch(self._instruments.durations.labels(api, route), bucket_counts)
             if source:
-                self._meters.cached.labels(*source.split()).inc(count)
+                self._instruments.cached.labels(*source.split()).inc(count)
 
     def _tmdb(self) -> None:
-        parts = {"api": self._parts.tmdb, "images": self._parts.images}
-        for part, asked in parts.items():
-            if asked is not None:
-                for outcome, cell in asked.calls.collect().items():
-                    add_batch(self._meters.calls.labels(part, outcome), cell)
-            self._meters.breaker.labels(part).set(asked is not None and asked.is_left_alone)
-        self._advance_all(self._meters.copies, self._parts.tmdb_cache.told)
+        components = {"api": self._components.tmdb, "images": self._components.images}
+        for label, client in components.items():
+            if client is not None:
+                for outcome, bucket_counts in client.calls.collect().items():
+                    add_batch(self._instruments.calls.labels(label, outcome), bucket_counts)
+            self._instruments.breaker.labels(label).set(client is not None and client.is_circuit_open)
+        self._advance_all(self._instruments.copies, self._components.tmdb_cache.outcomes)
 
     def _pool(self) -> None:
-        instruments = self._meters
-        for name, pool in self._parts.database.statistics_by_pool().items():
+        instruments = self._instruments
+        for name, pool in self._components.database.statistics_by_pool().items():
             instruments.pool_size.labels(name).set(pool["pool_size"])
             instruments.pool_limit.labels(name).set(pool["pool_max"])
             instruments.pool_used.labels(name).set(max(0, pool["pool_size"] - pool["pool_available"]))
@@ -129,12 +128,12 @@ class Metrics:
             self._advance(instruments.pool_failures, name, pool.get("requests_errors", 0))
             self._advance(instruments.pool_lost, name, pool.get("connections_lost", 0))
 
-    def _people(self) -> None:
-        signing_in, checkout, instruments = self._parts.signing_in, self._parts.checkout, self._meters
+    def _accounts(self) -> None:
+        signing_in, checkout, instruments = self._components.signing_in, self._components.checkout, self._instruments
         self._advance_all(instruments.sign_ins, signing_in.sign_ins)
         self._advance_all(instruments.registrations, signing_in.registrations)
         self._advance(instruments.sessions_begun, "", signing_in.sign_ins["done"] + signing_in.registrations["done"])
-        self._advance_all(instruments.sessions_ended, self._parts.sessions.ended)
+        self._advance_all(instruments.sessions_ended, self._components.sessions.ended)
         instruments.passwords.set(signing_in.waiting)
         self._advance(instruments.orders, "", checkout.outcomes["placed"])
         self._advance(instruments.takings, "", float(checkout.takings))
@@ -145,9 +144,9 @@ class Metrics:
             self._advance(counter, label, total)
 
     def _advance(self, counter: Counter, label: str, total: float) -> None:
-        """What is more than it was the last time is added; ``label``: "" where the counter has none."""
-        more = max(0.0, total - self._seen[counter, label])
-        self._seen[counter, label] = total
+        """Add what the total has grown by since the last time. ``label``: "" where the counter has none."""
+        more = max(0.0, total - self._published[counter, label])
+        self._published[counter, label] = total
         (counter.labels(label) if label else counter).inc(more)
 
 
@@ -168,7 +167,7 @@ class _Build(Collector):
 
 
 def _counts(file: Path) -> bool:
-    """Whether there is something to read. A dead worker's numbers go on counting, but not its gauges."""
+    """Whether the file counts: it has content, and is not a gauge of a dead worker."""
     kind, pid = file.stem.split("_")[0], int(file.stem.split("_")[-1])
     if kind == "gauge" and not _is_alive(pid):
         file.unlink(missing_ok=True)  # another process may get its number

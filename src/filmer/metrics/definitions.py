@@ -1,4 +1,4 @@
-"""Every metric that workers count: its name, labels and meaning (docs/metrics.md tells more)."""
+"""Every metric that workers count: name, labels and meaning (details in docs/metrics.md)."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -6,17 +6,17 @@ from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from filmer.durations import BOUNDS, Cell
+from filmer.durations import BOUNDS, BucketCounts
 from filmer.edge.traffic import SOURCES
 
 M = TypeVar("M", Counter, Histogram)
 
-_ANY: Sequence[str] = ()  # of a label whose values are not known beforehand
-_TRIED = ("done", "refused", "limited", "failed")
+_ANY: Sequence[str] = ()  # a label whose values are not known beforehand
+_OUTCOMES = ("done", "refused", "limited", "failed")
 
 
 class Instruments:
-    """Of one process. What each counts is summed up over all of them."""
+    """The instruments of one process; the values of all processes are summed."""
 
     def __init__(self, registry: CollectorRegistry | None) -> None:
         """``registry``: None where the workers' files are read instead."""
@@ -24,7 +24,7 @@ class Instruments:
         self._http()
         self._tmdb()
         self._pool()
-        self._people()
+        self._accounts()
         self._shop()
         self.workers = self._gauge("workers", "Worker processes that are up")
         self.lag = self._gauge("event_loop_lag_seconds", "How late a worker's last second ended", mode="livemax")
@@ -60,9 +60,9 @@ class Instruments:
         self.pool_failures = self._counter("pool_failures", "Times none came in time", pool=("main",))
         self.pool_lost = self._counter("pool_connections_lost", "Connections that broke", pool=("main",))
 
-    def _people(self) -> None:
-        self.sign_ins = self._counter("sign_ins", "Sign-ins", outcome=_TRIED)
-        self.registrations = self._counter("registrations", "Registrations", outcome=_TRIED)
+    def _accounts(self) -> None:
+        self.sign_ins = self._counter("sign_ins", "Sign-ins", outcome=_OUTCOMES)
+        self.registrations = self._counter("registrations", "Registrations", outcome=_OUTCOMES)
         self.sessions_begun = self._counter("sessions_begun", "Sessions that began")
         reasons = ("signed out", "replaced", "over")
         self.sessions_ended = self._counter("sessions_ended", "Sessions that ended", reason=reasons)
@@ -74,27 +74,27 @@ class Instruments:
         self.cards = self._counter("payments_refused", "Cards that were refused at checkout")
 
     def _counter(self, name: str, meaning: str, **labels: Sequence[str]) -> Counter:
-        return _begun(Counter(f"filmer_{name}", meaning, [*labels], registry=self._registry), labels)
+        return _with_labels(Counter(f"filmer_{name}", meaning, [*labels], registry=self._registry), labels)
 
     def _histogram(self, name: str, meaning: str, **labels: Sequence[str]) -> Histogram:
-        made = Histogram(f"filmer_{name}", meaning, [*labels], registry=self._registry, buckets=BOUNDS)
-        return _begun(made, labels)
+        histogram = Histogram(f"filmer_{name}", meaning, [*labels], registry=self._registry, buckets=BOUNDS)
+        return _with_labels(histogram, labels)
 
     def _gauge(self, name: str, meaning: str, *labels: str, mode: Any = "livesum") -> Gauge:
         """``mode``: what several workers' values come to."""
         return Gauge(f"filmer_{name}", meaning, labels, registry=self._registry, multiprocess_mode=mode)
 
 
-def add_batch(histogram: Any, cell: Cell) -> None:
-    """Many durations at once. There is no public way to: they would be observed one by one, some 10,000 a second."""
-    for bucket, count in zip(histogram._buckets, cell[:-1], strict=True):  # noqa: SLF001
+def add_batch(histogram: Any, bucket_counts: BucketCounts) -> None:
+    """Add many durations at once. The public API observes them one by one, which is too slow for 10,000 a second."""
+    for bucket, count in zip(histogram._buckets, bucket_counts[:-1], strict=True):  # noqa: SLF001
         if count:
             bucket.inc(count)
-    histogram._sum.inc(cell[-1])  # noqa: SLF001
+    histogram._sum.inc(bucket_counts[-1])  # noqa: SLF001
 
 
-def _begun(metric: M, labels: dict[str, Sequence[str]]) -> M:
-    """At 0 for all that its labels may be, where that is known: else the first that comes would not be seen to."""
+def _with_labels(metric: M, labels: dict[str, Sequence[str]]) -> M:
+    """Start at 0 for all known label values; otherwise Prometheus would not see the first increase."""
     if labels:
         for values in product(*labels.values()):
             metric.labels(*values)

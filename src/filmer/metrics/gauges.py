@@ -1,4 +1,4 @@
-"""How many there are by now, of what the database holds: asked when Prometheus asks, and not every time."""
+"""Gauges counted in the database, when Prometheus scrapes and the last count is too old."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,33 +14,33 @@ from filmer.shop.orders import count_orders
 from filmer.single_flight import single_flight
 from filmer.store.postgres import Database
 
-WITHIN_SECONDS = 1.0  # that a scrape waits for the database
-FRESH_SECONDS = 10.0  # for which they need not be counted again
-SHOWN_SECONDS = 60.0  # for which they are told, where counting takes long
+TIMEOUT_SECONDS = 1.0  # for which a scrape waits for the database
+CACHED_SECONDS = 10.0  # for which a count is reused
+MAX_AGE_SECONDS = 60.0  # for which an old count is shown while counting takes long
 
 
 class DatabaseGauges(Collector):
-    """While the database is away there are none of these, rather than old ones."""
+    """While the database is away these gauges are left out rather than stale."""
 
     def __init__(self, database: Database, sessions: Sessions, clock: Clock) -> None:
         self._database = database
         self._sessions = sessions
         self._clock = clock
-        self._counted: float | None = None  # by clock.monotonic()
+        self._counted_at: float | None = None  # by clock.monotonic()
         self._live_sessions = self._orders = 0
-        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._in_flight: dict[str, asyncio.Task[None]] = {}
 
     async def refresh(self) -> None:
-        if self._is_younger_than(FRESH_SECONDS):
+        if self._is_younger_than(CACHED_SECONDS):
             return
         try:
-            async with asyncio.timeout(WITHIN_SECONDS):
-                await single_flight(self._under_way, "count", self._count)
-        except TimeoutError:  # goes on behind, bounded by the database's own patience
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                await single_flight(self._in_flight, "count", self._count)
+        except TimeoutError:  # counting goes on in the background, within the database's own timeouts
             return
 
     async def close(self) -> None:
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await asyncio.gather(*self._in_flight.values(), return_exceptions=True)
 
     async def _count(self) -> None:
         try:
@@ -48,15 +48,15 @@ class DatabaseGauges(Collector):
                 self._live_sessions = await self._sessions.count(conn)
                 self._orders = await count_orders(conn)
         except ServiceUnavailable:
-            self._counted = None
+            self._counted_at = None
             return
-        self._counted = self._clock.monotonic()
+        self._counted_at = self._clock.monotonic()
 
     def _is_younger_than(self, seconds: float) -> bool:
-        return self._counted is not None and self._clock.monotonic() - self._counted < seconds
+        return self._counted_at is not None and self._clock.monotonic() - self._counted_at < seconds
 
     def collect(self) -> Iterator[Metric]:
-        is_up = self._is_younger_than(SHOWN_SECONDS)
+        is_up = self._is_younger_than(MAX_AGE_SECONDS)
         yield GaugeMetricFamily("filmer_database_up", "Whether PostgreSQL answers: 1 or 0", value=float(is_up))
         if is_up:
             yield GaugeMetricFamily("filmer_sessions", "Sessions there are", value=self._live_sessions)

@@ -1,10 +1,10 @@
-"""Colours that are good together, by the mood of a genre."""
+"""Colour palettes, grouped by mood."""
 
 import msgspec
 
 
 class Palette(msgspec.Struct, frozen=True):
-    """``paper`` is what the title stands on, in ``ink``; the other two speak for themselves."""
+    """``paper``: the ground of the title; ``ink``: the title; ``first`` and ``second``: accents of the picture."""
 
     paper: str
     ink: str

@@ -1,11 +1,11 @@
 """All SQL of posters."""
 
-from filmer.posters.drawing import Subject
+from filmer.posters.drawing import PosterFilm
 from filmer.store.postgres import Connection
 
 
-async def select_subject(conn: Connection, film_id: str) -> tuple[Subject, int | None] | None:
-    """What a film's poster tells, and the film's TMDB id."""
+async def select_poster_film(conn: Connection, film_id: str) -> tuple[PosterFilm, int | None] | None:
+    """Return what a film's poster shows, and the film's TMDB id."""
     cursor = await conn.execute(
         """
         SELECT f.id, f.title, f.year, f.director, f.genres, coalesce(f.tmdb_id, l.tmdb_id)
@@ -14,4 +14,4 @@ async def select_subject(conn: Connection, film_id: str) -> tuple[Subject, int |
         [film_id],
     )
     row = await cursor.fetchone()
-    return None if row is None else (Subject(*row[:5]), row[5])
+    return None if row is None else (PosterFilm(*row[:5]), row[5])

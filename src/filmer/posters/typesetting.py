@@ -1,7 +1,7 @@
-"""Setting titles: how wide text will be in fonts that are not at hand, where its lines break, how large it can be.
+"""Typesetting of titles: estimated text widths, line breaks and font sizes.
 
-Widths are those of the fonts the stacks name and of those made to their measure, which most machines have one of.
-Where a machine has another, ``textLength`` keeps full lines within their measure.
+The widths are those of the fonts that the stacks name and of metric-compatible ones; most machines have one of them.
+Where a machine has another, ``textLength`` keeps full lines within their width.
 """
 
 import re
@@ -14,24 +14,24 @@ import msgspec
 MAX_LINES = 6
 MAX_WORDS = 30
 CAPITAL_HEIGHT = 0.72  # ems
-LOOSE = 1.3  # leading of scripts that reach far up and down
+LOOSE_LEADING = 1.3  # for scripts with tall ascenders and deep descenders
 _EUROPEAN = re.compile("[\x20-\u052f\u1e00-\u206f€™]*")
 _JOINER = "\u200d"
-_BROAD = frozenset("ЖМФШЩЫЮжмфшщыюΜΩωЉЊ")
-_LITTLE = {
+_WIDE_LETTERS = frozenset("ЖМФШЩЫЮжмфшщыюΜΩωЉЊ")
+_SHORT_WORDS = {
     "a", "an", "and", "at", "by", "de", "der", "die", "for", "from", "in", "la", "le", "of", "on", "or", "the", "to",
     "with", "-", "\u2013", "\u2014", "&",
 }  # fmt: skip
-_DANGLING = 1.15  # by how much it is worse to leave a little word at the end of a line
+_DANGLING_PENALTY = 1.15  # factor by which a line counts as worse if it ends with a short word
 
 
 class FontStack(msgspec.Struct, frozen=True):
-    """A stack of fonts of one measure. ``widths``: of the characters from blank to tilde, in thousandths of an em."""
+    """Metric-compatible fonts. ``widths``: of the characters from space to tilde, in thousandths of an em."""
 
     family: str
     widths: tuple[int, ...]
     tracking: float  # between characters of a title, in ems
-    bearing: float  # what its capitals keep free before them, in ems
+    bearing: float  # left side bearing of its capitals, in ems
 
 
 # fmt: off
@@ -59,7 +59,7 @@ SERIF = FontStack(
 
 
 class Block(msgspec.Struct, frozen=True):
-    """Lines of one size, in units of the drawing; ``widths`` is what they are expected to take."""
+    """Lines of text in one size, in SVG units. ``widths``: the estimated widths of the lines."""
 
     lines: list[str]
     widths: list[float]
@@ -68,112 +68,121 @@ class Block(msgspec.Struct, frozen=True):
     tracking: float  # between characters, in ems
 
     @property
-    def rise(self) -> float:
-        """From the top of the first line's letters to its foot."""
-        is_crowned = any(letter.isupper() and unicodedata.decomposition(letter) for letter in self.lines[0])
-        return self.size * (CAPITAL_HEIGHT if self.leading < LOOSE and not is_crowned else 0.9)
+    def ascent(self) -> float:
+        """Height of the first line above its baseline."""
+        has_accent = any(letter.isupper() and unicodedata.decomposition(letter) for letter in self.lines[0])
+        return self.size * (CAPITAL_HEIGHT if self.leading < LOOSE_LEADING and not has_accent else 0.9)
 
     @property
-    def fullness(self) -> float:
-        """How even its lines are: 1 when all are of one width."""
+    def evenness(self) -> float:
+        """How even the lines are: 1 when all have the same width."""
         return sum(self.widths) / max(*self.widths, 1) / len(self.widths)
 
     @property
     def height(self) -> float:
-        """From there to the foot of the last line."""
-        return self.rise + self.size * self.leading * (len(self.lines) - 1)
+        """From the top of the first line to the baseline of the last."""
+        return self.ascent + self.size * self.leading * (len(self.lines) - 1)
 
 
 def is_european(text: str) -> bool:
-    """Whether all is in Latin, Greek or Cyrillic letters, which have capitals and can be spaced."""
+    """Whether all letters are Latin, Greek or Cyrillic: these have capitals and allow letter spacing."""
     return _EUROPEAN.fullmatch(text) is not None
 
 
 def is_right_to_left(text: str) -> bool:
-    """As the first letter that has a direction says."""
+    """Decided by the first letter that has a direction."""
     directions = (unicodedata.bidirectional(letter) for letter in text)
-    return next((one != "L" for one in directions if one in {"L", "R", "AL"}), False)
+    return next((direction != "L" for direction in directions if direction in {"L", "R", "AL"}), False)
 
 
-def is_measured(text: str) -> bool:
-    """Whether its width is well known; of the letters of other scripts it is a guess on the safe side."""
+def has_known_width(text: str) -> bool:
+    """Whether the width is reliable; for other scripts it is a generous estimate."""
     return all(is_european(letter) or _is_ideograph(letter) for letter in text)
 
 
-def width(text: str, face: FontStack, tracking: float = 0.0) -> float:
-    """In ems."""
+def width(text: str, fonts: FontStack, tracking: float = 0.0) -> float:
+    """Return the estimated width in ems."""
     clusters = _clusters(text)
-    return sum(_advance(cluster, face) for cluster in clusters) + tracking * max(0, len(clusters) - 1)
+    return sum(_advance(cluster, fonts) for cluster in clusters) + tracking * max(0, len(clusters) - 1)
 
 
-def _advance(cluster: str, face: FontStack) -> float:
+def _advance(cluster: str, fonts: FontStack) -> float:
     letter = cluster[0]
     if " " <= letter <= "~":
-        return face.widths[ord(letter) - ord(" ")] / 1000
+        return fonts.widths[ord(letter) - ord(" ")] / 1000
     plain = unicodedata.normalize("NFD", letter)[0]
     if " " <= plain <= "~":
-        return face.widths[ord(plain) - ord(" ")] / 1000
+        return fonts.widths[ord(plain) - ord(" ")] / 1000
     category = unicodedata.category(letter)
     if category == "So":
         return 1.3
     if unicodedata.east_asian_width(letter) in "WF":
         return 1.0
-    broad = 0.2 if letter in _BROAD else 0.0
+    broad = 0.2 if letter in _WIDE_LETTERS else 0.0
     wide = {"Lu": 0.72, "Ll": 0.6, "Lo": 0.72, "Zs": 0.3, "Pd": 1.0, "Mn": 0.0}.get(category, 0.6)
     return wide + broad + 0.4 * sum(unicodedata.category(mark) == "Mc" for mark in cluster[1:4])
 
 
-def typeset(text: str, face: FontStack, *, measure: float, height: float, largest: float, smallest: float) -> Block:
-    """The text as large as it goes into a measure and a height. What does not even at its smallest is cut at a word."""
-    tracking = face.tracking if is_european(text) else 0.0
+def typeset(text: str, fonts: FontStack, *, line_width: float, height: float, largest: float, smallest: float) -> Block:
+    """Set the text as large as fits. Text that does not fit even at the smallest size is cut at a word."""
+    tracking = fonts.tracking if is_european(text) else 0.0
     leading = _leading(text)
     words = text.split()
-    if len(words) > MAX_WORDS:  # more fit on no poster, and to try them all would take its time
-        words = _shorter(words[: MAX_WORDS + 1])
+    if len(words) > MAX_WORDS:  # no poster has room for more, and trying them all would be slow
+        words = _shorten(words[: MAX_WORDS + 1])
     while True:
         fitting = (
-            _fitted(lines, face, tracking, leading, measure, height, largest)
-            for lines in _layouts(words, face, measure / smallest)
+            _fit(lines, fonts, tracking, leading, line_width, height, largest)
+            for lines in _layouts(words, fonts, line_width / smallest)
         )
         legible = [block for block in fitting if block.size >= smallest]
         if legible:
-            return max(legible, key=lambda block: block.size * block.fullness / _DANGLING ** _dangling(block.lines))
-        words = _shorter(words)
+            return max(
+                legible,
+                key=lambda block: block.size * block.evenness / _DANGLING_PENALTY ** _count_dangling(block.lines),
+            )
+        words = _shorten(words)
 
 
 def _leading(text: str) -> float:
     if not is_european(text):
-        return 1.15 if is_measured(text) else LOOSE
+        return 1.15 if has_known_width(text) else LOOSE_LEADING
     return 0.98 if text == text.upper() else 1.04
 
 
-def _fitted(
-    lines: list[str], face: FontStack, tracking: float, leading: float, measure: float, height: float, largest: float
+def _fit(
+    lines: list[str],
+    fonts: FontStack,
+    tracking: float,
+    leading: float,
+    line_width: float,
+    height: float,
+    largest: float,
 ) -> Block:
-    ems = [width(line, face, tracking) for line in lines]
+    ems = [width(line, fonts, tracking) for line in lines]
     tall = CAPITAL_HEIGHT + leading * (len(lines) - 1)
-    size = min(largest, measure / max(*ems, 0.1), height / tall)
+    size = min(largest, line_width / max(*ems, 0.1), height / tall)
     return Block(lines, [em * size for em in ems], size, leading, tracking)
 
 
-def _layouts(words: Sequence[str], face: FontStack, longest: float) -> Iterator[list[str]]:
-    """The best way to break the words into one line, into two, …; no line takes more than ``longest`` ems."""
-    pieces = [piece for word in words for piece in _pieces(word, face, longest)]
+def _layouts(words: Sequence[str], fonts: FontStack, longest: float) -> Iterator[list[str]]:
+    """Yield the best layouts of one line, two lines and so on. No line is wider than ``longest`` ems."""
+    pieces = [piece for word in words for piece in _pieces(word, fonts, longest)]
     for count in range(1, min(MAX_LINES, len(pieces)) + 1):
-        if lines := _broken(pieces, face, count, longest):
+        if lines := _break_lines(pieces, fonts, count, longest):
             yield lines
 
 
-def _pieces(word: str, face: FontStack, longest: float) -> list[str]:
-    """After each of which a line may end: words and ideographs; a word too long for any line is cut evenly.
+def _pieces(word: str, fonts: FontStack, longest: float) -> list[str]:
+    """Return the unbreakable pieces of a word: itself or its ideographs; one too long for any line is cut evenly.
 
-    The first has a blank before it, as words do.
+    The first piece begins with the space that separates it from the word before.
     """
     clusters = _clusters(word)
     if any(_is_ideograph(cluster[0]) for cluster in clusters):
         pieces = _between_ideographs(clusters)
     else:
-        parts = int(width(word, face) / (longest - 1)) + 1
+        parts = int(width(word, fonts) / (longest - 1)) + 1
         length = -(-len(clusters) // parts)
         cuts = range(0, len(clusters), length)
         pieces = ["".join(clusters[cut : cut + length]) for cut in cuts]
@@ -185,7 +194,7 @@ def _pieces(word: str, face: FontStack, longest: float) -> list[str]:
 
 
 def _between_ideographs(clusters: Sequence[str]) -> list[str]:
-    """Each by itself; letters and digits among them stay together, and marks with what they close."""
+    """Split at each ideograph. Letters and digits stay together, and punctuation stays with what it closes or opens."""
     pieces = [clusters[0]]
     for before, cluster in pairwise(clusters):
         closes = unicodedata.category(cluster[0]) in {"Pe", "Pf", "Po", "Pd", "Lm"}
@@ -198,12 +207,12 @@ def _between_ideographs(clusters: Sequence[str]) -> list[str]:
 
 
 def _is_ideograph(letter: str) -> bool:
-    """Or another sign that stands in a square, and has no blanks around it."""
+    """Ideographs, and other full-width characters that are written without spaces."""
     return unicodedata.east_asian_width(letter) in "WF" and unicodedata.category(letter) != "So"
 
 
 def _clusters(word: str) -> list[str]:
-    """Characters with what stands on them or is joined to them."""
+    """Split into characters with their combining marks and joined characters."""
     clusters: list[str] = []
     for letter in word:
         joins = unicodedata.category(letter) in {"Mn", "Me", "Mc", "Cf"} or "\U0001f3fb" <= letter <= "\U0001f3ff"
@@ -214,45 +223,47 @@ def _clusters(word: str) -> list[str]:
     return clusters
 
 
-def _broken(pieces: Sequence[str], face: FontStack, count: int, longest: float) -> list[str]:
-    """Into so many lines, as even as can be: the sum of their squared widths is least. Empty: there is no way."""
+def _break_lines(pieces: Sequence[str], fonts: FontStack, count: int, longest: float) -> list[str]:
+    """Return ``count`` lines whose sum of squared widths is least; empty where that is impossible."""
     ems = [0.0]
     for piece in pieces:
-        ems.append(ems[-1] + width(piece, face))
-    ways: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}  # to where the lines so far end
+        ems.append(ems[-1] + width(piece, fonts))
+    breaks: dict[int, tuple[float, list[int]]] = {
+        0: (0.0, [])
+    }  # by where the last line so far ends: the cost, and the ends of all lines
     for _ in range(count):
         longer: dict[int, tuple[float, list[int]]] = {}
-        for start, (cost, ends) in ways.items():
+        for start, (cost, ends) in breaks.items():
             for end in range(start + 1, len(pieces) + 1):
-                if ems[end] - ems[start] > longest + 0.3:  # which a blank at its start may take
+                if ems[end] - ems[start] > longest + 0.3:  # the width of a space at its start
                     break
                 total = cost + _cost(ems[end] - ems[start], "" if end == len(pieces) else pieces[end - 1])
                 if end not in longer or total < longer[end][0]:
                     longer[end] = (total, [*ends, end])
-        ways = longer
-    if len(pieces) not in ways:
+        breaks = longer
+    if len(pieces) not in breaks:
         return []
-    return ["".join(pieces[start:end]).strip() for start, end in pairwise([0, *ways[len(pieces)][1]])]
+    return ["".join(pieces[start:end]).strip() for start, end in pairwise([0, *breaks[len(pieces)][1]])]
 
 
 def _cost(ems: float, last: str) -> float:
-    return ems**2 * (_DANGLING if _is_little(last) else 1)
+    return ems**2 * (_DANGLING_PENALTY if _is_short_word(last) else 1)
 
 
-def _dangling(lines: Sequence[str]) -> int:
-    return sum(_is_little(line.rpartition(" ")[2]) for line in lines[:-1])
+def _count_dangling(lines: Sequence[str]) -> int:
+    return sum(_is_short_word(line.rpartition(" ")[2]) for line in lines[:-1])
 
 
-def _is_little(word: str) -> bool:
-    return word.strip().lower() in _LITTLE
+def _is_short_word(word: str) -> bool:
+    return word.strip().lower() in _SHORT_WORDS
 
 
-def _shorter(words: Sequence[str]) -> list[str]:
-    """Without the last word, or part of it when it is the only one; little words do not stay behind."""
-    kept = list(words[:-1])
-    while kept and _is_little(kept[-1]):
-        kept.pop()
-    if not kept:
+def _shorten(words: Sequence[str]) -> list[str]:
+    """Drop the last word, and short words before it; of a single word, drop a quarter. Add an ellipsis."""
+    remaining = list(words[:-1])
+    while remaining and _is_short_word(remaining[-1]):
+        remaining.pop()
+    if not remaining:
         clusters = _clusters(words[-1].removesuffix("…"))
-        kept = ["".join(clusters[: max(1, len(clusters) * 3 // 4)])]
-    return [*kept[:-1], kept[-1].rstrip(".,:;\u2013\u2014-") + "…"]
+        remaining = ["".join(clusters[: max(1, len(clusters) * 3 // 4)])]
+    return [*remaining[:-1], remaining[-1].rstrip(".,:;\u2013\u2014-") + "…"]

@@ -14,7 +14,7 @@ from filmer.admin import queries
 from filmer.admin.chart import chart_of
 from filmer.catalogue import listing
 from filmer.catalogue.edition import Edition
-from filmer.catalogue.filters import filters
+from filmer.catalogue.filters import make_filters
 from filmer.catalogue.prices import own_prices, set_price
 from filmer.catalogue.queries import one_edition
 from filmer.catalogue.schemas import MovieItem
@@ -172,7 +172,7 @@ class AdminPages(Handlers):
         first = (asked.page - 1) * FILMS_A_PAGE
         if not asked.query.strip():
             return await queries.select_films(conn, first=first, size=FILMS_A_PAGE)
-        wanted = filters(
+        wanted = make_filters(
             query=asked.query, title=None, director=None, star=None, year=None, year_from=None, year_to=None,
             genre_id=None,
         )  # fmt: skip

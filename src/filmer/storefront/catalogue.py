@@ -9,9 +9,9 @@ from litestar.params import FromPath
 
 from filmer.catalogue import listing, queries
 from filmer.catalogue.api import GenreMovieList, find_stars
+from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.filters import Filters
 from filmer.catalogue.prices import Prices
-from filmer.catalogue.reading import Catalogue
 from filmer.catalogue.schemas import MovieItem, StarItem
 from filmer.catalogue.search import Search
 from filmer.errors import NotFound

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import msgspec
 from litestar.params import FromPath
 
+from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.prices import Prices
 from filmer.catalogue.queries import select_films_by_tmdb_ids
-from filmer.catalogue.reading import Catalogue
 from filmer.catalogue.schemas import MovieItem
 from filmer.community.schemas import FavoriteList, Favorites, NewFavorite, NewRating, PopularList
 from filmer.community.shelves import MAX_LISTED, Shelves

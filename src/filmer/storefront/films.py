@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from litestar.params import FromPath
 
-from filmer.catalogue import career
 from filmer.catalogue import film_queries as queries
+from filmer.catalogue import filmography
+from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.prices import Prices
 from filmer.catalogue.queries import one_edition
-from filmer.catalogue.reading import Catalogue
 from filmer.catalogue.schemas import Film, Person, is_identifier
 from filmer.community.shelves import Shelves
 from filmer.errors import NotFound
@@ -78,11 +78,11 @@ class FilmPages(Handlers):
 
     async def show_star(self, star_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         async with self._pages.visited(self._catalogue, request) as (conn, _, visitor), one_edition(conn):
-            found = await queries.select_career(conn, star_id) if is_identifier(star_id) else None
+            found = await queries.select_filmography(conn, star_id) if is_identifier(star_id) else None
             if found is None:
                 raise NotFound(f"There is no star {star_id}")
             star, films = found
-            counted = dict(career.colleagues(films, star.no))
+            counted = dict(filmography.colleagues(films, star.no))
             colleagues = await queries.select_people(conn, list(counted))
             prices = await self._prices.of(conn, films)
         return self._pages.public(
@@ -91,7 +91,7 @@ class FilmPages(Handlers):
             visitor,
             star=star,
             prices=prices,
-            career=career.career(films),
+            career=filmography.filmography(films),
             colleagues=[(one, counted[one.no]) for one in colleagues],
             linked_data=linked_data.describe_star(star, origin=self._origin),
         )

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from filmer.posters.pixels import png
+from filmer.posters.rasterizing import png
 
 PADDED = 'viewBox="-4 -4 40 40"'  # telephones cut icons into a shape of theirs: what counts keeps off the edge
 GROUND = "#b5370f"

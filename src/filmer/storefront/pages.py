@@ -17,8 +17,8 @@ from litestar import Response
 
 from filmer.accounts.schemas import User
 from filmer.accounts.sessions import Sessions, presented
+from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.edition import Edition
-from filmer.catalogue.reading import Catalogue
 from filmer.errors import FilmerError, ServiceUnavailable, Unauthorized
 from filmer.http.cache_headers import PUBLIC
 from filmer.http.cookies import session_tokens

@@ -5,12 +5,12 @@ import asyncio
 from litestar import Response
 from litestar.params import FromPath
 
-from filmer.catalogue.reading import Catalogue
+from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.schemas import is_identifier
 from filmer.errors import ExternalApiError, NotFound
 from filmer.http.handlers import Handlers
 from filmer.posters import queries
-from filmer.posters.drawing import Subject, draw, draw_preview
+from filmer.posters.drawing import PosterFilm, draw, draw_preview
 from filmer.tmdb.images import Images
 
 KEPT = "public, max-age=3600"
@@ -30,12 +30,12 @@ class PosterPages(Handlers):
         subject, picture, cache = await self._look_up(film_id)
         return picture or _answer(await asyncio.to_thread(draw_preview, subject), "image/png", cache)
 
-    async def _look_up(self, film_id: str) -> tuple[Subject, Response[bytes] | None, str]:
+    async def _look_up(self, film_id: str) -> tuple[PosterFilm, Response[bytes] | None, str]:
         """What there is to draw; the answer with TMDB's picture, if there is one; how long the drawn one is good."""
         found = None
         if is_identifier(film_id):
             async with self._catalogue.reading() as (conn, _):
-                found = await queries.select_subject(conn, film_id)
+                found = await queries.select_poster_film(conn, film_id)
         if found is None:
             raise NotFound(f"Movie not found with id: {film_id}")
         subject, tmdb_id = found

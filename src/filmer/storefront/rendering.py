@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from filmer import __version__
-from filmer.posters.pixels import font_file
+from filmer.posters.rasterizing import font_file
 from filmer.storefront import icons
 
 FILES = {

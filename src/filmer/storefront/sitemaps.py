@@ -7,7 +7,7 @@ from litestar import Response
 from litestar.params import FromPath
 
 from filmer.catalogue import listing, queries
-from filmer.catalogue.reading import Catalogue
+from filmer.catalogue.connections import Catalogue
 from filmer.errors import InvalidRequest, NotFound
 from filmer.http.cache_headers import PUBLIC
 from filmer.http.handlers import AnyRequest, Handlers

@@ -93,7 +93,7 @@ class TmdbCache:
         self._behind: dict[str, asyncio.Task[None]] = {}
         self._keeping: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self.told: Counter[State | Literal["none"]] = Counter()  # "none": no copy, and none to be had
+        self.outcomes: Counter[State | Literal["none"]] = Counter()  # "none": no copy, and none to be had
 
     async def popular(self, page: int) -> CacheAnswer[Popular]:
         """A page of popular films. Raises ExternalApiError where there is no copy and TMDB has none to give."""
@@ -113,7 +113,7 @@ class TmdbCache:
                 await asyncio.wait(tasks, timeout=AT_HAND_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             copy = self._here.get(resource.name)
         if copy is None:
-            self.told["none"] += 1
+            self.outcomes["none"] += 1
             return None
         return self._kept(resource, copy)
 
@@ -169,15 +169,15 @@ class TmdbCache:
                 copy = await self._fetched(resource, None)
                 state = "miss"
             finally:
-                self.told[state] += 1
+                self.outcomes[state] += 1
             return CacheAnswer(copy.value, copy.fetched, "miss")
         return self._kept(resource, copy)
 
     def _kept(self, resource: Resource[T], copy: CachedValue[T]) -> CacheAnswer[T]:
         if self.is_fresh(copy.fetched):
-            self.told["hit"] += 1
+            self.outcomes["hit"] += 1
             return CacheAnswer(copy.value, copy.fetched, "hit")
-        self.told["stale"] += 1
+        self.outcomes["stale"] += 1
         self._refresh(resource)
         return CacheAnswer(copy.value, copy.fetched, "stale")
 

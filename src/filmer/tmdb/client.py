@@ -1,7 +1,6 @@
-"""Asking TMDB (its v3 API): in bounded time and size, with retries as community-api.txt prints them.
+"""The client of TMDB's v3 API: bounded in time and size, with the retries that community-api.txt prescribes.
 
-Whatever goes wrong is logged with its stack trace, the request it happened to and which try it was; the credential is
-in none of it.
+Each failed attempt is logged with its stack trace, request and number. The log never has the credential.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ from filmer.clock import Clock
 from filmer.durations import Durations
 from filmer.errors import ExternalApiError, MovieNotFound, UnusableAnswer
 from filmer.settings import Settings
-from filmer.tmdb.breaker import Breaker
+from filmer.tmdb.circuit_breaker import CircuitBreaker
 from filmer.tmdb.payloads import (
     PayloadError,
     Popular,
@@ -47,56 +46,58 @@ LEAST_ATTEMPT_SECONDS = 1.5  # a first connection from far away takes 0.7
 MAX_BYTES = 2**18  # of an answer; a page of popular films has about 15 KB
 CONNECTIONS = 20
 UNKNOWN_FILM = (34, 6)  # TMDB's codes for it (contract §7.8)
-TOLD_ROWS = 5  # films left out of one answer whose reasons are logged
+MAX_LOGGED_FILMS = 5  # films left out of one answer whose reasons are logged
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 T = TypeVar("T")
 
 
-class Question(msgspec.Struct, Generic[T], frozen=True):
-    """What TMDB is asked, and how its answer is read. ``of_film``: a 404 can mean that there is no such film."""
+class TmdbRequest(msgspec.Struct, Generic[T], frozen=True):
+    """A request and the reader of its response. ``is_for_film``: a 404 can mean that there is no such film."""
 
     path: str
     parameters: dict[str, str]
     read: Callable[[bytes], T]
-    of_film: bool = False
+    is_for_film: bool = False
 
 
 class AttemptFailed(Exception):
-    """One try that brought nothing. ``again``: another may; ``wait``: seconds TMDB asks for before it."""
+    """An attempt failed. ``is_retryable``: another may succeed; ``wait``: seconds that TMDB asks for before it."""
 
-    def __init__(self, message: str, *, again: bool, wait: float = 0.0) -> None:
-        self.again = again
+    def __init__(self, message: str, *, is_retryable: bool, wait: float = 0.0) -> None:
+        self.is_retryable = is_retryable
         self.wait = wait
         super().__init__(message)
 
 
-class Refused(AttemptFailed):
-    """TMDB does not take our credential (401): our misconfiguration, told once."""
+class CredentialRefused(AttemptFailed):
+    """TMDB refuses our credential (401): a misconfiguration, which is logged once."""
 
     def __init__(self) -> None:
-        super().__init__("TMDB refuses the credential: set TMDB_ACCESS_TOKEN or TMDB_API_KEY right", again=False)
+        super().__init__("TMDB refuses the credential: set TMDB_ACCESS_TOKEN or TMDB_API_KEY right", is_retryable=False)
 
 
-class Unusable(AttemptFailed):
-    """TMDB answered something else than what it documents."""
+class UnusableResponse(AttemptFailed):
+    """The response is not what TMDB documents."""
 
     def __init__(self, error: PayloadError) -> None:
-        super().__init__(f"not what TMDB answers: {error}", again=False)
+        super().__init__(f"not what TMDB answers: {error}", is_retryable=False)
 
 
 class Tmdb:
-    """One process's way to TMDB. Each method raises ExternalApiError within the deadline, whatever TMDB does."""
+    """The client of one process. Each method returns or raises ExternalApiError within the deadline."""
 
     def __init__(self, settings: Settings, rate_limit: RateLimit, clock: Clock) -> None:
         self._clock = clock
         self._rate_limit = rate_limit
-        self._breaker = Breaker(clock)
+        self._breaker = CircuitBreaker(clock)
         self._deadline = float(settings.tmdb_deadline_seconds)
         self._attempt_seconds = max(LEAST_ATTEMPT_SECONDS, (self._deadline - WAITS) / ATTEMPTS)
-        self._places = asyncio.Semaphore(CONNECTIONS)  # whoever waits for one does not wait for TMDB yet
-        self._is_refused = False  # which was told, and is until TMDB takes our credential
-        self._left_out: LRUCache[str, list[str]] = LRUCache(1000)  # of which answer which films, as was told
+        self._connection_slots = asyncio.Semaphore(CONNECTIONS)  # waiting for one does not count as waiting for TMDB
+        self._is_credential_refused = False  # logged already; reset once TMDB accepts the credential
+        self._logged_left_out: LRUCache[str, list[str]] = LRUCache(
+            1000
+        )  # the films left out, by request, as last logged
         self.calls: Durations[str] = Durations()  # by outcome
         self.is_set_up = bool(settings.tmdb_access_token or settings.tmdb_api_key)
         self._language = {"language": settings.tmdb_language}
@@ -118,127 +119,129 @@ class Tmdb:
         await self._http.aclose()
 
     @property
-    def is_left_alone(self) -> bool:
-        """Whether it failed so often that it gets hardly any requests."""
+    def is_circuit_open(self) -> bool:
+        """Whether requests are suspended because TMDB failed too often."""
         return self._breaker.is_open
 
     @property
     def condition(self) -> str:
-        """How TMDB is, as far as this process knows, in a few words."""
+        """The state of TMDB as this process knows it, in a few words."""
         if not self.is_set_up:
             return "not set up"
-        if self._is_refused:
+        if self._is_credential_refused:
             return "refuses our credential"
         return "does not answer" if self._breaker.is_open else "well"
 
     async def popular(self, page: int) -> Popular:
         parameters = {"page": str(page), **self._language, **self._region}
-        question = Question("/movie/popular", parameters, lambda body: read_popular(body, page))
-        popular, left_out = await self._ask(question)
-        self._tell_left_out(question, left_out)
+        request = TmdbRequest("/movie/popular", parameters, lambda body: read_popular(body, page))
+        popular, left_out = await self._send(request)
+        self._log_left_out(request, left_out)
         return popular
 
     async def film(self, movie_id: int) -> TmdbFilm:
         """Raises MovieNotFound when TMDB says so."""
         path = f"/movie/{movie_id}"
-        return await self._ask(Question(path, self._language, lambda body: read_film(body, movie_id), of_film=True))
+        return await self._send(
+            TmdbRequest(path, self._language, lambda body: read_film(body, movie_id), is_for_film=True)
+        )
 
     async def poster_path(self, movie_id: int) -> str | None:
         """Where its poster is at the host of pictures. Raises MovieNotFound when TMDB says so."""
         path = f"/movie/{movie_id}"
-        return await self._ask(
-            Question(path, self._language, lambda body: read_poster_path(body, movie_id), of_film=True)
+        return await self._send(
+            TmdbRequest(path, self._language, lambda body: read_poster_path(body, movie_id), is_for_film=True)
         )
 
     async def find(self, imdb_id: str) -> int | None:
         """The TMDB id of a film that IMDb knows by ``imdb_id``."""
-        question = Question(f"/find/{imdb_id}", {"external_source": "imdb_id"}, read_found)
-        movie_id, left_out = await self._ask(question)
-        self._tell_left_out(question, left_out)
+        request = TmdbRequest(f"/find/{imdb_id}", {"external_source": "imdb_id"}, read_found)
+        movie_id, left_out = await self._send(request)
+        self._log_left_out(request, left_out)
         return movie_id
 
-    def _tell_left_out(self, question: Question[Any], left_out: list[str]) -> None:
-        """Once, for as long as it is the same of the same answer."""
-        key = f"{question.path} {question.parameters}"
-        if left_out and left_out != self._left_out.get(key):
+    def _log_left_out(self, request: TmdbRequest[Any], left_out: list[str]) -> None:
+        """Log films that were left out, once for each request until they change."""
+        key = f"{request.path} {request.parameters}"
+        if left_out and left_out != self._logged_left_out.get(key):
             log.warning(
-                "TMDB told of films that can't be used; they are left out", path=question.path,
-                page=question.parameters.get("page"), count=len(left_out), films=left_out[:TOLD_ROWS],
+                "TMDB told of films that can't be used; they are left out", path=request.path,
+                page=request.parameters.get("page"), count=len(left_out), films=left_out[:MAX_LOGGED_FILMS],
             )  # fmt: skip
-        self._left_out[key] = left_out
+        self._logged_left_out[key] = left_out
 
-    async def _ask(self, question: Question[T]) -> T:
+    async def _send(self, request: TmdbRequest[T]) -> T:
         if not self.is_set_up:
             raise ExternalApiError("TheMovieDB is not set up on this server")
         self._breaker.admit()
-        begun = self._clock.monotonic()
+        started = self._clock.monotonic()
         number = 0
         try:
             async with asyncio.timeout(self._deadline):
-                async for attempt in self._tries(begun):
+                async for attempt in self._attempts(started):
                     with attempt:
                         number = attempt.retry_state.attempt_number
-                        found = await self._attempt(question, begun, number)
+                        result = await self._attempt(request, started + self._deadline, number)
         except AttemptFailed as error:
-            raise (UnusableAnswer if isinstance(error, Unusable) else ExternalApiError) from error
-        except TimeoutError as error:  # so many are asking that its turn did not come
-            _tell(question, number, "no turn before the deadline", error)
+            raise (UnusableAnswer if isinstance(error, UnusableResponse) else ExternalApiError) from error
+        except TimeoutError as error:  # too many requests waited before this one
+            _log_failure(request, number, "no turn before the deadline", error)
             raise ExternalApiError from error
-        return found
+        return result
 
-    def _tries(self, begun: float) -> AsyncRetrying:
-        def is_over(state: RetryCallState) -> bool:
-            left = begun + self._deadline - self._clock.monotonic()
+    def _attempts(self, started: float) -> AsyncRetrying:
+        def is_last(state: RetryCallState) -> bool:
+            left = started + self._deadline - self._clock.monotonic()
             return state.attempt_number >= ATTEMPTS or state.upcoming_sleep >= left
 
         return AsyncRetrying(
             sleep=self._clock.sleep,
             wait=_wait,
-            stop=is_over,
-            retry=retry_if_exception(lambda error: isinstance(error, AttemptFailed) and error.again),
+            stop=is_last,
+            retry=retry_if_exception(lambda error: isinstance(error, AttemptFailed) and error.is_retryable),
             reraise=True,
         )
 
-    async def _attempt(self, question: Question[T], begun: float, number: int) -> T:
-        async with self._places:
-            await self._rate_limit.take()
-            asked = self._clock.monotonic()
-            left = begun + self._deadline - asked
-            outcome = "abandoned"  # nobody waits any longer
+    async def _attempt(self, request: TmdbRequest[T], deadline: float, number: int) -> T:
+        async with self._connection_slots:
+            await self._rate_limit.acquire()
+            started = self._clock.monotonic()
+            left = deadline - started
+            outcome = "abandoned"  # the caller has gone
             try:
-                found = question.read(await self._get(question, seconds=min(self._attempt_seconds, left)))
+                result = request.read(await self._get(request, seconds=min(self._attempt_seconds, left)))
                 outcome = "answered"
             except MovieNotFound:
                 outcome = "answered"
-                self._succeeded()
+                self._record_success()
                 raise
             except (AttemptFailed, PayloadError, TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
                 failure = _as_failure(error)
                 outcome = outcome_of(error)
-                self._breaker.failed()
-                if not (isinstance(failure, Refused) and self._is_refused):
-                    _tell(question, number, str(failure), error)
-                self._is_refused |= isinstance(failure, Refused)
+                self._breaker.record_failure()
+                if not (isinstance(failure, CredentialRefused) and self._is_credential_refused):
+                    _log_failure(request, number, str(failure), error)
+                self._is_credential_refused |= isinstance(failure, CredentialRefused)
                 raise failure from error
             finally:
-                self.calls.add(outcome, self._clock.monotonic() - asked)
-        self._succeeded()
-        return found
+                self.calls.add(outcome, self._clock.monotonic() - started)
+        self._record_success()
+        return result
 
-    def _succeeded(self) -> None:
-        self._breaker.succeeded()
-        self._is_refused = False
+    def _record_success(self) -> None:
+        self._breaker.record_success()
+        self._is_credential_refused = False
 
-    async def _get(self, question: Question[Any], *, seconds: float) -> bytes:
-        """The body of a 200. The whole of it comes in so many seconds, or TimeoutError."""
+    async def _get(self, request: TmdbRequest[Any], *, seconds: float) -> bytes:
+        """Return the body of a 200. Raises TimeoutError if it is not complete in ``seconds``."""
         async with (
             asyncio.timeout(seconds),
-            self._http.stream("GET", question.path, params=question.parameters) as answer,
+            self._http.stream("GET", request.path, params=request.parameters) as response,
         ):
-            body = await whole_body(answer, MAX_BYTES)
-        if answer.status_code == httpx.codes.OK:
+            body = await read_body(response, MAX_BYTES)
+        if response.status_code == httpx.codes.OK:
             return body
-        raise _refusal(question, answer, body, self._clock.now())
+        raise _refusal(request, response, body, self._clock.now())
 
 
 def http_client(
@@ -249,11 +252,11 @@ def http_client(
     connections: int,
     parameters: dict[str, str] | None = None,
 ) -> httpx.AsyncClient:
-    """A way to one server, that follows no redirects and keeps no cookies."""
+    """An HTTP client of one server, which follows no redirects and stores no cookies."""
     return httpx.AsyncClient(
         base_url=base_url,
         headers={
-            "accept-encoding": "identity",  # what is small needs no compression, and so can't burst either
+            "accept-encoding": "identity",  # responses are small; uncompressed ones cannot be decompression bombs
             "user-agent": f"filmer/{__version__}",
             **headers,
         },
@@ -262,48 +265,52 @@ def http_client(
         timeout=seconds,
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         follow_redirects=False,
-        trust_env=urlsplit(base_url).hostname not in _LOOPBACK,  # a proxy is no way to ourselves
+        trust_env=urlsplit(base_url).hostname not in _LOOPBACK,  # no proxy for loopback addresses
     )
 
 
-async def whole_body(answer: httpx.Response, max_bytes: int) -> bytes:
-    """Raises AttemptFailed for what is too big or compressed."""
-    if answer.headers.get("content-encoding", "identity") != "identity":
-        raise AttemptFailed("a compressed answer, which nobody asked for", again=False)
+async def read_body(response: httpx.Response, max_bytes: int) -> bytes:
+    """Read the body. Raises AttemptFailed if it is too big or compressed."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise AttemptFailed("a compressed answer, which nobody asked for", is_retryable=False)
     body = bytearray()
-    async for part in answer.aiter_raw():
-        body += part
+    async for chunk in response.aiter_raw():
+        body += chunk
         if len(body) > max_bytes:
-            raise AttemptFailed(f"an answer of more than {max_bytes:,} bytes", again=False)
+            raise AttemptFailed(f"an answer of more than {max_bytes:,} bytes", is_retryable=False)
     return bytes(body)
 
 
-def _tell(question: Question[Any], number: int, failure: str, error: Exception) -> None:
+def _log_failure(request: TmdbRequest[Any], number: int, failure: str, error: Exception) -> None:
     log.error(
-        "TMDB failed", error=failure, method="GET", path=question.path, attempt=number, attempts=ATTEMPTS,
+        "TMDB failed", error=failure, method="GET", path=request.path, attempt=number, attempts=ATTEMPTS,
         exc_info=error,
     )  # fmt: skip
 
 
-def _refusal(question: Question[Any], answer: httpx.Response, body: bytes, now: datetime) -> Exception:
-    status, code = answer.status_code, read_problem(body)
+def _refusal(request: TmdbRequest[Any], response: httpx.Response, body: bytes, now: datetime) -> Exception:
+    status, code = response.status_code, read_problem(body)
     if status == httpx.codes.UNAUTHORIZED:
-        return Refused()
-    told = f"status {status}" + (f", TMDB's code {code}" if code is not None else "")
+        return CredentialRefused()
+    description = f"status {status}" + (f", TMDB's code {code}" if code is not None else "")
     if status == httpx.codes.NOT_FOUND:
-        is_unknown = question.of_film and code in UNKNOWN_FILM
-        return MovieNotFound() if is_unknown else AttemptFailed(f"{told}; is TMDB_BASE_URL right?", again=False)
-    again = status == httpx.codes.TOO_MANY_REQUESTS or httpx.codes.is_server_error(status)
-    wait = _retry_after(answer.headers.get("retry-after", ""), now) if again else 0.0
-    return AttemptFailed(told, again=again, wait=wait)
+        is_unknown = request.is_for_film and code in UNKNOWN_FILM
+        return (
+            MovieNotFound()
+            if is_unknown
+            else AttemptFailed(f"{description}; is TMDB_BASE_URL right?", is_retryable=False)
+        )
+    is_retryable = status == httpx.codes.TOO_MANY_REQUESTS or httpx.codes.is_server_error(status)
+    wait = _retry_after(response.headers.get("retry-after", ""), now) if is_retryable else 0.0
+    return AttemptFailed(description, is_retryable=is_retryable, wait=wait)
 
 
-def _retry_after(told: str, now: datetime) -> float:
+def _retry_after(description: str, now: datetime) -> float:
     """Seconds from now; 0 for what can't be read. HTTP has it as seconds or as a date."""
-    if told.isascii() and told.isdigit():
-        return float(told[:9])
+    if description.isascii() and description.isdigit():
+        return float(description[:9])
     try:
-        return max(0.0, (parsedate_to_datetime(told) - now).total_seconds())
+        return max(0.0, (parsedate_to_datetime(description) - now).total_seconds())
     except (ValueError, TypeError, OverflowError):  # no date, one without a time zone, or none that will come
         return 0.0
 
@@ -312,14 +319,14 @@ def _as_failure(error: Exception) -> AttemptFailed:
     if isinstance(error, AttemptFailed):
         return error
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return AttemptFailed("no answer in time", again=True)
+        return AttemptFailed("no answer in time", is_retryable=True)
     if isinstance(error, PayloadError):
-        return Unusable(error)
-    return AttemptFailed(f"{type(error).__name__}: {error}", again=isinstance(error, httpx.TransportError))
+        return UnusableResponse(error)
+    return AttemptFailed(f"{type(error).__name__}: {error}", is_retryable=isinstance(error, httpx.TransportError))
 
 
 def outcome_of(error: Exception) -> str:
-    """What became of a call that failed, in a word."""
+    """Return the outcome of a failed call, as the metrics label it."""
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return "timeout"
     return "unreachable" if isinstance(error, httpx.HTTPError) else "unusable"

@@ -1,7 +1,7 @@
-"""TMDB's posters: asked for once, looked at closely, and kept. Who can't wait goes without, and finds them later.
+"""TMDB's posters: fetched once for all workers, checked, and cached. Callers wait a short time only.
 
-What the host of pictures answers is taken for a picture only if it begins as one; what it says of itself counts for
-nothing. It gets no credential.
+The responses of the image host count as images by their first bytes alone, whatever their content type. It gets no
+credential.
 """
 
 import asyncio
@@ -18,31 +18,31 @@ from filmer.errors import ExternalApiError, MovieNotFound
 from filmer.settings import Settings
 from filmer.single_flight import single_flight
 from filmer.store.valkey import SharedCache
-from filmer.tmdb.breaker import Breaker
-from filmer.tmdb.client import AttemptFailed, Tmdb, http_client, outcome_of, whole_body
+from filmer.tmdb.circuit_breaker import CircuitBreaker
+from filmer.tmdb.client import AttemptFailed, Tmdb, http_client, outcome_of, read_body
 from filmer.tmdb.rate_limit import RateLimit
 
 log = structlog.get_logger()
 
-PATIENCE_SECONDS = 2.0  # of whoever asks
+PATIENCE_SECONDS = 2.0  # that a caller waits
 FETCH_SECONDS = 10.0
 MAX_BYTES = 512 * 1024
 SIZE = "w342"  # one of TMDB's: 342 pixels wide, some 30 KB
-AT_ONCE = 8  # requests each worker
-MAX_UNDER_WAY = 200  # films looked for, each worker
-KEPT_SECONDS = 24 * 3600  # pictures, in Valkey
-KEPT_HERE_SECONDS = 3600
-NONE_SECONDS = 3600  # for which a film that has no picture isn't asked about again
+MAX_REQUESTS = 8  # requests of each worker
+MAX_IN_FLIGHT = 200  # films of each worker
+VALKEY_SECONDS = 24 * 3600  # pictures, in Valkey
+MEMORY_SECONDS = 3600
+NO_POSTER_SECONDS = 3600  # for which a film counts as having no poster
 FAILED_SECONDS = 60
-KEPT_HERE_BYTES = 32 * 2**20
+MEMORY_BYTES = 32 * 2**20
 OVERHEAD = 300  # bytes that an entry takes besides its picture
 POLL_SECONDS = 0.1
 
-# What is kept in place of a picture.
+# What is cached in place of an image.
 NONE, FAILED = b"", b"failed"
 
 
-class Picture(msgspec.Struct, frozen=True):
+class PosterImage(msgspec.Struct, frozen=True):
     body: bytes
     media_type: str
 
@@ -55,84 +55,84 @@ class Images:
         self._rate_limit = rate_limit
         self._shared = shared
         self._clock = clock
-        self._breaker = Breaker(clock, "images")
+        self._breaker = CircuitBreaker(clock, "images")
         self.calls: Durations[str] = Durations()  # by outcome
         source = f"{settings.tmdb_base_url} {settings.tmdb_image_base_url} {settings.tmdb_language}"
         self._prefix = f"filmer:tmdb:{hashlib.blake2b(source.encode(), digest_size=8).hexdigest()}:poster"
         self._claim_milliseconds = round((settings.tmdb_deadline_seconds + FETCH_SECONDS) * 1000)
-        self._here: TLRUCache[int, bytes] = TLRUCache(
-            KEPT_HERE_BYTES,
-            ttu=lambda _, kept, now: now + min(_holds(kept), KEPT_HERE_SECONDS),
+        self._memory: TLRUCache[int, bytes] = TLRUCache(
+            MEMORY_BYTES,
+            ttu=lambda _, image, now: now + min(_lifetime(image), MEMORY_SECONDS),
             timer=clock.monotonic,
-            getsizeof=lambda kept: len(kept) + OVERHEAD,
+            getsizeof=lambda image: len(image) + OVERHEAD,
         )
-        self._under_way: dict[int, asyncio.Task[bytes]] = {}
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._in_flight: dict[int, asyncio.Task[bytes]] = {}
+        self._slots = asyncio.Semaphore(MAX_REQUESTS)
         self._http = http_client(
             settings.tmdb_image_base_url,
             headers={"accept": "image/webp,image/jpeg,image/png"},
             seconds=FETCH_SECONDS,
-            connections=AT_ONCE,
+            connections=MAX_REQUESTS,
         )
 
     @property
-    def is_left_alone(self) -> bool:
-        """Whether the host of pictures failed so often that it gets hardly any requests."""
+    def is_circuit_open(self) -> bool:
+        """Whether requests are suspended because the image host failed too often."""
         return self._breaker.is_open
 
     async def close(self) -> None:
-        tasks = list(self._under_way.values())
+        tasks = list(self._in_flight.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._http.aclose()
 
-    async def poster(self, movie_id: int) -> Picture | None:
-        """A film's poster; None where TMDB has none. Raises ExternalApiError where it is not at hand in time."""
-        kept = self._here.get(movie_id)
-        if kept is None:
-            kept = await self._found_in_time(movie_id)
-        if kept == FAILED:
+    async def poster(self, movie_id: int) -> PosterImage | None:
+        """A film's poster; None where TMDB has none. Raises ExternalApiError where it is not there in time."""
+        image = self._memory.get(movie_id)
+        if image is None:
+            image = await self._fetch_in_time(movie_id)
+        if image == FAILED:
             raise ExternalApiError
-        media_type = media_type_of(kept)
-        return Picture(kept, media_type) if media_type else None
+        media_type = media_type_of(image)
+        return PosterImage(image, media_type) if media_type else None
 
-    async def _found_in_time(self, movie_id: int) -> bytes:
-        if movie_id not in self._under_way and len(self._under_way) >= MAX_UNDER_WAY:
+    async def _fetch_in_time(self, movie_id: int) -> bytes:
+        if movie_id not in self._in_flight and len(self._in_flight) >= MAX_IN_FLIGHT:
             raise ExternalApiError
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await single_flight(self._under_way, movie_id, lambda: self._find(movie_id))
+                return await single_flight(self._in_flight, movie_id, lambda: self._find(movie_id))
         except TimeoutError:
             raise ExternalApiError from None
 
     async def _find(self, movie_id: int) -> bytes:
-        """Goes on when nobody waits any longer: the next visitor has it."""
+        """Goes on when all callers have gone, for the next visitor."""
         key = f"{self._prefix}:{movie_id}"
-        kept = await self._shared_copy(key)
-        while kept is None:
+        image = await self._from_valkey(key)
+        while image is None:
             if await self._shared.claim(key, milliseconds=self._claim_milliseconds):
                 try:
-                    kept = await self._shared_copy(key)  # the one before us may have brought it between look and claim
-                    if kept is None:
-                        kept = await self._ask(movie_id)
+                    image = await self._from_valkey(key)  # the one before us may have brought it between look and claim
+                    if image is None:
+                        image = await self._fetch_poster(movie_id)
                 except BaseException:
                     await self._shared.drop_claim(key)
                     raise
-                self._shared.publish(key, kept, seconds=_holds(kept))
+                self._shared.publish(key, image, seconds=_lifetime(image))
             else:
                 await asyncio.sleep(POLL_SECONDS)  # another worker asks; when it dies, its claim ends
-                kept = await self._shared_copy(key)
-        self._here[movie_id] = kept
-        return kept
+                image = await self._from_valkey(key)
+        self._memory[movie_id] = image
+        return image
 
-    async def _shared_copy(self, key: str) -> bytes | None:
-        kept = await self._shared.get(key)
-        return kept if kept in {NONE, FAILED} or media_type_of(kept or b"") else None
+    async def _from_valkey(self, key: str) -> bytes | None:
+        image = await self._shared.get(key)
+        return image if image in {NONE, FAILED} or media_type_of(image or b"") else None
 
-    async def _ask(self, movie_id: int) -> bytes:
+    async def _fetch_poster(self, movie_id: int) -> bytes:
         try:
-            async with self._turns:
+            async with self._slots:
                 path = await self._tmdb.poster_path(movie_id)
                 return await self._fetch(path) if path else NONE
         except MovieNotFound:
@@ -142,36 +142,36 @@ class Images:
 
     async def _fetch(self, path: str) -> bytes:
         self._breaker.admit()
-        await self._rate_limit.take()
-        asked = self._clock.monotonic()
+        await self._rate_limit.acquire()
+        started = self._clock.monotonic()
         outcome = "abandoned"
         try:
             body = await self._get(path)
             outcome = "answered"
         except (AttemptFailed, TimeoutError, httpx.HTTPError) as error:
             outcome = outcome_of(error)
-            self._breaker.failed()
+            self._breaker.record_failure()
             log.warning("no picture from TMDB", error=f"{type(error).__name__}: {error}", path=path)
             raise ExternalApiError from error
         finally:
-            self.calls.add(outcome, self._clock.monotonic() - asked)
-        self._breaker.succeeded()
+            self.calls.add(outcome, self._clock.monotonic() - started)
+        self._breaker.record_success()
         return body
 
     async def _get(self, path: str) -> bytes:
-        async with asyncio.timeout(FETCH_SECONDS), self._http.stream("GET", f"/{SIZE}{path}") as answer:
-            if answer.status_code == httpx.codes.NOT_FOUND:
+        async with asyncio.timeout(FETCH_SECONDS), self._http.stream("GET", f"/{SIZE}{path}") as response:
+            if response.status_code == httpx.codes.NOT_FOUND:
                 return NONE
-            if answer.status_code != httpx.codes.OK:
-                raise AttemptFailed(f"status {answer.status_code}", again=False)
-            body = await whole_body(answer, MAX_BYTES)
+            if response.status_code != httpx.codes.OK:
+                raise AttemptFailed(f"status {response.status_code}", is_retryable=False)
+            body = await read_body(response, MAX_BYTES)
         if media_type_of(body) is None:
-            raise AttemptFailed("no picture", again=False)
+            raise AttemptFailed("no picture", is_retryable=False)
         return body
 
 
 def media_type_of(body: bytes) -> str | None:
-    """As its first bytes say; None for what is no picture that we would pass on."""
+    """Return the media type by the first bytes; None for anything but JPEG, PNG and WebP."""
     if body.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
     if body.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -181,6 +181,6 @@ def media_type_of(body: bytes) -> str | None:
     return None
 
 
-def _holds(kept: bytes) -> int:
-    """Seconds."""
-    return {NONE: NONE_SECONDS, FAILED: FAILED_SECONDS}.get(kept, KEPT_SECONDS)
+def _lifetime(image: bytes) -> int:
+    """Return the seconds for which it is cached."""
+    return {NONE: NO_POSTER_SECONDS, FAILED: FAILED_SECONDS}.get(image, VALKEY_SECONDS)

@@ -1,4 +1,4 @@
-"""All SQL of linking: which films to look up at TMDB, and what it answered."""
+"""All SQL of linking: the films to look up at TMDB, and the ids it returned."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,14 +9,14 @@ from filmer.store.postgres import Connection
 
 _LOCK = 0x6C696E6B  # "link": one run at a time per database
 _LOCK_SECONDS = 3
-_KEEP_SECONDS = 0.2  # we make those wait who buy or favourite something, before we let them pass and try again
+_SAVE_SECONDS = 0.2  # we make those wait who buy or favourite something, before we let them pass and try again
 
 # Films to look up. IMDb's ids alone can be asked for; whom TMDB did not know may be there some time later.
 _HAS_IMDB_ID = "f.id ~ '^tt[0-9]{7,8}$'"
 _DUE = f"""
     f.tmdb_id IS NULL AND {_HAS_IMDB_ID}
     AND NOT EXISTS (SELECT FROM tmdb_link l
-                    WHERE l.film_id = f.id AND (l.tmdb_id IS NOT NULL OR l.looked >= %(looked_before)s))
+                    WHERE l.film_id = f.id AND (l.tmdb_id IS NOT NULL OR l.looked >= %(looked_up_before)s))
 """
 
 
@@ -45,13 +45,13 @@ async def take_lock(conn: Connection) -> bool:
     return True
 
 
-async def count_films(conn: Connection, *, looked_before: datetime) -> tuple[int, int]:
+async def count_films(conn: Connection, *, looked_up_before: datetime) -> tuple[int, int]:
     """How many films there are to look up, and how many without TMDB id have no IMDb id either."""
     statement = f"""
         SELECT count(*) FILTER (WHERE {_DUE}), count(*) FILTER (WHERE f.tmdb_id IS NULL AND NOT {_HAS_IMDB_ID})
         FROM catalogue.film f
     """
-    row = await (await conn.execute(statement.encode(), {"looked_before": looked_before})).fetchone()
+    row = await (await conn.execute(statement.encode(), {"looked_up_before": looked_up_before})).fetchone()
     return (0, 0) if row is None else (row[0], row[1])
 
 
@@ -62,14 +62,14 @@ async def select_version(conn: Connection) -> int:
 
 
 async def select_films(
-    conn: Connection, *, after: int, looked_before: datetime, size: int
+    conn: Connection, *, after: int, looked_up_before: datetime, size: int
 ) -> tuple[list[str], int | None]:
     """The next films to look up, those with most votes first, and their last one's rank; None: there are no more."""
     statement = f"""
         SELECT f.id, f.votes_desc FROM catalogue.film f
         WHERE f.votes_desc > %(after)s AND {_DUE} ORDER BY f.votes_desc LIMIT %(size)s
     """
-    values = {"after": after, "looked_before": looked_before, "size": size}
+    values = {"after": after, "looked_up_before": looked_up_before, "size": size}
     rows = await (await conn.execute(statement.encode(), values)).fetchall()
     return [row[0] for row in rows], rows[-1][1] if rows else None
 
@@ -82,7 +82,7 @@ async def upsert_links(conn: Connection, links: Mapping[str, int | None], now: d
     values = {"films": list(links.keys()), "movies": list(links.values()), "now": now}
     try:
         async with conn.transaction():
-            await conn.execute(f"SET LOCAL lock_timeout = '{round(_KEEP_SECONDS * 1000)}ms'".encode())
+            await conn.execute(f"SET LOCAL lock_timeout = '{round(_SAVE_SECONDS * 1000)}ms'".encode())
             # Whoever favourites or rates a film writes into this table, from before they look for its link to their
             # commit. With nobody at it they see the link, or we see what they keep. An import locks it first, too.
             await conn.execute("LOCK TABLE film_in_use IN SHARE ROW EXCLUSIVE MODE")

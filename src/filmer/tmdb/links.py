@@ -1,7 +1,7 @@
-"""Links: the TMDB ids of films whose source does not tell them, as TMDB finds them by IMDb id.
+"""Finds the TMDB ids of films by their IMDb ids, for films whose source has no TMDB id.
 
-A link is kept as soon as TMDB answered, outside the schema of the catalogue: it outlives imports, and whatever ends
-a run, the next one goes on there.
+Each link is stored as soon as TMDB has responded, outside the schema of the catalogue: it outlives imports, and a run
+that was interrupted is continued by the next.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from filmer.clock import Clock
 from filmer.errors import ExternalApiError
 from filmer.store.postgres import Connection
 from filmer.tmdb import link_queries as queries
-from filmer.tmdb.client import Refused, Tmdb
+from filmer.tmdb.client import CredentialRefused, Tmdb
 from filmer.tmdb.rate_limit import RateLimit
 
-AT_ONCE = 8  # requests: TMDB takes up to 0.4 s for one, and 20 a second are asked for by default
+MAX_REQUESTS = 8  # requests: TMDB takes up to 0.4 s for one, and 20 a second are asked for by default
 BATCH = 500  # films read ahead
-FAILURES = 5  # films in a row, each with all its tries
-LET_PASS_SECONDS = 0.1
+MAX_FAILURES = 5  # films in a row, each with all its tries
+RETRY_SECONDS = 0.1
 
 
 class LinkingStopped(Exception):
@@ -29,7 +29,7 @@ class LinkingStopped(Exception):
 
 
 class LinkReport(msgspec.Struct):
-    """What a run found. ``due``: films to look up, all in all; those ``without_imdb_id`` are not among them."""
+    """The result of a run. ``due``: all films to look up, without those ``without_imdb_id``."""
 
     due: int = 0
     without_imdb_id: int = 0
@@ -42,11 +42,11 @@ class LinkReport(msgspec.Struct):
         return max(0, self.due - self.linked - self.unknown)
 
 
-class Links:
-    """One run on one connection. Whatever ends it, answers for at most ``AT_ONCE`` films are not kept.
+class Linker:
+    """One run on one connection. If it is interrupted, at most ``MAX_REQUESTS`` responses are lost.
 
-    ``limit``: as many films at most. ``looked_before``: whom TMDB did not know is looked up anew since then.
-    ``told`` is called whenever the tally has changed.
+    ``limit``: the most films to look up. ``looked_up_before``: films that TMDB did not know are looked up again if the
+    last time was before this. ``on_progress`` is called whenever the report has changed.
     """
 
     def __init__(
@@ -58,24 +58,24 @@ class Links:
         report: LinkReport,
         *,
         limit: int | None,
-        looked_before: datetime,
-        told: Callable[[], None],
+        looked_up_before: datetime,
+        on_progress: Callable[[], None],
     ) -> None:
         self._conn = conn
-        self._turn = asyncio.Lock()  # of the connection
+        self._connection_lock = asyncio.Lock()  # one statement at a time on the connection
         self._tmdb = tmdb
         self._rate_limit = rate_limit
         self._clock = clock
-        self._tally = report
+        self._report = report
         self._limit = limit
-        self._looked_before = looked_before
-        self._told = told
+        self._looked_up_before = looked_up_before
+        self._on_progress = on_progress
         self._version: int | None = None
         self._after: int | None = 0  # rank by votes; None: no film is left
         self._films: deque[str] = deque()
         self._taken = 0
-        self._answers: dict[str, int | None] = {}  # not kept yet
-        self._in_a_row = 0
+        self._unsaved: dict[str, int | None] = {}  # not stored yet
+        self._failures_in_a_row = 0
         self._reason = ""  # of the last failure
 
     async def run(self) -> None:
@@ -84,25 +84,25 @@ class Links:
             raise LinkingStopped("Another `filmer link tmdb` is under way. Wait for it, or stop it, and try again.")
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(AT_ONCE):
+                for _ in range(MAX_REQUESTS):
                     group.create_task(self._work())
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None  # what one of them met is what ended the others
 
     async def _work(self) -> None:
         while (film_id := await self._next()) is not None:
-            await self._rate_limit.take()
+            await self._rate_limit.acquire()
             try:
                 movie_id = await self._tmdb.find(film_id)
             except ExternalApiError as error:  # the next run looks it up again
-                self._failed(error)
+                self._record_failure(error)
             else:
-                self._in_a_row = 0
-                self._answers[film_id] = movie_id
-                await self._keep()
+                self._failures_in_a_row = 0
+                self._unsaved[film_id] = movie_id
+                await self._save()
 
     async def _next(self) -> str | None:
-        async with self._turn:
+        async with self._connection_lock:
             if self._taken == self._limit:
                 return None
             if not self._films:
@@ -121,36 +121,38 @@ class Links:
         if self._after is None:
             return
         films, self._after = await queries.select_films(
-            self._conn, after=self._after, looked_before=self._looked_before, size=BATCH
+            self._conn, after=self._after, looked_up_before=self._looked_up_before, size=BATCH
         )
         self._films.extend(films)
 
     async def _count(self) -> None:
-        due, self._tally.without_imdb_id = await queries.count_films(self._conn, looked_before=self._looked_before)
-        self._tally.due = self._tally.linked + self._tally.unknown + due
-        self._told()
+        due, self._report.without_imdb_id = await queries.count_films(
+            self._conn, looked_up_before=self._looked_up_before
+        )
+        self._report.due = self._report.linked + self._report.unknown + due
+        self._on_progress()
 
-    async def _keep(self) -> None:
+    async def _save(self) -> None:
         """What was answered up to now, in one transaction: those who wait for their turn find theirs kept already."""
-        async with self._turn:
-            answers, self._answers = self._answers, {}
-            if not answers:
+        async with self._connection_lock:
+            found, self._unsaved = self._unsaved, {}
+            if not found:
                 return
-            while not await queries.upsert_links(self._conn, answers, self._clock.now()):
-                await self._clock.sleep(LET_PASS_SECONDS)
-            unknown = sum(movie_id is None for movie_id in answers.values())
-            self._tally.linked += len(answers) - unknown
-            self._tally.unknown += unknown
-            self._told()
+            while not await queries.upsert_links(self._conn, found, self._clock.now()):
+                await self._clock.sleep(RETRY_SECONDS)
+            unknown = sum(movie_id is None for movie_id in found.values())
+            self._report.linked += len(found) - unknown
+            self._report.unknown += unknown
+            self._on_progress()
 
-    def _failed(self, error: ExternalApiError) -> None:
+    def _record_failure(self, error: ExternalApiError) -> None:
         cause = error.__cause__  # none while the breaker leaves TMDB alone
-        if isinstance(cause, Refused):
+        if isinstance(cause, CredentialRefused):
             raise LinkingStopped("TMDB refuses the credential: set TMDB_ACCESS_TOKEN (or TMDB_API_KEY) right.")
         if cause:
             self._reason = str(cause) or "no answer in time"
-        self._tally.failed += 1
-        self._in_a_row += 1
-        self._told()
-        if self._in_a_row >= FAILURES:
-            raise LinkingStopped(f"TMDB failed for {FAILURES} films in a row; the last time: {self._reason}")
+        self._report.failed += 1
+        self._failures_in_a_row += 1
+        self._on_progress()
+        if self._failures_in_a_row >= MAX_FAILURES:
+            raise LinkingStopped(f"TMDB failed for {MAX_FAILURES} films in a row; the last time: {self._reason}")

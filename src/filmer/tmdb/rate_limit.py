@@ -1,4 +1,4 @@
-"""How many requests a second TMDB gets, from all workers together."""
+"""Limits the requests a second that all workers together send to TMDB."""
 
 from collections import deque
 
@@ -13,33 +13,33 @@ POLL_SECONDS = 0.05
 
 
 class RateLimit:
-    """Counted in Valkey; while that is away each worker keeps to its share."""
+    """Counted in Valkey; while Valkey is away, each worker limits itself to its share."""
 
     def __init__(self, shared: SharedCache, clock: Clock, *, per_second: int, workers: int) -> None:
         self._shared = shared
         self._clock = clock
-        self._all = RateLimitItemPerSecond(per_second)
+        self._limit = RateLimitItemPerSecond(per_second)
         share = max(1, per_second // max(1, workers))
-        self._granted: deque[float] = deque(maxlen=share)  # the last turns we gave ourselves, by clock.monotonic()
+        self._granted: deque[float] = deque(maxlen=share)  # the last requests granted here, by clock.monotonic()
         pool = shared.pool
-        self._together = pool and MovingWindowRateLimiter(
+        self._shared_limiter = pool and MovingWindowRateLimiter(
             RedisStorage("redis://", implementation="redispy", key_prefix="filmer:pace", connection_pool=pool)  # type: ignore[arg-type]
         )
 
-    async def take(self) -> None:
-        """Waits for its turn."""
-        while not await self._may():
+    async def acquire(self) -> None:
+        """Wait until a request may be sent."""
+        while not await self._is_granted():
             await self._clock.sleep(POLL_SECONDS)
 
-    async def _may(self) -> bool:
-        if self._together:
-            single_flight = self._together
-            answered = await self._shared.attempt(lambda _: single_flight.hit(self._all, "tmdb"))
-            if answered is not None:
-                return answered
-        return self._may_alone()
+    async def _is_granted(self) -> bool:
+        if self._shared_limiter:
+            limiter = self._shared_limiter
+            is_granted = await self._shared.attempt(lambda _: limiter.hit(self._limit, "tmdb"))
+            if is_granted is not None:
+                return is_granted
+        return self._is_granted_locally()
 
-    def _may_alone(self) -> bool:
+    def _is_granted_locally(self) -> bool:
         now = self._clock.monotonic()
         if len(self._granted) == self._granted.maxlen and now - self._granted[0] < 1:
             return False

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import sys
 
-from filmer.tmdb.sandbox.answers import Tmdb, read_films
+from filmer.tmdb.sandbox.responses import SandboxApi, read_films
 from filmer.tmdb.sandbox.server import serve
 
-asyncio.run(serve(socket.socket(fileno=int(sys.argv[1])), Tmdb(read_films()), end_with_input=True))
+asyncio.run(serve(socket.socket(fileno=int(sys.argv[1])), SandboxApi(read_films()), end_with_input=True))

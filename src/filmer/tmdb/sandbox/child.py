@@ -1,4 +1,4 @@
-"""The sandbox as a process beside another one, which it does not outlive, but which may start it again."""
+"""The sandbox as a child process, which ends with its parent and may be restarted by it."""
 
 import signal
 import socket
@@ -17,18 +17,18 @@ from filmer.settings import Settings
 log = structlog.get_logger()
 
 HOST = "127.0.0.1"
-_ON_PURPOSE = {0, -signal.SIGTERM}  # how a sandbox ends that somebody has ended
+_ON_PURPOSE = {0, -signal.SIGTERM}  # exit codes of a sandbox that was stopped on purpose
 PAUSE_SECONDS = 0.2  # until a sandbox that died is started again
-KEY = "sandbox"  # the demo's credential, by which it is known that no real TMDB is asked
+KEY = "sandbox"  # the demo's credential; it shows that requests go to the sandbox and not to TMDB
 
 
-class Child(NamedTuple):
+class SandboxProcess(NamedTuple):
     address: str  # without /3
     process: "subprocess.Popen[bytes]"
 
 
 @contextmanager
-def sandbox_for_demo(settings: Settings) -> Iterator[tuple[Settings, Child | None]]:
+def sandbox_for_demo(settings: Settings) -> Iterator[tuple[Settings, SandboxProcess | None]]:
     """The settings to serve with. A demo that could ask no TMDB gets a sandbox, which is killed in the end.
 
     It is started again if it dies, but not if somebody ended it (SIGTERM), to see the shop go on without TMDB.
@@ -76,21 +76,21 @@ class _RestartedSandbox:
             self._thread.join(0.1)
 
 
-def start_child(port: int) -> Child:
-    """Starts a sandbox on this port if it is free, else on another. It can be asked at once, and then answers soon."""
+def start_child(port: int) -> SandboxProcess:
+    """Start a sandbox on this port, or on any other if it is taken. Requests wait until it is ready."""
     with _listen(port) as listening:
         return _start(listening)
 
 
-def _start(listening: socket.socket) -> Child:
-    """In a session of its own, as the Ctrl-C of a terminal is for us: it must answer while our last requests end."""
+def _start(listening: socket.socket) -> SandboxProcess:
+    """Start it in a session of its own, so that Ctrl-C does not end it before our last requests."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "filmer.tmdb.sandbox", str(listening.fileno())],
         stdin=subprocess.PIPE,
         pass_fds=[listening.fileno()],
         start_new_session=True,
     )
-    return Child(f"http://{HOST}:{listening.getsockname()[1]}", process)
+    return SandboxProcess(f"http://{HOST}:{listening.getsockname()[1]}", process)
 
 
 def _listen(port: int) -> socket.socket:

@@ -1,4 +1,4 @@
-"""How the sandbox fails on demand: what can be ordered, what waits its turn, and what each fault does."""
+"""The faults of the sandbox: how they are requested, which ones are pending, and what each does."""
 
 import asyncio
 import json
@@ -11,8 +11,15 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from filmer.tmdb.sandbox.answers import Answer, Tmdb, answered, details, error, found_by_id
-from filmer.tmdb.sandbox.wire import Wire
+from filmer.tmdb.sandbox.connection import HttpConnection
+from filmer.tmdb.sandbox.responses import (
+    SandboxApi,
+    SandboxResponse,
+    details,
+    error_response,
+    found_by_id,
+    json_response,
+)
 
 Name = Literal[
     "latency", "429", "500", "502", "503", "504", "401", "reset", "half", "endless", "drip", "huge", "not-json",
@@ -24,11 +31,11 @@ Flaw = Literal[
     "big-id", "twice", "low-vote", "high-vote", "high-popularity", "not-a-number", "impossible-date", "odd-adult",
 ]  # fmt: skip
 NAMES: tuple[str, ...] = get_args(Name)
-# Each belongs to one fault.
+# Each option belongs to one fault.
 OPTIONS = {"seconds": "latency", "retry_after": "429", "location": "redirect", "flaw": "flawed", "films": "flawed"}
 NEEDED = {"latency": "seconds", "flawed": "flaw"}
 OF_JSON = {"wrong-types", "wrong-id", "flawed"}
-# What a film has instead of its own with each flaw that is one film's alone.
+# The fields that each flaw replaces in a film.
 FLAWS: dict[str, dict[str, Any]] = {
     "no-title": {"title": None},
     "empty-title": {"title": ""},
@@ -51,7 +58,7 @@ GIB_OF_BLANKS_CRC = 0x9AC47FA6  # computing it takes a second
 DRIP_SECONDS = 0.1  # between two bytes
 _BLANKS = b" " * 2**16  # white space is what JSON takes any amount of
 _HTML = (("content-type", "text/html; charset=utf-8"),)
-_JSON = Answer(200, b"").headers
+_JSON = SandboxResponse(200, b"").headers
 _Header = Annotated[str, Meta(pattern=r"\A[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?\Z", max_length=2000)]
 
 
@@ -79,13 +86,13 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Faults:
-    """The orders that wait, in the order they were given."""
+    """The pending faults, oldest first."""
 
     def __init__(self) -> None:
         self.waiting: list[Fault] = []
 
     def take(self, path: str) -> Fault | None:
-        """The first order for this path, once less."""
+        """Return the first fault for this path, and use it up once."""
         for fault in self.waiting:
             if f"{path}/".startswith(f"{fault.path.rstrip('/')}/"):
                 if fault.times is not None:
@@ -96,55 +103,59 @@ class Faults:
         return None
 
 
-async def fail(fault: Fault, answer: Answer, wire: Wire, tmdb: Tmdb) -> bool:
-    """Answers as ordered instead of with ``answer``. Whether the connection can still be used."""
-    if broken := BREAKING.get(fault.fault):
-        await broken(answer, wire)
+async def apply_fault(fault: Fault, response: SandboxResponse, connection: HttpConnection, tmdb: SandboxApi) -> bool:
+    """Respond with the fault instead of ``response``. Return whether the connection can still be used."""
+    if broken := BROKEN_RESPONSES.get(fault.fault):
+        await broken(response, connection)
         return False
     if fault.seconds is not UNSET:
         await asyncio.sleep(fault.seconds)
     else:
-        answer = OTHER_ANSWERS[fault.fault](fault, answer, tmdb)
-    await wire.send(*answer)
-    return wire.is_open
+        response = REPLACED_RESPONSES[fault.fault](fault, response, tmdb)
+    await connection.send(*response)
+    return connection.is_open
 
 
-# --- whole answers, but not the one that was asked for ------------------------------------------------
+# --- complete responses, but wrong ones -------------------------------------------------------------
 
 
-def _error(code: int) -> Callable[[Fault, Answer, Tmdb], Answer]:
-    return lambda *_: error(code)
+def _error(code: int) -> Callable[[Fault, SandboxResponse, SandboxApi], SandboxResponse]:
+    return lambda *_: error_response(code)
 
 
-def _too_many(fault: Fault, _answer: Answer, _tmdb: Tmdb) -> Answer:
-    refused = error(25)
+def _too_many(fault: Fault, _response: SandboxResponse, _tmdb: SandboxApi) -> SandboxResponse:
+    refused = error_response(25)
     if fault.retry_after is UNSET:
         return refused
     return refused._replace(headers=(*refused.headers, ("retry-after", str(fault.retry_after))))
 
 
-def _bad_gateway(*_: object) -> Answer:
-    """As a gateway in front of TMDB tells it, which knows nothing of JSON."""
-    return Answer(502, b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>", _HTML)
+def _bad_gateway(*_: object) -> SandboxResponse:
+    """The HTML page of a gateway in front of TMDB."""
+    return SandboxResponse(
+        502, b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>", _HTML
+    )
 
 
-def _not_json(*_: object) -> Answer:
-    return Answer(200, b"<!doctype html><title>Sign in to the network</title><p>Welcome! Please sign in.", _HTML)
+def _not_json(*_: object) -> SandboxResponse:
+    return SandboxResponse(
+        200, b"<!doctype html><title>Sign in to the network</title><p>Welcome! Please sign in.", _HTML
+    )
 
 
-def _svg(*_: object) -> Answer:
-    """A document that says of itself that it is a photograph."""
+def _svg(*_: object) -> SandboxResponse:
+    """An SVG with a script, sent as a JPEG."""
     drawn = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
-    return Answer(200, drawn, (("content-type", "image/jpeg"),))
+    return SandboxResponse(200, drawn, (("content-type", "image/jpeg"),))
 
 
-def _redirect(fault: Fault, _answer: Answer, _tmdb: Tmdb) -> Answer:
+def _redirect(fault: Fault, _response: SandboxResponse, _tmdb: SandboxApi) -> SandboxResponse:
     location = "http://127.0.0.1:9/" if fault.location is UNSET else fault.location
-    return Answer(302, b"", (("location", location),))
+    return SandboxResponse(302, b"", (("location", location),))
 
 
-def _wrong_types(_fault: Fault, answer: Answer, _tmdb: Tmdb) -> Answer:
-    return answered(_mistyped(msgspec.json.decode(answer.body)))
+def _wrong_types(_fault: Fault, response: SandboxResponse, _tmdb: SandboxApi) -> SandboxResponse:
+    return json_response(_mistyped(msgspec.json.decode(response.body)))
 
 
 def _mistyped(value: Any) -> Any:
@@ -160,33 +171,33 @@ def _mistyped(value: Any) -> Any:
             return str(value)
 
 
-def _wrong_id(_fault: Fault, answer: Answer, tmdb: Tmdb) -> Answer:
-    """Another film than was asked for, or another page; what is about neither stays."""
-    told = msgspec.json.decode(answer.body)
-    match told:
+def _wrong_id(_fault: Fault, response: SandboxResponse, tmdb: SandboxApi) -> SandboxResponse:
+    """Another film or page than the requested one; other responses stay as they are."""
+    document = msgspec.json.decode(response.body)
+    match document:
         case {"page": page}:
-            told["page"] = page + 1
+            document["page"] = page + 1
         case {"id": number}:
-            told = details(tmdb.another(number))
+            document = details(tmdb.other_film(number))
         case {"movie_results": [{"id": number}]}:
-            told["movie_results"] = [found_by_id(tmdb.another(number))]
+            document["movie_results"] = [found_by_id(tmdb.other_film(number))]
         case _:
-            return answer
-    return answered(told)
+            return response
+    return json_response(document)
 
 
-def _flawed(fault: Fault, answer: Answer, _tmdb: Tmdb) -> Answer:
+def _flawed(fault: Fault, response: SandboxResponse, _tmdb: SandboxApi) -> SandboxResponse:
     """A film, or some of a list, that can't be what TMDB means, in JSON as careless programs write it."""
-    told = msgspec.json.decode(answer.body)
+    document = msgspec.json.decode(response.body)
     many = 1 if fault.films is UNSET else fault.films
-    match told:
+    match document:
         case {"results": [*films]}:
-            told["results"] = _with_flaw(films, many, fault.flaw)
+            document["results"] = _with_flaw(films, many, fault.flaw)
         case {"movie_results": [*films]}:
-            told["movie_results"] = _with_flaw(films, many, fault.flaw)
+            document["movie_results"] = _with_flaw(films, many, fault.flaw)
         case {"title": _}:
-            (told,) = _with_flaw([told], 1, fault.flaw)
-    return answer._replace(body=json.dumps(told).encode())
+            (document,) = _with_flaw([document], 1, fault.flaw)
+    return response._replace(body=json.dumps(document).encode())
 
 
 def _with_flaw(films: list[Any], many: int, flaw: Flaw | UnsetType) -> list[Any]:
@@ -199,17 +210,17 @@ def _with_flaw(films: list[Any], many: int, flaw: Flaw | UnsetType) -> list[Any]
     return flawed[:many] + films[many:]
 
 
-def _gzip_bomb(*_: object) -> Answer:
+def _gzip_bomb(*_: object) -> SandboxResponse:
     """One MiB of blanks deflates to a block that does not refer to what came before: it is repeated, not computed."""
     mebibyte = 2**20
     deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     block = deflate.compress(b" " * mebibyte) + deflate.flush(zlib.Z_FULL_FLUSH)
     head = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"  # deflated, by nobody, never
     tail = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS).flush() + struct.pack("<II", GIB_OF_BLANKS_CRC, GIB)
-    return Answer(200, head + block * (GIB // mebibyte) + tail, (*_JSON, ("content-encoding", "gzip")))
+    return SandboxResponse(200, head + block * (GIB // mebibyte) + tail, (*_JSON, ("content-encoding", "gzip")))
 
 
-OTHER_ANSWERS: dict[str, Callable[[Fault, Answer, Tmdb], Answer]] = {
+REPLACED_RESPONSES: dict[str, Callable[[Fault, SandboxResponse, SandboxApi], SandboxResponse]] = {
     "401": _error(7),
     "429": _too_many,
     "500": _error(11),
@@ -225,46 +236,46 @@ OTHER_ANSWERS: dict[str, Callable[[Fault, Answer, Tmdb], Answer]] = {
     "wrong-types": _wrong_types,
 }
 
-# --- answers that break off, or never end -------------------------------------------------------------
+# --- responses that break off, or never end -------------------------------------------------------------
 
 
-async def _reset(_answer: Answer, wire: Wire) -> None:
-    wire.reset()
+async def _reset(_response: SandboxResponse, connection: HttpConnection) -> None:
+    connection.reset()
 
 
-async def _black_hole(_answer: Answer, wire: Wire) -> None:
-    await wire.read_on()
+async def _black_hole(_response: SandboxResponse, connection: HttpConnection) -> None:
+    await connection.read_to_end()
 
 
-async def _half(answer: Answer, wire: Wire) -> None:
-    await _start(answer, wire)
-    await wire.send_data(answer.body[: len(answer.body) // 2])
+async def _half(response: SandboxResponse, connection: HttpConnection) -> None:
+    await _start(response, connection)
+    await connection.send_data(response.body[: len(response.body) // 2])
 
 
-async def _drip(answer: Answer, wire: Wire) -> None:
-    await _start(answer, wire)
-    for byte in answer.body:
-        await wire.send_data(bytes([byte]))
+async def _drip(response: SandboxResponse, connection: HttpConnection) -> None:
+    await _start(response, connection)
+    for byte in response.body:
+        await connection.send_data(bytes([byte]))
         await asyncio.sleep(DRIP_SECONDS)
 
 
-async def _endless(_answer: Answer, wire: Wire) -> None:
-    await wire.start(200, (*_JSON, ("transfer-encoding", "chunked")))
+async def _endless(_response: SandboxResponse, connection: HttpConnection) -> None:
+    await connection.start(200, (*_JSON, ("transfer-encoding", "chunked")))
     while True:
-        await wire.send_data(_BLANKS)
+        await connection.send_data(_BLANKS)
 
 
-async def _huge(_answer: Answer, wire: Wire) -> None:
-    await wire.start(200, (*_JSON, ("content-length", str(GIB))))
+async def _huge(_response: SandboxResponse, connection: HttpConnection) -> None:
+    await connection.start(200, (*_JSON, ("content-length", str(GIB))))
     for _ in range(GIB // len(_BLANKS)):
-        await wire.send_data(_BLANKS)
+        await connection.send_data(_BLANKS)
 
 
-async def _start(answer: Answer, wire: Wire) -> None:
-    await wire.start(answer.status, (*answer.headers, ("content-length", str(len(answer.body)))))
+async def _start(response: SandboxResponse, connection: HttpConnection) -> None:
+    await connection.start(response.status, (*response.headers, ("content-length", str(len(response.body)))))
 
 
-BREAKING: dict[str, Callable[[Answer, Wire], Awaitable[None]]] = {
+BROKEN_RESPONSES: dict[str, Callable[[SandboxResponse, HttpConnection], Awaitable[None]]] = {
     "black-hole": _black_hole,
     "drip": _drip,
     "endless": _endless,

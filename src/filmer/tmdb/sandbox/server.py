@@ -1,4 +1,4 @@
-"""The sandbox's server: TMDB's API under ``/3``, its pictures under ``/t/p``, and beside them what controls it."""
+"""The server of the sandbox: TMDB's API under ``/3``, its images under ``/t/p``, and the control endpoints."""
 
 import asyncio
 import signal
@@ -12,19 +12,26 @@ from http import HTTPStatus
 
 import msgspec
 
-from filmer.tmdb.sandbox.answers import NOT_OFFERED, UNKNOWN_PATH, Answer, Tmdb, answered, error
-from filmer.tmdb.sandbox.faults import NAMES, Fault, Faults, fail
-from filmer.tmdb.sandbox.pictures import answer_picture
-from filmer.tmdb.sandbox.wire import RecordedRequest, Wire
+from filmer.tmdb.sandbox.connection import HttpConnection, SandboxRequest
+from filmer.tmdb.sandbox.faults import NAMES, Fault, Faults, apply_fault
+from filmer.tmdb.sandbox.images import respond_with_image
+from filmer.tmdb.sandbox.responses import (
+    NOT_OFFERED,
+    UNKNOWN_PATH,
+    SandboxApi,
+    SandboxResponse,
+    error_response,
+    json_response,
+)
 
 BACKLOG = 1024  # connections that wait to be accepted
-KEPT_REQUESTS = 1000
-NOTHING = Answer(HTTPStatus.NO_CONTENT, b"", ())
-Control = Callable[[RecordedRequest], Answer]
+MAX_RECORDED_REQUESTS = 1000
+NOTHING = SandboxResponse(HTTPStatus.NO_CONTENT, b"", ())
+Control = Callable[[SandboxRequest], SandboxResponse]
 
 
-class Request(msgspec.Struct, frozen=True):
-    """A request as it is remembered: without its credentials."""
+class RecordedRequest(msgspec.Struct, frozen=True):
+    """A request as ``/calls`` lists it, without its credentials."""
 
     path: str
     query: dict[str, str]
@@ -33,91 +40,91 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Sandbox:
-    """Answers connections. Of what is asked it remembers how often, and the last requests."""
+    """Serves connections, counts requests by path and records the last ones."""
 
-    def __init__(self, tmdb: Tmdb) -> None:
+    def __init__(self, tmdb: SandboxApi) -> None:
         self._tmdb = tmdb
         self._faults = Faults()
         self._calls: Counter[str] = Counter()
-        self._requests: deque[Request] = deque(maxlen=KEPT_REQUESTS)
+        self._requests: deque[RecordedRequest] = deque(maxlen=MAX_RECORDED_REQUESTS)
         self._controls: dict[str, dict[str, Control]] = {
             "/health": {"GET": self._health},
             "/faults": {"GET": self._list_faults, "POST": self._order_fault, "DELETE": self._clear_faults},
             "/calls": {"GET": self._list_calls, "DELETE": self._forget_calls},
         }
 
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        wire = Wire(reader, writer)
+    async def handle_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = HttpConnection(reader, writer)
         try:
-            # Whoever asked has hung up, or we were told to end, which Python 3.11's streams would make an error of.
+            # The client has hung up, or the server stops; the streams of Python 3.11 would log either as an error.
             with suppress(OSError, asyncio.CancelledError):
-                while asked := await wire.next_request():
-                    if not await self._reply(asked, wire):
+                while request := await connection.next_request():
+                    if not await self._respond(request, connection):
                         break
         finally:
             writer.close()
 
-    async def _reply(self, asked: RecordedRequest, wire: Wire) -> bool:
-        """Answers one request. Whether another may follow on the connection."""
-        is_picture = asked.path.startswith("/t/p/")
-        if not is_picture and not f"{asked.path}/".startswith("/3/"):
-            await wire.send(*self._control(asked))
-            return wire.is_open
-        fault = self._faults.take(asked.path)
-        self._remember(asked, fault)
-        ask = answer_picture if is_picture else self._tmdb.answer
-        answer = ask(asked.method, asked.path, asked.query, asked.authorization)
+    async def _respond(self, request: SandboxRequest, connection: HttpConnection) -> bool:
+        """Respond to one request. Return whether the connection stays open for another."""
+        is_picture = request.path.startswith("/t/p/")
+        if not is_picture and not f"{request.path}/".startswith("/3/"):
+            await connection.send(*self._control(request))
+            return connection.is_open
+        fault = self._faults.take(request.path)
+        self._record(request, fault)
+        respond = respond_with_image if is_picture else self._tmdb.respond
+        response = respond(request.method, request.path, request.query, request.authorization)
         if fault:
-            return await fail(fault, answer, wire, self._tmdb)
-        await wire.send(*answer)
-        return wire.is_open
+            return await apply_fault(fault, response, connection, self._tmdb)
+        await connection.send(*response)
+        return connection.is_open
 
-    def _remember(self, asked: RecordedRequest, fault: Fault | None) -> None:
-        self._calls[asked.path] += 1
-        query = {name: value for name, value in asked.query.items() if name != "api_key"}
-        self._requests.append(Request(asked.path, query, time.monotonic(), fault.fault if fault else None))
+    def _record(self, request: SandboxRequest, fault: Fault | None) -> None:
+        self._calls[request.path] += 1
+        query = {name: value for name, value in request.query.items() if name != "api_key"}
+        self._requests.append(RecordedRequest(request.path, query, time.monotonic(), fault.fault if fault else None))
 
-    def _control(self, asked: RecordedRequest) -> Answer:
-        if asked.path not in self._controls:
-            return error(UNKNOWN_PATH)
-        control = self._controls[asked.path].get(asked.method)
-        return control(asked) if control else error(NOT_OFFERED)
+    def _control(self, request: SandboxRequest) -> SandboxResponse:
+        if request.path not in self._controls:
+            return error_response(UNKNOWN_PATH)
+        control = self._controls[request.path].get(request.method)
+        return control(request) if control else error_response(NOT_OFFERED)
 
-    def _health(self, _asked: RecordedRequest) -> Answer:
-        return answered({"status": "ok"})
+    def _health(self, _request: SandboxRequest) -> SandboxResponse:
+        return json_response({"status": "ok"})
 
-    def _list_faults(self, _asked: RecordedRequest) -> Answer:
-        return answered({"faults": self._faults.waiting})
+    def _list_faults(self, _request: SandboxRequest) -> SandboxResponse:
+        return json_response({"faults": self._faults.waiting})
 
-    def _clear_faults(self, _asked: RecordedRequest) -> Answer:
+    def _clear_faults(self, _request: SandboxRequest) -> SandboxResponse:
         self._faults.waiting.clear()
         return NOTHING
 
-    def _list_calls(self, _asked: RecordedRequest) -> Answer:
-        return answered({"calls": self._calls, "requests": list(self._requests)})
+    def _list_calls(self, _request: SandboxRequest) -> SandboxResponse:
+        return json_response({"calls": self._calls, "requests": list(self._requests)})
 
-    def _forget_calls(self, _asked: RecordedRequest) -> Answer:
+    def _forget_calls(self, _request: SandboxRequest) -> SandboxResponse:
         self._calls.clear()
         self._requests.clear()
         return NOTHING
 
-    def _order_fault(self, asked: RecordedRequest) -> Answer:
+    def _order_fault(self, request: SandboxRequest) -> SandboxResponse:
         try:
-            fault = msgspec.json.decode(asked.body, type=Fault)
+            fault = msgspec.json.decode(request.body, type=Fault)
         except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
-            return answered({"error": f"This is no fault: {wrong}.", "faults": NAMES}, HTTPStatus.BAD_REQUEST)
+            return json_response({"error": f"This is no fault: {wrong}.", "faults": NAMES}, HTTPStatus.BAD_REQUEST)
         self._faults.waiting.append(fault)
-        return answered(fault, HTTPStatus.CREATED)
+        return json_response(fault, HTTPStatus.CREATED)
 
 
-async def serve(listening: socket.socket, tmdb: Tmdb, *, end_with_input: bool = False) -> None:
-    """Serves until told to stop, or until standard input ends: that of a child ends with its parent."""
-    told = asyncio.Event()
+async def serve(listening: socket.socket, tmdb: SandboxApi, *, end_with_input: bool = False) -> None:
+    """Serve until a signal, or until standard input ends: a child's does when its parent dies."""
+    stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, stopping.set)
     if end_with_input:
-        loop.add_reader(sys.stdin, told.set)
-    server = await asyncio.start_server(Sandbox(tmdb).talk, sock=listening, backlog=BACKLOG)
-    await told.wait()
+        loop.add_reader(sys.stdin, stopping.set)
+    server = await asyncio.start_server(Sandbox(tmdb).handle_connection, sock=listening, backlog=BACKLOG)
+    await stopping.wait()
     server.close()

@@ -13,7 +13,7 @@ from tests.commands import environment
 from tests.conftest import import_films
 from tests.sandbox import Sandbox
 
-from filmer.tmdb.sandbox.answers import read_films
+from filmer.tmdb.sandbox.responses import read_films
 
 KNOWN = {film.id: film.tmdb_id for film in read_films()}  # to the sandbox
 IDS = list(KNOWN)
@@ -32,7 +32,7 @@ def stock(database_url: str, folder: Path, films: Iterable[str], tmdb_ids: Mappi
     assert report.bad == {}
 
 
-class Linker:
+class LinkCommand:
     """``filmer link tmdb`` on a database, a Valkey and a sandbox. What still runs in the end is killed."""
 
     def __init__(self, database_url: str, redis_url: str, sandbox: Sandbox) -> None:

@@ -1,4 +1,4 @@
-"""Random requests, and how their answers differ from the oracle's."""
+"""Random requests, and how their responses differ from the oracle's."""
 
 import os
 import random

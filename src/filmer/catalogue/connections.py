@@ -1,7 +1,7 @@
-"""Where the catalogue is read: of any server that has the edition this process answers from, or a later one.
+"""Lends connections for reading the catalogue from any server that has this process's edition or a later one.
 
-A standby may be behind. Then the primary is asked, and where that is away the standby's answer is better than none; but
-nobody may keep it under an edition that it is not of (decision 0017).
+Where a standby lags behind, the primary is read; where that is away, the standby's older data is better than none, but
+must not be cached under the newer edition (decision 0017).
 """
 
 from collections.abc import AsyncIterator
@@ -19,8 +19,8 @@ class Catalogue:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[tuple[Connection, str]]:
-        """A connection, and the edition under which what is found may be remembered; empty: under none."""
-        edition = self._edition.key  # as of before the server is asked: another may come in between
+        """Yield a connection, and the edition to cache its results under; empty: do not cache."""
+        edition = self._edition.key  # read first, as the edition may change while we connect
         async with self._database.reading(self._is_current) as (conn, is_current):
             if not is_current:
                 self._edition.behind += 1
@@ -28,7 +28,7 @@ class Catalogue:
 
     @asynccontextmanager
     async def reading_primary(self) -> AsyncIterator[tuple[Connection, str]]:
-        """The same of the primary, for whoever sees what only the primary knows."""
+        """The same for the primary, for reads that must see the latest writes."""
         async with self._database.connection() as conn:
             yield conn, self._edition.key
 

@@ -1,4 +1,4 @@
-"""Ways to TMDB for tests: the client and the copies in this process, by a clock of the test's, and servers to ask."""
+"""TMDB clients and caches in this process with a clock of the test's own, and a server with scripted responses."""
 
 import asyncio
 import random
@@ -69,7 +69,7 @@ def own_language() -> str:
     return "".join(random.choices(string.ascii_lowercase, k=3)) + "-" + "".join(random.choices("ABCDEFGH", k=2))
 
 
-def settings_of(base_url: str, **given: Any) -> Settings:
+def make_settings(base_url: str, **given: Any) -> Settings:
     told: dict[str, Any] = {"tmdb_base_url": base_url, "tmdb_api_key": KEY, "tmdb_requests_per_second": 1000}
     return Settings(**(told | given))
 
@@ -82,9 +82,9 @@ async def until(holds: Callable[[], Any], seconds: float = 30) -> None:
 
 
 @asynccontextmanager
-async def asking(base_url: str, clock: Clock, **given: Any) -> AsyncIterator[Tmdb]:
-    """A process's way to TMDB, without Valkey. What it logs is for the test that asks for it."""
-    settings = settings_of(base_url, **given)
+async def tmdb_client(base_url: str, clock: Clock, **given: Any) -> AsyncIterator[Tmdb]:
+    """A TMDB client without Valkey. Its logs are captured."""
+    settings = make_settings(base_url, **given)
     tmdb = Tmdb(settings, RateLimit(SharedCache(None), clock, per_second=1000, workers=1), clock)
     try:
         with capture_logs():
@@ -93,8 +93,8 @@ async def asking(base_url: str, clock: Clock, **given: Any) -> AsyncIterator[Tmd
         await tmdb.close()
 
 
-class Process(NamedTuple):
-    """What one process of filmer has of TMDB."""
+class Worker(NamedTuple):
+    """The TMDB cache of one worker, and what it stands on."""
 
     tmdb_cache: TmdbCache
     shared: SharedCache
@@ -106,17 +106,17 @@ class Process(NamedTuple):
 
 
 @asynccontextmanager
-async def process(
+async def worker(
     base_url: str, database_url: str, redis_url: str | None, clock: SteppingClock, **given: Any
-) -> AsyncIterator[Process]:
-    settings = settings_of(base_url, **given)
+) -> AsyncIterator[Worker]:
+    settings = make_settings(base_url, **given)
     shared, database = SharedCache(redis_url), Database(database_url, size=2)
     tmdb = Tmdb(settings, RateLimit(SharedCache(None), clock, per_second=1000, workers=1), clock)
     tmdb_cache = TmdbCache(tmdb, shared, database, clock, settings)
     await database.open()
     try:
         with capture_logs():
-            yield Process(tmdb_cache, shared, database)
+            yield Worker(tmdb_cache, shared, database)
     finally:
         await tmdb_cache.close()
         await tmdb.close()
@@ -124,7 +124,7 @@ async def process(
         await database.close()
 
 
-class Scripted:
+class ScriptedServer:
     """An HTTP server that says the bytes it is given, whatever it is asked. ``asked``: how often it was."""
 
     def __init__(self, said: bytes) -> None:
@@ -140,8 +140,8 @@ class Scripted:
 
 
 @asynccontextmanager
-async def saying(said: bytes) -> AsyncIterator[Scripted]:
-    scripted = Scripted(said)
+async def scripted_server(said: bytes) -> AsyncIterator[ScriptedServer]:
+    scripted = ScriptedServer(said)
     async with await asyncio.start_server(scripted._talk, "127.0.0.1", 0) as server:
         scripted.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/{uuid.uuid4().hex}"
         yield scripted

@@ -1,4 +1,4 @@
-"""SVG as PNG, for programs that read no SVG. Its text is set in the font of headings: a server may have no other."""
+"""SVG to PNG, for clients that cannot show SVG. Text is set in the font of headings, which is always there."""
 
 from importlib import resources
 from pathlib import Path
@@ -7,13 +7,13 @@ FONT = "Abril Fatface"
 
 
 def font_file() -> Path:
-    """From its package, as it comes: a part of it as WOFF2 would halve its 29 KiB, and need making at each start."""
+    """Return the font's file from its package. A WOFF2 subset would halve its 29 KiB, but take time at each start."""
     return Path(str(resources.files("fontpkg_abril_fatface"))) / "files" / "AbrilFatface-Regular.ttf"
 
 
 def png(svg: str, *, width: int, background: str | None = None, has_system_fonts: bool = False) -> bytes:
-    """``width``: in pixels. ``has_system_fonts``: for letters that the font of headings lacks; it takes longer."""
-    import resvg_py  # 3 MiB, in processes that are asked for a PNG
+    """Return a PNG of ``width`` pixels. ``has_system_fonts``: slower, for letters that the font of headings lacks."""
+    import resvg_py  # takes 3 MiB, so only processes that need it load it
 
     return resvg_py.svg_to_bytes(
         svg_string=svg,

@@ -5,22 +5,29 @@ import struct
 import zlib
 from collections.abc import Mapping
 
-from filmer.tmdb.sandbox.answers import BAD_KEY, CONFIGURATION, NOT_OFFERED, UNKNOWN_PATH, Answer, error
+from filmer.tmdb.sandbox.responses import (
+    BAD_KEY,
+    CONFIGURATION,
+    NOT_OFFERED,
+    UNKNOWN_PATH,
+    SandboxResponse,
+    error_response,
+)
 
 WIDTH, HEIGHT = 342, 513
 _SIZES = "|".join(CONFIGURATION["images"]["poster_sizes"])
 
 
-def answer_picture(method: str, path: str, query: Mapping[str, str], authorization: str) -> Answer:
+def respond_with_image(method: str, path: str, query: Mapping[str, str], authorization: str) -> SandboxResponse:
     """Answers a path such as ``/t/p/w342/poster-603.png``, and refuses who sends along a credential."""
     if authorization or "api_key" in query:
-        return error(BAD_KEY)
-    found = re.fullmatch(rf"/t/p/(?:{_SIZES})/poster-([0-9]{{1,10}})\.png", path)
-    if found is None:
-        return error(UNKNOWN_PATH)
+        return error_response(BAD_KEY)
+    match = re.fullmatch(rf"/t/p/(?:{_SIZES})/poster-([0-9]{{1,10}})\.png", path)
+    if match is None:
+        return error_response(UNKNOWN_PATH)
     if method != "GET":
-        return error(NOT_OFFERED)
-    return Answer(200, picture(int(found[1])), (("content-type", "image/png"),))
+        return error_response(NOT_OFFERED)
+    return SandboxResponse(200, picture(int(match[1])), (("content-type", "image/png"),))
 
 
 def picture(movie_id: int) -> bytes:

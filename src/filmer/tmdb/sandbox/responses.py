@@ -1,4 +1,4 @@
-"""What TMDB answers: its paths, its shapes, its errors."""
+"""The API of the sandbox: the paths, response bodies and errors of TMDB."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -70,13 +70,13 @@ CONFIGURATION: dict[str, Any] = {
 }
 
 
-class Answer(NamedTuple):
+class SandboxResponse(NamedTuple):
     status: int
     body: bytes
     headers: tuple[tuple[str, str], ...] = (("content-type", JSON),)
 
 
-class Tmdb:
+class SandboxApi:
     """TMDB's v3 API over some films. Each needs a TMDB id; without a ``key`` any credential but "wrong" will do."""
 
     def __init__(self, films: Sequence[ImportedFilm], key: str | None = None) -> None:
@@ -85,44 +85,44 @@ class Tmdb:
         self._by_id = {film.tmdb_id: film for film in self._films}
         self._by_imdb_id = {film.id: film for film in self._films}
 
-    def answer(self, method: str, path: str, query: Mapping[str, str], authorization: str) -> Answer:
-        """Answers a path such as ``/3/movie/popular``."""
+    def respond(self, method: str, path: str, query: Mapping[str, str], authorization: str) -> SandboxResponse:
+        """Respond to a path such as ``/3/movie/popular``."""
         if not self._lets_in(query.get("api_key") or _bearer(authorization)):
-            return error(BAD_KEY)
+            return error_response(BAD_KEY)
         match [unquote(part) for part in path.split("/")[2:]]:
             case ["configuration"]:
-                found = answered(CONFIGURATION)
+                response = json_response(CONFIGURATION)
             case ["movie", "popular"]:
-                found = _paged(self._films, query)
+                response = _paged(self._films, query)
             case ["movie", number]:
-                found = self._movie(number)
+                response = self._movie(number)
             case ["find", external_id]:
-                found = self._find(external_id, query.get("external_source", ""))
+                response = self._find(external_id, query.get("external_source", ""))
             case ["search", "movie"]:
-                found = self._search(query)
+                response = self._search(query)
             case _:
-                return error(UNKNOWN_PATH)
-        return found if method == "GET" else error(NOT_OFFERED)
+                return error_response(UNKNOWN_PATH)
+        return response if method == "GET" else error_response(NOT_OFFERED)
 
-    def another(self, film_id: int) -> ImportedFilm:
-        """A film that is not this one."""
+    def other_film(self, film_id: int) -> ImportedFilm:
+        """Return any other film, for the fault ``wrong-id``."""
         return next(film for film in self._films if film.tmdb_id != film_id)
 
     def _lets_in(self, credential: str) -> bool:
         return credential == self._key if self._key else credential not in {"", "wrong"}
 
-    def _movie(self, number: str) -> Answer:
+    def _movie(self, number: str) -> SandboxResponse:
         if not re.fullmatch("0*[1-9][0-9]{0,9}", number):
-            return error(BAD_ID)
+            return error_response(BAD_ID)
         film = self._by_id.get(int(number))
-        return answered(details(film)) if film else error(UNKNOWN_PATH)
+        return json_response(details(film)) if film else error_response(UNKNOWN_PATH)
 
-    def _find(self, external_id: str, source: str) -> Answer:
+    def _find(self, external_id: str, source: str) -> SandboxResponse:
         # As the description has it: the source is required and one of these. 422 is what TMDB's list of codes gives 5.
         if source not in EXTERNAL_SOURCES:
-            return error(BAD_PARAMETER)
+            return error_response(BAD_PARAMETER)
         film = self._by_imdb_id.get(external_id) if source == "imdb_id" else None
-        return answered(
+        return json_response(
             {
                 "movie_results": [found_by_id(film)] if film else [],
                 "person_results": [],
@@ -132,31 +132,31 @@ class Tmdb:
             }
         )
 
-    def _search(self, query: Mapping[str, str]) -> Answer:
+    def _search(self, query: Mapping[str, str]) -> SandboxResponse:
         if not query.get("query"):
-            return answered({"errors": ["query must be provided"]}, 422)
+            return json_response({"errors": ["query must be provided"]}, 422)
         wanted = fold(query["query"])
         return _paged([film for film in self._films if wanted in fold(film.title)], query)
 
 
 def read_films() -> list[ImportedFilm]:
-    """The demo's films, as far as TMDB has them."""
+    """Return the films of the demo that have a TMDB id."""
     return [film for film in read_demo(Report()).films if film.tmdb_id is not None]
 
 
-def answered(document: object, status: int = 200) -> Answer:
-    return Answer(status, msgspec.json.encode(document))
+def json_response(document: object, status: int = 200) -> SandboxResponse:
+    return SandboxResponse(status, msgspec.json.encode(document))
 
 
-def error(code: int) -> Answer:
+def error_response(code: int) -> SandboxResponse:
     status, sentence = ERRORS[code]
-    return answered({"success": False, "status_code": code, "status_message": sentence}, status)
+    return json_response({"success": False, "status_code": code, "status_message": sentence}, status)
 
 
 def details(film: ImportedFilm) -> dict[str, Any]:
-    told = _listed(film)
-    del told["genre_ids"]
-    return told | {
+    document = _listed(film)
+    del document["genre_ids"]
+    return document | {
         "belongs_to_collection": None,
         "budget": 0,
         "genres": [{"id": number, "name": name} for number, name in _genres(film)],
@@ -197,7 +197,7 @@ def _listed(film: ImportedFilm) -> dict[str, Any]:
 
 
 def poster_path(movie_id: int | None) -> str | None:
-    """Where the sandbox has a film's poster. Every tenth has none, as happens at TMDB."""
+    """Return the path of a film's poster. Every tenth film has none, as happens at TMDB."""
     return f"/poster-{movie_id}.png" if movie_id and movie_id % 10 else None
 
 
@@ -205,12 +205,12 @@ def _genres(film: ImportedFilm) -> list[tuple[int, str]]:
     return list(dict.fromkeys(GENRES[name] for name in film.genres if name in GENRES))
 
 
-def _paged(films: Sequence[ImportedFilm], query: Mapping[str, str]) -> Answer:
-    asked = query.get("page", "1")
-    if not re.fullmatch("[0-9]{1,9}", asked) or not 1 <= int(asked) <= MAX_PAGE:
-        return error(BAD_PAGE)
-    page = int(asked)
-    return answered(
+def _paged(films: Sequence[ImportedFilm], query: Mapping[str, str]) -> SandboxResponse:
+    number = query.get("page", "1")
+    if not re.fullmatch("[0-9]{1,9}", number) or not 1 <= int(number) <= MAX_PAGE:
+        return error_response(BAD_PAGE)
+    page = int(number)
+    return json_response(
         {
             "page": page,
             "results": [_listed(film) for film in films[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]],

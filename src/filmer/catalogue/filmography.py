@@ -1,4 +1,4 @@
-"""A star's career: their films by decade, what they mostly played in, with whom, and how it is drawn."""
+"""A person's filmography: films by decade, main genres, frequent colleagues, and the bars of the timeline."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,20 +6,20 @@ from itertools import groupby
 
 import msgspec
 
-from filmer.catalogue.schemas import CareerFilm, Genre
+from filmer.catalogue.schemas import FilmographyEntry, Genre
 
-COLLEAGUES = 6
-GENRES = 6
-FEW = 3  # films, of which nothing is said in general
-WIDTH, HEIGHT = 640, 96  # of the drawing, at most
-WIDEST, HIGHEST = 28, 32  # a bar of one year, and of one film: a short career is no wall
+MAX_COLLEAGUES = 6
+MAX_GENRES = 6
+MIN_FILMS_FOR_GENRE = 3  # with fewer films no leading genre is named
+WIDTH, HEIGHT = 640, 96  # of the timeline, at most; SVG units
+MAX_BAR_WIDTH, MAX_FILM_HEIGHT = 28, 32  # of a year's bar, and of one film in it
 
 
 class Decade(msgspec.Struct, frozen=True):
-    """``start``: its first year; None for the films whose year nobody knows."""
+    """``start``: its first year; None for films of unknown year."""
 
     start: int | None
-    films: list[CareerFilm]
+    films: list[FilmographyEntry]
 
 
 class YearBar(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class YearBar(msgspec.Struct, frozen=True):
     height: float
 
 
-class Career(msgspec.Struct, frozen=True):
+class Filmography(msgspec.Struct, frozen=True):
     """``first``, ``last``: its years; None where no film's year is known."""
 
     films: int
@@ -55,50 +55,54 @@ class Career(msgspec.Struct, frozen=True):
     @property
     def leading_genre(self) -> Genre | None:
         """The one genre of more films than any other, where there are some films."""
-        if self.films < FEW or not self.genres or (len(self.genres) > 1 and self.genres[0][1] == self.genres[1][1]):
+        if (
+            self.films < MIN_FILMS_FOR_GENRE
+            or not self.genres
+            or (len(self.genres) > 1 and self.genres[0][1] == self.genres[1][1])
+        ):
             return None
         return self.genres[0][0]
 
 
-def career(films: Sequence[CareerFilm]) -> Career:
-    """Of films that come newest first, those without a year last."""
+def filmography(films: Sequence[FilmographyEntry]) -> Filmography:
+    """Make a filmography of films sorted newest first, those without a year last."""
     years = [film.year for film in films if film.year is not None]
     ratings = [film.rating for film in films if film.rating is not None]
     genres = {genre.id: genre for film in films for genre in film.genres}
     counted = Counter(genre.id for film in films for genre in film.genres)
-    height, bars = _drawn(years)
-    return Career(
+    height, bars = _bars(years)
+    return Filmography(
         films=len(films),
         first=min(years, default=None),
         last=max(years, default=None),
         rating=sum(ratings) / len(ratings) if ratings else None,
-        genres=[(genres[number], count) for number, count in counted.most_common(GENRES)],
-        decades=[Decade(start, list(some)) for start, some in groupby(films, _decade)],
+        genres=[(genres[number], count) for number, count in counted.most_common(MAX_GENRES)],
+        decades=[Decade(start, list(group)) for start, group in groupby(films, _decade)],
         bars=bars,
         height=height,
     )
 
 
-def colleagues(films: Sequence[CareerFilm], star_no: int) -> list[tuple[int, int]]:
-    """The places of those who were in most of the same films, each with how many; in one film is not often."""
+def colleagues(films: Sequence[FilmographyEntry], star_no: int) -> list[tuple[int, int]]:
+    """Return the numbers of those who share most films with a person, with how many; at least two."""
     counted = Counter(no for film in films for no in film.star_nos if no != star_no)
-    return [(no, count) for no, count in counted.most_common(COLLEAGUES) if count > 1]
+    return [(no, count) for no, count in counted.most_common(MAX_COLLEAGUES) if count > 1]
 
 
-def _decade(film: CareerFilm) -> int | None:
+def _decade(film: FilmographyEntry) -> int | None:
     return None if film.year is None else film.year // 10 * 10
 
 
-def _drawn(years: Sequence[int]) -> tuple[float, list[YearBar]]:
-    """The height of the whole, and the bars from left to right."""
+def _bars(years: Sequence[int]) -> tuple[float, list[YearBar]]:
+    """Return the height of the timeline, and its bars from left to right."""
     if not years:
         return 0, []
     counted = Counter(years)
     first, most = min(counted), max(counted.values())
     span = max(counted) - first + 1
-    width = min(max(WIDTH / span * 0.7, 1), WIDEST)
+    width = min(max(WIDTH / span * 0.7, 1), MAX_BAR_WIDTH)
     step = (WIDTH - width) / max(span - 1, 1)  # the first bar is at the left end, the last one at the right
-    unit = min(HEIGHT / most, HIGHEST)
+    unit = min(HEIGHT / most, MAX_FILM_HEIGHT)
     return most * unit, [
         YearBar(
             year=year,

@@ -1,4 +1,4 @@
-"""The shapes of TMDB's answers: the JSON types of each field, as its API reference tells them."""
+"""The shapes of TMDB's answers: the JSON types of each field, as in its API reference."""
 
 from types import NoneType
 from typing import Any

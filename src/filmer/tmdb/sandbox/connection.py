@@ -1,4 +1,4 @@
-"""One connection: requests come out of it, and answers go in, whole or in pieces."""
+"""One HTTP connection of the sandbox: reads requests, and sends responses whole or in pieces."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ MAX_BODY = 64 * 1024  # bytes
 _READ = 64 * 1024  # bytes at a time
 
 
-class RecordedRequest(NamedTuple):
+class SandboxRequest(NamedTuple):
     method: str
     path: str
     query: dict[str, str]
@@ -21,8 +21,8 @@ class RecordedRequest(NamedTuple):
     body: bytes
 
 
-class Wire:
-    """HTTP/1.1 on a socket. Raises OSError when the other side has hung up."""
+class HttpConnection:
+    """HTTP/1.1 on a socket. Raises OSError when the client has closed the connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -30,14 +30,14 @@ class Wire:
         self._http = h11.Connection(h11.SERVER)
         self._method = ""
 
-    async def next_request(self) -> RecordedRequest | None:
-        """The next request, or None when there are no more. What is no HTTP is told so."""
+    async def next_request(self) -> SandboxRequest | None:
+        """Return the next request, or None at the end. What is not HTTP gets an error response."""
         try:
             return await self._request()
         except h11.RemoteProtocolError as wrong:
             if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-                told = json.dumps({"error": str(wrong)}).encode()
-                await self.send(wrong.error_status_hint, told, (("content-type", "application/json"),))
+                body = json.dumps({"error": str(wrong)}).encode()
+                await self.send(wrong.error_status_hint, body, (("content-type", "application/json"),))
             return None
 
     async def send(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...]) -> None:
@@ -50,19 +50,19 @@ class Wire:
             self._http.start_next_cycle()
 
     async def start(self, status: int, headers: tuple[tuple[str, str], ...]) -> None:
-        """The head of an answer alone; what follows is up to the caller."""
+        """Send only status and headers; the caller sends the body."""
         await self._send(h11.Response(status_code=status, headers=list(headers)))
 
     async def send_data(self, data: bytes) -> None:
         await self._send(h11.Data(data=data))
 
-    async def read_on(self) -> None:
-        """Reads until the other side hangs up."""
+    async def read_to_end(self) -> None:
+        """Read until the client closes the connection."""
         while await self._reader.read(_READ):
             pass
 
     def reset(self) -> None:
-        """Breaks the connection off with RST: the other side finds it reset, not closed."""
+        """Abort the connection with RST, so that the client sees a reset and not a close."""
         sock: socket.socket = self._writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
@@ -72,7 +72,7 @@ class Wire:
         """Whether another request may follow."""
         return self._http.our_state is h11.IDLE
 
-    async def _request(self) -> RecordedRequest | None:
+    async def _request(self) -> SandboxRequest | None:
         head = await self._next_event()
         if not isinstance(head, h11.Request):
             return None
@@ -85,7 +85,7 @@ class Wire:
         target = urlsplit(head.target.decode("ascii"))
         headers = {name: value.decode("latin-1") for name, value in head.headers}
         query = dict(parse_qsl(target.query, keep_blank_values=True))
-        return RecordedRequest(self._method, target.path, query, headers.get(b"authorization", ""), body)
+        return SandboxRequest(self._method, target.path, query, headers.get(b"authorization", ""), body)
 
     async def _next_event(self) -> object:
         while (event := self._http.next_event()) is h11.NEED_DATA:

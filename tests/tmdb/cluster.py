@@ -1,4 +1,4 @@
-"""Some processes of filmer, what they stand on, and the time they all have."""
+"""Several workers with one Valkey, one database, one sandbox and one clock."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import redis
 from tests.sandbox import Sandbox
-from tests.tmdb.asking import MATRIX, LeapingClock, Process, own_language, process
+from tests.tmdb.clients import MATRIX, LeapingClock, Worker, own_language, worker
 
 from filmer.errors import FilmerError
 from filmer.store.embedded import Engines
@@ -20,7 +20,7 @@ from filmer.tmdb.payloads import TmdbFilm
 FRESH = 30  # CACHE_DURATION_SECONDS
 
 
-class World:
+class Cluster:
     def __init__(self, sandbox: Sandbox, engines: Engines, database_url: str, client: redis.Redis) -> None:
         self.sandbox, self.valkey = sandbox, client
         self.database_url, self._redis_url = database_url, engines.redis_url
@@ -28,7 +28,7 @@ class World:
         self.clock = LeapingClock()
 
     @asynccontextmanager
-    async def process(self, **given: Any) -> AsyncIterator[Process]:
+    async def worker(self, **given: Any) -> AsyncIterator[Worker]:
         told: dict[str, Any] = {
             "cache_duration_seconds": FRESH,
             "tmdb_language": self._language,
@@ -37,7 +37,7 @@ class World:
         }
         told |= given
         redis_url, database = told.pop("redis_url"), told.pop("database_url")
-        async with process(self.sandbox.url, database, redis_url, self.clock, **told) as running:
+        async with worker(self.sandbox.url, database, redis_url, self.clock, **told) as running:
             yield running
 
     def move(self, seconds: float) -> None:
@@ -65,17 +65,17 @@ class World:
         return {row[0]: (row[1], row[2]) for row in found}
 
 
-Work = Callable[[World], Awaitable[None]]
+Work = Callable[[Cluster], Awaitable[None]]
 Run = Callable[[Work], None]
 
 
-def runs(sandbox: Sandbox, engines: Engines, database_url: str) -> Run:
+def make_run(sandbox: Sandbox, engines: Engines, database_url: str) -> Run:
     """Runs a test's work; what goes wrong in the loop without anybody looking makes it fail."""
 
     async def in_loop(work: Work, unheard: list[dict[str, Any]]) -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
         with redis.Redis.from_url(engines.redis_url) as client:
-            await work(World(sandbox, engines, database_url, client))
+            await work(Cluster(sandbox, engines, database_url, client))
 
     def run(work: Work) -> None:
         unheard: list[dict[str, Any]] = []
@@ -93,5 +93,5 @@ async def state(tmdb_cache: TmdbCache, movie_id: int = MATRIX) -> str:
         return error.code
 
 
-def key_of(one: Process, name: str = f"film:{MATRIX}") -> str:
+def key_of(one: Worker, name: str = f"film:{MATRIX}") -> str:
     return f"{one.tmdb_cache._prefix}:{name}"

@@ -1,4 +1,4 @@
-"""The breaker: TMDB is left alone after eight failures in a row, and tried again once in five seconds."""
+"""The circuit breaker suspends requests after eight failures in a row, and tries one every five seconds."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 from structlog.testing import capture_logs
 from tests.sandbox import Sandbox
-from tests.tmdb.asking import MATRIX, POPULAR, UNKNOWN, SteppingClock, asking
+from tests.tmdb.clients import MATRIX, POPULAR, UNKNOWN, SteppingClock, tmdb_client
 
 from filmer.errors import ExternalApiError, MovieNotFound, UnusableAnswer
-from filmer.tmdb.breaker import Breaker
+from filmer.tmdb.circuit_breaker import CircuitBreaker
 from filmer.tmdb.client import Tmdb
 
 
@@ -19,64 +19,64 @@ def clock() -> SteppingClock:
 
 
 @pytest.fixture
-def breaker(clock: SteppingClock) -> Breaker:
-    return Breaker(clock)
+def circuit_breaker(clock: SteppingClock) -> CircuitBreaker:
+    return CircuitBreaker(clock)
 
 
-def fails(breaker: Breaker, times: int) -> None:
+def fails(circuit_breaker: CircuitBreaker, times: int) -> None:
     for _ in range(times):
-        breaker.failed()
+        circuit_breaker.record_failure()
 
 
-def lets_through(breaker: Breaker) -> bool:
+def lets_through(circuit_breaker: CircuitBreaker) -> bool:
     try:
-        breaker.admit()
+        circuit_breaker.admit()
     except ExternalApiError:
         return False
     return True
 
 
-def test_it_opens_at_the_eighth_failure_in_a_row(breaker: Breaker) -> None:
-    fails(breaker, 7)
-    assert lets_through(breaker)
-    assert lets_through(breaker)
-    fails(breaker, 1)
-    assert not lets_through(breaker)
+def test_it_opens_at_the_eighth_failure_in_a_row(circuit_breaker: CircuitBreaker) -> None:
+    fails(circuit_breaker, 7)
+    assert lets_through(circuit_breaker)
+    assert lets_through(circuit_breaker)
+    fails(circuit_breaker, 1)
+    assert not lets_through(circuit_breaker)
 
 
-def test_a_success_between_begins_the_count_anew(breaker: Breaker) -> None:
-    fails(breaker, 7)
-    breaker.succeeded()
-    fails(breaker, 7)
-    assert lets_through(breaker)
+def test_a_success_between_begins_the_count_anew(circuit_breaker: CircuitBreaker) -> None:
+    fails(circuit_breaker, 7)
+    circuit_breaker.record_success()
+    fails(circuit_breaker, 7)
+    assert lets_through(circuit_breaker)
 
 
-def test_one_tries_each_five_seconds(breaker: Breaker, clock: SteppingClock) -> None:
-    fails(breaker, 8)
+def test_one_tries_each_five_seconds(circuit_breaker: CircuitBreaker, clock: SteppingClock) -> None:
+    fails(circuit_breaker, 8)
     clock.move(4.9)
-    assert not lets_through(breaker)
+    assert not lets_through(circuit_breaker)
     for _ in range(3):
         clock.move(5.1)
-        assert [lets_through(breaker) for _ in range(5)] == [True, False, False, False, False]
-    fails(breaker, 1)
+        assert [lets_through(circuit_breaker) for _ in range(5)] == [True, False, False, False, False]
+    fails(circuit_breaker, 1)
     clock.move(4.9)
-    assert not lets_through(breaker), "it rests again from the last failure"
+    assert not lets_through(circuit_breaker), "it rests again from the last failure"
 
 
-def test_a_success_closes_it_and_it_says_both(breaker: Breaker, clock: SteppingClock) -> None:
+def test_a_success_closes_it_and_it_says_both(circuit_breaker: CircuitBreaker, clock: SteppingClock) -> None:
     with capture_logs() as logs:
-        fails(breaker, 20)
+        fails(circuit_breaker, 20)
         clock.move(5.1)
-        assert lets_through(breaker)
-        breaker.succeeded()
-        breaker.succeeded()
-        assert lets_through(breaker)
-        assert lets_through(breaker)
-        fails(breaker, 7)
-        assert lets_through(breaker)
+        assert lets_through(circuit_breaker)
+        circuit_breaker.record_success()
+        circuit_breaker.record_success()
+        assert lets_through(circuit_breaker)
+        assert lets_through(circuit_breaker)
+        fails(circuit_breaker, 7)
+        assert lets_through(circuit_breaker)
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [
-        ("TMDB is left alone for a while", "warning"),
-        ("TMDB is back", "info"),
+        ("requests to TMDB are suspended", "warning"),
+        ("TMDB answers again", "info"),
     ]
 
 
@@ -93,7 +93,7 @@ async def outcome(asked: Callable[[], Awaitable[object]]) -> type[BaseException]
 
 def test_two_requests_with_all_their_tries_open_it(sandbox: Sandbox, clock: SteppingClock) -> None:
     async def run() -> None:
-        async with asking(sandbox.url, clock) as tmdb:
+        async with tmdb_client(sandbox.url, clock) as tmdb:
             sandbox.fail("500")
             assert [await outcome(lambda: tmdb.popular(1)) for _ in range(4)] == [ExternalApiError] * 4
             assert sandbox.calls(POPULAR) == 8
@@ -117,7 +117,7 @@ def test_that_there_is_no_such_film_is_a_success(sandbox: Sandbox, clock: Steppi
         assert await outcome(lambda: tmdb.popular(1)) is UnusableAnswer
 
     async def run() -> None:
-        async with asking(sandbox.url, clock) as tmdb:
+        async with tmdb_client(sandbox.url, clock) as tmdb:
             for _ in range(7):
                 await one_failure(tmdb)
             assert await outcome(lambda: tmdb.film(UNKNOWN)) is MovieNotFound

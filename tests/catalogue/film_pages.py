@@ -1,4 +1,4 @@
-"""A server with films that are hard to show, and pages read as a browser reads them."""
+"""A server with films that are hard to display, and a parser of its pages."""
 
 import csv
 import json
@@ -52,7 +52,7 @@ MORE_FILMS: list[dict[str, str]] = [
 ]  # fmt: skip
 
 
-class Shown(NamedTuple):
+class FilmSite(NamedTuple):
     client: httpx.Client
     database_url: str
 
@@ -124,18 +124,18 @@ def write_films(path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def shown(
+def film_site(
     tmp_path_factory: pytest.TempPathFactory,
     make_database: MakeDatabase,
     serve_here: ServeHere,
     shared_sandbox: Sandbox,
-) -> Shown:
+) -> FilmSite:
     """Shared by all tests here: they only read, and use accounts and films of their own."""
     path = tmp_path_factory.mktemp("films") / "films.csv"
     write_films(path)
     url = make_database()
     assert not import_films(url, path).bad
-    return Shown(serve_here(url, **tmdb_settings(shared_sandbox)).client, url)
+    return FilmSite(serve_here(url, **tmdb_settings(shared_sandbox)).client, url)
 
 
 def page(client: httpx.Client, address: str) -> Page:

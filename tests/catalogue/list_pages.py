@@ -1,4 +1,4 @@
-"""A list page of the catalogue, read."""
+"""A parser of the catalogue's list pages."""
 
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlsplit
