@@ -94,7 +94,7 @@ class Shell:
         assert self._process.stdout
         self._process.stdin.write(f'{command}\necho; echo "{END} $?"\n')
         self._process.stdin.flush()
-        lines = []
+        lines: list[str] = []
         for line in self._process.stdout:
             if line.startswith(END):
                 assert line.split()[-1] == "0", command
