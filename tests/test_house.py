@@ -230,12 +230,12 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 
 
 @pytest.mark.parametrize("field", Settings.__struct_fields__)
-def test_the_readme_tells_every_setting_and_its_default(field: str) -> None:
+def test_the_settings_page_has_every_setting_and_its_default(field: str) -> None:
     """A row ``| `VARIABLE` | default | meaning |``; what has no default says what happens instead."""
     variable = variable_of(field)
-    readme = (ROOT / "README.md").read_text("utf-8")
-    rows = re.findall(rf"^\| *`{variable}` *\|(.+)\| *$", readme, re.MULTILINE)
-    assert len(rows) == 1, f"{variable} needs one row in README.md's table of settings, it has {len(rows)}"
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    rows = re.findall(rf"^\| *`{variable}` *\|(.+)\| *$", page, re.MULTILINE)
+    assert len(rows) == 1, f"{variable} needs one row in docs/settings.md, it has {len(rows)}"
     cells = [cell.strip() for cell in rows[0].split("|")]
     assert len(cells) >= 2, "a default and a meaning"
     default = Settings.__struct_defaults__[Settings.__struct_fields__.index(field)]
@@ -246,10 +246,10 @@ def test_the_readme_tells_every_setting_and_its_default(field: str) -> None:
         )
 
 
-def test_the_readme_tells_no_setting_that_is_not_there() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    variables = set(re.findall(r"\bFILMER_[A-Z_]+\b", readme))
-    assert variables <= {variable_of(field) for field in Settings.__struct_fields__}
+def test_the_documents_name_no_setting_that_is_not_there() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    named = {name for page in pages for name in re.findall(r"\bFILMER_[A-Z_]+\b", page.read_text("utf-8"))}
+    assert named <= {variable_of(field) for field in Settings.__struct_fields__}
 
 
 def test_every_dependency_says_what_it_is_for() -> None:

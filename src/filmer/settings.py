@@ -1,4 +1,4 @@
-"""Every setting of filmer: its environment variable, default, bounds and meaning (the README's table)."""
+"""Every setting of filmer: its environment variable, default, bounds and meaning (docs/settings.md)."""
 
 import ipaddress
 import os

@@ -62,7 +62,7 @@ def examine(data_dir: str | None) -> Iterator[Finding]:
     try:
         asked = load_settings(data_dir=data_dir)
     except SettingsError as error:
-        yield Finding(False, str(error), "Set it right or unset it; the README has the table of settings.")
+        yield Finding(False, str(error), "Set it right or unset it; docs/settings.md lists all settings.")
         return
     yield Finding(True, "settings can be used")
     place = "embedded in " + str(data_directory(asked))
