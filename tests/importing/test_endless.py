@@ -26,13 +26,13 @@ ALLOWED = 160 * MIB  # beyond what a process needs that reads a small file
 READ = """
 import resource, sys
 from pathlib import Path
-from filmer.importing import imdb, own
+from filmer.importing import imdb, owner_films
 from filmer.importing.data_set import ImportFailed, Report
 from filmer.importing.progress import Progress
 path = Path(sys.argv[1])
 try:
     if path.is_dir():
-        imdb.read_imdb(path, imdb.Wanted(), Report(), Progress(quiet=True))
+        imdb.read_imdb(path, imdb.TitleFilter(), Report(), Progress(quiet=True))
     else:
         owner_films.read_csv(path, Report())
 except ImportFailed as error:
