@@ -148,7 +148,6 @@ def _pages(parts: Components, settings: Settings) -> list[Router]:
         shop,
         CheckoutPages(
             pages,
-            database,
             parts.carts,
             parts.checkout,
             hint=demo.card_hint(f"{parts.clock.now():%Y-%m}") if settings.demo else None,
@@ -158,7 +157,7 @@ def _pages(parts: Components, settings: Settings) -> list[Router]:
         Files(parts.assets),
     )
     admin = AdminPages(
-        pages, database, parts.shared, parts.tmdb, parts.shelves, parts.search, parts.edition, parts.clock,
+        pages, parts.shared, parts.tmdb, parts.shelves, parts.search, parts.edition, parts.clock,
         settings.default_price,
     )  # fmt: skip
     return [storefront, urls.admin_pages(admin)]

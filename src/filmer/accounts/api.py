@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from filmer.accounts.access import signed_in
 from filmer.accounts.schemas import Credentials, CurrentSession, Customer, Message, Registration, User
 from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import Caller, SigningIn
@@ -33,15 +34,14 @@ class AccountsApi(Handlers):
         return _with_cookie(Message(message="Logged out successfully"), cookie)
 
     async def show_session(self, request: AnyRequest) -> CurrentSession:
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
-        return CurrentSession(
-            authenticated=True,
-            customer_id=user.id,
-            email=user.email,
-            first_name=user.first_name,
-            last_name=user.last_name,
-        )
+        async with signed_in(self._database, self._sessions, request) as (_, user, _):
+            return CurrentSession(
+                authenticated=True,
+                customer_id=user.id,
+                email=user.email,
+                first_name=user.first_name,
+                last_name=user.last_name,
+            )
 
 
 def _customer(user: User) -> Customer:

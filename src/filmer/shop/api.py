@@ -1,15 +1,16 @@
 """The shop's half of shop-api.md: cart, checkout, orders. Signed in, or 401 before anything else is looked at."""
 
+from functools import partial
 from typing import Any
 
 from litestar.params import FromPath
 
+from filmer.accounts.access import signed_in
 from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import Caller
 from filmer.catalogue import listing
 from filmer.catalogue.schemas import is_identifier
 from filmer.errors import InvalidRequest, NotFound, Offence
-from filmer.http.body import receive_body
 from filmer.http.handlers import AnyRequest, Handlers, arrival
 from filmer.http.query import id_offences, path_id, read_query
 from filmer.shop import queries
@@ -43,58 +44,47 @@ class ShopApi(Handlers):
     """The handlers. What they stand on is handed to them once: the framework's injection costs 0.2 ms a request."""
 
     def __init__(self, database: Database, sessions: Sessions, carts: Carts, checkout: Checkout) -> None:
-        self._database = database
-        self._sessions = sessions
+        self._signed_in = partial(signed_in, database, sessions)
         self._carts = carts
         self._checkout = checkout
 
     async def show_cart(self, request: AnyRequest) -> Cart:
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
+        async with self._signed_in(request) as (conn, user, _):
             return Cart.of(await self._carts.show(conn, user.id))
 
     async def add_item(self, request: AnyRequest) -> CartChange:
-        received = await receive_body(request)
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
-            asked = received.read(NewCartItem)
+        async with self._signed_in(request) as (conn, user, body):
+            asked = body.read(NewCartItem)
             lines = await self._carts.add(conn, user.id, asked.movie_id, asked.quantity)
         return CartChange("Item added to cart", ChangedCart.of(lines))
 
     async def change_item(self, movie_id: FromPath[str], request: AnyRequest) -> CartChange:
-        received = await receive_body(request)
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
-            asked = received.read(ChangedQuantity)
+        async with self._signed_in(request) as (conn, user, body):
+            asked = body.read(ChangedQuantity)
             lines = await self._carts.change(conn, user.id, in_path(movie_id), asked.quantity)
         return CartChange("Cart updated", ChangedCart.of(lines))
 
     async def remove_item(self, movie_id: FromPath[str], request: AnyRequest) -> CartChange:
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
+        async with self._signed_in(request) as (conn, user, _):
             lines = await self._carts.remove(conn, user.id, in_path(movie_id))
         return CartChange("Item removed from cart", ChangedCart.of(lines))
 
     async def clear_cart(self, request: AnyRequest) -> CartChange:
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
+        async with self._signed_in(request) as (conn, user, _):
             lines = await self._carts.clear(conn, user.id)
         return CartChange("Cart cleared", ChangedCart.of(lines))
 
     async def check_out(self, request: AnyRequest) -> Receipt:
         came = arrival(request)
-        received = await receive_body(request)
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
+        async with self._signed_in(request) as (conn, user, body):
             key, offences = _idempotency_key(request)
-            asked = received.read(Submission, offences, check=lambda given: past_month(given, came.at))
+            asked = body.read(Submission, offences, check=lambda given: past_month(given, came.at))
             attempt = self._checkout.attempt(user, asked, key, Caller.of(request), came.monotonic)
             found = await self._checkout.look(conn, attempt)
         return _receipt(found if isinstance(found, Order) else await self._checkout.buy(attempt, found))
 
     async def list_orders(self, request: AnyRequest) -> OrderPage:
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
+        async with self._signed_in(request) as (conn, user, _):
             asked = read_query(request.scope["query_string"], OrderList)
             first = listing.span(asked.page, asked.size).first
             count, orders = await queries.select_orders(conn, user.id, first=first, size=asked.size)
@@ -111,8 +101,7 @@ class ShopApi(Handlers):
         order_id: FromPath[str],
         request: AnyRequest,
     ) -> OrderDetails:
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
+        async with self._signed_in(request) as (conn, user, _):
             if offences := id_offences("orderId", order_id):
                 raise InvalidRequest(offences)
             number = path_id(order_id, MAX_ID)

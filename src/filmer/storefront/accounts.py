@@ -145,16 +145,14 @@ class AccountPages(Handlers):
         return self._pages.go_on("/sign-in", "You are signed out.", session=cookie)
 
     async def show_account(self, request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             kept = self._pages.kept(request, visitor, _NEW_TOKEN_WAITS)
             return await self._show_account(conn, request, visitor, FilledForm.of(_TOKEN, kept) if kept else _NEW_TOKEN)
 
     async def create_token(self, request: AnyRequest) -> HtmlResponse:
         """The one answer that shows the token: no address leads to it, and nobody keeps it."""
         form = await receive_form(request)
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request, waits=(_NEW_TOKEN_WAITS, form.only(*_TOKEN)))
+        async with self._pages.signed_in(request, waits=(_NEW_TOKEN_WAITS, form.only(*_TOKEN))) as (conn, visitor):
             try:
                 asked, now = form.read(NewToken), self._clock.now()
                 expires = now + asked.expires if asked.expires else None
@@ -165,8 +163,7 @@ class AccountPages(Handlers):
         return self._pages.personal("new_token.html", request, visitor, token=token, name=asked.name, expires=expires)
 
     async def revoke_token(self, token_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             number = int(token_id) if _ID.fullmatch(token_id) else 0
             name = await token_queries.delete_token_of(conn, visitor.user.id, number)
             if name is None:
@@ -176,8 +173,7 @@ class AccountPages(Handlers):
         return self._pages.go_on("/account", f"The token “{name}” is revoked: nothing takes it any more.")
 
     async def end_sessions(self, request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             cookie = await self._sessions.end_all(conn, visitor.user)
         return self._pages.go_on("/sign-in", "You are signed out everywhere.", session=cookie)
 

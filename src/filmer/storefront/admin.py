@@ -1,7 +1,8 @@
 """The office's pages, for admins alone: what is there, what was earned, and what may be changed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated
@@ -27,7 +28,7 @@ from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import Query, path_id, read_query
 from filmer.settings import parse_price
-from filmer.store.postgres import Connection, Database
+from filmer.store.postgres import Connection
 from filmer.store.valkey import SharedCache
 from filmer.storefront.filled import Pager
 from filmer.storefront.forms import Form, receive_form, without_blanks
@@ -63,7 +64,6 @@ class AdminPages(Handlers):
     def __init__(
         self,
         pages: Pages,
-        database: Database,
         shared: SharedCache,
         tmdb: Tmdb,
         shelves: Shelves,
@@ -73,7 +73,6 @@ class AdminPages(Handlers):
         default_price: Decimal,
     ) -> None:
         self._pages = pages
-        self._database = database
         self._shared = shared
         self._tmdb = tmdb
         self._shelves = shelves
@@ -84,8 +83,7 @@ class AdminPages(Handlers):
 
     async def show_dashboard(self, request: AnyRequest) -> HtmlResponse:
         today = self._clock.now().date()
-        async with self._database.connection() as conn:
-            visitor = await self._admin(conn, request)
+        async with self._admin(request) as (conn, visitor):
             async with one_edition(conn):
                 stock = await queries.select_stock(conn)
             days = await queries.select_days(conn, first=today - timedelta(days=DAYS - 1), last=today)
@@ -99,8 +97,7 @@ class AdminPages(Handlers):
         )
 
     async def list_accounts(self, request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._admin(conn, request)
+        async with self._admin(request) as (conn, visitor):
             query_string = without_blanks(request.scope["query_string"])
             asked = read_query(query_string, AdminListQuery)
             first = (asked.page - 1) * A_PAGE
@@ -112,15 +109,14 @@ class AdminPages(Handlers):
 
     async def clear_favorites(self, account_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._database.connection() as conn:
-            await self._admin(conn, request)
+        async with self._admin(request):
+            pass
         await self._shelves.clear_favorites(_account(account_id))
         place = own_place(form.get("next"), "/admin/accounts")
         return self._pages.go_on(place, f"Account {account_id} has no favourites any more.")
 
     async def list_films(self, request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._admin(conn, request)
+        async with self._admin(request) as (conn, visitor):
             asked = read_query(without_blanks(request.scope["query_string"]), AdminListQuery)
             kept = self._pages.kept(request, visitor, _PRICE_WAITS)
             filled = {kept.get("film"): (kept.get("price"), "")} if kept else {}
@@ -128,8 +124,7 @@ class AdminPages(Handlers):
 
     async def set_price(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._database.connection() as conn:
-            visitor = await self._admin(conn, request, waits=(_PRICE_WAITS, form.only("price", film=film_id)))
+        async with self._admin(request, waits=(_PRICE_WAITS, form.only("price", film=film_id))) as (conn, visitor):
             asked = _asked_before(form)
             try:
                 price = form.read(NewPrice).price
@@ -180,12 +175,15 @@ class AdminPages(Handlers):
             conn, wanted, edition=self._edition.key, sort="relevance", first=first, size=FILMS_A_PAGE
         )
 
-    async def _admin(self, conn: Connection, request: AnyRequest, *, waits: tuple[str, Form] | None = None) -> Visitor:
-        """Raises Unauthorized for nobody, Forbidden for anybody else."""
-        visitor = await self._pages.require(conn, request, waits=waits)
-        if visitor.user.role != "admin":
-            raise Forbidden("The office is for the people who run this shop. You are signed in as a customer")
-        return visitor
+    @asynccontextmanager
+    async def _admin(
+        self, request: AnyRequest, *, waits: tuple[str, Form] | None = None
+    ) -> AsyncIterator[tuple[Connection, Visitor]]:
+        """As ``Pages.signed_in``, for admins alone. Raises Forbidden for everybody else who is signed in."""
+        async with self._pages.signed_in(request, waits=waits) as (conn, visitor):
+            if visitor.user.role != "admin":
+                raise Forbidden("The office is for the people who run this shop. You are signed in as a customer")
+            yield conn, visitor
 
 
 def _asked_before(form: Form) -> AdminListQuery:

@@ -22,7 +22,6 @@ from filmer.shop.cart import Carts
 from filmer.shop.cart_snapshot import changes_since, read_seen, seen_of, write_seen
 from filmer.shop.checkout import Checkout
 from filmer.shop.schemas import CartLine, Order, Submission, past_month, total
-from filmer.store.postgres import Database
 from filmer.storefront.filled import FilledForm
 from filmer.storefront.forms import Form, receive_form
 from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor
@@ -49,7 +48,6 @@ class CheckoutPages(Handlers):
     def __init__(
         self,
         pages: Pages,
-        database: Database,
         carts: Carts,
         checkout: Checkout,
         *,
@@ -57,14 +55,12 @@ class CheckoutPages(Handlers):
     ) -> None:
         """``hint``: which cards everybody may pay with, to try the shop."""
         self._pages = pages
-        self._database = database
         self._carts = carts
         self._checkout = checkout
         self._hint = hint
 
     async def show_checkout(self, request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             lines = await self._carts.show(conn, visitor.user.id)
         if not lines:
             return self._pages.go_on("/cart", _NOTHING_TO_BUY)
@@ -87,8 +83,7 @@ class CheckoutPages(Handlers):
 
     async def _buy(self, request: AnyRequest, form: Form) -> Order:
         came, key, seen = arrival(request), _key(form), read_seen(form.get("seen"))
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request, waits=(_WAITS, form.only(*_KEPT)))
+        async with self._pages.signed_in(request, waits=(_WAITS, form.only(*_KEPT))) as (conn, visitor):
             asked = _with_month(form).read(Submission, check=lambda given: past_month(given, came.at))
             attempt = self._checkout.attempt(visitor.user, asked, key, Caller.of(request), came.monotonic, seen=seen)
             # The cart first: whoever bought it by then has written down their key as well, and is found by it.
@@ -102,8 +97,7 @@ class CheckoutPages(Handlers):
 
     async def _show_checkout_again(self, request: AnyRequest, form: Form, error: FilmerError) -> HtmlResponse:
         """With the same key for the same cart: an answer that got lost may have been an order's."""
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             lines = await self._carts.show(conn, visitor.user.id)
         if not lines:
             return self._pages.go_on("/cart", _EMPTY_BY_NOW)

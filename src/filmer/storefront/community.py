@@ -19,7 +19,7 @@ from filmer.http.query import path_id, read_query
 from filmer.store.postgres import Connection, Database
 from filmer.storefront.filled import Pager
 from filmer.storefront.forms import Form, receive_form, without_blanks
-from filmer.storefront.pages import HtmlResponse, Pages, own_place
+from filmer.storefront.pages import HtmlResponse, Pages, Visitor, own_place
 from filmer.storefront.waiting import Action
 from filmer.tmdb.cache import TmdbCache
 from filmer.tmdb.payloads import Popular
@@ -80,8 +80,7 @@ class CommunityPages(Handlers):
 
     async def list_favorites(self, request: AnyRequest) -> HtmlResponse:
         asked = read_query(without_blanks(request.scope["query_string"]), FavoriteList)
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        visitor = await self._visitor(request)
         listed, _ = await self._shelves.list_favorites(visitor.user.id, asked)
         everything = msgspec.json.decode(listed.body, type=Favorites).favorites
         favorites = everything[:MAX_LISTED]
@@ -104,8 +103,7 @@ class CommunityPages(Handlers):
 
     async def add_favorite(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request, waits=(_KEEP, form.only("movie_id", "next")))
+        visitor = await self._visitor(request, waits=(_KEEP, form.only("movie_id", "next")))
         return self._pages.go_on(*await self._keep(visitor.user.id, form))
 
     async def _keep(self, account_id: int, form: Form) -> tuple[str, str]:
@@ -123,8 +121,7 @@ class CommunityPages(Handlers):
 
     async def remove_favorite(self, favorite_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        visitor = await self._visitor(request)
         try:
             await self._shelves.remove_favorite(visitor.user.id, _number(favorite_id))
         except FavoriteNotFound:  # in another tab, most likely
@@ -132,8 +129,7 @@ class CommunityPages(Handlers):
         return self._back(form, "Taken out of your favourites.", otherwise="/favorites")
 
     async def list_ratings(self, request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        visitor = await self._visitor(request)
         ratings = await self._shelves.list_ratings(visitor.user.id)
         async with self._database.connection() as conn:
             films = await self._films(conn, [one.movie_id for one in ratings])
@@ -141,8 +137,7 @@ class CommunityPages(Handlers):
 
     async def rate(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request, waits=(_RATE, form.only("movie_id", "rating", "next")))
+        visitor = await self._visitor(request, waits=(_RATE, form.only("movie_id", "rating", "next")))
         return self._pages.go_on(*await self._rate(visitor.user.id, form))
 
     async def _rate(self, account_id: int, form: Form) -> tuple[str, str]:
@@ -160,13 +155,17 @@ class CommunityPages(Handlers):
 
     async def remove_rating(self, rating_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        visitor = await self._visitor(request)
         try:
             await self._shelves.remove_rating(visitor.user.id, _number(rating_id))
         except RatingNotFound:  # in another tab, most likely
             return self._back(form, "This film was not rated any more.", otherwise="/ratings")
         return self._back(form, "Your rating is taken back.", otherwise="/ratings")
+
+    async def _visitor(self, request: AnyRequest, *, waits: tuple[str, Form] | None = None) -> Visitor:
+        """Who is signed in; the connection is free again before TMDB is asked. Arguments as of ``Pages.signed_in``."""
+        async with self._pages.signed_in(request, waits=waits) as (_, visitor):
+            return visitor
 
     @property
     def actions(self) -> Mapping[str, Action]:

@@ -86,6 +86,14 @@ class Pages:
         except Unauthorized:
             return None
 
+    @asynccontextmanager
+    async def signed_in(
+        self, request: AnyRequest, *, waits: tuple[str, Form] | None = None
+    ) -> AsyncIterator[tuple[Connection, Visitor]]:
+        """A connection and the visitor, who must be signed in. ``waits`` and errors as of ``require``."""
+        async with self._database.connection() as conn:
+            yield conn, await self.require(conn, request, waits=waits)
+
     async def require(self, conn: Connection, request: AnyRequest, *, waits: tuple[str, Form] | None = None) -> Visitor:
         """Who asks. Raises Unauthorized, which leads to the page where one signs in (``http/failures.py``).
 

@@ -42,14 +42,13 @@ class ShopPages(Handlers):
         self._carts = carts
 
     async def show_cart(self, request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             return await self._show_cart(conn, request, visitor)
 
     async def add_item(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request, waits=(_ADD, form.only("movieId", "quantity", "next")))
+        pending = form.only("movieId", "quantity", "next")
+        async with self._pages.signed_in(request, waits=(_ADD, pending)) as (conn, visitor):
             try:
                 place, notice = await self._add(conn, visitor.user.id, form)
             except (InvalidRequest, NotFound) as error:
@@ -66,8 +65,7 @@ class ShopPages(Handlers):
 
     async def change_item(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = (await receive_form(request)).only("quantity", film=film_id)
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request, waits=(_CHANGE, form))
+        async with self._pages.signed_in(request, waits=(_CHANGE, form)) as (conn, visitor):
             try:
                 place, notice = await self._change(conn, visitor.user.id, form)
             except InvalidRequest as error:
@@ -104,8 +102,7 @@ class ShopPages(Handlers):
                 return "/cart", _sentence(error)
 
     async def remove_item(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             try:
                 await self._carts.remove(conn, visitor.user.id, in_path(film_id), is_shown=False)
             except NotFound:
@@ -113,15 +110,13 @@ class ShopPages(Handlers):
         return self._pages.go_on("/cart", "Taken out of your cart.")
 
     async def clear_cart(self, request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             await self._carts.clear(conn, visitor.user.id)
         return self._pages.go_on("/cart", "Your cart is empty now.")
 
     async def list_orders(self, request: AnyRequest) -> HtmlResponse:
         query_string = request.scope["query_string"]
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             asked = read_query(without_blanks(query_string), OrderList)
             first = listing.span(asked.page, asked.size).first
             count, orders = await queries.select_orders(conn, visitor.user.id, first=first, size=asked.size)
@@ -129,8 +124,7 @@ class ShopPages(Handlers):
         return self._pages.personal("orders.html", request, visitor, orders=orders, count=count, pager=pager)
 
     async def show_order(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             order = await own_order(conn, visitor.user.id, _number(order_id))
         if order is None:
             raise NotFound("There is no such order")
