@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from filmer.accounts.schemas import Role
-from filmer.store.postgres import Connection
+from filmer.store.postgres import Connection, escape_like
 
 
 class Stock(msgspec.Struct, frozen=True):
@@ -88,7 +88,6 @@ async def select_days(conn: Connection, *, first: date, last: date) -> list[Day]
 
 async def select_accounts(conn: Connection, *, text: str, first: int, size: int) -> tuple[int, list[AccountRow]]:
     """The accounts whose e-mail address or name contains a text: how many, and some of them, the latest first."""
-    pattern = text.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     cursor = await conn.execute(
         """
         WITH hit AS MATERIALIZED (
@@ -103,7 +102,7 @@ async def select_accounts(conn: Connection, *, text: str, first: int, size: int)
         LEFT JOIN LATERAL (SELECT * FROM hit ORDER BY id DESC LIMIT %(size)s OFFSET %(first)s) a ON true
         ORDER BY a.id DESC
         """,
-        {"like": f"%{pattern}%", "first": first, "size": size},
+        {"like": f"%{escape_like(text.lower())}%", "first": first, "size": size},
     )
     rows = await cursor.fetchall()
     return int(rows[0][0]), [AccountRow(*row[1:]) for row in rows if row[1] is not None]

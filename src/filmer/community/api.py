@@ -22,7 +22,6 @@ from filmer.errors import (
     FavoriteNotFound,
     InsufficientPermissions,
     InvalidRequest,
-    NotFound,
     Offence,
     RatingNotFound,
     UserNotFound,
@@ -32,7 +31,7 @@ from filmer.http.bounds import MAX_INTEGER
 from filmer.http.cache_headers import freshness
 from filmer.http.envelopes import CommunityResponse
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import id_offences, path_id, read_query
+from filmer.http.query import id_offences, path_id, read_query, require_id
 from filmer.store.postgres import Database
 from filmer.tmdb.cache import TmdbCache
 
@@ -56,13 +55,13 @@ class CommunityApi(Handlers):
     async def add_favorite(self, user_id: FromPath[str], request: AnyRequest) -> CommunityResponse:
         _, body = await self._authorized(request, owner=user_id)
         asked = body.read(NewFavorite, id_offences("user_id", user_id))
-        favorite, is_new = await self._shelves.add_favorite(_id(user_id, UserNotFound), asked.movie_id)
+        favorite, is_new = await self._shelves.add_favorite(require_id(user_id, UserNotFound()), asked.movie_id)
         return CommunityResponse(favorite, status_code=201 if is_new else 200)
 
     async def list_favorites(self, user_id: FromPath[str], request: AnyRequest) -> CommunityResponse:
         await self._authorized(request, owner=user_id)
         asked = read_query(request.scope["query_string"], FavoriteList, id_offences("user_id", user_id))
-        listed, is_new = await self._shelves.list_favorites(_id(user_id, UserNotFound), asked)
+        listed, is_new = await self._shelves.list_favorites(require_id(user_id, UserNotFound()), asked)
         age, is_fresh = int(self._tmdb_cache.age(listed.fetched)), self._tmdb_cache.is_fresh(listed.fetched)
         headers = freshness(age, self._cache_seconds, is_new=is_new and is_fresh)
         return CommunityResponse(listed.body, headers={name.decode(): value.decode() for name, value in headers})
@@ -70,8 +69,8 @@ class CommunityApi(Handlers):
     async def remove_favorite(self, user_id: FromPath[str], favorite_id: FromPath[str], request: AnyRequest) -> None:
         await self._authorized(request, owner=user_id)
         _require_none([*id_offences("user_id", user_id), *id_offences("id", favorite_id)])
-        number = _id(favorite_id, FavoriteNotFound)
-        await self._shelves.remove_favorite(_id(user_id, UserNotFound), number)
+        number = require_id(favorite_id, FavoriteNotFound())
+        await self._shelves.remove_favorite(require_id(user_id, UserNotFound()), number)
 
     async def rate(self, request: AnyRequest) -> CommunityResponse:
         user, body = await self._authorized(request)
@@ -82,13 +81,13 @@ class CommunityApi(Handlers):
     async def change_rating(self, rating_id: FromPath[str], request: AnyRequest) -> UpdatedRating:
         user, body = await self._authorized(request)
         asked = read_rating(body, ChangedRating, id_offences("id", rating_id))
-        number = _id(rating_id, RatingNotFound)
+        number = require_id(rating_id, RatingNotFound())
         return await self._shelves.change_rating(user.id, number, asked.rating)
 
     async def remove_rating(self, rating_id: FromPath[str], request: AnyRequest) -> None:
         user, _ = await self._authorized(request)
         _require_none(id_offences("id", rating_id))
-        number = _id(rating_id, RatingNotFound)
+        number = require_id(rating_id, RatingNotFound())
         await self._shelves.remove_rating(user.id, number)
 
     async def clear_favorites(self, user_id: FromPath[str], request: AnyRequest) -> None:
@@ -96,7 +95,7 @@ class CommunityApi(Handlers):
         if user.role != "admin":
             raise InsufficientPermissions
         _require_none(id_offences("userId", user_id))
-        await self._shelves.clear_favorites(_id(user_id, UserNotFound))
+        await self._shelves.clear_favorites(require_id(user_id, UserNotFound()))
 
     async def _authorized(self, request: AnyRequest, *, owner: str | None = None) -> tuple[User, Received]:
         """The user and the request's body; the connection is free again before TMDB is asked.
@@ -114,11 +113,3 @@ class CommunityApi(Handlers):
 def _require_none(offences: list[Offence]) -> None:
     if offences:
         raise InvalidRequest(offences)
-
-
-def _id(text: str, missing: type[NotFound]) -> int:
-    """The id in a path. Raises ``missing`` for a number that no id can be."""
-    number = path_id(text, MAX_INTEGER)
-    if number is None:
-        raise missing
-    return number

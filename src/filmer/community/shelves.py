@@ -17,7 +17,7 @@ from filmer.community.schemas import Favorite, FavoriteList, Favorites, RatedFil
 from filmer.errors import FavoriteNotFound, RatingNotFound, UserNotFound
 from filmer.http.envelopes import encode
 from filmer.store.postgres import Connection, Database
-from filmer.store.valkey import SharedCache
+from filmer.store.valkey import SharedCache, unpack
 from filmer.tmdb import queries as films
 from filmer.tmdb.cache import CacheAnswer, TmdbCache
 from filmer.tmdb.payloads import TmdbFilm
@@ -65,7 +65,7 @@ class Shelves:
                 await self._require(conn, user_id)
         key = f"filmer:favorites:{version}:{asked.sort}:{asked.order}"
         is_cached = version is not None and self._seconds > 0
-        if is_cached and (listed := _unpacked(await self._shared.get(key))):
+        if is_cached and (listed := unpack(await self._shared.get(key), FavoriteListing)):
             return listed, False
         async with self._database.connection() as conn:
             rows = await queries.select_favorites(conn, user_id, sort=asked.sort, order=asked.order)
@@ -144,10 +144,3 @@ class Shelves:
     async def _require(conn: Connection, user_id: int) -> None:
         if not await queries.select_is_user(conn, user_id):
             raise UserNotFound
-
-
-def _unpacked(packed: bytes | None) -> FavoriteListing | None:
-    try:
-        return msgspec.msgpack.decode(packed, type=FavoriteListing) if packed else None
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None

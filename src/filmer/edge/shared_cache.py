@@ -7,7 +7,7 @@ import msgspec
 
 from filmer.clock import Clock
 from filmer.edge.cache import CachedResponse
-from filmer.store.valkey import SharedCache
+from filmer.store.valkey import SharedCache, unpack
 
 CLAIM_MILLISECONDS = 3000  # how long others wait for the one process that computes
 POLL_SECONDS = 0.02
@@ -28,7 +28,7 @@ class SharedResponses:
 
     async def find(self, name: str) -> CachedResponse | None:
         """The answer, for which another process may be waited. None: it is up to us, and ``publish`` must follow."""
-        return _unpacked(await self._shared.get(name) or await self._wait_for_other(name))
+        return unpack(await self._shared.get(name) or await self._wait_for_other(name), CachedResponse)
 
     def publish(self, name: str, answer: CachedResponse | None) -> None:
         """What came of it, or that nothing did that may be kept; nobody waits for it."""
@@ -43,12 +43,4 @@ class SharedResponses:
                 return packed
             if self._clock.monotonic() > deadline:
                 return None
-        return None
-
-
-def _unpacked(packed: bytes | None) -> CachedResponse | None:
-    """None for none, and for what is not one of ours."""
-    try:
-        return msgspec.msgpack.decode(packed, type=CachedResponse) if packed else None
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

@@ -12,8 +12,8 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from msgspec import inspect
 
-from filmer.errors import InvalidRequest, Offence
-from filmer.http.bounds import kind_of, require_length, require_storable, require_within
+from filmer.errors import InvalidRequest, NotFound, Offence
+from filmer.http.bounds import MAX_INTEGER, kind_of, require_length, require_storable, require_within
 
 _INTEGER = re.compile(r"-?[0-9]{1,64}")
 MAX_PARAMETERS = 100
@@ -66,6 +66,14 @@ def path_id(text: str, most: int) -> int | None:
     """An id in a path, written as an integer of a query. None for what can't be one: less than 1, or over ``most``."""
     number = int(text) if _INTEGER.fullmatch(text) else 0
     return number if 1 <= number <= most else None
+
+
+def require_id(text: str, missing: NotFound) -> int:
+    """An id in a path, as it stands in an integer column. Raises ``missing`` for what can't be one."""
+    number = path_id(text, MAX_INTEGER)
+    if number is None:
+        raise missing
+    return number
 
 
 def id_offences(name: str, text: str) -> list[Offence]:

@@ -1,6 +1,5 @@
 """The pages of one's account: sign in, register, tokens, sessions."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,12 +30,13 @@ from filmer.errors import (
     RateLimited,
     Unauthorized,
 )
+from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import Query, read_query
+from filmer.http.query import Query, path_id, read_query
 from filmer.store.postgres import Connection, Database
 from filmer.storefront.filled import FilledForm
 from filmer.storefront.forms import Form, receive_form
-from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, own_place
+from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, own_place, please_wait
 from filmer.storefront.waiting import Action, WaitingForm
 
 # What comes back as it was typed; passwords never do.
@@ -48,7 +48,6 @@ _EMPTY = FilledForm({})
 _NEW_TOKEN = FilledForm(_TOKEN, {"expires": "90"})
 # What a browser may hold people to beforehand. A password has no most: what is pasted would be cut off unseen.
 _BOUNDS = {"name": MAX_NAME, "email": MAX_EMAIL, "password": MIN_PASSWORD}
-_ID = re.compile(r"[0-9]{1,18}")
 _NEW_TOKEN_WAITS = "new token"  # noqa: S105 - the name of a form
 _KEPT = "Please sign in first. Nothing was done yet, and what you filled in waits for you."
 _LOOK_AGAIN = "Nothing was done yet: please look at what you filled in, and send it once more."
@@ -164,8 +163,8 @@ class AccountPages(Handlers):
 
     async def revoke_token(self, token_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         async with self._pages.signed_in(request) as (conn, visitor):
-            number = int(token_id) if _ID.fullmatch(token_id) else 0
-            name = await token_queries.delete_token_of(conn, visitor.user.id, number)
+            number = path_id(token_id, MAX_INTEGER)
+            name = await token_queries.delete_token_of(conn, visitor.user.id, number) if number else None
             if name is None:
                 error = NotFound("You have no such token, or no longer.")
                 filled = msgspec.structs.replace(_NEW_TOKEN, failure=error.message)
@@ -239,5 +238,4 @@ def _told(error: FilmerError) -> FilmerError:
     """With how long to wait, where that is what to do."""
     if not isinstance(error, RateLimited):
         return error
-    wait = int(error.headers["Retry-After"])
-    return RateLimited(f"Too many tries: please wait {wait} second{'' if wait == 1 else 's'} before the next.")
+    return RateLimited(f"Too many tries: {please_wait(error)} before the next.")

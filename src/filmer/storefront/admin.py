@@ -24,9 +24,8 @@ from filmer.clock import Clock
 from filmer.community.shelves import Shelves
 from filmer.errors import Forbidden, InvalidRequest, NotFound
 from filmer.http.body import Body
-from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import Query, path_id, read_query
+from filmer.http.query import Query, read_query, require_id
 from filmer.settings import parse_price
 from filmer.store.postgres import Connection
 from filmer.store.valkey import SharedCache
@@ -111,7 +110,7 @@ class AdminPages(Handlers):
         form = await receive_form(request)
         async with self._admin(request):
             pass
-        await self._shelves.clear_favorites(_account(account_id))
+        await self._shelves.clear_favorites(require_id(account_id, NotFound(f"There is no account {account_id}")))
         place = own_place(form.get("next"), "/admin/accounts")
         return self._pages.go_on(place, f"Account {account_id} has no favourites any more.")
 
@@ -199,11 +198,3 @@ def _asked_before(form: Form) -> AdminListQuery:
 def _pager(asked: AdminListQuery, last: int) -> Pager:
     query = urlencode({"query": asked.query}) if asked.query.strip() else ""
     return Pager("/admin/films", query.encode(), asked.page, last)
-
-
-def _account(text: str) -> int:
-    """Raises NotFound for what is no account's id."""
-    number = path_id(text, MAX_INTEGER)
-    if number is None:
-        raise NotFound(f"There is no account {text}")
-    return number

@@ -24,7 +24,7 @@ from filmer.shop.checkout import Checkout
 from filmer.shop.schemas import CartLine, Order, Submission, past_month, total
 from filmer.storefront.filled import FilledForm
 from filmer.storefront.forms import Form, receive_form
-from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor
+from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, please_wait
 
 _CARD = {
     "creditCardId": "Card number",
@@ -144,8 +144,7 @@ def _told(error: FilmerError) -> str:
     if isinstance(error, PaymentFailed):
         return _REFUSED
     if isinstance(error, RateLimited):
-        wait = int(error.headers["Retry-After"])
-        return f"Too many cards were refused: please wait {wait} second{'' if wait == 1 else 's'} before the next try."
+        return f"Too many cards were refused: {please_wait(error)} before the next try."
     return f"That did not work, and it is our fault. {error.message}. Send it again: you pay only once."
 
 

@@ -13,9 +13,8 @@ from filmer.catalogue.schemas import MovieItem
 from filmer.community.schemas import FavoriteList, Favorites, NewFavorite, NewRating, PopularList
 from filmer.community.shelves import MAX_LISTED, Shelves
 from filmer.errors import ExternalApiError, FavoriteNotFound, MovieNotFound, NotFound, RatingNotFound
-from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import path_id, read_query
+from filmer.http.query import read_query, require_id
 from filmer.store.postgres import Connection, Database
 from filmer.storefront.filled import Pager
 from filmer.storefront.forms import Form, receive_form, without_blanks
@@ -183,8 +182,4 @@ class CommunityPages(Handlers):
 
 
 def _number(text: str) -> int:
-    """Raises NotFound for what is no id of a favourite or rating."""
-    number = path_id(text, MAX_INTEGER)
-    if number is None:
-        raise NotFound(f"There is nothing with the number {text} here")
-    return number
+    return require_id(text, NotFound(f"There is nothing with the number {text} here"))

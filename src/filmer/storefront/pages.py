@@ -19,11 +19,12 @@ from filmer.accounts.schemas import User
 from filmer.accounts.sessions import Sessions, presented
 from filmer.catalogue.edition import Edition
 from filmer.catalogue.reading import Catalogue
-from filmer.errors import FilmerError, ServiceUnavailable, Unauthorized
+from filmer.errors import FilmerError, RateLimited, ServiceUnavailable, Unauthorized
 from filmer.http.cache_headers import PUBLIC
 from filmer.http.cookies import session_tokens
 from filmer.http.envelopes import PAGE_HEADERS, FailurePage
 from filmer.http.handlers import AnyRequest
+from filmer.plurals import counted
 from filmer.shop.cart import Carts
 from filmer.store.postgres import Connection, Database
 from filmer.storefront.forms import Form
@@ -197,6 +198,10 @@ def own_place(text: str, otherwise: str = "/") -> str:
         and "\\" not in text
     )
     return quote(text, safe="/?&=+%#:,;@!$'()*~") if is_own else otherwise
+
+
+def please_wait(error: RateLimited) -> str:
+    return f"please wait {counted(int(error.headers['Retry-After']), 'second')}"
 
 
 def _has_session(request: AnyRequest) -> bool:
