@@ -95,7 +95,7 @@ def _framework(parts: Components, settings: Settings, metrics: "Metrics | None")
                 "database": parts.database,
                 "failure_page": parts.pages.failure,
                 "failure_page_for": parts.pages.failure_for,
-                "go_on": parts.pages.go_on,
+                "redirect": parts.pages.redirect,
                 "to_sign_in": parts.pages.to_sign_in,
             }
         ),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from filmer.accounts.schemas import User
 from filmer.accounts.sessions import Sessions
 from filmer.accounts.tokens import Tokens
-from filmer.http.body import Received, receive_body
+from filmer.http.body import ReceivedBody, receive_body
 from filmer.http.handlers import AnyRequest
 from filmer.store.postgres import Connection, Database
 
@@ -17,7 +17,7 @@ class Access(NamedTuple):
 
     conn: Connection
     user: User
-    body: Received
+    body: ReceivedBody
 
 
 @asynccontextmanager
@@ -26,6 +26,6 @@ async def signed_in(database: Database, users: Sessions | Tokens, request: AnyRe
 
     What is wrong with the body is raised when it is read, after 401. Raises what ``users.require`` raises.
     """
-    body = await receive_body(request) if request.method in {"POST", "PUT"} else Received()
+    body = await receive_body(request) if request.method in {"POST", "PUT"} else ReceivedBody()
     async with database.connection() as conn:
         yield Access(conn, await users.require(conn, request), body)

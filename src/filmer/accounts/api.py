@@ -5,7 +5,7 @@ from typing import Any
 from filmer.accounts.access import signed_in
 from filmer.accounts.schemas import Credentials, CurrentSession, Customer, Message, Registration, User
 from filmer.accounts.sessions import Sessions
-from filmer.accounts.signing_in import Caller, SigningIn
+from filmer.accounts.signing_in import Client, SigningIn
 from filmer.http.body import receive_body
 from filmer.http.envelopes import ShopResponse
 from filmer.http.handlers import AnyRequest, Handlers
@@ -20,12 +20,12 @@ class AccountsApi(Handlers):
 
     async def log_in(self, request: AnyRequest) -> ShopResponse:
         received = await receive_body(request)
-        user, cookie = await self._signing_in.sign_in(received.read(Credentials), Caller.of(request))
+        user, cookie = await self._signing_in.sign_in(received.read(Credentials), Client.of(request))
         return _with_cookie(_customer(user), cookie)
 
     async def register(self, request: AnyRequest) -> ShopResponse:
         received = await receive_body(request)
-        user, cookie = await self._signing_in.register(received.read(Registration), Caller.of(request))
+        user, cookie = await self._signing_in.register(received.read(Registration), Client.of(request))
         return _with_cookie(_customer(user), cookie)
 
     async def log_out(self, request: AnyRequest) -> ShopResponse:

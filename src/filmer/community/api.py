@@ -1,4 +1,4 @@
-"""community-api.txt: popular films, favourites, ratings. Token, permission, body, existence, TMDB: in this order."""
+"""community-api.txt: popular films, favourites, ratings. Checks: token, permission, body, existence, then TMDB."""
 
 from functools import partial
 from typing import Any
@@ -20,18 +20,18 @@ from filmer.community.schemas import (
 from filmer.community.shelves import Shelves
 from filmer.errors import (
     FavoriteNotFound,
+    FieldError,
     InsufficientPermissions,
     InvalidRequest,
-    Offence,
     RatingNotFound,
     UserNotFound,
 )
-from filmer.http.body import Received
+from filmer.http.body import ReceivedBody
 from filmer.http.bounds import MAX_INTEGER
 from filmer.http.cache_headers import freshness
 from filmer.http.envelopes import CommunityResponse
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import id_offences, path_id, read_query, require_id
+from filmer.http.query import id_errors, path_id, read_query, require_id
 from filmer.store.postgres import Database
 from filmer.tmdb.cache import TmdbCache
 
@@ -46,47 +46,47 @@ class CommunityApi(Handlers):
         self._cache_seconds = cache_seconds
 
     async def list_popular(self, request: AnyRequest) -> CommunityResponse:
-        asked = read_query(request.scope["query_string"], PopularList)
-        kept = await self._tmdb_cache.popular(asked.page)
-        state: Any = request.scope["state"]  # where the edge reads how old the answer is
-        state["age"], state["is_new"] = self._tmdb_cache.age(kept.fetched), kept.state == "miss"
-        return CommunityResponse(kept.value)
+        params = read_query(request.scope["query_string"], PopularList)
+        popular = await self._tmdb_cache.popular(params.page)
+        state: Any = request.scope["state"]  # where the edge reads how old the response is
+        state["age"], state["is_new"] = self._tmdb_cache.age(popular.fetched), popular.state == "miss"
+        return CommunityResponse(popular.value)
 
     async def add_favorite(self, user_id: FromPath[str], request: AnyRequest) -> CommunityResponse:
         _, body = await self._authorized(request, owner=user_id)
-        asked = body.read(NewFavorite, id_offences("user_id", user_id))
-        favorite, is_new = await self._shelves.add_favorite(require_id(user_id, UserNotFound()), asked.movie_id)
+        new = body.read(NewFavorite, id_errors("user_id", user_id))
+        favorite, is_new = await self._shelves.add_favorite(require_id(user_id, UserNotFound()), new.movie_id)
         return CommunityResponse(favorite, status_code=201 if is_new else 200)
 
     async def list_favorites(self, user_id: FromPath[str], request: AnyRequest) -> CommunityResponse:
         await self._authorized(request, owner=user_id)
-        asked = read_query(request.scope["query_string"], FavoriteList, id_offences("user_id", user_id))
-        listed, is_new = await self._shelves.list_favorites(require_id(user_id, UserNotFound()), asked)
+        params = read_query(request.scope["query_string"], FavoriteList, id_errors("user_id", user_id))
+        listed, is_new = await self._shelves.list_favorites(require_id(user_id, UserNotFound()), params)
         age, is_fresh = int(self._tmdb_cache.age(listed.fetched)), self._tmdb_cache.is_fresh(listed.fetched)
         headers = freshness(age, self._cache_seconds, is_new=is_new and is_fresh)
         return CommunityResponse(listed.body, headers={name.decode(): value.decode() for name, value in headers})
 
     async def remove_favorite(self, user_id: FromPath[str], favorite_id: FromPath[str], request: AnyRequest) -> None:
         await self._authorized(request, owner=user_id)
-        _require_none([*id_offences("user_id", user_id), *id_offences("id", favorite_id)])
+        _require_none([*id_errors("user_id", user_id), *id_errors("id", favorite_id)])
         number = require_id(favorite_id, FavoriteNotFound())
         await self._shelves.remove_favorite(require_id(user_id, UserNotFound()), number)
 
     async def rate(self, request: AnyRequest) -> CommunityResponse:
         user, body = await self._authorized(request)
-        asked = read_rating(body, NewRating)
-        rating, is_new = await self._shelves.rate(user.id, asked.movie_id, asked.rating)
+        new = read_rating(body, NewRating)
+        rating, is_new = await self._shelves.rate(user.id, new.movie_id, new.rating)
         return CommunityResponse(rating, status_code=201 if is_new else 200)
 
     async def change_rating(self, rating_id: FromPath[str], request: AnyRequest) -> UpdatedRating:
         user, body = await self._authorized(request)
-        asked = read_rating(body, ChangedRating, id_offences("id", rating_id))
+        change = read_rating(body, ChangedRating, id_errors("id", rating_id))
         number = require_id(rating_id, RatingNotFound())
-        return await self._shelves.change_rating(user.id, number, asked.rating)
+        return await self._shelves.change_rating(user.id, number, change.rating)
 
     async def remove_rating(self, rating_id: FromPath[str], request: AnyRequest) -> None:
         user, _ = await self._authorized(request)
-        _require_none(id_offences("id", rating_id))
+        _require_none(id_errors("id", rating_id))
         number = require_id(rating_id, RatingNotFound())
         await self._shelves.remove_rating(user.id, number)
 
@@ -94,10 +94,10 @@ class CommunityApi(Handlers):
         user, _ = await self._authorized(request)
         if user.role != "admin":
             raise InsufficientPermissions
-        _require_none(id_offences("userId", user_id))
+        _require_none(id_errors("userId", user_id))
         await self._shelves.clear_favorites(require_id(user_id, UserNotFound()))
 
-    async def _authorized(self, request: AnyRequest, *, owner: str | None = None) -> tuple[User, Received]:
+    async def _authorized(self, request: AnyRequest, *, owner: str | None = None) -> tuple[User, ReceivedBody]:
         """The user and the request's body; the connection is free again before TMDB is asked.
 
         ``owner``: the id in a path that is its user's or an admin's (contract §7.1). Raises InvalidToken,
@@ -110,6 +110,6 @@ class CommunityApi(Handlers):
         return user, body
 
 
-def _require_none(offences: list[Offence]) -> None:
-    if offences:
-        raise InvalidRequest(offences)
+def _require_none(errors: list[FieldError]) -> None:
+    if errors:
+        raise InvalidRequest(errors)

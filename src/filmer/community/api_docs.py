@@ -5,7 +5,7 @@ Those of bodies and ids are of the demo's people and films (contract §8), so th
 
 from filmer import errors
 from filmer.community import schemas
-from filmer.errors import Offence
+from filmer.errors import FieldError
 from filmer.openapi.document import EndpointDoc, PathParameter, ResponseDoc
 from filmer.openapi.examples import invalid, refusal
 from filmer.openapi.reusable import DATABASE_AWAY
@@ -44,8 +44,8 @@ _NO_TMDB = refusal(
 )
 _BAD_RATING = refusal(
     "The rating is a number out of range (INVALID_RATING), or the request is wrong otherwise",
-    errors.InvalidRating([Offence("rating", f"must be at most {schemas.MAX_RATING}")]),
-    errors.InvalidRequest([Offence("rating", "must be in steps of 0.5")]),
+    errors.InvalidRating([FieldError("rating", f"must be at most {schemas.MAX_RATING}")]),
+    errors.InvalidRequest([FieldError("rating", "must be in steps of 0.5")]),
 )
 
 OPERATIONS = [

@@ -45,7 +45,7 @@ from filmer.edge.traffic import (
     Traffic,
 )
 from filmer.http.cache_headers import Headers, freshness
-from filmer.http.envelopes import FailurePage, error_answer, is_page
+from filmer.http.envelopes import FailurePage, error_response, is_page
 from filmer.http.handlers import ARRIVAL_KEY, Arrival
 from filmer.http.hosts import host_objection
 from filmer.settings import is_loopback
@@ -261,7 +261,7 @@ class Edge:
 
     def _refusal(self, error: errors.FilmerError, scope: HTTPScope) -> CachedResponse:
         """An error the edge finds by itself."""
-        told, body = error_answer(scope["path"], error, self._clock.now(), self._failure_page)
+        told, body = error_response(scope["path"], error, self._clock.now(), self._failure_page)
         headers = [(name.encode(), value.encode()) for name, value in told.items()]
         headers.append((b"content-length", str(len(body)).encode()))
         return CachedResponse(error.status, completed(headers, scope["path"]), body)

@@ -1,4 +1,4 @@
-"""What all handlers have in common."""
+"""What all handlers have in common: the request's type, its arrival, OPTIONS."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,31 +8,31 @@ from litestar import MediaType, Request, Response
 
 AnyRequest = Request[Any, Any, Any]
 
-ARRIVAL_KEY = "filmer.arrived"  # of a request's scope
+ARRIVAL_KEY = "filmer.arrived"  # in a request's scope
 
 
 class Arrival(NamedTuple):
-    """When a request came."""
+    """When a request arrived."""
 
     at: datetime
     monotonic: float  # the same moment by ``Clock.monotonic``
 
 
 def arrival(request: AnyRequest) -> Arrival:
-    """When it came, before it waited for its turn (edge/overload.py)."""
+    """When it arrived, before it waited for its turn (edge/overload.py)."""
     return cast("Arrival", cast("dict[str, Any]", request.scope)[ARRIVAL_KEY])
 
 
 class Handlers:
-    """Handlers as methods, with what they stand on."""
+    """A class whose methods are handlers, made once with the components they use."""
 
     def __deepcopy__(self, _: object) -> Self:
-        """The framework copies handlers; what they stand on is there once."""
+        """The framework copies handlers; all copies share one instance."""
         return self
 
 
 class Methods(Handlers):
-    """What OPTIONS answers: the methods of a path."""
+    """The response to OPTIONS: the methods of a path."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._allow = ", ".join(sorted(names))

@@ -21,7 +21,7 @@ from filmer.openapi.reusable import (
     api_of,
     common_answer,
     common_answers,
-    error_answer,
+    error_response,
     error_schemas,
     header_references,
     schema_reference,
@@ -195,7 +195,7 @@ def _common_to(operation: EndpointDoc) -> set[int]:
 
 def _answer(api: Api, answer: ResponseDoc) -> dict[str, Any]:
     if answer.errors:
-        return error_answer(api, answer.description, answer.errors)
+        return error_response(api, answer.description, answer.errors)
     told = {
         "description": answer.description,
         "headers": header_references("X-Request-Id", *answer.headers),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from filmer.errors import FilmerError, InvalidRequest, NotFound, Offence
+from filmer.errors import FieldError, FilmerError, InvalidRequest, NotFound
 from filmer.openapi.document import ResponseDoc
 
 NOW = "2026-02-08T12:00:00Z"
@@ -24,8 +24,8 @@ def refusal(description: str, *raised: FilmerError) -> ResponseDoc:
 
 
 def invalid(description: str, field: str, reason: str) -> ResponseDoc:
-    """A 400 with one offence."""
-    return refusal(description, InvalidRequest([Offence(field, reason)]))
+    """A 400 with one field error."""
+    return refusal(description, InvalidRequest([FieldError(field, reason)]))
 
 
 def missing(noun: str, identifier: str) -> ResponseDoc:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from filmer import errors
-from filmer.errors import FilmerError, Offence
+from filmer.errors import FieldError, FilmerError
 from filmer.http import envelopes
 
 JSON = "application/json"
@@ -110,7 +110,7 @@ SHOP = Api(
     envelope=True,
     codes=("INVALID_CREDENTIALS", "UNAUTHORIZED", "PAYMENT_FAILED", "CONFLICT"),
     common=(
-        (_INVALID, errors.InvalidRequest([Offence("quantity", "must be an integer")])),
+        (_INVALID, errors.InvalidRequest([FieldError("quantity", "must be an integer")])),
         ("There is no session, or it has ended", errors.Unauthorized()),
         ("Too many requests; come back later", errors.RateLimited()),
     ),
@@ -125,7 +125,7 @@ COMMUNITY = Api(
         "FAVORITE_NOT_FOUND", "USER_NOT_FOUND", "EXTERNAL_API_ERROR",
     ),
     common=(
-        (_INVALID, errors.InvalidRequest([Offence("movie_id", "must be an integer")])),
+        (_INVALID, errors.InvalidRequest([FieldError("movie_id", "must be an integer")])),
         ("There is no token, or it is wrong, has expired or was revoked", errors.InvalidToken()),
     ),
 )  # fmt: skip
@@ -136,7 +136,7 @@ _CODES = (
 
 
 def api_of(path: str) -> Api:
-    """As ``envelopes.error_answer`` has it."""
+    """As ``envelopes.error_response`` has it."""
     return SHOP if path.startswith("/api/v1/") else COMMUNITY
 
 
@@ -179,7 +179,7 @@ def _error_schema(api: Api) -> dict[str, Any]:
     }
 
 
-def error_answer(api: Api, description: str, raised: Sequence[FilmerError]) -> dict[str, Any]:
+def error_response(api: Api, description: str, raised: Sequence[FilmerError]) -> dict[str, Any]:
     """An answer that some errors of one status have: their examples, named by their codes if there are several."""
     samples = {error.code: msgspec.json.decode(api.render(error)) for error in raised}
     examples: dict[str, Any] = {"examples": {code: {"value": sample} for code, sample in samples.items()}}
@@ -208,7 +208,7 @@ def error_schemas() -> dict[str, Any]:
 
 def common_answers() -> dict[str, Any]:
     return {
-        _name(api, error): error_answer(api, description, [error])
+        _name(api, error): error_response(api, description, [error])
         for api in (SHOP, COMMUNITY)
         for description, error in (*api.common, *_COMMON)
     }
