@@ -12,13 +12,12 @@ from filmer.catalogue import listing
 from filmer.catalogue.schemas import is_identifier
 from filmer.errors import FieldError, InvalidRequest, NotFound
 from filmer.http.handlers import AnyRequest, Handlers, arrival
-from filmer.http.query import id_errors, path_id, read_query
+from filmer.http.query import id_errors, read_query
 from filmer.shop import queries
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
 from filmer.shop.orders import own_order
 from filmer.shop.schemas import (
-    MAX_ID,
     BoughtItem,
     Cart,
     CartChange,
@@ -106,8 +105,7 @@ class ShopApi(Handlers):
         async with self._signed_in(request) as (conn, user, _):
             if errors := id_errors("orderId", order_id):
                 raise InvalidRequest(errors)
-            number = path_id(order_id, MAX_ID)
-            order = await own_order(conn, user.id, number) if number is not None else None
+            order = await own_order(conn, user.id, int(order_id))
         if order is None:
             raise NotFound(f"Order not found with id: {order_id}")
         return OrderDetails(

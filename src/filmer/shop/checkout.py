@@ -119,10 +119,10 @@ class Checkout:
     async def place_order(self, attempt: CheckoutAttempt, due: AmountDue) -> Order:
         """Places the order when it is this submit's turn.
 
-        Raises PaymentFailed, RateLimited, EmptyCart, KeyUsed, CartNotAsSeen; then nothing has changed.
+        Raises PaymentFailed, RateLimited, EmptyCart, KeyUsed, CartChanged; then nothing has changed.
         """
         queue = self._queues.setdefault(attempt.account_id, _Queue())
-        must_look = queue.turn.locked() or queue.length > 0
+        must_prepare = queue.turn.locked() or queue.length > 0
         queue.length += 1
         try:
             async with asyncio.timeout(TURN_SECONDS):
@@ -132,7 +132,7 @@ class Checkout:
         finally:
             queue.length -= 1
         try:
-            if must_look:
+            if must_prepare:
                 async with self._database.connection() as conn:
                     prepared = await self.prepare(conn, attempt, due)
                 if isinstance(prepared, Order):

@@ -1,7 +1,7 @@
 """The community's pages: popular films, favourites, ratings."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 import msgspec
 from litestar.params import FromPath
@@ -107,16 +107,21 @@ class CommunityPages(Handlers):
 
     async def _add_favorite(self, account_id: int, form: Form) -> tuple[str, str]:
         """The next address, and the notice. Raises InvalidRequest."""
-        favorite, address = form.read(NewFavorite), local_address(form.get("next"), "/favorites")
+        new = form.read(NewFavorite)
+        work = self._shelves.add_favorite(account_id, new.movie_id)
+        notice = await self._notice_after(work, new.movie_id, "{} is among your favourites.")
+        return local_address(form.get("next"), "/favorites"), notice
+
+    async def _notice_after(self, work: Awaitable[object], movie_id: int, notice: str) -> str:
+        """The notice, with the film's title for ``{}``, once the work is done; or why it could not be done."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._shelves.add_favorite(account_id, favorite.movie_id)
-                title = (await self._tmdb_cache.film(favorite.movie_id)).value.title
+                await work
+                return notice.format((await self._tmdb_cache.film(movie_id)).value.title)
         except MovieNotFound:
-            return address, _UNKNOWN_FILM
+            return _UNKNOWN_FILM
         except (TimeoutError, ExternalApiError):
-            return address, _TMDB_AWAY
-        return address, f"{title} is among your favourites."
+            return _TMDB_AWAY
 
     async def remove_favorite(self, favorite_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
@@ -141,16 +146,10 @@ class CommunityPages(Handlers):
 
     async def _rate(self, account_id: int, form: Form) -> tuple[str, str]:
         """The next address, and the notice. Raises InvalidRequest."""
-        new, address = form.read(NewRating), local_address(form.get("next"), "/ratings")
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._shelves.rate(account_id, new.movie_id, new.rating)
-                title = (await self._tmdb_cache.film(new.movie_id)).value.title
-        except MovieNotFound:
-            return address, _UNKNOWN_FILM
-        except (TimeoutError, ExternalApiError):
-            return address, _TMDB_AWAY
-        return address, f"You gave {title} {new.rating:g} of 5 stars."
+        new = form.read(NewRating)
+        work = self._shelves.rate(account_id, new.movie_id, new.rating)
+        notice = await self._notice_after(work, new.movie_id, f"You gave {{}} {new.rating:g} of 5 stars.")
+        return local_address(form.get("next"), "/ratings"), notice
 
     async def remove_rating(self, rating_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
