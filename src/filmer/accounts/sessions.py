@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import psycopg
 
 from filmer.accounts import queries
+from filmer.accounts.queries import ListedSession
 from filmer.accounts.schemas import User
 from filmer.clock import Clock
 from filmer.errors import Unauthorized
@@ -80,9 +81,7 @@ class Sessions:
         self.ended["signed out"] += ended
         return self.removal
 
-    async def list_for(
-        self, conn: Connection, user: User, request: AnyRequest
-    ) -> tuple[list[queries.ListedSession], int]:
+    async def list_of(self, conn: Connection, user: User, request: AnyRequest) -> tuple[list[ListedSession], int]:
         """``MAX_LISTED`` of the user's sessions, the request's own first; and how many there are."""
         now = self._clock.now()
         return await queries.select_sessions(

@@ -89,10 +89,9 @@ async def receive_body(request: litestar.Request[Any, Any, Any]) -> ReceivedBody
     except FilmerError as failure:
         return ReceivedBody(failure=failure)
     except HTTPException as refused:  # Litestar's own limit; an invalid length; a client that has hung up
-        too_large = refused.status_code == PayloadTooLarge.status
-        return ReceivedBody(
-            failure=PayloadTooLarge() if too_large else InvalidRequest(message="Request body is cut off")
-        )
+        if refused.status_code == PayloadTooLarge.status:
+            return ReceivedBody(failure=PayloadTooLarge())
+        return ReceivedBody(failure=InvalidRequest(message="Request body is cut off"))
 
 
 async def _whole(request: litestar.Request[Any, Any, Any]) -> bytes:

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 SERVER_LOST = "filmer.server_lost"  # in a request's scope: the edge may retry it with another database server
-FailurePageFor = Callable[
-    [Request[Any, Any, Any], FilmerError], Awaitable[FailurePage]
-]  # with the visitor's name on it
+FailurePageFor = Callable[[Request[Any, Any, Any], FilmerError], Awaitable[FailurePage]]  # with the visitor's name
 
 _BY_STATUS: dict[int, type[FilmerError]] = {
     400: errors.InvalidRequest,

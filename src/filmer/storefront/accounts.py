@@ -217,7 +217,7 @@ class AccountPages(Handlers):
         *,
         status: int = OK,
     ) -> HtmlResponse:
-        sessions, session_count = await self._sessions.list_for(conn, visitor.user, request)
+        sessions, session_count = await self._sessions.list_of(conn, visitor.user, request)
         return self._pages.personal(
             "account.html",
             request,

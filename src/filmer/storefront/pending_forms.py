@@ -28,9 +28,7 @@ class Action(NamedTuple):
     """An action that may be carried out for a user who has just signed in."""
 
     promise: str  # the text of the sign-in page that announces it
-    carry_out: Callable[
-        [int, Form], Awaitable[tuple[str, str]]
-    ]  # of a user's id and the form; returns the next address and the notice
+    carry_out: Callable[[int, Form], Awaitable[tuple[str, str]]]  # of a user's id; the next address, and the notice
 
 
 class PendingForm(msgspec.Struct, frozen=True, array_like=True):
