@@ -58,7 +58,7 @@ class CurrentSession(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """The ``data`` of responses that are a message only."""
+    """The ``data`` of what has nothing else to say."""
 
     message: str
 

@@ -87,7 +87,7 @@ class Favorite(msgspec.Struct, frozen=True):
 
 
 class FavoriteFilm(msgspec.Struct, frozen=True):
-    """A favourite with TMDB's data of the film, and the user's rating."""
+    """A favourite with what TMDB tells of the film, and what its user thinks of it."""
 
     id: int
     movie_id: int

@@ -102,7 +102,7 @@ class CartItem(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ChangedCartItem(msgspec.Struct, frozen=True, rename="camel"):
-    """A line in the response to a change of the cart: without the year."""
+    """As changes of the cart answer it: without the year."""
 
     movie_id: str
     title: str
