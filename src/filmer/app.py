@@ -109,7 +109,7 @@ def _framework(parts: Components, settings: Settings, metrics: "Metrics | None")
                 "database": parts.database,
                 "failure_page": parts.pages.failure,
                 "failure_page_for": parts.pages.failure_for,
-                "go_on": parts.pages.go_on,
+                "redirect": parts.pages.redirect,
                 "to_sign_in": parts.pages.to_sign_in,
             }
         ),
@@ -162,7 +162,6 @@ def _pages(parts: Components, settings: Settings) -> list[Router]:
         shop,
         CheckoutPages(
             pages,
-            database,
             parts.carts,
             parts.checkout,
             hint=demo.card_hint(f"{parts.clock.now():%Y-%m}") if settings.demo else None,
@@ -172,7 +171,7 @@ def _pages(parts: Components, settings: Settings) -> list[Router]:
         Files(parts.assets),
     )
     admin = AdminPages(
-        pages, database, parts.shared, parts.tmdb, parts.shelves, parts.search, parts.edition, parts.clock,
+        pages, parts.shared, parts.tmdb, parts.shelves, parts.search, parts.edition, parts.clock,
         settings.default_price,
     )  # fmt: skip
     return [storefront, urls.admin_pages(admin)]

@@ -1,4 +1,4 @@
-"""What requests stand on, once in each process: the stores, the rules, and the ways out."""
+"""The components that requests use, made once in each process: stores, rules, and clients."""
 
 import os
 from datetime import timedelta
@@ -23,8 +23,8 @@ from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
 from filmer.storefront.notices import Notices
 from filmer.storefront.pages import Pages
+from filmer.storefront.pending_forms import PendingForms
 from filmer.storefront.rendering import Assets, Templates
-from filmer.storefront.waiting import WaitingForms
 from filmer.tmdb.cache import TmdbCache
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.images import Images
@@ -46,12 +46,12 @@ class Components:
         self.public_url = parse_origin(settings.public_url) if settings.public_url else None
         self.is_https = self.public_url is not None and self.public_url.startswith("https:")
         self.secret = SecretKey(settings)
-        self._people(settings)
+        self._accounts(settings)
         self._shop(settings)
         self._community(settings)
         self._storefront(settings)
 
-    def _people(self, settings: Settings) -> None:
+    def _accounts(self, settings: Settings) -> None:
         self.throttle = Throttle(self.clock, self.secret)
         self.sessions = Sessions(
             self.clock,
@@ -81,7 +81,7 @@ class Components:
             self.shared, self.clock, per_second=settings.tmdb_requests_per_second, workers=settings.workers
         )
         self.tmdb = Tmdb(settings, rate_limit, self.clock)
-        # The demo's sandbox has a credential as well, and no pictures worth looking at.
+        # The demo's TMDB sandbox has a credential as well, but no pictures worth showing.
         has_pictures = self.tmdb.is_set_up and not (settings.demo and settings.tmdb_api_key == SANDBOX_KEY)
         self.images = Images(self.tmdb, rate_limit, self.shared, self.clock, settings) if has_pictures else None
         self.tmdb_cache = TmdbCache(self.tmdb, self.shared, self.database, self.clock, settings)
@@ -103,7 +103,7 @@ class Components:
             self.sessions,
             self.templates,
             notices,
-            WaitingForms(self.secret, self.clock, self.shared, is_secure=self.is_https),
+            PendingForms(self.secret, self.clock, self.shared, is_secure=self.is_https),
             self.database,
             carts=self.carts,
             edition=self.edition,
@@ -115,7 +115,7 @@ class Components:
 
     @property
     def periodic_tasks(self) -> list[PeriodicTask]:
-        """What is to be done once a minute."""
+        """Called once a minute."""
         return [
             lambda: self.sessions.tidy(self.database),
             lambda: self.tokens.tidy(self.database),

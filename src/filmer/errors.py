@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 
-class Offence(msgspec.Struct, frozen=True):
+class FieldError(msgspec.Struct, frozen=True):
     """One thing wrong with one field of a request (contract §1.5)."""
 
     field: str
@@ -38,16 +38,16 @@ class FilmerError(Exception):
 
 
 class InvalidRequest(FilmerError):
-    """The message names the first offence, for clients that show it alone; the details list all (contract §1.5)."""
+    """The message names the first error, for clients that show it alone; the details list all (contract §1.5)."""
 
     status = 400
     code = "VALIDATION_ERROR"
     message = "Request validation failed"
 
-    def __init__(self, offences: Sequence[Offence] = (), message: str | None = None) -> None:
-        self.offences = tuple(offences)
-        details = {"fields": [{"field": o.field, "reason": o.reason} for o in offences]} if offences else {}
-        first = f"{self.offences[0].field}: {self.offences[0].reason}" if self.offences else None
+    def __init__(self, field_errors: Sequence[FieldError] = (), message: str | None = None) -> None:
+        self.field_errors = tuple(field_errors)
+        details = {"fields": [{"field": o.field, "reason": o.reason} for o in field_errors]} if field_errors else {}
+        first = f"{self.field_errors[0].field}: {self.field_errors[0].reason}" if self.field_errors else None
         super().__init__(message or first, details=details)
 
 
@@ -117,7 +117,7 @@ class KeyUsed(Conflict):
         self.order_id = order_id
 
 
-class CartNotAsSeen(Conflict):
+class CartChanged(Conflict):
     """The cart holds something else, or costs something else, than the customer agreed to."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from tests.responses import data_of, error_of, offences_of
 from tests.server_in_thread import ServerInThread
 from tests.users import PASSWORD, hash_password
 
-from filmer.accounts.addresses import MAX_EMAIL, email_key, read_email, read_known_email
+from filmer.accounts.addresses import MAX_EMAIL, email_key, read_email, read_sign_in_email
 from filmer.store.embedded import Engines
 
 _numbers = itertools.count(1)
@@ -69,7 +69,7 @@ def new_name() -> str:
 def test_what_an_address_is_compared_by_and_how_it_is_shown(typed: str, key: str, shown: str) -> None:
     assert (email_key(typed), read_email(f" {typed} ")) == (key, shown)
     assert (email_key(shown), read_email(shown)) == (key, shown)
-    assert email_key(read_known_email(typed)) == key
+    assert email_key(read_sign_in_email(typed)) == key
 
 
 @given(st.text(max_size=40) | st.from_regex("[a-z]@[-ü。.xn\uff19_]{1,30}", fullmatch=True) | st.emails())
@@ -79,7 +79,7 @@ def test_whatever_is_typed_is_refused_or_has_one_form(typed: str) -> None:
     except ValueError:
         return
     assert read_email(shown) == shown
-    assert email_key(shown) == email_key(read_known_email(typed))
+    assert email_key(shown) == email_key(read_sign_in_email(typed))
     assert email_key(shown).partition("@")[2].isascii()
     assert len(shown) <= MAX_EMAIL
 

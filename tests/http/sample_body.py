@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from filmer.errors import Offence
+from filmer.errors import FieldError
 from filmer.http.body import Body
 
 JSON = "application/json"
@@ -40,6 +40,6 @@ class Sample(Body):
     expiration: Annotated[Month | None, Meta(extra={"read": read_month})] = None
 
     @classmethod
-    def cross_check(cls, fields: dict[str, Any]) -> Iterator[Offence]:
+    def cross_check(cls, fields: dict[str, Any]) -> Iterator[FieldError]:
         if fields.get("note") == "both" and "year" in fields:
-            yield Offence("note", "must not be both")
+            yield FieldError("note", "must not be both")

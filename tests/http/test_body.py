@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.http.sample_body import JSON, Sample
 
-from filmer.errors import FilmerError, InvalidRequest, Offence, UnsupportedMediaType
-from filmer.http.body import Received
+from filmer.errors import FieldError, FilmerError, InvalidRequest, UnsupportedMediaType
+from filmer.http.body import ReceivedBody
 
 unhurried = settings(deadline=None)  # a busy machine is no defect
 
 
 def read(text: str | bytes, content_type: str | None = JSON) -> Sample:
-    return Received(text.encode() if isinstance(text, str) else text, content_type).read(Sample)
+    return ReceivedBody(text.encode() if isinstance(text, str) else text, content_type).read(Sample)
 
 
 def refusal(text: str | bytes, content_type: str | None = JSON) -> FilmerError:
@@ -26,13 +26,13 @@ def refusal(text: str | bytes, content_type: str | None = JSON) -> FilmerError:
     return caught.value
 
 
-def offences(text: str | bytes) -> dict[str, str]:
+def field_errors(text: str | bytes) -> dict[str, str]:
     refused = refusal(text)
     assert isinstance(refused, InvalidRequest)
     fields = refused.details["fields"]
     assert refused.message == f"{fields[0]['field']}: {fields[0]['reason']}"
-    assert len({offence["field"] for offence in fields}) == len(fields)
-    return {offence["field"]: offence["reason"] for offence in fields}
+    assert len({field_error["field"] for field_error in fields}) == len(fields)
+    return {field_error["field"]: field_error["reason"] for field_error in fields}
 
 
 def of(field: str, value: str) -> str:
@@ -141,26 +141,26 @@ def test_there_is_no_negative_zero(zero: str) -> None:
     ],
 )
 def test_an_offence_names_its_field_and_reason(field: str, value: str, reason: str) -> None:
-    assert offences(of(field, value)) == {field: reason}
+    assert field_errors(of(field, value)) == {field: reason}
 
 
 def test_what_is_required_must_be_there() -> None:
-    assert offences("{}") == {"movieId": "is required"}
-    assert offences('{"movie_id": "tt1", "MovieId": "tt1"}') == {"movieId": "is required"}
+    assert field_errors("{}") == {"movieId": "is required"}
+    assert field_errors('{"movie_id": "tt1", "MovieId": "tt1"}') == {"movieId": "is required"}
 
 
 def test_a_known_field_is_given_once() -> None:
     """As a query parameter; of unknown ones nothing is asked."""
-    assert offences('{"movieId": "a", "movieId": "a"}') == {"movieId": "must be given only once"}
-    assert offences('{"movieId": "a", "movie\\u0049d": 1}') == {"movieId": "must be given only once"}
+    assert field_errors('{"movieId": "a", "movieId": "a"}') == {"movieId": "must be given only once"}
+    assert field_errors('{"movieId": "a", "movie\\u0049d": 1}') == {"movieId": "must be given only once"}
     assert read('{"x": 1, "movieId": "a", "x": {"movieId": 1, "movieId": 1}}') == Sample(movie_id="a")
 
 
 def test_every_offence_is_told_in_the_structs_order_after_the_callers() -> None:
     """contract §1.5"""
-    received = Received(b'{"rating": "x", "gift": 1, "quantity": 0, "note": "both", "year": 1}', JSON)
+    received = ReceivedBody(b'{"rating": "x", "gift": 1, "quantity": 0, "note": "both", "year": 1}', JSON)
     with pytest.raises(InvalidRequest) as caught:
-        received.read(Sample, [Offence("orderId", "must be an integer")])
+        received.read(Sample, [FieldError("orderId", "must be an integer")])
     assert caught.value.details["fields"] == [
         {"field": "orderId", "reason": "must be an integer"},
         {"field": "movieId", "reason": "is required"},
@@ -172,11 +172,11 @@ def test_every_offence_is_told_in_the_structs_order_after_the_callers() -> None:
 
 
 def test_what_is_wrong_by_itself_is_not_checked_against_others() -> None:
-    assert offences('{"movieId": "a", "note": "both", "year": "x"}') == {"year": "must be an integer"}
+    assert field_errors('{"movieId": "a", "note": "both", "year": "x"}') == {"year": "must be an integer"}
 
 
 def test_secrets_stay_out_of_what_is_printed() -> None:
-    received = Received(b'{"movieId": "a", "password": "geheim"}', JSON)
+    received = ReceivedBody(b'{"movieId": "a", "password": "geheim"}', JSON)
     assert "geheim" not in repr(received)
     assert "geheim" not in repr(received.read(Sample))
 
@@ -393,7 +393,7 @@ def test_any_value_in_any_field_is_taken_or_named(document: dict[str, Any], esca
         wrong.append("note")
     text = json.dumps(document, ensure_ascii=escaped)
     if wrong:
-        assert list(offences(text)) == wrong
+        assert list(field_errors(text)) == wrong
     else:
         assert read(text).movie_id == document["movieId"]
 

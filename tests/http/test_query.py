@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from msgspec import Meta
 
 from filmer.catalogue.api import GenreMovieList, MovieList, MovieSearch, StarList
-from filmer.errors import InvalidRequest, Offence
-from filmer.http.query import MAX_PARAMETERS, Query, id_offences, path_id, read_integer, read_query, read_text
+from filmer.errors import FieldError, InvalidRequest
+from filmer.http.query import MAX_PARAMETERS, Query, id_errors, path_id, read_integer, read_query, read_text
 
 
 class Sample(Query):
@@ -25,9 +25,9 @@ class Sample(Query):
     year: Annotated[Annotated[int, Meta(ge=0, le=9999)] | None, Meta()] = None
 
     @classmethod
-    def cross_check(cls, given: dict[str, Any], _named: Collection[str]) -> Iterator[Offence]:
+    def cross_check(cls, given: dict[str, Any], _named: Collection[str]) -> Iterator[FieldError]:
         if given.get("name") == "both" and "year" in given:
-            yield Offence("name", "must not be both")
+            yield FieldError("name", "must not be both")
 
 
 STRUCTS: list[type[Query]] = [Sample, MovieList, GenreMovieList, StarList, MovieSearch]
@@ -39,10 +39,10 @@ def read(raw: bytes) -> Sample:
     return read_query(raw, Sample)
 
 
-def offences(raw: bytes, struct: type[Query] = Sample) -> dict[str, str]:
+def field_errors(raw: bytes, struct: type[Query] = Sample) -> dict[str, str]:
     with pytest.raises(InvalidRequest) as caught:
         read_query(raw, struct)
-    return {offence["field"]: offence["reason"] for offence in caught.value.details.get("fields", [])}
+    return {field_error["field"]: field_error["reason"] for field_error in caught.value.details.get("fields", [])}
 
 
 def test_nothing_given_is_all_defaults() -> None:
@@ -132,20 +132,20 @@ def test_values_are_read(raw: bytes, expected: Sample) -> None:
     ],
 )
 def test_an_offence_names_its_parameter_and_reason(raw: bytes, field: str, reason: str) -> None:
-    assert offences(raw) == {field: reason}
+    assert field_errors(raw) == {field: reason}
 
 
 def test_every_offence_is_told_once() -> None:
     """contract §1.5"""
     raw = b"page=0&perPage=x&sortBy=z&code=&year=-1&name=%00&name=%FF&page=1"
-    assert set(offences(raw)) == {"page", "perPage", "sortBy", "code", "year", "name"}
+    assert set(field_errors(raw)) == {"page", "perPage", "sortBy", "code", "year", "name"}
     with pytest.raises(InvalidRequest) as caught:
         read(raw)
     assert len(caught.value.details["fields"]) == 6
 
 
 def test_what_is_wrong_by_itself_is_not_checked_against_others() -> None:
-    assert offences(b"name=both&year=x") == {"year": "must be an integer"}
+    assert field_errors(b"name=both&year=x") == {"year": "must be an integer"}
 
 
 def test_a_hundred_parameters_are_read_and_no_more() -> None:
@@ -179,8 +179,8 @@ def test_whatever_is_given_is_a_value_or_an_invalid_request(raw: bytes, struct: 
     except InvalidRequest as refused:
         fields = refused.details["fields"]
         assert fields
-        assert all(offence["reason"] for offence in fields)
-        assert len({offence["field"] for offence in fields}) == len(fields)
+        assert all(field_error["reason"] for field_error in fields)
+        assert len({field_error["field"] for field_error in fields}) == len(fields)
     else:
         assert isinstance(value, struct)
 
@@ -200,7 +200,7 @@ def test_every_integer_is_read_or_out_of_bounds(number: int) -> None:
     if number >= 1:
         assert read(f"page={number}".encode()).page == number
     else:
-        assert offences(f"page={number}".encode()) == {"page": "must be at least 1"}
+        assert field_errors(f"page={number}".encode()) == {"page": "must be at least 1"}
 
 
 @unhurried
@@ -219,7 +219,7 @@ def test_no_other_text_is_an_integer(text: str) -> None:
 )
 def test_an_id_in_a_path_is_told_wrong_by_no_bound_above(text: str, number: int | None) -> None:
     assert path_id(text, 2**31 - 1) == number
-    assert id_offences("id", text) == []
+    assert id_errors("id", text) == []
 
 
 @pytest.mark.parametrize(
@@ -232,4 +232,4 @@ def test_an_id_in_a_path_is_told_wrong_by_no_bound_above(text: str, number: int 
 )
 def test_what_can_be_no_id_in_a_path(text: str, reason: str) -> None:
     assert path_id(text, 2**31 - 1) is None
-    assert id_offences("id", text) == [Offence("id", reason)]
+    assert id_errors("id", text) == [FieldError("id", reason)]

@@ -22,7 +22,7 @@ from filmer.clock import SystemClock
 from filmer.components import Components
 from filmer.errors import FilmerError, InvalidRequest, PayloadTooLarge, RequestTimeout, Unauthorized
 from filmer.http import body as module
-from filmer.http.body import MAX_BODY, Received, receive_body
+from filmer.http.body import MAX_BODY, ReceivedBody, receive_body
 from filmer.http.failures import answer_failure
 from filmer.server.serving import free_port
 from filmer.settings import Settings
@@ -265,7 +265,7 @@ def test_who_hangs_up_within_a_body_harms_nobody(server: tuple[int, Path], clien
 # --- whatever a server passes on ------------------------------------------------------------------
 
 
-def received_of(messages: list[dict[str, Any]], *headers: tuple[bytes, bytes]) -> Received:
+def received_of(messages: list[dict[str, Any]], *headers: tuple[bytes, bytes]) -> ReceivedBody:
     """What comes of the given ASGI messages; nothing follows the last."""
     waiting = iter(messages)
 
@@ -275,7 +275,7 @@ def received_of(messages: list[dict[str, Any]], *headers: tuple[bytes, bytes]) -
             await asyncio.sleep(60)
         return message
 
-    async def run() -> Received:
+    async def run() -> ReceivedBody:
         app = Litestar([echo], openapi_config=None, logging_config=None)
         scope: Any = {"type": "http", "headers": list(headers), "method": "POST", "path": "/", "query_string": b""}
         scope |= {"litestar_app": app, "app": app, "route_handler": echo, "state": {}}

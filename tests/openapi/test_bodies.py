@@ -12,7 +12,7 @@ from msgspec import Meta
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from filmer import errors
-from filmer.http.body import Body, Received
+from filmer.http.body import Body, ReceivedBody
 from filmer.http.bounds import BLANKS, STORABLE
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.openapi.document import make_document
@@ -93,7 +93,7 @@ DOCS: EndpointDocs = {
             ResponseDoc("Judged", Order, {"orderId": 1}, headers=("Age", "X-Cache")),
             failure(
                 "In its own words",
-                errors.InvalidRating([errors.Offence("rating", "must be at most 5")]),
+                errors.InvalidRating([errors.FieldError("rating", "must be at most 5")]),
                 errors.InvalidRequest(),
             ),
             failure("Two things may be away", errors.ExternalApiError(), errors.ServiceUnavailable()),
@@ -221,7 +221,7 @@ def test_a_bodys_schema_is_made_of_its_struct(document: Any) -> None:
 def test_the_schema_says_what_the_reader_does(document: Any, change: dict[str, Any], fits: bool) -> None:  # noqa: FBT001
     body = GIVEN | change
     assert Draft202012Validator(schema(document)).is_valid(body) == fits
-    received = Received(json.dumps(body).encode(), "application/json")
+    received = ReceivedBody(json.dumps(body).encode(), "application/json")
     if fits:
         assert received.read(NewOrder).movie_id == "tt1"
     else:
@@ -301,8 +301,8 @@ def test_what_the_community_answers_has_no_envelope(document: Any) -> None:
 def test_several_errors_of_one_status_are_examples_named_by_their_codes(document: Any) -> None:
     (media,) = judge(document)["responses"]["400"]["content"].values()
     assert "example" not in media
-    offence = {"field": "rating", "reason": "must be at most 5"}
-    wrong = {"code": "INVALID_RATING", "message": "rating: must be at most 5", "details": {"fields": [offence]}}
+    field_error = {"field": "rating", "reason": "must be at most 5"}
+    wrong = {"code": "INVALID_RATING", "message": "rating: must be at most 5", "details": {"fields": [field_error]}}
     assert media["examples"]["INVALID_RATING"] == {"value": {"error": wrong}}
     assert set(media["examples"]) == {"INVALID_RATING", "VALIDATION_ERROR"}
 

@@ -257,11 +257,11 @@ def test_submits_with_keys_of_their_own_give_one_order_too(store: Store, sign_in
 
 
 class Meanwhile:
-    """Does something else once, right before a query of a checkout that is under way; "look": before the first."""
+    """Does something else once, right before a query of a checkout that is under way; "prepare": before the first."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, query: str, work: Callable[[], httpx.Response]) -> None:
         self.responses: list[httpx.Response] = []
-        owner: Any = Checkout if query == "look" else queries
+        owner: Any = Checkout if query == "prepare" else queries
         original = getattr(owner, query)
         begun = threading.Event()
 
@@ -277,8 +277,8 @@ class Meanwhile:
 @pytest.mark.parametrize(
     ("key", "query"),
     [
-        *((None, query) for query in ("look", "select_twin", "lock_cart")),
-        *(("k", query) for query in ("look", "select_due", "select_kept_answer", "lock_cart")),
+        *((None, query) for query in ("prepare", "select_identical_order", "lock_cart")),
+        *(("k", query) for query in ("prepare", "select_due", "select_receipt", "lock_cart")),
     ],
 )
 def test_a_twin_that_is_faster_at_any_point_is_the_answer(
@@ -379,7 +379,7 @@ def test_what_a_nodes_clock_says_is_of_no_matter(
     person = open_account(shop.url)
     phone, laptop = shop.sign_in(person), other_node.sign_in(person)
     put_in_cart(laptop)
-    meanwhile = Meanwhile(monkeypatch, "look", lambda: pay(laptop))
+    meanwhile = Meanwhile(monkeypatch, "prepare", lambda: pay(laptop))
     before = pay(phone)
     assert (before.status_code, before.content) == (200, meanwhile.responses[0].content)
     empty(pay(phone))
@@ -390,7 +390,7 @@ def test_what_a_nodes_clock_says_is_of_no_matter(
     assert orders_of(phone) == 2
 
 
-@pytest.mark.parametrize("query", ["look", "lock_cart"])
+@pytest.mark.parametrize("query", ["prepare", "lock_cart"])
 def test_another_cart_by_then_is_not_what_was_submitted(
     start_shop: StartShop, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
@@ -425,7 +425,7 @@ def test_of_several_orders_it_gets_the_first(start_shop: StartShop, monkeypatch:
         buy(laptop, AMELIE)
         return response
 
-    meanwhile = Meanwhile(monkeypatch, "look", buy_twice)
+    meanwhile = Meanwhile(monkeypatch, "prepare", buy_twice)
     assert pay(phone).content == meanwhile.responses[0].content
     assert orders_of(phone) == 3
 
@@ -440,7 +440,7 @@ def test_between_the_orders_statements_and_its_commit_one_looks_in_time(
     person = open_account(shop.url)
     phone, laptop = shop.sign_in(person), other_node.sign_in(person)
     put_in_cart(phone)
-    original = queries.upsert_kept_answer
+    original = queries.upsert_receipt
     with ThreadPoolExecutor(1) as threads:
         under_way = []
 
@@ -452,7 +452,7 @@ def test_between_the_orders_statements_and_its_commit_one_looks_in_time(
                 await asyncio.to_thread(until, shop, "SELECT 1 FROM pg_locks WHERE NOT granted")
             await original(*arguments, **named)
 
-        monkeypatch.setattr(queries, "upsert_kept_answer", with_another)
+        monkeypatch.setattr(queries, "upsert_receipt", with_another)
         first = pay(phone, key="k")
         (second,) = (future.result(20) for future in under_way)
     assert first.status_code == 200

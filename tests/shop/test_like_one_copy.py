@@ -267,7 +267,7 @@ BUGS = {
             return held + quantity
     """,
     "a key that comes again buys again": """
-        async def select_kept_answer(conn, account_id, key, *, since):
+        async def select_receipt(conn, account_id, key, *, since):
             return None
     """,
     "a cart is shown as it was a while ago": """

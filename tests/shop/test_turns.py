@@ -238,7 +238,7 @@ def test_what_can_not_be_given_back_stops_no_checkout(
     async def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(shop.checkout._throttle, "give_back", fail)
+    monkeypatch.setattr(shop.checkout._throttle, "refund", fail)
     assert data_of(pay(client))["totalPrice"] == 4.99
 
 

@@ -7,8 +7,8 @@ import pytest
 from msgspec import Meta
 
 from filmer.community.schemas import NewRating
-from filmer.errors import InvalidRequest, Offence, UnsupportedMediaType
-from filmer.http.body import Body, Received
+from filmer.errors import FieldError, InvalidRequest, UnsupportedMediaType
+from filmer.http.body import Body, ReceivedBody
 from filmer.shop.schemas import NewCartItem, Submission
 from filmer.storefront.forms import Form, _members, without_blanks
 
@@ -21,13 +21,13 @@ class Whole(Body):
 
 def form(body: str | bytes, media_type: str | None = MEDIA_TYPE) -> Form:
     raw = body.encode() if isinstance(body, str) else body
-    return Form(_members(Received(raw, media_type)))
+    return Form(_members(ReceivedBody(raw, media_type)))
 
 
-def offences(body: str, struct: type[Body]) -> list[Offence]:
+def field_errors(body: str, struct: type[Body]) -> list[FieldError]:
     with pytest.raises(InvalidRequest) as raised:
         form(body).read(struct)
-    return list(raised.value.offences)
+    return list(raised.value.field_errors)
 
 
 def test_a_form_becomes_what_json_becomes() -> None:
@@ -46,24 +46,24 @@ def test_text_is_percent_encoded_utf_8_with_plus_for_blank() -> None:
 
 @pytest.mark.parametrize("number", ["1.5", "1_0", "١٢", "", " 3", "0x3", "1e3", "+1", "nan", "inf"])
 def test_what_is_no_integer_is_none(number: str) -> None:
-    assert offences(urlencode({"movieId": "tt1", "quantity": number}), NewCartItem) == [
-        Offence("quantity", "must be an integer")
+    assert field_errors(urlencode({"movieId": "tt1", "quantity": number}), NewCartItem) == [
+        FieldError("quantity", "must be an integer")
     ]
 
 
 @pytest.mark.parametrize("number", ["1_0", "١٢", "", " 3", "1e3", "nan", "inf", "Infinity", "+1", "1.", ".5"])
 def test_what_is_no_number_is_none(number: str) -> None:
-    assert offences(urlencode({"amount": number}), Whole) == [Offence("amount", "must be a number")]
+    assert field_errors(urlencode({"amount": number}), Whole) == [FieldError("amount", "must be a number")]
 
 
 def test_every_offence_is_told() -> None:
-    assert offences("quantity=11", NewCartItem) == [
-        Offence("movieId", "is required"),
-        Offence("quantity", "must be at most 10"),
+    assert field_errors("quantity=11", NewCartItem) == [
+        FieldError("movieId", "is required"),
+        FieldError("quantity", "must be at most 10"),
     ]
-    assert offences("movieId=a&movieId=b&quantity=99999999999999999999999", NewCartItem) == [
-        Offence("movieId", "must be given only once"),
-        Offence("quantity", "must be at most 10"),
+    assert field_errors("movieId=a&movieId=b&quantity=99999999999999999999999", NewCartItem) == [
+        FieldError("movieId", "must be given only once"),
+        FieldError("quantity", "must be at most 10"),
     ]
 
 

@@ -60,5 +60,5 @@ def test_an_old_one_is_old_news() -> None:
 def test_its_cookie_is_out_of_reach_of_scripts_and_short_lived(notices: Notices) -> None:
     cookie = notices.cookie("Hello")
     assert (cookie.httponly, cookie.samesite, cookie.secure, cookie.max_age) == (True, "lax", False, 60)
-    assert notices.taken_back.max_age == 0
+    assert notices.removal.max_age == 0
     assert Notices(SecretKey(Settings(secret_key="k" * 32)), MovedClock(), is_secure=True).cookie("x").secure is True

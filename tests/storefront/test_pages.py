@@ -15,7 +15,7 @@ from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.proxy import proxied_database
 from tests.users import open_account, signed_in
 
-from filmer.errors import FilmerError, InvalidRequest, NotFound, Offence
+from filmer.errors import FieldError, FilmerError, InvalidRequest, NotFound
 from filmer.storefront.rendering import Assets, Templates
 
 PUBLIC = ["/", "/films", "/stars", "/genres", "/search?query=batman", "/films/tt0111161"]
@@ -211,10 +211,10 @@ def test_a_process_shows_the_pages_it_was_started_with(monkeypatch: pytest.Monke
     assert b"No such film" in templates.render("failure.html", **variables)
 
 
-@pytest.mark.parametrize("more", [(), (Offence("size", "must be at most 100"),)])
-def test_a_page_that_is_asked_wrongly_says_the_first_offence_in_a_sentence(more: tuple[Offence, ...]) -> None:
+@pytest.mark.parametrize("more", [(), (FieldError("size", "must be at most 100"),)])
+def test_a_page_that_is_asked_wrongly_says_the_first_offence_in_a_sentence(more: tuple[FieldError, ...]) -> None:
     """The script of forms shows its first paragraph alone."""
-    error = InvalidRequest([Offence("page", "must be at least 1"), *more])
+    error = InvalidRequest([FieldError("page", "must be at least 1"), *more])
     templates = Templates(Assets(), public_url=None, currency="$", default_price=Decimal("4.99"))
     html = templates.render(
         "failure.html", visitor=None, notice=None, path="/orders", error=error, has_imdb=False

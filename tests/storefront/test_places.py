@@ -2,13 +2,13 @@
 
 import pytest
 
-from filmer.storefront.filled import Pager
-from filmer.storefront.pages import own_place
+from filmer.storefront.pager import Pager
+from filmer.storefront.pages import local_address
 
 
 @pytest.mark.parametrize("place", ["/", "/films/tt0111161", "/films?startsWith=B&page=2", "/search?query=a+b%20c"])
 def test_a_page_of_ours_is_gone_on_to(place: str) -> None:
-    assert own_place(place) == place
+    assert local_address(place) == place
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,11 @@ def test_a_page_of_ours_is_gone_on_to(place: str) -> None:
     ],
 )
 def test_anything_else_is_not(place: str) -> None:
-    assert own_place(place, "/account") == "/account"
+    assert local_address(place, "/account") == "/account"
 
 
 def test_what_is_no_ascii_is_encoded() -> None:
-    assert own_place("/stars/é") == "/stars/%C3%A9"
+    assert local_address("/stars/é") == "/stars/%C3%A9"
 
 
 def pager(query: bytes, page: int, last: int) -> Pager:

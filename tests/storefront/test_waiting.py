@@ -22,7 +22,7 @@ from filmer.accounts.schemas import User
 from filmer.secret import SecretKey
 from filmer.settings import Settings
 from filmer.store.valkey import SharedCache
-from filmer.storefront.waiting import MAX_BYTES, SECONDS, WaitingForm, WaitingForms
+from filmer.storefront.pending_forms import MAX_BYTES, SECONDS, PendingForm, PendingForms
 
 __all__ = ["shared_sandbox"]
 
@@ -220,17 +220,17 @@ def test_no_link_does_anything(place: Place, browser: httpx.Client, mary: User) 
     assert cart_of(place[0], mary) == []
 
 
-def forms(clock: MovedClock, key: str = SECRET_KEY) -> WaitingForms:
-    return WaitingForms(SecretKey(Settings(secret_key=key)), clock, SharedCache(None), is_secure=True)
+def forms(clock: MovedClock, key: str = SECRET_KEY) -> PendingForms:
+    return PendingForms(SecretKey(Settings(secret_key=key)), clock, SharedCache(None), is_secure=True)
 
 
 @pytest.mark.parametrize("kind", ["forged", "of another shop", "too old", "garbage", "no form", "huge"])
 def test_what_is_not_ours_or_too_old_does_nothing(place: Place, browser: httpx.Client, mary: User, kind: str) -> None:
     clock = MovedClock()
-    waiting = WaitingForm("add to cart", PLACE, list(RENT[1].items()))
+    waiting = PendingForm("add to cart", PLACE, list(RENT[1].items()))
     if kind == "too old":
         clock.move(seconds=-SECONDS - 5)
-    field = forms(clock, "s" * 32 if kind == "of another shop" else SECRET_KEY).seal(waiting)
+    field = forms(clock, "s" * 32 if kind == "of another shop" else SECRET_KEY).sign(waiting)
     if kind == "forged":
         body = base64.urlsafe_b64encode(read(field).replace('"2"', '"9"').encode()).decode().rstrip("=")
         field = f"{body}.{field.partition('.')[2]}"
@@ -245,11 +245,11 @@ def test_what_is_not_ours_or_too_old_does_nothing(place: Place, browser: httpx.C
 
 def test_its_cookie_is_bounded_and_out_of_reach() -> None:
     made = forms(MovedClock())
-    cookie = made.cookie(WaitingForm("rate", "/", [("a", "é")]))
+    cookie = made.cookie(PendingForm("rate", "/", [("a", "é")]))
     assert cookie
     assert (cookie.httponly, cookie.samesite, cookie.secure, cookie.max_age) == (True, "lax", True, SECONDS)
-    assert made.cookie(WaitingForm("rate", "/", [("a", "é" * MAX_BYTES)])) is None
-    largest = made.cookie(WaitingForm("rate", "/", [("a", "é" * (MAX_BYTES // 2 - 30))]))
+    assert made.cookie(PendingForm("rate", "/", [("a", "é" * MAX_BYTES)])) is None
+    largest = made.cookie(PendingForm("rate", "/", [("a", "é" * (MAX_BYTES // 2 - 30))]))
     assert largest
     assert len(largest.to_header(header="")) < 4096
 

@@ -1,1 +1,1 @@
-"""People: accounts, passwords, sessions, and what slows guesses down."""
+"""Users: accounts, passwords, sessions, tokens, and the throttle of guesses."""

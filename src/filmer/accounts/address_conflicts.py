@@ -1,7 +1,7 @@
-"""E-mail addresses that earlier versions kept: brought into the form they are compared by, as far as that is free.
+"""Normalizes e-mail addresses that earlier versions stored, unless another account has the normal form.
 
-No migration does it, as plain SQL knows nothing of domains. It is done at each start, and by the commands that could
-make a second account of an address, because workers of the earlier version may write beside those of this one.
+A migration can't, as plain SQL knows nothing of domains. It happens at each start, and in commands that could open a
+second account for an address, because workers of the earlier version may still write beside those of this one.
 """
 
 import msgspec
@@ -13,15 +13,15 @@ from filmer.store.postgres import Connection
 
 log = structlog.get_logger()
 
-TOLD = 5  # pairs named in one line of the log
+MAX_LOGGED = 5  # pairs named in one line of the log
 
 
 class SharedAddress(msgspec.Struct, frozen=True):
-    """Two accounts of one e-mail address, as each spells it: both are left alone, and sign in as ever."""
+    """Two accounts with one e-mail address in different spellings. Both stay as they are, and can sign in."""
 
     account_id: int
     email: str
-    holder_id: int  # whose address it is by now
+    holder_id: int  # the account that has the normal form
     holder_email: str
 
     def __str__(self) -> str:
@@ -38,48 +38,49 @@ ADVICE = (
 
 
 async def settle_addresses(conn: Connection) -> list[SharedAddress]:
-    """Brings all into form but those that two accounts have, which it returns."""
-    readable, shared = await _look_through(conn)
-    if readable:
-        await queries.update_emails(conn, readable)
+    """Normalizes all but those that two accounts have, which it returns."""
+    normalized, shared = await _classify(conn)
+    if normalized:
+        await queries.update_emails(conn, normalized)
     return shared
 
 
 async def find_shared(conn: Connection) -> list[SharedAddress]:
-    """The same, changing nothing."""
-    return (await _look_through(conn))[1]
+    """What ``settle_addresses`` would return, without changing anything."""
+    return (await _classify(conn))[1]
 
 
 def warn_of(shared: list[SharedAddress]) -> None:
-    """One line, at each start, until it is settled."""
+    """Logs one line at each start, as long as there are any."""
     if shared:
-        pairs = [f"{one.account_id} and {one.holder_id}" for one in shared[:TOLD]]
+        pairs = [f"{conflict.account_id} and {conflict.holder_id}" for conflict in shared[:MAX_LOGGED]]
         log.warning(
             "accounts have one e-mail address", pairs=len(shared), accounts=pairs,
             advice="`filmer account list` shows them; `filmer account email` gives one of two another address",
         )  # fmt: skip
 
 
-async def _look_through(conn: Connection) -> tuple[dict[int, str], list[SharedAddress]]:
-    """The addresses that are to be brought into form, by account, and those that two have.
+async def _classify(conn: Connection) -> tuple[dict[int, str], list[SharedAddress]]:
+    """The normal form of addresses that lack it, by account, and the addresses that two accounts have.
 
-    Where nobody has the form yet, the older account gets it.
+    Where no account has the normal form yet, the oldest gets it.
     """
-    odd = await queries.select_odd_addresses(conn)
-    keys = {one.account_id: email_key(one.email) for one in odd}
+    stored = await queries.select_unusual_addresses(conn)
+    keys = {address.account_id: email_key(address.email) for address in stored}
     holders = await queries.select_holders(conn, list(keys.values()))
-    readable, shared = {}, []
-    for one in odd:
-        key = keys[one.account_id]
-        holder = holders.setdefault(key, one.account_id)
-        if holder != one.account_id:
-            shared.append(SharedAddress(one.account_id, one.email, holder, key))
+    normalized, shared = {}, []
+    for address in stored:
+        key = keys[address.account_id]
+        holder = holders.setdefault(key, address.account_id)
+        if holder != address.account_id:
+            shared.append(SharedAddress(address.account_id, address.email, holder, key))
             continue
         try:
-            email = read_email(one.email)
-        except ValueError:  # earlier versions took it for a domain; nobody else can have it
+            email = read_email(address.email)
+        except ValueError:  # only earlier versions accepted it; no other account can have it
             continue
-        if (email, key) != (one.email, one.key):
-            readable[one.account_id] = email
-    kept = {one.account_id for one in odd if one.key == keys[one.account_id]} & {one.holder_id for one in shared}
-    return {account_id: email for account_id, email in readable.items() if account_id not in kept}, shared
+        if (email, key) != (address.email, address.key):
+            normalized[address.account_id] = email
+    have_key = {address.account_id for address in stored if address.key == keys[address.account_id]}
+    unchanged = have_key & {conflict.holder_id for conflict in shared}
+    return {account_id: email for account_id, email in normalized.items() if account_id not in unchanged}, shared

@@ -1,4 +1,4 @@
-"""All SQL about e-mail addresses of accounts that there are already."""
+"""All SQL about e-mail addresses of existing accounts."""
 
 from contextlib import suppress
 
@@ -12,15 +12,15 @@ _LOCK = 0x6D61696C  # "mail": nodes that start together take turns
 
 
 class StoredAddress(msgspec.Struct, frozen=True):
-    """An account's e-mail address, and what it is compared by."""
+    """An account's e-mail address, and the key by which it is compared."""
 
     account_id: int
     email: str
     key: str
 
 
-async def select_odd_addresses(conn: Connection) -> list[StoredAddress]:
-    """Those compared by more than ASCII, or shown as ``xn--…``; the oldest accounts first. All others are in form."""
+async def select_unusual_addresses(conn: Connection) -> list[StoredAddress]:
+    """Those with a key beyond ASCII, or spelled ``xn--…``; the oldest accounts first. All others are normalized."""
     cursor = await conn.execute(
         """
         SELECT id, email, email_key FROM account
@@ -31,26 +31,26 @@ async def select_odd_addresses(conn: Connection) -> list[StoredAddress]:
 
 
 async def select_holders(conn: Connection, keys: list[str]) -> dict[str, int]:
-    """The accounts that have these e-mail addresses, by what they are compared by."""
+    """The accounts that have these keys, by key."""
     cursor = await conn.execute("SELECT email_key, id FROM account WHERE email_key = ANY(%s::text[])", [keys])
     return dict(await cursor.fetchall())
 
 
 async def update_emails(conn: Connection, emails: dict[int, str]) -> None:
-    """Of accounts by their ids. Where somebody took one of them a moment ago, all are left for the next time."""
+    """By account id. Where another account took one of them a moment ago, all are left for the next time."""
     statement = """
         UPDATE account a SET email = n.email, email_key = n.key
         FROM unnest(%s::integer[], %s::text[], %s::text[]) n (id, email, key) WHERE a.id = n.id
     """
-    given = [list(emails), list(emails.values()), [email_key(email) for email in emails.values()]]
+    parameters = [list(emails), list(emails.values()), [email_key(email) for email in emails.values()]]
     with suppress(psycopg.errors.UniqueViolation):
         async with conn.transaction():
             await conn.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-            await conn.execute(statement, given)
+            await conn.execute(statement, parameters)
 
 
 async def update_email(conn: Connection, account_id: int, email: str) -> bool | None:
-    """False: there is no such account; None: another has the address."""
+    """False: there is no such account; None: another account has the address."""
     statement = "UPDATE account SET email = %s, email_key = %s WHERE id = %s"
     try:
         async with conn.transaction():

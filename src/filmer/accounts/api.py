@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from filmer.accounts.access import signed_in
 from filmer.accounts.schemas import Credentials, CurrentSession, Customer, Message, Registration, User
 from filmer.accounts.sessions import Sessions
-from filmer.accounts.signing_in import Caller, SigningIn
+from filmer.accounts.signing_in import Client, SigningIn
 from filmer.http.body import receive_body
 from filmer.http.envelopes import ShopResponse
 from filmer.http.handlers import AnyRequest, Handlers
@@ -19,12 +20,12 @@ class AccountsApi(Handlers):
 
     async def log_in(self, request: AnyRequest) -> ShopResponse:
         received = await receive_body(request)
-        user, cookie = await self._signing_in.sign_in(received.read(Credentials), Caller.of(request))
+        user, cookie = await self._signing_in.sign_in(received.read(Credentials), Client.of(request))
         return _with_cookie(_customer(user), cookie)
 
     async def register(self, request: AnyRequest) -> ShopResponse:
         received = await receive_body(request)
-        user, cookie = await self._signing_in.register(received.read(Registration), Caller.of(request))
+        user, cookie = await self._signing_in.register(received.read(Registration), Client.of(request))
         return _with_cookie(_customer(user), cookie)
 
     async def log_out(self, request: AnyRequest) -> ShopResponse:
@@ -33,15 +34,14 @@ class AccountsApi(Handlers):
         return _with_cookie(Message(message="Logged out successfully"), cookie)
 
     async def show_session(self, request: AnyRequest) -> CurrentSession:
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
-        return CurrentSession(
-            authenticated=True,
-            customer_id=user.id,
-            email=user.email,
-            first_name=user.first_name,
-            last_name=user.last_name,
-        )
+        async with signed_in(self._database, self._sessions, request) as (_, user, _):
+            return CurrentSession(
+                authenticated=True,
+                customer_id=user.id,
+                email=user.email,
+                first_name=user.first_name,
+                last_name=user.last_name,
+            )
 
 
 def _customer(user: User) -> Customer:

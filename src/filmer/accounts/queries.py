@@ -1,4 +1,4 @@
-"""All SQL about people, their sessions, and guesses."""
+"""All SQL about accounts, their sessions, and guesses."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ from filmer.accounts.addresses import earlier_email_key, email_key
 from filmer.accounts.schemas import Role, User
 from filmer.store.postgres import Connection
 
-_PERSON = "a.id, a.email, a.first_name, a.last_name, a.role"
+_USER = "a.id, a.email, a.first_name, a.last_name, a.role"
 
 
 class SignInAccount(msgspec.Struct, frozen=True):
@@ -17,26 +17,26 @@ class SignInAccount(msgspec.Struct, frozen=True):
     user: User
     password: str
     is_open: bool
-    has_session: bool  # the cookie that came along is a session of theirs
-    is_familiar: bool  # they signed in from this address before
+    has_session: bool  # the request's cookie is a session of this user
+    is_familiar: bool  # the user has signed in from this address before
 
 
-class FoundSession(msgspec.Struct, frozen=True):
+class StoredSession(msgspec.Struct, frozen=True):
     user: User
     created: datetime
     used: datetime
 
 
-class HeldSession(msgspec.Struct, frozen=True):
-    """A session as its person sees it listed: all but itself."""
+class ListedSession(msgspec.Struct, frozen=True):
+    """A session as its user sees it listed, without the token."""
 
-    is_present: bool  # it is the one that asks
+    is_current: bool  # it is the request's own
     created: datetime
     used: datetime
 
 
 class AccountListing(msgspec.Struct, frozen=True):
-    """An account as its owner's shop lists it."""
+    """An account as commands list it."""
 
     user: User
     disabled: bool
@@ -45,27 +45,27 @@ class AccountListing(msgspec.Struct, frozen=True):
     sessions: int
 
 
-async def select_known(
+async def select_sign_in_account(
     conn: Connection, email: str, *, address: bytes, session: bytes, demo: bool
 ) -> SignInAccount | None:
-    """Who has this e-mail address; ``session`` is the digest of the cookie that came along.
+    """The account of this e-mail address. ``session``: the digest of the request's session cookie.
 
-    Of two accounts that have had one since domains were not compared, each goes by its own spelling.
+    Where two accounts of earlier versions share the address, each is found by its own spelling.
     """
     statement = f"""
-        SELECT {_PERSON}, a.password, NOT a.disabled AND (NOT a.demo OR %(demo)s),
+        SELECT {_USER}, a.password, NOT a.disabled AND (NOT a.demo OR %(demo)s),
             EXISTS (SELECT FROM session s WHERE s.account_id = a.id AND s.digest = %(session)s),
             EXISTS (SELECT FROM familiar_address f WHERE f.account_id = a.id AND f.address = %(address)s)
         FROM account a WHERE a.email_key IN (%(key)s, %(earlier)s) ORDER BY a.email_key = %(earlier)s DESC LIMIT 1
     """
-    given = {
+    parameters = {
         "key": email_key(email),
         "earlier": earlier_email_key(email),
         "address": address,
         "session": session,
         "demo": demo,
     }
-    row = await (await conn.execute(statement.encode(), given)).fetchone()
+    row = await (await conn.execute(statement.encode(), parameters)).fetchone()
     return None if row is None else SignInAccount(User(*row[:5]), *row[5:])
 
 
@@ -81,26 +81,26 @@ async def insert_account(
     demo: bool = False,
     account_id: int | None = None,
 ) -> User | None:
-    """A new account; None when the e-mail address has one. ``account_id``: the demo's, else the next."""
+    """A new account; None when the e-mail address has one. ``account_id``: only for the demo's, else the next."""
     statement = f"""
         INSERT INTO account AS a (id, email, email_key, first_name, last_name, role, password, demo, created)
         VALUES (coalesce(%s::integer, nextval(pg_get_serial_sequence('account', 'id'))::integer),
                 %s, %s, %s, %s, %s, %s, %s, %s)
-        ON CONFLICT (email_key) DO NOTHING RETURNING {_PERSON}
+        ON CONFLICT (email_key) DO NOTHING RETURNING {_USER}
     """
-    given = [account_id, email, email_key(email), first_name, last_name, role, password, demo, now]
-    row = await (await conn.execute(statement.encode(), given)).fetchone()
+    parameters = [account_id, email, email_key(email), first_name, last_name, role, password, demo, now]
+    row = await (await conn.execute(statement.encode(), parameters)).fetchone()
     return None if row is None else User(*row)
 
 
 async def skip_ids(conn: Connection) -> None:
-    """The next account gets an id that none has, also after accounts that came with theirs."""
+    """Moves the sequence of ids beyond those that were inserted explicitly."""
     await conn.execute("SELECT setval(pg_get_serial_sequence('account', 'id'), greatest(max(id), 1)) FROM account")
 
 
 async def select_accounts(conn: Connection) -> list[AccountListing]:
     statement = f"""
-        SELECT {_PERSON}, a.disabled, a.demo, a.created,
+        SELECT {_USER}, a.disabled, a.demo, a.created,
             (SELECT count(*) FROM session s WHERE s.account_id = a.id)
         FROM account a ORDER BY a.id
     """
@@ -113,25 +113,25 @@ async def select_is_account(conn: Connection, account_id: int) -> bool:
 
 
 async def lock_account(conn: Connection, account_id: int) -> None:
-    """Until the transaction ends, whoever else asks for this waits."""
+    """Until the transaction ends, others that ask for this lock wait."""
     await conn.execute("SELECT FROM account WHERE id = %s FOR NO KEY UPDATE", [account_id])
 
 
 async def update_password(conn: Connection, account_id: int, password: str) -> bool:
-    """A password somebody chose: a demo account becomes an ordinary one. False: there is no such account."""
+    """A password that its user chose: a demo account becomes an ordinary one. False: there is no such account."""
     done = await conn.execute("UPDATE account SET password = %s, demo = false WHERE id = %s", [password, account_id])
     return done.rowcount == 1
 
 
 async def lock_password(conn: Connection, account_id: int) -> str | None:
-    """What is kept of an open account's password, and stays so until the transaction ends."""
+    """The hash of an open account's password, which can't change until the transaction ends."""
     statement = "SELECT password FROM account WHERE id = %s AND NOT disabled FOR SHARE"
     row = await (await conn.execute(statement, [account_id])).fetchone()
     return row[0] if row else None
 
 
 async def rehash_password(conn: Connection, account_id: int, old: str, new: str) -> None:
-    """The same password, kept with newer parameters, unless it was changed meanwhile."""
+    """The same password, hashed with newer parameters, unless it was changed meanwhile."""
     await conn.execute("UPDATE account SET password = %s WHERE id = %s AND password = %s", [new, account_id, old])
 
 
@@ -151,36 +151,36 @@ async def insert_session(conn: Connection, digest: bytes, account_id: int, now: 
     )
 
 
-async def select_session(conn: Connection, digest: bytes, *, demo: bool) -> FoundSession | None:
-    """The session and its person, if the account is open; its times are for the caller to judge."""
+async def select_session(conn: Connection, digest: bytes, *, demo: bool) -> StoredSession | None:
+    """The session and its user, if the account is open; the caller judges its times."""
     statement = f"""
-        SELECT {_PERSON}, s.created, s.used FROM session s JOIN account a ON a.id = s.account_id
+        SELECT {_USER}, s.created, s.used FROM session s JOIN account a ON a.id = s.account_id
         WHERE s.digest = %s AND NOT a.disabled AND (NOT a.demo OR %s)
     """
     row = await (await conn.execute(statement.encode(), [digest, demo])).fetchone()
-    return None if row is None else FoundSession(User(*row[:5]), row[5], row[6])
+    return None if row is None else StoredSession(User(*row[:5]), row[5], row[6])
 
 
 async def select_sessions(
     conn: Connection,
     account_id: int,
     *,
-    present: bytes,
+    current: bytes,
     used_after: datetime,
     created_after: datetime,
     most: int,
-) -> tuple[list[HeldSession], int]:
-    """The account's sessions: the present one, then those used last; and how many there are in all."""
+) -> tuple[list[ListedSession], int]:
+    """The account's sessions: the current one, then those used last; and how many there are in all."""
     cursor = await conn.execute(
         """
-        SELECT digest = %(present)s AS is_present, created, used, count(*) OVER () FROM session
+        SELECT digest = %(current)s AS is_current, created, used, count(*) OVER () FROM session
         WHERE account_id = %(account)s AND used > %(used)s AND created > %(created)s
-        ORDER BY is_present DESC, used DESC, created DESC LIMIT %(most)s
+        ORDER BY is_current DESC, used DESC, created DESC LIMIT %(most)s
         """,
-        {"present": present, "account": account_id, "used": used_after, "created": created_after, "most": most},
+        {"current": current, "account": account_id, "used": used_after, "created": created_after, "most": most},
     )
     rows = await cursor.fetchall()
-    return [HeldSession(*row[:3]) for row in rows], rows[0][3] if rows else 0
+    return [ListedSession(*row[:3]) for row in rows], rows[0][3] if rows else 0
 
 
 async def update_sessions_used(conn: Connection, uses: dict[bytes, datetime]) -> None:
@@ -204,18 +204,18 @@ async def select_session_count(conn: Connection, *, used_after: datetime, create
 
 
 async def delete_session(conn: Connection, digest: bytes) -> int:
-    """How many that ended: none, if it was over already."""
+    """How many sessions that ended: none, if it was over already."""
     return (await conn.execute("DELETE FROM session WHERE digest = %s", [digest])).rowcount
 
 
 async def delete_sessions_of(conn: Connection, account_id: int) -> int:
-    """Sign out everywhere, and forget where that was; how many sessions that ended."""
+    """Ends all sessions and forgets the familiar addresses; how many sessions that ended."""
     await conn.execute("DELETE FROM familiar_address WHERE account_id = %s", [account_id])
     return (await conn.execute("DELETE FROM session WHERE account_id = %s", [account_id])).rowcount
 
 
-async def delete_over(conn: Connection, *, used_before: datetime, created_before: datetime, now: datetime) -> int:
-    """What is over: sessions that ended by themselves, guesses that are forgiven. How many sessions."""
+async def delete_expired(conn: Connection, *, used_before: datetime, created_before: datetime, now: datetime) -> int:
+    """Deletes sessions that have expired, and guesses that no longer count. Returns the number of sessions."""
     await conn.execute("DELETE FROM guess WHERE free_at < %s", [now])
     done = await conn.execute("DELETE FROM session WHERE used < %s OR created < %s", [used_before, created_before])
     return done.rowcount
@@ -237,15 +237,15 @@ async def delete_unfamiliar_addresses(conn: Connection, *, seen_before: datetime
 
 
 async def select_guesses(conn: Connection, subjects: list[bytes]) -> dict[bytes, datetime]:
-    """Until when each has used up its allowance, as far as it has."""
+    """By subject, the moment at which its allowance is whole again; subjects without guesses are missing."""
     cursor = await conn.execute("SELECT subject, free_at FROM guess WHERE subject = ANY(%s::bytea[])", [subjects])
     return dict(await cursor.fetchall())
 
 
-async def take_guess(
+async def charge_guess(
     conn: Connection, subject: bytes, *, now: datetime, every: timedelta, most: timedelta
 ) -> datetime | None:
-    """Use up one interval of an allowance. None: done; else the allowance is used up until the moment returned."""
+    """Charges one interval to an allowance. None: done; else the allowance is used up until the moment returned."""
     taken = await conn.execute(
         """
         INSERT INTO guess AS g (subject, free_at) VALUES (%(subject)s, %(now)s + %(every)s)
@@ -256,10 +256,10 @@ async def take_guess(
     )
     if taken.rowcount:
         return None
-    # Asked afterwards: one statement would not see what tries side by side have used up while it waited for them.
+    # Read in a second statement: the first would not see what concurrent tries charged while it waited for them.
     row = await (await conn.execute("SELECT free_at FROM guess WHERE subject = %s", [subject])).fetchone()
     return row[0] if row else now + most
 
 
-async def give_guess_back(conn: Connection, subject: bytes, every: timedelta) -> None:
+async def refund_guess(conn: Connection, subject: bytes, every: timedelta) -> None:
     await conn.execute("UPDATE guess SET free_at = free_at - %s WHERE subject = %s", [every, subject])

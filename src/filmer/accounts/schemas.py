@@ -1,4 +1,4 @@
-"""What the accounts' endpoints read and answer (shop-api.md, "Authentication Endpoints"; contract §4)."""
+"""The schemas of the accounts' endpoints (shop-api.md, "Authentication Endpoints"; contract §4)."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from filmer.accounts.addresses import MAX_EMAIL, composed, read_email, read_known_email
+from filmer.accounts.addresses import MAX_EMAIL, composed, read_email, read_sign_in_email
 from filmer.http.body import Body
 from filmer.http.bounds import BLANKS
 
@@ -18,8 +18,8 @@ MAX_NAME = 100
 MIN_PASSWORD, MAX_PASSWORD = 8, 128
 LIFETIMES = ("30", "90", "365")  # days that a token may work, as its form offers them
 
-# What no name may hold: characters that control or turn what stands around them. Of the joiners, which are unseen, too,
-# Persian or Sinhala names have need; of those beyond U+FFFF, emoji. As a pattern, which the OpenAPI document shows.
+# Characters that no name may contain: those that control or reorder the text around them. Allowed are the invisible
+# joiners that Persian and Sinhala names need, and those beyond U+FFFF, for emoji. The OpenAPI document has the pattern.
 _CONTROLS = (
     r"\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e"
     r"\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
@@ -29,7 +29,7 @@ _NAME = rf"^[{BLANKS}]*[^{_CONTROLS}{BLANKS}]([^{_CONTROLS}]*[^{_CONTROLS}{BLANK
 
 
 class User(msgspec.Struct, frozen=True):
-    """Whom an account belongs to."""
+    """Who has an account."""
 
     id: int
     email: str
@@ -64,7 +64,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 def read_name(text: str) -> str:
-    """A first or last name as it is kept: trimmed. Raises ValueError for what can't be one."""
+    """A first or last name as it is stored: trimmed. Raises ValueError for an invalid one."""
     if len(text) > MAX_NAME:  # with the blanks around it, as schemas count
         raise ValueError(f"must have at most {MAX_NAME} characters")
     name = composed(text, MAX_NAME)
@@ -83,7 +83,7 @@ def read_new_password(text: str) -> str:
 
 
 def read_lifetime(text: str) -> timedelta | None:
-    """How long a new token works; None: until it is revoked. Raises ValueError for what is no choice."""
+    """How long a new token works; None: until it is revoked. Raises ValueError for other choices."""
     if text == "never":
         return None
     if text not in LIFETIMES:
@@ -100,7 +100,7 @@ def _email(read: Callable[[str], str]) -> Meta:
 
 
 Email = Annotated[str, _email(read_email)]
-KnownEmail = Annotated[str, _email(read_known_email)]
+SignInEmail = Annotated[str, _email(read_sign_in_email)]
 Name = Annotated[
     str,
     Meta(
@@ -112,7 +112,7 @@ Name = Annotated[
 
 
 class Credentials(Body):
-    email: KnownEmail
+    email: SignInEmail
     password: Annotated[
         str,
         Meta(min_length=1, extra={"exact": True}, extra_json_schema={"format": "password"}, examples=["filmer-demo"]),
@@ -134,7 +134,7 @@ class Registration(Body):
 
 
 class NewToken(Body):
-    """The form in which somebody asks for a token."""
+    """The form for a new token."""
 
     name: Name
     expires: Annotated[timedelta | None, Meta(extra={"read": read_lifetime})]

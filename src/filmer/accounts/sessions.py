@@ -1,8 +1,8 @@
-"""Sessions: who is asking (contract §4.1).
+"""Sessions: the users of requests to the shop and its pages (contract §4.1).
 
-A session is a cookie of 256 random bits. PostgreSQL keeps its digest alone, so ending it ends it on every node.
+A session is a cookie of 256 random bits. PostgreSQL stores only its digest, so ending it ends it on every node.
 Each use extends it. A use is written at once when the last one written is a minute old, else within a minute, many
-in one statement: so what is written is never more than a minute behind, and costs about nothing.
+in one statement: so what is stored is at most a minute behind, at almost no cost.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import psycopg
 
 from filmer.accounts import queries
+from filmer.accounts.queries import ListedSession
 from filmer.accounts.schemas import User
 from filmer.clock import Clock
 from filmer.errors import Unauthorized
@@ -38,7 +39,7 @@ class Sessions:
         self.ended: Counter[str] = Counter()  # by reason
 
     async def begin(self, conn: Connection, user: User, *, instead_of: bytes | None) -> str:
-        """A new session, always with a new id; the Set-Cookie that hands it over."""
+        """A new session with a new token; returns its Set-Cookie. ``instead_of``: the digest of a session that ends."""
         token = secrets.token_urlsafe(32)
         if instead_of:
             ended = await queries.delete_session(conn, instead_of)
@@ -47,73 +48,73 @@ class Sessions:
         return f"{SESSION_COOKIE}={token}{self._attributes}"
 
     async def require(self, conn: Connection, request: AnyRequest) -> User:
-        """Who is asking, which extends their session. Raises Unauthorized."""
-        digest = presented(request)
-        found = await queries.select_session(conn, digest, demo=self._demo) if digest else None
-        if digest is None or found is None:
+        """The user of the request's session, which is extended. Raises Unauthorized."""
+        digest = session_digest(request)
+        session = await queries.select_session(conn, digest, demo=self._demo) if digest else None
+        if digest is None or session is None:
             raise Unauthorized
         now = self._clock.now()
-        used = max(found.used, self._uses.get(digest, found.used))
-        if now - used >= self._idle or now - found.created >= self._longest:
+        used = max(session.used, self._uses.get(digest, session.used))
+        if now - used >= self._idle or now - session.created >= self._longest:
             raise Unauthorized
         self._uses[digest] = now
-        if now - found.used >= WRITE_EVERY:
-            with suppress(psycopg.errors.DiskFull):  # who only reads reads on; the next round of tidy writes it
+        if now - session.used >= WRITE_EVERY:
+            with suppress(psycopg.errors.DiskFull):  # reading goes on; the next round of tidy writes it
                 await queries.update_sessions_used(conn, {digest: now})
                 self._uses.pop(digest, None)
-        return found.user
+        return session.user
 
     async def end(self, conn: Connection, request: AnyRequest) -> str:
-        """Ends the session at once, on every node; the Set-Cookie that takes it back. Raises Unauthorized."""
+        """Ends the session at once, on every node; returns the Set-Cookie of its removal. Raises Unauthorized."""
         await self.require(conn, request)
-        digest = presented(request)
+        digest = session_digest(request)
         if digest is not None:
             ended = await queries.delete_session(conn, digest)
             self.ended["signed out"] += ended
             self._uses.pop(digest, None)
-        return self.taken_back
+        return self.removal
 
     async def end_all(self, conn: Connection, user: User) -> str:
-        """Ends all their sessions at once, on every node; the Set-Cookie that takes the present one back."""
+        """Ends all sessions of a user at once, on every node; returns the Set-Cookie of the current one's removal."""
         async with conn.transaction():
             ended = await queries.delete_sessions_of(conn, user.id)
         self.ended["signed out"] += ended
-        return self.taken_back
+        return self.removal
 
-    async def held_by(self, conn: Connection, user: User, request: AnyRequest) -> tuple[list[queries.HeldSession], int]:
-        """Their sessions, the one that asks first, ``MAX_LISTED`` of them; and how many there are."""
+    async def list_of(self, conn: Connection, user: User, request: AnyRequest) -> tuple[list[ListedSession], int]:
+        """``MAX_LISTED`` of the user's sessions, the request's own first; and how many there are."""
         now = self._clock.now()
         return await queries.select_sessions(
             conn,
             user.id,
-            present=presented(request) or b"",
-            used_after=now - self._idle - WRITE_EVERY,  # what is written may be so far behind
+            current=session_digest(request) or b"",
+            used_after=now - self._idle - WRITE_EVERY,  # by which what is stored may be behind
             created_after=now - self._longest,
             most=MAX_LISTED,
         )
 
     async def count(self, conn: Connection) -> int:
-        """How many there are, of everybody."""
+        """The number of sessions of all users."""
         now = self._clock.now()
         return await queries.select_session_count(
             conn, used_after=now - self._idle - WRITE_EVERY, created_after=now - self._longest
         )
 
     @property
-    def taken_back(self) -> str:
-        """The Set-Cookie after which a browser has no session."""
+    def removal(self) -> str:
+        """The Set-Cookie that makes a browser drop its session."""
         return f"{SESSION_COOKIE}={self._attributes}; Max-Age=0"
 
     async def tidy(self, database: Database) -> None:
-        """Writes the uses not written yet, and clears away what is over. Once a minute does."""
+        """Writes the uses not written yet, and deletes expired sessions. Called once a minute."""
         now = self._clock.now()
         uses = dict(self._uses)
         async with database.connection() as conn:
             if uses:
                 await queries.update_sessions_used(conn, uses)
-                # Only now: until they are written they count here, and where writing fails the next round does it.
+                # Only after they are written; where writing fails, the next round does it.
                 self._uses = {digest: used for digest, used in self._uses.items() if uses.get(digest) != used}
-            ended = await queries.delete_over(
+            ended = await queries.delete_expired(
                 conn,
                 used_before=now - self._idle - 2 * WRITE_EVERY,
                 created_before=now - self._longest,
@@ -123,10 +124,10 @@ class Sessions:
             await queries.delete_unfamiliar_addresses(conn, seen_before=now - FAMILIAR_FOR)
 
 
-def presented(request: AnyRequest) -> bytes | None:
-    """The digest of the session cookie that came along.
+def session_digest(request: AnyRequest) -> bytes | None:
+    """The digest of the request's session cookie.
 
-    None without one, and with two that differ: one of them was put there by another site of the same domain.
+    None without one, and with two that differ: one of them was set by another site of the same domain.
     """
     tokens = set(session_tokens(request.scope["headers"]))
     return _digest(tokens.pop()) if len(tokens) == 1 else None

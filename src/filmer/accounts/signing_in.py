@@ -1,4 +1,4 @@
-"""Signing in and registering: what is checked in which order, so that nothing can be learned from it."""
+"""Signing in and registering: the order of the checks, which reveals nothing about accounts."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,14 +11,14 @@ from filmer.accounts import queries
 from filmer.accounts.addresses import email_key
 from filmer.accounts.passwords import Passwords
 from filmer.accounts.schemas import Credentials, Registration, User
-from filmer.accounts.sessions import Sessions, presented
+from filmer.accounts.sessions import Sessions, session_digest
 from filmer.accounts.throttle import (
     REGISTER_ADDRESS,
     SIGN_IN_ACCOUNT,
     SIGN_IN_ADDRESS,
     SIGN_IN_FAMILIAR,
-    Attempted,
     Throttle,
+    ThrottleKey,
     neighbourhood,
 )
 from filmer.clock import Clock
@@ -28,16 +28,16 @@ from filmer.secret import SecretKey
 from filmer.store.postgres import Database
 
 
-class Caller(msgspec.Struct, frozen=True):
-    """Where a request comes from, and the session it came with."""
+class Client(msgspec.Struct, frozen=True):
+    """The client of a request: its address, and the digest of its session cookie."""
 
     address: str
     session: bytes | None
 
     @classmethod
-    def of(cls, request: AnyRequest) -> "Caller":
-        client: Any = request.scope.get("client") or ("", 0)
-        return cls(neighbourhood(client[0]), presented(request))
+    def of(cls, request: AnyRequest) -> "Client":
+        peer: Any = request.scope.get("client") or ("", 0)
+        return cls(neighbourhood(peer[0]), session_digest(request))
 
 
 class SigningIn:
@@ -64,85 +64,86 @@ class SigningIn:
 
     @property
     def waiting(self) -> int:
-        """How many passwords are being made or checked, or wait for it."""
+        """How many passwords are being hashed or checked, or wait for it."""
         return self._passwords.waiting
 
-    async def sign_in(self, asked: Credentials, caller: Caller) -> tuple[User, str]:
-        """The person and the Set-Cookie of their new session.
+    async def sign_in(self, credentials: Credentials, client: Client) -> tuple[User, str]:
+        """The user and the Set-Cookie of the new session.
 
-        Takes the same steps, and so the same time, whoever is not known (contract §4.2).
+        Takes the same steps, and so the same time, for every refusal (contract §4.2).
         Raises InvalidCredentials, RateLimited.
         """
         with _counted(self.sign_ins):
-            return await self._sign_in(asked, caller)
+            return await self._sign_in(credentials, client)
 
-    async def register(self, asked: Registration, caller: Caller) -> tuple[User, str]:
-        """A new customer, signed in (contract §4.4). Raises Conflict, RateLimited."""
+    async def register(self, registration: Registration, client: Client) -> tuple[User, str]:
+        """A new user, signed in, and the Set-Cookie of the session (contract §4.4). Raises Conflict, RateLimited."""
         with _counted(self.registrations):
-            return await self._register(asked, caller)
+            return await self._register(registration, client)
 
-    async def _sign_in(self, asked: Credentials, caller: Caller) -> tuple[User, str]:
-        address = self._secret.digest("familiar address", caller.address)
+    async def _sign_in(self, credentials: Credentials, client: Client) -> tuple[User, str]:
+        address = self._secret.digest("familiar address", client.address)
         async with self._database.connection() as conn:
-            known = await queries.select_known(
-                conn, asked.email, address=address, session=caller.session or b"", demo=self._demo
+            account = await queries.select_sign_in_account(
+                conn, credentials.email, address=address, session=client.session or b"", demo=self._demo
             )
-            tries = _tries(known, asked.email, caller)
-            await self._throttle.look(conn, tries)
-        # Paid in turn: as few are under way at once as there are threads, so right ones do not use an allowance up.
-        fits = await self._passwords.matches(
-            asked.password, known.password if known else None, first=lambda: self._pay(tries)
+            keys = _throttle_keys(account, credentials.email, client)
+            await self._throttle.check(conn, keys)
+        # Charged right before the check, by no more at once than there are threads: so many right passwords at once do
+        # not use up the allowance.
+        is_right = await self._passwords.matches(
+            credentials.password, account.password if account else None, before=lambda: self._charge(keys)
         )
-        if known is None or not fits or not known.is_open:
+        if account is None or not is_right or not account.is_open:
             raise InvalidCredentials
-        kept = known.password
+        checked = account.password
         while True:
             async with self._database.connection() as conn:
                 async with conn.transaction():
-                    # Checking took its time: no session begins once the account is closed, or has another password.
-                    present = await queries.lock_password(conn, known.user.id)
-                    is_same = present == kept
-                    cookie = await self._begin(conn, known.user, caller, address) if is_same else ""
+                    # The account may have been closed, or got another password, while its password was checked.
+                    current = await queries.lock_password(conn, account.user.id)
+                    is_same = current == checked
+                    cookie = await self._begin(conn, account.user, client, address) if is_same else ""
                 if is_same:
-                    await self._throttle.give_back(conn, tries)
+                    await self._throttle.refund(conn, keys)
                     break
-            if present is None or not await self._passwords.matches(asked.password, present):
+            if current is None or not await self._passwords.matches(credentials.password, current):
                 raise InvalidCredentials
-            kept = present
-        if self._passwords.is_outdated(kept):
-            with suppress(ServiceUnavailable):  # next time will do
-                newer = await self._passwords.hash(asked.password)
+            checked = current
+        if self._passwords.is_outdated(checked):
+            with suppress(ServiceUnavailable):  # the next sign-in does it
+                newer = await self._passwords.hash(credentials.password)
                 async with self._database.connection() as conn:
-                    await queries.rehash_password(conn, known.user.id, kept, newer)
-        return known.user, cookie
+                    await queries.rehash_password(conn, account.user.id, checked, newer)
+        return account.user, cookie
 
-    async def _register(self, asked: Registration, caller: Caller) -> tuple[User, str]:
-        tries = [Attempted(REGISTER_ADDRESS, caller.address)]
-        kept = await self._passwords.hash(asked.password, first=lambda: self._pay(tries))
-        address = self._secret.digest("familiar address", caller.address)
+    async def _register(self, registration: Registration, client: Client) -> tuple[User, str]:
+        keys = [ThrottleKey(REGISTER_ADDRESS, client.address)]
+        password_hash = await self._passwords.hash(registration.password, before=lambda: self._charge(keys))
+        address = self._secret.digest("familiar address", client.address)
         async with self._database.connection() as conn:
             async with conn.transaction():
                 user = await queries.insert_account(
                     conn,
-                    email=asked.email,
-                    first_name=asked.first_name,
-                    last_name=asked.last_name,
-                    password=kept,
+                    email=registration.email,
+                    first_name=registration.first_name,
+                    last_name=registration.last_name,
+                    password=password_hash,
                     now=self._clock.now(),
                 )
                 if user is None:
                     raise Conflict("An account with this e-mail address exists already")
-                cookie = await self._begin(conn, user, caller, address)
-            await self._throttle.give_back(conn, tries)
+                cookie = await self._begin(conn, user, client, address)
+            await self._throttle.refund(conn, keys)
         return user, cookie
 
-    async def _pay(self, tries: Sequence[Attempted]) -> None:
+    async def _charge(self, keys: Sequence[ThrottleKey]) -> None:
         async with self._database.connection() as conn:
-            await self._throttle.take(conn, tries)
+            await self._throttle.charge(conn, keys)
 
-    async def _begin(self, conn: Any, user: User, caller: Caller, address: bytes) -> str:
+    async def _begin(self, conn: Any, user: User, client: Client, address: bytes) -> str:
         await queries.upsert_familiar_address(conn, user.id, address, self._clock.now())
-        return await self._sessions.begin(conn, user, instead_of=caller.session)
+        return await self._sessions.begin(conn, user, instead_of=client.session)
 
 
 @contextmanager
@@ -158,11 +159,11 @@ def _counted(outcomes: Counter[str]) -> Iterator[None]:
         outcomes[outcome] += 1
 
 
-def _tries(known: queries.SignInAccount | None, email: str, caller: Caller) -> list[Attempted]:
-    """Whose allowances a sign-in uses. Who is known here does not wait for what strangers used up elsewhere."""
-    account = email_key(email)
-    if known and known.has_session and caller.session:
-        return [Attempted(SIGN_IN_FAMILIAR, f"{account} {caller.session.hex()}")]
-    if known and known.is_familiar:
-        return [Attempted(SIGN_IN_ADDRESS, caller.address), Attempted(SIGN_IN_FAMILIAR, f"{account} {caller.address}")]
-    return [Attempted(SIGN_IN_ADDRESS, caller.address), Attempted(SIGN_IN_ACCOUNT, account)]
+def _throttle_keys(account: queries.SignInAccount | None, email: str, client: Client) -> list[ThrottleKey]:
+    """The allowances that a sign-in uses. Users of a known browser or address have one that others can't use up."""
+    key = email_key(email)
+    if account and account.has_session and client.session:
+        return [ThrottleKey(SIGN_IN_FAMILIAR, f"{key} {client.session.hex()}")]
+    if account and account.is_familiar:
+        return [ThrottleKey(SIGN_IN_ADDRESS, client.address), ThrottleKey(SIGN_IN_FAMILIAR, f"{key} {client.address}")]
+    return [ThrottleKey(SIGN_IN_ADDRESS, client.address), ThrottleKey(SIGN_IN_ACCOUNT, key)]

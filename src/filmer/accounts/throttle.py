@@ -1,8 +1,8 @@
-"""Slows guessing down (contract §4.2), with or without the cache: what is used up is kept in PostgreSQL.
+"""The throttle that slows guessing down (contract §4.2). Its state is in PostgreSQL, so it works without the cache.
 
 Each subject (an account, an address) has an allowance: so many tries at once, and one more after each interval.
-A password is paid for before it is looked at, so that trying side by side gains nothing, and given back when it was
-right; how a card is paid for, shop/checkout.py tells (decision 0010).
+A try is charged before its password is checked, so that concurrent tries gain nothing, and refunded when the password
+is right; shop/checkout.py charges refused cards (decision 0010).
 """
 
 import ipaddress
@@ -28,11 +28,11 @@ class Allowance(msgspec.Struct, frozen=True):
 
     @property
     def most(self) -> timedelta:
-        """How far ahead of time it may be used up."""
+        """How far ahead of time the allowance may be used."""
         return self.every * self.at_once
 
 
-# docs/security.md tells these figures.
+# docs/security.md has these figures.
 SIGN_IN_ADDRESS = Allowance("sign-in address", 50, timedelta(seconds=10))
 SIGN_IN_ACCOUNT = Allowance("sign-in account", 10, timedelta(minutes=1))
 SIGN_IN_FAMILIAR = Allowance("sign-in familiar", 10, timedelta(minutes=1))
@@ -41,11 +41,11 @@ CARD_ACCOUNT = Allowance("card account", 10, timedelta(minutes=1))
 CARD_ADDRESS = Allowance("card address", 50, timedelta(seconds=10))
 
 
-class Attempted(msgspec.Struct, frozen=True):
-    """Who tries what."""
+class ThrottleKey(msgspec.Struct, frozen=True):
+    """An allowance, and the subject that uses it."""
 
     allowance: Allowance
-    who: str
+    subject: str
 
 
 class Throttle:
@@ -53,33 +53,33 @@ class Throttle:
         self._clock = clock
         self._secret = secret
 
-    async def look(self, conn: Connection, tries: Sequence[Attempted]) -> bool:
-        """Whether some of it is used up already. Raises RateLimited where nothing is left. Uses nothing up itself."""
+    async def check(self, conn: Connection, keys: Sequence[ThrottleKey]) -> bool:
+        """Whether some allowance is partly used. Raises RateLimited where one is used up. Charges nothing."""
         now = self._clock.now()
-        used = await queries.select_guesses(conn, [self._subject(one) for one in tries])
-        for one in tries:
-            free_at = used.get(self._subject(one))
-            if free_at is not None and free_at + one.allowance.every > now + one.allowance.most:
-                raise _too_many(one.allowance, free_at, now)
+        used = await queries.select_guesses(conn, [self._digest(key) for key in keys])
+        for key in keys:
+            free_at = used.get(self._digest(key))
+            if free_at is not None and free_at + key.allowance.every > now + key.allowance.most:
+                raise _too_many(key.allowance, free_at, now)
         return any(free_at > now for free_at in used.values())
 
-    async def take(self, conn: Connection, tries: Sequence[Attempted]) -> None:
-        """Pay for one try of each. Raises RateLimited as soon as one allowance is used up."""
+    async def charge(self, conn: Connection, keys: Sequence[ThrottleKey]) -> None:
+        """Charges one try to each. Raises RateLimited as soon as one allowance is used up."""
         now = self._clock.now()
-        for one in tries:
-            free_at = await queries.take_guess(
-                conn, self._subject(one), now=now, every=one.allowance.every, most=one.allowance.most
+        for key in keys:
+            free_at = await queries.charge_guess(
+                conn, self._digest(key), now=now, every=key.allowance.every, most=key.allowance.most
             )
             if free_at is not None:
-                raise _too_many(one.allowance, free_at, now)
+                raise _too_many(key.allowance, free_at, now)
 
-    async def give_back(self, conn: Connection, tries: Sequence[Attempted]) -> None:
-        """The try was right: it costs nothing. Outside transactions: all from one address wait for each other here."""
-        for one in tries:
-            await queries.give_guess_back(conn, self._subject(one), one.allowance.every)
+    async def refund(self, conn: Connection, keys: Sequence[ThrottleKey]) -> None:
+        """A right try costs nothing. Called outside transactions, as all tries from one address wait for each other."""
+        for key in keys:
+            await queries.refund_guess(conn, self._digest(key), key.allowance.every)
 
-    def _subject(self, one: Attempted) -> bytes:
-        return self._secret.digest(one.allowance.purpose, one.who)
+    def _digest(self, key: ThrottleKey) -> bytes:
+        return self._secret.digest(key.allowance.purpose, key.subject)
 
 
 def _too_many(allowance: Allowance, free_at: datetime, now: datetime) -> RateLimited:
@@ -88,21 +88,21 @@ def _too_many(allowance: Allowance, free_at: datetime, now: datetime) -> RateLim
 
 
 def neighbourhood(address: str) -> str:
-    """An address as tries are counted by it: an IPv6 host has a whole /64 to itself."""
+    """The address by which tries are counted: the /64 network of an IPv6 host, which may use all of it."""
     host = _without_port(address)
     try:
-        known = ipaddress.ip_address(host)
+        parsed = ipaddress.ip_address(host)
     except ValueError:
         return host[:64]
-    if isinstance(known, ipaddress.IPv6Address):
-        if known.ipv4_mapped:
-            return str(known.ipv4_mapped)
-        return str(ipaddress.ip_network((known, 64), strict=False))
-    return str(known)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
 
 
 def _without_port(address: str) -> str:
-    """Some proxies tell the port, too, in X-Forwarded-For: a caller has as many as they like."""
+    """Some proxies put the port into X-Forwarded-For; a client could use as many as it likes."""
     if address.startswith("["):
         return address[1:].partition("]")[0]
     host, _, port = address.partition(":")

@@ -8,14 +8,14 @@ from filmer.accounts.schemas import Role, User
 from filmer.store.postgres import Connection
 
 
-class FoundToken(msgspec.Struct, frozen=True):
+class StoredToken(msgspec.Struct, frozen=True):
     id: int
     user: User
     expires: datetime | None
 
 
 class ListedToken(msgspec.Struct, frozen=True):
-    """A token as the shop's owner sees it listed: all but itself."""
+    """A token as pages and commands list it, without the token itself."""
 
     id: int
     account_id: int
@@ -38,7 +38,7 @@ async def insert_token(
     expires: datetime | None = None,
     demo: bool = False,
 ) -> bool:
-    """False: there is no such account, it is closed or, for the demo's, no demo account; or the token is there."""
+    """False: there is no such account, it is closed or, for the demo's, no demo account; or the token exists."""
     done = await conn.execute(
         """
         INSERT INTO token (digest, account_id, name, created, expires, demo)
@@ -53,10 +53,10 @@ async def insert_token(
     return done.rowcount == 1
 
 
-async def select_token(conn: Connection, digest: bytes, *, demo: bool) -> FoundToken | None:
-    """The token and its person, if the account is open; whether it has expired is for the caller to judge.
+async def select_token(conn: Connection, digest: bytes, *, demo: bool) -> StoredToken | None:
+    """The token and its user, if the account is open; the caller judges whether it has expired.
 
-    A public token dies with the demo account: one that has a password of its own now is somebody's.
+    A public token ends with the demo account: an account with a password of its own is an ordinary one.
     """
     cursor = await conn.execute(
         """
@@ -68,7 +68,7 @@ async def select_token(conn: Connection, digest: bytes, *, demo: bool) -> FoundT
         {"digest": digest, "demo": demo},
     )
     row = await cursor.fetchone()
-    return None if row is None else FoundToken(id=row[0], user=User(*row[2:]), expires=row[1])
+    return None if row is None else StoredToken(id=row[0], user=User(*row[2:]), expires=row[1])
 
 
 async def select_tokens(conn: Connection, account_id: int | None) -> list[ListedToken]:
@@ -104,7 +104,7 @@ async def delete_token(conn: Connection, token_id: int) -> bool:
 
 
 async def delete_token_of(conn: Connection, account_id: int, token_id: int) -> str | None:
-    """The name it had. None: the account has no such token."""
+    """The deleted token's name. None: the account has no such token."""
     cursor = await conn.execute(
         "DELETE FROM token WHERE id = %s AND account_id = %s RETURNING name", [token_id, account_id]
     )

@@ -1,1 +1,1 @@
-"""The office: what the shop's owner sees and decides."""
+"""What the admin pages show: figures of the whole shop."""

@@ -9,8 +9,8 @@ import msgspec
 from filmer.admin.queries import Day
 
 WIDTH, HEIGHT = 720, 220
-LEFT, RIGHT, BOTTOM, TOP = 16, 64, 26, 12  # room for labels: amounts stand beside today
-GAP = 0.25  # of a bar's place
+LEFT, RIGHT, BOTTOM, TOP = 16, 64, 26, 12  # room for labels: the amounts are right of the bars
+GAP = 0.25  # between bars, as a share of a bar's slot
 LINES = 4
 
 
@@ -44,18 +44,18 @@ class Chart(msgspec.Struct, frozen=True):
 
 
 def chart_of(days: Sequence[Day]) -> Chart:
-    top = round_above(max((one.takings for one in days), default=Decimal(0)))
+    top = round_above(max((day.takings for day in days), default=Decimal(0)))
     room, floor = HEIGHT - TOP - BOTTOM, HEIGHT - BOTTOM
-    place = (WIDTH - LEFT - RIGHT) / max(1, len(days))
+    slot = (WIDTH - LEFT - RIGHT) / max(1, len(days))
 
     def height(amount: Decimal) -> float:
         return round(float(amount / top) * room, 1)
 
     bars = [
         Bar(
-            x=round(LEFT + place * (at + GAP / 2), 1),
+            x=round(LEFT + slot * (at + GAP / 2), 1),
             y=floor - height(day.takings),
-            width=round(place * (1 - GAP), 1),
+            width=round(slot * (1 - GAP), 1),
             height=height(day.takings),
             day=day,
         )
@@ -63,7 +63,7 @@ def chart_of(days: Sequence[Day]) -> Chart:
     ]
     lines = [Line(y=floor - height(top * step / LINES), amount=top * step / LINES) for step in range(LINES + 1)]
     labels = [
-        Label(x=round(LEFT + place * (at + 0.5), 1), day=day.day)
+        Label(x=round(LEFT + slot * (at + 0.5), 1), day=day.day)
         for at, day in enumerate(days)
         if (len(days) - 1 - at) % 7 == 0
     ]

@@ -1,4 +1,4 @@
-"""What the office looks at: counts and sums over everything. It reads alone; what it changes, the domains' rules do."""
+"""All SQL of the admin pages: counts and sums over the whole shop. It only reads; the domains' rules do the changes."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -6,11 +6,11 @@ from decimal import Decimal
 import msgspec
 
 from filmer.accounts.schemas import Role
-from filmer.store.postgres import Connection
+from filmer.store.postgres import Connection, escape_like
 
 
-class Stock(msgspec.Struct, frozen=True):
-    """What is in the shop. ``imported``: when the last import came in, and ``origin`` where it came from."""
+class ShopTotals(msgspec.Struct, frozen=True):
+    """Figures of the whole shop. ``imported`` and ``origin``: when the last import was, and of which source."""
 
     films: int
     stars: int
@@ -26,7 +26,7 @@ class Stock(msgspec.Struct, frozen=True):
 
 
 class Day(msgspec.Struct, frozen=True):
-    """What one day brought, in UTC."""
+    """The orders of one day, in UTC."""
 
     day: date
     orders: int
@@ -51,7 +51,7 @@ class AccountRow(msgspec.Struct, frozen=True):
     favorites: int
 
 
-async def select_stock(conn: Connection) -> Stock:
+async def select_totals(conn: Connection) -> ShopTotals:
     cursor = await conn.execute(
         """
         SELECT coalesce((SELECT size FROM catalogue.listing_size WHERE list = 'all'), 0),
@@ -66,7 +66,7 @@ async def select_stock(conn: Connection) -> Stock:
     )
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - sums are always there
-    return Stock(*row)
+    return ShopTotals(*row)
 
 
 async def select_days(conn: Connection, *, first: date, last: date) -> list[Day]:
@@ -88,7 +88,6 @@ async def select_days(conn: Connection, *, first: date, last: date) -> list[Day]
 
 async def select_accounts(conn: Connection, *, text: str, first: int, size: int) -> tuple[int, list[AccountRow]]:
     """The accounts whose e-mail address or name contains a text: how many, and some of them, the latest first."""
-    pattern = text.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     cursor = await conn.execute(
         """
         WITH hit AS MATERIALIZED (
@@ -103,7 +102,7 @@ async def select_accounts(conn: Connection, *, text: str, first: int, size: int)
         LEFT JOIN LATERAL (SELECT * FROM hit ORDER BY id DESC LIMIT %(size)s OFFSET %(first)s) a ON true
         ORDER BY a.id DESC
         """,
-        {"like": f"%{pattern}%", "first": first, "size": size},
+        {"like": f"%{escape_like(text.lower())}%", "first": first, "size": size},
     )
     rows = await cursor.fetchall()
     return int(rows[0][0]), [AccountRow(*row[1:]) for row in rows if row[1] is not None]

@@ -23,10 +23,10 @@ from filmer.catalogue.schemas import (
     is_identifier,
 )
 from filmer.catalogue.search import Search
-from filmer.errors import NotFound, Offence
+from filmer.errors import FieldError, NotFound
 from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import Query, id_offences, path_id, read_query
+from filmer.http.query import Query, id_errors, path_id, read_query
 from filmer.store.postgres import Connection
 
 Year = Annotated[int, Meta(ge=0, le=9999)]
@@ -117,14 +117,14 @@ class MovieSearch(Query):
         )
 
     @classmethod
-    def cross_check(cls, given: dict[str, Any], named: Collection[str]) -> Iterator[Offence]:
+    def cross_check(cls, given: dict[str, Any], named: Collection[str]) -> Iterator[FieldError]:
         named_filters = [name for name in _FILTERS if name in named]
         if all(name in given and _is_blank(given[name]) for name in named_filters):
-            yield Offence("query", "at least one search filter must be given")
+            yield FieldError("query", "at least one search filter must be given")
         if "yearFrom" in given and "yearTo" in given and given["yearFrom"] > given["yearTo"]:
-            yield Offence("yearFrom", "must not be after yearTo")
+            yield FieldError("yearFrom", "must not be after yearTo")
         if given.get("sortBy") == "relevance" and "query" not in given:
-            yield Offence("sortBy", "relevance needs query")
+            yield FieldError("sortBy", "relevance needs query")
 
 
 _FILTERS = ("query", "title", "year", "yearFrom", "yearTo", "director", "star", "genreId")
@@ -196,7 +196,7 @@ class CatalogueApi(Handlers):
             return GenreList(items=await queries.select_genres(conn))
 
     async def list_genre_movies(self, genre_id: FromPath[str], request: AnyRequest) -> GenreMoviePage:
-        query = read_query(request.scope["query_string"], GenreMovieList, id_offences("genreId", genre_id))
+        query = read_query(request.scope["query_string"], GenreMovieList, id_errors("genreId", genre_id))
         number = path_id(genre_id, MAX_INTEGER)
         found = None
         if number is not None:

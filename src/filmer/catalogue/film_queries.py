@@ -6,7 +6,7 @@ from psycopg.rows import TupleRow
 
 from filmer.catalogue.folding import fold, query_words
 from filmer.catalogue.schemas import Film, FilmCard, FilmographyEntry, Genre, Person
-from filmer.store.postgres import Connection
+from filmer.store.postgres import Connection, escape_like
 
 SHORTEST = 3  # characters of a director's name in ASCII
 LOOKED_AT = 500  # films: of people who were in thousands, those that share most of the cast, then the newest
@@ -64,7 +64,6 @@ async def select_films_by(conn: Connection, director: str, *, but: int, size: in
     One or two Latin letters lead to far too many: nothing is told of a director with such a name.
     """
     folded = fold(director)
-    literal = folded.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     # Words are letters and digits, so nothing in them has a meaning in a tsquery.
     words = " & ".join(f"'{word}'" for word in query_words(director))
     if not words or (folded.isascii() and len(folded) < SHORTEST):
@@ -79,7 +78,9 @@ async def select_films_by(conn: Connection, director: str, *, but: int, size: in
     """
     # Not prepared: a plan for any name would not know which of the two indexes fits this one.
     cursor = await conn.execute(
-        statement, {"words": words, "like": f"%{literal}%", "name": folded, "but": but, "size": size}, prepare=False
+        statement,
+        {"words": words, "like": f"%{escape_like(folded)}%", "name": folded, "but": but, "size": size},
+        prepare=False,
     )
     return [_card(row) for row in await cursor.fetchall()]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from filmer.catalogue.queries import MOVIE_ITEM, STAR_ITEM, movie_item, star_item
+from filmer.store.postgres import escape_like
 
 if TYPE_CHECKING:
     from filmer.catalogue.filters import Filters, RareTerms
@@ -74,7 +75,7 @@ async def select_titled(conn: Connection, filters: Filters, first: int, size: in
     They come in two lists, each in an order that an index knows: titles that are the query, and longer ones.
     """
     tests, parameters = _scalars(filters, indexed=True)
-    parameters |= {"phrase": filters.phrase, "phrase_start": f"{_literal(filters.phrase)}%"}
+    parameters |= {"phrase": filters.phrase, "phrase_start": f"{escape_like(filters.phrase)}%"}
     same = " AND ".join(["f.title_folded = %(phrase)s", *tests])
     longer = " AND ".join(["f.title_folded LIKE %(phrase_start)s", "f.title_folded <> %(phrase)s", *tests])
     counting = f"SELECT count(*) FROM catalogue.film f WHERE {same}"
@@ -205,12 +206,7 @@ def _contains(
     if name in rare_terms:
         return f"{table}.no = ANY (%({name}_nos)s::integer[])", {f"{name}_nos": rare_terms[name]}
     folded = f"{table}.{column}_folded" if indexed else f"({table}.{column}_folded || '')"
-    return f"{folded} LIKE %({name}_like)s", {f"{name}_like": f"%{_literal(text)}%"}
-
-
-def _literal(text: str) -> str:
-    """A pattern that means the text itself."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"{folded} LIKE %({name}_like)s", {f"{name}_like": f"%{escape_like(text)}%"}
 
 
 def _tsquery(words: tuple[str, ...]) -> str:
@@ -220,7 +216,7 @@ def _tsquery(words: tuple[str, ...]) -> str:
 
 def _relevance(filters: Filters, parameters: dict[str, Any]) -> str:
     """Best first: the title itself, titles that start with it, titles that contain it, the rest; known films first."""
-    phrase = _literal(filters.phrase)
+    phrase = escape_like(filters.phrase)
     parameters |= {"phrase": filters.phrase, "phrase_start": f"{phrase}%", "phrase_like": f"%{phrase}%"}
     return """(CASE WHEN f.title_folded = %(phrase)s THEN 0 WHEN f.title_folded LIKE %(phrase_start)s THEN 1
         WHEN f.title_folded LIKE %(phrase_like)s THEN 2 ELSE 3 END)::bigint << 32 | f.votes_desc"""

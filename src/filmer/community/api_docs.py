@@ -6,7 +6,7 @@ The examples of bodies and ids use the demo's users and films (contract §8), so
 from filmer import errors
 from filmer.community import schemas
 from filmer.community.api import CommunityApi
-from filmer.errors import Offence
+from filmer.errors import FieldError
 from filmer.openapi.endpoints import EndpointDoc, EndpointDocs, ResponseDoc, failure, invalid, number_id
 from filmer.openapi.reusable import DATABASE_UNAVAILABLE
 from filmer.tmdb.payloads import Popular
@@ -41,8 +41,8 @@ _UNAVAILABLE = failure(
 )
 _INVALID_RATING = failure(
     "The rating is a number out of range (INVALID_RATING), or the request is wrong otherwise",
-    errors.InvalidRating([Offence("rating", f"must be at most {schemas.MAX_RATING}")]),
-    errors.InvalidRequest([Offence("rating", "must be in steps of 0.5")]),
+    errors.InvalidRating([FieldError("rating", f"must be at most {schemas.MAX_RATING}")]),
+    errors.InvalidRequest([FieldError("rating", "must be in steps of 0.5")]),
 )
 
 DOCS: EndpointDocs = {

@@ -1,4 +1,4 @@
-"""All SQL of favourites and ratings. Every statement names the account whose things it touches.
+"""All SQL of favourites and ratings. Every statement names the account whose rows it touches.
 
 A write first changes the version of the account's shelf, and holds that row until it is done.
 """
@@ -25,14 +25,14 @@ _ORDERS = {
 
 
 class ListedFavorite(msgspec.Struct, frozen=True):
-    """``fetched``: when TMDB told of the film; None where no copy is left."""
+    """``fetched``: when TMDB sent the film's data; None where they are not stored any more."""
 
     film: FavoriteFilm
     fetched: datetime | None
 
 
-class FilmOnShelf(msgspec.Struct, frozen=True):
-    """What an account keeps of one film: None where it is no favourite, or not rated; ``rating``: 0 to 5."""
+class ShelfEntry(msgspec.Struct, frozen=True):
+    """An account's favourite and rating of one film: None where there is none. ``rating``: 0 to 5."""
 
     favorite_id: int | None
     rating_id: int | None
@@ -44,13 +44,13 @@ async def select_is_user(conn: Connection, account_id: int) -> bool:
 
 
 async def select_version(conn: Connection, account_id: int) -> UUID | None:
-    """Under which what this account keeps is cached; None: it never kept anything."""
+    """The version under which the account's shelf is cached; None: it never had a favourite or rating."""
     row = await (await conn.execute("SELECT version FROM shelf WHERE account_id = %s", [account_id])).fetchone()
     return None if row is None else row[0]
 
 
 async def change_version(conn: Connection, account_id: int) -> None:
-    """Comes first in each transaction that writes: others of the account wait here."""
+    """Comes first in each transaction that writes, so that others of the account wait."""
     await conn.execute(
         """
         INSERT INTO shelf (account_id, version) VALUES (%s, gen_random_uuid())
@@ -61,7 +61,7 @@ async def change_version(conn: Connection, account_id: int) -> None:
 
 
 async def insert_film_in_use(conn: Connection, movie_id: int) -> None:
-    """No import drops the film that TMDB knows as this, if the catalogue has it."""
+    """From now on no import drops the catalogue's film with this TMDB id."""
     await conn.execute(
         """
         INSERT INTO film_in_use (film_id)
@@ -79,20 +79,20 @@ async def select_favorite(conn: Connection, account_id: int, movie_id: int) -> F
     return None if row is None else Favorite.of(*row)
 
 
-async def select_kept_film(conn: Connection, account_id: int, movie_id: int) -> FilmOnShelf:
+async def select_shelf_entry(conn: Connection, account_id: int, movie_id: int) -> ShelfEntry:
     cursor = await conn.execute(
         """
         SELECT v.id, r.id, r.rating
-        FROM (SELECT) one
+        FROM (SELECT) single_row
         LEFT JOIN favorite v ON v.account_id = %(account)s AND v.movie_id = %(movie)s
         LEFT JOIN rating r ON r.account_id = %(account)s AND r.movie_id = %(movie)s
         """,
         {"account": account_id, "movie": movie_id},
     )
     row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - what it starts from is one row
+    assert row is not None  # noqa: S101 - it selects from a single row
     favorite_id, rating_id, rating = row
-    return FilmOnShelf(favorite_id, rating_id, None if rating is None else stars(rating))
+    return ShelfEntry(favorite_id, rating_id, None if rating is None else stars(rating))
 
 
 async def select_favorite_ids(conn: Connection, account_id: int, movie_ids: Sequence[int]) -> dict[int, int]:
@@ -131,7 +131,7 @@ async def select_favorites(
 ) -> list[ListedFavorite]:
     """Missing values last in both orders, then newest favourite first (contract §7.5).
 
-    A film no copy is left of has the catalogue's title and date.
+    A film whose TMDB data are not stored has the catalogue's title and date.
     """
     statement = f"""
         SELECT v.id, v.movie_id, coalesce(t.title, f.title, ''), coalesce(t.release_date, f.release_date)

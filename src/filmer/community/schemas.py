@@ -1,4 +1,4 @@
-"""What the community's endpoints read and answer (community-api.txt; contract §7)."""
+"""The schemas of the community's endpoints (community-api.txt; contract §7)."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from filmer.clock import timestamp
-from filmer.errors import InvalidRating, InvalidRequest, Offence
-from filmer.http.body import Body, Received
+from filmer.errors import FieldError, InvalidRating, InvalidRequest
+from filmer.http.body import Body, ReceivedBody
 from filmer.http.query import Query
 from filmer.tmdb.payloads import MAX_ID, MAX_PAGE
 
@@ -48,9 +48,9 @@ class NewFavorite(Body, rename=None):
 
 class _Rated(Body, rename=None):
     @classmethod
-    def cross_check(cls, given: dict[str, Any]) -> Iterator[Offence]:
-        if given.get("rating", 0) * 2 % 1:
-            yield Offence("rating", "must be in steps of 0.5")
+    def cross_check(cls, values: dict[str, Any]) -> Iterator[FieldError]:
+        if values.get("rating", 0) * 2 % 1:
+            yield FieldError("rating", "must be in steps of 0.5")
 
 
 class NewRating(_Rated, rename=None):
@@ -65,13 +65,14 @@ class ChangedRating(_Rated, rename=None):
 R = TypeVar("R", bound=_Rated)
 
 
-def read_rating(received: Received, struct: type[R], more: Sequence[Offence] = ()) -> R:
-    """Raises InvalidRating where nothing is wrong but a number out of range (contract §7.2), else as ``read`` does."""
+def read_rating(body: ReceivedBody, struct: type[R], errors: Sequence[FieldError] = ()) -> R:
+    """Raises InvalidRating if the only error is a rating out of range (contract §7.2), else what ``read`` raises."""
     try:
-        return received.read(struct, more)
+        return body.read(struct, errors)
     except InvalidRequest as error:
-        if all(one.field == "rating" and one.reason in _OUT_OF_RANGE for one in error.offences) and error.offences:
-            raise InvalidRating(error.offences) from None
+        wrong = error.field_errors
+        if wrong and all(each.field == "rating" and each.reason in _OUT_OF_RANGE for each in wrong):
+            raise InvalidRating(error.field_errors) from None
         raise
 
 
@@ -128,5 +129,5 @@ class UpdatedRating(msgspec.Struct, frozen=True):
 
 
 def stars(rating: Decimal) -> float:
-    """Whole ones are printed whole (contract §7.2)."""
+    """A rating as JSON prints it: whole numbers without a fraction (contract §7.2)."""
     return int(rating) if rating == int(rating) else float(rating)

@@ -1,7 +1,7 @@
-"""Shelves: what people keep, favourites and ratings (contract §7.3 to §7.7).
+"""Shelves: the favourites and ratings of users (contract §7.3 to §7.7).
 
-TMDB is asked before a transaction, never inside. The film's copy is kept from the moment somebody keeps the film. Lists
-are cached under a version that each write changes in its own transaction, so that the next read shows it on every node.
+TMDB is asked before a transaction, never inside. A film's data are stored together with its first favourite or rating.
+Lists are cached under a version that each write changes in its own transaction, so that every node shows the write.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -17,17 +17,17 @@ from filmer.community.schemas import Favorite, FavoriteList, Favorites, RatedFil
 from filmer.errors import FavoriteNotFound, RatingNotFound, UserNotFound
 from filmer.http.envelopes import encode
 from filmer.store.postgres import Connection, Database
-from filmer.store.valkey import SharedCache
+from filmer.store.valkey import SharedCache, unpack
 from filmer.tmdb import queries as films
 from filmer.tmdb.cache import CacheAnswer, TmdbCache
 from filmer.tmdb.payloads import TmdbFilm
 
 MAX_LISTED = 500
-STALE_SECONDS = 1  # for which a list is kept of which films are just being refreshed
+STALE_SECONDS = 1  # for which a list is cached while films of it are refreshed
 
 
 class FavoriteListing(msgspec.Struct, array_like=True, frozen=True):
-    """A user's favourites as they are printed. ``fetched``: of the film told longest ago, in seconds since 1970."""
+    """A user's favourites as JSON. ``fetched``: when the oldest film's data came from TMDB, in seconds since 1970."""
 
     body: bytes
     fetched: float
@@ -47,28 +47,28 @@ class Shelves:
         """The favourite, and whether it is new. Raises UserNotFound, MovieNotFound, ExternalApiError."""
         async with self._database.connection() as conn:
             await self._require(conn, user_id)
-            there = await queries.select_favorite(conn, user_id, movie_id)
-        if there is not None:
-            return there, False
+            existing = await queries.select_favorite(conn, user_id, movie_id)
+        if existing is not None:
+            return existing, False
         film = await self._tmdb_cache.film(movie_id)
-        async with self._keeping(user_id, film) as conn:
+        async with self._writing_film(user_id, film) as conn:
             added = await queries.insert_favorite(conn, user_id, movie_id, self._clock.now())
-            found = added or await queries.select_favorite(conn, user_id, movie_id)
-        assert found is not None  # noqa: S101 - whoever would take it away waits for the shelf
-        return found, added is not None
+            favorite = added or await queries.select_favorite(conn, user_id, movie_id)
+        assert favorite is not None  # noqa: S101 - removals wait for the shelf's row
+        return favorite, added is not None
 
-    async def list_favorites(self, user_id: int, asked: FavoriteList) -> tuple[FavoriteListing, bool]:
+    async def list_favorites(self, user_id: int, params: FavoriteList) -> tuple[FavoriteListing, bool]:
         """The list, and whether it was put together just now. Raises UserNotFound."""
         async with self._database.connection() as conn:
             version = await queries.select_version(conn, user_id)
             if version is None:
                 await self._require(conn, user_id)
-        key = f"filmer:favorites:{version}:{asked.sort}:{asked.order}"
+        key = f"filmer:favorites:{version}:{params.sort}:{params.order}"
         is_cached = version is not None and self._seconds > 0
-        if is_cached and (listed := _unpacked(await self._shared.get(key))):
-            return listed, False
+        if is_cached and (cached := unpack(await self._shared.get(key), FavoriteListing)):
+            return cached, False
         async with self._database.connection() as conn:
-            rows = await queries.select_favorites(conn, user_id, sort=asked.sort, order=asked.order)
+            rows = await queries.select_favorites(conn, user_id, sort=params.sort, order=params.order)
         now = self._clock.now()
         moments = {row.film.movie_id: (row.fetched or datetime.fromtimestamp(0, UTC)).timestamp() for row in rows}
         stale = [movie for movie, fetched in moments.items() if not self._tmdb_cache.is_fresh(fetched)]
@@ -80,13 +80,13 @@ class Shelves:
             self._shared.put_behind(key, msgspec.msgpack.encode(listed), seconds=seconds)
         return listed, True
 
-    async def of_film(self, user_id: int, movie_id: int) -> queries.FilmOnShelf:
-        """Whether the film is a favourite of the user's, and how they rated it."""
+    async def entry(self, user_id: int, movie_id: int) -> queries.ShelfEntry:
+        """The user's favourite and rating of a film."""
         async with self._database.connection() as conn:
-            return await queries.select_kept_film(conn, user_id, movie_id)
+            return await queries.select_shelf_entry(conn, user_id, movie_id)
 
     async def favorite_ids(self, user_id: int, movie_ids: Sequence[int]) -> dict[int, int]:
-        """Of these films, the user's favourites: the favourite's id by the film's."""
+        """Of these films, the user's favourites: their ids by the films' ids."""
         async with self._database.connection() as conn:
             return await queries.select_favorite_ids(conn, user_id, movie_ids)
 
@@ -104,16 +104,16 @@ class Shelves:
     async def rate(self, user_id: int, movie_id: int, rating: float) -> tuple[Rating, bool]:
         """The rating, and whether it is the user's first of this film. Raises MovieNotFound, ExternalApiError."""
         film = await self._tmdb_cache.film(movie_id)
-        async with self._keeping(user_id, film) as conn:
+        async with self._writing_film(user_id, film) as conn:
             return await queries.upsert_rating(conn, user_id, movie_id, Decimal(rating), self._clock.now())
 
     async def list_ratings(self, user_id: int) -> list[RatedFilm]:
-        """The latest, at most ``MAX_LISTED``."""
+        """The latest ratings, at most ``MAX_LISTED``."""
         async with self._database.connection() as conn:
             return await queries.select_ratings(conn, user_id, most=MAX_LISTED)
 
     async def change_rating(self, user_id: int, rating_id: int, rating: float) -> UpdatedRating:
-        """Raises RatingNotFound, also for somebody else's."""
+        """Raises RatingNotFound, also for another user's rating."""
         async with self._writing(user_id) as conn:
             changed = await queries.update_rating(conn, user_id, rating_id, Decimal(rating), self._clock.now())
             if changed is None:
@@ -121,7 +121,7 @@ class Shelves:
         return changed
 
     async def remove_rating(self, user_id: int, rating_id: int) -> None:
-        """Raises RatingNotFound, also for somebody else's."""
+        """Raises RatingNotFound, also for another user's rating."""
         async with self._writing(user_id) as conn:
             if not await queries.delete_rating(conn, user_id, rating_id):
                 raise RatingNotFound
@@ -134,7 +134,7 @@ class Shelves:
             yield conn
 
     @asynccontextmanager
-    async def _keeping(self, user_id: int, film: CacheAnswer[TmdbFilm]) -> AsyncIterator[Connection]:
+    async def _writing_film(self, user_id: int, film: CacheAnswer[TmdbFilm]) -> AsyncIterator[Connection]:
         async with self._writing(user_id) as conn:
             await films.upsert_film(conn, film.value, datetime.fromtimestamp(film.fetched, UTC))
             await queries.insert_film_in_use(conn, film.value.id)
@@ -144,10 +144,3 @@ class Shelves:
     async def _require(conn: Connection, user_id: int) -> None:
         if not await queries.select_is_user(conn, user_id):
             raise UserNotFound
-
-
-def _unpacked(packed: bytes | None) -> FavoriteListing | None:
-    try:
-        return msgspec.msgpack.decode(packed, type=FavoriteListing) if packed else None
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None

@@ -1,7 +1,7 @@
-"""JSON bodies, read strictly into typed structs; every offence is told, not only the first (contract §1.3, §1.5).
+"""JSON bodies, read strictly into typed structs; all errors are reported, not only the first (contract §1.3, §1.5).
 
-First ``receive_body``, before a database connection is borrowed, so that a slow sender holds none; then whatever
-comes before the body's own faults (a session: 401); then ``Received.read``.
+First ``receive_body``, before a database connection is borrowed, so that a slow sender holds none; then the checks
+that come before the body's own errors (a session: 401); then ``ReceivedBody.read``.
 """
 
 import asyncio
@@ -17,17 +17,17 @@ import msgspec
 from litestar.exceptions import HTTPException
 from msgspec import inspect
 
-from filmer.errors import FilmerError, InvalidRequest, Offence, PayloadTooLarge, RequestTimeout, UnsupportedMediaType
+from filmer.errors import FieldError, FilmerError, InvalidRequest, PayloadTooLarge, RequestTimeout, UnsupportedMediaType
 from filmer.http.bounds import kind_of, require_length, require_storable, require_within
 from filmer.http.json_text import HUGE, Fraction, Members, read_json
 
 MAX_BODY = 64 * 1024  # bytes (contract §1.3)
-BODY_SECONDS = 8.0  # for the whole of it; with what comes after (passing.DRAIN_SECONDS) less than 10
+BODY_SECONDS = 8.0  # for the whole body; together with forwarding.DRAIN_SECONDS less than 10
 _PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;"]*)')
 _UTF_8 = {"utf-8", "utf8"}
 
 B = TypeVar("B", bound="Body")
-Check = Callable[[dict[str, Any]], Iterable[Offence]]
+Check = Callable[[dict[str, Any]], Iterable[FieldError]]
 
 
 class Body(msgspec.Struct, kw_only=True, rename="camel"):
@@ -39,8 +39,8 @@ class Body(msgspec.Struct, kw_only=True, rename="camel"):
     """
 
     @classmethod
-    def cross_check(cls, _given: dict[str, Any]) -> Iterator[Offence]:
-        """Offences between fields, of those right by themselves, by their names in JSON."""
+    def cross_check(cls, _values: dict[str, Any]) -> Iterator[FieldError]:
+        """Errors between fields. ``_values``: those valid by themselves, by their names in JSON."""
         return iter(())
 
     def __repr__(self) -> str:
@@ -50,18 +50,18 @@ class Body(msgspec.Struct, kw_only=True, rename="camel"):
         return []
 
 
-class Received(msgspec.Struct, frozen=True):
-    """What came as the request's body, or what went wrong while it came."""
+class ReceivedBody(msgspec.Struct, frozen=True):
+    """A request's body, or what went wrong while it was received."""
 
     body: bytes = b""
     content_type: str | None = None
     failure: FilmerError | None = None
 
-    def read(self, struct: type[B], more: Sequence[Offence] = (), *, check: Check | None = None) -> B:
-        """The body's known fields. ``check``: a ``cross_check`` that knows more than the struct, such as the time.
+    def read(self, struct: type[B], errors: Sequence[FieldError] = (), *, check: Check | None = None) -> B:
+        """The body's known fields. ``check``: a ``cross_check`` that needs more than the struct, such as the time.
 
         Raises PayloadTooLarge, RequestTimeout, UnsupportedMediaType, or InvalidRequest: naming every offending field
-        in the struct's order, after ``more`` that the caller found.
+        in the struct's order, after ``errors`` of the caller's own checks.
         """
         if self.failure is not None:
             raise self.failure
@@ -71,35 +71,36 @@ class Received(msgspec.Struct, frozen=True):
             raise UnsupportedMediaType
         if not self.body:
             raise InvalidRequest(message="Request body is empty")
-        return fill(struct, read_json(self.body), more, check=check)
+        return fill(struct, read_json(self.body), errors, check=check)
 
     def __repr__(self) -> str:
-        return f"<Received {len(self.body)} bytes>"
+        return f"<ReceivedBody {len(self.body)} bytes>"
 
 
-async def receive_body(request: litestar.Request[Any, Any, Any]) -> Received:
-    """Read the body to its end; what the caller did wrong is raised by ``Received.read``, in its turn."""
+async def receive_body(request: litestar.Request[Any, Any, Any]) -> ReceivedBody:
+    """Receive the whole body; what the client did wrong is raised by ``ReceivedBody.read``, in its turn."""
     content_types = request.headers.getall("content-type", [])
     content_type = ", ".join(content_types) if content_types else None
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return Received(await _whole(request), content_type)
+            return ReceivedBody(await _whole(request), content_type)
     except TimeoutError:
-        return Received(failure=RequestTimeout())
+        return ReceivedBody(failure=RequestTimeout())
     except FilmerError as failure:
-        return Received(failure=failure)
-    except HTTPException as refused:  # Litestar's own limit; a length that is none; a caller who has hung up
-        too_large = refused.status_code == PayloadTooLarge.status
-        return Received(failure=PayloadTooLarge() if too_large else InvalidRequest(message="Request body is cut off"))
+        return ReceivedBody(failure=failure)
+    except HTTPException as refused:  # Litestar's own limit; an invalid length; a client that has hung up
+        if refused.status_code == PayloadTooLarge.status:
+            return ReceivedBody(failure=PayloadTooLarge())
+        return ReceivedBody(failure=InvalidRequest(message="Request body is cut off"))
 
 
 async def _whole(request: litestar.Request[Any, Any, Any]) -> bytes:
     if (request.content_length or 0) > MAX_BODY:
         raise PayloadTooLarge
     body = bytearray()
-    async with aclosing(request.stream()) as parts:
-        async for part in parts:
-            body += part
+    async with aclosing(request.stream()) as chunks:
+        async for chunk in chunks:
+            body += chunk
             if len(body) > MAX_BODY:
                 raise PayloadTooLarge
     return bytes(body)
@@ -111,30 +112,30 @@ def _is_json(content_type: str) -> bool:
     return essence.strip() == "application/json" and _UTF_8.issuperset(charsets)
 
 
-def fill(struct: type[B], members: Members, more: Sequence[Offence] = (), *, check: Check | None = None) -> B:
-    """The struct of what was given. Raises InvalidRequest, as ``Received.read`` says."""
-    offences = list(more)
-    given: dict[str, Any] = {}
-    values: dict[str, Any] = {}
-    came: dict[str, list[Any]] = {}
+def fill(struct: type[B], members: Members, errors: Sequence[FieldError] = (), *, check: Check | None = None) -> B:
+    """The struct with these members as its fields. Raises InvalidRequest, as ``ReceivedBody.read`` says."""
+    field_errors = list(errors)
+    valid: dict[str, Any] = {}
+    by_name: dict[str, list[Any]] = {}
     for name, value in members:
-        came.setdefault(name, []).append(value)
-    for field in _fields(struct):
-        found = came.get(field.encode_name, [])
+        by_name.setdefault(name, []).append(value)
+    fields = _fields(struct)
+    for field in fields:
+        values = by_name.get(field.encode_name, [])
         try:
-            if len(found) > 1:
-                raise ValueError("must be given only once")  # noqa: TRY301 - an offence like the reader's
-            if found:
-                given[field.encode_name] = values[field.name] = field.read(found[0])
+            if len(values) > 1:
+                raise ValueError("must be given only once")  # noqa: TRY301 - reported like the reader's own errors
+            if values:
+                valid[field.encode_name] = field.read(values[0])
             elif field.required:
                 raise ValueError("is required")  # noqa: TRY301
         except ValueError as error:
-            offences.append(Offence(field.encode_name, str(error)))
-    offences.extend(struct.cross_check(given))
-    offences.extend(check(given) if check else ())
-    if offences:
-        raise InvalidRequest(offences)
-    return struct(**values)
+            field_errors.append(FieldError(field.encode_name, str(error)))
+    field_errors.extend(struct.cross_check(valid))
+    field_errors.extend(check(valid) if check else ())
+    if field_errors:
+        raise InvalidRequest(field_errors)
+    return struct(**{field.name: valid[field.encode_name] for field in fields if field.encode_name in valid})
 
 
 Reader = Callable[[Any], Any]

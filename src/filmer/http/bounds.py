@@ -1,6 +1,6 @@
-"""What a struct's field allows its value to be, and the words for what it does not allow (contract §1.3, §1.5).
+"""The bounds of a struct's field, and the messages for values outside them (contract §1.3, §1.5).
 
-Of a query (``query.py``) and of a body (``body.py``) alike.
+For queries (``query.py``) and bodies (``body.py``) alike.
 """
 
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ _FILLED = rf"^[^\u0000]*[^\u0000{BLANKS}][^\u0000]*$"
 
 
 class Kind(NamedTuple):
-    """A field's type without its wrappings; ``extra`` is what its ``Meta`` says to us alone."""
+    """A field's type without its wrappings; ``extra``: the entries of its ``Meta`` that only this package reads."""
 
     type: inspect.Type
     extra: dict[str, Any]
@@ -31,8 +31,8 @@ def kind_of(wrapped: inspect.Type) -> Kind:
     if isinstance(wrapped, inspect.Metadata):
         extra, wrapped = wrapped.extra or {}, wrapped.type
     if isinstance(wrapped, inspect.UnionType):
-        nullable = any(isinstance(one, inspect.NoneType) for one in wrapped.types)
-        wrapped = next(one for one in wrapped.types if not isinstance(one, inspect.NoneType))
+        nullable = any(isinstance(member, inspect.NoneType) for member in wrapped.types)
+        wrapped = next(member for member in wrapped.types if not isinstance(member, inspect.NoneType))
         if isinstance(wrapped, inspect.Metadata):
             extra, wrapped = wrapped.extra or extra, wrapped.type
     return Kind(wrapped, extra, nullable)
@@ -47,9 +47,9 @@ def require_within(kind: inspect.IntType | inspect.FloatType, number: float) -> 
 
 
 def require_length(kind: inspect.StrType, text: str, *, exact: bool = False) -> None:
-    """Raises ValueError for a text too short or too long. Blanks around it fill no minimum, unless it is ``exact``."""
-    filled = text if exact else text.strip()
-    if kind.min_length is not None and len(filled) < kind.min_length:
+    """Raises ValueError for a text too short or too long. The minimum counts no blanks around it, unless ``exact``."""
+    counted = text if exact else text.strip()
+    if kind.min_length is not None and len(counted) < kind.min_length:
         few = "must not be empty" if kind.min_length == 1 else f"must have at least {kind.min_length} characters"
         raise ValueError(few)
     if kind.max_length is not None and len(text) > kind.max_length:
@@ -57,7 +57,7 @@ def require_length(kind: inspect.StrType, text: str, *, exact: bool = False) -> 
 
 
 def pattern_of(wrapped: inspect.Type) -> str | None:
-    """What every text fits that a field of this type takes; None where it takes no text."""
+    """A pattern that every valid text of such a field matches; None where the field takes no text."""
     kind, extra, _ = kind_of(wrapped)
     if isinstance(kind, inspect.StrType) and kind.min_length and not extra.get("exact"):
         return _FILLED
@@ -65,6 +65,6 @@ def pattern_of(wrapped: inspect.Type) -> str | None:
 
 
 def require_storable(text: str) -> None:
-    """Raises ValueError for what no column can hold."""
+    """Raises ValueError for a text that no PostgreSQL column can hold."""
     if "\0" in text:
         raise ValueError("must not contain U+0000")

@@ -1,4 +1,4 @@
-"""How each API says yes and no: the two envelopes, one place each; and what pages wear."""
+"""The envelopes of both APIs, for data and for errors; and the headers of pages."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,9 +13,9 @@ from filmer.errors import FilmerError
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-FailurePage = Callable[[str, FilmerError], bytes]  # of a path and what went wrong there, as HTML
+FailurePage = Callable[[str, FilmerError], bytes]  # renders the error of a path as HTML
 
-# What a page may do: nothing inline, nothing from another host.
+# Pages run and show nothing inline, and nothing from another host.
 PAGE_HEADERS: Mapping[str, str] = {
     "content-type": "text/html; charset=utf-8",
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -30,7 +30,7 @@ def encode(value: Any) -> bytes:
 
 
 class ShopResponse(Response[Any]):
-    """``{"success": true, "data": …}``: what every handler under /api/v1 returns, wrapped."""
+    """Wraps what a handler under /api/v1 returns: ``{"success": true, "data": …}``."""
 
     def render(self, content: Any, media_type: str, enc_hook: Any = None) -> bytes:
         if media_type != MediaType.JSON or isinstance(content, bytes):
@@ -39,7 +39,7 @@ class ShopResponse(Response[Any]):
 
 
 class CommunityResponse(Response[Any]):
-    """What every handler of the community API returns, as it is; bytes are JSON already."""
+    """What a handler of the community API returns, without an envelope; bytes are JSON already."""
 
     def render(self, content: Any, media_type: str, enc_hook: Any = None) -> bytes:
         if media_type != MediaType.JSON or isinstance(content, bytes):
@@ -64,15 +64,15 @@ def community_error(error: FilmerError) -> bytes:
 
 
 def is_page(path: str) -> bool:
-    """Whether people look at what is there, and not programs."""
+    """Whether the path is a page's, and no API's."""
     return not f"{path}/".startswith(("/api/", "/docs/", "/openapi.json/"))
 
 
-def error_answer(path: str, error: FilmerError, now: Any, failure_page: FailurePage) -> tuple[dict[str, str], bytes]:
+def error_response(path: str, error: FilmerError, now: Any, failure_page: FailurePage) -> tuple[dict[str, str], bytes]:
     """The headers and body of an error: a page, or in the envelope of the API that the path belongs to."""
-    told = {name.lower(): value for name, value in error.headers.items()}
+    headers = {name.lower(): value for name, value in error.headers.items()}
     if is_page(path):
-        return {**PAGE_HEADERS, **told}, failure_page(path, error)
+        return {**PAGE_HEADERS, **headers}, failure_page(path, error)
     is_community = f"{path}/".startswith("/api/") and not f"{path}/".startswith("/api/v1/")
     body = community_error(error) if is_community else shop_error(error, now)
-    return {"content-type": "application/json", "cache-control": "no-store", **told}, body
+    return {"content-type": "application/json", "cache-control": "no-store", **headers}, body

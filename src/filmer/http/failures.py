@@ -1,4 +1,4 @@
-"""Whatever goes wrong becomes an answer in the right envelope; what is our fault is logged with its request id."""
+"""The exception handler: every error gets the envelope of its API or a page; server errors are logged."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -10,15 +10,15 @@ from litestar.exceptions import HTTPException
 
 from filmer import errors
 from filmer.errors import FilmerError
-from filmer.http.envelopes import FailurePage, error_answer, is_page
+from filmer.http.envelopes import FailurePage, error_response, is_page
 
 if TYPE_CHECKING:
     from filmer.clock import Clock
 
 log = structlog.get_logger()
 
-SERVER_LOST = "filmer.server_lost"  # of a request's scope: another database server may answer it
-FailurePageFor = Callable[[Request[Any, Any, Any], FilmerError], Awaitable[FailurePage]]  # with who asked on it
+SERVER_LOST = "filmer.server_lost"  # in a request's scope: the edge may retry it with another database server
+FailurePageFor = Callable[[Request[Any, Any, Any], FilmerError], Awaitable[FailurePage]]  # with the visitor's name
 
 _BY_STATUS: dict[int, type[FilmerError]] = {
     400: errors.InvalidRequest,
@@ -35,47 +35,47 @@ def answer_failure(request: Request[Any, Any, Any], raised: Exception) -> Respon
     clock: Clock = request.app.state.clock
     failure_page: FailurePage = request.app.state.failure_page
     path = request.scope["path"]
-    error = _as_ours(raised)
+    error = _as_filmer_error(raised)
     if isinstance(error, errors.ServerLost):
         request.scope[SERVER_LOST] = True  # type: ignore[literal-required]
     if is_page(path):
         if isinstance(error, errors.Unauthorized):
             return _to_sign_in(request)
         if isinstance(error, errors.MethodNotAllowed) and request.method == "GET":
-            go_on: Callable[[str], Response[bytes]] = request.app.state.go_on
-            return go_on(_page_of(path))
+            redirect: Callable[[str], Response[bytes]] = request.app.state.redirect
+            return redirect(_page_of(path))
 
-    def answer(page: FailurePage) -> Response[bytes]:
-        headers, body = error_answer(path, error, clock.now(), page)
+    def respond(page: FailurePage) -> Response[bytes]:
+        headers, body = error_response(path, error, clock.now(), page)
         return Response(body, status_code=error.status, headers=headers, media_type=headers["content-type"])
 
     page_for: FailurePageFor | None = request.app.state.get("failure_page_for")
     if page_for is None or not is_page(path):
-        return answer(failure_page)
+        return respond(failure_page)
 
     async def make() -> Response[bytes]:
-        return answer(await page_for(request, error))
+        return respond(await page_for(request, error))
 
-    return _LateAnswer(make)
+    return _DeferredResponse(make)
 
 
-class _LateAnswer(Response[bytes]):
-    """Made when it is sent: who is signed in is asked of the database, and an exception handler can't wait."""
+class _DeferredResponse(Response[bytes]):
+    """Made when it is sent: finding the visitor needs the database, and an exception handler can't await."""
 
     def __init__(self, make: Callable[[], Awaitable[Response[bytes]]]) -> None:
         super().__init__(b"")
         self._make = make
 
     def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **_: Any) -> Any:
-        async def answer(scope: Any, receive: Any, send: Any) -> None:
+        async def respond(scope: Any, receive: Any, send: Any) -> None:
             made = await self._make()
             await made.to_asgi_response(app, request)(scope, receive, send)
 
-        return answer
+        return respond
 
 
 def _to_sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """And from there back to the page, or to the one whose form was sent."""
+    """Redirect to the page where one signs in, and from there back to this page, or the one whose form was sent."""
     to_sign_in: Callable[[Request[Any, Any, Any], str], Response[bytes]] = request.app.state.to_sign_in
     if request.method != "GET":
         return to_sign_in(request, _path_of(request.headers.get("referer", "")))
@@ -85,30 +85,30 @@ def _to_sign_in(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 def _page_of(path: str) -> str:
-    """The page whose forms are sent to an address that is no page: ``/cart`` of ``/cart/items/tt0111161``."""
-    parts = path.split("/")[1:]
-    known = 2 if parts[0] == "admin" else 1
-    return "/" + "/".join(parts[:known]) if len(parts) > known else "/"
+    """The page that has the form of an address that only takes POST: ``/cart`` of ``/cart/items/tt0111161``."""
+    segments = path.split("/")[1:]
+    depth = 2 if segments[0] == "admin" else 1
+    return "/" + "/".join(segments[:depth]) if len(segments) > depth else "/"
 
 
 def _path_of(address: str) -> str:
-    """The page's own address without the server's: whoever it names, we stay here."""
+    """Path and query of an address, so that a redirect never leaves this server."""
     try:
-        parts = urlsplit(address)
+        url = urlsplit(address)
     except ValueError:
         return "/"
-    return urlunsplit(("", "", parts.path, parts.query, "")) or "/"
+    return urlunsplit(("", "", url.path, url.query, "")) or "/"
 
 
-def _as_ours(raised: Exception) -> FilmerError:
+def _as_filmer_error(raised: Exception) -> FilmerError:
     if isinstance(raised, FilmerError):
         if raised.status >= 500:  # noqa: PLR2004 - where HTTP's server errors begin
             log.warning("request failed", error=raised.message, cause=type(raised.__cause__).__name__)
         return raised
     if isinstance(raised, HTTPException) and raised.status_code in _BY_STATUS:
-        known = _BY_STATUS[raised.status_code]()
-        known.headers = dict(raised.headers or {})
-        return known
+        error = _BY_STATUS[raised.status_code]()
+        error.headers = dict(raised.headers or {})
+        return error
     log.error("request failed", exc_info=raised)
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     return errors.InternalError(details={"requestId": request_id})

@@ -1,4 +1,4 @@
-"""What all handlers have in common."""
+"""What all handlers have in common: the request's type, its arrival, OPTIONS."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,11 +8,11 @@ from litestar import MediaType, Request, Response
 
 AnyRequest = Request[Any, Any, Any]
 
-ARRIVAL_KEY = "filmer.arrived"  # of a request's scope
+ARRIVAL_KEY = "filmer.arrived"  # in a request's scope
 
 
 class Arrival(NamedTuple):
-    """When a request came."""
+    """When a request arrived."""
 
     at: datetime
     monotonic: float  # the same moment by ``Clock.monotonic``
@@ -24,15 +24,15 @@ def arrival(request: AnyRequest) -> Arrival:
 
 
 class Handlers:
-    """Handlers as methods, with what they stand on."""
+    """A class whose methods are handlers, made once with the components they use."""
 
     def __deepcopy__(self, _: object) -> Self:
-        """The framework copies handlers; what they stand on is there once."""
+        """The framework copies handlers; all copies share one instance."""
         return self
 
 
 class Methods(Handlers):
-    """What OPTIONS answers: the methods of a path."""
+    """The response to OPTIONS: the methods of a path."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._allow = ", ".join(sorted(names))

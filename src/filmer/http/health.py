@@ -1,4 +1,4 @@
-"""``GET /api/v1/health``: is the service up, and is its database (shop-api.md, contract §6.6)."""
+"""``GET /api/v1/health``: whether the service and its database are up (shop-api.md, contract §6.6)."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from filmer.http.envelopes import ShopResponse
 from filmer.http.handlers import Handlers
 from filmer.store.postgres import Database
 
-WITHIN_SECONDS = 1.5  # contract §6.6 allows 2 for the whole answer
+WITHIN_SECONDS = 1.5  # contract §6.6 allows 2 for the whole response
 
 
 class Health(msgspec.Struct):
@@ -26,9 +26,9 @@ class HealthApi(Handlers):
 
     async def show_health(self) -> Response[Any]:
         is_up = await self._database.is_up(within=WITHIN_SECONDS)
-        word = "UP" if is_up else "DOWN"
+        status = "UP" if is_up else "DOWN"
         return ShopResponse(
-            Health(status=word, database=word, timestamp=timestamp(self._clock.now())),
+            Health(status=status, database=status, timestamp=timestamp(self._clock.now())),
             status_code=200 if is_up else 503,
             headers={"cache-control": "no-store"},
         )

@@ -1,4 +1,4 @@
-"""The ``Host`` header: by which name the server was asked."""
+"""The ``Host`` header: the name under which a client reaches the server."""
 
 import re
 
@@ -6,7 +6,7 @@ HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{0,5})
 
 
 def host_objection(http_version: str, hosts: list[bytes]) -> str | None:
-    """What is wrong with a request's ``Host`` (contract §1.6). Granian gives an empty one for one that is missing."""
+    """What is wrong with a request's ``Host`` (contract §1.6). Granian passes a missing one on as empty."""
     if len(hosts) > 1:
         return "The request has more than one Host header; it must name the server exactly once"
     host = hosts[0].decode("latin-1") if hosts else ""

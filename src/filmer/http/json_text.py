@@ -1,6 +1,6 @@
-"""A JSON object out of bytes of unknown origin, or InvalidRequest, never anything else (contract §1.3).
+"""Decodes the JSON object of an untrusted body; whatever is wrong with it is an InvalidRequest (contract §1.3).
 
-Python's own decoder, because it tells what a stricter eye needs: a member given twice, each digit of a number.
+With Python's own decoder, which unlike msgspec's shows what the checks need: repeated members, each digit of a number.
 """
 
 import json
@@ -13,7 +13,7 @@ import msgspec
 from filmer.errors import InvalidRequest
 
 MAX_DEPTH = 32  # levels; the outermost object is the first
-HUGE = 10**64  # stands for every integer of more digits: beyond any bound, and quick to make
+HUGE = 10**64  # stands for every integer with more digits: it is beyond any bound, and made quickly
 
 
 class Fraction(msgspec.Struct, frozen=True):
@@ -23,14 +23,14 @@ class Fraction(msgspec.Struct, frozen=True):
 
 
 class Members(list[tuple[str, Any]]):
-    """An object's names and values, in the order and as often as they came."""
+    """An object's names and values, in the order and as often as they were sent."""
 
 
 def read_json(raw: bytes) -> Members:
     """The outermost object's members. Integers are ``int``, up to ``HUGE``; other numbers are ``Fraction``."""
     try:
         value = _DECODER.decode(raw.decode())
-        _look_through(value)
+        _check_depth_and_text(value)
     except RecursionError:
         raise InvalidRequest(message="Request body is nested too deeply") from None
     except ValueError:
@@ -40,18 +40,18 @@ def read_json(raw: bytes) -> Members:
     return value
 
 
-def _look_through(value: Any) -> None:
-    """Raises UnicodeEncodeError for a lone surrogate, RecursionError for too many levels, anywhere in it."""
+def _check_depth_and_text(value: Any) -> None:
+    """Raises UnicodeEncodeError for a lone surrogate, RecursionError for too many levels."""
     level, depth = [value], 0
     while level:
         inner: list[Any] = []
-        for one in level:
-            if isinstance(one, str):
-                one.encode()
-            elif isinstance(one, list):
+        for item in level:
+            if isinstance(item, str):
+                item.encode()
+            elif isinstance(item, list):
                 if depth == MAX_DEPTH:
                     raise RecursionError
-                inner.extend(chain.from_iterable(one) if isinstance(one, Members) else one)
+                inner.extend(chain.from_iterable(item) if isinstance(item, Members) else item)
         level, depth = inner, depth + 1
 
 
@@ -62,7 +62,7 @@ def _integer(text: str) -> int:
 
 
 def _decimal(text: str) -> int | Fraction:
-    """An integer, however it was written: to JSON's schemas, and so to our description, ``4.0`` and ``4e0`` are 4."""
+    """An integer in whatever notation: to JSON Schema, and so to our API description, ``4.0`` and ``4e0`` are 4."""
     try:
         number = Decimal(text)
     except InvalidOperation:  # an exponent of nineteen digits or more

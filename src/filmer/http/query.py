@@ -1,4 +1,4 @@
-"""Query parameters, read strictly into typed structs; every offence is told, not only the first (contract §1.3, §1.5).
+"""Query parameters, read strictly into typed structs; all errors are reported (contract §1.3, §1.5).
 
 A struct's field types and ``Meta`` bounds are the rules, and the OpenAPI document is made from the same.
 """
@@ -12,8 +12,8 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from msgspec import inspect
 
-from filmer.errors import InvalidRequest, Offence
-from filmer.http.bounds import kind_of, require_length, require_storable, require_within
+from filmer.errors import FieldError, InvalidRequest, NotFound
+from filmer.http.bounds import MAX_INTEGER, kind_of, require_length, require_storable, require_within
 
 _INTEGER = re.compile(r"-?[0-9]{1,64}")
 MAX_PARAMETERS = 100
@@ -25,32 +25,32 @@ class Query(msgspec.Struct, kw_only=True, rename="camel"):
     """The known query parameters of an endpoint. Others are ignored."""
 
     @classmethod
-    def cross_check(cls, _given: dict[str, Any], _named: Collection[str]) -> Iterator[Offence]:
-        """Offences between parameters: of those right by themselves, and the names of all that were there."""
+    def cross_check(cls, _values: dict[str, Any], _names: Collection[str]) -> Iterator[FieldError]:
+        """Errors between parameters. ``_values``: those valid by themselves; ``_names``: of all that were sent."""
         return iter(())
 
 
-def read_query(raw: bytes, struct: type[Q], more: Sequence[Offence] = ()) -> Q:
-    """Raises InvalidRequest naming every offending parameter, after ``more`` that the caller found."""
+def read_query(raw: bytes, struct: type[Q], errors: Sequence[FieldError] = ()) -> Q:
+    """Raises InvalidRequest naming every offending parameter, after ``errors`` of the caller's own checks."""
     readers = _readers(struct)
-    given, twisted = _pick(raw, readers.keys())
-    offences = [*more, *twisted]
+    texts, unreadable = _decode(raw, readers.keys())
+    field_errors = [*errors, *unreadable]
     values: dict[str, Any] = {}
-    for name, text in given.items():
+    for name, text in texts.items():
         try:
             values[name] = readers[name](text)
         except ValueError as error:
-            offences.append(Offence(name, str(error)))
-    named = {*given, *(offence.field for offence in twisted)}
+            field_errors.append(FieldError(name, str(error)))
+    names = {*texts, *(error.field for error in unreadable)}
     known = msgspec.structs.fields(struct)
-    offences.extend(
-        Offence(field.encode_name, "must be given")
+    field_errors.extend(
+        FieldError(field.encode_name, "must be given")
         for field in known
-        if field.required and field.encode_name not in named
+        if field.required and field.encode_name not in names
     )
-    offences.extend(struct.cross_check(values, named))
-    if offences:
-        raise InvalidRequest(offences)
+    field_errors.extend(struct.cross_check(values, names))
+    if field_errors:
+        raise InvalidRequest(field_errors)
     fields = {field.encode_name: field.name for field in known}
     return struct(**{fields[name]: value for name, value in values.items()})
 
@@ -68,13 +68,21 @@ def path_id(text: str, most: int) -> int | None:
     return number if 1 <= number <= most else None
 
 
-def id_offences(name: str, text: str) -> list[Offence]:
-    """What is wrong with an id in a path where that is told (400). One too large is right, and nobody's (404)."""
+def require_id(text: str, missing: NotFound) -> int:
+    """An id in a path, as it stands in an integer column. Raises ``missing`` for what can't be one."""
+    number = path_id(text, MAX_INTEGER)
+    if number is None:
+        raise missing
+    return number
+
+
+def id_errors(name: str, text: str) -> list[FieldError]:
+    """The errors of an id in a path (400). One that is too large is valid; nothing has it (404)."""
     try:
         number = read_integer(text)
     except ValueError as error:
-        return [Offence(name, str(error))]
-    return [] if number >= 1 else [Offence(name, "must be at least 1")]
+        return [FieldError(name, str(error))]
+    return [] if number >= 1 else [FieldError(name, "must be at least 1")]
 
 
 def read_text(raw: bytes) -> str:
@@ -87,11 +95,12 @@ def read_text(raw: bytes) -> str:
     return text
 
 
-def _pick(raw: bytes, known: Any) -> tuple[dict[str, str], list[Offence]]:
-    given: dict[str, str] = {}
-    offences: dict[str, Offence] = {}
+def _decode(raw: bytes, known: Collection[str]) -> tuple[dict[str, str], list[FieldError]]:
+    """The texts of the known parameters, and the errors of those that can't be read or come more than once."""
+    texts: dict[str, str] = {}
+    field_errors: dict[str, FieldError] = {}
     if not raw:
-        return given, []
+        return texts, []
     pairs = raw.split(b"&")
     if len(pairs) > MAX_PARAMETERS:
         raise InvalidRequest(message=f"At most {MAX_PARAMETERS} query parameters are read")
@@ -101,16 +110,16 @@ def _pick(raw: bytes, known: Any) -> tuple[dict[str, str], list[Offence]]:
             name = read_text(key)
         except ValueError:
             continue
-        if name not in known or name in offences:
+        if name not in known or name in field_errors:
             continue
-        if name in given:
-            offences[name] = Offence(name, "must be given only once")
+        if name in texts:
+            field_errors[name] = FieldError(name, "must be given only once")
             continue
         try:
-            given[name] = read_text(value)
+            texts[name] = read_text(value)
         except ValueError as error:
-            offences[name] = Offence(name, str(error))
-    return {name: text for name, text in given.items() if name not in offences}, list(offences.values())
+            field_errors[name] = FieldError(name, str(error))
+    return {name: text for name, text in texts.items() if name not in field_errors}, list(field_errors.values())
 
 
 Reader = Callable[[str], Any]

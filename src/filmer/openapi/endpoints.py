@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from filmer.errors import FilmerError, InvalidRequest, NotFound, Offence
+from filmer.errors import FieldError, FilmerError, InvalidRequest, NotFound
 from filmer.http.body import Body
 from filmer.http.query import Query
 
@@ -73,7 +73,7 @@ def failure(description: str, *errors: FilmerError) -> ResponseDoc:
 
 def invalid(description: str, field: str, reason: str) -> ResponseDoc:
     """A 400 that names one wrong field."""
-    return failure(description, InvalidRequest([Offence(field, reason)]))
+    return failure(description, InvalidRequest([FieldError(field, reason)]))
 
 
 def not_found(noun: str, identifier: str) -> ResponseDoc:

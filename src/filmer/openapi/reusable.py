@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from filmer import errors
-from filmer.errors import FilmerError, Offence
+from filmer.errors import FieldError, FilmerError
 from filmer.http import envelopes
 from filmer.openapi.endpoints import NOW, ResponseDoc, failure
 
@@ -111,7 +111,7 @@ SHOP = Api(
     has_envelope=True,
     codes=("INVALID_CREDENTIALS", "UNAUTHORIZED", "PAYMENT_FAILED", "CONFLICT"),
     common=(
-        failure(_INVALID, errors.InvalidRequest([Offence("quantity", "must be an integer")])),
+        failure(_INVALID, errors.InvalidRequest([FieldError("quantity", "must be an integer")])),
         failure("There is no session, or it has ended", errors.Unauthorized()),
         failure("Too many requests; come back later", errors.RateLimited()),
     ),
@@ -126,7 +126,7 @@ COMMUNITY = Api(
         "FAVORITE_NOT_FOUND", "USER_NOT_FOUND", "EXTERNAL_API_ERROR",
     ),
     common=(
-        failure(_INVALID, errors.InvalidRequest([Offence("movie_id", "must be an integer")])),
+        failure(_INVALID, errors.InvalidRequest([FieldError("movie_id", "must be an integer")])),
         failure("There is no token, or it is wrong, has expired or was revoked", errors.InvalidToken()),
     ),
 )  # fmt: skip
@@ -137,7 +137,7 @@ _CODES = (
 
 
 def api_of(path: str) -> Api:
-    """Which API a path belongs to, as ``envelopes.error_answer`` decides it."""
+    """Which API a path belongs to, as ``envelopes.error_response`` decides it."""
     return SHOP if path.startswith("/api/v1/") else COMMUNITY
 
 

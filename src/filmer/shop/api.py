@@ -1,23 +1,23 @@
-"""The shop's half of shop-api.md: cart, checkout, orders. Signed in, or 401 before anything else is looked at."""
+"""The shop's half of shop-api.md: cart, checkout, orders. Without a session, 401 comes before all other checks."""
 
+from functools import partial
 from typing import Any
 
 from litestar.params import FromPath
 
+from filmer.accounts.access import signed_in
 from filmer.accounts.sessions import Sessions
-from filmer.accounts.signing_in import Caller
+from filmer.accounts.signing_in import Client
 from filmer.catalogue import listing
 from filmer.catalogue.schemas import is_identifier
-from filmer.errors import InvalidRequest, NotFound, Offence
-from filmer.http.body import receive_body
+from filmer.errors import FieldError, InvalidRequest, NotFound
 from filmer.http.handlers import AnyRequest, Handlers, arrival
-from filmer.http.query import id_offences, path_id, read_query
+from filmer.http.query import id_errors, read_query
 from filmer.shop import queries
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
 from filmer.shop.orders import own_order
 from filmer.shop.schemas import (
-    MAX_ID,
     BoughtItem,
     Cart,
     CartChange,
@@ -40,70 +40,61 @@ MAX_KEY = 255
 
 
 class ShopApi(Handlers):
-    """The handlers. What they stand on is handed to them once: the framework's injection costs 0.2 ms a request."""
+    """The handlers. Their components are passed in once: the framework's injection costs 0.2 ms a request."""
 
     def __init__(self, database: Database, sessions: Sessions, carts: Carts, checkout: Checkout) -> None:
-        self._database = database
-        self._sessions = sessions
+        self._signed_in = partial(signed_in, database, sessions)
         self._carts = carts
         self._checkout = checkout
 
     async def show_cart(self, request: AnyRequest) -> Cart:
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
+        async with self._signed_in(request) as (conn, user, _):
             return Cart.of(await self._carts.show(conn, user.id))
 
     async def add_item(self, request: AnyRequest) -> CartChange:
-        received = await receive_body(request)
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
-            asked = received.read(NewCartItem)
-            lines = await self._carts.add(conn, user.id, asked.movie_id, asked.quantity)
+        async with self._signed_in(request) as (conn, user, body):
+            item = body.read(NewCartItem)
+            lines = await self._carts.add(conn, user.id, item.movie_id, item.quantity)
         return CartChange("Item added to cart", ChangedCart.of(lines))
 
     async def change_item(self, movie_id: FromPath[str], request: AnyRequest) -> CartChange:
-        received = await receive_body(request)
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
-            asked = received.read(ChangedQuantity)
-            lines = await self._carts.change(conn, user.id, in_path(movie_id), asked.quantity)
+        async with self._signed_in(request) as (conn, user, body):
+            change = body.read(ChangedQuantity)
+            lines = await self._carts.change(conn, user.id, require_movie_id(movie_id), change.quantity)
         return CartChange("Cart updated", ChangedCart.of(lines))
 
     async def remove_item(self, movie_id: FromPath[str], request: AnyRequest) -> CartChange:
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
-            lines = await self._carts.remove(conn, user.id, in_path(movie_id))
+        async with self._signed_in(request) as (conn, user, _):
+            lines = await self._carts.remove(conn, user.id, require_movie_id(movie_id))
         return CartChange("Item removed from cart", ChangedCart.of(lines))
 
     async def clear_cart(self, request: AnyRequest) -> CartChange:
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
+        async with self._signed_in(request) as (conn, user, _):
             lines = await self._carts.clear(conn, user.id)
         return CartChange("Cart cleared", ChangedCart.of(lines))
 
     async def check_out(self, request: AnyRequest) -> Receipt:
-        came = arrival(request)
-        received = await receive_body(request)
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
-            key, offences = _idempotency_key(request)
-            asked = received.read(Submission, offences, check=lambda given: past_month(given, came.at))
-            attempt = self._checkout.attempt(user, asked, key, Caller.of(request), came.monotonic)
-            found = await self._checkout.look(conn, attempt)
-        return _receipt(found if isinstance(found, Order) else await self._checkout.buy(attempt, found))
+        arrived = arrival(request)
+        async with self._signed_in(request) as (conn, user, body):
+            key, errors = _idempotency_key(request)
+            submission = body.read(Submission, errors, check=lambda values: past_month(values, arrived.at))
+            attempt = self._checkout.attempt(user, submission, key, Client.of(request), arrived.monotonic)
+            prepared = await self._checkout.prepare(conn, attempt)
+        if isinstance(prepared, Order):
+            return _receipt(prepared)
+        return _receipt(await self._checkout.place_order(attempt, prepared))
 
     async def list_orders(self, request: AnyRequest) -> OrderPage:
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
-            asked = read_query(request.scope["query_string"], OrderList)
-            first = listing.span(asked.page, asked.size).first
-            count, orders = await queries.select_orders(conn, user.id, first=first, size=asked.size)
+        async with self._signed_in(request) as (conn, user, _):
+            params = read_query(request.scope["query_string"], OrderList)
+            first = listing.span(params.page, params.size).first
+            count, orders = await queries.select_orders(conn, user.id, first=first, size=params.size)
         return OrderPage(
             items=orders,
-            page=asked.page,
-            size=asked.size,
+            page=params.page,
+            size=params.size,
             total_items=count,
-            total_pages=listing.pages(count, asked.size),
+            total_pages=listing.pages(count, params.size),
         )
 
     async def show_order(
@@ -111,12 +102,10 @@ class ShopApi(Handlers):
         order_id: FromPath[str],
         request: AnyRequest,
     ) -> OrderDetails:
-        async with self._database.connection() as conn:
-            user = await self._sessions.require(conn, request)
-            if offences := id_offences("orderId", order_id):
-                raise InvalidRequest(offences)
-            number = path_id(order_id, MAX_ID)
-            order = await own_order(conn, user.id, number) if number is not None else None
+        async with self._signed_in(request) as (conn, user, _):
+            if errors := id_errors("orderId", order_id):
+                raise InvalidRequest(errors)
+            order = await own_order(conn, user.id, int(order_id))
         if order is None:
             raise NotFound(f"Order not found with id: {order_id}")
         return OrderDetails(
@@ -138,20 +127,20 @@ def _receipt(order: Order) -> Receipt:
     )
 
 
-def in_path(movie_id: str) -> str:
-    """Raises NotFound for what no catalogue holds (contract §2.5)."""
+def require_movie_id(movie_id: str) -> str:
+    """Raises NotFound for a text that can't be a film's id (contract §2.5)."""
     if not is_identifier(movie_id):
         raise NotFound(f"Item not in cart with id: {movie_id}")
     return movie_id
 
 
-def _idempotency_key(request: AnyRequest) -> tuple[str | None, list[Offence]]:
+def _idempotency_key(request: AnyRequest) -> tuple[str | None, list[FieldError]]:
     keys: list[Any] = request.headers.getall(KEY_HEADER, [])
     if not keys:
         return None, []
     key = str(keys[0])
     if len(keys) > 1:
-        return None, [Offence(KEY_HEADER, "must be given only once")]
+        return None, [FieldError(KEY_HEADER, "must be given only once")]
     if not (1 <= len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
-        return None, [Offence(KEY_HEADER, f"must have 1 to {MAX_KEY} printable ASCII characters")]
+        return None, [FieldError(KEY_HEADER, f"must have 1 to {MAX_KEY} printable ASCII characters")]
     return key, []

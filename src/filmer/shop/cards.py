@@ -1,6 +1,6 @@
 """Cards on file: the built-in payment provider (contract §6.3).
 
-To check a card here means to find the same card on file. It is no payment network, no money moves, and nothing here
+Checking a card means to find the same card on file. No payment network is involved, no money moves, and nothing here
 has been assessed for PCI DSS.
 """
 
@@ -32,21 +32,21 @@ class CardsOnFile:
     async def authorize(self, payment: Payment) -> Authorization | None:
         card = payment.card
         async with self._database.connection() as conn:
-            found = await queries.select_card(
+            stored = await queries.select_card(
                 conn, digest_of(self._secret, card.number), payment.account_id, demo=self._demo
             )
-        if found is None:
+        if stored is None:
             return None
-        kept = (_folded(found.first_name), _folded(found.last_name), found.expiration)
-        if kept != (_folded(card.first_name), _folded(card.last_name), card.expiration):
+        names_and_month = (_folded(stored.first_name), _folded(stored.last_name), stored.expiration)
+        if names_and_month != (_folded(card.first_name), _folded(card.last_name), card.expiration):
             return None
-        return Authorization(reference=f"card on file {found.last_four}", is_captured=True)
+        return Authorization(reference=f"card on file {stored.last_four}", is_captured=True)
 
     async def capture(self, reference: str, amount: Decimal) -> None:
-        """Nothing to collect."""
+        """Nothing to collect: no money moves."""
 
     async def refund(self, reference: str, amount: Decimal) -> None:
-        """Nothing to give back."""
+        """Nothing was charged."""
 
 
 async def put_on_file(
@@ -60,7 +60,7 @@ async def put_on_file(
     account_id: int | None,
     demo: bool = False,
 ) -> bool:
-    """False when the card is on file already. Raises CardRefused for what is no card number, or nobody's account."""
+    """False when the card is on file already. Raises CardRefused for an invalid number or an unknown account."""
     digits = _digits(number)
     if not (digits.isascii() and digits.isdigit() and MIN_DIGITS <= len(digits) <= MAX_DIGITS):
         raise CardRefused(f"A card number has {MIN_DIGITS} to {MAX_DIGITS} digits")
@@ -88,5 +88,5 @@ def _digits(number: str) -> str:
 
 
 def _folded(name: str) -> str:
-    """The same in every case, and however its accents are composed: before folding, and after it takes them apart."""
+    """Without case, and composed: before folding, and again after it, as folding decomposes some characters."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())

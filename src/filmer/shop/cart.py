@@ -1,9 +1,9 @@
-"""The cart: what an account is about to buy (contract §5).
+"""The cart: what a user is about to buy (contract §5).
 
-Whoever changes one holds its lock, so that edits from several devices and a checkout come one after another. A line
-carries the price it was last shown at, and that is what a checkout sells it for; each answer that shows the cart
-brings the prices up to date first. A page's form is answered without showing the cart: ``is_shown=False`` leaves the
-prices as they are, so that the page that comes next can tell what changed.
+Each change holds the cart's lock, so that changes from several devices and a checkout come one after another. A line
+has the price at which it was last shown, and a checkout sells it at that price; each response that shows the cart
+updates the prices first. A page's form is answered with a redirect, which shows no cart: ``is_shown=False`` leaves the
+prices as they are, so that the next page can report what changed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 import psycopg
 
-from filmer.errors import InvalidRequest, NotFound, Offence
+from filmer.errors import FieldError, InvalidRequest, NotFound
 from filmer.shop import queries
 from filmer.shop.schemas import MAX_QUANTITY, MAX_TITLES, CartLine
 from filmer.store.postgres import Connection
@@ -20,11 +20,11 @@ from filmer.store.postgres import Connection
 
 class Carts:
     def __init__(self, default_price: Decimal) -> None:
-        """``default_price``: of a film that has none of its own."""
+        """``default_price``: of films without a price of their own."""
         self._default_price = round(default_price, 2)
 
     async def show(self, conn: Connection, account_id: int) -> list[CartLine]:
-        """The lines, in the order they were added, at prices that are paid from now on."""
+        """The lines in the order they were added, at current prices, which are paid from now on."""
         lines = await queries.select_lines(conn, account_id, self._default_price)
         if all(line.price == line.current for line in lines):
             return lines
@@ -34,32 +34,31 @@ class Carts:
                 await queries.update_prices(conn, account_id, self._default_price)
                 shown = {line.film_id: line.price for line in lines}
                 now = await queries.select_lines(conn, account_id, self._default_price)
-                return [_since(line, shown) for line in now]
+                return [_with_former_price(line, shown) for line in now]
         except psycopg.errors.DiskFull:
-            return lines  # no new price can be kept, so the former ones are paid, and shown
+            return lines  # new prices can't be stored, so the former ones are shown and paid
 
     async def count(self, conn: Connection, account_id: int) -> int:
-        """The units in it, as ``itemCount`` counts them."""
+        """The number of units, as ``itemCount`` counts them."""
         return await queries.select_item_count(conn, account_id)
 
     async def add(
         self, conn: Connection, account_id: int, film_id: str, quantity: int, *, is_shown: bool = True
     ) -> Sequence[CartLine]:
-        """Adds to what is there. Raises NotFound for an unknown film, InvalidRequest for too many of one, or films."""
+        """Adds units of a film. Raises NotFound for an unknown film, InvalidRequest for too many units or films."""
         async with conn.transaction():
             await queries.lock_cart(conn, account_id)
             await queries.insert_film_in_use(conn, film_id)
             added = await queries.add_line(conn, account_id, film_id, quantity, self._default_price)
             if added is None:
-                held = await queries.select_quantity(conn, account_id, film_id)
-                if held is None:
+                quantity_before = await queries.select_quantity(conn, account_id, film_id)
+                if quantity_before is None:
                     raise NotFound(f"Movie not found with id: {film_id}")
-                raise InvalidRequest(
-                    [Offence("quantity", f"must not bring the line over {MAX_QUANTITY}; the cart has {held} already")]
-                )
+                reason = f"must not bring the line over {MAX_QUANTITY}; the cart has {quantity_before} already"
+                raise InvalidRequest([FieldError("quantity", reason)])
             lines = await self._lines(conn, account_id, is_shown=is_shown)
             if len(lines) > MAX_TITLES:
-                raise InvalidRequest([Offence("movieId", f"a cart holds at most {MAX_TITLES} titles")])
+                raise InvalidRequest([FieldError("movieId", f"a cart holds at most {MAX_TITLES} titles")])
             return lines
 
     async def change(
@@ -94,6 +93,6 @@ class Carts:
         return await queries.select_lines(conn, account_id, self._default_price)
 
 
-def _since(line: CartLine, shown: Mapping[str, Decimal]) -> CartLine:
-    was = shown.get(line.film_id, line.price)
-    return line if was == line.price else msgspec.structs.replace(line, was=was)
+def _with_former_price(line: CartLine, shown: Mapping[str, Decimal]) -> CartLine:
+    former = shown.get(line.film_id, line.price)
+    return line if former == line.price else msgspec.structs.replace(line, was=former)

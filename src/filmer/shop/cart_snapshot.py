@@ -1,4 +1,4 @@
-"""What a page showed of a cart: it travels in the page's form, so that nobody pays for anything else."""
+"""A snapshot of a cart as a page showed it. It is a field of the page's form, so that nothing else is paid for."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -20,35 +20,35 @@ class SnapshotLine(msgspec.Struct, frozen=True, array_like=True):
         return Decimal(self.cents).scaleb(-2)
 
 
-Seen = frozenset[SnapshotLine]
+CartSnapshot = frozenset[SnapshotLine]
 
 
 class LineChange(msgspec.Struct, frozen=True):
-    """A line that is not as it was seen. ``was`` is None for one that is new, ``now`` for one that is gone."""
+    """A line that differs from the snapshot. ``was`` is None for a new line, ``now`` for one that is gone."""
 
     was: SnapshotLine | None
     now: CartLine | None
 
 
-def seen_of(lines: Iterable[CartLine]) -> Seen:
+def snapshot_of(lines: Iterable[CartLine]) -> CartSnapshot:
     return frozenset(SnapshotLine(line.film_id, line.quantity, int(line.price.scaleb(2))) for line in lines)
 
 
-def write_seen(lines: Iterable[CartLine]) -> str:
-    return msgspec.json.encode(sorted(seen_of(lines), key=lambda line: line.film_id)).decode()
+def write_snapshot(lines: Iterable[CartLine]) -> str:
+    return msgspec.json.encode(sorted(snapshot_of(lines), key=lambda line: line.film_id)).decode()
 
 
-def read_seen(text: str) -> Seen:
-    """Nothing was seen where it is not as we write it."""
+def read_snapshot(text: str) -> CartSnapshot:
+    """An empty snapshot where the text is not one of ours."""
     try:
         return frozenset(msgspec.json.decode(text, type=Annotated[list[SnapshotLine], Meta(max_length=MAX_TITLES)]))
     except (msgspec.MsgspecError, RecursionError):
         return frozenset()
 
 
-def changes_since(seen: Seen, lines: Sequence[CartLine]) -> list[LineChange]:
-    """First what is there, in the cart's order, then what is gone."""
-    before = {line.film_id: line for line in seen}
+def changes_since(snapshot: CartSnapshot, lines: Sequence[CartLine]) -> list[LineChange]:
+    """First the lines in the cart, in its order, then those that are gone."""
+    before = {line.film_id: line for line in snapshot}
     after = {line.film_id for line in lines}
-    there = [LineChange(before.get(line.film_id), line) for line in lines if not seen_of([line]) <= seen]
-    return there + [LineChange(line, None) for line in seen if line.film_id not in after]
+    present = [LineChange(before.get(line.film_id), line) for line in lines if not snapshot_of([line]) <= snapshot]
+    return present + [LineChange(line, None) for line in snapshot if line.film_id not in after]

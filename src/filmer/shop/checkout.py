@@ -2,7 +2,7 @@
 
 The money is authorized first, with no transaction open; then one transaction takes the cart, writes the order, and
 commits; then the money is collected. Breaking off anywhere leaves the cart or the order, never half of either; an
-authorization without an order lapses, an order whose money was not collected is collected for later (``tidy``).
+authorization without an order lapses, and an order whose money was not collected is collected later (``tidy``).
 """
 
 import asyncio
@@ -14,41 +14,42 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from weakref import WeakValueDictionary
 
+import msgspec
 import psycopg
 import structlog
 
 from filmer.accounts.schemas import User
-from filmer.accounts.signing_in import Caller
-from filmer.accounts.throttle import CARD_ACCOUNT, CARD_ADDRESS, Attempted, Throttle
+from filmer.accounts.signing_in import Client
+from filmer.accounts.throttle import CARD_ACCOUNT, CARD_ADDRESS, Throttle, ThrottleKey
 from filmer.clock import Clock
-from filmer.errors import CartNotAsSeen, EmptyCart, KeyUsed, PaymentFailed, ServiceUnavailable
+from filmer.errors import CartChanged, EmptyCart, KeyUsed, PaymentFailed, ServiceUnavailable
 from filmer.secret import SecretKey
 from filmer.shop import queries
-from filmer.shop.attempt import Attempt, Due
-from filmer.shop.cart_snapshot import Seen, seen_of
+from filmer.shop.cart_snapshot import CartSnapshot, snapshot_of
+from filmer.shop.checkout_attempt import AmountDue, CheckoutAttempt
 from filmer.shop.payment import Authorization, Payment, PaymentProvider, PresentedCard
 from filmer.shop.schemas import MAX_ID, CartLine, Order, Sale, Submission, total
 from filmer.store.postgres import Connection, Database
 
 log = structlog.get_logger()
 
-KEPT = timedelta(hours=24)  # an Idempotency-Key's answer
-ATTEMPTS = 5  # while the cart is edited under our hands
+KEY_LIFETIME = timedelta(hours=24)  # for which an Idempotency-Key returns its order
+ATTEMPTS = 5  # at a cart that is changed meanwhile
 TURN_SECONDS = 5.0  # that a submit waits for others of its account
 CAPTURE_AFTER = timedelta(minutes=1)
 CAPTURE_SECONDS = 10.0
 
 
 class _Queue:
-    """The submits of one account, in this process. They take turns: an impatient customer's many are one at a time."""
+    """The submits of one account in this process, which take turns."""
 
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
-        self.length = 0  # of those who wait
+        self.length = 0  # submits that wait
 
 
 class _AmountChanged(Exception):
-    """Since we looked what is to be paid has changed. Rolls back."""
+    """The amount has changed since it was authorized. Rolls the transaction back."""
 
     def __init__(self, amount: Decimal) -> None:
         self.amount = amount
@@ -69,54 +70,59 @@ class Checkout:
         self._secret = secret
         self._clock = clock
         self._queues: WeakValueDictionary[int, _Queue] = WeakValueDictionary()  # by account, while it has any
-        self.outcomes: Counter[str] = Counter()  # orders "placed" here, cards "refused"
+        self.outcomes: Counter[str] = Counter()  # how many orders were "placed", and cards "refused"
         self.takings = Decimal(0)  # of the orders placed
 
     def attempt(
         self,
         user: User,
-        asked: Submission,
+        submission: Submission,
         key: str | None,
-        caller: Caller,
-        came: float,
+        client: Client,
+        arrived: float,
         *,
-        seen: Seen | None = None,
-    ) -> Attempt:
-        """``came``: when, by ``Clock.monotonic``. ``seen``: the lines that were agreed to, where they were shown."""
-        fields = [asked.credit_card_id, asked.first_name, asked.last_name, asked.expiration]
-        return Attempt(
+        snapshot: CartSnapshot | None = None,
+    ) -> CheckoutAttempt:
+        """``arrived``: by ``Clock.monotonic``. ``snapshot``: the lines that the user agreed to on a page."""
+        card = PresentedCard(
+            submission.credit_card_id, submission.first_name, submission.last_name, submission.expiration
+        )
+        return CheckoutAttempt(
             account_id=user.id,
-            card=PresentedCard(*fields),
-            submission=self._secret.digest("submission", "\0".join([str(user.id), *fields])),
+            card=card,
+            submission=self._secret.digest("submission", "\0".join([str(user.id), *msgspec.structs.astuple(card)])),
             key=key,
-            address=caller.address,
-            came=came,
-            seen=seen,
+            address=client.address,
+            arrived=arrived,
+            snapshot=snapshot,
         )
 
-    async def look(self, conn: Connection, attempt: Attempt, before: Due | None = None) -> Order | Due:
-        """What there is to pay, or the order that the same submit, sent before, has become already.
+    async def prepare(
+        self, conn: Connection, attempt: CheckoutAttempt, before: AmountDue | None = None
+    ) -> Order | AmountDue:
+        """The amount due, or the order that an identical earlier submit has become.
 
-        ``before``: what its first look found. Raises EmptyCart, KeyUsed, RateLimited (too many cards were refused).
+        ``before``: the result of the attempt's first call. Raises EmptyCart, KeyUsed, and RateLimited after
+        too many refused cards.
         """
-        # The cart first: whoever emptied it by then has written down their order and its key as well.
-        age = self._clock.monotonic() - attempt.came
+        # The cart is read first: if another submit has emptied it, its order and key are committed as well.
+        age = self._clock.monotonic() - attempt.arrived
         amount, last = await queries.select_due(conn, attempt.account_id, age=age)
         last = before.last if before else last
         if order := await self._earlier_order(conn, attempt, last):
             return order
         if amount is None:
             raise EmptyCart
-        is_suspect = await self._throttle.look(conn, _tries(attempt))
-        return Due(amount, last, is_suspect=is_suspect)
+        is_suspect = await self._throttle.check(conn, _throttle_keys(attempt))
+        return AmountDue(amount, last, is_suspect=is_suspect)
 
-    async def buy(self, attempt: Attempt, due: Due) -> Order:
-        """The order, when it is this submit's turn.
+    async def place_order(self, attempt: CheckoutAttempt, due: AmountDue) -> Order:
+        """Places the order when it is this submit's turn.
 
-        Raises PaymentFailed, RateLimited, EmptyCart, KeyUsed, CartNotAsSeen; nothing has changed then.
+        Raises PaymentFailed, RateLimited, EmptyCart, KeyUsed, CartChanged; then nothing has changed.
         """
         queue = self._queues.setdefault(attempt.account_id, _Queue())
-        must_look = queue.turn.locked() or queue.length > 0
+        must_prepare = queue.turn.locked() or queue.length > 0
         queue.length += 1
         try:
             async with asyncio.timeout(TURN_SECONDS):
@@ -126,36 +132,36 @@ class Checkout:
         finally:
             queue.length -= 1
         try:
-            if must_look:
+            if must_prepare:
                 async with self._database.connection() as conn:
-                    found = await self.look(conn, attempt, due)
-                if isinstance(found, Order):
-                    return found
-                due = found
-            return await self._buy(attempt, due)
+                    prepared = await self.prepare(conn, attempt, due)
+                if isinstance(prepared, Order):
+                    return prepared
+                due = prepared
+            return await self._authorize_and_sell(attempt, due)
         finally:
             queue.turn.release()
 
-    async def _buy(self, attempt: Attempt, due: Due) -> Order:
+    async def _authorize_and_sell(self, attempt: CheckoutAttempt, due: AmountDue) -> Order:
         for _ in range(ATTEMPTS):
             order_id = _draw_id()
             payment = Payment(str(order_id), attempt.account_id, due.amount, attempt.card)
             authorization = await self._authorize(attempt, payment, is_suspect=due.is_suspect)
-            done = await self._sell(attempt, due, order_id, authorization)
-            if isinstance(done, Order):
-                if done.id == order_id:
+            sold = await self._sell(attempt, due, order_id, authorization)
+            if isinstance(sold, Order):
+                if sold.id == order_id:
                     self.outcomes["placed"] += 1
-                    self.takings += done.total
-                    await self._collect(order_id, authorization, done.total)
-                return done
-            due = done
+                    self.takings += sold.total
+                    await self._collect(order_id, authorization, sold.total)
+                return sold
+            due = sold
         raise ServiceUnavailable("The cart is being changed all the time; try again")
 
-    async def _authorize(self, attempt: Attempt, payment: Payment, *, is_suspect: bool) -> Authorization:
-        """A refused card is paid for out of the allowances; beforehand, where a card was refused not long ago."""
-        tries = _tries(attempt)
+    async def _authorize(self, attempt: CheckoutAttempt, payment: Payment, *, is_suspect: bool) -> Authorization:
+        """A refused card is charged to the allowances: beforehand, if another was refused lately."""
+        keys = _throttle_keys(attempt)
         if is_suspect:
-            await self._take(tries)
+            await self._charge(keys)
         authorization = None
         is_refused = False
         try:
@@ -163,46 +169,49 @@ class Checkout:
             is_refused = authorization is None
         finally:
             if is_suspect and not is_refused:
-                await self._give_back(tries)
+                await self._refund_allowances(keys)
         if authorization is None:
             self.outcomes["refused"] += 1
             if not is_suspect:
-                await self._take(tries)
+                await self._charge(keys)
             raise PaymentFailed
         return authorization
 
-    async def _sell(self, attempt: Attempt, due: Due, order_id: int, authorization: Authorization) -> Order | Due:
-        """The one transaction: this order; or another one that this submit has become; or what is due by now.
+    async def _sell(
+        self, attempt: CheckoutAttempt, due: AmountDue, order_id: int, authorization: Authorization
+    ) -> Order | AmountDue:
+        """The transaction: this order, or the one that an identical submit has become, or the amount due by now.
 
-        Refunds, unless the order stands or may stand: a commit without an answer is followed by a capture or lapses.
+        Refunds unless the order is or may be committed: where the server did not confirm the commit, the money is
+        captured later or the authorization lapses.
         """
-        may_stand = False
+        may_be_committed = False
         try:
             async with self._database.connection() as conn, conn.transaction():
-                order = await self._trade(conn, attempt, due, order_id, authorization)
-                may_stand = order.id == order_id
+                order = await self._write_order(conn, attempt, due, order_id, authorization)
+                may_be_committed = order.id == order_id
         except _AmountChanged as changed:
-            return Due(changed.amount, due.last, is_suspect=due.is_suspect)
-        except psycopg.errors.UniqueViolation:  # one of the ids was taken, of so many: draw others
-            may_stand = False
+            return AmountDue(changed.amount, due.last, is_suspect=due.is_suspect)
+        except psycopg.errors.UniqueViolation:  # one of the random ids is taken: draw others
+            may_be_committed = False
             return due
         finally:
-            if not may_stand:
+            if not may_be_committed:
                 await self._refund(authorization, due.amount)
         return order
 
-    async def _trade(
-        self, conn: Connection, attempt: Attempt, due: Due, order_id: int, authorization: Authorization
+    async def _write_order(
+        self, conn: Connection, attempt: CheckoutAttempt, due: AmountDue, order_id: int, authorization: Authorization
     ) -> Order:
         await queries.lock_cart(conn, attempt.account_id)
-        # Somebody may have been faster, who had not come that far when we looked.
+        # An identical submit may have committed since ``prepare``.
         if order := await self._earlier_order(conn, attempt, due.last):
             return order
         lines = await queries.take_lines(conn, attempt.account_id)
         if not lines:
             raise EmptyCart
-        if attempt.seen is not None and seen_of(lines) != attempt.seen:
-            raise CartNotAsSeen
+        if attempt.snapshot is not None and snapshot_of(lines) != attempt.snapshot:
+            raise CartChanged
         if total(lines) != due.amount:
             raise _AmountChanged(total(lines))
         now = self._clock.now()
@@ -216,37 +225,37 @@ class Checkout:
             is_captured=authorization.is_captured,
         )
         if attempt.key:
-            await queries.upsert_kept_answer(
+            await queries.upsert_receipt(
                 conn, attempt.account_id, attempt.key, submission=attempt.submission, order_id=order_id, now=now
             )
         return order
 
-    async def _earlier_order(self, conn: Connection, attempt: Attempt, last: int) -> Order | None:
-        """The order of the same submit. It has the same key; or, without one, it came after ``last`` (see Due)."""
+    async def _earlier_order(self, conn: Connection, attempt: CheckoutAttempt, last: int) -> Order | None:
+        """The order of an identical submit: by its key, or without one the first after ``last`` (see AmountDue)."""
         if attempt.key is None:
-            twin = await queries.select_twin(conn, attempt.account_id, attempt.submission, after=last)
-            return None if twin is None else await queries.select_order(conn, twin)
-        since = self._clock.now() - KEPT
-        kept = await queries.select_kept_answer(conn, attempt.account_id, attempt.key, since=since)
-        if kept is None:
+            order_id = await queries.select_identical_order(conn, attempt.account_id, attempt.submission, after=last)
+            return None if order_id is None else await queries.select_order(conn, order_id)
+        since = self._clock.now() - KEY_LIFETIME
+        receipt = await queries.select_receipt(conn, attempt.account_id, attempt.key, since=since)
+        if receipt is None:
             return None
-        if kept.submission != attempt.submission:
-            raise KeyUsed(kept.order_id)
-        return await queries.select_order(conn, kept.order_id)
+        if receipt.submission != attempt.submission:
+            raise KeyUsed(receipt.order_id)
+        return await queries.select_order(conn, receipt.order_id)
 
-    async def _take(self, tries: Sequence[Attempted]) -> None:
+    async def _charge(self, keys: Sequence[ThrottleKey]) -> None:
         async with self._database.connection() as conn:
-            await self._throttle.take(conn, tries)
+            await self._throttle.charge(conn, keys)
 
-    async def _give_back(self, tries: Sequence[Attempted]) -> None:
-        with suppress(psycopg.Error, ServiceUnavailable):  # the checkout goes on, whatever becomes of this
+    async def _refund_allowances(self, keys: Sequence[ThrottleKey]) -> None:
+        with suppress(psycopg.Error, ServiceUnavailable):  # the checkout goes on without it
             async with self._database.connection() as conn:
-                await self._throttle.give_back(conn, tries)
+                await self._throttle.refund(conn, keys)
 
     async def _refund(self, authorization: Authorization, amount: Decimal) -> None:
         try:
             await self._provider.refund(authorization.reference, amount)
-        except Exception:  # it lapses by itself, and the customer gets their answer
+        except Exception:  # the authorization lapses by itself, and the user gets a response
             log.exception("payment not refunded", payment=authorization.reference)
 
     async def _collect(self, order_id: int, authorization: Authorization, amount: Decimal) -> None:
@@ -257,21 +266,21 @@ class Checkout:
                 await self._provider.capture(authorization.reference, amount)
             async with self._database.connection() as conn:
                 await queries.update_captured(conn, order_id, self._clock.now())
-        except Exception:  # whatever it is, the order stands, and the next round collects
+        except Exception:  # the order is committed, and ``tidy`` collects later
             log.exception("payment not collected yet", order=order_id)
 
     async def tidy(self, database: Database) -> None:
-        """Collects what was not collected in time, and forgets keys that are old. Once a minute does."""
+        """Collects payments that were not captured yet, and deletes expired keys. Called once a minute."""
         now = self._clock.now()
         async with database.connection() as conn:
-            await queries.delete_old_keys(conn, created_before=now - KEPT)
+            await queries.delete_old_keys(conn, created_before=now - KEY_LIFETIME)
             uncaptured = await queries.select_uncaptured(conn, placed_before=now - CAPTURE_AFTER)
         for order_id, reference, amount in uncaptured:
             await self._collect(order_id, Authorization(reference, is_captured=False), amount)
 
 
-def _tries(attempt: Attempt) -> list[Attempted]:
-    return [Attempted(CARD_ADDRESS, attempt.address), Attempted(CARD_ACCOUNT, str(attempt.account_id))]
+def _throttle_keys(attempt: CheckoutAttempt) -> list[ThrottleKey]:
+    return [ThrottleKey(CARD_ADDRESS, attempt.address), ThrottleKey(CARD_ACCOUNT, str(attempt.account_id))]
 
 
 def _order(order_id: int, account_id: int, lines: list[CartLine], now: datetime) -> Order:
@@ -280,5 +289,5 @@ def _order(order_id: int, account_id: int, lines: list[CartLine], now: datetime)
 
 
 def _draw_id() -> int:
-    """53 bits that tell nothing of any other (contract §6.5)."""
+    """53 random bits, from which no other id can be guessed (contract §6.5)."""
     return secrets.randbelow(MAX_ID) + 1

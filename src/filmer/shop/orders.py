@@ -1,4 +1,4 @@
-"""Orders: one's own may be looked at, everybody's are counted."""
+"""Orders: a user may look at their own."""
 
 from filmer.errors import Forbidden
 from filmer.shop import queries
@@ -7,7 +7,7 @@ from filmer.store.postgres import Connection
 
 
 async def own_order(conn: Connection, account_id: int, order_id: int) -> Order | None:
-    """None: there is no such order. Raises Forbidden for somebody else's (403, not 404; shop-api.md)."""
+    """None: there is no such order. Raises Forbidden for another user's (403, not 404; shop-api.md)."""
     order = await queries.select_order(conn, order_id) if 1 <= order_id <= MAX_ID else None
     if order is not None and order.account_id != account_id:
         raise Forbidden("Order belongs to another customer")
@@ -15,5 +15,5 @@ async def own_order(conn: Connection, account_id: int, order_id: int) -> Order |
 
 
 async def count_orders(conn: Connection) -> int:
-    """Everybody's."""
+    """The orders of all users."""
     return await queries.select_order_count(conn)

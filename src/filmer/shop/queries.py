@@ -1,4 +1,4 @@
-"""All SQL of carts, cards and orders. Every statement names the account whose things it touches.
+"""All SQL of carts, cards and orders. Every statement names the account whose rows it touches.
 
 ``film_in_use`` comes before the catalogue in each transaction, as an import locks them (importing/queries.py, swap).
 """
@@ -26,14 +26,14 @@ class StoredCard(msgspec.Struct, frozen=True):
 
 
 class StoredReceipt(msgspec.Struct, frozen=True):
-    """What an Idempotency-Key brought about."""
+    """The order of an Idempotency-Key."""
 
     submission: bytes
     order_id: int
 
 
 async def lock_cart(conn: Connection, account_id: int) -> None:
-    """Until the end of the transaction nobody else changes this cart, or buys it."""
+    """Until the transaction ends, no other one changes or sells this cart."""
     await conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CART_LOCK, account_id])
 
 
@@ -61,7 +61,7 @@ async def select_item_count(conn: Connection, account_id: int) -> int:
 
 
 async def update_prices(conn: Connection, account_id: int, default_price: Decimal) -> None:
-    """The prices that are shown from now on."""
+    """Brings the lines to current prices."""
     await conn.execute(
         """
         UPDATE cart_line c SET price = coalesce(f.price, %s)
@@ -72,7 +72,7 @@ async def update_prices(conn: Connection, account_id: int, default_price: Decima
 
 
 async def insert_film_in_use(conn: Connection, film_id: str) -> None:
-    """From here on no import drops the film."""
+    """From now on no import drops the film."""
     await conn.execute("INSERT INTO film_in_use (film_id) VALUES (%s) ON CONFLICT DO NOTHING", [film_id])
 
 
@@ -169,12 +169,12 @@ async def delete_card(conn: Connection, digest: bytes) -> bool:
 
 
 async def delete_cards(conn: Connection) -> int:
-    """Takes out all cards; with none left, whichever key is used next is the right one."""
+    """Deletes all cards, and the fingerprint of their key: without cards, any key may be used next."""
     await conn.execute("DELETE FROM secret_key")
     return (await conn.execute("DELETE FROM card")).rowcount
 
 
-async def select_kept_answer(conn: Connection, account_id: int, key: str, *, since: datetime) -> StoredReceipt | None:
+async def select_receipt(conn: Connection, account_id: int, key: str, *, since: datetime) -> StoredReceipt | None:
     cursor = await conn.execute(
         "SELECT submission, order_id FROM checkout_key WHERE account_id = %s AND key = %s AND created > %s",
         [account_id, key, since],
@@ -186,8 +186,8 @@ async def select_kept_answer(conn: Connection, account_id: int, key: str, *, sin
 async def select_due(conn: Connection, account_id: int, *, age: float) -> tuple[Decimal | None, int]:
     """What the cart costs (None: it is empty), and the place of the account's last order before a request (0: none).
 
-    ``age``: how many seconds ago the request came. Both moments are the database's: what clocks nodes have, and that
-    they differ, is of no matter. An order of a time to come was placed before somebody set the clock back.
+    ``age``: how many seconds ago the request arrived. Both moments are the database's, so that the nodes' clocks may
+    differ. An order with a time in the future was placed before the database's clock was set back.
     """
     cursor = await conn.execute(
         """
@@ -202,8 +202,8 @@ async def select_due(conn: Connection, account_id: int, *, age: float) -> tuple[
     return await cursor.fetchone() or (None, 0)
 
 
-async def select_twin(conn: Connection, account_id: int, submission: bytes, *, after: int) -> int | None:
-    """The account's first order of that submission after that place."""
+async def select_identical_order(conn: Connection, account_id: int, submission: bytes, *, after: int) -> int | None:
+    """The id of the account's first order of that submission after that place."""
     cursor = await conn.execute(
         "SELECT id FROM shop_order WHERE account_id = %s AND submission = %s AND place > %s ORDER BY place LIMIT 1",
         [account_id, submission, after],
@@ -213,7 +213,7 @@ async def select_twin(conn: Connection, account_id: int, submission: bytes, *, a
 
 
 async def take_lines(conn: Connection, account_id: int) -> list[CartLine]:
-    """Empties the cart; what was in it."""
+    """Empties the cart and returns its lines."""
     cursor = await conn.execute(
         """
         DELETE FROM cart_line c USING catalogue.film f WHERE c.account_id = %s AND f.id = c.film_id
@@ -270,10 +270,10 @@ async def insert_order(
     )
 
 
-async def upsert_kept_answer(
+async def upsert_receipt(
     conn: Connection, account_id: int, key: str, *, submission: bytes, order_id: int, now: datetime
 ) -> None:
-    """Remember what a key brought about; one kept for long enough may be used again."""
+    """Stores the order of a key; an expired key may be used again."""
     await conn.execute(
         """
         INSERT INTO checkout_key (account_id, key, submission, order_id, created) VALUES (%s, %s, %s, %s, %s)
@@ -285,7 +285,7 @@ async def upsert_kept_answer(
 
 
 async def select_order(conn: Connection, order_id: int) -> Order | None:
-    """Whosever it is: the caller compares ``account_id`` (403, not 404; shop-api.md)."""
+    """Of any user: the caller compares ``account_id`` (403, not 404; shop-api.md)."""
     cursor = await conn.execute(
         """
         SELECT o.account_id, o.placed, o.total, l.id, l.film_id, l.title, l.year, l.quantity, l.price
@@ -301,7 +301,7 @@ async def select_order(conn: Connection, order_id: int) -> Order | None:
 
 
 async def select_order_count(conn: Connection) -> int:
-    """Of everybody's orders."""
+    """The number of all orders."""
     row = await (await conn.execute("SELECT count(*) FROM shop_order")).fetchone()
     return row[0] if row else 0
 
@@ -332,7 +332,7 @@ async def select_orders(conn: Connection, account_id: int, *, first: int, size: 
 async def select_uncaptured(conn: Connection, *, placed_before: datetime) -> list[tuple[int, str, Decimal]]:
     """Orders whose money is still to be collected: id, the payment's reference, amount.
 
-    Some of them, other ones each time: what can't be collected holds up no other.
+    A random selection, so that payments that can't be collected do not hold up others.
     """
     cursor = await conn.execute(
         """

@@ -1,4 +1,4 @@
-"""What the shop's endpoints read and answer (shop-api.md, "Cart" and "Checkout"; contract §5, §6)."""
+"""The schemas of the shop's endpoints (shop-api.md, "Cart" and "Checkout"; contract §5, §6)."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from filmer.errors import Offence
+from filmer.errors import FieldError
 from filmer.http.body import Body
 from filmer.http.query import Query
 
@@ -65,11 +65,11 @@ class Submission(Body):
     ]
 
 
-def past_month(given: dict[str, Any], now: datetime) -> Iterator[Offence]:
+def past_month(values: dict[str, Any], now: datetime) -> Iterator[FieldError]:
     """A card is good through the last day of its month, in UTC (contract §6.2)."""
     month = f"{now:%Y-%m}"
-    if given.get("expiration", month) < month:
-        yield Offence("expiration", "must not be in the past")
+    if values.get("expiration", month) < month:
+        yield FieldError("expiration", "must not be in the past")
 
 
 class OrderList(Query):
@@ -78,9 +78,9 @@ class OrderList(Query):
 
 
 class CartLine(msgspec.Struct, frozen=True):
-    """A line of a cart. ``price``: as the customer was shown it; ``current``: as the catalogue has it.
+    """A line of a cart. ``price``: as the user was shown it; ``current``: as the catalogue has it.
 
-    ``was``: what the customer was shown until now, if this answer is the first that shows another price.
+    ``was``: the price shown before, if this response is the first that shows another.
     """
 
     film_id: str
@@ -160,7 +160,7 @@ class Sale(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What was bought. ``placed_on``: the day, in UTC."""
+    """An order. ``placed_on``: the day, in UTC."""
 
     id: int
     account_id: int

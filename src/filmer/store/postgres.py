@@ -243,6 +243,11 @@ class Database:
         return {name: pool.get_stats() for name, pool in pools.items() if pool}
 
 
+def escape_like(text: str) -> str:
+    """A pattern of LIKE that means the text itself."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
 async def _ask(conn: Connection, is_current: Probe) -> bool | None:
     """None where the server does not answer."""
     try:

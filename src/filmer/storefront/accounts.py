@@ -1,6 +1,5 @@
-"""The pages of one's account: sign in, register, tokens, sessions."""
+"""The pages of a user's account: sign in, register, tokens, sessions."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ from filmer.accounts.schemas import (
     User,
 )
 from filmer.accounts.sessions import Sessions
-from filmer.accounts.signing_in import Caller, SigningIn
+from filmer.accounts.signing_in import Client, SigningIn
 from filmer.accounts.tokens import issue_to_owner
 from filmer.clock import Clock
 from filmer.errors import (
@@ -31,34 +30,33 @@ from filmer.errors import (
     RateLimited,
     Unauthorized,
 )
+from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import Query, read_query
+from filmer.http.query import Query, path_id, read_query
 from filmer.store.postgres import Connection, Database
-from filmer.storefront.filled import FilledForm
-from filmer.storefront.forms import Form, receive_form
-from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, own_place
-from filmer.storefront.waiting import Action, WaitingForm
+from filmer.storefront.forms import FilledForm, Form, receive_form
+from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, local_address, please_wait
+from filmer.storefront.pending_forms import Action, PendingForm
 
-# What comes back as it was typed; passwords never do.
+# The fields that are shown again as they were typed; passwords never are.
 _SIGN_IN = {"email": "E-mail"}
 _REGISTER = {"firstName": "First name", "lastName": "Last name", "email": "E-mail"}
 _TOKEN = {"name": "What it is for", "expires": "How long it works"}
 
 _EMPTY = FilledForm({})
 _NEW_TOKEN = FilledForm(_TOKEN, {"expires": "90"})
-# What a browser may hold people to beforehand. A password has no most: what is pasted would be cut off unseen.
+# The bounds that browsers check beforehand. A password has no maximum: what is pasted would be cut off unseen.
 _BOUNDS = {"name": MAX_NAME, "email": MAX_EMAIL, "password": MIN_PASSWORD}
-_ID = re.compile(r"[0-9]{1,18}")
-_NEW_TOKEN_WAITS = "new token"  # noqa: S105 - the name of a form
-_KEPT = "Please sign in first. Nothing was done yet, and what you filled in waits for you."
+_NEW_TOKEN_ACTION = "new token"  # noqa: S105 - the name of an action
+_FORM_SAVED = "Please sign in first. Nothing was done yet, and what you filled in waits for you."
 _LOOK_AGAIN = "Nothing was done yet: please look at what you filled in, and send it once more."
 _TOO_LATE = "What you asked for before that was too long ago: please ask for it once more."
-_DONE_BEFORE = "What you asked for is done."
+_ALREADY_DONE = "What you asked for is done."
 _NOT_DONE = "What you asked for before that did not work: please ask for it once more."
 
 
 class SignInQuery(Query):
-    """Where somebody was going who has to sign in first."""
+    """``next``: the address of the page that asked the visitor to sign in first."""
 
     next: str = ""
 
@@ -75,9 +73,9 @@ class AccountPages(Handlers):
         actions: Mapping[str, Action],
         demo: Sequence[Credentials] = (),
     ) -> None:
-        """``actions``: what is done for whoever asked for it and then signs in (``storefront/waiting.py``).
+        """``actions``: what pending forms may do after a sign-in (``storefront/pending_forms.py``).
 
-        ``demo``: what everybody may sign in with, to try the shop.
+        ``demo``: public credentials with which everybody may try the shop.
         """
         self._pages = pages
         self._database = database
@@ -88,128 +86,124 @@ class AccountPages(Handlers):
         self._demo = demo
 
     async def show_sign_in(self, request: AnyRequest) -> HtmlResponse:
-        return await self._show_door("sign_in.html", request)
+        return await self._show_sign_in_or_register("sign_in.html", request)
 
     async def sign_in(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
         try:
-            user, cookie = await self._signing_in.sign_in(form.read(Credentials), Caller.of(request))
+            user, cookie = await self._signing_in.sign_in(form.read(Credentials), Client.of(request))
         except (InvalidRequest, InvalidCredentials, RateLimited) as error:
-            filled = FilledForm.of(_SIGN_IN, form, _told(error))
+            filled = FilledForm.of(_SIGN_IN, form, _with_wait(error))
             return await self._show_again("sign_in.html", request, form, filled, error)
-        return await self._go_on(form, user, f"Welcome back, {user.first_name}.", cookie)
+        return await self._welcome(form, user, f"Welcome back, {user.first_name}.", cookie)
 
     async def show_register(self, request: AnyRequest) -> HtmlResponse:
-        return await self._show_door("register.html", request)
+        return await self._show_sign_in_or_register("register.html", request)
 
     async def register(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
         try:
-            user, cookie = await self._signing_in.register(form.read(Registration), Caller.of(request))
+            user, cookie = await self._signing_in.register(form.read(Registration), Client.of(request))
         except (InvalidRequest, Conflict, RateLimited) as error:
-            filled = FilledForm.of(_REGISTER, form, _told(error))
+            filled = FilledForm.of(_REGISTER, form, _with_wait(error))
             if isinstance(error, Conflict):
                 reason = "address has an account already; sign in instead, or use another"
                 filled = msgspec.structs.replace(filled, errors={"email": reason}, failure="")
             return await self._show_again("register.html", request, form, filled, error)
         notice = f"Welcome, {user.first_name}. Your account is open, and you are signed in."
-        return await self._go_on(form, user, notice, cookie)
+        return await self._welcome(form, user, notice, cookie)
 
-    async def _go_on(self, form: Form, user: User, welcome: str, session: str) -> HtmlResponse:
-        """To where they were going; what they asked for before they signed in is done first."""
-        place, field = own_place(form.get("next")), form.get("waiting")
-        waiting = self._pages.waiting.open(field)
-        kept, outcome = None, _TOO_LATE if field else ""
-        if waiting is not None and (action := self._actions.get(waiting.action)):
+    async def _welcome(self, form: Form, user: User, welcome: str, session: str) -> HtmlResponse:
+        """Redirect to the page they came from, after carrying out their pending form."""
+        address, field = local_address(form.get("next")), form.get("waiting")
+        pending = self._pages.pending.verify(field)
+        shown_again, outcome = None, _TOO_LATE if field else ""
+        if pending is not None and (action := self._actions.get(pending.action)):
             try:
-                if await self._pages.waiting.is_first(waiting):
-                    place, outcome = await action.carry_out(user.id, waiting.form)
+                if await self._pages.pending.is_first(pending):
+                    address, outcome = await action.carry_out(user.id, pending.form)
                 else:
-                    outcome = _DONE_BEFORE
+                    outcome = _ALREADY_DONE
             except FilmerError:
                 outcome = _NOT_DONE
-        elif waiting is not None:
-            kept, outcome = msgspec.structs.replace(waiting, account=user.id), _LOOK_AGAIN
-        answer = self._pages.go_on(place, f"{welcome} {outcome}".strip(), session=session)
+        elif pending is not None:
+            shown_again, outcome = msgspec.structs.replace(pending, account=user.id), _LOOK_AGAIN
+        response = self._pages.redirect(address, f"{welcome} {outcome}".strip(), session=session)
         if field:
-            cookie = self._pages.waiting.cookie(kept) if kept else None
-            answer.cookies.append(cookie or self._pages.waiting.taken_back)
-        return answer
+            cookie = self._pages.pending.cookie(shown_again) if shown_again else None
+            response.cookies.append(cookie or self._pages.pending.removal)
+        return response
 
     async def sign_out(self, request: AnyRequest) -> HtmlResponse:
         try:
             async with self._database.connection() as conn:
                 cookie = await self._sessions.end(conn, request)
-        except Unauthorized:  # it was over already, which is what was asked for
-            cookie = self._sessions.taken_back
-        return self._pages.go_on("/sign-in", "You are signed out.", session=cookie)
+        except Unauthorized:  # the session was over already
+            cookie = self._sessions.removal
+        return self._pages.redirect("/sign-in", "You are signed out.", session=cookie)
 
     async def show_account(self, request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
-            kept = self._pages.kept(request, visitor, _NEW_TOKEN_WAITS)
-            return await self._show_account(conn, request, visitor, FilledForm.of(_TOKEN, kept) if kept else _NEW_TOKEN)
+        async with self._pages.signed_in(request) as (conn, visitor):
+            form = self._pages.pending_form(request, visitor, _NEW_TOKEN_ACTION)
+            return await self._show_account(conn, request, visitor, FilledForm.of(_TOKEN, form) if form else _NEW_TOKEN)
 
     async def create_token(self, request: AnyRequest) -> HtmlResponse:
-        """The one answer that shows the token: no address leads to it, and nobody keeps it."""
+        """The only response that shows the token: no address leads to it, and it is never cached."""
         form = await receive_form(request)
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request, waits=(_NEW_TOKEN_WAITS, form.only(*_TOKEN)))
+        async with self._pages.signed_in(request, pending=(_NEW_TOKEN_ACTION, form.only(*_TOKEN))) as (conn, visitor):
             try:
-                asked, now = form.read(NewToken), self._clock.now()
-                expires = now + asked.expires if asked.expires else None
-                token = await issue_to_owner(conn, visitor.user.id, name=asked.name, now=now, expires=expires)
+                new, now = form.read(NewToken), self._clock.now()
+                expires = now + new.expires if new.expires else None
+                token = await issue_to_owner(conn, visitor.user.id, name=new.name, now=now, expires=expires)
             except (InvalidRequest, Conflict) as error:
                 filled = FilledForm.of(_TOKEN, form, error)
                 return await self._show_account(conn, request, visitor, filled, status=error.status)
-        return self._pages.personal("new_token.html", request, visitor, token=token, name=asked.name, expires=expires)
+        return self._pages.personal("new_token.html", request, visitor, token=token, name=new.name, expires=expires)
 
     async def revoke_token(self, token_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
-            number = int(token_id) if _ID.fullmatch(token_id) else 0
-            name = await token_queries.delete_token_of(conn, visitor.user.id, number)
+        async with self._pages.signed_in(request) as (conn, visitor):
+            number = path_id(token_id, MAX_INTEGER)
+            name = await token_queries.delete_token_of(conn, visitor.user.id, number) if number else None
             if name is None:
                 error = NotFound("You have no such token, or no longer.")
                 filled = msgspec.structs.replace(_NEW_TOKEN, failure=error.message)
                 return await self._show_account(conn, request, visitor, filled, status=error.status)
-        return self._pages.go_on("/account", f"The token “{name}” is revoked: nothing takes it any more.")
+        return self._pages.redirect("/account", f"The token “{name}” is revoked: nothing takes it any more.")
 
     async def end_sessions(self, request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             cookie = await self._sessions.end_all(conn, visitor.user)
-        return self._pages.go_on("/sign-in", "You are signed out everywhere.", session=cookie)
+        return self._pages.redirect("/sign-in", "You are signed out everywhere.", session=cookie)
 
-    async def _show_door(self, template: str, request: AnyRequest) -> HtmlResponse:
-        """A page for who is not signed in; whoever is goes on."""
-        asked = read_query(request.scope["query_string"], SignInQuery)
+    async def _show_sign_in_or_register(self, template: str, request: AnyRequest) -> HtmlResponse:
+        """A page for visitors who are not signed in; a user is redirected."""
+        params = read_query(request.scope["query_string"], SignInQuery)
         async with self._database.connection() as conn:
             visitor = await self._pages.visitor(conn, request)
         if visitor:
-            return self._pages.go_on(own_place(asked.next))
-        waiting = self._pages.waiting.read(request.scope["headers"])
-        if waiting is not None and own_place(waiting.place) != own_place(asked.next):
-            waiting = None  # who goes somewhere else by now does not wait for it
-        return self._pages.personal(template, request, None, **self._door(_EMPTY, asked.next, waiting))
+            return self._pages.redirect(local_address(params.next))
+        pending = self._pages.pending.read(request.scope["headers"])
+        if pending is not None and local_address(pending.address) != local_address(params.next):
+            pending = None  # the visitor came from another page by now
+        return self._pages.personal(template, request, None, **self._template_values(_EMPTY, params.next, pending))
 
     async def _show_again(
         self, template: str, request: AnyRequest, form: Form, filled: FilledForm, error: FilmerError
     ) -> HtmlResponse:
         async with self._database.connection() as conn:
             visitor = await self._pages.visitor(conn, request)
-        values = self._door(filled, form.get("next"), self._pages.waiting.open(form.get("waiting")))
-        answer = self._pages.personal(template, request, visitor, status=error.status, **values)
-        answer.headers.update(error.headers)
-        return answer
+        values = self._template_values(filled, form.get("next"), self._pages.pending.verify(form.get("waiting")))
+        response = self._pages.personal(template, request, visitor, status=error.status, **values)
+        response.headers.update(error.headers)
+        return response
 
-    def _door(self, form: FilledForm, place: str, waiting: WaitingForm | None) -> dict[str, Any]:
-        action = self._actions.get(waiting.action) if waiting else None
+    def _template_values(self, form: FilledForm, address: str, pending: PendingForm | None) -> dict[str, Any]:
+        action = self._actions.get(pending.action) if pending else None
         return {
             "form": form,
-            "place": own_place(place, ""),
-            "waiting": self._pages.waiting.seal(waiting) if waiting else "",
-            "promise": action.promise if action else _KEPT,
+            "address": local_address(address, ""),
+            "pending": self._pages.pending.sign(pending) if pending else "",
+            "promise": action.promise if action else _FORM_SAVED,
             "demo": self._demo,
             "bounds": _BOUNDS,
         }
@@ -223,7 +217,7 @@ class AccountPages(Handlers):
         *,
         status: int = OK,
     ) -> HtmlResponse:
-        sessions, session_count = await self._sessions.held_by(conn, visitor.user, request)
+        sessions, session_count = await self._sessions.list_of(conn, visitor.user, request)
         return self._pages.personal(
             "account.html",
             request,
@@ -239,9 +233,8 @@ class AccountPages(Handlers):
         )
 
 
-def _told(error: FilmerError) -> FilmerError:
-    """With how long to wait, where that is what to do."""
+def _with_wait(error: FilmerError) -> FilmerError:
+    """The same error; one about too many tries says how long to wait."""
     if not isinstance(error, RateLimited):
         return error
-    wait = int(error.headers["Retry-After"])
-    return RateLimited(f"Too many tries: please wait {wait} second{'' if wait == 1 else 's'} before the next.")
+    return RateLimited(f"Too many tries: {please_wait(error)} before the next.")

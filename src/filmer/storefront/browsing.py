@@ -1,4 +1,4 @@
-"""What the list pages are asked, and under which addresses they are found."""
+"""The query parameters of the list pages, and the addresses of their variants."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -13,15 +13,15 @@ from filmer.catalogue import listing
 from filmer.catalogue.api import GenreMovieList, MovieList, MovieSearch, Order, PageNumber, Year
 from filmer.catalogue.folding import fold, initial
 from filmer.catalogue.schemas import GenreSize
-from filmer.errors import InvalidRequest, Offence
+from filmer.errors import FieldError, InvalidRequest
 from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest
 from filmer.http.json_text import Members
 from filmer.http.query import Query, read_query, read_text
-from filmer.storefront.filled import FilledForm, Pager
-from filmer.storefront.forms import Form, without_blanks
+from filmer.storefront.forms import FilledForm, Form, without_blanks
+from filmer.storefront.pager import Pager
 
-SIZE = 24  # films a page; it fills rows of two, three, four and six
+SIZE = 24  # films a page: fills rows of two, three, four and six
 OTHER_LETTER = "*"
 FILM_ORDERS: Mapping[tuple[str, str], str] = {
     ("title", "asc"): "Title A to Z",
@@ -41,11 +41,11 @@ STAR_ORDERS: Mapping[tuple[str, str], str] = {
     ("birthYear", "asc"): "Oldest first",
 }
 
-ONE_WAY = ("known", "relevance")  # orders that are not turned round
+ONE_WAY = ("known", "relevance")  # orders without a direction
 
 
 class PeopleList(Query):
-    """People, the best known first unless another order is asked for."""
+    """The list of people, by default the best known first."""
 
     page: PageNumber = 1
     sort_by: Literal["known", "name", "birthYear"] = "known"
@@ -56,21 +56,21 @@ class PeopleList(Query):
 L = TypeVar("L", bound=MovieList | GenreMovieList | PeopleList | MovieSearch)
 
 
-def _years_in_order(given: dict[str, Any]) -> Iterator[Offence]:
-    if "yearFrom" in given and "yearTo" in given and given["yearFrom"] > given["yearTo"]:
-        yield Offence("yearFrom", "must not be after the year it goes up to")
+def _years_in_order(values: dict[str, Any]) -> Iterator[FieldError]:
+    if "yearFrom" in values and "yearTo" in values and values["yearFrom"] > values["yearTo"]:
+        yield FieldError("yearFrom", "must not be after the year it goes up to")
 
 
 class FilmList(MovieList):
-    """Films of a letter, or of a genre and some years: where one of these is asked for, the letter is not."""
+    """Films of a letter, or of a genre and a span of years, which override the letter."""
 
     genre_id: Annotated[int, Meta(ge=1, le=MAX_INTEGER)] | None = None
     year_from: Year | None = None
     year_to: Year | None = None
 
     @classmethod
-    def cross_check(cls, given: dict[str, Any], _named: Collection[str]) -> Iterator[Offence]:
-        yield from _years_in_order(given)
+    def cross_check(cls, values: dict[str, Any], _names: Collection[str]) -> Iterator[FieldError]:
+        yield from _years_in_order(values)
 
     @property
     def has_years(self) -> bool:
@@ -80,8 +80,8 @@ class FilmList(MovieList):
     def list_name(self) -> str:
         return super().list_name if self.genre_id is None else listing.genre(self.genre_id)
 
-    def settled(self) -> "FilmList":
-        """The same with a letter only where it counts, as it is written in the row of letters."""
+    def normalized(self) -> "FilmList":
+        """The same without a letter that is overridden; else the letter as in the row of letters."""
         letter = self.starts_with
         if self.has_years or self.genre_id is not None:
             letter = None
@@ -91,15 +91,15 @@ class FilmList(MovieList):
 
 
 class FilmSearch(MovieSearch):
-    """A search that may not have begun yet. Best first, unless nothing says what is good."""
+    """A search, or its empty form. By default the best match comes first."""
 
     sort_by: Literal["title", "year", "rating", "relevance"] = "relevance"
-    # As the form sends it: key and direction at once, so that its words fit without scripts as well.
+    # As the form sends it: key and direction in one value, so that one list of options works without scripts.
     sort: SearchOrder | None = None
 
     @classmethod
-    def cross_check(cls, given: dict[str, Any], _named: Collection[str]) -> Iterator[Offence]:
-        yield from _years_in_order(given)
+    def cross_check(cls, values: dict[str, Any], _names: Collection[str]) -> Iterator[FieldError]:
+        yield from _years_in_order(values)
 
     @property
     def is_begun(self) -> bool:
@@ -107,12 +107,12 @@ class FilmSearch(MovieSearch):
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether anything is asked besides words."""
-        wanted = self.wanted
-        return wanted.has_scalars or wanted.texts not in ([], ["words"])
+        """Whether there are filters besides words."""
+        filters = self.wanted
+        return filters.has_scalars or filters.texts not in ([], ["words"])
 
-    def settled(self) -> "FilmSearch":
-        """The same in an order there is: without words none is best."""
+    def normalized(self) -> "FilmSearch":
+        """The same in a valid order: without words there is no best match."""
         sort_by, _, order = self.sort.partition(" ") if self.sort else (self.sort_by, "", self.order)
         if sort_by == "relevance":
             sort_by, order = ("relevance", "asc") if self.query is not None else ("title", order or "asc")
@@ -120,40 +120,40 @@ class FilmSearch(MovieSearch):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """A link to the same list in another way."""
+    """A link to a variant of the same list."""
 
     name: str
     address: str
-    is_on: bool
+    is_current: bool
 
 
-def sort_of(asked: L) -> str:
-    """The order as lists and searches name it."""
-    return asked.sort_by if asked.sort_by in ONE_WAY else f"{asked.sort_by} {asked.order}"
+def sort_of(params: L) -> str:
+    """The order as the catalogue's queries name it."""
+    return params.sort_by if params.sort_by in ONE_WAY else f"{params.sort_by} {params.order}"
 
 
 def read_page(request: AnyRequest, struct: type[L], labels: Mapping[str, str] | None = None) -> tuple[L, FilledForm]:
-    """What a page is asked, and the form that asks it, which has the fields of ``labels``.
+    """The page's parameters, and its form, which has the fields of ``labels``.
 
-    Where these are wrong, nothing is asked and the form tells why. Ratings come with the best first, unless the worst
-    are asked for (contract §3.6). Raises InvalidRequest for anything else.
+    Where these fields are wrong, the parameters are the defaults and the form has the errors. The best ratings come
+    first by default (contract §3.6). Raises InvalidRequest for errors of other parameters.
     """
     labels = labels or {}
     query_string = without_blanks(request.scope["query_string"])
     form = Form(_members(query_string))
     try:
-        asked = read_query(query_string, struct)
-        if asked.sort_by == "rating" and not form.get("order"):
-            asked = msgspec.structs.replace(asked, order="desc")
-        return asked, FilledForm.of(labels, form)
+        params = read_query(query_string, struct)
+        if params.sort_by == "rating" and not form.get("order"):
+            params = msgspec.structs.replace(params, order="desc")
+        return params, FilledForm.of(labels, form)
     except InvalidRequest as error:
-        if not error.offences or any(one.field not in labels for one in error.offences):
+        if not error.field_errors or any(wrong.field not in labels for wrong in error.field_errors):
             raise
         return struct(), FilledForm.of(labels, form, error)
 
 
 def _members(query_string: bytes) -> Members:
-    """What can be shown again; ``read_query`` tells what is wrong with the rest."""
+    """The valid texts, which can be shown again; ``read_query`` reports the others."""
     members = Members()
     for name, _, value in (pair.partition(b"=") for pair in query_string.split(b"&")):
         with suppress(ValueError):
@@ -161,68 +161,69 @@ def _members(query_string: bytes) -> Members:
     return members
 
 
-def query_of(asked: L) -> str:
-    """What differs from the defaults, always in one order: so that one list has one address."""
-    needed = ["order"] if asked.sort_by == "rating" else []
+def query_of(params: L) -> str:
+    """The parameters that differ from the defaults, in a fixed order, so that one list has one address."""
+    needed = ["order"] if params.sort_by == "rating" else []
     return urlencode(
         [
             (field.encode_name, value)
-            for field in msgspec.structs.fields(asked)
-            if ((value := getattr(asked, field.name)) != field.default or field.name in needed) and field.name != "size"
+            for field in msgspec.structs.fields(params)
+            if ((value := getattr(params, field.name)) != field.default or field.name in needed)
+            and field.name != "size"
         ]
     )
 
 
-def address_of(path: str, asked: L) -> str:
-    query = query_of(asked)
+def address_of(path: str, params: L) -> str:
+    query = query_of(params)
     return f"{path}?{query}" if query else path
 
 
-def pager(path: str, asked: L, total: int) -> Pager:
-    return Pager(path, query_of(asked).encode(), asked.page, listing.pages(total, SIZE))
+def pager(path: str, params: L, total: int) -> Pager:
+    return Pager(path, query_of(params).encode(), params.page, listing.pages(total, SIZE))
 
 
-def orders(path: str, asked: L, names: Mapping[tuple[str, str], str]) -> list[Choice]:
-    """The orders a list can be had in."""
+def orders(path: str, params: L, names: Mapping[tuple[str, str], str]) -> list[Choice]:
+    """Links to the orders of a list."""
     return [
         Choice(
             name,
-            address_of(path, msgspec.structs.replace(asked, sort_by=sort_by, order=order, page=1)),
-            (asked.sort_by, asked.order) == (sort_by, order),
+            address_of(path, msgspec.structs.replace(params, sort_by=sort_by, order=order, page=1)),
+            (params.sort_by, params.order) == (sort_by, order),
         )
         for (sort_by, order), name in names.items()
     ]
 
 
-def letters(asked: FilmList) -> list[Choice]:
-    """Each drops the other filters, as a letter goes with none of them."""
+def letters(params: FilmList) -> list[Choice]:
+    """Links to the letters. Each drops the other filters, which a letter can't be combined with."""
     return [
         Choice(
             letter,
-            address_of("/films", FilmList(starts_with=letter, sort_by=asked.sort_by, order=asked.order)),
-            asked.starts_with == letter,
+            address_of("/films", FilmList(starts_with=letter, sort_by=params.sort_by, order=params.order)),
+            params.starts_with == letter,
         )
         for letter in [*ascii_uppercase, OTHER_LETTER]
     ]
 
 
-def told_filters(asked: FilmList | FilmSearch, genres: Sequence[GenreSize]) -> list[str]:
-    """What is asked besides words and letters, in words."""
-    told = [_told_genre(asked.genre_id, genres), _told_years(asked.year_from, asked.year_to)]
-    if isinstance(asked, FilmSearch):
-        texts = (("title", asked.title), ("director", asked.director), ("star", asked.star))
-        told = [f"{name} “{text}”" for name, text in texts if text and fold(text).strip()] + told
-        told.append(_told_years(asked.year, asked.year))
-    return [one for one in told if one]
+def describe_filters(params: FilmList | FilmSearch, genres: Sequence[GenreSize]) -> list[str]:
+    """The filters besides words and letters, as text."""
+    texts = [_describe_genre(params.genre_id, genres), _describe_years(params.year_from, params.year_to)]
+    if isinstance(params, FilmSearch):
+        names = (("title", params.title), ("director", params.director), ("star", params.star))
+        texts = [f"{name} “{text}”" for name, text in names if text and fold(text).strip()] + texts
+        texts.append(_describe_years(params.year, params.year))
+    return [text for text in texts if text]
 
 
-def _told_genre(genre_id: int | None, genres: Sequence[GenreSize]) -> str:
+def _describe_genre(genre_id: int | None, genres: Sequence[GenreSize]) -> str:
     if genre_id is None:
         return ""
     return next((genre.name for genre in genres if genre.id == genre_id), "a genre that no film has")
 
 
-def _told_years(year_from: int | None, year_to: int | None) -> str:
+def _describe_years(year_from: int | None, year_to: int | None) -> str:
     """A span of years; "" for none."""
     if year_from is None and year_to is None:
         return ""

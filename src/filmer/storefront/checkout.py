@@ -5,9 +5,9 @@ import secrets
 
 import msgspec
 
-from filmer.accounts.signing_in import Caller
+from filmer.accounts.signing_in import Client
 from filmer.errors import (
-    CartNotAsSeen,
+    CartChanged,
     EmptyCart,
     FilmerError,
     InvalidRequest,
@@ -19,13 +19,11 @@ from filmer.errors import (
 from filmer.http.handlers import AnyRequest, Handlers, arrival
 from filmer.http.json_text import Members
 from filmer.shop.cart import Carts
-from filmer.shop.cart_snapshot import changes_since, read_seen, seen_of, write_seen
+from filmer.shop.cart_snapshot import changes_since, read_snapshot, snapshot_of, write_snapshot
 from filmer.shop.checkout import Checkout
 from filmer.shop.schemas import CartLine, Order, Submission, past_month, total
-from filmer.store.postgres import Database
-from filmer.storefront.filled import FilledForm
-from filmer.storefront.forms import Form, receive_form
-from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor
+from filmer.storefront.forms import FilledForm, Form, receive_form
+from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, please_wait
 
 _CARD = {
     "creditCardId": "Card number",
@@ -33,85 +31,83 @@ _CARD = {
     "lastName": "Last name on the card",
     "expiration": "Good through",
 }
-_KEPT = [name for name in _CARD if name != "creditCardId"]  # a card's number never comes back
+_SHOWN_AGAIN = [name for name in _CARD if name != "creditCardId"]  # a card's number never is
 _EMPTY = FilledForm(_CARD)
-_WAITS = "checkout"  # it is never carried out later: what was typed is shown again
+_PENDING_ACTION = "checkout"  # shown again after a sign-in, never carried out
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
-_ON_CARDS = re.compile(r"\s*(0?[1-9]|1[0-2])\s*/\s*(?:20)?([0-9]{2})\s*")  # a month as it is printed there
+_ON_CARDS = re.compile(r"\s*(0?[1-9]|1[0-2])\s*/\s*(?:20)?([0-9]{2})\s*")  # a month as cards print it
 _REFUSED = "This card was not accepted: its number, names and month must match a card on file. Nothing was bought."
-_CHANGED = "Your cart has changed since you looked. Nothing was bought: here it is now."
+_CART_CHANGED = "Your cart has changed since you looked. Nothing was bought: here it is now."
 _NOTHING_TO_BUY = "Your cart is empty, so there is nothing to check out."
-_EMPTY_BY_NOW = "Your cart is empty by now. What you have bought is among your orders."
-_BOUGHT_ALREADY = "You have sent this form before: this is the order it became. Nothing else was bought."
+_CART_EMPTY_NOW = "Your cart is empty by now. What you have bought is among your orders."
+_ALREADY_BOUGHT = "You have sent this form before: this is the order it became. Nothing else was bought."
 
 
 class CheckoutPages(Handlers):
     def __init__(
         self,
         pages: Pages,
-        database: Database,
         carts: Carts,
         checkout: Checkout,
         *,
         hint: str | None = None,
     ) -> None:
-        """``hint``: which cards everybody may pay with, to try the shop."""
+        """``hint``: a text about public cards with which everybody may try the shop."""
         self._pages = pages
-        self._database = database
         self._carts = carts
         self._checkout = checkout
         self._hint = hint
 
     async def show_checkout(self, request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             lines = await self._carts.show(conn, visitor.user.id)
         if not lines:
-            return self._pages.go_on("/cart", _NOTHING_TO_BUY)
-        kept = self._pages.kept(request, visitor, _WAITS)
-        filled = FilledForm.of(_CARD, kept) if kept else _EMPTY
+            return self._pages.redirect("/cart", _NOTHING_TO_BUY)
+        form = self._pages.pending_form(request, visitor, _PENDING_ACTION)
+        filled = FilledForm.of(_CARD, form) if form else _EMPTY
         return self._show_checkout(request, visitor, lines, key=secrets.token_urlsafe(32), filled=filled)
 
     async def check_out(self, request: AnyRequest) -> HtmlResponse:
-        """The form's key makes one order of however many submits; its lines say what the customer agreed to."""
+        """With the form's key, repeated submits make one order; its snapshot has the lines that the user agreed to."""
         form = await receive_form(request)
         try:
-            order = await self._buy(request, form)
+            order = await self._place_order(request, form)
         except EmptyCart:
-            return self._pages.go_on("/cart", _EMPTY_BY_NOW)
+            return self._pages.redirect("/cart", _CART_EMPTY_NOW)
         except KeyUsed as used:
-            return self._pages.go_on(f"/orders/{used.order_id}", _BOUGHT_ALREADY)
-        except (InvalidRequest, PaymentFailed, CartNotAsSeen, RateLimited, ServiceUnavailable) as error:
+            return self._pages.redirect(f"/orders/{used.order_id}", _ALREADY_BOUGHT)
+        except (InvalidRequest, PaymentFailed, CartChanged, RateLimited, ServiceUnavailable) as error:
             return await self._show_checkout_again(request, form, error)
-        return self._pages.go_on(f"/orders/{order.id}", "Thank you! Your order is placed.")
+        return self._pages.redirect(f"/orders/{order.id}", "Thank you! Your order is placed.")
 
-    async def _buy(self, request: AnyRequest, form: Form) -> Order:
-        came, key, seen = arrival(request), _key(form), read_seen(form.get("seen"))
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request, waits=(_WAITS, form.only(*_KEPT)))
-            asked = _with_month(form).read(Submission, check=lambda given: past_month(given, came.at))
-            attempt = self._checkout.attempt(visitor.user, asked, key, Caller.of(request), came.monotonic, seen=seen)
-            # The cart first: whoever bought it by then has written down their key as well, and is found by it.
+    async def _place_order(self, request: AnyRequest, form: Form) -> Order:
+        arrived, key, snapshot = arrival(request), _key(form), read_snapshot(form.get("seen"))
+        pending = (_PENDING_ACTION, form.only(*_SHOWN_AGAIN))
+        async with self._pages.signed_in(request, pending=pending) as (conn, visitor):
+            submission = _with_month(form).read(Submission, check=lambda values: past_month(values, arrived.at))
+            attempt = self._checkout.attempt(
+                visitor.user, submission, key, Client.of(request), arrived.monotonic, snapshot=snapshot
+            )
+            # The cart is read first: if another submit has bought it by then, its key is stored as well, and is found.
             lines = await self._carts.show(conn, visitor.user.id)
-            found = await self._checkout.look(conn, attempt)
-        if isinstance(found, Order):
-            return found
-        if seen_of(lines) != seen:  # before the card is asked; what changes from here on, the sale itself finds
-            raise CartNotAsSeen
-        return await self._checkout.buy(attempt, found)
+            prepared = await self._checkout.prepare(conn, attempt)
+        if isinstance(prepared, Order):
+            return prepared
+        if snapshot_of(lines) != snapshot:  # before the card is tried; what changes later, the transaction finds
+            raise CartChanged
+        return await self._checkout.place_order(attempt, prepared)
 
     async def _show_checkout_again(self, request: AnyRequest, form: Form, error: FilmerError) -> HtmlResponse:
-        """With the same key for the same cart: an answer that got lost may have been an order's."""
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        """With the same key for the same cart: a response that got lost may have been an order's."""
+        async with self._pages.signed_in(request) as (conn, visitor):
             lines = await self._carts.show(conn, visitor.user.id)
         if not lines:
-            return self._pages.go_on("/cart", _EMPTY_BY_NOW)
-        is_same = seen_of(lines) == read_seen(form.get("seen"))
+            return self._pages.redirect("/cart", _CART_EMPTY_NOW)
+        is_same = snapshot_of(lines) == read_snapshot(form.get("seen"))
         key = _key(form) if is_same else secrets.token_urlsafe(32)
-        answer = self._show_checkout(request, visitor, lines, key=key, form=form, error=error)
-        answer.headers.update(error.headers)
-        return answer
+        response = self._show_checkout(request, visitor, lines, key=key, form=form, error=error)
+        response.headers.update(error.headers)
+        return response
 
     def _show_checkout(
         self,
@@ -131,38 +127,37 @@ class CheckoutPages(Handlers):
             status=error.status if error else OK,
             lines=lines,
             total=total(lines),
-            changes=changes_since(read_seen(form.get("seen")), lines) if form else [],
+            changes=changes_since(read_snapshot(form.get("seen")), lines) if form else [],
             form=_filled(form, error) if form and error else filled,
             key=key,
-            seen=write_seen(lines),
+            snapshot=write_snapshot(lines),
             hint=self._hint,
         )
 
 
 def _filled(form: Form, error: FilmerError) -> FilledForm:
-    if isinstance(error, CartNotAsSeen):  # to look at first, and then to pay for anew
-        return FilledForm(_CARD, failure=_CHANGED)
-    filled = FilledForm.of({name: _CARD[name] for name in _KEPT}, form, error)
-    return msgspec.structs.replace(filled, labels=_CARD, failure=filled.failure and _told(error))
+    if isinstance(error, CartChanged):  # to be looked at first, and then paid for anew
+        return FilledForm(_CARD, failure=_CART_CHANGED)
+    filled = FilledForm.of({name: _CARD[name] for name in _SHOWN_AGAIN}, form, error)
+    return msgspec.structs.replace(filled, labels=_CARD, failure=filled.failure and _failure_text(error))
 
 
-def _told(error: FilmerError) -> str:
+def _failure_text(error: FilmerError) -> str:
     if isinstance(error, PaymentFailed):
         return _REFUSED
     if isinstance(error, RateLimited):
-        wait = int(error.headers["Retry-After"])
-        return f"Too many cards were refused: please wait {wait} second{'' if wait == 1 else 's'} before the next try."
+        return f"Too many cards were refused: {please_wait(error)} before the next try."
     return f"That did not work, and it is our fault. {error.message}. Send it again: you pay only once."
 
 
 def _key(form: Form) -> str:
-    """Another one where it is none of ours: what was seen still makes one order of one cart."""
+    """A new key where the form has none of ours: the snapshot still makes one order of one cart."""
     key = form.get("key")
     return key if _KEY.fullmatch(key) else secrets.token_urlsafe(32)
 
 
 def _with_month(form: Form) -> Form:
-    """A month as cards have it, and as browsers fill it in, becomes one as the API has it."""
+    """With the month in the API's form, where it was typed as cards print it and browsers fill it in."""
     return Form(Members((name, _month(text) if name == "expiration" else text) for name, text in form.members))
 
 

@@ -1,7 +1,7 @@
 """The community's pages: popular films, favourites, ratings."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 import msgspec
 from litestar.params import FromPath
@@ -13,24 +13,23 @@ from filmer.catalogue.schemas import MovieItem
 from filmer.community.schemas import FavoriteList, Favorites, NewFavorite, NewRating, PopularList
 from filmer.community.shelves import MAX_LISTED, Shelves
 from filmer.errors import ExternalApiError, FavoriteNotFound, MovieNotFound, NotFound, RatingNotFound
-from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import path_id, read_query
+from filmer.http.query import read_query, require_id
 from filmer.store.postgres import Connection, Database
-from filmer.storefront.filled import Pager
 from filmer.storefront.forms import Form, receive_form, without_blanks
-from filmer.storefront.pages import HtmlResponse, Pages, own_place
-from filmer.storefront.waiting import Action
+from filmer.storefront.pager import Pager
+from filmer.storefront.pages import HtmlResponse, Pages, Pending, Visitor, local_address
+from filmer.storefront.pending_forms import Action
 from filmer.tmdb.cache import TmdbCache
 from filmer.tmdb.payloads import Popular
 
-# A page waits no longer for TMDB; what it answers later is there for the next visitor. Beside a list of popular films
-# the edge may have waited three seconds for another process (edge/valkey_cache.py).
+# How long a page waits for TMDB; a later response is cached for the next visitor. For the list of popular films the
+# edge may have waited three seconds for another process before (edge/valkey_cache.py).
 PATIENCE_SECONDS, LIST_PATIENCE_SECONDS = 4.0, 1.2
-STEPS = [step / 2 for step in range(11)]  # the ratings there are
-_KEEP, _RATE = "keep", "rate"  # forms that may wait until somebody has signed in
-_LATE = "TheMovieDB does not answer right now, so this could not be kept. Please try again in a minute."
-_UNKNOWN = "TheMovieDB does not know this film, so it can't be kept."
+STEPS = [step / 2 for step in range(11)]  # all ratings
+_FAVORITE, _RATE = "keep", "rate"  # actions that may be carried out after a sign-in
+_TMDB_AWAY = "TheMovieDB does not answer right now, so this could not be kept. Please try again in a minute."
+_UNKNOWN_FILM = "TheMovieDB does not know this film, so it can't be kept."
 
 
 class CommunityPages(Handlers):
@@ -51,27 +50,27 @@ class CommunityPages(Handlers):
         self._prices = prices
 
     async def list_popular(self, request: AnyRequest) -> HtmlResponse:
-        asked = read_query(without_blanks(request.scope["query_string"]), PopularList)
-        popular = await self._popular(asked.page)
-        movie_ids = [one.id for one in popular.results] if popular else []
-        async with self._pages.visited(self._catalogue, request) as (conn, _, visitor):
+        params = read_query(without_blanks(request.scope["query_string"]), PopularList)
+        popular = await self._popular(params.page)
+        movie_ids = [film.id for film in popular.results] if popular else []
+        async with self._pages.reading(self._catalogue, request) as (conn, _, visitor):
             films = await self._films(conn, movie_ids)
             prices = await self._prices.of(conn, films.values())
         return self._pages.public(
             "popular.html",
             request,
             visitor,
-            is_kept=popular is not None,
+            is_cacheable=popular is not None,
             is_set_up=self._tmdb_cache.is_set_up,
             popular=popular,
             films=films,
             prices=prices,
             favorites=await self._shelves.favorite_ids(visitor.user.id, movie_ids) if visitor else {},
-            pager=Pager("/popular", request.scope["query_string"], asked.page, popular.total_pages if popular else 0),
+            pager=Pager("/popular", request.scope["query_string"], params.page, popular.total_pages if popular else 0),
         )
 
     async def _popular(self, page: int) -> Popular | None:
-        """None where TMDB has none to give within a page's patience."""
+        """None where TMDB does not answer in time."""
         try:
             async with asyncio.timeout(LIST_PATIENCE_SECONDS):
                 return (await self._tmdb_cache.popular(page)).value
@@ -79,113 +78,107 @@ class CommunityPages(Handlers):
             return None
 
     async def list_favorites(self, request: AnyRequest) -> HtmlResponse:
-        asked = read_query(without_blanks(request.scope["query_string"]), FavoriteList)
+        params = read_query(without_blanks(request.scope["query_string"]), FavoriteList)
+        visitor = await self._visitor(request)
+        listed, _ = await self._shelves.list_favorites(visitor.user.id, params)
+        all_favorites = msgspec.json.decode(listed.body, type=Favorites).favorites
+        favorites = all_favorites[:MAX_LISTED]
         async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
-        listed, _ = await self._shelves.list_favorites(visitor.user.id, asked)
-        everything = msgspec.json.decode(listed.body, type=Favorites).favorites
-        favorites = everything[:MAX_LISTED]
-        async with self._database.connection() as conn:
-            films = await self._films(conn, [one.movie_id for one in favorites])
+            films = await self._films(conn, [favorite.movie_id for favorite in favorites])
             prices = await self._prices.of(conn, films.values())
         ratings = await self._shelves.list_ratings(visitor.user.id)
         return self._pages.personal(
             "favorites.html",
             request,
             visitor,
-            count=len(everything),
+            count=len(all_favorites),
             favorites=favorites,
             films=films,
-            rating_ids={one.movie_id: one.id for one in ratings},
+            rating_ids={rating.movie_id: rating.id for rating in ratings},
             prices=prices,
-            asked=asked,
+            params=params,
             steps=STEPS,
         )
 
     async def add_favorite(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request, waits=(_KEEP, form.only("movie_id", "next")))
-        return self._pages.go_on(*await self._keep(visitor.user.id, form))
+        visitor = await self._visitor(request, pending=(_FAVORITE, form.only("movie_id", "next")))
+        return self._pages.redirect(*await self._add_favorite(visitor.user.id, form))
 
-    async def _keep(self, account_id: int, form: Form) -> tuple[str, str]:
-        """Where to go on, and what was done. Raises InvalidRequest."""
-        asked, place = form.read(NewFavorite), own_place(form.get("next"), "/favorites")
+    async def _add_favorite(self, account_id: int, form: Form) -> tuple[str, str]:
+        """The next address, and the notice. Raises InvalidRequest."""
+        new = form.read(NewFavorite)
+        work = self._shelves.add_favorite(account_id, new.movie_id)
+        notice = await self._notice_after(work, new.movie_id, "{} is among your favourites.")
+        return local_address(form.get("next"), "/favorites"), notice
+
+    async def _notice_after(self, work: Awaitable[object], movie_id: int, notice: str) -> str:
+        """The notice, with the film's title for ``{}``, once the work is done; or why it could not be done."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._shelves.add_favorite(account_id, asked.movie_id)
-                title = (await self._tmdb_cache.film(asked.movie_id)).value.title
+                await work
+                return notice.format((await self._tmdb_cache.film(movie_id)).value.title)
         except MovieNotFound:
-            return place, _UNKNOWN
+            return _UNKNOWN_FILM
         except (TimeoutError, ExternalApiError):
-            return place, _LATE
-        return place, f"{title} is among your favourites."
+            return _TMDB_AWAY
 
     async def remove_favorite(self, favorite_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        visitor = await self._visitor(request)
         try:
             await self._shelves.remove_favorite(visitor.user.id, _number(favorite_id))
         except FavoriteNotFound:  # in another tab, most likely
-            return self._back(form, "This film was no favourite any more.", otherwise="/favorites")
-        return self._back(form, "Taken out of your favourites.", otherwise="/favorites")
+            return self._back(form, "This film was no favourite any more.", default="/favorites")
+        return self._back(form, "Taken out of your favourites.", default="/favorites")
 
     async def list_ratings(self, request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        visitor = await self._visitor(request)
         ratings = await self._shelves.list_ratings(visitor.user.id)
         async with self._database.connection() as conn:
-            films = await self._films(conn, [one.movie_id for one in ratings])
+            films = await self._films(conn, [rating.movie_id for rating in ratings])
         return self._pages.personal("ratings.html", request, visitor, ratings=ratings, films=films, steps=STEPS)
 
     async def rate(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request, waits=(_RATE, form.only("movie_id", "rating", "next")))
-        return self._pages.go_on(*await self._rate(visitor.user.id, form))
+        visitor = await self._visitor(request, pending=(_RATE, form.only("movie_id", "rating", "next")))
+        return self._pages.redirect(*await self._rate(visitor.user.id, form))
 
     async def _rate(self, account_id: int, form: Form) -> tuple[str, str]:
-        """Where to go on, and what was done. Raises InvalidRequest."""
-        asked, place = form.read(NewRating), own_place(form.get("next"), "/ratings")
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._shelves.rate(account_id, asked.movie_id, asked.rating)
-                title = (await self._tmdb_cache.film(asked.movie_id)).value.title
-        except MovieNotFound:
-            return place, _UNKNOWN
-        except (TimeoutError, ExternalApiError):
-            return place, _LATE
-        return place, f"You gave {title} {asked.rating:g} of 5 stars."
+        """The next address, and the notice. Raises InvalidRequest."""
+        new = form.read(NewRating)
+        work = self._shelves.rate(account_id, new.movie_id, new.rating)
+        notice = await self._notice_after(work, new.movie_id, f"You gave {{}} {new.rating:g} of 5 stars.")
+        return local_address(form.get("next"), "/ratings"), notice
 
     async def remove_rating(self, rating_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        visitor = await self._visitor(request)
         try:
             await self._shelves.remove_rating(visitor.user.id, _number(rating_id))
         except RatingNotFound:  # in another tab, most likely
-            return self._back(form, "This film was not rated any more.", otherwise="/ratings")
-        return self._back(form, "Your rating is taken back.", otherwise="/ratings")
+            return self._back(form, "This film was not rated any more.", default="/ratings")
+        return self._back(form, "Your rating is taken back.", default="/ratings")
+
+    async def _visitor(self, request: AnyRequest, *, pending: Pending | None = None) -> Visitor:
+        """Who is signed in; the connection is free again before TMDB is asked. Arguments as of ``Pages.signed_in``."""
+        async with self._pages.signed_in(request, pending=pending) as (_, visitor):
+            return visitor
 
     @property
     def actions(self) -> Mapping[str, Action]:
-        """What may be done for somebody who has just signed in."""
+        """What may be carried out for a user who has just signed in."""
         return {
-            _KEEP: Action("As soon as you are signed in, the film is among your favourites.", self._keep),
+            _FAVORITE: Action("As soon as you are signed in, the film is among your favourites.", self._add_favorite),
             _RATE: Action("As soon as you are signed in, your stars are given.", self._rate),
         }
 
-    def _back(self, form: Form, notice: str, *, otherwise: str) -> HtmlResponse:
-        return self._pages.go_on(own_place(form.get("next"), otherwise), notice)
+    def _back(self, form: Form, notice: str, *, default: str) -> HtmlResponse:
+        return self._pages.redirect(local_address(form.get("next"), default), notice)
 
     async def _films(self, conn: Connection, movie_ids: list[int]) -> Mapping[int, MovieItem]:
         return await select_films_by_tmdb_ids(conn, movie_ids) if movie_ids else {}
 
 
 def _number(text: str) -> int:
-    """Raises NotFound for what is no id of a favourite or rating."""
-    number = path_id(text, MAX_INTEGER)
-    if number is None:
-        raise NotFound(f"There is nothing with the number {text} here")
-    return number
+    return require_id(text, NotFound(f"There is nothing with the number {text} here"))

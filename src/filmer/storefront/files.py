@@ -1,4 +1,4 @@
-"""The files that pages name: style, scripts, the font, icons; and what a browser asks of a shop to keep it at hand."""
+"""The files that pages refer to: style, scripts, the font, icons, the web app manifest."""
 
 from functools import cached_property
 from urllib.parse import parse_qs
@@ -21,16 +21,16 @@ class Files(Handlers):
         self._assets = assets
 
     async def show_file(self, name: FromPath[str], request: AnyRequest) -> Response[bytes]:
-        found = self._assets.find(name)
-        if found is None:
+        file = self._assets.find(name)
+        if file is None:
             raise NotFound(f"No such file: {name}")
-        content, media_type = found
-        asked = parse_qs(request.scope["query_string"].decode("latin-1")).get("v")
-        lasts = asked == [self._assets.version(name)]  # its address changes with its content
-        return Response(content, media_type=media_type, headers={"cache-control": _FOREVER if lasts else PUBLIC})
+        content, media_type = file
+        version = parse_qs(request.scope["query_string"].decode("latin-1")).get("v")
+        is_immutable = version == [self._assets.version(name)]  # its address changes with its content
+        return Response(content, media_type=media_type, headers={"cache-control": _FOREVER if is_immutable else PUBLIC})
 
     async def show_favicon(self) -> Response[bytes]:
-        """Where browsers and feed readers look that were told of no icon."""
+        """The address where browsers and feed readers look for an icon by default."""
         content, media_type = self._assets.find("favicon.ico") or (b"", "")
         return Response(content, media_type=media_type, headers={"cache-control": _A_DAY})
 
@@ -39,7 +39,7 @@ class Files(Handlers):
 
     @cached_property
     def _manifest(self) -> bytes:
-        """So that the shop can be put on a telephone's first page. Its colours are those of ``site.css`` by day."""
+        """With it the shop can be installed on a phone's home screen. Its colours are those of ``site.css`` by day."""
         drawn = {f"icon{kind}-{side}.png": (side, kind) for kind in ("", "-padded") for side in (192, 512)}
         return msgspec.json.encode(
             {

@@ -1,4 +1,4 @@
-"""The pages of a film and of a star."""
+"""The pages of a film and of a person."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from filmer.http.handlers import AnyRequest, Handlers
 from filmer.storefront import linked_data
 from filmer.storefront.pages import HtmlResponse, Pages
 
-LEADING = 5  # of the cast, whose other films are shown
+LEADING = 5  # members of the cast whose other films are shown
 MORE = 12  # films a list
 MAX_DESCRIPTION = 300  # characters
 
@@ -32,7 +32,7 @@ class FilmPages(Handlers):
         currency: str,
         public_url: str | None,
     ) -> None:
-        """``currency``: what stands before a price.
+        """``currency``: the sign or code before a price.
 
         ``public_url``: this server's origin, where it is configured.
         """
@@ -44,7 +44,7 @@ class FilmPages(Handlers):
         self._origin = public_url or ""
 
     async def show_film(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._pages.visited(self._catalogue, request) as (conn, _, visitor), one_edition(conn):
+        async with self._pages.reading(self._catalogue, request) as (conn, _, visitor), one_edition(conn):
             film = await queries.select_film(conn, film_id) if is_identifier(film_id) else None
             if film is None:
                 raise NotFound(f"There is no film {film_id}")
@@ -52,13 +52,13 @@ class FilmPages(Handlers):
             alike = await queries.select_films_with(conn, film.star_nos[:LEADING], but=film.no, size=MORE)
             directed = []
             if film.directors:
-                known = {one.id for one in alike}
-                found = await queries.select_films_by(conn, film.directors[0], but=film.no, size=2 * MORE)
-                directed = [one for one in found if one.id not in known][:MORE]
+                known = {film.id for film in alike}
+                films = await queries.select_films_by(conn, film.directors[0], but=film.no, size=2 * MORE)
+                directed = [film for film in films if film.id not in known][:MORE]
             prices = await self._prices.of(conn, [film], alike, directed)
-        kept = None
+        shelf_entry = None
         if visitor is not None and film.tmdb_id is not None:
-            kept = await self._shelves.of_film(visitor.user.id, film.tmdb_id)
+            shelf_entry = await self._shelves.entry(visitor.user.id, film.tmdb_id)
         return self._pages.public(
             "film.html",
             request,
@@ -66,7 +66,7 @@ class FilmPages(Handlers):
             film=film,
             cast=cast,
             prices=prices,
-            kept=kept,
+            shelf_entry=shelf_entry,
             alike=alike,
             directed=directed,
             runtime=_runtime(film.runtime_minutes),
@@ -77,11 +77,11 @@ class FilmPages(Handlers):
         )
 
     async def show_star(self, star_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._pages.visited(self._catalogue, request) as (conn, _, visitor), one_edition(conn):
-            found = await queries.select_filmography(conn, star_id) if is_identifier(star_id) else None
-            if found is None:
+        async with self._pages.reading(self._catalogue, request) as (conn, _, visitor), one_edition(conn):
+            row = await queries.select_filmography(conn, star_id) if is_identifier(star_id) else None
+            if row is None:
                 raise NotFound(f"There is no star {star_id}")
-            star, films = found
+            star, films = row
             counted = dict(filmography.colleagues(films, star.no))
             colleagues = await queries.select_people(conn, list(counted))
             prices = await self._prices.of(conn, films)
@@ -92,7 +92,7 @@ class FilmPages(Handlers):
             star=star,
             prices=prices,
             career=filmography.filmography(films),
-            colleagues=[(one, counted[one.no]) for one in colleagues],
+            colleagues=[(person, counted[person.no]) for person in colleagues],
             linked_data=linked_data.describe_star(star, origin=self._origin),
         )
 
@@ -100,11 +100,11 @@ class FilmPages(Handlers):
 def _runtime(minutes: int | None) -> str:
     """142 → ``2 h 22 min``."""
     hours, rest = divmod(minutes or 0, 60)
-    return " ".join(part for part in (f"{hours} h" * bool(hours), f"{rest} min" * bool(rest)) if part)
+    return " ".join(text for text in (f"{hours} h" * bool(hours), f"{rest} min" * bool(rest)) if text)
 
 
 def _description(film: Film, cast: Sequence[Person]) -> str:
-    """The film in a sentence: the shop's own, or one made of the facts."""
+    """The film's overview, cut to ``MAX_DESCRIPTION``, or a sentence with the facts."""
     if film.overview:
         is_short = len(film.overview) <= MAX_DESCRIPTION
         return film.overview if is_short else film.overview[: MAX_DESCRIPTION - 1].rstrip() + "…"

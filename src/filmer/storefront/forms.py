@@ -1,13 +1,14 @@
-"""HTML forms, read by the rules of the APIs' bodies: the same structs, the same reasons (contract §1.3, §1.5)."""
+"""HTML forms: read by the rules of the APIs' bodies (contract §1.3, §1.5), and shown again as they were filled in."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import inspect
 
-from filmer.errors import InvalidRequest, UnsupportedMediaType
-from filmer.http.body import Body, Check, Received, fill, receive_body
+from filmer.errors import FilmerError, InvalidRequest, UnsupportedMediaType
+from filmer.http.body import Body, Check, ReceivedBody, fill, receive_body
 from filmer.http.bounds import kind_of
 from filmer.http.handlers import AnyRequest
 from filmer.http.json_text import Fraction, Members
@@ -21,20 +22,20 @@ B = TypeVar("B", bound=Body)
 
 
 class Form(msgspec.Struct, frozen=True):
-    """What was filled in, by field, as it was sent."""
+    """The fields of a form, as they were sent."""
 
     members: Members
 
     def get(self, name: str) -> str:
-        """The field's text; "" where it is not there."""
+        """The field's text; "" for a missing field."""
         return next((str(value) for field, value in self.members if field == name), "")
 
     def only(self, *names: str, **more: str) -> "Form":
         """A form of these fields alone, and of those in ``more``."""
-        return Form(Members([*more.items(), *(one for one in self.members if one[0] in names)]))
+        return Form(Members([*more.items(), *(member for member in self.members if member[0] in names)]))
 
     def read(self, struct: type[B], *, check: Check | None = None) -> B:
-        """The fields the struct knows. Raises InvalidRequest naming every offending one."""
+        """The struct's fields. Raises InvalidRequest naming every offending one."""
         kinds = _kinds(struct)
         typed = Members((name, _typed(kinds.get(name), text)) for name, text in self.members)
         return fill(struct, typed, check=check)
@@ -43,8 +44,43 @@ class Form(msgspec.Struct, frozen=True):
         return f"<Form of {len(self.members)} fields>"  # passwords and card numbers stay out of logs
 
 
+class FilledForm(msgspec.Struct, frozen=True):
+    """A form as its page shows it: the values that were typed, and their errors.
+
+    ``labels``: of the fields whose values are shown again. A password or card number is not among them.
+    """
+
+    labels: Mapping[str, str]
+    values: Mapping[str, str] = {}
+    errors: Mapping[str, str] = {}
+    failure: str = ""  # the error of the form as a whole
+
+    @classmethod
+    def of(cls, labels: Mapping[str, str], form: Form, error: FilmerError | None = None) -> "FilledForm":
+        field_errors = error.field_errors if isinstance(error, InvalidRequest) else ()
+        return cls(
+            labels,
+            {name: form.get(name) for name in labels},
+            {field_error.field: field_error.reason for field_error in field_errors},
+            "" if field_errors or error is None else error.message,
+        )
+
+    def value(self, name: str) -> str:
+        return self.values.get(name, "")
+
+    def error(self, name: str) -> str:
+        """A sentence, or "" for a valid field."""
+        reason = self.errors.get(name, "").replace("an integer", "a whole number")
+        return f"This {reason}." if reason else ""
+
+    @property
+    def wrong(self) -> list[tuple[str, str]]:
+        """The fields with errors, with their labels."""
+        return [(name, self.labels.get(name, name)) for name in self.errors]
+
+
 async def receive_form(request: AnyRequest) -> Form:
-    """Read the body to its end. Raises PayloadTooLarge, RequestTimeout, UnsupportedMediaType, InvalidRequest."""
+    """Receive the whole body. Raises PayloadTooLarge, RequestTimeout, UnsupportedMediaType, InvalidRequest."""
     received = await receive_body(request)
     if received.failure is not None:
         raise received.failure
@@ -52,18 +88,18 @@ async def receive_form(request: AnyRequest) -> Form:
 
 
 def without_blanks(query_string: bytes) -> bytes:
-    """The parameters that say something: a form also sends the fields that were left empty."""
+    """Without the empty parameters: a form also sends the fields that were left empty."""
     return b"&".join(pair for pair in query_string.split(b"&") if not _is_blank(pair.partition(b"=")[2]))
 
 
 def _is_blank(value: bytes) -> bool:
     try:
         return not read_text(value).strip()
-    except ValueError:  # it says something, though not what can be read
+    except ValueError:  # it is not empty, and its reader reports the error
         return False
 
 
-def _members(received: Received) -> Members:
+def _members(received: ReceivedBody) -> Members:
     essence, _, _ = (received.content_type or MEDIA_TYPE).lower().partition(";")
     if essence.strip() != MEDIA_TYPE:
         raise UnsupportedMediaType(f"A form is sent as {MEDIA_TYPE}")
@@ -83,7 +119,7 @@ def _kinds(struct: type[Body]) -> dict[str, inspect.Type]:
 
 
 def _typed(kind: inspect.Type | None, text: str) -> Any:
-    """A number where one is wanted and it is one; else the text, for the field's reader to object to."""
+    """A number where the field is one and the text is valid; else the text, which the field's reader rejects."""
     try:
         if isinstance(kind, inspect.IntType):
             return read_integer(text)

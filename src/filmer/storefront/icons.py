@@ -1,4 +1,4 @@
-"""The shop's icon in the formats and sizes that browsers and telephones ask for, drawn from ``static/icon.svg``."""
+"""The shop's icon in the formats and sizes that browsers and phones use, drawn from ``static/icon.svg``."""
 
 import struct
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from functools import partial
 
 from filmer.posters.rasterizing import png
 
-PADDED = 'viewBox="-4 -4 40 40"'  # telephones cut icons into a shape of theirs: what counts keeps off the edge
+PADDED = 'viewBox="-4 -4 40 40"'  # phones cut icons into shapes of their own: the drawing keeps off the edge
 GROUND = "#b5370f"
 FAVICON_SIDES = (16, 32, 48)  # pixels
 
@@ -16,7 +16,7 @@ def plain(icon: str, *, side: int) -> bytes:
 
 
 def padded(icon: str, *, side: int) -> bytes:
-    """With ground out to the corners."""
+    """With the background out to the corners."""
     return png(icon.replace('viewBox="0 0 32 32"', PADDED), width=side, background=GROUND)
 
 

@@ -1,4 +1,4 @@
-"""Films and stars as schema.org describes them, for the programs that read pages."""
+"""Films and people in schema.org's vocabulary, for programs that read pages."""
 
 import re
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from filmer.catalogue.schemas import Film, Person
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
-Described = dict[str, Any]
+JsonLd = dict[str, Any]
 
 
-def describe_film(film: Film, cast: Sequence[Person], price: Decimal, *, origin: str, currency: str) -> Described:
-    """A Movie. ``origin``: of this server in browsers, or "". What a price is in is told only by a code such as EUR."""
+def describe_film(film: Film, cast: Sequence[Person], price: Decimal, *, origin: str, currency: str) -> JsonLd:
+    """A Movie. ``origin``: of this server, or "". An offer is included only for a currency code such as EUR."""
     identifier = quote(film.id, safe="")
     address = f"{origin}/films/{identifier}"
-    told = {
+    properties = {
         "@context": "https://schema.org",
         "@type": "Movie",
         "name": film.title,
@@ -33,23 +33,23 @@ def describe_film(film: Film, cast: Sequence[Person], price: Decimal, *, origin:
         "aggregateRating": _rating(film),
         "offers": _offer(price, address, currency.strip()),
     }
-    return _without_unknown(told)
+    return _without_empty(properties)
 
 
-def describe_star(star: Person, *, origin: str) -> Described:
+def describe_star(star: Person, *, origin: str) -> JsonLd:
     """A Person."""
-    told = {
+    properties = {
         "@context": "https://schema.org",
         "@type": "Person",
         "name": star.name,
         "url": _star_address(star, origin),
         "birthDate": _year(star.birth_year),
     }
-    return _without_unknown(told)
+    return _without_empty(properties)
 
 
-def _without_unknown(told: Described) -> Described:
-    return {name: value for name, value in told.items() if value not in (None, [])}
+def _without_empty(properties: JsonLd) -> JsonLd:
+    return {name: value for name, value in properties.items() if value not in (None, [])}
 
 
 def _year(year: int | None) -> str | None:
@@ -60,7 +60,7 @@ def _star_address(star: Person, origin: str) -> str:
     return f"{origin}/stars/{quote(star.id, safe='')}"
 
 
-def _rating(film: Film) -> Described | None:
+def _rating(film: Film) -> JsonLd | None:
     if film.rating is None or not film.votes:
         return None
     return {
@@ -72,7 +72,7 @@ def _rating(film: Film) -> Described | None:
     }
 
 
-def _offer(price: Decimal, address: str, currency: str) -> Described | None:
+def _offer(price: Decimal, address: str, currency: str) -> JsonLd | None:
     if not _CURRENCY.fullmatch(currency):
         return None
     return {

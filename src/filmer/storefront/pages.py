@@ -1,7 +1,7 @@
-"""What every page stands on: who looks at it, its template, its headers, and where to go on from a form.
+"""What all pages share: the visitor, the template, the headers, and the redirect after a form.
 
-A page for nobody in particular is public, and kept like a public GET. Whoever is signed in gets the same page with
-their name, cart and notices on it, made for them each time, and nobody keeps it (contract §1.7).
+A page for visitors who are not signed in is public, and cached like a public GET. A user gets the same page with their
+name, cart and notices, made anew each time and never cached (contract §1.7).
 """
 
 import asyncio
@@ -16,32 +16,34 @@ import msgspec
 from litestar import Response
 
 from filmer.accounts.schemas import User
-from filmer.accounts.sessions import Sessions, presented
+from filmer.accounts.sessions import Sessions, session_digest
 from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.edition import Edition
-from filmer.errors import FilmerError, ServiceUnavailable, Unauthorized
+from filmer.errors import FilmerError, RateLimited, ServiceUnavailable, Unauthorized
 from filmer.http.cache_headers import PUBLIC
 from filmer.http.cookies import session_tokens
 from filmer.http.envelopes import PAGE_HEADERS, FailurePage
 from filmer.http.handlers import AnyRequest
+from filmer.plurals import counted
 from filmer.shop.cart import Carts
 from filmer.store.postgres import Connection, Database
 from filmer.storefront.forms import Form
 from filmer.storefront.notices import Notices
+from filmer.storefront.pending_forms import PendingForm, PendingForms
 from filmer.storefront.rendering import Templates
-from filmer.storefront.waiting import WaitingForm, WaitingForms
 
 OK, SEE_OTHER = 200, 303
-MAX_PLACE = 2000  # characters of an address to go on to
-RECOGNISE_SECONDS = 2.0  # for a page that says what went wrong
-_VISITOR, _WAITING = "filmer.visitor", "filmer.waiting"  # of a request's scope: what was found out on the way
-_ONCE_MORE = "Please sign in first, and then press the button once more."
+MAX_ADDRESS = 2000  # characters of an address to redirect to
+RECOGNISE_SECONDS = 2.0  # for finding the visitor of an error page
+_VISITOR, _PENDING = "filmer.visitor", "filmer.waiting"  # in a request's scope
+_PRESS_AGAIN = "Please sign in first, and then press the button once more."
 
 HtmlResponse = Response[bytes]
+Pending = tuple[str, Form]  # an action's name, and the fields of the form that are carried over a sign-in
 
 
 class Visitor(msgspec.Struct, frozen=True):
-    """Whoever is signed in, with how many films lie in their cart."""
+    """A user who looks at a page, and the number of units in their cart."""
 
     user: User
     cart_count: int
@@ -53,7 +55,7 @@ class Pages:
         sessions: Sessions,
         templates: Templates,
         notices: Notices,
-        waiting: WaitingForms,
+        pending: PendingForms,
         database: Database,
         *,
         carts: Carts,
@@ -63,16 +65,16 @@ class Pages:
         self._templates = templates
         self._notices = notices
         self._database = database
-        self.waiting = waiting
+        self.pending = pending
         self._carts = carts
         self._edition = edition
 
     @asynccontextmanager
-    async def visited(
+    async def reading(
         self, catalogue: Catalogue, request: AnyRequest
     ) -> AsyncIterator[tuple[Connection, str, Visitor | None]]:
-        """A connection to read the catalogue, its edition, and who looks. Whoever is known sees what is so now."""
-        if presented(request) is None:
+        """A connection to read the catalogue, its edition, and the visitor. Users never read from a standby."""
+        if session_digest(request) is None:
             async with catalogue.reading() as (conn, edition):
                 yield conn, edition, None
         else:
@@ -80,72 +82,80 @@ class Pages:
                 yield conn, edition, await self.visitor(conn, request)
 
     async def visitor(self, conn: Connection, request: AnyRequest) -> Visitor | None:
-        """Who looks at the page; None for nobody we know."""
+        """The user who looks at the page; None where nobody is signed in."""
         try:
             return await self.require(conn, request)
         except Unauthorized:
             return None
 
-    async def require(self, conn: Connection, request: AnyRequest, *, waits: tuple[str, Form] | None = None) -> Visitor:
-        """Who asks. Raises Unauthorized, which leads to the page where one signs in (``http/failures.py``).
+    @asynccontextmanager
+    async def signed_in(
+        self, request: AnyRequest, *, pending: Pending | None = None
+    ) -> AsyncIterator[tuple[Connection, Visitor]]:
+        """A connection and the visitor, who must be signed in. ``pending`` and errors as of ``require``."""
+        async with self._database.connection() as conn:
+            yield conn, await self.require(conn, request, pending=pending)
 
-        ``waits``: what is to be done then, or shown again: an action's name, and the fields of the form that may wait.
+    async def require(self, conn: Connection, request: AnyRequest, *, pending: Pending | None = None) -> Visitor:
+        """The visitor. Raises Unauthorized, which redirects to the page where one signs in (``http/failures.py``).
+
+        ``pending``: what is carried out, or shown again, after the sign-in.
         """
         scope: Any = request.scope
         try:
             user = await self._sessions.require(conn, request)
         except Unauthorized:
-            scope[_WAITING] = waits
+            scope[_PENDING] = pending
             raise
         scope[_VISITOR] = Visitor(user, await self._carts.count(conn, user.id))
         return cast("Visitor", scope[_VISITOR])
 
-    def to_sign_in(self, request: AnyRequest, place: str) -> HtmlResponse:
-        """And from there back to the place: the page that was asked for, or the one whose form was sent."""
-        waits = cast("dict[str, Any]", request.scope).get(_WAITING)
-        cookie = self.waiting.cookie(WaitingForm(waits[0], place, list(waits[1].members))) if waits else None
-        notice = "" if cookie or request.method == "GET" else _ONCE_MORE
-        answer = self.go_on(f"/sign-in?next={quote(place, safe='')}", notice)
+    def to_sign_in(self, request: AnyRequest, address: str) -> HtmlResponse:
+        """Redirect to the sign-in page, and from there to the address: of this page, or the one whose form was sent."""
+        pending = cast("dict[str, Any]", request.scope).get(_PENDING)
+        cookie = self.pending.cookie(PendingForm(pending[0], address, list(pending[1].members))) if pending else None
+        notice = "" if cookie or request.method == "GET" else _PRESS_AGAIN
+        response = self.redirect(f"/sign-in?next={quote(address, safe='')}", notice)
         if cookie:
-            answer.cookies.append(cookie)
-        return answer
+            response.cookies.append(cookie)
+        return response
 
-    def kept(self, request: AnyRequest, visitor: Visitor, action: str) -> Form | None:
-        """What the visitor had typed into a form when their session was over. The page they see then is its last."""
-        waiting = self.waiting.read(request.scope["headers"])
-        if waiting is None or (waiting.action, waiting.account) != (action, visitor.user.id):
+    def pending_form(self, request: AnyRequest, visitor: Visitor, action: str) -> Form | None:
+        """The form the visitor had filled in when their session was over, to be shown again once."""
+        pending = self.pending.read(request.scope["headers"])
+        if pending is None or (pending.action, pending.account) != (action, visitor.user.id):
             return None
-        return waiting.form
+        return pending.form
 
     def public(
-        self, template: str, request: AnyRequest, visitor: Visitor | None, *, is_kept: bool = True, **values: Any
+        self, template: str, request: AnyRequest, visitor: Visitor | None, *, is_cacheable: bool = True, **values: Any
     ) -> HtmlResponse:
-        """A page that is the same for all who are not signed in. ``is_kept``: False where it lacks something."""
-        answer = self.personal(template, request, visitor, **values)
-        answer.headers["vary"] = "Cookie, Accept-Encoding"
-        if is_kept and visitor is None and not answer.cookies and not _has_session(request):
-            answer.headers["cache-control"] = PUBLIC
-        return answer
+        """A page that is the same for all who are not signed in. ``is_cacheable``: False where it is incomplete."""
+        response = self.personal(template, request, visitor, **values)
+        response.headers["vary"] = "Cookie, Accept-Encoding"
+        if is_cacheable and visitor is None and not response.cookies and not _has_session(request):
+            response.headers["cache-control"] = PUBLIC
+        return response
 
     def personal(
         self, template: str, request: AnyRequest, visitor: Visitor | None, *, status: int = OK, **values: Any
     ) -> HtmlResponse:
-        """A page for whoever asked: nobody keeps it. ``values``: what its template knows besides what all know."""
+        """A page for this visitor alone, never cached. ``values``: the template's own variables."""
         notice = self._notices.read(request.scope["headers"])
         html = self._render(template, visitor=visitor, notice=notice, path=request.scope["path"], **values)
-        answer = Response(html, status_code=status, headers=PAGE_HEADERS)
+        response = Response(html, status_code=status, headers=PAGE_HEADERS)
         if notice:
-            answer.cookies.append(self._notices.taken_back)
-        if visitor and self.waiting.read(request.scope["headers"]):
-            answer.cookies.append(self.waiting.taken_back)
-        return answer
+            response.cookies.append(self._notices.removal)
+        if visitor and self.pending.read(request.scope["headers"]):
+            response.cookies.append(self.pending.removal)
+        return response
 
-    def go_on(self, place: str, notice: str = "", *, session: str | None = None) -> HtmlResponse:
-        """After a form: on to a page that is only looked at, with word of what was done.
+    def redirect(self, address: str, notice: str = "", *, session: str | None = None) -> HtmlResponse:
+        """After a form: to the next page, which shows the notice.
 
         ``session``: the Set-Cookie of a session that begins or ends.
         """
-        headers = {"location": place, "cache-control": "no-store"}
+        headers = {"location": address, "cache-control": "no-store"}
         if session:
             headers["set-cookie"] = session
         return Response(
@@ -161,17 +171,17 @@ class Pages:
         return self._templates.money(amount)
 
     def failure(self, path: str, error: FilmerError, visitor: Visitor | None = None) -> bytes:
-        """The page that says what went wrong and what to do."""
+        """The page of an error: what went wrong and what to do."""
         return self._render("failure.html", visitor=visitor, notice=None, path=path, error=error)
 
     async def failure_for(self, request: AnyRequest, error: FilmerError) -> FailurePage:
-        """The same with the name of whoever is signed in, if that is known or soon found out. Never fails."""
+        """``failure`` with the visitor's name on it, if it is known or found in time. Never fails."""
         visitor = cast("dict[str, Any]", request.scope).get(_VISITOR)
-        if visitor is None and presented(request) and not isinstance(error, ServiceUnavailable):
+        if visitor is None and session_digest(request) and not isinstance(error, ServiceUnavailable):
             try:
                 async with asyncio.timeout(RECOGNISE_SECONDS), self._database.connection() as conn:
                     visitor = await self.visitor(conn, request)
-            except Exception:  # noqa: BLE001 - whatever it is: what went wrong before is what has to be told
+            except Exception:  # noqa: BLE001 - the page reports the first error, whatever else fails
                 visitor = None
         return partial(self.failure, visitor=visitor)
 
@@ -179,16 +189,20 @@ class Pages:
         return self._templates.render(template, has_imdb=self._edition.has_imdb, **values)
 
 
-def own_place(text: str, otherwise: str = "/") -> str:
-    """An address to go on to that a form or a query named, if it is a page of ours."""
+def local_address(text: str, default: str = "/") -> str:
+    """An address from a form or a query, if it is one of our pages; so that no redirect leaves this server."""
     is_own = (
         text.startswith("/")
         and not text.startswith(("//", "/\\", "/api"))
-        and len(text) <= MAX_PLACE
+        and len(text) <= MAX_ADDRESS
         and text.isprintable()
         and "\\" not in text
     )
-    return quote(text, safe="/?&=+%#:,;@!$'()*~") if is_own else otherwise
+    return quote(text, safe="/?&=+%#:,;@!$'()*~") if is_own else default
+
+
+def please_wait(error: RateLimited) -> str:
+    return f"please wait {counted(int(error.headers['Retry-After']), 'second')}"
 
 
 def _has_session(request: AnyRequest) -> bool:

@@ -1,4 +1,4 @@
-"""Posters, as pages show them: TMDB's where there is one to be had, else one of our own."""
+"""The posters of films: TMDB's where it is available, else a drawn one."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from filmer.posters import queries
 from filmer.posters.drawing import PosterFilm, draw, draw_preview
 from filmer.tmdb.images import Images
 
-KEPT = "public, max-age=3600"
+CACHEABLE = "public, max-age=3600"
 
 
 class PosterPages(Handlers):
@@ -23,30 +23,30 @@ class PosterPages(Handlers):
 
     async def show_poster(self, film_id: FromPath[str]) -> Response[bytes]:
         subject, picture, cache = await self._look_up(film_id)
-        return picture or _answer(draw(subject).encode(), "image/svg+xml", cache)
+        return picture or _response(draw(subject).encode(), "image/svg+xml", cache)
 
     async def show_preview(self, film_id: FromPath[str]) -> Response[bytes]:
-        """The same for programs that read no SVG, as those that preview links in messages."""
+        """As PNG, for programs that read no SVG, such as those that preview links in messages."""
         subject, picture, cache = await self._look_up(film_id)
-        return picture or _answer(await asyncio.to_thread(draw_preview, subject), "image/png", cache)
+        return picture or _response(await asyncio.to_thread(draw_preview, subject), "image/png", cache)
 
     async def _look_up(self, film_id: str) -> tuple[PosterFilm, Response[bytes] | None, str]:
-        """What there is to draw; the answer with TMDB's picture, if there is one; how long the drawn one is good."""
-        found = None
+        """The subject to draw; the response with TMDB's poster, if there is one; the drawn one's ``Cache-Control``."""
+        row = None
         if is_identifier(film_id):
             async with self._catalogue.reading() as (conn, _):
-                found = await queries.select_poster_film(conn, film_id)
-        if found is None:
+                row = await queries.select_poster_film(conn, film_id)
+        if row is None:
             raise NotFound(f"Movie not found with id: {film_id}")
-        subject, tmdb_id = found
+        subject, tmdb_id = row
         if self._images is None or tmdb_id is None:
-            return subject, None, KEPT
+            return subject, None, CACHEABLE
         try:
             picture = await self._images.poster(tmdb_id)
         except ExternalApiError:
             return subject, None, "no-store"  # a later visit may get TMDB's
-        return subject, _answer(picture.body, picture.media_type, KEPT) if picture else None, KEPT
+        return subject, _response(picture.body, picture.media_type, CACHEABLE) if picture else None, CACHEABLE
 
 
-def _answer(body: bytes, media_type: str, cache: str) -> Response[bytes]:
+def _response(body: bytes, media_type: str, cache: str) -> Response[bytes]:
     return Response(body, media_type=media_type, headers={"cache-control": cache})

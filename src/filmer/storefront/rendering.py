@@ -1,4 +1,4 @@
-"""Templates into HTML, and the files they name."""
+"""Renders templates, and finds the static files they refer to."""
 
 import hashlib
 import re
@@ -18,28 +18,28 @@ FILES = {
     ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".ttf": "font/ttf", ".png": "image/png",
     ".ico": "image/x-icon",
 }  # fmt: skip
-_NAMED = re.compile(rb"url\(([a-z-]+\.ttf)\)")  # in a style sheet
+_FONT_REFERENCE = re.compile(rb"url\(([a-z-]+\.ttf)\)")  # in a style sheet
 
 
 class Assets:
-    """The files that pages name, each under an address that changes with what is in it.
+    """The static files of pages, each under an address that changes with its content.
 
-    Those of ``storefront/static``, the font of headings, and icons, which are drawn when they are first asked for.
+    Those of ``storefront/static``, the font of headings, and icons, which are drawn at their first request.
     """
 
     def __init__(self) -> None:
         folder = resources.files("filmer.storefront") / "static"
         self._files = {
-            one.name: one.read_bytes() for one in folder.iterdir() if one.name[one.name.rfind(".") :] in FILES
+            file.name: file.read_bytes() for file in folder.iterdir() if file.name[file.name.rfind(".") :] in FILES
         }
         self._icon = self._files["icon.svg"]
         self._files["abril-fatface.ttf"] = font_file().read_bytes()
         for name, content in self._files.items():
             if name.endswith(".css"):
-                self._files[name] = _NAMED.sub(self._address_of, content)
+                self._files[name] = _FONT_REFERENCE.sub(self._address_of, content)
 
-    def _address_of(self, named: re.Match[bytes]) -> bytes:
-        return b"url(%s)" % self.address(named[1].decode()).encode()
+    def _address_of(self, reference: re.Match[bytes]) -> bytes:
+        return b"url(%s)" % self.address(reference[1].decode()).encode()
 
     def address(self, name: str) -> str:
         return f"/static/{name}?v={self.version(name)}"
@@ -56,12 +56,12 @@ class Assets:
         """The file and its media type."""
         if name in icons.DRAWN and name not in self._files:
             self._files[name] = icons.DRAWN[name](self._icon.decode())
-        found = self._files.get(name)
-        return None if found is None else (found, FILES[name[name.rfind(".") :]])
+        content = self._files.get(name)
+        return None if content is None else (content, FILES[name[name.rfind(".") :]])
 
 
 class Templates:
-    """The templates of the folder. Everything put into them is escaped; a name they don't know is an error."""
+    """The templates of the folder. All values are escaped; an unknown variable is an error."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Templates:
         default_price: Decimal,
         has_tmdb_pictures: bool = False,
     ) -> None:
-        """``public_url``: this server's origin in browsers. ``currency``: what stands before a price."""
+        """``public_url``: this server's origin in browsers. ``currency``: the sign or code before a price."""
         self._settings = (public_url, currency, default_price, has_tmdb_pictures)
         self._sign = f"{currency.strip()}\N{NO-BREAK SPACE}" if currency.strip().isalpha() else currency
         loader = jinja2.PackageLoader("filmer.storefront")
@@ -84,7 +84,7 @@ class Templates:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        # All of them from the start: while a new version is put in place, the old one goes on with its own.
+        # All are read at the start: while a new version is being installed, the old one goes on with its own.
         self._sources = {name: loader.get_source(self._environment, name)[0] for name in loader.list_templates()}
         self._environment.loader = jinja2.DictLoader(self._sources)
         self._environment.globals.update(
@@ -99,7 +99,7 @@ class Templates:
         self._assets = assets
 
     def money(self, amount: Decimal) -> str:
-        """As it is shown: ``$1,234.50``."""
+        """An amount as pages show it: ``$1,234.50``."""
         return f"{self._sign}{Decimal(amount):,.2f}"
 
     def render(self, template: str, /, **values: Any) -> bytes:
@@ -107,13 +107,13 @@ class Templates:
 
     @cached_property
     def build(self) -> bytes:
-        """Changes with whatever pages are made of: kept pages of another build are not ours."""
-        told = hashlib.blake2b(f"{__version__} {self._settings}".encode(), digest_size=16)
+        """A digest of everything that shapes pages, so that cached pages of another build are not used."""
+        digest = hashlib.blake2b(f"{__version__} {self._settings}".encode(), digest_size=16)
         for name, source in sorted(self._sources.items()):
-            told.update(f"{name} {source}".encode())
+            digest.update(f"{name} {source}".encode())
         for name in self._assets.names:
-            told.update(f"{name} {self._assets.version(name)}".encode())
-        return told.digest()
+            digest.update(f"{name} {self._assets.version(name)}".encode())
+        return digest.digest()
 
 
 def _long_date(day: date) -> str:

@@ -6,15 +6,11 @@ from functools import partial
 from litestar.params import FromPath
 
 from filmer.catalogue import listing
-from filmer.errors import (
-    FilmerError,
-    InvalidRequest,
-    NotFound,
-)
+from filmer.errors import FilmerError, InvalidRequest, NotFound
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import read_integer, read_query
 from filmer.shop import queries
-from filmer.shop.api import in_path
+from filmer.shop.api import require_movie_id
 from filmer.shop.cart import Carts
 from filmer.shop.orders import own_order
 from filmer.shop.schemas import (
@@ -25,14 +21,14 @@ from filmer.shop.schemas import (
     total,
 )
 from filmer.store.postgres import Connection, Database
-from filmer.storefront.filled import Pager
 from filmer.storefront.forms import Form, receive_form, without_blanks
-from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, own_place
-from filmer.storefront.waiting import Action
+from filmer.storefront.pager import Pager
+from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, local_address
+from filmer.storefront.pending_forms import Action
 
-_ADD, _CHANGE = "add to cart", "change in cart"  # forms that may wait until somebody has signed in
+_ADD, _CHANGE = "add to cart", "change in cart"  # actions that may be carried out after a sign-in
 Change = Callable[[Connection, int, Form], Awaitable[tuple[str, str]]]
-_UNKNOWN = "This film is not in the catalogue, so it was not added."
+_UNKNOWN_FILM = "This film is not in the catalogue, so it was not added."
 
 
 class ShopPages(Handlers):
@@ -42,51 +38,51 @@ class ShopPages(Handlers):
         self._carts = carts
 
     async def show_cart(self, request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             return await self._show_cart(conn, request, visitor)
 
     async def add_item(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request, waits=(_ADD, form.only("movieId", "quantity", "next")))
+        pending = form.only("movieId", "quantity", "next")
+        async with self._pages.signed_in(request, pending=(_ADD, pending)) as (conn, visitor):
             try:
-                place, notice = await self._add(conn, visitor.user.id, form)
+                address, notice = await self._add(conn, visitor.user.id, form)
             except (InvalidRequest, NotFound) as error:
                 return await self._show_cart(conn, request, visitor, error)
-        return self._pages.go_on(place, notice)
+        return self._pages.redirect(address, notice)
 
     async def _add(self, conn: Connection, account_id: int, form: Form) -> tuple[str, str]:
-        """Where to go on, and what was done. Raises InvalidRequest, NotFound."""
-        asked = form.read(NewCartItem)
-        lines = await self._carts.add(conn, account_id, asked.movie_id, asked.quantity, is_shown=False)
-        added = next(line for line in lines if line.film_id == asked.movie_id)
+        """The next address, and the notice. Raises InvalidRequest, NotFound."""
+        item = form.read(NewCartItem)
+        lines = await self._carts.add(conn, account_id, item.movie_id, item.quantity, is_shown=False)
+        added = next(line for line in lines if line.film_id == item.movie_id)
         count = "" if added.quantity == 1 else f", {added.quantity} of it"
-        return own_place(form.get("next"), "/cart"), f"{added.title} is in your cart{count}."
+        return local_address(form.get("next"), "/cart"), f"{added.title} is in your cart{count}."
 
     async def change_item(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = (await receive_form(request)).only("quantity", film=film_id)
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request, waits=(_CHANGE, form))
+        async with self._pages.signed_in(request, pending=(_CHANGE, form)) as (conn, visitor):
             try:
-                place, notice = await self._change(conn, visitor.user.id, form)
+                address, notice = await self._change(conn, visitor.user.id, form)
             except InvalidRequest as error:
                 return await self._show_cart(conn, request, visitor, error)
-        return self._pages.go_on(place, notice)
+        return self._pages.redirect(address, notice)
 
     async def _change(self, conn: Connection, account_id: int, form: Form) -> tuple[str, str]:
-        """Where to go on, and what was done. Raises InvalidRequest."""
-        film_id, asked = form.get("film"), form.read(ChangedQuantity)
+        """The next address, and the notice. Raises InvalidRequest."""
+        film_id, change = form.get("film"), form.read(ChangedQuantity)
         try:
-            lines = await self._carts.change(conn, account_id, in_path(film_id), asked.quantity, is_shown=False)
-        except NotFound:  # taken out in another tab, most likely
+            lines = await self._carts.change(
+                conn, account_id, require_movie_id(film_id), change.quantity, is_shown=False
+            )
+        except NotFound:  # most likely it was taken out in another tab
             return "/cart", "That film is not in your cart any more."
         changed = next(line for line in lines if line.film_id == film_id)
         return "/cart", f"{changed.title}: {changed.quantity} in your cart."
 
     @property
     def actions(self) -> Mapping[str, Action]:
-        """What may be done for somebody who has just signed in."""
+        """What may be carried out for a user who has just signed in."""
         return {
             _ADD: Action(
                 "As soon as you are signed in, the film goes into your cart.", partial(self._carry_out, self._add)
@@ -104,33 +100,29 @@ class ShopPages(Handlers):
                 return "/cart", _sentence(error)
 
     async def remove_item(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             try:
-                await self._carts.remove(conn, visitor.user.id, in_path(film_id), is_shown=False)
+                await self._carts.remove(conn, visitor.user.id, require_movie_id(film_id), is_shown=False)
             except NotFound:
-                return self._pages.go_on("/cart", "That film was not in your cart any more.")
-        return self._pages.go_on("/cart", "Taken out of your cart.")
+                return self._pages.redirect("/cart", "That film was not in your cart any more.")
+        return self._pages.redirect("/cart", "Taken out of your cart.")
 
     async def clear_cart(self, request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             await self._carts.clear(conn, visitor.user.id)
-        return self._pages.go_on("/cart", "Your cart is empty now.")
+        return self._pages.redirect("/cart", "Your cart is empty now.")
 
     async def list_orders(self, request: AnyRequest) -> HtmlResponse:
         query_string = request.scope["query_string"]
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
-            asked = read_query(without_blanks(query_string), OrderList)
-            first = listing.span(asked.page, asked.size).first
-            count, orders = await queries.select_orders(conn, visitor.user.id, first=first, size=asked.size)
-        pager = Pager("/orders", query_string, asked.page, listing.pages(count, asked.size))
+        async with self._pages.signed_in(request) as (conn, visitor):
+            params = read_query(without_blanks(query_string), OrderList)
+            first = listing.span(params.page, params.size).first
+            count, orders = await queries.select_orders(conn, visitor.user.id, first=first, size=params.size)
+        pager = Pager("/orders", query_string, params.page, listing.pages(count, params.size))
         return self._pages.personal("orders.html", request, visitor, orders=orders, count=count, pager=pager)
 
     async def show_order(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._database.connection() as conn:
-            visitor = await self._pages.require(conn, request)
+        async with self._pages.signed_in(request) as (conn, visitor):
             order = await own_order(conn, visitor.user.id, _number(order_id))
         if order is None:
             raise NotFound("There is no such order")
@@ -153,19 +145,19 @@ class ShopPages(Handlers):
 
 
 def _sentence(error: FilmerError) -> str:
-    """What was wrong with what was to be put into the cart."""
+    """Why the cart was not changed."""
     if isinstance(error, NotFound):
-        return _UNKNOWN
-    offence = next(iter(error.offences), None) if isinstance(error, InvalidRequest) else None
-    if offence is None:
+        return _UNKNOWN_FILM
+    wrong = next(iter(error.field_errors), None) if isinstance(error, InvalidRequest) else None
+    if wrong is None:
         return f"{error.message}."
-    if offence.field == "quantity":
-        return f"Nothing was changed: the quantity {offence.reason}."
-    return f"This film can't be added: {offence.reason}."
+    if wrong.field == "quantity":
+        return f"Nothing was changed: the quantity {wrong.reason}."
+    return f"This film can't be added: {wrong.reason}."
 
 
 def _number(text: str) -> int:
-    """Raises NotFound for what is no order's."""
+    """Raises NotFound for what is no integer."""
     try:
         return read_integer(text)
     except ValueError:

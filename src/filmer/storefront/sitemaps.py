@@ -1,4 +1,4 @@
-"""What search engines are told: which pages there are."""
+"""robots.txt and the sitemaps, which tell search engines the pages of the shop."""
 
 import re
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.hosts import HOST
 from filmer.store.postgres import Connection
 
-SIZE = 10_000  # addresses a sitemap; the protocol allows 50,000, a reader waits for fewer
+SIZE = 10_000  # addresses a sitemap; the protocol allows 50,000, fewer are faster
 FIXED = ("/", "/films", "/genres", "/stars", "/popular")
 NOT_FOR_ROBOTS = (
     "/cart", "/checkout", "/account", "/orders", "/favorites", "/ratings", "/admin", "/sign-in", "/register", "/search",
@@ -33,7 +33,7 @@ class Sitemaps(Handlers):
         lines = ["User-agent: *", *(f"Disallow: {path}" for path in NOT_FOR_ROBOTS)]
         if origin := self._origin(request):
             lines += ["", f"Sitemap: {origin}/sitemap.xml"]
-        return self._answer("\n".join([*lines, ""]), "text/plain")
+        return self._response("\n".join([*lines, ""]), "text/plain")
 
     async def show_index(self, request: AnyRequest) -> Response[bytes]:
         """The first sitemap has the fixed pages and the genres, those after it the films, the rest the stars."""
@@ -42,19 +42,19 @@ class Sitemaps(Handlers):
             films, stars = await _sizes(conn)
         count = 1 + listing.pages(films, SIZE) + listing.pages(stars, SIZE)
         addresses = [f"{origin}/sitemaps/{number}.xml" for number in range(1, count + 1)]
-        return self._answer(_document("sitemapindex", "sitemap", addresses), "application/xml")
+        return self._response(_document("sitemapindex", "sitemap", addresses), "application/xml")
 
     async def show_sitemap(self, number: FromPath[str], request: AnyRequest) -> Response[bytes]:
         origin = self._required_origin(request)
-        named = _NAME.fullmatch(number)
+        match = _NAME.fullmatch(number)
         async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
-            paths = await _paths(conn, int(named[1])) if named else []
+            paths = await _paths(conn, int(match[1])) if match else []
         if not paths:
             raise NotFound(f"There is no sitemap {number}")
-        return self._answer(_document("urlset", "url", [f"{origin}{path}" for path in paths]), "application/xml")
+        return self._response(_document("urlset", "url", [f"{origin}{path}" for path in paths]), "application/xml")
 
     def _origin(self, request: AnyRequest) -> str | None:
-        """The one others see: as it was configured, else as it was asked for. None where HTTP/1.0 named no host."""
+        """The public origin: as configured, else by the request's Host. None for HTTP/1.0 without a host."""
         if self._public_url:
             return self._public_url
         host = request.headers.get("host", "")
@@ -66,14 +66,14 @@ class Sitemaps(Handlers):
             raise InvalidRequest(message="The request has no Host header; a sitemap needs to know the server's name")
         return origin
 
-    def _answer(self, text: str, media_type: str) -> Response[bytes]:
-        """Kept by others only where it is the same whichever Host was asked."""
-        kept = PUBLIC if self._public_url else "no-store"
-        return Response(text.encode(), media_type=media_type, headers={"cache-control": kept})
+    def _response(self, text: str, media_type: str) -> Response[bytes]:
+        """Cacheable only where it does not depend on the Host."""
+        cache_control = PUBLIC if self._public_url else "no-store"
+        return Response(text.encode(), media_type=media_type, headers={"cache-control": cache_control})
 
 
 async def _paths(conn: Connection, number: int) -> list[str]:
-    """The pages of one sitemap; none for one there is not."""
+    """The paths of one sitemap; none where it does not exist."""
     if number == 1:
         return [*FIXED, *(f"/genres/{genre.id}" for genre in await queries.select_genres(conn))]
     films, _ = await _sizes(conn)

@@ -24,7 +24,7 @@ from filmer.errors import ExternalApiError, FilmerError, MovieNotFound, ServiceU
 from filmer.settings import Settings
 from filmer.single_flight import single_flight
 from filmer.store.postgres import Database
-from filmer.store.valkey import SharedCache
+from filmer.store.valkey import SharedCache, unpack
 from filmer.tmdb import queries
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.payloads import Popular, TmdbFilm
@@ -198,11 +198,7 @@ class TmdbCache:
         return copy
 
     async def _from_shared(self, resource: Resource[T]) -> CachedValue[T] | None:
-        packed = await self._shared.get(self._key(resource))
-        try:
-            copy: CachedValue[T] | None = msgspec.msgpack.decode(packed, type=resource.shape) if packed else None
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return None
+        copy: CachedValue[T] | None = unpack(await self._shared.get(self._key(resource)), resource.shape)
         return copy if copy and isfinite(copy.fetched) else None
 
     async def _from_database(self, movie_id: int) -> CachedValue[TmdbFilm] | None:

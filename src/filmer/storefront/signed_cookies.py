@@ -1,6 +1,6 @@
-"""Words that travel in a browser, and that only this shop can have written: with a moment and a digest of both.
+"""Texts that a browser carries for us: signed, so that nobody else can write them, and dated, so that they expire.
 
-Nobody else puts words on our pages, and nobody keeps them for another day.
+A text is readable in the browser; only its signature needs the secret key.
 """
 
 import base64
@@ -15,24 +15,24 @@ from filmer.http.cookies import cookie_values
 from filmer.secret import SecretKey
 
 
-class Sealed:
-    """Sealed words of one purpose, and the cookie they may travel in."""
+class SignedCookie:
+    """Signed texts of one purpose, in a cookie or in the field of a form."""
 
     def __init__(self, purpose: str, seconds: int, secret: SecretKey, clock: Clock, *, is_secure: bool) -> None:
-        """``purpose``: also the cookie's name. ``is_secure``: browsers reach us through TLS only."""
+        """``purpose``: also the cookie's name. ``is_secure``: browsers reach this server through TLS only."""
         self._purpose = purpose
         self._seconds = seconds
         self._secret = secret
         self._clock = clock
         self._is_secure = is_secure
 
-    def seal(self, text: str) -> str:
+    def sign(self, text: str) -> str:
         dated = f"{self._now()} {text}"
         return f"{_encoded(dated.encode())}.{self._digest(dated)}"
 
-    def open(self, sealed: str) -> str | None:
-        """The text; None for what is too old, and for what is not ours."""
-        body, _, digest = sealed.partition(".")
+    def verify(self, signed: str) -> str | None:
+        """The text; None for one that is too old, and for one that we did not sign."""
+        body, _, digest = signed.partition(".")
         try:
             dated = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
         except (binascii.Error, ValueError):
@@ -43,16 +43,17 @@ class Sealed:
         return text if abs(self._now() - int(moment)) <= self._seconds else None
 
     def cookie(self, text: str) -> Cookie:
-        return self._cookie(self.seal(text), self._seconds)
+        return self._cookie(self.sign(text), self._seconds)
 
     @property
-    def taken_back(self) -> Cookie:
+    def removal(self) -> Cookie:
+        """The cookie that makes a browser drop it."""
         return self._cookie("", 0)
 
     def read(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-        """The text of the cookie that came along."""
-        found = (self.open(value) for value in cookie_values(headers, self._purpose))
-        return next((text for text in found if text is not None), None)
+        """The text of the request's cookie."""
+        texts = (self.verify(value) for value in cookie_values(headers, self._purpose))
+        return next((text for text in texts if text is not None), None)
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())
@@ -67,4 +68,4 @@ class Sealed:
 
 
 def _encoded(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")  # which a cookie would have to quote
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")  # cookies would have to quote it
