@@ -6,7 +6,7 @@ from filmer.clock import Clock
 from filmer.edge.cache import CachedResponse
 from filmer.edge.default_headers import with_defaults
 from filmer.errors import FilmerError
-from filmer.http.envelopes import FailurePage, error_answer
+from filmer.http.envelopes import FailurePage, error_response
 
 
 class Refusals:
@@ -15,7 +15,7 @@ class Refusals:
         self._failure_page = failure_page
 
     def response(self, path: str, error: FilmerError) -> CachedResponse:
-        fields, body = error_answer(path, error, self._clock.now(), self._failure_page)
+        fields, body = error_response(path, error, self._clock.now(), self._failure_page)
         headers = [(name.encode(), value.encode()) for name, value in fields.items()]
         headers.append((b"content-length", str(len(body)).encode()))
         return CachedResponse(error.status, with_defaults(headers, path), body)

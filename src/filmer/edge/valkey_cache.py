@@ -12,7 +12,7 @@ from filmer.clock import Clock
 from filmer.edge.cache import CachedResponse
 from filmer.edge.flight import FLIGHT, Flight
 from filmer.edge.traffic import PAGE_VALKEY
-from filmer.store.valkey import SharedCache
+from filmer.store.valkey import SharedCache, unpack
 
 CLAIM_MILLISECONDS = 3000  # how long the others wait for the one process that computes
 POLL_SECONDS = 0.02
@@ -65,7 +65,7 @@ class ValkeyCache:
 
     async def _find(self, key: str) -> CachedResponse | None:
         """The response; where another process computes it, we wait for it. None: we compute it, and must publish."""
-        return _unpacked(await self._shared.get(key) or await self._wait_for_other(key))
+        return unpack(await self._shared.get(key) or await self._wait_for_other(key), CachedResponse)
 
     async def _wait_for_other(self, key: str) -> bytes | None:
         deadline = self._clock.monotonic() + CLAIM_MILLISECONDS / 1000
@@ -75,12 +75,4 @@ class ValkeyCache:
                 return packed
             if self._clock.monotonic() > deadline:
                 return None
-        return None
-
-
-def _unpacked(packed: bytes | None) -> CachedResponse | None:
-    """None for nothing, and for what is not a response of ours."""
-    try:
-        return msgspec.msgpack.decode(packed, type=CachedResponse) if packed else None
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
