@@ -170,7 +170,7 @@ def written(answer: Any) -> str:
 
 
 def test_nothing_of_the_specification_is_left_out(asked: list[httpx.Response]) -> None:
-    """Each answer printed is in CASES; each code and status in these or in REQUESTS, which test_openapi.py sends."""
+    """Each answer printed is in CASES; each code and status in these or in REQUESTS (tests/openapi)."""
     good = {(case.endpoint, answer.status_code) for case, answer in zip(CASES, asked, strict=True) if not case.code}
     codes = {case.code for case in CASES} | {request.code for request in REQUESTS}
     statuses = {case.status for case in CASES} | {request.status for request in REQUESTS}

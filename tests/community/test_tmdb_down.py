@@ -110,7 +110,7 @@ def town(serve: Serve, database_url: str, own_sandbox: Sandbox) -> Iterator[Town
 
 
 def most_tries(seconds: float) -> int:
-    """How often TMDB may be asked while it is down (breaker.py, copies.py).
+    """How often TMDB may be asked while it is down (tmdb/breaker.py, tmdb/cache.py).
 
     Each worker finds out with so many failures, while as many requests as it makes at once are under way, with all
     their tries. From then on one tries at a time: a try that fails begins a rest anew, so the next one comes a rest

@@ -1,9 +1,9 @@
 """PostgreSQL and Valkey inside the data directory, for owners who run no such servers of their own.
 
-The first process that enters `running_engines` (`attaching.py`) starts a keeper (`keeping.py`): a program in a
+The first process that enters `running_engines` (`client.py`) starts a supervisor (`supervisor.py`): a program in a
 session of its own, which owns both servers as its children. Every process that uses the servers holds a connection
-to the keeper's unix socket for as long as it lives. The kernel closes that connection on any death, `kill -9`
-included, so the keeper always knows who is left; when nobody is, it shuts the servers down and exits. It starts a
+to the supervisor's unix socket for as long as it lives. The kernel closes that connection on any death, `kill -9`
+included, so the supervisor always knows who is left; when nobody is, it shuts the servers down and exits. It starts a
 server again that died by itself. Nothing listens on TCP.
 
 What lies in the data directory:

@@ -1,4 +1,4 @@
-"""The keeper's program: run as a file by `attaching.py`, with two descriptors and the data directory."""
+"""The supervisor's program: run as a file by `client.py`, with two descriptors and the data directory."""
 
 import sys
 from pathlib import Path
