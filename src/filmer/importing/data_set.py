@@ -23,7 +23,7 @@ NOT_STORABLE = re.compile("[\0\ud800-\udfff]")  # what the database takes in no 
 
 
 class ImportedFilm(msgspec.Struct, gc=False):
-    """A film on its way in. ``cast`` holds places in ``Arrival.stars``, in billing order."""
+    """A film on its way in. ``cast`` holds places in ``DataSet.stars``, in billing order."""
 
     id: str
     title: str
