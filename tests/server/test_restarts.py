@@ -47,6 +47,12 @@ def test_one_that_does_not_get_ready_is_left_alone_for_longer(clock: Clock) -> N
     assert found[-1] == LONGEST_DELAY_UNREADY
 
 
+def test_killed_while_it_starts_it_does_not_wait_for_the_deaths_before(clock: Clock) -> None:
+    restarts = Restarts(2, clock)
+    pauses(restarts, clock, was_ready=True, times=10)
+    assert pauses(restarts, clock, was_ready=False, times=3) == [FIRST_DELAY, 0.5, 1.0]
+
+
 def test_not_before_its_time(clock: Clock) -> None:
     restarts = Restarts(1, clock)
     assert restarts.seconds_until_due() is None

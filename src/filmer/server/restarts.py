@@ -46,8 +46,10 @@ class Restarts:
         else:
             slot.unready += 1
         slot.deaths += 1
+        # A worker that dies before it is ready is not made to wait for the deaths of those that were ready.
+        in_row = slot.deaths if was_ready else min(slot.deaths, slot.unready + 1)
         longest = LONGEST_DELAY if was_ready else LONGEST_DELAY_UNREADY
-        delay = min(FIRST_DELAY * 2.0 ** (slot.deaths - 2), longest) if slot.deaths > 1 else 0.0
+        delay = min(FIRST_DELAY * 2.0 ** (in_row - 2), longest) if in_row > 1 else 0.0
         slot.due = now + delay
         return delay
 
