@@ -171,7 +171,7 @@ def _pages(parts: Components, settings: Settings) -> list[Router]:
         Files(parts.assets),
     )
     admin = AdminPages(
-        pages, parts.shared, parts.tmdb, parts.shelves, parts.search, parts.edition, parts.clock,
+        pages, parts.shared, parts.tmdb, parts.shelves, parts.search, parts.clock,
         settings.default_price,
     )  # fmt: skip
     return [storefront, urls.admin_pages(admin)]
@@ -218,7 +218,7 @@ def in_front_of(framework: ASGIApp, parts: Components, settings: Settings, traff
         ),
         partial(WholeResponses, clock=clock),
         DefaultHeaders,
-        *([Retry] if parts.database.has_standbys else []),
+        Retry,
     ]  # fmt: skip
     # Bound methods, as calling an object that has __call__ takes longer: every cached response passes five layers.
     return reduce(lambda app, layer: layer(app).__call__, reversed(layers), framework)

@@ -40,7 +40,7 @@ class Components:
         self.clock = clock
         self.database = Database(settings.database_url, size=settings.pool_size)
         self.shared = SharedCache(settings.redis_url, settings.redis_password)
-        self.edition = Edition(settings.database_url)
+        self.edition = Edition(settings.database_url, self.database)
         self.catalogue = Catalogue(self.database, self.edition)
         self.search = Search()
         self.public_url = parse_origin(settings.public_url) if settings.public_url else None

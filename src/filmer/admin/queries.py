@@ -54,9 +54,9 @@ class AccountRow(msgspec.Struct, frozen=True):
 async def select_totals(conn: Connection) -> ShopTotals:
     cursor = await conn.execute(
         """
-        SELECT coalesce((SELECT size FROM catalogue.listing_size WHERE list = 'all'), 0),
-            coalesce((SELECT size FROM catalogue.listing_size WHERE list = 'stars'), 0),
-            (SELECT count(*) FROM catalogue.listing_size WHERE list LIKE 'genre:%'),
+        SELECT coalesce((SELECT size FROM listing_size WHERE list = 'all'), 0),
+            coalesce((SELECT size FROM listing_size WHERE list = 'stars'), 0),
+            (SELECT count(*) FROM listing_size WHERE list LIKE 'genre:%'),
             (SELECT count(*) FROM film_terms WHERE price IS NOT NULL),
             (SELECT count(*) FROM account), o.orders, o.takings,
             (SELECT count(*) FROM favorite), (SELECT count(*) FROM rating), r.finished, r.origin
@@ -113,8 +113,8 @@ async def select_films(conn: Connection, *, first: int, size: int) -> tuple[int,
     cursor = await conn.execute(
         """
         SELECT n.total, f.id, f.title, f.year
-        FROM (SELECT coalesce(max(size), 0) AS total FROM catalogue.listing_size WHERE list = 'all') n
-        LEFT JOIN catalogue.film f ON f.votes_desc > %(first)s AND f.votes_desc <= %(first)s + %(size)s
+        FROM (SELECT coalesce(max(size), 0) AS total FROM listing_size WHERE list = 'all') n
+        LEFT JOIN film f ON f.votes_desc > %(first)s AND f.votes_desc <= %(first)s + %(size)s
         ORDER BY f.votes_desc
         """,
         {"first": first, "size": size},

@@ -160,7 +160,7 @@ class CatalogueApi(Handlers):
 
     async def list_movies(self, request: AnyRequest) -> MoviePage:
         query = read_query(request.scope["query_string"], MovieList)
-        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+        async with self._catalogue.reading() as conn:
             total, items = await queries.select_movies(
                 conn, query.list_name, f"{query.sort_by} {query.order}", listing.span(query.page, query.size)
             )
@@ -168,7 +168,7 @@ class CatalogueApi(Handlers):
 
     async def show_movie(self, movie_id: FromPath[str]) -> Movie:
         identifier = _identifier(movie_id)
-        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+        async with self._catalogue.reading() as conn:
             movie = await queries.select_movie(conn, identifier) if identifier else None
         if movie is None:
             raise NotFound(f"Movie not found with id: {movie_id}")
@@ -176,23 +176,21 @@ class CatalogueApi(Handlers):
 
     async def list_stars(self, request: AnyRequest) -> StarPage:
         query = read_query(request.scope["query_string"], StarList)
-        async with self._catalogue.reading() as (conn, edition), queries.one_edition(conn):
+        async with self._catalogue.reading() as conn:
             sort = f"{query.sort_by} {query.order}"
-            total, items = await find_stars(
-                conn, self._search, query.name, sort, query.page, query.size, edition=edition
-            )
+            total, items = await find_stars(conn, self._search, query.name, sort, query.page, query.size)
         return StarPage(items=items, **_page(query, total))
 
     async def show_star(self, star_id: FromPath[str]) -> Star:
         identifier = _identifier(star_id)
-        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+        async with self._catalogue.reading() as conn:
             star = await queries.select_star(conn, identifier) if identifier else None
         if star is None:
             raise NotFound(f"Star not found with id: {star_id}")
         return star
 
     async def list_genres(self) -> GenreList:
-        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+        async with self._catalogue.reading() as conn:
             return GenreList(items=await queries.select_genres(conn))
 
     async def list_genre_movies(self, genre_id: FromPath[str], request: AnyRequest) -> GenreMoviePage:
@@ -201,7 +199,7 @@ class CatalogueApi(Handlers):
         found = None
         if number is not None:
             span = listing.span(query.page, query.size)
-            async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+            async with self._catalogue.reading() as conn:
                 found = await queries.select_genre_movies(
                     conn, number, listing.genre(number), f"{query.sort_by} {query.order}", span
                 )
@@ -214,26 +212,24 @@ class CatalogueApi(Handlers):
         query = read_query(request.scope["query_string"], MovieSearch)
         sort = "relevance" if query.sort_by == "relevance" else f"{query.sort_by} {query.order}"
         span = listing.span(query.page, query.size)
-        async with self._catalogue.reading() as (conn, edition), queries.one_edition(conn):
-            total, items = await self._search.movies(
-                conn, query.wanted, edition=edition, sort=sort, first=span.first, size=query.size
-            )
+        async with self._catalogue.reading() as conn:
+            total, items = await self._search.movies(conn, query.wanted, sort=sort, first=span.first, size=query.size)
         return MoviePage(items=items, **_page(query, total))
 
     async def suggest(self, request: AnyRequest) -> SuggestionList:
         query = read_query(request.scope["query_string"], SuggestionQuery)
         typed = suggestions.read(query.query)
-        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+        async with self._catalogue.reading() as conn:
             return SuggestionList(items=await suggestions.find(conn, typed, query.size))
 
 
 async def find_stars(
-    conn: Connection, search: Search, name: str | None, sort: str, page: int, size: int, *, edition: str
+    conn: Connection, search: Search, name: str | None, sort: str, page: int, size: int
 ) -> tuple[int, list[StarItem]]:
     """How many stars there are of the name asked for, or at all, and a page of ``size`` of them."""
     span = listing.span(page, size)
     if name and name.strip():
-        return await search.stars(conn, fold(name), edition=edition, sort=sort, first=span.first, size=size)
+        return await search.stars(conn, fold(name), sort=sort, first=span.first, size=size)
     return await queries.select_stars(conn, listing.STARS, sort, span)
 
 

@@ -6,8 +6,8 @@ import psycopg
 import structlog
 
 from filmer.catalogue.queries import select_edition, select_takes_changes
-from filmer.store.connecting import CONNECT_SECONDS, BriefConnection, names_several, to_primary
-from filmer.store.postgres import ANSWER_SECONDS, Connection
+from filmer.store.connecting import CONNECT_SECONDS, BriefConnection, edition_key, names_several, to_primary
+from filmer.store.postgres import ANSWER_SECONDS, Connection, Database
 
 log = structlog.get_logger()
 
@@ -20,14 +20,15 @@ LOOK_AMONG_SECONDS = 5  # the same where there are several servers: another may 
 
 
 class Edition:
-    """The catalogue's version, kept current by PostgreSQL's notifications.
+    """The catalogue's version, kept current by PostgreSQL's notifications. Connections of ``database`` read it.
 
     An import notifies in the transaction that brings the new catalogue in. Each process holds a shared advisory
     lock on the version it answers from, so the import can wait until all have left the old one
     (``importing.queries.wait_until_seen``). While the database is away, the last known edition stands.
     """
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, database: Database) -> None:
+        self._database = database
         self._url = to_primary(database_url)
         self._has_standbys = names_several(database_url)
         self._task: asyncio.Task[None] | None = None
@@ -91,6 +92,7 @@ class Edition:
         self._held = version
         self.version = version
         self.has_imdb = has_imdb
-        self.key = f"{database}:{version}"
+        self.key = edition_key(database, version)
+        self._database.edition, self._database.edition_version = self.key, version
         for old in held[:-1]:
             await conn.execute("SELECT pg_advisory_unlock_shared(%s, %s)", [SEEN_LOCK, old])

@@ -16,7 +16,7 @@ async def select_film(conn: Connection, film_id: str) -> Film | None:
     statement = """
         SELECT f.no, f.id, f.title, f.original_title, f.year, f.release_date, f.runtime_minutes, f.director,
             f.rating, f.votes, f.price, coalesce(f.tmdb_id, l.tmdb_id), f.overview, f.star_nos, f.genre_ids, f.genres
-        FROM catalogue.film f LEFT JOIN tmdb_link l ON l.film_id = f.id
+        FROM film f LEFT JOIN tmdb_link l ON l.film_id = f.id
         WHERE f.id = %s
     """
     row = await (await conn.execute(statement, [film_id])).fetchone()
@@ -35,7 +35,7 @@ async def select_people(conn: Connection, nos: Sequence[int]) -> list[Person]:
     """The stars at these places, in the order asked for."""
     statement = """
         SELECT s.no, s.id, s.name, s.birth_year
-        FROM unnest(%s::integer[]) WITH ORDINALITY u(no, at) JOIN catalogue.star s USING (no) ORDER BY u.at
+        FROM unnest(%s::integer[]) WITH ORDINALITY u(no, at) JOIN star s USING (no) ORDER BY u.at
     """
     cursor = await conn.execute(statement, [list(nos)])
     return [Person(*row) for row in await cursor.fetchall()]
@@ -46,11 +46,11 @@ async def select_films_with(conn: Connection, star_nos: Sequence[int], *, but: i
     statement = f"""
         WITH shared AS MATERIALIZED (
             SELECT u.no, count(*) AS stars
-            FROM catalogue.star s CROSS JOIN LATERAL unnest(s.film_nos) WITH ORDINALITY u(no, at)
+            FROM star s CROSS JOIN LATERAL unnest(s.film_nos) WITH ORDINALITY u(no, at)
             WHERE s.no = ANY (%(stars)s::integer[]) AND u.no <> %(but)s
             GROUP BY u.no ORDER BY stars DESC, min(u.at), u.no LIMIT {LOOKED_AT}
         )
-        SELECT f.id, f.title, f.year, f.rating FROM shared JOIN catalogue.film f USING (no)
+        SELECT f.id, f.title, f.year, f.rating FROM shared JOIN film f USING (no)
         ORDER BY shared.stars DESC, f.votes_desc LIMIT %(size)s
     """
     cursor = await conn.execute(statement.encode(), {"stars": list(star_nos), "but": but, "size": size})
@@ -70,7 +70,7 @@ async def select_films_by(conn: Connection, director: str, *, but: int, size: in
         return []
     statement = """
         WITH hit AS MATERIALIZED (
-            SELECT id, title, year, rating, votes_desc FROM catalogue.film
+            SELECT id, title, year, rating, votes_desc FROM film
             WHERE words @@ %(words)s::tsquery AND director_folded LIKE %(like)s AND no <> %(but)s
                 AND %(name)s = ANY (string_to_array(director_folded, ', '))
         )
@@ -90,9 +90,9 @@ async def select_filmography(conn: Connection, star_id: str) -> tuple[Person, li
     statement = """
         SELECT s.no, s.id, s.name, s.birth_year,
             f.id, f.title, f.year, f.director, f.rating, f.genre_ids, f.genres, f.star_nos
-        FROM catalogue.star s
+        FROM star s
         LEFT JOIN LATERAL unnest(s.film_nos) WITH ORDINALITY u(no, at) ON true
-        LEFT JOIN catalogue.film f ON f.no = u.no
+        LEFT JOIN film f ON f.no = u.no
         WHERE s.id = %s ORDER BY u.at
     """
     rows = await (await conn.execute(statement, [star_id])).fetchall()

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from filmer.catalogue.edition import CHANNEL
+from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
 
 
 async def select_prices(conn: Connection, film_ids: Sequence[str]) -> dict[str, Decimal]:
     """The prices of those films that have one of their own."""
     cursor = await conn.execute(
-        "SELECT id, price FROM catalogue.film WHERE id = ANY(%s::text[]) AND price IS NOT NULL", [list(film_ids)]
+        "SELECT id, price FROM film WHERE id = ANY(%s::text[]) AND price IS NOT NULL", [list(film_ids)]
     )
     return dict(await cursor.fetchall())
 
@@ -27,7 +28,8 @@ async def upsert_price(conn: Connection, film_id: str, price: Decimal) -> None:
 
 async def update_price(conn: Connection, film_id: str, price: Decimal) -> str | None:
     """The film's title; None when there is no such film."""
-    cursor = await conn.execute("UPDATE catalogue.film SET price = %s WHERE id = %s RETURNING title", [price, film_id])
+    await conn.execute(USE_CURRENT_EDITION_LOCALLY)  # an import may have replaced it while the price waited for it
+    cursor = await conn.execute("UPDATE film SET price = %s WHERE id = %s RETURNING title", [price, film_id])
     row = await cursor.fetchone()
     return None if row is None else str(row[0])
 

@@ -1,12 +1,8 @@
-"""All SQL that reads the catalogue.
+"""All SQL that reads the catalogue. Its tables are those of the edition that the connection reads (decision 0003)."""
 
-Reads stand inside ``one_edition``: PostgreSQL looks table names up one after another, so without it an import that
-swaps in between two of them would be seen half.
-"""
-
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any, Literal
+from uuid import UUID
 
 from psycopg.rows import TupleRow
 
@@ -27,15 +23,7 @@ from filmer.catalogue.schemas import (
 from filmer.store.postgres import Connection
 
 
-@asynccontextmanager
-async def one_edition(conn: Connection) -> AsyncIterator[None]:
-    """A transaction in which the catalogue is one and the same: swapping waits for it, and it for swapping."""
-    async with conn.transaction():
-        await conn.execute("LOCK TABLE edition IN ACCESS SHARE MODE")
-        yield
-
-
-async def select_edition(conn: Connection) -> tuple[str, int, bool]:
+async def select_edition(conn: Connection) -> tuple[UUID, int, bool]:
     """Which database this is, the version of its catalogue, and whether an import ever came from IMDb."""
     row = await (
         await conn.execute(
@@ -44,7 +32,7 @@ async def select_edition(conn: Connection) -> tuple[str, int, bool]:
     ).fetchone()
     if row is None:
         raise RuntimeError("the table edition has lost its row")
-    return row[0].hex, row[1], row[2]
+    return row[0], row[1], row[2]
 
 
 async def select_takes_changes(conn: Connection) -> bool:
@@ -52,19 +40,14 @@ async def select_takes_changes(conn: Connection) -> bool:
     return bool((await _fetch(conn, "SELECT current_setting('transaction_read_only') = 'off'", []))[0][0])
 
 
-async def select_version(conn: Connection) -> int:
-    """Of the catalogue's edition, where this server is."""
-    return int((await _fetch(conn, "SELECT version FROM edition", []))[0][0])
-
-
-# The columns of a list item, of catalogue.film and catalogue.star named f.
+# The columns of a list item, of film and star named f.
 MOVIE_ITEM = "f.id, f.title, f.year, f.director, f.rating, f.votes, f.genres, f.billed_ids, f.billed_names"
 STAR_ITEM = "f.id, f.name, f.birth_year, f.film_count"
 
 # The places of one page: at most two chunks hold them.
 _SLICE = f"""
     SELECT l.chunk, u.at, u.no
-    FROM catalogue.listing l CROSS JOIN LATERAL unnest(l.nos) WITH ORDINALITY u(no, at)
+    FROM listing l CROSS JOIN LATERAL unnest(l.nos) WITH ORDINALITY u(no, at)
     WHERE l.list = %(list)s AND l.sort = %(sort)s AND l.chunk BETWEEN %(chunk_first)s AND %(chunk_last)s
       AND l.chunk * {CHUNK} + u.at BETWEEN %(first)s + 1 AND %(last)s
 """
@@ -94,8 +77,8 @@ async def select_genre_movies(
     statement = f"""
         WITH place AS MATERIALIZED ({_SLICE})
         SELECT g.name, s.size, {columns}
-        FROM genre g JOIN catalogue.listing_size s ON s.list = %(list)s
-        LEFT JOIN (place JOIN catalogue.film f USING (no)) ON true
+        FROM genre g JOIN listing_size s ON s.list = %(list)s
+        LEFT JOIN (place JOIN film f USING (no)) ON true
         WHERE g.id = %(genre_id)s ORDER BY place.chunk, place.at
     """
     rows = await _fetch(conn, statement, {"genre_id": genre_id, **_span_parameters(list_name, sort, span)})
@@ -116,7 +99,7 @@ async def select_stars(conn: Connection, list_name: str, sort: str, span: Span) 
 
 async def select_has_order(conn: Connection, list_name: str, sort: str) -> bool:
     """Whether the catalogue has that list in that order: one that an older version imported may lack it."""
-    statement = "SELECT EXISTS (SELECT FROM catalogue.listing WHERE list = %s AND sort = %s)"
+    statement = "SELECT EXISTS (SELECT FROM listing WHERE list = %s AND sort = %s)"
     return bool((await _fetch(conn, statement, [list_name, sort]))[0][0])
 
 
@@ -127,9 +110,9 @@ def star_item(row: TupleRow) -> StarItem:
 async def select_movie(conn: Connection, movie_id: str) -> Movie | None:
     statement = """
         SELECT f.id, f.title, f.year, f.director, f.rating, f.votes, f.genre_ids, f.genres, s.id, s.name, s.birth_year
-        FROM catalogue.film f
+        FROM film f
         LEFT JOIN LATERAL unnest(f.star_nos) WITH ORDINALITY u(no, at) ON true
-        LEFT JOIN catalogue.star s ON s.no = u.no
+        LEFT JOIN star s ON s.no = u.no
         WHERE f.id = %s ORDER BY u.at
     """
     rows = await _fetch(conn, statement, [movie_id])
@@ -148,9 +131,9 @@ async def select_films_by_tmdb_ids(conn: Connection, tmdb_ids: Sequence[int]) ->
     statement = f"""
         SELECT DISTINCT ON (k.tmdb_id) k.tmdb_id, {MOVIE_ITEM}
         FROM (
-            SELECT tmdb_id, id FROM catalogue.film WHERE tmdb_id = ANY(%(ids)s::integer[])
+            SELECT tmdb_id, id FROM film WHERE tmdb_id = ANY(%(ids)s::integer[])
             UNION ALL SELECT tmdb_id, film_id FROM tmdb_link WHERE tmdb_id = ANY(%(ids)s::integer[])
-        ) k JOIN catalogue.film f USING (id)
+        ) k JOIN film f USING (id)
         ORDER BY k.tmdb_id, f.id
     """
     rows = await _fetch(conn, statement, {"ids": list(tmdb_ids)})
@@ -160,9 +143,9 @@ async def select_films_by_tmdb_ids(conn: Connection, tmdb_ids: Sequence[int]) ->
 async def select_star(conn: Connection, star_id: str) -> Star | None:
     statement = """
         SELECT s.id, s.name, s.birth_year, f.id, f.title, f.year, f.director
-        FROM catalogue.star s
+        FROM star s
         LEFT JOIN LATERAL unnest(s.film_nos) WITH ORDINALITY u(no, at) ON true
-        LEFT JOIN catalogue.film f ON f.no = u.no
+        LEFT JOIN film f ON f.no = u.no
         WHERE s.id = %s ORDER BY u.at
     """
     rows = await _fetch(conn, statement, [star_id])
@@ -175,7 +158,7 @@ async def select_star(conn: Connection, star_id: str) -> Star | None:
 async def select_genres(conn: Connection) -> list[Genre]:
     """The genres that some film has, by name."""
     statement = """
-        SELECT g.id, g.name FROM genre g JOIN catalogue.listing_size s ON s.list = 'genre:' || g.id
+        SELECT g.id, g.name FROM genre g JOIN listing_size s ON s.list = 'genre:' || g.id
     """
     rows = await _fetch(conn, statement, [])
     return [Genre(id=row[0], name=row[1]) for row in sorted(rows, key=lambda row: by_name(row[1]))]
@@ -183,7 +166,7 @@ async def select_genres(conn: Connection) -> list[Genre]:
 
 async def select_genre_sizes(conn: Connection) -> list[GenreSize]:
     """The genres that some film has, by name, each with its number of films."""
-    statement = "SELECT g.id, g.name, s.size FROM genre g JOIN catalogue.listing_size s ON s.list = 'genre:' || g.id"
+    statement = "SELECT g.id, g.name, s.size FROM genre g JOIN listing_size s ON s.list = 'genre:' || g.id"
     rows = await _fetch(conn, statement, [])
     return [
         GenreSize(id=row[0], name=row[1], movie_count=row[2]) for row in sorted(rows, key=lambda row: by_name(row[1]))
@@ -191,7 +174,7 @@ async def select_genre_sizes(conn: Connection) -> list[GenreSize]:
 
 
 async def select_size(conn: Connection, list_name: str) -> int:
-    rows = await _fetch(conn, "SELECT size FROM catalogue.listing_size WHERE list = %s", [list_name])
+    rows = await _fetch(conn, "SELECT size FROM listing_size WHERE list = %s", [list_name])
     return rows[0][0] if rows else 0
 
 
@@ -201,11 +184,11 @@ async def select_known(
     """The newest or the best rated of the films with the most votes."""
     statement = f"""
         WITH known AS MATERIALIZED (
-            SELECT no, {sort.replace(" ", "_")} AS place FROM catalogue.film
+            SELECT no, {sort.replace(" ", "_")} AS place FROM film
             WHERE votes_desc <= %(among)s AND {sort.removesuffix(" desc")} IS NOT NULL
         )
         SELECT {MOVIE_ITEM}
-        FROM (SELECT no, place FROM known ORDER BY place LIMIT %(size)s) k JOIN catalogue.film f USING (no)
+        FROM (SELECT no, place FROM known ORDER BY place LIMIT %(size)s) k JOIN film f USING (no)
         ORDER BY k.place
     """
     return [movie_item(row) for row in await _fetch(conn, statement, {"among": among, "size": size})]
@@ -213,7 +196,7 @@ async def select_known(
 
 async def select_ids(conn: Connection, table: Literal["film", "star"], *, first: int, size: int) -> list[str]:
     """The ids of films by title or stars by name, from place ``first`` (from 0) on."""
-    statement = f"SELECT id FROM catalogue.{table} WHERE no > %s AND no <= %s ORDER BY no"
+    statement = f"SELECT id FROM {table} WHERE no > %s AND no <= %s ORDER BY no"
     return [row[0] for row in await _fetch(conn, statement, [first, first + size])]
 
 
@@ -223,8 +206,8 @@ async def _select_span(
     statement = f"""
         WITH place AS MATERIALIZED ({_SLICE})
         SELECT coalesce(s.size, 0), {columns}
-        FROM (SELECT max(size) AS size FROM catalogue.listing_size WHERE list = %(list)s) s
-        LEFT JOIN (place JOIN catalogue.{table} f USING (no)) ON true
+        FROM (SELECT max(size) AS size FROM listing_size WHERE list = %(list)s) s
+        LEFT JOIN (place JOIN {table} f USING (no)) ON true
         ORDER BY place.chunk, place.at
     """
     return await _fetch(conn, statement, _span_parameters(list_name, sort, span))

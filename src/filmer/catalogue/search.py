@@ -6,7 +6,7 @@ Two ways to a page, whose choice needs the number of matches beforehand where ma
   cut from them;
 - **many, and known how many**: films are taken in the order asked for and tested until the page is full.
 
-The importer counts what many match (``catalogue.term``, ``catalogue.tally``); what it could not foresee is
+The importer counts what many match (tables ``term`` and ``tally``); what it could not foresee is
 remembered here once counted, for as long as the edition lives.
 """
 
@@ -40,10 +40,10 @@ class Totals:
         self._known: OrderedDict[bytes, int] = OrderedDict()
 
     def get(self, edition: str, search: Any) -> int | None:
-        return self._known.get(_digest(edition, search)) if edition else None
+        return self._known.get(_digest(edition, search))
 
     def put(self, edition: str, search: Any, total: int) -> None:
-        if edition and total >= DENSE:
+        if total >= DENSE:
             self._known[_digest(edition, search)] = total
             if len(self._known) > MAX_TOTALS:
                 self._known.popitem(last=False)
@@ -61,12 +61,12 @@ class Search:
         self._totals = Totals()
 
     async def movies(
-        self, conn: Connection, filters: Filters, *, edition: str, sort: str, first: int, size: int
+        self, conn: Connection, filters: Filters, *, sort: str, first: int, size: int
     ) -> tuple[int, list[MovieItem]]:
         """The number of films that match, and those from place ``first`` (from 0) on, at most ``size``."""
         if _matches_nothing(filters):
             return 0, []
-        known_total, rare_terms = await self._look_up(conn, edition, filters)
+        known_total, rare_terms = await self._look_up(conn, filters)
         if known_total is not None and first >= known_total:
             return known_total, []
         if known_total is not None and sort != "relevance":
@@ -79,31 +79,31 @@ class Search:
             if len(items) == size or first + len(items) == known_total:
                 return known_total, items
         total, items = await queries.select_matches(conn, filters, rare_terms, sort, first, size)
-        self._totals.put(edition, filters, total)
+        self._totals.put(conn.edition, filters, total)
         return total, items
 
     async def stars(
-        self, conn: Connection, name: str, *, edition: str, sort: str, first: int, size: int
+        self, conn: Connection, name: str, *, sort: str, first: int, size: int
     ) -> tuple[int, list[StarItem]]:
         """Stars whose folded name contains ``name``: how many, and those from place ``first`` on."""
         filters = Filters(star=name)
-        known_total, rare_terms = await self._look_up(conn, edition, filters, alone="star")
+        known_total, rare_terms = await self._look_up(conn, filters, alone="star")
         if known_total is not None and first >= known_total:
             return known_total, []
         if known_total is not None and await _is_walk_shorter(conn, filters, listing.STARS, known_total, first + size):
             return known_total, await queries.select_stars_in_order(conn, name, sort, first, size)
         total, items = await queries.select_star_matches(conn, name, rare_terms, sort, first, size)
-        self._totals.put(edition, (name, "stars"), total)
+        self._totals.put(conn.edition, (name, "stars"), total)
         return total, items
 
     async def _look_up(
-        self, conn: Connection, edition: str, filters: Filters, *, alone: str | None = None
+        self, conn: Connection, filters: Filters, *, alone: str | None = None
     ) -> tuple[int | None, RareTerms]:
         """The total, where it is known beforehand, and the places of rare short terms.
 
         ``alone`` names the one text whose own matches are the total.
         """
-        known_total = self._totals.get(edition, (filters.star, "stars") if alone else filters)
+        known_total = self._totals.get(conn.edition, (filters.star, "stars") if alone else filters)
         if known_total is not None:
             return known_total, {}
         if not filters.texts:
@@ -141,7 +141,7 @@ def _has_few_stars(filters: Filters, known_total: int) -> bool:
 
 
 def _terms(filters: Filters) -> dict[str, tuple[str, str]]:
-    """What the importer may have counted: by text, the field and term of ``catalogue.term``."""
+    """What the importer may have counted: by text, the field and term of the table ``term``."""
     terms = {
         name: ("name" if name == "star" else name, text)
         for name in ("title", "director", "star")

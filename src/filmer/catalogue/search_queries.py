@@ -28,7 +28,7 @@ async def select_terms(
     """By field and term: how many match, and which, where they are few."""
     statement = """
         SELECT t.field, t.term, t.total, t.nos
-        FROM unnest(%s::text[], %s::text[]) k(field, term) JOIN catalogue.term t USING (field, term)
+        FROM unnest(%s::text[], %s::text[]) k(field, term) JOIN term t USING (field, term)
     """
     rows = await (await conn.execute(statement, [[key[0] for key in keys], [key[1] for key in keys]])).fetchall()
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
@@ -37,7 +37,7 @@ async def select_terms(
 async def select_tally(conn: Connection, filters: Filters) -> int:
     """How many films lie in a span of years and a genre, where nothing else is asked."""
     statement = """
-        SELECT coalesce(sum(films), 0) FROM catalogue.tally
+        SELECT coalesce(sum(films), 0) FROM tally
         WHERE genre_id = %(genre_id)s AND (%(any_year)s OR year BETWEEN %(year_from)s AND %(year_to)s)
     """
     parameters = {
@@ -57,11 +57,11 @@ async def select_matches(
     conditions, parameters = _conditions(filters, rare_terms, indexed=True)
     order = _relevance(filters, parameters) if sort == "relevance" else f"f.{MOVIE_RANK[sort]}"
     statement = f"""
-        WITH hit AS MATERIALIZED (SELECT f.no, {order} AS place FROM catalogue.film f WHERE {conditions}),
+        WITH hit AS MATERIALIZED (SELECT f.no, {order} AS place FROM film f WHERE {conditions}),
              page AS MATERIALIZED (SELECT no, place FROM hit ORDER BY place, no LIMIT %(size)s OFFSET %(first)s)
         SELECT t.total, {MOVIE_ITEM}
         FROM (SELECT count(*) AS total FROM hit) t
-        LEFT JOIN (page JOIN catalogue.film f USING (no)) ON true
+        LEFT JOIN (page JOIN film f USING (no)) ON true
         ORDER BY page.place, page.no
     """
     parameters |= {"first": first, "size": size}
@@ -78,19 +78,19 @@ async def select_titled(conn: Connection, filters: Filters, first: int, size: in
     parameters |= {"phrase": filters.phrase, "phrase_start": f"{escape_like(filters.phrase)}%"}
     same = " AND ".join(["f.title_folded = %(phrase)s", *tests])
     longer = " AND ".join(["f.title_folded LIKE %(phrase_start)s", "f.title_folded <> %(phrase)s", *tests])
-    counting = f"SELECT count(*) FROM catalogue.film f WHERE {same}"
+    counting = f"SELECT count(*) FROM film f WHERE {same}"
     row = await (await conn.execute(counting.encode(), parameters, prepare=False)).fetchone()
     among_same = min(max((row[0] if row else 0) - first, 0), size)
     parameters |= {"first": first, "among_same": among_same, "longer": size - among_same}
     parameters["skipped"] = max(first - (row[0] if row else 0), 0)
     statement = f"""
         WITH page AS MATERIALIZED (
-            (SELECT 0 AS kind, f.no, f.votes_desc FROM catalogue.film f WHERE {same}
+            (SELECT 0 AS kind, f.no, f.votes_desc FROM film f WHERE {same}
              ORDER BY f.votes_desc LIMIT %(among_same)s OFFSET %(first)s)
             UNION ALL
-            (SELECT 1, f.no, f.votes_desc FROM catalogue.film f WHERE {longer}
+            (SELECT 1, f.no, f.votes_desc FROM film f WHERE {longer}
              ORDER BY f.votes_desc LIMIT %(longer)s OFFSET %(skipped)s))
-        SELECT {MOVIE_ITEM} FROM page JOIN catalogue.film f USING (no) ORDER BY page.kind, page.votes_desc
+        SELECT {MOVIE_ITEM} FROM page JOIN film f USING (no) ORDER BY page.kind, page.votes_desc
     """
     rows = await (await conn.execute(statement.encode(), parameters, prepare=False)).fetchall()
     return [movie_item(row) for row in rows]
@@ -107,7 +107,7 @@ async def select_in_order(
     rank = MOVIE_RANK[sort]
     conditions += _start(filters, sort)
     statement = f"""
-        SELECT {MOVIE_ITEM} FROM catalogue.film f WHERE {conditions}
+        SELECT {MOVIE_ITEM} FROM film f WHERE {conditions}
         ORDER BY f.{rank} LIMIT %(size)s OFFSET %(first)s
     """
     parameters |= {"first": first, "size": size}
@@ -117,7 +117,7 @@ async def select_in_order(
 
 def _start(filters: Filters, sort: str) -> str:
     """In the order of years, the years before those asked for need not be tested."""
-    tally = "(SELECT coalesce(sum(films), 0) FROM catalogue.tally WHERE genre_id = 0 AND year"
+    tally = "(SELECT coalesce(sum(films), 0) FROM tally WHERE genre_id = 0 AND year"
     if sort == "year asc" and filters.year_from is not None:
         return f" AND f.year_asc > {tally} < %(year_from)s)"
     if sort == "year desc" and filters.year_to is not None:
@@ -130,11 +130,11 @@ async def select_star_matches(
 ) -> tuple[int, list[StarItem]]:
     condition, parameters = _contains("f", "name", "star", name, rare_terms, indexed=True)
     statement = f"""
-        WITH hit AS MATERIALIZED (SELECT f.no, f.{STAR_RANK[sort]} AS place FROM catalogue.star f WHERE {condition}),
+        WITH hit AS MATERIALIZED (SELECT f.no, f.{STAR_RANK[sort]} AS place FROM star f WHERE {condition}),
              page AS MATERIALIZED (SELECT no, place FROM hit ORDER BY place LIMIT %(size)s OFFSET %(first)s)
         SELECT t.total, {STAR_ITEM}
         FROM (SELECT count(*) AS total FROM hit) t
-        LEFT JOIN (page JOIN catalogue.star f USING (no)) ON true
+        LEFT JOIN (page JOIN star f USING (no)) ON true
         ORDER BY page.place
     """
     parameters |= {"first": first, "size": size}
@@ -145,7 +145,7 @@ async def select_star_matches(
 async def select_stars_in_order(conn: Connection, name: str, sort: str, first: int, size: int) -> list[StarItem]:
     condition, parameters = _contains("f", "name", "star", name, {}, indexed=False)
     statement = f"""
-        SELECT {STAR_ITEM} FROM catalogue.star f WHERE {condition}
+        SELECT {STAR_ITEM} FROM star f WHERE {condition}
         ORDER BY f.{STAR_RANK[sort]} LIMIT %(size)s OFFSET %(first)s
     """
     parameters |= {"first": first, "size": size}
@@ -177,12 +177,12 @@ def _conditions(
     if filters.star:
         test, more = _contains("s", "name", "star", filters.star, rare_terms, indexed=indexed or few_stars)
         if indexed or few_stars:
-            films_of_stars = f"f.no IN (SELECT unnest(s.film_nos) FROM catalogue.star s WHERE {test})"
+            films_of_stars = f"f.no IN (SELECT unnest(s.film_nos) FROM star s WHERE {test})"
             add(
                 films_of_stars if indexed else f"({films_of_stars}) IS TRUE", **more
             )  # as such it is no join, but tested film by film
         else:
-            add(f"EXISTS (SELECT FROM catalogue.star s WHERE s.no = ANY (f.star_nos) AND {test})", **more)
+            add(f"EXISTS (SELECT FROM star s WHERE s.no = ANY (f.star_nos) AND {test})", **more)
     more_tests, more = _scalars(filters, indexed=indexed)
     return " AND ".join([*tests, *more_tests]), parameters | more
 

@@ -18,7 +18,7 @@ async def select_films_with(
     """Films of a part whose title has the words, and whether it begins with one of ``starts``: those first."""
     statement = f"""
         SELECT f.id, f.title, f.year, f.title_folded ^@ ANY (%(starts)s) AS begins
-        FROM catalogue.film f WHERE words_of(f.title_folded) @@ %(words)s::tsquery AND {part}
+        FROM film f WHERE words_of(f.title_folded) @@ %(words)s::tsquery AND {part}
         ORDER BY begins DESC, f.votes_desc LIMIT %(size)s
     """
     rows = await _fetch(conn, statement, {"words": _tsquery(words), "starts": starts, "size": size})
@@ -32,12 +32,12 @@ async def select_films_beginning(conn: Connection, starts: list[str], size: int)
         WITH best AS MATERIALIZED (
             SELECT f.no, f.votes_desc
             FROM unnest(%(starts)s::text[]) s(start) CROSS JOIN LATERAL (
-                SELECT f.no, f.votes_desc FROM catalogue.film f
+                SELECT f.no, f.votes_desc FROM film f
                 WHERE f.title_folded BETWEEN s.start AND s.start || U&'\\+10FFFF' OFFSET 0
             ) f
             ORDER BY f.votes_desc LIMIT %(size)s
         )
-        SELECT f.id, f.title, f.year FROM best JOIN catalogue.film f USING (no) ORDER BY best.votes_desc
+        SELECT f.id, f.title, f.year FROM best JOIN film f USING (no) ORDER BY best.votes_desc
     """
     return [_movie(row) for row in await _fetch(conn, statement, {"starts": starts, "size": size})]
 
@@ -46,7 +46,7 @@ async def select_stars_with(conn: Connection, words: list[str], part: str, size:
     """Stars of a part whose name has the words: those with the most films first."""
     statement = f"""
         SELECT f.id, f.name, f.birth_year
-        FROM catalogue.star f WHERE words_of(f.name_folded) @@ %(words)s::tsquery AND {part}
+        FROM star f WHERE words_of(f.name_folded) @@ %(words)s::tsquery AND {part}
         ORDER BY f.film_count DESC, f.no LIMIT %(size)s
     """
     rows = await _fetch(conn, statement, {"words": _tsquery(words), "size": size})

@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 
 from filmer.clock import timestamp
 from filmer.community.schemas import Favorite, FavoriteFilm, RatedFilm, Rating, UpdatedRating, stars
+from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
 
 _ORDERS = {
@@ -62,11 +63,13 @@ async def change_version(conn: Connection, account_id: int) -> None:
 
 async def insert_film_in_use(conn: Connection, movie_id: int) -> None:
     """From now on no import drops the catalogue's film with this TMDB id."""
+    await conn.execute("LOCK TABLE film_in_use IN ROW EXCLUSIVE MODE")  # no import replaces the catalogue meanwhile
+    await conn.execute(USE_CURRENT_EDITION_LOCALLY)
     await conn.execute(
         """
         INSERT INTO film_in_use (film_id)
-        SELECT id FROM catalogue.film WHERE tmdb_id = %(movie)s
-        UNION SELECT f.id FROM tmdb_link l JOIN catalogue.film f ON f.id = l.film_id WHERE l.tmdb_id = %(movie)s
+        SELECT id FROM film WHERE tmdb_id = %(movie)s
+        UNION SELECT f.id FROM tmdb_link l JOIN film f ON f.id = l.film_id WHERE l.tmdb_id = %(movie)s
         ON CONFLICT DO NOTHING
         """,
         {"movie": movie_id},
@@ -139,9 +142,9 @@ async def select_favorites(
         FROM favorite v
         LEFT JOIN tmdb_film t ON t.movie_id = v.movie_id AND btrim(t.title) <> ''
         LEFT JOIN rating r ON r.account_id = v.account_id AND r.movie_id = v.movie_id
-        LEFT JOIN LATERAL (SELECT title, release_date FROM catalogue.film c
+        LEFT JOIN LATERAL (SELECT title, release_date FROM film c
                            WHERE t.movie_id IS NULL AND c.id = ANY(ARRAY(
-                               SELECT n.id FROM catalogue.film n WHERE n.tmdb_id = v.movie_id
+                               SELECT n.id FROM film n WHERE n.tmdb_id = v.movie_id
                                UNION ALL SELECT l.film_id FROM tmdb_link l WHERE l.tmdb_id = v.movie_id))
                            ORDER BY c.id LIMIT 1) f ON true
         WHERE v.account_id = %s
@@ -173,9 +176,9 @@ async def select_ratings(conn: Connection, account_id: int, *, most: int) -> lis
         SELECT r.id, r.movie_id, coalesce(t.title, f.title, ''), r.rating, r.updated
         FROM rating r
         LEFT JOIN tmdb_film t ON t.movie_id = r.movie_id AND btrim(t.title) <> ''
-        LEFT JOIN LATERAL (SELECT title FROM catalogue.film c
+        LEFT JOIN LATERAL (SELECT title FROM film c
                            WHERE t.movie_id IS NULL AND c.id = ANY(ARRAY(
-                               SELECT n.id FROM catalogue.film n WHERE n.tmdb_id = r.movie_id
+                               SELECT n.id FROM film n WHERE n.tmdb_id = r.movie_id
                                UNION ALL SELECT l.film_id FROM tmdb_link l WHERE l.tmdb_id = r.movie_id))
                            ORDER BY c.id LIMIT 1) f ON true
         WHERE r.account_id = %s ORDER BY r.updated DESC, r.id DESC LIMIT %s

@@ -1,4 +1,4 @@
-"""A read that lost its database server is tried once more: another server may answer."""
+"""A read that lost its database server, or its edition of the catalogue, is tried once more: another may answer."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from filmer.http.failures import SERVER_LOST
 
 
 class Retry:
-    """Where there are several servers to read from. A GET changes nothing, and has no body."""
+    """A GET changes nothing, and has no body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -9,7 +9,7 @@ async def select_poster_film(conn: Connection, film_id: str) -> tuple[PosterFilm
     cursor = await conn.execute(
         """
         SELECT f.id, f.title, f.year, f.director, f.genres, coalesce(f.tmdb_id, l.tmdb_id)
-        FROM catalogue.film f LEFT JOIN tmdb_link l ON l.film_id = f.id WHERE f.id = %s
+        FROM film f LEFT JOIN tmdb_link l ON l.film_id = f.id WHERE f.id = %s
         """,
         [film_id],
     )

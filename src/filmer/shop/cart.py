@@ -47,8 +47,8 @@ class Carts:
     ) -> Sequence[CartLine]:
         """Adds units of a film. Raises NotFound for an unknown film, InvalidRequest for too many units or films."""
         async with conn.transaction():
-            await queries.lock_cart(conn, account_id)
             await queries.insert_film_in_use(conn, film_id)
+            await queries.lock_cart(conn, account_id)
             added = await queries.add_line(conn, account_id, film_id, quantity, self._default_price)
             if added is None:
                 quantity_before = await queries.select_quantity(conn, account_id, film_id)

@@ -1,6 +1,6 @@
 """All SQL of carts, cards and orders. Every statement names the account whose rows it touches.
 
-``film_in_use`` comes before the catalogue in each transaction, as an import locks them (importing/queries.py, swap).
+``insert_film_in_use`` comes before ``lock_cart``: while the table is locked, no import replaces the catalogue.
 """
 
 from datetime import datetime
@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from filmer.shop.schemas import CartLine, Order, OrderSummary, Sale
+from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
 
 _CART_LOCK = 0x63617274  # "cart"
@@ -33,15 +34,16 @@ class StoredReceipt(msgspec.Struct, frozen=True):
 
 
 async def lock_cart(conn: Connection, account_id: int) -> None:
-    """Until the transaction ends, no other one changes or sells this cart."""
-    await conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CART_LOCK, account_id])
+    """Until the transaction ends, no other one changes or sells this cart, and films are read as they are now."""
+    lock = f"SELECT pg_advisory_xact_lock({_CART_LOCK}, {account_id:d});"
+    await conn.execute(lock.encode() + USE_CURRENT_EDITION_LOCALLY, prepare=False)  # two statements in one message
 
 
 async def select_lines(conn: Connection, account_id: int, default_price: Decimal) -> list[CartLine]:
     cursor = await conn.execute(
         """
         SELECT c.film_id, f.title, f.year, c.quantity, c.price, coalesce(f.price, %s)
-        FROM cart_line c JOIN catalogue.film f ON f.id = c.film_id WHERE c.account_id = %s ORDER BY c.place
+        FROM cart_line c JOIN film f ON f.id = c.film_id WHERE c.account_id = %s ORDER BY c.place
         """,
         [default_price, account_id],
     )
@@ -51,7 +53,7 @@ async def select_lines(conn: Connection, account_id: int, default_price: Decimal
 async def select_item_count(conn: Connection, account_id: int) -> int:
     cursor = await conn.execute(
         """
-        SELECT coalesce(sum(c.quantity), 0) FROM cart_line c JOIN catalogue.film f ON f.id = c.film_id
+        SELECT coalesce(sum(c.quantity), 0) FROM cart_line c JOIN film f ON f.id = c.film_id
         WHERE c.account_id = %s
         """,
         [account_id],
@@ -65,7 +67,7 @@ async def update_prices(conn: Connection, account_id: int, default_price: Decima
     await conn.execute(
         """
         UPDATE cart_line c SET price = coalesce(f.price, %s)
-        FROM catalogue.film f WHERE f.id = c.film_id AND c.account_id = %s
+        FROM film f WHERE f.id = c.film_id AND c.account_id = %s
         """,
         [default_price, account_id],
     )
@@ -84,7 +86,7 @@ async def add_line(
         """
         INSERT INTO cart_line AS c (account_id, film_id, quantity, price)
         SELECT %(account)s, f.id, %(quantity)s, coalesce(f.price, %(default)s)
-        FROM catalogue.film f WHERE f.id = %(film)s
+        FROM film f WHERE f.id = %(film)s
         ON CONFLICT (account_id, film_id) DO UPDATE SET quantity = c.quantity + excluded.quantity
         WHERE c.quantity + excluded.quantity <= 10
         RETURNING quantity
@@ -191,7 +193,7 @@ async def select_due(conn: Connection, account_id: int, *, age: float) -> tuple[
     """
     cursor = await conn.execute(
         """
-        SELECT (SELECT sum(c.price * c.quantity) FROM cart_line c JOIN catalogue.film f ON f.id = c.film_id
+        SELECT (SELECT sum(c.price * c.quantity) FROM cart_line c JOIN film f ON f.id = c.film_id
                 WHERE c.account_id = %(account)s),
             coalesce((SELECT max(place) FROM shop_order WHERE account_id = %(account)s
                       AND told NOT BETWEEN statement_timestamp() - make_interval(secs => %(age)s)
@@ -216,7 +218,7 @@ async def take_lines(conn: Connection, account_id: int) -> list[CartLine]:
     """Empties the cart and returns its lines."""
     cursor = await conn.execute(
         """
-        DELETE FROM cart_line c USING catalogue.film f WHERE c.account_id = %s AND f.id = c.film_id
+        DELETE FROM cart_line c USING film f WHERE c.account_id = %s AND f.id = c.film_id
         RETURNING c.place, c.film_id, f.title, f.year, c.quantity, c.price, c.price
         """,
         [account_id],

@@ -10,7 +10,7 @@ import psycopg
 import structlog
 
 from filmer.settings import Settings
-from filmer.store.connecting import to_primary
+from filmer.store.connecting import BriefConnection, to_primary
 from filmer.store.embedded import default_data_dir, running_engines
 from filmer.store.migrate import MigrationError, migrate, pending, require_supported
 from filmer.store.postgres import Connection
@@ -78,7 +78,7 @@ def connect(settings: Settings) -> psycopg.Connection:
 async def in_transaction(settings: Settings, work: Callable[[Connection, Settings], Awaitable[T]]) -> T:
     """What some asynchronous work returns; all of it takes effect, or nothing."""
     async with (
-        await psycopg.AsyncConnection.connect(
+        await BriefConnection.connect(
             settings.database_url or "", autocommit=True, connect_timeout=5, application_name="filmer"
         ) as conn,
         conn.transaction(),

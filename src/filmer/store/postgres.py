@@ -6,24 +6,21 @@ takes changes, whichever that is, and one to read what may be read of any.
 
 import asyncio
 import select
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from filmer.errors import ServerLost, ServiceUnavailable
 from filmer.single_flight import single_flight
 from filmer.store.connecting import CONNECT_SECONDS, BriefConnection, names_several, to_primary
 
-Connection = AsyncConnection[TupleRow]
+Connection = BriefConnection
 Pool = AsyncConnectionPool[Connection]
 Lent = TypeVar("Lent")
-Probe = Callable[[Connection], Awaitable[bool]]  # asks a server whether what it has is what is wanted
 
 WAIT_SECONDS = 2.0  # for a connection, before we say 503
 STATEMENT_SECONDS = 5
@@ -40,6 +37,9 @@ _PLAIN = "-c max_parallel_workers_per_gather=0 -c jit=off -c timezone=UTC"
 
 class Database:
     """The pools, opened and closed with the process. Starts, and stays up, with the database away."""
+
+    # The edition of the catalogue that this process serves (``catalogue.edition`` follows it), and its version.
+    edition, edition_version = "", 0
 
     def __init__(self, url: str, *, size: int) -> None:
         self._pool = self._make_pool(to_primary(url), size, name="filmer", check=self._check)
@@ -93,16 +93,20 @@ class Database:
         """Whether there are servers to read of besides the one that takes changes."""
         return self._readers is not None
 
-    def connection(self) -> AbstractAsyncContextManager[Connection]:
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
         """One connection for one piece of work, which sees all that was committed.
 
         Raises ServiceUnavailable when the database is away, too busy, or takes too long.
         """
-        return self._lend(self._pool.connection())
+        async with self._lend(self._pool.connection()) as conn:
+            if conn.edition != self.edition or not self.edition:
+                await conn.use_current_edition()
+            yield conn
 
     @asynccontextmanager
-    async def reading(self, is_current: Probe) -> AsyncIterator[tuple[Connection, bool]]:
-        """A connection to any server that has what is wanted, and whether it has: of old things rather than none.
+    async def reading(self) -> AsyncIterator[tuple[Connection, bool]]:
+        """A connection to any server that has this process's edition, and whether it has: an older one rather than none.
 
         Raises ServiceUnavailable when no server answers.
         """
@@ -110,7 +114,7 @@ class Database:
             async with self.connection() as conn:
                 yield conn, True
             return
-        async with self._lend(self._borrow(self._readers, is_current)) as found:
+        async with self._lend(self._borrow(self._readers)) as found:
             yield found
 
     @asynccontextmanager
@@ -130,17 +134,20 @@ class Database:
             raise ServiceUnavailable("The database took too long") from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise ServerLost("The database did not answer") from error
+        except psycopg.errors.UndefinedTable as error:  # its edition is gone: this process has been slow to leave it
+            await self._pool.drain()
+            raise ServerLost("The catalogue has just been replaced") from error
 
     @asynccontextmanager
-    async def _borrow(self, readers: Pool, is_current: Probe) -> AsyncIterator[tuple[Connection, bool]]:
+    async def _borrow(self, readers: Pool) -> AsyncIterator[tuple[Connection, bool]]:
         """Of a standby, if it has what is wanted; else of the primary; else of a standby that is behind."""
         lent: list[tuple[Pool, Connection]] = []
         try:
-            current = await self._probe(readers, is_current, lent, wait=PROBE_SECONDS)
-            current = current or await self._probe(self._pool, is_current, lent, wait=WAIT_SECONDS)
+            current = await self._probe(readers, lent, wait=PROBE_SECONDS)
+            current = current or await self._probe(self._pool, lent, wait=WAIT_SECONDS)
             if not lent:  # the readers may all have gone to the primary while the standbys were away
                 await readers.drain()
-                current = await self._probe(readers, is_current, lent, wait=ANSWER_SECONDS)
+                current = await self._probe(readers, lent, wait=ANSWER_SECONDS)
             if not lent:
                 raise ServiceUnavailable("The database is not available right now")
             async with lent[-1][1] as conn:  # the latest asked: of two that are behind, the primary
@@ -149,14 +156,14 @@ class Database:
             for pool, conn in lent:
                 await pool.putconn(conn)
 
-    async def _probe(self, pool: Pool, is_current: Probe, lent: list[tuple[Pool, Connection]], *, wait: float) -> bool:
+    async def _probe(self, pool: Pool, lent: list[tuple[Pool, Connection]], *, wait: float) -> bool:
         """Adds a connection that answers to those lent, if there is one; whether its server has what is wanted."""
         for _ in range(2):
             try:
                 conn = await pool.getconn(wait)
             except (PoolTimeout, TooManyRequests):
                 return False
-            asking = asyncio.create_task(_ask(conn, is_current))
+            asking = asyncio.create_task(self._reaches_edition(conn))
             told = None
             try:
                 done, _ = await asyncio.wait({asking}, timeout=PROBE_SECONDS)
@@ -172,6 +179,13 @@ class Database:
                 break
             await pool.drain()  # its server is gone, and most likely that of the others
         return False
+
+    async def _reaches_edition(self, conn: Connection) -> bool | None:
+        """Whether the server has the edition wanted, which is read from here on; None where it does not answer."""
+        try:
+            return await conn.use_current_edition() >= self.edition_version
+        except psycopg.Error:
+            return None
 
     def _give_back_after(self, asking: asyncio.Task[bool | None], pool: Pool, conn: Connection) -> None:
         """Not waited for: psycopg takes seconds to give up a server that says nothing."""
@@ -225,13 +239,14 @@ class Database:
                 asyncio.timeout(CONNECT_SECONDS),
                 await BriefConnection.connect(self._url, autocommit=True, connect_timeout=CONNECT_SECONDS) as conn,
             ):
-                return await _answers(conn)
+                await conn.execute("SELECT 1")
+                return True
         except (psycopg.Error, TimeoutError):
             return False
 
     async def _ask(self) -> bool:
         try:
-            async with self.reading(_answers) as (conn, _):
+            async with self.reading() as (conn, _):
                 await conn.execute("SELECT 1")
         except ServiceUnavailable:
             return False
@@ -246,16 +261,3 @@ class Database:
 def escape_like(text: str) -> str:
     """A pattern of LIKE that means the text itself."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-async def _ask(conn: Connection, is_current: Probe) -> bool | None:
-    """None where the server does not answer."""
-    try:
-        return await is_current(conn)
-    except psycopg.Error:
-        return None
-
-
-async def _answers(conn: Connection) -> bool:
-    await conn.execute("SELECT 1")
-    return True

@@ -14,10 +14,8 @@ from msgspec import Meta
 from filmer.admin import queries
 from filmer.admin.chart import chart_of
 from filmer.catalogue import listing
-from filmer.catalogue.edition import Edition
 from filmer.catalogue.filters import make_filters
 from filmer.catalogue.prices import own_prices, set_price
-from filmer.catalogue.queries import one_edition
 from filmer.catalogue.schemas import MovieItem
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
@@ -67,7 +65,6 @@ class AdminPages(Handlers):
         tmdb: Tmdb,
         shelves: Shelves,
         search: Search,
-        edition: Edition,
         clock: Clock,
         default_price: Decimal,
     ) -> None:
@@ -76,15 +73,13 @@ class AdminPages(Handlers):
         self._tmdb = tmdb
         self._shelves = shelves
         self._search = search
-        self._edition = edition
         self._clock = clock
         self._default_price = default_price
 
     async def show_dashboard(self, request: AnyRequest) -> HtmlResponse:
         today = self._clock.now().date()
         async with self._admin(request) as (conn, visitor):
-            async with one_edition(conn):
-                totals = await queries.select_totals(conn)
+            totals = await queries.select_totals(conn)
             days = await queries.select_days(conn, first=today - timedelta(days=DAYS - 1), last=today)
         health = {
             "Database": "well",  # otherwise this line is not reached
@@ -147,9 +142,8 @@ class AdminPages(Handlers):
         status: int = 200,
     ) -> HtmlResponse:
         """The films that match, or all. ``filled``: by film, the price that was typed and its error, or ""."""
-        async with one_edition(conn):
-            total, films = await self._find(conn, params)
-            prices = await own_prices(conn, films)
+        total, films = await self._find(conn, params)
+        prices = await own_prices(conn, films)
         return self._pages.personal(
             "admin_films.html",
             request,
@@ -174,9 +168,7 @@ class AdminPages(Handlers):
             query=params.query, title=None, director=None, star=None, year=None, year_from=None, year_to=None,
             genre_id=None,
         )  # fmt: skip
-        return await self._search.movies(
-            conn, conditions, edition=self._edition.key, sort="relevance", first=first, size=FILMS_A_PAGE
-        )
+        return await self._search.movies(conn, conditions, sort="relevance", first=first, size=FILMS_A_PAGE)
 
     @asynccontextmanager
     async def _admin(

@@ -1,7 +1,5 @@
 """The pages of the catalogue's lists: home, films, search, people, genres."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -62,11 +60,6 @@ class CataloguePages(Handlers):
         self._tmdb_cache = tmdb_cache
         self._prices = prices
 
-    @asynccontextmanager
-    async def _reading(self, request: AnyRequest) -> AsyncIterator[tuple[Connection, str, Visitor | None]]:
-        async with self._pages.reading(self._catalogue, request) as read, queries.one_edition(read[0]):
-            yield read
-
     def _filled(
         self, template: str, request: AnyRequest, visitor: Visitor | None, form: FilledForm, values: dict[str, Any]
     ) -> HtmlResponse:
@@ -78,7 +71,7 @@ class CataloguePages(Handlers):
     async def show_home(self, request: AnyRequest) -> HtmlResponse:
         popular = await self._tmdb_cache.popular_at_hand(1)
         popular_ids = [film.id for film in popular.value.results] if popular else []
-        async with self._reading(request) as (conn, _, visitor):
+        async with self._pages.reading(self._catalogue, request) as (conn, visitor):
             total = await queries.select_size(conn, listing.ALL)
             genres = await queries.select_genre_sizes(conn)
             newest = await queries.select_known(conn, "year desc", among=BEST_KNOWN, size=ROW)
@@ -102,9 +95,9 @@ class CataloguePages(Handlers):
     async def list_films(self, request: AnyRequest) -> HtmlResponse:
         params, form = read_page(request, FilmList, FILM_LABELS)
         params = params.normalized()
-        async with self._reading(request) as (conn, edition, visitor):
+        async with self._pages.reading(self._catalogue, request) as (conn, visitor):
             genres = await queries.select_genre_sizes(conn)
-            total, films = (0, []) if form.errors else await self._films(conn, edition, params)
+            total, films = (0, []) if form.errors else await self._films(conn, params)
             prices = await self._prices.of(conn, films)
         values = {
             "params": params,
@@ -119,25 +112,25 @@ class CataloguePages(Handlers):
         }
         return self._filled("films.html", request, visitor, form, values)
 
-    async def _films(self, conn: Connection, edition: str, params: FilmList) -> tuple[int, list[MovieItem]]:
+    async def _films(self, conn: Connection, params: FilmList) -> tuple[int, list[MovieItem]]:
         sort, span = sort_of(params), listing.span(params.page, SIZE)
         if not params.has_years:
             return await queries.select_movies(conn, params.list_name, sort, span)
         filters = Filters(year_from=params.year_from, year_to=params.year_to, genre_id=params.genre_id)
-        return await self._search.movies(conn, filters, edition=edition, sort=sort, first=span.first, size=SIZE)
+        return await self._search.movies(conn, filters, sort=sort, first=span.first, size=SIZE)
 
     async def search_films(self, request: AnyRequest) -> HtmlResponse:
         params, form = read_page(request, FilmSearch, SEARCH_LABELS)
         params = params.normalized()
         total, films, people = 0, list[MovieItem](), (0, list[StarItem]())
-        async with self._reading(request) as (conn, edition, visitor):
+        async with self._pages.reading(self._catalogue, request) as (conn, visitor):
             genres = await queries.select_genre_sizes(conn)
             if params.is_begun:
                 first = listing.span(params.page, SIZE).first
                 total, films = await self._search.movies(
-                    conn, params.wanted, edition=edition, sort=sort_of(params), first=first, size=SIZE
+                    conn, params.wanted, sort=sort_of(params), first=first, size=SIZE
                 )
-                people = await self._people(conn, edition, params)
+                people = await self._people(conn, params)
             prices = await self._prices.of(conn, films)
         values = {
             "search_text": form.value("query"),
@@ -155,23 +148,21 @@ class CataloguePages(Handlers):
         }
         return self._filled("search.html", request, visitor, form, values)
 
-    async def _people(self, conn: Connection, edition: str, params: FilmSearch) -> tuple[int, list[StarItem]]:
+    async def _people(self, conn: Connection, params: FilmSearch) -> tuple[int, list[StarItem]]:
         """People whose name matches the words of the search."""
         if params.query is None or params.is_narrowed or params.page > 1:
             return 0, []
         people = await _with_existing_order(conn, PeopleList(name=params.query.strip()))
-        return await find_stars(conn, self._search, people.name, sort_of(people), 1, MAX_PEOPLE, edition=edition)
+        return await find_stars(conn, self._search, people.name, sort_of(people), 1, MAX_PEOPLE)
 
     async def list_stars(self, request: AnyRequest) -> HtmlResponse:
         params, form = read_page(request, PeopleList, {"name": "Name"})
-        async with self._reading(request) as (conn, edition, visitor):
+        async with self._pages.reading(self._catalogue, request) as (conn, visitor):
             has_films = bool(await queries.select_size(conn, listing.ALL))
             total, people = 0, list[StarItem]()
             if not form.errors:
                 params = await _with_existing_order(conn, params)
-                total, people = await find_stars(
-                    conn, self._search, params.name, sort_of(params), params.page, SIZE, edition=edition
-                )
+                total, people = await find_stars(conn, self._search, params.name, sort_of(params), params.page, SIZE)
         values = {
             "params": params,
             "total": total,
@@ -183,7 +174,7 @@ class CataloguePages(Handlers):
         return self._filled("people.html", request, visitor, form, values)
 
     async def list_genres(self, request: AnyRequest) -> HtmlResponse:
-        async with self._reading(request) as (conn, _, visitor):
+        async with self._pages.reading(self._catalogue, request) as (conn, visitor):
             genres = await queries.select_genre_sizes(conn)
             total = await queries.select_size(conn, listing.ALL)
         return self._pages.public("genres.html", request, visitor, genres=genres, total=total)
@@ -191,7 +182,7 @@ class CataloguePages(Handlers):
     async def show_genre(self, genre_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         params, _ = read_page(request, GenreMovieList)
         number = _genre_number(genre_id)
-        async with self._reading(request) as (conn, _, visitor):
+        async with self._pages.reading(self._catalogue, request) as (conn, visitor):
             row = await queries.select_genre_movies(
                 conn, number, listing.genre(number), sort_of(params), listing.span(params.page, SIZE)
             )

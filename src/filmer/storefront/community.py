@@ -53,7 +53,7 @@ class CommunityPages(Handlers):
         params = read_query(without_blanks(request.scope["query_string"]), PopularList)
         popular = await self._popular(params.page)
         movie_ids = [film.id for film in popular.results] if popular else []
-        async with self._pages.reading(self._catalogue, request) as (conn, _, visitor):
+        async with self._pages.reading(self._catalogue, request) as (conn, visitor):
             films = await self._films(conn, movie_ids)
             prices = await self._prices.of(conn, films.values())
         return self._pages.public(

@@ -8,7 +8,6 @@ from filmer.catalogue import film_queries as queries
 from filmer.catalogue import filmography
 from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.prices import Prices
-from filmer.catalogue.queries import one_edition
 from filmer.catalogue.schemas import Film, Person, is_identifier
 from filmer.community.shelves import Shelves
 from filmer.errors import NotFound
@@ -44,7 +43,7 @@ class FilmPages(Handlers):
         self._origin = public_url or ""
 
     async def show_film(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._pages.reading(self._catalogue, request) as (conn, _, visitor), one_edition(conn):
+        async with self._pages.reading(self._catalogue, request) as (conn, visitor):
             film = await queries.select_film(conn, film_id) if is_identifier(film_id) else None
             if film is None:
                 raise NotFound(f"There is no film {film_id}")
@@ -77,7 +76,7 @@ class FilmPages(Handlers):
         )
 
     async def show_star(self, star_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._pages.reading(self._catalogue, request) as (conn, _, visitor), one_edition(conn):
+        async with self._pages.reading(self._catalogue, request) as (conn, visitor):
             row = await queries.select_filmography(conn, star_id) if is_identifier(star_id) else None
             if row is None:
                 raise NotFound(f"There is no star {star_id}")

@@ -72,14 +72,14 @@ class Pages:
     @asynccontextmanager
     async def reading(
         self, catalogue: Catalogue, request: AnyRequest
-    ) -> AsyncIterator[tuple[Connection, str, Visitor | None]]:
-        """A connection to read the catalogue, its edition, and the visitor. Users never read from a standby."""
+    ) -> AsyncIterator[tuple[Connection, Visitor | None]]:
+        """A connection to read the catalogue, and the visitor. Users never read from a standby."""
         if session_digest(request) is None:
-            async with catalogue.reading() as (conn, edition):
-                yield conn, edition, None
+            async with catalogue.reading() as conn:
+                yield conn, None
         else:
-            async with catalogue.reading_primary() as (conn, edition):
-                yield conn, edition, await self.visitor(conn, request)
+            async with self._database.connection() as conn:
+                yield conn, await self.visitor(conn, request)
 
     async def visitor(self, conn: Connection, request: AnyRequest) -> Visitor | None:
         """The user who looks at the page; None where nobody is signed in."""

@@ -34,7 +34,7 @@ class PosterPages(Handlers):
         """The subject to draw; the response with TMDB's poster, if there is one; the drawn one's ``Cache-Control``."""
         row = None
         if is_identifier(film_id):
-            async with self._catalogue.reading() as (conn, _):
+            async with self._catalogue.reading() as conn:
                 row = await queries.select_poster_film(conn, film_id)
         if row is None:
             raise NotFound(f"Movie not found with id: {film_id}")

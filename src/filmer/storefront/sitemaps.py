@@ -38,7 +38,7 @@ class Sitemaps(Handlers):
     async def show_index(self, request: AnyRequest) -> Response[bytes]:
         """The first sitemap has the fixed pages and the genres, those after it the films, the rest the stars."""
         origin = self._required_origin(request)
-        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+        async with self._catalogue.reading() as conn:
             films, stars = await _sizes(conn)
         count = 1 + listing.pages(films, SIZE) + listing.pages(stars, SIZE)
         addresses = [f"{origin}/sitemaps/{number}.xml" for number in range(1, count + 1)]
@@ -47,7 +47,7 @@ class Sitemaps(Handlers):
     async def show_sitemap(self, number: FromPath[str], request: AnyRequest) -> Response[bytes]:
         origin = self._required_origin(request)
         match = _NAME.fullmatch(number)
-        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+        async with self._catalogue.reading() as conn:
             paths = await _paths(conn, int(match[1])) if match else []
         if not paths:
             raise NotFound(f"There is no sitemap {number}")

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import psycopg
 
+from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY, BriefConnection
 from filmer.store.postgres import Connection
 
 _LOCK = 0x6C696E6B  # "link": one run at a time per database
@@ -22,7 +23,7 @@ _DUE = f"""
 
 async def connect(url: str) -> Connection:
     """The one connection of a run. PostgreSQL gives up what it does for us soon after we are killed."""
-    return await psycopg.AsyncConnection.connect(
+    return await BriefConnection.connect(
         url,
         autocommit=True,
         connect_timeout=5,
@@ -49,16 +50,10 @@ async def count_films(conn: Connection, *, looked_up_before: datetime) -> tuple[
     """How many films there are to look up, and how many without TMDB id have no IMDb id either."""
     statement = f"""
         SELECT count(*) FILTER (WHERE {_DUE}), count(*) FILTER (WHERE f.tmdb_id IS NULL AND NOT {_HAS_IMDB_ID})
-        FROM catalogue.film f
+        FROM film f
     """
     row = await (await conn.execute(statement.encode(), {"looked_up_before": looked_up_before})).fetchone()
     return (0, 0) if row is None else (row[0], row[1])
-
-
-async def select_version(conn: Connection) -> int:
-    """Of the catalogue. Waits while an import swaps its own in."""
-    row = await (await conn.execute("SELECT version FROM edition")).fetchone()
-    return 0 if row is None else int(row[0])
 
 
 async def select_films(
@@ -66,7 +61,7 @@ async def select_films(
 ) -> tuple[list[str], int | None]:
     """The next films to look up, those with most votes first, and their last one's rank; None: there are no more."""
     statement = f"""
-        SELECT f.id, f.votes_desc FROM catalogue.film f
+        SELECT f.id, f.votes_desc FROM film f
         WHERE f.votes_desc > %(after)s AND {_DUE} ORDER BY f.votes_desc LIMIT %(size)s
     """
     values = {"after": after, "looked_up_before": looked_up_before, "size": size}
@@ -86,6 +81,7 @@ async def upsert_links(conn: Connection, links: Mapping[str, int | None], now: d
             # Whoever favourites or rates a film writes into this table, from before they look for its link to their
             # commit. With nobody at it they see the link, or we see what they keep. An import locks it first, too.
             await conn.execute("LOCK TABLE film_in_use IN SHARE ROW EXCLUSIVE MODE")
+            await conn.execute(USE_CURRENT_EDITION_LOCALLY)
             await conn.execute(
                 """
                 INSERT INTO tmdb_link (film_id, tmdb_id, looked)
@@ -97,7 +93,7 @@ async def upsert_links(conn: Connection, links: Mapping[str, int | None], now: d
             await conn.execute(
                 """
                 INSERT INTO film_in_use (film_id)
-                SELECT f.id FROM tmdb_link l JOIN catalogue.film f ON f.id = l.film_id
+                SELECT f.id FROM tmdb_link l JOIN film f ON f.id = l.film_id
                 WHERE l.film_id = ANY (%(films)s)
                   AND (EXISTS (SELECT FROM favorite v WHERE v.movie_id = l.tmdb_id)
                        OR EXISTS (SELECT FROM rating r WHERE r.movie_id = l.tmdb_id))

@@ -114,7 +114,7 @@ class Linker:
 
     async def _read(self) -> None:
         """The next batch. An import gives films other ranks: then all that are still to be looked up, from the top."""
-        version = await queries.select_version(self._conn)
+        version = await self._conn.use_current_edition()
         if version != self._version:
             self._version, self._after = version, 0
             await self._count()
