@@ -13,6 +13,7 @@ from filmer.http.cookies import SESSION_COOKIE
 from filmer.secret import SecretKey
 from filmer.settings import Settings
 from filmer.shop.cards import put_on_file
+from filmer.store.connecting import USE_CURRENT_EDITION
 from filmer.store.engines import connect, in_transaction
 from filmer.store.postgres import Connection
 
@@ -60,12 +61,13 @@ class CartUsers:
     def fill(self, count: int | None = None) -> None:
         """Five films into every cart (or the first so many accounts'), others out, and the tables as after a pause."""
         with connect(self.settings) as conn:
+            conn.execute(USE_CURRENT_EDITION)
             with conn.transaction():
                 conn.execute("DELETE FROM cart_line")
                 conn.execute(
                     # pgbench would take what follows a colon for a variable of its own
                     "CREATE TEMP TABLE chosen ON COMMIT DROP AS "
-                    "SELECT id FROM catalogue.film WHERE title !~ ':' ORDER BY id LIMIT %s",
+                    "SELECT id FROM film WHERE title !~ ':' ORDER BY id LIMIT %s",
                     [LINES],
                 )
                 conn.execute("INSERT INTO film_in_use SELECT id FROM chosen ON CONFLICT DO NOTHING")

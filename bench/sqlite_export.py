@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from filmer.settings import Settings
+from filmer.store.connecting import USE_CURRENT_EDITION
 from filmer.store.engines import connect
 
 _TABLES = """
@@ -27,21 +28,22 @@ _INDEXES = """
 """
 _FILMS = """
     SELECT f.id, f.title, f.year, f.director, f.rating, f.votes, array_to_string(f.genres, ', '),
-        (SELECT string_agg(s.name, ', ') FROM catalogue.star s WHERE s.no = ANY (f.star_nos))
-    FROM catalogue.film f ORDER BY f.no
+        (SELECT string_agg(s.name, ', ') FROM star s WHERE s.no = ANY (f.star_nos))
+    FROM film f ORDER BY f.no
 """
 _CAST = """
-    SELECT f.id, s.id, u.at FROM catalogue.film f
-    CROSS JOIN LATERAL unnest(f.star_nos) WITH ORDINALITY u(no, at) JOIN catalogue.star s ON s.no = u.no
+    SELECT f.id, s.id, u.at FROM film f
+    CROSS JOIN LATERAL unnest(f.star_nos) WITH ORDINALITY u(no, at) JOIN star s ON s.no = u.no
 """
 
 
 def export(settings: Settings, file: Path) -> None:
     with closing(sqlite3.connect(file)) as sqlite, connect(settings) as conn, conn.transaction():
+        conn.execute(USE_CURRENT_EDITION)
         sqlite.executescript(_TABLES)
         for table, places, statement in (
             ("film", 8, _FILMS),
-            ("star", 3, "SELECT id, name, birth_year FROM catalogue.star"),
+            ("star", 3, "SELECT id, name, birth_year FROM star"),
             ("cast_member", 3, _CAST),
         ):
             with conn.cursor(f"all_of_{table}") as cursor:

@@ -12,6 +12,7 @@ import pytest
 from litestar import Request
 from tests.commands import CommandResult, filmer
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server
+from tests.current_edition import connect
 from tests.responses import data_of, error_of
 from tests.users import LOGIN, in_database, visitor
 
@@ -230,8 +231,8 @@ def test_a_database_with_accounts_of_its_own_is_refused(database_url: str, engin
     result = start(database_url, engines, "--demo")
     assert result.returncode == 1
     assert result.stderr.strip().startswith("filmer: This database has accounts of its own")
-    with psycopg.connect(database_url) as conn:
-        assert conn.execute("SELECT count(*) FROM catalogue.film").fetchone() == (0,), "it brought the demo's films in"
+    with connect(database_url) as conn:
+        assert conn.execute("SELECT count(*) FROM film").fetchone() == (0,), "it brought the demo's films in"
     assert "Traceback" not in result.stderr
     with psycopg.connect(database_url) as conn:
         assert conn.execute("SELECT email FROM account").fetchall() == [("mary@example.com",)]

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-import psycopg
 from tests.conftest import SECRET_KEY
 
 from filmer.accounts import queries
@@ -21,6 +20,7 @@ from filmer.http.cookies import SESSION_COOKIE
 from filmer.secret import SecretKey
 from filmer.settings import Settings
 from filmer.shop.cards import put_on_file
+from filmer.store.connecting import BriefConnection
 from filmer.store.postgres import Connection
 
 PASSWORD = "correct horse battery"
@@ -33,7 +33,7 @@ def in_database(database_url: str, work: Callable[[Connection], Coroutine[Any, A
     """What some asynchronous work returns, in one transaction."""
 
     async def run() -> Any:
-        async with await psycopg.AsyncConnection.connect(database_url) as conn:
+        async with await BriefConnection.connect(database_url) as conn:
             return await work(conn)
 
     return asyncio.run(run())

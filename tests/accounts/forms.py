@@ -5,8 +5,8 @@ import re
 from typing import Any
 
 import httpx
-import psycopg
 from tests.accounts.conftest import Shop, open_account
+from tests.current_edition import connect
 from tests.users import PASSWORD
 
 from filmer.accounts.schemas import User
@@ -108,5 +108,5 @@ class Somebody:
 
 
 def fetch(url: str, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as conn:
+    with connect(url) as conn:
         return conn.execute(statement.encode(), parameters).fetchall()

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import httpx
-import psycopg
 import pytest
 from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.current_edition import connect
 from tests.server_in_thread import ServerInThread
 from tests.users import CARD, open_account, put_card, signed_in, visitor
 
@@ -49,7 +49,7 @@ def customer(admin_pages: AdminPages) -> Iterator[tuple[User, httpx.Client]]:
 
 
 def ask(admin_pages: AdminPages, statement: str, *parameters: Any) -> Any:
-    with psycopg.connect(admin_pages.url) as conn:
+    with connect(admin_pages.url) as conn:
         cursor = conn.execute(statement.encode(), parameters)
         return cursor.fetchall() if cursor.description else None
 
@@ -137,7 +137,7 @@ def listed(text: str) -> list[str]:
 
 def test_films_are_there_before_one_searches_the_best_known_first(admin_pages: AdminPages) -> None:
     """Page by page, with the votes that nobody knows last; a price set there leads back there."""
-    order = "SELECT id FROM catalogue.film ORDER BY votes DESC NULLS LAST, no"
+    order = "SELECT id FROM film ORDER BY votes DESC NULLS LAST, no"
     films = [row[0] for row in ask(admin_pages, order)]
     assert len(films) > 20
     first = admin_pages.admin_client.get("/admin/films").text
@@ -176,7 +176,7 @@ def test_films_in_lists_show_what_they_cost(admin_pages: AdminPages, path: str) 
     for price in ("6.50", "8.05"):
         admin_pages.admin_client.post(f"/admin/films/{OTHER}/price", data={"price": price})
         shown = cards(admin_pages.admin_client.get(path.format(drama=drama)).text)
-        costs = dict(ask(admin_pages, "SELECT id, coalesce(price, 4.99) FROM catalogue.film"))
+        costs = dict(ask(admin_pages, "SELECT id, coalesce(price, 4.99) FROM film"))
         assert shown == {film_id: f"€{costs[film_id]:.2f}" for film_id in shown}
         assert shown[OTHER] == f"€{price}"
 

@@ -126,18 +126,22 @@ _SHAPE = {
     "columns": """
         SELECT table_schema, table_name, column_name, ordinal_position, data_type, is_nullable, column_default,
             collation_name, is_identity, numeric_precision, numeric_scale
-        FROM information_schema.columns WHERE table_schema IN ('public', 'catalogue')
+        FROM information_schema.columns WHERE table_schema IN ('public', (SELECT schema FROM edition))
     """,
-    "indexes": "SELECT schemaname, tablename, indexdef FROM pg_indexes WHERE schemaname IN ('public', 'catalogue')",
+    "indexes": """
+        SELECT schemaname, tablename, indexdef FROM pg_indexes
+        WHERE schemaname IN ('public', (SELECT schema FROM edition))
+    """,
     "constraints": """
         SELECT conrelid::regclass::text, conname, contype, translate(pg_get_constraintdef(oid), '()', '')
         FROM pg_constraint
-        WHERE connamespace IN ('public'::regnamespace, 'catalogue'::regnamespace)
+        WHERE connamespace IN ('public'::regnamespace, (SELECT schema::regnamespace FROM edition))
     """,
     "functions": "SELECT proname, prosrc, pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'words_of'",
     "kinds of tables": """
         SELECT oid::regclass::text, relkind, relpersistence, reloptions FROM pg_class
-        WHERE relnamespace IN ('public'::regnamespace, 'catalogue'::regnamespace) AND relkind IN ('r', 'S')
+        WHERE relnamespace IN ('public'::regnamespace, (SELECT schema::regnamespace FROM edition))
+            AND relkind IN ('r', 'S')
     """,
     "next numbers": "SELECT sequencename, last_value FROM pg_sequences",
 }
@@ -148,10 +152,11 @@ def whole(url: str) -> dict[str, list[Any]]:
     with psycopg.connect(url) as conn:
         contents = {what: sorted(map(repr, conn.execute(query.encode()))) for what, query in _SHAPE.items()}
         tables = conn.execute(
-            "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('public', 'catalogue')"
+            "SELECT schemaname || '.' || tablename FROM pg_tables"
+            " WHERE schemaname IN ('public', (SELECT schema FROM edition))"
         ).fetchall()
         for (table,) in tables:
-            columns = "version" if table == "public.edition" else "*"
+            columns = "version, schema" if table == "public.edition" else "*"
             rows = conn.execute(f"SELECT {columns} FROM {table}".encode())
             contents[table] = [] if table == "public.guess" else sorted(map(repr, rows))
     return contents

@@ -83,7 +83,7 @@ def test_a_restored_shop_goes_on(make_database: MakeDatabase, serve: Serve, data
     person = open_account(url)
     token = token_of(url, person)
     with psycopg.connect(url) as conn:
-        conn.execute("UPDATE catalogue.film SET price = 7.77 WHERE id = %s", [FILMS[0]])
+        conn.execute("UPDATE film SET price = 7.77 WHERE id = %s", [FILMS[0]])
     server = serve(url)
     with closing(signed_in(server.client, person)) as before:
         before.post("/api/v1/cart/items", json={"movieId": FILMS[0]}).raise_for_status()

@@ -2,11 +2,11 @@
 
 import gzip
 import re
-import threading
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,8 +25,10 @@ from tests.catalogue.film_pages import (
     section,
 )
 from tests.community.conftest import FIGHT_CLUB, SHAWSHANK
-from tests.conftest import ServeHere
+from tests.conftest import ServeHere, import_films
+from tests.current_edition import connect
 from tests.sandbox import sandbox, shared_sandbox
+from tests.server_processes import eventually
 from tests.users import open_account, signed_in, token_of, visitor
 
 from filmer.accounts.schemas import User
@@ -141,7 +143,7 @@ def test_a_film_tmdb_is_not_known_to_have_can_only_be_rented(film_site: FilmSite
 
 
 def test_a_tmdb_id_that_was_found_later_is_as_good(film_site: FilmSite) -> None:
-    with psycopg.connect(film_site.database_url) as conn:
+    with connect(film_site.database_url) as conn:
         conn.execute("INSERT INTO tmdb_link (film_id, tmdb_id, looked) VALUES ('linked', 4711, now())")
     found = page(film_site.client, "/films/linked")
     assert len(found.all("input", name="movie_id", value="4711")) == 2
@@ -355,20 +357,29 @@ def test_a_rating_of_nothing_is_a_rating(film_site: FilmSite, person: User, brow
     assert "You gave it 0 of 5." in found.plain
 
 
-def test_a_page_is_of_one_edition(film_site: FilmSite) -> None:
-    """While a catalogue is swapped in, the page waits; then it knows the new one."""
-    answers: list[str] = []
-    with psycopg.connect(film_site.database_url) as conn:
-        conn.execute("LOCK TABLE edition IN ACCESS EXCLUSIVE MODE")
-        conn.execute("UPDATE catalogue.film SET title = 'After' WHERE id = 'renamed'")
-        asking = threading.Thread(target=lambda: answers.append(film_site.client.get("/films/renamed").text))
-        asking.start()
-        with psycopg.connect(film_site.database_url, autocommit=True) as watch:
-            waiting = "SELECT FROM pg_locks WHERE relation = 'edition'::regclass AND NOT granted AND database = "
-            waiting += "(SELECT oid FROM pg_database WHERE datname = current_database())"
-            deadline = time.monotonic() + 10
-            while not watch.execute(waiting.encode()).rowcount and time.monotonic() < deadline:
-                time.sleep(0.005)
-        assert answers == []
-    asking.join()
-    assert "<h1>After</h1>" in answers[0]
+def test_a_page_is_of_one_edition(film_site: FilmSite, tmp_path: Path) -> None:
+    """An import replaces the catalogue between two statements of a page: all of them read the edition before it."""
+    path = tmp_path / "renamed.csv"
+    path.write_text("id,title\nrenamed,After\n", "utf-8")
+    with ThreadPoolExecutor() as pool, connect(film_site.database_url) as conn:
+        version = "SELECT version FROM edition"
+        before = conn.execute(version).fetchone()
+        conn.execute("LOCK TABLE star IN ACCESS EXCLUSIVE MODE")
+        page_of_then = pool.submit(film_site.client.get, "/films/renamed")
+        assert eventually(lambda: is_waiting(film_site.database_url))
+        importing = pool.submit(import_films, film_site.database_url, path, keep_others=True)
+        assert eventually(lambda: conn.execute(version).fetchone() != before, 30)
+        conn.rollback()
+        assert "<h1>Before</h1>" in page_of_then.result(10).text
+        importing.result(30)
+    assert eventually(lambda: "<h1>After</h1>" in film_site.client.get("/films/renamed").text)
+
+
+def is_waiting(database_url: str) -> bool:
+    """Whether a server's statement waits for a lock."""
+    statement = (
+        "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'filmer'"
+        " AND wait_event_type = 'Lock'"
+    )
+    with psycopg.connect(database_url) as conn:
+        return bool(conn.execute(statement).rowcount)

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, quote
 
 import httpx
-import psycopg
 import pytest
 from tests.catalogue.conftest import Catalogue
 from tests.catalogue.list_pages import HOSTILE, Page, look, parameters
 from tests.catalogue.oracle import Star
 from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.current_edition import connect
 from tests.responses import data_of, ids_of
 from tests.sandbox import Sandbox
 from tests.users import open_account, signed_in
@@ -229,9 +229,9 @@ def test_the_best_known_people_come_first(catalogue: Catalogue, query: str) -> N
 
 def test_a_catalogue_of_an_older_version_lists_people_by_name(database: str, serve_here: ServeHere) -> None:
     """It was imported before there was an order of who is known, and the next import brings it."""
-    with psycopg.connect(database) as conn:
-        conn.execute("DELETE FROM catalogue.listing WHERE list = 'stars' AND sort = 'known'")
-        conn.execute("UPDATE catalogue.star SET known_desc = NULL")
+    with connect(database) as conn:
+        conn.execute("DELETE FROM listing WHERE list = 'stars' AND sort = 'known'")
+        conn.execute("UPDATE star SET known_desc = NULL")
     client = serve_here(database, CACHE_DURATION_SECONDS="0").client
     for path, expected in (("/stars", ""), ("/stars?name=a", "name=a&"), ("/search?query=an", "name=an&")):
         page = look(client, path)

@@ -7,12 +7,12 @@ import random
 from collections import Counter
 from typing import Any
 
-import psycopg
 import pytest
 from tests.catalogue.conftest import Catalogue
 from tests.catalogue.oracle import Film
 from tests.catalogue.random_requests import FREQUENT, SEARCHES, difference, page_and_size, part, some_filters
 from tests.catalogue.synthetic import FILMS
+from tests.current_edition import connect
 from tests.figures import record_figure
 
 from filmer.catalogue.search import DENSE
@@ -33,8 +33,8 @@ def test_the_catalogue_is_big_enough_for_both_ways_to_search(catalogue: Catalogu
     for name in ("query", "title", "director", "star"):
         totals = [len(oracle.search({name: text}, {})) for text in [*FREQUENT, "zodiac", "chan"]]
         assert max(totals) >= DENSE > min(totals)
-    statement = "SELECT field, max(length(term)) FROM catalogue.term WHERE total >= %s GROUP BY field"
-    with psycopg.connect(catalogue.database_url) as conn:
+    statement = "SELECT field, max(length(term)) FROM term WHERE total >= %s GROUP BY field"
+    with connect(catalogue.database_url) as conn:
         longest: dict[str, int] = dict(conn.execute(statement, [DENSE]).fetchall())
     assert set(longest) == {"title", "director", "name", "word", "star"}
     assert (longest["title"], longest["director"], longest["word"] > 3) == (3, 3, True)

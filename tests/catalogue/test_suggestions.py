@@ -155,7 +155,7 @@ def test_text_without_letters_and_digits_finds_nothing(shop: httpx.Client, text:
         ("bat | dark", []),
         ("!bat", [BEGINS, BATMAN, BATMAN_UMLAUT, BARE_BATMAN]),
         ("') OR 1=1 --", []),
-        ("'; DROP TABLE catalogue.film; --", []),
+        ("'; DROP TABLE film; --", []),
         ("{bat,dark}", []),
         ('"dark" k', [DARK]),
     ],

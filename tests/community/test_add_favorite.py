@@ -210,7 +210,7 @@ def test_films_of_the_catalogue_survive_an_import_that_lacks_them(
     other = tmp_path / "other.csv"
     other.write_text("id,title\ntt9000001,Another Film\n")
     import_films(community.database_url, other)
-    film_ids = fetch(community.database_url, "SELECT id FROM catalogue.film ORDER BY 1")
+    film_ids = fetch(community.database_url, "SELECT id FROM film ORDER BY 1")
     assert film_ids == [*in_use, ("tt9000001",)]
     assert community.server.get(f"/api/v1/movies/{SHAWSHANK_HERE}").status_code == 200
     assert {film["movie_id"] for film in user.listed()} == {SHAWSHANK, GODFATHER, FIGHT_CLUB}

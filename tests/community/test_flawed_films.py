@@ -99,7 +99,7 @@ def test_a_copy_without_a_title_is_none(make_community: MakeCommunity, sandbox: 
     import_films(community.database_url)
     user = community.user()
     user.favorite(SHAWSHANK)
-    title = fetch(community.database_url, "SELECT title FROM catalogue.film WHERE id = 'tt0111161'")[0][0]
+    title = fetch(community.database_url, "SELECT title FROM film WHERE id = 'tt0111161'")[0][0]
     with failing(sandbox, "flawed", flaw="empty-title"):
         untitled = "UPDATE tmdb_film SET title = ' ', overview = 'Nothing' WHERE movie_id = %s"
         fetch(community.database_url, untitled, SHAWSHANK)

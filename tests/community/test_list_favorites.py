@@ -137,7 +137,7 @@ def test_a_film_no_copy_is_left_of_has_the_catalogue_s_title_and_date(make_commu
     favorite = "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, now())"
     for movie_id in (SHAWSHANK, GODFATHER, FIGHT_CLUB):
         fetch(community.database_url, favorite, user.person.id, movie_id)
-    named = fetch(community.database_url, "SELECT id, title FROM catalogue.film WHERE id IN ('tt0000012', 'tt0111161')")
+    named = fetch(community.database_url, "SELECT id, title FROM film WHERE id IN ('tt0000012', 'tt0111161')")
     title = dict(named)
     expected = {SHAWSHANK: title["tt0111161"], GODFATHER: title["tt0000012"], FIGHT_CLUB: ""}
     assert {film["movie_id"]: film["title"] for film in user.listed()} == expected

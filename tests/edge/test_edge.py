@@ -15,6 +15,7 @@ import pytest
 import redis
 from psycopg.conninfo import make_conninfo
 from tests.conftest import MakeDatabase, Serve, ServeHere, import_films
+from tests.current_edition import LOCK, connect
 from tests.layers import layer_of
 from tests.machine import answered_within
 from tests.proxy import proxied_database, proxied_valkey
@@ -39,8 +40,8 @@ PAGES = ["/api/v1/movies?size=5", FILM, "/api/v1/genres", "/api/v1/stars", "/api
 @contextmanager
 def locked_catalogue(database_url: str) -> Iterator[psycopg.Connection]:
     """Nothing of the catalogue can be read meanwhile: whoever computes an answer waits."""
-    with psycopg.connect(database_url) as conn:
-        conn.execute("LOCK TABLE edition IN ACCESS EXCLUSIVE MODE")
+    with connect(database_url) as conn:
+        conn.execute(LOCK)
         yield conn
         conn.rollback()
 
@@ -82,8 +83,8 @@ def edition_key(database_url: str) -> str:
 
 def rename_film(database_url: str, film: str, title: str) -> None:
     """A change no edition tells of: only who computes the answer anew can see it."""
-    with psycopg.connect(database_url, autocommit=True) as conn:
-        done = conn.execute("UPDATE catalogue.film SET title = %s WHERE id = %s", [title, film])
+    with connect(database_url, autocommit=True) as conn:
+        done = conn.execute("UPDATE film SET title = %s WHERE id = %s", [title, film])
         assert done.rowcount == 1
 
 
@@ -212,8 +213,8 @@ def test_errors_are_not_kept(filled: str, serve_here: ServeHere) -> None:
         error_of(server.client.get("/api/v1/movies/tt404"), 404, "NOT_FOUND")
         with unreadable_catalogue(filled):
             error_of(server.client.get(FILM), 500, "INTERNAL_ERROR")
-        with psycopg.connect(filled, autocommit=True) as conn:  # no edition tells of it
-            conn.execute("UPDATE catalogue.film SET id = 'tt404' WHERE id = 'tt0372784'")
+        with connect(filled, autocommit=True) as conn:  # no edition tells of it
+            conn.execute("UPDATE film SET id = 'tt404' WHERE id = 'tt0372784'")
         for path in ("/api/v1/movies/tt404", FILM):
             found = server.client.get(path)
             assert found.status_code == 200

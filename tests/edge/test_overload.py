@@ -19,6 +19,7 @@ import psutil
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.current_edition import LOCK, connect
 from tests.figures import record_figure
 from tests.load_generator import Load, LoadStats, Plan, load
 from tests.machine import at_most
@@ -160,8 +161,9 @@ def test_who_is_sent_away_is_told_so_in_the_words_of_their_api(make_database: Ma
     """Two turns at once, and a database that holds up all who have one: ten have one in time, at most."""
     url = make_database()
     server = serve(url, FILMER_POOL_SIZE="1")
-    with psycopg.connect(url) as conn, open_connections(server.port, 24) as lines:
-        conn.execute("LOCK TABLE edition, account IN ACCESS EXCLUSIVE MODE")
+    with connect(url) as conn, open_connections(server.port, 24) as lines:
+        conn.execute(LOCK)
+        conn.execute("LOCK TABLE account IN ACCESS EXCLUSIVE MODE")
         asked = list(ADDRESSES) * 8
         for number, (line, kind) in enumerate(zip(lines, asked, strict=True)):
             line.send(request("GET", ADDRESSES[kind].format(number)).replace(b"\r\n\r\n", TOKEN, 1))

@@ -5,6 +5,10 @@ from tests.conftest import MakeDatabase
 from tests.importing.datasets import execute, fetch
 from tests.importing.random_catalogue import Stored, store
 
+from filmer.importing import build
+
+FIRST = "catalogue"  # the schema of a database's first edition
+
 
 @pytest.fixture(scope="session")
 def shared_database(make_database: MakeDatabase) -> str:
@@ -14,17 +18,20 @@ def shared_database(make_database: MakeDatabase) -> str:
 @pytest.fixture
 def database_url(shared_database: str) -> str:
     """A database that is migrated and empty."""
+    with build.import_connection(shared_database):
+        pass  # schemas of other editions are gone now
+    current = fetch(shared_database, "SELECT schema FROM edition")
     tables = fetch(
         shared_database,
-        "SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables"
-        " WHERE schemaname = 'catalogue'"
-        " OR schemaname = 'public' AND tablename NOT IN ('migration', 'edition')",
+        "SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables"
+        " WHERE schemaname = %s OR schemaname = 'public' AND tablename NOT IN ('migration', 'edition')",
+        current,
     )
     execute(
         shared_database,
         f"TRUNCATE {tables} RESTART IDENTITY",
-        "DROP SCHEMA IF EXISTS catalogue_next, catalogue_old CASCADE",
-        "UPDATE edition SET version = 0, database = gen_random_uuid()",
+        *([] if current == FIRST else [f"ALTER SCHEMA {current} RENAME TO {FIRST}"]),
+        "UPDATE edition SET version = 0, schema = 'catalogue', database = gen_random_uuid()",
     )
     return shared_database
 

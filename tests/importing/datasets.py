@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 from tests import commands
+from tests.current_edition import connect
 
 from filmer.clock import SystemClock
 from filmer.importing import build, imdb
@@ -26,6 +27,7 @@ HEADERS = {
     "name.basics": "nconst primaryName birthYear deathYear primaryProfession knownForTitles",
 }
 SCHEMAS = "SELECT array_agg(nspname::text ORDER BY nspname) FROM pg_namespace WHERE nspname LIKE 'catalogue%'"
+CURRENT = "SELECT array_agg(schema) FROM edition"  # the one schema that an import leaves
 
 
 def line(*values: Value) -> bytes:
@@ -131,24 +133,24 @@ class Film(NamedTuple):
 
 def films(database_url: str) -> dict[str, Film]:
     """What is in the catalogue, by id."""
-    with psycopg.connect(database_url) as conn:
-        stars = {row[0]: row[1:] for row in conn.execute("SELECT no, id, name, birth_year FROM catalogue.star")}
+    with connect(database_url) as conn:
+        stars = {row[0]: row[1:] for row in conn.execute("SELECT no, id, name, birth_year FROM star")}
         rows = conn.execute(
             "SELECT id, title, original_title, year, runtime_minutes, director, genres, rating, votes,"
-            " star_nos, price, tmdb_id, overview FROM catalogue.film"
+            " star_nos, price, tmdb_id, overview FROM film"
         ).fetchall()
     return {row[0]: Film._make([*row[1:9], [stars[no] for no in row[9]], *row[10:]]) for row in rows}
 
 
 def fetch(database_url: str, statement: str, *parameters: Any) -> Any:
     """The first column of the first row."""
-    with psycopg.connect(database_url, autocommit=True) as conn:
+    with connect(database_url, autocommit=True) as conn:
         row = conn.execute(statement.encode(), parameters or None).fetchone()
     return row and row[0]
 
 
 def execute(database_url: str, *statements: str) -> None:
-    with psycopg.connect(database_url, autocommit=True) as conn:
+    with connect(database_url, autocommit=True) as conn:
         for statement in statements:
             conn.execute(statement.encode())
 
@@ -164,9 +166,11 @@ def genre_ids(database_url: str) -> dict[str, int]:
 
 def everything(database_url: str, *tables: str) -> dict[str, list[str]]:
     """Every row of the catalogue's tables and the named ones."""
-    with psycopg.connect(database_url) as conn:
-        found = conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'catalogue'").fetchall()
-        names = [f"catalogue.{name}" for (name,) in found] + list(tables)
+    with connect(database_url) as conn:
+        found = conn.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = (SELECT schema FROM edition)"
+        ).fetchall()
+        names = [name for (name,) in found] + list(tables)
         return {
             name: [row for (row,) in conn.execute(f"SELECT t::text FROM {name} t ORDER BY 1".encode())]
             for name in names

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import httpx
-import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve
 from tests.importing.datasets import (
+    CURRENT,
     SCHEMAS,
     environment,
     everything,
@@ -26,6 +26,7 @@ from tests.importing.two_catalogues import FILM, FILMS, PAGE, Visitors, seen_in,
 
 from filmer.clock import SystemClock
 from filmer.importing import queries
+from filmer.store.connecting import USE_CURRENT_EDITION
 
 pytestmark = pytest.mark.proof
 
@@ -114,7 +115,7 @@ def test_an_import_killed_at_any_moment_changes_all_or_nothing(shop: Shop, serve
     assert visitors.wrong == []
     assert sum(visitors.responses.values()) > KILLS
     assert everything(shop.database_url) == shop.whole[other]
-    assert fetch(shop.database_url, SCHEMAS) == ["catalogue"]
+    assert fetch(shop.database_url, SCHEMAS) == fetch(shop.database_url, CURRENT)
     assert fetch(shop.database_url, "SELECT count(*) FROM import_run") == version(shop.database_url)
     server.stop()
 
@@ -156,19 +157,22 @@ def test_no_answer_is_of_two_catalogues_however_often_they_are_swapped(shop: Sho
     server = serve(shop.database_url, CACHE_DURATION_SECONDS="0")
     copies = fetch(
         shop.database_url,
-        "SELECT string_agg(format('CREATE TABLE kept.%1$I (LIKE catalogue.%1$I INCLUDING ALL);"
-        " INSERT INTO kept.%1$I TABLE catalogue.%1$I', tablename), ';')"
-        " FROM pg_tables WHERE schemaname = 'catalogue'",
+        "SELECT string_agg(format('CREATE TABLE copy.%1$I (LIKE %2$I.%1$I INCLUDING ALL);"
+        " INSERT INTO copy.%1$I TABLE %2$I.%1$I', tablename, schemaname), ';')"
+        " FROM pg_tables WHERE schemaname = (SELECT schema FROM edition)",
     )
-    execute(shop.database_url, "CREATE SCHEMA kept", copies)
+    execute(shop.database_url, "CREATE SCHEMA copy", copies)
     import_imdb(shop.database_url, shop.folders["new"])
-    execute(shop.database_url, "ALTER SCHEMA kept RENAME TO catalogue_next")
-    with Visitors(server.port) as visitors, psycopg.connect(shop.database_url, autocommit=True) as conn:
+    execute(shop.database_url, "ALTER SCHEMA copy RENAME TO catalogue_next")
+    with Visitors(server.port) as visitors, queries.connect(shop.database_url) as conn:
         conn.execute("SET synchronous_commit = off")
         end = time.monotonic() + 3
         while time.monotonic() < end:
+            former = fetch(shop.database_url, "SELECT schema FROM edition")
+            conn.execute(USE_CURRENT_EDITION)
             queries.swap(conn, [], source="test", origin="", films=0, stars=0, report={}, now=SystemClock().now())
-            conn.execute("ALTER SCHEMA catalogue_old RENAME TO catalogue_next")
+            queries.wait_until_seen(conn)
+            conn.execute(f"ALTER SCHEMA {former} RENAME TO catalogue_next".encode())
     assert visitors.wrong == []
     assert visitors.responses.keys() == FILMS.keys()
     server.stop()

@@ -24,7 +24,7 @@ def test_every_column_arrives(database_url: str, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert (whole.cast[0][0], whole.cast[3][0]) == ("nm0000209", "nm0000151")
     assert (whole.price, whole.tmdb_id, whole.overview) == (Decimal("4.99"), 278, 'Two men, "in" a prison')
-    rest = "SELECT (release_date, popularity)::text FROM catalogue.film WHERE id = 'tt0111161'"
+    rest = "SELECT (release_date, popularity)::text FROM film WHERE id = 'tt0111161'"
     assert fetch(database_url, rest) == "(1994-09-23,120.5)"
     assert stored_films["f2"][1:8] == (None, None, None, None, [], None, None)
     assert stored_films["f2"][8:] == ([], None, None, None)

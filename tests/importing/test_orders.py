@@ -168,8 +168,7 @@ def test_lists_are_cut_into_full_chunks(database_url: str, count: int) -> None:
     bring_in(database_url, DataSet([ImportedFilm(f"f{at}", f"{at:04d}") for at in range(count)]))
     lengths = fetch(
         database_url,
-        "SELECT array_agg(cardinality(nos) ORDER BY chunk) FROM catalogue.listing"
-        " WHERE list = 'all' AND sort = 'year desc'",
+        "SELECT array_agg(cardinality(nos) ORDER BY chunk) FROM listing WHERE list = 'all' AND sort = 'year desc'",
     )
     assert lengths == [CHUNK] * (count // CHUNK) + [count % CHUNK] * bool(count % CHUNK)
 
@@ -177,5 +176,5 @@ def test_lists_are_cut_into_full_chunks(database_url: str, count: int) -> None:
 def test_a_catalogue_without_stars_genres_and_years_is_one_too(database_url: str) -> None:
     bring_in(database_url, DataSet([ImportedFilm("f1", "東京")]))
     assert [film.title for film in films(database_url).values()] == ["東京"]
-    assert fetch(database_url, "SELECT size FROM catalogue.listing_size WHERE list = 'stars'") == 0
-    assert fetch(database_url, "SELECT size FROM catalogue.listing_size WHERE list = 'letter:*'") == 1
+    assert fetch(database_url, "SELECT size FROM listing_size WHERE list = 'stars'") == 0
+    assert fetch(database_url, "SELECT size FROM listing_size WHERE list = 'letter:*'") == 1

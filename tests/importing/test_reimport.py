@@ -47,9 +47,9 @@ def test_genres_keep_their_ids_even_when_they_are_gone_for_a_while(database_url:
     third = genre_ids(database_url)
     assert first.items() <= second.items() <= third.items()
     assert len(set(third.values())) == len(third) == 5
-    stored = fetch(database_url, "SELECT genre_ids FROM catalogue.film")
+    stored = fetch(database_url, "SELECT genre_ids FROM film")
     assert stored == [third[name] for name in ("Action", "Animation", "Drama", "Western")]
-    listed = "SELECT count(*) FROM catalogue.listing_size WHERE list = 'genre:' || %s"
+    listed = "SELECT count(*) FROM listing_size WHERE list = 'genre:' || %s"
     assert fetch(database_url, listed, str(third["Sci-Fi"])) == 0
     assert fetch(database_url, listed, str(third["Western"])) == 1
 
@@ -90,7 +90,7 @@ def test_films_in_use_stay_with_all_they_have(database_url: str, tmp_path: Path)
     assert (film.director, film.genres) == ("Cem", ["Drama", "Western"])
     assert after[tt(2)].title == "Film 2!"
     assert 1 in report.skipped.values()  # the report says that one was kept
-    listed = "SELECT size FROM catalogue.listing_size WHERE list = 'genre:' || %s"
+    listed = "SELECT size FROM listing_size WHERE list = 'genre:' || %s"
     assert fetch(database_url, listed, str(western)) == 1
 
     import_imdb(database_url, write(tmp_path / "3", 1, 5, mark="?"))
@@ -107,7 +107,7 @@ def test_a_film_in_use_keeps_a_cast_that_the_new_files_do_not_have(database_url:
     for turn in range(2):  # what was kept once is kept again
         import_imdb(database_url, data.write(tmp_path / f"new {turn}"))
         assert films(database_url)[tt(1)] == before
-    stars = fetch(database_url, "SELECT array_agg((no, name, film_count)::text ORDER BY no) FROM catalogue.star")
+    stars = fetch(database_url, "SELECT array_agg((no, name, film_count)::text ORDER BY no) FROM star")
     assert stars == ["(1,Bob,1)", "(2,Cem,1)"]
 
 
@@ -115,7 +115,7 @@ def test_films_that_are_not_in_use_go_and_their_stars_with_them(database_url: st
     import_imdb(database_url, write(tmp_path / "1", 1, 2))
     import_imdb(database_url, write(tmp_path / "2", 2))
     assert films(database_url).keys() == {tt(2)}
-    assert fetch(database_url, "SELECT array_agg(name) FROM catalogue.star") == ["Ann"]
+    assert fetch(database_url, "SELECT array_agg(name) FROM star") == ["Ann"]
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def test_a_film_sold_while_an_import_runs_is_not_lost(database_url: str, tmp_pat
         import_imdb(database_url, write(tmp_path / "2", 2, 3))
     assert films(database_url).keys() == {tt(1), tt(2), tt(3)} - ({tt(1)} if number == 2 else set())
     assert films(database_url)[tt(number)] == before
-    assert (version(database_url), fetch(database_url, SCHEMAS)) == (2, ["catalogue"])
+    assert (version(database_url), fetch(database_url, SCHEMAS)) == (2, ["catalogue_2"])
 
 
 def test_a_price_set_while_an_import_runs_is_not_lost(database_url: str, tmp_path: Path) -> None:

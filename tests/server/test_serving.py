@@ -18,6 +18,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from tests.commands import filmer
 from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.current_edition import LOCK, connect
 from tests.responses import data_of
 from tests.server_processes import eventually, workers
 from tests.store.embedded.users import processes
@@ -177,8 +178,8 @@ def test_requests_under_way_are_finished_before_it_stops(filled: str, serve: Ser
         responses.append(httpx.get(url, timeout=30, trust_env=False, verify=False))
 
     asking = [threading.Thread(target=ask, args=(page,)) for page in range(1, 7)]
-    with psycopg.connect(filled) as conn:
-        conn.execute("LOCK TABLE edition IN ACCESS EXCLUSIVE MODE")
+    with connect(filled) as conn:
+        conn.execute(LOCK)
         for thread in asking:
             thread.start()
         assert eventually(lambda: waiting(filled) == len(asking), seconds=10)

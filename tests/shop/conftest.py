@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 import httpx
-import psycopg
 import pytest
 from litestar.types import ASGIApp
 from tests.asgi_client import ask, running_app
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
+from tests.current_edition import connect
 from tests.in_process import InProcess
 from tests.responses import data_of, error_of
 from tests.users import CARD, PASSWORD, hash_password, open_account, put_card, session_of, visitor
@@ -90,7 +90,7 @@ def customer(sign_in: SignIn) -> httpx.Client:
 
 
 def fetch(url: str, statement: str, *parameters: Any) -> list[Any]:
-    with psycopg.connect(url, autocommit=True) as conn:
+    with connect(url, autocommit=True) as conn:
         cursor = conn.execute(statement.encode(), parameters)
         return cursor.fetchall() if cursor.description else []
 

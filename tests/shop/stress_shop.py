@@ -11,6 +11,7 @@ from tests.raw_connections import Customer, request
 from tests.users import CARD, hash_password, put_card
 
 from filmer.shop import queries
+from filmer.store.connecting import USE_CURRENT_EDITION
 
 CHECKOUT = "/api/v1/checkout"
 ITEMS = "/api/v1/cart/items"
@@ -50,6 +51,7 @@ def customers(database_url: str, count: int) -> list[Customer]:
 
 def fill_carts(conn: psycopg.Connection, accounts: Sequence[int], films: Sequence[str] = FILMS[:2]) -> None:
     """One of the first film, two of the second, and so on, in each cart."""
+    conn.execute(USE_CURRENT_EDITION)
     with conn.transaction():
         conn.execute(
             "INSERT INTO film_in_use (film_id) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING", [list(films)]
@@ -59,7 +61,7 @@ def fill_carts(conn: psycopg.Connection, accounts: Sequence[int], films: Sequenc
             INSERT INTO cart_line (account_id, film_id, quantity, price)
             SELECT account, f.film, f.place, coalesce(c.price, %s)
             FROM unnest(%s::integer[]) account, unnest(%s::text[]) WITH ORDINALITY f(film, place)
-                JOIN catalogue.film c ON c.id = f.film
+                JOIN film c ON c.id = f.film
             ORDER BY account, f.place
             """,
             [PRICE, list(accounts), list(films)],
@@ -68,10 +70,11 @@ def fill_carts(conn: psycopg.Connection, accounts: Sequence[int], films: Sequenc
 
 def total_of(conn: psycopg.Connection, films: Sequence[str]) -> Any:
     """What ``fill_carts`` comes to."""
+    conn.execute(USE_CURRENT_EDITION)
     row = conn.execute(
         """
         SELECT sum(f.place * coalesce(c.price, %s::numeric)) FROM unnest(%s::text[]) WITH ORDINALITY f(film, place)
-            JOIN catalogue.film c ON c.id = f.film
+            JOIN film c ON c.id = f.film
         """,
         [PRICE, list(films)],
     ).fetchone()

@@ -172,10 +172,10 @@ def test_prices_are_brought_up_to_date_by_every_answer(start_shop: StartShop) ->
     shop = start_shop()
     client = shop.sign_in()
     put_in_cart(client, SHAWSHANK, 2)
-    fetch(shop.url, "UPDATE catalogue.film SET price = 6.5 WHERE id = %s", SHAWSHANK)
+    fetch(shop.url, "UPDATE film SET price = 6.5 WHERE id = %s", SHAWSHANK)
     cart = data_of(put_in_cart(client, BATMAN_BEGINS))["cart"]
     assert [line["price"] for line in cart["items"]] == [6.5, 4.99]
-    fetch(shop.url, "UPDATE catalogue.film SET price = NULL WHERE id = %s", SHAWSHANK)
+    fetch(shop.url, "UPDATE film SET price = NULL WHERE id = %s", SHAWSHANK)
     assert data_of(put_in_cart(client, SHAWSHANK))["cart"]["items"][0]["subtotal"] == 14.97
 
 
@@ -198,9 +198,9 @@ def test_a_cart_holds_500_titles(start_shop: StartShop) -> None:
     put_in_cart(client, SHAWSHANK)
     fetch(
         shop.url,
-        "INSERT INTO catalogue.film"
+        "INSERT INTO film"
         " SELECT (jsonb_populate_record(f, jsonb_build_object('id', 'xx' || n, 'no', 9000 + n))).*"
-        " FROM catalogue.film f, generate_series(1, 500) n WHERE f.id = %s",
+        " FROM film f, generate_series(1, 500) n WHERE f.id = %s",
         UNDER_SCORE,
     )
     fetch(shop.url, "INSERT INTO film_in_use SELECT 'xx' || n FROM generate_series(1, 500) n")

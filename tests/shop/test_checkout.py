@@ -59,7 +59,7 @@ def test_the_order_is_the_cart_and_the_cart_is_empty(customer: httpx.Client) -> 
 
 def test_what_costs_nothing_can_be_bought(start_shop: StartShop) -> None:
     shop = start_shop()
-    fetch(shop.url, "UPDATE catalogue.film SET price = 0")
+    fetch(shop.url, "UPDATE film SET price = 0")
     client = shop.sign_in()
     put_in_cart(client, SHAWSHANK, 2)
     assert b'"price":0.00}],"totalPrice":0.00,"orderDate"' in pay(client).content

@@ -57,7 +57,7 @@ def nothing_sold(client: httpx.Client, units: int) -> None:
 
 
 def set_price(store: Store, film: str, price: str) -> None:
-    fetch(store.url, "UPDATE catalogue.film SET price = %s WHERE id = %s", Decimal(price), film)
+    fetch(store.url, "UPDATE film SET price = %s WHERE id = %s", Decimal(price), film)
 
 
 # --- one order ----------------------------------------------------------------------------------------
@@ -273,12 +273,12 @@ class Gateway:
     ("statement", "expected"),
     [
         ("UPDATE cart_line SET quantity = 3", "the quantity was 2, it is now 3"),
-        ("UPDATE cart_line SET price = 1; UPDATE catalogue.film SET price = 1", "was $4.99, it is now $1.00"),
+        ("UPDATE cart_line SET price = 1; UPDATE film SET price = 1", "was $4.99, it is now $1.00"),
         (
             f"""
             INSERT INTO film_in_use VALUES ('{AMELIE}');
             UPDATE cart_line SET film_id = '{AMELIE}', price = 4.99;
-            UPDATE catalogue.film SET price = 4.99
+            UPDATE film SET price = 4.99
             """,  # costs the same
             "Amélie is new in your cart",
         ),

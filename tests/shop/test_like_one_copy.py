@@ -20,6 +20,7 @@ from typing import Any
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.current_edition import connect
 from tests.figures import record_figure
 from tests.raw_connections import LOST, Customer, RawConnection, RawResponse, request
 from tests.server_processes import kill_worker
@@ -68,8 +69,8 @@ def database(make_database: MakeDatabase) -> str:
 
 @pytest.fixture(scope="module")
 def prices(database: str) -> dict[str, Decimal]:
-    with psycopg.connect(database) as conn:
-        rows = conn.execute("SELECT id, coalesce(price, 4.99) FROM catalogue.film WHERE id = ANY(%s)", [list(_NAMES)])
+    with connect(database) as conn:
+        rows = conn.execute("SELECT id, coalesce(price, 4.99) FROM film WHERE id = ANY(%s)", [list(_NAMES)])
         return {row[0]: row[1] for row in rows}
 
 
@@ -244,7 +245,7 @@ def test_histories_under_faults_have_an_order(database: str, serve: Serve, price
     assert unknown < operations / 2, "too little was answered for this to show anything"
     assert unknown, "nothing broke"
     assert orders >= HISTORIES / 4
-    with psycopg.connect(database) as conn:
+    with connect(database) as conn:
         assert not stress_shop.audit(conn)
     record_figure(
         f"{HISTORIES} histories, {operations} operations, {unknown} without an answer, {orders} orders: all in order"

@@ -26,6 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from tests.conftest import MakeDatabase
+from tests.current_edition import connect
 from tests.figures import record_figure
 from tests.shop.conftest import (
     AMELIE,
@@ -80,7 +81,7 @@ class Shopping(RuleBasedStateMachine):
             "DELETE FROM shop_order",
             "DELETE FROM cart_line",
             "DELETE FROM guess",
-            "UPDATE catalogue.film SET price = NULL WHERE price IS NOT NULL",
+            "UPDATE film SET price = NULL WHERE price IS NOT NULL",
         ):
             self.conn.execute(statement.encode())
         self.catalogue: dict[str, Decimal] = dict.fromkeys(FILMS, Decimal("4.99"))
@@ -159,7 +160,7 @@ class Shopping(RuleBasedStateMachine):
     def change_price(self, film: str, cents: int | None) -> None:
         """As an import or an admin does, behind everybody's back."""
         price = None if cents is None else Decimal(cents) / 100
-        self.conn.execute("UPDATE catalogue.film SET price = %s WHERE id = %s", [price, film])
+        self.conn.execute("UPDATE film SET price = %s WHERE id = %s", [price, film])
         self.catalogue[film] = Decimal("4.99") if price is None else price
 
     @rule(account=accounts, device=devices)
@@ -229,7 +230,7 @@ class Shopping(RuleBasedStateMachine):
 def shopping(make_database: MakeDatabase) -> Iterator[type[Shopping]]:
     """The machine, with an application on a database of its own and everybody signed in."""
     url = open_store(make_database())
-    with LocalShop(url) as shop, psycopg.connect(url, autocommit=True) as conn:
+    with LocalShop(url) as shop, connect(url, autocommit=True) as conn:
 
         class Here(Shopping):
             pass

@@ -73,6 +73,6 @@ def test_the_other_lines_show_their_new_prices(start_shop: StartShop) -> None:
     client = shop.sign_in()
     put_in_cart(client, SHAWSHANK)
     put_in_cart(client, AMELIE)
-    fetch(shop.url, "UPDATE catalogue.film SET price = 0 WHERE id = %s", AMELIE)
+    fetch(shop.url, "UPDATE film SET price = 0 WHERE id = %s", AMELIE)
     response = client.delete(f"{ITEMS}/{SHAWSHANK}")
     assert b'"price":0.00,"subtotal":0.00}],"itemCount":1,"totalPrice":0.00}}}' in response.content

@@ -116,9 +116,9 @@ def test_a_full_cart(store: Store, customer: httpx.Client) -> None:
         store.url,
         """
         WITH made AS (
-            INSERT INTO catalogue.film (
+            INSERT INTO film (
                 SELECT (jsonb_populate_record(f, jsonb_build_object('id', 'full' || n, 'no', -n))).*
-                FROM catalogue.film f, generate_series(1, 499) n WHERE f.id = %s
+                FROM film f, generate_series(1, 499) n WHERE f.id = %s
             ) RETURNING id
         ), used AS (INSERT INTO film_in_use (SELECT id FROM made) RETURNING film_id)
         INSERT INTO cart_line (account_id, film_id, quantity, price) SELECT %s, film_id, 1, 1 FROM used
@@ -156,7 +156,7 @@ def test_changing_taking_out_and_emptying(customer: httpx.Client) -> None:
 def test_a_changed_price_is_told_even_if_a_form_was_sent_between(store: Store, customer: httpx.Client) -> None:
     put(customer, DARK_KNIGHT)
     assert "$5.99 each" in text_of(look(customer, "/cart"))
-    fetch(store.url, "UPDATE catalogue.film SET price = 7.49 WHERE id = %s", DARK_KNIGHT)
+    fetch(store.url, "UPDATE film SET price = 7.49 WHERE id = %s", DARK_KNIGHT)
     try:
         put(customer, DARK_KNIGHT)
         assert send(customer, f"/cart/items/{DARK_KNIGHT}", quantity=3).status_code == 303
@@ -167,7 +167,7 @@ def test_a_changed_price_is_told_even_if_a_form_was_sent_between(store: Store, c
         assert "$22.47" in text
         assert "The price was" not in text_of(look(customer, "/cart")), "told already"
     finally:
-        fetch(store.url, "UPDATE catalogue.film SET price = 5.99 WHERE id = %s", DARK_KNIGHT)
+        fetch(store.url, "UPDATE film SET price = 5.99 WHERE id = %s", DARK_KNIGHT)
 
 
 # --- orders -------------------------------------------------------------------------------------------
@@ -273,13 +273,13 @@ def test_headers_and_head(customer: httpx.Client) -> None:
 
 def test_hostile_titles_are_text(store: Store, customer: httpx.Client) -> None:
     hostile = '"><script>alert(1)</script>&amp;'
-    fetch(store.url, "UPDATE catalogue.film SET title = %s WHERE id = %s", hostile, DARK_KNIGHT)
+    fetch(store.url, "UPDATE film SET title = %s WHERE id = %s", hostile, DARK_KNIGHT)
     try:
         added = send(customer, "/cart/items", movieId=DARK_KNIGHT)
         assert f"{hostile} is in your cart." in followed(customer, added, "/cart")
         pages = [look(customer, "/cart"), look(customer, "/checkout"), look(customer, f"/orders/{buy(customer)}")]
     finally:
-        fetch(store.url, "UPDATE catalogue.film SET title = 'The Dark Knight' WHERE id = %s", DARK_KNIGHT)
+        fetch(store.url, "UPDATE film SET title = 'The Dark Knight' WHERE id = %s", DARK_KNIGHT)
     for page in pages:
         assert hostile in text_of(page)
         assert "<script>alert" not in page.text

@@ -11,6 +11,7 @@ from typing import Any, Self
 import psycopg
 from tests.commands import environment
 from tests.conftest import import_films
+from tests.current_edition import connect
 from tests.sandbox import Sandbox
 
 from filmer.tmdb.sandbox.responses import read_films
@@ -76,7 +77,7 @@ class LinkCommand:
         return dict(self.fetch("SELECT film_id, tmdb_id FROM tmdb_link"))
 
     def fetch(self, statement: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.url, autocommit=True) as conn:
+        with connect(self.url, autocommit=True) as conn:
             return conn.execute(statement.encode()).fetchall()
 
     def execute(self, statement: str) -> None:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from tests.conftest import import_films
 from tests.sandbox import Sandbox
@@ -18,6 +17,7 @@ from tests.users import open_account
 
 from filmer.clock import SystemClock
 from filmer.community import queries as community
+from filmer.store.connecting import BriefConnection
 from filmer.store.embedded import Engines
 from filmer.store.valkey import SharedCache
 from filmer.tmdb.rate_limit import RateLimit
@@ -36,7 +36,7 @@ def test_films_get_their_tmdb_ids_and_those_unknown_are_remembered(
     stock(linker.url, tmp_path, [told, *films, *STRANGERS, "f123456789", "tt123456"], {told: 77})
     said = fine(linker.run())
     assert linker.links() == {film: KNOWN[film] for film in films} | dict.fromkeys(STRANGERS)
-    assert linker.fetch("SELECT id, tmdb_id FROM catalogue.film WHERE tmdb_id IS NOT NULL") == [(told, 77)]
+    assert linker.fetch("SELECT id, tmdb_id FROM film WHERE tmdb_id IS NOT NULL") == [(told, 77)]
     assert linker.fetch("SELECT film_id, tmdb_id FROM film_terms") == [(told, 77)]
     assert said.startswith("Linked 29 films, 2 unknown to TMDB. None is left to look up.\n2 films have no IMDb id")
     assert {request.query["external_source"] for request in sandbox.requests()} == {"imdb_id"}
@@ -176,7 +176,7 @@ def test_films_somebody_kept_are_in_use(linker: LinkCommand, tmp_path: Path) -> 
     ]
     stock(linker.url, tmp_path, [gone])
     import_films(linker.url)
-    assert linker.fetch(f"SELECT count(*) FROM catalogue.film WHERE id IN ('{favorite}', '{rated}')") == [(2,)]
+    assert linker.fetch(f"SELECT count(*) FROM film WHERE id IN ('{favorite}', '{rated}')") == [(2,)]
 
 
 def test_a_film_favourited_while_it_is_linked_is_in_use(linker: LinkCommand, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_film_favourited_while_it_is_linked_is_in_use(linker: LinkCommand, san
     stock(linker.url, tmp_path, [film])
 
     async def favourite() -> str:
-        async with await psycopg.AsyncConnection.connect(linker.url) as conn:
+        async with await BriefConnection.connect(linker.url) as conn:
             await community.insert_film_in_use(conn, movie)
             run = linker.start()
             eventually(lambda: sandbox.calls(f"/3/find/{film}"))

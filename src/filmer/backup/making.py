@@ -58,7 +58,7 @@ def _dump(conn: queries.Connection, pg_dump: Path, snapshot: str, archive: ZipFi
         f"--dbname=service={SERVICE}",
         f"--snapshot={snapshot}",
         "--format=custom",
-        *[f"--schema={schema}" for schema in queries.SCHEMAS],
+        *[f"--schema={schema}" for schema in queries.select_schemas(conn)],
         f"--extension={queries.EXTENSION}",
         "--no-unlogged-table-data",
         "--no-password",

@@ -1,4 +1,4 @@
-"""All SQL of backups. The database is filmer's own: what is in the schemas below is all there is to keep."""
+"""All SQL of backups. The database is filmer's own: what is in ``select_schemas`` is all there is to keep."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,9 +11,7 @@ from filmer.catalogue.edition import CHANNEL, SWAP_LOCK
 
 Connection = psycopg.Connection[Any]
 
-SCHEMAS = ("public", "catalogue")
 EXTENSION = "pg_trgm"
-_LEFTOVERS = ("catalogue_next", "catalogue_old")  # of an import
 _LOCK_SECONDS = 10
 _BOOKKEEPING = ("public.migration", "public.edition", "public.secret_key")  # has rows though nothing ever happened
 
@@ -38,8 +36,7 @@ def is_replica(conn: Connection) -> bool:
 def snapshot(conn: Connection) -> Iterator[str]:
     """One moment of the database, for all queries on this connection and for whoever knows the name it yields.
 
-    No import swaps its catalogue in meanwhile: tables are looked up by name as of now, whatever the snapshot, so one
-    that has another's name since would be read in its place.
+    No import makes another edition the current one meanwhile, as it would then drop the one that is being read.
     """
     conn.execute("SELECT pg_advisory_lock_shared(%s)", [SWAP_LOCK])
     try:
@@ -66,6 +63,13 @@ def select_fingerprint(conn: Connection) -> str | None:
     return row[0] if row else None
 
 
+def select_schemas(conn: Connection) -> list[str]:
+    """What outlives imports, and the current edition of the catalogue; its name is in databases since migration 7."""
+    if _one(conn, "SELECT to_regclass('public.edition')") is None:
+        return ["public"]
+    return ["public", _one(conn, "SELECT coalesce(to_jsonb(e) ->> 'schema', 'catalogue') FROM public.edition e")]
+
+
 def select_tables(conn: Connection) -> list[str]:
     """All tables whose rows are kept, with their schemas; those that are not logged are not."""
     rows = conn.execute(
@@ -75,7 +79,7 @@ def select_tables(conn: Connection) -> list[str]:
             SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
         ORDER BY 1
         """,
-        [list(SCHEMAS)],
+        [select_schemas(conn)],
     )
     return [row[0] for row in rows]
 
@@ -124,8 +128,8 @@ def drop_everything(conn: Connection) -> None:
     """All but what belongs to extensions, which not everybody may make anew."""
     conn.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'".encode())
     conn.execute("SET LOCAL client_min_messages = warning")
-    for schema in (*SCHEMAS[1:], *_LEFTOVERS):
-        conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+    for (schema,) in conn.execute("SELECT nspname FROM pg_namespace WHERE nspname ~ '^catalogue(_|$)'").fetchall():
+        conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
     rows = conn.execute(
         """
         SELECT format('DROP %s IF EXISTS %s CASCADE', o.type, o.identity)
@@ -173,7 +177,7 @@ def select_unproved(conn: Connection) -> list[str]:
         UNION ALL SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
         WHERE NOT i.indisvalid AND c.relnamespace::regnamespace::text = ANY(%(s)s)
         """,
-        {"s": list(SCHEMAS)},
+        {"s": select_schemas(conn)},
     )
     return [row[0] for row in rows]
 

@@ -35,12 +35,12 @@ def import_connection(url: str) -> Iterator[psycopg.Connection[Any]]:
         with queries.connect(url) as conn:
             if not queries.take_lock(conn):
                 raise ImportFailed("Another import is under way. Wait for it, or stop it, and try again.")
-            queries.drop_leftovers(conn)
+            queries.drop_others(conn)
             try:
                 yield conn
             except BaseException:
                 if not conn.closed:
-                    queries.drop_leftovers(conn)
+                    queries.drop_others(conn)
                 raise
     except psycopg.errors.DiskFull as error:
         raise ImportFailed(f"The database is out of disk space: {error.diag.message_primary}") from error
@@ -84,10 +84,10 @@ def bring_in(
             )
         if not missing:
             break
-        queries.drop_leftovers(conn)  # a film was sold meanwhile that is not in the new catalogue: take it along
+        queries.drop_others(conn)  # a film was sold meanwhile that is not in the new catalogue: take it along
     with progress.step("Clearing away the old catalogue"):
         queries.wait_until_seen(conn)
-        queries.drop_old(conn)
+        queries.drop_others(conn)
     return films, stars
 
 

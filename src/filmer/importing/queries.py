@@ -1,9 +1,12 @@
-"""All SQL of importing: the next catalogue is built in a schema beside the one in use, which it then replaces."""
+"""All SQL of importing: the next edition is built in a schema of its own, and then becomes the current one.
+
+Names without a schema are those of the current edition: connections read it.
+"""
 
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,10 +15,11 @@ import psycopg
 from psycopg import sql
 
 from filmer.catalogue.edition import CHANNEL, SEEN_LOCK, SWAP_LOCK
+from filmer.store.connecting import USE_CURRENT_EDITION
 
 Connection = psycopg.Connection[Any]
 
-NOW, NEXT, OLD = "catalogue", "catalogue_next", "catalogue_old"
+NEXT = "catalogue_next"  # schema of the next edition until it is the current one
 _LOCK = 0x696D7074  # "impt": one import at a time per database
 _LOCK_SECONDS = 3
 _SWAP_SECONDS = 0.5  # we make visitors wait for the swap, before we let them pass and try again
@@ -36,17 +40,19 @@ STAR_COLUMNS = (
 
 def connect(url: str, password: str | None = None) -> Connection:
     """A connection of an import. PostgreSQL gives up what it does for us soon after we are killed."""
-    return psycopg.connect(
+    conn = psycopg.connect(
         url,
         password=password,
         autocommit=True,
         application_name="filmer import",
         options="-c client_connection_check_interval=500ms",
     )
+    conn.execute(USE_CURRENT_EDITION)
+    return conn
 
 
 def take_lock(conn: Connection) -> bool:
-    """Whether no other import is under way. The lock ends with the connection.
+    """Whether no other import is under way; then the current edition stays so. The lock ends with the connection.
 
     Waits a little: PostgreSQL needs a moment to notice that an import was killed.
     """
@@ -56,15 +62,24 @@ def take_lock(conn: Connection) -> bool:
             conn.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
     except psycopg.errors.LockNotAvailable:
         return False
+    conn.execute(USE_CURRENT_EDITION)
     return True
 
 
-def drop_leftovers(conn: Connection) -> None:
-    """What an import that was killed left behind."""
-    with conn.transaction():
-        conn.execute("SET LOCAL client_min_messages = warning")
-        for schema in (NEXT, OLD):
-            conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+def drop_others(conn: Connection) -> None:
+    """Frees every schema of the catalogue but the current edition's: the former one, and what a killed import left.
+
+    What is still read 15 seconds later stays; the next import drops it.
+    """
+    rows = conn.execute(
+        "SELECT nspname FROM pg_namespace"
+        " WHERE nspname ~ '^catalogue(_[0-9]+|_next|_old)?$' AND nspname <> (SELECT schema FROM edition)"
+    )
+    for (schema,) in rows.fetchall():
+        with suppress(psycopg.errors.LockNotAvailable), conn.transaction():
+            conn.execute("SET LOCAL lock_timeout = '15s'")
+            conn.execute("SET LOCAL client_min_messages = warning")
+            conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
 
 
 def create_next(conn: Connection) -> None:
@@ -79,7 +94,7 @@ def copy_into_new(
 
     To be used in a transaction: rows that come in with their table need no write-ahead log and no vacuum.
     """
-    new, like = sql.Identifier(NEXT, table), sql.Identifier(NOW, table)
+    new, like = sql.Identifier(NEXT, table), sql.Identifier(table)
     conn.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING CONSTRAINTS INCLUDING DEFAULTS)").format(new, like))
     options = sql.SQL("FREEZE, FORMAT binary" if binary else "FREEZE")
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
@@ -90,18 +105,18 @@ def copy_into_new(
 
 def tables(conn: Connection) -> list[str]:
     """The catalogue's tables."""
-    rows = conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY tablename", [NOW])
+    rows = conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename")
     return [row[0] for row in rows]
 
 
 def index_statements(conn: Connection, table: str) -> list[str]:
     """The statements that give a table of the next catalogue the indexes of the one in use; the costly ones first."""
     rows = conn.execute(
-        "SELECT indexdef FROM pg_indexes WHERE schemaname = %s AND tablename = %s"
-        " ORDER BY indexdef LIKE %s DESC, indexname",
-        [NOW, table, "%USING gin%"],
+        "SELECT replace(indexdef, ' ON ' || schemaname || '.', ' ON ' || %s || '.') FROM pg_indexes"
+        " WHERE schemaname = current_schema() AND tablename = %s ORDER BY indexdef LIKE %s DESC, indexname",
+        [NEXT, table, "%USING gin%"],
     )
-    return [row[0].replace(f" ON {NOW}.", f" ON {NEXT}.") for row in rows]
+    return [row[0] for row in rows]
 
 
 def execute(conn: Connection, statement: str) -> None:
@@ -167,14 +182,14 @@ def select_films(conn: Connection, *, only_in_use: bool) -> list[tuple[Any, ...]
     statement = f"""
         SELECT id, title, year, director, genres, star_nos, rating, votes, original_title, release_date,
                runtime_minutes, popularity, tmdb_id, price, overview
-        FROM {NOW}.film {condition}
+        FROM film {condition}
     """
     return conn.execute(statement.encode()).fetchall()
 
 
 def select_stars(conn: Connection, nos: Sequence[int]) -> dict[int, tuple[str, str, int | None]]:
     """Stars of the catalogue in use, by number: id, name, year of birth."""
-    rows = conn.execute(f"SELECT no, id, name, birth_year FROM {NOW}.star WHERE no = ANY (%s)".encode(), [nos])
+    rows = conn.execute("SELECT no, id, name, birth_year FROM star WHERE no = ANY (%s)", [nos])
     return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
 
@@ -196,45 +211,46 @@ def swap(
     with conn.transaction() as transaction:
         conn.execute("SELECT pg_advisory_xact_lock(%s)", [SWAP_LOCK])  # a backup is read to its end first
         copy_said(conn, said)
-        # What takes longer with every film comes before the lock that visitors wait for: only new prices wait here.
-        _hold_others(conn, "film_terms IN SHARE ROW EXCLUSIVE MODE")
+        _hold(conn, "film_terms IN SHARE ROW EXCLUSIVE MODE")
         upsert_terms(conn)
         _take_over_terms(conn)
-        # From here to the commit nobody reads the catalogue (``catalogue.queries.one_edition``).
-        _hold_others(conn, "film_in_use IN SHARE MODE", "edition IN ACCESS EXCLUSIVE MODE")
+        _hold(conn, "film_in_use IN SHARE MODE")  # until the commit no other film gets into use
         missing = conn.execute(
             f"""
-            SELECT u.film_id FROM film_in_use u JOIN {NOW}.film f ON f.id = u.film_id
+            SELECT u.film_id FROM film_in_use u JOIN film f ON f.id = u.film_id
             WHERE NOT EXISTS (SELECT FROM {NEXT}.film n WHERE n.id = u.film_id)
             """.encode()
         ).fetchall()
         if missing:
             raise psycopg.Rollback(transaction)
-        conn.execute(f"ALTER SCHEMA {NOW} RENAME TO {OLD}".encode())
-        conn.execute(f"ALTER SCHEMA {NEXT} RENAME TO {NOW}".encode())
-        row = conn.execute("UPDATE edition SET version = version + 1 RETURNING version").fetchone()
+        row = conn.execute(
+            "UPDATE edition SET version = version + 1, schema = 'catalogue_' || version + 1 RETURNING version, schema"
+        ).fetchone()
+        if row is None:
+            raise RuntimeError("the table edition has lost its row")
+        version, schema = row
+        conn.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(sql.Identifier(NEXT), sql.Identifier(schema)))
         conn.execute(
             "INSERT INTO import_run (source, origin, finished, version, films, stars, report)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            [source, origin, now, row and row[0], films, stars, json.dumps(report)],
+            [source, origin, now, version, films, stars, json.dumps(report)],
         )
         conn.execute(f"NOTIFY {CHANNEL}".encode())
     return [film_id for (film_id,) in missing]
 
 
-def _hold_others(conn: Connection, *locks: str) -> None:
-    """Take locks on tables until the commit: all of them at once, or others pass before the next try."""
+def _hold(conn: Connection, lock: str) -> None:
+    """Lock a table until the commit; who cannot have it soon lets others pass before the next try."""
     for _ in range(_SWAP_TRIES):
         try:
             with conn.transaction():
                 conn.execute(f"SET LOCAL lock_timeout = '{round(_SWAP_SECONDS * 1000)}ms'")
-                for lock in locks:
-                    conn.execute(f"LOCK TABLE {lock}".encode())
+                conn.execute(f"LOCK TABLE {lock}".encode())
         except psycopg.errors.LockNotAvailable:
             time.sleep(_SWAP_SECONDS)
         else:
             return
-    raise psycopg.errors.LockNotAvailable("somebody reads the catalogue, or changes it, without end")
+    raise psycopg.errors.LockNotAvailable("somebody changes prices or carts without end")
 
 
 def wait_until_seen(conn: Connection) -> None:
@@ -262,28 +278,18 @@ def _take_over_terms(conn: Connection) -> None:
     )
 
 
-def drop_old(conn: Connection) -> None:
-    """Frees the replaced catalogue once nobody reads it any more; if somebody does for long, the next import does."""
-    try:
-        with conn.transaction():
-            conn.execute("SET LOCAL lock_timeout = '15s'")
-            conn.execute("SET LOCAL client_min_messages = warning")
-            conn.execute(f"DROP SCHEMA IF EXISTS {OLD} CASCADE".encode())
-    except psycopg.errors.LockNotAvailable:
-        return
-
-
 def select_state(conn: Connection) -> dict[str, Any]:
     """What is in: counts, version, and the last import."""
+    conn.execute(USE_CURRENT_EDITION)
     row = conn.execute(
-        f"""
-        SELECT e.version, (SELECT size FROM {NOW}.listing_size WHERE list = 'all'),
-               (SELECT size FROM {NOW}.listing_size WHERE list = 'stars'),
-               (SELECT count(*) FROM {NOW}.listing_size WHERE list LIKE 'genre:%'),
+        b"""
+        SELECT e.version, (SELECT size FROM listing_size WHERE list = 'all'),
+               (SELECT size FROM listing_size WHERE list = 'stars'),
+               (SELECT count(*) FROM listing_size WHERE list LIKE 'genre:%'),
                (SELECT count(*) FROM film_terms WHERE price IS NOT NULL), (SELECT count(*) FROM film_in_use),
                r.source, r.origin, r.finished
         FROM edition e LEFT JOIN LATERAL (SELECT * FROM import_run ORDER BY id DESC LIMIT 1) r ON true
-        """.encode()
+        """
     ).fetchone()
     if row is None:
         return {}
@@ -293,11 +299,12 @@ def select_state(conn: Connection) -> dict[str, Any]:
 
 def count_known_to_tmdb(conn: Connection) -> int:
     """Films whose TMDB id is known from their source, or from ``filmer link tmdb``."""
+    conn.execute(USE_CURRENT_EDITION)
     row = conn.execute(
-        f"""
-        SELECT count(*) FROM {NOW}.film f
+        b"""
+        SELECT count(*) FROM film f
         WHERE f.tmdb_id IS NOT NULL
            OR EXISTS (SELECT FROM tmdb_link l WHERE l.film_id = f.id AND l.tmdb_id IS NOT NULL)
-        """.encode()
+        """
     ).fetchone()
     return row[0] if row else 0

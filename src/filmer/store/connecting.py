@@ -30,6 +30,7 @@ def names_several(url: str) -> bool:
     return "," in str(parts.get("host") or parts.get("hostaddr") or "")
 
 
+CATALOGUE_TABLES = ("film", "star", "listing", "listing_size", "tally", "term")
 # Each edition of the catalogue is a schema, named in the table "edition" and put before the rest of the search path.
 _SET_PATH = """
     SELECT database, version, set_config('search_path',

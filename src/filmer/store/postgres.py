@@ -16,7 +16,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from filmer.errors import ServerLost, ServiceUnavailable
 from filmer.single_flight import single_flight
-from filmer.store.connecting import CONNECT_SECONDS, BriefConnection, names_several, to_primary
+from filmer.store.connecting import CATALOGUE_TABLES, CONNECT_SECONDS, BriefConnection, names_several, to_primary
 
 Connection = BriefConnection
 Pool = AsyncConnectionPool[Connection]
@@ -106,7 +106,7 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[tuple[Connection, bool]]:
-        """A connection to any server that has this process's edition, and whether it has: an older one rather than none.
+        """A connection to any server that has the edition, and whether it has: an older one rather than none.
 
         Raises ServiceUnavailable when no server answers.
         """
@@ -134,8 +134,11 @@ class Database:
             raise ServiceUnavailable("The database took too long") from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise ServerLost("The database did not answer") from error
-        except psycopg.errors.UndefinedTable as error:  # its edition is gone: this process has been slow to leave it
-            await self._pool.drain()
+        except psycopg.errors.UndefinedTable as error:
+            if not any(f'"{table}"' in str(error.diag.message_primary) for table in CATALOGUE_TABLES):
+                raise
+            # The edition is gone: this process has been slow to leave it.
+            self.edition = ""  # until it has, connections ask which is the current one
             raise ServerLost("The catalogue has just been replaced") from error
 
     @asynccontextmanager

@@ -1,0 +1,14 @@
+"""The catalogue's tables, as they are now: each edition has its own (decision 0003)."""
+
+from typing import Any
+
+import psycopg
+
+LOCK = "LOCK TABLE film, star, listing, listing_size, tally, term IN ACCESS EXCLUSIVE MODE"  # nobody can read them
+
+
+def connect(database_url: str, **options: Any) -> psycopg.Connection:
+    """A connection that reads the edition that is current now; what it makes is in the schema ``public``."""
+    conn = psycopg.connect(database_url, **options)
+    conn.execute("SELECT set_config('search_path', 'public, ' || schema, false) FROM edition")
+    return conn
