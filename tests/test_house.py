@@ -135,7 +135,7 @@ MAY_IMPORT = {
     "accounts": {"http", "openapi", "secret", "store"},
     "admin": {"accounts", "store"},
     "catalogue": {"http", "openapi", "store"},
-    "importing": {"catalogue"},
+    "importing": {"catalogue", "store"},
     "tmdb": {"catalogue", "importing", "store"},
     "backup": {"catalogue", "importing", "store"},
     "shop": {"accounts", "catalogue", "http", "openapi", "secret", "store"},

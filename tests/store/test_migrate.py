@@ -12,7 +12,9 @@ from unittest.mock import Mock
 import psycopg
 import pytest
 from tests.commands import filmer
+from tests.conftest import import_films
 
+from filmer.importing import build
 from filmer.store import migrate as migrating
 from filmer.store.embedded import Engines
 from filmer.store.migrate import Migration, MigrationError, migrate, migrations, pending, require_supported
@@ -110,6 +112,32 @@ def test_only_what_is_pending_is_applied_in_order(empty: str, monkeypatch: pytes
     assert applied(empty) == [SECOND]
     assert rows(empty, "SELECT m FROM first") == [2]
     assert (numbers(empty), tables(empty)) == ([1, 2], ["first", "migration", "second"])
+
+
+def test_a_migration_of_the_catalogue_reaches_its_current_edition_and_all_that_follow(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_films(database_url)
+    text = "ALTER TABLE {edition}.film ADD COLUMN added integer; CREATE INDEX film_added ON {edition}.film (added)"
+    known(monkeypatch, *migrations(), Migration(99, "0099_added.sql", text))
+    assert [migration.number for migration in applied(database_url)] == [99]
+    has_both = (
+        "SELECT count(*) FROM edition JOIN pg_indexes ON schemaname = schema AND indexname = 'film_added'"
+        " JOIN information_schema.columns ON table_schema = schema AND column_name = 'added'"
+    )
+    assert rows(database_url, has_both) == [1]
+    import_films(database_url)
+    assert rows(database_url, "SELECT schema FROM edition") == ["catalogue_2"]
+    assert rows(database_url, has_both) == [1]
+
+
+def test_a_migration_of_the_catalogue_waits_for_an_import(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known(monkeypatch, *migrations(), Migration(99, "0099_added.sql", "ALTER TABLE {edition}.film ADD added integer"))
+    with build.import_connection(database_url), connected(database_url) as conn:
+        monkeypatch.setattr(migrating, "LOCK_SECONDS", 0.1)
+        with pytest.raises(MigrationError, match="an import, perhaps"):
+            list(migrate(conn))
+    assert numbers(database_url)[-1] == len(numbers(database_url)), "nothing was changed"
 
 
 def test_a_migration_is_told_after_it_is_done(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:

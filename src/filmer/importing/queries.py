@@ -16,11 +16,11 @@ from psycopg import sql
 
 from filmer.catalogue.edition import CHANNEL, SEEN_LOCK, SWAP_LOCK
 from filmer.store.connecting import USE_CURRENT_EDITION
+from filmer.store.migrate import IMPORT_LOCK
 
 Connection = psycopg.Connection[Any]
 
 NEXT = "catalogue_next"  # schema of the next edition until it is the current one
-_LOCK = 0x696D7074  # "impt": one import at a time per database
 _LOCK_SECONDS = 3
 _SWAP_SECONDS = 0.5  # we make visitors wait for the swap, before we let them pass and try again
 _SWAP_TRIES = 100
@@ -59,7 +59,7 @@ def take_lock(conn: Connection) -> bool:
     try:
         with conn.transaction():
             conn.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
-            conn.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+            conn.execute("SELECT pg_advisory_lock(%s)", [IMPORT_LOCK])
     except psycopg.errors.LockNotAvailable:
         return False
     conn.execute(USE_CURRENT_EDITION)

@@ -15,6 +15,9 @@ from filmer.errors import CommandFailed
 
 MINIMUM_POSTGRESQL = 150000
 _LOCK = 0x66696C6D  # "film": one migration at a time per database
+LOCK_SECONDS = 10.0
+IMPORT_LOCK = 0x696D7074  # "impt": one import at a time per database, and none while its tables are changed
+EDITION = "{edition}"  # in a migration: the schema of the catalogue's current edition, of which the next one is a copy
 _NAME = re.compile(r"(\d{4})_\w+\.sql")
 
 
@@ -64,7 +67,7 @@ def pending(conn: psycopg.Connection) -> list[Migration]:
 def migrate(conn: psycopg.Connection) -> Iterator[Migration]:
     """Apply what is pending, yielding each migration after its commit. Takes an autocommit connection."""
     require_supported(conn)
-    conn.execute("SET lock_timeout = '10s'")
+    conn.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'".encode())
     conn.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
     try:
         conn.execute(
@@ -73,7 +76,7 @@ def migrate(conn: psycopg.Connection) -> Iterator[Migration]:
         )
         for migration in pending(conn):
             with conn.transaction():
-                conn.execute(migration.sql.encode())
+                conn.execute(_with_edition(conn, migration.sql).encode())
                 conn.execute(
                     "INSERT INTO migration (number, name, digest) VALUES (%s, %s, %s)",
                     [migration.number, migration.name, migration.digest],
@@ -90,6 +93,15 @@ def migrate(conn: psycopg.Connection) -> Iterator[Migration]:
         ) from error
     finally:
         conn.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+
+
+def _with_edition(conn: psycopg.Connection, statements: str) -> str:
+    """An import that began before would bring in tables without the change: it is waited for, and none may begin."""
+    if EDITION not in statements:
+        return statements
+    conn.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORT_LOCK])
+    row = conn.execute("SELECT schema FROM edition").fetchone()
+    return statements.replace(EDITION, row[0] if row else "catalogue")
 
 
 def require_supported(conn: psycopg.Connection) -> None:
