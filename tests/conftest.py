@@ -37,8 +37,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 SECRET_KEY = "only the tests know this secret key"
 
 # Servers in this process give Valkey more time than the product does: a busy machine is no fault of theirs.
-VALKEY_ANSWER_SECONDS = valkey.ANSWER_SECONDS
-valkey.ANSWER_SECONDS, valkey.CROWD_SECONDS = 5.0, 30.0
+VALKEY_TIMEOUT_SECONDS = valkey.TIMEOUT_SECONDS
+valkey.TIMEOUT_SECONDS, valkey.POOL_WAIT_SECONDS = 5.0, 30.0
 # Nor do they clear away what is over once a minute, at a moment of chance: tests that judge it call it themselves.
 periodic.EVERY_SECONDS = 1e6
 os.environ["FILMER_SECRET_KEY"] = SECRET_KEY  # no test makes one where the tests' user keeps theirs

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filmer.settings import MIN_SECRET, Settings, SettingsError
 from filmer.store.engines import connect, data_directory
-from filmer.store.fingerprint import keep_fingerprint
+from filmer.store.fingerprint import check_or_store_fingerprint
 
 FILE = "secret.key"
 BYTES = 32
@@ -79,7 +79,7 @@ def _make(path: Path) -> None:
 def require_known_key(settings: Settings) -> None:
     """Raises SettingsError when the database's digests were made with another key."""
     with connect(settings) as conn:
-        if not keep_fingerprint(conn, SecretKey(settings).fingerprint):
+        if not check_or_store_fingerprint(conn, SecretKey(settings).fingerprint):
             raise SettingsError(
                 "This database, with the cards on file in it, was used with another secret key. Give back the old one "
                 f"(FILMER_SECRET_KEY, or {FILE} in the data directory); if it is lost, `filmer card remove --all` "

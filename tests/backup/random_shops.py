@@ -21,7 +21,7 @@ from filmer.backup.restoring import require_known, restore
 from filmer.importing.progress import Progress
 from filmer.secret import SecretKey
 from filmer.settings import Settings
-from filmer.store.fingerprint import keep_fingerprint
+from filmer.store.fingerprint import check_or_store_fingerprint
 
 HARD = [
     "\\.",
@@ -42,7 +42,7 @@ def draw_shop(url: str, draw: random.Random) -> None:
     import_films(url)
     key = SecretKey(Settings(secret_key=SECRET_KEY))
     with psycopg.connect(url) as conn:
-        assert keep_fingerprint(conn, key.fingerprint)
+        assert check_or_store_fingerprint(conn, key.fingerprint)
         accounts = [_account(conn, draw) for _ in range(draw.randint(3, 12))]
         for film in FILMS:
             conn.execute("INSERT INTO film_in_use VALUES (%s) ON CONFLICT DO NOTHING", [film])

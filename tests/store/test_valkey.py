@@ -10,13 +10,13 @@ from typing import TypeVar
 import pytest
 import redis
 from structlog.testing import capture_logs
-from tests.conftest import VALKEY_ANSWER_SECONDS
+from tests.conftest import VALKEY_TIMEOUT_SECONDS
 from tests.machine import at_most
 
 from filmer.server.serving import free_port
 from filmer.store import valkey
 from filmer.store.embedded import Engines
-from filmer.store.valkey import SharedCache, claim_of
+from filmer.store.valkey import SharedCache, claim_key
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ def test_what_one_puts_another_gets(engines: Engines, key: str) -> None:
     assert using(engines.redis_url, lambda cache: cache.get(key)) == value
 
     async def drop_and_get(cache: SharedCache) -> bytes | None:
-        await cache.drop(key)
+        await cache.delete(key)
         return await cache.get(key)
 
     assert using(engines.redis_url, drop_and_get) is None
@@ -72,10 +72,10 @@ def test_one_of_many_gets_the_claim_and_it_ends_by_itself(engines: Engines, key:
 
     assert sorted(using(engines.redis_url, ask)) == [False] * 19 + [True]
     with redis.Redis.from_url(engines.redis_url) as client:
-        assert 50_000 < int(client.pttl(claim_of(key))) <= 60_000
+        assert 50_000 < int(client.pttl(claim_key(key))) <= 60_000
 
     async def drop_and_claim(cache: SharedCache) -> bool:
-        await cache.drop_claim(key)
+        await cache.release_claim(key)
         return await cache.claim(key, milliseconds=1000)
 
     assert using(engines.redis_url, drop_and_claim)
@@ -84,29 +84,29 @@ def test_one_of_many_gets_the_claim_and_it_ends_by_itself(engines: Engines, key:
 def test_a_claim_lasts_as_long_as_it_is_kept(engines: Engines, key: str) -> None:
     async def keep(cache: SharedCache) -> None:
         await cache.claim(key, milliseconds=1000)
-        await cache.keep_claim(key, milliseconds=60_000)
+        await cache.extend_claim(key, milliseconds=60_000)
 
     using(engines.redis_url, keep)
     with redis.Redis.from_url(engines.redis_url) as client:
-        assert 50_000 < int(client.pttl(claim_of(key))) <= 60_000
-        client.delete(claim_of(key))
+        assert 50_000 < int(client.pttl(claim_key(key))) <= 60_000
+        client.delete(claim_key(key))
 
 
 @pytest.mark.parametrize("value", [b"it", None])
 def test_publishing_gives_the_claim_back(engines: Engines, key: str, value: bytes | None) -> None:
-    async def publish(cache: SharedCache) -> None:
+    async def put_and_release(cache: SharedCache) -> None:
         assert await cache.claim(key, milliseconds=60_000)
-        cache.publish(key, value, seconds=30)
+        cache.put_and_release(key, value, seconds=30)
 
-    using(engines.redis_url, publish)  # closing waits for what is done behind
+    using(engines.redis_url, put_and_release)  # closing waits for what is done behind
     with redis.Redis.from_url(engines.redis_url) as client:
         assert client.get(key) == value
-        assert not client.exists(claim_of(key))
+        assert not client.exists(claim_key(key))
 
 
 def test_what_is_put_behind_is_put(engines: Engines, key: str) -> None:
     async def put(cache: SharedCache) -> None:
-        cache.put_behind(key, b"it", seconds=30)
+        cache.put_in_background(key, b"it", seconds=30)
 
     using(engines.redis_url, put)
     assert using(engines.redis_url, lambda cache: cache.get(key)) == b"it"
@@ -126,8 +126,8 @@ def test_a_crowd_gets_its_answers(engines: Engines, key: str) -> None:
 
 async def everything(cache: SharedCache) -> list[object]:
     await cache.put("a", b"b", seconds=1)
-    await cache.drop("a")
-    return [await cache.get("a"), await cache.ping(), await cache.claim("a", milliseconds=1000), cache.is_up]
+    await cache.delete("a")
+    return [await cache.get("a"), await cache.ping(), await cache.claim("a", milliseconds=1000), cache.accepts_calls]
 
 
 NOTHING = [None, False, True, False]  # nobody can tell who was first: so everybody is
@@ -161,7 +161,7 @@ def test_a_wrong_password_is_as_good_as_none(engines: Engines, key: str) -> None
 
 def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """It accepts, and never says a word."""
-    monkeypatch.setattr(valkey, "ANSWER_SECONDS", VALKEY_ANSWER_SECONDS)
+    monkeypatch.setattr(valkey, "TIMEOUT_SECONDS", VALKEY_TIMEOUT_SECONDS)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         begun = time.monotonic()
         assert using(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", everything) == NOTHING
@@ -194,19 +194,19 @@ def test_a_key_of_another_kind_is_nothing(engines: Engines, key: str) -> None:
 
 def test_after_its_rest_it_is_asked_again(engines: Engines, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that breaks is no reason to do without for long."""
-    monkeypatch.setattr(valkey, "REST_SECONDS", 0.2)
+    monkeypatch.setattr(valkey, "RETRY_SECONDS", 0.2)
 
     async def work(cache: SharedCache) -> list[bool]:
         await cache.put(key, b"here", seconds=30)
-        ups = [cache.is_up]
+        ups = [cache.accepts_calls]
         assert await cache.get(f"{key}:list") is None  # an error
-        ups.append(cache.is_up)
+        ups.append(cache.accepts_calls)
         assert await cache.get(key) is None, "it rests"
         deadline = time.monotonic() + 3
         while await cache.get(key) != b"here":
             assert time.monotonic() < deadline
             await asyncio.sleep(0.02)
-        return [*ups, cache.is_up]
+        return [*ups, cache.accepts_calls]
 
     with redis.Redis.from_url(engines.redis_url) as client:
         client.rpush(f"{key}:list", "x")

@@ -44,7 +44,7 @@ class Viewer(NamedTuple):
 
     async def settled(self) -> None:
         """Returns when nothing is under way any more."""
-        await until(lambda: not (self.images._in_flight or self.shared._behind))
+        await until(lambda: not (self.images._in_flight or self.shared._background_tasks))
 
 
 @asynccontextmanager

@@ -112,7 +112,7 @@ def test_valkey_that_goes_away_stops_nobody(engines: Engines) -> None:
         async with asyncio.timeout(2):
             for _ in range(20):
                 await rate_limit.acquire()
-        assert not cache.is_up
+        assert not cache.accepts_calls
         await cache.close()
 
     asyncio.run(run())

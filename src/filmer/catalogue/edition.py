@@ -6,7 +6,7 @@ import psycopg
 import structlog
 
 from filmer.catalogue.queries import select_edition, select_takes_changes
-from filmer.store.connecting import CONNECT_SECONDS, BriefConnection, names_several, to_primary
+from filmer.store.connecting import CONNECT_SECONDS, CancellableConnection, names_several, to_primary
 from filmer.store.postgres import ANSWER_SECONDS, Connection
 
 log = structlog.get_logger()
@@ -54,7 +54,7 @@ class Edition:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self) -> None:
-        conn = await BriefConnection.connect(
+        conn = await CancellableConnection.connect(
             self._url,
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,

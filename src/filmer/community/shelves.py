@@ -77,7 +77,7 @@ class Shelves:
         listed = FavoriteListing(encode(Favorites([row.film for row in rows])), oldest.timestamp())
         if is_cached:
             seconds = STALE_SECONDS if stale else self._seconds
-            self._shared.put_behind(key, msgspec.msgpack.encode(listed), seconds=seconds)
+            self._shared.put_in_background(key, msgspec.msgpack.encode(listed), seconds=seconds)
         return listed, True
 
     async def entry(self, user_id: int, movie_id: int) -> queries.ShelfEntry:

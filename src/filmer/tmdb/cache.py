@@ -308,14 +308,14 @@ class TmdbCache:
         async def keep() -> None:
             while True:
                 await asyncio.sleep(CLAIM_MILLISECONDS / 4000)
-                await self._shared.keep_claim(key, milliseconds=CLAIM_MILLISECONDS)
+                await self._shared.extend_claim(key, milliseconds=CLAIM_MILLISECONDS)
 
         task = asyncio.create_task(keep())
         try:
             yield
         finally:
             task.cancel()
-            await self._shared.drop_claim(key)
+            await self._shared.release_claim(key)
 
     def _key(self, resource: Resource[Any]) -> str:
         return f"{self._prefix}:{resource.name}"

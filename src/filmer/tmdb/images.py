@@ -117,9 +117,9 @@ class Images:
                     if image is None:
                         image = await self._fetch_poster(movie_id)
                 except BaseException:
-                    await self._shared.drop_claim(key)
+                    await self._shared.release_claim(key)
                     raise
-                self._shared.publish(key, image, seconds=_lifetime(image))
+                self._shared.put_and_release(key, image, seconds=_lifetime(image))
             else:
                 await asyncio.sleep(POLL_SECONDS)  # another worker asks; when it dies, its claim ends
                 image = await self._from_valkey(key)
