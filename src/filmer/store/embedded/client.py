@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 CONNECT_LIMIT = 90.0  # seconds to wait for an earlier supervisor that is still shutting down
 REPLY_LIMIT = 600.0  # seconds to wait for the supervisor's reply; a long crash recovery is part of it
 SHUTDOWN_LIMIT = 20.0  # seconds the last client waits for the servers to be down
-RETRY_DELAY = 0.02  # seconds until a supervisor that is shutting down is asked again
+RETRY_DELAY = 0.02  # seconds until the next attempt while a supervisor is shutting down
 RECONNECT_LIMIT = 60.0  # seconds in which we try to get another supervisor when one has died
 LONGEST_DELAY = 5.0  # seconds between two such attempts
 
