@@ -1,4 +1,4 @@
-"""How far an import is: bars with bytes, rows and time left on a terminal, a line a step elsewhere."""
+"""Shows the progress of a command: bars with bytes, rows and time left on a terminal, elsewhere a line per step."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ Advance = Callable[..., None]
 
 
 class Progress:
-    """Steps of an import, shown on stderr."""
+    """The steps of a command, shown on stderr."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = Console(stderr=True, quiet=quiet)
@@ -38,7 +38,7 @@ class Progress:
 
     @contextmanager
     def step(self, name: str, total: int | None = None, *, unit: str = "rows") -> Iterator[Advance]:
-        """Shows one step; call what it yields with how much is done (and rows read, where bytes are the measure)."""
+        """Shows one step. Yields a function to call with how much is done (and rows read, if the unit is bytes)."""
         begun = time.monotonic()
         task = self._bars.add_task(name, total=total, detail="")
 
