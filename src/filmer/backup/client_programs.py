@@ -60,9 +60,8 @@ def connection_service(conn: "psycopg.Connection[Any]") -> Iterator[dict[str, st
 
     Every user of the machine can read command lines, and a connection has more secrets than the password.
     """
-    secrets = {
-        option.keyword.decode(): (option.val or b"").decode() for option in conn.pgconn.info if _is_secret(option)
-    }
+    options = [option for option in conn.pgconn.info if option.val and option.dispchar == b"*"]
+    secrets = {option.keyword.decode(): (option.val or b"").decode() for option in options}
     parameters = conn.info.get_parameters() | secrets | {"application_name": "filmer backup"}
     for name in ("service", "servicefile"):  # what the service file has is among the parameters already
         parameters.pop(name, None)
@@ -73,17 +72,9 @@ def connection_service(conn: "psycopg.Connection[Any]") -> Iterator[dict[str, st
         yield {"PGSERVICEFILE": file.name}
 
 
-def _is_secret(option: Any) -> bool:
-    return bool(option.val) and option.dispchar == b"*"
-
-
 @contextmanager
 def run_program(
-    program: Path,
-    arguments: Sequence[str],
-    *,
-    environment: dict[str, str] | None = None,
-    stdin: int = subprocess.DEVNULL,
+    program: Path, arguments: Sequence[str], *, env: dict[str, str] | None = None, stdin: int = subprocess.DEVNULL
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """A running program, whose output the block must read. It is killed at the end of the block.
 
@@ -95,7 +86,7 @@ def run_program(
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=os.environ | (environment or {}) | {"LC_ALL": "C"},
+            env=os.environ | (env or {}) | {"LC_ALL": "C"},
         ) as process:
             try:
                 yield process

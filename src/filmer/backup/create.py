@@ -69,7 +69,7 @@ def _dump(conn: queries.Connection, pg_dump: Path, snapshot: str, archive: ZipFi
     with (
         progress.step("Writing the dump", unit="MB") as advance,
         connection_service(conn) as environment,
-        run_program(pg_dump, arguments, environment=environment) as process,
+        run_program(pg_dump, arguments, env=environment) as process,
         archive.open(DUMP, "w", force_zip64=True) as member,
     ):
         done = 0

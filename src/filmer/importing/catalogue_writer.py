@@ -201,7 +201,7 @@ class _CatalogueWriter:
 class _Indexer:
     """Builds indexes on its own connections while other tables are still being written, two at a time.
 
-    With two cores or fewer, it builds one at a time until all tables are written: the writer would be slowed down.
+    With one or two cores, only one at a time until all tables are written, so that the writer is not slowed down.
     """
 
     def __init__(self, conn: psycopg.Connection[Any]) -> None:

@@ -28,7 +28,7 @@ _BOMS = {
     codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
 }  # fmt: skip
 _WORKBOOK = b"PK\x03\x04"
-_OTHER_KINDS = {
+_REFUSED = {
     b"\x1f\x8b": "compressed with gzip. Unpack it",
     b"\xd0\xcf\x11\xe0": "a workbook in the old format (.xls), or has a password. Save it as .xlsx without one",
 }
@@ -49,8 +49,8 @@ def open_table(
         with _opened(path, name) as file:
             start = file.read(4)
             file.seek(0)
-            if other := next((kind for magic, kind in _OTHER_KINDS.items() if start.startswith(magic)), None):
-                raise ImportFailed(f"{name} is {other}, and try again.")
+            if refusal := next((text for magic, text in _REFUSED.items() if start.startswith(magic)), None):
+                raise ImportFailed(f"{name} is {refusal}, and try again.")
             if start == _WORKBOOK:
                 with open_sheet("title", file, name) as (sheet, lines):
                     yield CsvTable(lines, name, known, separator=",", sheet=sheet)

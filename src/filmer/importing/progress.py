@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 Advance = Callable[..., None]
@@ -46,12 +46,9 @@ class Progress:
             self._bars.update(task, completed=done, detail=_detail(done, total, rows, unit))
 
         yield advance
-        self._finish(task, total)
+        self._bars.update(task, total=total or 1, completed=total or 1)
         if self._bars.disable and not self._console.quiet:
             self._console.print(f"{name}: done in {time.monotonic() - begun:.1f} s", highlight=False)
-
-    def _finish(self, task: TaskID, total: int | None) -> None:
-        self._bars.update(task, total=total or 1, completed=total or 1)
 
     def say(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False)
