@@ -57,7 +57,7 @@ class CsvTable:
 
 
 def _separator(file: TextIO, name: str, known: Collection[str]) -> str:
-    """The one in a first line such as ``sep=;``, as Excel reads it; else the one that gives the most known columns."""
+    """The separator in a first line such as ``sep=;``; else the one that gives most known columns."""
     declared = _SEPARATOR_LINE.fullmatch(next(_Lines(file, name), ""))
 
     def known_columns(separator: str) -> tuple[int, int]:

@@ -76,7 +76,7 @@ class _OwnerFilmReader:
         self._star_indices: dict[str, int] = {}  # by id
         self._film_ids: set[str] = set()
         self._has_decimal_commas = False
-        self._doubts: dict[str, tuple[Row, list[int]]] = {}  # by text: the first row, and the lines of all rows
+        self._row_warnings: dict[str, tuple[Row, list[int]]] = {}  # by text: the first row, and the lines of all rows
 
     def read(self) -> DataSet:
         table, report = self._table, self._report
@@ -102,7 +102,7 @@ class _OwnerFilmReader:
             self._film_ids.add(film.id)
             self._data_set.films.append(film)
         report.formats[table.name] = table.formats + ["with decimal commas"] * self._has_decimal_commas
-        self._warn_of_doubts()
+        self._report_row_warnings()
         return self._data_set
 
     def _film(self, row: Row) -> ImportedFilm:
@@ -136,7 +136,7 @@ class _OwnerFilmReader:
         film.cast = list(dict.fromkeys(self._star_index(star, row) for star in cast))
         for column in ("genres", "stars"):
             if "," in text[column] and "|" not in text[column]:
-                self._doubt(f"{column} with a comma and no |, read as one name; several names are separated by |", row)
+                self._warn(f"{column} with a comma and no |, read as one name; several names are separated by |", row)
         return film
 
     def _texts(self, row: Row) -> dict[str, str]:
@@ -146,7 +146,7 @@ class _OwnerFilmReader:
             raise ValueError(f"more fields than columns ({table.formats[0]})")
         unnamed = [cell for name, cell in zip_longest(table.columns, row.cells, fillvalue="") if not name]
         if any(cell.strip() for cell in unnamed):
-            self._doubt("cells in a column without a name, which were not read", row)
+            self._warn("cells in a column without a name, which were not read", row)
         cells = zip(table.columns, row.cells, strict=False)
         text = dict.fromkeys(COLUMNS, "") | {column: " ".join(cell.split()) for column, cell in cells}
         if invalid := NOT_STORABLE.search("".join(map(text.__getitem__, COLUMNS))):
@@ -167,18 +167,18 @@ class _OwnerFilmReader:
         if index == len(stars):
             stars.append(star)
         elif fold(stars[index].name) != fold(star.name):
-            self._doubt("a star's id that has another name in an earlier row; that name is used", row)
+            self._warn("a star's id that has another name in an earlier row; that name is used", row)
         return index
 
-    def _doubt(self, doubt: str, row: Row) -> None:
-        self._doubts.setdefault(doubt, (row, []))[1].append(row.line)
+    def _warn(self, warning: str, row: Row) -> None:
+        self._row_warnings.setdefault(warning, (row, []))[1].append(row.line)
 
-    def _warn_of_doubts(self) -> None:
-        for doubt, (first, lines) in self._doubts.items():
+    def _report_row_warnings(self) -> None:
+        for warning, (first, lines) in self._row_warnings.items():
             named = ", ".join(map(str, lines[:MAX_NAMED]))
             more = f" and {len(lines) - MAX_NAMED:,} more" if len(lines) > MAX_NAMED else ""
             self._report.warn(
-                f"{self._table.name}, {'line' if len(lines) == 1 else 'lines'} {named}{more}: {doubt}. The first: "
+                f"{self._table.name}, {'line' if len(lines) == 1 else 'lines'} {named}{more}: {warning}. The first: "
                 f"{first.text[:200]}"
             )
 
