@@ -24,7 +24,7 @@ class Edition:
 
     An import notifies in the transaction that brings the new catalogue in. Each process holds a shared advisory
     lock on the version it answers from, so the import can wait until all have left the old one
-    (``importing.queries.wait_until_seen``). While the database is away, the last known edition stands.
+    (``importing.queries.wait_for_processes``). While the database is away, the last known edition stands.
     """
 
     def __init__(self, database_url: str) -> None:

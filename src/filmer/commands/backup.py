@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from filmer.backup.making import back_up
+from filmer.backup.create import create_backup
 from filmer.clock import SystemClock
 from filmer.commands.terminal import DataDir, database
 from filmer.importing.progress import Progress
@@ -23,7 +23,7 @@ def backup(
     The secret key is not in it: keep a copy of that elsewhere. See docs/backup.md.
     """
     with Progress() as progress, database(data_dir, migrated=False) as settings:
-        manifest = back_up(
+        manifest = create_backup(
             settings.database_url or "", file, replace=replace, now=SystemClock().now(), progress=progress
         )
     print(f"{file}: {manifest.size}, {file.stat().st_size / 1e6:,.1f} MB")

@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 from filmer.clock import SystemClock
 from filmer.commands.terminal import DataDir, confirm, database, shown
 from filmer.errors import CommandFailed
-from filmer.importing import build, imdb, owner_films
+from filmer.importing import imdb, owner_films, pipeline
 from filmer.importing.data_set import Report
 from filmer.importing.demo import import_demo
 from filmer.importing.download import download
@@ -46,7 +46,7 @@ def import_imdb(
         if download_first:
             download(path, progress)
         data_set = imdb.read_imdb(path, wanted, report, progress)
-        counts = build.bring_in(
+        counts = pipeline.import_data_set(
             conn, data_set, source="imdb", origin=str(path), report=report, now=SystemClock().now(), progress=progress
         )
     _say_imported(counts)
@@ -73,13 +73,13 @@ def import_csv(
     release_date, runtime_minutes, directors, genres, stars, rating, votes, popularity, tmdb_id, price, overview.
     Several directors, genres or stars are separated by "|"; a star is "Name (birth year) [id]". See docs/importing.md.
     """
-    report = Report(keep_all=True)
+    report = Report(list_all=True)
     with _reported(report):
         data_set = owner_films.read_csv(
             file, report, separator=_separator(separator), encoding=_encoding(encoding), confirm=confirm
         )
         with _importing(data_dir) as (conn, progress):
-            counts = build.bring_in(
+            counts = pipeline.import_data_set(
                 conn, data_set, source="csv", origin=str(file), report=report, now=SystemClock().now(),
                 progress=progress, keep_others=not replace,
             )  # fmt: skip
@@ -119,7 +119,7 @@ def _importing(data_dir: str | None) -> Iterator[tuple[psycopg.Connection[tuple[
     with (
         Progress() as progress,
         database(data_dir) as settings,
-        build.import_connection(settings.database_url or "") as conn,
+        pipeline.import_connection(settings.database_url or "") as conn,
     ):
         yield conn, progress
 
@@ -141,7 +141,7 @@ def _say_imported(counts: tuple[int, int]) -> None:
 def _say_report(report: Report) -> None:
     """What was read, and what was not taken and why."""
     lines = [
-        f"read {rows:>12,} {'row' if rows == 1 else 'rows'} of {', '.join([name, *report.found.get(name, [])])}"
+        f"read {rows:>12,} {'row' if rows == 1 else 'rows'} of {', '.join([name, *report.formats.get(name, [])])}"
         for name, rows in report.rows.items()
     ]
     lines += [f"left {count:>12,}: {reason}" for reason, count in sorted(report.skipped.items()) if count]
@@ -150,6 +150,6 @@ def _say_report(report: Report) -> None:
         first = report.first[kind]
         where = first.file + (f", line {first.line}" if first.line else "")
         lines += [f"bad  {count:>12,} {kind}; the first, in {where}:", f"     {first.text}"]
-    lines += [f"{bad.file}, line {bad.line}: {bad.kind}: {bad.text}" for bad in report.every]
+    lines += [f"{bad.file}, line {bad.line}: {bad.kind}: {bad.text}" for bad in report.bad_rows]
     for line in lines:
         sys.stderr.write(shown(line) + "\n")

@@ -6,8 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from filmer.backup.archive import Manifest, open_archive
-from filmer.backup.restoring import require_known
-from filmer.backup.restoring import restore as bring_back
+from filmer.backup.restore import require_known_migrations, restore_backup
 from filmer.commands.terminal import DataDir, database, err, settle_accounts
 from filmer.importing.progress import Progress
 from filmer.secret import FILE as KEY_FILE
@@ -29,10 +28,10 @@ def restore(
     Stop every `filmer serve` on this database first. See docs/backup.md.
     """
     with Progress() as progress, open_archive(file, progress) as (manifest, dump):
-        require_known(manifest)
+        require_known_migrations(manifest)
         with database(data_dir, migrated=False) as settings:
             warning = _about_key(settings, manifest)
-            applied = bring_back(settings.database_url or "", manifest, dump, replace=replace, progress=progress)
+            applied = restore_backup(settings.database_url or "", manifest, dump, replace=replace, progress=progress)
             settle_accounts(settings)
     print(f"{manifest.size}, as of {manifest.made:%Y-%m-%d %H:%M:%S} UTC, are back, each compared with the backup.")
     for name in applied:

@@ -71,9 +71,9 @@ def _bring_in_demo(settings: Settings) -> None:
         if queries.select_state(conn)["films"]:
             return
     # What an import stands on is large: a server that imports nothing goes without it.
-    from filmer.importing.build import import_connection
     from filmer.importing.data_set import Report
     from filmer.importing.demo import import_demo
+    from filmer.importing.pipeline import import_connection
     from filmer.importing.progress import Progress
 
     with Progress(quiet=True) as progress, import_connection(settings.database_url or "") as conn:
