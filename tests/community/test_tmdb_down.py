@@ -27,7 +27,7 @@ from tests.proxy import Proxy, proxied_valkey
 from tests.sandbox import Sandbox
 
 from filmer.store.embedded import Engines
-from filmer.tmdb.cache import AT_ONCE
+from filmer.tmdb.cache import MAX_REFRESHES
 from filmer.tmdb.circuit_breaker import FAILURES, OPEN_SECONDS
 from filmer.tmdb.client import ATTEMPTS, FIRST_WAIT, MULTIPLIER
 
@@ -126,7 +126,7 @@ def most_tries(seconds: float) -> int:
     """
     apart = FIRST_WAIT * (1 + MULTIPLIER) + OPEN_SECONDS
     trials = 1 + int(seconds / apart)
-    return WORKERS * (FAILURES + ATTEMPTS * (AT_ONCE + trials))
+    return WORKERS * (FAILURES + ATTEMPTS * (MAX_REFRESHES + trials))
 
 
 def assert_all_right(measurements: Sequence[Measurement], rate: float, seconds: float) -> None:

@@ -102,7 +102,7 @@ class Worker(NamedTuple):
 
     async def settled(self) -> None:
         """Returns when nothing is under way any more."""
-        await until(lambda: not (self.tmdb_cache._behind or self.tmdb_cache._under_way or self.tmdb_cache._keeping))
+        await until(lambda: not (self.tmdb_cache._refreshes or self.tmdb_cache._fetches or self.tmdb_cache._saves))
 
 
 @asynccontextmanager

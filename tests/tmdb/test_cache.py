@@ -11,7 +11,7 @@ from tests.tmdb.clients import MATRIX, POPULAR, own_language
 from tests.tmdb.cluster import FRESH, Cluster, Run, key_of, state
 
 from filmer.server.serving import free_port
-from filmer.tmdb.cache import KEPT_SECONDS, CachedValue
+from filmer.tmdb.cache import VALKEY_SECONDS, CachedValue
 from filmer.tmdb.payloads import TmdbFilm
 
 # --- fresh, stale, behind ---------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def test_another_process_has_it_from_valkey(run: Run) -> None:
         async with world.worker() as one, world.worker() as other, world.worker() as third:
             first = await one.tmdb_cache.film(MATRIX)
             assert await other.tmdb_cache.film(MATRIX) == msgspec.structs.replace(first, state="hit")
-            assert KEPT_SECONDS - 10 < int(world.valkey.ttl(key_of(one))) <= KEPT_SECONDS
+            assert VALKEY_SECONDS - 10 < int(world.valkey.ttl(key_of(one))) <= VALKEY_SECONDS
             world.move(FRESH)
             assert await state(one.tmdb_cache) == "stale"
             await one.settled()

@@ -36,9 +36,9 @@ def test_what_is_at_hand_is_shown_and_refreshed_like_any_copy(run: Run) -> None:
     async def work(world: Cluster) -> None:
         async with world.worker() as one:
             first = await one.tmdb_cache.popular(1)
-            assert await one.tmdb_cache.popular_at_hand(1) == msgspec.structs.replace(first, state="hit")
+            assert await one.tmdb_cache.popular_if_available(1) == msgspec.structs.replace(first, state="hit")
             world.move(FRESH)
-            assert await one.tmdb_cache.popular_at_hand(1) == msgspec.structs.replace(first, state="stale")
+            assert await one.tmdb_cache.popular_if_available(1) == msgspec.structs.replace(first, state="stale")
             await one.settled()
             assert world.sandbox.calls(POPULAR) == 2
             assert one.tmdb_cache.outcomes == Counter(miss=1, hit=1, stale=1)
@@ -47,11 +47,11 @@ def test_what_is_at_hand_is_shown_and_refreshed_like_any_copy(run: Run) -> None:
 
 
 def test_what_comes_soon_is_waited_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "AT_HAND_SECONDS", 20)
+    monkeypatch.setattr(cache, "OPTIONAL_SECONDS", 20)
 
     async def work(world: Cluster) -> None:
         async with world.worker() as one:
-            kept = await one.tmdb_cache.popular_at_hand(1)
+            kept = await one.tmdb_cache.popular_if_available(1)
             assert kept is not None
             assert (kept.state, kept.value.page) == ("hit", 1)
             assert world.sandbox.calls(POPULAR) == 1
@@ -64,13 +64,13 @@ def test_what_does_not_come_is_not_waited_for_and_asked_once(run: Run) -> None:
         async with world.worker() as one:
             world.sandbox.fail("latency", seconds=1.5)
             begun = time.monotonic()
-            assert await one.tmdb_cache.popular_at_hand(1) is None
+            assert await one.tmdb_cache.popular_if_available(1) is None
             assert time.monotonic() - begun >= 0.29
-            assert await one.tmdb_cache.popular_at_hand(1) is None
+            assert await one.tmdb_cache.popular_if_available(1) is None
             assert one.tmdb_cache.outcomes == Counter(none=2)
             await one.settled()
             assert world.sandbox.calls(POPULAR) == 1
-            kept = await one.tmdb_cache.popular_at_hand(1)
+            kept = await one.tmdb_cache.popular_if_available(1)
             assert kept is not None
             assert kept.state == "hit"
 
@@ -79,17 +79,17 @@ def test_what_does_not_come_is_not_waited_for_and_asked_once(run: Run) -> None:
 
 def test_while_somebody_asks_it_is_not_asked_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for it at the same time is under way already."""
-    monkeypatch.setattr(cache, "AT_HAND_SECONDS", 20)
+    monkeypatch.setattr(cache, "OPTIONAL_SECONDS", 20)
 
     async def work(world: Cluster) -> None:
         async with world.worker() as one:
             world.sandbox.fail("latency", seconds=0.5)
             asked = asyncio.create_task(one.tmdb_cache.popular(1))
-            await until(lambda: one.tmdb_cache._under_way)
-            kept = await one.tmdb_cache.popular_at_hand(1)
+            await until(lambda: one.tmdb_cache._fetches)
+            kept = await one.tmdb_cache.popular_if_available(1)
             assert kept is not None
             assert (await asked).value == kept.value
-            assert one.tmdb_cache._behind == {}
+            assert one.tmdb_cache._refreshes == {}
             assert world.sandbox.calls(POPULAR) == 1
 
     run(work)
@@ -99,8 +99,8 @@ def test_where_no_tmdb_is_set_up_nobody_asks_or_waits(run: Run) -> None:
     async def work(world: Cluster) -> None:
         async with world.worker(tmdb_api_key=None) as one:
             assert not one.tmdb_cache.is_set_up
-            assert await one.tmdb_cache.popular_at_hand(1) is None
-            assert one.tmdb_cache._behind == {}
+            assert await one.tmdb_cache.popular_if_available(1) is None
+            assert one.tmdb_cache._refreshes == {}
         async with world.worker() as other:
             assert other.tmdb_cache.is_set_up
 
@@ -156,7 +156,7 @@ def test_what_another_process_brought_is_kept_here_too(run: Run) -> None:
         world.sandbox.fail("latency", seconds=0.3, times=1)
         async with world.worker() as one, world.worker() as waiting, world.worker() as later:
             asked = [asyncio.create_task(state(one.tmdb_cache))]
-            await until(lambda: one.tmdb_cache._under_way)
+            await until(lambda: one.tmdb_cache._fetches)
             asked.append(asyncio.create_task(state(waiting.tmdb_cache)))
             assert [await task for task in asked] == ["miss", "miss"]
             assert world.calls() == 1
@@ -209,9 +209,9 @@ def test_what_came_while_it_was_looked_for_elsewhere_is_not_asked_for(run: Run) 
             resource = one.tmdb_cache._film(MATRIX)
             older, same = (CachedValue(here.fetched - seconds, here.value) for seconds in (1, 0))
             for held in (None, older):
-                assert (await one.tmdb_cache._fetched(resource, held)).fetched == here.fetched
+                assert (await one.tmdb_cache._fetch(resource, held)).fetched == here.fetched
             assert world.calls() == 1
-            await one.tmdb_cache._fetched(resource, same)
+            await one.tmdb_cache._fetch(resource, same)
             assert world.calls() == 2
 
     run(work)
@@ -243,10 +243,10 @@ def test_a_refusal_is_forgotten_when_there_is_an_answer(run: Run) -> None:
         world.sandbox.fail("not-json", times=1)
         async with world.worker(redis_url=None) as one:
             assert await state(one.tmdb_cache) == "EXTERNAL_API_ERROR"
-            assert list(one.tmdb_cache._refusals) == [f"film:{MATRIX}"]
+            assert list(one.tmdb_cache._errors) == [f"film:{MATRIX}"]
             world.move(1.1)
             assert await state(one.tmdb_cache) == "miss"
-            assert list(one.tmdb_cache._refusals) == []
+            assert list(one.tmdb_cache._errors) == []
 
     run(work)
 
@@ -261,7 +261,7 @@ def test_what_others_found_out_is_not_asked_again(run: Run) -> None:
                 assert await state(worker.tmdb_cache, SHAWSHANK) == "MOVIE_NOT_FOUND"
             assert world.sandbox.requests() == []
             now = world.clock.monotonic()
-            held = {name: until - now for name, (until, _) in one.tmdb_cache._refusals.items()}
+            held = {name: until - now for name, (until, _) in one.tmdb_cache._errors.items()}
             assert held[f"film:{MATRIX}"] <= 1
             assert 20 < held[f"film:{SHAWSHANK}"] <= 30
 

@@ -12,7 +12,7 @@ from tests.sandbox import Sandbox
 from tests.tmdb.clients import KEY, MATRIX, POPULAR, UNKNOWN, SteppingClock, http, scripted_server, tmdb_client, until
 
 from filmer.clock import SystemClock
-from filmer.errors import ExternalApiError, MovieNotFound, UnusableAnswer
+from filmer.errors import ExternalApiError, MovieNotFound, UnusableTmdbResponse
 from filmer.server.serving import free_port
 from filmer.tmdb.client import CONNECTIONS, MAX_BYTES, Tmdb
 
@@ -316,7 +316,7 @@ def test_films_left_out_are_logged_once_and_only_a_few_of_them(sandbox: Sandbox)
         with capture_logs() as logs:
             sandbox.fail("flawed", flaw="surrogate", films=1)
             assert [len((await tmdb.popular(2)).results) for _ in range(3)] == [19] * 3
-        reason = "film 1 of 20: a lone surrogate, which is no character"
+        reason = "film 1 of 20: it has a lone surrogate, which is no character"
         assert [(log["log_level"], log["path"], log["page"], log["films"]) for log in logs] == [
             ("warning", "/movie/popular", "2", [reason])
         ]
@@ -336,14 +336,14 @@ def test_films_left_out_are_logged_once_and_only_a_few_of_them(sandbox: Sandbox)
 def test_an_answer_without_a_film_that_can_be_used_says_so(sandbox: Sandbox) -> None:
     async def work(tmdb: Tmdb) -> None:
         sandbox.fail("flawed", flaw="blank-title", films=100)
-        for call, said in (
-            (lambda: tmdb.popular(1), "not one film in it can be used; film 1 of 20: it has no title"),
-            (lambda: tmdb.find("tt0133093"), "not one film in it can be used; film 1 of 1: it has no title"),
+        for call, reason in (
+            (lambda: tmdb.popular(1), "no film in it can be used; film 1 of 20: it has no title"),
+            (lambda: tmdb.find("tt0133093"), "no film in it can be used; film 1 of 1: it has no title"),
             (lambda: tmdb.film(MATRIX), "it has no title"),
         ):
-            with capture_logs() as logs, pytest.raises(UnusableAnswer):
+            with capture_logs() as logs, pytest.raises(UnusableTmdbResponse):
                 await call()
-            assert [log["error"] for log in logs] == [f"not what TMDB answers: {said}"]
+            assert [log["error"] for log in logs] == [f"not a response that TMDB documents: {reason}"]
         assert await tmdb.find("tt9999999") is None, "which is no film, and so none that is flawed"
         assert (await tmdb.popular(499)).results == []
 

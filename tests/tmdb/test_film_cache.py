@@ -93,7 +93,7 @@ def test_an_older_answer_never_takes_a_newer_ones_place(run: Run) -> None:
             await queries.upsert_film(conn, newer, now)
             for moment in (now - timedelta(seconds=1), now):
                 await queries.upsert_film(conn, OLD, moment)
-                await queries.upsert_kept_film(conn, OLD, moment)
+                await queries.upsert_marked_film(conn, OLD, moment)
             assert await queries.select_film(conn, MATRIX) == (newer, now)
             later = now + timedelta(hours=1)
             await queries.upsert_film(conn, OLD, later)

@@ -72,7 +72,7 @@ def database(make_database: MakeDatabase) -> str:
 
 @pytest.fixture
 def run(sandbox: Sandbox, engines: Engines, database: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 30.0)  # a busy machine is another matter
+    monkeypatch.setattr(module, "WAIT_SECONDS", 30.0)  # a busy machine is another matter
     return make_run(sandbox, engines, database)
 
 
@@ -111,7 +111,7 @@ def test_what_is_no_picture_is_not_shown_and_asked_for_anew_a_minute_later(run: 
             world.sandbox.heal()
             assert await one.sees() == NOT_YET
             assert pictures(world) == 1, "one try, and not another for each visitor"
-            [told] = [entry for entry in one.logs if entry["event"] == "no picture from TMDB"]
+            [told] = [entry for entry in one.logs if entry["event"] == "no image from TMDB"]
             assert told["path"] == "/poster-603.png"
             await one.settled()
             world.move(FAILED_SECONDS + 1)
@@ -201,7 +201,7 @@ def test_while_tmdb_fails_there_is_no_poster_to_be_had(run: Run) -> None:
 
 
 def test_whoever_cannot_wait_goes_without_and_the_next_one_has_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.1)
 
     async def work(world: Cluster) -> None:
         world.sandbox.fail("latency", path=HOST, seconds=0.6)
@@ -258,7 +258,7 @@ def test_what_another_put_into_valkey_is_looked_at_as_closely(run: Run) -> None:
 
 
 def test_while_another_worker_asks_nobody_else_does(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.1)
 
     async def work(world: Cluster) -> None:
         async with viewing(world) as one:
@@ -317,7 +317,7 @@ def test_a_host_that_fails_again_and_again_is_left_alone(run: Run) -> None:
 
 
 def test_who_ends_does_not_wait_for_tmdb(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.1)
 
     async def work(world: Cluster) -> None:
         world.sandbox.fail("black-hole", path=HOST)

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from filmer.tmdb.payloads import PayloadError, Popular, TmdbFilm, read_film, read_found, read_popular, read_problem
+from filmer.tmdb.payloads import (
+    PayloadError,
+    Popular,
+    TmdbFilm,
+    read_error_code,
+    read_film,
+    read_find_result,
+    read_popular,
+)
 from filmer.tmdb.sandbox.responses import SandboxApi, error_response, read_films
 
 FILM = {
@@ -68,7 +76,7 @@ def test_whatever_comes_is_read_or_refused(body: bytes) -> None:
     for read in (
         lambda: read_popular(body, 1)[0],
         lambda: read_film(body, 1),
-        lambda: read_found(body)[0],
+        lambda: read_find_result(body)[0],
     ):
         try:
             found = read()
@@ -78,7 +86,7 @@ def test_whatever_comes_is_read_or_refused(body: bytes) -> None:
         if isinstance(found, Popular):
             assert 0 <= found.total_pages <= 500
             assert 0 <= found.total_results <= 10_000
-    assert isinstance(read_problem(body), int | None)
+    assert isinstance(read_error_code(body), int | None)
 
 
 def test_real_answers_are_taken() -> None:
@@ -90,9 +98,9 @@ def test_real_answers_are_taken() -> None:
     film = read_film(tmdb.respond("GET", "/3/movie/603", {"api_key": "k"}, "").body, 603)
     assert (film.id, film.title) == (603, "The Matrix")
     found = {"api_key": "k", "external_source": "imdb_id"}
-    assert read_found(tmdb.respond("GET", "/3/find/tt0133093", found, "").body) == (603, [])
-    assert read_found(tmdb.respond("GET", "/3/find/tt9999999", found, "").body) == (None, [])
-    assert read_problem(error_response(34).body) == 34
+    assert read_find_result(tmdb.respond("GET", "/3/find/tt0133093", found, "").body) == (603, [])
+    assert read_find_result(tmdb.respond("GET", "/3/find/tt9999999", found, "").body) == (None, [])
+    assert read_error_code(error_response(34).body) == 34
 
 
 def test_what_the_spec_prints_is_kept_and_nothing_else() -> None:
@@ -169,4 +177,4 @@ def test_a_film_has_an_id_and_a_title(field: str) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"status_code":"34"}', b'{"status_code":true}'])
 def test_an_error_without_tmdbs_code_has_none(body: bytes) -> None:
-    assert read_problem(body) is None
+    assert read_error_code(body) is None

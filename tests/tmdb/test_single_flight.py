@@ -178,7 +178,7 @@ def test_at_most_four_are_refreshed_at_once_and_nothing_twice(run: Run) -> None:
         async with world.worker() as one:
             for _ in range(3):
                 one.tmdb_cache.refresh(numbers)
-            assert len(one.tmdb_cache._behind) == 10
+            assert len(one.tmdb_cache._refreshes) == 10
             await one.settled()
         times = [request.at for request in world.sandbox.requests()]
         assert len(times) == 10
@@ -193,7 +193,7 @@ def test_what_waits_behind_is_bounded(run: Run) -> None:
         world.sandbox.fail("latency", seconds=0.5)
         async with world.worker() as one:
             one.tmdb_cache.refresh(range(1, 5000))
-            assert len(one.tmdb_cache._behind) == 500
+            assert len(one.tmdb_cache._refreshes) == 500
 
     run(work)
 
@@ -216,7 +216,7 @@ def test_closing_ends_what_is_under_way(run: Run) -> None:
             with pytest.raises(asyncio.CancelledError):
                 await cold
             await asyncio.sleep(0)
-            assert (one.tmdb_cache._behind, one.tmdb_cache._under_way) == ({}, {})
+            assert (one.tmdb_cache._refreshes, one.tmdb_cache._fetches) == ({}, {})
             assert not world.valkey.exists(f"{key_of(one)}:claim")
 
     run(work)

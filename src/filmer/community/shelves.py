@@ -19,7 +19,7 @@ from filmer.http.envelopes import encode
 from filmer.store.postgres import Connection, Database
 from filmer.store.valkey import SharedCache, unpack
 from filmer.tmdb import queries as films
-from filmer.tmdb.cache import CacheAnswer, TmdbCache
+from filmer.tmdb.cache import CacheResult, TmdbCache
 from filmer.tmdb.payloads import TmdbFilm
 
 MAX_LISTED = 500
@@ -134,7 +134,7 @@ class Shelves:
             yield conn
 
     @asynccontextmanager
-    async def _writing_film(self, user_id: int, film: CacheAnswer[TmdbFilm]) -> AsyncIterator[Connection]:
+    async def _writing_film(self, user_id: int, film: CacheResult[TmdbFilm]) -> AsyncIterator[Connection]:
         async with self._writing(user_id) as conn:
             await films.upsert_film(conn, film.value, datetime.fromtimestamp(film.fetched, UTC))
             await queries.insert_film_in_use(conn, film.value.id)

@@ -76,7 +76,7 @@ class CataloguePages(Handlers):
         return self._pages.public(template, request, visitor, form=form, **values)
 
     async def show_home(self, request: AnyRequest) -> HtmlResponse:
-        popular = await self._tmdb_cache.popular_at_hand(1)
+        popular = await self._tmdb_cache.popular_if_available(1)
         popular_ids = [film.id for film in popular.value.results] if popular else []
         async with self._reading(request) as (conn, _, visitor):
             total = await queries.select_size(conn, listing.ALL)
