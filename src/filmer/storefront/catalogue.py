@@ -135,7 +135,7 @@ class CataloguePages(Handlers):
             if params.is_begun:
                 first = listing.span(params.page, SIZE).first
                 total, films = await self._search.movies(
-                    conn, params.wanted, edition=edition, sort=sort_of(params), first=first, size=SIZE
+                    conn, params.filters, edition=edition, sort=sort_of(params), first=first, size=SIZE
                 )
                 people = await self._people(conn, edition, params)
             prices = await self._prices.of(conn, films)
