@@ -56,7 +56,7 @@ def test_however_old_it_is_served_at_once(fault: str, run: Run) -> None:
     async def work(world: Cluster) -> None:
         async with world.worker(tmdb_deadline_seconds=1) as one:
             first = await one.tmdb_cache.film(MATRIX)
-            kept = world.valkey.get(key_of(one))
+            cached = world.valkey.get(key_of(one))
             world.sandbox.fail(fault)
             world.move(23 * 3600)
             for _ in range(3):
@@ -65,7 +65,7 @@ def test_however_old_it_is_served_at_once(fault: str, run: Run) -> None:
                 at_most(0.25, since=begun)
                 await one.settled()
                 world.move(2)
-            assert world.valkey.get(key_of(one)) == kept
+            assert world.valkey.get(key_of(one)) == cached
             assert world.calls() == 4
             world.move(20 * 365 * 24 * 3600)
             assert world.valkey.get(key_of(one)) is None
@@ -94,7 +94,7 @@ def test_many_at_once_make_one_request(run: Run) -> None:
         async with world.worker() as one, world.worker() as other:
             asked = [worker.tmdb_cache.film(MATRIX) for worker in (one, other) for _ in range(50)]
             found = await asyncio.gather(*asked)
-            assert len({(kept.value, kept.fetched) for kept in found}) == 1
+            assert len({(cached.value, cached.fetched) for cached in found}) == 1
             assert world.calls() == 1
             world.move(FRESH)
             states = await asyncio.gather(*(state(one.tmdb_cache) for one in (one, other) for _ in range(50)))

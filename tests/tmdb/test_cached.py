@@ -51,9 +51,9 @@ def test_what_comes_soon_is_waited_for(run: Run, monkeypatch: pytest.MonkeyPatch
 
     async def work(world: Cluster) -> None:
         async with world.worker() as one:
-            kept = await one.tmdb_cache.popular_if_available(1)
-            assert kept is not None
-            assert (kept.state, kept.value.page) == ("hit", 1)
+            result = await one.tmdb_cache.popular_if_available(1)
+            assert result is not None
+            assert (result.state, result.value.page) == ("hit", 1)
             assert world.sandbox.calls(POPULAR) == 1
 
     run(work)
@@ -70,9 +70,9 @@ def test_what_does_not_come_is_not_waited_for_and_asked_once(run: Run) -> None:
             assert one.tmdb_cache.outcomes == Counter(none=2)
             await one.settled()
             assert world.sandbox.calls(POPULAR) == 1
-            kept = await one.tmdb_cache.popular_if_available(1)
-            assert kept is not None
-            assert kept.state == "hit"
+            result = await one.tmdb_cache.popular_if_available(1)
+            assert result is not None
+            assert result.state == "hit"
 
     run(work)
 
@@ -86,9 +86,9 @@ def test_while_somebody_asks_it_is_not_asked_again(run: Run, monkeypatch: pytest
             world.sandbox.fail("latency", seconds=0.5)
             asked = asyncio.create_task(one.tmdb_cache.popular(1))
             await until(lambda: one.tmdb_cache._fetches)
-            kept = await one.tmdb_cache.popular_if_available(1)
-            assert kept is not None
-            assert (await asked).value == kept.value
+            result = await one.tmdb_cache.popular_if_available(1)
+            assert result is not None
+            assert (await asked).value == result.value
             assert one.tmdb_cache._refreshes == {}
             assert world.sandbox.calls(POPULAR) == 1
 

@@ -42,12 +42,12 @@ def favor(database_url: str, movie_id: int, table: str = "favorite") -> None:
 @pytest.mark.parametrize(("age", "state"), [(1, "hit"), (3600, "stale"), (170 * DAY, "stale")])
 def test_it_is_used_where_nothing_else_is_at_hand(age: int, state: str, run: Run) -> None:
     async def work(world: Cluster) -> None:
-        await world.keep(OLD, age=timedelta(seconds=age))
+        await world.store(OLD, age=timedelta(seconds=age))
         world.sandbox.fail("500")
         async with world.worker(tmdb_deadline_seconds=1) as one:
-            kept = await one.tmdb_cache.film(MATRIX)
-            assert (kept.value, kept.state) == (OLD, state)
-            assert one.tmdb_cache.age(kept.fetched) == pytest.approx(age, abs=5)
+            result = await one.tmdb_cache.film(MATRIX)
+            assert (result.value, result.state) == (OLD, state)
+            assert one.tmdb_cache.age(result.fetched) == pytest.approx(age, abs=5)
             await one.settled()
             assert (await one.tmdb_cache.film(MATRIX)).value == OLD
             assert world.rows()[MATRIX][0] == OLD.title, "a failure does not take its place"
@@ -59,7 +59,7 @@ def test_it_is_used_where_nothing_else_is_at_hand(age: int, state: str, run: Run
 def test_a_newer_answer_takes_its_place_where_somebody_keeps_the_film(table: str, run: Run) -> None:
     async def work(world: Cluster) -> None:
         await asyncio.to_thread(favor, world.database_url, MATRIX, table)
-        await world.keep(OLD, age=timedelta(days=1))
+        await world.store(OLD, age=timedelta(days=1))
         async with world.worker(tmdb_deadline_seconds=1) as one:
             assert (await one.tmdb_cache.film(MATRIX)).state == "stale"
             assert (await one.tmdb_cache.film(SHAWSHANK)).state == "miss"
@@ -108,11 +108,11 @@ def test_an_older_answer_never_takes_a_newer_ones_place(run: Run) -> None:
 def test_a_film_that_tmdb_drops_keeps_its_copy(run: Run) -> None:
     async def work(world: Cluster) -> None:
         dropped = TmdbFilm(UNKNOWN, "Dropped", None, None, None, None)
-        await world.keep(dropped, age=timedelta(days=1))
+        await world.store(dropped, age=timedelta(days=1))
         async with world.worker(tmdb_deadline_seconds=1) as one:
             for _ in range(3):
-                kept = await one.tmdb_cache.film(UNKNOWN)
-                assert (kept.value, kept.state) == (dropped, "stale")
+                result = await one.tmdb_cache.film(UNKNOWN)
+                assert (result.value, result.state) == (dropped, "stale")
                 await one.settled()
             assert world.sandbox.calls(f"/3/movie/{UNKNOWN}") == 1, "not asked again for a while"
             assert world.rows()[UNKNOWN][0] == "Dropped"
@@ -142,8 +142,8 @@ def test_with_the_database_away_tmdb_is_asked(run: Run) -> None:
 def test_what_somebody_keeps_is_refreshed_when_it_is_a_month_old(table: str, run: Run) -> None:
     async def work(world: Cluster) -> None:
         await asyncio.to_thread(favor, world.database_url, MATRIX, table)
-        await world.keep(OLD, age=timedelta(days=30, hours=1))
-        await world.keep(TmdbFilm(SHAWSHANK, "Nobody's", None, None, None, None), age=timedelta(days=31))
+        await world.store(OLD, age=timedelta(days=30, hours=1))
+        await world.store(TmdbFilm(SHAWSHANK, "Nobody's", None, None, None, None), age=timedelta(days=31))
         async with world.worker(tmdb_deadline_seconds=1) as one:
             await one.tmdb_cache.tidy()
             await one.settled()
@@ -162,7 +162,7 @@ def test_what_somebody_keeps_is_refreshed_when_it_is_a_month_old(table: str, run
 def test_what_is_younger_is_left_alone(run: Run) -> None:
     async def work(world: Cluster) -> None:
         await asyncio.to_thread(favor, world.database_url, MATRIX)
-        await world.keep(OLD, age=timedelta(days=29, hours=23))
+        await world.store(OLD, age=timedelta(days=29, hours=23))
         async with world.worker(tmdb_deadline_seconds=1) as one:
             await one.tmdb_cache.tidy()
             await one.settled()
@@ -174,8 +174,8 @@ def test_what_is_younger_is_left_alone(run: Run) -> None:
 def test_nothing_is_kept_longer_than_tmdbs_terms_allow(run: Run) -> None:
     async def work(world: Cluster) -> None:
         await asyncio.to_thread(favor, world.database_url, MATRIX)
-        await world.keep(OLD, age=timedelta(days=180, hours=1))
-        await world.keep(TmdbFilm(SHAWSHANK, "Just so", None, None, None, None), age=timedelta(days=179, hours=23))
+        await world.store(OLD, age=timedelta(days=180, hours=1))
+        await world.store(TmdbFilm(SHAWSHANK, "Just so", None, None, None, None), age=timedelta(days=179, hours=23))
         async with world.worker(tmdb_deadline_seconds=1) as one:
             await one.tmdb_cache.tidy()
             assert list(world.rows()) == [SHAWSHANK]

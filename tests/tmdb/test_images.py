@@ -1,4 +1,4 @@
-"""TMDB's posters: what is taken for one, what is kept, who waits, and how often TMDB is asked."""
+"""TMDB's posters: what counts as an image, what is cached, who waits, and how often TMDB is asked."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -48,11 +48,11 @@ class Viewer(NamedTuple):
 
 
 @asynccontextmanager
-async def viewing(world: Cluster, **given: Any) -> AsyncIterator[Viewer]:
-    """Asks the sandbox for pictures, unless told another host."""
-    told = {"tmdb_image_base_url": f"{world.sandbox.address}{HOST}", "tmdb_language": world._language, **given}
-    shared = SharedCache(told.pop("redis_url", world._redis_url))
-    settings = make_settings(world.sandbox.url, **told)
+async def viewing(world: Cluster, **changes: Any) -> AsyncIterator[Viewer]:
+    """An image cache that requests posters from the sandbox, unless ``changes`` name another host."""
+    options = {"tmdb_image_base_url": f"{world.sandbox.address}{HOST}", "tmdb_language": world._language, **changes}
+    shared = SharedCache(options.pop("redis_url", world._redis_url))
+    settings = make_settings(world.sandbox.url, **options)
     rate_limit = RateLimit(SharedCache(None), world.clock, per_second=1000, workers=1)
     tmdb = Tmdb(settings, rate_limit, world.clock)
     images = Images(tmdb, rate_limit, shared, world.clock, settings)
@@ -77,7 +77,7 @@ def run(sandbox: Sandbox, engines: Engines, database: str, monkeypatch: pytest.M
 
 
 def pictures(world: Cluster, movie_id: int = MATRIX) -> int:
-    """How often the picture was asked for."""
+    """The number of requests for the image."""
     return world.sandbox.calls(f"{HOST}/w342/poster-{movie_id}.png")
 
 
@@ -111,8 +111,8 @@ def test_what_is_no_picture_is_not_shown_and_asked_for_anew_a_minute_later(run: 
             world.sandbox.heal()
             assert await one.sees() == NOT_YET
             assert pictures(world) == 1, "one try, and not another for each visitor"
-            [told] = [entry for entry in one.logs if entry["event"] == "no image from TMDB"]
-            assert told["path"] == "/poster-603.png"
+            [entry] = [entry for entry in one.logs if entry["event"] == "no image from TMDB"]
+            assert entry["path"] == "/poster-603.png"
             await one.settled()
             world.move(FAILED_SECONDS + 1)
             assert await one.sees() == matrix()
@@ -218,8 +218,8 @@ def test_many_visitors_of_two_processes_make_one_request(run: Run) -> None:
     async def work(world: Cluster) -> None:
         world.sandbox.fail("latency", path=HOST, seconds=0.3)
         async with viewing(world) as one, viewing(world) as other:
-            seen = await asyncio.gather(*(viewer.sees() for viewer in (one, other) for _ in range(20)))
-            assert seen == [matrix()] * 40
+            posters = await asyncio.gather(*(viewer.sees() for viewer in (one, other) for _ in range(20)))
+            assert posters == [matrix()] * 40
             assert (world.calls(), pictures(world)) == (1, 1)
 
     run(work)
@@ -333,8 +333,8 @@ def test_who_ends_does_not_wait_for_tmdb(run: Run, monkeypatch: pytest.MonkeyPat
 # --- what TMDB says ---------------------------------------------------------------------------------
 
 
-def details(**told: Any) -> bytes:
-    return msgspec.json.encode({"id": MATRIX, "title": "The Matrix", **told})
+def details(**fields: Any) -> bytes:
+    return msgspec.json.encode({"id": MATRIX, "title": "The Matrix", **fields})
 
 
 @pytest.mark.parametrize("path", ["/abc.jpg", "/a_B-9.png", "/x.webp"])

@@ -106,9 +106,9 @@ def called_once(workers: Workers, sandbox: Sandbox, path: str = POPULAR) -> Iter
     """
     before = [len(process.output()) for process in workers]
     yield
-    told = [process.output()[length:] for process, length in zip(workers, before, strict=True)]
-    more = sum(lines.count("cache away") + lines.count("TMDB failed") for lines in told)
-    assert 1 <= sandbox.calls(path) <= 1 + more, told
+    logs = [process.output()[length:] for process, length in zip(workers, before, strict=True)]
+    more = sum(lines.count("cache away") + lines.count("TMDB failed") for lines in logs)
+    assert 1 <= sandbox.calls(path) <= 1 + more, logs
 
 
 def assert_all_refused(replies: Sequence[RawResponse]) -> None:
@@ -242,5 +242,5 @@ def test_many_who_take_to_the_same_film(movie_id: int, workers: Workers, databas
         replies = [line.receive() for line in lines]
     assert {reply.status for reply in replies} == {201}, {reply.body for reply in replies}
     with psycopg.connect(database) as conn:
-        kept = conn.execute("SELECT count(*) FROM favorite WHERE movie_id = %s", [movie_id]).fetchone()
-        assert kept == (USERS,)
+        count = conn.execute("SELECT count(*) FROM favorite WHERE movie_id = %s", [movie_id]).fetchone()
+        assert count == (USERS,)

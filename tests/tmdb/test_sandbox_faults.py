@@ -175,8 +175,8 @@ def flawed_of(films: list[Any]) -> list[int]:
 def test_a_flaw_is_one_film_s_or_that_of_so_many(client: httpx.Client, sandbox: Sandbox, flaw: str, name: str) -> None:
     before = client.get(POPULAR).json()["results"]
     orders: list[tuple[dict[str, Any], int]] = [({}, 1), ({"films": 3}, 3), ({"films": 100}, 20)]
-    for told, many in orders:
-        sandbox.fail("flawed", flaw=flaw, times=1, **told)
+    for options, many in orders:
+        sandbox.fail("flawed", flaw=flaw, times=1, **options)
         after = client.get(POPULAR).json()["results"]
         assert flawed_of(after) == list(range(many))
         assert [one | {name: None} for one in after] == [one | {name: None} for one in before]

@@ -73,7 +73,7 @@ def test_whoever_hangs_up_leaves_the_work_to_the_others(run: Run) -> None:
             others = [asyncio.create_task(one.tmdb_cache.film(MATRIX)) for _ in range(5)]
             await asyncio.sleep(0)
             first.cancel()
-            assert len({kept.fetched for kept in await asyncio.gather(*others)}) == 1
+            assert len({result.fetched for result in await asyncio.gather(*others)}) == 1
             assert first.cancelled()
             assert world.calls() == 1
 
