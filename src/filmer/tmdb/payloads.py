@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class TmdbFilm(msgspec.Struct, frozen=True):
-    """A film at TMDB. ``vote_average``: 0 to 10."""
+    """A film as TMDB tells it; ``popularity`` and ``vote_average`` (0 to 10) are TMDB's."""
 
     id: int
     title: Annotated[str, Meta(min_length=1)]  # earlier versions cached films without one
