@@ -1,4 +1,4 @@
-"""robots.txt and the sitemaps: every public page is told once, under this server's own address."""
+"""robots.txt and the sitemaps: every public page is listed once, under this server's own address."""
 
 import re
 from xml.etree import ElementTree as ET

@@ -83,7 +83,7 @@ CASES = [
 
 
 class _Answers(BaseHTTPRequestHandler):
-    """TMDB with one film. It knows that there is no film 124; whatever else it is asked, it fails."""
+    """TMDB with one film. Film 124 does not exist; all other requests fail."""
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")

@@ -93,5 +93,5 @@ async def state(tmdb_cache: TmdbCache, movie_id: int = MATRIX) -> str:
         return error.code
 
 
-def key_of(one: Worker, name: str = f"film:{MATRIX}") -> str:
-    return f"{one.tmdb_cache._prefix}:{name}"
+def key_of(target: Worker, name: str = f"film:{MATRIX}") -> str:
+    return f"{target.tmdb_cache._prefix}:{name}"

@@ -83,9 +83,9 @@ def test_a_success_closes_it_and_it_says_both(circuit_breaker: CircuitBreaker, c
 # --- as the client uses it ------------------------------------------------------------------------
 
 
-async def outcome(asked: Callable[[], Awaitable[object]]) -> type[BaseException] | None:
+async def outcome(call: Callable[[], Awaitable[object]]) -> type[BaseException] | None:
     try:
-        await asked()
+        await call()
     except (ExternalApiError, MovieNotFound) as error:
         return type(error)
     return None

@@ -283,7 +283,7 @@ def test_whoever_gives_up_waiting_breaks_nothing(sandbox: Sandbox) -> None:
 
 
 def test_a_slow_tmdb_is_not_taken_for_a_broken_one(sandbox: Sandbox) -> None:
-    """More ask than there are connections: those wait for their turn, and nobody's time is up meanwhile."""
+    """More requests than connections: they wait for a connection, and none times out meanwhile."""
     many = 3 * CONNECTIONS
 
     async def work() -> list[Any]:
@@ -291,7 +291,7 @@ def test_a_slow_tmdb_is_not_taken_for_a_broken_one(sandbox: Sandbox) -> None:
             return await asyncio.gather(*(tmdb.popular(page) for page in range(1, many + 1)))
 
     sandbox.fail("latency", seconds=0.6)  # the last wait twice as long for their turn: more than a try may take
-    assert [found.page for found in asyncio.run(work())] == list(range(1, many + 1))
+    assert [page.page for page in asyncio.run(work())] == list(range(1, many + 1))
     assert sandbox.calls(POPULAR) == many
 
 

@@ -1,4 +1,4 @@
-"""``filmer link tmdb``: which films it looks up, what it keeps, and that it may be stopped at any time."""
+"""``filmer link tmdb``: which films it looks up, what it stores, and that it may be stopped at any time."""
 
 import asyncio
 import contextlib
@@ -94,7 +94,7 @@ def test_more_films_than_are_read_at_once(linker: LinkCommand, sandbox: Sandbox,
     order = requested_ids(sandbox)
     assert sorted(order) == films
     place = {film: at for at, film in enumerate(films)}
-    assert max(abs(place[film] - at) for at, film in enumerate(order)) < 50  # several are asked for at once
+    assert max(abs(place[film] - at) for at, film in enumerate(order)) < 50  # several requests run at once
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
@@ -107,20 +107,20 @@ def test_a_run_that_is_stopped_is_gone_on_with(
     eventually(lambda: len(linker.links()) > 20)
     first.send_signal(number)
     result = result_of(first)
-    there = linker.links()
-    assert 20 < len(there) < 200, result
+    links = linker.links()
+    assert 20 < len(links) < 200, result
     if number == signal.SIGINT:
         assert result.returncode == 130
         match = re.search(r"Linked (\d+) films, (\d+) left: run it again to go on.\n", result.stderr)
         assert match
-        assert len(there) - 8 <= int(match[1]) <= len(there)  # what is interrupted may be kept, and then is not counted
+        assert len(links) - 8 <= int(match[1]) <= len(links)  # the last results may be stored but not counted
         assert int(match[1]) + int(match[2]) == 200
         assert "Traceback" not in result.stderr
 
-    left = 200 - len(there)
+    left = 200 - len(links)
     assert stdout_of(linker.run()) == f"Linked {left} films. None is left to look up.\n"
     assert linker.links() == {film: KNOWN[film] for film in films}
-    assert [film for film in there if sandbox.calls(f"/3/find/{film}") != 1] == []
+    assert [film for film in links if sandbox.calls(f"/3/find/{film}") != 1] == []
     assert len(requested_ids(sandbox)) <= 200 + 8  # what was under way
 
 

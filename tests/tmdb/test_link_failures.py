@@ -1,4 +1,4 @@
-"""``filmer link tmdb`` where it can't: what it says, what it keeps, and that a later run goes on."""
+"""``filmer link tmdb`` when it fails: its messages, what it has stored, and that a later run goes on."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,16 +35,16 @@ def test_a_tmdb_that_fails_ends_it_and_a_later_run_goes_on(
     for film in films[20:]:
         sandbox.fail(fault, path=f"/3/find/{film}")
     output = stderr_of(linker.run())
-    there = linker.links()
-    assert 12 <= len(there) <= 20  # those under way beside the failing ones are given up
-    assert there == {film: KNOWN[film] for film in films[:20] if film in there}
-    assert f"Linked {len(there)} films, " in output
-    assert f" failed, {40 - len(there)} left: run it again to go on.\n" in output
+    links = linker.links()
+    assert 12 <= len(links) <= 20  # those under way beside the failing ones are given up
+    assert links == {film: KNOWN[film] for film in films[:20] if film in links}
+    assert f"Linked {len(links)} films, " in output
+    assert f" failed, {40 - len(links)} left: run it again to go on.\n" in output
     assert output.splitlines()[-1].startswith("filmer: TMDB failed for 5 films in a row; the last time: ")
 
     sandbox.heal()
     sandbox.forget()
-    left = sorted(set(films) - set(there))
+    left = sorted(set(films) - set(links))
     assert stdout_of(linker.run()) == f"Linked {len(left)} films. None is left to look up.\n"
     assert sorted(requested_ids(sandbox)) == left
 
@@ -63,7 +63,7 @@ def test_films_that_fail_alone_are_left_for_the_next_run(linker: LinkCommand, sa
 def test_a_film_that_can_not_be_used_is_not_taken_for_none(
     linker: LinkCommand, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """An empty title counts as none (contract §7.12): whether TMDB knows the film is asked again."""
+    """An empty title counts as none (contract §7.12): the film is looked up again."""
     import_catalogue(linker.url, tmp_path, IDS[:3])
     for film, flaw in zip(IDS[:3], ("empty-title", "big-id", "low-vote"), strict=True):
         sandbox.fail("flawed", flaw=flaw, path=f"/3/find/{film}", times=1)
@@ -95,7 +95,7 @@ def test_without_a_credential_nothing_is_begun(linker: LinkCommand, sandbox: San
 
 
 def test_a_wrong_address_makes_no_film_unknown(linker: LinkCommand, sandbox: Sandbox, tmp_path: Path) -> None:
-    """TMDB's word that there is nothing there is not about films."""
+    """An unknown path at TMDB does not mean that a film is unknown."""
     import_catalogue(linker.url, tmp_path, IDS[:20])
     assert "TMDB_BASE_URL" in stderr_of(linker.run(TMDB_BASE_URL=f"{sandbox.url}/3")).splitlines()[-1]
     assert linker.links() == {}

@@ -70,7 +70,7 @@ def eventually(what: Callable[[], bool]) -> None:
 def test_it_says_what_to_try_and_ends_at_once_and_quietly(number: int) -> None:
     with running("--port", "0") as (process, address):
         assert status(f"{address}/3/movie/popular", api_key="any") == 200
-        for fault in NAMES:  # each in the middle of its work when it is told to end
+        for fault in NAMES:  # each is under way when the sandbox is told to end
             needed: dict[str, dict[str, object]] = {"latency": {"seconds": 60}, "flawed": {"flaw": "no-title"}}
             order = {"fault": fault, "times": 1, **needed.get(fault, {})}
             assert httpx.post(f"{address}/faults", json=order, trust_env=False, verify=False).status_code == 201

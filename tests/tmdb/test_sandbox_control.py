@@ -1,4 +1,4 @@
-"""How the sandbox is told to fail, and what it remembers of its calls."""
+"""The control endpoints of the sandbox: orders to fail, and the list of its requests."""
 
 import socket
 import threading
@@ -232,7 +232,7 @@ def test_many_are_answered_at_once(sandbox: Sandbox, client: httpx.Client) -> No
 
 
 def test_threads_may_order_and_ask_at_once(sandbox: Sandbox) -> None:
-    """Each order applies as often as it says, whoever asks."""
+    """Each order applies as often as it says, to any client."""
     sandbox.fail("503", path=POPULAR, times=40)
     statuses: list[int] = []
 

@@ -1,4 +1,4 @@
-"""What each fault of the sandbox looks like to those who ask, and when it applies."""
+"""What each fault of the sandbox looks like to clients, and when it applies."""
 
 import json
 import socket
@@ -42,7 +42,7 @@ def ask(sandbox: Sandbox, path: str = POPULAR) -> socket.socket:
 
 
 def read_head(sock: socket.socket) -> tuple[str, bytes]:
-    """The head in lower case, and what came of the body by then."""
+    """The headers in lower case, and as much of the body as was received."""
     got = b""
     while b"\r\n\r\n" not in got:
         piece = sock.recv(65536)
