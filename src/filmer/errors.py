@@ -225,13 +225,13 @@ class ServerLost(ServiceUnavailable):
 
 
 class ExternalApiError(ServiceUnavailable):
-    """TMDB gave no answer we can use, and there is no copy (contract §7.9)."""
+    """TMDB sent no response that can be used, and nothing is cached (contract §7.9)."""
 
     code = "EXTERNAL_API_ERROR"
     message = "TheMovieDB is not available right now"
 
 
-class UnusableAnswer(ExternalApiError):
-    """TMDB answered with nothing that can be used, and there is no copy (contract §7.12)."""
+class UnusableTmdbResponse(ExternalApiError):
+    """TMDB responded with nothing that can be used, and nothing is cached (contract §7.12)."""
 
     message = "TheMovieDB answers, but with nothing that can be used right now"
