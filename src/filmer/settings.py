@@ -149,7 +149,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     trusted_proxies: Annotated[
         str | None,
-        _setting("FILMER_TRUSTED_PROXIES", "Proxies whose X-Forwarded-For is trusted: addresses and networks, by commas."),
+        _setting(
+            "FILMER_TRUSTED_PROXIES", "Proxies whose X-Forwarded-For is trusted, by commas: addresses or networks."
+        ),
     ] = None
 
 
@@ -210,8 +212,8 @@ def parse_origin(text: str) -> str:
     origin = origin_of(text)
     if origin is None:
         raise ValueError(
-            f"{text!r} is not an origin. Expected http:// or https://, a host (xn--… if it has letters that are not"
-            " ASCII) and maybe a port, such as https://films.example or http://localhost:3000, without path, final / or *"
+            f"{text!r} is not an origin. Expected http:// or https://, a host (xn--… where it is not ASCII)"
+            " and maybe a port, such as https://films.example or http://localhost:3000: no path, no final /, no *"
         )
     return origin
 

@@ -28,7 +28,7 @@ def add(
     first_name: str,
     last_name: str,
     expiration: Annotated[str, Parameter(help="The last month in which the card is valid, YYYY-MM.")],
-    account: Annotated[int | None, Parameter(help="Id of the account that may pay with it. Default: any account.")] = None,
+    account: Annotated[int | None, Parameter(help="Id of the account that may pay with it. Default: any.")] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Put a card on file. You are asked for its number, or it is read from standard input; only a digest is stored."""
@@ -93,7 +93,7 @@ def remove(
         return await queries.delete_card(conn, digest_of(SecretKey(settings), number))
 
     if not in_database(data_dir, work, keyed=True):
-        raise CommandFailed("No card with this number is on file: `filmer card list` shows the last digits of all cards.")
+        raise CommandFailed("No card with this number is on file: `filmer card list` shows the cards' last digits.")
     print("the card was removed")
 
 

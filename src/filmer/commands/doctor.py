@@ -115,16 +115,14 @@ def _database(settings: Settings, running: Settings) -> Iterator[Finding]:
         yield Finding(
             False,
             f"the database can't be reached: {str(error).strip()}",
-            "Check DATABASE_URL (postgresql://user:password@host:port/name), that the server runs and lets this user in.",
+            "Check DATABASE_URL (postgresql://user:password@host:port/name), and that the server runs.",
         )
 
 
 def _schema(settings: Settings, running: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> Iterator[Finding]:
     has_trigrams = conn.execute("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'").fetchone()
     if has_trigrams == (0,):
-        yield Finding(
-            False, "the extension pg_trgm is missing", "Install PostgreSQL's contrib package on the server."
-        )
+        yield Finding(False, "the extension pg_trgm is missing", "Install PostgreSQL's contrib package on the server.")
     else:
         yield Finding(True, "the extension pg_trgm is available")
     try:
@@ -173,9 +171,7 @@ def _key(settings: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> 
             "With more than one node, set FILMER_SECRET_KEY, the same on each.",
         )
     else:
-        yield Finding(
-            True, "the secret key is the right one" if known else "no card on file needs a secret key yet"
-        )
+        yield Finding(True, "the secret key is the right one" if known else "no card on file needs a secret key yet")
 
 
 def _cache(running: Settings) -> Finding:

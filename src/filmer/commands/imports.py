@@ -66,9 +66,9 @@ def import_csv(
     ] = False,
     separator: Annotated[
         str | None,
-        Parameter(help='The character between two columns, or "tab". Default: found in the header.'),
+        Parameter(help='The character between two columns, or "tab". Default: detected.'),
     ] = None,
-    encoding: Annotated[str | None, Parameter(help="The encoding of FILE, such as cp1250. Default: found in the file.")] = None,
+    encoding: Annotated[str | None, Parameter(help="Encoding of FILE, such as cp1250. Default: detected.")] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Add the films in FILE to the catalogue, and update those that it has already.
@@ -93,7 +93,7 @@ def import_csv(
 def _separator(text: str | None) -> str | None:
     separator = "\t" if text in {"tab", "\\t"} else text
     if separator is not None and (len(separator) != 1 or separator in '"|\r\n'):
-        raise CommandFailed(f"--separator {text!r} can't be used: it must be tab, or one character other than \" and |.")
+        raise CommandFailed(f"--separator {text!r} can't be used: it must be tab, or one character but not \" or |.")
     return separator
 
 

@@ -66,10 +66,10 @@ def list_tokens(
         expired = token.expires is not None and now >= token.expires
         marks = {"expired": expired, "disabled": token.disabled, "demo": token.demo}
         state = ", ".join(mark for mark, is_set in marks.items() if is_set)
+        used = f"used {_utc(token.used)}" if token.used else "never used"
         print(
             f"{token.id:>8}  account {token.account_id:<8}  {token.role:<8}  {token.name}, "
-            f"since {_utc(token.created)}, {_until(token.expires)}, {f'used {_utc(token.used)}' if token.used else 'never used'}"
-            + (f"  ({state})" if state else "")
+            f"since {_utc(token.created)}, {_until(token.expires)}, {used}" + (f"  ({state})" if state else "")
         )
 
 

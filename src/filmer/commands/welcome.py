@@ -22,15 +22,17 @@ def say_ready(address: str, settings: Settings, sandbox: SandboxProcess | None) 
             f"  Popular now  curl {address}/api/movies/popular",
         ]
     else:
-        lines.append("  The catalogue is empty. Fill it: filmer import imdb PATH, filmer import csv FILE, filmer import demo")
+        lines.append(
+            "  The catalogue is empty. Fill it: filmer import imdb PATH, filmer import csv FILE, filmer import demo"
+        )
     lines += _tmdb(settings, sandbox)
     if settings.demo:
         lines += _demo(address)
     print("\n".join([*lines, "  Stop         Ctrl-C", ""]), flush=True)
     if settings.demo:
         err.print(
-            "  These passwords, tokens and cards are the same in every demo, so everybody may know them. Use the demo on "
-            "this machine only.\n",
+            "  These passwords, tokens and cards are the same in every demo, so everybody may know them. Use the demo "
+            "on this machine only.\n",
             style="yellow",
             soft_wrap=True,
         )

@@ -161,7 +161,7 @@ class CommunityPages(Handlers):
         return self._back(form, "Your rating is taken back.", default="/ratings")
 
     async def _visitor(self, request: AnyRequest, *, pending: Pending | None = None) -> Visitor:
-        """The user who is signed in. The connection is given back before TMDB is asked. ``pending``: as of ``Pages``."""
+        """The user who is signed in. The connection is returned before TMDB is asked. ``pending``: as of ``Pages``."""
         async with self._pages.signed_in(request, pending=pending) as (_, visitor):
             return visitor
 
