@@ -149,9 +149,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     trusted_proxies: Annotated[
         str | None,
-        _setting(
-            "FILMER_TRUSTED_PROXIES", "Proxies whose X-Forwarded-For is trusted, by commas: addresses or networks."
-        ),
+        _setting("FILMER_TRUSTED_PROXIES", "Addresses and networks, by commas, whose X-Forwarded-For is trusted."),
     ] = None
 
 

@@ -58,11 +58,7 @@ def import_csv(
     /,
     *,
     replace: Annotated[
-        bool,
-        Parameter(
-            negative="",
-            help="Remove all films that are not in FILE, except those in carts, orders, favourites and ratings.",
-        ),
+        bool, Parameter(negative="", help="Remove films that are not in FILE, except those in carts, orders and so on.")
     ] = False,
     separator: Annotated[
         str | None,

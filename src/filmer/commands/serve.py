@@ -36,9 +36,7 @@ def serve(
     ] = False,
     host: Annotated[str | None, Parameter(help="Address to listen on (FILMER_HOST).")] = None,
     port: Annotated[int | None, Parameter(help="Port to listen on; 0: any free port (FILMER_PORT).")] = None,
-    workers: Annotated[
-        int | None, Parameter(help="Worker processes; 0: one per core, up to 8 (FILMER_WORKERS).")
-    ] = None,
+    workers: Annotated[int | None, Parameter(help="Worker processes; 0: up to 8, by cores (FILMER_WORKERS).")] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Start the server, with the storefront and both APIs. Ctrl-C stops it."""

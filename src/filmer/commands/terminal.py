@@ -28,10 +28,7 @@ err = Console(stderr=True, highlight=False, markup=False, emoji=False)  # data i
 
 @contextmanager
 def database(data_dir: str | None, *, migrated: bool = True) -> Iterator[Settings]:
-    """Settings that name a running database, for a command that needs no cache.
-
-    ``migrated``: whether the database must be up to date.
-    """
+    """Settings that name a running database, without a cache. ``migrated``: the database must be up to date."""
     settings = load_settings(data_dir=data_dir)
     configure_logs(settings)
     with engines(settings, valkey=False) as running:
@@ -43,10 +40,7 @@ def database(data_dir: str | None, *, migrated: bool = True) -> Iterator[Setting
 def in_database(
     data_dir: str | None, work: Callable[[Connection, Settings], Awaitable[T]], *, keyed: bool = False
 ) -> T:
-    """Does some asynchronous work in one transaction.
-
-    ``keyed``: the work makes digests, so SettingsError is raised if the secret key is not the database's.
-    """
+    """Does asynchronous work in one transaction. ``keyed``: raises SettingsError if the secret key is a wrong one."""
     with database(data_dir) as settings:
         if keyed:
             require_known_key(settings)
@@ -63,10 +57,7 @@ def settle_accounts(settings: Settings) -> None:
 
 
 def ask_secret(what: str, *, twice: bool) -> str:
-    """What is typed, unseen, at a terminal; otherwise the first line of standard input. ``what``: its name.
-
-    Secrets are never arguments, as other users of the machine can list these.
-    """
+    """A secret, typed unseen or read from standard input. It is never an argument, as other users can list these."""
     try:
         if not sys.stdin.isatty():
             secret = sys.stdin.readline().rstrip("\r\n")

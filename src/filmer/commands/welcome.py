@@ -68,9 +68,8 @@ def _demo(address: str) -> list[str]:
         "",
     ]
     for user in USERS:
-        name = f"{user.first_name} {user.last_name}"
-        line = f"    {user.account_id}  {user.role:<8}  {user.email:<18}  {name:<10}  {user.token or ''}"
-        lines.append(line.rstrip())
+        name, token = f"{user.first_name} {user.last_name}", user.token or ""
+        lines.append(f"    {user.account_id}  {user.role:<8}  {user.email:<18}  {name:<10}  {token}".rstrip())
     lines.append("")
     lines += [f"    {card.number}  {card.expiration}  {card.first_name} {card.last_name} (account {card.account_id})"
               for card in CARDS]  # fmt: skip
