@@ -20,7 +20,7 @@ import structlog
 from tests.server_in_thread import ServerInThread
 
 from filmer.clock import SystemClock
-from filmer.importing import build, owner_films
+from filmer.importing import owner_films, pipeline
 from filmer.importing.data_set import Report
 from filmer.importing.progress import Progress
 from filmer.server import periodic
@@ -37,8 +37,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 SECRET_KEY = "only the tests know this secret key"
 
 # Servers in this process give Valkey more time than the product does: a busy machine is no fault of theirs.
-VALKEY_ANSWER_SECONDS = valkey.ANSWER_SECONDS
-valkey.ANSWER_SECONDS, valkey.CROWD_SECONDS = 5.0, 30.0
+VALKEY_TIMEOUT_SECONDS = valkey.TIMEOUT_SECONDS
+valkey.TIMEOUT_SECONDS, valkey.POOL_WAIT_SECONDS = 5.0, 30.0
 # Nor do they clear away what is over once a minute, at a moment of chance: tests that judge it call it themselves.
 periodic.EVERY_SECONDS = 1e6
 os.environ["FILMER_SECRET_KEY"] = SECRET_KEY  # no test makes one where the tests' user keeps theirs
@@ -121,9 +121,9 @@ def database_url(make_database: MakeDatabase) -> str:
 
 def import_films(database_url: str, path: Path = FILMS, *, keep_others: bool = False) -> Report:
     """Bring a CSV file in, as ``filmer import csv`` does."""
-    report = Report(keep_all=True)
-    with Progress(quiet=True) as progress, build.import_connection(database_url) as conn:
-        build.bring_in(
+    report = Report(list_all=True)
+    with Progress(quiet=True) as progress, pipeline.import_connection(database_url) as conn:
+        pipeline.import_data_set(
             conn,
             owner_films.read_csv(path, report),
             source="csv",

@@ -49,7 +49,7 @@ class InProcess:
     def litestar(self) -> Litestar:
         return framework_of(self.app)
 
-    def part(self, name: str) -> Any:
+    def component(self, name: str) -> Any:
         """A component of the application, by its name."""
         return self.litestar.state[name]
 

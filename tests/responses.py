@@ -49,6 +49,18 @@ def error_of(response: httpx.Response, status: int, code: str) -> Any:
     return error
 
 
+def is_unavailable(response: httpx.Response) -> bool:
+    """Whether it is a 503 with Retry-After, as a page or in the envelope of its API."""
+    if response.status_code != 503 or "retry-after" not in response.headers:
+        return False
+    path = response.request.url.path
+    if not path.startswith("/api/"):
+        return response.headers["content-type"].startswith("text/html") and "<h1" in response.text
+    body = response.json()
+    has_envelope = body["success"] is False if path.startswith("/api/v1/") else "success" not in body
+    return has_envelope and body["error"]["code"] == "SERVICE_UNAVAILABLE"
+
+
 def require_message(error: Any) -> None:
     """A validation error says its first offence, for clients that show nothing else (contract §1.5)."""
     assert error["message"] != "Request validation failed"

@@ -1,4 +1,4 @@
-"""The command line: what it offers, what it says, and how it exits."""
+"""The command line: its help, its messages and its exit codes."""
 
 import signal
 import subprocess
@@ -120,7 +120,7 @@ def test_every_group_of_commands_is_started_above() -> None:
     ("filmer.app", HEAVY | {"cyclopts"}),
 ])  # fmt: skip
 def test_nothing_large_is_loaded_before_it_is_needed(module: str, goes_without: set[str]) -> None:
-    """What an import stands on takes a third of a second, and memory for as long as the process lives."""
+    """The modules of imports take a third of a second to load, and memory for as long as the process lives."""
     code = f"import sys, {module}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert module in loaded
@@ -145,7 +145,7 @@ def test_ctrl_c_ends_a_command_whoever_started_it(database_url: str) -> None:
 
 
 def wait_until_it_waits(process: psutil.Process) -> None:
-    """For what is typed: it has loaded what it needs, and does nothing any more."""
+    """Waits until the process has loaded its modules and uses no more time: it waits for input then."""
     deadline = time.monotonic() + 60
     spent = None
     while spent != (spent := process.cpu_times().user) or spent < 0.1:
@@ -301,14 +301,14 @@ def test_the_doctor_finds_all_well(database_url: str, engines: Engines) -> None:
 
 
 def test_the_doctor_asks_the_server_that_runs(database_url: str, engines: Engines, serve_here: ServeHere) -> None:
-    """Also one that has lost what it stands on, though all of that is there for the doctor."""
-    nobody = free_port("127.0.0.1")
+    """Also a server that has lost its database, although the doctor can reach its own."""
+    unused_port = free_port("127.0.0.1")
     well = serve_here(database_url)
-    ill = serve_here(f"postgresql://filmer@127.0.0.1:{nobody}/filmer")
+    ill = serve_here(f"postgresql://filmer@127.0.0.1:{unused_port}/filmer")
     for port, returncode, message in [
-        (well.port, 0, f"ok   the server at http://127.0.0.1:{well.port} says of its health: 200"),
-        (ill.port, 1, f"FAIL the server at http://127.0.0.1:{ill.port} says of its health: 503"),
-        (nobody, 0, f"ok   no server runs at http://127.0.0.1:{nobody}"),
+        (well.port, 0, f"ok   the server at http://127.0.0.1:{well.port} reports its health: 200"),
+        (ill.port, 1, f"FAIL the server at http://127.0.0.1:{ill.port} reports its health: 503"),
+        (unused_port, 0, f"ok   no server runs at http://127.0.0.1:{unused_port}"),
     ]:
         result = filmer(
             "doctor",
@@ -332,12 +332,12 @@ def test_the_doctor_says_what_to_do_about_a_database_that_is_behind(database_url
 
 
 def test_the_doctor_looks_on_after_the_first_finding() -> None:
-    """Neither the database nor the cache is there: both are reported, with what to do, and no password."""
-    nobody = free_port("127.0.0.1")
+    """Database and cache are missing: both are reported, with advice, and without passwords."""
+    unused_port = free_port("127.0.0.1")
     result = filmer(
         "doctor",
-        DATABASE_URL=f"postgresql://filmer:tell-nobody@127.0.0.1:{nobody}/filmer",
-        REDIS_URL=f"redis://:tell-nobody@127.0.0.1:{nobody}/0",
+        DATABASE_URL=f"postgresql://filmer:tell-nobody@127.0.0.1:{unused_port}/filmer",
+        REDIS_URL=f"redis://:tell-nobody@127.0.0.1:{unused_port}/0",
     )
     assert result.returncode == 1
     assert result.stderr.count("FAIL") == 2

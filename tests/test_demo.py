@@ -1,4 +1,4 @@
-"""The demo's people, tokens and cards work under ``serve --demo`` and nowhere else (contract §8)."""
+"""The demo's users, tokens and cards work under ``serve --demo`` and nowhere else (contract §8)."""
 
 import socket
 import time
@@ -53,34 +53,34 @@ def check_out(client: httpx.Client, card: tuple[str, str, str, str, int]) -> htt
     return client.post("/api/v1/checkout", json=body)
 
 
-def people_of_tokens(database_url: str, *, demo: bool = True) -> dict[int, str]:
-    """Whose the tokens are that everybody knows, and the role: of those that are good."""
+def roles_of_tokens(database_url: str, *, demo: bool = True) -> dict[int, str]:
+    """The role of the user of each of the demo's tokens, by account, for those tokens that work."""
     tokens = Tokens(SystemClock(), demo=demo)
 
     async def work(conn: Connection) -> dict[int, str]:
-        emails: dict[int, str] = {}
+        roles: dict[int, str] = {}
         for token in TOKENS.values():
             scope: Any = {"type": "http", "headers": [(b"authorization", f"Bearer {token}".encode())]}
             with suppress(InvalidToken):
-                person = await tokens.require(conn, Request(scope))
-                assert TOKENS[person.id] == token
-                emails[person.id] = person.role
-        return emails
+                user = await tokens.require(conn, Request(scope))
+                assert TOKENS[user.id] == token
+                roles[user.id] = user.role
+        return roles
 
-    emails: dict[int, str] = in_database(database_url, work)
-    return emails
+    roles: dict[int, str] = in_database(database_url, work)
+    return roles
 
 
 def start(database_url: str, engines: Engines, *arguments: str) -> CommandResult:
-    """``filmer serve``, for when it is not to begin."""
+    """``filmer serve``, where it is expected to refuse."""
     port = free_port("127.0.0.1")
     return filmer("serve", "--port", port, *arguments, DATABASE_URL=database_url, REDIS_URL=engines.redis_url)
 
 
-def all_it_says(server: Server) -> str:
-    """What it prints until it has warned, which comes last."""
+def output_until_warning(server: Server) -> str:
+    """The output up to the warning, which comes last."""
     deadline = time.monotonic() + 30
-    while "public knowledge" not in server.output():
+    while "everybody may know them" not in server.output():
         assert time.monotonic() < deadline, server.output()
         time.sleep(0.02)
     return server.output()
@@ -93,7 +93,7 @@ def demo_url(make_database: MakeDatabase) -> str:
 
 @pytest.fixture(scope="session")
 def demo(demo_url: str, serve: Serve) -> Server:
-    """Started twice: that changes nothing."""
+    """Started twice, which must change nothing."""
     serve(demo_url, "--demo").stop()
     return serve(demo_url, "--demo")
 
@@ -105,7 +105,7 @@ def client(demo: Server) -> Iterator[httpx.Client]:
 
 
 def test_it_prints_people_tokens_and_cards_and_warns(demo: Server) -> None:
-    shown = all_it_says(demo)
+    shown = output_until_warning(demo)
     for account_id, role, email, first, last in USERS:
         token = [TOKENS[account_id]] if account_id in TOKENS else []
         expected = [str(account_id), role, email, first, last, *token]
@@ -113,7 +113,7 @@ def test_it_prints_people_tokens_and_cards_and_warns(demo: Server) -> None:
     for number, first, last, expiration, account_id in CARDS:
         assert f"{number}  {expiration}  {first} {last} (account {account_id})" in shown
     assert PASSWORD in shown
-    assert "public knowledge" in shown
+    assert "everybody may know them" in shown
     assert "Traceback" not in shown
 
 
@@ -131,7 +131,7 @@ def test_its_people_sign_in(
 def test_its_tokens_are_those_of_its_people(demo_url: str, demo: Server) -> None:
     """As community-api.txt prints them."""
     assert demo.process.poll() is None
-    assert people_of_tokens(demo_url) == {1: "admin", 2: "customer"}
+    assert roles_of_tokens(demo_url) == {1: "admin", 2: "customer"}
     with psycopg.connect(demo_url) as conn:
         assert conn.execute("SELECT account_id, demo, expires FROM token ORDER BY account_id").fetchall() == [
             (1, True, None),
@@ -150,7 +150,7 @@ def test_its_cards_pay_for_those_whose_they_are(client: httpx.Client) -> None:
 
 
 def test_a_demo_without_cards_of_its_own_numbers(demo_url: str, demo: Server) -> None:
-    """Not even the demo's are kept: a digest, and the last four."""
+    """Only a digest and the last four digits are stored, also of the demo's cards."""
     assert demo.process.poll() is None
     with psycopg.connect(demo_url) as conn:
         rows = [str(row) for row in conn.execute("SELECT card::text FROM card").fetchall()]
@@ -159,7 +159,7 @@ def test_a_demo_without_cards_of_its_own_numbers(demo_url: str, demo: Server) ->
 
 
 def test_without_demo_none_of_it_works(make_database: MakeDatabase, serve: Serve) -> None:
-    """Not a session opened before, nor an account, a token or a card; and back again all of it does."""
+    """Without --demo, sessions opened before, accounts, tokens and cards stop working; with --demo, they work again."""
     url = make_database()
     first = serve(url, "--demo")
     with visitor(first.client) as client:
@@ -172,7 +172,7 @@ def test_without_demo_none_of_it_works(make_database: MakeDatabase, serve: Serve
 
     plain = serve(url)
     assert not [secret for secret in (PASSWORD, *TOKENS.values()) if secret in plain.output()]
-    assert people_of_tokens(url, demo=False) == {}
+    assert roles_of_tokens(url, demo=False) == {}
     with visitor(plain.client) as client:
         for path in ("/api/v1/auth/session", "/api/v1/cart", "/api/v1/orders"):
             error_of(client.get(path, headers=cookie), 401, "UNAUTHORIZED")
@@ -193,7 +193,7 @@ def test_without_demo_none_of_it_works(make_database: MakeDatabase, serve: Serve
         assert log_in(client, "user@example.com").status_code == 200
         assert log_in(client, "admin@example.com").status_code == 401, "it has a password of its own now"
         assert log_in(client, "admin@example.com", "nobody knows this").status_code == 200
-    assert people_of_tokens(url) == {2: "customer"}, "everybody still knows the token of the other"
+    assert roles_of_tokens(url) == {2: "customer"}, "everybody still knows the token of the other"
     again.stop()
 
 
@@ -203,16 +203,16 @@ def _make_ordinary(database_url: str) -> None:
 
 
 def test_a_demo_from_before_there_were_tokens_gets_them(database_url: str) -> None:
-    """And each start brings back what was revoked, once; nothing for who is no longer the demo's."""
+    """Each start restores revoked tokens, once each, but not those of accounts that are no longer the demo's."""
     settings = Settings(database_url=database_url, secret_key=SECRET_KEY)
     open_demo(settings)
     with psycopg.connect(database_url) as conn:
         conn.execute("DELETE FROM token")
         conn.execute("UPDATE account SET demo = false WHERE id = 1")
-    assert people_of_tokens(database_url) == {}
+    assert roles_of_tokens(database_url) == {}
     for _ in range(2):
         open_demo(settings)
-        assert people_of_tokens(database_url) == {2: "customer"}
+        assert roles_of_tokens(database_url) == {2: "customer"}
         with psycopg.connect(database_url) as conn:
             assert conn.execute("SELECT account_id FROM token").fetchall() == [(2,)]
             assert conn.execute("SELECT FROM account").rowcount == 3
@@ -265,7 +265,7 @@ def test_these_are_this_machine(host: str) -> None:
 
 def test_it_does_where_that_is_said(database_url: str, serve: Serve) -> None:
     server = serve(database_url, "--demo", "--host", "0.0.0.0", "--i-know-these-are-public", "--workers", "1")
-    assert PASSWORD in all_it_says(server)
+    assert PASSWORD in output_until_warning(server)
     with visitor(server.client) as client:
         assert log_in(client, "user@example.com").status_code == 200
     with socket.create_connection(("127.0.0.2", server.port), timeout=5):

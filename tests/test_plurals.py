@@ -2,7 +2,7 @@
 
 import pytest
 
-from filmer.backup.archive import Manifest, Table
+from filmer.backup.archive import Manifest, TableDigest
 from filmer.clock import SystemClock
 from filmer.commands.link import _summary
 from filmer.plurals import counted
@@ -30,7 +30,7 @@ def test_the_close_of_linking() -> None:
 
 def test_the_size_of_a_backup() -> None:
     def size(*rows: int) -> str:
-        tables = [Table(f"t{at}", count, "") for at, count in enumerate(rows)]
+        tables = [TableDigest(f"t{at}", count, "") for at, count in enumerate(rows)]
         now = SystemClock().now()
         return Manifest(filmer="", postgresql="", made=now, migrations={}, secret_key=None, tables=tables).size
 

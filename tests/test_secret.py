@@ -83,12 +83,12 @@ def test_a_digest_is_of_its_purpose_and_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"short"])
 def test_a_file_that_holds_no_key_is_told(content: bytes, tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(content)
-    with pytest.raises(SettingsError, match=r"is no secret key: it is too short"):
+    with pytest.raises(SettingsError, match=r"is not a secret key: it is too short"):
         fingerprint(tmp_path)
 
 
 def test_a_place_where_no_file_can_be_is_told() -> None:
-    with pytest.raises(SettingsError, match=r"can't be kept in /dev/null/secret\.key.*FILMER_SECRET_KEY"):
+    with pytest.raises(SettingsError, match=r"can't be read from /dev/null/secret\.key.*FILMER_SECRET_KEY"):
         fingerprint(Path(os.devnull))
 
 

@@ -1,4 +1,4 @@
-"""The application: what its URLs stand on, and the edge in front of it."""
+"""The ASGI application: components, handlers and URLs, with the edge in front."""
 
 import os
 from collections.abc import AsyncIterator, Callable
@@ -64,53 +64,53 @@ if TYPE_CHECKING:
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
     """The whole service as one ASGI application. ``settings`` must name a database."""
-    parts = Components(settings, clock or SystemClock())
-    metrics = _metrics(parts) if settings.metrics_token else None
-    framework: ASGIApp = _framework(parts, settings, metrics)
-    edge = in_front_of(framework, parts, settings, metrics.traffic if metrics else None)
+    components = Components(settings, clock or SystemClock())
+    metrics = _metrics(components) if settings.metrics_token else None
+    framework: ASGIApp = _framework(components, settings, metrics)
+    edge = in_front_of(framework, components, settings, metrics.traffic if metrics else None)
     if settings.trusted_proxies is None:
         return edge
-    # So that scope["client"] is whoever called the proxies: the last address none of ours has.
+    # Sets scope["client"] to the caller's address: the last in X-Forwarded-For that is not one of these proxies.
     return cast("ASGIApp", wrap_asgi_with_proxy_headers(edge, trusted_hosts=parse_proxies(settings.trusted_proxies)))
 
 
-def _metrics(parts: Components) -> "Metrics":
-    from filmer.metrics.collector import Metrics  # 25 ms, for whoever wants them
+def _metrics(components: Components) -> "Metrics":
+    from filmer.metrics.collector import Metrics  # takes 25 ms, so only where metrics are served
 
-    return Metrics(parts)
+    return Metrics(components)
 
 
-def _framework(parts: Components, settings: Settings, metrics: "Metrics | None") -> Litestar:
+def _framework(components: Components, settings: Settings, metrics: "Metrics | None") -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        await parts.open()
+        await components.open()
         try:
-            async with periodically(parts.periodic_tasks), metrics.publishing() if metrics else nullcontext():
+            async with periodically(components.periodic_tasks), metrics.publishing() if metrics else nullcontext():
                 yield
         finally:
-            await parts.close()
+            await components.close()
 
-    apis = _apis(parts, settings)
-    made = Litestar(
+    apis = _apis(components, settings)
+    framework = Litestar(
         route_handlers=[
             *apis,
-            *_pages(parts, settings),
+            *_pages(components, settings),
             urls.documentation(ApiDocPages(partial(describe, apis))),
-            *_operation(metrics, settings),
+            *_monitoring(metrics, settings),
         ],
         exception_handlers={Exception: answer_failure},
         lifespan=[lifespan],
         state=State(
             {
-                "clock": parts.clock,
-                "sessions": parts.sessions,
-                "signing_in": parts.signing_in,
-                "checkout": parts.checkout,
-                "database": parts.database,
-                "failure_page": parts.pages.failure,
-                "failure_page_for": parts.pages.failure_for,
-                "redirect": parts.pages.redirect,
-                "to_sign_in": parts.pages.to_sign_in,
+                "clock": components.clock,
+                "sessions": components.sessions,
+                "signing_in": components.signing_in,
+                "checkout": components.checkout,
+                "database": components.database,
+                "failure_page": components.pages.failure,
+                "failure_page_for": components.pages.failure_for,
+                "redirect": components.pages.redirect,
+                "to_sign_in": components.pages.to_sign_in,
             }
         ),
         request_max_body_size=MAX_BODY,
@@ -118,66 +118,70 @@ def _framework(parts: Components, settings: Settings, metrics: "Metrics | None")
         logging_config=None,
     )
     if metrics:
-        metrics.traffic.know(route.path_format for route in made.routes)
-    return made
+        metrics.traffic.know(route.path_format for route in framework.routes)
+    return framework
 
 
-def _apis(parts: Components, settings: Settings) -> list[Router]:
-    health = HealthApi(parts.database, parts.clock)
-    catalogue = CatalogueApi(parts.catalogue, parts.search)
-    accounts = AccountsApi(parts.database, parts.sessions, parts.signing_in)
-    shop = ShopApi(parts.database, parts.sessions, parts.carts, parts.checkout)
+def _apis(components: Components, settings: Settings) -> list[Router]:
+    health = HealthApi(components.database, components.clock)
+    catalogue = CatalogueApi(components.catalogue, components.search)
+    accounts = AccountsApi(components.database, components.sessions, components.signing_in)
+    shop = ShopApi(components.database, components.sessions, components.carts, components.checkout)
     community = CommunityApi(
-        parts.database, parts.tokens, parts.tmdb_cache, parts.shelves, cache_seconds=settings.cache_duration_seconds
+        components.database,
+        components.tokens,
+        components.tmdb_cache,
+        components.shelves,
+        cache_seconds=settings.cache_duration_seconds,
     )
     return [urls.shop_api(health, catalogue, accounts, shop), urls.community_api(community)]
 
 
-def _pages(parts: Components, settings: Settings) -> list[Router]:
-    pages, database = parts.pages, parts.database
+def _pages(components: Components, settings: Settings) -> list[Router]:
+    pages, database = components.pages, components.database
     prices = Prices(settings.default_price)
-    people = [Credentials(email=one.email, password=demo.PASSWORD) for one in demo.USERS]
-    shop = ShopPages(pages, database, parts.carts)
-    community = CommunityPages(pages, database, parts.catalogue, parts.tmdb_cache, parts.shelves, prices)
+    demo_users = [Credentials(email=user.email, password=demo.PASSWORD) for user in demo.USERS]
+    shop = ShopPages(pages, database, components.carts)
+    community = CommunityPages(pages, database, components.catalogue, components.tmdb_cache, components.shelves, prices)
     storefront = urls.storefront(
-        CataloguePages(pages, parts.catalogue, parts.search, parts.tmdb_cache, prices),
+        CataloguePages(pages, components.catalogue, components.search, components.tmdb_cache, prices),
         FilmPages(
             pages,
-            parts.catalogue,
-            parts.shelves,
+            components.catalogue,
+            components.shelves,
             prices,
             currency=settings.currency,
-            public_url=parts.public_url,
+            public_url=components.public_url,
         ),
-        Sitemaps(parts.catalogue, parts.public_url),
+        Sitemaps(components.catalogue, components.public_url),
         AccountPages(
             pages,
             database,
-            parts.sessions,
-            parts.signing_in,
-            parts.clock,
+            components.sessions,
+            components.signing_in,
+            components.clock,
             actions={**shop.actions, **community.actions},
-            demo=people if settings.demo else [],
+            demo=demo_users if settings.demo else [],
         ),
         shop,
         CheckoutPages(
             pages,
-            parts.carts,
-            parts.checkout,
-            hint=demo.card_hint(f"{parts.clock.now():%Y-%m}") if settings.demo else None,
+            components.carts,
+            components.checkout,
+            hint=demo.card_hint(f"{components.clock.now():%Y-%m}") if settings.demo else None,
         ),
         community,
-        PosterPages(parts.catalogue, parts.images),
-        Files(parts.assets),
+        PosterPages(components.catalogue, components.images),
+        Files(components.assets),
     )
     admin = AdminPages(
-        pages, parts.shared, parts.tmdb, parts.shelves, parts.search, parts.clock,
-        settings.default_price,
+        pages, components.shared, components.tmdb, components.shelves, components.search, components.edition,
+        components.clock, settings.default_price,
     )  # fmt: skip
     return [storefront, urls.admin_pages(admin)]
 
 
-def _operation(metrics: "Metrics | None", settings: Settings) -> list[Router]:
+def _monitoring(metrics: "Metrics | None", settings: Settings) -> list[Router]:
     if metrics is None or settings.metrics_token is None:
         return []
     from filmer.metrics.api import MetricsApi
@@ -185,17 +189,19 @@ def _operation(metrics: "Metrics | None", settings: Settings) -> list[Router]:
     return [urls.monitoring(MetricsApi(metrics, settings.metrics_token))]
 
 
-def in_front_of(framework: ASGIApp, parts: Components, settings: Settings, traffic: "Traffic | None" = None) -> ASGIApp:
+def in_front_of(
+    framework: ASGIApp, components: Components, settings: Settings, traffic: "Traffic | None" = None
+) -> ASGIApp:
     """The edge: its layers, outermost first. A request goes down the list, its response up."""
-    refusals = Refusals(parts.clock, parts.pages.failure)
+    refusals = Refusals(components.clock, components.pages.failure)
     limit = ConcurrencyLimit(settings.pool_size * 2)
     cross_site = CrossSite(
         cors_origins=parse_origins(settings.cors_origins) if settings.cors_origins else (),
-        public_url=parts.public_url,
+        public_url=components.public_url,
     )
-    is_https = parts.is_https and not is_loopback((parts.public_url or "").partition("://")[2])
-    public = urls.PUBLIC_PATHS + (urls.SITEMAP_PATHS if parts.public_url else ())
-    clock, seconds, cache_bytes = parts.clock, settings.cache_duration_seconds, settings.cache_mib * 2**20
+    is_https = components.is_https and not is_loopback((components.public_url or "").partition("://")[2])
+    public = urls.PUBLIC_PATHS + (urls.SITEMAP_PATHS if components.public_url else ())
+    clock, seconds, cache_bytes = components.clock, settings.cache_duration_seconds, settings.cache_mib * 2**20
     tmdb_bytes = cache_bytes // 8  # all five hundred popular pages take 3 MiB
     memory, tmdb_memory = ResponseCache(max_bytes=cache_bytes - tmdb_bytes), ResponseCache(max_bytes=tmdb_bytes)
     layers: list[Callable[[ASGIApp], ASGIApp]] = [
@@ -204,7 +210,7 @@ def in_front_of(framework: ASGIApp, parts: Components, settings: Settings, traff
         Head,
         partial(Limits, refusals=refusals),
         partial(
-            PublicCache, public=public, pages=urls.PUBLIC_PAGES, edition=parts.edition, memory=memory, limit=limit,
+            PublicCache, public=public, pages=urls.PUBLIC_PAGES, edition=components.edition, memory=memory, limit=limit,
             refusals=refusals,
         ),
         partial(TmdbResponseCache, paths=urls.TMDB_PATHS, memory=tmdb_memory, clock=clock, seconds=seconds),
@@ -213,19 +219,19 @@ def in_front_of(framework: ASGIApp, parts: Components, settings: Settings, traff
         partial(CrossSiteRules, cross_site=cross_site, refusals=refusals),
         partial(Overload, limit=limit, exempt=urls.MONITORING_PATHS, refusals=refusals),
         partial(
-            ValkeyCache, edition=parts.edition, shared=parts.shared, clock=clock, build=parts.templates.build,
-            seconds=seconds,
+            ValkeyCache, edition=components.edition, shared=components.shared, clock=clock,
+            build=components.templates.build, seconds=seconds,
         ),
         partial(WholeResponses, clock=clock),
         DefaultHeaders,
-        Retry,
+        *([Retry] if components.database.has_standbys else []),
     ]  # fmt: skip
-    # Bound methods, as calling an object that has __call__ takes longer: every cached response passes five layers.
+    # Bound methods are faster to call than objects with __call__, and every cached response passes five layers.
     return reduce(lambda app, layer: layer(app).__call__, reversed(layers), framework)
 
 
 def serve_from_environment() -> ASGIApp:
-    """What each worker process of ``filmer serve`` runs; its settings come in the environment."""
+    """The application of each worker process of ``filmer serve``, which has its settings in the environment."""
     exit_with_parent()
     settings = load_settings(os.environ)
     configure_logs(settings)

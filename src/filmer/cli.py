@@ -1,6 +1,6 @@
-"""The command line. Every command says what it did, or what went wrong and what to do, and exits accordingly.
+"""The command line. Every command reports what it did, or what went wrong and what to do.
 
-A command's module is imported when the command is called: what an import or a server stands on takes long to load.
+The module of a command is imported only when the command is called: some of them take long to load.
 """
 
 import signal
@@ -15,7 +15,7 @@ app = App(
     name="filmer",
     help="The movie catalogue and rental server.",
     version=__version__,
-    suppress_keyboard_interrupt=False,  # main() tells what an interruption means
+    suppress_keyboard_interrupt=False,  # main() reports it
 )
 app.command("filmer.commands.serve:serve")
 app.command("filmer.commands.migrate:migrate")
@@ -32,42 +32,42 @@ app.command("filmer.commands.restore:restore")
 
 
 def main() -> None:
-    """Exit codes: 0 done, 1 not done (stderr says why), 2 the command line was not understood, 130 interrupted."""
-    # Whoever starts commands in the background (nohup, a shell's &) may hand down an ignored SIGINT.
+    """Exit codes: 0 done, 1 failed (the reason is on stderr), 2 the command line is wrong, 130 interrupted."""
+    # A command that was started in the background (by nohup, or a shell's &) may inherit an ignored SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         arguments = sys.argv[1:]
         if not arguments or arguments[0] in app.help_flags:
-            app.resolved_commands()  # the list of commands says of each what its module says
+            app.resolved_commands()  # the list of commands shows the help in their modules
         app(arguments)
     except KeyboardInterrupt:
-        sys.stderr.write("filmer: interrupted; nothing was changed by what did not finish\n")
+        sys.stderr.write("filmer: interrupted; incomplete changes were not saved\n")
         raise SystemExit(130) from None
     except CommandFailed as error:
         sys.stderr.write(f"filmer: {error}\n")
         raise SystemExit(1) from None
     except Exception as error:
-        sentence = _about_database(error)
-        if sentence is None:
+        message = _database_message(error)
+        if message is None:
             raise
-        sys.stderr.write(f"filmer: {sentence}\n")
+        sys.stderr.write(f"filmer: {message}\n")
         raise SystemExit(1) from None
 
 
-def _about_database(error: Exception) -> str | None:
-    """What to tell where PostgreSQL refuses or is away; None for any other error."""
+def _database_message(error: Exception) -> str | None:
+    """The message for an error of PostgreSQL; None for any other error."""
     import psycopg
 
-    told = str(error).strip()
+    reason = str(error).strip()
     if isinstance(error, psycopg.errors.InsufficientPrivilege | psycopg.errors.ReadOnlySqlTransaction):
         return (
-            f"the database refuses: {told}. The user of DATABASE_URL must own the database, and it must take changes "
-            "(a replica does not)."
+            f"the database refused the change: {reason}. The user in DATABASE_URL must own the database, and the "
+            "server must not be a read-only replica."
         )
     if isinstance(error, psycopg.OperationalError | psycopg.ProgrammingError):
         return (
-            f"the database can't be reached: {told}. Is DATABASE_URL right, and the server up? `filmer doctor` looks "
-            "further."
+            f"the database can't be reached: {reason}. Check DATABASE_URL, and that the database server runs. "
+            "`filmer doctor` checks more."
         )
     return None
 

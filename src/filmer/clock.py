@@ -1,4 +1,4 @@
-"""Time, passed in, so that tests can move it."""
+"""The clock, which is passed in so that tests can move it."""
 
 import asyncio
 import time
@@ -12,10 +12,10 @@ class Clock(Protocol):
         """The time of day, in UTC."""
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment, never going back."""
+        """Seconds since some fixed moment; never goes back."""
 
     async def sleep(self, seconds: float) -> None:
-        """Waits until so many seconds have gone by."""
+        """Waits for some seconds."""
 
 
 class SystemClock:

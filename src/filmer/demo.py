@@ -1,4 +1,4 @@
-"""The demo's people, tokens and cards (contract §8): public knowledge, and of use under ``serve --demo`` only."""
+"""The demo's users, tokens and cards (contract §8). Everybody may know them; they work under ``serve --demo`` only."""
 
 import asyncio
 from typing import NamedTuple
@@ -47,13 +47,13 @@ CARDS = (
 
 
 def card_hint(month: str) -> str:
-    """Who can pay with what in a month (YYYY-MM)."""
-    good = [
+    """A sentence for the checkout page: which cards are valid in a month (YYYY-MM), and whose they are."""
+    valid = [
         f"{card.first_name} {card.last_name} with {_grouped(card.number)}, good through {card.expiration}"
         for card in CARDS
         if card.expiration >= month
     ]
-    return f"In this demo pay: {'; '.join(good)}." if good else "The demo's cards are over."
+    return f"In this demo pay: {'; '.join(valid)}." if valid else "The demo's cards are over."
 
 
 def _grouped(number: str) -> str:
@@ -61,30 +61,30 @@ def _grouped(number: str) -> str:
 
 
 def open_demo(settings: Settings) -> None:
-    """Makes the demo's accounts and cards where there are none, and its tokens where they are not yet.
+    """Creates the demo's accounts and cards if there are no accounts, and those of its tokens that are missing.
 
-    Raises SettingsError in a database with accounts of its own: everybody would know the admin's password.
+    Raises SettingsError if there are other accounts: they do not belong in a shop whose admin's password is public.
     """
     asyncio.run(in_transaction(settings, _open))
 
 
 async def _open(conn: Connection, settings: Settings) -> None:
-    there = await accounts.select_accounts(conn)
-    is_demo = {user.account_id for user in USERS} <= {one.user.id for one in there} and any(one.demo for one in there)
-    if there and not is_demo:
+    rows = await accounts.select_accounts(conn)
+    is_demo = {user.account_id for user in USERS} <= {row.user.id for row in rows} and any(row.demo for row in rows)
+    if rows and not is_demo:
         raise SettingsError(
-            "This database has accounts of its own; the demo's passwords are public, and do not belong beside them. "
-            "Serve without --demo, or name another --data-dir (or DATABASE_URL) for the demo."
+            "This database has accounts of its own, and everybody may know the demo's passwords. Serve it without "
+            "--demo, or give the demo another --data-dir (or DATABASE_URL)."
         )
-    if not there:
-        await _bring_people(conn, settings)
-    # Each time: the demo had people before it had tokens.
+    if not rows:
+        await _insert_users(conn, settings)
+    # At each start, as the demos of earlier versions had users, but no tokens.
     for user in USERS:
         if user.token:
             await allow_public(conn, user.token, user.account_id, name="demo", now=SystemClock().now())
 
 
-async def _bring_people(conn: Connection, settings: Settings) -> None:
+async def _insert_users(conn: Connection, settings: Settings) -> None:
     passwords = Passwords(threads=1)
     for user in USERS:
         await accounts.insert_account(

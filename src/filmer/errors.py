@@ -1,4 +1,4 @@
-"""What can go wrong: in a command, and, as one tree, in a request, which each API renders in its own envelope."""
+"""The errors of commands, and the tree of errors of requests, which each API renders in its own envelope."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,18 +7,18 @@ import msgspec
 
 
 class FieldError(msgspec.Struct, frozen=True):
-    """One thing wrong with one field of a request (contract §1.5)."""
+    """An error in one field of a request (contract §1.5)."""
 
     field: str
     reason: str
 
 
 class CommandFailed(Exception):
-    """A command can't do what it was asked to do. The text says why, and what to do; ``cli.main`` prints it."""
+    """A command failed. The text says why, and what to do; ``cli.main`` prints it."""
 
 
 class FilmerError(Exception):
-    """An answer other than the one hoped for: an HTTP status, a code of the specification, a sentence."""
+    """An error of a request: an HTTP status, a code of the specification, and a sentence."""
 
     status = 500
     code = "INTERNAL_ERROR"
@@ -46,19 +46,19 @@ class InvalidRequest(FilmerError):
 
     def __init__(self, field_errors: Sequence[FieldError] = (), message: str | None = None) -> None:
         self.field_errors = tuple(field_errors)
-        details = {"fields": [{"field": o.field, "reason": o.reason} for o in field_errors]} if field_errors else {}
+        details = {"fields": [{"field": e.field, "reason": e.reason} for e in field_errors]} if field_errors else {}
         first = f"{self.field_errors[0].field}: {self.field_errors[0].reason}" if self.field_errors else None
         super().__init__(message or first, details=details)
 
 
 class InvalidRating(InvalidRequest):
-    """A number, but not one from 0 to 5 (contract §7.2)."""
+    """A rating that is a number, but not one of 0 to 5 (contract §7.2)."""
 
     code = "INVALID_RATING"
 
 
 class EmptyCart(InvalidRequest):
-    """A checkout of nothing (contract §6.1)."""
+    """A checkout of an empty cart (contract §6.1)."""
 
     message = "Cart is empty"
 
@@ -74,7 +74,7 @@ class Unauthorized(FilmerError):
 
 
 class InvalidToken(FilmerError):
-    """One body for no token, a wrong one, and one that has expired or was revoked (contract §7.1)."""
+    """The token is missing, wrong, expired or revoked: the same body for all (contract §7.1)."""
 
     status = 401
     code = "INVALID_TOKEN"
@@ -85,7 +85,7 @@ class InvalidToken(FilmerError):
 
 
 class InvalidCredentials(FilmerError):
-    """One body for a wrong password, an unknown e-mail and a closed account (contract §4.2)."""
+    """A wrong password, an unknown e-mail address or a closed account: the same body for all (contract §4.2)."""
 
     status = 401
     code = "INVALID_CREDENTIALS"
@@ -93,7 +93,7 @@ class InvalidCredentials(FilmerError):
 
 
 class PaymentFailed(FilmerError):
-    """One reason for every refusal, always the same words (contract §6.3)."""
+    """A card was refused. The response has the same text for every reason (contract §6.3)."""
 
     status = 402
     code = "PAYMENT_FAILED"
@@ -110,7 +110,7 @@ class Conflict(FilmerError):
 
 
 class KeyUsed(Conflict):
-    """The key has brought about an order, with another card. ``order_id``: of that order."""
+    """The key belongs to an order that was paid for with another card. ``order_id``: the id of that order."""
 
     def __init__(self, order_id: int) -> None:
         super().__init__("This Idempotency-Key was used for another checkout; take a new one")
@@ -118,7 +118,7 @@ class KeyUsed(Conflict):
 
 
 class CartChanged(Conflict):
-    """The cart holds something else, or costs something else, than the customer agreed to."""
+    """The cart has other lines, or costs another amount, than the user agreed to."""
 
     def __init__(self) -> None:
         super().__init__("The cart has changed since it was seen")
@@ -131,7 +131,7 @@ class Forbidden(FilmerError):
 
 
 class InsufficientPermissions(FilmerError):
-    """The token is good, but not for this (contract §7.1)."""
+    """The token is valid, but does not permit this request (contract §7.1)."""
 
     status = 403
     code = "INSUFFICIENT_PERMISSIONS"
@@ -145,7 +145,7 @@ class NotFound(FilmerError):
 
 
 class MovieNotFound(NotFound):
-    """TMDB says that there is no such film (contract §7.8)."""
+    """TMDB has no such film (contract §7.8)."""
 
     code = "MOVIE_NOT_FOUND"
     message = "Movie not found in TheMovieDB"
@@ -206,11 +206,11 @@ class RateLimited(FilmerError):
 
 
 class InternalError(FilmerError):
-    """Tells the caller a request id and nothing else (contract §1.4)."""
+    """The response has the request id, and says nothing about the cause (contract §1.4)."""
 
 
 class ServiceUnavailable(FilmerError):
-    """Something we stand on is away for the moment; the caller may try again."""
+    """The database or TMDB is unavailable for the moment; the caller may try again."""
 
     status = 503
     code = "SERVICE_UNAVAILABLE"
@@ -221,17 +221,17 @@ class ServiceUnavailable(FilmerError):
 
 
 class ServerLost(ServiceUnavailable):
-    """A database server went away in the middle; another may answer."""
+    """A database server was lost during the request; a retry may reach another one."""
 
 
 class ExternalApiError(ServiceUnavailable):
-    """TMDB gave no answer we can use, and there is no copy (contract §7.9)."""
+    """TMDB did not respond, and nothing is cached (contract §7.9)."""
 
     code = "EXTERNAL_API_ERROR"
     message = "TheMovieDB is not available right now"
 
 
-class UnusableAnswer(ExternalApiError):
-    """TMDB answered with nothing that can be used, and there is no copy (contract §7.12)."""
+class UnusableTmdbResponse(ExternalApiError):
+    """TMDB sent a response that can't be used, and nothing is cached (contract §7.12)."""
 
     message = "TheMovieDB answers, but with nothing that can be used right now"

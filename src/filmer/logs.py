@@ -1,4 +1,4 @@
-"""Structured logs to stderr: readable on a terminal, one JSON object a line otherwise."""
+"""Structured logs on stderr: readable on a terminal, otherwise one JSON object a line."""
 
 import logging
 import sys
@@ -10,7 +10,7 @@ from filmer.settings import Settings
 
 
 def configure_logs(settings: Settings) -> None:
-    """Sets up structlog, and makes the standard library's loggers speak the same way."""
+    """Sets up structlog, and gives the loggers of the standard library the same format."""
     readable = sys.stderr.isatty() if settings.log_format == "auto" else settings.log_format == "text"
     level = getattr(logging, settings.log_level.upper())
     shared: list[Any] = [
@@ -23,7 +23,7 @@ def configure_logs(settings: Settings) -> None:
         renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     else:
         renderer = structlog.processors.JSONRenderer()
-    # Never with local variables: passwords and card numbers are among them.
+    # Without local variables, as passwords and card numbers are among them.
     as_data = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
     last = [renderer] if readable else [as_data, renderer]
     structlog.configure(

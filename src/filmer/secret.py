@@ -1,4 +1,4 @@
-"""The key outside the database: what it takes to make sense of the digests inside."""
+"""The secret key of the digests in the database. It is not in the database itself."""
 
 import hashlib
 import hmac
@@ -9,22 +9,22 @@ from pathlib import Path
 
 from filmer.settings import MIN_SECRET, Settings, SettingsError
 from filmer.store.engines import connect, data_directory
-from filmer.store.fingerprint import keep_fingerprint
+from filmer.store.fingerprint import check_or_store_fingerprint
 
 FILE = "secret.key"
 BYTES = 32
 
 
 class SecretKey:
-    """Makes digests that nobody can check guesses against who has the database alone."""
+    """Makes digests against which guesses can be checked only with the key, not with the database alone."""
 
     def __init__(self, settings: Settings) -> None:
-        """The key of FILMER_SECRET_KEY, else of the file in the data directory, which is made at first need."""
+        """The key is FILMER_SECRET_KEY, or a file in the data directory, which is made when it is first needed."""
         self._settings = settings
 
     @property
     def is_there(self) -> bool:
-        """False as long as it is still to be made."""
+        """False until the key has been made."""
         return bool(self._settings.secret_key) or self._path.exists()
 
     @property
@@ -41,25 +41,25 @@ class SecretKey:
             key = self._path.read_bytes().strip()
         except OSError as error:
             raise SettingsError(
-                f"The secret key can't be kept in {self._path}: {error.strerror}. Name a --data-dir that this user may "
-                "write to, or set FILMER_SECRET_KEY."
+                f"The secret key can't be read from {self._path}, or stored there: {error.strerror}. Choose a "
+                "--data-dir that this user may write to, or set FILMER_SECRET_KEY."
             ) from error
         if len(key) < MIN_SECRET:
-            raise SettingsError(f"{self._path} is no secret key: it is too short. Give back the file that was there.")
+            raise SettingsError(f"{self._path} is not a secret key: it is too short. Put the old file back.")
         return key
 
     def digest(self, purpose: str, text: str) -> bytes:
-        """32 bytes. The same text has another digest for another purpose."""
+        """32 bytes. The digest of a text is a different one for each purpose."""
         return hmac.digest(self._key, f"{purpose}\0{text}".encode(), hashlib.sha256)
 
     @property
     def fingerprint(self) -> bytes:
-        """Tells keys apart, and nothing of the key."""
+        """A digest that differs from key to key and reveals nothing of the key."""
         return self.digest("fingerprint", "")
 
 
 def _make(path: Path) -> None:
-    """Whole or not at all, and only once, however many ask for it at the same time."""
+    """Writes the file as a whole or not at all, and only once, also if several processes do it at the same time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{FILE}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -79,9 +79,9 @@ def _make(path: Path) -> None:
 def require_known_key(settings: Settings) -> None:
     """Raises SettingsError when the database's digests were made with another key."""
     with connect(settings) as conn:
-        if not keep_fingerprint(conn, SecretKey(settings).fingerprint):
+        if not check_or_store_fingerprint(conn, SecretKey(settings).fingerprint):
             raise SettingsError(
-                "This database, with the cards on file in it, was used with another secret key. Give back the old one "
-                f"(FILMER_SECRET_KEY, or {FILE} in the data directory); if it is lost, `filmer card remove --all` "
-                "clears the cards, and they can be put on file again."
+                "The cards on file in this database were stored with another secret key. Put that key back "
+                f"(FILMER_SECRET_KEY, or {FILE} in the data directory). If it is lost, remove the cards with "
+                "`filmer card remove --all`, and add them again."
             )

@@ -24,7 +24,7 @@ SECRETS = {
     "tmdb_access_token",
     "tmdb_api_key",
     "metrics_token",
-}  # never shown, not even when they can't be used
+}  # never shown, not even in errors
 
 
 def _setting(env: str, description: str, **bounds: Any) -> Meta:
@@ -32,7 +32,7 @@ def _setting(env: str, description: str, **bounds: Any) -> Meta:
 
 
 class SettingsError(CommandFailed):
-    """A setting can't be used; the text names the variable and what it takes."""
+    """A setting can't be used. The text names the variable, and says what it may be."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         _setting(
             "CACHE_DURATION_SECONDS",
-            "How long answers to GETs, and what TMDB told, count as fresh, in seconds; 0: not at all.",
+            "For how many seconds responses to GETs, and those of TMDB, are fresh; 0: not at all.",
             ge=0,
         ),
     ] = 30
@@ -73,7 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "en-US"
     )
     tmdb_region: Annotated[
-        str | None, _setting("TMDB_REGION", "Country whose release dates and popular films TMDB tells, such as DE.")
+        str | None, _setting("TMDB_REGION", "Country for TMDB's release dates and popular films, such as DE.")
     ] = None
     tmdb_requests_per_second: Annotated[
         int, _setting("TMDB_REQUESTS_PER_SECOND", "Requests to TMDB of all workers together.", ge=1, le=1000)
@@ -82,13 +82,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         _setting(
             "TMDB_DEADLINE_SECONDS",
-            "How long somebody waits for TMDB where there is no copy, retries included.",
+            "For how many seconds a request waits for TMDB if nothing is cached, retries included.",
             ge=1,
             le=60,
         ),
     ] = 15
     data_dir: Annotated[
-        str | None, _setting("FILMER_DATA_DIR", "Where the embedded engines keep their data. Default: per user.")
+        str | None, _setting("FILMER_DATA_DIR", "The data directory, with the embedded engines. Default: one per user.")
     ] = None
     host: Annotated[str, _setting("FILMER_HOST", "Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, _setting("FILMER_PORT", "Port to listen on.", ge=0, le=65535)] = 8000
@@ -99,10 +99,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, _setting("FILMER_POOL_SIZE", "Database connections per worker, at most.", ge=1, le=500)
     ] = 8
     cache_mib: Annotated[
-        int, _setting("FILMER_CACHE_MIB", "Memory for the byte cache of one worker, in MiB.", ge=0, le=65536)
+        int, _setting("FILMER_CACHE_MIB", "Memory for the response cache of one worker, in MiB.", ge=0, le=65536)
     ] = 64
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], _setting("FILMER_LOG_LEVEL", "Least level that is logged.")
+        Literal["debug", "info", "warning", "error"], _setting("FILMER_LOG_LEVEL", "Lowest level that is logged.")
     ] = "info"
     log_format: Annotated[
         Literal["auto", "text", "json"],
@@ -115,11 +115,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         _setting(
             "FILMER_METRICS_TOKEN",
-            "The bearer token that GET /metrics wants; at least 32 characters. Unset: there is no such address.",
+            "The bearer token for GET /metrics; at least 32 characters. Unset: there are no metrics.",
         ),
     ] = None
     default_price: Annotated[
-        Decimal, _setting("FILMER_DEFAULT_PRICE", "What a film costs that has no price of its own, 0 to 999999.99.")
+        Decimal, _setting("FILMER_DEFAULT_PRICE", "Price of films that have no price of their own, 0 to 999999.99.")
     ] = Decimal("4.99")
     currency: Annotated[
         str,
@@ -135,11 +135,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         _setting(
             "FILMER_SECRET_KEY",
-            "Keys the digests of card numbers; at least 32 characters. Unset: a file in the data directory.",
+            "Key of the digests of card numbers; at least 32 characters. Unset: a file in the data directory.",
         ),
     ] = None
     demo: Annotated[
-        bool, _setting("FILMER_DEMO", "Serve the demo, as `filmer serve --demo`: its passwords are public.")
+        bool, _setting("FILMER_DEMO", "Serve the demo, as `filmer serve --demo`: everybody may know its passwords.")
     ] = False
     public_url: Annotated[
         str | None, _setting("FILMER_PUBLIC_URL", "The address this server has in browsers: scheme, host and port.")
@@ -149,7 +149,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     trusted_proxies: Annotated[
         str | None,
-        _setting("FILMER_TRUSTED_PROXIES", "Addresses and networks, by commas, whose X-Forwarded-For is believed."),
+        _setting("FILMER_TRUSTED_PROXIES", "Addresses and networks, by commas, whose X-Forwarded-For is trusted."),
     ] = None
 
 
@@ -166,13 +166,12 @@ def _meta(field: str) -> dict[str, Any]:
 def load_settings(env: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
     """The settings of an environment; overrides that are not ``None`` win (they come from the command line).
 
-    Raises SettingsError with a sentence for the one who set it.
+    Raises SettingsError with a sentence for the owner.
     """
     values: dict[str, Any] = {}
     for field in Settings.__struct_fields__:
-        given = env.get(variable_of(field), "").strip()
-        if given:
-            values[field] = given
+        if value := env.get(variable_of(field), "").strip():
+            values[field] = value
     values.update({name: str(value) for name, value in overrides.items() if value is not None})
     for field, value in values.items():
         try:
@@ -196,67 +195,65 @@ _OTHER_LOOPBACK = re.compile(r"^(https?://)(?:127\.0\.0\.1|\[::1\])(?=:[0-9]+$|$
 
 def origin_of(text: str) -> str | None:
     """An http(s) origin as browsers write it: in lower case, without a default port. None for anything else."""
-    found = _ORIGIN.fullmatch(text)
-    if found is None:
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
         return None
-    scheme, host = found[1].lower(), found[2].lower()
-    port = _DEFAULT_PORTS[scheme] if found[3] is None else int(found[3])
+    scheme, host = match[1].lower(), match[2].lower()
+    port = _DEFAULT_PORTS[scheme] if match[3] is None else int(match[3])
     if not 0 < port < 2**16:
         return None
     return f"{scheme}://{host}" if port == _DEFAULT_PORTS[scheme] else f"{scheme}://{host}:{port}"
 
 
 def parse_origin(text: str) -> str:
-    """One origin of a setting. Raises ValueError with a sentence for the one who set it."""
+    """One origin of a setting. Raises ValueError with a sentence for the owner."""
     origin = origin_of(text)
     if origin is None:
         raise ValueError(
-            f"{text!r} is no origin. An origin is http:// or https://, a host (xn--… where it has other letters than"
-            " ASCII) and maybe a port: https://films.example or http://localhost:3000. No path, no final /, no *"
+            f"{text!r} is not an origin. Expected http:// or https://, a host (xn--… where it is not ASCII)"
+            " and maybe a port, such as https://films.example or http://localhost:3000: no path, no final /, no *"
         )
     return origin
 
 
 def with_one_loopback(origin: str) -> str:
-    """An origin in which the three usual names of this machine are one: people take whichever comes to mind."""
+    """An origin in which 127.0.0.1 and [::1] are written localhost, as people use these names for the same."""
     return _OTHER_LOOPBACK.sub(r"\1localhost", origin)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host of an address, with a port or without, is a name of the machine that asks."""
+    """Whether the host of an address, with a port or without, is the caller's own machine."""
     return _LOOPBACK.fullmatch(host) is not None
 
 
 def parse_origins(text: str) -> tuple[str, ...]:
-    """Several, separated by commas, each once. Raises ValueError."""
-    return tuple(dict.fromkeys(parse_origin(part) for part in _parts(text)))
+    """Origins separated by commas, each once. Raises ValueError."""
+    return tuple(dict.fromkeys(map(parse_origin, _items(text))))
 
 
 def parse_proxies(text: str) -> list[str]:
-    """Addresses and networks, each also as a socket that speaks IPv6 and IPv4 writes it. Raises ValueError."""
-    found: list[str] = []
-    for part in _parts(text):
+    """Addresses and networks; those of IPv4 also as mapped to IPv6, as IPv6 sockets report them. Raises ValueError."""
+    networks: list[str] = []
+    for item in _items(text):
         try:
-            network = ipaddress.ip_network(part)
+            network = ipaddress.ip_network(item)
         except ValueError as error:
-            raise ValueError(
-                f"{error}. What is needed is addresses or networks such as 127.0.0.1, 10.0.0.0/8 or fd00::/8"
-            ) from None
-        found.append(str(network))
+            raise ValueError(f"{error}. Expected addresses or networks such as 127.0.0.1 or 10.0.0.0/8") from None
+        networks.append(str(network))
         if network.version == 4:  # noqa: PLR2004 - IPv4
-            found.append(f"::ffff:{network.network_address}/{96 + network.prefixlen}")
-    return found
+            networks.append(f"::ffff:{network.network_address}/{96 + network.prefixlen}")
+    return networks
 
 
 def require_currency(text: str) -> str:
-    """Raises ValueError for what is no sign or code."""
+    """Raises ValueError for a text that is not the sign or code of a currency."""
     if not (1 <= len(text.strip()) <= MAX_CURRENCY and text.isprintable()):
         raise ValueError(f"must have 1 to {MAX_CURRENCY} characters")
     return text
 
 
 def parse_price(text: str) -> Decimal:
-    """Raises ValueError for what no film can cost."""
+    """The price of a film. Raises ValueError."""
     price = Decimal(text)
     if not (price.is_finite() and 0 <= price <= MAX_PRICE and price == round(price, 2)):
         raise ValueError(f"Expected a price from 0 to {MAX_PRICE}, with two decimals at most")
@@ -264,29 +261,29 @@ def parse_price(text: str) -> Decimal:
 
 
 def parse_base_url(text: str) -> str:
-    """Raises ValueError for what is no http(s) address."""
-    parts = urlsplit(text)
-    _ = parts.port  # raises for what is none
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    """An http or https address. Raises ValueError."""
+    url = urlsplit(text)
+    _ = url.port  # raises ValueError if it is invalid
+    if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.fragment:
         raise ValueError("Expected an address such as https://api.themoviedb.org/3")
     return text
 
 
 def require_language(text: str) -> None:
-    """Raises ValueError for what TMDB does not take for a language."""
+    """Raises ValueError for a text that TMDB does not accept as a language."""
     if not re.fullmatch(r"[a-z]{2,3}(-[A-Z]{2})?", text):
         raise ValueError("Expected a language such as en-US, pt-BR or de")
 
 
 def require_region(text: str) -> None:
-    """Raises ValueError for what is no country's code."""
+    """Raises ValueError for a text that is not the code of a country."""
     if not re.fullmatch(r"[A-Z]{2}", text):
         raise ValueError("Expected a country's two capital letters, such as DE")
 
 
 def require_conninfo(text: str) -> None:
-    """Raises ValueError for what libpq makes nothing of; its own words would show the password."""
-    import psycopg  # here, as most who read settings need no database
+    """Raises ValueError for an address that libpq does not understand. Its own message would show the password."""
+    import psycopg  # imported here, as many processes read settings and use no database
     from psycopg.conninfo import conninfo_to_dict
 
     try:
@@ -296,7 +293,7 @@ def require_conninfo(text: str) -> None:
 
 
 def require_credential(text: str) -> None:
-    """Raises ValueError for what no header can carry."""
+    """Raises ValueError for a text that can't be sent in a header."""
     if not (text.isascii() and text.isprintable() and " " not in text):
         raise ValueError("Expected printable ASCII characters without spaces")
 
@@ -308,13 +305,13 @@ def require_strong(text: str) -> None:
 
 
 def require_token(text: str) -> None:
-    """Raises ValueError for what is too short, or what no header can carry."""
+    """Raises ValueError for a token that is too short, or can't be sent in a header."""
     require_strong(text)
     require_credential(text)
 
 
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",")]
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",")]
 
 
 _PARSERS: dict[str, Callable[[str], object]] = {

@@ -1,4 +1,4 @@
-"""One piece of work for all who want the same at once."""
+"""One task for all requests that need the same result at the same time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 async def single_flight(tasks: dict[K, asyncio.Task[T]], key: K, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """What the work comes to. ``tasks`` holds what is under way; whoever hangs up leaves the work to the others."""
+    """The result of the work. ``tasks`` has the running tasks; a caller that is cancelled does not cancel its task."""
     task = tasks.get(key)
     if task is None:
         task = tasks[key] = asyncio.create_task(work())

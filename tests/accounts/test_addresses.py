@@ -228,7 +228,7 @@ def test_accounts_of_one_address_are_told_of_left_alone_and_both_sign_in(
     listed = output_of(command(old.url, "list")).splitlines()
     for one, another in ((older, younger), (younger, older), (first, second), (second, first)):
         (line,) = [line for line in listed if line.split()[0] == str(one)]
-        assert line.endswith(f"(the e-mail address of account {another}, too)")
+        assert line.endswith(f"(same e-mail address as account {another})")
     doctor = command_of(old.url, "doctor", REDIS_URL=engines.redis_url)
     assert doctor.returncode == 1
     assert doctor.stderr.count("FAIL") == 2

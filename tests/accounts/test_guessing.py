@@ -273,7 +273,7 @@ def test_an_allowance_comes_back_whole_and_no_more_than_whole(database_url: str,
                 guesses = [(new_address(), mary, "guess") for _ in range(15)]
                 assert await tried(process, guesses) == Counter({401: 10, 429: 5})
                 clock.move(days=1)
-                await process.part("sessions").tidy(process.part("database"))
+                await process.component("sessions").tidy(process.component("database"))
                 with psycopg.connect(database_url) as conn:
                     assert conn.execute("SELECT FROM guess").rowcount == 0, "what is forgiven is forgotten"
 

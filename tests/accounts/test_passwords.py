@@ -121,7 +121,7 @@ def test_others_are_answered_while_twenty_sign_in(database_url: str) -> None:
 def test_one_more_than_may_wait_is_told_to_come_again(database_url: str) -> None:
     async def run() -> None:
         async with in_process(database_url, pool_size=8) as process:
-            passwords = process.part("signing_in")._passwords
+            passwords = process.component("signing_in")._passwords
             waiting = [asyncio.create_task(passwords.hash("x")) for _ in range(MAX_WAITING)]
             await asyncio.sleep(0)
             async with process.visitor() as client:

@@ -156,10 +156,10 @@ def test_of_many_sessions_those_used_last_are_listed_and_none_that_is_over(case:
 def test_sessions_are_counted_and_how_they_ended(case: Case) -> None:
     async def run() -> None:
         async with in_process(case.url, case.clock) as process:
-            sessions = process.part("sessions")
+            sessions = process.component("sessions")
             await case.sign_in(process)
             begin_many(case)
-            async with process.part("database").connection() as conn:
+            async with process.component("database").connection() as conn:
                 assert await sessions.count(conn) == 31
             second = (await log_in(process, case.email, instead_of=case.token)).cookies["JSESSIONID"]
             assert sessions.ended == {"replaced": 1}
@@ -181,9 +181,9 @@ def test_uses_that_are_written_are_not_kept_in_memory(case: Case) -> None:
             await case.sign_in(process)
             case.clock.move(seconds=30)
             assert await case.lives(process)
-            assert len(process.part("sessions")._uses) == 1
+            assert len(process.component("sessions")._uses) == 1
             await tidy(process)
-            assert process.part("sessions")._uses == {}
+            assert process.component("sessions")._uses == {}
 
     asyncio.run(run())
 

@@ -82,7 +82,7 @@ def test_signed_out_everywhere_is_on_every_node(database_url: str) -> None:
         assert (await here.post(END)).status_code == 303
         assert (await there.get(ACCOUNT)).status_code == 303
         for process in (first_node, second_node):  # a use that was not written yet brings none back
-            await process.part("sessions").tidy(process.part("database"))
+            await process.component("sessions").tidy(process.component("database"))
         assert (await there.get(ACCOUNT)).status_code == 303
 
     nodes.run(work)

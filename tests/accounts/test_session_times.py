@@ -71,7 +71,7 @@ def case(database_url: str) -> Case:
 
 async def tidy(process: InProcess) -> None:
     """What the upkeep of a process does once a minute."""
-    await process.part("sessions").tidy(process.part("database"))
+    await process.component("sessions").tidy(process.component("database"))
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_uses_outlive_a_database_that_is_away(case: Case) -> None:
             assert await case.lives(here)
             await away.open()
             with pytest.raises(ServiceUnavailable):
-                await here.part("sessions").tidy(away)
+                await here.component("sessions").tidy(away)
             await away.close()
             await tidy(here)
             assert case.used() == 0
@@ -337,7 +337,7 @@ def test_no_session_begins_after_the_password_was_changed_or_the_account_closed(
 
     async def run() -> None:
         async with in_process(case.url, case.clock) as process:
-            passwords = process.part("signing_in")._passwords
+            passwords = process.component("signing_in")._passwords
             matches = passwords.matches
 
             async def and_meanwhile(password: str, stored_hash: str | None, **turn: Any) -> bool:

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from tests.backup.random_shops import draw_shop, whole, write_backup
+from tests.backup.random_shops import database_contents, draw_shop, write_backup
 from tests.conftest import MakeDatabase
 
 
 class StoredBackup(NamedTuple):
-    """A shop that tests only read, its backup, and all that was in it."""
+    """A shop that tests only read, its backup, and the contents of its database."""
 
     url: str
     file: Path
-    held: dict[str, list[Any]]
+    contents: dict[str, list[Any]]
 
 
 @pytest.fixture(scope="module")
@@ -23,4 +23,4 @@ def stored_backup(make_database: MakeDatabase, tmp_path_factory: pytest.TempPath
     draw_shop(url, random.Random(29))
     file = tmp_path_factory.mktemp("backup") / "shop.backup"
     write_backup(url, file)
-    return StoredBackup(url, file, whole(url))
+    return StoredBackup(url, file, database_contents(url))

@@ -1,4 +1,4 @@
-"""Random shops to back up, and all that is in a database, read without filmer's code."""
+"""Random shops to back up, and the contents of a database, read without filmer's code."""
 
 import os
 import random
@@ -16,14 +16,14 @@ from tests.shop.stress_shop import FILMS
 from tests.users import hash_password, put_card
 
 from filmer.backup.archive import Manifest, open_archive
-from filmer.backup.making import back_up
-from filmer.backup.restoring import require_known, restore
+from filmer.backup.create import create_backup
+from filmer.backup.restore import require_known_migrations, restore_backup
 from filmer.importing.progress import Progress
 from filmer.secret import SecretKey
 from filmer.settings import Settings
-from filmer.store.fingerprint import keep_fingerprint
+from filmer.store.fingerprint import check_or_store_fingerprint
 
-HARD = [
+TEXTS = [
     "\\.",
     "\\N",
     "a\tb\nc\r\n\\n",
@@ -38,19 +38,21 @@ _EPOCH = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def draw_shop(url: str, draw: random.Random) -> None:
-    """Something in every table."""
+    """Insert rows into every table."""
     import_films(url)
     key = SecretKey(Settings(secret_key=SECRET_KEY))
     with psycopg.connect(url) as conn:
-        assert keep_fingerprint(conn, key.fingerprint)
+        assert check_or_store_fingerprint(conn, key.fingerprint)
         accounts = [_account(conn, draw) for _ in range(draw.randint(3, 12))]
         for film in FILMS:
             conn.execute("INSERT INTO film_in_use VALUES (%s) ON CONFLICT DO NOTHING", [film])
         for account in accounts:
-            _keep_things(conn, draw, account)
+            _insert_user_data(conn, draw, account)
             for _ in range(draw.randint(0, 4)):
                 _order(conn, draw, account)
-        conn.execute("UPDATE film_terms SET price = %s, overview = %s", [draw.randint(1, 999) / 100, draw.choice(HARD)])
+        conn.execute(
+            "UPDATE film_terms SET price = %s, overview = %s", [draw.randint(1, 999) / 100, draw.choice(TEXTS)]
+        )
         conn.execute("INSERT INTO guess VALUES (%s, now())", [draw.randbytes(32)])
         conn.execute("INSERT INTO tmdb_link VALUES ('tt9', %s, now()), ('tt8', NULL, now())", [draw.randint(1, 10**9)])
     put_card(url)
@@ -67,21 +69,21 @@ def _account(conn: psycopg.Connection, draw: random.Random) -> int:
         INSERT INTO account (email, email_key, first_name, last_name, role, password, disabled, created)
         VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
         """,
-        [email, email, draw.choice(HARD) or "Mary", draw.choice(HARD) or "Major", draw.choice(["customer", "admin"]),
+        [email, email, draw.choice(TEXTS) or "Mary", draw.choice(TEXTS) or "Major", draw.choice(["customer", "admin"]),
          hash_password(), draw.random() < 0.1, _moment(draw)],
     ).fetchone()  # fmt: skip
     assert row
     return int(row[0])
 
 
-def _keep_things(conn: psycopg.Connection, draw: random.Random, account: int) -> None:
-    """A session, a token, a cart, a shelf."""
+def _insert_user_data(conn: psycopg.Connection, draw: random.Random, account: int) -> None:
+    """Insert a session, a token, a cart and a shelf."""
     digest = draw.randbytes(32)
     conn.execute("INSERT INTO session VALUES (%s, %s, %s, %s)", [digest, account, _moment(draw), _moment(draw)])
     conn.execute("INSERT INTO familiar_address VALUES (%s, %s, %s)", [account, draw.randbytes(32), _moment(draw)])
     conn.execute(
         "INSERT INTO token (digest, account_id, name, created, expires) VALUES (%s, %s, %s, %s, %s)",
-        [digest, account, draw.choice(HARD) or "a script", _moment(draw), draw.choice([None, _moment(draw)])],
+        [digest, account, draw.choice(TEXTS) or "a script", _moment(draw), draw.choice([None, _moment(draw)])],
     )
     for film in draw.sample(FILMS, draw.randint(0, len(FILMS))):
         conn.execute(
@@ -92,7 +94,7 @@ def _keep_things(conn: psycopg.Connection, draw: random.Random, account: int) ->
     for movie in draw.sample(range(1, 1000), draw.randint(0, 9)):
         conn.execute(
             "INSERT INTO tmdb_film VALUES (%s, %s, NULL, %s, %s, 7.1, now()) ON CONFLICT DO NOTHING",
-            [movie, draw.choice(HARD), draw.choice(HARD), draw.random() * 1e300],
+            [movie, draw.choice(TEXTS), draw.choice(TEXTS), draw.random() * 1e300],
         )
         conn.execute("INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, now())", [account, movie])
         conn.execute(
@@ -113,7 +115,7 @@ def _order(conn: psycopg.Connection, draw: random.Random, account: int) -> None:
     for place, film in enumerate(films, 1):
         conn.execute(
             "INSERT INTO order_line VALUES (%s, %s, %s, %s, %s, NULL, 1, 2.5)",
-            [draw.getrandbits(52) + 1, order, place, film, draw.choice(HARD)],
+            [draw.getrandbits(52) + 1, order, place, film, draw.choice(TEXTS)],
         )
     conn.execute("INSERT INTO checkout_key VALUES (%s, %s, %s, %s, now())", [account, f"key {order}", b"\0\\x", order])
 
@@ -147,8 +149,8 @@ _SHAPE = {
 }
 
 
-def whole(url: str) -> dict[str, list[Any]]:
-    """Every row of every table, and how they are made; but who is slowed down, and which database it is."""
+def database_contents(url: str) -> dict[str, list[Any]]:
+    """The rows and definitions of all tables, except the throttle's guesses and the database's identity."""
     with psycopg.connect(url) as conn:
         contents = {what: sorted(map(repr, conn.execute(query.encode()))) for what, query in _SHAPE.items()}
         tables = conn.execute(
@@ -176,18 +178,18 @@ def differences(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> li
 def write_backup(url: str, path: Path, *, replace: bool = False) -> Manifest:
     """As ``filmer backup`` does, in this process."""
     with Progress(quiet=True) as progress:
-        return back_up(url, path, replace=replace, now=datetime.now(UTC), progress=progress)
+        return create_backup(url, path, replace=replace, now=datetime.now(UTC), progress=progress)
 
 
-def bring_back(url: str, path: Path, *, replace: bool = False) -> list[str]:
+def restore_from(url: str, path: Path, *, replace: bool = False) -> list[str]:
     """As ``filmer restore`` does, in this process."""
     with Progress(quiet=True) as progress, open_archive(path, progress) as (manifest, dump):
-        require_known(manifest)
-        return restore(url, manifest, dump, replace=replace, progress=progress)
+        require_known_migrations(manifest)
+        return restore_backup(url, manifest, dump, replace=replace, progress=progress)
 
 
 def start_filmer(url: str, *arguments: str | Path, **environment: str) -> "subprocess.Popen[str]":
-    """The command line, on its way."""
+    """Start the command line."""
     return subprocess.Popen(
         [sys.executable, "-m", "filmer", *map(str, arguments)],
         env={**os.environ, "DATABASE_URL": url, "COLUMNS": "1000", **environment},
@@ -207,16 +209,16 @@ def filmer(url: str, *arguments: str | Path, **environment: str) -> "subprocess.
 
 @contextmanager
 def flipped(path: Path, at: int) -> Iterator[None]:
-    """One bit of a file is another for a while."""
+    """One bit of a file is flipped inside the block."""
     with path.open("r+b") as file:
         file.seek(at)
-        was = file.read(1)
+        byte = file.read(1)
         file.seek(at)
-        file.write(bytes([was[0] ^ 1 << at % 8]))
+        file.write(bytes([byte[0] ^ 1 << at % 8]))
         file.flush()
         yield
         file.seek(at)
-        file.write(was)
+        file.write(byte)
 
 
 def names_in(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""``filmer backup``: one moment of a busy shop, in a file that is whole or not there."""
+"""``filmer backup``: a snapshot of a busy shop, in a file that is complete or not there."""
 
 import contextlib
 import os
@@ -16,13 +16,13 @@ import psycopg
 import pytest
 from tests.backup.conftest import StoredBackup
 from tests.backup.random_shops import (
-    bring_back,
+    database_contents,
     differences,
     filmer,
     flipped,
     names_in,
+    restore_from,
     start_filmer,
-    whole,
     write_backup,
 )
 from tests.conftest import MakeDatabase, Serve
@@ -35,7 +35,7 @@ from tests.users import put_card
 
 from filmer.backup import queries
 from filmer.backup.archive import DUMP, MANIFEST, new_archive, open_archive
-from filmer.backup.programs import find_program
+from filmer.backup.client_programs import find_program
 from filmer.errors import CommandFailed
 from filmer.importing.progress import Progress
 from filmer.store.migrate import migrations
@@ -46,14 +46,14 @@ BOUGHT = ("tt0000001", "tt0000002")
 
 
 def read(file: Path) -> bytes:
-    """The manifest, if the file is as it was written."""
+    """The manifest, if the file is undamaged."""
     with Progress(quiet=True) as progress, open_archive(file, progress) as (manifest, _):
         return msgspec.json.encode(manifest)
 
 
 @pytest.mark.timeout(180)
 def test_a_backup_of_a_busy_shop_is_of_one_moment(make_database: MakeDatabase, serve: Serve, tmp_path: Path) -> None:
-    """Orders are placed and catalogues swapped meanwhile; what is in it is whole, and its manifest is of it."""
+    """Orders are placed and catalogues swapped meanwhile; the backup is consistent, and its manifest matches."""
     url, target = make_database(), make_database()
     folders = {name: write(name, tmp_path / name) for name in CATALOGUES}
     catalogues = []
@@ -87,7 +87,7 @@ def test_a_backup_of_a_busy_shop_is_of_one_moment(make_database: MakeDatabase, s
         for number in range(4):
             file = tmp_path / f"{number}"
             write_backup(url, file)
-            bring_back(target, file, replace=number > 0)
+            restore_from(target, file, replace=number > 0)
             assert everything(target) in catalogues
             with psycopg.connect(target) as conn:
                 assert not stress_shop.audit(conn)
@@ -135,7 +135,7 @@ def test_what_is_there_already_stays(stored_backup: StoredBackup, tmp_path: Path
     assert names_in(tmp_path) == ["mine"]
 
 
-@pytest.mark.parametrize(("place", "why"), [("nowhere/file", "No such file or directory"), (".", "is there already")])
+@pytest.mark.parametrize(("place", "why"), [("nowhere/file", "No such file or directory"), (".", "exists already")])
 def test_a_place_that_takes_no_file_is_told(stored_backup: StoredBackup, tmp_path: Path, place: str, why: str) -> None:
     result = filmer(stored_backup.url, "backup", tmp_path / place)
     assert result.returncode == 1
@@ -145,7 +145,7 @@ def test_a_place_that_takes_no_file_is_told(stored_backup: StoredBackup, tmp_pat
 def test_a_backup_that_was_killed_does_not_look_like_one(stored_backup: StoredBackup, tmp_path: Path) -> None:
     file = tmp_path / "shop"
     with psycopg.connect(stored_backup.url) as conn:
-        conn.execute("LOCK TABLE rating")  # so that it does not get to its end
+        conn.execute("LOCK TABLE rating")  # so that the backup can't finish
         with start_filmer(stored_backup.url, "backup", file) as process:
             deadline = time.monotonic() + 30
             while not file.with_name("shop.part").exists():
@@ -153,15 +153,15 @@ def test_a_backup_that_was_killed_does_not_look_like_one(stored_backup: StoredBa
                 time.sleep(0.01)
             process.kill()
     assert not file.exists()
-    with pytest.raises(CommandFailed, match="no whole one"):
+    with pytest.raises(CommandFailed, match="cut off or damaged"):
         read(file.with_name("shop.part"))
     write_backup(stored_backup.url, file)
     assert read(file)
-    assert names_in(tmp_path) == ["shop"], "and the next one clears up"
+    assert names_in(tmp_path) == ["shop"], "the next backup removes the part"
 
 
 def test_nobody_alters_a_table_meanwhile(stored_backup: StoredBackup) -> None:
-    """The dump would hold the rows as they were, the count as they are."""
+    """Otherwise the dump would have the old rows and the digests the new ones."""
     with queries.connect(stored_backup.url, "test") as conn, queries.connect(stored_backup.url, "test") as other_conn:
         other_conn.execute("SET lock_timeout = '100ms'")
         with queries.snapshot(conn), pytest.raises(psycopg.errors.LockNotAvailable):
@@ -200,7 +200,7 @@ def test_a_database_without_filmer_has_no_backup(database_url: str, tmp_path: Pa
         conn.execute("CREATE SCHEMA public")
     result = filmer(database_url, "backup", tmp_path / "shop")
     assert result.returncode == 1
-    assert "no filmer in this database" in result.stderr
+    assert "no tables of filmer" in result.stderr
 
 
 def test_a_database_that_is_behind_is_backed_up_before_it_is_migrated(database_url: str, tmp_path: Path) -> None:
@@ -219,11 +219,11 @@ def test_every_extension_that_migrations_need_is_in_the_dump() -> None:
 
 
 def test_no_password_is_on_a_command_line(stored_backup: StoredBackup, tmp_path: Path) -> None:
-    """Where everybody on the machine could read it."""
+    """Every user of the machine could read it there."""
     url = psycopg.conninfo.make_conninfo(stored_backup.url, password="tell-nobody", sslpassword="tell-nobody-either")
     command_lines: set[str] = set()
     with psycopg.connect(stored_backup.url) as conn, ThreadPoolExecutor(1) as pool:
-        conn.execute("LOCK TABLE guess")  # so that there is time to look: it is unlogged, and pg_dump alone minds it
+        conn.execute("LOCK TABLE guess")  # makes pg_dump wait: only it locks this unlogged table
         writing = pool.submit(write_backup, url, tmp_path / "shop")
         deadline = time.monotonic() + 30
         while not command_lines:
@@ -246,23 +246,23 @@ def test_a_missing_program_is_told_with_what_to_do() -> None:
 
 
 def test_any_damage_is_found(stored_backup: StoredBackup, tmp_path: Path) -> None:
-    """A bit anywhere, the file's own book-keeping included; an end that is missing or too much."""
+    """A flipped bit anywhere, also in the zip's own structures; a file that is cut off or too long."""
     file = tmp_path / "shop"
     shutil.copy(stored_backup.file, file)
     size = file.stat().st_size
     assert read(file)
     places = {*range(0, size, size // 150), *range(size - 300, size)}
     for at in places:
-        with flipped(file, at), pytest.raises(CommandFailed, match="no whole one"):
+        with flipped(file, at), pytest.raises(CommandFailed, match="cut off or damaged"):
             read(file)
     assert read(file)
-    whole_file = file.read_bytes()
+    content = file.read_bytes()
     for end in (0, 1, 63, 64, 65, size // 2, size - 65, size - 1):
-        file.write_bytes(whole_file[:end])
-        with pytest.raises(CommandFailed, match="no whole one"):
+        file.write_bytes(content[:end])
+        with pytest.raises(CommandFailed, match="cut off or damaged"):
             read(file)
-    file.write_bytes(whole_file + b"\0")
-    with pytest.raises(CommandFailed, match="no whole one"):
+    file.write_bytes(content + b"\0")
+    with pytest.raises(CommandFailed, match="cut off or damaged"):
         read(file)
 
 
@@ -270,22 +270,22 @@ def test_what_is_no_backup_changes_nothing(
     stored_backup: StoredBackup, make_database: MakeDatabase, tmp_path: Path
 ) -> None:
     url = make_database()
-    held = whole(url)
+    contents = database_contents(url)
     foreign = tmp_path / "foreign.zip"
     with ZipFile(foreign, "w") as archive:
         archive.writestr("letter.txt", "Dear Mary")
-    sealed = tmp_path / "sealed"
-    with new_archive(sealed, replace=False) as archive:
+    other_archive = tmp_path / "sealed"
+    with new_archive(other_archive, replace=False) as archive:
         archive.writestr("letter.txt", "Dear Mary")
     cut = tmp_path / "cut"
     cut.write_bytes(stored_backup.file.read_bytes()[:-1000])
-    for file in (foreign, sealed, cut, tmp_path, tmp_path / "nothing", Path(__file__), Path(os.devnull)):
+    for file in (foreign, other_archive, cut, tmp_path, tmp_path / "nothing", Path(__file__), Path(os.devnull)):
         with pytest.raises(CommandFailed, match=file.name):
-            bring_back(url, file, replace=True)
+            restore_from(url, file, replace=True)
     result = filmer(url, "restore", cut, "--replace")
     assert result.returncode == 1
-    assert f"\nfilmer: {cut} is no backup" in result.stderr
-    assert differences(held, whole(url)) == []
+    assert f"\nfilmer: {cut} is not a backup" in result.stderr
+    assert differences(contents, database_contents(url)) == []
 
 
 @pytest.mark.parametrize(
@@ -294,33 +294,33 @@ def test_what_is_no_backup_changes_nothing(
         ({"format": 2, "filmer": "9.0"}, "filmer 9.0, in a format that this version does not know"),
         ({"migrations": {"1": "other"}, "filmer": "9.0"}, "filmer 9.0, whose database this version does not know"),
         ({"migrations": {"99": "new"}, "filmer": "9.0"}, "filmer 9.0, whose database this version does not know"),
-        ({"tables": "none"}, "no whole one"),
-        ({"tables": []}, "What came back is not what the backup was made of"),
+        ({"tables": "none"}, "cut off or damaged"),
+        ({"tables": []}, "What was restored differs from what was backed up"),
     ],
 )
 def test_a_manifest_that_is_not_ours_is_refused(
     stored_backup: StoredBackup, make_database: MakeDatabase, tmp_path: Path, change: dict[str, object], why: str
 ) -> None:
     url, file = make_database(), tmp_path / "shop"
-    held = whole(url)
+    contents = database_contents(url)
     with ZipFile(stored_backup.file) as old, new_archive(file, replace=False) as new:
         new.writestr(DUMP, old.read(DUMP))
         new.writestr(MANIFEST, msgspec.json.encode(msgspec.json.decode(old.read(MANIFEST)) | change))
     with pytest.raises(CommandFailed, match=why):
-        bring_back(url, file, replace=True)
-    assert differences(held, whole(url)) == []
+        restore_from(url, file, replace=True)
+    assert differences(contents, database_contents(url)) == []
 
 
 def test_a_dump_that_is_not_the_manifests_is_rolled_back(
     stored_backup: StoredBackup, make_database: MakeDatabase, tmp_path: Path
 ) -> None:
-    """One row more than was counted, as a dump of another moment would have."""
+    """The dump has one row more than the manifest, as if from another snapshot."""
     url, file, other = make_database(), tmp_path / "shop", tmp_path / "other"
-    held = whole(url)
+    contents = database_contents(url)
     write_backup(url, other)
     with ZipFile(stored_backup.file) as old, ZipFile(other) as dump, new_archive(file, replace=False) as new:
         new.writestr(DUMP, dump.read(DUMP))
         new.writestr(MANIFEST, old.read(MANIFEST))
-    with pytest.raises(CommandFailed, match=r"What came back is not what the backup was made of: .*account"):
-        bring_back(url, file, replace=True)
-    assert differences(held, whole(url)) == []
+    with pytest.raises(CommandFailed, match=r"What was restored differs from what was backed up: .*account"):
+        restore_from(url, file, replace=True)
+    assert differences(contents, database_contents(url)) == []

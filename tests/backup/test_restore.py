@@ -1,4 +1,4 @@
-"""Backups come back: all that was in the database, or nothing is changed (promise 29).
+"""A restore brings back all that was in the database, or changes nothing (promise 29).
 
 ``FILMER_TRUST_BACKUPS=50`` draws more shops, ``FILMER_TRUST_RESTORE_KILLS=60`` kills more restores.
 """
@@ -14,14 +14,14 @@ import psycopg
 import pytest
 from tests.backup.conftest import StoredBackup
 from tests.backup.random_shops import (
-    bring_back,
+    database_contents,
     differences,
     draw_shop,
     edition_of,
     filmer,
     names_in,
+    restore_from,
     start_filmer,
-    whole,
     write_backup,
 )
 from tests.conftest import MakeDatabase, Serve
@@ -42,22 +42,22 @@ KILLS = int(os.environ.get("FILMER_TRUST_RESTORE_KILLS") or 5)
 
 @pytest.mark.timeout(120 + 20 * SHOPS)
 def test_all_comes_back_whatever_it_was(make_database: MakeDatabase, tmp_path: Path) -> None:
-    """Compared row by row, without the manifest; into an empty database, and into one that has another shop."""
+    """Compared row by row, without the manifest; restored into an empty database, and over another shop."""
     target, file, rows = make_database(), tmp_path / "backup", 0
     empty: set[str] | None = None
     for number in range(SHOPS):
         url = make_database()
         draw_shop(url, random.Random(number))
         manifest = write_backup(url, file, replace=True)
-        held = whole(url)
+        contents = database_contents(url)
         before = edition_of(target)
-        assert bring_back(target, file, replace=number > 0) == []
-        assert differences(held, whole(target)) == []
-        assert edition_of(target) not in {before, edition_of(url)}, "caches would take it for another"
-        never = {table.name for table in manifest.tables if not held[table.name]}
+        assert restore_from(target, file, replace=number > 0) == []
+        assert differences(contents, database_contents(target)) == []
+        assert edition_of(target) not in {before, edition_of(url)}, "otherwise caches would mix the two up"
+        never = {table.name for table in manifest.tables if not contents[table.name]}
         empty = never if empty is None else empty & never
         rows += sum(table.rows for table in manifest.tables)
-    assert not empty, "something in every table of some shop, else this shows nothing"
+    assert not empty, "every table must have rows in some shop, or this test shows nothing"
     record_figure(f"{SHOPS} shops, {rows:,} rows: 100 % back, 0 differences")
 
 
@@ -73,11 +73,11 @@ def test_the_commands_say_what_they_did(stored_backup: StoredBackup, database_ur
     assert result.returncode == 0, result.stderr
     assert "each compared with the backup" in result.stdout
     assert "warning" not in result.stderr
-    assert differences(stored_backup.held, whole(database_url)) == []
+    assert differences(stored_backup.contents, database_contents(database_url)) == []
 
 
 def test_a_restored_shop_goes_on(make_database: MakeDatabase, serve: Serve, database_url: str, tmp_path: Path) -> None:
-    """People sign in and stay signed in, tokens hold, cards pay, prices are the owner's, new numbers are new."""
+    """Users sign in and stay signed in; tokens, cards and own prices work; new orders get new numbers."""
     url = make_database()
     draw_shop(url, random.Random(1))
     person = open_account(url)
@@ -89,10 +89,10 @@ def test_a_restored_shop_goes_on(make_database: MakeDatabase, serve: Serve, data
         before.post("/api/v1/cart/items", json={"movieId": FILMS[0]}).raise_for_status()
         bought = before.post("/api/v1/checkout", json=CARD).json()["data"]["orderId"]
         before.post("/api/v1/cart/items", json={"movieId": FILMS[0]}).raise_for_status()
-        write_backup(url, tmp_path / "backup")  # as the shop serves
+        write_backup(url, tmp_path / "backup")  # while the shop serves
         cookies = dict(before.cookies)
     server.stop()
-    bring_back(database_url, tmp_path / "backup")
+    restore_from(database_url, tmp_path / "backup")
     restored = serve(database_url).client
     restored.cookies.update(cookies)
     assert restored.get(f"/api/v1/orders/{bought}").status_code == 200
@@ -115,8 +115,8 @@ def test_a_restore_killed_at_any_moment_changes_all_or_nothing(
     draw_shop(url, random.Random(2))
     other = tmp_path / "other.backup"
     write_backup(url, other)
-    held = [whole(url), stored_backup.held]
-    assert differences(*held)
+    contents = [database_contents(url), stored_backup.contents]
+    assert differences(*contents)
     begun = time.monotonic()
     with start_filmer(url, "restore", other, "--replace") as process:
         process.communicate()
@@ -128,11 +128,11 @@ def test_a_restore_killed_at_any_moment_changes_all_or_nothing(
             process.kill()
         killed += process.returncode != 0
         _wait_until_gone(url)
-        now = whole(url)
-        assert now in held, f"neither before nor after: {differences(held[0], now)}"
-        left += now == held[0]
-        if now != held[0]:
-            bring_back(url, other, replace=True)
+        now = database_contents(url)
+        assert now in contents, f"neither before nor after: {differences(contents[0], now)}"
+        left += now == contents[0]
+        if now != contents[0]:
+            restore_from(url, other, replace=True)
     assert killed
     assert left
     record_figure(f"{killed} restores killed: {left} left all as it was, {KILLS - left} had brought all back")
@@ -148,16 +148,16 @@ def _wait_until_gone(url: str) -> None:
 
 
 def test_a_restore_that_fails_midway_changes_nothing(stored_backup: StoredBackup, make_database: MakeDatabase) -> None:
-    """What the dump needs is not to be had."""
+    """The dump needs an operator class that is not in the search path."""
     url = make_database()
     draw_shop(url, random.Random(3))
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("CREATE SCHEMA elsewhere")
         conn.execute("ALTER EXTENSION pg_trgm SET SCHEMA elsewhere")
-    held = whole(url)
+    contents = database_contents(url)
     with pytest.raises(CommandFailed, match="Nothing was changed"):
-        bring_back(url, stored_backup.file, replace=True)
-    assert differences(held, whole(url)) == []
+        restore_from(url, stored_backup.file, replace=True)
+    assert differences(contents, database_contents(url)) == []
 
 
 def test_a_database_that_holds_something_is_not_replaced_unasked(
@@ -165,12 +165,12 @@ def test_a_database_that_holds_something_is_not_replaced_unasked(
 ) -> None:
     url = make_database()
     open_account(url)
-    held = whole(url)
+    contents = database_contents(url)
     result = filmer(url, "restore", stored_backup.file)
     assert result.returncode == 1
-    assert "holds something, in public.account." in result.stderr
+    assert "there are rows in public.account." in result.stderr
     assert "--replace" in result.stderr
-    assert differences(held, whole(url)) == []
+    assert differences(contents, database_contents(url)) == []
 
 
 def test_nothing_is_restored_under_a_shop_that_serves(
@@ -178,11 +178,11 @@ def test_nothing_is_restored_under_a_shop_that_serves(
 ) -> None:
     url = make_database()
     server = serve(url)
-    held = whole(url)
+    contents = database_contents(url)
     result = filmer(url, "restore", stored_backup.file, "--replace")
     assert result.returncode == 1
-    assert "filmer is at work in this database" in result.stderr
-    assert differences(held, whole(url)) == []
+    assert "filmer is using this database" in result.stderr
+    assert differences(contents, database_contents(url)) == []
     server.stop()
     assert filmer(url, "restore", stored_backup.file, "--replace").returncode == 0
 
@@ -190,7 +190,7 @@ def test_nothing_is_restored_under_a_shop_that_serves(
 def test_what_a_newer_filmer_or_an_import_left_goes_too(
     stored_backup: StoredBackup, make_database: MakeDatabase
 ) -> None:
-    """Back from an upgrade: what the backup does not know must not stay."""
+    """As after an upgrade: tables that the backup does not have must not stay."""
     url = make_database()
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("CREATE SCHEMA catalogue_next")
@@ -200,8 +200,8 @@ def test_what_a_newer_filmer_or_an_import_left_goes_too(
         )
         conn.execute("CREATE VIEW gifts AS SELECT * FROM gift")
         conn.execute("INSERT INTO migration VALUES (9999, '9999_gifts.sql', '')")
-    bring_back(url, stored_backup.file, replace=True)
-    assert differences(stored_backup.held, whole(url)) == []
+    restore_from(url, stored_backup.file, replace=True)
+    assert differences(stored_backup.contents, database_contents(url)) == []
     with psycopg.connect(url) as conn:
         assert conn.execute("SELECT to_regnamespace('catalogue_next')").fetchone() == (None,)
 
@@ -218,18 +218,18 @@ def test_an_older_backup_is_brought_up_to_date(
         list(migrate(conn))
         conn.execute("INSERT INTO genre (name) VALUES ('Drama')")
     write_backup(old, tmp_path / "backup")
-    assert bring_back(database_url, tmp_path / "backup") == [known[-1].name]
+    assert restore_from(database_url, tmp_path / "backup") == [known[-1].name]
     with psycopg.connect(database_url) as conn:
         assert conn.execute("SELECT name FROM genre").fetchall() == [("Drama",)]
         assert migrating.pending(conn) == []
-    shape, fresh = whole(database_url), whole(make_database())
+    shape, fresh = database_contents(database_url), database_contents(make_database())
     assert [what for what in differences(shape, fresh) if "." not in what] == ["next numbers"]
 
 
 def test_an_ordinary_user_restores_into_a_database_of_theirs(
     stored_backup: StoredBackup, engines: Engines, tmp_path: Path
 ) -> None:
-    """Who owns the database, and neither its extension nor anything else."""
+    """A user who owns the database, but neither its extension nor anything else."""
     with psycopg.connect(engines.database_url, autocommit=True) as conn:
         conn.execute("CREATE ROLE keeper LOGIN")
         conn.execute("CREATE DATABASE keepers OWNER keeper")
@@ -237,9 +237,9 @@ def test_an_ordinary_user_restores_into_a_database_of_theirs(
     with psycopg.connect(as_engine, autocommit=True) as conn:
         conn.execute("CREATE EXTENSION pg_trgm")
     url = psycopg.conninfo.make_conninfo(as_engine, user="keeper")
-    bring_back(url, stored_backup.file)
-    bring_back(url, stored_backup.file, replace=True)
-    assert differences(stored_backup.held, whole(url)) == []
+    restore_from(url, stored_backup.file)
+    restore_from(url, stored_backup.file, replace=True)
+    assert differences(stored_backup.contents, database_contents(url)) == []
     write_backup(url, tmp_path / "again")
     assert filmer(url, "catalogue").returncode == 0
 
@@ -255,7 +255,7 @@ def test_another_secret_key_is_told_with_what_it_means(
     assert result.returncode == 0, result.stderr
     assert ("There is no secret key here" if lost else "The secret key here is not the one") in result.stderr
     assert "`filmer card remove --all`" in result.stderr
-    assert not (tmp_path / "secret.key").exists(), "that would be the wrong one, for good"
+    assert not (tmp_path / "secret.key").exists(), "a new key would be the wrong one"
     result = filmer(url, "serve", "--port", "0", **here)
-    assert result.returncode == 1, "as the warning says"
+    assert result.returncode == 1, "the warning said so"
     assert "another secret key" in result.stderr

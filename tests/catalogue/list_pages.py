@@ -43,26 +43,26 @@ class Page(HTMLParser):
         return found
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag == "a":
-            self._link = told
-            self.addresses.append(told["href"])
-        elif tag == "img" and told.get("class") == "poster":
+            self._link = attributes
+            self.addresses.append(attributes["href"])
+        elif tag == "img" and attributes.get("class") == "poster":
             self.films.append(self._link["href"].removeprefix("/films/"))
         elif tag == "input":
-            self.fields[told["name"]] = told.get("value", "")
+            self.fields[attributes["name"]] = attributes.get("value", "")
         elif tag == "select":
-            self._select = told["name"]
-        elif tag == "option" and ("selected" in told or self._select not in self.chosen):
-            self.chosen[self._select] = told["value"]
-        elif tag == "meta" and "name" in told:
-            self.meta[told["name"]] = told["content"]
-        elif tag == "link" and told.get("rel") == "canonical":
-            self.canonical = told["href"]
+            self._select = attributes["name"]
+        elif tag == "option" and ("selected" in attributes or self._select not in self.chosen):
+            self.chosen[self._select] = attributes["value"]
+        elif tag == "meta" and "name" in attributes:
+            self.meta[attributes["name"]] = attributes["content"]
+        elif tag == "link" and attributes.get("rel") == "canonical":
+            self.canonical = attributes["href"]
         elif tag == "script":
             self.scripts += 1
         elif tag == "details":
-            self.is_open = "open" in told
+            self.is_open = "open" in attributes
         if tag in {"a", "h1", "h2", "title", "tr", "li", "p", "option"}:
             self._texts.append((tag, []))
 

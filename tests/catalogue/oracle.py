@@ -66,12 +66,12 @@ def words(text: str) -> set[str]:
 
 
 def last_if_unknown(
-    things: Iterable[Any], key: Callable[[Any], Any], name: Callable[[Any], Any], *, descending: bool
+    items: Iterable[Any], key: Callable[[Any], Any], name: Callable[[Any], Any], *, descending: bool
 ) -> list[Any]:
     """Sorted by a key, then folded name, then id; without a key last in either order."""
-    ties = sorted(things, key=lambda thing: (name(thing), thing.id))
-    known = [thing for thing in ties if key(thing) is not None]
-    unknown = [thing for thing in ties if key(thing) is None]
+    ties = sorted(items, key=lambda item: (name(item), item.id))
+    known = [item for item in ties if key(item) is not None]
+    unknown = [item for item in ties if key(item) is None]
     return [
         *sorted(known, key=key, reverse=descending),
         *unknown,

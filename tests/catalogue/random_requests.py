@@ -31,7 +31,7 @@ def difference(
     data = data_of(answer)
     start = (page - 1) * size
     right = {
-        "items": [shown(thing) for thing in expected[start : start + size]],
+        "items": [shown(item) for item in expected[start : start + size]],
         "page": page,
         "size": size,
         "totalItems": len(expected),
@@ -41,7 +41,7 @@ def difference(
     if not wrong:
         return []
     got = {name: value for name, value in data.items() if name != "items"}
-    ids = [item["id"] for item in data["items"]], [thing.id for thing in expected[start : start + size]]
+    ids = [item["id"] for item in data["items"]], [item.id for item in expected[start : start + size]]
     return [f"{answer.request.url}: {wrong}: got {got}, expected {len(expected)} in all; ids {ids}"]
 
 

@@ -10,12 +10,12 @@ from tests.responses import ids_of
 
 
 def test_all_films_are_there_page_by_page(catalogue: Catalogue) -> None:
-    address, seen = "/films", list[str]()
+    address, films = "/films", list[str]()
     for _ in range(3):
         page = look(catalogue.client, address)
-        seen += page.films
+        films += page.films
         address = page.links["Next"]
-    assert seen == ids_of(catalogue.client.get("/api/v1/movies?size=72"))
+    assert films == ids_of(catalogue.client.get("/api/v1/movies?size=72"))
     assert "6,500 films" in page.text
     assert parameters(address) == {"page": ["4"]}
     assert parameters(page.links["Previous"]) == {"page": ["2"]}

@@ -261,15 +261,15 @@ def bare_film(**known: Any) -> Film:
     ("currency", "code"), [("EUR ", "EUR"), ("USD", "USD"), ("$", None), ("€", None), ("Fr.", None)]
 )
 def test_a_price_is_told_to_programs_where_its_currency_has_a_code(currency: str, code: str | None) -> None:
-    told = linked_data.describe_film(bare_film(), [], Decimal("4.5"), origin="", currency=currency)
-    offer = told.get("offers", {})
+    data = linked_data.describe_film(bare_film(), [], Decimal("4.5"), origin="", currency=currency)
+    offer = data.get("offers", {})
     assert (offer.get("price"), offer.get("priceCurrency")) == (("4.50", code) if code else (None, None))
 
 
 @pytest.mark.parametrize(("rating", "votes"), [(None, 10), (7.5, None), (7.5, 0)])
 def test_no_rating_is_told_to_programs_that_nobody_gave(rating: float | None, votes: int | None) -> None:
-    told = linked_data.describe_film(bare_film(rating=rating, votes=votes), [], Decimal(1), origin="", currency="$")
-    assert "aggregateRating" not in told
+    data = linked_data.describe_film(bare_film(rating=rating, votes=votes), [], Decimal(1), origin="", currency="$")
+    assert "aggregateRating" not in data
 
 
 def test_hostile_text_is_text_everywhere(film_site: FilmSite) -> None:
@@ -311,7 +311,7 @@ def test_the_page_is_the_same_for_all_who_are_not_signed_in(film_site: FilmSite,
         assert gzip.decompress(b"".join(packed.iter_raw())) == first.content
 
 
-def keep(film_site: FilmSite, person: User, movie_id: int, rating: float | None, *, favorite: bool) -> None:
+def add_to_shelf(film_site: FilmSite, person: User, movie_id: int, rating: float | None, *, favorite: bool) -> None:
     headers = {"authorization": f"Bearer {token_of(film_site.database_url, person)}"}
     if favorite:
         answer = film_site.client.post(
@@ -325,7 +325,7 @@ def keep(film_site: FilmSite, person: User, movie_id: int, rating: float | None,
 
 def test_whoever_is_signed_in_sees_what_they_keep(film_site: FilmSite, person: User, browser: httpx.Client) -> None:
     assert page(browser, "/films/tt0111161").checked() == []
-    keep(film_site, person, SHAWSHANK, 4.5, favorite=True)
+    add_to_shelf(film_site, person, SHAWSHANK, 4.5, favorite=True)
     answer = browser.get("/films/tt0111161")
     assert answer.headers["cache-control"] == "no-store"
     assert "etag" not in answer.headers
@@ -338,20 +338,20 @@ def test_whoever_is_signed_in_sees_what_they_keep(film_site: FilmSite, person: U
 
 
 def test_nobody_sees_what_somebody_else_keeps(film_site: FilmSite, person: User, browser: httpx.Client) -> None:
-    keep(film_site, open_account(film_site.database_url), FIGHT_CLUB, 3, favorite=True)
+    add_to_shelf(film_site, open_account(film_site.database_url), FIGHT_CLUB, 3, favorite=True)
     everybody = page(film_site.client, "/films/fight")
     for found in (everybody, page(browser, "/films/fight")):
         assert found.checked() == []
         assert "Add to favourites" in found.plain
         assert "You gave" not in found.plain
-    keep(film_site, person, FIGHT_CLUB, 2, favorite=False)
+    add_to_shelf(film_site, person, FIGHT_CLUB, 2, favorite=False)
     own = page(browser, "/films/fight")
     assert (own.checked(), "Add to favourites" in own.plain) == (["2"], True)
     assert page(film_site.client, "/films/fight").tags == everybody.tags
 
 
 def test_a_rating_of_nothing_is_a_rating(film_site: FilmSite, person: User, browser: httpx.Client) -> None:
-    keep(film_site, person, SHAWSHANK, 0, favorite=False)
+    add_to_shelf(film_site, person, SHAWSHANK, 0, favorite=False)
     found = page(browser, "/films/tt0111161")
     assert found.checked() == []
     assert "You gave it 0 of 5." in found.plain

@@ -205,7 +205,7 @@ def test_no_genre_of_this_number(shop: httpx.Client, genre: str) -> None:
 # --- people --------------------------------------------------------------------------------------------
 
 
-def told(person: Star, films: int) -> str:
+def described(person: Star, films: int) -> str:
     """A row of the page."""
     return f"{' '.join(person.name.split())} {person.born or 'not known'} {films}"
 
@@ -218,7 +218,7 @@ def test_the_best_known_people_come_first(catalogue: Catalogue, query: str) -> N
     people = oracle.best_known(star for star in oracle.named(name) if oracle.plays[star.id])
     page = look(catalogue.client, f"/stars?{query}")
     second = look(catalogue.client, page.links["Next"])
-    rows = [told(star, len(oracle.plays[star.id])) for star in people]
+    rows = [described(star, len(oracle.plays[star.id])) for star in people]
     assert page.of("tr")[1:] + second.of("tr")[1:] == rows[:48]
     assert "Best known first" in page.current
     assert parameters(page.links["Next"]) == {**({"name": [name]} if name else {}), "page": ["2"]}

@@ -1,4 +1,4 @@
-"""robots.txt and the sitemaps: every public page is told once, under this server's own address."""
+"""robots.txt and the sitemaps: every public page is listed once, under this server's own address."""
 
 import re
 from xml.etree import ElementTree as ET
@@ -21,7 +21,7 @@ def addresses(answer: httpx.Response, root: str) -> list[str]:
     return [location.text or "" for location in document.iter(f"{NAMESPACE}loc")]
 
 
-def told(client: httpx.Client, origin: str) -> list[str]:
+def sitemap_paths(client: httpx.Client, origin: str) -> list[str]:
     """The paths of all sitemaps."""
     paths = []
     for sitemap in addresses(client.get("/sitemap.xml"), "sitemapindex"):
@@ -34,7 +34,7 @@ def told(client: httpx.Client, origin: str) -> list[str]:
 
 
 def test_every_film_star_and_genre_is_told_once(shop: httpx.Client) -> None:
-    paths = told(shop, str(shop.base_url).rstrip("/"))
+    paths = sitemap_paths(shop, str(shop.base_url).rstrip("/"))
     films = ids_of(shop.get("/api/v1/movies?size=100"))
     stars = ids_of(shop.get("/api/v1/stars?size=100"))
     genres = [genre["id"] for genre in data_of(shop.get("/api/v1/genres"))["items"]]
@@ -47,14 +47,14 @@ def test_every_film_star_and_genre_is_told_once(shop: httpx.Client) -> None:
 
 
 def test_many_are_told_in_several(catalogue: Catalogue) -> None:
-    paths = told(catalogue.client, str(catalogue.client.base_url).rstrip("/"))
+    paths = sitemap_paths(catalogue.client, str(catalogue.client.base_url).rstrip("/"))
     assert len([path for path in paths if path.startswith("/films/")]) == 6500
     assert len(paths) == len(set(paths))
 
 
 def test_an_empty_catalogue_has_its_fixed_pages(make_database: MakeDatabase, serve_here: ServeHere) -> None:
     client = serve_here(make_database()).client
-    assert told(client, str(client.base_url).rstrip("/")) == ["/", "/films", "/genres", "/stars", "/popular"]
+    assert sitemap_paths(client, str(client.base_url).rstrip("/")) == ["/", "/films", "/genres", "/stars", "/popular"]
     assert client.get("/sitemaps/2.xml").status_code == 404
 
 

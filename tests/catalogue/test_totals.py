@@ -5,28 +5,28 @@ import tracemalloc
 from filmer.catalogue.filters import make_filters
 from filmer.catalogue.search import DENSE, MAX_TOTALS, Totals
 
-NOTHING = dict.fromkeys(("title", "director", "star", "year", "year_from", "year_to", "genre_id"))
+NO_FILTERS = dict.fromkeys(("title", "director", "star", "year", "year_from", "year_to", "genre_id"))
 
 
 def test_totals_are_told_apart_by_all_that_is_asked_and_by_edition() -> None:
     totals = Totals()
-    asked = make_filters(query="ray", **NOTHING)
-    totals.put("a:1", asked, DENSE)
+    filters = make_filters(query="ray", **NO_FILTERS)
+    totals.put("a:1", filters, DENSE)
     totals.put("a:1", ("ray", "stars"), DENSE + 1)
-    assert totals.get("a:1", asked) == DENSE
+    assert totals.get("a:1", filters) == DENSE
     assert totals.get("a:1", ("ray", "stars")) == DENSE + 1
-    assert totals.get("a:2", asked) is None
+    assert totals.get("a:2", filters) is None
     for other in ({"query": "ray "}, {"query": "ray", "genre_id": 1}, {"query": None, "star": "ray"}):
-        assert (totals.get("a:1", make_filters(**(NOTHING | other))) is None) is (other != {"query": "ray "})
+        assert (totals.get("a:1", make_filters(**(NO_FILTERS | other))) is None) is (other != {"query": "ray "})
 
 
 def test_long_searches_take_no_more_memory_than_short_ones() -> None:
     totals = Totals()
     tracemalloc.start()
     for year in range(200):
-        asked = make_filters(**(NOTHING | {"query": "ray " * 2000, "year_from": year}))
-        totals.put("a:1", asked, DENSE)
-    del asked
+        filters = make_filters(**(NO_FILTERS | {"query": "ray " * 2000, "year_from": year}))
+        totals.put("a:1", filters, DENSE)
+    del filters
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert taken < 200 * 1000

@@ -20,7 +20,7 @@ from tests.community.concurrent_users import FILMS, ConcurrentUser, SharedConnec
 from tests.community.conftest import POPULAR, ApiUser, Community, tmdb_settings
 from tests.community.constant_rate_load import connections_to, get, p99
 from tests.community.responses import own_language
-from tests.conftest import VALKEY_ANSWER_SECONDS, MakeDatabase, Serve, Server, engines_folder, import_films
+from tests.conftest import VALKEY_TIMEOUT_SECONDS, MakeDatabase, Serve, Server, engines_folder, import_films
 from tests.figures import record_figure
 from tests.proxy import Proxy, proxied_valkey
 from tests.sandbox import Sandbox
@@ -126,13 +126,13 @@ async def frozen(setup: Setup) -> AsyncIterator[Callable[[], object]]:
 @asynccontextmanager
 async def slow(setup: Setup) -> AsyncIterator[Callable[[], object]]:
     """Not so slow that it counts as away."""
-    setup.proxy.delay = VALKEY_ANSWER_SECONDS * 0.4
+    setup.proxy.delay = VALKEY_TIMEOUT_SECONDS * 0.4
     yield lambda: True
 
 
 @asynccontextmanager
 async def too_slow(setup: Setup) -> AsyncIterator[Callable[[], object]]:
-    setup.proxy.delay = VALKEY_ANSWER_SECONDS * 4
+    setup.proxy.delay = VALKEY_TIMEOUT_SECONDS * 4
     yield setup.is_away
 
 

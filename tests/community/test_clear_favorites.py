@@ -28,7 +28,7 @@ def test_all_favourites_of_one_user_are_gone(community: Community, user: ApiUser
 
 
 def test_for_one_who_has_none_it_is_204(user: ApiUser, admin: ApiUser) -> None:
-    """contract §7.4: also for one who never kept anything"""
+    """contract §7.4: also for a user who never had a favourite"""
     gone(admin.client.delete(door(user)))
     user.favorite(SHAWSHANK)
     gone(admin.client.delete(door(user)))

@@ -1,4 +1,4 @@
-"""The community's pages: what TMDB calls popular, and what people keep."""
+"""The community's pages: popular films, favourites and ratings."""
 
 import html
 import re
@@ -91,7 +91,7 @@ def test_a_favourite_comes_and_goes(mary: httpx.Client, user: ApiUser) -> None:
     assert notice(listed.text) == "The Shawshank Redemption is among your favourites."
     assert titles(listed.text) == ["The Shawshank Redemption"]
     assert re.search(r'<span class="visually-hidden">Costs </span>\$4\.99<', listed.text)
-    assert notice(mary.get("/favorites").text) == "", "said once"
+    assert notice(mary.get("/favorites").text) == "", "shown once"
     assert [favorite["movie_id"] for favorite in user.listed()] == [SHAWSHANK]
     assert post(mary, "/favorites", movie_id=SHAWSHANK).headers["location"] == "/favorites"
     assert len(user.listed()) == 1

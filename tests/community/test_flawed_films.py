@@ -75,7 +75,7 @@ def test_details_go_by_the_same_rules(community: Community, sandbox: Sandbox, fl
 def test_a_page_without_a_film_that_can_be_used_is_an_error_of_its_own_words(
     make_community: MakeCommunity, sandbox: Sandbox
 ) -> None:
-    """On every node; and no good copy is given up for it."""
+    """On every node; and it does not replace a good cached value."""
     own = {"CACHE_DURATION_SECONDS": "1", "TMDB_LANGUAGE": own_language()}
     first_server, second_server = make_community(**own).server, make_community(**own).server
     first = first_server.get(POPULAR)
@@ -94,7 +94,7 @@ def test_a_page_without_a_film_that_can_be_used_is_an_error_of_its_own_words(
 
 
 def test_a_copy_without_a_title_is_none(make_community: MakeCommunity, sandbox: Sandbox) -> None:
-    """Earlier versions kept such: the catalogue's title is shown, and TMDB is asked."""
+    """Earlier versions stored such films: the catalogue's title is shown, and TMDB is asked."""
     community = make_community(CACHE_DURATION_SECONDS="0", TMDB_LANGUAGE=own_language())
     import_films(community.database_url)
     user = community.user()

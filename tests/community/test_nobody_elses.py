@@ -42,7 +42,7 @@ PERSONAL = {
 ADMINS = {("DELETE", "/api/admin/users/{user_id}/favorites")}
 WITHOUT_TOKEN = {"nobody", "bad token", "expired token", "disabled", "a shop's session"}
 ACTORS = [*sorted(WITHOUT_TOKEN), "another", "another with the same films"]
-# When the owner kept things: no other time is like it.
+# When the owner added favourites and ratings, which is a unique time.
 FAVOURED, RATED = "2001-02-03T04:05:06Z", "2002-03-04T05:06:07Z"
 
 

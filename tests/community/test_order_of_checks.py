@@ -16,7 +16,7 @@ OWN, NOBODYS = "{own}", str(2**31 - 1)
 
 
 class Layer(NamedTuple):
-    """One thing wrong with a request, what is answered to it, and how the request comes to have it."""
+    """An error in a request, the response to it, and how to make such a request."""
 
     status: int
     code: str

@@ -45,7 +45,7 @@ def until(client: httpx.Client, is_it: Callable[[httpx.Response], bool], address
 
 
 def times_asked(sandbox: Sandbox, language: str) -> int:
-    """How often TMDB was asked by servers of this language."""
+    """The number of requests to TMDB by servers of this language."""
     return sum(request.query["language"] == language for request in sandbox.requests())
 
 
@@ -197,7 +197,7 @@ def test_first_a_miss_then_hits_then_stale_and_asked_for_anew_behind(
 
 
 def test_an_old_copy_outlives_tmdb(make_community: MakeCommunity, sandbox: Sandbox) -> None:
-    """contract §7.9: served at once, on every node that shares Valkey, and a page nobody asked for is 503."""
+    """contract §7.9: served at once, on every node that shares Valkey, and a page that is not cached is 503."""
     own = {"CACHE_DURATION_SECONDS": "1", "TMDB_LANGUAGE": own_language(), "TMDB_DEADLINE_SECONDS": "1"}
     first_server, second_server = make_community(**own).server, make_community(**own).server
     first = first_server.get(POPULAR)

@@ -130,8 +130,8 @@ def test_32_at_once_are_one_rating(community: Community, user: ApiUser) -> None:
     assert sorted(response.status_code for response in responses) == [200] * 31 + [201]
     assert [response.json()["rating"] for response in responses] == ratings
     assert len({(response.json()["id"], response.json()["created_at"]) for response in responses}) == 1
-    [(kept, movie_id, rating)] = rows_of(community, user)
-    assert (kept, movie_id) == (responses[0].json()["id"], GODFATHER)
+    [(rating_id, movie_id, rating)] = rows_of(community, user)
+    assert (rating_id, movie_id) == (responses[0].json()["id"], GODFATHER)
     assert rating in ratings
 
 

@@ -37,7 +37,7 @@ class UserAtTwoNodes:
             base_url=node.server.base_url, timeout=30, trust_env=False, verify=False, headers=user.client.headers
         )
 
-    def seen(self, node: int) -> dict[int, float | None]:
+    def ratings_at(self, node: int) -> dict[int, float | None]:
         """Favourites and ratings as a node's lists have them, all four alike and in their orders."""
         answers: list[dict[int, float | None]] = []
         for query in LISTS:
@@ -52,7 +52,7 @@ class UserAtTwoNodes:
 
     def warm(self, expected: dict[int, float | None]) -> None:
         for node in (0, 1, 0, 1):
-            assert self.seen(node) == expected
+            assert self.ratings_at(node) == expected
 
     def close(self) -> None:
         for client in [*self.clients, *self.admins]:
@@ -133,9 +133,9 @@ def nodes(
 
 @pytest.fixture
 def writer(nodes: list[Community]) -> Iterator[UserAtTwoNodes]:
-    somebody = UserAtTwoNodes(nodes)
-    yield somebody
-    somebody.close()
+    user = UserAtTwoNodes(nodes)
+    yield user
+    user.close()
 
 
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: write.__name__)
@@ -143,8 +143,8 @@ def writer(nodes: list[Community]) -> Iterator[UserAtTwoNodes]:
 def test_the_next_read_on_every_node_shows_it(writer: UserAtTwoNodes, write: Write, node: int) -> None:
     writer.warm(FAVOURITES)
     expected = write(writer, node)
-    assert writer.seen(1 - node) == expected
-    assert writer.seen(node) == expected
+    assert writer.ratings_at(1 - node) == expected
+    assert writer.ratings_at(node) == expected
     writer.warm(expected)
 
 
@@ -154,7 +154,7 @@ def test_what_others_write_changes_nothing_of_one_s_own(nodes: list[Community], 
     other.warm(FAVOURITES)
     rate_again(other, 1)
     clear(other, 0)
-    assert writer.seen(0) == writer.seen(1) == FAVOURITES
+    assert writer.ratings_at(0) == writer.ratings_at(1) == FAVOURITES
     other.close()
 
 
@@ -179,14 +179,14 @@ def test_while_lists_are_read_all_the_time_no_write_is_ever_missed(writer: UserA
                 response = writer.clients[node].post(RATINGS, json={"movie_id": GODFATHER, "rating": half / 2})
                 assert response.status_code == 200
                 expected[GODFATHER] = half / 2
-                assert writer.seen(1 - node) == expected
+                assert writer.ratings_at(1 - node) == expected
                 if expected.pop(SHAWSHANK, None) is not None:
                     gone(writer.clients[node].delete(f"{writer.user.favorites}/{writer.ids[SHAWSHANK]}"))
                 else:
                     response = writer.clients[node].post(writer.user.favorites, json={"movie_id": SHAWSHANK})
                     writer.ids[SHAWSHANK] = response.json()["id"]
                     expected[SHAWSHANK] = FAVOURITES[SHAWSHANK]
-                assert writer.seen(1 - node) == expected
+                assert writer.ratings_at(1 - node) == expected
         finally:
             over.set()
     assert all(reader.result() for reader in readers)

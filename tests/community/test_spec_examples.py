@@ -83,7 +83,7 @@ CASES = [
 
 
 class _Answers(BaseHTTPRequestHandler):
-    """TMDB with one film. It knows that there is no film 124; whatever else it is asked, it fails."""
+    """TMDB with one film. Film 124 does not exist; all other requests fail."""
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
@@ -202,7 +202,7 @@ def test_nothing_of_the_specification_is_left_out(responses_by_case: list[httpx.
 def test_the_figures_of_the_specification() -> None:
     """Default cache duration, and "retry with exponential backoff"."""
     assert Settings().cache_duration_seconds == 30
-    assert (tmdb.ATTEMPTS - 1, tmdb.FIRST_WAIT, tmdb.LONGEST_WAIT, tmdb.MULTIPLIER) == (3, 1.0, 5.0, 2.0)
+    assert (tmdb.ATTEMPTS - 1, tmdb.FIRST_WAIT, tmdb.MAX_WAIT, tmdb.MULTIPLIER) == (3, 1.0, 5.0, 2.0)
 
 
 def test_errors_are_logged_to_stderr_as_printed(stage: Stage, responses_by_case: list[httpx.Response]) -> None:

@@ -1,4 +1,4 @@
-"""TMDB is down, and nobody notices on pages that were asked for before (contract §7.9; promise 15).
+"""TMDB is down, and pages that were requested before are served as usual (contract §7.9; promise 15).
 
 ``FILMER_TRUST_OUTAGE_SECONDS=600`` and ``FILMER_TRUST_OUTAGE_RATE=300`` make it long and hard; then times are asserted.
 """
@@ -27,7 +27,7 @@ from tests.proxy import Proxy, proxied_valkey
 from tests.sandbox import Sandbox
 
 from filmer.store.embedded import Engines
-from filmer.tmdb.cache import AT_ONCE
+from filmer.tmdb.cache import MAX_REFRESHES
 from filmer.tmdb.circuit_breaker import FAILURES, OPEN_SECONDS
 from filmer.tmdb.client import ATTEMPTS, FIRST_WAIT, MULTIPLIER
 
@@ -81,13 +81,13 @@ class OutageSetup:
             self.sandbox.heal()
 
     def tries(self, how: str) -> int:
-        """How often TMDB was asked; who refuses does not know it, but what fails is logged."""
+        """The number of requests to TMDB. A refused connection does not count them, but each failure is logged."""
         if how == "refused":
             return self.server.output().count("TMDB failed")
         return sum(self.sandbox.calls(path) for path in PATHS)
 
     async def warmed(self, lines: Sequence[Connection]) -> list[PreparedRequest]:
-        """Everything asked for once on each line: so whichever process a line leads to has it."""
+        """Request everything once on each connection, so that the process behind each has it cached."""
         requests = []
         for address, token in self._addresses:
             replies = [await line.send(get(address, token)) for line in lines]
@@ -118,7 +118,7 @@ def setup(serve: Serve, database_url: str, own_sandbox: Sandbox) -> Iterator[Out
 
 
 def most_tries(seconds: float) -> int:
-    """How often TMDB may be asked while it is down (circuit_breaker.py, cache.py).
+    """The most requests to TMDB while it is down (circuit_breaker.py, cache.py).
 
     Each worker finds out with so many failures, while as many requests as it makes at once are under way, with all
     their tries. From then on one tries at a time: a try that fails begins a rest anew, so the next one comes a rest
@@ -126,7 +126,7 @@ def most_tries(seconds: float) -> int:
     """
     apart = FIRST_WAIT * (1 + MULTIPLIER) + OPEN_SECONDS
     trials = 1 + int(seconds / apart)
-    return WORKERS * (FAILURES + ATTEMPTS * (AT_ONCE + trials))
+    return WORKERS * (FAILURES + ATTEMPTS * (MAX_REFRESHES + trials))
 
 
 def assert_all_right(measurements: Sequence[Measurement], rate: float, seconds: float) -> None:

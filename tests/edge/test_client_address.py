@@ -108,5 +108,5 @@ def test_proxies_can_be_set(given: str) -> None:
 )
 def test_what_is_no_address_is_told_in_a_sentence(given: str) -> None:
     """``10.0.0.1/8`` too: Granian would take it for a name nobody has, and trust no one."""
-    with pytest.raises(SettingsError, match=r"FILMER_TRUSTED_PROXIES=.* can't be used: .*What is needed is addresses"):
+    with pytest.raises(SettingsError, match=r"FILMER_TRUSTED_PROXIES=.* can't be used: .*Expected addresses"):
         load_settings({"FILMER_TRUSTED_PROXIES": given})

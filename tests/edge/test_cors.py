@@ -234,7 +234,7 @@ def test_origins_can_be_set(given: str, origins: tuple[str, ...]) -> None:
     ],
 )
 def test_what_is_no_origin_is_told_in_a_sentence(given: str) -> None:
-    with pytest.raises(SettingsError, match=r"FILMER_CORS_ORIGINS=.* can't be used: .* is no origin\. An origin is "):
+    with pytest.raises(SettingsError, match=r"FILMER_CORS_ORIGINS=.* can't be used: .* is not an origin\. Expected "):
         load_settings({"FILMER_CORS_ORIGINS": given})
 
 

@@ -125,7 +125,7 @@ def wait_for_watching(database_url: str, processes: int) -> None:
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine Valkey may take longer than it is waited for; that is another matter than these."""
-    monkeypatch.setattr(valkey, "ANSWER_SECONDS", 0.4)
+    monkeypatch.setattr(valkey, "TIMEOUT_SECONDS", 0.4)
 
 
 @pytest.fixture

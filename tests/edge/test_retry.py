@@ -1,4 +1,4 @@
-"""A read whose database server went away in the middle is done once more; nothing else is."""
+"""A read whose database server was lost is retried once; nothing else is."""
 
 import asyncio
 from typing import Any
@@ -8,27 +8,27 @@ import pytest
 from filmer.edge.retry import Retry
 from filmer.http.failures import SERVER_LOST
 
-LOST = 503.5  # a 503, as the database server was lost
+LOST = 503.5  # stands for a 503 because the database server was lost
 
 
 class Failing:
-    """Answers with these statuses, one after another."""
+    """Responds with these statuses, one after another."""
 
     def __init__(self, *statuses: float) -> None:
         self.statuses = list(statuses)
 
     async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
         assert "changed" not in scope
-        scope["changed"] = True  # as frameworks do
-        said = self.statuses.pop(0)
-        status = int(said)
-        if said == LOST:
+        scope["changed"] = True  # frameworks change it too
+        status_or_lost = self.statuses.pop(0)
+        status = int(status_or_lost)
+        if status_or_lost == LOST:
             scope[SERVER_LOST] = True
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": str(status).encode()})
 
 
-def told(app: Failing, method: str) -> list[Any]:
+def responses_of(app: Failing, method: str) -> list[Any]:
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -55,5 +55,5 @@ def told(app: Failing, method: str) -> list[Any]:
 )
 def test_what_is_done_once_more(method: str, statuses: tuple[float, ...], expected: list[Any], left: int) -> None:
     app = Failing(*statuses)
-    assert told(app, method) == expected
+    assert responses_of(app, method) == expected
     assert len(app.statuses) == left

@@ -148,7 +148,7 @@ def test_https_is_asked_for_by_the_public_url_alone(url: str | None, *, is_said:
      "https://", "*", "https://a:99999", "https://u:p@a", "https://a,https://b"],
 )  # fmt: skip
 def test_what_is_no_public_url_is_told_in_a_sentence(given: str) -> None:
-    with pytest.raises(SettingsError, match=r"FILMER_PUBLIC_URL=.* can't be used: .* is no origin"):
+    with pytest.raises(SettingsError, match=r"FILMER_PUBLIC_URL=.* can't be used: .* is not an origin"):
         load_settings({"FILMER_PUBLIC_URL": given})
 
 

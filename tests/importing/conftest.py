@@ -1,4 +1,4 @@
-"""One database for all tests here: emptied for each of them, which is faster than making it."""
+"""One database for all tests here. It is emptied before each test, which is faster than creating it."""
 
 import pytest
 from tests.conftest import MakeDatabase
@@ -38,5 +38,5 @@ def database_url(shared_database: str) -> str:
 
 @pytest.fixture(scope="session")
 def stored(make_database: MakeDatabase) -> Stored:
-    """A drawn catalogue that was imported once, for those who only look."""
+    """A random catalogue that is imported once, for tests that only read it."""
     return store(make_database())

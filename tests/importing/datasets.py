@@ -1,4 +1,4 @@
-"""Small data sets in IMDb's format, written by the tests themselves, and what an import made of them."""
+"""Small data sets in IMDb's format, written by the tests themselves, and the catalogue that an import made of them."""
 
 import gzip
 import random
@@ -12,7 +12,7 @@ from tests import commands
 from tests.current_edition import connect
 
 from filmer.clock import SystemClock
-from filmer.importing import build, imdb
+from filmer.importing import imdb, pipeline
 from filmer.importing.data_set import DataSet, Report
 from filmer.importing.progress import Progress
 
@@ -97,7 +97,7 @@ class ImdbFiles:
 
 
 def letters(size: int) -> str:
-    """A title of so many bytes, a multiple of 3, that nothing can compress; it is folded already."""
+    """A title of ``size`` bytes, a multiple of 3, that can't be compressed and is folded already."""
     drawn = random.Random(size)
     return "".join(chr(drawn.randrange(0x4E00, 0x9FA6)) for _ in range(size // 3))
 
@@ -132,9 +132,9 @@ class Film(NamedTuple):
 
 
 def films(database_url: str) -> dict[str, Film]:
-    """What is in the catalogue, by id."""
-    with connect(database_url) as conn:
-        stars = {row[0]: row[1:] for row in conn.execute("SELECT no, id, name, birth_year FROM star")}
+    """The films in the catalogue, by id."""
+    with psycopg.connect(database_url) as conn:
+        stars = {row[0]: row[1:] for row in conn.execute("SELECT no, id, name, birth_year FROM catalogue.star")}
         rows = conn.execute(
             "SELECT id, title, original_title, year, runtime_minutes, director, genres, rating, votes,"
             " star_nos, price, tmdb_id, overview FROM film"
@@ -165,12 +165,10 @@ def genre_ids(database_url: str) -> dict[str, int]:
 
 
 def everything(database_url: str, *tables: str) -> dict[str, list[str]]:
-    """Every row of the catalogue's tables and the named ones."""
-    with connect(database_url) as conn:
-        found = conn.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = (SELECT schema FROM edition)"
-        ).fetchall()
-        names = [name for (name,) in found] + list(tables)
+    """Every row of the catalogue's tables and of the given ones."""
+    with psycopg.connect(database_url) as conn:
+        found = conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'catalogue'").fetchall()
+        names = [f"catalogue.{name}" for (name,) in found] + list(tables)
         return {
             name: [row for (row,) in conn.execute(f"SELECT t::text FROM {name} t ORDER BY 1".encode())]
             for name in names
@@ -183,9 +181,9 @@ def intact(database_url: str) -> dict[str, list[str]]:
     return {**contents, "schemas": fetch(database_url, SCHEMAS)}
 
 
-def bring_in(database_url: str, data_set: DataSet, report: Report | None = None) -> None:
-    with Progress(quiet=True) as progress, build.import_connection(database_url) as conn:
-        build.bring_in(
+def import_data_set(database_url: str, data_set: DataSet, report: Report | None = None) -> None:
+    with Progress(quiet=True) as progress, pipeline.import_connection(database_url) as conn:
+        pipeline.import_data_set(
             conn,
             data_set,
             source="test",
@@ -199,8 +197,8 @@ def bring_in(database_url: str, data_set: DataSet, report: Report | None = None)
 def import_imdb(database_url: str, folder: Path, wanted: imdb.TitleFilter | None = None) -> Report:
     """As ``filmer import imdb`` does, in this process."""
     report = Report()
-    with Progress(quiet=True) as progress, build.import_connection(database_url) as conn:
-        build.bring_in(
+    with Progress(quiet=True) as progress, pipeline.import_connection(database_url) as conn:
+        pipeline.import_data_set(
             conn,
             imdb.read_imdb(folder, wanted or imdb.TitleFilter(), report, progress),
             source="imdb",

@@ -1,11 +1,10 @@
-"""A random catalogue, large enough for all that depends on size, and what is stored of it."""
+"""A random catalogue, large enough for everything that depends on size, and the tables it is stored in."""
 
 import random
 from typing import Any, NamedTuple
 
 import psycopg
-from tests.current_edition import connect
-from tests.importing.datasets import bring_in, genre_ids
+from tests.importing.datasets import genre_ids, import_data_set
 
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
 
@@ -45,7 +44,7 @@ WORDS = [
 COMMON = ("Shadow", "shadows", "SHÁDOW!")  # in most titles
 
 
-def draw_arrival() -> DataSet:
+def draw_data_set() -> DataSet:
     draw = random.Random(28)
     stars = [
         ImportedStar(
@@ -78,7 +77,7 @@ def draw_arrival() -> DataSet:
 
 
 class Stored(NamedTuple):
-    """The tables of the catalogue that was made of it, as dictionaries, and the arrival."""
+    """A data set, and the tables of the catalogue made of it, as dictionaries."""
 
     data_set: DataSet
     genres: dict[str, int]
@@ -91,7 +90,7 @@ class Stored(NamedTuple):
 
 
 def store(database_url: str) -> Stored:
-    bring_in(database_url, draw_arrival())
-    with connect(database_url) as conn, conn.cursor(row_factory=psycopg.rows.dict_row) as cursor:
-        tables = [cursor.execute(f"SELECT * FROM {name}".encode()).fetchall() for name in Stored._fields[2:]]
-    return Stored(draw_arrival(), genre_ids(database_url), *tables)
+    import_data_set(database_url, draw_data_set())
+    with psycopg.connect(database_url, row_factory=psycopg.rows.dict_row) as conn:
+        tables = [conn.execute(f"SELECT * FROM catalogue.{name}".encode()).fetchall() for name in Stored._fields[2:]]
+    return Stored(draw_data_set(), genre_ids(database_url), *tables)

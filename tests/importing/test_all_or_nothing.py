@@ -1,4 +1,4 @@
-"""Whatever happens to an import, visitors see the old catalogue, and then the new one: wholly, and nothing else."""
+"""Whatever happens to an import, visitors see all of the old catalogue, then all of the new one, and no mixture."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ from tests.importing.datasets import (
     import_imdb,
     version,
 )
-from tests.importing.two_catalogues import FILM, FILMS, PAGE, Visitors, seen_in, write
+from tests.importing.two_catalogues import FILM, FILMS, PAGE, Visitors, catalogue_in, write
 
 from filmer.clock import SystemClock
 from filmer.importing import queries
@@ -63,13 +63,13 @@ def start_import(shop: Shop, name: str) -> "subprocess.Popen[str]":
 
 
 def first_line(process: "subprocess.Popen[str]") -> str:
-    """Waits until an import has begun: it says a line for each step it has done."""
+    """Waits until an import has finished its first step: it prints a line for each."""
     assert process.stderr is not None
     return process.stderr.readline()
 
 
 def wait_until_gone(shop: Shop) -> None:
-    """PostgreSQL notices by itself that a client was killed; what it does for it meanwhile it does to the end."""
+    """Waits until PostgreSQL has noticed that the import was killed."""
     deadline = time.monotonic() + 30
     gone = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
     while fetch(shop.database_url, gone, "filmer import"):
@@ -108,10 +108,10 @@ def test_an_import_killed_at_any_moment_changes_all_or_nothing(shop: Shop, serve
             if swaps:
                 current, other = other, current
             assert everything(shop.database_url) == shop.whole[current], f"moment {turn} of {KILLS}"
-            assert seen_in(PAGE, server.client.get(PAGE)) == current
+            assert catalogue_in(PAGE, server.client.get(PAGE)) == current
         assert killed
         assert filmer(shop.database_url, "import", "imdb", shop.folders[other]).returncode == 0
-        assert seen_in(PAGE, server.client.get(PAGE)) == other
+        assert catalogue_in(PAGE, server.client.get(PAGE)) == other
     assert visitors.wrong == []
     assert sum(visitors.responses.values()) > KILLS
     assert everything(shop.database_url) == shop.whole[other]
@@ -127,7 +127,7 @@ def test_visitors_see_one_catalogue_or_the_other_while_they_are_swapped(shop: Sh
     with Visitors(server.port, count=4) as visitors:
         for name in islice(cycle(["new", "old"]), 8):
             import_imdb(shop.database_url, shop.folders[name])
-            assert seen_in(FILM, server.client.get(FILM)) == name
+            assert catalogue_in(FILM, server.client.get(FILM)) == name
     assert visitors.wrong == []
     assert visitors.responses.keys() == FILMS.keys()
     assert version(shop.database_url) == before + 8
@@ -139,11 +139,11 @@ def test_after_an_import_the_next_answers_are_new_whatever_was_cached(shop: Shop
 
     def visits() -> set[str]:
         """On connections of their own, which the workers share."""
-        catalogues_seen = set()
+        catalogues = set()
         for _ in range(8):
             with httpx.Client(base_url=server.client.base_url, trust_env=False, verify=False) as client:
-                catalogues_seen |= {seen_in(address, client.get(address)) for address in (PAGE, FILM)}
-        return catalogues_seen
+                catalogues |= {catalogue_in(address, client.get(address)) for address in (PAGE, FILM)}
+        return catalogues
 
     assert visits() == {"old"}
     for name in ("new", "old", "new"):
@@ -153,18 +153,18 @@ def test_after_an_import_the_next_answers_are_new_whatever_was_cached(shop: Shop
 
 
 def test_no_answer_is_of_two_catalogues_however_often_they_are_swapped(shop: Shop, serve: Serve) -> None:
-    """The moment of the swap, again and again, which imports come to once a minute at best."""
+    """Swaps all the time for three seconds; real imports swap once a minute at most."""
     server = serve(shop.database_url, CACHE_DURATION_SECONDS="0")
     copies = fetch(
         shop.database_url,
-        "SELECT string_agg(format('CREATE TABLE copy.%1$I (LIKE %2$I.%1$I INCLUDING ALL);"
-        " INSERT INTO copy.%1$I TABLE %2$I.%1$I', tablename, schemaname), ';')"
-        " FROM pg_tables WHERE schemaname = (SELECT schema FROM edition)",
+        "SELECT string_agg(format('CREATE TABLE spare.%1$I (LIKE catalogue.%1$I INCLUDING ALL);"
+        " INSERT INTO spare.%1$I TABLE catalogue.%1$I', tablename), ';')"
+        " FROM pg_tables WHERE schemaname = 'catalogue'",
     )
-    execute(shop.database_url, "CREATE SCHEMA copy", copies)
+    execute(shop.database_url, "CREATE SCHEMA spare", copies)
     import_imdb(shop.database_url, shop.folders["new"])
-    execute(shop.database_url, "ALTER SCHEMA copy RENAME TO catalogue_next")
-    with Visitors(server.port) as visitors, queries.connect(shop.database_url) as conn:
+    execute(shop.database_url, "ALTER SCHEMA spare RENAME TO catalogue_next")
+    with Visitors(server.port) as visitors, psycopg.connect(shop.database_url, autocommit=True) as conn:
         conn.execute("SET synchronous_commit = off")
         end = time.monotonic() + 3
         while time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""Promise 40: whatever a title begins with, its film is imported and opens; ids that addresses can't carry are refused.
+"""Promise 40: whatever a title begins with, its film is imported and opens; ids that URLs can't have are refused.
 
 ``make trust`` adds characters drawn from all of Unicode (FILMER_TRUST_FIRST_CHARACTERS).
 """
@@ -16,12 +16,12 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.importing.csv_files import write
 from tests.importing.datasets import ImdbFiles, import_imdb
-from tests.importing.tables import write
 
 DRAWN = int(os.environ.get("FILMER_TRUST_FIRST_CHARACTERS", "0"))
 EMOJI = "😀🎬🍿❤🇫👍🧑🏳🫠⭐★☃©™"
-# Data that says what the code says: lists, columns, addresses, values that mean nothing.
+# Text that also occurs in the code or means something to it: lists, columns, paths, empty values.
 WORDS = (
     "*", "all", "stars", "letter:*", "letter:a", "genre:1", "genre:0", "0", "null", "NULL", "None", "undefined",
     "\\N", "\\.", "{}", "{NULL}", "items", "popular", "search", "favicon.ico", "robots.txt", "sitemap.xml", "..x",
@@ -67,7 +67,7 @@ def may_be_an_id(word: str) -> bool:
 
 @pytest.fixture(scope="module")
 def shop(make_database: MakeDatabase, serve_here: ServeHere, tmp_path_factory: pytest.TempPathFactory) -> httpx.Client:
-    """The titles as IMDb's films, as an owner's films beside them, and films called by words that mean something."""
+    """A shop with all titles as IMDb's films and as an owner's films, and a film for each of WORDS."""
     folder = tmp_path_factory.mktemp("titles")
     url = make_database()
     data = ImdbFiles()
@@ -91,8 +91,8 @@ def shop(make_database: MakeDatabase, serve_here: ServeHere, tmp_path_factory: p
     return serve_here(url).client
 
 
-def found_under(shop: httpx.Client, first: str, **more: str | int) -> list[dict[str, object]]:
-    """All films of ``startsWith``."""
+def films_starting_with(shop: httpx.Client, first: str, **more: str | int) -> list[dict[str, object]]:
+    """All films that ``startsWith`` lists."""
     items: list[dict[str, object]] = []
     while True:
         page = len(items) // 100 + 1
@@ -106,25 +106,25 @@ def found_under(shop: httpx.Client, first: str, **more: str | int) -> list[dict[
 def test_every_film_is_under_its_first_character(shop: httpx.Client) -> None:
     letters = [first for first in FIRST if len(unicodedata.normalize("NFC", first)) == 1]
     for first in letters:
-        named = {str(film["title"]) for film in found_under(shop, first)}
+        named = {str(film["title"]) for film in films_starting_with(shop, first)}
         assert title_of(first) in named, first
     assert len(letters) > 300
 
 
 @pytest.mark.parametrize("sort", ["title", "year", "rating"])
 def test_an_asterisk_stands_for_all_that_do_not_begin_with_a_to_z(shop: httpx.Client, sort: str) -> None:
-    film_ids = [film["id"] for film in found_under(shop, "*", sortBy=sort, order="desc")]
-    letters = [film["id"] for letter in string.ascii_uppercase for film in found_under(shop, letter)]
+    film_ids = [film["id"] for film in films_starting_with(shop, "*", sortBy=sort, order="desc")]
+    letters = [film["id"] for letter in string.ascii_uppercase for film in films_starting_with(shop, letter)]
     total = shop.get("/api/v1/movies?size=1").json()["data"]["totalItems"]
     assert total == 2 * len(FIRST) + len(WORDS)
     assert len({*film_ids, *letters}) == len(film_ids) + len(letters) == total
-    titles = {film["title"] for film in found_under(shop, "*")}
+    titles = {film["title"] for film in films_starting_with(shop, "*")}
     assert {"*batteries not included", "*", "$&", "\\N"} <= titles
     assert "Abatteries not included" not in titles
 
 
 def test_every_film_opens(shop: httpx.Client) -> None:
-    """Where its link in a list leads, as browsers read it. Of two films of one title a page and a poster will do."""
+    """Follows the links of the lists as a browser does: the poster of each IMDb film, the page of all others."""
     links = links_of(shop)
     assert len(links) == 2 * len(FIRST) + len(WORDS)
     for address, title in links.items():
@@ -149,7 +149,7 @@ def links_of(shop: httpx.Client) -> dict[str, str]:
 
 
 def test_words_that_mean_something_are_words_like_others(shop: httpx.Client) -> None:
-    genres = {one["name"]: one["id"] for one in shop.get("/api/v1/genres").json()["data"]["items"]}
+    genres = {genre["name"]: genre["id"] for genre in shop.get("/api/v1/genres").json()["data"]["items"]}
     assert genres.keys() == {*WORDS}
     for word in WORDS:
         listed = shop.get(f"/api/v1/genres/{genres[word]}/movies").json()["data"]
@@ -157,7 +157,7 @@ def test_words_that_mean_something_are_words_like_others(shop: httpx.Client) -> 
         film = shop.get(f"/api/v1/movies/{quote(listed['items'][0]['id'], safe='')}").json()["data"]
         (star,) = film["stars"]
         star_data = shop.get(f"/api/v1/stars/{quote(star['id'], safe='')}").json()["data"]
-        assert [one["title"] for one in star_data["movies"]] == [word], word
+        assert [movie["title"] for movie in star_data["movies"]] == [word], word
         assert (film["director"], [genre["name"] for genre in film["genres"]]) == (word, [word])
 
 
@@ -188,6 +188,6 @@ def test_an_id_opens_its_film_or_is_refused(make_database: MakeDatabase, serve_h
     for address, title in links.items():
         assert title in shop.get(address).text, address
         assert shop.get(address.replace("/films/", "/posters/")).status_code == 200, address
-    refused = {bad.line for bad in report.every}
-    assert refused == {at + 2 for at, film_id in enumerate(ids) if film_id in BAD}
-    assert all("an id" in bad.kind for bad in report.every)
+    refused_lines = {bad.line for bad in report.bad_rows}
+    assert refused_lines == {at + 2 for at, film_id in enumerate(ids) if film_id in BAD}
+    assert all("an id" in bad.kind for bad in report.bad_rows)

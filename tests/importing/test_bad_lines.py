@@ -1,4 +1,4 @@
-"""Lines of IMDb's files that can't be used: counted by kind, the first of each shown, all others taken."""
+"""Bad lines of IMDb's files: counted by kind, the first of each kind shown, all other lines imported."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +15,12 @@ TITLE = ("movie", "Bad", "Bad", 0, 1999, None, 90, "Drama")
 
 
 def title(identifier: str | bytes = "tt0000002", **changed: str | bytes) -> bytes:
-    """A line of title.basics that is sound but for what is changed."""
+    """A line of title.basics that is valid except for what is changed."""
     values = dict(zip(["kind", "title", "original", "adult", "year", "end", "runtime", "genres"], TITLE, strict=True))
     return line(identifier, *{**values, **changed}.values())
 
 
-# The file, a line of it that can't be used, and a word of the reason that is reported for it.
+# The file, a bad line of it, and a word of the reason that is reported.
 BAD = {
     "too few fields": ("title.basics", b"tt0000002\tmovie\tBad", "few"),
     "too few fields, not UTF-8": ("title.basics", b"tt0000002\tmovie\tB\xff\xfed", "few"),

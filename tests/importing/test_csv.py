@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from tests.conftest import import_films
+from tests.importing.csv_files import WHOLE, film, read, table, write
 from tests.importing.datasets import execute, fetch, filmer, films, genre_ids, intact, version
-from tests.importing.tables import WHOLE, film, read, table, write
 
 
 def test_every_column_arrives(database_url: str, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_file_that_is_not_there_is_refused(database_url: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("cells", "expected"),
     [
         ({"rating": "7.25"}, ("rating", 7.2)),
         ({"rating": "10"}, ("rating", 10.0)),
@@ -131,7 +131,7 @@ def test_a_file_that_is_not_there_is_refused(database_url: str, tmp_path: Path) 
         ({"overview": "on two\nlines"}, ("overview", "on two lines")),
     ],
 )
-def test_values_at_their_bounds_are_taken(given: dict[str, str], expected: tuple[str, Any]) -> None:
-    data_set, report = read(table({**film(1), **given}))
+def test_values_at_their_bounds_are_taken(cells: dict[str, str], expected: tuple[str, Any]) -> None:
+    data_set, report = read(table({**film(1), **cells}))
     assert not report.bad
     assert getattr(data_set.films[0], expected[0]) == expected[1]

@@ -1,12 +1,12 @@
-"""Rows of an owner's own file that can't be used, and files that are no such table."""
+"""Bad rows of an owner's file, and files that can't be read as a table of films."""
 
 import codecs
 from pathlib import Path
 
 import pytest
 from tests.conftest import import_films
+from tests.importing.csv_files import film, read, table, write
 from tests.importing.datasets import films, intact, letters
-from tests.importing.tables import film, read, table, write
 
 from filmer.importing.data_set import MAX_GENRES, MAX_TITLE, ImportFailed
 
@@ -63,7 +63,7 @@ def test_a_bad_row_is_told_with_its_line_and_reason(name: str) -> None:
     changed, word = BAD[name]
     data_set, report = read(table(film(1), {**film(2), **changed}, film(3)))
     assert [film.id for film in data_set.films] == ["f1", "f3"]
-    (bad,) = report.every
+    (bad,) = report.bad_rows
     assert (bad.file, bad.line) == ("films.csv", 3)
     assert word in bad.kind
     assert dict(report.bad) == {bad.kind: 1}
@@ -74,13 +74,13 @@ def test_a_bad_row_is_told_with_its_line_and_reason(name: str) -> None:
 def test_a_row_with_more_fields_than_columns_is_told(cells: str, word: str) -> None:
     data_set, report = read(f"id,title,year\nf1,Film 1,1990\n{cells}\nf3,Film 3\n")
     assert [film.id for film in data_set.films] == ["f1", "f3"]
-    assert [(bad.line, word in bad.kind) for bad in report.every] == [(3, True)]
+    assert [(bad.line, word in bad.kind) for bad in report.bad_rows] == [(3, True)]
 
 
 def test_bad_rows_that_would_break_the_database_do_not(database_url: str, tmp_path: Path) -> None:
     rows = [{**film(number), **changed} for number, (changed, _) in enumerate(BAD.values(), start=2)]
     report = import_films(database_url, write(tmp_path / "films.csv", film(1), *rows))
-    assert len(report.every) == len(BAD)
+    assert len(report.bad_rows) == len(BAD)
     assert films(database_url).keys() == {"f1"}
 
 
@@ -89,7 +89,7 @@ def test_a_title_is_as_long_as_the_index_holds(database_url: str, tmp_path: Path
     genres = "|".join(f"Genre {at}" for at in range(MAX_GENRES))
     path = write(tmp_path / "films.csv", film(1, letters(MAX_TITLE), genres=genres), film(2, **over), film(3))
     report = import_films(database_url, path)
-    assert [(bad.line, bad.kind) for bad in report.every] == [(3, "a title of over 2400 bytes")]
+    assert [(bad.line, bad.kind) for bad in report.bad_rows] == [(3, "a title of over 2400 bytes")]
     stored_films = films(database_url)
     assert stored_films.keys() == {"f1", "f3"}
     assert (stored_films["f1"].title, len(stored_films["f1"].genres)) == (letters(MAX_TITLE), MAX_GENRES)
@@ -98,7 +98,7 @@ def test_a_title_is_as_long_as_the_index_holds(database_url: str, tmp_path: Path
 def test_a_film_has_as_many_genres_as_the_index_holds(database_url: str, tmp_path: Path) -> None:
     genres = "|".join(f"Genre {at}" for at in range(1000))
     report = import_films(database_url, write(tmp_path / "films.csv", film(1), film(2, genres=genres)))
-    assert [(bad.line, bad.kind) for bad in report.every] == [(3, "over 50 genres")]
+    assert [(bad.line, bad.kind) for bad in report.bad_rows] == [(3, "over 50 genres")]
     assert films(database_url).keys() == {"f1"}
 
 

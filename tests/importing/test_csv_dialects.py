@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests import commands
+from tests.importing.csv_files import read, write
 from tests.importing.datasets import filmer, films
-from tests.importing.tables import read, write
 
 from filmer.commands.terminal import confirm, shown
 from filmer.importing import owner_films
@@ -21,7 +21,7 @@ ROWS = 'title{0}year{0}price{0}genres\nZwei Fähren{0}1988{0}"{1}"{0}Drama | Kri
 
 def read_bytes(path: Path, content: bytes, **options: str) -> tuple[DataSet, Report]:
     path.write_bytes(content)
-    report = Report(keep_all=True)
+    report = Report(list_all=True)
     return owner_films.read_csv(
         path, report, separator=options.get("separator"), encoding=options.get("encoding")
     ), report
@@ -35,7 +35,7 @@ FERRIES = [("Zwei Fähren", 1988, Decimal("2.50"), ("Drama", "Krieg"))]
 
 
 @pytest.mark.parametrize(
-    ("start", "separator", "price", "found"),
+    ("start", "separator", "price", "formats"),
     [
         ("", ",", "2.50", ["separated by `,`"]),
         ("", ";", "2,50", ["separated by `;`", "with decimal commas"]),
@@ -48,10 +48,10 @@ FERRIES = [("Zwei Fähren", 1988, Decimal("2.50"), ("Drama", "Krieg"))]
         ("\n ; ;\n", ";", "2.50", ["separated by `;`"]),
     ],
 )
-def test_the_header_tells_the_separator(start: str, separator: str, price: str, found: list[str]) -> None:
+def test_the_header_tells_the_separator(start: str, separator: str, price: str, formats: list[str]) -> None:
     data_set, report = read(start + ROWS.format(separator, price))
     assert (facts(data_set), report.bad, report.warnings) == (FERRIES, {}, [])
-    assert report.found == {"films.csv": found}
+    assert report.formats == {"films.csv": formats}
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -61,7 +61,7 @@ def test_an_encoding_is_seen(tmp_path: Path, encoding: str, separator: str) -> N
     data_set, report = read_bytes(tmp_path / "films.csv", text.encode(encoding))
     assert (facts(data_set), report.bad) == (FERRIES, {})
     assert any("Windows-1252" in text and "Zwei Fähren" in text for text in report.warnings) == (encoding == "cp1252")
-    assert report.found["films.csv"][1:] == ([] if encoding.startswith("utf-8") else [f"in {encoding}"])
+    assert report.formats["films.csv"][1:] == ([] if encoding.startswith("utf-8") else [f"in {encoding}"])
 
 
 def test_big_endian_utf_16_with_a_mark(tmp_path: Path) -> None:
@@ -83,16 +83,16 @@ def test_bytes_that_are_no_text_lose_their_row_only(tmp_path: Path) -> None:
         tmp_path / "films.csv", "\n".join(rows[:3] + rows[4:]).encode("utf-8", "surrogateescape")
     )
     assert [film.title for film in data_set.films] == ["Amélie", "Fine"]
-    assert [(bad.line, bad.kind, bad.text) for bad in report.every] == [
+    assert [(bad.line, bad.kind, bad.text) for bad in report.bad_rows] == [
         (3, "text that is not in the encoding", "B\ufffdd,2002")
     ]
     data_set, report = read_bytes(
         tmp_path / "films.csv", "\n".join(rows[:2] + rows[3:]).encode("utf-16", "surrogatepass")
     )
     assert [film.title for film in data_set.films] == ["Amélie", "Fine"]
-    assert [bad.line for bad in report.every] == [3]
+    assert [bad.line for bad in report.bad_rows] == [3]
     data_set, report = read_bytes(tmp_path / "films.csv", b"title\nZwei F\xe4hren\nNo \x81 letter\n")
-    assert ([film.title for film in data_set.films], [bad.line for bad in report.every]) == (["Zwei Fähren"], [3])
+    assert ([film.title for film in data_set.films], [bad.line for bad in report.bad_rows]) == (["Zwei Fähren"], [3])
 
 
 def test_whoever_sits_at_a_terminal_is_asked(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_whoever_sits_at_a_terminal_is_asked(tmp_path: Path) -> None:
     report = Report()
     assert owner_films.read_csv(path, report, confirm=response).films[1].title == "Zwei Fähren"
     assert report.warnings == []
-    assert "As Windows-1252, as Excel writes it, line 3 is:\nZwei Fähren" in questions[0]
+    assert "Read as Windows-1252, which Excel writes, line 3 is:\nZwei Fähren" in questions[0]
     with pytest.raises(ImportFailed, match="--encoding"):
         owner_films.read_csv(path, Report(), confirm=response)
 
@@ -148,7 +148,7 @@ def test_commas_in_lists_are_told_with_their_rows() -> None:
     assert [film.genres for film in data_set.films] == [("War, Drama",), ("War, civil", "Drama"), ("Drama",)]
     assert [star.name for star in data_set.stars] == ["A, B", "Ann", "Ben"]
     assert report.warnings == [
-        f"films.csv, line 2: {column} with a comma and no |, taken for one name; several are separated by |. "
+        f"films.csv, line 2: {column} with a comma and no |, read as one name; several names are separated by |. "
         f"The first: {rows[0]}"
         for column in ("genres", "stars")
     ]
@@ -162,14 +162,14 @@ def test_a_star_with_two_names_is_told() -> None:
     data_set, report = read("title,stars\nOne,Ann [nm1]\nTwo,ANN [nm1]\nThree,Ben [nm1] | Cem\n")
     assert [star.name for star in data_set.stars] == ["Ann", "Cem"]
     (warning,) = report.warnings
-    assert "line 4: a star's id that an earlier row has with another name" in warning
+    assert "line 4: a star's id that has another name in an earlier row" in warning
     assert warning.endswith("The first: Three,Ben [nm1] | Cem")
 
 
 def test_what_stands_below_no_name_is_told() -> None:
     data_set, report = read("title,,year\nFine,,1990\nNoted,a note,1991\n")
     assert [(film.title, film.year) for film in data_set.films] == [("Fine", 1990), ("Noted", 1991)]
-    assert [text for text in report.warnings if "line 3: something in a column without a name" in text]
+    assert [text for text in report.warnings if "line 3: cells in a column without a name" in text]
 
 
 def test_rows_are_shown_as_they_stood(database_url: str, tmp_path: Path) -> None:
@@ -228,12 +228,12 @@ def test_options_are_passed_on(database_url: str, tmp_path: Path) -> None:
 
 
 def test_what_the_database_takes_in_no_text_is_no_end_of_an_import(database_url: str, tmp_path: Path) -> None:
-    """In names of columns and files, which the report keeps."""
+    """In names of columns and files, which are stored with the report."""
     path = tmp_path / "fil\udce9ms.csv"
     path.write_bytes(b"title,col\0our,b\xe9d\nFine,x,y\nAm\xc3\xa9lie,x,y\n")
     result = filmer(database_url, "import", "csv", path)
     assert result.returncode == 0, result.stderr
-    assert "fil\ufffdms.csv: columns not known and not read: col\ufffdour, b\ufffdd\n" in result.stderr
+    assert "fil\ufffdms.csv: unknown columns, which were not read: col\ufffdour, b\ufffdd\n" in result.stderr
     assert len(films(database_url)) == 2
 
 

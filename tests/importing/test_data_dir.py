@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.commands import filmer
 from tests.conftest import Server
-from tests.importing.two_catalogues import FILM, PAGE, seen_in, write
+from tests.importing.two_catalogues import FILM, PAGE, catalogue_in, write
 
 
 def printed(*arguments: str | Path) -> str:
@@ -19,11 +19,11 @@ def test_an_import_works_without_a_server_and_beside_one(data_dir: Path, tmp_pat
     server = Server({"FILMER_WORKERS": "1"}, ["--data-dir", str(data_dir)])
     try:
         assert "(120 films)" in server.output()
-        assert seen_in(PAGE, server.client.get(PAGE)) == "old"
-        assert seen_in(FILM, server.client.get(FILM)) == "old"
+        assert catalogue_in(PAGE, server.client.get(PAGE)) == "old"
+        assert catalogue_in(FILM, server.client.get(FILM)) == "old"
         assert printed("import", "imdb", new, "--data-dir", data_dir).startswith("131 films and 50 stars")
-        assert seen_in(PAGE, server.client.get(PAGE)) == "new"
-        assert seen_in(FILM, server.client.get(FILM)) == "new"
+        assert catalogue_in(PAGE, server.client.get(PAGE)) == "new"
+        assert catalogue_in(FILM, server.client.get(FILM)) == "new"
     finally:
         server.stop()
     shown = printed("catalogue", "--data-dir", data_dir).split()

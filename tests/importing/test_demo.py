@@ -1,4 +1,4 @@
-"""The demo catalogue: enough well-known films to see everything a shop does."""
+"""The demo catalogue: enough well-known films to try everything that a shop does."""
 
 import pytest
 from tests.importing.datasets import filmer, films, version
@@ -9,13 +9,13 @@ from filmer.importing.data_set import DataSet, Report
 
 @pytest.fixture(scope="module")
 def read() -> tuple[DataSet, Report]:
-    report = Report(keep_all=True)
+    report = Report(list_all=True)
     return demo.read_demo(report), report
 
 
 def test_every_row_is_sound(read: tuple[DataSet, Report]) -> None:
     data_set, report = read
-    assert (report.every, report.warnings) == ([], [])
+    assert (report.bad_rows, report.warnings) == ([], [])
     assert len(data_set.films) >= 300
     assert report.rows == {demo.FILE: len(data_set.films)}
 

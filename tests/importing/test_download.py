@@ -32,7 +32,7 @@ class Library(ThreadingHTTPServer):
             data.film(number, f"Film {number * 7919 % 1000}", cast=[1], rated=(5, number))
         self.files = {f"{name}.tsv.gz": gzip.compress(b"\n".join(lines) + b"\n") for name, lines in data.lines.items()}
         self.versions = dict.fromkeys(self.files, 1)
-        self.cut: dict[str, int] = {}  # how often an answer ends in its middle
+        self.cut: dict[str, int] = {}  # how many responses break off in the middle
         self.failing: dict[str, int] = {}  # the status to answer with
         self.with_etags = True
         self.requests_served: list[tuple[str, str, int]] = []  # file, range, status
@@ -42,7 +42,7 @@ class Library(ThreadingHTTPServer):
         self.versions[name] += 1
 
     def statuses(self) -> list[int]:
-        """What was answered since this was asked last."""
+        """The statuses of the responses since the last call."""
         statuses_served = [status for _, _, status in self.requests_served]
         self.requests_served.clear()
         return statuses_served
@@ -134,7 +134,7 @@ def test_an_interrupted_download_goes_on_the_next_time(library: Library, tmp_pat
     library.cut = {NAMES[1]: 100}
     with pytest.raises(ImportFailed, match=re.escape(NAMES[1])):
         fetch(tmp_path, library)
-    assert files_in(tmp_path) == {NAMES[0]: library.files[NAMES[0]]}  # a file is there whole or not at all
+    assert files_in(tmp_path) == {NAMES[0]: library.files[NAMES[0]]}  # a file has its name only once it is complete
     library.cut.clear()
     library.statuses()
     fetch(tmp_path, library)
@@ -153,7 +153,7 @@ def test_a_part_of_another_version_is_not_gone_on_with(library: Library, tmp_pat
 
 
 def test_a_new_version_that_is_cut_is_not_taken_for_the_old_file(library: Library, tmp_path: Path) -> None:
-    """The file is there in its old version, of the new one there is a part."""
+    """The old version of the file is complete; of the new one there is a part."""
     fetch(tmp_path, library)
     library.change(NAMES[3])
     library.cut = {NAMES[3]: 1}

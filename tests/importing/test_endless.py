@@ -1,4 +1,4 @@
-"""Files without an end, or with a line without one: refused by the number of the line, in bounded memory."""
+"""Files or lines without end are refused with the line number, in bounded memory."""
 
 import gzip
 import os
@@ -15,14 +15,14 @@ import pytest
 from tests.importing.datasets import ImdbFiles
 from tests.importing.workbooks import ods_of_too_many_cells, xlsx, xlsx_of_one_far_cell
 
-from filmer.importing import imdb, owner_films, table_files, tables
+from filmer.importing import csv_table, file_formats, imdb, owner_films
 from filmer.importing.data_set import ImportFailed, Report
 from filmer.importing.progress import Progress
 
 MIB = 2**20
-ALLOWED = 160 * MIB  # beyond what a process needs that reads a small file
+ALLOWED = 160 * MIB  # more than a process that reads a small file needs
 
-# Reads a file or data set in a process of its own, and prints what is wrong with it and the memory it took at most.
+# Reads a file or data set in a child process, and prints the error and the peak memory.
 READ = """
 import resource, sys
 from pathlib import Path
@@ -37,12 +37,12 @@ try:
         owner_films.read_csv(path, Report())
 except ImportFailed as error:
     print(error)
-who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-print(*(resource.getrusage(one).ru_maxrss for one in who))
+processes = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+print(*(resource.getrusage(process).ru_maxrss for process in processes))
 """
 
 
-def read_elsewhere(path: Path, extra: bytes = b"") -> tuple[str, int]:
+def read_in_child(path: Path, extra: bytes = b"") -> tuple[str, int]:
     """The messages about a file, and the peak memory of the processes that read it, in bytes."""
     result = subprocess.run(
         [sys.executable, "-c", READ, path], input=extra, capture_output=True, check=True, timeout=110
@@ -52,7 +52,7 @@ def read_elsewhere(path: Path, extra: bytes = b"") -> tuple[str, int]:
 
 
 def long_line(path: Path) -> Path:
-    """A third line of 500 MiB, which take no room on the disk."""
+    """A third line of 500 MiB, in a sparse file."""
     with path.open("wb") as file:
         file.write(b"title\nFine\n")
         file.truncate(500 * MIB)
@@ -66,7 +66,7 @@ def endless_row(path: Path) -> Path:
 
 
 def packed(start: bytes, block: bytes, times: int) -> bytes:
-    """Text that is packed in no time: a member of gzip after another."""
+    """A large text as gzip, made quickly: the same member is repeated."""
     return gzip.compress(start) + gzip.compress(block) * times
 
 
@@ -80,7 +80,7 @@ def bomb_of_one_line(folder: Path) -> Path:
 
 
 def bomb_of_rows(folder: Path) -> Path:
-    """Rows that are sound, 2 GiB of them in 2 MiB; of a film that is not there, so that it is quick."""
+    """2 GiB of valid rows in 2 MiB, about a film that does not exist, so that reading is fast."""
     data = ImdbFiles()
     data.film(1, "Fine")
     data.write(folder, gz=True)
@@ -97,13 +97,13 @@ def bomb_of_rows(folder: Path) -> Path:
         (endless_row, "line 3: a row of over 1 MiB"),
         (lambda _: Path("/dev/zero"), "line 1: a row of over 1 MiB"),
         (bomb_of_one_line, "title.basics.tsv.gz, line 3: over 1 MiB long"),
-        (bomb_of_rows, "title.crew.tsv.gz is over 30 times as large"),
+        (bomb_of_rows, "title.crew.tsv.gz unpacks to over 30 times its size"),
     ],
 )
 def test_what_never_ends_is_refused_in_little_memory(tmp_path: Path, make: Callable[[Path], Path], reason: str) -> None:
     (tmp_path / "small.csv").write_bytes(b"title\nFine\n")
-    _, usual = read_elsewhere(tmp_path / "small.csv")
-    output, peak = read_elsewhere(make(tmp_path / "films.csv"))
+    _, usual = read_in_child(tmp_path / "small.csv")
+    output, peak = read_in_child(make(tmp_path / "films.csv"))
     assert reason in output
     assert peak < usual + ALLOWED
 
@@ -124,7 +124,7 @@ def test_a_workbook_that_needs_too_much_memory_is_refused(
 
 
 def through_a_pipe(path: Path, parts: Iterable[bytes]) -> tuple[list[str], Report]:
-    """What is read of a pipe while another process writes into it."""
+    """Read a pipe while another thread writes to it."""
     os.mkfifo(path)
 
     def write() -> None:
@@ -143,7 +143,7 @@ def through_a_pipe(path: Path, parts: Iterable[bytes]) -> tuple[list[str], Repor
 
 def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
     titles, report = through_a_pipe(tmp_path / "csv", [b"title;year\nAm\xc3\xa9lie;2001\n", b"Alien;1979\n"])
-    assert (titles, report.found) == (["Amélie", "Alien"], {"csv": ["separated by `;`"]})
+    assert (titles, report.formats) == (["Amélie", "Alien"], {"csv": ["separated by `;`"]})
     titles, _ = through_a_pipe(tmp_path / "xlsx", [xlsx({"Films": [["title"], ["Alien"]]})])
     assert titles == ["Alien"]
     titles, _ = through_a_pipe(tmp_path / "mac", [b"title\r", *[b"Film %d\r" % at for at in range(3)]])
@@ -153,33 +153,33 @@ def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
 def test_a_pipe_without_end_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImportFailed, match="line, line 3: a row of over 1 MiB"):
         through_a_pipe(tmp_path / "line", chain([b"title\nFine\n"], repeat(b"x" * 5000)))
-    monkeypatch.setattr(table_files, "MAX_BYTES", MIB)
-    with pytest.raises(ImportFailed, match="rows has over 1 MiB"):
+    monkeypatch.setattr(file_formats, "MAX_BYTES", MIB)
+    with pytest.raises(ImportFailed, match="rows is larger than 1 MiB"):
         through_a_pipe(tmp_path / "rows", chain([b"title\n"], repeat(b"Film\n")))
 
 
 def test_a_file_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "films.csv"
     path.write_bytes(b"title\n" + b"Film\n" * 11)
-    monkeypatch.setattr(tables, "MAX_ROWS", 11)
+    monkeypatch.setattr(csv_table, "MAX_ROWS", 11)
     assert owner_films.read_csv(path, report := Report()).films
     assert report.rows == {"films.csv": 11}
-    monkeypatch.setattr(tables, "MAX_ROWS", 10)
+    monkeypatch.setattr(csv_table, "MAX_ROWS", 10)
     with pytest.raises(ImportFailed, match="over 10 rows"):
         owner_films.read_csv(path, Report())
-    monkeypatch.setattr(table_files, "MAX_BYTES", 20)
-    with pytest.raises(ImportFailed, match="has over"):
+    monkeypatch.setattr(file_formats, "MAX_BYTES", 20)
+    with pytest.raises(ImportFailed, match="larger than"):
         owner_films.read_csv(path, Report())
 
 
-@pytest.mark.parametrize("size", [tables.MAX_LINE, tables.MAX_LINE + 1])
+@pytest.mark.parametrize("size", [csv_table.MAX_LINE, csv_table.MAX_LINE + 1])
 def test_a_line_is_as_long_as_that(tmp_path: Path, size: int) -> None:
-    """With fields that are not too long by themselves; in columns nobody reads."""
+    """With fields that are not too long themselves, in columns that are not read."""
     header = b"title" + b",x%d" * 15 % tuple(range(15))
     row = b"Long" + b",".join([b"", *[b"y" * 70_000] * 14, b""])
     row += b"y" * (size - len(row) - 1) + b"\n"
     (tmp_path / "films.csv").write_bytes(header + b"\nFine\n" + row)
-    if size > tables.MAX_LINE:
+    if size > csv_table.MAX_LINE:
         with pytest.raises(ImportFailed, match="line 3"):
             owner_films.read_csv(tmp_path / "films.csv", Report())
     else:
@@ -189,7 +189,7 @@ def test_a_line_is_as_long_as_that(tmp_path: Path, size: int) -> None:
 @pytest.mark.parametrize("gz", [False, True])
 @pytest.mark.parametrize(("size", "line"), [(MIB, None), (MIB + 1, 50_003)])
 def test_a_line_of_imdb_is_as_long_as_that(tmp_path: Path, size: int, line: int | None, *, gz: bool) -> None:
-    """Far behind the first block, and in the last line, which may lack its end."""
+    """Far behind the first block, and in the last line, which may lack its line break."""
     data = ImdbFiles()
     data.film(1, "Fine", rated=("5.0", 1))
     data.lines["title.ratings"] += [b"tt0000002\t5.0\t%d" % (10**80) for _ in range(50_000)]

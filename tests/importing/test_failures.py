@@ -1,4 +1,4 @@
-"""Imports that fail, in every way that can be staged: each says why, and the catalogue stays as it was."""
+"""Imports that fail, in every way that a test can cause: each says why, and the catalogue is unchanged."""
 
 import gzip
 import random
@@ -25,7 +25,7 @@ from tests.importing.datasets import (
     version,
 )
 
-from filmer.importing import build, imdb
+from filmer.importing import imdb, pipeline
 from filmer.importing.data_set import ImportFailed, Report
 from filmer.importing.progress import Progress
 
@@ -40,7 +40,7 @@ def data_set(count: int = 3) -> ImdbFiles:
 
 @pytest.fixture
 def folder(database_url: str, tmp_path: Path) -> Path:
-    """A data set other than what is in the catalogue."""
+    """A data set that differs from the catalogue."""
     import_imdb(database_url, data_set(2).write(tmp_path / "before"))
     return data_set(5).write(tmp_path / "data", gz=True)
 
@@ -88,7 +88,7 @@ def test_a_damaged_file_changes_nothing_and_is_named(
 
 
 def test_whatever_byte_is_damaged_is_noticed(tmp_path: Path) -> None:
-    """All but those of gzip's header that mean nothing to what is in the file."""
+    """Any byte but those of gzip's header, which do not affect the content."""
     folder = data_set(400).write(tmp_path, gz=True)
     path = folder / "name.basics.tsv.gz"
     sound = path.read_bytes()
@@ -129,7 +129,7 @@ def test_the_command_line_says_what_is_damaged(database_url: str, folder: Path) 
 def test_an_import_without_a_film_is_refused(
     database_url: str, folder: Path, wanted: imdb.TitleFilter, *, in_use: bool
 ) -> None:
-    """A slip of the pen must not leave a shop with nothing but the films it has sold."""
+    """A typing error must not leave a shop with nothing but the films in use."""
     if in_use:
         execute(database_url, f"INSERT INTO film_in_use VALUES ('{tt(1)}')")
     before = intact(database_url)
@@ -140,7 +140,7 @@ def test_an_import_without_a_film_is_refused(
 
 @contextmanager
 def when(database_url: str, tag: str, then: str) -> Iterator[None]:
-    """Something that happens in the middle of an import: before a command of a kind."""
+    """Runs a statement in the middle of an import, before each DDL command with a tag."""
     execute(
         database_url,
         f"CREATE FUNCTION staged() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN {then}; END $$",
@@ -157,7 +157,7 @@ STAGES = ["CREATE SCHEMA", "CREATE TABLE", "CREATE INDEX", "ALTER SCHEMA"]
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_full_disk_changes_nothing(database_url: str, folder: Path, stage: str) -> None:
-    """As PostgreSQL reports it; no disk is really full here."""
+    """With PostgreSQL's error; no disk is really full here."""
     before = intact(database_url)
     full = "RAISE 'no space left on device' USING ERRCODE = 'disk_full'"
     with when(database_url, stage, full), pytest.raises(ImportFailed, match=r"disk space.*no space left"):
@@ -204,17 +204,17 @@ def test_ctrl_c_changes_nothing(database_url: str, folder: Path) -> None:
 
 def test_a_second_import_at_the_same_time_is_refused(database_url: str, folder: Path) -> None:
     before = intact(database_url)
-    with build.import_connection(database_url):
+    with pipeline.import_connection(database_url):
         result = filmer(database_url, "import", "imdb", folder)
     assert result.returncode == 1
-    assert "Another import is under way" in result.stderr
+    assert "Another import is running" in result.stderr
     assert intact(database_url) == before
     assert filmer(database_url, "import", "imdb", folder).returncode == 0
 
 
 def test_an_import_may_start_as_soon_as_another_has_ended(database_url: str) -> None:
     for _ in range(40):
-        with build.import_connection(database_url):
+        with pipeline.import_connection(database_url):
             pass
 
 

@@ -1,4 +1,4 @@
-"""``filmer import imdb``: what it takes from the files, and what it leaves."""
+"""``filmer import imdb``: what it imports from the files, and what it leaves out."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ NOTHING = Film("", None, None, None, None, [], None, None, [], None, None, None)
 
 
 def some_films() -> ImdbFiles:
-    """Films that have everything, and films that lack it."""
+    """Films that have all fields, and films that lack some."""
     data = ImdbFiles()
     for number, name, born in [(1, "Ann Ash", 1950), (2, "Bob Birch", None), (3, "Élodie Çelik", 1901)]:
         data.person(number, name, born)

@@ -1,4 +1,4 @@
-"""``filmer import imdb`` and ``filmer catalogue`` as they are used: what they take, show and need."""
+"""The commands ``filmer import imdb`` and ``filmer catalogue``: options, output and memory."""
 
 import gzip
 import os
@@ -38,7 +38,7 @@ def test_the_command_line_shows_counts_warnings_and_bad_lines(database_url: str,
     assert "tt0000021 movie the first" in messages
     assert "the second" not in messages
     assert "no [b]year[/b]" in messages
-    assert "Reading title.basics.tsv: done" in messages  # not a terminal: a line a step
+    assert "Reading title.basics.tsv: done" in messages  # not a terminal: a line per step
 
     shown = filmer(database_url, "catalogue").stdout.split()
     for words in ["version 1", "films 4", "stars 0", f"from {tmp_path}", "source imdb"]:
@@ -47,7 +47,7 @@ def test_the_command_line_shows_counts_warnings_and_bad_lines(database_url: str,
 
 
 def test_where_it_is_from_is_never_cut_short(database_url: str, tmp_path: Path) -> None:
-    """Wherever it is printed to, and however narrow that is."""
+    """Even if the terminal is narrow."""
     folder = titles_of_all_kinds().write(tmp_path / ("long" * 20) / ("name" * 20))
     import_imdb(database_url, folder)
     shown = commands.filmer("catalogue", DATABASE_URL=database_url, COLUMNS="80")
@@ -79,7 +79,7 @@ def test_a_terminal_shows_a_progress_bar(database_url: str, tmp_path: Path) -> N
 
 
 def test_no_file_is_ever_held_in_memory(database_url: str, tmp_path: Path) -> None:
-    """The largest file is mostly of others' titles: 480 MB more of them take less than half of that."""
+    """480 MB more of credits of unknown titles, in the largest file, take less than half of that in memory."""
     data = titles_of_all_kinds()
     small = peak_kib(database_url, data.write(tmp_path / "small", gz=True))
     start, end = line("tt7654321", 1, "nm7654321", "actor", None, '["' + "x" * 128), b'"]\n'
@@ -91,7 +91,7 @@ def test_no_file_is_ever_held_in_memory(database_url: str, tmp_path: Path) -> No
 
 
 def peak_kib(database_url: str, folder: Path) -> int:
-    """The most memory that importing a folder took."""
+    """The peak memory of importing a folder."""
     code = (
         "import resource\nfrom filmer.cli import main\ntry:\n    main()\nfinally:\n"
         "    print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"

@@ -1,4 +1,4 @@
-"""What a second import keeps: genre ids, the owner's terms of films, and films that were sold."""
+"""What a second import keeps: ids of genres, the owner's prices, TMDB ids and overviews, and films in use."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import import_films
-from tests.importing import tables
+from tests.importing import csv_files
 from tests.importing.datasets import (
     SCHEMAS,
     ImdbFiles,
@@ -89,8 +89,8 @@ def test_films_in_use_stay_with_all_they_have(database_url: str, tmp_path: Path)
     )
     assert (film.director, film.genres) == ("Cem", ["Drama", "Western"])
     assert after[tt(2)].title == "Film 2!"
-    assert 1 in report.skipped.values()  # the report says that one was kept
-    listed = "SELECT size FROM listing_size WHERE list = 'genre:' || %s"
+    assert 1 in report.skipped.values()  # the report counts the film that was kept
+    listed = "SELECT size FROM catalogue.listing_size WHERE list = 'genre:' || %s"
     assert fetch(database_url, listed, str(western)) == 1
 
     import_imdb(database_url, write(tmp_path / "3", 1, 5, mark="?"))
@@ -104,7 +104,7 @@ def test_a_film_in_use_keeps_a_cast_that_the_new_files_do_not_have(database_url:
     before = films(database_url)[tt(1)]
     data = ImdbFiles()
     data.film(7, "Alone")
-    for turn in range(2):  # what was kept once is kept again
+    for turn in range(2):  # a film that was kept once is kept again
         import_imdb(database_url, data.write(tmp_path / f"new {turn}"))
         assert films(database_url)[tt(1)] == before
     stars = fetch(database_url, "SELECT array_agg((no, name, film_count)::text ORDER BY no) FROM star")
@@ -120,7 +120,7 @@ def test_films_that_are_not_in_use_go_and_their_stars_with_them(database_url: st
 
 @contextmanager
 def meanwhile(database_url: str, statement: str) -> Iterator[None]:
-    """A statement that is done while an import builds its indexes."""
+    """Runs a statement while an import builds its indexes."""
     execute(
         database_url,
         "CREATE FUNCTION staged() RETURNS event_trigger LANGUAGE plpgsql AS $$"
@@ -154,10 +154,10 @@ def test_a_price_set_while_an_import_runs_is_not_lost(database_url: str, tmp_pat
 
 
 def test_what_a_file_says_is_kept_when_its_swap_takes_two_tries(database_url: str, tmp_path: Path) -> None:
-    import_films(database_url, tables.write(tmp_path / "1.csv", tables.film(1, price="1.00"), tables.film(2)))
+    import_films(database_url, csv_files.write(tmp_path / "1.csv", csv_files.film(1, price="1.00"), csv_files.film(2)))
     set_terms(database_url, 9, "9.00", "9", "'Gone'")
     with meanwhile(database_url, "INSERT INTO film_in_use VALUES ('f2')"):
-        path = tables.write(tmp_path / "2.csv", tables.film(1, overview="New"), tables.film(3, price="3.00"))
+        path = csv_files.write(tmp_path / "2.csv", csv_files.film(1, overview="New"), csv_files.film(3, price="3.00"))
         import_films(database_url, path)
     terms = {key: film[-3:] for key, film in films(database_url).items()}
     assert terms == {
@@ -170,7 +170,7 @@ def test_what_a_file_says_is_kept_when_its_swap_takes_two_tries(database_url: st
 
 
 def test_visitors_do_not_wait_while_what_a_file_says_is_taken_over(database_url: str, tmp_path: Path) -> None:
-    """However many films it has: what is locked against visitors is locked afterwards."""
+    """However many films the file has: the locks that visitors wait for are taken afterwards."""
     execute(
         database_url,
         "CREATE TABLE locked_then (name text)",
@@ -181,7 +181,7 @@ def test_visitors_do_not_wait_while_what_a_file_says_is_taken_over(database_url:
         "CREATE TRIGGER look BEFORE INSERT ON film_terms FOR EACH ROW EXECUTE FUNCTION look()",
     )
     try:
-        import_films(database_url, tables.write(tmp_path / "1.csv", tables.film(1, price="1.00")))
+        import_films(database_url, csv_files.write(tmp_path / "1.csv", csv_files.film(1, price="1.00")))
         assert films(database_url)["f1"].price == 1
         assert fetch(database_url, "SELECT array_agg(name) FROM locked_then") is None
     finally:

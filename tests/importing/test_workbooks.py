@@ -34,7 +34,7 @@ SHEETS: Sheets = {
 
 def read(path: Path, content: bytes) -> tuple[DataSet, Report]:
     path.write_bytes(content)
-    report = Report(keep_all=True)
+    report = Report(list_all=True)
     return owner_films.read_csv(path, report), report
 
 
@@ -50,7 +50,7 @@ def test_the_first_sheet_with_a_title_is_read(tmp_path: Path, make: Make, suffix
     assert (last.title, last.year, last.rating, last.release_date) == ("Last", 1999, 9.5, date(1999, 1, 2))
     assert str(number.price) == "0.3"
     assert (report.rows, report.bad, report.warnings) == ({f"films.{suffix}": 4}, {}, [])
-    assert report.found == {f"films.{suffix}": ["sheet 'Our films' of 3"]}
+    assert report.formats == {f"films.{suffix}": ["sheet 'Our films' of 3"]}
 
 
 @kinds
@@ -68,8 +68,8 @@ def test_bad_rows_are_told_by_the_number_of_their_row(tmp_path: Path, make: Make
     ]
     data_set, report = read(tmp_path / f"films.{suffix}", make({"Films": rows}))
     assert [film.title for film in data_set.films] == ["Fine", "Far"]
-    skipped_rows = [(bad.line, bad.kind, bad.text) for bad in report.every]
-    as_text = "a title that the workbook takes for a date or time: format its cell as text"
+    skipped_rows = [(bad.line, bad.kind, bad.text) for bad in report.bad_rows]
+    as_text = "a title that the workbook stores as a date or time: format its cell as text"
     assert skipped_rows == [
         (5, "year is not an integer", "Half a year,1990.5"),
         (6, as_text, "02:22:00,2016"),
@@ -77,7 +77,7 @@ def test_bad_rows_are_told_by_the_number_of_their_row(tmp_path: Path, make: Make
         (8, "release_date is not YYYY-MM-DD", "No day,1990,36526"),
     ]
     nameless, comma = sorted(report.warnings, key=lambda text: "comma" in text)
-    assert "lines 3, 9: something in a column without a name, which was not read" in nameless
+    assert "lines 3, 9: cells in a column without a name, which were not read" in nameless
     assert "line 3: genres with a comma and no |" in comma
 
 

@@ -1,4 +1,4 @@
-"""Two catalogues that differ in every field of every film, and visitors who read them while they are swapped."""
+"""Two catalogues that differ in every field of every film, and visitors who read while they are swapped."""
 
 import threading
 from functools import cache
@@ -41,7 +41,7 @@ def write(shop: str, folder: Path) -> Path:
         data.person(person, f"{shop} person {person}", 1900 + person + 30 * (shop == "new"))
     count = FILMS[shop]
     for number in range(1, count + 1):
-        at = number - 1 if shop == "old" else count - number  # the place by title
+        at = number - 1 if shop == "old" else count - number  # the place in title order
         data.film(
             number,
             f"{shop} {at:03d}",
@@ -58,7 +58,7 @@ def write(shop: str, folder: Path) -> Path:
 
 @cache
 def page_of(shop: str) -> dict[str, Any]:
-    """The answer to PAGE."""
+    """The response to PAGE."""
     count = FILMS[shop]
     items = [
         {
@@ -77,7 +77,7 @@ def page_of(shop: str) -> dict[str, Any]:
 
 
 def is_film_of(shop: str, film: dict[str, Any]) -> bool:
-    """Whether an answer to FILM is wholly of a shop."""
+    """Whether a response to FILM has the data of one shop only."""
     at = 0 if shop == "old" else FILMS["new"] - 1
     cast = [
         {"id": nm(star), "name": f"{shop} person {star}", "birthYear": 1900 + star + 30 * (shop == "new")}
@@ -94,8 +94,8 @@ def is_film_of(shop: str, film: dict[str, Any]) -> bool:
     )
 
 
-def seen_in(address: str, response: httpx.Response) -> str:
-    """Which shop an answer is of; neither, where it is an error or a mixture."""
+def catalogue_in(address: str, response: httpx.Response) -> str:
+    """The shop that a response is from; if it is an error or a mixture, a description of it."""
     if response.status_code != httpx.codes.OK:
         return f"{response.status_code} {response.text}"
     data = response.json()["data"]
@@ -106,7 +106,7 @@ def seen_in(address: str, response: httpx.Response) -> str:
 
 
 class Visitors:
-    """Threads that ask a server without a pause, and remember what they saw."""
+    """Threads that send requests without a pause, and count which catalogue answered."""
 
     def __init__(self, port: int, *, count: int = 2) -> None:
         self._address = f"http://127.0.0.1:{port}"
@@ -133,7 +133,7 @@ class Visitors:
                 address = (PAGE, FILM)[at % 2]
                 at += 1
                 try:
-                    catalogue = seen_in(address, client.get(address))
+                    catalogue = catalogue_in(address, client.get(address))
                 except httpx.HTTPError as error:
                     catalogue = repr(error)
                 self.responses[catalogue] = self.responses.get(catalogue, 0) + 1

@@ -1,4 +1,4 @@
-"""Workbooks with one sheet or more, written by the tests themselves: as small as their formats allow."""
+"""Writes workbooks with one or more sheets, as small as their formats allow."""
 
 import io
 import zipfile
@@ -26,7 +26,7 @@ def _zipped(files: Mapping[str, str]) -> bytes:
 
 
 def xlsx(sheets: Sheets) -> bytes:
-    """Each cell at its place, the empty ones left out, as Excel writes them."""
+    """A workbook as Excel writes it: each cell with its reference, empty cells left out."""
     numbered = list(enumerate(sheets, start=1))
     files = {
         "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
@@ -71,7 +71,7 @@ def _xlsx_cell(row: int, column: int, cell: Cell) -> str:
 
 
 def xlsx_of_one_far_cell() -> bytes:
-    """A header, and one cell in the last row and column there are: a grid of 17 billion cells in 1 KB."""
+    """A header, and a cell in the last possible row and column: a grid of 17 billion cells in 1 KB."""
     sheet = (
         f'<worksheet xmlns="{_MAIN}"><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>title</t></is></c></row>'
         '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData></worksheet>'
@@ -82,13 +82,13 @@ def xlsx_of_one_far_cell() -> bytes:
 
 
 def ods(sheets: Sheets) -> bytes:
-    """Typed cells, as LibreOffice writes them."""
+    """A workbook as LibreOffice writes it, with typed cells."""
     return _ods({name: "".join(f"<table:table-row>{''.join(map(_ods_cell, cells))}</table:table-row>" for cells in rows)
                  for name, rows in sheets.items()})  # fmt: skip
 
 
 def ods_of_too_many_cells() -> bytes:
-    """A header, and one cell that says it is repeated in most of all columns and rows there are."""
+    """A header, and a cell that is repeated over most of the possible columns and rows."""
     cell = _ods_cell("x").replace("<table:table-cell", '<table:table-cell table:number-columns-repeated="16000"')
     rows = (
         f"<table:table-row>{_ods_cell('title')}</table:table-row>"

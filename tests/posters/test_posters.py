@@ -179,7 +179,7 @@ class Visits:
 
 @pytest.fixture
 def visits(database: str, sandbox: Sandbox, engines: Engines, monkeypatch: pytest.MonkeyPatch) -> Visits:
-    monkeypatch.setattr(images, "PATIENCE_SECONDS", 30.0)  # a busy machine is another matter
+    monkeypatch.setattr(images, "WAIT_SECONDS", 30.0)  # a busy machine is another matter
     return Visits(database, sandbox, engines)
 
 
@@ -215,7 +215,7 @@ def test_when_tmdb_fails_a_poster_is_drawn_that_nobody_keeps(visits: Visits, fau
 
 
 def test_a_slow_picture_is_there_for_a_later_visitor(visits: Visits, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(images, "WAIT_SECONDS", 0.1)
     visits.sandbox.fail("latency", path="/t/p", seconds=0.5, times=1)
 
     async def work() -> None:

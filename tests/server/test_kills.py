@@ -23,7 +23,7 @@ from tests.raw_connections import LOST, Customer, RawConnection
 from tests.server_processes import eventually, kill_node, workers
 from tests.shop import stress_shop
 from tests.shop.test_crashes import Clients, Kill, require_whole, shop_of
-from tests.store.embedded.users import directory, processes
+from tests.store.embedded.clients import processes, temporary_directory
 from tests.users import put_card
 
 from filmer.store.embedded import client
@@ -159,7 +159,7 @@ KINDS: dict[str, Killer] = {
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    with directory() as home:
+    with temporary_directory() as home:
         running_shop = Shop(home / "data")
         put_card(running_shop.database_url)
         yield running_shop

@@ -21,7 +21,7 @@ from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.current_edition import LOCK, connect
 from tests.responses import data_of
 from tests.server_processes import eventually, workers
-from tests.store.embedded.users import processes
+from tests.store.embedded.clients import processes
 
 from filmer.server.serving import free_port
 from filmer.store.embedded import Engines

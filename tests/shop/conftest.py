@@ -156,7 +156,7 @@ class LocalShop(InProcess, httpx.BaseTransport):
 
     @property
     def checkout(self) -> Checkout:
-        checkout: Checkout = self.part("checkout")
+        checkout: Checkout = self.component("checkout")
         return checkout
 
     def run(self, work: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Bringing a database up to date: once, in order, by one at a time, all of a file or nothing of it."""
+"""Migrating a database: each file once, in order, by one process at a time, in whole or not at all."""
 
 import threading
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ BROKEN = Migration(2, "0002_broken.sql", "CREATE TABLE second (); INSERT INTO fi
 
 @pytest.fixture(scope="module")
 def shared_database(engines: Engines) -> str:
-    """A database for all tests here, which each of them finds empty."""
+    """A database for all tests of this module; ``empty`` empties it."""
     with psycopg.connect(engines.database_url, autocommit=True) as conn:
         conn.execute("CREATE DATABASE test_migrate")
     return psycopg.conninfo.make_conninfo(engines.database_url, dbname="test_migrate")
@@ -50,9 +50,9 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
         yield conn
 
 
-def known(monkeypatch: pytest.MonkeyPatch, *migrations_known: Migration) -> None:
-    """What the package has."""
-    monkeypatch.setattr(migrating, "migrations", lambda: list(migrations_known))
+def set_migrations(monkeypatch: pytest.MonkeyPatch, *package_migrations: Migration) -> None:
+    """Makes these the migrations of the package."""
+    monkeypatch.setattr(migrating, "migrations", lambda: list(package_migrations))
 
 
 def applied(url: str) -> list[Migration]:
@@ -74,7 +74,7 @@ def numbers(url: str) -> list[int]:
 
 
 def locks(url: str) -> int:
-    """Advisory locks held in this database: other tests hold theirs in others."""
+    """The number of advisory locks in this database; other tests have locks in other databases."""
     statement = (
         "SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database"
         " WHERE locktype = 'advisory' AND datname = current_database()"
@@ -104,9 +104,9 @@ def test_the_package_s_migrations_apply_once(empty: str) -> None:
 
 
 def test_only_what_is_pending_is_applied_in_order(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    known(monkeypatch, FIRST)
+    set_migrations(monkeypatch, FIRST)
     assert applied(empty) == [FIRST]
-    known(monkeypatch, FIRST, SECOND)
+    set_migrations(monkeypatch, FIRST, SECOND)
     with connected(empty) as conn:
         assert pending(conn) == [SECOND]
     assert applied(empty) == [SECOND]
@@ -141,11 +141,11 @@ def test_a_migration_of_the_catalogue_waits_for_an_import(database_url: str, mon
 
 
 def test_a_migration_is_told_after_it_is_done(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    known(monkeypatch, FIRST, SECOND)
+    set_migrations(monkeypatch, FIRST, SECOND)
     with connected(empty) as conn:
         steps = migrate(conn)
         assert next(steps) == FIRST
-        assert numbers(empty) == [1]  # others see it: it is committed
+        assert numbers(empty) == [1]  # read with another connection: it is committed
         assert next(steps) == SECOND
         assert numbers(empty) == [1, 2]
         assert list(steps) == []
@@ -154,35 +154,35 @@ def test_a_migration_is_told_after_it_is_done(empty: str, monkeypatch: pytest.Mo
 def test_a_migration_that_fails_leaves_nothing_and_keeps_those_before_it(
     empty: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known(monkeypatch, FIRST, BROKEN)
+    set_migrations(monkeypatch, FIRST, BROKEN)
     with pytest.raises(psycopg.errors.DivisionByZero):
         applied(empty)
     assert (numbers(empty), tables(empty)) == ([1], ["first", "migration"])
     assert rows(empty, "SELECT n FROM first") == [1]
     assert locks(empty) == 0
-    known(monkeypatch, FIRST, SECOND)
+    set_migrations(monkeypatch, FIRST, SECOND)
     assert applied(empty) == [SECOND]
 
 
 def test_a_migration_whose_process_dies_leaves_nothing_and_no_lock(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock kept in a table would stay; this one goes with the connection."""
+    """An advisory lock is released with its connection; a lock in a table would remain."""
     dies = Migration(2, "0002_dies.sql", "CREATE TABLE second (); SELECT pg_terminate_backend(pg_backend_pid())")
-    known(monkeypatch, FIRST, dies)
+    set_migrations(monkeypatch, FIRST, dies)
     with pytest.raises(psycopg.OperationalError):
         applied(empty)
     assert (numbers(empty), tables(empty)) == ([1], ["first", "migration"])
-    known(monkeypatch, FIRST, SECOND)
+    set_migrations(monkeypatch, FIRST, SECOND)
     assert applied(empty) == [SECOND]
 
 
 def test_several_at_once_apply_each_migration_once(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Migration(1, FIRST.name, f"SELECT pg_sleep(0.2); {FIRST.sql}")
-    known(monkeypatch, slow, SECOND)
-    single_flight = threading.Barrier(4)
+    set_migrations(monkeypatch, slow, SECOND)
+    barrier = threading.Barrier(4)
 
     def run() -> list[Migration]:
         with connected(empty) as conn:
-            single_flight.wait()
+            barrier.wait()
             return list(migrate(conn))
 
     with ThreadPoolExecutor(4) as pool:
@@ -193,9 +193,9 @@ def test_several_at_once_apply_each_migration_once(empty: str, monkeypatch: pyte
 
 
 def test_a_newer_database_is_refused_untouched(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    known(monkeypatch, FIRST, SECOND)
+    set_migrations(monkeypatch, FIRST, SECOND)
     applied(empty)
-    known(monkeypatch, FIRST)
+    set_migrations(monkeypatch, FIRST)
     with pytest.raises(MigrationError, match=r"migration 2.*newer"):
         applied(empty)
     with connected(empty) as conn, pytest.raises(MigrationError):
@@ -204,10 +204,10 @@ def test_a_newer_database_is_refused_untouched(empty: str, monkeypatch: pytest.M
 
 
 def test_a_database_of_other_files_is_refused_untouched(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    known(monkeypatch, FIRST)
+    set_migrations(monkeypatch, FIRST)
     applied(empty)
     changed = Migration(1, FIRST.name, FIRST.sql + " -- changed")
-    known(monkeypatch, changed, SECOND)
+    set_migrations(monkeypatch, changed, SECOND)
     with pytest.raises(MigrationError, match=FIRST.name):
         applied(empty)
     assert (numbers(empty), tables(empty)) == ([1], ["first", "migration"])
@@ -266,10 +266,10 @@ def test_a_database_that_is_not_there_is_told(engines: Engines, tmp_path: Path) 
 
 
 def test_what_somebody_else_holds_is_waited_for_and_then_said(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    known(monkeypatch, FIRST, HELD)
+    set_migrations(monkeypatch, FIRST, HELD)
     with connected(empty) as other_conn:
         other_conn.execute("SELECT pg_advisory_lock(1)")
-        with pytest.raises(MigrationError, match=r"an import, perhaps\. Wait until it is done, and try again\."):
+        with pytest.raises(MigrationError, match=r"perhaps an import.* Wait until it is done, and try again\."):
             applied(empty)
         assert numbers(empty) == [1]
     assert applied(empty) == [HELD]

@@ -1,4 +1,4 @@
-"""The pool of a process: what it does with connections that are gone, locked out, or may change nothing."""
+"""The pool of a process, with connections that are closed, blocked by a lock, or read-only."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,6 +1,6 @@
-"""Two nodes, a primary, a standby, one Valkey: servers die, one takes over, and who only looks never notices.
+"""Two nodes, a primary, a standby, one Valkey: servers die, the standby is promoted, and no read fails.
 
-``FILMER_TRUST_FAIL_OVERS=10`` lets it happen so often.
+``FILMER_TRUST_FAIL_OVERS=10`` fails over ten times.
 """
 
 import itertools
@@ -33,10 +33,10 @@ pytestmark = pytest.mark.proof
 
 FAIL_OVERS = int(os.environ.get("FILMER_TRUST_FAIL_OVERS") or 1)
 BACK_SECONDS = 5.0  # the promise, from the moment the promoted server takes changes
-STEADY_SECONDS = 1.0  # of load between two blows
+STEADY_SECONDS = 1.0  # of load between two faults
 BUYERS = 2  # a node
 CARTS = 250  # a fail-over
-MOVING_SECONDS = 8  # until all who read are connected to another server than one that hangs
+MOVING_SECONDS = 8  # until all connections of the readers are to another server than one that hangs
 MOVIES = "/api/v1/movies"
 
 
@@ -49,7 +49,7 @@ class Shop(NamedTuple):
 
 @pytest.fixture(scope="module")
 def opened(serve: Serve) -> Iterator[Shop]:
-    """The nodes are started once: whatever happens to the databases, they go on."""
+    """The nodes are started once, and run on through every fault of the databases."""
     with postgres_servers(2) as servers:
         primary, standby = servers
         primary.init()
@@ -64,7 +64,7 @@ def opened(serve: Serve) -> Iterator[Shop]:
 
 @pytest.fixture
 def shop(opened: Shop) -> Shop:
-    opened.servers.sort(key=is_standby)  # as the test before left them
+    opened.servers.sort(key=is_standby)  # as an earlier test may have swapped their roles
     opened.servers[0].set(synchronous_standby_names="")
     return opened
 
@@ -75,13 +75,13 @@ def is_standby(server: PostgresServer) -> bool:
 
 
 def wait_until_synchronous(primary: PostgresServer) -> None:
-    """From here on whatever is acknowledged is on both."""
+    """Waits until each acknowledged write is on both servers."""
     primary.set(synchronous_standby_names="*")
     primary.wait_for_standby(state="sync")
 
 
 def buy(load: Load, shop: Shop, primary: PostgresServer) -> None:
-    """At each node, whose carts are full."""
+    """Buys filled carts at each node."""
     customers = stress_shop.customers(primary.url, CARTS)
     with psycopg.connect(primary.url) as conn:
         stress_shop.fill_carts(conn, [customer.account_id for customer in customers])
@@ -106,7 +106,7 @@ def test_a_standby_dies_the_primary_dies_and_nobody_who_looks_notices(shop: Shop
             wait_until_synchronous(primary)
             time.sleep(STEADY_SECONDS)
             primary.kill()
-            time.sleep(STEADY_SECONDS)  # somebody notices
+            time.sleep(STEADY_SECONDS)  # clients notice
             standby.promote()
             promoted = time.monotonic()
             seconds_until_writes = load.wait_for_writes(promoted, seconds=20)
@@ -118,7 +118,7 @@ def test_a_standby_dies_the_primary_dies_and_nobody_who_looks_notices(shop: Shop
         slowest = max(slowest, *(read.took for read in load.reads))
         with psycopg.connect(standby.url) as conn:
             stored = conn.execute("SELECT key, order_id FROM checkout_key WHERE key = ANY(%s)", [list(load.orders)])
-            assert dict(stored.fetchall()) == load.orders, "what was acknowledged is there"
+            assert dict(stored.fetchall()) == load.orders, "every acknowledged order is stored"
             assert stress_shop.audit(conn) == {}
         assert max(back) <= BACK_SECONDS
         primary.copy(standby)
@@ -131,7 +131,7 @@ def test_a_standby_dies_the_primary_dies_and_nobody_who_looks_notices(shop: Shop
 
 
 def renamed(folder: Path, name: str) -> Path:
-    """The films of films.csv, each with this word before its title."""
+    """A copy of films.csv with this word before each title."""
     lines = FILMS_CSV.read_text("utf-8").splitlines()
     path = folder / f"{name}.csv"
     path.write_text("\n".join([lines[0], *(line.replace(",", f",{name} ", 1) for line in lines[1:])]), "utf-8")
@@ -139,13 +139,13 @@ def renamed(folder: Path, name: str) -> Path:
 
 
 def words_of(response: httpx.Response) -> set[str]:
-    """The words its films were renamed with."""
+    """The words before the titles of its films."""
     return {item["title"].split()[0] for item in response.json()["data"]["items"]}
 
 
 @pytest.fixture
 def lagging(shop: Shop, tmp_path: Path) -> Iterator[tuple[Shop, int]]:
-    """The standby still shows the films as Former, the primary as Latter. And the edition of the latter."""
+    """The standby has the films as Former, the primary as Latter; and the primary's edition."""
     primary, standby = shop.servers
     import_films(primary.url, renamed(tmp_path, "Former"))
     for node in shop.nodes:
@@ -168,7 +168,7 @@ def edition_of(server: PostgresServer) -> int:
 
 
 def fresh(node: Server) -> httpx.Response:
-    """A list nobody has asked for before."""
+    """A list that is not cached."""
     return node.client.get(f"{MOVIES}?size={random.randint(2, 100)}&sortBy=year&order=desc&page=1")
 
 
@@ -208,7 +208,7 @@ def test_an_import_is_seen_whole_by_everybody_who_reads_meanwhile(shop: Shop, tm
             load.visit(node.port, look)
         for number in range(1, 4):
             import_films(primary.url, renamed(tmp_path, f"Film{number}"))
-            for node in shop.nodes:  # an import ends when nobody answers from the old catalogue any more
+            for node in shop.nodes:  # an import ends when no process uses the old catalogue any more
                 assert words_of(fresh(node)) == {f"Film{number}"}
     assert load.failed_reads() == []
 
@@ -271,7 +271,7 @@ def test_health_is_up_as_long_as_one_server_lives_and_writes_say_503(shop: Shop)
 
 
 def test_a_primary_that_is_made_read_only_while_another_takes_over_is_left(shop: Shop, tmp_path: Path) -> None:
-    """As operators switch over: the former primary lives on, and says no to changes."""
+    """As in a planned switchover: the former primary runs on, and refuses changes."""
     primary, standby = shop.servers
     customer = stress_shop.customers(primary.url, 1)[0]
     headers = {"cookie": f"JSESSIONID={customer.cookie}"}
@@ -288,7 +288,7 @@ def test_a_primary_that_is_made_read_only_while_another_takes_over_is_left(shop:
             assert eventually(lambda: add(node) in {200, 201}, seconds=2 * BACK_SECONDS)  # noqa: B023 - called at once
         at_most(BACK_SECONDS, since=promoted)
         for node in shop.nodes:
-            assert words_of(node.client.get(MOVIES)) != {"Switched"}  # kept from now on
+            assert words_of(node.client.get(MOVIES)) != {"Switched"}  # cached from now on
         import_films(standby.url, renamed(tmp_path, "Switched"))
         for node in shop.nodes:
             assert eventually(lambda: words_of(node.client.get(MOVIES)) == {"Switched"}, seconds=10)  # noqa: B023
@@ -317,7 +317,7 @@ def test_a_primary_that_hangs_fails_no_reader(shop: Shop) -> None:
 
 
 def test_a_primary_that_hangs_just_after_a_standby_did_fails_no_reader(shop: Shop) -> None:
-    """A node that read meanwhile stays connected to the primary, though the standby is well again."""
+    """A node that read meanwhile stays connected to the primary, though the standby has recovered."""
     primary, standby = shop.servers
     failed: list[httpx.Response] = []
     begun = time.monotonic()
@@ -331,7 +331,7 @@ def test_a_primary_that_hangs_just_after_a_standby_did_fails_no_reader(shop: Sho
 
 
 def assert_none(failed: Sequence[httpx.Response], *, since: float) -> None:
-    """One may fail where the machine itself stood still for as long as a server is waited for."""
+    """One may fail if the machine itself stood still for as long as filmer waits for a server."""
     stall = max(machine.stalls(since, time.monotonic()), default=0)
     assert len(failed) <= (1 if stall >= PROBE_SECONDS else 0), failed
     if failed:
@@ -339,7 +339,7 @@ def assert_none(failed: Sequence[httpx.Response], *, since: float) -> None:
 
 
 def test_no_more_reads_may_fail_than_the_machine_can_be_blamed_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So the excuse above hides no reader who really fails."""
+    """So ``assert_none`` does not excuse a real failure."""
     failed = httpx.Response(503)
     now = time.monotonic()
     assert_none([], since=now)
@@ -353,6 +353,6 @@ def test_no_more_reads_may_fail_than_the_machine_can_be_blamed_for(monkeypatch: 
 
 
 def failed_reads(shop: Shop, pages: Iterable[int]) -> list[httpx.Response]:
-    """Of pages that nobody has asked for before."""
+    """The failures among requests for these pages, which are not cached, at each node."""
     responses = [node.client.get(f"{MOVIES}?page={page}") for node in shop.nodes for page in pages]
     return [response for response in responses if response.status_code != 200]

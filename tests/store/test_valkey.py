@@ -1,4 +1,4 @@
-"""The shared cache: a copy that may be away, and never the reason why a request fails."""
+"""The shared cache may be unavailable, and never makes a request fail."""
 
 import asyncio
 import socket
@@ -10,19 +10,19 @@ from typing import TypeVar
 import pytest
 import redis
 from structlog.testing import capture_logs
-from tests.conftest import VALKEY_ANSWER_SECONDS
+from tests.conftest import VALKEY_TIMEOUT_SECONDS
 from tests.machine import at_most
 
 from filmer.server.serving import free_port
 from filmer.store import valkey
 from filmer.store.embedded import Engines
-from filmer.store.valkey import SharedCache, claim_of
+from filmer.store.valkey import SharedCache, claim_key
 
 T = TypeVar("T")
 
 
 def using(url: str | None, work: Callable[[SharedCache], Awaitable[T]], password: str | None = None) -> T:
-    """Work with a cache that is closed afterwards."""
+    """The result of work with a cache, which is closed afterwards."""
 
     async def run() -> T:
         cache = SharedCache(url, password)
@@ -54,7 +54,7 @@ def test_what_one_puts_another_gets(engines: Engines, key: str) -> None:
     assert using(engines.redis_url, lambda cache: cache.get(key)) == value
 
     async def drop_and_get(cache: SharedCache) -> bytes | None:
-        await cache.drop(key)
+        await cache.delete(key)
         return await cache.get(key)
 
     assert using(engines.redis_url, drop_and_get) is None
@@ -67,80 +67,80 @@ def test_it_is_kept_as_long_as_was_said(engines: Engines, key: str) -> None:
 
 
 def test_one_of_many_gets_the_claim_and_it_ends_by_itself(engines: Engines, key: str) -> None:
-    async def ask(cache: SharedCache) -> list[bool]:
+    async def claim_often(cache: SharedCache) -> list[bool]:
         return list(await asyncio.gather(*(cache.claim(key, milliseconds=60_000) for _ in range(20))))
 
-    assert sorted(using(engines.redis_url, ask)) == [False] * 19 + [True]
+    assert sorted(using(engines.redis_url, claim_often)) == [False] * 19 + [True]
     with redis.Redis.from_url(engines.redis_url) as client:
-        assert 50_000 < int(client.pttl(claim_of(key))) <= 60_000
+        assert 50_000 < int(client.pttl(claim_key(key))) <= 60_000
 
     async def drop_and_claim(cache: SharedCache) -> bool:
-        await cache.drop_claim(key)
+        await cache.release_claim(key)
         return await cache.claim(key, milliseconds=1000)
 
     assert using(engines.redis_url, drop_and_claim)
 
 
 def test_a_claim_lasts_as_long_as_it_is_kept(engines: Engines, key: str) -> None:
-    async def keep(cache: SharedCache) -> None:
+    async def claim_and_extend(cache: SharedCache) -> None:
         await cache.claim(key, milliseconds=1000)
-        await cache.keep_claim(key, milliseconds=60_000)
+        await cache.extend_claim(key, milliseconds=60_000)
 
-    using(engines.redis_url, keep)
+    using(engines.redis_url, claim_and_extend)
     with redis.Redis.from_url(engines.redis_url) as client:
-        assert 50_000 < int(client.pttl(claim_of(key))) <= 60_000
-        client.delete(claim_of(key))
+        assert 50_000 < int(client.pttl(claim_key(key))) <= 60_000
+        client.delete(claim_key(key))
 
 
 @pytest.mark.parametrize("value", [b"it", None])
 def test_publishing_gives_the_claim_back(engines: Engines, key: str, value: bytes | None) -> None:
-    async def publish(cache: SharedCache) -> None:
+    async def claim_and_put(cache: SharedCache) -> None:
         assert await cache.claim(key, milliseconds=60_000)
-        cache.publish(key, value, seconds=30)
+        cache.put_and_release(key, value, seconds=30)
 
-    using(engines.redis_url, publish)  # closing waits for what is done behind
+    using(engines.redis_url, claim_and_put)  # closing waits for the background tasks
     with redis.Redis.from_url(engines.redis_url) as client:
         assert client.get(key) == value
-        assert not client.exists(claim_of(key))
+        assert not client.exists(claim_key(key))
 
 
 def test_what_is_put_behind_is_put(engines: Engines, key: str) -> None:
-    async def put(cache: SharedCache) -> None:
-        cache.put_behind(key, b"it", seconds=30)
+    async def put_in_background(cache: SharedCache) -> None:
+        cache.put_in_background(key, b"it", seconds=30)
 
-    using(engines.redis_url, put)
+    using(engines.redis_url, put_in_background)
     assert using(engines.redis_url, lambda cache: cache.get(key)) == b"it"
 
 
 def test_a_crowd_gets_its_answers(engines: Engines, key: str) -> None:
-    """More at once than there may be connections: they wait their turn, the cache does not count as away."""
+    """More calls at once than connections: they wait for one, and the cache does not count as unavailable."""
 
-    async def crowd(cache: SharedCache) -> list[bytes | None]:
+    async def get_often(cache: SharedCache) -> list[bytes | None]:
         await cache.put(key, b"here", seconds=30)
         return list(await asyncio.gather(*(cache.get(key) for _ in range(120))))
 
     with capture_logs() as logs:
-        assert using(engines.redis_url, crowd) == [b"here"] * 120
+        assert using(engines.redis_url, get_often) == [b"here"] * 120
     assert logs == []
 
 
 async def everything(cache: SharedCache) -> list[object]:
     await cache.put("a", b"b", seconds=1)
-    await cache.drop("a")
-    return [await cache.get("a"), await cache.ping(), await cache.claim("a", milliseconds=1000), cache.is_up]
+    await cache.delete("a")
+    return [await cache.get("a"), await cache.ping(), await cache.claim("a", milliseconds=1000), cache.accepts_calls]
 
 
-NOTHING = [None, False, True, False]  # nobody can tell who was first: so everybody is
+UNAVAILABLE = [None, False, True, False]  # without a server every claim succeeds
 
 
 def test_without_an_address_everything_is_simply_not_there() -> None:
-    assert using(None, everything) == NOTHING
+    assert using(None, everything) == UNAVAILABLE
 
 
 def test_a_server_that_refuses_is_as_good_as_none() -> None:
     with capture_logs() as logs:
-        assert using(f"redis://127.0.0.1:{free_port('127.0.0.1')}/0", everything) == NOTHING
-    assert [entry["event"] for entry in logs] == ["cache away"], "told once, then left alone"
+        assert using(f"redis://127.0.0.1:{free_port('127.0.0.1')}/0", everything) == UNAVAILABLE
+    assert [entry["event"] for entry in logs] == ["cache away"], "logged once, then not called again"
 
 
 def test_a_wrong_password_is_as_good_as_none(engines: Engines, key: str) -> None:
@@ -152,7 +152,7 @@ def test_a_wrong_password_is_as_good_as_none(engines: Engines, key: str) -> None
             using(url, putting(key, b"here"), password="right")
             assert using(url, lambda cache: cache.get(key), password="right") == b"here"
             with capture_logs() as logs:
-                assert using(url, everything, password="wrong") == NOTHING
+                assert using(url, everything, password="wrong") == UNAVAILABLE
             assert [entry["event"] for entry in logs] == ["cache away"]
             assert "wrong" not in str(logs)
         finally:
@@ -160,11 +160,11 @@ def test_a_wrong_password_is_as_good_as_none(engines: Engines, key: str) -> None
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It accepts, and never says a word."""
-    monkeypatch.setattr(valkey, "ANSWER_SECONDS", VALKEY_ANSWER_SECONDS)
+    """It accepts connections, and never replies."""
+    monkeypatch.setattr(valkey, "TIMEOUT_SECONDS", VALKEY_TIMEOUT_SECONDS)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         begun = time.monotonic()
-        assert using(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", everything) == NOTHING
+        assert using(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", everything) == UNAVAILABLE
         at_most(1, since=begun)
 
 
@@ -182,7 +182,7 @@ def test_a_server_that_speaks_something_else_is_as_good_as_none(reply: bytes) ->
             await cache.close()
         return results
 
-    assert asyncio.run(run()) == NOTHING
+    assert asyncio.run(run()) == UNAVAILABLE
 
 
 def test_a_key_of_another_kind_is_nothing(engines: Engines, key: str) -> None:
@@ -193,20 +193,20 @@ def test_a_key_of_another_kind_is_nothing(engines: Engines, key: str) -> None:
 
 
 def test_after_its_rest_it_is_asked_again(engines: Engines, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that breaks is no reason to do without for long."""
-    monkeypatch.setattr(valkey, "REST_SECONDS", 0.2)
+    """One failure must not disable the cache for long."""
+    monkeypatch.setattr(valkey, "RETRY_SECONDS", 0.2)
 
     async def work(cache: SharedCache) -> list[bool]:
         await cache.put(key, b"here", seconds=30)
-        ups = [cache.is_up]
+        states = [cache.accepts_calls]
         assert await cache.get(f"{key}:list") is None  # an error
-        ups.append(cache.is_up)
-        assert await cache.get(key) is None, "it rests"
+        states.append(cache.accepts_calls)
+        assert await cache.get(key) is None, "it is paused"
         deadline = time.monotonic() + 3
         while await cache.get(key) != b"here":
             assert time.monotonic() < deadline
             await asyncio.sleep(0.02)
-        return [*ups, cache.is_up]
+        return [*states, cache.accepts_calls]
 
     with redis.Redis.from_url(engines.redis_url) as client:
         client.rpush(f"{key}:list", "x")
@@ -215,9 +215,9 @@ def test_after_its_rest_it_is_asked_again(engines: Engines, key: str, monkeypatc
 
 
 def test_being_cancelled_is_not_lost_on_the_way(engines: Engines) -> None:
-    """As asyncio.wait_for may, in Python 3.11, when the answer comes at the very moment."""
+    """asyncio.wait_for may lose it in Python 3.11, when the reply arrives at the same moment."""
 
-    async def ask(_: object) -> bool:
+    async def call(_: object) -> bool:
         try:
             await asyncio.sleep(30)
         except asyncio.CancelledError:
@@ -225,10 +225,10 @@ def test_being_cancelled_is_not_lost_on_the_way(engines: Engines) -> None:
         return False
 
     async def work(cache: SharedCache) -> bool:
-        asking = asyncio.create_task(cache.attempt(ask))
+        task = asyncio.create_task(cache.attempt(call))
         await asyncio.sleep(0)
-        asking.cancel()
-        await asyncio.wait({asking}, timeout=5)
-        return asking.cancelled()
+        task.cancel()
+        await asyncio.wait({task}, timeout=5)
+        return task.cancelled()
 
     assert using(engines.redis_url, work)

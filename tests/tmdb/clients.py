@@ -48,7 +48,7 @@ class SteppingClock:
 
 
 class LeapingClock(SteppingClock):
-    """Time goes by as it does; the test can leap ahead."""
+    """Time passes as usual, and the test can leap ahead."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,26 +65,26 @@ class LeapingClock(SteppingClock):
 
 
 def own_language() -> str:
-    """Copies of another language are other copies: a test with one of its own meets nobody else's in Valkey."""
+    """The language is part of the cache key, so a test with its own language shares nothing with others in Valkey."""
     return "".join(random.choices(string.ascii_lowercase, k=3)) + "-" + "".join(random.choices("ABCDEFGH", k=2))
 
 
-def make_settings(base_url: str, **given: Any) -> Settings:
-    told: dict[str, Any] = {"tmdb_base_url": base_url, "tmdb_api_key": KEY, "tmdb_requests_per_second": 1000}
-    return Settings(**(told | given))
+def make_settings(base_url: str, **options: Any) -> Settings:
+    defaults: dict[str, Any] = {"tmdb_base_url": base_url, "tmdb_api_key": KEY, "tmdb_requests_per_second": 1000}
+    return Settings(**(defaults | options))
 
 
 async def until(holds: Callable[[], Any], seconds: float = 30) -> None:
-    """Returns as soon as something holds that nobody tells of."""
+    """Wait until something holds for which there is no event."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - it is no event that could be waited for
             await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
-async def tmdb_client(base_url: str, clock: Clock, **given: Any) -> AsyncIterator[Tmdb]:
+async def tmdb_client(base_url: str, clock: Clock, **options: Any) -> AsyncIterator[Tmdb]:
     """A TMDB client without Valkey. Its logs are captured."""
-    settings = make_settings(base_url, **given)
+    settings = make_settings(base_url, **options)
     tmdb = Tmdb(settings, RateLimit(SharedCache(None), clock, per_second=1000, workers=1), clock)
     try:
         with capture_logs():
@@ -94,22 +94,22 @@ async def tmdb_client(base_url: str, clock: Clock, **given: Any) -> AsyncIterato
 
 
 class Worker(NamedTuple):
-    """The TMDB cache of one worker, and what it stands on."""
+    """The TMDB cache of one worker, and its storage."""
 
     tmdb_cache: TmdbCache
     shared: SharedCache
     database: Database
 
     async def settled(self) -> None:
-        """Returns when nothing is under way any more."""
-        await until(lambda: not (self.tmdb_cache._behind or self.tmdb_cache._under_way or self.tmdb_cache._keeping))
+        """Wait until no task is running any more."""
+        await until(lambda: not (self.tmdb_cache._refreshes or self.tmdb_cache._fetches or self.tmdb_cache._saves))
 
 
 @asynccontextmanager
 async def worker(
-    base_url: str, database_url: str, redis_url: str | None, clock: SteppingClock, **given: Any
+    base_url: str, database_url: str, redis_url: str | None, clock: SteppingClock, **options: Any
 ) -> AsyncIterator[Worker]:
-    settings = make_settings(base_url, **given)
+    settings = make_settings(base_url, **options)
     shared, database = SharedCache(redis_url), Database(database_url, size=2)
     tmdb = Tmdb(settings, RateLimit(SharedCache(None), clock, per_second=1000, workers=1), clock)
     tmdb_cache = TmdbCache(tmdb, shared, database, clock, settings)
@@ -125,29 +125,29 @@ async def worker(
 
 
 class ScriptedServer:
-    """An HTTP server that says the bytes it is given, whatever it is asked. ``asked``: how often it was."""
+    """An HTTP server with the same response to every request. ``requests``: how many there were."""
 
-    def __init__(self, said: bytes) -> None:
-        self._said = said
-        self.asked = 0
+    def __init__(self, response: bytes) -> None:
+        self._response = response
+        self.requests = 0
         self.url = ""
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _respond(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        self.asked += 1
-        writer.write(self._said)
+        self.requests += 1
+        writer.write(self._response)
         writer.close()
 
 
 @asynccontextmanager
-async def scripted_server(said: bytes) -> AsyncIterator[ScriptedServer]:
-    scripted = ScriptedServer(said)
-    async with await asyncio.start_server(scripted._talk, "127.0.0.1", 0) as server:
+async def scripted_server(response: bytes) -> AsyncIterator[ScriptedServer]:
+    scripted = ScriptedServer(response)
+    async with await asyncio.start_server(scripted._respond, "127.0.0.1", 0) as server:
         scripted.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/{uuid.uuid4().hex}"
         yield scripted
 
 
 def http(status: str, body: bytes = b"", *headers: str) -> bytes:
-    """An answer as it goes over the wire."""
-    head = [f"HTTP/1.1 {status}", f"content-length: {len(body)}", "connection: close", *headers]
-    return "\r\n".join([*head, "", ""]).encode("latin-1") + body
+    """The bytes of a response."""
+    lines = [f"HTTP/1.1 {status}", f"content-length: {len(body)}", "connection: close", *headers]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body

@@ -29,20 +29,20 @@ class Cluster:
         self.clock = LeapingClock()
 
     @asynccontextmanager
-    async def worker(self, **given: Any) -> AsyncIterator[Worker]:
-        told: dict[str, Any] = {
+    async def worker(self, **changes: Any) -> AsyncIterator[Worker]:
+        options: dict[str, Any] = {
             "cache_duration_seconds": FRESH,
             "tmdb_language": self._language,
             "redis_url": self._redis_url,
             "database_url": self.database_url,
         }
-        told |= given
-        redis_url, database = told.pop("redis_url"), told.pop("database_url")
-        async with worker(self.sandbox.url, database, redis_url, self.clock, **told) as running:
+        options |= changes
+        redis_url, database = options.pop("redis_url"), options.pop("database_url")
+        async with worker(self.sandbox.url, database, redis_url, self.clock, **options) as running:
             yield running
 
     def move(self, seconds: float) -> None:
-        """Time goes by, in Valkey as well."""
+        """Move the time ahead, in Valkey as well."""
         self.clock.move(seconds)
         for key in self.valkey.scan_iter("filmer:tmdb:*"):
             left = int(self.valkey.pttl(key)) - int(seconds * 1000)
@@ -54,16 +54,16 @@ class Cluster:
     def calls(self, movie_id: int = MATRIX) -> int:
         return self.sandbox.calls(f"/3/movie/{movie_id}")
 
-    async def keep(self, film: TmdbFilm, *, age: timedelta) -> None:
-        """As if somebody had taken to a film that was told so long ago."""
-        async with await BriefConnection.connect(self.database_url) as conn:
+    async def store(self, film: TmdbFilm, *, age: timedelta) -> None:
+        """Store a film as if TMDB had sent it that long ago."""
+        async with await psycopg.AsyncConnection.connect(self.database_url) as conn:
             await queries.upsert_film(conn, film, self.clock.now() - age)
 
     def rows(self) -> dict[int, tuple[str, datetime]]:
-        """Titles, and when they were told."""
+        """The stored titles, and when TMDB sent them, by TMDB id."""
         with psycopg.connect(self.database_url) as conn:
-            found = conn.execute("SELECT movie_id, title, fetched FROM tmdb_film").fetchall()
-        return {row[0]: (row[1], row[2]) for row in found}
+            rows = conn.execute("SELECT movie_id, title, fetched FROM tmdb_film").fetchall()
+        return {row[0]: (row[1], row[2]) for row in rows}
 
 
 Work = Callable[[Cluster], Awaitable[None]]
@@ -71,28 +71,28 @@ Run = Callable[[Work], None]
 
 
 def make_run(sandbox: Sandbox, engines: Engines, database_url: str) -> Run:
-    """Runs a test's work; what goes wrong in the loop without anybody looking makes it fail."""
+    """Run a test's work. Errors of tasks that nothing awaits make the test fail."""
 
-    async def in_loop(work: Work, unheard: list[dict[str, Any]]) -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+    async def in_loop(work: Work, loop_errors: list[dict[str, Any]]) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: loop_errors.append(context))
         with redis.Redis.from_url(engines.redis_url) as client:
             await work(Cluster(sandbox, engines, database_url, client))
 
     def run(work: Work) -> None:
-        unheard: list[dict[str, Any]] = []
-        asyncio.run(in_loop(work, unheard))
-        assert unheard == []
+        loop_errors: list[dict[str, Any]] = []
+        asyncio.run(in_loop(work, loop_errors))
+        assert loop_errors == []
 
     return run
 
 
 async def state(tmdb_cache: TmdbCache, movie_id: int = MATRIX) -> str:
-    """How a film came: hit, miss, stale, or the code of the error."""
+    """The state of a film's result: hit, miss, stale, or the code of the error."""
     try:
         return (await tmdb_cache.film(movie_id)).state
     except FilmerError as error:
         return error.code
 
 
-def key_of(one: Worker, name: str = f"film:{MATRIX}") -> str:
-    return f"{one.tmdb_cache._prefix}:{name}"
+def key_of(target: Worker, name: str = f"film:{MATRIX}") -> str:
+    return f"{target.tmdb_cache._prefix}:{name}"

@@ -1,4 +1,4 @@
-"""TMDB for the tests here: the sandbox, and what asks it in this process."""
+"""Fixtures of the TMDB tests: the sandbox, and caches in this process."""
 
 import pytest
 from tests.conftest import MakeDatabase
@@ -12,7 +12,7 @@ __all__ = ["database", "run", "sandbox", "shared_sandbox"]
 
 @pytest.fixture(scope="module")
 def database(make_database: MakeDatabase) -> str:
-    """No film is kept in it."""
+    """A database without TMDB films."""
     return make_database()
 
 

@@ -1,4 +1,4 @@
-"""A catalogue that does not know its TMDB ids, ``filmer link tmdb`` on it, and what is linked then."""
+"""A catalogue without TMDB ids, and ``filmer link tmdb`` on it."""
 
 import subprocess
 import sys
@@ -18,15 +18,17 @@ from filmer.tmdb.sandbox.responses import read_films
 
 KNOWN = {film.id: film.tmdb_id for film in read_films()}  # to the sandbox
 IDS = list(KNOWN)
-STRANGERS = ("tt9999998", "tt99999999")  # which the sandbox does not know
+UNKNOWN = ("tt9999998", "tt99999999")  # which the sandbox does not know
 FAST = {"TMDB_REQUESTS_PER_SECOND": "1000"}
-Done = subprocess.CompletedProcess[str]
+Result = subprocess.CompletedProcess[str]
 
 
-def stock(database_url: str, folder: Path, films: Iterable[str], tmdb_ids: Mapping[str, int] | None = None) -> None:
-    """Makes films the catalogue, by id; the first has most votes, a thousand, and is last in the file."""
-    told = tmdb_ids or {}
-    rows = [f"{film},Film {film},{1000 - at},{told.get(film, '')}" for at, film in enumerate(films)]
+def import_catalogue(
+    database_url: str, folder: Path, films: Iterable[str], tmdb_ids: Mapping[str, int] | None = None
+) -> None:
+    """Import films by their ids. The first has most votes, a thousand, and is last in the file."""
+    ids = tmdb_ids or {}
+    rows = [f"{film},Film {film},{1000 - at},{ids.get(film, '')}" for at, film in enumerate(films)]
     path = folder / "films.csv"
     path.write_text("\n".join(["id,title,votes,tmdb_id", *reversed(rows)]), "utf-8")
     report = import_films(database_url, path)
@@ -67,11 +69,11 @@ class LinkCommand:
         self._ends.callback(_end, process)
         return process
 
-    def run(self, *arguments: str, **variables: str) -> Done:
-        return ended(self.start(*arguments, command="link tmdb", stderr=None, **FAST | variables))
+    def run(self, *arguments: str, **variables: str) -> Result:
+        return result_of(self.start(*arguments, command="link tmdb", stderr=None, **FAST | variables))
 
     def catalogue(self) -> str:
-        return fine(ended(self.start(command="catalogue")))
+        return stdout_of(result_of(self.start(command="catalogue")))
 
     def links(self) -> dict[str, int | None]:
         return dict(self.fetch("SELECT film_id, tmdb_id FROM tmdb_link"))
@@ -90,20 +92,20 @@ def _end(process: "subprocess.Popen[str]") -> None:
         process.kill()
 
 
-def ended(process: "subprocess.Popen[str]") -> Done:
+def result_of(process: "subprocess.Popen[str]") -> Result:
     out, err = process.communicate(timeout=60)
-    return Done(process.args, process.returncode, out, err)
+    return Result(process.args, process.returncode, out, err)
 
 
-def fine(done: Done) -> str:
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def stdout_of(result: Result) -> str:
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
-def failed(done: Done) -> str:
-    """What it says on standard error, the summary and the reason: the last lines."""
-    assert (done.returncode, done.stdout) == (1, ""), done.stderr
-    return done.stderr
+def stderr_of(result: Result) -> str:
+    """Its output on standard error, which ends with the summary and the reason."""
+    assert (result.returncode, result.stdout) == (1, ""), result.stderr
+    return result.stderr
 
 
 def eventually(holds: Callable[[], object], seconds: float = 20) -> None:
@@ -113,6 +115,6 @@ def eventually(holds: Callable[[], object], seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-def asked(sandbox: Sandbox) -> list[str]:
-    """The IMDb ids that were asked for, in order."""
+def requested_ids(sandbox: Sandbox) -> list[str]:
+    """The IMDb ids of the requests, in order."""
     return [request.path.removeprefix("/3/find/") for request in sandbox.requests()]

@@ -79,16 +79,16 @@ ERRORS: Shape = {"errors": each(TEXT)}
 
 
 def misfits(value: Any, shape: Any, at: str = "answer") -> list[str]:
-    """Where a value is not of its shape; nothing is missing, nothing is there besides."""
+    """The places where a value does not have its shape, has fields too many or lacks some."""
     if isinstance(shape, Each):
         if type(value) is not list:
             return [f"{at} is no list"]
-        return [found for place, item in enumerate(value) for found in misfits(item, shape[0], f"{at}[{place}]")]
+        return [misfit for place, item in enumerate(value) for misfit in misfits(item, shape[0], f"{at}[{place}]")]
     if isinstance(shape, tuple):
         return [] if type(value) in shape else [f"{at} is {value!r}"]
     if type(value) is not dict:
         return [f"{at} is no object"]
-    found = [f"{at}.{name} is not in both" for name in sorted(value.keys() ^ shape.keys())]
-    return found + [
+    misfitting = [f"{at}.{name} is not in both" for name in sorted(value.keys() ^ shape.keys())]
+    return misfitting + [
         wrong for name in value.keys() & shape.keys() for wrong in misfits(value[name], shape[name], f"{at}.{name}")
     ]

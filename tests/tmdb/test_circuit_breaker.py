@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from tests.sandbox import Sandbox
 from tests.tmdb.clients import MATRIX, POPULAR, UNKNOWN, SteppingClock, tmdb_client
 
-from filmer.errors import ExternalApiError, MovieNotFound, UnusableAnswer
+from filmer.errors import ExternalApiError, MovieNotFound, UnusableTmdbResponse
 from filmer.tmdb.circuit_breaker import CircuitBreaker
 from filmer.tmdb.client import Tmdb
 
@@ -83,9 +83,9 @@ def test_a_success_closes_it_and_it_says_both(circuit_breaker: CircuitBreaker, c
 # --- as the client uses it ------------------------------------------------------------------------
 
 
-async def outcome(asked: Callable[[], Awaitable[object]]) -> type[BaseException] | None:
+async def outcome(call: Callable[[], Awaitable[object]]) -> type[BaseException] | None:
     try:
-        await asked()
+        await call()
     except (ExternalApiError, MovieNotFound) as error:
         return type(error)
     return None
@@ -114,7 +114,7 @@ def test_two_requests_with_all_their_tries_open_it(sandbox: Sandbox, clock: Step
 def test_that_there_is_no_such_film_is_a_success(sandbox: Sandbox, clock: SteppingClock) -> None:
     async def one_failure(tmdb: Tmdb) -> None:
         sandbox.fail("not-json", times=1)
-        assert await outcome(lambda: tmdb.popular(1)) is UnusableAnswer
+        assert await outcome(lambda: tmdb.popular(1)) is UnusableTmdbResponse
 
     async def run() -> None:
         async with tmdb_client(sandbox.url, clock) as tmdb:

@@ -12,7 +12,7 @@ from tests.sandbox import Sandbox
 from tests.tmdb.clients import KEY, MATRIX, POPULAR, UNKNOWN, SteppingClock, http, scripted_server, tmdb_client, until
 
 from filmer.clock import SystemClock
-from filmer.errors import ExternalApiError, MovieNotFound, UnusableAnswer
+from filmer.errors import ExternalApiError, MovieNotFound, UnusableTmdbResponse
 from filmer.server.serving import free_port
 from filmer.tmdb.client import CONNECTIONS, MAX_BYTES, Tmdb
 
@@ -20,9 +20,9 @@ T = TypeVar("T")
 FILM = b'{"id":603,"title":"The Matrix"}'
 
 
-def ask(base_url: str, work: Callable[[Tmdb], Awaitable[T]], **given: object) -> T:
+def ask(base_url: str, work: Callable[[Tmdb], Awaitable[T]], **options: object) -> T:
     async def run() -> T:
-        async with tmdb_client(base_url, SteppingClock(), **given) as tmdb:
+        async with tmdb_client(base_url, SteppingClock(), **options) as tmdb:
             return await work(tmdb)
 
     return asyncio.run(run())
@@ -51,34 +51,34 @@ def test_language_and_region_are_sent(region: str | None, sandbox: Sandbox) -> N
         await tmdb.find("tt0133093")
 
     ask(sandbox.url, work, tmdb_language="de-DE", tmdb_region=region)
-    told = {"region": region} if region else {}
+    region_parameter = {"region": region} if region else {}
     assert [request.query for request in sandbox.requests()] == [
-        {"page": "3", "language": "de-DE", **told},
+        {"page": "3", "language": "de-DE", **region_parameter},
         {"language": "de-DE"},
         {"external_source": "imdb_id"},
     ]
 
 
-@pytest.mark.parametrize("given", [{"tmdb_access_token": KEY}, {"tmdb_api_key": KEY}])
-def test_a_token_goes_in_the_header_and_a_key_in_the_query(given: dict[str, str]) -> None:
+@pytest.mark.parametrize("credential", [{"tmdb_access_token": KEY}, {"tmdb_api_key": KEY}])
+def test_a_token_goes_in_the_header_and_a_key_in_the_query(credential: dict[str, str]) -> None:
     async def run() -> bytes:
-        heard: list[bytes] = []
+        received: list[bytes] = []
 
-        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            heard.append(await reader.readuntil(b"\r\n\r\n"))
+        async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            received.append(await reader.readuntil(b"\r\n\r\n"))
             writer.write(http("200 OK", FILM))
             writer.close()
 
-        async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/3"
-            credentials = {"tmdb_api_key": None} | given
+            credentials = {"tmdb_api_key": None} | credential
             async with tmdb_client(url, SteppingClock(), **credentials) as tmdb:
                 await tmdb.film(MATRIX)
-        return heard[0]
+        return received[0]
 
     head = asyncio.run(run()).decode().lower()
     in_header, in_query = f"authorization: bearer {KEY}" in head, f"api_key={KEY}" in head
-    assert (in_header, in_query) == ("tmdb_access_token" in given, "tmdb_api_key" in given)
+    assert (in_header, in_query) == ("tmdb_access_token" in credential, "tmdb_api_key" in credential)
     assert "accept-encoding: identity" in head
 
 
@@ -118,7 +118,7 @@ def test_a_404_without_tmdbs_code_says_nothing_about_the_film(body: bytes) -> No
             async with tmdb_client(server.url, SteppingClock()) as tmdb:
                 with pytest.raises(ExternalApiError):
                     await tmdb.film(MATRIX)
-            return server.asked
+            return server.requests
 
     assert asyncio.run(run()) == 1
 
@@ -145,7 +145,7 @@ def test_a_redirect_is_not_followed(sandbox: Sandbox) -> None:
 
 def test_a_refused_credential_is_told_once_as_our_misconfiguration(sandbox: Sandbox) -> None:
     async def work(tmdb: Tmdb) -> list[list[str]]:
-        told = []
+        errors = []
         for fault in ("401", "401", None, "401", "401"):
             sandbox.heal()
             if fault:
@@ -155,8 +155,8 @@ def test_a_refused_credential_is_told_once_as_our_misconfiguration(sandbox: Sand
                     await tmdb.film(MATRIX)
                 except ExternalApiError:
                     assert fault
-            told.append([entry["error"] for entry in logs])
-        return told
+            errors.append([entry["error"] for entry in logs])
+        return errors
 
     refused = ["TMDB refuses the credential: set TMDB_ACCESS_TOKEN or TMDB_API_KEY right"]
     assert ask(sandbox.url, work) == [refused, [], [], refused, []]
@@ -164,8 +164,8 @@ def test_a_refused_credential_is_told_once_as_our_misconfiguration(sandbox: Sand
 
 
 def test_what_was_compressed_though_nobody_asked_is_not_unpacked() -> None:
-    said = http("200 OK", FILM, "content-encoding: gzip")
-    assert asyncio.run(refused_by(said)) == 1
+    response = http("200 OK", FILM, "content-encoding: gzip")
+    assert asyncio.run(refused_by(response)) == 1
 
 
 @pytest.mark.parametrize(("size", "is_read"), [(MAX_BYTES, True), (MAX_BYTES + 1, False)])
@@ -178,7 +178,7 @@ def test_an_answer_has_its_size(size: int, is_read: bool) -> None:  # noqa: FBT0
             try:
                 return (await tmdb.film(MATRIX)).id == MATRIX
             except ExternalApiError:
-                assert server.asked == 1
+                assert server.requests == 1
                 return False
 
     assert asyncio.run(run()) is is_read
@@ -199,13 +199,13 @@ def test_what_never_ends_takes_no_memory(fault: str, sandbox: Sandbox) -> None:
     assert ask(sandbox.url, work) < 4 * MAX_BYTES
 
 
-async def refused_by(said: bytes) -> int:
-    """How often a server that says this is asked before it is given up."""
-    async with scripted_server(said) as server:
+async def refused_by(response: bytes) -> int:
+    """The number of requests to a server with this response, before the client gives up."""
+    async with scripted_server(response) as server:
         async with tmdb_client(server.url, SteppingClock(), tmdb_deadline_seconds=10) as tmdb:
             with pytest.raises(ExternalApiError):
                 await tmdb.film(MATRIX)
-        return server.asked
+        return server.requests
 
 
 DEEP = b'{"status_code":' + b"[" * 2000
@@ -247,9 +247,9 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("said", HOSTILE.values(), ids=HOSTILE)
-def test_whatever_it_says_is_no_answer_and_no_error_of_ours(said: bytes) -> None:
-    assert 1 <= asyncio.run(refused_by(said)) <= 4
+@pytest.mark.parametrize("response", HOSTILE.values(), ids=HOSTILE)
+def test_whatever_it_says_is_no_answer_and_no_error_of_ours(response: bytes) -> None:
+    assert 1 <= asyncio.run(refused_by(response)) <= 4
 
 
 def test_the_deadline_is_over_all_tries(sandbox: Sandbox) -> None:
@@ -283,7 +283,7 @@ def test_whoever_gives_up_waiting_breaks_nothing(sandbox: Sandbox) -> None:
 
 
 def test_a_slow_tmdb_is_not_taken_for_a_broken_one(sandbox: Sandbox) -> None:
-    """More ask than there are connections: those wait for their turn, and nobody's time is up meanwhile."""
+    """More requests than connections: they wait for a connection, and none times out meanwhile."""
     many = 3 * CONNECTIONS
 
     async def work() -> list[Any]:
@@ -291,7 +291,7 @@ def test_a_slow_tmdb_is_not_taken_for_a_broken_one(sandbox: Sandbox) -> None:
             return await asyncio.gather(*(tmdb.popular(page) for page in range(1, many + 1)))
 
     sandbox.fail("latency", seconds=0.6)  # the last wait twice as long for their turn: more than a try may take
-    assert [found.page for found in asyncio.run(work())] == list(range(1, many + 1))
+    assert [page.page for page in asyncio.run(work())] == list(range(1, many + 1))
     assert sandbox.calls(POPULAR) == many
 
 
@@ -300,8 +300,8 @@ def test_no_cookie_is_kept() -> None:
 
     async def work() -> int:
         async with (
-            scripted_server(http("200 OK", POPULAR_BODY, *cookies)) as said,
-            tmdb_client(said.url, SystemClock()) as tmdb,
+            scripted_server(http("200 OK", POPULAR_BODY, *cookies)) as server,
+            tmdb_client(server.url, SystemClock()) as tmdb,
         ):
             await tmdb.popular(1)
             return len(tmdb._http.cookies)
@@ -316,7 +316,7 @@ def test_films_left_out_are_logged_once_and_only_a_few_of_them(sandbox: Sandbox)
         with capture_logs() as logs:
             sandbox.fail("flawed", flaw="surrogate", films=1)
             assert [len((await tmdb.popular(2)).results) for _ in range(3)] == [19] * 3
-        reason = "film 1 of 20: a lone surrogate, which is no character"
+        reason = "film 1 of 20: it has a lone surrogate, which is no character"
         assert [(log["log_level"], log["path"], log["page"], log["films"]) for log in logs] == [
             ("warning", "/movie/popular", "2", [reason])
         ]
@@ -336,14 +336,14 @@ def test_films_left_out_are_logged_once_and_only_a_few_of_them(sandbox: Sandbox)
 def test_an_answer_without_a_film_that_can_be_used_says_so(sandbox: Sandbox) -> None:
     async def work(tmdb: Tmdb) -> None:
         sandbox.fail("flawed", flaw="blank-title", films=100)
-        for call, said in (
-            (lambda: tmdb.popular(1), "not one film in it can be used; film 1 of 20: it has no title"),
-            (lambda: tmdb.find("tt0133093"), "not one film in it can be used; film 1 of 1: it has no title"),
+        for call, reason in (
+            (lambda: tmdb.popular(1), "no film in it can be used; film 1 of 20: it has no title"),
+            (lambda: tmdb.find("tt0133093"), "no film in it can be used; film 1 of 1: it has no title"),
             (lambda: tmdb.film(MATRIX), "it has no title"),
         ):
-            with capture_logs() as logs, pytest.raises(UnusableAnswer):
+            with capture_logs() as logs, pytest.raises(UnusableTmdbResponse):
                 await call()
-            assert [log["error"] for log in logs] == [f"not what TMDB answers: {said}"]
+            assert [log["error"] for log in logs] == [f"not a response that TMDB documents: {reason}"]
         assert await tmdb.find("tt9999999") is None, "which is no film, and so none that is flawed"
         assert (await tmdb.popular(499)).results == []
 

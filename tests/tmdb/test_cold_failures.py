@@ -1,4 +1,4 @@
-"""TMDB out of order: whoever has no copy is told in time, whoever has one notices nothing (contract §7.9; promise 18).
+"""TMDB fails: without a cached value there is an error in time, with one there is none (contract §7.9; promise 18).
 
 ``FILMER_TRUST_TMDB_DEADLINE=15`` takes the time that is the default.
 """
@@ -142,16 +142,16 @@ def warm(warmed: Warm, sandbox: Sandbox) -> Warm:
 @contextmanager
 def memory_watched(process: psutil.Process) -> Iterator[list[int]]:
     """What the worker holds at each moment."""
-    held, is_over = [process.memory_info().rss], threading.Event()
+    memory, is_over = [process.memory_info().rss], threading.Event()
 
     def watch() -> None:
         while not is_over.wait(0.01):
-            held.append(process.memory_info().rss)
+            memory.append(process.memory_info().rss)
 
     thread = threading.Thread(target=watch)
     thread.start()
     try:
-        yield held
+        yield memory
     finally:
         is_over.set()
         thread.join()
@@ -164,15 +164,15 @@ def test_a_failure_is_bounded_and_takes_no_copys_place(fault: str, warm: Warm) -
     before = warm.tmdb_cache()
     (process,) = workers(warm.server)
     warm.sandbox.fail(fault)
-    with memory_watched(process) as held:
+    with memory_watched(process) as memory:
         warm.serves_what_it_has()
         seconds = warm.refuses_what_it_has_not()
         warm.serves_what_it_has()
         assert eventually(warm.is_at_rest, DEADLINE + 5)
-    assert max(held) - held[0] < GROWTH
+    assert max(memory) - memory[0] < GROWTH
     assert warm.tmdb_cache() == before
     assert [one.pid for one in workers(warm.server)] == [process.pid]
-    record_figure(f"{fault}: {seconds:.1f} s, {(max(held) - held[0]) / 2**20:.1f} MiB")
+    record_figure(f"{fault}: {seconds:.1f} s, {(max(memory) - memory[0]) / 2**20:.1f} MiB")
 
 
 @pytest.mark.timeout(300)

@@ -1,4 +1,4 @@
-"""TMDB's posters: what is taken for one, what is kept, who waits, and how often TMDB is asked."""
+"""TMDB's posters: what counts as an image, what is cached, who waits, and how often TMDB is asked."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -44,18 +44,18 @@ class Viewer(NamedTuple):
 
     async def settled(self) -> None:
         """Returns when nothing is under way any more."""
-        await until(lambda: not (self.images._in_flight or self.shared._behind))
+        await until(lambda: not (self.images._in_flight or self.shared._background_tasks))
 
 
 @asynccontextmanager
-async def viewing(world: Cluster, **given: Any) -> AsyncIterator[Viewer]:
-    """Asks the sandbox for pictures, unless told another host."""
-    told = {"tmdb_image_base_url": f"{world.sandbox.address}{HOST}", "tmdb_language": world._language, **given}
-    shared = SharedCache(told.pop("redis_url", world._redis_url))
-    settings = make_settings(world.sandbox.url, **told)
-    rate_limit = RateLimit(SharedCache(None), world.clock, per_second=1000, workers=1)
-    tmdb = Tmdb(settings, rate_limit, world.clock)
-    images = Images(tmdb, rate_limit, shared, world.clock, settings)
+async def viewing(cluster: Cluster, **changes: Any) -> AsyncIterator[Viewer]:
+    """An image cache that requests posters from the sandbox, unless ``changes`` name another host."""
+    options = {"tmdb_image_base_url": f"{cluster.sandbox.address}{HOST}", "tmdb_language": cluster._language, **changes}
+    shared = SharedCache(options.pop("redis_url", cluster._redis_url))
+    settings = make_settings(cluster.sandbox.url, **options)
+    rate_limit = RateLimit(SharedCache(None), cluster.clock, per_second=1000, workers=1)
+    tmdb = Tmdb(settings, rate_limit, cluster.clock)
+    images = Images(tmdb, rate_limit, shared, cluster.clock, settings)
     try:
         with capture_logs() as logs:
             yield Viewer(images, shared, logs)
@@ -72,13 +72,13 @@ def database(make_database: MakeDatabase) -> str:
 
 @pytest.fixture
 def run(sandbox: Sandbox, engines: Engines, database: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 30.0)  # a busy machine is another matter
+    monkeypatch.setattr(module, "WAIT_SECONDS", 30.0)  # a busy machine is another matter
     return make_run(sandbox, engines, database)
 
 
-def pictures(world: Cluster, movie_id: int = MATRIX) -> int:
-    """How often the picture was asked for."""
-    return world.sandbox.calls(f"{HOST}/w342/poster-{movie_id}.png")
+def pictures(cluster: Cluster, movie_id: int = MATRIX) -> int:
+    """The number of requests for the image."""
+    return cluster.sandbox.calls(f"{HOST}/w342/poster-{movie_id}.png")
 
 
 def matrix() -> PosterImage:
@@ -90,11 +90,11 @@ def matrix() -> PosterImage:
 
 @pytest.mark.parametrize("credential", [{"tmdb_api_key": KEY}, {"tmdb_api_key": None, "tmdb_access_token": KEY}])
 def test_a_poster_comes_from_the_host_of_pictures_which_gets_no_credential(run: Run, credential: Any) -> None:
-    async def work(world: Cluster) -> None:
-        async with viewing(world, **credential) as one:
-            assert await one.sees() == matrix()
-        asked = [request for request in world.sandbox.requests() if request.path.startswith(HOST)]
-        assert [(request.path, request.query) for request in asked] == [(f"{HOST}/w342/poster-603.png", {})]
+    async def work(cluster: Cluster) -> None:
+        async with viewing(cluster, **credential) as viewer_a:
+            assert await viewer_a.sees() == matrix()
+        requests = [request for request in cluster.sandbox.requests() if request.path.startswith(HOST)]
+        assert [(request.path, request.query) for request in requests] == [(f"{HOST}/w342/poster-603.png", {})]
 
     run(work)
 
@@ -104,29 +104,29 @@ def test_a_poster_comes_from_the_host_of_pictures_which_gets_no_credential(run: 
     ["not-json", "svg", "huge", "endless", "half", "reset", "redirect", "gzip-bomb", "401", "429", "500", "502", "503"],
 )
 def test_what_is_no_picture_is_not_shown_and_asked_for_anew_a_minute_later(run: Run, fault: str) -> None:
-    async def work(world: Cluster) -> None:
-        world.sandbox.fail(fault, path=HOST)
-        async with viewing(world) as one:
-            assert await one.sees() == NOT_YET
-            world.sandbox.heal()
-            assert await one.sees() == NOT_YET
-            assert pictures(world) == 1, "one try, and not another for each visitor"
-            [told] = [entry for entry in one.logs if entry["event"] == "no picture from TMDB"]
-            assert told["path"] == "/poster-603.png"
-            await one.settled()
-            world.move(FAILED_SECONDS + 1)
-            assert await one.sees() == matrix()
+    async def work(cluster: Cluster) -> None:
+        cluster.sandbox.fail(fault, path=HOST)
+        async with viewing(cluster) as viewer_a:
+            assert await viewer_a.sees() == NOT_YET
+            cluster.sandbox.heal()
+            assert await viewer_a.sees() == NOT_YET
+            assert pictures(cluster) == 1, "one try, and not another for each visitor"
+            [entry] = [entry for entry in viewer_a.logs if entry["event"] == "no image from TMDB"]
+            assert entry["path"] == "/poster-603.png"
+            await viewer_a.settled()
+            cluster.move(FAILED_SECONDS + 1)
+            assert await viewer_a.sees() == matrix()
 
     run(work)
 
 
 def test_a_redirect_is_not_followed(run: Run) -> None:
-    async def work(world: Cluster) -> None:
-        elsewhere = f"{world.sandbox.address}{HOST}/w342/poster-{SHAWSHANK}.png"
-        world.sandbox.fail("redirect", path=HOST, location=elsewhere)
-        async with viewing(world) as one:
-            assert await one.sees() == NOT_YET
-            assert pictures(world, SHAWSHANK) == 0
+    async def work(cluster: Cluster) -> None:
+        elsewhere = f"{cluster.sandbox.address}{HOST}/w342/poster-{SHAWSHANK}.png"
+        cluster.sandbox.fail("redirect", path=HOST, location=elsewhere)
+        async with viewing(cluster) as viewer_a:
+            assert await viewer_a.sees() == NOT_YET
+            assert pictures(cluster, SHAWSHANK) == 0
 
     run(work)
 
@@ -145,54 +145,54 @@ def test_a_redirect_is_not_followed(run: Run) -> None:
     ids=["largest", "webp", "too large", "sound", "gif", "later", "empty"],
 )
 def test_a_picture_is_known_by_its_first_bytes_and_bounded(run: Run, body: bytes, media_type: str | None) -> None:
-    async def work(world: Cluster) -> None:
+    async def work(cluster: Cluster) -> None:
         async with (
             scripted_server(http("200 OK", body, "content-type: text/html", "set-cookie: a=b")) as host,
-            viewing(world, tmdb_image_base_url=host.url, redis_url=None) as one,
+            viewing(cluster, tmdb_image_base_url=host.url, redis_url=None) as viewer_a,
         ):
-            assert await one.sees() == (PosterImage(body, media_type) if media_type else NOT_YET)
-            assert not one.images._http.cookies
+            assert await viewer_a.sees() == (PosterImage(body, media_type) if media_type else NOT_YET)
+            assert not viewer_a.images._http.cookies
 
     run(work)
 
 
 def test_a_host_that_is_not_there(run: Run) -> None:
-    async def work(world: Cluster) -> None:
-        async with viewing(world, tmdb_image_base_url="http://127.0.0.1:9/t/p") as one:
-            assert await one.sees() == NOT_YET
+    async def work(cluster: Cluster) -> None:
+        async with viewing(cluster, tmdb_image_base_url="http://127.0.0.1:9/t/p") as viewer_a:
+            assert await viewer_a.sees() == NOT_YET
 
     run(work)
 
 
 def test_a_film_without_a_poster_or_unknown_has_none_and_is_not_asked_about_again_soon(run: Run) -> None:
-    async def work(world: Cluster) -> None:
-        async with viewing(world) as one, viewing(world) as other:
+    async def work(cluster: Cluster) -> None:
+        async with viewing(cluster) as viewer_a, viewing(cluster) as viewer_b:
             for movie_id in (BARE, UNKNOWN):
-                assert [await one.sees(movie_id), await one.sees(movie_id)] == [None, None]
-                await one.settled()
-                assert await other.sees(movie_id) is None
-                assert world.calls(movie_id) == 1
-                world.move(NO_POSTER_SECONDS + 1)
-                assert await one.sees(movie_id) is None
-                assert world.calls(movie_id) == 2
+                assert [await viewer_a.sees(movie_id), await viewer_a.sees(movie_id)] == [None, None]
+                await viewer_a.settled()
+                assert await viewer_b.sees(movie_id) is None
+                assert cluster.calls(movie_id) == 1
+                cluster.move(NO_POSTER_SECONDS + 1)
+                assert await viewer_a.sees(movie_id) is None
+                assert cluster.calls(movie_id) == 2
 
     run(work)
 
 
 def test_a_picture_that_is_not_there_is_none(run: Run) -> None:
-    async def work(world: Cluster) -> None:
-        async with viewing(world, tmdb_image_base_url=f"{world.sandbox.address}{HOST}/nowhere") as one:
-            assert await one.sees() is None
+    async def work(cluster: Cluster) -> None:
+        async with viewing(cluster, tmdb_image_base_url=f"{cluster.sandbox.address}{HOST}/nowhere") as viewer_a:
+            assert await viewer_a.sees() is None
 
     run(work)
 
 
 def test_while_tmdb_fails_there_is_no_poster_to_be_had(run: Run) -> None:
-    async def work(world: Cluster) -> None:
-        world.sandbox.fail("401")
-        async with viewing(world) as one:
-            assert await one.sees() == NOT_YET
-            assert pictures(world) == 0
+    async def work(cluster: Cluster) -> None:
+        cluster.sandbox.fail("401")
+        async with viewing(cluster) as viewer_a:
+            assert await viewer_a.sees() == NOT_YET
+            assert pictures(cluster) == 0
 
     run(work)
 
@@ -201,74 +201,76 @@ def test_while_tmdb_fails_there_is_no_poster_to_be_had(run: Run) -> None:
 
 
 def test_whoever_cannot_wait_goes_without_and_the_next_one_has_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.1)
 
-    async def work(world: Cluster) -> None:
-        world.sandbox.fail("latency", path=HOST, seconds=0.6)
-        async with viewing(world) as one:
-            assert [await one.sees(), await one.sees()] == [NOT_YET, NOT_YET]
-            await one.settled()
-            assert await one.sees() == matrix()
-            assert pictures(world) == 1
+    async def work(cluster: Cluster) -> None:
+        cluster.sandbox.fail("latency", path=HOST, seconds=0.6)
+        async with viewing(cluster) as viewer_a:
+            assert [await viewer_a.sees(), await viewer_a.sees()] == [NOT_YET, NOT_YET]
+            await viewer_a.settled()
+            assert await viewer_a.sees() == matrix()
+            assert pictures(cluster) == 1
 
     run(work)
 
 
 def test_many_visitors_of_two_processes_make_one_request(run: Run) -> None:
-    async def work(world: Cluster) -> None:
-        world.sandbox.fail("latency", path=HOST, seconds=0.3)
-        async with viewing(world) as one, viewing(world) as other:
-            seen = await asyncio.gather(*(viewer.sees() for viewer in (one, other) for _ in range(20)))
-            assert seen == [matrix()] * 40
-            assert (world.calls(), pictures(world)) == (1, 1)
+    async def work(cluster: Cluster) -> None:
+        cluster.sandbox.fail("latency", path=HOST, seconds=0.3)
+        async with viewing(cluster) as viewer_a, viewing(cluster) as viewer_b:
+            posters = await asyncio.gather(*(viewer.sees() for viewer in (viewer_a, viewer_b) for _ in range(20)))
+            assert posters == [matrix()] * 40
+            assert (cluster.calls(), pictures(cluster)) == (1, 1)
 
     run(work)
 
 
 def test_a_restart_finds_it_in_valkey_for_a_day(run: Run) -> None:
-    async def work(world: Cluster) -> None:
-        async with viewing(world) as one:
-            assert await one.sees() == matrix()
-            await one.settled()
-        world.sandbox.fail("black-hole", path=HOST)
-        world.move(23 * 3600)
-        async with viewing(world) as other:
-            assert await other.sees() == matrix(), (one.logs, other.logs)
-        assert (world.calls(), pictures(world)) == (1, 1)
+    async def work(cluster: Cluster) -> None:
+        async with viewing(cluster) as viewer_a:
+            assert await viewer_a.sees() == matrix()
+            await viewer_a.settled()
+        cluster.sandbox.fail("black-hole", path=HOST)
+        cluster.move(23 * 3600)
+        async with viewing(cluster) as viewer_b:
+            assert await viewer_b.sees() == matrix(), (viewer_a.logs, viewer_b.logs)
+        assert (cluster.calls(), pictures(cluster)) == (1, 1)
 
     run(work)
 
 
 def test_without_valkey_it_is_kept_in_memory(run: Run) -> None:
-    async def work(world: Cluster) -> None:
-        async with viewing(world, redis_url=None) as one:
-            assert [await one.sees(), await one.sees()] == [matrix(), matrix()]
-            assert pictures(world) == 1
+    async def work(cluster: Cluster) -> None:
+        async with viewing(cluster, redis_url=None) as viewer_a:
+            assert [await viewer_a.sees(), await viewer_a.sees()] == [matrix(), matrix()]
+            assert pictures(cluster) == 1
 
     run(work)
 
 
 def test_what_another_put_into_valkey_is_looked_at_as_closely(run: Run) -> None:
-    async def work(world: Cluster) -> None:
-        async with viewing(world) as one:
-            world.valkey.set(f"{one.images._prefix}:{MATRIX}", b"<svg xmlns='http://www.w3.org/2000/svg'/>", ex=60)
-            assert await one.sees() == matrix()
+    async def work(cluster: Cluster) -> None:
+        async with viewing(cluster) as viewer_a:
+            cluster.valkey.set(
+                f"{viewer_a.images._prefix}:{MATRIX}", b"<svg xmlns='http://www.w3.org/2000/svg'/>", ex=60
+            )
+            assert await viewer_a.sees() == matrix()
 
     run(work)
 
 
 def test_while_another_worker_asks_nobody_else_does(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.1)
 
-    async def work(world: Cluster) -> None:
-        async with viewing(world) as one:
-            claim = f"{one.images._prefix}:{MATRIX}:claim"
-            world.valkey.set(claim, b"", ex=60)
-            assert await one.sees() == NOT_YET
-            assert pictures(world) == 0
-            world.valkey.delete(claim)  # that one died, and its claim is over
-            await one.settled()
-            assert await one.sees() == matrix()
+    async def work(cluster: Cluster) -> None:
+        async with viewing(cluster) as viewer_a:
+            claim = f"{viewer_a.images._prefix}:{MATRIX}:claim"
+            cluster.valkey.set(claim, b"", ex=60)
+            assert await viewer_a.sees() == NOT_YET
+            assert pictures(cluster) == 0
+            cluster.valkey.delete(claim)  # that one died, and its claim is over
+            await viewer_a.settled()
+            assert await viewer_a.sees() == matrix()
 
     run(work)
 
@@ -277,12 +279,12 @@ def test_memory_is_bounded(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     few = 2 * (len(picture(MATRIX)) + module.OVERHEAD) + 100
     monkeypatch.setattr(module, "MEMORY_BYTES", few)
 
-    async def work(world: Cluster) -> None:
-        async with viewing(world, redis_url=None) as one:
+    async def work(cluster: Cluster) -> None:
+        async with viewing(cluster, redis_url=None) as viewer_a:
             for movie_id in (MATRIX, SHAWSHANK, 238, 424):
-                assert isinstance(await one.sees(movie_id), PosterImage)
-                assert one.images._memory.currsize <= few
-            assert 1 <= len(one.images._memory) <= 2
+                assert isinstance(await viewer_a.sees(movie_id), PosterImage)
+                assert viewer_a.images._memory.currsize <= few
+            assert 1 <= len(viewer_a.images._memory) <= 2
 
     run(work)
 
@@ -292,40 +294,40 @@ def test_no_more_films_are_looked_for_at_once_than_memory_has_room_for(
 ) -> None:
     monkeypatch.setattr(module, "MAX_IN_FLIGHT", 1)
 
-    async def work(world: Cluster) -> None:
-        world.sandbox.fail("latency", path=HOST, seconds=0.5)
-        async with viewing(world) as one:
-            first = asyncio.create_task(one.sees())
-            await until(lambda: one.images._in_flight)
-            assert await one.sees(SHAWSHANK) == NOT_YET
+    async def work(cluster: Cluster) -> None:
+        cluster.sandbox.fail("latency", path=HOST, seconds=0.5)
+        async with viewing(cluster) as viewer_a:
+            first = asyncio.create_task(viewer_a.sees())
+            await until(lambda: viewer_a.images._in_flight)
+            assert await viewer_a.sees(SHAWSHANK) == NOT_YET
             assert await first == matrix()
-            assert isinstance(await one.sees(SHAWSHANK), PosterImage)
+            assert isinstance(await viewer_a.sees(SHAWSHANK), PosterImage)
 
     run(work)
 
 
 def test_a_host_that_fails_again_and_again_is_left_alone(run: Run) -> None:
-    async def work(world: Cluster) -> None:
-        world.sandbox.fail("500", path=HOST)
+    async def work(cluster: Cluster) -> None:
+        cluster.sandbox.fail("500", path=HOST)
         films = [MATRIX, SHAWSHANK, 238, 424, 389, 129, 19404, 155, 496243, 13]
-        async with viewing(world, redis_url=None) as one:
+        async with viewing(cluster, redis_url=None) as viewer_a:
             for movie_id in films:
-                assert await one.sees(movie_id) == NOT_YET
-            assert sum(pictures(world, movie_id) for movie_id in films) == 8
+                assert await viewer_a.sees(movie_id) == NOT_YET
+            assert sum(pictures(cluster, movie_id) for movie_id in films) == 8
 
     run(work)
 
 
 def test_who_ends_does_not_wait_for_tmdb(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.1)
 
-    async def work(world: Cluster) -> None:
-        world.sandbox.fail("black-hole", path=HOST)
-        async with asyncio.timeout(8), viewing(world) as one:
-            assert await one.sees() == NOT_YET
-            claim = f"{one.images._prefix}:{MATRIX}:claim"
-            assert world.valkey.exists(claim)
-        assert not world.valkey.exists(claim), "others need not wait until it ends by itself"
+    async def work(cluster: Cluster) -> None:
+        cluster.sandbox.fail("black-hole", path=HOST)
+        async with asyncio.timeout(8), viewing(cluster) as viewer_a:
+            assert await viewer_a.sees() == NOT_YET
+            claim = f"{viewer_a.images._prefix}:{MATRIX}:claim"
+            assert cluster.valkey.exists(claim)
+        assert not cluster.valkey.exists(claim), "others need not wait until it ends by itself"
 
     run(work)
 
@@ -333,8 +335,8 @@ def test_who_ends_does_not_wait_for_tmdb(run: Run, monkeypatch: pytest.MonkeyPat
 # --- what TMDB says ---------------------------------------------------------------------------------
 
 
-def details(**told: Any) -> bytes:
-    return msgspec.json.encode({"id": MATRIX, "title": "The Matrix", **told})
+def details(**fields: Any) -> bytes:
+    return msgspec.json.encode({"id": MATRIX, "title": "The Matrix", **fields})
 
 
 @pytest.mark.parametrize("path", ["/abc.jpg", "/a_B-9.png", "/x.webp"])

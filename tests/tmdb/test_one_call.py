@@ -1,4 +1,4 @@
-"""However many ask at once, one request goes to TMDB for one thing (contract §7.9; promise 16).
+"""However many callers there are at once, each resource is requested from TMDB once (contract §7.9; promise 16).
 
 Each worker is a server of its own here: left to itself, an idle one takes nearly all connections of a shared port.
 ``FILMER_TRUST_ONE_CALL_REQUESTS=1000 FILMER_TRUST_ONE_CALL_WORKERS=4 FILMER_TRUST_TMDB_DEADLINE=15`` asks more often.
@@ -57,7 +57,7 @@ def start(serve: Serve, database: str, sandbox: Sandbox, **environment: str) -> 
 
 @pytest.fixture(scope="module")
 def workers(serve: Serve, database: str, shared_sandbox: Sandbox) -> Workers:
-    language = own_language()  # what one of them keeps is the others' too
+    language = own_language()  # the workers share what is cached
     return [start(serve, database, shared_sandbox, TMDB_LANGUAGE=language) for _ in range(WORKERS)]
 
 
@@ -69,7 +69,7 @@ def without_valkey(serve: Serve, database: str, shared_sandbox: Sandbox) -> Work
 
 @pytest.fixture
 def page() -> bytes:
-    """A request for a page of popular films that nobody has asked for."""
+    """A request for a page of popular films that is not cached."""
     return request("GET", f"/api/movies/popular?page={next(_pages)}")
 
 
@@ -83,12 +83,12 @@ def lines_to(workers: Workers, count: int = REQUESTS) -> Iterator[list[RawConnec
         ]
 
 
-def ask_at_once(workers: Workers, asked: bytes, count: int = REQUESTS) -> tuple[list[RawResponse], float]:
+def ask_at_once(workers: Workers, request: bytes, count: int = REQUESTS) -> tuple[list[RawResponse], float]:
     """The answers, and how many seconds the last of them took."""
     with lines_to(workers, count) as lines:
         begun = time.monotonic()
         for line in lines:
-            line.send(asked)
+            line.send(request)
         return [line.receive() for line in lines], time.monotonic() - begun
 
 
@@ -106,9 +106,9 @@ def called_once(workers: Workers, sandbox: Sandbox, path: str = POPULAR) -> Iter
     """
     before = [len(process.output()) for process in workers]
     yield
-    told = [process.output()[length:] for process, length in zip(workers, before, strict=True)]
-    more = sum(lines.count("cache away") + lines.count("TMDB failed") for lines in told)
-    assert 1 <= sandbox.calls(path) <= 1 + more, told
+    logs = [process.output()[length:] for process, length in zip(workers, before, strict=True)]
+    more = sum(lines.count("cache away") + lines.count("TMDB failed") for lines in logs)
+    assert 1 <= sandbox.calls(path) <= 1 + more, logs
 
 
 def assert_all_refused(replies: Sequence[RawResponse]) -> None:
@@ -182,7 +182,7 @@ def test_a_failure_without_valkey(without_valkey: Workers, sandbox: Sandbox, pag
 
 @pytest.mark.timeout(600)
 def test_another_takes_over_when_the_one_who_asks_is_killed(workers: Workers, sandbox: Sandbox, page: bytes) -> None:
-    """SIGKILL in the middle of its call: whoever waits at other workers has the answer from one more call."""
+    """SIGKILL in the middle of its call: callers waiting at other workers get the result of one more call."""
     victim, *others = workers
     sandbox.fail("black-hole", times=1)
     with RawConnection(victim.port) as tmdb_client, lines_to(others) as waiting:
@@ -242,5 +242,5 @@ def test_many_who_take_to_the_same_film(movie_id: int, workers: Workers, databas
         replies = [line.receive() for line in lines]
     assert {reply.status for reply in replies} == {201}, {reply.body for reply in replies}
     with psycopg.connect(database) as conn:
-        kept = conn.execute("SELECT count(*) FROM favorite WHERE movie_id = %s", [movie_id]).fetchone()
-        assert kept == (USERS,)
+        count = conn.execute("SELECT count(*) FROM favorite WHERE movie_id = %s", [movie_id]).fetchone()
+        assert count == (USERS,)

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from filmer.tmdb.payloads import PayloadError, Popular, TmdbFilm, read_film, read_found, read_popular, read_problem
+from filmer.tmdb.payloads import (
+    PayloadError,
+    Popular,
+    TmdbFilm,
+    read_error_code,
+    read_film,
+    read_find_result,
+    read_popular,
+)
 from filmer.tmdb.sandbox.responses import SandboxApi, error_response, read_films
 
 FILM = {
@@ -47,8 +55,8 @@ def packed(value: Any) -> bytes:
     return msgspec.json.encode(value)
 
 
-def film_of(**told: Any) -> TmdbFilm:
-    return read_film(packed(FILM | told), told.get("id", 603))
+def film_of(**fields: Any) -> TmdbFilm:
+    return read_film(packed(FILM | fields), fields.get("id", 603))
 
 
 @given(bodies)
@@ -68,7 +76,7 @@ def test_whatever_comes_is_read_or_refused(body: bytes) -> None:
     for read in (
         lambda: read_popular(body, 1)[0],
         lambda: read_film(body, 1),
-        lambda: read_found(body)[0],
+        lambda: read_find_result(body)[0],
     ):
         try:
             found = read()
@@ -78,7 +86,7 @@ def test_whatever_comes_is_read_or_refused(body: bytes) -> None:
         if isinstance(found, Popular):
             assert 0 <= found.total_pages <= 500
             assert 0 <= found.total_results <= 10_000
-    assert isinstance(read_problem(body), int | None)
+    assert isinstance(read_error_code(body), int | None)
 
 
 def test_real_answers_are_taken() -> None:
@@ -90,9 +98,9 @@ def test_real_answers_are_taken() -> None:
     film = read_film(tmdb.respond("GET", "/3/movie/603", {"api_key": "k"}, "").body, 603)
     assert (film.id, film.title) == (603, "The Matrix")
     found = {"api_key": "k", "external_source": "imdb_id"}
-    assert read_found(tmdb.respond("GET", "/3/find/tt0133093", found, "").body) == (603, [])
-    assert read_found(tmdb.respond("GET", "/3/find/tt9999999", found, "").body) == (None, [])
-    assert read_problem(error_response(34).body) == 34
+    assert read_find_result(tmdb.respond("GET", "/3/find/tt0133093", found, "").body) == (603, [])
+    assert read_find_result(tmdb.respond("GET", "/3/find/tt9999999", found, "").body) == (None, [])
+    assert read_error_code(error_response(34).body) == 34
 
 
 def test_what_the_spec_prints_is_kept_and_nothing_else() -> None:
@@ -103,7 +111,7 @@ def test_what_the_spec_prints_is_kept_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "text",
     [
         "",
         "soon",
@@ -116,8 +124,8 @@ def test_what_the_spec_prints_is_kept_and_nothing_else() -> None:
         "\u0662\u0660\u0662\u0664-01-01",
     ],
 )
-def test_a_date_that_is_none_is_none(told: str) -> None:
-    assert film_of(release_date=told).release_date is None
+def test_a_date_that_is_none_is_none(text: str) -> None:
+    assert film_of(release_date=text).release_date is None
 
 
 def test_what_no_column_holds_goes() -> None:
@@ -125,40 +133,40 @@ def test_what_no_column_holds_goes() -> None:
     assert (film.title, film.overview) == ("AB", "")
 
 
-@pytest.mark.parametrize(("told", "kept"), [(0, 0), (500, 500), (501, 500), (10**30, 500)])
-def test_pages_never_exceed_five_hundred(told: int, kept: int) -> None:
-    assert read_popular(packed(PAGE | {"total_pages": told}), 1)[0].total_pages == kept
+@pytest.mark.parametrize(("number", "expected"), [(0, 0), (500, 500), (501, 500), (10**30, 500)])
+def test_pages_never_exceed_five_hundred(number: int, expected: int) -> None:
+    assert read_popular(packed(PAGE | {"total_pages": number}), 1)[0].total_pages == expected
 
 
-@pytest.mark.parametrize(("told", "kept"), [(0, 0), (10_000, 10_000), (10_001, 10_000), (10**30, 10_000)])
-def test_results_never_exceed_ten_thousand(told: int, kept: int) -> None:
-    body = packed(PAGE).replace(b'"total_results":430', b'"total_results":%d' % told)
-    assert read_popular(body, 1)[0].total_results == kept
+@pytest.mark.parametrize(("number", "expected"), [(0, 0), (10_000, 10_000), (10_001, 10_000), (10**30, 10_000)])
+def test_results_never_exceed_ten_thousand(number: int, expected: int) -> None:
+    body = packed(PAGE).replace(b'"total_results":430', b'"total_results":%d' % number)
+    assert read_popular(body, 1)[0].total_results == expected
 
 
 @pytest.mark.parametrize(
-    "told",
+    "fields",
     [
         {"id": 604}, {"id": 0}, {"id": -603}, {"id": 2**31}, {"id": "603"}, {"id": True}, {"id": 603.5}, {"id": None},
         {"title": None}, {"title": 5}, {"release_date": 1999}, {"overview": []}, {"popularity": "83.5"},
         {"vote_average": True}, {"vote_average": {}},
     ],
 )  # fmt: skip
-def test_another_film_or_another_type_is_refused(told: dict[str, Any]) -> None:
+def test_another_film_or_another_type_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(PayloadError):
-        read_film(packed(FILM | told), 603)
+        read_film(packed(FILM | fields), 603)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "fields",
     [
         {"page": 2}, {"page": "1"}, {"page": None}, {"total_pages": -1}, {"total_results": "430"}, {"results": None},
         {"results": {}}, {"results": [FILM | {"id": 0}]}, {"results": [None]},
     ],
 )  # fmt: skip
-def test_another_page_or_another_type_is_refused(told: dict[str, Any]) -> None:
+def test_another_page_or_another_type_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(PayloadError):
-        read_popular(packed(PAGE | told), 1)
+        read_popular(packed(PAGE | fields), 1)
 
 
 @pytest.mark.parametrize("field", ["id", "title"])
@@ -169,4 +177,4 @@ def test_a_film_has_an_id_and_a_title(field: str) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"status_code":"34"}', b'{"status_code":true}'])
 def test_an_error_without_tmdbs_code_has_none(body: bytes) -> None:
-    assert read_problem(body) is None
+    assert read_error_code(body) is None

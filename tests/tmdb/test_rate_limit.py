@@ -16,7 +16,7 @@ from filmer.store.valkey import SharedCache
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.rate_limit import RateLimit
 
-A_SECOND = 0.75  # Valkey counts when it is asked; word of it may come late to the first, and not to the next
+A_SECOND = 0.75  # Valkey counts by its own time, and its replies to two requests may be delayed differently
 
 
 def most_in_a_second(times: list[float]) -> int:
@@ -25,7 +25,7 @@ def most_in_a_second(times: list[float]) -> int:
 
 
 class RecordingRateLimit(RateLimit):
-    """Notes when somebody got a turn."""
+    """Records when each request was granted."""
 
     turns: ClassVar[list[float]] = []
 
@@ -69,7 +69,7 @@ def test_one_worker_may_use_what_the_other_leaves(engines: Engines) -> None:
     async def run() -> float:
         caches = [SharedCache(engines.redis_url) for _ in range(2)]
         busy, _ = (RateLimit(cache, SystemClock(), per_second=10, workers=2) for cache in caches)
-        await asyncio.sleep(1.1)  # whatever came before
+        await asyncio.sleep(1.1)  # so that earlier requests no longer count
         begun = time.monotonic()
         for _ in range(10):
             await busy.acquire()
@@ -112,7 +112,7 @@ def test_valkey_that_goes_away_stops_nobody(engines: Engines) -> None:
         async with asyncio.timeout(2):
             for _ in range(20):
                 await rate_limit.acquire()
-        assert not cache.is_up
+        assert not cache.accepts_calls
         await cache.close()
 
     asyncio.run(run())

@@ -24,27 +24,27 @@ AGAIN = ["429", "500", "502", "503", "504", "reset", "half", "black-hole"]
 NOT_AGAIN = ["401", "redirect", "not-json", "wrong-types", "wrong-id", "gzip-bomb", "huge", "endless"]
 
 
-class Told(NamedTuple):
-    """How asking for one film went."""
+class Result(NamedTuple):
+    """The film, the waits before each retry, and the log of one request."""
 
     film: TmdbFilm | None
     waits: list[float]
     logs: list[Any]
 
 
-async def ask(base_url: str, clock: SteppingClock, **given: Any) -> Told:
-    async with tmdb_client(base_url, clock, **given) as tmdb:
+async def fetch_film(base_url: str, clock: SteppingClock, **options: Any) -> Result:
+    async with tmdb_client(base_url, clock, **options) as tmdb:
         with capture_logs() as logs:
             try:
                 film: TmdbFilm | None = await tmdb.film(MATRIX)
             except ExternalApiError:
                 film = None
-    return Told(film, clock.waits, logs)
+    return Result(film, clock.waits, logs)
 
 
-def asked(base_url: str, deadline: int = 10) -> Told:
+def request_film(base_url: str, deadline: int = 10) -> Result:
     """With ten seconds each try has half a second of them, by the real clock."""
-    return asyncio.run(ask(base_url, SteppingClock(), tmdb_deadline_seconds=deadline))
+    return asyncio.run(fetch_film(base_url, SteppingClock(), tmdb_deadline_seconds=deadline))
 
 
 def are_as_printed(waits: list[float]) -> bool:
@@ -54,48 +54,48 @@ def are_as_printed(waits: list[float]) -> bool:
 @pytest.mark.parametrize("fault", AGAIN)
 def test_four_calls_and_growing_waits(fault: str, sandbox: Sandbox) -> None:
     sandbox.fail(fault)
-    told = asked(sandbox.url)
-    assert told.film is None
+    result = request_film(sandbox.url)
+    assert result.film is None
     assert sandbox.calls(PATH) == 4
-    assert len(told.waits) == 3
-    assert are_as_printed(told.waits), told.waits
-    assert [(entry["attempt"], entry["attempts"]) for entry in told.logs] == [(number, 4) for number in (1, 2, 3, 4)]
+    assert len(result.waits) == 3
+    assert are_as_printed(result.waits), result.waits
+    assert [(entry["attempt"], entry["attempts"]) for entry in result.logs] == [(number, 4) for number in (1, 2, 3, 4)]
 
 
 def test_nobody_there_is_tried_again_too() -> None:
-    told = asked(f"http://127.0.0.1:{free_port('127.0.0.1')}/3")
-    assert (told.film, len(told.logs), len(told.waits)) == (None, 4, 3)
-    assert are_as_printed(told.waits), told.waits
+    result = request_film(f"http://127.0.0.1:{free_port('127.0.0.1')}/3")
+    assert (result.film, len(result.logs), len(result.waits)) == (None, 4, 3)
+    assert are_as_printed(result.waits), result.waits
 
 
 @pytest.mark.parametrize("failures", [1, 2, 3])
 @pytest.mark.parametrize("fault", AGAIN)
 def test_it_recovers(fault: str, failures: int, sandbox: Sandbox) -> None:
     sandbox.fail(fault, times=failures)
-    told = asked(sandbox.url)
-    assert told.film is not None
-    assert told.film.id == MATRIX
+    result = request_film(sandbox.url)
+    assert result.film is not None
+    assert result.film.id == MATRIX
     assert sandbox.calls(PATH) == failures + 1
-    assert len(told.waits) == len(told.logs) == failures
-    assert are_as_printed(told.waits), told.waits
+    assert len(result.waits) == len(result.logs) == failures
+    assert are_as_printed(result.waits), result.waits
 
 
 @pytest.mark.parametrize("fault", NOT_AGAIN)
 def test_what_would_be_the_same_again_is_asked_once(fault: str, sandbox: Sandbox) -> None:
     sandbox.fail(fault)
-    told = asked(sandbox.url)
-    assert (told.film, told.waits, sandbox.calls(PATH)) == (None, [], 1)
-    assert [entry["attempt"] for entry in told.logs] == [1]
+    result = request_film(sandbox.url)
+    assert (result.film, result.waits, sandbox.calls(PATH)) == (None, [], 1)
+    assert [entry["attempt"] for entry in result.logs] == [1]
 
 
 @pytest.mark.parametrize("status", [400, 403, 405, 406, 410, 418, 422])
 def test_other_refusals_are_asked_once(status: int) -> None:
-    async def run() -> tuple[Told, int]:
+    async def run() -> tuple[Result, int]:
         async with scripted_server(http(f"{status} No", b'{"status_code":5}', "retry-after: 1")) as server:
-            return await ask(server.url, SteppingClock()), server.asked
+            return await fetch_film(server.url, SteppingClock()), server.requests
 
-    told, calls = asyncio.run(run())
-    assert (told.film, told.waits, len(told.logs), calls) == (None, [], 1, 1)
+    result, calls = asyncio.run(run())
+    assert (result.film, result.waits, len(result.logs), calls) == (None, [], 1, 1)
 
 
 def test_that_there_is_no_such_film_is_asked_once_and_no_error(sandbox: Sandbox) -> None:
@@ -112,40 +112,40 @@ def test_that_there_is_no_such_film_is_asked_once_and_no_error(sandbox: Sandbox)
 # --- Retry-After ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("told", "waited"), [(0, 1), (1, 1), (3, 3), (6, 6), (14, 14)])
-def test_as_long_as_tmdb_says_is_waited_for(told: int, waited: float, sandbox: Sandbox) -> None:
-    sandbox.fail("429", times=1, retry_after=told)
-    found = asked(sandbox.url, deadline=15)
-    assert found.film is not None
-    assert len(found.waits) == 1
-    assert waited <= found.waits[0] <= waited * 1.1
+@pytest.mark.parametrize(("retry_after", "waited"), [(0, 1), (1, 1), (3, 3), (6, 6), (14, 14)])
+def test_as_long_as_tmdb_says_is_waited_for(retry_after: int, waited: float, sandbox: Sandbox) -> None:
+    sandbox.fail("429", times=1, retry_after=retry_after)
+    result = request_film(sandbox.url, deadline=15)
+    assert result.film is not None
+    assert len(result.waits) == 1
+    assert waited <= result.waits[0] <= waited * 1.1
 
 
-@pytest.mark.parametrize("told", [15, 16, 3600, 10**9])
-def test_beyond_the_deadline_nobody_waits(told: int, sandbox: Sandbox) -> None:
-    sandbox.fail("429", retry_after=told)
+@pytest.mark.parametrize("retry_after", [15, 16, 3600, 10**9])
+def test_beyond_the_deadline_nobody_waits(retry_after: int, sandbox: Sandbox) -> None:
+    sandbox.fail("429", retry_after=retry_after)
     begun = time.monotonic()
-    found = asked(sandbox.url, deadline=15)
-    assert (found.film, found.waits, sandbox.calls(PATH)) == (None, [], 1)
+    result = request_film(sandbox.url, deadline=15)
+    assert (result.film, result.waits, sandbox.calls(PATH)) == (None, [], 1)
     at_most(2, since=begun)
 
 
 def test_the_deadline_is_over_all_waits(sandbox: Sandbox) -> None:
     sandbox.fail("429", retry_after=8)
-    found = asked(sandbox.url, deadline=15)
-    assert (found.film, len(found.waits), sandbox.calls(PATH)) == (None, 1, 2)
+    result = request_film(sandbox.url, deadline=15)
+    assert (result.film, len(result.waits), sandbox.calls(PATH)) == (None, 1, 2)
 
 
-@pytest.mark.parametrize("said", ["soon", "-3", "1.5", "Wed, 21 Oct 2015 07:28:00 GMT", "Octember", "\u0663"])
-def test_what_cannot_be_read_changes_nothing(said: str) -> None:
-    found, calls = asyncio.run(after("503 Busy", f"retry-after: {said}".encode().decode("latin-1")))
-    assert (found.film, calls) == (None, 4)
-    assert are_as_printed(found.waits)
+@pytest.mark.parametrize("header", ["soon", "-3", "1.5", "Wed, 21 Oct 2015 07:28:00 GMT", "Octember", "\u0663"])
+def test_what_cannot_be_read_changes_nothing(header: str) -> None:
+    result, calls = asyncio.run(after("503 Busy", f"retry-after: {header}".encode().decode("latin-1")))
+    assert (result.film, calls) == (None, 4)
+    assert are_as_printed(result.waits)
 
 
-async def after(status: str, *headers: str) -> tuple[Told, int]:
+async def after(status: str, *headers: str) -> tuple[Result, int]:
     async with scripted_server(http(status, b"", *headers)) as server:
-        return await ask(server.url, SteppingClock()), server.asked
+        return await fetch_film(server.url, SteppingClock()), server.requests
 
 
 @pytest.mark.parametrize("status", ["429 Slow", "503 Busy"])
@@ -154,13 +154,13 @@ def test_a_date_is_kept(status: str, seconds: int, first: float | None, calls: i
     clock = SteppingClock()
     moment = format_datetime(clock.now() + timedelta(seconds=seconds), usegmt=True)
 
-    async def run() -> tuple[Told, int]:
+    async def run() -> tuple[Result, int]:
         async with scripted_server(http(status, b"", f"retry-after: {moment}")) as server:
-            return await ask(server.url, clock), server.asked
+            return await fetch_film(server.url, clock), server.requests
 
-    found, asked_for = asyncio.run(run())
-    assert (found.film, asked_for) == (None, calls)
-    assert found.waits[:1] == ([] if first is None else [pytest.approx(first, rel=0.11)])
+    result, sent = asyncio.run(run())
+    assert (result.film, sent) == (None, calls)
+    assert result.waits[:1] == ([] if first is None else [pytest.approx(first, rel=0.11)])
 
 
 # --- what is logged ---------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def test_a_date_is_kept(status: str, seconds: int, first: float | None, calls: i
 @pytest.mark.parametrize("fault", [*AGAIN, *NOT_AGAIN])
 def test_a_failure_is_logged_with_what_it_was(fault: str, sandbox: Sandbox) -> None:
     sandbox.fail(fault, times=1)
-    (entry,) = asked(sandbox.url).logs
+    (entry,) = request_film(sandbox.url).logs
     assert (entry["log_level"], entry["method"], entry["path"]) == ("error", "GET", f"/movie/{MATRIX}")
     assert entry["error"]
     assert isinstance(entry["exc_info"], Exception)
@@ -179,9 +179,9 @@ def test_a_failure_is_logged_with_what_it_was(fault: str, sandbox: Sandbox) -> N
 
 @pytest.fixture
 def logging_server(database_url: str, serve: Serve, sandbox: Sandbox, request: pytest.FixtureRequest) -> Server:
-    """One that says all it can, with the credential given in this or that way."""
+    """A server that logs as much as it can, with one of the credentials."""
     credential, log_format = request.param
-    found: Server = serve(
+    server: Server = serve(
         database_url,
         TMDB_BASE_URL=sandbox.url,
         TMDB_DEADLINE_SECONDS="3",
@@ -191,7 +191,7 @@ def logging_server(database_url: str, serve: Serve, sandbox: Sandbox, request: p
         FILMER_ACCESS_LOG="true",
         **{credential: KEY},
     )
-    return found
+    return server
 
 
 @pytest.mark.parametrize(
@@ -218,11 +218,11 @@ def test_stderr_tells_each_failure_and_never_the_credential(logging_server: Serv
         assert output.count("Traceback (most recent call last)") >= len(failing)
         return
     lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    told = [line for line in lines if line["event"] == "TMDB failed"]
-    assert [(line["request_id"], line["attempt"]) for line in told] == [
+    failures = [line for line in lines if line["event"] == "TMDB failed"]
+    assert [(line["request_id"], line["attempt"]) for line in failures] == [
         (f"{fault}.asked", attempt) for fault in failing for attempt in ((1, 2) if fault in {"500", "reset"} else (1,))
     ]
-    for line in told:
+    for line in failures:
         assert (line["level"], line["method"], line["path"]) == ("error", "GET", "/movie/popular")
         assert line["error"]
         assert line["exception"][0]["exc_type"]

@@ -30,15 +30,15 @@ def _healed(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-def told(answer: httpx.Response, shape: response_shapes.Shape, status: int = 200) -> Any:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == JSON
-    assert misfits(answer.json(), shape) == []
-    return answer.json()
+def json_of(response: httpx.Response, shape: response_shapes.Shape, status: int = 200) -> Any:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == JSON
+    assert misfits(response.json(), shape) == []
+    return response.json()
 
 
-def refused(answer: httpx.Response, status: int, code: int) -> None:
-    error = told(answer, response_shapes.ERROR, status)
+def refused(response: httpx.Response, status: int, code: int) -> None:
+    error = json_of(response, response_shapes.ERROR, status)
     assert error["success"] is False
     assert error["status_code"] == code
     assert error["status_message"]
@@ -62,7 +62,7 @@ def test_the_shapes_find_what_does_not_fit() -> None:
 
 
 def test_popular_films_come_by_popularity_twenty_a_page(client: httpx.Client) -> None:
-    pages = [told(client.get("movie/popular", params={"page": page}), response_shapes.PAGE) for page in range(1, 23)]
+    pages = [json_of(client.get("movie/popular", params={"page": page}), response_shapes.PAGE) for page in range(1, 23)]
     assert [page["page"] for page in pages] == list(range(1, 23))
     assert {(page["total_pages"], page["total_results"]) for page in pages} == {(22, len(ROWS))}
     assert [len(page["results"]) for page in pages] == [20] * 21 + [10]
@@ -72,13 +72,13 @@ def test_popular_films_come_by_popularity_twenty_a_page(client: httpx.Client) ->
 
 
 def test_without_a_page_it_is_the_first(client: httpx.Client) -> None:
-    first = told(client.get("movie/popular", params={"language": "de-DE", "region": "DE"}), response_shapes.PAGE)
+    first = json_of(client.get("movie/popular", params={"language": "de-DE", "region": "DE"}), response_shapes.PAGE)
     assert first == client.get("movie/popular", params={"page": 1}).json()
 
 
 def test_a_film_is_told_as_the_demo_has_it(client: httpx.Client) -> None:
     page = BY_POPULARITY.index(int(MATRIX["tmdb_id"])) // 20 + 1
-    films = told(client.get("movie/popular", params={"page": page}), response_shapes.PAGE)["results"]
+    films = json_of(client.get("movie/popular", params={"page": page}), response_shapes.PAGE)["results"]
     film = next(film for film in films if film["id"] == int(MATRIX["tmdb_id"]))
     assert film == {
         "adult": False,
@@ -102,13 +102,13 @@ def test_a_film_without_a_date_has_an_empty_one(client: httpx.Client) -> None:
     dateless = [int(row["tmdb_id"]) for row in ROWS if not row["release_date"]]
     assert dateless
     for film_id in dateless:
-        assert told(client.get(f"movie/{film_id}"), response_shapes.DETAILS)["release_date"] == ""
+        assert json_of(client.get(f"movie/{film_id}"), response_shapes.DETAILS)["release_date"] == ""
 
 
 @pytest.mark.parametrize("page", ["23", "500", "0023"])
 def test_a_page_past_the_end_is_empty(page: str, client: httpx.Client) -> None:
-    answer = told(client.get("movie/popular", params={"page": page}), response_shapes.PAGE)
-    assert answer == {"page": int(page), "results": [], "total_pages": 22, "total_results": len(ROWS)}
+    response = json_of(client.get("movie/popular", params={"page": page}), response_shapes.PAGE)
+    assert response == {"page": int(page), "results": [], "total_pages": 22, "total_results": len(ROWS)}
 
 
 @pytest.mark.parametrize("page", ["0", "501", "-1", "1.5", "one", "", "²", "1_0", "+1", "9" * 5000])
@@ -123,7 +123,7 @@ def test_what_is_no_page_is_refused(path: str, page: str, client: httpx.Client) 
 
 def test_the_details_of_every_film(client: httpx.Client) -> None:
     for row in ROWS:
-        film = told(client.get(f"movie/{row['tmdb_id']}"), response_shapes.DETAILS)
+        film = json_of(client.get(f"movie/{row['tmdb_id']}"), response_shapes.DETAILS)
         assert (film["id"], film["imdb_id"], film["title"]) == (int(row["tmdb_id"]), row["id"], row["title"])
         assert film["original_title"] == (row["original_title"] or row["title"])
         assert film["runtime"] == int(row["runtime_minutes"])
@@ -148,7 +148,7 @@ def test_what_is_no_id(number: str, client: httpx.Client) -> None:
 
 
 def test_a_film_is_found_by_its_imdb_id(client: httpx.Client) -> None:
-    found = told(client.get("find/tt0133093", params={"external_source": "imdb_id"}), response_shapes.FOUND)
+    found = json_of(client.get("find/tt0133093", params={"external_source": "imdb_id"}), response_shapes.FOUND)
     assert [film["id"] for film in found["movie_results"]] == [603]
     assert found["movie_results"][0]["media_type"] == "movie"
 
@@ -157,13 +157,13 @@ def test_a_film_is_found_by_its_imdb_id(client: httpx.Client) -> None:
     ("external_id", "source"), [("tt9999999", "imdb_id"), ("nothing", "imdb_id"), ("tt0133093", "wikidata_id")]
 )
 def test_what_is_not_found_is_an_empty_list(external_id: str, source: str, client: httpx.Client) -> None:
-    found = told(client.get(f"find/{external_id}", params={"external_source": source}), response_shapes.FOUND)
+    found = json_of(client.get(f"find/{external_id}", params={"external_source": source}), response_shapes.FOUND)
     assert set(map(len, found.values())) == {0}
 
 
-@pytest.mark.parametrize("asked", [{}, {"external_source": ""}, {"external_source": "IMDB"}])
-def test_a_source_must_be_one_that_there_is(asked: dict[str, str], client: httpx.Client) -> None:
-    refused(client.get("find/tt0133093", params=asked), 422, 5)
+@pytest.mark.parametrize("params", [{}, {"external_source": ""}, {"external_source": "IMDB"}])
+def test_a_source_must_be_one_that_there_is(params: dict[str, str], client: httpx.Client) -> None:
+    refused(client.get("find/tt0133093", params=params), 422, 5)
 
 
 # --- search ---------------------------------------------------------------------------------------
@@ -171,34 +171,34 @@ def test_a_source_must_be_one_that_there_is(asked: dict[str, str], client: httpx
 
 @pytest.mark.parametrize("query", ["matrix", "MATRIX", "he mat", "Mátrix"])
 def test_films_are_found_by_what_their_titles_contain(query: str, client: httpx.Client) -> None:
-    page = told(client.get("search/movie", params={"query": query}), response_shapes.PAGE)
+    page = json_of(client.get("search/movie", params={"query": query}), response_shapes.PAGE)
     assert 603 in [film["id"] for film in page["results"]]
     assert page["total_results"] == len(page["results"])
 
 
 def test_accents_in_a_title_may_be_left_out(client: httpx.Client) -> None:
     accented = next(row for row in ROWS if row["title"].startswith("Amélie"))
-    page = told(client.get("search/movie", params={"query": "amelie"}), response_shapes.PAGE)
+    page = json_of(client.get("search/movie", params={"query": "amelie"}), response_shapes.PAGE)
     assert [film["id"] for film in page["results"]] == [int(accented["tmdb_id"])]
 
 
 def test_a_search_has_pages(client: httpx.Client) -> None:
-    first = told(client.get("search/movie", params={"query": "the"}), response_shapes.PAGE)
+    first = json_of(client.get("search/movie", params={"query": "the"}), response_shapes.PAGE)
     matches = [row for row in ROWS if "the" in row["title"].lower()]
     assert first["total_results"] == len(matches) > 20
     assert first["total_pages"] == -(-len(matches) // 20)
-    second = told(client.get("search/movie", params={"query": "the", "page": 2}), response_shapes.PAGE)
+    second = json_of(client.get("search/movie", params={"query": "the", "page": 2}), response_shapes.PAGE)
     assert not {film["id"] for film in first["results"]} & {film["id"] for film in second["results"]}
 
 
 def test_nothing_found_is_an_empty_page(client: httpx.Client) -> None:
-    page = told(client.get("search/movie", params={"query": "no film is called this"}), response_shapes.PAGE)
+    page = json_of(client.get("search/movie", params={"query": "no film is called this"}), response_shapes.PAGE)
     assert page == {"page": 1, "results": [], "total_pages": 0, "total_results": 0}
 
 
-@pytest.mark.parametrize("asked", [{}, {"query": ""}])
-def test_a_search_for_nothing_is_told(asked: dict[str, str], client: httpx.Client) -> None:
-    assert told(client.get("search/movie", params=asked), response_shapes.ERRORS, 422)["errors"] == [
+@pytest.mark.parametrize("params", [{}, {"query": ""}])
+def test_a_search_for_nothing_is_told(params: dict[str, str], client: httpx.Client) -> None:
+    assert json_of(client.get("search/movie", params=params), response_shapes.ERRORS, 422)["errors"] == [
         "query must be provided"
     ]
 
@@ -207,7 +207,7 @@ def test_a_search_for_nothing_is_told(asked: dict[str, str], client: httpx.Clien
 
 
 def test_the_configuration_tells_where_images_are(client: httpx.Client) -> None:
-    images = told(client.get("configuration"), response_shapes.CONFIGURATION)["images"]
+    images = json_of(client.get("configuration"), response_shapes.CONFIGURATION)["images"]
     assert images["secure_base_url"] == "https://image.tmdb.org/t/p/"
     assert "w500" in images["poster_sizes"]
 
@@ -255,8 +255,8 @@ PATHS = ["/movie/popular", "/movie/603", "/find/tt0133093", "/search/movie", "/c
 
 @pytest.mark.parametrize(("query", "headers"), ACCEPTED)
 def test_a_key_or_a_token_opens(query: dict[str, str], headers: dict[str, str], sandbox: Sandbox) -> None:
-    answer = httpx.get(f"{sandbox.url}/movie/popular", params=query, headers=headers, trust_env=False, verify=False)
-    told(answer, response_shapes.PAGE)
+    response = httpx.get(f"{sandbox.url}/movie/popular", params=query, headers=headers, trust_env=False, verify=False)
+    json_of(response, response_shapes.PAGE)
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -39,9 +39,9 @@ def running(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     ) as process:
         try:
             assert process.stdout
-            told = re.search(r"ready at (http://\S+)", process.stdout.readline() + process.stdout.readline())
-            assert told
-            yield process, told[1]
+            match = re.search(r"ready at (http://\S+)", process.stdout.readline() + process.stdout.readline())
+            assert match
+            yield process, match[1]
         finally:
             process.kill()
 
@@ -70,7 +70,7 @@ def eventually(what: Callable[[], bool]) -> None:
 def test_it_says_what_to_try_and_ends_at_once_and_quietly(number: int) -> None:
     with running("--port", "0") as (process, address):
         assert status(f"{address}/3/movie/popular", api_key="any") == 200
-        for fault in NAMES:  # each in the middle of its work when it is told to end
+        for fault in NAMES:  # each is under way when the sandbox is told to end
             needed: dict[str, dict[str, object]] = {"latency": {"seconds": 60}, "flawed": {"flaw": "no-title"}}
             order = {"fault": fault, "times": 1, **needed.get(fault, {})}
             assert httpx.post(f"{address}/faults", json=order, trust_env=False, verify=False).status_code == 201
@@ -86,10 +86,10 @@ def test_it_says_what_to_try_and_ends_at_once_and_quietly(number: int) -> None:
             sock.close()
         assert process.stdout
         assert process.stderr
-        said, complained = process.stdout.read(), process.stderr.read()
-    assert (process.returncode, complained) == (0, "")
+        output, errors = process.stdout.read(), process.stderr.read()
+    assert (process.returncode, errors) == (0, "")
     for part in (f"{address}/3/movie/popular", f"{address}/faults", "black-hole", "DELETE", f"{address}/calls"):
-        assert part in said
+        assert part in output
     assert not listens(address)
 
 
@@ -196,9 +196,9 @@ def test_who_can_ask_tmdb_or_is_no_demo_gets_none(settings: Settings) -> None:
 def told_of(server: Server) -> tuple[str, int]:
     """The address and the process id that the server tells."""
     eventually(lambda: "Stop  " in server.output())
-    told = re.search(r"TMDB +a sandbox at (\S+),(?s:.)*?`kill (\d+)`", server.output())
-    assert told, server.output()
-    return told[1], int(told[2])
+    match = re.search(r"TMDB +a sandbox at (\S+),(?s:.)*?`kill (\d+)`", server.output())
+    assert match, server.output()
+    return match[1], int(match[2])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""How the sandbox is told to fail, and what it remembers of its calls."""
+"""The control endpoints of the sandbox: orders to fail, and the list of its requests."""
 
 import socket
 import threading
@@ -232,17 +232,17 @@ def test_many_are_answered_at_once(sandbox: Sandbox, client: httpx.Client) -> No
 
 
 def test_threads_may_order_and_ask_at_once(sandbox: Sandbox) -> None:
-    """Each order applies as often as it says, whoever asks."""
+    """Each order applies as often as it says, to any client."""
     sandbox.fail("503", path=POPULAR, times=40)
-    seen: list[int] = []
+    statuses: list[int] = []
 
     def ask() -> None:
         with httpx.Client(params={"api_key": "k"}, timeout=10, trust_env=False, verify=False) as own:
-            seen.extend(own.get(f"{sandbox.url}/movie/popular").status_code for _ in range(20))
+            statuses.extend(own.get(f"{sandbox.url}/movie/popular").status_code for _ in range(20))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(seen) == [200] * 40 + [503] * 40
+    assert sorted(statuses) == [200] * 40 + [503] * 40

@@ -1,4 +1,4 @@
-"""What each fault of the sandbox looks like to those who ask, and when it applies."""
+"""What each fault of the sandbox looks like to clients, and when it applies."""
 
 import json
 import socket
@@ -42,7 +42,7 @@ def ask(sandbox: Sandbox, path: str = POPULAR) -> socket.socket:
 
 
 def read_head(sock: socket.socket) -> tuple[str, bytes]:
-    """The head in lower case, and what came of the body by then."""
+    """The headers in lower case, and as much of the body as was received."""
     got = b""
     while b"\r\n\r\n" not in got:
         piece = sock.recv(65536)
@@ -175,8 +175,8 @@ def flawed_of(films: list[Any]) -> list[int]:
 def test_a_flaw_is_one_film_s_or_that_of_so_many(client: httpx.Client, sandbox: Sandbox, flaw: str, name: str) -> None:
     before = client.get(POPULAR).json()["results"]
     orders: list[tuple[dict[str, Any], int]] = [({}, 1), ({"films": 3}, 3), ({"films": 100}, 20)]
-    for told, many in orders:
-        sandbox.fail("flawed", flaw=flaw, times=1, **told)
+    for options, many in orders:
+        sandbox.fail("flawed", flaw=flaw, times=1, **options)
         after = client.get(POPULAR).json()["results"]
         assert flawed_of(after) == list(range(many))
         assert [one | {name: None} for one in after] == [one | {name: None} for one in before]

@@ -53,19 +53,19 @@ def chart_of(days: Sequence[Day]) -> Chart:
 
     bars = [
         Bar(
-            x=round(LEFT + slot * (at + GAP / 2), 1),
+            x=round(LEFT + slot * (index + GAP / 2), 1),
             y=floor - height(day.takings),
             width=round(slot * (1 - GAP), 1),
             height=height(day.takings),
             day=day,
         )
-        for at, day in enumerate(days)
+        for index, day in enumerate(days)
     ]
     lines = [Line(y=floor - height(top * step / LINES), amount=top * step / LINES) for step in range(LINES + 1)]
     labels = [
-        Label(x=round(LEFT + slot * (at + 0.5), 1), day=day.day)
-        for at, day in enumerate(days)
-        if (len(days) - 1 - at) % 7 == 0
+        Label(x=round(LEFT + slot * (index + 0.5), 1), day=day.day)
+        for index, day in enumerate(days)
+        if (len(days) - 1 - index) % 7 == 0
     ]
     return Chart(WIDTH, HEIGHT, WIDTH - RIGHT, bars, lines, labels)
 

@@ -1,1 +1,1 @@
-"""Backups: the whole database in one file, and back."""
+"""Backups: writes the whole database to one file, and restores it."""

@@ -1,4 +1,4 @@
-"""All SQL of backups. The database is filmer's own: what is in ``select_schemas`` is all there is to keep."""
+"""All SQL of backups. The database is filmer's own: everything it must not lose is in ``SCHEMAS``."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,12 +12,17 @@ from filmer.catalogue.edition import CHANNEL, SWAP_LOCK
 Connection = psycopg.Connection[Any]
 
 EXTENSION = "pg_trgm"
+_LEFTOVERS = ("catalogue_next", "catalogue_old")  # of a killed import
 _LOCK_SECONDS = 10
-_BOOKKEEPING = ("public.migration", "public.edition", "public.secret_key")  # has rows though nothing ever happened
+_BOOKKEEPING = (
+    "public.migration",
+    "public.edition",
+    "public.secret_key",
+)  # tables with rows even in a database without data
 
 
 def connect(url: str, name: str) -> Connection:
-    """A connection that takes its time. PostgreSQL gives up what it does for us soon after we are killed."""
+    """A connection without timeouts. If this process is killed, PostgreSQL soon cancels what it does for it."""
     return psycopg.connect(
         url,
         autocommit=True,
@@ -34,16 +39,17 @@ def is_replica(conn: Connection) -> bool:
 
 @contextmanager
 def snapshot(conn: Connection) -> Iterator[str]:
-    """One moment of the database, for all queries on this connection and for whoever knows the name it yields.
+    """A snapshot for all queries on this connection, and for pg_dump, which takes the name that this yields.
 
-    No import makes another edition the current one meanwhile, as it would then drop the one that is being read.
+    Imports wait with their swap meanwhile: PostgreSQL looks tables up by their current names, whatever the snapshot, so
+    after a swap the new tables would be read in place of the old ones.
     """
     conn.execute("SELECT pg_advisory_lock_shared(%s)", [SWAP_LOCK])
     try:
         tables = sql.SQL(", ").join(_name(table) for table in select_tables(conn))
         with conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            # Before the moment is chosen, and until the end: nobody alters a table between the dump and the count.
+            # Locked before the snapshot is taken, until the end: no table is altered between dump and digests.
             conn.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(tables))
             yield _one(conn, "SELECT pg_export_snapshot()")
     finally:
@@ -52,7 +58,7 @@ def snapshot(conn: Connection) -> Iterator[str]:
 
 
 def select_migrations(conn: Connection) -> dict[int, str]:
-    """Number and digest of what was applied; empty where filmer has never been."""
+    """Number and digest of each applied migration; empty if the database has no tables of filmer."""
     if _one(conn, "SELECT to_regclass('public.migration')") is None:
         return {}
     return dict(conn.execute("SELECT number, digest FROM migration ORDER BY number").fetchall())
@@ -71,7 +77,7 @@ def select_schemas(conn: Connection) -> list[str]:
 
 
 def select_tables(conn: Connection) -> list[str]:
-    """All tables whose rows are kept, with their schemas; those that are not logged are not."""
+    """All tables whose rows are backed up, with their schemas. Unlogged tables are left out."""
     rows = conn.execute(
         """
         SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -85,7 +91,7 @@ def select_tables(conn: Connection) -> list[str]:
 
 
 def count_and_digest(conn: Connection, table: str) -> tuple[int, str]:
-    """How many rows, and the sum of their digests: the same on every PostgreSQL, in any order."""
+    """The number of rows and the sum of their digests, which is the same on every PostgreSQL and in any order."""
     with conn.transaction():
         conn.execute("SET LOCAL datestyle = 'ISO, YMD'")
         conn.execute("SET LOCAL intervalstyle = 'postgres'")
@@ -104,8 +110,8 @@ def count_and_digest(conn: Connection, table: str) -> tuple[int, str]:
     return row[0], row[1]
 
 
-def select_others(conn: Connection) -> list[str]:
-    """What else of filmer is at work in this database."""
+def select_other_programs(conn: Connection) -> list[str]:
+    """The application names of other connections of filmer to this database."""
     rows = conn.execute(
         """
         SELECT DISTINCT application_name FROM pg_stat_activity
@@ -115,8 +121,8 @@ def select_others(conn: Connection) -> list[str]:
     return [row[0] for row in rows]
 
 
-def select_filled(conn: Connection) -> list[str]:
-    """The tables that hold something."""
+def select_nonempty_tables(conn: Connection) -> list[str]:
+    """The tables that have rows, apart from those that always have some."""
     return [
         table
         for table in select_tables(conn)
@@ -125,7 +131,7 @@ def select_filled(conn: Connection) -> list[str]:
 
 
 def drop_everything(conn: Connection) -> None:
-    """All but what belongs to extensions, which not everybody may make anew."""
+    """Drop everything but extensions, which not every user may create again."""
     conn.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'".encode())
     conn.execute("SET LOCAL client_min_messages = warning")
     for (schema,) in conn.execute("SELECT nspname FROM pg_namespace WHERE nspname ~ '^catalogue(_|$)'").fetchall():
@@ -148,7 +154,7 @@ def drop_everything(conn: Connection) -> None:
 
 
 def select_settings(conn: Connection) -> set[str]:
-    """What this PostgreSQL can be SET to do."""
+    """The names of the settings that this PostgreSQL has."""
     return {row[0] for row in conn.execute("SELECT name FROM pg_settings")}
 
 
@@ -158,19 +164,19 @@ def execute(conn: Connection, statements: bytes) -> None:
 
 @contextmanager
 def copy_into(conn: Connection, statement: bytes) -> Iterator[psycopg.Copy]:
-    """Rows that come in with their table need no vacuum: ``FREEZE``."""
+    """Run a COPY of the dump with ``FREEZE``: rows written in the transaction that makes their table need no VACUUM."""
     frozen = statement.replace(b" FROM stdin;", b" FROM stdin WITH (FREEZE)")
     with conn.cursor() as cursor, cursor.copy(frozen) as copy:
         yield copy
 
 
 def reset_session(conn: Connection) -> None:
-    """Takes back what a dump's script sets."""
+    """Undo the SETs of a dump's script."""
     conn.execute("RESET ALL")
 
 
-def select_unproved(conn: Connection) -> list[str]:
-    """Constraints and indexes that PostgreSQL itself does not vouch for."""
+def select_invalid_constraints(conn: Connection) -> list[str]:
+    """Constraints and indexes that PostgreSQL marks as not validated."""
     rows = conn.execute(
         """
         SELECT conname::text FROM pg_constraint WHERE NOT convalidated AND connamespace::regnamespace::text = ANY(%(s)s)
@@ -183,13 +189,13 @@ def select_unproved(conn: Connection) -> list[str]:
 
 
 def analyze(conn: Connection, tables: Sequence[str]) -> None:
-    """Statistics for the planner."""
+    """Collect the planner's statistics."""
     for table in tables:
         conn.execute(sql.SQL("ANALYZE {}").format(_name(table)))
 
 
 def renew_edition(conn: Connection) -> None:
-    """Another database from here on, as far as caches know: nothing that was kept of the former one is found."""
+    """Give the database another identity, so that caches don't find what they stored of the one before."""
     conn.execute("UPDATE edition SET database = gen_random_uuid()")
     conn.execute(f"NOTIFY {CHANNEL}".encode())
 

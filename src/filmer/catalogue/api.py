@@ -1,4 +1,4 @@
-"""The catalogue half of shop-api.md: movies, stars, genres, search."""
+"""The handlers of shop-api.md for movies, stars, genres and search."""
 
 import unicodedata
 from collections.abc import Collection, Iterator
@@ -60,7 +60,7 @@ class MovieList(Query):
 
     @property
     def list_name(self) -> str:
-        """The list that holds what is asked for."""
+        """The name of the listing to read."""
         if self.starts_with is None:
             return listing.ALL
         return listing.letter(initial(fold(self.starts_with)))
@@ -104,7 +104,7 @@ class MovieSearch(Query):
     order: Order = "asc"
 
     @property
-    def wanted(self) -> Filters:
+    def filters(self) -> Filters:
         return make_filters(
             query=self.query,
             title=self.title,
@@ -117,13 +117,13 @@ class MovieSearch(Query):
         )
 
     @classmethod
-    def cross_check(cls, given: dict[str, Any], named: Collection[str]) -> Iterator[FieldError]:
-        named_filters = [name for name in _FILTERS if name in named]
-        if all(name in given and _is_blank(given[name]) for name in named_filters):
+    def cross_check(cls, values: dict[str, Any], names: Collection[str]) -> Iterator[FieldError]:
+        used_filters = [name for name in _FILTERS if name in names]
+        if all(name in values and _is_blank(values[name]) for name in used_filters):
             yield FieldError("query", "at least one search filter must be given")
-        if "yearFrom" in given and "yearTo" in given and given["yearFrom"] > given["yearTo"]:
+        if "yearFrom" in values and "yearTo" in values and values["yearFrom"] > values["yearTo"]:
             yield FieldError("yearFrom", "must not be after yearTo")
-        if given.get("sortBy") == "relevance" and "query" not in given:
+        if values.get("sortBy") == "relevance" and "query" not in values:
             yield FieldError("sortBy", "relevance needs query")
 
 
@@ -135,7 +135,7 @@ def _is_blank(value: Any) -> bool:
 
 
 def _not_empty(text: str) -> str:
-    """Blank text is text here: who has typed a space only is suggested nothing."""
+    """Blank text is valid here: for a space there are no suggestions."""
     if not text:
         raise ValueError("must not be empty")
     return text
@@ -167,9 +167,8 @@ class CatalogueApi(Handlers):
         return MoviePage(items=items, **_page(query, total))
 
     async def show_movie(self, movie_id: FromPath[str]) -> Movie:
-        identifier = _identifier(movie_id)
-        async with self._catalogue.reading() as conn:
-            movie = await queries.select_movie(conn, identifier) if identifier else None
+        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+            movie = await queries.select_movie(conn, movie_id) if is_identifier(movie_id) else None
         if movie is None:
             raise NotFound(f"Movie not found with id: {movie_id}")
         return movie
@@ -182,9 +181,8 @@ class CatalogueApi(Handlers):
         return StarPage(items=items, **_page(query, total))
 
     async def show_star(self, star_id: FromPath[str]) -> Star:
-        identifier = _identifier(star_id)
-        async with self._catalogue.reading() as conn:
-            star = await queries.select_star(conn, identifier) if identifier else None
+        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+            star = await queries.select_star(conn, star_id) if is_identifier(star_id) else None
         if star is None:
             raise NotFound(f"Star not found with id: {star_id}")
         return star
@@ -196,37 +194,39 @@ class CatalogueApi(Handlers):
     async def list_genre_movies(self, genre_id: FromPath[str], request: AnyRequest) -> GenreMoviePage:
         query = read_query(request.scope["query_string"], GenreMovieList, id_errors("genreId", genre_id))
         number = path_id(genre_id, MAX_INTEGER)
-        found = None
+        row = None
         if number is not None:
             span = listing.span(query.page, query.size)
-            async with self._catalogue.reading() as conn:
-                found = await queries.select_genre_movies(
+            async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+                row = await queries.select_genre_movies(
                     conn, number, listing.genre(number), f"{query.sort_by} {query.order}", span
                 )
-        if found is None:
+        if row is None:
             raise NotFound(f"Genre not found with id: {genre_id}")
-        genre, total, items = found
+        genre, total, items = row
         return GenreMoviePage(genre=genre, items=items, **_page(query, total))
 
     async def search_movies(self, request: AnyRequest) -> MoviePage:
         query = read_query(request.scope["query_string"], MovieSearch)
         sort = "relevance" if query.sort_by == "relevance" else f"{query.sort_by} {query.order}"
         span = listing.span(query.page, query.size)
-        async with self._catalogue.reading() as conn:
-            total, items = await self._search.movies(conn, query.wanted, sort=sort, first=span.first, size=query.size)
+        async with self._catalogue.reading() as (conn, edition), queries.one_edition(conn):
+            total, items = await self._search.movies(
+                conn, query.filters, edition=edition, sort=sort, first=span.first, size=query.size
+            )
         return MoviePage(items=items, **_page(query, total))
 
     async def suggest(self, request: AnyRequest) -> SuggestionList:
         query = read_query(request.scope["query_string"], SuggestionQuery)
-        typed = suggestions.read(query.query)
-        async with self._catalogue.reading() as conn:
-            return SuggestionList(items=await suggestions.find(conn, typed, query.size))
+        text = suggestions.read(query.query)
+        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+            return SuggestionList(items=await suggestions.find(conn, text, query.size))
 
 
 async def find_stars(
     conn: Connection, search: Search, name: str | None, sort: str, page: int, size: int
 ) -> tuple[int, list[StarItem]]:
-    """How many stars there are of the name asked for, or at all, and a page of ``size`` of them."""
+    """The number of stars whose name contains ``name`` (None: of all), and a page of ``size`` of them."""
     span = listing.span(page, size)
     if name and name.strip():
         return await search.stars(conn, fold(name), sort=sort, first=span.first, size=size)
@@ -240,8 +240,3 @@ def _page(query: MovieList | GenreMovieList | StarList | MovieSearch, total: int
         "total_items": total,
         "total_pages": listing.pages(total, query.size),
     }
-
-
-def _identifier(text: str) -> str | None:
-    """An id as the catalogue may hold it; None for one it can't hold (contract §2.5)."""
-    return text if is_identifier(text) else None

@@ -6,8 +6,8 @@ import psycopg
 import structlog
 
 from filmer.catalogue.queries import select_edition, select_takes_changes
-from filmer.store.connecting import CONNECT_SECONDS, BriefConnection, edition_key, names_several, to_primary
-from filmer.store.postgres import ANSWER_SECONDS, Connection, Database
+from filmer.store.connecting import CONNECT_SECONDS, CancellableConnection, names_several, to_primary
+from filmer.store.postgres import ANSWER_SECONDS, Connection
 
 log = structlog.get_logger()
 
@@ -24,7 +24,7 @@ class Edition:
 
     An import notifies in the transaction that brings the new catalogue in. Each process holds a shared advisory
     lock on the version it answers from, so the import can wait until all have left the old one
-    (``importing.queries.wait_until_seen``). While the database is away, the last known edition stands.
+    (``importing.queries.wait_for_processes``). While the database is away, the last known edition stands.
     """
 
     def __init__(self, database_url: str, database: Database) -> None:
@@ -55,7 +55,7 @@ class Edition:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self) -> None:
-        conn = await BriefConnection.connect(
+        conn = await CancellableConnection.connect(
             self._url,
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,

@@ -1,4 +1,4 @@
-"""A person's filmography: films by decade, main genres, frequent colleagues, and the bars of the timeline."""
+"""A person's filmography: films by decade, main genres, frequent colleagues, and a timeline drawn as bars."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from filmer.catalogue.schemas import FilmographyEntry, Genre
 
 MAX_COLLEAGUES = 6
 MAX_GENRES = 6
-MIN_FILMS_FOR_GENRE = 3  # with fewer films no leading genre is named
+MIN_FILMS_FOR_GENRE = 3  # with fewer films there is no leading genre
 WIDTH, HEIGHT = 640, 96  # of the timeline, at most; SVG units
 MAX_BAR_WIDTH, MAX_FILM_HEIGHT = 28, 32  # of a year's bar, and of one film in it
 
@@ -23,7 +23,7 @@ class Decade(msgspec.Struct, frozen=True):
 
 
 class YearBar(msgspec.Struct, frozen=True):
-    """The films of one year as they are drawn."""
+    """The bar that stands for the films of one year. SVG units."""
 
     year: int
     films: int
@@ -40,21 +40,21 @@ class Filmography(msgspec.Struct, frozen=True):
     first: int | None
     last: int | None
     rating: float | None  # the films' average
-    genres: list[tuple[Genre, int]]  # with how many films, most first
+    genres: list[tuple[Genre, int]]  # with the number of films, most first
     decades: list[Decade]  # newest first
     bars: list[YearBar]
     height: float  # of the drawing
 
     @property
     def busiest(self) -> YearBar | None:
-        """The one year with more films than any other."""
+        """The year with more films than any other; None if there is no single one."""
         most = max((bar.films for bar in self.bars), default=0)
         leading = [bar for bar in self.bars if bar.films == most]
         return leading[0] if len(leading) == 1 and len(self.bars) > 1 else None
 
     @property
     def leading_genre(self) -> Genre | None:
-        """The one genre of more films than any other, where there are some films."""
+        """The genre with more films than any other; None if there is no single one, or too few films."""
         if (
             self.films < MIN_FILMS_FOR_GENRE
             or not self.genres
@@ -84,7 +84,7 @@ def filmography(films: Sequence[FilmographyEntry]) -> Filmography:
 
 
 def colleagues(films: Sequence[FilmographyEntry], star_no: int) -> list[tuple[int, int]]:
-    """Return the numbers of those who share most films with a person, with how many; at least two."""
+    """Those who share most films with a person, at least two: their numbers, and how many films."""
     counted = Counter(no for film in films for no in film.star_nos if no != star_no)
     return [(no, count) for no, count in counted.most_common(MAX_COLLEAGUES) if count > 1]
 

@@ -1,6 +1,6 @@
 """Lists in stored orders: which lists there are, and where a page lies in them.
 
-The importer writes them (``importing/writer.py``), ``queries.py`` reads them.
+The importer writes them (``importing/catalogue_writer.py``), ``queries.py`` reads them.
 """
 
 import msgspec

@@ -9,7 +9,7 @@ from filmer.store.postgres import Connection
 
 
 async def select_prices(conn: Connection, film_ids: Sequence[str]) -> dict[str, Decimal]:
-    """The prices of those films that have one of their own."""
+    """The prices of those films that have their own."""
     cursor = await conn.execute(
         "SELECT id, price FROM film WHERE id = ANY(%s::text[]) AND price IS NOT NULL", [list(film_ids)]
     )
@@ -35,6 +35,6 @@ async def update_price(conn: Connection, film_id: str, price: Decimal) -> str | 
 
 
 async def change_edition(conn: Connection) -> None:
-    """Everybody hears of it once the transaction is committed; what was cached of the old one is found no more."""
+    """Make a new edition. Processes are notified at the commit, and from then on use nothing cached of the old one."""
     await conn.execute("UPDATE edition SET version = version + 1")
     await conn.execute(f"NOTIFY {CHANNEL}".encode())

@@ -1,4 +1,4 @@
-"""What a film costs, as the shop's owner says. It outlives imports, and shows everywhere at once."""
+"""The prices of films, as the owner sets them. They outlive imports, and a new price shows everywhere at once."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -16,38 +16,38 @@ class Priced(Protocol):
 
 
 class Prices:
-    """What films cost on pages that show many."""
+    """The prices of the films on a page."""
 
     def __init__(self, default_price: Decimal) -> None:
-        """``default_price``: of a film that has none of its own."""
+        """``default_price``: the price of films without their own."""
         self._default = round(default_price, 2)
 
     async def of(self, conn: Connection, *lists: Iterable[Priced]) -> dict[str, Decimal]:
-        """By the films' ids."""
+        """Prices by film id."""
         films = [film for films in lists for film in films]
         return {film.id: self._default for film in films} | await own_prices(conn, films)
 
 
 async def own_prices(conn: Connection, films: Iterable[Priced]) -> dict[str, Decimal]:
-    """Of those films that have one, by their ids."""
+    """The prices of those films that have their own, by film id."""
     film_ids = [film.id for film in films]
     return await queries.select_prices(conn, film_ids) if film_ids else {}
 
 
 async def set_price(conn: Connection, film_id: str, price: Decimal) -> str:
-    """The film's title. Raises NotFound.
+    """Set a film's own price, and return the film's title. Raises NotFound.
 
-    The catalogue's edition grows, so that no cached answer has the old price. Carts show the new one before anybody
-    pays it (decision 0011).
+    It makes a new edition, so that no cached response has the old price. Carts show the new price before anybody pays
+    it (decision 0011).
     """
-    unknown = NotFound(f"There is no film {film_id}")
+    not_found = NotFound(f"There is no film {film_id}")
     if not is_identifier(film_id):
-        raise unknown
+        raise not_found
     async with conn.transaction():
-        # The owner's word first: an import that is about to take the catalogue's place waits for it, and takes it over.
+        # `film_terms` comes first: an import that is about to swap waits for this transaction and takes over the price.
         await queries.upsert_price(conn, film_id, price)
         title = await queries.update_price(conn, film_id, price)
         if title is None:
-            raise unknown
+            raise not_found
         await queries.change_edition(conn)
     return title

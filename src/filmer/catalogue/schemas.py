@@ -1,4 +1,4 @@
-"""The catalogue's schemas: those named after movies and stars mirror the JSON of shop-api.md."""
+"""The catalogue's schemas. Those named after movies and stars mirror the JSON of shop-api.md."""
 
 from datetime import date
 from decimal import Decimal
@@ -14,12 +14,12 @@ StarId = Annotated[str, Meta(max_length=MAX_IDENTIFIER, examples=["nm0000209"])]
 
 
 def is_identifier(text: str) -> bool:
-    """Whether it may be the id of a film or star: no catalogue holds any other."""
+    """Whether it may be the id of a film or person. Other texts need no look-up (contract §2.5)."""
     return len(text) <= MAX_IDENTIFIER and "\0" not in text
 
 
 class JsonObject(msgspec.Struct, kw_only=True, rename="camel"):
-    """A JSON object: names in camel case, every field always there (contract §1.2)."""
+    """A JSON object: names in camel case, every field always present (contract §1.2)."""
 
 
 class Genre(JsonObject):
@@ -140,9 +140,9 @@ class SuggestionList(JsonObject):
 
 
 class Film(msgspec.Struct, frozen=True):
-    """A film with everything the catalogue knows of it. ``price``: None for the shop's default.
+    """A film with all the catalogue has about it. ``price``: None for the shop's default price.
 
-    ``no`` and ``star_nos``: places in the catalogue's order, good for one edition.
+    ``no`` and ``star_nos``: positions in the catalogue's order, valid within one edition.
     """
 
     no: int
@@ -167,7 +167,7 @@ class Film(msgspec.Struct, frozen=True):
 
 
 class FilmCard(msgspec.Struct, frozen=True):
-    """A film among others on a page."""
+    """A film as a card on a page."""
 
     id: str
     title: str
@@ -176,7 +176,7 @@ class FilmCard(msgspec.Struct, frozen=True):
 
 
 class Person(msgspec.Struct, frozen=True):
-    """A star. ``no``: their place in the catalogue's order, good for one edition."""
+    """A person. ``no``: the position in the catalogue's order, valid within one edition."""
 
     no: int
     id: str
@@ -185,7 +185,7 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class FilmographyEntry(msgspec.Struct, frozen=True):
-    """A film as part of a star's career."""
+    """A film in a person's filmography."""
 
     id: str
     title: str

@@ -1,13 +1,13 @@
-"""Search: which films match, how many there are, and the page asked for (contract §3).
+"""Search: the number of films that match, and one page of them (contract §3).
 
-Two ways to a page, whose choice needs the number of matches beforehand where many match:
+There are two ways to find a page:
 
-- **few, or not known how many, or a page far behind**: the indexes find all matches, they are counted and the page is
-  cut from them;
-- **many, and known how many**: films are taken in the order asked for and tested until the page is full.
+- **few matches, an unknown number of matches, or a page far back**: the indexes find all matches, they are counted, and
+  the page is cut from them;
+- **many matches, and their number is known**: films are read in the requested order and tested until the page is full.
 
-The importer counts what many match (tables ``term`` and ``tally``); what it could not foresee is
-remembered here once counted, for as long as the edition lives.
+The importer counts the matches of common terms (``catalogue.term``, ``catalogue.tally``). Other numbers are remembered
+here once they were counted, for as long as the edition lives.
 """
 
 import hashlib
@@ -23,18 +23,18 @@ from filmer.catalogue.queries import select_size
 from filmer.catalogue.schemas import MovieItem, StarItem
 from filmer.store.postgres import Connection
 
-DENSE = 2000  # from so many matches on their number is kept, and testing films in order may fill a page sooner
-# What it costs to test a film, to collect a film by its stars, and to read one where no index leads to the matches: in
-# matches collected by an index (measured on 700,000 films; decision 0005). Matches can stand close together, so a test
-# is given twice its cost.
-TEST, TEST_OF_STARS, MATCH_OF_STARS, READ = 1.5, 5.0, 4.0, 0.1
-FEW_OF_STARS = 17_000  # films of the stars asked for: up to here they are looked up before the walk, not at each film
-SHORT = 3  # characters: terms up to here are counted by the importer, as no index knows them well
-MAX_TOTALS = 20_000  # totals
+DENSE = 2000  # with as many matches, their number is remembered, and testing films in order may be quicker
+# The costs of testing a film (by its stars), of collecting a match by its stars, and of reading a film without an
+# index, as multiples of collecting a match by index (measured on 700,000 films; decision 0005). Tests count double,
+# because matches can stand close together.
+TEST_COST, STAR_TEST_COST, STAR_MATCH_COST, READ_COST = 1.5, 5.0, 4.0, 0.1
+MAX_STAR_FILMS = 17_000  # up to here the films of the stars are looked up before the walk, instead of testing each film
+SHORT = 3  # characters: the importer counts terms up to this length, for which indexes are of little use
+MAX_TOTALS = 20_000
 
 
 class Totals:
-    """Totals that were expensive to count, by edition; the oldest are dropped first."""
+    """Totals that were expensive to count, by edition and search. The oldest are dropped first."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, int] = OrderedDict()
@@ -63,7 +63,7 @@ class Search:
     async def movies(
         self, conn: Connection, filters: Filters, *, sort: str, first: int, size: int
     ) -> tuple[int, list[MovieItem]]:
-        """The number of films that match, and those from place ``first`` (from 0) on, at most ``size``."""
+        """The number of films that match, and those from position ``first`` (from 0) on, at most ``size``."""
         if _matches_nothing(filters):
             return 0, []
         known_total, rare_terms = await self._look_up(conn, filters)
@@ -74,7 +74,7 @@ class Search:
                 few_stars = _has_few_stars(filters, known_total)
                 return known_total, await queries.select_in_order(conn, filters, sort, first, size, few_stars=few_stars)
         elif known_total is not None and known_total >= DENSE and filters.texts == ["words"]:
-            # the best of many have the query at the start of their title, and an index knows those
+            # The titles of the best of many matches start with the query, and an index finds these.
             items = await queries.select_titled(conn, filters, first, size)
             if len(items) == size or first + len(items) == known_total:
                 return known_total, items
@@ -85,7 +85,7 @@ class Search:
     async def stars(
         self, conn: Connection, name: str, *, sort: str, first: int, size: int
     ) -> tuple[int, list[StarItem]]:
-        """Stars whose folded name contains ``name``: how many, and those from place ``first`` on."""
+        """The number of stars whose folded name contains ``name``, and those from position ``first`` on."""
         filters = Filters(star=name)
         known_total, rare_terms = await self._look_up(conn, filters, alone="star")
         if known_total is not None and first >= known_total:
@@ -99,9 +99,9 @@ class Search:
     async def _look_up(
         self, conn: Connection, filters: Filters, *, alone: str | None = None
     ) -> tuple[int | None, RareTerms]:
-        """The total, where it is known beforehand, and the places of rare short terms.
+        """The total, if it is known beforehand, and the matches of rare short terms.
 
-        ``alone`` names the one text whose own matches are the total.
+        ``alone``: the name of the only text, whose matches are the total.
         """
         known_total = self._totals.get(conn.edition, (filters.star, "stars") if alone else filters)
         if known_total is not None:
@@ -112,36 +112,33 @@ class Search:
         counted = await queries.select_terms(conn, list(terms.values())) if terms else {}
         for key in terms.values():
             if key not in counted and key[0] in {"title", "director", "name"} and len(key[1]) < SHORT:
-                return 0, {}  # the importer lists every pair of letters that occurs: this one does not
+                return 0, {}  # the importer lists every pair of letters that occurs
         if alone is None and len(filters.texts) == 1 and not filters.has_scalars:
             alone = "cast" if filters.star else filters.texts[0]
         term = counted.get(terms[alone]) if alone in terms else None
         return term and term[0], {name: nos for name, key in terms.items() if (nos := counted.get(key, (0, None))[1])}
 
 
-async def _is_walk_shorter(conn: Connection, filters: Filters, among: str, known_total: int, last: int) -> bool:
-    """Whether it takes longer to collect all matches than to test things in order until the ``last`` wanted is found.
-
-    ``among``: the list they are in.
-    """
+async def _is_walk_shorter(conn: Connection, filters: Filters, list_name: str, known_total: int, last: int) -> bool:
+    """Whether it is quicker to test a listing in order, up to the ``last`` match, than to collect all matches."""
     if known_total < DENSE:
         return False
-    by_stars = filters.star and among == listing.ALL
-    size = await select_size(conn, among)
+    by_stars = filters.star and list_name == listing.ALL
+    size = await select_size(conn, list_name)
     has_index = filters.words or any(len(getattr(filters, name)) >= SHORT for name in ("title", "director", "star"))
-    collecting = known_total * (MATCH_OF_STARS if by_stars else 1)
+    collecting = known_total * (STAR_MATCH_COST if by_stars else 1)
     if not has_index:
-        collecting = max(collecting, size * READ)
-    test = TEST_OF_STARS if by_stars and not _has_few_stars(filters, known_total) else TEST
+        collecting = max(collecting, size * READ_COST)
+    test = STAR_TEST_COST if by_stars and not _has_few_stars(filters, known_total) else TEST_COST
     return last * size / known_total * test < collecting
 
 
 def _has_few_stars(filters: Filters, known_total: int) -> bool:
-    return filters.texts == ["star"] and not filters.has_scalars and known_total <= FEW_OF_STARS
+    return filters.texts == ["star"] and not filters.has_scalars and known_total <= MAX_STAR_FILMS
 
 
 def _terms(filters: Filters) -> dict[str, tuple[str, str]]:
-    """What the importer may have counted: by text, the field and term of the table ``term``."""
+    """The terms that the importer may have counted: by text, the field and term of ``catalogue.term``."""
     terms = {
         name: ("name" if name == "star" else name, text)
         for name in ("title", "director", "star")
@@ -155,6 +152,6 @@ def _terms(filters: Filters) -> dict[str, tuple[str, str]]:
 
 
 def _matches_nothing(filters: Filters) -> bool:
-    """Whether no film can match: the query has no word, or the years exclude each other."""
+    """Whether no film can match, because the query has no word or the years exclude each other."""
     no_year = filters.year_from is not None and filters.year_to is not None and filters.year_from > filters.year_to
     return filters.words == () or no_year

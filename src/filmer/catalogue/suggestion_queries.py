@@ -1,4 +1,4 @@
-"""The SQL of suggestions. What was typed is literal here too: a wildcard means itself."""
+"""The SQL of suggestions. The text that was typed is literal: wildcards mean themselves."""
 
 from typing import Any
 
@@ -7,27 +7,27 @@ from psycopg.rows import TupleRow
 from filmer.catalogue.schemas import Suggestion
 from filmer.store.postgres import Connection
 
-# Ever larger parts of the catalogue, the best known first; each but the last has an index of its own.
-KNOWN_FILMS = ("f.votes_desc <= 1000", "f.votes_desc <= 30000", "true")
-BUSY_STARS = ("f.film_count >= 100", "f.film_count >= 10", "true")
+# Conditions for larger and larger parts of the catalogue, the best known first. Each but the last has its own index.
+FILM_TIERS = ("f.votes_desc <= 1000", "f.votes_desc <= 30000", "true")
+PEOPLE_TIERS = ("f.film_count >= 100", "f.film_count >= 10", "true")
 
 
-async def select_films_with(
-    conn: Connection, words: list[str], starts: list[str], part: str, size: int
+async def select_films_by_words(
+    conn: Connection, words: list[str], starts: list[str], tier: str, size: int
 ) -> list[tuple[bool, Suggestion]]:
-    """Films of a part whose title has the words, and whether it begins with one of ``starts``: those first."""
+    """Films of a tier whose title has the words; first those whose title starts with one of ``starts`` (True)."""
     statement = f"""
-        SELECT f.id, f.title, f.year, f.title_folded ^@ ANY (%(starts)s) AS begins
-        FROM film f WHERE words_of(f.title_folded) @@ %(words)s::tsquery AND {part}
-        ORDER BY begins DESC, f.votes_desc LIMIT %(size)s
+        SELECT f.id, f.title, f.year, f.title_folded ^@ ANY (%(starts)s) AS starts
+        FROM catalogue.film f WHERE words_of(f.title_folded) @@ %(words)s::tsquery AND {tier}
+        ORDER BY starts DESC, f.votes_desc LIMIT %(size)s
     """
     rows = await _fetch(conn, statement, {"words": _tsquery(words), "starts": starts, "size": size})
     return [(row[3], _movie(row)) for row in rows]
 
 
-async def select_films_beginning(conn: Connection, starts: list[str], size: int) -> list[Suggestion]:
-    """The best known films whose title begins with one of ``starts``, none of which begins with another."""
-    # OFFSET 0: all of them are looked up in the index by title, however tempting it is to go by votes
+async def select_films_by_start(conn: Connection, starts: list[str], size: int) -> list[Suggestion]:
+    """The best known films whose title starts with one of ``starts``, none of which is a prefix of another."""
+    # OFFSET 0 makes PostgreSQL use the index by title; it would often choose the one by votes, which is slower.
     statement = """
         WITH best AS MATERIALIZED (
             SELECT f.no, f.votes_desc
@@ -42,11 +42,11 @@ async def select_films_beginning(conn: Connection, starts: list[str], size: int)
     return [_movie(row) for row in await _fetch(conn, statement, {"starts": starts, "size": size})]
 
 
-async def select_stars_with(conn: Connection, words: list[str], part: str, size: int) -> list[Suggestion]:
-    """Stars of a part whose name has the words: those with the most films first."""
+async def select_people_by_words(conn: Connection, words: list[str], tier: str, size: int) -> list[Suggestion]:
+    """People of a tier whose name has the words, those with the most films first."""
     statement = f"""
         SELECT f.id, f.name, f.birth_year
-        FROM star f WHERE words_of(f.name_folded) @@ %(words)s::tsquery AND {part}
+        FROM catalogue.star f WHERE words_of(f.name_folded) @@ %(words)s::tsquery AND {tier}
         ORDER BY f.film_count DESC, f.no LIMIT %(size)s
     """
     rows = await _fetch(conn, statement, {"words": _tsquery(words), "size": size})
@@ -58,7 +58,7 @@ def _movie(row: TupleRow) -> Suggestion:
 
 
 def _tsquery(words: list[str]) -> str:
-    """All of the words, of which the last may be unfinished. There is neither quote nor backslash in a word."""
+    """All of the words; the last may be unfinished. Words have no quotes or backslashes that would need escaping."""
     return " & ".join(f"'{word}'" for word in words) + ":*"
 
 

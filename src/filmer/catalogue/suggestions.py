@@ -1,7 +1,7 @@
-"""Suggestions while somebody types: what they may be about to name, the best known first.
+"""Suggestions while a visitor types, the best known first.
 
-Films whose title begins so, then films in whose title each word is found (the last may be unfinished), then people by
-any of their names. An article that a title begins with may be left out: ``dark kni`` begins The Dark Knight.
+First come films whose title starts with the text, then films whose title has each word (the last may be unfinished),
+then people by any of their names. A leading article may be left out: ``dark kni`` suggests The Dark Knight.
 """
 
 import re
@@ -13,9 +13,9 @@ from filmer.catalogue.folding import fold
 from filmer.catalogue.schemas import Suggestion
 from filmer.store.postgres import Connection
 
-LONGEST = 100  # characters: more than anybody types is not looked at
+MAX_LENGTH = 100  # characters: nobody types more, and the rest is ignored
 ARTICLES = ("the ", "a ", "an ")
-# What is neither letter nor digit; the same as in words_of of store/migrations/0005_suggestions.sql.
+# Characters that are neither letters nor digits; the same as in words_of of store/migrations/0005_suggestions.sql.
 _BETWEEN_WORDS = re.compile(
     r"[\u0001-/:-@[-`{-\u00a9\u00ab-\u00b1\u00b4\u00b6-\u00b8\u00bb\u00bf\u00d7\u00f7"
     r"\u1680\u2000-\u206f\u3000-\u3004\u3008-\u3020\u3030\u30fb]+"
@@ -23,51 +23,51 @@ _BETWEEN_WORDS = re.compile(
 
 
 class FoldedInput(msgspec.Struct, frozen=True):
-    """What was typed, folded."""
+    """The text that was typed, folded."""
 
     words: list[str]
     phrase: str
 
     @property
     def starts(self) -> list[str]:
-        """With what a title begins that begins so; none of them is the beginning of another."""
+        """The phrase without and with an article; none of them is a prefix of another."""
         starts = [self.phrase, *(article + self.phrase for article in ARTICLES)]
-        return [one for one in starts if not any(one != other and one.startswith(other) for other in starts)]
+        return [start for start in starts if not any(start != prefix and start.startswith(prefix) for prefix in starts)]
 
 
 def read(text: str) -> FoldedInput:
-    phrase = " ".join(fold(text).split())[:LONGEST]
+    phrase = " ".join(fold(text).split())[:MAX_LENGTH]
     return FoldedInput([word for word in _BETWEEN_WORDS.split(phrase) if word], phrase)
 
 
-async def find(conn: Connection, typed: FoldedInput, size: int) -> list[Suggestion]:
+async def find(conn: Connection, text: FoldedInput, size: int) -> list[Suggestion]:
     """At most ``size`` films and people, films first."""
-    if not typed.words:
+    if not text.words:
         return []
-    return mix(await _films(conn, typed, size), await _stars(conn, typed, size), size)
+    return mix(await _films(conn, text, size), await _people(conn, text, size), size)
 
 
-def mix(films: list[Suggestion], stars: list[Suggestion], size: int) -> list[Suggestion]:
-    """People get three eighths of the places, and each kind those that the other leaves."""
-    people = min(len(stars), max((3 * size + 4) // 8, size - len(films)))
-    return films[: size - people] + stars[:people]
+def mix(films: list[Suggestion], people: list[Suggestion], size: int) -> list[Suggestion]:
+    """People get three eighths of the places, and either kind gets those that the other leaves."""
+    count = min(len(people), max((3 * size + 4) // 8, size - len(films)))
+    return films[: size - count] + people[:count]
 
 
-async def _films(conn: Connection, typed: FoldedInput, size: int) -> list[Suggestion]:
-    """Where the best known are enough, only those that begin so must be looked for among all."""
-    for part in queries.KNOWN_FILMS:
-        found = await queries.select_films_with(conn, typed.words, typed.starts, part, size)
-        if len(found) == size:
+async def _films(conn: Connection, text: FoldedInput, size: int) -> list[Suggestion]:
+    """Titles that start with the text are looked up among all films, even if the best known films would do."""
+    for tier in queries.FILM_TIERS:
+        rows = await queries.select_films_by_words(conn, text.words, text.starts, tier, size)
+        if len(rows) == size:
             break
-    beginning = [film for begins, film in found if begins]
-    if len(beginning) < size == len(found):
-        beginning = await queries.select_films_beginning(conn, typed.starts, size)
-    return [*beginning, *(film for begins, film in found if not begins)][:size]
+    starting = [film for starts, film in rows if starts]
+    if len(starting) < size == len(rows):
+        starting = await queries.select_films_by_start(conn, text.starts, size)
+    return [*starting, *(film for starts, film in rows if not starts)][:size]
 
 
-async def _stars(conn: Connection, typed: FoldedInput, size: int) -> list[Suggestion]:
-    for part in queries.BUSY_STARS:
-        found = await queries.select_stars_with(conn, typed.words, part, size)
-        if len(found) == size:
+async def _people(conn: Connection, text: FoldedInput, size: int) -> list[Suggestion]:
+    for tier in queries.PEOPLE_TIERS:
+        people = await queries.select_people_by_words(conn, text.words, tier, size)
+        if len(people) == size:
             break
-    return found
+    return people

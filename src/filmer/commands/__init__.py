@@ -1,1 +1,1 @@
-"""The command line, a command a module. ``cli.py`` imports a module when its command is called."""
+"""The commands, one module each. ``cli.py`` imports a module when its command is called."""

@@ -1,4 +1,4 @@
-"""``filmer account``: looking after people's accounts."""
+"""``filmer account``: users' accounts."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ from filmer.plurals import counted
 from filmer.settings import Settings
 from filmer.store.postgres import Connection
 
-account_app = App(name="account", help="Look after people's accounts.")
+account_app = App(name="account", help="Open, list, change and close the accounts of users.")
 
 
 @account_app.command
@@ -31,10 +31,10 @@ def create(
     role: Role = "customer",
     data_dir: DataDir = None,
 ) -> None:
-    """Open an account. The password is asked for, or read from standard input."""
-    given = ((read_email, email), (read_name, first_name), (read_name, last_name))
-    address, first, last = (read_argument(read, text) for read, text in given)
-    kept = _new_password()
+    """Open an account. You are asked for its password, or it is read from standard input."""
+    arguments = ((read_email, email), (read_name, first_name), (read_name, last_name))
+    address, first, last = (read_argument(read, text) for read, text in arguments)
+    password_hash = _hash_new_password()
 
     async def work(conn: Connection, _: Settings) -> str:
         await settle_addresses(conn)
@@ -43,7 +43,7 @@ def create(
             email=address,
             first_name=first,
             last_name=last,
-            password=kept,
+            password=password_hash,
             role=role,
             now=SystemClock().now(),
         )
@@ -60,27 +60,28 @@ def list_accounts(*, data_dir: DataDir = None) -> None:
 
     async def work(conn: Connection, _: Settings) -> tuple[list[queries.AccountListing], dict[int, int]]:
         shared = await find_shared(conn)
-        others = {one.holder_id: one.account_id for one in shared} | {one.account_id: one.holder_id for one in shared}
-        return await queries.select_accounts(conn), others
+        same_email = {pair.holder_id: pair.account_id for pair in shared}
+        same_email |= {pair.account_id: pair.holder_id for pair in shared}
+        return await queries.select_accounts(conn), same_email
 
-    listed, others = in_database(data_dir, work)
-    if not listed:
+    accounts, same_email = in_database(data_dir, work)
+    if not accounts:
         print("There are no accounts. Open one: filmer account create --email … --first-name … --last-name …")
-    for one in listed:
-        marks = [*(["disabled"] if one.disabled else []), *(["demo"] if one.demo else [])]
-        if one.user.id in others:
-            marks.append(f"the e-mail address of account {others[one.user.id]}, too")
+    for account in accounts:
+        user = account.user
+        marks = [*(["disabled"] if account.disabled else []), *(["demo"] if account.demo else [])]
+        if user.id in same_email:
+            marks.append(f"same e-mail address as account {same_email[user.id]}")
         state = f"  ({', '.join(marks)})" if marks else ""
         print(
-            f"{one.user.id:>8}  {one.user.role:<8}  {one.user.email:<32}  "
-            f"{one.user.first_name} {one.user.last_name}, since {one.created:%Y-%m-%d}, "
-            f"{counted(one.sessions, 'session')}{state}"
+            f"{user.id:>8}  {user.role:<8}  {user.email:<32}  {user.first_name} {user.last_name}, "
+            f"since {account.created:%Y-%m-%d}, {counted(account.sessions, 'session')}{state}"
         )
 
 
 @account_app.command(name="email")
 def change_email(account_id: int, address: str, /, *, data_dir: DataDir = None) -> None:
-    """Give an account another e-mail address; whoever is signed in stays so."""
+    """Change the e-mail address of an account. Its sessions stay open."""
     email = read_argument(read_email, address)
 
     async def change(conn: Connection) -> bool:
@@ -97,9 +98,9 @@ def change_email(account_id: int, address: str, /, *, data_dir: DataDir = None) 
 
 @account_app.command
 def disable(account_id: int, /, *, data_dir: DataDir = None) -> None:
-    """Close an account: its sessions end, its tokens stop, at once, and nobody can sign in. Its orders stay."""
+    """Close an account at once: nobody can sign in, its sessions end, its tokens stop working. Its orders stay."""
     _change(data_dir, account_id, lambda conn: queries.update_disabled(conn, account_id, disabled=True), ends=True)
-    print(f"account {account_id} is closed; `filmer account enable {account_id}` opens it again")
+    print(f"account {account_id} is closed: `filmer account enable {account_id}` opens it again")
 
 
 @account_app.command
@@ -111,23 +112,23 @@ def enable(account_id: int, /, *, data_dir: DataDir = None) -> None:
 
 @account_app.command
 def password(account_id: int, /, *, data_dir: DataDir = None) -> None:
-    """Set a new password, asked for or read from standard input; ends all sessions of the account."""
-    kept = _new_password()
-    _change(data_dir, account_id, lambda conn: queries.update_password(conn, account_id, kept), ends=True)
+    """Set a new password, and sign the user out everywhere. The password is typed, or read from standard input."""
+    password_hash = _hash_new_password()
+    _change(data_dir, account_id, lambda conn: queries.update_password(conn, account_id, password_hash), ends=True)
     print(f"account {account_id} has a new password, and is signed out everywhere")
 
 
 @account_app.command(name="role")
 def change_role(account_id: int, role: Annotated[Role, Parameter(help="customer or admin")], /, *,
                 data_dir: DataDir = None) -> None:  # fmt: skip
-    """Make somebody an admin, or a customer again."""
+    """Make a user an admin, who sees the pages under /admin, or a customer again."""
     _change(data_dir, account_id, lambda conn: queries.update_role(conn, account_id, role))
     print(f"account {account_id} is {role} now")
 
 
 @account_app.command(name="sign-out")
 def sign_out(account_id: int, /, *, data_dir: DataDir = None) -> None:
-    """End all sessions of an account, on every node, at once."""
+    """Sign a user out everywhere, at once."""
     ended = _change(data_dir, account_id, lambda conn: queries.select_is_account(conn, account_id), ends=True)
     print(f"account {account_id} is signed out everywhere ({counted(ended, 'session')})")
 
@@ -135,17 +136,17 @@ def sign_out(account_id: int, /, *, data_dir: DataDir = None) -> None:
 def _change(
     data_dir: str | None, account_id: int, change: Callable[[Connection], Awaitable[bool]], *, ends: bool = False
 ) -> int:
-    """Changes one account, and with ``ends`` ends its sessions, which are counted."""
+    """Changes an account. With ``ends``, ends its sessions and returns how many there were."""
 
     async def work(conn: Connection, _: Settings) -> int:
         if not await change(conn):
-            raise CommandFailed(f"There is no account {account_id}: `filmer account list` shows those there are.")
+            raise CommandFailed(f"There is no account {account_id}: `filmer account list` shows all accounts.")
         return await queries.delete_sessions_of(conn, account_id) if ends else 0
 
     return in_database(data_dir, work)
 
 
-def _new_password() -> str:
+def _hash_new_password() -> str:
     typed = ask_secret("Password", twice=True)
     try:
         chosen = read_new_password(typed)

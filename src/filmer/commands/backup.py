@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from filmer.backup.making import back_up
+from filmer.backup.create import create_backup
 from filmer.clock import SystemClock
 from filmer.commands.terminal import DataDir, database
 from filmer.importing.progress import Progress
@@ -15,19 +15,19 @@ def backup(
     file: Path,
     /,
     *,
-    replace: Annotated[bool, Parameter(negative="", help="Write over a FILE that is there.")] = False,
+    replace: Annotated[bool, Parameter(negative="", help="Overwrite FILE if it exists.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Write the whole database, as it is at this moment, to FILE. filmer may go on serving.
+    """Back up the whole database, as it is at this moment, to FILE. The server may go on running.
 
-    The secret key is not in it: keep a copy of that elsewhere. See docs/backup.md.
+    The secret key is not in the backup: keep a copy of it elsewhere. See docs/backup.md.
     """
     with Progress() as progress, database(data_dir, migrated=False) as settings:
-        manifest = back_up(
+        manifest = create_backup(
             settings.database_url or "", file, replace=replace, now=SystemClock().now(), progress=progress
         )
     print(f"{file}: {manifest.size}, {file.stat().st_size / 1e6:,.1f} MB")
     print(
-        "The secret key (FILMER_SECRET_KEY, or secret.key in the data directory) is not in it, on purpose. Keep a copy "
-        "elsewhere: without it, cards on file can't be used again."
+        "The secret key (FILMER_SECRET_KEY, or secret.key in the data directory) is not in the backup, on purpose. "
+        "Keep a copy of it elsewhere: without it, the cards on file can't be used after a restore."
     )

@@ -17,8 +17,8 @@ from filmer.store.postgres import Connection
 
 card_app = App(
     name="card",
-    help="Look after the cards on file. To check a card means to find it here: this is no payment network, no money "
-    "moves, and nothing here has been assessed for PCI DSS.",
+    help="Add, list and remove cards on file. A checkout is paid for with one of them: filmer is no payment network, "
+    "no money moves, and nothing here has been assessed for PCI DSS.",
 )
 
 
@@ -27,15 +27,15 @@ def add(
     *,
     first_name: str,
     last_name: str,
-    expiration: Annotated[str, Parameter(help="The last month in which it is good, YYYY-MM.")],
-    account: Annotated[int | None, Parameter(help="Whose it is; without: anybody's who knows all of it.")] = None,
+    expiration: Annotated[str, Parameter(help="The last month in which the card is valid, YYYY-MM.")],
+    account: Annotated[int | None, Parameter(help="Id of the account that may pay with it. Default: any.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Put a card on file. The number is asked for, or read from standard input; only a digest of it is kept."""
+    """Put a card on file. You are asked for its number, or it is read from standard input; only a digest is stored."""
     try:
         first, last, month = read_name(first_name), read_name(last_name), read_month(expiration)
     except ValueError as error:
-        raise CommandFailed(f"A card's names and month: {error}.") from None
+        raise CommandFailed(f"The names and month of the card: {error}.") from None
     number = ask_secret("Card number", twice=False)
 
     async def work(conn: Connection, settings: Settings) -> bool:
@@ -54,7 +54,7 @@ def add(
     except CardRefused as error:
         raise CommandFailed(f"{error}.") from None
     if not is_new:
-        raise CommandFailed("This card is on file already: `filmer card remove` takes it out first.")
+        raise CommandFailed("This card is on file already. To change it, first remove it: `filmer card remove`.")
     print(f"the card of {first} {last}, good through {month}, is on file")
 
 
@@ -67,25 +67,25 @@ def list_cards(*, data_dir: DataDir = None) -> None:
 
     cards = in_database(data_dir, work)
     if not cards:
-        print("No card is on file. Put one there: filmer card add --first-name … --last-name … --expiration YYYY-MM")
+        print("No card is on file. Add one: filmer card add --first-name … --last-name … --expiration YYYY-MM")
     for card in cards:
-        whose = "anybody's" if card.account_id is None else f"account {card.account_id}"
+        owner = "any account" if card.account_id is None else f"account {card.account_id}"
         demo = "  (demo)" if card.demo else ""
-        print(f"…{card.last_four}  {card.expiration}  {whose:<16}  {card.first_name} {card.last_name}{demo}")
+        print(f"…{card.last_four}  {card.expiration}  {owner:<16}  {card.first_name} {card.last_name}{demo}")
 
 
 @card_app.command
 def remove(
     *,
     every: Annotated[
-        bool, Parameter(name="--all", negative="", help="All cards; a lost secret key needs that.")
+        bool, Parameter(name="--all", negative="", help="Remove all cards, as is needed if the secret key is lost.")
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Take a card out. The number is asked for, or read from standard input. Orders paid with it stay."""
+    """Remove a card. You are asked for its number, or it is read from standard input. Orders paid with it stay."""
     if every:
         removed = in_database(data_dir, _remove_all)
-        print(f"{counted(removed, 'card')} {'was' if removed == 1 else 'were'} taken out")
+        print(f"{counted(removed, 'card')} {'was' if removed == 1 else 'were'} removed")
         return
     number = ask_secret("Card number", twice=False)
 
@@ -93,8 +93,8 @@ def remove(
         return await queries.delete_card(conn, digest_of(SecretKey(settings), number))
 
     if not in_database(data_dir, work, keyed=True):
-        raise CommandFailed("No such card is on file: `filmer card list` shows the last digits of those there are.")
-    print("the card was taken out")
+        raise CommandFailed("No card with this number is on file: `filmer card list` shows the cards' last digits.")
+    print("the card was removed")
 
 
 async def _remove_all(conn: Connection, _: Settings) -> int:

@@ -6,12 +6,12 @@ from filmer.store.engines import connect
 
 
 def catalogue(*, data_dir: DataDir = None) -> None:
-    """Show what is in the catalogue: counts, version, since when and from where."""
+    """Show what is in the catalogue: counts, version, and when and from where it was imported."""
     with database(data_dir) as settings, connect(settings) as conn:
         state = queries.select_state(conn)
         known_to_tmdb = queries.count_known_to_tmdb(conn)
     if not state["films"]:
-        print("The catalogue is empty. Bring one in: filmer import imdb PATH, filmer import csv FILE, "
+        print("The catalogue is empty. Fill it: filmer import imdb PATH, filmer import csv FILE, "
               "filmer import demo")  # fmt: skip
         return
     rows = {

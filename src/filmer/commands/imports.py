@@ -1,4 +1,4 @@
-"""``filmer import …``: a catalogue from IMDb's data set, from a file of one's own, or the demo's."""
+"""``filmer import …``: a catalogue from IMDb's data set, from a file of the owner's, or from the demo."""
 
 import codecs
 import sys
@@ -13,14 +13,14 @@ from cyclopts import App, Parameter
 from filmer.clock import SystemClock
 from filmer.commands.terminal import DataDir, confirm, database, shown
 from filmer.errors import CommandFailed
-from filmer.importing import build, imdb, owner_films
+from filmer.importing import imdb, owner_films, pipeline
 from filmer.importing.data_set import Report
 from filmer.importing.demo import import_demo
 from filmer.importing.download import download
 from filmer.importing.progress import Progress
 from filmer.plurals import counted
 
-import_app = App(name="import", help="Bring a catalogue in: all of it or nothing.")
+import_app = App(name="import", help="Import a catalogue, as a whole: if an import fails, nothing is changed.")
 
 
 @import_app.command(name="imdb")
@@ -28,15 +28,15 @@ def import_imdb(
     path: Path,
     /,
     *,
-    types: Annotated[str, Parameter(help="Title types to take, separated by commas.")] = ",".join(imdb.FILM_TYPES),
-    min_votes: Annotated[int, Parameter(help="Only titles with at least so many votes.")] = 0,
-    adult: Annotated[bool, Parameter(negative="", help="Adult titles too.")] = False,
+    types: Annotated[str, Parameter(help="Title types to import, separated by commas.")] = ",".join(imdb.FILM_TYPES),
+    min_votes: Annotated[int, Parameter(help="Import only titles with at least this many votes.")] = 0,
+    adult: Annotated[bool, Parameter(negative="", help="Import adult titles, too.")] = False,
     download_first: Annotated[
-        bool, Parameter(name="--download", negative="", help="Fetch the files into PATH first, from IMDb.")
+        bool, Parameter(name="--download", negative="", help="Download the files from IMDb into PATH first.")
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Make IMDb's non-commercial data set, in the folder PATH, the catalogue.
+    """Replace the catalogue with IMDb's non-commercial data set, in the folder PATH.
 
     Information courtesy of IMDb (https://www.imdb.com). Used with permission. Personal and non-commercial use only.
     """
@@ -46,7 +46,7 @@ def import_imdb(
         if download_first:
             download(path, progress)
         data_set = imdb.read_imdb(path, wanted, report, progress)
-        counts = build.bring_in(
+        counts = pipeline.import_data_set(
             conn, data_set, source="imdb", origin=str(path), report=report, now=SystemClock().now(), progress=progress
         )
     _say_imported(counts)
@@ -58,55 +58,55 @@ def import_csv(
     /,
     *,
     replace: Annotated[
-        bool, Parameter(negative="", help="The file is the whole catalogue: what is not in it goes.")
+        bool, Parameter(negative="", help="Remove films that are not in FILE, except those in carts, orders and so on.")
     ] = False,
     separator: Annotated[
         str | None,
-        Parameter(help='What stands between two columns: one character, or "tab". Else the header tells.'),
+        Parameter(help='The character between two columns, or "tab". Default: detected.'),
     ] = None,
-    encoding: Annotated[str | None, Parameter(help="Such as cp1250. Else the file tells.")] = None,
+    encoding: Annotated[str | None, Parameter(help="Encoding of FILE, such as cp1250. Default: detected.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Add the films of your own FILE to the catalogue, or bring those that are there up to date.
+    """Add the films in FILE to the catalogue, and update those that it has already.
 
     FILE is CSV, or a workbook: .xlsx or .ods. Columns: id, title (the only one required), original_title, year,
     release_date, runtime_minutes, directors, genres, stars, rating, votes, popularity, tmdb_id, price, overview.
     Several directors, genres or stars are separated by "|"; a star is "Name (birth year) [id]". See docs/importing.md.
     """
-    report = Report(keep_all=True)
+    report = Report(list_all=True)
     with _reported(report):
         data_set = owner_films.read_csv(
             file, report, separator=_separator(separator), encoding=_encoding(encoding), confirm=confirm
         )
         with _importing(data_dir) as (conn, progress):
-            counts = build.bring_in(
+            counts = pipeline.import_data_set(
                 conn, data_set, source="csv", origin=str(file), report=report, now=SystemClock().now(),
                 progress=progress, keep_others=not replace,
             )  # fmt: skip
     _say_imported(counts)
 
 
-def _separator(said: str | None) -> str | None:
-    separator = "\t" if said in {"tab", "\\t"} else said
+def _separator(text: str | None) -> str | None:
+    separator = "\t" if text in {"tab", "\\t"} else text
     if separator is not None and (len(separator) != 1 or separator in '"|\r\n'):
-        raise CommandFailed(f"--separator {said!r} is not one character (or tab), or one that rows are made of.")
+        raise CommandFailed(f"--separator {text!r} can't be used: it must be tab, or one character but not \" or |.")
     return separator
 
 
-def _encoding(said: str | None) -> str | None:
-    if said is None:
+def _encoding(text: str | None) -> str | None:
+    if text is None:
         return None
     try:
-        codec = codecs.lookup(said)
+        codec = codecs.lookup(text)
         "title".encode(codec.name)
     except (LookupError, ValueError):
-        raise CommandFailed(f"--encoding {said!r} is no encoding of text that is known here.") from None
+        raise CommandFailed(f"--encoding {text!r} is not a known encoding of text, such as utf-8 or cp1250.") from None
     return codec.name
 
 
 @import_app.command(name="demo")
 def import_demo_films(*, data_dir: DataDir = None) -> None:
-    """Make the demo's well-known films the catalogue."""
+    """Replace the catalogue with the demo's well-known films."""
     report = Report()
     with _reported(report), _importing(data_dir) as (conn, progress):
         counts = import_demo(conn, report, progress)
@@ -115,18 +115,18 @@ def import_demo_films(*, data_dir: DataDir = None) -> None:
 
 @contextmanager
 def _importing(data_dir: str | None) -> Iterator[tuple[psycopg.Connection[tuple[object, ...]], Progress]]:
-    """What an import works with."""
+    """The connection of an import, and its progress bars."""
     with (
         Progress() as progress,
         database(data_dir) as settings,
-        build.import_connection(settings.database_url or "") as conn,
+        pipeline.import_connection(settings.database_url or "") as conn,
     ):
         yield conn, progress
 
 
 @contextmanager
 def _reported(report: Report) -> Iterator[None]:
-    """Shows the report of an import, however that ends."""
+    """Prints the report of an import, also if it fails."""
     try:
         yield
     finally:
@@ -139,9 +139,9 @@ def _say_imported(counts: tuple[int, int]) -> None:
 
 
 def _say_report(report: Report) -> None:
-    """What was read, and what was not taken and why."""
+    """Prints what was read, and what was left out and why."""
     lines = [
-        f"read {rows:>12,} {'row' if rows == 1 else 'rows'} of {', '.join([name, *report.found.get(name, [])])}"
+        f"read {rows:>12,} {'row' if rows == 1 else 'rows'} of {', '.join([name, *report.formats.get(name, [])])}"
         for name, rows in report.rows.items()
     ]
     lines += [f"left {count:>12,}: {reason}" for reason, count in sorted(report.skipped.items()) if count]
@@ -150,6 +150,6 @@ def _say_report(report: Report) -> None:
         first = report.first[kind]
         where = first.file + (f", line {first.line}" if first.line else "")
         lines += [f"bad  {count:>12,} {kind}; the first, in {where}:", f"     {first.text}"]
-    lines += [f"{bad.file}, line {bad.line}: {bad.kind}: {bad.text}" for bad in report.every]
+    lines += [f"{bad.file}, line {bad.line}: {bad.kind}: {bad.text}" for bad in report.bad_rows]
     for line in lines:
         sys.stderr.write(shown(line) + "\n")

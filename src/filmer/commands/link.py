@@ -1,4 +1,4 @@
-"""``filmer link tmdb``: looks up at TMDB the films of the catalogue that do not know their TMDB id."""
+"""``filmer link tmdb``: finds the TMDB ids of films that have none."""
 
 import asyncio
 import sys
@@ -26,29 +26,29 @@ from filmer.tmdb.client import Tmdb
 from filmer.tmdb.links import Linker, LinkingStopped, LinkReport
 from filmer.tmdb.rate_limit import RateLimit
 
-AGAIN = timedelta(days=30)  # after which TMDB may have come to know a film
+AGAIN = timedelta(days=30)  # TMDB may have added a film by then, so it is looked up again
 
-link_app = App(name="link", help="Tell films of the catalogue what they are called elsewhere.")
+link_app = App(name="link", help="Find films' ids at TMDB.")
 
 
 @link_app.command(name="tmdb")
 def link_tmdb(
     *,
-    limit: Annotated[int | None, Parameter(help="Look up so many films at most.", validator=Number(gte=1))] = None,
+    limit: Annotated[int | None, Parameter(help="Look up at most this many films.", validator=Number(gte=1))] = None,
     again: Annotated[
-        bool, Parameter(negative="", help="Also those that TMDB did not know less than 30 days ago.")
+        bool, Parameter(negative="", help="Also look up films that TMDB did not know less than 30 days ago.")
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Look up the films that do not know their TMDB id, those with most votes first.
+    """Find the TMDB ids of films that have none, those with most votes first.
 
-    At most half of TMDB_REQUESTS_PER_SECOND are asked for, so that a server beside it has the other half. It may be
-    stopped at any time: run it again, and it goes on.
+    This uses at most half of TMDB_REQUESTS_PER_SECOND, so that a running server has the other half. You can stop it at
+    any time: the next run goes on from there.
     """
     report = LinkReport()
     try:
-        with _bar(report, limit) as told, _engines(data_dir) as settings:
-            asyncio.run(_link(settings, report, told, limit=limit, again=again))
+        with _progress_bar(report, limit) as on_progress, _engines(data_dir) as settings:
+            asyncio.run(_link(settings, report, on_progress, limit=limit, again=again))
     except BaseException as error:
         if report.due:
             err.print(_summary(report), soft_wrap=True)
@@ -60,35 +60,35 @@ def link_tmdb(
 
 @contextmanager
 def _engines(data_dir: str | None) -> Iterator[Settings]:
-    """As a server has them: both count their requests in one Valkey."""
-    asked = load_settings(data_dir=data_dir)
-    configure_logs(asked)
-    if not (asked.tmdb_access_token or asked.tmdb_api_key):
+    """Database and Valkey, as for a server: both count their requests to TMDB in the same Valkey."""
+    settings = load_settings(data_dir=data_dir)
+    configure_logs(settings)
+    if not (settings.tmdb_access_token or settings.tmdb_api_key):
         raise CommandFailed(
             "TMDB is not set up: set TMDB_ACCESS_TOKEN to your API read access token (or TMDB_API_KEY to your key)."
         )
-    with engines(asked) as running:
-        ensure_migrated(asked, running)
+    with engines(settings) as running:
+        ensure_migrated(settings, running)
         yield running
 
 
 async def _link(
-    settings: Settings, report: LinkReport, told: Callable[[], None], *, limit: int | None, again: bool
+    settings: Settings, report: LinkReport, on_progress: Callable[[], None], *, limit: int | None, again: bool
 ) -> None:
     clock = SystemClock()
     per_second = settings.tmdb_requests_per_second
     async with AsyncExitStack() as stack:
         shared = SharedCache(settings.redis_url, settings.redis_password)
         stack.push_async_callback(shared.close)
-        # Of what all may ask for together we take half, as somebody waits for each request of a server. Without
-        # Valkey each counts for itself.
+        # At most half of all requests, as users wait for those of a server. Without Valkey, each process counts only
+        # its own.
         tmdb = Tmdb(settings, RateLimit(shared, clock, per_second=per_second, workers=2), clock)
         stack.push_async_callback(tmdb.close)
         half = RateLimit(SharedCache(None), clock, per_second=max(1, per_second // 2), workers=1)
         conn = await stack.enter_async_context(await queries.connect(settings.database_url or ""))
         looked_up_before = clock.now() - (timedelta() if again else AGAIN)
         await Linker(
-            conn, tmdb, half, clock, report, limit=limit, looked_up_before=looked_up_before, on_progress=told
+            conn, tmdb, half, clock, report, limit=limit, looked_up_before=looked_up_before, on_progress=on_progress
         ).run()
 
 
@@ -98,9 +98,9 @@ class _Speed(ProgressColumn):
 
 
 @contextmanager
-def _bar(report: LinkReport, limit: int | None) -> Iterator[Callable[[], None]]:
-    """On a terminal, how far it is. To be called whenever the tally has changed."""
-    bars = Progress(
+def _progress_bar(report: LinkReport, limit: int | None) -> Iterator[Callable[[], None]]:
+    """On a terminal, a progress bar. What it yields must be called whenever the report has changed."""
+    progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
@@ -109,26 +109,26 @@ def _bar(report: LinkReport, limit: int | None) -> Iterator[Callable[[], None]]:
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
     )
-    task = bars.add_task("Looking up films at TMDB", total=None)
+    task = progress.add_task("Looking up films at TMDB", total=None)
 
-    def told() -> None:
+    def on_progress() -> None:
         total = report.due if limit is None else min(limit, report.due)
-        bars.update(task, total=total, completed=report.linked + report.unknown + report.failed)
+        progress.update(task, total=total, completed=report.linked + report.unknown + report.failed)
 
-    with bars:
-        yield told
+    with progress:
+        yield on_progress
 
 
 def _summary(report: LinkReport) -> str:
-    said = f"Linked {counted(report.linked, 'film')}"
+    summary = f"Linked {counted(report.linked, 'film')}"
     if report.unknown:
-        said += f", {report.unknown:,} unknown to TMDB"
+        summary += f", {report.unknown:,} unknown to TMDB"
     if report.failed:
-        said += f", {report.failed:,} failed"
-    said += f", {report.left:,} left: run it again to go on." if report.left else ". None is left to look up."
+        summary += f", {report.failed:,} failed"
+    summary += f", {report.left:,} left: run it again to go on." if report.left else ". None is left to look up."
     if report.without_imdb_id:
-        said += (
+        summary += (
             f"\n{counted(report.without_imdb_id, 'film has', 'films have')} no IMDb id to look them up by: "
-            "`filmer import csv` takes a tmdb_id from you."
+            "you can give them a tmdb_id with `filmer import csv`."
         )
-    return said
+    return summary

@@ -6,8 +6,8 @@ from filmer.store.migrate import migrate as apply_migrations
 
 
 def migrate(*, data_dir: DataDir = None) -> None:
-    """Bring the database up to date."""
+    """Bring the database up to date, as is needed after an upgrade of filmer."""
     with database(data_dir, migrated=False) as settings, connect(settings) as conn:
-        done = [migration.name for migration in apply_migrations(conn)]
+        applied = [migration.name for migration in apply_migrations(conn)]
         settle_accounts(settings)
-    print("\n".join(f"applied {name}" for name in done) or "the database is up to date")
+    print("\n".join(f"applied {name}" for name in applied) or "the database is up to date")

@@ -24,56 +24,57 @@ def serve(
     *,
     demo: Annotated[
         bool,
-        Parameter(negative="", help="Serve the demo: its accounts and cards, and its films where there are none."),
+        Parameter(negative="", help="Serve the demo: its accounts and cards, and its films if the catalogue is empty."),
     ] = False,
     public_demo: Annotated[
         bool,
         Parameter(
             name="--i-know-these-are-public",
             negative="",
-            help="Let the demo listen beyond this machine, with passwords that everybody knows.",
+            help="Let other machines reach the demo, although everybody may know its passwords.",
         ),
     ] = False,
     host: Annotated[str | None, Parameter(help="Address to listen on (FILMER_HOST).")] = None,
-    port: Annotated[int | None, Parameter(help="Port to listen on; 0: any free one (FILMER_PORT).")] = None,
-    workers: Annotated[int | None, Parameter(help="Worker processes (FILMER_WORKERS).")] = None,
+    port: Annotated[int | None, Parameter(help="Port to listen on; 0: any free port (FILMER_PORT).")] = None,
+    workers: Annotated[int | None, Parameter(help="Worker processes; 0: up to 8, by cores (FILMER_WORKERS).")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Serve the APIs and the storefront."""
-    # A reload may come before there is anything to reload. (SIG_IGN would be inherited by the engines.)
+    """Start the server, with the storefront and both APIs. Ctrl-C stops it."""
+    # SIGHUP may arrive before there are workers to replace. (SIG_IGN would be inherited by the engines.)
     signal.signal(signal.SIGHUP, lambda *_: None)
-    asked = load_settings(host=host, port=port, workers=workers, data_dir=data_dir, demo=demo or None)
-    configure_logs(asked)
-    if asked.demo and not public_demo:
-        serving.require_loopback(asked.host)
-    chosen = asked.port or serving.free_port(asked.host)
-    serving.require_free_port(asked.host, chosen)
-    with engines(asked, when_lost=_stop) as running:
-        ensure_migrated(asked, running)
+    settings = load_settings(host=host, port=port, workers=workers, data_dir=data_dir, demo=demo or None)
+    configure_logs(settings)
+    if settings.demo and not public_demo:
+        serving.require_loopback(settings.host)
+    port = settings.port or serving.free_port(settings.host)
+    serving.require_free_port(settings.host, port)
+    with engines(settings, when_lost=_stop) as running:
+        ensure_migrated(settings, running)
         require_known_key(running)
         warn_of(asyncio.run(in_transaction(running, lambda conn, _: settle_addresses(conn))))
-        if asked.demo:
+        if settings.demo:
             from filmer.demo import open_demo
 
             open_demo(running)
-            _bring_in_demo(running)
-        with sandbox_for_demo(msgspec.structs.replace(running, port=chosen)) as (complete, sandbox):
+            _import_demo(running)
+        with sandbox_for_demo(msgspec.structs.replace(running, port=port)) as (complete, sandbox):
             serving.serve(complete, when_ready=lambda address: say_ready(address, complete, sandbox))
 
 
 def _stop() -> None:
-    """As whoever started us would: the requests under way are answered first."""
+    """Stops this server as its owner would, so that the requests under way are answered first."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _bring_in_demo(settings: Settings) -> None:
+def _import_demo(settings: Settings) -> None:
+    """Imports the demo's films if the catalogue is empty."""
     with connect(settings) as conn:
         if queries.select_state(conn)["films"]:
             return
-    # What an import stands on is large: a server that imports nothing goes without it.
-    from filmer.importing.build import import_connection
+    # Imported here, as most servers import nothing, and should not pay for the memory of these modules.
     from filmer.importing.data_set import Report
     from filmer.importing.demo import import_demo
+    from filmer.importing.pipeline import import_connection
     from filmer.importing.progress import Progress
 
     with Progress(quiet=True) as progress, import_connection(settings.database_url or "") as conn:

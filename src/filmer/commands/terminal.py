@@ -1,4 +1,4 @@
-"""What the commands share: how they reach the database, ask for secrets, and say that something can't be done."""
+"""What several commands need: the database, secrets and confirmations typed at a terminal, checked arguments."""
 
 import asyncio
 import getpass
@@ -21,29 +21,26 @@ from filmer.store.postgres import Connection
 T = TypeVar("T")
 
 DataDir = Annotated[
-    str | None, Parameter(name="--data-dir", help="Where the embedded engines keep their data (FILMER_DATA_DIR).")
+    str | None, Parameter(name="--data-dir", help="The data directory, with the embedded database (FILMER_DATA_DIR).")
 ]
-err = Console(stderr=True, highlight=False, markup=False, emoji=False)  # what is data means nothing to it
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)  # data is printed as it is
 
 
 @contextmanager
 def database(data_dir: str | None, *, migrated: bool = True) -> Iterator[Settings]:
-    """Settings that name a running database, for a command that needs no cache."""
-    asked = load_settings(data_dir=data_dir)
-    configure_logs(asked)
-    with engines(asked, valkey=False) as running:
+    """Settings that name a running database, without a cache. ``migrated``: the database must be up to date."""
+    settings = load_settings(data_dir=data_dir)
+    configure_logs(settings)
+    with engines(settings, valkey=False) as running:
         if migrated:
-            ensure_migrated(asked, running)
+            ensure_migrated(settings, running)
         yield running
 
 
 def in_database(
     data_dir: str | None, work: Callable[[Connection, Settings], Awaitable[T]], *, keyed: bool = False
 ) -> T:
-    """Does some asynchronous work, all of it or nothing. ``keyed``: it makes digests, so the key must be the right one.
-
-    Raises SettingsError when it is not.
-    """
+    """Does asynchronous work in one transaction. ``keyed``: raises SettingsError if the secret key is a wrong one."""
     with database(data_dir) as settings:
         if keyed:
             require_known_key(settings)
@@ -51,35 +48,35 @@ def in_database(
 
 
 def settle_accounts(settings: Settings) -> None:
-    """Brings e-mail addresses of earlier versions into form, and says which two accounts have one."""
+    """Normalizes e-mail addresses of earlier versions, and warns of those that two accounts have."""
     shared = asyncio.run(in_transaction(settings, lambda conn, _: settle_addresses(conn)))
-    for one in shared:
-        err.print(f"warning: {one}", soft_wrap=True)
+    for address in shared:
+        err.print(f"warning: {address}", soft_wrap=True)
     if shared:
         err.print(ADVICE, soft_wrap=True)
 
 
 def ask_secret(what: str, *, twice: bool) -> str:
-    """Typed unseen at a terminal, else the first line of standard input; never an argument that others can list."""
+    """A secret, typed unseen or read from standard input. It is never an argument, as other users can list these."""
     try:
         if not sys.stdin.isatty():
             secret = sys.stdin.readline().rstrip("\r\n")
         else:
             secret = getpass.getpass(f"{what}: ")
             if twice and getpass.getpass(f"{what}, again: ") != secret:
-                raise CommandFailed(f"{what}: what you typed the second time is something else. Nothing was changed.")
+                raise CommandFailed(f"{what}: the second time you typed something else. Nothing was changed.")
         secret.encode()
     except EOFError:
         raise CommandFailed(f"{what}: nothing was typed. Nothing was changed.") from None
-    except UnicodeError:  # which would show some of it
-        raise CommandFailed(f"{what}: what came is no text in UTF-8. Nothing was changed.") from None
+    except UnicodeError:  # its own text would show some of the secret
+        raise CommandFailed(f"{what}: this is not text in UTF-8. Nothing was changed.") from None
     if "\0" in secret:
-        raise CommandFailed(f"{what}: it must not contain U+0000. Nothing was changed.")
+        raise CommandFailed(f"{what}: it must not contain the character U+0000. Nothing was changed.")
     return secret
 
 
 def confirm(question: str) -> bool | None:
-    """What somebody at a terminal says to a question; None where nobody is there."""
+    """The answer to a question, yes or no; None if there is no terminal, or no answer."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
     sys.stderr.write("\n".join(map(shown, question.splitlines())) + " [y/n] ")
@@ -89,12 +86,12 @@ def confirm(question: str) -> bool | None:
 
 
 def shown(text: str) -> str:
-    """Text of others for a terminal, which must not take it for orders: what can't be seen as its escape."""
-    return "".join(letter if letter.isprintable() or letter == "\t" else ascii(letter)[1:-1] for letter in text)
+    """Foreign text, made safe for a terminal: characters that can't be printed are escaped, as they may be commands."""
+    return "".join(char if char.isprintable() or char == "\t" else ascii(char)[1:-1] for char in text)
 
 
 def read_argument(read: Callable[[str], str], text: str) -> str:
-    """What ``read`` makes of an argument. Raises CommandFailed where it raises ValueError."""
+    """Reads an argument with ``read``. Raises CommandFailed if that raises ValueError."""
     try:
         return read(text)
     except ValueError as error:

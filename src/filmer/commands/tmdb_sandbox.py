@@ -1,4 +1,4 @@
-"""``filmer tmdb-sandbox``: a TMDB to try things out with, and to let fail."""
+"""``filmer tmdb-sandbox``: a stand-in for TMDB, for development and tests."""
 
 import asyncio
 import socket
@@ -15,19 +15,19 @@ from filmer.tmdb.sandbox.server import serve
 
 def tmdb_sandbox(
     *,
-    host: Annotated[str, Parameter(help="Address to listen on, of this machine alone.")] = "127.0.0.1",
+    host: Annotated[str, Parameter(help="Address to listen on, which only this machine can reach.")] = "127.0.0.1",
     port: Annotated[
-        int, Parameter(help="Port to listen on; 0: any free one.", validator=Number(gte=0, lte=65535))
+        int, Parameter(help="Port to listen on; 0: any free port.", validator=Number(gte=0, lte=65535))
     ] = 8001,
-    key: Annotated[str | None, Parameter(help="The only API key or access token to take. Default: any.")] = None,
+    key: Annotated[str | None, Parameter(help="The only API key or access token to accept. Default: any.")] = None,
 ) -> None:
-    """Answer as TMDB does, from the demo's films and without internet, and fail on demand."""
+    """Start a stand-in for TMDB, for development: it has the demo's films, needs no internet, and fails on demand."""
     try:
         require_loopback(host)
     except ServeError:
         raise CommandFailed(
-            f"Whoever reaches the sandbox can order it about, and {host} can be reached from elsewhere. Let it listen "
-            "on 127.0.0.1."
+            f"Everybody who reaches the sandbox controls it, and other machines can reach {host}. Let it listen on "
+            "127.0.0.1."
         ) from None
     require_free_port(host, port)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -41,10 +41,10 @@ def _say_ready(address: str, key: str) -> None:
     print(
         f"\nThe TMDB sandbox is ready at {address}\n\n"
         f"  Popular      curl '{address}/3/movie/popular?api_key={key}'\n"
-        f'  Be silent    curl {address}/faults -d \'{{"fault":"black-hole"}}\'\n'
+        f'  No response  curl {address}/faults -d \'{{"fault":"black-hole"}}\'\n'
         f'  Fail twice   curl {address}/faults -d \'{{"fault":"503","times":2}}\'\n'
-        f"  Heal         curl -X DELETE {address}/faults\n"
-        f"  What came    curl {address}/calls\n"
+        f"  Work again   curl -X DELETE {address}/faults\n"
+        f"  Requests     curl {address}/calls\n"
         f"  filmer       TMDB_BASE_URL={address}/3 TMDB_API_KEY={key} filmer serve\n"
         f"  Stop         Ctrl-C\n",
         flush=True,

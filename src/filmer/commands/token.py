@@ -16,18 +16,18 @@ from filmer.store.postgres import Connection
 
 MAX_DAYS = 3650
 
-token_app = App(name="token", help="Look after bearer tokens, with which programs use the community API.")
+token_app = App(name="token", help="Create, list and revoke tokens, with which programs use the community API.")
 
 
 @token_app.command(name="create")
 def create_token(
     *,
-    account: Annotated[int, Parameter(help="Whose it is: what it may do is what that account may.")],
-    name: Annotated[str, Parameter(help="What it is for, so that you know which to revoke.")],
-    days: Annotated[int | None, Parameter(help="How long it works; without: until it is revoked.")] = None,
+    account: Annotated[int, Parameter(help="Id of the account that the token acts for.")],
+    name: Annotated[str, Parameter(help="What the token is for, so that you know which one to revoke.")],
+    days: Annotated[int | None, Parameter(help="For how many days it works. Default: until it is revoked.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Make a token. It stands alone on standard output, and is shown this once."""
+    """Create a token, and print it, alone, on standard output. It is never shown again."""
     purpose = read_argument(read_name, name)
     if days is not None and not 1 <= days <= MAX_DAYS:
         raise CommandFailed(f"A token works for 1 to {MAX_DAYS} days, or without --days until it is revoked.")
@@ -37,7 +37,7 @@ def create_token(
     async def work(conn: Connection, _: Settings) -> str:
         token = await issue(conn, account, name=purpose, now=now, expires=expires)
         if token is None:
-            raise CommandFailed(f"There is no open account {account}: `filmer account list` shows those there are.")
+            raise CommandFailed(f"There is no open account {account}: `filmer account list` shows all accounts.")
         return token
 
     print(in_database(data_dir, work))
@@ -50,36 +50,36 @@ def create_token(
 @token_app.command(name="list")
 def list_tokens(
     *,
-    account: Annotated[int | None, Parameter(help="Only those of this account.")] = None,
+    account: Annotated[int | None, Parameter(help="Id of an account: list only its tokens.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """List tokens by their ids and names; themselves they are kept nowhere."""
+    """List the ids and names of all tokens. The tokens themselves are not stored."""
 
     async def work(conn: Connection, _: Settings) -> list[token_queries.ListedToken]:
         return await token_queries.select_tokens(conn, account)
 
-    listed = in_database(data_dir, work)
-    if not listed:
-        print("There are no tokens. Make one: filmer token create --account … --name …")
+    tokens = in_database(data_dir, work)
+    if not tokens:
+        print("There are no tokens. Create one: filmer token create --account … --name …")
     now = SystemClock().now()
-    for one in listed:
-        expired = one.expires is not None and now >= one.expires
-        marks = {"expired": expired, "disabled": one.disabled, "demo": one.demo}
-        state = ", ".join(mark for mark, holds in marks.items() if holds)
+    for token in tokens:
+        expired = token.expires is not None and now >= token.expires
+        marks = {"expired": expired, "disabled": token.disabled, "demo": token.demo}
+        state = ", ".join(mark for mark, is_set in marks.items() if is_set)
+        used = f"used {_utc(token.used)}" if token.used else "never used"
         print(
-            f"{one.id:>8}  account {one.account_id:<8}  {one.role:<8}  {one.name}, since {_utc(one.created)}, "
-            f"{_until(one.expires)}, {f'used {_utc(one.used)}' if one.used else 'never used'}"
-            + (f"  ({state})" if state else "")
+            f"{token.id:>8}  account {token.account_id:<8}  {token.role:<8}  {token.name}, "
+            f"since {_utc(token.created)}, {_until(token.expires)}, {used}" + (f"  ({state})" if state else "")
         )
 
 
 @token_app.command
 def revoke(token_id: int, /, *, data_dir: DataDir = None) -> None:
-    """End a token, on every node, at once."""
+    """Revoke a token: it stops working at once, on every node."""
 
     async def work(conn: Connection, _: Settings) -> None:
         if not await token_queries.delete_token(conn, token_id):
-            raise CommandFailed(f"There is no token {token_id}: `filmer token list` shows those there are.")
+            raise CommandFailed(f"There is no token {token_id}: `filmer token list` shows all tokens.")
 
     in_database(data_dir, work)
     print(f"token {token_id} is revoked")

@@ -1,4 +1,4 @@
-"""What ``filmer serve`` says once it answers: where, and what to try."""
+"""What ``filmer serve`` prints once it is ready: its address, and what to try."""
 
 from filmer import __version__
 from filmer.commands.terminal import err
@@ -22,14 +22,17 @@ def say_ready(address: str, settings: Settings, sandbox: SandboxProcess | None) 
             f"  Popular now  curl {address}/api/movies/popular",
         ]
     else:
-        lines.append("  The catalogue is empty: filmer import imdb PATH, filmer import csv FILE, filmer import demo")
+        lines.append(
+            "  The catalogue is empty. Fill it: filmer import imdb PATH, filmer import csv FILE, filmer import demo"
+        )
     lines += _tmdb(settings, sandbox)
     if settings.demo:
         lines += _demo(address)
     print("\n".join([*lines, "  Stop         Ctrl-C", ""]), flush=True)
     if settings.demo:
         err.print(
-            "  All of these are public knowledge: for trying things out on this machine alone.\n",
+            "  These passwords, tokens and cards are the same in every demo, so everybody may know them. Use the demo "
+            "on this machine only.\n",
             style="yellow",
             soft_wrap=True,
         )
@@ -39,7 +42,7 @@ def _tmdb(settings: Settings, sandbox: SandboxProcess | None) -> list[str]:
     if sandbox:
         return [
             f"  TMDB         a sandbox at {sandbox.address}, as no TMDB credential is set: popular films come",
-            f"               from it. `kill {sandbox.process.pid}` ends it, and the shop goes on without",
+            f"               from it. `kill {sandbox.process.pid}` ends it, and the shop goes on without it",
         ]
     if settings.tmdb_access_token or settings.tmdb_api_key:
         return []
@@ -50,24 +53,24 @@ def _tmdb(settings: Settings, sandbox: SandboxProcess | None) -> list[str]:
 
 
 def _demo(address: str) -> list[str]:
-    """Who can sign in, and with what (contract §8)."""
-    from filmer.demo import CARDS, PASSWORD, USERS  # which the main process of other servers does without
+    """The users of the demo, and what they sign in and pay with (contract §8)."""
+    from filmer.demo import CARDS, PASSWORD, USERS  # imported here, as other servers do without it
 
-    somebody = USERS[1]
-    credentials = f"""'{{"email":"{somebody.email}","password":"{PASSWORD}"}}'"""
-    bearer = f"authorization: Bearer {somebody.token}"
+    customer = USERS[1]
+    credentials = f"""'{{"email":"{customer.email}","password":"{PASSWORD}"}}'"""
+    bearer = f"authorization: Bearer {customer.token}"
     lines = [
         f"  Sign in      curl -c jar {address}/api/v1/auth/login -H 'content-type: application/json' -d {credentials}",
         f"  Cart         curl -b jar {address}/api/v1/cart",
-        f"  Favourites   curl -H '{bearer}' {address}/api/users/{somebody.account_id}/favorites",
+        f"  Favourites   curl -H '{bearer}' {address}/api/users/{customer.account_id}/favorites",
         "",
-        f"  The demo's people, all with the password {PASSWORD}, their tokens and their cards:",
+        f"  The demo's users, who all have the password {PASSWORD}, with their tokens and their cards:",
         "",
     ]
-    for one in USERS:
-        name = f"{one.first_name} {one.last_name}"
-        lines.append(f"    {one.account_id}  {one.role:<8}  {one.email:<18}  {name:<10}  {one.token or ''}".rstrip())
+    for user in USERS:
+        name, token = f"{user.first_name} {user.last_name}", user.token or ""
+        lines.append(f"    {user.account_id}  {user.role:<8}  {user.email:<18}  {name:<10}  {token}".rstrip())
     lines.append("")
-    lines += [f"    {one.number}  {one.expiration}  {one.first_name} {one.last_name} (account {one.account_id})"
-              for one in CARDS]  # fmt: skip
+    lines += [f"    {card.number}  {card.expiration}  {card.first_name} {card.last_name} (account {card.account_id})"
+              for card in CARDS]  # fmt: skip
     return [*lines, ""]

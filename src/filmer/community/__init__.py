@@ -1,1 +1,1 @@
-"""The community: popular films, people's favourites and ratings."""
+"""The community: popular films, and the favourites and ratings of users."""

@@ -1,4 +1,4 @@
-"""community-api.txt: popular films, favourites, ratings. Checks: token, permission, body, existence, then TMDB."""
+"""The handlers of community-api.txt. They check in this order: token, permission, body, existence, then TMDB."""
 
 from functools import partial
 from typing import Any
@@ -48,7 +48,7 @@ class CommunityApi(Handlers):
     async def list_popular(self, request: AnyRequest) -> CommunityResponse:
         params = read_query(request.scope["query_string"], PopularList)
         popular = await self._tmdb_cache.popular(params.page)
-        state: Any = request.scope["state"]  # where the edge reads how old the response is
+        state: Any = request.scope["state"]  # the edge reads the age of the response here
         state["age"], state["is_new"] = self._tmdb_cache.age(popular.fetched), popular.state == "miss"
         return CommunityResponse(popular.value)
 
@@ -61,10 +61,10 @@ class CommunityApi(Handlers):
     async def list_favorites(self, user_id: FromPath[str], request: AnyRequest) -> CommunityResponse:
         await self._authorized(request, owner=user_id)
         params = read_query(request.scope["query_string"], FavoriteList, id_errors("user_id", user_id))
-        listed, is_new = await self._shelves.list_favorites(require_id(user_id, UserNotFound()), params)
-        age, is_fresh = int(self._tmdb_cache.age(listed.fetched)), self._tmdb_cache.is_fresh(listed.fetched)
+        favorites, is_new = await self._shelves.list_favorites(require_id(user_id, UserNotFound()), params)
+        age, is_fresh = int(self._tmdb_cache.age(favorites.fetched)), self._tmdb_cache.is_fresh(favorites.fetched)
         headers = freshness(age, self._cache_seconds, is_new=is_new and is_fresh)
-        return CommunityResponse(listed.body, headers={name.decode(): value.decode() for name, value in headers})
+        return CommunityResponse(favorites.body, headers={name.decode(): value.decode() for name, value in headers})
 
     async def remove_favorite(self, user_id: FromPath[str], favorite_id: FromPath[str], request: AnyRequest) -> None:
         await self._authorized(request, owner=user_id)
@@ -98,9 +98,9 @@ class CommunityApi(Handlers):
         await self._shelves.clear_favorites(require_id(user_id, UserNotFound()))
 
     async def _authorized(self, request: AnyRequest, *, owner: str | None = None) -> tuple[User, ReceivedBody]:
-        """The user and the request's body; the connection is free again before TMDB is asked.
+        """The user and the request's body. The database connection is given back before TMDB is asked.
 
-        ``owner``: the id in a path that is its user's or an admin's (contract §7.1). Raises InvalidToken,
+        ``owner``: the user id of a path that is for this user and admins only (contract §7.1). Raises InvalidToken,
         InsufficientPermissions.
         """
         async with self._signed_in(request) as (_, user, body):

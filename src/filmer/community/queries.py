@@ -1,6 +1,6 @@
-"""All SQL of favourites and ratings. Every statement names the account whose rows it touches.
+"""All SQL of favourites and ratings. Every statement names the account whose rows it reads or writes.
 
-A write first changes the version of the account's shelf, and holds that row until it is done.
+A transaction that writes first changes the version of the account's shelf, and so locks that row until its end.
 """
 
 from collections.abc import Sequence
@@ -25,15 +25,26 @@ _ORDERS = {
 }
 
 
+# The film of a favourite or rating {0}: t as TMDB sent it, or else f from the catalogue.
+_FILM = """
+    LEFT JOIN tmdb_film t ON t.movie_id = {0}.movie_id AND btrim(t.title) <> ''
+    LEFT JOIN LATERAL (SELECT title, release_date FROM catalogue.film c
+                       WHERE t.movie_id IS NULL AND c.id = ANY(ARRAY(
+                           SELECT n.id FROM catalogue.film n WHERE n.tmdb_id = {0}.movie_id
+                           UNION ALL SELECT l.film_id FROM tmdb_link l WHERE l.tmdb_id = {0}.movie_id))
+                       ORDER BY c.id LIMIT 1) f ON true
+"""
+
+
 class ListedFavorite(msgspec.Struct, frozen=True):
-    """``fetched``: when TMDB sent the film's data; None where they are not stored any more."""
+    """``fetched``: when TMDB sent the film's data; None if they are no longer stored."""
 
     film: FavoriteFilm
     fetched: datetime | None
 
 
 class ShelfEntry(msgspec.Struct, frozen=True):
-    """An account's favourite and rating of one film: None where there is none. ``rating``: 0 to 5."""
+    """An account's favourite and rating of a film, or None. ``rating``: 0 to 5."""
 
     favorite_id: int | None
     rating_id: int | None
@@ -45,13 +56,13 @@ async def select_is_user(conn: Connection, account_id: int) -> bool:
 
 
 async def select_version(conn: Connection, account_id: int) -> UUID | None:
-    """The version under which the account's shelf is cached; None: it never had a favourite or rating."""
+    """The version under which the account's shelf is cached; None if it never had a favourite or rating."""
     row = await (await conn.execute("SELECT version FROM shelf WHERE account_id = %s", [account_id])).fetchone()
     return None if row is None else row[0]
 
 
 async def change_version(conn: Connection, account_id: int) -> None:
-    """Comes first in each transaction that writes, so that others of the account wait."""
+    """Comes first in each transaction that writes, so that others of the same account wait."""
     await conn.execute(
         """
         INSERT INTO shelf (account_id, version) VALUES (%s, gen_random_uuid())
@@ -99,7 +110,7 @@ async def select_shelf_entry(conn: Connection, account_id: int, movie_id: int) -
 
 
 async def select_favorite_ids(conn: Connection, account_id: int, movie_ids: Sequence[int]) -> dict[int, int]:
-    """Of these films, those that are favourites: the favourite's id by the film's."""
+    """The ids of the favourites among these films, by TMDB id."""
     cursor = await conn.execute(
         "SELECT movie_id, id FROM favorite WHERE account_id = %s AND movie_id = ANY(%s::integer[])",
         [account_id, list(movie_ids)],
@@ -108,7 +119,7 @@ async def select_favorite_ids(conn: Connection, account_id: int, movie_ids: Sequ
 
 
 async def insert_favorite(conn: Connection, account_id: int, movie_id: int, now: datetime) -> Favorite | None:
-    """None: it is one already."""
+    """None if the film is a favourite already."""
     cursor = await conn.execute(
         """
         INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, %s)
@@ -121,8 +132,8 @@ async def insert_favorite(conn: Connection, account_id: int, movie_id: int, now:
 
 
 async def delete_favorite(conn: Connection, account_id: int, favorite_id: int) -> bool:
-    done = await conn.execute("DELETE FROM favorite WHERE id = %s AND account_id = %s", [favorite_id, account_id])
-    return done.rowcount == 1
+    cursor = await conn.execute("DELETE FROM favorite WHERE id = %s AND account_id = %s", [favorite_id, account_id])
+    return cursor.rowcount == 1
 
 
 async def delete_favorites(conn: Connection, account_id: int) -> None:
@@ -140,13 +151,7 @@ async def select_favorites(
         SELECT v.id, v.movie_id, coalesce(t.title, f.title, ''), coalesce(t.release_date, f.release_date)
             AS release_date, t.overview, t.popularity, t.vote_average, r.rating, v.created, t.fetched
         FROM favorite v
-        LEFT JOIN tmdb_film t ON t.movie_id = v.movie_id AND btrim(t.title) <> ''
-        LEFT JOIN rating r ON r.account_id = v.account_id AND r.movie_id = v.movie_id
-        LEFT JOIN LATERAL (SELECT title, release_date FROM film c
-                           WHERE t.movie_id IS NULL AND c.id = ANY(ARRAY(
-                               SELECT n.id FROM film n WHERE n.tmdb_id = v.movie_id
-                               UNION ALL SELECT l.film_id FROM tmdb_link l WHERE l.tmdb_id = v.movie_id))
-                           ORDER BY c.id LIMIT 1) f ON true
+        LEFT JOIN rating r ON r.account_id = v.account_id AND r.movie_id = v.movie_id {_FILM.format("v")}
         WHERE v.account_id = %s
         ORDER BY {_ORDERS[sort, order]} NULLS LAST, v.created DESC, v.id DESC
     """
@@ -169,22 +174,14 @@ def _favorite_film(row: TupleRow) -> FavoriteFilm:
     )
 
 
-async def select_ratings(conn: Connection, account_id: int, *, most: int) -> list[RatedFilm]:
+async def select_ratings(conn: Connection, account_id: int, *, limit: int) -> list[RatedFilm]:
     """The latest first."""
-    cursor = await conn.execute(
-        """
+    statement = f"""
         SELECT r.id, r.movie_id, coalesce(t.title, f.title, ''), r.rating, r.updated
-        FROM rating r
-        LEFT JOIN tmdb_film t ON t.movie_id = r.movie_id AND btrim(t.title) <> ''
-        LEFT JOIN LATERAL (SELECT title FROM film c
-                           WHERE t.movie_id IS NULL AND c.id = ANY(ARRAY(
-                               SELECT n.id FROM film n WHERE n.tmdb_id = r.movie_id
-                               UNION ALL SELECT l.film_id FROM tmdb_link l WHERE l.tmdb_id = r.movie_id))
-                           ORDER BY c.id LIMIT 1) f ON true
+        FROM rating r {_FILM.format("r")}
         WHERE r.account_id = %s ORDER BY r.updated DESC, r.id DESC LIMIT %s
-        """,
-        [account_id, most],
-    )
+    """
+    cursor = await conn.execute(statement.encode(), [account_id, limit])
     return [RatedFilm(row[0], row[1], row[2], stars(row[3]), row[4]) for row in await cursor.fetchall()]
 
 
@@ -210,7 +207,7 @@ async def upsert_rating(
 async def update_rating(
     conn: Connection, account_id: int, rating_id: int, rating: Decimal, now: datetime
 ) -> UpdatedRating | None:
-    """None: there is no such rating of this account."""
+    """None if the account has no such rating."""
     cursor = await conn.execute(
         """
         UPDATE rating SET rating = %s, updated = %s WHERE id = %s AND account_id = %s
@@ -223,5 +220,5 @@ async def update_rating(
 
 
 async def delete_rating(conn: Connection, account_id: int, rating_id: int) -> bool:
-    done = await conn.execute("DELETE FROM rating WHERE id = %s AND account_id = %s", [rating_id, account_id])
-    return done.rowcount == 1
+    cursor = await conn.execute("DELETE FROM rating WHERE id = %s AND account_id = %s", [rating_id, account_id])
+    return cursor.rowcount == 1

@@ -70,9 +70,9 @@ def read_rating(body: ReceivedBody, struct: type[R], errors: Sequence[FieldError
     try:
         return body.read(struct, errors)
     except InvalidRequest as error:
-        wrong = error.field_errors
-        if wrong and all(each.field == "rating" and each.reason in _OUT_OF_RANGE for each in wrong):
-            raise InvalidRating(error.field_errors) from None
+        field_errors = error.field_errors
+        if field_errors and all(each.field == "rating" and each.reason in _OUT_OF_RANGE for each in field_errors):
+            raise InvalidRating(field_errors) from None
         raise
 
 
@@ -112,7 +112,7 @@ class Rating(msgspec.Struct, frozen=True):
 
 
 class RatedFilm(msgspec.Struct, frozen=True):
-    """A rating as its page lists it."""
+    """A rating as the page of ratings lists it."""
 
     id: int
     movie_id: int

@@ -19,11 +19,11 @@ from filmer.http.envelopes import encode
 from filmer.store.postgres import Connection, Database
 from filmer.store.valkey import SharedCache, unpack
 from filmer.tmdb import queries as films
-from filmer.tmdb.cache import CacheAnswer, TmdbCache
+from filmer.tmdb.cache import CacheResult, TmdbCache
 from filmer.tmdb.payloads import TmdbFilm
 
 MAX_LISTED = 500
-STALE_SECONDS = 1  # for which a list is cached while films of it are refreshed
+STALE_SECONDS = 1  # for which a list is cached while some of its films are refreshed
 
 
 class FavoriteListing(msgspec.Struct, array_like=True, frozen=True):
@@ -58,7 +58,7 @@ class Shelves:
         return favorite, added is not None
 
     async def list_favorites(self, user_id: int, params: FavoriteList) -> tuple[FavoriteListing, bool]:
-        """The list, and whether it was put together just now. Raises UserNotFound."""
+        """The list, and whether it was read from the database just now. Raises UserNotFound."""
         async with self._database.connection() as conn:
             version = await queries.select_version(conn, user_id)
             if version is None:
@@ -70,15 +70,15 @@ class Shelves:
         async with self._database.connection() as conn:
             rows = await queries.select_favorites(conn, user_id, sort=params.sort, order=params.order)
         now = self._clock.now()
-        moments = {row.film.movie_id: (row.fetched or datetime.fromtimestamp(0, UTC)).timestamp() for row in rows}
-        stale = [movie for movie, fetched in moments.items() if not self._tmdb_cache.is_fresh(fetched)]
+        fetched = {row.film.movie_id: row.fetched.timestamp() if row.fetched else 0.0 for row in rows}
+        stale = [movie_id for movie_id, seconds in fetched.items() if not self._tmdb_cache.is_fresh(seconds)]
         self._tmdb_cache.refresh(stale)
         oldest = min((row.fetched for row in rows if row.fetched), default=now)
-        listed = FavoriteListing(encode(Favorites([row.film for row in rows])), oldest.timestamp())
+        listing = FavoriteListing(encode(Favorites([row.film for row in rows])), oldest.timestamp())
         if is_cached:
             seconds = STALE_SECONDS if stale else self._seconds
-            self._shared.put_behind(key, msgspec.msgpack.encode(listed), seconds=seconds)
-        return listed, True
+            self._shared.put_in_background(key, msgspec.msgpack.encode(listing), seconds=seconds)
+        return listing, True
 
     async def entry(self, user_id: int, movie_id: int) -> queries.ShelfEntry:
         """The user's favourite and rating of a film."""
@@ -86,7 +86,7 @@ class Shelves:
             return await queries.select_shelf_entry(conn, user_id, movie_id)
 
     async def favorite_ids(self, user_id: int, movie_ids: Sequence[int]) -> dict[int, int]:
-        """Of these films, the user's favourites: their ids by the films' ids."""
+        """The ids of the user's favourites among these films, by TMDB id."""
         async with self._database.connection() as conn:
             return await queries.select_favorite_ids(conn, user_id, movie_ids)
 
@@ -102,7 +102,7 @@ class Shelves:
             await queries.delete_favorites(conn, user_id)
 
     async def rate(self, user_id: int, movie_id: int, rating: float) -> tuple[Rating, bool]:
-        """The rating, and whether it is the user's first of this film. Raises MovieNotFound, ExternalApiError."""
+        """The rating, and whether it is new. Raises MovieNotFound, ExternalApiError."""
         film = await self._tmdb_cache.film(movie_id)
         async with self._writing_film(user_id, film) as conn:
             return await queries.upsert_rating(conn, user_id, movie_id, Decimal(rating), self._clock.now())
@@ -110,7 +110,7 @@ class Shelves:
     async def list_ratings(self, user_id: int) -> list[RatedFilm]:
         """The latest ratings, at most ``MAX_LISTED``."""
         async with self._database.connection() as conn:
-            return await queries.select_ratings(conn, user_id, most=MAX_LISTED)
+            return await queries.select_ratings(conn, user_id, limit=MAX_LISTED)
 
     async def change_rating(self, user_id: int, rating_id: int, rating: float) -> UpdatedRating:
         """Raises RatingNotFound, also for another user's rating."""
@@ -134,7 +134,7 @@ class Shelves:
             yield conn
 
     @asynccontextmanager
-    async def _writing_film(self, user_id: int, film: CacheAnswer[TmdbFilm]) -> AsyncIterator[Connection]:
+    async def _writing_film(self, user_id: int, film: CacheResult[TmdbFilm]) -> AsyncIterator[Connection]:
         async with self._writing(user_id) as conn:
             await films.upsert_film(conn, film.value, datetime.fromtimestamp(film.fetched, UTC))
             await queries.insert_film_in_use(conn, film.value.id)

@@ -1,4 +1,4 @@
-"""A read that lost its database server, or its edition of the catalogue, is tried once more: another may answer."""
+"""Retries a read whose database server was lost, as another server may answer."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from filmer.http.failures import SERVER_LOST
 
 
 class Retry:
-    """A GET changes nothing, and has no body."""
+    """Used where reads have several servers. Only a GET is retried: it changes nothing, and has no body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["method"] == "GET":
-            first = scope.copy()
+            first_scope = scope.copy()
 
             async def send_unless_lost(message: Any) -> None:
-                if not first.get(SERVER_LOST):
+                if not first_scope.get(SERVER_LOST):
                     await send(message)
 
-            await self._app(first, receive, send_unless_lost)
-            if not first.get(SERVER_LOST):
+            await self._app(first_scope, receive, send_unless_lost)
+            if not first_scope.get(SERVER_LOST):
                 return
         await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""The cache of public GETs in Valkey: what one process has computed, the others need not."""
+"""The cache of public GETs in Valkey, so that a response is computed by one process for all."""
 
 import asyncio
 import hashlib
@@ -14,19 +14,19 @@ from filmer.edge.flight import FLIGHT, Flight
 from filmer.edge.traffic import PAGE_VALKEY
 from filmer.store.valkey import SharedCache, unpack
 
-CLAIM_MILLISECONDS = 3000  # how long the others wait for the one process that computes
+CLAIM_MILLISECONDS = 3000  # how long other processes wait for the one that computes
 POLL_SECONDS = 0.02
 
 
 class ValkeyCache:
-    """By edition and address. When Valkey is away, nothing is found and nobody waits."""
+    """Responses by edition and address. While Valkey is unavailable, every process computes for itself."""
 
     def __init__(
         self, app: ASGIApp, *, edition: Edition, shared: SharedCache, clock: Clock, build: bytes, seconds: int
     ) -> None:
-        """``build``: tells apart versions of filmer that share one Valkey, and must not serve each other's responses.
+        """``build``: part of the key, as versions of filmer that share a Valkey must not serve each other's responses.
 
-        ``seconds``: how long a response is cached, here and in memory; 0: none is.
+        ``seconds``: how long a response is cached, in Valkey and in memory; 0: not at all.
         """
         self._app = app
         self._edition = edition
@@ -43,7 +43,7 @@ class ValkeyCache:
 
     async def _send_shared(self, flight: Flight, scope: Any, receive: Receive, send: Send) -> None:
         key = self._key(flight)
-        flight.response = await self._find(key)
+        flight.response = await self._get_or_claim(key)
         if flight.response is not None:
             flight.source = PAGE_VALKEY
             await flight.response.send(send)
@@ -54,7 +54,7 @@ class ValkeyCache:
             is_public = response is not None and response.is_public
             is_stored = is_public and self._edition.behind == behind  # else it may be of an older edition
             packed = msgspec.msgpack.encode(response) if is_stored else None
-            self._shared.publish(key, packed, seconds=self._seconds)
+            self._shared.put_and_release(key, packed, seconds=self._seconds)
             if not is_stored:
                 return
         flight.until = self._clock.monotonic() + self._seconds
@@ -63,16 +63,13 @@ class ValkeyCache:
         digest = hashlib.blake2b(flight.address, digest_size=16, key=self._build).hexdigest()
         return f"filmer:page:{flight.edition}:{digest}"
 
-    async def _find(self, key: str) -> CachedResponse | None:
-        """The response; where another process computes it, we wait for it. None: we compute it, and must publish."""
-        return unpack(await self._shared.get(key) or await self._wait_for_other(key), CachedResponse)
-
-    async def _wait_for_other(self, key: str) -> bytes | None:
+    async def _get_or_claim(self, key: str) -> CachedResponse | None:
+        """The response, after waiting if another process computes it. None: compute it, and release the claim."""
         deadline = self._clock.monotonic() + CLAIM_MILLISECONDS / 1000
-        while not await self._shared.claim(key, milliseconds=CLAIM_MILLISECONDS):
-            await asyncio.sleep(POLL_SECONDS)
-            if packed := await self._shared.get(key):
-                return packed
+        packed = await self._shared.get(key)
+        while not packed and not await self._shared.claim(key, milliseconds=CLAIM_MILLISECONDS):
             if self._clock.monotonic() > deadline:
-                return None
-        return None
+                break
+            await asyncio.sleep(POLL_SECONDS)
+            packed = await self._shared.get(key)
+        return unpack(packed, CachedResponse)

@@ -1,1 +1,1 @@
-"""How a catalogue comes in: IMDb's data set, an owner's own file, the demo."""
+"""Imports catalogues: IMDb's data set, an owner's own file, the demo."""

@@ -1,4 +1,4 @@
-"""What an importer hands over: films and stars in memory, and the report of what was taken and what was not."""
+"""What a reader returns: films and stars in memory, and the report of what was imported and what was not."""
 
 import gc
 import re
@@ -19,11 +19,11 @@ from filmer.errors import CommandFailed
 MAX_TITLE = 2400  # bytes of a folded title
 MAX_GENRES = 50  # of a film
 _NO_IDENTIFIER = re.compile(r"[\s/\\?#]|%[0-9A-Fa-f]{2}")
-NOT_STORABLE = re.compile("[\0\ud800-\udfff]")  # what the database takes in no text
+NOT_STORABLE = re.compile("[\0\ud800-\udfff]")  # characters that PostgreSQL stores in no text
 
 
 class ImportedFilm(msgspec.Struct, gc=False):
-    """A film on its way in. ``cast`` holds places in ``DataSet.stars``, in billing order."""
+    """A film to import. ``cast`` holds indices of ``DataSet.stars``, in billing order."""
 
     id: str
     title: str
@@ -49,14 +49,14 @@ class ImportedStar(msgspec.Struct, gc=False):
 
 
 class DataSet(msgspec.Struct):
-    """A catalogue on its way in."""
+    """A catalogue to import."""
 
     films: list[ImportedFilm] = msgspec.field(default_factory=list)
     stars: list[ImportedStar] = msgspec.field(default_factory=list)
 
 
 def require_indexable(title: str, genres: Sequence[str]) -> None:
-    """Raises ValueError with the kind of fault for a film that the indexes can't hold."""
+    """Raises ValueError, with what is wrong, for a film that the database's indexes can't hold."""
     if len(fold(title).encode()) > MAX_TITLE:
         raise ValueError(f"a title of over {MAX_TITLE} bytes")
     if len(genres) > MAX_GENRES:
@@ -64,60 +64,60 @@ def require_indexable(title: str, genres: Sequence[str]) -> None:
 
 
 def require_title(title: str) -> None:
-    """Raises ValueError for one in which nothing can be seen or sorted by."""
+    """Raises ValueError for a title without any visible character, or without any to sort by."""
     if not fold(title) or not any(letter.isprintable() for letter in title):
         raise ValueError("no title")
 
 
 def require_identifier(text: str) -> None:
-    """Raises ValueError for an id that addresses can't carry, however they are encoded.
+    """Raises ValueError for an id that can't be part of a URL, even percent-encoded.
 
-    Browsers resolve ``.`` and ``..``, take a backslash for a slash and leave control characters out; proxies may decode
+    Browsers resolve ``.`` and ``..``, turn backslashes into slashes and drop control characters; proxies may decode
     twice.
     """
     if not 0 < len(text) <= MAX_IDENTIFIER:
         raise ValueError(f"an id that has not 1 to {MAX_IDENTIFIER} characters")
     if text in {".", ".."}:
-        raise ValueError("an id . or .., which browsers leave out of addresses")
+        raise ValueError("an id . or .., which browsers remove from URLs")
     if _NO_IDENTIFIER.search(text) or not text.isprintable():
-        raise ValueError("an id with what an address can't carry: a space, / \\ ? # %2F or what can't be seen")
+        raise ValueError("an id with characters that a URL can't have: a space, / \\ ? # %2F or invisible ones")
 
 
 def storable(text: str) -> str:
-    """With U+FFFD for what the database takes in no text."""
+    """The text with U+FFFD in place of what PostgreSQL does not store."""
     return NOT_STORABLE.sub("\ufffd", text)
 
 
-MAX_SHOWN = 1000  # bad rows told one by one
+MAX_LISTED = 1000  # bad rows in a report
 
 
-class BadLine(msgspec.Struct, frozen=True):
-    """The first line of a kind that could not be used."""
+class BadRow(msgspec.Struct, frozen=True):
+    """A row that could not be imported."""
 
     file: str
-    line: int  # from 1; 0 where the reader does not know
+    line: int  # from 1; 0 where it is not known
     kind: str
     text: str
 
 
 class Report(msgspec.Struct):
-    """What an import did not take, and why. Shown to the owner and kept with the import."""
+    """What an import left out, and why. Shown to the owner, and stored in the table ``import_run``."""
 
     rows: dict[str, int] = msgspec.field(default_factory=dict)  # read, by file
-    found: dict[str, list[str]] = msgspec.field(default_factory=dict)  # what a file turned out to be, in words
-    skipped: Counter[str] = msgspec.field(default_factory=Counter)  # sound rows that were not asked for
-    bad: Counter[str] = msgspec.field(default_factory=Counter)  # rows that could not be used, by kind
-    first: dict[str, BadLine] = msgspec.field(default_factory=dict)  # of each kind of bad row
+    formats: dict[str, list[str]] = msgspec.field(default_factory=dict, name="found")  # of files, in words
+    skipped: Counter[str] = msgspec.field(default_factory=Counter)  # valid rows that were left out, by reason
+    bad: Counter[str] = msgspec.field(default_factory=Counter)  # rows that could not be imported, by kind
+    first: dict[str, BadRow] = msgspec.field(default_factory=dict)  # the first bad row of each kind
     warnings: list[str] = msgspec.field(default_factory=list)
-    keep_all: bool = False  # whether every bad row is wanted, not only the first of each kind
-    every: list[BadLine] = msgspec.field(default_factory=list)
+    list_all: bool = msgspec.field(default=False, name="keep_all")  # list every bad row, not only the first of a kind
+    bad_rows: list[BadRow] = msgspec.field(default_factory=list, name="every")  # at most MAX_LISTED
 
     def reject(self, kind: str, file: str, line: int, text: str) -> None:
         self.bad[kind] += 1
-        line_of = BadLine(file, line, kind, storable(text[:200]))
-        self.first.setdefault(kind, line_of)
-        if self.keep_all and len(self.every) < MAX_SHOWN:
-            self.every.append(line_of)
+        bad_row = BadRow(file, line, kind, storable(text[:200]))
+        self.first.setdefault(kind, bad_row)
+        if self.list_all and len(self.bad_rows) < MAX_LISTED:
+            self.bad_rows.append(bad_row)
 
     def warn(self, text: str) -> None:
         self.warnings.append(storable(text))
@@ -127,12 +127,12 @@ class Report(msgspec.Struct):
 
 
 class ImportFailed(CommandFailed):
-    """Nothing was changed. The text says what happened and what to do."""
+    """An import that changed nothing. The text says what happened and what to do."""
 
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Millions of objects, none in a cycle: to look for cycles among them again and again costs a third of the time."""
+    """Collecting garbage among millions of objects, none of them in a cycle, takes a third of an import's time."""
     gc.disable()
     try:
         yield

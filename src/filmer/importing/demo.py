@@ -6,7 +6,7 @@ from importlib import resources
 import psycopg
 
 from filmer.clock import SystemClock
-from filmer.importing import build
+from filmer.importing import pipeline
 from filmer.importing.data_set import DataSet, Report
 from filmer.importing.owner_films import read_rows
 from filmer.importing.progress import Progress
@@ -20,7 +20,7 @@ def read_demo(report: Report) -> DataSet:
 
 
 def import_demo(conn: psycopg.Connection[tuple[object, ...]], report: Report, progress: Progress) -> tuple[int, int]:
-    """Makes it the catalogue. How many films and stars there are then."""
-    return build.bring_in(
+    """Make the demo the catalogue. Returns how many films and stars the catalogue has then."""
+    return pipeline.import_data_set(
         conn, read_demo(report), source="demo", origin=FILE, report=report, now=SystemClock().now(), progress=progress
     )

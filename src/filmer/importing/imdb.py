@@ -1,7 +1,7 @@
-"""``filmer import imdb``: IMDb's non-commercial data set, of which a few per cent are kept.
+"""``filmer import imdb``: IMDb's non-commercial data set, of which a few per cent are imported.
 
-Identifiers are numbers here (``tt0111161`` is 111161), so that a hundred million rows can be told apart in a few
-seconds: columns are filtered in C++ and only what is kept becomes Python objects.
+Ids are numbers here (``tt0111161`` is 111161), so that a hundred million rows are filtered in a few seconds: pyarrow
+and numpy filter whole columns, and only the rows that remain become Python objects.
 """
 
 from array import array
@@ -26,9 +26,9 @@ from filmer.importing.data_set import (
     require_indexable,
     require_title,
 )
-from filmer.importing.identifiers import NONE, Ints, identifiers, name_id, small_numbers, title_id
+from filmer.importing.imdb_files import NULL, ImdbFile, find_file
+from filmer.importing.imdb_ids import NONE, Ints, name_id, parse_ids, parse_numbers, title_id
 from filmer.importing.progress import Progress
-from filmer.importing.tsv import NULL, Table, find
 
 COLUMNS = {
     "title.basics": (
@@ -43,12 +43,12 @@ COLUMNS = {
 FILM_TYPES = ("movie", "tvMovie")
 MAX_TEXT = 1000  # characters of a title or name
 MAX_YEAR = 9999
-BAD_TITLE = "an id that is not tt and 7 or 8 digits"
-BAD_NAME = "an id that is not nm and 7 or 8 digits"
+BAD_TITLE_ID = "an id that is not tt and 7 or 8 digits"
+BAD_NAME_ID = "an id that is not nm and 7 or 8 digits"
 
 
 class TitleFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which titles to take."""
+    """Which titles to import."""
 
     types: Sequence[str] = FILM_TYPES
     min_votes: int = 0
@@ -56,23 +56,23 @@ class TitleFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_imdb(folder: Path, wanted: TitleFilter, report: Report, progress: Progress) -> DataSet:
-    """The wanted films of a data set in a folder.
+    """Read the films of the data set in a folder that the filter lets through.
 
     Raises ImportFailed when ``title.basics`` is missing or a file is damaged.
     """
     with no_garbage_collection():
-        return _Reader(folder, wanted, report, progress).read()
+        return _ImdbReader(folder, wanted, report, progress).read()
 
 
 class _Ratings(msgspec.Struct):
-    """Of all rated titles, sorted by id."""
+    """The ratings of all titles, in columns sorted by title."""
 
     titles: Ints
     ratings: npt.NDArray[np.float64]
     votes: Ints
 
 
-class _Reader:
+class _ImdbReader:
     def __init__(self, folder: Path, wanted: TitleFilter, report: Report, progress: Progress) -> None:
         self._folder = folder
         self._wanted = wanted
@@ -80,123 +80,125 @@ class _Reader:
         self._progress = progress
 
     def read(self) -> DataSet:
-        basics = self._table("title.basics")
+        basics = self._file("title.basics")
         if basics is None:
-            raise ImportFailed(f"{self._folder} has no title.basics.tsv.gz (nor .tsv), without which nothing can be.")
+            raise ImportFailed(
+                f"{self._folder} has no title.basics.tsv.gz (nor .tsv), which every import needs. Nothing was changed."
+            )
         ratings = self._ratings()
         titles, films = self._films(basics, ratings)
         lookup = _Lookup(titles)
-        crew = self._table("title.crew")
-        directed = None
+        crew = self._file("title.crew")
+        directors = None
         if crew is None:
             self._report.warnings.append("title.crew is missing: directors are taken from title.principals")
         else:
-            directed = self._crew(crew, lookup)
-        cast, directing = self._principals(lookup, with_directors=directed is None)
-        return self._with_people(films, cast, directing if directed is None else directed)
+            directors = self._crew(crew, lookup)
+        cast, principal_directors = self._principals(lookup, with_directors=directors is None)
+        return self._with_people(films, cast, principal_directors if directors is None else directors)
 
-    def _table(self, name: str) -> Table | None:
-        path = find(self._folder, name)
-        return Table(path, COLUMNS[name], self._report) if path else None
+    def _file(self, name: str) -> ImdbFile | None:
+        path = find_file(self._folder, name)
+        return ImdbFile(path, COLUMNS[name], self._report) if path else None
 
     def _ratings(self) -> _Ratings:
-        table = self._table("title.ratings")
+        file = self._file("title.ratings")
         columns: list[tuple[Ints, npt.NDArray[np.float64], Ints]] = []
-        if table is None:
+        if file is None:
             self._report.warnings.append("title.ratings is missing: no film has a rating")
         else:
-            for batch in table.batches(COLUMNS["title.ratings"], self._progress):
-                titles, votes = identifiers(batch["tconst"], b"tt"), small_numbers(batch["numVotes"])
+            for batch in file.batches(COLUMNS["title.ratings"], self._progress):
+                titles, votes = parse_ids(batch["tconst"], b"tt"), parse_numbers(batch["numVotes"])
                 ratings = _decimals(batch["averageRating"])
-                sound = (titles != NONE) & (votes != NONE) & (ratings >= 0) & (ratings <= 10)
-                table.reject_rows("not a rating", batch, ~sound)
-                columns.append((titles[sound], ratings[sound].round(1), votes[sound]))
-        titles, ratings, votes = (_joined([column[place] for column in columns]) for place in range(3))
+                valid = (titles != NONE) & (votes != NONE) & (ratings >= 0) & (ratings <= 10)
+                file.reject_rows("not a rating", batch, ~valid)
+                columns.append((titles[valid], ratings[valid].round(1), votes[valid]))
+        titles, ratings, votes = (_concatenated([column[place] for column in columns]) for place in range(3))
         order = np.argsort(titles, kind="stable")
         return _Ratings(titles[order].astype(np.int32), ratings[order], votes[order].astype(np.int32))
 
-    def _films(self, table: Table, ratings: _Ratings) -> tuple[Ints, list[ImportedFilm]]:
+    def _films(self, file: ImdbFile, ratings: _Ratings) -> tuple[Ints, list[ImportedFilm]]:
         """The wanted films, sorted by id, and their ids."""
         skipped = self._report.skipped
         types = pa.array([kind.encode() for kind in self._wanted.types], pa.binary())
         genres: dict[bytes, tuple[str, ...]] = {}
-        found: dict[int, ImportedFilm] = {}
-        wanted = [name for name in COLUMNS["title.basics"] if name != "endYear"]
-        for batch in table.batches(wanted, self._progress):
-            numbers = table.identifiers(batch, "tconst", b"tt", BAD_TITLE)
+        films: dict[int, ImportedFilm] = {}
+        columns = [name for name in COLUMNS["title.basics"] if name != "endYear"]
+        for batch in file.batches(columns, self._progress):
+            numbers = file.parse_ids(batch, "tconst", b"tt", BAD_TITLE_ID)
             is_type = pc.is_in(batch["titleType"], value_set=types).to_numpy(zero_copy_only=False)
             skipped["titles of other types"] += int((~is_type & (numbers != NONE)).sum())
             is_type &= numbers != NONE
             for number, row in zip(numbers[is_type].tolist(), _rows(batch.filter(pa.array(is_type))), strict=True):
                 if row[4] == b"1" and not self._wanted.adult:
                     skipped["adult titles"] += 1
-                elif number in found:
-                    table.reject("a title given twice", row)
+                elif number in films:
+                    file.reject("a title given twice", row)
                 else:
                     try:
-                        found[number] = _film(number, row, genres)
+                        films[number] = _film(number, row, genres)
                     except ValueError as error:
-                        table.reject(str(error), row)
-        return self._with_ratings(found, ratings)
+                        file.reject(str(error), row)
+        return self._with_ratings(films, ratings)
 
-    def _with_ratings(self, found: dict[int, ImportedFilm], ratings: _Ratings) -> tuple[Ints, list[ImportedFilm]]:
+    def _with_ratings(self, films: dict[int, ImportedFilm], ratings: _Ratings) -> tuple[Ints, list[ImportedFilm]]:
         """Give films their ratings, and leave out those with too few votes."""
-        titles = np.array(sorted(found), dtype=np.int32)
+        titles = np.array(sorted(films), dtype=np.int32)
         votes = np.zeros(len(titles), dtype=np.int32)
         rows, places = _Lookup(ratings.titles).find(titles)
         votes[rows] = ratings.votes[places]
         for row, place in zip(rows.tolist(), places.tolist(), strict=True):
-            film = found[int(titles[row])]
+            film = films[int(titles[row])]
             film.rating, film.votes = float(ratings.ratings[place]), int(ratings.votes[place])
         enough = votes >= self._wanted.min_votes
         self._report.skipped["titles with too few votes"] += int(len(titles) - enough.sum())
         titles = titles[enough]
-        return titles, [found[number] for number in titles.tolist()]
+        return titles, [films[number] for number in titles.tolist()]
 
-    def _crew(self, table: Table, lookup: "_Lookup") -> tuple[Ints, Ints]:
-        """Films (by place) and directors (by number), in the order they are named."""
+    def _crew(self, file: ImdbFile, lookup: "_Lookup") -> tuple[Ints, Ints]:
+        """Films (indices of the wanted films) and their directors (ids), in the file's order of directors."""
         films, people = array("i"), array("i")
-        for batch in table.batches(("tconst", "directors"), self._progress):
-            rows, places = lookup.find(table.identifiers(batch, "tconst", b"tt", BAD_TITLE))
+        for batch in file.batches(("tconst", "directors"), self._progress):
+            rows, places = lookup.find(file.parse_ids(batch, "tconst", b"tt", BAD_TITLE_ID))
             directors = batch["directors"].take(pa.array(rows))
-            named = pc.list_flatten(pc.split_pattern(pc.cast(directors, pa.string(), safe=False), ","))
-            counts = pc.list_value_length(pc.split_pattern(pc.cast(directors, pa.string(), safe=False), ","))
-            numbers = identifiers(pc.cast(named, pa.binary()), b"nm")
+            lists = pc.split_pattern(pc.cast(directors, pa.string(), safe=False), ",")
+            ids, counts = pc.list_flatten(lists), pc.list_value_length(lists)
+            numbers = parse_ids(pc.cast(ids, pa.binary()), b"nm")
             in_films = np.repeat(places, counts.to_numpy())
-            sound = numbers != NONE
-            null = pc.equal(named, NULL.decode()).to_numpy(zero_copy_only=False)
-            for person in named.filter(pa.array(~sound & ~null)).to_pylist():
-                table.reject(BAD_NAME, (str(person).encode(),))
-            films.frombytes(in_films[sound].astype(np.int32).tobytes())
-            people.frombytes(numbers[sound].tobytes())
-        order = np.argsort(_ints(films), kind="stable")  # the file is sorted by text: tt10000001 before tt1000001
+            valid = numbers != NONE
+            null = pc.equal(ids, NULL.decode()).to_numpy(zero_copy_only=False)
+            for person in ids.filter(pa.array(~valid & ~null)).to_pylist():
+                file.reject(BAD_NAME_ID, (str(person).encode(),))
+            films.frombytes(in_films[valid].astype(np.int32).tobytes())
+            people.frombytes(numbers[valid].tobytes())
+        order = np.argsort(_ints(films), kind="stable")  # the file has tt10000001 before tt1000001
         return _ints(films)[order], _ints(people)[order]
 
     def _principals(self, lookup: "_Lookup", *, with_directors: bool) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
-        """The billed cast, and the directors: films (by place) and people (by number), in billing order."""
-        table = self._table("title.principals")
+        """The cast and the directors in billing order: films (indices of the wanted films) and people (ids)."""
+        file = self._file("title.principals")
         cast, directors = _Credits(), _Credits()
-        if table is None:
+        if file is None:
             self._report.warnings.append("title.principals is missing: no film has a cast")
             return cast.sorted(), directors.sorted()
         actors = pa.array([b"actor", b"actress"], pa.binary())
-        for batch in table.batches(("tconst", "ordering", "nconst", "category"), self._progress):
-            rows, places = lookup.find(table.identifiers(batch, "tconst", b"tt", BAD_TITLE))
+        for batch in file.batches(("tconst", "ordering", "nconst", "category"), self._progress):
+            rows, places = lookup.find(file.parse_ids(batch, "tconst", b"tt", BAD_TITLE_ID))
             credit = batch.take(pa.array(rows))
             category = credit["category"]
-            acts = pc.is_in(category, value_set=actors).to_numpy(zero_copy_only=False)
-            directs = pc.equal(category, b"director").to_numpy(zero_copy_only=False) & with_directors
-            used = acts | directs
-            people, ordering = identifiers(credit["nconst"], b"nm"), small_numbers(credit["ordering"])
-            table.reject_rows(BAD_NAME, credit, used & (people == NONE))
-            table.reject_rows("an ordering that is no number", credit, used & (people != NONE) & (ordering == NONE))
-            sound = (people != NONE) & (ordering != NONE)
-            cast.add(places, people, ordering, acts & sound)
-            directors.add(places, people, ordering, directs & sound)
+            is_cast = pc.is_in(category, value_set=actors).to_numpy(zero_copy_only=False)
+            is_director = pc.equal(category, b"director").to_numpy(zero_copy_only=False) & with_directors
+            used = is_cast | is_director
+            people, ordering = parse_ids(credit["nconst"], b"nm"), parse_numbers(credit["ordering"])
+            file.reject_rows(BAD_NAME_ID, credit, used & (people == NONE))
+            file.reject_rows("an ordering that is no number", credit, used & (people != NONE) & (ordering == NONE))
+            valid = (people != NONE) & (ordering != NONE)
+            cast.add(places, people, ordering, is_cast & valid)
+            directors.add(places, people, ordering, is_director & valid)
         return cast.sorted(), directors.sorted()
 
-    def _with_people(self, films: list[ImportedFilm], cast: tuple[Ints, Ints], directing: tuple[Ints, Ints]) -> DataSet:
-        needed = np.unique(np.concatenate((cast[1], directing[1])))
+    def _with_people(self, films: list[ImportedFilm], cast: tuple[Ints, Ints], directors: tuple[Ints, Ints]) -> DataSet:
+        needed = np.unique(np.concatenate((cast[1], directors[1])))
         names, births = self._names(needed)
         data_set = DataSet(films=films)
         in_film, place = cast[0], np.searchsorted(needed, cast[1])
@@ -211,27 +213,27 @@ class _Reader:
                 ImportedStar(name_id(int(needed[at])), names[at] or "", None if born == NONE else born)
             )
         for film, members in _by_film(films, in_film, of_star.astype(np.int32)):
-            film.cast = array("i", dict.fromkeys(members))  # whoever plays two parts is billed once
-        for film, members in _by_film(films, directing[0], np.searchsorted(needed, directing[1])):
+            film.cast = array("i", dict.fromkeys(members))  # a person who plays two parts is billed once
+        for film, members in _by_film(films, directors[0], np.searchsorted(needed, directors[1])):
             film.directors = ", ".join(name for at in dict.fromkeys(members) if (name := names[at])) or None
         return data_set
 
     def _names(self, needed: Ints) -> tuple[list[str | None], npt.NDArray[np.int16]]:
-        """Names and years of birth of the needed people, as far as name.basics has them."""
+        """Names and years of birth of the needed people, where name.basics has them."""
         names: list[str | None] = [None] * len(needed)
         births = np.full(len(needed), NONE, dtype=np.int16)
-        table = self._table("name.basics")
-        if table is None:
+        file = self._file("name.basics")
+        if file is None:
             self._report.warnings.append("name.basics is missing: there are no names, so neither stars nor directors")
             return names, births
         lookup = _Lookup(needed)
-        for batch in table.batches(("nconst", "primaryName", "birthYear"), self._progress):
-            rows, places = lookup.find(table.identifiers(batch, "nconst", b"nm", BAD_NAME))
+        for batch in file.batches(("nconst", "primaryName", "birthYear"), self._progress):
+            rows, places = lookup.find(file.parse_ids(batch, "nconst", b"nm", BAD_NAME_ID))
             person = batch.take(pa.array(rows))
-            years = small_numbers(person["birthYear"])
+            years = parse_numbers(person["birthYear"])
             null = pc.equal(person["birthYear"], NULL).to_numpy(zero_copy_only=False)
             bad = ~null & ((years == NONE) | (years > MAX_YEAR))
-            table.reject_rows("a birth year that is not a number up to 9999", person, bad)
+            file.reject_rows("a birth year that is not a number up to 9999", person, bad)
             births[places[~bad]] = years[~bad]
             for place, is_bad, raw in zip(
                 places.tolist(), bad.tolist(), person["primaryName"].to_pylist(), strict=True
@@ -241,28 +243,28 @@ class _Reader:
                 try:
                     names[place] = _text(raw, "no name")
                 except ValueError as error:
-                    table.reject(str(error), (name_id(int(needed[place])).encode(), raw))
+                    file.reject(str(error), (name_id(int(needed[place])).encode(), raw))
         return names, births
 
 
 class _Lookup:
-    """Finds the few numbers that are wanted in long columns."""
+    """Finds the rows of a long column that have one of a few wanted numbers."""
 
     def __init__(self, numbers: Ints) -> None:
-        """``numbers`` are sorted."""
+        """``numbers`` must be sorted."""
         self._numbers = numbers
         self._above = int(numbers[-1]) + 1 if len(numbers) else 0
-        self._wanted = np.zeros(self._above + 1, dtype=bool)  # the last stands for NONE and all above
+        self._wanted = np.zeros(self._above + 1, dtype=bool)  # the last entry is for NONE and all larger numbers
         self._wanted[numbers] = True
 
     def find(self, column: Ints) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Where in the column wanted numbers stand, and the places they have among the wanted."""
+        """The rows of the column that have a wanted number, and the index of each among the wanted numbers."""
         rows = np.flatnonzero(self._wanted[np.minimum(column, self._above)])
         return rows, np.searchsorted(self._numbers, column[rows])
 
 
 class _Credits:
-    """Who takes part in what, gathered in columns."""
+    """Films, people and billing order, collected in three columns."""
 
     def __init__(self) -> None:
         self._films, self._people, self._ordering = array("i"), array("i"), array("i")
@@ -273,7 +275,7 @@ class _Credits:
         self._ordering.frombytes(ordering[which].tobytes())
 
     def sorted(self) -> tuple[Ints, Ints]:
-        """Films and people, by film and ordering."""
+        """Films and people, sorted by film and billing order."""
         order = np.lexsort((_ints(self._ordering), _ints(self._films)))
         return _ints(self._films)[order], _ints(self._people)[order]
 
@@ -287,7 +289,7 @@ def _by_film(films: list[ImportedFilm], in_film: Ints, values: Any) -> Iterator[
 
 
 def _film(number: int, row: Sequence[bytes], genres: dict[bytes, tuple[str, ...]]) -> ImportedFilm:
-    """A row of title.basics. Raises ValueError with the kind of fault."""
+    """The film in a row of title.basics. Raises ValueError, with what is wrong, for a bad row."""
     _, _, primary, original, adult, year, runtime, listed = row
     if adult not in {b"0", b"1"}:
         raise ValueError("isAdult that is neither 0 nor 1")
@@ -313,11 +315,11 @@ def _genres(listed: bytes) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _number(raw: bytes, what: str, most: int) -> int | None:
+def _number(raw: bytes, what: str, maximum: int) -> int | None:
     if raw == NULL:
         return None
-    if not (raw.isdigit() and len(raw) < 10 and int(raw) <= most):
-        raise ValueError(f"{what} that is not a number up to {most}")
+    if not (raw.isdigit() and len(raw) < 10 and int(raw) <= maximum):
+        raise ValueError(f"{what} that is not a number up to {maximum}")
     return int(raw)
 
 
@@ -336,13 +338,13 @@ def _text(raw: bytes, missing: str) -> str:
 
 def _decoded(raw: bytes) -> str:
     text = raw.decode()
-    if "\ufffd" in text:  # what tsv.py puts in place of other bytes
+    if "\ufffd" in text:  # what imdb_files.py puts in place of invalid bytes
         raise ValueError("text that is not UTF-8")
     return text
 
 
 def _decimals(column: pa.BinaryArray) -> npt.NDArray[np.float64]:
-    """Numbers such as 7.5; NaN for what is none."""
+    """Decimal numbers such as 7.5; NaN where a value is not a number."""
     try:
         return np.asarray(pc.cast(pc.cast(column, pa.string()), pa.float64()), dtype=np.float64)
     except pa.ArrowInvalid:
@@ -364,5 +366,5 @@ def _ints(numbers: "array[int]") -> Ints:
     return np.frombuffer(numbers, dtype=np.int32) if len(numbers) else np.zeros(0, dtype=np.int32)
 
 
-def _joined(columns: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+def _concatenated(columns: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     return np.concatenate(columns) if columns else np.zeros(0)

@@ -1,9 +1,9 @@
-"""``filmer import csv``: an owner's own catalogue, one film a row. The demo catalogue is such a file.
+"""``filmer import csv``: an owner's own catalogue, a film per row. The demo catalogue is such a file too.
 
-Columns, by the header's names, in any order, in capitals or not; only ``title`` is required:
+The header names the columns, in any order and in upper or lower case. Only ``title`` is required:
 
-- ``id``: at most 10 characters that an address can carry, such as IMDb's ``tt0111161``; without one, an id is made of
-  title and year;
+- ``id``: at most 10 characters that a URL can have, such as IMDb's ``tt0111161``; without it, an id is made of title
+  and year;
 - ``title``, ``original_title``, ``year``, ``release_date`` (YYYY-MM-DD), ``runtime_minutes``;
 - ``directors``, ``genres``, ``stars``: several are separated by ``|``; a star is ``Name``, ``Name (1958)`` or
   ``Name (1958) [nm0000209]``;
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from filmer.catalogue.folding import fold
+from filmer.importing.csv_table import CsvTable, Row
 from filmer.importing.data_set import (
     NOT_STORABLE,
     DataSet,
@@ -32,14 +33,13 @@ from filmer.importing.data_set import (
     require_indexable,
     require_title,
 )
-from filmer.importing.table_files import Confirm, open_table
-from filmer.importing.tables import Row, Table
+from filmer.importing.file_formats import Confirm, open_table
 
 COLUMNS = (
     "id", "title", "original_title", "year", "release_date", "runtime_minutes", "directors", "genres", "stars",
     "rating", "votes", "popularity", "tmdb_id", "price", "overview",
 )  # fmt: skip
-MAX_NAMED = 20  # lines in one warning
+MAX_NAMED = 20  # line numbers in one warning
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE_OR_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9:.]+)?|[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _DECIMAL_COMMA = re.compile(r"([+-]?[0-9]+),([0-9]+)")
@@ -54,29 +54,29 @@ def read_csv(
     encoding: str | None = None,
     confirm: Confirm = lambda _: None,
 ) -> DataSet:
-    """The films of a file. Rows that can't be used are reported, each with its reason; the others are taken.
+    """Read the films of a file. Bad rows are left out, and reported with the reason.
 
-    ``separator``, ``encoding``: where they are known. ``confirm`` is asked where what is seen is not certain.
-    Raises ImportFailed for a file that is no such table at all.
+    ``separator``, ``encoding``: what the owner named, if anything. ``confirm`` asks the owner if the encoding is
+    uncertain. Raises ImportFailed for a file that can't be read as a table of films.
     """
     with open_table(path, COLUMNS, report, separator=separator, encoding=encoding, confirm=confirm) as table:
-        return _Reader(table, report).read()
+        return _OwnerFilmReader(table, report).read()
 
 
 def read_rows(file: TextIO, name: str, report: Report) -> DataSet:
-    """The films of a text in CSV."""
-    return _Reader(Table(file, name, COLUMNS), report).read()
+    """Read the films of a text in CSV."""
+    return _OwnerFilmReader(CsvTable(file, name, COLUMNS), report).read()
 
 
-class _Reader:
-    def __init__(self, table: Table, report: Report) -> None:
+class _OwnerFilmReader:
+    def __init__(self, table: CsvTable, report: Report) -> None:
         self._table = table
         self._report = report
-        self._arrival = DataSet()
-        self._stars: dict[str, int] = {}
-        self._seen: set[str] = set()
+        self._data_set = DataSet()
+        self._star_indices: dict[str, int] = {}  # by id
+        self._film_ids: set[str] = set()
         self._has_decimal_commas = False
-        self._doubts: dict[str, tuple[Row, list[int]]] = {}  # the first row with it, and all their lines
+        self._row_warnings: dict[str, tuple[Row, list[int]]] = {}  # by text: the first row, and the lines of all rows
 
     def read(self) -> DataSet:
         table, report = self._table, self._report
@@ -84,13 +84,13 @@ class _Reader:
             raise ImportFailed(f"{table.name} is empty. Nothing was changed.")
         if "title" not in table.columns:
             raise ImportFailed(
-                f"{table.name} has no column 'title'. It is {', '.join(table.found)}, and its first row names: "
-                f"{', '.join(table.header)[:500]}. There may be: {', '.join(COLUMNS)}. Only title must be "
-                "there. If it is separated by something else, say --separator. Nothing was changed."
+                f"{table.name} has no column 'title'. It was read as {', '.join(table.formats)}, and its first row "
+                f"names: {', '.join(table.header)[:500]}. There may be: {', '.join(COLUMNS)}. Only title is required. "
+                "If something else separates its columns, name it with --separator. Nothing was changed."
             )
         named = zip(table.header, table.columns, strict=True)
         if unknown := [name for name, column in named if column and column not in COLUMNS]:
-            report.warn(f"{table.name}: columns not known and not read: {', '.join(unknown)}")
+            report.warn(f"{table.name}: unknown columns, which were not read: {', '.join(unknown)}")
         report.rows[table.name] = 0
         for row in table.rows():
             report.rows[table.name] += 1
@@ -99,11 +99,11 @@ class _Reader:
             except ValueError as error:
                 report.reject(str(error), table.name, row.line, row.text)
                 continue
-            self._seen.add(film.id)
-            self._arrival.films.append(film)
-        report.found[table.name] = table.found + ["with decimal commas"] * self._has_decimal_commas
-        self._warn_of_doubts()
-        return self._arrival
+            self._film_ids.add(film.id)
+            self._data_set.films.append(film)
+        report.formats[table.name] = table.formats + ["with decimal commas"] * self._has_decimal_commas
+        self._report_row_warnings()
+        return self._data_set
 
     def _film(self, row: Row) -> ImportedFilm:
         text = self._texts(row)
@@ -111,7 +111,7 @@ class _Reader:
         year = _number(text, "year", int, 0, 9999)
         identifier = text["id"] or _made_id("f", f"{fold(text['title'])} {year}")
         require_identifier(identifier)
-        if identifier in self._seen:
+        if identifier in self._film_ids:
             raise ValueError("an id given twice")
         genres = tuple(dict.fromkeys(_genre(name) for name in _several(text["genres"])))
         require_indexable(text["title"], genres)
@@ -133,52 +133,52 @@ class _Reader:
             price=_price(text["price"]),
             overview=text["overview"] or None,
         )
-        film.cast = list(dict.fromkeys(self._place(star, row) for star in cast))
+        film.cast = list(dict.fromkeys(self._star_index(star, row) for star in cast))
         for column in ("genres", "stars"):
             if "," in text[column] and "|" not in text[column]:
-                self._doubt(f"{column} with a comma and no |, taken for one name; several are separated by |", row)
+                self._warn(f"{column} with a comma and no |, read as one name; several names are separated by |", row)
         return film
 
     def _texts(self, row: Row) -> dict[str, str]:
-        """By column. Raises ValueError for a row that can't be read as it stands."""
+        """The cells by column. Raises ValueError for a row that can't be read."""
         table = self._table
         if not table.is_sheet and any(cell.strip() for cell in row.cells[len(table.columns) :]):
-            raise ValueError(f"more fields than columns ({table.found[0]})")
-        nameless = [cell for name, cell in zip_longest(table.columns, row.cells, fillvalue="") if not name]
-        if any(cell.strip() for cell in nameless):
-            self._doubt("something in a column without a name, which was not read", row)
+            raise ValueError(f"more fields than columns ({table.formats[0]})")
+        unnamed = [cell for name, cell in zip_longest(table.columns, row.cells, fillvalue="") if not name]
+        if any(cell.strip() for cell in unnamed):
+            self._warn("cells in a column without a name, which were not read", row)
         cells = zip(table.columns, row.cells, strict=False)
         text = dict.fromkeys(COLUMNS, "") | {column: " ".join(cell.split()) for column, cell in cells}
-        if unfit := NOT_STORABLE.search("".join(map(text.__getitem__, COLUMNS))):
-            raise ValueError("a character U+0000" if unfit[0] == "\0" else "text that is not in the encoding")
+        if invalid := NOT_STORABLE.search("".join(map(text.__getitem__, COLUMNS))):
+            raise ValueError("a character U+0000" if invalid[0] == "\0" else "text that is not in the encoding")
         if table.is_sheet and _DATE_OR_TIME.fullmatch(text["title"]):
-            raise ValueError("a title that the workbook takes for a date or time: format its cell as text")
+            raise ValueError("a title that the workbook stores as a date or time: format its cell as text")
         if table.separator != ",":
             for column in ("rating", "popularity", "price"):
-                if written := _DECIMAL_COMMA.fullmatch(text[column]):
-                    text[column] = f"{written[1]}.{written[2]}"
+                if number := _DECIMAL_COMMA.fullmatch(text[column]):
+                    text[column] = f"{number[1]}.{number[2]}"
                     self._has_decimal_commas = True
         return text
 
-    def _place(self, star: ImportedStar, row: Row) -> int:
-        """Its place among those that arrive."""
-        arrived = self._arrival.stars
-        place = self._stars.setdefault(star.id, len(arrived))
-        if place == len(arrived):
-            arrived.append(star)
-        elif fold(arrived[place].name) != fold(star.name):
-            self._doubt("a star's id that an earlier row has with another name, which is kept", row)
-        return place
+    def _star_index(self, star: ImportedStar, row: Row) -> int:
+        """The index in ``DataSet.stars``, to which a new star is added."""
+        stars = self._data_set.stars
+        index = self._star_indices.setdefault(star.id, len(stars))
+        if index == len(stars):
+            stars.append(star)
+        elif fold(stars[index].name) != fold(star.name):
+            self._warn("a star's id that has another name in an earlier row; that name is used", row)
+        return index
 
-    def _doubt(self, doubt: str, row: Row) -> None:
-        self._doubts.setdefault(doubt, (row, []))[1].append(row.line)
+    def _warn(self, warning: str, row: Row) -> None:
+        self._row_warnings.setdefault(warning, (row, []))[1].append(row.line)
 
-    def _warn_of_doubts(self) -> None:
-        for doubt, (first, lines) in self._doubts.items():
+    def _report_row_warnings(self) -> None:
+        for warning, (first, lines) in self._row_warnings.items():
             named = ", ".join(map(str, lines[:MAX_NAMED]))
             more = f" and {len(lines) - MAX_NAMED:,} more" if len(lines) > MAX_NAMED else ""
             self._report.warn(
-                f"{self._table.name}, {'line' if len(lines) == 1 else 'lines'} {named}{more}: {doubt}. The first: "
+                f"{self._table.name}, {'line' if len(lines) == 1 else 'lines'} {named}{more}: {warning}. The first: "
                 f"{first.text[:200]}"
             )
 
@@ -194,11 +194,11 @@ def _genre(name: str) -> str:
 
 
 def _number(text: dict[str, str], column: str, kind: Callable[[str], Any], low: float, high: float) -> Any:
-    given = text[column]
-    if not given:
+    cell = text[column]
+    if not cell:
         return None
     try:
-        number = kind(given if given.isascii() and "_" not in given else "")
+        number = kind(cell if cell.isascii() and "_" not in cell else "")
     except ValueError:
         raise ValueError(f"{column} is not {'an integer' if kind is int else 'a number'}") from None
     if not low <= number <= high:
@@ -210,7 +210,7 @@ def _date(text: str) -> date | None:
     if not text:
         return None
     try:
-        return date.fromisoformat(text if _DATE.fullmatch(text) else "")  # which would also take 2001-W05-3
+        return date.fromisoformat(text if _DATE.fullmatch(text) else "")  # fromisoformat also takes 2001-W05-3
     except ValueError:
         raise ValueError("release_date is not YYYY-MM-DD") from None
 
@@ -242,6 +242,6 @@ def _star(entry: str) -> ImportedStar:
 
 
 def _made_id(prefix: str, text: str) -> str:
-    """An id for what has none: the same for the same, and in nobody's way."""
+    """An id for a film or star without one: always the same for the same text, and unlikely to clash."""
     digest = hashlib.sha256(text.encode()).digest()
     return prefix + b32encode(digest)[:9].decode().lower()

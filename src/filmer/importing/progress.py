@@ -1,4 +1,4 @@
-"""How far an import is: bars with bytes, rows and time left on a terminal, a line a step elsewhere."""
+"""Shows the progress of a command: bars with bytes, rows and time left on a terminal, elsewhere a line per step."""
 
 import sys
 import time
@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 Advance = Callable[..., None]
 
 
 class Progress:
-    """Steps of an import, shown on stderr."""
+    """The steps of a command, shown on stderr."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = Console(stderr=True, quiet=quiet)
@@ -38,7 +38,7 @@ class Progress:
 
     @contextmanager
     def step(self, name: str, total: int | None = None, *, unit: str = "rows") -> Iterator[Advance]:
-        """Shows one step; call what it yields with how much is done (and rows read, where bytes are the measure)."""
+        """Shows one step. Yields a function to call with how much is done (and rows read, if the unit is bytes)."""
         begun = time.monotonic()
         task = self._bars.add_task(name, total=total, detail="")
 
@@ -46,12 +46,9 @@ class Progress:
             self._bars.update(task, completed=done, detail=_detail(done, total, rows, unit))
 
         yield advance
-        self._finish(task, total)
+        self._bars.update(task, total=total or 1, completed=total or 1)
         if self._bars.disable and not self._console.quiet:
             self._console.print(f"{name}: done in {time.monotonic() - begun:.1f} s", highlight=False)
-
-    def _finish(self, task: TaskID, total: int | None) -> None:
-        self._bars.update(task, total=total or 1, completed=total or 1)
 
     def say(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False)

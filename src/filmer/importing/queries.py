@@ -1,7 +1,4 @@
-"""All SQL of importing: the next edition is built in a schema of its own, and then becomes the current one.
-
-Names without a schema are those of the current edition: connections read it.
-"""
+"""All SQL of imports: the next catalogue is built in a schema beside the current one, and then replaces it."""
 
 import json
 import time
@@ -20,11 +17,12 @@ from filmer.store.migrate import IMPORT_LOCK
 
 Connection = psycopg.Connection[Any]
 
-NEXT = "catalogue_next"  # schema of the next edition until it is the current one
+CURRENT, NEXT, OLD = "catalogue", "catalogue_next", "catalogue_old"
+_LOCK = 0x696D7074  # "impt": one import at a time per database
 _LOCK_SECONDS = 3
-_SWAP_SECONDS = 0.5  # we make visitors wait for the swap, before we let them pass and try again
+_SWAP_SECONDS = 0.5  # that visitors wait for the swap, before they go first and it is tried again
 _SWAP_TRIES = 100
-_SEEN_SECONDS = 5
+_PROCESSES_SECONDS = 5
 
 FILM_COLUMNS = (
     "no", "title_desc", "year_asc", "year_desc", "rating_asc", "rating_desc", "votes_desc", "year", "genre_ids",
@@ -39,8 +37,8 @@ STAR_COLUMNS = (
 
 
 def connect(url: str, password: str | None = None) -> Connection:
-    """A connection of an import. PostgreSQL gives up what it does for us soon after we are killed."""
-    conn = psycopg.connect(
+    """A connection of an import. If the import is killed, PostgreSQL soon cancels what it does for this connection."""
+    return psycopg.connect(
         url,
         password=password,
         autocommit=True,
@@ -52,9 +50,9 @@ def connect(url: str, password: str | None = None) -> Connection:
 
 
 def take_lock(conn: Connection) -> bool:
-    """Whether no other import is under way; then the current edition stays so. The lock ends with the connection.
+    """Returns whether no other import is running. The lock ends with the connection.
 
-    Waits a little: PostgreSQL needs a moment to notice that an import was killed.
+    Waits for a moment, as PostgreSQL needs one to notice that an import was killed.
     """
     try:
         with conn.transaction():
@@ -66,20 +64,12 @@ def take_lock(conn: Connection) -> bool:
     return True
 
 
-def drop_others(conn: Connection) -> None:
-    """Frees every schema of the catalogue but the current edition's: the former one, and what a killed import left.
-
-    What is still read 15 seconds later stays; the next import drops it.
-    """
-    rows = conn.execute(
-        "SELECT nspname FROM pg_namespace"
-        " WHERE nspname ~ '^catalogue(_[0-9]+|_next|_old)?$' AND nspname <> (SELECT schema FROM edition)"
-    )
-    for (schema,) in rows.fetchall():
-        with suppress(psycopg.errors.LockNotAvailable), conn.transaction():
-            conn.execute("SET LOCAL lock_timeout = '15s'")
-            conn.execute("SET LOCAL client_min_messages = warning")
-            conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
+def drop_leftovers(conn: Connection) -> None:
+    """Drop what an import left behind that was killed."""
+    with conn.transaction():
+        conn.execute("SET LOCAL client_min_messages = warning")
+        for schema in (NEXT, OLD):
+            conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
 
 
 def create_next(conn: Connection) -> None:
@@ -90,11 +80,12 @@ def create_next(conn: Connection) -> None:
 def copy_into_new(
     conn: Connection, table: str, columns: Sequence[str], *, binary: bool = False
 ) -> Iterator[psycopg.Copy]:
-    """Make one table of the next catalogue, as the one in use but without its indexes, and fill it.
+    """Create a table of the next catalogue, like the current one but without indexes, and copy rows into it.
 
-    To be used in a transaction: rows that come in with their table need no write-ahead log and no vacuum.
+    Call it in a transaction: rows written in the transaction that creates their table need no write-ahead log and no
+    vacuum.
     """
-    new, like = sql.Identifier(NEXT, table), sql.Identifier(table)
+    new, like = sql.Identifier(NEXT, table), sql.Identifier(CURRENT, table)
     conn.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING CONSTRAINTS INCLUDING DEFAULTS)").format(new, like))
     options = sql.SQL("FREEZE, FORMAT binary" if binary else "FREEZE")
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
@@ -103,20 +94,14 @@ def copy_into_new(
         yield copy
 
 
-def tables(conn: Connection) -> list[str]:
-    """The catalogue's tables."""
-    rows = conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename")
-    return [row[0] for row in rows]
-
-
 def index_statements(conn: Connection, table: str) -> list[str]:
-    """The statements that give a table of the next catalogue the indexes of the one in use; the costly ones first."""
+    """Statements that create on a table of the next catalogue the indexes of the current one, the slow ones first."""
     rows = conn.execute(
-        "SELECT replace(indexdef, ' ON ' || schemaname || '.', ' ON ' || %s || '.') FROM pg_indexes"
-        " WHERE schemaname = current_schema() AND tablename = %s ORDER BY indexdef LIKE %s DESC, indexname",
-        [NEXT, table, "%USING gin%"],
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = %s AND tablename = %s"
+        " ORDER BY indexdef LIKE %s DESC, indexname",
+        [CURRENT, table, "%USING gin%"],
     )
-    return [row[0] for row in rows]
+    return [row[0].replace(f" ON {CURRENT}.", f" ON {NEXT}.") for row in rows]
 
 
 def execute(conn: Connection, statement: str) -> None:
@@ -124,7 +109,7 @@ def execute(conn: Connection, statement: str) -> None:
 
 
 def analyze_next(conn: Connection, table: str) -> None:
-    """Statistics for the planner: not of lists of numbers, where nothing is looked for and much would be counted."""
+    """Collect the planner's statistics, but not of ``nos``: no query searches these long arrays."""
     rows = conn.execute(
         "SELECT column_name FROM information_schema.columns"
         " WHERE table_schema = %s AND table_name = %s AND column_name <> 'nos'",
@@ -135,7 +120,7 @@ def analyze_next(conn: Connection, table: str) -> None:
 
 
 def insert_genres(conn: Connection, names: Iterable[str]) -> dict[str, int]:
-    """Ids of genres by name; a name keeps its id for good."""
+    """Returns the ids of genres by name. A name always keeps its id."""
     wanted = sorted(set(names))
     conn.execute(
         "INSERT INTO genre (name) SELECT n FROM unnest(%s::text[]) n WHERE n NOT IN (SELECT name FROM genre)"
@@ -146,28 +131,29 @@ def insert_genres(conn: Connection, names: Iterable[str]) -> dict[str, int]:
 
 
 Terms = dict[str, tuple[Decimal | None, int | None, str | None]]  # price, TMDB id, overview
-SaidTerms = tuple[str, Decimal | None, int | None, str | None]  # and whose
+FilmTerms = tuple[str, Decimal | None, int | None, str | None]  # the film's id, and the same
 
 
 def select_terms(conn: Connection) -> Terms:
-    """What the owner said of films: price, TMDB id and overview, by id."""
+    """Prices, TMDB ids and overviews from imports and price changes, by film id."""
     rows = conn.execute("SELECT film_id, price, tmdb_id, overview FROM film_terms")
     return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
 
-def copy_said(conn: Connection, terms: Iterable[SaidTerms]) -> None:
-    """Lay ready for ``upsert_terms`` what is said, one row a film; it goes with the transaction."""
-    conn.execute("CREATE TEMPORARY TABLE said (LIKE film_terms) ON COMMIT DROP")
-    with conn.cursor() as cursor, cursor.copy("COPY said (film_id, price, tmdb_id, overview) FROM STDIN") as copy:
+def copy_new_terms(conn: Connection, terms: Iterable[FilmTerms]) -> None:
+    """Copy an import's terms into a temporary table for ``upsert_terms``, a row per film."""
+    conn.execute("CREATE TEMPORARY TABLE new_terms (LIKE film_terms) ON COMMIT DROP")
+    with conn.cursor() as cursor, cursor.copy("COPY new_terms (film_id, price, tmdb_id, overview) FROM STDIN") as copy:
         for row in terms:
             copy.write_row(row)
 
 
 def upsert_terms(conn: Connection) -> None:
-    """Take over what is said; what is not said stays as it was."""
+    """Store an import's terms. Where it has none, those stored before stay."""
     conn.execute(
         """
-        INSERT INTO film_terms (film_id, price, tmdb_id, overview) SELECT film_id, price, tmdb_id, overview FROM said
+        INSERT INTO film_terms (film_id, price, tmdb_id, overview)
+        SELECT film_id, price, tmdb_id, overview FROM new_terms
         ON CONFLICT (film_id) DO UPDATE SET
             price = coalesce(EXCLUDED.price, film_terms.price),
             tmdb_id = coalesce(EXCLUDED.tmdb_id, film_terms.tmdb_id),
@@ -177,25 +163,25 @@ def upsert_terms(conn: Connection) -> None:
 
 
 def select_films(conn: Connection, *, only_in_use: bool) -> list[tuple[Any, ...]]:
-    """Films of the catalogue in use: all of them, or those that must not be lost."""
+    """Films of the current catalogue: all of them, or those in use, which must not be lost."""
     condition = "WHERE id IN (SELECT film_id FROM film_in_use)" if only_in_use else ""
     statement = f"""
         SELECT id, title, year, director, genres, star_nos, rating, votes, original_title, release_date,
                runtime_minutes, popularity, tmdb_id, price, overview
-        FROM film {condition}
+        FROM {CURRENT}.film {condition}
     """
     return conn.execute(statement.encode()).fetchall()
 
 
 def select_stars(conn: Connection, nos: Sequence[int]) -> dict[int, tuple[str, str, int | None]]:
-    """Stars of the catalogue in use, by number: id, name, year of birth."""
-    rows = conn.execute("SELECT no, id, name, birth_year FROM star WHERE no = ANY (%s)", [nos])
+    """Stars of the current catalogue by number: id, name, year of birth."""
+    rows = conn.execute(f"SELECT no, id, name, birth_year FROM {CURRENT}.star WHERE no = ANY (%s)".encode(), [nos])
     return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
 
 def swap(
     conn: Connection,
-    said: Iterable[SaidTerms],
+    new_terms: Iterable[FilmTerms],
     *,
     source: str,
     origin: str,
@@ -204,32 +190,31 @@ def swap(
     report: dict[str, Any],
     now: datetime,
 ) -> list[str]:
-    """The next catalogue becomes the one in use, in one transaction that everybody hears of.
+    """Make the next catalogue the current one, in one transaction, and notify all processes.
 
-    Returns the films that came into use meanwhile and are not in it; where there are any, nothing is changed.
+    Returns the films that came into use meanwhile and are not in it. If there are any, nothing is changed.
     """
     with conn.transaction() as transaction:
-        conn.execute("SELECT pg_advisory_xact_lock(%s)", [SWAP_LOCK])  # a backup is read to its end first
-        copy_said(conn, said)
-        _hold(conn, "film_terms IN SHARE ROW EXCLUSIVE MODE")
+        conn.execute("SELECT pg_advisory_xact_lock(%s)", [SWAP_LOCK])  # waits for a backup to end
+        copy_new_terms(conn, new_terms)
+        # What takes longer the more films there are comes before the lock that visitors wait for. Only new prices wait
+        # for this one.
+        _lock_tables(conn, "film_terms IN SHARE ROW EXCLUSIVE MODE")
         upsert_terms(conn)
-        _take_over_terms(conn)
-        _hold(conn, "film_in_use IN SHARE MODE")  # until the commit no other film gets into use
+        _apply_new_terms(conn)
+        # From here to the commit no request can read the catalogue (``catalogue.queries.one_edition``).
+        _lock_tables(conn, "film_in_use IN SHARE MODE", "edition IN ACCESS EXCLUSIVE MODE")
         missing = conn.execute(
             f"""
-            SELECT u.film_id FROM film_in_use u JOIN film f ON f.id = u.film_id
+            SELECT u.film_id FROM film_in_use u JOIN {CURRENT}.film f ON f.id = u.film_id
             WHERE NOT EXISTS (SELECT FROM {NEXT}.film n WHERE n.id = u.film_id)
             """.encode()
         ).fetchall()
         if missing:
             raise psycopg.Rollback(transaction)
-        row = conn.execute(
-            "UPDATE edition SET version = version + 1, schema = 'catalogue_' || version + 1 RETURNING version, schema"
-        ).fetchone()
-        if row is None:
-            raise RuntimeError("the table edition has lost its row")
-        version, schema = row
-        conn.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(sql.Identifier(NEXT), sql.Identifier(schema)))
+        conn.execute(f"ALTER SCHEMA {CURRENT} RENAME TO {OLD}".encode())
+        conn.execute(f"ALTER SCHEMA {NEXT} RENAME TO {CURRENT}".encode())
+        row = conn.execute("UPDATE edition SET version = version + 1 RETURNING version").fetchone()
         conn.execute(
             "INSERT INTO import_run (source, origin, finished, version, films, stars, report)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s)",
@@ -239,8 +224,8 @@ def swap(
     return [film_id for (film_id,) in missing]
 
 
-def _hold(conn: Connection, lock: str) -> None:
-    """Lock a table until the commit; who cannot have it soon lets others pass before the next try."""
+def _lock_tables(conn: Connection, *locks: str) -> None:
+    """Lock tables until the commit: all of them, or none for a while, so that other transactions go first."""
     for _ in range(_SWAP_TRIES):
         try:
             with conn.transaction():
@@ -250,23 +235,23 @@ def _hold(conn: Connection, lock: str) -> None:
             time.sleep(_SWAP_SECONDS)
         else:
             return
-    raise psycopg.errors.LockNotAvailable("somebody changes prices or carts without end")
+    raise psycopg.errors.LockNotAvailable("another transaction reads or changes the catalogue without end")
 
 
-def wait_until_seen(conn: Connection) -> None:
-    """Returns when every process that serves has left the editions before the present one; soon, in any case."""
+def wait_for_processes(conn: Connection) -> None:
+    """Wait until no serving process uses an edition before the current one, but for 5 seconds at most."""
     row = conn.execute("SELECT version FROM edition").fetchone()
     before = row[0] - 1 if row else 0
     try:
         with conn.transaction():
-            conn.execute(f"SET LOCAL lock_timeout = '{_SEEN_SECONDS}s'")
+            conn.execute(f"SET LOCAL lock_timeout = '{_PROCESSES_SECONDS}s'")
             conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", [SEEN_LOCK, before])
     except psycopg.errors.LockNotAvailable:
         return
 
 
-def _take_over_terms(conn: Connection) -> None:
-    """What the owner said while the import ran."""
+def _apply_new_terms(conn: Connection) -> None:
+    """Give the next catalogue's films the terms that the owner changed during the import."""
     conn.execute(
         f"""
         UPDATE {NEXT}.film f SET price = coalesce(t.price, f.price), tmdb_id = coalesce(t.tmdb_id, f.tmdb_id),
@@ -278,14 +263,24 @@ def _take_over_terms(conn: Connection) -> None:
     )
 
 
+def drop_old(conn: Connection) -> None:
+    """Drop the replaced catalogue. If it is still read after 15 seconds, the next import drops it."""
+    try:
+        with conn.transaction():
+            conn.execute("SET LOCAL lock_timeout = '15s'")
+            conn.execute("SET LOCAL client_min_messages = warning")
+            conn.execute(f"DROP SCHEMA IF EXISTS {OLD} CASCADE".encode())
+    except psycopg.errors.LockNotAvailable:
+        return
+
+
 def select_state(conn: Connection) -> dict[str, Any]:
-    """What is in: counts, version, and the last import."""
-    conn.execute(USE_CURRENT_EDITION)
+    """The catalogue's counts and version, and the last import."""
     row = conn.execute(
-        b"""
-        SELECT e.version, (SELECT size FROM listing_size WHERE list = 'all'),
-               (SELECT size FROM listing_size WHERE list = 'stars'),
-               (SELECT count(*) FROM listing_size WHERE list LIKE 'genre:%'),
+        f"""
+        SELECT e.version, (SELECT size FROM {CURRENT}.listing_size WHERE list = 'all'),
+               (SELECT size FROM {CURRENT}.listing_size WHERE list = 'stars'),
+               (SELECT count(*) FROM {CURRENT}.listing_size WHERE list LIKE 'genre:%'),
                (SELECT count(*) FROM film_terms WHERE price IS NOT NULL), (SELECT count(*) FROM film_in_use),
                r.source, r.origin, r.finished
         FROM edition e LEFT JOIN LATERAL (SELECT * FROM import_run ORDER BY id DESC LIMIT 1) r ON true
@@ -298,11 +293,10 @@ def select_state(conn: Connection) -> dict[str, Any]:
 
 
 def count_known_to_tmdb(conn: Connection) -> int:
-    """Films whose TMDB id is known from their source, or from ``filmer link tmdb``."""
-    conn.execute(USE_CURRENT_EDITION)
+    """The number of films whose TMDB id is known from the import or from ``filmer link tmdb``."""
     row = conn.execute(
-        b"""
-        SELECT count(*) FROM film f
+        f"""
+        SELECT count(*) FROM {CURRENT}.film f
         WHERE f.tmdb_id IS NOT NULL
            OR EXISTS (SELECT FROM tmdb_link l WHERE l.film_id = f.id AND l.tmdb_id IS NOT NULL)
         """

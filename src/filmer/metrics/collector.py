@@ -96,7 +96,7 @@ class Metrics:
         self._tmdb()
         self._pool()
         self._accounts()
-        self._instruments.valkey.set(self._components.shared.has_answered)
+        self._instruments.valkey.set(self._components.shared.last_call_succeeded)
 
     def _requests(self) -> None:
         for (method, route, status, source), bucket_counts in self.traffic.collect().items():

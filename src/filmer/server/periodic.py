@@ -33,7 +33,7 @@ async def periodically(periodic_tasks: Sequence[PeriodicTask]) -> AsyncIterator[
 
 
 async def _run_rounds(periodic_tasks: Sequence[PeriodicTask]) -> None:
-    await asyncio.sleep(random.uniform(0, EVERY_SECONDS))  # noqa: S311 - so that not all processes do it at the same time
+    await asyncio.sleep(random.uniform(0, EVERY_SECONDS))  # noqa: S311 - so that not all processes work at once
     while True:
         await _round(periodic_tasks)
         await asyncio.sleep(EVERY_SECONDS)
@@ -44,6 +44,6 @@ async def _round(periodic_tasks: Sequence[PeriodicTask]) -> None:
         try:
             await periodic_task()
         except FilmerError as error:
-            log.warning("upkeep waits for the next round", error=error.message)
-        except Exception:  # whatever it is, the next round must follow
-            log.exception("upkeep failed")
+            log.warning("periodic task failed; it is tried again", error=error.message)
+        except Exception:  # the other tasks, and the next round, must follow whatever failed
+            log.exception("periodic task failed; it is tried again")

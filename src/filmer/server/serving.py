@@ -42,7 +42,8 @@ def require_free_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise ServeError(
-                f"Can't listen on {host}:{port}: {error.strerror}. Choose another with --port, or stop what uses it."
+                f"Can't listen on {host}:{port}: {error.strerror}. Choose another port with --port, or stop the "
+                "program that uses this one."
             ) from error
 
 
@@ -54,7 +55,7 @@ def require_loopback(host: str) -> None:
         is_loopback = host == "localhost"
     if not is_loopback:
         raise ServeError(
-            f"The demo's passwords are public, and {host} can be reached from other machines. Serve the demo on "
+            f"Everybody may know the demo's passwords, and other machines can reach {host}. Serve the demo on "
             "127.0.0.1, or pass --i-know-these-are-public."
         )
 
@@ -85,7 +86,7 @@ def require_sound_addresses(settings: Settings) -> None:
 
 
 def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
-    """Serve until a signal says to stop. ``settings`` name a database that is up to date.
+    """Serve until a signal stops the server. ``settings`` must name a database that is up to date.
 
     Raises ServeError when no worker process can be started.
     """
@@ -170,4 +171,4 @@ def _announce(address: str, when_ready: Callable[[str], None]) -> None:
                     when_ready(address)
                     return
             time.sleep(0.02)
-    log.error("no answer", address=address, seconds=READY_SECONDS, advice="the lines above say why")
+    log.error("server did not become ready", address=address, seconds=READY_SECONDS, advice="the lines above say why")

@@ -1,1 +1,1 @@
-"""Where filmer keeps its data."""
+"""PostgreSQL and Valkey: connections, migrations, embedded engines."""

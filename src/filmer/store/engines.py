@@ -1,4 +1,4 @@
-"""The engines a command works with: the servers that the settings name, or embedded ones in the data directory."""
+"""The engines a command uses: the servers that the settings name, or embedded ones in the data directory."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ import msgspec
 import psycopg
 import structlog
 
+from filmer.plurals import counted
 from filmer.settings import Settings
 from filmer.store.connecting import BriefConnection, to_primary
 from filmer.store.embedded import default_data_dir, running_engines
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 
 def data_directory(settings: Settings) -> Path:
-    """Where the embedded engines live: as set, else a place of the user's own."""
+    """Where the embedded engines store their files: the setting, or else the default of this system user."""
     return Path(settings.data_dir).expanduser().absolute() if settings.data_dir else default_data_dir()
 
 
@@ -29,10 +30,10 @@ def data_directory(settings: Settings) -> Path:
 def engines(
     settings: Settings, *, valkey: bool = True, when_lost: Callable[[], None] = lambda: None
 ) -> Iterator[Settings]:
-    """Settings that name a database (and a cache, if wanted), for as long as the engines run.
+    """Yields settings with the URLs of a database and, if requested, a cache, which run until the context ends.
 
-    Raises EmbeddedError when an embedded engine can't start, and in the end when they were lost for good:
-    ``when_lost`` is called then, in a thread.
+    Raises EmbeddedError when an embedded engine can't start. If the engines die and can't be started again,
+    ``when_lost`` is called, in a thread, and leaving the context raises EmbeddedError.
     """
     embed_postgres = settings.database_url is None
     embed_valkey = settings.redis_url is None and valkey
@@ -52,31 +53,31 @@ def engines(
         )
 
 
-def ensure_migrated(asked: Settings, running: Settings) -> None:
-    """An embedded database is brought up to date; of an external one it is said what to run.
+def ensure_migrated(configured: Settings, running: Settings) -> None:
+    """Migrates an embedded database, and checks an external one. ``running``: what ``engines`` yields.
 
-    Raises MigrationError when it is behind or can't be migrated, psycopg.OperationalError when it is away.
+    Raises MigrationError when an external one needs migrating, psycopg.OperationalError when it is unavailable.
     """
     with connect(running) as conn:
-        if asked.database_url is None:
+        if configured.database_url is None:
             for migration in migrate(conn):
                 log.info("migrated", migration=migration.name)
             return
         require_supported(conn)
         if behind := pending(conn):
             raise MigrationError(
-                f"The database is behind by {len(behind)} migration(s), the first is {behind[0].name}. "
+                f"The database lacks {counted(len(behind), 'migration')}, the first is {behind[0].name}. "
                 "Run `filmer migrate` with the same DATABASE_URL, then start again."
             )
 
 
 def connect(settings: Settings) -> psycopg.Connection:
-    """A connection for a command: every statement is its own transaction unless one is opened."""
+    """A connection for a command, in autocommit mode."""
     return psycopg.connect(settings.database_url or "", autocommit=True, connect_timeout=5, application_name="filmer")
 
 
 async def in_transaction(settings: Settings, work: Callable[[Connection, Settings], Awaitable[T]]) -> T:
-    """What some asynchronous work returns; all of it takes effect, or nothing."""
+    """Runs asynchronous work in a transaction, and returns its result."""
     async with (
         await BriefConnection.connect(
             settings.database_url or "", autocommit=True, connect_timeout=5, application_name="filmer"

@@ -1,11 +1,11 @@
-"""Tells whether the secret key at hand is the one that the digests in the database were made with."""
+"""Checks that the digests in the database were made with the secret key in use."""
 
 import psycopg
 
 
-def keep_fingerprint(conn: psycopg.Connection, fingerprint: bytes) -> bool:
-    """Whether this is the key's fingerprint. As long as no card is on file, the key at hand is the right one."""
-    if _kept(conn) == (fingerprint,):
+def check_or_store_fingerprint(conn: psycopg.Connection, fingerprint: bytes) -> bool:
+    """Whether the stored fingerprint is this one. As long as no card is on file, it is replaced by this one."""
+    if _select_fingerprint(conn) == fingerprint:
         return True
     conn.execute(
         """
@@ -14,8 +14,9 @@ def keep_fingerprint(conn: psycopg.Connection, fingerprint: bytes) -> bool:
         """,
         [fingerprint],
     )
-    return _kept(conn) == (fingerprint,)
+    return _select_fingerprint(conn) == fingerprint
 
 
-def _kept(conn: psycopg.Connection) -> object:
-    return conn.execute("SELECT fingerprint FROM secret_key").fetchone()
+def _select_fingerprint(conn: psycopg.Connection) -> bytes | None:
+    row = conn.execute("SELECT fingerprint FROM secret_key").fetchone()
+    return row[0] if row else None

@@ -1,6 +1,6 @@
-"""Brings a database up to date: numbered SQL files, each in one transaction, under one lock.
+"""Migrates a database with numbered SQL files, each in a transaction of its own, all under one advisory lock.
 
-Small enough to be our own: the runners in the registry lock with a table, which a killed process leaves locked.
+The migration packages we looked at lock with a row of a table, which stays locked when the process is killed.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _NAME = re.compile(r"(\d{4})_\w+\.sql")
 
 
 class MigrationError(CommandFailed):
-    """The database can't be brought up to date; the text says why and what to do."""
+    """The database can't be migrated; the message says why and what to do."""
 
 
 class Migration(msgspec.Struct, frozen=True):
@@ -38,34 +38,37 @@ class Migration(msgspec.Struct, frozen=True):
 def migrations() -> list[Migration]:
     """Every migration in the package, in order."""
     folder = resources.files("filmer.store") / "migrations"
-    found = [
+    files = [
         Migration(int(match[1]), entry.name, entry.read_text("utf-8"))
         for entry in folder.iterdir()
         if (match := _NAME.fullmatch(entry.name))
     ]
-    return sorted(found, key=lambda migration: migration.number)
+    return sorted(files, key=lambda migration: migration.number)
 
 
 def pending(conn: psycopg.Connection) -> list[Migration]:
-    """What this database still lacks.
+    """The migrations that were not applied to this database yet.
 
-    Raises MigrationError when it is newer than this program, or was built from other files.
+    Raises MigrationError when a newer version of filmer has migrated it, or when an applied file has changed since.
     """
-    done = _applied(conn)
+    applied = _select_applied(conn)
     known = {migration.number: migration for migration in migrations()}
-    for number, digest in done.items():
+    for number, digest in applied.items():
         if number not in known:
             raise MigrationError(
                 f"The database has migration {number}, which this version of filmer does not know: "
-                "it was used by a newer one. Install that version again."
+                "a newer version has migrated it. Install that version again."
             )
         if known[number].digest != digest:
-            raise MigrationError(f"{known[number].name} is not the file this database was built with.")
-    return [migration for number, migration in known.items() if number not in done]
+            raise MigrationError(
+                f"{known[number].name} has changed since it was applied to this database. Install the version of "
+                "filmer that the database was last used with."
+            )
+    return [migration for number, migration in known.items() if number not in applied]
 
 
 def migrate(conn: psycopg.Connection) -> Iterator[Migration]:
-    """Apply what is pending, yielding each migration after its commit. Takes an autocommit connection."""
+    """Applies the pending migrations, and yields each after its commit. Needs an autocommit connection."""
     require_supported(conn)
     conn.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'".encode())
     conn.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
@@ -84,11 +87,11 @@ def migrate(conn: psycopg.Connection) -> Iterator[Migration]:
             yield migration
     except psycopg.errors.LockNotAvailable as error:
         raise MigrationError(
-            "Somebody else holds what is to be changed: an import, perhaps. Wait until it is done, and try again."
+            "Another process, perhaps an import, has locked what must be changed. Wait until it is done, and try again."
         ) from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise MigrationError(
-            f"The database refuses: {error.diag.message_primary}. The user of DATABASE_URL must own the "
+            f"The database refuses the migration: {error.diag.message_primary}. The user of DATABASE_URL must own the "
             "database (ALTER DATABASE … OWNER TO …)."
         ) from error
     finally:
@@ -110,7 +113,8 @@ def require_supported(conn: psycopg.Connection) -> None:
         raise MigrationError(f"PostgreSQL {conn.info.server_version // 10000} is too old: filmer needs 15.")
 
 
-def _applied(conn: psycopg.Connection) -> dict[int, str]:
+def _select_applied(conn: psycopg.Connection) -> dict[int, str]:
+    """The digests of the applied migrations by their numbers."""
     if conn.execute("SELECT to_regclass('migration')").fetchone() == (None,):
         return {}
     return dict(conn.execute("SELECT number, digest FROM migration ORDER BY number").fetchall())

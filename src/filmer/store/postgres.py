@@ -1,7 +1,7 @@
-"""PostgreSQL: the connection pools of one process, and its errors as ours.
+"""The PostgreSQL connection pools of one process. They raise the driver's errors as errors of ``errors.py``.
 
-``DATABASE_URL`` may name several servers, a primary and its standbys. Then there are two pools: one to the server that
-takes changes, whichever that is, and one to read what may be read of any.
+``DATABASE_URL`` may name several servers, a primary and its standbys. Then there are two pools: one to the primary,
+whichever server that is, and one to any server, for reads that a standby may answer.
 """
 
 import asyncio
@@ -16,27 +16,27 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from filmer.errors import ServerLost, ServiceUnavailable
 from filmer.single_flight import single_flight
-from filmer.store.connecting import CATALOGUE_TABLES, CONNECT_SECONDS, BriefConnection, names_several, to_primary
+from filmer.store.connecting import CONNECT_SECONDS, CancellableConnection, names_several, to_primary
 
 Connection = BriefConnection
 Pool = AsyncConnectionPool[Connection]
 Lent = TypeVar("Lent")
+Probe = Callable[[Connection], Awaitable[bool]]  # whether a server has the data that is wanted
 
-WAIT_SECONDS = 2.0  # for a connection, before we say 503
+WAIT_SECONDS = 2.0  # for a connection, before the response is 503
 STATEMENT_SECONDS = 5
-LOCK_SECONDS = 2  # so that a lock somebody holds for long does not take all connections with it
-ANSWER_SECONDS = 4.0  # after which a database that says nothing at all is given up
-RETRY_SECONDS = 1  # at most between two attempts to connect: the pool's own pauses would double
+LOCK_SECONDS = 2  # so that requests that wait for a lock held for long do not use up the pool
+ANSWER_SECONDS = 4.0  # for all work with one connection, when the server does not answer at all
+RETRY_SECONDS = 1  # at most between two attempts to connect; by default, the pool doubles its delays
 PROBE_SECONDS = 0.7  # for a standby's connection, and for a server's first answer, before another is asked
-BUSY_SECONDS = 0.5  # for a connection of the pools, before a database is asked by other ways whether it is there
-STANDBY_SECONDS = 60  # after which a connection for reading is made anew: a standby that came back gets its share
-# One process answers each query, with no code compiled for it: starting either takes longer (40 ms where all cores are
-# busy) than what is asked here.
-_PLAIN = "-c max_parallel_workers_per_gather=0 -c jit=off -c timezone=UTC"
+BUSY_SECONDS = 0.5  # for a connection of the pools, before a health check opens a new one as well
+STANDBY_SECONDS = 60  # lifetime of a connection of the readers, so that a standby that came back gets its share of them
+# Neither parallel workers nor JIT: starting either takes longer (40 ms where all cores are busy) than our queries.
+_SETTINGS = "-c max_parallel_workers_per_gather=0 -c jit=off -c timezone=UTC"
 
 
 class Database:
-    """The pools, opened and closed with the process. Starts, and stays up, with the database away."""
+    """The pools, opened and closed with the process. They open, and stay open, while the database is unavailable."""
 
     # The edition of the catalogue that this process serves (``catalogue.edition`` follows it), and its version.
     edition, edition_version = "", 0
@@ -53,17 +53,17 @@ class Database:
             )
         self._url = url
         self._returns: set[asyncio.Task[None]] = set()
-        self._visits: dict[str, asyncio.Task[bool]] = {}  # under way: one at most
+        self._checks: dict[str, asyncio.Task[bool]] = {}  # by new connections, at most one at a time
 
     @staticmethod
-    def _make_pool(url: str, size: int, *, name: str, **more: Any) -> Pool:
+    def _make_pool(url: str, size: int, *, name: str, **options: Any) -> Pool:
         return AsyncConnectionPool(
             url,
-            connection_class=BriefConnection,
+            connection_class=CancellableConnection,
             kwargs={
                 "autocommit": True,
                 "connect_timeout": CONNECT_SECONDS,
-                "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s {_PLAIN}",
+                "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s {_SETTINGS}",
                 "application_name": "filmer",
             },
             min_size=min(2, size),
@@ -73,11 +73,11 @@ class Database:
             reconnect_timeout=RETRY_SECONDS,
             open=False,
             name=name,
-            **more,
+            **options,
         )
 
     async def open(self) -> None:
-        """Waits a little for the first connection, so that whoever comes first finds one."""
+        """Waits up to WAIT_SECONDS for the first connection, so that the first request need not."""
         await self._pool.open(wait=False)
         if self._readers:
             await self._readers.open(wait=False)
@@ -90,14 +90,13 @@ class Database:
 
     @property
     def has_standbys(self) -> bool:
-        """Whether there are servers to read of besides the one that takes changes."""
+        """Whether reads may be answered by other servers than the primary."""
         return self._readers is not None
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """One connection for one piece of work, which sees all that was committed.
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection to the primary, which sees everything that is committed.
 
-        Raises ServiceUnavailable when the database is away, too busy, or takes too long.
+        Raises ServiceUnavailable when the database is unavailable, too busy or too slow.
         """
         async with self._lend(self._pool.connection()) as conn:
             if conn.edition != self.edition or not self.edition:
@@ -122,13 +121,13 @@ class Database:
         try:
             async with asyncio.timeout(ANSWER_SECONDS), borrowed as lent:
                 yield lent
-        except TimeoutError as error:  # not even an error comes: its machine hangs, or the way there is cut
+        except TimeoutError as error:  # the server sends not even an error: it hangs, or the network is down
             raise ServiceUnavailable("The database did not answer in time") from error
         except (PoolTimeout, TooManyRequests) as error:
             raise ServiceUnavailable("The database is not available right now") from error
         except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.DiskFull) as error:
             if self._readers and isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
-                await self._pool.drain()  # it is no primary any more; another may be
+                await self._pool.drain()  # it is no longer the primary; another server may be
             raise ServiceUnavailable("The database takes no changes right now") from error
         except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
             raise ServiceUnavailable("The database took too long") from error
@@ -202,14 +201,14 @@ class Database:
         task.add_done_callback(self._returns.discard)
 
     async def _check(self, conn: Connection) -> None:
-        """Raises for a connection that the server has ended. While all is well nothing waits to be read: no round trip.
+        """Raises for a connection that the server has closed. An open one has nothing to read, and costs no round trip.
 
-        Who has ended one has mostly ended all: the others are made anew at once, as the pool would find them one by
-        one, with a pause after each.
+        A server that closed one has usually closed all. The pool would replace them one by one, with a delay after
+        each, so all are replaced at once.
         """
-        waiting = select.poll()
-        waiting.register(conn.fileno(), select.POLLIN)
-        if waiting.poll(0):
+        poll = select.poll()
+        poll.register(conn.fileno(), select.POLLIN)
+        if poll.poll(0):
             try:
                 await AsyncConnectionPool.check_connection(conn)
             except psycopg.Error:
@@ -217,50 +216,62 @@ class Database:
                 raise
 
     async def is_up(self, *, within: float) -> bool:
-        """Whether a query is answered within so many seconds, by any server (contract §6.6)."""
-        asking = asyncio.create_task(self._ask())
-        done, _ = await asyncio.wait({asking}, timeout=min(within, BUSY_SECONDS))
+        """Whether any server answers a query within so many seconds (contract §6.6)."""
+        pooled = asyncio.create_task(self._ping_with_pool())
+        done, _ = await asyncio.wait({pooled}, timeout=min(within, BUSY_SECONDS))
         if done:
-            return asking.result()
-        # All connections may be taken by work that is slow, and the database well.
-        visit = asyncio.create_task(single_flight(self._visits, self._url, self._visit))
+            return pooled.result()
+        # Slow queries may occupy all connections of a healthy database.
+        separate = asyncio.create_task(single_flight(self._checks, self._url, self._ping_with_new_connection))
         try:
-            for one in asyncio.as_completed((asking, visit), timeout=within - BUSY_SECONDS):
-                if await one:
+            for check in asyncio.as_completed((pooled, separate), timeout=within - BUSY_SECONDS):
+                if await check:
                     return True
         except TimeoutError:
             pass
-        finally:  # not waited for: psycopg takes its time to give up a server that says nothing
-            asking.cancel()
-            visit.cancel()
+        finally:  # not awaited: psycopg takes seconds to give up a server that does not answer
+            pooled.cancel()
+            separate.cancel()
         return False
 
-    async def _visit(self) -> bool:
-        """With a connection of its own."""
+    async def _ping_with_new_connection(self) -> bool:
         try:
             async with (
                 asyncio.timeout(CONNECT_SECONDS),
-                await BriefConnection.connect(self._url, autocommit=True, connect_timeout=CONNECT_SECONDS) as conn,
+                await CancellableConnection.connect(
+                    self._url, autocommit=True, connect_timeout=CONNECT_SECONDS
+                ) as conn,
             ):
-                await conn.execute("SELECT 1")
-                return True
+                return await _ping(conn)
         except (psycopg.Error, TimeoutError):
             return False
 
-    async def _ask(self) -> bool:
+    async def _ping_with_pool(self) -> bool:
         try:
-            async with self.reading() as (conn, _):
-                await conn.execute("SELECT 1")
+            async with self.reading(_ping) as (conn, _):
+                return await _ping(conn)
         except ServiceUnavailable:
             return False
-        return True
 
     def statistics_by_pool(self) -> dict[str, dict[str, Any]]:
-        """psycopg_pool's own counters of each pool: ``main``, and ``readers`` where there are standbys."""
+        """The counters of psycopg_pool for each pool: ``main``, and ``readers`` where there are standbys."""
         pools = {"main": self._pool, "readers": self._readers}
         return {name: pool.get_stats() for name, pool in pools.items() if pool}
 
 
 def escape_like(text: str) -> str:
-    """A pattern of LIKE that means the text itself."""
+    """A LIKE pattern that matches the text itself."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+async def _ask(conn: Connection, is_current: Probe) -> bool | None:
+    """None where the server does not answer."""
+    try:
+        return await is_current(conn)
+    except psycopg.Error:
+        return None
+
+
+async def _ping(conn: Connection) -> bool:
+    await conn.execute("SELECT 1")
+    return True

@@ -114,7 +114,7 @@ class AccountPages(Handlers):
         return await self._welcome(form, user, notice, cookie)
 
     async def _welcome(self, form: Form, user: User, welcome: str, session: str) -> HtmlResponse:
-        """Redirect to the page they came from, after carrying out their pending form."""
+        """Carry out the pending form, and redirect to the page that the user came from."""
         address, field = local_address(form.get("next")), form.get("waiting")
         pending = self._pages.pending.verify(field)
         shown_again, outcome = None, _TOO_LATE if field else ""

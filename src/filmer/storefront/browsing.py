@@ -108,7 +108,7 @@ class FilmSearch(MovieSearch):
     @property
     def is_narrowed(self) -> bool:
         """Whether there are filters besides words."""
-        filters = self.wanted
+        filters = self.filters
         return filters.has_scalars or filters.texts not in ([], ["words"])
 
     def normalized(self) -> "FilmSearch":

@@ -69,7 +69,7 @@ class CataloguePages(Handlers):
         return self._pages.public(template, request, visitor, form=form, **values)
 
     async def show_home(self, request: AnyRequest) -> HtmlResponse:
-        popular = await self._tmdb_cache.popular_at_hand(1)
+        popular = await self._tmdb_cache.popular_if_available(1)
         popular_ids = [film.id for film in popular.value.results] if popular else []
         async with self._pages.reading(self._catalogue, request) as (conn, visitor):
             total = await queries.select_size(conn, listing.ALL)
@@ -128,7 +128,7 @@ class CataloguePages(Handlers):
             if params.is_begun:
                 first = listing.span(params.page, SIZE).first
                 total, films = await self._search.movies(
-                    conn, params.wanted, sort=sort_of(params), first=first, size=SIZE
+                    conn, params.filters, edition=edition, sort=sort_of(params), first=first, size=SIZE
                 )
                 people = await self._people(conn, params)
             prices = await self._prices.of(conn, films)

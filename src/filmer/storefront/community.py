@@ -161,7 +161,7 @@ class CommunityPages(Handlers):
         return self._back(form, "Your rating is taken back.", default="/ratings")
 
     async def _visitor(self, request: AnyRequest, *, pending: Pending | None = None) -> Visitor:
-        """Who is signed in; the connection is free again before TMDB is asked. Arguments as of ``Pages.signed_in``."""
+        """The user who is signed in. The connection is returned before TMDB is asked. ``pending``: as of ``Pages``."""
         async with self._pages.signed_in(request, pending=pending) as (_, visitor):
             return visitor
 

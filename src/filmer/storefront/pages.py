@@ -82,7 +82,7 @@ class Pages:
                 yield conn, await self.visitor(conn, request)
 
     async def visitor(self, conn: Connection, request: AnyRequest) -> Visitor | None:
-        """The user who looks at the page; None where nobody is signed in."""
+        """The user who looks at the page; None for a visitor who is not signed in."""
         try:
             return await self.require(conn, request)
         except Unauthorized:

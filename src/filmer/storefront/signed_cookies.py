@@ -1,4 +1,4 @@
-"""Texts that a browser carries for us: signed, so that nobody else can write them, and dated, so that they expire.
+"""Texts that a browser carries for us: signed, so that only this server can write them, and dated, so that they expire.
 
 A text is readable in the browser; only its signature needs the secret key.
 """

@@ -1,1 +1,1 @@
-"""TMDB: its films, how they are asked for, and the copies that are kept."""
+"""TMDB: the client of its API, the cache of its responses, its images, and the ids of films there."""

@@ -7,7 +7,7 @@ from filmer.errors import ExternalApiError
 
 log = structlog.get_logger()
 
-FAILURES = 8  # in a row: two requests with all their tries
+FAILURES = 8  # in a row: two requests with all their attempts
 OPEN_SECONDS = 5.0
 
 

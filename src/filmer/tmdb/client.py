@@ -21,39 +21,39 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from filmer import __version__
 from filmer.clock import Clock
 from filmer.durations import Durations
-from filmer.errors import ExternalApiError, MovieNotFound, UnusableAnswer
+from filmer.errors import ExternalApiError, MovieNotFound, UnusableTmdbResponse
 from filmer.settings import Settings
 from filmer.tmdb.circuit_breaker import CircuitBreaker
 from filmer.tmdb.payloads import (
     PayloadError,
     Popular,
     TmdbFilm,
+    read_error_code,
     read_film,
-    read_found,
+    read_find_result,
     read_popular,
     read_poster_path,
-    read_problem,
 )
 from filmer.tmdb.rate_limit import RateLimit
 
 log = structlog.get_logger()
 
 ATTEMPTS = 4
-FIRST_WAIT, LONGEST_WAIT, MULTIPLIER = 1.0, 5.0, 2.0  # seconds
-JITTER = 0.1  # of each wait, so that not all workers come back at once
+FIRST_WAIT, MAX_WAIT, MULTIPLIER = 1.0, 5.0, 2.0  # seconds
+JITTER = 0.1  # of each wait, so that not all workers retry at once
 WAITS = (1 + 2 + 4) * (1 + JITTER)
-LEAST_ATTEMPT_SECONDS = 1.5  # a first connection from far away takes 0.7
-MAX_BYTES = 2**18  # of an answer; a page of popular films has about 15 KB
+MIN_ATTEMPT_SECONDS = 1.5  # a first connection from far away takes 0.7
+MAX_BYTES = 2**18  # of a response; a page of popular films has about 15 KB
 CONNECTIONS = 20
 UNKNOWN_FILM = (34, 6)  # TMDB's codes for it (contract §7.8)
-MAX_LOGGED_FILMS = 5  # films left out of one answer whose reasons are logged
+MAX_LOGGED_FILMS = 5  # whose reasons are logged when films of a response are left out
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 T = TypeVar("T")
 
 
 class TmdbRequest(msgspec.Struct, Generic[T], frozen=True):
-    """A request and the reader of its response. ``is_for_film``: a 404 can mean that there is no such film."""
+    """A request, and the reader of its response. ``is_for_film``: a 404 can mean that there is no such film."""
 
     path: str
     parameters: dict[str, str]
@@ -81,7 +81,7 @@ class UnusableResponse(AttemptFailed):
     """The response is not what TMDB documents."""
 
     def __init__(self, error: PayloadError) -> None:
-        super().__init__(f"not what TMDB answers: {error}", is_retryable=False)
+        super().__init__(f"not a response that TMDB documents: {error}", is_retryable=False)
 
 
 class Tmdb:
@@ -92,12 +92,10 @@ class Tmdb:
         self._rate_limit = rate_limit
         self._breaker = CircuitBreaker(clock)
         self._deadline = float(settings.tmdb_deadline_seconds)
-        self._attempt_seconds = max(LEAST_ATTEMPT_SECONDS, (self._deadline - WAITS) / ATTEMPTS)
+        self._attempt_seconds = max(MIN_ATTEMPT_SECONDS, (self._deadline - WAITS) / ATTEMPTS)
         self._connection_slots = asyncio.Semaphore(CONNECTIONS)  # waiting for one does not count as waiting for TMDB
         self._is_credential_refused = False  # logged already; reset once TMDB accepts the credential
-        self._logged_left_out: LRUCache[str, list[str]] = LRUCache(
-            1000
-        )  # the films left out, by request, as last logged
+        self._logged_left_out: LRUCache[str, list[str]] = LRUCache(1000)  # as last logged, by request
         self.calls: Durations[str] = Durations()  # by outcome
         self.is_set_up = bool(settings.tmdb_access_token or settings.tmdb_api_key)
         self._language = {"language": settings.tmdb_language}
@@ -140,32 +138,30 @@ class Tmdb:
         return popular
 
     async def film(self, movie_id: int) -> TmdbFilm:
-        """Raises MovieNotFound when TMDB says so."""
-        path = f"/movie/{movie_id}"
-        return await self._send(
-            TmdbRequest(path, self._language, lambda body: read_film(body, movie_id), is_for_film=True)
-        )
+        """Raises MovieNotFound if TMDB does not know the film."""
+        return await self._send_for_film(movie_id, read_film)
 
     async def poster_path(self, movie_id: int) -> str | None:
-        """Where its poster is at the host of pictures. Raises MovieNotFound when TMDB says so."""
-        path = f"/movie/{movie_id}"
-        return await self._send(
-            TmdbRequest(path, self._language, lambda body: read_poster_path(body, movie_id), is_for_film=True)
-        )
+        """The path of its poster at the image host. Raises MovieNotFound if TMDB does not know the film."""
+        return await self._send_for_film(movie_id, read_poster_path)
 
     async def find(self, imdb_id: str) -> int | None:
-        """The TMDB id of a film that IMDb knows by ``imdb_id``."""
-        request = TmdbRequest(f"/find/{imdb_id}", {"external_source": "imdb_id"}, read_found)
+        """The TMDB id of the film with this IMDb id; None if TMDB does not know it."""
+        request = TmdbRequest(f"/find/{imdb_id}", {"external_source": "imdb_id"}, read_find_result)
         movie_id, left_out = await self._send(request)
         self._log_left_out(request, left_out)
         return movie_id
 
+    async def _send_for_film(self, movie_id: int, read: Callable[[bytes, int], T]) -> T:
+        path = f"/movie/{movie_id}"
+        return await self._send(TmdbRequest(path, self._language, lambda body: read(body, movie_id), is_for_film=True))
+
     def _log_left_out(self, request: TmdbRequest[Any], left_out: list[str]) -> None:
-        """Log films that were left out, once for each request until they change."""
+        """Log the films that were left out of a response, once for each request until they change."""
         key = f"{request.path} {request.parameters}"
         if left_out and left_out != self._logged_left_out.get(key):
             log.warning(
-                "TMDB told of films that can't be used; they are left out", path=request.path,
+                "TMDB sent films that can't be used; they are left out", path=request.path,
                 page=request.parameters.get("page"), count=len(left_out), films=left_out[:MAX_LOGGED_FILMS],
             )  # fmt: skip
         self._logged_left_out[key] = left_out
@@ -183,9 +179,9 @@ class Tmdb:
                         number = attempt.retry_state.attempt_number
                         result = await self._attempt(request, started + self._deadline, number)
         except AttemptFailed as error:
-            raise (UnusableAnswer if isinstance(error, UnusableResponse) else ExternalApiError) from error
-        except TimeoutError as error:  # too many requests waited before this one
-            _log_failure(request, number, "no turn before the deadline", error)
+            raise (UnusableTmdbResponse if isinstance(error, UnusableResponse) else ExternalApiError) from error
+        except TimeoutError as error:  # too many requests were waiting before this one
+            _log_failure(request, number, "not sent before the deadline", error)
             raise ExternalApiError from error
         return result
 
@@ -207,7 +203,7 @@ class Tmdb:
             await self._rate_limit.acquire()
             started = self._clock.monotonic()
             left = deadline - started
-            outcome = "abandoned"  # the caller has gone
+            outcome = "abandoned"  # the caller was cancelled
             try:
                 result = request.read(await self._get(request, seconds=min(self._attempt_seconds, left)))
                 outcome = "answered"
@@ -241,7 +237,7 @@ class Tmdb:
             body = await read_body(response, MAX_BYTES)
         if response.status_code == httpx.codes.OK:
             return body
-        raise _refusal(request, response, body, self._clock.now())
+        raise _error_of(request, response, body, self._clock.now())
 
 
 def http_client(
@@ -272,12 +268,12 @@ def http_client(
 async def read_body(response: httpx.Response, max_bytes: int) -> bytes:
     """Read the body. Raises AttemptFailed if it is too big or compressed."""
     if response.headers.get("content-encoding", "identity") != "identity":
-        raise AttemptFailed("a compressed answer, which nobody asked for", is_retryable=False)
+        raise AttemptFailed("a compressed response, which was not requested", is_retryable=False)
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > max_bytes:
-            raise AttemptFailed(f"an answer of more than {max_bytes:,} bytes", is_retryable=False)
+            raise AttemptFailed(f"a response of more than {max_bytes:,} bytes", is_retryable=False)
     return bytes(body)
 
 
@@ -288,30 +284,27 @@ def _log_failure(request: TmdbRequest[Any], number: int, failure: str, error: Ex
     )  # fmt: skip
 
 
-def _refusal(request: TmdbRequest[Any], response: httpx.Response, body: bytes, now: datetime) -> Exception:
-    status, code = response.status_code, read_problem(body)
+def _error_of(request: TmdbRequest[Any], response: httpx.Response, body: bytes, now: datetime) -> Exception:
+    status, code = response.status_code, read_error_code(body)
     if status == httpx.codes.UNAUTHORIZED:
         return CredentialRefused()
     description = f"status {status}" + (f", TMDB's code {code}" if code is not None else "")
     if status == httpx.codes.NOT_FOUND:
-        is_unknown = request.is_for_film and code in UNKNOWN_FILM
-        return (
-            MovieNotFound()
-            if is_unknown
-            else AttemptFailed(f"{description}; is TMDB_BASE_URL right?", is_retryable=False)
-        )
+        if request.is_for_film and code in UNKNOWN_FILM:
+            return MovieNotFound()
+        return AttemptFailed(f"{description}; is TMDB_BASE_URL right?", is_retryable=False)
     is_retryable = status == httpx.codes.TOO_MANY_REQUESTS or httpx.codes.is_server_error(status)
     wait = _retry_after(response.headers.get("retry-after", ""), now) if is_retryable else 0.0
     return AttemptFailed(description, is_retryable=is_retryable, wait=wait)
 
 
-def _retry_after(description: str, now: datetime) -> float:
-    """Seconds from now; 0 for what can't be read. HTTP has it as seconds or as a date."""
-    if description.isascii() and description.isdigit():
-        return float(description[:9])
+def _retry_after(header: str, now: datetime) -> float:
+    """The seconds from now that the header asks for, as a number or a date; 0 if it can't be read."""
+    if header.isascii() and header.isdigit():
+        return float(header[:9])
     try:
-        return max(0.0, (parsedate_to_datetime(description) - now).total_seconds())
-    except (ValueError, TypeError, OverflowError):  # no date, one without a time zone, or none that will come
+        return max(0.0, (parsedate_to_datetime(header) - now).total_seconds())
+    except (ValueError, TypeError, OverflowError):  # no date, one without a time zone, or out of range
         return 0.0
 
 
@@ -319,7 +312,7 @@ def _as_failure(error: Exception) -> AttemptFailed:
     if isinstance(error, AttemptFailed):
         return error
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return AttemptFailed("no answer in time", is_retryable=True)
+        return AttemptFailed("no response in time", is_retryable=True)
     if isinstance(error, PayloadError):
         return UnusableResponse(error)
     return AttemptFailed(f"{type(error).__name__}: {error}", is_retryable=isinstance(error, httpx.TransportError))
@@ -333,8 +326,8 @@ def outcome_of(error: Exception) -> str:
 
 
 def _wait(state: RetryCallState) -> float:
-    """Seconds before the next try: growing, and as long as TMDB asks for."""
+    """The seconds before the next attempt: a growing backoff, or longer if TMDB asks for that."""
     plain = FIRST_WAIT * MULTIPLIER ** (state.attempt_number - 1)
-    backoff = min(LONGEST_WAIT, plain * (1 + random.uniform(0, JITTER)))  # noqa: S311 - no secret
+    backoff = min(MAX_WAIT, plain * (1 + random.uniform(0, JITTER)))  # noqa: S311 - no secret
     error: Any = state.outcome.exception() if state.outcome else None
     return max(backoff, error.wait if isinstance(error, AttemptFailed) else 0.0)

@@ -24,21 +24,21 @@ from filmer.tmdb.rate_limit import RateLimit
 
 log = structlog.get_logger()
 
-PATIENCE_SECONDS = 2.0  # that a caller waits
+WAIT_SECONDS = 2.0  # that a caller waits
 FETCH_SECONDS = 10.0
 MAX_BYTES = 512 * 1024
 SIZE = "w342"  # one of TMDB's: 342 pixels wide, some 30 KB
-MAX_REQUESTS = 8  # requests of each worker
-MAX_IN_FLIGHT = 200  # films of each worker
-VALKEY_SECONDS = 24 * 3600  # pictures, in Valkey
+MAX_REQUESTS = 8  # at a time, each worker
+MAX_IN_FLIGHT = 200  # films at a time, each worker
+VALKEY_SECONDS = 24 * 3600  # for which an image is in Valkey
 MEMORY_SECONDS = 3600
 NO_POSTER_SECONDS = 3600  # for which a film counts as having no poster
 FAILED_SECONDS = 60
 MEMORY_BYTES = 32 * 2**20
-OVERHEAD = 300  # bytes that an entry takes besides its picture
+OVERHEAD = 300  # bytes that an entry takes besides its image
 POLL_SECONDS = 0.1
 
-# What is cached in place of an image.
+# These are cached in place of an image.
 NONE, FAILED = b"", b"failed"
 
 
@@ -88,7 +88,7 @@ class Images:
         await self._http.aclose()
 
     async def poster(self, movie_id: int) -> PosterImage | None:
-        """A film's poster; None where TMDB has none. Raises ExternalApiError where it is not there in time."""
+        """A film's poster; None if TMDB has none. Raises ExternalApiError if it can't be had in time."""
         image = self._memory.get(movie_id)
         if image is None:
             image = await self._fetch_in_time(movie_id)
@@ -101,27 +101,27 @@ class Images:
         if movie_id not in self._in_flight and len(self._in_flight) >= MAX_IN_FLIGHT:
             raise ExternalApiError
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                return await single_flight(self._in_flight, movie_id, lambda: self._find(movie_id))
+            async with asyncio.timeout(WAIT_SECONDS):
+                return await single_flight(self._in_flight, movie_id, lambda: self._load(movie_id))
         except TimeoutError:
             raise ExternalApiError from None
 
-    async def _find(self, movie_id: int) -> bytes:
-        """Goes on when all callers have gone, for the next visitor."""
+    async def _load(self, movie_id: int) -> bytes:
+        """The image from Valkey or TMDB. It goes on after all callers have given up, for the next visitor."""
         key = f"{self._prefix}:{movie_id}"
         image = await self._from_valkey(key)
         while image is None:
             if await self._shared.claim(key, milliseconds=self._claim_milliseconds):
                 try:
-                    image = await self._from_valkey(key)  # the one before us may have brought it between look and claim
+                    image = await self._from_valkey(key)  # another worker may have finished before our claim
                     if image is None:
                         image = await self._fetch_poster(movie_id)
                 except BaseException:
-                    await self._shared.drop_claim(key)
+                    await self._shared.release_claim(key)
                     raise
-                self._shared.publish(key, image, seconds=_lifetime(image))
+                self._shared.put_and_release(key, image, seconds=_lifetime(image))
             else:
-                await asyncio.sleep(POLL_SECONDS)  # another worker asks; when it dies, its claim ends
+                await asyncio.sleep(POLL_SECONDS)  # another worker fetches it; if it dies, its claim expires
                 image = await self._from_valkey(key)
         self._memory[movie_id] = image
         return image
@@ -137,7 +137,7 @@ class Images:
                 return await self._fetch(path) if path else NONE
         except MovieNotFound:
             return NONE
-        except ExternalApiError:  # logged by the one who raised it
+        except ExternalApiError:  # logged where it was raised
             return FAILED
 
     async def _fetch(self, path: str) -> bytes:
@@ -151,7 +151,7 @@ class Images:
         except (AttemptFailed, TimeoutError, httpx.HTTPError) as error:
             outcome = outcome_of(error)
             self._breaker.record_failure()
-            log.warning("no picture from TMDB", error=f"{type(error).__name__}: {error}", path=path)
+            log.warning("no image from TMDB", error=f"{type(error).__name__}: {error}", path=path)
             raise ExternalApiError from error
         finally:
             self.calls.add(outcome, self._clock.monotonic() - started)
@@ -166,12 +166,12 @@ class Images:
                 raise AttemptFailed(f"status {response.status_code}", is_retryable=False)
             body = await read_body(response, MAX_BYTES)
         if media_type_of(body) is None:
-            raise AttemptFailed("no picture", is_retryable=False)
+            raise AttemptFailed("not an image", is_retryable=False)
         return body
 
 
 def media_type_of(body: bytes) -> str | None:
-    """Return the media type by the first bytes; None for anything but JPEG, PNG and WebP."""
+    """The media type, by the first bytes; None for anything but JPEG, PNG and WebP."""
     if body.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
     if body.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -182,5 +182,5 @@ def media_type_of(body: bytes) -> str | None:
 
 
 def _lifetime(image: bytes) -> int:
-    """Return the seconds for which it is cached."""
+    """The seconds for which it is cached."""
     return {NONE: NO_POSTER_SECONDS, FAILED: FAILED_SECONDS}.get(image, VALKEY_SECONDS)

@@ -9,10 +9,10 @@ from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY, BriefConnection
 from filmer.store.postgres import Connection
 
 _LOCK = 0x6C696E6B  # "link": one run at a time per database
-_LOCK_SECONDS = 3
-_SAVE_SECONDS = 0.2  # we make those wait who buy or favourite something, before we let them pass and try again
+_LOCK_SECONDS = 3  # that we wait for another run to end
+_LOCK_TABLE_SECONDS = 0.2  # that a checkout or a new favourite may have to wait for us; then we try again
 
-# Films to look up. IMDb's ids alone can be asked for; whom TMDB did not know may be there some time later.
+# Films to look up: TMDB can be asked for IMDb's ids only, and may get to know a film later.
 _HAS_IMDB_ID = "f.id ~ '^tt[0-9]{7,8}$'"
 _DUE = f"""
     f.tmdb_id IS NULL AND {_HAS_IMDB_ID}
@@ -22,8 +22,8 @@ _DUE = f"""
 
 
 async def connect(url: str) -> Connection:
-    """The one connection of a run. PostgreSQL gives up what it does for us soon after we are killed."""
-    return await BriefConnection.connect(
+    """The one connection of a run. If the run is killed, PostgreSQL soon ends the statement it is at."""
+    return await psycopg.AsyncConnection.connect(
         url,
         autocommit=True,
         connect_timeout=5,
@@ -35,7 +35,7 @@ async def connect(url: str) -> Connection:
 async def take_lock(conn: Connection) -> bool:
     """Whether no other run is under way. The lock ends with the connection.
 
-    Waits a little: PostgreSQL needs a moment to notice that a run was killed.
+    PostgreSQL needs a moment to notice that a run was killed, so this waits a little.
     """
     try:
         async with conn.transaction():
@@ -47,7 +47,7 @@ async def take_lock(conn: Connection) -> bool:
 
 
 async def count_films(conn: Connection, *, looked_up_before: datetime) -> tuple[int, int]:
-    """How many films there are to look up, and how many without TMDB id have no IMDb id either."""
+    """The number of films to look up, and of those with neither a TMDB id nor an IMDb id."""
     statement = f"""
         SELECT count(*) FILTER (WHERE {_DUE}), count(*) FILTER (WHERE f.tmdb_id IS NULL AND NOT {_HAS_IMDB_ID})
         FROM film f
@@ -56,10 +56,16 @@ async def count_films(conn: Connection, *, looked_up_before: datetime) -> tuple[
     return (0, 0) if row is None else (row[0], row[1])
 
 
+async def select_version(conn: Connection) -> int:
+    """The version of the catalogue's edition. Waits while an import swaps in another one."""
+    row = await (await conn.execute("SELECT version FROM edition")).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 async def select_films(
     conn: Connection, *, after: int, looked_up_before: datetime, size: int
 ) -> tuple[list[str], int | None]:
-    """The next films to look up, those with most votes first, and their last one's rank; None: there are no more."""
+    """The next films to look up, those with most votes first, and the rank of the last; None: there are no more."""
     statement = f"""
         SELECT f.id, f.votes_desc FROM film f
         WHERE f.votes_desc > %(after)s AND {_DUE} ORDER BY f.votes_desc LIMIT %(size)s
@@ -70,16 +76,16 @@ async def select_films(
 
 
 async def upsert_links(conn: Connection, links: Mapping[str, int | None], now: datetime) -> bool:
-    """Keeps TMDB's ids of films, None for those it does not know; what somebody favourited or rated is in use then.
+    """Store TMDB's ids of films, None for unknown ones. Films that are favourites or rated become films in use.
 
-    False, and nothing is kept: those who write into ``film_in_use`` did not let us in soon; or an import swaps.
+    False if nothing is stored, because others write into ``film_in_use`` or an import swaps: try again.
     """
     values = {"films": list(links.keys()), "movies": list(links.values()), "now": now}
     try:
         async with conn.transaction():
-            await conn.execute(f"SET LOCAL lock_timeout = '{round(_SAVE_SECONDS * 1000)}ms'".encode())
-            # Whoever favourites or rates a film writes into this table, from before they look for its link to their
-            # commit. With nobody at it they see the link, or we see what they keep. An import locks it first, too.
+            await conn.execute(f"SET LOCAL lock_timeout = '{round(_LOCK_TABLE_SECONDS * 1000)}ms'".encode())
+            # Each transaction that adds a favourite or rating writes into this table before it looks for the link. So
+            # either it sees our link, or we see its favourite or rating. An import locks this table first, too.
             await conn.execute("LOCK TABLE film_in_use IN SHARE ROW EXCLUSIVE MODE")
             await conn.execute(USE_CURRENT_EDITION_LOCALLY)
             await conn.execute(

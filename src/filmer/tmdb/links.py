@@ -18,14 +18,14 @@ from filmer.tmdb import link_queries as queries
 from filmer.tmdb.client import CredentialRefused, Tmdb
 from filmer.tmdb.rate_limit import RateLimit
 
-MAX_REQUESTS = 8  # requests: TMDB takes up to 0.4 s for one, and 20 a second are asked for by default
+MAX_REQUESTS = 8  # at a time: TMDB takes up to 0.4 s for one, and 20 a second are sent by default
 BATCH = 500  # films read ahead
 MAX_FAILURES = 5  # films in a row, each with all its tries
 RETRY_SECONDS = 0.1
 
 
 class LinkingStopped(Exception):
-    """The text says why, and what to do."""
+    """The message says why, and what to do."""
 
 
 class LinkReport(msgspec.Struct):
@@ -74,7 +74,7 @@ class Linker:
         self._after: int | None = 0  # rank by votes; None: no film is left
         self._films: deque[str] = deque()
         self._taken = 0
-        self._unsaved: dict[str, int | None] = {}  # not stored yet
+        self._unsaved: dict[str, int | None] = {}  # TMDB ids by film id
         self._failures_in_a_row = 0
         self._reason = ""  # of the last failure
 
@@ -86,8 +86,8 @@ class Linker:
             async with asyncio.TaskGroup() as group:
                 for _ in range(MAX_REQUESTS):
                     group.create_task(self._work())
-        except ExceptionGroup as failed:
-            raise failed.exceptions[0] from None  # what one of them met is what ended the others
+        except ExceptionGroup as group_error:
+            raise group_error.exceptions[0] from None  # the first failure cancelled the other tasks
 
     async def _work(self) -> None:
         while (film_id := await self._next()) is not None:
@@ -113,8 +113,8 @@ class Linker:
             return self._films.popleft()
 
     async def _read(self) -> None:
-        """The next batch. An import gives films other ranks: then all that are still to be looked up, from the top."""
-        version = await self._conn.use_current_edition()
+        """Read the next batch. After an import, whose films have other ranks, start again from the top."""
+        version = await queries.select_version(self._conn)
         if version != self._version:
             self._version, self._after = version, 0
             await self._count()
@@ -133,24 +133,24 @@ class Linker:
         self._on_progress()
 
     async def _save(self) -> None:
-        """What was answered up to now, in one transaction: those who wait for their turn find theirs kept already."""
+        """Store all results up to now in one transaction, also those of tasks that wait for their turn here."""
         async with self._connection_lock:
-            found, self._unsaved = self._unsaved, {}
-            if not found:
+            links, self._unsaved = self._unsaved, {}
+            if not links:
                 return
-            while not await queries.upsert_links(self._conn, found, self._clock.now()):
+            while not await queries.upsert_links(self._conn, links, self._clock.now()):
                 await self._clock.sleep(RETRY_SECONDS)
-            unknown = sum(movie_id is None for movie_id in found.values())
-            self._report.linked += len(found) - unknown
+            unknown = sum(movie_id is None for movie_id in links.values())
+            self._report.linked += len(links) - unknown
             self._report.unknown += unknown
             self._on_progress()
 
     def _record_failure(self, error: ExternalApiError) -> None:
-        cause = error.__cause__  # none while the breaker leaves TMDB alone
+        cause = error.__cause__  # None while the circuit breaker suspends requests
         if isinstance(cause, CredentialRefused):
-            raise LinkingStopped("TMDB refuses the credential: set TMDB_ACCESS_TOKEN (or TMDB_API_KEY) right.")
+            raise LinkingStopped(f"{cause}.")
         if cause:
-            self._reason = str(cause) or "no answer in time"
+            self._reason = str(cause) or "no response in time"
         self._report.failed += 1
         self._failures_in_a_row += 1
         self._on_progress()

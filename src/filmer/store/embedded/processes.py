@@ -1,4 +1,4 @@
-"""What the supervisor's children have in common, and how those of an earlier supervisor are found."""
+"""The supervisor's child processes: their environment and signals, and finding those of an earlier supervisor."""
 
 import ctypes
 import os
@@ -24,7 +24,7 @@ def signal_at_parents_death(number: signal.Signals) -> Callable[[], None] | None
 
     def preexec() -> None:
         libc.prctl(1, ctypes.c_ulong(number))  # PR_SET_PDEATHSIG
-        if os.getppid() != supervisor:  # it died before the call took effect
+        if os.getppid() != supervisor:  # the supervisor died before the call took effect
             os._exit(1)
 
     return preexec
@@ -46,10 +46,10 @@ def servers_in(folder: Path) -> "list[psutil.Process]":
     """The server processes whose current directory is the folder."""
     import psutil  # here, because only a recovery needs it
 
-    servers, directory = [], str(folder.resolve())
+    servers, path = [], str(folder.resolve())
     for process in psutil.process_iter(["name"]):
         if process.info["name"] in ("postgres", "valkey-server", "redis-server"):
             with suppress(psutil.Error):
-                if process.cwd() == directory and process.status() != psutil.STATUS_ZOMBIE:
+                if process.cwd() == path and process.status() != psutil.STATUS_ZOMBIE:
                     servers.append(process)
     return servers

@@ -34,17 +34,17 @@ def supervise(lock: int, client: int, path: Path) -> None:
         signal.signal(number, lambda *_: None)
     logging.basicConfig(format="%(asctime)s [%(process)d] %(message)s", level=logging.INFO)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    first = socket.socket(fileno=client)
+    connection = socket.socket(fileno=client)
     try:
         data_dir = DataDir.prepare(path)
     except (EmbeddedError, OSError) as error:
-        message = explain(error, path) if isinstance(error, OSError) else str(error)
+        message = explain(error, path)
         logger.warning("%s", message)
-        first.recv(65536)  # the request: closing the socket with it unread would discard our reply
-        first.sendall(json.dumps({"error": message}).encode() + b"\n")
+        connection.recv(65536)  # the request: closing the socket with it unread would discard our reply
+        connection.sendall(json.dumps({"error": message}).encode() + b"\n")
         return
     logger.info("running the servers in %s", path)
-    asyncio.run(Supervisor(data_dir).run(first))
+    asyncio.run(Supervisor(data_dir).run(connection))
 
 
 class Supervisor:
@@ -57,10 +57,10 @@ class Supervisor:
         self.listening: set[asyncio.StreamWriter] = set()  # clients that have their reply: log messages go to them
         self.last_client_left = asyncio.Event()
         self.stopping = False
-        self.waiting: list[asyncio.StreamWriter] = []  # clients that left last: we hang up when all is down
+        self.waiting: list[asyncio.StreamWriter] = []  # clients that left last, and wait until the servers are down
 
     async def run(self, first: socket.socket) -> None:
-        """Serve until the last client is gone, the first being connected already; ends the process."""
+        """Serve until the last client is gone, and end the process. ``first``: the connection of the first client."""
         logging.getLogger().addHandler(_ClientLogHandler(self.listening))
         listener = socket.socket(socket.AF_UNIX)
         (self.data_dir.sockets / SUPERVISOR_SOCKET).unlink(missing_ok=True)
@@ -80,7 +80,7 @@ class Supervisor:
         await asyncio.gather(first_client, *(engine.stop() for engine in self.engines.values()))
         remove_socket_dir(self.data_dir)
         logger.info("the servers are down")
-        # Not a return: the kernel closes the waiting connections and frees the lock only when nothing is left to do.
+        # Not a return: the kernel must close the waiting connections and free the lock at the very end.
         os._exit(0)
 
     async def _serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

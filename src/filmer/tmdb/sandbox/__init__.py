@@ -1,1 +1,1 @@
-"""A server that answers as TMDB's v3 API does, from the demo's films, and fails on demand. No key, no internet."""
+"""A server that responds as TMDB's v3 API does, with the demo's films, and fails on demand. Needs no internet."""

@@ -1,4 +1,4 @@
-"""The sandbox as the child of another process, which opened its socket: ``python -m filmer.tmdb.sandbox FD``."""
+"""Runs the sandbox as a child of the process that opened its socket: ``python -m filmer.tmdb.sandbox FD``."""
 
 import asyncio
 import socket

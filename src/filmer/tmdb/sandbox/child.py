@@ -1,4 +1,4 @@
-"""The sandbox as a child process, which ends with its parent and may be restarted by it."""
+"""The sandbox as a child process, which ends with its parent, and is restarted by it for the demo."""
 
 import signal
 import socket
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 HOST = "127.0.0.1"
 _ON_PURPOSE = {0, -signal.SIGTERM}  # exit codes of a sandbox that was stopped on purpose
-PAUSE_SECONDS = 0.2  # until a sandbox that died is started again
+RESTART_SECONDS = 0.2  # until a sandbox that died is started again
 KEY = "sandbox"  # the demo's credential; it shows that requests go to the sandbox and not to TMDB
 
 
@@ -29,15 +29,15 @@ class SandboxProcess(NamedTuple):
 
 @contextmanager
 def sandbox_for_demo(settings: Settings) -> Iterator[tuple[Settings, SandboxProcess | None]]:
-    """The settings to serve with. A demo that could ask no TMDB gets a sandbox, which is killed in the end.
+    """The settings to serve with. A demo for which no TMDB is set up gets a sandbox, which is killed in the end.
 
-    It is started again if it dies, but not if somebody ended it (SIGTERM), to see the shop go on without TMDB.
+    It is restarted if it dies, but not after SIGTERM, which is how to try the shop without TMDB.
     """
-    can_ask = settings.tmdb_access_token or settings.tmdb_api_key or settings.tmdb_base_url != Settings().tmdb_base_url
-    if can_ask or not settings.demo:
+    has_tmdb = settings.tmdb_access_token or settings.tmdb_api_key or settings.tmdb_base_url != Settings().tmdb_base_url
+    if has_tmdb or not settings.demo:
         yield settings, None
         return
-    # After the last port comes 0: any. As we hold the socket too, callers wait for a sandbox that starts again.
+    # After the last port comes 0, which means any. We hold the socket as well, so callers wait during a restart.
     with _listen((settings.port + 1) % 2**16) as listening:
         sandbox = _RestartedSandbox(listening)
         try:
@@ -50,28 +50,28 @@ def sandbox_for_demo(settings: Settings) -> Iterator[tuple[Settings, SandboxProc
 
 
 class _RestartedSandbox:
-    """A sandbox that is started again when it dies, by a thread that waits for that."""
+    """A sandbox that is restarted when it dies, by a thread that waits for that."""
 
     def __init__(self, listening: socket.socket) -> None:
         self._listening = listening
         self._ending = threading.Event()
         self.child = _start(listening)
-        self._thread = threading.Thread(target=self._keep, name="sandbox", daemon=True)
+        self._thread = threading.Thread(target=self._restart_until_ended, name="sandbox", daemon=True)
         self._thread.start()
 
-    def _keep(self) -> None:
+    def _restart_until_ended(self) -> None:
         while True:
             with self.child.process as process:
-                ended = process.wait()
-            if ended in _ON_PURPOSE or self._ending.wait(PAUSE_SECONDS):
+                exit_code = process.wait()
+            if exit_code in _ON_PURPOSE or self._ending.wait(RESTART_SECONDS):
                 break
-            log.warning("the sandbox of TMDB died; another one starts", pid=process.pid)
+            log.warning("the TMDB sandbox died and is restarted", pid=process.pid)
             self.child = _start(self._listening)
-        self._listening.close()  # so that callers are refused, and need not wait
+        self._listening.close()  # so that callers are refused at once
 
     def end(self) -> None:
         self._ending.set()
-        while self._thread.is_alive():  # it may have started another one just now
+        while self._thread.is_alive():  # which may just have restarted it
             self.child.process.kill()
             self._thread.join(0.1)
 
@@ -83,7 +83,7 @@ def start_child(port: int) -> SandboxProcess:
 
 
 def _start(listening: socket.socket) -> SandboxProcess:
-    """Start it in a session of its own, so that Ctrl-C does not end it before our last requests."""
+    """Start a sandbox in a session of its own, so that Ctrl-C does not end it before our last requests."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "filmer.tmdb.sandbox", str(listening.fileno())],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""One HTTP connection of the sandbox: reads requests, and sends responses whole or in pieces."""
+"""One HTTP connection of the sandbox: it reads requests, and sends responses whole or in pieces."""
 
 import asyncio
 import json
@@ -31,13 +31,13 @@ class HttpConnection:
         self._method = ""
 
     async def next_request(self) -> SandboxRequest | None:
-        """Return the next request, or None at the end. What is not HTTP gets an error response."""
+        """The next request, or None at the end. Bytes that are not HTTP get an error response."""
         try:
             return await self._request()
-        except h11.RemoteProtocolError as wrong:
+        except h11.RemoteProtocolError as error:
             if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-                body = json.dumps({"error": str(wrong)}).encode()
-                await self.send(wrong.error_status_hint, body, (("content-type", "application/json"),))
+                body = json.dumps({"error": str(error)}).encode()
+                await self.send(error.error_status_hint, body, (("content-type", "application/json"),))
             return None
 
     async def send(self, status: int, body: bytes, headers: tuple[tuple[str, str], ...]) -> None:
@@ -50,7 +50,7 @@ class HttpConnection:
             self._http.start_next_cycle()
 
     async def start(self, status: int, headers: tuple[tuple[str, str], ...]) -> None:
-        """Send only status and headers; the caller sends the body."""
+        """Send status and headers only; the caller sends the body."""
         await self._send(h11.Response(status_code=status, headers=list(headers)))
 
     async def send_data(self, data: bytes) -> None:
@@ -73,17 +73,17 @@ class HttpConnection:
         return self._http.our_state is h11.IDLE
 
     async def _request(self) -> SandboxRequest | None:
-        head = await self._next_event()
-        if not isinstance(head, h11.Request):
+        request = await self._next_event()
+        if not isinstance(request, h11.Request):
             return None
-        self._method = head.method.decode("ascii")
+        self._method = request.method.decode("ascii")
         body = b""
         while isinstance(event := await self._next_event(), h11.Data):
             body += event.data
             if len(body) > MAX_BODY:
                 raise h11.RemoteProtocolError(f"a body of over {MAX_BODY} bytes", error_status_hint=413)
-        target = urlsplit(head.target.decode("ascii"))
-        headers = {name: value.decode("latin-1") for name, value in head.headers}
+        target = urlsplit(request.target.decode("ascii"))
+        headers = {name: value.decode("latin-1") for name, value in request.headers}
         query = dict(parse_qsl(target.query, keep_blank_values=True))
         return SandboxRequest(self._method, target.path, query, headers.get(b"authorization", ""), body)
 

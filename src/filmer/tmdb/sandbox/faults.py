@@ -31,10 +31,10 @@ Flaw = Literal[
     "big-id", "twice", "low-vote", "high-vote", "high-popularity", "not-a-number", "impossible-date", "odd-adult",
 ]  # fmt: skip
 NAMES: tuple[str, ...] = get_args(Name)
-# Each option belongs to one fault.
+# The one fault that each option belongs to.
 OPTIONS = {"seconds": "latency", "retry_after": "429", "location": "redirect", "flaw": "flawed", "films": "flawed"}
-NEEDED = {"latency": "seconds", "flawed": "flaw"}
-OF_JSON = {"wrong-types", "wrong-id", "flawed"}
+REQUIRED = {"latency": "seconds", "flawed": "flaw"}
+JSON_ONLY = {"wrong-types", "wrong-id", "flawed"}
 # The fields that each flaw replaces in a film.
 FLAWS: dict[str, dict[str, Any]] = {
     "no-title": {"title": None},
@@ -54,35 +54,35 @@ FLAWS: dict[str, dict[str, Any]] = {
 }
 
 GIB = 2**30
-GIB_OF_BLANKS_CRC = 0x9AC47FA6  # computing it takes a second
+GIB_OF_BLANKS_CRC = 0x9AC47FA6  # a constant, because computing it takes a second
 DRIP_SECONDS = 0.1  # between two bytes
-_BLANKS = b" " * 2**16  # white space is what JSON takes any amount of
+_BLANKS = b" " * 2**16  # JSON may have any amount of white space
 _HTML = (("content-type", "text/html; charset=utf-8"),)
 _JSON = SandboxResponse(200, b"").headers
 _Header = Annotated[str, Meta(pattern=r"\A[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?\Z", max_length=2000)]
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """An order to fail: for requests at ``path`` and below it, so many ``times`` still (None: until cleared)."""
+    """An order to fail requests at ``path`` and below it, ``times`` more times (None: until cleared)."""
 
     fault: Name
     path: Annotated[str, Meta(pattern=r"\A/(3|t/p)(/|\Z)")] = "/3"
     times: Annotated[int, Meta(ge=1)] | None = None
     seconds: Annotated[float, Meta(ge=0, le=3600)] | UnsetType = UNSET
-    retry_after: int | _Header | UnsetType = UNSET  # seconds or, as HTTP has it, a date; without it no such header
+    retry_after: int | _Header | UnsetType = UNSET  # in seconds or as a date; UNSET: no such header
     location: _Header | UnsetType = UNSET
     flaw: Flaw | UnsetType = UNSET
-    films: Annotated[int, Meta(ge=1)] | UnsetType = UNSET  # of a list, the first so many are flawed; else the first
+    films: Annotated[int, Meta(ge=1)] | UnsetType = UNSET  # how many of a list are flawed, from the first on
 
     def __post_init__(self) -> None:
         for option, owner in OPTIONS.items():
             if getattr(self, option) is not UNSET and self.fault != owner:
-                raise ValueError(f"`{option}` is an option of {owner} alone")
-        if self.fault in OF_JSON and self.path.startswith("/t"):
-            raise ValueError(f"{self.fault} is nothing a picture can be")
-        needed = NEEDED.get(self.fault)
-        if needed and getattr(self, needed) is UNSET:
-            raise ValueError(f"{self.fault} needs `{needed}`")
+                raise ValueError(f"`{option}` is an option of {owner} only")
+        if self.fault in JSON_ONLY and self.path.startswith("/t"):
+            raise ValueError(f"{self.fault} does not apply to images")
+        required = REQUIRED.get(self.fault)
+        if required and getattr(self, required) is UNSET:
+            raise ValueError(f"{self.fault} needs `{required}`")
 
 
 class Faults:
@@ -92,7 +92,7 @@ class Faults:
         self.waiting: list[Fault] = []
 
     def take(self, path: str) -> Fault | None:
-        """Return the first fault for this path, and use it up once."""
+        """The first fault for this path. It counts as applied once more."""
         for fault in self.waiting:
             if f"{path}/".startswith(f"{fault.path.rstrip('/')}/"):
                 if fault.times is not None:
@@ -104,9 +104,9 @@ class Faults:
 
 
 async def apply_fault(fault: Fault, response: SandboxResponse, connection: HttpConnection, tmdb: SandboxApi) -> bool:
-    """Respond with the fault instead of ``response``. Return whether the connection can still be used."""
-    if broken := BROKEN_RESPONSES.get(fault.fault):
-        await broken(response, connection)
+    """Apply the fault to ``response``, and send it. Return whether the connection can still be used."""
+    if send := BROKEN_RESPONSES.get(fault.fault):
+        await send(response, connection)
         return False
     if fault.seconds is not UNSET:
         await asyncio.sleep(fault.seconds)
@@ -124,10 +124,10 @@ def _error(code: int) -> Callable[[Fault, SandboxResponse, SandboxApi], SandboxR
 
 
 def _too_many(fault: Fault, _response: SandboxResponse, _tmdb: SandboxApi) -> SandboxResponse:
-    refused = error_response(25)
+    response = error_response(25)
     if fault.retry_after is UNSET:
-        return refused
-    return refused._replace(headers=(*refused.headers, ("retry-after", str(fault.retry_after))))
+        return response
+    return response._replace(headers=(*response.headers, ("retry-after", str(fault.retry_after))))
 
 
 def _bad_gateway(*_: object) -> SandboxResponse:
@@ -145,8 +145,8 @@ def _not_json(*_: object) -> SandboxResponse:
 
 def _svg(*_: object) -> SandboxResponse:
     """An SVG with a script, sent as a JPEG."""
-    drawn = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
-    return SandboxResponse(200, drawn, (("content-type", "image/jpeg"),))
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+    return SandboxResponse(200, svg, (("content-type", "image/jpeg"),))
 
 
 def _redirect(fault: Fault, _response: SandboxResponse, _tmdb: SandboxApi) -> SandboxResponse:
@@ -159,12 +159,12 @@ def _wrong_types(_fault: Fault, response: SandboxResponse, _tmdb: SandboxApi) ->
 
 
 def _mistyped(value: Any) -> Any:
-    """Text for a number, a number for text, an object for a list, all the way down."""
+    """Text for a number, a number for text, an object for a list, at all levels."""
     match value:
         case dict():
-            return {name: _mistyped(inner) for name, inner in value.items()}
+            return {name: _mistyped(item) for name, item in value.items()}
         case list():
-            return {str(place): _mistyped(inner) for place, inner in enumerate(value)}
+            return {str(index): _mistyped(item) for index, item in enumerate(value)}
         case str():
             return len(value)
         case _:
@@ -172,7 +172,7 @@ def _mistyped(value: Any) -> Any:
 
 
 def _wrong_id(_fault: Fault, response: SandboxResponse, tmdb: SandboxApi) -> SandboxResponse:
-    """Another film or page than the requested one; other responses stay as they are."""
+    """A film or page that was not requested; other responses stay as they are."""
     document = msgspec.json.decode(response.body)
     match document:
         case {"page": page}:
@@ -187,37 +187,37 @@ def _wrong_id(_fault: Fault, response: SandboxResponse, tmdb: SandboxApi) -> San
 
 
 def _flawed(fault: Fault, response: SandboxResponse, _tmdb: SandboxApi) -> SandboxResponse:
-    """A film, or some of a list, that can't be what TMDB means, in JSON as careless programs write it."""
+    """A film with the flaw, or some of a list. The JSON may have NaN and lone surrogates."""
     document = msgspec.json.decode(response.body)
-    many = 1 if fault.films is UNSET else fault.films
+    count = 1 if fault.films is UNSET else fault.films
     match document:
         case {"results": [*films]}:
-            document["results"] = _with_flaw(films, many, fault.flaw)
+            document["results"] = _with_flaw(films, count, fault.flaw)
         case {"movie_results": [*films]}:
-            document["movie_results"] = _with_flaw(films, many, fault.flaw)
+            document["movie_results"] = _with_flaw(films, count, fault.flaw)
         case {"title": _}:
             (document,) = _with_flaw([document], 1, fault.flaw)
     return response._replace(body=json.dumps(document).encode())
 
 
-def _with_flaw(films: list[Any], many: int, flaw: Flaw | UnsetType) -> list[Any]:
+def _with_flaw(films: list[Any], count: int, flaw: Flaw | UnsetType) -> list[Any]:
     if flaw == "no-film":
         flawed: list[Any] = [None] * len(films)
     elif flaw == "twice":
         flawed = films[1:] + films[:1]
     else:
         flawed = [film | FLAWS[str(flaw)] for film in films]
-    return flawed[:many] + films[many:]
+    return flawed[:count] + films[count:]
 
 
 def _gzip_bomb(*_: object) -> SandboxResponse:
-    """One MiB of blanks deflates to a block that does not refer to what came before: it is repeated, not computed."""
+    """A deflated MiB of blanks, repeated. That works because the block does not refer to bytes before it."""
     mebibyte = 2**20
     deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     block = deflate.compress(b" " * mebibyte) + deflate.flush(zlib.Z_FULL_FLUSH)
-    head = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"  # deflated, by nobody, never
-    tail = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS).flush() + struct.pack("<II", GIB_OF_BLANKS_CRC, GIB)
-    return SandboxResponse(200, head + block * (GIB // mebibyte) + tail, (*_JSON, ("content-encoding", "gzip")))
+    header = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"  # deflate, no time, unknown system
+    trailer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS).flush() + struct.pack("<II", GIB_OF_BLANKS_CRC, GIB)
+    return SandboxResponse(200, header + block * (GIB // mebibyte) + trailer, (*_JSON, ("content-encoding", "gzip")))
 
 
 REPLACED_RESPONSES: dict[str, Callable[[Fault, SandboxResponse, SandboxApi], SandboxResponse]] = {

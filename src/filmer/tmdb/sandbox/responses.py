@@ -15,7 +15,7 @@ PAGE_SIZE = 20
 MAX_PAGE = 500
 JSON = "application/json;charset=utf-8"
 
-# TMDB's names and numbers, by what IMDb calls the genre. IMDb's Biography, Film-Noir and Sport have none there.
+# TMDB's id and name of each genre, by its name at IMDb. IMDb's Biography, Film-Noir and Sport have none.
 GENRES = {
     "Action": (28, "Action"),
     "Adventure": (12, "Adventure"),
@@ -38,7 +38,7 @@ GENRES = {
     "Western": (37, "Western"),
 }
 
-# HTTP status and sentence by TMDB's own code.
+# HTTP status and message by TMDB's own code.
 ERRORS = {
     4: (405, "This method is not offered here."),
     5: (422, "A parameter is missing, or has a value that can't be used."),
@@ -77,7 +77,7 @@ class SandboxResponse(NamedTuple):
 
 
 class SandboxApi:
-    """TMDB's v3 API over some films. Each needs a TMDB id; without a ``key`` any credential but "wrong" will do."""
+    """TMDB's v3 API with some films, which need TMDB ids. Without ``key`` it accepts any credential but "wrong"."""
 
     def __init__(self, films: Sequence[ImportedFilm], key: str | None = None) -> None:
         self._key = key
@@ -87,7 +87,7 @@ class SandboxApi:
 
     def respond(self, method: str, path: str, query: Mapping[str, str], authorization: str) -> SandboxResponse:
         """Respond to a path such as ``/3/movie/popular``."""
-        if not self._lets_in(query.get("api_key") or _bearer(authorization)):
+        if not self._accepts(query.get("api_key") or _bearer(authorization)):
             return error_response(BAD_KEY)
         match [unquote(part) for part in path.split("/")[2:]]:
             case ["configuration"]:
@@ -105,10 +105,10 @@ class SandboxApi:
         return response if method == "GET" else error_response(NOT_OFFERED)
 
     def other_film(self, film_id: int) -> ImportedFilm:
-        """Return any other film, for the fault ``wrong-id``."""
+        """A film other than this one, for the fault ``wrong-id``."""
         return next(film for film in self._films if film.tmdb_id != film_id)
 
-    def _lets_in(self, credential: str) -> bool:
+    def _accepts(self, credential: str) -> bool:
         return credential == self._key if self._key else credential not in {"", "wrong"}
 
     def _movie(self, number: str) -> SandboxResponse:
@@ -118,7 +118,7 @@ class SandboxApi:
         return json_response(details(film)) if film else error_response(UNKNOWN_PATH)
 
     def _find(self, external_id: str, source: str) -> SandboxResponse:
-        # As the description has it: the source is required and one of these. 422 is what TMDB's list of codes gives 5.
+        # In TMDB's API reference the source is required and one of these, and code 5 has status 422.
         if source not in EXTERNAL_SOURCES:
             return error_response(BAD_PARAMETER)
         film = self._by_imdb_id.get(external_id) if source == "imdb_id" else None
@@ -135,12 +135,12 @@ class SandboxApi:
     def _search(self, query: Mapping[str, str]) -> SandboxResponse:
         if not query.get("query"):
             return json_response({"errors": ["query must be provided"]}, 422)
-        wanted = fold(query["query"])
-        return _paged([film for film in self._films if wanted in fold(film.title)], query)
+        text = fold(query["query"])
+        return _paged([film for film in self._films if text in fold(film.title)], query)
 
 
 def read_films() -> list[ImportedFilm]:
-    """Return the films of the demo that have a TMDB id."""
+    """The films of the demo that have a TMDB id."""
     return [film for film in read_demo(Report()).films if film.tmdb_id is not None]
 
 
@@ -149,8 +149,8 @@ def json_response(document: object, status: int = 200) -> SandboxResponse:
 
 
 def error_response(code: int) -> SandboxResponse:
-    status, sentence = ERRORS[code]
-    return json_response({"success": False, "status_code": code, "status_message": sentence}, status)
+    status, message = ERRORS[code]
+    return json_response({"success": False, "status_code": code, "status_message": message}, status)
 
 
 def details(film: ImportedFilm) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def _listed(film: ImportedFilm) -> dict[str, Any]:
         "backdrop_path": None,
         "genre_ids": [number for number, _ in _genres(film)],
         "id": film.tmdb_id,
-        "original_language": "xx" if film.original_title else "en",  # not known; TMDB's "xx" is no language
+        "original_language": "xx" if film.original_title else "en",  # unknown; "xx" is TMDB's code for no language
         "original_title": film.original_title or film.title,
         "overview": film.overview or "",
         "popularity": film.popularity or 0.0,
@@ -197,7 +197,7 @@ def _listed(film: ImportedFilm) -> dict[str, Any]:
 
 
 def poster_path(movie_id: int | None) -> str | None:
-    """Return the path of a film's poster. Every tenth film has none, as happens at TMDB."""
+    """The path of a film's poster. Every tenth film has none, as happens at TMDB."""
     return f"/poster-{movie_id}.png" if movie_id and movie_id % 10 else None
 
 

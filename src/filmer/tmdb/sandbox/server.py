@@ -26,7 +26,7 @@ from filmer.tmdb.sandbox.responses import (
 
 BACKLOG = 1024  # connections that wait to be accepted
 MAX_RECORDED_REQUESTS = 1000
-NOTHING = SandboxResponse(HTTPStatus.NO_CONTENT, b"", ())
+NO_CONTENT = SandboxResponse(HTTPStatus.NO_CONTENT, b"", ())
 Control = Callable[[SandboxRequest], SandboxResponse]
 
 
@@ -56,7 +56,7 @@ class Sandbox:
     async def handle_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = HttpConnection(reader, writer)
         try:
-            # The client has hung up, or the server stops; the streams of Python 3.11 would log either as an error.
+            # The client closed the connection, or the server stops. Streams of Python 3.11 log both as errors.
             with suppress(OSError, asyncio.CancelledError):
                 while request := await connection.next_request():
                     if not await self._respond(request, connection):
@@ -66,13 +66,13 @@ class Sandbox:
 
     async def _respond(self, request: SandboxRequest, connection: HttpConnection) -> bool:
         """Respond to one request. Return whether the connection stays open for another."""
-        is_picture = request.path.startswith("/t/p/")
-        if not is_picture and not f"{request.path}/".startswith("/3/"):
+        is_image = request.path.startswith("/t/p/")
+        if not is_image and not f"{request.path}/".startswith("/3/"):
             await connection.send(*self._control(request))
             return connection.is_open
         fault = self._faults.take(request.path)
         self._record(request, fault)
-        respond = respond_with_image if is_picture else self._tmdb.respond
+        respond = respond_with_image if is_image else self._tmdb.respond
         response = respond(request.method, request.path, request.query, request.authorization)
         if fault:
             return await apply_fault(fault, response, connection, self._tmdb)
@@ -98,7 +98,7 @@ class Sandbox:
 
     def _clear_faults(self, _request: SandboxRequest) -> SandboxResponse:
         self._faults.waiting.clear()
-        return NOTHING
+        return NO_CONTENT
 
     def _list_calls(self, _request: SandboxRequest) -> SandboxResponse:
         return json_response({"calls": self._calls, "requests": list(self._requests)})
@@ -106,19 +106,19 @@ class Sandbox:
     def _forget_calls(self, _request: SandboxRequest) -> SandboxResponse:
         self._calls.clear()
         self._requests.clear()
-        return NOTHING
+        return NO_CONTENT
 
     def _order_fault(self, request: SandboxRequest) -> SandboxResponse:
         try:
             fault = msgspec.json.decode(request.body, type=Fault)
-        except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
-            return json_response({"error": f"This is no fault: {wrong}.", "faults": NAMES}, HTTPStatus.BAD_REQUEST)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return json_response({"error": f"This is no fault: {error}.", "faults": NAMES}, HTTPStatus.BAD_REQUEST)
         self._faults.waiting.append(fault)
         return json_response(fault, HTTPStatus.CREATED)
 
 
 async def serve(listening: socket.socket, tmdb: SandboxApi, *, end_with_input: bool = False) -> None:
-    """Serve until a signal, or until standard input ends: a child's does when its parent dies."""
+    """Serve until a signal, or until standard input ends, as a child's does when its parent dies."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

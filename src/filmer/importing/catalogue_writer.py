@@ -1,4 +1,4 @@
-"""Writes an arrival into the next catalogue's tables: numbered, ranked, indexed, with its lists and counts."""
+"""Writes a data set into the tables of the next catalogue: numbered, ranked, indexed, with its lists and counts."""
 
 import os
 from array import array
@@ -17,10 +17,10 @@ from psycopg.types.numeric import Int4
 
 from filmer.catalogue import listing
 from filmer.catalogue.folding import by_name, fold, indexed_words
-from filmer.importing import orders, queries
+from filmer.importing import queries, sort_orders
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
 from filmer.importing.progress import Progress
-from filmer.importing.terms import Term, WordPairs, cast_terms, substring_terms, word_terms
+from filmer.importing.search_terms import Term, WordPairs, cast_terms, substring_terms, word_terms
 
 BILLED = 3  # stars in a list item (contract §2.4)
 REPORT_EVERY = 2000  # rows
@@ -29,10 +29,10 @@ COMMON_NAMES = 100
 Ints = npt.NDArray[np.int32]
 
 
-def write_next(conn: psycopg.Connection[Any], data_set: DataSet, progress: Progress) -> tuple[int, int]:
-    """Builds the whole next catalogue beside the one in use. Returns how many films and stars it has."""
+def write_catalogue(conn: psycopg.Connection[Any], data_set: DataSet, progress: Progress) -> tuple[int, int]:
+    """Build the next catalogue beside the current one. Returns how many films and stars it has."""
     with progress.step("Sorting"):
-        writer = _Writer(conn, data_set)
+        writer = _CatalogueWriter(conn, data_set)
     queries.create_next(conn)
     with _Indexer(conn) as indexer:
         writer.copy_films(progress)
@@ -50,27 +50,27 @@ def write_next(conn: psycopg.Connection[Any], data_set: DataSet, progress: Progr
     return len(writer.films), len(writer.stars)
 
 
-class _Writer:
+class _CatalogueWriter:
     def __init__(self, conn: psycopg.Connection[Any], data_set: DataSet) -> None:
         self._conn = conn
         self.films: list[ImportedFilm]
         self.stars: list[ImportedStar]
-        self.films, self._titles, _ = _by_folded(data_set.films, lambda film: film.title)
+        self.films, self._titles, _ = _sorted(data_set.films, lambda film: film.title)
         self._directors = [fold(film.directors) if film.directors else "" for film in self.films]
         credited = sorted({place for film in self.films for place in film.cast})
-        self.stars, self._names, sources = _by_folded(
+        self.stars, self._names, sources = _sorted(
             [data_set.stars[place] for place in credited], lambda star: star.name
         )
-        self._star_at = np.zeros(len(data_set.stars), dtype=np.int32)  # by place in the arrival, from 0
-        self._star_at[np.array(credited, dtype=np.int64)[sources]] = np.arange(len(sources), dtype=np.int32)
-        self._film_orders = orders.film_orders(
+        self._star_index = np.zeros(len(data_set.stars), dtype=np.int32)  # in self.stars, by index in the data set
+        self._star_index[np.array(credited, dtype=np.int64)[sources]] = np.arange(len(sources), dtype=np.int32)
+        self._film_orders = sort_orders.film_orders(
             self._titles, [film.year for film in self.films], [film.rating for film in self.films]
         )
-        self._star_orders = orders.star_orders(self._names, [star.birth_year for star in self.stars])
+        self._star_orders = sort_orders.star_orders(self._names, [star.birth_year for star in self.stars])
         names = {name for film in self.films for name in film.genres}
         self._genre_ids = queries.insert_genres(conn, names)
         self._words = _Words()
-        self._of_star = _Columns(self._words.ids(indexed_words(folded)) for folded in self._names)
+        self._star_words = _Lists(self._words.ids(indexed_words(folded)) for folded in self._names)
 
     def copy_films(self, progress: Progress) -> None:
         with progress.step("Writing films", len(self.films)) as advance, self._conn.transaction():
@@ -81,21 +81,21 @@ class _Writer:
             self._copy_stars(advance)
 
     def _copy_films(self, advance: Callable[[int], None]) -> None:
-        ranks = [orders.ranks(self._film_orders[name]) for name in FILM_RANKS]
-        votes = orders.numbers([film.votes for film in self.films])
-        by_votes = orders.ranks(orders.order_by(votes, descending=True))
+        ranks = [sort_orders.ranks(self._film_orders[name]) for name in FILM_RANKS]
+        votes = sort_orders.numbers([film.votes for film in self.films])
+        by_votes = sort_orders.ranks(sort_orders.order_by(votes, descending=True))
         ranked = zip(*(array("i", rank.tobytes()) for rank in (*ranks, by_votes)), strict=True)
-        self._cast, self._of_film = _Columns(), _Columns()
+        self._cast, self._film_words = _Lists(), _Lists()
         quoted = self._words.quoted
         with queries.copy_into_new(self._conn, "film", queries.FILM_COLUMNS) as copy:
             for index, (film, places) in enumerate(zip(self.films, ranked, strict=True)):
                 title, director = self._titles[index], self._directors[index]
-                stars = self._star_at[list(film.cast)].tolist() if film.cast else []
+                stars = self._star_index[list(film.cast)].tolist() if film.cast else []
                 words = self._words.ids(indexed_words(title) | indexed_words(director))
                 self._cast.append(stars)
-                self._of_film.append(words)
+                self._film_words.append(words)
                 for star in stars:
-                    words += self._of_star[star]
+                    words += self._star_words[star]
                 billed = [self.stars[star] for star in stars[:BILLED]]
                 genres = sorted(film.genres, key=by_name)
                 copy.write_row((
@@ -110,21 +110,21 @@ class _Writer:
                     advance(index)
 
     def _copy_stars(self, advance: Callable[[int], None]) -> None:
-        newest = orders.ranks(self._film_orders["year desc"])
+        newest = sort_orders.ranks(self._film_orders["year desc"])
         films, stars = self._cast.owners, self._cast.values
-        plays = (films + 1)[np.lexsort((newest[films], stars))].astype(np.int32)
+        film_nos = (films + 1)[np.lexsort((newest[films], stars))].astype(np.int32)
         counts = np.bincount(stars, minlength=len(self.stars)).astype(np.int32)
         votes = np.array([film.votes or 0 for film in self.films], dtype=np.float64)
         votes_of_star = np.bincount(stars, weights=votes[films], minlength=len(self.stars))
-        self._star_orders["known"] = orders.best_known(counts, votes_of_star)
-        ranks = [orders.ranks(self._star_orders[name]) for name in STAR_RANKS]
+        self._star_orders["known"] = sort_orders.best_known(counts, votes_of_star)
+        ranks = [sort_orders.ranks(self._star_orders[name]) for name in STAR_RANKS]
         columns = [*ranks, counts, np.cumsum(counts, dtype=np.int32)]
         ranked = zip(*(array("i", column.tobytes()) for column in columns), strict=True)
         with queries.copy_into_new(self._conn, "star", queries.STAR_COLUMNS) as copy:
             for index, (star, (*places, count, end)) in enumerate(zip(self.stars, ranked, strict=True)):
                 copy.write_row((
                     index + 1, *places, star.birth_year, count, self._names[index], star.id, star.name,
-                    _int_array(plays[end - count : end].tolist()),
+                    _int_array(film_nos[end - count : end].tolist()),
                 ))  # fmt: skip
                 if index % REPORT_EVERY == 0:
                     advance(index)
@@ -138,14 +138,14 @@ class _Writer:
             with queries.copy_into_new(self._conn, "listing", columns, binary=True) as copy:
                 for name, sort, numbers in self._lists(ids):
                     sizes[name] = len(numbers)
-                    for chunk, nos in orders.chunks(numbers):
+                    for chunk, nos in sort_orders.chunks(numbers):
                         copy.write_row((name, sort, Int4(chunk), nos))
             with queries.copy_into_new(self._conn, "listing_size", ("list", "size")) as copy:
                 for row in sizes.items():
                     copy.write_row(row)
 
     def _lists(self, genre_ids: Sequence[Sequence[int]]) -> Iterator[tuple[str, str, Ints]]:
-        yield from orders.film_lists(self._film_orders, self._titles, genre_ids)
+        yield from sort_orders.film_lists(self._film_orders, self._titles, genre_ids)
         for sort, order in self._star_orders.items():
             yield listing.STARS, sort, order + 1
 
@@ -162,7 +162,7 @@ class _Writer:
                 copy.write_row((genre, year, films))
 
     def copy_terms(self) -> None:
-        """The last: it lets go of the texts it has counted, as the words need the room."""
+        """Must be called last: it drops each list of texts once counted, as counting words needs the memory."""
         columns = ("field", "term", "total", "nos")
         with self._conn.transaction(), queries.copy_into_new(self._conn, "term", columns) as copy:
             for term, total, _ in self._cast_terms():
@@ -175,65 +175,65 @@ class _Writer:
                 copy.write_row(("word", term, total, None))
 
     def _cast_terms(self) -> Iterator[Term]:
-        """Of the commonest words in names: who looks for a star by one of them means many films."""
-        uses = np.bincount(self._of_star.values, minlength=1)
+        """Counts of the most common words in names, as a search for one of them matches the films of many stars."""
+        uses = np.bincount(self._star_words.values, minlength=1)
         common = np.argsort(-uses, kind="stable")[:COMMON_NAMES]
         texts = self._words.texts
         words = [texts[word] for word in common.tolist() if uses[word]]
         return cast_terms(self._names, words, self._cast.values, self._cast.owners, len(self.films))
 
     def _word_pairs(self) -> npt.NDArray[np.int64]:
-        """Words and the films that have them: a film has its cast's words too."""
+        """All words and the films that have them. A film also has the words in its cast's names."""
         films, stars = self._cast.owners, self._cast.values
-        lengths, starts, words = self._of_star.lengths, self._of_star.starts, self._of_star.values
-        own = self._of_film.values
-        pairs = WordPairs(len(own) + int(lengths[stars].sum()))
-        pairs.add(own, self._of_film.owners)
+        lengths, starts, words = self._star_words.lengths, self._star_words.starts, self._star_words.values
+        film_words = self._film_words.values
+        pairs = WordPairs(len(film_words) + int(lengths[stars].sum()))
+        pairs.add(film_words, self._film_words.owners)
         for first in range(0, len(stars), PAIRS_AT_ONCE):
-            some = stars[first : first + PAIRS_AT_ONCE]
-            each = lengths[some]
-            within = np.arange(int(each.sum()), dtype=np.int32)
-            within += np.repeat(starts[some] - np.cumsum(each, dtype=np.int32) + each, each)
-            pairs.add(words[within], np.repeat(films[first : first + PAIRS_AT_ONCE], each))
+            block = stars[first : first + PAIRS_AT_ONCE]
+            counts = lengths[block]
+            indices = np.arange(int(counts.sum()), dtype=np.int32)
+            indices += np.repeat(starts[block] - np.cumsum(counts, dtype=np.int32) + counts, counts)
+            pairs.add(words[indices], np.repeat(films[first : first + PAIRS_AT_ONCE], counts))
         return pairs.column
 
 
 class _Indexer:
-    """Builds indexes on connections of its own while other tables are still written; two at a time when all are.
+    """Builds indexes on its own connections while other tables are still being written, two at a time.
 
-    On a machine of two cores one at a time before: nobody else can do what the writer does, and all wait for it.
+    With one or two cores, only one at a time until all tables are written, so that the writer is not slowed down.
     """
 
     def __init__(self, conn: psycopg.Connection[Any]) -> None:
         self._conn = conn
         self._pool = ThreadPoolExecutor(2)
-        self._turns = Semaphore(1 if (os.cpu_count() or 1) <= 2 else 2)
-        self._is_over = False
-        self._work: list[Future[None]] = []
+        self._slots = Semaphore(1 if (os.cpu_count() or 1) <= 2 else 2)
+        self._is_closed = False
+        self._futures: list[Future[None]] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._is_over = True
+        self._is_closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def start(self, *tables: str) -> None:
-        statements = [one for table in tables for one in queries.index_statements(self._conn, table)]
-        self._work += [self._pool.submit(self._run, queries.execute, statement) for statement in statements]
-        self._work += [self._pool.submit(self._run, queries.analyze_next, table) for table in tables]
+        statements = [statement for table in tables for statement in queries.index_statements(self._conn, table)]
+        self._futures += [self._pool.submit(self._run, queries.execute, statement) for statement in statements]
+        self._futures += [self._pool.submit(self._run, queries.analyze_next, table) for table in tables]
 
     def finish(self) -> None:
-        self._turns.release()
-        for work in self._work:
-            work.result()
+        self._slots.release()
+        for future in self._futures:
+            future.result()
 
-    def _run(self, what: Callable[[psycopg.Connection[Any], str], None], argument: str) -> None:
+    def _run(self, action: Callable[[psycopg.Connection[Any], str], None], argument: str) -> None:
         info = self._conn.info
-        with self._turns:
-            if not self._is_over:
+        with self._slots:
+            if not self._is_closed:
                 with queries.connect(info.dsn, info.password) as conn:
-                    what(conn, argument)
+                    action(conn, argument)
 
 
 FILM_RANKS = ("title desc", "year asc", "year desc", "rating asc", "rating desc")
@@ -241,29 +241,29 @@ STAR_RANKS = ("name desc", "birthYear asc", "birthYear desc", "known")
 
 
 class _Words:
-    """Numbers for words: the same for the same, from 0."""
+    """Numbers words from 0, each different word once."""
 
     def __init__(self) -> None:
         self._ids: dict[str, int] = {}
-        self.quoted: list[str] = []  # as the literal of a tsvector takes them
+        self.quoted: list[str] = []  # as in the literal of a tsvector
 
     def ids(self, words: Iterable[str]) -> list[int]:
-        found = []
+        ids = []
         for word in words:
             number = self._ids.get(word)
             if number is None:
                 number = self._ids[word] = len(self._ids)
                 self.quoted.append(f"'{word}'")
-            found.append(number)
-        return found
+            ids.append(number)
+        return ids
 
     @property
     def texts(self) -> list[str]:
         return list(self._ids)
 
 
-class _Columns:
-    """Lists of numbers, one an owner, kept as two columns in little memory."""
+class _Lists:
+    """A list of numbers for each owner (from 0), stored in two arrays to save memory."""
 
     def __init__(self, lists: Iterable[Sequence[int]] = ()) -> None:
         self._values, self._ends = array("i"), array("i", [0])
@@ -311,13 +311,13 @@ class _IntArrayDumper(Dumper):
 T = TypeVar("T", ImportedFilm, ImportedStar)
 
 
-def _by_folded(things: Sequence[T], text: Callable[[T], str]) -> tuple[list[T], list[str], list[int]]:
-    """Things sorted by folded text, then id; those texts; and where each came from."""
-    folded = [fold(text(thing)) for thing in things]
-    ids = [thing.id for thing in things]
-    order = sorted(range(len(things)), key=ids.__getitem__)
+def _sorted(rows: Sequence[T], text: Callable[[T], str]) -> tuple[list[T], list[str], list[int]]:
+    """Films or stars sorted by folded text, then id; these texts; and the index in ``rows`` of each."""
+    folded = [fold(text(row)) for row in rows]
+    ids = [row.id for row in rows]
+    order = sorted(range(len(rows)), key=ids.__getitem__)
     order.sort(key=folded.__getitem__)
-    return [things[at] for at in order], [folded[at] for at in order], order
+    return [rows[index] for index in order], [folded[index] for index in order], order
 
 
 def _int_array(values: Iterable[int]) -> str:

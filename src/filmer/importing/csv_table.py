@@ -1,6 +1,6 @@
-"""The rows of a table in text, as spreadsheets write it: separated by commas, semicolons or tabs.
+"""Reads a table in CSV as spreadsheets write it, separated by commas, semicolons or tabs.
 
-By what it is separated is seen from its header, whose columns are known; nothing is guessed from the rows.
+The separator is found from the header, whose column names are known; nothing is guessed from the rows.
 """
 
 import csv
@@ -10,46 +10,46 @@ from typing import NamedTuple, TextIO
 
 from filmer.importing.data_set import ImportFailed
 
-MAX_LINE = 2**20  # characters of a line, and of a row that goes over several
+MAX_LINE = 2**20  # characters of a line, and of a row of several lines
 MAX_FIELD = 100_000  # characters
 MAX_ROWS = 1_000_000
-SEPARATORS = {",": "`,`", ";": "`;`", "\t": "tabs"}  # what is looked for, and what it is called
+SEPARATORS = {",": "`,`", ";": "`;`", "\t": "tabs"}  # those that are tried, and their names in messages
 _SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
 
 
 class Row(NamedTuple):
-    line: int  # where it begins, from 1
+    line: int  # its first line, from 1
     cells: list[str]
-    text: str  # as it stands in the file
+    text: str  # as in the file
 
 
-class Table:
-    """``columns``: what the first row that is not empty names, in lower case and without blanks around."""
+class CsvTable:
+    """``columns``: the cells of the first row that is not empty, in lower case and without space around them."""
 
     def __init__(
         self, file: TextIO, name: str, known: Collection[str], *, separator: str | None = None, sheet: str = ""
     ) -> None:
-        """``known``: the columns there may be. ``separator``: where it is known, so that the file is read once.
+        """``known``: the columns there may be. ``separator``: skips the search for it, so that the file is read once.
 
-        ``sheet``: which of a workbook it is, in words. Raises ImportFailed where two columns have one name.
+        ``sheet``: the name of a workbook's sheet, in words. Raises ImportFailed if two columns have the same name.
         """
         self.name = name
         self.separator = separator or _separator(file, name, known)
         self.is_sheet = bool(sheet)
         separated = f"separated by {SEPARATORS.get(self.separator, f'`{self.separator}`')}"
-        self.found = [sheet or separated]  # what it turned out to be, in words
+        self.formats = [sheet or separated]  # what the file turned out to be, in words
         self._rows = _rows(file, name, self.separator)
         header = next(self._rows, None)
         self.header = [" ".join(cell.split()) for cell in header.cells] if header else []
         self.columns = [name.casefold() for name in self.header]
-        if twice := sorted({name for name in self.columns if name and self.columns.count(name) > 1}):
+        if duplicates := sorted({name for name in self.columns if name and self.columns.count(name) > 1}):
             raise ImportFailed(
-                f"{name} names more than one column {', more than one '.join(map(repr, twice))}. Give each a name of "
-                "its own. Nothing was changed."
+                f"{name} has more than one column {', more than one '.join(map(repr, duplicates))}. Give each column "
+                "a different name. Nothing was changed."
             )
 
     def rows(self) -> Iterator[Row]:
-        """Those below the header that are not empty."""
+        """The rows below the header that are not empty."""
         for count, row in enumerate(self._rows):
             if count == MAX_ROWS:
                 raise ImportFailed(f"{self.name} has over {MAX_ROWS:,} rows. Nothing was changed.")
@@ -57,8 +57,8 @@ class Table:
 
 
 def _separator(file: TextIO, name: str, known: Collection[str]) -> str:
-    """What a first line such as ``sep=;`` says, which Excel goes by; else what makes most columns known."""
-    said = _SEPARATOR_LINE.fullmatch(next(_Lines(file, name), ""))
+    """The separator in a first line such as ``sep=;``; else the one that gives most known columns."""
+    declared = _SEPARATOR_LINE.fullmatch(next(_Lines(file, name), ""))
 
     def known_columns(separator: str) -> tuple[int, int]:
         file.seek(0)
@@ -69,13 +69,13 @@ def _separator(file: TextIO, name: str, known: Collection[str]) -> str:
         columns = [cell.strip().casefold() for cell in header.cells] if header else []
         return len({*columns} & {*known}), len(columns)
 
-    found = said[1] if said else max(SEPARATORS, key=known_columns)
+    separator = declared[1] if declared else max(SEPARATORS, key=known_columns)
     file.seek(0)
-    return found
+    return separator
 
 
 def _rows(file: TextIO, name: str, separator: str) -> Iterator[Row]:
-    """All that are not empty, with the header, without the line that tells the separator."""
+    """All rows that are not empty, with the header, but without the line ``sep=;``."""
     lines = _Lines(file, name)
     csv.field_size_limit(MAX_FIELD)
     reader = csv.reader(lines, delimiter=separator, strict=True)
@@ -86,15 +86,15 @@ def _rows(file: TextIO, name: str, separator: str) -> Iterator[Row]:
             return
         except csv.Error as error:
             raise ImportFailed(f"{name}, line {lines.row}: {error}. Nothing was changed.") from error
-        line, text = lines.taken()
+        line, text = lines.end_row()
         if any(cell.strip() for cell in cells) and not (line == 1 and _SEPARATOR_LINE.fullmatch(text)):
             yield Row(line, cells, text.rstrip("\r\n"))
 
 
 class _Lines:
-    """The lines of a file for the reader of CSV, which makes a row of one or more.
+    """The lines of a file for ``csv.reader``, which reads one or more for each row.
 
-    Raises ImportFailed for a row without end, and for one that is no text.
+    Raises ImportFailed for a row that is too long, and for one that can't be decoded.
     """
 
     def __init__(self, file: TextIO, name: str) -> None:
@@ -112,8 +112,8 @@ class _Lines:
             line = self._file.readline(MAX_LINE + 1 - self._length)
         except UnicodeError as error:
             raise ImportFailed(
-                f"{self._name}, line {self._number + 1}: {error}. Say --encoding, or save it as UTF-8. Nothing was "
-                "changed."
+                f"{self._name}, line {self._number + 1}: {error}. Name its encoding with --encoding, or save it "
+                "as UTF-8. Nothing was changed."
             ) from error
         if not line:
             raise StopIteration
@@ -126,11 +126,11 @@ class _Lines:
 
     @property
     def row(self) -> int:
-        """Where the row begins whose lines were taken last."""
+        """The number of the first line of the current row."""
         return self._number - max(len(self._of_row) - 1, 0)
 
-    def taken(self) -> tuple[int, str]:
-        """Where that row begins, and its text. The next line begins another."""
+    def end_row(self) -> tuple[int, str]:
+        """The number of the current row's first line, and its text. The next line begins another row."""
         row = self.row, "".join(self._of_row)
         self._of_row, self._length = [], 0
         return row

@@ -1,8 +1,8 @@
-"""Reads the sheet of a workbook (.xlsx, .ods) as lines of CSV, in a process of its own whose memory is bounded.
+"""Reads a sheet of a workbook (.xlsx, .ods) as lines of CSV, in a child process with a memory limit.
 
-The library holds every cell between the first and the last that is used, so a file of a few kilobytes can ask for
-hundreds of gigabytes; and where it gets none it ends its process. Each row is one line, so that the two have one
-number; empty rows are empty lines.
+The library allocates every cell between the first and the last that is used, so a file of a few kilobytes can ask for
+hundreds of gigabytes; and it aborts its process if an allocation fails. Each row is one line, so that row numbers are
+line numbers; empty rows are empty lines.
 """
 
 import csv
@@ -22,22 +22,22 @@ from filmer.importing.data_set import ImportFailed
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
 
-MAX_MEMORY = 2 * 2**30  # bytes of address space of the process that reads
-MAX_SECONDS = 600  # of its processor time
+MAX_MEMORY = 2 * 2**30  # bytes of address space of the child process
+MAX_SECONDS = 600  # of CPU time of the child process
 _BEYOND_MEMORY = 3  # exit code
 
 Cell = int | float | str | bool | date | datetime | time | timedelta
 
 
 @contextmanager
-def sheet_with(column: str, file: IO[bytes], name: str) -> Iterator[tuple[str, TextIO]]:
-    """The first sheet whose first row that is not empty has the column: what it is called, and its lines.
+def open_sheet(column: str, file: IO[bytes], name: str) -> Iterator[tuple[str, TextIO]]:
+    """The first sheet whose first row (that is not empty) has the column: its name in words, and its lines.
 
-    ``file`` is a file on a disk. Raises ImportFailed, at the end too, where it can't be read.
+    ``file`` must be a file on a disk. Raises ImportFailed, also at the end, if the workbook can't be read.
     """
-    os.lseek(file.fileno(), 0, os.SEEK_SET)  # the child shares the place in the file, not what we read ahead
+    os.lseek(file.fileno(), 0, os.SEEK_SET)  # the child shares the file's offset, not our read buffer
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "filmer.importing.sheets", column],
+        [sys.executable, "-P", "-m", "filmer.importing.workbooks", column],
         stdin=file,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -53,41 +53,42 @@ def sheet_with(column: str, file: IO[bytes], name: str) -> Iterator[tuple[str, T
 
 
 def _described(line: str, child: "subprocess.Popen[bytes]", column: str, name: str) -> str:
-    answer: dict[str, Any] = json.loads(line) if line else {}
     if not line:
         child.wait()
         raise _failed(child, name)
-    if "error" in answer:
-        raise ImportFailed(f"{name} can't be read as .xlsx or .ods: {answer['error']}. Nothing was changed.")
-    if answer["sheet"] is None:
-        sheets = "; ".join(f"{sheet!r}: {', '.join(cells) or 'nothing'}" for sheet, cells in answer["found"].items())
+    message: dict[str, Any] = json.loads(line)
+    if "error" in message:
+        raise ImportFailed(f"{name} can't be read as .xlsx or .ods: {message['error']}. Nothing was changed.")
+    if message["sheet"] is None:
+        rows = message["first_rows"].items()
+        sheets = "; ".join(f"{sheet!r}: {', '.join(cells) or 'nothing'}" for sheet, cells in rows)
         raise ImportFailed(
-            f"{name} has no sheet whose first row names a column '{column}'. The first rows are, in sheet "
+            f"{name} has no sheet whose first row has a column '{column}'. The first rows are, in sheet "
             f"{sheets[:1000]}. Nothing was changed."
         )
-    return f"sheet {answer['sheet']!r}" + (f" of {answer['sheets']}" if answer["sheets"] > 1 else "")
+    return f"sheet {message['sheet']!r}" + (f" of {message['sheets']}" if message["sheets"] > 1 else "")
 
 
 def _failed(child: "subprocess.Popen[bytes]", name: str) -> ImportFailed:
     if child.returncode < 0 or child.returncode == _BEYOND_MEMORY:
         return ImportFailed(
             f"{name} needs more than {MAX_MEMORY // 2**30} GiB of memory or {MAX_SECONDS // 60} minutes to read. "
-            "Delete cells far away from the table, or save the sheet as CSV. Nothing was changed."
+            "Delete cells that are far away from the table, or save the sheet as CSV. Nothing was changed."
         )
-    return ImportFailed(f"{name} is damaged. Save it anew, or as CSV. Nothing was changed.")
+    return ImportFailed(f"{name} is damaged. Save it again, or save it as CSV. Nothing was changed.")
 
 
 def main(column: str) -> None:
-    """The process that reads: the workbook is its standard input."""
+    """The child process; the workbook is its standard input."""
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS))
-    import python_calamine  # by nobody else
+    import python_calamine  # only the child process needs it
 
     out = io.TextIOWrapper(sys.stdout.buffer, "utf-8", newline="")
     try:
         _write(python_calamine.load_workbook(sys.stdin.buffer), column, out)
     except python_calamine.PasswordError:
-        out.write(json.dumps({"error": "it is locked with a password"}) + "\n")
+        out.write(json.dumps({"error": "it is protected with a password"}) + "\n")
     except python_calamine.CalamineError as error:
         out.write(json.dumps({"error": str(error)[:200]}) + "\n")
     except MemoryError:
@@ -96,10 +97,10 @@ def main(column: str) -> None:
 
 
 def _write(workbook: "CalamineWorkbook", column: str, out: TextIO) -> None:
-    found: dict[str, list[str]] = {}
+    first_rows: dict[str, list[str]] = {}
     for name in workbook.sheet_names:
         rows = map(_texts, workbook.get_sheet_by_name(name).iter_rows())
-        empty = 0  # rows before the first
+        empty = 0  # rows before the header
         for row in rows:
             if row:
                 break
@@ -112,12 +113,12 @@ def _write(workbook: "CalamineWorkbook", column: str, out: TextIO) -> None:
             writer.writerow(row)
             writer.writerows(rows)
             return
-        found[name] = row[:50]
-    out.write(json.dumps({"sheet": None, "found": found}) + "\n")
+        first_rows[name] = row[:50]
+    out.write(json.dumps({"sheet": None, "first_rows": first_rows}) + "\n")
 
 
 def _texts(row: Sequence[Cell]) -> list[str]:
-    """A row without the empty cells at its end."""
+    """The cells of a row as text, without the empty ones at its end."""
     texts = [_text(cell) for cell in row]
     while texts and not texts[-1]:
         texts.pop()
@@ -125,7 +126,7 @@ def _texts(row: Sequence[Cell]) -> list[str]:
 
 
 def _text(cell: Cell) -> str:
-    """A cell as a spreadsheet shows it: 1988.0 is 1988, and of a number 15 digits count."""
+    """A cell as a spreadsheet shows it: 1988.0 is 1988, and numbers have at most 15 digits."""
     if isinstance(cell, bool):
         return str(cell).upper()
     if isinstance(cell, float):

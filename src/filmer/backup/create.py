@@ -1,4 +1,4 @@
-"""Makes a backup of a database in use: one moment of it, with what it takes to tell later that all came back."""
+"""Creates a backup of a database in use: a dump of one snapshot, and what a restore needs to verify it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,42 +11,45 @@ import psycopg
 
 from filmer import __version__
 from filmer.backup import queries
-from filmer.backup.archive import CHUNK, DUMP, MANIFEST, Manifest, Table, new_archive
-from filmer.backup.programs import SERVICE, find_program, major_of, running, service_of
+from filmer.backup.archive import CHUNK, DUMP, MANIFEST, Manifest, TableDigest, new_archive
+from filmer.backup.client_programs import SERVICE, connection_service, find_program, major_version, run_program
 from filmer.errors import CommandFailed
 from filmer.importing.progress import Progress
 
 
-def back_up(url: str, path: Path, *, replace: bool, now: datetime, progress: Progress) -> Manifest:
-    """Raises CommandFailed, and leaves no file, when it can't be done."""
+def create_backup(url: str, path: Path, *, replace: bool, now: datetime, progress: Progress) -> Manifest:
+    """Raises CommandFailed, and leaves no file, if the backup fails."""
     with queries.connect(url, "filmer backup") as conn:
         if queries.is_replica(conn):
             raise CommandFailed(
-                "This is a replica: an import on its primary would get in the way. Name the primary in DATABASE_URL."
+                "This is a standby, where an import on the primary would interrupt the backup. Name the primary in "
+                "DATABASE_URL."
             )
         if not queries.select_migrations(conn):
-            raise CommandFailed("There is no filmer in this database: there is nothing to back up.")
+            raise CommandFailed(
+                "This database has no tables of filmer: there is nothing to back up. Check DATABASE_URL."
+            )
         pg_dump = find_program("pg_dump", at_least=conn.info.server_version // 10000)
-        with new_archive(path, replace=replace) as archive, _explained(), queries.snapshot(conn) as snapshot:
+        with new_archive(path, replace=replace) as archive, _explained_errors(), queries.snapshot(conn) as snapshot:
             _dump(conn, pg_dump, snapshot, archive, progress)
             manifest = Manifest(
                 filmer=__version__,
                 postgresql=conn.info.parameter_status("server_version") or "",
-                pg_dump=major_of(pg_dump),
+                pg_dump=major_version(pg_dump),
                 made=now,
                 migrations=queries.select_migrations(conn),
                 secret_key=queries.select_fingerprint(conn),
-                tables=_count(conn, progress),
+                tables=_digest_tables(conn, progress),
             )
             archive.writestr(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
     return manifest
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained_errors() -> Iterator[None]:
     try:
         yield
-    except psycopg.errors.DiskFull as error:  # a snapshot has a small file while it lasts
+    except psycopg.errors.DiskFull as error:  # PostgreSQL writes a small file for an exported snapshot
         raise CommandFailed(
             f"The database is out of disk space, and needs a little for a backup: {error.diag.message_primary}. There "
             "is no backup."
@@ -65,8 +68,8 @@ def _dump(conn: queries.Connection, pg_dump: Path, snapshot: str, archive: ZipFi
     ]
     with (
         progress.step("Writing the dump", unit="MB") as advance,
-        service_of(conn) as environment,
-        running(pg_dump, arguments, environment=environment) as process,
+        connection_service(conn) as environment,
+        run_program(pg_dump, arguments, env=environment) as process,
         archive.open(DUMP, "w", force_zip64=True) as member,
     ):
         done = 0
@@ -76,11 +79,11 @@ def _dump(conn: queries.Connection, pg_dump: Path, snapshot: str, archive: ZipFi
             advance(done // 10**6)
 
 
-def _count(conn: queries.Connection, progress: Progress) -> list[Table]:
+def _digest_tables(conn: queries.Connection, progress: Progress) -> list[TableDigest]:
     names = queries.select_tables(conn)
     tables = []
     with progress.step("Counting", len(names), unit="tables") as advance:
         for at, name in enumerate(names, 1):
-            tables.append(Table(name, *queries.count_and_digest(conn, name)))
+            tables.append(TableDigest(name, *queries.count_and_digest(conn, name)))
             advance(at)
     return tables

@@ -1,7 +1,7 @@
-"""Brings a backup back: all of it, proved row by row against its manifest, or nothing.
+"""Restores a backup: all of it, verified against its manifest, or nothing.
 
-One transaction drops what is there, takes in the dump, compares it with the manifest and brings it up to date. So
-pg_restore only writes the script; that we run it ourselves is what puts the proof before the commit.
+One transaction drops what is there, runs the dump, compares every table with the manifest and applies newer migrations.
+pg_restore only writes the SQL script: running it here is what makes it possible to verify before the commit.
 """
 
 import re
@@ -17,19 +17,19 @@ import psycopg
 
 from filmer.backup import queries
 from filmer.backup.archive import CHUNK, Manifest
-from filmer.backup.programs import find_program, running
+from filmer.backup.client_programs import find_program, run_program
 from filmer.errors import CommandFailed
 from filmer.importing.progress import Progress
 from filmer.store.migrate import migrate, migrations, require_supported
 
 _COPY = re.compile(rb'COPY [\w."]+ \(.+\) FROM stdin;\n')
 _SET = re.compile(rb"SET (\w+) = ")
-_OWN_COMMAND = re.compile(rb"\\(un)?restrict ")  # of psql
-_PUBLIC = b"CREATE SCHEMA public;\n"  # it is there
+_PSQL_COMMAND = re.compile(rb"\\(un)?restrict ")
+_PUBLIC = b"CREATE SCHEMA public;\n"  # left out, as the schema exists
 
 
-def require_known(manifest: Manifest) -> None:
-    """Raises CommandFailed for the backup of a newer filmer."""
+def require_known_migrations(manifest: Manifest) -> None:
+    """Raises CommandFailed if a newer filmer made the backup."""
     known = {migration.number: migration.digest for migration in migrations()}
     if any(known.get(number) != digest for number, digest in manifest.migrations.items()):
         raise CommandFailed(
@@ -38,40 +38,40 @@ def require_known(manifest: Manifest) -> None:
         )
 
 
-def restore(url: str, manifest: Manifest, dump: IO[bytes], *, replace: bool, progress: Progress) -> list[str]:
-    """Returns the migrations that the backup lacked. Raises CommandFailed, with the database as it was."""
+def restore_backup(url: str, manifest: Manifest, dump: IO[bytes], *, replace: bool, progress: Progress) -> list[str]:
+    """Returns the migrations that the backup lacked. If it raises CommandFailed, the database is unchanged."""
     pg_restore = find_program("pg_restore", at_least=manifest.pg_dump)
     with queries.connect(url, "filmer restore") as conn:
         require_supported(conn)
-        with conn.transaction(), _explained():
-            _require_ours(conn, replace=replace)
+        with conn.transaction(), _explained_errors():
+            _require_unused(conn, replace=replace)
             queries.drop_everything(conn)
-            with progress.step("Taking in the dump"), _script(pg_restore, dump) as script:
-                _run(conn, script)
+            with progress.step("Restoring the dump"), _dump_as_sql(pg_restore, dump) as script:
+                _run_script(conn, script)
             queries.reset_session(conn)
-            _audit(conn, manifest, progress)
+            _verify(conn, manifest, progress)
             queries.renew_edition(conn)
             applied = [migration.name for migration in migrate(conn)]
             queries.analyze(conn, queries.select_tables(conn))
     return applied
 
 
-def _require_ours(conn: queries.Connection, *, replace: bool) -> None:
-    if others := queries.select_others(conn):
+def _require_unused(conn: queries.Connection, *, replace: bool) -> None:
+    if programs := queries.select_other_programs(conn):
         raise CommandFailed(
-            f"filmer is at work in this database ({', '.join(others)}). Stop it first: every `filmer serve`, on every "
+            f"filmer is using this database ({', '.join(programs)}). First stop every `filmer serve`, on every "
             "machine. Nothing was changed."
         )
-    if not replace and (filled := queries.select_filled(conn)):
+    if not replace and (tables := queries.select_nonempty_tables(conn)):
         raise CommandFailed(
-            f"This database holds something, in {', '.join(filled)}. To drop all that is in it, and have what the "
-            "backup has, say --replace. Nothing was changed."
+            f"This database is not empty: there are rows in {', '.join(tables)}. To drop everything in it and restore "
+            "the backup, use --replace. Nothing was changed."
         )
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Inside the transaction: whatever fails here has changed nothing."""
+def _explained_errors() -> Iterator[None]:
+    """Explains errors of the database. To be used inside the transaction, so that nothing was changed."""
     try:
         yield
     except psycopg.errors.DiskFull as error:
@@ -80,23 +80,22 @@ def _explained() -> Iterator[None]:
         ) from error
     except psycopg.errors.LockNotAvailable as error:
         raise CommandFailed(
-            "Somebody else holds a table of this database and does not let go. Nothing was changed."
+            "Another program has locked a table of this database. Stop it, and try again. Nothing was changed."
         ) from error
     except psycopg.errors.InsufficientPrivilege:
-        raise  # the command line knows what to say
+        raise  # the command line explains it
     except psycopg.Error as error:
         raise CommandFailed(
-            f"The database does not take the backup: {str(error).strip()}. Nothing was changed."
+            f"The backup can't be restored into this database: {str(error).strip()}. Nothing was changed."
         ) from error
 
 
 @contextmanager
-def _script(pg_restore: Path, dump: IO[bytes]) -> Iterator[IO[bytes]]:
-    """The dump as SQL."""
+def _dump_as_sql(pg_restore: Path, dump: IO[bytes]) -> Iterator[IO[bytes]]:
     arguments = ["--file=-", "--no-owner", "--no-privileges", "--no-comments", "--no-security-labels"]
-    with running(pg_restore, arguments, takes=subprocess.PIPE) as process:
-        giving = threading.Thread(target=_give, args=[dump, process.stdin], daemon=True)
-        giving.start()
+    with run_program(pg_restore, arguments, stdin=subprocess.PIPE) as process:
+        feeder = threading.Thread(target=_feed, args=[dump, process.stdin], daemon=True)
+        feeder.start()
         try:
             if process.stdout:
                 yield process.stdout
@@ -104,15 +103,15 @@ def _script(pg_restore: Path, dump: IO[bytes]) -> Iterator[IO[bytes]]:
             process.kill()
             raise
         finally:
-            giving.join()
+            feeder.join()
 
 
-def _give(dump: IO[bytes], to: IO[bytes]) -> None:
-    with suppress(BrokenPipeError), to:
-        shutil.copyfileobj(dump, to, CHUNK)
+def _feed(dump: IO[bytes], stdin: IO[bytes]) -> None:
+    with suppress(BrokenPipeError), stdin:
+        shutil.copyfileobj(dump, stdin, CHUNK)
 
 
-def _run(conn: queries.Connection, script: IO[bytes]) -> None:
+def _run_script(conn: queries.Connection, script: IO[bytes]) -> None:
     known = {name.encode() for name in queries.select_settings(conn)}
     statements: list[bytes] = []
     for line in script:
@@ -121,14 +120,14 @@ def _run(conn: queries.Connection, script: IO[bytes]) -> None:
             statements.clear()
             _copy(conn, line, script)
         elif not (
-            line == _PUBLIC or _OWN_COMMAND.match(line) or ((found := _SET.match(line)) and found[1] not in known)
+            line == _PUBLIC or _PSQL_COMMAND.match(line) or ((match := _SET.match(line)) and match[1] not in known)
         ):
             statements.append(line)
     queries.execute(conn, b"".join(statements))
 
 
 def _copy(conn: queries.Connection, statement: bytes, script: IO[bytes]) -> None:
-    """What a COPY of the script takes, up to its end mark."""
+    """Copy the rows that follow a COPY in the script, up to the end marker."""
     rows, size = [], 0
     with queries.copy_into(conn, statement) as copy:
         for line in script:
@@ -142,12 +141,15 @@ def _copy(conn: queries.Connection, statement: bytes, script: IO[bytes]) -> None
         copy.write(b"".join(rows))
 
 
-def _audit(conn: queries.Connection, manifest: Manifest, progress: Progress) -> None:
+def _verify(conn: queries.Connection, manifest: Manifest, progress: Progress) -> None:
     wrong = sorted({table.name for table in manifest.tables} ^ set(queries.select_tables(conn)))
     with progress.step("Comparing", len(manifest.tables), unit="tables") as advance:
         for at, table in enumerate(manifest.tables, 1):
             if table.name not in wrong and queries.count_and_digest(conn, table.name) != (table.rows, table.digest):
                 wrong.append(table.name)
             advance(at)
-    if wrong := wrong + queries.select_unproved(conn):
-        raise CommandFailed(f"What came back is not what the backup was made of: {', '.join(wrong)}. Nothing changed.")
+    if wrong := wrong + queries.select_invalid_constraints(conn):
+        raise CommandFailed(
+            f"What was restored differs from what was backed up: {', '.join(wrong)}. Use another backup. Nothing was "
+            "changed."
+        )

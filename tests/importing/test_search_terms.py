@@ -1,4 +1,4 @@
-"""What an import counts for searches, against counting in Python."""
+"""The search terms that an import counts, compared with counting in Python."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -10,9 +10,9 @@ from tests.importing.random_catalogue import Stored
 
 from filmer.catalogue.folding import fold, indexed_words
 from filmer.catalogue.search import DENSE
-from filmer.importing.terms import substring_terms
+from filmer.importing.search_terms import substring_terms
 
-Terms = dict[str, tuple[int, list[int] | None]]  # total, and which, where they are few
+Terms = dict[str, tuple[int, list[int] | None]]  # the number of matches, and their numbers if they are few
 
 
 def substrings(texts: dict[int, str], length: int) -> dict[str, list[int]]:
@@ -45,13 +45,13 @@ def stored_terms(stored: Stored, field: str) -> Terms:
 
 
 def folded_texts(stored: Stored, field: str) -> dict[int, str]:
-    """The texts of a field by number, folded from what arrived."""
+    """The folded texts of a field in the data set, by number."""
     if field == "name":
         names = {star.id: star.name for star in stored.data_set.stars}
         return {row["no"]: fold(names[row["id"]]) for row in stored.star}
-    arrived = {film.id: film for film in stored.data_set.films}
+    films_by_id = {film.id: film for film in stored.data_set.films}
     return {
-        row["no"]: fold((arrived[row["id"]].title if field == "title" else arrived[row["id"]].directors) or "")
+        row["no"]: fold((films_by_id[row["id"]].title if field == "title" else films_by_id[row["id"]].directors) or "")
         for row in stored.film
     }
 
@@ -77,9 +77,9 @@ def test_beginnings_of_words_that_many_films_have_are_counted(stored: Stored) ->
 
 
 def test_the_words_of_a_film_are_what_searches_look_in(stored: Stored) -> None:
-    arrived = {film.id: film for film in stored.data_set.films}
+    films_by_id = {film.id: film for film in stored.data_set.films}
     for row in stored.film:
-        film = arrived[row["id"]]
+        film = films_by_id[row["id"]]
         texts = [film.title, film.directors or "", *[stored.data_set.stars[at].name for at in film.cast]]
         words = {word for text in texts for word in indexed_words(fold(text))}
         assert {word.strip("'") for word in row["words"].split()} == words
@@ -92,31 +92,31 @@ texts_of = st.lists(st.text(st.sampled_from("abcé東𐌰 -'\\{}\""), max_size=6
 @given(texts_of)
 def test_substrings_of_any_texts(texts: list[str]) -> None:
     numbered = dict(enumerate(texts, start=1))
-    assert found_terms(texts) == expected_terms(numbered)
+    assert counted_terms(texts) == expected_terms(numbered)
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.text(st.sampled_from("ab東"), min_size=1, max_size=4), min_size=1, max_size=5), st.data())
 def test_substrings_around_the_number_from_which_texts_are_many(kinds: list[str], data: st.DataObject) -> None:
-    """The same few texts, each many times over."""
+    """The same few texts, each repeated many times."""
     counts = [data.draw(st.sampled_from([1, 2, DENSE - 1, DENSE, DENSE + 1])) for _ in kinds]
     texts = [kind for kind, count in zip(kinds, counts, strict=True) for _ in range(count)]
-    assert found_terms(texts) == expected_terms(dict(enumerate(texts, start=1)))
+    assert counted_terms(texts) == expected_terms(dict(enumerate(texts, start=1)))
 
 
 def test_any_number_of_different_characters() -> None:
-    """In one text, and in many: three of so many and the number of a text are more than 64 bits hold."""
+    """In one text, and in many: three characters and the index of a text need more than 64 bits."""
     characters = [chr(code) for code in range(0x20, 0x12000) if not 0xD800 <= code < 0xE000]
     texts = [*characters, "ab", "abc", "ab"]
-    assert found_terms(texts) == expected_terms(dict(enumerate(texts, start=1)))
+    assert counted_terms(texts) == expected_terms(dict(enumerate(texts, start=1)))
     alone = ["".join(characters[:60_000])]
-    assert found_terms(alone) == expected_terms({1: alone[0]})
+    assert counted_terms(alone) == expected_terms({1: alone[0]})
 
 
-def found_terms(texts: list[str]) -> Terms:
-    found = list(substring_terms(texts))
-    terms = {term: (total, None if nos is None else as_list(nos)) for term, total, nos in found}
-    assert len(terms) == len(found)
+def counted_terms(texts: list[str]) -> Terms:
+    rows = list(substring_terms(texts))
+    terms = {term: (total, None if nos is None else as_list(nos)) for term, total, nos in rows}
+    assert len(terms) == len(rows)
     return terms
 
 

@@ -1,6 +1,6 @@
-"""Counts what too many match to be counted while somebody waits: short substrings, and beginnings of words.
+"""Counts at import the matches of search terms that too many films or stars match to count them during a request.
 
-The rows of ``catalogue.term``; ``catalogue/search.py`` reads them.
+These are short substrings and prefixes of words. ``catalogue/search.py`` reads them from the table ``catalogue.term``.
 """
 
 import re
@@ -13,21 +13,21 @@ import numpy.typing as npt
 
 from filmer.catalogue.search import DENSE, SHORT
 
-Term = tuple[str, int, list[int] | None]  # the term, how many match, and which (numbers from 1) where they are few
-_AT_ONCE = 100_000  # texts, which bounds the memory this takes
+Term = tuple[str, int, list[int] | None]  # term, matches, and if they are few their numbers (from 1)
+_TEXTS_AT_ONCE = 100_000  # bounds the memory that counting takes
 _FILM_BITS = 32
 _FILM_MASK = 2**_FILM_BITS - 1
 _PAIRS_AT_ONCE = 1_000_000
 _CODES = 0x110000  # of Unicode
-_BREAK = "\n"  # between texts; none contains one
+_BREAK = "\n"  # between texts, none of which contains it
 
 
 def substring_terms(texts: Sequence[str]) -> Iterator[Term]:
-    """Every substring of one and two characters, and those of three that many texts contain."""
+    """All substrings of one and two characters, and those of three that many texts contain."""
     totals: dict[str, int] = {}
     few: dict[str, list[int]] = {}
-    for first in range(0, len(texts), _AT_ONCE):
-        for term, nos in _substrings_of(texts[first : first + _AT_ONCE]):
+    for first in range(0, len(texts), _TEXTS_AT_ONCE):
+        for term, nos in _substrings_of(texts[first : first + _TEXTS_AT_ONCE]):
             total = totals[term] = totals.get(term, 0) + len(nos)
             if total >= DENSE or len(term) == SHORT:
                 few.pop(term, None)
@@ -39,7 +39,7 @@ def substring_terms(texts: Sequence[str]) -> Iterator[Term]:
 
 
 def _substrings_of(texts: Sequence[str]) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
-    """Substrings, each with the places of the texts that contain it."""
+    """Substrings, each with the indices of the texts that contain it."""
     codes = np.frombuffer((_BREAK.join(texts) + _BREAK).encode("utf-32-le"), dtype=np.uint32)
     is_break = codes == ord(_BREAK)
     owners = np.cumsum(is_break, dtype=np.uint32)
@@ -47,7 +47,7 @@ def _substrings_of(texts: Sequence[str]) -> Iterator[tuple[str, npt.NDArray[np.i
     is_used[codes] = True
     alphabet = np.flatnonzero(is_used).astype(np.uint32)
     bits = (len(texts) - 1).bit_length()
-    if len(texts) > 1 and len(alphabet) ** SHORT >= 2 ** (64 - bits):  # too many for the keys of _substrings
+    if len(texts) > 1 and len(alphabet) ** SHORT >= 2 ** (64 - bits):  # more bits than a key of _substrings has
         half = len(texts) // 2
         yield from _substrings_of(texts[:half])
         yield from ((term, places + half) for term, places in _substrings_of(texts[half:]))
@@ -65,7 +65,7 @@ def _substrings(
     length: int,
     bits: int,
 ) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
-    """``bits``: how many the number of a text takes."""
+    """``bits``: of the key, that the index of a text takes; the others are the substring."""
     places = len(letters) - length + 1
     whole = ~is_break[:places]
     for offset in range(1, length):
@@ -102,9 +102,9 @@ def cast_terms(
     films: npt.NDArray[np.int32],
     film_count: int,
 ) -> Iterator[Term]:
-    """For each word, how many films have a star whose name contains it, where they are many.
+    """For each word, how many films have a star whose name contains it; words with few films are left out.
 
-    ``stars`` and ``films`` (both from 0) are two columns that tell who plays in what.
+    ``stars`` and ``films`` (both from 0) are columns of equal length: star and film of each credit.
     """
     text = _BREAK.join(names)
     starts = np.cumsum(np.fromiter((len(name) + 1 for name in names), dtype=np.int64, count=len(names)))
@@ -112,15 +112,15 @@ def cast_terms(
         places = np.fromiter((match.start() for match in re.finditer(re.escape(word), text)), dtype=np.int64)
         named = np.zeros(len(names), dtype=bool)
         named[np.searchsorted(starts, places, side="right")] = True
-        found = np.zeros(film_count, dtype=bool)
-        found[films[named[stars]]] = True
-        total = int(np.count_nonzero(found))
+        matches = np.zeros(film_count, dtype=bool)
+        matches[films[named[stars]]] = True
+        total = int(np.count_nonzero(matches))
         if total >= DENSE:
             yield word, total, None
 
 
 def word_terms(vocabulary: Sequence[str], pairs: npt.NDArray[np.int64], film_count: int) -> Iterator[Term]:
-    """For every beginning of a word, how many films have such a word, where they are many.
+    """For every prefix of a word, how many films have a word with it; prefixes with few films are left out.
 
     ``pairs`` is the column of ``WordPairs``; it is sorted in place.
     """
@@ -133,32 +133,32 @@ def word_terms(vocabulary: Sequence[str], pairs: npt.NDArray[np.int64], film_cou
         part[:] = place[part >> _FILM_BITS] << _FILM_BITS | part & _FILM_MASK
     pairs.sort()
     ends = np.searchsorted(pairs, np.arange(len(vocabulary) + 1, dtype=np.int64) << _FILM_BITS).tolist()
-    seen = np.zeros(film_count, dtype=bool)
-    todo = [(0, len(vocabulary), 0)]
-    while todo:
-        first, last, length = todo.pop()
+    matches = np.zeros(film_count, dtype=bool)
+    stack = [(0, len(vocabulary), 0)]
+    while stack:
+        first, last, length = stack.pop()
         if length:
             part = pairs[ends[first] : ends[last]] & _FILM_MASK
-            seen[part] = True
-            total = int(np.count_nonzero(seen))
-            seen[part] = False
+            matches[part] = True
+            total = int(np.count_nonzero(matches))
+            matches[part] = False
             if total < DENSE:
                 continue
             yield ordered[first][:length], total, None
         for start, end in _children(ordered, first, last, length):
             if ends[end] - ends[start] >= DENSE:
-                todo.append((start, end, length + 1))
+                stack.append((start, end, length + 1))
 
 
 class WordPairs:
-    """Words (places in a vocabulary) and the films (from 0) that have them, in one column of a known length."""
+    """Words (indices in a vocabulary) and films (from 0) that have them, packed into one column of a known length."""
 
     def __init__(self, length: int) -> None:
         self.column = np.empty(length, dtype=np.int64)
         self._filled = 0
 
     def add(self, words: npt.NDArray[np.int32], films: npt.NDArray[np.int32]) -> None:
-        """A pair may occur twice."""
+        """Add pairs of a word and a film; a pair may occur more than once."""
         part = self.column[self._filled : self._filled + len(words)]
         part[:] = words
         part <<= _FILM_BITS
@@ -167,7 +167,7 @@ class WordPairs:
 
 
 def _children(vocabulary: list[str], first: int, last: int, length: int) -> Iterator[tuple[int, int]]:
-    """The parts of a run of words with a common beginning that have one character more in common."""
+    """Splits a run of sorted words with a common prefix into runs whose prefix is one character longer."""
     while first < last and len(vocabulary[first]) <= length:
         first += 1
     while first < last:

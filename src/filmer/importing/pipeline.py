@@ -1,7 +1,7 @@
-"""Brings an arrival in: all of it or nothing, beside the catalogue in use, which answers until the new one is whole.
+"""Makes a data set the catalogue, all of it or nothing, while the old catalogue goes on being served.
 
-Order of work: complete the arrival with what must not be lost, number and rank everything, copy it into new tables,
-index them, swap. Whatever fails or is killed before the swap has changed nothing; leftovers go at the next import.
+The steps: add to the data set what must not be lost, number and rank everything, copy it into new tables, index them,
+swap. Whatever fails or is killed before the swap has changed nothing; the next import drops what it left behind.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from filmer.importing import queries
+from filmer.importing.catalogue_writer import write_catalogue
 from filmer.importing.data_set import (
     DataSet,
     ImportedFilm,
@@ -22,20 +23,19 @@ from filmer.importing.data_set import (
     storable,
 )
 from filmer.importing.progress import Progress
-from filmer.importing.writer import write_next
 
 
 @contextmanager
 def import_connection(url: str) -> Iterator[psycopg.Connection[Any]]:
-    """A connection that holds the one import lock.
+    """A connection that holds the lock of imports.
 
-    Raises ImportFailed when another import is under way, and for whatever the database refuses.
+    Raises ImportFailed while another import runs, and for all errors of the database.
     """
     try:
         with queries.connect(url) as conn:
             if not queries.take_lock(conn):
-                raise ImportFailed("Another import is under way. Wait for it, or stop it, and try again.")
-            queries.drop_others(conn)
+                raise ImportFailed("Another import is running. Wait until it is done, or stop it, and try again.")
+            queries.drop_leftovers(conn)
             try:
                 yield conn
             except BaseException:
@@ -48,7 +48,7 @@ def import_connection(url: str) -> Iterator[psycopg.Connection[Any]]:
         raise ImportFailed(f"The database failed: {str(error).strip()}") from error
 
 
-def bring_in(
+def import_data_set(
     conn: psycopg.Connection[Any],
     data_set: DataSet,
     *,
@@ -59,22 +59,22 @@ def bring_in(
     progress: Progress,
     keep_others: bool = False,
 ) -> tuple[int, int]:
-    """Make the arrival the catalogue; returns how many films and stars it has then.
+    """Make the data set the catalogue. Returns how many films and stars the catalogue has then.
 
-    ``keep_others``: films of the catalogue in use that did not arrive stay; else only those that are in use.
+    ``keep_others``: all films of the old catalogue that are not in the data set stay; otherwise only films in use do.
     """
     if not data_set.films:
-        raise ImportFailed("There is no film in it to take. Nothing was changed.")
-    said = [(film.id, film.price, film.tmdb_id, film.overview) for film in data_set.films if _says_something(film)]
+        raise ImportFailed("It has no film that can be imported. Nothing was changed.")
+    new_terms = [(film.id, film.price, film.tmdb_id, film.overview) for film in data_set.films if _has_terms(film)]
     while True:
-        _carry_over(conn, data_set, only_in_use=not keep_others, report=report)
+        _add_old_films(conn, data_set, only_in_use=not keep_others, report=report)
         _apply_terms(conn, data_set)
         with no_garbage_collection():
-            films, stars = write_next(conn, data_set, progress)
+            films, stars = write_catalogue(conn, data_set, progress)
         with progress.step("Swapping in"):
             missing = queries.swap(
                 conn,
-                said,
+                new_terms,
                 source=source,
                 origin=storable(origin),
                 films=films,
@@ -84,38 +84,38 @@ def bring_in(
             )
         if not missing:
             break
-        queries.drop_others(conn)  # a film was sold meanwhile that is not in the new catalogue: take it along
-    with progress.step("Clearing away the old catalogue"):
-        queries.wait_until_seen(conn)
-        queries.drop_others(conn)
+        queries.drop_leftovers(conn)  # films that are not in the new catalogue came into use meanwhile: add them too
+    with progress.step("Dropping the old catalogue"):
+        queries.wait_for_processes(conn)
+        queries.drop_old(conn)
     return films, stars
 
 
-def _says_something(film: ImportedFilm) -> bool:
+def _has_terms(film: ImportedFilm) -> bool:
     return film.price is not None or film.tmdb_id is not None or film.overview is not None
 
 
-def _carry_over(conn: psycopg.Connection[Any], data_set: DataSet, *, only_in_use: bool, report: Report) -> None:
-    """Films of the catalogue in use that did not arrive and must stay, with their cast."""
-    arrived = {film.id for film in data_set.films}
-    rows = [row for row in queries.select_films(conn, only_in_use=only_in_use) if row[0] not in arrived]
+def _add_old_films(conn: psycopg.Connection[Any], data_set: DataSet, *, only_in_use: bool, report: Report) -> None:
+    """Add the films of the old catalogue that must stay and are not in the data set, with their cast."""
+    imported = {film.id for film in data_set.films}
+    rows = [row for row in queries.select_films(conn, only_in_use=only_in_use) if row[0] not in imported]
     if not rows:
         return
     if only_in_use:
         report.skipped["kept from the old catalogue, as they are in use"] += len(rows)
-    known = queries.select_stars(conn, sorted({no for row in rows for no in row[5]}))
+    stars = queries.select_stars(conn, sorted({no for row in rows for no in row[5]}))
     places = {star.id: place for place, star in enumerate(data_set.stars)}
-    for star_id, name, birth_year in known.values():
+    for star_id, name, birth_year in stars.values():
         if star_id not in places:
             places[star_id] = len(data_set.stars)
             data_set.stars.append(ImportedStar(star_id, name, birth_year))
     for identifier, title, year, directors, genres, star_nos, *rest in rows:
-        cast = [places[known[no][0]] for no in star_nos if no in known]
+        cast = [places[stars[no][0]] for no in star_nos if no in stars]
         data_set.films.append(ImportedFilm(identifier, title, year, directors, tuple(genres), cast, *rest))
 
 
 def _apply_terms(conn: psycopg.Connection[Any], data_set: DataSet) -> None:
-    """What the owner said of a film before holds, where the arrival says nothing else."""
+    """Prices, TMDB ids and overviews from earlier imports hold where the data set has none."""
     terms = queries.select_terms(conn)
     if not terms:
         return

@@ -41,7 +41,7 @@ def write(path: Path, *rows: Mapping[str, str]) -> Path:
 
 
 def read(text: str) -> tuple[DataSet, Report]:
-    report = Report(keep_all=True)
+    report = Report(list_all=True)
     return owner_films.read_rows(io.StringIO(text, newline=""), "films.csv", report), report
 
 

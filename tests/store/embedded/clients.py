@@ -1,4 +1,4 @@
-"""Processes that use the embedded servers, and what is there of them and of the servers."""
+"""Processes that are clients of the embedded servers; finding the processes of a data directory."""
 
 import json
 import os
@@ -6,8 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import psutil
 import psycopg
 import pytest
 import redis
+from tests.server_processes import eventually
 
 import filmer
 from filmer.store.embedded import Engines
@@ -24,8 +24,8 @@ IS_ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not IS_ROOT, reason="NOT SHOWN HERE: only root runs the servers as another user")
 as_user = pytest.mark.skipif(IS_ROOT, reason="NOT SHOWN HERE: root may write everywhere")
 
-# A process of its own that uses the servers: prints their addresses, obeys commands, ends with its input.
-USER = """
+# The program of a client: it prints the addresses of the servers, obeys commands, and ends when its input does.
+CLIENT = """
 import json, os, sys
 from pathlib import Path
 from filmer.store.embedded import EmbeddedError, running_engines
@@ -45,7 +45,7 @@ except EmbeddedError as error:
 
 
 def processes(data_dir: Path) -> list[psutil.Process]:
-    """Every process but this one that works in the data directory or has it on its command line."""
+    """Every other process whose current directory or command line contains the data directory."""
     running = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
         command, cwd = " ".join(process.info["cmdline"] or []), process.info["cwd"] or ""
@@ -54,7 +54,7 @@ def processes(data_dir: Path) -> list[psutil.Process]:
     return running
 
 
-def named(data_dir: Path, name: str) -> psutil.Process:
+def process_named(data_dir: Path, name: str) -> psutil.Process:
     """The one process of the data directory that was started from a file of this name."""
     matching = [p for p in processes(data_dir) if name in {Path(word).name for word in p.info["cmdline"][:3]}]
     if len(matching) > 1:  # a child that has only just been forked looks like its parent
@@ -66,25 +66,6 @@ def named(data_dir: Path, name: str) -> psutil.Process:
 def servers(data_dir: Path) -> list[psutil.Process]:
     """Every process of the data directory but the supervisor."""
     return [process for process in processes(data_dir) if "supervisor_program.py" not in str(process.info["cmdline"])]
-
-
-def eventually(holds: Callable[[], Any], seconds: float = 10) -> bool:
-    """Whether it holds now or soon."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def responses(url: str) -> bool:
-    """Whether PostgreSQL takes a connection."""
-    try:
-        with psycopg.connect(url):
-            return True
-    except psycopg.OperationalError:
-        return False
 
 
 def sql(engines: Engines, query: str) -> Any:
@@ -100,12 +81,12 @@ def ping(engines: Engines) -> Any:
         return client.ping()
 
 
-def start_user(data_dir: Path, wanted: str = "pv") -> subprocess.Popen[str]:
-    """A process that uses the servers, p(ostgres) and v(alkey), until its input ends."""
+def start_client(data_dir: Path, wanted: str = "pv") -> subprocess.Popen[str]:
+    """Starts a client of p(ostgres), v(alkey) or both, which runs until its input ends."""
     source = str(Path(filmer.__file__).parents[1])
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])}
     return subprocess.Popen(
-        [sys.executable, "-c", USER, str(data_dir), wanted],
+        [sys.executable, "-c", CLIENT, str(data_dir), wanted],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -114,32 +95,32 @@ def start_user(data_dir: Path, wanted: str = "pv") -> subprocess.Popen[str]:
     )
 
 
-def where(user: subprocess.Popen[str]) -> Engines:
-    assert user.stdout is not None
-    return Engines(*json.loads(user.stdout.readline()))
+def engines_of(process: subprocess.Popen[str]) -> Engines:
+    assert process.stdout is not None
+    return Engines(*json.loads(process.stdout.readline()))
 
 
 @contextmanager
-def another_user(data_dir: Path, wanted: str = "pv") -> Iterator[tuple[subprocess.Popen[str], Engines]]:
-    """Another process that uses the servers for as long as the context lasts, or until it is killed."""
-    with start_user(data_dir, wanted) as user:
+def another_client(data_dir: Path, wanted: str = "pv") -> Iterator[tuple[subprocess.Popen[str], Engines]]:
+    """A client in another process, for as long as the context lasts or until it is killed; and its engines."""
+    with start_client(data_dir, wanted) as process:
         try:
-            yield user, where(user)
+            yield process, engines_of(process)
         finally:
             with suppress(BrokenPipeError):
-                user.communicate()
+                process.communicate()
 
 
 @contextmanager
-def directory() -> Iterator[Path]:
-    """A directory everybody gets through; in the end nothing may be left running in it."""
+def temporary_directory() -> Iterator[Path]:
+    """A directory that every user may pass through. At the end no process may be left in it."""
     path = Path(tempfile.mkdtemp(prefix="filmer-test-")).resolve()
     path.chmod(0o711)
     yield path
-    clean = eventually(lambda: not processes(path), 3)
-    left = processes(path)
-    for process in left:
+    is_clean = eventually(lambda: not processes(path), 3)
+    leftovers = processes(path)
+    for process in leftovers:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     shutil.rmtree(path, ignore_errors=True)
-    assert clean, f"still running: {[process.info for process in left]}"
+    assert is_clean, f"still running: {[process.info for process in leftovers]}"

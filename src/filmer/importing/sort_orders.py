@@ -1,7 +1,7 @@
-"""The stored orders of a catalogue: every film's and star's rank in each, and the lists cut into chunks.
+"""The sort orders that a catalogue stores: the rank of every film and star in each, and the lists in chunks.
 
-Sorting is total (contract §2.2): the key, then title, then id, where unknown keys come last in both orders.
-Films are numbered by (folded title, id) before they come here, so the number itself breaks every tie.
+Orders are total (contract §2.2): by the key, then title, then id, with unknown keys last in both directions. The films
+passed in are already sorted by (folded title, id), so a stable sort by the key is enough.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,21 +18,21 @@ Order = npt.NDArray[np.int32]  # indices (from 0) in sorted order
 
 
 def order_by(key: npt.NDArray[np.float64], *, descending: bool = False) -> Order:
-    """Indices sorted by a key that is NaN where unknown; ties stay in the order they are in."""
+    """Indices sorted by a key, which is NaN where unknown. The sort is stable."""
     keys = -key if descending else key
     return np.argsort(keys, kind="stable").astype(np.int32)  # NaN sorts last
 
 
 def ranks(order: Order) -> Order:
-    """Each entry's place in an order, from 1."""
+    """The place of each entry in an order, from 1."""
     places = np.empty(len(order), dtype=np.int32)
     places[order] = np.arange(1, len(order) + 1, dtype=np.int32)
     return places
 
 
 def text_descending(folded: Sequence[str]) -> Order:
-    """Sorted text backwards, with equal texts in their own order."""
-    changes = [0, *(one != other for one, other in pairwise(folded))]
+    """Indices of sorted texts in descending order; equal texts stay in the order they are in."""
+    changes = [0, *(text != following for text, following in pairwise(folded))]
     return order_by(np.cumsum(changes[: len(folded)], dtype=np.float64), descending=True)
 
 
@@ -44,7 +44,7 @@ def numbers(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
 def film_orders(
     folded: Sequence[str], years: Sequence[int | None], ratings: Sequence[float | None]
 ) -> dict[str, Order]:
-    """The six orders of films, by the name that ``sortBy`` and ``order`` give them."""
+    """The six orders of films, by the values of ``sortBy`` and ``order``."""
     year, rating = numbers(years), numbers(ratings)
     return {
         "title asc": np.arange(len(folded), dtype=np.int32),
@@ -67,7 +67,7 @@ def star_orders(folded: Sequence[str], birth_years: Sequence[int | None]) -> dic
 
 
 def best_known(film_counts: Order, votes: npt.NDArray[Any]) -> Order:
-    """Stars with the most films first, then those whose films have the most votes."""
+    """Indices of stars: those with the most films first, then those whose films have the most votes."""
     return np.lexsort((-votes, -film_counts)).astype(np.int32)
 
 
@@ -103,6 +103,6 @@ def _by_letter(order: Order, letters: npt.NDArray[np.int32]) -> Iterator[tuple[s
 
 
 def chunks(numbers_of: Order) -> Iterator[tuple[int, Order]]:
-    """A list cut as ``catalogue.listing`` keeps it: chunk number and numbers."""
+    """A list in the chunks of the table ``catalogue.listing``: chunk number and film or star numbers."""
     for chunk, start in enumerate(range(0, len(numbers_of), listing.CHUNK)):
         yield chunk, numbers_of[start : start + listing.CHUNK]

@@ -1,18 +1,18 @@
-"""Ranks, lists and cross references of an imported catalogue, against sorting in Python."""
+"""Ranks, lists and cross references of an imported catalogue, compared with sorting in Python."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from tests.importing.datasets import bring_in, fetch, films
+from tests.importing.datasets import fetch, films, import_data_set
 from tests.importing.random_catalogue import Stored
 
 from filmer.catalogue.folding import fold
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
 
 Key = Callable[[Any], Any]
-CHUNK = 400  # as the shop reads them
+CHUNK = 400  # numbers in a chunk, as the shop reads them
 
 
 def in_order(records: Iterable[Any], text: Key, key: Key | None, *, descending: bool) -> list[str]:
@@ -22,7 +22,7 @@ def in_order(records: Iterable[Any], text: Key, key: Key | None, *, descending: 
         ordered = sorted(by_text, key=lambda record: fold(text(record)), reverse=descending)
     else:
         known = [record for record in by_text if key(record) is not None]
-        ordered = sorted(known, key=key, reverse=descending)  # stable, backwards too
+        ordered = sorted(known, key=key, reverse=descending)  # stable, in descending order too
         ordered += [record for record in by_text if key(record) is None]
     return [record.id for record in ordered]
 
@@ -100,20 +100,20 @@ def expected_lists(stored: Stored) -> dict[tuple[str, str], list[str]]:
         lists = [f"letter:{first}", *[f"genre:{stored.genres[genre]}" for genre in film.genres]]
         if not "a" <= first <= "z":
             lists.append("letter:*")
-        for one in lists:
-            members.setdefault(one, []).append(film)
-    found = {
-        (one, f"{sort} {direction}"): in_order(part, title, key, descending=descending)
-        for one, part in members.items()
+        for listing in lists:
+            members.setdefault(listing, []).append(film)
+    expected = {
+        (listing, f"{sort} {direction}"): in_order(part, title, key, descending=descending)
+        for listing, part in members.items()
         for sort, key in FILM_KEYS.items()
         for direction, descending in DIRECTIONS.items()
     }
     for sort, key in STAR_KEYS.items():
         for direction, descending in DIRECTIONS.items():
             stars = in_order(used_stars(stored.data_set), name, key, descending=descending)
-            found["stars", f"{sort} {direction}"] = stars
-    found["stars", "known"] = best_known(stored.data_set)
-    return found
+            expected["stars", f"{sort} {direction}"] = stars
+    expected["stars", "known"] = best_known(stored.data_set)
+    return expected
 
 
 def test_every_list_is_stored_in_every_order(stored: Stored) -> None:
@@ -122,10 +122,10 @@ def test_every_list_is_stored_in_every_order(stored: Stored) -> None:
     stored_lists: dict[tuple[str, str], list[str]] = {}
     for row in sorted(stored.listing, key=lambda row: row["chunk"]):
         ids = stars if row["list"] == "stars" else films
-        so_far = stored_lists.setdefault((row["list"], row["sort"]), [])
-        assert len(so_far) == row["chunk"] * CHUNK  # all chunks before this one are there, and full
+        list_ids = stored_lists.setdefault((row["list"], row["sort"]), [])
+        assert len(list_ids) == row["chunk"] * CHUNK  # all chunks before this one are there, and full
         assert 0 < len(row["nos"]) <= CHUNK
-        so_far += [ids[no] for no in row["nos"]]
+        list_ids += [ids[no] for no in row["nos"]]
     expected = expected_lists(stored)
     assert stored_lists.keys() == expected.keys()
     assert [key for key in expected if stored_lists[key] != expected[key]] == []
@@ -144,7 +144,7 @@ def test_casts_and_filmographies_name_each_other(stored: Stored) -> None:
     films = {row["id"]: row for row in stored.film}
     stars = {row["id"]: row for row in stored.star}
     by_no = {row["no"]: row for row in stored.star}
-    plays: dict[str, list[ImportedFilm]] = {}
+    filmographies: dict[str, list[ImportedFilm]] = {}
     for film in stored.data_set.films:
         cast = [stored.data_set.stars[place] for place in film.cast]
         row = films[film.id]
@@ -154,18 +154,18 @@ def test_casts_and_filmographies_name_each_other(stored: Stored) -> None:
         assert row["genres"] == sorted(film.genres)
         assert row["genre_ids"] == [stored.genres[genre] for genre in sorted(film.genres)]
         for star in cast:
-            plays.setdefault(star.id, []).append(film)
-    assert stars.keys() == plays.keys()
+            filmographies.setdefault(star.id, []).append(film)
+    assert stars.keys() == filmographies.keys()
     numbers = {row["no"]: row["id"] for row in stored.film}
     for identifier, row in stars.items():
-        newest_first = in_order(plays[identifier], title, FILM_KEYS["year"], descending=True)
+        newest_first = in_order(filmographies[identifier], title, FILM_KEYS["year"], descending=True)
         assert [numbers[no] for no in row["film_nos"]] == newest_first
         assert row["film_count"] == len(newest_first)
 
 
 @pytest.mark.parametrize("count", [1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK])
 def test_lists_are_cut_into_full_chunks(database_url: str, count: int) -> None:
-    bring_in(database_url, DataSet([ImportedFilm(f"f{at}", f"{at:04d}") for at in range(count)]))
+    import_data_set(database_url, DataSet([ImportedFilm(f"f{at}", f"{at:04d}") for at in range(count)]))
     lengths = fetch(
         database_url,
         "SELECT array_agg(cardinality(nos) ORDER BY chunk) FROM listing WHERE list = 'all' AND sort = 'year desc'",
@@ -174,7 +174,7 @@ def test_lists_are_cut_into_full_chunks(database_url: str, count: int) -> None:
 
 
 def test_a_catalogue_without_stars_genres_and_years_is_one_too(database_url: str) -> None:
-    bring_in(database_url, DataSet([ImportedFilm("f1", "東京")]))
+    import_data_set(database_url, DataSet([ImportedFilm("f1", "東京")]))
     assert [film.title for film in films(database_url).values()] == ["東京"]
     assert fetch(database_url, "SELECT size FROM listing_size WHERE list = 'stars'") == 0
     assert fetch(database_url, "SELECT size FROM listing_size WHERE list = 'letter:*'") == 1
