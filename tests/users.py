@@ -20,7 +20,7 @@ from filmer.http.cookies import SESSION_COOKIE
 from filmer.secret import SecretKey
 from filmer.settings import Settings
 from filmer.shop.cards import put_on_file
-from filmer.store.connecting import BriefConnection
+from filmer.store.connecting import CancellableConnection
 from filmer.store.postgres import Connection
 
 PASSWORD = "correct horse battery"
@@ -33,7 +33,7 @@ def in_database(database_url: str, work: Callable[[Connection], Coroutine[Any, A
     """What some asynchronous work returns, in one transaction."""
 
     async def run() -> Any:
-        async with await BriefConnection.connect(database_url) as conn:
+        async with await CancellableConnection.connect(database_url) as conn:
             return await work(conn)
 
     return asyncio.run(run())

@@ -175,7 +175,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         Files(components.assets),
     )
     admin = AdminPages(
-        pages, components.shared, components.tmdb, components.shelves, components.search, components.edition,
+        pages, components.shared, components.tmdb, components.shelves, components.search,
         components.clock, settings.default_price,
     )  # fmt: skip
     return [storefront, urls.admin_pages(admin)]
@@ -224,7 +224,7 @@ def in_front_of(
         ),
         partial(WholeResponses, clock=clock),
         DefaultHeaders,
-        *([Retry] if components.database.has_standbys else []),
+        Retry,
     ]  # fmt: skip
     # Bound methods are faster to call than objects with __call__, and every cached response passes five layers.
     return reduce(lambda app, layer: layer(app).__call__, reversed(layers), framework)

@@ -5,7 +5,7 @@ from tests.conftest import MakeDatabase
 from tests.importing.datasets import execute, fetch
 from tests.importing.random_catalogue import Stored, store
 
-from filmer.importing import build
+from filmer.importing.pipeline import import_connection
 
 FIRST = "catalogue"  # the schema of a database's first edition
 
@@ -18,7 +18,7 @@ def shared_database(make_database: MakeDatabase) -> str:
 @pytest.fixture
 def database_url(shared_database: str) -> str:
     """A database that is migrated and empty."""
-    with build.import_connection(shared_database):
+    with import_connection(shared_database):
         pass  # schemas of other editions are gone now
     current = fetch(shared_database, "SELECT schema FROM edition")
     tables = fetch(

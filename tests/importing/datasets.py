@@ -134,7 +134,7 @@ class Film(NamedTuple):
 def films(database_url: str) -> dict[str, Film]:
     """The films in the catalogue, by id."""
     with psycopg.connect(database_url) as conn:
-        stars = {row[0]: row[1:] for row in conn.execute("SELECT no, id, name, birth_year FROM catalogue.star")}
+        stars = {row[0]: row[1:] for row in conn.execute("SELECT no, id, name, birth_year FROM star")}
         rows = conn.execute(
             "SELECT id, title, original_title, year, runtime_minutes, director, genres, rating, votes,"
             " star_nos, price, tmdb_id, overview FROM film"

@@ -157,21 +157,21 @@ def test_no_answer_is_of_two_catalogues_however_often_they_are_swapped(shop: Sho
     server = serve(shop.database_url, CACHE_DURATION_SECONDS="0")
     copies = fetch(
         shop.database_url,
-        "SELECT string_agg(format('CREATE TABLE spare.%1$I (LIKE catalogue.%1$I INCLUDING ALL);"
-        " INSERT INTO spare.%1$I TABLE catalogue.%1$I', tablename), ';')"
-        " FROM pg_tables WHERE schemaname = 'catalogue'",
+        "SELECT string_agg(format('CREATE TABLE spare.%1$I (LIKE %2$I.%1$I INCLUDING ALL);"
+        " INSERT INTO spare.%1$I TABLE %2$I.%1$I', tablename, schemaname), ';')"
+        " FROM pg_tables WHERE schemaname = (SELECT schema FROM edition)",
     )
     execute(shop.database_url, "CREATE SCHEMA spare", copies)
     import_imdb(shop.database_url, shop.folders["new"])
     execute(shop.database_url, "ALTER SCHEMA spare RENAME TO catalogue_next")
-    with Visitors(server.port) as visitors, psycopg.connect(shop.database_url, autocommit=True) as conn:
+    with Visitors(server.port) as visitors, queries.connect(shop.database_url) as conn:
         conn.execute("SET synchronous_commit = off")
         end = time.monotonic() + 3
         while time.monotonic() < end:
             former = fetch(shop.database_url, "SELECT schema FROM edition")
             conn.execute(USE_CURRENT_EDITION)
             queries.swap(conn, [], source="test", origin="", films=0, stars=0, report={}, now=SystemClock().now())
-            queries.wait_until_seen(conn)
+            queries.wait_for_processes(conn)
             conn.execute(f"ALTER SCHEMA {former} RENAME TO catalogue_next".encode())
     assert visitors.wrong == []
     assert visitors.responses.keys() == FILMS.keys()

@@ -90,7 +90,7 @@ def test_films_in_use_stay_with_all_they_have(database_url: str, tmp_path: Path)
     assert (film.director, film.genres) == ("Cem", ["Drama", "Western"])
     assert after[tt(2)].title == "Film 2!"
     assert 1 in report.skipped.values()  # the report counts the film that was kept
-    listed = "SELECT size FROM catalogue.listing_size WHERE list = 'genre:' || %s"
+    listed = "SELECT size FROM listing_size WHERE list = 'genre:' || %s"
     assert fetch(database_url, listed, str(western)) == 1
 
     import_imdb(database_url, write(tmp_path / "3", 1, 5, mark="?"))

@@ -22,7 +22,7 @@ from filmer.errors import ServiceUnavailable
 from filmer.shop import checkout, queries
 from filmer.shop.payment import Authorization, Payment
 from filmer.shop.schemas import MAX_ID
-from filmer.store.connecting import BriefConnection
+from filmer.store.connecting import CancellableConnection
 
 
 def until(shop: LocalShop, statement: str) -> None:
@@ -173,7 +173,7 @@ def test_an_edit_that_is_under_way_is_waited_for(start_shop: StartShop) -> None:
     with ThreadPoolExecutor(1) as threads:
 
         async def edit() -> Any:
-            async with await BriefConnection.connect(shop.url) as conn:
+            async with await CancellableConnection.connect(shop.url) as conn:
                 await queries.lock_cart(conn, person.id)
                 under_way = threads.submit(pay, client)
                 await asyncio.to_thread(until, shop, "SELECT 1 FROM pg_locks WHERE NOT granted")

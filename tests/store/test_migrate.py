@@ -14,7 +14,7 @@ import pytest
 from tests.commands import filmer
 from tests.conftest import import_films
 
-from filmer.importing import build
+from filmer.importing.pipeline import import_connection
 from filmer.store import migrate as migrating
 from filmer.store.embedded import Engines
 from filmer.store.migrate import Migration, MigrationError, migrate, migrations, pending, require_supported
@@ -119,7 +119,7 @@ def test_a_migration_of_the_catalogue_reaches_its_current_edition_and_all_that_f
 ) -> None:
     import_films(database_url)
     text = "ALTER TABLE {edition}.film ADD COLUMN added integer; CREATE INDEX film_added ON {edition}.film (added)"
-    known(monkeypatch, *migrations(), Migration(99, "0099_added.sql", text))
+    set_migrations(monkeypatch, *migrations(), Migration(99, "0099_added.sql", text))
     assert [migration.number for migration in applied(database_url)] == [99]
     has_both = (
         "SELECT count(*) FROM edition JOIN pg_indexes ON schemaname = schema AND indexname = 'film_added'"
@@ -132,8 +132,10 @@ def test_a_migration_of_the_catalogue_reaches_its_current_edition_and_all_that_f
 
 
 def test_a_migration_of_the_catalogue_waits_for_an_import(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    known(monkeypatch, *migrations(), Migration(99, "0099_added.sql", "ALTER TABLE {edition}.film ADD added integer"))
-    with build.import_connection(database_url), connected(database_url) as conn:
+    set_migrations(
+        monkeypatch, *migrations(), Migration(99, "0099_added.sql", "ALTER TABLE {edition}.film ADD added integer")
+    )
+    with import_connection(database_url), connected(database_url) as conn:
         monkeypatch.setattr(migrating, "LOCK_SECONDS", 0.1)
         with pytest.raises(MigrationError, match="an import, perhaps"):
             list(migrate(conn))

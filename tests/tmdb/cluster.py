@@ -12,7 +12,7 @@ from tests.sandbox import Sandbox
 from tests.tmdb.clients import MATRIX, LeapingClock, Worker, own_language, worker
 
 from filmer.errors import FilmerError
-from filmer.store.connecting import BriefConnection
+from filmer.store.connecting import CancellableConnection
 from filmer.store.embedded import Engines
 from filmer.tmdb import queries
 from filmer.tmdb.cache import TmdbCache
@@ -56,7 +56,7 @@ class Cluster:
 
     async def store(self, film: TmdbFilm, *, age: timedelta) -> None:
         """Store a film as if TMDB had sent it that long ago."""
-        async with await psycopg.AsyncConnection.connect(self.database_url) as conn:
+        async with await CancellableConnection.connect(self.database_url) as conn:
             await queries.upsert_film(conn, film, self.clock.now() - age)
 
     def rows(self) -> dict[int, tuple[str, datetime]]:

@@ -12,7 +12,7 @@ from tests.users import open_account
 
 from filmer.errors import MovieNotFound
 from filmer.server.serving import free_port
-from filmer.store.connecting import BriefConnection
+from filmer.store.connecting import CancellableConnection
 from filmer.store.embedded import Engines
 from filmer.tmdb import queries
 from filmer.tmdb.payloads import TmdbFilm
@@ -90,7 +90,7 @@ def test_an_older_answer_never_takes_a_newer_ones_place(run: Run) -> None:
         await asyncio.to_thread(favor, cluster.database_url, MATRIX)
         now = datetime.now(UTC)
         newer = TmdbFilm(MATRIX, "Newer", None, None, None, None)
-        async with await psycopg.AsyncConnection.connect(cluster.database_url) as conn:
+        async with await CancellableConnection.connect(cluster.database_url) as conn:
             await queries.upsert_film(conn, newer, now)
             for moment in (now - timedelta(seconds=1), now):
                 await queries.upsert_film(conn, OLD, moment)
@@ -188,7 +188,7 @@ def test_only_a_few_come_a_round_and_each_has_its_chance(run: Run) -> None:
     async def work(cluster: Cluster) -> None:
         numbers = list(range(1, 31))
         account = (await asyncio.to_thread(open_account, cluster.database_url)).id
-        async with await psycopg.AsyncConnection.connect(cluster.database_url) as conn:
+        async with await CancellableConnection.connect(cluster.database_url) as conn:
             for number in numbers:
                 film = TmdbFilm(number, "Old", None, None, None, None)
                 await queries.upsert_film(conn, film, cluster.clock.now() - timedelta(days=40 + number))

@@ -28,7 +28,7 @@ from tests.users import open_account
 
 from filmer.clock import SystemClock
 from filmer.community import queries as community
-from filmer.store.connecting import BriefConnection
+from filmer.store.connecting import CancellableConnection
 from filmer.store.embedded import Engines
 from filmer.store.valkey import SharedCache
 from filmer.tmdb.rate_limit import RateLimit
@@ -47,7 +47,7 @@ def test_films_get_their_tmdb_ids_and_those_unknown_are_remembered(
     import_catalogue(linker.url, tmp_path, [with_id, *films, *UNKNOWN, "f123456789", "tt123456"], {with_id: 77})
     output = stdout_of(linker.run())
     assert linker.links() == {film: KNOWN[film] for film in films} | dict.fromkeys(UNKNOWN)
-    assert linker.fetch("SELECT id, tmdb_id FROM catalogue.film WHERE tmdb_id IS NOT NULL") == [(with_id, 77)]
+    assert linker.fetch("SELECT id, tmdb_id FROM film WHERE tmdb_id IS NOT NULL") == [(with_id, 77)]
     assert linker.fetch("SELECT film_id, tmdb_id FROM film_terms") == [(with_id, 77)]
     assert output.startswith("Linked 29 films, 2 unknown to TMDB. None is left to look up.\n2 films have no IMDb id")
     assert {request.query["external_source"] for request in sandbox.requests()} == {"imdb_id"}
@@ -198,7 +198,7 @@ def test_a_film_favourited_while_it_is_linked_is_in_use(linker: LinkCommand, san
     import_catalogue(linker.url, tmp_path, [film])
 
     async def favourite() -> str:
-        async with await BriefConnection.connect(linker.url) as conn:
+        async with await CancellableConnection.connect(linker.url) as conn:
             await community.insert_film_in_use(conn, movie)
             run = linker.start()
             eventually(lambda: sandbox.calls(f"/3/find/{film}"))

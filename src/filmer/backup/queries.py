@@ -1,4 +1,4 @@
-"""All SQL of backups. The database is filmer's own: everything it must not lose is in ``SCHEMAS``."""
+"""All SQL of backups. The database is filmer's own: what it must not lose is in ``select_schemas``."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -70,7 +70,7 @@ def select_fingerprint(conn: Connection) -> str | None:
 
 
 def select_schemas(conn: Connection) -> list[str]:
-    """What outlives imports, and the current edition of the catalogue; its name is in databases since migration 7."""
+    """``public``, and the current edition of the catalogue: ``catalogue`` in a database older than migration 7."""
     if _one(conn, "SELECT to_regclass('public.edition')") is None:
         return ["public"]
     return ["public", _one(conn, "SELECT coalesce(to_jsonb(e) ->> 'schema', 'catalogue') FROM public.edition e")]

@@ -167,7 +167,7 @@ class CatalogueApi(Handlers):
         return MoviePage(items=items, **_page(query, total))
 
     async def show_movie(self, movie_id: FromPath[str]) -> Movie:
-        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+        async with self._catalogue.reading() as conn:
             movie = await queries.select_movie(conn, movie_id) if is_identifier(movie_id) else None
         if movie is None:
             raise NotFound(f"Movie not found with id: {movie_id}")
@@ -181,7 +181,7 @@ class CatalogueApi(Handlers):
         return StarPage(items=items, **_page(query, total))
 
     async def show_star(self, star_id: FromPath[str]) -> Star:
-        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+        async with self._catalogue.reading() as conn:
             star = await queries.select_star(conn, star_id) if is_identifier(star_id) else None
         if star is None:
             raise NotFound(f"Star not found with id: {star_id}")
@@ -197,7 +197,7 @@ class CatalogueApi(Handlers):
         row = None
         if number is not None:
             span = listing.span(query.page, query.size)
-            async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+            async with self._catalogue.reading() as conn:
                 row = await queries.select_genre_movies(
                     conn, number, listing.genre(number), f"{query.sort_by} {query.order}", span
                 )
@@ -210,16 +210,14 @@ class CatalogueApi(Handlers):
         query = read_query(request.scope["query_string"], MovieSearch)
         sort = "relevance" if query.sort_by == "relevance" else f"{query.sort_by} {query.order}"
         span = listing.span(query.page, query.size)
-        async with self._catalogue.reading() as (conn, edition), queries.one_edition(conn):
-            total, items = await self._search.movies(
-                conn, query.filters, edition=edition, sort=sort, first=span.first, size=query.size
-            )
+        async with self._catalogue.reading() as conn:
+            total, items = await self._search.movies(conn, query.filters, sort=sort, first=span.first, size=query.size)
         return MoviePage(items=items, **_page(query, total))
 
     async def suggest(self, request: AnyRequest) -> SuggestionList:
         query = read_query(request.scope["query_string"], SuggestionQuery)
         text = suggestions.read(query.query)
-        async with self._catalogue.reading() as (conn, _), queries.one_edition(conn):
+        async with self._catalogue.reading() as conn:
             return SuggestionList(items=await suggestions.find(conn, text, query.size))
 
 

@@ -6,8 +6,8 @@ import psycopg
 import structlog
 
 from filmer.catalogue.queries import select_edition, select_takes_changes
-from filmer.store.connecting import CONNECT_SECONDS, CancellableConnection, names_several, to_primary
-from filmer.store.postgres import ANSWER_SECONDS, Connection
+from filmer.store.connecting import CONNECT_SECONDS, CancellableConnection, edition_key, names_several, to_primary
+from filmer.store.postgres import ANSWER_SECONDS, Connection, Database
 
 log = structlog.get_logger()
 

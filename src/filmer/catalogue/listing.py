@@ -5,7 +5,7 @@ The importer writes them (``importing/catalogue_writer.py``), ``queries.py`` rea
 
 import msgspec
 
-CHUNK = 400  # numbers in a row of catalogue.listing
+CHUNK = 400  # numbers in a row of listing
 
 ALL = "all"
 STARS = "stars"

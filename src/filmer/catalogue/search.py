@@ -6,7 +6,7 @@ There are two ways to find a page:
   the page is cut from them;
 - **many matches, and their number is known**: films are read in the requested order and tested until the page is full.
 
-The importer counts the matches of common terms (``catalogue.term``, ``catalogue.tally``). Other numbers are remembered
+The importer counts the matches of common terms (``term``, ``tally``). Other numbers are remembered
 here once they were counted, for as long as the edition lives.
 """
 
@@ -138,7 +138,7 @@ def _has_few_stars(filters: Filters, known_total: int) -> bool:
 
 
 def _terms(filters: Filters) -> dict[str, tuple[str, str]]:
-    """The terms that the importer may have counted: by text, the field and term of ``catalogue.term``."""
+    """The terms that the importer may have counted: by text, the field and term of ``term``."""
     terms = {
         name: ("name" if name == "star" else name, text)
         for name in ("title", "director", "star")

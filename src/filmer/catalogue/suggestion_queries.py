@@ -18,7 +18,7 @@ async def select_films_by_words(
     """Films of a tier whose title has the words; first those whose title starts with one of ``starts`` (True)."""
     statement = f"""
         SELECT f.id, f.title, f.year, f.title_folded ^@ ANY (%(starts)s) AS starts
-        FROM catalogue.film f WHERE words_of(f.title_folded) @@ %(words)s::tsquery AND {tier}
+        FROM film f WHERE words_of(f.title_folded) @@ %(words)s::tsquery AND {tier}
         ORDER BY starts DESC, f.votes_desc LIMIT %(size)s
     """
     rows = await _fetch(conn, statement, {"words": _tsquery(words), "starts": starts, "size": size})
@@ -46,7 +46,7 @@ async def select_people_by_words(conn: Connection, words: list[str], tier: str, 
     """People of a tier whose name has the words, those with the most films first."""
     statement = f"""
         SELECT f.id, f.name, f.birth_year
-        FROM catalogue.star f WHERE words_of(f.name_folded) @@ %(words)s::tsquery AND {tier}
+        FROM star f WHERE words_of(f.name_folded) @@ %(words)s::tsquery AND {tier}
         ORDER BY f.film_count DESC, f.no LIMIT %(size)s
     """
     rows = await _fetch(conn, statement, {"words": _tsquery(words), "size": size})

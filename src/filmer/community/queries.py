@@ -28,9 +28,9 @@ _ORDERS = {
 # The film of a favourite or rating {0}: t as TMDB sent it, or else f from the catalogue.
 _FILM = """
     LEFT JOIN tmdb_film t ON t.movie_id = {0}.movie_id AND btrim(t.title) <> ''
-    LEFT JOIN LATERAL (SELECT title, release_date FROM catalogue.film c
+    LEFT JOIN LATERAL (SELECT title, release_date FROM film c
                        WHERE t.movie_id IS NULL AND c.id = ANY(ARRAY(
-                           SELECT n.id FROM catalogue.film n WHERE n.tmdb_id = {0}.movie_id
+                           SELECT n.id FROM film n WHERE n.tmdb_id = {0}.movie_id
                            UNION ALL SELECT l.film_id FROM tmdb_link l WHERE l.tmdb_id = {0}.movie_id))
                        ORDER BY c.id LIMIT 1) f ON true
 """

@@ -1,4 +1,4 @@
-"""Retries a read whose database server was lost, as another server may answer."""
+"""Retries a read that lost its database server, or its edition of the catalogue: another may be there."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from filmer.http.failures import SERVER_LOST
 
 
 class Retry:
-    """Used where reads have several servers. Only a GET is retried: it changes nothing, and has no body."""
+    """Only a GET is retried: it changes nothing, and has no body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

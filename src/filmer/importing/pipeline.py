@@ -35,12 +35,12 @@ def import_connection(url: str) -> Iterator[psycopg.Connection[Any]]:
         with queries.connect(url) as conn:
             if not queries.take_lock(conn):
                 raise ImportFailed("Another import is running. Wait until it is done, or stop it, and try again.")
-            queries.drop_leftovers(conn)
+            queries.drop_other_editions(conn)
             try:
                 yield conn
             except BaseException:
                 if not conn.closed:
-                    queries.drop_others(conn)
+                    queries.drop_other_editions(conn)
                 raise
     except psycopg.errors.DiskFull as error:
         raise ImportFailed(f"The database is out of disk space: {error.diag.message_primary}") from error
@@ -84,10 +84,10 @@ def import_data_set(
             )
         if not missing:
             break
-        queries.drop_leftovers(conn)  # films that are not in the new catalogue came into use meanwhile: add them too
+        queries.drop_other_editions(conn)  # films that it lacks came into use meanwhile: add them
     with progress.step("Dropping the old catalogue"):
         queries.wait_for_processes(conn)
-        queries.drop_old(conn)
+        queries.drop_other_editions(conn)
     return films, stars
 
 

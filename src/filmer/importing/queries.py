@@ -1,4 +1,7 @@
-"""All SQL of imports: the next catalogue is built in a schema beside the current one, and then replaces it."""
+"""All SQL of imports: the next edition is built in a schema of its own, and then becomes the current one.
+
+Table names without a schema are those of the current edition, which the connections read.
+"""
 
 import json
 import time
@@ -17,10 +20,9 @@ from filmer.store.migrate import IMPORT_LOCK
 
 Connection = psycopg.Connection[Any]
 
-CURRENT, NEXT, OLD = "catalogue", "catalogue_next", "catalogue_old"
-_LOCK = 0x696D7074  # "impt": one import at a time per database
+NEXT = "catalogue_next"  # the schema of the next edition, until it becomes the current one
 _LOCK_SECONDS = 3
-_SWAP_SECONDS = 0.5  # that visitors wait for the swap, before they go first and it is tried again
+_SWAP_SECONDS = 0.5  # that those who add to carts wait for the swap, before they go first and it is tried again
 _SWAP_TRIES = 100
 _PROCESSES_SECONDS = 5
 
@@ -38,7 +40,7 @@ STAR_COLUMNS = (
 
 def connect(url: str, password: str | None = None) -> Connection:
     """A connection of an import. If the import is killed, PostgreSQL soon cancels what it does for this connection."""
-    return psycopg.connect(
+    conn = psycopg.connect(
         url,
         password=password,
         autocommit=True,
@@ -50,7 +52,7 @@ def connect(url: str, password: str | None = None) -> Connection:
 
 
 def take_lock(conn: Connection) -> bool:
-    """Returns whether no other import is running. The lock ends with the connection.
+    """Returns whether no other import is running, so that the edition stays. The lock ends with the connection.
 
     Waits for a moment, as PostgreSQL needs one to notice that an import was killed.
     """
@@ -64,12 +66,20 @@ def take_lock(conn: Connection) -> bool:
     return True
 
 
-def drop_leftovers(conn: Connection) -> None:
-    """Drop what an import left behind that was killed."""
-    with conn.transaction():
-        conn.execute("SET LOCAL client_min_messages = warning")
-        for schema in (NEXT, OLD):
-            conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+def drop_other_editions(conn: Connection) -> None:
+    """Drop every schema of the catalogue but the current edition's: the former one, and what a killed import left.
+
+    A schema that is still read after 15 seconds stays until the next import.
+    """
+    rows = conn.execute(
+        "SELECT nspname FROM pg_namespace"
+        " WHERE nspname ~ '^catalogue(_[0-9]+|_next|_old)?$' AND nspname <> (SELECT schema FROM edition)"
+    )
+    for (schema,) in rows.fetchall():
+        with suppress(psycopg.errors.LockNotAvailable), conn.transaction():
+            conn.execute("SET LOCAL lock_timeout = '15s'")
+            conn.execute("SET LOCAL client_min_messages = warning")
+            conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
 
 
 def create_next(conn: Connection) -> None:
@@ -85,7 +95,7 @@ def copy_into_new(
     Call it in a transaction: rows written in the transaction that creates their table need no write-ahead log and no
     vacuum.
     """
-    new, like = sql.Identifier(NEXT, table), sql.Identifier(CURRENT, table)
+    new, like = sql.Identifier(NEXT, table), sql.Identifier(table)
     conn.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING CONSTRAINTS INCLUDING DEFAULTS)").format(new, like))
     options = sql.SQL("FREEZE, FORMAT binary" if binary else "FREEZE")
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
@@ -97,11 +107,11 @@ def copy_into_new(
 def index_statements(conn: Connection, table: str) -> list[str]:
     """Statements that create on a table of the next catalogue the indexes of the current one, the slow ones first."""
     rows = conn.execute(
-        "SELECT indexdef FROM pg_indexes WHERE schemaname = %s AND tablename = %s"
-        " ORDER BY indexdef LIKE %s DESC, indexname",
-        [CURRENT, table, "%USING gin%"],
+        "SELECT replace(indexdef, ' ON ' || schemaname || '.', ' ON ' || %s || '.') FROM pg_indexes"
+        " WHERE schemaname = current_schema() AND tablename = %s ORDER BY indexdef LIKE %s DESC, indexname",
+        [NEXT, table, "%USING gin%"],
     )
-    return [row[0].replace(f" ON {CURRENT}.", f" ON {NEXT}.") for row in rows]
+    return [row[0] for row in rows]
 
 
 def execute(conn: Connection, statement: str) -> None:
@@ -168,14 +178,14 @@ def select_films(conn: Connection, *, only_in_use: bool) -> list[tuple[Any, ...]
     statement = f"""
         SELECT id, title, year, director, genres, star_nos, rating, votes, original_title, release_date,
                runtime_minutes, popularity, tmdb_id, price, overview
-        FROM {CURRENT}.film {condition}
+        FROM film {condition}
     """
     return conn.execute(statement.encode()).fetchall()
 
 
 def select_stars(conn: Connection, nos: Sequence[int]) -> dict[int, tuple[str, str, int | None]]:
     """Stars of the current catalogue by number: id, name, year of birth."""
-    rows = conn.execute(f"SELECT no, id, name, birth_year FROM {CURRENT}.star WHERE no = ANY (%s)".encode(), [nos])
+    rows = conn.execute("SELECT no, id, name, birth_year FROM star WHERE no = ANY (%s)", [nos])
     return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
 
@@ -197,24 +207,25 @@ def swap(
     with conn.transaction() as transaction:
         conn.execute("SELECT pg_advisory_xact_lock(%s)", [SWAP_LOCK])  # waits for a backup to end
         copy_new_terms(conn, new_terms)
-        # What takes longer the more films there are comes before the lock that visitors wait for. Only new prices wait
-        # for this one.
-        _lock_tables(conn, "film_terms IN SHARE ROW EXCLUSIVE MODE")
+        _lock_table(conn, "film_terms IN SHARE ROW EXCLUSIVE MODE")
         upsert_terms(conn)
         _apply_new_terms(conn)
-        # From here to the commit no request can read the catalogue (``catalogue.queries.one_edition``).
-        _lock_tables(conn, "film_in_use IN SHARE MODE", "edition IN ACCESS EXCLUSIVE MODE")
+        _lock_table(conn, "film_in_use IN SHARE MODE")  # until the commit no other film comes into use
         missing = conn.execute(
             f"""
-            SELECT u.film_id FROM film_in_use u JOIN {CURRENT}.film f ON f.id = u.film_id
+            SELECT u.film_id FROM film_in_use u JOIN film f ON f.id = u.film_id
             WHERE NOT EXISTS (SELECT FROM {NEXT}.film n WHERE n.id = u.film_id)
             """.encode()
         ).fetchall()
         if missing:
             raise psycopg.Rollback(transaction)
-        conn.execute(f"ALTER SCHEMA {CURRENT} RENAME TO {OLD}".encode())
-        conn.execute(f"ALTER SCHEMA {NEXT} RENAME TO {CURRENT}".encode())
-        row = conn.execute("UPDATE edition SET version = version + 1 RETURNING version").fetchone()
+        row = conn.execute(
+            "UPDATE edition SET version = version + 1, schema = 'catalogue_' || version + 1 RETURNING version, schema"
+        ).fetchone()
+        if row is None:
+            raise RuntimeError("the table edition has lost its row")
+        version, schema = row
+        conn.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(sql.Identifier(NEXT), sql.Identifier(schema)))
         conn.execute(
             "INSERT INTO import_run (source, origin, finished, version, films, stars, report)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s)",
@@ -224,8 +235,8 @@ def swap(
     return [film_id for (film_id,) in missing]
 
 
-def _lock_tables(conn: Connection, *locks: str) -> None:
-    """Lock tables until the commit: all of them, or none for a while, so that other transactions go first."""
+def _lock_table(conn: Connection, lock: str) -> None:
+    """Lock a table until the commit. If that takes long, other transactions go first, and it is tried again."""
     for _ in range(_SWAP_TRIES):
         try:
             with conn.transaction():
@@ -235,7 +246,7 @@ def _lock_tables(conn: Connection, *locks: str) -> None:
             time.sleep(_SWAP_SECONDS)
         else:
             return
-    raise psycopg.errors.LockNotAvailable("another transaction reads or changes the catalogue without end")
+    raise psycopg.errors.LockNotAvailable("other transactions change prices or films in use without end")
 
 
 def wait_for_processes(conn: Connection) -> None:
@@ -263,24 +274,14 @@ def _apply_new_terms(conn: Connection) -> None:
     )
 
 
-def drop_old(conn: Connection) -> None:
-    """Drop the replaced catalogue. If it is still read after 15 seconds, the next import drops it."""
-    try:
-        with conn.transaction():
-            conn.execute("SET LOCAL lock_timeout = '15s'")
-            conn.execute("SET LOCAL client_min_messages = warning")
-            conn.execute(f"DROP SCHEMA IF EXISTS {OLD} CASCADE".encode())
-    except psycopg.errors.LockNotAvailable:
-        return
-
-
 def select_state(conn: Connection) -> dict[str, Any]:
     """The catalogue's counts and version, and the last import."""
+    conn.execute(USE_CURRENT_EDITION)
     row = conn.execute(
-        f"""
-        SELECT e.version, (SELECT size FROM {CURRENT}.listing_size WHERE list = 'all'),
-               (SELECT size FROM {CURRENT}.listing_size WHERE list = 'stars'),
-               (SELECT count(*) FROM {CURRENT}.listing_size WHERE list LIKE 'genre:%'),
+        """
+        SELECT e.version, (SELECT size FROM listing_size WHERE list = 'all'),
+               (SELECT size FROM listing_size WHERE list = 'stars'),
+               (SELECT count(*) FROM listing_size WHERE list LIKE 'genre:%'),
                (SELECT count(*) FROM film_terms WHERE price IS NOT NULL), (SELECT count(*) FROM film_in_use),
                r.source, r.origin, r.finished
         FROM edition e LEFT JOIN LATERAL (SELECT * FROM import_run ORDER BY id DESC LIMIT 1) r ON true
@@ -294,9 +295,10 @@ def select_state(conn: Connection) -> dict[str, Any]:
 
 def count_known_to_tmdb(conn: Connection) -> int:
     """The number of films whose TMDB id is known from the import or from ``filmer link tmdb``."""
+    conn.execute(USE_CURRENT_EDITION)
     row = conn.execute(
-        f"""
-        SELECT count(*) FROM {CURRENT}.film f
+        """
+        SELECT count(*) FROM film f
         WHERE f.tmdb_id IS NOT NULL
            OR EXISTS (SELECT FROM tmdb_link l WHERE l.film_id = f.id AND l.tmdb_id IS NOT NULL)
         """

@@ -1,6 +1,6 @@
 """Counts at import the matches of search terms that too many films or stars match to count them during a request.
 
-These are short substrings and prefixes of words. ``catalogue/search.py`` reads them from the table ``catalogue.term``.
+These are short substrings and prefixes of words. ``catalogue/search.py`` reads them from the table ``term``.
 """
 
 import re

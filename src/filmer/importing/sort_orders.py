@@ -103,6 +103,6 @@ def _by_letter(order: Order, letters: npt.NDArray[np.int32]) -> Iterator[tuple[s
 
 
 def chunks(numbers_of: Order) -> Iterator[tuple[int, Order]]:
-    """A list in the chunks of the table ``catalogue.listing``: chunk number and film or star numbers."""
+    """A list in the chunks of the table ``listing``: chunk number and film or star numbers."""
     for chunk, start in enumerate(range(0, len(numbers_of), listing.CHUNK)):
         yield chunk, numbers_of[start : start + listing.CHUNK]

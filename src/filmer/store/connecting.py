@@ -30,8 +30,34 @@ def names_several(url: str) -> bool:
     return "," in str(fields.get("host") or fields.get("hostaddr") or "")
 
 
+CATALOGUE_TABLES = ("film", "star", "listing", "listing_size", "tally", "term")
+# Each edition of the catalogue is a schema, whose name is in the table "edition". It is put before the search path.
+_SET_PATH = """
+    SELECT database, version, set_config('search_path',
+        schema || ', ' || regexp_replace(current_setting('search_path'), '^catalogue[0-9_]*, ', ''), {is_local})
+    FROM edition
+"""
+USE_CURRENT_EDITION = _SET_PATH.format(is_local="false").encode()
+USE_CURRENT_EDITION_LOCALLY = _SET_PATH.format(is_local="true").encode()  # until the transaction ends
+
+
+def edition_key(database: UUID, version: int) -> str:
+    """The name of an edition of the catalogue. It tells apart databases that share one cache."""
+    return f"{database.hex}:{version}"
+
+
 class CancellableConnection(AsyncConnection[TupleRow]):
     """A connection whose work can be cancelled at once, also when the server hangs."""
+
+    edition = ""  # the ``edition_key`` of the edition that it reads
+
+    async def use_current_edition(self) -> int:
+        """Read the edition that is current on this server from now on. Returns its version."""
+        row = await (await self.execute(USE_CURRENT_EDITION)).fetchone()
+        if row is None:
+            raise RuntimeError("the table edition has lost its row")
+        self.edition = edition_key(row[0], row[1])
+        return int(row[1])
 
     async def _try_cancel(self, *, timeout: float = CANCEL_SECONDS) -> None:  # noqa: ASYNC109 - psycopg's signature
         """By default, psycopg waits for a server that hangs for five seconds, and then for five more."""

@@ -11,7 +11,7 @@ import structlog
 
 from filmer.plurals import counted
 from filmer.settings import Settings
-from filmer.store.connecting import BriefConnection, to_primary
+from filmer.store.connecting import CancellableConnection, to_primary
 from filmer.store.embedded import default_data_dir, running_engines
 from filmer.store.migrate import MigrationError, migrate, pending, require_supported
 from filmer.store.postgres import Connection
@@ -79,7 +79,7 @@ def connect(settings: Settings) -> psycopg.Connection:
 async def in_transaction(settings: Settings, work: Callable[[Connection, Settings], Awaitable[T]]) -> T:
     """Runs asynchronous work in a transaction, and returns its result."""
     async with (
-        await BriefConnection.connect(
+        await CancellableConnection.connect(
             settings.database_url or "", autocommit=True, connect_timeout=5, application_name="filmer"
         ) as conn,
         conn.transaction(),

@@ -16,12 +16,11 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from filmer.errors import ServerLost, ServiceUnavailable
 from filmer.single_flight import single_flight
-from filmer.store.connecting import CONNECT_SECONDS, CancellableConnection, names_several, to_primary
+from filmer.store.connecting import CATALOGUE_TABLES, CONNECT_SECONDS, CancellableConnection, names_several, to_primary
 
-Connection = BriefConnection
+Connection = CancellableConnection
 Pool = AsyncConnectionPool[Connection]
 Lent = TypeVar("Lent")
-Probe = Callable[[Connection], Awaitable[bool]]  # whether a server has the data that is wanted
 
 WAIT_SECONDS = 2.0  # for a connection, before the response is 503
 STATEMENT_SECONDS = 5
@@ -93,7 +92,8 @@ class Database:
         """Whether reads may be answered by other servers than the primary."""
         return self._readers is not None
 
-    def connection(self) -> AbstractAsyncContextManager[Connection]:
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
         """A connection to the primary, which sees everything that is committed.
 
         Raises ServiceUnavailable when the database is unavailable, too busy or too slow.
@@ -105,7 +105,7 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[tuple[Connection, bool]]:
-        """A connection to any server that has the edition, and whether it has: an older one rather than none.
+        """A connection to any server that has the edition, and whether it has: an older edition is better than none.
 
         Raises ServiceUnavailable when no server answers.
         """
@@ -142,61 +142,61 @@ class Database:
 
     @asynccontextmanager
     async def _borrow(self, readers: Pool) -> AsyncIterator[tuple[Connection, bool]]:
-        """Of a standby, if it has what is wanted; else of the primary; else of a standby that is behind."""
+        """A standby's connection if it has the edition, else the primary's, else that of a standby without it."""
         lent: list[tuple[Pool, Connection]] = []
         try:
-            current = await self._probe(readers, lent, wait=PROBE_SECONDS)
-            current = current or await self._probe(self._pool, lent, wait=WAIT_SECONDS)
-            if not lent:  # the readers may all have gone to the primary while the standbys were away
+            is_current = await self._probe(readers, lent, wait=PROBE_SECONDS)
+            is_current = is_current or await self._probe(self._pool, lent, wait=WAIT_SECONDS)
+            if not lent:  # the readers may all have connected to the primary while the standbys were down
                 await readers.drain()
-                current = await self._probe(readers, lent, wait=ANSWER_SECONDS)
+                is_current = await self._probe(readers, lent, wait=ANSWER_SECONDS)
             if not lent:
                 raise ServiceUnavailable("The database is not available right now")
-            async with lent[-1][1] as conn:  # the latest asked: of two that are behind, the primary
-                yield conn, current
+            async with lent[-1][1] as conn:  # the last one: of two without the edition, the primary
+                yield conn, is_current
         finally:
             for pool, conn in lent:
                 await pool.putconn(conn)
 
     async def _probe(self, pool: Pool, lent: list[tuple[Pool, Connection]], *, wait: float) -> bool:
-        """Adds a connection that answers to those lent, if there is one; whether its server has what is wanted."""
+        """Adds a connection that answers to ``lent``, if there is one. Returns whether its server has the edition."""
         for _ in range(2):
             try:
                 conn = await pool.getconn(wait)
             except (PoolTimeout, TooManyRequests):
                 return False
-            asking = asyncio.create_task(self._reaches_edition(conn))
-            told = None
+            probe = asyncio.create_task(self._has_edition(conn))
+            has_edition = None
             try:
-                done, _ = await asyncio.wait({asking}, timeout=PROBE_SECONDS)
-                told = asking.result() if done else None
+                done, _ = await asyncio.wait({probe}, timeout=PROBE_SECONDS)
+                has_edition = probe.result() if done else None
             finally:
-                if told is None:
-                    asking.cancel()
-                    self._give_back_after(asking, pool, conn)
-            if told is not None:
+                if has_edition is None:
+                    probe.cancel()
+                    self._return_after(probe, pool, conn)
+            if has_edition is not None:
                 lent.append((pool, conn))
-                return told
-            if not done:  # slow, or hangs: of this connection alone we know
+                return has_edition
+            if not done:  # slow, or hanging: nothing is known about the pool's other connections
                 break
-            await pool.drain()  # its server is gone, and most likely that of the others
+            await pool.drain()  # its server is down, and probably that of the other connections
         return False
 
-    async def _reaches_edition(self, conn: Connection) -> bool | None:
-        """Whether the server has the edition wanted, which is read from here on; None where it does not answer."""
+    async def _has_edition(self, conn: Connection) -> bool | None:
+        """Whether the server has the edition, which the connection reads from now on. None: it does not answer."""
         try:
             return await conn.use_current_edition() >= self.edition_version
         except psycopg.Error:
             return None
 
-    def _give_back_after(self, asking: asyncio.Task[bool | None], pool: Pool, conn: Connection) -> None:
-        """Not waited for: psycopg takes seconds to give up a server that says nothing."""
+    def _return_after(self, probe: asyncio.Task[bool | None], pool: Pool, conn: Connection) -> None:
+        """In the background: psycopg takes seconds to give up a server that does not answer."""
 
-        async def give_back() -> None:
-            await asyncio.wait({asking})
+        async def return_connection() -> None:
+            await asyncio.wait({probe})
             await pool.putconn(conn)
 
-        task = asyncio.create_task(give_back())
+        task = asyncio.create_task(return_connection())
         self._returns.add(task)
         task.add_done_callback(self._returns.discard)
 
@@ -248,7 +248,7 @@ class Database:
 
     async def _ping_with_pool(self) -> bool:
         try:
-            async with self.reading(_ping) as (conn, _):
+            async with self.reading() as (conn, _):
                 return await _ping(conn)
         except ServiceUnavailable:
             return False
@@ -262,14 +262,6 @@ class Database:
 def escape_like(text: str) -> str:
     """A LIKE pattern that matches the text itself."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-async def _ask(conn: Connection, is_current: Probe) -> bool | None:
-    """None where the server does not answer."""
-    try:
-        return await is_current(conn)
-    except psycopg.Error:
-        return None
 
 
 async def _ping(conn: Connection) -> bool:

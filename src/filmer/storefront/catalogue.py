@@ -128,7 +128,7 @@ class CataloguePages(Handlers):
             if params.is_begun:
                 first = listing.span(params.page, SIZE).first
                 total, films = await self._search.movies(
-                    conn, params.filters, edition=edition, sort=sort_of(params), first=first, size=SIZE
+                    conn, params.filters, sort=sort_of(params), first=first, size=SIZE
                 )
                 people = await self._people(conn, params)
             prices = await self._prices.of(conn, films)

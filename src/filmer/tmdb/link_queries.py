@@ -5,7 +5,7 @@ from datetime import datetime
 
 import psycopg
 
-from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY, BriefConnection
+from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY, CancellableConnection
 from filmer.store.postgres import Connection
 
 _LOCK = 0x6C696E6B  # "link": one run at a time per database
@@ -23,7 +23,7 @@ _DUE = f"""
 
 async def connect(url: str) -> Connection:
     """The one connection of a run. If the run is killed, PostgreSQL soon ends the statement it is at."""
-    return await psycopg.AsyncConnection.connect(
+    return await CancellableConnection.connect(
         url,
         autocommit=True,
         connect_timeout=5,
@@ -54,12 +54,6 @@ async def count_films(conn: Connection, *, looked_up_before: datetime) -> tuple[
     """
     row = await (await conn.execute(statement.encode(), {"looked_up_before": looked_up_before})).fetchone()
     return (0, 0) if row is None else (row[0], row[1])
-
-
-async def select_version(conn: Connection) -> int:
-    """The version of the catalogue's edition. Waits while an import swaps in another one."""
-    row = await (await conn.execute("SELECT version FROM edition")).fetchone()
-    return 0 if row is None else int(row[0])
 
 
 async def select_films(

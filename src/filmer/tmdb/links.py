@@ -114,7 +114,7 @@ class Linker:
 
     async def _read(self) -> None:
         """Read the next batch. After an import, whose films have other ranks, start again from the top."""
-        version = await queries.select_version(self._conn)
+        version = await self._conn.use_current_edition()
         if version != self._version:
             self._version, self._after = version, 0
             await self._count()
