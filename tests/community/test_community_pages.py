@@ -199,8 +199,10 @@ def test_what_tmdb_tells_is_text_and_nothing_else(community: Community, mary: ht
     user.favorite(GODFATHER)
     hostile = "<script>alert('1')</script>\"&"
     with psycopg.connect(community.database_url) as conn:
+        # As if TMDB had sent it later, so that what is fetched in the background does not take its place.
         conn.execute(
-            "UPDATE tmdb_film SET title = %s, overview = %s WHERE movie_id = %s", [hostile, hostile, GODFATHER]
+            "UPDATE tmdb_film SET title = %s, overview = %s, fetched = now() + interval '1 minute' WHERE movie_id = %s",
+            [hostile, hostile, GODFATHER],
         )
         conn.execute("UPDATE shelf SET version = gen_random_uuid()")
     try:

@@ -12,7 +12,6 @@ from filmer.catalogue.edition import CHANNEL, SWAP_LOCK
 Connection = psycopg.Connection[Any]
 
 EXTENSION = "pg_trgm"
-_LEFTOVERS = ("catalogue_next", "catalogue_old")  # of a killed import
 _LOCK_SECONDS = 10
 _BOOKKEEPING = (
     "public.migration",
@@ -41,8 +40,7 @@ def is_replica(conn: Connection) -> bool:
 def snapshot(conn: Connection) -> Iterator[str]:
     """A snapshot for all queries on this connection, and for pg_dump, which takes the name that this yields.
 
-    Imports wait with their swap meanwhile: PostgreSQL looks tables up by their current names, whatever the snapshot, so
-    after a swap the new tables would be read in place of the old ones.
+    Imports wait with their swap meanwhile, as they would then drop the edition that is being read.
     """
     conn.execute("SELECT pg_advisory_lock_shared(%s)", [SWAP_LOCK])
     try:

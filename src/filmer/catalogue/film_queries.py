@@ -1,4 +1,4 @@
-"""The SQL of the pages of a film and of a star. Reads stand inside ``queries.one_edition``."""
+"""The SQL of the pages of a film and of a star."""
 
 from collections.abc import Sequence
 
