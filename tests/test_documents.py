@@ -31,6 +31,8 @@ def paths_named_in(text: str) -> Iterator[str]:
     for quoted in re.findall(r"`([^`\n]+)`", _FENCED.sub("", text)):
         if _NAMES_A_FILE.fullmatch(quoted) and not quoted.startswith(("/", ".")):
             yield quoted
+    for block in _FENCED.findall(text):  # of the map: a module's name has no other meaning
+        yield from re.findall(r"(?<![\w/.-])\w+\.py\b", block)
 
 
 def is_there(path: str) -> bool:

@@ -192,7 +192,7 @@ def test_adds_at_once_never_bring_a_line_over_ten(store: Store, sign_in: SignIn)
 
 
 def test_a_cart_holds_500_titles(start_shop: StartShop) -> None:
-    """nouns.MAX_TITLES; more of a title that is there may still be added"""
+    """MAX_TITLES of shop/schemas.py; more of a title that is there may still be added"""
     shop = start_shop()
     client = shop.sign_in()
     put_in_cart(client, SHAWSHANK)

@@ -22,7 +22,7 @@ from filmer.http.bounds import kind_of, require_length, require_storable, requir
 from filmer.http.json_text import HUGE, Fraction, Members, read_json
 
 MAX_BODY = 64 * 1024  # bytes (contract §1.3)
-BODY_SECONDS = 8.0  # for the whole body; together with forwarding.DRAIN_SECONDS less than 10
+BODY_SECONDS = 8.0  # for the whole body; together with DRAIN_SECONDS of edge/body_drain.py less than 10
 _PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;"]*)')
 _UTF_8 = {"utf-8", "utf8"}
 
