@@ -170,7 +170,7 @@ def written(response: Any) -> str:
 
 
 def test_nothing_of_the_specification_is_left_out(responses_by_case: list[httpx.Response]) -> None:
-    """Each answer printed is in CASES; each code and status in these or in REQUESTS, for the OpenAPI document's tests."""
+    """Each answer printed is in CASES; each code and status in these or in REQUESTS, for the OpenAPI tests."""
     good = {
         (case.endpoint, response.status_code)
         for case, response in zip(CASES, responses_by_case, strict=True)
