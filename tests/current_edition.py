@@ -4,6 +4,8 @@ from typing import Any
 
 import psycopg
 
+BREAK = "ALTER TABLE film RENAME id TO former_id; ALTER TABLE star RENAME id TO former_id"  # reading them fails
+MEND = "ALTER TABLE film RENAME former_id TO id; ALTER TABLE star RENAME former_id TO id"
 LOCK = "LOCK TABLE film, star, listing, listing_size, tally, term IN ACCESS EXCLUSIVE MODE"  # nobody can read them
 
 

@@ -6,18 +6,19 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.current_edition import BREAK, connect
 from tests.machine import answered_within
 from tests.responses import TIME, error_of
 
 
 @pytest.fixture(scope="session")
 def broken(make_database: MakeDatabase, serve: Serve) -> Server:
-    """A server whose tables are gone."""
+    """A server whose tables are not what it expects."""
     url = make_database()
     import_films(url)
     server: Server = serve(url, CACHE_DURATION_SECONDS="0")
-    with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute("DROP SCHEMA catalogue CASCADE")
+    with connect(url, autocommit=True) as conn:
+        conn.execute(BREAK)
     return server
 
 

@@ -16,7 +16,7 @@ from tests.machine import at_most
 from filmer.server.serving import free_port
 from filmer.store import valkey
 from filmer.store.embedded import Engines
-from filmer.store.valkey import SharedCache, claim_key
+from filmer.store.valkey import CLAIMED, SharedCache, claim_key
 
 T = TypeVar("T")
 
@@ -94,14 +94,25 @@ def test_a_claim_lasts_as_long_as_it_is_kept(engines: Engines, key: str) -> None
 
 @pytest.mark.parametrize("value", [b"it", None])
 def test_publishing_gives_the_claim_back(engines: Engines, key: str, value: bytes | None) -> None:
-    async def claim_and_put(cache: SharedCache) -> None:
-        assert await cache.claim(key, milliseconds=60_000)
-        cache.put_and_release(key, value, seconds=30)
+    async def claim_and_put(cache: SharedCache) -> list[bytes | None]:
+        values = [await cache.get_or_claim(key, milliseconds=60_000) for _ in range(3)]
+        cache.put_or_release(key, value, seconds=30)
+        return values
 
-    using(engines.redis_url, claim_and_put)  # closing waits for the background tasks
+    assert using(engines.redis_url, claim_and_put) == [None, CLAIMED, CLAIMED]  # closing waits for the background tasks
     with redis.Redis.from_url(engines.redis_url) as client:
         assert client.get(key) == value
-        assert not client.exists(claim_key(key))
+        assert int(client.ttl(key)) <= 30
+
+
+def test_one_of_many_is_to_compute_and_its_claim_ends_by_itself(engines: Engines, key: str) -> None:
+    async def claim_often(cache: SharedCache) -> list[bytes | None]:
+        return list(await asyncio.gather(*(cache.get_or_claim(key, milliseconds=60_000) for _ in range(20))))
+
+    values = using(engines.redis_url, claim_often)
+    assert (values.count(None), values.count(CLAIMED)) == (1, 19)
+    with redis.Redis.from_url(engines.redis_url) as client:
+        assert 50_000 < int(client.pttl(key)) <= 60_000
 
 
 def test_what_is_put_behind_is_put(engines: Engines, key: str) -> None:

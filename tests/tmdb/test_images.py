@@ -15,7 +15,7 @@ from tests.tmdb.cluster import Cluster, Run, make_run
 
 from filmer.errors import ExternalApiError
 from filmer.store.embedded import Engines
-from filmer.store.valkey import SharedCache
+from filmer.store.valkey import CLAIMED, SharedCache
 from filmer.tmdb import images as module
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.images import FAILED_SECONDS, MAX_BYTES, NO_POSTER_SECONDS, Images, PosterImage, media_type_of
@@ -264,11 +264,11 @@ def test_while_another_worker_asks_nobody_else_does(run: Run, monkeypatch: pytes
 
     async def work(cluster: Cluster) -> None:
         async with viewing(cluster) as viewer_a:
-            claim = f"{viewer_a.images._prefix}:{MATRIX}:claim"
-            cluster.valkey.set(claim, b"", ex=60)
+            key = f"{viewer_a.images._prefix}:{MATRIX}"
+            cluster.valkey.set(key, CLAIMED, ex=60)
             assert await viewer_a.sees() == NOT_YET
             assert pictures(cluster) == 0
-            cluster.valkey.delete(claim)  # that one died, and its claim is over
+            cluster.valkey.delete(key)  # that one died, and its claim is over
             await viewer_a.settled()
             assert await viewer_a.sees() == matrix()
 
@@ -325,9 +325,9 @@ def test_who_ends_does_not_wait_for_tmdb(run: Run, monkeypatch: pytest.MonkeyPat
         cluster.sandbox.fail("black-hole", path=HOST)
         async with asyncio.timeout(8), viewing(cluster) as viewer_a:
             assert await viewer_a.sees() == NOT_YET
-            claim = f"{viewer_a.images._prefix}:{MATRIX}:claim"
-            assert cluster.valkey.exists(claim)
-        assert not cluster.valkey.exists(claim), "others need not wait until it ends by itself"
+            key = f"{viewer_a.images._prefix}:{MATRIX}"
+            assert cluster.valkey.get(key) == CLAIMED
+        assert not cluster.valkey.exists(key), "others need not wait until it ends by itself"
 
     run(work)
 

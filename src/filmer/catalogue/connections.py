@@ -20,5 +20,5 @@ class Catalogue:
     async def reading(self) -> AsyncIterator[Connection]:
         async with self._database.reading() as (conn, is_current):
             if not is_current:
-                self._edition.behind += 1
+                self._edition.stale_reads += 1
             yield conn

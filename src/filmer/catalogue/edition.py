@@ -35,7 +35,7 @@ class Edition:
         self.key = ""  # empty: not known yet, nothing may be cached
         self.version = 0
         self.has_imdb = False  # whether IMDb is to be named as a source
-        self.behind = 0  # answers given of an older version, for want of a server that has this one
+        self.stale_reads = 0  # reads of an older edition, for want of a server that has this one
         self._held: int | None = None  # the version we have the lock on
 
     def start(self) -> None:

@@ -12,7 +12,7 @@ from filmer.clock import Clock
 from filmer.edge.cache import CachedResponse
 from filmer.edge.flight import FLIGHT, Flight
 from filmer.edge.traffic import PAGE_VALKEY
-from filmer.store.valkey import SharedCache, unpack
+from filmer.store.valkey import CLAIMED, SharedCache, unpack
 
 CLAIM_MILLISECONDS = 3000  # how long other processes wait for the one that computes
 POLL_SECONDS = 0.02
@@ -48,13 +48,13 @@ class ValkeyCache:
             flight.source = PAGE_VALKEY
             await flight.response.send(send)
         else:
-            behind = self._edition.behind
+            stale_reads = self._edition.stale_reads
             await self._app(scope, receive, send)
             response: CachedResponse | None = flight.response
             is_public = response is not None and response.is_public
-            is_stored = is_public and self._edition.behind == behind  # else it may be of an older edition
+            is_stored = is_public and self._edition.stale_reads == stale_reads  # else it may be of an older edition
             packed = msgspec.msgpack.encode(response) if is_stored else None
-            self._shared.put_and_release(key, packed, seconds=self._seconds)
+            self._shared.put_or_release(key, packed, seconds=self._seconds)
             if not is_stored:
                 return
         flight.until = self._clock.monotonic() + self._seconds
@@ -66,10 +66,8 @@ class ValkeyCache:
     async def _get_or_claim(self, key: str) -> CachedResponse | None:
         """The response, after waiting if another process computes it. None: compute it, and release the claim."""
         deadline = self._clock.monotonic() + CLAIM_MILLISECONDS / 1000
-        packed = await self._shared.get(key)
-        while not packed and not await self._shared.claim(key, milliseconds=CLAIM_MILLISECONDS):
+        while (packed := await self._shared.get_or_claim(key, milliseconds=CLAIM_MILLISECONDS)) == CLAIMED:
             if self._clock.monotonic() > deadline:
-                break
+                return None
             await asyncio.sleep(POLL_SECONDS)
-            packed = await self._shared.get(key)
         return unpack(packed, CachedResponse)

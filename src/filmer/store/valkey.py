@@ -19,6 +19,8 @@ POOL_WAIT_SECONDS = 1.0  # for a connection, when all are in use
 TIMEOUT_SECONDS = 0.05  # a reply takes 0.1 ms over a network; beyond this the request is faster without the cache
 RETRY_SECONDS = 1.0  # after a failure, no call is sent for this long
 
+CLAIMED = b"claimed"  # in place of a value that a process computes
+
 
 def unpack(packed: bytes | None, shape: type[T]) -> T | None:
     """Decodes MessagePack. None for None, and for what another version of filmer wrote in another format."""
@@ -69,17 +71,20 @@ class SharedCache:
         """Like ``put``, without waiting for it."""
         self._run_in_background(lambda client: client.set(key, value, ex=seconds))
 
-    def put_and_release(self, key: str, value: bytes | None, *, seconds: int) -> None:
-        """Stores a value, if there is one, and releases the claim on its key, without waiting for either."""
+    async def get_or_claim(self, key: str, *, milliseconds: int) -> bytes | None:
+        """The value; ``CLAIMED`` while another process computes it.
 
-        def call(client: redis.Redis) -> Awaitable[object]:
-            pipeline = client.pipeline(transaction=False)
-            if value is not None:
-                pipeline.set(key, value, ex=seconds)
-            pipeline.delete(claim_key(key))
-            return pipeline.execute()
+        None: the caller is to compute it, and then calls ``put_or_release``. Also when the server is unavailable.
+        """
+        value = await self.attempt(lambda client: client.set(key, CLAIMED, px=milliseconds, nx=True, get=True))
+        return value if isinstance(value, bytes) else None
 
-        self._run_in_background(call)
+    def put_or_release(self, key: str, value: bytes | None, *, seconds: int) -> None:
+        """Stores the value of a claimed key, or releases the claim where there is none, without waiting for it."""
+        if value is None:
+            self._run_in_background(lambda client: client.delete(key))
+        else:
+            self.put_in_background(key, value, seconds=seconds)
 
     async def claim(self, key: str, *, milliseconds: int) -> bool:
         """Whether the caller is to compute the value of this key; also true when the server is unavailable."""

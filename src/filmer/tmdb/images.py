@@ -17,7 +17,7 @@ from filmer.durations import Durations
 from filmer.errors import ExternalApiError, MovieNotFound
 from filmer.settings import Settings
 from filmer.single_flight import single_flight
-from filmer.store.valkey import SharedCache
+from filmer.store.valkey import CLAIMED, SharedCache
 from filmer.tmdb.circuit_breaker import CircuitBreaker
 from filmer.tmdb.client import AttemptFailed, Tmdb, http_client, outcome_of, read_body
 from filmer.tmdb.rate_limit import RateLimit
@@ -109,26 +109,18 @@ class Images:
     async def _load(self, movie_id: int) -> bytes:
         """The image from Valkey or TMDB. It goes on after all callers have given up, for the next visitor."""
         key = f"{self._prefix}:{movie_id}"
-        image = await self._from_valkey(key)
-        while image is None:
-            if await self._shared.claim(key, milliseconds=self._claim_milliseconds):
-                try:
-                    image = await self._from_valkey(key)  # another worker may have finished before our claim
-                    if image is None:
-                        image = await self._fetch_poster(movie_id)
-                except BaseException:
-                    await self._shared.release_claim(key)
-                    raise
-                self._shared.put_and_release(key, image, seconds=_lifetime(image))
-            else:
-                await asyncio.sleep(POLL_SECONDS)  # another worker fetches it; if it dies, its claim expires
-                image = await self._from_valkey(key)
+        image = await self._shared.get_or_claim(key, milliseconds=self._claim_milliseconds)
+        while image == CLAIMED:  # another worker fetches it; if it dies, its claim expires
+            await asyncio.sleep(POLL_SECONDS)
+            image = await self._shared.get_or_claim(key, milliseconds=self._claim_milliseconds)
+        if image is None or not (image in {NONE, FAILED} or media_type_of(image)):
+            fetched = None
+            try:
+                image = fetched = await self._fetch_poster(movie_id)
+            finally:
+                self._shared.put_or_release(key, fetched, seconds=_lifetime(fetched or b""))
         self._memory[movie_id] = image
         return image
-
-    async def _from_valkey(self, key: str) -> bytes | None:
-        image = await self._shared.get(key)
-        return image if image in {NONE, FAILED} or media_type_of(image or b"") else None
 
     async def _fetch_poster(self, movie_id: int) -> bytes:
         try:
