@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from string import ascii_uppercase
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlencode
@@ -161,13 +162,18 @@ def _members(query_string: bytes) -> Members:
     return members
 
 
+@cache
+def _fields(query_type: Any) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(query_type)
+
+
 def query_of(params: L) -> str:
     """The parameters that differ from the defaults, in a fixed order, so that one list has one address."""
     needed = ["order"] if params.sort_by == "rating" else []
     return urlencode(
         [
             (field.encode_name, value)
-            for field in msgspec.structs.fields(params)
+            for field in _fields(type(params))
             if ((value := getattr(params, field.name)) != field.default or field.name in needed)
             and field.name != "size"
         ]

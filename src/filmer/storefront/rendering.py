@@ -33,6 +33,7 @@ class Assets:
             file.name: file.read_bytes() for file in folder.iterdir() if file.name[file.name.rfind(".") :] in FILES
         }
         self._icon = self._files["icon.svg"]
+        self._versions: dict[str, str] = {}
         self._files["abril-fatface.ttf"] = font_file().read_bytes()
         for name, content in self._files.items():
             if name.endswith(".css"):
@@ -49,8 +50,10 @@ class Assets:
         return sorted({*self._files, *icons.DRAWN})
 
     def version(self, name: str) -> str:
-        content = self._icon if name in icons.DRAWN else self._files[name]
-        return hashlib.blake2b(content, digest_size=6).hexdigest()
+        if name not in self._versions:
+            content = self._icon if name in icons.DRAWN else self._files[name]
+            self._versions[name] = hashlib.blake2b(content, digest_size=6).hexdigest()
+        return self._versions[name]
 
     def find(self, name: str) -> tuple[bytes, str] | None:
         """The file and its media type."""
