@@ -173,7 +173,7 @@ def query_of(params: L) -> str:
     return urlencode(
         [
             (field.encode_name, value)
-            for field in _fields(type(params))
+            for field in _fields(params.__class__)
             if ((value := getattr(params, field.name)) != field.default or field.name in needed)
             and field.name != "size"
         ]
