@@ -15,6 +15,7 @@ from filmer.clock import SystemClock
 from filmer.importing import imdb, pipeline
 from filmer.importing.data_set import DataSet, Report
 from filmer.importing.progress import Progress
+from filmer.store.connecting import CATALOGUE_TABLES
 
 Value = str | bytes | float | None
 
@@ -133,7 +134,7 @@ class Film(NamedTuple):
 
 def films(database_url: str) -> dict[str, Film]:
     """The films in the catalogue, by id."""
-    with psycopg.connect(database_url) as conn:
+    with connect(database_url) as conn:
         stars = {row[0]: row[1:] for row in conn.execute("SELECT no, id, name, birth_year FROM star")}
         rows = conn.execute(
             "SELECT id, title, original_title, year, runtime_minutes, director, genres, rating, votes,"
@@ -166,9 +167,8 @@ def genre_ids(database_url: str) -> dict[str, int]:
 
 def everything(database_url: str, *tables: str) -> dict[str, list[str]]:
     """Every row of the catalogue's tables and of the given ones."""
-    with psycopg.connect(database_url) as conn:
-        found = conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'catalogue'").fetchall()
-        names = [f"catalogue.{name}" for (name,) in found] + list(tables)
+    with connect(database_url) as conn:
+        names = [*CATALOGUE_TABLES, *tables]
         return {
             name: [row for (row,) in conn.execute(f"SELECT t::text FROM {name} t ORDER BY 1".encode())]
             for name in names

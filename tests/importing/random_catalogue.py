@@ -4,6 +4,7 @@ import random
 from typing import Any, NamedTuple
 
 import psycopg
+from tests.current_edition import connect
 from tests.importing.datasets import genre_ids, import_data_set
 
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
@@ -91,6 +92,6 @@ class Stored(NamedTuple):
 
 def store(database_url: str) -> Stored:
     import_data_set(database_url, draw_data_set())
-    with psycopg.connect(database_url, row_factory=psycopg.rows.dict_row) as conn:
-        tables = [conn.execute(f"SELECT * FROM catalogue.{name}".encode()).fetchall() for name in Stored._fields[2:]]
+    with connect(database_url) as conn, conn.cursor(row_factory=psycopg.rows.dict_row) as cursor:
+        tables = [cursor.execute(f"SELECT * FROM {name}".encode()).fetchall() for name in Stored._fields[2:]]
     return Stored(draw_data_set(), genre_ids(database_url), *tables)
