@@ -46,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     redis_url: Annotated[
-        str | None, _setting("REDIS_URL", "Valkey/Redis ≥ 6.2 to use. Unset: an embedded one in the data directory.")
+        str | None, _setting("REDIS_URL", "Valkey or Redis ≥ 7 to use. Unset: an embedded one in the data directory.")
     ] = None
     redis_password: Annotated[
         str | None, _setting("REDIS_PASSWORD", "Its password, where the URL does not carry one.")

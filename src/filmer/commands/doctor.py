@@ -30,7 +30,7 @@ from filmer.store.valkey import SharedCache
 from filmer.tmdb.client import Tmdb
 from filmer.tmdb.rate_limit import RateLimit
 
-MINIMUM_VALKEY = (6, 2)
+MINIMUM_VALKEY = (7, 0)  # the first Redis in which SET has both NX and GET
 TMDB_SECONDS = 5
 SERVER_SECONDS = 5
 
@@ -187,7 +187,9 @@ def _cache(running: Settings) -> Finding:
     name = "Valkey" if "valkey_version" in info else "Redis"
     version = str(info.get("valkey_version") or info["redis_version"])
     is_supported = tuple(map(int, version.split(".")[:2])) >= MINIMUM_VALKEY
-    return Finding(is_supported, f"{name} {version} answers", "" if is_supported else "filmer needs 6.2 or newer.")
+    return Finding(
+        is_supported, f"{name} {version} answers", "" if is_supported else "filmer needs Redis 7 or newer, or Valkey."
+    )
 
 
 def _tmdb(settings: Settings) -> Finding:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
@@ -19,6 +20,7 @@ POOL_WAIT_SECONDS = 1.0  # for a connection, when all are in use
 TIMEOUT_SECONDS = 0.05  # a reply takes 0.1 ms over a network; beyond this the request is faster without the cache
 RETRY_SECONDS = 1.0  # after a failure, no call is sent for this long
 
+FAILURES = (RedisError, OSError, TimeoutError, RuntimeError)  # uvloop raises the last on a reset connection
 CLAIMED = b"claimed"  # in place of a value that a process computes
 
 
@@ -58,7 +60,8 @@ class SharedCache:
     async def close(self) -> None:
         await asyncio.gather(*self._background_tasks)  # each is bounded by the timeouts, and none raises
         if self._client is not None:
-            await self._client.aclose()
+            with suppress(*FAILURES):
+                await self._client.aclose()
 
     async def get(self, key: str) -> bytes | None:
         value = await self.attempt(lambda client: client.get(key))
@@ -136,7 +139,7 @@ class SharedCache:
             return None
         try:
             reply = await call(self._client)
-        except (RedisError, OSError, TimeoutError, RuntimeError) as error:  # uvloop's on a reset connection
+        except FAILURES as error:
             if not self._retry_at:
                 log.warning("cache away", error=type(error).__name__, retry_seconds=RETRY_SECONDS)
             self._retry_at = time.monotonic() + RETRY_SECONDS
