@@ -139,9 +139,7 @@ def test_an_import_under_way_is_noticed(linker: LinkCommand, tmp_path: Path) -> 
     """Its films are linked as well, those with most votes, though other films had those places before."""
     old, new = IDS[:40], IDS[40:60]
     import_catalogue(linker.url, tmp_path, old)
-    run = linker.start(
-        TMDB_REQUESTS_PER_SECOND="20"
-    )  # half of which it takes: four seconds, in which an import is done
+    run = linker.start(TMDB_REQUESTS_PER_SECOND="20")  # it takes half of them: four seconds, for an import
     eventually(linker.links)
     import_catalogue(linker.url, tmp_path, new)
     output = stdout_of(result_of(run))

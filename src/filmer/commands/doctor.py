@@ -187,9 +187,7 @@ def _cache(running: Settings) -> Finding:
     name = "Valkey" if "valkey_version" in info else "Redis"
     version = str(info.get("valkey_version") or info["redis_version"])
     is_supported = tuple(map(int, version.split(".")[:2])) >= MINIMUM_VALKEY
-    return Finding(
-        is_supported, f"{name} {version} answers", "" if is_supported else "filmer needs Redis 7 or newer, or Valkey."
-    )
+    return Finding(is_supported, f"{name} {version} answers", "" if is_supported else "filmer needs Redis 7 or Valkey.")
 
 
 def _tmdb(settings: Settings) -> Finding:
