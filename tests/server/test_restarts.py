@@ -3,10 +3,10 @@
 import pytest
 
 from filmer.server.restarts import (
-    ATTEMPTS,
     FIRST_DELAY,
     LONGEST_DELAY,
     LONGEST_DELAY_UNREADY,
+    MAX_UNREADY_ATTEMPTS,
     STEADY_SECONDS,
     Restarts,
 )
@@ -30,7 +30,7 @@ def pauses(restarts: Restarts, clock: Clock, *, was_ready: bool, times: int) -> 
     for _ in range(times):
         seconds.append(restarts.died(0, was_ready=was_ready))
         clock.now += seconds[-1]
-        assert restarts.due() == [0]
+        assert restarts.due_slots() == [0]
         restarts.started(0)
     return seconds
 
@@ -58,10 +58,10 @@ def test_not_before_its_time(clock: Clock) -> None:
     assert restarts.seconds_until_due() is None
     pauses(restarts, clock, was_ready=True, times=1)
     restarts.died(0, was_ready=True)
-    assert restarts.due() == []
+    assert restarts.due_slots() == []
     assert restarts.seconds_until_due() == FIRST_DELAY
     clock.now += 2 * FIRST_DELAY
-    assert restarts.due() == [0]
+    assert restarts.due_slots() == [0]
     assert restarts.seconds_until_due() == 0
 
 
@@ -82,7 +82,7 @@ def test_not_hopeless_while_another_runs(clock: Clock) -> None:
 
 def test_hopeless_when_none_gets_ready(clock: Clock) -> None:
     restarts = Restarts(2, clock)
-    for attempt in range(ATTEMPTS):
+    for attempt in range(MAX_UNREADY_ATTEMPTS):
         assert not restarts.is_hopeless, attempt
         for idx in range(2):
             restarts.started(idx)
@@ -94,6 +94,6 @@ def test_hopeless_when_none_gets_ready(clock: Clock) -> None:
 def test_not_hopeless_when_they_get_ready_and_then_die(clock: Clock) -> None:
     restarts = Restarts(1, clock)
     pauses(restarts, clock, was_ready=True, times=50)
-    pauses(restarts, clock, was_ready=False, times=ATTEMPTS - 1)
+    pauses(restarts, clock, was_ready=False, times=MAX_UNREADY_ATTEMPTS - 1)
     restarts.died(0, was_ready=True)
     assert not restarts.is_hopeless

@@ -28,7 +28,7 @@ from tests.server_processes import eventually, workers
 from tests.shop import stress_shop
 from tests.shop.stress_shop import FILMS, ITEMS
 
-from filmer.server.restarts import ATTEMPTS
+from filmer.server.restarts import MAX_UNREADY_ATTEMPTS
 
 pytestmark = pytest.mark.proof
 
@@ -235,7 +235,7 @@ def test_a_worker_that_cannot_be_started_is_tried_again(filled: str, serve: Serv
     steady_worker, other_worker = workers(server)
     broken = _break_workers(tmp_path)
     other_worker.kill()
-    assert eventually(lambda: server.output().count("worker died") > ATTEMPTS, seconds=60), server.output()
+    assert eventually(lambda: server.output().count("worker died") > MAX_UNREADY_ATTEMPTS, seconds=60), server.output()
     assert _ask_on(server.client).is_success
     broken.unlink()
     assert eventually(lambda: _others(server, steady_worker), seconds=60)

@@ -38,7 +38,7 @@ class Passwords:
 
     async def hash(self, password: str, *, before: BeforeWork = None) -> str:
         """The hash of a password. ``before`` and errors as of ``matches``."""
-        return await self._run(lambda: self._hasher.hash(_normal(password)), before)
+        return await self._run(lambda: self._hasher.hash(_normalized(password)), before)
 
     async def matches(self, password: str, stored_hash: str | None, *, before: BeforeWork = None) -> bool:
         """Whether the hash is the password's; takes the same time without a hash (contract §4.2).
@@ -59,7 +59,7 @@ class Passwords:
 
     def _verify(self, stored_hash: str, password: str) -> bool:
         try:
-            return self._hasher.verify(stored_hash, _normal(password))
+            return self._hasher.verify(stored_hash, _normalized(password))
         except (VerificationError, InvalidHashError):
             return False
 
@@ -76,7 +76,7 @@ class Passwords:
             self._waiting -= 1
 
 
-def _normal(password: str) -> str:
+def _normalized(password: str) -> str:
     """In NFC, as keyboards differ in how they compose accents.
 
     A text longer than any password stays as it is: ordering thousands of accents would block the event loop.

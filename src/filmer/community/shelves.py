@@ -18,7 +18,7 @@ from filmer.errors import FavoriteNotFound, RatingNotFound, UserNotFound
 from filmer.http.envelopes import encode
 from filmer.store.postgres import Connection, Database
 from filmer.store.valkey import SharedCache, unpack
-from filmer.tmdb import queries as films
+from filmer.tmdb import queries as tmdb_queries
 from filmer.tmdb.cache import CacheResult, TmdbCache
 from filmer.tmdb.payloads import TmdbFilm
 
@@ -46,12 +46,12 @@ class Shelves:
     async def add_favorite(self, user_id: int, movie_id: int) -> tuple[Favorite, bool]:
         """The favourite, and whether it is new. Raises UserNotFound, MovieNotFound, ExternalApiError."""
         async with self._database.connection() as conn:
-            await self._require(conn, user_id)
+            await self._require_user(conn, user_id)
             existing = await queries.select_favorite(conn, user_id, movie_id)
         if existing is not None:
             return existing, False
         film = await self._tmdb_cache.film(movie_id)
-        async with self._writing_film(user_id, film) as conn:
+        async with self._storing_film(user_id, film) as conn:
             added = await queries.insert_favorite(conn, user_id, movie_id, self._clock.now())
             favorite = added or await queries.select_favorite(conn, user_id, movie_id)
         assert favorite is not None  # noqa: S101 - removals wait for the shelf's row
@@ -62,7 +62,7 @@ class Shelves:
         async with self._database.connection() as conn:
             version = await queries.select_version(conn, user_id)
             if version is None:
-                await self._require(conn, user_id)
+                await self._require_user(conn, user_id)
         key = f"filmer:favorites:{version}:{params.sort}:{params.order}"
         is_cached = version is not None and self._seconds > 0
         if is_cached and (cached := unpack(await self._shared.get(key), FavoriteListing)):
@@ -92,19 +92,19 @@ class Shelves:
 
     async def remove_favorite(self, user_id: int, favorite_id: int) -> None:
         """Raises UserNotFound, FavoriteNotFound."""
-        async with self._writing(user_id) as conn:
+        async with self._changing_shelf(user_id) as conn:
             if not await queries.delete_favorite(conn, user_id, favorite_id):
                 raise FavoriteNotFound
 
     async def clear_favorites(self, user_id: int) -> None:
         """Raises UserNotFound."""
-        async with self._writing(user_id) as conn:
+        async with self._changing_shelf(user_id) as conn:
             await queries.delete_favorites(conn, user_id)
 
     async def rate(self, user_id: int, movie_id: int, rating: float) -> tuple[Rating, bool]:
         """The rating, and whether it is new. Raises MovieNotFound, ExternalApiError."""
         film = await self._tmdb_cache.film(movie_id)
-        async with self._writing_film(user_id, film) as conn:
+        async with self._storing_film(user_id, film) as conn:
             return await queries.upsert_rating(conn, user_id, movie_id, Decimal(rating), self._clock.now())
 
     async def list_ratings(self, user_id: int) -> list[RatedFilm]:
@@ -114,7 +114,7 @@ class Shelves:
 
     async def change_rating(self, user_id: int, rating_id: int, rating: float) -> UpdatedRating:
         """Raises RatingNotFound, also for another user's rating."""
-        async with self._writing(user_id) as conn:
+        async with self._changing_shelf(user_id) as conn:
             changed = await queries.update_rating(conn, user_id, rating_id, Decimal(rating), self._clock.now())
             if changed is None:
                 raise RatingNotFound
@@ -122,25 +122,25 @@ class Shelves:
 
     async def remove_rating(self, user_id: int, rating_id: int) -> None:
         """Raises RatingNotFound, also for another user's rating."""
-        async with self._writing(user_id) as conn:
+        async with self._changing_shelf(user_id) as conn:
             if not await queries.delete_rating(conn, user_id, rating_id):
                 raise RatingNotFound
 
     @asynccontextmanager
-    async def _writing(self, user_id: int) -> AsyncIterator[Connection]:
+    async def _changing_shelf(self, user_id: int) -> AsyncIterator[Connection]:
         async with self._database.connection() as conn, conn.transaction():
-            await self._require(conn, user_id)
+            await self._require_user(conn, user_id)
             await queries.change_version(conn, user_id)
             yield conn
 
     @asynccontextmanager
-    async def _writing_film(self, user_id: int, film: CacheResult[TmdbFilm]) -> AsyncIterator[Connection]:
-        async with self._writing(user_id) as conn:
-            await films.upsert_film(conn, film.value, datetime.fromtimestamp(film.fetched, UTC))
+    async def _storing_film(self, user_id: int, film: CacheResult[TmdbFilm]) -> AsyncIterator[Connection]:
+        async with self._changing_shelf(user_id) as conn:
+            await tmdb_queries.upsert_film(conn, film.value, datetime.fromtimestamp(film.fetched, UTC))
             await queries.insert_film_in_use(conn, film.value.id)
             yield conn
 
     @staticmethod
-    async def _require(conn: Connection, user_id: int) -> None:
+    async def _require_user(conn: Connection, user_id: int) -> None:
         if not await queries.select_is_user(conn, user_id):
             raise UserNotFound

@@ -11,7 +11,7 @@ STEADY_SECONDS = 5.0  # a worker that became ready and has lived so long since i
 FIRST_DELAY = 0.25  # seconds before the second attempt; each further delay is twice as long
 LONGEST_DELAY = 1.0  # seconds, for a worker that becomes ready and then dies: clients wait for it
 LONGEST_DELAY_UNREADY = 30.0  # seconds, for one that does not even become ready
-ATTEMPTS = 4  # in a row, of every worker, that did not become ready until the server gives up
+MAX_UNREADY_ATTEMPTS = 4  # in a row, of every worker, that did not become ready until the server gives up
 
 
 class _Slot:
@@ -19,9 +19,9 @@ class _Slot:
 
     def __init__(self, now: float) -> None:
         self.started = now
-        self.deaths = 0  # in a row
-        self.unready = 0  # attempts in a row that did not become ready
-        self.due: float | None = None  # when to start the next worker; None: one runs
+        self.deaths_in_row = 0
+        self.unready_in_row = 0  # attempts in a row that did not become ready
+        self.due_at: float | None = None  # when to start the next worker; None: one runs
 
 
 class Restarts:
@@ -34,41 +34,41 @@ class Restarts:
     def started(self, idx: int) -> None:
         """A worker was started in this slot."""
         slot = self._slots[idx]
-        slot.started, slot.due = self._clock(), None
+        slot.started, slot.due_at = self._clock(), None
 
     def died(self, idx: int, *, was_ready: bool) -> float:
         """The worker of this slot died. Returns the delay in seconds before the next is started."""
         slot, now = self._slots[idx], self._clock()
         if was_ready:
-            slot.unready = 0
+            slot.unready_in_row = 0
             if now - slot.started > STEADY_SECONDS:
-                slot.deaths = 0
+                slot.deaths_in_row = 0
         else:
-            slot.unready += 1
-        slot.deaths += 1
+            slot.unready_in_row += 1
+        slot.deaths_in_row += 1
         # A worker that dies before it is ready is not made to wait for the deaths of those that were ready.
-        in_row = slot.deaths if was_ready else min(slot.deaths, slot.unready + 1)
+        in_row = slot.deaths_in_row if was_ready else min(slot.deaths_in_row, slot.unready_in_row + 1)
         longest = LONGEST_DELAY if was_ready else LONGEST_DELAY_UNREADY
         delay = min(FIRST_DELAY * 2.0 ** (in_row - 2), longest) if in_row > 1 else 0.0
-        slot.due = now + delay
+        slot.due_at = now + delay
         return delay
 
-    def due(self) -> list[int]:
+    def due_slots(self) -> list[int]:
         """The slots whose delay is over."""
         now = self._clock()
-        return [idx for idx, slot in enumerate(self._slots) if slot.due is not None and slot.due <= now]
+        return [idx for idx, slot in enumerate(self._slots) if slot.due_at is not None and slot.due_at <= now]
 
     def seconds_until_due(self) -> float | None:
         """Until the next delay is over; None when all workers run."""
-        moments = [slot.due for slot in self._slots if slot.due is not None]
+        moments = [slot.due_at for slot in self._slots if slot.due_at is not None]
         return max(0.0, min(moments) - self._clock()) if moments else None
 
     @property
     def running(self) -> set[int]:
         """The slots that have a worker."""
-        return {idx for idx, slot in enumerate(self._slots) if slot.due is None}
+        return {idx for idx, slot in enumerate(self._slots) if slot.due_at is None}
 
     @property
     def is_hopeless(self) -> bool:
         """Whether no worker runs, and none could be started in several attempts."""
-        return not self.running and all(slot.unready >= ATTEMPTS for slot in self._slots)
+        return not self.running and all(slot.unready_in_row >= MAX_UNREADY_ATTEMPTS for slot in self._slots)

@@ -22,7 +22,7 @@ from granian._granian import ListenerSpec, SocketHolder
 from granian.server.mp import MPServer
 
 from filmer.server.listeners import drop_new_connections, is_listening, stop_accepting
-from filmer.server.restarts import ATTEMPTS, Restarts
+from filmer.server.restarts import MAX_UNREADY_ATTEMPTS, Restarts
 
 if TYPE_CHECKING:  # the main process does without the framework
     from collections.abc import Callable
@@ -167,7 +167,7 @@ class RollingServer(_MainProcess):  # type: ignore[misc]
                 self._listeners.pop(idx)[1].close()
 
     def _start_due(self, spawn_target: Any, target_loader: Any) -> None:
-        for idx in self._restarts.due():
+        for idx in self._restarts.due_slots():
             if not self._restarts.running and idx not in self._listeners:
                 self._listen(idx)  # clients wait in its queue, where otherwise they would be refused
             self.wrks[idx] = self._spawn_worker(idx, spawn_target, target_loader)
@@ -214,7 +214,9 @@ class RollingServer(_MainProcess):  # type: ignore[misc]
                 self.main_loop_interrupt.clear()  # before the checks: a signal during them sets it again
                 self._note_deaths()
                 if self._restarts.is_hopeless:
-                    log.error("no worker can be started", attempts=ATTEMPTS, advice="the lines above say why")
+                    log.error(
+                        "no worker can be started", attempts=MAX_UNREADY_ATTEMPTS, advice="the lines above say why"
+                    )
                     self.has_failed = True
                     return
                 self._start_due(spawn_target, target_loader)

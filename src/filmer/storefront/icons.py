@@ -6,8 +6,8 @@ from functools import partial
 
 from filmer.posters.rasterizing import png
 
-PADDED = 'viewBox="-4 -4 40 40"'  # phones cut icons into shapes of their own: the drawing keeps off the edge
-GROUND = "#b5370f"
+PADDED_VIEW_BOX = 'viewBox="-4 -4 40 40"'  # phones cut icons into shapes of their own: the drawing keeps off the edge
+BACKGROUND = "#b5370f"
 FAVICON_SIDES = (16, 32, 48)  # pixels
 
 
@@ -17,7 +17,7 @@ def plain(icon: str, *, side: int) -> bytes:
 
 def padded(icon: str, *, side: int) -> bytes:
     """With the background out to the corners."""
-    return png(icon.replace('viewBox="0 0 32 32"', PADDED), width=side, background=GROUND)
+    return png(icon.replace('viewBox="0 0 32 32"', PADDED_VIEW_BOX), width=side, background=BACKGROUND)
 
 
 def ico(icon: str) -> bytes:
