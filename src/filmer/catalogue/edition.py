@@ -81,6 +81,7 @@ class Edition:
         held: list[int] = [self._held] if self._held is not None else []
         database, version, has_imdb = await select_edition(conn)
         if version == self._held:
+            self._database.edition = self.key  # a read that found a table missing may have reset it
             return
         while True:
             await conn.execute("SELECT pg_advisory_lock_shared(%s, %s)", [SEEN_LOCK, version])

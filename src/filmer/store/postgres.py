@@ -87,11 +87,6 @@ class Database:
         if self._readers:
             await self._readers.close(timeout=5)
 
-    @property
-    def has_standbys(self) -> bool:
-        """Whether reads may be answered by other servers than the primary."""
-        return self._readers is not None
-
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection to the primary, which sees everything that is committed.
