@@ -1,4 +1,4 @@
-"""The catalogue's tables, as they are now: each edition has its own (decision 0003)."""
+"""The catalogue's tables, as they are now: each edition has its own (decision 0020)."""
 
 from typing import Any
 

@@ -3,13 +3,15 @@
 import asyncio
 import gzip
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from tests.catalogue.film_pages import (
     AMELIE,
@@ -27,6 +29,7 @@ from tests.community.conftest import FIGHT_CLUB, SHAWSHANK
 from tests.conftest import ServeHere, import_films
 from tests.current_edition import connect
 from tests.sandbox import sandbox, shared_sandbox
+from tests.server_processes import eventually
 from tests.users import open_account, signed_in, token_of, visitor
 
 from filmer.accounts.schemas import User
@@ -358,19 +361,57 @@ def test_a_rating_of_nothing_is_a_rating(film_site: FilmSite, person: User, brow
 
 
 def test_a_page_is_of_one_edition(film_site: FilmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An import replaces the catalogue between two statements of a page: the page is read again, in the new edition."""
+    """An import replaces the catalogue between two statements of a page: the page is of the edition before."""
     path = tmp_path / "renamed.csv"
     path.write_text("id,title\nrenamed,After\n", "utf-8")
-    select_people = film_queries.select_people
-    calls = 0
+    before = schema_of(film_site.database_url)
+    imports: list[Future[object]] = []
+    with ThreadPoolExecutor() as pool:
 
-    async def import_and_select(conn: Connection, nos: Sequence[int]) -> list[Person]:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
-            await asyncio.to_thread(import_films, film_site.database_url, path, keep_others=True)
+        def import_once() -> None:
+            if not imports:
+                imports.append(pool.submit(import_films, film_site.database_url, path, keep_others=True))
+                assert eventually(lambda: schema_of(film_site.database_url) != before, 30)
+
+        between_statements(monkeypatch, import_once)
+        assert "<h1>Before</h1>" in film_site.client.get("/films/renamed").text
+        imports[0].result(30)
+    assert "<h1>After</h1>" in film_site.client.get("/films/renamed").text
+
+
+def test_a_page_whose_edition_is_dropped_meanwhile_is_read_again(
+    film_site: FilmSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a process that is slow to leave an edition."""
+    moved = 0
+
+    def move_once() -> None:
+        nonlocal moved
+        moved += 1
+        if moved == 1:
+            schema = schema_of(film_site.database_url)
+            with psycopg.connect(film_site.database_url) as conn:
+                conn.execute(f"ALTER SCHEMA {schema} RENAME TO catalogue_99".encode())
+                conn.execute("UPDATE edition SET schema = 'catalogue_99'")
+
+    between_statements(monkeypatch, move_once)
+    assert "<h1>Alone with her</h1>" in film_site.client.get("/films/alone?again").text
+    assert moved == 2
+    assert "<h1>Odd</h1>" in film_site.client.get("/films/odd%25%3C1").text
+
+
+def between_statements(monkeypatch: pytest.MonkeyPatch, call: Callable[[], None]) -> None:
+    """Calls it, in a thread, before the second statement of each page of a film."""
+    select_people = film_queries.select_people
+
+    async def call_and_select(conn: Connection, nos: Sequence[int]) -> list[Person]:
+        await asyncio.to_thread(call)
         return await select_people(conn, nos)
 
-    monkeypatch.setattr(film_queries, "select_people", import_and_select)
-    assert "<h1>After</h1>" in film_site.client.get("/films/renamed").text
-    assert calls == 2
+    monkeypatch.setattr(film_queries, "select_people", call_and_select)
+
+
+def schema_of(database_url: str) -> str:
+    """Of the current edition."""
+    with psycopg.connect(database_url) as conn:
+        return str((conn.execute("SELECT schema FROM edition").fetchone() or ("",))[0])

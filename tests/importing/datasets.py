@@ -15,7 +15,6 @@ from filmer.clock import SystemClock
 from filmer.importing import imdb, pipeline
 from filmer.importing.data_set import DataSet, Report
 from filmer.importing.progress import Progress
-from filmer.store.connecting import CATALOGUE_TABLES
 
 Value = str | bytes | float | None
 
@@ -28,6 +27,7 @@ HEADERS = {
     "name.basics": "nconst primaryName birthYear deathYear primaryProfession knownForTitles",
 }
 SCHEMAS = "SELECT array_agg(nspname::text ORDER BY nspname) FROM pg_namespace WHERE nspname LIKE 'catalogue%'"
+CATALOGUE_TABLES = ("film", "star", "listing", "listing_size", "tally", "term")
 CURRENT = "SELECT array_agg(schema) FROM edition"  # the one schema that an import leaves
 
 

@@ -23,7 +23,7 @@ class Edition:
     """The catalogue's version, kept current by PostgreSQL's notifications. Connections of ``database`` read it.
 
     An import notifies in the transaction that brings the new catalogue in. Each process holds a shared advisory
-    lock on the version it answers from, so the import can wait until all have left the old one
+    lock on the version it answers from until the requests under way are done, so that the import can wait for them
     (``importing.queries.wait_for_processes``). While the database is away, the last known edition stands.
     """
 
@@ -94,6 +94,7 @@ class Edition:
         self.version = version
         self.has_imdb = has_imdb
         self.key = edition_key(database, version)
-        self._database.edition, self._database.edition_version = self.key, version
+        former, self._database.edition, self._database.edition_version = self._database.edition, self.key, version
+        await self._database.has_left(former, within=ANSWER_SECONDS)
         for old in held[:-1]:
             await conn.execute("SELECT pg_advisory_unlock_shared(%s, %s)", [SEEN_LOCK, old])

@@ -1,4 +1,4 @@
-"""All SQL that reads the catalogue. Its tables are those of the edition that the connection reads (decision 0003)."""
+"""All SQL that reads the catalogue. Its tables are those of the edition that the connection reads (decision 0020)."""
 
 from collections.abc import Sequence
 from typing import Any, Literal

@@ -5,7 +5,7 @@ swap. Whatever fails or is killed before the swap has changed nothing; the next 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -85,7 +85,8 @@ def import_data_set(
         if not missing:
             break
         queries.drop_other_editions(conn)  # films that it lacks came into use meanwhile: add them
-    with progress.step("Dropping the old catalogue"):
+    # The import is done: whatever fails now, the next one drops what is left.
+    with progress.step("Dropping the old catalogue"), suppress(psycopg.Error):
         queries.wait_for_processes(conn)
         queries.drop_other_editions(conn)
     return films, stars

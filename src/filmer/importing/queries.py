@@ -6,7 +6,7 @@ Table names without a schema are those of the current edition, which the connect
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -25,6 +25,8 @@ _LOCK_SECONDS = 3
 _SWAP_SECONDS = 0.5  # that those who add to carts wait for the swap, before they go first and it is tried again
 _SWAP_TRIES = 100
 _PROCESSES_SECONDS = 5
+_POLL_SECONDS = 0.02
+_DROP_SECONDS, _DROP_TRIES = 0.3, 25
 
 FILM_COLUMNS = (
     "no", "title_desc", "year_asc", "year_desc", "rating_asc", "rating_desc", "votes_desc", "year", "genre_ids",
@@ -69,17 +71,24 @@ def take_lock(conn: Connection) -> bool:
 def drop_other_editions(conn: Connection) -> None:
     """Drop every schema of the catalogue but the current edition's: the former one, and what a killed import left.
 
-    A schema that is still read after 15 seconds stays until the next import.
+    What is still read after several attempts stays until the next import. Each attempt is short, as whoever comes to a
+    table meanwhile waits behind it.
     """
     rows = conn.execute(
         "SELECT nspname FROM pg_namespace"
         " WHERE nspname ~ '^catalogue(_[0-9]+|_next|_old)?$' AND nspname <> (SELECT schema FROM edition)"
     )
     for (schema,) in rows.fetchall():
-        with suppress(psycopg.errors.LockNotAvailable), conn.transaction():
-            conn.execute("SET LOCAL lock_timeout = '15s'")
-            conn.execute("SET LOCAL client_min_messages = warning")
-            conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
+        for _ in range(_DROP_TRIES):
+            try:
+                with conn.transaction():
+                    conn.execute(f"SET LOCAL lock_timeout = '{round(_DROP_SECONDS * 1000)}ms'")
+                    conn.execute("SET LOCAL client_min_messages = warning")
+                    conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+                time.sleep(_DROP_SECONDS)
+            else:
+                break
 
 
 def create_next(conn: Connection) -> None:
@@ -250,15 +259,15 @@ def _lock_table(conn: Connection, lock: str) -> None:
 
 
 def wait_for_processes(conn: Connection) -> None:
-    """Wait until no serving process uses an edition before the current one, but for 5 seconds at most."""
-    row = conn.execute("SELECT version FROM edition").fetchone()
-    before = row[0] - 1 if row else 0
-    try:
-        with conn.transaction():
-            conn.execute(f"SET LOCAL lock_timeout = '{_PROCESSES_SECONDS}s'")
-            conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", [SEEN_LOCK, before])
-    except psycopg.errors.LockNotAvailable:
-        return
+    """Wait until no serving process uses an edition before the last import's, but for 5 seconds at most."""
+    deadline = time.monotonic() + _PROCESSES_SECONDS
+    statement = """
+        SELECT FROM pg_locks JOIN pg_database d ON d.oid = database
+        WHERE locktype = 'advisory' AND classid = %s AND objsubid = 2 AND datname = current_database()
+            AND objid::bigint < (SELECT version FROM import_run ORDER BY id DESC LIMIT 1)
+    """
+    while conn.execute(statement, [SEEN_LOCK]).rowcount and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
 
 
 def _apply_new_terms(conn: Connection) -> None:

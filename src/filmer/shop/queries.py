@@ -36,7 +36,9 @@ class StoredReceipt(msgspec.Struct, frozen=True):
 async def lock_cart(conn: Connection, account_id: int) -> None:
     """Until the transaction ends, no other one changes or sells this cart, and films are read as they are now."""
     lock = f"SELECT pg_advisory_xact_lock({_CART_LOCK}, {account_id:d});"
-    await conn.execute(lock.encode() + USE_CURRENT_EDITION_LOCALLY, prepare=False)  # two statements in one message
+    hold = "; LOCK TABLE film IN ACCESS SHARE MODE"  # so that no import drops the edition before the transaction ends
+    # Three statements in one message.
+    await conn.execute(lock.encode() + USE_CURRENT_EDITION_LOCALLY + hold.encode(), prepare=False)
 
 
 async def select_lines(conn: Connection, account_id: int, default_price: Decimal) -> list[CartLine]:

@@ -30,7 +30,6 @@ def names_several(url: str) -> bool:
     return "," in str(fields.get("host") or fields.get("hostaddr") or "")
 
 
-CATALOGUE_TABLES = ("film", "star", "listing", "listing_size", "tally", "term")
 # Each edition of the catalogue is a schema, whose name is in the table "edition". It is put before the search path.
 _SET_PATH = """
     SELECT database, version, set_config('search_path',
@@ -50,13 +49,14 @@ class CancellableConnection(AsyncConnection[TupleRow]):
     """A connection whose work can be cancelled at once, also when the server hangs."""
 
     edition = ""  # the ``edition_key`` of the edition that it reads
+    search_path = ""  # the edition's schema comes first
 
     async def use_current_edition(self) -> int:
         """Read the edition that is current on this server from now on. Returns its version."""
         row = await (await self.execute(USE_CURRENT_EDITION)).fetchone()
         if row is None:
             raise RuntimeError("the table edition has lost its row")
-        self.edition = edition_key(row[0], row[1])
+        self.edition, self.search_path = edition_key(row[0], row[1]), row[2]
         return int(row[1])
 
     async def _try_cancel(self, *, timeout: float = CANCEL_SECONDS) -> None:  # noqa: ASYNC109 - psycopg's signature

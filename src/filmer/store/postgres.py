@@ -6,6 +6,7 @@ whichever server that is, and one to any server, for reads that a standby may an
 
 import asyncio
 import select
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from filmer.errors import ServerLost, ServiceUnavailable
 from filmer.single_flight import single_flight
-from filmer.store.connecting import CATALOGUE_TABLES, CONNECT_SECONDS, CancellableConnection, names_several, to_primary
+from filmer.store.connecting import CONNECT_SECONDS, CancellableConnection, names_several, to_primary
 
 Connection = CancellableConnection
 Pool = AsyncConnectionPool[Connection]
@@ -28,6 +29,7 @@ LOCK_SECONDS = 2  # so that requests that wait for a lock held for long do not u
 ANSWER_SECONDS = 4.0  # for all work with one connection, when the server does not answer at all
 RETRY_SECONDS = 1  # at most between two attempts to connect; by default, the pool doubles its delays
 PROBE_SECONDS = 0.7  # for a standby's connection, and for a server's first answer, before another is asked
+LEAVE_SECONDS = 0.01  # between two looks whether connections are back
 BUSY_SECONDS = 0.5  # for a connection of the pools, before a health check opens a new one as well
 STANDBY_SECONDS = 60  # lifetime of a connection of the readers, so that a standby that came back gets its share of them
 # Neither parallel workers nor JIT: starting either takes longer (40 ms where all cores are busy) than our queries.
@@ -51,6 +53,7 @@ class Database:
                 max_lifetime=STANDBY_SECONDS,
             )
         self._url = url
+        self._lent: Counter[str] = Counter()  # connections, by the edition that they read
         self._returns: set[asyncio.Task[None]] = set()
         self._checks: dict[str, asyncio.Task[bool]] = {}  # by new connections, at most one at a time
 
@@ -96,7 +99,23 @@ class Database:
         async with self._lend(self._pool.connection()) as conn:
             if conn.edition != self.edition or not self.edition:
                 await conn.use_current_edition()
-            yield conn
+            edition = conn.edition
+            self._lent[edition] += 1
+            try:
+                yield conn
+            except psycopg.errors.UndefinedTable as error:
+                await self._require_same_edition(conn, error)
+                raise
+            finally:
+                self._lent[edition] -= 1
+
+    async def has_left(self, edition: str, *, within: float) -> None:
+        """Waits until no connection that reads this edition is lent, so many seconds at most."""
+        for _ in range(round(within / LEAVE_SECONDS)):
+            if not self._lent[edition]:
+                del self._lent[edition]
+                return
+            await asyncio.sleep(LEAVE_SECONDS)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[tuple[Connection, bool]]:
@@ -109,7 +128,20 @@ class Database:
                 yield conn, True
             return
         async with self._lend(self._borrow(self._readers)) as found:
-            yield found
+            try:
+                yield found
+            except psycopg.errors.UndefinedTable as error:
+                await self._require_same_edition(found[0], error)
+                raise
+
+    async def _require_same_edition(self, conn: Connection, error: psycopg.Error) -> None:
+        """Raises ServerLost where a table is missing because its edition was dropped."""
+        edition, path = conn.edition, conn.search_path
+        await conn.use_current_edition()
+        if conn.search_path != path:
+            if self.edition == edition:
+                self.edition = ""  # this process is slow to leave it: until then, connections ask for the current one
+            raise ServerLost("The catalogue has just been replaced") from error
 
     @asynccontextmanager
     async def _lend(self, borrowed: AbstractAsyncContextManager[Lent]) -> AsyncIterator[Lent]:
@@ -128,12 +160,6 @@ class Database:
             raise ServiceUnavailable("The database took too long") from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise ServerLost("The database did not answer") from error
-        except psycopg.errors.UndefinedTable as error:
-            if not any(f'"{table}"' in str(error.diag.message_primary) for table in CATALOGUE_TABLES):
-                raise
-            # The edition is gone: this process has been slow to leave it.
-            self.edition = ""  # until it has, connections ask which is the current one
-            raise ServerLost("The catalogue has just been replaced") from error
 
     @asynccontextmanager
     async def _borrow(self, readers: Pool) -> AsyncIterator[tuple[Connection, bool]]:

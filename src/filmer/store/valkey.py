@@ -83,7 +83,10 @@ class SharedCache:
         return value if isinstance(value, bytes) else None
 
     def put_or_release(self, key: str, value: bytes | None, *, seconds: int) -> None:
-        """Stores the value of a claimed key, or releases the claim where there is none, without waiting for it."""
+        """Stores the value of a claimed key, or releases the claim where there is none, without waiting for it.
+
+        A claim that has expired may be another's by now: then its value, or its claim, goes, and is computed once more.
+        """
         if value is None:
             self._run_in_background(lambda client: client.delete(key))
         else:

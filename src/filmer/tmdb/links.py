@@ -7,9 +7,11 @@ that was interrupted is continued by the next.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
+import psycopg
 
 from filmer.clock import Clock
 from filmer.errors import ExternalApiError
@@ -113,7 +115,12 @@ class Linker:
             return self._films.popleft()
 
     async def _read(self) -> None:
-        """Read the next batch. After an import, whose films have other ranks, start again from the top."""
+        while True:
+            with suppress(psycopg.errors.UndefinedTable):  # an import has just replaced the catalogue
+                return await self._read_batch()
+
+    async def _read_batch(self) -> None:
+        """Read the next batch; from the top again after an import, whose films have other ranks, or a new price."""
         version = await self._conn.use_current_edition()
         if version != self._version:
             self._version, self._after = version, 0
