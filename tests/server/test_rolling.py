@@ -210,10 +210,11 @@ def test_workers_that_cannot_be_started_are_no_server(filled: str, serve: Serve,
         worker.kill()
     assert server.process.wait(60) == 1
     lines = server.output().splitlines()
-    (entry,) = [json.loads(line) for line in lines if "no worker can be started" in line]
+    (entry,) = [json.loads(line[line.index("{") :]) for line in lines if "no worker can be started" in line]
     assert entry["level"] == "error"
     assert lines[-1] == "filmer: No worker process could be started, so the server ended. The lines above say why."
-    died = [json.loads(line) for line in lines if "worker died" in line]
+    # The workers write into the same file, and may begin a line.
+    died = [json.JSONDecoder().raw_decode(line, line.index("{"))[0] for line in lines if "worker died" in line]
     assert {line["exit_code"] for line in died} == {-signal.SIGKILL, 1}
 
 

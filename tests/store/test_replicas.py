@@ -177,7 +177,11 @@ def test_while_the_standby_lags_everybody_sees_the_new_catalogue(lagging: tuple[
     assert edition_of(shop.servers[1]) < edition
     for node in shop.nodes:
         for size in range(3, 12):
-            assert words_of(node.client.get(f"{MOVIES}?size={size}")) == {"Latter"}
+            response = node.client.get(f"{MOVIES}?size={size}")
+            if (took := response.elapsed.total_seconds()) >= PROBE_SECONDS:  # too slow a primary is not waited for
+                machine.excuse("an answer of the standby", took)
+                response = node.client.get(f"{MOVIES}?size={size}")
+            assert words_of(response) == {"Latter"}, (took, node.output()[-2000:])
 
 
 def test_what_a_standby_that_is_behind_says_is_better_than_nothing_and_is_not_kept(lagging: tuple[Shop, int]) -> None:
