@@ -39,14 +39,18 @@ def error_of(response: httpx.Response, status: int, code: str) -> Any:
     assert list(body) == ["success", "error", "timestamp"]
     assert body["success"] is False
     assert TIME.fullmatch(body["timestamp"])
-    error = body["error"]
+    require_error(body["error"], code)
+    return body["error"]
+
+
+def require_error(error: Any, code: str) -> None:
+    """What both APIs have in common."""
     assert list(error) == ["code", "message", "details"]
     assert error["code"] == code
     assert isinstance(error["message"], str)
     assert error["message"]
     assert isinstance(error["details"], dict)
     require_message(error)
-    return error
 
 
 def is_unavailable(response: httpx.Response) -> bool:

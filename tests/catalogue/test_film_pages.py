@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -372,6 +372,7 @@ def test_a_page_is_of_one_edition(film_site: FilmSite, tmp_path: Path, monkeypat
             if not imports:
                 imports.append(pool.submit(import_films, film_site.database_url, path, keep_others=True))
                 assert eventually(lambda: schema_of(film_site.database_url) != before, 30)
+                assert not wait(imports, timeout=1).done, "the edition before is dropped while the page reads it"
 
         between_statements(monkeypatch, import_once)
         assert "<h1>Before</h1>" in film_site.client.get("/films/renamed").text

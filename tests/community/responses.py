@@ -7,7 +7,7 @@ from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import httpx
-from tests.responses import TIME, require_message
+from tests.responses import TIME, require_error
 from tests.sandbox import Sandbox
 from tests.shop.conftest import assert_not_cached, fetch
 
@@ -36,12 +36,7 @@ def community_error_of(response: httpx.Response, status: int, code: str) -> Any:
     body = response.json()
     assert list(body) == ["error"]
     error = body["error"]
-    assert list(error) == ["code", "message", "details"]
-    assert error["code"] == code
-    assert isinstance(error["message"], str)
-    assert error["message"]
-    assert isinstance(error["details"], dict)
-    require_message(error)
+    require_error(error, code)
     assert ("www-authenticate" in response.headers) == (status == 401)
     assert_not_cached(response)
     return error

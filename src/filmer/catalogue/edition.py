@@ -33,7 +33,6 @@ class Edition:
         self._has_standbys = names_several(database_url)
         self._task: asyncio.Task[None] | None = None
         self.key = ""  # empty: not known yet, nothing may be cached
-        self.version = 0
         self.has_imdb = False  # whether IMDb is to be named as a source
         self.stale_reads = 0  # reads of an older edition, for want of a server that has this one
         self._held: int | None = None  # the version we have the lock on
@@ -72,17 +71,23 @@ class Edition:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     if self._has_standbys and not await select_takes_changes(conn):
                         return  # another is the primary by now
-                    await self._read(conn)
+                    former_key, former_versions = await self._read(conn)
+                if former_versions:
+                    await self._database.has_left(former_key, within=ANSWER_SECONDS)
+                    async with asyncio.timeout(ANSWER_SECONDS):
+                        for version in former_versions:
+                            await conn.execute("SELECT pg_advisory_unlock_shared(%s, %s)", [SEEN_LOCK, version])
                 look = LOOK_AMONG_SECONDS if self._has_standbys else LOOK_SECONDS
                 async for _ in conn.notifies(timeout=look, stop_after=1):
                     pass  # the generator holds the connection: we can read only once it is done
 
-    async def _read(self, conn: Connection) -> None:
+    async def _read(self, conn: Connection) -> tuple[str, list[int]]:
+        """Follows to the current edition. Returns the key of the one before, and the versions to be unlocked then."""
         held: list[int] = [self._held] if self._held is not None else []
         database, version, has_imdb = await select_edition(conn)
         if version == self._held:
             self._database.edition = self.key  # a read that found a table missing may have reset it
-            return
+            return "", []
         while True:
             await conn.execute("SELECT pg_advisory_lock_shared(%s, %s)", [SEEN_LOCK, version])
             held.append(version)
@@ -91,10 +96,7 @@ class Edition:
                 break
             version = latest
         self._held = version
-        self.version = version
         self.has_imdb = has_imdb
-        self.key = edition_key(database, version)
-        former, self._database.edition, self._database.edition_version = self._database.edition, self.key, version
-        await self._database.has_left(former, within=ANSWER_SECONDS)
-        for old in held[:-1]:
-            await conn.execute("SELECT pg_advisory_unlock_shared(%s, %s)", [SEEN_LOCK, old])
+        former_key, self.key = self.key, edition_key(database, version)
+        self._database.edition, self._database.edition_version = self.key, version
+        return former_key, held[:-1]
