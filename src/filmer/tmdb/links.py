@@ -7,7 +7,6 @@ that was interrupted is continued by the next.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -115,9 +114,10 @@ class Linker:
             return self._films.popleft()
 
     async def _read(self) -> None:
-        while True:
-            with suppress(psycopg.errors.UndefinedTable):  # an import has just replaced the catalogue
-                return await self._read_batch()
+        try:
+            await self._read_batch()
+        except psycopg.errors.UndefinedTable:  # an import has just replaced the catalogue
+            await self._read_batch()
 
     async def _read_batch(self) -> None:
         """Read the next batch; from the top again after an import, whose films have other ranks, or a new price."""
