@@ -33,6 +33,7 @@ class Film(NamedTuple):
     cast: list[Star]
     folded: str
     words: frozenset[str]
+    original: str | None = None  # title
 
     def as_item(self) -> dict[str, Any]:
         """As "List Movies" prints it."""
@@ -105,6 +106,7 @@ class Oracle:
             cast=cast,
             folded=fold(row["title"]),
             words=frozenset(found),
+            original=row.get("original_title") or None,
         )
 
     def _star(self, entry: str) -> Star:

@@ -17,9 +17,12 @@ from psycopg.types.numeric import Int4
 
 from filmer.catalogue import listing
 from filmer.catalogue.folding import by_name, fold, indexed_words
+from filmer.catalogue.index_format import KNOWN
+from filmer.catalogue.search_terms import letters_of, words_of
 from filmer.importing import queries, sort_orders
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
 from filmer.importing.progress import Progress
+from filmer.importing.search_index import IndexedFilm, IndexedPerson, write_search_index
 from filmer.importing.search_terms import Term, WordPairs, cast_terms, substring_terms, word_terms
 
 BILLED = 3  # stars in a list item (contract §2.4)
@@ -42,9 +45,11 @@ def write_catalogue(conn: psycopg.Connection[Any], data_set: DataSet, progress: 
         with progress.step("Writing lists"):
             writer.copy_listings()
             writer.copy_tally()
+        with progress.step("Building the search index", len(writer.films) + len(writer.stars)) as advance:
+            write_search_index(conn, writer.indexed_films(), writer.indexed_people(), advance)
         with progress.step("Counting words"):
             writer.copy_terms()
-        indexer.start("listing", "listing_size", "tally", "term")
+        indexer.start("listing", "listing_size", "tally", "term", "search_index")
         with progress.step("Indexing"):
             indexer.finish()
     return len(writer.films), len(writer.stars)
@@ -83,7 +88,8 @@ class _CatalogueWriter:
     def _copy_films(self, advance: Callable[[int], None]) -> None:
         ranks = [sort_orders.ranks(self._film_orders[name]) for name in FILM_RANKS]
         votes = sort_orders.numbers([film.votes for film in self.films])
-        by_votes = sort_orders.ranks(sort_orders.order_by(votes, descending=True))
+        self._by_votes = sort_orders.order_by(votes, descending=True)
+        by_votes = sort_orders.ranks(self._by_votes)
         ranked = zip(*(array("i", rank.tobytes()) for rank in (*ranks, by_votes)), strict=True)
         self._cast, self._film_words = _Lists(), _Lists()
         quoted = self._words.quoted
@@ -115,8 +121,8 @@ class _CatalogueWriter:
         film_nos = (films + 1)[np.lexsort((newest[films], stars))].astype(np.int32)
         counts = np.bincount(stars, minlength=len(self.stars)).astype(np.int32)
         votes = np.array([film.votes or 0 for film in self.films], dtype=np.float64)
-        votes_of_star = np.bincount(stars, weights=votes[films], minlength=len(self.stars))
-        self._star_orders["known"] = sort_orders.best_known(counts, votes_of_star)
+        self._star_votes = np.bincount(stars, weights=votes[films], minlength=len(self.stars))
+        self._star_orders["known"] = sort_orders.best_known(counts, self._star_votes)
         ranks = [sort_orders.ranks(self._star_orders[name]) for name in STAR_RANKS]
         columns = [*ranks, counts, np.cumsum(counts, dtype=np.int32)]
         ranked = zip(*(array("i", column.tobytes()) for column in columns), strict=True)
@@ -160,6 +166,42 @@ class _CatalogueWriter:
         ):
             for (genre, year), films in counts.items():
                 copy.write_row((genre, year, films))
+
+    def indexed_films(self) -> Iterator[IndexedFilm]:
+        """All films as the search index stores them, most votes first. To be called when films and stars are copied."""
+        texts = self._words.texts
+        directors: dict[str, list[str]] = {}  # terms of a film's directors, by their names
+        for place, index in enumerate(self._by_votes.tolist()):
+            film, stars = self.films[index], self._cast[index]
+            title_words = indexed_words(self._titles[index])
+            if film.original_title and film.original_title != film.title:
+                title_words |= indexed_words(fold(film.original_title))
+            words = {texts[word] for word in self._film_words[index]} | title_words
+            for star in stars:
+                words.update(texts[word] for word in self._star_words[star])
+            names = film.directors.split(", ") if film.directors else []
+            if film.directors and film.directors not in directors:
+                directors[film.directors] = [f"d{letters_of(words_of(name))}" for name in names]
+            yield IndexedFilm(
+                no=index + 1,
+                titles=(film.title, film.original_title),
+                votes=film.votes or 0,
+                year=film.year,
+                words=words,
+                title_words=title_words,
+                credits=[*directors.get(film.directors or "", ()), *(f"p{star + 1}" for star in stars)],
+                names=[*names, *(self.stars[star].name for star in stars)] if place < KNOWN else (),
+                genres=[letters_of(words_of(genre)) for genre in film.genres] if place < KNOWN else (),
+                overview=words_of(film.overview) if film.overview else (),
+            )
+
+    def indexed_people(self) -> Iterator[IndexedPerson]:
+        """All stars as the search index stores them, the best known first."""
+        texts, votes = self._words.texts, self._star_votes
+        for index in self._star_orders["known"].tolist():
+            star = self.stars[index]
+            words = [texts[word] for word in self._star_words[index]]
+            yield IndexedPerson(index + 1, star.name, int(votes[index]), star.birth_year, words)
 
     def copy_terms(self) -> None:
         """Must be called last: it drops each list of texts once counted, as counting words needs the memory."""

@@ -1,0 +1,74 @@
+"""What the search index stores of a text, and looks up: its words, their letters in one, and pieces of three letters.
+
+The importer writes the index with these functions, and a search reads it with the same.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from filmer.catalogue.folding import fold, query_words
+
+MAX_KEY = 120  # letters of a title or name that the index knows
+MAX_START = 10  # letters: longer beginnings are found among the keys
+ARTICLES = frozenset({"the", "a", "an"})
+# Words that say nothing about which film is meant. A sentence is searched without them.
+STOP_WORDS = frozenset({
+    "a", "about", "actor", "actress", "all", "an", "and", "any", "as", "at", "by", "cinema", "did", "directed",
+    "director", "film", "films", "for", "from", "he", "her", "him", "his", "i", "in", "is", "it", "its", "like",
+    "made", "me", "movie", "movies", "my", "of", "on", "one", "or", "out", "she", "so", "some", "starring", "stars",
+    "that", "the", "them", "there", "they", "this", "to", "was", "we", "what", "when", "where", "which", "who",
+    "with", "year"
+})  # fmt: skip
+_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv", "xvi", "xvii",
+    "xviii", "xix", "xx")  # fmt: skip
+_NAMES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty")  # fmt: skip
+_SAME = {word: str(number) for words in (_ROMAN, _NAMES) for number, word in enumerate(words, 1)}
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a title, a name or a query in one spelling (contract §3.2): ``Rocky II & Co`` → rocky 2 and co."""
+    folded = fold(text).replace("&", " and ").replace("+", " and ").replace("'", "").replace("\u2019", "")
+    return [_SAME.get(word, word) for word in query_words(folded)]
+
+
+def letters_of(words: Iterable[str]) -> str:
+    """The words written in one, as two spellings of a title are compared."""
+    return "".join(words)[:MAX_KEY]
+
+
+def forms_of(text: str) -> list[list[str]]:
+    """The words of a text in one spelling, and as they are written where that differs: ``Rocky II`` may go on."""
+    words, written = words_of(text), query_words(text)
+    return [words] if words == written or not words else [words, written]
+
+
+def spellings_of(*titles: str | None) -> list[list[str]]:
+    """The forms of each different title, and of each without its leading article."""
+    found: dict[tuple[str, ...], None] = {}
+    for title in titles:
+        for words in map(tuple, forms_of(title) if title else ()):
+            found[words] = None
+            if len(words) > 1 and words[0] in ARTICLES:
+                found[words[1:]] = None
+    return [list(words) for words in found if words]
+
+
+def starts_of(words: Sequence[str], written: Collection[str]) -> Iterator[str]:
+    """The beginnings of the words written in one, up to ``MAX_START`` letters.
+
+    ``written``: the words as the title writes them. A number that it writes otherwise is never begun: 1 is no X.
+    """
+    done = ""
+    for word in words:
+        if not word.isdecimal() or word in written:
+            yield from ((done + word)[:length] for length in range(len(done) + 1, min(len(done + word), MAX_START) + 1))
+        done += word
+        if len(done) > MAX_START:
+            return
+        yield done
+
+
+def pieces_of(letters: str) -> set[str]:
+    """Three letters in a row each, where ``^`` is before the first letter and ``$`` after the last."""
+    marked = f"^{letters}$"
+    return {marked[at : at + 3] for at in range(len(marked) - 2)}
