@@ -24,7 +24,7 @@ from filmer.catalogue.schemas import (
     SuggestionList,
     is_identifier,
 )
-from filmer.catalogue.search import Found, Search
+from filmer.catalogue.search import Search
 from filmer.errors import FieldError, NotFound
 from filmer.http.bounds import MAX_INTEGER
 from filmer.http.envelopes import ShopResponse
@@ -216,12 +216,10 @@ class CatalogueApi(Handlers):
         sort = "relevance" if query.sort_by == "relevance" else f"{query.sort_by} {query.order}"
         first, size = listing.span(query.page, query.size).first, query.size
         async with self._catalogue.reading() as conn:
-            if query.sort_by == "relevance":
-                found = await self._search.movies_or_nearest(
-                    conn, query.query, query.filters, sort=sort, first=first, size=size
-                )
-            else:  # the specification's orders never correct
-                found = Found(*await self._search.movies(conn, query.filters, sort=sort, first=first, size=size))
+            # The specification's orders never correct.
+            may_correct = query.sort_by == "relevance"
+            find = self._search.movies_or_nearest if may_correct else self._search.movies_as_typed
+            found = await find(conn, query.query, query.filters, sort=sort, first=first, size=size)
         page = MoviePage(items=found.items, **_page(query, found.total))
         return _response(page, found.corrected, is_settled=found.is_settled)
 

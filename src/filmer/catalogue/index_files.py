@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from filmer.catalogue.index_format import Manifest
 
@@ -34,6 +34,16 @@ class Unpacked:
         self._file: IO[bytes] | None = None
         self._left = 0
         self._open_next()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """What is not finished leaves nothing behind."""
+        if self._file is not None:
+            with suppress(OSError):  # what it still holds may find no room
+                self._file.close()
+        shutil.rmtree(self._partial, ignore_errors=True)
 
     def write(self, part: bytes) -> None:
         """Raises ValueError for more parts than there are files, OSError where there is no room."""

@@ -100,13 +100,13 @@ class IndexFollower:
         folder = self._root / name
         async with locked(self._root):
             if not folder.is_dir():
-                unpacked = await asyncio.to_thread(Unpacked, partial_folder(self._root, name), manifest)
-                first = 1
-                while parts := await self._parts(key, first):
-                    for part in parts:
-                        await asyncio.to_thread(unpacked.write, part)
-                    first += AT_ONCE
-                await asyncio.to_thread(unpacked.finish, folder)
+                with Unpacked(partial_folder(self._root, name), manifest) as unpacked:
+                    first = 1
+                    while parts := await self._parts(key, first):
+                        for part in parts:
+                            await asyncio.to_thread(unpacked.write, part)
+                        first += AT_ONCE
+                    await asyncio.to_thread(unpacked.finish, folder)
             await asyncio.to_thread(remove_others, self._root, name, database=key.partition("-")[0])
         return folder
 

@@ -22,17 +22,13 @@ FILMS, PEOPLE = "films", "people"
 # Where its text starts, its number in the edition, log10 of the votes, the year of a film or of a birth (0: unknown).
 RECORD = struct.Struct("<IifI")
 
-WORD_FIELDS = (
-    "title",  # words of titles, and the beginnings of one and two letters of each after a ^
-    "words",  # all that ``query`` looks in
-    "start",  # beginnings of titles written in one
-    "key",  # titles written in one
-    "name", "name_start", "name_key",  # the same of people
-    "credit",  # p and the number of each star, d and each director written in one
-    "genre", "overview",
+FIELDS = (
+    # Of all: words, and the beginnings of one and two letters of each after a ^; beginnings written in one; all in one.
+    "title", "start", "key", "name", "name_key",
+    # Of the best known alone: pieces of the key; the key; words of title, cast and directors; p and the number of each
+    # star, d and each director written in one.
+    "known_piece", "known_key", "known_word", "credit", "genre", "overview", "known_name_piece", "known_name_key",
 )  # fmt: skip
-# Of the best known alone: pieces of keys, keys, and single words.
-KNOWN_FIELDS = ("known_piece", "known_key", "known_word", "known_name_piece", "known_name_key")
 SCORED = ("overview", "known_piece", "known_name_piece")  # fields in which it counts how rare a word is
 
 
@@ -40,12 +36,12 @@ def schema() -> tantivy.Schema:
     import tantivy
 
     builder = tantivy.SchemaBuilder()
-    for name in (*WORD_FIELDS, *KNOWN_FIELDS):
+    for name in FIELDS:
         option = "freq" if name in SCORED else "basic"
         builder.add_text_field(name, tokenizer_name="whitespace", index_option=option)
     builder.add_unsigned_field("place", fast=True)
     builder.add_unsigned_field("year", indexed=True)
-    builder.add_text_field("credits", stored=True, tokenizer_name="raw", index_option="basic")  # names, of known films
+    builder.add_bytes_field("names", stored=True)  # of stars and directors, a line each
     return builder.build()
 
 

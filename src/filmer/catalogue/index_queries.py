@@ -33,6 +33,7 @@ class AlikeFilm(msgspec.Struct, frozen=True):
     genres: list[str]
     star_nos: list[int]
     overview: str | None
+    reason: str = ""  # why it is like the other
 
 
 async def select_manifest(conn: Connection) -> bytes | None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import tantivy
 
 from filmer.catalogue import index_queries as queries
+from filmer.catalogue.folding import query_words
 from filmer.catalogue.search_terms import STOP_WORDS, letters_of, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from filmer.catalogue.index_queries import AlikeFilm
-    from filmer.catalogue.schemas import Film
+    from filmer.catalogue.schemas import Film, Person
     from filmer.catalogue.search_index import SearchIndex
     from filmer.store.postgres import Connection
 
@@ -25,11 +27,19 @@ ERA = 15  # years
 DIRECTOR, LEADING, GENRE, WORD, SAME_ERA, FAME = 2.0, 1.6, 0.5, 0.35, 0.6, 0.25  # what each is worth
 
 
-def find(index: SearchIndex, film: Film, size: int) -> list[int]:
+async def find(conn: Connection, index: SearchIndex, film: Film, cast: Sequence[Person], size: int) -> list[AlikeFilm]:
+    """At most ``size`` films like this one, the likest first, each with its reason."""
+    names = {person.no: person.name for person in cast}
+    films = await queries.select_alike(conn, candidates(index, film, size))
+    explained = [msgspec.structs.replace(other, reason=reason(film, other, names)) for other in films]
+    return [other for other in explained if other.reason]
+
+
+def candidates(index: SearchIndex, film: Film, size: int) -> list[int]:
     """The numbers of films like this one, the likest first."""
     should, const = tantivy.Occur.Should, tantivy.Query.const_score_query
     parts = [
-        (should, const(index.term("credit", f"d{letters_of(words_of(name))}"), DIRECTOR)) for name in film.directors
+        (should, const(index.term("credit", f"d{letters_of(query_words(name))}"), DIRECTOR)) for name in film.directors
     ]
     parts += [
         (should, const(index.term("credit", f"p{no}"), LEADING / (1 + 0.4 * place)))
@@ -55,14 +65,6 @@ def overview_words(text: str) -> list[str]:
 def _rare_words(index: SearchIndex, overview: str) -> list[str]:
     counted = [(index.searcher.doc_freq("overview", word), word) for word in overview_words(overview)]
     return [word for films, word in sorted(counted) if 1 < films < COMMON][:RARE_WORDS]
-
-
-async def explained(
-    conn: Connection, index: SearchIndex, film: Film, names: dict[int, str], size: int
-) -> list[tuple[AlikeFilm, str]]:
-    """Films like this one, each with the reason in half a line. ``names``: of the cast, by number."""
-    films = await queries.select_alike(conn, find(index, film, size))
-    return [(other, reason(film, other, names)) for other in films]
 
 
 def reason(film: Film, other: AlikeFilm, names: dict[int, str]) -> str:

@@ -81,6 +81,11 @@ class Search:
         """The search index of the edition that the connection reads, and whether that is settled."""
         return self._indexes.of(conn) if self._indexes else (None, True)
 
+    async def movies_as_typed(
+        self, conn: Connection, _query: str | None, filters: Filters, *, sort: str, first: int, size: int
+    ) -> Found:
+        return Found(*await self.movies(conn, filters, sort=sort, first=first, size=size))
+
     async def movies_or_nearest(
         self, conn: Connection, query: str | None, filters: Filters, *, sort: str, first: int, size: int
     ) -> Found:

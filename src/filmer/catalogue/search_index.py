@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import tantivy
 
 from filmer.catalogue import ranking
+from filmer.catalogue.folding import query_words
 from filmer.catalogue.index_format import FILMS, PEOPLE, RECORD
 from filmer.catalogue.search_terms import MAX_START, forms_of, letters_of, pieces_of, words_of
 
@@ -89,8 +90,8 @@ class SearchIndex:
         return self.nos(PEOPLE, self.places(self._all_words("name", words), size)) if words else []
 
     def films_with(self, words: Sequence[str], size: int) -> list[int]:
-        """The best known films that have the words in title, cast or directors: ``fast five diesel``."""
-        return self.nos(FILMS, self.places(self._all_words("words", words), size)) if words else []
+        """The best known films that have the words in title, cast and directors together: ``fast five diesel``."""
+        return self.nos(FILMS, self.places(self._all_words("known_word", words), size)) if words else []
 
     def near_films(self, text: str, weights: ranking.Weights, size: int) -> list[Near]:
         return self._near(FILMS, text, weights, size)
@@ -120,7 +121,7 @@ class SearchIndex:
         return self._rows[kind][place]
 
     def _near(self, kind: str, text: str, weights: ranking.Weights, size: int) -> list[Near]:
-        words, year = split_year(words_of(text)) if kind == FILMS else (words_of(text), None)
+        words, year = split_year(words_of(text)) if kind == FILMS else (query_words(text), None)
         letters = letters_of(words)
         if len(letters) < 2:  # noqa: PLR2004 - one letter is near to every word
             return []
@@ -152,10 +153,10 @@ class SearchIndex:
         return dict.fromkeys(places)
 
     def is_word(self, word: str, *, begun: bool = False) -> bool:
-        """Whether any film has the word, or one that begins so."""
-        if self._searcher.doc_freq("words", word):
+        """Whether one of the best known films has the word, or one that begins so."""
+        if self._searcher.doc_freq("known_word", word):
             return True
-        return begun and bool(self.places(self.fuzzy("words", word, 0, prefix=True), 1))
+        return begun and bool(self.places(self.fuzzy("known_word", word, 0, prefix=True), 1))
 
     def people_named(self, letters: str, size: int) -> list[int]:
         """The numbers of the best known people with exactly this name, written in one."""
@@ -175,7 +176,10 @@ class SearchIndex:
         """The best known films that fit, each with the names of its stars and directors."""
         found = self._searcher.search(query, size, count=False, order_by_field="place", order=tantivy.Order.Asc)
         return [
-            (self._rows[FILMS][place], (self._searcher.doc(address).get_first("credits") or "").split("\n"))
+            (
+                self._rows[FILMS][place],
+                bytes(self._searcher.doc(address).get_first("names") or b"").decode().split("\n"),
+            )
             for place, address in found.hits
         ]
 
@@ -198,7 +202,7 @@ class SearchIndex:
         if len(last) > 2:  # noqa: PLR2004 - shorter beginnings are terms
             begun = self.fuzzy(field, last, 0, prefix=True)
         else:
-            begun = self.term(field, last if field == "words" else f"^{last}")
+            begun = self.term(field, last if field == "known_word" else f"^{last}")
         return tantivy.Query.boolean_query([*[(_MUST, self.term(field, word)) for word in whole], (_MUST, begun)])
 
     def term(self, field: str, term: str, option: str = "basic") -> Any:

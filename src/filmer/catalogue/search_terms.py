@@ -3,7 +3,7 @@
 The importer writes the index with these functions, and a search reads it with the same.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from filmer.catalogue.folding import fold, query_words
 
@@ -26,9 +26,20 @@ _SAME = {word: str(number) for words in (_ROMAN, _NAMES) for number, word in enu
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a title, a name or a query in one spelling (contract §3.2): ``Rocky II & Co`` → rocky 2 and co."""
-    folded = fold(text).replace("&", " and ").replace("+", " and ").replace("'", "").replace("\u2019", "")
-    return [_SAME.get(word, word) for word in query_words(folded)]
+    """The words of a title or a query in one spelling (contract §3.2): ``Rocky II & Co`` → rocky 2 and co."""
+    return forms_of(text)[0]
+
+
+def forms_of(text: str) -> list[list[str]]:
+    """The words of a text in one spelling, and as they are written where that differs: ``Rocky II`` may go on."""
+    folded = fold(text)
+    written = query_words(folded)
+    if not folded.replace(" ", "").isalnum():
+        folded = folded.replace("&", " and ").replace("+", " and ").replace("'", "").replace("\u2019", "")
+        words = [_SAME.get(word, word) for word in query_words(folded)]
+    else:
+        words = [_SAME.get(word, word) for word in written]
+    return [words] if words == written else [words, written]
 
 
 def letters_of(words: Iterable[str]) -> str:
@@ -36,36 +47,30 @@ def letters_of(words: Iterable[str]) -> str:
     return "".join(words)[:MAX_KEY]
 
 
-def forms_of(text: str) -> list[list[str]]:
-    """The words of a text in one spelling, and as they are written where that differs: ``Rocky II`` may go on."""
-    words, written = words_of(text), query_words(text)
-    return [words] if words == written or not words else [words, written]
-
-
 def spellings_of(*titles: str | None) -> list[list[str]]:
     """The forms of each different title, and of each without its leading article."""
-    found: dict[tuple[str, ...], None] = {}
+    found: list[list[str]] = []
     for title in titles:
-        for words in map(tuple, forms_of(title) if title else ()):
-            found[words] = None
+        for words in forms_of(title) if title else ():
+            found.append(words)
             if len(words) > 1 and words[0] in ARTICLES:
-                found[words[1:]] = None
-    return [list(words) for words in found if words]
+                found.append(words[1:])
+    return [words for at, words in enumerate(found) if words and words not in found[:at]]
 
 
-def starts_of(words: Sequence[str], written: Collection[str]) -> Iterator[str]:
+def starts_of(words: Sequence[str], written: Collection[str]) -> Iterable[str]:
     """The beginnings of the words written in one, up to ``MAX_START`` letters.
 
     ``written``: the words as the title writes them. A number that it writes otherwise is never begun: 1 is no X.
     """
-    done = ""
+    letters = "".join(words)
+    found = {letters[:length] for length in range(1, min(len(letters), MAX_START) + 1)}
+    done = 0
     for word in words:
-        if not word.isdecimal() or word in written:
-            yield from ((done + word)[:length] for length in range(len(done) + 1, min(len(done + word), MAX_START) + 1))
-        done += word
-        if len(done) > MAX_START:
-            return
-        yield done
+        if word.isdecimal() and word not in written:
+            found -= {letters[:length] for length in range(done + 1, done + len(word))}
+        done += len(word)
+    return found
 
 
 def pieces_of(letters: str) -> set[str]:

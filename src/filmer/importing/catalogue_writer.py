@@ -16,13 +16,13 @@ from psycopg.pq import Format
 from psycopg.types.numeric import Int4
 
 from filmer.catalogue import listing
-from filmer.catalogue.folding import by_name, fold, indexed_words
+from filmer.catalogue.folding import by_name, fold, indexed_words, query_words
 from filmer.catalogue.index_format import KNOWN
 from filmer.catalogue.search_terms import letters_of, words_of
 from filmer.importing import queries, sort_orders
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
 from filmer.importing.progress import Progress
-from filmer.importing.search_index import IndexedFilm, IndexedPerson, write_search_index
+from filmer.importing.search_index import IndexedFilm, IndexedPerson, KnownFilm, write_search_index
 from filmer.importing.search_terms import Term, WordPairs, cast_terms, substring_terms, word_terms
 
 BILLED = 3  # stars in a list item (contract §2.4)
@@ -169,39 +169,35 @@ class _CatalogueWriter:
 
     def indexed_films(self) -> Iterator[IndexedFilm]:
         """All films as the search index stores them, most votes first. To be called when films and stars are copied."""
-        texts = self._words.texts
-        directors: dict[str, list[str]] = {}  # terms of a film's directors, by their names
         for place, index in enumerate(self._by_votes.tolist()):
-            film, stars = self.films[index], self._cast[index]
-            title_words = indexed_words(self._titles[index])
+            film = self.films[index]
+            words = indexed_words(self._titles[index])
             if film.original_title and film.original_title != film.title:
-                title_words |= indexed_words(fold(film.original_title))
-            words = {texts[word] for word in self._film_words[index]} | title_words
-            for star in stars:
-                words.update(texts[word] for word in self._star_words[star])
-            names = film.directors.split(", ") if film.directors else []
-            if film.directors and film.directors not in directors:
-                directors[film.directors] = [f"d{letters_of(words_of(name))}" for name in names]
-            yield IndexedFilm(
-                no=index + 1,
-                titles=(film.title, film.original_title),
-                votes=film.votes or 0,
-                year=film.year,
-                words=words,
-                title_words=title_words,
-                credits=[*directors.get(film.directors or "", ()), *(f"p{star + 1}" for star in stars)],
-                names=[*names, *(self.stars[star].name for star in stars)] if place < KNOWN else (),
-                genres=[letters_of(words_of(genre)) for genre in film.genres] if place < KNOWN else (),
-                overview=words_of(film.overview) if film.overview else (),
-            )
+                words |= indexed_words(fold(film.original_title))
+            known = self._known_film(index, words) if place < KNOWN else None
+            titles = (film.title, film.original_title)
+            yield IndexedFilm(index + 1, titles, film.votes or 0, film.year, words, known)
+
+    def _known_film(self, index: int, title_words: set[str]) -> KnownFilm:
+        film, stars = self.films[index], self._cast[index]
+        words = self._words.texts_of(self._film_words[index]) | title_words
+        for star in stars:
+            words |= self._words.texts_of(self._star_words[star])
+        directors = film.directors.split(", ") if film.directors else []
+        return KnownFilm(
+            words,
+            [*(f"d{letters_of(query_words(name))}" for name in directors), *(f"p{star + 1}" for star in stars)],
+            [*directors, *(self.stars[star].name for star in stars)],
+            [letters_of(words_of(genre)) for genre in film.genres],
+            words_of(film.overview) if film.overview else (),
+        )
 
     def indexed_people(self) -> Iterator[IndexedPerson]:
         """All stars as the search index stores them, the best known first."""
-        texts, votes = self._words.texts, self._star_votes
+        votes = self._star_votes.tolist()
         for index in self._star_orders["known"].tolist():
-            star = self.stars[index]
-            words = [texts[word] for word in self._star_words[index]]
-            yield IndexedPerson(index + 1, star.name, int(votes[index]), star.birth_year, words)
+            words = self._words.texts_of(self._star_words[index])
+            yield IndexedPerson(index + 1, self._names[index], int(votes[index]), self.stars[index].birth_year, words)
 
     def copy_terms(self) -> None:
         """Must be called last: it drops each list of texts once counted, as counting words needs the memory."""
@@ -298,6 +294,9 @@ class _Words:
                 self.quoted.append(f"'{word}'")
             ids.append(number)
         return ids
+
+    def texts_of(self, ids: Iterable[int]) -> set[str]:
+        return {self.quoted[number][1:-1] for number in ids}
 
     @property
     def texts(self) -> list[str]:

@@ -18,6 +18,7 @@ import psycopg
 from psycopg.types.numeric import Int4
 
 from filmer.catalogue import index_format
+from filmer.catalogue.folding import query_words
 from filmer.catalogue.index_format import FILMS, FORMAT, KNOWN, PART, PEOPLE, RECORD, Manifest
 from filmer.catalogue.search_terms import letters_of, pieces_of, spellings_of, starts_of
 from filmer.importing import queries
@@ -28,6 +29,16 @@ _FOLDER = "filmer-search-index-"
 REPORT_EVERY = 2000  # documents
 
 
+class KnownFilm(msgspec.Struct, gc=False):
+    """What the index stores of the best known films alone."""
+
+    words: set[str]  # of title, cast and directors
+    credits: Sequence[str]  # terms of stars and directors
+    names: Sequence[str]  # of the same
+    genres: Sequence[str]
+    overview: Sequence[str]  # words
+
+
 class IndexedFilm(msgspec.Struct, gc=False):
     """A film as the index stores it."""
 
@@ -35,17 +46,13 @@ class IndexedFilm(msgspec.Struct, gc=False):
     titles: Sequence[str | None]
     votes: int
     year: int | None
-    words: Iterable[str]  # all that ``query`` looks in
     title_words: set[str]
-    credits: Sequence[str]  # terms of stars and directors
-    names: Sequence[str]  # of the same; these and the genres are asked for of the best known alone
-    genres: Sequence[str]
-    overview: Sequence[str]  # words
+    known: KnownFilm | None
 
 
 class IndexedPerson(msgspec.Struct, gc=False):
     no: int
-    name: str
+    name: str  # folded
     votes: int
     born: int | None
     words: Iterable[str]
@@ -99,9 +106,9 @@ def build_search_index(
                 advance(place)
     with _Records(folder, PEOPLE) as records:
         for rank, person in enumerate(people):
-            spellings = spellings_of(person.name)[:1]
-            records.add(spellings, person.no, person.votes, person.born)
-            writer.add_document(_person_document(tantivy.Document(), rank, person, spellings))
+            name = query_words(person.name)
+            records.add([name], person.no, person.votes, person.born)
+            writer.add_document(_person_document(tantivy.Document(), rank, person, name))
             if rank % REPORT_EVERY == 0:
                 advance(place + rank)
     writer.commit()
@@ -133,39 +140,35 @@ class _Records:
 
 
 def _film_document(document: Any, place: int, film: IndexedFilm, spellings: Sequence[Sequence[str]]) -> Any:
-    keys = [letters_of(words) for words in spellings]
-    all_words = " ".join(film.words)
+    keys = " ".join([letters_of(words) for words in spellings])
+    starts = set[str]().union(*[starts_of(words, film.title_words) for words in spellings])
     add = document.add_text
     add("title", " ".join([*film.title_words, *_short_starts(film.title_words)]))
-    add("words", all_words)
-    add("start", " ".join({start for words in spellings for start in starts_of(words, film.title_words)}))
-    add("key", " ".join(keys))
-    add("credit", " ".join(film.credits))
-    if film.genres:
-        add("genre", " ".join(film.genres))
-    if film.overview:
-        add("overview", " ".join(film.overview))
-    if place < KNOWN:
-        add("known_piece", " ".join({piece for key in keys for piece in pieces_of(key)}))
-        add("known_key", " ".join(keys))
-        add("known_word", all_words)
-        add("credits", "\n".join(film.names))
+    add("start", " ".join(starts))
+    add("key", keys)
     document.add_unsigned("place", place)
-    if film.year is not None:
-        document.add_unsigned("year", film.year)
+    if film.known:
+        add("known_piece", " ".join({piece for key in keys.split() for piece in pieces_of(key)}))
+        add("known_key", keys)
+        add("known_word", " ".join(film.known.words))
+        add("credit", " ".join(film.known.credits))
+        add("genre", " ".join(film.known.genres))
+        add("overview", " ".join(film.known.overview))
+        document.add_bytes("names", "\n".join(film.known.names).encode())
+        if film.year is not None:
+            document.add_unsigned("year", film.year)
     return document
 
 
-def _person_document(document: Any, rank: int, person: IndexedPerson, spellings: Sequence[Sequence[str]]) -> Any:
-    keys = [letters_of(words) for words in spellings]
+def _person_document(document: Any, rank: int, person: IndexedPerson, name: Sequence[str]) -> Any:
+    key = letters_of(name)
     add = document.add_text
     add("name", " ".join([*person.words, *_short_starts(person.words)]))
-    add("name_start", " ".join({start for words in spellings for start in starts_of(words, words)}))
-    add("name_key", " ".join(keys))
-    if rank < KNOWN:
-        add("known_name_piece", " ".join({piece for key in keys for piece in pieces_of(key)}))
-        add("known_name_key", " ".join(keys))
+    add("name_key", key)
     document.add_unsigned("place", rank)
+    if rank < KNOWN:
+        add("known_name_piece", " ".join(pieces_of(key)))
+        add("known_name_key", key)
     return document
 
 

@@ -8,8 +8,6 @@ const KINDS = {
   star: { path: "/stars/", name: "person", year: (year) => `born ${year}` },
 };
 
-const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
-
 function element(name, attributes, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -17,30 +15,17 @@ function element(name, attributes, ...children) {
   return made;
 }
 
-/** The text as nodes, with <mark> around what begins as one of the typed words does, whatever case and accents. */
-function marked(text, typed) {
-  const words = fold(typed).split(/[^\p{L}\p{N}]+/u).filter(Boolean).sort((a, b) => b.length - a.length);
-  const sources = []; // for each character of the folded text: where in the text it comes from
-  let folded = "";
-  let at = 0;
-  for (const character of text) {
-    for (const bare of fold(character)) {
-      for (let unit = 0; unit < bare.length; unit += 1) sources.push([at, at + character.length]);
-      folded += bare;
-    }
-    at += character.length;
-  }
-  const nodes = [];
+/** The text as nodes, with <mark> around the parts that were typed. */
+function marked(text, marks) {
+  const characters = Array.from(text); // the server counts these, not UTF-16 units
+  const part = (start, end) => characters.slice(start, end).join("");
   let done = 0;
-  if (words.length) {
-    for (const found of folded.matchAll(new RegExp(`(^|[^\\p{L}\\p{N}])(${words.join("|")})`, "gu"))) {
-      const start = sources[found.index + found[1].length][0];
-      const end = sources[found.index + found[0].length - 1][1];
-      nodes.push(text.slice(done, start), element("mark", {}, text.slice(start, end)));
-      done = end;
-    }
-  }
-  return [...nodes, text.slice(done)];
+  const nodes = marks.flatMap(([start, end]) => {
+    const before = part(done, start);
+    done = end;
+    return [before, element("mark", {}, part(start, end))];
+  });
+  return [...nodes, part(done)];
 }
 
 function suggestWhileTyping(form, number) {
@@ -67,14 +52,18 @@ function suggestWhileTyping(form, number) {
     options[index].scrollIntoView({ block: "nearest" });
   }
 
-  function show(items, typed) {
+  function show(items) {
     options = items.map((item, place) => {
       const kind = KINDS[item.kind];
       const year = item.year === null ? [] : [" ", element("span", { class: "suggestion-year" }, kind.year(item.year))];
       const link = { id: `${list.id}-${place}`, role: "option", href: kind.path + encodeURIComponent(item.id) };
-      const name = element("span", { class: "suggestion-text" }, ...marked(item.text, typed));
+      const name = element("span", { class: "suggestion-text" }, ...marked(item.text, item.marks));
+      const reason = item.reason === null ? [] : [" ", element("span", { class: "suggestion-reason" }, item.reason)];
+      const poster = item.kind === "star" ? [] : [element("img", {
+        class: "suggestion-poster", src: `/posters/${encodeURIComponent(item.id)}`, alt: "", width: 32, height: 48,
+      })];
       const label = element("span", { class: "suggestion-kind" }, kind.name);
-      return element("a", { ...link, tabindex: -1 }, name, ...year, " ", label);
+      return element("a", { ...link, tabindex: -1 }, ...poster, name, ...year, ...reason, " ", label);
     });
     list.replaceChildren(...options.map((option) => element("li", { class: "suggestion", role: "none" }, option)));
     list.hidden = !items.length;
@@ -85,7 +74,7 @@ function suggestWhileTyping(form, number) {
   function close() {
     clearTimeout(pause);
     request.abort();
-    show([], "");
+    show([]);
     status.textContent = "";
   }
 
@@ -104,7 +93,7 @@ function suggestWhileTyping(form, number) {
       }
       if (signal.aborted) return;
       const items = answers.get(typed);
-      show(items, typed);
+      show(items);
       status.textContent = `${items.length || "No"} ${items.length === 1 ? "suggestion" : "suggestions"}`;
     } catch {
       if (!signal.aborted) close();
