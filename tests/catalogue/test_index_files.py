@@ -2,9 +2,11 @@
 
 import asyncio
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +17,15 @@ import pytest
 from tests.backup.random_shops import restore_from, write_backup
 from tests.conftest import FILMS, MakeDatabase, ServeHere, import_films
 from tests.current_edition import connect
+from tests.importing.datasets import everything
 from tests.responses import data_of
 from tests.search_index import wait_for_index
 
-from filmer.catalogue import index_files, index_follower
+from filmer.catalogue import index_follower
 from filmer.catalogue.index_files import Unpacked, locked, partial_folder
 from filmer.catalogue.index_format import FORMAT, Manifest
+from filmer.importing import search_index
+from filmer.importing.data_set import ImportFailed
 
 MISSPELT = "/api/v1/search/suggestions?query=shawshnak"
 AS_TYPED = "/api/v1/search/suggestions?query=shawsh"
@@ -153,7 +158,7 @@ def test_a_full_disk_costs_the_index_and_nothing_else(
         def fail(*_: object) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        full.setattr(index_files.os, "fsync", fail)
+        full.setattr(os, "fsync", fail)
         client = start(database)
         wait_until((tmp_path / "search").exists)
         for _ in range(20):
@@ -247,3 +252,53 @@ def test_parts_are_small_and_their_digest_is_right(database: str) -> None:
     stream = b"".join(content for _, content in rows[1:])
     assert hashlib.sha256(stream).hexdigest() == manifest.digest
     assert sum(size for _, size in manifest.files) == len(stream)
+
+
+def test_where_tantivy_is_missing_an_import_goes_without(
+    make_database: MakeDatabase, start: Callable[..., httpx.Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tantivy", None)
+    url = make_database()
+    import_films(url)
+    with connect(url) as conn:
+        assert conn.execute("SELECT count(*) FROM search_index").fetchone() == (0,)
+    searches_without(wait_for_index(start(url)))
+
+
+def test_where_tantivy_is_missing_a_node_searches_as_before(
+    database: str, start: Callable[..., httpx.Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "filmer.catalogue.search_index", raising=False)
+    monkeypatch.setitem(sys.modules, "tantivy", None)
+    searches_without(wait_for_index(start(database)))
+
+
+def test_an_import_without_room_for_the_index_changes_nothing(
+    database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = everything(database, "edition")
+    monkeypatch.setattr(search_index, "build_search_index", fail)
+    with pytest.raises(ImportFailed, match=r"The search index can't be built in .*No space left on device.*TMPDIR"):
+        import_films(database)
+    assert everything(database, "edition") == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_import_left_in_the_temporary_directory_goes(
+    make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """But not what another import is writing: Tantivy holds a lock there."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    killed, at_work = tmp_path / "filmer-search-index-killed", tmp_path / "filmer-search-index-working"
+    for folder in (killed, at_work):
+        folder.mkdir()
+        (folder / ".tantivy-writer.lock").touch()
+    with (at_work / ".tantivy-writer.lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        import_films(make_database())
+    assert list(tmp_path.iterdir()) == [at_work]

@@ -1,5 +1,7 @@
 """The nearest spelling where nothing is found as typed, and sentences (contract §3.5)."""
 
+import html
+import re
 from typing import Any
 
 import httpx
@@ -102,3 +104,31 @@ def test_marks_are_the_letters_that_were_typed(shop: httpx.Client) -> None:
 def test_the_corrected_spelling_may_be_read_by_other_sites(shop: httpx.Client) -> None:
     """It is a header, which a browser shows to a page's script, in ASCII."""
     assert search(shop, "drak knight").headers[CORRECTED].isascii()
+
+
+def test_a_page_shows_what_it_searched_for_and_offers_what_was_typed(shop: httpx.Client) -> None:
+    page = shop.get("/search", params={"query": "drak knight"}).text
+    assert "Showing results for <strong>dark knight</strong>" in page
+    assert 'href="/films/tt0468569"' in page
+    address = re.search(r'<a href="([^"]+)">search instead for drak knight</a>', page)
+    assert address
+    exact = shop.get(html.unescape(address[1])).text
+    assert "Showing results for" not in exact
+    assert 'href="/films/tt0468569"' not in exact
+
+
+def test_a_page_in_any_order_is_corrected(shop: httpx.Client) -> None:
+    page = shop.get("/search", params={"query": "batmna", "sort": "year desc"}).text
+    assert "Showing results for <strong>batman</strong>" in page
+    assert page.index("tt0372784") < page.index("tt0096895")
+
+
+def test_a_page_that_finds_what_was_typed_says_nothing_of_spelling(shop: httpx.Client) -> None:
+    page = shop.get("/search", params={"query": "batman"}).text
+    assert "Showing results for" not in page
+    assert "for “batman”" in page
+
+
+def test_what_a_page_corrects_is_escaped(shop: httpx.Client) -> None:
+    page = shop.get("/search", params={"query": "<b>drak knight</b>"}).text
+    assert "<b>" not in page

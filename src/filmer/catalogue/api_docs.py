@@ -16,6 +16,7 @@ from filmer.openapi.endpoints import (
     page,
 )
 
+_CORRECTED = ("X-Search-Corrected",)
 _SHAWSHANK = {
     "id": "tt0000001", "title": "The Shawshank Redemption", "year": 1994, "director": "Frank Darabont",
 }  # fmt: skip
@@ -124,11 +125,13 @@ DOCS: EndpointDocs = {
     ),
     CatalogueApi.search_movies: EndpointDoc(
         summary="Search movies with keyword and advanced filters",
-        description="All filters must hold. At least one must be given; blank ones other than `query` are ignored.",
+        description="All filters must hold. At least one must be given; blank ones other than `query` are ignored. "
+        "With `sortBy=relevance`, where nothing is found, the nearest spelling of `query` is searched for, or the names, "
+        "year and words of a sentence.",
         tag="Search",
         query=MovieSearch,
         responses=(
-            ResponseDoc("Search results retrieved", schemas.MoviePage, page([_LISTED], 5, 1)),
+            ResponseDoc("Search results retrieved", schemas.MoviePage, page([_LISTED], 5, 1), headers=_CORRECTED),
             invalid("No search criteria provided", "query", "at least one search filter must be given"),
         ),
     ),
@@ -137,7 +140,8 @@ DOCS: EndpointDocs = {
         summary="Suggest films and people while somebody types",
         description="Films whose title begins so, the best known first (`the`, `a` or `an` before it do not count); "
         "then films in whose title each word is found; then people by any of their names, those with the most films "
-        "first. People get three eighths of the places, and each kind those that the other leaves.",
+        "first. People get three eighths of the places, and each kind those that the other leaves. "
+        "Where nothing is found: films by title and cast together, then those nearest in spelling.",
         tag="Search",
         query=SuggestionQuery,
         responses=(
@@ -146,10 +150,25 @@ DOCS: EndpointDocs = {
                 schemas.SuggestionList,
                 {
                     "items": [
-                        {"kind": "movie", "id": "tt0372784", "text": "Batman Begins", "year": 2005},
-                        {"kind": "star", "id": "nm0000869", "text": "Alan Bates", "year": 1934},
+                        {
+                            "kind": "movie",
+                            "id": "tt0372784",
+                            "text": "Batman Begins",
+                            "year": 2005,
+                            "reason": None,
+                            "marks": [[0, 3]],
+                        },
+                        {
+                            "kind": "star",
+                            "id": "nm0000869",
+                            "text": "Alan Bates",
+                            "year": 1934,
+                            "reason": None,
+                            "marks": [[5, 8]],
+                        },
                     ]
                 },
+                headers=_CORRECTED,
             ),
             invalid("Nothing typed, or an invalid size", "query", "must be given"),
         ),

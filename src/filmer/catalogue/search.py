@@ -105,8 +105,8 @@ class Search:
                 return Found(total, items, text)
         if filters.has_scalars or filters.texts != ["words"]:
             return Found(0, [])
-        nos = await asyncio.to_thread(spelling.films_of_sentence, index, query)
-        return Found(len(nos), await select_films_by_no(conn, nos[first : first + size]))
+        nos, meant = await asyncio.to_thread(spelling.films_meant, index, query)
+        return Found(len(nos), await select_films_by_no(conn, nos[first : first + size]), meant)
 
     async def movies(
         self, conn: Connection, filters: Filters, *, sort: str, first: int, size: int

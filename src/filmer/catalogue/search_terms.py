@@ -34,7 +34,10 @@ def forms_of(text: str) -> list[list[str]]:
     """The words of a text in one spelling, and as they are written where that differs: ``Rocky II`` may go on."""
     folded = fold(text)
     written = query_words(folded)
-    if not folded.replace(" ", "").isalnum():
+    is_plain = folded.replace(" ", "").isalnum()
+    if is_plain and _SAME.keys().isdisjoint(written):
+        return [written]
+    if not is_plain:
         folded = folded.replace("&", " and ").replace("+", " and ").replace("'", "").replace("\u2019", "")
         words = [_SAME.get(word, word) for word in query_words(folded)]
     else:

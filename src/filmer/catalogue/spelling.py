@@ -19,6 +19,7 @@ MAX_TEXTS = 5  # spellings that are searched for until one finds something
 MAX_WORDS = 12  # of a sentence
 LOOKED_AT = 20  # films, of those that have words near to the query's
 MAX_FOUND = 200  # films of a sentence
+MAX_NEAR = 10  # films with titles near to the query
 NAME_WORDS = (4, 3, 2)
 SAME_NAME = 3  # people of one name at most
 _MUST, _SHOULD = tantivy.Occur.Must, tantivy.Occur.Should
@@ -67,6 +68,17 @@ def _words_corrected(index: SearchIndex, words: Sequence[str]) -> str:
 def _slips(word: str) -> int:
     """How many slips a word of this length may have."""
     return min(2, len(word) // 4)
+
+
+def films_meant(index: SearchIndex, text: str) -> tuple[list[int], str | None]:
+    """The films that a query describes which finds nothing in any spelling, and the spelling, where there is one."""
+    if nos := films_of_sentence(index, text):
+        return nos, None
+    near = [film for film in index.near_films(text, ranking.SEARCH, MAX_NEAR) if film.likeness >= SURE]
+    if not near:
+        return [], None
+    spelling = near[0].spelling
+    return [film.no for film in near], spelling if spelling != " ".join(words_of(text)) else None
 
 
 def films_of_sentence(index: SearchIndex, text: str) -> list[int]:
