@@ -13,10 +13,9 @@ HEADER = (
     "price,overview"
 )
 FILMS = [
-    "tt1,Alone Ashore,,2000,,,Ann Director,Adventure | Drama,Ida Lead [nm1] | Bo Second [nm2],7,900,,,,"
-    "A castaway finds a lighthouse",
+    "tt1,Alone,,2000,,,Ann Director,Adventure | Drama,Ida Lead [nm1] | Bo Two [nm2],7,900,,,,Castaway at lighthouse",
     "tt2,Ann's Next,,1950,,,Ann Director,Comedy,Eve Other [nm3],7,500,,,,",
-    "tt3,Ida Again,,1951,,,X Nobody,Comedy,Ida Lead [nm1] | Bo Second [nm2],7,400,,,,",
+    "tt3,Ida Again,,1951,,,X Nobody,Comedy,Ida Lead [nm1] | Bo Two [nm2],7,400,,,,",
     "tt4,Near in Kind,,2004,,,Y Nobody,Adventure | Drama,Lee Third [nm4],7,300,,,,",
     "tt5,Castaway Kin,,1930,,,Z Nobody,Western,Lou Fourth [nm5],7,200,,,,Another castaway in another lighthouse",
     "tt6,Nothing Shared,,1931,,,W Nobody,Western,Mo Fifth [nm6],7,9999,,,,",

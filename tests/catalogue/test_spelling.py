@@ -28,6 +28,7 @@ def ids(response: httpx.Response) -> list[str]:
         ("batmna begins", "batman begins", "tt0372784"),
         ("morgen freemann", "morgan freeman", None),
         ("dark knihgt bale", "dark knight bale", "tt0468569"),
+        ("dart knight bale", "dark knight bale", "tt0468569"),
     ],
 )
 def test_relevance_answers_with_the_nearest_spelling_and_says_so(
@@ -132,3 +133,11 @@ def test_a_page_that_finds_what_was_typed_says_nothing_of_spelling(shop: httpx.C
 def test_what_a_page_corrects_is_escaped(shop: httpx.Client) -> None:
     page = shop.get("/search", params={"query": "<b>drak knight</b>"}).text
     assert "<b>" not in page
+
+
+def test_suggestions_of_title_and_person_are_corrected_too(shop: httpx.Client) -> None:
+    response = suggest(shop, "drak knight bale")
+    assert response.headers[CORRECTED] == "dark knight bale"
+    assert [(item["id"], item["reason"]) for item in data_of(response)["items"]] == [
+        ("tt0468569", "with Christian Bale")
+    ]

@@ -126,8 +126,8 @@ DOCS: EndpointDocs = {
     CatalogueApi.search_movies: EndpointDoc(
         summary="Search movies with keyword and advanced filters",
         description="All filters must hold. At least one must be given; blank ones other than `query` are ignored. "
-        "With `sortBy=relevance`, where nothing is found, the nearest spelling of `query` is searched for, or the names, "
-        "year and words of a sentence.",
+        "With `sortBy=relevance`, where nothing is found, the nearest spelling of `query` is searched for, or the "
+        "names, year and words of a sentence.",
         tag="Search",
         query=MovieSearch,
         responses=(

@@ -54,6 +54,11 @@ def make_filters(
     )
 
 
+def with_query(filters: Filters, text: str) -> Filters:
+    """The same filters with another ``query``."""
+    return msgspec.structs.replace(filters, words=tuple(query_words(text)), phrase=" ".join(fold(text).split()))
+
+
 def _folded(text: str | None) -> str:
     folded = fold(text or "")
     return folded if folded.strip() else ""

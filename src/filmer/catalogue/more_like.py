@@ -8,8 +8,7 @@ import msgspec
 import tantivy
 
 from filmer.catalogue import index_queries as queries
-from filmer.catalogue.folding import query_words
-from filmer.catalogue.search_terms import STOP_WORDS, letters_of, words_of
+from filmer.catalogue.search_terms import STOP_WORDS, letters_of, words_of, written_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +38,8 @@ def candidates(index: SearchIndex, film: Film, size: int) -> list[int]:
     """The numbers of films like this one, the likest first."""
     should, const = tantivy.Occur.Should, tantivy.Query.const_score_query
     parts = [
-        (should, const(index.term("credit", f"d{letters_of(query_words(name))}"), DIRECTOR)) for name in film.directors
+        (should, const(index.term("credit", f"d{letters_of(written_words(name))}"), DIRECTOR))
+        for name in film.directors
     ]
     parts += [
         (should, const(index.term("credit", f"p{no}"), LEADING / (1 + 0.4 * place)))

@@ -19,8 +19,7 @@ import msgspec
 
 from filmer.catalogue import listing
 from filmer.catalogue import search_queries as queries
-from filmer.catalogue.filters import Filters, RareTerms
-from filmer.catalogue.folding import query_words
+from filmer.catalogue.filters import Filters, RareTerms, with_query
 from filmer.catalogue.index_follower import IndexFollower
 from filmer.catalogue.index_queries import select_films_by_no
 from filmer.catalogue.queries import select_size
@@ -99,7 +98,7 @@ class Search:
         from filmer.catalogue import spelling  # needs what the index needs
 
         for text in await asyncio.to_thread(spelling.corrections, index, query):
-            near = msgspec.structs.replace(filters, words=tuple(query_words(text)), phrase=text)
+            near = with_query(filters, text)
             total, items = await self.movies(conn, near, sort=sort, first=first, size=size)
             if total:
                 return Found(total, items, text)

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import tantivy
 
 from filmer.catalogue import ranking
-from filmer.catalogue.folding import query_words
 from filmer.catalogue.index_format import FILMS, PEOPLE, RECORD
-from filmer.catalogue.search_terms import MAX_START, forms_of, letters_of, pieces_of, words_of
+from filmer.catalogue.search_terms import MAX_START, forms_of, letters_of, pieces_of, words_of, written_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -99,8 +98,8 @@ class SearchIndex:
     def near_people(self, text: str, weights: ranking.Weights, size: int) -> list[Near]:
         return self._near(PEOPLE, text, weights, size)
 
-    def nearest(self, text: str, size: int) -> tuple[list[int], list[int], str | None]:
-        """Films and people whose title or name is near to what was typed so far, and the nearest spelling."""
+    def nearest(self, text: str, size: int) -> tuple[list[int], list[int], Near | None]:
+        """Films and people whose title or name is near to what was typed so far, and the nearest of all."""
         films = self.near_films(text, ranking.SUGGESTIONS, size)
         people = self.near_people(text, ranking.SUGGESTIONS, size)
         found = sorted([*films, *people], key=lambda near: (-near.likeness, -near.score))
@@ -110,7 +109,7 @@ class SearchIndex:
         return (
             [near.no for near in films if near.likeness >= least],
             [near.no for near in people if near.likeness >= least],
-            found[0].spelling,
+            found[0],
         )
 
     @property
@@ -121,7 +120,7 @@ class SearchIndex:
         return self._rows[kind][place]
 
     def _near(self, kind: str, text: str, weights: ranking.Weights, size: int) -> list[Near]:
-        words, year = split_year(words_of(text)) if kind == FILMS else (query_words(text), None)
+        words, year = split_year(words_of(text)) if kind == FILMS else (written_words(text), None)
         letters = letters_of(words)
         if len(letters) < 2:  # noqa: PLR2004 - one letter is near to every word
             return []

@@ -5,7 +5,7 @@ The importer writes the index with these functions, and a search reads it with t
 
 from collections.abc import Collection, Iterable, Sequence
 
-from filmer.catalogue.folding import fold, query_words
+from filmer.catalogue.folding import fold, indexed_words, query_words
 
 MAX_KEY = 120  # letters of a title or name that the index knows
 MAX_START = 10  # letters: longer beginnings are found among the keys
@@ -25,6 +25,16 @@ _NAMES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine"
 _SAME = {word: str(number) for words in (_ROMAN, _NAMES) for number, word in enumerate(words, 1)}
 
 
+def written_words(text: str) -> list[str]:
+    """The words of a text as it writes them, in order."""
+    return query_words(text)
+
+
+def found_under(text: str) -> set[str]:
+    """The words under which a title or a name is found as typed."""
+    return indexed_words(fold(text))
+
+
 def words_of(text: str) -> list[str]:
     """The words of a title or a query in one spelling (contract §3.2): ``Rocky II & Co`` → rocky 2 and co."""
     return forms_of(text)[0]
@@ -33,13 +43,13 @@ def words_of(text: str) -> list[str]:
 def forms_of(text: str) -> list[list[str]]:
     """The words of a text in one spelling, and as they are written where that differs: ``Rocky II`` may go on."""
     folded = fold(text)
-    written = query_words(folded)
+    written = written_words(folded)
     is_plain = folded.replace(" ", "").isalnum()
     if is_plain and _SAME.keys().isdisjoint(written):
         return [written]
     if not is_plain:
         folded = folded.replace("&", " and ").replace("+", " and ").replace("'", "").replace("\u2019", "")
-        words = [_SAME.get(word, word) for word in query_words(folded)]
+        words = [_SAME.get(word, word) for word in written_words(folded)]
     else:
         words = [_SAME.get(word, word) for word in written]
     return [words] if words == written else [words, written]

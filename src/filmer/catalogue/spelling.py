@@ -33,23 +33,29 @@ def corrections(index: SearchIndex, text: str) -> list[str]:
     sure = [near.spelling for near in nearest if near.likeness >= SURE]
     words = words_of(text)
     kept = [word for word in words if word not in STOP_WORDS]
-    texts = [*sure, " ".join(kept) if kept != words else "", _words_corrected(index, words)]
+    texts = [*sure, " ".join(kept) if kept != words else "", words_corrected(index, words)]
     if len(kept) > 1 and kept != words:
-        texts.append(_words_corrected(index, kept))
+        texts.append(words_corrected(index, kept))
     texts += [near.spelling for near in nearest if near.likeness < SURE]
     return [found for found in dict.fromkeys(texts) if found and found != " ".join(words)][:MAX_TEXTS]
 
 
-def _words_corrected(index: SearchIndex, words: Sequence[str]) -> str:
-    """The query with each word that no film has put right, so that one film has all of them; "" if there is none."""
+def words_corrected(index: SearchIndex, words: Sequence[str]) -> str:
+    """The query with words put right so that one film has all of them; "" if there is none.
+
+    First only those that no known film has; then any may be another word misspelt: ``forest gump hanks``.
+    """
+    if not 0 < len(words) <= MAX_WORDS:
+        return ""
     last = len(words) - 1
     wrong = [at for at, word in enumerate(words) if not index.is_word(word, begun=at == last)]
-    if not wrong or len(words) > MAX_WORDS:
-        return ""
+    return (wrong and _with_words(index, words, wrong)) or _with_words(index, words, range(len(words)))
+
+
+def _with_words(index: SearchIndex, words: Sequence[str], wrong: Sequence[int]) -> str:
+    last = len(words) - 1
     parts = [
-        (_MUST, index.fuzzy("known_word", word, _slips(word), prefix=at == last))
-        if at in wrong
-        else (_MUST, index.fuzzy("known_word", word, 0, prefix=at == last))
+        (_MUST, index.fuzzy("known_word", word, _slips(word) if at in wrong else 0, prefix=at == last))
         for at, word in enumerate(words)
     ]
     best: tuple[int, str] | None = None

@@ -73,7 +73,7 @@ async def find(conn: Connection, text: FoldedInput, size: int, index: "SearchInd
     if not film_nos and not people_nos:
         film_nos = index.films_with(text.words, size)
     if not film_nos and not people_nos:
-        film_nos, people_nos, corrected = await asyncio.to_thread(index.nearest, text.phrase, size)
+        film_nos, people_nos, corrected = await asyncio.to_thread(_nearest, index, text, size)
         words = words_of(corrected or "")
     films = [_found_film(film, words) for film in await index_queries.select_found_films(conn, film_nos)]
     people = [
@@ -81,6 +81,18 @@ async def find(conn: Connection, text: FoldedInput, size: int, index: "SearchInd
         for identifier, name, born in await index_queries.select_found_people(conn, people_nos)
     ]
     return Found(mix(films, people, size), corrected)
+
+
+def _nearest(index: "SearchIndex", text: FoldedInput, size: int) -> tuple[list[int], list[int], str | None]:
+    """The nearest films and people, or where none is sure, films that have the words in a better spelling."""
+    from filmer.catalogue.spelling import SURE, words_corrected  # needs what the index needs
+
+    films, people, nearest = index.nearest(text.phrase, size)
+    if nearest is None or nearest.likeness < SURE:
+        other = words_corrected(index, text.words)
+        if found := index.films_with(other.split(), size):
+            return found, [], other
+    return films, people, nearest.spelling if nearest else None
 
 
 def _found_film(film: FoundFilm, words: Sequence[str]) -> Suggestion:

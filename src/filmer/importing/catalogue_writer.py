@@ -16,9 +16,9 @@ from psycopg.pq import Format
 from psycopg.types.numeric import Int4
 
 from filmer.catalogue import listing
-from filmer.catalogue.folding import by_name, fold, indexed_words, query_words
+from filmer.catalogue.folding import by_name, fold, indexed_words
 from filmer.catalogue.index_format import KNOWN
-from filmer.catalogue.search_terms import letters_of, words_of
+from filmer.catalogue.search_terms import found_under, letters_of, words_of, written_words
 from filmer.importing import queries, sort_orders
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
 from filmer.importing.progress import Progress
@@ -171,9 +171,9 @@ class _CatalogueWriter:
         """All films as the search index stores them, most votes first. To be called when films and stars are copied."""
         for place, index in enumerate(self._by_votes.tolist()):
             film = self.films[index]
-            words = indexed_words(self._titles[index])
+            words = found_under(self._titles[index])
             if film.original_title and film.original_title != film.title:
-                words |= indexed_words(fold(film.original_title))
+                words |= found_under(film.original_title)
             known = self._known_film(index, words) if place < KNOWN else None
             titles = (film.title, film.original_title)
             yield IndexedFilm(index + 1, titles, film.votes or 0, film.year, words, known)
@@ -186,7 +186,7 @@ class _CatalogueWriter:
         directors = film.directors.split(", ") if film.directors else []
         return KnownFilm(
             words,
-            [*(f"d{letters_of(query_words(name))}" for name in directors), *(f"p{star + 1}" for star in stars)],
+            [*(f"d{letters_of(written_words(name))}" for name in directors), *(f"p{star + 1}" for star in stars)],
             [*directors, *(self.stars[star].name for star in stars)],
             [letters_of(words_of(genre)) for genre in film.genres],
             words_of(film.overview) if film.overview else (),

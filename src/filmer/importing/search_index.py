@@ -18,9 +18,8 @@ import psycopg
 from psycopg.types.numeric import Int4
 
 from filmer.catalogue import index_format
-from filmer.catalogue.folding import query_words
 from filmer.catalogue.index_format import FILMS, FORMAT, KNOWN, PART, PEOPLE, RECORD, Manifest
-from filmer.catalogue.search_terms import letters_of, pieces_of, spellings_of, starts_of
+from filmer.catalogue.search_terms import letters_of, pieces_of, spellings_of, starts_of, written_words
 from filmer.importing import queries
 from filmer.importing.data_set import ImportFailed
 
@@ -106,7 +105,7 @@ def build_search_index(
                 advance(place)
     with _Records(folder, PEOPLE) as records:
         for rank, person in enumerate(people):
-            name = query_words(person.name)
+            name = written_words(person.name)
             records.add([name], person.no, person.votes, person.born)
             writer.add_document(_person_document(tantivy.Document(), rank, person, name))
             if rank % REPORT_EVERY == 0:
