@@ -16,7 +16,6 @@ from filmer.openapi.endpoints import (
     page,
 )
 
-_CORRECTED = ("X-Search-Corrected",)
 _SHAWSHANK = {
     "id": "tt0000001", "title": "The Shawshank Redemption", "year": 1994, "director": "Frank Darabont",
 }  # fmt: skip
@@ -127,11 +126,11 @@ DOCS: EndpointDocs = {
         summary="Search movies with keyword and advanced filters",
         description="All filters must hold. At least one must be given; blank ones other than `query` are ignored. "
         "With `sortBy=relevance`, where nothing is found, the nearest spelling of `query` is searched for, or the "
-        "names, year and words of a sentence.",
+        "names, year and words of a sentence; the header `X-Search-Corrected` has the spelling, percent-encoded.",
         tag="Search",
         query=MovieSearch,
         responses=(
-            ResponseDoc("Search results retrieved", schemas.MoviePage, page([_LISTED], 5, 1), headers=_CORRECTED),
+            ResponseDoc("Search results retrieved", schemas.MoviePage, page([_LISTED], 5, 1)),
             invalid("No search criteria provided", "query", "at least one search filter must be given"),
         ),
     ),
@@ -141,7 +140,8 @@ DOCS: EndpointDocs = {
         description="Films whose title begins so, the best known first (`the`, `a` or `an` before it do not count); "
         "then films in whose title each word is found; then people by any of their names, those with the most films "
         "first. People get three eighths of the places, and each kind those that the other leaves. "
-        "Where nothing is found: films by title and cast together, then those nearest in spelling.",
+        "Where nothing is found: films by title and cast together, then those nearest in spelling, which the header "
+        "`X-Search-Corrected` has.",
         tag="Search",
         query=SuggestionQuery,
         responses=(
@@ -168,7 +168,6 @@ DOCS: EndpointDocs = {
                         },
                     ]
                 },
-                headers=_CORRECTED,
             ),
             invalid("Nothing typed, or an invalid size", "query", "must be given"),
         ),

@@ -74,9 +74,6 @@ HEADERS = {
     "Set-Cookie": _header("`JSESSIONID`, the session: `HttpOnly`, `SameSite=Lax`, `Path=/`, and `Secure` over https."),
     "WWW-Authenticate": _header("How to say who you are: with a bearer token.", const="Bearer"),
     "Age": _header("Seconds since TMDB told it; of several films, the one told longest ago.", "integer", minimum=0),
-    "X-Search-Corrected": _header(
-        "The spelling that was searched for, as nothing is found as typed; in ASCII, other characters percent-encoded."
-    ),
     "X-Cache": _header(
         "`miss`: put together just now. `hit`: a copy. `stale`: a copy older than CACHE_DURATION_SECONDS, which is "
         "being brought up to date.",
