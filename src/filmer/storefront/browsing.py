@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import cache
 from string import ascii_uppercase
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import msgspec
 from msgspec import Meta
@@ -23,6 +23,7 @@ from filmer.storefront.forms import FilledForm, Form, without_blanks
 from filmer.storefront.pager import Pager
 
 SIZE = 24  # films a page: fills rows of two, three, four and six
+_LETTER = "-letter-"  # in an address, in the place of each letter
 OTHER_LETTER = "*"
 FILM_ORDERS: Mapping[tuple[str, str], str] = {
     ("title", "asc"): "Title A to Z",
@@ -204,12 +205,10 @@ def orders(path: str, params: L, names: Mapping[tuple[str, str], str]) -> list[C
 
 def letters(params: FilmList) -> list[Choice]:
     """Links to the letters. Each drops the other filters, which a letter can't be combined with."""
+    any_letter = address_of("/films", FilmList(starts_with=_LETTER, sort_by=params.sort_by, order=params.order))
+    before, after = any_letter.split(_LETTER)
     return [
-        Choice(
-            letter,
-            address_of("/films", FilmList(starts_with=letter, sort_by=params.sort_by, order=params.order)),
-            params.starts_with == letter,
-        )
+        Choice(letter, f"{before}{quote_plus(letter)}{after}", params.starts_with == letter)
         for letter in [*ascii_uppercase, OTHER_LETTER]
     ]
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import cached_property
 from importlib import resources
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 
@@ -98,6 +99,7 @@ class Templates:
             capitalize_first=lambda text: text[:1].upper() + text[1:],
             number="{:,}".format,
             long_date=_long_date,
+            urlencode=_encode_for_url,
         )
         self._assets = assets
 
@@ -117,6 +119,11 @@ class Templates:
         for name in self._assets.names:
             digest.update(f"{name} {self._assets.version(name)}".encode())
         return digest.digest()
+
+
+def _encode_for_url(text: str) -> str:
+    """Text as a segment of a path, or as a value in a query. Most are ids, of which a page of films has fifty."""
+    return text if text.isascii() and text.isalnum() else quote(text, safe="")
 
 
 def _long_date(day: date) -> str:
