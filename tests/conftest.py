@@ -26,6 +26,7 @@ from filmer.importing.data_set import Report
 from filmer.importing.progress import Progress
 from filmer.server import periodic
 from filmer.server.serving import free_port
+from filmer.store import engines as store_engines
 from filmer.store import valkey
 from filmer.store.embedded import Engines, running_engines
 from filmer.store.migrate import migrate
@@ -42,6 +43,8 @@ VALKEY_TIMEOUT_SECONDS = valkey.TIMEOUT_SECONDS
 valkey.TIMEOUT_SECONDS, valkey.POOL_WAIT_SECONDS = 5.0, 30.0
 # Nor do they clear away what is over once a minute, at a moment of chance: tests that judge it call it themselves.
 periodic.EVERY_SECONDS = 1e6
+# Nor do they unpack search indexes where the tests' user keeps data.
+store_engines.default_data_dir = lambda: Path(tempfile.gettempdir()) / f"filmer-tests-{os.getuid()}"
 os.environ["FILMER_SECRET_KEY"] = SECRET_KEY  # no test makes one where the tests' user keeps theirs
 for variable in [name for name in os.environ if name.startswith("TMDB_")]:
     del os.environ[variable]  # no test asks the real TMDB, even if the environment has a credential for it

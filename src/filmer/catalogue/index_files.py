@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import IO, Self
 
 from filmer.catalogue.index_format import Manifest
@@ -33,6 +34,8 @@ class Unpacked:
         self._hash = hashlib.sha256()
         self._file: IO[bytes] | None = None
         self._left = 0
+        self._turn = Lock()  # a thread may still be writing when its task is cancelled
+        self._is_closed = False
         self._open_next()
 
     def __enter__(self) -> Self:
@@ -40,13 +43,20 @@ class Unpacked:
 
     def __exit__(self, *_: object) -> None:
         """What is not finished leaves nothing behind."""
-        if self._file is not None:
-            with suppress(OSError):  # what it still holds may find no room
-                self._file.close()
-        shutil.rmtree(self._partial, ignore_errors=True)
+        with self._turn:
+            self._is_closed = True
+            if self._file is not None:
+                with suppress(OSError):  # what it still holds may find no room
+                    self._file.close()
+            shutil.rmtree(self._partial, ignore_errors=True)
 
     def write(self, part: bytes) -> None:
         """Raises ValueError for more parts than there are files, OSError where there is no room."""
+        with self._turn:
+            if not self._is_closed:
+                self._write(part)
+
+    def _write(self, part: bytes) -> None:
         self._hash.update(part)
         while part:
             if self._file is None:
@@ -59,9 +69,12 @@ class Unpacked:
 
     def finish(self, folder: Path) -> None:
         """Give the folder its name. Raises ValueError if the parts were not those that the manifest speaks of."""
-        if self._file is not None or self._hash.hexdigest() != self._digest:
-            raise ValueError("the search index in the database is not whole")
-        self._partial.rename(folder)
+        with self._turn:
+            if self._is_closed:
+                return
+            if self._file is not None or self._hash.hexdigest() != self._digest:
+                raise ValueError("the search index in the database is not whole")
+            self._partial.rename(folder)
 
     def _open_next(self) -> None:
         if self._file is not None:
