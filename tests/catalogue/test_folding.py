@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from filmer.catalogue.folding import fold, indexed_words, initial, is_a_to_z, query_words
+from filmer.catalogue.folding import fold, indexed_words, initial, is_a_to_z, query_words, searchable
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 PIECES = st.text(st.sampled_from("aeéEÉ -ñçß1"), max_size=8)
@@ -170,6 +170,15 @@ def test_every_text_is_found_by_its_own_words(text: str) -> None:
 def test_words_are_letters_and_digits(text: str) -> None:
     for word in [*query_words(text), *indexed_words(fold(text))]:
         assert word.isalnum()
+
+
+@unhurried
+@given(st.one_of(TEXT, PIECES))
+@example("die hard  2 ")
+@example("a" * 101 + " b")
+@example("spider-man's")
+def test_between_spaces_the_same_words_are_given_to_the_database(text: str) -> None:
+    assert set(searchable(fold(text)).split(" ")) - {""} == indexed_words(fold(text))
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,13 @@ def indexed_words(folded: str) -> set[str]:
     return {word[:_MAX_WORD] for word in found}
 
 
+def searchable(folded: str) -> str:
+    """The same words, between spaces: the input of a tsvector. Most texts are that already, some words repeated."""
+    if len(folded) <= _MAX_WORD and folded.replace(" ", "").isalnum():
+        return folded
+    return " ".join(sorted(indexed_words(folded)))
+
+
 def by_name(name: str) -> tuple[str, str]:
     """The key by which names without an id sort: genres."""
     return fold(name), name
