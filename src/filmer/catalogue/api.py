@@ -10,7 +10,7 @@ from msgspec import Meta
 from filmer.catalogue import listing, queries, suggestions
 from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.filters import Filters, make_filters
-from filmer.catalogue.folding import fold, initial
+from filmer.catalogue.folding import fold, initial, search_form
 from filmer.catalogue.schemas import (
     GenreList,
     GenreMoviePage,
@@ -227,7 +227,7 @@ async def find_stars(
     """The number of stars whose name contains ``name`` (None: of all), and a page of ``size`` of them."""
     span = listing.span(page, size)
     if name and name.strip():
-        return await search.stars(conn, fold(name), sort=sort, first=span.first, size=size)
+        return await search.stars(conn, search_form(name), sort=sort, first=span.first, size=size)
     return await queries.select_stars(conn, listing.STARS, sort, span)
 
 

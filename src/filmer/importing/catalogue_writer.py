@@ -16,7 +16,8 @@ from psycopg.pq import Format
 from psycopg.types.numeric import Int4
 
 from filmer.catalogue import listing
-from filmer.catalogue.folding import by_name, fold, indexed_words
+from filmer.catalogue.folding import by_name, fold, search_form
+from filmer.catalogue.words import name_words, title_words, year_word
 from filmer.importing import queries, sort_orders
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
 from filmer.importing.progress import Progress
@@ -56,9 +57,13 @@ class _CatalogueWriter:
         self.films: list[ImportedFilm]
         self.stars: list[ImportedStar]
         self.films, self._titles, _ = _sorted(data_set.films, lambda film: film.title)
-        self._directors = [fold(film.directors) if film.directors else "" for film in self.films]
+        self._title_forms = [
+            folded if film.title.isascii() else search_form(film.title)
+            for film, folded in zip(self.films, self._titles, strict=True)
+        ]
+        self._directors = [search_form(film.directors) if film.directors else "" for film in self.films]
         credited = sorted({place for film in self.films for place in film.cast})
-        self.stars, self._names, sources = _sorted(
+        self.stars, folded_names, sources = _sorted(
             [data_set.stars[place] for place in credited], lambda star: star.name
         )
         self._star_index = np.zeros(len(data_set.stars), dtype=np.int32)  # in self.stars, by index in the data set
@@ -66,11 +71,15 @@ class _CatalogueWriter:
         self._film_orders = sort_orders.film_orders(
             self._titles, [film.year for film in self.films], [film.rating for film in self.films]
         )
-        self._star_orders = sort_orders.star_orders(self._names, [star.birth_year for star in self.stars])
+        self._star_orders = sort_orders.star_orders(folded_names, [star.birth_year for star in self.stars])
         names = {name for film in self.films for name in film.genres}
         self._genre_ids = queries.insert_genres(conn, names)
+        self._names = [
+            folded if star.name.isascii() else search_form(star.name)
+            for star, folded in zip(self.stars, folded_names, strict=True)
+        ]
         self._words = _Words()
-        self._star_words = _Lists(self._words.ids(indexed_words(folded)) for folded in self._names)
+        self._star_words = _Lists(self._words.ids(name_words(form)) for form in self._names)
 
     def copy_films(self, progress: Progress) -> None:
         with progress.step("Writing films", len(self.films)) as advance, self._conn.transaction():
@@ -89,9 +98,10 @@ class _CatalogueWriter:
         quoted = self._words.quoted
         with queries.copy_into_new(self._conn, "film", queries.FILM_COLUMNS) as copy:
             for index, (film, places) in enumerate(zip(self.films, ranked, strict=True)):
-                title, director = self._titles[index], self._directors[index]
+                title, director = self._title_forms[index], self._directors[index]
                 stars = self._star_index[list(film.cast)].tolist() if film.cast else []
-                words = self._words.ids(indexed_words(title) | indexed_words(director))
+                title_is = title_words(title)
+                words = self._words.ids(_own_words(film, title_is.words, director))
                 self._cast.append(stars)
                 self._film_words.append(words)
                 for star in stars:
@@ -100,8 +110,8 @@ class _CatalogueWriter:
                 genres = sorted(film.genres, key=by_name)
                 copy.write_row((
                     index + 1, *places, film.year, _int_array([self._genre_ids[name] for name in genres]), title,
-                    director or None, " ".join([quoted[word] for word in words]), film.id, film.title,
-                    film.directors, film.rating, film.votes, _text_array(genres),
+                    title_is.key, title_is.bare_key, director or None, " ".join([quoted[word] for word in words]),
+                    film.id, film.title, film.directors, film.rating, film.votes, _text_array(genres),
                     _int_array([star + 1 for star in stars]), _text_array([star.id for star in billed]),
                     _text_array([star.name for star in billed]), film.original_title, film.release_date,
                     film.runtime_minutes, film.popularity, film.tmdb_id, film.price, film.overview,
@@ -167,7 +177,7 @@ class _CatalogueWriter:
         with self._conn.transaction(), queries.copy_into_new(self._conn, "term", columns) as copy:
             for term, total, _ in self._cast_terms():
                 copy.write_row(("star", term, total, None))
-            for field, texts in (("title", self._titles), ("director", self._directors), ("name", self._names)):
+            for field, texts in (("title", self._title_forms), ("director", self._directors), ("name", self._names)):
                 for term, total, nos in substring_terms(texts):
                     copy.write_row((field, term, total, nos and _int_array(nos)))
                 texts.clear()
@@ -234,6 +244,17 @@ class _Indexer:
             if not self._is_closed:
                 with queries.connect(info.dsn, info.password) as conn:
                     action(conn, argument)
+
+
+def _own_words(film: ImportedFilm, words: set[str], director: str) -> set[str]:
+    """The words of a film but those of its cast. ``words``: of its title."""
+    if film.original_title and film.original_title != film.title:
+        words |= title_words(search_form(film.original_title)).words
+    for name in director.split(", ") if director else ():
+        words |= name_words(name)
+    if film.year is not None:
+        words.add(year_word(film.year))
+    return words
 
 
 FILM_RANKS = ("title desc", "year asc", "year desc", "rating asc", "rating desc")
