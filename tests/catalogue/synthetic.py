@@ -26,7 +26,7 @@ _WORDS = r"""
     spider-man girl wolf 8½ don't 100% under_score back\slash E.T. rock'n'roll X-Ray ¡Átame! Ørsted Straße
     Жизнь 千と千尋 ii iii 7 1984 2001: _ % \ -- zodiac Zoë heart blood summer world time life death dream
     story island river mountain train letter secret garden winter mother father brother sister children woman
-    IV four 4 & + XII twelve 12 man² Nº ¾ Le L'été $ ★ 東京物語 物語 ต้มยำกุ้ง spider spiderman batman² and R&B X
+    IV four 4 & + XII twelve 12 man² Nº ¾ Le L'été $ 東京物語 物語 spider spiderman batman² and R&B X
 """
 _FIRST = """
     Anna John Maria Zoë José Jean-Pierre Åse Li Mary O'Neal Robert René Jürgen Anatoly Ann Joan Hannah Morgan
