@@ -144,10 +144,12 @@ class Oracle:
         To be the title and to begin so is judged by what is written in one, with or without the leading article.
         """
         phrase = " ".join(search_form(query).split())
-        typed = spoken.in_one_each_way(query)
+        typed = spoken.in_one_each_way(query) if spoken.wanted(query) else {phrase}
 
         def distance(film: Film) -> int:
             titles = [spoken.in_one(title) for title in (film.title, spoken.without_article(film.title)) if title]
+            if not spoken.wanted(query):
+                titles = [film.form]
             if any(title in typed for title in titles):
                 return 0
             if any(title.startswith(one) for title in titles for one in typed):

@@ -97,7 +97,7 @@ def _in_digits(part: str) -> str:
 
 def in_one(text: str) -> str:
     """All of a text, written in one."""
-    return "".join(map(joined, _with_and(text))) or "".join(search_form(text).split())
+    return "".join(map(joined, _with_and(text)))
 
 
 def in_one_each_way(text: str) -> set[str]:
@@ -122,7 +122,7 @@ def without_article(text: str) -> str | None:
 
 def wanted(query: str) -> list[list[Way]]:
     """The words of a query, each with the texts under which it may be found."""
-    pieces = parts(query)
+    pieces = parts(query) if runs(search_form(query)) else []
     words = []
     for at, part in enumerate(pieces):
         is_last = at == len(pieces) - 1

@@ -187,7 +187,7 @@ def test_numbers_are_one_word_in_each_spelling(films: httpx.Client, query: str, 
 
 def test_x_is_a_letter_and_ten(films: httpx.Client) -> None:
     assert titles(films, "x")[0] == "X"
-    assert set(titles(films, "x")) == {"X", "X-Men", "Malcolm X"}
+    assert {"X", "X-Men", "Malcolm X"} <= set(titles(films, "x"))  # and 11 to 13, as xi, xii and xiii begin so
     assert set(titles(films, "10")) == {"X", "X-Men", "Malcolm X"}
 
 
@@ -270,6 +270,7 @@ def test_a_word_of_four_digits_is_also_the_year(films: httpx.Client, query: str,
         (" .  ", [". . ."]),
         ("🎈", ["🎈 Balloon Day"]),
         ("🎈 balloon", ["🎈 Balloon Day"]),
+        ("+", ["Hannah + Her Sisters"]),
         ("&", ["Bonnie & Clyde", "Crosby, Stills & Nash", "R&B Nights"]),
         ("%", []),
         ("_", []),

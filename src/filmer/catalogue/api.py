@@ -87,9 +87,9 @@ class MovieSearch(Query):
         Meta(
             description=(
                 "Words, each of which is found in title, original title, director or star names; the last may be "
-                "unfinished. Words may be written apart or in one, numbers up to twenty in digits, letters or roman; `&`, "
-                "`+` and `and` are one word, and four digits may be the film's year. Without a letter or digit: part of "
-                "the title."
+                "unfinished. Words may be written apart or in one, numbers up to twenty in digits, letters or roman; "
+                "`&`, `+` and `and` are one word, and four digits may be the film's year. Without a letter or digit: "
+                "part of the title."
             ),
         ),
     ] = None

@@ -222,6 +222,9 @@ def _tsquery(words: tuple[QueryWord, ...]) -> str:
 
 def _title_tests(filters: Filters, parameters: dict[str, Any]) -> tuple[str, str]:
     """Tests whether the query is the title, with or without its article, and whether that starts with the query."""
+    if filters.literal:
+        parameters |= {"phrase": filters.phrase, "phrase_start": f"{escape_like(filters.phrase)}%"}
+        return "f.title_folded = %(phrase)s", "f.title_folded LIKE %(phrase_start)s"
     parameters["keys"] = list(filters.keys)
     starts = []
     for place, key in enumerate(filters.keys):

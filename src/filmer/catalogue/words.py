@@ -11,10 +11,9 @@ Importer and query share these rules. Text is taken in its search form (``foldin
   digits.
 - In scripts without spaces a word is also found from each of its characters on.
 - A **query** is found if each of its pieces is: by itself, or in its chunk written in one, or in that and a neighbour
-  written in one. A piece of four digits is also found by the film's year. What ends with the query may be unfinished,
+  written in one. A query without a letter or digit has no words. A piece of four digits is also found by the film's year. What ends with the query may be unfinished,
   and so may any word with a character of a script without spaces.
-- The **key** of a title is all of it written in one, ``&`` and ``+`` as "and"; if that leaves nothing, the text without
-  spaces. A title is the one asked for if its key, with or without its article, is the query's, in any spelling of the
+- The **key** of a title is all of it written in one, ``&`` and ``+`` as "and". A title is the one asked for if its key, with or without its article, is the query's, in any spelling of the
   query's first three chunks that are numbers.
 """
 
@@ -90,7 +89,7 @@ def title_words(form: str) -> TitleWords:
         in_digits = "".join(SPELLINGS[chunk][0] if at in numbers else chunk for at, chunk in enumerate(chunks))
         words |= {in_digits, in_digits[article:]}
     bare_key = key[article:][:_MAX_KEY] if article else None
-    return TitleWords(_completed(form, read), (key or "".join(form.split()))[:_MAX_KEY], bare_key)
+    return TitleWords(_completed(form, read), key[:_MAX_KEY], bare_key)
 
 
 def year_word(year: int) -> str:
@@ -103,8 +102,9 @@ def pieces_of(text: str) -> list[str]:
 
 
 def query_words(text: str) -> tuple[QueryWord, ...]:
-    """Each word of a query with its alternatives, no word twice."""
-    parts = _pieces(search_form(text))
+    """Each word of a query with its alternatives, no word twice. None in a text without any letter or digit."""
+    form = search_form(text)
+    parts = _pieces(form) if _PIECE.search(form) else []
     chunks = ["".join(pieces) for pieces in parts]
     last = len(parts) - 1
     found: dict[QueryWord, None] = {}
@@ -125,14 +125,13 @@ def query_words(text: str) -> tuple[QueryWord, ...]:
 
 def query_keys(text: str) -> tuple[str, ...]:
     """The keys of the titles that a query is the title of: several, if it has numbers."""
-    form = search_form(text)
     spelled, numbers = [], 0
-    for chunk in _chunks(form):
+    for chunk in _chunks(search_form(text)):
         pieces = _PIECE.findall(_and_inside(chunk)) if _PIECE.search(chunk) else []
         is_number = numbers < _MAX_NUMBERS and len(pieces) == 1 and pieces[0] in SPELLINGS
         spelled.append(SPELLINGS[pieces[0]] if is_number else ("".join(pieces),))
         numbers += is_number
-    return tuple(("".join(chunks) or "".join(form.split()))[:_MAX_KEY] for chunks in product(*spelled))
+    return tuple("".join(chunks)[:_MAX_KEY] for chunks in product(*spelled))
 
 
 def _alternative(text: str, unfinished: bool) -> Alternative:  # noqa: FBT001 - the struct's own order
