@@ -11,10 +11,10 @@ Importer and query share these rules. Text is taken in its search form (``foldin
   digits.
 - In scripts without spaces a word is also found from each of its characters on.
 - A **query** is found if each of its pieces is: by itself, or in its chunk written in one, or in that and a neighbour
-  written in one. A query without a letter or digit has no words. A piece of four digits is also found by the film's year. What ends with the query may be unfinished,
-  and so may any word with a character of a script without spaces.
-- The **key** of a title is all of it written in one, ``&`` and ``+`` as "and". A title is the one asked for if its key, with or without its article, is the query's, in any spelling of the
-  query's first three chunks that are numbers.
+  written in one. A piece of four digits is also found by the film's year. What ends with the query may be unfinished,
+  and so may any word with a character of a script without spaces. A query without a letter or digit has no words.
+- The **key** of a title is all of it written in one, ``&`` and ``+`` as "and". A title is the one asked for if its key, with or
+  without its article, is the query's, in any spelling of the query's first three chunks that are numbers.
 """
 
 import re
@@ -86,7 +86,9 @@ def title_words(form: str) -> TitleWords:
         article = len(elided[1])
     words |= {key, key[article:]} - {""}
     if numbers:
-        in_digits = "".join(SPELLINGS[chunk][0] if at in numbers else chunk for at, chunk in enumerate(chunks))
+        in_digits = "".join(
+            SPELLINGS.get(chunk, (chunk,))[0] if at in numbers else chunk for at, chunk in enumerate(chunks)
+        )
         words |= {in_digits, in_digits[article:]}
     bare_key = key[article:][:_MAX_KEY] if article else None
     return TitleWords(_completed(form, read), key[:_MAX_KEY], bare_key)
