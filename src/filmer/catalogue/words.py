@@ -13,8 +13,8 @@ Importer and query share these rules. Text is taken in its search form (``foldin
 - A **query** is found if each of its pieces is: by itself, or in its chunk written in one, or in that and a neighbour
   written in one. A piece of four digits is also found by the film's year. What ends with the query may be unfinished,
   and so may any word with a character of a script without spaces. A query without a letter or digit has no words.
-- The **key** of a title is all of it written in one, ``&`` and ``+`` as "and". A title is the one asked for if its key, with or
-  without its article, is the query's, in any spelling of the query's first three chunks that are numbers.
+- The **key** of a title is all of it written in one, ``&`` and ``+`` as "and". A title is the one asked for if its key,
+  with or without its article, is the query's, in any spelling of the query's first three chunks that are numbers.
 """
 
 import re
