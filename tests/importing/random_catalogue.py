@@ -67,6 +67,7 @@ def draw_data_set() -> DataSet:
             f"tt{number:07d}",
             " ".join(title),
             year=draw.choice([None, 1999, 2000, draw.randint(0, 2030)]),
+            original_title=draw.choice([None, None, None, "L'Été", "Ôtôsan & 4"]),
             directors=draw.choice([None, "Ann Shade", "José Núñez, Ann Shade", "東"]),
             genres=tuple(draw.sample(["Drama", "Action", "War", "Sci-Fi"], draw.randint(0, 3))),
             cast=draw.sample(range(len(stars) - 100), draw.choice([0, 1, 2, 5])),  # the last are in nothing

@@ -10,7 +10,7 @@ from msgspec import Meta
 from filmer.catalogue import listing, queries, suggestions
 from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.filters import Filters, make_filters
-from filmer.catalogue.folding import fold, initial
+from filmer.catalogue.folding import fold, initial, search_form
 from filmer.catalogue.schemas import (
     GenreList,
     GenreMoviePage,
@@ -85,7 +85,12 @@ class MovieSearch(Query):
     query: Annotated[
         Annotated[str, Meta(min_length=1)] | None,
         Meta(
-            description="Words, each of which is found in title, director or star names; the last may be unfinished.",
+            description=(
+                "Words, each of which is found in title, original title, director or star names; the last may be "
+                "unfinished. Words may be written apart or in one, numbers up to twenty in digits, letters or roman; "
+                "`&`, `+` and `and` are one word, and four digits may be the film's year. Without a letter or digit: "
+                "part of the title."
+            ),
         ),
     ] = None
     title: Annotated[str | None, Meta(description="Part of the title.")] = None
@@ -99,7 +104,12 @@ class MovieSearch(Query):
     size: PageSize = 20
     sort_by: Annotated[
         Literal["title", "year", "rating", "relevance"],
-        Meta(description="`relevance` (best first, whatever the order) needs `query`."),
+        Meta(
+            description=(
+                "`relevance` (best first, whatever the order) needs `query`: the title itself, with or without its "
+                "article, then what begins with the query, then what contains it; more votes first."
+            )
+        ),
     ] = "title"
     order: Order = "asc"
 
@@ -227,7 +237,7 @@ async def find_stars(
     """The number of stars whose name contains ``name`` (None: of all), and a page of ``size`` of them."""
     span = listing.span(page, size)
     if name and name.strip():
-        return await search.stars(conn, fold(name), sort=sort, first=span.first, size=size)
+        return await search.stars(conn, search_form(name), sort=sort, first=span.first, size=size)
     return await queries.select_stars(conn, listing.STARS, sort, span)
 
 

@@ -1,17 +1,23 @@
-"""The filters of a search, folded for comparison."""
+"""The filters of a search, in the form in which they are compared."""
 
 import msgspec
 
-from filmer.catalogue.folding import fold, query_words
+from filmer.catalogue.folding import search_form
+from filmer.catalogue.words import QueryWord, query_keys, query_words
 
 RareTerms = dict[str, list[int]]  # by text: the few places where a short term occurs
 
 
-class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """The folded filters of a search. An empty text is no filter."""
+PARTS = ("literal", "title", "director", "star")  # filters that are parts of a text
 
-    words: tuple[str, ...] | None = None  # of ``query``; the last may be unfinished. (): no word at all
-    phrase: str = ""  # ``query`` as given, for relevance
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """The filters of a search; texts in their search form. An empty text is no filter."""
+
+    words: tuple[QueryWord, ...] = ()  # of ``query``
+    literal: str = ""  # ``query`` without a letter or digit: a part of the title
+    phrase: str = ""  # ``query`` as given, and the keys of the titles that it is, for relevance
+    keys: tuple[str, ...] = ()
     title: str = ""
     director: str = ""
     star: str = ""
@@ -21,7 +27,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def texts(self) -> list[str]:
-        return [name for name in ("title", "director", "star") if getattr(self, name)] + ["words"] * bool(self.words)
+        return [name for name in PARTS if getattr(self, name)] + ["words"] * bool(self.words)
 
     @property
     def has_scalars(self) -> bool:
@@ -42,18 +48,21 @@ def make_filters(
     """Make filters from the request's parameters. Blank text is no filter."""
     lower = [bound for bound in (year, year_from) if bound is not None]
     upper = [bound for bound in (year, year_to) if bound is not None]
+    words, form = query_words(query or ""), _form(query)
     return Filters(
-        words=None if query is None else tuple(query_words(query)),
-        phrase=" ".join(fold(query or "").split()),
-        title=_folded(title),
-        director=_folded(director),
-        star=_folded(star),
+        words=words,
+        literal="" if words else form.strip(),
+        phrase=" ".join(form.split()),
+        keys=query_keys(query) if query else (),
+        title=_form(title),
+        director=_form(director),
+        star=_form(star),
         year_from=max(lower, default=None),
         year_to=min(upper, default=None),
         genre_id=genre_id,
     )
 
 
-def _folded(text: str | None) -> str:
-    folded = fold(text or "")
-    return folded if folded.strip() else ""
+def _form(text: str | None) -> str:
+    form = search_form(text or "")
+    return form if form.strip() else ""

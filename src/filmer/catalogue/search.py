@@ -18,7 +18,7 @@ import msgspec
 
 from filmer.catalogue import listing
 from filmer.catalogue import search_queries as queries
-from filmer.catalogue.filters import Filters, RareTerms
+from filmer.catalogue.filters import PARTS, Filters, RareTerms
 from filmer.catalogue.queries import select_size
 from filmer.catalogue.schemas import MovieItem, StarItem
 from filmer.store.postgres import Connection
@@ -85,7 +85,7 @@ class Search:
     async def stars(
         self, conn: Connection, name: str, *, sort: str, first: int, size: int
     ) -> tuple[int, list[StarItem]]:
-        """The number of stars whose folded name contains ``name``, and those from position ``first`` on."""
+        """The number of stars whose name contains ``name``, and those from position ``first`` on."""
         filters = Filters(star=name)
         known_total, rare_terms = await self._look_up(conn, filters, alone="star")
         if known_total is not None and first >= known_total:
@@ -125,7 +125,7 @@ async def _is_walk_shorter(conn: Connection, filters: Filters, list_name: str, k
         return False
     by_stars = filters.star and list_name == listing.ALL
     size = await select_size(conn, list_name)
-    has_index = filters.words or any(len(getattr(filters, name)) >= SHORT for name in ("title", "director", "star"))
+    has_index = filters.words or any(len(getattr(filters, name)) >= SHORT for name in PARTS)
     collecting = known_total * (STAR_MATCH_COST if by_stars else 1)
     if not has_index:
         collecting = max(collecting, size * READ_COST)
@@ -139,19 +139,19 @@ def _has_few_stars(filters: Filters, known_total: int) -> bool:
 
 def _terms(filters: Filters) -> dict[str, tuple[str, str]]:
     """The terms that the importer may have counted: by text, the field and term of ``term``."""
+    fields = {"literal": "title", "star": "name"}
     terms = {
-        name: ("name" if name == "star" else name, text)
-        for name in ("title", "director", "star")
+        name: (fields.get(name, name), text)
+        for name in PARTS
         if (text := getattr(filters, name)) and len(text) <= SHORT
     }
     if filters.star:
         terms["cast"] = ("star", filters.star)
-    if filters.words and len(filters.words) == 1:
-        terms["words"] = ("word", filters.words[0])
+    if len(filters.words) == 1 and len(filters.words[0]) == 1:
+        terms["words"] = ("word", filters.words[0][0].text)
     return terms
 
 
 def _matches_nothing(filters: Filters) -> bool:
-    """Whether no film can match, because the query has no word or the years exclude each other."""
-    no_year = filters.year_from is not None and filters.year_to is not None and filters.year_from > filters.year_to
-    return filters.words == () or no_year
+    """Whether no film can match, because the years exclude each other."""
+    return filters.year_from is not None and filters.year_to is not None and filters.year_from > filters.year_to

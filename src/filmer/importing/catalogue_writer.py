@@ -20,7 +20,8 @@ from psycopg.pq import Format
 from psycopg.types.numeric import Int4
 
 from filmer.catalogue import listing
-from filmer.catalogue.folding import by_name, fold, searchable
+from filmer.catalogue.folding import by_name, fold, search_form
+from filmer.catalogue.words import name_words, title_words, year_word
 from filmer.importing import queries, sort_orders
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
 from filmer.importing.progress import Progress
@@ -60,12 +61,13 @@ class _CatalogueWriter:
         self.films: list[ImportedFilm]
         self.stars: list[ImportedStar]
         self.films, self._titles, _ = _sorted(data_set.films, lambda film: film.title)
-        self._directors = [fold(film.directors) if film.directors else "" for film in self.films]
+        self._title_forms = _search_forms([film.title for film in self.films], self._titles)
+        self._directors = [search_form(film.directors) if film.directors else "" for film in self.films]
         cast = _Lists.of([film.cast for film in self.films])
         is_credited = np.zeros(len(data_set.stars), dtype=bool)
         is_credited[cast.values] = True
         credited = np.flatnonzero(is_credited)
-        self.stars, self._names, sources = _sorted(
+        self.stars, folded_names, sources = _sorted(
             [data_set.stars[place] for place in credited.tolist()], lambda star: star.name
         )
         star_index = np.zeros(len(data_set.stars), dtype=np.int32)  # in self.stars, by index in the data set
@@ -74,15 +76,13 @@ class _CatalogueWriter:
         self._film_orders = sort_orders.film_orders(
             self._titles, [film.year for film in self.films], [film.rating for film in self.films]
         )
-        self._star_orders = sort_orders.star_orders(self._names, [star.birth_year for star in self.stars])
+        self._star_orders = sort_orders.star_orders(folded_names, [star.birth_year for star in self.stars])
         kinds = {film.genres for film in self.films}  # far fewer than films
         self._genre_ids = queries.insert_genres(conn, {name for genres in kinds for name in genres})
         self._genres_of = {genres: tuple(self._genre_ids[name] for name in genres) for genres in kinds}
-        self._star_words = [searchable(folded) for folded in self._names]
-        self._film_words = [
-            f"{searchable(title)} {searchable(director)}" if director else searchable(title)
-            for title, director in zip(self._titles, self._directors, strict=True)
-        ]
+        self._names = _search_forms([star.name for star in self.stars], folded_names)
+        self._star_words = [" ".join(name_words(form)) for form in self._names]
+        self._film_words: list[str] = []
 
     def copy_films(self, progress: Progress) -> None:
         with progress.step("Writing films", len(self.films)) as advance, self._conn.transaction():
@@ -104,13 +104,16 @@ class _CatalogueWriter:
                 nos = star_nos[ends[index] : ends[index + 1]].tolist()
                 billed = [self.stars[no - 1] for no in nos[:BILLED]]
                 genre_ids, genres = genres_of[film.genres]
+                title, director = self._title_forms[index], self._directors[index]
+                title_is = title_words(title)
+                words = " ".join(_own_words(film, title_is.words, director))
+                self._film_words.append(words)
                 copy.write_row((
-                    index + 1, *places, film.year, genre_ids, self._titles[index], self._directors[index] or None,
-                    " ".join([self._film_words[index], *[self._star_words[no - 1] for no in nos]]), film.id, film.title,
-                    film.directors, film.rating, film.votes, genres, _int_array(nos),
-                    _text_array([star.id for star in billed]), _text_array([star.name for star in billed]),
-                    film.original_title, film.release_date, film.runtime_minutes, film.popularity, film.tmdb_id,
-                    film.price, film.overview,
+                    index + 1, *places, film.year, genre_ids, title, title_is.key, title_is.bare_key, director or None,
+                    " ".join([words, *[self._star_words[no - 1] for no in nos]]), film.id, film.title, film.directors,
+                    film.rating, film.votes, genres, _int_array(nos), _text_array([star.id for star in billed]),
+                    _text_array([star.name for star in billed]), film.original_title, film.release_date,
+                    film.runtime_minutes, film.popularity, film.tmdb_id, film.price, film.overview,
                 ))  # fmt: skip
                 if index % REPORT_EVERY == 0:
                     advance(index)
@@ -176,7 +179,7 @@ class _CatalogueWriter:
             self._star_words.clear()
             for term, total, _ in self._cast_terms(vocabulary, of_stars):
                 copy.write_row(("star", term, total, None))
-            for field, texts in (("title", self._titles), ("director", self._directors), ("name", self._names)):
+            for field, texts in (("title", self._title_forms), ("director", self._directors), ("name", self._names)):
                 for term, total, nos in substring_terms(texts):
                     copy.write_row((field, term, total, nos and _int_array(nos)))
                 texts.clear()
@@ -241,6 +244,17 @@ class _Indexer:
             if not self._is_closed:
                 with queries.connect(info.dsn, info.password) as conn:
                     action(conn, argument)
+
+
+def _own_words(film: ImportedFilm, words: set[str], director: str) -> set[str]:
+    """The words of a film but those of its cast. ``words``: of its title."""
+    if film.original_title and film.original_title != film.title:
+        words |= title_words(search_form(film.original_title)).words
+    for name in director.split(", ") if director else ():
+        words |= name_words(name)
+    if film.year is not None:
+        words.add(year_word(film.year))
+    return words
 
 
 FILM_RANKS = ("title desc", "year asc", "year desc", "rating asc", "rating desc")
@@ -311,6 +325,10 @@ def _genre_arrays(genres: Sequence[str], ids: dict[str, int]) -> tuple[str, str]
     """The ids and the names of a film's genres, by name."""
     names = sorted(genres, key=by_name)
     return _int_array([ids[name] for name in names]), _text_array(names)
+
+
+def _search_forms(texts: Sequence[str], folded: Sequence[str]) -> list[str]:
+    return [fold_of if text.isascii() else search_form(text) for text, fold_of in zip(texts, folded, strict=True)]
 
 
 def _int_array(numbers: list[int]) -> str:

@@ -30,7 +30,8 @@ _DROP_SECONDS, _DROP_TRIES = 0.3, 25
 
 FILM_COLUMNS = (
     "no", "title_desc", "year_asc", "year_desc", "rating_asc", "rating_desc", "votes_desc", "year", "genre_ids",
-    "title_folded", "director_folded", "words", "id", "title", "director", "rating", "votes", "genres", "star_nos",
+    "title_folded", "title_key", "bare_key", "director_folded", "words", "id", "title", "director", "rating", "votes",
+    "genres", "star_nos",
     "billed_ids", "billed_names", "original_title", "release_date", "runtime_minutes", "popularity", "tmdb_id",
     "price", "overview",
 )  # fmt: skip
