@@ -4,6 +4,8 @@ import msgspec
 
 from filmer.catalogue.folding import fold, query_words
 
+TALLIED = ("year_from", "year_to", "genre_id")  # the importer counts films by these
+SCALARS = (*TALLIED, "initial", "types", "min_rating", "min_votes", "min_runtime", "max_runtime")
 RareTerms = dict[str, list[int]]  # by text: the few places where a short term occurs
 
 
@@ -18,6 +20,12 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     year_from: int | None = None
     year_to: int | None = None
     genre_id: int | None = None
+    initial: str | None = None  # of the folded title; "*": any but a to z
+    types: tuple[str, ...] | None = None  # IMDb's title types, any of which will do
+    min_rating: float | None = None
+    min_votes: int | None = None
+    min_runtime: int | None = None  # minutes
+    max_runtime: int | None = None
 
     @property
     def texts(self) -> list[str]:
@@ -25,7 +33,12 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_scalars(self) -> bool:
-        return any(value is not None for value in (self.year_from, self.year_to, self.genre_id))
+        return any(getattr(self, name) is not None for name in SCALARS)
+
+    @property
+    def is_tallied(self) -> bool:
+        """Whether the importer has counted what the scalars ask for."""
+        return all(getattr(self, name) is None for name in SCALARS if name not in TALLIED)
 
 
 def make_filters(
@@ -38,6 +51,7 @@ def make_filters(
     year_from: int | None,
     year_to: int | None,
     genre_id: int | None,
+    min_votes: int | None = None,
 ) -> Filters:
     """Make filters from the request's parameters. Blank text is no filter."""
     lower = [bound for bound in (year, year_from) if bound is not None]
@@ -45,15 +59,17 @@ def make_filters(
     return Filters(
         words=None if query is None else tuple(query_words(query)),
         phrase=" ".join(fold(query or "").split()),
-        title=_folded(title),
-        director=_folded(director),
-        star=_folded(star),
+        title=folded_filter(title),
+        director=folded_filter(director),
+        star=folded_filter(star),
         year_from=max(lower, default=None),
         year_to=min(upper, default=None),
         genre_id=genre_id,
+        min_votes=min_votes,
     )
 
 
-def _folded(text: str | None) -> str:
+def folded_filter(text: str | None) -> str:
+    """A text filter as it is compared; "" for a blank one, which is none."""
     folded = fold(text or "")
     return folded if folded.strip() else ""

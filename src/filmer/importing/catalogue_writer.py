@@ -63,9 +63,7 @@ class _CatalogueWriter:
         )
         self._star_index = np.zeros(len(data_set.stars), dtype=np.int32)  # in self.stars, by index in the data set
         self._star_index[np.array(credited, dtype=np.int64)[sources]] = np.arange(len(sources), dtype=np.int32)
-        self._film_orders = sort_orders.film_orders(
-            self._titles, [film.year for film in self.films], [film.rating for film in self.films]
-        )
+        self._film_orders = sort_orders.film_orders(self._titles, self.films)
         self._star_orders = sort_orders.star_orders(self._names, [star.birth_year for star in self.stars])
         names = {name for film in self.films for name in film.genres}
         self._genre_ids = queries.insert_genres(conn, names)
@@ -104,7 +102,7 @@ class _CatalogueWriter:
                     film.directors, film.rating, film.votes, _text_array(genres),
                     _int_array([star + 1 for star in stars]), _text_array([star.id for star in billed]),
                     _text_array([star.name for star in billed]), film.original_title, film.release_date,
-                    film.runtime_minutes, film.popularity, film.tmdb_id, film.price, film.overview,
+                    film.runtime_minutes, film.popularity, film.tmdb_id, film.price, film.overview, film.title_type,
                 ))  # fmt: skip
                 if index % REPORT_EVERY == 0:
                     advance(index)
@@ -236,7 +234,9 @@ class _Indexer:
                     action(conn, argument)
 
 
-FILM_RANKS = ("title desc", "year asc", "year desc", "rating asc", "rating desc")
+FILM_RANKS = (
+    "title desc", "year asc", "year desc", "rating asc", "rating desc", "popularity asc", "popularity desc",
+)  # fmt: skip
 STAR_RANKS = ("name desc", "birthYear asc", "birthYear desc", "known")
 
 

@@ -97,6 +97,7 @@ class Templates:
             money=self.money,
             capitalize_first=lambda text: text[:1].upper() + text[1:],
             number="{:,}".format,
+            about=_about,
             long_date=_long_date,
         )
         self._assets = assets
@@ -117,6 +118,11 @@ class Templates:
         for name in self._assets.names:
             digest.update(f"{name} {self._assets.version(name)}".encode())
         return digest.digest()
+
+
+def _about(number: int) -> str:
+    """An estimate, to two digits: ``1,200``."""
+    return f"{round(number, 2 - len(str(number))):,}"
 
 
 def _long_date(day: date) -> str:
