@@ -162,12 +162,13 @@ class SearchFilters(Query):
     director: Annotated[str | None, Meta(description="Part of the director's name.")] = None
     star: Annotated[str | None, Meta(description="Part of a star's name.")] = None
     genre_id: Annotated[GenreId | None, Meta(description="Only this genre.")] = None
+    page: PageNumber = 1
+    size: PageSize = 20
+    sort_by: str = "title"
+    order: Order = "asc"
     min_votes: Annotated[MinVotes | None, Meta(description="With so many votes or more. Beyond the specification.")] = (
         None
     )
-    page: PageNumber = 1
-    size: PageSize = 20
-    order: Order = "asc"
 
     @property
     def filters(self) -> Filters:
