@@ -73,6 +73,7 @@ def draw_data_set() -> DataSet:
             cast=draw.sample(range(len(stars) - 100), draw.choice([0, 1, 2, 5])),  # the last are in nothing
             rating=draw.randint(0, 100) / 10 if rated else None,
             votes=draw.choice([0, 1, 5, 10**6, draw.randint(0, 10**9)]) if rated else None,
+            popularity=draw.choice([None, None, 0.5, 7.25, draw.uniform(0, 100)]),
         )
         films.append(film)
     return DataSet(films, stars)

@@ -5,6 +5,8 @@ import msgspec
 from filmer.catalogue.folding import search_form
 from filmer.catalogue.words import QueryWord, query_keys, query_words
 
+TALLIED = ("year_from", "year_to", "genre_id")  # the importer counts films by these
+SCALARS = (*TALLIED, "initial", "types", "min_rating", "min_votes", "min_runtime", "max_runtime")
 RareTerms = dict[str, list[int]]  # by text: the few places where a short term occurs
 
 
@@ -24,6 +26,12 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     year_from: int | None = None
     year_to: int | None = None
     genre_id: int | None = None
+    initial: str | None = None  # of the folded title; "*": any but a to z
+    types: tuple[str, ...] | None = None  # IMDb's title types, any of which will do
+    min_rating: float | None = None
+    min_votes: int | None = None
+    min_runtime: int | None = None  # minutes
+    max_runtime: int | None = None
 
     @property
     def texts(self) -> list[str]:
@@ -31,7 +39,12 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_scalars(self) -> bool:
-        return any(value is not None for value in (self.year_from, self.year_to, self.genre_id))
+        return any(getattr(self, name) is not None for name in SCALARS)
+
+    @property
+    def is_tallied(self) -> bool:
+        """Whether the importer has counted what the scalars ask for."""
+        return all(getattr(self, name) is None for name in SCALARS if name not in TALLIED)
 
 
 def make_filters(
@@ -44,25 +57,28 @@ def make_filters(
     year_from: int | None,
     year_to: int | None,
     genre_id: int | None,
+    min_votes: int | None = None,
 ) -> Filters:
     """Make filters from the request's parameters. Blank text is no filter."""
     lower = [bound for bound in (year, year_from) if bound is not None]
     upper = [bound for bound in (year, year_to) if bound is not None]
-    words, form = query_words(query or ""), _form(query)
+    words, form = query_words(query or ""), text_filter(query)
     return Filters(
         words=words,
         literal="" if words else form.strip(),
         phrase=" ".join(form.split()),
         keys=query_keys(query) if query else (),
-        title=_form(title),
-        director=_form(director),
-        star=_form(star),
+        title=text_filter(title),
+        director=text_filter(director),
+        star=text_filter(star),
         year_from=max(lower, default=None),
         year_to=min(upper, default=None),
         genre_id=genre_id,
+        min_votes=min_votes,
     )
 
 
-def _form(text: str | None) -> str:
+def text_filter(text: str | None) -> str:
+    """A text filter as it is compared; "" for a blank one, which is none."""
     form = search_form(text or "")
     return form if form.strip() else ""

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from filmer.catalogue import listing
+from filmer.catalogue import facet_queries, facets, listing
 from filmer.catalogue import search_queries as queries
 from filmer.catalogue.filters import PARTS, Filters, RareTerms
 from filmer.catalogue.queries import select_size
@@ -96,6 +96,17 @@ class Search:
         self._totals.put(conn.edition, (name, "stars"), total)
         return total, items
 
+    async def facets(self, conn: Connection, filters: Filters) -> facets.Facets:
+        """How many of the films that match lie in each decade, genre and so on: estimates, where very many match."""
+        if _matches_nothing(filters):
+            return facets.Facets()
+        others = facet_queries.without_facets(filters)
+        total, rare_terms = await self._look_up(conn, others)
+        if total is None and not others.texts:
+            total = await select_size(conn, listing.ALL)
+        percent = None if total is None else facets.sampled_percent(total)
+        return await facet_queries.select_facets(conn, filters, rare_terms, percent)
+
     async def _look_up(
         self, conn: Connection, filters: Filters, *, alone: str | None = None
     ) -> tuple[int | None, RareTerms]:
@@ -107,7 +118,7 @@ class Search:
         if known_total is not None:
             return known_total, {}
         if not filters.texts:
-            return await queries.select_tally(conn, filters), {}
+            return await queries.select_tally(conn, filters) if filters.is_tallied else None, {}
         terms = _terms(filters)
         counted = await queries.select_terms(conn, list(terms.values())) if terms else {}
         for key in terms.values():
@@ -153,5 +164,6 @@ def _terms(filters: Filters) -> dict[str, tuple[str, str]]:
 
 
 def _matches_nothing(filters: Filters) -> bool:
-    """Whether no film can match, because the years exclude each other."""
-    return filters.year_from is not None and filters.year_to is not None and filters.year_from > filters.year_to
+    """Whether no film can match: the letter has no form, or the years exclude each other."""
+    no_year = filters.year_from is not None and filters.year_to is not None and filters.year_from > filters.year_to
+    return filters.initial == "" or no_year

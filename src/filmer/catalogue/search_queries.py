@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 MOVIE_RANK = {
     "title asc": "no", "title desc": "title_desc", "year asc": "year_asc", "year desc": "year_desc",
-    "rating asc": "rating_asc", "rating desc": "rating_desc",
+    "rating asc": "rating_asc", "rating desc": "rating_desc", "known": "votes_desc",
+    "popularity asc": "popularity_asc", "popularity desc": "popularity_desc",
 }  # fmt: skip
 STAR_RANK = {
     "name asc": "no", "name desc": "name_desc", "birthYear asc": "birth_asc", "birthYear desc": "birth_desc",
@@ -188,19 +189,40 @@ def _conditions(
         else:
             add(f"EXISTS (SELECT FROM star s WHERE s.no = ANY (f.star_nos) AND {test})", **more)
     more_tests, more = _scalars(filters, indexed=indexed)
-    return " AND ".join([*tests, *more_tests]), parameters | more
+    return " AND ".join([*tests, *more_tests]) or "true", parameters | more
+
+
+def film_conditions(filters: Filters, rare_terms: RareTerms, *, indexed: bool = True) -> tuple[str, dict[str, Any]]:
+    """What a film ``f`` must fulfil, as SQL and its parameters, for statements of other modules."""
+    return _conditions(filters, rare_terms, indexed=indexed)
 
 
 def _scalars(filters: Filters, *, indexed: bool) -> tuple[list[str], dict[str, Any]]:
-    """The tests of years and genre, and their parameters."""
+    """The tests of what is no text, and their parameters."""
     year = "f.year" if indexed else "f.year + 0"
     tests = {
         "year_from": f"{year} >= %(year_from)s",
         "year_to": f"{year} <= %(year_to)s",
         "genre_id": "f.genre_ids @> ARRAY[%(genre_id)s]::integer[]" if indexed else "%(genre_id)s = ANY (f.genre_ids)",
+        "initial": _initial(filters.initial, indexed=indexed),
+        "types": "f.title_type = ANY (%(types)s::text[])",
+        "min_rating": "f.rating >= %(min_rating)s",
+        "min_votes": "f.votes >= %(min_votes)s",
+        "min_runtime": "f.runtime_minutes >= %(min_runtime)s",
+        "max_runtime": "f.runtime_minutes <= %(max_runtime)s",
     }
-    parameters_by_name = {name: value for name in tests if (value := getattr(filters, name)) is not None}
-    return [tests[name] for name in parameters_by_name], parameters_by_name
+    parameters: dict[str, Any] = {name: value for name in tests if (value := getattr(filters, name)) is not None}
+    if filters.types is not None:
+        parameters["types"] = list(filters.types)
+    return [tests[name] for name in parameters], parameters
+
+
+def _initial(initial: str | None, *, indexed: bool) -> str:
+    """The test of a title's first character. Titles are stored in the order of code points."""
+    title = "f.title_folded" if indexed else "(f.title_folded || '')"
+    if initial == "*":
+        return f"({title} < 'a' OR {title} >= '{{')"
+    return f"left({title}, 1) = %(initial)s" + f" AND {title} >= %(initial)s" * indexed
 
 
 def _contains(

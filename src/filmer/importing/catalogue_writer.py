@@ -73,9 +73,7 @@ class _CatalogueWriter:
         star_index = np.zeros(len(data_set.stars), dtype=np.int32)  # in self.stars, by index in the data set
         star_index[credited[sources]] = np.arange(len(sources), dtype=np.int32)
         self._cast = _Lists(star_index[cast.values], cast.ends)
-        self._film_orders = sort_orders.film_orders(
-            self._titles, [film.year for film in self.films], [film.rating for film in self.films]
-        )
+        self._film_orders = sort_orders.film_orders(self._titles, self.films)
         self._star_orders = sort_orders.star_orders(folded_names, [star.birth_year for star in self.stars])
         kinds = {film.genres for film in self.films}  # far fewer than films
         self._genre_ids = queries.insert_genres(conn, {name for genres in kinds for name in genres})
@@ -113,7 +111,7 @@ class _CatalogueWriter:
                     " ".join([words, *[self._star_words[no - 1] for no in nos]]), film.id, film.title, film.directors,
                     film.rating, film.votes, genres, _int_array(nos), _text_array([star.id for star in billed]),
                     _text_array([star.name for star in billed]), film.original_title, film.release_date,
-                    film.runtime_minutes, film.popularity, film.tmdb_id, film.price, film.overview,
+                    film.runtime_minutes, film.popularity, film.tmdb_id, film.price, film.overview, film.title_type,
                 ))  # fmt: skip
                 if index % REPORT_EVERY == 0:
                     advance(index)
@@ -257,7 +255,9 @@ def _own_words(film: ImportedFilm, words: set[str], director: str) -> set[str]:
     return words
 
 
-FILM_RANKS = ("title desc", "year asc", "year desc", "rating asc", "rating desc")
+FILM_RANKS = (
+    "title desc", "year asc", "year desc", "rating asc", "rating desc", "popularity asc", "popularity desc",
+)  # fmt: skip
 STAR_RANKS = ("name desc", "birthYear asc", "birthYear desc", "known")
 
 

@@ -15,7 +15,7 @@ from filmer.catalogue.folding import fold, search_form
 from filmer.catalogue.schemas import MAX_IDENTIFIER
 from filmer.errors import CommandFailed
 
-# An entry of the index film_titles has at most 2,704 bytes: the title as searched, 4 for each genre, 80 for the rest.
+# An entry of the index film_titles has at most 2,704 bytes: the title as searched, 4 for each genre, 100 for the rest.
 MAX_TITLE = 2400  # bytes of a title as it is searched
 MAX_GENRES = 50  # of a film
 _NO_IDENTIFIER = re.compile(r"[\s/\\?#]|%[0-9A-Fa-f]{2}")
@@ -40,6 +40,7 @@ class ImportedFilm(msgspec.Struct, gc=False):
     tmdb_id: int | None = None
     price: Decimal | None = None
     overview: str | None = None
+    title_type: str | None = None  # IMDb's: "movie", "tvMovie", …
 
 
 class ImportedStar(msgspec.Struct, gc=False):
