@@ -26,8 +26,8 @@ from bench.in_process import TimedClient, in_process
 from bench.misspelling import KINDS, Query, Title, draw
 from bench.results import Limit, Row, Rows
 
-from filmer.catalogue.folding import fold, query_words
-from filmer.catalogue.search_terms import letters_of, words_of
+from filmer.catalogue.folding import fold
+from filmer.catalogue.search_terms import letters_of, words_of, written_words
 from filmer.importing.data_set import Report
 from filmer.importing.demo import import_demo
 from filmer.importing.pipeline import import_connection
@@ -231,7 +231,7 @@ def _fts5(titles: list[Title]) -> Find:
     database.executemany("INSERT INTO film VALUES (?, ?)", [(fold(title.title), title.year) for title in titles])
 
     def find(text: str) -> list[str]:
-        words = query_words(text)
+        words = written_words(text)
         if not words:
             return []
         match = " ".join(f'"{word}"' for word in words) + "*"

@@ -44,7 +44,7 @@ valkey.TIMEOUT_SECONDS, valkey.POOL_WAIT_SECONDS = 5.0, 30.0
 # Nor do they clear away what is over once a minute, at a moment of chance: tests that judge it call it themselves.
 periodic.EVERY_SECONDS = 1e6
 # Nor do they unpack search indexes where the tests' user keeps data.
-store_engines.default_data_dir = lambda: Path(tempfile.gettempdir()) / f"filmer-tests-{os.getuid()}"
+vars(store_engines)["default_data_dir"] = lambda: Path(tempfile.gettempdir()) / f"filmer-tests-{os.getuid()}"
 os.environ["FILMER_SECRET_KEY"] = SECRET_KEY  # no test makes one where the tests' user keeps theirs
 for variable in [name for name in os.environ if name.startswith("TMDB_")]:
     del os.environ[variable]  # no test asks the real TMDB, even if the environment has a credential for it

@@ -94,12 +94,12 @@ def test_suggestions_mix_title_and_person_and_say_why(shop: httpx.Client) -> Non
     assert CORRECTED not in response.headers
     (film,) = data_of(response)["items"]
     assert (film["id"], film["reason"]) == ("tt0468569", "with Christian Bale")
-    assert [film["text"][start:end] for start, end in film["marks"]] == ["Dark", "Knight"]
+    assert [film["text"][start:end] for start, end in film["matches"]] == ["Dark", "Knight"]
 
 
 def test_marks_are_the_letters_that_were_typed(shop: httpx.Client) -> None:
     (film,) = data_of(suggest(shop, "amé"))["items"]
-    assert (film["text"], film["marks"]) == ("Amélie", [[0, 3]])
+    assert (film["text"], film["matches"]) == ("Amélie", [[0, 3]])
 
 
 def test_the_corrected_spelling_may_be_read_by_other_sites(shop: httpx.Client) -> None:

@@ -9,7 +9,9 @@ from tests.asgi_client import Response, ask
 from tests.conftest import MakeDatabase, import_films
 from tests.in_process import in_process
 
+from filmer.clock import SystemClock
 from filmer.edge.direct_routes import DirectRoutes
+from filmer.edge.flight import FLIGHT
 from filmer.errors import ServerLost
 from filmer.http.failures import SERVER_LOST
 from filmer.urls import catalogue_routes
@@ -65,7 +67,7 @@ def test_a_lost_server_is_marked_for_the_retry() -> None:
     async def fail() -> None:
         raise ServerLost("gone")
 
-    async def never(*_: Any) -> None:
+    async def passed_on(*_: Any) -> None:
         raise AssertionError("it is not passed on")
 
     sent: list[Any] = []
@@ -73,14 +75,14 @@ def test_a_lost_server_is_marked_for_the_retry() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    class StoppedClock:
-        def now(self) -> None: ...
-
-    scope = {"path": "/api/v1/genres", "filmer.flight": None}
-    routes = DirectRoutes(never, prefix="/api/v1", routes={"/genres": fail}, clock=StoppedClock(), failure_page=never)  # type: ignore[arg-type]
-    with pytest.raises(AttributeError):
-        asyncio.run(routes(scope, never, send))
-    assert scope[SERVER_LOST] is True
+    scope: dict[str, Any] = {"path": "/api/v1/genres", FLIGHT: None}
+    routes = DirectRoutes(
+        passed_on, prefix="/api/v1", routes={"/genres": fail}, clock=SystemClock(), failure_page=lambda *_: b""
+    )
+    receive: Any = passed_on
+    asyncio.run(routes(scope, receive, send))
+    assert sent[0]["status"] == 503
+    assert scope[SERVER_LOST]
 
 
 def _body(response: Response) -> Any:

@@ -36,7 +36,8 @@ DOCS: EndpointDocs = {
     ),
     CatalogueApi.list_movies: EndpointDoc(
         summary="List movies",
-        description="A paginated list, sorted by key, then title, then id; unknown values come last in both orders.",
+        description="A paginated list, sorted by key, then title, then id; unknown values come last in both orders. "
+        "All filters must hold. Where popularity is the same or unknown, the number of votes decides.",
         tag="Movies",
         query=MovieList,
         responses=(
@@ -156,7 +157,7 @@ DOCS: EndpointDocs = {
                             "text": "Batman Begins",
                             "year": 2005,
                             "reason": None,
-                            "marks": [[0, 3]],
+                            "matches": [[0, 3]],
                         },
                         {
                             "kind": "star",
@@ -164,7 +165,7 @@ DOCS: EndpointDocs = {
                             "text": "Alan Bates",
                             "year": 1934,
                             "reason": None,
-                            "marks": [[5, 8]],
+                            "matches": [[5, 8]],
                         },
                     ]
                 },

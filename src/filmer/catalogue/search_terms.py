@@ -3,10 +3,12 @@
 The importer writes the index with these functions, and a search reads it with the same.
 """
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 
-from filmer.catalogue.folding import fold, indexed_words, query_words
+from filmer.catalogue.folding import search_form
 
+_PIECE = re.compile(r"[^\W_]+")
 MAX_KEY = 120  # letters of a title or name that the index knows
 MAX_START = 10  # letters: longer beginnings are found among the keys
 ARTICLES = frozenset({"the", "a", "an"})
@@ -27,12 +29,16 @@ _SAME = {word: str(number) for words in (_ROMAN, _NAMES) for number, word in enu
 
 def written_words(text: str) -> list[str]:
     """The words of a text as it writes them, in order."""
-    return query_words(text)
+    return [piece[:MAX_KEY] for piece in _PIECE.findall(search_form(text))]
 
 
 def found_under(text: str) -> set[str]:
-    """The words under which a title or a name is found as typed."""
-    return indexed_words(fold(text))
+    """The words under which suggestions find a title: also what stands between two spaces, written in one."""
+    form = search_form(text)
+    found = set(_PIECE.findall(form))
+    if not form.replace(" ", "").isalnum():
+        found.update("".join(_PIECE.findall(chunk)) for chunk in form.split())
+    return {word[:MAX_KEY] for word in found if word}
 
 
 def words_of(text: str) -> list[str]:
@@ -42,7 +48,7 @@ def words_of(text: str) -> list[str]:
 
 def forms_of(text: str) -> list[list[str]]:
     """The words of a text in one spelling, and as they are written where that differs: ``Rocky II`` may go on."""
-    folded = fold(text)
+    folded = search_form(text)
     written = written_words(folded)
     is_plain = folded.replace(" ", "").isalnum()
     if is_plain and _SAME.keys().isdisjoint(written):

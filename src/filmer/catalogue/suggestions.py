@@ -13,7 +13,7 @@ import msgspec
 
 from filmer.catalogue import index_queries
 from filmer.catalogue import suggestion_queries as queries
-from filmer.catalogue.folding import fold
+from filmer.catalogue.folding import search_form
 from filmer.catalogue.index_queries import FoundFilm
 from filmer.catalogue.schemas import Suggestion
 from filmer.catalogue.search_terms import forms_of, words_of
@@ -46,7 +46,7 @@ class FoldedInput(msgspec.Struct, frozen=True):
 
 
 def read(text: str) -> FoldedInput:
-    phrase = " ".join(fold(text).split())[:MAX_LENGTH]
+    phrase = " ".join(search_form(text).split())[:MAX_LENGTH]
     return FoldedInput([word for word in _BETWEEN_WORDS.split(phrase) if word], phrase)
 
 
@@ -77,7 +77,7 @@ async def find(conn: Connection, text: FoldedInput, size: int, index: "SearchInd
         words = words_of(corrected or "")
     films = [_found_film(film, words) for film in await index_queries.select_found_films(conn, film_nos)]
     people = [
-        Suggestion(kind="star", id=identifier, text=name, year=born, reason=None, marks=marks_of(name, words))
+        Suggestion(kind="star", id=identifier, text=name, year=born, reason=None, matches=matches_of(name, words))
         for identifier, name, born in await index_queries.select_found_people(conn, people_nos)
     ]
     return Found(mix(films, people, size), corrected)
@@ -102,7 +102,7 @@ def _found_film(film: FoundFilm, words: Sequence[str]) -> Suggestion:
         text=film.title,
         year=film.year,
         reason=_reason(film, words),
-        marks=marks_of(film.title, words),
+        matches=matches_of(film.title, words),
     )
 
 
@@ -126,16 +126,16 @@ def _reason(film: FoundFilm, words: Sequence[str]) -> str | None:
     return None
 
 
-def marks_of(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
+def matches_of(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
     """The parts of a title or name that were typed: where each begins and ends, in characters."""
-    marks = []
+    matches = []
     for piece in _PIECE.finditer(text):
-        folded = fold(piece[0])
+        folded = search_form(piece[0])
         typed = max((word for word in words if folded.startswith(word)), key=len, default="")
         if typed:
-            length = next(end for end in range(1, len(piece[0]) + 1) if len(fold(piece[0][:end])) >= len(typed))
-            marks.append((piece.start(), piece.start() + length))
-    return marks
+            length = next(end for end in range(1, len(piece[0]) + 1) if len(search_form(piece[0][:end])) >= len(typed))
+            matches.append((piece.start(), piece.start() + length))
+    return matches
 
 
 def mix(films: list[Suggestion], people: list[Suggestion], size: int) -> list[Suggestion]:
@@ -154,7 +154,7 @@ async def _films(conn: Connection, text: FoldedInput, size: int) -> list[Suggest
     if len(starting) < size == len(rows):
         starting = await queries.select_films_by_start(conn, text.starts, size)
     films = [*starting, *(film for starts, film in rows if not starts)][:size]
-    return [msgspec.structs.replace(film, marks=marks_of(film.text, text.words)) for film in films]
+    return [msgspec.structs.replace(film, matches=matches_of(film.text, text.words)) for film in films]
 
 
 async def _people(conn: Connection, text: FoldedInput, size: int) -> list[Suggestion]:
@@ -162,4 +162,4 @@ async def _people(conn: Connection, text: FoldedInput, size: int) -> list[Sugges
         people = await queries.select_people_by_words(conn, text.words, tier, size)
         if len(people) == size:
             break
-    return [msgspec.structs.replace(person, marks=marks_of(person.text, text.words)) for person in people]
+    return [msgspec.structs.replace(person, matches=matches_of(person.text, text.words)) for person in people]

@@ -16,6 +16,7 @@ from filmer.errors import FieldError, InvalidRequest, NotFound
 from filmer.http.bounds import MAX_INTEGER, kind_of, require_length, require_storable, require_within
 
 _INTEGER = re.compile(r"-?[0-9]{1,64}")
+_NUMBER = re.compile(r"-?[0-9]{1,64}(\.[0-9]{1,64})?([eE][+-]?[0-9]{1,3})?")
 MAX_PARAMETERS = 100
 
 Q = TypeVar("Q", bound="Query")
@@ -28,6 +29,10 @@ class Query(msgspec.Struct, kw_only=True, rename="camel"):
     def cross_check(cls, _values: dict[str, Any], _names: Collection[str]) -> Iterator[FieldError]:
         """Errors between parameters. ``_values``: those valid by themselves; ``_names``: of all that were sent."""
         return iter(())
+
+    @classmethod
+    def add_defaults(cls, _values: dict[str, Any]) -> None:
+        """Add the defaults that depend on what was sent to the valid values."""
 
 
 def read_query(raw: bytes, struct: type[Q], errors: Sequence[FieldError] = ()) -> Q:
@@ -50,6 +55,7 @@ def read_query(raw: bytes, struct: type[Q], errors: Sequence[FieldError] = ()) -
     field_errors.extend(struct.cross_check(values, names))
     if field_errors:
         raise InvalidRequest(field_errors)
+    struct.add_defaults(values)
     return struct(**{parameters[name].field: value for name, value in values.items()})
 
 
@@ -141,6 +147,8 @@ def _reader(wrapped: inspect.Type) -> Reader:
     kind, extra, _ = kind_of(wrapped)  # "X | None": absent, or an X
     if isinstance(kind, inspect.IntType):
         return _integer_reader(kind)
+    if isinstance(kind, inspect.FloatType):
+        return _number_reader(kind)
     if isinstance(kind, inspect.LiteralType):
         return _choice_reader([str(value) for value in kind.values])
     if isinstance(kind, inspect.StrType):
@@ -153,6 +161,16 @@ def _integer_reader(kind: inspect.IntType) -> Reader:
         number = read_integer(text)
         require_within(kind, number)
         return number
+
+    return read
+
+
+def _number_reader(kind: inspect.FloatType) -> Reader:
+    def read(text: str) -> float:
+        if not _NUMBER.fullmatch(text):
+            raise ValueError("must be a number")
+        require_within(kind, float(text))
+        return float(text)
 
     return read
 

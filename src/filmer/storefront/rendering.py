@@ -98,6 +98,7 @@ class Templates:
             money=self.money,
             capitalize_first=lambda text: text[:1].upper() + text[1:],
             number="{:,}".format,
+            about=_about,
             long_date=_long_date,
             urlencode=_encode_for_url,
         )
@@ -124,6 +125,11 @@ class Templates:
 def _encode_for_url(text: str) -> str:
     """Text as a segment of a path, or as a value in a query. Most are ids, of which a page of films has fifty."""
     return text if text.isascii() and text.isalnum() else quote(text, safe="")
+
+
+def _about(number: int) -> str:
+    """An estimate, to two digits: ``1,200``."""
+    return f"{round(number, 2 - len(str(number))):,}"
 
 
 def _long_date(day: date) -> str:
