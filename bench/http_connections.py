@@ -74,7 +74,7 @@ def _is_whole(head: bytes, body: bytes) -> bool:
 def answers_per_second(url: str, requests: list[bytes], *, connections: int) -> float:
     """All requests once, each by whichever connection is free next."""
     begun = time.perf_counter()
-    _answered(url, [iter(requests)] * connections)
+    answered(url, [iter(requests)] * connections)
     return len(requests) / (time.perf_counter() - begun)
 
 
@@ -82,18 +82,18 @@ def answers_for(url: str, requests: list[bytes], *, connections: int, seconds: f
     """The requests over and over for so long; how many milliseconds each answer took."""
     end = time.perf_counter() + seconds
     again = itertools.takewhile(lambda _: time.perf_counter() < end, itertools.cycle(requests))
-    return _answered(url, [again] * connections)
+    return answered(url, [again] * connections)
 
 
 def journeys_per_second(url: str, journeys: list[list[bytes]], *, connections: int) -> float:
     """All journeys once, each by whichever connection is free next: its requests one after another."""
     left = iter(journeys)
     begun = time.perf_counter()
-    _answered(url, [itertools.chain.from_iterable(left) for _ in range(connections)])
+    answered(url, [itertools.chain.from_iterable(left) for _ in range(connections)])
     return len(journeys) / (time.perf_counter() - begun)
 
 
-def _answered(url: str, sources: list[Iterator[bytes]]) -> list[float]:
+def answered(url: str, sources: list[Iterator[bytes]]) -> list[float]:
     """How many milliseconds each answer took. ``sources``: for each connection, where its requests come from."""
     taken = []
     selector = selectors.DefaultSelector()

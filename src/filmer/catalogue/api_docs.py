@@ -36,7 +36,8 @@ DOCS: EndpointDocs = {
     ),
     CatalogueApi.list_movies: EndpointDoc(
         summary="List movies",
-        description="A paginated list, sorted by key, then title, then id; unknown values come last in both orders.",
+        description="A paginated list, sorted by key, then title, then id; unknown values come last in both orders. "
+        "All filters must hold. Where popularity is the same or unknown, the number of votes decides.",
         tag="Movies",
         query=MovieList,
         responses=(
