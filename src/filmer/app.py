@@ -154,6 +154,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         FilmPages(
             pages,
             components.catalogue,
+            components.search,
             components.shelves,
             prices,
             currency=settings.currency,

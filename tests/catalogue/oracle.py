@@ -38,6 +38,7 @@ class Film(NamedTuple):
     folded: str
     form: str
     words: frozenset[str]
+    original: str | None = None  # title
 
     def as_item(self) -> dict[str, Any]:
         """As "List Movies" prints it."""
@@ -102,6 +103,7 @@ class Oracle:
             folded=fold(row["title"]),
             form=search_form(row["title"]),
             words=frozenset(found),
+            original=row.get("original_title") or None,
         )
 
     def _star(self, entry: str) -> Star:

@@ -21,10 +21,13 @@ from psycopg.types.numeric import Int4
 
 from filmer.catalogue import listing
 from filmer.catalogue.folding import by_name, fold, search_form
+from filmer.catalogue.index_format import KNOWN
+from filmer.catalogue.search_terms import found_under, letters_of, words_of, written_words
 from filmer.catalogue.words import name_words, title_words, year_word
 from filmer.importing import queries, sort_orders
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
 from filmer.importing.progress import Progress
+from filmer.importing.search_index import IndexedFilm, IndexedPerson, KnownFilm, write_search_index
 from filmer.importing.search_terms import Term, WordPairs, cast_terms, substring_terms, word_terms
 
 BILLED = 3  # stars in a list item (contract §2.4)
@@ -47,9 +50,11 @@ def write_catalogue(conn: psycopg.Connection[Any], data_set: DataSet, progress: 
         with progress.step("Writing lists"):
             writer.copy_listings()
             writer.copy_tally()
+        with progress.step("Building the search index", len(writer.films) + len(writer.stars)) as advance:
+            write_search_index(conn, writer.indexed_films(), writer.indexed_people(), advance)
         with progress.step("Counting words"):
             writer.copy_terms()
-        indexer.start("listing", "listing_size", "tally", "term")
+        indexer.start("listing", "listing_size", "tally", "term", "search_index")
         with progress.step("Indexing"):
             indexer.finish()
     return len(writer.films), len(writer.stars)
@@ -93,7 +98,8 @@ class _CatalogueWriter:
     def _copy_films(self, advance: Callable[[int], None]) -> None:
         ranks = [sort_orders.ranks(self._film_orders[name]) for name in FILM_RANKS]
         votes = sort_orders.numbers([film.votes for film in self.films])
-        by_votes = sort_orders.ranks(sort_orders.order_by(votes, descending=True))
+        self._by_votes = sort_orders.order_by(votes, descending=True)
+        by_votes = sort_orders.ranks(self._by_votes)
         ranked = zip(*(array("i", rank.tobytes()) for rank in (*ranks, by_votes)), strict=True)
         genres_of = {genres: _genre_arrays(genres, self._genre_ids) for genres in self._genres_of}
         star_nos, ends = (array("i", column.tobytes()) for column in (self._cast.values + 1, self._cast.ends))
@@ -122,8 +128,8 @@ class _CatalogueWriter:
         film_nos = (films + 1)[np.lexsort((newest[films], stars))].astype(np.int32)
         counts = np.bincount(stars, minlength=len(self.stars)).astype(np.int32)
         votes = np.array([film.votes or 0 for film in self.films], dtype=np.float64)
-        votes_of_star = np.bincount(stars, weights=votes[films], minlength=len(self.stars))
-        self._star_orders["known"] = sort_orders.best_known(counts, votes_of_star)
+        self._star_votes = np.bincount(stars, weights=votes[films], minlength=len(self.stars))
+        self._star_orders["known"] = sort_orders.best_known(counts, self._star_votes)
         ranks = [sort_orders.ranks(self._star_orders[name]) for name in STAR_RANKS]
         columns = [*ranks, counts, np.cumsum(counts, dtype=np.int32)]
         ranked = zip(*(array("i", column.tobytes()) for column in columns), strict=True)
@@ -167,6 +173,36 @@ class _CatalogueWriter:
         ):
             for (genre, year), films in counts.items():
                 copy.write_row((genre, year, films))
+
+    def indexed_films(self) -> Iterator[IndexedFilm]:
+        """All films as the search index stores them, most votes first. To be called when films and stars are copied."""
+        for place, index in enumerate(self._by_votes.tolist()):
+            film = self.films[index]
+            words = found_under(self._titles[index] if film.title.isascii() else film.title)
+            if film.original_title and film.original_title != film.title:
+                words |= found_under(film.original_title)
+            known = self._known_film(index, words) if place < KNOWN else None
+            titles = (film.title, film.original_title)
+            yield IndexedFilm(index + 1, titles, film.votes or 0, film.year, words, known)
+
+    def _known_film(self, index: int, title_words: set[str]) -> KnownFilm:
+        film = self.films[index]
+        stars = self._cast.values[self._cast.ends[index] : self._cast.ends[index + 1]].tolist()
+        directors = film.directors.split(", ") if film.directors else []
+        return KnownFilm(
+            title_words.union(self._film_words[index].split(), *(self._star_words[star].split() for star in stars)),
+            [*(f"d{letters_of(written_words(name))}" for name in directors), *(f"p{star + 1}" for star in stars)],
+            [*directors, *(self.stars[star].name for star in stars)],
+            [letters_of(words_of(genre)) for genre in film.genres],
+            words_of(film.overview) if film.overview else (),
+        )
+
+    def indexed_people(self) -> Iterator[IndexedPerson]:
+        """All stars as the search index stores them, the best known first."""
+        votes = self._star_votes.tolist()
+        for index in self._star_orders["known"].tolist():
+            name, born = self._names[index], self.stars[index].birth_year
+            yield IndexedPerson(index + 1, name, int(votes[index]), born, found_under(name))
 
     def copy_terms(self) -> None:
         """Must be called last: it drops each list of texts once counted, as counting words needs the memory."""
