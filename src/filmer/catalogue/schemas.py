@@ -129,10 +129,10 @@ class GenreList(JsonObject):
 
 
 class Suggestion(JsonObject):
-    kind: Literal["movie", "star"]
+    kind: Literal["movie", "star", "director"]  # "director": of people who are in no cast, and so are no stars
     id: str
     text: str
-    year: int | None  # of the film, or of the star's birth
+    year: int | None  # of the film, or of the person's birth
 
 
 class SuggestionList(JsonObject):
@@ -142,7 +142,8 @@ class SuggestionList(JsonObject):
 class Film(msgspec.Struct, frozen=True):
     """A film with all the catalogue has about it. ``price``: None for the shop's default price.
 
-    ``no`` and ``star_nos``: positions in the catalogue's order, valid within one edition.
+    ``no`` and ``star_nos``: positions in the catalogue's order, valid within one edition; ``director_nos``: of
+    directors, empty in an edition that was imported before they were people.
     """
 
     no: int
@@ -160,6 +161,7 @@ class Film(msgspec.Struct, frozen=True):
     tmdb_id: int | None
     overview: str | None
     star_nos: list[int]
+    director_nos: list[int] = []
 
     @property
     def directors(self) -> list[str]:
@@ -185,7 +187,7 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class FilmographyEntry(msgspec.Struct, frozen=True):
-    """A film in a person's filmography."""
+    """A film in a person's filmography. ``acts``, ``directs``: what the person does in it."""
 
     id: str
     title: str
@@ -194,3 +196,6 @@ class FilmographyEntry(msgspec.Struct, frozen=True):
     rating: float | None
     genres: list[Genre]
     star_nos: list[int]
+    director_nos: list[int]
+    acts: bool
+    directs: bool

@@ -37,8 +37,8 @@ def write_catalogue(conn: psycopg.Connection[Any], data_set: DataSet, progress: 
     with _Indexer(conn) as indexer:
         writer.copy_films(progress)
         indexer.start("film")
-        writer.copy_stars(progress)
-        indexer.start("star")
+        writer.copy_people(progress)
+        indexer.start("star", "director")
         with progress.step("Writing lists"):
             writer.copy_listings()
             writer.copy_tally()
@@ -61,8 +61,15 @@ class _CatalogueWriter:
         self.stars, self._names, sources = _sorted(
             [data_set.stars[place] for place in credited], lambda star: star.name
         )
-        self._star_index = np.zeros(len(data_set.stars), dtype=np.int32)  # in self.stars, by index in the data set
-        self._star_index[np.array(credited, dtype=np.int64)[sources]] = np.arange(len(sources), dtype=np.int32)
+        others = sorted({place for film in self.films for place in film.directed_by}.difference(credited))
+        others_sorted, other_names, other_sources = _sorted(
+            [data_set.stars[at] for at in others], lambda star: star.name
+        )
+        self._people = [*self.stars, *others_sorted]  # the stars, then those who only direct
+        self._other_names = other_names
+        places = [*(credited[at] for at in sources), *(others[at] for at in other_sources)]
+        self._person_index = np.zeros(len(data_set.stars), dtype=np.int32)  # in _people, by index in the data set
+        self._person_index[np.array(places, dtype=np.int64)] = np.arange(len(places), dtype=np.int32)
         self._film_orders = sort_orders.film_orders(
             self._titles, [film.year for film in self.films], [film.rating for film in self.films]
         )
@@ -76,23 +83,27 @@ class _CatalogueWriter:
         with progress.step("Writing films", len(self.films)) as advance, self._conn.transaction():
             self._copy_films(advance)
 
-    def copy_stars(self, progress: Progress) -> None:
+    def copy_people(self, progress: Progress) -> None:
         with progress.step("Writing stars", len(self.stars)) as advance, self._conn.transaction():
-            self._copy_stars(advance)
+            votes = self._votes_of_people()
+            self._copy_stars(votes, advance)
+            self._copy_directors(votes)
 
     def _copy_films(self, advance: Callable[[int], None]) -> None:
         ranks = [sort_orders.ranks(self._film_orders[name]) for name in FILM_RANKS]
         votes = sort_orders.numbers([film.votes for film in self.films])
         by_votes = sort_orders.ranks(sort_orders.order_by(votes, descending=True))
         ranked = zip(*(array("i", rank.tobytes()) for rank in (*ranks, by_votes)), strict=True)
-        self._cast, self._film_words = _Lists(), _Lists()
+        self._cast, self._directed, self._film_words = _Lists(), _Lists(), _Lists()
         quoted = self._words.quoted
         with queries.copy_into_new(self._conn, "film", queries.FILM_COLUMNS) as copy:
             for index, (film, places) in enumerate(zip(self.films, ranked, strict=True)):
                 title, director = self._titles[index], self._directors[index]
-                stars = self._star_index[list(film.cast)].tolist() if film.cast else []
+                stars = self._person_index[list(film.cast)].tolist() if film.cast else []
+                directors = [int(self._person_index[place]) for place in film.directed_by]
                 words = self._words.ids(indexed_words(title) | indexed_words(director))
                 self._cast.append(stars)
+                self._directed.append(directors)
                 self._film_words.append(words)
                 for star in stars:
                     words += self._star_words[star]
@@ -105,14 +116,43 @@ class _CatalogueWriter:
                     _int_array([star + 1 for star in stars]), _text_array([star.id for star in billed]),
                     _text_array([star.name for star in billed]), film.original_title, film.release_date,
                     film.runtime_minutes, film.popularity, film.tmdb_id, film.price, film.overview,
+                    _int_array([person + 1 for person in directors]),
                 ))  # fmt: skip
                 if index % REPORT_EVERY == 0:
                     advance(index)
 
-    def _copy_stars(self, advance: Callable[[int], None]) -> None:
-        newest = sort_orders.ranks(self._film_orders["year desc"])
+    def _votes_of_people(self) -> npt.NDArray[np.int64]:
+        """The votes of all films that a person directed or is in the cast of; a film where both hold counts once."""
+        votes = np.array([film.votes or 0 for film in self.films], dtype=np.float64)
         films, stars = self._cast.owners, self._cast.values
-        film_nos = (films + 1)[np.lexsort((newest[films], stars))].astype(np.int32)
+        sums = np.bincount(stars, weights=votes[films], minlength=len(self._people))
+        for film, person in zip(self._directed.owners.tolist(), self._directed.values.tolist(), strict=True):
+            if person >= len(self.stars) or person not in self._cast[film]:
+                sums[person] += votes[film]
+        return sums.astype(np.int64)
+
+    def _newest_first(self, films: Ints, people: Ints) -> Ints:
+        """The numbers of the films, person by person."""
+        newest = sort_orders.ranks(self._film_orders["year desc"])
+        return (films + 1)[np.lexsort((newest[films], people))].astype(np.int32)
+
+    def _copy_directors(self, votes: npt.NDArray[np.int64]) -> None:
+        people = self._directed.values
+        film_nos = self._newest_first(self._directed.owners, people)
+        directors, counts = np.unique(people, return_counts=True)
+        ends = np.cumsum(counts)
+        with queries.copy_into_new(self._conn, "director", queries.DIRECTOR_COLUMNS) as copy:
+            for index, count, end in zip(directors.tolist(), counts.tolist(), ends.tolist(), strict=True):
+                person, is_star = self._people[index], index < len(self.stars)
+                folded = self._names[index] if is_star else self._other_names[index - len(self.stars)]
+                copy.write_row((
+                    index + 1, is_star, person.birth_year, folded, person.id, person.name, int(votes[index]),
+                    _int_array(film_nos[end - count : end].tolist()),
+                ))  # fmt: skip
+
+    def _copy_stars(self, votes_of_people: npt.NDArray[np.int64], advance: Callable[[int], None]) -> None:
+        films, stars = self._cast.owners, self._cast.values
+        film_nos = self._newest_first(films, stars)
         counts = np.bincount(stars, minlength=len(self.stars)).astype(np.int32)
         votes = np.array([film.votes or 0 for film in self.films], dtype=np.float64)
         votes_of_star = np.bincount(stars, weights=votes[films], minlength=len(self.stars))
@@ -124,7 +164,7 @@ class _CatalogueWriter:
             for index, (star, (*places, count, end)) in enumerate(zip(self.stars, ranked, strict=True)):
                 copy.write_row((
                     index + 1, *places, star.birth_year, count, self._names[index], star.id, star.name,
-                    _int_array(film_nos[end - count : end].tolist()),
+                    int(votes_of_people[index]), _int_array(film_nos[end - count : end].tolist()),
                 ))  # fmt: skip
                 if index % REPORT_EVERY == 0:
                     advance(index)
