@@ -65,7 +65,7 @@ def _is_whole(head: bytes, body: bytes) -> bool:
 def answers_per_second(url: str, requests: list[bytes], *, connections: int) -> float:
     """All requests once, each by whichever connection is free next."""
     begun = time.perf_counter()
-    _answered(url, iter(requests), connections)
+    answered(url, iter(requests), connections)
     return len(requests) / (time.perf_counter() - begun)
 
 
@@ -73,11 +73,11 @@ def answers_for(url: str, requests: list[bytes], *, connections: int, seconds: f
     """The requests over and over for so long; how many milliseconds each answer took."""
     end = time.perf_counter() + seconds
     again = itertools.takewhile(lambda _: time.perf_counter() < end, itertools.cycle(requests))
-    return _answered(url, again, connections)
+    return answered(url, again, connections)
 
 
-def _answered(url: str, left: Iterator[bytes], connections: int) -> list[float]:
-    """How many milliseconds each answer took."""
+def answered(url: str, left: Iterator[bytes], connections: int) -> list[float]:
+    """All requests once, each by whichever connection is free next; how many milliseconds each answer took."""
     taken = []
     selector = selectors.DefaultSelector()
     connections_open = [KeepAliveConnection(url) for _ in range(connections)]

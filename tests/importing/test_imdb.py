@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from tests.current_edition import connect
 from tests.importing.datasets import (
     HEADERS,
     Film,
     ImdbFiles,
+    fetch,
     films,
     import_imdb,
     line,
@@ -124,8 +126,15 @@ def test_which_titles_are_taken(tmp_path: Path, wanted: TitleFilter, titles: lis
     report = Report()
     data_set = read_imdb(titles_of_all_kinds().write(tmp_path), wanted, report, Progress(quiet=True))
     assert [film.id for film in data_set.films] == [tt(number) for number in titles]
+    assert {film.title_type for film in data_set.films} <= set(wanted.types)
     assert sorted(count for count in report.skipped.values() if count) == left  # counted by reason
     assert not report.bad
+
+
+def test_films_keep_their_title_types(database_url: str, tmp_path: Path) -> None:
+    import_imdb(database_url, titles_of_all_kinds().write(tmp_path))
+    stored = fetch(database_url, "SELECT array_agg((id, title_type)::text ORDER BY id) FROM film")
+    assert stored == [f"({tt(number)},{'tvMovie' if number == 4 else 'movie'})" for number in (1, 2, 3, 4)]
 
 
 @pytest.mark.parametrize("missing", sorted(HEADERS.keys() - {"title.basics"}))
@@ -151,7 +160,8 @@ def test_directors_are_the_people_of_their_ids(database_url: str, tmp_path: Path
     import_imdb(database_url, data.write(tmp_path))
     with connect(database_url) as conn:
         rows = conn.execute(
-            "SELECT d.id, d.name, d.birth_year, d.is_star, s.id FROM film f, unnest(f.director_nos) WITH ORDINALITY u(no, at)"
+            "SELECT d.id, d.name, d.birth_year, d.is_star, s.id "
+            " FROM film f, unnest(f.director_nos) WITH ORDINALITY u(no, at)"
             " JOIN director d USING (no) LEFT JOIN star s USING (no) ORDER BY u.at"
         ).fetchall()
         assert [row[0] for row in conn.execute("SELECT id FROM star").fetchall()] == ["nm0000001"]

@@ -36,7 +36,8 @@ DOCS: EndpointDocs = {
     ),
     CatalogueApi.list_movies: EndpointDoc(
         summary="List movies",
-        description="A paginated list, sorted by key, then title, then id; unknown values come last in both orders.",
+        description="A paginated list, sorted by key, then title, then id; unknown values come last in both orders. "
+        "All filters must hold. Where popularity is the same or unknown, the number of votes decides.",
         tag="Movies",
         query=MovieList,
         responses=(
@@ -137,7 +138,8 @@ DOCS: EndpointDocs = {
         summary="Suggest films and people while somebody types",
         description="Films whose title begins so, the best known first (`the`, `a` or `an` before it do not count); "
         "then films in whose title each word is found; then people by any of their names, those whose films have the "
-        "most votes first: `director` is who is in no cast, and so no star. People get three eighths of the places, and each kind those that the other leaves.",
+        "most votes first: `director` is who is in no cast, and so no star. People get three eighths of the places, "
+        "and each kind those that the other leaves.",
         tag="Search",
         query=SuggestionQuery,
         responses=(

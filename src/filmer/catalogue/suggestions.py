@@ -9,7 +9,7 @@ import re
 import msgspec
 
 from filmer.catalogue import suggestion_queries as queries
-from filmer.catalogue.folding import fold
+from filmer.catalogue.folding import search_form
 from filmer.catalogue.schemas import Suggestion
 from filmer.store.postgres import Connection
 
@@ -36,7 +36,7 @@ class FoldedInput(msgspec.Struct, frozen=True):
 
 
 def read(text: str) -> FoldedInput:
-    phrase = " ".join(fold(text).split())[:MAX_LENGTH]
+    phrase = " ".join(search_form(text).split())[:MAX_LENGTH]
     return FoldedInput([word for word in _BETWEEN_WORDS.split(phrase) if word], phrase)
 
 

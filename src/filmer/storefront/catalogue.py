@@ -8,6 +8,7 @@ from litestar.params import FromPath
 from filmer.catalogue import listing, queries
 from filmer.catalogue.api import GenreMovieList, find_stars
 from filmer.catalogue.connections import Catalogue
+from filmer.catalogue.facets import Facets
 from filmer.catalogue.filters import Filters
 from filmer.catalogue.prices import Prices
 from filmer.catalogue.schemas import MovieItem, StarItem
@@ -17,9 +18,11 @@ from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import path_id
 from filmer.store.postgres import Connection
-from filmer.storefront import browsing
+from filmer.storefront import browsing, facets
 from filmer.storefront.browsing import (
     FILM_ORDERS,
+    ONE_WAY,
+    SEARCH_LINKS,
     SEARCH_ORDERS,
     SIZE,
     STAR_ORDERS,
@@ -46,6 +49,10 @@ SEARCH_LABELS = {
     "star": "Star",
     "year": "Year",
     **FILM_LABELS,
+    "minRating": "Rated at least",
+    "minVotes": "Votes at least",
+    "minRuntime": "Minutes at least",
+    "maxRuntime": "Minutes at most",
     "sort": "Sort by",
 }
 
@@ -123,6 +130,7 @@ class CataloguePages(Handlers):
         params, form = read_page(request, FilmSearch, SEARCH_LABELS)
         params = params.normalized()
         total, films, people = 0, list[MovieItem](), (0, list[StarItem]())
+        counts = Facets()
         async with self._pages.reading(self._catalogue, request) as (conn, visitor):
             genres = await queries.select_genre_sizes(conn)
             if params.is_begun:
@@ -131,6 +139,8 @@ class CataloguePages(Handlers):
                     conn, params.filters, sort=sort_of(params), first=first, size=SIZE
                 )
                 people = await self._people(conn, params)
+                if total > 1 or params.is_narrowed:
+                    counts = await self._search.facets(conn, params.filters)
             prices = await self._prices.of(conn, films)
         values = {
             "search_text": form.value("query"),
@@ -141,8 +151,13 @@ class CataloguePages(Handlers):
             "prices": prices,
             "people": people[1],
             "people_total": people[0],
+            "facets": facets.links(params, counts, genres) if params.is_begun else [],
+            "is_estimate": counts.is_estimate,
             "sort": sort_of(params),
-            "orders": SEARCH_ORDERS,
+            "sorts": [
+                (order[0] if order[0] in ONE_WAY else " ".join(order), name) for order, name in SEARCH_ORDERS.items()
+            ],
+            "orders": browsing.orders("/search", params, SEARCH_LINKS),
             "filters": browsing.describe_filters(params, genres),
             "pager": browsing.pager("/search", params, total),
         }

@@ -1,5 +1,5 @@
-// Makes the search box a combobox that suggests films and people while somebody types. Without it, or whenever a
-// request fails, the form is what it is: a form.
+// Makes the search box a combobox that suggests films and people while somebody types, and "/" a way into it. Without it,
+// or whenever a request fails, the form is what it is: a form.
 
 const TYPING_PAUSE = 120; // milliseconds
 const SIZE = 10;
@@ -44,6 +44,25 @@ function marked(text, typed) {
   return [...nodes, text.slice(done)];
 }
 
+/** The text as nodes, with <mark> around the spans that the server named: [start, end) in characters, not in UTF-16 units. */
+function markedAt(text, spans) {
+  const characters = [...text];
+  const nodes = [];
+  let done = 0;
+  for (const [start, end] of spans) {
+    nodes.push(characters.slice(done, start).join(""), element("mark", {}, characters.slice(start, end).join("")));
+    done = end;
+  }
+  return [...nodes, characters.slice(done).join("")];
+}
+
+/** The poster of a film, at the size of a thumbnail; of a person, as much room. */
+function thumbnail(item) {
+  if (item.kind !== "movie") return element("span", { class: "suggestion-thumb blank" });
+  const source = `/posters/${encodeURIComponent(item.id)}`;
+  return element("img", { class: "suggestion-thumb", src: source, alt: "", width: 32, height: 48, decoding: "async" });
+}
+
 function suggestWhileTyping(form, number) {
   const input = form.querySelector('input[name="query"]');
   const list = element("ul", {
@@ -73,9 +92,12 @@ function suggestWhileTyping(form, number) {
       const kind = KINDS[item.kind];
       const year = item.year === null ? [] : [" ", element("span", { class: "suggestion-year" }, kind.year(item.year))];
       const link = { id: `${list.id}-${place}`, role: "option", href: kind.path + encodeURIComponent(item.id) };
-      const name = element("span", { class: "suggestion-text" }, ...marked(item.text, typed));
+      const text = item.matches ? markedAt(item.text, item.matches) : marked(item.text, typed);
+      const name = element("span", { class: "suggestion-text" }, ...text);
+      const reason = item.reason ? [" ", element("span", { class: "suggestion-reason" }, item.reason)] : [];
+      const lines = element("span", { class: "suggestion-lines" }, element("span", {}, name, ...year), ...reason);
       const label = element("span", { class: "suggestion-kind" }, kind.name);
-      return element("a", { ...link, tabindex: -1 }, name, ...year, " ", label);
+      return element("a", { ...link, tabindex: -1 }, thumbnail(item), lines, " ", label);
     });
     list.replaceChildren(...options.map((option) => element("li", { class: "suggestion", role: "none" }, option)));
     list.hidden = !items.length;
@@ -147,4 +169,19 @@ function suggestWhileTyping(form, number) {
   window.addEventListener("pagehide", close); // whoever comes back finds the page as it was before
 }
 
-document.querySelectorAll('form.search[role="search"]').forEach(suggestWhileTyping);
+/** "/" leads into the search box, but not from where it may be typed, nor with a key that makes it a shortcut. */
+function focusOnSlash(input) {
+  input.setAttribute("aria-keyshortcuts", "/");
+  document.addEventListener("keydown", (event) => {
+    const isTyped = event.target.closest("input, select, textarea, [contenteditable], dialog");
+    if (event.key !== "/" || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyped) return;
+    event.preventDefault();
+    input.focus();
+    input.select();
+  });
+}
+
+document.querySelectorAll('form.search[role="search"]').forEach((form, number) => {
+  suggestWhileTyping(form, number);
+  if (!number) focusOnSlash(form.querySelector('input[name="query"]'));
+});
