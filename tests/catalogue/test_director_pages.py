@@ -52,6 +52,7 @@ def test_whoever_only_directs_has_a_page(client: httpx.Client) -> None:
     assert 'id="acting"' not in html
     assert section(html, "directing").links("/films/") == ["/films/acts", "/films/leads", "/films/other"]
     assert Page(html).described["url"] == lee
+    assert "Years 2001\N{EN DASH}2002 Films 3" in Page(html).plain
 
 
 def test_directors_are_linked_in_lists(client: httpx.Client) -> None:
