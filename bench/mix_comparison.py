@@ -207,7 +207,7 @@ class _Pairs:
 
 def _timed(address: str, paths: list[str], connections: int) -> _Answered:
     begun = time.perf_counter()
-    milliseconds = answered(address, iter([request("GET", path) for path in paths]), connections)
+    milliseconds = answered(address, [iter([request("GET", path) for path in paths])] * connections)
     return _Answered(milliseconds, len(milliseconds) / (time.perf_counter() - begun))
 
 

@@ -44,7 +44,7 @@ from filmer.http.health import HealthApi
 from filmer.logs import configure_logs
 from filmer.openapi.pages import ApiDocPages
 from filmer.server.periodic import periodically
-from filmer.server.serving import exit_with_parent
+from filmer.server.worker import exit_with_parent
 from filmer.settings import Settings, is_loopback, load_settings, parse_origins, parse_proxies
 from filmer.shop.api import ShopApi
 from filmer.store.engines import has_embedded_valkey
@@ -154,6 +154,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         FilmPages(
             pages,
             components.catalogue,
+            components.search,
             components.shelves,
             prices,
             currency=settings.currency,

@@ -40,6 +40,7 @@ class Film(NamedTuple):
     folded: str
     form: str
     words: frozenset[str]
+    original: str | None = None  # title
 
     def as_item(self) -> dict[str, Any]:
         """As "List Movies" prints it."""
@@ -112,6 +113,7 @@ class Oracle:
             folded=fold(row["title"]),
             form=search_form(row["title"]),
             words=frozenset(found),
+            original=row.get("original_title") or None,
         )
 
     def _star(self, entry: str) -> Star:

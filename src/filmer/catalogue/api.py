@@ -3,8 +3,10 @@
 import re
 import unicodedata
 from collections.abc import Collection, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import quote
 
+from litestar import Response
 from litestar.params import FromPath
 from msgspec import Meta
 
@@ -27,9 +29,12 @@ from filmer.catalogue.schemas import (
 from filmer.catalogue.search import Search
 from filmer.errors import FieldError, NotFound
 from filmer.http.bounds import MAX_INTEGER
+from filmer.http.envelopes import ShopResponse
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import Query, id_errors, path_id, read_query
 from filmer.store.postgres import Connection
+
+T = TypeVar("T")
 
 Year = Annotated[int, Meta(ge=0, le=9999)]
 Order = Literal["asc", "desc"]
@@ -289,19 +294,34 @@ class CatalogueApi(Handlers):
         genre, total, items = row
         return GenreMoviePage(genre=genre, items=items, **_page(query, total))
 
-    async def search_movies(self, request: AnyRequest) -> MoviePage:
+    async def search_movies(self, request: AnyRequest) -> Response[MoviePage]:
         query = read_query(request.scope["query_string"], MovieSearch)
         sort = "relevance" if query.sort_by == "relevance" else f"{query.sort_by} {query.order}"
-        span = listing.span(query.page, query.size)
+        first, size = listing.span(query.page, query.size).first, query.size
         async with self._catalogue.reading() as conn:
-            total, items = await self._search.movies(conn, query.filters, sort=sort, first=span.first, size=query.size)
-        return MoviePage(items=items, **_page(query, total))
+            # The specification's orders never correct.
+            may_correct = query.sort_by == "relevance"
+            find = self._search.movies_or_nearest if may_correct else self._search.movies_as_typed
+            found = await find(conn, query.query, query.filters, sort=sort, first=first, size=size)
+        page = MoviePage(items=found.items, **_page(query, found.total))
+        return _response(page, found.corrected, is_settled=found.is_settled)
 
-    async def suggest(self, request: AnyRequest) -> SuggestionList:
+    async def suggest(self, request: AnyRequest) -> Response[SuggestionList]:
         query = read_query(request.scope["query_string"], SuggestionQuery)
         text = suggestions.read(query.query)
         async with self._catalogue.reading() as conn:
-            return SuggestionList(items=await suggestions.find(conn, text, query.size))
+            index, is_settled = self._search.index(conn)
+            found = await suggestions.find(conn, text, query.size, index)
+        is_final = is_settled or not text.words
+        return _response(SuggestionList(items=found.items), found.corrected, is_settled=is_final)
+
+
+def _response(data: T, corrected: str | None, *, is_settled: bool) -> Response[T]:
+    """``corrected``: the spelling that was searched for. What is not settled yet is not stored."""
+    headers = {} if is_settled else {"cache-control": "no-store"}
+    if corrected is not None:
+        headers["x-search-corrected"] = quote(corrected, safe=" ")
+    return ShopResponse(data, headers=headers)
 
 
 async def _find_movies(conn: Connection, search: Search, query: MovieList) -> tuple[int, list[MovieItem]]:

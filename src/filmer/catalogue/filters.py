@@ -78,6 +78,12 @@ def make_filters(
     )
 
 
+def with_query(filters: Filters, text: str) -> Filters:
+    """The same filters with another ``query``, which has words."""
+    phrase = " ".join(text_filter(text).split())
+    return msgspec.structs.replace(filters, words=query_words(text), literal="", phrase=phrase, keys=query_keys(text))
+
+
 def text_filter(text: str | None) -> str:
     """A text filter as it is compared; "" for a blank one, which is none."""
     form = search_form(text or "")

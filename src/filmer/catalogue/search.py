@@ -10,18 +10,24 @@ The importer counts the matches of common terms (``term``, ``tally``). Other num
 here once they were counted, for as long as the edition lives.
 """
 
+import asyncio
 import hashlib
 from collections import OrderedDict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from filmer.catalogue import facet_queries, facets, listing
 from filmer.catalogue import search_queries as queries
-from filmer.catalogue.filters import PARTS, Filters, RareTerms
+from filmer.catalogue.filters import PARTS, Filters, RareTerms, with_query
+from filmer.catalogue.index_follower import IndexFollower
+from filmer.catalogue.index_queries import select_films_by_no
 from filmer.catalogue.queries import select_size
 from filmer.catalogue.schemas import MovieItem, StarItem
 from filmer.store.postgres import Connection
+
+if TYPE_CHECKING:
+    from filmer.catalogue.search_index import SearchIndex
 
 DENSE = 2000  # with as many matches, their number is remembered, and testing films in order may be quicker
 # The costs of testing a film (by its stars), of collecting a match by its stars, and of reading a film without an
@@ -54,11 +60,52 @@ def _digest(edition: str, search: Any) -> bytes:
     return hashlib.blake2b(msgspec.msgpack.encode((edition, search)), digest_size=16).digest()
 
 
+class Found(msgspec.Struct, frozen=True):
+    """The number of films that a query finds, and one page of them."""
+
+    total: int
+    items: list[MovieItem]
+    corrected: str | None = None  # what was searched for in place of the query, which finds nothing
+    is_settled: bool = True  # False while the index is being opened, which may find more
+
+
 class Search:
     """The searches of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, indexes: IndexFollower | None = None) -> None:
         self._totals = Totals()
+        self._indexes = indexes
+
+    def index(self, conn: Connection) -> "tuple[SearchIndex | None, bool]":
+        """The search index of the edition that the connection reads, and whether that is settled."""
+        return self._indexes.of(conn) if self._indexes else (None, True)
+
+    async def movies_as_typed(
+        self, conn: Connection, _query: str | None, filters: Filters, *, sort: str, first: int, size: int
+    ) -> Found:
+        return Found(*await self.movies(conn, filters, sort=sort, first=first, size=size))
+
+    async def movies_or_nearest(
+        self, conn: Connection, query: str | None, filters: Filters, *, sort: str, first: int, size: int
+    ) -> Found:
+        """What the query finds, or else its nearest spelling, or else what the sentence describes (contract §3.5)."""
+        total, items = await self.movies(conn, filters, sort=sort, first=first, size=size)
+        if total or not query or not filters.words:
+            return Found(total, items)
+        index, is_settled = self.index(conn)
+        if index is None:
+            return Found(0, [], None, is_settled)
+        from filmer.catalogue import spelling  # needs what the index needs
+
+        for text in await asyncio.to_thread(spelling.corrections, index, query):
+            near = with_query(filters, text)
+            total, items = await self.movies(conn, near, sort=sort, first=first, size=size)
+            if total:
+                return Found(total, items, text)
+        if filters.has_scalars or filters.texts != ["words"]:
+            return Found(0, [])
+        nos, meant = await asyncio.to_thread(spelling.films_meant, index, query)
+        return Found(len(nos), await select_films_by_no(conn, nos[first : first + size]), meant)
 
     async def movies(
         self, conn: Connection, filters: Filters, *, sort: str, first: int, size: int

@@ -21,10 +21,13 @@ from psycopg.types.numeric import Int4
 
 from filmer.catalogue import listing
 from filmer.catalogue.folding import by_name, fold, search_form
+from filmer.catalogue.index_format import KNOWN
+from filmer.catalogue.search_terms import found_under, letters_of, words_of, written_words
 from filmer.catalogue.words import name_words, title_words, year_word
 from filmer.importing import queries, sort_orders
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
 from filmer.importing.progress import Progress
+from filmer.importing.search_index import IndexedFilm, IndexedPerson, KnownFilm, write_search_index
 from filmer.importing.search_terms import Term, WordPairs, cast_terms, substring_terms, word_terms
 
 BILLED = 3  # stars in a list item (contract §2.4)
@@ -47,9 +50,11 @@ def write_catalogue(conn: psycopg.Connection[Any], data_set: DataSet, progress: 
         with progress.step("Writing lists"):
             writer.copy_listings()
             writer.copy_tally()
+        with progress.step("Building the search index", len(writer.films) + len(writer.people)) as advance:
+            write_search_index(conn, writer.indexed_films(), writer.indexed_people(), advance)
         with progress.step("Counting words"):
             writer.copy_terms()
-        indexer.start("listing", "listing_size", "tally", "term")
+        indexer.start("listing", "listing_size", "tally", "term", "search_index")
         with progress.step("Indexing"):
             indexer.finish()
     return len(writer.films), len(writer.stars)
@@ -77,9 +82,9 @@ class _CatalogueWriter:
         other_people, folded_others, other_sources = _sorted(
             [data_set.stars[place] for place in others.tolist()], lambda person: person.name
         )
-        self._people = [*self.stars, *other_people]  # the stars, then those who only direct
-        index = np.zeros(len(data_set.stars), dtype=np.int32)  # in self._people, by index in the data set
-        index[np.concatenate((credited[sources], others[other_sources]))] = np.arange(len(self._people), dtype=np.int32)
+        self.people = [*self.stars, *other_people]  # the stars, then those who only direct
+        index = np.zeros(len(data_set.stars), dtype=np.int32)  # in self.people, by index in the data set
+        index[np.concatenate((credited[sources], others[other_sources]))] = np.arange(len(self.people), dtype=np.int32)
         self._cast = _Lists(index[cast.values], cast.ends)
         self._directed = _Lists(index[directed.values], directed.ends)
         self._film_orders = sort_orders.film_orders(self._titles, self.films)
@@ -98,14 +103,15 @@ class _CatalogueWriter:
 
     def copy_people(self, progress: Progress) -> None:
         with progress.step("Writing stars", len(self.stars)) as advance, self._conn.transaction():
-            votes = self._votes_of_people()
-            self._copy_stars(votes, advance)
-            self._copy_directors(votes)
+            self._votes = self._votes_of_people()
+            self._copy_stars(advance)
+            self._copy_directors()
 
     def _copy_films(self, advance: Callable[[int], None]) -> None:
         ranks = [sort_orders.ranks(self._film_orders[name]) for name in FILM_RANKS]
         votes = sort_orders.numbers([film.votes for film in self.films])
-        by_votes = sort_orders.ranks(sort_orders.order_by(votes, descending=True))
+        self._by_votes = sort_orders.order_by(votes, descending=True)
+        by_votes = sort_orders.ranks(self._by_votes)
         ranked = zip(*(array("i", rank.tobytes()) for rank in (*ranks, by_votes)), strict=True)
         genres_of = {genres: _genre_arrays(genres, self._genre_ids) for genres in self._genres_of}
         columns = (*_from_one(self._cast), *_from_one(self._directed))
@@ -135,7 +141,7 @@ class _CatalogueWriter:
         votes = np.array([film.votes or 0 for film in self.films], dtype=np.float64)
         films, stars = self._cast.owners, self._cast.values
         directed, directors = self._directed.owners, self._directed.values
-        size = len(self._people)
+        size = len(self.people)
         directs = np.zeros(size, dtype=bool)
         directs[directors] = True
         both = directs[stars]  # the credits of the cast among which those are who direct the same film
@@ -151,21 +157,21 @@ class _CatalogueWriter:
         newest = sort_orders.ranks(self._film_orders["year desc"])
         return (films + 1)[np.lexsort((newest[films], people))].astype(np.int32)
 
-    def _copy_directors(self, votes: npt.NDArray[np.int64]) -> None:
+    def _copy_directors(self) -> None:
         people = self._directed.values
         film_nos = self._newest_first(self._directed.owners, people)
         directors, counts = np.unique(people, return_counts=True)
         ends = np.cumsum(counts)
         with queries.copy_into_new(self._conn, "director", queries.DIRECTOR_COLUMNS) as copy:
             for index, count, end in zip(directors.tolist(), counts.tolist(), ends.tolist(), strict=True):
-                person, is_star = self._people[index], index < len(self.stars)
+                person, is_star = self.people[index], index < len(self.stars)
                 folded = self._names[index] if is_star else self._other_names[index - len(self.stars)]
                 copy.write_row((
-                    index + 1, is_star, person.birth_year, folded, person.id, person.name, int(votes[index]),
+                    index + 1, is_star, person.birth_year, folded, person.id, person.name, int(self._votes[index]),
                     _int_array(film_nos[end - count : end].tolist()),
                 ))  # fmt: skip
 
-    def _copy_stars(self, votes_of_people: npt.NDArray[np.int64], advance: Callable[[int], None]) -> None:
+    def _copy_stars(self, advance: Callable[[int], None]) -> None:
         films, stars = self._cast.owners, self._cast.values
         film_nos = self._newest_first(films, stars)
         counts = np.bincount(stars, minlength=len(self.stars)).astype(np.int32)
@@ -179,7 +185,7 @@ class _CatalogueWriter:
             for index, (star, (*places, count, end)) in enumerate(zip(self.stars, ranked, strict=True)):
                 copy.write_row((
                     index + 1, *places, star.birth_year, count, self._names[index], star.id, star.name,
-                    int(votes_of_people[index]), _int_array(film_nos[end - count : end].tolist()),
+                    int(self._votes[index]), _int_array(film_nos[end - count : end].tolist()),
                 ))  # fmt: skip
                 if index % REPORT_EVERY == 0:
                     advance(index)
@@ -215,6 +221,36 @@ class _CatalogueWriter:
         ):
             for (genre, year), films in counts.items():
                 copy.write_row((genre, year, films))
+
+    def indexed_films(self) -> Iterator[IndexedFilm]:
+        """All films as the search index stores them, most votes first. To be called when films and stars are copied."""
+        for place, index in enumerate(self._by_votes.tolist()):
+            film = self.films[index]
+            words = found_under(self._titles[index] if film.title.isascii() else film.title)
+            if film.original_title and film.original_title != film.title:
+                words |= found_under(film.original_title)
+            known = self._known_film(index, words) if place < KNOWN else None
+            titles = (film.title, film.original_title)
+            yield IndexedFilm(index + 1, titles, film.votes or 0, film.year, words, known)
+
+    def _known_film(self, index: int, title_words: set[str]) -> KnownFilm:
+        film = self.films[index]
+        stars = self._cast.values[self._cast.ends[index] : self._cast.ends[index + 1]].tolist()
+        directors = film.directors.split(", ") if film.directors else []
+        return KnownFilm(
+            title_words.union(self._film_words[index].split(), *(self._star_words[star].split() for star in stars)),
+            [*(f"d{letters_of(written_words(name))}" for name in directors), *(f"p{star + 1}" for star in stars)],
+            [*directors, *(self.stars[star].name for star in stars)],
+            [letters_of(words_of(genre)) for genre in film.genres],
+            words_of(film.overview) if film.overview else (),
+        )
+
+    def indexed_people(self) -> Iterator[IndexedPerson]:
+        """All stars and directors as the search index stores them, those whose films have the most votes first."""
+        votes, names = self._votes.tolist(), [*self._names, *self._other_names]
+        for index in sort_orders.order_by(self._votes.astype(np.float64), descending=True).tolist():
+            name, born = names[index], self.people[index].birth_year
+            yield IndexedPerson(index + 1, name, votes[index], born, found_under(name))
 
     def copy_terms(self) -> None:
         """Must be called last: it drops each list of texts once counted, as counting words needs the memory."""

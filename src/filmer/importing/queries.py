@@ -107,7 +107,11 @@ def copy_into_new(
     vacuum.
     """
     new, like = sql.Identifier(NEXT, table), sql.Identifier(table)
-    conn.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING CONSTRAINTS INCLUDING DEFAULTS)").format(new, like))
+    conn.execute(
+        sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING CONSTRAINTS INCLUDING DEFAULTS INCLUDING STORAGE)").format(
+            new, like
+        )
+    )
     options = sql.SQL("FREEZE, FORMAT binary" if binary else "FREEZE")
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     statement = sql.SQL("COPY {} ({}) FROM STDIN ({})").format(new, names, options)

@@ -130,6 +130,7 @@ class FilmSearch(SearchFilters):
     sort_by: Literal["title", "year", "rating", "relevance", "known"] = "relevance"
     # As the form sends it: key and direction in one value, so that one list of options works without scripts.
     sort: SearchOrder | None = None
+    exact: Literal["yes"] | None = None  # search for what was typed, even if that finds nothing
 
     @classmethod
     def cross_check(cls, values: dict[str, Any], _names: Collection[str]) -> Iterator[FieldError]:

@@ -9,8 +9,6 @@ const KINDS = {
   director: { path: "/stars/", name: "person", year: (year) => `born ${year}` },
 };
 
-const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
-
 function element(name, attributes, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -18,34 +16,8 @@ function element(name, attributes, ...children) {
   return made;
 }
 
-/** The text as nodes, with <mark> around what begins as one of the typed words does, whatever case and accents. */
-function marked(text, typed) {
-  const words = fold(typed).split(/[^\p{L}\p{N}]+/u).filter(Boolean).sort((a, b) => b.length - a.length);
-  const sources = []; // for each character of the folded text: where in the text it comes from
-  let folded = "";
-  let at = 0;
-  for (const character of text) {
-    for (const bare of fold(character)) {
-      for (let unit = 0; unit < bare.length; unit += 1) sources.push([at, at + character.length]);
-      folded += bare;
-    }
-    at += character.length;
-  }
-  const nodes = [];
-  let done = 0;
-  if (words.length) {
-    for (const found of folded.matchAll(new RegExp(`(^|[^\\p{L}\\p{N}])(${words.join("|")})`, "gu"))) {
-      const start = sources[found.index + found[1].length][0];
-      const end = sources[found.index + found[0].length - 1][1];
-      nodes.push(text.slice(done, start), element("mark", {}, text.slice(start, end)));
-      done = end;
-    }
-  }
-  return [...nodes, text.slice(done)];
-}
-
 /** The text as nodes, with <mark> around the spans that the server named: [start, end) in characters, not in UTF-16 units. */
-function markedAt(text, spans) {
+function marked(text, spans) {
   const characters = [...text];
   const nodes = [];
   let done = 0;
@@ -87,12 +59,12 @@ function suggestWhileTyping(form, number) {
     options[index].scrollIntoView({ block: "nearest" });
   }
 
-  function show(items, typed) {
+  function show(items) {
     options = items.map((item, place) => {
       const kind = KINDS[item.kind];
       const year = item.year === null ? [] : [" ", element("span", { class: "suggestion-year" }, kind.year(item.year))];
       const link = { id: `${list.id}-${place}`, role: "option", href: kind.path + encodeURIComponent(item.id) };
-      const text = item.matches ? markedAt(item.text, item.matches) : marked(item.text, typed);
+      const text = marked(item.text, item.matches);
       const name = element("span", { class: "suggestion-text" }, ...text);
       const reason = item.reason ? [" ", element("span", { class: "suggestion-reason" }, item.reason)] : [];
       const lines = element("span", { class: "suggestion-lines" }, element("span", {}, name, ...year), ...reason);
@@ -108,7 +80,7 @@ function suggestWhileTyping(form, number) {
   function close() {
     clearTimeout(pause);
     request.abort();
-    show([], "");
+    show([]);
     status.textContent = "";
   }
 
@@ -127,7 +99,7 @@ function suggestWhileTyping(form, number) {
       }
       if (signal.aborted) return;
       const items = answers.get(typed);
-      show(items, typed);
+      show(items);
       status.textContent = `${items.length || "No"} ${items.length === 1 ? "suggestion" : "suggestions"}`;
     } catch {
       if (!signal.aborted) close();
