@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 CAST = 10  # members of the cast that count, the leading ones more
 CANDIDATES = 200
-RARE_WORDS, COMMON = 12, 5000  # words of the overview that count, and the films from which on a word is too common
-SHORTEST = 4  # letters of such a word
+RARE_WORDS, COMMON = 12, 0.01  # words of the overview that count, and the share of films from which one says nothing
+FEW = 4  # films that may have a word in any catalogue
+SHORTEST, NAMED = 4, 6  # letters of such a word, and of one that a reason names
 ERA = 15  # years
 DIRECTOR, LEADING, GENRE, WORD, SAME_ERA, FAME = 2.0, 1.6, 0.5, 0.35, 0.6, 0.25  # what each is worth
 
@@ -64,22 +65,27 @@ def overview_words(text: str) -> list[str]:
 
 def _rare_words(index: SearchIndex, overview: str) -> list[str]:
     counted = [(index.searcher.doc_freq("overview", word), word) for word in overview_words(overview)]
-    return [word for films, word in sorted(counted) if 1 < films < COMMON][:RARE_WORDS]
+    most = max(FEW, index.searcher.num_docs * COMMON)
+    return [word for films, word in sorted(counted) if 1 < films <= most][:RARE_WORDS]
 
 
 def reason(film: Film, other: AlikeFilm, names: dict[int, str]) -> str:
-    """Why somebody who likes the one may like the other, in half a line: ``also directed by Christopher Nolan``."""
+    """Why somebody who likes the one may like the other, in half a line: ``also directed by Christopher Nolan``.
+
+    Words of overviews are named where two long ones are shared: a single "learns" or "offered" tells nobody anything.
+    """
     directors = [name for name in film.directors if name in (other.director or "").split(", ")]
     shared = [names[no] for no in film.star_nos if no in other.star_nos and no in names]
     if directors:
         return f"also directed by {directors[0]}{f', with {shared[0]}' if shared else ''}"
     if shared:
         return f"also with {_listed(shared[:2])}"
-    words = [word for word in overview_words(film.overview or "") if word in set(overview_words(other.overview or ""))]
     genres = [genre.name for genre in film.genres if genre.name in other.genres]
     era = f" of the {other.year // 10 * 10}s" if other.year and film.year and abs(other.year - film.year) <= ERA else ""
+    theirs = set(overview_words(other.overview or ""))
+    words = [word for word in overview_words(film.overview or "") if word in theirs and len(word) >= NAMED]
     text = f"{_listed(genres[:2]).lower()}{era}" if genres else ""
-    about = f"about {_listed(sorted(words, key=len, reverse=True)[:2])}" if words else ""
+    about = f"about {_listed(sorted(words, key=len, reverse=True)[:2])}" if len(words) > 1 else ""
     return ", ".join(part for part in (text, about) if part)
 
 
