@@ -5,7 +5,9 @@ the oracle's) nor its orders nor any SQL.
 """
 
 import csv
+import hashlib
 import re
+from base64 import b32encode
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -84,6 +86,14 @@ class Oracle:
         for film in self.films:
             for star in film.cast:
                 self.plays[star.id].append(film)
+        self.directors: dict[str, Star] = {}  # those who are no stars
+        self.directs: dict[str, list[Film]] = defaultdict(list)
+        named: dict[str, list[Star]] = defaultdict(list)
+        for star in self.stars.values():
+            named[star.folded].append(star)
+        for film in self.films:
+            for name in film.director.split(", ") if film.director else []:
+                self.directs[self._director(name, named).id].append(film)
 
     def _film(self, row: dict[str, str]) -> Film:
         director = ", ".join(row["directors"].split(" | ")) or None
@@ -112,6 +122,19 @@ class Oracle:
         name, born, identifier = match[1] or match[4], match[2], match[3] or match[5]
         star = Star(identifier, name, int(born) if born else None, fold(name), search_form(name))
         return self.stars.setdefault(identifier, star)
+
+    def _director(self, name: str, named: dict[str, list[Star]]) -> Star:
+        """The star of that name, if there is one alone; else a person without a year, with an id made of the name."""
+        if len(same := named[fold(name)]) == 1:
+            return same[0]
+        digest = b32encode(hashlib.sha256(f"{fold(name)} ".encode()).digest()).decode().lower()
+        identifier = f"p{digest[:9]}"
+        return self.directors.setdefault(identifier, Star(identifier, name, None, fold(name), search_form(name)))
+
+    def votes_of(self, person: Star) -> int:
+        """Of all films that a person directed or is in the cast of."""
+        films = {film.id: film.votes or 0 for film in self.plays.get(person.id, []) + self.directs.get(person.id, [])}
+        return sum(films.values())
 
     def sorted_films(self, films: Iterable[Film], sort: str, order: str) -> list[Film]:
         keys: dict[str, Callable[[Film], Any]] = {

@@ -37,11 +37,16 @@ def test_every_film_star_and_genre_is_told_once(shop: httpx.Client) -> None:
     paths = sitemap_paths(shop, str(shop.base_url).rstrip("/"))
     films = ids_of(shop.get("/api/v1/movies?size=100"))
     stars = ids_of(shop.get("/api/v1/stars?size=100"))
+    directors = {
+        link for film in films for link in re.findall(r'href="(/stars/p[^"]+)"', shop.get(f"/films/{film}").text)
+    }
+    assert len(directors) == 17
     genres = [genre["id"] for genre in data_of(shop.get("/api/v1/genres"))["items"]]
     assert sorted(paths) == sorted(
         ["/", "/films", "/genres", "/stars", "/popular"]
         + [f"/films/{film}" for film in films]
         + [f"/stars/{star}" for star in stars]
+        + list(directors)
         + [f"/genres/{genre}" for genre in genres]
     )
 

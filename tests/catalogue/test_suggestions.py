@@ -10,10 +10,11 @@ import httpx
 import psycopg
 import pytest
 from tests.catalogue.conftest import Catalogue
-from tests.catalogue.oracle import Film, Oracle, Star, last_if_unknown
+from tests.catalogue.oracle import Film, Oracle, last_if_unknown
 from tests.catalogue.random_requests import JUNK, SEARCHES, twist
 from tests.catalogue.spoken import runs
-from tests.conftest import FILMS
+from tests.conftest import FILMS, MakeDatabase, ServeHere, import_films
+from tests.current_edition import connect
 from tests.responses import data_of, offences_of
 
 from filmer.catalogue import suggestions
@@ -31,7 +32,14 @@ DARK, SHAWSHANK, SPIDER, AMELIE, EIGHT, ATAME = (
     "tt0000007",
 )
 SUDBA, BACKSLASH, UNDERSCORE, WOLF = "tt0000008", "tt0000004", "tt0000003", "tt0000002"
-FREEMAN, BALE, ORSTED, TILDA, TILDA_TOO = "nm0000151", "nm0000288", "nm9000001", "nm9000005", "nm9000006"
+FREEMAN, BALE, ORSTED, TILDA, TILDA_TOO, TILDA_THREE = (
+    "nm0000151",
+    "nm0000288",
+    "nm9000001",
+    "nm9000005",
+    "nm9000006",
+    "pdy2gahx5i",
+)
 
 
 FIELDS = ("kind", "id", "text", "year")
@@ -55,15 +63,14 @@ def ids(shop: httpx.Client, text: str, **more: Any) -> list[str]:
 
 class Expected(NamedTuple):
     films: list[Film]
-    stars: list[Star]
+    people: list[dict[str, Any]]
 
     def first(self, size: int) -> list[dict[str, Any]]:
         """People have three eighths of the places, and each kind what the other leaves."""
         share = round(size * 3 / 8 + 0.001)
-        people = min(len(self.stars), max(share, size - len(self.films)))
+        people = min(len(self.people), max(share, size - len(self.films)))
         films = [{"kind": "movie", "id": film.id, "text": film.title, "year": film.year} for film in self.films]
-        stars = [{"kind": "star", "id": star.id, "text": star.name, "year": star.born} for star in self.stars]
-        return films[: size - people] + stars[:people]
+        return films[: size - people] + self.people[:people]
 
 
 @cache
@@ -123,9 +130,6 @@ def expected(oracle: Oracle, text: str) -> Expected:
         found = words_of(named)
         return found.issuperset(whole) and any(word.startswith(last) for word in found)
 
-    def votes_of(star: Star) -> int:
-        return sum(film.votes or 0 for film in oracle.plays[star.id])
-
     def begins(film: Film) -> bool:
         return any(typed in beginnings_of(title) or same in wholes_of(title) for title in titles_of(film))
 
@@ -137,11 +141,15 @@ def expected(oracle: Oracle, text: str) -> Expected:
         if begins(film) or has_words(film.title) or (film.original and has_words(f"{film.title} {film.original}"))
     ]
     films = last_if_unknown(films, lambda film: film.votes, lambda film: film.folded, descending=True)
-    stars = sorted(
-        (star for star in oracle.stars.values() if has_words(star.name)),
-        key=lambda star: (-len(oracle.plays[star.id]), -votes_of(star), star.folded, star.id),
+    people = sorted(
+        (person for person in [*oracle.stars.values(), *oracle.directors.values()] if has_words(person.name)),
+        key=lambda person: (-oracle.votes_of(person), person.id in oracle.directors, person.folded, person.id),
     )
-    return Expected(sorted(films, key=begins, reverse=True), stars)
+    kinds = [("director" if person.id in oracle.directors else "star", person) for person in people]
+    return Expected(
+        sorted(films, key=begins, reverse=True),
+        [{"kind": kind, "id": person.id, "text": person.name, "year": person.born} for kind, person in kinds],
+    )
 
 
 def test_answer_has_every_field_always(shop: httpx.Client) -> None:
@@ -187,7 +195,7 @@ def test_answer_has_every_field_always(shop: httpx.Client) -> None:
         ("freeman m", [FREEMAN]),
         ("orsted", [ORSTED]),
         ("zo%C3%AB", [ORSTED]),
-        ("tilda", [TILDA, TILDA_TOO]),  # who has more films first
+        ("tilda", [TILDA, TILDA_TOO, TILDA_THREE]),  # of equal votes, stars first
         ("++bat++", [BEGINS, BATMAN, BATMAN_UMLAUT, BARE_BATMAN]),
     ],
 )
@@ -204,6 +212,26 @@ def test_an_article_before_the_title_does_not_count(shop: httpx.Client) -> None:
 @pytest.mark.parametrize("text", [" ", "   ", "%", "_", "\\", "'", "--", "...", "\t", "☃", "\u0301", "%_%"])
 def test_text_without_letters_and_digits_finds_nothing(shop: httpx.Client, text: str) -> None:
     assert suggest(shop, text) == []
+
+
+def test_people_who_only_direct_are_found(shop: httpx.Client) -> None:
+    (nolan,) = suggest(shop, "nolan")
+    assert (nolan["kind"], nolan["text"], nolan["year"]) == ("director", "Christopher Nolan", None)
+    assert shop.get(f"/stars/{nolan['id']}").status_code == 200
+    assert shop.get(f"/api/v1/stars/{nolan['id']}").status_code == 404, "the API's stars are those of the casts"
+
+
+def test_an_edition_from_before_directors_suggests_its_stars(
+    make_database: MakeDatabase, serve_here: ServeHere
+) -> None:
+    database = make_database()
+    import_films(database)
+    with connect(database) as conn:
+        conn.execute("TRUNCATE director")
+        conn.execute("UPDATE star SET votes = NULL")
+    client = serve_here(database).client
+    assert ids(client, "christian b") == [BALE]
+    assert ids(client, "nolan") == []
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ SCHEMAS = "SELECT array_agg(nspname::text ORDER BY nspname) FROM pg_namespace WH
 CATALOGUE_TABLES = (
     "film",
     "star",
+    "director",
     "listing",
     "listing_size",
     "tally",

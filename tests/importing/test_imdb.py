@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.current_edition import connect
 from tests.importing.datasets import (
     HEADERS,
     Film,
@@ -148,6 +149,23 @@ def test_without_one_of_the_other_files_there_is_a_warning(database_url: str, tm
         "name.basics": whole._replace(cast=[], director=None),
     }
     assert films(database_url)["tt0000007"] == lacks[missing]
+
+
+def test_directors_are_the_people_of_their_ids(database_url: str, tmp_path: Path) -> None:
+    """Each once a film, in their order, whether or not they act; nobody whose name is not known."""
+    data = ImdbFiles()
+    data.person(1, "One", 1950)
+    data.person(2, "Two")
+    data.film(1, "Film", directors=(2, 1, 2, 404), cast=(1,))
+    import_imdb(database_url, data.write(tmp_path))
+    with connect(database_url) as conn:
+        rows = conn.execute(
+            "SELECT d.id, d.name, d.birth_year, d.is_star, s.id "
+            " FROM film f, unnest(f.director_nos) WITH ORDINALITY u(no, at)"
+            " JOIN director d USING (no) LEFT JOIN star s USING (no) ORDER BY u.at"
+        ).fetchall()
+        assert [row[0] for row in conn.execute("SELECT id FROM star").fetchall()] == ["nm0000001"]
+    assert rows == [("nm0000002", "Two", None, False, None), ("nm0000001", "One", 1950, True, "nm0000001")]
 
 
 def test_without_title_crew_directors_come_from_title_principals(database_url: str, tmp_path: Path) -> None:

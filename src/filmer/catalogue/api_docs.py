@@ -139,8 +139,9 @@ DOCS: EndpointDocs = {
         operation_id="listSuggestions",
         summary="Suggest films and people while somebody types",
         description="Films whose title begins so, the best known first (`the`, `a` or `an` before it do not count); "
-        "then films in whose title each word is found; then people by any of their names, those with the most films "
-        "first. People get three eighths of the places, and each kind those that the other leaves. "
+        "then films in whose title each word is found; then people by any of their names, those whose films have the "
+        "most votes first: `director` is who is in no cast, and so no star. People get three eighths of the places, "
+        "and each kind those that the other leaves. "
         "Where nothing is found: films by title and cast together, then those nearest in spelling, which the header "
         "`X-Search-Corrected` has.",
         tag="Search",

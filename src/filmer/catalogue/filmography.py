@@ -83,9 +83,10 @@ def filmography(films: Sequence[FilmographyEntry]) -> Filmography:
     )
 
 
-def colleagues(films: Sequence[FilmographyEntry], star_no: int) -> list[tuple[int, int]]:
-    """Those who share most films with a person, at least two: their numbers, and how many films."""
-    counted = Counter(no for film in films for no in film.star_nos if no != star_no)
+def colleagues(films: Sequence[FilmographyEntry], person_no: int) -> list[tuple[int, int]]:
+    """Those who play in or direct most of a person's films, at least two: their numbers, and how many films."""
+    counted = Counter(no for film in films for no in dict.fromkeys(film.star_nos + film.director_nos))
+    del counted[person_no]
     return [(no, count) for no, count in counted.most_common(MAX_COLLEAGUES) if count > 1]
 
 

@@ -194,10 +194,20 @@ async def select_known(
     return [movie_item(row) for row in await _fetch(conn, statement, {"among": among, "size": size})]
 
 
-async def select_ids(conn: Connection, table: Literal["film", "star"], *, first: int, size: int) -> list[str]:
-    """The ids of films by title or stars by name, from place ``first`` (from 0) on."""
+async def select_ids(
+    conn: Connection, table: Literal["film", "star", "director"], *, first: int, size: int
+) -> list[str]:
+    """The ids of films by title, or of stars or directors by name, from number ``first`` + 1 on."""
     statement = f"SELECT id FROM {table} WHERE no > %s AND no <= %s ORDER BY no"
     return [row[0] for row in await _fetch(conn, statement, [first, first + size])]
+
+
+async def select_people_size(conn: Connection) -> int:
+    """How many stars and directors there are: their numbers go from 1 to that."""
+    statement = """
+        SELECT greatest((SELECT max(no) FROM director), (SELECT size FROM listing_size WHERE list = 'stars'), 0)
+    """
+    return int((await _fetch(conn, statement, []))[0][0])
 
 
 async def _select_span(

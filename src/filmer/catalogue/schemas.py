@@ -129,10 +129,10 @@ class GenreList(JsonObject):
 
 
 class Suggestion(JsonObject):
-    kind: Literal["movie", "star"]
+    kind: Literal["movie", "star", "director"]  # "director": of people who are in no cast, and so are no stars
     id: str
     text: str
-    year: int | None  # of the film, or of the star's birth
+    year: int | None  # of the film, or of the person's birth
     # Why a film is there whose title is not what was typed: ``with Tom Hanks``, ``original title Der Untergang``.
     reason: str | None = None
     matches: list[tuple[int, int]] = []  # parts of the text that were typed: first character and the one after the last
@@ -145,7 +145,8 @@ class SuggestionList(JsonObject):
 class Film(msgspec.Struct, frozen=True):
     """A film with all the catalogue has about it. ``price``: None for the shop's default price.
 
-    ``no`` and ``star_nos``: positions in the catalogue's order, valid within one edition.
+    ``no`` and ``star_nos``: positions in the catalogue's order, valid within one edition; ``director_nos``: of
+    directors, empty in an edition that was imported before they were people.
     """
 
     no: int
@@ -163,6 +164,7 @@ class Film(msgspec.Struct, frozen=True):
     tmdb_id: int | None
     overview: str | None
     star_nos: list[int]
+    director_nos: list[int] = []
 
     @property
     def directors(self) -> list[str]:
@@ -188,7 +190,7 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class FilmographyEntry(msgspec.Struct, frozen=True):
-    """A film in a person's filmography."""
+    """A film in a person's filmography. ``acts``, ``directs``: what the person does in it."""
 
     id: str
     title: str
@@ -197,3 +199,6 @@ class FilmographyEntry(msgspec.Struct, frozen=True):
     rating: float | None
     genres: list[Genre]
     star_nos: list[int]
+    director_nos: list[int]
+    acts: bool
+    directs: bool

@@ -9,7 +9,7 @@ from filmer.store.postgres import Connection
 
 # Conditions for larger and larger parts of the catalogue, the best known first. Each but the last has its own index.
 FILM_TIERS = ("f.votes_desc <= 1000", "f.votes_desc <= 30000", "true")
-PEOPLE_TIERS = ("f.film_count >= 100", "f.film_count >= 10", "true")
+PEOPLE_TIERS = ("f.votes >= 1000000", "f.votes >= 50000", "true")
 
 
 async def select_films_by_words(
@@ -43,14 +43,22 @@ async def select_films_by_start(conn: Connection, starts: list[str], size: int) 
 
 
 async def select_people_by_words(conn: Connection, words: list[str], tier: str, size: int) -> list[Suggestion]:
-    """People of a tier whose name has the words, those with the most films first."""
+    """Stars and directors of a tier whose name has the words, those whose films have the most votes first.
+
+    An edition that was imported before directors were people has no votes of people: its stars come by name.
+    """
+    found = f"words_of(f.name_folded) @@ %(words)s::tsquery AND {tier}"
+    best = "ORDER BY f.votes DESC NULLS LAST, f.no LIMIT %(size)s"
     statement = f"""
-        SELECT f.id, f.name, f.birth_year
-        FROM star f WHERE words_of(f.name_folded) @@ %(words)s::tsquery AND {tier}
-        ORDER BY f.film_count DESC, f.known_desc, f.no LIMIT %(size)s
+        SELECT f.kind, f.id, f.name, f.birth_year FROM (
+            (SELECT 'star' AS kind, f.id, f.name, f.birth_year, f.votes, f.no FROM star f WHERE {found} {best})
+            UNION ALL
+            (SELECT 'director', f.id, f.name, f.birth_year, f.votes, f.no FROM director f
+            WHERE NOT f.is_star AND {found} {best})
+        ) f {best}
     """
     rows = await _fetch(conn, statement, {"words": _tsquery(words), "size": size})
-    return [Suggestion(kind="star", id=row[0], text=row[1], year=row[2]) for row in rows]
+    return [Suggestion(kind=row[0], id=row[1], text=row[2], year=row[3]) for row in rows]
 
 
 def _movie(row: TupleRow) -> Suggestion:

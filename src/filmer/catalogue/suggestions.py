@@ -77,8 +77,8 @@ async def find(conn: Connection, text: FoldedInput, size: int, index: "SearchInd
         words = words_of(corrected or "")
     films = [_found_film(film, words) for film in await index_queries.select_found_films(conn, film_nos)]
     people = [
-        Suggestion(kind="star", id=identifier, text=name, year=born, reason=None, matches=matches_of(name, words))
-        for identifier, name, born in await index_queries.select_found_people(conn, people_nos)
+        msgspec.structs.replace(person, matches=matches_of(person.text, words))
+        for person in await index_queries.select_found_people(conn, people_nos)
     ]
     return Found(mix(films, people, size), corrected)
 

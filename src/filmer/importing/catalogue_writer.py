@@ -45,12 +45,12 @@ def write_catalogue(conn: psycopg.Connection[Any], data_set: DataSet, progress: 
     with _Indexer(conn) as indexer:
         writer.copy_films(progress)
         indexer.start("film")
-        writer.copy_stars(progress)
-        indexer.start("star")
+        writer.copy_people(progress)
+        indexer.start("star", "director")
         with progress.step("Writing lists"):
             writer.copy_listings()
             writer.copy_tally()
-        with progress.step("Building the search index", len(writer.films) + len(writer.stars)) as advance:
+        with progress.step("Building the search index", len(writer.films) + len(writer.people)) as advance:
             write_search_index(conn, writer.indexed_films(), writer.indexed_people(), advance)
         with progress.step("Counting words"):
             writer.copy_terms()
@@ -75,15 +75,25 @@ class _CatalogueWriter:
         self.stars, folded_names, sources = _sorted(
             [data_set.stars[place] for place in credited.tolist()], lambda star: star.name
         )
-        star_index = np.zeros(len(data_set.stars), dtype=np.int32)  # in self.stars, by index in the data set
-        star_index[credited[sources]] = np.arange(len(sources), dtype=np.int32)
-        self._cast = _Lists(star_index[cast.values], cast.ends)
+        directed = _Lists.of([film.directed_by for film in self.films])
+        is_other = np.zeros(len(data_set.stars), dtype=bool)
+        is_other[directed.values] = True
+        others = np.flatnonzero(is_other & ~is_credited)
+        other_people, folded_others, other_sources = _sorted(
+            [data_set.stars[place] for place in others.tolist()], lambda person: person.name
+        )
+        self.people = [*self.stars, *other_people]  # the stars, then those who only direct
+        index = np.zeros(len(data_set.stars), dtype=np.int32)  # in self.people, by index in the data set
+        index[np.concatenate((credited[sources], others[other_sources]))] = np.arange(len(self.people), dtype=np.int32)
+        self._cast = _Lists(index[cast.values], cast.ends)
+        self._directed = _Lists(index[directed.values], directed.ends)
         self._film_orders = sort_orders.film_orders(self._titles, self.films)
         self._star_orders = sort_orders.star_orders(folded_names, [star.birth_year for star in self.stars])
         kinds = {film.genres for film in self.films}  # far fewer than films
         self._genre_ids = queries.insert_genres(conn, {name for genres in kinds for name in genres})
         self._genres_of = {genres: tuple(self._genre_ids[name] for name in genres) for genres in kinds}
         self._names = _search_forms([star.name for star in self.stars], folded_names)
+        self._other_names = _search_forms([person.name for person in other_people], folded_others)
         self._star_words = [" ".join(name_words(form)) for form in self._names]
         self._film_words: list[str] = []
 
@@ -91,9 +101,11 @@ class _CatalogueWriter:
         with progress.step("Writing films", len(self.films)) as advance, self._conn.transaction():
             self._copy_films(advance)
 
-    def copy_stars(self, progress: Progress) -> None:
+    def copy_people(self, progress: Progress) -> None:
         with progress.step("Writing stars", len(self.stars)) as advance, self._conn.transaction():
+            self._votes = self._votes_of_people()
             self._copy_stars(advance)
+            self._copy_directors()
 
     def _copy_films(self, advance: Callable[[int], None]) -> None:
         ranks = [sort_orders.ranks(self._film_orders[name]) for name in FILM_RANKS]
@@ -102,7 +114,8 @@ class _CatalogueWriter:
         by_votes = sort_orders.ranks(self._by_votes)
         ranked = zip(*(array("i", rank.tobytes()) for rank in (*ranks, by_votes)), strict=True)
         genres_of = {genres: _genre_arrays(genres, self._genre_ids) for genres in self._genres_of}
-        star_nos, ends = (array("i", column.tobytes()) for column in (self._cast.values + 1, self._cast.ends))
+        columns = (*_from_one(self._cast), *_from_one(self._directed))
+        star_nos, ends, director_nos, directed_ends = (array("i", column.tobytes()) for column in columns)
         with queries.copy_into_new(self._conn, "film", queries.FILM_COLUMNS) as copy:
             for index, (film, places) in enumerate(zip(self.films, ranked, strict=True)):
                 nos = star_nos[ends[index] : ends[index + 1]].tolist()
@@ -118,18 +131,53 @@ class _CatalogueWriter:
                     film.rating, film.votes, genres, _int_array(nos), _text_array([star.id for star in billed]),
                     _text_array([star.name for star in billed]), film.original_title, film.release_date,
                     film.runtime_minutes, film.popularity, film.tmdb_id, film.price, film.overview, film.title_type,
+                    _int_array(director_nos[directed_ends[index] : directed_ends[index + 1]].tolist()),
                 ))  # fmt: skip
                 if index % REPORT_EVERY == 0:
                     advance(index)
 
-    def _copy_stars(self, advance: Callable[[int], None]) -> None:
-        newest = sort_orders.ranks(self._film_orders["year desc"])
+    def _votes_of_people(self) -> npt.NDArray[np.int64]:
+        """The votes of all films that a person directed or is in the cast of; a film where both hold counts once."""
+        votes = np.array([film.votes or 0 for film in self.films], dtype=np.float64)
         films, stars = self._cast.owners, self._cast.values
-        film_nos = (films + 1)[np.lexsort((newest[films], stars))].astype(np.int32)
+        directed, directors = self._directed.owners, self._directed.values
+        size = len(self.people)
+        directs = np.zeros(size, dtype=bool)
+        directs[directors] = True
+        both = directs[stars]  # the credits of the cast among which those are who direct the same film
+        is_cast = np.isin(
+            directed.astype(np.int64) * size + directors, films[both].astype(np.int64) * size + stars[both]
+        )
+        directed, directors = directed[~is_cast], directors[~is_cast]
+        sums = np.bincount(stars, weights=votes[films], minlength=size)
+        return (sums + np.bincount(directors, weights=votes[directed], minlength=size)).astype(np.int64)
+
+    def _newest_first(self, films: Ints, people: Ints) -> Ints:
+        """The numbers of the films, person by person."""
+        newest = sort_orders.ranks(self._film_orders["year desc"])
+        return (films + 1)[np.lexsort((newest[films], people))].astype(np.int32)
+
+    def _copy_directors(self) -> None:
+        people = self._directed.values
+        film_nos = self._newest_first(self._directed.owners, people)
+        directors, counts = np.unique(people, return_counts=True)
+        ends = np.cumsum(counts)
+        with queries.copy_into_new(self._conn, "director", queries.DIRECTOR_COLUMNS) as copy:
+            for index, count, end in zip(directors.tolist(), counts.tolist(), ends.tolist(), strict=True):
+                person, is_star = self.people[index], index < len(self.stars)
+                folded = self._names[index] if is_star else self._other_names[index - len(self.stars)]
+                copy.write_row((
+                    index + 1, is_star, person.birth_year, folded, person.id, person.name, int(self._votes[index]),
+                    _int_array(film_nos[end - count : end].tolist()),
+                ))  # fmt: skip
+
+    def _copy_stars(self, advance: Callable[[int], None]) -> None:
+        films, stars = self._cast.owners, self._cast.values
+        film_nos = self._newest_first(films, stars)
         counts = np.bincount(stars, minlength=len(self.stars)).astype(np.int32)
         votes = np.array([film.votes or 0 for film in self.films], dtype=np.float64)
-        self._star_votes = np.bincount(stars, weights=votes[films], minlength=len(self.stars))
-        self._star_orders["known"] = sort_orders.best_known(counts, self._star_votes)
+        votes_of_star = np.bincount(stars, weights=votes[films], minlength=len(self.stars))
+        self._star_orders["known"] = sort_orders.best_known(counts, votes_of_star)
         ranks = [sort_orders.ranks(self._star_orders[name]) for name in STAR_RANKS]
         columns = [*ranks, counts, np.cumsum(counts, dtype=np.int32)]
         ranked = zip(*(array("i", column.tobytes()) for column in columns), strict=True)
@@ -137,7 +185,7 @@ class _CatalogueWriter:
             for index, (star, (*places, count, end)) in enumerate(zip(self.stars, ranked, strict=True)):
                 copy.write_row((
                     index + 1, *places, star.birth_year, count, self._names[index], star.id, star.name,
-                    _int_array(film_nos[end - count : end].tolist()),
+                    int(self._votes[index]), _int_array(film_nos[end - count : end].tolist()),
                 ))  # fmt: skip
                 if index % REPORT_EVERY == 0:
                     advance(index)
@@ -198,11 +246,11 @@ class _CatalogueWriter:
         )
 
     def indexed_people(self) -> Iterator[IndexedPerson]:
-        """All stars as the search index stores them, the best known first."""
-        votes = self._star_votes.tolist()
-        for index in self._star_orders["known"].tolist():
-            name, born = self._names[index], self.stars[index].birth_year
-            yield IndexedPerson(index + 1, name, int(votes[index]), born, found_under(name))
+        """All stars and directors as the search index stores them, those whose films have the most votes first."""
+        votes, names = self._votes.tolist(), [*self._names, *self._other_names]
+        for index in sort_orders.order_by(self._votes.astype(np.float64), descending=True).tolist():
+            name, born = names[index], self.people[index].birth_year
+            yield IndexedPerson(index + 1, name, votes[index], born, found_under(name))
 
     def copy_terms(self) -> None:
         """Must be called last: it drops each list of texts once counted, as counting words needs the memory."""
@@ -316,6 +364,11 @@ class _Lists(NamedTuple):
     @property
     def owners(self) -> Ints:
         return np.repeat(np.arange(len(self.ends) - 1, dtype=np.int32), self.lengths)
+
+
+def _from_one(lists: _Lists) -> tuple[Ints, Ints]:
+    """The numbers from 1 that stand for values from 0, and the lists' ends."""
+    return lists.values + 1, lists.ends
 
 
 def _numbered_words(*columns: Sequence[str]) -> tuple[list[str], list[_Lists]]:

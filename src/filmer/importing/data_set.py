@@ -23,7 +23,7 @@ NOT_STORABLE = re.compile("[\0\ud800-\udfff]")  # characters that PostgreSQL sto
 
 
 class ImportedFilm(msgspec.Struct, gc=False):
-    """A film to import. ``cast`` holds indices of ``DataSet.stars``, in billing order."""
+    """A film to import. ``cast`` and ``directed_by`` hold indices of ``DataSet.stars``, in billing order."""
 
     id: str
     title: str
@@ -41,9 +41,12 @@ class ImportedFilm(msgspec.Struct, gc=False):
     price: Decimal | None = None
     overview: str | None = None
     title_type: str | None = None  # IMDb's: "movie", "tvMovie", …
+    directed_by: Sequence[int] = ()  # those of ``directors`` who are known as people
 
 
 class ImportedStar(msgspec.Struct, gc=False):
+    """A person: somebody in a cast, a director, or both."""
+
     id: str
     name: str
     birth_year: int | None = None

@@ -207,16 +207,18 @@ class _ImdbReader:
         if unknown := int(len(place) - named[place].sum()):
             self._report.skipped["credits of people that name.basics does not have"] += unknown
         in_film, place = in_film[named[place]], place[named[place]]
-        stars, of_star = np.unique(place, return_inverse=True)
-        for at in stars.tolist():
+        index = np.cumsum(named, dtype=np.int32) - 1  # in the data set
+        for at in np.flatnonzero(named).tolist():
             born = int(births[at])
             data_set.stars.append(
                 ImportedStar(name_id(int(needed[at])), names[at] or "", None if born == NONE else born)
             )
-        for film, members in _by_film(films, in_film, of_star.astype(np.int32)):
+        for film, members in _by_film(films, in_film, index[place]):
             film.cast = array("i", dict.fromkeys(members))  # a person who plays two parts is billed once
-        for film, members in _by_film(films, directors[0], np.searchsorted(needed, directors[1])):
-            film.directors = ", ".join(name for at in dict.fromkeys(members) if (name := names[at])) or None
+        in_film, place = directors[0], np.searchsorted(needed, directors[1])
+        for film, members in _by_film(films, in_film[named[place]], index[place[named[place]]]):
+            film.directed_by = array("i", dict.fromkeys(members))
+            film.directors = ", ".join(data_set.stars[at].name for at in film.directed_by)
         return data_set
 
     def _names(self, needed: Ints) -> tuple[list[str | None], npt.NDArray[np.int16]]:

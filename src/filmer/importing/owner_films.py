@@ -76,6 +76,7 @@ class _OwnerFilmReader:
         self._report = report
         self._data_set = DataSet()
         self._star_indices: dict[str, int] = {}  # by id
+        self._directors: list[tuple[ImportedFilm, list[str]]] = []
         self._film_ids: set[str] = set()
         self._has_decimal_commas = False
         self._row_warnings: dict[str, tuple[Row, list[int]]] = {}  # by text: the first row, and the lines of all rows
@@ -103,6 +104,7 @@ class _OwnerFilmReader:
                 continue
             self._film_ids.add(film.id)
             self._data_set.films.append(film)
+        self._find_directors()
         report.formats[table.name] = table.formats + ["with decimal commas"] * self._has_decimal_commas
         self._report_row_warnings()
         return self._data_set
@@ -118,12 +120,13 @@ class _OwnerFilmReader:
         genres = tuple(dict.fromkeys(_genre(name) for name in _several(text["genres"])))
         require_indexable(text["title"], genres)
         rating = _number(text, "rating", float, 0, 10)
+        directors = _several(text["directors"])
         cast = [_star(entry) for entry in _several(text["stars"])]
         film = ImportedFilm(
             id=identifier,
             title=text["title"],
             year=year,
-            directors=", ".join(_several(text["directors"])) or None,
+            directors=", ".join(directors) or None,
             genres=genres,
             rating=None if rating is None else round(rating, 1),
             votes=_number(text, "votes", int, 0, 2**31 - 1),
@@ -137,6 +140,8 @@ class _OwnerFilmReader:
             title_type=_title_type(text["title_type"]),
         )
         film.cast = list(dict.fromkeys(self._star_index(star, row) for star in cast))
+        if directors:
+            self._directors.append((film, directors))
         for column in ("genres", "stars"):
             if "," in text[column] and "|" not in text[column]:
                 self._warn(f"{column} with a comma and no |, read as one name; several names are separated by |", row)
@@ -172,6 +177,24 @@ class _OwnerFilmReader:
         elif fold(stars[index].name) != fold(star.name):
             self._warn("a star's id that has another name in an earlier row; that name is used", row)
         return index
+
+    def _find_directors(self) -> None:
+        """Give films their directors as people: the star of that name, if there is one alone; else a new person."""
+        stars = self._data_set.stars
+        named: dict[str, list[int]] = {}
+        for index, star in enumerate(stars):
+            named.setdefault(fold(star.name), []).append(index)
+        for film, names in self._directors:
+            indices: dict[int, None] = {}
+            for name in names:
+                if folded := fold(name):
+                    same = named.setdefault(folded, [])
+                    if len(same) != 1:  # of several, nobody knows which one is meant
+                        person = ImportedStar(_made_id("p", f"{folded} "), name)
+                        same[:] = [self._star_indices.setdefault(person.id, len(stars))]
+                        stars += [person] * (same[0] == len(stars))
+                    indices[same[0]] = None
+            film.directed_by = list(indices)
 
     def _warn(self, warning: str, row: Row) -> None:
         self._row_warnings.setdefault(warning, (row, []))[1].append(row.line)

@@ -97,22 +97,24 @@ def _has_terms(film: ImportedFilm) -> bool:
 
 
 def _add_old_films(conn: psycopg.Connection[Any], data_set: DataSet, *, only_in_use: bool, report: Report) -> None:
-    """Add the films of the old catalogue that must stay and are not in the data set, with their cast."""
+    """Add the films of the old catalogue that must stay and are not in the data set, with their cast and directors."""
     imported = {film.id for film in data_set.films}
     rows = [row for row in queries.select_films(conn, only_in_use=only_in_use) if row[0] not in imported]
     if not rows:
         return
     if only_in_use:
         report.skipped["kept from the old catalogue, as they are in use"] += len(rows)
-    stars = queries.select_stars(conn, sorted({no for row in rows for no in row[5]}))
+    people = queries.select_people(conn, sorted({no for row in rows for nos in row[5:7] for no in nos or ()}))
     places = {star.id: place for place, star in enumerate(data_set.stars)}
-    for star_id, name, birth_year in stars.values():
+    for star_id, name, birth_year in people.values():
         if star_id not in places:
             places[star_id] = len(data_set.stars)
             data_set.stars.append(ImportedStar(star_id, name, birth_year))
-    for identifier, title, year, directors, genres, star_nos, *rest in rows:
-        cast = [places[stars[no][0]] for no in star_nos if no in stars]
-        data_set.films.append(ImportedFilm(identifier, title, year, directors, tuple(genres), cast, *rest))
+    for identifier, title, year, directors, genres, star_nos, director_nos, *rest in rows:
+        film = ImportedFilm(identifier, title, year, directors, tuple(genres), (), *rest)
+        film.cast = [places[people[no][0]] for no in star_nos if no in people]
+        film.directed_by = [places[people[no][0]] for no in director_nos or () if no in people]
+        data_set.films.append(film)
 
 
 def _apply_terms(conn: psycopg.Connection[Any], data_set: DataSet) -> None:

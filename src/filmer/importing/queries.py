@@ -33,11 +33,13 @@ FILM_COLUMNS = (
     "votes_desc", "year", "genre_ids", "title_folded", "title_key", "bare_key", "director_folded", "words", "id",
     "title", "director", "rating", "votes", "genres", "star_nos", "billed_ids", "billed_names", "original_title",
     "release_date", "runtime_minutes", "popularity", "tmdb_id", "price", "overview", "title_type",
+    "director_nos",
 )  # fmt: skip
 STAR_COLUMNS = (
     "no", "name_desc", "birth_asc", "birth_desc", "known_desc", "birth_year", "film_count", "name_folded", "id", "name",
-    "film_nos",
+    "votes", "film_nos",
 )  # fmt: skip
+DIRECTOR_COLUMNS = ("no", "is_star", "birth_year", "name_folded", "id", "name", "votes", "film_nos")
 
 
 def connect(url: str, password: str | None = None) -> Connection:
@@ -189,16 +191,20 @@ def select_films(conn: Connection, *, only_in_use: bool) -> list[tuple[Any, ...]
     """Films of the current catalogue: all of them, or those in use, which must not be lost."""
     condition = "WHERE id IN (SELECT film_id FROM film_in_use)" if only_in_use else ""
     statement = f"""
-        SELECT id, title, year, director, genres, star_nos, rating, votes, original_title, release_date,
+        SELECT id, title, year, director, genres, star_nos, director_nos, rating, votes, original_title, release_date,
                runtime_minutes, popularity, tmdb_id, price, overview, title_type
         FROM film {condition}
     """
     return conn.execute(statement.encode()).fetchall()
 
 
-def select_stars(conn: Connection, nos: Sequence[int]) -> dict[int, tuple[str, str, int | None]]:
-    """Stars of the current catalogue by number: id, name, year of birth."""
-    rows = conn.execute("SELECT no, id, name, birth_year FROM star WHERE no = ANY (%s)", [nos])
+def select_people(conn: Connection, nos: Sequence[int]) -> dict[int, tuple[str, str, int | None]]:
+    """Stars and directors of the current catalogue by number: id, name, year of birth."""
+    rows = conn.execute(
+        "SELECT no, id, name, birth_year FROM star WHERE no = ANY (%(nos)s)"
+        " UNION SELECT no, id, name, birth_year FROM director WHERE no = ANY (%(nos)s)",
+        {"nos": nos},
+    )
     return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
 

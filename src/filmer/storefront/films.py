@@ -1,6 +1,6 @@
 """The pages of a film and of a person."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from litestar.params import FromPath
 
@@ -21,6 +21,7 @@ from filmer.storefront.pages import HtmlResponse, Pages
 LEADING = 5  # members of the cast whose other films are shown
 MORE = 12  # films a list
 MAX_DESCRIPTION = 300  # characters
+SHORTEST = 3  # characters of a director's name in ASCII whose other films are shown
 
 
 class FilmPages(Handlers):
@@ -52,12 +53,15 @@ class FilmPages(Handlers):
             film = await queries.select_film(conn, film_id) if is_identifier(film_id) else None
             if film is None:
                 raise NotFound(f"There is no film {film_id}")
-            cast = await queries.select_people(conn, film.star_nos)
+            people = {
+                person.no: person for person in await queries.select_people(conn, film.star_nos + film.director_nos)
+            }
+            cast, directors = _known(people, film.star_nos), _known(people, film.director_nos)
             alike = await queries.select_films_with(conn, film.star_nos[:LEADING], but=film.no, size=MORE)
             directed = []
-            if film.directors:
+            if directors and _is_telling(directors[0].name):
                 known = {film.id for film in alike}
-                films = await queries.select_films_by(conn, film.directors[0], but=film.no, size=2 * MORE)
+                films = await queries.select_films_by(conn, directors[0].no, but=film.no, size=2 * MORE)
                 directed = [film for film in films if film.id not in known][:MORE]
             shown = {card.id for card in (*alike, *directed)}
             more_like, is_settled = await self._more_like(conn, film, cast, shown)
@@ -72,6 +76,7 @@ class FilmPages(Handlers):
             is_cacheable=is_settled,
             film=film,
             cast=cast,
+            directors=directors,
             prices=prices,
             shelf_entry=shelf_entry,
             alike=alike,
@@ -80,7 +85,7 @@ class FilmPages(Handlers):
             runtime=_runtime(film.runtime_minutes),
             description=_description(film, cast),
             linked_data=linked_data.describe_film(
-                film, cast, prices[film.id], origin=self._origin, currency=self._currency
+                film, cast, prices[film.id], origin=self._origin, currency=self._currency, directors=directors
             ),
         )
 
@@ -103,7 +108,8 @@ class FilmPages(Handlers):
                 raise NotFound(f"There is no star {star_id}")
             star, films = row
             counted = dict(filmography.colleagues(films, star.no))
-            colleagues = await queries.select_people(conn, list(counted))
+            nos = dict.fromkeys(no for film in films for no in film.director_nos)
+            people = {person.no: person for person in await queries.select_people(conn, list(counted | nos))}
             prices = await self._prices.of(conn, films)
         return self._pages.public(
             "star.html",
@@ -112,9 +118,27 @@ class FilmPages(Handlers):
             star=star,
             prices=prices,
             career=filmography.filmography(films),
-            colleagues=[(person, counted[person.no]) for person in colleagues],
+            credits=[
+                (name, filmography.filmography(part))
+                for name, part in (
+                    ("Acting", [film for film in films if film.acts]),
+                    ("Directing", [film for film in films if film.directs]),
+                )
+                if part
+            ],
+            directors={film.id: _known(people, film.director_nos) for film in films},
+            colleagues=[(people[no], count) for no, count in counted.items() if no in people],
             linked_data=linked_data.describe_star(star, origin=self._origin),
         )
+
+
+def _known(people: Mapping[int, Person], nos: Sequence[int]) -> list[Person]:
+    return [people[no] for no in nos if no in people]
+
+
+def _is_telling(name: str) -> bool:
+    """Whether it names one person: directors known as one or two Latin letters may be many."""
+    return not name.isascii() or len(name) >= SHORTEST
 
 
 def _runtime(minutes: int | None) -> str:

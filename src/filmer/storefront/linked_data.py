@@ -13,8 +13,19 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 JsonLd = dict[str, Any]
 
 
-def describe_film(film: Film, cast: Sequence[Person], price: Decimal, *, origin: str, currency: str) -> JsonLd:
-    """A Movie. ``origin``: of this server, or "". An offer is included only for a currency code such as EUR."""
+def describe_film(
+    film: Film,
+    cast: Sequence[Person],
+    price: Decimal,
+    *,
+    origin: str,
+    currency: str,
+    directors: Sequence[Person] = (),
+) -> JsonLd:
+    """A Movie. ``origin``: of this server, or "". An offer is included only for a currency code such as EUR.
+
+    ``directors``: empty where they are known by name alone.
+    """
     identifier = quote(film.id, safe="")
     address = f"{origin}/films/{identifier}"
     properties = {
@@ -28,8 +39,8 @@ def describe_film(film: Film, cast: Sequence[Person], price: Decimal, *, origin:
         "datePublished": film.release_date.isoformat() if film.release_date else _year(film.year),
         "duration": f"PT{film.runtime_minutes}M" if film.runtime_minutes else None,
         "genre": [genre.name for genre in film.genres],
-        "director": [{"@type": "Person", "name": name} for name in film.directors],
-        "actor": [{"@type": "Person", "name": star.name, "url": _star_address(star, origin)} for star in cast],
+        "director": _people(directors, origin) or [{"@type": "Person", "name": name} for name in film.directors],
+        "actor": _people(cast, origin),
         "aggregateRating": _rating(film),
         "offers": _offer(price, address, currency.strip()),
     }
@@ -54,6 +65,10 @@ def _without_empty(properties: JsonLd) -> JsonLd:
 
 def _year(year: int | None) -> str | None:
     return None if year is None else f"{year:04}"
+
+
+def _people(people: Sequence[Person], origin: str) -> list[JsonLd]:
+    return [{"@type": "Person", "name": person.name, "url": _star_address(person, origin)} for person in people]
 
 
 def _star_address(star: Person, origin: str) -> str:

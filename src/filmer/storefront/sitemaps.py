@@ -36,11 +36,11 @@ class Sitemaps(Handlers):
         return self._response("\n".join([*lines, ""]), "text/plain")
 
     async def show_index(self, request: AnyRequest) -> Response[bytes]:
-        """The first sitemap has the fixed pages and the genres, those after it the films, the rest the stars."""
+        """The first sitemap has the fixed pages and the genres, those after it the films, the rest the people."""
         origin = self._required_origin(request)
         async with self._catalogue.reading() as conn:
-            films, stars = await _sizes(conn)
-        count = 1 + listing.pages(films, SIZE) + listing.pages(stars, SIZE)
+            films, people = await _sizes(conn)
+        count = 1 + listing.pages(films, SIZE) + listing.pages(people, SIZE)
         addresses = [f"{origin}/sitemaps/{number}.xml" for number in range(1, count + 1)]
         return self._response(_document("sitemapindex", "sitemap", addresses), "application/xml")
 
@@ -81,12 +81,14 @@ async def _paths(conn: Connection, number: int) -> list[str]:
     if at < film_maps:
         ids = await queries.select_ids(conn, "film", first=at * SIZE, size=SIZE)
         return [f"/films/{quote(film_id, safe='')}" for film_id in ids]
-    ids = await queries.select_ids(conn, "star", first=(at - film_maps) * SIZE, size=SIZE)
-    return [f"/stars/{quote(star_id, safe='')}" for star_id in ids]
+    first = (at - film_maps) * SIZE
+    ids = await queries.select_ids(conn, "star", first=first, size=SIZE)
+    ids += await queries.select_ids(conn, "director", first=first, size=SIZE)
+    return [f"/stars/{quote(person_id, safe='')}" for person_id in dict.fromkeys(ids)]
 
 
 async def _sizes(conn: Connection) -> tuple[int, int]:
-    return await queries.select_size(conn, listing.ALL), await queries.select_size(conn, listing.STARS)
+    return await queries.select_size(conn, listing.ALL), await queries.select_people_size(conn)
 
 
 def _document(root: str, entry: str, addresses: list[str]) -> str:

@@ -6,6 +6,7 @@ const SIZE = 10;
 const KINDS = {
   movie: { path: "/films/", name: "film", year: (year) => `${year}` },
   star: { path: "/stars/", name: "person", year: (year) => `born ${year}` },
+  director: { path: "/stars/", name: "person", year: (year) => `born ${year}` },
 };
 
 function element(name, attributes, ...children) {
