@@ -217,7 +217,7 @@ def _response(api: Api, response: ResponseDoc) -> dict[str, Any]:
     }
     if response.data is None:
         return described
-    schema, example = schema_reference(response.data.__name__), response.example
+    ((schema,), _), example = msgspec.json.schema_components([response.data], ref_template=SCHEMA), response.example
     if api.has_envelope:
         schema = {
             "type": "object",

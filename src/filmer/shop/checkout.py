@@ -23,6 +23,7 @@ from filmer.accounts.signing_in import Client
 from filmer.accounts.throttle import CARD_ACCOUNT, CARD_ADDRESS, Throttle, ThrottleKey
 from filmer.clock import Clock
 from filmer.errors import CartChanged, EmptyCart, KeyUsed, PaymentFailed, ServiceUnavailable
+from filmer.rentals.sales import Sales
 from filmer.secret import SecretKey
 from filmer.shop import queries
 from filmer.shop.cart_snapshot import CartSnapshot, snapshot_of
@@ -60,12 +61,14 @@ class Checkout:
         self,
         database: Database,
         provider: PaymentProvider,
+        sales: Sales,
         throttle: Throttle,
         secret: SecretKey,
         clock: Clock,
     ) -> None:
         self._database = database
         self._provider = provider
+        self._sales = sales
         self._throttle = throttle
         self._secret = secret
         self._clock = clock
@@ -102,8 +105,8 @@ class Checkout:
     ) -> Order | AmountDue:
         """The amount due, or the order that an identical earlier submit has become.
 
-        ``before``: the result of the attempt's first call. Raises EmptyCart, KeyUsed, and RateLimited after
-        too many refused cards.
+        ``before``: the result of the attempt's first call. Raises EmptyCart, KeyUsed, Unavailable, and RateLimited
+        after too many refused cards.
         """
         # The cart is read first: if another submit has emptied it, its order and key are committed as well.
         age = self._clock.monotonic() - attempt.arrived
@@ -113,13 +116,15 @@ class Checkout:
             return order
         if amount is None:
             raise EmptyCart
+        if limited := await queries.select_limited_quantities(conn, attempt.account_id):
+            await self._sales.require_available(conn, limited)
         is_suspect = await self._throttle.check(conn, _throttle_keys(attempt))
         return AmountDue(amount, last, is_suspect=is_suspect)
 
     async def place_order(self, attempt: CheckoutAttempt, due: AmountDue) -> Order:
         """Places the order when it is this submit's turn.
 
-        Raises PaymentFailed, RateLimited, EmptyCart, KeyUsed, CartChanged; then nothing has changed.
+        Raises PaymentFailed, RateLimited, EmptyCart, KeyUsed, CartChanged, Unavailable; then nothing has changed.
         """
         queue = self._queues.setdefault(attempt.account_id, _Queue())
         must_prepare = queue.turn.locked() or queue.length > 0
@@ -224,6 +229,8 @@ class Checkout:
             payment=authorization.reference,
             is_captured=authorization.is_captured,
         )
+        quantities = {line.film_id: line.quantity for line in lines}
+        await self._sales.sell(conn, order_id, quantities, paid=now)
         if attempt.key:
             await queries.upsert_receipt(
                 conn, attempt.account_id, attempt.key, submission=attempt.submission, order_id=order_id, now=now

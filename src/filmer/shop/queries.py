@@ -206,6 +206,18 @@ async def select_due(conn: Connection, account_id: int, *, age: float) -> tuple[
     return await cursor.fetchone() or (None, 0)
 
 
+async def select_limited_quantities(conn: Connection, account_id: int) -> dict[str, int]:
+    """The quantities of those lines of the cart whose film has a limited number of copies, by film."""
+    cursor = await conn.execute(
+        """
+        SELECT c.film_id, c.quantity FROM cart_line c JOIN rental_terms t USING (film_id)
+        WHERE c.account_id = %s AND t.copies IS NOT NULL
+        """,
+        [account_id],
+    )
+    return dict(await cursor.fetchall())
+
+
 async def select_identical_order(conn: Connection, account_id: int, submission: bytes, *, after: int) -> int | None:
     """The id of the account's first order of that submission after that place."""
     cursor = await conn.execute(
@@ -340,7 +352,9 @@ async def select_uncaptured(conn: Connection, *, placed_before: datetime) -> lis
     """
     cursor = await conn.execute(
         """
-        SELECT id, payment, total FROM shop_order WHERE captured IS NULL AND placed < %s ORDER BY random() LIMIT 100
+        SELECT id, payment, total FROM shop_order o
+        WHERE captured IS NULL AND placed < %s AND NOT EXISTS (SELECT FROM cancellation c WHERE c.order_id = o.id)
+        ORDER BY random() LIMIT 100
         """,
         [placed_before],
     )
