@@ -147,7 +147,8 @@ MAY_IMPORT = {
     },
     "metrics": {"accounts", "components", "edge", "http", "shop", "store"},
     "commands": {
-        "accounts", "backup", "demo", "importing", "logs", "secret", "server", "shop", "store", "tmdb",
+        "accounts", "backup", "demo", "importing", "logs", "rentals", "secret", "server", "shop", "store",
+        "tmdb",
     },
 }  # fmt: skip
 

@@ -108,6 +108,7 @@ def _framework(components: Components, settings: Settings, metrics: "Metrics | N
                 "signing_in": components.signing_in,
                 "checkout": components.checkout,
                 "cancelling": components.cancelling,
+                "counter": components.counter,
                 "sales": components.sales,
                 "watching": components.watching,
                 "stream_links": components.stream_links,

@@ -13,6 +13,7 @@ from filmer.catalogue.edition import Edition
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
+from filmer.rentals.counter import Counter
 from filmer.rentals.sales import Sales
 from filmer.rentals.stream_links import StreamLinks
 from filmer.rentals.watching import Watching
@@ -78,6 +79,7 @@ class Components:
     def _shop(self, settings: Settings) -> None:
         self.sales = Sales(self.clock, start_days=settings.rental_start_days, hours=settings.rental_hours)
         self.watching = Watching(self.clock)
+        self.counter = Counter(self.clock)
         self.stream_links = StreamLinks(self.secret, self.sessions, self.watching, self.clock)
         self.carts = Carts(settings.default_price, self.sales)
         payments = CardsOnFile(self.database, self.secret, demo=settings.demo)

@@ -13,7 +13,9 @@ from tests.users import open_account
 
 from filmer.accounts.schemas import User
 from filmer.http.cookies import SESSION_COOKIE
+from filmer.rentals.counter_queries import Stock
 from filmer.rentals.schemas import Rental
+from filmer.rentals.terms import NewTerms, set_terms, stock_of
 from filmer.store.postgres import Connection
 
 __all__ = ["start_shop"]
@@ -28,15 +30,6 @@ def add_feature(url: str, film_id: str = WATCHED, location: str = "films/feature
     fetch(
         url, "INSERT INTO video (film_id, kind, location, added) VALUES (%s, 'feature', %s, now())", film_id, location
     )
-
-
-def limit_copies(url: str, film_id: str = PICKED_UP, copies: int | None = 1) -> None:
-    fetch(
-        url,
-        "INSERT INTO rental_terms (film_id, copies) VALUES (%s, %s)"
-        " ON CONFLICT (film_id) DO UPDATE SET copies = excluded.copies",
-        film_id, copies,
-    )  # fmt: skip
 
 
 def states(url: str, order_id: int | None = None) -> list[str]:
@@ -87,6 +80,20 @@ class RentalShop:
 
     def stream(self, film_id: str = WATCHED, client: httpx.Client | None = None) -> httpx.Response:
         return (client or self.client()).get(f"{LIBRARY}/{film_id}/stream")
+
+    def counter(self, action: str, *arguments: Any) -> Any:
+        """What the counter does: ``find``, ``overdue``, ``hand_out``, ``take_back``, ``write_off``."""
+        work = getattr(self.shop.component("counter"), action)
+        return self.run(lambda conn: work(conn, *arguments))
+
+    def stock(self, film_id: str = PICKED_UP) -> Stock:
+        stock: Stock = self.run(lambda conn: stock_of(conn, [film_id], now=self.clock.now()))[film_id]
+        return stock
+
+    def set_copies(self, copies: int | None, film_id: str = PICKED_UP) -> None:
+        """As the owner does."""
+        new = NewTerms(copies=copies)
+        self.run(lambda conn: set_terms(conn, film_id, new, now=self.clock.now()))
 
     def tidy(self) -> None:
         """What each process does with rentals once a minute."""

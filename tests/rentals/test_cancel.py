@@ -127,7 +127,7 @@ def test_what_was_free_is_not_sent_to_the_provider(paid_shop: PaidShop) -> None:
 def test_another_s_order_and_unknown_ones(paid_shop: PaidShop) -> None:
     order = paid_shop.buy()
     for role in ("customer", "admin"):
-        stranger = paid_shop.client(open_account(paid_shop.url, role=role))  # type: ignore[arg-type]  # one of the two
+        stranger = paid_shop.client(open_account(paid_shop.url, role=role))
         error_of(stranger.post(CANCEL, json={"orderId": order}), 403, "FORBIDDEN")
     for unknown in (order + 1 if order > 1 else 2, 2**53, 10**60):
         error_of(paid_shop.cancel(unknown), 404, "NOT_FOUND")

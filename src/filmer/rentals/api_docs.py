@@ -60,7 +60,14 @@ DOCS: EndpointDocs = {
         summary="Save how far a film was watched",
         tag=_TAG,
         body=schemas.NewProgress,
-        body_example={"movieId": "tt0111161", "isSeries": False, "position": 1234.5, "duration": 8520},
+        body_example={
+            "movieId": "tt0111161",
+            "isSeries": False,
+            "season": None,
+            "episode": None,
+            "position": 1234.5,
+            "duration": 8520,
+        },
         responses=(
             ResponseDoc("Progress saved", type(None), None),
             failure("The film never was this customer's", errors.NoAccess()),

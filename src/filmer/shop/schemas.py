@@ -231,12 +231,7 @@ class CancelledOrder(Body):
 
     order_id: Annotated[
         int,
-        Meta(
-            ge=1,
-            extra={"text": True},
-            extra_json_schema={"type": ["integer", "string"], "pattern": "^[0-9]{1,64}$"},
-            examples=[12345],
-        ),
+        Meta(ge=1, extra={"text": True}),
     ]
     reason: Annotated[str, Meta(max_length=MAX_REASON)] | None = None
 
