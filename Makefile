@@ -44,7 +44,7 @@ fmt: $(VENV)/.dev ## format the code and mend what can be mended by itself
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.bench ## measure against references in the same run (SCALE=full: the size of IMDb)
+bench: $(VENV)/.bench $(VENV)/.oscar ## measure against references in the same run (SCALE=full: the size of IMDb)
 	@$(BIN)/python -m bench $(ARGS)
 
 trust: $(VENV)/.bench chromium ## prove the promises at their full figures, and print the table
@@ -59,6 +59,8 @@ lock: $(VENV)/.dev ## pin the dependencies of pyproject.toml anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-header --no-annotate --group dev --group bench pyproject.toml -c requirements/dev.txt \
 		-o requirements/bench.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-header --no-annotate --group oscar -c requirements/bench.txt -o requirements/oscar.txt
 
 clean: ## remove what was installed and built (never your data)
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/out screenshots dist
@@ -84,4 +86,11 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 	@echo "installing what is measured with ..."
 	@$(PIP) install --require-hashes -r requirements/bench.txt
+	@touch $@
+
+# In an environment of its own, as filmer and django-oscar need not agree on versions.
+$(VENV)/.oscar: requirements/oscar.txt | $(BIN)/python
+	@echo "installing django-oscar, to compare with ..."
+	@$(BIN)/python -m venv $(VENV)/oscar
+	@$(VENV)/oscar/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
 	@touch $@

@@ -76,7 +76,7 @@ class CartUsers:
                     INSERT INTO cart_line (account_id, film_id, quantity, price)
                     SELECT a.id, c.id, 2, 4.99 FROM account a, chosen c WHERE a.id <= %s ORDER BY a.id, c.id
                     """,
-                    [count or self.count],
+                    [self.count if count is None else count],
                 )
                 conn.execute("UPDATE session SET used = now()")
             conn.execute("VACUUM ANALYZE cart_line, session, guess, account, shop_order, order_line, checkout_key")

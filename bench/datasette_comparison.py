@@ -40,13 +40,13 @@ class Question(NamedTuple):
 def rows(scale: str) -> Rows:
     with (
         tempfile.TemporaryDirectory() as folder,
-        _datasette(scale, Path(folder) / "films.db") as datasette,
+        datasette(scale, Path(folder) / "films.db") as theirs,
         serving(scale, workers=1) as cached,
         serving(scale, workers=1, CACHE_DURATION_SECONDS="0") as uncached,
     ):
         for question in _questions(cached):
             times: dict[str, list[list[float]]] = {"datasette": [], "uncached": [], "cached": []}
-            addresses = {"datasette": datasette, "uncached": uncached, "cached": cached}
+            addresses = {"datasette": theirs, "uncached": uncached, "cached": cached}
             for _ in range(catalogues.ROUNDS[scale] + 1):  # the first finds caches empty
                 for who, address in addresses.items():
                     paths = question.theirs if who == "datasette" else question.ours
@@ -95,21 +95,21 @@ def _questions(address: str) -> list[Question]:
             "search by a word",
             [f"{API}/search/movies?query={quote_plus(word)}" for word in words],
             [
-                f"/films/film.json?_search={_quoted(word)}&_searchmode=raw&_size={PAGE}&_nofacet=1&_nosuggest=1"
+                f"/films/film.json?_search={quote_plus(word_prefix(word))}&_searchmode=raw&_size={PAGE}&_nofacet=1&_nosuggest=1"
                 for word in words
             ],
         ),
     ]
 
 
-def _quoted(word: str) -> str:
-    """One that begins so, as filmer looks for it too."""
+def word_prefix(word: str) -> str:
+    """In the full-text index's language: a word that begins so, as filmer looks for it too."""
     plain = "".join(letter if letter.isalnum() else " " for letter in word).split() or ["the"]
-    return quote_plus(f"{max(plain, key=len)}*")
+    return f"{max(plain, key=len)}*"
 
 
 @contextmanager
-def _datasette(scale: str, file: Path) -> Iterator[str]:
+def datasette(scale: str, file: Path) -> Iterator[str]:
     with catalogues.running(scale) as settings:
         export(settings, file)
     port = free_port("127.0.0.1")

@@ -3,7 +3,7 @@
 from bench import catalogues
 from bench.results import Limit, Row, Rows
 
-RATIO, MEMORY_MIB = 3, 1_536
+RATIO, MEMORY_MIB = 2, 1_536
 
 
 def rows(scale: str) -> Rows:

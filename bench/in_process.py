@@ -19,6 +19,7 @@ class TimedResponse(msgspec.Struct):
     milliseconds: float
     status: int
     body: bytes
+    is_public: bool
 
     @property
     def data(self) -> Any:
@@ -41,7 +42,8 @@ class TimedClient:
     async def ask(self, method: str, address: str, headers: Headers = (), body: bytes = b"") -> TimedResponse:
         begun = time.perf_counter()
         response = await ask(self._app, method, address.encode(), headers, body)
-        return TimedResponse((time.perf_counter() - begun) * 1000, response.status, response.body)
+        is_public = any(name == b"cache-control" and value.startswith(b"public") for name, value in response.headers)
+        return TimedResponse((time.perf_counter() - begun) * 1000, response.status, response.body, is_public)
 
 
 @asynccontextmanager

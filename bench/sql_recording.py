@@ -16,6 +16,7 @@ import psycopg
 from bench.cart_users import OF_ACCOUNT
 from psycopg import sql
 from psycopg.adapt import PyFormat, Transformer
+from psycopg.pq import TransactionStatus
 
 _PLACEHOLDER = re.compile(r"%(?:\((\w+)\))?s|%%")
 _recording: contextvars.ContextVar["list[Statement] | None"] = contextvars.ContextVar("recording", default=None)
@@ -47,6 +48,8 @@ def recording() -> Iterator[list[Statement]]:
         with ExitStack() as patches:
             for owner, name, noted in _PATCHES:
                 patches.enter_context(patch.object(owner, name, _noting(getattr(owner, name), noted)))
+            commit = _noting_commit(psycopg.AsyncConnection.commit)
+            patches.enter_context(patch.object(psycopg.AsyncConnection, "commit", commit))
             yield statements
     finally:
         _recording.reset(token)
@@ -61,6 +64,17 @@ def _noting(original: Any, noted: Callable[..., Statement | None]) -> Any:
         return response
 
     return call
+
+
+def _noting_commit(original: Any) -> Any:
+    async def commit(self: psycopg.AsyncConnection[Any]) -> None:
+        is_sent = self.info.transaction_status != TransactionStatus.IDLE  # the pool commits what is committed
+        await original(self)
+        statements = _recording.get()
+        if statements is not None and is_sent:
+            statements.append(_plain("COMMIT"))
+
+    return commit
 
 
 def _statement(_: Any, query: Any, params: Any = None) -> Statement | None:

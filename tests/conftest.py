@@ -17,6 +17,7 @@ import httpx
 import psycopg
 import pytest
 import structlog
+from tests.search_index import wait_for_index
 from tests.server_in_thread import ServerInThread
 
 from filmer.clock import SystemClock
@@ -25,6 +26,7 @@ from filmer.importing.data_set import Report
 from filmer.importing.progress import Progress
 from filmer.server import periodic
 from filmer.server.serving import free_port
+from filmer.store import engines as store_engines
 from filmer.store import valkey
 from filmer.store.embedded import Engines, running_engines
 from filmer.store.migrate import migrate
@@ -41,6 +43,8 @@ VALKEY_TIMEOUT_SECONDS = valkey.TIMEOUT_SECONDS
 valkey.TIMEOUT_SECONDS, valkey.POOL_WAIT_SECONDS = 5.0, 30.0
 # Nor do they clear away what is over once a minute, at a moment of chance: tests that judge it call it themselves.
 periodic.EVERY_SECONDS = 1e6
+# Nor do they unpack search indexes where the tests' user keeps data.
+vars(store_engines)["default_data_dir"] = lambda: Path(tempfile.gettempdir()) / f"filmer-tests-{os.getuid()}"
 os.environ["FILMER_SECRET_KEY"] = SECRET_KEY  # no test makes one where the tests' user keeps theirs
 for variable in [name for name in os.environ if name.startswith("TMDB_")]:
     del os.environ[variable]  # no test asks the real TMDB, even if the environment has a credential for it
@@ -216,14 +220,21 @@ def _when_done(clean_up: Callable[[], object]) -> None:
 
 
 @pytest.fixture(scope="session")
-def serve(engines: Engines) -> Serve:
+def serve(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Serve:
     """Starts real servers on this process's engines: ``serve(database_url, "--workers", "2", CACHE_…="5")``.
 
     One that a test or fixture starts ends with it: all together would use up PostgreSQL's connections.
     """
 
+    data_dir = tmp_path_factory.mktemp("data")  # search indexes are unpacked there
+
     def start(database_url: str, *arguments: str, **environment: str) -> Server:
-        defaults = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_WORKERS": "1"}
+        defaults = {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": engines.redis_url,
+            "FILMER_WORKERS": "1",
+            "FILMER_DATA_DIR": str(data_dir),
+        }
         server = Server(defaults | environment, list(arguments))
         _when_done(server.stop)
         return server
@@ -232,14 +243,20 @@ def serve(engines: Engines) -> Serve:
 
 
 @pytest.fixture(scope="session")
-def serve_here(engines: Engines) -> ServeHere:
+def serve_here(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> ServeHere:
     """Starts real servers on threads of this process: ``serve_here(database_url, CACHE_DURATION_SECONDS="5")``.
 
     In a third of the time of ``serve``, for who needs a server's answers and nothing else of it.
     """
 
+    data_dir = tmp_path_factory.mktemp("data")  # search indexes are unpacked there
+
     def start(database_url: str, **environment: str) -> ServerInThread:
-        defaults = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url}
+        defaults = {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": engines.redis_url,
+            "FILMER_DATA_DIR": str(data_dir),
+        }
         server = ServerInThread(defaults | environment)
         _when_done(server.stop)
         return server
@@ -279,4 +296,4 @@ def shop(make_database: MakeDatabase, serve: Serve) -> httpx.Client:
     """A client of a server with the films of ``films.csv``. Shared: tests that use it only read."""
     url = make_database()
     import_films(url)
-    return serve(url).client
+    return wait_for_index(serve(url).client)

@@ -1,7 +1,7 @@
 """The ASGI application: components, handlers and URLs, with the edge in front."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial, reduce
 from typing import TYPE_CHECKING, cast
@@ -25,6 +25,7 @@ from filmer.edge.body_drain import BodyDrain
 from filmer.edge.cache import ResponseCache
 from filmer.edge.cross_site import CrossSite, CrossSiteRules
 from filmer.edge.default_headers import DefaultHeaders
+from filmer.edge.direct_routes import DirectRoutes, Handler
 from filmer.edge.head import Head
 from filmer.edge.limits import Limits
 from filmer.edge.overload import ConcurrencyLimit, Overload
@@ -44,9 +45,11 @@ from filmer.logs import configure_logs
 from filmer.openapi.pages import ApiDocPages
 from filmer.rentals.api import RentalsApi
 from filmer.server.periodic import periodically
-from filmer.server.serving import exit_with_parent
+from filmer.server.worker import exit_with_parent
 from filmer.settings import Settings, is_loopback, load_settings, parse_origins, parse_proxies
 from filmer.shop.api import ShopApi
+from filmer.store.engines import has_embedded_valkey
+from filmer.store.valkey import SharedCache
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.admin import AdminPages
 from filmer.storefront.catalogue import CataloguePages
@@ -67,8 +70,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> ASGIApp:
     """The whole service as one ASGI application. ``settings`` must name a database."""
     components = Components(settings, clock or SystemClock())
     metrics = _metrics(components) if settings.metrics_token else None
-    framework: ASGIApp = _framework(components, settings, metrics)
-    edge = in_front_of(framework, components, settings, metrics.traffic if metrics else None)
+    catalogue = CatalogueApi(components.catalogue, components.search)
+    framework: ASGIApp = _framework(components, settings, metrics, catalogue)
+    routes = urls.catalogue_routes(catalogue)
+    edge = in_front_of(framework, components, settings, metrics.traffic if metrics else None, direct_routes=routes)
     if settings.trusted_proxies is None:
         return edge
     # Sets scope["client"] to the caller's address: the last in X-Forwarded-For that is not one of these proxies.
@@ -81,7 +86,9 @@ def _metrics(components: Components) -> "Metrics":
     return Metrics(components)
 
 
-def _framework(components: Components, settings: Settings, metrics: "Metrics | None") -> Litestar:
+def _framework(
+    components: Components, settings: Settings, metrics: "Metrics | None", catalogue: CatalogueApi
+) -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await components.open()
@@ -91,7 +98,7 @@ def _framework(components: Components, settings: Settings, metrics: "Metrics | N
         finally:
             await components.close()
 
-    apis = _apis(components, settings)
+    apis = _apis(components, settings, catalogue)
     framework = Litestar(
         route_handlers=[
             *apis,
@@ -128,9 +135,8 @@ def _framework(components: Components, settings: Settings, metrics: "Metrics | N
     return framework
 
 
-def _apis(components: Components, settings: Settings) -> list[Router]:
+def _apis(components: Components, settings: Settings, catalogue: CatalogueApi) -> list[Router]:
     health = HealthApi(components.database, components.clock)
-    catalogue = CatalogueApi(components.catalogue, components.search)
     accounts = AccountsApi(components.database, components.sessions, components.signing_in)
     shop = ShopApi(
         components.database, components.sessions, components.carts, components.checkout, components.cancelling
@@ -163,6 +169,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         FilmPages(
             pages,
             components.catalogue,
+            components.search,
             components.shelves,
             prices,
             currency=settings.currency,
@@ -205,9 +212,17 @@ def _monitoring(metrics: "Metrics | None", settings: Settings) -> list[Router]:
 
 
 def in_front_of(
-    framework: ASGIApp, components: Components, settings: Settings, traffic: "Traffic | None" = None
+    framework: ASGIApp,
+    components: Components,
+    settings: Settings,
+    traffic: "Traffic | None" = None,
+    *,
+    direct_routes: Mapping[str, Handler] | None = None,
 ) -> ASGIApp:
-    """The edge: its layers, outermost first. A request goes down the list, its response up."""
+    """The edge: its layers, outermost first. A request goes down the list, its response up.
+
+    ``direct_routes``: handlers that are called past the framework, by their path under ``urls.SHOP_API``.
+    """
     refusals = Refusals(components.clock, components.pages.failure)
     limit = ConcurrencyLimit(settings.pool_size * 2)
     cross_site = CrossSite(
@@ -234,15 +249,25 @@ def in_front_of(
         partial(CrossSiteRules, cross_site=cross_site, refusals=refusals),
         partial(Overload, limit=limit, exempt=urls.MONITORING_PATHS, refusals=refusals),
         partial(
-            ValkeyCache, edition=components.edition, shared=components.shared, clock=clock,
+            ValkeyCache, edition=components.edition, shared=_shared_cache(components, settings), clock=clock,
             build=components.templates.build, seconds=seconds,
         ),
         partial(WholeResponses, clock=clock),
         DefaultHeaders,
         Retry,
+        partial(
+            DirectRoutes, prefix=urls.SHOP_API, routes=direct_routes or {}, clock=clock,
+            failure_page=components.pages.failure,
+        ),
     ]  # fmt: skip
     # Bound methods are faster to call than objects with __call__, and every cached response passes five layers.
     return reduce(lambda app, layer: layer(app).__call__, reversed(layers), framework)
+
+
+def _shared_cache(components: Components, settings: Settings) -> SharedCache | None:
+    """The cache in Valkey, unless this is the only worker, and Valkey is its own."""
+    is_alone = settings.workers == 1 and has_embedded_valkey(settings)
+    return None if is_alone else components.shared
 
 
 def serve_from_environment() -> ASGIApp:

@@ -10,6 +10,7 @@ from filmer.accounts.throttle import Throttle
 from filmer.accounts.tokens import Tokens
 from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.edition import Edition
+from filmer.catalogue.index_follower import IndexFollower
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
@@ -24,6 +25,7 @@ from filmer.shop.cancelling import Cancelling
 from filmer.shop.cards import CardsOnFile
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
+from filmer.store.engines import data_directory
 from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
 from filmer.storefront.notices import Notices
@@ -47,7 +49,9 @@ class Components:
         self.shared = SharedCache(settings.redis_url, settings.redis_password)
         self.edition = Edition(settings.database_url, self.database)
         self.catalogue = Catalogue(self.database, self.edition)
-        self.search = Search()
+        self.indexes = IndexFollower(self.catalogue, self.edition, data_directory(settings) / "search")
+        self.edition.when_changed = self.indexes.follow
+        self.search = Search(self.indexes)
         self.public_url = parse_origin(settings.public_url) if settings.public_url else None
         self.is_https = self.public_url is not None and self.public_url.startswith("https:")
         self.secret = SecretKey(settings)
@@ -141,5 +145,6 @@ class Components:
             await self.images.close()
         await self.tmdb.close()
         await self.edition.stop()
+        await self.indexes.close()
         await self.shared.close()
         await self.database.close()

@@ -88,7 +88,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 15
     data_dir: Annotated[
-        str | None, _setting("FILMER_DATA_DIR", "The data directory, with the embedded engines. Default: one per user.")
+        str | None,
+        _setting("FILMER_DATA_DIR", "The data directory: embedded engines, search index. Default: one per user."),
     ] = None
     host: Annotated[str, _setting("FILMER_HOST", "Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, _setting("FILMER_PORT", "Port to listen on.", ge=0, le=65535)] = 8000

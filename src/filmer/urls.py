@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from filmer.metrics.api import MetricsApi
 
 GET, POST, PUT, DELETE = HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.DELETE
+SHOP_API = "/api/v1"
 _NO_STORE = {"cache-control": "no-store"}
 
 # The edge answers GETs from its cache where the path begins with one of these: their responses are the same for all.
@@ -89,24 +90,31 @@ def _router(path: str, route_handlers: Sequence[HTTPRouteHandler], **options: An
     return Router(path, route_handlers=[*options_handlers, *route_handlers], **options)
 
 
+def catalogue_routes(catalogue: CatalogueApi) -> dict[str, Callable[..., Any]]:
+    """The public endpoints of the shop API, under SHOP_API, by path (all of them GET)."""
+    return {
+        "/movies": catalogue.list_movies,
+        "/movies/{movie_id:str}": catalogue.show_movie,
+        "/stars": catalogue.list_stars,
+        "/stars/{star_id:str}": catalogue.show_star,
+        "/genres": catalogue.list_genres,
+        "/genres/{genre_id:str}/movies": catalogue.list_genre_movies,
+        "/search/movies": catalogue.search_movies,
+        "/search/suggestions": catalogue.suggest,
+    }
+
+
 def shop_api(
     health: HealthApi, catalogue: CatalogueApi, accounts: AccountsApi, shop: ShopApi, rentals: RentalsApi
 ) -> Router:
     """The shop API (shop-api.md, client-api.md), under /api/v1."""
     return _router(
-        "/api/v1",
+        SHOP_API,
         response_class=ShopResponse,
         route_handlers=[
             get("/health")(health.show_health),
             anonymous(GET, "/health/db", health.show_database),
-            public("/movies", catalogue.list_movies),
-            public("/movies/{movie_id:str}", catalogue.show_movie),
-            public("/stars", catalogue.list_stars),
-            public("/stars/{star_id:str}", catalogue.show_star),
-            public("/genres", catalogue.list_genres),
-            public("/genres/{genre_id:str}/movies", catalogue.list_genre_movies),
-            public("/search/movies", catalogue.search_movies),
-            public("/search/suggestions", catalogue.suggest),
+            *(public(path, handler) for path, handler in catalogue_routes(catalogue).items()),
             anonymous(POST, "/auth/login", accounts.log_in),
             anonymous(POST, "/auth/register", accounts.register, status=201),
             personal(POST, "/auth/logout", accounts.log_out),

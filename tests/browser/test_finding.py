@@ -2,7 +2,9 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
+from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
 from tests.browser.page_actions import suggested
 
@@ -125,6 +127,86 @@ def test_filters_stay_in_address_and_form(visit: Visit) -> None:
     expect(page.get_by_label("Sort by").locator("option:checked")).to_have_text("Oldest first")
     page.reload()
     assert titles(page) == ["The Prestige", "The Dark Knight", "The Dark Knight Rises"]
+
+
+def test_slash_leads_into_the_search_box_but_not_from_a_field(visit: Visit) -> None:
+    page = visit()
+    page.goto("/search?query=batman")
+    page.get_by_role("link", name="Films", exact=True).first.focus()
+    page.keyboard.press("/")
+    expect(box(page)).to_be_focused()
+    page.keyboard.type("ro/")
+    expect(box(page)).to_have_value("ro/")  # what was there was selected; here it is a character as any other
+    page.keyboard.press("Escape")
+    page.get_by_text("More filters").click()
+    director = page.get_by_label("Director", exact=True)
+    director.fill("a")
+    page.keyboard.press("/")
+    expect(director).to_have_value("a/")
+    page.get_by_label("Sort by").focus()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Sort by")).to_be_focused()
+
+
+def test_suggestions_show_posters_and_reasons(visit: Visit) -> None:
+    page = visit()
+    found = {"kind": "movie", "id": "tt0372784", "text": "\U0001f987 Batman", "year": 2005}
+    items = [
+        {**found, "reason": "with Michael Caine", "matches": [[2, 5]]},
+        {**found, "id": "tt0468569", "reason": None, "matches": []},
+    ]
+    page.route("**/search/suggestions?*", lambda route: route.fulfill(json={"success": True, "data": {"items": items}}))
+    page.goto("/genres")
+    first = suggested(page, "bat").first
+    expect(first.locator("mark")).to_have_text("Bat")
+    expect(first).to_contain_text("with Michael Caine")
+    expect(first.locator("img")).to_have_attribute("src", "/posters/tt0372784")
+    assert first.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)")
+    expect(options(page).nth(1).locator("mark")).to_have_count(0)
+    axe(page)
+
+
+@pytest.mark.parametrize("width", ["phone", "wide"])
+@pytest.mark.parametrize("scripts", [True, False])
+def test_facets_narrow_the_results(visit: Visit, width: str, *, scripts: bool) -> None:
+    page = visit(width=width, scripts=scripts)
+    page.goto("/search?query=the")
+    nav = page.get_by_role("navigation", name="Narrow the results")
+    unfold(nav, page, width)
+    nav.get_by_role("link", name="1990s").click()
+    page.wait_for_url("**yearFrom=1990**")
+    unfold(nav, page, width)
+    expect(nav.get_by_role("link", name="1990s")).to_have_attribute("aria-current", "true")
+    nav.get_by_role("link", name="8 or better").click()
+    page.wait_for_url("**minRating=8**")
+    unfold(nav, page, width)
+    shown = nav.get_by_role("link", name="Take away: 8 or better")
+    number = int(shown.locator(".facet-count").inner_text().split()[0])
+    assert 0 < len(titles(page)) == number
+    assert "yearFrom=1990" in page.url
+    nav.get_by_role("link", name="Take away: 1990s").click()
+    expect(page.get_by_role("main")).not_to_contain_text("1990 to 1999")
+    page.get_by_role("navigation", name="Order").get_by_role("link", name="Best rated").click()
+    page.wait_for_url(lambda url: "minRating=8" in url and "sortBy=rating" in url)
+
+
+@pytest.mark.parametrize("options", [{"width": "phone"}, {"width": "wide", "color_scheme": "dark"}])
+def test_open_facets_are_accessible(visit: Visit, options: dict[str, str]) -> None:
+    page = visit(**options)
+    page.goto("/search?query=the&yearFrom=1990&yearTo=1999")
+    nav = page.get_by_role("navigation", name="Narrow the results")
+    unfold(nav, page, options["width"])
+    for more in nav.locator(".facet-more summary").all():
+        more.click()
+    axe(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def unfold(nav: Locator, page: Page, width: str) -> None:
+    if width == "phone":
+        expect(nav).to_be_hidden()
+        page.get_by_text("Narrow the results").click()
+    expect(nav).to_be_visible()
 
 
 def test_years_of_a_genre_turn_page_by_page(visit: Visit) -> None:

@@ -8,6 +8,7 @@ from tests.catalogue.oracle import Oracle
 from tests.catalogue.synthetic import write_films
 from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.responses import data_of
+from tests.search_index import wait_for_index
 
 
 class Catalogue(NamedTuple):
@@ -27,7 +28,7 @@ def catalogue(
     url = make_database()
     report = import_films(url, path)
     assert not report.bad
-    client = serve_here(url, CACHE_DURATION_SECONDS="0").client
+    client = wait_for_index(serve_here(url, CACHE_DURATION_SECONDS="0").client)
     genres = {genre["id"]: genre["name"] for genre in data_of(client.get("/api/v1/genres"))["items"]}
     return Catalogue(client, Oracle(path), genres, url)
 

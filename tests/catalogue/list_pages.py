@@ -25,7 +25,7 @@ class Page(HTMLParser):
         self.meta: dict[str, str] = {}
         self.canonical = ""
         self.scripts = 0
-        self.is_open = False  # the details
+        self.is_open = False  # the details of the form
         self._texts: list[tuple[str, list[str]]] = [("", [])]
         self._by_tag: dict[str, list[str]] = {}
         self._link: dict[str, str] = {}
@@ -61,7 +61,7 @@ class Page(HTMLParser):
             self.canonical = attributes["href"]
         elif tag == "script":
             self.scripts += 1
-        elif tag == "details":
+        elif tag == "details" and "class" not in attributes:
             self.is_open = "open" in attributes
         if tag in {"a", "h1", "h2", "title", "tr", "li", "p", "option"}:
             self._texts.append((tag, []))

@@ -1,6 +1,7 @@
 """What the lists and searches of contract §2 and §3 mean, in plain Python over a CSV file: slow and simple.
 
-Nothing is taken from the program but ``fold``: neither its notion of words nor its orders nor any SQL.
+Nothing is taken from the program but ``fold`` and ``search_form``: neither its notion of words (``spoken.py`` is
+the oracle's) nor its orders nor any SQL.
 """
 
 import csv
@@ -10,7 +11,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filmer.catalogue.folding import fold
+from tests.catalogue import spoken
+
+from filmer.catalogue.folding import fold, search_form
 
 STAR = re.compile(r"(.+) \((\d{4})\) \[(\w+)\]|(.+) \[(\w+)\]")
 
@@ -20,6 +23,7 @@ class Star(NamedTuple):
     name: str
     born: int | None
     folded: str
+    form: str
 
 
 class Film(NamedTuple):
@@ -32,7 +36,9 @@ class Film(NamedTuple):
     genres: list[str]
     cast: list[Star]
     folded: str
+    form: str
     words: frozenset[str]
+    original: str | None = None  # title
 
     def as_item(self) -> dict[str, Any]:
         """As "List Movies" prints it."""
@@ -52,17 +58,6 @@ class Film(NamedTuple):
             "director": self.director,
             "rating": self.rating,
         }
-
-
-def runs(text: str) -> list[str]:
-    """The runs of letters and digits of a text."""
-    return "".join(character if character.isalnum() else " " for character in text).split()
-
-
-def words(text: str) -> set[str]:
-    """Runs of the folded text; besides, what stands between two spaces is also found written in one."""
-    folded = fold(text)
-    return {*runs(folded), *("".join(runs(part)) for part in folded.split(" "))} - {""}
 
 
 def last_if_unknown(
@@ -93,7 +88,9 @@ class Oracle:
     def _film(self, row: dict[str, str]) -> Film:
         director = ", ".join(row["directors"].split(" | ")) or None
         cast = [self._star(entry) for entry in row["stars"].split(" | ") if entry]
-        found = words(row["title"]).union(words(director or ""), *(words(star.name) for star in cast))
+        names = [*row["directors"].split(" | "), *(star.name for star in cast)]
+        titles = [row["title"], row.get("original_title") or ""]
+        found: set[str] = set().union(*map(spoken.of_title, titles), *map(spoken.of_name, names))
         return Film(
             id=row["id"],
             title=row["title"],
@@ -104,14 +101,17 @@ class Oracle:
             genres=sorted(genre for genre in row["genres"].split(" | ") if genre),
             cast=cast,
             folded=fold(row["title"]),
+            form=search_form(row["title"]),
             words=frozenset(found),
+            original=row.get("original_title") or None,
         )
 
     def _star(self, entry: str) -> Star:
         match = STAR.fullmatch(entry)
         assert match
         name, born, identifier = match[1] or match[4], match[2], match[3] or match[5]
-        return self.stars.setdefault(identifier, Star(identifier, name, int(born) if born else None, fold(name)))
+        star = Star(identifier, name, int(born) if born else None, fold(name), search_form(name))
+        return self.stars.setdefault(identifier, star)
 
     def sorted_films(self, films: Iterable[Film], sort: str, order: str) -> list[Film]:
         keys: dict[str, Callable[[Film], Any]] = {
@@ -141,15 +141,22 @@ class Oracle:
         )
 
     def by_relevance(self, films: Iterable[Film], query: str) -> list[Film]:
-        """The title itself, titles that begin so, that contain it, the rest; of each the best known first."""
-        phrase = " ".join(fold(query).split())
+        """The title itself, titles that begin so, that contain it, the rest; of each the best known first.
+
+        To be the title and to begin so is judged by what is written in one, with or without the leading article.
+        """
+        phrase = " ".join(search_form(query).split())
+        typed = spoken.in_one_each_way(query) if spoken.wanted(query) else {phrase}
 
         def distance(film: Film) -> int:
-            if film.folded == phrase:
+            titles = [spoken.in_one(title) for title in (film.title, spoken.without_article(film.title)) if title]
+            if not spoken.wanted(query):
+                titles = [film.form]
+            if any(title in typed for title in titles):
                 return 0
-            if film.folded.startswith(phrase):
+            if any(title.startswith(one) for title in titles for one in typed):
                 return 1
-            return 2 if phrase in film.folded else 3
+            return 2 if phrase in film.form else 3
 
         known = last_if_unknown(films, lambda film: film.votes, lambda film: film.folded, descending=True)
         return sorted(known, key=distance)
@@ -172,20 +179,23 @@ class Oracle:
         }
 
     def named(self, name: str) -> list[Star]:
-        return [star for star in self.stars.values() if fold(name) in star.folded]
+        return [star for star in self.stars.values() if search_form(name) in star.form]
 
     def search(self, asked: dict[str, Any], genres: dict[int, str]) -> list[Film]:
         """The films that fulfil all that is asked, in no order."""
-        title, director, star = (fold(asked.get(name, "").strip() and asked[name]) for name in TEXTS)
-        wanted = runs(fold(asked["query"])) if "query" in asked else None
+        title, director, star = (search_form(asked.get(name, "").strip() and asked[name]) for name in TEXTS)
+        query = asked.get("query", "")
+        wanted = spoken.wanted(query)
+        literal = "" if wanted else search_form(query).strip()
 
         def fits(film: Film) -> bool:
             year = film.year
             return (
-                (wanted is None or _has_words(film, wanted))
-                and title in film.folded
-                and (not director or director in fold(film.director or ""))
-                and (not star or any(star in one.folded for one in film.cast))
+                all(spoken.has(film.words, film.year, ways) for ways in wanted)
+                and literal in film.form
+                and title in film.form
+                and (not director or director in search_form(film.director or ""))
+                and (not star or any(star in one.form for one in film.cast))
                 and ("year" not in asked or year == asked["year"])
                 and ("yearFrom" not in asked or (year is not None and year >= asked["yearFrom"]))
                 and ("yearTo" not in asked or (year is not None and year <= asked["yearTo"]))
@@ -196,11 +206,3 @@ class Oracle:
 
 
 TEXTS = ("title", "director", "star")
-
-
-def _has_words(film: Film, wanted: list[str]) -> bool:
-    """Every word, of which the last may be unfinished; of no words, nothing is found."""
-    if not wanted:
-        return False
-    *whole, last = wanted
-    return film.words.issuperset(whole) and any(word.startswith(last) for word in film.words)

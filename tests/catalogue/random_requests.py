@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import httpx
+from tests.catalogue import spoken
 from tests.catalogue.oracle import Film, Oracle, Star
 from tests.catalogue.synthetic import LAST
 from tests.responses import data_of
@@ -69,6 +70,23 @@ def part(chance: random.Random, text: str) -> str:
     return twist(chance, text[start : start + length])
 
 
+def otherwise(chance: random.Random, film: Film) -> str:
+    """Some of a film's title as somebody else would type it: apart or in one, other spellings, its year."""
+    words = film.title.split()
+    first = chance.randrange(len(words))
+    words = words[first:] if chance.random() < 0.3 else words
+    typed = words[0]
+    for word in words[1 : chance.choice([2, 3, 9])]:
+        typed += chance.choice([" ", " ", " ", "", "-"]) + word
+    number = chance.choice(spoken.NUMBERS[1:])
+    changes = {"&": "and", "+": "and", " and ": " & ", "'": "", "-": " "}
+    changes |= {f" {word} ": f" {chance.choice(sorted(number))} " for word in number}
+    for old, new in changes.items():
+        if chance.random() < 0.5:
+            typed = f"{typed} ".replace(old, new)
+    return f"{typed} {film.year or ''}" if chance.random() < 0.2 else typed
+
+
 def some_words(chance: random.Random, film: Film) -> str:
     """Words of a film, the last of them often unfinished; now and then a title as it is, or something odd."""
     way = chance.random()
@@ -76,6 +94,8 @@ def some_words(chance: random.Random, film: Film) -> str:
         return twist(chance, film.title)
     if way < 0.25:
         return chance.choice([*JUNK, *FREQUENT, *LAST])
+    if way < 0.45:
+        return twist(chance, otherwise(chance, film))
     known = sorted(film.words) or ["x"]
     found = [chance.choice(known) for _ in range(chance.choice([1, 1, 1, 2, 2, 3]))]
     if chance.random() < 0.6:

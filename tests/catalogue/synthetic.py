@@ -26,6 +26,7 @@ _WORDS = r"""
     spider-man girl wolf 8½ don't 100% under_score back\slash E.T. rock'n'roll X-Ray ¡Átame! Ørsted Straße
     Жизнь 千と千尋 ii iii 7 1984 2001: _ % \ -- zodiac Zoë heart blood summer world time life death dream
     story island river mountain train letter secret garden winter mother father brother sister children woman
+    IV four 4 & + XII twelve 12 man² Nº ¾ Le L'été $ 東京物語 物語 spider spiderman batman² and R&B X
 """
 _FIRST = """
     Anna John Maria Zoë José Jean-Pierre Åse Li Mary O'Neal Robert René Jürgen Anatoly Ann Joan Hannah Morgan
@@ -76,7 +77,7 @@ def write_films(path: Path, *, seed: int = 27) -> None:
     directors = [f"{first} Nolan" for first in FIRST] + [name(chance) for _ in range(DIRECTORS)]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("id", "title", "year", "directors", "genres", "stars", "rating", "votes"))
+        writer.writerow(("id", "title", "year", "directors", "genres", "stars", "rating", "votes", "original_title"))
         for number in chance.sample(range(10**7), FILMS):
             writer.writerow(
                 (
@@ -88,5 +89,6 @@ def write_films(path: Path, *, seed: int = 27) -> None:
                     several(chance, [0, 1, 2, 3, 4, 6], stars),
                     maybe(chance, 0.85, f"{chance.randint(10, 100) / 10}"),
                     maybe(chance, 0.85, str(int(chance.paretovariate(0.5)) % 3_000_000)),
+                    maybe(chance, 0.2, title(chance)),
                 )
             )

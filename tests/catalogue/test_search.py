@@ -183,7 +183,7 @@ def test_star_is_a_literal_substring_without_case_and_accents(
         ("%2C%3Bbatman%21%3F", BATMANS),  # punctuation parts words and is no word
         ("robert+downey+jr", [ZODIAC]),
         ("mononoke", []),
-        ("le+fabuleux", []),  # the original title is not searched
+        ("le+fabuleux", [AMELIE]),  # the original title
     ],
 )
 def test_query_finds_every_word_in_title_director_or_stars(shop: httpx.Client, query: str, expected: list[str]) -> None:
@@ -191,8 +191,11 @@ def test_query_finds_every_word_in_title_director_or_stars(shop: httpx.Client, q
     assert sorted(ids_of(get(shop, f"query={query}"))) == sorted(expected)
 
 
-def test_query_without_a_word_in_it_finds_nothing(shop: httpx.Client) -> None:
+def test_query_without_a_letter_or_digit_is_a_part_of_the_title(shop: httpx.Client) -> None:
     """contract §3.2"""
+    assert ids_of(get(shop, "query=%25")) == [WOLF]
+    assert ids_of(get(shop, "query=%5C")) == [BACKSLASH]
+    assert ids_of(get(shop, "query=%25&title=wolf")) == [WOLF]
     assert page_of(get(shop, "query=%25-%21"))["totalItems"] == 0
     assert page_of(get(shop, "query=%25-%21&title=batman"))["totalItems"] == 0
 

@@ -2,20 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from tests.conftest import import_films
 from tests.importing.datasets import fetch
-from tests.users import open_account
+from tests.users import CARD, open_account
 
 from filmer.clock import SystemClock
 from filmer.community.queries import insert_film_in_use
 from filmer.errors import NotFound
 from filmer.rentals.sales import Sales
-from filmer.shop.cart import Carts
-from filmer.shop.queries import lock_cart, take_lines
+from filmer.shop.cart import Carts, locked_cart
+from filmer.shop.checkout_attempt import CheckoutAttempt
+from filmer.shop.payment import PresentedCard
+from filmer.shop.queries import sell_lines
 from filmer.store.postgres import Connection, Database
 
 BOTH, FORMER, LATTER = "both", "former", "latter"  # films, by the editions they are in
@@ -52,9 +55,13 @@ def test_a_film_of_the_new_edition_is_put_into_a_cart_and_sold(database_url: str
     async def work(conn: Connection) -> None:
         lines = await carts.add(conn, account, LATTER, 2, is_shown=False)
         assert [line.title for line in lines] == ["Latter"]
-        async with conn.transaction():
-            await lock_cart(conn, account)
-            assert [line.title for line in await take_lines(conn, account)] == ["Latter"]
+        card = PresentedCard(CARD["creditCardId"], CARD["firstName"], CARD["lastName"], CARD["expiration"])
+        attempt = CheckoutAttempt(account, card, b"submission", key=None, address="", arrived=0)
+        now = datetime.now(UTC)
+        async with locked_cart(conn, account):
+            sold = await sell_lines(conn, attempt, 1, [2], last=0, since=now, placed=now, payment="", is_captured=True)
+            assert isinstance(sold, list)
+            assert [sale.title for sale in sold] == ["Latter"]
 
     after_an_import(database_url, tmp_path, work)
 

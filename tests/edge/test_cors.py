@@ -70,7 +70,7 @@ def granted(origin: str) -> dict[str, str]:
     return {
         "access-control-allow-origin": origin,
         "access-control-allow-credentials": "true",
-        "access-control-expose-headers": "ETag, X-Request-Id, Retry-After, Age, X-Cache",
+        "access-control-expose-headers": "ETag, X-Request-Id, Retry-After, Age, X-Cache, X-Search-Corrected",
     }
 
 

@@ -24,6 +24,7 @@ WHOLE = {
     "tmdb_id": "278",
     "price": "4.99",
     "overview": 'Two men, "in" a prison',
+    "title_type": "movie",
 }
 
 

@@ -27,7 +27,14 @@ HEADERS = {
     "name.basics": "nconst primaryName birthYear deathYear primaryProfession knownForTitles",
 }
 SCHEMAS = "SELECT array_agg(nspname::text ORDER BY nspname) FROM pg_namespace WHERE nspname LIKE 'catalogue%'"
-CATALOGUE_TABLES = ("film", "star", "listing", "listing_size", "tally", "term")
+CATALOGUE_TABLES = (
+    "film",
+    "star",
+    "listing",
+    "listing_size",
+    "tally",
+    "term",
+)  # search_index: see test_search_index.py
 CURRENT = "SELECT array_agg(schema) FROM edition"  # the one schema that an import leaves
 
 

@@ -67,11 +67,13 @@ def draw_data_set() -> DataSet:
             f"tt{number:07d}",
             " ".join(title),
             year=draw.choice([None, 1999, 2000, draw.randint(0, 2030)]),
+            original_title=draw.choice([None, None, None, "L'Été", "Ôtôsan & 4"]),
             directors=draw.choice([None, "Ann Shade", "José Núñez, Ann Shade", "東"]),
             genres=tuple(draw.sample(["Drama", "Action", "War", "Sci-Fi"], draw.randint(0, 3))),
             cast=draw.sample(range(len(stars) - 100), draw.choice([0, 1, 2, 5])),  # the last are in nothing
             rating=draw.randint(0, 100) / 10 if rated else None,
             votes=draw.choice([0, 1, 5, 10**6, draw.randint(0, 10**9)]) if rated else None,
+            popularity=draw.choice([None, None, 0.5, 7.25, draw.uniform(0, 100)]),
         )
         films.append(film)
     return DataSet(films, stars)

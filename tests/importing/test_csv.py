@@ -24,8 +24,9 @@ def test_every_column_arrives(database_url: str, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert (whole.cast[0][0], whole.cast[3][0]) == ("nm0000209", "nm0000151")
     assert (whole.price, whole.tmdb_id, whole.overview) == (Decimal("4.99"), 278, 'Two men, "in" a prison')
-    rest = "SELECT (release_date, popularity)::text FROM film WHERE id = 'tt0111161'"
-    assert fetch(database_url, rest) == "(1994-09-23,120.5)"
+    rest = "SELECT (release_date, popularity, title_type)::text FROM film WHERE id = 'tt0111161'"
+    assert fetch(database_url, rest) == "(1994-09-23,120.5,movie)"
+    assert fetch(database_url, "SELECT title_type FROM film WHERE id = 'f2'") is None
     assert stored_films["f2"][1:8] == (None, None, None, None, [], None, None)
     assert stored_films["f2"][8:] == ([], None, None, None)
 
@@ -49,12 +50,23 @@ def test_films_are_added_and_brought_up_to_date(database_url: str, tmp_path: Pat
     assert films(database_url)["f1"].price == 0
 
 
+def test_a_film_that_stays_keeps_its_title_type(database_url: str, tmp_path: Path) -> None:
+    import_films(database_url, write(tmp_path / "1.csv", film(1, title_type="tvMovie"), film(2, title_type="movie")))
+    import_films(database_url, write(tmp_path / "2.csv", film(2, title_type="video"), film(3)), keep_others=True)
+    execute(database_url, "INSERT INTO film_in_use VALUES ('f1')")
+    import_films(database_url, write(tmp_path / "3.csv", film(2)))
+    types = {
+        number: fetch(database_url, "SELECT title_type FROM film WHERE id = %s", f"f{number}") for number in (1, 2)
+    }
+    assert types == {1: "tvMovie", 2: None}  # an empty field means unknown
+
+
 def test_the_command_line_adds_and_replaces(database_url: str, tmp_path: Path) -> None:
     result = filmer(database_url, "import", "csv", write(tmp_path / "1.csv", film(1), film(2)))
     assert result.stdout == "2 films and 0 stars are in the catalogue.\n", result.stderr
     result = filmer(database_url, "import", "csv", write(tmp_path / "2.csv", film(3), film(4, year="soon")))
     assert result.stdout == "3 films and 0 stars are in the catalogue.\n", result.stderr
-    assert "2.csv, line 3: year is not an integer: f4,Film 4,,soon,,,,,,,,,,,\n" in result.stderr
+    assert "2.csv, line 3: year is not an integer: f4,Film 4,,soon,,,,,,,,,,,,\n" in result.stderr
     execute(database_url, "INSERT INTO film_in_use VALUES ('f2')")
     result = filmer(database_url, "import", "csv", tmp_path / "2.csv", "--replace")
     assert result.returncode == 0, result.stderr

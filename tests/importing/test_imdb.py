@@ -7,6 +7,7 @@ from tests.importing.datasets import (
     HEADERS,
     Film,
     ImdbFiles,
+    fetch,
     films,
     import_imdb,
     line,
@@ -124,8 +125,15 @@ def test_which_titles_are_taken(tmp_path: Path, wanted: TitleFilter, titles: lis
     report = Report()
     data_set = read_imdb(titles_of_all_kinds().write(tmp_path), wanted, report, Progress(quiet=True))
     assert [film.id for film in data_set.films] == [tt(number) for number in titles]
+    assert {film.title_type for film in data_set.films} <= set(wanted.types)
     assert sorted(count for count in report.skipped.values() if count) == left  # counted by reason
     assert not report.bad
+
+
+def test_films_keep_their_title_types(database_url: str, tmp_path: Path) -> None:
+    import_imdb(database_url, titles_of_all_kinds().write(tmp_path))
+    stored = fetch(database_url, "SELECT array_agg((id, title_type)::text ORDER BY id) FROM film")
+    assert stored == [f"({tt(number)},{'tvMovie' if number == 4 else 'movie'})" for number in (1, 2, 3, 4)]
 
 
 @pytest.mark.parametrize("missing", sorted(HEADERS.keys() - {"title.basics"}))

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.importing.random_catalogue import Stored
 
-from filmer.catalogue.folding import fold, indexed_words
+from filmer.catalogue.folding import search_form
 from filmer.catalogue.search import DENSE
+from filmer.catalogue.words import name_words, title_words, year_word
+from filmer.importing.data_set import ImportedFilm
 from filmer.importing.search_terms import substring_terms
 
 Terms = dict[str, tuple[int, list[int] | None]]  # the number of matches, and their numbers if they are few
@@ -48,12 +50,23 @@ def folded_texts(stored: Stored, field: str) -> dict[int, str]:
     """The folded texts of a field in the data set, by number."""
     if field == "name":
         names = {star.id: star.name for star in stored.data_set.stars}
-        return {row["no"]: fold(names[row["id"]]) for row in stored.star}
+        return {row["no"]: search_form(names[row["id"]]) for row in stored.star}
     films_by_id = {film.id: film for film in stored.data_set.films}
     return {
-        row["no"]: fold((films_by_id[row["id"]].title if field == "title" else films_by_id[row["id"]].directors) or "")
+        row["no"]: search_form(
+            (films_by_id[row["id"]].title if field == "title" else films_by_id[row["id"]].directors) or ""
+        )
         for row in stored.film
     }
+
+
+def words_of(stored: Stored, film: ImportedFilm) -> set[str]:
+    """The words of title, original title, directors and cast, and the year."""
+    titles = [film.title, film.original_title or ""]
+    names = [*(film.directors or "").split(", "), *[stored.data_set.stars[at].name for at in film.cast]]
+    words = {word for text in titles for word in title_words(search_form(text)).words}
+    words.update(word for text in names for word in name_words(search_form(text)))
+    return words if film.year is None else words | {year_word(film.year)}
 
 
 @pytest.mark.parametrize("field", ["title", "director", "name"])
@@ -65,12 +78,10 @@ def test_short_substrings_are_counted(stored: Stored, field: str) -> None:
 
 
 def test_beginnings_of_words_that_many_films_have_are_counted(stored: Stored) -> None:
-    """Words of title, directors and cast; a film that has a word twice counts once."""
+    """A film that has a word twice counts once."""
     totals: Counter[str] = Counter()
     for film in stored.data_set.films:
-        texts = [film.title, film.directors or "", *[stored.data_set.stars[at].name for at in film.cast]]
-        words = {word for text in texts for word in indexed_words(fold(text))}
-        totals.update({word[:length] for word in words for length in range(1, len(word) + 1)})
+        totals.update({word[:length] for word in words_of(stored, film) for length in range(1, len(word) + 1)})
     expected = {start: (total, None) for start, total in totals.items() if total >= DENSE}
     assert {"s", "shadow"} <= expected.keys()
     assert stored_terms(stored, "word") == expected
@@ -80,9 +91,9 @@ def test_the_words_of_a_film_are_what_searches_look_in(stored: Stored) -> None:
     films_by_id = {film.id: film for film in stored.data_set.films}
     for row in stored.film:
         film = films_by_id[row["id"]]
-        texts = [film.title, film.directors or "", *[stored.data_set.stars[at].name for at in film.cast]]
-        words = {word for text in texts for word in indexed_words(fold(text))}
-        assert {word.strip("'") for word in row["words"].split()} == words
+        assert {word.strip("'") for word in row["words"].split()} == words_of(stored, film)
+        keys = title_words(search_form(film.title))
+        assert (row["title_key"], row["bare_key"]) == (keys.key, keys.bare_key)
 
 
 texts_of = st.lists(st.text(st.sampled_from("abcé東𐌰 -'\\{}\""), max_size=6), max_size=12)

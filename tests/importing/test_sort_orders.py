@@ -27,6 +27,19 @@ def in_order(records: Iterable[Any], text: Key, key: Key | None, *, descending: 
     return [record.id for record in ordered]
 
 
+def by_popularity(records: Iterable[ImportedFilm], *, descending: bool) -> list[str]:
+    """Ids by popularity; where it is the same or unknown, by votes; then by title and id; unknown numbers last."""
+    sign = -1 if descending else 1
+
+    def place(number: float | None) -> float:
+        return float("inf") if number is None else sign * number
+
+    def key(film: ImportedFilm) -> tuple[float, float, str, str]:
+        return place(film.popularity), place(film.votes), fold(film.title), film.id
+
+    return [film.id for film in sorted(records, key=key)]
+
+
 def title(film: ImportedFilm) -> str:
     return film.title
 
@@ -66,12 +79,17 @@ def used_stars(data_set: DataSet) -> list[ImportedStar]:
         ("rating_asc", FILM_KEYS["rating"], False),
         ("rating_desc", FILM_KEYS["rating"], True),
         ("votes_desc", lambda film: film.votes, True),
+        ("popularity_asc", None, False),
+        ("popularity_desc", None, True),
     ],
 )
 def test_a_film_s_rank_is_its_place(stored: Stored, column: str, key: Key | None, *, descending: bool) -> None:
     film_ids = [row["id"] for row in sorted(stored.film, key=lambda row: row[column])]
     assert sorted(row[column] for row in stored.film) == list(range(1, len(stored.film) + 1))
-    assert film_ids == in_order(stored.data_set.films, title, key, descending=descending)
+    if column.startswith("popularity"):
+        assert film_ids == by_popularity(stored.data_set.films, descending=descending)
+    else:
+        assert film_ids == in_order(stored.data_set.films, title, key, descending=descending)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +126,9 @@ def expected_lists(stored: Stored) -> dict[tuple[str, str], list[str]]:
         for sort, key in FILM_KEYS.items()
         for direction, descending in DIRECTIONS.items()
     }
+    for listing, part in members.items():
+        for direction, descending in DIRECTIONS.items():
+            expected[listing, f"popularity {direction}"] = by_popularity(part, descending=descending)
     for sort, key in STAR_KEYS.items():
         for direction, descending in DIRECTIONS.items():
             stars = in_order(used_stars(stored.data_set), name, key, descending=descending)

@@ -49,9 +49,14 @@ QUERIES: dict[str, dict[str, dict[str, Any]]] = {
     "GET /api/v1/movies": {
         "page": PAGE,
         "size": SIZE,
-        "sortBy": MOVIE_SORT,
+        "sortBy": {"enum": ["popularity", "rating", "title", "year"], "default": "title"},
         "order": ORDER,
         "startsWith": {"type": "string", "minLength": 1, "maxLength": 1},
+        "title": TEXT,  # from here on beyond the specification, as clients also send it
+        "type": TEXT,
+        "genreId": {"type": "integer", "minimum": 1},
+        "minRating": {"type": "number", "minimum": 0, "maximum": 10},
+        "minVotes": {"type": "integer", "minimum": 0},
     },
     "GET /api/v1/movies/{movieId}": {},
     "GET /api/v1/stars/{starId}": {},
@@ -71,6 +76,7 @@ QUERIES: dict[str, dict[str, dict[str, Any]]] = {
         "size": SIZE,
         "sortBy": {"enum": ["rating", "relevance", "title", "year"], "default": "title"},  # contract §3.4
         "order": ORDER,
+        "minVotes": {"type": "integer", "minimum": 0},  # beyond the specification
     },
     "GET /api/v1/search/suggestions": {
         "query": {"type": "string", "minLength": 1},

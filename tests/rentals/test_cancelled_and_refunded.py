@@ -93,7 +93,7 @@ class Buying(RuleBasedStateMachine):
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         if self.cancelled:
-            order = data.draw(st.sampled_from(sorted(self.cancelled)))
+            order = data.draw(st.sampled_from(list(self.cancelled)))
             with capture_logs():
                 status = self.client.post(CANCEL, json={"orderId": order}).status_code
             may = not self.cancelled[order] and order not in self.begun
@@ -103,7 +103,7 @@ class Buying(RuleBasedStateMachine):
     @rule(data=st.data())
     def cancel_as_owner(self, data: st.DataObject) -> None:
         if self.cancelled:
-            order = data.draw(st.sampled_from(sorted(self.cancelled)))
+            order = data.draw(st.sampled_from(list(self.cancelled)))
             cancelling = self.rentals.shop.component("cancelling")
             try:
                 self.rentals.run(lambda conn: cancelling.cancel(conn, order, "", by=None, is_owner=True))
@@ -124,7 +124,7 @@ class Buying(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def hand_out(self, data: st.DataObject) -> None:
-        picked_up = sorted(order for order, film in self.films.items() if film == PICKED_UP)
+        picked_up = [order for order, film in self.films.items() if film == PICKED_UP]
         if picked_up:
             order = data.draw(st.sampled_from(picked_up))
             rental = rental_ids(self.rentals.url, order)[0]

@@ -94,3 +94,14 @@ def test_an_id_that_no_movie_can_have(rentals: RentalShop) -> None:
     """contract §2.5"""
     for path in ("access", "stream"):
         error_of(rentals.client().get(f"{LIBRARY}/tt999999999/{path}"), 404, "NOT_FOUND")
+
+
+def test_types_and_series_are_those_of_the_catalogue(rentals: RentalShop) -> None:
+    rentals.buy()
+    try:
+        fetch(rentals.url, "UPDATE film SET title_type = 'tvMiniSeries' WHERE id = %s", WATCHED)
+        access = data_of(rentals.client().get(f"{LIBRARY}/{WATCHED}/access"))
+        assert (access["titleType"], access["isSeries"]) == ("tvMiniSeries", True)
+        assert data_of(rentals.client().get(LIBRARY))["items"][0]["titleType"] == "tvMiniSeries"
+    finally:
+        fetch(rentals.url, "UPDATE film SET title_type = NULL")

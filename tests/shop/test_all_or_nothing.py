@@ -203,8 +203,7 @@ def moments(monkeypatch: pytest.MonkeyPatch) -> Moments:
         return psycopg.OperationalError("the test cut this connection")
 
     for owner, names in {
-        psycopg.AsyncConnection: ["execute"],
-        psycopg.AsyncTransaction: ["__aenter__", "__aexit__"],
+        psycopg.AsyncConnection: ["execute", "commit"],
         AsyncConnectionPool: ["getconn", "putconn"],
         CollectedLater: ["authorize", "capture"],
     }.items():
@@ -290,7 +289,7 @@ def test_a_checkout_that_breaks_anywhere_is_whole_or_has_not_happened(
     with psycopg.connect(database, autocommit=True) as conn:
         calls, steps, names = asyncio.run(spoil_all(conn))
     kinds = {name.split(".")[1] for name in names}
-    assert kinds == {"execute", "__aenter__", "__aexit__", "getconn", "putconn", "authorize", "capture"}
+    assert kinds == {"execute", "commit", "getconn", "putconn", "authorize", "capture"}
     assert steps > 10
     whose = "with" if key else "without"
     record_figure(f"{whose} a key: {calls} calls failed and cancelled, before and after; {steps} steps cancelled")

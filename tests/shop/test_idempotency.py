@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from tests.conftest import ServeHere
 from tests.in_process import MovedClock
@@ -277,8 +278,8 @@ class Meanwhile:
 @pytest.mark.parametrize(
     ("key", "query"),
     [
-        *((None, query) for query in ("prepare", "select_identical_order", "lock_cart")),
-        *(("k", query) for query in ("prepare", "select_due", "select_receipt", "lock_cart")),
+        *((None, query) for query in ("prepare", "select_card", "lock_cart")),
+        *(("k", query) for query in ("prepare", "select_due", "select_card", "lock_cart")),
     ],
 )
 def test_a_twin_that_is_faster_at_any_point_is_the_answer(
@@ -327,8 +328,8 @@ def test_a_cart_that_changed_meanwhile_earns_no_guesses(start_shop: StartShop, m
         original = queries.select_due
 
         async def outdated(*arguments: Any, **named: Any) -> Any:
-            amount, last = await original(*arguments, **named)
-            return (amount or 0) + 1, last
+            due = await original(*arguments, **named)
+            return msgspec.structs.replace(due, amount=(due.amount or 0) + 1)
 
         patched.setattr(queries, "select_due", outdated)
         assert data_of(pay(client))["totalPrice"] == 4.99
@@ -440,19 +441,22 @@ def test_between_the_orders_statements_and_its_commit_one_looks_in_time(
     person = open_account(shop.url)
     phone, laptop = shop.sign_in(person), other_node.sign_in(person)
     put_in_cart(phone)
-    original = queries.upsert_receipt
+    original = queries.sell_lines
     with ThreadPoolExecutor(1) as threads:
-        under_way = []
+        under_way: list[object] = []
 
-        async def with_another(*arguments: Any, **named: Any) -> None:
+        async def with_another(*arguments: Any, **named: Any) -> Any:
+            sold = await original(*arguments, **named)
+            if under_way:  # this is the other one
+                return sold
             under_way.append(threads.submit(pay, laptop))
             if is_same_node:
                 assert await asyncio.to_thread(waiting, shop, person.id, 1) == 1
             else:
                 await asyncio.to_thread(until, shop, "SELECT 1 FROM pg_locks WHERE NOT granted")
-            await original(*arguments, **named)
+            return sold
 
-        monkeypatch.setattr(queries, "upsert_receipt", with_another)
+        monkeypatch.setattr(queries, "sell_lines", with_another)
         first = pay(phone, key="k")
         (second,) = (future.result(20) for future in under_way)
     assert first.status_code == 200

@@ -255,21 +255,23 @@ def test_histories_under_faults_have_an_order(database: str, serve: Serve, price
 # Bugs that such shops have had, each in the place of the real SQL.
 BUGS = {
     "an addition overwrites another that was made meanwhile": """
-        async def lock_cart(conn, account_id):
-            await asyncio.sleep(0)
+        async def lock_cart(conn, account_id, **_):
+            await conn.execute("BEGIN")
         async def add_line(conn, account_id, film_id, quantity, default_price):
             held = await real.select_quantity(conn, account_id, film_id) or 0
             if held + quantity > 10:
-                return None
+                return []
             await asyncio.sleep(0.005)
             if not held:
                 return await real.add_line(conn, account_id, film_id, quantity, default_price)
             await real.update_quantity(conn, account_id, film_id, held + quantity)
-            return held + quantity
+            return await real.select_lines(conn, account_id, default_price)
     """,
     "a key that comes again buys again": """
-        async def select_receipt(conn, account_id, key, *, since):
-            return None
+        async def select_due(conn, attempt, **named):
+            return await real.select_due(conn, msgspec.structs.replace(attempt, key="another"), **named)
+        async def sell_lines(conn, attempt, *values, **named):
+            return await real.sell_lines(conn, msgspec.structs.replace(attempt, key="another"), *values, **named)
     """,
     "a cart is shown as it was a while ago": """
         seen = {}
@@ -281,15 +283,15 @@ BUGS = {
             return seen[account_id][max(0, len(seen[account_id]) - 2)]
     """,
     "what is added during a checkout is lost": """
-        async def lock_cart(conn, account_id):
-            await asyncio.sleep(0)
-        async def take_lines(conn, account_id):
-            taken = await real.take_lines(conn, account_id)
+        async def lock_cart(conn, account_id, **_):
+            await conn.execute("BEGIN")
+        async def sell_lines(conn, attempt, *values, **named):
+            sold = await real.sell_lines(conn, attempt, *values, **named)
             await conn.execute("COMMIT")
             await conn.execute("BEGIN")
             await asyncio.sleep(0.02)
-            await real.delete_lines(conn, account_id)
-            return taken
+            await real.delete_lines(conn, attempt.account_id)
+            return sold
     """,
     "an acknowledged order is not there": """
         async def select_orders(conn, account_id, *, first, size):
@@ -299,7 +301,7 @@ BUGS = {
 }  # fmt: skip
 
 _STARTER = """
-import asyncio, sys, types
+import asyncio, msgspec, sys, types
 from filmer.shop import queries
 real = types.SimpleNamespace(**vars(queries))
 {bug}

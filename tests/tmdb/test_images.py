@@ -44,7 +44,15 @@ class Viewer(NamedTuple):
 
     async def settled(self) -> None:
         """Returns when nothing is under way any more."""
-        await until(lambda: not (self.images._in_flight or self.shared._background_tasks))
+        await until(
+            lambda: (
+                not (
+                    self.images._in_flight
+                    or self.shared._queue
+                    or (self.shared._sender and not self.shared._sender.done())
+                )
+            )
+        )
 
 
 @asynccontextmanager

@@ -55,13 +55,19 @@ class Throttle:
 
     async def check(self, conn: Connection, keys: Sequence[ThrottleKey]) -> bool:
         """Whether some allowance is partly used. Raises RateLimited where one is used up. Charges nothing."""
+        return self.judge(keys, await queries.select_guesses(conn, self.subjects(keys)))
+
+    def subjects(self, keys: Sequence[ThrottleKey]) -> list[bytes]:
+        """What ``queries.select_guesses`` is asked for."""
+        return [self._digest(key) for key in keys]
+
+    def judge(self, keys: Sequence[ThrottleKey], guesses: Sequence[datetime | None]) -> bool:
+        """What ``check`` returns or raises. ``guesses``: what is stored for each key."""
         now = self._clock.now()
-        used = await queries.select_guesses(conn, [self._digest(key) for key in keys])
-        for key in keys:
-            free_at = used.get(self._digest(key))
+        for key, free_at in zip(keys, guesses, strict=True):
             if free_at is not None and free_at + key.allowance.every > now + key.allowance.most:
                 raise _too_many(key.allowance, free_at, now)
-        return any(free_at > now for free_at in used.values())
+        return any(free_at is not None and free_at > now for free_at in guesses)
 
     async def charge(self, conn: Connection, keys: Sequence[ThrottleKey]) -> None:
         """Charges one try to each. Raises RateLimited as soon as one allowance is used up."""

@@ -8,13 +8,16 @@ import hashlib
 import re
 import secrets
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from filmer.accounts import queries, token_queries
 from filmer.accounts.schemas import User
 from filmer.clock import Clock
 from filmer.errors import Conflict, FieldError, InvalidRequest, InvalidToken, Unauthorized
-from filmer.http.handlers import AnyRequest
 from filmer.store.postgres import Connection, Database
+
+if TYPE_CHECKING:  # commands make tokens, and do without the framework
+    from filmer.http.handlers import AnyRequest
 
 PREFIX = "filmer_"  # by which people and scanners for leaked secrets recognize it
 MAX_TOKEN = 200
@@ -31,7 +34,7 @@ class Tokens:
         self._demo = demo
         self._uses: dict[int, datetime] = {}  # by the token's id; not written yet
 
-    async def require(self, conn: Connection, request: AnyRequest) -> User:
+    async def require(self, conn: Connection, request: "AnyRequest") -> User:
         """The user of the request's token. Raises InvalidToken."""
         digest = _token_digest(request)
         token = await token_queries.select_token(conn, digest, demo=self._demo) if digest else None
@@ -90,7 +93,7 @@ async def allow_public(conn: Connection, token: str, account_id: int, *, name: s
     await token_queries.insert_token(conn, _digest(token), account_id, name=name, created=now, demo=True)
 
 
-def _token_digest(request: AnyRequest) -> bytes | None:
+def _token_digest(request: "AnyRequest") -> bytes | None:
     """The digest of the request's bearer token; None without one, or with several Authorization headers."""
     values = [value for name, value in request.scope["headers"] if name == b"authorization"]
     bearer = _BEARER.fullmatch(values[0]) if len(values) == 1 else None

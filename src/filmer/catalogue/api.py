@@ -1,20 +1,24 @@
 """The handlers of shop-api.md for movies, stars, genres and search."""
 
+import re
 import unicodedata
 from collections.abc import Collection, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import quote
 
+from litestar import Response
 from litestar.params import FromPath
 from msgspec import Meta
 
 from filmer.catalogue import listing, queries, suggestions
 from filmer.catalogue.connections import Catalogue
-from filmer.catalogue.filters import Filters, make_filters
-from filmer.catalogue.folding import fold, initial
+from filmer.catalogue.filters import Filters, make_filters, text_filter
+from filmer.catalogue.folding import fold, initial, search_form
 from filmer.catalogue.schemas import (
     GenreList,
     GenreMoviePage,
     Movie,
+    MovieItem,
     MoviePage,
     Star,
     StarItem,
@@ -25,15 +29,22 @@ from filmer.catalogue.schemas import (
 from filmer.catalogue.search import Search
 from filmer.errors import FieldError, NotFound
 from filmer.http.bounds import MAX_INTEGER
+from filmer.http.envelopes import ShopResponse
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import Query, id_errors, path_id, read_query
 from filmer.store.postgres import Connection
+
+T = TypeVar("T")
 
 Year = Annotated[int, Meta(ge=0, le=9999)]
 Order = Literal["asc", "desc"]
 MovieSort = Literal["title", "year", "rating"]
 PageNumber = Annotated[int, Meta(ge=1, description="Which page, from 1. One past the end is empty.")]
 PageSize = Annotated[int, Meta(ge=1, le=100, description="Entries a page.")]
+GenreId = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
+MinRating = Annotated[float, Meta(ge=0, le=10)]
+MinVotes = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+TITLE_TYPES = "^ *([A-Za-z]{1,20}( *, *[A-Za-z]{1,20}){0,19})? *$"
 
 
 def _one_character(text: str) -> str:
@@ -43,10 +54,19 @@ def _one_character(text: str) -> str:
     return text
 
 
-class MovieList(Query):
+def _title_types(text: str) -> str:
+    """The same types, sorted; blank text is none."""
+    if not re.fullmatch(TITLE_TYPES, text):
+        raise ValueError("must be title types such as movie or tvMovie, separated by commas, at most 20")
+    return ",".join(sorted({part.strip() for part in text.split(",")}))
+
+
+class LetterList(Query):
+    """A list of all movies, or of those that start with a character."""
+
     page: PageNumber = 1
     size: PageSize = 20
-    sort_by: MovieSort = "title"
+    sort_by: Literal["title", "year", "rating", "popularity"] = "title"
     order: Order = "asc"
     starts_with: Annotated[
         str | None,
@@ -66,6 +86,56 @@ class MovieList(Query):
         return listing.letter(initial(fold(self.starts_with)))
 
 
+class MovieList(LetterList):
+    """A list of movies with the filters that clients also send, beyond the specification."""
+
+    sort_by: Annotated[
+        Literal["title", "year", "rating", "popularity"],
+        Meta(
+            description="`popularity` is beyond the specification: the most popular first, unless `order=asc` is given."
+        ),
+    ] = "title"
+    title: Annotated[str | None, Meta(description="Part of the title. Beyond the specification.")] = None
+    type: Annotated[
+        str | None,
+        Meta(
+            description="IMDb's title types, separated by commas; a movie has one of them. Beyond the specification.",
+            extra={"read": _title_types},
+            extra_json_schema={"pattern": TITLE_TYPES},
+            examples=["movie,tvMovie"],
+        ),
+    ] = None
+    genre_id: Annotated[GenreId | None, Meta(description="Only this genre. Beyond the specification.")] = None
+    min_rating: Annotated[MinRating | None, Meta(description="Rated so or better. Beyond the specification.")] = None
+    min_votes: Annotated[MinVotes | None, Meta(description="With so many votes or more. Beyond the specification.")] = (
+        None
+    )
+
+    @classmethod
+    def add_defaults(cls, values: dict[str, Any]) -> None:
+        if values.get("sortBy") == "popularity":
+            values.setdefault("order", "desc")
+
+    @property
+    def filters(self) -> Filters:
+        letter = self.starts_with
+        return Filters(
+            title=text_filter(self.title),
+            genre_id=self.genre_id,
+            initial=letter and initial(fold(letter)),
+            types=tuple(self.type.split(",")) if self.type else None,
+            min_rating=self.min_rating,
+            min_votes=self.min_votes,
+        )
+
+    @property
+    def stored_list(self) -> str | None:
+        """The name of the listing to read; None where the filters are more than a letter or a genre."""
+        if self.filters == Filters(genre_id=self.genre_id):
+            return listing.ALL if self.genre_id is None else listing.genre(self.genre_id)
+        return self.list_name if self.filters == Filters(initial=self.filters.initial) else None
+
+
 class GenreMovieList(Query):
     page: PageNumber = 1
     size: PageSize = 20
@@ -81,11 +151,18 @@ class StarList(Query):
     name: Annotated[str | None, Meta(description="Part of the name; case and accents are ignored.")] = None
 
 
-class MovieSearch(Query):
+class SearchFilters(Query):
+    """What films can be searched by."""
+
     query: Annotated[
         Annotated[str, Meta(min_length=1)] | None,
         Meta(
-            description="Words, each of which is found in title, director or star names; the last may be unfinished.",
+            description=(
+                "Words, each of which is found in title, original title, director or star names; the last may be "
+                "unfinished. Words may be written apart or in one, numbers up to twenty in digits, letters or roman; "
+                "`&`, `+` and `and` are one word, and four digits may be the film's year. Without a letter or digit: "
+                "part of the title."
+            ),
         ),
     ] = None
     title: Annotated[str | None, Meta(description="Part of the title.")] = None
@@ -94,14 +171,14 @@ class MovieSearch(Query):
     year_to: Annotated[Year | None, Meta(description="This year or earlier.")] = None
     director: Annotated[str | None, Meta(description="Part of the director's name.")] = None
     star: Annotated[str | None, Meta(description="Part of a star's name.")] = None
-    genre_id: Annotated[Annotated[int, Meta(ge=1, le=MAX_INTEGER)] | None, Meta(description="Only this genre.")] = None
+    genre_id: Annotated[GenreId | None, Meta(description="Only this genre.")] = None
     page: PageNumber = 1
     size: PageSize = 20
-    sort_by: Annotated[
-        Literal["title", "year", "rating", "relevance"],
-        Meta(description="`relevance` (best first, whatever the order) needs `query`."),
-    ] = "title"
+    sort_by: str = "title"
     order: Order = "asc"
+    min_votes: Annotated[MinVotes | None, Meta(description="With so many votes or more. Beyond the specification.")] = (
+        None
+    )
 
     @property
     def filters(self) -> Filters:
@@ -114,7 +191,20 @@ class MovieSearch(Query):
             year_from=self.year_from,
             year_to=self.year_to,
             genre_id=self.genre_id,
+            min_votes=self.min_votes,
         )
+
+
+class MovieSearch(SearchFilters):
+    sort_by: Annotated[
+        Literal["title", "year", "rating", "relevance"],
+        Meta(
+            description=(
+                "`relevance` (best first, whatever the order) needs `query`: the title itself, with or without its "
+                "article, then what begins with the query, then what contains it; more votes first."
+            )
+        ),
+    ] = "title"
 
     @classmethod
     def cross_check(cls, values: dict[str, Any], names: Collection[str]) -> Iterator[FieldError]:
@@ -127,7 +217,7 @@ class MovieSearch(Query):
             yield FieldError("sortBy", "relevance needs query")
 
 
-_FILTERS = ("query", "title", "year", "yearFrom", "yearTo", "director", "star", "genreId")
+_FILTERS = ("query", "title", "year", "yearFrom", "yearTo", "director", "star", "genreId", "minVotes")
 
 
 def _is_blank(value: Any) -> bool:
@@ -161,9 +251,7 @@ class CatalogueApi(Handlers):
     async def list_movies(self, request: AnyRequest) -> MoviePage:
         query = read_query(request.scope["query_string"], MovieList)
         async with self._catalogue.reading() as conn:
-            total, items = await queries.select_movies(
-                conn, query.list_name, f"{query.sort_by} {query.order}", listing.span(query.page, query.size)
-            )
+            total, items = await _find_movies(conn, self._search, query)
         return MoviePage(items=items, **_page(query, total))
 
     async def show_movie(self, movie_id: FromPath[str]) -> Movie:
@@ -206,19 +294,45 @@ class CatalogueApi(Handlers):
         genre, total, items = row
         return GenreMoviePage(genre=genre, items=items, **_page(query, total))
 
-    async def search_movies(self, request: AnyRequest) -> MoviePage:
+    async def search_movies(self, request: AnyRequest) -> Response[MoviePage]:
         query = read_query(request.scope["query_string"], MovieSearch)
         sort = "relevance" if query.sort_by == "relevance" else f"{query.sort_by} {query.order}"
-        span = listing.span(query.page, query.size)
+        first, size = listing.span(query.page, query.size).first, query.size
         async with self._catalogue.reading() as conn:
-            total, items = await self._search.movies(conn, query.filters, sort=sort, first=span.first, size=query.size)
-        return MoviePage(items=items, **_page(query, total))
+            # The specification's orders never correct.
+            may_correct = query.sort_by == "relevance"
+            find = self._search.movies_or_nearest if may_correct else self._search.movies_as_typed
+            found = await find(conn, query.query, query.filters, sort=sort, first=first, size=size)
+        page = MoviePage(items=found.items, **_page(query, found.total))
+        return _response(page, found.corrected, is_settled=found.is_settled)
 
-    async def suggest(self, request: AnyRequest) -> SuggestionList:
+    async def suggest(self, request: AnyRequest) -> Response[SuggestionList]:
         query = read_query(request.scope["query_string"], SuggestionQuery)
         text = suggestions.read(query.query)
         async with self._catalogue.reading() as conn:
-            return SuggestionList(items=await suggestions.find(conn, text, query.size))
+            index, is_settled = self._search.index(conn)
+            found = await suggestions.find(conn, text, query.size, index)
+        is_final = is_settled or not text.words
+        return _response(SuggestionList(items=found.items), found.corrected, is_settled=is_final)
+
+
+def _response(data: T, corrected: str | None, *, is_settled: bool) -> Response[T]:
+    """``corrected``: the spelling that was searched for. What is not settled yet is not stored."""
+    headers = {} if is_settled else {"cache-control": "no-store"}
+    if corrected is not None:
+        headers["x-search-corrected"] = quote(corrected, safe=" ")
+    return ShopResponse(data, headers=headers)
+
+
+async def _find_movies(conn: Connection, search: Search, query: MovieList) -> tuple[int, list[MovieItem]]:
+    """The number of movies of the list, and one page of them."""
+    sort, span = f"{query.sort_by} {query.order}", listing.span(query.page, query.size)
+    if query.sort_by == "popularity" and not await queries.select_has_order(conn, listing.ALL, sort):
+        # A catalogue that an older version imported lacks that order: until the next import the votes have to do.
+        return await search.movies(conn, query.filters, sort="known", first=span.first, size=query.size)
+    if query.stored_list is not None:
+        return await queries.select_movies(conn, query.stored_list, sort, span)
+    return await search.movies(conn, query.filters, sort=sort, first=span.first, size=query.size)
 
 
 async def find_stars(
@@ -227,7 +341,7 @@ async def find_stars(
     """The number of stars whose name contains ``name`` (None: of all), and a page of ``size`` of them."""
     span = listing.span(page, size)
     if name and name.strip():
-        return await search.stars(conn, fold(name), sort=sort, first=span.first, size=size)
+        return await search.stars(conn, search_form(name), sort=sort, first=span.first, size=size)
     return await queries.select_stars(conn, listing.STARS, sort, span)
 
 

@@ -51,7 +51,8 @@ DOCS: EndpointDocs = {
     ),
     CatalogueApi.list_movies: EndpointDoc(
         summary="List movies",
-        description="A paginated list, sorted by key, then title, then id; unknown values come last in both orders.",
+        description="A paginated list, sorted by key, then title, then id; unknown values come last in both orders. "
+        "All filters must hold. Where popularity is the same or unknown, the number of votes decides.",
         tag="Movies",
         query=MovieList,
         responses=(
@@ -139,7 +140,9 @@ DOCS: EndpointDocs = {
     ),
     CatalogueApi.search_movies: EndpointDoc(
         summary="Search movies with keyword and advanced filters",
-        description="All filters must hold. At least one must be given; blank ones other than `query` are ignored.",
+        description="All filters must hold. At least one must be given; blank ones other than `query` are ignored. "
+        "With `sortBy=relevance`, where nothing is found, the nearest spelling of `query` is searched for, or the "
+        "names, year and words of a sentence; the header `X-Search-Corrected` has the spelling, percent-encoded.",
         tag="Search",
         query=MovieSearch,
         responses=(
@@ -152,7 +155,9 @@ DOCS: EndpointDocs = {
         summary="Suggest films and people while somebody types",
         description="Films whose title begins so, the best known first (`the`, `a` or `an` before it do not count); "
         "then films in whose title each word is found; then people by any of their names, those with the most films "
-        "first. People get three eighths of the places, and each kind those that the other leaves.",
+        "first. People get three eighths of the places, and each kind those that the other leaves. "
+        "Where nothing is found: films by title and cast together, then those nearest in spelling, which the header "
+        "`X-Search-Corrected` has.",
         tag="Search",
         query=SuggestionQuery,
         responses=(
@@ -161,8 +166,22 @@ DOCS: EndpointDocs = {
                 schemas.SuggestionList,
                 {
                     "items": [
-                        {"kind": "movie", "id": "tt0372784", "text": "Batman Begins", "year": 2005},
-                        {"kind": "star", "id": "nm0000869", "text": "Alan Bates", "year": 1934},
+                        {
+                            "kind": "movie",
+                            "id": "tt0372784",
+                            "text": "Batman Begins",
+                            "year": 2005,
+                            "reason": None,
+                            "matches": [[0, 3]],
+                        },
+                        {
+                            "kind": "star",
+                            "id": "nm0000869",
+                            "text": "Alan Bates",
+                            "year": 1934,
+                            "reason": None,
+                            "matches": [[5, 8]],
+                        },
                     ]
                 },
             ),

@@ -1,6 +1,7 @@
 """Which edition of the catalogue this process answers from: the key under which public answers are cached."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import psycopg
 import structlog
@@ -8,6 +9,9 @@ import structlog
 from filmer.catalogue.queries import select_edition, select_takes_changes
 from filmer.store.connecting import CONNECT_SECONDS, CancellableConnection, edition_key, names_several, to_primary
 from filmer.store.postgres import ANSWER_SECONDS, Connection, Database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 log = structlog.get_logger()
 
@@ -36,6 +40,7 @@ class Edition:
         self.has_imdb = False  # whether IMDb is to be named as a source
         self.stale_reads = 0  # reads of an older edition, for want of a server that has this one
         self._held: int | None = None  # the version we have the lock on
+        self.when_changed: Callable[[], object] = lambda: None  # called with each new edition
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._watch())
@@ -99,4 +104,5 @@ class Edition:
         self.has_imdb = has_imdb
         former_key, self.key = self.key, edition_key(database, version)
         self._database.edition, self._database.edition_version = self.key, version
+        self.when_changed()
         return former_key, held[:-1]

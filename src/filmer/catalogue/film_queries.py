@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from psycopg.rows import TupleRow
 
-from filmer.catalogue.folding import fold, query_words
+from filmer.catalogue.folding import search_form
 from filmer.catalogue.schemas import Film, FilmCard, FilmographyEntry, Genre, Person
+from filmer.catalogue.words import pieces_of
 from filmer.store.postgres import Connection, escape_like
 
 SHORTEST = 3  # characters of a director's name in ASCII
@@ -63,10 +64,10 @@ async def select_films_by(conn: Connection, director: str, *, but: int, size: in
     The words lead to them in any script; for a name of one common word the letters do. Whole names are compared last.
     One or two Latin letters lead to far too many: nothing is told of a director with such a name.
     """
-    folded = fold(director)
+    form = search_form(director)
     # Words are letters and digits, so nothing in them has a meaning in a tsquery.
-    words = " & ".join(f"'{word}'" for word in query_words(director))
-    if not words or (folded.isascii() and len(folded) < SHORTEST):
+    words = " & ".join(f"'{piece}'" for piece in pieces_of(director))
+    if not words or (form.isascii() and len(form) < SHORTEST):
         return []
     statement = """
         WITH hit AS MATERIALIZED (
@@ -79,7 +80,7 @@ async def select_films_by(conn: Connection, director: str, *, but: int, size: in
     # Not prepared: a plan for any name would not know which of the two indexes fits this one.
     cursor = await conn.execute(
         statement,
-        {"words": words, "like": f"%{escape_like(folded)}%", "name": folded, "but": but, "size": size},
+        {"words": words, "like": f"%{escape_like(form)}%", "name": form, "but": but, "size": size},
         prepare=False,
     )
     return [_card(row) for row in await cursor.fetchall()]

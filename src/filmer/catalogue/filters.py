@@ -1,31 +1,50 @@
-"""The filters of a search, folded for comparison."""
+"""The filters of a search, in the form in which they are compared."""
 
 import msgspec
 
-from filmer.catalogue.folding import fold, query_words
+from filmer.catalogue.folding import search_form
+from filmer.catalogue.words import QueryWord, query_keys, query_words
 
+TALLIED = ("year_from", "year_to", "genre_id")  # the importer counts films by these
+SCALARS = (*TALLIED, "initial", "types", "min_rating", "min_votes", "min_runtime", "max_runtime")
 RareTerms = dict[str, list[int]]  # by text: the few places where a short term occurs
 
 
-class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """The folded filters of a search. An empty text is no filter."""
+PARTS = ("literal", "title", "director", "star")  # filters that are parts of a text
 
-    words: tuple[str, ...] | None = None  # of ``query``; the last may be unfinished. (): no word at all
-    phrase: str = ""  # ``query`` as given, for relevance
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """The filters of a search; texts in their search form. An empty text is no filter."""
+
+    words: tuple[QueryWord, ...] = ()  # of ``query``
+    literal: str = ""  # ``query`` without a letter or digit: a part of the title
+    phrase: str = ""  # ``query`` as given, and the keys of the titles that it is, for relevance
+    keys: tuple[str, ...] = ()
     title: str = ""
     director: str = ""
     star: str = ""
     year_from: int | None = None
     year_to: int | None = None
     genre_id: int | None = None
+    initial: str | None = None  # of the folded title; "*": any but a to z
+    types: tuple[str, ...] | None = None  # IMDb's title types, any of which will do
+    min_rating: float | None = None
+    min_votes: int | None = None
+    min_runtime: int | None = None  # minutes
+    max_runtime: int | None = None
 
     @property
     def texts(self) -> list[str]:
-        return [name for name in ("title", "director", "star") if getattr(self, name)] + ["words"] * bool(self.words)
+        return [name for name in PARTS if getattr(self, name)] + ["words"] * bool(self.words)
 
     @property
     def has_scalars(self) -> bool:
-        return any(value is not None for value in (self.year_from, self.year_to, self.genre_id))
+        return any(getattr(self, name) is not None for name in SCALARS)
+
+    @property
+    def is_tallied(self) -> bool:
+        """Whether the importer has counted what the scalars ask for."""
+        return all(getattr(self, name) is None for name in SCALARS if name not in TALLIED)
 
 
 def make_filters(
@@ -38,22 +57,34 @@ def make_filters(
     year_from: int | None,
     year_to: int | None,
     genre_id: int | None,
+    min_votes: int | None = None,
 ) -> Filters:
     """Make filters from the request's parameters. Blank text is no filter."""
     lower = [bound for bound in (year, year_from) if bound is not None]
     upper = [bound for bound in (year, year_to) if bound is not None]
+    words, form = query_words(query or ""), text_filter(query)
     return Filters(
-        words=None if query is None else tuple(query_words(query)),
-        phrase=" ".join(fold(query or "").split()),
-        title=_folded(title),
-        director=_folded(director),
-        star=_folded(star),
+        words=words,
+        literal="" if words else form.strip(),
+        phrase=" ".join(form.split()),
+        keys=query_keys(query) if query else (),
+        title=text_filter(title),
+        director=text_filter(director),
+        star=text_filter(star),
         year_from=max(lower, default=None),
         year_to=min(upper, default=None),
         genre_id=genre_id,
+        min_votes=min_votes,
     )
 
 
-def _folded(text: str | None) -> str:
-    folded = fold(text or "")
-    return folded if folded.strip() else ""
+def with_query(filters: Filters, text: str) -> Filters:
+    """The same filters with another ``query``, which has words."""
+    phrase = " ".join(text_filter(text).split())
+    return msgspec.structs.replace(filters, words=query_words(text), literal="", phrase=phrase, keys=query_keys(text))
+
+
+def text_filter(text: str | None) -> str:
+    """A text filter as it is compared; "" for a blank one, which is none."""
+    form = search_form(text or "")
+    return form if form.strip() else ""

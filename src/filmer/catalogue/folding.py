@@ -10,37 +10,33 @@ _STROKES = str.maketrans(
 # Combining marks that are accents on Latin, Greek and Cyrillic letters. The marks of other scripts
 # (Devanagari vowels, Japanese voicing) make another letter, so they stay.
 _ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
-_PIECE = re.compile(r"[^\W_]+")
-_MAX_WORD = 100  # characters; PostgreSQL's index takes no lexeme without bound
+# Characters that Unicode takes apart into a space and an accent of its own: they stay as they are.
+_SPACING_ACCENTS = (
+    "\u00a8\u00af\u00b4\u00b8\u02d8-\u02dd\u037a\u0384\u0385\u1fbd-\u1fc1\u1fcd-\u1fcf\u1fdd-\u1fdf\u1fed\u1fee\u1ffd\u1ffe"
+    "\u2017\u203e\ufe49-\ufe4c\uffe3"
+)
+_OTHERS = re.compile(f"[^{_SPACING_ACCENTS}]+")
+_AFTER_DIGIT = re.compile("(?<=[0-9])(?=[\u00bc-\u00be\u2150-\u215f\u2189])")  # 8½ is 8 1/2, not 81/2
 
 
 def fold(text: str) -> str:
-    """The form by which text is sorted and searched: ``Amélie`` → ``amelie``, ``Ørsted`` → ``orsted``."""
+    """The form by which text is sorted: ``Amélie`` → ``amelie``, ``Ørsted`` → ``orsted``."""
     if text.isascii():
         return text.lower()
     bare = _ACCENTS.sub("", unicodedata.normalize("NFD", text.casefold()))
     return unicodedata.normalize("NFC", bare.translate(_STROKES))
 
 
-def query_words(text: str) -> list[str]:
-    """The words of a search: runs of letters and digits. ``Nolan, bat-man`` → nolan, bat, man."""
-    return [piece[:_MAX_WORD] for piece in _PIECE.findall(fold(text))]
+def search_form(text: str) -> str:
+    """The form in which text is searched: folded, and Unicode's compatibility forms (NFKD) are ignored as well.
 
-
-def indexed_words(folded: str) -> set[str]:
-    """The words under which folded text is found by ``query``.
-
-    Besides its pieces, what stands between two spaces is also found written in one:
-    ``spider-man's`` under spider, man, s and spidermans.
+    ``8½`` → ``8 1/2``, ``Alien³`` → ``alien3``, ``Nº 7`` → ``no 7``, ``Ⅳ`` → ``iv``. Sorting does without it.
     """
-    found = set(_PIECE.findall(folded))
-    if folded.replace(" ", "").isalnum():  # no punctuation inside: the pieces are all there is
-        return {word[:_MAX_WORD] for word in found}
-    for chunk in folded.split():
-        pieces = _PIECE.findall(chunk)
-        if len(pieces) > 1:
-            found.add("".join(pieces))
-    return {word[:_MAX_WORD] for word in found}
+    if text.isascii():
+        return text.lower()
+    apart = _AFTER_DIGIT.sub(" ", text)
+    plain = _OTHERS.sub(lambda match: unicodedata.normalize("NFKD", match[0]), apart).replace("\u2044", "/")
+    return fold(plain)
 
 
 def by_name(name: str) -> tuple[str, str]:

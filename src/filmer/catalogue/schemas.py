@@ -133,6 +133,9 @@ class Suggestion(JsonObject):
     id: str
     text: str
     year: int | None  # of the film, or of the star's birth
+    # Why a film is there whose title is not what was typed: ``with Tom Hanks``, ``original title Der Untergang``.
+    reason: str | None = None
+    matches: list[tuple[int, int]] = []  # parts of the text that were typed: first character and the one after the last
 
 
 class SuggestionList(JsonObject):

@@ -10,18 +10,24 @@ The importer counts the matches of common terms (``term``, ``tally``). Other num
 here once they were counted, for as long as the edition lives.
 """
 
+import asyncio
 import hashlib
 from collections import OrderedDict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from filmer.catalogue import listing
+from filmer.catalogue import facet_queries, facets, listing
 from filmer.catalogue import search_queries as queries
-from filmer.catalogue.filters import Filters, RareTerms
+from filmer.catalogue.filters import PARTS, Filters, RareTerms, with_query
+from filmer.catalogue.index_follower import IndexFollower
+from filmer.catalogue.index_queries import select_films_by_no
 from filmer.catalogue.queries import select_size
 from filmer.catalogue.schemas import MovieItem, StarItem
 from filmer.store.postgres import Connection
+
+if TYPE_CHECKING:
+    from filmer.catalogue.search_index import SearchIndex
 
 DENSE = 2000  # with as many matches, their number is remembered, and testing films in order may be quicker
 # The costs of testing a film (by its stars), of collecting a match by its stars, and of reading a film without an
@@ -54,11 +60,52 @@ def _digest(edition: str, search: Any) -> bytes:
     return hashlib.blake2b(msgspec.msgpack.encode((edition, search)), digest_size=16).digest()
 
 
+class Found(msgspec.Struct, frozen=True):
+    """The number of films that a query finds, and one page of them."""
+
+    total: int
+    items: list[MovieItem]
+    corrected: str | None = None  # what was searched for in place of the query, which finds nothing
+    is_settled: bool = True  # False while the index is being opened, which may find more
+
+
 class Search:
     """The searches of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, indexes: IndexFollower | None = None) -> None:
         self._totals = Totals()
+        self._indexes = indexes
+
+    def index(self, conn: Connection) -> "tuple[SearchIndex | None, bool]":
+        """The search index of the edition that the connection reads, and whether that is settled."""
+        return self._indexes.of(conn) if self._indexes else (None, True)
+
+    async def movies_as_typed(
+        self, conn: Connection, _query: str | None, filters: Filters, *, sort: str, first: int, size: int
+    ) -> Found:
+        return Found(*await self.movies(conn, filters, sort=sort, first=first, size=size))
+
+    async def movies_or_nearest(
+        self, conn: Connection, query: str | None, filters: Filters, *, sort: str, first: int, size: int
+    ) -> Found:
+        """What the query finds, or else its nearest spelling, or else what the sentence describes (contract §3.5)."""
+        total, items = await self.movies(conn, filters, sort=sort, first=first, size=size)
+        if total or not query or not filters.words:
+            return Found(total, items)
+        index, is_settled = self.index(conn)
+        if index is None:
+            return Found(0, [], None, is_settled)
+        from filmer.catalogue import spelling  # needs what the index needs
+
+        for text in await asyncio.to_thread(spelling.corrections, index, query):
+            near = with_query(filters, text)
+            total, items = await self.movies(conn, near, sort=sort, first=first, size=size)
+            if total:
+                return Found(total, items, text)
+        if filters.has_scalars or filters.texts != ["words"]:
+            return Found(0, [])
+        nos, meant = await asyncio.to_thread(spelling.films_meant, index, query)
+        return Found(len(nos), await select_films_by_no(conn, nos[first : first + size]), meant)
 
     async def movies(
         self, conn: Connection, filters: Filters, *, sort: str, first: int, size: int
@@ -85,7 +132,7 @@ class Search:
     async def stars(
         self, conn: Connection, name: str, *, sort: str, first: int, size: int
     ) -> tuple[int, list[StarItem]]:
-        """The number of stars whose folded name contains ``name``, and those from position ``first`` on."""
+        """The number of stars whose name contains ``name``, and those from position ``first`` on."""
         filters = Filters(star=name)
         known_total, rare_terms = await self._look_up(conn, filters, alone="star")
         if known_total is not None and first >= known_total:
@@ -95,6 +142,17 @@ class Search:
         total, items = await queries.select_star_matches(conn, name, rare_terms, sort, first, size)
         self._totals.put(conn.edition, (name, "stars"), total)
         return total, items
+
+    async def facets(self, conn: Connection, filters: Filters) -> facets.Facets:
+        """How many of the films that match lie in each decade, genre and so on: estimates, where very many match."""
+        if _matches_nothing(filters):
+            return facets.Facets()
+        others = facet_queries.without_facets(filters)
+        total, rare_terms = await self._look_up(conn, others)
+        if total is None and not others.texts:
+            total = await select_size(conn, listing.ALL)
+        percent = None if total is None else facets.sampled_percent(total)
+        return await facet_queries.select_facets(conn, filters, rare_terms, percent)
 
     async def _look_up(
         self, conn: Connection, filters: Filters, *, alone: str | None = None
@@ -107,7 +165,7 @@ class Search:
         if known_total is not None:
             return known_total, {}
         if not filters.texts:
-            return await queries.select_tally(conn, filters), {}
+            return await queries.select_tally(conn, filters) if filters.is_tallied else None, {}
         terms = _terms(filters)
         counted = await queries.select_terms(conn, list(terms.values())) if terms else {}
         for key in terms.values():
@@ -125,7 +183,7 @@ async def _is_walk_shorter(conn: Connection, filters: Filters, list_name: str, k
         return False
     by_stars = filters.star and list_name == listing.ALL
     size = await select_size(conn, list_name)
-    has_index = filters.words or any(len(getattr(filters, name)) >= SHORT for name in ("title", "director", "star"))
+    has_index = filters.words or any(len(getattr(filters, name)) >= SHORT for name in PARTS)
     collecting = known_total * (STAR_MATCH_COST if by_stars else 1)
     if not has_index:
         collecting = max(collecting, size * READ_COST)
@@ -139,19 +197,20 @@ def _has_few_stars(filters: Filters, known_total: int) -> bool:
 
 def _terms(filters: Filters) -> dict[str, tuple[str, str]]:
     """The terms that the importer may have counted: by text, the field and term of ``term``."""
+    fields = {"literal": "title", "star": "name"}
     terms = {
-        name: ("name" if name == "star" else name, text)
-        for name in ("title", "director", "star")
+        name: (fields.get(name, name), text)
+        for name in PARTS
         if (text := getattr(filters, name)) and len(text) <= SHORT
     }
     if filters.star:
         terms["cast"] = ("star", filters.star)
-    if filters.words and len(filters.words) == 1:
-        terms["words"] = ("word", filters.words[0])
+    if len(filters.words) == 1 and len(filters.words[0]) == 1:
+        terms["words"] = ("word", filters.words[0][0].text)
     return terms
 
 
 def _matches_nothing(filters: Filters) -> bool:
-    """Whether no film can match, because the query has no word or the years exclude each other."""
+    """Whether no film can match: the letter has no form, or the years exclude each other."""
     no_year = filters.year_from is not None and filters.year_to is not None and filters.year_from > filters.year_to
-    return filters.words == () or no_year
+    return filters.initial == "" or no_year

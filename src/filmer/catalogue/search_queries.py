@@ -10,11 +10,13 @@ from filmer.store.postgres import escape_like
 if TYPE_CHECKING:
     from filmer.catalogue.filters import Filters, RareTerms
     from filmer.catalogue.schemas import MovieItem, StarItem
+    from filmer.catalogue.words import QueryWord
     from filmer.store.postgres import Connection
 
 MOVIE_RANK = {
     "title asc": "no", "title desc": "title_desc", "year asc": "year_asc", "year desc": "year_desc",
-    "rating asc": "rating_asc", "rating desc": "rating_desc",
+    "rating asc": "rating_asc", "rating desc": "rating_desc", "known": "votes_desc",
+    "popularity asc": "popularity_asc", "popularity desc": "popularity_desc",
 }  # fmt: skip
 STAR_RANK = {
     "name asc": "no", "name desc": "name_desc", "birthYear asc": "birth_asc", "birthYear desc": "birth_desc",
@@ -75,9 +77,12 @@ async def select_titled(conn: Connection, filters: Filters, first: int, size: in
     They come in two lists, each in an order that an index knows: titles that are the query, and longer ones.
     """
     tests, parameters = _scalars(filters, indexed=True)
-    parameters |= {"phrase": filters.phrase, "phrase_start": f"{escape_like(filters.phrase)}%"}
-    same = " AND ".join(["f.title_folded = %(phrase)s", *tests])
-    longer = " AND ".join(["f.title_folded LIKE %(phrase_start)s", "f.title_folded <> %(phrase)s", *tests])
+    is_title, starts = _title_tests(filters, parameters)
+    if len(filters.keys) > 1:  # a title that starts with a number's other spelling may have another word: ii, iii
+        tests.append("f.words @@ %(words)s::tsquery")
+        parameters["words"] = _tsquery(filters.words)
+    same = " AND ".join([is_title, *tests])
+    longer = " AND ".join([starts, f"{is_title} IS NOT TRUE", *tests])
     counting = f"SELECT count(*) FROM film f WHERE {same}"
     row = await (await conn.execute(counting.encode(), parameters, prepare=False)).fetchone()
     among_same = min(max((row[0] if row else 0) - first, 0), size)
@@ -170,9 +175,9 @@ def _conditions(
     if filters.words:
         column = "f.words" if indexed else "strip(f.words)"
         add(f"{column} @@ %(words)s::tsquery", words=_tsquery(filters.words))
-    for name in ("title", "director"):
+    for name, column in (("literal", "title"), ("title", "title"), ("director", "director")):
         if text := getattr(filters, name):
-            test, more = _contains("f", name, name, text, rare_terms, indexed=indexed)
+            test, more = _contains("f", column, name, text, rare_terms, indexed=indexed)
             add(test, **more)
     if filters.star:
         test, more = _contains("s", "name", "star", filters.star, rare_terms, indexed=indexed or few_stars)
@@ -184,19 +189,40 @@ def _conditions(
         else:
             add(f"EXISTS (SELECT FROM star s WHERE s.no = ANY (f.star_nos) AND {test})", **more)
     more_tests, more = _scalars(filters, indexed=indexed)
-    return " AND ".join([*tests, *more_tests]), parameters | more
+    return " AND ".join([*tests, *more_tests]) or "true", parameters | more
+
+
+def film_conditions(filters: Filters, rare_terms: RareTerms, *, indexed: bool = True) -> tuple[str, dict[str, Any]]:
+    """What a film ``f`` must fulfil, as SQL and its parameters, for statements of other modules."""
+    return _conditions(filters, rare_terms, indexed=indexed)
 
 
 def _scalars(filters: Filters, *, indexed: bool) -> tuple[list[str], dict[str, Any]]:
-    """The tests of years and genre, and their parameters."""
+    """The tests of what is no text, and their parameters."""
     year = "f.year" if indexed else "f.year + 0"
     tests = {
         "year_from": f"{year} >= %(year_from)s",
         "year_to": f"{year} <= %(year_to)s",
         "genre_id": "f.genre_ids @> ARRAY[%(genre_id)s]::integer[]" if indexed else "%(genre_id)s = ANY (f.genre_ids)",
+        "initial": _initial(filters.initial, indexed=indexed),
+        "types": "f.title_type = ANY (%(types)s::text[])",
+        "min_rating": "f.rating >= %(min_rating)s",
+        "min_votes": "f.votes >= %(min_votes)s",
+        "min_runtime": "f.runtime_minutes >= %(min_runtime)s",
+        "max_runtime": "f.runtime_minutes <= %(max_runtime)s",
     }
-    parameters_by_name = {name: value for name in tests if (value := getattr(filters, name)) is not None}
-    return [tests[name] for name in parameters_by_name], parameters_by_name
+    parameters: dict[str, Any] = {name: value for name in tests if (value := getattr(filters, name)) is not None}
+    if filters.types is not None:
+        parameters["types"] = list(filters.types)
+    return [tests[name] for name in parameters], parameters
+
+
+def _initial(initial: str | None, *, indexed: bool) -> str:
+    """The test of a title's first character. Titles are stored in the order of code points."""
+    title = "f.title_folded" if indexed else "(f.title_folded || '')"
+    if initial == "*":
+        return f"({title} < 'a' OR {title} >= '{{')"
+    return f"left({title}, 1) = %(initial)s" + f" AND {title} >= %(initial)s" * indexed
 
 
 def _contains(
@@ -209,14 +235,29 @@ def _contains(
     return f"{folded} LIKE %({name}_like)s", {f"{name}_like": f"%{escape_like(text)}%"}
 
 
-def _tsquery(words: tuple[str, ...]) -> str:
-    quoted = ["'" + word.replace("'", "''") + "'" for word in words]  # words are letters and digits anyway
-    return " & ".join([*quoted[:-1], quoted[-1] + ":*"])
+def _tsquery(words: tuple[QueryWord, ...]) -> str:
+    """Each of the words in one of its alternatives, which are letters and digits: nothing needs escaping."""
+    return " & ".join(
+        "(" + " | ".join(f"'{text}'{':*' if unfinished else ''}" for text, unfinished in word) + ")" for word in words
+    )
+
+
+def _title_tests(filters: Filters, parameters: dict[str, Any]) -> tuple[str, str]:
+    """Tests whether the query is the title, with or without its article, and whether that starts with the query."""
+    if filters.literal:
+        parameters |= {"phrase": filters.phrase, "phrase_start": f"{escape_like(filters.phrase)}%"}
+        return "f.title_folded = %(phrase)s", "f.title_folded LIKE %(phrase_start)s"
+    parameters["keys"] = list(filters.keys)
+    starts = []
+    for place, key in enumerate(filters.keys):
+        parameters[f"start_{place}"] = f"{escape_like(key)}%"
+        starts += [f"f.title_key LIKE %(start_{place})s", f"f.bare_key LIKE %(start_{place})s"]
+    return "(f.title_key = ANY (%(keys)s) OR f.bare_key = ANY (%(keys)s))", f"({' OR '.join(starts)})"
 
 
 def _relevance(filters: Filters, parameters: dict[str, Any]) -> str:
     """Best first: the title itself, titles that start with it, titles that contain it, the rest; known films first."""
-    phrase = escape_like(filters.phrase)
-    parameters |= {"phrase": filters.phrase, "phrase_start": f"{phrase}%", "phrase_like": f"%{phrase}%"}
-    return """(CASE WHEN f.title_folded = %(phrase)s THEN 0 WHEN f.title_folded LIKE %(phrase_start)s THEN 1
+    is_title, starts = _title_tests(filters, parameters)
+    parameters["phrase_like"] = f"%{escape_like(filters.phrase)}%"
+    return f"""(CASE WHEN {is_title} THEN 0 WHEN {starts} THEN 1
         WHEN f.title_folded LIKE %(phrase_like)s THEN 2 ELSE 3 END)::bigint << 32 | f.votes_desc"""

@@ -47,7 +47,7 @@ async def select_people_by_words(conn: Connection, words: list[str], tier: str, 
     statement = f"""
         SELECT f.id, f.name, f.birth_year
         FROM star f WHERE words_of(f.name_folded) @@ %(words)s::tsquery AND {tier}
-        ORDER BY f.film_count DESC, f.no LIMIT %(size)s
+        ORDER BY f.film_count DESC, f.known_desc, f.no LIMIT %(size)s
     """
     rows = await _fetch(conn, statement, {"words": _tsquery(words), "size": size})
     return [Suggestion(kind="star", id=row[0], text=row[1], year=row[2]) for row in rows]

@@ -13,7 +13,8 @@ from filmer.accounts.addresses import read_email
 from filmer.accounts.passwords import Passwords
 from filmer.accounts.schemas import Role, read_name, read_new_password
 from filmer.clock import SystemClock
-from filmer.commands.terminal import DataDir, ask_secret, in_database, read_argument
+from filmer.commands.options import DataDir
+from filmer.commands.terminal import ask_secret, in_database, read_argument
 from filmer.errors import CommandFailed
 from filmer.plurals import counted
 from filmer.settings import Settings

@@ -7,7 +7,8 @@ from cyclopts import Parameter
 
 from filmer.backup.create import create_backup
 from filmer.clock import SystemClock
-from filmer.commands.terminal import DataDir, database
+from filmer.commands.options import DataDir
+from filmer.commands.terminal import database
 from filmer.importing.progress import Progress
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from filmer.accounts.schemas import read_name
-from filmer.commands.terminal import DataDir, ask_secret, in_database
+from filmer.commands.options import DataDir
+from filmer.commands.terminal import ask_secret, in_database
 from filmer.errors import CommandFailed
 from filmer.plurals import counted
 from filmer.secret import SecretKey

@@ -1,6 +1,7 @@
 """``filmer catalogue``."""
 
-from filmer.commands.terminal import DataDir, database
+from filmer.commands.options import DataDir
+from filmer.commands.terminal import database
 from filmer.importing import queries
 from filmer.store.engines import connect
 

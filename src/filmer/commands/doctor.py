@@ -17,7 +17,8 @@ from rich.text import Text
 from filmer import __version__
 from filmer.accounts.address_conflicts import ADVICE, find_shared
 from filmer.clock import SystemClock
-from filmer.commands.terminal import DataDir, err
+from filmer.commands.options import DataDir
+from filmer.commands.terminal import err
 from filmer.errors import ExternalApiError
 from filmer.importing import queries
 from filmer.plurals import counted

@@ -11,7 +11,8 @@ import psycopg
 from cyclopts import App, Parameter
 
 from filmer.clock import SystemClock
-from filmer.commands.terminal import DataDir, confirm, database, shown
+from filmer.commands.options import DataDir
+from filmer.commands.terminal import confirm, database, shown
 from filmer.errors import CommandFailed
 from filmer.importing import imdb, owner_films, pipeline
 from filmer.importing.data_set import Report

@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from filmer.clock import SystemClock
-from filmer.commands.terminal import DataDir, err
+from filmer.commands.options import DataDir
+from filmer.commands.terminal import err
 from filmer.errors import CommandFailed
 from filmer.logs import configure_logs
 from filmer.plurals import counted

@@ -1,6 +1,7 @@
 """``filmer migrate``."""
 
-from filmer.commands.terminal import DataDir, database, settle_accounts
+from filmer.commands.options import DataDir
+from filmer.commands.terminal import database, settle_accounts
 from filmer.store.engines import connect
 from filmer.store.migrate import migrate as apply_migrations
 

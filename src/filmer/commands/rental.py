@@ -7,7 +7,8 @@ from cyclopts import App, Parameter
 from msgspec import UNSET, UnsetType
 
 from filmer.clock import SystemClock
-from filmer.commands.terminal import DataDir, database, shown
+from filmer.commands.options import DataDir
+from filmer.commands.terminal import database, shown
 from filmer.errors import CommandFailed, Conflict, NotFound
 from filmer.rentals.counter_queries import Stock, Terms
 from filmer.rentals.terms import MAX_COPIES, MAX_HOURS, MAX_START_DAYS, NewTerms, film_terms, set_terms, stock_of

@@ -7,7 +7,8 @@ from cyclopts import Parameter
 
 from filmer.backup.archive import Manifest, open_archive
 from filmer.backup.restore import require_known_migrations, restore_backup
-from filmer.commands.terminal import DataDir, database, err, settle_accounts
+from filmer.commands.options import DataDir
+from filmer.commands.terminal import database, err, settle_accounts
 from filmer.importing.progress import Progress
 from filmer.secret import FILE as KEY_FILE
 from filmer.secret import SecretKey

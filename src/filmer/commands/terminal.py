@@ -5,9 +5,8 @@ import getpass
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
-from cyclopts import Parameter
 from rich.console import Console
 
 from filmer.accounts.address_conflicts import ADVICE, settle_addresses
@@ -20,9 +19,6 @@ from filmer.store.postgres import Connection
 
 T = TypeVar("T")
 
-DataDir = Annotated[
-    str | None, Parameter(name="--data-dir", help="The data directory, with the embedded database (FILMER_DATA_DIR).")
-]
 err = Console(stderr=True, highlight=False, markup=False, emoji=False)  # data is printed as it is
 
 

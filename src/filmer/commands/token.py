@@ -9,7 +9,8 @@ from filmer.accounts import token_queries
 from filmer.accounts.schemas import read_name
 from filmer.accounts.tokens import issue
 from filmer.clock import SystemClock
-from filmer.commands.terminal import DataDir, err, in_database, read_argument
+from filmer.commands.options import DataDir
+from filmer.commands.terminal import err, in_database, read_argument
 from filmer.errors import CommandFailed
 from filmer.settings import Settings
 from filmer.store.postgres import Connection

@@ -9,6 +9,7 @@ from typing import Any
 
 from litestar.types import ASGIApp, Receive, Send
 
+from filmer.edge.flight import FLIGHT
 from filmer.edge.request import EDGE_REQUEST, EdgeRequest
 
 MAX_DRAINED = 256 * 1024  # bytes; with more left, the connection is closed
@@ -21,6 +22,8 @@ class BodyDrain:
         self._app = app
 
     def __call__(self, scope: Any, receive: Receive, send: Send) -> Any:
+        if FLIGHT in scope:  # what is computed for all who ask has no body
+            return self._app(scope, receive, send)
         body = _Body(receive, scope[EDGE_REQUEST])
 
         async def send_after_body(message: Any) -> None:

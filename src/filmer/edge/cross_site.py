@@ -23,7 +23,7 @@ RawHeaders = Iterable[tuple[bytes, bytes]]
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _VARY = (b"vary", b"Origin")
-_EXPOSED = b"ETag, X-Request-Id, Retry-After, Age, X-Cache"
+_EXPOSED = b"ETag, X-Request-Id, Retry-After, Age, X-Cache, X-Search-Corrected"
 _PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"GET, POST, PUT, DELETE, HEAD"),
     (b"access-control-allow-headers", b"Content-Type, Authorization, Idempotency-Key, If-None-Match, X-Request-Id"),

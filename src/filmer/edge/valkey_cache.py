@@ -22,9 +22,11 @@ class ValkeyCache:
     """Responses by edition and address. While Valkey is unavailable, every process computes for itself."""
 
     def __init__(
-        self, app: ASGIApp, *, edition: Edition, shared: SharedCache, clock: Clock, build: bytes, seconds: int
+        self, app: ASGIApp, *, edition: Edition, shared: SharedCache | None, clock: Clock, build: bytes, seconds: int
     ) -> None:
-        """``build``: part of the key, as versions of filmer that share a Valkey must not serve each other's responses.
+        """``shared``: None where no other process would find what this one stores. Then computing costs less.
+
+        ``build``: part of the key, as versions of filmer that share a Valkey must not serve each other's responses.
 
         ``seconds``: how long a response is cached, in Valkey and in memory; 0: not at all.
         """
@@ -43,7 +45,7 @@ class ValkeyCache:
 
     async def _send_shared(self, flight: Flight, scope: Any, receive: Receive, send: Send) -> None:
         key = self._key(flight)
-        flight.response = await self._get_or_claim(key)
+        flight.response = await self._get_or_claim(self._shared, key) if self._shared else None
         if flight.response is not None:
             flight.source = PAGE_VALKEY
             await flight.response.send(send)
@@ -53,8 +55,9 @@ class ValkeyCache:
             response: CachedResponse | None = flight.response
             is_public = response is not None and response.is_public
             is_stored = is_public and self._edition.stale_reads == stale_reads  # else it may be of an older edition
-            packed = msgspec.msgpack.encode(response) if is_stored else None
-            self._shared.put_or_release(key, packed, seconds=self._seconds)
+            if self._shared:
+                packed = msgspec.msgpack.encode(response) if is_stored else None
+                self._shared.put_or_release(key, packed, seconds=self._seconds)
             if not is_stored:
                 return
         flight.until = self._clock.monotonic() + self._seconds
@@ -63,10 +66,10 @@ class ValkeyCache:
         digest = hashlib.blake2b(flight.address, digest_size=16, key=self._build).hexdigest()
         return f"filmer:page:{flight.edition}:{digest}"
 
-    async def _get_or_claim(self, key: str) -> CachedResponse | None:
+    async def _get_or_claim(self, shared: SharedCache, key: str) -> CachedResponse | None:
         """The response, after waiting if another process computes it. None: compute it, and release the claim."""
         deadline = self._clock.monotonic() + CLAIM_MILLISECONDS / 1000
-        while (packed := await self._shared.get_or_claim(key, milliseconds=CLAIM_MILLISECONDS)) == CLAIMED:
+        while (packed := await shared.get_or_claim(key, milliseconds=CLAIM_MILLISECONDS)) == CLAIMED:
             if self._clock.monotonic() > deadline:
                 return None
             await asyncio.sleep(POLL_SECONDS)

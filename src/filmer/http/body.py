@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from functools import cache
 from math import isfinite
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import litestar
 import msgspec
-from litestar.exceptions import HTTPException
 from msgspec import inspect
 
 from filmer.errors import FieldError, FilmerError, InvalidRequest, PayloadTooLarge, RequestTimeout, UnsupportedMediaType
 from filmer.http.bounds import kind_of, require_length, require_storable, require_within
 from filmer.http.json_text import HUGE, Fraction, Members, read_json
 from filmer.http.query import read_integer
+
+if TYPE_CHECKING:  # commands use structs that are bodies, and do without the framework
+    import litestar
 
 MAX_BODY = 64 * 1024  # bytes (contract §1.3)
 BODY_SECONDS = 8.0  # for the whole body; together with DRAIN_SECONDS of edge/body_drain.py less than 10
@@ -79,8 +80,10 @@ class ReceivedBody(msgspec.Struct, frozen=True):
         return f"<ReceivedBody {len(self.body)} bytes>"
 
 
-async def receive_body(request: litestar.Request[Any, Any, Any]) -> ReceivedBody:
+async def receive_body(request: "litestar.Request[Any, Any, Any]") -> ReceivedBody:
     """Receive the whole body; what the client did wrong is raised by ``ReceivedBody.read``, in its turn."""
+    from litestar.exceptions import HTTPException  # at hand in every process that receives requests
+
     content_types = request.headers.getall("content-type", [])
     content_type = ", ".join(content_types) if content_types else None
     try:
@@ -96,7 +99,7 @@ async def receive_body(request: litestar.Request[Any, Any, Any]) -> ReceivedBody
         return ReceivedBody(failure=InvalidRequest(message="Request body is cut off"))
 
 
-async def _whole(request: litestar.Request[Any, Any, Any]) -> bytes:
+async def _whole(request: "litestar.Request[Any, Any, Any]") -> bytes:
     if (request.content_length or 0) > MAX_BODY:
         raise PayloadTooLarge
     body = bytearray()

@@ -29,13 +29,18 @@ def encode(value: Any) -> bytes:
     return _encoder.encode(value)
 
 
+def shop_data(data: Any) -> bytes:
+    """shop-api.md, "Standard Success Format"."""
+    return encode({"success": True, "data": data})
+
+
 class ShopResponse(Response[Any]):
     """Wraps what a handler under /api/v1 returns: ``{"success": true, "data": …}``."""
 
     def render(self, content: Any, media_type: str, enc_hook: Any = None) -> bytes:
         if media_type != MediaType.JSON or isinstance(content, bytes):
             return super().render(content, media_type, enc_hook)
-        return encode({"success": True, "data": content})
+        return shop_data(content)
 
 
 class CommunityResponse(Response[Any]):

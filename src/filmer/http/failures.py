@@ -35,7 +35,7 @@ def answer_failure(request: Request[Any, Any, Any], raised: Exception) -> Respon
     clock: Clock = request.app.state.clock
     failure_page: FailurePage = request.app.state.failure_page
     path = request.scope["path"]
-    error = _as_filmer_error(raised)
+    error = as_filmer_error(raised)
     if isinstance(error, errors.ServerLost):
         request.scope[SERVER_LOST] = True  # type: ignore[literal-required]
     if is_page(path):
@@ -100,7 +100,8 @@ def _path_of(address: str) -> str:
     return urlunsplit(("", "", url.path, url.query, "")) or "/"
 
 
-def _as_filmer_error(raised: Exception) -> FilmerError:
+def as_filmer_error(raised: Exception) -> FilmerError:
+    """The error that a caller is told of. Those of the server are logged."""
     if isinstance(raised, FilmerError):
         if raised.status >= 500:  # noqa: PLR2004 - where HTTP's server errors begin
             log.warning("request failed", error=raised.message, cause=type(raised.__cause__).__name__)

@@ -6,7 +6,7 @@ A struct's field types and ``Meta`` bounds are the rules, and the OpenAPI docume
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -16,6 +16,7 @@ from filmer.errors import FieldError, InvalidRequest, NotFound
 from filmer.http.bounds import MAX_INTEGER, kind_of, require_length, require_storable, require_within
 
 _INTEGER = re.compile(r"-?[0-9]{1,64}")
+_NUMBER = re.compile(r"-?[0-9]{1,64}(\.[0-9]{1,64})?([eE][+-]?[0-9]{1,3})?")
 MAX_PARAMETERS = 100
 
 Q = TypeVar("Q", bound="Query")
@@ -29,30 +30,33 @@ class Query(msgspec.Struct, kw_only=True, rename="camel"):
         """Errors between parameters. ``_values``: those valid by themselves; ``_names``: of all that were sent."""
         return iter(())
 
+    @classmethod
+    def add_defaults(cls, _values: dict[str, Any]) -> None:
+        """Add the defaults that depend on what was sent to the valid values."""
+
 
 def read_query(raw: bytes, struct: type[Q], errors: Sequence[FieldError] = ()) -> Q:
     """Raises InvalidRequest naming every offending parameter, after ``errors`` of the caller's own checks."""
-    readers = _readers(struct)
-    texts, unreadable = _decode(raw, readers.keys())
+    parameters = _parameters(struct)
+    texts, unreadable = _decode(raw, parameters.keys())
     field_errors = [*errors, *unreadable]
     values: dict[str, Any] = {}
     for name, text in texts.items():
         try:
-            values[name] = readers[name](text)
+            values[name] = parameters[name].read(text)
         except ValueError as error:
             field_errors.append(FieldError(name, str(error)))
     names = {*texts, *(error.field for error in unreadable)}
-    known = msgspec.structs.fields(struct)
     field_errors.extend(
-        FieldError(field.encode_name, "must be given")
-        for field in known
-        if field.required and field.encode_name not in names
+        FieldError(name, "must be given")
+        for name, parameter in parameters.items()
+        if parameter.is_required and name not in names
     )
     field_errors.extend(struct.cross_check(values, names))
     if field_errors:
         raise InvalidRequest(field_errors)
-    fields = {field.encode_name: field.name for field in known}
-    return struct(**{fields[name]: value for name, value in values.items()})
+    struct.add_defaults(values)
+    return struct(**{parameters[name].field: value for name, value in values.items()})
 
 
 def read_integer(text: str) -> int:
@@ -125,17 +129,26 @@ def _decode(raw: bytes, known: Collection[str]) -> tuple[dict[str, str], list[Fi
 Reader = Callable[[str], Any]
 
 
+class _Parameter(NamedTuple):
+    field: str  # of the struct
+    read: Reader
+    is_required: bool
+
+
 @cache
-def _readers(struct: type[Query]) -> dict[str, Reader]:
+def _parameters(struct: type[Query]) -> dict[str, _Parameter]:
+    """By name, as it is written in a query. Finding them takes longer than reading a query."""
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType)  # noqa: S101 - by the type of the argument
-    return {field.encode_name: _reader(field.type) for field in info.fields}
+    return {field.encode_name: _Parameter(field.name, _reader(field.type), field.required) for field in info.fields}
 
 
 def _reader(wrapped: inspect.Type) -> Reader:
     kind, extra, _ = kind_of(wrapped)  # "X | None": absent, or an X
     if isinstance(kind, inspect.IntType):
         return _integer_reader(kind)
+    if isinstance(kind, inspect.FloatType):
+        return _number_reader(kind)
     if isinstance(kind, inspect.LiteralType):
         return _choice_reader([str(value) for value in kind.values])
     if isinstance(kind, inspect.StrType):
@@ -148,6 +161,16 @@ def _integer_reader(kind: inspect.IntType) -> Reader:
         number = read_integer(text)
         require_within(kind, number)
         return number
+
+    return read
+
+
+def _number_reader(kind: inspect.FloatType) -> Reader:
+    def read(text: str) -> float:
+        if not _NUMBER.fullmatch(text):
+            raise ValueError("must be a number")
+        require_within(kind, float(text))
+        return float(text)
 
     return read
 

@@ -2,24 +2,32 @@
 
 import os
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from threading import Semaphore
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 from psycopg.types.numeric import Int4
 
 from filmer.catalogue import listing
-from filmer.catalogue.folding import by_name, fold, indexed_words
+from filmer.catalogue.folding import by_name, fold, search_form
+from filmer.catalogue.index_format import KNOWN
+from filmer.catalogue.search_terms import found_under, letters_of, words_of, written_words
+from filmer.catalogue.words import name_words, title_words, year_word
 from filmer.importing import queries, sort_orders
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
 from filmer.importing.progress import Progress
+from filmer.importing.search_index import IndexedFilm, IndexedPerson, KnownFilm, write_search_index
 from filmer.importing.search_terms import Term, WordPairs, cast_terms, substring_terms, word_terms
 
 BILLED = 3  # stars in a list item (contract §2.4)
@@ -42,9 +50,11 @@ def write_catalogue(conn: psycopg.Connection[Any], data_set: DataSet, progress: 
         with progress.step("Writing lists"):
             writer.copy_listings()
             writer.copy_tally()
+        with progress.step("Building the search index", len(writer.films) + len(writer.stars)) as advance:
+            write_search_index(conn, writer.indexed_films(), writer.indexed_people(), advance)
         with progress.step("Counting words"):
             writer.copy_terms()
-        indexer.start("listing", "listing_size", "tally", "term")
+        indexer.start("listing", "listing_size", "tally", "term", "search_index")
         with progress.step("Indexing"):
             indexer.finish()
     return len(writer.films), len(writer.stars)
@@ -56,21 +66,26 @@ class _CatalogueWriter:
         self.films: list[ImportedFilm]
         self.stars: list[ImportedStar]
         self.films, self._titles, _ = _sorted(data_set.films, lambda film: film.title)
-        self._directors = [fold(film.directors) if film.directors else "" for film in self.films]
-        credited = sorted({place for film in self.films for place in film.cast})
-        self.stars, self._names, sources = _sorted(
-            [data_set.stars[place] for place in credited], lambda star: star.name
+        self._title_forms = _search_forms([film.title for film in self.films], self._titles)
+        self._directors = [search_form(film.directors) if film.directors else "" for film in self.films]
+        cast = _Lists.of([film.cast for film in self.films])
+        is_credited = np.zeros(len(data_set.stars), dtype=bool)
+        is_credited[cast.values] = True
+        credited = np.flatnonzero(is_credited)
+        self.stars, folded_names, sources = _sorted(
+            [data_set.stars[place] for place in credited.tolist()], lambda star: star.name
         )
-        self._star_index = np.zeros(len(data_set.stars), dtype=np.int32)  # in self.stars, by index in the data set
-        self._star_index[np.array(credited, dtype=np.int64)[sources]] = np.arange(len(sources), dtype=np.int32)
-        self._film_orders = sort_orders.film_orders(
-            self._titles, [film.year for film in self.films], [film.rating for film in self.films]
-        )
-        self._star_orders = sort_orders.star_orders(self._names, [star.birth_year for star in self.stars])
-        names = {name for film in self.films for name in film.genres}
-        self._genre_ids = queries.insert_genres(conn, names)
-        self._words = _Words()
-        self._star_words = _Lists(self._words.ids(indexed_words(folded)) for folded in self._names)
+        star_index = np.zeros(len(data_set.stars), dtype=np.int32)  # in self.stars, by index in the data set
+        star_index[credited[sources]] = np.arange(len(sources), dtype=np.int32)
+        self._cast = _Lists(star_index[cast.values], cast.ends)
+        self._film_orders = sort_orders.film_orders(self._titles, self.films)
+        self._star_orders = sort_orders.star_orders(folded_names, [star.birth_year for star in self.stars])
+        kinds = {film.genres for film in self.films}  # far fewer than films
+        self._genre_ids = queries.insert_genres(conn, {name for genres in kinds for name in genres})
+        self._genres_of = {genres: tuple(self._genre_ids[name] for name in genres) for genres in kinds}
+        self._names = _search_forms([star.name for star in self.stars], folded_names)
+        self._star_words = [" ".join(name_words(form)) for form in self._names]
+        self._film_words: list[str] = []
 
     def copy_films(self, progress: Progress) -> None:
         with progress.step("Writing films", len(self.films)) as advance, self._conn.transaction():
@@ -83,28 +98,26 @@ class _CatalogueWriter:
     def _copy_films(self, advance: Callable[[int], None]) -> None:
         ranks = [sort_orders.ranks(self._film_orders[name]) for name in FILM_RANKS]
         votes = sort_orders.numbers([film.votes for film in self.films])
-        by_votes = sort_orders.ranks(sort_orders.order_by(votes, descending=True))
+        self._by_votes = sort_orders.order_by(votes, descending=True)
+        by_votes = sort_orders.ranks(self._by_votes)
         ranked = zip(*(array("i", rank.tobytes()) for rank in (*ranks, by_votes)), strict=True)
-        self._cast, self._film_words = _Lists(), _Lists()
-        quoted = self._words.quoted
+        genres_of = {genres: _genre_arrays(genres, self._genre_ids) for genres in self._genres_of}
+        star_nos, ends = (array("i", column.tobytes()) for column in (self._cast.values + 1, self._cast.ends))
         with queries.copy_into_new(self._conn, "film", queries.FILM_COLUMNS) as copy:
             for index, (film, places) in enumerate(zip(self.films, ranked, strict=True)):
-                title, director = self._titles[index], self._directors[index]
-                stars = self._star_index[list(film.cast)].tolist() if film.cast else []
-                words = self._words.ids(indexed_words(title) | indexed_words(director))
-                self._cast.append(stars)
+                nos = star_nos[ends[index] : ends[index + 1]].tolist()
+                billed = [self.stars[no - 1] for no in nos[:BILLED]]
+                genre_ids, genres = genres_of[film.genres]
+                title, director = self._title_forms[index], self._directors[index]
+                title_is = title_words(title)
+                words = " ".join(_own_words(film, title_is.words, director))
                 self._film_words.append(words)
-                for star in stars:
-                    words += self._star_words[star]
-                billed = [self.stars[star] for star in stars[:BILLED]]
-                genres = sorted(film.genres, key=by_name)
                 copy.write_row((
-                    index + 1, *places, film.year, _int_array([self._genre_ids[name] for name in genres]), title,
-                    director or None, " ".join([quoted[word] for word in words]), film.id, film.title,
-                    film.directors, film.rating, film.votes, _text_array(genres),
-                    _int_array([star + 1 for star in stars]), _text_array([star.id for star in billed]),
+                    index + 1, *places, film.year, genre_ids, title, title_is.key, title_is.bare_key, director or None,
+                    " ".join([words, *[self._star_words[no - 1] for no in nos]]), film.id, film.title, film.directors,
+                    film.rating, film.votes, genres, _int_array(nos), _text_array([star.id for star in billed]),
                     _text_array([star.name for star in billed]), film.original_title, film.release_date,
-                    film.runtime_minutes, film.popularity, film.tmdb_id, film.price, film.overview,
+                    film.runtime_minutes, film.popularity, film.tmdb_id, film.price, film.overview, film.title_type,
                 ))  # fmt: skip
                 if index % REPORT_EVERY == 0:
                     advance(index)
@@ -115,8 +128,8 @@ class _CatalogueWriter:
         film_nos = (films + 1)[np.lexsort((newest[films], stars))].astype(np.int32)
         counts = np.bincount(stars, minlength=len(self.stars)).astype(np.int32)
         votes = np.array([film.votes or 0 for film in self.films], dtype=np.float64)
-        votes_of_star = np.bincount(stars, weights=votes[films], minlength=len(self.stars))
-        self._star_orders["known"] = sort_orders.best_known(counts, votes_of_star)
+        self._star_votes = np.bincount(stars, weights=votes[films], minlength=len(self.stars))
+        self._star_orders["known"] = sort_orders.best_known(counts, self._star_votes)
         ranks = [sort_orders.ranks(self._star_orders[name]) for name in STAR_RANKS]
         columns = [*ranks, counts, np.cumsum(counts, dtype=np.int32)]
         ranked = zip(*(array("i", column.tobytes()) for column in columns), strict=True)
@@ -130,7 +143,7 @@ class _CatalogueWriter:
                     advance(index)
 
     def copy_listings(self) -> None:
-        ids = [[self._genre_ids[name] for name in film.genres] for film in self.films]
+        ids = [self._genres_of[film.genres] for film in self.films]
         sizes = {listing.ALL: 0, listing.STARS: 0}
         columns = ("list", "sort", "chunk", "nos")
         self._conn.adapters.register_dumper(np.ndarray, _IntArrayDumper)
@@ -151,9 +164,9 @@ class _CatalogueWriter:
 
     def copy_tally(self) -> None:
         counts: dict[tuple[int, int | None], int] = {}
-        for film in self.films:
-            for genre in (0, *[self._genre_ids[name] for name in film.genres]):
-                counts[genre, film.year] = counts.get((genre, film.year), 0) + 1
+        for (genres, year), films in Counter((film.genres, film.year) for film in self.films).items():
+            for genre in (0, *self._genres_of[genres]):
+                counts[genre, year] = counts.get((genre, year), 0) + films
         with (
             self._conn.transaction(),
             queries.copy_into_new(self._conn, "tally", ("genre_id", "year", "films")) as copy,
@@ -161,34 +174,65 @@ class _CatalogueWriter:
             for (genre, year), films in counts.items():
                 copy.write_row((genre, year, films))
 
+    def indexed_films(self) -> Iterator[IndexedFilm]:
+        """All films as the search index stores them, most votes first. To be called when films and stars are copied."""
+        for place, index in enumerate(self._by_votes.tolist()):
+            film = self.films[index]
+            words = found_under(self._titles[index] if film.title.isascii() else film.title)
+            if film.original_title and film.original_title != film.title:
+                words |= found_under(film.original_title)
+            known = self._known_film(index, words) if place < KNOWN else None
+            titles = (film.title, film.original_title)
+            yield IndexedFilm(index + 1, titles, film.votes or 0, film.year, words, known)
+
+    def _known_film(self, index: int, title_words: set[str]) -> KnownFilm:
+        film = self.films[index]
+        stars = self._cast.values[self._cast.ends[index] : self._cast.ends[index + 1]].tolist()
+        directors = film.directors.split(", ") if film.directors else []
+        return KnownFilm(
+            title_words.union(self._film_words[index].split(), *(self._star_words[star].split() for star in stars)),
+            [*(f"d{letters_of(written_words(name))}" for name in directors), *(f"p{star + 1}" for star in stars)],
+            [*directors, *(self.stars[star].name for star in stars)],
+            [letters_of(words_of(genre)) for genre in film.genres],
+            words_of(film.overview) if film.overview else (),
+        )
+
+    def indexed_people(self) -> Iterator[IndexedPerson]:
+        """All stars as the search index stores them, the best known first."""
+        votes = self._star_votes.tolist()
+        for index in self._star_orders["known"].tolist():
+            name, born = self._names[index], self.stars[index].birth_year
+            yield IndexedPerson(index + 1, name, int(votes[index]), born, found_under(name))
+
     def copy_terms(self) -> None:
         """Must be called last: it drops each list of texts once counted, as counting words needs the memory."""
         columns = ("field", "term", "total", "nos")
         with self._conn.transaction(), queries.copy_into_new(self._conn, "term", columns) as copy:
-            for term, total, _ in self._cast_terms():
+            vocabulary, (of_films, of_stars) = _numbered_words(self._film_words, self._star_words)
+            self._film_words.clear()
+            self._star_words.clear()
+            for term, total, _ in self._cast_terms(vocabulary, of_stars):
                 copy.write_row(("star", term, total, None))
-            for field, texts in (("title", self._titles), ("director", self._directors), ("name", self._names)):
+            for field, texts in (("title", self._title_forms), ("director", self._directors), ("name", self._names)):
                 for term, total, nos in substring_terms(texts):
                     copy.write_row((field, term, total, nos and _int_array(nos)))
                 texts.clear()
-            for term, total, _ in word_terms(self._words.texts, self._word_pairs(), len(self.films)):
+            for term, total, _ in word_terms(vocabulary, self._word_pairs(of_films, of_stars), len(self.films)):
                 copy.write_row(("word", term, total, None))
 
-    def _cast_terms(self) -> Iterator[Term]:
+    def _cast_terms(self, vocabulary: Sequence[str], of_stars: "_Lists") -> Iterator[Term]:
         """Counts of the most common words in names, as a search for one of them matches the films of many stars."""
-        uses = np.bincount(self._star_words.values, minlength=1)
+        uses = np.bincount(of_stars.values, minlength=1)
         common = np.argsort(-uses, kind="stable")[:COMMON_NAMES]
-        texts = self._words.texts
-        words = [texts[word] for word in common.tolist() if uses[word]]
+        words = [vocabulary[word] for word in common.tolist() if uses[word]]
         return cast_terms(self._names, words, self._cast.values, self._cast.owners, len(self.films))
 
-    def _word_pairs(self) -> npt.NDArray[np.int64]:
+    def _word_pairs(self, of_films: "_Lists", of_stars: "_Lists") -> npt.NDArray[np.int64]:
         """All words and the films that have them. A film also has the words in its cast's names."""
         films, stars = self._cast.owners, self._cast.values
-        lengths, starts, words = self._star_words.lengths, self._star_words.starts, self._star_words.values
-        film_words = self._film_words.values
-        pairs = WordPairs(len(film_words) + int(lengths[stars].sum()))
-        pairs.add(film_words, self._film_words.owners)
+        lengths, starts, words = of_stars.lengths, of_stars.ends[:-1], of_stars.values
+        pairs = WordPairs(len(of_films.values) + int(lengths[stars].sum()))
+        pairs.add(of_films.values, of_films.owners)
         for first in range(0, len(stars), PAIRS_AT_ONCE):
             block = stars[first : first + PAIRS_AT_ONCE]
             counts = lengths[block]
@@ -236,63 +280,56 @@ class _Indexer:
                     action(conn, argument)
 
 
-FILM_RANKS = ("title desc", "year asc", "year desc", "rating asc", "rating desc")
+def _own_words(film: ImportedFilm, words: set[str], director: str) -> set[str]:
+    """The words of a film but those of its cast. ``words``: of its title."""
+    if film.original_title and film.original_title != film.title:
+        words |= title_words(search_form(film.original_title)).words
+    for name in director.split(", ") if director else ():
+        words |= name_words(name)
+    if film.year is not None:
+        words.add(year_word(film.year))
+    return words
+
+
+FILM_RANKS = (
+    "title desc", "year asc", "year desc", "rating asc", "rating desc", "popularity asc", "popularity desc",
+)  # fmt: skip
 STAR_RANKS = ("name desc", "birthYear asc", "birthYear desc", "known")
 
 
-class _Words:
-    """Numbers words from 0, each different word once."""
+class _Lists(NamedTuple):
+    """A list of numbers for each owner (from 0), in two columns to save memory."""
 
-    def __init__(self) -> None:
-        self._ids: dict[str, int] = {}
-        self.quoted: list[str] = []  # as in the literal of a tsvector
+    values: Ints
+    ends: Ints  # in ``values``; the first is 0
 
-    def ids(self, words: Iterable[str]) -> list[int]:
-        ids = []
-        for word in words:
-            number = self._ids.get(word)
-            if number is None:
-                number = self._ids[word] = len(self._ids)
-                self.quoted.append(f"'{word}'")
-            ids.append(number)
-        return ids
-
-    @property
-    def texts(self) -> list[str]:
-        return list(self._ids)
-
-
-class _Lists:
-    """A list of numbers for each owner (from 0), stored in two arrays to save memory."""
-
-    def __init__(self, lists: Iterable[Sequence[int]] = ()) -> None:
-        self._values, self._ends = array("i"), array("i", [0])
-        for numbers in lists:
-            self.append(numbers)
-
-    def append(self, numbers: Sequence[int]) -> None:
-        self._values.extend(numbers)
-        self._ends.append(len(self._values))
-
-    def __getitem__(self, owner: int) -> "array[int]":
-        return self._values[self._ends[owner] : self._ends[owner + 1]]
-
-    @property
-    def values(self) -> Ints:
-        return np.array(self._values, dtype=np.int32)
-
-    @property
-    def starts(self) -> Ints:
-        return np.array(self._ends[:-1], dtype=np.int32)
+    @classmethod
+    def of(cls, lists: Sequence[Sequence[int]]) -> Self:
+        ends = np.zeros(len(lists) + 1, dtype=np.int32)
+        np.cumsum([len(numbers) for numbers in lists], out=ends[1:])
+        return cls(np.fromiter(chain.from_iterable(lists), np.int32, int(ends[-1])), ends)
 
     @property
     def lengths(self) -> Ints:
-        ends = np.array(self._ends, dtype=np.int32)
-        return ends[1:] - ends[:-1]
+        return np.diff(self.ends)
 
     @property
     def owners(self) -> Ints:
-        return np.repeat(np.arange(len(self._ends) - 1, dtype=np.int32), self.lengths)
+        return np.repeat(np.arange(len(self.ends) - 1, dtype=np.int32), self.lengths)
+
+
+def _numbered_words(*columns: Sequence[str]) -> tuple[list[str], list[_Lists]]:
+    """The vocabulary of texts whose words stand between spaces, and for each column the numbers of its texts' words."""
+    words, ends = [], []
+    for column in columns:
+        lists = pc.split_pattern(pa.array(column, pa.large_string()), " ")
+        is_word = pc.not_equal(lists.values, "")
+        counted = np.cumsum(is_word.to_numpy(zero_copy_only=False), dtype=np.int32)
+        ends.append(np.concatenate((np.zeros(1, dtype=np.int32), counted))[lists.offsets.to_numpy()])
+        words.append(lists.values.filter(is_word))
+    encoded = pa.concat_arrays(words).dictionary_encode()
+    numbers = np.split(encoded.indices.to_numpy(), np.cumsum([len(part) for part in words[:-1]]))
+    return encoded.dictionary.to_pylist(), list(map(_Lists, numbers, ends))
 
 
 class _IntArrayDumper(Dumper):
@@ -320,10 +357,22 @@ def _sorted(rows: Sequence[T], text: Callable[[T], str]) -> tuple[list[T], list[
     return [rows[index] for index in order], [folded[index] for index in order], order
 
 
-def _int_array(values: Iterable[int]) -> str:
-    return "{" + ",".join(map(str, values)) + "}"
+def _genre_arrays(genres: Sequence[str], ids: dict[str, int]) -> tuple[str, str]:
+    """The ids and the names of a film's genres, by name."""
+    names = sorted(genres, key=by_name)
+    return _int_array([ids[name] for name in names]), _text_array(names)
 
 
-def _text_array(values: Iterable[str]) -> str:
-    quoted = ['"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values]
-    return "{" + ",".join(quoted) + "}"
+def _search_forms(texts: Sequence[str], folded: Sequence[str]) -> list[str]:
+    return [fold_of if text.isascii() else search_form(text) for text, fold_of in zip(texts, folded, strict=True)]
+
+
+def _int_array(numbers: list[int]) -> str:
+    return "{" + str(numbers)[1:-1] + "}"
+
+
+def _text_array(values: Sequence[str]) -> str:
+    joined = "".join(values)
+    if '"' in joined or "\\" in joined:
+        values = [value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
+    return '{"' + '","'.join(values) + '"}' if values else "{}"

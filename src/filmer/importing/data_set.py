@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from filmer.catalogue.folding import fold
+from filmer.catalogue.folding import fold, search_form
 from filmer.catalogue.schemas import MAX_IDENTIFIER
 from filmer.errors import CommandFailed
 
-# An entry of the index film_titles has at most 2,704 bytes: the folded title, 4 for each genre, 80 for the rest.
-MAX_TITLE = 2400  # bytes of a folded title
+# An entry of the index film_titles has at most 2,704 bytes: the title as searched, 4 for each genre, 100 for the rest.
+MAX_TITLE = 2400  # bytes of a title as it is searched
 MAX_GENRES = 50  # of a film
 _NO_IDENTIFIER = re.compile(r"[\s/\\?#]|%[0-9A-Fa-f]{2}")
 NOT_STORABLE = re.compile("[\0\ud800-\udfff]")  # characters that PostgreSQL stores in no text
@@ -40,6 +40,7 @@ class ImportedFilm(msgspec.Struct, gc=False):
     tmdb_id: int | None = None
     price: Decimal | None = None
     overview: str | None = None
+    title_type: str | None = None  # IMDb's: "movie", "tvMovie", …
 
 
 class ImportedStar(msgspec.Struct, gc=False):
@@ -57,7 +58,7 @@ class DataSet(msgspec.Struct):
 
 def require_indexable(title: str, genres: Sequence[str]) -> None:
     """Raises ValueError, with what is wrong, for a film that the database's indexes can't hold."""
-    if len(fold(title).encode()) > MAX_TITLE:
+    if len(search_form(title).encode()) > MAX_TITLE:
         raise ValueError(f"a title of over {MAX_TITLE} bytes")
     if len(genres) > MAX_GENRES:
         raise ValueError(f"over {MAX_GENRES} genres")

@@ -2,14 +2,16 @@
 
 import io
 from importlib import resources
-
-import psycopg
+from typing import TYPE_CHECKING
 
 from filmer.clock import SystemClock
-from filmer.importing import pipeline
 from filmer.importing.data_set import DataSet, Report
 from filmer.importing.owner_films import read_rows
-from filmer.importing.progress import Progress
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from filmer.importing.progress import Progress
 
 FILE = "demo.csv"
 
@@ -19,8 +21,12 @@ def read_demo(report: Report) -> DataSet:
     return read_rows(io.StringIO(text, newline=""), FILE, report)
 
 
-def import_demo(conn: psycopg.Connection[tuple[object, ...]], report: Report, progress: Progress) -> tuple[int, int]:
+def import_demo(
+    conn: "psycopg.Connection[tuple[object, ...]]", report: Report, progress: "Progress"
+) -> tuple[int, int]:
     """Make the demo the catalogue. Returns how many films and stars the catalogue has then."""
+    from filmer.importing import pipeline  # takes 0.2 s to import, and the TMDB sandbox only reads the demo
+
     return pipeline.import_data_set(
         conn, read_demo(report), source="demo", origin=FILE, report=report, now=SystemClock().now(), progress=progress
     )

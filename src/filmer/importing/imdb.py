@@ -4,6 +4,7 @@ Ids are numbers here (``tt0111161`` is 111161), so that a hundred million rows a
 and numpy filter whole columns, and only the rows that remain become Python objects.
 """
 
+import sys
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -290,7 +291,7 @@ def _by_film(films: list[ImportedFilm], in_film: Ints, values: Any) -> Iterator[
 
 def _film(number: int, row: Sequence[bytes], genres: dict[bytes, tuple[str, ...]]) -> ImportedFilm:
     """The film in a row of title.basics. Raises ValueError, with what is wrong, for a bad row."""
-    _, _, primary, original, adult, year, runtime, listed = row
+    _, kind, primary, original, adult, year, runtime, listed = row
     if adult not in {b"0", b"1"}:
         raise ValueError("isAdult that is neither 0 nor 1")
     if listed not in genres:
@@ -305,6 +306,7 @@ def _film(number: int, row: Sequence[bytes], genres: dict[bytes, tuple[str, ...]
         genres=genres[listed],
         runtime_minutes=_number(runtime, "a runtime", 10**6) or None,
         original_title=None if original in {primary, NULL, b""} else _text(original, "no original title"),
+        title_type=sys.intern(kind.decode()),  # one of the few that were asked for
     )
 
 

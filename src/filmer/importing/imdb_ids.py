@@ -9,6 +9,15 @@ Bytes = npt.NDArray[np.uint8]
 
 NONE = -1  # in place of a value that is no valid id or number
 _ZERO = ord("0")
+_SHORTEST_ID = 9  # characters
+_JOINING = tuple(
+    (np.uint64(factor), np.uint64(bits), np.uint64(mask))
+    for factor, bits, mask in (
+        (10, 8, 0x00FF_00FF_00FF_00FF),
+        (100, 16, 0x0000_FFFF_0000_FFFF),
+        (10_000, 32, 0x0000_0000_FFFF_FFFF),
+    )
+)
 
 
 def title_id(number: int) -> str:
@@ -22,18 +31,22 @@ def name_id(number: int) -> str:
 def parse_ids(column: pa.BinaryArray, prefix: bytes) -> Ints:
     """The numbers in a column of ids. An id is the prefix (two letters) and 7 digits, or 8 that do not start with 0."""
     data, starts, lengths = _buffers(column)
-    numbers = np.full(len(column), NONE, dtype=np.int32)
-    for length in (9, 10):
-        at = np.flatnonzero(lengths == length)
-        if not len(at):
-            continue
-        characters = _matrix(data, starts, at, length)
-        values, valid = _digits(characters[:, 2:])
-        valid &= (characters[:, 0] == prefix[0]) & (characters[:, 1] == prefix[1])
-        if length == 10:
-            valid &= characters[:, 2] != _ZERO
-        numbers[at] = np.where(valid, values, NONE)
-    return numbers
+    if len(data) < _SHORTEST_ID:
+        return np.full(len(column), NONE, dtype=np.int32)
+    is_long = lengths == _SHORTEST_ID + 1
+    valid = is_long | (lengths == _SHORTEST_ID)
+    # The eight last characters of every id at once, each in a byte of an integer, the first in the lowest.
+    digits = np.ndarray(len(data) - 7, "<u8", data, strides=(1,))[np.maximum(starts + lengths, 8) - 8]
+    heads = np.ndarray(len(data) - 1, "<u2", data, strides=(1,))[np.minimum(starts, len(data) - 2)]
+    valid &= heads == int.from_bytes(prefix, "little")
+    digits ^= np.uint64(0x3030_3030_3030_3030)  # digits are 0 to 9 now, all else is more
+    first = digits & np.uint64(0xFF)
+    valid &= (first != 0) | ~is_long
+    digits -= np.where(is_long, np.uint64(0), first)  # of a short id it is the prefix's second letter
+    valid &= (digits | (digits + np.uint64(0x0606_0606_0606_0606))) & np.uint64(0xF0F0_F0F0_F0F0_F0F0) == 0
+    for factor, bits, mask in _JOINING:  # single digits become pairs, pairs fours, fours eight
+        digits = (digits * factor + (digits >> bits)) & mask
+    return np.where(valid, digits.astype(np.int32), np.int32(NONE))
 
 
 def parse_numbers(column: pa.BinaryArray) -> Ints:

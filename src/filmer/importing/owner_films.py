@@ -7,7 +7,8 @@ The header names the columns, in any order and in upper or lower case. Only ``ti
 - ``title``, ``original_title``, ``year``, ``release_date`` (YYYY-MM-DD), ``runtime_minutes``;
 - ``directors``, ``genres``, ``stars``: several are separated by ``|``; a star is ``Name``, ``Name (1958)`` or
   ``Name (1958) [nm0000209]``;
-- ``rating`` (0 to 10), ``votes``, ``popularity``, ``tmdb_id``, ``price``, ``overview``.
+- ``rating`` (0 to 10), ``votes``, ``popularity``, ``tmdb_id``, ``price``, ``overview``;
+- ``title_type``: as IMDb names them, such as ``movie`` or ``tvMovie``.
 """
 
 import hashlib
@@ -37,9 +38,10 @@ from filmer.importing.file_formats import Confirm, open_table
 
 COLUMNS = (
     "id", "title", "original_title", "year", "release_date", "runtime_minutes", "directors", "genres", "stars",
-    "rating", "votes", "popularity", "tmdb_id", "price", "overview",
+    "rating", "votes", "popularity", "tmdb_id", "price", "overview", "title_type",
 )  # fmt: skip
 MAX_NAMED = 20  # line numbers in one warning
+TITLE_TYPE = re.compile(r"[A-Za-z]{1,20}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE_OR_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9:.]+)?|[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _DECIMAL_COMMA = re.compile(r"([+-]?[0-9]+),([0-9]+)")
@@ -132,6 +134,7 @@ class _OwnerFilmReader:
             tmdb_id=_number(text, "tmdb_id", int, 1, 2**31 - 1),
             price=_price(text["price"]),
             overview=text["overview"] or None,
+            title_type=_title_type(text["title_type"]),
         )
         film.cast = list(dict.fromkeys(self._star_index(star, row) for star in cast))
         for column in ("genres", "stars"):
@@ -191,6 +194,14 @@ def _genre(name: str) -> str:
     if len(name) > 100:
         raise ValueError("a genre of over 100 characters")
     return name
+
+
+def _title_type(text: str) -> str | None:
+    if not text:
+        return None
+    if not TITLE_TYPE.fullmatch(text):
+        raise ValueError("title_type is not a word such as movie or tvMovie")
+    return text
 
 
 def _number(text: dict[str, str], column: str, kind: Callable[[str], Any], low: float, high: float) -> Any:

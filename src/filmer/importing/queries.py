@@ -29,10 +29,10 @@ _POLL_SECONDS = 0.02
 _DROP_SECONDS, _DROP_TRIES = 0.3, 25
 
 FILM_COLUMNS = (
-    "no", "title_desc", "year_asc", "year_desc", "rating_asc", "rating_desc", "votes_desc", "year", "genre_ids",
-    "title_folded", "director_folded", "words", "id", "title", "director", "rating", "votes", "genres", "star_nos",
-    "billed_ids", "billed_names", "original_title", "release_date", "runtime_minutes", "popularity", "tmdb_id",
-    "price", "overview",
+    "no", "title_desc", "year_asc", "year_desc", "rating_asc", "rating_desc", "popularity_asc", "popularity_desc",
+    "votes_desc", "year", "genre_ids", "title_folded", "title_key", "bare_key", "director_folded", "words", "id",
+    "title", "director", "rating", "votes", "genres", "star_nos", "billed_ids", "billed_names", "original_title",
+    "release_date", "runtime_minutes", "popularity", "tmdb_id", "price", "overview", "title_type",
 )  # fmt: skip
 STAR_COLUMNS = (
     "no", "name_desc", "birth_asc", "birth_desc", "known_desc", "birth_year", "film_count", "name_folded", "id", "name",
@@ -105,7 +105,11 @@ def copy_into_new(
     vacuum.
     """
     new, like = sql.Identifier(NEXT, table), sql.Identifier(table)
-    conn.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING CONSTRAINTS INCLUDING DEFAULTS)").format(new, like))
+    conn.execute(
+        sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING CONSTRAINTS INCLUDING DEFAULTS INCLUDING STORAGE)").format(
+            new, like
+        )
+    )
     options = sql.SQL("FREEZE, FORMAT binary" if binary else "FREEZE")
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     statement = sql.SQL("COPY {} ({}) FROM STDIN ({})").format(new, names, options)
@@ -186,7 +190,7 @@ def select_films(conn: Connection, *, only_in_use: bool) -> list[tuple[Any, ...]
     condition = "WHERE id IN (SELECT film_id FROM film_in_use)" if only_in_use else ""
     statement = f"""
         SELECT id, title, year, director, genres, star_nos, rating, votes, original_title, release_date,
-               runtime_minutes, popularity, tmdb_id, price, overview
+               runtime_minutes, popularity, tmdb_id, price, overview, title_type
         FROM film {condition}
     """
     return conn.execute(statement.encode()).fetchall()

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from filmer.catalogue import listing
 from filmer.catalogue.folding import initial, is_a_to_z
+from filmer.importing.data_set import ImportedFilm
 
 Order = npt.NDArray[np.int32]  # indices (from 0) in sorted order
 
@@ -41,11 +42,10 @@ def numbers(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
     return np.array(values, dtype=np.float64)
 
 
-def film_orders(
-    folded: Sequence[str], years: Sequence[int | None], ratings: Sequence[float | None]
-) -> dict[str, Order]:
-    """The six orders of films, by the values of ``sortBy`` and ``order``."""
-    year, rating = numbers(years), numbers(ratings)
+def film_orders(folded: Sequence[str], films: Sequence[ImportedFilm]) -> dict[str, Order]:
+    """The orders of films, by the values of ``sortBy`` and ``order``."""
+    year, rating = numbers([film.year for film in films]), numbers([film.rating for film in films])
+    popularity, votes = numbers([film.popularity for film in films]), numbers([film.votes for film in films])
     return {
         "title asc": np.arange(len(folded), dtype=np.int32),
         "title desc": text_descending(folded),
@@ -53,6 +53,9 @@ def film_orders(
         "year desc": order_by(year, descending=True),
         "rating asc": order_by(rating),
         "rating desc": order_by(rating, descending=True),
+        # The votes decide where popularity is the same or unknown, as it is of all films from IMDb.
+        "popularity asc": np.lexsort((votes, popularity)).astype(np.int32),
+        "popularity desc": np.lexsort((-votes, -popularity)).astype(np.int32),
     }
 
 

@@ -50,7 +50,7 @@ class CounterRow(msgspec.Struct, frozen=True):
 async def lock_terms(conn: Connection) -> None:
     """Until the transaction ends, nothing is sold that is picked up or watched: reservations stand still.
 
-    For whoever changes copies, or takes a film's last feature away. A sale locks rows (``select_limited``); where a
+    For whoever changes copies, or takes a film's last feature away. A sale locks rows (``insert_rentals``); where a
     film has none yet, only the table can be locked. Readers do not wait.
     """
     await conn.execute("LOCK TABLE rental_terms IN EXCLUSIVE MODE")

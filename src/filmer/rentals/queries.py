@@ -33,6 +33,10 @@ HAS_COPY = """
 _GIVES_ACCESS = "(r.state = 'waiting' AND r.start_by > %(now)s OR r.state = 'running' AND r.ends_at > %(now)s)"
 _HAS_FEATURE = "EXISTS (SELECT FROM video v WHERE v.film_id = {}.film_id AND v.kind = 'feature')"
 
+_LIMITED = f"""
+    SELECT t.film_id, t.copies FROM rental_terms t WHERE t.copies IS NOT NULL AND NOT {_HAS_FEATURE.format("t")}
+"""
+
 
 class LibraryRow(msgspec.Struct, frozen=True):
     """A film that is or was rented, and the rental that gives access to it or did so last."""
@@ -45,20 +49,9 @@ class LibraryRow(msgspec.Struct, frozen=True):
     rental: Rental
 
 
-async def select_limited(conn: Connection, film_ids: Sequence[str], *, lock: bool) -> dict[str, int]:
-    """How many copies there are of those films that are picked up and whose copies are limited.
-
-    ``lock``: until the transaction ends, no other one reserves a copy of them, and no film's copies or features change
-    (``lock_terms``). It must be locked before the copies in use are counted, by another statement.
-    """
-    cursor = await conn.execute(
-        f"""
-        SELECT t.film_id, t.copies FROM rental_terms t
-        WHERE t.film_id = ANY(%s) AND t.copies IS NOT NULL AND NOT {_HAS_FEATURE.format("t")}
-        ORDER BY t.film_id {"FOR UPDATE OF t" if lock else ""}
-        """.encode(),
-        [list(film_ids)],
-    )
+async def select_limited(conn: Connection, film_ids: Sequence[str]) -> dict[str, int]:
+    """How many copies there are of those films that are picked up and whose copies are limited."""
+    cursor = await conn.execute(f"{_LIMITED} AND t.film_id = ANY(%s)".encode(), [list(film_ids)])
     return dict(await cursor.fetchall())
 
 
@@ -73,15 +66,22 @@ async def count_copies_in_use(conn: Connection, film_ids: Sequence[str], *, now:
 
 async def insert_rentals(
     conn: Connection, order_id: int, *, paid: datetime | None, start_days: int, hours: int, code: str
-) -> None:
+) -> dict[str, int]:
     """A rental for each unit of an order that has none yet. ``start_days``, ``hours``: where a film has no own terms.
 
     ``paid``: None for an order that is still to be paid. ``code``: the order gets it if there is anything to pick up;
     raises psycopg's UniqueViolation when another order has it.
+
+    Returns how many copies there are of those films that are picked up and whose copies are limited. Until the
+    transaction ends, no other one reserves any of them, and no film's copies or features change (``lock_terms``). The
+    copies in use must then be counted by another statement, which sees whatever was committed before the lock was had.
     """
-    await conn.execute(
+    cursor = await conn.execute(
         f"""
-        WITH sold AS (
+        WITH limited AS (
+            {_LIMITED} AND t.film_id IN (SELECT film_id FROM order_line WHERE order_id = %(order)s)
+            ORDER BY t.film_id FOR UPDATE OF t
+        ), sold AS (
             INSERT INTO rental (
                 order_id, place, unit, account_id, film_id, way, start_days, hours, state, paid, start_by)
             SELECT l.order_id, l.place, u, o.account_id, l.film_id,
@@ -96,12 +96,15 @@ async def insert_rentals(
             ORDER BY l.place, u
             ON CONFLICT DO NOTHING
             RETURNING way
+        ), coded AS (
+            INSERT INTO pickup (order_id, code)
+            SELECT %(order)s, %(code)s WHERE EXISTS (SELECT FROM sold WHERE way = 'pick up')
         )
-        INSERT INTO pickup (order_id, code)
-        SELECT %(order)s, %(code)s WHERE EXISTS (SELECT FROM sold WHERE way = 'pick up')
+        TABLE limited
         """.encode(),
         {"order": order_id, "paid": paid, "days": start_days, "hours": hours, "code": code},
     )
+    return dict(await cursor.fetchall())
 
 
 async def select_orders_without(conn: Connection, *, placed_after: datetime) -> list[tuple[int, datetime]]:
@@ -220,7 +223,7 @@ async def select_library(conn: Connection, account_id: int, *, now: datetime) ->
                 CASE WHEN {_GIVES_ACCESS} THEN r.id ELSE -r.id END
         )
         SELECT r.film_id, coalesce(f.title, l.title), CASE WHEN f.id IS NULL THEN l.year ELSE f.year END,
-            to_jsonb(f) ->> 'title_type', r.last_paid, {RENTAL}
+            f.title_type, r.last_paid, {RENTAL}
         FROM own r JOIN order_line l ON (l.order_id, l.place) = (r.order_id, r.place)
             LEFT JOIN film f ON f.id = r.film_id
         ORDER BY r.last_paid DESC, r.id DESC
@@ -232,7 +235,7 @@ async def select_library(conn: Connection, account_id: int, *, now: datetime) ->
 
 async def select_title_type(conn: Connection, film_id: str) -> str | None:
     """IMDb's type of a film; None where it is unknown."""
-    cursor = await conn.execute("SELECT to_jsonb(f) ->> 'title_type' FROM film f WHERE f.id = %s", [film_id])
+    cursor = await conn.execute("SELECT f.title_type FROM film f WHERE f.id = %s", [film_id])
     row = await cursor.fetchone()
     return None if row is None else row[0]
 
@@ -270,7 +273,7 @@ async def select_progress(conn: Connection, account_id: int) -> list[tuple[str |
     """How far the account has watched each film, the one watched last first; with the films' types."""
     cursor = await conn.execute(
         """
-        SELECT to_jsonb(f) ->> 'title_type', p.film_id, false, p.season, p.episode, p.position, p.duration
+        SELECT f.title_type, p.film_id, false, p.season, p.episode, p.position, p.duration
         FROM progress p LEFT JOIN film f ON f.id = p.film_id
         WHERE p.account_id = %s ORDER BY p.updated DESC, p.film_id
         """,

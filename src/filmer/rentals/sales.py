@@ -22,28 +22,27 @@ class Sales:
         self._start_days = start_days
         self._hours = hours
 
-    async def require_available(self, conn: Connection, quantities: Mapping[str, int], *, lock: bool = False) -> None:
-        """Raises Unavailable for the first film that can't be had in its quantity.
+    async def require_available(self, conn: Connection, quantities: Mapping[str, int]) -> None:
+        """Raises Unavailable for the first film that can't be had in its quantity at this moment."""
+        copies = await queries.select_limited(conn, list(quantities))
+        wanted = {film_id: quantity for film_id, quantity in quantities.items() if film_id in copies}
+        await self._require_copies(conn, copies, wanted)
 
-        ``lock``: what is free stays so until the transaction ends. Without it, the answer is one of this moment.
-        """
-        copies = await queries.select_limited(conn, sorted(quantities), lock=lock)
-        if not copies:
-            return
-        in_use = await queries.count_copies_in_use(conn, list(copies), now=self._clock.now())
-        for film_id in quantities:
-            if film_id in copies and quantities[film_id] > copies[film_id] - in_use.get(film_id, 0):
-                raise Unavailable(film_id, "No copy left")
-
-    async def sell(
-        self, conn: Connection, order_id: int, quantities: Mapping[str, int], *, paid: datetime | None
-    ) -> None:
+    async def sell(self, conn: Connection, order_id: int, *, paid: datetime | None) -> None:
         """Makes the rentals of an order that this transaction has inserted. ``paid``: None where it is still unpaid.
 
         Raises Unavailable, and psycopg's UniqueViolation when the random code of the order is taken.
         """
-        await self.require_available(conn, quantities, lock=True)
-        await self._insert(conn, order_id, paid)
+        copies = await self._insert(conn, order_id, paid)
+        await self._require_copies(conn, copies, dict.fromkeys(copies, 0))  # those of this order are in use by now
+
+    async def _require_copies(self, conn: Connection, copies: Mapping[str, int], wanted: Mapping[str, int]) -> None:
+        if not copies:
+            return
+        in_use = await queries.count_copies_in_use(conn, list(copies), now=self._clock.now())
+        for film_id, quantity in wanted.items():
+            if in_use.get(film_id, 0) + quantity > copies[film_id]:
+                raise Unavailable(film_id, "No copy left")
 
     async def mark_paid(self, conn: Connection, order_id: int) -> bool:
         """The order's rentals wait from now on; False when none of them was unpaid."""
@@ -71,8 +70,9 @@ class Sales:
                 if placed < now - REPAIR_AFTER:
                     await self._insert(conn, order_id, placed)
 
-    async def _insert(self, conn: Connection, order_id: int, paid: datetime | None) -> None:
+    async def _insert(self, conn: Connection, order_id: int, paid: datetime | None) -> dict[str, int]:
+        """The copies of those films that are limited, which are locked by now."""
         code = "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
-        await queries.insert_rentals(
+        return await queries.insert_rentals(
             conn, order_id, paid=paid, start_days=self._start_days, hours=self._hours, code=code
         )

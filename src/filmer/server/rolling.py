@@ -6,7 +6,6 @@ accepts no more connections, and answers on those it has with `Connection: close
 dies is started again by itself (`server/restarts.py`), however often, while the others go on.
 """
 
-import asyncio
 import multiprocessing
 import os
 import signal
@@ -15,79 +14,22 @@ import time
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from granian._granian import ListenerSpec, SocketHolder
 from granian.server.mp import MPServer
 
-from filmer.server.listeners import drop_new_connections, is_listening, stop_accepting
 from filmer.server.restarts import MAX_UNREADY_ATTEMPTS, Restarts
-
-if TYPE_CHECKING:  # the main process does without the framework
-    from collections.abc import Callable
-
-    from litestar.types import ASGIApp, Receive, Send
+from filmer.server.worker import DRAIN, DRAIN_LAST, load
 
 log = structlog.get_logger()
 
 READY_SECONDS = 30.0  # for a new worker to become ready; after that the old one stays
 CHECK_SECONDS = 0.25  # between two checks whether a starting worker is ready, while another one waits
-LISTEN_SECONDS = 0.01  # between two checks whether this worker listens, once the application has started
 DRAIN_SECONDS = 2.0  # in which responses say that their connection closes
-QUEUE_SECONDS = 0.2  # for the clients in the queue to be accepted
-
-_DRAIN, _DRAIN_LAST = signal.SIGUSR1, signal.SIGUSR2  # to a worker that ends: with a successor, or without one
 
 Listener = tuple[SocketHolder, socket.socket]
-
-
-class DrainingWorker:
-    """Wraps the application in each worker: reports when the worker is ready, and drains it before it ends."""
-
-    def __init__(self, app: "ASGIApp", ready: Connection) -> None:
-        self._app: Any = app
-        self._ready = ready
-        self._is_draining = False
-
-    async def __call__(self, scope: Any, receive: "Receive", send: "Send") -> None:
-        if scope["type"] == "lifespan":
-            loop = asyncio.get_running_loop()
-            loop.add_signal_handler(_DRAIN, self._drain)
-            loop.add_signal_handler(_DRAIN_LAST, self._drain_last)
-            await self._app(scope, receive, partial(self._send_lifespan, send))
-        elif self._is_draining:
-            await self._app(scope, receive, partial(_send_and_close, send))
-        else:
-            await self._app(scope, receive, send)
-
-    def _drain(self) -> None:
-        self._is_draining = True
-        stop_accepting()
-
-    def _drain_last(self) -> None:
-        """No successor will accept the clients in the queue, so they are accepted here, and no new ones let in."""
-        self._is_draining = True
-        asyncio.get_running_loop().call_later(QUEUE_SECONDS, stop_accepting)
-        drop_new_connections()
-
-    async def _send_lifespan(self, send: "Send", message: Any) -> None:
-        await send(message)
-        if message["type"] == "lifespan.startup.complete":
-            self._report_ready()
-
-    def _report_ready(self) -> None:
-        """Waits until clients can connect: Granian listens only after the application has started."""
-        if is_listening():
-            self._ready.send_bytes(b"ready")
-        else:
-            asyncio.get_running_loop().call_later(LISTEN_SECONDS, self._report_ready)
-
-
-async def _send_and_close(send: "Send", message: Any) -> None:
-    if message["type"] == "http.response.start":
-        message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
-    await send(message)
 
 
 _MainProcess: Any = MPServer  # it has no types
@@ -99,13 +41,47 @@ class RollingServer(_MainProcess):  # type: ignore[misc]
     has_failed = False  # no worker could be started
     _may_drain = False  # whether workers get time to drain before the server stops
 
-    def _init_shared_socket(self) -> None:
-        super()._init_shared_socket()
-        self._spec: Any = self._ssp
+    def start_early(self) -> None:
+        """Starts the workers, which import the application and then wait for ``serve``, and for the environment then.
+
+        Nobody can connect before that.
+        """
         self._listeners: dict[int, Listener] = {}
         self._restarts = Restarts(self.workers)
-        for idx in range(self.workers):
-            self._listen(idx)
+        self._waiting: list[Connection] = []
+        super()._init_shared_socket()
+        self._spec: Any = self._ssp
+        # Ctrl-C reaches every process of a terminal; only the main process, which ends the others, is to report it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            for idx in range(self.workers):
+                self._listen(idx)
+                environment, told = multiprocessing.Pipe(duplex=False)
+                worker = self._spawn_worker(idx, self._spawn_asgi_lifespan_worker, None, environment)
+                worker.start()
+                environment.close()
+                self.wrks.append(worker)
+                self._waiting.append(told)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+    def end(self) -> None:
+        """Ends workers that still wait for ``serve``, or that it left behind."""
+        for worker in self.wrks:
+            worker.kill()
+            worker.join()
+        self._drop_shared_socket()
+
+    def _init_shared_socket(self) -> None:
+        """Granian's ``serve`` calls it; ``start_early`` has made the sockets."""
+
+    def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
+        """Granian's ``serve`` calls it; the workers run, and only wait to be told."""
+        del spawn_target, target_loader
+        for told in self._waiting:
+            with suppress(BrokenPipeError):  # it died: `_serve_loop` starts another one
+                told.send(dict(os.environ))
+            told.close()
 
     def _listen(self, idx: int) -> None:
         holder = ListenerSpec(self.bind_addr, self.bind_port, self.backlog).build()
@@ -116,15 +92,16 @@ class RollingServer(_MainProcess):  # type: ignore[misc]
             listener.close()
         self._listeners.clear()
 
-    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Any:
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any, environment: Connection | None = None) -> Any:
         """A worker gets the listening socket of its slot, if there is one; else it makes its own once it is ready."""
+        del callback_loader  # Granian's, which loads the application and no more
         held = self._listeners.get(idx)
         self._ssp = None if held else self._spec
         self._shd: SocketHolder | None = held[0] if held else None
         self._sso: socket.socket | None = held[1] if held else None
         # A pipe, not an Event: a process that is killed while it sets an Event leaves it locked for ever.
         reader, writer = multiprocessing.Pipe(duplex=False)
-        worker = super()._spawn_worker(idx, target, partial(_load, callback_loader, writer))
+        worker = super()._spawn_worker(idx, target, partial(load, self.target, writer, environment))
         worker.reader, worker.is_ready = reader, False
         return worker
 
@@ -197,7 +174,7 @@ class RollingServer(_MainProcess):  # type: ignore[misc]
         self._restarts.started(idx)
         while idx in self.interrupt_children:  # the old one died while it was being replaced
             self.interrupt_children.remove(idx)
-        _tell_to_drain(old, _DRAIN)
+        _tell_to_drain(old, DRAIN)
         time.sleep(DRAIN_SECONDS)
         old.terminate()
         old.join(self.workers_kill_timeout)
@@ -234,7 +211,7 @@ class RollingServer(_MainProcess):  # type: ignore[misc]
 
     def _stop_workers(self) -> None:
         for worker in self.wrks:
-            _tell_to_drain(worker, _DRAIN_LAST)
+            _tell_to_drain(worker, DRAIN_LAST)
         end = time.monotonic() + DRAIN_SECONDS
         while self._may_drain and time.monotonic() < end:
             time.sleep(0.05)
@@ -253,9 +230,3 @@ def _is_ready(worker: Any, seconds: float = 0) -> bool:
     with suppress(EOFError):
         worker.is_ready = worker.is_ready or (worker.reader.poll(seconds) and bool(worker.reader.recv_bytes()))
     return bool(worker.is_ready)
-
-
-def _load(make_app: "Callable[[], ASGIApp]", ready: Connection) -> "ASGIApp":
-    for number in (_DRAIN, _DRAIN_LAST):
-        signal.signal(number, signal.SIG_IGN)  # a worker that is not ready yet has no connections to drain
-    return DrainingWorker(make_app(), ready)

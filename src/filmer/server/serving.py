@@ -3,17 +3,19 @@
 import ipaddress
 import multiprocessing
 import os
-import signal
 import socket
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
-from granian.constants import HTTPModes, Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
@@ -85,14 +87,13 @@ def require_sound_addresses(settings: Settings) -> None:
         raise ServeError(f"REDIS_URL can't be used: {error}") from error
 
 
-def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
-    """Serve until a signal stops the server. ``settings`` must name a database that is up to date.
+@contextmanager
+def starting_workers(settings: Settings) -> Iterator[RollingServer]:
+    """Worker processes that import the application while the context starts what they need, and then calls ``serve``.
 
-    Raises ServeError when no worker process can be started.
+    Whatever happens, none is left when the context ends.
     """
     require_sound_addresses(settings)
-    workers = settings.workers or min(os.cpu_count() or 1, 8)
-    _export_to_workers(msgspec.structs.replace(settings, workers=workers))
     multiprocessing.set_start_method("spawn", force=True)  # a worker inherits no open files of this process
     server = RollingServer(
         "filmer.app:serve_from_environment",
@@ -100,8 +101,9 @@ def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
         port=settings.port,
         interface=Interfaces.ASGI,
         factory=True,
-        workers=workers,
+        workers=settings.workers or min(os.cpu_count() or 1, 8),
         loop=Loops.auto,
+        runtime_mode=RuntimeModes.mt,  # what Granian would choose in `serve`, which is too late for early workers
         http=HTTPModes.http1,  # otherwise clients that send nothing, or HTTP/2, get no time limit
         websockets=False,
         log_level=LogLevels.warning,
@@ -110,8 +112,21 @@ def serve(settings: Settings, *, when_ready: Callable[[str], None]) -> None:
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=64 * 1024),
         workers_kill_timeout=STOP_SECONDS - DRAIN_SECONDS,
     )
-    address = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
-    threading.Thread(target=_announce, args=(address, when_ready), daemon=True).start()
+    try:
+        server.start_early()
+        yield server
+    finally:
+        server.end()
+
+
+def serve(server: RollingServer, settings: Settings, *, when_ready: Callable[[str], None]) -> None:
+    """Serve until a signal stops the server. ``settings`` must name a database that is up to date.
+
+    Raises ServeError when no worker process can be started.
+    """
+    _export_to_workers(msgspec.structs.replace(settings, workers=server.workers))
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    threading.Thread(target=_announce, args=(f"http://{host}:{settings.port}", when_ready), daemon=True).start()
     with _metrics_directory(settings):
         server.serve()
     if server.has_failed:
@@ -135,18 +150,6 @@ def _metrics_directory(settings: Settings) -> Iterator[None]:
         yield
 
 
-def exit_with_parent() -> None:
-    """Ends this worker when its main process has died, even by SIGKILL: nothing else would end it."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        while parent is None or os.getppid() == parent.pid:
-            time.sleep(0.5)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def _export_to_workers(settings: Settings) -> None:
     """Workers read their settings from the environment."""
     for field in settings.__struct_fields__:
@@ -160,15 +163,13 @@ def _export_to_workers(settings: Settings) -> None:
 
 def _announce(address: str, when_ready: Callable[[str], None]) -> None:
     """Calls ``when_ready`` once the server answers a request."""
-    import httpx  # importing it takes 0.1 s, while the workers start already
-
-    local = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    local = urlsplit(address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:"))
     deadline = time.monotonic() + READY_SECONDS
-    with httpx.Client(trust_env=False, timeout=2) as client:
-        while time.monotonic() < deadline:
-            with suppress(httpx.HTTPError):
-                if client.get(f"{local}/api/v1/health").status_code == httpx.codes.OK:
-                    when_ready(address)
-                    return
-            time.sleep(0.02)
+    while time.monotonic() < deadline:
+        with suppress(OSError, HTTPException), closing(HTTPConnection(local.netloc, timeout=2)) as connection:
+            connection.request("GET", "/api/v1/health")
+            if connection.getresponse().status == HTTPStatus.OK:
+                when_ready(address)
+                return
+        time.sleep(0.02)
     log.error("server did not become ready", address=address, seconds=READY_SECONDS, advice="the lines above say why")

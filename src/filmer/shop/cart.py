@@ -6,7 +6,8 @@ updates the prices first. A page's form is answered with a redirect, which shows
 prices as they are, so that the next page can report what changed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from decimal import Decimal
 
 import msgspec
@@ -28,17 +29,7 @@ class Carts:
     async def show(self, conn: Connection, account_id: int) -> list[CartLine]:
         """The lines in the order they were added, at current prices, which are paid from now on."""
         lines = await queries.select_lines(conn, account_id, self._default_price)
-        if all(line.price == line.current for line in lines):
-            return lines
-        try:
-            async with conn.transaction():
-                await queries.lock_cart(conn, account_id)
-                await queries.update_prices(conn, account_id, self._default_price)
-                shown = {line.film_id: line.price for line in lines}
-                now = await queries.select_lines(conn, account_id, self._default_price)
-                return [_with_former_price(line, shown) for line in now]
-        except psycopg.errors.DiskFull:
-            return lines  # new prices can't be stored, so the former ones are shown and paid
+        return await self._shown(conn, account_id, lines, locked_cart(conn, account_id))
 
     async def count(self, conn: Connection, account_id: int) -> int:
         """The number of units, as ``itemCount`` counts them."""
@@ -51,28 +42,25 @@ class Carts:
 
         Raises NotFound for an unknown film, InvalidRequest for too many units or films, Unavailable (contract §9.5).
         """
-        async with conn.transaction():
-            await queries.insert_film_in_use(conn, film_id)
-            await queries.lock_cart(conn, account_id)
-            added = await queries.add_line(conn, account_id, film_id, quantity, self._default_price)
-            if added is None:
+        async with locked_cart(conn, account_id, for_new_film=True):
+            lines = await queries.add_line(conn, account_id, film_id, quantity, self._default_price)
+            if not lines:
                 quantity_before = await queries.select_quantity(conn, account_id, film_id)
                 if quantity_before is None:
                     raise NotFound(f"Movie not found with id: {film_id}")
                 reason = f"must not bring the line over {MAX_QUANTITY}; the cart has {quantity_before} already"
                 raise InvalidRequest([FieldError("quantity", reason)])
-            await self._sales.require_available(conn, {film_id: added})
-            lines = await self._lines(conn, account_id, is_shown=is_shown)
+            added = next(line for line in lines if line.film_id == film_id)
+            await self._sales.require_available(conn, {film_id: added.quantity})
             if len(lines) > MAX_TITLES:
                 raise InvalidRequest([FieldError("movieId", f"a cart holds at most {MAX_TITLES} titles")])
-            return lines
+            return await self._shown(conn, account_id, lines, conn.transaction()) if is_shown else lines
 
     async def change(
         self, conn: Connection, account_id: int, film_id: str, quantity: int, *, is_shown: bool = True
     ) -> Sequence[CartLine]:
         """Sets the quantity of a line. Raises NotFound when there is no such line, Unavailable (contract §9.5)."""
-        async with conn.transaction():
-            await queries.lock_cart(conn, account_id)
+        async with locked_cart(conn, account_id):
             if not await queries.update_quantity(conn, account_id, film_id, quantity):
                 raise NotFound(f"Item not in cart with id: {film_id}")
             await self._sales.require_available(conn, {film_id: quantity})
@@ -82,22 +70,47 @@ class Carts:
         self, conn: Connection, account_id: int, film_id: str, *, is_shown: bool = True
     ) -> Sequence[CartLine]:
         """Raises NotFound when there is no such line."""
-        async with conn.transaction():
-            await queries.lock_cart(conn, account_id)
+        async with locked_cart(conn, account_id):
             if not await queries.delete_line(conn, account_id, film_id):
                 raise NotFound(f"Item not in cart with id: {film_id}")
             return await self._lines(conn, account_id, is_shown=is_shown)
 
     async def clear(self, conn: Connection, account_id: int) -> Sequence[CartLine]:
-        async with conn.transaction():
-            await queries.lock_cart(conn, account_id)
+        async with locked_cart(conn, account_id):
             await queries.delete_lines(conn, account_id)
         return []
 
     async def _lines(self, conn: Connection, account_id: int, *, is_shown: bool) -> list[CartLine]:
-        if is_shown:
-            return await self.show(conn, account_id)
-        return await queries.select_lines(conn, account_id, self._default_price)
+        lines = await queries.select_lines(conn, account_id, self._default_price)
+        return await self._shown(conn, account_id, lines, conn.transaction()) if is_shown else lines
+
+    async def _shown(
+        self, conn: Connection, account_id: int, lines: list[CartLine], transaction: AbstractAsyncContextManager[object]
+    ) -> list[CartLine]:
+        """The lines at current prices. ``transaction``: in which they are stored, where they are others."""
+        if all(line.price == line.current for line in lines):
+            return lines
+        try:
+            async with transaction:
+                await queries.update_prices(conn, account_id, self._default_price)
+                shown = {line.film_id: line.price for line in lines}
+                now = await queries.select_lines(conn, account_id, self._default_price)
+                return [_with_former_price(line, shown) for line in now]
+        except psycopg.errors.DiskFull:
+            return lines  # new prices can't be stored, so the former ones are shown and paid
+
+
+@asynccontextmanager
+async def locked_cart(conn: Connection, account_id: int, *, for_new_film: bool = False) -> AsyncIterator[None]:
+    """A transaction that holds the cart's lock, which it begins with in one message (``queries.lock_cart``)."""
+    try:
+        await queries.lock_cart(conn, account_id, for_new_film=for_new_film)
+        yield
+    except BaseException:
+        with suppress(psycopg.Error):  # of a lost connection, which the pool replaces
+            await conn.rollback()
+        raise
+    await conn.commit()
 
 
 def _with_former_price(line: CartLine, shown: Mapping[str, Decimal]) -> CartLine:

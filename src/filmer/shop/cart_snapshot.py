@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from filmer.shop.schemas import MAX_QUANTITY, MAX_TITLES, CartLine
+from filmer.shop.schemas import MAX_QUANTITY, MAX_TITLES, CartLine, Sale
 
 
 class SnapshotLine(msgspec.Struct, frozen=True, array_like=True):
@@ -30,7 +30,7 @@ class LineChange(msgspec.Struct, frozen=True):
     now: CartLine | None
 
 
-def snapshot_of(lines: Iterable[CartLine]) -> CartSnapshot:
+def snapshot_of(lines: Iterable[CartLine | Sale]) -> CartSnapshot:
     return frozenset(SnapshotLine(line.film_id, line.quantity, int(line.price.scaleb(2))) for line in lines)
 
 

@@ -10,7 +10,7 @@ import secrets
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from weakref import WeakValueDictionary
 
@@ -26,10 +26,12 @@ from filmer.errors import CartChanged, EmptyCart, KeyUsed, PaymentFailed, Servic
 from filmer.rentals.sales import Sales
 from filmer.secret import SecretKey
 from filmer.shop import queries
+from filmer.shop.cart import locked_cart
 from filmer.shop.cart_snapshot import CartSnapshot, snapshot_of
 from filmer.shop.checkout_attempt import AmountDue, CheckoutAttempt
 from filmer.shop.payment import Authorization, Payment, PaymentProvider, PresentedCard
-from filmer.shop.schemas import MAX_ID, CartLine, Order, Sale, Submission, total
+from filmer.shop.queries import StoredReceipt
+from filmer.shop.schemas import MAX_ID, Order, Sale, Submission, total
 from filmer.store.postgres import Connection, Database
 
 log = structlog.get_logger()
@@ -52,8 +54,9 @@ class _Queue:
 class _AmountChanged(Exception):
     """The amount has changed since it was authorized. Rolls the transaction back."""
 
-    def __init__(self, amount: Decimal) -> None:
-        self.amount = amount
+    def __init__(self, sales: Sequence[Sale]) -> None:
+        self.amount = total(sales)
+        self.titles = len(sales)
 
 
 class Checkout:
@@ -108,18 +111,23 @@ class Checkout:
         ``before``: the result of the attempt's first call. Raises EmptyCart, KeyUsed, Unavailable, and RateLimited
         after too many refused cards.
         """
-        # The cart is read first: if another submit has emptied it, its order and key are committed as well.
-        age = self._clock.monotonic() - attempt.arrived
-        amount, last = await queries.select_due(conn, attempt.account_id, age=age)
-        last = before.last if before else last
-        if order := await self._earlier_order(conn, attempt, last):
-            return order
-        if amount is None:
+        keys = _throttle_keys(attempt)
+        due = await queries.select_due(
+            conn,
+            attempt,
+            age=self._clock.monotonic() - attempt.arrived,
+            last=before.last if before else None,
+            since=self._clock.now() - KEY_LIFETIME,
+            subjects=self._throttle.subjects(keys),
+        )
+        if due.earlier:
+            return await _order_of(conn, attempt, due.earlier)
+        if due.amount is None:
             raise EmptyCart
-        if limited := await queries.select_limited_quantities(conn, attempt.account_id):
-            await self._sales.require_available(conn, limited)
-        is_suspect = await self._throttle.check(conn, _throttle_keys(attempt))
-        return AmountDue(amount, last, is_suspect=is_suspect)
+        if due.limited:
+            await self._sales.require_available(conn, due.limited)
+        is_suspect = self._throttle.judge(keys, due.guesses)
+        return AmountDue(due.amount, due.titles, due.last, is_suspect=is_suspect)
 
     async def place_order(self, attempt: CheckoutAttempt, due: AmountDue) -> Order:
         """Places the order when it is this submit's turn.
@@ -192,11 +200,11 @@ class Checkout:
         """
         may_be_committed = False
         try:
-            async with self._database.connection() as conn, conn.transaction():
+            async with self._database.connection() as conn, locked_cart(conn, attempt.account_id):
                 order = await self._write_order(conn, attempt, due, order_id, authorization)
                 may_be_committed = order.id == order_id
         except _AmountChanged as changed:
-            return AmountDue(changed.amount, due.last, is_suspect=due.is_suspect)
+            return AmountDue(changed.amount, changed.titles, due.last, is_suspect=due.is_suspect)
         except psycopg.errors.UniqueViolation:  # one of the random ids is taken: draw others
             may_be_committed = False
             return due
@@ -208,47 +216,29 @@ class Checkout:
     async def _write_order(
         self, conn: Connection, attempt: CheckoutAttempt, due: AmountDue, order_id: int, authorization: Authorization
     ) -> Order:
-        await queries.lock_cart(conn, attempt.account_id)
-        # An identical submit may have committed since ``prepare``.
-        if order := await self._earlier_order(conn, attempt, due.last):
-            return order
-        lines = await queries.take_lines(conn, attempt.account_id)
-        if not lines:
-            raise EmptyCart
-        if attempt.snapshot is not None and snapshot_of(lines) != attempt.snapshot:
-            raise CartChanged
-        if total(lines) != due.amount:
-            raise _AmountChanged(total(lines))
+        """The cart's lines are written as an order, and then judged: what is raised rolls it back."""
         now = self._clock.now()
-        order = _order(order_id, attempt.account_id, lines, now)
-        await queries.insert_order(
+        sales = await queries.sell_lines(
             conn,
-            order,
+            attempt,
+            order_id,
+            [_draw_id() for _ in range(due.titles)],
+            last=due.last,
+            since=now - KEY_LIFETIME,
             placed=now,
-            submission=attempt.submission,
             payment=authorization.reference,
             is_captured=authorization.is_captured,
         )
-        quantities = {line.film_id: line.quantity for line in lines}
-        await self._sales.sell(conn, order_id, quantities, paid=now)
-        if attempt.key:
-            await queries.upsert_receipt(
-                conn, attempt.account_id, attempt.key, submission=attempt.submission, order_id=order_id, now=now
-            )
-        return order
-
-    async def _earlier_order(self, conn: Connection, attempt: CheckoutAttempt, last: int) -> Order | None:
-        """The order of an identical submit: by its key, or without one the first after ``last`` (see AmountDue)."""
-        if attempt.key is None:
-            order_id = await queries.select_identical_order(conn, attempt.account_id, attempt.submission, after=last)
-            return None if order_id is None else await queries.select_order(conn, order_id)
-        since = self._clock.now() - KEY_LIFETIME
-        receipt = await queries.select_receipt(conn, attempt.account_id, attempt.key, since=since)
-        if receipt is None:
-            return None
-        if receipt.submission != attempt.submission:
-            raise KeyUsed(receipt.order_id)
-        return await queries.select_order(conn, receipt.order_id)
+        if isinstance(sales, StoredReceipt):  # an identical submit has committed since ``prepare``
+            return await _order_of(conn, attempt, sales)
+        if not sales:
+            raise EmptyCart
+        if attempt.snapshot is not None and snapshot_of(sales) != attempt.snapshot:
+            raise CartChanged
+        if total(sales) != due.amount or len(sales) != due.titles:
+            raise _AmountChanged(sales)
+        await self._sales.sell(conn, order_id, paid=now)
+        return Order(order_id, attempt.account_id, now.date(), total(sales), sales)
 
     async def _charge(self, keys: Sequence[ThrottleKey]) -> None:
         async with self._database.connection() as conn:
@@ -286,13 +276,18 @@ class Checkout:
             await self._collect(order_id, Authorization(reference, is_captured=False), amount)
 
 
+async def _order_of(conn: Connection, attempt: CheckoutAttempt, receipt: StoredReceipt) -> Order:
+    """The order that an identical submit has become. Raises KeyUsed where that with the key was another one."""
+    if receipt.submission != attempt.submission:
+        raise KeyUsed(receipt.order_id)
+    order = await queries.select_order(conn, receipt.order_id)
+    if order is None:
+        raise RuntimeError("an order has been deleted")
+    return order
+
+
 def _throttle_keys(attempt: CheckoutAttempt) -> list[ThrottleKey]:
     return [ThrottleKey(CARD_ADDRESS, attempt.address), ThrottleKey(CARD_ACCOUNT, str(attempt.account_id))]
-
-
-def _order(order_id: int, account_id: int, lines: list[CartLine], now: datetime) -> Order:
-    sales = [Sale(_draw_id(), line.film_id, line.title, line.year, line.quantity, line.price) for line in lines]
-    return Order(order_id, account_id, now.date(), total(lines), sales)
 
 
 def _draw_id() -> int:

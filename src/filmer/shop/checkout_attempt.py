@@ -19,11 +19,12 @@ class CheckoutAttempt(msgspec.Struct, frozen=True):
 
 
 class AmountDue(msgspec.Struct, frozen=True):
-    """What a cart costs.
+    """What a cart costs, and how many titles are in it.
 
     ``last``: the place of the account's last order before the request arrived; later orders were committed since.
     """
 
     amount: Decimal
+    titles: int
     last: int
     is_suspect: bool  # a card was refused lately, of this account or from this address

@@ -1,13 +1,17 @@
 """All SQL of carts, cards and orders. Every statement names the account whose rows it touches.
 
-``insert_film_in_use`` comes before ``lock_cart``: while the table is locked, no import replaces the catalogue.
+Each message to the server costs more than most statements do, so what is asked together is one statement.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
+from filmer.accounts.queries import GUESSES
+from filmer.shop.checkout_attempt import CheckoutAttempt
 from filmer.shop.schemas import CartLine, Order, OrderSummary, Sale
 from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
@@ -33,11 +37,32 @@ class StoredReceipt(msgspec.Struct, frozen=True):
     order_id: int
 
 
-async def lock_cart(conn: Connection, account_id: int) -> None:
-    """Until the transaction ends, no other one changes or sells this cart, and films are read as they are now."""
-    lock = f"SELECT pg_advisory_xact_lock({_CART_LOCK}, {account_id:d});"
+class StoredDue(msgspec.Struct, frozen=True):
+    """A cart that is about to be sold, and what else a checkout looks at first.
+
+    ``amount``: None where the cart is empty. ``titles``: how many lines there are. ``last``: the place of the
+    account's last order before the request, 0 without one. ``earlier``: the order of an identical submit.
+    ``guesses``: as ``select_guesses`` returns them. ``limited``: the quantities of those films in the cart that have a
+    limited number of copies.
+    """
+
+    amount: Decimal | None
+    titles: int
+    last: int
+    earlier: StoredReceipt | None
+    guesses: list[datetime | None]
+    limited: dict[str, int]
+
+
+async def lock_cart(conn: Connection, account_id: int, *, for_new_film: bool = False) -> None:
+    """Begins a transaction, until whose end no other one changes or sells this cart, and films are as they are now.
+
+    ``for_new_film``: it may bring a film into use, so no import replaces the catalogue meanwhile.
+    """
+    keep = "LOCK TABLE film_in_use IN ROW EXCLUSIVE MODE;" if for_new_film else ""
+    lock = f"BEGIN; {keep} SELECT pg_advisory_xact_lock({_CART_LOCK}, {account_id:d});"
     hold = "; LOCK TABLE film IN ACCESS SHARE MODE"  # so that no import drops the edition before the transaction ends
-    # Three statements in one message.
+    # All in one message.
     await conn.execute(lock.encode() + USE_CURRENT_EDITION_LOCALLY + hold.encode(), prepare=False)
 
 
@@ -75,28 +100,36 @@ async def update_prices(conn: Connection, account_id: int, default_price: Decima
     )
 
 
-async def insert_film_in_use(conn: Connection, film_id: str) -> None:
-    """From now on no import drops the film."""
-    await conn.execute("INSERT INTO film_in_use (film_id) VALUES (%s) ON CONFLICT DO NOTHING", [film_id])
-
-
 async def add_line(
     conn: Connection, account_id: int, film_id: str, quantity: int, default_price: Decimal
-) -> int | None:
-    """The quantity the line has now. None: there is no such film, or the line would hold more than ten."""
+) -> list[CartLine]:
+    """Adds a film, which no import drops from now on. Returns the cart's lines.
+
+    None are returned, and nothing is added, if there is no such film, or the line would hold more than ten.
+    """
     cursor = await conn.execute(
         """
-        INSERT INTO cart_line AS c (account_id, film_id, quantity, price)
-        SELECT %(account)s, f.id, %(quantity)s, coalesce(f.price, %(default)s)
-        FROM film f WHERE f.id = %(film)s
-        ON CONFLICT (account_id, film_id) DO UPDATE SET quantity = c.quantity + excluded.quantity
-        WHERE c.quantity + excluded.quantity <= 10
-        RETURNING quantity
+        WITH used AS (
+            INSERT INTO film_in_use (film_id) SELECT id FROM film WHERE id = %(film)s ON CONFLICT DO NOTHING
+        ), added AS (
+            INSERT INTO cart_line AS c (account_id, film_id, quantity, price)
+            SELECT %(account)s, f.id, %(quantity)s, coalesce(f.price, %(default)s)
+            FROM film f WHERE f.id = %(film)s
+            ON CONFLICT (account_id, film_id) DO UPDATE SET quantity = c.quantity + excluded.quantity
+            WHERE c.quantity + excluded.quantity <= 10
+            RETURNING place, film_id, quantity, price
+        ), line AS (
+            TABLE added
+            UNION ALL
+            SELECT place, film_id, quantity, price FROM cart_line
+            WHERE account_id = %(account)s AND film_id <> %(film)s AND EXISTS (TABLE added)
+        )
+        SELECT l.film_id, f.title, f.year, l.quantity, l.price, coalesce(f.price, %(default)s)
+        FROM line l JOIN film f ON f.id = l.film_id ORDER BY l.place
         """,
         {"account": account_id, "film": film_id, "quantity": quantity, "default": default_price},
     )
-    row = await cursor.fetchone()
-    return None if row is None else int(row[0])
+    return [CartLine(*row) for row in await cursor.fetchall()]
 
 
 async def select_quantity(conn: Connection, account_id: int, film_id: str) -> int | None:
@@ -178,126 +211,117 @@ async def delete_cards(conn: Connection) -> int:
     return (await conn.execute("DELETE FROM card")).rowcount
 
 
-async def select_receipt(conn: Connection, account_id: int, key: str, *, since: datetime) -> StoredReceipt | None:
-    cursor = await conn.execute(
-        "SELECT submission, order_id FROM checkout_key WHERE account_id = %s AND key = %s AND created > %s",
-        [account_id, key, since],
-    )
-    row = await cursor.fetchone()
-    return None if row is None else StoredReceipt(*row)
+# The order of an identical submit: by its key, or without one the first after the account's last order before it came.
+_EARLIER_BY_KEY = """
+    SELECT submission, order_id FROM checkout_key
+    WHERE account_id = %(account)s AND key = %(key)s AND created > %(since)s
+"""
+_EARLIER_WITHOUT_KEY = """
+    SELECT submission, id AS order_id FROM shop_order
+    WHERE account_id = %(account)s AND submission = %(submission)s AND place > (TABLE last)
+    ORDER BY place LIMIT 1
+"""
 
 
-async def select_due(conn: Connection, account_id: int, *, age: float) -> tuple[Decimal | None, int]:
-    """What the cart costs (None: it is empty), and the place of the account's last order before a request (0: none).
+def _earlier(attempt: CheckoutAttempt, since: datetime) -> tuple[str, dict[str, Any]]:
+    """A query, and its parameters; it asks ``last`` for a place. ``since``: older keys are forgotten."""
+    parameters = {"account": attempt.account_id, "submission": attempt.submission, "key": attempt.key, "since": since}
+    return _EARLIER_WITHOUT_KEY if attempt.key is None else _EARLIER_BY_KEY, parameters
+
+
+async def select_due(
+    conn: Connection, attempt: CheckoutAttempt, *, age: float, last: int | None, since: datetime, subjects: list[bytes]
+) -> StoredDue:
+    """What a checkout looks at first, all at one moment: where the cart is empty, its order and key can be seen.
 
     ``age``: how many seconds ago the request arrived. Both moments are the database's, so that the nodes' clocks may
     differ. An order with a time in the future was placed before the database's clock was set back.
+    ``last``: as an earlier call returned it, else None. ``since``: older keys are forgotten.
     """
-    cursor = await conn.execute(
-        """
-        SELECT (SELECT sum(c.price * c.quantity) FROM cart_line c JOIN film f ON f.id = c.film_id
-                WHERE c.account_id = %(account)s),
-            coalesce((SELECT max(place) FROM shop_order WHERE account_id = %(account)s
-                      AND told NOT BETWEEN statement_timestamp() - make_interval(secs => %(age)s)
-                          AND clock_timestamp()), 0)
-        """,
-        {"account": account_id, "age": age},
-    )
-    return await cursor.fetchone() or (None, 0)
+    earlier, parameters = _earlier(attempt, since)
+    statement = f"""
+        WITH last AS (
+            SELECT coalesce(%(last)s::bigint, (
+                SELECT max(place) FROM shop_order WHERE account_id = %(account)s
+                AND told NOT BETWEEN statement_timestamp() - make_interval(secs => %(age)s) AND clock_timestamp()
+            ), 0) AS place
+        ), earlier AS ({earlier})
+        SELECT cart.amount, cart.titles, last.place, e.submission, e.order_id, {GUESSES}, (
+            SELECT jsonb_object_agg(c.film_id, c.quantity) FROM cart_line c JOIN rental_terms t USING (film_id)
+            WHERE c.account_id = %(account)s AND t.copies IS NOT NULL)
+        FROM last LEFT JOIN earlier e ON true, (
+            SELECT sum(c.price * c.quantity) AS amount, count(*) AS titles
+            FROM cart_line c JOIN film f ON f.id = c.film_id WHERE c.account_id = %(account)s
+        ) cart
+    """
+    parameters |= {"age": age, "last": last, "subjects": subjects}
+    row = await (await conn.execute(statement.encode(), parameters)).fetchone()
+    if row is None:
+        raise RuntimeError("a SELECT without a FROM gave no row")
+    amount, titles, place, submission, order_id, guesses, limited = row
+    earlier_order = StoredReceipt(submission, order_id) if order_id else None
+    return StoredDue(amount, titles, place, earlier_order, guesses, limited or {})
 
 
-async def select_limited_quantities(conn: Connection, account_id: int) -> dict[str, int]:
-    """The quantities of those lines of the cart whose film has a limited number of copies, by film."""
-    cursor = await conn.execute(
-        """
-        SELECT c.film_id, c.quantity FROM cart_line c JOIN rental_terms t USING (film_id)
-        WHERE c.account_id = %s AND t.copies IS NOT NULL
-        """,
-        [account_id],
-    )
-    return dict(await cursor.fetchall())
-
-
-async def select_identical_order(conn: Connection, account_id: int, submission: bytes, *, after: int) -> int | None:
-    """The id of the account's first order of that submission after that place."""
-    cursor = await conn.execute(
-        "SELECT id FROM shop_order WHERE account_id = %s AND submission = %s AND place > %s ORDER BY place LIMIT 1",
-        [account_id, submission, after],
-    )
-    row = await cursor.fetchone()
-    return None if row is None else int(row[0])
-
-
-async def take_lines(conn: Connection, account_id: int) -> list[CartLine]:
-    """Empties the cart and returns its lines."""
-    cursor = await conn.execute(
-        """
-        DELETE FROM cart_line c USING film f WHERE c.account_id = %s AND f.id = c.film_id
-        RETURNING c.place, c.film_id, f.title, f.year, c.quantity, c.price, c.price
-        """,
-        [account_id],
-    )
-    return [CartLine(*row[1:]) for row in sorted(await cursor.fetchall())]
-
-
-async def insert_order(
+async def sell_lines(
     conn: Connection,
-    order: Order,
+    attempt: CheckoutAttempt,
+    order_id: int,
+    sale_ids: Sequence[int],
     *,
+    last: int,
+    since: datetime,
     placed: datetime,
-    submission: bytes,
     payment: str,
     is_captured: bool,
-) -> None:
-    """The order with its lines. Raises psycopg's UniqueViolation when one of its ids is taken.
+) -> list[Sale] | StoredReceipt:
+    """Makes an order of all lines of the cart, and returns what it sold; or the order of an identical submit.
 
-    ``told`` is this moment by the database's clock (``select_due``): the order is committed right afterwards.
+    Nothing is sold if there is such an order, or if the cart is empty. The caller rolls back where lines were sold
+    that it does not want, or more than it had ``sale_ids`` for. ``last``, ``since``: as for ``select_due``.
+    ``told`` is this moment by the database's clock (``select_due``): the order is committed right afterwards. An
+    expired key is used again. Raises psycopg's UniqueViolation when one of the ids is taken.
     """
-    await conn.execute(
-        """
-        WITH o AS (
+    earlier, parameters = _earlier(attempt, since)
+    statement = f"""
+        WITH last AS (SELECT %(last)s::bigint AS place), earlier AS ({earlier}), taken AS (
+            DELETE FROM cart_line c USING film f
+            WHERE c.account_id = %(account)s AND f.id = c.film_id AND NOT EXISTS (TABLE earlier)
+            RETURNING c.place, c.film_id, f.title, f.year, c.quantity, c.price
+        ), sale AS (
+            SELECT i.id, t.film_id, t.title, t.year, t.quantity, t.price, t.place
+            FROM (SELECT *, row_number() OVER (ORDER BY place) AS no FROM taken) t
+            LEFT JOIN unnest(%(ids)s::bigint[]) WITH ORDINALITY i(id, no) USING (no)
+        ), placed AS (
             INSERT INTO shop_order (id, account_id, placed, told, item_count, total, submission, payment, captured)
-            VALUES (%(id)s, %(account)s, %(placed)s, clock_timestamp(), %(count)s, %(total)s, %(submission)s,
-                    %(payment)s, %(captured)s)
-            RETURNING id
+            SELECT %(order)s, %(account)s, %(placed)s, clock_timestamp(), sum(quantity), sum(price * quantity),
+                %(submission)s, %(payment)s, %(captured)s
+            FROM taken HAVING count(*) > 0
+        ), kept AS (
+            INSERT INTO checkout_key (account_id, key, submission, order_id, created)
+            SELECT %(account)s, %(key)s, %(submission)s, %(order)s, %(placed)s
+            WHERE %(key)s::text IS NOT NULL AND EXISTS (TABLE taken)
+            ON CONFLICT (account_id, key) DO UPDATE
+            SET submission = excluded.submission, order_id = excluded.order_id, created = excluded.created
+        ), sold AS (
+            INSERT INTO order_line (order_id, id, place, film_id, title, year, quantity, price)
+            SELECT %(order)s, id, row_number() OVER (ORDER BY place), film_id, title, year, quantity, price
+            FROM sale WHERE id IS NOT NULL
         )
-        INSERT INTO order_line (order_id, id, place, film_id, title, year, quantity, price)
-        SELECT o.id, l.id, l.place, l.film_id, l.title, l.year, l.quantity, l.price
-        FROM o, unnest(%(ids)s::bigint[], %(films)s::text[], %(titles)s::text[], %(years)s::smallint[],
-                       %(quantities)s::smallint[], %(prices)s::numeric[])
-                WITH ORDINALITY l(id, film_id, title, year, quantity, price, place)
-        """,
-        {
-            "id": order.id,
-            "account": order.account_id,
-            "placed": placed,
-            "count": sum(sale.quantity for sale in order.sales),
-            "total": order.total,
-            "submission": submission,
-            "payment": payment,
-            "captured": placed if is_captured else None,
-            "ids": [sale.id for sale in order.sales],
-            "films": [sale.film_id for sale in order.sales],
-            "titles": [sale.title for sale in order.sales],
-            "years": [sale.year for sale in order.sales],
-            "quantities": [sale.quantity for sale in order.sales],
-            "prices": [sale.price for sale in order.sales],
-        },
-    )
-
-
-async def upsert_receipt(
-    conn: Connection, account_id: int, key: str, *, submission: bytes, order_id: int, now: datetime
-) -> None:
-    """Stores the order of a key; an expired key may be used again."""
-    await conn.execute(
-        """
-        INSERT INTO checkout_key (account_id, key, submission, order_id, created) VALUES (%s, %s, %s, %s, %s)
-        ON CONFLICT (account_id, key) DO UPDATE
-        SET submission = excluded.submission, order_id = excluded.order_id, created = excluded.created
-        """,
-        [account_id, key, submission, order_id, now],
-    )
+        SELECT e.submission, e.order_id, s.* FROM earlier e FULL JOIN sale s ON false ORDER BY s.place
+    """
+    parameters |= {
+        "last": last,
+        "ids": sale_ids,
+        "order": order_id,
+        "placed": placed,
+        "payment": payment,
+        "captured": placed if is_captured else None,
+    }
+    rows = await (await conn.execute(statement.encode(), parameters)).fetchall()
+    if rows and rows[0][1]:
+        return StoredReceipt(*rows[0][:2])
+    return [Sale(*row[2:8]) for row in rows]
 
 
 async def select_order(conn: Connection, order_id: int) -> Order | None:

@@ -218,7 +218,7 @@ class OrderPage(msgspec.Struct, frozen=True, rename="camel"):
     total_pages: int
 
 
-def total(lines: Sequence[CartLine]) -> Decimal:
+def total(lines: Sequence[CartLine | Sale]) -> Decimal:
     return sum((line.price * line.quantity for line in lines), NOTHING)
 
 

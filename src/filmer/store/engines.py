@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 import psycopg
@@ -24,6 +25,12 @@ T = TypeVar("T")
 def data_directory(settings: Settings) -> Path:
     """Where the embedded engines store their files: the setting, or else the default of this system user."""
     return Path(settings.data_dir).expanduser().absolute() if settings.data_dir else default_data_dir()
+
+
+def has_embedded_valkey(settings: Settings) -> bool:
+    """Whether the URL is the one of the Valkey embedded in the data directory, which no other machine reaches."""
+    socket = Path(urlsplit(settings.redis_url or "").path)
+    return bool(settings.redis_url) and socket.parent.resolve() == (data_directory(settings) / "run").resolve()
 
 
 @contextmanager

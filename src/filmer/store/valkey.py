@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 import redis.asyncio as redis
 import structlog
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -22,6 +24,10 @@ RETRY_SECONDS = 1.0  # after a failure, no call is sent for this long
 
 FAILURES = (RedisError, OSError, TimeoutError, RuntimeError)  # uvloop raises the last on a reset connection
 CLAIMED = b"claimed"  # in place of a value that a process computes
+MAX_BATCH = 100  # commands that are sent together
+
+
+Command = Callable[[Pipeline], object]  # adds itself to a batch
 
 
 def unpack(packed: bytes | None, shape: type[T]) -> T | None:
@@ -55,10 +61,12 @@ class SharedCache:
             )
             self._client = redis.Redis.from_pool(self.pool)
         self._retry_at = 0.0  # by time.monotonic(); 0: the last call succeeded
-        self._background_tasks: set[asyncio.Task[object]] = set()
+        self._queue: list[tuple[Command, asyncio.Future[object]]] = []  # to be sent with the next batch
+        self._sender: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
-        await asyncio.gather(*self._background_tasks)  # each is bounded by the timeouts, and none raises
+        if self._sender is not None:
+            await self._sender  # it is bounded by the timeouts, and never raises
         if self._client is not None:
             with suppress(*FAILURES):
                 await self._client.aclose()
@@ -72,14 +80,14 @@ class SharedCache:
 
     def put_in_background(self, key: str, value: bytes, *, seconds: int) -> None:
         """Like ``put``, without waiting for it."""
-        self._run_in_background(lambda client: client.set(key, value, ex=seconds))
+        self._send(lambda batch: batch.set(key, value, ex=seconds))
 
     async def get_or_claim(self, key: str, *, milliseconds: int) -> bytes | None:
         """The value; ``CLAIMED`` while another process computes it.
 
         None: the caller is to compute it, and then calls ``put_or_release``. Also when the server is unavailable.
         """
-        value = await self.attempt(lambda client: client.set(key, CLAIMED, px=milliseconds, nx=True, get=True))
+        value = await self._send(lambda batch: batch.set(key, CLAIMED, px=milliseconds, nx=True, get=True))
         return value if isinstance(value, bytes) else None
 
     def put_or_release(self, key: str, value: bytes | None, *, seconds: int) -> None:
@@ -88,7 +96,7 @@ class SharedCache:
         A claim that has expired may be another's by now: then its value, or its claim, goes, and is computed once more.
         """
         if value is None:
-            self._run_in_background(lambda client: client.delete(key))
+            self._send(lambda batch: batch.delete(key))
         else:
             self.put_in_background(key, value, seconds=seconds)
 
@@ -112,11 +120,28 @@ class SharedCache:
     async def ping(self) -> bool:
         return bool(await self.attempt(lambda client: client.ping()))
 
-    def _run_in_background(self, call: Callable[[redis.Redis], Awaitable[object]]) -> None:
-        if self.accepts_calls:
-            task = asyncio.create_task(self.attempt(call))
-            self._background_tasks.add(task)
-            task.add_done_callback(self._background_tasks.discard)
+    def _send(self, command: Command) -> "asyncio.Future[object]":
+        """A command's reply; None when the server is unavailable.
+
+        Commands that come while others are under way are sent together: one by one, each costs half as much as
+        computing the response that it asks for.
+        """
+        reply = asyncio.get_running_loop().create_future()
+        if not self.accepts_calls:
+            reply.set_result(None)
+            return reply
+        self._queue.append((command, reply))
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send_queue())
+        return reply
+
+    async def _send_queue(self) -> None:
+        while self._queue:
+            batch, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
+            replies = await self.attempt(partial(_execute, [command for command, _ in batch]))
+            for (_, future), reply in zip(batch, replies or [None] * len(batch), strict=True):
+                if not future.done():  # its waiter may have been cancelled
+                    future.set_result(reply)
 
     @property
     def accepts_calls(self) -> bool:
@@ -151,3 +176,10 @@ class SharedCache:
             log.info("cache back")
             self._retry_at = 0.0
         return reply
+
+
+async def _execute(commands: Sequence[Command], client: redis.Redis) -> list[object]:
+    async with client.pipeline(transaction=False) as batch:
+        for command in commands:
+            command(batch)
+        return await batch.execute()

@@ -5,13 +5,23 @@ from contextlib import suppress
 from functools import cache
 from string import ascii_uppercase
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import msgspec
 from msgspec import Meta
 
 from filmer.catalogue import listing
-from filmer.catalogue.api import GenreMovieList, MovieList, MovieSearch, Order, PageNumber, Year
+from filmer.catalogue.api import (
+    GenreMovieList,
+    LetterList,
+    MinRating,
+    MovieSort,
+    Order,
+    PageNumber,
+    SearchFilters,
+    Year,
+)
+from filmer.catalogue.filters import Filters
 from filmer.catalogue.folding import fold, initial
 from filmer.catalogue.schemas import GenreSize
 from filmer.errors import FieldError, InvalidRequest
@@ -19,10 +29,12 @@ from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest
 from filmer.http.json_text import Members
 from filmer.http.query import Query, read_query, read_text
+from filmer.plurals import counted
 from filmer.storefront.forms import FilledForm, Form, without_blanks
 from filmer.storefront.pager import Pager
 
 SIZE = 24  # films a page: fills rows of two, three, four and six
+_LETTER = "-letter-"  # in an address, in the place of each letter
 OTHER_LETTER = "*"
 FILM_ORDERS: Mapping[tuple[str, str], str] = {
     ("title", "asc"): "Title A to Z",
@@ -32,8 +44,22 @@ FILM_ORDERS: Mapping[tuple[str, str], str] = {
     ("rating", "desc"): "Best rated first",
     ("rating", "asc"): "Worst rated first",
 }
-SearchOrder = Literal["relevance", "title asc", "title desc", "year desc", "year asc", "rating desc", "rating asc"]
-SEARCH_ORDERS = {"relevance": "Best match", **{" ".join(key): name for key, name in FILM_ORDERS.items()}}
+SearchOrder = Literal[
+    "relevance", "known", "title asc", "title desc", "year desc", "year asc", "rating desc", "rating asc"
+]
+BEST_MATCH, BEST_KNOWN = ("relevance", "asc"), ("known", "asc")
+SEARCH_ORDERS: Mapping[tuple[str, str], str] = {
+    BEST_MATCH: "Best match",
+    BEST_KNOWN: "Best known first",
+    **FILM_ORDERS,
+}
+SEARCH_LINKS: Mapping[tuple[str, str], str] = {
+    BEST_MATCH: "Best match",
+    ("rating", "desc"): "Best rated",
+    BEST_KNOWN: "Best known",
+    ("year", "desc"): "Newest",
+    ("title", "asc"): "A to Z",
+}
 STAR_ORDERS: Mapping[tuple[str, str], str] = {
     ("known", "asc"): "Best known first",
     ("name", "asc"): "Name A to Z",
@@ -54,7 +80,7 @@ class PeopleList(Query):
     name: str | None = None
 
 
-L = TypeVar("L", bound=MovieList | GenreMovieList | PeopleList | MovieSearch)
+L = TypeVar("L", bound="LetterList | GenreMovieList | PeopleList | FilmSearch")
 
 
 def _years_in_order(values: dict[str, Any]) -> Iterator[FieldError]:
@@ -62,9 +88,10 @@ def _years_in_order(values: dict[str, Any]) -> Iterator[FieldError]:
         yield FieldError("yearFrom", "must not be after the year it goes up to")
 
 
-class FilmList(MovieList):
+class FilmList(LetterList):
     """Films of a letter, or of a genre and a span of years, which override the letter."""
 
+    sort_by: MovieSort = "title"
     genre_id: Annotated[int, Meta(ge=1, le=MAX_INTEGER)] | None = None
     year_from: Year | None = None
     year_to: Year | None = None
@@ -91,16 +118,32 @@ class FilmList(MovieList):
         return msgspec.structs.replace(self, starts_with=letter)
 
 
-class FilmSearch(MovieSearch):
+Minutes = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
+
+
+class FilmSearch(SearchFilters):
     """A search, or its empty form. By default the best match comes first."""
 
-    sort_by: Literal["title", "year", "rating", "relevance"] = "relevance"
+    min_rating: MinRating | None = None
+    min_runtime: Minutes | None = None
+    max_runtime: Minutes | None = None
+    sort_by: Literal["title", "year", "rating", "relevance", "known"] = "relevance"
     # As the form sends it: key and direction in one value, so that one list of options works without scripts.
     sort: SearchOrder | None = None
+    exact: Literal["yes"] | None = None  # search for what was typed, even if that finds nothing
 
     @classmethod
     def cross_check(cls, values: dict[str, Any], _names: Collection[str]) -> Iterator[FieldError]:
         yield from _years_in_order(values)
+
+    @property
+    def filters(self) -> Filters:
+        return msgspec.structs.replace(
+            super().filters,
+            min_rating=self.min_rating,
+            min_runtime=self.min_runtime,
+            max_runtime=self.max_runtime,
+        )
 
     @property
     def is_begun(self) -> bool:
@@ -115,17 +158,19 @@ class FilmSearch(MovieSearch):
     def normalized(self) -> "FilmSearch":
         """The same in a valid order: without words there is no best match."""
         sort_by, _, order = self.sort.partition(" ") if self.sort else (self.sort_by, "", self.order)
-        if sort_by == "relevance":
-            sort_by, order = ("relevance", "asc") if self.query is not None else ("title", order or "asc")
+        if sort_by == "relevance" and self.query is None:
+            sort_by = "title"
+        order = "asc" if sort_by in ONE_WAY else order or "asc"
         return msgspec.structs.replace(self, sort=None, sort_by=sort_by, order=order)
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """A link to a variant of the same list."""
+    """A link to a variant of the same list. ``films``: how many it has, where that is counted."""
 
     name: str
     address: str
     is_current: bool
+    films: int | None = None
 
 
 def sort_of(params: L) -> str:
@@ -172,7 +217,7 @@ def query_of(params: L) -> str:
     needed = ["order"] if params.sort_by == "rating" else []
     return urlencode(
         [
-            (field.encode_name, value)
+            (field.encode_name, f"{value:.10g}" if isinstance(value, float) else value)
             for field in _fields(params.__class__)
             if ((value := getattr(params, field.name)) != field.default or field.name in needed)
             and field.name != "size"
@@ -198,28 +243,27 @@ def orders(path: str, params: L, names: Mapping[tuple[str, str], str]) -> list[C
             (params.sort_by, params.order) == (sort_by, order),
         )
         for (sort_by, order), name in names.items()
+        if sort_by != "relevance" or getattr(params, "query", None) is not None
     ]
 
 
 def letters(params: FilmList) -> list[Choice]:
     """Links to the letters. Each drops the other filters, which a letter can't be combined with."""
+    any_letter = address_of("/films", FilmList(starts_with=_LETTER, sort_by=params.sort_by, order=params.order))
+    before, after = any_letter.split(_LETTER)
     return [
-        Choice(
-            letter,
-            address_of("/films", FilmList(starts_with=letter, sort_by=params.sort_by, order=params.order)),
-            params.starts_with == letter,
-        )
+        Choice(letter, f"{before}{quote_plus(letter)}{after}", params.starts_with == letter)
         for letter in [*ascii_uppercase, OTHER_LETTER]
     ]
 
 
 def describe_filters(params: FilmList | FilmSearch, genres: Sequence[GenreSize]) -> list[str]:
     """The filters besides words and letters, as text."""
-    texts = [_describe_genre(params.genre_id, genres), _describe_years(params.year_from, params.year_to)]
+    texts = [_describe_genre(params.genre_id, genres), describe_years(params.year_from, params.year_to)]
     if isinstance(params, FilmSearch):
         names = (("title", params.title), ("director", params.director), ("star", params.star))
         texts = [f"{name} “{text}”" for name, text in names if text and fold(text).strip()] + texts
-        texts.append(_describe_years(params.year, params.year))
+        texts += [describe_years(params.year, params.year), *_describe_numbers(params)]
     return [text for text in texts if text]
 
 
@@ -229,7 +273,26 @@ def _describe_genre(genre_id: int | None, genres: Sequence[GenreSize]) -> str:
     return next((genre.name for genre in genres if genre.id == genre_id), "a genre that no film has")
 
 
-def _describe_years(year_from: int | None, year_to: int | None) -> str:
+def _describe_numbers(params: FilmSearch) -> Iterator[str]:
+    if params.min_rating is not None:
+        yield f"rated {params.min_rating:g} or better"
+    if params.min_votes is not None:
+        yield f"at least {counted(params.min_votes, 'vote')}"
+    yield describe_runtime(params.min_runtime, params.max_runtime)
+
+
+def describe_runtime(low: int | None, high: int | None) -> str:
+    """A span of minutes; "" for none."""
+    if low is None and high is None:
+        return ""
+    if low is None:
+        return f"up to {high} minutes"
+    if high is None:
+        return f"{low} minutes or more"
+    return f"{low} to {high} minutes"
+
+
+def describe_years(year_from: int | None, year_to: int | None) -> str:
     """A span of years; "" for none."""
     if year_from is None and year_to is None:
         return ""

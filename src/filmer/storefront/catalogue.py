@@ -8,18 +8,21 @@ from litestar.params import FromPath
 from filmer.catalogue import listing, queries
 from filmer.catalogue.api import GenreMovieList, find_stars
 from filmer.catalogue.connections import Catalogue
-from filmer.catalogue.filters import Filters
+from filmer.catalogue.facets import Facets
+from filmer.catalogue.filters import Filters, with_query
 from filmer.catalogue.prices import Prices
 from filmer.catalogue.schemas import MovieItem, StarItem
-from filmer.catalogue.search import Search
+from filmer.catalogue.search import Found, Search
 from filmer.errors import NotFound
 from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import path_id
 from filmer.store.postgres import Connection
-from filmer.storefront import browsing
+from filmer.storefront import browsing, facets
 from filmer.storefront.browsing import (
     FILM_ORDERS,
+    ONE_WAY,
+    SEARCH_LINKS,
     SEARCH_ORDERS,
     SIZE,
     STAR_ORDERS,
@@ -46,6 +49,10 @@ SEARCH_LABELS = {
     "star": "Star",
     "year": "Year",
     **FILM_LABELS,
+    "minRating": "Rated at least",
+    "minVotes": "Votes at least",
+    "minRuntime": "Minutes at least",
+    "maxRuntime": "Minutes at most",
     "sort": "Sort by",
 }
 
@@ -61,12 +68,19 @@ class CataloguePages(Handlers):
         self._prices = prices
 
     def _filled(
-        self, template: str, request: AnyRequest, visitor: Visitor | None, form: FilledForm, values: dict[str, Any]
+        self,
+        template: str,
+        request: AnyRequest,
+        visitor: Visitor | None,
+        form: FilledForm,
+        values: dict[str, Any],
+        *,
+        is_cacheable: bool = True,
     ) -> HtmlResponse:
         """A list with its form, or the form's errors."""
         if form.errors:
             return self._pages.personal(template, request, visitor, status=BAD_REQUEST, form=form, **values)
-        return self._pages.public(template, request, visitor, form=form, **values)
+        return self._pages.public(template, request, visitor, is_cacheable=is_cacheable, form=form, **values)
 
     async def show_home(self, request: AnyRequest) -> HtmlResponse:
         popular = await self._tmdb_cache.popular_if_available(1)
@@ -122,37 +136,47 @@ class CataloguePages(Handlers):
     async def search_films(self, request: AnyRequest) -> HtmlResponse:
         params, form = read_page(request, FilmSearch, SEARCH_LABELS)
         params = params.normalized()
-        total, films, people = 0, list[MovieItem](), (0, list[StarItem]())
+        found, people = Found(0, []), (0, list[StarItem]())
+        counts = Facets()
         async with self._pages.reading(self._catalogue, request) as (conn, visitor):
             genres = await queries.select_genre_sizes(conn)
             if params.is_begun:
                 first = listing.span(params.page, SIZE).first
-                total, films = await self._search.movies(
-                    conn, params.filters, sort=sort_of(params), first=first, size=SIZE
-                )
-                people = await self._people(conn, params)
-            prices = await self._prices.of(conn, films)
+                find = self._search.movies_or_nearest if params.exact is None else self._search.movies_as_typed
+                found = await find(conn, params.query, params.filters, sort=sort_of(params), first=first, size=SIZE)
+                people = await self._people(conn, params, found.corrected)
+                if found.total > 1 or params.is_narrowed:
+                    filters = params.filters if found.corrected is None else with_query(params.filters, found.corrected)
+                    counts = await self._search.facets(conn, filters)
+            prices = await self._prices.of(conn, found.items)
         values = {
             "search_text": form.value("query"),
             "params": params,
             "genres": genres,
-            "total": total,
-            "films": films,
+            "total": found.total,
+            "films": found.items,
+            "corrected": found.corrected,
+            "as_typed": browsing.address_of("/search", msgspec.structs.replace(params, exact="yes", page=1)),
             "prices": prices,
             "people": people[1],
             "people_total": people[0],
+            "facets": facets.links(params, counts, genres) if params.is_begun else [],
+            "is_estimate": counts.is_estimate,
             "sort": sort_of(params),
-            "orders": SEARCH_ORDERS,
+            "sorts": [
+                (order[0] if order[0] in ONE_WAY else " ".join(order), name) for order, name in SEARCH_ORDERS.items()
+            ],
+            "orders": browsing.orders("/search", params, SEARCH_LINKS),
             "filters": browsing.describe_filters(params, genres),
-            "pager": browsing.pager("/search", params, total),
+            "pager": browsing.pager("/search", params, found.total),
         }
-        return self._filled("search.html", request, visitor, form, values)
+        return self._filled("search.html", request, visitor, form, values, is_cacheable=found.is_settled)
 
-    async def _people(self, conn: Connection, params: FilmSearch) -> tuple[int, list[StarItem]]:
-        """People whose name matches the words of the search."""
+    async def _people(self, conn: Connection, params: FilmSearch, corrected: str | None) -> tuple[int, list[StarItem]]:
+        """People whose name matches the words of the search, or of its corrected spelling."""
         if params.query is None or params.is_narrowed or params.page > 1:
             return 0, []
-        people = await _with_existing_order(conn, PeopleList(name=params.query.strip()))
+        people = await _with_existing_order(conn, PeopleList(name=corrected or params.query.strip()))
         return await find_stars(conn, self._search, people.name, sort_of(people), 1, MAX_PEOPLE)
 
     async def list_stars(self, request: AnyRequest) -> HtmlResponse:

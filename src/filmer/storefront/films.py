@@ -1,17 +1,20 @@
 """The pages of a film and of a person."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from litestar.params import FromPath
 
 from filmer.catalogue import film_queries as queries
 from filmer.catalogue import filmography
 from filmer.catalogue.connections import Catalogue
+from filmer.catalogue.index_queries import AlikeFilm
 from filmer.catalogue.prices import Prices
 from filmer.catalogue.schemas import Film, Person, is_identifier
+from filmer.catalogue.search import Search
 from filmer.community.shelves import Shelves
 from filmer.errors import NotFound
 from filmer.http.handlers import AnyRequest, Handlers
+from filmer.store.postgres import Connection
 from filmer.storefront import linked_data
 from filmer.storefront.pages import HtmlResponse, Pages
 
@@ -25,6 +28,7 @@ class FilmPages(Handlers):
         self,
         pages: Pages,
         catalogue: Catalogue,
+        search: Search,
         shelves: Shelves,
         prices: Prices,
         *,
@@ -37,6 +41,7 @@ class FilmPages(Handlers):
         """
         self._pages = pages
         self._catalogue = catalogue
+        self._search = search
         self._shelves = shelves
         self._prices = prices
         self._currency = currency
@@ -54,7 +59,9 @@ class FilmPages(Handlers):
                 known = {film.id for film in alike}
                 films = await queries.select_films_by(conn, film.directors[0], but=film.no, size=2 * MORE)
                 directed = [film for film in films if film.id not in known][:MORE]
-            prices = await self._prices.of(conn, [film], alike, directed)
+            shown = {card.id for card in (*alike, *directed)}
+            more_like, is_settled = await self._more_like(conn, film, cast, shown)
+            prices = await self._prices.of(conn, [film], alike, directed, more_like)
         shelf_entry = None
         if visitor is not None and film.tmdb_id is not None:
             shelf_entry = await self._shelves.entry(visitor.user.id, film.tmdb_id)
@@ -62,18 +69,32 @@ class FilmPages(Handlers):
             "film.html",
             request,
             visitor,
+            is_cacheable=is_settled,
             film=film,
             cast=cast,
             prices=prices,
             shelf_entry=shelf_entry,
             alike=alike,
             directed=directed,
+            more_like=more_like,
             runtime=_runtime(film.runtime_minutes),
             description=_description(film, cast),
             linked_data=linked_data.describe_film(
                 film, cast, prices[film.id], origin=self._origin, currency=self._currency
             ),
         )
+
+    async def _more_like(
+        self, conn: Connection, film: Film, cast: Sequence[Person], shown: Collection[str]
+    ) -> tuple[list[AlikeFilm], bool]:
+        """Films like this one, but for those that are shown already; and whether these are all."""
+        index, is_settled = self._search.index(conn)
+        if index is None:
+            return [], is_settled
+        from filmer.catalogue import more_like  # needs what the index needs
+
+        films = await more_like.find(conn, index, film, cast, 3 * MORE)
+        return [other for other in films if other.id not in shown][:MORE], True
 
     async def show_star(self, star_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         async with self._pages.reading(self._catalogue, request) as (conn, visitor):

@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import cached_property
 from importlib import resources
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 
@@ -97,7 +98,9 @@ class Templates:
             money=self.money,
             capitalize_first=lambda text: text[:1].upper() + text[1:],
             number="{:,}".format,
+            about=_about,
             long_date=_long_date,
+            urlencode=_encode_for_url,
         )
         self._assets = assets
 
@@ -117,6 +120,16 @@ class Templates:
         for name in self._assets.names:
             digest.update(f"{name} {self._assets.version(name)}".encode())
         return digest.digest()
+
+
+def _encode_for_url(text: str) -> str:
+    """Text as a segment of a path, or as a value in a query. Most are ids, of which a page of films has fifty."""
+    return text if text.isascii() and text.isalnum() else quote(text, safe="")
+
+
+def _about(number: int) -> str:
+    """An estimate, to two digits: ``1,200``."""
+    return f"{round(number, 2 - len(str(number))):,}"
 
 
 def _long_date(day: date) -> str:

@@ -12,6 +12,12 @@ from filmer.store.valkey import SharedCache
 POLL_SECONDS = 0.05
 
 
+class _Storage(RedisStorage):
+    """Without this it would also import the other client libraries that are installed, which take 3 MiB."""
+
+    DEPENDENCIES = {"redis": RedisStorage.DEPENDENCIES["redis"]}  # noqa: RUF012 - as the class declares it
+
+
 class RateLimit:
     """Counts requests in Valkey; while Valkey is away, each worker limits itself to its share."""
 
@@ -23,7 +29,7 @@ class RateLimit:
         self._granted: deque[float] = deque(maxlen=share)  # the last requests granted here, by clock.monotonic()
         pool = shared.pool
         self._shared_limiter = pool and MovingWindowRateLimiter(
-            RedisStorage("redis://", implementation="redispy", key_prefix="filmer:pace", connection_pool=pool)  # type: ignore[arg-type]
+            _Storage("redis://", implementation="redispy", key_prefix="filmer:pace", connection_pool=pool)  # type: ignore[arg-type]
         )
 
     async def acquire(self) -> None:

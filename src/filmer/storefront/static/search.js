@@ -1,5 +1,5 @@
-// Makes the search box a combobox that suggests films and people while somebody types. Without it, or whenever a
-// request fails, the form is what it is: a form.
+// Makes the search box a combobox that suggests films and people while somebody types, and "/" a way into it. Without it,
+// or whenever a request fails, the form is what it is: a form.
 
 const TYPING_PAUSE = 120; // milliseconds
 const SIZE = 10;
@@ -8,8 +8,6 @@ const KINDS = {
   star: { path: "/stars/", name: "person", year: (year) => `born ${year}` },
 };
 
-const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
-
 function element(name, attributes, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -17,30 +15,23 @@ function element(name, attributes, ...children) {
   return made;
 }
 
-/** The text as nodes, with <mark> around what begins as one of the typed words does, whatever case and accents. */
-function marked(text, typed) {
-  const words = fold(typed).split(/[^\p{L}\p{N}]+/u).filter(Boolean).sort((a, b) => b.length - a.length);
-  const sources = []; // for each character of the folded text: where in the text it comes from
-  let folded = "";
-  let at = 0;
-  for (const character of text) {
-    for (const bare of fold(character)) {
-      for (let unit = 0; unit < bare.length; unit += 1) sources.push([at, at + character.length]);
-      folded += bare;
-    }
-    at += character.length;
-  }
+/** The text as nodes, with <mark> around the spans that the server named: [start, end) in characters, not in UTF-16 units. */
+function marked(text, spans) {
+  const characters = [...text];
   const nodes = [];
   let done = 0;
-  if (words.length) {
-    for (const found of folded.matchAll(new RegExp(`(^|[^\\p{L}\\p{N}])(${words.join("|")})`, "gu"))) {
-      const start = sources[found.index + found[1].length][0];
-      const end = sources[found.index + found[0].length - 1][1];
-      nodes.push(text.slice(done, start), element("mark", {}, text.slice(start, end)));
-      done = end;
-    }
+  for (const [start, end] of spans) {
+    nodes.push(characters.slice(done, start).join(""), element("mark", {}, characters.slice(start, end).join("")));
+    done = end;
   }
-  return [...nodes, text.slice(done)];
+  return [...nodes, characters.slice(done).join("")];
+}
+
+/** The poster of a film, at the size of a thumbnail; of a person, as much room. */
+function thumbnail(item) {
+  if (item.kind !== "movie") return element("span", { class: "suggestion-thumb blank" });
+  const source = `/posters/${encodeURIComponent(item.id)}`;
+  return element("img", { class: "suggestion-thumb", src: source, alt: "", width: 32, height: 48, decoding: "async" });
 }
 
 function suggestWhileTyping(form, number) {
@@ -67,14 +58,17 @@ function suggestWhileTyping(form, number) {
     options[index].scrollIntoView({ block: "nearest" });
   }
 
-  function show(items, typed) {
+  function show(items) {
     options = items.map((item, place) => {
       const kind = KINDS[item.kind];
       const year = item.year === null ? [] : [" ", element("span", { class: "suggestion-year" }, kind.year(item.year))];
       const link = { id: `${list.id}-${place}`, role: "option", href: kind.path + encodeURIComponent(item.id) };
-      const name = element("span", { class: "suggestion-text" }, ...marked(item.text, typed));
+      const text = marked(item.text, item.matches);
+      const name = element("span", { class: "suggestion-text" }, ...text);
+      const reason = item.reason ? [" ", element("span", { class: "suggestion-reason" }, item.reason)] : [];
+      const lines = element("span", { class: "suggestion-lines" }, element("span", {}, name, ...year), ...reason);
       const label = element("span", { class: "suggestion-kind" }, kind.name);
-      return element("a", { ...link, tabindex: -1 }, name, ...year, " ", label);
+      return element("a", { ...link, tabindex: -1 }, thumbnail(item), lines, " ", label);
     });
     list.replaceChildren(...options.map((option) => element("li", { class: "suggestion", role: "none" }, option)));
     list.hidden = !items.length;
@@ -85,7 +79,7 @@ function suggestWhileTyping(form, number) {
   function close() {
     clearTimeout(pause);
     request.abort();
-    show([], "");
+    show([]);
     status.textContent = "";
   }
 
@@ -104,7 +98,7 @@ function suggestWhileTyping(form, number) {
       }
       if (signal.aborted) return;
       const items = answers.get(typed);
-      show(items, typed);
+      show(items);
       status.textContent = `${items.length || "No"} ${items.length === 1 ? "suggestion" : "suggestions"}`;
     } catch {
       if (!signal.aborted) close();
@@ -146,4 +140,19 @@ function suggestWhileTyping(form, number) {
   window.addEventListener("pagehide", close); // whoever comes back finds the page as it was before
 }
 
-document.querySelectorAll('form.search[role="search"]').forEach(suggestWhileTyping);
+/** "/" leads into the search box, but not from where it may be typed, nor with a key that makes it a shortcut. */
+function focusOnSlash(input) {
+  input.setAttribute("aria-keyshortcuts", "/");
+  document.addEventListener("keydown", (event) => {
+    const isTyped = event.target.closest("input, select, textarea, [contenteditable], dialog");
+    if (event.key !== "/" || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyped) return;
+    event.preventDefault();
+    input.focus();
+    input.select();
+  });
+}
+
+document.querySelectorAll('form.search[role="search"]').forEach((form, number) => {
+  suggestWhileTyping(form, number);
+  if (!number) focusOnSlash(form.querySelector('input[name="query"]'));
+});

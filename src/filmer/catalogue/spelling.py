@@ -1,0 +1,126 @@
+"""What may be meant by a query that finds nothing: the nearest spelling, or a sentence with names and years."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import tantivy
+from rapidfuzz.distance import OSA
+
+from filmer.catalogue import ranking
+from filmer.catalogue.search_index import NEAR_YEAR, SearchIndex, split_year
+from filmer.catalogue.search_terms import STOP_WORDS, letters_of, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SURE = 0.8  # likeness of a title or name from which on it is what was meant, whatever the words are
+MAX_TEXTS = 5  # spellings that are searched for until one finds something
+MAX_WORDS = 12  # of a sentence
+LOOKED_AT = 20  # films, of those that have words near to the query's
+MAX_FOUND = 200  # films of a sentence
+MAX_NEAR = 10  # films with titles near to the query
+NAME_WORDS = (4, 3, 2)
+SAME_NAME = 3  # people of one name at most
+_MUST, _SHOULD = tantivy.Occur.Must, tantivy.Occur.Should
+_Query = tantivy.Query
+
+
+def corrections(index: SearchIndex, text: str) -> list[str]:
+    """Other queries, the most likely first. To be tried one after the other: some may find nothing either."""
+    films, people = index.near_films(text, ranking.SEARCH, 1), index.near_people(text, ranking.SEARCH, 1)
+    nearest = sorted([*films, *people], key=lambda near: -near.likeness)
+    sure = [near.spelling for near in nearest if near.likeness >= SURE]
+    words = words_of(text)
+    kept = [word for word in words if word not in STOP_WORDS]
+    texts = [*sure, " ".join(kept) if kept != words else "", words_corrected(index, words)]
+    if len(kept) > 1 and kept != words:
+        texts.append(words_corrected(index, kept))
+    texts += [near.spelling for near in nearest if near.likeness < SURE]
+    return [found for found in dict.fromkeys(texts) if found and found != " ".join(words)][:MAX_TEXTS]
+
+
+def words_corrected(index: SearchIndex, words: Sequence[str]) -> str:
+    """The query with words put right so that one film has all of them; "" if there is none.
+
+    First only those that no known film has; then any may be another word misspelt: ``forest gump hanks``.
+    """
+    if not 0 < len(words) <= MAX_WORDS:
+        return ""
+    last = len(words) - 1
+    wrong = [at for at, word in enumerate(words) if not index.is_word(word, begun=at == last)]
+    return (wrong and _with_words(index, words, wrong)) or _with_words(index, words, range(len(words)))
+
+
+def _with_words(index: SearchIndex, words: Sequence[str], wrong: Sequence[int]) -> str:
+    last = len(words) - 1
+    parts = [
+        (_MUST, index.fuzzy("known_word", word, _slips(word) if at in wrong else 0, prefix=at == last))
+        for at, word in enumerate(words)
+    ]
+    best: tuple[int, str] | None = None
+    for entry, names in index.described(_Query.boolean_query(parts), LOOKED_AT):
+        vocabulary = {word for spelling in entry.spellings for word in spelling.split()}
+        vocabulary.update(word for name in names for word in words_of(name))
+        slips, fixed = 0, list(words)
+        for at in wrong:
+            distance, fixed[at] = min((OSA.distance(words[at], word), word) for word in vocabulary)
+            slips += distance
+        if best is None or slips < best[0]:
+            best = slips, " ".join(fixed)
+    return best[1] if best else ""
+
+
+def _slips(word: str) -> int:
+    """How many slips a word of this length may have."""
+    return min(2, len(word) // 4)
+
+
+def films_meant(index: SearchIndex, text: str) -> tuple[list[int], str | None]:
+    """The films that a query describes which finds nothing in any spelling, and the spelling, where there is one."""
+    if nos := films_of_sentence(index, text):
+        return nos, None
+    near = [film for film in index.near_films(text, ranking.SEARCH, MAX_NEAR) if film.likeness >= SURE]
+    if not near:
+        return [], None
+    spelling = near[0].spelling
+    return [film.no for film in near], spelling if spelling != " ".join(words_of(text)) else None
+
+
+def films_of_sentence(index: SearchIndex, text: str) -> list[int]:
+    """The films that a sentence describes, best first: ``tom hanks on an island``. None where it names nobody.
+
+    All people that it names took part in them, and they are of the year that it says, or the one before or after. The
+    other words, in title or overview, and votes decide which come first.
+    """
+    words, year = split_year(words_of(text)[:MAX_WORDS])
+    required: list[Any] = []
+    for letters, nos in _names(index, words):
+        terms = [f"d{letters}", *(f"p{no}" for no in nos)]
+        required.append(_Query.term_set_query(index.schema, "credit", terms))
+    if not required:
+        return []
+    if year is not None:
+        required.append(index.years(year - NEAR_YEAR, year + NEAR_YEAR))
+    query = [(_MUST, _Query.const_score_query(part, 0.0)) for part in required]
+    for word in words:
+        if word not in STOP_WORDS:
+            query += [(_SHOULD, _Query.const_score_query(index.term("title", word), 1.0))]
+            query += [(_SHOULD, _Query.const_score_query(index.term("overview", word), 0.8))]
+    found = index.scored(_Query.boolean_query(query), MAX_FOUND)
+    found.sort(key=lambda hit: -(hit[0] + ranking.FAME * hit[1].fame))
+    return [entry.no for _, entry in found]
+
+
+def _names(index: SearchIndex, words: list[str]) -> Iterator[tuple[str, list[int]]]:
+    """The people who are named in full: a name written in one, and their numbers. Takes the words out of the list."""
+    for length in NAME_WORDS:
+        at = 0
+        while at + length <= len(words):
+            letters = letters_of(words[at : at + length])
+            nos = index.people_named(letters, SAME_NAME)
+            if nos or index.is_director(letters):
+                del words[at : at + length]
+                yield letters, nos
+            else:
+                at += 1
