@@ -12,12 +12,13 @@ from bench import catalogues
 from bench.http_connections import answers_per_second, request
 from bench.in_process import in_process
 from bench.request_mix import RequestMix
-from bench.results import Row, Rows
+from bench.results import Limit, Row, Rows
 from bench.server import serving_process
 
 from filmer.settings import Settings
 
 WORKERS = 2
+REST_LIMIT = 75  # MiB of a worker
 ADDRESSES = {"small": 100, "default": 300, "full": 300}  # of each kind
 CONNECTIONS = 16
 SETTLED_SECONDS = 3
@@ -33,7 +34,9 @@ def rows(scale: str) -> Rows:
         answers_per_second(address, requests, connections=CONNECTIONS)
         time.sleep(SETTLED_SECONDS)
         loaded, master_loaded = _held(master)
-    yield _row(f"memory of a worker, at rest: PSS of {WORKERS}", rest)
+    at_rest = _row(f"memory of a worker, at rest: PSS of {WORKERS}", rest)
+    at_rest.limits = [Limit(statistics.mean(rest), REST_LIMIT, "MiB")]
+    yield at_rest
     yield _row(f"memory of a worker, after {len(requests):,} different answers, all kept", loaded, rest)
     yield _row("memory of the process that starts the workers, after the same", [master_loaded], [master_rest])
 

@@ -54,10 +54,17 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Ours, without what would send filmer to other engines, or change what it does."""
+    """Ours, without what would send filmer to other engines, or change what it does.
+
+    pydantic is hidden: the tests install it, people do not, and the framework loads it where it is (10 MiB, 0.1 s).
+    """
+    hiding = catalogues.OUT / "hidden"
+    hiding.mkdir(parents=True, exist_ok=True)
+    (hiding / "pydantic.py").write_text('raise ImportError("it is here for the tests only")\n', encoding="utf-8")
     others = {"DATABASE_URL", "REDIS_URL", "REDIS_PASSWORD"}
     ours = ("FILMER_", "TMDB_")
-    return {name: value for name, value in os.environ.items() if name not in others and not name.startswith(ours)}
+    kept = {name: value for name, value in os.environ.items() if name not in others and not name.startswith(ours)}
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, [str(hiding), kept.get("PYTHONPATH")]))}
 
 
 @contextmanager

@@ -14,8 +14,13 @@ from tests.conftest import Server
 
 def workers(server: Server) -> list[psutil.Process]:
     """The processes that answer requests."""
+    return workers_of(server.process.pid)
+
+
+def workers_of(main: int) -> list[psutil.Process]:
+    """The workers of the main process with this id, whether they answer yet or not."""
     children = []
-    for child in psutil.Process(server.process.pid).children():
+    for child in psutil.Process(main).children():
         with contextlib.suppress(psutil.Error):
             if "spawn_main" in " ".join(child.cmdline()):
                 children.append(child)
@@ -36,6 +41,15 @@ def kill_node(server: Server) -> None:
     """Sends SIGKILL to the server; its workers notice and end."""
     os.kill(server.process.pid, signal.SIGKILL)
     server.process.wait(10)
+
+
+def replace_workers(server: Server) -> float:
+    """As ``systemctl reload`` does. Seconds until all are new."""
+    before = {worker.pid for worker in workers(server)}
+    begun = time.monotonic()
+    server.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: not before & {worker.pid for worker in workers(server)}, seconds=120), server.output()
+    return time.monotonic() - begun
 
 
 def eventually(holds: Callable[[], Any], seconds: float = 10) -> bool:

@@ -116,7 +116,11 @@ def test_every_group_of_commands_is_started_above() -> None:
 
 @pytest.mark.parametrize(("module", "goes_without"), [
     ("filmer.cli", HEAVY | {"psycopg", "granian", "litestar"}),
-    ("filmer.commands.serve", HEAVY | {"litestar", "httpx", "argon2"}),
+    ("filmer.__main__", HEAVY | {"cyclopts", "rich", "psycopg"}),  # which each worker imports, too
+    ("filmer.commands.serve", HEAVY | {"litestar", "httpx", "argon2", "psycopg"}),  # until the workers are started
+    ("filmer.commands.opening", HEAVY | {"litestar", "httpx", "argon2", "redis"}),
+    ("filmer.demo", HEAVY | {"litestar", "httpx", "redis"}),
+    ("filmer.tmdb.sandbox.responses", HEAVY | {"litestar", "psycopg", "structlog"}),
     ("filmer.app", HEAVY | {"cyclopts"}),
 ])  # fmt: skip
 def test_nothing_large_is_loaded_before_it_is_needed(module: str, goes_without: set[str]) -> None:

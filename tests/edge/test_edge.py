@@ -319,7 +319,7 @@ def test_a_valkey_that_goes_away_changes_no_answer(
 ) -> None:
     with (
         proxied_valkey(engines) as (url, proxy),
-        serving(serve_here, filled, REDIS_URL=url, FILMER_CACHE_MIB="0") as server,
+        serving(serve_here, filled, REDIS_URL=url, FILMER_CACHE_MIB="0", CACHE_DURATION_SECONDS="3600") as server,
     ):
         before = [server.client.get(path) for path in PAGES]
         with unreadable_catalogue(filled):

@@ -24,7 +24,7 @@ from tests.conftest import MakeDatabase, Serve, Server, import_films
 from tests.failover_load import any_address
 from tests.figures import record_figure
 from tests.raw_connections import Customer
-from tests.server_processes import eventually, workers
+from tests.server_processes import eventually, replace_workers, workers
 from tests.shop import stress_shop
 from tests.shop.stress_shop import FILMS, ITEMS
 
@@ -145,15 +145,6 @@ def browsers() -> Iterator[Callable[..., httpx.Client]]:
     yield make
     for client in opened:
         client.close()
-
-
-def replace_workers(server: Server) -> float:
-    """As ``systemctl reload`` does. Seconds until all are new."""
-    before = {worker.pid for worker in workers(server)}
-    begun = time.monotonic()
-    server.process.send_signal(signal.SIGHUP)
-    assert eventually(lambda: not before & {worker.pid for worker in workers(server)}, seconds=120), server.output()
-    return time.monotonic() - begun
 
 
 def test_workers_are_replaced_and_no_request_fails(

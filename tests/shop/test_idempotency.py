@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -443,7 +443,7 @@ def test_between_the_orders_statements_and_its_commit_one_looks_in_time(
     put_in_cart(phone)
     original = queries.sell_lines
     with ThreadPoolExecutor(1) as threads:
-        under_way: list[object] = []
+        under_way: list[Future[httpx.Response]] = []
 
         async def with_another(*arguments: Any, **named: Any) -> Any:
             sold = await original(*arguments, **named)

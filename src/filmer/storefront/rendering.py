@@ -124,7 +124,7 @@ class Templates:
 
 def _encode_for_url(text: str) -> str:
     """Text as a segment of a path, or as a value in a query. Most are ids, of which a page of films has fifty."""
-    return text if text.isascii() and text.isalnum() else quote(text, safe="")
+    return text if text.isascii() and text.isalnum() else quote(text)
 
 
 def _about(number: int) -> str:
