@@ -124,7 +124,7 @@ class Case(NamedTuple):
 
 
 JOHN = {"email": "user@example.com", "password": PASSWORD}
-ITEM = {"movieId": "tt0000001", "quantity": 1}
+ITEM: dict[str, Any] = {"movieId": "tt0000001", "quantity": 1}
 UNKNOWN = {"movieId": "tt9999999", "quantity": 1}
 LINE, NO_LINE = "/api/v1/cart/items/tt0000001", "/api/v1/cart/items/tt9999999"
 
@@ -205,8 +205,16 @@ class Stage:
             "jane": self._newcomer("Jane", "Smith", "jane@example.com"),
             "mary": self._newcomer("Mary", "Major", "mary@example.com"),
         }
+        with psycopg.connect(url) as conn:  # the first is picked up, and has few copies; the second is watched
+            conn.execute("INSERT INTO rental_terms (film_id, copies) VALUES ('tt0000001', 9)")
+            conn.execute(
+                "INSERT INTO video (film_id, kind, location, added) VALUES ('tt0000002', 'feature', 'a.webm', now())"
+            )
         first_order = self._buy("john", 1, dict([KEY]))
         self.ids = {"one": first_order, "two": self._buy("john", 2), "hers": self._buy("jane", 1), "nobodys": 12345}
+        self.ids |= {name: self._buy("john", 1, film="tt0000002") for name in ("kept", "soon", "gone")}
+        gone = self._people["john"].post("/api/v1/orders/cancel", json={"orderId": self.ids["gone"]})
+        assert gone.status_code == 200, gone.text
 
     def _newcomer(self, first_name: str, last_name: str, email: str) -> httpx.Client:
         client = visitor(self.client)
@@ -214,18 +222,18 @@ class Stage:
         assert client.post("/api/v1/auth/register", json=person).status_code == 201
         return client
 
-    def _buy(self, who: str, quantity: int, headers: dict[str, str] | None = None) -> int:
-        self._fill_cart(who, quantity)
+    def _buy(self, who: str, quantity: int, headers: dict[str, str] | None = None, film: str = ITEM["movieId"]) -> int:
+        self._fill_cart(who, quantity, film)
         response = self._people[who].post("/api/v1/checkout", json=CARD, headers=headers)
         assert response.status_code == 200, response.text
         number: int = response.json()["data"]["orderId"]
         return number
 
-    def _fill_cart(self, who: str, quantity: int) -> None:
+    def _fill_cart(self, who: str, quantity: int, film: str = ITEM["movieId"]) -> None:
         client = self._people[who]
         assert client.delete("/api/v1/cart").status_code == 200
         if quantity:
-            assert client.post("/api/v1/cart/items", json={**ITEM, "quantity": quantity}).status_code == 200
+            assert client.post("/api/v1/cart/items", json={"movieId": film, "quantity": quantity}).status_code == 200
 
     def ask(self, case: Case) -> httpx.Response:
         """The answer to a case, whatever was asked before."""
@@ -239,11 +247,17 @@ class Stage:
 
     def _send(self, client: httpx.Client, case: Case) -> httpx.Response:
         method, _, path = case.operation.partition(" ")
-        content: dict[str, Any] = {"content": case.content} if case.content else {"json": case.body}
+        content: dict[str, Any] = {"content": case.content} if case.content else {"json": self._named(case.body)}
         for _ in range(case.times):
             address = (case.address or path).format(**self.ids)
             response = client.request(method, address, headers=dict(case.headers), **content)
         return response
+
+    def _named(self, body: Any) -> Any:
+        """A body that names one of ``ids``, as "{one}"."""
+        if isinstance(body, dict) and str(body.get("orderId")).startswith("{"):
+            return {**body, "orderId": str(self.ids[body["orderId"].strip("{}")])}
+        return body
 
     @contextlib.contextmanager
     def broken(self, table: str) -> Iterator[None]:

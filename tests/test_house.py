@@ -138,7 +138,8 @@ MAY_IMPORT = {
     "importing": {"catalogue", "store"},
     "tmdb": {"catalogue", "importing", "store"},
     "backup": {"catalogue", "importing", "store"},
-    "shop": {"accounts", "catalogue", "http", "openapi", "secret", "store"},
+    "rentals": {"accounts", "catalogue", "http", "openapi", "secret", "store"},
+    "shop": {"accounts", "catalogue", "http", "openapi", "rentals", "secret", "store"},
     "community": {"accounts", "http", "openapi", "store", "tmdb"},
     "edge": {"catalogue", "http", "store"},
     "storefront": {"accounts", "admin", "catalogue", "community", "http", "posters", "secret", "shop", "store",
@@ -146,7 +147,8 @@ MAY_IMPORT = {
     },
     "metrics": {"accounts", "components", "edge", "http", "shop", "store"},
     "commands": {
-        "accounts", "backup", "demo", "importing", "logs", "secret", "server", "shop", "store", "tmdb",
+        "accounts", "backup", "demo", "importing", "logs", "rentals", "secret", "server", "shop", "store",
+        "tmdb",
     },
 }  # fmt: skip
 

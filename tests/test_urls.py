@@ -7,6 +7,7 @@ from filmer.accounts.api import AccountsApi
 from filmer.catalogue.api import CatalogueApi
 from filmer.community.api import CommunityApi
 from filmer.http.health import HealthApi
+from filmer.rentals.api import RentalsApi
 from filmer.shop.api import ShopApi
 
 
@@ -18,6 +19,7 @@ def public_api_paths() -> set[str]:
             CatalogueApi.__new__(CatalogueApi),
             AccountsApi.__new__(AccountsApi),
             ShopApi.__new__(ShopApi),
+            RentalsApi.__new__(RentalsApi),
         ),
         urls.community_api(CommunityApi.__new__(CommunityApi)),
     )

@@ -13,7 +13,8 @@ def describe(apis: Iterable[Router]) -> bytes:
     from filmer.catalogue import api_docs as catalogue
     from filmer.community import api_docs as community
     from filmer.openapi.document import make_document
+    from filmer.rentals import api_docs as rentals
     from filmer.shop import api_docs as shop
 
-    document = make_document(apis, {**catalogue.DOCS, **accounts.DOCS, **shop.DOCS, **community.DOCS})
+    document = make_document(apis, {**catalogue.DOCS, **accounts.DOCS, **shop.DOCS, **rentals.DOCS, **community.DOCS})
     return msgspec.json.format(msgspec.json.encode(document), indent=1)

@@ -43,6 +43,7 @@ from filmer.http.failures import answer_failure
 from filmer.http.health import HealthApi
 from filmer.logs import configure_logs
 from filmer.openapi.pages import ApiDocPages
+from filmer.rentals.api import RentalsApi
 from filmer.server.periodic import periodically
 from filmer.server.worker import exit_with_parent
 from filmer.settings import Settings, is_loopback, load_settings, parse_origins, parse_proxies
@@ -113,6 +114,11 @@ def _framework(
                 "sessions": components.sessions,
                 "signing_in": components.signing_in,
                 "checkout": components.checkout,
+                "cancelling": components.cancelling,
+                "counter": components.counter,
+                "sales": components.sales,
+                "watching": components.watching,
+                "stream_links": components.stream_links,
                 "database": components.database,
                 "failure_page": components.pages.failure,
                 "failure_page_for": components.pages.failure_for,
@@ -132,7 +138,16 @@ def _framework(
 def _apis(components: Components, settings: Settings, catalogue: CatalogueApi) -> list[Router]:
     health = HealthApi(components.database, components.clock)
     accounts = AccountsApi(components.database, components.sessions, components.signing_in)
-    shop = ShopApi(components.database, components.sessions, components.carts, components.checkout)
+    shop = ShopApi(
+        components.database, components.sessions, components.carts, components.checkout, components.cancelling
+    )
+    rentals = RentalsApi(
+        components.database,
+        components.sessions,
+        components.watching,
+        components.stream_links,
+        components.public_url,
+    )
     community = CommunityApi(
         components.database,
         components.tokens,
@@ -140,7 +155,7 @@ def _apis(components: Components, settings: Settings, catalogue: CatalogueApi) -
         components.shelves,
         cache_seconds=settings.cache_duration_seconds,
     )
-    return [urls.shop_api(health, catalogue, accounts, shop), urls.community_api(community)]
+    return [urls.shop_api(health, catalogue, accounts, shop, rentals), urls.community_api(community)]
 
 
 def _pages(components: Components, settings: Settings) -> list[Router]:

@@ -14,9 +14,14 @@ from filmer.catalogue.index_follower import IndexFollower
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
+from filmer.rentals.counter import Counter
+from filmer.rentals.sales import Sales
+from filmer.rentals.stream_links import StreamLinks
+from filmer.rentals.watching import Watching
 from filmer.secret import SecretKey
 from filmer.server.periodic import PeriodicTask
 from filmer.settings import Settings, parse_origin
+from filmer.shop.cancelling import Cancelling
 from filmer.shop.cards import CardsOnFile
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
@@ -76,9 +81,14 @@ class Components:
         self.tokens = Tokens(self.clock, demo=settings.demo)
 
     def _shop(self, settings: Settings) -> None:
-        self.carts = Carts(settings.default_price)
+        self.sales = Sales(self.clock, start_days=settings.rental_start_days, hours=settings.rental_hours)
+        self.watching = Watching(self.clock)
+        self.counter = Counter(self.clock)
+        self.stream_links = StreamLinks(self.secret, self.sessions, self.watching, self.clock)
+        self.carts = Carts(settings.default_price, self.sales)
         payments = CardsOnFile(self.database, self.secret, demo=settings.demo)
-        self.checkout = Checkout(self.database, payments, self.throttle, self.secret, self.clock)
+        self.checkout = Checkout(self.database, payments, self.sales, self.throttle, self.secret, self.clock)
+        self.cancelling = Cancelling(self.database, payments, self.sales, self.clock, hours=settings.cancel_hours)
 
     def _community(self, settings: Settings) -> None:
         rate_limit = RateLimit(
@@ -124,6 +134,8 @@ class Components:
             lambda: self.sessions.tidy(self.database),
             lambda: self.tokens.tidy(self.database),
             lambda: self.checkout.tidy(self.database),
+            lambda: self.sales.tidy(self.database),
+            lambda: self.cancelling.tidy(self.database),
             self.tmdb_cache.tidy,
         ]
 

@@ -1,7 +1,7 @@
 """The errors of commands, and the tree of errors of requests, which each API renders in its own envelope."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -67,6 +67,14 @@ class EmptyCart(InvalidRequest):
         self.details = {"reason": self.message}
 
 
+class InvalidOperation(FilmerError):
+    """What is asked for was possible before, but no longer is (contract §9.4)."""
+
+    status = 400
+    code = "INVALID_OPERATION"
+    message = "This can't be done any more"
+
+
 class Unauthorized(FilmerError):
     status = 401
     code = "UNAUTHORIZED"
@@ -124,10 +132,26 @@ class CartChanged(Conflict):
         super().__init__("The cart has changed since it was seen")
 
 
+class Unavailable(Conflict):
+    """A film that can't be had, or not that often (contract §9.5). ``reason``: as the contract words it."""
+
+    def __init__(self, film_id: str, reason: Literal["No copy left", "Not available"]) -> None:
+        super().__init__(f"{reason}: {film_id}", details={"reason": reason, "movieId": film_id})
+        self.film_id = film_id
+        self.reason = reason
+
+
 class Forbidden(FilmerError):
     status = 403
     code = "FORBIDDEN"
     message = "Access denied"
+
+
+class NoAccess(Forbidden):
+    """No rental of the film gives access to it now (contract §9.2)."""
+
+    code = "NO_ACCESS"
+    message = "You have not rented this film, or your rental of it is over"
 
 
 class InsufficientPermissions(FilmerError):
@@ -218,6 +242,13 @@ class ServiceUnavailable(FilmerError):
 
     def __init__(self, message: str | None = None, *, retry_after: int = 1) -> None:
         super().__init__(message, headers={"Retry-After": str(retry_after)})
+
+
+class DatabaseUnavailable(ServiceUnavailable):
+    """What ``GET /health/db`` answers without a database."""
+
+    code = "DB_CONNECTION_ERROR"
+    message = "The database is not available right now"
 
 
 class ServerLost(ServiceUnavailable):

@@ -126,6 +126,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         _setting("FILMER_CURRENCY", "What stands before a price on pages: a sign such as €, or a code such as EUR."),
     ] = "$"
+    rental_start_days: Annotated[
+        int,
+        _setting("FILMER_RENTAL_START_DAYS", "Days after payment in which a rental must begin.", ge=1, le=3650),
+    ] = 30
+    rental_hours: Annotated[
+        int, _setting("FILMER_RENTAL_HOURS", "Hours that a rental lasts from its beginning.", ge=1, le=87600)
+    ] = 48
+    cancel_hours: Annotated[
+        int,
+        _setting(
+            "FILMER_CANCEL_HOURS",
+            "Hours after payment in which customers may cancel what has not begun.",
+            ge=0,
+            le=8760,
+        ),
+    ] = 24
     session_minutes: Annotated[
         int, _setting("FILMER_SESSION_MINUTES", "Minutes without a request after which a session ends.", ge=1, le=1440)
     ] = 30

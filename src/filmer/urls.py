@@ -17,6 +17,7 @@ from filmer.http.envelopes import CommunityResponse, ShopResponse
 from filmer.http.handlers import Methods
 from filmer.http.health import HealthApi
 from filmer.openapi.pages import ApiDocPages
+from filmer.rentals.api import RentalsApi
 from filmer.shop.api import ShopApi
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.admin import AdminPages
@@ -57,7 +58,7 @@ PUBLIC_PAGES = ("/", "/films", "/stars", "/genres", "/search", "/popular")
 TMDB_PATHS = ("/api/movies/popular",)
 
 # The limit of concurrent requests does not apply to these, so that monitoring works when the server is overloaded.
-MONITORING_PATHS = ("/api/v1/health", "/metrics")
+MONITORING_PATHS = ("/api/v1/health", "/api/v1/health/db", "/metrics")
 
 
 def public(path: str, handler: Callable[..., Any]) -> HTTPRouteHandler:
@@ -103,13 +104,16 @@ def catalogue_routes(catalogue: CatalogueApi) -> dict[str, Callable[..., Any]]:
     }
 
 
-def shop_api(health: HealthApi, catalogue: CatalogueApi, accounts: AccountsApi, shop: ShopApi) -> Router:
-    """The shop API (shop-api.md), under /api/v1."""
+def shop_api(
+    health: HealthApi, catalogue: CatalogueApi, accounts: AccountsApi, shop: ShopApi, rentals: RentalsApi
+) -> Router:
+    """The shop API (shop-api.md, client-api.md), under /api/v1."""
     return _router(
         SHOP_API,
         response_class=ShopResponse,
         route_handlers=[
             get("/health")(health.show_health),
+            anonymous(GET, "/health/db", health.show_database),
             *(public(path, handler) for path, handler in catalogue_routes(catalogue).items()),
             anonymous(POST, "/auth/login", accounts.log_in),
             anonymous(POST, "/auth/register", accounts.register, status=201),
@@ -122,7 +126,15 @@ def shop_api(health: HealthApi, catalogue: CatalogueApi, accounts: AccountsApi, 
             personal(DELETE, "/cart/items/{movie_id:str}", shop.remove_item),
             personal(POST, "/checkout", shop.check_out),
             personal(GET, "/orders", shop.list_orders),
+            personal(POST, "/orders/cancel", shop.cancel_order),
             personal(GET, "/orders/{order_id:str}", shop.show_order),
+            personal(GET, "/orders/{order_id:str}/track", shop.track_order),
+            personal(GET, "/orders/{order_id:str}/refund", shop.show_refund),
+            personal(GET, "/library", rentals.show_library),
+            personal(GET, "/library/progress", rentals.list_progress),
+            personal(POST, "/library/progress", rentals.save_progress),
+            personal(GET, "/library/{movie_id:str}/access", rentals.show_access),
+            personal(GET, "/library/{movie_id:str}/stream", rentals.show_stream),
         ],
     )
 

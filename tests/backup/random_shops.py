@@ -53,6 +53,11 @@ def draw_shop(url: str, draw: random.Random) -> None:
         conn.execute(
             "UPDATE film_terms SET price = %s, overview = %s", [draw.randint(1, 999) / 100, draw.choice(TEXTS)]
         )
+        conn.execute("INSERT INTO rental_terms VALUES ('tt9', NULL, 5, %s)", [draw.choice([None, 0, 3])])
+        conn.execute(
+            "INSERT INTO video (film_id, kind, location, subtitles, added) VALUES ('tt9', 'feature', %s, %s, now())",
+            [draw.choice(TEXTS), f'{{"de": "{draw.randrange(99)}"}}'],
+        )
         conn.execute("INSERT INTO guess VALUES (%s, now())", [draw.randbytes(32)])
         conn.execute("INSERT INTO tmdb_link VALUES ('tt9', %s, now()), ('tt8', NULL, now())", [draw.randint(1, 10**9)])
     put_card(url)
@@ -90,6 +95,10 @@ def _insert_user_data(conn: psycopg.Connection, draw: random.Random, account: in
             "INSERT INTO cart_line (account_id, film_id, quantity, price) VALUES (%s, %s, %s, %s)",
             [account, film, draw.randint(1, 10), draw.randint(0, 10**6) / 100],
         )
+        conn.execute(
+            "INSERT INTO progress VALUES (%s, %s, NULL, 2, %s, 1e6, %s)",
+            [account, film, draw.random() * 1e6, _moment(draw)],
+        )
     conn.execute("INSERT INTO shelf VALUES (%s, gen_random_uuid())", [account])
     for movie in draw.sample(range(1, 1000), draw.randint(0, 9)):
         conn.execute(
@@ -117,7 +126,27 @@ def _order(conn: psycopg.Connection, draw: random.Random, account: int) -> None:
             "INSERT INTO order_line VALUES (%s, %s, %s, %s, %s, NULL, 1, 2.5)",
             [draw.getrandbits(52) + 1, order, place, film, draw.choice(TEXTS)],
         )
+        conn.execute(
+            """
+            INSERT INTO rental (order_id, place, unit, account_id, film_id, way, start_days, hours, state, paid,
+                start_by, began, ends_at, returned, ended)
+            SELECT %(order)s, %(place)s, 1, %(account)s, %(film)s, 'pick up', 30, 48, s, m, m, b, b, r, e
+            FROM (VALUES ('waiting', NULL, NULL, NULL), ('running', %(moment)s, NULL, NULL),
+                         ('over', %(moment)s, %(moment)s, %(moment)s), ('cancelled', NULL, NULL, %(moment)s)
+                 ) states(s, b, r, e), (VALUES (%(moment)s::timestamptz)) moments(m)
+            ORDER BY s LIMIT 1 OFFSET %(number)s
+            """,
+            {"order": order, "place": place, "account": account, "film": film, "moment": _moment(draw),
+             "number": draw.randrange(4)},
+        )  # fmt: skip
     conn.execute("INSERT INTO checkout_key VALUES (%s, %s, %s, %s, now())", [account, f"key {order}", b"\0\\x", order])
+    conn.execute("INSERT INTO pickup VALUES (%s, %s)", [order, f"{draw.getrandbits(32):08X}"])
+    if draw.random() < 0.5:
+        refund, answered = draw.choice([("initiated", None), ("completed", _moment(draw)), ("failed", _moment(draw))])
+        conn.execute(
+            "INSERT INTO cancellation VALUES (%s, %s, %s, %s, 2.5, %s, %s)",
+            [order, account, draw.choice(TEXTS), _moment(draw), refund, answered],
+        )
 
 
 def _moment(draw: random.Random) -> datetime:

@@ -11,8 +11,10 @@ from tests.conftest import import_films
 from tests.importing.datasets import fetch
 from tests.users import CARD, open_account
 
+from filmer.clock import SystemClock
 from filmer.community.queries import insert_film_in_use
 from filmer.errors import NotFound
+from filmer.rentals.sales import Sales
 from filmer.shop.cart import Carts, locked_cart
 from filmer.shop.checkout_attempt import CheckoutAttempt
 from filmer.shop.payment import PresentedCard
@@ -48,7 +50,7 @@ def after_an_import(database_url: str, folder: Path, work: Callable[[Connection]
 
 def test_a_film_of_the_new_edition_is_put_into_a_cart_and_sold(database_url: str, tmp_path: Path) -> None:
     account = open_account(database_url).id
-    carts = Carts(Decimal(5))
+    carts = Carts(Decimal(5), Sales(SystemClock(), start_days=30, hours=48))
 
     async def work(conn: Connection) -> None:
         lines = await carts.add(conn, account, LATTER, 2, is_shown=False)
@@ -69,7 +71,7 @@ def test_a_film_that_is_gone_is_not_put_into_a_cart(database_url: str, tmp_path:
 
     async def work(conn: Connection) -> None:
         with pytest.raises(NotFound):
-            await Carts(Decimal(5)).add(conn, account, FORMER, 1)
+            await Carts(Decimal(5), Sales(SystemClock(), start_days=30, hours=48)).add(conn, account, FORMER, 1)
 
     after_an_import(database_url, tmp_path, work)
     assert fetch(database_url, "SELECT count(*) FROM film_in_use") == 0

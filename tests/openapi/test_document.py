@@ -26,6 +26,7 @@ from filmer.catalogue import api_docs as catalogue_docs
 from filmer.community import api_docs as community_docs
 from filmer.http.body import MAX_BODY
 from filmer.http.bounds import require_storable
+from filmer.rentals import api_docs as rentals_docs
 from filmer.settings import Settings
 from filmer.shop import api_docs as shop_docs
 from filmer.tmdb.sandbox.responses import read_films
@@ -89,6 +90,18 @@ QUERIES: dict[str, dict[str, dict[str, Any]]] = {
     "POST /api/v1/checkout": {},
     "GET /api/v1/orders/{orderId}": {},
     "GET /api/v1/orders": {"page": PAGE, "size": SIZE},
+    "GET /api/v1/health/db": {},  # from here: client-api.md
+    "POST /api/v1/orders/cancel": {},
+    "GET /api/v1/orders/{orderId}/track": {},
+    "GET /api/v1/orders/{orderId}/refund": {},
+    "GET /api/v1/library": {},
+    "GET /api/v1/library/progress": {},
+    "POST /api/v1/library/progress": {},
+    "GET /api/v1/library/{movieId}/access": {},
+    "GET /api/v1/library/{movieId}/stream": {
+        "season": {"type": "integer", "minimum": 0},
+        "episode": {"type": "integer", "minimum": 0},
+    },
     "POST /api/v1/auth/register": {},  # contract §4.4
     community.POPULAR: {"page": {**PAGE, "maximum": 500}},  # contract §7.6
     community.ADD: {},
@@ -112,6 +125,10 @@ PATHS: dict[str, dict[str, dict[str, Any]]] = {
     "PUT /api/v1/cart/items/{movieId}": {"movieId": ID},
     "DELETE /api/v1/cart/items/{movieId}": {"movieId": ID},
     "GET /api/v1/orders/{orderId}": {"orderId": NUMBER},
+    "GET /api/v1/orders/{orderId}/track": {"orderId": NUMBER},
+    "GET /api/v1/orders/{orderId}/refund": {"orderId": NUMBER},
+    "GET /api/v1/library/{movieId}/access": {"movieId": ID},
+    "GET /api/v1/library/{movieId}/stream": {"movieId": ID},
     community.ADD: {"user_id": NUMBER},
     community.LIST: {"user_id": NUMBER},
     community.REMOVE: {"user_id": NUMBER, "id": NUMBER},
@@ -142,6 +159,18 @@ BODIES: dict[str, dict[str, dict[str, Any]]] = {
         "lastName": NAME,
         "expiration": {"type": "string", "pattern": MONTH},
     },
+    "POST /api/v1/orders/cancel": {
+        "orderId": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[0-9]{1,64}$"}]},
+        "reason": {"default": None},
+    },
+    "POST /api/v1/library/progress": {
+        "movieId": ID,
+        "isSeries": {"type": "boolean"},
+        "season": {"default": None},
+        "episode": {"default": None},
+        "position": {"default": None},
+        "duration": {"default": None},
+    },
     community.ADD: {"movie_id": FILM},
     community.RATE: {"movie_id": FILM, "rating": RATING},
     community.CHANGE: {"rating": RATING},
@@ -158,6 +187,14 @@ SIGNED_IN = {
     "POST /api/v1/checkout",
     "GET /api/v1/orders",
     "GET /api/v1/orders/{orderId}",
+    "POST /api/v1/orders/cancel",
+    "GET /api/v1/orders/{orderId}/track",
+    "GET /api/v1/orders/{orderId}/refund",
+    "GET /api/v1/library",
+    "GET /api/v1/library/progress",
+    "POST /api/v1/library/progress",
+    "GET /api/v1/library/{movieId}/access",
+    "GET /api/v1/library/{movieId}/stream",
 }
 OF_SHOP = [operation for operation in QUERIES if " /api/v1/" in operation]
 BODIES_OF_SHOP = [operation for operation in OF_SHOP if operation in BODIES]
@@ -175,8 +212,50 @@ def elsewhere(number: int) -> tuple[str, str]:
 
 JOHN_AGAIN = {"firstName": "John", "lastName": "Doe", "email": "USER@example.com", "password": PASSWORD}
 OTHER_CARD = {**CARD, "creditCardId": "4000 0000 0000 0002"}
+LIBRARY, PROGRESS = "/api/v1/library", "POST /api/v1/library/progress"
+SEEN = {"movieId": "tt0000002", "isSeries": False, "position": 1.5}
+# client-api.md, contract §9.
+OF_CLIENTS = [
+    Case("GET /api/v1/health/db", 200),
+    Case("POST /api/v1/cart/items", 409, who="john", body={**ITEM, "quantity": 10}),
+    Case("PUT /api/v1/cart/items/{movieId}", 409, LINE, "john", {"quantity": 10}, in_cart=1),
+    Case("POST /api/v1/orders/cancel", 200, who="john", body={"orderId": "{soon}", "reason": "twice"}),
+    Case("POST /api/v1/orders/cancel", 400, who="john", body={"orderId": "{gone}"}),
+    Case("POST /api/v1/orders/cancel", 401, body={"orderId": "{one}"}),
+    Case("POST /api/v1/orders/cancel", 403, who="john", body={"orderId": "{hers}"}),
+    Case("POST /api/v1/orders/cancel", 404, who="john", body={"orderId": "{nobodys}"}),
+    *(
+        case
+        for path in ("track", "refund")
+        for case in (
+            Case(f"GET /api/v1/orders/{{orderId}}/{path}", 200, f"/api/v1/orders/{{gone}}/{path}", "john"),
+            Case(f"GET /api/v1/orders/{{orderId}}/{path}", 200, f"/api/v1/orders/{{one}}/{path}", "john"),
+            Case(f"GET /api/v1/orders/{{orderId}}/{path}", 400, f"/api/v1/orders/x/{path}", "john"),
+            Case(f"GET /api/v1/orders/{{orderId}}/{path}", 401, f"/api/v1/orders/{{one}}/{path}"),
+            Case(f"GET /api/v1/orders/{{orderId}}/{path}", 403, f"/api/v1/orders/{{hers}}/{path}", "john"),
+            Case(f"GET /api/v1/orders/{{orderId}}/{path}", 404, f"/api/v1/orders/{{nobodys}}/{path}", "john"),
+        )
+    ),
+    Case("GET /api/v1/library", 200, who="john"),
+    Case("GET /api/v1/library", 401),
+    Case(PROGRESS, 200, who="john", body=SEEN),
+    Case(PROGRESS, 400, who="john", body={**SEEN, "position": -1}),
+    Case(PROGRESS, 401, body=SEEN),
+    Case(PROGRESS, 403, who="jane", body=SEEN),
+    Case("GET /api/v1/library/progress", 200, who="john"),
+    Case("GET /api/v1/library/progress", 401),
+    Case("GET /api/v1/library/{movieId}/access", 200, f"{LIBRARY}/tt0000002/access", "john"),
+    Case("GET /api/v1/library/{movieId}/access", 401, f"{LIBRARY}/tt0000002/access"),
+    Case("GET /api/v1/library/{movieId}/access", 404, f"{LIBRARY}/tt000000002/access", "john"),
+    Case("GET /api/v1/library/{movieId}/stream", 200, f"{LIBRARY}/tt0000002/stream?season=1", "john"),
+    Case("GET /api/v1/library/{movieId}/stream", 400, f"{LIBRARY}/tt0000002/stream?season=x", "john"),
+    Case("GET /api/v1/library/{movieId}/stream", 401, f"{LIBRARY}/tt0000002/stream"),
+    Case("GET /api/v1/library/{movieId}/stream", 403, f"{LIBRARY}/tt0000002/stream", "jane"),
+    Case("GET /api/v1/library/{movieId}/stream", 404, f"{LIBRARY}/tt0000001/stream", "john"),
+]
 # What the contract adds to the tables' statuses.
 MORE = [
+    *OF_CLIENTS,
     Case("GET /api/v1/movies", 200, "/api/v1/movies?size=100"),
     Case("GET /api/v1/genres/{genreId}/movies", 200, "/api/v1/genres/1/movies?page=9"),
     Case("GET /api/v1/genres/{genreId}/movies", 400, "/api/v1/genres/0/movies"),
@@ -214,7 +293,9 @@ CODES_OF_BOTH = {
     "UNSUPPORTED_MEDIA_TYPE", "RATE_LIMITED", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE",
 }  # fmt: skip
 CODES = {  # the specifications', and contract §1.4's
-    "ShopError": CODES_OF_BOTH | {"INVALID_CREDENTIALS", "UNAUTHORIZED", "PAYMENT_FAILED", "CONFLICT"},
+    "ShopError": CODES_OF_BOTH | {"INVALID_CREDENTIALS", "UNAUTHORIZED", "PAYMENT_FAILED", "CONFLICT"} | {
+        "INVALID_OPERATION", "NO_ACCESS", "DB_CONNECTION_ERROR",  # contract §9, client-api.md
+    },
     "CommunityError": CODES_OF_BOTH | {
         "INVALID_TOKEN", "INSUFFICIENT_PERMISSIONS", "INVALID_RATING", "MOVIE_NOT_FOUND", "RATING_NOT_FOUND",
         "FAVORITE_NOT_FOUND", "USER_NOT_FOUND", "EXTERNAL_API_ERROR",
@@ -320,7 +401,7 @@ def test_document_covers_every_route_and_nothing_else(document: Any) -> None:
     assert described == set(QUERIES)
 
 
-@pytest.mark.parametrize("domain", [accounts_docs, catalogue_docs, community_docs, shop_docs])
+@pytest.mark.parametrize("domain", [accounts_docs, catalogue_docs, community_docs, rentals_docs, shop_docs])
 def test_a_doc_has_one_response_a_status(domain: Any) -> None:
     """A second one would take the place of the first."""
     for handler, doc in domain.DOCS.items():

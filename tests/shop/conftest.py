@@ -136,10 +136,21 @@ class LocalShop(InProcess, httpx.BaseTransport):
     """The application in this process, on an event loop of its own, asked through httpx as a server would be."""
 
     def __init__(
-        self, url: str, clock: Clock | None = None, provider: PaymentProvider | None = None, pool_size: int = 8
+        self,
+        url: str,
+        clock: Clock | None = None,
+        provider: PaymentProvider | None = None,
+        pool_size: int = 8,
+        **others: Any,
     ) -> None:
+        """``others``: settings."""
         settings = Settings(
-            database_url=url, redis_url=None, cache_duration_seconds=0, secret_key=SECRET_KEY, pool_size=pool_size
+            database_url=url,
+            redis_url=None,
+            cache_duration_seconds=0,
+            secret_key=SECRET_KEY,
+            pool_size=pool_size,
+            **others,
         )
         self._clock = clock or SystemClock()
         self._loop = asyncio.new_event_loop()

@@ -77,6 +77,8 @@ class Shopping(RuleBasedStateMachine):
         super().__init__()
         for statement in (
             "DELETE FROM checkout_key",
+            "DELETE FROM rental",
+            "DELETE FROM pickup",
             "DELETE FROM order_line",
             "DELETE FROM shop_order",
             "DELETE FROM cart_line",

@@ -49,7 +49,10 @@ class Sessions:
 
     async def require(self, conn: Connection, request: AnyRequest) -> User:
         """The user of the request's session, which is extended. Raises Unauthorized."""
-        digest = session_digest(request)
+        return await self.require_digest(conn, session_digest(request))
+
+    async def require_digest(self, conn: Connection, digest: bytes | None) -> User:
+        """The user of the session with this digest, which is extended. Raises Unauthorized."""
         session = await queries.select_session(conn, digest, demo=self._demo) if digest else None
         if digest is None or session is None:
             raise Unauthorized

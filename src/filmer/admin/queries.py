@@ -60,7 +60,11 @@ async def select_totals(conn: Connection) -> ShopTotals:
             (SELECT count(*) FROM film_terms WHERE price IS NOT NULL),
             (SELECT count(*) FROM account), o.orders, o.takings,
             (SELECT count(*) FROM favorite), (SELECT count(*) FROM rating), r.finished, r.origin
-        FROM (SELECT count(*) AS orders, coalesce(sum(total), 0) AS takings FROM shop_order) o
+        FROM (
+            SELECT count(*) AS orders, coalesce(sum(total), 0) - (SELECT coalesce(sum(amount), 0) FROM cancellation)
+                AS takings
+            FROM shop_order
+        ) o
         LEFT JOIN LATERAL (SELECT finished, origin FROM import_run ORDER BY id DESC LIMIT 1) r ON true
         """
     )
@@ -70,14 +74,16 @@ async def select_totals(conn: Connection) -> ShopTotals:
 
 
 async def select_days(conn: Connection, *, first: date, last: date) -> list[Day]:
-    """Every day from the first to the last, also those without an order."""
+    """Every day from the first to the last, also those without an order. Refunds lessen the day of their order."""
     cursor = await conn.execute(
         """
         SELECT d.day::date, coalesce(o.orders, 0), coalesce(o.takings, 0)
         FROM generate_series(%(first)s::timestamp, %(last)s::timestamp, '1 day') d(day)
         LEFT JOIN (
-            SELECT date_trunc('day', placed AT TIME ZONE 'UTC') AS day, count(*) AS orders, sum(total) AS takings
-            FROM shop_order WHERE placed >= %(first)s::timestamp AT TIME ZONE 'UTC' GROUP BY 1
+            SELECT date_trunc('day', placed AT TIME ZONE 'UTC') AS day, count(*) AS orders,
+                sum(total - coalesce(c.amount, 0)) AS takings
+            FROM shop_order LEFT JOIN cancellation c ON c.order_id = id
+            WHERE placed >= %(first)s::timestamp AT TIME ZONE 'UTC' GROUP BY 1
         ) o ON o.day = d.day
         ORDER BY d.day
         """,

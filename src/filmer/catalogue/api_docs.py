@@ -2,13 +2,15 @@
 
 from filmer.catalogue import schemas
 from filmer.catalogue.api import CatalogueApi, GenreMovieList, MovieList, MovieSearch, StarList, SuggestionQuery
-from filmer.http.health import Health, HealthApi
+from filmer.errors import DatabaseUnavailable
+from filmer.http.health import DatabaseHealth, Health, HealthApi
 from filmer.openapi.endpoints import (
     INVALID_PAGE,
     NOW,
     EndpointDoc,
     EndpointDocs,
     ResponseDoc,
+    failure,
     imdb_id,
     invalid,
     not_found,
@@ -32,6 +34,19 @@ DOCS: EndpointDocs = {
             ResponseDoc(
                 "Service is unhealthy", Health, {"status": "DOWN", "database": "DOWN", "timestamp": NOW}, status=503
             ),
+        ),
+    ),
+    HealthApi.show_database: EndpointDoc(
+        summary="Check database connectivity",
+        description="Beyond the specification.",
+        tag="Utility",
+        responses=(
+            ResponseDoc(
+                "The database answers",
+                DatabaseHealth,
+                {"success": True, "result": 1, "message": "The database answers", "database_status": "UP"},
+            ),
+            failure("The database does not answer", DatabaseUnavailable()),
         ),
     ),
     CatalogueApi.list_movies: EndpointDoc(

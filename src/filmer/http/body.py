@@ -18,6 +18,7 @@ from msgspec import inspect
 from filmer.errors import FieldError, FilmerError, InvalidRequest, PayloadTooLarge, RequestTimeout, UnsupportedMediaType
 from filmer.http.bounds import kind_of, require_length, require_storable, require_within
 from filmer.http.json_text import HUGE, Fraction, Members, read_json
+from filmer.http.query import read_integer
 
 if TYPE_CHECKING:  # commands use structs that are bodies, and do without the framework
     import litestar
@@ -36,6 +37,7 @@ class Body(msgspec.Struct, kw_only=True, rename="camel"):
 
     A field is ``str``, ``int``, ``float`` (a finite JSON number), ``bool``, or one of them ``| None``; ``Meta`` sets
     ``ge``, ``le``, ``min_length`` (of what blanks surround; with ``extra={"exact": True}`` of all) and ``max_length``.
+    ``extra={"text": True}``: an integer that may also be sent as a text of digits.
     ``extra={"read": function}`` makes of a text whatever the field's type is, or raises ValueError with the reason.
     """
 
@@ -164,7 +166,7 @@ def _reader(wrapped: inspect.Type) -> Reader:
     if isinstance(kind, inspect.StrType) or "read" in extra:
         read = _text_reader(kind, extra)
     elif isinstance(kind, inspect.IntType):
-        read = _integer_reader(kind)
+        read = _integer_reader(kind, is_text_allowed=bool(extra.get("text")))
     elif isinstance(kind, inspect.FloatType):
         read = _number_reader(kind)
     elif isinstance(kind, inspect.BoolType):
@@ -189,8 +191,10 @@ def _text_reader(kind: inspect.Type, extra: dict[str, Any]) -> Reader:
     return read
 
 
-def _integer_reader(kind: inspect.IntType) -> Reader:
+def _integer_reader(kind: inspect.IntType, *, is_text_allowed: bool) -> Reader:
     def read(value: Any) -> int:
+        if is_text_allowed and type(value) is str:
+            value = read_integer(value)
         if type(value) is not int:
             raise ValueError("must be an integer")
         require_within(kind, value)

@@ -1,4 +1,4 @@
-"""``GET /api/v1/health``: whether the service and its database are up (shop-api.md, contract §6.6)."""
+"""``GET /api/v1/health`` and ``/health/db``: whether service and database are up (shop-api.md, client-api.md)."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import msgspec
 from litestar import Response
 
 from filmer.clock import Clock, timestamp
+from filmer.errors import DatabaseUnavailable
 from filmer.http.envelopes import ShopResponse
 from filmer.http.handlers import Handlers
 from filmer.store.postgres import Database
@@ -17,6 +18,15 @@ class Health(msgspec.Struct):
     status: str
     database: str
     timestamp: str
+
+
+class DatabaseHealth(msgspec.Struct, rename={"is_success": "success"}):
+    """``result``: of a query."""
+
+    is_success: bool
+    result: int
+    message: str
+    database_status: str
 
 
 class HealthApi(Handlers):
@@ -32,3 +42,9 @@ class HealthApi(Handlers):
             status_code=200 if is_up else 503,
             headers={"cache-control": "no-store"},
         )
+
+    async def show_database(self) -> DatabaseHealth:
+        """Raises DatabaseUnavailable."""
+        if not await self._database.is_up(within=WITHIN_SECONDS):
+            raise DatabaseUnavailable
+        return DatabaseHealth(is_success=True, result=1, message="The database answers", database_status="UP")

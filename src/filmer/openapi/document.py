@@ -16,7 +16,7 @@ from msgspec import inspect
 
 from filmer import __version__
 from filmer.http.body import Body
-from filmer.http.bounds import STORABLE, pattern_of
+from filmer.http.bounds import DIGITS, STORABLE, kind_of, pattern_of
 from filmer.http.query import Query
 from filmer.openapi.endpoints import EndpointDoc, EndpointDocs, Parameter, ResponseDoc
 from filmer.openapi.reusable import (
@@ -136,6 +136,8 @@ def _fields(struct: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
 
 def _with_pattern(schema: dict[str, Any], field: inspect.Field) -> dict[str, Any]:
     """The schema with the pattern of texts that the database can store, unless it has a pattern of its own."""
+    if kind_of(field.type).extra.get("text"):
+        return {"anyOf": [schema, {"type": "string", "pattern": DIGITS}]}
     pattern = pattern_of(field.type)
     if pattern is None:
         return schema
@@ -217,7 +219,7 @@ def _response(api: Api, response: ResponseDoc) -> dict[str, Any]:
     }
     if response.data is None:
         return described
-    schema, example = schema_reference(response.data.__name__), response.example
+    ((schema,), _), example = msgspec.json.schema_components([response.data], ref_template=SCHEMA), response.example
     if api.has_envelope:
         schema = {
             "type": "object",

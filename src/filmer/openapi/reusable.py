@@ -109,13 +109,16 @@ SHOP = Api(
     scheme="sessionCookie",
     render=lambda error: envelopes.shop_error(error, _NOW),
     has_envelope=True,
-    codes=("INVALID_CREDENTIALS", "UNAUTHORIZED", "PAYMENT_FAILED", "CONFLICT"),
+    codes=(
+        "INVALID_CREDENTIALS", "UNAUTHORIZED", "PAYMENT_FAILED", "CONFLICT", "INVALID_OPERATION", "NO_ACCESS",
+        "DB_CONNECTION_ERROR",
+    ),
     common=(
         failure(_INVALID, errors.InvalidRequest([FieldError("quantity", "must be an integer")])),
         failure("There is no session, or it has ended", errors.Unauthorized()),
         failure("Too many requests; come back later", errors.RateLimited()),
     ),
-)
+)  # fmt: skip
 COMMUNITY = Api(
     name="Community",
     scheme="bearerToken",
@@ -151,6 +154,7 @@ _DETAILS = {
     "properties": {
         "fields": {"type": "array", "items": _FIELD_ERROR},
         "reason": {"type": "string"},
+        "movieId": {"type": "string"},
         "requestId": {"type": "string"},
     },
 }

@@ -14,11 +14,14 @@ from filmer.errors import FieldError, InvalidRequest, NotFound
 from filmer.http.handlers import AnyRequest, Handlers, arrival
 from filmer.http.query import id_errors, read_query
 from filmer.shop import queries
+from filmer.shop.cancelling import Cancelling
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
 from filmer.shop.orders import own_order
 from filmer.shop.schemas import (
     BoughtItem,
+    Cancellation,
+    CancelledOrder,
     Cart,
     CartChange,
     ChangedCart,
@@ -30,10 +33,12 @@ from filmer.shop.schemas import (
     OrderList,
     OrderPage,
     Receipt,
+    Refund,
     Submission,
+    Tracking,
     past_month,
 )
-from filmer.store.postgres import Database
+from filmer.store.postgres import Connection, Database
 
 KEY_HEADER = "Idempotency-Key"
 MAX_KEY = 255
@@ -42,10 +47,13 @@ MAX_KEY = 255
 class ShopApi(Handlers):
     """The handlers. Their components are passed in once: the framework's injection costs 0.2 ms a request."""
 
-    def __init__(self, database: Database, sessions: Sessions, carts: Carts, checkout: Checkout) -> None:
+    def __init__(
+        self, database: Database, sessions: Sessions, carts: Carts, checkout: Checkout, cancelling: Cancelling
+    ) -> None:
         self._signed_in = partial(signed_in, database, sessions)
         self._carts = carts
         self._checkout = checkout
+        self._cancelling = cancelling
 
     async def show_cart(self, request: AnyRequest) -> Cart:
         async with self._signed_in(request) as (conn, user, _):
@@ -103,11 +111,7 @@ class ShopApi(Handlers):
         request: AnyRequest,
     ) -> OrderDetails:
         async with self._signed_in(request) as (conn, user, _):
-            if errors := id_errors("orderId", order_id):
-                raise InvalidRequest(errors)
-            order = await own_order(conn, user.id, int(order_id))
-        if order is None:
-            raise NotFound(f"Order not found with id: {order_id}")
+            order = await _require_order(conn, user.id, order_id)
         return OrderDetails(
             order_id=order.id,
             customer_id=order.account_id,
@@ -115,6 +119,34 @@ class ShopApi(Handlers):
             total_price=order.total,
             order_date=order.placed_on,
         )
+
+    async def cancel_order(self, request: AnyRequest) -> Cancellation:
+        async with self._signed_in(request) as (conn, user, body):
+            wanted = body.read(CancelledOrder)
+            order = await _require_order(conn, user.id, str(wanted.order_id))
+            cancellation = await self._cancelling.cancel(conn, order.id, wanted.reason, by=user.id)
+        await self._cancelling.refund(order.id)
+        return cancellation
+
+    async def track_order(self, order_id: FromPath[str], request: AnyRequest) -> Tracking:
+        async with self._signed_in(request) as (conn, user, _):
+            order = await _require_order(conn, user.id, order_id)
+            return await self._cancelling.track(conn, order.id)
+
+    async def show_refund(self, order_id: FromPath[str], request: AnyRequest) -> Refund:
+        async with self._signed_in(request) as (conn, user, _):
+            order = await _require_order(conn, user.id, order_id)
+            return await self._cancelling.show_refund(conn, order.id)
+
+
+async def _require_order(conn: Connection, account_id: int, order_id: str) -> Order:
+    """The user's order. Raises InvalidRequest for what is no id, Forbidden for another user's, NotFound."""
+    if errors := id_errors("orderId", order_id):
+        raise InvalidRequest(errors)
+    order = await own_order(conn, account_id, int(order_id))
+    if order is None:
+        raise NotFound(f"Order not found with id: {order_id}")
+    return order
 
 
 def _receipt(order: Order) -> Receipt:

@@ -8,6 +8,7 @@ from typing import Any
 from filmer import errors
 from filmer.openapi.endpoints import (
     INVALID_PAGE,
+    NOW,
     EndpointDoc,
     EndpointDocs,
     Parameter,
@@ -42,6 +43,13 @@ def _changed(description: str, message: str, cart: dict[str, Any]) -> ResponseDo
 
 _MOVIE_ID = imdb_id("movieId", "Of a line's movie", example="tt0111161")
 _NOT_IN_CART = failure("Item not in cart", errors.NotFound("Item not in cart with id: tt9999999"))
+_ORDER_ID = number_id("orderId", "An id of `/orders`")
+_NO_ORDER = (
+    invalid("No id of an order", "orderId", "must be at least 1"),
+    failure("Order belongs to another customer", errors.Forbidden("Order belongs to another customer")),
+    not_found("Order", "12345"),
+)
+_NO_COPY = errors.Unavailable("tt0111161", "No copy left")
 _IDEMPOTENCY_KEY = Parameter(
     KEY_HEADER,
     # Printable ASCII; blanks around a header's value are not part of it.
@@ -83,6 +91,7 @@ DOCS: EndpointDocs = {
         responses=(
             _changed("Item added successfully", "Item added to cart", _cart(1, 4.99)),
             not_found("Movie", "tt9999999"),
+            failure("Too few copies", _NO_COPY),
         ),
     ),
     ShopApi.change_item: EndpointDoc(
@@ -92,7 +101,11 @@ DOCS: EndpointDocs = {
         path_parameters=(_MOVIE_ID,),
         body=schemas.ChangedQuantity,
         body_example={"quantity": 2},
-        responses=(_changed("Quantity updated successfully", "Cart updated", _cart(2, 9.98)), _NOT_IN_CART),
+        responses=(
+            _changed("Quantity updated successfully", "Cart updated", _cart(2, 9.98)),
+            _NOT_IN_CART,
+            failure("Too few copies", _NO_COPY),
+        ),
     ),
     ShopApi.remove_item: EndpointDoc(
         operation_id="removeCartItem",
@@ -125,8 +138,9 @@ DOCS: EndpointDocs = {
             failure("Validation error or empty cart", errors.EmptyCart()),
             failure("Payment validation failed", errors.PaymentFailed()),
             failure(
-                "The Idempotency-Key was used with another body",
+                "The Idempotency-Key was used with another body, or a line of the cart can't be had any more",
                 errors.Conflict("This Idempotency-Key was used for another checkout; take a new one"),
+                _NO_COPY,
             ),
         ),
     ),
@@ -147,7 +161,7 @@ DOCS: EndpointDocs = {
     ShopApi.show_order: EndpointDoc(
         summary="Get details of a completed order",
         tag=_CHECKOUT,
-        path_parameters=(number_id("orderId", "An id of `/orders`"),),
+        path_parameters=(_ORDER_ID,),
         responses=(
             ResponseDoc(
                 "Order details retrieved",
@@ -160,9 +174,79 @@ DOCS: EndpointDocs = {
                     "orderDate": "2026-02-08",
                 },
             ),
-            invalid("No id of an order", "orderId", "must be at least 1"),
+            *_NO_ORDER,
+        ),
+    ),
+    ShopApi.cancel_order: EndpointDoc(
+        summary="Cancel an order",
+        description="The whole order, within a day of payment and before any rental of it has begun. Its rentals end "
+        "at once; the refund is initiated, and `/orders/{orderId}/refund` tells when the provider has answered.",
+        tag=_CHECKOUT,
+        body=schemas.CancelledOrder,
+        body_example={"orderId": "12345", "reason": "Ordered twice"},
+        responses=(
+            ResponseDoc(
+                "Order cancelled",
+                schemas.Cancellation,
+                {
+                    "orderId": 12345,
+                    "previousStatus": "PAID",
+                    "newStatus": "CANCELLED",
+                    "refundAmount": 4.99,
+                    "refundStatus": "INITIATED",
+                    "reason": "Ordered twice",
+                    "cancelledAt": NOW,
+                },
+            ),
+            failure(
+                "Invalid body, or too late",
+                errors.InvalidOperation("This order was cancelled already"),
+                errors.InvalidRequest([errors.FieldError("orderId", "must be an integer")]),
+            ),
             failure("Order belongs to another customer", errors.Forbidden("Order belongs to another customer")),
             not_found("Order", "12345"),
+        ),
+    ),
+    ShopApi.track_order: EndpointDoc(
+        summary="Get how an order stands",
+        description="`UNPAID`, `PAID`, `STARTED` (a rental of it has begun), `COMPLETED` (all are over) or "
+        "`CANCELLED`. Nothing is sent: there is neither tracking number nor carrier.",
+        tag=_CHECKOUT,
+        path_parameters=(_ORDER_ID,),
+        responses=(
+            ResponseDoc(
+                "Status retrieved",
+                schemas.Tracking,
+                {
+                    "orderId": 12345,
+                    "currentStatus": "PAID",
+                    "statusHistory": [{"status": "PAID", "timestamp": NOW}],
+                    "trackingNumber": None,
+                    "carrier": None,
+                },
+            ),
+            *_NO_ORDER,
+        ),
+    ),
+    ShopApi.show_refund: EndpointDoc(
+        operation_id="showOrderRefund",
+        summary="Get the refund of an order",
+        tag=_CHECKOUT,
+        path_parameters=(_ORDER_ID,),
+        responses=(
+            ResponseDoc(
+                "Refund retrieved",
+                schemas.Refund,
+                {
+                    "orderId": 12345,
+                    "refundAmount": 4.99,
+                    "refundStatus": "COMPLETED",
+                    "originalPaymentMethod": "CREDIT_CARD",
+                    "refundInitiatedAt": NOW,
+                    "refundCompletedAt": NOW,
+                },
+            ),
+            *_NO_ORDER,
         ),
     ),
 }

@@ -14,14 +14,16 @@ import msgspec
 import psycopg
 
 from filmer.errors import FieldError, InvalidRequest, NotFound
+from filmer.rentals.sales import Sales
 from filmer.shop import queries
 from filmer.shop.schemas import MAX_QUANTITY, MAX_TITLES, CartLine
 from filmer.store.postgres import Connection
 
 
 class Carts:
-    def __init__(self, default_price: Decimal) -> None:
+    def __init__(self, default_price: Decimal, sales: Sales) -> None:
         """``default_price``: of films without a price of their own."""
+        self._sales = sales
         self._default_price = round(default_price, 2)
 
     async def show(self, conn: Connection, account_id: int) -> list[CartLine]:
@@ -36,7 +38,10 @@ class Carts:
     async def add(
         self, conn: Connection, account_id: int, film_id: str, quantity: int, *, is_shown: bool = True
     ) -> Sequence[CartLine]:
-        """Adds units of a film. Raises NotFound for an unknown film, InvalidRequest for too many units or films."""
+        """Adds units of a film.
+
+        Raises NotFound for an unknown film, InvalidRequest for too many units or films, Unavailable (contract §9.5).
+        """
         async with locked_cart(conn, account_id, for_new_film=True):
             lines = await queries.add_line(conn, account_id, film_id, quantity, self._default_price)
             if not lines:
@@ -45,6 +50,8 @@ class Carts:
                     raise NotFound(f"Movie not found with id: {film_id}")
                 reason = f"must not bring the line over {MAX_QUANTITY}; the cart has {quantity_before} already"
                 raise InvalidRequest([FieldError("quantity", reason)])
+            added = next(line for line in lines if line.film_id == film_id)
+            await self._sales.require_available(conn, {film_id: added.quantity})
             if len(lines) > MAX_TITLES:
                 raise InvalidRequest([FieldError("movieId", f"a cart holds at most {MAX_TITLES} titles")])
             return await self._shown(conn, account_id, lines, conn.transaction()) if is_shown else lines
@@ -52,10 +59,11 @@ class Carts:
     async def change(
         self, conn: Connection, account_id: int, film_id: str, quantity: int, *, is_shown: bool = True
     ) -> Sequence[CartLine]:
-        """Sets the quantity of a line. Raises NotFound when there is no such line."""
+        """Sets the quantity of a line. Raises NotFound when there is no such line, Unavailable (contract §9.5)."""
         async with locked_cart(conn, account_id):
             if not await queries.update_quantity(conn, account_id, film_id, quantity):
                 raise NotFound(f"Item not in cart with id: {film_id}")
+            await self._sales.require_available(conn, {film_id: quantity})
             return await self._lines(conn, account_id, is_shown=is_shown)
 
     async def remove(

@@ -23,6 +23,7 @@ from filmer.accounts.signing_in import Client
 from filmer.accounts.throttle import CARD_ACCOUNT, CARD_ADDRESS, Throttle, ThrottleKey
 from filmer.clock import Clock
 from filmer.errors import CartChanged, EmptyCart, KeyUsed, PaymentFailed, ServiceUnavailable
+from filmer.rentals.sales import Sales
 from filmer.secret import SecretKey
 from filmer.shop import queries
 from filmer.shop.cart import locked_cart
@@ -63,12 +64,14 @@ class Checkout:
         self,
         database: Database,
         provider: PaymentProvider,
+        sales: Sales,
         throttle: Throttle,
         secret: SecretKey,
         clock: Clock,
     ) -> None:
         self._database = database
         self._provider = provider
+        self._sales = sales
         self._throttle = throttle
         self._secret = secret
         self._clock = clock
@@ -105,8 +108,8 @@ class Checkout:
     ) -> Order | AmountDue:
         """The amount due, or the order that an identical earlier submit has become.
 
-        ``before``: the result of the attempt's first call. Raises EmptyCart, KeyUsed, and RateLimited after
-        too many refused cards.
+        ``before``: the result of the attempt's first call. Raises EmptyCart, KeyUsed, Unavailable, and RateLimited
+        after too many refused cards.
         """
         keys = _throttle_keys(attempt)
         due = await queries.select_due(
@@ -121,13 +124,15 @@ class Checkout:
             return await _order_of(conn, attempt, due.earlier)
         if due.amount is None:
             raise EmptyCart
+        if due.limited:
+            await self._sales.require_available(conn, due.limited)
         is_suspect = self._throttle.judge(keys, due.guesses)
         return AmountDue(due.amount, due.titles, due.last, is_suspect=is_suspect)
 
     async def place_order(self, attempt: CheckoutAttempt, due: AmountDue) -> Order:
         """Places the order when it is this submit's turn.
 
-        Raises PaymentFailed, RateLimited, EmptyCart, KeyUsed, CartChanged; then nothing has changed.
+        Raises PaymentFailed, RateLimited, EmptyCart, KeyUsed, CartChanged, Unavailable; then nothing has changed.
         """
         queue = self._queues.setdefault(attempt.account_id, _Queue())
         must_prepare = queue.turn.locked() or queue.length > 0
@@ -232,6 +237,7 @@ class Checkout:
             raise CartChanged
         if total(sales) != due.amount or len(sales) != due.titles:
             raise _AmountChanged(sales)
+        await self._sales.sell(conn, order_id, paid=now)
         return Order(order_id, attempt.account_id, now.date(), total(sales), sales)
 
     async def _charge(self, keys: Sequence[ThrottleKey]) -> None:

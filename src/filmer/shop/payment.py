@@ -37,6 +37,10 @@ class Authorization(msgspec.Struct, frozen=True):
     is_captured: bool
 
 
+class RefundRefused(Exception):
+    """The provider will not return this money, however often it is asked. Somebody must do it by hand."""
+
+
 class PaymentProvider(Protocol):
     """Takes money in two steps. Each call may be repeated with the same reference, and must then do nothing twice.
 
@@ -47,7 +51,11 @@ class PaymentProvider(Protocol):
         """Hold the amount; None when the card is refused for any reason. No transaction is open meanwhile."""
 
     async def capture(self, reference: str, amount: Decimal) -> None:
-        """Collect what was authorized: the order is committed. Repeated until it returns."""
+        """Collect what was authorized: the order is committed. Repeated until it returns, or the order is cancelled."""
 
     async def refund(self, reference: str, amount: Decimal) -> None:
-        """Return what was authorized or captured: there is no order for it."""
+        """Return what was authorized or captured: there is no order for it, or it was cancelled.
+
+        Of a cancelled order it is repeated until it returns, or raises RefundRefused. What was returned before it was
+        captured must not be captured any more, as the call to do so may be under way.
+        """

@@ -42,7 +42,8 @@ class StoredDue(msgspec.Struct, frozen=True):
 
     ``amount``: None where the cart is empty. ``titles``: how many lines there are. ``last``: the place of the
     account's last order before the request, 0 without one. ``earlier``: the order of an identical submit.
-    ``guesses``: as ``select_guesses`` returns them.
+    ``guesses``: as ``select_guesses`` returns them. ``limited``: the quantities of those films in the cart that have a
+    limited number of copies.
     """
 
     amount: Decimal | None
@@ -50,6 +51,7 @@ class StoredDue(msgspec.Struct, frozen=True):
     last: int
     earlier: StoredReceipt | None
     guesses: list[datetime | None]
+    limited: dict[str, int]
 
 
 async def lock_cart(conn: Connection, account_id: int, *, for_new_film: bool = False) -> None:
@@ -244,7 +246,9 @@ async def select_due(
                 AND told NOT BETWEEN statement_timestamp() - make_interval(secs => %(age)s) AND clock_timestamp()
             ), 0) AS place
         ), earlier AS ({earlier})
-        SELECT cart.amount, cart.titles, last.place, e.submission, e.order_id, {GUESSES}
+        SELECT cart.amount, cart.titles, last.place, e.submission, e.order_id, {GUESSES}, (
+            SELECT jsonb_object_agg(c.film_id, c.quantity) FROM cart_line c JOIN rental_terms t USING (film_id)
+            WHERE c.account_id = %(account)s AND t.copies IS NOT NULL)
         FROM last LEFT JOIN earlier e ON true, (
             SELECT sum(c.price * c.quantity) AS amount, count(*) AS titles
             FROM cart_line c JOIN film f ON f.id = c.film_id WHERE c.account_id = %(account)s
@@ -254,8 +258,9 @@ async def select_due(
     row = await (await conn.execute(statement.encode(), parameters)).fetchone()
     if row is None:
         raise RuntimeError("a SELECT without a FROM gave no row")
-    amount, titles, place, submission, order_id, guesses = row
-    return StoredDue(amount, titles, place, StoredReceipt(submission, order_id) if order_id else None, guesses)
+    amount, titles, place, submission, order_id, guesses, limited = row
+    earlier_order = StoredReceipt(submission, order_id) if order_id else None
+    return StoredDue(amount, titles, place, earlier_order, guesses, limited or {})
 
 
 async def sell_lines(
@@ -371,7 +376,9 @@ async def select_uncaptured(conn: Connection, *, placed_before: datetime) -> lis
     """
     cursor = await conn.execute(
         """
-        SELECT id, payment, total FROM shop_order WHERE captured IS NULL AND placed < %s ORDER BY random() LIMIT 100
+        SELECT id, payment, total FROM shop_order o
+        WHERE captured IS NULL AND placed < %s AND NOT EXISTS (SELECT FROM cancellation c WHERE c.order_id = o.id)
+        ORDER BY random() LIMIT 100
         """,
         [placed_before],
     )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +16,7 @@ from filmer.http.query import Query
 MAX_QUANTITY = 10  # of one title (contract §5.2)
 MAX_TITLES = 500  # in one cart
 MAX_ID = 2**53 - 1  # of an order and of a sale (contract §6.5)
+MAX_REASON = 500  # characters why an order is cancelled
 NOTHING = Decimal("0.00")
 
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
@@ -219,3 +220,53 @@ class OrderPage(msgspec.Struct, frozen=True, rename="camel"):
 
 def total(lines: Sequence[CartLine | Sale]) -> Decimal:
     return sum((line.price * line.quantity for line in lines), NOTHING)
+
+
+Status = Literal["UNPAID", "PAID", "STARTED", "COMPLETED", "CANCELLED"]
+RefundStatus = Literal["NOT_REQUESTED", "INITIATED", "COMPLETED", "FAILED"]
+
+
+class CancelledOrder(Body):
+    """An order to be cancelled. Clients send its id as a number or as a text."""
+
+    order_id: Annotated[
+        int,
+        Meta(ge=1, extra={"text": True}),
+    ]
+    reason: Annotated[str, Meta(max_length=MAX_REASON)] | None = None
+
+
+class Cancellation(msgspec.Struct, frozen=True, rename="camel"):
+    """The ``data`` of a cancelling."""
+
+    order_id: int
+    previous_status: Status
+    new_status: Literal["CANCELLED"]
+    refund_amount: Decimal
+    refund_status: RefundStatus
+    reason: str | None
+    cancelled_at: str
+
+
+class StatusChange(msgspec.Struct, frozen=True):
+    status: Status
+    timestamp: str
+
+
+class Tracking(msgspec.Struct, frozen=True, rename="camel"):
+    """How an order stands. Nothing is sent by post: there is neither number nor carrier."""
+
+    order_id: int
+    current_status: Status
+    status_history: list[StatusChange]
+    tracking_number: str | None
+    carrier: str | None
+
+
+class Refund(msgspec.Struct, frozen=True, rename="camel"):
+    order_id: int
+    refund_amount: Decimal
+    refund_status: RefundStatus
+    original_payment_method: str | None
+    refund_initiated_at: str | None
+    refund_completed_at: str | None

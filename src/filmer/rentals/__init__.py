@@ -1,0 +1,1 @@
+"""Rentals: what somebody has paid for, to watch or to pick up."""

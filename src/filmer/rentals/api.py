@@ -1,0 +1,115 @@
+"""The rentals' endpoints (client-api.md, contract §9). Without a session, 401 comes before all other checks."""
+
+import mimetypes
+from functools import partial
+from urllib.parse import quote
+
+from litestar.params import FromPath
+
+from filmer.accounts.access import signed_in
+from filmer.accounts.sessions import Sessions, session_digest
+from filmer.catalogue.schemas import is_identifier
+from filmer.clock import timestamp
+from filmer.errors import NoAccess, NotFound
+from filmer.http.handlers import AnyRequest, Handlers
+from filmer.http.query import read_query
+from filmer.rentals import queries
+from filmer.rentals.queries import LibraryRow
+from filmer.rentals.schemas import Episode, FilmAccess, Library, LibraryItem, NewProgress, Progress, Stream
+from filmer.rentals.stream_links import StreamLinks
+from filmer.rentals.watching import Watching, is_series
+from filmer.store.postgres import Database
+
+PROVIDER = "filmer"
+STREAM_PATH = "/stream"  # what is below it sends bytes: /stream/<token>/<name of the file>
+PLAYER_PATH = "/watch"
+# Types that the tables of some systems lack.
+_CONTENT_TYPES = {
+    ".m3u8": "application/vnd.apple.mpegurl", ".mp4": "video/mp4", ".webm": "video/webm", ".mkv": "video/x-matroska",
+}  # fmt: skip
+
+
+class RentalsApi(Handlers):
+    def __init__(
+        self, database: Database, sessions: Sessions, watching: Watching, links: StreamLinks, public_url: str | None
+    ) -> None:
+        """``public_url``: this server's origin, where it is configured."""
+        self._signed_in = partial(signed_in, database, sessions)
+        self._watching = watching
+        self._links = links
+        self._public_url = public_url
+
+    async def show_library(self, request: AnyRequest) -> Library:
+        async with self._signed_in(request) as (conn, user, _):
+            rows = await self._watching.library(conn, user.id)
+        return Library([_library_item(row) for row in rows])
+
+    async def show_access(self, movie_id: FromPath[str], request: AnyRequest) -> FilmAccess:
+        async with self._signed_in(request) as (conn, user, _):
+            _require_movie_id(movie_id)
+            title_type = await queries.select_title_type(conn, movie_id)
+            rentals = await self._watching.access(conn, user.id, movie_id)
+        return FilmAccess(movie_id, bool(rentals), title_type, is_series(title_type))
+
+    async def show_stream(self, movie_id: FromPath[str], request: AnyRequest) -> Stream:
+        async with self._signed_in(request) as (conn, user, _):
+            _require_movie_id(movie_id)
+            episode = read_query(request.scope["query_string"], Episode)
+            rentals = await self._watching.access(conn, user.id, movie_id)
+            if not rentals:
+                raise NoAccess
+            watched = next((rental for rental in rentals if rental.way == "watch"), None)
+            feature = await queries.select_feature(conn, movie_id) if watched else None
+            title_type = await queries.select_title_type(conn, movie_id)
+        if watched is None or feature is None:
+            raise NotFound(f"There is no video for this rental of the movie with id: {movie_id}")
+        token, expires = self._links.mint(watched, session_digest(request) or b"")
+        name = feature.location.partition("?")[0].rpartition("/")[2]
+        origin = self._public_url or str(request.base_url).rstrip("/")
+        return Stream(
+            movie_id=movie_id,
+            title_type=title_type,
+            season=episode.season,
+            episode=episode.episode,
+            provider=PROVIDER,
+            stream_url=f"{origin}{STREAM_PATH}/{token}/{quote(name)}",
+            content_type=_content_type(name),
+            embed_url=f"{origin}{PLAYER_PATH}/{quote(movie_id, safe='')}",
+            fallback_url=None,
+            expires_at=timestamp(expires),
+        )
+
+    async def save_progress(self, request: AnyRequest) -> None:
+        async with self._signed_in(request) as (conn, user, body):
+            await self._watching.save_progress(conn, user.id, body.read(NewProgress))
+
+    async def list_progress(self, request: AnyRequest) -> list[Progress]:
+        async with self._signed_in(request) as (conn, user, _):
+            return await self._watching.progress(conn, user.id)
+
+
+def _library_item(row: LibraryRow) -> LibraryItem:
+    rental = row.rental
+    if rental.start_by is None or rental.state not in {"running", "waiting", "over"}:
+        raise ValueError("a library has what was paid for and not cancelled")
+    return LibraryItem(
+        movie_id=row.film_id,
+        title=row.title,
+        year=row.year,
+        title_type=row.title_type,
+        last_purchased_at=timestamp(row.last_paid),
+        state=rental.state,
+        start_by=timestamp(rental.start_by),
+        ends_at=timestamp(rental.ends_at) if rental.ends_at else None,
+    )
+
+
+def _require_movie_id(movie_id: str) -> None:
+    """Raises NotFound for a text that can't be a film's id (contract §2.5). One that could be has no access."""
+    if not is_identifier(movie_id):
+        raise NotFound(f"Movie not found with id: {movie_id}")
+
+
+def _content_type(name: str) -> str:
+    suffix = "." + name.rpartition(".")[2].lower()
+    return _CONTENT_TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"

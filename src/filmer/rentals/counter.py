@@ -1,0 +1,48 @@
+"""The counter: films that are picked up are found, handed out, taken back and written off (contract §9.1, §9.3)."""
+
+from filmer.clock import Clock
+from filmer.errors import InvalidOperation
+from filmer.rentals import counter_queries as queries
+from filmer.rentals import queries as rental_queries
+from filmer.rentals.counter_queries import CounterRow
+from filmer.rentals.schemas import Rental
+from filmer.store.postgres import Connection
+
+MAX_FOUND = 100  # rentals
+_MISREAD = str.maketrans("ILO", "110", " -")  # of a code, which has none of these letters
+
+
+class Counter:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def find(self, conn: Connection, text: str) -> list[CounterRow]:
+        """What waits to be picked up or is out, by the order's code, the customer's name or address, or the title."""
+        code = text.upper().translate(_MISREAD)
+        return await queries.select_at_counter(conn, text.strip(), code, now=self._clock.now(), size=MAX_FOUND)
+
+    async def overdue(self, conn: Connection) -> list[CounterRow]:
+        return await queries.select_overdue(conn, now=self._clock.now(), size=MAX_FOUND)
+
+    async def hand_out(self, conn: Connection, rental_id: int) -> Rental:
+        """The rental begins. Raises InvalidOperation when it does not wait (any more), however many do it at once."""
+        rental = await rental_queries.update_begun(conn, rental_id, "pick up", now=self._clock.now())
+        if rental is None:
+            raise InvalidOperation("This rental does not wait to be picked up: nothing was handed out")
+        return rental
+
+    async def take_back(self, conn: Connection, rental_id: int) -> Rental:
+        """The copy is free for others, and its rental over. Raises InvalidOperation when it is not out."""
+        rental = await queries.update_not_out(conn, rental_id, "returned", now=self._clock.now())
+        if rental is None:
+            raise InvalidOperation("This copy is not out: nothing was taken back")
+        return rental
+
+    async def write_off(self, conn: Connection, rental_id: int) -> Rental:
+        """The copy is lost: its rental is over, and the film has one copy less. Raises InvalidOperation."""
+        async with conn.transaction():
+            rental = await queries.update_not_out(conn, rental_id, "lost", now=self._clock.now())
+            if rental is None:
+                raise InvalidOperation("This copy is not out: nothing was written off")
+            await queries.lose_copy(conn, rental.film_id)
+        return rental

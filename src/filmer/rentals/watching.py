@@ -1,0 +1,63 @@
+"""Watching: who has access to a film, when a rental of it begins, and how far somebody came (contract §9.2)."""
+
+import msgspec
+
+from filmer.clock import Clock
+from filmer.errors import NoAccess
+from filmer.rentals import queries
+from filmer.rentals.queries import LibraryRow
+from filmer.rentals.schemas import SERIES, NewProgress, Progress, Rental
+from filmer.store.postgres import Connection
+
+
+class Watching:
+    """Access is asked of the rentals at every request, never of an order, a role or a cache."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def access(self, conn: Connection, account_id: int, film_id: str) -> list[Rental]:
+        """The rentals that give access to a film, the one to use first. Some may be for picking up alone."""
+        return await queries.select_access(conn, account_id, film_id, now=self._clock.now())
+
+    async def require(self, conn: Connection, account_id: int, film_id: str) -> Rental:
+        """The rental with which the film may be watched now. Raises NoAccess."""
+        for rental in await self.access(conn, account_id, film_id):
+            if rental.way == "watch":
+                return rental
+        raise NoAccess
+
+    async def begin(self, conn: Connection, account_id: int, film_id: str) -> Rental:
+        """The rental that runs: it begins now, unless one runs already. Raises NoAccess.
+
+        However many call this at once, on however many nodes, one rental begins, once.
+        """
+        rental = await self.require(conn, account_id, film_id)
+        if rental.state == "running":
+            return rental
+        async with conn.transaction():
+            rentals = await queries.lock_watched(conn, account_id, film_id, now=self._clock.now())
+            for rental in rentals:
+                if rental.state == "running":
+                    return rental
+            for rental in rentals:
+                if begun := await queries.update_begun(conn, rental.id, "watch", now=self._clock.now()):
+                    return begun
+        raise NoAccess
+
+    async def library(self, conn: Connection, account_id: int) -> list[LibraryRow]:
+        return await queries.select_library(conn, account_id, now=self._clock.now())
+
+    async def save_progress(self, conn: Connection, account_id: int, progress: NewProgress) -> None:
+        """Raises NoAccess for a film that the account never had."""
+        values = {name: getattr(progress, name) for name in ("season", "episode", "position", "duration")}
+        if not await queries.upsert_progress(conn, account_id, progress.movie_id, values, now=self._clock.now()):
+            raise NoAccess
+
+    async def progress(self, conn: Connection, account_id: int) -> list[Progress]:
+        rows = await queries.select_progress(conn, account_id)
+        return [msgspec.structs.replace(progress, is_series=is_series(kind)) for kind, progress in rows]
+
+
+def is_series(title_type: str | None) -> bool:
+    return title_type in SERIES

@@ -1,0 +1,181 @@
+"""Promise 33: a rental is for whoever rented it, for as long: every actor, rental and address, at every boundary."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from tests.figures import record_figure
+from tests.rentals.conftest import LIBRARY, PICKED_UP, PROGRESS, WATCHED, RentalShop, rental_ids, states, token_of
+from tests.shop.conftest import DARK_KNIGHT, fetch
+from tests.users import open_account
+
+from filmer.errors import NoAccess
+from filmer.http.cookies import SESSION_COOKIE
+from filmer.rentals.stream_links import LIFETIME
+
+SECOND = timedelta(seconds=1)
+ACTORS = ("customer", "nobody", "signed out", "disabled", "another", "another with films", "admin")
+OWNERS = {"customer"}
+WITHOUT_SESSION = {"nobody", "signed out", "disabled"}
+
+
+def unpaid(rentals: RentalShop) -> None:
+    rentals.buy()
+    fetch(rentals.url, "UPDATE rental SET state = 'unpaid', paid = NULL, start_by = NULL")
+
+
+def cancelled(rentals: RentalShop) -> None:
+    order = rentals.buy()
+    assert rentals.client().post("/api/v1/orders/cancel", json={"orderId": order}).status_code == 200
+
+
+def cancelled_by_owner(rentals: RentalShop) -> None:
+    order = rentals.buy()
+    rentals.begin()
+    cancelling = rentals.shop.component("cancelling")
+    rentals.run(lambda conn: cancelling.cancel(conn, order, "", by=None, is_owner=True))
+
+
+def waiting(rentals: RentalShop, *, until_end: timedelta = timedelta(days=1)) -> None:
+    rentals.buy()
+    rentals.clock.move(seconds=(timedelta(days=30) - until_end).total_seconds())
+
+
+def running(rentals: RentalShop, *, until_end: timedelta = timedelta(hours=1)) -> None:
+    rentals.buy()
+    rentals.begin()
+    rentals.clock.move(seconds=(timedelta(hours=48) - until_end).total_seconds())
+
+
+def picked_up(rentals: RentalShop, *, is_out: bool) -> None:
+    order = rentals.buy(PICKED_UP)
+    if is_out:
+        rentals.counter("hand_out", rental_ids(rentals.url, order)[0])
+
+
+def tidied(state: Callable[[RentalShop], None]) -> Callable[[RentalShop], None]:
+    def made(rentals: RentalShop) -> None:
+        state(rentals)
+        rentals.tidy()
+
+    return made
+
+
+# What gives access, and what does not; the clock stands a second before a boundary, at it, and after it.
+RENTALS: dict[str, tuple[Callable[[RentalShop], None], bool]] = {
+    "none": (lambda _: None, False),
+    "unpaid": (unpaid, False),
+    "waiting": (waiting, True),
+    "a second before it lapses": (lambda rentals: waiting(rentals, until_end=SECOND), True),
+    "lapsing": (lambda rentals: waiting(rentals, until_end=timedelta()), False),
+    "lapsed": (tidied(lambda rentals: waiting(rentals, until_end=-SECOND)), False),
+    "running": (running, True),
+    "a second before its end": (lambda rentals: running(rentals, until_end=SECOND), True),
+    "ending": (lambda rentals: running(rentals, until_end=timedelta()), False),
+    "over": (tidied(lambda rentals: running(rentals, until_end=-SECOND)), False),
+    "cancelled": (cancelled, False),
+    "cancelled while it ran": (cancelled_by_owner, False),
+    "another film to pick up": (lambda rentals: picked_up(rentals, is_out=False), False),
+    "another film that is out": (lambda rentals: picked_up(rentals, is_out=True), False),
+}
+
+
+def actor(rentals: RentalShop, kind: str) -> httpx.Client:
+    if kind == "nobody":
+        return httpx.Client(transport=rentals.shop, base_url="http://127.0.0.1")
+    if kind == "signed out":
+        client = rentals.client()
+        cookie = client.cookies[SESSION_COOKIE]
+        assert client.post("/api/v1/auth/logout").status_code == 200
+        return httpx.Client(transport=rentals.shop, base_url="http://127.0.0.1", cookies={SESSION_COOKIE: cookie})
+    if kind in {"customer", "disabled"}:
+        return rentals.client()
+    stranger = open_account(rentals.url, role="admin" if kind == "admin" else "customer")
+    if kind == "another with films":
+        rentals.buy(DARK_KNIGHT, person=stranger)
+    return rentals.client(stranger)
+
+
+def opens(rentals: RentalShop, token: str, *, begins: bool) -> bool:
+    try:
+        return bool(rentals.open_link(token, begins=begins))
+    except NoAccess:
+        return False
+
+
+@pytest.mark.parametrize("rental", RENTALS)
+def test_nobody_else_and_no_longer(rentals: RentalShop, rental: str) -> None:
+    make, gives_access = RENTALS[rental]
+    make(rentals)
+    before = states(rentals.url)
+    for kind in ACTORS:
+        client = actor(rentals, kind)
+        if kind == "disabled":
+            fetch(rentals.url, "UPDATE account SET disabled = true WHERE id = %s", rentals.person.id)
+        for address in ("access", "stream"):
+            response = client.get(f"{LIBRARY}/{WATCHED}/{address}")
+            cell = f"{kind}, {rental}: {address} {response.status_code}"
+            assert response.headers["cache-control"] == "no-store", cell
+            if kind in WITHOUT_SESSION:
+                assert response.status_code == 401, cell
+                continue
+            may = gives_access and kind in OWNERS
+            if address == "access":
+                assert response.json()["data"]["hasAccess"] == may, cell
+            else:
+                assert response.status_code == (200 if may else 403), cell
+        listed = client.get(LIBRARY)
+        saved = client.post(PROGRESS, json={"movieId": WATCHED, "isSeries": False, "position": 1})
+        if kind in WITHOUT_SESSION:
+            assert (listed.status_code, saved.status_code) == (401, 401)
+        elif kind not in OWNERS:
+            assert WATCHED not in listed.text, kind
+            assert (saved.status_code, client.get(PROGRESS).json()["data"]) == (403, []), kind
+        if kind == "disabled":
+            fetch(rentals.url, "UPDATE account SET disabled = false WHERE id = %s", rentals.person.id)
+    mine = [state for state in states(rentals.url) if state != "waiting"]
+    assert mine == [state for state in before if state != "waiting"], "asking begins nothing"
+    record_figure(f"{rental}: {len(ACTORS)} actors, 0 leaks")
+
+
+@pytest.mark.parametrize("begins", [False, True])
+@pytest.mark.parametrize(
+    ("end", "left"),
+    [
+        ("link", LIFETIME),
+        ("rental", timedelta(minutes=5)),
+        ("lapse", timedelta(minutes=5)),
+        ("session", None),
+        ("account", None),
+        ("cancelled", None),
+    ],
+)
+def test_a_link_ends_with_the_first_of_its_ends(
+    rentals: RentalShop, end: str, left: timedelta | None, *, begins: bool
+) -> None:
+    if end == "rental":
+        running(rentals, until_end=timedelta(minutes=5))
+    elif end == "lapse":
+        waiting(rentals, until_end=timedelta(minutes=5))
+    else:
+        rentals.buy()
+    client = rentals.client()
+    token = token_of(rentals.stream(client=client))
+    assert opens(rentals, token, begins=False)
+    if left is not None:
+        rentals.clock.move(seconds=left.total_seconds() - 1)
+        assert opens(rentals, token, begins=False)
+        rentals.clock.move(seconds=1)
+    actions: dict[str, Callable[[], Any]] = {
+        "session": lambda: client.post("/api/v1/auth/logout"),
+        "account": lambda: fetch(rentals.url, "UPDATE account SET disabled = true WHERE id = %s", rentals.person.id),
+        "cancelled": lambda: client.post(
+            "/api/v1/orders/cancel", json={"orderId": fetch(rentals.url, "SELECT order_id FROM rental")[0][0]}
+        ),
+    }
+    actions.get(end, lambda: None)()
+    before = states(rentals.url)
+    assert not opens(rentals, token, begins=begins)
+    assert states(rentals.url) == before
