@@ -75,6 +75,11 @@ def test_a_director_of_a_name_of_two_stars_is_neither(client: httpx.Client) -> N
     assert 'id="directing"' not in client.get("/stars/sam1").text
 
 
+def test_a_search_shows_who_only_directs_beside_the_stars(client: httpx.Client) -> None:
+    assert director_of(client, "other") in page(client, "/search?query=lee").links("/stars/")
+    assert "/stars/kim" in page(client, "/search?query=kim").links("/stars/")
+
+
 def test_programs_are_told_where_directors_are(client: httpx.Client) -> None:
     directors = page(client, "/films/leads").described["director"]
     assert directors[1] == {"@type": "Person", "name": "Kim Roe", "url": "/stars/kim"}

@@ -4,7 +4,7 @@ from typing import Any
 
 from psycopg.rows import TupleRow
 
-from filmer.catalogue.schemas import Suggestion
+from filmer.catalogue.schemas import StarItem, Suggestion
 from filmer.store.postgres import Connection
 
 # Conditions for larger and larger parts of the catalogue, the best known first. Each but the last has its own index.
@@ -59,6 +59,17 @@ async def select_people_by_words(conn: Connection, words: list[str], tier: str, 
     """
     rows = await _fetch(conn, statement, {"words": _tsquery(words), "size": size})
     return [Suggestion(kind=row[0], id=row[1], text=row[2], year=row[3]) for row in rows]
+
+
+async def select_directors_by_words(conn: Connection, words: list[str], size: int) -> list[StarItem]:
+    """People in no cast who direct, by the words of their names, those whose films have the most votes first."""
+    statement = """
+        SELECT f.id, f.name, f.birth_year, cardinality(f.film_nos)
+        FROM director f WHERE NOT f.is_star AND words_of(f.name_folded) @@ %(words)s::tsquery
+        ORDER BY f.votes DESC, f.no LIMIT %(size)s
+    """
+    rows = await _fetch(conn, statement, {"words": _tsquery(words), "size": size})
+    return [StarItem(id=row[0], name=row[1], birth_year=row[2], movie_count=row[3]) for row in rows]
 
 
 def _movie(row: TupleRow) -> Suggestion:

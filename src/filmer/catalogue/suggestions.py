@@ -15,7 +15,7 @@ from filmer.catalogue import index_queries
 from filmer.catalogue import suggestion_queries as queries
 from filmer.catalogue.folding import search_form
 from filmer.catalogue.index_queries import FoundFilm
-from filmer.catalogue.schemas import Suggestion
+from filmer.catalogue.schemas import StarItem, Suggestion
 from filmer.catalogue.search_terms import forms_of, words_of
 from filmer.store.postgres import Connection
 
@@ -81,6 +81,12 @@ async def find(conn: Connection, text: FoldedInput, size: int, index: "SearchInd
         for person in await index_queries.select_found_people(conn, people_nos)
     ]
     return Found(mix(films, people, size), corrected)
+
+
+async def directors(conn: Connection, text: str, size: int) -> list[StarItem]:
+    """People in no cast who direct, whose names have the words of the text; at most ``size``, the best known first."""
+    words = read(text).words
+    return await queries.select_directors_by_words(conn, words, size) if words else []
 
 
 def _nearest(index: "SearchIndex", text: FoldedInput, size: int) -> tuple[list[int], list[int], str | None]:

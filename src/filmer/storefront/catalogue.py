@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from litestar.params import FromPath
 
-from filmer.catalogue import listing, queries
+from filmer.catalogue import listing, queries, suggestions
 from filmer.catalogue.api import GenreMovieList, find_stars
 from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.facets import Facets
@@ -38,7 +38,7 @@ from filmer.tmdb.cache import TmdbCache
 
 ROW = 12  # films in a row of the home page
 BEST_KNOWN = 1000  # films: the newest and best rated of a large catalogue would be films that hardly anybody knows
-MAX_PEOPLE = 5  # shown beside the results of a search
+MAX_PEOPLE, MAX_DIRECTORS = 5, 2  # shown beside the results of a search, at least those who only direct
 BAD_REQUEST = 400
 
 FILM_LABELS = {"genreId": "Genre", "yearFrom": "From year", "yearTo": "Up to year"}
@@ -173,11 +173,17 @@ class CataloguePages(Handlers):
         return self._filled("search.html", request, visitor, form, values, is_cacheable=found.is_settled)
 
     async def _people(self, conn: Connection, params: FilmSearch, corrected: str | None) -> tuple[int, list[StarItem]]:
-        """People whose name matches the words of the search, or of its corrected spelling."""
+        """People whose name matches the words of the search, or of its corrected spelling.
+
+        The number of stars, and the first of them; up to two places are for people who only direct.
+        """
         if params.query is None or params.is_narrowed or params.page > 1:
             return 0, []
-        people = await _with_existing_order(conn, PeopleList(name=corrected or params.query.strip()))
-        return await find_stars(conn, self._search, people.name, sort_of(people), 1, MAX_PEOPLE)
+        name = corrected or params.query.strip()
+        people = await _with_existing_order(conn, PeopleList(name=name))
+        total, stars = await find_stars(conn, self._search, name, sort_of(people), 1, MAX_PEOPLE)
+        directors = await suggestions.directors(conn, name, max(MAX_DIRECTORS, MAX_PEOPLE - len(stars)))
+        return total, stars[: MAX_PEOPLE - len(directors)] + directors
 
     async def list_stars(self, request: AnyRequest) -> HtmlResponse:
         params, form = read_page(request, PeopleList, {"name": "Name"})
