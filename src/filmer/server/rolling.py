@@ -13,6 +13,7 @@ import socket
 import time
 from contextlib import suppress
 from functools import partial
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -52,6 +53,7 @@ class RollingServer(_MainProcess):  # type: ignore[misc]
         super()._init_shared_socket()
         self._spec: Any = self._ssp
         # Ctrl-C reaches every process of a terminal; only the main process, which ends the others, is to report it.
+        resource_tracker.ensure_running()  # started later, it would unblock the signal
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             for idx in range(self.workers):

@@ -8,7 +8,6 @@ import random
 from collections.abc import Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -106,8 +105,7 @@ class Tmdb:
             headers["authorization"] = f"Bearer {settings.tmdb_access_token}"
         elif settings.tmdb_api_key:
             parameters["api_key"] = settings.tmdb_api_key
-        self._make_http = partial(
-            http_client,
+        self._http = http_client(
             settings.tmdb_base_url,
             headers=headers,
             parameters=parameters,
@@ -115,14 +113,8 @@ class Tmdb:
             connections=CONNECTIONS,
         )
 
-    @cached_property
-    def _http(self) -> httpx.AsyncClient:
-        """Made for the first request: its certificates take 20 ms and 2 MiB."""
-        return self._make_http()
-
     async def close(self) -> None:
-        if "_http" in vars(self):
-            await self._http.aclose()
+        await self._http.aclose()
 
     @property
     def is_circuit_open(self) -> bool:
