@@ -141,9 +141,9 @@ def outputs(
 
 
 def test_the_tour_has_all_its_commands() -> None:
-    assert len(BLOCKS) == 18
+    assert len(BLOCKS) == 20
     assert sum(command.startswith("curl ") for block in BLOCKS for command in block.commands) == TOUR.count("\ncurl ")
-    assert sum(command.startswith("curl ") for block in BLOCKS for command in block.commands) == 32
+    assert sum(command.startswith("curl ") for block in BLOCKS for command in block.commands) == 35
     assert "\ncurl " not in PAGE.replace(TOUR, ""), "nothing runs what stands outside of the tour"
 
 

@@ -72,7 +72,7 @@ class InvalidOperation(FilmerError):
 
     status = 400
     code = "INVALID_OPERATION"
-    message = "This can't be done any more"
+    message = "This is no longer possible"
 
 
 class Unauthorized(FilmerError):

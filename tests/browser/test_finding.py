@@ -263,7 +263,7 @@ def test_from_a_genre_to_a_career(visit: Visit) -> None:
     page.get_by_role("link", name="The Dark Knight", exact=True).click()
     page.get_by_role("region", name="Cast").get_by_role("link", name="Christian Bale").click()
     expect(heading(page)).to_have_text("Christian Bale")
-    films = page.get_by_role("region", name="Films", exact=True)
+    films = page.get_by_role("region", name="Acting", exact=True)
     decades = [text.split("\n")[0][:5] for text in films.get_by_role("heading", level=3).all_inner_texts()]
     assert decades == sorted(decades, reverse=True)
     assert "2000s" in decades

@@ -12,6 +12,7 @@ import pytest
 from tests.community.conftest import FIGHT_CLUB, tmdb_settings
 from tests.conftest import FILMS, MakeDatabase, ServeHere, import_films
 from tests.sandbox import Sandbox
+from tests.search_index import wait_for_index
 
 HOSTILE = "</script><script>alert(1)</script><!-- & \"quoted\" 'too' {{ 7 * 7 }}"
 PROLIFIC = 1000  # films
@@ -135,7 +136,7 @@ def film_site(
     write_films(path)
     url = make_database()
     assert not import_films(url, path).bad
-    return FilmSite(serve_here(url, **tmdb_settings(shared_sandbox)).client, url)
+    return FilmSite(wait_for_index(serve_here(url, **tmdb_settings(shared_sandbox)).client), url)
 
 
 def page(client: httpx.Client, address: str) -> Page:

@@ -62,8 +62,11 @@ def test_random_searches_find_what_the_oracle_finds(catalogue: Catalogue) -> Non
                 films = oracle.sorted_films(matches, sort, order)
             more = {"sortBy": sort, "order": order, "page": page, "size": size}
             answer = client.get("/api/v1/search/movies", params=asked | more)
-            differences += difference(answer, films, Film.as_item, page, size)
             done += 1
+            if not matches and "x-search-corrected" in answer.headers:
+                assert sort == "relevance"  # what a nearer spelling finds is not the oracle's matter
+                continue
+            differences += difference(answer, films, Film.as_item, page, size)
     assert differences[:5] == [], f"{len(differences)} differences in {done} searches"
     record_figure(f"{done:,} searches, 0 differences")
     assert all(amounts[kind] >= amounts.total() // 20 for kind in ("none", "few", "many")), amounts

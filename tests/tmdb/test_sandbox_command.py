@@ -242,7 +242,7 @@ def test_the_workers_get_its_address_and_a_start_that_fails_ends_it(
 ) -> None:
     given: list[Settings] = []
 
-    def fail(settings: Settings, *, when_ready: Callable[[str], None]) -> None:  # noqa: ARG001 - as it is called
+    def fail(_: object, settings: Settings, *, when_ready: Callable[[str], None]) -> None:  # noqa: ARG001 - as it is called
         given.append(settings)
         assert status(f"{settings.tmdb_base_url}/movie/popular", api_key=settings.tmdb_api_key or "") == 200
         raise ServeError("it was not to be")
