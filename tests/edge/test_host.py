@@ -113,6 +113,11 @@ def test_other_versions_name_it_in_their_own_way() -> None:
     assert host_objection("1.1", [])
 
 
+@pytest.mark.parametrize(("port", "is_one"), [("65535", True), ("65536", False), ("99999", False), ("", True)])
+def test_a_port_is_one_that_exists(port: str, is_one: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    assert (host_objection("1.1", [f"films.example:{port}".encode()]) is None) is is_one
+
+
 @pytest.mark.parametrize("first", [[], [b""], [b"shop"], [b"shop", b"shop"], [b"a b"]])
 def test_a_host_is_looked_at_whatever_the_request_before_it_had(first: list[bytes]) -> None:
     """The last fit one is remembered; a request without any, or with two, must not pass for it."""

@@ -160,7 +160,7 @@ BODIES: dict[str, dict[str, dict[str, Any]]] = {
         "expiration": {"type": "string", "pattern": MONTH},
     },
     "POST /api/v1/orders/cancel": {
-        "orderId": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[0-9]{1,64}$"}]},
+        "orderId": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}]},
         "reason": {"default": None},
     },
     "POST /api/v1/library/progress": {

@@ -47,6 +47,35 @@ def key() -> str:
     return f"test:{uuid.uuid4().hex}"
 
 
+def test_commands_sent_together_get_their_own_replies(engines: Engines, key: str) -> None:
+    async def claim_all(cache: SharedCache) -> list[bytes | None]:
+        cache.put_or_release(f"{key}:0", b"first", seconds=30)
+        names = [f"{key}:{number % 3}" for number in range(250)]
+        return await asyncio.gather(*(cache.get_or_claim(name, milliseconds=5000) for name in names))
+
+    replies = using(engines.redis_url, claim_all)
+    assert set(replies[0::3]) == {b"first"}
+    for other in (replies[1::3], replies[2::3]):
+        assert other[0] is None, "the first is to compute it"
+        assert set(other[1:]) == {CLAIMED}
+
+
+def test_nobody_waits_for_a_batch_that_failed(engines: Engines, key: str) -> None:
+    def broken(_: object) -> None:
+        raise ZeroDivisionError
+
+    async def send(cache: SharedCache) -> tuple[object, ...]:
+        replies = asyncio.gather(cache._send(broken), cache.get_or_claim(key, milliseconds=50))
+        sender = cache._sender
+        assert sender is not None
+        with pytest.raises(ZeroDivisionError):
+            await sender
+        cache._sender = None
+        return tuple(await asyncio.wait_for(replies, 5))
+
+    assert using(engines.redis_url, send) == (None, None)
+
+
 def test_what_one_puts_another_gets(engines: Engines, key: str) -> None:
     value = bytes(range(256)) * 300
 

@@ -13,7 +13,7 @@ MAX_INTEGER = 2**31 - 1  # what an integer column holds
 # what they call a blank.
 BLANKS = r"\t-\r\u001c- \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # what str.strip() takes away
 STORABLE = r"^[^\u0000]*$"
-DIGITS = "^[0-9]{1,64}$"  # an integer that is sent as a text
+DIGITS = "^[1-9][0-9]{0,17}$"
 _FILLED = rf"^[^\u0000]*[^\u0000{BLANKS}][^\u0000]*$"
 
 

@@ -3,6 +3,7 @@
 import re
 
 HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{0,5})?")
+MAX_PORT = 65535
 
 
 def host_objection(http_version: str, hosts: list[bytes]) -> str | None:
@@ -11,5 +12,7 @@ def host_objection(http_version: str, hosts: list[bytes]) -> str | None:
         return "The request has more than one Host header; it must name the server exactly once"
     host = hosts[0].decode("latin-1") if hosts else ""
     if host:
-        return None if HOST.fullmatch(host) else "The Host header names no host"
+        named = HOST.fullmatch(host)
+        is_possible = named is not None and int((named[2] or ":0")[1:] or 0) <= MAX_PORT
+        return None if is_possible else "The Host header names no host"
     return "The request has no Host header; HTTP/1.1 wants the server's name there" if http_version == "1.1" else None

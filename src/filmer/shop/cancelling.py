@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from filmer.clock import Clock, timestamp
-from filmer.errors import InvalidOperation
+from filmer.errors import InvalidOperation, ServiceUnavailable
 from filmer.rentals.sales import Sales
 from filmer.rentals.schemas import Rental
 from filmer.shop import cancel_queries as queries
@@ -83,25 +83,32 @@ class Cancelling:
             raise InvalidOperation("This order can't be cancelled any more: it was paid too long ago")
 
     async def refund(self, order_id: int) -> None:
-        """Asks the provider to return what a cancelled order has cost. What it does not answer, ``tidy`` repeats."""
-        async with self._database.connection() as conn:
-            owed = await queries.select_owed_refund(conn, order_id)
+        """Asks the provider to return what a cancelled order has cost. What fails here, ``tidy`` repeats."""
+        try:
+            async with self._database.connection() as conn:
+                owed = await queries.select_owed_refund(conn, order_id)
+        except ServiceUnavailable:
+            log.exception("cancelled order not refunded yet", order=order_id)
+            return
         if owed is not None:
             await self._return_money(owed)
 
     async def _return_money(self, owed: OwedRefund) -> None:
         try:
-            async with asyncio.timeout(REFUND_SECONDS):
-                await self._provider.refund(owed.reference, owed.amount)
-            outcome = "completed"
-        except RefundRefused:
-            log.warning("refund refused by the payment provider", order=owed.order_id)
-            outcome = "failed"
+            outcome = await self._ask_provider(owed)
+            async with self._database.connection() as conn:
+                await queries.update_refund(conn, owed.order_id, outcome, now=self._clock.now())
         except Exception:  # the order is cancelled, and ``tidy`` asks again
             log.exception("cancelled order not refunded yet", order=owed.order_id)
-            return
-        async with self._database.connection() as conn:
-            await queries.update_refund(conn, owed.order_id, outcome, now=self._clock.now())
+
+    async def _ask_provider(self, owed: OwedRefund) -> str:
+        try:
+            async with asyncio.timeout(REFUND_SECONDS):
+                await self._provider.refund(owed.reference, owed.amount)
+        except RefundRefused:
+            log.warning("refund refused by the payment provider", order=owed.order_id)
+            return "failed"
+        return "completed"
 
     async def tidy(self, database: Database) -> None:
         """Asks for the refunds that were not answered. Called once a minute."""

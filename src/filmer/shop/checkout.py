@@ -22,7 +22,7 @@ from filmer.accounts.schemas import User
 from filmer.accounts.signing_in import Client
 from filmer.accounts.throttle import CARD_ACCOUNT, CARD_ADDRESS, Throttle, ThrottleKey
 from filmer.clock import Clock
-from filmer.errors import CartChanged, EmptyCart, KeyUsed, PaymentFailed, ServiceUnavailable
+from filmer.errors import CartChanged, EmptyCart, KeyUsed, PaymentFailed, ServiceUnavailable, Unavailable
 from filmer.rentals.sales import Sales
 from filmer.secret import SecretKey
 from filmer.shop import queries
@@ -111,6 +111,12 @@ class Checkout:
         ``before``: the result of the attempt's first call. Raises EmptyCart, KeyUsed, Unavailable, and RateLimited
         after too many refused cards.
         """
+        try:
+            return await self._prepare(conn, attempt, before)
+        except Unavailable:  # the last copy may have gone to an identical submit, whose order is there by now
+            return await self._prepare(conn, attempt, before)
+
+    async def _prepare(self, conn: Connection, attempt: CheckoutAttempt, before: AmountDue | None) -> Order | AmountDue:
         keys = _throttle_keys(attempt)
         due = await queries.select_due(
             conn,

@@ -138,10 +138,13 @@ class SharedCache:
     async def _send_queue(self) -> None:
         while self._queue:
             batch, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
-            replies = await self.attempt(partial(_execute, [command for command, _ in batch]))
-            for (_, future), reply in zip(batch, replies or [None] * len(batch), strict=True):
-                if not future.done():  # its waiter may have been cancelled
-                    future.set_result(reply)
+            replies: Sequence[object] | None = None
+            try:
+                replies = await self.attempt(partial(_execute, [command for command, _ in batch]))
+            finally:  # whatever fails, nobody waits for good
+                for (_, future), reply in zip(batch, replies or [None] * len(batch), strict=True):
+                    if not future.done():  # its waiter may have been cancelled
+                        future.set_result(reply)
 
     @property
     def accepts_calls(self) -> bool:

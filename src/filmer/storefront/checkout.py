@@ -15,6 +15,7 @@ from filmer.errors import (
     PaymentFailed,
     RateLimited,
     ServiceUnavailable,
+    Unavailable,
 )
 from filmer.http.handlers import AnyRequest, Handlers, arrival
 from filmer.http.json_text import Members
@@ -76,7 +77,7 @@ class CheckoutPages(Handlers):
             return self._pages.redirect("/cart", _CART_EMPTY_NOW)
         except KeyUsed as used:
             return self._pages.redirect(f"/orders/{used.order_id}", _ALREADY_BOUGHT)
-        except (InvalidRequest, PaymentFailed, CartChanged, RateLimited, ServiceUnavailable) as error:
+        except (InvalidRequest, PaymentFailed, CartChanged, RateLimited, ServiceUnavailable, Unavailable) as error:
             return await self._show_checkout_again(request, form, error)
         return self._pages.redirect(f"/orders/{order.id}", "Thank you! Your order is placed.")
 

@@ -6,7 +6,7 @@ from functools import partial
 from litestar.params import FromPath
 
 from filmer.catalogue import listing
-from filmer.errors import FilmerError, InvalidRequest, NotFound
+from filmer.errors import FilmerError, InvalidRequest, NotFound, Unavailable
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import read_integer, read_query
 from filmer.shop import queries
@@ -47,7 +47,7 @@ class ShopPages(Handlers):
         async with self._pages.signed_in(request, pending=(_ADD, pending)) as (conn, visitor):
             try:
                 address, notice = await self._add(conn, visitor.user.id, form)
-            except (InvalidRequest, NotFound) as error:
+            except (InvalidRequest, NotFound, Unavailable) as error:
                 return await self._show_cart(conn, request, visitor, error)
         return self._pages.redirect(address, notice)
 
@@ -64,7 +64,7 @@ class ShopPages(Handlers):
         async with self._pages.signed_in(request, pending=(_CHANGE, form)) as (conn, visitor):
             try:
                 address, notice = await self._change(conn, visitor.user.id, form)
-            except InvalidRequest as error:
+            except (InvalidRequest, Unavailable) as error:
                 return await self._show_cart(conn, request, visitor, error)
         return self._pages.redirect(address, notice)
 
@@ -96,7 +96,7 @@ class ShopPages(Handlers):
         async with self._database.connection() as conn:
             try:
                 return await change(conn, account_id, form)
-            except (InvalidRequest, NotFound) as error:
+            except (InvalidRequest, NotFound, Unavailable) as error:
                 return "/cart", _sentence(error)
 
     async def remove_item(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
