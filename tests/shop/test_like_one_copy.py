@@ -271,9 +271,13 @@ BUGS = {
                 raise InvalidRequest(message="too many")
             await asyncio.sleep(0.005)
             if not held:
-                return await real.add_line(conn, account_id, film_id, quantity, default_price)
-            await real.update_quantity(conn, account_id, film_id, held + quantity)
-            return await real.select_lines(conn, account_id, default_price)
+                lines = await real.add_line(conn, account_id, film_id, quantity, default_price)
+            else:
+                await real.update_quantity(conn, account_id, film_id, held + quantity)
+                lines = await real.select_lines(conn, account_id, default_price)
+            if not any(line.film_id == film_id for line in lines):  # it was taken out meanwhile
+                raise InvalidRequest(message="too many")
+            return lines
     """,
     "a key that comes again buys again": """
         async def select_due(conn, attempt, **named):
