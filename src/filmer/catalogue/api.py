@@ -56,7 +56,7 @@ def _one_character(text: str) -> str:
 
 def _title_types(text: str) -> str:
     """The same types, sorted; blank text is none."""
-    if not re.fullmatch(TITLE_TYPES, text):
+    if not re.fullmatch(TITLE_TYPES, text.strip(" ")):
         raise ValueError("must be title types such as movie or tvMovie, separated by commas, at most 20")
     return ",".join(sorted({part.strip() for part in text.split(",")}))
 

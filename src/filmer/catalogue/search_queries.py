@@ -71,6 +71,9 @@ async def select_matches(
     return int(rows[0][0]), [movie_item(row[1:]) for row in rows if row[1] is not None]
 
 
+_JOINED = 2  # words that a title may have written in one
+
+
 async def select_titled(conn: Connection, filters: Filters, first: int, size: int) -> list[MovieItem]:
     """Those whose title starts with the query, by relevance, from place ``first`` on: among many, the best films.
 
@@ -78,7 +81,8 @@ async def select_titled(conn: Connection, filters: Filters, first: int, size: in
     """
     tests, parameters = _scalars(filters, indexed=True)
     is_title, starts = _title_tests(filters, parameters)
-    if len(filters.keys) > 1:  # a title that starts with a number's other spelling may have another word: ii, iii
+    # A title that starts with the query's key may have other words: "ii" and "iii", "de la c" and "delacroix".
+    if len(filters.keys) > 1 or len(filters.words) > _JOINED:
         tests.append("f.words @@ %(words)s::tsquery")
         parameters["words"] = _tsquery(filters.words)
     same = " AND ".join([is_title, *tests])

@@ -62,6 +62,8 @@ def _with_words(index: SearchIndex, words: Sequence[str], wrong: Sequence[int]) 
     for entry, names in index.described(_Query.boolean_query(parts), LOOKED_AT):
         vocabulary = {word for spelling in entry.spellings for word in spelling.split()}
         vocabulary.update(word for name in names for word in words_of(name))
+        if not vocabulary:
+            continue
         slips, fixed = 0, list(words)
         for at in wrong:
             distance, fixed[at] = min((OSA.distance(words[at], word), word) for word in vocabulary)

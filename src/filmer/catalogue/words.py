@@ -183,7 +183,7 @@ def _completed(form: str, read: _Read) -> set[str]:
 def _ends(word: str) -> Iterable[str]:
     """A word from each of its characters on that is of an unspaced script, or follows one."""
     places = {place for match in _UNSPACED.finditer(word) for place in (match.start(), match.end())}
-    return [word[place:] for place in places if place < len(word)]
+    return [word[place : place + _MAX_WORD] for place in places if place < len(word)]
 
 
 def _chunks(form: str) -> list[str]:

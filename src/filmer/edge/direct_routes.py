@@ -38,7 +38,7 @@ class DirectRoutes:
         path: str = scope["path"]
         if FLIGHT in scope and path.startswith(self._prefix):
             segments = path[len(self._prefix) :].split("/")
-            if route := self._routes.get(tuple(segments)):
+            if "" not in segments and (route := self._routes.get(tuple(segments))):
                 return self._answer(route, {}, scope, send)
             if len(segments) > 1 and (route := self._routes.get((segments[0], "", *segments[2:]))) and segments[1]:
                 return self._answer(route, {route.parameter: segments[1]}, scope, send)

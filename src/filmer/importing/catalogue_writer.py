@@ -23,7 +23,7 @@ from filmer.catalogue import listing
 from filmer.catalogue.folding import by_name, fold, search_form
 from filmer.catalogue.index_format import KNOWN
 from filmer.catalogue.search_terms import found_under, letters_of, words_of, written_words
-from filmer.catalogue.words import name_words, title_words, year_word
+from filmer.catalogue.words import YEAR_MARK, name_words, title_words, year_word
 from filmer.importing import queries, sort_orders
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
 from filmer.importing.progress import Progress
@@ -237,8 +237,9 @@ class _CatalogueWriter:
         film = self.films[index]
         stars = self._cast.values[self._cast.ends[index] : self._cast.ends[index + 1]].tolist()
         directors = film.directors.split(", ") if film.directors else []
+        words = title_words.union(self._film_words[index].split(), *(self._star_words[star].split() for star in stars))
         return KnownFilm(
-            title_words.union(self._film_words[index].split(), *(self._star_words[star].split() for star in stars)),
+            {word for word in words if not word.startswith(YEAR_MARK)},  # a year is no misspelt word
             [*(f"d{letters_of(written_words(name))}" for name in directors), *(f"p{star + 1}" for star in stars)],
             [*directors, *(self.stars[star].name for star in stars)],
             [letters_of(words_of(genre)) for genre in film.genres],

@@ -38,7 +38,7 @@ from filmer.tmdb.cache import TmdbCache
 
 ROW = 12  # films in a row of the home page
 BEST_KNOWN = 1000  # films: the newest and best rated of a large catalogue would be films that hardly anybody knows
-MAX_PEOPLE, MAX_DIRECTORS = 5, 2  # shown beside the results of a search, at least those who only direct
+MAX_PEOPLE = 5  # shown beside the results of a search
 BAD_REQUEST = 400
 
 FILM_LABELS = {"genreId": "Genre", "yearFrom": "From year", "yearTo": "Up to year"}
@@ -175,15 +175,16 @@ class CataloguePages(Handlers):
     async def _people(self, conn: Connection, params: FilmSearch, corrected: str | None) -> tuple[int, list[StarItem]]:
         """People whose name matches the words of the search, or of its corrected spelling.
 
-        The number of stars, and the first of them; up to two places are for people who only direct.
+        The number of stars, and the first of them; people who only direct get the places that are left.
         """
         if params.query is None or params.is_narrowed or params.page > 1:
             return 0, []
         name = corrected or params.query.strip()
         people = await _with_existing_order(conn, PeopleList(name=name))
         total, stars = await find_stars(conn, self._search, name, sort_of(people), 1, MAX_PEOPLE)
-        directors = await suggestions.directors(conn, name, max(MAX_DIRECTORS, MAX_PEOPLE - len(stars)))
-        return total, stars[: MAX_PEOPLE - len(directors)] + directors
+        if len(stars) < MAX_PEOPLE:
+            stars = [*stars, *await suggestions.directors(conn, name, MAX_PEOPLE - len(stars))]
+        return total, stars
 
     async def list_stars(self, request: AnyRequest) -> HtmlResponse:
         params, form = read_page(request, PeopleList, {"name": "Name"})
