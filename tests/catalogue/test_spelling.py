@@ -59,6 +59,12 @@ def test_what_is_near_to_nothing_is_not_corrected(shop: httpx.Client) -> None:
         assert (ids(response), CORRECTED in response.headers) == ([], False), query
 
 
+def test_a_year_is_no_misspelt_word(shop: httpx.Client) -> None:
+    """No title here has it, and films of that year are known: it does not become another word of theirs."""
+    for query in ("1994", "gupm 1994"):
+        assert CORRECTED not in shop.get(SUGGESTIONS, params={"query": query}).headers, query
+
+
 def test_other_filters_hold_for_the_corrected_query_too(shop: httpx.Client) -> None:
     assert ids(search(shop, "drak knight", year="2008")) == ["tt0468569"]
     response = search(shop, "drak knight", year="1931")

@@ -1,6 +1,15 @@
 """The byte cache of one process: what it keeps, for how long, and no more than it may."""
 
+from pathlib import Path
+
+import pytest
+from tests.conftest import SECRET_KEY
+from tests.layers import layer_of
+
+from filmer.app import create_app
 from filmer.edge.cache import CachedResponse, ResponseCache
+from filmer.edge.valkey_cache import ValkeyCache
+from filmer.settings import Settings
 
 
 def answer(body: bytes) -> CachedResponse:
@@ -61,3 +70,18 @@ def test_a_cache_of_no_bytes_keeps_nothing() -> None:
     cache = ResponseCache(max_bytes=0)
     cache.put("e", b"/a", answer(b""), until=30)
     assert cache.get("e", b"/a", now=0) is None
+
+
+@pytest.mark.parametrize(
+    ("workers", "socket", "is_asked"),
+    [(1, "run/valkey.sock", False), (2, "run/valkey.sock", True), (1, "elsewhere/valkey.sock", True)],
+)
+def test_a_worker_alone_with_its_own_valkey_does_not_ask_it(
+    tmp_path: Path, workers: int, socket: str, *, is_asked: bool
+) -> None:
+    """Nobody else would find what it stores there, and computing a response costs less (decision 0023)."""
+    settings = Settings(
+        database_url="host=/nowhere", redis_url=f"unix://{tmp_path}/{socket}?db=0", data_dir=str(tmp_path),
+        workers=workers, secret_key=SECRET_KEY,
+    )  # fmt: skip
+    assert (layer_of(create_app(settings), ValkeyCache)._shared is not None) is is_asked

@@ -15,7 +15,8 @@ from tests.shop.test_payment import Gateway
 from tests.users import open_account
 
 from filmer.clock import timestamp
-from filmer.errors import InvalidOperation, NoAccess
+from filmer.errors import InvalidOperation, NoAccess, ServerLost
+from filmer.shop import cancel_queries
 from filmer.shop.payment import RefundRefused
 
 
@@ -47,6 +48,23 @@ class PaidShop(RentalShop):
 @pytest.fixture
 def paid_shop(rentals: RentalShop) -> PaidShop:
     return PaidShop(rentals.shop, rentals.clock)
+
+
+def test_what_is_cancelled_is_answered_although_the_database_goes_away_before_the_refund(
+    paid_shop: PaidShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = paid_shop.buy(WATCHED)
+
+    async def lost(*_: object) -> None:
+        raise ServerLost("gone")
+
+    with monkeypatch.context() as patched, capture_logs():
+        patched.setattr(cancel_queries, "select_owed_refund", lost)
+        assert data_of(paid_shop.cancel(order))["newStatus"] == "CANCELLED"
+    assert paid_shop.refund(order) == "INITIATED"
+    paid_shop.clock.move(minutes=10)
+    paid_shop.tidy_refunds()
+    assert paid_shop.refund(order) == "COMPLETED"
 
 
 def test_the_answer_is_as_client_api_prints_it(paid_shop: PaidShop) -> None:

@@ -1,5 +1,7 @@
 """Never more copies out and reserved than there are; what can't be had is refused (contract §9.3, §9.5)."""
 
+import asyncio
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -12,6 +14,8 @@ from tests.shop.conftest import CART, ITEMS, fetch, pay, put_in_cart, refused
 from tests.users import open_account
 
 from filmer.errors import Conflict
+from filmer.rentals.sales import Sales
+from filmer.store.postgres import Connection
 
 
 def no_copy_left(response: httpx.Response, film_id: str = PICKED_UP) -> None:
@@ -65,6 +69,38 @@ def test_a_submit_that_is_repeated_gets_its_order_although_no_copy_is_left(renta
     first = pay(client, "key")
     assert data_of(first)
     assert pay(client, "key").content == first.content
+
+
+def test_the_order_of_an_identical_submit_is_found_although_it_took_the_last_copy(
+    rentals: RentalShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other has committed after this one looked for an order, and before it counted the copies."""
+    rentals.set_copies(1)
+    client, twin = rentals.client(), rentals.client()
+    put_in_cart(client, PICKED_UP)
+    count, twins = Sales.require_available, list[httpx.Response]()
+
+    async def buy_first(sales: Sales, conn: Connection, wanted: Mapping[str, int]) -> None:
+        if not twins:
+            twins.append(httpx.Response(0))
+            twins[0] = await asyncio.to_thread(pay, twin, "key")
+        await count(sales, conn, wanted)
+
+    monkeypatch.setattr(Sales, "require_available", buy_first)
+    response = pay(client, "key")
+    assert data_of(response)
+    assert response.content == twins[0].content
+
+
+@pytest.mark.parametrize("path", ["/cart/items", f"/cart/items/{PICKED_UP}"])
+def test_a_page_says_that_no_copy_is_left_and_shows_the_cart(rentals: RentalShop, path: str) -> None:
+    rentals.set_copies(1)
+    client = rentals.client()
+    put_in_cart(client, PICKED_UP)
+    response = client.post(path, data={"movieId": PICKED_UP, "quantity": "2"})
+    assert response.status_code == 409
+    assert "No copy left" in response.text
+    assert f"/cart/items/{PICKED_UP}" in response.text, "it is the cart"
 
 
 def test_a_film_with_a_feature_needs_no_copy(rentals: RentalShop) -> None:

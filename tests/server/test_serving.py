@@ -347,6 +347,7 @@ def test_an_access_log_is_kept_when_it_is_asked_for(filled: str, serve: Serve) -
         ("GET", "/docs", 200),
         ("POST", "/api/v1/movies", 405),
         ("GET", "/nowhere", 404),
+        ("GET", "/stream/token-of-a-link/film.webm", 404),
         ("GET", "/api/v1/movies/" + "x" * 9000, 414),
     ]
     for at, (method, path, status) in enumerate(requests):
@@ -354,7 +355,8 @@ def test_an_access_log_is_kept_when_it_is_asked_for(filled: str, serve: Serve) -
         assert response.status_code == status
     lines = [line for line in log_lines(server) if line["event"] == "request" and "asked-" in line["request_id"]]
     assert [(line["request_id"], line["method"], line["path"], line["status"]) for line in lines] == [
-        (f"asked-{at}", *each) for at, each in enumerate(requests)
+        (f"asked-{at}", method, "/stream/" if path.startswith("/stream/") else path, status)  # the rest is a secret
+        for at, (method, path, status) in enumerate(requests)
     ]
     assert all(0 <= line["milliseconds"] < 10_000 for line in lines)
     server.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -47,13 +48,14 @@ class IndexFollower:
     def of(self, conn: Connection) -> tuple[SearchIndex | None, bool]:
         """The index of the edition that the connection reads, and whether that is settled.
 
-        It is not while the index is being opened: what is answered meanwhile should not be stored.
+        It is not while the index is being opened: what is answered meanwhile should not be stored. After a failure it
+        is: pages that nobody may store would cost more than a section that is missing until they expire.
         """
         if index_key(conn) == self._key:
             return self._index, True
         if conn.edition == self._edition.key:
             self.follow()
-        return None, False
+        return None, self._failed > 0
 
     def follow(self) -> None:
         """Open the current edition's index in the background."""
@@ -91,7 +93,11 @@ class IndexFollower:
                 log.warning("search without its index", reason="Tantivy or rapidfuzz can't be imported here")
             else:
                 folder = await self._unpacked(key, manifest)
-                index = await asyncio.to_thread(SearchIndex, folder)
+                try:
+                    index = await asyncio.to_thread(SearchIndex, folder)
+                except (OSError, ValueError):  # damaged since it was unpacked: the next try unpacks it anew
+                    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+                    raise
         self._key, self._index = key, index
 
     async def _unpacked(self, key: str, manifest: Manifest) -> Path:

@@ -1,7 +1,7 @@
-"""Calls the handlers of the catalogue's public endpoints, past the framework: half of what a short read costs is its.
+"""Calls the handlers of the catalogue's public endpoints past the framework, which took half of a short read's time.
 
 Only for a computation that many may wait for (``edge/flight.py``): its request has no body, no cookies and the method
-GET. The framework answers everything else, and these endpoints too where a response is not cached.
+GET. The framework answers everything else.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
