@@ -27,7 +27,7 @@ from bench.misspelling import KINDS, Query, Title, draw
 from bench.results import Limit, Row, Rows
 
 from filmer.catalogue.folding import fold
-from filmer.catalogue.search_terms import letters_of, words_of, written_words
+from filmer.catalogue.index_words import letters_of, words_of, written_words
 from filmer.importing.data_set import Report
 from filmer.importing.demo import import_demo
 from filmer.importing.pipeline import import_connection

@@ -98,6 +98,15 @@ def test_a_title_is_as_long_as_the_index_holds(database_url: str, tmp_path: Path
     assert (stored_films["f1"].title, len(stored_films["f1"].genres)) == (letters(MAX_TITLE), MAX_GENRES)
 
 
+@pytest.mark.parametrize("column", ["original_title", "directors", "stars"])
+def test_a_name_of_any_length_costs_its_row_and_no_more(database_url: str, tmp_path: Path, column: str) -> None:
+    """In scripts without spaces each character begins a word: a long cell would not fit into the database."""
+    rows = [film(1, **{column: "映" * 1000}), film(2, **{column: "映" * 1001}), film(3, **{column: "映" * 100_000})]
+    report = import_films(database_url, write(tmp_path / "films.csv", *rows))
+    assert [(bad.line, bad.kind) for bad in report.bad_rows] == [(n, "text of over 1000 characters") for n in (3, 4)]
+    assert films(database_url).keys() == {"f1"}
+
+
 def test_a_film_has_as_many_genres_as_the_index_holds(database_url: str, tmp_path: Path) -> None:
     genres = "|".join(f"Genre {at}" for at in range(1000))
     report = import_films(database_url, write(tmp_path / "films.csv", film(1), film(2, genres=genres)))

@@ -8,7 +8,7 @@ import msgspec
 import tantivy
 
 from filmer.catalogue import index_queries as queries
-from filmer.catalogue.search_terms import STOP_WORDS, letters_of, words_of, written_words
+from filmer.catalogue.index_words import STOP_WORDS, letters_of, words_of, written_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

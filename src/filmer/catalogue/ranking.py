@@ -1,6 +1,6 @@
 """How well a title or name fits what was typed: the score by which candidates of the search index are ranked.
 
-All text is in the spelling of ``search_terms``. The weights were tuned on one draw of misspelt titles and measured on
+All text is in the spelling of ``index_words``. The weights were tuned on one draw of misspelt titles and measured on
 another (bench/search_quality.py).
 """
 

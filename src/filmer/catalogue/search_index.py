@@ -12,7 +12,7 @@ import tantivy
 
 from filmer.catalogue import ranking
 from filmer.catalogue.index_format import FILMS, PEOPLE, RECORD
-from filmer.catalogue.search_terms import MAX_START, forms_of, letters_of, pieces_of, words_of, written_words
+from filmer.catalogue.index_words import MAX_START, forms_of, letters_of, pieces_of, words_of, written_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

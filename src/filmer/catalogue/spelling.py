@@ -8,8 +8,8 @@ import tantivy
 from rapidfuzz.distance import OSA
 
 from filmer.catalogue import ranking
+from filmer.catalogue.index_words import STOP_WORDS, letters_of, words_of
 from filmer.catalogue.search_index import NEAR_YEAR, SearchIndex, split_year
-from filmer.catalogue.search_terms import STOP_WORDS, letters_of, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,8 +15,8 @@ from filmer.catalogue import index_queries
 from filmer.catalogue import suggestion_queries as queries
 from filmer.catalogue.folding import search_form
 from filmer.catalogue.index_queries import FoundFilm
+from filmer.catalogue.index_words import forms_of, words_of
 from filmer.catalogue.schemas import StarItem, Suggestion
-from filmer.catalogue.search_terms import forms_of, words_of
 from filmer.store.postgres import Connection
 
 if TYPE_CHECKING:

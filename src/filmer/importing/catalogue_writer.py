@@ -22,7 +22,7 @@ from psycopg.types.numeric import Int4
 from filmer.catalogue import listing
 from filmer.catalogue.folding import by_name, fold, search_form
 from filmer.catalogue.index_format import KNOWN
-from filmer.catalogue.search_terms import found_under, letters_of, words_of, written_words
+from filmer.catalogue.index_words import found_under, letters_of, words_of, written_words
 from filmer.catalogue.words import YEAR_MARK, name_words, title_words, year_word
 from filmer.importing import queries, sort_orders
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar

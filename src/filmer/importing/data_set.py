@@ -3,7 +3,7 @@
 import gc
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -18,6 +18,7 @@ from filmer.errors import CommandFailed
 # An entry of the index film_titles has at most 2,704 bytes: the title as searched, 4 for each genre, 100 for the rest.
 MAX_TITLE = 2400  # bytes of a title as it is searched
 MAX_GENRES = 50  # of a film
+MAX_TEXT = 1000  # characters of an original title or a name
 _NO_IDENTIFIER = re.compile(r"[\s/\\?#]|%[0-9A-Fa-f]{2}")
 NOT_STORABLE = re.compile("[\0\ud800-\udfff]")  # characters that PostgreSQL stores in no text
 
@@ -65,6 +66,12 @@ def require_indexable(title: str, genres: Sequence[str]) -> None:
         raise ValueError(f"a title of over {MAX_TITLE} bytes")
     if len(genres) > MAX_GENRES:
         raise ValueError(f"over {MAX_GENRES} genres")
+
+
+def require_short(texts: Iterable[str]) -> None:
+    """Raises ValueError for a text that is no title or name: in scripts without spaces each of its ends is a word."""
+    if any(len(text) > MAX_TEXT for text in texts):
+        raise ValueError(f"text of over {MAX_TEXT} characters")
 
 
 def require_title(title: str) -> None:

@@ -25,6 +25,7 @@ from filmer.importing.data_set import (
     Report,
     no_garbage_collection,
     require_indexable,
+    require_short,
     require_title,
 )
 from filmer.importing.imdb_files import NULL, ImdbFile, find_file
@@ -42,7 +43,6 @@ COLUMNS = {
     "name.basics": ("nconst", "primaryName", "birthYear", "deathYear", "primaryProfession", "knownForTitles"),
 }  # fmt: skip
 FILM_TYPES = ("movie", "tvMovie")
-MAX_TEXT = 1000  # characters of a title or name
 MAX_YEAR = 9999
 BAD_TITLE_ID = "an id that is not tt and 7 or 8 digits"
 BAD_NAME_ID = "an id that is not nm and 7 or 8 digits"
@@ -335,8 +335,7 @@ def _text(raw: bytes, missing: str) -> str:
         raise ValueError(missing)
     if "\0" in text:
         raise ValueError("a character U+0000")
-    if len(text) > MAX_TEXT:
-        raise ValueError(f"text of over {MAX_TEXT} characters")
+    require_short([text])
     return text
 
 

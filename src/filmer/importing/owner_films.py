@@ -32,6 +32,7 @@ from filmer.importing.data_set import (
     Report,
     require_identifier,
     require_indexable,
+    require_short,
     require_title,
 )
 from filmer.importing.file_formats import Confirm, open_table
@@ -122,6 +123,7 @@ class _OwnerFilmReader:
         rating = _number(text, "rating", float, 0, 10)
         directors = _several(text["directors"])
         cast = [_star(entry) for entry in _several(text["stars"])]
+        require_short([text["original_title"], *directors, *(star.name for star in cast)])
         film = ImportedFilm(
             id=identifier,
             title=text["title"],

@@ -19,7 +19,7 @@ from psycopg.types.numeric import Int4
 
 from filmer.catalogue import index_format
 from filmer.catalogue.index_format import FILMS, FORMAT, KNOWN, PART, PEOPLE, RECORD, Manifest
-from filmer.catalogue.search_terms import letters_of, pieces_of, spellings_of, starts_of, written_words
+from filmer.catalogue.index_words import letters_of, pieces_of, spellings_of, starts_of, written_words
 from filmer.importing import queries
 from filmer.importing.data_set import ImportFailed
 
