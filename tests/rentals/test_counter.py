@@ -4,10 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from tests.rentals.conftest import PICKED_UP, WATCHED, RentalShop, add_feature, rental_ids, states
 from tests.responses import data_of
 from tests.shop.conftest import UNDER_SCORE, fetch
+from tests.shop.test_turns import until
 from tests.users import open_account
 
 from filmer.errors import InvalidOperation
@@ -42,6 +44,20 @@ def test_what_is_not_handed_out(rentals: RentalShop, what: str) -> None:
     with pytest.raises(InvalidOperation):
         rentals.counter("hand_out", rental + (what == "unknown"))
     assert states(rentals.url) == before
+
+
+def test_a_rental_that_lapses_while_a_sale_holds_its_film_is_not_handed_out(rentals: RentalShop) -> None:
+    """The sale has promised the copy to somebody else by then."""
+    rentals.set_copies(1)
+    rental = only_id(rentals)
+    with psycopg.connect(rentals.url) as sale, ThreadPoolExecutor(1) as counter:
+        sale.execute("SELECT FROM rental_terms FOR UPDATE")
+        handed = counter.submit(rentals.counter, "hand_out", rental)
+        until(rentals.shop, "SELECT 1 FROM pg_locks WHERE NOT granted")
+        rentals.clock.move(days=30)
+        sale.commit()
+        with pytest.raises(InvalidOperation):
+            handed.result(20)
 
 
 def test_handed_out_once_however_many_do_it_at_once(rentals: RentalShop) -> None:

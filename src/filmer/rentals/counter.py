@@ -25,10 +25,16 @@ class Counter:
         return await queries.select_overdue(conn, now=self._clock.now(), size=MAX_FOUND)
 
     async def hand_out(self, conn: Connection, rental_id: int) -> Rental:
-        """The rental begins. Raises InvalidOperation when it does not wait (any more), however many do it at once."""
-        rental = await rental_queries.update_begun(conn, rental_id, "pick up", now=self._clock.now())
-        if rental is None:
-            raise InvalidOperation("This rental does not wait to be picked up: nothing was handed out")
+        """The rental begins. Raises InvalidOperation when it does not wait (any more), however many do it at once.
+
+        The moment is taken with the film's lock: a sale that came first may have promised the copy of a rental that
+        lapsed meanwhile to somebody else.
+        """
+        async with conn.transaction():
+            await queries.lock_film_terms(conn, rental_id)
+            rental = await rental_queries.update_begun(conn, rental_id, "pick up", now=self._clock.now())
+            if rental is None:
+                raise InvalidOperation("This rental does not wait to be picked up: nothing was handed out")
         return rental
 
     async def take_back(self, conn: Connection, rental_id: int) -> Rental:

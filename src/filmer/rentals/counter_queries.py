@@ -56,6 +56,13 @@ async def lock_terms(conn: Connection) -> None:
     await conn.execute("LOCK TABLE rental_terms IN EXCLUSIVE MODE")
 
 
+async def lock_film_terms(conn: Connection, rental_id: int) -> None:
+    """Until the transaction ends, no copy of the rental's film is sold, where its copies are limited."""
+    await conn.execute(
+        "SELECT FROM rental_terms t JOIN rental r USING (film_id) WHERE r.id = %s FOR UPDATE OF t", [rental_id]
+    )
+
+
 async def select_title(conn: Connection, film_id: str) -> str | None:
     await conn.execute(USE_CURRENT_EDITION_LOCALLY)
     row = await (await conn.execute("SELECT title FROM film WHERE id = %s", [film_id])).fetchone()
