@@ -116,9 +116,6 @@ class SearchIndex:
     def searcher(self) -> tantivy.Searcher:
         return self._searcher
 
-    def entry(self, kind: str, place: int) -> Entry:
-        return self._rows[kind][place]
-
     def _near(self, kind: str, text: str, weights: ranking.Weights, size: int) -> list[Near]:
         words, year = split_year(words_of(text)) if kind == FILMS else (written_words(text), None)
         letters = letters_of(words)
