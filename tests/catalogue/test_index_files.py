@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import msgspec
+import psycopg
 import pytest
 from tests.backup.random_shops import restore_from, write_backup
 from tests.conftest import FILMS, MakeDatabase, ServeHere, import_films
@@ -315,13 +316,36 @@ def test_an_import_without_room_for_the_index_changes_nothing(
 def test_what_a_killed_import_left_in_the_temporary_directory_goes(
     make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """But not what another import is writing: Tantivy holds a lock there."""
+    """But not what another import is writing, which it has locked, or has made just now and will lock."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    killed, at_work = tmp_path / "filmer-search-index-killed", tmp_path / "filmer-search-index-working"
-    for folder in (killed, at_work):
+    killed, at_work, made_now = (tmp_path / f"filmer-search-index-{name}" for name in ("killed", "working", "made-now"))
+    for folder in (killed, at_work, made_now):
         folder.mkdir()
-        (folder / ".tantivy-writer.lock").touch()
-    with (at_work / ".tantivy-writer.lock").open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        import_films(make_database())
-    assert list(tmp_path.iterdir()) == [at_work]
+        (folder / "films.records").touch()
+    long_ago = time.time() - 2 * search_index.JUST_MADE
+    os.utime(killed, (long_ago, long_ago))
+    os.utime(at_work, (long_ago, long_ago))
+    descriptor = os.open(at_work, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    import_films(make_database())
+    os.close(descriptor)
+    assert set(tmp_path.iterdir()) == {at_work, made_now}
+
+
+def test_an_import_keeps_its_folder_until_its_files_are_in_the_database(
+    make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Another import may begin in any moment: Tantivy has given back its own lock when the files are copied."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(search_index, "JUST_MADE", -1)
+    copy_files = search_index._copy_files
+
+    def begin_another_and_copy(folder: Path, copy: psycopg.Copy) -> None:
+        search_index._remove_abandoned()
+        copy_files(folder, copy)
+
+    monkeypatch.setattr(search_index, "_copy_files", begin_another_and_copy)
+    database = make_database()
+    import_films(database)
+    with connect(database) as conn:
+        assert conn.execute("SELECT count(*) FROM search_index").fetchone() != (0,)

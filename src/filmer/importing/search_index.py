@@ -6,10 +6,12 @@ Where Tantivy can't be imported, the table stays empty, and search does without.
 import fcntl
 import hashlib
 import math
+import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -25,6 +27,7 @@ from filmer.importing.data_set import ImportFailed
 
 HEAP = 200_000_000  # bytes of memory in which Tantivy collects documents before it writes them
 _FOLDER = "filmer-search-index-"
+JUST_MADE = 60  # seconds
 REPORT_EVERY = 2000  # documents
 
 
@@ -65,7 +68,7 @@ def write_search_index(
 ) -> None:
     """``films`` and ``people``: the best known first. Raises ImportFailed where there is no room for the files."""
     _remove_abandoned()
-    with tempfile.TemporaryDirectory(prefix=_FOLDER) as folder, conn.transaction():
+    with tempfile.TemporaryDirectory(prefix=_FOLDER) as folder, _lock_held(Path(folder)), conn.transaction():
         try:
             is_built = build_search_index(Path(folder), films, people, advance)
         except (OSError, ValueError) as error:  # Tantivy raises ValueError where a file can't be written
@@ -78,12 +81,26 @@ def write_search_index(
                 _copy_files(Path(folder), copy)
 
 
+@contextmanager
+def _lock_held(folder: Path, *, is_waiting: bool = True) -> Iterator[None]:
+    """Hold the lock of a folder. Raises OSError where it is gone, or is locked by another and nobody may wait."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if is_waiting else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _remove_abandoned() -> None:
-    """Remove the folders of imports that were killed: those in which no Tantivy holds its lock."""
+    """Remove the folders of imports that were killed: those that nobody has locked, and that were not made just now.
+
+    An import locks its folder for as long as it needs it, but cannot do so in the moment in which it makes it.
+    """
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
-        with suppress(OSError), (folder / ".tantivy-writer.lock").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError), _lock_held(folder, is_waiting=False):
+            if time.time() - folder.stat().st_mtime > JUST_MADE:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def build_search_index(
