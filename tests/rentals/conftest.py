@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import MakeDatabase
 from tests.in_process import MovedClock
 from tests.responses import data_of
-from tests.shop.conftest import AMELIE, SHAWSHANK, LocalShop, buy, fetch, open_store, start_shop
+from tests.shop.conftest import AMELIE, SHAWSHANK, LocalShop, buy, database_url, fetch, open_store, start_shop
 from tests.users import open_account
 
 from filmer.accounts.schemas import User
@@ -18,7 +18,7 @@ from filmer.rentals.schemas import Rental
 from filmer.rentals.terms import NewTerms, set_terms, stock_of
 from filmer.store.postgres import Connection
 
-__all__ = ["start_shop"]
+__all__ = ["database_url", "start_shop"]
 
 WATCHED, PICKED_UP = SHAWSHANK, AMELIE
 LIBRARY = "/api/v1/library"
@@ -117,7 +117,7 @@ def clock() -> MovedClock:
 @pytest.fixture(scope="module")
 def moved_shop(make_database: MakeDatabase) -> Iterator[tuple[LocalShop, MovedClock]]:
     clock = MovedClock()
-    with LocalShop(open_store(make_database()), clock=clock) as shop:
+    with LocalShop(open_store(make_database), clock=clock) as shop:
         yield shop, clock
 
 
