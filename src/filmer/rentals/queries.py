@@ -22,7 +22,7 @@ RENTAL = """
     r.paid, r.start_by, r.began, r.ends_at,
     coalesce(r.ended, CASE WHEN r.state = 'waiting' AND r.start_by <= %(now)s THEN r.start_by
         WHEN r.state = 'running' AND r.ends_at <= %(now)s THEN r.ends_at END),
-    r.returned, r.lost
+    r.returned, r.lost, r.hours
 """
 # Its copy is reserved or out. The first three conditions are those of the index rental_copy.
 HAS_COPY = """
@@ -31,6 +31,7 @@ HAS_COPY = """
     AND NOT (r.state = 'waiting' AND r.start_by <= %(now)s)
 """
 _GIVES_ACCESS = "(r.state = 'waiting' AND r.start_by > %(now)s OR r.state = 'running' AND r.ends_at > %(now)s)"
+_IS_OUT = "(r.way = 'pick up' AND r.began IS NOT NULL AND r.returned IS NULL AND r.lost IS NULL)"
 _HAS_FEATURE = "EXISTS (SELECT FROM video v WHERE v.film_id = {}.film_id AND v.kind = 'feature')"
 
 _LIMITED = f"""
@@ -46,6 +47,15 @@ class LibraryRow(msgspec.Struct, frozen=True):
     year: int | None
     title_type: str | None
     last_paid: datetime
+    rental: Rental
+
+
+class OwnRental(msgspec.Struct, frozen=True):
+    """A rental as its customer sees it. ``code``: with which its copy is picked up."""
+
+    title: str
+    year: int | None
+    code: str | None
     rental: Rental
 
 
@@ -231,6 +241,31 @@ async def select_library(conn: Connection, account_id: int, *, now: datetime) ->
         {"account": account_id, "now": now},
     )
     return [LibraryRow(row[0], row[1], row[2], row[3], row[4], Rental(*row[5:])) for row in await cursor.fetchall()]
+
+
+async def select_own(conn: Connection, account_id: int, film_id: str | None, *, now: datetime) -> list[OwnRental]:
+    """The account's rentals that give access or whose copy is out; and of each film the last one that is over.
+
+    The newest first. ``film_id``: of this film alone.
+    """
+    cursor = await conn.execute(
+        f"""
+        WITH own AS (
+            SELECT r.*, {_GIVES_ACCESS} OR {_IS_OUT} AS is_live FROM rental r
+            WHERE r.account_id = %(account)s AND (%(film)s::text IS NULL OR r.film_id = %(film)s)
+                AND (r.state NOT IN ('unpaid', 'cancelled') OR {_IS_OUT})
+        ), shown AS (
+            SELECT DISTINCT ON (film_id, CASE WHEN is_live THEN id END) * FROM own
+            ORDER BY film_id, CASE WHEN is_live THEN id END, id DESC
+        )
+        SELECT coalesce(f.title, l.title), CASE WHEN f.id IS NULL THEN l.year ELSE f.year END, p.code, {RENTAL}
+        FROM shown r JOIN order_line l ON (l.order_id, l.place) = (r.order_id, r.place)
+            LEFT JOIN pickup p ON p.order_id = r.order_id AND r.way = 'pick up' LEFT JOIN film f ON f.id = r.film_id
+        ORDER BY r.id DESC
+        """.encode(),
+        {"account": account_id, "film": film_id, "now": now},
+    )
+    return [OwnRental(row[0], row[1], row[2], Rental(*row[3:])) for row in await cursor.fetchall()]
 
 
 async def select_title_type(conn: Connection, film_id: str) -> str | None:

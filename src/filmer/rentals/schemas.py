@@ -37,6 +37,7 @@ class Rental(msgspec.Struct, frozen=True):
     ended: datetime | None
     returned: datetime | None
     lost: datetime | None
+    hours: int
 
     @property
     def is_out(self) -> bool:

@@ -5,7 +5,7 @@ import msgspec
 from filmer.clock import Clock
 from filmer.errors import NoAccess
 from filmer.rentals import queries
-from filmer.rentals.queries import LibraryRow
+from filmer.rentals.queries import LibraryRow, OwnRental
 from filmer.rentals.schemas import SERIES, NewProgress, Progress, Rental
 from filmer.store.postgres import Connection
 
@@ -47,6 +47,13 @@ class Watching:
 
     async def library(self, conn: Connection, account_id: int) -> list[LibraryRow]:
         return await queries.select_library(conn, account_id, now=self._clock.now())
+
+    async def own(self, conn: Connection, account_id: int, film_id: str | None = None) -> list[OwnRental]:
+        """What the account has now, be it a copy that is overdue, and the last rental of each film that is over.
+
+        The newest first. ``film_id``: of this film alone.
+        """
+        return await queries.select_own(conn, account_id, film_id, now=self._clock.now())
 
     async def save_progress(self, conn: Connection, account_id: int, progress: NewProgress) -> None:
         """Raises NoAccess for a film that the account never had."""
