@@ -275,14 +275,12 @@ async def select_title_type(conn: Connection, film_id: str) -> str | None:
     return None if row is None else row[0]
 
 
-async def select_feature(conn: Connection, film_id: str) -> Video | None:
-    """The film's first feature."""
+async def select_videos(conn: Connection, film_id: str) -> list[Video]:
+    """The film's videos, the one added first is first."""
     cursor = await conn.execute(
-        "SELECT id, kind, location, subtitles FROM video WHERE film_id = %s AND kind = 'feature' ORDER BY id LIMIT 1",
-        [film_id],
+        "SELECT id, film_id, kind, location, subtitles FROM video WHERE film_id = %s ORDER BY id", [film_id]
     )
-    row = await cursor.fetchone()
-    return None if row is None else Video(*row)
+    return [Video(*row) for row in await cursor.fetchall()]
 
 
 async def upsert_progress(

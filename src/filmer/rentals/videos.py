@@ -1,0 +1,69 @@
+"""The videos of films, and the addresses under which their bytes are sent (contract §9.2, §9.3)."""
+
+import mimetypes
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from filmer.rentals import queries
+from filmer.rentals.schemas import Video
+from filmer.store.postgres import Connection
+
+STREAM_PATH = "/stream"  # what is rented: /stream/<token>/<name of the file>
+TRAILER_PATH = "/trailers"  # what is open to all: /trailers/<id of the video>/<name of the file>
+SUBTITLES = "subtitles"  # below both: subtitles/<language>.vtt
+UNKNOWN_TYPE = "application/octet-stream"
+# Types that the tables of some systems lack.
+_CONTENT_TYPES = {
+    "m3u8": "application/vnd.apple.mpegurl", "mp4": "video/mp4", "m4s": "video/iso.segment", "webm": "video/webm",
+    "mkv": "video/x-matroska", "ts": "video/mp2t", "vtt": "text/vtt; charset=utf-8",
+}  # fmt: skip
+
+
+class FilmVideos(msgspec.Struct, frozen=True):
+    """Of one film, the one added first is first. The first feature is the one that is played."""
+
+    features: list[Video]
+    trailers: list[Video]
+
+
+async def film_videos(conn: Connection, film_id: str) -> FilmVideos:
+    """All videos of a film; both lists are empty where it has none, or there is no such film."""
+    videos = await queries.select_videos(conn, film_id)
+    return FilmVideos(
+        [video for video in videos if video.kind == "feature"], [video for video in videos if video.kind == "trailer"]
+    )
+
+
+def is_address(location: str) -> bool:
+    """Whether a location is an http(s) address, not a file's place below the media directory."""
+    return location.startswith(("http://", "https://"))
+
+
+def file_name(location: str) -> str:
+    """The name of a video's file, which ends the addresses of its bytes."""
+    if is_address(location):
+        return unquote(location.partition("?")[0].rpartition("/")[2])
+    return location.rpartition("/")[2]
+
+
+def content_type(name: str) -> str:
+    """The media type of a file by its name; ``application/octet-stream`` where it is unknown."""
+    return _CONTENT_TYPES.get(name.rpartition(".")[2].lower()) or mimetypes.guess_type(name)[0] or UNKNOWN_TYPE
+
+
+def stream_path(token: str, name: str) -> str:
+    """``name``: of the feature's file (``file_name``), or the path of a file beside it. See ``StreamLinks.mint``."""
+    return f"{STREAM_PATH}/{token}/{quote(name)}"
+
+
+def stream_subtitles_path(token: str, language: str) -> str:
+    return stream_path(token, f"{SUBTITLES}/{language}.vtt")
+
+
+def trailer_path(video: Video) -> str:
+    return f"{TRAILER_PATH}/{video.id}/{quote(file_name(video.location))}"
+
+
+def trailer_subtitles_path(video: Video, language: str) -> str:
+    return f"{TRAILER_PATH}/{video.id}/{SUBTITLES}/{quote(language)}.vtt"
