@@ -142,8 +142,8 @@ MAY_IMPORT = {
     "shop": {"accounts", "catalogue", "http", "openapi", "rentals", "secret", "store"},
     "community": {"accounts", "http", "openapi", "store", "tmdb"},
     "edge": {"catalogue", "http", "store"},
-    "storefront": {"accounts", "admin", "catalogue", "community", "http", "posters", "secret", "shop", "store",
-        "tmdb",
+    "storefront": {"accounts", "admin", "catalogue", "community", "http", "posters", "rentals", "secret",
+        "shop", "store", "tmdb",
     },
     "metrics": {"accounts", "components", "edge", "http", "shop", "store"},
     "commands": {

@@ -58,6 +58,7 @@ from filmer.storefront.community import CommunityPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
 from filmer.storefront.posters import PosterPages
+from filmer.storefront.rentals import RentalPages
 from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
 
@@ -162,16 +163,19 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     pages, database = components.pages, components.database
     prices = Prices(settings.default_price)
     demo_users = [Credentials(email=user.email, password=demo.PASSWORD) for user in demo.USERS]
-    shop = ShopPages(pages, database, components.carts)
+    shop = ShopPages(pages, database, components.carts, components.watching)
     community = CommunityPages(pages, database, components.catalogue, components.tmdb_cache, components.shelves, prices)
     storefront = urls.storefront(
-        CataloguePages(pages, components.catalogue, components.search, components.tmdb_cache, prices),
+        CataloguePages(
+            pages, components.catalogue, components.search, components.tmdb_cache, prices, components.watching
+        ),
         FilmPages(
             pages,
             components.catalogue,
             components.search,
             components.shelves,
             prices,
+            components.watching,
             currency=settings.currency,
             public_url=components.public_url,
         ),
@@ -190,9 +194,11 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             pages,
             components.carts,
             components.checkout,
+            components.watching,
             hint=demo.card_hint(f"{components.clock.now():%Y-%m}") if settings.demo else None,
         ),
         community,
+        RentalPages(pages, components.watching, components.stream_links),
         PosterPages(components.catalogue, components.images),
         Files(components.assets),
     )

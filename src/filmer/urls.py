@@ -27,6 +27,7 @@ from filmer.storefront.community import CommunityPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
 from filmer.storefront.posters import PosterPages
+from filmer.storefront.rentals import RentalPages
 from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
 
@@ -165,6 +166,7 @@ def storefront(
     shop: ShopPages,
     checkout: CheckoutPages,
     community: CommunityPages,
+    rentals: RentalPages,
     posters: PosterPages,
     files: Files,
 ) -> Router:
@@ -205,6 +207,9 @@ def storefront(
             get("/ratings")(community.list_ratings),
             post("/ratings")(community.rate),
             post("/ratings/{rating_id:str}/remove")(community.remove_rating),
+            get("/library")(rentals.show_library),
+            get("/watch/{film_id:str}")(rentals.show_player),
+            post("/watch/{film_id:str}")(rentals.begin),
             get("/posters/{film_id:str}")(posters.show_poster),
             get("/posters/{film_id:str}/preview")(posters.show_preview),
             get("/robots.txt")(sitemaps.show_robots),

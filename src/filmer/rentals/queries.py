@@ -244,18 +244,19 @@ async def select_library(conn: Connection, account_id: int, *, now: datetime) ->
 
 
 async def select_own(conn: Connection, account_id: int, film_id: str | None, *, now: datetime) -> list[OwnRental]:
-    """The account's rentals that give access or whose copy is out; and of each film the last one that is over.
+    """The account's rentals that give access or whose copy is out; of films without any, the last one that is over.
 
     The newest first. ``film_id``: of this film alone.
     """
     cursor = await conn.execute(
         f"""
         WITH own AS (
-            SELECT r.*, {_GIVES_ACCESS} OR {_IS_OUT} AS is_live FROM rental r
+            SELECT r.*, l.is_live, bool_or(l.is_live) OVER (PARTITION BY r.film_id) AS has_live
+            FROM rental r CROSS JOIN LATERAL (SELECT {_GIVES_ACCESS} OR {_IS_OUT}) l(is_live)
             WHERE r.account_id = %(account)s AND (%(film)s::text IS NULL OR r.film_id = %(film)s)
                 AND (r.state NOT IN ('unpaid', 'cancelled') OR {_IS_OUT})
         ), shown AS (
-            SELECT DISTINCT ON (film_id, CASE WHEN is_live THEN id END) * FROM own
+            SELECT DISTINCT ON (film_id, CASE WHEN is_live THEN id END) * FROM own WHERE is_live OR NOT has_live
             ORDER BY film_id, CASE WHEN is_live THEN id END, id DESC
         )
         SELECT coalesce(f.title, l.title), CASE WHEN f.id IS NULL THEN l.year ELSE f.year END, p.code, {RENTAL}
@@ -281,6 +282,20 @@ async def select_videos(conn: Connection, film_id: str) -> list[Video]:
         "SELECT id, film_id, kind, location, subtitles FROM video WHERE film_id = %s ORDER BY id", [film_id]
     )
     return [Video(*row) for row in await cursor.fetchall()]
+
+
+async def select_offer(conn: Connection, film_id: str) -> tuple[int | None, list[Video]]:
+    """The number of a film's copies, None where it has no limit; and its videos, the one added first is first."""
+    cursor = await conn.execute(
+        """
+        SELECT t.copies, v.id, v.film_id, v.kind, v.location, v.subtitles
+        FROM (SELECT %s::text) f(film_id) LEFT JOIN rental_terms t USING (film_id) LEFT JOIN video v USING (film_id)
+        ORDER BY v.id
+        """,
+        [film_id],
+    )
+    rows = await cursor.fetchall()
+    return rows[0][0], [Video(*row[1:]) for row in rows if row[1] is not None]
 
 
 async def upsert_progress(

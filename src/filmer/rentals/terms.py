@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from filmer.catalogue.prices import forget_responses
 from filmer.catalogue.schemas import is_identifier
 from filmer.errors import Conflict, NotFound
 from filmer.rentals import counter_queries as queries
@@ -46,6 +47,8 @@ async def set_terms(conn: Connection, film_id: str, new: NewTerms, *, now: datet
         if "copies" in changed and terms.copies is not None and terms.copies < in_use:
             raise Conflict(f"{in_use} copies of {title} are out or reserved: there can't be fewer")
         await queries.upsert_terms(conn, film_id, terms)
+        if stock.copies is None and terms.copies is not None:  # the film's page is not cached any more
+            await forget_responses(conn)
     return title, terms
 
 

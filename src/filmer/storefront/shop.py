@@ -9,6 +9,7 @@ from filmer.catalogue import listing
 from filmer.errors import FilmerError, InvalidRequest, NotFound, Unavailable
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import read_integer, read_query
+from filmer.rentals.watching import Watching
 from filmer.shop import queries
 from filmer.shop.api import require_movie_id
 from filmer.shop.cart import Carts
@@ -32,10 +33,11 @@ _UNKNOWN_FILM = "This film is not in the catalogue, so it was not added."
 
 
 class ShopPages(Handlers):
-    def __init__(self, pages: Pages, database: Database, carts: Carts) -> None:
+    def __init__(self, pages: Pages, database: Database, carts: Carts, watching: Watching) -> None:
         self._pages = pages
         self._database = database
         self._carts = carts
+        self._watching = watching
 
     async def show_cart(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.signed_in(request) as (conn, visitor):
@@ -139,6 +141,8 @@ class ShopPages(Handlers):
             status=error.status if error else OK,
             failure=_sentence(error) if error else "",
             lines=lines,
+            held=await self._watching.held(conn, visitor.user.id),
+            lacking=await self._carts.lacking(conn, lines),
             total=total(lines),
             most=MAX_QUANTITY,
         )
