@@ -22,7 +22,7 @@ RENTAL = """
     r.paid, r.start_by, r.began, r.ends_at,
     coalesce(r.ended, CASE WHEN r.state = 'waiting' AND r.start_by <= %(now)s THEN r.start_by
         WHEN r.state = 'running' AND r.ends_at <= %(now)s THEN r.ends_at END),
-    r.returned, r.lost
+    r.returned, r.lost, r.hours
 """
 # Its copy is reserved or out. The first three conditions are those of the index rental_copy.
 HAS_COPY = """
@@ -246,6 +246,15 @@ async def select_videos(conn: Connection, film_id: str) -> list[Video]:
         "SELECT id, film_id, kind, location, subtitles FROM video WHERE film_id = %s ORDER BY id", [film_id]
     )
     return [Video(*row) for row in await cursor.fetchall()]
+
+
+async def select_trailer(conn: Connection, video_id: str) -> Video | None:
+    """``video_id``: as it stands in an address, whatever that is."""
+    cursor = await conn.execute(
+        "SELECT id, film_id, kind, location, subtitles FROM video WHERE id::text = %s AND kind = 'trailer'", [video_id]
+    )
+    row = await cursor.fetchone()
+    return None if row is None else Video(*row)
 
 
 async def upsert_progress(
