@@ -44,6 +44,9 @@ from filmer.http.health import HealthApi
 from filmer.logs import configure_logs
 from filmer.openapi.pages import ApiDocPages
 from filmer.rentals.api import RentalsApi
+from filmer.rentals.media_files import MediaFiles
+from filmer.rentals.media_links import link_provider
+from filmer.rentals.sending import SendingApi
 from filmer.server.periodic import periodically
 from filmer.server.worker import exit_with_parent
 from filmer.settings import Settings, is_loopback, load_settings, parse_origins, parse_proxies
@@ -105,6 +108,7 @@ def _framework(
             *apis,
             *_pages(components, settings),
             urls.documentation(ApiDocPages(partial(describe, apis))),
+            urls.videos(_sending(components, settings)),
             *_monitoring(metrics, settings),
         ],
         exception_handlers={Exception: answer_failure},
@@ -132,7 +136,7 @@ def _framework(
         logging_config=None,
     )
     if metrics:
-        metrics.traffic.know(route.path_format for route in framework.routes)
+        metrics.traffic.know(route.path for route in framework.routes)
     return framework
 
 
@@ -207,6 +211,18 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         components.clock, settings.default_price,
     )  # fmt: skip
     return [storefront, urls.admin_pages(admin)]
+
+
+def _sending(components: Components, settings: Settings) -> SendingApi:
+    return SendingApi(
+        components.database,
+        components.stream_links,
+        MediaFiles(settings.media_dir),
+        link_provider(settings.media_url_secret),
+        components.clock,
+        accel=settings.media_accel,
+        origins=components.media_origins,
+    )
 
 
 def _monitoring(metrics: "Metrics | None", settings: Settings) -> list[Router]:

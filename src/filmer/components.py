@@ -20,7 +20,7 @@ from filmer.rentals.stream_links import StreamLinks
 from filmer.rentals.watching import Watching
 from filmer.secret import SecretKey
 from filmer.server.periodic import PeriodicTask
-from filmer.settings import Settings, parse_origin
+from filmer.settings import Settings, parse_origin, parse_origins
 from filmer.shop.cancelling import Cancelling
 from filmer.shop.cards import CardsOnFile
 from filmer.shop.cart import Carts
@@ -54,6 +54,7 @@ class Components:
         self.search = Search(self.indexes)
         self.public_url = parse_origin(settings.public_url) if settings.public_url else None
         self.is_https = self.public_url is not None and self.public_url.startswith("https:")
+        self.media_origins = parse_origins(settings.media_origins) if settings.media_origins else ()
         self.secret = SecretKey(settings)
         self._accounts(settings)
         self._shop(settings)
@@ -121,6 +122,7 @@ class Components:
             self.database,
             carts=self.carts,
             edition=self.edition,
+            media_origins=self.media_origins,
         )
 
     async def open(self) -> None:

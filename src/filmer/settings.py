@@ -24,6 +24,7 @@ SECRETS = {
     "tmdb_access_token",
     "tmdb_api_key",
     "metrics_token",
+    "media_url_secret",
 }  # never shown, not even in errors
 
 
@@ -142,6 +143,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             le=8760,
         ),
     ] = 24
+    media_dir: Annotated[
+        str | None, _setting("FILMER_MEDIA_DIR", "The folder of the films' files. Nothing outside it is ever served.")
+    ] = None
+    media_accel: Annotated[
+        str | None,
+        _setting("FILMER_MEDIA_ACCEL", "nginx sends the files: its internal location for FILMER_MEDIA_DIR."),
+    ] = None
+    media_origins: Annotated[
+        str | None, _setting("FILMER_MEDIA_ORIGINS", "Origins, by commas, of other hosts that films are played from.")
+    ] = None
+    media_url_secret: Annotated[
+        str | None,
+        _setting("FILMER_MEDIA_URL_SECRET", "Signs links to these hosts; at least 32 characters. Unset: unsigned."),
+    ] = None
     session_minutes: Annotated[
         int, _setting("FILMER_SESSION_MINUTES", "Minutes without a request after which a session ends.", ge=1, le=1440)
     ] = 30
@@ -321,6 +336,12 @@ def require_strong(text: str) -> None:
         raise ValueError(f"Expected at least {MIN_SECRET} characters; `openssl rand -hex 32` makes a good one")
 
 
+def require_prefix(text: str) -> None:
+    """Raises ValueError for a text that is not the address of an internal location."""
+    if not re.fullmatch(r"(/[A-Za-z0-9_-]+)+", text):
+        raise ValueError("Expected a path without a final /, such as /media-accel")
+
+
 def require_token(text: str) -> None:
     """Raises ValueError for a token that is too short, or can't be sent in a header."""
     require_strong(text)
@@ -343,6 +364,9 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "tmdb_region": require_region,
     "secret_key": require_strong,
     "metrics_token": require_token,
+    "media_accel": require_prefix,
+    "media_origins": parse_origins,
+    "media_url_secret": require_strong,
     "public_url": parse_origin,
     "cors_origins": parse_origins,
     "trusted_proxies": parse_proxies,

@@ -18,6 +18,8 @@ from filmer.http.handlers import Methods
 from filmer.http.health import HealthApi
 from filmer.openapi.pages import ApiDocPages
 from filmer.rentals.api import RentalsApi
+from filmer.rentals.sending import SendingApi
+from filmer.rentals.videos import STREAM_PATH, TRAILER_PATH
 from filmer.shop.api import ShopApi
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.admin import AdminPages
@@ -218,6 +220,17 @@ def storefront(
             get("/static/{name:str}")(files.show_file),
             get("/favicon.ico")(files.show_favicon),
             get("/manifest.webmanifest")(files.show_manifest),
+        ],
+    )
+
+
+def videos(sending: SendingApi) -> Router:
+    """The bytes of films: for whoever has a link, trailers for everybody."""
+    return _router(
+        "/",
+        route_handlers=[
+            get(f"{STREAM_PATH}/{{token:str}}/{{name:path}}")(sending.send_stream),
+            get(f"{TRAILER_PATH}/{{video_id:str}}/{{name:path}}")(sending.send_trailer),
         ],
     )
 

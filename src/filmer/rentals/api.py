@@ -29,6 +29,7 @@ class RentalsApi(Handlers):
         self, database: Database, sessions: Sessions, watching: Watching, links: StreamLinks, public_url: str | None
     ) -> None:
         """``public_url``: this server's origin, where it is configured."""
+        self._sessions = sessions
         self._signed_in = partial(signed_in, database, sessions)
         self._watching = watching
         self._links = links
@@ -56,9 +57,10 @@ class RentalsApi(Handlers):
             watched = next((rental for rental in rentals if rental.way == "watch"), None)
             features = (await film_videos(conn, movie_id)).features if watched else []
             title_type = await queries.select_title_type(conn, movie_id)
+            session_ends = await self._sessions.last_moment(conn, request)
         if watched is None or not features:
             raise NotFound(f"There is no video for this rental of the movie with id: {movie_id}")
-        token, expires = self._links.mint(watched, session_digest(request) or b"")
+        token, expires = self._links.mint(watched, session_digest(request) or b"", session_ends=session_ends)
         name = file_name(features[0].location)
         origin = self._public_url or str(request.base_url).rstrip("/")
         return Stream(

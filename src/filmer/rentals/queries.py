@@ -298,6 +298,15 @@ async def select_offer(conn: Connection, film_id: str) -> tuple[int | None, list
     return rows[0][0], [Video(*row[1:]) for row in rows if row[1] is not None]
 
 
+async def select_trailer(conn: Connection, video_id: str) -> Video | None:
+    """``video_id``: as it stands in an address, whatever that is."""
+    cursor = await conn.execute(
+        "SELECT id, film_id, kind, location, subtitles FROM video WHERE id::text = %s AND kind = 'trailer'", [video_id]
+    )
+    row = await cursor.fetchone()
+    return None if row is None else Video(*row)
+
+
 async def upsert_progress(
     conn: Connection, account_id: int, film_id: str, values: Mapping[str, float | None], *, now: datetime
 ) -> bool:

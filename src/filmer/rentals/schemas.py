@@ -38,7 +38,7 @@ class Rental(msgspec.Struct, frozen=True):
     ended: datetime | None
     returned: datetime | None
     lost: datetime | None
-    hours: int
+    hours: int  # that it lasts once it has begun
 
     @property
     def is_out(self) -> bool:

@@ -1,22 +1,27 @@
 """The videos of films, and the addresses under which their bytes are sent (contract §9.2, §9.3)."""
 
-import mimetypes
-from urllib.parse import quote, unquote
+import re
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
 from filmer.rentals import queries
 from filmer.rentals.schemas import Video
+from filmer.settings import origin_of
 from filmer.store.postgres import Connection
 
 STREAM_PATH = "/stream"  # what is rented: /stream/<token>/<name of the file>
 TRAILER_PATH = "/trailers"  # what is open to all: /trailers/<id of the video>/<name of the file>
 SUBTITLES = "subtitles"  # below both: subtitles/<language>.vtt
 UNKNOWN_TYPE = "application/octet-stream"
-# Types that the tables of some systems lack.
+PLAYLIST = "m3u8"
+LANGUAGE = re.compile("[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # of subtitles, as HTML names languages
+# All that is ever sent, by the end of a file's name.
 _CONTENT_TYPES = {
-    "m3u8": "application/vnd.apple.mpegurl", "mp4": "video/mp4", "m4s": "video/iso.segment", "webm": "video/webm",
-    "mkv": "video/x-matroska", "ts": "video/mp2t", "vtt": "text/vtt; charset=utf-8",
+    PLAYLIST: "application/vnd.apple.mpegurl", "mp4": "video/mp4", "m4v": "video/mp4", "webm": "video/webm",
+    "mkv": "video/x-matroska", "mov": "video/quicktime", "ogv": "video/ogg", "ts": "video/mp2t",
+    "m4s": "video/iso.segment", "m4a": "audio/mp4", "aac": "audio/aac", "mp3": "audio/mpeg",
+    "vtt": "text/vtt; charset=utf-8",
 }  # fmt: skip
 
 
@@ -50,6 +55,12 @@ def is_address(location: str) -> bool:
     return location.startswith(("http://", "https://"))
 
 
+def origin_of_address(address: str) -> str | None:
+    """The origin as ``FILMER_MEDIA_ORIGINS`` has it; None for an address that has none, or a password."""
+    url = urlsplit(address)
+    return origin_of(f"{url.scheme}://{url.netloc}")
+
+
 def file_name(location: str) -> str:
     """The name of a video's file, which ends the addresses of its bytes."""
     if is_address(location):
@@ -57,9 +68,14 @@ def file_name(location: str) -> str:
     return location.rpartition("/")[2]
 
 
+def ending(location: str) -> str:
+    """What follows the last dot of a file's name, in lower case."""
+    return file_name(location).rpartition(".")[2].lower()
+
+
 def content_type(name: str) -> str:
-    """The media type of a file by its name; ``application/octet-stream`` where it is unknown."""
-    return _CONTENT_TYPES.get(name.rpartition(".")[2].lower()) or mimetypes.guess_type(name)[0] or UNKNOWN_TYPE
+    """The media type of a file by its name; ``UNKNOWN_TYPE`` for what is never sent."""
+    return _CONTENT_TYPES.get(ending(name), UNKNOWN_TYPE)
 
 
 def stream_path(token: str, name: str) -> str:

@@ -5,7 +5,7 @@ name, cart and notices, made anew each time and never cached (contract §1.7).
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
@@ -22,7 +22,7 @@ from filmer.catalogue.edition import Edition
 from filmer.errors import FilmerError, RateLimited, ServiceUnavailable, Unauthorized
 from filmer.http.cache_headers import PUBLIC
 from filmer.http.cookies import session_tokens
-from filmer.http.envelopes import PAGE_HEADERS, FailurePage
+from filmer.http.envelopes import PAGE_HEADERS, POLICY, FailurePage
 from filmer.http.handlers import AnyRequest
 from filmer.plurals import counted
 from filmer.shop.cart import Carts
@@ -60,7 +60,9 @@ class Pages:
         *,
         carts: Carts,
         edition: Edition,
+        media_origins: Sequence[str] = (),
     ) -> None:
+        """``media_origins``: the other hosts that pages may play films from."""
         self._sessions = sessions
         self._templates = templates
         self._notices = notices
@@ -68,6 +70,8 @@ class Pages:
         self.pending = pending
         self._carts = carts
         self._edition = edition
+        policy = PAGE_HEADERS[POLICY].replace("media-src 'self'", " ".join(("media-src 'self'", *media_origins)))
+        self._headers = {**PAGE_HEADERS, POLICY: policy}
 
     @asynccontextmanager
     async def reading(
@@ -143,7 +147,7 @@ class Pages:
         """A page for this visitor alone, never cached. ``values``: the template's own variables."""
         notice = self._notices.read(request.scope["headers"])
         html = self._render(template, visitor=visitor, notice=notice, path=request.scope["path"], **values)
-        response = Response(html, status_code=status, headers=PAGE_HEADERS)
+        response = Response(html, status_code=status, headers=self._headers)
         if notice:
             response.cookies.append(self._notices.removal)
         if visitor and self.pending.read(request.scope["headers"]):
