@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page
-from tests.browser.page_actions import BATMAN, pay, suggested, warned
-from tests.browser.screenshots import furnish
+from tests.browser.page_actions import BATMAN, DARK_KNIGHT, INCEPTION, pay, suggested, warned
+from tests.browser.screenshots import MATRIX, METROPOLIS, furnish
 from tests.browser.storefront import ADMIN, CUSTOMER, Storefront, signed_in
 from tests.browser.watched_pages import open_context
 from tests.users import PASSWORD
@@ -118,6 +118,7 @@ KINDS = (
     Kind("films of years", "/films?sortBy=rating&order=desc&genreId=7&yearFrom=1990"),
     Kind("films of no years", "/films?yearFrom=2001&yearTo=1999", status=400),
     Kind("film", f"/films/{BATMAN}"),
+    Kind("film with a trailer", f"/films/{INCEPTION}"),
     Kind("no film", "/films/tt9999999", status=404),
     Kind("genres", "/genres"),
     Kind("genre", "/genres/7"),
@@ -138,6 +139,7 @@ KINDS = (
     Kind("page past the end", "/films?page=999"),
     Kind("no such sort", "/films?sortBy=colour", status=400),
     Kind("empty cart", "/cart", NEWCOMER),
+    Kind("nothing rented", "/library", NEWCOMER),
     Kind("no orders", "/orders", NEWCOMER),
     Kind("no favourites", "/favorites", NEWCOMER),
     Kind("no ratings", "/ratings", NEWCOMER),
@@ -151,6 +153,10 @@ KINDS = (
     Kind("checkout", "/checkout", CUSTOMER),
     Kind("checkout with an old card", "/checkout", CUSTOMER, 400, pay_with_an_old_card),
     Kind("checkout with a wrong card", "/checkout", CUSTOMER, 402, pay_with_a_wrong_card),
+    Kind("library", "/library", CUSTOMER),
+    Kind("about to watch", f"/watch/{MATRIX}", CUSTOMER),
+    Kind("player", f"/watch/{METROPOLIS}", CUSTOMER),
+    Kind("nothing to watch", f"/watch/{DARK_KNIGHT}", CUSTOMER, 403),
     Kind("order", "/orders/{order}", CUSTOMER),
     Kind("orders", "/orders", CUSTOMER),
     Kind("favourites", "/favorites", CUSTOMER),

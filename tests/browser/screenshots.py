@@ -18,6 +18,7 @@ from tests.conftest import Server
 from filmer.demo import CARDS, USERS
 
 FOLDER = Path(__file__).parents[2] / "screenshots"
+METROPOLIS, MATRIX = "tt0017136", "tt0133093"  # which have videos, the first one subtitles
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 WIDTHS: tuple[Width, ...] = ("wide", "phone")
 _SHOW_ALL = """async () => {
@@ -58,6 +59,9 @@ PAGES = (
     Shot("account", "/account", CUSTOMER),
     Shot("cart", "/cart", CUSTOMER),
     Shot("checkout", "/checkout", CUSTOMER),
+    Shot("library", "/library", CUSTOMER),
+    Shot("about-to-watch", f"/watch/{MATRIX}", CUSTOMER),
+    Shot("player", f"/watch/{METROPOLIS}", CUSTOMER),
     Shot("order", "/orders/{order}", CUSTOMER),
     Shot("order-printed", "/orders/{order}", CUSTOMER, print_it),
     Shot("orders", "/orders", CUSTOMER),
@@ -102,7 +106,7 @@ def demo() -> Iterator[str]:
 
 
 def furnish(browser: Browser, origin: str) -> str:
-    """Gives the customer an order, whose id is returned, favourites, ratings, and two films in the cart."""
+    """Gives the customer an order, whose id is returned, a film that runs, one that waits, favourites, and so on."""
     context = open_context(browser, origin)
     signed_in(context, CUSTOMER)
     api = context.request
@@ -115,6 +119,9 @@ def furnish(browser: Browser, origin: str) -> str:
     }
     put_in_cart(api, {"tt0068646": 1, "tt0468569": 2})
     order = done(api.post("/api/v1/checkout", data=paid)).json()["data"]["orderId"]
+    put_in_cart(api, {METROPOLIS: 1, MATRIX: 1})
+    done(api.post("/api/v1/checkout", data=paid))
+    done(api.post(f"/watch/{METROPOLIS}"))
     put_in_cart(api, {"tt0111161": 1, "tt0211915": 3})
     token = next(person.token for person in USERS if person.email == CUSTOMER)
     headers = {"authorization": f"Bearer {token}"}

@@ -11,6 +11,7 @@ import pytest
 from tests.community.conftest import GODFATHER, SHAWSHANK, tmdb_settings
 from tests.community.responses import fetch
 from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.rentals.conftest import add_feature
 from tests.sandbox import Sandbox, shared_sandbox
 from tests.shop.conftest import LocalShop
 from tests.users import CARD, open_account, put_card, signed_in, token_of, visitor
@@ -48,6 +49,9 @@ PERSONAL = {
     ("POST", "/checkout"),
     ("GET", "/orders"),
     ("GET", "/orders/{order_id}"),
+    ("GET", "/library"),
+    ("GET", "/watch/{film_id}"),
+    ("POST", "/watch/{film_id}"),
     ("GET", "/favorites"),
     ("POST", "/favorites"),
     ("POST", "/favorites/{favorite_id}/remove"),
@@ -83,7 +87,7 @@ class Owner:
 
     def look(self) -> list[Any]:
         """Everything that is theirs, as it is kept."""
-        tables = ("cart_line", "shop_order", "favorite", "rating", "shelf")
+        tables = ("cart_line", "shop_order", "rental", "favorite", "rating", "shelf")
         mine = [fetch(self.url, f"SELECT t::text FROM {table} t WHERE account_id = %s ORDER BY 1", self.person.id)
                 for table in tables]  # fmt: skip
         return [
@@ -114,6 +118,7 @@ def place(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox: Sa
     url = make_database()
     import_films(url)
     put_card(url)
+    add_feature(url, FILM)
     # The numbers of one's things begin so far apart that none is taken for another.
     for number, table in enumerate(("account", "favorite", "rating", "token"), start=71):
         fetch(url, f"ALTER TABLE {table} ALTER COLUMN id RESTART WITH {number}0000001")

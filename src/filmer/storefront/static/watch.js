@@ -47,6 +47,7 @@ async function save() {
     keepalive: true, // it may be the last thing that this page does
   });
   if (answer?.status === 401 && !isOver) tell("signed-out");
+  if (answer?.status === 403 && !isOver) tell("over"); // it was cancelled
 }
 
 /** Why bytes do not come: the link may have expired, the rental be over, the session have ended. */
@@ -76,6 +77,7 @@ function endIn(milliseconds) {
 
 // Also of its source, whose errors do not bubble. Without subtitles the film goes on.
 video.addEventListener("error", (event) => event.target.localName === "track" || renew(), { capture: true });
+if (video.networkState === HTMLMediaElement.NETWORK_NO_SOURCE) renew(); // it failed before this script ran
 video.addEventListener("playing", () => (hasPlayed = true));
 video.addEventListener("timeupdate", () => {
   if (isOver || !video.currentTime) return;
