@@ -114,7 +114,9 @@ def _require_usable(settings: Settings, files: MediaFiles, location: str) -> Non
 def _subtitles(settings: Settings, files: MediaFiles, entry: str) -> tuple[str, str]:
     language, _, file = entry.partition("=")
     if not (LANGUAGE.fullmatch(language) and file.endswith(".vtt")):
-        raise CommandFailed(f"--subtitles {shown(entry)}: expected a language and a WebVTT file, such as de=FILE.vtt.")
+        raise CommandFailed(
+            f"--subtitles {shown(entry)}: expected a language and its WebVTT file: de=FILE.vtt. Nothing was changed."
+        )
     location = _location(files, file)
     _require_usable(settings, files, location)
     return language, location
