@@ -44,8 +44,6 @@ from filmer.http.health import HealthApi
 from filmer.logs import configure_logs
 from filmer.openapi.pages import ApiDocPages
 from filmer.rentals.api import RentalsApi
-from filmer.rentals.media_files import MediaFiles
-from filmer.rentals.media_links import link_provider
 from filmer.rentals.sending import SendingApi
 from filmer.server.periodic import periodically
 from filmer.server.worker import exit_with_parent
@@ -107,7 +105,7 @@ def _framework(
             *apis,
             *_pages(components, settings),
             urls.documentation(ApiDocPages(partial(describe, apis))),
-            urls.videos(_sending(components, settings)),
+            urls.videos(SendingApi(components.database, components.stream_links, components.clock, settings)),
             *_monitoring(metrics, settings),
         ],
         exception_handlers={Exception: answer_failure},
@@ -207,18 +205,6 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     return [storefront, urls.admin_pages(admin)]
 
 
-def _sending(components: Components, settings: Settings) -> SendingApi:
-    return SendingApi(
-        components.database,
-        components.stream_links,
-        MediaFiles(settings.media_dir),
-        link_provider(settings.media_url_secret),
-        components.clock,
-        accel=settings.media_accel,
-        origins=components.media_origins,
-    )
-
-
 def _monitoring(metrics: "Metrics | None", settings: Settings) -> list[Router]:
     if metrics is None or settings.metrics_token is None:
         return []
@@ -242,7 +228,7 @@ def in_front_of(
     refusals = Refusals(components.clock, components.pages.failure)
     limit = ConcurrencyLimit(settings.pool_size * 2)
     cross_site = CrossSite(
-        cors_origins=parse_origins(settings.cors_origins) if settings.cors_origins else (),
+        cors_origins=parse_origins(settings.cors_origins),
         public_url=components.public_url,
     )
     is_https = components.is_https and not is_loopback((components.public_url or "").partition("://")[2])

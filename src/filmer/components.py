@@ -54,7 +54,6 @@ class Components:
         self.search = Search(self.indexes)
         self.public_url = parse_origin(settings.public_url) if settings.public_url else None
         self.is_https = self.public_url is not None and self.public_url.startswith("https:")
-        self.media_origins = parse_origins(settings.media_origins) if settings.media_origins else ()
         self.secret = SecretKey(settings)
         self._accounts(settings)
         self._shop(settings)
@@ -122,7 +121,7 @@ class Components:
             self.database,
             carts=self.carts,
             edition=self.edition,
-            media_origins=self.media_origins,
+            media_origins=parse_origins(settings.media_origins),
         )
 
     async def open(self) -> None:
