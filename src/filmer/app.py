@@ -44,8 +44,6 @@ from filmer.http.health import HealthApi
 from filmer.logs import configure_logs
 from filmer.openapi.pages import ApiDocPages
 from filmer.rentals.api import RentalsApi
-from filmer.rentals.media_files import MediaFiles
-from filmer.rentals.media_links import link_provider
 from filmer.rentals.sending import SendingApi
 from filmer.server.periodic import periodically
 from filmer.server.worker import exit_with_parent
@@ -60,6 +58,7 @@ from filmer.storefront.checkout import CheckoutPages
 from filmer.storefront.community import CommunityPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
+from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
 from filmer.storefront.rentals import RentalPages
 from filmer.storefront.shop import ShopPages
@@ -108,7 +107,7 @@ def _framework(
             *apis,
             *_pages(components, settings),
             urls.documentation(ApiDocPages(partial(describe, apis))),
-            urls.videos(_sending(components, settings)),
+            urls.videos(SendingApi(components.database, components.stream_links, components.clock, settings)),
             *_monitoring(metrics, settings),
         ],
         exception_handlers={Exception: answer_failure},
@@ -124,6 +123,7 @@ def _framework(
                 "sales": components.sales,
                 "watching": components.watching,
                 "stream_links": components.stream_links,
+                "leaving": components.leaving,
                 "database": components.database,
                 "failure_page": components.pages.failure,
                 "failure_page_for": components.pages.failure_for,
@@ -193,6 +193,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             actions={**shop.actions, **community.actions},
             demo=demo_users if settings.demo else [],
         ),
+        PersonalDataPages(pages, database, components.signing_in, components.leaving, components.clock),
         shop,
         CheckoutPages(
             pages,
@@ -211,18 +212,6 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         components.clock, settings.default_price,
     )  # fmt: skip
     return [storefront, urls.admin_pages(admin)]
-
-
-def _sending(components: Components, settings: Settings) -> SendingApi:
-    return SendingApi(
-        components.database,
-        components.stream_links,
-        MediaFiles(settings.media_dir),
-        link_provider(settings.media_url_secret),
-        components.clock,
-        accel=settings.media_accel,
-        origins=components.media_origins,
-    )
 
 
 def _monitoring(metrics: "Metrics | None", settings: Settings) -> list[Router]:
@@ -248,7 +237,7 @@ def in_front_of(
     refusals = Refusals(components.clock, components.pages.failure)
     limit = ConcurrencyLimit(settings.pool_size * 2)
     cross_site = CrossSite(
-        cors_origins=parse_origins(settings.cors_origins) if settings.cors_origins else (),
+        cors_origins=parse_origins(settings.cors_origins),
         public_url=components.public_url,
     )
     is_https = components.is_https and not is_loopback((components.public_url or "").partition("://")[2])

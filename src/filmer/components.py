@@ -14,6 +14,7 @@ from filmer.catalogue.index_follower import IndexFollower
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
+from filmer.personal_data.leaving import Leaving
 from filmer.rentals.counter import Counter
 from filmer.rentals.sales import Sales
 from filmer.rentals.stream_links import StreamLinks
@@ -54,7 +55,6 @@ class Components:
         self.search = Search(self.indexes)
         self.public_url = parse_origin(settings.public_url) if settings.public_url else None
         self.is_https = self.public_url is not None and self.public_url.startswith("https:")
-        self.media_origins = parse_origins(settings.media_origins) if settings.media_origins else ()
         self.secret = SecretKey(settings)
         self._accounts(settings)
         self._shop(settings)
@@ -63,6 +63,7 @@ class Components:
 
     def _accounts(self, settings: Settings) -> None:
         self.throttle = Throttle(self.clock, self.secret)
+        self.leaving = Leaving(self.secret, self.clock)
         self.sessions = Sessions(
             self.clock,
             idle=timedelta(minutes=settings.session_minutes),
@@ -122,7 +123,7 @@ class Components:
             self.database,
             carts=self.carts,
             edition=self.edition,
-            media_origins=self.media_origins,
+            media_origins=parse_origins(settings.media_origins),
         )
 
     async def open(self) -> None:
@@ -138,6 +139,7 @@ class Components:
             lambda: self.checkout.tidy(self.database),
             lambda: self.sales.tidy(self.database),
             lambda: self.cancelling.tidy(self.database),
+            lambda: self.leaving.tidy(self.database),
             self.tmdb_cache.tidy,
         ]
 

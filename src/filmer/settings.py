@@ -258,9 +258,9 @@ def is_loopback(host: str) -> bool:
     return _LOOPBACK.fullmatch(host) is not None
 
 
-def parse_origins(text: str) -> tuple[str, ...]:
-    """Origins separated by commas, each once. Raises ValueError."""
-    return tuple(dict.fromkeys(map(parse_origin, _items(text))))
+def parse_origins(text: str | None) -> tuple[str, ...]:
+    """Origins separated by commas, each once; none in None. Raises ValueError."""
+    return tuple(dict.fromkeys(map(parse_origin, _items(text)))) if text else ()
 
 
 def parse_proxies(text: str) -> list[str]:

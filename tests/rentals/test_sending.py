@@ -16,7 +16,9 @@ def stream(
     rentals: RentalShop, name: str, token: str | None = None, method: str = "GET", **headers: str
 ) -> httpx.Response:
     token = token or token_of(rentals.stream())
-    return anybody(rentals).request(method, f"/stream/{token}/{name}", headers=headers)
+    return anybody(rentals).request(
+        method, f"/stream/{token}/{name}", headers={key.replace("_", "-"): value for key, value in headers.items()}
+    )
 
 
 def anybody(rentals: RentalShop) -> httpx.Client:
@@ -142,53 +144,42 @@ def test_names_with_special_characters(rentals: RentalShop, location: str, name:
     assert (response.status_code, response.content) == (200, b"film")
 
 
-# What the names of these addresses say must never be found through the film "films/feature.webm" or a playlist.
+# None of these may be found through the film "films/feature.webm", or through a playlist in its folder.
 ESCAPES = [
-    "other.webm", "../secret.webm", "%2e%2e/secret.webm", "..%2fsecret.webm", "films/../../secret.webm", "%2Fetc/passwd",
-    "%2F%2Fsecret.webm", "feature.webm%00.vtt", "%00", "..", ".", "", "feature.webm/", "feature.webm/x.webm", "FEATURE.WEBM",
-    "subtitles/..%2f..%2fsecret.vtt", "subtitles/en.vtt", "subtitles/.vtt", "out.webm", "linked/secret.webm", "notes.txt",
-    ".hidden", "x" * 300 + ".webm", "part.html", "%ff.webm", "..%5csecret.webm", "loop.webm", "pipe.webm",
+    "other.webm", "../secret.webm", "%2e%2e/secret.webm", "..%2fsecret.webm", "films/../../secret.webm", "..",
+    "%2Fetc/passwd", "%2F%2Fsecret.webm", "feature.webm%00.vtt", "%00", ".", "", "feature.webm/x.webm", "FEATURE.WEBM",
+    "subtitles/..%2f..%2fsecret.vtt", "subtitles/en.vtt", "subtitles/.vtt", "out.webm", "linked/secret.webm",
+    ".hidden", "x" * 300 + ".webm", "part.html", "%ff.webm", "..%5csecret.webm", "loop.webm", "pipe.webm", "notes.txt",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("location", ["films/feature.webm", "films/list.m3u8"])
-@pytest.mark.parametrize("name", ESCAPES)
-def test_nothing_else_is_ever_sent(rentals: RentalShop, tmp_path: Path, location: str, name: str) -> None:
-    films = rentals.media / "films"
-    for path in (
-        tmp_path / "secret.webm",
-        rentals.media / "secret.webm",
-        rentals.media / "secret.vtt",
-        films / "notes.txt",
-    ):
+def test_nothing_else_is_ever_sent(rentals: RentalShop, tmp_path: Path, location: str) -> None:
+    media, films = rentals.media, rentals.media / "films"
+    for path in (tmp_path / "secret.webm", media / "secret.webm", media / "secret.vtt", films / "notes.txt"):
         write(path, b"secret")
     write(films / "part.html", b"secret")
-    (films / "out.webm").symlink_to(rentals.media / "secret.webm")
+    write(films / "list.m3u8", b"")
+    (films / "out.webm").symlink_to(media / "secret.webm")
     (films / "linked").symlink_to(tmp_path)
     (films / "loop.webm").symlink_to("loop.webm")
     os.mkfifo(films / "pipe.webm")
-    write(rentals.media / "list.m3u8", b"")
     fetch(rentals.url, "UPDATE video SET location = %s", location)
     rentals.buy()
     number = trailer(rentals, location)
     client = anybody(rentals)
     token = token_of(rentals.stream())
-    for address in (f"/stream/{token}/{name}", f"/trailers/{number}/{name}"):
-        if (
-            location.endswith("m3u8")
-            and name in {"feature.webm/"}
-            or (name == "feature.webm/" and "list" not in location)
-        ):
-            continue  # a final / is dropped from every address
-        response = client.get(address)
-        assert response.status_code in {400, 404}, address
-        assert b"secret" not in response.content
-        assert str(rentals.media) not in response.text
+    for place in (f"/stream/{token}", f"/trailers/{number}"):
+        for name in ESCAPES:
+            response = client.get(f"{place}/{name}")
+            assert response.status_code in {400, 404}, name
+            assert b"secret" not in response.content
+            assert str(media) not in response.text
     assert states(rentals.url) == ["waiting"], "and nothing begins"
 
 
 @pytest.mark.parametrize(
-    "location", ["../secret.webm", "/etc/hostname.webm", "films/out.webm", "away/secret.webm", "a\0.webm", "away"]
+    "location", ["../secret.webm", "/etc/hostname.webm", "films/out.webm", "away/secret.webm", "away"]
 )
 def test_locations_that_lead_out_are_not_followed(rentals: RentalShop, tmp_path: Path, location: str) -> None:
     """However they came into the database, or whatever the folders became since."""
@@ -196,11 +187,10 @@ def test_locations_that_lead_out_are_not_followed(rentals: RentalShop, tmp_path:
     write(tmp_path / "secret.webm", b"secret")
     (rentals.media / "films" / "out.webm").symlink_to(tmp_path / "secret.webm")
     (rentals.media / "away").symlink_to(tmp_path)
-    stored = location.replace("\0", "\\u0000")
-    fetch(rentals.url, "UPDATE video SET location = %s", stored)
+    fetch(rentals.url, "UPDATE video SET location = %s", location)
     rentals.buy()
-    number = trailer(rentals, stored)
-    name = stored.rpartition("/")[2]
+    number = trailer(rentals, location)
+    name = location.rpartition("/")[2]
     assert stream(rentals, name).status_code == 404
     assert anybody(rentals).get(f"/trailers/{number}/{name}").status_code == 404
     assert states(rentals.url) == ["waiting"]

@@ -183,16 +183,12 @@ def _key(settings: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> 
 def _media(running: Settings) -> Iterator[Finding]:
     """Whether the folder of the films' files can be read, where films have some."""
     videos = asyncio.run(in_transaction(running, lambda conn, _: video_queries.select_all_videos(conn)))
-    files = [video for video in videos if not (is_address(video.location) or video.location.startswith(DEMO))]
-    if not files:
-        return
-    folder = running.media_dir
-    is_there = folder is not None and os.access(folder, os.R_OK | os.X_OK) and Path(folder).is_dir()
-    yield Finding(
-        is_there,
-        f"{counted(len(files), 'video')} in FILMER_MEDIA_DIR, which is {folder or 'not set'}",
-        "" if is_there else "It must be a folder that this user may read. `filmer video check` looks at each file.",
-    )
+    if files := [video for video in videos if not (is_address(video.location) or video.location.startswith(DEMO))]:
+        folder = running.media_dir
+        is_there = folder is not None and os.access(folder, os.R_OK | os.X_OK) and Path(folder).is_dir()
+        advice = "" if is_there else "It must be a folder that this user may read; `filmer video check` looks at files."
+        what = f"{counted(len(files), 'video')} in FILMER_MEDIA_DIR, which is {folder or 'not set'}"
+        yield Finding(is_there, what, advice)
 
 
 def _cache(running: Settings) -> Finding:

@@ -1,6 +1,7 @@
 """``filmer video``: the files that are played of films."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -11,7 +12,7 @@ from filmer.commands.terminal import database, shown
 from filmer.errors import CommandFailed, Conflict, NotFound
 from filmer.plurals import counted
 from filmer.rentals import video_queries as queries
-from filmer.rentals.media_files import MediaFiles
+from filmer.rentals.media_files import MediaFiles, UnusableFile
 from filmer.rentals.schemas import Video, VideoKind
 from filmer.rentals.video_changes import add_video, objection, remove_video
 from filmer.rentals.videos import LANGUAGE, is_address
@@ -36,18 +37,13 @@ def add(
     """Add a video to a film. With a feature, the film is watched; without one, it is picked up."""
 
     async def work(conn: Connection, settings: Settings) -> Video:
-        files = MediaFiles(settings.media_dir)
-        location = file if is_address(file) else _location(files, file)
-        _require_usable(settings, files, location)
-        texts = dict(_subtitles(settings, files, entry) for entry in subtitles or [])
-        return await add_video(conn, film, kind, location, texts, now=SystemClock().now())
+        texts = dict(map(_language_and_file, subtitles or []))
+        location, *places = [_usable(settings, place) for place in (file, *texts.values())]
+        return await add_video(
+            conn, film, kind, location, dict(zip(texts, places, strict=True)), now=SystemClock().now()
+        )
 
-    with database(data_dir) as settings:
-        try:
-            video = asyncio.run(in_transaction(settings, work))
-        except (NotFound, Conflict) as error:
-            raise CommandFailed(f"{error}. Nothing was changed.") from None
-    print(_line(video))
+    print(_line(_changed(data_dir, work)))
 
 
 @video_app.command(name="list")
@@ -69,13 +65,7 @@ def remove(
     data_dir: DataDir = None,
 ) -> None:
     """Remove a video from its film. The file stays; the last feature can't be removed while rentals need it."""
-    with database(data_dir) as settings:
-        try:
-            video = asyncio.run(
-                in_transaction(settings, lambda conn, _: remove_video(conn, number, now=SystemClock().now()))
-            )
-        except (NotFound, Conflict) as error:
-            raise CommandFailed(f"{error}. Nothing was changed.") from None
+    video = _changed(data_dir, lambda conn, _: remove_video(conn, number, now=SystemClock().now()))
     print(f"removed  {_line(video)}")
 
 
@@ -86,7 +76,7 @@ def check(*, data_dir: DataDir = None) -> None:
     files, wrong = MediaFiles(settings.media_dir), 0
     for video in videos:
         for location in (video.location, *video.subtitles.values()):
-            if reason := objection(files, _origins(settings), location):
+            if reason := objection(files, parse_origins(settings.media_origins), location):
                 wrong += 1
                 print(f"{video.id}  {video.film_id}  {shown(location)}: {reason}")
     if wrong:
@@ -99,29 +89,32 @@ def _stored(data_dir: str | None) -> tuple[Settings, list[Video]]:
         return settings, asyncio.run(in_transaction(settings, lambda conn, _: queries.select_all_videos(conn)))
 
 
-def _location(files: MediaFiles, file: str) -> str:
+def _changed(data_dir: str | None, work: Callable[[Connection, Settings], Awaitable[Video]]) -> Video:
+    with database(data_dir) as settings:
+        try:
+            return asyncio.run(in_transaction(settings, work))
+        except (CommandFailed, NotFound, Conflict) as error:
+            raise CommandFailed(f"{error}. Nothing was changed.") from None
+
+
+def _usable(settings: Settings, file: str) -> str:
+    """The location of a file or address that the owner named. Raises CommandFailed."""
+    files = MediaFiles(settings.media_dir)
     try:
-        return files.location_of(file)
-    except CommandFailed as error:
-        raise CommandFailed(f"{shown(file)}: {error}. Nothing was changed.") from None
+        location = file if is_address(file) else files.location_of(file)
+        reason = objection(files, parse_origins(settings.media_origins), location)
+    except UnusableFile as error:
+        reason = str(error)
+    if reason:
+        raise CommandFailed(f"{shown(file)}: {reason}")
+    return location
 
 
-def _require_usable(settings: Settings, files: MediaFiles, location: str) -> None:
-    if reason := objection(files, _origins(settings), location):
-        raise CommandFailed(f"{shown(location)}: {reason}. Nothing was changed.")
-
-
-def _subtitles(settings: Settings, files: MediaFiles, entry: str) -> tuple[str, str]:
+def _language_and_file(entry: str) -> tuple[str, str]:
     language, _, file = entry.partition("=")
-    if not (LANGUAGE.fullmatch(language) and file.endswith(".vtt")):
-        raise CommandFailed(f"--subtitles {shown(entry)}: expected a language and a WebVTT file, such as de=FILE.vtt.")
-    location = _location(files, file)
-    _require_usable(settings, files, location)
-    return language, location
-
-
-def _origins(settings: Settings) -> tuple[str, ...]:
-    return parse_origins(settings.media_origins) if settings.media_origins else ()
+    if not (LANGUAGE.fullmatch(language) and file.endswith(".vtt")) or is_address(file):
+        raise CommandFailed(f"--subtitles {shown(entry)}: expected a language and its WebVTT file: de=FILE.vtt")
+    return language, file
 
 
 def _line(video: Video) -> str:

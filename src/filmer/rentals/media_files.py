@@ -8,7 +8,7 @@ import msgspec
 
 from filmer.errors import CommandFailed
 
-DEMO = "demo:"  # begins the locations of the demo's films, which are part of this package
+DEMO = "demo:/"  # begins the locations of the demo's films, which are part of this package
 DEMO_FOLDER = Path(__file__).parent / "demo_films"
 
 
@@ -68,7 +68,8 @@ class MediaFiles:
         root = self._directory.resolve()
         if not path.is_relative_to(root):
             raise UnusableFile(f"it is outside FILMER_MEDIA_DIR ({root}): move it there")
-        place = self.find(path.relative_to(root).as_posix()).place or ""
-        if place.startswith(DEMO):
+        location = path.relative_to(root).as_posix()
+        if location.startswith(DEMO):
             raise UnusableFile(f"a name must not begin with {DEMO}")
-        return place
+        self.find(location)
+        return location

@@ -4,7 +4,7 @@ nginx sends files where it can (``X-Accel-Redirect``); else they go out piece by
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,109 +16,86 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from filmer.clock import Clock
 from filmer.errors import NoAccess, NotFound
 from filmer.http.handlers import AnyRequest, Handlers, is_head
-from filmer.rentals import queries
+from filmer.rentals import queries, videos
 from filmer.rentals.media_files import MediaFile, MediaFiles, UnusableFile
-from filmer.rentals.media_links import LinkProvider
+from filmer.rentals.media_links import link_provider
 from filmer.rentals.schemas import Video
 from filmer.rentals.stream_links import StreamLinks
-from filmer.rentals.videos import (
-    PLAYLIST,
-    SUBTITLES,
-    UNKNOWN_TYPE,
-    content_type,
-    ending,
-    file_name,
-    film_videos,
-    is_address,
-    origin_of_address,
-)
+from filmer.settings import Settings, parse_origins
 from filmer.store.postgres import Database
 
 RENTED, OPEN = "private, no-store", "public, max-age=3600"
 LINK_LIFETIME = timedelta(hours=4)  # of a link to another host, which nothing takes back: as long as films last
-NO_VIDEO = "There is no such video"
 
 
 class SendingApi(Handlers):
     """What is to be sent is found before a rental begins: asking for what is not there begins nothing."""
 
-    def __init__(
-        self,
-        database: Database,
-        links: StreamLinks,
-        files: MediaFiles,
-        provider: LinkProvider,
-        clock: Clock,
-        *,
-        accel: str | None,
-        origins: Iterable[str],
-    ) -> None:
-        """``accel``: nginx's internal location for the media directory. ``origins``: whereto callers may be sent."""
+    def __init__(self, database: Database, links: StreamLinks, clock: Clock, settings: Settings) -> None:
         self._database = database
         self._links = links
-        self._files = files
-        self._provider = provider
         self._clock = clock
-        self._accel = accel
-        self._origins = frozenset(origins)
+        self._files = MediaFiles(settings.media_dir)
+        self._provider = link_provider(settings.media_url_secret)
+        self._origins = parse_origins(settings.media_origins)
+        self._accel = settings.media_accel
 
     async def send_stream(self, token: FromPath[str], name: FromPath[Path], request: AnyRequest) -> ASGIApp:
-        begins = not is_head(request)
         if "prefetch" in request.headers.get("sec-purpose", ""):
             raise NoAccess  # nobody watches yet
         async with self._database.connection() as conn:
             rental = await self._links.open(conn, token, begins=False)
-            found = self._find((await film_videos(conn, rental.film_id)).features, str(name)[1:])
-            if begins:
+            found = self._find((await videos.film_videos(conn, rental.film_id)).features, str(name)[1:])
+            if not is_head(request):
                 rental = await self._links.open(conn, token, begins=True)
-        if isinstance(found, MediaFile):
-            return self._file(found, str(name), RENTED, request)
-        if rental.ends_at is None:  # a link that was given away now could be used, and the rental would not begin
-            return _plain(Response(media_type=content_type(str(name)), headers={"cache-control": RENTED}))
-        until = min(rental.ends_at, self._clock.now() + LINK_LIFETIME)
-        return _plain(RedirectResponse(self._provider(found, until), 302, headers={"cache-control": "no-store"}))
+        if isinstance(found, str) and rental.ends_at is None:
+            # A link that a HEAD gave away could be used, and the rental would not begin.
+            return _plain(Response(media_type=videos.content_type(str(name)), headers={"cache-control": RENTED}))
+        return self._response(found, str(name), RENTED, request, until=rental.ends_at)
 
     async def send_trailer(self, video_id: FromPath[str], name: FromPath[Path], request: AnyRequest) -> ASGIApp:
         async with self._database.connection() as conn:
             trailer = await queries.select_trailer(conn, video_id)
         found = self._find([trailer] if trailer else [], str(name)[1:])
-        if isinstance(found, MediaFile):
-            return self._file(found, str(name), OPEN, request)
-        link = self._provider(found, self._clock.now() + LINK_LIFETIME)
-        return _plain(RedirectResponse(link, 302, headers={"cache-control": "no-store"}))
+        return self._response(found, str(name), OPEN, request)
 
-    def _find(self, videos: Iterable[Video], name: str) -> MediaFile | str:
+    def _find(self, candidates: Iterable[Video], name: str) -> MediaFile | str:
         """The file of a video, of its subtitles or of a part of its playlist; or its address. Raises NotFound."""
-        if content_type(name) == UNKNOWN_TYPE:
-            raise NotFound(NO_VIDEO)
-        language = name.removeprefix(f"{SUBTITLES}/").removesuffix(".vtt")
-        for video in videos:
-            is_itself = name == file_name(video.location)
+        language = name.removeprefix(f"{videos.SUBTITLES}/").removesuffix(".vtt")
+        for video in candidates if videos.content_type(name) != videos.UNKNOWN_TYPE else ():
+            is_itself, is_elsewhere = name == videos.file_name(video.location), videos.is_address(video.location)
             try:
-                if name == f"{SUBTITLES}/{language}.vtt" and language in video.subtitles:
+                if name == f"{videos.SUBTITLES}/{language}.vtt" and language in video.subtitles:
                     return self._files.find(video.subtitles[language])
-                if is_itself and not is_address(video.location):
-                    return self._files.find(video.location)
-                if is_itself and origin_of_address(video.location) in self._origins:
+                if is_itself and is_elsewhere and videos.origin_of_address(video.location) in self._origins:
                     return video.location
-                if ending(video.location) == PLAYLIST and not is_address(video.location):
+                if is_itself and not is_elsewhere:
+                    return self._files.find(video.location)
+                if videos.ending(video.location) == videos.PLAYLIST and not is_elsewhere:
                     return self._files.find(video.location, name)
             except UnusableFile:
                 continue
-        raise NotFound(NO_VIDEO)
+        raise NotFound("There is no such video")
 
-    def _file(self, file: MediaFile, name: str, caching: str, request: AnyRequest) -> ASGIApp:
-        headers = {"cache-control": caching}
-        if self._accel and file.place is not None:
-            headers["x-accel-redirect"] = f"{self._accel}/{quote(file.place)}"
-            return _plain(Response(media_type=content_type(name), headers=headers))
-        response = FileResponse(file.path, headers=headers, media_type=content_type(name), stat_result=file.details)
+    def _response(
+        self, found: MediaFile | str, name: str, caching: str, request: AnyRequest, *, until: datetime | None = None
+    ) -> ASGIApp:
+        """``until``: when a link to another host ends at the latest."""
+        if isinstance(found, str):
+            ends = self._clock.now() + LINK_LIFETIME
+            link = self._provider(found, min(ends, until or ends))
+            return _plain(RedirectResponse(link, 302, headers={"cache-control": "no-store"}))
+        headers, media_type = {"cache-control": caching}, videos.content_type(name)
+        if self._accel and found.place is not None:
+            headers["x-accel-redirect"] = f"{self._accel}/{quote(found.place)}"
+            return _plain(Response(media_type=media_type, headers=headers))
+        response = FileResponse(found.path, headers=headers, media_type=media_type, stat_result=found.details)
 
-        async def send(scope: Any, receive: Receive, send: Send) -> None:
+        async def send_file(scope: Any, receive: Receive, send: Send) -> None:
             method = "HEAD" if is_head(request) else "GET"
             await response({**scope, "method": method}, receive, send)  # type: ignore[arg-type]
 
-        return send
+        return send_file
 
 
 def _plain(response: Any) -> ASGIApp:
