@@ -54,15 +54,15 @@ DIRECTIONS = {"asc": False, "desc": True}
 
 
 def best_known(data_set: DataSet) -> list[str]:
-    """Ids of stars: most films first, then most votes of those films, then by name."""
+    """Ids of stars: most votes of all their films first, then most films in whose cast they are, then by name."""
     films: Counter[str] = Counter()
     votes: Counter[str] = Counter()
     for film in data_set.films:
-        for place in film.cast:
-            films[data_set.people[place].id] += 1
+        films.update(data_set.people[place].id for place in film.cast)
+        for place in {*film.cast, *film.directed_by}:
             votes[data_set.people[place].id] += film.votes or 0
     by_name = sorted(used_stars(data_set), key=lambda star: (fold(star.name), star.id))
-    return [star.id for star in sorted(by_name, key=lambda star: (-films[star.id], -votes[star.id]))]
+    return [star.id for star in sorted(by_name, key=lambda star: (-votes[star.id], -films[star.id]))]
 
 
 def used_stars(data_set: DataSet) -> list[ImportedPerson]:

@@ -175,9 +175,9 @@ class _CatalogueWriter:
         films, stars = self._cast.owners, self._cast.values
         film_nos = self._newest_first(films, stars)
         counts = np.bincount(stars, minlength=len(self.stars)).astype(np.int32)
-        votes = np.array([film.votes or 0 for film in self.films], dtype=np.float64)
-        votes_of_star = np.bincount(stars, weights=votes[films], minlength=len(self.stars))
-        self._star_orders["known"] = sort_orders.best_known(counts, votes_of_star)
+        directing = np.bincount(self._directed.values, minlength=len(self.people))[len(self.stars) :]
+        self._best_known = sort_orders.best_known(self._votes, np.concatenate((counts, directing)))
+        self._star_orders["known"] = self._best_known[self._best_known < len(self.stars)]
         ranks = [sort_orders.ranks(self._star_orders[name]) for name in STAR_RANKS]
         columns = [*ranks, counts, np.cumsum(counts, dtype=np.int32)]
         ranked = zip(*(array("i", column.tobytes()) for column in columns), strict=True)
@@ -249,7 +249,7 @@ class _CatalogueWriter:
     def indexed_people(self) -> Iterator[IndexedPerson]:
         """All stars and directors as the search index stores them, those whose films have the most votes first."""
         votes, names = self._votes.tolist(), [*self._names, *self._other_names]
-        for index in sort_orders.order_by(self._votes.astype(np.float64), descending=True).tolist():
+        for index in self._best_known.tolist():
             name, born = names[index], self.people[index].birth_year
             yield IndexedPerson(index + 1, name, votes[index], born, found_under(name))
 
