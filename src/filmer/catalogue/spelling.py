@@ -14,7 +14,6 @@ from filmer.catalogue.search_index import NEAR_YEAR, SearchIndex, split_year
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SURE = 0.8  # likeness of a title or name from which on it is what was meant, whatever the words are
 MAX_TEXTS = 5  # spellings that are searched for until one finds something
 MAX_WORDS = 12  # of a sentence
 LOOKED_AT = 20  # films, of those that have words near to the query's
@@ -30,13 +29,13 @@ def corrections(index: SearchIndex, text: str) -> list[str]:
     """Other queries, the most likely first. To be tried one after the other: some may find nothing either."""
     films, people = index.near_films(text, ranking.SEARCH, 1), index.near_people(text, ranking.SEARCH, 1)
     nearest = sorted([*films, *people], key=lambda near: -near.likeness)
-    sure = [near.spelling for near in nearest if near.likeness >= SURE]
+    sure = [near.spelling for near in nearest if near.likeness >= ranking.SURE]
     words, written = words_of(text), written_words(text)
     kept = [word for word in written if word not in STOP_WORDS]
     texts = [*sure, " ".join(kept) if kept != written else "", words_corrected(index, words)]
     if len(kept) > 1 and kept != written:
         texts.append(words_corrected(index, kept))
-    texts += [near.spelling for near in nearest if near.likeness < SURE]
+    texts += [near.spelling for near in nearest if near.likeness < ranking.SURE]
     return [found for found in dict.fromkeys(texts) if found and found != " ".join(words)][:MAX_TEXTS]
 
 
@@ -82,7 +81,7 @@ def films_meant(index: SearchIndex, text: str) -> tuple[list[int], str | None]:
     """The films that a query describes which finds nothing in any spelling, and the spelling, where there is one."""
     if nos := films_of_sentence(index, text):
         return nos, None
-    near = [film for film in index.near_films(text, ranking.SEARCH, MAX_NEAR) if film.likeness >= SURE]
+    near = [film for film in index.near_films(text, ranking.SEARCH, MAX_NEAR) if film.likeness >= ranking.SURE]
     if not near:
         return [], None
     spelling = near[0].spelling

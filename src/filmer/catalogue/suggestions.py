@@ -93,7 +93,8 @@ def _nearest(
     index: "SearchIndex", phrase: str, words: Sequence[str], size: int
 ) -> tuple[list[int], list[int], str | None]:
     """The nearest films and people, or where none is sure, films that have the words in a better spelling."""
-    from filmer.catalogue.spelling import SURE, words_corrected  # needs what the index needs
+    from filmer.catalogue.ranking import SURE  # need what the index needs
+    from filmer.catalogue.spelling import words_corrected
 
     films, people, nearest = index.nearest(phrase, size)
     if nearest is None or nearest.likeness < SURE:
