@@ -1,6 +1,5 @@
 """The search index by itself: films that nobody knows."""
 
-
 import pytest
 
 from filmer.catalogue import ranking
