@@ -30,10 +30,11 @@ def corrections(index: SearchIndex, text: str) -> list[str]:
     films, people = index.near_films(text, ranking.SEARCH, 1), index.near_people(text, ranking.SEARCH, 1)
     nearest = sorted([*films, *people], key=lambda near: -near.likeness)
     sure = [near.spelling for near in nearest if near.likeness >= ranking.SURE]
-    words, written = words_of(text), written_words(text)
-    kept = [word for word in written if word not in STOP_WORDS]
-    texts = [*sure, " ".join(kept) if kept != written else "", words_corrected(index, words)]
-    if len(kept) > 1 and kept != written:
+    words = words_of(text)
+    said = STOP_WORDS if "1" in written_words(text) else STOP_WORDS | {"1"}  # which is "i" or "one" then
+    kept = [word for word in words if word not in said]
+    texts = [*sure, " ".join(kept) if kept != words else "", words_corrected(index, words)]
+    if len(kept) > 1 and kept != words:
         texts.append(words_corrected(index, kept))
     texts += [near.spelling for near in nearest if near.likeness < ranking.SURE]
     return [found for found in dict.fromkeys(texts) if found and found != " ".join(words)][:MAX_TEXTS]
