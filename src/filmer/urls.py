@@ -24,8 +24,10 @@ from filmer.storefront.admin import AdminPages
 from filmer.storefront.catalogue import CataloguePages
 from filmer.storefront.checkout import CheckoutPages
 from filmer.storefront.community import CommunityPages
+from filmer.storefront.counter import CounterPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
+from filmer.storefront.orders import OrderPages
 from filmer.storefront.posters import PosterPages
 from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
@@ -164,6 +166,7 @@ def storefront(
     accounts: AccountPages,
     shop: ShopPages,
     checkout: CheckoutPages,
+    orders: OrderPages,
     community: CommunityPages,
     posters: PosterPages,
     files: Files,
@@ -197,8 +200,9 @@ def storefront(
             post("/cart/clear")(shop.clear_cart),
             get("/checkout")(checkout.show_checkout),
             post("/checkout")(checkout.check_out),
-            get("/orders")(shop.list_orders),
-            get("/orders/{order_id:str}")(shop.show_order),
+            get("/orders")(orders.list_orders),
+            get("/orders/{order_id:str}")(orders.show_order),
+            post("/orders/{order_id:str}/cancel")(orders.cancel_order),
             get("/favorites")(community.list_favorites),
             post("/favorites")(community.add_favorite),
             post("/favorites/{favorite_id:str}/remove")(community.remove_favorite),
@@ -217,7 +221,7 @@ def storefront(
     )
 
 
-def admin_pages(admin: AdminPages) -> Router:
+def admin_pages(admin: AdminPages, counter: CounterPages, orders: OrderPages) -> Router:
     """The pages for admins, under /admin."""
     return _router(
         "/admin",
@@ -227,6 +231,14 @@ def admin_pages(admin: AdminPages) -> Router:
             post("/accounts/{account_id:str}/favorites/clear")(admin.clear_favorites),
             get("/films")(admin.list_films),
             post("/films/{film_id:str}/price")(admin.set_price),
+            post("/films/{film_id:str}/terms")(admin.set_terms),
+            get("/counter")(counter.show_counter),
+            post("/counter/{rental_id:str}/hand-out")(counter.hand_out),
+            post("/counter/{rental_id:str}/take-back")(counter.take_back),
+            post("/counter/{rental_id:str}/write-off")(counter.write_off),
+            get("/orders")(orders.list_all),
+            get("/orders/{order_id:str}")(orders.show_any),
+            post("/orders/{order_id:str}/refund")(orders.refund_order),
         ],
     )
 

@@ -14,6 +14,7 @@ import jinja2
 from filmer import __version__
 from filmer.posters.rasterizing import font_file
 from filmer.storefront import icons
+from filmer.storefront.rental_words import in_words, moment_text
 
 FILES = {
     ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".ttf": "font/ttf", ".png": "image/png",
@@ -100,6 +101,8 @@ class Templates:
             number="{:,}".format,
             about=_about,
             long_date=_long_date,
+            long_moment=moment_text,
+            in_words=in_words,
             urlencode=_encode_for_url,
         )
         self._assets = assets
