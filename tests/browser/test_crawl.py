@@ -40,7 +40,7 @@ class Crawled(NamedTuple):
 def kind_of(address: str) -> str:
     """/films/tt0111161?page=2 → /films/*?page; one order of a list is like the other."""
     parts = urlsplit(address)
-    path = re.sub("^/(films|stars|genres|orders)/.+", r"/\1/*", parts.path)
+    path = re.sub("^(/admin)?/(films|stars|genres|orders)/.+", r"\1/\2/*", parts.path)
     names = {pair.partition("=")[0] for pair in parts.query.split("&")} - {"order", "sort", "sortBy"}
     return f"{path}?{'&'.join(sorted(names))}"
 
@@ -90,7 +90,7 @@ def look(page: Page, path: str) -> tuple[dict[str, Any], list[str]]:
             CUSTOMER,
             ["/cart?", "/checkout?", "/orders?", "/orders/*?", "/account?", "/favorites?", "/ratings?"],
         ),
-        (ADMIN, ["/admin?", "/admin/films?", "/admin/accounts?"]),
+        (ADMIN, ["/admin?", "/admin/films?", "/admin/accounts?", "/admin/counter?", "/admin/orders?"]),
     ],
     ids=["nobody", "customer", "admin"],
 )

@@ -1,4 +1,4 @@
-"""/admin/counter: one box finds what waits or is out; one press hands it out, takes it back, writes it off (contract §9)."""
+"""/admin/counter: what waits or is out is found, handed out, taken back, written off (contract §9.1, §9.3)."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor

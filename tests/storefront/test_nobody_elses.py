@@ -48,6 +48,7 @@ PERSONAL = {
     ("POST", "/checkout"),
     ("GET", "/orders"),
     ("GET", "/orders/{order_id}"),
+    ("POST", "/orders/{order_id}/cancel"),
     ("GET", "/favorites"),
     ("POST", "/favorites"),
     ("POST", "/favorites/{favorite_id}/remove"),
@@ -61,6 +62,14 @@ ADMINS = {
     ("POST", "/admin/accounts/{account_id}/favorites/clear"),
     ("GET", "/admin/films"),
     ("POST", "/admin/films/{film_id}/price"),
+    ("POST", "/admin/films/{film_id}/terms"),
+    ("GET", "/admin/counter"),
+    ("POST", "/admin/counter/{rental_id}/hand-out"),
+    ("POST", "/admin/counter/{rental_id}/take-back"),
+    ("POST", "/admin/counter/{rental_id}/write-off"),
+    ("GET", "/admin/orders"),
+    ("GET", "/admin/orders/{order_id}"),
+    ("POST", "/admin/orders/{order_id}/refund"),
 }
 ENDING = {("POST", "/sign-out"), ("POST", "/account/sessions/end")}  # the actor's own session
 ACTORS = ["nobody", "a made-up session", "a bearer token", "another", "another with the same things"]
@@ -77,13 +86,14 @@ class Owner:
             keep_things(client)
         [[self.order]] = fetch(url, "SELECT id FROM shop_order WHERE account_id = %s", self.person.id)
         [[self.token_id]] = fetch(url, "SELECT id FROM token WHERE account_id = %s", self.person.id)
+        self.rentals = [row[0] for row in fetch(url, "SELECT id FROM rental WHERE account_id = %s", self.person.id)]
         self.ratings = [row[0] for row in fetch(url, "SELECT id FROM rating WHERE account_id = %s", self.person.id)]
         self.favorites = [row[0] for row in fetch(url, "SELECT id FROM favorite WHERE account_id = %s", self.person.id)]
         self.state = self.look()
 
     def look(self) -> list[Any]:
         """Everything that is theirs, as it is kept."""
-        tables = ("cart_line", "shop_order", "favorite", "rating", "shelf")
+        tables = ("cart_line", "shop_order", "rental", "favorite", "rating", "shelf")
         mine = [fetch(self.url, f"SELECT t::text FROM {table} t WHERE account_id = %s ORDER BY 1", self.person.id)
                 for table in tables]  # fmt: skip
         return [
@@ -161,6 +171,7 @@ def addresses(path: str, owner: Owner) -> list[str]:
         "number": ["1.xml"],
         "token_id": [str(owner.token_id)],
         "order_id": [str(owner.order)],
+        "rental_id": [*map(str, owner.rentals)],
         "favorite_id": [*map(str, owner.favorites), str(owner.person.id)],
         "rating_id": [*map(str, owner.ratings), str(owner.person.id)],
         "account_id": [str(owner.person.id)],
@@ -185,7 +196,8 @@ def test_nobody_sees_or_changes_another_s_things(
     kind, client = actor
     form = {
         **CARD, "movieId": FILM, "quantity": "1", "movie_id": str(SHAWSHANK), "rating": "0.5", "price": "0.01",
-        "name": "theirs", "expires": "never", "account_id": str(owner.person.id), "user_id": str(owner.person.id),
+        "reason": "theirs", "name": "theirs", "expires": "never", "account_id": str(owner.person.id),
+        "user_id": str(owner.person.id),
     }  # fmt: skip
     leaks = []
     for method, path in sorted(routes, key=lambda one: (one in ENDING, one)):
