@@ -312,6 +312,12 @@ PROMISES = [
         minutes=15,
     ),
     Promise(
+        number=39,
+        promise="who leaves is gone",
+        figure="dump, cache, logs, metrics, a later backup: 0 hits of the person; sums of orders unchanged",
+        tests=("tests/personal_data/test_who_leaves_is_gone.py",),
+    ),
+    Promise(
         number=40,
         promise="any first character, any title",
         figure="10 000 first characters, every mark and script: every film opens; ids imported or refused",

@@ -45,6 +45,13 @@ class RequestMix:
     def any_page(self) -> str:
         return f"{API}/movies?page={self._random.randint(1, self._pages)}&{self._order()}"
 
+    def page_one(self) -> str:
+        return f"{API}/movies?page=1&{self._order()}"
+
+    def far_page(self) -> str:
+        """Page 30,000 or one beside it, where there are so many, otherwise the last."""
+        return f"{API}/movies?page={min(self._pages, 30_000 + self._random.randint(-200, 200))}&{self._order()}"
+
     def letter(self) -> str:
         letter = self._random.choice("abcdefghijklmnopqrstuvwxyz*")
         return f"{API}/movies?startsWith={letter}&page={self._random.randint(1, 50)}&{self._order()}"

@@ -4,7 +4,8 @@ Each promise (bench/promises.py) is proved by what ``make test`` runs small; her
 environment. Some run at a time, those that measure times in quiet; what takes longest comes last. What has not ended
 after an hour is stopped, and its row says so: two cores need an hour and a half for all (MINUTES=100).
 
-``make trust ARGS="1 6"`` proves those two. The last result of each row is kept in bench/out/trust.json.
+``make trust ARGS="1 6"`` proves those two. The last result of each row is kept in bench/out/trust.json;
+``python -m bench.report trust`` brings them into docs/trust.md.
 """
 
 import os
@@ -24,6 +25,7 @@ from bench.promises import PROMISES, Beside, Promise
 from rich.console import Console
 from rich.table import Table
 
+STORED = OUT / "trust.json"
 MINUTES = int(os.environ.get("MINUTES") or 60)
 LONG = 11  # minutes; rows of more come after all others
 PARALLEL: dict[Beside, int] = {"nothing": 1, "idle": 2, "anything": 2}  # in this order
@@ -121,11 +123,14 @@ def _show(rows: Sequence[Result], seconds: float) -> None:
 
 
 def _store(rows: Sequence[Result]) -> None:
-    file = OUT / "trust.json"
     OUT.mkdir(exist_ok=True)
-    stored = msgspec.json.decode(file.read_bytes(), type=list[Result]) if file.exists() else []
-    latest = {row.number: row for row in [*stored, *rows]}
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(sorted(latest.values(), key=lambda row: row.number))))
+    latest = {row.number: row for row in [*read_results(), *rows]}
+    STORED.write_bytes(msgspec.json.format(msgspec.json.encode(sorted(latest.values(), key=lambda row: row.number))))
+
+
+def read_results() -> list[Result]:
+    """The last result of each promise that was ever tried here."""
+    return msgspec.json.decode(STORED.read_bytes(), type=list[Result]) if STORED.exists() else []
 
 
 if __name__ == "__main__":

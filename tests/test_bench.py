@@ -11,10 +11,13 @@ from bench import __main__ as bench
 from bench import report
 from bench.charts import draw
 from bench.machine import Machine
+from bench.promises import PROMISES
 from bench.results import Limit, Point, Row, Rows, compared
 from bench.results_table import Run
+from bench.trust import Result
 
 ROOT = Path(__file__).parents[1]
+IN_SHORT, TABLE = (f"<!-- {name}: begin -->\nold\n<!-- {name}: end -->\n" for name in ("in short", "bench"))
 MACHINE = Machine(2, "a processor", 4.0, "Linux", "3.11", "18", "0.1", 0.0)
 
 
@@ -90,23 +93,41 @@ def test_pictures_are_whole_svg_and_show_what_is_over_the_limit(tmp_path: Path) 
     assert len(list(ET.parse(growth).iter("{http://www.w3.org/2000/svg}polyline"))) == 2
 
 
-def test_the_table_goes_between_the_markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = run_of(Row("a | film", "1 ms", "2 ms: it", 0.5, [Limit(1, 2, "ms")], spread="1 to 2 ms", part="reads"))
+def test_the_tables_go_between_the_markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_of(
+        Row("a | film", "1 ms", "2 ms: it", 0.5, [Limit(1, 2, "ms")], spread="1 to 2 ms", part="reads"),
+        Row("suggestions, uncached: median, p99", "2 ms, 9 ms", part="reads"),
+    )
     page = tmp_path / "performance.md"
     (tmp_path / "images").mkdir()
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
+    page.write_text(f"before\n{IN_SHORT}between\n{TABLE}after\n", encoding="utf-8")
     monkeypatch.setattr(report, "DOCS", tmp_path)
     monkeypatch.setattr(report, "read", lambda _: run)
     monkeypatch.setenv("SCALE", "small")
+    monkeypatch.setattr("sys.argv", ["report"])
     report.main()
     report.main()  # again, with the same end
     text = page.read_text(encoding="utf-8")
-    assert text.startswith(f"before\n{report.BEGIN}\n")
-    assert text.endswith(f"{report.END}\nafter\n")
+    assert text.startswith("before\n<!-- in short: begin -->\n| what you do |")
+    assert text.endswith("<!-- bench: end -->\nafter\n")
+    assert text.count("| type into the search box | 2 ms, 9 ms |  |  |\n<!-- in short: end -->\nbetween\n") == 1
     assert text.count("| a \\| film | 1 ms | 2 ms: it | 0.50 | ≤ 2 ms | reached | 1 to 2 ms |") == 1
     assert "old" not in text
 
 
-def test_the_page_has_the_markers() -> None:
-    text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
-    assert text.count(report.BEGIN) == text.count(report.END) == 1
+def test_the_table_of_promises_names_those_without_a_result() -> None:
+    reached = Result(1, "one cart gives one order", "", "500 rounds", "", fine=True, seconds=1, at="2026-11-29")
+    missed = Result(2, "a crash loses and doubles nothing", "", "9 lost", "", fine=False, seconds=1, at="today")
+    lines = report.trust_table([missed, reached]).splitlines()
+    assert len(lines) == 2 + len(PROMISES)
+    assert lines[2].endswith("| 500 rounds | 2026-11-29 |")
+    assert lines[3].endswith("| **not:** 9 lost | today |")
+    assert lines[4].endswith("| not measured yet |  |")
+
+
+@pytest.mark.parametrize(
+    ("page", "name"), [("performance.md", "in short"), ("performance.md", "bench"), ("trust.md", "trust")]
+)
+def test_the_pages_have_their_markers(page: str, name: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert report.replaced(text, name, "new") != text

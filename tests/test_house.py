@@ -142,14 +142,14 @@ MAY_IMPORT = {
     "shop": {"accounts", "catalogue", "http", "openapi", "rentals", "secret", "store"},
     "community": {"accounts", "http", "openapi", "store", "tmdb"},
     "edge": {"catalogue", "http", "store"},
-    "storefront": {"accounts", "admin", "catalogue", "community", "http", "posters", "rentals", "secret", "shop",
-        "store",
-        "tmdb",
+    "personal_data": {"secret", "store"},
+    "storefront": {"accounts", "admin", "catalogue", "community", "http", "personal_data", "posters",
+        "rentals", "secret", "shop", "store", "tmdb",
     },
     "metrics": {"accounts", "components", "edge", "http", "shop", "store"},
     "commands": {
-        "accounts", "backup", "demo", "importing", "logs", "rentals", "secret", "server", "shop", "store",
-        "tmdb",
+        "accounts", "backup", "demo", "importing", "logs", "personal_data", "rentals", "secret", "server",
+        "shop", "store", "tmdb",
     },
 }  # fmt: skip
 

@@ -60,6 +60,7 @@ from filmer.storefront.counter import CounterPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
 from filmer.storefront.orders import OrderPages
+from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
 from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
@@ -122,6 +123,7 @@ def _framework(
                 "sales": components.sales,
                 "watching": components.watching,
                 "stream_links": components.stream_links,
+                "leaving": components.leaving,
                 "database": components.database,
                 "failure_page": components.pages.failure,
                 "failure_page_for": components.pages.failure_for,
@@ -189,6 +191,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             actions={**shop.actions, **community.actions},
             demo=demo_users if settings.demo else [],
         ),
+        PersonalDataPages(pages, database, components.signing_in, components.leaving, components.clock),
         shop,
         CheckoutPages(
             pages,

@@ -14,6 +14,7 @@ from filmer.catalogue.index_follower import IndexFollower
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
+from filmer.personal_data.leaving import Leaving
 from filmer.rentals.counter import Counter
 from filmer.rentals.sales import Sales
 from filmer.rentals.stream_links import StreamLinks
@@ -62,6 +63,7 @@ class Components:
 
     def _accounts(self, settings: Settings) -> None:
         self.throttle = Throttle(self.clock, self.secret)
+        self.leaving = Leaving(self.secret, self.clock)
         self.sessions = Sessions(
             self.clock,
             idle=timedelta(minutes=settings.session_minutes),
@@ -136,6 +138,7 @@ class Components:
             lambda: self.checkout.tidy(self.database),
             lambda: self.sales.tidy(self.database),
             lambda: self.cancelling.tidy(self.database),
+            lambda: self.leaving.tidy(self.database),
             self.tmdb_cache.tidy,
         ]
 

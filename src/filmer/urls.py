@@ -28,6 +28,7 @@ from filmer.storefront.counter import CounterPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
 from filmer.storefront.orders import OrderPages
+from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
 from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
@@ -164,6 +165,7 @@ def storefront(
     films: FilmPages,
     sitemaps: Sitemaps,
     accounts: AccountPages,
+    personal_data: PersonalDataPages,
     shop: ShopPages,
     checkout: CheckoutPages,
     orders: OrderPages,
@@ -193,6 +195,11 @@ def storefront(
             post("/account/tokens")(accounts.create_token),
             post("/account/tokens/{token_id:str}/revoke")(accounts.revoke_token),
             post("/account/sessions/end")(accounts.end_sessions),
+            get("/account/data")(personal_data.download),
+            get("/account/delete")(personal_data.show_deletion),
+            post("/account/delete")(personal_data.delete),
+            get("/account/undo-deletion/{token:str}")(personal_data.show_undo),
+            post("/account/undo-deletion/{token:str}")(personal_data.undo),
             get("/cart")(shop.show_cart),
             post("/cart/items")(shop.add_item),
             post("/cart/items/{film_id:str}")(shop.change_item),

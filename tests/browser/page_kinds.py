@@ -94,6 +94,12 @@ def name_a_token_blank(page: Page) -> None:
     page.get_by_role("alert").wait_for()
 
 
+def delete_wrongly(page: Page) -> None:
+    page.get_by_label("Your password").fill("not the password")
+    page.get_by_role("button", name="Delete my account").click()
+    page.get_by_text("This is not your password").wait_for()
+
+
 def set_no_price(page: Page) -> None:
     page.get_by_label("Price of Batman Begins").fill("gratis")
     page.get_by_role("button", name="Set the price of Batman Begins").click()
@@ -163,6 +169,9 @@ KINDS = (
     Kind("account", "/account", CUSTOMER),
     Kind("token without a name", "/account", CUSTOMER, 400, name_a_token_blank),
     Kind("new token", "/account", CUSTOMER, steps=make_a_token),
+    Kind("deletion", "/account/delete", NEWCOMER),
+    Kind("deletion with a wrong password", "/account/delete", NEWCOMER, 401, delete_wrongly),
+    Kind("undoing a deletion", "/account/undo-deletion/1.00"),
     Kind("cart", "/cart", CUSTOMER),
     Kind("cart about to be emptied", "/cart", CUSTOMER, steps=empty_the_cart),
     Kind("checkout", "/checkout", CUSTOMER),

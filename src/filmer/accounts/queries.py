@@ -48,6 +48,7 @@ class AccountListing(msgspec.Struct, frozen=True):
     demo: bool
     created: datetime
     sessions: int
+    leaving: datetime | None  # when its user deleted it; it is erased a week later
 
 
 async def select_sign_in_account(
@@ -106,8 +107,8 @@ async def skip_ids(conn: Connection) -> None:
 async def select_accounts(conn: Connection) -> list[AccountListing]:
     statement = f"""
         SELECT {_USER}, a.disabled, a.demo, a.created,
-            (SELECT count(*) FROM session s WHERE s.account_id = a.id)
-        FROM account a ORDER BY a.id
+            (SELECT count(*) FROM session s WHERE s.account_id = a.id), a.leaving
+        FROM account a WHERE a.erased IS NULL ORDER BY a.id
     """
     rows = await (await conn.execute(statement.encode())).fetchall()
     return [AccountListing(User(*row[:5]), *row[5:]) for row in rows]
@@ -145,7 +146,14 @@ async def update_role(conn: Connection, account_id: int, role: Role) -> bool:
 
 
 async def update_disabled(conn: Connection, account_id: int, *, disabled: bool) -> bool:
-    done = await conn.execute("UPDATE account SET disabled = %s WHERE id = %s", [disabled, account_id])
+    """To open an account undoes that its user deleted it. False for one that there is not, or whose user is gone."""
+    done = await conn.execute(
+        """
+        UPDATE account SET disabled = %(disabled)s, leaving = CASE WHEN %(disabled)s THEN leaving END
+        WHERE id = %(account)s AND erased IS NULL
+        """,
+        {"disabled": disabled, "account": account_id},
+    )
     return done.rowcount == 1
 
 

@@ -81,6 +81,17 @@ class SigningIn:
         with _counted(self.registrations):
             return await self._register(registration, client)
 
+    async def require_password(self, user: User, password: str, client: Client) -> None:
+        """That somebody who is signed in knows the password. Raises InvalidCredentials, RateLimited."""
+        keys = [ThrottleKey(SIGN_IN_FAMILIAR, f"{email_key(user.email)} {(client.session or b'').hex()}")]
+        async with self._database.connection() as conn:
+            await self._throttle.check(conn, keys)
+            stored = await queries.lock_password(conn, user.id)
+        if not await self._passwords.matches(password, stored, before=lambda: self._charge(keys)):
+            raise InvalidCredentials
+        async with self._database.connection() as conn:
+            await self._throttle.refund(conn, keys)
+
     async def _sign_in(self, credentials: Credentials, client: Client) -> tuple[User, str]:
         address = self._secret.digest("familiar address", client.address)
         async with self._database.connection() as conn:

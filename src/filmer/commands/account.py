@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -15,8 +17,11 @@ from filmer.accounts.schemas import Role, read_name, read_new_password
 from filmer.clock import SystemClock
 from filmer.commands.options import DataDir
 from filmer.commands.terminal import ask_secret, in_database, read_argument
-from filmer.errors import CommandFailed
+from filmer.errors import CommandFailed, Conflict, NotFound
+from filmer.personal_data.export import export as export_data
+from filmer.personal_data.leaving import Leaving
 from filmer.plurals import counted
+from filmer.secret import SecretKey
 from filmer.settings import Settings
 from filmer.store.postgres import Connection
 
@@ -70,7 +75,8 @@ def list_accounts(*, data_dir: DataDir = None) -> None:
         print("There are no accounts. Open one: filmer account create --email … --first-name … --last-name …")
     for account in accounts:
         user = account.user
-        marks = [*(["disabled"] if account.disabled else []), *(["demo"] if account.demo else [])]
+        closed = "deleted" if account.leaving else "disabled"
+        marks = [*([closed] if account.disabled else []), *(["demo"] if account.demo else [])]
         if user.id in same_email:
             marks.append(f"same e-mail address as account {same_email[user.id]}")
         state = f"  ({', '.join(marks)})" if marks else ""
@@ -132,6 +138,57 @@ def sign_out(account_id: int, /, *, data_dir: DataDir = None) -> None:
     """Sign a user out everywhere, at once."""
     ended = _change(data_dir, account_id, lambda conn: queries.select_is_account(conn, account_id), ends=True)
     print(f"account {account_id} is signed out everywhere ({counted(ended, 'session')})")
+
+
+@account_app.command
+def export(account_id: int, file: Path, /, *, data_dir: DataDir = None) -> None:
+    """Write everything that is held of a user to FILE, a ZIP file that must not exist yet."""
+
+    async def work(conn: Connection, _: Settings) -> bytes | None:
+        return await export_data(conn, account_id, now=SystemClock().now())
+
+    content = in_database(data_dir, work)
+    if content is None:
+        raise CommandFailed(f"There is no account {account_id}: `filmer account list` shows all accounts.")
+    try:
+        with file.open("xb") as written:
+            written.write(content)
+    except OSError as error:
+        raise CommandFailed(f"{file} can't be written: {error.strerror}.") from None
+    print(f"{file} has all data of account {account_id}")
+
+
+@account_app.command
+def delete(
+    account_id: int,
+    /,
+    *,
+    now: Annotated[bool, Parameter(help="Remove the person at once: this can't be undone.", negative="")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Delete an account: access ends at once, and after 7 days the person is removed. Orders stay without the person.
+
+    Until then `filmer account enable` undoes it.
+    """
+
+    async def work(conn: Connection, settings: Settings) -> datetime:
+        leaving = Leaving(SecretKey(settings), SystemClock())
+        _, until = await leaving.leave(conn, account_id)
+        if now:
+            await leaving.erase(conn, account_id)  # nothing can have come up: this is one transaction
+        return until
+
+    try:
+        until = in_database(data_dir, work)
+    except NotFound:
+        raise CommandFailed(f"There is no account {account_id}: `filmer account list` shows all accounts.") from None
+    except Conflict as error:
+        raise CommandFailed(f"{error}.") from None
+    if now:
+        print(f"account {account_id} is deleted, and its person is removed")
+    else:
+        undo = f"`filmer account enable {account_id}` undoes it"
+        print(f"account {account_id} is deleted, and its person is removed on {until:%Y-%m-%d}: until then {undo}")
 
 
 def _change(

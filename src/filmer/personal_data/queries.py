@@ -1,0 +1,160 @@
+"""All SQL about everything that is held of a person: in the tables of every domain that name an account."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg import sql
+
+from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
+from filmer.store.postgres import Connection
+
+# What a person gets of their own, by the name of the file. Digests, which mean nothing to anybody, are left out.
+EXPORTED = {
+    "profile": "SELECT id, email, first_name, last_name, role, created FROM account WHERE id = %(account)s",
+    "orders": """
+        SELECT o.id, o.placed, o.item_count, o.total, c.cancelled, c.reason, c.refund
+        FROM shop_order o LEFT JOIN cancellation c ON c.order_id = o.id
+        WHERE o.account_id = %(account)s ORDER BY o.place
+    """,
+    "order_lines": """
+        SELECT l.order_id, l.film_id, l.title, l.year, l.quantity, l.price
+        FROM order_line l JOIN shop_order o ON o.id = l.order_id
+        WHERE o.account_id = %(account)s ORDER BY o.place, l.place
+    """,
+    "rentals": """
+        SELECT r.id, r.order_id, r.film_id, l.title, r.way, r.state, r.paid, r.start_by, r.began, r.ends_at, r.ended,
+            r.returned, r.lost
+        FROM rental r JOIN order_line l USING (order_id, place) WHERE r.account_id = %(account)s ORDER BY r.id
+    """,
+    "progress": """
+        SELECT p.film_id, f.title, p.season, p.episode, p.position AS seconds, p.duration, p.updated
+        FROM progress p LEFT JOIN film f ON f.id = p.film_id WHERE p.account_id = %(account)s ORDER BY p.updated
+    """,
+    "cart": """
+        SELECT c.film_id, f.title, c.quantity, c.price FROM cart_line c LEFT JOIN film f ON f.id = c.film_id
+        WHERE c.account_id = %(account)s ORDER BY c.place
+    """,
+    "favorites": """
+        SELECT v.movie_id AS tmdb_id, coalesce(t.title, f.title) AS title, v.created
+        FROM favorite v LEFT JOIN tmdb_film t ON t.movie_id = v.movie_id
+        LEFT JOIN LATERAL (SELECT title FROM film WHERE tmdb_id = v.movie_id ORDER BY id LIMIT 1) f ON true
+        WHERE v.account_id = %(account)s ORDER BY v.id
+    """,
+    "ratings": """
+        SELECT r.movie_id AS tmdb_id, coalesce(t.title, f.title) AS title, r.rating, r.created, r.updated
+        FROM rating r LEFT JOIN tmdb_film t ON t.movie_id = r.movie_id
+        LEFT JOIN LATERAL (SELECT title FROM film WHERE tmdb_id = r.movie_id ORDER BY id LIMIT 1) f ON true
+        WHERE r.account_id = %(account)s ORDER BY r.id
+    """,
+    "cards": """
+        SELECT last_four, first_name, last_name, expiration FROM card WHERE account_id = %(account)s ORDER BY last_four
+    """,
+    "tokens": "SELECT name, created, expires, used FROM token WHERE account_id = %(account)s ORDER BY id",
+    "sessions": "SELECT created, used FROM session WHERE account_id = %(account)s ORDER BY created",
+}
+
+
+class ExportedTable(msgspec.Struct, frozen=True):
+    """``columns``: their names, in the order of the values of each row."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+
+
+async def select_personal_data(conn: Connection, account_id: int) -> dict[str, ExportedTable]:
+    """Everything at one moment, by the names of ``EXPORTED``. To be the first of a transaction."""
+    await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    await conn.execute(USE_CURRENT_EDITION_LOCALLY)
+    tables = {}
+    for name, statement in EXPORTED.items():
+        cursor = await conn.execute(statement.encode(), {"account": account_id})
+        tables[name] = ExportedTable([column.name for column in cursor.description or ()], await cursor.fetchall())
+    return tables
+
+
+# What goes with a person. Orders, their lines, rentals and cancellations stay for the books, and name nobody any more.
+ERASED = (
+    "session", "familiar_address", "token", "card", "cart_line", "checkout_key", "progress", "favorite", "rating",
+    "shelf",
+)  # fmt: skip
+
+
+class Leaver(msgspec.Struct, frozen=True):
+    """An account that is to be deleted, and what speaks against it. ``leaving``: when it was deleted, if it was."""
+
+    leaving: datetime | None
+    is_last_admin: bool
+    copies_out: int
+    unpaid: int  # orders
+    refunds_owed: int
+
+
+async def lock_leaver(conn: Connection, account_id: int) -> Leaver | None:
+    """None for an account that there is not, or whose person is gone. Until the transaction ends nobody changes it."""
+    # One after the other: two admins who leave at the same moment would each count on the other.
+    await conn.execute(
+        "SELECT FROM account WHERE role = 'admin' OR id = %s ORDER BY id FOR NO KEY UPDATE", [account_id]
+    )
+    cursor = await conn.execute(
+        """
+        SELECT a.leaving,
+            a.role = 'admin' AND NOT EXISTS (
+                SELECT FROM account o WHERE o.role = 'admin' AND NOT o.disabled AND o.id <> a.id
+            ),
+            (SELECT count(*) FROM rental r WHERE r.account_id = a.id AND r.way = 'pick up' AND r.began IS NOT NULL
+                AND r.returned IS NULL AND r.lost IS NULL),
+            (SELECT count(DISTINCT r.order_id) FROM rental r WHERE r.account_id = a.id AND r.state = 'unpaid'),
+            (SELECT count(*) FROM cancellation c JOIN shop_order o ON o.id = c.order_id
+                WHERE o.account_id = a.id AND c.refund IN ('initiated', 'failed'))
+        FROM account a WHERE a.id = %s AND a.erased IS NULL
+        """,
+        [account_id],
+    )
+    row = await cursor.fetchone()
+    return None if row is None else Leaver(*row)
+
+
+async def update_leaving(conn: Connection, account_id: int, *, now: datetime) -> None:
+    """Access ends: nobody signs in, sessions and tokens are refused."""
+    await conn.execute("UPDATE account SET leaving = %s, disabled = true WHERE id = %s", [now, account_id])
+    await conn.execute("DELETE FROM session WHERE account_id = %s", [account_id])
+
+
+async def update_stays(conn: Connection, account_id: int, leaving: datetime) -> bool:
+    """Undoes what was done at that moment. False if that was undone already, or the person is gone."""
+    done = await conn.execute(
+        "UPDATE account SET leaving = NULL, disabled = false WHERE id = %s AND leaving = %s", [account_id, leaving]
+    )
+    return done.rowcount == 1
+
+
+async def select_leaving(conn: Connection, account_id: int) -> datetime | None:
+    cursor = await conn.execute("SELECT leaving FROM account WHERE id = %s", [account_id])
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def select_leavers(conn: Connection, *, left_before: datetime) -> list[int]:
+    cursor = await conn.execute("SELECT id FROM account WHERE leaving <= %s ORDER BY id LIMIT 100", [left_before])
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def erase(conn: Connection, account_id: int, *, now: datetime) -> None:
+    """Removes the person; the account's row, which is locked, stays without a name. To be in a transaction."""
+    await conn.execute(
+        """
+        UPDATE account SET email = 'deleted', email_key = 'deleted ' || id, first_name = 'deleted',
+            last_name = 'deleted', password = '$argon2id$deleted', role = 'customer', demo = false, leaving = NULL,
+            erased = %s
+        WHERE id = %s
+        """,
+        [now, account_id],
+    )
+    for table in ERASED:
+        statement = sql.SQL("DELETE FROM {} WHERE account_id = %s").format(sql.Identifier(table))
+        await conn.execute(statement, [account_id])
+    await conn.execute(
+        "UPDATE cancellation c SET reason = '' FROM shop_order o WHERE o.id = c.order_id AND o.account_id = %s",
+        [account_id],
+    )

@@ -1,0 +1,71 @@
+"""A shop whose clock a test moves, and people with something of everything."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from tests.accounts.forms import send
+from tests.conftest import MakeDatabase
+from tests.in_process import MovedClock
+from tests.shop.conftest import SHAWSHANK, LocalShop, buy, fetch, open_store, put_in_cart
+from tests.users import PASSWORD, open_account, put_card, token_of
+
+from filmer.personal_data.leaving import UNDO_WITHIN
+
+DELETE = "/account/delete"
+TMDB_ID = 278  # The Shawshank Redemption
+NUMBER = "5105105105105100"
+
+
+class Leaver:
+    """Somebody who has rented, and has a full cart, a card, a token, a favourite, a rating, and watched a film."""
+
+    def __init__(self, shop: LocalShop, clock: MovedClock, *, email: str = "") -> None:
+        self.shop, self.clock, self.url = shop, clock, shop.url
+        self.person = open_account(shop.url, email=email)
+        self.client = shop.sign_in(self.person)
+        self.order = buy(self.client)
+        put_in_cart(self.client)
+        put_card(shop.url, {"creditCardId": NUMBER, "firstName": "=Mary", "lastName": "Major", "expiration": "2031-05"},
+                 account_id=self.person.id)  # fmt: skip
+        self.token = token_of(shop.url, self.person, name="backup")
+        for table, columns, values in (
+            ("shelf", "version", "gen_random_uuid()"),
+            ("favorite", "movie_id, created", f"{TMDB_ID}, now()"),
+            ("rating", "movie_id, rating, created, updated", f"{TMDB_ID}, 4.5, now(), now()"),
+            ("progress", "film_id, position, updated", f"'{SHAWSHANK}', 61.5, now()"),
+            ("familiar_address", "address, seen", "'somewhere', now()"),
+        ):
+            fetch(shop.url, f"INSERT INTO {table} (account_id, {columns}) VALUES (%s, {values})", self.person.id)
+
+    def delete(self, password: str = PASSWORD) -> httpx.Response:
+        return send(self.client, DELETE, password=password)
+
+    def is_signed_in(self) -> bool:
+        return self.client.get("/account").status_code == 200
+
+    def rows(self, table: str) -> list[Any]:
+        return fetch(self.url, f"SELECT * FROM {table} WHERE account_id = %s", self.person.id)
+
+    def tidy(self) -> None:
+        """What each process does once a minute."""
+        self.shop.run(self.shop.component("leaving").tidy(self.shop.component("database")))
+
+    def pass_week(self, *, less: timedelta = timedelta()) -> None:
+        self.clock.move(seconds=(UNDO_WITHIN - less).total_seconds())
+
+
+@pytest.fixture(scope="module")
+def shop_and_clock(make_database: MakeDatabase) -> Iterator[tuple[LocalShop, MovedClock]]:
+    clock = MovedClock()
+    with LocalShop(open_store(make_database()), clock=clock) as shop:
+        yield shop, clock
+
+
+@pytest.fixture
+def leaver(shop_and_clock: tuple[LocalShop, MovedClock]) -> Leaver:
+    shop, clock = shop_and_clock
+    fetch(shop.url, "DELETE FROM card WHERE account_id IS NOT NULL")
+    return Leaver(shop, clock)
