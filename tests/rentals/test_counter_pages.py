@@ -126,8 +126,8 @@ def test_what_there_is_not(rentals: RentalShop, admin: User) -> None:
     client = rentals.client(admin)
     for name in ACTIONS:
         assert send(client, action(watched, name), query="").status_code == 400, "it is watched, not handed out"
-        assert send(client, action(2**62, name), query="").status_code == 400
-        for unknown in (0, -1, 2**63, "x", "%00", "1_0"):
+        assert send(client, action(2**53 - 1, name), query="").status_code == 400
+        for unknown in (0, -1, 2**53, "x", "%00", "1_0"):
             assert client.post(f"{COUNTER}/{unknown}/{name}", data={"query": ""}).status_code == 404, unknown
     assert client.get(f"{COUNTER}?query=%00").status_code == 400
     assert client.get(f"{COUNTER}?query={'x' * 201}").status_code == 400

@@ -23,8 +23,8 @@ class Counter:
 
     async def find(self, conn: Connection, text: str) -> list[CounterRow]:
         """What waits to be picked up or is out, by the order's code, the customer's name or address, or the title."""
-        code = read_code(text)
-        return await queries.select_at_counter(conn, text.strip(), code, now=self._clock.now(), size=MAX_FOUND)
+        code, now = read_code(text), self._clock.now()
+        return await queries.select_at_counter(conn, text.strip(), code, now=now, size=MAX_FOUND)
 
     async def show(self, conn: Connection, rental_id: int) -> CounterRow | None:
         """A rental whose copy is reserved or out."""
@@ -32,11 +32,11 @@ class Counter:
 
     async def waiting(self, conn: Connection) -> list[CounterRow]:
         """What waits to be picked up, first what lapses first."""
-        return await queries.select_waiting(conn, now=self._clock.now(), size=MAX_FOUND)
+        return await queries.select_list(conn, "waiting", now=self._clock.now(), size=MAX_FOUND)
 
     async def overdue(self, conn: Connection) -> list[CounterRow]:
         """What should be back by now; also what is out of an order that was cancelled."""
-        return await queries.select_overdue(conn, now=self._clock.now(), size=MAX_FOUND)
+        return await queries.select_list(conn, "overdue", now=self._clock.now(), size=MAX_FOUND)
 
     async def hand_out(self, conn: Connection, rental_id: int) -> Rental:
         """The rental begins. Raises InvalidOperation when it does not wait (any more), however many do it at once.

@@ -47,6 +47,12 @@ class CounterRow(msgspec.Struct, frozen=True):
     rental: Rental
 
 
+_LISTS = {
+    "waiting": "r.state = 'waiting' ORDER BY r.start_by, r.id",
+    "overdue": "(r.ends_at <= %(now)s OR r.state = 'cancelled') ORDER BY r.ends_at, r.id",
+}
+
+
 async def lock_terms(conn: Connection) -> None:
     """Until the transaction ends, nothing is sold that is picked up or watched: reservations stand still.
 
@@ -160,15 +166,9 @@ async def select_counter_row(conn: Connection, rental_id: int, *, now: datetime)
     return rows[0] if rows else None
 
 
-async def select_waiting(conn: Connection, *, now: datetime, size: int) -> list[CounterRow]:
-    condition = "r.state = 'waiting' ORDER BY r.start_by, r.id"
-    return await _select_counter_rows(conn, condition, {"now": now, "size": size})
-
-
-async def select_overdue(conn: Connection, *, now: datetime, size: int) -> list[CounterRow]:
-    """Copies that should be back by now, the longest overdue first."""
-    condition = "(r.ends_at <= %(now)s OR r.state = 'cancelled') ORDER BY r.ends_at, r.id"
-    return await _select_counter_rows(conn, condition, {"now": now, "size": size})
+async def select_list(conn: Connection, name: str, *, now: datetime, size: int) -> list[CounterRow]:
+    """What is ``waiting``, first what lapses first; or ``overdue``, the longest overdue first."""
+    return await _select_counter_rows(conn, _LISTS[name], {"now": now, "size": size})
 
 
 async def _select_counter_rows(conn: Connection, condition: str, values: dict[str, object]) -> list[CounterRow]:

@@ -36,6 +36,10 @@ _ORDER = """
         c.amount, c.answered, c.reason, c.account_id = o.account_id
     FROM shop_order o JOIN account a ON a.id = o.account_id LEFT JOIN cancellation c ON c.order_id = o.id
 """
+_UNANSWERED = """
+    SELECT c.order_id, o.payment, c.amount FROM cancellation c JOIN shop_order o ON o.id = c.order_id
+    WHERE c.refund = 'initiated'
+"""
 _FOUND = """(o.id::text = %(text)s OR o.id = (SELECT order_id FROM pickup WHERE code = %(code)s)
     OR o.account_id IN (SELECT id FROM account WHERE lower(email) LIKE %(like)s))
 """
@@ -98,25 +102,12 @@ async def insert_cancellation(
 
 async def select_owed_refunds(conn: Connection, *, cancelled_before: datetime) -> list[OwedRefund]:
     """Refunds that the provider has not answered. A random selection, so that none holds up the others."""
-    cursor = await conn.execute(
-        """
-        SELECT c.order_id, o.payment, c.amount FROM cancellation c JOIN shop_order o ON o.id = c.order_id
-        WHERE c.refund = 'initiated' AND c.cancelled < %s ORDER BY random() LIMIT 100
-        """,
-        [cancelled_before],
-    )
-    return [OwedRefund(*row) for row in await cursor.fetchall()]
+    statement = f"{_UNANSWERED} AND c.cancelled < %s ORDER BY random() LIMIT 100"
+    return [OwedRefund(*row) for row in await (await conn.execute(statement.encode(), [cancelled_before])).fetchall()]
 
 
 async def select_owed_refund(conn: Connection, order_id: int) -> OwedRefund | None:
-    cursor = await conn.execute(
-        """
-        SELECT c.order_id, o.payment, c.amount FROM cancellation c JOIN shop_order o ON o.id = c.order_id
-        WHERE c.refund = 'initiated' AND c.order_id = %s
-        """,
-        [order_id],
-    )
-    row = await cursor.fetchone()
+    row = await (await conn.execute(f"{_UNANSWERED} AND c.order_id = %s".encode(), [order_id])).fetchone()
     return None if row is None else OwedRefund(*row)
 
 

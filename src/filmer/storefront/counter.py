@@ -1,30 +1,24 @@
 """The page of the counter: what waits, what is out, what is overdue; handed out, taken back, written off."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
 from urllib.parse import urlencode
 
 from litestar.params import FromPath
-from msgspec import Meta
 
 from filmer.errors import InvalidOperation, NotFound
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import Query, path_id, read_query
+from filmer.http.query import path_id, read_query
 from filmer.rentals.counter import MAX_FOUND, Counter
 from filmer.rentals.schemas import Rental
+from filmer.shop.schemas import MAX_ID
 from filmer.store.postgres import Connection
+from filmer.storefront.admin import AdminListQuery
 from filmer.storefront.forms import receive_form, without_blanks
 from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor
 from filmer.storefront.rental_words import moment_text
 
-MAX_RENTAL = 2**63 - 1  # as a column of its type holds
-MAX_TEXT = 200
-
+MAX_TEXT = 200  # characters
 Act = Callable[[Connection, int], Awaitable[Rental]]
-
-
-class CounterQuery(Query):
-    query: Annotated[str, Meta(max_length=MAX_TEXT)] = ""
 
 
 class CounterPages(Handlers):
@@ -34,7 +28,7 @@ class CounterPages(Handlers):
 
     async def show_counter(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.admin(request) as (conn, visitor):
-            text = read_query(without_blanks(request.scope["query_string"]), CounterQuery).query.strip()
+            text = read_query(without_blanks(request.scope["query_string"]), AdminListQuery).query.strip()
             return await self._show(conn, request, visitor, text, None)
 
     async def hand_out(self, rental_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
@@ -52,7 +46,7 @@ class CounterPages(Handlers):
         """Back to the same list. What somebody else has done meanwhile is said, and nothing is done."""
         text = (await receive_form(request)).get("query").strip()[:MAX_TEXT]
         async with self._pages.admin(request) as (conn, visitor):
-            number = path_id(rental_id, MAX_RENTAL)
+            number = path_id(rental_id, MAX_ID)
             if number is None:
                 raise NotFound("There is no such rental")
             row = await self._counter.show(conn, number)
@@ -71,12 +65,7 @@ class CounterPages(Handlers):
             found = await self._counter.find(conn, text)
         else:
             found = await self._counter.overdue(conn) + await self._counter.waiting(conn)
-        sections = {
-            "Overdue": [row for row in found if row.rental.state in {"over", "cancelled"}],
-            "To be picked up": [row for row in found if row.rental.state == "waiting"],
-            "Out": [row for row in found if row.rental.state == "running"],
-        }
         return self._pages.personal(
             "counter.html", request, visitor, status=error.status if error else OK,
-            failure=f"{error.message}." if error else "", text=text, found=found, sections=sections, most=MAX_FOUND,
+            failure=f"{error.message}." if error else "", text=text, found=found, most=MAX_FOUND,
         )  # fmt: skip

@@ -19,17 +19,12 @@ from filmer.storefront.admin import AdminListQuery
 from filmer.storefront.forms import FilledForm, Form, receive_form, without_blanks
 from filmer.storefront.pager import Pager
 from filmer.storefront.pages import OK, HtmlResponse, Pages
-from filmer.storefront.rental_words import units_in_words
 
 ORDERS_A_PAGE = 50
 _REASON = {"reason": "Reason"}
 
 
 class CancelReason(Body):
-    reason: Annotated[str, Meta(max_length=MAX_REASON)] = ""
-
-
-class GivenReason(CancelReason):
     reason: Annotated[str, Meta(min_length=1, max_length=MAX_REASON)]
 
 
@@ -89,7 +84,8 @@ class OrderPages(Handlers):
                 raise NotFound("There is no such order")
             if form is not None:
                 try:
-                    reason = form.read(GivenReason if is_owner else CancelReason).reason.strip()
+                    is_given = is_owner or form.get("reason").strip()  # customers need no reason
+                    reason = form.read(CancelReason).reason.strip() if is_given else ""
                     await self._cancelling.cancel(conn, order.id, reason, by=visitor.user.id, is_owner=is_owner)
                 except (InvalidRequest, InvalidOperation) as refusal:
                     filled, error = FilledForm.of(_REASON, form, refusal), refusal
@@ -99,5 +95,5 @@ class OrderPages(Handlers):
             return self._pages.redirect(request.scope["path"].rpartition("/")[0], "The order is cancelled.")
         return self._pages.personal(
             "admin_order.html" if is_owner else "order.html", request, visitor, status=error.status if error else OK,
-            order=order, standing=standing, states=units_in_words(standing.rentals), form=filled, most=MAX_REASON,
+            order=order, standing=standing, form=filled, most=MAX_REASON,
         )  # fmt: skip

@@ -1,10 +1,7 @@
 """Rentals in words, as the pages of orders and the counter tell them."""
 
-from collections import Counter
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from filmer.plurals import counted
 from filmer.rentals.schemas import Rental
 
 
@@ -39,12 +36,3 @@ def _ended_in_words(rental: Rental) -> str:
     if not rental.began and rental.start_by != rental.paid:  # which are the same where the order is older than rentals
         return f"Lapsed on {moment_text(rental.ended)}, as it had not begun"
     return f"Over since {moment_text(rental.ended)}"
-
-
-def units_in_words(rentals: Iterable[Rental]) -> dict[str, list[str]]:
-    """How the units of each film stand, by film: those that stand alike in one line."""
-    units = Counter((rental.film_id, in_words(rental)) for rental in rentals)
-    lines: dict[str, list[str]] = {}
-    for (film_id, words), number in units.items():
-        lines.setdefault(film_id, []).append(words if number == 1 else f"{words} ({counted(number, 'copy', 'copies')})")
-    return lines
