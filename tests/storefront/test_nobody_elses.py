@@ -33,12 +33,16 @@ PUBLIC = {
 }  # fmt: skip
 ENTRANCE = {
     ("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/register"), ("POST", "/register"), ("POST", "/sign-out"),
+    ("GET", "/account/undo-deletion/{token}"), ("POST", "/account/undo-deletion/{token}"),
 }  # fmt: skip
 PERSONAL = {
     ("GET", "/account"),
     ("POST", "/account/tokens"),
     ("POST", "/account/tokens/{token_id}/revoke"),
     ("POST", "/account/sessions/end"),
+    ("GET", "/account/data"),
+    ("GET", "/account/delete"),
+    ("POST", "/account/delete"),
     ("GET", "/cart"),
     ("POST", "/cart/items"),
     ("POST", "/cart/items/{film_id}"),
@@ -169,6 +173,7 @@ def addresses(path: str, owner: Owner) -> list[str]:
         "genre_id": ["1", str(owner.person.id)],
         "name": ["site.css"],
         "number": ["1.xml"],
+        "token": ["A" * 43],
         "token_id": [str(owner.token_id)],
         "order_id": [str(owner.order)],
         "rental_id": [*map(str, owner.rentals)],

@@ -75,7 +75,7 @@ class OrderPages(Handlers):
     async def _order(
         self, request: AnyRequest, order_id: str, form: Form | None = None, *, is_owner: bool
     ) -> HtmlResponse:
-        """The visitor's own order, or anybody's for an owner of the shop. With a form, it is cancelled first."""
+        """The visitor's own order, or anybody's for an owner of the shop. It is cancelled first if there is a form."""
         number, filled, error = path_id(order_id, MAX_ID) or 0, FilledForm(_REASON), None
         async with (self._pages.admin if is_owner else self._pages.signed_in)(request) as (conn, visitor):
             find = queries.select_order(conn, number) if is_owner else own_order(conn, visitor.user.id, number)
@@ -84,8 +84,7 @@ class OrderPages(Handlers):
                 raise NotFound("There is no such order")
             if form is not None:
                 try:
-                    is_given = is_owner or form.get("reason").strip()  # customers need no reason
-                    reason = form.read(CancelReason).reason.strip() if is_given else ""
+                    reason = form.read(CancelReason).reason.strip() if is_owner or form.get("reason").strip() else ""
                     await self._cancelling.cancel(conn, order.id, reason, by=visitor.user.id, is_owner=is_owner)
                 except (InvalidRequest, InvalidOperation) as refusal:
                     filled, error = FilledForm.of(_REASON, form, refusal), refusal
