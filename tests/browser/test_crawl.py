@@ -17,6 +17,7 @@ __all__ = ["shown"]
 
 MOST = 60  # pages
 DOCS = "/docs"  # made by Swagger UI, with links of its own; test_harness looks at it
+DOWNLOAD = "/account/data"  # no page
 _READ = """async () => {
   const images = [...document.images];
   for (const image of images) image.loading = "eager";
@@ -47,7 +48,7 @@ def kind_of(address: str) -> str:
 
 def crawl(page: Page, origin: str, *, of_a_kind: int) -> Crawled:
     """Breadth first, from the first page on. ``of_a_kind``: how many films, genres, searches by director, …"""
-    queue, visited, kinds = deque(["/"]), {"/", DOCS}, Counter[str]()
+    queue, visited, kinds = deque(["/"]), {"/", DOCS, DOWNLOAD}, Counter[str]()
     paths, findings = list[str](), list[str]()
     while queue and len(paths) < MOST:
         path = queue.popleft()

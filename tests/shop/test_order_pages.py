@@ -95,6 +95,7 @@ def test_a_refund_is_told_in_plain_words_and_owed_until_it_is_completed(paid_sho
         paid_shop.gateway.refund_raises = failure
         with capture_logs():
             send(client, f"/orders/{order}/cancel", reason="")
+        paid_shop.clock.move(seconds=1)
     under_way, failed = (text_of(look(client, f"/orders/{order}")) for order in orders)
     assert "Under way: the payment provider is asked until it answers." in under_way
     assert "The shop still owes you this money." in failed
@@ -108,6 +109,7 @@ def test_a_refund_is_told_in_plain_words_and_owed_until_it_is_completed(paid_sho
     assert "2 refunds are still owed" in text_of(look(admin, "/admin"))
     assert "Less what was cancelled: $8.98 in these days, $8.98 in all." in text_of(look(admin, "/admin"))
     assert "$0.00 from 2 orders; in all $0.00 from 2." in text_of(look(admin, "/admin"))
+    assert "2$0.00less $8.98" in text_of(look(admin, "/admin"))
     paid_shop.gateway.refund_raises = None
     paid_shop.clock.move(minutes=2)
     paid_shop.tidy_refunds()
