@@ -44,6 +44,7 @@ from filmer.http.health import HealthApi
 from filmer.logs import configure_logs
 from filmer.openapi.pages import ApiDocPages
 from filmer.rentals.api import RentalsApi
+from filmer.rentals.counter_queries import Terms
 from filmer.rentals.sending import SendingApi
 from filmer.server.periodic import periodically
 from filmer.server.worker import exit_with_parent
@@ -56,8 +57,10 @@ from filmer.storefront.admin import AdminPages
 from filmer.storefront.catalogue import CataloguePages
 from filmer.storefront.checkout import CheckoutPages
 from filmer.storefront.community import CommunityPages
+from filmer.storefront.counter import CounterPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
+from filmer.storefront.orders import OrderPages
 from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
 from filmer.storefront.rentals import RentalPages
@@ -168,6 +171,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     prices = Prices(settings.default_price)
     demo_users = [Credentials(email=user.email, password=demo.PASSWORD) for user in demo.USERS]
     shop = ShopPages(pages, database, components.carts, components.watching)
+    orders = OrderPages(pages, components.cancelling)
     community = CommunityPages(pages, database, components.catalogue, components.tmdb_cache, components.shelves, prices)
     storefront = urls.storefront(
         CataloguePages(
@@ -202,6 +206,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             components.watching,
             hint=demo.card_hint(f"{components.clock.now():%Y-%m}") if settings.demo else None,
         ),
+        orders,
         community,
         RentalPages(pages, components.watching, components.stream_links),
         PosterPages(components.catalogue, components.images),
@@ -209,9 +214,9 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     )
     admin = AdminPages(
         pages, components.shared, components.tmdb, components.shelves, components.search,
-        components.clock, settings.default_price,
+        components.clock, settings.default_price, Terms(settings.rental_start_days, settings.rental_hours),
     )  # fmt: skip
-    return [storefront, urls.admin_pages(admin)]
+    return [storefront, urls.admin_pages(admin, CounterPages(pages, components.counter), orders)]
 
 
 def _monitoring(metrics: "Metrics | None", settings: Settings) -> list[Router]:

@@ -17,7 +17,7 @@ __all__ = ["shown"]
 
 MOST = 60  # pages
 DOCS = "/docs"  # made by Swagger UI, with links of its own; test_harness looks at it
-DOWNLOAD = "/account/data"
+DOWNLOAD = "/account/data"  # no page
 _READ = """async () => {
   const images = [...document.images];
   for (const image of images) image.loading = "eager";
@@ -41,7 +41,7 @@ class Crawled(NamedTuple):
 def kind_of(address: str) -> str:
     """/films/tt0111161?page=2 → /films/*?page; one order of a list is like the other."""
     parts = urlsplit(address)
-    path = re.sub("^/(films|stars|genres|orders|watch)/.+", r"/\1/*", parts.path)
+    path = re.sub("^(/admin)?/(films|stars|genres|orders|watch)/.+", r"\1/\2/*", parts.path)
     names = {pair.partition("=")[0] for pair in parts.query.split("&")} - {"order", "sort", "sortBy"}
     return f"{path}?{'&'.join(sorted(names))}"
 
@@ -101,7 +101,7 @@ def look(page: Page, path: str) -> tuple[dict[str, Any], list[str]]:
                 "/ratings?",
             ],
         ),
-        (ADMIN, ["/admin?", "/admin/films?", "/admin/accounts?"]),
+        (ADMIN, ["/admin?", "/admin/films?", "/admin/accounts?", "/admin/counter?", "/admin/orders?"]),
     ],
     ids=["nobody", "customer", "admin"],
 )

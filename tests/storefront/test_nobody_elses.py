@@ -44,6 +44,9 @@ PERSONAL = {
     ("POST", "/account/tokens"),
     ("POST", "/account/tokens/{token_id}/revoke"),
     ("POST", "/account/sessions/end"),
+    ("GET", "/account/data"),
+    ("GET", "/account/delete"),
+    ("POST", "/account/delete"),
     ("GET", "/cart"),
     ("POST", "/cart/items"),
     ("POST", "/cart/items/{film_id}"),
@@ -56,6 +59,7 @@ PERSONAL = {
     ("GET", "/library"),
     ("GET", "/watch/{film_id}"),
     ("POST", "/watch/{film_id}"),
+    ("POST", "/orders/{order_id}/cancel"),
     ("GET", "/favorites"),
     ("POST", "/favorites"),
     ("POST", "/favorites/{favorite_id}/remove"),
@@ -69,6 +73,14 @@ ADMINS = {
     ("POST", "/admin/accounts/{account_id}/favorites/clear"),
     ("GET", "/admin/films"),
     ("POST", "/admin/films/{film_id}/price"),
+    ("POST", "/admin/films/{film_id}/terms"),
+    ("GET", "/admin/counter"),
+    ("POST", "/admin/counter/{rental_id}/hand-out"),
+    ("POST", "/admin/counter/{rental_id}/take-back"),
+    ("POST", "/admin/counter/{rental_id}/write-off"),
+    ("GET", "/admin/orders"),
+    ("GET", "/admin/orders/{order_id}"),
+    ("POST", "/admin/orders/{order_id}/refund"),
 }
 ENDING = {("POST", "/sign-out"), ("POST", "/account/sessions/end")}  # the actor's own session
 ACTORS = ["nobody", "a made-up session", "a bearer token", "another", "another with the same things"]
@@ -85,6 +97,7 @@ class Owner:
             keep_things(client)
         [[self.order]] = fetch(url, "SELECT id FROM shop_order WHERE account_id = %s", self.person.id)
         [[self.token_id]] = fetch(url, "SELECT id FROM token WHERE account_id = %s", self.person.id)
+        self.rentals = [row[0] for row in fetch(url, "SELECT id FROM rental WHERE account_id = %s", self.person.id)]
         self.ratings = [row[0] for row in fetch(url, "SELECT id FROM rating WHERE account_id = %s", self.person.id)]
         self.favorites = [row[0] for row in fetch(url, "SELECT id FROM favorite WHERE account_id = %s", self.person.id)]
         self.state = self.look()
@@ -171,6 +184,7 @@ def addresses(path: str, owner: Owner) -> list[str]:
         "token": ["A" * 43],
         "token_id": [str(owner.token_id)],
         "order_id": [str(owner.order)],
+        "rental_id": [*map(str, owner.rentals)],
         "favorite_id": [*map(str, owner.favorites), str(owner.person.id)],
         "rating_id": [*map(str, owner.ratings), str(owner.person.id)],
         "account_id": [str(owner.person.id)],
@@ -195,7 +209,8 @@ def test_nobody_sees_or_changes_another_s_things(
     kind, client = actor
     form = {
         **CARD, "movieId": FILM, "quantity": "1", "movie_id": str(SHAWSHANK), "rating": "0.5", "price": "0.01",
-        "name": "theirs", "expires": "never", "account_id": str(owner.person.id), "user_id": str(owner.person.id),
+        "reason": "theirs", "name": "theirs", "expires": "never", "account_id": str(owner.person.id),
+        "user_id": str(owner.person.id),
     }  # fmt: skip
     leaks = []
     for method, path in sorted(routes, key=lambda one: (one in ENDING, one)):

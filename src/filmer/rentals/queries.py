@@ -200,15 +200,23 @@ async def update_over(conn: Connection, *, now: datetime) -> int:
     return done.rowcount
 
 
-async def select_rentals(conn: Connection, order_id: int, *, now: datetime, lock: bool = False) -> list[Rental]:
-    """The order's rentals. ``lock``: until the transaction ends, nobody else begins, ends or cancels them."""
+async def lock_rentals(conn: Connection, order_id: int) -> None:
+    """Until the transaction ends, nobody else begins, ends or cancels the order's rentals."""
+    await conn.execute("SELECT FROM rental WHERE order_id = %s ORDER BY id FOR UPDATE", [order_id])
+
+
+async def select_rentals(conn: Connection, order_id: int, *, now: datetime) -> list[Rental]:
+    """The order's rentals."""
     cursor = await conn.execute(
-        f"""
-        SELECT {RENTAL} FROM rental r WHERE r.order_id = %(order)s ORDER BY r.id {"FOR UPDATE" if lock else ""}
-        """.encode(),
+        f"SELECT {RENTAL} FROM rental r WHERE r.order_id = %(order)s ORDER BY r.id".encode(),
         {"order": order_id, "now": now},
     )
     return [Rental(*row) for row in await cursor.fetchall()]
+
+
+async def select_pickup_code(conn: Connection, order_id: int) -> str | None:
+    row = await (await conn.execute("SELECT code FROM pickup WHERE order_id = %s", [order_id])).fetchone()
+    return None if row is None else row[0]
 
 
 async def update_cancelled(conn: Connection, order_id: int, *, now: datetime) -> None:

@@ -60,8 +60,14 @@ class Sales:
         return await queries.update_paid(conn, order_id, now=self._clock.now()) > 0
 
     async def rentals_of(self, conn: Connection, order_id: int, *, lock: bool = False) -> list[Rental]:
-        """The rentals of an order. ``lock``: nobody else changes them until the transaction ends."""
-        return await queries.select_rentals(conn, order_id, now=self._clock.now(), lock=lock)
+        """The rentals of an order, as they are now. ``lock``: nobody else changes them until the transaction ends."""
+        if lock:  # which may have to wait, and the clock goes on meanwhile
+            await queries.lock_rentals(conn, order_id)
+        return await queries.select_rentals(conn, order_id, now=self._clock.now())
+
+    async def pickup_code(self, conn: Connection, order_id: int) -> str | None:
+        """With which an order's copies are picked up; None where it never had any."""
+        return await queries.select_pickup_code(conn, order_id)
 
     async def cancel(self, conn: Connection, order_id: int) -> None:
         """Ends access and reservations of an order. A copy that is out stays out until it is taken back."""

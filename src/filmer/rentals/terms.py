@@ -29,7 +29,12 @@ async def film_terms(conn: Connection, film_id: str) -> tuple[str, Terms]:
     title = await queries.select_title(conn, film_id) if is_identifier(film_id) else None
     if title is None:
         raise NotFound(f"There is no film {film_id}")
-    return title, await queries.select_terms(conn, film_id)
+    return title, (await terms_of(conn, [film_id])).get(film_id, Terms())
+
+
+async def terms_of(conn: Connection, film_ids: Sequence[str]) -> dict[str, Terms]:
+    """What the owner said of these films, by film; those without their own terms are left out."""
+    return await queries.select_terms(conn, film_ids)
 
 
 async def set_terms(conn: Connection, film_id: str, new: NewTerms, *, now: datetime) -> tuple[str, Terms]:

@@ -16,6 +16,7 @@ from filmer.clock import timestamp
 from filmer.plurals import counted
 from filmer.posters.rasterizing import font_file
 from filmer.storefront import icons
+from filmer.storefront.rental_words import in_words, moment_text
 
 FILES = {
     ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".ttf": "font/ttf", ".png": "image/png",
@@ -106,6 +107,8 @@ class Templates:
             weekday=_weekday,
             time_left=_time_left,
             timestamp=timestamp,
+            long_moment=moment_text,
+            in_words=in_words,
             urlencode=_encode_for_url,
         )
         self._assets = assets
