@@ -32,8 +32,7 @@ class AdminPages(NamedTuple):
 
 @pytest.fixture(scope="module")
 def admin_pages(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[AdminPages]:
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     put_card(url)
     server = serve_here(url, FILMER_CURRENCY="€")
     admin = open_account(url, role="admin")

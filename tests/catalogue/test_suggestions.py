@@ -13,7 +13,7 @@ from tests.catalogue.conftest import Catalogue
 from tests.catalogue.oracle import Film, Oracle, last_if_unknown
 from tests.catalogue.random_requests import JUNK, SEARCHES, twist
 from tests.catalogue.spoken import runs
-from tests.conftest import FILMS, MakeDatabase, ServeHere, import_films
+from tests.conftest import FILMS, MakeDatabase, ServeHere
 from tests.current_edition import connect
 from tests.responses import data_of, offences_of
 
@@ -223,8 +223,7 @@ def test_people_who_only_direct_are_found(shop: httpx.Client) -> None:
 def test_an_edition_from_before_directors_suggests_its_stars(
     make_database: MakeDatabase, serve_here: ServeHere
 ) -> None:
-    database = make_database()
-    import_films(database)
+    database = make_database(films=True)
     with connect(database) as conn:
         conn.execute("TRUNCATE director")
         conn.execute("UPDATE star SET votes = NULL")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.community.conftest import GODFATHER, SHAWSHANK, tmdb_settings
 from tests.community.responses import fetch
-from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.conftest import MakeDatabase, ServeHere
 from tests.rentals.conftest import add_feature
 from tests.sandbox import Sandbox, shared_sandbox
 from tests.shop.conftest import LocalShop
@@ -132,8 +132,7 @@ def keep_things(client: httpx.Client) -> None:
 
 @pytest.fixture(scope="module")
 def place(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox: Sandbox) -> tuple[str, httpx.Client]:
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     put_card(url)
     add_feature(url, FILM)
     # The numbers of one's things begin so far apart that none is taken for another.

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.conftest import MakeDatabase, Serve, Server
 from tests.proxy import proxied_database
 from tests.users import open_account, signed_in
 
@@ -228,8 +228,7 @@ def test_a_page_that_is_asked_wrongly_says_the_first_offence_in_a_sentence(more:
 
 @pytest.fixture(scope="module")
 def server(make_database: MakeDatabase, serve: Serve) -> tuple[str, Server]:
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     return url, serve(url)
 
 

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import httpx
 import pytest
-from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.conftest import MakeDatabase, ServeHere
 from tests.users import CARD, open_account, put_card, session_of, visitor
 
 FILM = "tt0111161"
@@ -14,8 +14,7 @@ FILM = "tt0111161"
 
 @pytest.fixture(scope="module")
 def admin(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[httpx.Client]:
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     put_card(url)
     with closing(visitor(serve_here(url).client)) as client:
         client.cookies.update(session_of(url, open_account(url, role="admin")))

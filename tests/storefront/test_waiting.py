@@ -12,7 +12,7 @@ import httpx
 import pytest
 from tests.community.conftest import SHAWSHANK, tmdb_settings
 from tests.community.responses import fetch
-from tests.conftest import SECRET_KEY, MakeDatabase, ServeHere, import_films
+from tests.conftest import SECRET_KEY, MakeDatabase, ServeHere
 from tests.in_process import MovedClock
 from tests.sandbox import Sandbox, shared_sandbox
 from tests.shop.forms import form_of, put, send, text_of
@@ -38,8 +38,7 @@ Place = tuple[str, httpx.Client]
 
 @pytest.fixture(scope="module")
 def place(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox: Sandbox) -> Place:
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     put_card(url)
     return url, serve_here(url, **tmdb_settings(shared_sandbox)).client
 
