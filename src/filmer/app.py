@@ -52,6 +52,7 @@ from filmer.store.engines import has_embedded_valkey
 from filmer.store.valkey import SharedCache
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.admin import AdminPages
+from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
 from filmer.storefront.checkout import CheckoutPages
 from filmer.storefront.community import CommunityPages
@@ -188,11 +189,14 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             demo=demo_users if settings.demo else [],
         ),
         PersonalDataPages(pages, database, components.signing_in, components.leaving, components.clock),
+        CardPages(pages, components.own_cards, components.clock),
         shop,
         CheckoutPages(
             pages,
             components.carts,
             components.checkout,
+            components.own_cards,
+            components.clock,
             hint=demo.card_hint(f"{components.clock.now():%Y-%m}") if settings.demo else None,
         ),
         community,

@@ -23,7 +23,7 @@ from filmer.secret import SecretKey
 from filmer.server.periodic import PeriodicTask
 from filmer.settings import Settings, parse_origin
 from filmer.shop.cancelling import Cancelling
-from filmer.shop.cards import CardsOnFile
+from filmer.shop.cards import CardsOnFile, OwnCards
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
 from filmer.store.engines import data_directory
@@ -88,6 +88,7 @@ class Components:
         self.counter = Counter(self.clock)
         self.stream_links = StreamLinks(self.secret, self.sessions, self.watching, self.clock)
         self.carts = Carts(settings.default_price, self.sales)
+        self.own_cards = OwnCards(self.secret, self.throttle, demo=settings.demo)
         payments = CardsOnFile(self.database, self.secret, demo=settings.demo)
         self.checkout = Checkout(self.database, payments, self.sales, self.throttle, self.secret, self.clock)
         self.cancelling = Cancelling(self.database, payments, self.sales, self.clock, hours=settings.cancel_hours)

@@ -21,6 +21,7 @@ from filmer.rentals.api import RentalsApi
 from filmer.shop.api import ShopApi
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.admin import AdminPages
+from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
 from filmer.storefront.checkout import CheckoutPages
 from filmer.storefront.community import CommunityPages
@@ -164,6 +165,7 @@ def storefront(
     sitemaps: Sitemaps,
     accounts: AccountPages,
     personal_data: PersonalDataPages,
+    cards: CardPages,
     shop: ShopPages,
     checkout: CheckoutPages,
     community: CommunityPages,
@@ -192,6 +194,9 @@ def storefront(
             post("/account/tokens")(accounts.create_token),
             post("/account/tokens/{token_id:str}/revoke")(accounts.revoke_token),
             post("/account/sessions/end")(accounts.end_sessions),
+            get("/account/cards")(cards.show_cards),
+            post("/account/cards")(cards.add_card),
+            post("/account/cards/{card_id:str}/remove")(cards.remove_card),
             get("/account/data")(personal_data.download),
             get("/account/delete")(personal_data.show_deletion),
             post("/account/delete")(personal_data.delete),

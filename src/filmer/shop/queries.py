@@ -1,4 +1,4 @@
-"""All SQL of carts, cards and orders. Every statement names the account whose rows it touches.
+"""All SQL of carts and orders. Every statement names the account whose rows it touches.
 
 Each message to the server costs more than most statements do, so what is asked together is one statement.
 """
@@ -17,17 +17,6 @@ from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
 
 _CART_LOCK = 0x63617274  # "cart"
-
-
-class StoredCard(msgspec.Struct, frozen=True):
-    """A card on file; its number is not in it."""
-
-    last_four: str
-    first_name: str
-    last_name: str
-    expiration: str
-    account_id: int | None
-    demo: bool
 
 
 class StoredReceipt(msgspec.Struct, frozen=True):
@@ -154,61 +143,6 @@ async def delete_line(conn: Connection, account_id: int, film_id: str) -> bool:
 
 async def delete_lines(conn: Connection, account_id: int) -> None:
     await conn.execute("DELETE FROM cart_line WHERE account_id = %s", [account_id])
-
-
-async def select_card(conn: Connection, digest: bytes, account_id: int, *, demo: bool) -> StoredCard | None:
-    """A card this account may pay with."""
-    cursor = await conn.execute(
-        """
-        SELECT last_four, first_name, last_name, expiration, account_id, demo FROM card
-        WHERE digest = %s AND (account_id IS NULL OR account_id = %s) AND (NOT demo OR %s)
-        """,
-        [digest, account_id, demo],
-    )
-    row = await cursor.fetchone()
-    return None if row is None else StoredCard(*row)
-
-
-async def select_cards(conn: Connection) -> list[StoredCard]:
-    cursor = await conn.execute(
-        """
-        SELECT last_four, first_name, last_name, expiration, account_id, demo FROM card
-        ORDER BY account_id NULLS FIRST, last_four, expiration
-        """
-    )
-    return [StoredCard(*row) for row in await cursor.fetchall()]
-
-
-async def insert_card(
-    conn: Connection,
-    *,
-    digest: bytes,
-    last_four: str,
-    first_name: str,
-    last_name: str,
-    expiration: str,
-    account_id: int | None,
-    demo: bool,
-) -> bool:
-    """False when the card is on file already."""
-    done = await conn.execute(
-        """
-        INSERT INTO card (digest, last_four, first_name, last_name, expiration, account_id, demo)
-        VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (digest) DO NOTHING
-        """,
-        [digest, last_four, first_name, last_name, expiration, account_id, demo],
-    )
-    return done.rowcount == 1
-
-
-async def delete_card(conn: Connection, digest: bytes) -> bool:
-    return (await conn.execute("DELETE FROM card WHERE digest = %s", [digest])).rowcount == 1
-
-
-async def delete_cards(conn: Connection) -> int:
-    """Deletes all cards, and the fingerprint of their key: without cards, any key may be used next."""
-    await conn.execute("DELETE FROM secret_key")
-    return (await conn.execute("DELETE FROM card")).rowcount
 
 
 # The order of an identical submit: by its key, or without one the first after the account's last order before it came.

@@ -100,3 +100,10 @@ function askInDialog(details, number) {
 }
 
 document.querySelectorAll("details.confirm").forEach(askInDialog);
+
+// A card's number is grouped as cards print it, unless somebody is at work in the middle of it.
+addEventListener("input", ({ target }) => {
+  if (!("grouped" in target.dataset) || target.selectionEnd !== target.value.length) return;
+  const grouped = target.value.replace(/[^0-9]/g, "").replace(/(.{4})(?=.)/g, "$1 ");
+  if (/^[0-9 -]*$/.test(target.value)) target.value = grouped;
+});
