@@ -197,6 +197,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             components.checkout,
             components.own_cards,
             components.clock,
+            hold_days=settings.hold_days,
             hint=demo.card_hint(f"{components.clock.now():%Y-%m}") if settings.demo else None,
         ),
         community,

@@ -21,11 +21,12 @@ from filmer.rentals.stream_links import StreamLinks
 from filmer.rentals.watching import Watching
 from filmer.secret import SecretKey
 from filmer.server.periodic import PeriodicTask
-from filmer.settings import Settings, parse_origin
+from filmer.settings import Settings, parse_origin, parse_payment
 from filmer.shop.cancelling import Cancelling
 from filmer.shop.cards import CardsOnFile, OwnCards
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
+from filmer.shop.counter_payments import CounterPayments
 from filmer.store.engines import data_directory
 from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
@@ -90,7 +91,9 @@ class Components:
         self.carts = Carts(settings.default_price, self.sales)
         self.own_cards = OwnCards(self.secret, self.throttle, demo=settings.demo)
         payments = CardsOnFile(self.database, self.secret, demo=settings.demo)
-        self.checkout = Checkout(self.database, payments, self.sales, self.throttle, self.secret, self.clock)
+        ways = parse_payment(settings.payment)
+        self.checkout = Checkout(self.database, payments, self.sales, self.throttle, self.secret, self.clock, ways=ways)
+        self.counter_payments = CounterPayments(self.sales, self.clock, hold_days=settings.hold_days)
         self.cancelling = Cancelling(self.database, payments, self.sales, self.clock, hours=settings.cancel_hours)
 
     def _community(self, settings: Settings) -> None:
@@ -139,6 +142,7 @@ class Components:
             lambda: self.checkout.tidy(self.database),
             lambda: self.sales.tidy(self.database),
             lambda: self.cancelling.tidy(self.database),
+            lambda: self.counter_payments.tidy(self.database),
             lambda: self.leaving.tidy(self.database),
             self.tmdb_cache.tidy,
         ]

@@ -63,7 +63,7 @@ async def select_totals(conn: Connection) -> ShopTotals:
         FROM (
             SELECT count(*) AS orders, coalesce(sum(total), 0) - (SELECT coalesce(sum(amount), 0) FROM cancellation)
                 AS takings
-            FROM shop_order
+            FROM shop_order WHERE payment <> 'counter' OR captured IS NOT NULL
         ) o
         LEFT JOIN LATERAL (SELECT finished, origin FROM import_run ORDER BY id DESC LIMIT 1) r ON true
         """
@@ -74,7 +74,10 @@ async def select_totals(conn: Connection) -> ShopTotals:
 
 
 async def select_days(conn: Connection, *, first: date, last: date) -> list[Day]:
-    """Every day from the first to the last, also those without an order. Refunds lessen the day of their order."""
+    """Every day from the first to the last, also those without an order. Refunds lessen the day of their order.
+
+    An order counts once it is paid.
+    """
     cursor = await conn.execute(
         """
         SELECT d.day::date, coalesce(o.orders, 0), coalesce(o.takings, 0)
@@ -83,7 +86,8 @@ async def select_days(conn: Connection, *, first: date, last: date) -> list[Day]
             SELECT date_trunc('day', placed AT TIME ZONE 'UTC') AS day, count(*) AS orders,
                 sum(total - coalesce(c.amount, 0)) AS takings
             FROM shop_order LEFT JOIN cancellation c ON c.order_id = id
-            WHERE placed >= %(first)s::timestamp AT TIME ZONE 'UTC' GROUP BY 1
+            WHERE placed >= %(first)s::timestamp AT TIME ZONE 'UTC' AND (payment <> 'counter' OR captured IS NOT NULL)
+            GROUP BY 1
         ) o ON o.day = d.day
         ORDER BY d.day
         """,

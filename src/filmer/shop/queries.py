@@ -303,18 +303,22 @@ async def select_orders(conn: Connection, account_id: int, *, first: int, size: 
     return int(rows[0][0]), orders
 
 
-async def select_uncaptured(conn: Connection, *, placed_before: datetime) -> list[tuple[int, str, Decimal]]:
+async def select_uncaptured(
+    conn: Connection, *, placed_before: datetime, other_than: str
+) -> list[tuple[int, str, Decimal]]:
     """Orders whose money is still to be collected: id, the payment's reference, amount.
 
-    A random selection, so that payments that can't be collected do not hold up others.
+    ``other_than``: a reference of payments that no provider collects. A random selection, so that payments that can't
+    be collected do not hold up others.
     """
     cursor = await conn.execute(
         """
         SELECT id, payment, total FROM shop_order o
-        WHERE captured IS NULL AND placed < %s AND NOT EXISTS (SELECT FROM cancellation c WHERE c.order_id = o.id)
+        WHERE captured IS NULL AND placed < %s AND payment <> %s
+            AND NOT EXISTS (SELECT FROM cancellation c WHERE c.order_id = o.id)
         ORDER BY random() LIMIT 100
         """,
-        [placed_before],
+        [placed_before, other_than],
     )
     return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
 

@@ -33,7 +33,9 @@ from filmer.storefront.card_forms import CARD, SHOWN_AGAIN, as_the_api_takes_it
 from filmer.storefront.forms import FilledForm, Form, receive_form
 from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, please_wait
 
-NEW_CARD = "card"  # among the ways to pay, besides the ids of cards on file
+CARDS, COUNTER = "cards", "counter"  # ways to pay, besides the ids of cards on file
+_NO_CARD = Submission(credit_card_id="", first_name="", last_name="", expiration="")
+_PAY_LATER = "Thank you! Your order is placed, and waits for you to pay at the counter."
 _EMPTY = FilledForm(CARD)
 _PENDING_ACTION = "checkout"  # shown again after a sign-in, never carried out
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -56,6 +58,7 @@ class CheckoutPages(Handlers):
         cards: OwnCards,
         clock: Clock,
         *,
+        hold_days: int,
         hint: str | None = None,
     ) -> None:
         """``hint``: a text about public cards with which everybody may try the shop."""
@@ -64,6 +67,7 @@ class CheckoutPages(Handlers):
         self._checkout = checkout
         self._cards = cards
         self._clock = clock
+        self._hold_days = hold_days
         self._hint = hint
 
     async def show_checkout(self, request: AnyRequest) -> HtmlResponse:
@@ -87,15 +91,17 @@ class CheckoutPages(Handlers):
             return self._pages.redirect(f"/orders/{used.order_id}", _ALREADY_BOUGHT)
         except (InvalidRequest, PaymentFailed, CartChanged, RateLimited, ServiceUnavailable, Unavailable) as error:
             return await self._show_checkout_again(request, form, error)
-        return self._pages.redirect(f"/orders/{order.id}", "Thank you! Your order is placed.")
+        notice = _PAY_LATER if self._is_without_card(form) and order.total else "Thank you! Your order is placed."
+        return self._pages.redirect(f"/orders/{order.id}", notice)
 
     async def _place_order(self, request: AnyRequest, form: Form) -> Order:
         arrived, key, snapshot = arrival(request), _key(form), read_snapshot(form.get("seen"))
         pending = (_PENDING_ACTION, form.only(*SHOWN_AGAIN))
         async with self._pages.signed_in(request, pending=pending) as (conn, visitor):
             submission = await self._submission(conn, visitor, form, arrived.at)
+            way = COUNTER if submission is _NO_CARD else CARDS
             attempt = self._checkout.attempt(
-                visitor.user, submission, key, Client.of(request), arrived.monotonic, snapshot=snapshot
+                visitor.user, submission, key, Client.of(request), arrived.monotonic, snapshot=snapshot, way=way
             )
             # The cart is read first: if another submit has bought it by then, its key is stored as well, and is found.
             lines = await self._carts.show(conn, visitor.user.id)
@@ -109,9 +115,16 @@ class CheckoutPages(Handlers):
         return await self._checkout.place_order(attempt, prepared)
 
     async def _submission(self, conn: Connection, visitor: Visitor, form: Form, now: datetime) -> Submission:
-        """The card that was typed, or the one on file that was chosen. Raises InvalidRequest."""
+        """The card that was typed, or the one on file that was chosen; no card where none is needed.
+
+        Raises InvalidRequest.
+        """
+        if self._is_without_card(form):
+            return _NO_CARD
+        if CARDS not in self._checkout.ways:
+            raise InvalidRequest([FieldError("pay", "way to pay is not offered here; choose another one")])
         check = new_card_errors if _is_kept(form) else past_month
-        if (chosen := form.get("pay")) not in {"", NEW_CARD}:
+        if (chosen := form.get("pay")) not in {"", CARDS}:
             cards = await self._cards.list(conn, visitor.user.id)
             card = next((card for card in cards if card.id == chosen), None)
             if card is None:
@@ -119,6 +132,13 @@ class CheckoutPages(Handlers):
             values = (card.id, card.first_name, card.last_name, card.expiration)
             form = Form(Members(zip(CARD, values, strict=True)))
         return as_the_api_takes_it(form).read(Submission, check=lambda values: check(values, now))
+
+    def _is_without_card(self, form: Form) -> bool:
+        """Whether nothing is to be paid, or at the counter."""
+        snapshot = read_snapshot(form.get("seen"))
+        is_free = bool(snapshot) and not any(line.cents for line in snapshot)
+        ways = self._checkout.ways
+        return is_free or (COUNTER in ways and (form.get("pay") or ways[0]) == COUNTER)
 
     async def _show_checkout_again(self, request: AnyRequest, form: Form, error: FilmerError) -> HtmlResponse:
         """With the same key for the same cart: a response that got lost may have been an order's."""
@@ -157,7 +177,9 @@ class CheckoutPages(Handlers):
             key=key,
             snapshot=write_snapshot(lines),
             hint=self._hint,
-            cards=cards,
+            cards=cards if CARDS in self._checkout.ways else [],
+            ways=self._checkout.ways,
+            hold_days=self._hold_days,
             month=f"{self._clock.now():%Y-%m}",
             chosen=form.get("pay") if form else "",
             is_kept=_is_kept(form) if form else not cards,
@@ -181,7 +203,7 @@ def _failure_text(error: FilmerError) -> str:
 
 def _is_kept(form: Form) -> bool:
     """Whether a card was typed that is put on file."""
-    return form.get("keep") == "yes" and form.get("pay") in {"", NEW_CARD}
+    return form.get("keep") == "yes" and form.get("pay") in {"", CARDS}
 
 
 def _key(form: Form) -> str:
