@@ -122,6 +122,8 @@ def _framework(
                 "watching": components.watching,
                 "stream_links": components.stream_links,
                 "leaving": components.leaving,
+                "counter_payments": components.counter_payments,
+                "guest_carts": components.guest_carts,
                 "database": components.database,
                 "failure_page": components.pages.failure,
                 "failure_page_for": components.pages.failure_for,
@@ -165,7 +167,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     pages, database = components.pages, components.database
     prices = Prices(settings.default_price)
     demo_users = [Credentials(email=user.email, password=demo.PASSWORD) for user in demo.USERS]
-    shop = ShopPages(pages, database, components.carts)
+    shop = ShopPages(pages, database, components.carts, components.guest_carts, components.guest_cookies)
     community = CommunityPages(pages, database, components.catalogue, components.tmdb_cache, components.shelves, prices)
     storefront = urls.storefront(
         CataloguePages(pages, components.catalogue, components.search, components.tmdb_cache, prices),
@@ -185,6 +187,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             components.sessions,
             components.signing_in,
             components.clock,
+            components.guest_cookies,
             actions={**shop.actions, **community.actions},
             demo=demo_users if settings.demo else [],
         ),

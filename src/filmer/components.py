@@ -27,9 +27,11 @@ from filmer.shop.cards import CardsOnFile, OwnCards
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
 from filmer.shop.counter_payments import CounterPayments
+from filmer.shop.guest_carts import GuestCarts
 from filmer.store.engines import data_directory
 from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
+from filmer.storefront.guest_cookies import GuestCookies
 from filmer.storefront.notices import Notices
 from filmer.storefront.pages import Pages
 from filmer.storefront.pending_forms import PendingForms
@@ -89,6 +91,7 @@ class Components:
         self.counter = Counter(self.clock)
         self.stream_links = StreamLinks(self.secret, self.sessions, self.watching, self.clock)
         self.carts = Carts(settings.default_price, self.sales)
+        self.guest_carts = GuestCarts(self.throttle, self.clock)
         self.own_cards = OwnCards(self.secret, self.throttle, demo=settings.demo)
         payments = CardsOnFile(self.database, self.secret, demo=settings.demo)
         ways = parse_payment(settings.payment)
@@ -118,6 +121,9 @@ class Components:
             default_price=settings.default_price,
             has_tmdb_pictures=self.images is not None,
         )
+        self.guest_cookies = GuestCookies(
+            self.guest_carts, self.database, self.secret, self.clock, is_secure=self.is_https
+        )
         notices = Notices(self.secret, self.clock, is_secure=self.is_https)
         self.pages = Pages(
             self.sessions,
@@ -143,6 +149,7 @@ class Components:
             lambda: self.sales.tidy(self.database),
             lambda: self.cancelling.tidy(self.database),
             lambda: self.counter_payments.tidy(self.database),
+            lambda: self.guest_carts.tidy(self.database),
             lambda: self.leaving.tidy(self.database),
             self.tmdb_cache.tidy,
         ]

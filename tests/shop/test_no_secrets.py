@@ -181,6 +181,13 @@ def tell_all(server: Server, database: str) -> tuple[dict[str, str], Places]:  #
         ask(409, "POST", CHECKOUT, json={**CARD, "lastName": "Other"}, headers={"idempotency-key": "mine"})
         ask(200, "POST", ITEMS, json={"movieId": FILMS[0]})
         ask(200, "POST", CHECKOUT, json=CARD)
+        for sent in (TYPED, f"{TYPED}7", f"{CARD_NUMBER}\0"):  # the door where people put cards on file
+            form = {**CARD, "creditCardId": sent, "pay": "cards", "keep": "yes"}
+            browser.post("/account/cards", data=form)
+            browser.post("/checkout", data=form)
+            with visitor(server.client) as nobody:
+                require_status(nobody.post("/account/cards", data=form), 303)
+        require_status(browser.get("/account/cards"), 200)
         ask(200, "GET", "/api/v1/orders")
         stress_shop.terminate_backends(database)
         browser.get("/api/v1/cart")

@@ -39,11 +39,9 @@ PERSONAL = {
     ("POST", "/account/tokens"),
     ("POST", "/account/tokens/{token_id}/revoke"),
     ("POST", "/account/sessions/end"),
-    ("GET", "/cart"),
-    ("POST", "/cart/items"),
-    ("POST", "/cart/items/{film_id}"),
-    ("POST", "/cart/items/{film_id}/remove"),
-    ("POST", "/cart/clear"),
+    ("GET", "/account/cards"),
+    ("POST", "/account/cards"),
+    ("POST", "/account/cards/{card_id}/remove"),
     ("GET", "/checkout"),
     ("POST", "/checkout"),
     ("GET", "/orders"),
@@ -54,6 +52,14 @@ PERSONAL = {
     ("GET", "/ratings"),
     ("POST", "/ratings"),
     ("POST", "/ratings/{rating_id}/remove"),
+}
+# Whoever never had a session has a cart of their own; one whose session ran out signs in first.
+CARTS = {
+    ("GET", "/cart"),
+    ("POST", "/cart/items"),
+    ("POST", "/cart/items/{film_id}"),
+    ("POST", "/cart/items/{film_id}/remove"),
+    ("POST", "/cart/clear"),
 }
 ADMINS = {
     ("GET", "/admin"),
@@ -78,12 +84,14 @@ class Owner:
         [[self.order]] = fetch(url, "SELECT id FROM shop_order WHERE account_id = %s", self.person.id)
         [[self.token_id]] = fetch(url, "SELECT id FROM token WHERE account_id = %s", self.person.id)
         self.ratings = [row[0] for row in fetch(url, "SELECT id FROM rating WHERE account_id = %s", self.person.id)]
+        put_card(url, {**CARD, "creditCardId": "4000000000007532"}, account_id=self.person.id)
+        [[self.card_id]] = fetch(url, "SELECT id FROM card WHERE account_id = %s", self.person.id)
         self.favorites = [row[0] for row in fetch(url, "SELECT id FROM favorite WHERE account_id = %s", self.person.id)]
         self.state = self.look()
 
     def look(self) -> list[Any]:
         """Everything that is theirs, as it is kept."""
-        tables = ("cart_line", "shop_order", "favorite", "rating", "shelf")
+        tables = ("card", "cart_line", "shop_order", "favorite", "rating", "shelf")
         mine = [fetch(self.url, f"SELECT t::text FROM {table} t WHERE account_id = %s ORDER BY 1", self.person.id)
                 for table in tables]  # fmt: skip
         return [
@@ -95,7 +103,7 @@ class Owner:
         ]
 
     def leaks_in(self, response: httpx.Response) -> list[str]:
-        secrets = [self.person.email, self.token, "the owner's token", "the owner&#39;s token", str(self.order)]
+        secrets = [self.person.email, self.token, "the owner's token", "the owner&#39;s token", str(self.order), "7532"]
         return [secret for secret in secrets if secret in f"{response.headers} {response.text}"]
 
 
@@ -160,6 +168,7 @@ def addresses(path: str, owner: Owner) -> list[str]:
         "name": ["site.css"],
         "number": ["1.xml"],
         "token_id": [str(owner.token_id)],
+        "card_id": [owner.card_id],
         "order_id": [str(owner.order)],
         "favorite_id": [*map(str, owner.favorites), str(owner.person.id)],
         "rating_id": [*map(str, owner.ratings), str(owner.person.id)],
@@ -173,7 +182,7 @@ def addresses(path: str, owner: Owner) -> list[str]:
 
 
 def test_every_page_is_public_the_entrance_personal_or_for_admins(routes: set[tuple[str, str]]) -> None:
-    kinds = [PUBLIC, ENTRANCE, PERSONAL, ADMINS]
+    kinds = [PUBLIC, ENTRANCE, PERSONAL, CARTS, ADMINS]
     assert sum(map(len, kinds)) == len(set().union(*kinds))
     assert routes == set().union(*kinds)
 
@@ -194,12 +203,13 @@ def test_nobody_sees_or_changes_another_s_things(
             cell = f"{kind}: {method} {address} {response.status_code}"
             assert response.status_code < 500, cell
             is_known = kind.startswith("another") and (method, path) not in ENDING
-            if (method, path) in ADMINS | PERSONAL and not is_known and (method, path) not in ENDING:
+            personal = ADMINS | PERSONAL | (CARTS if kind == "a made-up session" else set())
+            if (method, path) in personal and not is_known and (method, path) not in ENDING:
                 assert response.status_code == 303, cell
                 assert response.headers["location"].startswith("/sign-in?next="), cell
             if (method, path) in ADMINS and is_known:
                 assert response.status_code == 403, cell
-            if (method, path) in ENTRANCE | PERSONAL | ADMINS:
+            if (method, path) in ENTRANCE | PERSONAL | CARTS | ADMINS:
                 assert response.headers["cache-control"] == "no-store", cell
             # What they named themselves, the way to sign-in may name again.
             leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response) if secret not in address]

@@ -73,7 +73,7 @@ async def select_owed_refunds(conn: Connection, *, cancelled_before: datetime, o
     return [OwedRefund(*row) for row in await cursor.fetchall()]
 
 
-async def select_owed_refund(conn: Connection, order_id: int, *, other_than: str) -> OwedRefund | None:
+async def select_owed_refund(conn: Connection, order_id: int, other_than: str) -> OwedRefund | None:
     cursor = await conn.execute(
         """
         SELECT c.order_id, o.payment, c.amount FROM cancellation c JOIN shop_order o ON o.id = c.order_id

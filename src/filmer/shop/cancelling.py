@@ -90,7 +90,7 @@ class Cancelling:
         """
         try:
             async with self._database.connection() as conn:
-                owed = await queries.select_owed_refund(conn, order_id, other_than=AT_COUNTER.reference)
+                owed = await queries.select_owed_refund(conn, order_id, AT_COUNTER.reference)
         except ServiceUnavailable:
             log.exception("cancelled order not refunded yet", order=order_id)
             return

@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import psycopg
 
 from filmer.accounts.queries import GUESSES
+from filmer.errors import ServiceUnavailable
 from filmer.shop.checkout_attempt import CheckoutAttempt
 from filmer.shop.schemas import CartLine, Order, OrderSummary, Sale
 from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
@@ -96,28 +98,31 @@ async def add_line(
 
     None are returned, and nothing is added, if there is no such film, or the line would hold more than ten.
     """
-    cursor = await conn.execute(
-        """
-        WITH used AS (
-            INSERT INTO film_in_use (film_id) SELECT id FROM film WHERE id = %(film)s ON CONFLICT DO NOTHING
-        ), added AS (
-            INSERT INTO cart_line AS c (account_id, film_id, quantity, price)
-            SELECT %(account)s, f.id, %(quantity)s, coalesce(f.price, %(default)s)
-            FROM film f WHERE f.id = %(film)s
-            ON CONFLICT (account_id, film_id) DO UPDATE SET quantity = c.quantity + excluded.quantity
-            WHERE c.quantity + excluded.quantity <= 10
-            RETURNING place, film_id, quantity, price
-        ), line AS (
-            TABLE added
-            UNION ALL
-            SELECT place, film_id, quantity, price FROM cart_line
-            WHERE account_id = %(account)s AND film_id <> %(film)s AND EXISTS (TABLE added)
+    try:
+        cursor = await conn.execute(
+            """
+            WITH used AS (
+                INSERT INTO film_in_use (film_id) SELECT id FROM film WHERE id = %(film)s ON CONFLICT DO NOTHING
+            ), added AS (
+                INSERT INTO cart_line AS c (account_id, film_id, quantity, price)
+                SELECT %(account)s, f.id, %(quantity)s, coalesce(f.price, %(default)s)
+                FROM film f WHERE f.id = %(film)s
+                ON CONFLICT (account_id, film_id) DO UPDATE SET quantity = c.quantity + excluded.quantity
+                WHERE c.quantity + excluded.quantity <= 10
+                RETURNING place, film_id, quantity, price
+            ), line AS (
+                TABLE added
+                UNION ALL
+                SELECT place, film_id, quantity, price FROM cart_line
+                WHERE account_id = %(account)s AND film_id <> %(film)s AND EXISTS (TABLE added)
         )
-        SELECT l.film_id, f.title, f.year, l.quantity, l.price, coalesce(f.price, %(default)s)
-        FROM line l JOIN film f ON f.id = l.film_id ORDER BY l.place
-        """,
-        {"account": account_id, "film": film_id, "quantity": quantity, "default": default_price},
-    )
+            SELECT l.film_id, f.title, f.year, l.quantity, l.price, coalesce(f.price, %(default)s)
+            FROM line l JOIN film f ON f.id = l.film_id ORDER BY l.place
+            """,
+            {"account": account_id, "film": film_id, "quantity": quantity, "default": default_price},
+        )
+    except psycopg.errors.ForeignKeyViolation:  # a visitor's cart that was merged just now
+        raise ServiceUnavailable("This cart has just been moved to an account; try again") from None
     return [CartLine(*row) for row in await cursor.fetchall()]
 
 
