@@ -209,7 +209,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     )
     admin = AdminPages(
         pages, components.shared, components.tmdb, components.shelves, components.search,
-        components.clock, settings.default_price,
+        components.clock, settings.default_price, components.counter_payments,
     )  # fmt: skip
     return [storefront, urls.admin_pages(admin)]
 

@@ -235,6 +235,9 @@ def admin_pages(admin: AdminPages) -> Router:
         "/admin",
         route_handlers=[
             get("/")(admin.show_dashboard),
+            get("/payments")(admin.list_payments),
+            post("/payments/{order_id:str}/paid")(admin.mark_paid),
+            post("/payments/{order_id:str}/given-back")(admin.mark_given_back),
             get("/accounts")(admin.list_accounts),
             post("/accounts/{account_id:str}/favorites/clear")(admin.clear_favorites),
             get("/films")(admin.list_films),

@@ -11,8 +11,8 @@ from tests.in_process import MovedClock
 from tests.rentals.conftest import CANCEL, PICKED_UP, WATCHED, RentalShop, add_feature, states
 from tests.responses import data_of, error_of
 from tests.shop.conftest import CHECKOUT, ORDERS, StartShop, buy, fetch, pay, put_in_cart, refused
-from tests.shop.forms import filled, followed, form_of, look, order_of, put, send, text_of
-from tests.users import CARD
+from tests.shop.forms import filled, followed, form_of, has_form, look, order_of, put, send, text_of
+from tests.users import CARD, open_account
 
 from filmer.admin.queries import select_totals
 from filmer.errors import InvalidOperation
@@ -123,6 +123,29 @@ def test_what_was_paid_at_the_counter_is_given_back_there(start: Start) -> None:
         counter.give_back(order)
 
 
+def test_admins_mark_it_on_their_page(start: Start) -> None:
+    counter = start()
+    order = counter.buy(WATCHED)
+    admin = counter.client(open_account(counter.url, role="admin"))
+    paid, back = (f"/admin/payments/{order}/{name}" for name in ("paid", "given-back"))
+    assert has_form(admin.get("/admin/payments"), paid)
+    assert counter.client().post(paid).status_code == 403
+    assert states(counter.url, order) == ["unpaid"]
+    assert "not waiting for payment" not in followed_by(admin, paid)
+    assert states(counter.url, order) == ["waiting"]
+    assert "not waiting for payment" in followed_by(admin, paid)
+    assert data_of(counter.client().post(CANCEL, json={"orderId": order}))
+    assert has_form(admin.get("/admin/payments"), back)
+    assert "The money is given back." in followed_by(admin, back)
+    assert counter.refund(order)["refundStatus"] == "COMPLETED"
+    assert "Nothing to do" in text_of(admin.get("/admin/payments"))
+
+
+def followed_by(admin: httpx.Client, path: str) -> str:
+    assert send(admin, path).headers["location"] == "/admin/payments"
+    return text_of(admin.get("/admin/payments"))
+
+
 def test_an_unpaid_order_that_is_cancelled_owes_nothing(start: Start) -> None:
     counter = start()
     order = counter.buy(WATCHED)
@@ -189,7 +212,7 @@ def test_a_form_for_nothing_does_not_buy_what_costs_by_now(start: Start) -> None
     form = form_of(look(client, "/checkout"), "/checkout")
     fetch(counter.url, "UPDATE film SET price = 5 WHERE id = %s", WATCHED)
     assert send(client, "/checkout", **form).status_code == 409
-    assert fetch(counter.url, "SELECT FROM shop_order") == []
+    assert fetch(counter.url, "SELECT count(*) FROM shop_order") == [(0,)]
 
 
 @pytest.mark.parametrize("text", ["stripe", "cards,stripe", "cash", ",", "cards;counter"])

@@ -33,12 +33,16 @@ PUBLIC = {
 }  # fmt: skip
 ENTRANCE = {
     ("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/register"), ("POST", "/register"), ("POST", "/sign-out"),
+    ("GET", "/account/undo-deletion/{token}"), ("POST", "/account/undo-deletion/{token}"),
 }  # fmt: skip
 PERSONAL = {
     ("GET", "/account"),
     ("POST", "/account/tokens"),
     ("POST", "/account/tokens/{token_id}/revoke"),
     ("POST", "/account/sessions/end"),
+    ("GET", "/account/data"),
+    ("GET", "/account/delete"),
+    ("POST", "/account/delete"),
     ("GET", "/account/cards"),
     ("POST", "/account/cards"),
     ("POST", "/account/cards/{card_id}/remove"),
@@ -63,6 +67,9 @@ CARTS = {
 }
 ADMINS = {
     ("GET", "/admin"),
+    ("GET", "/admin/payments"),
+    ("POST", "/admin/payments/{order_id}/paid"),
+    ("POST", "/admin/payments/{order_id}/given-back"),
     ("GET", "/admin/accounts"),
     ("POST", "/admin/accounts/{account_id}/favorites/clear"),
     ("GET", "/admin/films"),
@@ -168,6 +175,7 @@ def addresses(path: str, owner: Owner) -> list[str]:
         "name": ["site.css"],
         "number": ["1.xml"],
         "token_id": [str(owner.token_id)],
+        "token": [f"{owner.person.id}.{'A' * 43}"],
         "card_id": [owner.card_id],
         "order_id": [str(owner.order)],
         "favorite_id": [*map(str, owner.favorites), str(owner.person.id)],

@@ -190,7 +190,9 @@ def _filled(form: Form, error: FilmerError) -> FilledForm:
     if isinstance(error, CartChanged):  # to be looked at first, and then paid for anew
         return FilledForm(CARD, failure=_CART_CHANGED)
     filled = FilledForm.of(SHOWN_AGAIN, form, error)
-    return msgspec.structs.replace(filled, labels=CARD, failure=filled.failure and _failure_text(error))
+    return msgspec.structs.replace(
+        filled, labels={**CARD, "pay": "How you pay"}, failure=filled.failure and _failure_text(error)
+    )
 
 
 def _failure_text(error: FilmerError) -> str:
