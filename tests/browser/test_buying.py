@@ -144,7 +144,7 @@ def test_from_the_shelf_to_the_order(options: Options, visit: Visit) -> None:
     page.get_by_role("main").get_by_role("link", name="Batman Begins").click()
     page.get_by_role("button", name="Rent for").click()
     expect_notice(page, "Batman Begins is in your cart.")
-    if options.get("java_script_enabled", True):
+    if options.get("scripts", True):
         expect(page.get_by_role("link", name="Cart 1")).to_be_visible()
     page.get_by_role("link", name="Check out").click()
     page.get_by_role("link", name="Open an account").click()
