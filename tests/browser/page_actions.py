@@ -47,7 +47,7 @@ def fill_card(page: Page, *, number: str = CARD["creditCardId"], expiration: str
     page.get_by_label("Card number").fill(number)
     page.get_by_label("First name on the card").fill(CARD["firstName"])
     page.get_by_label("Last name on the card").fill(CARD["lastName"])
-    page.get_by_label("Good through").fill(expiration)
+    page.get_by_role("textbox", name="Good through").fill(expiration)
 
 
 def pay(page: Page, **card: str) -> None:
