@@ -184,6 +184,8 @@ BAD = [
     ("FILMER_RENTAL_START_DAYS", "0"),
     ("FILMER_RENTAL_HOURS", "0"),
     ("FILMER_CANCEL_HOURS", "-1"),
+    ("FILMER_PAYMENT", "stripe"),
+    ("FILMER_HOLD_DAYS", "0"),
     ("FILMER_DEMO", "perhaps"),
     ("FILMER_PUBLIC_URL", "films.example"),
     ("FILMER_CORS_ORIGINS", "*"),

@@ -54,6 +54,7 @@ from filmer.store.engines import has_embedded_valkey
 from filmer.store.valkey import SharedCache
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.admin import AdminPages
+from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
 from filmer.storefront.checkout import CheckoutPages
 from filmer.storefront.community import CommunityPages
@@ -127,6 +128,8 @@ def _framework(
                 "watching": components.watching,
                 "stream_links": components.stream_links,
                 "leaving": components.leaving,
+                "counter_payments": components.counter_payments,
+                "guest_carts": components.guest_carts,
                 "database": components.database,
                 "failure_page": components.pages.failure,
                 "failure_page_for": components.pages.failure_for,
@@ -170,7 +173,9 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     pages, database = components.pages, components.database
     prices = Prices(settings.default_price)
     demo_users = [Credentials(email=user.email, password=demo.PASSWORD) for user in demo.USERS]
-    shop = ShopPages(pages, database, components.carts, components.watching)
+    shop = ShopPages(
+        pages, database, components.carts, components.watching, components.guest_carts, components.guest_cookies
+    )
     orders = OrderPages(pages, components.cancelling)
     community = CommunityPages(pages, database, components.catalogue, components.tmdb_cache, components.shelves, prices)
     storefront = urls.storefront(
@@ -194,16 +199,21 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             components.sessions,
             components.signing_in,
             components.clock,
+            components.guest_cookies,
             actions={**shop.actions, **community.actions},
             demo=demo_users if settings.demo else [],
         ),
         PersonalDataPages(pages, database, components.signing_in, components.leaving, components.clock),
+        CardPages(pages, components.own_cards, components.clock),
         shop,
         CheckoutPages(
             pages,
             components.carts,
             components.checkout,
             components.watching,
+            components.own_cards,
+            components.clock,
+            hold_days=settings.hold_days,
             hint=demo.card_hint(f"{components.clock.now():%Y-%m}") if settings.demo else None,
         ),
         orders,
@@ -215,6 +225,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     admin = AdminPages(
         pages, components.shared, components.tmdb, components.shelves, components.search,
         components.clock, settings.default_price, Terms(settings.rental_start_days, settings.rental_hours),
+        components.counter_payments,
     )  # fmt: skip
     return [storefront, urls.admin_pages(admin, CounterPages(pages, components.counter), orders)]
 

@@ -157,6 +157,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         _setting("FILMER_MEDIA_URL_SECRET", "Signs links to these hosts; at least 32 characters. Unset: unsigned."),
     ] = None
+    payment: Annotated[
+        str,
+        _setting("FILMER_PAYMENT", "How orders are paid: cards, counter, or both by commas; the first for the API."),
+    ] = "cards"
+    hold_days: Annotated[
+        int,
+        _setting("FILMER_HOLD_DAYS", "Days after which an order that nobody paid at the counter lapses.", ge=1, le=365),
+    ] = 3
     session_minutes: Annotated[
         int, _setting("FILMER_SESSION_MINUTES", "Minutes without a request after which a session ends.", ge=1, le=1440)
     ] = 30
@@ -284,6 +292,16 @@ def require_currency(text: str) -> str:
     return text
 
 
+def parse_payment(text: str) -> tuple[str, ...]:
+    """The ways to pay, the API's first. Raises ValueError."""
+    ways = tuple(dict.fromkeys(_items(text)))
+    if "stripe" in ways:
+        raise ValueError("stripe is not there yet. For now there are cards and counter")
+    if not ways or not set(ways) <= {"cards", "counter"}:
+        raise ValueError("Expected cards, counter, or both with a comma between them")
+    return ways
+
+
 def parse_price(text: str) -> Decimal:
     """The price of a film. Raises ValueError."""
     price = Decimal(text)
@@ -356,6 +374,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "database_url": require_conninfo,
     "default_price": parse_price,
     "currency": require_currency,
+    "payment": parse_payment,
     "tmdb_access_token": require_credential,
     "tmdb_api_key": require_credential,
     "tmdb_base_url": parse_base_url,

@@ -23,6 +23,7 @@ from filmer.rentals.videos import STREAM_PATH, TRAILER_PATH
 from filmer.shop.api import ShopApi
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.admin import AdminPages
+from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
 from filmer.storefront.checkout import CheckoutPages
 from filmer.storefront.community import CommunityPages
@@ -169,6 +170,7 @@ def storefront(
     sitemaps: Sitemaps,
     accounts: AccountPages,
     personal_data: PersonalDataPages,
+    cards: CardPages,
     shop: ShopPages,
     checkout: CheckoutPages,
     orders: OrderPages,
@@ -199,6 +201,9 @@ def storefront(
             post("/account/tokens")(accounts.create_token),
             post("/account/tokens/{token_id:str}/revoke")(accounts.revoke_token),
             post("/account/sessions/end")(accounts.end_sessions),
+            get("/account/cards")(cards.show_cards),
+            post("/account/cards")(cards.add_card),
+            post("/account/cards/{card_id:str}/remove")(cards.remove_card),
             get("/account/data")(personal_data.download),
             get("/account/delete")(personal_data.show_deletion),
             post("/account/delete")(personal_data.delete),
@@ -252,6 +257,9 @@ def admin_pages(admin: AdminPages, counter: CounterPages, orders: OrderPages) ->
         "/admin",
         route_handlers=[
             get("/")(admin.show_dashboard),
+            get("/payments")(admin.list_payments),
+            post("/payments/{order_id:str}/paid")(admin.mark_paid),
+            post("/payments/{order_id:str}/given-back")(admin.mark_given_back),
             get("/accounts")(admin.list_accounts),
             post("/accounts/{account_id:str}/favorites/clear")(admin.clear_favorites),
             get("/films")(admin.list_films),

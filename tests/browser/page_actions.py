@@ -41,10 +41,14 @@ def register(page: Page) -> str:
 
 
 def fill_card(page: Page, *, number: str = CARD["creditCardId"], expiration: str = "12/2030") -> None:
+    """One that is not to be kept."""
+    if (another := page.get_by_label("Another card")).count():
+        another.check()
+    page.get_by_label("Keep this card").uncheck()
     page.get_by_label("Card number").fill(number)
     page.get_by_label("First name on the card").fill(CARD["firstName"])
     page.get_by_label("Last name on the card").fill(CARD["lastName"])
-    page.get_by_label("Good through").fill(expiration)
+    page.get_by_role("textbox", name="Good through").fill(expiration)
 
 
 def pay(page: Page, **card: str) -> None:

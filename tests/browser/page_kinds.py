@@ -123,9 +123,17 @@ def about_to_write_off(page: Page) -> None:
     page.get_by_role("dialog").wait_for()
 
 
-def rent(page: Page) -> None:
+def put_in_a_cart(page: Page) -> None:
     page.get_by_role("button", name="Rent for").click()
-    page.get_by_text("As soon as you are signed in, the film goes into your cart.").wait_for()
+    page.get_by_text("Your cart comes along").wait_for()
+
+
+def keep_no_card(page: Page) -> None:
+    page.get_by_label("Card number").fill("4242 4242 4242 4241")
+    for label, text in (("First name", "Nina"), ("Last name", "New"), ("Good through", "12/2031")):
+        page.get_by_label(label).fill(text)
+    page.get_by_role("button", name="Keep this card").click()
+    page.get_by_role("alert").wait_for()
 
 
 def empty_the_cart(page: Page) -> None:
@@ -155,7 +163,6 @@ KINDS = (
     Kind("popular", "/popular"),
     Kind("sign in", "/sign-in"),
     Kind("sign in wrongly", "/sign-in", status=401, steps=sign_in_wrongly),
-    Kind("sign in to rent", f"/films/{BATMAN}", steps=rent),
     Kind("register", "/register"),
     Kind("register again", "/register", status=409, steps=register_again),
     Kind("not found", "/nothing-here", status=404),
@@ -174,6 +181,10 @@ KINDS = (
     Kind("deletion", "/account/delete", NEWCOMER),
     Kind("deletion with a wrong password", "/account/delete", NEWCOMER, 401, delete_wrongly),
     Kind("undoing a deletion", "/account/undo-deletion/1.00"),
+    Kind("no cards", "/account/cards", NEWCOMER),
+    Kind("cards", "/account/cards", CUSTOMER),
+    Kind("card that is none", "/account/cards", NEWCOMER, 400, keep_no_card),
+    Kind("visitor's cart", f"/films/{BATMAN}", steps=put_in_a_cart),
     Kind("cart", "/cart", CUSTOMER),
     Kind("cart about to be emptied", "/cart", CUSTOMER, steps=empty_the_cart),
     Kind("checkout", "/checkout", CUSTOMER),
@@ -202,6 +213,7 @@ KINDS = (
     Kind("all prices", "/admin/films", ADMIN),
     Kind("prices", "/admin/films?query=batman", ADMIN),
     Kind("price that is none", "/admin/films?query=batman", ADMIN, 400, set_no_price),
+    Kind("payments", "/admin/payments", ADMIN),
     Kind("accounts", "/admin/accounts", ADMIN),
     Kind("accounts of nobody", "/admin/accounts?query=qqqq", ADMIN),
 )

@@ -47,11 +47,9 @@ PERSONAL = {
     ("GET", "/account/data"),
     ("GET", "/account/delete"),
     ("POST", "/account/delete"),
-    ("GET", "/cart"),
-    ("POST", "/cart/items"),
-    ("POST", "/cart/items/{film_id}"),
-    ("POST", "/cart/items/{film_id}/remove"),
-    ("POST", "/cart/clear"),
+    ("GET", "/account/cards"),
+    ("POST", "/account/cards"),
+    ("POST", "/account/cards/{card_id}/remove"),
     ("GET", "/checkout"),
     ("POST", "/checkout"),
     ("GET", "/orders"),
@@ -67,8 +65,19 @@ PERSONAL = {
     ("POST", "/ratings"),
     ("POST", "/ratings/{rating_id}/remove"),
 }
+# Whoever never had a session has a cart of their own; one whose session ran out signs in first.
+CARTS = {
+    ("GET", "/cart"),
+    ("POST", "/cart/items"),
+    ("POST", "/cart/items/{film_id}"),
+    ("POST", "/cart/items/{film_id}/remove"),
+    ("POST", "/cart/clear"),
+}
 ADMINS = {
     ("GET", "/admin"),
+    ("GET", "/admin/payments"),
+    ("POST", "/admin/payments/{order_id}/paid"),
+    ("POST", "/admin/payments/{order_id}/given-back"),
     ("GET", "/admin/accounts"),
     ("POST", "/admin/accounts/{account_id}/favorites/clear"),
     ("GET", "/admin/films"),
@@ -99,12 +108,14 @@ class Owner:
         [[self.token_id]] = fetch(url, "SELECT id FROM token WHERE account_id = %s", self.person.id)
         self.rentals = [row[0] for row in fetch(url, "SELECT id FROM rental WHERE account_id = %s", self.person.id)]
         self.ratings = [row[0] for row in fetch(url, "SELECT id FROM rating WHERE account_id = %s", self.person.id)]
+        put_card(url, {**CARD, "creditCardId": "4000000000007532"}, account_id=self.person.id)
+        [[self.card_id]] = fetch(url, "SELECT id FROM card WHERE account_id = %s", self.person.id)
         self.favorites = [row[0] for row in fetch(url, "SELECT id FROM favorite WHERE account_id = %s", self.person.id)]
         self.state = self.look()
 
     def look(self) -> list[Any]:
         """Everything that is theirs, as it is kept."""
-        tables = ("cart_line", "shop_order", "rental", "favorite", "rating", "shelf")
+        tables = ("card", "cart_line", "shop_order", "rental", "favorite", "rating", "shelf")
         mine = [fetch(self.url, f"SELECT t::text FROM {table} t WHERE account_id = %s ORDER BY 1", self.person.id)
                 for table in tables]  # fmt: skip
         return [
@@ -116,7 +127,7 @@ class Owner:
         ]
 
     def leaks_in(self, response: httpx.Response) -> list[str]:
-        secrets = [self.person.email, self.token, "the owner's token", "the owner&#39;s token", str(self.order)]
+        secrets = [self.person.email, self.token, "the owner's token", "the owner&#39;s token", str(self.order), "7532"]
         return [secret for secret in secrets if secret in f"{response.headers} {response.text}"]
 
 
@@ -180,8 +191,9 @@ def addresses(path: str, owner: Owner) -> list[str]:
         "genre_id": ["1", str(owner.person.id)],
         "name": ["site.css"],
         "number": ["1.xml"],
-        "token": ["A" * 43],
         "token_id": [str(owner.token_id)],
+        "token": [f"{owner.person.id}.{'A' * 43}"],
+        "card_id": [owner.card_id],
         "order_id": [str(owner.order)],
         "rental_id": [*map(str, owner.rentals)],
         "favorite_id": [*map(str, owner.favorites), str(owner.person.id)],
@@ -196,7 +208,7 @@ def addresses(path: str, owner: Owner) -> list[str]:
 
 
 def test_every_page_is_public_the_entrance_personal_or_for_admins(routes: set[tuple[str, str]]) -> None:
-    kinds = [PUBLIC, ENTRANCE, PERSONAL, ADMINS]
+    kinds = [PUBLIC, ENTRANCE, PERSONAL, CARTS, ADMINS]
     assert sum(map(len, kinds)) == len(set().union(*kinds))
     assert routes == set().union(*kinds)
 
@@ -218,12 +230,13 @@ def test_nobody_sees_or_changes_another_s_things(
             cell = f"{kind}: {method} {address} {response.status_code}"
             assert response.status_code < 500, cell
             is_known = kind.startswith("another") and (method, path) not in ENDING
-            if (method, path) in ADMINS | PERSONAL and not is_known and (method, path) not in ENDING:
+            personal = ADMINS | PERSONAL | (CARTS if kind == "a made-up session" else set())
+            if (method, path) in personal and not is_known and (method, path) not in ENDING:
                 assert response.status_code == 303, cell
                 assert response.headers["location"].startswith("/sign-in?next="), cell
             if (method, path) in ADMINS and is_known:
                 assert response.status_code == 403, cell
-            if (method, path) in ENTRANCE | PERSONAL | ADMINS:
+            if (method, path) in ENTRANCE | PERSONAL | CARTS | ADMINS:
                 assert response.headers["cache-control"] == "no-store", cell
             # What they named themselves, the way to sign-in may name again.
             leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response) if secret not in address]

@@ -39,6 +39,17 @@ class Day(msgspec.Struct, frozen=True):
     refunded: Decimal = Decimal(0)
 
 
+class CounterPayment(msgspec.Struct, frozen=True):
+    """What an order waits for at the counter. ``is_refund``: its customer gets the money back."""
+
+    order_id: int
+    placed: datetime
+    name: str
+    email: str
+    amount: Decimal
+    is_refund: bool
+
+
 class FilmRow(msgspec.Struct, frozen=True):
     id: str
     title: str
@@ -66,7 +77,10 @@ async def select_totals(conn: Connection) -> ShopTotals:
             (SELECT count(*) FROM film_terms WHERE price IS NOT NULL),
             (SELECT count(*) FROM account), o.orders, o.sold - c.refunded, c.refunded, c.owed,
             (SELECT count(*) FROM favorite), (SELECT count(*) FROM rating), r.finished, r.origin
-        FROM (SELECT count(*) AS orders, coalesce(sum(total), 0) AS sold FROM shop_order) o CROSS JOIN (
+        FROM (
+            SELECT count(*) AS orders, coalesce(sum(total), 0) AS sold
+            FROM shop_order WHERE payment <> 'counter' OR captured IS NOT NULL
+        ) o CROSS JOIN (
             SELECT coalesce(sum(amount), 0) AS refunded,
                 count(*) FILTER (WHERE refund IN ('initiated', 'failed')) AS owed FROM cancellation
         ) c
@@ -79,7 +93,10 @@ async def select_totals(conn: Connection) -> ShopTotals:
 
 
 async def select_days(conn: Connection, *, first: date, last: date) -> list[Day]:
-    """Every day from the first to the last, also those without an order. Refunds lessen the day of their order."""
+    """Every day from the first to the last, also those without an order. Refunds lessen the day of their order.
+
+    An order counts once it is paid.
+    """
     cursor = await conn.execute(
         """
         SELECT d.day::date, coalesce(o.orders, 0), coalesce(o.takings, 0), coalesce(o.refunded, 0)
@@ -88,13 +105,29 @@ async def select_days(conn: Connection, *, first: date, last: date) -> list[Day]
             SELECT date_trunc('day', placed AT TIME ZONE 'UTC') AS day, count(*) AS orders,
                 sum(total - coalesce(c.amount, 0)) AS takings, sum(c.amount) AS refunded
             FROM shop_order LEFT JOIN cancellation c ON c.order_id = id
-            WHERE placed >= %(first)s::timestamp AT TIME ZONE 'UTC' GROUP BY 1
+            WHERE placed >= %(first)s::timestamp AT TIME ZONE 'UTC' AND (payment <> 'counter' OR captured IS NOT NULL)
+            GROUP BY 1
         ) o ON o.day = d.day
         ORDER BY d.day
         """,
         {"first": first, "last": last},
     )
     return [Day(*row) for row in await cursor.fetchall()]
+
+
+async def select_counter_payments(conn: Connection) -> list[CounterPayment]:
+    """The oldest two hundred orders that are unpaid, or whose refund somebody must give back by hand."""
+    cursor = await conn.execute(
+        """
+        SELECT o.id, o.placed, a.first_name || ' ' || a.last_name, a.email, coalesce(c.amount, o.total),
+            c.order_id IS NOT NULL
+        FROM shop_order o JOIN account a ON a.id = o.account_id LEFT JOIN cancellation c ON c.order_id = o.id
+        WHERE c.refund = 'failed' OR (o.payment = 'counter' AND c.refund = 'initiated')
+            OR (c.order_id IS NULL AND o.id IN (SELECT order_id FROM rental WHERE state = 'unpaid'))
+        ORDER BY o.place LIMIT 200
+        """
+    )
+    return [CounterPayment(*row) for row in await cursor.fetchall()]
 
 
 async def select_accounts(conn: Connection, *, text: str, first: int, size: int) -> tuple[int, list[AccountRow]]:

@@ -129,6 +129,18 @@ async def select_orders_without(conn: Connection, *, placed_after: datetime) -> 
     return [(row[0], row[1]) for row in await cursor.fetchall()]
 
 
+async def select_unpaid_orders(conn: Connection, *, placed_before: datetime) -> list[int]:
+    """At most ``LAPSED_AT_ONCE``."""
+    cursor = await conn.execute(
+        """
+        SELECT o.id FROM shop_order o
+        WHERE o.placed <= %s AND o.id IN (SELECT order_id FROM rental WHERE state = 'unpaid') LIMIT %s
+        """,
+        [placed_before, LAPSED_AT_ONCE],
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def update_paid(conn: Connection, order_id: int, *, now: datetime) -> int:
     """The order's rentals wait from now on. Returns how many were unpaid."""
     done = await conn.execute(

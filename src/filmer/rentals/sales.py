@@ -59,6 +59,10 @@ class Sales:
         """The order's rentals wait from now on; False when none of them was unpaid."""
         return await queries.update_paid(conn, order_id, now=self._clock.now()) > 0
 
+    async def unpaid_orders(self, conn: Connection, *, placed_before: datetime) -> list[int]:
+        """Some of the orders that have waited for their payment since before that moment."""
+        return await queries.select_unpaid_orders(conn, placed_before=placed_before)
+
     async def rentals_of(self, conn: Connection, order_id: int, *, lock: bool = False) -> list[Rental]:
         """The rentals of an order, as they are now. ``lock``: nobody else changes them until the transaction ends."""
         if lock:  # which may have to wait, and the clock goes on meanwhile

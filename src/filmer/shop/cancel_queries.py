@@ -100,14 +100,19 @@ async def insert_cancellation(
     )
 
 
-async def select_owed_refunds(conn: Connection, *, cancelled_before: datetime) -> list[OwedRefund]:
-    """Refunds that the provider has not answered. A random selection, so that none holds up the others."""
-    statement = f"{_UNANSWERED} AND c.cancelled < %s ORDER BY random() LIMIT 100"
-    return [OwedRefund(*row) for row in await (await conn.execute(statement.encode(), [cancelled_before])).fetchall()]
+async def select_owed_refunds(conn: Connection, *, cancelled_before: datetime, other_than: str) -> list[OwedRefund]:
+    """Refunds that the provider has not answered. A random selection, so that none holds up the others.
+
+    ``other_than``: a reference of payments that no provider returns.
+    """
+    statement = f"{_UNANSWERED} AND c.cancelled < %s AND o.payment <> %s ORDER BY random() LIMIT 100"
+    rows = await (await conn.execute(statement.encode(), [cancelled_before, other_than])).fetchall()
+    return [OwedRefund(*row) for row in rows]
 
 
-async def select_owed_refund(conn: Connection, order_id: int) -> OwedRefund | None:
-    row = await (await conn.execute(f"{_UNANSWERED} AND c.order_id = %s".encode(), [order_id])).fetchone()
+async def select_owed_refund(conn: Connection, order_id: int, other_than: str) -> OwedRefund | None:
+    statement = f"{_UNANSWERED} AND c.order_id = %s AND o.payment <> %s"
+    row = await (await conn.execute(statement.encode(), [order_id, other_than])).fetchone()
     return None if row is None else OwedRefund(*row)
 
 
@@ -116,5 +121,21 @@ async def update_refund(conn: Connection, order_id: int, refund: str, *, now: da
     done = await conn.execute(
         "UPDATE cancellation SET refund = %s, answered = %s WHERE order_id = %s AND refund = 'initiated'",
         [refund, now, order_id],
+    )
+    return done.rowcount == 1
+
+
+async def update_given_back(conn: Connection, order_id: int, payment: str, *, now: datetime) -> bool:
+    """The refund is completed: of an order with this ``payment``, or one that its provider has refused.
+
+    False where there is no such refund.
+    """
+    done = await conn.execute(
+        """
+        UPDATE cancellation c SET refund = 'completed', answered = %s FROM shop_order o
+        WHERE c.order_id = %s AND o.id = c.order_id
+            AND (c.refund = 'failed' OR c.refund = 'initiated' AND o.payment = %s)
+        """,
+        [now, order_id, payment],
     )
     return done.rowcount == 1

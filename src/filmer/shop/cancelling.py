@@ -17,7 +17,7 @@ from filmer.rentals.sales import Sales
 from filmer.rentals.schemas import Rental
 from filmer.shop import cancel_queries as queries
 from filmer.shop.cancel_queries import OrderState, OwedRefund
-from filmer.shop.payment import PaymentProvider, RefundRefused
+from filmer.shop.payment import AT_COUNTER, NOTHING_TO_PAY, PaymentProvider, RefundRefused
 from filmer.shop.schemas import NOTHING, Cancellation, Refund, RefundStatus, Status, StatusChange, Tracking
 from filmer.store.postgres import Connection, Database
 
@@ -25,7 +25,8 @@ log = structlog.get_logger()
 
 REFUND_AFTER = timedelta(minutes=1)
 REFUND_SECONDS = 5.0
-PAYMENT_METHOD = "CREDIT_CARD"  # the only one so far
+_PAYMENT_METHODS = {AT_COUNTER.reference: "COUNTER", NOTHING_TO_PAY.reference: None}
+PAYMENT_METHOD = "CREDIT_CARD"  # of all others
 _REFUNDS: dict[str | None, RefundStatus] = {
     None: "NOT_REQUESTED", "not requested": "NOT_REQUESTED", "initiated": "INITIATED", "completed": "COMPLETED",
     "failed": "FAILED",
@@ -113,10 +114,13 @@ class Cancelling:
         return Standing(state, rentals, code, refusal, paid and paid + self._within)
 
     async def refund(self, order_id: int) -> None:
-        """Asks the provider to return what a cancelled order has cost. What fails here, ``tidy`` repeats."""
+        """Asks the provider to return what a cancelled order has cost. What fails here, ``tidy`` repeats.
+
+        What was paid at the counter is given back there (``shop/counter_payments.py``).
+        """
         try:
             async with self._database.connection() as conn:
-                owed = await queries.select_owed_refund(conn, order_id)
+                owed = await queries.select_owed_refund(conn, order_id, AT_COUNTER.reference)
         except ServiceUnavailable:
             log.exception("cancelled order not refunded yet", order=order_id)
             return
@@ -143,7 +147,9 @@ class Cancelling:
     async def tidy(self, database: Database) -> None:
         """Asks for the refunds that were not answered. Called once a minute."""
         async with database.connection() as conn:
-            owed = await queries.select_owed_refunds(conn, cancelled_before=self._clock.now() - REFUND_AFTER)
+            owed = await queries.select_owed_refunds(
+                conn, cancelled_before=self._clock.now() - REFUND_AFTER, other_than=AT_COUNTER.reference
+            )
         for one in owed:
             await self._return_money(one)
 
@@ -162,7 +168,9 @@ class Cancelling:
             order_id=order_id,
             refund_amount=state.amount or NOTHING,
             refund_status=_REFUNDS[state.refund],
-            original_payment_method=PAYMENT_METHOD if any(rental.paid for rental in rentals) else None,
+            original_payment_method=(
+                _PAYMENT_METHODS.get(state.payment, PAYMENT_METHOD) if any(rental.paid for rental in rentals) else None
+            ),
             refund_initiated_at=timestamp(state.cancelled) if is_initiated and state.cancelled else None,
             refund_completed_at=timestamp(state.answered) if state.refund == "completed" and state.answered else None,
         )

@@ -147,7 +147,7 @@ class Pages:
         """A page that is the same for all who are not signed in. ``is_cacheable``: False where it is incomplete."""
         response = self.personal(template, request, visitor, **values)
         response.headers["vary"] = "Cookie, Accept-Encoding"
-        if is_cacheable and visitor is None and not response.cookies and not _has_session(request):
+        if is_cacheable and visitor is None and not response.cookies and not has_session(request):
             response.headers["cache-control"] = PUBLIC
         return response
 
@@ -219,5 +219,5 @@ def please_wait(error: RateLimited) -> str:
     return f"please wait {counted(int(error.headers['Retry-After']), 'second')}"
 
 
-def _has_session(request: AnyRequest) -> bool:
+def has_session(request: AnyRequest) -> bool:
     return any(True for _ in session_tokens(request.scope["headers"]))
