@@ -58,7 +58,7 @@ def rows(scale: str) -> Rows:
         _write(media / "film.webm", size)
         settings = {"FILMER_MEDIA_DIR": str(media), "FILMER_WORKERS": "1"}
         direct, process_id = stack.enter_context(_serving(folder / "data", settings))
-        command = [FILMER, "video", "add", FILM, str(media / "film.webm"), "--data-dir", str(folder / "data")]
+        command = [str(FILMER), "video", "add", FILM, str(media / "film.webm"), "--data-dir", str(folder / "data")]
         subprocess.run(command, env=environment() | settings, check=True, stdout=subprocess.DEVNULL)
         path = _rent(direct)
         yield from _seeking(f"{direct}{path}", size, process_id)
@@ -172,7 +172,8 @@ def _rent(address: str) -> str:
         client.post("/cart/items", json={"movieId": FILM, "quantity": 1}).raise_for_status()
         payment = {"creditCardId": card.number, "firstName": card.first_name, "lastName": card.last_name}
         client.post("/checkout", json={**payment, "expiration": card.expiration}).raise_for_status()
-        return urlsplit(client.get(f"/library/{FILM}/stream").raise_for_status().json()["data"]["streamUrl"]).path
+        stream = client.get(f"/library/{FILM}/stream").raise_for_status().json()["data"]
+        return urlsplit(str(stream["streamUrl"])).path
 
 
 def _throughput(url: str, size: int, viewers: int = VIEWERS) -> float:
@@ -188,17 +189,15 @@ def _throughput(url: str, size: int, viewers: int = VIEWERS) -> float:
             connection.sendall(
                 f"GET {parts.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nRange: {span}\r\nConnection: close\r\n\r\n".encode()
             )
-            selector.register(connection, selectors.EVENT_READ)
+            selector.register(connection, selectors.EVENT_READ, connection)
         while selector.get_map():
             for key, _ in selector.select(30):
-                connection = key.fileobj
-                if not isinstance(connection, socket.socket):
-                    raise TypeError("only sockets were registered")
-                count = connection.recv_into(buffer)
+                viewed: socket.socket = key.data
+                count = viewed.recv_into(buffer)
                 received += count
                 if not count:
-                    selector.unregister(connection)
-                    connection.close()
+                    selector.unregister(viewed)
+                    viewed.close()
     if received < viewers * share:
         raise RuntimeError(f"{viewers * share:,} bytes were asked for, {received:,} came")
     return received / 2**20 / (time.perf_counter() - begun)

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
@@ -26,7 +27,7 @@ def hosts(make_database: MakeDatabase, tmp_path: Path) -> Iterator[Hosts]:
     """A shop with these settings, one film to watch, and one rental of it."""
     shops: list[LocalShop] = []
 
-    def make(location: str = "films/feature.webm", **settings: str) -> RentalShop:
+    def make(location: str = "films/feature.webm", **settings: Any) -> RentalShop:
         clock = MovedClock()
         shop = LocalShop(open_store(make_database()), clock=clock, media_dir=str(tmp_path / "media"), **settings)
         shops.append(shop.__enter__())
