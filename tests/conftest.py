@@ -2,6 +2,7 @@
 # Which test runs when, and beside which others, is decided in tests/scheduling.py.
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -49,9 +50,9 @@ os.environ["FILMER_SECRET_KEY"] = SECRET_KEY  # no test makes one where the test
 for variable in [name for name in os.environ if name.startswith("TMDB_")]:
     del os.environ[variable]  # no test asks the real TMDB, even if the environment has a credential for it
 FILMS = Path(__file__).parent / "films.csv"
-_TEMPLATE = "filmer_template"
+_EMPTY, _WITH_FILMS = "filmer_template", "filmer_template_films"
 
-MakeDatabase = Callable[[], str]
+MakeDatabase = Callable[..., str]
 Serve = Callable[..., "Server"]
 ServeHere = Callable[..., ServerInThread]
 
@@ -91,26 +92,36 @@ def engines() -> Iterator[Engines]:
 
 @pytest.fixture(scope="session")
 def make_database(engines: Engines) -> MakeDatabase:
-    """Makes a migrated, empty database and returns its URL. It goes with the test or fixture that asked for it."""
-    with psycopg.connect(engines.database_url, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {_TEMPLATE}")
-    with psycopg.connect(_url(engines, _TEMPLATE), autocommit=True) as conn:
-        list(migrate(conn))
+    """Makes a migrated database and returns its URL. It goes with the test or fixture that asked for it.
 
-    def make() -> str:
+    It is empty, or with ``films=True`` has those of ``films.csv``, which are imported once and copied.
+    """
+    with psycopg.connect(_copy_database(engines, _EMPTY), autocommit=True) as conn:
+        list(migrate(conn))
+    with_films = functools.cache(lambda: import_films(_copy_database(engines, _WITH_FILMS, _EMPTY)))
+
+    def make(*, films: bool = False) -> str:
+        if films:
+            with_films()
         name = f"test_{uuid.uuid4().hex}"
-        with psycopg.connect(engines.database_url, autocommit=True) as conn:
-            conn.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
-        with psycopg.connect(_url(engines, name)) as conn:  # one Valkey serves all: no two may be taken for each other
+        url = _copy_database(engines, name, _WITH_FILMS if films else _EMPTY)
+        with psycopg.connect(url) as conn:  # one Valkey serves all: no two may be taken for each other
             conn.execute("UPDATE edition SET database = gen_random_uuid()")
         _when_done(lambda: drop(name))
-        return _url(engines, name)
+        return url
 
     def drop(name: str) -> None:
         with psycopg.connect(engines.database_url, autocommit=True) as conn:
             conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     return make
+
+
+def _copy_database(engines: Engines, name: str, template: str = "template1") -> str:
+    """The URL of a new database that is a copy of a template."""
+    with psycopg.connect(engines.database_url, autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return _url(engines, name)
 
 
 def _url(engines: Engines, name: str) -> str:
@@ -285,15 +296,17 @@ def _logs_go_where_they_went() -> Iterator[None]:
     log_as_in_tests()
 
 
-@pytest.fixture(autouse=True)
-def _what_a_test_made_ends_with_it() -> Iterator[None]:
-    yield
-    _of_this_test.close()
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None]:
+    """What a test made ends before its fixtures: a server whose database has gone needs two seconds to end."""
+    try:
+        _of_this_test.close()
+    finally:
+        yield
 
 
 @pytest.fixture(scope="session")
 def shop(make_database: MakeDatabase, serve: Serve) -> httpx.Client:
     """A client of a server with the films of ``films.csv``. Shared: tests that use it only read."""
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     return wait_for_index(serve(url).client)

@@ -263,8 +263,10 @@ def test_these_are_this_machine(host: str) -> None:
     require_loopback(host)
 
 
-def test_it_does_where_that_is_said(database_url: str, serve: Serve) -> None:
-    server = serve(database_url, "--demo", "--host", "0.0.0.0", "--i-know-these-are-public", "--workers", "1")
+def test_it_does_where_that_is_said(make_database: MakeDatabase, serve: Serve) -> None:
+    server = serve(
+        make_database(films=True), "--demo", "--host", "0.0.0.0", "--i-know-these-are-public", "--workers", "1"
+    )
     assert PASSWORD in output_until_warning(server)
     with visitor(server.client) as client:
         assert log_in(client, "user@example.com").status_code == 200

@@ -44,6 +44,7 @@ from filmer.http.health import HealthApi
 from filmer.logs import configure_logs
 from filmer.openapi.pages import ApiDocPages
 from filmer.rentals.api import RentalsApi
+from filmer.rentals.counter_queries import Terms
 from filmer.rentals.sending import SendingApi
 from filmer.server.periodic import periodically
 from filmer.server.worker import exit_with_parent
@@ -56,10 +57,13 @@ from filmer.storefront.admin import AdminPages
 from filmer.storefront.catalogue import CataloguePages
 from filmer.storefront.checkout import CheckoutPages
 from filmer.storefront.community import CommunityPages
+from filmer.storefront.counter import CounterPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
+from filmer.storefront.orders import OrderPages
 from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
+from filmer.storefront.rentals import RentalPages
 from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
 
@@ -166,16 +170,20 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     pages, database = components.pages, components.database
     prices = Prices(settings.default_price)
     demo_users = [Credentials(email=user.email, password=demo.PASSWORD) for user in demo.USERS]
-    shop = ShopPages(pages, database, components.carts)
+    shop = ShopPages(pages, database, components.carts, components.watching)
+    orders = OrderPages(pages, components.cancelling)
     community = CommunityPages(pages, database, components.catalogue, components.tmdb_cache, components.shelves, prices)
     storefront = urls.storefront(
-        CataloguePages(pages, components.catalogue, components.search, components.tmdb_cache, prices),
+        CataloguePages(
+            pages, components.catalogue, components.search, components.tmdb_cache, prices, components.watching
+        ),
         FilmPages(
             pages,
             components.catalogue,
             components.search,
             components.shelves,
             prices,
+            components.watching,
             currency=settings.currency,
             public_url=components.public_url,
         ),
@@ -195,17 +203,20 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             pages,
             components.carts,
             components.checkout,
+            components.watching,
             hint=demo.card_hint(f"{components.clock.now():%Y-%m}") if settings.demo else None,
         ),
+        orders,
         community,
+        RentalPages(pages, components.watching, components.stream_links),
         PosterPages(components.catalogue, components.images),
         Files(components.assets),
     )
     admin = AdminPages(
         pages, components.shared, components.tmdb, components.shelves, components.search,
-        components.clock, settings.default_price,
+        components.clock, settings.default_price, Terms(settings.rental_start_days, settings.rental_hours),
     )  # fmt: skip
-    return [storefront, urls.admin_pages(admin)]
+    return [storefront, urls.admin_pages(admin, CounterPages(pages, components.counter), orders)]
 
 
 def _monitoring(metrics: "Metrics | None", settings: Settings) -> list[Router]:

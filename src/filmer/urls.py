@@ -26,10 +26,13 @@ from filmer.storefront.admin import AdminPages
 from filmer.storefront.catalogue import CataloguePages
 from filmer.storefront.checkout import CheckoutPages
 from filmer.storefront.community import CommunityPages
+from filmer.storefront.counter import CounterPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
+from filmer.storefront.orders import OrderPages
 from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
+from filmer.storefront.rentals import RentalPages
 from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
 
@@ -168,7 +171,9 @@ def storefront(
     personal_data: PersonalDataPages,
     shop: ShopPages,
     checkout: CheckoutPages,
+    orders: OrderPages,
     community: CommunityPages,
+    rentals: RentalPages,
     posters: PosterPages,
     files: Files,
 ) -> Router:
@@ -206,14 +211,18 @@ def storefront(
             post("/cart/clear")(shop.clear_cart),
             get("/checkout")(checkout.show_checkout),
             post("/checkout")(checkout.check_out),
-            get("/orders")(shop.list_orders),
-            get("/orders/{order_id:str}")(shop.show_order),
+            get("/orders")(orders.list_orders),
+            get("/orders/{order_id:str}")(orders.show_order),
+            post("/orders/{order_id:str}/cancel")(orders.cancel_order),
             get("/favorites")(community.list_favorites),
             post("/favorites")(community.add_favorite),
             post("/favorites/{favorite_id:str}/remove")(community.remove_favorite),
             get("/ratings")(community.list_ratings),
             post("/ratings")(community.rate),
             post("/ratings/{rating_id:str}/remove")(community.remove_rating),
+            get("/library")(rentals.show_library),
+            get("/watch/{film_id:str}")(rentals.show_player),
+            post("/watch/{film_id:str}")(rentals.begin),
             get("/posters/{film_id:str}")(posters.show_poster),
             get("/posters/{film_id:str}/preview")(posters.show_preview),
             get("/robots.txt")(sitemaps.show_robots),
@@ -237,7 +246,7 @@ def videos(sending: SendingApi) -> Router:
     )
 
 
-def admin_pages(admin: AdminPages) -> Router:
+def admin_pages(admin: AdminPages, counter: CounterPages, orders: OrderPages) -> Router:
     """The pages for admins, under /admin."""
     return _router(
         "/admin",
@@ -247,6 +256,14 @@ def admin_pages(admin: AdminPages) -> Router:
             post("/accounts/{account_id:str}/favorites/clear")(admin.clear_favorites),
             get("/films")(admin.list_films),
             post("/films/{film_id:str}/price")(admin.set_price),
+            post("/films/{film_id:str}/terms")(admin.set_terms),
+            get("/counter")(counter.show_counter),
+            post("/counter/{rental_id:str}/hand-out")(counter.hand_out),
+            post("/counter/{rental_id:str}/take-back")(counter.take_back),
+            post("/counter/{rental_id:str}/write-off")(counter.write_off),
+            get("/orders")(orders.list_all),
+            get("/orders/{order_id:str}")(orders.show_any),
+            post("/orders/{order_id:str}/refund")(orders.refund_order),
         ],
     )
 

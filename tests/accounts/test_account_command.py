@@ -5,6 +5,7 @@ import pty
 import re
 import select
 import sys
+import termios
 import time
 
 import psutil
@@ -183,7 +184,8 @@ class Terminal:
         self._read(lambda: self.shown.count(when) > 0)
         self.shown = self.shown.replace(when, "(asked)")
         listed = psutil.Process(self.pid).cmdline()
-        time.sleep(0.1)  # until the terminal has stopped showing what is typed
+        while termios.tcgetattr(self._there)[3] & termios.ECHO:  # until the terminal no longer shows what is typed
+            assert psutil.Process(self.pid).is_running()
         os.write(self._there, text.encode())
         return listed
 

@@ -265,7 +265,7 @@ def test_no_password_is_logged(accounts: Shop, browser: Browser) -> None:
 
 @pytest.fixture(scope="module")
 def demo(make_database: MakeDatabase, serve: Serve) -> httpx.Client:
-    return serve(make_database(), "--demo").client
+    return serve(make_database(films=True), "--demo").client
 
 
 @pytest.mark.parametrize("email", ["admin@example.com", "user@example.com", "jane@example.com"])

@@ -14,6 +14,7 @@ from tests.users import CARD, PASSWORD
 from filmer.accounts.schemas import Role, User
 
 BATMAN, DARK_KNIGHT, SHAWSHANK = "tt0372784", "tt0468569", "tt0111161"  # 4.99 each
+INCEPTION = "tt1375666"  # which has a trailer
 
 Options = dict[str, bool]  # of ``visit``
 with_and_without_scripts = pytest.mark.parametrize("options", [{}, {"scripts": False}], ids=["scripts", "no scripts"])

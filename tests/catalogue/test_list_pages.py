@@ -32,9 +32,7 @@ def tmdb() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def database(make_database: MakeDatabase) -> str:
-    url = make_database()
-    import_films(url)
-    return url
+    return make_database(films=True)
 
 
 # --- every page ----------------------------------------------------------------------------------------

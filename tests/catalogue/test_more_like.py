@@ -58,8 +58,7 @@ def test_what_shares_nothing_is_not_shown(likeness: httpx.Client) -> None:
 def test_without_index_the_page_is_as_before(
     make_database: MakeDatabase, serve_here: ServeHere, tmp_path: Path
 ) -> None:
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     (tmp_path / "search").write_text("in the way")
     client = serve_here(url, FILMER_DATA_DIR=str(tmp_path), CACHE_DURATION_SECONDS="0").client
     response = client.get("/films/tt0468569")

@@ -193,8 +193,7 @@ def test_unknown_genres_and_types_match_nothing(shop: httpx.Client) -> None:
 
 
 def test_a_catalogue_of_an_older_version_is_listed_by_votes(make_database: MakeDatabase, serve_here: ServeHere) -> None:
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     with connect(url) as conn:
         conn.execute("DELETE FROM listing WHERE sort LIKE 'popularity%'")
         conn.execute("UPDATE film SET popularity_asc = NULL, popularity_desc = NULL")

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.conftest import MakeDatabase, ServeHere
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
 from tests.users import open_account, token_of
 
@@ -73,8 +73,7 @@ class Community:
 @pytest.fixture(scope="module")
 def community(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox: Sandbox) -> Iterator[Community]:
     """Shared by a file's tests; each makes users of its own."""
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     running = Community(url, serve_here(url, **tmdb_settings(shared_sandbox)).client)
     yield running
     running.close()

@@ -20,7 +20,7 @@ from tests.community.concurrent_users import FILMS, ConcurrentUser, SharedConnec
 from tests.community.conftest import POPULAR, ApiUser, Community, tmdb_settings
 from tests.community.constant_rate_load import connections_to, get, p99
 from tests.community.responses import own_language
-from tests.conftest import VALKEY_TIMEOUT_SECONDS, MakeDatabase, Serve, Server, engines_folder, import_films
+from tests.conftest import VALKEY_TIMEOUT_SECONDS, MakeDatabase, Serve, Server, engines_folder
 from tests.figures import record_figure
 from tests.proxy import Proxy, proxied_valkey
 from tests.sandbox import Sandbox
@@ -74,8 +74,7 @@ class Setup(NamedTuple):
 
 @pytest.fixture(scope="module")
 def setup(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) -> Iterator[Setup]:
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     with (
         engines_folder() as folder,
         running_engines(folder, postgres=False) as engines,

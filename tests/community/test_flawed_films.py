@@ -29,8 +29,7 @@ UNUSABLE = [flaw for flaw in FLAWS if flaw not in USABLE]
 @pytest.fixture(scope="module")
 def community(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox: Sandbox) -> Iterator[Community]:
     """A server that has copies of nothing but what these tests ask for; each asks for a page and a film of its own."""
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     own = {"TMDB_LANGUAGE": own_language(), "CACHE_DURATION_SECONDS": "3600"}
     running = Community(url, serve_here(url, **tmdb_settings(shared_sandbox), **own).client)
     yield running

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 import redis
-from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.conftest import MakeDatabase, ServeHere
 from tests.responses import data_of, error_of
 from tests.server_in_thread import ServerInThread
 
@@ -48,9 +48,7 @@ OTHERS = [
 
 @pytest.fixture(scope="module")
 def database(make_database: MakeDatabase) -> str:
-    url = make_database()
-    import_films(url)
-    return url
+    return make_database(films=True)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.asgi_client import Response, ask
-from tests.conftest import MakeDatabase, import_films
+from tests.conftest import MakeDatabase
 from tests.in_process import in_process
 
 from filmer.clock import SystemClock
@@ -33,9 +33,7 @@ ADDED_BY_THE_EDGE = {"content-security-policy", "etag", "x-request-id"}
 
 @pytest.fixture(scope="module")
 def films(make_database: MakeDatabase) -> str:
-    url = make_database()
-    import_films(url)
-    return url
+    return make_database(films=True)
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

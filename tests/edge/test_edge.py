@@ -131,9 +131,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def filled(make_database: MakeDatabase) -> str:
     """A database of this test's own with the films of films.csv."""
-    url = make_database()
-    import_films(url)
-    return url
+    return make_database(films=True)
 
 
 def headers_of(found: httpx.Response) -> list[tuple[str, str]]:

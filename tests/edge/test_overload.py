@@ -18,7 +18,7 @@ import httpx
 import psutil
 import psycopg
 import pytest
-from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.conftest import MakeDatabase, Serve, Server
 from tests.current_edition import LOCK, connect
 from tests.figures import record_figure
 from tests.load_generator import Load, LoadStats, Plan, load
@@ -72,8 +72,7 @@ def _drawn(draw: random.Random, number: int, words: list[str], films: list[str],
 
 @pytest.fixture(scope="module")
 def shop(make_database: MakeDatabase, serve: Serve) -> Iterator[Shop]:
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     server = serve(url, CACHE_DURATION_SECONDS="3600")
     with one_core(server, url) if IS_FULL else contextlib.nullcontext():
         yield Shop(url, server)

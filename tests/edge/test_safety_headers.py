@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.conftest import MakeDatabase, ServeHere
 from tests.layers import layer_of
 from tests.server_in_thread import ServerInThread
 
@@ -86,8 +86,7 @@ def test_an_answer_not_modified_and_a_refusal_have_them(shop: httpx.Client) -> N
 @pytest.fixture(scope="module")
 def secure(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[ServerInThread]:
     """A server that people reach through https."""
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     server: ServerInThread = serve_here(url, FILMER_PUBLIC_URL="https://films.example")
     yield server
     server.stop()

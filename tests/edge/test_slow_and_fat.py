@@ -15,7 +15,7 @@ from typing import Self
 import psutil
 import psycopg
 import pytest
-from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.conftest import MakeDatabase, Serve, Server
 from tests.figures import record_figure
 from tests.machine import running_seconds
 from tests.raw_connections import RawConnection
@@ -54,9 +54,7 @@ TRICKLES = {
 
 @pytest.fixture(scope="module")
 def database(make_database: MakeDatabase) -> str:
-    url = make_database()
-    import_films(url)
-    return url
+    return make_database(films=True)
 
 
 @pytest.fixture(scope="module")

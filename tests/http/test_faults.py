@@ -5,7 +5,7 @@ import re
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.conftest import MakeDatabase, Serve, Server
 from tests.current_edition import BREAK, connect
 from tests.machine import answered_within
 from tests.responses import TIME, error_of
@@ -14,8 +14,7 @@ from tests.responses import TIME, error_of
 @pytest.fixture(scope="session")
 def broken(make_database: MakeDatabase, serve: Serve) -> Server:
     """A server whose tables are not what it expects."""
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     server: Server = serve(url, CACHE_DURATION_SECONDS="0")
     with connect(url, autocommit=True) as conn:
         conn.execute(BREAK)
@@ -25,8 +24,7 @@ def broken(make_database: MakeDatabase, serve: Serve) -> Server:
 @pytest.fixture(scope="session")
 def abandoned(make_database: MakeDatabase, serve: Serve) -> Server:
     """A server whose database is gone."""
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     server: Server = serve(url, CACHE_DURATION_SECONDS="0")
     name = str(conninfo_to_dict(url)["dbname"])
     with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as conn:

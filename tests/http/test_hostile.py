@@ -19,7 +19,7 @@ import msgspec
 import psycopg
 import pytest
 from tests.community.conftest import tmdb_settings
-from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.conftest import MakeDatabase, Serve, Server
 from tests.figures import record_figure
 from tests.http import hostile
 from tests.layers import framework_of
@@ -164,8 +164,7 @@ def names_of(kind: type[msgspec.Struct]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def seeded(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) -> SeededServer:
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     put_card(url)
     return SeededServer(url, serve(url, FILMER_TRUSTED_PROXIES="127.0.0.1", **tmdb_settings(shared_sandbox)))
 

@@ -1,4 +1,7 @@
-"""One database for all tests here. It is emptied before each test, which is faster than creating it."""
+"""One database for all tests here. It is emptied before each test, which is faster than creating it.
+
+A table without a page was not written to: to empty it all the same takes as long as to empty a full one.
+"""
 
 import pytest
 from tests.conftest import MakeDatabase
@@ -21,15 +24,16 @@ def database_url(shared_database: str) -> str:
     with import_connection(shared_database):
         pass  # schemas of other editions are gone now
     current = fetch(shared_database, "SELECT schema FROM edition")
-    tables = fetch(
+    written_to = fetch(
         shared_database,
         "SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables"
-        " WHERE schemaname = %s OR schemaname = 'public' AND tablename NOT IN ('migration', 'edition')",
+        " WHERE (schemaname = %s OR schemaname = 'public' AND tablename NOT IN ('migration', 'edition'))"
+        " AND pg_relation_size(format('%%I.%%I', schemaname, tablename)) > 0",
         current,
     )
     execute(
         shared_database,
-        f"TRUNCATE {tables} RESTART IDENTITY",
+        *([f"TRUNCATE {written_to} RESTART IDENTITY CASCADE"] if written_to else []),
         *([] if current == FIRST else [f"ALTER SCHEMA {current} RENAME TO {FIRST}"]),
         "UPDATE edition SET version = 0, schema = 'catalogue', database = gen_random_uuid()",
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.conftest import MakeDatabase, Serve, Server
 from tests.metrics.scraping import TOKEN, Scrape, scrape
 from tests.server_processes import eventually
 
@@ -20,8 +20,7 @@ FROM_PROMETHEUS = {"job", "instance"}
 
 @pytest.fixture(scope="module")
 def told(make_database: MakeDatabase, serve: Serve) -> Scrape:
-    database = make_database()
-    import_films(database)
+    database = make_database(films=True)
     server: Server = serve(database, FILMER_METRICS_TOKEN=TOKEN)
     server.client.get("/api/v1/movies")
     assert eventually(lambda: "filmer_orders" in scrape(server).names)

@@ -22,8 +22,7 @@ MOVIES = "/api/v1/movies"
 
 @pytest.fixture(scope="module")
 def server(make_database: MakeDatabase, serve: Serve) -> Server:
-    database = make_database()
-    import_films(database)
+    database = make_database(films=True)
     running: Server = serve(database, FILMER_WORKERS="2", FILMER_METRICS_TOKEN=TOKEN)
     assert eventually(lambda: listening(running) == 2), "one worker is up when serve returns"
     return running

@@ -60,7 +60,7 @@ class Leaver:
 @pytest.fixture(scope="module")
 def shop_and_clock(make_database: MakeDatabase) -> Iterator[tuple[LocalShop, MovedClock]]:
     clock = MovedClock()
-    with LocalShop(open_store(make_database()), clock=clock) as shop:
+    with LocalShop(open_store(make_database), clock=clock) as shop:
         yield shop, clock
 
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from tests.accounts.forms import send
 from tests.backup.random_shops import restore_from, write_backup
-from tests.conftest import MakeDatabase, Serve, import_films
+from tests.conftest import MakeDatabase, Serve
 from tests.figures import record_figure
 from tests.shop.conftest import SHAWSHANK
 from tests.shop.test_no_secrets import METRICS_TOKEN, Places, command, everywhere, tables
@@ -33,8 +33,7 @@ def found(places: Places) -> list[str]:
 
 
 def test_who_leaves_is_gone(engines: Engines, make_database: MakeDatabase, serve: Serve, tmp_path: Path) -> None:
-    database = make_database()
-    import_films(database)
+    database = make_database(films=True)
     server = serve(
         database, FILMER_LOG_LEVEL="debug", FILMER_ACCESS_LOG="true", FILMER_METRICS_TOKEN=METRICS_TOKEN,
     )  # fmt: skip

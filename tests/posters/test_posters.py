@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import httpx
 import psycopg
 import pytest
-from tests.conftest import MakeDatabase, import_films
+from tests.conftest import MakeDatabase
 from tests.in_process import in_process
 from tests.sandbox import Sandbox, sandbox, shared_sandbox
 from tests.tmdb.clients import MATRIX, SHAWSHANK, own_language
@@ -135,8 +135,7 @@ def test_letters_that_the_font_of_headings_lacks_are_system_fonts_used_for_elsew
 @pytest.fixture(scope="module")
 def database(make_database: MakeDatabase) -> str:
     """In it ``filmer link tmdb`` has found ids for two of the films without one."""
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     with psycopg.connect(url) as conn:
         conn.execute("INSERT INTO tmdb_link VALUES ('tt0000012', 603, now()), ('tt0000013', 630, now())")
     return url

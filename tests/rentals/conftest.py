@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import MakeDatabase
 from tests.in_process import MovedClock
 from tests.responses import data_of
-from tests.shop.conftest import AMELIE, SHAWSHANK, LocalShop, buy, fetch, open_store, start_shop
+from tests.shop.conftest import AMELIE, SHAWSHANK, LocalShop, buy, database_url, fetch, open_store, start_shop
 from tests.users import open_account
 
 from filmer.accounts.schemas import User
@@ -20,7 +20,7 @@ from filmer.rentals.schemas import Rental
 from filmer.rentals.terms import NewTerms, set_terms, stock_of
 from filmer.store.postgres import Connection
 
-__all__ = ["start_shop"]
+__all__ = ["database_url", "start_shop"]
 
 FEATURE = bytes(range(256)) * 1000
 WATCHED, PICKED_UP = SHAWSHANK, AMELIE
@@ -132,7 +132,7 @@ def moved_shop(
 ) -> Iterator[tuple[LocalShop, MovedClock]]:
     clock = MovedClock()
     media = tmp_path_factory.mktemp("media")
-    with LocalShop(open_store(make_database()), clock=clock, media_dir=str(media)) as shop:
+    with LocalShop(open_store(make_database), clock=clock, media_dir=str(media)) as shop:
         yield shop, clock
 
 

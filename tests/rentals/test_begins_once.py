@@ -29,7 +29,7 @@ KILLS = 3  # of connections, in every second round
 @pytest.fixture(scope="module")
 def nodes(make_database: MakeDatabase) -> Iterator[list[RentalShop]]:
     """Two nodes on one database, which notes each time that a rental begins or ends."""
-    url = open_store(make_database())
+    url = open_store(make_database)
     add_feature(url)
     fetch(url, "CREATE TABLE noted (id bigint, state text)")
     fetch(

@@ -174,7 +174,7 @@ class Buying(RuleBasedStateMachine):
 @pytest.fixture
 def buying(make_database: MakeDatabase) -> Iterator[type[Buying]]:
     clock, till = MovedClock(), Till()
-    with LocalShop(open_store(make_database()), clock=clock, provider=till) as shop:
+    with LocalShop(open_store(make_database), clock=clock, provider=till) as shop:
         shop.component("cancelling")._provider = till
         add_feature(shop.url)
 

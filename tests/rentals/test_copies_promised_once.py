@@ -171,7 +171,7 @@ class Lending(RuleBasedStateMachine):
 @pytest.fixture
 def lending(make_database: MakeDatabase) -> Iterator[type[Lending]]:
     clock = MovedClock()
-    with LocalShop(open_store(make_database()), clock=clock) as shop:
+    with LocalShop(open_store(make_database), clock=clock) as shop:
 
         class Here(Lending):
             pass

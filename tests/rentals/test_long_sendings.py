@@ -28,7 +28,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(make_database: MakeDatabase, serve: Serve, media: Path) -> Iterator[Server]:
-    url = open_store(make_database())
+    url = open_store(make_database)
     add_feature(url, location="long.webm")
     server = serve(
         url,

@@ -29,7 +29,7 @@ def hosts(make_database: MakeDatabase, tmp_path: Path) -> Iterator[Hosts]:
 
     def make(location: str = "films/feature.webm", **settings: Any) -> RentalShop:
         clock = MovedClock()
-        shop = LocalShop(open_store(make_database()), clock=clock, media_dir=str(tmp_path / "media"), **settings)
+        shop = LocalShop(open_store(make_database), clock=clock, media_dir=str(tmp_path / "media"), **settings)
         shops.append(shop.__enter__())
         add_feature(shop.url, location=location)
         write_feature(tmp_path / "media")

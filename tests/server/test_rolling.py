@@ -20,7 +20,7 @@ import httpx
 import psutil
 import psycopg
 import pytest
-from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.conftest import MakeDatabase, Serve, Server
 from tests.failover_load import any_address
 from tests.figures import record_figure
 from tests.raw_connections import Customer
@@ -39,9 +39,7 @@ PAUSE = 0.02  # seconds between two requests of one caller: the new workers need
 
 @pytest.fixture(scope="module")
 def filled(make_database: MakeDatabase) -> str:
-    url = make_database()
-    import_films(url)
-    return url
+    return make_database(films=True)
 
 
 class Callers:

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from tests.commands import filmer
-from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.conftest import MakeDatabase, Serve, Server
 from tests.current_edition import BREAK, LOCK, connect
 from tests.responses import data_of
 from tests.server_processes import eventually, workers
@@ -152,9 +152,7 @@ def test_a_killed_server_leaves_nothing_running_and_loses_nothing(
 
 @pytest.fixture
 def filled(make_database: MakeDatabase) -> str:
-    url = make_database()
-    import_films(url)
-    return url
+    return make_database(films=True)
 
 
 def waiting(database_url: str) -> int:

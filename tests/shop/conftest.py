@@ -10,7 +10,7 @@ import httpx
 import pytest
 from litestar.types import ASGIApp
 from tests.asgi_client import ask, running_app
-from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
+from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server
 from tests.current_edition import connect
 from tests.in_process import InProcess
 from tests.responses import data_of, error_of
@@ -49,9 +49,9 @@ class Store(NamedTuple):
         return self.server.client
 
 
-def open_store(url: str) -> str:
-    """Puts films and a card into a database."""
-    import_films(url)
+def open_store(make_database: MakeDatabase) -> str:
+    """A database with films and a card."""
+    url = make_database(films=True)
     put_card(url)
     return url
 
@@ -65,7 +65,7 @@ def _password() -> None:
 @pytest.fixture(scope="session")
 def store(make_database: MakeDatabase, serve: Serve) -> Store:
     """Shared: each test here comes with customers of its own."""
-    url = open_store(make_database())
+    url = open_store(make_database)
     return Store(url, serve(url))
 
 
@@ -202,9 +202,15 @@ class LocalShop(InProcess, httpx.BaseTransport):
 
 
 @pytest.fixture
+def database_url(make_database: MakeDatabase) -> str:
+    """A database of this test's own, with films."""
+    return make_database(films=True)
+
+
+@pytest.fixture
 def start_shop(database_url: str) -> Iterator[StartShop]:
     """Starts the application in this process, on a database of the test's own with films and the card of anybody's."""
-    open_store(database_url)
+    put_card(database_url)
     with contextlib.ExitStack() as stack:
 
         def start(**how: Any) -> LocalShop:

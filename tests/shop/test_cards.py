@@ -6,8 +6,8 @@ import pytest
 from tests.commands import CommandResult, filmer
 from tests.conftest import SECRET_KEY, Serve
 from tests.responses import data_of
-from tests.shop.conftest import StartShop, fetch, open_store, pay, put_in_cart, refused
-from tests.users import CARD, open_account, signed_in
+from tests.shop.conftest import StartShop, fetch, pay, put_in_cart, refused
+from tests.users import CARD, open_account, put_card, signed_in
 
 NUMBER = "4539578763621486"
 MARY = ("--first-name", "Mary", "--last-name", "Major", "--expiration", "2030-12")
@@ -123,7 +123,7 @@ def test_a_card_that_is_not_there_can_not_be_removed(card: Card, typed: str) -> 
 
 def test_another_secret_key_needs_the_cards_out_first(card: Card, database_url: str, serve: Serve) -> None:
     another = "another secret key that is long enough, too"
-    open_store(database_url)
+    put_card(database_url)
     fine(card("add", *MARY, typed=NUMBER))
     for arguments in (("add", *MARY), ("remove",)):
         output = failed(card(*arguments, typed=NUMBER, secret_key=another))

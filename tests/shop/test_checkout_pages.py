@@ -36,7 +36,7 @@ CHANGED = "Your cart has changed since you looked. Nothing was bought: here it i
 @pytest.fixture(scope="module")
 def store(make_database: MakeDatabase, serve: Serve) -> Store:
     """This module's own: it changes prices, and its customers type wrong cards."""
-    url = open_store(make_database())
+    url = open_store(make_database)
     return Store(url, serve(url))
 
 

@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from tests.cache_dump import cache
 from tests.commands import filmer
-from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server, import_films
+from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server
 from tests.figures import record_figure
 from tests.shop import stress_shop
 from tests.shop.stress_shop import CHECKOUT, FILMS, ITEMS
@@ -203,8 +203,7 @@ def tell_all(server: Server, database: str) -> tuple[dict[str, str], Places]:  #
 def test_no_secret_is_left_anywhere(
     log_format: str, engines: Engines, make_database: MakeDatabase, serve: Serve
 ) -> None:
-    database = make_database()
-    import_films(database)
+    database = make_database(films=True)
     server: Server = serve(
         database,
         FILMER_LOG_FORMAT=log_format,

@@ -148,7 +148,7 @@ async def _password() -> str:
 
 @pytest.fixture(scope="module")
 def place(make_database: MakeDatabase, serve_here: ServeHere) -> tuple[str, httpx.Client]:
-    url = open_store(make_database())
+    url = open_store(make_database)
     return url, serve_here(url).client
 
 

@@ -231,7 +231,7 @@ class Shopping(RuleBasedStateMachine):
 @pytest.fixture
 def shopping(make_database: MakeDatabase) -> Iterator[type[Shopping]]:
     """The machine, with an application on a database of its own and everybody signed in."""
-    url = open_store(make_database())
+    url = open_store(make_database)
     with LocalShop(url) as shop, connect(url, autocommit=True) as conn:
 
         class Here(Shopping):

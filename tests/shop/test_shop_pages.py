@@ -31,7 +31,7 @@ FORMS = ["/cart/items", f"/cart/items/{AMELIE}", f"/cart/items/{AMELIE}/remove",
 @pytest.fixture(scope="module")
 def store(make_database: MakeDatabase, serve: Serve) -> Store:
     """This module's own: it changes prices and titles."""
-    url = open_store(make_database())
+    url = open_store(make_database)
     return Store(url, serve(url))
 
 

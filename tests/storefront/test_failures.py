@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.conftest import MakeDatabase, ServeHere
 from tests.users import open_account, session_of, visitor
 
 from filmer.errors import ServiceUnavailable
@@ -22,8 +22,7 @@ FILM = "tt0111161"
 
 @pytest.fixture(scope="module")
 def place(make_database: MakeDatabase, serve_here: ServeHere) -> tuple[str, httpx.Client]:
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     return url, serve_here(url).client
 
 

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from tests.community.conftest import GODFATHER, SHAWSHANK, tmdb_settings
 from tests.community.responses import fetch
-from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.conftest import MakeDatabase, ServeHere
+from tests.rentals.conftest import add_feature
 from tests.sandbox import Sandbox, shared_sandbox
 from tests.shop.conftest import LocalShop
 from tests.users import CARD, open_account, put_card, signed_in, token_of, visitor
@@ -33,12 +34,19 @@ PUBLIC = {
 }  # fmt: skip
 ENTRANCE = {
     ("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/register"), ("POST", "/register"), ("POST", "/sign-out"),
+    ("GET", "/account/undo-deletion/{token}"), ("POST", "/account/undo-deletion/{token}"),
 }  # fmt: skip
 PERSONAL = {
     ("GET", "/account"),
+    ("GET", "/account/data"),
+    ("GET", "/account/delete"),
+    ("POST", "/account/delete"),
     ("POST", "/account/tokens"),
     ("POST", "/account/tokens/{token_id}/revoke"),
     ("POST", "/account/sessions/end"),
+    ("GET", "/account/data"),
+    ("GET", "/account/delete"),
+    ("POST", "/account/delete"),
     ("GET", "/cart"),
     ("POST", "/cart/items"),
     ("POST", "/cart/items/{film_id}"),
@@ -48,6 +56,10 @@ PERSONAL = {
     ("POST", "/checkout"),
     ("GET", "/orders"),
     ("GET", "/orders/{order_id}"),
+    ("GET", "/library"),
+    ("GET", "/watch/{film_id}"),
+    ("POST", "/watch/{film_id}"),
+    ("POST", "/orders/{order_id}/cancel"),
     ("GET", "/favorites"),
     ("POST", "/favorites"),
     ("POST", "/favorites/{favorite_id}/remove"),
@@ -61,6 +73,14 @@ ADMINS = {
     ("POST", "/admin/accounts/{account_id}/favorites/clear"),
     ("GET", "/admin/films"),
     ("POST", "/admin/films/{film_id}/price"),
+    ("POST", "/admin/films/{film_id}/terms"),
+    ("GET", "/admin/counter"),
+    ("POST", "/admin/counter/{rental_id}/hand-out"),
+    ("POST", "/admin/counter/{rental_id}/take-back"),
+    ("POST", "/admin/counter/{rental_id}/write-off"),
+    ("GET", "/admin/orders"),
+    ("GET", "/admin/orders/{order_id}"),
+    ("POST", "/admin/orders/{order_id}/refund"),
 }
 ENDING = {("POST", "/sign-out"), ("POST", "/account/sessions/end")}  # the actor's own session
 ACTORS = ["nobody", "a made-up session", "a bearer token", "another", "another with the same things"]
@@ -77,13 +97,14 @@ class Owner:
             keep_things(client)
         [[self.order]] = fetch(url, "SELECT id FROM shop_order WHERE account_id = %s", self.person.id)
         [[self.token_id]] = fetch(url, "SELECT id FROM token WHERE account_id = %s", self.person.id)
+        self.rentals = [row[0] for row in fetch(url, "SELECT id FROM rental WHERE account_id = %s", self.person.id)]
         self.ratings = [row[0] for row in fetch(url, "SELECT id FROM rating WHERE account_id = %s", self.person.id)]
         self.favorites = [row[0] for row in fetch(url, "SELECT id FROM favorite WHERE account_id = %s", self.person.id)]
         self.state = self.look()
 
     def look(self) -> list[Any]:
         """Everything that is theirs, as it is kept."""
-        tables = ("cart_line", "shop_order", "favorite", "rating", "shelf")
+        tables = ("cart_line", "shop_order", "rental", "favorite", "rating", "shelf")
         mine = [fetch(self.url, f"SELECT t::text FROM {table} t WHERE account_id = %s ORDER BY 1", self.person.id)
                 for table in tables]  # fmt: skip
         return [
@@ -111,9 +132,9 @@ def keep_things(client: httpx.Client) -> None:
 
 @pytest.fixture(scope="module")
 def place(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox: Sandbox) -> tuple[str, httpx.Client]:
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     put_card(url)
+    add_feature(url, FILM)
     # The numbers of one's things begin so far apart that none is taken for another.
     for number, table in enumerate(("account", "favorite", "rating", "token"), start=71):
         fetch(url, f"ALTER TABLE {table} ALTER COLUMN id RESTART WITH {number}0000001")
@@ -159,8 +180,10 @@ def addresses(path: str, owner: Owner) -> list[str]:
         "genre_id": ["1", str(owner.person.id)],
         "name": ["site.css"],
         "number": ["1.xml"],
+        "token": ["A" * 43],
         "token_id": [str(owner.token_id)],
         "order_id": [str(owner.order)],
+        "rental_id": [*map(str, owner.rentals)],
         "favorite_id": [*map(str, owner.favorites), str(owner.person.id)],
         "rating_id": [*map(str, owner.ratings), str(owner.person.id)],
         "account_id": [str(owner.person.id)],
@@ -185,7 +208,8 @@ def test_nobody_sees_or_changes_another_s_things(
     kind, client = actor
     form = {
         **CARD, "movieId": FILM, "quantity": "1", "movie_id": str(SHAWSHANK), "rating": "0.5", "price": "0.01",
-        "name": "theirs", "expires": "never", "account_id": str(owner.person.id), "user_id": str(owner.person.id),
+        "reason": "theirs", "name": "theirs", "expires": "never", "account_id": str(owner.person.id),
+        "user_id": str(owner.person.id),
     }  # fmt: skip
     leaks = []
     for method, path in sorted(routes, key=lambda one: (one in ENDING, one)):

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from tests.conftest import MakeDatabase, Serve, Server, import_films
+from tests.conftest import MakeDatabase, Serve, Server
 from tests.proxy import proxied_database
 from tests.users import open_account, signed_in
 
@@ -21,7 +21,8 @@ from filmer.storefront.rendering import Assets, Templates
 PUBLIC = ["/", "/films", "/stars", "/genres", "/search?query=batman", "/films/tt0111161"]
 POLICY = {
     "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
-    "font-src 'self'", "media-src 'self'", "manifest-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+    "font-src 'self'", "media-src 'self'", "manifest-src 'self'", "form-action 'self'", "base-uri 'none'",
+    "frame-ancestors 'none'",
 }  # fmt: skip
 
 
@@ -227,8 +228,7 @@ def test_a_page_that_is_asked_wrongly_says_the_first_offence_in_a_sentence(more:
 
 @pytest.fixture(scope="module")
 def server(make_database: MakeDatabase, serve: Serve) -> tuple[str, Server]:
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     return url, serve(url)
 
 

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import httpx
 import pytest
-from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.conftest import MakeDatabase, ServeHere
 from tests.users import CARD, open_account, put_card, session_of, visitor
 
 FILM = "tt0111161"
@@ -14,8 +14,7 @@ FILM = "tt0111161"
 
 @pytest.fixture(scope="module")
 def admin(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[httpx.Client]:
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     put_card(url)
     with closing(visitor(serve_here(url).client)) as client:
         client.cookies.update(session_of(url, open_account(url, role="admin")))
@@ -59,7 +58,13 @@ def test_an_order_lies_below_the_account(admin: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     ("tab", "path"),
-    [("Overview", "/admin"), ("Prices", "/admin/films?query=batman&page=2"), ("Accounts", "/admin/accounts?page=2")],
+    [
+        ("Overview", "/admin"),
+        ("Prices", "/admin/films?query=batman&page=2"),
+        ("Counter", "/admin/counter?query=a"),
+        ("Orders", "/admin/orders?page=2"),
+        ("Accounts", "/admin/accounts?page=2"),
+    ],
 )
 def test_the_office_s_tabs_stay_marked(admin: httpx.Client, tab: str, path: str) -> None:
     assert marked(admin.get(path).text) == ["Office", tab]

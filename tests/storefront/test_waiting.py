@@ -12,7 +12,7 @@ import httpx
 import pytest
 from tests.community.conftest import SHAWSHANK, tmdb_settings
 from tests.community.responses import fetch
-from tests.conftest import SECRET_KEY, MakeDatabase, ServeHere, import_films
+from tests.conftest import SECRET_KEY, MakeDatabase, ServeHere
 from tests.in_process import MovedClock
 from tests.sandbox import Sandbox, shared_sandbox
 from tests.shop.forms import form_of, put, send, text_of
@@ -38,8 +38,7 @@ Place = tuple[str, httpx.Client]
 
 @pytest.fixture(scope="module")
 def place(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox: Sandbox) -> Place:
-    url = make_database()
-    import_films(url)
+    url = make_database(films=True)
     put_card(url)
     return url, serve_here(url, **tmdb_settings(shared_sandbox)).client
 
@@ -326,12 +325,13 @@ def test_what_was_typed_is_shown_to_whoever_signed_in_there_alone(
     assert form_of(browser.get("/checkout"), "/checkout")["firstName"] == ""
 
 
-def test_a_new_token_and_a_price_are_shown_again_as_they_were_typed(place: Place, browser: httpx.Client) -> None:
+def test_a_new_token_a_price_and_terms_are_shown_again_as_they_were_typed(place: Place, browser: httpx.Client) -> None:
     admin = open_account(place[0], role="admin")
     page = "/admin/films?query=shawshank"
     for form, where, shown in (
         (("/account/tokens", {"name": "my backup", "expires": "365"}), "/account", 'value="my backup"'),
         ((f"/admin/films/{FILM}/price", {"price": "7.77", "query": "shawshank"}), page, 'value="7.77"'),
+        ((f"/admin/films/{FILM}/terms", {"hours": "77", "copies": "", "query": "shawshank"}), page, 'value="77"'),
     ):
         response = press(browser, form, where)
         signed_in = sign_in(browser, admin, response.headers["location"])
@@ -343,3 +343,4 @@ def test_a_new_token_and_a_price_are_shown_again_as_they_were_typed(place: Place
         browser.cookies.clear()
     assert fetch(place[0], "SELECT FROM token WHERE account_id = %s", admin.id) == []
     assert fetch(place[0], "SELECT FROM film_terms WHERE price = 7.77") == []
+    assert fetch(place[0], "SELECT FROM rental_terms") == []

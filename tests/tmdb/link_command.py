@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import psycopg
-from tests.commands import environment
+from tests.commands import environment, filmer
 from tests.conftest import import_films
 from tests.current_edition import connect
 from tests.sandbox import Sandbox
@@ -41,13 +41,13 @@ class LinkCommand:
     def __init__(self, database_url: str, redis_url: str, sandbox: Sandbox) -> None:
         self.url = database_url
         self._ends = ExitStack()
-        self._environment = environment(
-            DATABASE_URL=database_url,
-            REDIS_URL=redis_url,
-            TMDB_BASE_URL=sandbox.url,
-            TMDB_API_KEY="any",
-            TMDB_DEADLINE_SECONDS="1",  # no second try is begun
-        )
+        self._settings = {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "TMDB_BASE_URL": sandbox.url,
+            "TMDB_API_KEY": "any",
+            "TMDB_DEADLINE_SECONDS": "1",  # no second try is begun
+        }
 
     def __enter__(self) -> Self:
         return self
@@ -55,12 +55,10 @@ class LinkCommand:
     def __exit__(self, *_: object) -> None:
         self._ends.close()
 
-    def start(
-        self, *arguments: str, command: str = "link tmdb", stderr: int | None = None, **variables: str
-    ) -> "subprocess.Popen[str]":
+    def start(self, *, stderr: int | None = None, **variables: str) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
-            [sys.executable, "-m", "filmer", *command.split(), *arguments],
-            env=self._environment | variables,
+            [sys.executable, "-m", "filmer", "link", "tmdb"],
+            env=environment(**self._settings | variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if stderr is None else stderr,
@@ -70,10 +68,11 @@ class LinkCommand:
         return process
 
     def run(self, *arguments: str, **variables: str) -> Result:
-        return result_of(self.start(*arguments, command="link tmdb", stderr=None, **FAST | variables))
+        """In this process, which takes a tenth of the time of one of its own."""
+        return filmer("link", "tmdb", *arguments, **self._settings | FAST | variables)
 
     def catalogue(self) -> str:
-        return stdout_of(result_of(self.start(command="catalogue")))
+        return stdout_of(filmer("catalogue", **self._settings))
 
     def links(self) -> dict[str, int | None]:
         return dict(self.fetch("SELECT film_id, tmdb_id FROM tmdb_link"))

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from tests.commands import filmer
-from tests.conftest import Serve, Server
+from tests.conftest import MakeDatabase, Serve, Server
 from tests.machine import at_most
 from tests.sandbox import Sandbox
 
@@ -202,8 +202,8 @@ def told_of(server: Server) -> tuple[str, int]:
 
 
 @pytest.fixture
-def demo(database_url: str, serve: Serve) -> Server:
-    return serve(database_url, "--demo", **dict.fromkeys(CREDENTIALS, ""))
+def demo(make_database: MakeDatabase, serve: Serve) -> Server:
+    return serve(make_database(films=True), "--demo", **dict.fromkeys(CREDENTIALS, ""))
 
 
 def test_the_demo_brings_it_along_and_takes_it_away(demo: Server) -> None:
@@ -231,8 +231,8 @@ def test_it_does_not_survive_the_server_that_is_killed(demo: Server) -> None:
     eventually(lambda: not listens(address))
 
 
-def test_with_credentials_the_demo_has_none(database_url: str, serve: Serve) -> None:
-    server = serve(database_url, "--demo", TMDB_API_KEY="given")
+def test_with_credentials_the_demo_has_none(make_database: MakeDatabase, serve: Serve) -> None:
+    server = serve(make_database(films=True), "--demo", TMDB_API_KEY="given")
     eventually(lambda: "Stop  " in server.output())
     assert "sandbox" not in server.output()
 

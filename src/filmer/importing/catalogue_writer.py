@@ -25,7 +25,7 @@ from filmer.catalogue.index_format import KNOWN
 from filmer.catalogue.index_words import found_under, letters_of, words_of, written_words
 from filmer.catalogue.words import YEAR_MARK, name_words, title_words, year_word
 from filmer.importing import queries, sort_orders
-from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
+from filmer.importing.data_set import DataSet, ImportedFilm, ImportedPerson
 from filmer.importing.progress import Progress
 from filmer.importing.search_index import IndexedFilm, IndexedPerson, KnownFilm, write_search_index
 from filmer.importing.search_terms import Term, WordPairs, cast_terms, substring_terms, word_terms
@@ -50,11 +50,13 @@ def write_catalogue(conn: psycopg.Connection[Any], data_set: DataSet, progress: 
         with progress.step("Writing lists"):
             writer.copy_listings()
             writer.copy_tally()
-        with progress.step("Building the search index", len(writer.films) + len(writer.people)) as advance:
-            write_search_index(conn, writer.indexed_films(), writer.indexed_people(), advance)
         with progress.step("Counting words"):
             writer.copy_terms()
-        indexer.start("listing", "listing_size", "tally", "term", "search_index")
+        indexer.start("listing", "listing_size", "tally", "term")
+        # Tantivy has a thread of its own. So this is the last, as PostgreSQL may have built all indexes before it ends.
+        with progress.step("Building the search index", len(writer.films) + len(writer.people)) as advance:
+            write_search_index(conn, writer.indexed_films(), writer.indexed_people(), advance)
+        indexer.start("search_index")
         with progress.step("Indexing"):
             indexer.finish()
     return len(writer.films), len(writer.stars)
@@ -64,26 +66,26 @@ class _CatalogueWriter:
     def __init__(self, conn: psycopg.Connection[Any], data_set: DataSet) -> None:
         self._conn = conn
         self.films: list[ImportedFilm]
-        self.stars: list[ImportedStar]
+        self.stars: list[ImportedPerson]
         self.films, self._titles, _ = _sorted(data_set.films, lambda film: film.title)
         self._title_forms = _search_forms([film.title for film in self.films], self._titles)
         self._directors = [search_form(film.directors) if film.directors else "" for film in self.films]
         cast = _Lists.of([film.cast for film in self.films])
-        is_credited = np.zeros(len(data_set.stars), dtype=bool)
+        is_credited = np.zeros(len(data_set.people), dtype=bool)
         is_credited[cast.values] = True
         credited = np.flatnonzero(is_credited)
         self.stars, folded_names, sources = _sorted(
-            [data_set.stars[place] for place in credited.tolist()], lambda star: star.name
+            [data_set.people[place] for place in credited.tolist()], lambda star: star.name
         )
         directed = _Lists.of([film.directed_by for film in self.films])
-        is_other = np.zeros(len(data_set.stars), dtype=bool)
+        is_other = np.zeros(len(data_set.people), dtype=bool)
         is_other[directed.values] = True
         others = np.flatnonzero(is_other & ~is_credited)
         other_people, folded_others, other_sources = _sorted(
-            [data_set.stars[place] for place in others.tolist()], lambda person: person.name
+            [data_set.people[place] for place in others.tolist()], lambda person: person.name
         )
         self.people = [*self.stars, *other_people]  # the stars, then those who only direct
-        index = np.zeros(len(data_set.stars), dtype=np.int32)  # in self.people, by index in the data set
+        index = np.zeros(len(data_set.people), dtype=np.int32)  # in self.people, by index in the data set
         index[np.concatenate((credited[sources], others[other_sources]))] = np.arange(len(self.people), dtype=np.int32)
         self._cast = _Lists(index[cast.values], cast.ends)
         self._directed = _Lists(index[directed.values], directed.ends)
@@ -96,6 +98,7 @@ class _CatalogueWriter:
         self._other_names = _search_forms([person.name for person in other_people], folded_others)
         self._star_words = [" ".join(name_words(form)) for form in self._names]
         self._film_words: list[str] = []
+        self._known_words: dict[int, str] = {}  # of the best known films, with those of their casts
 
     def copy_films(self, progress: Progress) -> None:
         with progress.step("Writing films", len(self.films)) as advance, self._conn.transaction():
@@ -123,12 +126,14 @@ class _CatalogueWriter:
                 genre_ids, genres = genres_of[film.genres]
                 title, director = self._title_forms[index], self._directors[index]
                 title_is = title_words(title)
-                words = " ".join(_own_words(film, title_is.words, director))
-                self._film_words.append(words)
+                self._film_words.append(" ".join(_own_words(film, title_is.words, director)))
+                words = " ".join([self._film_words[index], *[self._star_words[no - 1] for no in nos]])
+                if places[-1] <= KNOWN:
+                    self._known_words[index] = words
                 copy.write_row((
                     index + 1, *places, film.year, genre_ids, title, title_is.key, title_is.bare_key, director or None,
-                    " ".join([words, *[self._star_words[no - 1] for no in nos]]), film.id, film.title, film.directors,
-                    film.rating, film.votes, genres, _int_array(nos), _text_array([star.id for star in billed]),
+                    words, film.id, film.title, film.directors, film.rating, film.votes, genres, _int_array(nos),
+                    _text_array([star.id for star in billed]),
                     _text_array([star.name for star in billed]), film.original_title, film.release_date,
                     film.runtime_minutes, film.popularity, film.tmdb_id, film.price, film.overview, film.title_type,
                     _int_array(director_nos[directed_ends[index] : directed_ends[index + 1]].tolist()),
@@ -175,9 +180,9 @@ class _CatalogueWriter:
         films, stars = self._cast.owners, self._cast.values
         film_nos = self._newest_first(films, stars)
         counts = np.bincount(stars, minlength=len(self.stars)).astype(np.int32)
-        votes = np.array([film.votes or 0 for film in self.films], dtype=np.float64)
-        votes_of_star = np.bincount(stars, weights=votes[films], minlength=len(self.stars))
-        self._star_orders["known"] = sort_orders.best_known(counts, votes_of_star)
+        directing = np.bincount(self._directed.values, minlength=len(self.people))[len(self.stars) :]
+        self._best_known = sort_orders.best_known(self._votes, np.concatenate((counts, directing)))
+        self._star_orders["known"] = self._best_known[self._best_known < len(self.stars)]
         ranks = [sort_orders.ranks(self._star_orders[name]) for name in STAR_RANKS]
         columns = [*ranks, counts, np.cumsum(counts, dtype=np.int32)]
         ranked = zip(*(array("i", column.tobytes()) for column in columns), strict=True)
@@ -237,7 +242,7 @@ class _CatalogueWriter:
         film = self.films[index]
         stars = self._cast.values[self._cast.ends[index] : self._cast.ends[index + 1]].tolist()
         directors = film.directors.split(", ") if film.directors else []
-        words = title_words.union(self._film_words[index].split(), *(self._star_words[star].split() for star in stars))
+        words = title_words.union(self._known_words[index].split())
         return KnownFilm(
             {word for word in words if not word.startswith(YEAR_MARK)},  # a year is no misspelt word
             [*(f"d{letters_of(written_words(name))}" for name in directors), *(f"p{star + 1}" for star in stars)],
@@ -249,12 +254,12 @@ class _CatalogueWriter:
     def indexed_people(self) -> Iterator[IndexedPerson]:
         """All stars and directors as the search index stores them, those whose films have the most votes first."""
         votes, names = self._votes.tolist(), [*self._names, *self._other_names]
-        for index in sort_orders.order_by(self._votes.astype(np.float64), descending=True).tolist():
+        for index in self._best_known.tolist():
             name, born = names[index], self.people[index].birth_year
             yield IndexedPerson(index + 1, name, votes[index], born, found_under(name))
 
     def copy_terms(self) -> None:
-        """Must be called last: it drops each list of texts once counted, as counting words needs the memory."""
+        """Must be called when films and stars are copied: it drops texts once counted, as counting needs the memory."""
         columns = ("field", "term", "total", "nos")
         with self._conn.transaction(), queries.copy_into_new(self._conn, "term", columns) as copy:
             vocabulary, (of_films, of_stars) = _numbered_words(self._film_words, self._star_words)
@@ -265,7 +270,8 @@ class _CatalogueWriter:
             for field, texts in (("title", self._title_forms), ("director", self._directors), ("name", self._names)):
                 for term, total, nos in substring_terms(texts):
                     copy.write_row((field, term, total, nos and _int_array(nos)))
-                texts.clear()
+                if field != "name":  # the search index has names, too
+                    texts.clear()
             for term, total, _ in word_terms(vocabulary, self._word_pairs(of_films, of_stars), len(self.films)):
                 copy.write_row(("word", term, total, None))
 
@@ -313,7 +319,7 @@ class _Indexer:
 
     def start(self, *tables: str) -> None:
         statements = [statement for table in tables for statement in queries.index_statements(self._conn, table)]
-        self._futures += [self._pool.submit(self._run, queries.execute, statement) for statement in statements]
+        self._futures += [self._pool.submit(self._run, queries.create_index, statement) for statement in statements]
         self._futures += [self._pool.submit(self._run, queries.analyze_next, table) for table in tables]
 
     def finish(self) -> None:
@@ -399,7 +405,7 @@ class _IntArrayDumper(Dumper):
         return head.tobytes() + body.tobytes()
 
 
-T = TypeVar("T", ImportedFilm, ImportedStar)
+T = TypeVar("T", ImportedFilm, ImportedPerson)
 
 
 def _sorted(rows: Sequence[T], text: Callable[[T], str]) -> tuple[list[T], list[str], list[int]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from filmer.catalogue.prices import forget_responses
 from filmer.catalogue.schemas import is_identifier
 from filmer.errors import Conflict, NotFound
 from filmer.rentals import counter_queries, queries
@@ -41,6 +42,7 @@ async def add_video(
     video_id = await changes.insert_video(conn, film_id, kind, location, subtitles, now=now)
     if video_id is None:
         raise Conflict(f"{title} has this {kind} already")
+    await forget_responses(conn)
     return Video(video_id, film_id, kind, location, dict(subtitles))
 
 
@@ -55,6 +57,7 @@ async def remove_video(conn: Connection, video_id: int, *, now: datetime) -> Vid
         and all(video.kind != "feature" for video in await queries.select_videos(conn, removed.film_id))
     ):
         raise Conflict(f"Rentals of film {removed.film_id} need its last feature: remove it when they are over")
+    await forget_responses(conn)
     return removed
 
 

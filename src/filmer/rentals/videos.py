@@ -34,7 +34,17 @@ class FilmVideos(msgspec.Struct, frozen=True):
 
 async def film_videos(conn: Connection, film_id: str) -> FilmVideos:
     """All videos of a film; both lists are empty where it has none, or there is no such film."""
-    videos = await queries.select_videos(conn, film_id)
+    return _sorted(await queries.select_videos(conn, film_id))
+
+
+async def film_offer(conn: Connection, film_id: str) -> tuple[FilmVideos, bool]:
+    """``film_videos``, and whether the film is picked up and its copies are limited, so that there may be none left."""
+    copies, videos = await queries.select_offer(conn, film_id)
+    found = _sorted(videos)
+    return found, copies is not None and not found.features
+
+
+def _sorted(videos: list[Video]) -> FilmVideos:
     return FilmVideos(
         [video for video in videos if video.kind == "feature"], [video for video in videos if video.kind == "trailer"]
     )

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 
 from filmer.clock import Clock, timestamp
@@ -29,6 +30,19 @@ _REFUNDS: dict[str | None, RefundStatus] = {
     None: "NOT_REQUESTED", "not requested": "NOT_REQUESTED", "initiated": "INITIATED", "completed": "COMPLETED",
     "failed": "FAILED",
 }  # fmt: skip
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How an order stands, for its pages. ``code``: None where nothing is to be picked up or brought back any more.
+
+    ``refusal``: why its customer can't cancel it, or ""; ``until``: how long they can, None: until it is paid.
+    """
+
+    state: OrderState
+    rentals: list[Rental]
+    code: str | None
+    refusal: str
+    until: datetime | None
 
 
 class Cancelling:
@@ -75,12 +89,28 @@ class Cancelling:
         states = {rental.state for rental in rentals}
         if "cancelled" in states:
             raise InvalidOperation("This order was cancelled already")
+        if not rentals:  # ``Sales.tidy`` makes them, and then the money is known
+            raise InvalidOperation("This order is still being placed: it can be cancelled in some minutes")
         if is_owner:
             return
-        if not rentals or not states <= {"unpaid", "waiting"}:
+        if not states <= {"unpaid", "waiting"}:
             raise InvalidOperation("This order can't be cancelled any more: a rental of it has begun or is over")
         if any(rental.paid and now >= rental.paid + self._within for rental in rentals):
             raise InvalidOperation("This order can't be cancelled any more: it was paid too long ago")
+
+    async def standing(self, conn: Connection, order_id: int) -> Standing:
+        """Raises LookupError where there is no such order."""
+        rentals = await self._sales.rentals_of(conn, order_id)
+        paid = min((rental.paid for rental in rentals if rental.paid), default=None)
+        try:
+            self._require_cancellable(rentals, self._clock.now(), is_owner=False)
+            refusal = ""
+        except InvalidOperation as error:
+            refusal = error.message
+        state, code = await queries.select_order_state(conn, order_id), None
+        if any(rental.is_out or (rental.way == "pick up" and rental.state == "waiting") for rental in rentals):
+            code = await self._sales.pickup_code(conn, order_id)
+        return Standing(state, rentals, code, refusal, paid and paid + self._within)
 
     async def refund(self, order_id: int) -> None:
         """Asks the provider to return what a cancelled order has cost. What fails here, ``tidy`` repeats."""

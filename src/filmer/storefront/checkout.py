@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Mapping
 
 import msgspec
 
@@ -14,15 +15,19 @@ from filmer.errors import (
     KeyUsed,
     PaymentFailed,
     RateLimited,
+    Reason,
     ServiceUnavailable,
     Unavailable,
 )
 from filmer.http.handlers import AnyRequest, Handlers, arrival
 from filmer.http.json_text import Members
+from filmer.rentals.queries import OwnRental
+from filmer.rentals.watching import Watching
 from filmer.shop.cart import Carts
 from filmer.shop.cart_snapshot import changes_since, read_snapshot, snapshot_of, write_snapshot
 from filmer.shop.checkout import Checkout
 from filmer.shop.schemas import CartLine, Order, Submission, past_month, total
+from filmer.store.postgres import Connection
 from filmer.storefront.forms import FilledForm, Form, receive_form
 from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, please_wait
 
@@ -39,9 +44,18 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
 _ON_CARDS = re.compile(r"\s*(0?[1-9]|1[0-2])\s*/\s*(?:20)?([0-9]{2})\s*")  # a month as cards print it
 _REFUSED = "This card was not accepted: its number, names and month must match a card on file. Nothing was bought."
 _CART_CHANGED = "Your cart has changed since you looked. Nothing was bought: here it is now."
+_LACKING = "Not everything in your cart can be had any more. Nothing was bought: what is missing is marked."
 _NOTHING_TO_BUY = "Your cart is empty, so there is nothing to check out."
 _CART_EMPTY_NOW = "Your cart is empty by now. What you have bought is among your orders."
 _ALREADY_BOUGHT = "You have sent this form before: this is the order it became. Nothing else was bought."
+
+
+class ShownCart(msgspec.Struct, frozen=True):
+    """``held``: what the user has already; ``lacking``: why films can't be had. Both by film."""
+
+    lines: list[CartLine]
+    held: Mapping[str, OwnRental]
+    lacking: Mapping[str, Reason]
 
 
 class CheckoutPages(Handlers):
@@ -50,6 +64,7 @@ class CheckoutPages(Handlers):
         pages: Pages,
         carts: Carts,
         checkout: Checkout,
+        watching: Watching,
         *,
         hint: str | None = None,
     ) -> None:
@@ -57,16 +72,17 @@ class CheckoutPages(Handlers):
         self._pages = pages
         self._carts = carts
         self._checkout = checkout
+        self._watching = watching
         self._hint = hint
 
     async def show_checkout(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.signed_in(request) as (conn, visitor):
-            lines = await self._carts.show(conn, visitor.user.id)
-        if not lines:
+            cart = await self._cart(conn, visitor)
+        if not cart.lines:
             return self._pages.redirect("/cart", _NOTHING_TO_BUY)
         form = self._pages.pending_form(request, visitor, _PENDING_ACTION)
         filled = FilledForm.of(_CARD, form) if form else _EMPTY
-        return self._show_checkout(request, visitor, lines, key=secrets.token_urlsafe(32), filled=filled)
+        return self._show_checkout(request, visitor, cart, key=secrets.token_urlsafe(32), filled=filled)
 
     async def check_out(self, request: AnyRequest) -> HtmlResponse:
         """With the form's key, repeated submits make one order; its snapshot has the lines that the user agreed to."""
@@ -101,20 +117,25 @@ class CheckoutPages(Handlers):
     async def _show_checkout_again(self, request: AnyRequest, form: Form, error: FilmerError) -> HtmlResponse:
         """With the same key for the same cart: a response that got lost may have been an order's."""
         async with self._pages.signed_in(request) as (conn, visitor):
-            lines = await self._carts.show(conn, visitor.user.id)
-        if not lines:
+            cart = await self._cart(conn, visitor)
+        if not cart.lines:
             return self._pages.redirect("/cart", _CART_EMPTY_NOW)
-        is_same = snapshot_of(lines) == read_snapshot(form.get("seen"))
+        is_same = snapshot_of(cart.lines) == read_snapshot(form.get("seen"))
         key = _key(form) if is_same else secrets.token_urlsafe(32)
-        response = self._show_checkout(request, visitor, lines, key=key, form=form, error=error)
+        response = self._show_checkout(request, visitor, cart, key=key, form=form, error=error)
         response.headers.update(error.headers)
         return response
+
+    async def _cart(self, conn: Connection, visitor: Visitor) -> ShownCart:
+        lines = await self._carts.show(conn, visitor.user.id)
+        held = await self._watching.held(conn, visitor.user.id)
+        return ShownCart(lines, held, await self._carts.lacking(conn, lines))
 
     def _show_checkout(
         self,
         request: AnyRequest,
         visitor: Visitor,
-        lines: list[CartLine],
+        cart: ShownCart,
         *,
         key: str,
         form: Form | None = None,
@@ -126,12 +147,14 @@ class CheckoutPages(Handlers):
             request,
             visitor,
             status=error.status if error else OK,
-            lines=lines,
-            total=total(lines),
-            changes=changes_since(read_snapshot(form.get("seen")), lines) if form else [],
+            lines=cart.lines,
+            held=cart.held,
+            lacking=cart.lacking,
+            total=total(cart.lines),
+            changes=changes_since(read_snapshot(form.get("seen")), cart.lines) if form else [],
             form=_filled(form, error) if form and error else filled,
             key=key,
-            snapshot=write_snapshot(lines),
+            snapshot=write_snapshot(cart.lines),
             hint=self._hint,
         )
 
@@ -146,6 +169,8 @@ def _filled(form: Form, error: FilmerError) -> FilledForm:
 def _failure_text(error: FilmerError) -> str:
     if isinstance(error, PaymentFailed):
         return _REFUSED
+    if isinstance(error, Unavailable):
+        return _LACKING
     if isinstance(error, RateLimited):
         return f"Too many cards were refused: {please_wait(error)} before the next try."
     return f"That did not work, and it is our fault. {error.message}. Send it again: you pay only once."

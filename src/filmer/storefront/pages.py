@@ -19,7 +19,7 @@ from filmer.accounts.schemas import User
 from filmer.accounts.sessions import Sessions, session_digest
 from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.edition import Edition
-from filmer.errors import FilmerError, RateLimited, ServiceUnavailable, Unauthorized
+from filmer.errors import FilmerError, Forbidden, RateLimited, ServiceUnavailable, Unauthorized
 from filmer.http.cache_headers import PUBLIC
 from filmer.http.cookies import session_tokens
 from filmer.http.envelopes import PAGE_HEADERS, POLICY, FailurePage
@@ -99,6 +99,16 @@ class Pages:
         """A connection and the visitor, who must be signed in. ``pending`` and errors as of ``require``."""
         async with self._database.connection() as conn:
             yield conn, await self.require(conn, request, pending=pending)
+
+    @asynccontextmanager
+    async def admin(
+        self, request: AnyRequest, *, pending: Pending | None = None
+    ) -> AsyncIterator[tuple[Connection, Visitor]]:
+        """As ``signed_in``, for admins alone. Raises Forbidden for everybody else who is signed in."""
+        async with self.signed_in(request, pending=pending) as (conn, visitor):
+            if visitor.user.role != "admin":
+                raise Forbidden("The office is for the people who run this shop. You are signed in as a customer")
+            yield conn, visitor
 
     async def require(self, conn: Connection, request: AnyRequest, *, pending: Pending | None = None) -> Visitor:
         """The visitor. Raises Unauthorized, which redirects to the page where one signs in (``http/failures.py``).

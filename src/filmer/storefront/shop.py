@@ -1,28 +1,18 @@
-"""The shop's pages: cart and orders."""
+"""The shop's pages: the cart."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from litestar.params import FromPath
 
-from filmer.catalogue import listing
 from filmer.errors import FilmerError, InvalidRequest, NotFound, Unavailable
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import read_integer, read_query
-from filmer.shop import queries
+from filmer.rentals.watching import Watching
 from filmer.shop.api import require_movie_id
 from filmer.shop.cart import Carts
-from filmer.shop.orders import own_order
-from filmer.shop.schemas import (
-    MAX_QUANTITY,
-    ChangedQuantity,
-    NewCartItem,
-    OrderList,
-    total,
-)
+from filmer.shop.schemas import MAX_QUANTITY, ChangedQuantity, NewCartItem, total
 from filmer.store.postgres import Connection, Database
-from filmer.storefront.forms import Form, receive_form, without_blanks
-from filmer.storefront.pager import Pager
+from filmer.storefront.forms import Form, receive_form
 from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, local_address
 from filmer.storefront.pending_forms import Action
 
@@ -32,10 +22,11 @@ _UNKNOWN_FILM = "This film is not in the catalogue, so it was not added."
 
 
 class ShopPages(Handlers):
-    def __init__(self, pages: Pages, database: Database, carts: Carts) -> None:
+    def __init__(self, pages: Pages, database: Database, carts: Carts, watching: Watching) -> None:
         self._pages = pages
         self._database = database
         self._carts = carts
+        self._watching = watching
 
     async def show_cart(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.signed_in(request) as (conn, visitor):
@@ -112,22 +103,6 @@ class ShopPages(Handlers):
             await self._carts.clear(conn, visitor.user.id)
         return self._pages.redirect("/cart", "Your cart is empty now.")
 
-    async def list_orders(self, request: AnyRequest) -> HtmlResponse:
-        query_string = request.scope["query_string"]
-        async with self._pages.signed_in(request) as (conn, visitor):
-            params = read_query(without_blanks(query_string), OrderList)
-            first = listing.span(params.page, params.size).first
-            count, orders = await queries.select_orders(conn, visitor.user.id, first=first, size=params.size)
-        pager = Pager("/orders", query_string, params.page, listing.pages(count, params.size))
-        return self._pages.personal("orders.html", request, visitor, orders=orders, count=count, pager=pager)
-
-    async def show_order(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._pages.signed_in(request) as (conn, visitor):
-            order = await own_order(conn, visitor.user.id, _number(order_id))
-        if order is None:
-            raise NotFound("There is no such order")
-        return self._pages.personal("order.html", request, visitor, order=order)
-
     async def _show_cart(
         self, conn: Connection, request: AnyRequest, visitor: Visitor, error: FilmerError | None = None
     ) -> HtmlResponse:
@@ -139,6 +114,8 @@ class ShopPages(Handlers):
             status=error.status if error else OK,
             failure=_sentence(error) if error else "",
             lines=lines,
+            held=await self._watching.held(conn, visitor.user.id),
+            lacking=await self._carts.lacking(conn, lines),
             total=total(lines),
             most=MAX_QUANTITY,
         )
@@ -154,11 +131,3 @@ def _sentence(error: FilmerError) -> str:
     if wrong.field == "quantity":
         return f"Nothing was changed: the quantity {wrong.reason}."
     return f"This film can't be added: {wrong.reason}."
-
-
-def _number(text: str) -> int:
-    """Raises NotFound for what is no integer."""
-    try:
-        return read_integer(text)
-    except ValueError:
-        raise NotFound(f"There is no order {text}") from None

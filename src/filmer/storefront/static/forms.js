@@ -82,7 +82,7 @@ function askInDialog(details, number) {
   button.setAttribute("aria-haspopup", "dialog");
   button.append(...summary.childNodes);
   const cancel = document.createElement("button");
-  Object.assign(cancel, { type: "button", className: "button quiet", autofocus: true, textContent: "Cancel" });
+  Object.assign(cancel, { type: "button", className: "button quiet", autofocus: true, textContent: details.dataset.leave ?? "Cancel" });
   form.append(cancel);
   const question = form.querySelector("p");
   question.id = `question-${number}`;
@@ -91,6 +91,7 @@ function askInDialog(details, number) {
   dialog.setAttribute("aria-labelledby", question.id);
   dialog.append(form);
   details.replaceWith(button, dialog);
+  if (details.open) dialog.showModal(); // it was filled in wrongly
   button.addEventListener("click", () => dialog.showModal()); // which gives the focus back to the button in the end
   cancel.addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => {
