@@ -28,6 +28,7 @@ from bench import (
     search_quality,
     startup,
     uncached_reads,
+    videos,
     worker_scaling,
 )
 from bench.charts import draw
@@ -51,6 +52,7 @@ PARTS: dict[str, Part] = {
     "popular": popular.rows,
     "favourites": favorites.rows,
     "search": search_quality.rows,
+    "videos": videos.rows,
     "startup": startup.rows,
     "memory": memory.rows,
     "workers": worker_scaling.rows,

@@ -48,8 +48,12 @@ async def ask(app: Any, method: str, address: bytes, headers: Headers = (), body
     path, _, query = address.partition(b"?")
     start: dict[str, Any] = {}
     chunks: list[bytes] = []
+    is_received = asyncio.Event()
 
     async def receive() -> Any:
+        if is_received.is_set():
+            await asyncio.Event().wait()  # the client stays
+        is_received.set()
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Any) -> None:

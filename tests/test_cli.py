@@ -34,6 +34,7 @@ STARTED = {
     "token list": (0, "filmer token create"),
     "card list": (0, "filmer card add"),
     "rental terms tt7": (1, "tt7"),
+    "video check": (0, "0 videos, nothing is wrong"),
     "link tmdb": (1, "TMDB_ACCESS_TOKEN"),
     "backup shop.backup": (0, "rows in"),
     "restore no-such.backup": (1, "no-such.backup"),
@@ -184,6 +185,8 @@ BAD = [
     ("FILMER_RENTAL_START_DAYS", "0"),
     ("FILMER_RENTAL_HOURS", "0"),
     ("FILMER_CANCEL_HOURS", "-1"),
+    ("FILMER_PAYMENT", "stripe"),
+    ("FILMER_HOLD_DAYS", "0"),
     ("FILMER_DEMO", "perhaps"),
     ("FILMER_PUBLIC_URL", "films.example"),
     ("FILMER_CORS_ORIGINS", "*"),
@@ -198,12 +201,16 @@ BAD = [
     ("TMDB_REQUESTS_PER_SECOND", "0"),
     ("TMDB_DEADLINE_SECONDS", "0"),
     ("TMDB_DEADLINE_SECONDS", "61"),
+    ("FILMER_MEDIA_ACCEL", "/media-accel/"),
+    ("FILMER_MEDIA_ACCEL", "media"),
+    ("FILMER_MEDIA_ORIGINS", "https://cdn.example/films"),
 ]
 BAD_SECRETS = [
     ("TMDB_API_KEY", "a b"),
     ("TMDB_ACCESS_TOKEN", "ké"),
     ("TMDB_ACCESS_TOKEN", "a\x07b"),
     ("FILMER_METRICS_TOKEN", "short"),
+    ("FILMER_MEDIA_URL_SECRET", "short"),
     ("DATABASE_URL", "postgresql+psycopg://filmer:secret@db/filmer"),
 ]
 
@@ -225,7 +232,7 @@ def test_a_secret_that_cannot_be_used_is_named_and_not_shown(variable: str, valu
 
 
 def test_every_bounded_setting_is_tested_here() -> None:
-    free = {"redis_url", "redis_password", "data_dir", "host"}  # any text will do
+    free = {"redis_url", "redis_password", "data_dir", "media_dir", "host"}  # any text will do
     free.add("secret_key")  # never shown: tests/test_secret.py
     assert {variable for variable, _ in BAD + BAD_SECRETS} == {
         variable_of(field) for field in Settings.__struct_fields__ if field not in free

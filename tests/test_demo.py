@@ -18,7 +18,7 @@ from tests.users import LOGIN, in_database, visitor
 
 from filmer.accounts.tokens import Tokens
 from filmer.clock import SystemClock
-from filmer.demo import open_demo
+from filmer.demo import VIDEOS, add_demo_videos, open_demo
 from filmer.errors import InvalidToken
 from filmer.server.serving import ServeError, free_port, require_loopback
 from filmer.settings import Settings
@@ -273,3 +273,56 @@ def test_it_does_where_that_is_said(make_database: MakeDatabase, serve: Serve) -
     with socket.create_connection(("127.0.0.2", server.port), timeout=5):
         pass
     server.stop()
+
+
+def test_its_short_films_are_played_by_who_rents_one(client: httpx.Client) -> None:
+    log_in(client, USERS[1][2])
+    for video in VIDEOS:
+        if video.kind == "trailer":
+            continue
+        assert client.post("/api/v1/cart/items", json={"movieId": video.film_id, "quantity": 1}).is_success
+    number, first, last, expiration, _ = CARDS[0]
+    body = {"creditCardId": number, "firstName": first, "lastName": last, "expiration": expiration}
+    assert client.post("/api/v1/checkout", json=body).is_success
+    for video in VIDEOS:
+        if video.kind == "trailer":
+            continue
+        url = data_of(client.get(f"/api/v1/library/{video.film_id}/stream"))["streamUrl"]
+        assert_webm(client.get(url))
+        for language in video.languages:
+            text = client.get(f"{url.rpartition('/')[0]}/subtitles/{language}.vtt")
+            assert text.text.startswith("WEBVTT\n")
+
+
+def assert_webm(response: httpx.Response) -> None:
+    assert (response.status_code, response.headers["content-type"]) == (200, "video/webm")
+    assert response.content.startswith(b"\x1a\x45\xdf\xa3")
+    assert len(response.content) <= 150 * 1024
+
+
+def test_its_trailer_is_open_to_all(client: httpx.Client, demo_url: str) -> None:
+    with connect(demo_url) as conn:
+        stored = conn.execute("SELECT id, location FROM video WHERE kind = 'trailer'").fetchall()
+    assert [location for _, location in stored] == ["demo:/inception-trailer.webm"]
+    assert_webm(client.get(f"/trailers/{stored[0][0]}/inception-trailer.webm"))
+
+
+def test_its_short_films_are_added_once(database_url: str) -> None:
+    """What the owner takes away stays away."""
+    settings = Settings(database_url=database_url, secret_key=SECRET_KEY)
+    add_demo_videos(settings)
+    assert count_videos(database_url) == 0, "without its films"
+    assert filmer("import", "demo", DATABASE_URL=database_url).returncode == 0
+    add_demo_videos(settings)
+    assert count_videos(database_url) == len(VIDEOS)
+    with connect(database_url, autocommit=True) as conn:
+        conn.execute("DELETE FROM video WHERE kind = 'feature'")
+    add_demo_videos(settings)
+    assert count_videos(database_url) == 1
+
+
+def count_videos(database_url: str) -> int:
+    with connect(database_url) as conn:
+        row = conn.execute("SELECT count(*) FROM video").fetchone()
+    assert row
+    return int(row[0])

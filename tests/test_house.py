@@ -143,8 +143,8 @@ MAY_IMPORT = {
     "community": {"accounts", "http", "openapi", "store", "tmdb"},
     "edge": {"catalogue", "http", "store"},
     "personal_data": {"secret", "store"},
-    "storefront": {"accounts", "admin", "catalogue", "community", "http", "personal_data", "posters", "secret",
-        "shop", "store", "tmdb",
+    "storefront": {"accounts", "admin", "catalogue", "community", "http", "personal_data", "posters", "rentals",
+        "secret", "shop", "store", "tmdb",
     },
     "metrics": {"accounts", "components", "edge", "http", "shop", "store"},
     "commands": {

@@ -44,6 +44,8 @@ from filmer.http.health import HealthApi
 from filmer.logs import configure_logs
 from filmer.openapi.pages import ApiDocPages
 from filmer.rentals.api import RentalsApi
+from filmer.rentals.counter_queries import Terms
+from filmer.rentals.sending import SendingApi
 from filmer.server.periodic import periodically
 from filmer.server.worker import exit_with_parent
 from filmer.settings import Settings, is_loopback, load_settings, parse_origins, parse_proxies
@@ -52,13 +54,17 @@ from filmer.store.engines import has_embedded_valkey
 from filmer.store.valkey import SharedCache
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.admin import AdminPages
+from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
 from filmer.storefront.checkout import CheckoutPages
 from filmer.storefront.community import CommunityPages
+from filmer.storefront.counter import CounterPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
+from filmer.storefront.orders import OrderPages
 from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
+from filmer.storefront.rentals import RentalPages
 from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
 
@@ -105,6 +111,7 @@ def _framework(
             *apis,
             *_pages(components, settings),
             urls.documentation(ApiDocPages(partial(describe, apis))),
+            urls.videos(SendingApi(components.database, components.stream_links, components.clock, settings)),
             *_monitoring(metrics, settings),
         ],
         exception_handlers={Exception: answer_failure},
@@ -121,6 +128,8 @@ def _framework(
                 "watching": components.watching,
                 "stream_links": components.stream_links,
                 "leaving": components.leaving,
+                "counter_payments": components.counter_payments,
+                "guest_carts": components.guest_carts,
                 "database": components.database,
                 "failure_page": components.pages.failure,
                 "failure_page_for": components.pages.failure_for,
@@ -133,7 +142,7 @@ def _framework(
         logging_config=None,
     )
     if metrics:
-        metrics.traffic.know(route.path_format for route in framework.routes)
+        metrics.traffic.know(route.path for route in framework.routes)
     return framework
 
 
@@ -164,16 +173,22 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     pages, database = components.pages, components.database
     prices = Prices(settings.default_price)
     demo_users = [Credentials(email=user.email, password=demo.PASSWORD) for user in demo.USERS]
-    shop = ShopPages(pages, database, components.carts)
+    shop = ShopPages(
+        pages, database, components.carts, components.watching, components.guest_carts, components.guest_cookies
+    )
+    orders = OrderPages(pages, components.cancelling)
     community = CommunityPages(pages, database, components.catalogue, components.tmdb_cache, components.shelves, prices)
     storefront = urls.storefront(
-        CataloguePages(pages, components.catalogue, components.search, components.tmdb_cache, prices),
+        CataloguePages(
+            pages, components.catalogue, components.search, components.tmdb_cache, prices, components.watching
+        ),
         FilmPages(
             pages,
             components.catalogue,
             components.search,
             components.shelves,
             prices,
+            components.watching,
             currency=settings.currency,
             public_url=components.public_url,
         ),
@@ -184,26 +199,35 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             components.sessions,
             components.signing_in,
             components.clock,
+            components.guest_cookies,
             actions={**shop.actions, **community.actions},
             demo=demo_users if settings.demo else [],
         ),
         PersonalDataPages(pages, database, components.signing_in, components.leaving, components.clock),
+        CardPages(pages, components.own_cards, components.clock),
         shop,
         CheckoutPages(
             pages,
             components.carts,
             components.checkout,
+            components.watching,
+            components.own_cards,
+            components.clock,
+            hold_days=settings.hold_days,
             hint=demo.card_hint(f"{components.clock.now():%Y-%m}") if settings.demo else None,
         ),
+        orders,
         community,
+        RentalPages(pages, components.watching, components.stream_links),
         PosterPages(components.catalogue, components.images),
         Files(components.assets),
     )
     admin = AdminPages(
         pages, components.shared, components.tmdb, components.shelves, components.search,
-        components.clock, settings.default_price,
+        components.clock, settings.default_price, Terms(settings.rental_start_days, settings.rental_hours),
+        components.counter_payments,
     )  # fmt: skip
-    return [storefront, urls.admin_pages(admin)]
+    return [storefront, urls.admin_pages(admin, CounterPages(pages, components.counter), orders)]
 
 
 def _monitoring(metrics: "Metrics | None", settings: Settings) -> list[Router]:
@@ -229,7 +253,7 @@ def in_front_of(
     refusals = Refusals(components.clock, components.pages.failure)
     limit = ConcurrencyLimit(settings.pool_size * 2)
     cross_site = CrossSite(
-        cors_origins=parse_origins(settings.cors_origins) if settings.cors_origins else (),
+        cors_origins=parse_origins(settings.cors_origins),
         public_url=components.public_url,
     )
     is_https = components.is_https and not is_loopback((components.public_url or "").partition("://")[2])

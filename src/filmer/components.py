@@ -21,14 +21,17 @@ from filmer.rentals.stream_links import StreamLinks
 from filmer.rentals.watching import Watching
 from filmer.secret import SecretKey
 from filmer.server.periodic import PeriodicTask
-from filmer.settings import Settings, parse_origin
+from filmer.settings import Settings, parse_origin, parse_origins, parse_payment
 from filmer.shop.cancelling import Cancelling
-from filmer.shop.cards import CardsOnFile
+from filmer.shop.cards import CardsOnFile, OwnCards
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
+from filmer.shop.counter_payments import CounterPayments
+from filmer.shop.guest_carts import GuestCarts
 from filmer.store.engines import data_directory
 from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
+from filmer.storefront.guest_cookies import GuestCookies
 from filmer.storefront.notices import Notices
 from filmer.storefront.pages import Pages
 from filmer.storefront.pending_forms import PendingForms
@@ -88,8 +91,12 @@ class Components:
         self.counter = Counter(self.clock)
         self.stream_links = StreamLinks(self.secret, self.sessions, self.watching, self.clock)
         self.carts = Carts(settings.default_price, self.sales)
+        self.guest_carts = GuestCarts(self.throttle, self.clock)
+        self.own_cards = OwnCards(self.secret, self.throttle, demo=settings.demo)
         payments = CardsOnFile(self.database, self.secret, demo=settings.demo)
-        self.checkout = Checkout(self.database, payments, self.sales, self.throttle, self.secret, self.clock)
+        ways = parse_payment(settings.payment)
+        self.checkout = Checkout(self.database, payments, self.sales, self.throttle, self.secret, self.clock, ways=ways)
+        self.counter_payments = CounterPayments(self.sales, self.clock, hold_days=settings.hold_days)
         self.cancelling = Cancelling(self.database, payments, self.sales, self.clock, hours=settings.cancel_hours)
 
     def _community(self, settings: Settings) -> None:
@@ -114,6 +121,9 @@ class Components:
             default_price=settings.default_price,
             has_tmdb_pictures=self.images is not None,
         )
+        self.guest_cookies = GuestCookies(
+            self.guest_carts, self.database, self.secret, self.clock, is_secure=self.is_https
+        )
         notices = Notices(self.secret, self.clock, is_secure=self.is_https)
         self.pages = Pages(
             self.sessions,
@@ -123,6 +133,7 @@ class Components:
             self.database,
             carts=self.carts,
             edition=self.edition,
+            media_origins=parse_origins(settings.media_origins),
         )
 
     async def open(self) -> None:
@@ -138,6 +149,8 @@ class Components:
             lambda: self.checkout.tidy(self.database),
             lambda: self.sales.tidy(self.database),
             lambda: self.cancelling.tidy(self.database),
+            lambda: self.counter_payments.tidy(self.database),
+            lambda: self.guest_carts.tidy(self.database),
             lambda: self.leaving.tidy(self.database),
             self.tmdb_cache.tidy,
         ]

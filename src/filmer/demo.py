@@ -1,6 +1,7 @@
 """The demo's users, tokens and cards (contract §8). Everybody may know them; they work under ``serve --demo`` only."""
 
 import asyncio
+from contextlib import suppress
 from typing import NamedTuple
 
 from filmer.accounts import queries as accounts
@@ -8,6 +9,11 @@ from filmer.accounts.passwords import Passwords
 from filmer.accounts.schemas import Role
 from filmer.accounts.tokens import allow_public
 from filmer.clock import SystemClock
+from filmer.errors import NotFound
+from filmer.rentals import video_queries
+from filmer.rentals.media_files import DEMO
+from filmer.rentals.schemas import VideoKind
+from filmer.rentals.video_changes import add_video
 from filmer.secret import SecretKey
 from filmer.settings import Settings, SettingsError
 from filmer.shop.cards import put_on_file
@@ -111,3 +117,34 @@ async def _insert_users(conn: Connection, settings: Settings) -> None:
             account_id=card.account_id,
             demo=True,
         )
+
+
+class DemoVideo(NamedTuple):
+    film_id: str
+    kind: VideoKind
+    file: str
+    languages: tuple[str, ...] = ()
+
+
+VIDEOS = (
+    DemoVideo("tt0111161", "feature", "shawshank.webm"),
+    DemoVideo("tt0017136", "feature", "metropolis.webm", ("en", "de")),
+    DemoVideo("tt0133093", "feature", "matrix.webm"),
+    DemoVideo("tt1375666", "feature", "inception.webm"),
+    DemoVideo("tt0245429", "feature", "spirited-away.webm"),
+    DemoVideo("tt1375666", "trailer", "inception-trailer.webm"),
+)
+
+
+def add_demo_videos(settings: Settings) -> None:
+    """Gives some films of the demo their short films, in a shop that never had a video: what was removed stays so."""
+    asyncio.run(in_transaction(settings, _add_videos))
+
+
+async def _add_videos(conn: Connection, _: Settings) -> None:
+    if await video_queries.select_had_videos(conn):
+        return
+    for video in VIDEOS:
+        subtitles = {language: f"{DEMO}{video.file.removesuffix('webm')}{language}.vtt" for language in video.languages}
+        with suppress(NotFound):  # the catalogue is another one
+            await add_video(conn, video.film_id, video.kind, f"{DEMO}{video.file}", subtitles, now=SystemClock().now())

@@ -132,10 +132,13 @@ class CartChanged(Conflict):
         super().__init__("The cart has changed since it was seen")
 
 
+Reason = Literal["No copy left", "Not available"]  # contract §9.5
+
+
 class Unavailable(Conflict):
     """A film that can't be had, or not that often (contract §9.5). ``reason``: as the contract words it."""
 
-    def __init__(self, film_id: str, reason: Literal["No copy left", "Not available"]) -> None:
+    def __init__(self, film_id: str, reason: Reason) -> None:
         super().__init__(f"{reason}: {film_id}", details={"reason": reason, "movieId": film_id})
         self.film_id = film_id
         self.reason = reason

@@ -24,6 +24,7 @@ SECRETS = {
     "tmdb_access_token",
     "tmdb_api_key",
     "metrics_token",
+    "media_url_secret",
 }  # never shown, not even in errors
 
 
@@ -142,6 +143,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             le=8760,
         ),
     ] = 24
+    media_dir: Annotated[
+        str | None, _setting("FILMER_MEDIA_DIR", "The folder of the films' files. Nothing outside it is ever served.")
+    ] = None
+    media_accel: Annotated[
+        str | None,
+        _setting("FILMER_MEDIA_ACCEL", "nginx sends the files: its internal location for FILMER_MEDIA_DIR."),
+    ] = None
+    media_origins: Annotated[
+        str | None, _setting("FILMER_MEDIA_ORIGINS", "Origins, by commas, of other hosts that films are played from.")
+    ] = None
+    media_url_secret: Annotated[
+        str | None,
+        _setting("FILMER_MEDIA_URL_SECRET", "Signs links to these hosts; at least 32 characters. Unset: unsigned."),
+    ] = None
+    payment: Annotated[
+        str,
+        _setting("FILMER_PAYMENT", "How orders are paid: cards, counter, or both by commas; the first for the API."),
+    ] = "cards"
+    hold_days: Annotated[
+        int,
+        _setting("FILMER_HOLD_DAYS", "Days after which an order that nobody paid at the counter lapses.", ge=1, le=365),
+    ] = 3
     session_minutes: Annotated[
         int, _setting("FILMER_SESSION_MINUTES", "Minutes without a request after which a session ends.", ge=1, le=1440)
     ] = 30
@@ -243,9 +266,9 @@ def is_loopback(host: str) -> bool:
     return _LOOPBACK.fullmatch(host) is not None
 
 
-def parse_origins(text: str) -> tuple[str, ...]:
-    """Origins separated by commas, each once. Raises ValueError."""
-    return tuple(dict.fromkeys(map(parse_origin, _items(text))))
+def parse_origins(text: str | None) -> tuple[str, ...]:
+    """Origins separated by commas, each once; none in None. Raises ValueError."""
+    return tuple(dict.fromkeys(map(parse_origin, _items(text)))) if text else ()
 
 
 def parse_proxies(text: str) -> list[str]:
@@ -267,6 +290,16 @@ def require_currency(text: str) -> str:
     if not (1 <= len(text.strip()) <= MAX_CURRENCY and text.isprintable()):
         raise ValueError(f"must have 1 to {MAX_CURRENCY} characters")
     return text
+
+
+def parse_payment(text: str) -> tuple[str, ...]:
+    """The ways to pay, the API's first. Raises ValueError."""
+    ways = tuple(dict.fromkeys(_items(text)))
+    if "stripe" in ways:
+        raise ValueError("stripe is not there yet. For now there are cards and counter")
+    if not ways or not set(ways) <= {"cards", "counter"}:
+        raise ValueError("Expected cards, counter, or both with a comma between them")
+    return ways
 
 
 def parse_price(text: str) -> Decimal:
@@ -321,6 +354,12 @@ def require_strong(text: str) -> None:
         raise ValueError(f"Expected at least {MIN_SECRET} characters; `openssl rand -hex 32` makes a good one")
 
 
+def require_prefix(text: str) -> None:
+    """Raises ValueError for a text that is not the address of an internal location."""
+    if not re.fullmatch(r"(/[A-Za-z0-9_-]+)+", text):
+        raise ValueError("Expected a path without a final /, such as /media-accel")
+
+
 def require_token(text: str) -> None:
     """Raises ValueError for a token that is too short, or can't be sent in a header."""
     require_strong(text)
@@ -335,6 +374,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "database_url": require_conninfo,
     "default_price": parse_price,
     "currency": require_currency,
+    "payment": parse_payment,
     "tmdb_access_token": require_credential,
     "tmdb_api_key": require_credential,
     "tmdb_base_url": parse_base_url,
@@ -343,6 +383,9 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "tmdb_region": require_region,
     "secret_key": require_strong,
     "metrics_token": require_token,
+    "media_accel": require_prefix,
+    "media_origins": parse_origins,
+    "media_url_secret": require_strong,
     "public_url": parse_origin,
     "cors_origins": parse_origins,
     "trusted_proxies": parse_proxies,

@@ -18,16 +18,22 @@ from filmer.http.handlers import Methods
 from filmer.http.health import HealthApi
 from filmer.openapi.pages import ApiDocPages
 from filmer.rentals.api import RentalsApi
+from filmer.rentals.sending import SendingApi
+from filmer.rentals.videos import STREAM_PATH, TRAILER_PATH
 from filmer.shop.api import ShopApi
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.admin import AdminPages
+from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
 from filmer.storefront.checkout import CheckoutPages
 from filmer.storefront.community import CommunityPages
+from filmer.storefront.counter import CounterPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
+from filmer.storefront.orders import OrderPages
 from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
+from filmer.storefront.rentals import RentalPages
 from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
 
@@ -164,9 +170,12 @@ def storefront(
     sitemaps: Sitemaps,
     accounts: AccountPages,
     personal_data: PersonalDataPages,
+    cards: CardPages,
     shop: ShopPages,
     checkout: CheckoutPages,
+    orders: OrderPages,
     community: CommunityPages,
+    rentals: RentalPages,
     posters: PosterPages,
     files: Files,
 ) -> Router:
@@ -192,6 +201,9 @@ def storefront(
             post("/account/tokens")(accounts.create_token),
             post("/account/tokens/{token_id:str}/revoke")(accounts.revoke_token),
             post("/account/sessions/end")(accounts.end_sessions),
+            get("/account/cards")(cards.show_cards),
+            post("/account/cards")(cards.add_card),
+            post("/account/cards/{card_id:str}/remove")(cards.remove_card),
             get("/account/data")(personal_data.download),
             get("/account/delete")(personal_data.show_deletion),
             post("/account/delete")(personal_data.delete),
@@ -204,14 +216,18 @@ def storefront(
             post("/cart/clear")(shop.clear_cart),
             get("/checkout")(checkout.show_checkout),
             post("/checkout")(checkout.check_out),
-            get("/orders")(shop.list_orders),
-            get("/orders/{order_id:str}")(shop.show_order),
+            get("/orders")(orders.list_orders),
+            get("/orders/{order_id:str}")(orders.show_order),
+            post("/orders/{order_id:str}/cancel")(orders.cancel_order),
             get("/favorites")(community.list_favorites),
             post("/favorites")(community.add_favorite),
             post("/favorites/{favorite_id:str}/remove")(community.remove_favorite),
             get("/ratings")(community.list_ratings),
             post("/ratings")(community.rate),
             post("/ratings/{rating_id:str}/remove")(community.remove_rating),
+            get("/library")(rentals.show_library),
+            get("/watch/{film_id:str}")(rentals.show_player),
+            post("/watch/{film_id:str}")(rentals.begin),
             get("/posters/{film_id:str}")(posters.show_poster),
             get("/posters/{film_id:str}/preview")(posters.show_preview),
             get("/robots.txt")(sitemaps.show_robots),
@@ -224,16 +240,38 @@ def storefront(
     )
 
 
-def admin_pages(admin: AdminPages) -> Router:
+def videos(sending: SendingApi) -> Router:
+    """The bytes of films: for whoever has a link, trailers for everybody."""
+    return _router(
+        "/",
+        route_handlers=[
+            get(f"{STREAM_PATH}/{{token:str}}/{{name:path}}")(sending.send_stream),
+            get(f"{TRAILER_PATH}/{{video_id:str}}/{{name:path}}")(sending.send_trailer),
+        ],
+    )
+
+
+def admin_pages(admin: AdminPages, counter: CounterPages, orders: OrderPages) -> Router:
     """The pages for admins, under /admin."""
     return _router(
         "/admin",
         route_handlers=[
             get("/")(admin.show_dashboard),
+            get("/payments")(admin.list_payments),
+            post("/payments/{order_id:str}/paid")(admin.mark_paid),
+            post("/payments/{order_id:str}/given-back")(admin.mark_given_back),
             get("/accounts")(admin.list_accounts),
             post("/accounts/{account_id:str}/favorites/clear")(admin.clear_favorites),
             get("/films")(admin.list_films),
             post("/films/{film_id:str}/price")(admin.set_price),
+            post("/films/{film_id:str}/terms")(admin.set_terms),
+            get("/counter")(counter.show_counter),
+            post("/counter/{rental_id:str}/hand-out")(counter.hand_out),
+            post("/counter/{rental_id:str}/take-back")(counter.take_back),
+            post("/counter/{rental_id:str}/write-off")(counter.write_off),
+            get("/orders")(orders.list_all),
+            get("/orders/{order_id:str}")(orders.show_any),
+            post("/orders/{order_id:str}/refund")(orders.refund_order),
         ],
     )
 

@@ -18,9 +18,9 @@ from filmer.accounts.schemas import User
 from filmer.admin.chart import HEIGHT, chart_of, round_above
 from filmer.admin.queries import Day
 
-FILM, OTHER = "tt0111161", "tt0372784"
-PAGES = ["/admin", "/admin/accounts", "/admin/films"]
-ACTIONS = ["/admin/accounts/1/favorites/clear", f"/admin/films/{FILM}/price"]
+FILM, OTHER, COUNTED = "tt0111161", "tt0372784", "tt0468569"
+PAGES = ["/admin", "/admin/accounts", "/admin/films", "/admin/counter", "/admin/orders"]
+ACTIONS = ["/admin/accounts/1/favorites/clear", f"/admin/films/{FILM}/price", f"/admin/films/{FILM}/terms"]
 
 
 class AdminPages(NamedTuple):
@@ -80,6 +80,7 @@ def test_admins_alone_may_change(admin_pages: AdminPages, customer: tuple[User, 
     other_site = {"sec-fetch-site": "cross-site"}
     assert admin_pages.admin_client.post(path, data={"price": "0.01"}, headers=other_site).status_code == 403
     assert price_of(admin_pages, FILM) == before
+    assert ask(admin_pages, "SELECT count(*) FROM rental_terms WHERE film_id = %s", FILM) == [(0,)]
 
 
 def test_orders_and_takings_are_summed(admin_pages: AdminPages, customer: tuple[User, httpx.Client]) -> None:
@@ -190,9 +191,74 @@ def test_a_price_that_is_none_changes_nothing(admin_pages: AdminPages, price: st
     assert price_of(admin_pages, FILM) == before
 
 
+def set_terms(admin_pages: AdminPages, film_id: str = COUNTED, **terms: str) -> httpx.Response:
+    fields = {"startDays": "", "hours": "", "copies": "", "query": "dark knight", **terms}
+    return admin_pages.admin_client.post(f"/admin/films/{film_id}/terms", data=fields)
+
+
+def terms_on(page: str, film_id: str = COUNTED) -> list[str]:
+    form = page.partition(f'action="/admin/films/{film_id}/terms"')[2].partition("</form>")[0]
+    return re.findall(r'name="(?:startDays|hours|copies)"[^>]* value="([^"]*)"', form)
+
+
+def test_rental_terms_are_set_where_prices_are(admin_pages: AdminPages) -> None:
+    response = set_terms(admin_pages, startDays=" 7", hours="12", copies="3")
+    assert response.status_code == 400, "blanks are no digits"
+    response = set_terms(admin_pages, startDays="7", hours="12", copies="3")
+    assert (response.status_code, response.headers["location"]) == (303, "/admin/films?query=dark+knight")
+    page = admin_pages.admin_client.get(response.headers["location"]).text
+    assert "The terms of The Dark Knight hold for what is rented from now on." in page
+    assert "7 days to begin, 12 hours, 3 copies" in page
+    assert terms_on(page) == ["7", "12", "3"]
+    assert ask(admin_pages, "SELECT * FROM rental_terms") == [(COUNTED, 7, 12, 3)]
+    assert set_terms(admin_pages, copies="1").status_code == 303, "what is left empty is as the settings say"
+    page = admin_pages.admin_client.get("/admin/films?query=dark+knight").text
+    assert "30 days to begin, 48 hours, 1 copy" in page
+    assert terms_on(page) == ["", "", "1"]
+    assert set_terms(admin_pages).status_code == 303
+    assert ask(admin_pages, "SELECT * FROM rental_terms") == [(COUNTED, None, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("startDays", "0", "must be at least 1"),
+        ("startDays", "3651", "must be at most 3650"),
+        ("hours", "87601", "must be at most 87600"),
+        ("hours", "soon", "must be a whole number"),
+        ("copies", "-1", "must be at least 0"),
+        ("copies", "1000001", "must be at most 1000000"),
+        ("copies", "\u0661", "must be a whole number"),
+    ],
+)
+def test_terms_that_are_none_change_nothing_and_are_shown_again(
+    admin_pages: AdminPages, field: str, value: str, reason: str
+) -> None:
+    before = ask(admin_pages, "SELECT * FROM rental_terms")
+    response = set_terms(admin_pages, **{field: value})
+    assert response.status_code == 400
+    assert f"This {reason}." in response.text
+    assert value in terms_on(response.text)
+    assert '<details class="film-terms" open>' in response.text
+    assert ask(admin_pages, "SELECT * FROM rental_terms") == before
+
+
+def test_fewer_copies_than_are_reserved_are_refused(
+    admin_pages: AdminPages, customer: tuple[User, httpx.Client]
+) -> None:
+    person, client = customer
+    client.post("/api/v1/cart/items", json={"movieId": COUNTED, "quantity": 2})
+    assert client.post("/api/v1/checkout", json=CARD).status_code == 200
+    response = set_terms(admin_pages, copies="0")
+    assert response.status_code == 409
+    assert "copies of The Dark Knight are out or reserved: there can&#39;t be fewer." in response.text
+    ask(admin_pages, "UPDATE rental SET state = 'over', ended = now() WHERE account_id = %s", person.id)
+
+
 @pytest.mark.parametrize("film_id", ["tt9999999", "x" * 11, "%00", "é"])
 def test_a_film_that_is_not_there_has_no_price(admin_pages: AdminPages, film_id: str) -> None:
     assert admin_pages.admin_client.post(f"/admin/films/{film_id}/price", data={"price": "1"}).status_code == 404
+    assert set_terms(admin_pages, film_id, copies="1").status_code == 404
     assert ask(admin_pages, "SELECT count(*) FROM film_terms WHERE film_id = %s", film_id.replace("%00", "")) == [(0,)]
 
 
@@ -231,7 +297,7 @@ def test_accounts_are_found_by_mail_or_name_literally(admin_pages: AdminPages) -
 
 @pytest.mark.parametrize("query", ["page=0", "page=x", "page=1&page=2", "query=%00", "page=99999999999"])
 def test_a_list_that_is_asked_for_wrongly_is_400(admin_pages: AdminPages, query: str) -> None:
-    for path in ("/admin/accounts", "/admin/films"):
+    for path in ("/admin/accounts", "/admin/films", "/admin/orders"):
         assert admin_pages.admin_client.get(f"{path}?{query}").status_code == 400
 
 

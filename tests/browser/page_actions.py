@@ -14,6 +14,7 @@ from tests.users import CARD, PASSWORD
 from filmer.accounts.schemas import Role, User
 
 BATMAN, DARK_KNIGHT, SHAWSHANK = "tt0372784", "tt0468569", "tt0111161"  # 4.99 each
+INCEPTION = "tt1375666"  # which has a trailer
 
 Options = dict[str, bool]  # of ``visit``
 with_and_without_scripts = pytest.mark.parametrize("options", [{}, {"scripts": False}], ids=["scripts", "no scripts"])
@@ -40,10 +41,14 @@ def register(page: Page) -> str:
 
 
 def fill_card(page: Page, *, number: str = CARD["creditCardId"], expiration: str = "12/2030") -> None:
+    """One that is not to be kept."""
+    if (another := page.get_by_label("Another card")).count():
+        another.check()
+    page.get_by_label("Keep this card").uncheck()
     page.get_by_label("Card number").fill(number)
     page.get_by_label("First name on the card").fill(CARD["firstName"])
     page.get_by_label("Last name on the card").fill(CARD["lastName"])
-    page.get_by_label("Good through").fill(expiration)
+    page.get_by_role("textbox", name="Good through").fill(expiration)
 
 
 def pay(page: Page, **card: str) -> None:

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page
-from tests.browser.page_actions import BATMAN, pay, suggested, warned
-from tests.browser.screenshots import furnish
+from tests.browser.page_actions import BATMAN, DARK_KNIGHT, INCEPTION, pay, suggested, warned
+from tests.browser.screenshots import MATRIX, METROPOLIS, ask_to_cancel, furnish, see_cancelled
 from tests.browser.storefront import ADMIN, CUSTOMER, Storefront, signed_in
 from tests.browser.watched_pages import open_context
 from tests.users import PASSWORD
@@ -106,9 +106,34 @@ def set_no_price(page: Page) -> None:
     page.get_by_text("This must be an amount").wait_for()
 
 
-def rent(page: Page) -> None:
+def set_no_terms(page: Page) -> None:
+    page.locator(".film-terms summary").filter(has_text="Batman Begins").click()
+    page.get_by_label("Copies of Batman Begins").fill("some")
+    page.get_by_role("button", name="Set the terms of Batman Begins").click()
+    page.get_by_text("This must be a whole number.").wait_for()
+
+
+def about_to_cancel(page: Page) -> None:
+    ask_to_cancel(page)
+    page.get_by_role("dialog").wait_for()
+
+
+def about_to_write_off(page: Page) -> None:
+    page.get_by_role("button", name="Write off Pulp Fiction").first.click()
+    page.get_by_role("dialog").wait_for()
+
+
+def put_in_a_cart(page: Page) -> None:
     page.get_by_role("button", name="Rent for").click()
-    page.get_by_text("As soon as you are signed in, the film goes into your cart.").wait_for()
+    page.get_by_text("Your cart comes along").wait_for()
+
+
+def keep_no_card(page: Page) -> None:
+    page.get_by_label("Card number").fill("4242 4242 4242 4241")
+    for label, text in (("First name", "Nina"), ("Last name", "New"), ("Good through", "12/2031")):
+        page.get_by_label(label).fill(text)
+    page.get_by_role("button", name="Keep this card").click()
+    page.get_by_role("alert").wait_for()
 
 
 def empty_the_cart(page: Page) -> None:
@@ -124,6 +149,7 @@ KINDS = (
     Kind("films of years", "/films?sortBy=rating&order=desc&genreId=7&yearFrom=1990"),
     Kind("films of no years", "/films?yearFrom=2001&yearTo=1999", status=400),
     Kind("film", f"/films/{BATMAN}"),
+    Kind("film with a trailer", f"/films/{INCEPTION}"),
     Kind("no film", "/films/tt9999999", status=404),
     Kind("genres", "/genres"),
     Kind("genre", "/genres/7"),
@@ -137,13 +163,13 @@ KINDS = (
     Kind("popular", "/popular"),
     Kind("sign in", "/sign-in"),
     Kind("sign in wrongly", "/sign-in", status=401, steps=sign_in_wrongly),
-    Kind("sign in to rent", f"/films/{BATMAN}", steps=rent),
     Kind("register", "/register"),
     Kind("register again", "/register", status=409, steps=register_again),
     Kind("not found", "/nothing-here", status=404),
     Kind("page past the end", "/films?page=999"),
     Kind("no such sort", "/films?sortBy=colour", status=400),
     Kind("empty cart", "/cart", NEWCOMER),
+    Kind("nothing rented", "/library", NEWCOMER),
     Kind("no orders", "/orders", NEWCOMER),
     Kind("no favourites", "/favorites", NEWCOMER),
     Kind("no ratings", "/ratings", NEWCOMER),
@@ -155,21 +181,39 @@ KINDS = (
     Kind("deletion", "/account/delete", NEWCOMER),
     Kind("deletion with a wrong password", "/account/delete", NEWCOMER, 401, delete_wrongly),
     Kind("undoing a deletion", "/account/undo-deletion/1.00"),
+    Kind("no cards", "/account/cards", NEWCOMER),
+    Kind("cards", "/account/cards", CUSTOMER),
+    Kind("card that is none", "/account/cards", NEWCOMER, 400, keep_no_card),
+    Kind("visitor's cart", f"/films/{BATMAN}", steps=put_in_a_cart),
     Kind("cart", "/cart", CUSTOMER),
     Kind("cart about to be emptied", "/cart", CUSTOMER, steps=empty_the_cart),
     Kind("checkout", "/checkout", CUSTOMER),
     Kind("checkout with an old card", "/checkout", CUSTOMER, 400, pay_with_an_old_card),
     Kind("checkout with a wrong card", "/checkout", CUSTOMER, 402, pay_with_a_wrong_card),
+    Kind("library", "/library", CUSTOMER),
+    Kind("about to watch", f"/watch/{MATRIX}", CUSTOMER),
+    Kind("player", f"/watch/{METROPOLIS}", CUSTOMER),
+    Kind("nothing to watch", f"/watch/{DARK_KNIGHT}", CUSTOMER, 403),
     Kind("order", "/orders/{order}", CUSTOMER),
     Kind("orders", "/orders", CUSTOMER),
     Kind("favourites", "/favorites", CUSTOMER),
     Kind("ratings", "/ratings", CUSTOMER),
     Kind("no entry", "/admin", CUSTOMER, 403),
     Kind("not found by a customer", "/nothing-here", CUSTOMER, 404),
+    Kind("order about to be cancelled", "/orders/{order}", CUSTOMER, steps=about_to_cancel),
     Kind("office", "/admin", ADMIN),
+    Kind("counter", "/admin/counter", ADMIN),
+    Kind("found at the counter", "/admin/counter?query=doe", ADMIN),
+    Kind("found nothing at the counter", "/admin/counter?query=qqqq", ADMIN),
+    Kind("copy about to be written off", "/admin/counter?query=pulp", ADMIN, steps=about_to_write_off),
+    Kind("all orders", "/admin/orders", ADMIN),
+    Kind("any order", "/admin/orders/{order}", ADMIN),
+    Kind("cancelled order", "/admin/orders", ADMIN, steps=see_cancelled),
+    Kind("terms that are none", "/admin/films?query=batman", ADMIN, 400, set_no_terms),
     Kind("all prices", "/admin/films", ADMIN),
     Kind("prices", "/admin/films?query=batman", ADMIN),
     Kind("price that is none", "/admin/films?query=batman", ADMIN, 400, set_no_price),
+    Kind("payments", "/admin/payments", ADMIN),
     Kind("accounts", "/admin/accounts", ADMIN),
     Kind("accounts of nobody", "/admin/accounts?query=qqqq", ADMIN),
 )

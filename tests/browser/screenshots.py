@@ -1,5 +1,6 @@
 """``make screenshots``: every kind of page, light and dark, wide and phone; ``ARGS="film cart"``: these alone."""
 
+import re
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from tests.conftest import Server
 from filmer.demo import CARDS, USERS
 
 FOLDER = Path(__file__).parents[2] / "screenshots"
+METROPOLIS, MATRIX = "tt0017136", "tt0133093"  # which have videos, the first one subtitles
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 WIDTHS: tuple[Width, ...] = ("wide", "phone")
 _SHOW_ALL = """async () => {
@@ -36,6 +38,19 @@ class Shot(NamedTuple):
 
 def print_it(page: Page) -> None:
     page.emulate_media(media="print")
+
+
+def ask_to_cancel(page: Page) -> None:
+    page.get_by_role("button", name="Cancel this order").click()
+
+
+def see_cancelled(page: Page) -> None:
+    page.get_by_role("row", name="cancelled").first.get_by_role("link").click()
+    page.get_by_role("heading", name="Cancelled and refunded").wait_for()
+
+
+def see_terms(page: Page) -> None:
+    page.locator(".film-terms summary").filter(has_text="Batman Begins").click()
 
 
 def see_operations(page: Page) -> None:
@@ -58,12 +73,22 @@ PAGES = (
     Shot("account", "/account", CUSTOMER),
     Shot("cart", "/cart", CUSTOMER),
     Shot("checkout", "/checkout", CUSTOMER),
+    Shot("library", "/library", CUSTOMER),
+    Shot("about-to-watch", f"/watch/{MATRIX}", CUSTOMER),
+    Shot("player", f"/watch/{METROPOLIS}", CUSTOMER),
     Shot("order", "/orders/{order}", CUSTOMER),
     Shot("order-printed", "/orders/{order}", CUSTOMER, print_it),
     Shot("orders", "/orders", CUSTOMER),
     Shot("favorites", "/favorites", CUSTOMER),
     Shot("ratings", "/ratings", CUSTOMER),
+    Shot("order-cancelling", "/orders/{order}", CUSTOMER, ask_to_cancel),
     Shot("admin", "/admin", ADMIN),
+    Shot("counter", "/admin/counter", ADMIN),
+    Shot("counter-found", "/admin/counter?query=doe", ADMIN),
+    Shot("all-orders", "/admin/orders", ADMIN),
+    Shot("any-order", "/admin/orders/{order}", ADMIN),
+    Shot("cancelled", "/admin/orders", ADMIN, see_cancelled),
+    Shot("terms", "/admin/films?query=batman", ADMIN, see_terms),
     Shot("prices", "/admin/films?query=batman", ADMIN),
     Shot("accounts", "/admin/accounts", ADMIN),
     Shot("not-found", "/nothing-here"),
@@ -102,7 +127,10 @@ def demo() -> Iterator[str]:
 
 
 def furnish(browser: Browser, origin: str) -> str:
-    """Gives the customer an order, whose id is returned, favourites, ratings, and two films in the cart."""
+    """Gives the customer an order, whose id is returned, favourites, ratings, and two films in the cart.
+
+    Another one is handed out, a third cancelled; of a fourth one film runs, and one waits.
+    """
     context = open_context(browser, origin)
     signed_in(context, CUSTOMER)
     api = context.request
@@ -113,8 +141,14 @@ def furnish(browser: Browser, origin: str) -> str:
         "lastName": card.last_name,
         "expiration": card.expiration,
     }
-    put_in_cart(api, {"tt0068646": 1, "tt0468569": 2})
-    order = done(api.post("/api/v1/checkout", data=paid)).json()["data"]["orderId"]
+    orders = []
+    for films in ({"tt0110912": 1}, {"tt0071562": 2}, {METROPOLIS: 1, MATRIX: 1}, {"tt0068646": 1, "tt0468569": 2}):
+        put_in_cart(api, films)
+        orders.append(done(api.post("/api/v1/checkout", data=paid)).json()["data"]["orderId"])
+    out, cancelled, _, order = orders
+    done(api.post("/api/v1/orders/cancel", data={"orderId": cancelled, "reason": "Ordered twice"}))
+    hand_out(browser, origin, out)
+    done(api.post(f"/watch/{METROPOLIS}"))
     put_in_cart(api, {"tt0111161": 1, "tt0211915": 3})
     token = next(person.token for person in USERS if person.email == CUSTOMER)
     headers = {"authorization": f"Bearer {token}"}
@@ -123,6 +157,18 @@ def furnish(browser: Browser, origin: str) -> str:
         done(api.post("/api/movies/ratings", data={"movie_id": film, "rating": rating}, headers=headers))
     context.close()
     return str(order)
+
+
+def hand_out(browser: Browser, origin: str, order: int) -> None:
+    """All that waits of an order, as the counter does."""
+    context = open_context(browser, origin)
+    signed_in(context, ADMIN)
+    code = re.search(r"query=(\w{8})", done(context.request.get(f"/admin/orders/{order}")).text())
+    assert code
+    found = done(context.request.get(f"/admin/counter?query={code[1]}")).text()
+    for action in re.findall(r"/admin/counter/\d+/hand-out", found):
+        done(context.request.post(action, form={"query": ""}, headers={"origin": origin}))
+    context.close()
 
 
 def put_in_cart(api: APIRequestContext, films: dict[str, int]) -> None:

@@ -9,6 +9,7 @@ from playwright.sync_api import Page
 from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
 from tests.browser.page_kinds import KINDS, Kind, Shown, shown
+from tests.browser.screenshots import MATRIX
 from tests.browser.storefront import CUSTOMER
 
 pytestmark = pytest.mark.proof
@@ -104,7 +105,17 @@ def test_a_public_page_says_where_it_is(kind: Kind, visit: Visit) -> None:
 def test_what_is_personal_is_for_no_search_engine(visit: Visit, shown: Shown) -> None:
     page = visit()
     page.context.add_cookies(shown.cookies[CUSTOMER])
-    for path in ("/account", "/cart", "/checkout", "/orders", f"/orders/{shown.order}", "/favorites", "/ratings"):
+    for path in (
+        "/account",
+        "/cart",
+        "/checkout",
+        "/library",
+        f"/watch/{MATRIX}",
+        "/orders",
+        f"/orders/{shown.order}",
+        "/favorites",
+        "/ratings",
+    ):
         text = page.context.request.get(path).text()
         assert '<meta name="robots" content="noindex">' in text, path
         assert 'rel="canonical"' not in text, path

@@ -27,11 +27,18 @@ from tests.users import CARD, PASSWORD
 from filmer.accounts.schemas import User
 
 ORDER = "**/orders/*"
+OWN_CARD = {
+    "Card number": "5105105105105100",
+    "First name on the card": "Mary",
+    "Last name on the card": "Major",
+    "Good through": "12/2031",
+}
 
 
 def session_ends(page: Page) -> None:
     """While the page stays open."""
-    page.context.clear_cookies(name="JSESSIONID")
+    origin = "/".join(page.url.split("/")[:3])
+    page.context.add_cookies([{"name": "JSESSIONID", "value": "A" * 43, "url": origin}])
 
 
 def sign_in(page: Page, person: User) -> None:
@@ -135,19 +142,23 @@ def test_from_the_shelf_to_the_order(options: Options, visit: Visit) -> None:
     page.get_by_role("link", name="Browse all films").click()
     page.get_by_role("navigation", name="First letter").get_by_role("link", name="B", exact=True).click()
     page.get_by_role("main").get_by_role("link", name="Batman Begins").click()
-    rent = page.get_by_role("button", name="Rent for")
-    rent.click()
+    page.get_by_role("button", name="Rent for").click()
+    expect_notice(page, "Batman Begins is in your cart.")
+    if options.get("scripts", True):
+        expect(page.get_by_role("link", name="Cart 1")).to_be_visible()
+    page.get_by_role("link", name="Check out").click()
     page.get_by_role("link", name="Open an account").click()
-    expect(page.get_by_text("As soon as you are signed in, the film goes into your cart.")).to_be_visible()
     register(page)
-    expect_notice(page, "Welcome, Mary. Your account is open, and you are signed in. Batman Begins is in your cart.")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Batman Begins")
+    expect_notice(page, "Welcome, Mary. Your account is open, and you are signed in. What you chose before is in your")
     expect(page.get_by_role("link", name="Cart 1")).to_be_visible()
-    rent.click()
+    page.goto(f"/films/{BATMAN}")
+    page.get_by_role("button", name="Rent for").click()
     expect_notice(page, "Batman Begins is in your cart, 2 of it.")
     page.get_by_role("link", name="Cart 2").click()
     page.get_by_role("link", name="Check out").click()
-    pay(page)
+    for label, text in OWN_CARD.items():
+        page.get_by_label(label).fill(text)
+    page.get_by_role("button", name="Pay").click()
     page.wait_for_url(ORDER)
     expect_notice(page, "Thank you! Your order is placed.")
     expect(page.get_by_role("row", name="Total")).to_contain_text("9.98")

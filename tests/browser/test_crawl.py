@@ -17,6 +17,7 @@ __all__ = ["shown"]
 
 MOST = 60  # pages
 DOCS = "/docs"  # made by Swagger UI, with links of its own; test_harness looks at it
+DOWNLOAD = "/account/data"  # no page
 _READ = """async () => {
   const images = [...document.images];
   for (const image of images) image.loading = "eager";
@@ -40,14 +41,14 @@ class Crawled(NamedTuple):
 def kind_of(address: str) -> str:
     """/films/tt0111161?page=2 → /films/*?page; one order of a list is like the other."""
     parts = urlsplit(address)
-    path = re.sub("^/(films|stars|genres|orders)/.+", r"/\1/*", parts.path)
+    path = re.sub("^(/admin)?/(films|stars|genres|orders|watch)/.+", r"\1/\2/*", parts.path)
     names = {pair.partition("=")[0] for pair in parts.query.split("&")} - {"order", "sort", "sortBy"}
     return f"{path}?{'&'.join(sorted(names))}"
 
 
 def crawl(page: Page, origin: str, *, of_a_kind: int) -> Crawled:
     """Breadth first, from the first page on. ``of_a_kind``: how many films, genres, searches by director, …"""
-    queue, visited, kinds = deque(["/"]), {"/", DOCS}, Counter[str]()
+    queue, visited, kinds = deque(["/"]), {"/", DOCS, DOWNLOAD}, Counter[str]()
     paths, findings = list[str](), list[str]()
     while queue and len(paths) < MOST:
         path = queue.popleft()
@@ -88,9 +89,19 @@ def look(page: Page, path: str) -> tuple[dict[str, Any], list[str]]:
         (NOBODY, ["/films/*?", "/stars/*?", "/genres/*?", "/films?startsWith", "/sign-in?"]),
         (
             CUSTOMER,
-            ["/cart?", "/checkout?", "/orders?", "/orders/*?", "/account?", "/favorites?", "/ratings?"],
+            [
+                "/cart?",
+                "/checkout?",
+                "/library?",
+                "/watch/*?",
+                "/orders?",
+                "/orders/*?",
+                "/account?",
+                "/favorites?",
+                "/ratings?",
+            ],
         ),
-        (ADMIN, ["/admin?", "/admin/films?", "/admin/accounts?"]),
+        (ADMIN, ["/admin?", "/admin/films?", "/admin/accounts?", "/admin/counter?", "/admin/orders?"]),
     ],
     ids=["nobody", "customer", "admin"],
 )

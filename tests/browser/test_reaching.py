@@ -267,5 +267,10 @@ def test_an_order_is_printed_as_a_document(visit: Visit, shown: Shown) -> None:
         expect(part).to_be_hidden()
     expect(page.get_by_role("row", name="The Godfather (1972)")).to_be_visible()
     expect(page.get_by_role("row", name="Total")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your code at the counter")).to_be_visible()
+    code = page.locator(".pickup-code")
+    assert re.fullmatch(r"\w{4} \w{4}", code.inner_text())
+    assert code.evaluate("code => parseFloat(getComputedStyle(code).fontSize)") >= 48
+    expect(page.get_by_text("Cancel this order")).to_be_hidden()
     expect(page.get_by_text(shown.order, exact=True)).to_be_visible()
     assert page.evaluate(_GROUND) in {"rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"}, "ink is dear"

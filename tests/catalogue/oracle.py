@@ -151,17 +151,14 @@ class Oracle:
         }
         return last_if_unknown(stars, keys[sort], lambda star: star.folded, descending=order == "desc")
 
-    def best_known(self, stars: Iterable[Star]) -> list[Star]:
-        """Those with the most films first, then the most votes of those films, then by name."""
-        return sorted(
-            stars,
-            key=lambda star: (
-                -len(self.plays[star.id]),
-                -sum(film.votes or 0 for film in self.plays[star.id]),
-                star.folded,
-                star.id,
-            ),
-        )
+    def best_known(self, people: Iterable[Star]) -> list[Star]:
+        """Those whose films have the most votes first, then those with the most films, then stars, then by name."""
+
+        def key(person: Star) -> tuple[int, int, bool, str, str]:
+            films = (self.directs if person.id in self.directors else self.plays)[person.id]
+            return -self.votes_of(person), -len(films), person.id in self.directors, person.folded, person.id
+
+        return sorted(people, key=key)
 
     def by_relevance(self, films: Iterable[Film], query: str) -> list[Film]:
         """The title itself, titles that begin so, that contain it, the rest; of each the best known first.

@@ -3,10 +3,12 @@
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.responses import data_of
+from tests.responses import data_of, ids_of
+from tests.search_index import wait_for_index
 
 SEARCH = "/api/v1/search/movies"
-FILMS = """title,year,original_title,votes,stars
+WIDE = "\uff3aulu \uff2eight"
+FILMS = f"""title,year,original_title,votes,stars
 Bonnie & Clyde,1967,,120000,
 Hannah + Her Sisters,1986,,70000,
 "Crosby, Stills & Nash",1991,,10,
@@ -55,6 +57,9 @@ $,1971,,3000,
 . . .,2003,,5,
 🎈 Balloon Day,2017,,5,
 Anonymous,2011,,9000,Robert De Niro | Jean-Luc Picard
+हिन्दी कहानी,1950,,800,
+{WIDE},1931,,70,
+Quiet Harbour,1977,,60,Roger Rees II | John Smith (III)
 """
 
 
@@ -64,7 +69,7 @@ def films(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase,
     path.write_text(FILMS, encoding="utf-8")
     url = make_database()
     assert not import_films(url, path).bad
-    return serve_here(url).client
+    return wait_for_index(serve_here(url).client)
 
 
 def found(films: httpx.Client, **asked: str) -> list[str]:
@@ -285,3 +290,54 @@ def test_without_a_letter_or_digit_a_query_is_a_part_of_the_title(
     films: httpx.Client, query: str, expected: list[str]
 ) -> None:
     assert sorted(titles(films, query)) == sorted(expected)
+
+
+def suggested(films: httpx.Client, text: str) -> list[str]:
+    return [item["text"] for item in data_of(films.get(f"{SEARCH[:-6]}suggestions", params={"query": text}))["items"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("$", ["$"]),
+        ("!", ["!!!"]),
+        ("!!!", ["!!!"]),
+        ("★", ["★"]),
+        (". .", [". . ."]),
+        ("🎈", ["🎈 Balloon Day"]),
+        ("🎈 ball", ["🎈 Balloon Day"]),
+        ("balloon d", ["🎈 Balloon Day"]),
+        ("$$", []),
+        ("&", []),  # no title begins with it
+    ],
+)
+def test_without_a_letter_or_digit_titles_are_suggested_as_they_stand(
+    films: httpx.Client, text: str, expected: list[str]
+) -> None:
+    assert suggested(films, text) == expected
+
+
+@pytest.mark.parametrize("text", ["हिन्दी", "हिन्", "कहानी", "कहा", "कहानी हिन्दी", "हिन्दीकहानी"])
+def test_vowel_signs_part_no_word(films: httpx.Client, text: str) -> None:
+    assert titles(films, text) == suggested(films, text) == ["हिन्दी कहानी"]
+
+
+@pytest.mark.parametrize("letter", ["z", "Z", "\uff3a", "*", "a", "q"])
+def test_the_letter_that_a_film_is_listed_under_is_the_same_beside_other_filters(
+    films: httpx.Client, letter: str
+) -> None:
+    """contract §2.3, §3.1: full width is ignored where text is searched, and nowhere else."""
+    asked = {"startsWith": letter, "size": "100"}
+    alone, beside = (films.get("/api/v1/movies", params=asked | more) for more in ({}, {"minVotes": "1"}))
+    assert ids_of(beside) == ids_of(alone)
+    assert (WIDE in alone.text) is (letter in "\uff3a*")
+
+
+@pytest.mark.parametrize("name", ["roger rees ii", "John Smith (III)", "ROGER REES II and john smith iii"])
+def test_people_with_a_roman_number_are_found_in_sentences(films: httpx.Client, name: str) -> None:
+    assert titles(films, f"that film with {name} about sailing") == ["Quiet Harbour"]
+
+
+def test_numbers_are_one_word_in_sentences_too(films: httpx.Client) -> None:
+    assert titles(films, "movies with roger rees 2 about sailing") == []  # a name is as it is written
+    assert titles(films, "the one i like about malcolm ten") == ["Malcolm X"]

@@ -83,6 +83,26 @@ def test_a_sentence_gets_its_names(shop: httpx.Client, sentence: str, first: str
     assert ids(search(shop, sentence))[0] == first
 
 
+def test_i_and_one_say_nothing_about_a_film(shop: httpx.Client) -> None:
+    response = search(shop, "the one batman film i like")
+    assert response.headers[CORRECTED] == "batman"
+    assert response.json() == search(shop, "batman").json()
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        ("relevance", ["tt0111161", "tt0468569", "tt0372784"]),
+        ("year asc", ["tt0111161", "tt0372784", "tt0468569"]),
+        ("year desc", ["tt0468569", "tt0372784", "tt0111161"]),
+        ("title desc", ["tt0111161", "tt0468569", "tt0372784"]),
+    ],
+)
+def test_what_a_sentence_describes_comes_in_the_chosen_order(shop: httpx.Client, sort: str, order: list[str]) -> None:
+    page = shop.get("/search", params={"query": "movies with morgan freeman in prison", "sort": sort}).text
+    assert sorted(order, key=page.index) == order
+
+
 def suggest(client: httpx.Client, text: str, **more: Any) -> httpx.Response:
     return client.get(SUGGESTIONS, params={"query": text, **more})
 

@@ -123,8 +123,9 @@ def _spelt(title: str) -> list[list[str]]:
 def expected(oracle: Oracle, text: str) -> Expected:
     phrase = " ".join(search_form(text).split())
     *whole, last = runs(phrase) or [""]
+    by_votes = last_if_unknown(oracle.films, lambda film: film.votes, lambda film: film.folded, descending=True)
     if not last:
-        return Expected([], [])
+        return Expected([film for film in by_votes if phrase and film.form.startswith(phrase)], [])
 
     def has_words(named: str) -> bool:
         found = words_of(named)
@@ -137,13 +138,11 @@ def expected(oracle: Oracle, text: str) -> Expected:
     same = "".join(as_numbers(phrase))
     films = [
         film
-        for film in oracle.films
+        for film in by_votes
         if begins(film) or has_words(film.title) or (film.original and has_words(f"{film.title} {film.original}"))
     ]
-    films = last_if_unknown(films, lambda film: film.votes, lambda film: film.folded, descending=True)
-    people = sorted(
-        (person for person in [*oracle.stars.values(), *oracle.directors.values()] if has_words(person.name)),
-        key=lambda person: (-oracle.votes_of(person), person.id in oracle.directors, person.folded, person.id),
+    people = oracle.best_known(
+        person for person in [*oracle.stars.values(), *oracle.directors.values()] if has_words(person.name)
     )
     kinds = [("director" if person.id in oracle.directors else "star", person) for person in people]
     return Expected(

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filmer.catalogue.folding import search_form
+from filmer.catalogue.index_words import written_words
 from filmer.catalogue.words import YEAR_MARK, name_words, pieces_of, query_keys, query_words, title_words
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -123,6 +124,12 @@ def test_a_word_of_a_query_is_found_by_itself_or_in_one_with_a_neighbour() -> No
 def test_every_text_is_found_by_itself(text: str) -> None:
     assert is_found(text, name_words(search_form(text)))
     assert is_found(text, title_words(search_form(text)).words)
+
+
+@unhurried
+@given(TEXT.filter(lambda text: not {*search_form(text)} & {"&", "+"}))
+def test_the_search_index_has_the_same_words(text: str) -> None:
+    assert written_words(text) == pieces_of(text)
 
 
 @unhurried

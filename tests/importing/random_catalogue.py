@@ -7,7 +7,7 @@ import psycopg
 from tests.current_edition import connect
 from tests.importing.datasets import genre_ids, import_data_set
 
-from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
+from filmer.importing.data_set import DataSet, ImportedFilm, ImportedPerson
 
 FILMS = 2900  # more than what search calls dense (2000), and eight chunks of a list
 WORDS = [
@@ -47,16 +47,16 @@ COMMON = ("Shadow", "shadows", "SHÁDOW!")  # in most titles
 
 def draw_data_set() -> DataSet:
     draw = random.Random(28)
-    stars = [
-        ImportedStar(
+    people = [
+        ImportedPerson(
             f"nm{number:07d}",
             " ".join(draw.choices(WORDS, k=draw.randint(1, 3))) + draw.choice([" Smith", " smïth", " Li", ""]),
             draw.choice([None, 1900, 1950, draw.randint(0, 2010)]),
         )
         for number in draw.sample(range(1, 10**6), 2600)
     ]
-    for star in stars:
-        star.name = star.name.strip(" .,—'()") or "Nobody"
+    for person in people:
+        person.name = person.name.strip(" .,—'()") or "Nobody"
     films = []
     for number in draw.sample(range(1, 10**7), FILMS):
         title = draw.choices(WORDS, k=draw.randint(0, 3))
@@ -70,13 +70,13 @@ def draw_data_set() -> DataSet:
             original_title=draw.choice([None, None, None, "L'Été", "Ôtôsan & 4"]),
             directors=draw.choice([None, "Ann Shade", "José Núñez, Ann Shade", "東"]),
             genres=tuple(draw.sample(["Drama", "Action", "War", "Sci-Fi"], draw.randint(0, 3))),
-            cast=draw.sample(range(len(stars) - 100), draw.choice([0, 1, 2, 5])),  # the last are in nothing
+            cast=draw.sample(range(len(people) - 100), draw.choice([0, 1, 2, 5])),  # the last are in nothing
             rating=draw.randint(0, 100) / 10 if rated else None,
             votes=draw.choice([0, 1, 5, 10**6, draw.randint(0, 10**9)]) if rated else None,
             popularity=draw.choice([None, None, 0.5, 7.25, draw.uniform(0, 100)]),
         )
         films.append(film)
-    return DataSet(films, stars)
+    return DataSet(films, people)
 
 
 class Stored(NamedTuple):

@@ -131,7 +131,7 @@ def test_a_bad_line_is_counted_and_shown_and_all_others_are_taken(tmp_path: Path
     assert (films_by_id[tt(1)].title, films_by_id[tt(1)].rating, films_by_id[tt(1)].directors) == ("Good", None, None)
     assert (films_by_id[tt(9)].rating, films_by_id[tt(9)].directors) == (9.9, "Star")
     for film in films_by_id.values():
-        assert [data_set.stars[place].name for place in film.cast] == ["Star"]
+        assert [data_set.people[place].name for place in film.cast] == ["Star"]
 
 
 def test_no_bad_line_keeps_the_others_out_of_the_catalogue(database_url: str, tmp_path: Path) -> None:

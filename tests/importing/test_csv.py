@@ -103,7 +103,7 @@ def test_made_ids_do_not_meet() -> None:
     count = 100_000
     data_set, report = read(table(*({"title": f"T{at}", "stars": f"S{at}"} for at in range(count))))
     assert not report.bad
-    assert (len(data_set.films), len(data_set.stars)) == (count, count)
+    assert (len(data_set.films), len(data_set.people)) == (count, count)
 
 
 def test_columns_may_stand_in_any_order_and_unknown_ones_are_told(database_url: str, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_columns_may_stand_in_any_order_and_unknown_ones_are_told(database_url: 
 def test_a_person_is_billed_once_and_a_name_may_have_brackets() -> None:
     data_set, _ = read(table({"title": "Film", "stars": "Ann [nm1] | Sam (Jr.) (1950) | Ann [nm1]", "genres": "A|A"}))
     (film,) = data_set.films
-    assert [data_set.stars[place].name for place in film.cast] == ["Ann", "Sam (Jr.)"]
+    assert [data_set.people[place].name for place in film.cast] == ["Ann", "Sam (Jr.)"]
     assert film.genres == ("A",)
 
 

@@ -146,7 +146,7 @@ def test_commas_in_lists_are_told_with_their_rows() -> None:
     rows = ['Commas,"War, Drama","A, B"', 'Fine,"War, civil | Drama",Ann', "Fine too,Drama,Ben"]
     data_set, report = read("title,genres,stars\n" + "\n".join(rows) + "\n")
     assert [film.genres for film in data_set.films] == [("War, Drama",), ("War, civil", "Drama"), ("Drama",)]
-    assert [star.name for star in data_set.stars] == ["A, B", "Ann", "Ben"]
+    assert [star.name for star in data_set.people] == ["A, B", "Ann", "Ben"]
     assert report.warnings == [
         f"films.csv, line 2: {column} with a comma and no |, read as one name; several names are separated by |. "
         f"The first: {rows[0]}"
@@ -160,7 +160,7 @@ def test_commas_in_lists_are_told_with_their_rows() -> None:
 
 def test_a_star_with_two_names_is_told() -> None:
     data_set, report = read("title,stars\nOne,Ann [nm1]\nTwo,ANN [nm1]\nThree,Ben [nm1] | Cem\n")
-    assert [star.name for star in data_set.stars] == ["Ann", "Cem"]
+    assert [star.name for star in data_set.people] == ["Ann", "Cem"]
     (warning,) = report.warnings
     assert "line 4: a star's id that has another name in an earlier row" in warning
     assert warning.endswith("The first: Three,Ben [nm1] | Cem")

@@ -43,10 +43,10 @@ def test_every_film_has_a_cast_of_five(read: tuple[DataSet, Report]) -> None:
     """With IMDb's ids where they are known; others are made from the name, and are not taken for IMDb's."""
     data_set, _ = read
     assert [film.id for film in data_set.films if len(film.cast) < 5] == []
-    known = [star for star in data_set.stars if star.id.startswith("nm")]
-    assert len(known) > len(data_set.stars) / 2
+    known = [star for star in data_set.people if star.id.startswith("nm")]
+    assert len(known) > len(data_set.people) / 2
     assert [star for star in known if not star.id[2:].isdigit()] == []
-    assert [star for star in data_set.stars if star not in known and not star.id.startswith("p")] == []
+    assert [star for star in data_set.people if star not in known and not star.id.startswith("p")] == []
 
 
 def test_the_best_known_films_are_there(read: tuple[DataSet, Report]) -> None:

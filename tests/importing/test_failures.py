@@ -96,7 +96,7 @@ def test_whatever_byte_is_damaged_is_noticed(tmp_path: Path) -> None:
 
     def read() -> list[str]:
         data_set = imdb.read_imdb(folder, imdb.TitleFilter(), Report(), Progress(quiet=True))
-        return [star.name for star in data_set.stars]
+        return [star.name for star in data_set.people]
 
     whole = read()
     for at in draw.sample(range(10, len(sound)), 60):

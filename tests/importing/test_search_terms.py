@@ -49,7 +49,7 @@ def stored_terms(stored: Stored, field: str) -> Terms:
 def folded_texts(stored: Stored, field: str) -> dict[int, str]:
     """The folded texts of a field in the data set, by number."""
     if field == "name":
-        names = {star.id: star.name for star in stored.data_set.stars}
+        names = {star.id: star.name for star in stored.data_set.people}
         return {row["no"]: search_form(names[row["id"]]) for row in stored.star}
     films_by_id = {film.id: film for film in stored.data_set.films}
     return {
@@ -63,7 +63,7 @@ def folded_texts(stored: Stored, field: str) -> dict[int, str]:
 def words_of(stored: Stored, film: ImportedFilm) -> set[str]:
     """The words of title, original title, directors and cast, and the year."""
     titles = [film.title, film.original_title or ""]
-    names = [*(film.directors or "").split(", "), *[stored.data_set.stars[at].name for at in film.cast]]
+    names = [*(film.directors or "").split(", "), *[stored.data_set.people[at].name for at in film.cast]]
     words = {word for text in titles for word in title_words(search_form(text)).words}
     words.update(word for text in names for word in name_words(search_form(text)))
     return words if film.year is None else words | {year_word(film.year)}

@@ -9,7 +9,7 @@ from tests.importing.datasets import fetch, films, import_data_set
 from tests.importing.random_catalogue import Stored
 
 from filmer.catalogue.folding import fold
-from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
+from filmer.importing.data_set import DataSet, ImportedFilm, ImportedPerson
 
 Key = Callable[[Any], Any]
 CHUNK = 400  # numbers in a chunk, as the shop reads them
@@ -44,7 +44,7 @@ def title(film: ImportedFilm) -> str:
     return film.title
 
 
-def name(star: ImportedStar) -> str:
+def name(star: ImportedPerson) -> str:
     return star.name
 
 
@@ -54,19 +54,19 @@ DIRECTIONS = {"asc": False, "desc": True}
 
 
 def best_known(data_set: DataSet) -> list[str]:
-    """Ids of stars: most films first, then most votes of those films, then by name."""
+    """Ids of stars: most votes of all their films first, then most films in whose cast they are, then by name."""
     films: Counter[str] = Counter()
     votes: Counter[str] = Counter()
     for film in data_set.films:
-        for place in film.cast:
-            films[data_set.stars[place].id] += 1
-            votes[data_set.stars[place].id] += film.votes or 0
+        films.update(data_set.people[place].id for place in film.cast)
+        for place in {*film.cast, *film.directed_by}:
+            votes[data_set.people[place].id] += film.votes or 0
     by_name = sorted(used_stars(data_set), key=lambda star: (fold(star.name), star.id))
-    return [star.id for star in sorted(by_name, key=lambda star: (-films[star.id], -votes[star.id]))]
+    return [star.id for star in sorted(by_name, key=lambda star: (-votes[star.id], -films[star.id]))]
 
 
-def used_stars(data_set: DataSet) -> list[ImportedStar]:
-    return [data_set.stars[at] for at in sorted({place for film in data_set.films for place in film.cast})]
+def used_stars(data_set: DataSet) -> list[ImportedPerson]:
+    return [data_set.people[at] for at in sorted({place for film in data_set.films for place in film.cast})]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_casts_and_filmographies_name_each_other(stored: Stored) -> None:
     by_no = {row["no"]: row for row in stored.star}
     filmographies: dict[str, list[ImportedFilm]] = {}
     for film in stored.data_set.films:
-        cast = [stored.data_set.stars[place] for place in film.cast]
+        cast = [stored.data_set.people[place] for place in film.cast]
         row = films[film.id]
         assert [by_no[no]["id"] for no in row["star_nos"]] == [star.id for star in cast]
         assert row["billed_ids"] == [star.id for star in cast[:3]]

@@ -44,7 +44,7 @@ def test_the_first_sheet_with_a_title_is_read(tmp_path: Path, make: Make, suffix
     first, number, truth, last = data_set.films
     assert (first.title, first.year, first.rating, first.votes, first.id) == ("Zwei Fähren", 1988, 8.1, 1250, "f1")
     assert (str(first.price), first.release_date, first.overview) == ("2.5", date(1988, 3, 4), '"2" lines')
-    assert (first.genres, [data_set.stars[at].name for at in first.cast]) == (("Drama", "War"), ["Ann", "Ben"])
+    assert (first.genres, [data_set.people[at].name for at in first.cast]) == (("Drama", "War"), ["Ann", "Ben"])
     assert (number.title, number.year, number.id, number.votes) == ("1917", 2019, "12", 2147483647)
     assert (truth.title, str(truth.price)) == ("TRUE", "3.49")
     assert (last.title, last.year, last.rating, last.release_date) == ("Last", 1999, 9.5, date(1999, 1, 2))

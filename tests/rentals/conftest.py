@@ -1,6 +1,8 @@
 """Shops whose clock a test moves, with films that are watched (they have a feature) and films that are picked up."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,6 +22,7 @@ from filmer.store.postgres import Connection
 
 __all__ = ["database_url", "start_shop"]
 
+FEATURE = bytes(range(256)) * 1000
 WATCHED, PICKED_UP = SHAWSHANK, AMELIE
 LIBRARY = "/api/v1/library"
 PROGRESS = f"{LIBRARY}/progress"
@@ -30,6 +33,14 @@ def add_feature(url: str, film_id: str = WATCHED, location: str = "films/feature
     fetch(
         url, "INSERT INTO video (film_id, kind, location, added) VALUES (%s, 'feature', %s, now())", film_id, location
     )
+
+
+def write_feature(media: Path) -> Path:
+    """The file of ``add_feature``, with the bytes ``FEATURE``."""
+    file = media / "films" / "feature.webm"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(FEATURE)
+    return file
 
 
 def states(url: str, order_id: int | None = None) -> list[str]:
@@ -47,6 +58,7 @@ class RentalShop:
 
     def __init__(self, shop: LocalShop, clock: MovedClock) -> None:
         self.shop, self.clock, self.url = shop, clock, shop.url
+        self.media = Path(shop.media_dir)
         self.person = open_account(shop.url)
 
     def client(self, person: User | None = None) -> httpx.Client:
@@ -115,9 +127,12 @@ def clock() -> MovedClock:
 
 
 @pytest.fixture(scope="module")
-def moved_shop(make_database: MakeDatabase) -> Iterator[tuple[LocalShop, MovedClock]]:
+def moved_shop(
+    make_database: MakeDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[LocalShop, MovedClock]]:
     clock = MovedClock()
-    with LocalShop(open_store(make_database), clock=clock) as shop:
+    media = tmp_path_factory.mktemp("media")
+    with LocalShop(open_store(make_database), clock=clock, media_dir=str(media)) as shop:
         yield shop, clock
 
 
@@ -131,4 +146,6 @@ def rentals(moved_shop: tuple[LocalShop, MovedClock]) -> RentalShop:
         " RESTART IDENTITY",
     )
     add_feature(shop.url)
+    shutil.rmtree(shop.media_dir)
+    write_feature(Path(shop.media_dir))
     return RentalShop(shop, clock)

@@ -1,10 +1,12 @@
 """POST /api/v1/orders/cancel, and what becomes of the money (client-api.md; contract §9.4)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from structlog.testing import capture_logs
 from tests.in_process import MovedClock
@@ -12,6 +14,7 @@ from tests.rentals.conftest import CANCEL, PICKED_UP, WATCHED, RentalShop, state
 from tests.responses import data_of, error_of, offences_of
 from tests.shop.conftest import ORDERS, LocalShop, StartShop, assert_not_cached, fetch
 from tests.shop.test_payment import Gateway
+from tests.shop.test_turns import until
 from tests.users import open_account
 
 from filmer.clock import timestamp
@@ -173,6 +176,31 @@ def test_an_owner_of_the_shop_may_cancel_any_order_at_any_time(paid_shop: PaidSh
     assert states(paid_shop.url, order) == ["cancelled"]
     with pytest.raises(InvalidOperation):
         paid_shop.cancel_as_owner(order)
+
+
+def test_an_order_whose_rentals_are_not_made_yet_is_cancelled_by_nobody(paid_shop: PaidShop) -> None:
+    """A process of the version before has placed it: cancelled now, it would give nothing back, and access later."""
+    order = paid_shop.buy()
+    fetch(paid_shop.url, "DELETE FROM rental")
+    for cancel in (paid_shop.cancel_as_owner, lambda order: data_of(paid_shop.cancel(order))):
+        with pytest.raises((InvalidOperation, AssertionError)):
+            cancel(order)
+    assert fetch(paid_shop.url, "SELECT count(*) FROM cancellation") == [(0,)]
+
+
+def test_an_order_that_lapses_while_it_is_locked_is_not_cancelled_any_more(
+    start_shop: StartShop, clock: MovedClock
+) -> None:
+    shop = PaidShop(start_shop(clock=clock, cancel_hours=72, rental_start_days=1), clock)
+    order, client = shop.buy(), shop.client()
+    with psycopg.connect(shop.url) as other, ThreadPoolExecutor(1) as customer:
+        other.execute("SELECT FROM rental FOR UPDATE")
+        cancelled = customer.submit(client.post, CANCEL, json={"orderId": order})
+        until(shop.shop, "SELECT 1 FROM pg_locks WHERE NOT granted")
+        clock.move(days=1)
+        other.commit()
+        error_of(cancelled.result(20), 400, "INVALID_OPERATION")
+    assert states(shop.url) == ["waiting"]
 
 
 def test_a_running_rental_ends_when_an_owner_cancels_it(paid_shop: PaidShop) -> None:

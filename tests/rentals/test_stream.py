@@ -10,7 +10,6 @@ from tests.users import open_account
 
 from filmer.clock import timestamp
 from filmer.errors import NoAccess
-from filmer.rentals.stream_links import LIFETIME
 
 
 def test_the_answer_is_as_client_api_prints_it(rentals: RentalShop) -> None:
@@ -27,7 +26,7 @@ def test_the_answer_is_as_client_api_prints_it(rentals: RentalShop) -> None:
         "contentType": "video/webm",
         "embedUrl": f"http://127.0.0.1/watch/{WATCHED}",
         "fallbackUrl": None,
-        "expiresAt": timestamp(rentals.clock.now() + LIFETIME),
+        "expiresAt": timestamp(rentals.clock.now() + timedelta(hours=24)),  # when the session ends, used or not
     }
     assert_not_cached(response)
 
@@ -84,14 +83,55 @@ def test_wrong_parameters_are_named(rentals: RentalShop) -> None:
     assert list(offences_of(response)) == ["season", "episode"]
 
 
-def test_a_link_lives_for_minutes(rentals: RentalShop) -> None:
+def use_for(rentals: RentalShop, token: str, hours: float) -> None:
+    for _ in range(round(hours * 3)):
+        rentals.clock.move(minutes=20)
+        assert rentals.open_link(token)
+
+
+def test_a_link_lives_as_long_as_it_is_used(rentals: RentalShop) -> None:
     rentals.buy()
     token = token_of(rentals.stream())
-    rentals.clock.move(seconds=LIFETIME.total_seconds() - 1)
+    rentals.open_link(token, begins=True)
+    use_for(rentals, token, 23 + 2 / 3)
+    rentals.clock.move(minutes=19, seconds=59)
     assert rentals.open_link(token)
     rentals.clock.move(seconds=1)
     with pytest.raises(NoAccess):
         rentals.open_link(token)
+
+
+@pytest.mark.parametrize(("until_lapse", "hours"), [(timedelta(days=30), 48), (timedelta(minutes=7), 1)])
+def test_a_link_to_what_waits_may_begin_until_it_lapses(
+    rentals: RentalShop, until_lapse: timedelta, hours: int
+) -> None:
+    """The session aside, which ends before most rentals do."""
+    fetch(rentals.url, "INSERT INTO rental_terms (film_id, hours) VALUES (%s, %s)", WATCHED, hours)
+    rentals.buy()
+    rentals.clock.move(seconds=(timedelta(days=30) - until_lapse).total_seconds())
+    links = rentals.shop.component("stream_links")
+    (rental,) = rentals.run(lambda conn: rentals.shop.component("watching").access(conn, rentals.person.id, WATCHED))
+    ends = rentals.clock.now() + until_lapse + timedelta(hours=hours)
+    assert links.mint(rental, b"")[1] == ends
+    session_ends = rentals.clock.now() + timedelta(hours=24)
+    told = data_of(rentals.stream())["expiresAt"]
+    assert told == timestamp(min(ends, session_ends))
+
+
+def test_a_link_of_a_rental_that_is_over_does_not_begin_another(rentals: RentalShop) -> None:
+    fetch(rentals.url, "INSERT INTO rental_terms (film_id, hours) VALUES (%s, 1)", WATCHED)
+    rentals.buy()
+    token = token_of(rentals.stream())
+    rentals.open_link(token, begins=True)
+    rentals.buy()
+    use_for(rentals, token, 2 / 3)
+    rentals.clock.move(minutes=19, seconds=59)
+    assert rentals.open_link(token, begins=True).state == "running"
+    rentals.clock.move(seconds=1)
+    with pytest.raises(NoAccess):
+        rentals.open_link(token, begins=True)
+    assert states(rentals.url) == ["running", "waiting"]
+    assert token_of(rentals.stream())
 
 
 def test_a_link_ends_with_the_rental(rentals: RentalShop) -> None:

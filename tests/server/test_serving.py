@@ -345,7 +345,7 @@ def test_an_access_log_is_kept_when_it_is_asked_for(filled: str, serve: Serve) -
         ("GET", "/docs", 200),
         ("POST", "/api/v1/movies", 405),
         ("GET", "/nowhere", 404),
-        ("GET", "/stream/token-of-a-link/film.webm", 404),
+        ("GET", "/stream/token-of-a-link/film.webm", 403),
         ("GET", "/api/v1/movies/" + "x" * 9000, 414),
     ]
     for at, (method, path, status) in enumerate(requests):

@@ -160,6 +160,7 @@ class LocalShop(InProcess, httpx.BaseTransport):
         if provider is not None:
             self.checkout._provider = provider
         self.url = url
+        self.media_dir = settings.media_dir or ""
 
     @staticmethod
     async def _create(settings: Settings, clock: Clock | None) -> ASGIApp:

@@ -22,6 +22,8 @@ class _Reader(HTMLParser):
         attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
             self._fields = self.forms[attributes["action"]] = {}
+        elif tag == "input" and attributes.get("type") in {"checkbox", "radio"} and "checked" not in attributes:
+            pass  # a browser sends what is chosen
         elif tag == "input" and "name" in attributes:
             self._fields[attributes["name"]] = attributes.get("value", "")
         elif tag == "select":
@@ -86,8 +88,9 @@ def put(client: httpx.Client, film: str = SHAWSHANK, quantity: int = 1) -> None:
 
 
 def filled(response: httpx.Response, **instead: str) -> dict[str, str]:
-    """The checkout's form with the card of anybody's typed into it."""
-    return {**form_of(response, "/checkout"), **CARD, **instead}
+    """The checkout's form with the card of anybody's typed into it, which is not to be kept."""
+    form = {name: value for name, value in form_of(response, "/checkout").items() if name != "keep"}
+    return {**form, **CARD, **instead}
 
 
 def order_of(response: httpx.Response) -> str:

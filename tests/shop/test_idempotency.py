@@ -36,7 +36,7 @@ from tests.shop.stress_shop import checkout
 from tests.shop.test_turns import until, waiting
 from tests.users import CARD, open_account, put_card
 
-from filmer.shop import queries
+from filmer.shop import card_queries, queries
 from filmer.shop.checkout import Checkout
 
 
@@ -262,7 +262,7 @@ class Meanwhile:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, query: str, work: Callable[[], httpx.Response]) -> None:
         self.responses: list[httpx.Response] = []
-        owner: Any = Checkout if query == "prepare" else queries
+        owner: Any = {"prepare": Checkout, "select_card": card_queries}.get(query, queries)
         original = getattr(owner, query)
         begun = threading.Event()
 

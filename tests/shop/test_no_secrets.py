@@ -29,6 +29,7 @@ pytestmark = pytest.mark.proof
 
 CARD_NUMBER, TYPED = "4973817264509136", "4973 8172-6450 9136"
 REFUSED_NUMBER, REFUSED_TYPED = "5384926170384412", "5384 9261 7038 4412"
+OWN_NUMBER, OWN_TYPED = "6011982645370910", "6011 9826 4537 0910"
 PASSWORD, WRONG_PASSWORD = "canary in the coal mine 7391", "canary that sings wrong 2846"
 FORGED = "canary-of-a-token-nobody-gave-5512"
 METRICS_TOKEN = "canary-of-whoever-scrapes-2295-7718"
@@ -181,6 +182,16 @@ def tell_all(server: Server, database: str) -> tuple[dict[str, str], Places]:  #
         ask(409, "POST", CHECKOUT, json={**CARD, "lastName": "Other"}, headers={"idempotency-key": "mine"})
         ask(200, "POST", ITEMS, json={"movieId": FILMS[0]})
         ask(200, "POST", CHECKOUT, json=CARD)
+        for sent in (TYPED, f"{TYPED}7", f"{CARD_NUMBER}\0"):  # the door where people put cards on file
+            form = {**CARD, "creditCardId": sent, "pay": "cards", "keep": "yes"}
+            browser.post("/account/cards", data=form)
+            browser.post("/checkout", data=form)
+        own = {**CARD, "creditCardId": OWN_TYPED, "pay": "cards", "keep": "yes"}
+        with visitor(server.client) as nobody:
+            require_status(nobody.post("/account/cards", data=own), 303)
+        require_status(browser.post("/account/cards", data=own), 303)
+        contents.append(require_status(browser.get("/account/cards"), 200).content)
+        assert f"ending in {OWN_NUMBER[-4:]}".encode() in contents[-1]
         ask(200, "GET", "/api/v1/orders")
         stress_shop.terminate_backends(database)
         browser.get("/api/v1/cart")
@@ -226,6 +237,8 @@ def test_no_secret_is_left_anywhere(
         "the card as typed": TYPED,
         "a refused card": REFUSED_NUMBER,
         "a refused card as typed": REFUSED_TYPED,
+        "an own card": OWN_NUMBER,
+        "an own card as typed": OWN_TYPED,
         "the password": PASSWORD,
         "a wrong password": WRONG_PASSWORD,
         "a forged token": FORGED,

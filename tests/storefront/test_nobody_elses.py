@@ -11,6 +11,7 @@ import pytest
 from tests.community.conftest import GODFATHER, SHAWSHANK, tmdb_settings
 from tests.community.responses import fetch
 from tests.conftest import MakeDatabase, ServeHere
+from tests.rentals.conftest import add_feature
 from tests.sandbox import Sandbox, shared_sandbox
 from tests.shop.conftest import LocalShop
 from tests.users import CARD, open_account, put_card, signed_in, token_of, visitor
@@ -33,21 +34,30 @@ PUBLIC = {
 }  # fmt: skip
 ENTRANCE = {
     ("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/register"), ("POST", "/register"), ("POST", "/sign-out"),
+    ("GET", "/account/undo-deletion/{token}"), ("POST", "/account/undo-deletion/{token}"),
 }  # fmt: skip
 PERSONAL = {
     ("GET", "/account"),
+    ("GET", "/account/data"),
+    ("GET", "/account/delete"),
+    ("POST", "/account/delete"),
     ("POST", "/account/tokens"),
     ("POST", "/account/tokens/{token_id}/revoke"),
     ("POST", "/account/sessions/end"),
-    ("GET", "/cart"),
-    ("POST", "/cart/items"),
-    ("POST", "/cart/items/{film_id}"),
-    ("POST", "/cart/items/{film_id}/remove"),
-    ("POST", "/cart/clear"),
+    ("GET", "/account/data"),
+    ("GET", "/account/delete"),
+    ("POST", "/account/delete"),
+    ("GET", "/account/cards"),
+    ("POST", "/account/cards"),
+    ("POST", "/account/cards/{card_id}/remove"),
     ("GET", "/checkout"),
     ("POST", "/checkout"),
     ("GET", "/orders"),
     ("GET", "/orders/{order_id}"),
+    ("GET", "/library"),
+    ("GET", "/watch/{film_id}"),
+    ("POST", "/watch/{film_id}"),
+    ("POST", "/orders/{order_id}/cancel"),
     ("GET", "/favorites"),
     ("POST", "/favorites"),
     ("POST", "/favorites/{favorite_id}/remove"),
@@ -55,12 +65,31 @@ PERSONAL = {
     ("POST", "/ratings"),
     ("POST", "/ratings/{rating_id}/remove"),
 }
+# Whoever never had a session has a cart of their own; one whose session ran out signs in first.
+CARTS = {
+    ("GET", "/cart"),
+    ("POST", "/cart/items"),
+    ("POST", "/cart/items/{film_id}"),
+    ("POST", "/cart/items/{film_id}/remove"),
+    ("POST", "/cart/clear"),
+}
 ADMINS = {
     ("GET", "/admin"),
+    ("GET", "/admin/payments"),
+    ("POST", "/admin/payments/{order_id}/paid"),
+    ("POST", "/admin/payments/{order_id}/given-back"),
     ("GET", "/admin/accounts"),
     ("POST", "/admin/accounts/{account_id}/favorites/clear"),
     ("GET", "/admin/films"),
     ("POST", "/admin/films/{film_id}/price"),
+    ("POST", "/admin/films/{film_id}/terms"),
+    ("GET", "/admin/counter"),
+    ("POST", "/admin/counter/{rental_id}/hand-out"),
+    ("POST", "/admin/counter/{rental_id}/take-back"),
+    ("POST", "/admin/counter/{rental_id}/write-off"),
+    ("GET", "/admin/orders"),
+    ("GET", "/admin/orders/{order_id}"),
+    ("POST", "/admin/orders/{order_id}/refund"),
 }
 ENDING = {("POST", "/sign-out"), ("POST", "/account/sessions/end")}  # the actor's own session
 ACTORS = ["nobody", "a made-up session", "a bearer token", "another", "another with the same things"]
@@ -77,13 +106,16 @@ class Owner:
             keep_things(client)
         [[self.order]] = fetch(url, "SELECT id FROM shop_order WHERE account_id = %s", self.person.id)
         [[self.token_id]] = fetch(url, "SELECT id FROM token WHERE account_id = %s", self.person.id)
+        self.rentals = [row[0] for row in fetch(url, "SELECT id FROM rental WHERE account_id = %s", self.person.id)]
         self.ratings = [row[0] for row in fetch(url, "SELECT id FROM rating WHERE account_id = %s", self.person.id)]
+        put_card(url, {**CARD, "creditCardId": "4000000000007532"}, account_id=self.person.id)
+        [[self.card_id]] = fetch(url, "SELECT id FROM card WHERE account_id = %s", self.person.id)
         self.favorites = [row[0] for row in fetch(url, "SELECT id FROM favorite WHERE account_id = %s", self.person.id)]
         self.state = self.look()
 
     def look(self) -> list[Any]:
         """Everything that is theirs, as it is kept."""
-        tables = ("cart_line", "shop_order", "favorite", "rating", "shelf")
+        tables = ("card", "cart_line", "shop_order", "rental", "favorite", "rating", "shelf")
         mine = [fetch(self.url, f"SELECT t::text FROM {table} t WHERE account_id = %s ORDER BY 1", self.person.id)
                 for table in tables]  # fmt: skip
         return [
@@ -95,7 +127,7 @@ class Owner:
         ]
 
     def leaks_in(self, response: httpx.Response) -> list[str]:
-        secrets = [self.person.email, self.token, "the owner's token", "the owner&#39;s token", str(self.order)]
+        secrets = [self.person.email, self.token, "the owner's token", "the owner&#39;s token", str(self.order), "7532"]
         return [secret for secret in secrets if secret in f"{response.headers} {response.text}"]
 
 
@@ -113,6 +145,7 @@ def keep_things(client: httpx.Client) -> None:
 def place(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox: Sandbox) -> tuple[str, httpx.Client]:
     url = make_database(films=True)
     put_card(url)
+    add_feature(url, FILM)
     # The numbers of one's things begin so far apart that none is taken for another.
     for number, table in enumerate(("account", "favorite", "rating", "token"), start=71):
         fetch(url, f"ALTER TABLE {table} ALTER COLUMN id RESTART WITH {number}0000001")
@@ -159,7 +192,10 @@ def addresses(path: str, owner: Owner) -> list[str]:
         "name": ["site.css"],
         "number": ["1.xml"],
         "token_id": [str(owner.token_id)],
+        "token": [f"{owner.person.id}.{'A' * 43}"],
+        "card_id": [owner.card_id],
         "order_id": [str(owner.order)],
+        "rental_id": [*map(str, owner.rentals)],
         "favorite_id": [*map(str, owner.favorites), str(owner.person.id)],
         "rating_id": [*map(str, owner.ratings), str(owner.person.id)],
         "account_id": [str(owner.person.id)],
@@ -172,7 +208,7 @@ def addresses(path: str, owner: Owner) -> list[str]:
 
 
 def test_every_page_is_public_the_entrance_personal_or_for_admins(routes: set[tuple[str, str]]) -> None:
-    kinds = [PUBLIC, ENTRANCE, PERSONAL, ADMINS]
+    kinds = [PUBLIC, ENTRANCE, PERSONAL, CARTS, ADMINS]
     assert sum(map(len, kinds)) == len(set().union(*kinds))
     assert routes == set().union(*kinds)
 
@@ -184,7 +220,8 @@ def test_nobody_sees_or_changes_another_s_things(
     kind, client = actor
     form = {
         **CARD, "movieId": FILM, "quantity": "1", "movie_id": str(SHAWSHANK), "rating": "0.5", "price": "0.01",
-        "name": "theirs", "expires": "never", "account_id": str(owner.person.id), "user_id": str(owner.person.id),
+        "reason": "theirs", "name": "theirs", "expires": "never", "account_id": str(owner.person.id),
+        "user_id": str(owner.person.id),
     }  # fmt: skip
     leaks = []
     for method, path in sorted(routes, key=lambda one: (one in ENDING, one)):
@@ -193,12 +230,13 @@ def test_nobody_sees_or_changes_another_s_things(
             cell = f"{kind}: {method} {address} {response.status_code}"
             assert response.status_code < 500, cell
             is_known = kind.startswith("another") and (method, path) not in ENDING
-            if (method, path) in ADMINS | PERSONAL and not is_known and (method, path) not in ENDING:
+            personal = ADMINS | PERSONAL | (CARTS if kind == "a made-up session" else set())
+            if (method, path) in personal and not is_known and (method, path) not in ENDING:
                 assert response.status_code == 303, cell
                 assert response.headers["location"].startswith("/sign-in?next="), cell
             if (method, path) in ADMINS and is_known:
                 assert response.status_code == 403, cell
-            if (method, path) in ENTRANCE | PERSONAL | ADMINS:
+            if (method, path) in ENTRANCE | PERSONAL | CARTS | ADMINS:
                 assert response.headers["cache-control"] == "no-store", cell
             # What they named themselves, the way to sign-in may name again.
             leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response) if secret not in address]

@@ -58,7 +58,13 @@ def test_an_order_lies_below_the_account(admin: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     ("tab", "path"),
-    [("Overview", "/admin"), ("Prices", "/admin/films?query=batman&page=2"), ("Accounts", "/admin/accounts?page=2")],
+    [
+        ("Overview", "/admin"),
+        ("Prices", "/admin/films?query=batman&page=2"),
+        ("Counter", "/admin/counter?query=a"),
+        ("Orders", "/admin/orders?page=2"),
+        ("Accounts", "/admin/accounts?page=2"),
+    ],
 )
 def test_the_office_s_tabs_stay_marked(admin: httpx.Client, tab: str, path: str) -> None:
     assert marked(admin.get(path).text) == ["Office", tab]

@@ -32,6 +32,7 @@ SIGN_IN = f"/sign-in?next={quote(PLACE, safe='')}"
 RENT = ("/cart/items", {"movieId": FILM, "quantity": "2", "next": PLACE})
 KEEP = ("/favorites", {"movie_id": str(SHAWSHANK), "next": PLACE})
 RATE = ("/ratings", {"movie_id": str(SHAWSHANK), "rating": "4.5", "next": PLACE})
+OVER = "A" * 43  # a session that ran out: whoever never had one has a cart as well (test_guest_cart.py)
 Form = tuple[str, dict[str, str]]
 Place = tuple[str, httpx.Client]
 
@@ -55,10 +56,15 @@ def mary(place: Place) -> User:
     return open_account(place[0])
 
 
-def press(client: httpx.Client, form: Form, page: str = PLACE) -> httpx.Response:
-    """Sends a form of one of our pages, with nobody signed in."""
+def press(client: httpx.Client, form: Form, page: str = PLACE, *, session: str = OVER) -> httpx.Response:
+    """Sends a form of one of our pages, with nobody signed in: by default, their session ran out meanwhile."""
     own = str(client.base_url).rstrip("/")
-    response = client.post(form[0], data=form[1], headers={"referer": own + page, "origin": own})
+    headers = {"referer": own + page, "origin": own}
+    if session:
+        client.cookies.set("JSESSIONID", session)
+    response = client.post(form[0], data=form[1], headers=headers)
+    if session:
+        client.cookies.delete("JSESSIONID")
     assert (response.status_code, response.headers["cache-control"]) == (303, "no-store")
     assert response.headers["location"] == f"/sign-in?next={quote(page, safe='')}"
     return response
@@ -96,29 +102,37 @@ def read(waiting: str) -> str:
     return base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
 
 
-@pytest.mark.parametrize("session", ["", "A" * 43], ids=["nobody", "a session that ran out"])
 @pytest.mark.parametrize(
-    ("form", "promise", "done", "where", "column"),
+    ("session", "form", "promise", "done", "where", "column"),
     [
-        (RENT, "the film goes into your cart", f"{TITLE} is in your cart, 2 of it.", "cart_line", "quantity = 2"),
-        (KEEP, "the film is among your favourites", f"{TITLE} is among your favourites.", "favorite", "true"),
-        (RATE, "your stars are given", f"You gave {TITLE} 4.5 of 5 stars.", "rating", "rating = 4.5"),
+        (OVER, RENT, "the film goes into your cart", f"{TITLE} is in your cart, 2 of it.", "cart_line", "quantity = 2"),
+        *(
+            row
+            for session in (OVER, "")
+            for row in (
+                (
+                    session,
+                    KEEP,
+                    "the film is among your favourites",
+                    f"{TITLE} is among your favourites.",
+                    "favorite",
+                    "true",
+                ),
+                (session, RATE, "your stars are given", f"You gave {TITLE} 4.5 of 5 stars.", "rating", "rating = 4.5"),
+            )
+        ),
     ],
 )
 def test_after_signing_in_it_is_done_and_said(
     place: Place, browser: httpx.Client, mary: User,
     session: str, form: Form, promise: str, done: str, where: str, column: str,
 ) -> None:  # fmt: skip
-    if session:
-        browser.cookies.set("JSESSIONID", session)
-    response = press(browser, form)
+    response = press(browser, form, session=session)
     cookie = response.headers["set-cookie"]
     assert cookie.startswith("waiting=")
     assert {"HttpOnly", "SameSite=lax", f"Max-Age={SECONDS}", "Path=/"} <= set(cookie.split("; "))
     for _ in range(2):  # a script that followed the way to the page has used nothing up
         assert f"As soon as you are signed in, {promise}." in text_of(browser.get(SIGN_IN))
-    if session:
-        browser.cookies.delete("JSESSIONID")
     assert notice_at(browser, sign_in(browser, mary), PLACE) == f"Welcome back, Mary. {done}"
     statement = f"SELECT {column} FROM {where} WHERE account_id = %s"
     assert fetch(place[0], statement, mary.id) == [(True,)]
@@ -325,12 +339,13 @@ def test_what_was_typed_is_shown_to_whoever_signed_in_there_alone(
     assert form_of(browser.get("/checkout"), "/checkout")["firstName"] == ""
 
 
-def test_a_new_token_and_a_price_are_shown_again_as_they_were_typed(place: Place, browser: httpx.Client) -> None:
+def test_a_new_token_a_price_and_terms_are_shown_again_as_they_were_typed(place: Place, browser: httpx.Client) -> None:
     admin = open_account(place[0], role="admin")
     page = "/admin/films?query=shawshank"
     for form, where, shown in (
         (("/account/tokens", {"name": "my backup", "expires": "365"}), "/account", 'value="my backup"'),
         ((f"/admin/films/{FILM}/price", {"price": "7.77", "query": "shawshank"}), page, 'value="7.77"'),
+        ((f"/admin/films/{FILM}/terms", {"hours": "77", "copies": "", "query": "shawshank"}), page, 'value="77"'),
     ):
         response = press(browser, form, where)
         signed_in = sign_in(browser, admin, response.headers["location"])
@@ -342,3 +357,4 @@ def test_a_new_token_and_a_price_are_shown_again_as_they_were_typed(place: Place
         browser.cookies.clear()
     assert fetch(place[0], "SELECT FROM token WHERE account_id = %s", admin.id) == []
     assert fetch(place[0], "SELECT FROM film_terms WHERE price = 7.77") == []
+    assert fetch(place[0], "SELECT FROM rental_terms") == []

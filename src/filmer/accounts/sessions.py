@@ -67,6 +67,12 @@ class Sessions:
                 self._uses.pop(digest, None)
         return session.user
 
+    async def last_moment(self, conn: Connection, request: AnyRequest) -> datetime | None:
+        """When the request's session ends however much it is used; None without one."""
+        digest = session_digest(request)
+        session = await queries.select_session(conn, digest, demo=self._demo) if digest else None
+        return session.created + self._longest if session else None
+
     async def end(self, conn: Connection, request: AnyRequest) -> str:
         """Ends the session at once, on every node; returns the Set-Cookie of its removal. Raises Unauthorized."""
         await self.require(conn, request)

@@ -39,6 +39,8 @@ SIGN_IN_FAMILIAR = Allowance("sign-in familiar", 10, timedelta(minutes=1))
 REGISTER_ADDRESS = Allowance("register address", 30, timedelta(seconds=30))
 CARD_ACCOUNT = Allowance("card account", 10, timedelta(minutes=1))
 CARD_ADDRESS = Allowance("card address", 50, timedelta(seconds=10))
+NEW_CARD = Allowance("new card", 10, timedelta(minutes=1))  # that an account puts on file, right or wrong
+GUEST_CART = Allowance("guest cart", 100, timedelta(seconds=10))  # begun from one address
 
 
 class ThrottleKey(msgspec.Struct, frozen=True):

@@ -10,7 +10,10 @@ from filmer.store.postgres import Connection, escape_like
 
 
 class ShopTotals(msgspec.Struct, frozen=True):
-    """Figures of the whole shop. ``imported`` and ``origin``: when the last import was, and of which source."""
+    """Figures of the whole shop. ``takings`` are less ``refunded``; ``owed``: refunds that were not given back yet.
+
+    ``imported`` and ``origin``: when the last import was, and of which source.
+    """
 
     films: int
     stars: int
@@ -19,6 +22,8 @@ class ShopTotals(msgspec.Struct, frozen=True):
     accounts: int
     orders: int
     takings: Decimal
+    refunded: Decimal
+    owed: int
     favorites: int
     ratings: int
     imported: datetime | None
@@ -26,11 +31,23 @@ class ShopTotals(msgspec.Struct, frozen=True):
 
 
 class Day(msgspec.Struct, frozen=True):
-    """The orders of one day, in UTC."""
+    """The orders of one day, in UTC. ``takings`` are less ``refunded``."""
 
     day: date
     orders: int
     takings: Decimal
+    refunded: Decimal = Decimal(0)
+
+
+class CounterPayment(msgspec.Struct, frozen=True):
+    """What an order waits for at the counter. ``is_refund``: its customer gets the money back."""
+
+    order_id: int
+    placed: datetime
+    name: str
+    email: str
+    amount: Decimal
+    is_refund: bool
 
 
 class FilmRow(msgspec.Struct, frozen=True):
@@ -58,13 +75,15 @@ async def select_totals(conn: Connection) -> ShopTotals:
             coalesce((SELECT size FROM listing_size WHERE list = 'stars'), 0),
             (SELECT count(*) FROM listing_size WHERE list LIKE 'genre:%'),
             (SELECT count(*) FROM film_terms WHERE price IS NOT NULL),
-            (SELECT count(*) FROM account), o.orders, o.takings,
+            (SELECT count(*) FROM account), o.orders, o.sold - c.refunded, c.refunded, c.owed,
             (SELECT count(*) FROM favorite), (SELECT count(*) FROM rating), r.finished, r.origin
         FROM (
-            SELECT count(*) AS orders, coalesce(sum(total), 0) - (SELECT coalesce(sum(amount), 0) FROM cancellation)
-                AS takings
-            FROM shop_order
-        ) o
+            SELECT count(*) AS orders, coalesce(sum(total), 0) AS sold
+            FROM shop_order WHERE payment <> 'counter' OR captured IS NOT NULL
+        ) o CROSS JOIN (
+            SELECT coalesce(sum(amount), 0) AS refunded,
+                count(*) FILTER (WHERE refund IN ('initiated', 'failed')) AS owed FROM cancellation
+        ) c
         LEFT JOIN LATERAL (SELECT finished, origin FROM import_run ORDER BY id DESC LIMIT 1) r ON true
         """
     )
@@ -74,22 +93,41 @@ async def select_totals(conn: Connection) -> ShopTotals:
 
 
 async def select_days(conn: Connection, *, first: date, last: date) -> list[Day]:
-    """Every day from the first to the last, also those without an order. Refunds lessen the day of their order."""
+    """Every day from the first to the last, also those without an order. Refunds lessen the day of their order.
+
+    An order counts once it is paid.
+    """
     cursor = await conn.execute(
         """
-        SELECT d.day::date, coalesce(o.orders, 0), coalesce(o.takings, 0)
+        SELECT d.day::date, coalesce(o.orders, 0), coalesce(o.takings, 0), coalesce(o.refunded, 0)
         FROM generate_series(%(first)s::timestamp, %(last)s::timestamp, '1 day') d(day)
         LEFT JOIN (
             SELECT date_trunc('day', placed AT TIME ZONE 'UTC') AS day, count(*) AS orders,
-                sum(total - coalesce(c.amount, 0)) AS takings
+                sum(total - coalesce(c.amount, 0)) AS takings, sum(c.amount) AS refunded
             FROM shop_order LEFT JOIN cancellation c ON c.order_id = id
-            WHERE placed >= %(first)s::timestamp AT TIME ZONE 'UTC' GROUP BY 1
+            WHERE placed >= %(first)s::timestamp AT TIME ZONE 'UTC' AND (payment <> 'counter' OR captured IS NOT NULL)
+            GROUP BY 1
         ) o ON o.day = d.day
         ORDER BY d.day
         """,
         {"first": first, "last": last},
     )
     return [Day(*row) for row in await cursor.fetchall()]
+
+
+async def select_counter_payments(conn: Connection) -> list[CounterPayment]:
+    """The oldest two hundred orders that are unpaid, or whose refund somebody must give back by hand."""
+    cursor = await conn.execute(
+        """
+        SELECT o.id, o.placed, a.first_name || ' ' || a.last_name, a.email, coalesce(c.amount, o.total),
+            c.order_id IS NOT NULL
+        FROM shop_order o JOIN account a ON a.id = o.account_id LEFT JOIN cancellation c ON c.order_id = o.id
+        WHERE c.refund = 'failed' OR (o.payment = 'counter' AND c.refund = 'initiated')
+            OR (c.order_id IS NULL AND o.id IN (SELECT order_id FROM rental WHERE state = 'unpaid'))
+        ORDER BY o.place LIMIT 200
+        """
+    )
+    return [CounterPayment(*row) for row in await cursor.fetchall()]
 
 
 async def select_accounts(conn: Connection, *, text: str, first: int, size: int) -> tuple[int, list[AccountRow]]:

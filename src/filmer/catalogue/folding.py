@@ -16,6 +16,8 @@ _SPACING_ACCENTS = (
     "\u2017\u203e\ufe49-\ufe4c\uffe3"
 )
 _OTHERS = re.compile(f"[^{_SPACING_ACCENTS}]+")
+_NO_ASCII_WORD = re.compile(r"[^\w\s\x00-\x7f]")
+A_TO_Z = "abcdefghijklmnopqrstuvwxyz"
 _AFTER_DIGIT = re.compile("(?<=[0-9])(?=[\u00bc-\u00be\u2150-\u215f\u2189])")  # 8½ is 8 1/2, not 81/2
 
 
@@ -50,4 +52,11 @@ def initial(folded: str) -> str:
 
 
 def is_a_to_z(letter: str) -> bool:
-    return "a" <= letter <= "z" and len(letter) == 1
+    return letter in A_TO_Z and len(letter) == 1
+
+
+def without_marks(form: str) -> str:
+    """The text without the combining marks that folding left (vowel signs, tones): no word has them."""
+    if form.isascii():
+        return form
+    return _NO_ASCII_WORD.sub(lambda mark: "" if unicodedata.category(mark[0])[0] == "M" else mark[0], form)

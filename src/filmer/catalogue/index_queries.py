@@ -6,6 +6,7 @@ import msgspec
 
 from filmer.catalogue.queries import MOVIE_ITEM, movie_item
 from filmer.catalogue.schemas import MovieItem, Suggestion
+from filmer.catalogue.search_queries import MOVIE_RANK
 from filmer.store.postgres import Connection
 
 MAX_NAMES = 40  # of a film's cast: who is billed later is no reason to suggest it
@@ -60,12 +61,14 @@ async def select_found_films(conn: Connection, nos: Sequence[int]) -> list[Found
     return [FoundFilm(*row) for row in rows]
 
 
-async def select_films_by_no(conn: Connection, nos: Sequence[int]) -> list[MovieItem]:
-    """The films with these numbers, in this order."""
+async def select_films_by_no(conn: Connection, nos: Sequence[int], sort: str, first: int, size: int) -> list[MovieItem]:
+    """A page of the films with these numbers, by relevance in the order in which they are given."""
+    order = "u.at" if sort == "relevance" else f"f.{MOVIE_RANK[sort]}"
     statement = f"""
-        SELECT {MOVIE_ITEM} FROM unnest(%s::integer[]) WITH ORDINALITY u(no, at) JOIN film f USING (no) ORDER BY u.at
+        SELECT {MOVIE_ITEM} FROM unnest(%s::integer[]) WITH ORDINALITY u(no, at) JOIN film f USING (no)
+        ORDER BY {order} LIMIT %s OFFSET %s
     """
-    rows = await (await conn.execute(statement.encode(), [list(nos)])).fetchall()
+    rows = await (await conn.execute(statement.encode(), [list(nos), size, first])).fetchall()
     return [movie_item(row) for row in rows]
 
 

@@ -6,7 +6,7 @@ The importer writes the index with these functions, and a search reads it with t
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from filmer.catalogue.folding import search_form
+from filmer.catalogue.folding import search_form, without_marks
 
 _PIECE = re.compile(r"[^\W_]+")
 MAX_KEY = 120  # letters of a title or name that the index knows
@@ -29,16 +29,22 @@ _SAME = {word: str(number) for words in (_ROMAN, _NAMES) for number, word in enu
 
 def written_words(text: str) -> list[str]:
     """The words of a text as it writes them, in order."""
-    return [piece[:MAX_KEY] for piece in _PIECE.findall(search_form(text))]
+    return _pieces(without_marks(search_form(text)))
+
+
+def _pieces(form: str) -> list[str]:
+    words = form.split() if form.replace(" ", "").isalnum() else _PIECE.findall(form)  # which takes twice as long
+    return words if len(form) <= MAX_KEY else [word[:MAX_KEY] for word in words]
 
 
 def found_under(text: str) -> set[str]:
     """The words under which suggestions find a title: also what stands between two spaces, written in one."""
-    form = search_form(text)
-    found = set(_PIECE.findall(form))
+    form = without_marks(search_form(text))
+    found = set(_pieces(form))
     if not form.replace(" ", "").isalnum():
-        found.update("".join(_PIECE.findall(chunk)) for chunk in form.split())
-    return {word[:MAX_KEY] for word in found if word}
+        found.update(["".join(_PIECE.findall(chunk))[:MAX_KEY] for chunk in form.split()])
+        found.discard("")
+    return found
 
 
 def words_of(text: str) -> list[str]:
@@ -48,14 +54,14 @@ def words_of(text: str) -> list[str]:
 
 def forms_of(text: str) -> list[list[str]]:
     """The words of a text in one spelling, and as they are written where that differs: ``Rocky II`` may go on."""
-    folded = search_form(text)
-    written = written_words(folded)
+    folded = without_marks(search_form(text))
+    written = _pieces(folded)
     is_plain = folded.replace(" ", "").isalnum()
     if is_plain and _SAME.keys().isdisjoint(written):
         return [written]
     if not is_plain:
         folded = folded.replace("&", " and ").replace("+", " and ").replace("'", "").replace("\u2019", "")
-        words = [_SAME.get(word, word) for word in written_words(folded)]
+        words = [_SAME.get(word, word) for word in _pieces(folded)]
     else:
         words = [_SAME.get(word, word) for word in written]
     return [words] if words == written else [words, written]
@@ -84,6 +90,8 @@ def starts_of(words: Sequence[str], written: Collection[str]) -> Iterable[str]:
     """
     letters = "".join(words)
     found = {letters[:length] for length in range(1, min(len(letters), MAX_START) + 1)}
+    if letters.isalpha():
+        return found
     done = 0
     for word in words:
         if word.isdecimal() and word not in written:

@@ -51,3 +51,8 @@ async def set_price(conn: Connection, film_id: str, price: Decimal) -> str:
             raise not_found
         await queries.change_edition(conn)
     return title
+
+
+async def forget_responses(conn: Connection) -> None:
+    """Make a new edition, after a change of what pages say of films: no cached response is used any more."""
+    await queries.change_edition(conn)

@@ -10,6 +10,7 @@ import msgspec
 from rapidfuzz.distance import OSA
 
 FAME = 0.08  # for ten times as many votes
+SURE = 0.8  # likeness of a title or name from which on it is what was meant, whatever the words are
 
 
 class Weights(msgspec.Struct, frozen=True):

@@ -105,7 +105,7 @@ class Search:
         if filters.has_scalars or filters.texts != ["words"]:
             return Found(0, [])
         nos, meant = await asyncio.to_thread(spelling.films_meant, index, query)
-        return Found(len(nos), await select_films_by_no(conn, nos[first : first + size]), meant)
+        return Found(len(nos), await select_films_by_no(conn, nos, sort, first, size), meant)
 
     async def movies(
         self, conn: Connection, filters: Filters, *, sort: str, first: int, size: int

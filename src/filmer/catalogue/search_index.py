@@ -15,11 +15,12 @@ from filmer.catalogue.index_format import FILMS, PEOPLE, RECORD
 from filmer.catalogue.index_words import MAX_START, forms_of, letters_of, pieces_of, words_of, written_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 NEAR = 200  # candidates that have pieces in common with what was typed
 CLOSE = 60  # candidates that are some slips away
+SHORT = 8  # letters: a longer title may be two slips away, whoever knows it
 LEAST = 0.62  # the score of the nearest spelling, without fame, below which nothing is near
 FAR = 0.15  # less likeness than the nearest has: no longer near
 YEARS = range(1880, 2100)
@@ -121,14 +122,20 @@ class SearchIndex:
         letters = letters_of(words)
         if len(letters) < 2:  # noqa: PLR2004 - one letter is near to every word
             return []
-        found = []
-        for place in self._near_places(kind, letters, weights):
-            entry = self._rows[kind][place]
-            likeness, spelling = ranking.best_spelling(letters, words, entry.spellings, weights)
-            if likeness >= LEAST:
-                bonus = YEAR_SCORE if year is not None and abs(entry.year - year) <= NEAR_YEAR else 0.0
-                score = likeness + ranking.FAME * entry.fame + bonus
-                found.append(Near(kind, entry.no, score, likeness, f"{spelling} {year}" if bonus else spelling))
+
+        def ranked(places: Iterable[int]) -> Iterator[Near]:
+            for place in places:
+                entry = self._rows[kind][place]
+                likeness, spelling = ranking.best_spelling(letters, words, entry.spellings, weights)
+                if likeness >= LEAST:
+                    bonus = YEAR_SCORE if year is not None and abs(entry.year - year) <= NEAR_YEAR else 0.0
+                    score = likeness + ranking.FAME * entry.fame + bonus
+                    yield Near(kind, entry.no, score, likeness, f"{spelling} {year}" if bonus else spelling)
+
+        found = list(ranked(self._near_places(kind, letters, weights)))
+        is_long = kind == FILMS and weights == ranking.SEARCH and len(letters) > SHORT
+        if is_long and not any(near.likeness >= ranking.SURE for near in found):
+            found += ranked(self.places(self.fuzzy("key", letters, 2), CLOSE))  # the last resort takes 5 ms
         found.sort(key=lambda near: -near.score)
         return found[:size]
 
@@ -141,7 +148,7 @@ class SearchIndex:
         hits = self._searcher.search(pieces, NEAR, count=False).hits
         places = self._places_of(hits)
         slips = 1 if len(letters) <= 4 else 2  # noqa: PLR2004
-        if len(letters) <= 8:  # noqa: PLR2004 - two slips leave a short title few pieces
+        if len(letters) <= SHORT:  # two slips leave a short title few pieces
             places += self.places(self.fuzzy(known, letters, slips), CLOSE)
         if is_begun and len(letters) > 2:  # noqa: PLR2004
             places += self.places(self.fuzzy(known, letters, 1, prefix=True), CLOSE)

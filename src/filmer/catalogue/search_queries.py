@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from filmer.catalogue import listing
+from filmer.catalogue.folding import A_TO_Z
 from filmer.catalogue.queries import MOVIE_ITEM, STAR_ITEM, movie_item, star_item
 from filmer.store.postgres import escape_like
 
@@ -216,17 +218,26 @@ def _scalars(filters: Filters, *, indexed: bool) -> tuple[list[str], dict[str, A
         "max_runtime": "f.runtime_minutes <= %(max_runtime)s",
     }
     parameters: dict[str, Any] = {name: value for name in tests if (value := getattr(filters, name)) is not None}
+    chosen = [tests[name] for name in parameters]
     if filters.types is not None:
         parameters["types"] = list(filters.types)
-    return [tests[name] for name in parameters], parameters
+    if initial := parameters.pop("initial", None):
+        parameters["letters"] = [listing.letter(letter) for letter in (A_TO_Z if initial == "*" else initial)]
+    return chosen, parameters
 
 
 def _initial(initial: str | None, *, indexed: bool) -> str:
-    """The test of a title's first character. Titles are stored in the order of code points."""
-    title = "f.title_folded" if indexed else "(f.title_folded || '')"
-    if initial == "*":
-        return f"({title} < 'a' OR {title} >= '{{')"
-    return f"left({title}, 1) = %(initial)s" + f" AND {title} >= %(initial)s" * indexed
+    """The test of the letter that a film is listed under (contract §2.3), which its search form may lack.
+
+    Films are numbered by title, so those of a letter, or of A-Z, are the numbers from the first of a list on.
+    """
+    no = "f.no" if indexed else "(f.no + 0)"
+    first, end = (
+        f"""(SELECT coalesce({bound}, 1) FROM listing l JOIN listing_size s USING (list)
+        WHERE l.list = ANY (%(letters)s) AND l.sort = 'title asc' AND l.chunk = 0)"""
+        for bound in ("min(l.nos[1])", "min(l.nos[1]) + sum(s.size)")
+    )
+    return f"({no} < {first} OR {no} >= {end})" if initial == "*" else f"({no} >= {first} AND {no} < {end})"
 
 
 def _contains(

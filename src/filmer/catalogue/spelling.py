@@ -8,13 +8,12 @@ import tantivy
 from rapidfuzz.distance import OSA
 
 from filmer.catalogue import ranking
-from filmer.catalogue.index_words import STOP_WORDS, letters_of, words_of
+from filmer.catalogue.index_words import STOP_WORDS, letters_of, words_of, written_words
 from filmer.catalogue.search_index import NEAR_YEAR, SearchIndex, split_year
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SURE = 0.8  # likeness of a title or name from which on it is what was meant, whatever the words are
 MAX_TEXTS = 5  # spellings that are searched for until one finds something
 MAX_WORDS = 12  # of a sentence
 LOOKED_AT = 20  # films, of those that have words near to the query's
@@ -30,13 +29,14 @@ def corrections(index: SearchIndex, text: str) -> list[str]:
     """Other queries, the most likely first. To be tried one after the other: some may find nothing either."""
     films, people = index.near_films(text, ranking.SEARCH, 1), index.near_people(text, ranking.SEARCH, 1)
     nearest = sorted([*films, *people], key=lambda near: -near.likeness)
-    sure = [near.spelling for near in nearest if near.likeness >= SURE]
+    sure = [near.spelling for near in nearest if near.likeness >= ranking.SURE]
     words = words_of(text)
-    kept = [word for word in words if word not in STOP_WORDS]
+    said = STOP_WORDS if "1" in written_words(text) else STOP_WORDS | {"1"}  # which is "i" or "one" then
+    kept = [word for word in words if word not in said]
     texts = [*sure, " ".join(kept) if kept != words else "", words_corrected(index, words)]
     if len(kept) > 1 and kept != words:
         texts.append(words_corrected(index, kept))
-    texts += [near.spelling for near in nearest if near.likeness < SURE]
+    texts += [near.spelling for near in nearest if near.likeness < ranking.SURE]
     return [found for found in dict.fromkeys(texts) if found and found != " ".join(words)][:MAX_TEXTS]
 
 
@@ -82,7 +82,7 @@ def films_meant(index: SearchIndex, text: str) -> tuple[list[int], str | None]:
     """The films that a query describes which finds nothing in any spelling, and the spelling, where there is one."""
     if nos := films_of_sentence(index, text):
         return nos, None
-    near = [film for film in index.near_films(text, ranking.SEARCH, MAX_NEAR) if film.likeness >= SURE]
+    near = [film for film in index.near_films(text, ranking.SEARCH, MAX_NEAR) if film.likeness >= ranking.SURE]
     if not near:
         return [], None
     spelling = near[0].spelling
@@ -95,7 +95,7 @@ def films_of_sentence(index: SearchIndex, text: str) -> list[int]:
     All people that it names took part in them, and they are of the year that it says, or the one before or after. The
     other words, in title or overview, and votes decide which come first.
     """
-    words, year = split_year(words_of(text)[:MAX_WORDS])
+    words, year = split_year(written_words(text)[:MAX_WORDS])
     required: list[Any] = []
     for letters, nos in _names(index, words):
         terms = [f"d{letters}", *(f"p{no}" for no in nos)]
@@ -108,7 +108,7 @@ def films_of_sentence(index: SearchIndex, text: str) -> list[int]:
     for word in words:
         if word not in STOP_WORDS:
             query += [(_SHOULD, _Query.const_score_query(index.term("title", word), 1.0))]
-            query += [(_SHOULD, _Query.const_score_query(index.term("overview", word), 0.8))]
+            query += [(_SHOULD, _Query.const_score_query(index.term("overview", *words_of(word)), 0.8))]
     found = index.scored(_Query.boolean_query(query), MAX_FOUND)
     found.sort(key=lambda hit: -(hit[0] + ranking.FAME * hit[1].fame))
     return [entry.no for _, entry in found]

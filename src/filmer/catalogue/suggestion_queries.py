@@ -43,30 +43,31 @@ async def select_films_by_start(conn: Connection, starts: list[str], size: int) 
 
 
 async def select_people_by_words(conn: Connection, words: list[str], tier: str, size: int) -> list[Suggestion]:
-    """Stars and directors of a tier whose name has the words, those whose films have the most votes first.
+    """Stars and directors of a tier whose name has the words, the best known first (``sort_orders.best_known``).
 
     An edition that was imported before directors were people has no votes of people: its stars come by name.
     """
     found = f"words_of(f.name_folded) @@ %(words)s::tsquery AND {tier}"
-    best = "ORDER BY f.votes DESC NULLS LAST, f.no LIMIT %(size)s"
+    columns, best = "f.id, f.name, f.birth_year, f.votes, f.no", "ORDER BY votes DESC NULLS LAST, films DESC, no"
     statement = f"""
         SELECT f.kind, f.id, f.name, f.birth_year FROM (
-            (SELECT 'star' AS kind, f.id, f.name, f.birth_year, f.votes, f.no FROM star f WHERE {found} {best})
+            (SELECT 'star' AS kind, {columns}, f.film_count AS films FROM star f
+            WHERE {found} {best} LIMIT %(size)s)
             UNION ALL
-            (SELECT 'director', f.id, f.name, f.birth_year, f.votes, f.no FROM director f
-            WHERE NOT f.is_star AND {found} {best})
-        ) f {best}
+            (SELECT 'director', {columns}, cardinality(f.film_nos) AS films FROM director f
+            WHERE NOT f.is_star AND {found} {best} LIMIT %(size)s)
+        ) f {best} LIMIT %(size)s
     """
     rows = await _fetch(conn, statement, {"words": _tsquery(words), "size": size})
     return [Suggestion(kind=row[0], id=row[1], text=row[2], year=row[3]) for row in rows]
 
 
 async def select_directors_by_words(conn: Connection, words: list[str], size: int) -> list[StarItem]:
-    """People in no cast who direct, by the words of their names, those whose films have the most votes first."""
+    """People in no cast who direct, by the words of their names, the best known first."""
     statement = """
-        SELECT f.id, f.name, f.birth_year, cardinality(f.film_nos)
+        SELECT f.id, f.name, f.birth_year, cardinality(f.film_nos) AS films
         FROM director f WHERE NOT f.is_star AND words_of(f.name_folded) @@ %(words)s::tsquery
-        ORDER BY f.votes DESC, f.no LIMIT %(size)s
+        ORDER BY f.votes DESC, films DESC, f.no LIMIT %(size)s
     """
     rows = await _fetch(conn, statement, {"words": _tsquery(words), "size": size})
     return [StarItem(id=row[0], name=row[1], birth_year=row[2], movie_count=row[3]) for row in rows]

@@ -15,7 +15,7 @@ from filmer.catalogue import index_queries
 from filmer.catalogue import suggestion_queries as queries
 from filmer.catalogue.folding import search_form
 from filmer.catalogue.index_queries import FoundFilm
-from filmer.catalogue.index_words import forms_of, words_of
+from filmer.catalogue.index_words import forms_of, words_of, written_words
 from filmer.catalogue.schemas import StarItem, Suggestion
 from filmer.store.postgres import Connection
 
@@ -61,19 +61,19 @@ async def find(conn: Connection, text: FoldedInput, size: int, index: "SearchInd
     """At most ``size`` films and people, films first.
 
     Where neither a title nor a name has what was typed, the index knows films that have it in title and cast together,
-    and then the nearest spelling (contract §3.5).
+    and then the nearest spelling (contract §3.5). Without a letter or digit it is a beginning of titles as it stands.
     """
-    if not text.words:
-        return Found([])
+    words, corrected = written_words(text.phrase), None
+    if not words:
+        return Found(await queries.select_films_by_start(conn, [text.phrase], size) if text.phrase else [])
     if index is None:
         return Found(mix(await _films(conn, text, size), await _people(conn, text, size), size))
-    film_nos = index.films_as_typed(text.phrase, text.words, size)
-    people_nos = index.people_as_typed(text.words, size)
-    words, corrected = text.words, None
+    film_nos = index.films_as_typed(text.phrase, words, size)
+    people_nos = index.people_as_typed(words, size)
     if not film_nos and not people_nos:
-        film_nos = index.films_with(text.words, size)
+        film_nos = index.films_with(words, size)
     if not film_nos and not people_nos:
-        film_nos, people_nos, corrected = await asyncio.to_thread(_nearest, index, text, size)
+        film_nos, people_nos, corrected = await asyncio.to_thread(_nearest, index, text.phrase, words, size)
         words = words_of(corrected or "")
     films = [_found_film(film, words) for film in await index_queries.select_found_films(conn, film_nos)]
     people = [
@@ -89,13 +89,16 @@ async def directors(conn: Connection, text: str, size: int) -> list[StarItem]:
     return await queries.select_directors_by_words(conn, words, size) if words else []
 
 
-def _nearest(index: "SearchIndex", text: FoldedInput, size: int) -> tuple[list[int], list[int], str | None]:
+def _nearest(
+    index: "SearchIndex", phrase: str, words: Sequence[str], size: int
+) -> tuple[list[int], list[int], str | None]:
     """The nearest films and people, or where none is sure, films that have the words in a better spelling."""
-    from filmer.catalogue.spelling import SURE, words_corrected  # needs what the index needs
+    from filmer.catalogue.ranking import SURE  # need what the index needs
+    from filmer.catalogue.spelling import words_corrected
 
-    films, people, nearest = index.nearest(text.phrase, size)
+    films, people, nearest = index.nearest(phrase, size)
     if nearest is None or nearest.likeness < SURE:
-        other = words_corrected(index, text.words)
+        other = words_corrected(index, words)
         if found := index.films_with(other.split(), size):
             return found, [], other
     return films, people, nearest.spelling if nearest else None

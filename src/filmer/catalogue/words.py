@@ -18,12 +18,11 @@ Importer and query share these rules. Text is taken in its search form (``foldin
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import pairwise, product
 from typing import NamedTuple
 
-from filmer.catalogue.folding import search_form
+from filmer.catalogue.folding import search_form, without_marks
 
 _MAX_WORD = 100  # characters; PostgreSQL's index takes no lexeme without bound
 _MAX_KEY = 500  # characters, for the same reason
@@ -31,7 +30,6 @@ _MAX_NUMBERS = 3  # in a query, of which each spelling makes another key
 YEAR_MARK = "@"  # before a year among the words: no word has it
 _PIECE = re.compile(r"[^\W_]+")
 _LONE_AND = re.compile(r"(?<!\S)[&+](?!\S)")
-_NO_ASCII_WORD = re.compile(r"[^\w\s\x00-\x7f]")
 _YEAR = re.compile("[0-9]{4}")
 # Thai, Lao, Tibetan, Burmese, Khmer, kana and Chinese characters. Korean has spaces.
 _UNSPACED = re.compile(
@@ -187,9 +185,7 @@ def _ends(word: str) -> Iterable[str]:
 
 
 def _chunks(form: str) -> list[str]:
-    if not form.isascii():
-        form = _NO_ASCII_WORD.sub(lambda mark: "" if unicodedata.category(mark[0])[0] == "M" else mark[0], form)
-    return _LONE_AND.sub("and", form).split()
+    return _LONE_AND.sub("and", without_marks(form)).split()
 
 
 def _pieces(form: str) -> list[list[str]]:

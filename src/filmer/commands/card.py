@@ -11,7 +11,7 @@ from filmer.errors import CommandFailed
 from filmer.plurals import counted
 from filmer.secret import SecretKey
 from filmer.settings import Settings
-from filmer.shop import queries
+from filmer.shop import card_queries as queries
 from filmer.shop.cards import CardRefused, digest_of, put_on_file
 from filmer.shop.schemas import read_month
 from filmer.store.postgres import Connection

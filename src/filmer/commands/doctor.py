@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import msgspec
@@ -22,6 +23,9 @@ from filmer.commands.terminal import err
 from filmer.errors import ExternalApiError
 from filmer.importing import queries
 from filmer.plurals import counted
+from filmer.rentals import video_queries
+from filmer.rentals.media_files import DEMO
+from filmer.rentals.videos import is_address
 from filmer.secret import FILE, SecretKey
 from filmer.settings import Settings, SettingsError, load_settings
 from filmer.store.embedded import EmbeddedError
@@ -145,6 +149,7 @@ def _schema(settings: Settings, running: Settings, conn: "psycopg.Connection[tup
     yield from _key(settings, conn)
     for shared in asyncio.run(in_transaction(running, lambda connection, _: find_shared(connection))):
         yield Finding(False, str(shared), ADVICE)
+    yield from _media(running)
     state = queries.select_state(conn)
     films = state["films"] or 0
     yield Finding(
@@ -173,6 +178,17 @@ def _key(settings: Settings, conn: "psycopg.Connection[tuple[object, ...]]") -> 
         )
     else:
         yield Finding(True, "the secret key is the right one" if known else "no card on file needs a secret key yet")
+
+
+def _media(running: Settings) -> Iterator[Finding]:
+    """Whether the folder of the films' files can be read, where films have some."""
+    videos = asyncio.run(in_transaction(running, lambda conn, _: video_queries.select_all_videos(conn)))
+    if files := [video for video in videos if not (is_address(video.location) or video.location.startswith(DEMO))]:
+        folder = running.media_dir
+        is_there = folder is not None and os.access(folder, os.R_OK | os.X_OK) and Path(folder).is_dir()
+        advice = "" if is_there else "It must be a folder that this user may read; `filmer video check` looks at files."
+        what = f"{counted(len(files), 'video')} in FILMER_MEDIA_DIR, which is {folder or 'not set'}"
+        yield Finding(is_there, what, advice)
 
 
 def _cache(running: Settings) -> Finding:

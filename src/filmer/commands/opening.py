@@ -22,10 +22,11 @@ def opened(settings: Settings) -> Iterator[tuple[Settings, SandboxProcess | None
         require_known_key(running)
         warn_of(asyncio.run(in_transaction(running, lambda conn, _: settle_addresses(conn))))
         if settings.demo:
-            from filmer.demo import open_demo
+            from filmer.demo import add_demo_videos, open_demo
 
             open_demo(running)
             _import_demo(running)
+            add_demo_videos(running)
         with sandbox_for_demo(running) as complete_and_sandbox:
             yield complete_and_sandbox
 

@@ -36,14 +36,23 @@ class BodyDrain:
 
 
 class _Body:
-    """Of one request, of which the application may have read a part."""
+    """Of one request, of which the application may have read a part.
+
+    One receives at a time: who sends a long response waits for its client to hang up meanwhile, and two that receive
+    at once would each get what is the other's.
+    """
 
     def __init__(self, receive: Receive, request: EdgeRequest) -> None:
         self._receive = receive
         self._request = request
         self._is_read = False
+        self._receiving = asyncio.Lock()
 
     async def receive(self) -> Any:
+        async with self._receiving:
+            return await self._receive_next()
+
+    async def _receive_next(self) -> Any:
         message = await self._receive()
         if message["type"] == "http.disconnect" and not self._is_read:
             self._request.is_gone = True
@@ -56,6 +65,7 @@ class _Body:
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 while not self._is_read and left > 0:
-                    message = await self.receive()
-                    left -= len(message.get("body", b""))
+                    async with self._receiving:
+                        if not self._is_read:
+                            left -= len((await self._receive_next()).get("body", b""))
         return self._is_read

@@ -4,6 +4,8 @@ from typing import Any
 
 from litestar.types import ASGIApp, Receive, Send
 
+from filmer.http.handlers import HEAD_KEY
+
 
 class Head:
     def __init__(self, app: ASGIApp) -> None:
@@ -19,4 +21,5 @@ class Head:
             return send(message)
 
         scope["method"] = "GET"
+        scope[HEAD_KEY] = True
         return self._app(scope, receive, send_without_body)

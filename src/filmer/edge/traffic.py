@@ -29,11 +29,12 @@ class Traffic(Durations[tuple[str, str, int, str]]):
         self._pattern = re.compile("(?!)")
 
     def know(self, templates: Iterable[str]) -> None:
-        """The routes there are: ``/films``, ``/films/{film_id}``."""
+        """The routes there are: ``/films``, ``/films/{film_id}``, ``/stream/{token}/{name:path}``."""
         known = set(templates)
         self._plain = frozenset(template for template in known if "{" not in template)
-        self._templates = sorted(known - self._plain)
-        self._pattern = re.compile("|".join(f"({_pattern_of(template)})" for template in self._templates) or "(?!)")
+        typed = sorted(known - self._plain)
+        self._templates = [re.sub(r":\w+\}", "}", template) for template in typed]
+        self._pattern = re.compile("|".join(f"({_pattern_of(template)})" for template in typed) or "(?!)")
 
     def route_of(self, path: str) -> str:
         """The route that a path belongs to, whatever the method."""
@@ -44,4 +45,7 @@ class Traffic(Durations[tuple[str, str, int, str]]):
 
 
 def _pattern_of(template: str) -> str:
-    return "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{[^}]*\})", template))
+    parts = re.split(r"(\{[^}]*\})", template)
+    return "".join(
+        ".+" if part.endswith(":path}") else "[^/]+" if part.startswith("{") else re.escape(part) for part in parts
+    )

@@ -15,11 +15,12 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 FailurePage = Callable[[str, FilmerError], bytes]  # renders the error of a path as HTML
 
-# Pages run and show nothing inline, and nothing from another host.
+# Pages run and show nothing inline, and nothing from another host; films alone may come from hosts the owner names.
+POLICY = "content-security-policy"
 PAGE_HEADERS: Mapping[str, str] = {
     "content-type": "text/html; charset=utf-8",
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+    POLICY: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "font-src 'self'; connect-src 'self'; media-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
     "cache-control": "no-store",
 }
@@ -69,8 +70,8 @@ def community_error(error: FilmerError) -> bytes:
 
 
 def is_page(path: str) -> bool:
-    """Whether the path is a page's, and no API's."""
-    return not f"{path}/".startswith(("/api/", "/docs/", "/openapi.json/"))
+    """Whether the path is a page's: no API's, and not of what players ask for."""
+    return not f"{path}/".startswith(("/api/", "/docs/", "/openapi.json/", "/stream/", "/trailers/"))
 
 
 def error_response(path: str, error: FilmerError, now: Any, failure_page: FailurePage) -> tuple[dict[str, str], bytes]:

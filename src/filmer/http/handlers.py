@@ -9,6 +9,7 @@ from litestar import MediaType, Request, Response
 AnyRequest = Request[Any, Any, Any]
 
 ARRIVAL_KEY = "filmer.arrived"  # in a request's scope
+HEAD_KEY = "filmer.is_head"  # there too, of a HEAD that the edge passes on as a GET
 
 
 class Arrival(NamedTuple):
@@ -21,6 +22,11 @@ class Arrival(NamedTuple):
 def arrival(request: AnyRequest) -> Arrival:
     """When it came, before it waited for a slot (edge/overload.py)."""
     return cast("Arrival", cast("dict[str, Any]", request.scope)[ARRIVAL_KEY])
+
+
+def is_head(request: AnyRequest) -> bool:
+    """Whether the caller wants the headers alone."""
+    return HEAD_KEY in cast("dict[str, Any]", request.scope)
 
 
 class Handlers:

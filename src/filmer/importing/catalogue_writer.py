@@ -25,7 +25,7 @@ from filmer.catalogue.index_format import KNOWN
 from filmer.catalogue.index_words import found_under, letters_of, words_of, written_words
 from filmer.catalogue.words import YEAR_MARK, name_words, title_words, year_word
 from filmer.importing import queries, sort_orders
-from filmer.importing.data_set import DataSet, ImportedFilm, ImportedStar
+from filmer.importing.data_set import DataSet, ImportedFilm, ImportedPerson
 from filmer.importing.progress import Progress
 from filmer.importing.search_index import IndexedFilm, IndexedPerson, KnownFilm, write_search_index
 from filmer.importing.search_terms import Term, WordPairs, cast_terms, substring_terms, word_terms
@@ -66,26 +66,26 @@ class _CatalogueWriter:
     def __init__(self, conn: psycopg.Connection[Any], data_set: DataSet) -> None:
         self._conn = conn
         self.films: list[ImportedFilm]
-        self.stars: list[ImportedStar]
+        self.stars: list[ImportedPerson]
         self.films, self._titles, _ = _sorted(data_set.films, lambda film: film.title)
         self._title_forms = _search_forms([film.title for film in self.films], self._titles)
         self._directors = [search_form(film.directors) if film.directors else "" for film in self.films]
         cast = _Lists.of([film.cast for film in self.films])
-        is_credited = np.zeros(len(data_set.stars), dtype=bool)
+        is_credited = np.zeros(len(data_set.people), dtype=bool)
         is_credited[cast.values] = True
         credited = np.flatnonzero(is_credited)
         self.stars, folded_names, sources = _sorted(
-            [data_set.stars[place] for place in credited.tolist()], lambda star: star.name
+            [data_set.people[place] for place in credited.tolist()], lambda star: star.name
         )
         directed = _Lists.of([film.directed_by for film in self.films])
-        is_other = np.zeros(len(data_set.stars), dtype=bool)
+        is_other = np.zeros(len(data_set.people), dtype=bool)
         is_other[directed.values] = True
         others = np.flatnonzero(is_other & ~is_credited)
         other_people, folded_others, other_sources = _sorted(
-            [data_set.stars[place] for place in others.tolist()], lambda person: person.name
+            [data_set.people[place] for place in others.tolist()], lambda person: person.name
         )
         self.people = [*self.stars, *other_people]  # the stars, then those who only direct
-        index = np.zeros(len(data_set.stars), dtype=np.int32)  # in self.people, by index in the data set
+        index = np.zeros(len(data_set.people), dtype=np.int32)  # in self.people, by index in the data set
         index[np.concatenate((credited[sources], others[other_sources]))] = np.arange(len(self.people), dtype=np.int32)
         self._cast = _Lists(index[cast.values], cast.ends)
         self._directed = _Lists(index[directed.values], directed.ends)
@@ -180,9 +180,9 @@ class _CatalogueWriter:
         films, stars = self._cast.owners, self._cast.values
         film_nos = self._newest_first(films, stars)
         counts = np.bincount(stars, minlength=len(self.stars)).astype(np.int32)
-        votes = np.array([film.votes or 0 for film in self.films], dtype=np.float64)
-        votes_of_star = np.bincount(stars, weights=votes[films], minlength=len(self.stars))
-        self._star_orders["known"] = sort_orders.best_known(counts, votes_of_star)
+        directing = np.bincount(self._directed.values, minlength=len(self.people))[len(self.stars) :]
+        self._best_known = sort_orders.best_known(self._votes, np.concatenate((counts, directing)))
+        self._star_orders["known"] = self._best_known[self._best_known < len(self.stars)]
         ranks = [sort_orders.ranks(self._star_orders[name]) for name in STAR_RANKS]
         columns = [*ranks, counts, np.cumsum(counts, dtype=np.int32)]
         ranked = zip(*(array("i", column.tobytes()) for column in columns), strict=True)
@@ -254,7 +254,7 @@ class _CatalogueWriter:
     def indexed_people(self) -> Iterator[IndexedPerson]:
         """All stars and directors as the search index stores them, those whose films have the most votes first."""
         votes, names = self._votes.tolist(), [*self._names, *self._other_names]
-        for index in sort_orders.order_by(self._votes.astype(np.float64), descending=True).tolist():
+        for index in self._best_known.tolist():
             name, born = names[index], self.people[index].birth_year
             yield IndexedPerson(index + 1, name, votes[index], born, found_under(name))
 
@@ -405,7 +405,7 @@ class _IntArrayDumper(Dumper):
         return head.tobytes() + body.tobytes()
 
 
-T = TypeVar("T", ImportedFilm, ImportedStar)
+T = TypeVar("T", ImportedFilm, ImportedPerson)
 
 
 def _sorted(rows: Sequence[T], text: Callable[[T], str]) -> tuple[list[T], list[str], list[int]]:

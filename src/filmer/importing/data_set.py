@@ -24,7 +24,7 @@ NOT_STORABLE = re.compile("[\0\ud800-\udfff]")  # characters that PostgreSQL sto
 
 
 class ImportedFilm(msgspec.Struct, gc=False):
-    """A film to import. ``cast`` and ``directed_by`` hold indices of ``DataSet.stars``, in billing order."""
+    """A film to import. ``cast`` and ``directed_by`` hold indices of ``DataSet.people``, in billing order."""
 
     id: str
     title: str
@@ -45,7 +45,7 @@ class ImportedFilm(msgspec.Struct, gc=False):
     directed_by: Sequence[int] = ()  # those of ``directors`` who are known as people
 
 
-class ImportedStar(msgspec.Struct, gc=False):
+class ImportedPerson(msgspec.Struct, gc=False):
     """A person: somebody in a cast, a director, or both."""
 
     id: str
@@ -57,7 +57,7 @@ class DataSet(msgspec.Struct):
     """A catalogue to import."""
 
     films: list[ImportedFilm] = msgspec.field(default_factory=list)
-    stars: list[ImportedStar] = msgspec.field(default_factory=list)
+    people: list[ImportedPerson] = msgspec.field(default_factory=list)
 
 
 def require_indexable(title: str, genres: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from filmer.catalogue.folding import fold
 from filmer.importing.data_set import (
     DataSet,
     ImportedFilm,
-    ImportedStar,
+    ImportedPerson,
     ImportFailed,
     Report,
     no_garbage_collection,
@@ -210,15 +210,15 @@ class _ImdbReader:
         index = np.cumsum(named, dtype=np.int32) - 1  # in the data set
         for at in np.flatnonzero(named).tolist():
             born = int(births[at])
-            data_set.stars.append(
-                ImportedStar(name_id(int(needed[at])), names[at] or "", None if born == NONE else born)
+            data_set.people.append(
+                ImportedPerson(name_id(int(needed[at])), names[at] or "", None if born == NONE else born)
             )
         for film, members in _by_film(films, in_film, index[place]):
             film.cast = array("i", dict.fromkeys(members))  # a person who plays two parts is billed once
         in_film, place = directors[0], np.searchsorted(needed, directors[1])
         for film, members in _by_film(films, in_film[named[place]], index[place[named[place]]]):
             film.directed_by = array("i", dict.fromkeys(members))
-            film.directors = ", ".join(data_set.stars[at].name for at in film.directed_by)
+            film.directors = ", ".join(data_set.people[at].name for at in film.directed_by)
         return data_set
 
     def _names(self, needed: Ints) -> tuple[list[str | None], npt.NDArray[np.int16]]:

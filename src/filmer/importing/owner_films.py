@@ -27,7 +27,7 @@ from filmer.importing.data_set import (
     NOT_STORABLE,
     DataSet,
     ImportedFilm,
-    ImportedStar,
+    ImportedPerson,
     ImportFailed,
     Report,
     require_identifier,
@@ -76,7 +76,7 @@ class _OwnerFilmReader:
         self._table = table
         self._report = report
         self._data_set = DataSet()
-        self._star_indices: dict[str, int] = {}  # by id
+        self._person_indices: dict[str, int] = {}  # by id
         self._directors: list[tuple[ImportedFilm, list[str]]] = []
         self._film_ids: set[str] = set()
         self._has_decimal_commas = False
@@ -170,31 +170,31 @@ class _OwnerFilmReader:
                     self._has_decimal_commas = True
         return text
 
-    def _star_index(self, star: ImportedStar, row: Row) -> int:
-        """The index in ``DataSet.stars``, to which a new star is added."""
-        stars = self._data_set.stars
-        index = self._star_indices.setdefault(star.id, len(stars))
-        if index == len(stars):
-            stars.append(star)
-        elif fold(stars[index].name) != fold(star.name):
+    def _star_index(self, star: ImportedPerson, row: Row) -> int:
+        """The index in ``DataSet.people``, to which a new star is added."""
+        people = self._data_set.people
+        index = self._person_indices.setdefault(star.id, len(people))
+        if index == len(people):
+            people.append(star)
+        elif fold(people[index].name) != fold(star.name):
             self._warn("a star's id that has another name in an earlier row; that name is used", row)
         return index
 
     def _find_directors(self) -> None:
         """Give films their directors as people: the star of that name, if there is one alone; else a new person."""
-        stars = self._data_set.stars
+        people = self._data_set.people
         named: dict[str, list[int]] = {}
-        for index, star in enumerate(stars):
-            named.setdefault(fold(star.name), []).append(index)
+        for index, person in enumerate(people):
+            named.setdefault(fold(person.name), []).append(index)
         for film, names in self._directors:
             indices: dict[int, None] = {}
             for name in names:
                 if folded := fold(name):
                     same = named.setdefault(folded, [])
                     if len(same) != 1:  # of several, nobody knows which one is meant
-                        person = ImportedStar(_made_id("p", f"{folded} "), name)
-                        same[:] = [self._star_indices.setdefault(person.id, len(stars))]
-                        stars += [person] * (same[0] == len(stars))
+                        person = ImportedPerson(_made_id("p", f"{folded} "), name)
+                        same[:] = [self._person_indices.setdefault(person.id, len(people))]
+                        people += [person] * (same[0] == len(people))
                     indices[same[0]] = None
             film.directed_by = list(indices)
 
@@ -263,7 +263,7 @@ def _price(text: str) -> Decimal | None:
     return price
 
 
-def _star(entry: str) -> ImportedStar:
+def _star(entry: str) -> ImportedPerson:
     match = _STAR.fullmatch(entry)
     if match is None or not fold(match["name"]):
         raise ValueError("a star that is not 'Name (year) [id]'")
@@ -274,7 +274,7 @@ def _star(entry: str) -> ImportedStar:
         require_identifier(identifier)
     except ValueError as error:
         raise ValueError(f"a star with {error}") from None
-    return ImportedStar(identifier, name, int(born) if born else None)
+    return ImportedPerson(identifier, name, int(born) if born else None)
 
 
 def _made_id(prefix: str, text: str) -> str:

@@ -16,7 +16,7 @@ from filmer.importing.catalogue_writer import write_catalogue
 from filmer.importing.data_set import (
     DataSet,
     ImportedFilm,
-    ImportedStar,
+    ImportedPerson,
     ImportFailed,
     Report,
     no_garbage_collection,
@@ -105,11 +105,11 @@ def _add_old_films(conn: psycopg.Connection[Any], data_set: DataSet, *, only_in_
     if only_in_use:
         report.skipped["kept from the old catalogue, as they are in use"] += len(rows)
     people = queries.select_people(conn, sorted({no for row in rows for nos in row[5:7] for no in nos or ()}))
-    places = {star.id: place for place, star in enumerate(data_set.stars)}
-    for star_id, name, birth_year in people.values():
-        if star_id not in places:
-            places[star_id] = len(data_set.stars)
-            data_set.stars.append(ImportedStar(star_id, name, birth_year))
+    places = {person.id: place for place, person in enumerate(data_set.people)}
+    for person_id, name, birth_year in people.values():
+        if person_id not in places:
+            places[person_id] = len(data_set.people)
+            data_set.people.append(ImportedPerson(person_id, name, birth_year))
     for identifier, title, year, directors, genres, star_nos, director_nos, *rest in rows:
         film = ImportedFilm(identifier, title, year, directors, tuple(genres), (), *rest)
         film.cast = [places[people[no][0]] for no in star_nos if no in people]

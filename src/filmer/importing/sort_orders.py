@@ -69,9 +69,9 @@ def star_orders(folded: Sequence[str], birth_years: Sequence[int | None]) -> dic
     }
 
 
-def best_known(film_counts: Order, votes: npt.NDArray[Any]) -> Order:
-    """Indices of stars: those with the most films first, then those whose films have the most votes."""
-    return np.lexsort((-votes, -film_counts)).astype(np.int32)
+def best_known(votes: npt.NDArray[Any], film_counts: npt.NDArray[Any]) -> Order:
+    """Indices of people: those whose films have the most votes first, then those with the most films."""
+    return np.lexsort((-film_counts, -votes)).astype(np.int32)
 
 
 def film_lists(

@@ -1,6 +1,5 @@
 """The rentals' endpoints (client-api.md, contract §9). Without a session, 401 comes before all other checks."""
 
-import mimetypes
 from functools import partial
 from urllib.parse import quote
 
@@ -17,16 +16,12 @@ from filmer.rentals import queries
 from filmer.rentals.queries import LibraryRow
 from filmer.rentals.schemas import Episode, FilmAccess, Library, LibraryItem, NewProgress, Progress, Stream
 from filmer.rentals.stream_links import StreamLinks
+from filmer.rentals.videos import content_type, file_name, film_videos, stream_path
 from filmer.rentals.watching import Watching, is_series
 from filmer.store.postgres import Database
 
 PROVIDER = "filmer"
-STREAM_PATH = "/stream"  # what is below it sends bytes: /stream/<token>/<name of the file>
 PLAYER_PATH = "/watch"
-# Types that the tables of some systems lack.
-_CONTENT_TYPES = {
-    ".m3u8": "application/vnd.apple.mpegurl", ".mp4": "video/mp4", ".webm": "video/webm", ".mkv": "video/x-matroska",
-}  # fmt: skip
 
 
 class RentalsApi(Handlers):
@@ -34,6 +29,7 @@ class RentalsApi(Handlers):
         self, database: Database, sessions: Sessions, watching: Watching, links: StreamLinks, public_url: str | None
     ) -> None:
         """``public_url``: this server's origin, where it is configured."""
+        self._sessions = sessions
         self._signed_in = partial(signed_in, database, sessions)
         self._watching = watching
         self._links = links
@@ -59,12 +55,13 @@ class RentalsApi(Handlers):
             if not rentals:
                 raise NoAccess
             watched = next((rental for rental in rentals if rental.way == "watch"), None)
-            feature = await queries.select_feature(conn, movie_id) if watched else None
+            features = (await film_videos(conn, movie_id)).features if watched else []
             title_type = await queries.select_title_type(conn, movie_id)
-        if watched is None or feature is None:
+            session_ends = await self._sessions.last_moment(conn, request)
+        if watched is None or not features:
             raise NotFound(f"There is no video for this rental of the movie with id: {movie_id}")
-        token, expires = self._links.mint(watched, session_digest(request) or b"")
-        name = feature.location.partition("?")[0].rpartition("/")[2]
+        token, expires = self._links.mint(watched, session_digest(request) or b"", session_ends=session_ends)
+        name = file_name(features[0].location)
         origin = self._public_url or str(request.base_url).rstrip("/")
         return Stream(
             movie_id=movie_id,
@@ -72,8 +69,8 @@ class RentalsApi(Handlers):
             season=episode.season,
             episode=episode.episode,
             provider=PROVIDER,
-            stream_url=f"{origin}{STREAM_PATH}/{token}/{quote(name)}",
-            content_type=_content_type(name),
+            stream_url=f"{origin}{stream_path(token, name)}",
+            content_type=content_type(name),
             embed_url=f"{origin}{PLAYER_PATH}/{quote(movie_id, safe='')}",
             fallback_url=None,
             expires_at=timestamp(expires),
@@ -108,8 +105,3 @@ def _require_movie_id(movie_id: str) -> None:
     """Raises NotFound for a text that can't be a film's id (contract §2.5). One that could be has no access."""
     if not is_identifier(movie_id):
         raise NotFound(f"Movie not found with id: {movie_id}")
-
-
-def _content_type(name: str) -> str:
-    suffix = "." + name.rpartition(".")[2].lower()
-    return _CONTENT_TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"

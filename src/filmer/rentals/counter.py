@@ -9,7 +9,12 @@ from filmer.rentals.schemas import Rental
 from filmer.store.postgres import Connection
 
 MAX_FOUND = 100  # rentals
-_MISREAD = str.maketrans("ILO", "110", " -")  # of a code, which has none of these letters
+_MISREAD = str.maketrans("ILO", "110")  # of a code, which has none of these letters
+
+
+def read_code(text: str) -> str:
+    """A code as it is stored, from one that was typed or scanned: in any case, with anything between its letters."""
+    return "".join(filter(str.isalnum, text.upper())).translate(_MISREAD)
 
 
 class Counter:
@@ -18,11 +23,20 @@ class Counter:
 
     async def find(self, conn: Connection, text: str) -> list[CounterRow]:
         """What waits to be picked up or is out, by the order's code, the customer's name or address, or the title."""
-        code = text.upper().translate(_MISREAD)
-        return await queries.select_at_counter(conn, text.strip(), code, now=self._clock.now(), size=MAX_FOUND)
+        code, now = read_code(text), self._clock.now()
+        return await queries.select_at_counter(conn, text.strip(), code, now=now, size=MAX_FOUND)
+
+    async def show(self, conn: Connection, rental_id: int) -> CounterRow | None:
+        """A rental whose copy is reserved or out."""
+        return await queries.select_counter_row(conn, rental_id, now=self._clock.now())
+
+    async def waiting(self, conn: Connection) -> list[CounterRow]:
+        """What waits to be picked up, first what lapses first."""
+        return await queries.select_list(conn, "waiting", now=self._clock.now(), size=MAX_FOUND)
 
     async def overdue(self, conn: Connection) -> list[CounterRow]:
-        return await queries.select_overdue(conn, now=self._clock.now(), size=MAX_FOUND)
+        """What should be back by now; also what is out of an order that was cancelled."""
+        return await queries.select_list(conn, "overdue", now=self._clock.now(), size=MAX_FOUND)
 
     async def hand_out(self, conn: Connection, rental_id: int) -> Rental:
         """The rental begins. Raises InvalidOperation when it does not wait (any more), however many do it at once.

@@ -47,6 +47,12 @@ class CounterRow(msgspec.Struct, frozen=True):
     rental: Rental
 
 
+_LISTS = {
+    "waiting": "r.state = 'waiting' ORDER BY r.start_by, r.id",
+    "overdue": "(r.ends_at <= %(now)s OR r.state = 'cancelled') ORDER BY r.ends_at, r.id",
+}
+
+
 async def lock_terms(conn: Connection) -> None:
     """Until the transaction ends, nothing is sold that is picked up or watched: reservations stand still.
 
@@ -69,10 +75,10 @@ async def select_title(conn: Connection, film_id: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-async def select_terms(conn: Connection, film_id: str) -> Terms:
-    cursor = await conn.execute("SELECT start_days, hours, copies FROM rental_terms WHERE film_id = %s", [film_id])
-    row = await cursor.fetchone()
-    return Terms(*row) if row else Terms()
+async def select_terms(conn: Connection, film_ids: Sequence[str]) -> dict[str, Terms]:
+    """By film; those of which the owner said nothing are left out."""
+    statement = "SELECT film_id, start_days, hours, copies FROM rental_terms WHERE film_id = ANY(%s)"
+    return {row[0]: Terms(*row[1:]) for row in await (await conn.execute(statement, [list(film_ids)])).fetchall()}
 
 
 async def upsert_terms(conn: Connection, film_id: str, terms: Terms) -> None:
@@ -141,7 +147,7 @@ async def select_at_counter(conn: Connection, text: str, code: str, *, now: date
         conn,
         """
         (p.code = %(code)s OR f.title_folded LIKE %(folded)s OR lower(a.email) LIKE %(like)s
-            OR lower(a.first_name || ' ' || a.last_name) LIKE %(like)s)
+            OR lower(a.first_name || ' ' || a.last_name || ' ' || a.first_name) LIKE %(like)s)
         AND r.state <> 'unpaid'
         ORDER BY p.code IS DISTINCT FROM %(code)s, r.id DESC
         """,
@@ -155,9 +161,14 @@ async def select_at_counter(conn: Connection, text: str, code: str, *, now: date
     )
 
 
-async def select_overdue(conn: Connection, *, now: datetime, size: int) -> list[CounterRow]:
-    """Copies that should be back by now, the longest overdue first."""
-    return await _select_counter_rows(conn, "r.ends_at <= %(now)s ORDER BY r.ends_at, r.id", {"now": now, "size": size})
+async def select_counter_row(conn: Connection, rental_id: int, *, now: datetime) -> CounterRow | None:
+    rows = await _select_counter_rows(conn, "r.id = %(id)s", {"id": rental_id, "now": now, "size": 1})
+    return rows[0] if rows else None
+
+
+async def select_list(conn: Connection, name: str, *, now: datetime, size: int) -> list[CounterRow]:
+    """What is ``waiting``, first what lapses first; or ``overdue``, the longest overdue first."""
+    return await _select_counter_rows(conn, _LISTS[name], {"now": now, "size": size})
 
 
 async def _select_counter_rows(conn: Connection, condition: str, values: dict[str, object]) -> list[CounterRow]:

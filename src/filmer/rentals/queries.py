@@ -22,7 +22,7 @@ RENTAL = """
     r.paid, r.start_by, r.began, r.ends_at,
     coalesce(r.ended, CASE WHEN r.state = 'waiting' AND r.start_by <= %(now)s THEN r.start_by
         WHEN r.state = 'running' AND r.ends_at <= %(now)s THEN r.ends_at END),
-    r.returned, r.lost
+    r.returned, r.lost, r.hours
 """
 # Its copy is reserved or out. The first three conditions are those of the index rental_copy.
 HAS_COPY = """
@@ -31,6 +31,7 @@ HAS_COPY = """
     AND NOT (r.state = 'waiting' AND r.start_by <= %(now)s)
 """
 _GIVES_ACCESS = "(r.state = 'waiting' AND r.start_by > %(now)s OR r.state = 'running' AND r.ends_at > %(now)s)"
+_IS_OUT = "(r.way = 'pick up' AND r.began IS NOT NULL AND r.returned IS NULL AND r.lost IS NULL)"
 _HAS_FEATURE = "EXISTS (SELECT FROM video v WHERE v.film_id = {}.film_id AND v.kind = 'feature')"
 
 _LIMITED = f"""
@@ -46,6 +47,15 @@ class LibraryRow(msgspec.Struct, frozen=True):
     year: int | None
     title_type: str | None
     last_paid: datetime
+    rental: Rental
+
+
+class OwnRental(msgspec.Struct, frozen=True):
+    """A rental as its customer sees it. ``code``: with which its copy is picked up."""
+
+    title: str
+    year: int | None
+    code: str | None
     rental: Rental
 
 
@@ -119,6 +129,18 @@ async def select_orders_without(conn: Connection, *, placed_after: datetime) -> 
     return [(row[0], row[1]) for row in await cursor.fetchall()]
 
 
+async def select_unpaid_orders(conn: Connection, *, placed_before: datetime) -> list[int]:
+    """At most ``LAPSED_AT_ONCE``."""
+    cursor = await conn.execute(
+        """
+        SELECT o.id FROM shop_order o
+        WHERE o.placed <= %s AND o.id IN (SELECT order_id FROM rental WHERE state = 'unpaid') LIMIT %s
+        """,
+        [placed_before, LAPSED_AT_ONCE],
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def update_paid(conn: Connection, order_id: int, *, now: datetime) -> int:
     """The order's rentals wait from now on. Returns how many were unpaid."""
     done = await conn.execute(
@@ -190,15 +212,23 @@ async def update_over(conn: Connection, *, now: datetime) -> int:
     return done.rowcount
 
 
-async def select_rentals(conn: Connection, order_id: int, *, now: datetime, lock: bool = False) -> list[Rental]:
-    """The order's rentals. ``lock``: until the transaction ends, nobody else begins, ends or cancels them."""
+async def lock_rentals(conn: Connection, order_id: int) -> None:
+    """Until the transaction ends, nobody else begins, ends or cancels the order's rentals."""
+    await conn.execute("SELECT FROM rental WHERE order_id = %s ORDER BY id FOR UPDATE", [order_id])
+
+
+async def select_rentals(conn: Connection, order_id: int, *, now: datetime) -> list[Rental]:
+    """The order's rentals."""
     cursor = await conn.execute(
-        f"""
-        SELECT {RENTAL} FROM rental r WHERE r.order_id = %(order)s ORDER BY r.id {"FOR UPDATE" if lock else ""}
-        """.encode(),
+        f"SELECT {RENTAL} FROM rental r WHERE r.order_id = %(order)s ORDER BY r.id".encode(),
         {"order": order_id, "now": now},
     )
     return [Rental(*row) for row in await cursor.fetchall()]
+
+
+async def select_pickup_code(conn: Connection, order_id: int) -> str | None:
+    row = await (await conn.execute("SELECT code FROM pickup WHERE order_id = %s", [order_id])).fetchone()
+    return None if row is None else row[0]
 
 
 async def update_cancelled(conn: Connection, order_id: int, *, now: datetime) -> None:
@@ -233,6 +263,32 @@ async def select_library(conn: Connection, account_id: int, *, now: datetime) ->
     return [LibraryRow(row[0], row[1], row[2], row[3], row[4], Rental(*row[5:])) for row in await cursor.fetchall()]
 
 
+async def select_own(conn: Connection, account_id: int, film_id: str | None, *, now: datetime) -> list[OwnRental]:
+    """The account's rentals that give access or whose copy is out; of films without any, the last one that is over.
+
+    The newest first. ``film_id``: of this film alone.
+    """
+    cursor = await conn.execute(
+        f"""
+        WITH own AS (
+            SELECT r.*, l.is_live, bool_or(l.is_live) OVER (PARTITION BY r.film_id) AS has_live
+            FROM rental r CROSS JOIN LATERAL (SELECT {_GIVES_ACCESS} OR {_IS_OUT}) l(is_live)
+            WHERE r.account_id = %(account)s AND (%(film)s::text IS NULL OR r.film_id = %(film)s)
+                AND (r.state NOT IN ('unpaid', 'cancelled') OR {_IS_OUT})
+        ), shown AS (
+            SELECT DISTINCT ON (film_id, CASE WHEN is_live THEN id END) * FROM own WHERE is_live OR NOT has_live
+            ORDER BY film_id, CASE WHEN is_live THEN id END, id DESC
+        )
+        SELECT coalesce(f.title, l.title), CASE WHEN f.id IS NULL THEN l.year ELSE f.year END, p.code, {RENTAL}
+        FROM shown r JOIN order_line l ON (l.order_id, l.place) = (r.order_id, r.place)
+            LEFT JOIN pickup p ON p.order_id = r.order_id AND r.way = 'pick up' LEFT JOIN film f ON f.id = r.film_id
+        ORDER BY r.id DESC
+        """.encode(),
+        {"account": account_id, "film": film_id, "now": now},
+    )
+    return [OwnRental(row[0], row[1], row[2], Rental(*row[3:])) for row in await cursor.fetchall()]
+
+
 async def select_title_type(conn: Connection, film_id: str) -> str | None:
     """IMDb's type of a film; None where it is unknown."""
     cursor = await conn.execute("SELECT f.title_type FROM film f WHERE f.id = %s", [film_id])
@@ -240,11 +296,32 @@ async def select_title_type(conn: Connection, film_id: str) -> str | None:
     return None if row is None else row[0]
 
 
-async def select_feature(conn: Connection, film_id: str) -> Video | None:
-    """The film's first feature."""
+async def select_videos(conn: Connection, film_id: str) -> list[Video]:
+    """The film's videos, the one added first is first."""
     cursor = await conn.execute(
-        "SELECT id, kind, location, subtitles FROM video WHERE film_id = %s AND kind = 'feature' ORDER BY id LIMIT 1",
+        "SELECT id, film_id, kind, location, subtitles FROM video WHERE film_id = %s ORDER BY id", [film_id]
+    )
+    return [Video(*row) for row in await cursor.fetchall()]
+
+
+async def select_offer(conn: Connection, film_id: str) -> tuple[int | None, list[Video]]:
+    """The number of a film's copies, None where it has no limit; and its videos, the one added first is first."""
+    cursor = await conn.execute(
+        """
+        SELECT t.copies, v.id, v.film_id, v.kind, v.location, v.subtitles
+        FROM (SELECT %s::text) f(film_id) LEFT JOIN rental_terms t USING (film_id) LEFT JOIN video v USING (film_id)
+        ORDER BY v.id
+        """,
         [film_id],
+    )
+    rows = await cursor.fetchall()
+    return rows[0][0], [Video(*row[1:]) for row in rows if row[1] is not None]
+
+
+async def select_trailer(conn: Connection, video_id: str) -> Video | None:
+    """``video_id``: as it stands in an address, whatever that is."""
+    cursor = await conn.execute(
+        "SELECT id, film_id, kind, location, subtitles FROM video WHERE id::text = %s AND kind = 'trailer'", [video_id]
     )
     row = await cursor.fetchone()
     return None if row is None else Video(*row)

@@ -13,6 +13,7 @@ from filmer.http.bounds import MAX_INTEGER
 from filmer.http.query import Query
 
 Way = Literal["watch", "pick up"]
+VideoKind = Literal["feature", "trailer"]
 State = Literal["unpaid", "waiting", "running", "over", "cancelled"]
 SERIES = {"tvSeries", "tvMiniSeries"}  # of IMDb's title types, those with episodes
 MAX_SECONDS = 10_000_000  # of a film: sixteen weeks, and more than the longest film
@@ -37,6 +38,7 @@ class Rental(msgspec.Struct, frozen=True):
     ended: datetime | None
     returned: datetime | None
     lost: datetime | None
+    hours: int  # that it lasts once it has begun
 
     @property
     def is_out(self) -> bool:
@@ -48,7 +50,8 @@ class Video(msgspec.Struct, frozen=True):
     """``location``: a path below the media directory, or an http(s) address. ``subtitles``: paths, by language."""
 
     id: int
-    kind: Literal["feature", "trailer"]
+    film_id: str
+    kind: VideoKind
     location: str
     subtitles: dict[str, str]
 

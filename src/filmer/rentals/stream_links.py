@@ -1,4 +1,4 @@
-"""Links to the bytes of a film: for one account, one film, one session, and some minutes (contract §9.2).
+"""Links to the bytes of a film: for one account, one film, one rental and one session (contract §9.2).
 
 The token is part of the path, so that what a playlist names beside it carries it too. Whoever sends bytes for one calls
 ``StreamLinks.open`` at every request: a link ends with the rental, and with the session that asked for it.
@@ -18,14 +18,13 @@ from filmer.rentals.watching import Watching
 from filmer.secret import SecretKey
 from filmer.store.postgres import Connection
 
-LIFETIME = timedelta(minutes=20)
-
 
 class StreamGrant(msgspec.Struct, frozen=True, array_like=True):
     """What a link is for. ``session``: the digest of the session that asked for it; ``expires``: seconds since 1970."""
 
     account_id: int
     film_id: str
+    rental_id: int
     session: bytes
     expires: int
 
@@ -37,12 +36,19 @@ class StreamLinks:
         self._watching = watching
         self._clock = clock
 
-    def mint(self, rental: Rental, session: bytes) -> tuple[str, datetime]:
-        """The token of a link to the rental's film, and when it expires: not after the rental."""
-        expires = self._clock.now().replace(microsecond=0) + LIFETIME
-        if rental.ends_at is not None:
-            expires = min(expires, rental.ends_at.replace(microsecond=0))
-        grant = StreamGrant(rental.account_id, rental.film_id, session, int(expires.timestamp()))
+    def mint(self, rental: Rental, session: bytes, *, session_ends: datetime | None = None) -> tuple[str, datetime]:
+        """The token of a link to the rental's film, and when it expires at the latest.
+
+        That is with the rental, which may still begin just before it lapses. ``session_ends``: the session's last
+        moment, however much it is used. Whatever ends rental or session before ends the link too.
+        """
+        ends = rental.ends_at
+        if ends is None:
+            if rental.start_by is None:
+                raise ValueError("a link is for a rental that was paid for")
+            ends = rental.start_by + timedelta(hours=rental.hours)
+        expires = min(ends, session_ends or ends).replace(microsecond=0)
+        grant = StreamGrant(rental.account_id, rental.film_id, rental.id, session, int(expires.timestamp()))
         payload = _encoded(msgspec.json.encode(grant))
         return f"{payload}.{self._signature(payload)}", expires.astimezone(UTC)
 
@@ -69,8 +75,13 @@ class StreamLinks:
             raise NoAccess from None
         if user.id != grant.account_id:
             raise NoAccess
-        play = self._watching.begin if begins else self._watching.require
-        return await play(conn, grant.account_id, grant.film_id)
+        rentals = await self._watching.access(conn, grant.account_id, grant.film_id)
+        watched = [rental for rental in rentals if rental.way == "watch"]
+        if all(rental.id != grant.rental_id for rental in watched):
+            raise NoAccess  # even if another rental of the film waits: a link of one that is over does not begin it
+        if begins and watched[0].state != "running":
+            return await self._watching.begin(conn, grant.account_id, grant.film_id)
+        return watched[0]
 
     def _signature(self, payload: str) -> str:
         return _encoded(self._secret.digest("stream link", payload))

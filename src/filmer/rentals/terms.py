@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from filmer.catalogue.prices import forget_responses
 from filmer.catalogue.schemas import is_identifier
 from filmer.errors import Conflict, NotFound
 from filmer.rentals import counter_queries as queries
@@ -28,7 +29,12 @@ async def film_terms(conn: Connection, film_id: str) -> tuple[str, Terms]:
     title = await queries.select_title(conn, film_id) if is_identifier(film_id) else None
     if title is None:
         raise NotFound(f"There is no film {film_id}")
-    return title, await queries.select_terms(conn, film_id)
+    return title, (await terms_of(conn, [film_id])).get(film_id, Terms())
+
+
+async def terms_of(conn: Connection, film_ids: Sequence[str]) -> dict[str, Terms]:
+    """What the owner said of these films, by film; those without their own terms are left out."""
+    return await queries.select_terms(conn, film_ids)
 
 
 async def set_terms(conn: Connection, film_id: str, new: NewTerms, *, now: datetime) -> tuple[str, Terms]:
@@ -46,6 +52,8 @@ async def set_terms(conn: Connection, film_id: str, new: NewTerms, *, now: datet
         if "copies" in changed and terms.copies is not None and terms.copies < in_use:
             raise Conflict(f"{in_use} copies of {title} are out or reserved: there can't be fewer")
         await queries.upsert_terms(conn, film_id, terms)
+        if stock.copies is None and terms.copies is not None:  # the film's page is not cached any more
+            await forget_responses(conn)
     return title, terms
 
 

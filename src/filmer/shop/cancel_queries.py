@@ -1,23 +1,48 @@
 """All SQL of cancelled orders and their refunds."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
-from filmer.store.postgres import Connection
+from filmer.store.postgres import Connection, escape_like
 
 
 class OrderState(msgspec.Struct, frozen=True):
-    """What an order was placed and cancelled with. ``refund``: None for an order that was not cancelled."""
+    """How an order was placed and cancelled. ``refund`` and what follows: None for one that was not cancelled.
+
+    ``payment``: the provider's own reference. ``by_customer``: it was not the shop that cancelled.
+    """
 
     id: int
+    first_name: str
+    last_name: str
+    email: str
+    payment: str
+    captured: datetime | None
     placed: datetime
     total: Decimal
+    refund: str | None
     cancelled: datetime | None
     amount: Decimal | None
-    refund: str | None
     answered: datetime | None
+    reason: str | None
+    by_customer: bool | None
+
+
+_ORDER = """
+    SELECT o.id, a.first_name, a.last_name, a.email, o.payment, o.captured, o.placed, o.total, c.refund, c.cancelled,
+        c.amount, c.answered, c.reason, c.account_id = o.account_id
+    FROM shop_order o JOIN account a ON a.id = o.account_id LEFT JOIN cancellation c ON c.order_id = o.id
+"""
+_UNANSWERED = """
+    SELECT c.order_id, o.payment, c.amount FROM cancellation c JOIN shop_order o ON o.id = c.order_id
+    WHERE c.refund = 'initiated'
+"""
+_FOUND = """(o.id::text = %(text)s OR o.id = (SELECT order_id FROM pickup WHERE code = %(code)s)
+    OR o.account_id IN (SELECT id FROM account WHERE lower(email) LIKE %(like)s))
+"""
 
 
 class OwedRefund(msgspec.Struct, frozen=True):
@@ -30,17 +55,35 @@ class OwedRefund(msgspec.Struct, frozen=True):
 
 async def select_order_state(conn: Connection, order_id: int) -> OrderState:
     """Raises LookupError where there is no such order."""
-    cursor = await conn.execute(
-        """
-        SELECT o.id, o.placed, o.total, c.cancelled, c.amount, c.refund, c.answered
-        FROM shop_order o LEFT JOIN cancellation c ON c.order_id = o.id WHERE o.id = %s
-        """,
-        [order_id],
-    )
-    row = await cursor.fetchone()
+    row = await (await conn.execute(f"{_ORDER} WHERE o.id = %s".encode(), [order_id])).fetchone()
     if row is None:
         raise LookupError(f"no order {order_id}")
     return OrderState(*row)
+
+
+async def find_orders(conn: Connection, text: str, code: str, *, first: int, size: int) -> tuple[int, list[OrderState]]:
+    """Orders with this number or code, or of an e-mail address with the text in it; without a text all of them.
+
+    How many there are, and some of them, the latest first.
+    """
+    values = {"text": text, "code": code, "like": f"%{escape_like(text.lower())}%", "first": first, "size": size}
+    where = _FOUND if text else "true"
+    total = await (await conn.execute(f"SELECT count(*) FROM shop_order o WHERE {where}".encode(), values)).fetchone()
+    statement = f"{_ORDER} WHERE {where} ORDER BY o.place DESC LIMIT %(size)s OFFSET %(first)s"
+    rows = await (await conn.execute(statement.encode(), values)).fetchall()
+    return int(total[0]) if total else 0, [OrderState(*row) for row in rows]
+
+
+async def select_owed(conn: Connection) -> list[OrderState]:
+    """A hundred orders whose money is still to be given back, the first cancelled first (contract §9.4)."""
+    statement = f"{_ORDER} WHERE c.refund IN ('initiated', 'failed') ORDER BY c.cancelled, o.id LIMIT 100"
+    return [OrderState(*row) for row in await (await conn.execute(statement.encode())).fetchall()]
+
+
+async def select_refunds(conn: Connection, order_ids: Sequence[int]) -> dict[int, str]:
+    """The refunds of those of these orders that were cancelled."""
+    statement = "SELECT order_id, refund FROM cancellation WHERE order_id = ANY(%s)"
+    return dict(await (await conn.execute(statement, [list(order_ids)])).fetchall())
 
 
 async def insert_cancellation(
@@ -57,27 +100,19 @@ async def insert_cancellation(
     )
 
 
-async def select_owed_refunds(conn: Connection, *, cancelled_before: datetime) -> list[OwedRefund]:
-    """Refunds that the provider has not answered. A random selection, so that none holds up the others."""
-    cursor = await conn.execute(
-        """
-        SELECT c.order_id, o.payment, c.amount FROM cancellation c JOIN shop_order o ON o.id = c.order_id
-        WHERE c.refund = 'initiated' AND c.cancelled < %s ORDER BY random() LIMIT 100
-        """,
-        [cancelled_before],
-    )
-    return [OwedRefund(*row) for row in await cursor.fetchall()]
+async def select_owed_refunds(conn: Connection, *, cancelled_before: datetime, other_than: str) -> list[OwedRefund]:
+    """Refunds that the provider has not answered. A random selection, so that none holds up the others.
+
+    ``other_than``: a reference of payments that no provider returns.
+    """
+    statement = f"{_UNANSWERED} AND c.cancelled < %s AND o.payment <> %s ORDER BY random() LIMIT 100"
+    rows = await (await conn.execute(statement.encode(), [cancelled_before, other_than])).fetchall()
+    return [OwedRefund(*row) for row in rows]
 
 
-async def select_owed_refund(conn: Connection, order_id: int) -> OwedRefund | None:
-    cursor = await conn.execute(
-        """
-        SELECT c.order_id, o.payment, c.amount FROM cancellation c JOIN shop_order o ON o.id = c.order_id
-        WHERE c.refund = 'initiated' AND c.order_id = %s
-        """,
-        [order_id],
-    )
-    row = await cursor.fetchone()
+async def select_owed_refund(conn: Connection, order_id: int, other_than: str) -> OwedRefund | None:
+    statement = f"{_UNANSWERED} AND c.order_id = %s AND o.payment <> %s"
+    row = await (await conn.execute(statement.encode(), [order_id, other_than])).fetchone()
     return None if row is None else OwedRefund(*row)
 
 
@@ -86,5 +121,21 @@ async def update_refund(conn: Connection, order_id: int, refund: str, *, now: da
     done = await conn.execute(
         "UPDATE cancellation SET refund = %s, answered = %s WHERE order_id = %s AND refund = 'initiated'",
         [refund, now, order_id],
+    )
+    return done.rowcount == 1
+
+
+async def update_given_back(conn: Connection, order_id: int, payment: str, *, now: datetime) -> bool:
+    """The refund is completed: of an order with this ``payment``, or one that its provider has refused.
+
+    False where there is no such refund.
+    """
+    done = await conn.execute(
+        """
+        UPDATE cancellation c SET refund = 'completed', answered = %s FROM shop_order o
+        WHERE c.order_id = %s AND o.id = c.order_id
+            AND (c.refund = 'failed' OR c.refund = 'initiated' AND o.payment = %s)
+        """,
+        [now, order_id, payment],
     )
     return done.rowcount == 1

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 
 from filmer.clock import Clock, timestamp
@@ -16,7 +17,7 @@ from filmer.rentals.sales import Sales
 from filmer.rentals.schemas import Rental
 from filmer.shop import cancel_queries as queries
 from filmer.shop.cancel_queries import OrderState, OwedRefund
-from filmer.shop.payment import PaymentProvider, RefundRefused
+from filmer.shop.payment import AT_COUNTER, NOTHING_TO_PAY, PaymentProvider, RefundRefused
 from filmer.shop.schemas import NOTHING, Cancellation, Refund, RefundStatus, Status, StatusChange, Tracking
 from filmer.store.postgres import Connection, Database
 
@@ -24,11 +25,25 @@ log = structlog.get_logger()
 
 REFUND_AFTER = timedelta(minutes=1)
 REFUND_SECONDS = 5.0
-PAYMENT_METHOD = "CREDIT_CARD"  # the only one so far
+_PAYMENT_METHODS = {AT_COUNTER.reference: "COUNTER", NOTHING_TO_PAY.reference: None}
+PAYMENT_METHOD = "CREDIT_CARD"  # of all others
 _REFUNDS: dict[str | None, RefundStatus] = {
     None: "NOT_REQUESTED", "not requested": "NOT_REQUESTED", "initiated": "INITIATED", "completed": "COMPLETED",
     "failed": "FAILED",
 }  # fmt: skip
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How an order stands, for its pages. ``code``: None where nothing is to be picked up or brought back any more.
+
+    ``refusal``: why its customer can't cancel it, or ""; ``until``: how long they can, None: until it is paid.
+    """
+
+    state: OrderState
+    rentals: list[Rental]
+    code: str | None
+    refusal: str
+    until: datetime | None
 
 
 class Cancelling:
@@ -75,18 +90,37 @@ class Cancelling:
         states = {rental.state for rental in rentals}
         if "cancelled" in states:
             raise InvalidOperation("This order was cancelled already")
+        if not rentals:  # ``Sales.tidy`` makes them, and then the money is known
+            raise InvalidOperation("This order is still being placed: it can be cancelled in some minutes")
         if is_owner:
             return
-        if not rentals or not states <= {"unpaid", "waiting"}:
+        if not states <= {"unpaid", "waiting"}:
             raise InvalidOperation("This order can't be cancelled any more: a rental of it has begun or is over")
         if any(rental.paid and now >= rental.paid + self._within for rental in rentals):
             raise InvalidOperation("This order can't be cancelled any more: it was paid too long ago")
 
+    async def standing(self, conn: Connection, order_id: int) -> Standing:
+        """Raises LookupError where there is no such order."""
+        rentals = await self._sales.rentals_of(conn, order_id)
+        paid = min((rental.paid for rental in rentals if rental.paid), default=None)
+        try:
+            self._require_cancellable(rentals, self._clock.now(), is_owner=False)
+            refusal = ""
+        except InvalidOperation as error:
+            refusal = error.message
+        state, code = await queries.select_order_state(conn, order_id), None
+        if any(rental.is_out or (rental.way == "pick up" and rental.state == "waiting") for rental in rentals):
+            code = await self._sales.pickup_code(conn, order_id)
+        return Standing(state, rentals, code, refusal, paid and paid + self._within)
+
     async def refund(self, order_id: int) -> None:
-        """Asks the provider to return what a cancelled order has cost. What fails here, ``tidy`` repeats."""
+        """Asks the provider to return what a cancelled order has cost. What fails here, ``tidy`` repeats.
+
+        What was paid at the counter is given back there (``shop/counter_payments.py``).
+        """
         try:
             async with self._database.connection() as conn:
-                owed = await queries.select_owed_refund(conn, order_id)
+                owed = await queries.select_owed_refund(conn, order_id, AT_COUNTER.reference)
         except ServiceUnavailable:
             log.exception("cancelled order not refunded yet", order=order_id)
             return
@@ -113,7 +147,9 @@ class Cancelling:
     async def tidy(self, database: Database) -> None:
         """Asks for the refunds that were not answered. Called once a minute."""
         async with database.connection() as conn:
-            owed = await queries.select_owed_refunds(conn, cancelled_before=self._clock.now() - REFUND_AFTER)
+            owed = await queries.select_owed_refunds(
+                conn, cancelled_before=self._clock.now() - REFUND_AFTER, other_than=AT_COUNTER.reference
+            )
         for one in owed:
             await self._return_money(one)
 
@@ -132,7 +168,9 @@ class Cancelling:
             order_id=order_id,
             refund_amount=state.amount or NOTHING,
             refund_status=_REFUNDS[state.refund],
-            original_payment_method=PAYMENT_METHOD if any(rental.paid for rental in rentals) else None,
+            original_payment_method=(
+                _PAYMENT_METHODS.get(state.payment, PAYMENT_METHOD) if any(rental.paid for rental in rentals) else None
+            ),
             refund_initiated_at=timestamp(state.cancelled) if is_initiated and state.cancelled else None,
             refund_completed_at=timestamp(state.answered) if state.refund == "completed" and state.answered else None,
         )

@@ -13,7 +13,7 @@ from decimal import Decimal
 import msgspec
 import psycopg
 
-from filmer.errors import FieldError, InvalidRequest, NotFound
+from filmer.errors import FieldError, InvalidRequest, NotFound, Reason
 from filmer.rentals.sales import Sales
 from filmer.shop import queries
 from filmer.shop.schemas import MAX_QUANTITY, MAX_TITLES, CartLine
@@ -34,6 +34,10 @@ class Carts:
     async def count(self, conn: Connection, account_id: int) -> int:
         """The number of units, as ``itemCount`` counts them."""
         return await queries.select_item_count(conn, account_id)
+
+    async def lacking(self, conn: Connection, lines: Sequence[CartLine]) -> dict[str, Reason]:
+        """Which films can't be had as often as the cart has them, and why not (contract §9.5)."""
+        return await self._sales.lacking(conn, {line.film_id: line.quantity for line in lines})
 
     async def add(
         self, conn: Connection, account_id: int, film_id: str, quantity: int, *, is_shown: bool = True

@@ -29,7 +29,7 @@ from filmer.shop import queries
 from filmer.shop.cart import locked_cart
 from filmer.shop.cart_snapshot import CartSnapshot, snapshot_of
 from filmer.shop.checkout_attempt import AmountDue, CheckoutAttempt
-from filmer.shop.payment import Authorization, Payment, PaymentProvider, PresentedCard
+from filmer.shop.payment import AT_COUNTER, NOTHING_TO_PAY, Authorization, Payment, PaymentProvider, PresentedCard
 from filmer.shop.queries import StoredReceipt
 from filmer.shop.schemas import MAX_ID, Order, Sale, Submission, total
 from filmer.store.postgres import Connection, Database
@@ -68,7 +68,11 @@ class Checkout:
         throttle: Throttle,
         secret: SecretKey,
         clock: Clock,
+        *,
+        ways: Sequence[str] = ("cards",),
     ) -> None:
+        """``ways``: to pay; the first where nothing else is said."""
+        self.ways = ways
         self._database = database
         self._provider = provider
         self._sales = sales
@@ -88,8 +92,12 @@ class Checkout:
         arrived: float,
         *,
         snapshot: CartSnapshot | None = None,
+        way: str | None = None,
     ) -> CheckoutAttempt:
-        """``arrived``: by ``Clock.monotonic``. ``snapshot``: the lines that the user agreed to on a page."""
+        """``arrived``: by ``Clock.monotonic``. ``snapshot``: the lines that the user agreed to on a page.
+
+        ``way``: one of ``ways``.
+        """
         card = PresentedCard(
             submission.credit_card_id, submission.first_name, submission.last_name, submission.expiration
         )
@@ -99,6 +107,7 @@ class Checkout:
             submission=self._secret.digest("submission", "\0".join([str(user.id), *msgspec.structs.astuple(card)])),
             key=key,
             address=client.address,
+            is_at_counter=(way or self.ways[0]) == "counter",
             arrived=arrived,
             snapshot=snapshot,
         )
@@ -165,7 +174,12 @@ class Checkout:
         for _ in range(ATTEMPTS):
             order_id = _draw_id()
             payment = Payment(str(order_id), attempt.account_id, due.amount, attempt.card)
-            authorization = await self._authorize(attempt, payment, is_suspect=due.is_suspect)
+            if not due.amount:
+                authorization = NOTHING_TO_PAY
+            elif attempt.is_at_counter:
+                authorization = AT_COUNTER
+            else:
+                authorization = await self._authorize(attempt, payment, is_suspect=due.is_suspect)
             sold = await self._sell(attempt, due, order_id, authorization)
             if isinstance(sold, Order):
                 if sold.id == order_id:
@@ -243,7 +257,7 @@ class Checkout:
             raise CartChanged
         if total(sales) != due.amount or len(sales) != due.titles:
             raise _AmountChanged(sales)
-        await self._sales.sell(conn, order_id, paid=now)
+        await self._sales.sell(conn, order_id, paid=now if authorization.is_paid else None)
         return Order(order_id, attempt.account_id, now.date(), total(sales), sales)
 
     async def _charge(self, keys: Sequence[ThrottleKey]) -> None:
@@ -256,13 +270,15 @@ class Checkout:
                 await self._throttle.refund(conn, keys)
 
     async def _refund(self, authorization: Authorization, amount: Decimal) -> None:
+        if authorization in {NOTHING_TO_PAY, AT_COUNTER}:
+            return
         try:
             await self._provider.refund(authorization.reference, amount)
         except Exception:  # the authorization lapses by itself, and the user gets a response
             log.exception("payment not refunded", payment=authorization.reference)
 
     async def _collect(self, order_id: int, authorization: Authorization, amount: Decimal) -> None:
-        if authorization.is_captured:
+        if authorization.is_captured or not authorization.is_paid:
             return
         try:
             async with asyncio.timeout(CAPTURE_SECONDS):
@@ -277,7 +293,9 @@ class Checkout:
         now = self._clock.now()
         async with database.connection() as conn:
             await queries.delete_old_keys(conn, created_before=now - KEY_LIFETIME)
-            uncaptured = await queries.select_uncaptured(conn, placed_before=now - CAPTURE_AFTER)
+            uncaptured = await queries.select_uncaptured(
+                conn, placed_before=now - CAPTURE_AFTER, other_than=AT_COUNTER.reference
+            )
         for order_id, reference, amount in uncaptured:
             await self._collect(order_id, Authorization(reference, is_captured=False), amount)
 

@@ -16,6 +16,7 @@ class CheckoutAttempt(msgspec.Struct, frozen=True):
     address: str
     arrived: float  # by ``Clock.monotonic``
     snapshot: CartSnapshot | None = None  # the only lines that may be sold; None: whatever is in the cart
+    is_at_counter: bool = False  # it is paid there later
 
 
 class AmountDue(msgspec.Struct, frozen=True):

@@ -31,10 +31,19 @@ class Payment(msgspec.Struct, frozen=True):
 
 
 class Authorization(msgspec.Struct, frozen=True):
-    """``reference``: the provider's own. ``is_captured``: nothing is left to collect."""
+    """``reference``: the provider's own. ``is_captured``: nothing is left to collect.
+
+    ``is_paid``: False where the order is placed now and paid at the counter later.
+    """
 
     reference: str
     is_captured: bool
+    is_paid: bool = True
+
+
+# What no provider is asked for (contract §10.1, §10.3).
+NOTHING_TO_PAY = Authorization("nothing to pay", is_captured=True)
+AT_COUNTER = Authorization("counter", is_captured=False, is_paid=False)
 
 
 class RefundRefused(Exception):

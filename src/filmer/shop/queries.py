@@ -1,4 +1,4 @@
-"""All SQL of carts, cards and orders. Every statement names the account whose rows it touches.
+"""All SQL of carts and orders. Every statement names the account whose rows it touches.
 
 Each message to the server costs more than most statements do, so what is asked together is one statement.
 """
@@ -9,25 +9,16 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import psycopg
 
 from filmer.accounts.queries import GUESSES
+from filmer.errors import ServiceUnavailable
 from filmer.shop.checkout_attempt import CheckoutAttempt
 from filmer.shop.schemas import CartLine, Order, OrderSummary, Sale
 from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
 
 _CART_LOCK = 0x63617274  # "cart"
-
-
-class StoredCard(msgspec.Struct, frozen=True):
-    """A card on file; its number is not in it."""
-
-    last_four: str
-    first_name: str
-    last_name: str
-    expiration: str
-    account_id: int | None
-    demo: bool
 
 
 class StoredReceipt(msgspec.Struct, frozen=True):
@@ -107,28 +98,31 @@ async def add_line(
 
     None are returned, and nothing is added, if there is no such film, or the line would hold more than ten.
     """
-    cursor = await conn.execute(
-        """
-        WITH used AS (
-            INSERT INTO film_in_use (film_id) SELECT id FROM film WHERE id = %(film)s ON CONFLICT DO NOTHING
-        ), added AS (
-            INSERT INTO cart_line AS c (account_id, film_id, quantity, price)
-            SELECT %(account)s, f.id, %(quantity)s, coalesce(f.price, %(default)s)
-            FROM film f WHERE f.id = %(film)s
-            ON CONFLICT (account_id, film_id) DO UPDATE SET quantity = c.quantity + excluded.quantity
-            WHERE c.quantity + excluded.quantity <= 10
-            RETURNING place, film_id, quantity, price
-        ), line AS (
-            TABLE added
-            UNION ALL
-            SELECT place, film_id, quantity, price FROM cart_line
-            WHERE account_id = %(account)s AND film_id <> %(film)s AND EXISTS (TABLE added)
+    try:
+        cursor = await conn.execute(
+            """
+            WITH used AS (
+                INSERT INTO film_in_use (film_id) SELECT id FROM film WHERE id = %(film)s ON CONFLICT DO NOTHING
+            ), added AS (
+                INSERT INTO cart_line AS c (account_id, film_id, quantity, price)
+                SELECT %(account)s, f.id, %(quantity)s, coalesce(f.price, %(default)s)
+                FROM film f WHERE f.id = %(film)s
+                ON CONFLICT (account_id, film_id) DO UPDATE SET quantity = c.quantity + excluded.quantity
+                WHERE c.quantity + excluded.quantity <= 10
+                RETURNING place, film_id, quantity, price
+            ), line AS (
+                TABLE added
+                UNION ALL
+                SELECT place, film_id, quantity, price FROM cart_line
+                WHERE account_id = %(account)s AND film_id <> %(film)s AND EXISTS (TABLE added)
         )
-        SELECT l.film_id, f.title, f.year, l.quantity, l.price, coalesce(f.price, %(default)s)
-        FROM line l JOIN film f ON f.id = l.film_id ORDER BY l.place
-        """,
-        {"account": account_id, "film": film_id, "quantity": quantity, "default": default_price},
-    )
+            SELECT l.film_id, f.title, f.year, l.quantity, l.price, coalesce(f.price, %(default)s)
+            FROM line l JOIN film f ON f.id = l.film_id ORDER BY l.place
+            """,
+            {"account": account_id, "film": film_id, "quantity": quantity, "default": default_price},
+        )
+    except psycopg.errors.ForeignKeyViolation:  # a visitor's cart that was merged just now
+        raise ServiceUnavailable("This cart has just been moved to an account; try again") from None
     return [CartLine(*row) for row in await cursor.fetchall()]
 
 
@@ -154,61 +148,6 @@ async def delete_line(conn: Connection, account_id: int, film_id: str) -> bool:
 
 async def delete_lines(conn: Connection, account_id: int) -> None:
     await conn.execute("DELETE FROM cart_line WHERE account_id = %s", [account_id])
-
-
-async def select_card(conn: Connection, digest: bytes, account_id: int, *, demo: bool) -> StoredCard | None:
-    """A card this account may pay with."""
-    cursor = await conn.execute(
-        """
-        SELECT last_four, first_name, last_name, expiration, account_id, demo FROM card
-        WHERE digest = %s AND (account_id IS NULL OR account_id = %s) AND (NOT demo OR %s)
-        """,
-        [digest, account_id, demo],
-    )
-    row = await cursor.fetchone()
-    return None if row is None else StoredCard(*row)
-
-
-async def select_cards(conn: Connection) -> list[StoredCard]:
-    cursor = await conn.execute(
-        """
-        SELECT last_four, first_name, last_name, expiration, account_id, demo FROM card
-        ORDER BY account_id NULLS FIRST, last_four, expiration
-        """
-    )
-    return [StoredCard(*row) for row in await cursor.fetchall()]
-
-
-async def insert_card(
-    conn: Connection,
-    *,
-    digest: bytes,
-    last_four: str,
-    first_name: str,
-    last_name: str,
-    expiration: str,
-    account_id: int | None,
-    demo: bool,
-) -> bool:
-    """False when the card is on file already."""
-    done = await conn.execute(
-        """
-        INSERT INTO card (digest, last_four, first_name, last_name, expiration, account_id, demo)
-        VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (digest) DO NOTHING
-        """,
-        [digest, last_four, first_name, last_name, expiration, account_id, demo],
-    )
-    return done.rowcount == 1
-
-
-async def delete_card(conn: Connection, digest: bytes) -> bool:
-    return (await conn.execute("DELETE FROM card WHERE digest = %s", [digest])).rowcount == 1
-
-
-async def delete_cards(conn: Connection) -> int:
-    """Deletes all cards, and the fingerprint of their key: without cards, any key may be used next."""
-    await conn.execute("DELETE FROM secret_key")
-    return (await conn.execute("DELETE FROM card")).rowcount
 
 
 # The order of an identical submit: by its key, or without one the first after the account's last order before it came.
@@ -369,18 +308,22 @@ async def select_orders(conn: Connection, account_id: int, *, first: int, size: 
     return int(rows[0][0]), orders
 
 
-async def select_uncaptured(conn: Connection, *, placed_before: datetime) -> list[tuple[int, str, Decimal]]:
+async def select_uncaptured(
+    conn: Connection, *, placed_before: datetime, other_than: str
+) -> list[tuple[int, str, Decimal]]:
     """Orders whose money is still to be collected: id, the payment's reference, amount.
 
-    A random selection, so that payments that can't be collected do not hold up others.
+    ``other_than``: a reference of payments that no provider collects. A random selection, so that payments that can't
+    be collected do not hold up others.
     """
     cursor = await conn.execute(
         """
         SELECT id, payment, total FROM shop_order o
-        WHERE captured IS NULL AND placed < %s AND NOT EXISTS (SELECT FROM cancellation c WHERE c.order_id = o.id)
+        WHERE captured IS NULL AND placed < %s AND payment <> %s
+            AND NOT EXISTS (SELECT FROM cancellation c WHERE c.order_id = o.id)
         ORDER BY random() LIMIT 100
         """,
-        [placed_before],
+        [placed_before, other_than],
     )
     return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
 

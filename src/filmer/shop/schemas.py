@@ -49,7 +49,7 @@ class Submission(Body):
         Meta(
             min_length=1,
             max_length=20,
-            description="The card's number; spaces and dashes are ignored. Only a digest of it is ever kept.",
+            description="The card's number, of which only a digest is kept; or the id of a card of one's own.",
             examples=["4111 1111 1111 1111"],
         ),
     ]

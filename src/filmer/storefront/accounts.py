@@ -35,6 +35,7 @@ from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import Query, path_id, read_query
 from filmer.store.postgres import Connection, Database
 from filmer.storefront.forms import FilledForm, Form, receive_form
+from filmer.storefront.guest_cookies import GuestCookies, merge_notice
 from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, local_address, please_wait
 from filmer.storefront.pending_forms import Action, PendingForm
 
@@ -69,6 +70,7 @@ class AccountPages(Handlers):
         sessions: Sessions,
         signing_in: SigningIn,
         clock: Clock,
+        guests: GuestCookies,
         *,
         actions: Mapping[str, Action],
         demo: Sequence[Credentials] = (),
@@ -82,6 +84,7 @@ class AccountPages(Handlers):
         self._sessions = sessions
         self._signing_in = signing_in
         self._clock = clock
+        self._guests = guests
         self._actions = actions
         self._demo = demo
 
@@ -95,7 +98,7 @@ class AccountPages(Handlers):
         except (InvalidRequest, InvalidCredentials, RateLimited) as error:
             filled = FilledForm.of(_SIGN_IN, form, _with_wait(error))
             return await self._show_again("sign_in.html", request, form, filled, error)
-        return await self._welcome(form, user, f"Welcome back, {user.first_name}.", cookie)
+        return await self._welcome(request, form, user, f"Welcome back, {user.first_name}.", cookie)
 
     async def show_register(self, request: AnyRequest) -> HtmlResponse:
         return await self._show_sign_in_or_register("register.html", request)
@@ -111,11 +114,12 @@ class AccountPages(Handlers):
                 filled = msgspec.structs.replace(filled, errors={"email": reason}, failure="")
             return await self._show_again("register.html", request, form, filled, error)
         notice = f"Welcome, {user.first_name}. Your account is open, and you are signed in."
-        return await self._welcome(form, user, notice, cookie)
+        return await self._welcome(request, form, user, notice, cookie)
 
-    async def _welcome(self, form: Form, user: User, welcome: str, session: str) -> HtmlResponse:
-        """Carry out the pending form, and redirect to the page that the user came from."""
-        address, field = local_address(form.get("next")), form.get("waiting")
+    async def _welcome(self, request: AnyRequest, form: Form, user: User, welcome: str, session: str) -> HtmlResponse:
+        """Merge the cart, carry out the pending form, and redirect to where the user came from, or to the checkout."""
+        lines, cookies = await self._guests.merge(request, user.id)
+        address, field = local_address(form.get("next"), "/checkout" if lines else "/"), form.get("waiting")
         pending = self._pages.pending.verify(field)
         shown_again, outcome = None, _TOO_LATE if field else ""
         if pending is not None and (action := self._actions.get(pending.action)):
@@ -128,7 +132,9 @@ class AccountPages(Handlers):
                 outcome = _NOT_DONE
         elif pending is not None:
             shown_again, outcome = msgspec.structs.replace(pending, account=user.id), _LOOK_AGAIN
-        response = self._pages.redirect(address, f"{welcome} {outcome}".strip(), session=session)
+        texts = (welcome, merge_notice(lines), outcome)
+        response = self._pages.redirect(address, " ".join(text for text in texts if text), session=session)
+        response.cookies.extend(cookies)
         if field:
             cookie = self._pages.pending.cookie(shown_again) if shown_again else None
             response.cookies.append(cookie or self._pages.pending.removal)

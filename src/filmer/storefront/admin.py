@@ -1,13 +1,13 @@
-"""The pages for admins: an overview, the accounts, and the prices of films."""
+"""The pages for admins: an overview, the accounts, and the prices and rental terms of films."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlencode
 
+import msgspec
 from litestar.params import FromPath
 from msgspec import Meta
 
@@ -20,22 +20,28 @@ from filmer.catalogue.schemas import MovieItem
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
-from filmer.errors import Forbidden, InvalidRequest, NotFound
+from filmer.errors import Conflict, FilmerError, InvalidOperation, InvalidRequest, NotFound
 from filmer.http.body import Body
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import Query, read_query, require_id
+from filmer.http.query import Query, path_id, read_query, require_id
+from filmer.rentals.counter_queries import Terms
+from filmer.rentals.terms import MAX_COPIES, MAX_HOURS, MAX_START_DAYS, NewTerms, set_terms, stock_of, terms_of
 from filmer.settings import parse_price
+from filmer.shop.counter_payments import CounterPayments
+from filmer.shop.schemas import MAX_ID
 from filmer.store.postgres import Connection
 from filmer.store.valkey import SharedCache
-from filmer.storefront.forms import Form, receive_form, without_blanks
+from filmer.storefront.forms import FilledForm, Form, receive_form, without_blanks
 from filmer.storefront.pager import Pager
-from filmer.storefront.pages import HtmlResponse, Pages, Pending, Visitor, local_address
+from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, local_address
 from filmer.tmdb.client import Tmdb
 
 DAYS = 30
 ACCOUNTS_A_PAGE = 50
 FILMS_A_PAGE = 20
-_PRICE_ACTION = "price"  # shown again after a sign-in, never carried out
+_FILM_ACTION = "film's terms"  # shown again after a sign-in, never carried out
+_PRICE = {"price": "Price"}
+_TERMS = {"startDays": "Days to begin", "hours": "Hours", "copies": "Copies"}
 _AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,2})?")
 
 
@@ -48,6 +54,14 @@ def _read_price(text: str) -> Decimal:
 
 class NewPrice(Body):
     price: Annotated[Decimal, Meta(extra={"read": _read_price})]
+
+
+class RentalTerms(Body):
+    """As a form sends them. None, for what was left empty: as the settings say; of copies: no limit."""
+
+    start_days: Annotated[int, Meta(ge=1, le=MAX_START_DAYS)] | None = None
+    hours: Annotated[int, Meta(ge=1, le=MAX_HOURS)] | None = None
+    copies: Annotated[int, Meta(ge=0, le=MAX_COPIES)] | None = None
 
 
 class AdminListQuery(Query):
@@ -67,6 +81,8 @@ class AdminPages(Handlers):
         search: Search,
         clock: Clock,
         default_price: Decimal,
+        default_terms: Terms,
+        payments: CounterPayments,
     ) -> None:
         self._pages = pages
         self._shared = shared
@@ -75,10 +91,12 @@ class AdminPages(Handlers):
         self._search = search
         self._clock = clock
         self._default_price = default_price
+        self._default_terms = default_terms
+        self._payments = payments
 
     async def show_dashboard(self, request: AnyRequest) -> HtmlResponse:
         today = self._clock.now().date()
-        async with self._admin(request) as (conn, visitor):
+        async with self._pages.admin(request) as (conn, visitor):
             totals = await queries.select_totals(conn)
             days = await queries.select_days(conn, first=today - timedelta(days=DAYS - 1), last=today)
         health = {
@@ -90,8 +108,29 @@ class AdminPages(Handlers):
             "admin.html", request, visitor, totals=totals, days=days, chart=chart_of(days), health=health
         )
 
+    async def list_payments(self, request: AnyRequest) -> HtmlResponse:
+        async with self._pages.admin(request) as (conn, visitor):
+            payments = await queries.select_counter_payments(conn)
+        return self._pages.personal("admin_payments.html", request, visitor, payments=payments)
+
+    async def mark_paid(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
+        return await self._mark(order_id, request, self._payments.mark_paid, "The order is paid.")
+
+    async def mark_given_back(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
+        return await self._mark(order_id, request, self._payments.mark_given_back, "The money is given back.")
+
+    async def _mark(
+        self, order_id: str, request: AnyRequest, mark: Callable[[Connection, int], Awaitable[None]], notice: str
+    ) -> HtmlResponse:
+        async with self._pages.admin(request) as (conn, _):
+            try:
+                await mark(conn, path_id(order_id, MAX_ID) or 0)
+            except InvalidOperation as error:
+                notice = f"{error.message}."
+        return self._pages.redirect("/admin/payments", notice)
+
     async def list_accounts(self, request: AnyRequest) -> HtmlResponse:
-        async with self._admin(request) as (conn, visitor):
+        async with self._pages.admin(request) as (conn, visitor):
             query_string = without_blanks(request.scope["query_string"])
             params = read_query(query_string, AdminListQuery)
             first = (params.page - 1) * ACCOUNTS_A_PAGE
@@ -105,31 +144,44 @@ class AdminPages(Handlers):
 
     async def clear_favorites(self, account_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._admin(request):
+        async with self._pages.admin(request):
             pass
         await self._shelves.clear_favorites(require_id(account_id, NotFound(f"There is no account {account_id}")))
         address = local_address(form.get("next"), "/admin/accounts")
         return self._pages.redirect(address, f"Account {account_id} has no favourites any more.")
 
     async def list_films(self, request: AnyRequest) -> HtmlResponse:
-        async with self._admin(request) as (conn, visitor):
+        async with self._pages.admin(request) as (conn, visitor):
             params = read_query(without_blanks(request.scope["query_string"]), AdminListQuery)
-            form = self._pages.pending_form(request, visitor, _PRICE_ACTION)
-            filled = {form.get("film"): (form.get("price"), "")} if form else {}
+            form = self._pages.pending_form(request, visitor, _FILM_ACTION)
+            filled = {form.get("film"): _filled(form)} if form else {}
             return await self._films(conn, request, visitor, params, filled)
 
     async def set_price(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._admin(request, pending=(_PRICE_ACTION, form.only("price", film=film_id))) as (conn, visitor):
+        pending = (_FILM_ACTION, form.only(*_PRICE, film=film_id))
+        async with self._pages.admin(request, pending=pending) as (conn, visitor):
             params = _list_of(form)
             try:
                 price = form.read(NewPrice).price
             except InvalidRequest as error:
-                filled = {film_id: (form.get("price"), error.field_errors[0].reason)}
-                return await self._films(conn, request, visitor, params, filled, status=error.status)
+                return await self._films(conn, request, visitor, params, {film_id: _filled(form, error)}, error)
             title = await set_price(conn, film_id, price)
         address = _pager(params, params.page).address(params.page)
         return self._pages.redirect(address, f"{title} costs {self._pages.money(price)} now.")
+
+    async def set_terms(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
+        form = await receive_form(request)
+        pending = (_FILM_ACTION, form.only(*_TERMS, film=film_id))
+        async with self._pages.admin(request, pending=pending) as (conn, visitor):
+            params = _list_of(form)
+            try:
+                new = NewTerms(**msgspec.structs.asdict(form.without_blanks().read(RentalTerms)))
+                title, _ = await set_terms(conn, film_id, new, now=self._clock.now())
+            except (InvalidRequest, Conflict) as error:
+                return await self._films(conn, request, visitor, params, {film_id: _filled(form, error)}, error)
+        address = _pager(params, params.page).address(params.page)
+        return self._pages.redirect(address, f"The terms of {title} hold for what is rented from now on.")
 
     async def _films(
         self,
@@ -137,26 +189,19 @@ class AdminPages(Handlers):
         request: AnyRequest,
         visitor: Visitor,
         params: AdminListQuery,
-        filled: dict[str, tuple[str, str]],
-        *,
-        status: int = 200,
+        filled: Mapping[str, FilledForm],
+        error: FilmerError | None = None,
     ) -> HtmlResponse:
-        """The films that match, or all. ``filled``: by film, the price that was typed and its error, or ""."""
+        """The films that match, or all. ``filled``: by film, a form as it was filled in."""
         total, films = await self._find(conn, params)
         prices = await own_prices(conn, films)
+        film_ids, pager = [film.id for film in films], _pager(params, listing.pages(total, FILMS_A_PAGE))
+        terms, stock = await terms_of(conn, film_ids), await stock_of(conn, film_ids, now=self._clock.now())
         return self._pages.personal(
-            "admin_films.html",
-            request,
-            visitor,
-            status=status,
-            params=params,
-            total=total,
-            films=films,
-            prices=prices,
-            default_price=self._default_price,
-            filled=filled,
-            pager=_pager(params, listing.pages(total, FILMS_A_PAGE)),
-        )
+            "admin_films.html", request, visitor, status=error.status if error else OK, params=params, total=total,
+            films=films, prices=prices, default_price=self._default_price, terms=terms, stock=stock,
+            default_terms=self._default_terms, labels=_TERMS, filled=filled, unfilled=FilledForm({}), pager=pager,
+        )  # fmt: skip
 
     async def _find(
         self, conn: Connection, params: AdminListQuery
@@ -170,15 +215,10 @@ class AdminPages(Handlers):
         )  # fmt: skip
         return await self._search.movies(conn, conditions, sort="relevance", first=first, size=FILMS_A_PAGE)
 
-    @asynccontextmanager
-    async def _admin(
-        self, request: AnyRequest, *, pending: Pending | None = None
-    ) -> AsyncIterator[tuple[Connection, Visitor]]:
-        """As ``Pages.signed_in``, for admins alone. Raises Forbidden for everybody else who is signed in."""
-        async with self._pages.signed_in(request, pending=pending) as (conn, visitor):
-            if visitor.user.role != "admin":
-                raise Forbidden("The office is for the people who run this shop. You are signed in as a customer")
-            yield conn, visitor
+
+def _filled(form: Form, error: FilmerError | None = None) -> FilledForm:
+    """The form that was sent of the two that each film has."""
+    return FilledForm.of(_PRICE if any(name == "price" for name, _ in form.members) else _TERMS, form, error)
 
 
 def _list_of(form: Form) -> AdminListQuery:

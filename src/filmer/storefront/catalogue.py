@@ -17,6 +17,7 @@ from filmer.errors import NotFound
 from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import path_id
+from filmer.rentals.watching import Watching
 from filmer.store.postgres import Connection
 from filmer.storefront import browsing, facets
 from filmer.storefront.browsing import (
@@ -59,13 +60,20 @@ SEARCH_LABELS = {
 
 class CataloguePages(Handlers):
     def __init__(
-        self, pages: Pages, catalogue: Catalogue, search: Search, tmdb_cache: TmdbCache, prices: Prices
+        self,
+        pages: Pages,
+        catalogue: Catalogue,
+        search: Search,
+        tmdb_cache: TmdbCache,
+        prices: Prices,
+        watching: Watching,
     ) -> None:
         self._pages = pages
         self._catalogue = catalogue
         self._search = search
         self._tmdb_cache = tmdb_cache
         self._prices = prices
+        self._watching = watching
 
     def _filled(
         self,
@@ -92,6 +100,7 @@ class CataloguePages(Handlers):
             best = await queries.select_known(conn, "rating desc", among=BEST_KNOWN, size=ROW)
             ours = await queries.select_films_by_tmdb_ids(conn, popular_ids)
             prices = await self._prices.of(conn, newest, best, ours.values())
+            own = await self._watching.own(conn, visitor.user.id) if visitor else []
         return self._pages.public(
             "home.html",
             request,
@@ -104,6 +113,8 @@ class CataloguePages(Handlers):
             known=BEST_KNOWN if total > BEST_KNOWN else None,
             genres=genres,
             total=total,
+            lapsing=[held for held in own if self._watching.is_lapsing(held.rental)],
+            now=self._watching.now(),
         )
 
     async def list_films(self, request: AnyRequest) -> HtmlResponse:

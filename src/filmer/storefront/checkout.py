@@ -2,46 +2,64 @@
 
 import re
 import secrets
+from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
 from filmer.accounts.signing_in import Client
+from filmer.clock import Clock
 from filmer.errors import (
     CartChanged,
     EmptyCart,
+    FieldError,
     FilmerError,
     InvalidRequest,
     KeyUsed,
     PaymentFailed,
     RateLimited,
+    Reason,
     ServiceUnavailable,
     Unavailable,
 )
 from filmer.http.handlers import AnyRequest, Handlers, arrival
 from filmer.http.json_text import Members
+from filmer.rentals.queries import OwnRental
+from filmer.rentals.watching import Watching
+from filmer.shop.card_queries import StoredCard
+from filmer.shop.cards import OwnCards, new_card_errors
 from filmer.shop.cart import Carts
 from filmer.shop.cart_snapshot import changes_since, read_snapshot, snapshot_of, write_snapshot
 from filmer.shop.checkout import Checkout
 from filmer.shop.schemas import CartLine, Order, Submission, past_month, total
+from filmer.store.postgres import Connection
+from filmer.storefront.card_forms import CARD, SHOWN_AGAIN, as_the_api_takes_it
 from filmer.storefront.forms import FilledForm, Form, receive_form
 from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, please_wait
 
-_CARD = {
-    "creditCardId": "Card number",
-    "firstName": "First name on the card",
-    "lastName": "Last name on the card",
-    "expiration": "Good through",
-}
-_SHOWN_AGAIN = [name for name in _CARD if name != "creditCardId"]  # a card's number never is
-_EMPTY = FilledForm(_CARD)
+CARDS, COUNTER = "cards", "counter"  # ways to pay, besides the ids of cards on file
+_NO_CARD = Submission(credit_card_id="", first_name="", last_name="", expiration="")
+_PAY_LATER = "Thank you! Your order is placed, and waits for you to pay at the counter."
+_EMPTY = FilledForm(CARD)
 _PENDING_ACTION = "checkout"  # shown again after a sign-in, never carried out
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
-_ON_CARDS = re.compile(r"\s*(0?[1-9]|1[0-2])\s*/\s*(?:20)?([0-9]{2})\s*")  # a month as cards print it
-_REFUSED = "This card was not accepted: its number, names and month must match a card on file. Nothing was bought."
+_REFUSED = (
+    "This card was not accepted: its number, names and month must match a card on file. Nothing was bought."
+    " To put yours on file, tick “Keep this card”."
+)
 _CART_CHANGED = "Your cart has changed since you looked. Nothing was bought: here it is now."
+_LACKING = "Not everything in your cart can be had any more. Nothing was bought: what is missing is marked."
 _NOTHING_TO_BUY = "Your cart is empty, so there is nothing to check out."
 _CART_EMPTY_NOW = "Your cart is empty by now. What you have bought is among your orders."
 _ALREADY_BOUGHT = "You have sent this form before: this is the order it became. Nothing else was bought."
+
+
+class ShownCart(msgspec.Struct, frozen=True):
+    """``held``: what the user has already; ``lacking``: why films can't be had. Both by film."""
+
+    lines: list[CartLine]
+    held: Mapping[str, OwnRental]
+    lacking: Mapping[str, Reason]
 
 
 class CheckoutPages(Handlers):
@@ -50,23 +68,32 @@ class CheckoutPages(Handlers):
         pages: Pages,
         carts: Carts,
         checkout: Checkout,
+        watching: Watching,
+        cards: OwnCards,
+        clock: Clock,
         *,
+        hold_days: int,
         hint: str | None = None,
     ) -> None:
         """``hint``: a text about public cards with which everybody may try the shop."""
         self._pages = pages
         self._carts = carts
         self._checkout = checkout
+        self._watching = watching
+        self._cards = cards
+        self._clock = clock
+        self._hold_days = hold_days
         self._hint = hint
 
     async def show_checkout(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.signed_in(request) as (conn, visitor):
-            lines = await self._carts.show(conn, visitor.user.id)
-        if not lines:
+            cart = await self._cart(conn, visitor)
+            cards = await self._cards.list(conn, visitor.user.id)
+        if not cart.lines:
             return self._pages.redirect("/cart", _NOTHING_TO_BUY)
         form = self._pages.pending_form(request, visitor, _PENDING_ACTION)
-        filled = FilledForm.of(_CARD, form) if form else _EMPTY
-        return self._show_checkout(request, visitor, lines, key=secrets.token_urlsafe(32), filled=filled)
+        filled = FilledForm.of(SHOWN_AGAIN, form) if form else _EMPTY
+        return self._show_checkout(request, visitor, cart, cards, key=secrets.token_urlsafe(32), filled=filled)
 
     async def check_out(self, request: AnyRequest) -> HtmlResponse:
         """With the form's key, repeated submits make one order; its snapshot has the lines that the user agreed to."""
@@ -79,42 +106,79 @@ class CheckoutPages(Handlers):
             return self._pages.redirect(f"/orders/{used.order_id}", _ALREADY_BOUGHT)
         except (InvalidRequest, PaymentFailed, CartChanged, RateLimited, ServiceUnavailable, Unavailable) as error:
             return await self._show_checkout_again(request, form, error)
-        return self._pages.redirect(f"/orders/{order.id}", "Thank you! Your order is placed.")
+        notice = _PAY_LATER if self._is_without_card(form) and order.total else "Thank you! Your order is placed."
+        return self._pages.redirect(f"/orders/{order.id}", notice)
 
     async def _place_order(self, request: AnyRequest, form: Form) -> Order:
         arrived, key, snapshot = arrival(request), _key(form), read_snapshot(form.get("seen"))
-        pending = (_PENDING_ACTION, form.only(*_SHOWN_AGAIN))
+        pending = (_PENDING_ACTION, form.only(*SHOWN_AGAIN))
         async with self._pages.signed_in(request, pending=pending) as (conn, visitor):
-            submission = _with_month(form).read(Submission, check=lambda values: past_month(values, arrived.at))
+            submission = await self._submission(conn, visitor, form, arrived.at)
+            way = COUNTER if submission is _NO_CARD else CARDS
             attempt = self._checkout.attempt(
-                visitor.user, submission, key, Client.of(request), arrived.monotonic, snapshot=snapshot
+                visitor.user, submission, key, Client.of(request), arrived.monotonic, snapshot=snapshot, way=way
             )
             # The cart is read first: if another submit has bought it by then, its key is stored as well, and is found.
             lines = await self._carts.show(conn, visitor.user.id)
             prepared = await self._checkout.prepare(conn, attempt)
-        if isinstance(prepared, Order):
-            return prepared
-        if snapshot_of(lines) != snapshot:  # before the card is tried; what changes later, the transaction finds
-            raise CartChanged
+            if isinstance(prepared, Order):
+                return prepared
+            if snapshot_of(lines) != snapshot:  # before the card is tried; what changes later, the transaction finds
+                raise CartChanged
+            if _is_kept(form):
+                await self._cards.put(conn, visitor.user.id, submission)
         return await self._checkout.place_order(attempt, prepared)
+
+    async def _submission(self, conn: Connection, visitor: Visitor, form: Form, now: datetime) -> Submission:
+        """The card that was typed, or the one on file that was chosen; no card where none is needed.
+
+        Raises InvalidRequest.
+        """
+        if self._is_without_card(form):
+            return _NO_CARD
+        if CARDS not in self._checkout.ways:
+            raise InvalidRequest([FieldError("pay", "way to pay is not offered here; choose another one")])
+        check = new_card_errors if _is_kept(form) else past_month
+        if (chosen := form.get("pay")) not in {"", CARDS}:
+            cards = await self._cards.list(conn, visitor.user.id)
+            card = next((card for card in cards if card.id == chosen), None)
+            if card is None:
+                raise InvalidRequest([FieldError("pay", "card is not on file any more; choose another one")])
+            values = (card.id, card.first_name, card.last_name, card.expiration)
+            form = Form(Members(zip(CARD, values, strict=True)))
+        return as_the_api_takes_it(form).read(Submission, check=lambda values: check(values, now))
+
+    def _is_without_card(self, form: Form) -> bool:
+        """Whether nothing is to be paid, or at the counter."""
+        snapshot = read_snapshot(form.get("seen"))
+        is_free = bool(snapshot) and not any(line.cents for line in snapshot)
+        ways = self._checkout.ways
+        return is_free or (COUNTER in ways and (form.get("pay") or ways[0]) == COUNTER)
 
     async def _show_checkout_again(self, request: AnyRequest, form: Form, error: FilmerError) -> HtmlResponse:
         """With the same key for the same cart: a response that got lost may have been an order's."""
         async with self._pages.signed_in(request) as (conn, visitor):
-            lines = await self._carts.show(conn, visitor.user.id)
-        if not lines:
+            cart = await self._cart(conn, visitor)
+            cards = await self._cards.list(conn, visitor.user.id)
+        if not cart.lines:
             return self._pages.redirect("/cart", _CART_EMPTY_NOW)
-        is_same = snapshot_of(lines) == read_snapshot(form.get("seen"))
+        is_same = snapshot_of(cart.lines) == read_snapshot(form.get("seen"))
         key = _key(form) if is_same else secrets.token_urlsafe(32)
-        response = self._show_checkout(request, visitor, lines, key=key, form=form, error=error)
+        response = self._show_checkout(request, visitor, cart, cards, key=key, form=form, error=error)
         response.headers.update(error.headers)
         return response
+
+    async def _cart(self, conn: Connection, visitor: Visitor) -> ShownCart:
+        lines = await self._carts.show(conn, visitor.user.id)
+        held = await self._watching.held(conn, visitor.user.id)
+        return ShownCart(lines, held, await self._carts.lacking(conn, lines))
 
     def _show_checkout(
         self,
         request: AnyRequest,
         visitor: Visitor,
-        lines: list[CartLine],
+        cart: ShownCart,
+        cards: list[StoredCard],
         *,
         key: str,
         form: Form | None = None,
@@ -126,42 +190,49 @@ class CheckoutPages(Handlers):
             request,
             visitor,
             status=error.status if error else OK,
-            lines=lines,
-            total=total(lines),
-            changes=changes_since(read_snapshot(form.get("seen")), lines) if form else [],
+            lines=cart.lines,
+            held=cart.held,
+            lacking=cart.lacking,
+            total=total(cart.lines),
+            changes=changes_since(read_snapshot(form.get("seen")), cart.lines) if form else [],
             form=_filled(form, error) if form and error else filled,
             key=key,
-            snapshot=write_snapshot(lines),
+            snapshot=write_snapshot(cart.lines),
             hint=self._hint,
+            cards=cards if CARDS in self._checkout.ways else [],
+            ways=self._checkout.ways,
+            hold_days=self._hold_days,
+            month=f"{self._clock.now():%Y-%m}",
+            chosen=form.get("pay") if form else "",
+            is_kept=_is_kept(form) if form else not cards,
         )
 
 
 def _filled(form: Form, error: FilmerError) -> FilledForm:
     if isinstance(error, CartChanged):  # to be looked at first, and then paid for anew
-        return FilledForm(_CARD, failure=_CART_CHANGED)
-    filled = FilledForm.of({name: _CARD[name] for name in _SHOWN_AGAIN}, form, error)
-    return msgspec.structs.replace(filled, labels=_CARD, failure=filled.failure and _failure_text(error))
+        return FilledForm(CARD, failure=_CART_CHANGED)
+    filled = FilledForm.of(SHOWN_AGAIN, form, error)
+    return msgspec.structs.replace(
+        filled, labels={**CARD, "pay": "How you pay"}, failure=filled.failure and _failure_text(error)
+    )
 
 
 def _failure_text(error: FilmerError) -> str:
     if isinstance(error, PaymentFailed):
         return _REFUSED
+    if isinstance(error, Unavailable):
+        return _LACKING
     if isinstance(error, RateLimited):
         return f"Too many cards were refused: {please_wait(error)} before the next try."
     return f"That did not work, and it is our fault. {error.message}. Send it again: you pay only once."
+
+
+def _is_kept(form: Form) -> bool:
+    """Whether a card was typed that is put on file."""
+    return form.get("keep") == "yes" and form.get("pay") in {"", CARDS}
 
 
 def _key(form: Form) -> str:
     """A new key where the form has none of ours: the snapshot still makes one order of one cart."""
     key = form.get("key")
     return key if _KEY.fullmatch(key) else secrets.token_urlsafe(32)
-
-
-def _with_month(form: Form) -> Form:
-    """With the month in the API's form, where it was typed as cards print it and browsers fill it in."""
-    return Form(Members((name, _month(text) if name == "expiration" else text) for name, text in form.members))
-
-
-def _month(text: str) -> str:
-    printed = _ON_CARDS.fullmatch(text)
-    return f"20{printed[2]}-{printed[1]:0>2}" if printed else text.strip()

@@ -14,9 +14,13 @@ from filmer.catalogue.search import Search
 from filmer.community.shelves import Shelves
 from filmer.errors import NotFound
 from filmer.http.handlers import AnyRequest, Handlers
+from filmer.rentals.terms import stock_of
+from filmer.rentals.videos import film_offer
+from filmer.rentals.watching import Watching
 from filmer.store.postgres import Connection
 from filmer.storefront import linked_data
 from filmer.storefront.pages import HtmlResponse, Pages
+from filmer.storefront.players import trailer_player
 
 LEADING = 5  # members of the cast whose other films are shown
 MORE = 12  # films a list
@@ -32,6 +36,7 @@ class FilmPages(Handlers):
         search: Search,
         shelves: Shelves,
         prices: Prices,
+        watching: Watching,
         *,
         currency: str,
         public_url: str | None,
@@ -45,6 +50,7 @@ class FilmPages(Handlers):
         self._search = search
         self._shelves = shelves
         self._prices = prices
+        self._watching = watching
         self._currency = currency
         self._origin = public_url or ""
 
@@ -66,6 +72,10 @@ class FilmPages(Handlers):
             shown = {card.id for card in (*alike, *directed)}
             more_like, is_settled = await self._more_like(conn, film, cast, shown)
             prices = await self._prices.of(conn, [film], alike, directed, more_like)
+            found, is_limited = await film_offer(conn, film.id)
+            now = self._watching.now()
+            stock = (await stock_of(conn, [film.id], now=now))[film.id] if is_limited else None
+            own = await self._watching.own(conn, visitor.user.id, film.id) if visitor else []
         shelf_entry = None
         if visitor is not None and film.tmdb_id is not None:
             shelf_entry = await self._shelves.entry(visitor.user.id, film.tmdb_id)
@@ -73,12 +83,17 @@ class FilmPages(Handlers):
             "film.html",
             request,
             visitor,
-            is_cacheable=is_settled,
+            is_cacheable=is_settled and stock is None,  # stock changes all the time
             film=film,
             cast=cast,
             directors=directors,
             prices=prices,
             shelf_entry=shelf_entry,
+            trailer=trailer_player(found.trailers[0]) if found.trailers else None,
+            can_be_watched=bool(found.features),
+            stock=stock,
+            own=own,
+            now=now,
             alike=alike,
             directed=directed,
             more_like=more_like,

@@ -34,6 +34,10 @@ class Form(msgspec.Struct, frozen=True):
         """A form of these fields alone, and of those in ``more``."""
         return Form(Members([*more.items(), *(member for member in self.members if member[0] in names)]))
 
+    def without_blanks(self) -> "Form":
+        """Without the fields that were left empty."""
+        return Form(Members(member for member in self.members if str(member[1]).strip()))
+
     def read(self, struct: type[B], *, check: Check | None = None) -> B:
         """The struct's fields. Raises InvalidRequest naming every offending one."""
         kinds = _kinds(struct)

@@ -5,7 +5,7 @@ name, cart and notices, made anew each time and never cached (contract §1.7).
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
@@ -19,10 +19,10 @@ from filmer.accounts.schemas import User
 from filmer.accounts.sessions import Sessions, session_digest
 from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.edition import Edition
-from filmer.errors import FilmerError, RateLimited, ServiceUnavailable, Unauthorized
+from filmer.errors import FilmerError, Forbidden, RateLimited, ServiceUnavailable, Unauthorized
 from filmer.http.cache_headers import PUBLIC
 from filmer.http.cookies import session_tokens
-from filmer.http.envelopes import PAGE_HEADERS, FailurePage
+from filmer.http.envelopes import PAGE_HEADERS, POLICY, FailurePage
 from filmer.http.handlers import AnyRequest
 from filmer.plurals import counted
 from filmer.shop.cart import Carts
@@ -60,7 +60,9 @@ class Pages:
         *,
         carts: Carts,
         edition: Edition,
+        media_origins: Sequence[str] = (),
     ) -> None:
+        """``media_origins``: the other hosts that pages may play films from."""
         self._sessions = sessions
         self._templates = templates
         self._notices = notices
@@ -68,6 +70,8 @@ class Pages:
         self.pending = pending
         self._carts = carts
         self._edition = edition
+        policy = PAGE_HEADERS[POLICY].replace("media-src 'self'", " ".join(("media-src 'self'", *media_origins)))
+        self._headers = {**PAGE_HEADERS, POLICY: policy}
 
     @asynccontextmanager
     async def reading(
@@ -95,6 +99,16 @@ class Pages:
         """A connection and the visitor, who must be signed in. ``pending`` and errors as of ``require``."""
         async with self._database.connection() as conn:
             yield conn, await self.require(conn, request, pending=pending)
+
+    @asynccontextmanager
+    async def admin(
+        self, request: AnyRequest, *, pending: Pending | None = None
+    ) -> AsyncIterator[tuple[Connection, Visitor]]:
+        """As ``signed_in``, for admins alone. Raises Forbidden for everybody else who is signed in."""
+        async with self.signed_in(request, pending=pending) as (conn, visitor):
+            if visitor.user.role != "admin":
+                raise Forbidden("The office is for the people who run this shop. You are signed in as a customer")
+            yield conn, visitor
 
     async def require(self, conn: Connection, request: AnyRequest, *, pending: Pending | None = None) -> Visitor:
         """The visitor. Raises Unauthorized, which redirects to the page where one signs in (``http/failures.py``).
@@ -133,7 +147,7 @@ class Pages:
         """A page that is the same for all who are not signed in. ``is_cacheable``: False where it is incomplete."""
         response = self.personal(template, request, visitor, **values)
         response.headers["vary"] = "Cookie, Accept-Encoding"
-        if is_cacheable and visitor is None and not response.cookies and not _has_session(request):
+        if is_cacheable and visitor is None and not response.cookies and not has_session(request):
             response.headers["cache-control"] = PUBLIC
         return response
 
@@ -143,7 +157,7 @@ class Pages:
         """A page for this visitor alone, never cached. ``values``: the template's own variables."""
         notice = self._notices.read(request.scope["headers"])
         html = self._render(template, visitor=visitor, notice=notice, path=request.scope["path"], **values)
-        response = Response(html, status_code=status, headers=PAGE_HEADERS)
+        response = Response(html, status_code=status, headers=self._headers)
         if notice:
             response.cookies.append(self._notices.removal)
         if visitor and self.pending.read(request.scope["headers"]):
@@ -205,5 +219,5 @@ def please_wait(error: RateLimited) -> str:
     return f"please wait {counted(int(error.headers['Retry-After']), 'second')}"
 
 
-def _has_session(request: AnyRequest) -> bool:
+def has_session(request: AnyRequest) -> bool:
     return any(True for _ in session_tokens(request.scope["headers"]))

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from importlib import resources
@@ -12,8 +12,11 @@ from urllib.parse import quote
 import jinja2
 
 from filmer import __version__
+from filmer.clock import timestamp
+from filmer.plurals import counted
 from filmer.posters.rasterizing import font_file
 from filmer.storefront import icons
+from filmer.storefront.rental_words import in_words, moment_text
 
 FILES = {
     ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".ttf": "font/ttf", ".png": "image/png",
@@ -100,6 +103,12 @@ class Templates:
             number="{:,}".format,
             about=_about,
             long_date=_long_date,
+            moment=_moment,
+            weekday=_weekday,
+            time_left=_time_left,
+            timestamp=timestamp,
+            long_moment=moment_text,
+            in_words=in_words,
             urlencode=_encode_for_url,
         )
         self._assets = assets
@@ -134,3 +143,23 @@ def _about(number: int) -> str:
 
 def _long_date(day: date) -> str:
     return f"{day.day} {day:%B} {day.year}"
+
+
+def _moment(moment: datetime) -> str:
+    """``Friday, 4 December 2026, 21:15 UTC``; where scripts run, they show it in the visitor's own time zone."""
+    moment = moment.astimezone(UTC)
+    return f"{moment:%A}, {_long_date(moment)}, {moment:%H:%M} UTC"
+
+
+def _weekday(moment: datetime, now: datetime) -> str:
+    """``Friday``; of a day that is a week away, or more, the date."""
+    return f"{moment:%A}" if moment - now < timedelta(days=6) else f"{moment.day} {moment:%B}"
+
+
+def _time_left(moment: datetime, now: datetime) -> str:
+    """``3 days``, ``47 hours``, ``5 minutes``: never more than there is."""
+    minutes = int((moment - now).total_seconds() // 60)
+    if minutes < 2 * 60:
+        return counted(max(minutes, 1), "minute")
+    hours = minutes // 60
+    return counted(hours, "hour") if hours < 3 * 24 else counted(hours // 24, "day")

@@ -1,84 +1,138 @@
-"""The shop's pages: cart and orders."""
+"""The shop's pages: the cart."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
+from typing import NamedTuple
 
 from litestar.params import FromPath
 
-from filmer.catalogue import listing
-from filmer.errors import FilmerError, InvalidRequest, NotFound, Unavailable
+from filmer.accounts.signing_in import Client
+from filmer.errors import FilmerError, InvalidRequest, NotFound, RateLimited, Unavailable
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import read_integer, read_query
-from filmer.shop import queries
+from filmer.rentals.watching import Watching
 from filmer.shop.api import require_movie_id
 from filmer.shop.cart import Carts
-from filmer.shop.orders import own_order
-from filmer.shop.schemas import (
-    MAX_QUANTITY,
-    ChangedQuantity,
-    NewCartItem,
-    OrderList,
-    total,
-)
+from filmer.shop.guest_carts import GuestCart, GuestCarts
+from filmer.shop.schemas import MAX_QUANTITY, CartLine, ChangedQuantity, NewCartItem, total
 from filmer.store.postgres import Connection, Database
-from filmer.storefront.forms import Form, receive_form, without_blanks
-from filmer.storefront.pager import Pager
-from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, local_address
+from filmer.storefront.forms import Form, receive_form
+from filmer.storefront.guest_cookies import GuestCookies
+from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, has_session, local_address
 from filmer.storefront.pending_forms import Action
 
 _ADD, _CHANGE = "add to cart", "change in cart"  # actions that may be carried out after a sign-in
-Change = Callable[[Connection, int, Form], Awaitable[tuple[str, str]]]
+
+
+class Changed(NamedTuple):
+    """What became of a form: the next address, the notice, and the lines, if there was a change."""
+
+    address: str
+    notice: str
+    lines: Sequence[CartLine] | None = None
+
+
+Change = Callable[[Connection, int, Form], Awaitable[Changed]]
 _UNKNOWN_FILM = "This film is not in the catalogue, so it was not added."
 
 
+class Shopper(NamedTuple):
+    """Whoever uses a cart: a user, or a visitor who is not signed in, and has a cart or not."""
+
+    conn: Connection
+    visitor: Visitor | None
+    guest: GuestCart | None
+
+    @property
+    def key(self) -> int:
+        """Of the cart. 0 has no lines: nobody's."""
+        return self.visitor.user.id if self.visitor else self.guest.key if self.guest else 0
+
+
 class ShopPages(Handlers):
-    def __init__(self, pages: Pages, database: Database, carts: Carts) -> None:
+    def __init__(
+        self,
+        pages: Pages,
+        database: Database,
+        carts: Carts,
+        watching: Watching,
+        guests: GuestCarts,
+        cookies: GuestCookies,
+    ) -> None:
         self._pages = pages
         self._database = database
         self._carts = carts
+        self._watching = watching
+        self._guests = guests
+        self._cookies = cookies
+
+    @asynccontextmanager
+    async def _shopping(
+        self, request: AnyRequest, *, pending: tuple[str, Form] | None = None
+    ) -> AsyncIterator[Shopper]:
+        """Whoever uses the cart. A visitor whose session ran out had an account's cart: they sign in first."""
+        if has_session(request):
+            async with self._pages.signed_in(request, pending=pending) as (conn, visitor):
+                yield Shopper(conn, visitor, None)
+        else:
+            async with self._database.connection() as conn:
+                yield Shopper(conn, None, await self._cookies.find(conn, request))
+
+    async def _redirect(
+        self, shopper: Shopper, address: str, notice: str, lines: Sequence[CartLine] | None = None
+    ) -> HtmlResponse:
+        """After a change that has left ``lines``. Visitors are led to the cart: other pages show them no notice."""
+        response = self._pages.redirect("/cart" if shopper.guest else address, notice)
+        if shopper.guest and lines is not None:
+            await self._guests.keep(shopper.conn, shopper.guest)
+            response.cookies.extend(self._cookies.cookies(shopper.guest, lines))
+        return response
 
     async def show_cart(self, request: AnyRequest) -> HtmlResponse:
-        async with self._pages.signed_in(request) as (conn, visitor):
-            return await self._show_cart(conn, request, visitor)
+        async with self._shopping(request) as shopper:
+            return await self._show_cart(shopper, request)
 
     async def add_item(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
         pending = form.only("movieId", "quantity", "next")
-        async with self._pages.signed_in(request, pending=(_ADD, pending)) as (conn, visitor):
+        async with self._shopping(request, pending=(_ADD, pending)) as shopper:
             try:
-                address, notice = await self._add(conn, visitor.user.id, form)
-            except (InvalidRequest, NotFound, Unavailable) as error:
-                return await self._show_cart(conn, request, visitor, error)
-        return self._pages.redirect(address, notice)
+                form.read(NewCartItem)
+                buyer = shopper
+                if not shopper.key:
+                    guest = await self._guests.begin(shopper.conn, Client.of(request).address)
+                    buyer = shopper._replace(guest=guest)
+                return await self._redirect(buyer, *await self._add(shopper.conn, buyer.key, form))
+            except (InvalidRequest, NotFound, Unavailable, RateLimited) as error:
+                return await self._show_cart(shopper, request, error)
 
-    async def _add(self, conn: Connection, account_id: int, form: Form) -> tuple[str, str]:
-        """The next address, and the notice. Raises InvalidRequest, NotFound."""
+    async def _add(self, conn: Connection, account_id: int, form: Form) -> Changed:
+        """Raises InvalidRequest, NotFound."""
         item = form.read(NewCartItem)
         lines = await self._carts.add(conn, account_id, item.movie_id, item.quantity, is_shown=False)
         added = next(line for line in lines if line.film_id == item.movie_id)
         count = "" if added.quantity == 1 else f", {added.quantity} of it"
-        return local_address(form.get("next"), "/cart"), f"{added.title} is in your cart{count}."
+        return Changed(local_address(form.get("next"), "/cart"), f"{added.title} is in your cart{count}.", lines)
 
     async def change_item(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = (await receive_form(request)).only("quantity", film=film_id)
-        async with self._pages.signed_in(request, pending=(_CHANGE, form)) as (conn, visitor):
+        async with self._shopping(request, pending=(_CHANGE, form)) as shopper:
             try:
-                address, notice = await self._change(conn, visitor.user.id, form)
+                return await self._redirect(shopper, *await self._change(shopper.conn, shopper.key, form))
             except (InvalidRequest, Unavailable) as error:
-                return await self._show_cart(conn, request, visitor, error)
-        return self._pages.redirect(address, notice)
+                return await self._show_cart(shopper, request, error)
 
-    async def _change(self, conn: Connection, account_id: int, form: Form) -> tuple[str, str]:
-        """The next address, and the notice. Raises InvalidRequest."""
+    async def _change(self, conn: Connection, account_id: int, form: Form) -> Changed:
+        """Raises InvalidRequest."""
         film_id, change = form.get("film"), form.read(ChangedQuantity)
         try:
             lines = await self._carts.change(
                 conn, account_id, require_movie_id(film_id), change.quantity, is_shown=False
             )
         except NotFound:  # most likely it was taken out in another tab
-            return "/cart", "That film is not in your cart any more."
+            return Changed("/cart", "That film is not in your cart any more.")
         changed = next(line for line in lines if line.film_id == film_id)
-        return "/cart", f"{changed.title}: {changed.quantity} in your cart."
+        return Changed("/cart", f"{changed.title}: {changed.quantity} in your cart.", lines)
 
     @property
     def actions(self) -> Mapping[str, Action]:
@@ -95,43 +149,28 @@ class ShopPages(Handlers):
     async def _carry_out(self, change: Change, account_id: int, form: Form) -> tuple[str, str]:
         async with self._database.connection() as conn:
             try:
-                return await change(conn, account_id, form)
+                changed = await change(conn, account_id, form)
             except (InvalidRequest, NotFound, Unavailable) as error:
                 return "/cart", _sentence(error)
+        return changed.address, changed.notice
 
     async def remove_item(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._pages.signed_in(request) as (conn, visitor):
+        async with self._shopping(request) as shopper:
             try:
-                await self._carts.remove(conn, visitor.user.id, require_movie_id(film_id), is_shown=False)
+                movie_id = require_movie_id(film_id)
+                lines = await self._carts.remove(shopper.conn, shopper.key, movie_id, is_shown=False)
             except NotFound:
                 return self._pages.redirect("/cart", "That film was not in your cart any more.")
-        return self._pages.redirect("/cart", "Taken out of your cart.")
+            return await self._redirect(shopper, "/cart", "Taken out of your cart.", lines)
 
     async def clear_cart(self, request: AnyRequest) -> HtmlResponse:
-        async with self._pages.signed_in(request) as (conn, visitor):
-            await self._carts.clear(conn, visitor.user.id)
-        return self._pages.redirect("/cart", "Your cart is empty now.")
+        async with self._shopping(request) as shopper:
+            lines = await self._carts.clear(shopper.conn, shopper.key)
+            return await self._redirect(shopper, "/cart", "Your cart is empty now.", lines)
 
-    async def list_orders(self, request: AnyRequest) -> HtmlResponse:
-        query_string = request.scope["query_string"]
-        async with self._pages.signed_in(request) as (conn, visitor):
-            params = read_query(without_blanks(query_string), OrderList)
-            first = listing.span(params.page, params.size).first
-            count, orders = await queries.select_orders(conn, visitor.user.id, first=first, size=params.size)
-        pager = Pager("/orders", query_string, params.page, listing.pages(count, params.size))
-        return self._pages.personal("orders.html", request, visitor, orders=orders, count=count, pager=pager)
-
-    async def show_order(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._pages.signed_in(request) as (conn, visitor):
-            order = await own_order(conn, visitor.user.id, _number(order_id))
-        if order is None:
-            raise NotFound("There is no such order")
-        return self._pages.personal("order.html", request, visitor, order=order)
-
-    async def _show_cart(
-        self, conn: Connection, request: AnyRequest, visitor: Visitor, error: FilmerError | None = None
-    ) -> HtmlResponse:
-        lines = await self._carts.show(conn, visitor.user.id)
+    async def _show_cart(self, shopper: Shopper, request: AnyRequest, error: FilmerError | None = None) -> HtmlResponse:
+        conn, visitor = shopper.conn, shopper.visitor
+        lines = await self._carts.show(conn, shopper.key)
         return self._pages.personal(
             "cart.html",
             request,
@@ -139,6 +178,8 @@ class ShopPages(Handlers):
             status=error.status if error else OK,
             failure=_sentence(error) if error else "",
             lines=lines,
+            held=await self._watching.held(conn, visitor.user.id) if visitor else {},
+            lacking=await self._carts.lacking(conn, lines),
             total=total(lines),
             most=MAX_QUANTITY,
         )
@@ -154,11 +195,3 @@ def _sentence(error: FilmerError) -> str:
     if wrong.field == "quantity":
         return f"Nothing was changed: the quantity {wrong.reason}."
     return f"This film can't be added: {wrong.reason}."
-
-
-def _number(text: str) -> int:
-    """Raises NotFound for what is no integer."""
-    try:
-        return read_integer(text)
-    except ValueError:
-        raise NotFound(f"There is no order {text}") from None

@@ -68,8 +68,23 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
+// A visitor who is not signed in gets pages that are the same for all: how much lies in the cart is in a cookie.
+function showUnits() {
+  const link = document.querySelector("#visitor [data-guest]");
+  const units = document.cookie.match(/(?:^|; )cart_units=([1-9][0-9]{0,4})(?:;|$)/);
+  link?.querySelector(".count")?.remove();
+  if (!link || !units) return;
+  const badge = document.createElement("span");
+  const words = document.createElement("span");
+  Object.assign(badge, { className: "count", textContent: units[1] });
+  Object.assign(words, { className: "visually-hidden", textContent: " in it" });
+  badge.append(words);
+  link.append(" ", badge);
+}
+
 // A page that comes back out of the browser's memory may be sent again.
 addEventListener("pageshow", () => {
+  showUnits();
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
@@ -82,7 +97,7 @@ function askInDialog(details, number) {
   button.setAttribute("aria-haspopup", "dialog");
   button.append(...summary.childNodes);
   const cancel = document.createElement("button");
-  Object.assign(cancel, { type: "button", className: "button quiet", autofocus: true, textContent: "Cancel" });
+  Object.assign(cancel, { type: "button", className: "button quiet", autofocus: true, textContent: details.dataset.leave ?? "Cancel" });
   form.append(cancel);
   const question = form.querySelector("p");
   question.id = `question-${number}`;
@@ -91,6 +106,7 @@ function askInDialog(details, number) {
   dialog.setAttribute("aria-labelledby", question.id);
   dialog.append(form);
   details.replaceWith(button, dialog);
+  if (details.open) dialog.showModal(); // it was filled in wrongly
   button.addEventListener("click", () => dialog.showModal()); // which gives the focus back to the button in the end
   cancel.addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => {
@@ -100,3 +116,10 @@ function askInDialog(details, number) {
 }
 
 document.querySelectorAll("details.confirm").forEach(askInDialog);
+
+// A card's number is grouped as cards print it, unless somebody is at work in the middle of it.
+addEventListener("input", ({ target }) => {
+  if (!("grouped" in target.dataset) || target.selectionEnd !== target.value.length) return;
+  const grouped = target.value.replace(/[^0-9]/g, "").replace(/(.{4})(?=.)/g, "$1 ");
+  if (/^[0-9 -]*$/.test(target.value)) target.value = grouped;
+});

@@ -1,0 +1,259 @@
+"""Orders that are paid for at the counter (contract §10.1, §10.3; of their refunds §9.4)."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from tests.in_process import MovedClock
+from tests.rentals.conftest import CANCEL, PICKED_UP, WATCHED, RentalShop, add_feature, states
+from tests.responses import data_of, error_of
+from tests.shop.conftest import CHECKOUT, ORDERS, StartShop, buy, fetch, pay, put_in_cart, refused
+from tests.shop.forms import filled, followed, form_of, has_form, look, order_of, put, send, text_of
+from tests.users import CARD, open_account
+
+from filmer.admin.queries import select_totals
+from filmer.errors import InvalidOperation
+from filmer.settings import SettingsError, load_settings, parse_payment
+
+HOLD_DAYS = 3
+Start = Callable[..., "Counter"]
+
+
+class Counter(RentalShop):
+    """A shop with a counter; one of its films is watched."""
+
+    def __init__(self, start_shop: StartShop, **settings: Any) -> None:
+        clock = MovedClock()
+        super().__init__(start_shop(clock=clock, **{"payment": "counter", **settings}), clock)
+        add_feature(self.url)
+        self.rule = self.shop.component("counter_payments")
+
+    def mark_paid(self, order: int) -> None:
+        self.run(lambda conn: self.rule.mark_paid(conn, order))
+
+    def give_back(self, order: int) -> None:
+        self.run(lambda conn: self.rule.mark_given_back(conn, order))
+
+    def tidy(self) -> None:
+        """What each process does once a minute."""
+        database = self.shop.component("database")
+        for component in ("checkout", "cancelling", "counter_payments"):
+            self.shop.run(self.shop.component(component).tidy(database))
+
+    def status(self, order: int) -> str:
+        return str(data_of(self.client().get(f"{ORDERS}/{order}/track"))["currentStatus"])
+
+    def refund(self, order: int) -> Any:
+        return data_of(self.client().get(f"{ORDERS}/{order}/refund"))
+
+    def takings(self) -> Any:
+        return self.run(select_totals).takings
+
+
+@pytest.fixture
+def start(start_shop: StartShop) -> Start:
+    return lambda **settings: Counter(start_shop, **settings)
+
+
+def test_an_order_waits_for_its_payment_and_opens_with_it(start: Start) -> None:
+    counter = start()
+    order = counter.buy(WATCHED)
+    assert counter.status(order) == "UNPAID"
+    assert states(counter.url, order) == ["unpaid"]
+    assert not counter.has_access()
+    assert counter.takings() == 0
+    counter.clock.move(days=2)
+    counter.mark_paid(order)
+    assert counter.status(order) == "PAID"
+    assert counter.has_access()
+    assert str(counter.takings()) == "4.99"
+    (days,) = fetch(counter.url, "SELECT start_by - paid, paid FROM rental")
+    assert (days[0].days, abs((days[1] - counter.clock.now()).total_seconds()) < 60) == (30, True)
+    with pytest.raises(InvalidOperation, match="not waiting for payment"):
+        counter.mark_paid(order)
+
+
+def test_the_body_is_judged_as_ever_and_the_card_is_not(start: Start) -> None:
+    counter = start()
+    client = counter.client()
+    put_in_cart(client)
+    assert error_of(client.post(CHECKOUT, json={**CARD, "expiration": "2020-01"}), 400, "VALIDATION_ERROR")
+    assert error_of(client.post(CHECKOUT, json={}), 400, "VALIDATION_ERROR")
+    assert data_of(pay(client, creditCardId="4000000000000002", firstName="Nobody"))
+
+
+def test_an_unpaid_order_reserves_its_copies_and_lapses(start: Start) -> None:
+    counter = start()
+    fetch(counter.url, "INSERT INTO rental_terms (film_id, copies) VALUES (%s, 1)", PICKED_UP)
+    order, paid = counter.buy(PICKED_UP), counter.buy(WATCHED)
+    counter.mark_paid(paid)
+    assert counter.client().post("/api/v1/cart/items", json={"movieId": PICKED_UP}).status_code == 409
+    counter.clock.move(days=HOLD_DAYS, seconds=-60)
+    counter.tidy()
+    assert states(counter.url, order) == ["unpaid"]
+    counter.clock.move(seconds=61)
+    counter.tidy()
+    assert (states(counter.url, order), states(counter.url, paid)) == (["cancelled"], ["waiting"])
+    assert counter.status(order) == "CANCELLED"
+    assert counter.refund(order)["refundStatus"] == "NOT_REQUESTED"
+    counter.tidy()
+    assert buy(counter.client(), PICKED_UP) != order, "the copy is free again"
+    with pytest.raises(InvalidOperation):
+        counter.mark_paid(order)
+
+
+def test_what_was_paid_at_the_counter_is_given_back_there(start: Start) -> None:
+    counter = start()
+    order = counter.buy(WATCHED)
+    with pytest.raises(InvalidOperation):
+        counter.give_back(order)
+    counter.mark_paid(order)
+    assert data_of(counter.client().post(CANCEL, json={"orderId": order}))["refundStatus"] == "INITIATED"
+    counter.clock.move(hours=5)
+    counter.tidy()
+    refund = counter.refund(order)
+    assert (refund["refundStatus"], refund["originalPaymentMethod"]) == ("INITIATED", "COUNTER")
+    counter.give_back(order)
+    assert counter.refund(order)["refundStatus"] == "COMPLETED"
+    assert counter.takings() == 0
+    with pytest.raises(InvalidOperation):
+        counter.give_back(order)
+
+
+def test_admins_mark_it_on_their_page(start: Start) -> None:
+    counter = start()
+    order = counter.buy(WATCHED)
+    admin = counter.client(open_account(counter.url, role="admin"))
+    paid, back = (f"/admin/payments/{order}/{name}" for name in ("paid", "given-back"))
+    assert has_form(admin.get("/admin/payments"), paid)
+    assert counter.client().post(paid).status_code == 403
+    assert states(counter.url, order) == ["unpaid"]
+    assert "not waiting for payment" not in followed_by(admin, paid)
+    assert states(counter.url, order) == ["waiting"]
+    assert "not waiting for payment" in followed_by(admin, paid)
+    assert data_of(counter.client().post(CANCEL, json={"orderId": order}))
+    assert has_form(admin.get("/admin/payments"), back)
+    assert "The money is given back." in followed_by(admin, back)
+    assert counter.refund(order)["refundStatus"] == "COMPLETED"
+    assert "Nothing to do" in text_of(admin.get("/admin/payments"))
+
+
+def followed_by(admin: httpx.Client, path: str) -> str:
+    assert send(admin, path).headers["location"] == "/admin/payments"
+    return text_of(admin.get("/admin/payments"))
+
+
+def test_an_unpaid_order_that_is_cancelled_owes_nothing(start: Start) -> None:
+    counter = start()
+    order = counter.buy(WATCHED)
+    cancelled = data_of(counter.client().post(CANCEL, json={"orderId": order}))
+    assert (cancelled["previousStatus"], cancelled["refundAmount"]) == ("UNPAID", 0)
+    assert (cancelled["refundStatus"], counter.takings()) == ("NOT_REQUESTED", 0)
+    with pytest.raises(InvalidOperation):
+        counter.mark_paid(order)
+
+
+@pytest.mark.parametrize("payment", ["counter", "cards,counter", "counter, cards"])
+def test_the_page_offers_what_is_set(start: Start, payment: str) -> None:
+    counter = start(payment=payment)
+    client = counter.client()
+    put(client, WATCHED, 2)
+    page = look(client, "/checkout")
+    ways = re.findall(r'name="pay" value="(\w+)"', page.text)
+    assert ways == ([] if payment == "counter" else ["cards", "counter"])
+    assert "At the counter of the shop" in page.text or "pay $9.98 at the counter" in page.text
+    form = {**form_of(page, "/checkout"), **({"pay": "counter"} if ways else {})}
+    bought = send(client, "/checkout", **form)
+    place = order_of(bought)
+    assert "waits for you to pay at the counter" in followed(client, bought, place)
+    order = int(place.rpartition("/")[2])
+    assert states(counter.url, order) == ["unpaid", "unpaid"]
+    assert order_of(send(client, "/checkout", **form)) == place, "sent again"
+    put(client, WATCHED)
+    card = send(client, "/checkout", **{**filled(look(client, "/checkout")), "pay": "cards"})
+    if payment == "counter":
+        assert card.status_code == 400
+        assert "is not offered here" in card.text
+    else:
+        assert states(counter.url, int(order_of(card).rpartition("/")[2])) == ["waiting"]
+
+
+def test_the_first_way_answers_the_api(start: Start) -> None:
+    client = start(payment="cards,counter").client()
+    put_in_cart(client)
+    refused(pay(client, firstName="Nobody"))
+
+
+def test_nothing_to_pay_asks_nobody(start: Start) -> None:
+    """contract §10.1"""
+    counter = start(payment="cards,counter")
+    fetch(counter.url, "UPDATE film SET price = 0 WHERE id = %s", WATCHED)
+    client = counter.client()
+    put_in_cart(client, WATCHED)
+    order = data_of(pay(client, creditCardId="4000000000000002"))["orderId"]
+    assert counter.status(order) == "PAID"
+    assert counter.refund(order)["originalPaymentMethod"] is None
+    put(client, WATCHED)
+    page = look(client, "/checkout")
+    assert "Nothing to pay" in text_of(page)
+    assert set(form_of(page, "/checkout")) == {"key", "seen"}
+    place = order_of(send(client, "/checkout", **form_of(page, "/checkout")))
+    assert states(counter.url, int(place.rpartition("/")[2])) == ["waiting"]
+
+
+def test_a_form_for_nothing_does_not_buy_what_costs_by_now(start: Start) -> None:
+    counter = start(payment="cards")
+    fetch(counter.url, "UPDATE film SET price = 0 WHERE id = %s", WATCHED)
+    client = counter.client()
+    put(client, WATCHED)
+    form = form_of(look(client, "/checkout"), "/checkout")
+    fetch(counter.url, "UPDATE film SET price = 5 WHERE id = %s", WATCHED)
+    assert send(client, "/checkout", **form).status_code == 409
+    assert fetch(counter.url, "SELECT count(*) FROM shop_order") == [(0,)]
+
+
+@pytest.mark.parametrize("text", ["stripe", "cards,stripe", "cash", ",", "cards;counter"])
+def test_what_is_no_way_to_pay_is_said(text: str) -> None:
+    with pytest.raises(SettingsError, match="FILMER_PAYMENT"):
+        load_settings({"FILMER_PAYMENT": text})
+
+
+def test_the_ways_to_pay_are_read() -> None:
+    assert parse_payment("counter, cards,counter") == ("counter", "cards")
+    with pytest.raises(ValueError, match="stripe is not there yet"):
+        parse_payment("stripe")
+
+
+def test_of_marking_cancelling_and_lapsing_at_once_one_is_done(start: Start) -> None:
+    """All of an order's rentals, or none."""
+    counter = start()
+    for _ in range(5):
+        order = counter.buy(WATCHED, 3)
+        counter.clock.move(days=HOLD_DAYS, seconds=1)
+        client = counter.client()
+        outcomes = counter.shop.run(_race(counter, order))
+        assert len(set(states(counter.url, order))) == 1, outcomes
+        assert _answer(client, order) in {"PAID", "CANCELLED"}
+
+
+def _answer(client: httpx.Client, order: int) -> str:
+    return str(data_of(client.get(f"{ORDERS}/{order}/track"))["currentStatus"])
+
+
+async def _race(counter: Counter, order: int) -> list[Any]:
+    database = counter.shop.component("database")
+
+    async def mark() -> None:
+        async with database.connection() as conn:
+            await counter.rule.mark_paid(conn, order)
+
+    async def cancel() -> None:
+        async with database.connection() as conn:
+            await counter.shop.component("cancelling").cancel(conn, order, None, by=counter.person.id)
+
+    work = (mark(), cancel(), counter.rule.tidy(database), mark())
+    outcomes: list[Any] = await asyncio.gather(*work, return_exceptions=True)
+    return outcomes
