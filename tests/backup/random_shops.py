@@ -59,6 +59,11 @@ def draw_shop(url: str, draw: random.Random) -> None:
             [draw.choice(TEXTS), f'{{"de": "{draw.randrange(99)}"}}'],
         )
         conn.execute("INSERT INTO guess VALUES (%s, now())", [draw.randbytes(32)])
+        conn.execute("INSERT INTO guest_cart (digest, used) VALUES (%s, now())", [draw.randbytes(32)])
+        conn.execute(
+            "INSERT INTO cart_line (account_id, film_id, quantity, price) SELECT -id, %s, 2, 2.5 FROM guest_cart",
+            [draw.choice(FILMS)],
+        )
         conn.execute("INSERT INTO tmdb_link VALUES ('tt9', %s, now()), ('tt8', NULL, now())", [draw.randint(1, 10**9)])
     put_card(url)
     for account in accounts[1:]:
