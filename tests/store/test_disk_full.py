@@ -309,11 +309,23 @@ def test_reads_go_on_writes_are_503_and_all_is_well_once_there_is_room(
         fill_again_and_again(volume, url, server, workload)
 
 
+def take_new_log_segment(url: str) -> None:
+    """PostgreSQL itself stops when its write-ahead log needs a new segment that has no room: that is shown afterwards.
+
+    Here the segment at hand must last, wherever in it the migrations have ended.
+    """
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("CHECKPOINT")
+        conn.execute("SELECT pg_switch_wal()")
+        conn.execute("CREATE TABLE IF NOT EXISTS segment_begun ()")
+
+
 def fill_again_and_again(volume: Volume, url: str, server: Server, workload: Workload) -> None:
     all_exchanges: list[Exchange] = []
     slowest = 0.0
     for _ in range(ROUNDS):
         assert not violations(workload.work(0.5), reads=("cached", "read"))
+        take_new_log_segment(url)
         volume.fill()
         fill_table_files(url)
         exchanges = workload.work(SECONDS)

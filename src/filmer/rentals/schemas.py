@@ -1,13 +1,11 @@
 """The schemas of rentals, and of their endpoints (contract §9, client-api.md)."""
 
-from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from filmer.errors import FieldError
 from filmer.http.body import Body
 from filmer.http.bounds import MAX_INTEGER
 from filmer.http.query import Query
@@ -113,11 +111,10 @@ class NewProgress(Body):
     position: Seconds | None = None
     duration: Seconds | None = None
 
-    @classmethod
-    def cross_check(cls, values: dict[str, Any]) -> Iterator[FieldError]:
-        position, duration = values.get("position"), values.get("duration")
-        if position is not None and duration is not None and position > duration:
-            yield FieldError("position", "must not be after the duration")
+    @property
+    def reached(self) -> float | None:
+        """The position, or the end: players tell a moment behind it when a film is over."""
+        return self.position if self.position is None or self.duration is None else min(self.position, self.duration)
 
 
 class Progress(msgspec.Struct, frozen=True, rename="camel"):

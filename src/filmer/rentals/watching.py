@@ -74,7 +74,8 @@ class Watching:
 
     async def save_progress(self, conn: Connection, account_id: int, progress: NewProgress) -> None:
         """Raises NoAccess for a film that the account never had."""
-        values = {name: getattr(progress, name) for name in ("season", "episode", "position", "duration")}
+        values = {name: getattr(progress, name) for name in ("season", "episode", "duration")}
+        values["position"] = progress.reached
         if not await queries.upsert_progress(conn, account_id, progress.movie_id, values, now=self._clock.now()):
             raise NoAccess
 
