@@ -176,7 +176,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     shop = ShopPages(
         pages, database, components.carts, components.watching, components.guest_carts, components.guest_cookies
     )
-    orders = OrderPages(pages, components.cancelling)
+    orders = OrderPages(pages, components.cancelling, components.counter_payments)
     community = CommunityPages(pages, database, components.catalogue, components.tmdb_cache, components.shelves, prices)
     storefront = urls.storefront(
         CataloguePages(
@@ -225,7 +225,6 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     admin = AdminPages(
         pages, components.shared, components.tmdb, components.shelves, components.search,
         components.clock, settings.default_price, Terms(settings.rental_start_days, settings.rental_hours),
-        components.counter_payments,
     )  # fmt: skip
     return [storefront, urls.admin_pages(admin, CounterPages(pages, components.counter), orders)]
 

@@ -257,9 +257,6 @@ def admin_pages(admin: AdminPages, counter: CounterPages, orders: OrderPages) ->
         "/admin",
         route_handlers=[
             get("/")(admin.show_dashboard),
-            get("/payments")(admin.list_payments),
-            post("/payments/{order_id:str}/paid")(admin.mark_paid),
-            post("/payments/{order_id:str}/given-back")(admin.mark_given_back),
             get("/accounts")(admin.list_accounts),
             post("/accounts/{account_id:str}/favorites/clear")(admin.clear_favorites),
             get("/films")(admin.list_films),
@@ -272,6 +269,8 @@ def admin_pages(admin: AdminPages, counter: CounterPages, orders: OrderPages) ->
             get("/orders")(orders.list_all),
             get("/orders/{order_id:str}")(orders.show_any),
             post("/orders/{order_id:str}/refund")(orders.refund_order),
+            post("/orders/{order_id:str}/paid")(orders.mark_paid),
+            post("/orders/{order_id:str}/given-back")(orders.mark_given_back),
         ],
     )
 

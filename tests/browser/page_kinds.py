@@ -213,7 +213,6 @@ KINDS = (
     Kind("all prices", "/admin/films", ADMIN),
     Kind("prices", "/admin/films?query=batman", ADMIN),
     Kind("price that is none", "/admin/films?query=batman", ADMIN, 400, set_no_price),
-    Kind("payments", "/admin/payments", ADMIN),
     Kind("accounts", "/admin/accounts", ADMIN),
     Kind("accounts of nobody", "/admin/accounts?query=qqqq", ADMIN),
 )

@@ -127,23 +127,29 @@ def test_admins_mark_it_on_their_page(start: Start) -> None:
     counter = start()
     order = counter.buy(WATCHED)
     admin = counter.client(open_account(counter.url, role="admin"))
-    paid, back = (f"/admin/payments/{order}/{name}" for name in ("paid", "given-back"))
-    assert has_form(admin.get("/admin/payments"), paid)
+    paid, back = (f"/admin/orders/{order}/{name}" for name in ("paid", "given-back"))
+    page = f"/admin/orders/{order}"
+    assert "To be paid at the counter" in text_of(admin.get("/admin/orders"))
+    assert has_form(admin.get(page), paid)
     assert counter.client().post(paid).status_code == 403
     assert states(counter.url, order) == ["unpaid"]
     assert "not waiting for payment" not in followed_by(admin, paid)
     assert states(counter.url, order) == ["waiting"]
     assert "not waiting for payment" in followed_by(admin, paid)
     assert data_of(counter.client().post(CANCEL, json={"orderId": order}))
-    assert has_form(admin.get("/admin/payments"), back)
+    assert "To be paid" not in text_of(admin.get("/admin/orders"))
+    assert has_form(admin.get(page), back)
+    assert "given back at the counter" in text_of(counter.client().get(f"/orders/{order}"))
     assert "The money is given back." in followed_by(admin, back)
     assert counter.refund(order)["refundStatus"] == "COMPLETED"
-    assert "Nothing to do" in text_of(admin.get("/admin/payments"))
+    assert not has_form(admin.get(page), back)
+    assert "Refunds owed" not in text_of(admin.get("/admin/orders"))
 
 
 def followed_by(admin: httpx.Client, path: str) -> str:
-    assert send(admin, path).headers["location"] == "/admin/payments"
-    return text_of(admin.get("/admin/payments"))
+    page = path.rpartition("/")[0]
+    assert send(admin, path).headers["location"] == page
+    return text_of(admin.get(page))
 
 
 def test_an_unpaid_order_that_is_cancelled_owes_nothing(start: Start) -> None:

@@ -75,9 +75,8 @@ CARTS = {
 }
 ADMINS = {
     ("GET", "/admin"),
-    ("GET", "/admin/payments"),
-    ("POST", "/admin/payments/{order_id}/paid"),
-    ("POST", "/admin/payments/{order_id}/given-back"),
+    ("POST", "/admin/orders/{order_id}/paid"),
+    ("POST", "/admin/orders/{order_id}/given-back"),
     ("GET", "/admin/accounts"),
     ("POST", "/admin/accounts/{account_id}/favorites/clear"),
     ("GET", "/admin/films"),

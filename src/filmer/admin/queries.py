@@ -39,17 +39,6 @@ class Day(msgspec.Struct, frozen=True):
     refunded: Decimal = Decimal(0)
 
 
-class CounterPayment(msgspec.Struct, frozen=True):
-    """What an order waits for at the counter. ``is_refund``: its customer gets the money back."""
-
-    order_id: int
-    placed: datetime
-    name: str
-    email: str
-    amount: Decimal
-    is_refund: bool
-
-
 class FilmRow(msgspec.Struct, frozen=True):
     id: str
     title: str
@@ -113,21 +102,6 @@ async def select_days(conn: Connection, *, first: date, last: date) -> list[Day]
         {"first": first, "last": last},
     )
     return [Day(*row) for row in await cursor.fetchall()]
-
-
-async def select_counter_payments(conn: Connection) -> list[CounterPayment]:
-    """The oldest two hundred orders that are unpaid, or whose refund somebody must give back by hand."""
-    cursor = await conn.execute(
-        """
-        SELECT o.id, o.placed, a.first_name || ' ' || a.last_name, a.email, coalesce(c.amount, o.total),
-            c.order_id IS NOT NULL
-        FROM shop_order o JOIN account a ON a.id = o.account_id LEFT JOIN cancellation c ON c.order_id = o.id
-        WHERE c.refund = 'failed' OR (o.payment = 'counter' AND c.refund = 'initiated')
-            OR (c.order_id IS NULL AND o.id IN (SELECT order_id FROM rental WHERE state = 'unpaid'))
-        ORDER BY o.place LIMIT 200
-        """
-    )
-    return [CounterPayment(*row) for row in await cursor.fetchall()]
 
 
 async def select_accounts(conn: Connection, *, text: str, first: int, size: int) -> tuple[int, list[AccountRow]]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from filmer.shop.payment import AT_COUNTER
 from filmer.store.postgres import Connection, escape_like
 
 
@@ -30,15 +31,21 @@ class OrderState(msgspec.Struct, frozen=True):
     reason: str | None
     by_customer: bool | None
 
+    @property
+    def is_owed_by_hand(self) -> bool:
+        """The refund waits for somebody to give the money back: no provider does it (any more)."""
+        return self.refund == "failed" or (self.refund == "initiated" and self.payment == AT_COUNTER.reference)
+
 
 _ORDER = """
     SELECT o.id, a.first_name, a.last_name, a.email, o.payment, o.captured, o.placed, o.total, c.refund, c.cancelled,
         c.amount, c.answered, c.reason, c.account_id = o.account_id
     FROM shop_order o JOIN account a ON a.id = o.account_id LEFT JOIN cancellation c ON c.order_id = o.id
 """
-_UNANSWERED = """
+# Refunds that a provider is asked for, and has not answered.
+_UNANSWERED = f"""
     SELECT c.order_id, o.payment, c.amount FROM cancellation c JOIN shop_order o ON o.id = c.order_id
-    WHERE c.refund = 'initiated'
+    WHERE c.refund = 'initiated' AND o.payment <> '{AT_COUNTER.reference}'
 """
 _FOUND = """(o.id::text = %(text)s OR o.id = (SELECT order_id FROM pickup WHERE code = %(code)s)
     OR o.account_id IN (SELECT id FROM account WHERE lower(email) LIKE %(like)s))
@@ -80,6 +87,13 @@ async def select_owed(conn: Connection) -> list[OrderState]:
     return [OrderState(*row) for row in await (await conn.execute(statement.encode())).fetchall()]
 
 
+async def select_unpaid(conn: Connection) -> list[OrderState]:
+    """A hundred orders that wait to be paid for at the counter, the oldest first."""
+    unpaid = "o.id IN (SELECT order_id FROM rental WHERE state = 'unpaid')"
+    rows = await (await conn.execute(f"{_ORDER} WHERE {unpaid} ORDER BY o.place LIMIT 100".encode())).fetchall()
+    return [OrderState(*row) for row in rows]
+
+
 async def select_refunds(conn: Connection, order_ids: Sequence[int]) -> dict[int, str]:
     """The refunds of those of these orders that were cancelled."""
     statement = "SELECT order_id, refund FROM cancellation WHERE order_id = ANY(%s)"
@@ -100,19 +114,14 @@ async def insert_cancellation(
     )
 
 
-async def select_owed_refunds(conn: Connection, *, cancelled_before: datetime, other_than: str) -> list[OwedRefund]:
-    """Refunds that the provider has not answered. A random selection, so that none holds up the others.
-
-    ``other_than``: a reference of payments that no provider returns.
-    """
-    statement = f"{_UNANSWERED} AND c.cancelled < %s AND o.payment <> %s ORDER BY random() LIMIT 100"
-    rows = await (await conn.execute(statement.encode(), [cancelled_before, other_than])).fetchall()
-    return [OwedRefund(*row) for row in rows]
+async def select_owed_refunds(conn: Connection, *, cancelled_before: datetime) -> list[OwedRefund]:
+    """Refunds that the provider has not answered. A random selection, so that none holds up the others."""
+    statement = f"{_UNANSWERED} AND c.cancelled < %s ORDER BY random() LIMIT 100"
+    return [OwedRefund(*row) for row in await (await conn.execute(statement.encode(), [cancelled_before])).fetchall()]
 
 
-async def select_owed_refund(conn: Connection, order_id: int, other_than: str) -> OwedRefund | None:
-    statement = f"{_UNANSWERED} AND c.order_id = %s AND o.payment <> %s"
-    row = await (await conn.execute(statement.encode(), [order_id, other_than])).fetchone()
+async def select_owed_refund(conn: Connection, order_id: int) -> OwedRefund | None:
+    row = await (await conn.execute(f"{_UNANSWERED} AND c.order_id = %s".encode(), [order_id])).fetchone()
     return None if row is None else OwedRefund(*row)
 
 
@@ -125,8 +134,8 @@ async def update_refund(conn: Connection, order_id: int, refund: str, *, now: da
     return done.rowcount == 1
 
 
-async def update_given_back(conn: Connection, order_id: int, payment: str, *, now: datetime) -> bool:
-    """The refund is completed: of an order with this ``payment``, or one that its provider has refused.
+async def update_given_back(conn: Connection, order_id: int, *, now: datetime) -> bool:
+    """The refund is completed: of an order that was paid at the counter, or one that its provider has refused.
 
     False where there is no such refund.
     """
@@ -136,6 +145,6 @@ async def update_given_back(conn: Connection, order_id: int, payment: str, *, no
         WHERE c.order_id = %s AND o.id = c.order_id
             AND (c.refund = 'failed' OR c.refund = 'initiated' AND o.payment = %s)
         """,
-        [now, order_id, payment],
+        [now, order_id, AT_COUNTER.reference],
     )
     return done.rowcount == 1

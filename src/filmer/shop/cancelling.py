@@ -120,7 +120,7 @@ class Cancelling:
         """
         try:
             async with self._database.connection() as conn:
-                owed = await queries.select_owed_refund(conn, order_id, AT_COUNTER.reference)
+                owed = await queries.select_owed_refund(conn, order_id)
         except ServiceUnavailable:
             log.exception("cancelled order not refunded yet", order=order_id)
             return
@@ -147,9 +147,7 @@ class Cancelling:
     async def tidy(self, database: Database) -> None:
         """Asks for the refunds that were not answered. Called once a minute."""
         async with database.connection() as conn:
-            owed = await queries.select_owed_refunds(
-                conn, cancelled_before=self._clock.now() - REFUND_AFTER, other_than=AT_COUNTER.reference
-            )
+            owed = await queries.select_owed_refunds(conn, cancelled_before=self._clock.now() - REFUND_AFTER)
         for one in owed:
             await self._return_money(one)
 

@@ -9,7 +9,6 @@ from filmer.clock import Clock
 from filmer.errors import InvalidOperation
 from filmer.rentals.sales import Sales
 from filmer.shop import cancel_queries, queries
-from filmer.shop.payment import AT_COUNTER
 from filmer.shop.schemas import NOTHING
 from filmer.store.postgres import Connection, Database
 
@@ -36,7 +35,7 @@ class CounterPayments:
 
     async def mark_given_back(self, conn: Connection, order_id: int) -> None:
         """The customer of a cancelled order has the money again. Raises InvalidOperation where none is owed by hand."""
-        if not await cancel_queries.update_given_back(conn, order_id, AT_COUNTER.reference, now=self._clock.now()):
+        if not await cancel_queries.update_given_back(conn, order_id, now=self._clock.now()):
             raise InvalidOperation("Of this order nothing is to be given back by hand")
 
     async def tidy(self, database: Database) -> None:

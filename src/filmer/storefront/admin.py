@@ -1,7 +1,7 @@
 """The pages for admins: an overview, the accounts, and the prices and rental terms of films."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated
@@ -20,15 +20,13 @@ from filmer.catalogue.schemas import MovieItem
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
-from filmer.errors import Conflict, FilmerError, InvalidOperation, InvalidRequest, NotFound
+from filmer.errors import Conflict, FilmerError, InvalidRequest, NotFound
 from filmer.http.body import Body
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import Query, path_id, read_query, require_id
+from filmer.http.query import Query, read_query, require_id
 from filmer.rentals.counter_queries import Terms
 from filmer.rentals.terms import MAX_COPIES, MAX_HOURS, MAX_START_DAYS, NewTerms, set_terms, stock_of, terms_of
 from filmer.settings import parse_price
-from filmer.shop.counter_payments import CounterPayments
-from filmer.shop.schemas import MAX_ID
 from filmer.store.postgres import Connection
 from filmer.store.valkey import SharedCache
 from filmer.storefront.forms import FilledForm, Form, receive_form, without_blanks
@@ -82,7 +80,6 @@ class AdminPages(Handlers):
         clock: Clock,
         default_price: Decimal,
         default_terms: Terms,
-        payments: CounterPayments,
     ) -> None:
         self._pages = pages
         self._shared = shared
@@ -92,7 +89,6 @@ class AdminPages(Handlers):
         self._clock = clock
         self._default_price = default_price
         self._default_terms = default_terms
-        self._payments = payments
 
     async def show_dashboard(self, request: AnyRequest) -> HtmlResponse:
         today = self._clock.now().date()
@@ -107,27 +103,6 @@ class AdminPages(Handlers):
         return self._pages.personal(
             "admin.html", request, visitor, totals=totals, days=days, chart=chart_of(days), health=health
         )
-
-    async def list_payments(self, request: AnyRequest) -> HtmlResponse:
-        async with self._pages.admin(request) as (conn, visitor):
-            payments = await queries.select_counter_payments(conn)
-        return self._pages.personal("admin_payments.html", request, visitor, payments=payments)
-
-    async def mark_paid(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        return await self._mark(order_id, request, self._payments.mark_paid, "The order is paid.")
-
-    async def mark_given_back(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        return await self._mark(order_id, request, self._payments.mark_given_back, "The money is given back.")
-
-    async def _mark(
-        self, order_id: str, request: AnyRequest, mark: Callable[[Connection, int], Awaitable[None]], notice: str
-    ) -> HtmlResponse:
-        async with self._pages.admin(request) as (conn, _):
-            try:
-                await mark(conn, path_id(order_id, MAX_ID) or 0)
-            except InvalidOperation as error:
-                notice = f"{error.message}."
-        return self._pages.redirect("/admin/payments", notice)
 
     async def list_accounts(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.admin(request) as (conn, visitor):

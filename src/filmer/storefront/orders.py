@@ -1,5 +1,6 @@
 """The pages of orders: a customer's own, and all of them for admins, with what is owed back (contract §9.4)."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from litestar.params import FromPath
@@ -13,8 +14,10 @@ from filmer.http.query import path_id, read_query
 from filmer.rentals.counter import read_code
 from filmer.shop import cancel_queries, queries
 from filmer.shop.cancelling import Cancelling
+from filmer.shop.counter_payments import CounterPayments
 from filmer.shop.orders import own_order
 from filmer.shop.schemas import MAX_ID, MAX_REASON, OrderList
+from filmer.store.postgres import Connection
 from filmer.storefront.admin import AdminListQuery
 from filmer.storefront.forms import FilledForm, Form, receive_form, without_blanks
 from filmer.storefront.pager import Pager
@@ -29,9 +32,10 @@ class CancelReason(Body):
 
 
 class OrderPages(Handlers):
-    def __init__(self, pages: Pages, cancelling: Cancelling) -> None:
+    def __init__(self, pages: Pages, cancelling: Cancelling, payments: CounterPayments) -> None:
         self._pages = pages
         self._cancelling = cancelling
+        self._payments = payments
 
     async def list_orders(self, request: AnyRequest) -> HtmlResponse:
         query_string = request.scope["query_string"]
@@ -53,11 +57,12 @@ class OrderPages(Handlers):
             total, orders = await cancel_queries.find_orders(
                 conn, text, read_code(text), first=first, size=ORDERS_A_PAGE
             )
-            owed = await cancel_queries.select_owed(conn)
+            owed, unpaid = await cancel_queries.select_owed(conn), await cancel_queries.select_unpaid(conn)
         pager = Pager("/admin/orders", query_string, params.page, listing.pages(total, ORDERS_A_PAGE))
         return self._pages.personal(
-            "admin_orders.html", request, visitor, params=params, total=total, orders=orders, owed=owed, pager=pager
-        )
+            "admin_orders.html", request, visitor, params=params, total=total, orders=orders, owed=owed, unpaid=unpaid,
+            pager=pager,
+        )  # fmt: skip
 
     async def show_order(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         return await self._order(request, order_id, is_owner=False)
@@ -71,6 +76,22 @@ class OrderPages(Handlers):
     async def refund_order(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         """A refund is a cancelling, which an owner of the shop may do at any time, with a reason."""
         return await self._order(request, order_id, await receive_form(request), is_owner=True)
+
+    async def mark_paid(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
+        return await self._mark(order_id, request, self._payments.mark_paid, "The order is paid.")
+
+    async def mark_given_back(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
+        return await self._mark(order_id, request, self._payments.mark_given_back, "The money is given back.")
+
+    async def _mark(
+        self, order_id: str, request: AnyRequest, mark: Callable[[Connection, int], Awaitable[None]], notice: str
+    ) -> HtmlResponse:
+        async with self._pages.admin(request) as (conn, _):
+            try:
+                await mark(conn, path_id(order_id, MAX_ID) or 0)
+            except InvalidOperation as error:
+                notice = f"{error.message}."
+        return self._pages.redirect(request.scope["path"].rpartition("/")[0], notice)
 
     async def _order(
         self, request: AnyRequest, order_id: str, form: Form | None = None, *, is_owner: bool
