@@ -51,7 +51,7 @@ class InProcess:
 
     def component(self, name: str) -> Any:
         """A component of the application, by its name."""
-        return self.litestar.state[name]
+        return getattr(self.litestar.state["components"], name)
 
     def visitor(self, address: str = ADDRESS, **headers: str) -> httpx.AsyncClient:
         """A browser of its own at this address."""

@@ -119,18 +119,7 @@ def _framework(
         state=State(
             {
                 "clock": components.clock,
-                "sessions": components.sessions,
-                "signing_in": components.signing_in,
-                "checkout": components.checkout,
-                "cancelling": components.cancelling,
-                "counter": components.counter,
-                "sales": components.sales,
-                "watching": components.watching,
-                "stream_links": components.stream_links,
-                "leaving": components.leaving,
-                "counter_payments": components.counter_payments,
-                "guest_carts": components.guest_carts,
-                "database": components.database,
+                "components": components,
                 "failure_page": components.pages.failure,
                 "failure_page_for": components.pages.failure_for,
                 "redirect": components.pages.redirect,
@@ -281,10 +270,7 @@ def in_front_of(
         partial(WholeResponses, clock=clock),
         DefaultHeaders,
         Retry,
-        partial(
-            DirectRoutes, prefix=urls.SHOP_API, routes=direct_routes or {}, clock=clock,
-            failure_page=components.pages.failure,
-        ),
+        partial(DirectRoutes, prefix=urls.SHOP_API, routes=direct_routes or {}, refusals=refusals),
     ]  # fmt: skip
     # Bound methods are faster to call than objects with __call__, and every cached response passes five layers.
     return reduce(lambda app, layer: layer(app).__call__, reversed(layers), framework)

@@ -195,12 +195,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def variable_of(field: str) -> str:
     """The environment variable that sets a field."""
-    return str(_meta(field)["env"])
-
-
-def _meta(field: str) -> dict[str, Any]:
-    annotation = Settings.__annotations__[field]
-    return dict(annotation.__metadata__[0].extra)
+    return str(Settings.__annotations__[field].__metadata__[0].extra["env"])
 
 
 def load_settings(env: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:

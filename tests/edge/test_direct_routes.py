@@ -12,6 +12,7 @@ from tests.in_process import in_process
 from filmer.clock import SystemClock
 from filmer.edge.direct_routes import DirectRoutes
 from filmer.edge.flight import FLIGHT
+from filmer.edge.refusals import Refusals
 from filmer.errors import ServerLost
 from filmer.http.failures import SERVER_LOST
 from filmer.urls import catalogue_routes
@@ -77,9 +78,8 @@ def test_a_lost_server_is_marked_for_the_retry() -> None:
         sent.append(message)
 
     scope: dict[str, Any] = {"path": "/api/v1/genres", FLIGHT: None}
-    routes = DirectRoutes(
-        passed_on, prefix="/api/v1", routes={"/genres": fail}, clock=SystemClock(), failure_page=lambda *_: b""
-    )
+    refusals = Refusals(SystemClock(), lambda *_: b"")
+    routes = DirectRoutes(passed_on, prefix="/api/v1", routes={"/genres": fail}, refusals=refusals)
     receive: Any = passed_on
     asyncio.run(routes(scope, receive, send))
     assert sent[0]["status"] == 503

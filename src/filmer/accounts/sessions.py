@@ -5,7 +5,6 @@ Each use extends it. A use is written at once when the last one written is a min
 in one statement: so what is stored is at most a minute behind, at almost no cost.
 """
 
-import hashlib
 import secrets
 from collections import Counter
 from contextlib import suppress
@@ -16,6 +15,7 @@ import psycopg
 from filmer.accounts import queries
 from filmer.accounts.queries import ListedSession
 from filmer.accounts.schemas import User
+from filmer.accounts.tokens import digest_of_token
 from filmer.clock import Clock
 from filmer.errors import Unauthorized
 from filmer.http.cookies import SESSION_COOKIE, session_tokens
@@ -44,7 +44,7 @@ class Sessions:
         if instead_of:
             ended = await queries.delete_session(conn, instead_of)
             self.ended["replaced"] += ended
-        await queries.insert_session(conn, _digest(token), user.id, self._clock.now())
+        await queries.insert_session(conn, digest_of_token(token), user.id, self._clock.now())
         return f"{SESSION_COOKIE}={token}{self._attributes}"
 
     async def require(self, conn: Connection, request: AnyRequest) -> User:
@@ -139,8 +139,4 @@ def session_digest(request: AnyRequest) -> bytes | None:
     None without one, and with two that differ: one of them was set by another site of the same domain.
     """
     tokens = set(session_tokens(request.scope["headers"]))
-    return _digest(tokens.pop()) if len(tokens) == 1 else None
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+    return digest_of_token(tokens.pop()) if len(tokens) == 1 else None

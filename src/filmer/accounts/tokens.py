@@ -61,7 +61,7 @@ async def issue(
     """A new token, which can't be shown again. None: there is no such account, or it is closed."""
     token = PREFIX + secrets.token_urlsafe(32)
     is_stored = await token_queries.insert_token(
-        conn, _digest(token), account_id, name=name, created=now, expires=expires
+        conn, digest_of_token(token), account_id, name=name, created=now, expires=expires
     )
     return token if is_stored else None
 
@@ -90,15 +90,16 @@ async def issue_to_owner(
 
 async def allow_public(conn: Connection, token: str, account_id: int, *, name: str, now: datetime) -> None:
     """Adds a public token of the demo, if it is missing; only for a demo account."""
-    await token_queries.insert_token(conn, _digest(token), account_id, name=name, created=now, demo=True)
+    await token_queries.insert_token(conn, digest_of_token(token), account_id, name=name, created=now, demo=True)
 
 
 def _token_digest(request: "AnyRequest") -> bytes | None:
     """The digest of the request's bearer token; None without one, or with several Authorization headers."""
     values = [value for name, value in request.scope["headers"] if name == b"authorization"]
     bearer = _BEARER.fullmatch(values[0]) if len(values) == 1 else None
-    return _digest(bearer[1].decode()) if bearer and len(bearer[1]) <= MAX_TOKEN else None
+    return digest_of_token(bearer[1].decode()) if bearer and len(bearer[1]) <= MAX_TOKEN else None
 
 
-def _digest(token: str) -> bytes:
+def digest_of_token(token: str) -> bytes:
+    """What is stored of a token that this server has drawn: it is long and random, so no key is needed."""
     return hashlib.sha256(token.encode()).digest()

@@ -18,6 +18,7 @@ import msgspec
 from filmer.errors import CommandFailed
 from filmer.importing.progress import Progress
 from filmer.plurals import counted
+from filmer.store.embedded.data_dir import sync_folder
 
 FORMAT = 1
 DUMP, MANIFEST = "filmer.dump", "manifest.json"
@@ -68,7 +69,7 @@ def new_archive(path: Path, *, replace: bool) -> Iterator[ZipFile]:
                 _write_checksum(file)
                 _require_free(path, replace=replace)
                 part.replace(path)
-                _sync(path.parent)
+                sync_folder(path.parent)
             except BaseException:
                 part.unlink(missing_ok=True)
                 raise
@@ -171,12 +172,3 @@ def _damaged(path: Path) -> CommandFailed:
     return CommandFailed(
         f"{path} is not a backup of filmer, or it is cut off or damaged. Use another copy. Nothing was changed."
     )
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename in the folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,6 +15,8 @@ from filmer.backup.archive import CHUNK, DUMP, MANIFEST, Manifest, TableDigest, 
 from filmer.backup.client_programs import SERVICE, connection_service, find_program, major_version, run_program
 from filmer.errors import CommandFailed
 from filmer.importing.progress import Progress
+from filmer.store.fingerprint import select_fingerprint
+from filmer.store.migrate import select_applied
 
 
 def create_backup(url: str, path: Path, *, replace: bool, now: datetime, progress: Progress) -> Manifest:
@@ -25,7 +27,7 @@ def create_backup(url: str, path: Path, *, replace: bool, now: datetime, progres
                 "This is a standby, where an import on the primary would interrupt the backup. Name the primary in "
                 "DATABASE_URL."
             )
-        if not queries.select_migrations(conn):
+        if not select_applied(conn):
             raise CommandFailed(
                 "This database has no tables of filmer: there is nothing to back up. Check DATABASE_URL."
             )
@@ -37,8 +39,8 @@ def create_backup(url: str, path: Path, *, replace: bool, now: datetime, progres
                 postgresql=conn.info.parameter_status("server_version") or "",
                 pg_dump=major_version(pg_dump),
                 made=now,
-                migrations=queries.select_migrations(conn),
-                secret_key=queries.select_fingerprint(conn),
+                migrations=select_applied(conn),
+                secret_key=fingerprint.hex() if (fingerprint := select_fingerprint(conn)) else None,
                 tables=_digest_tables(conn, progress),
             )
             archive.writestr(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))

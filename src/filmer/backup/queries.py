@@ -55,18 +55,6 @@ def snapshot(conn: Connection) -> Iterator[str]:
             conn.execute("SELECT pg_advisory_unlock_shared(%s)", [SWAP_LOCK])
 
 
-def select_migrations(conn: Connection) -> dict[int, str]:
-    """Number and digest of each applied migration; empty if the database has no tables of filmer."""
-    if _one(conn, "SELECT to_regclass('public.migration')") is None:
-        return {}
-    return dict(conn.execute("SELECT number, digest FROM migration ORDER BY number").fetchall())
-
-
-def select_fingerprint(conn: Connection) -> str | None:
-    row = conn.execute("SELECT encode(fingerprint, 'hex') FROM secret_key").fetchone()
-    return row[0] if row else None
-
-
 def select_schemas(conn: Connection) -> list[str]:
     """``public``, and the current edition of the catalogue: ``catalogue`` in a database older than migration 7."""
     if _one(conn, "SELECT to_regclass('public.edition')") is None:

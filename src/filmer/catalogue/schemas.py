@@ -2,15 +2,11 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import Meta
 
 MAX_IDENTIFIER = 10  # characters (contract §2.5)
-
-MovieId = Annotated[str, Meta(max_length=MAX_IDENTIFIER, examples=["tt0000001"])]
-StarId = Annotated[str, Meta(max_length=MAX_IDENTIFIER, examples=["nm0000209"])]
 
 
 def is_identifier(text: str) -> bool:

@@ -10,12 +10,12 @@ from typing import Any
 from litestar import Request, Response
 from litestar.types import ASGIApp, Receive, Send
 
-from filmer.clock import Clock
 from filmer.edge.cache import CachedResponse
 from filmer.edge.flight import FLIGHT
+from filmer.edge.refusals import Refusals
 from filmer.errors import ServerLost
-from filmer.http.cache_headers import PUBLIC, Headers
-from filmer.http.envelopes import FailurePage, error_response, shop_data
+from filmer.http.cache_headers import PUBLIC
+from filmer.http.envelopes import shop_data
 from filmer.http.failures import SERVER_LOST, as_filmer_error
 
 Handler = Callable[..., Awaitable[Any]]
@@ -24,15 +24,12 @@ Handler = Callable[..., Awaitable[Any]]
 class DirectRoutes:
     """A route is a path whose segments are all literal but one in braces, as in ``/genres/{genre_id:str}/movies``."""
 
-    def __init__(
-        self, app: ASGIApp, *, prefix: str, routes: Mapping[str, Handler], clock: Clock, failure_page: FailurePage
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, prefix: str, routes: Mapping[str, Handler], refusals: Refusals) -> None:
         """``routes``: handlers by their path after ``prefix``."""
         self._app = app
         self._prefix = f"{prefix}/"
         self._routes = {_pattern(path.split("/")[1:]): _Route(path, handler) for path, handler in routes.items()}
-        self._clock = clock
-        self._failure_page = failure_page
+        self._refusals = refusals
 
     def __call__(self, scope: Any, receive: Receive, send: Send) -> Any:
         path: str = scope["path"]
@@ -52,17 +49,18 @@ class DirectRoutes:
         except Exception as raised:  # noqa: BLE001 - as the framework's exception handler does
             await self._fail(raised, scope, send)
             return
-        headers: dict[str, str] = {"cache-control": PUBLIC, "content-type": "application/json"}
+        fields: dict[str, str] = {"cache-control": PUBLIC, "content-type": "application/json"}
         if isinstance(data, Response):
-            headers |= data.headers
+            fields |= data.headers
             data = data.content
-        await _response(200, headers, shop_data(data)).send(send)
+        body = shop_data(data)
+        headers = [(name.encode(), value.encode("latin-1")) for name, value in fields.items()]
+        await CachedResponse(200, [*headers, (b"content-length", str(len(body)).encode())], body).send(send)
 
     async def _fail(self, raised: Exception, scope: Any, send: Send) -> None:
         error = as_filmer_error(raised)
         scope[SERVER_LOST] = isinstance(error, ServerLost)
-        headers, body = error_response(scope["path"], error, self._clock.now(), self._failure_page)
-        await _response(error.status, headers, body).send(send)
+        await self._refusals.send(send, scope["path"], error)
 
 
 class _Route:
@@ -74,8 +72,3 @@ class _Route:
 
 def _pattern(segments: list[str]) -> tuple[str, ...]:
     return tuple("" if segment.startswith("{") else segment for segment in segments)
-
-
-def _response(status: int, headers: Mapping[str, str], body: bytes) -> CachedResponse:
-    encoded: Headers = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
-    return CachedResponse(status, [*encoded, (b"content-length", str(len(body)).encode())], body)

@@ -3,12 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Ints = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
 
 NONE = -1  # in place of a value that is no valid id or number
-_ZERO = ord("0")
 _SHORTEST_ID = 9  # characters
 _JOINING = tuple(
     (np.uint64(factor), np.uint64(bits), np.uint64(mask))
@@ -50,28 +50,9 @@ def parse_ids(column: pa.BinaryArray, prefix: bytes) -> Ints:
 
 
 def parse_numbers(column: pa.BinaryArray) -> Ints:
-    """A column of numbers of one to nine digits."""
-    data, starts, lengths = _buffers(column)
-    numbers = np.full(len(column), NONE, dtype=np.int32)
-    for length in np.unique(lengths).tolist():
-        if not 1 <= length <= 9:
-            continue
-        at = np.flatnonzero(lengths == length)
-        values, valid = _digits(_matrix(data, starts, at, length))
-        numbers[at] = np.where(valid, values, NONE)
-    return numbers
-
-
-def _digits(characters: Bytes) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    """Rows of ASCII digits as numbers, and which rows have nothing but digits."""
-    values = np.zeros(len(characters), dtype=np.int32)
-    valid = np.ones(len(characters), dtype=bool)
-    for place in range(characters.shape[1]):
-        digit = characters[:, place] - np.uint8(_ZERO)  # what is not a digit wraps around to more than 9
-        valid &= digit <= 9
-        values *= 10
-        values += digit
-    return values, valid
+    """A column of numbers of one to nine digits. What is returned can't be written to."""
+    digits = pc.if_else(pc.match_substring_regex(column, "^[0-9]{1,9}$"), column, pa.scalar(None, pa.binary()))
+    return np.asarray(pc.fill_null(pc.cast(pc.cast(digits, pa.string()), pa.int32()), NONE))
 
 
 def _buffers(column: pa.BinaryArray) -> tuple[Bytes, Ints, Ints]:
@@ -80,13 +61,3 @@ def _buffers(column: pa.BinaryArray) -> tuple[Bytes, Ints, Ints]:
     bounds = np.frombuffer(offsets, dtype=np.int32)[column.offset : column.offset + len(column) + 1]
     characters = np.frombuffer(data, dtype=np.uint8) if data is not None else np.zeros(0, dtype=np.uint8)
     return characters, bounds[:-1], np.diff(bounds)
-
-
-def _matrix(data: Bytes, starts: Ints, at: npt.NDArray[np.int64], length: int) -> Bytes:
-    """Values of one length as a matrix, a row per value: without a copy where they are contiguous."""
-    if len(at) == len(starts):
-        first = int(starts[0])
-        matrix: Bytes = data[first : first + len(at) * length].reshape(-1, length)
-    else:
-        matrix = data[starts[at][:, None] + np.arange(length, dtype=np.int32)]
-    return matrix

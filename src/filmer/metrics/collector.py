@@ -113,7 +113,7 @@ class Metrics:
             if client is not None:
                 for outcome, bucket_counts in client.calls.collect().items():
                     add_batch(self._instruments.calls.labels(label, outcome), bucket_counts)
-            self._instruments.breaker.labels(label).set(client is not None and client.is_circuit_open)
+            self._instruments.breaker.labels(label).set(client is not None and client.breaker.is_open)
         self._advance_all(self._instruments.copies, self._components.tmdb_cache.outcomes)
 
     def _pool(self) -> None:

@@ -110,25 +110,16 @@ class _Poster:
         """Return the title; what follows a colon is a subtitle, smaller and below it."""
         text = self._title.upper() if self._has_capitals else self._title
         head, tail = _split_subtitle(text)
-        if not tail:
-            return [
-                typeset(
-                    head,
-                    self._fonts,
-                    line_width=LINE_WIDTH,
-                    height=TITLE_HEIGHT,
-                    largest=MAX_TITLE_SIZE,
-                    smallest=MIN_TITLE_SIZE,
-                )
-            ]
         title = typeset(
             head,
             self._fonts,
             line_width=LINE_WIDTH,
-            height=TITLE_HEIGHT * 0.66,
-            largest=MAX_TITLE_SIZE * 0.7,
+            height=TITLE_HEIGHT * (0.66 if tail else 1),
+            largest=MAX_TITLE_SIZE * (0.7 if tail else 1),
             smallest=MIN_TITLE_SIZE,
         )
+        if not tail:
+            return [title]
         subtitle = typeset(
             tail,
             self._fonts,

@@ -4,12 +4,12 @@ Such a cart is known by a random token, of which a digest is stored, as of a ses
 everybody's, under the negative of its id, so that ``Carts`` does with them whatever it does with a user's.
 """
 
-import hashlib
 import secrets
 from datetime import timedelta
 from typing import NamedTuple
 
 from filmer.accounts.throttle import GUEST_CART, Throttle, ThrottleKey
+from filmer.accounts.tokens import digest_of_token
 from filmer.clock import Clock
 from filmer.shop import guest_cart_queries as queries
 from filmer.shop.cart import locked_cart
@@ -33,14 +33,16 @@ class GuestCarts:
 
     async def find(self, conn: Connection, token: str) -> GuestCart | None:
         """None where there is no such cart any more: it was merged, or is too old."""
-        guest_id = await queries.select_guest_cart(conn, _digest(token), used_after=self._clock.now() - LIFETIME)
+        guest_id = await queries.select_guest_cart(
+            conn, digest_of_token(token), used_after=self._clock.now() - LIFETIME
+        )
         return None if guest_id is None else GuestCart(-guest_id, token)
 
     async def begin(self, conn: Connection, address: str) -> GuestCart:
         """A new cart. Raises RateLimited where too many were begun from the address."""
         await self._throttle.charge(conn, [ThrottleKey(GUEST_CART, address)])
         token = secrets.token_urlsafe(32)
-        return GuestCart(-await queries.insert_guest_cart(conn, _digest(token), now=self._clock.now()), token)
+        return GuestCart(-await queries.insert_guest_cart(conn, digest_of_token(token), now=self._clock.now()), token)
 
     async def keep(self, conn: Connection, cart: GuestCart) -> None:
         """It has been changed: its time begins anew."""
@@ -50,7 +52,7 @@ class GuestCarts:
         """Moves the lines into the account's cart, in one transaction; the guest's cart is gone then."""
         async with locked_cart(conn, account_id):
             since = self._clock.now() - LIFETIME
-            guest_id = await queries.select_guest_cart(conn, _digest(token), used_after=since, lock=True)
+            guest_id = await queries.select_guest_cart(conn, digest_of_token(token), used_after=since, lock=True)
             if guest_id is None:
                 return []
             lines = await queries.merge_lines(conn, guest_id, account_id)
@@ -61,7 +63,3 @@ class GuestCarts:
         """Deletes the carts that are too old. Called once a minute."""
         async with database.connection() as conn:
             await queries.delete_old(conn, used_before=self._clock.now() - LIFETIME)
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

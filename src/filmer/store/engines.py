@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 import psycopg
@@ -29,7 +29,7 @@ def data_directory(settings: Settings) -> Path:
 
 def has_embedded_valkey(settings: Settings) -> bool:
     """Whether the URL is the one of the Valkey embedded in the data directory, which no other machine reaches."""
-    socket = Path(urlsplit(settings.redis_url or "").path)
+    socket = Path(unquote(urlsplit(settings.redis_url or "").path))
     return bool(settings.redis_url) and socket.parent.resolve() == (data_directory(settings) / "run").resolve()
 
 

@@ -5,7 +5,7 @@ import psycopg
 
 def check_or_store_fingerprint(conn: psycopg.Connection, fingerprint: bytes) -> bool:
     """Whether the stored fingerprint is this one. As long as no card is on file, it is replaced by this one."""
-    if _select_fingerprint(conn) == fingerprint:
+    if select_fingerprint(conn) == fingerprint:
         return True
     conn.execute(
         """
@@ -14,9 +14,9 @@ def check_or_store_fingerprint(conn: psycopg.Connection, fingerprint: bytes) -> 
         """,
         [fingerprint],
     )
-    return _select_fingerprint(conn) == fingerprint
+    return select_fingerprint(conn) == fingerprint
 
 
-def _select_fingerprint(conn: psycopg.Connection) -> bytes | None:
+def select_fingerprint(conn: psycopg.Connection) -> bytes | None:
     row = conn.execute("SELECT fingerprint FROM secret_key").fetchone()
     return row[0] if row else None

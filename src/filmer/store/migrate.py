@@ -51,7 +51,7 @@ def pending(conn: psycopg.Connection) -> list[Migration]:
 
     Raises MigrationError when a newer version of filmer has migrated it, or when an applied file has changed since.
     """
-    applied = _select_applied(conn)
+    applied = select_applied(conn)
     known = {migration.number: migration for migration in migrations()}
     for number, digest in applied.items():
         if number not in known:
@@ -113,7 +113,7 @@ def require_supported(conn: psycopg.Connection) -> None:
         raise MigrationError(f"PostgreSQL {conn.info.server_version // 10000} is too old: filmer needs 15.")
 
 
-def _select_applied(conn: psycopg.Connection) -> dict[int, str]:
+def select_applied(conn: psycopg.Connection) -> dict[int, str]:
     """The digests of the applied migrations by their numbers."""
     if conn.execute("SELECT to_regclass('migration')").fetchone() == (None,):
         return {}

@@ -21,7 +21,7 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether requests are suspended."""
+        """Whether requests are suspended because too many have failed."""
         return self._failures >= FAILURES
 
     def admit(self) -> None:

@@ -90,7 +90,7 @@ class Tmdb:
     def __init__(self, settings: Settings, rate_limit: RateLimit, clock: Clock) -> None:
         self._clock = clock
         self._rate_limit = rate_limit
-        self._breaker = CircuitBreaker(clock)
+        self.breaker = CircuitBreaker(clock)
         self._deadline = float(settings.tmdb_deadline_seconds)
         self._attempt_seconds = max(MIN_ATTEMPT_SECONDS, (self._deadline - WAITS) / ATTEMPTS)
         self._connection_slots = asyncio.Semaphore(CONNECTIONS)  # waiting for one does not count as waiting for TMDB
@@ -117,18 +117,13 @@ class Tmdb:
         await self._http.aclose()
 
     @property
-    def is_circuit_open(self) -> bool:
-        """Whether requests are suspended because TMDB failed too often."""
-        return self._breaker.is_open
-
-    @property
     def condition(self) -> str:
         """The state of TMDB as this process knows it, in a few words."""
         if not self.is_set_up:
             return "not set up"
         if self._is_credential_refused:
             return "refuses our credential"
-        return "does not answer" if self._breaker.is_open else "well"
+        return "does not answer" if self.breaker.is_open else "well"
 
     async def popular(self, page: int) -> Popular:
         parameters = {"page": str(page), **self._language, **self._region}
@@ -169,7 +164,7 @@ class Tmdb:
     async def _send(self, request: TmdbRequest[T]) -> T:
         if not self.is_set_up:
             raise ExternalApiError("TheMovieDB is not set up on this server")
-        self._breaker.admit()
+        self.breaker.admit()
         started = self._clock.monotonic()
         number = 0
         try:
@@ -214,7 +209,7 @@ class Tmdb:
             except (AttemptFailed, PayloadError, TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
                 failure = _as_failure(error)
                 outcome = outcome_of(error)
-                self._breaker.record_failure()
+                self.breaker.record_failure()
                 if not (isinstance(failure, CredentialRefused) and self._is_credential_refused):
                     _log_failure(request, number, str(failure), error)
                 self._is_credential_refused |= isinstance(failure, CredentialRefused)
@@ -225,7 +220,7 @@ class Tmdb:
         return result
 
     def _record_success(self) -> None:
-        self._breaker.record_success()
+        self.breaker.record_success()
         self._is_credential_refused = False
 
     async def _get(self, request: TmdbRequest[Any], *, seconds: float) -> bytes:

@@ -55,7 +55,7 @@ class Images:
         self._rate_limit = rate_limit
         self._shared = shared
         self._clock = clock
-        self._breaker = CircuitBreaker(clock, "images")
+        self.breaker = CircuitBreaker(clock, "images")
         self.calls: Durations[str] = Durations()  # by outcome
         source = f"{settings.tmdb_base_url} {settings.tmdb_image_base_url} {settings.tmdb_language}"
         self._prefix = f"filmer:tmdb:{hashlib.blake2b(source.encode(), digest_size=8).hexdigest()}:poster"
@@ -74,11 +74,6 @@ class Images:
             seconds=FETCH_SECONDS,
             connections=MAX_REQUESTS,
         )
-
-    @property
-    def is_circuit_open(self) -> bool:
-        """Whether requests are suspended because the image host failed too often."""
-        return self._breaker.is_open
 
     async def close(self) -> None:
         tasks = list(self._in_flight.values())
@@ -133,7 +128,7 @@ class Images:
             return FAILED
 
     async def _fetch(self, path: str) -> bytes:
-        self._breaker.admit()
+        self.breaker.admit()
         await self._rate_limit.acquire()
         started = self._clock.monotonic()
         outcome = "abandoned"
@@ -142,12 +137,12 @@ class Images:
             outcome = "answered"
         except (AttemptFailed, TimeoutError, httpx.HTTPError) as error:
             outcome = outcome_of(error)
-            self._breaker.record_failure()
+            self.breaker.record_failure()
             log.warning("no image from TMDB", error=f"{type(error).__name__}: {error}", path=path)
             raise ExternalApiError from error
         finally:
             self.calls.add(outcome, self._clock.monotonic() - started)
-        self._breaker.record_success()
+        self.breaker.record_success()
         return body
 
     async def _get(self, path: str) -> bytes:

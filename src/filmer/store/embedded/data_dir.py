@@ -19,6 +19,15 @@ LOCK_FILE = "keeper.lock"
 SUPERVISOR_SOCKET, POSTGRES_SOCKET, VALKEY_SOCKET = "keeper.sock", ".s.PGSQL.5432", "valkey.sock"
 
 
+def sync_folder(folder: Path) -> None:
+    """Sync the folder, so that a rename in it survives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def default_data_dir() -> Path:
     """The data directory when the owner names none: a system directory for root, one in the home otherwise."""
     if os.geteuid() == 0:

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from filmer.store.embedded.binaries import usable_postgres
-from filmer.store.embedded.data_dir import POSTGRES_SOCKET
+from filmer.store.embedded.data_dir import POSTGRES_SOCKET, sync_folder
 from filmer.store.embedded.engine import POLL, Engine
 from filmer.store.embedded.errors import EmbeddedError
 
@@ -99,7 +99,7 @@ class Postgres(Engine):
             await self._run([*single, "postgres"], "CREATE DATABASE filmer\n")
             await self._run([f"{bin_dir / 'initdb'}", "--sync-only", "-D", f"{new}"])
             new.rename(self.folder)
-            _sync(self.data_dir.path)
+            sync_folder(self.data_dir.path)
         finally:
             shutil.rmtree(new, ignore_errors=True)
 
@@ -171,12 +171,3 @@ def _memory_mib() -> int:
     with suppress(OSError, ValueError):  # the file says "max" where there is no limit
         total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
     return total // 2**20
-
-
-def _sync(folder: Path) -> None:
-    """Sync the folder, so that a rename in it survives a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
