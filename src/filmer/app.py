@@ -192,7 +192,9 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             actions={**shop.actions, **community.actions},
             demo=demo_users if settings.demo else [],
         ),
-        PersonalDataPages(pages, database, components.signing_in, components.leaving, components.clock),
+        PersonalDataPages(
+            pages, database, components.sessions, components.signing_in, components.leaving, components.clock
+        ),
         CardPages(pages, components.own_cards, components.clock),
         shop,
         CheckoutPages(

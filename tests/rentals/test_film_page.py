@@ -6,6 +6,7 @@ import httpx
 import pytest
 from tests.rentals.conftest import PICKED_UP, WATCHED, RentalShop
 from tests.rentals.test_library_page import first_rental
+from tests.search_index import wait_for_index
 from tests.shop.conftest import ITEMS, buy, fetch
 
 from filmer.http.cache_headers import PUBLIC
@@ -82,7 +83,7 @@ def test_the_copies_in_the_shop_are_counted_at_each_look(rentals: RentalShop) ->
 
 
 def test_other_pages_stay_public(rentals: RentalShop) -> None:
-    response = anybody(rentals).get(f"/films/{WATCHED}")
+    response = wait_for_index(anybody(rentals)).get(f"/films/{WATCHED}")
     assert response.headers["cache-control"] == PUBLIC
 
 

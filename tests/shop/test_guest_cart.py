@@ -208,6 +208,8 @@ def test_an_address_begins_only_so_many(start_shop: StartShop) -> None:
     shop = start_shop(clock=MovedClock())
     answers = [send(client_of(shop), "/cart/items", movieId=AMELIE) for _ in range(GUEST_CART.at_once + 1)]
     assert [answer.status_code for answer in answers] == [303] * GUEST_CART.at_once + [429]
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert "please wait" in answers[-1].text
     assert fetch(shop.url, "SELECT count(*) FROM guest_cart") == [(GUEST_CART.at_once,)]
 
 

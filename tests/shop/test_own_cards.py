@@ -119,6 +119,7 @@ def test_what_is_one_too_many_is_said(store: Store, customer: httpx.Client) -> N
     assert response.status_code == 400
     assert f"{MAX_OWN_CARDS} cards are on file already" in text_of(response)
     assert len(ids_of(customer)) == MAX_OWN_CARDS
+    assert keep(customer, expiration="2033-03").status_code == 303, "one of them may still be renewed"
 
 
 def test_cards_that_are_put_on_file_are_slowed_down(start_shop: StartShop) -> None:

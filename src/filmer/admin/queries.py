@@ -64,7 +64,7 @@ async def select_totals(conn: Connection) -> ShopTotals:
             coalesce((SELECT size FROM listing_size WHERE list = 'stars'), 0),
             (SELECT count(*) FROM listing_size WHERE list LIKE 'genre:%'),
             (SELECT count(*) FROM film_terms WHERE price IS NOT NULL),
-            (SELECT count(*) FROM account), o.orders, o.sold - c.refunded, c.refunded, c.owed,
+            (SELECT count(*) FROM account WHERE erased IS NULL), o.orders, o.sold - c.refunded, c.refunded, c.owed,
             (SELECT count(*) FROM favorite), (SELECT count(*) FROM rating), r.finished, r.origin
         FROM (
             SELECT count(*) AS orders, coalesce(sum(total), 0) AS sold
@@ -110,8 +110,8 @@ async def select_accounts(conn: Connection, *, text: str, first: int, size: int)
         """
         WITH hit AS MATERIALIZED (
             SELECT a.* FROM account a
-            WHERE a.email_key LIKE %(like)s OR lower(a.email) LIKE %(like)s
-                OR lower(a.first_name || ' ' || a.last_name) LIKE %(like)s
+            WHERE a.erased IS NULL AND (a.email_key LIKE %(like)s OR lower(a.email) LIKE %(like)s
+                OR lower(a.first_name || ' ' || a.last_name) LIKE %(like)s)
         )
         SELECT n.total, a.id, a.email, a.first_name, a.last_name, a.role, a.disabled, a.created,
             (SELECT count(*) FROM shop_order o WHERE o.account_id = a.id),

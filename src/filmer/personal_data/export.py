@@ -4,7 +4,6 @@ import csv
 import io
 import zipfile
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -60,6 +59,5 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else _exported(value)
 
 
-def _exported(value: Any) -> str | int | float | Decimal | bool | None:
-    exported: str | int | float | Decimal | bool | None = timestamp(value) if isinstance(value, datetime) else value
-    return exported
+def _exported(value: Any) -> Any:
+    return timestamp(value) if isinstance(value, datetime) else value

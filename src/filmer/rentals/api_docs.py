@@ -89,8 +89,8 @@ DOCS: EndpointDocs = {
     ),
     RentalsApi.show_stream: EndpointDoc(
         summary="Get a link that plays a film",
-        description="The link is for this session and film alone, and expires soon. Asking for it does not begin the "
-        "rental; the first byte that is played does.",
+        description="The link is for this session and film alone, and ends with the rental or the session. Asking for "
+        "it does not begin the rental; the first byte that is played does.",
         tag=_TAG,
         path_parameters=(_MOVIE_ID,),
         query=schemas.Episode,

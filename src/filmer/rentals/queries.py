@@ -296,15 +296,7 @@ async def select_title_type(conn: Connection, film_id: str) -> str | None:
     return None if row is None else row[0]
 
 
-async def select_videos(conn: Connection, film_id: str) -> list[Video]:
-    """The film's videos, the one added first is first."""
-    cursor = await conn.execute(
-        "SELECT id, film_id, kind, location, subtitles FROM video WHERE film_id = %s ORDER BY id", [film_id]
-    )
-    return [Video(*row) for row in await cursor.fetchall()]
-
-
-async def select_offer(conn: Connection, film_id: str) -> tuple[int | None, list[Video]]:
+async def select_videos(conn: Connection, film_id: str) -> tuple[int | None, list[Video]]:
     """The number of a film's copies, None where it has no limit; and its videos, the one added first is first."""
     cursor = await conn.execute(
         """

@@ -7,12 +7,20 @@ from urllib.parse import urlsplit
 from filmer.catalogue.prices import forget_responses
 from filmer.catalogue.schemas import is_identifier
 from filmer.errors import Conflict, NotFound
-from filmer.rentals import counter_queries, queries
+from filmer.rentals import counter_queries
 from filmer.rentals import video_queries as changes
 from filmer.rentals.media_files import MediaFiles, UnusableFile
 from filmer.rentals.schemas import Video, VideoKind
 from filmer.rentals.terms import is_feature_needed
-from filmer.rentals.videos import PLAYLIST, UNKNOWN_TYPE, content_type, ending, is_address, origin_of_address
+from filmer.rentals.videos import (
+    PLAYLIST,
+    UNKNOWN_TYPE,
+    content_type,
+    ending,
+    film_videos,
+    is_address,
+    origin_of_address,
+)
 from filmer.store.postgres import Connection
 
 
@@ -54,7 +62,7 @@ async def remove_video(conn: Connection, video_id: int, *, now: datetime) -> Vid
     if (
         removed.kind == "feature"
         and await is_feature_needed(conn, removed.film_id, now=now)
-        and all(video.kind != "feature" for video in await queries.select_videos(conn, removed.film_id))
+        and not (await film_videos(conn, removed.film_id)).features
     ):
         raise Conflict(f"Rentals of film {removed.film_id} need its last feature: remove it when they are over")
     await forget_responses(conn)

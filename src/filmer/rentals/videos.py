@@ -26,28 +26,26 @@ _CONTENT_TYPES = {
 
 
 class FilmVideos(msgspec.Struct, frozen=True):
-    """Of one film, the one added first is first. The first feature is the one that is played."""
+    """Of one film, the one added first is first. The first feature is the one that is played.
+
+    ``copies``: how many there are of the film; None where it has no limit.
+    """
 
     features: list[Video]
     trailers: list[Video]
+    copies: int | None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the film is picked up and its copies are limited, so that there may be none left."""
+        return self.copies is not None and not self.features
 
 
 async def film_videos(conn: Connection, film_id: str) -> FilmVideos:
     """All videos of a film; both lists are empty where it has none, or there is no such film."""
-    return _sorted(await queries.select_videos(conn, film_id))
-
-
-async def film_offer(conn: Connection, film_id: str) -> tuple[FilmVideos, bool]:
-    """``film_videos``, and whether the film is picked up and its copies are limited, so that there may be none left."""
-    copies, videos = await queries.select_offer(conn, film_id)
-    found = _sorted(videos)
-    return found, copies is not None and not found.features
-
-
-def _sorted(videos: list[Video]) -> FilmVideos:
-    return FilmVideos(
-        [video for video in videos if video.kind == "feature"], [video for video in videos if video.kind == "trailer"]
-    )
+    copies, found = await queries.select_videos(conn, film_id)
+    by_kind = {kind: [video for video in found if video.kind == kind] for kind in ("feature", "trailer")}
+    return FilmVideos(by_kind["feature"], by_kind["trailer"], copies)
 
 
 def is_address(location: str) -> bool:

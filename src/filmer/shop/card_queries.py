@@ -50,6 +50,14 @@ async def select_own_cards(conn: Connection, account_id: int, *, demo: bool) -> 
     return [StoredCard(*row) for row in await cursor.fetchall()]
 
 
+async def count_other_cards(conn: Connection, account_id: int, digest: bytes) -> int:
+    """How many cards of other numbers the account has on file."""
+    row = await (
+        await conn.execute("SELECT count(*) FROM card WHERE account_id = %s AND digest <> %s", [account_id, digest])
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 async def insert_card(
     conn: Connection,
     *,

@@ -73,7 +73,8 @@ class OwnCards:
 
         The card has passed ``new_card_errors``. Raises InvalidRequest for one too many, and RateLimited.
         """
-        if len(await self.list(conn, account_id)) >= MAX_OWN_CARDS:
+        others = await queries.count_other_cards(conn, account_id, digest_of(self._secret, card.credit_card_id))
+        if others >= MAX_OWN_CARDS:
             reason = f"can't be kept: {MAX_OWN_CARDS} cards are on file already; remove one first"
             raise InvalidRequest([FieldError("creditCardId", reason)])
         await self._throttle.charge(conn, [ThrottleKey(NEW_CARD, str(account_id))])

@@ -293,9 +293,7 @@ class Checkout:
         now = self._clock.now()
         async with database.connection() as conn:
             await queries.delete_old_keys(conn, created_before=now - KEY_LIFETIME)
-            uncaptured = await queries.select_uncaptured(
-                conn, placed_before=now - CAPTURE_AFTER, other_than=AT_COUNTER.reference
-            )
+            uncaptured = await queries.select_uncaptured(conn, placed_before=now - CAPTURE_AFTER)
         for order_id, reference, amount in uncaptured:
             await self._collect(order_id, Authorization(reference, is_captured=False), amount)
 

@@ -14,6 +14,7 @@ import psycopg
 from filmer.accounts.queries import GUESSES
 from filmer.errors import ServiceUnavailable
 from filmer.shop.checkout_attempt import CheckoutAttempt
+from filmer.shop.payment import AT_COUNTER
 from filmer.shop.schemas import CartLine, Order, OrderSummary, Sale
 from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
@@ -308,13 +309,10 @@ async def select_orders(conn: Connection, account_id: int, *, first: int, size: 
     return int(rows[0][0]), orders
 
 
-async def select_uncaptured(
-    conn: Connection, *, placed_before: datetime, other_than: str
-) -> list[tuple[int, str, Decimal]]:
-    """Orders whose money is still to be collected: id, the payment's reference, amount.
+async def select_uncaptured(conn: Connection, *, placed_before: datetime) -> list[tuple[int, str, Decimal]]:
+    """Orders whose money a provider is still to collect: id, the payment's reference, amount.
 
-    ``other_than``: a reference of payments that no provider collects. A random selection, so that payments that can't
-    be collected do not hold up others.
+    A random selection, so that payments that can't be collected do not hold up others.
     """
     cursor = await conn.execute(
         """
@@ -323,7 +321,7 @@ async def select_uncaptured(
             AND NOT EXISTS (SELECT FROM cancellation c WHERE c.order_id = o.id)
         ORDER BY random() LIMIT 100
         """,
-        [placed_before, other_than],
+        [placed_before, AT_COUNTER.reference],
     )
     return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]
 

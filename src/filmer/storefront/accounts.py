@@ -199,9 +199,7 @@ class AccountPages(Handlers):
         async with self._database.connection() as conn:
             visitor = await self._pages.visitor(conn, request)
         values = self._template_values(filled, form.get("next"), self._pages.pending.verify(form.get("waiting")))
-        response = self._pages.personal(template, request, visitor, status=error.status, **values)
-        response.headers.update(error.headers)
-        return response
+        return self._pages.personal(template, request, visitor, failed=error, **values)
 
     def _template_values(self, form: FilledForm, address: str, pending: PendingForm | None) -> dict[str, Any]:
         action = self._actions.get(pending.action) if pending else None

@@ -31,7 +31,7 @@ from filmer.store.postgres import Connection
 from filmer.store.valkey import SharedCache
 from filmer.storefront.forms import FilledForm, Form, receive_form, without_blanks
 from filmer.storefront.pager import Pager
-from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, local_address
+from filmer.storefront.pages import HtmlResponse, Pages, Visitor, local_address
 from filmer.tmdb.client import Tmdb
 
 DAYS = 30
@@ -173,7 +173,7 @@ class AdminPages(Handlers):
         film_ids, pager = [film.id for film in films], _pager(params, listing.pages(total, FILMS_A_PAGE))
         terms, stock = await terms_of(conn, film_ids), await stock_of(conn, film_ids, now=self._clock.now())
         return self._pages.personal(
-            "admin_films.html", request, visitor, status=error.status if error else OK, params=params, total=total,
+            "admin_films.html", request, visitor, failed=error, params=params, total=total,
             films=films, prices=prices, default_price=self._default_price, terms=terms, stock=stock,
             default_terms=self._default_terms, labels=_TERMS, filled=filled, unfilled=FilledForm({}), pager=pager,
         )  # fmt: skip

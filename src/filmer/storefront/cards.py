@@ -11,7 +11,7 @@ from filmer.shop.schemas import Submission
 from filmer.store.postgres import Connection
 from filmer.storefront.card_forms import CARD, SHOWN_AGAIN, as_the_api_takes_it
 from filmer.storefront.forms import FilledForm, receive_form
-from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, please_wait
+from filmer.storefront.pages import HtmlResponse, Pages, Visitor, please_wait
 
 _EMPTY = FilledForm(CARD)
 _NEW_CARD_ACTION = "new card"  # shown again after a sign-in, without its number
@@ -38,7 +38,9 @@ class CardPages(Handlers):
             except (InvalidRequest, RateLimited) as error:
                 filled = msgspec.structs.replace(FilledForm.of(SHOWN_AGAIN, form, error), labels=CARD)
                 if isinstance(error, RateLimited):
-                    filled = msgspec.structs.replace(filled, failure=f"Too many cards: {please_wait(error)}, please.")
+                    filled = msgspec.structs.replace(
+                        filled, failure=f"Too many cards: {please_wait(error)} before the next."
+                    )
                 return await self._show(conn, request, visitor, filled, error)
         return self._pages.redirect("/account/cards", f"Your card that ends in {card.credit_card_id[-4:]} is on file.")
 
@@ -59,14 +61,12 @@ class CardPages(Handlers):
         form: FilledForm,
         error: FilmerError | None = None,
     ) -> HtmlResponse:
-        response = self._pages.personal(
+        return self._pages.personal(
             "cards.html",
             request,
             visitor,
-            status=error.status if error else OK,
+            failed=error,
             cards=await self._cards.list(conn, visitor.user.id),
             month=f"{self._clock.now():%Y-%m}",
             form=form,
         )
-        response.headers.update(error.headers if error else {})
-        return response

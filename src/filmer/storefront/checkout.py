@@ -35,7 +35,7 @@ from filmer.shop.schemas import CartLine, Order, Submission, past_month, total
 from filmer.store.postgres import Connection
 from filmer.storefront.card_forms import CARD, SHOWN_AGAIN, as_the_api_takes_it
 from filmer.storefront.forms import FilledForm, Form, receive_form
-from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, please_wait
+from filmer.storefront.pages import HtmlResponse, Pages, Visitor, please_wait
 
 CARDS, COUNTER = "cards", "counter"  # ways to pay, besides the ids of cards on file
 _NO_CARD = Submission(credit_card_id="", first_name="", last_name="", expiration="")
@@ -164,9 +164,7 @@ class CheckoutPages(Handlers):
             return self._pages.redirect("/cart", _CART_EMPTY_NOW)
         is_same = snapshot_of(cart.lines) == read_snapshot(form.get("seen"))
         key = _key(form) if is_same else secrets.token_urlsafe(32)
-        response = self._show_checkout(request, visitor, cart, cards, key=key, form=form, error=error)
-        response.headers.update(error.headers)
-        return response
+        return self._show_checkout(request, visitor, cart, cards, key=key, form=form, error=error)
 
     async def _cart(self, conn: Connection, visitor: Visitor) -> ShownCart:
         lines = await self._carts.show(conn, visitor.user.id)
@@ -189,7 +187,7 @@ class CheckoutPages(Handlers):
             "checkout.html",
             request,
             visitor,
-            status=error.status if error else OK,
+            failed=error,
             lines=cart.lines,
             held=cart.held,
             lacking=cart.lacking,

@@ -14,7 +14,7 @@ from filmer.shop.schemas import MAX_ID
 from filmer.store.postgres import Connection
 from filmer.storefront.admin import AdminListQuery
 from filmer.storefront.forms import receive_form, without_blanks
-from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor
+from filmer.storefront.pages import HtmlResponse, Pages, Visitor
 from filmer.storefront.rental_words import moment_text
 
 MAX_TEXT = 200  # characters
@@ -66,6 +66,6 @@ class CounterPages(Handlers):
         else:
             found = await self._counter.overdue(conn) + await self._counter.waiting(conn)
         return self._pages.personal(
-            "counter.html", request, visitor, status=error.status if error else OK,
+            "counter.html", request, visitor, failed=error,
             failure=f"{error.message}." if error else "", text=text, found=found, most=MAX_FOUND,
         )  # fmt: skip

@@ -15,7 +15,7 @@ from filmer.community.shelves import Shelves
 from filmer.errors import NotFound
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.rentals.terms import stock_of
-from filmer.rentals.videos import film_offer
+from filmer.rentals.videos import film_videos
 from filmer.rentals.watching import Watching
 from filmer.store.postgres import Connection
 from filmer.storefront import linked_data
@@ -72,9 +72,9 @@ class FilmPages(Handlers):
             shown = {card.id for card in (*alike, *directed)}
             more_like, is_settled = await self._more_like(conn, film, cast, shown)
             prices = await self._prices.of(conn, [film], alike, directed, more_like)
-            found, is_limited = await film_offer(conn, film.id)
+            found = await film_videos(conn, film.id)
             now = self._watching.now()
-            stock = (await stock_of(conn, [film.id], now=now))[film.id] if is_limited else None
+            stock = (await stock_of(conn, [film.id], now=now))[film.id] if found.is_limited else None
             own = await self._watching.own(conn, visitor.user.id, film.id) if visitor else []
         shelf_entry = None
         if visitor is not None and film.tmdb_id is not None:

@@ -21,9 +21,9 @@ from filmer.storefront.signed_cookies import SignedCookie
 
 log = structlog.get_logger()
 
-SECONDS = int(LIFETIME.total_seconds())
-UNITS = "cart_units"
-TOLD = 3  # films of which a notice says that they did not fit
+LIFETIME_SECONDS = int(LIFETIME.total_seconds())
+UNITS_COOKIE = "cart_units"
+MAX_NAMED = 3  # films of which a notice says that they did not fit
 
 
 class GuestCookies:
@@ -32,7 +32,7 @@ class GuestCookies:
     ) -> None:
         self._carts = carts
         self._database = database
-        self._signed = SignedCookie("guest_cart", SECONDS, secret, clock, is_secure=is_secure)
+        self._signed = SignedCookie("guest_cart", LIFETIME_SECONDS, secret, clock, is_secure=is_secure)
         self._is_secure = is_secure
 
     async def find(self, conn: Connection, request: AnyRequest) -> GuestCart | None:
@@ -43,7 +43,7 @@ class GuestCookies:
     def cookies(self, cart: GuestCart, lines: Sequence[CartLine]) -> list[Cookie]:
         """After a change: both live on from now."""
         units = sum(line.quantity for line in lines)
-        return [self._signed.cookie(cart.token), self._units(str(units), SECONDS)]
+        return [self._signed.cookie(cart.token), self._units(str(units), LIFETIME_SECONDS)]
 
     async def merge(self, request: AnyRequest, account_id: int) -> tuple[list[MergedLine], list[Cookie]]:
         """Moves the visitor's cart into that of the account they have just signed in to. Never fails.
@@ -63,7 +63,7 @@ class GuestCookies:
         return lines, [self._signed.removal, self._units("", 0)]
 
     def _units(self, value: str, seconds: int) -> Cookie:
-        return Cookie(UNITS, value=value, max_age=seconds, samesite="lax", secure=self._is_secure)
+        return Cookie(UNITS_COOKIE, value=value, max_age=seconds, samesite="lax", secure=self._is_secure)
 
 
 def merge_notice(lines: Sequence[MergedLine]) -> str:
@@ -73,8 +73,8 @@ def merge_notice(lines: Sequence[MergedLine]) -> str:
     left_out = [f"{line.left_out} of {line.title}" for line in lines if line.left_out]
     if not left_out:
         return "What you chose before is in your cart."
-    more = f" and of {len(left_out) - TOLD} other films" if len(left_out) > TOLD else ""
-    names = ", ".join(left_out[:TOLD])
+    more = f" and of {len(left_out) - MAX_NAMED} other films" if len(left_out) > MAX_NAMED else ""
+    names = ", ".join(left_out[:MAX_NAMED])
     return (
         f"What you chose before is in your cart, but for {names}{more}: a cart holds {MAX_QUANTITY} of a film at most."
     )

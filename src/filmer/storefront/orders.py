@@ -21,7 +21,7 @@ from filmer.store.postgres import Connection
 from filmer.storefront.admin import AdminListQuery
 from filmer.storefront.forms import FilledForm, Form, receive_form, without_blanks
 from filmer.storefront.pager import Pager
-from filmer.storefront.pages import OK, HtmlResponse, Pages
+from filmer.storefront.pages import HtmlResponse, Pages
 
 ORDERS_A_PAGE = 50
 _REASON = {"reason": "Reason"}
@@ -114,6 +114,6 @@ class OrderPages(Handlers):
             await self._cancelling.refund(order.id)
             return self._pages.redirect(request.scope["path"].rpartition("/")[0], "The order is cancelled.")
         return self._pages.personal(
-            "admin_order.html" if is_owner else "order.html", request, visitor, status=error.status if error else OK,
+            "admin_order.html" if is_owner else "order.html", request, visitor, failed=error,
             order=order, standing=standing, form=filled, most=MAX_REASON,
         )  # fmt: skip

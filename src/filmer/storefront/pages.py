@@ -152,12 +152,23 @@ class Pages:
         return response
 
     def personal(
-        self, template: str, request: AnyRequest, visitor: Visitor | None, *, status: int = OK, **values: Any
+        self,
+        template: str,
+        request: AnyRequest,
+        visitor: Visitor | None,
+        *,
+        status: int = OK,
+        failed: FilmerError | None = None,
+        **values: Any,
     ) -> HtmlResponse:
-        """A page for this visitor alone, never cached. ``values``: the template's own variables."""
+        """A page for this visitor alone, never cached. ``values``: the template's own variables.
+
+        ``failed``: why what was asked for was not done; the response has its status and headers.
+        """
         notice = self._notices.read(request.scope["headers"])
         html = self._render(template, visitor=visitor, notice=notice, path=request.scope["path"], **values)
-        response = Response(html, status_code=status, headers=self._headers)
+        response = Response(html, status_code=failed.status if failed else status, headers=self._headers)
+        response.headers.update(failed.headers if failed else {})
         if notice:
             response.cookies.append(self._notices.removal)
         if visitor and self.pending.read(request.scope["headers"]):

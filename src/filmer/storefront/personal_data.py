@@ -1,10 +1,9 @@
 """The pages on which people take their data along, or leave (contract §12.3)."""
 
-from typing import Any
-
 from litestar import Response
 from litestar.params import FromPath
 
+from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import Client, SigningIn
 from filmer.clock import Clock
 from filmer.errors import Conflict, FilmerError, InvalidCredentials, NotFound, RateLimited
@@ -13,13 +12,22 @@ from filmer.personal_data.export import FILE, export
 from filmer.personal_data.leaving import Leaving
 from filmer.store.postgres import Database
 from filmer.storefront.forms import receive_form
-from filmer.storefront.pages import OK, HtmlResponse, Pages, please_wait
+from filmer.storefront.pages import HtmlResponse, Pages, please_wait
 
 
 class PersonalDataPages(Handlers):
-    def __init__(self, pages: Pages, database: Database, signing_in: SigningIn, leaving: Leaving, clock: Clock) -> None:
+    def __init__(
+        self,
+        pages: Pages,
+        database: Database,
+        sessions: Sessions,
+        signing_in: SigningIn,
+        leaving: Leaving,
+        clock: Clock,
+    ) -> None:
         self._pages = pages
         self._database = database
+        self._sessions = sessions
         self._signing_in = signing_in
         self._leaving = leaving
         self._clock = clock
@@ -44,9 +52,10 @@ class PersonalDataPages(Handlers):
             async with self._database.connection() as conn:
                 token, until = await self._leaving.leave(conn, visitor.user.id)
         except (InvalidCredentials, RateLimited, Conflict) as error:
-            values: dict[str, Any] = {"error": _sentence(error), "status": error.status}
-            return self._pages.personal("delete_account.html", request, visitor, **values)
-        return self._pages.personal("account_deleted.html", request, None, status=OK, token=token, until=until)
+            return self._pages.personal("delete_account.html", request, visitor, failed=error, error=_sentence(error))
+        response = self._pages.personal("account_deleted.html", request, None, token=token, until=until)
+        response.headers["set-cookie"] = self._sessions.removal
+        return response
 
     async def show_undo(self, token: FromPath[str], request: AnyRequest) -> HtmlResponse:
         return self._pages.personal("undo_deletion.html", request, None, token=token)

@@ -18,7 +18,7 @@ from filmer.shop.schemas import MAX_QUANTITY, CartLine, ChangedQuantity, NewCart
 from filmer.store.postgres import Connection, Database
 from filmer.storefront.forms import Form, receive_form
 from filmer.storefront.guest_cookies import GuestCookies
-from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, has_session, local_address
+from filmer.storefront.pages import HtmlResponse, Pages, Visitor, has_session, local_address, please_wait
 from filmer.storefront.pending_forms import Action
 
 _ADD, _CHANGE = "add to cart", "change in cart"  # actions that may be carried out after a sign-in
@@ -175,7 +175,7 @@ class ShopPages(Handlers):
             "cart.html",
             request,
             visitor,
-            status=error.status if error else OK,
+            failed=error,
             failure=_sentence(error) if error else "",
             lines=lines,
             held=await self._watching.held(conn, visitor.user.id) if visitor else {},
@@ -189,6 +189,8 @@ def _sentence(error: FilmerError) -> str:
     """Why the cart was not changed."""
     if isinstance(error, NotFound):
         return _UNKNOWN_FILM
+    if isinstance(error, RateLimited):
+        return f"Too many carts were begun from where you are: {please_wait(error)}, or sign in."
     wrong = next(iter(error.field_errors), None) if isinstance(error, InvalidRequest) else None
     if wrong is None:
         return f"{error.message}."
