@@ -3,6 +3,7 @@
 import pytest
 
 from filmer.catalogue import ranking
+from filmer.catalogue.index_format import FILMS
 from filmer.catalogue.index_words import found_under
 from filmer.catalogue.search_index import SearchIndex
 from filmer.importing.search_index import IndexedFilm, build_search_index
@@ -30,7 +31,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> SearchIndex:
     ],
 )
 def test_a_search_finds_a_title_that_nobody_knows_one_slip_away_or_two(index: SearchIndex, text: str, no: int) -> None:
-    assert [near.no for near in index.near_films(text, ranking.SEARCH, 1)] == [no]
+    assert [near.no for near in index.near(FILMS, text, ranking.SEARCH, 1)] == [no]
 
 
 @pytest.mark.parametrize(
@@ -41,9 +42,9 @@ def test_a_search_finds_a_title_that_nobody_knows_one_slip_away_or_two(index: Se
     ],
 )
 def test_it_finds_none_that_is_further_away(index: SearchIndex, text: str) -> None:
-    assert index.near_films(text, ranking.SEARCH, 1) == []
+    assert index.near(FILMS, text, ranking.SEARCH, 1) == []
 
 
 def test_a_suggestion_takes_no_time_for_what_nobody_knows(index: SearchIndex) -> None:
-    assert index.near_films("wanderng huoses", ranking.SUGGESTIONS, 1) == []
-    assert index.near_films("wanderng houses", ranking.SUGGESTIONS, 1)
+    assert index.near(FILMS, "wanderng huoses", ranking.SUGGESTIONS, 1) == []
+    assert index.near(FILMS, "wanderng houses", ranking.SUGGESTIONS, 1)

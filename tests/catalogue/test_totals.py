@@ -2,29 +2,27 @@
 
 import tracemalloc
 
-from filmer.catalogue.filters import make_filters
+from filmer.catalogue.api import SearchFilters
 from filmer.catalogue.search import DENSE, MAX_TOTALS, Totals
-
-NO_FILTERS = dict.fromkeys(("title", "director", "star", "year", "year_from", "year_to", "genre_id"))
 
 
 def test_totals_are_told_apart_by_all_that_is_asked_and_by_edition() -> None:
     totals = Totals()
-    filters = make_filters(query="ray", **NO_FILTERS)
+    filters = SearchFilters(query="ray").filters
     totals.put("a:1", filters, DENSE)
     totals.put("a:1", ("ray", "stars"), DENSE + 1)
     assert totals.get("a:1", filters) == DENSE
     assert totals.get("a:1", ("ray", "stars")) == DENSE + 1
     assert totals.get("a:2", filters) is None
     for other in ({"query": "ray "}, {"query": "ray", "genre_id": 1}, {"query": None, "star": "ray"}):
-        assert (totals.get("a:1", make_filters(**(NO_FILTERS | other))) is None) is (other != {"query": "ray "})
+        assert (totals.get("a:1", SearchFilters(**other).filters) is None) is (other != {"query": "ray "})
 
 
 def test_long_searches_take_no_more_memory_than_short_ones() -> None:
     totals = Totals()
     tracemalloc.start()
     for year in range(200):
-        filters = make_filters(**(NO_FILTERS | {"query": "ray " * 2000, "year_from": year}))
+        filters = SearchFilters(query="ray " * 2000, year_from=year).filters
         totals.put("a:1", filters, DENSE)
     del filters
     taken, _ = tracemalloc.get_traced_memory()

@@ -12,9 +12,10 @@ from msgspec import Meta
 
 from filmer.catalogue import listing, queries, suggestions
 from filmer.catalogue.connections import Catalogue
-from filmer.catalogue.filters import Filters, make_filters, text_filter
+from filmer.catalogue.filters import Filters, text_filter, with_query
 from filmer.catalogue.folding import fold, initial, search_form
 from filmer.catalogue.schemas import (
+    Genre,
     GenreList,
     GenreMoviePage,
     Movie,
@@ -182,17 +183,16 @@ class SearchFilters(Query):
 
     @property
     def filters(self) -> Filters:
-        return make_filters(
-            query=self.query,
-            title=self.title,
-            director=self.director,
-            star=self.star,
-            year=self.year,
-            year_from=self.year_from,
-            year_to=self.year_to,
+        filters = Filters(
+            title=text_filter(self.title),
+            director=text_filter(self.director),
+            star=text_filter(self.star),
+            year_from=max((bound for bound in (self.year, self.year_from) if bound is not None), default=None),
+            year_to=min((bound for bound in (self.year, self.year_to) if bound is not None), default=None),
             genre_id=self.genre_id,
             min_votes=self.min_votes,
         )
+        return with_query(filters, self.query or "")
 
 
 class MovieSearch(SearchFilters):
@@ -277,7 +277,8 @@ class CatalogueApi(Handlers):
 
     async def list_genres(self) -> GenreList:
         async with self._catalogue.reading() as conn:
-            return GenreList(items=await queries.select_genres(conn))
+            sizes = await queries.select_genre_sizes(conn)
+        return GenreList(items=[Genre(id=genre.id, name=genre.name) for genre in sizes])
 
     async def list_genre_movies(self, genre_id: FromPath[str], request: AnyRequest) -> GenreMoviePage:
         query = read_query(request.scope["query_string"], GenreMovieList, id_errors("genreId", genre_id))
@@ -300,9 +301,8 @@ class CatalogueApi(Handlers):
         first, size = listing.span(query.page, query.size).first, query.size
         async with self._catalogue.reading() as conn:
             # The specification's orders never correct.
-            may_correct = query.sort_by == "relevance"
-            find = self._search.movies_or_nearest if may_correct else self._search.movies_as_typed
-            found = await find(conn, query.query, query.filters, sort=sort, first=first, size=size)
+            text = query.query if query.sort_by == "relevance" else None
+            found = await self._search.movies_or_nearest(conn, text, query.filters, sort=sort, first=first, size=size)
         page = MoviePage(items=found.items, **_page(query, found.total))
         return _response(page, found.corrected, is_settled=found.is_settled)
 

@@ -47,41 +47,16 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
         return all(getattr(self, name) is None for name in SCALARS if name not in TALLIED)
 
 
-def make_filters(
-    *,
-    query: str | None,
-    title: str | None,
-    director: str | None,
-    star: str | None,
-    year: int | None,
-    year_from: int | None,
-    year_to: int | None,
-    genre_id: int | None,
-    min_votes: int | None = None,
-) -> Filters:
-    """Make filters from the request's parameters. Blank text is no filter."""
-    lower = [bound for bound in (year, year_from) if bound is not None]
-    upper = [bound for bound in (year, year_to) if bound is not None]
-    words, form = query_words(query or ""), text_filter(query)
-    return Filters(
+def with_query(filters: Filters, text: str) -> Filters:
+    """The same filters with another ``query``. Blank text is no filter."""
+    words, form = query_words(text), text_filter(text)
+    return msgspec.structs.replace(
+        filters,
         words=words,
         literal="" if words else form.strip(),
         phrase=" ".join(form.split()),
-        keys=query_keys(query) if query else (),
-        title=text_filter(title),
-        director=text_filter(director),
-        star=text_filter(star),
-        year_from=max(lower, default=None),
-        year_to=min(upper, default=None),
-        genre_id=genre_id,
-        min_votes=min_votes,
+        keys=query_keys(text) if text else (),
     )
-
-
-def with_query(filters: Filters, text: str) -> Filters:
-    """The same filters with another ``query``, which has words."""
-    phrase = " ".join(text_filter(text).split())
-    return msgspec.structs.replace(filters, words=query_words(text), literal="", phrase=phrase, keys=query_keys(text))
 
 
 def text_filter(text: str | None) -> str:

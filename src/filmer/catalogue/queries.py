@@ -155,15 +155,6 @@ async def select_star(conn: Connection, star_id: str) -> Star | None:
     return Star(id=rows[0][0], name=rows[0][1], birth_year=rows[0][2], movies=movies)
 
 
-async def select_genres(conn: Connection) -> list[Genre]:
-    """The genres that some film has, by name."""
-    statement = """
-        SELECT g.id, g.name FROM genre g JOIN listing_size s ON s.list = 'genre:' || g.id
-    """
-    rows = await _fetch(conn, statement, [])
-    return [Genre(id=row[0], name=row[1]) for row in sorted(rows, key=lambda row: by_name(row[1]))]
-
-
 async def select_genre_sizes(conn: Connection) -> list[GenreSize]:
     """The genres that some film has, by name, each with its number of films."""
     statement = "SELECT g.id, g.name, s.size FROM genre g JOIN listing_size s ON s.list = 'genre:' || g.id"

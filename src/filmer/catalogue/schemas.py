@@ -23,62 +23,13 @@ class Genre(JsonObject):
     name: str
 
 
-class GenreSize(JsonObject):
-    id: int
-    name: str
+class GenreSize(Genre):
     movie_count: int
 
 
 class StarName(JsonObject):
     id: str
     name: str
-
-
-class MovieItem(JsonObject):
-    """A film in a list."""
-
-    id: str
-    title: str
-    year: int | None
-    director: str | None
-    rating: float | None
-    num_votes: int | None
-    genres: list[str]
-    stars: list[StarName]
-
-
-class GenreMovieItem(JsonObject):
-    id: str
-    title: str
-    year: int | None
-    director: str | None
-    rating: float | None
-
-
-class CastMember(JsonObject):
-    id: str
-    name: str
-    birth_year: int | None
-
-
-class Movie(JsonObject):
-    """A film with all its genres and its whole billed cast."""
-
-    id: str
-    title: str
-    year: int | None
-    director: str | None
-    rating: float | None
-    num_votes: int | None
-    genres: list[Genre]
-    stars: list[CastMember]
-
-
-class StarItem(JsonObject):
-    id: str
-    name: str
-    birth_year: int | None
-    movie_count: int
 
 
 class StarMovie(JsonObject):
@@ -88,10 +39,35 @@ class StarMovie(JsonObject):
     director: str | None
 
 
-class Star(JsonObject):
-    id: str
-    name: str
+class GenreMovieItem(StarMovie):
+    rating: float | None
+
+
+class MovieItem(GenreMovieItem):
+    """A film in a list."""
+
+    num_votes: int | None
+    genres: list[str]
+    stars: list[StarName]
+
+
+class CastMember(StarName):
     birth_year: int | None
+
+
+class Movie(GenreMovieItem):
+    """A film with all its genres and its whole billed cast."""
+
+    num_votes: int | None
+    genres: list[Genre]
+    stars: list[CastMember]
+
+
+class StarItem(CastMember):
+    movie_count: int
+
+
+class Star(CastMember):
     movies: list[StarMovie]
 
 

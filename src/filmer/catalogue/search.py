@@ -80,15 +80,13 @@ class Search:
         """The search index of the edition that the connection reads, and whether that is settled."""
         return self._indexes.of(conn) if self._indexes else (None, True)
 
-    async def movies_as_typed(
-        self, conn: Connection, _query: str | None, filters: Filters, *, sort: str, first: int, size: int
-    ) -> Found:
-        return Found(*await self.movies(conn, filters, sort=sort, first=first, size=size))
-
     async def movies_or_nearest(
         self, conn: Connection, query: str | None, filters: Filters, *, sort: str, first: int, size: int
     ) -> Found:
-        """What the query finds, or else its nearest spelling, or else what the sentence describes (contract §3.5)."""
+        """What the filters find, else the query's nearest spelling, or what the sentence describes (contract §3.5).
+
+        ``query``: what may be corrected; None where nothing may.
+        """
         total, items = await self.movies(conn, filters, sort=sort, first=first, size=size)
         if total or not query or not filters.words:
             return Found(total, items)

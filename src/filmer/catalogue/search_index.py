@@ -75,7 +75,7 @@ class SearchIndex:
     def __init__(self, folder: Path) -> None:
         index = tantivy.Index.open(str(folder))
         index.config_reader("manual")  # nobody writes into it: it need not be watched
-        self.schema, self._searcher = index.schema, index.searcher()
+        self.schema, self.searcher = index.schema, index.searcher()
         self._rows = {kind: _Rows(folder, kind) for kind in (FILMS, PEOPLE)}
 
     def films_as_typed(self, text: str, words: Sequence[str], size: int) -> list[int]:
@@ -93,16 +93,10 @@ class SearchIndex:
         """The best known films that have the words in title, cast and directors together: ``fast five diesel``."""
         return self.nos(FILMS, self.places(self._all_words("known_word", words), size)) if words else []
 
-    def near_films(self, text: str, weights: ranking.Weights, size: int) -> list[Near]:
-        return self._near(FILMS, text, weights, size)
-
-    def near_people(self, text: str, weights: ranking.Weights, size: int) -> list[Near]:
-        return self._near(PEOPLE, text, weights, size)
-
     def nearest(self, text: str, size: int) -> tuple[list[int], list[int], Near | None]:
         """Films and people whose title or name is near to what was typed so far, and the nearest of all."""
-        films = self.near_films(text, ranking.SUGGESTIONS, size)
-        people = self.near_people(text, ranking.SUGGESTIONS, size)
+        films = self.near(FILMS, text, ranking.SUGGESTIONS, size)
+        people = self.near(PEOPLE, text, ranking.SUGGESTIONS, size)
         found = sorted([*films, *people], key=lambda near: (-near.likeness, -near.score))
         if not found:
             return [], [], None
@@ -113,11 +107,7 @@ class SearchIndex:
             found[0],
         )
 
-    @property
-    def searcher(self) -> tantivy.Searcher:
-        return self._searcher
-
-    def _near(self, kind: str, text: str, weights: ranking.Weights, size: int) -> list[Near]:
+    def near(self, kind: str, text: str, weights: ranking.Weights, size: int) -> list[Near]:
         words, year = split_year(words_of(text)) if kind == FILMS else (written_words(text), None)
         letters = letters_of(words)
         if len(letters) < 2:  # noqa: PLR2004 - one letter is near to every word
@@ -145,7 +135,7 @@ class SearchIndex:
         )
         is_begun = weights.beginning > ranking.SEARCH.beginning
         pieces = tantivy.Query.boolean_query([(_SHOULD, self.term(piece, p, "freq")) for p in pieces_of(letters)])
-        hits = self._searcher.search(pieces, NEAR, count=False).hits
+        hits = self.searcher.search(pieces, NEAR, count=False).hits
         places = self._places_of(hits)
         slips = 1 if len(letters) <= 4 else 2  # noqa: PLR2004
         if len(letters) <= SHORT:  # two slips leave a short title few pieces
@@ -157,7 +147,7 @@ class SearchIndex:
 
     def is_word(self, word: str, *, begun: bool = False) -> bool:
         """Whether one of the best known films has the word, or one that begins so."""
-        if self._searcher.doc_freq("known_word", word):
+        if self.searcher.doc_freq("known_word", word):
             return True
         return begun and bool(self.places(self.fuzzy("known_word", word, 0, prefix=True), 1))
 
@@ -167,21 +157,21 @@ class SearchIndex:
 
     def is_director(self, letters: str) -> bool:
         """Whether somebody with this name, written in one, directed a film."""
-        return bool(self._searcher.doc_freq("credit", f"d{letters}"))
+        return bool(self.searcher.doc_freq("credit", f"d{letters}"))
 
     def scored(self, query: Any, size: int) -> list[tuple[float, Entry]]:
         """The films that fit best, with their scores."""
-        hits = self._searcher.search(query, size, count=False).hits
+        hits = self.searcher.search(query, size, count=False).hits
         places = self._places_of(hits)
         return [(score, self._rows[FILMS][place]) for (score, _), place in zip(hits, places, strict=True)]
 
     def described(self, query: Any, size: int) -> list[tuple[Entry, list[str]]]:
         """The best known films that fit, each with the names of its stars and directors."""
-        found = self._searcher.search(query, size, count=False, order_by_field="place", order=tantivy.Order.Asc)
+        found = self.searcher.search(query, size, count=False, order_by_field="place", order=tantivy.Order.Asc)
         return [
             (
                 self._rows[FILMS][place],
-                bytes(self._searcher.doc(address).get_first("names") or b"").decode().split("\n"),
+                bytes(self.searcher.doc(address).get_first("names") or b"").decode().split("\n"),
             )
             for place, address in found.hits
         ]
@@ -216,11 +206,11 @@ class SearchIndex:
 
     def places(self, query: Any, size: int) -> list[int]:
         """The places of the best known that fit."""
-        found = self._searcher.search(query, size, count=False, order_by_field="place", order=tantivy.Order.Asc)
+        found = self.searcher.search(query, size, count=False, order_by_field="place", order=tantivy.Order.Asc)
         return [place for place, _ in found.hits]
 
     def _places_of(self, hits: Sequence[tuple[Any, tantivy.DocAddress]]) -> list[int]:
-        places: list[Any] = self._searcher.fast_field_values("place", [address for _, address in hits])
+        places: list[Any] = self.searcher.fast_field_values("place", [address for _, address in hits])
         return places
 
     def nos(self, kind: str, places: Iterable[int]) -> list[int]:

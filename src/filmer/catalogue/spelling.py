@@ -8,6 +8,7 @@ import tantivy
 from rapidfuzz.distance import OSA
 
 from filmer.catalogue import ranking
+from filmer.catalogue.index_format import FILMS, PEOPLE
 from filmer.catalogue.index_words import STOP_WORDS, letters_of, words_of, written_words
 from filmer.catalogue.search_index import NEAR_YEAR, SearchIndex, split_year
 
@@ -27,7 +28,7 @@ _Query = tantivy.Query
 
 def corrections(index: SearchIndex, text: str) -> list[str]:
     """Other queries, the most likely first. To be tried one after the other: some may find nothing either."""
-    films, people = index.near_films(text, ranking.SEARCH, 1), index.near_people(text, ranking.SEARCH, 1)
+    films, people = index.near(FILMS, text, ranking.SEARCH, 1), index.near(PEOPLE, text, ranking.SEARCH, 1)
     nearest = sorted([*films, *people], key=lambda near: -near.likeness)
     sure = [near.spelling for near in nearest if near.likeness >= ranking.SURE]
     words = words_of(text)
@@ -82,7 +83,7 @@ def films_meant(index: SearchIndex, text: str) -> tuple[list[int], str | None]:
     """The films that a query describes which finds nothing in any spelling, and the spelling, where there is one."""
     if nos := films_of_sentence(index, text):
         return nos, None
-    near = [film for film in index.near_films(text, ranking.SEARCH, MAX_NEAR) if film.likeness >= ranking.SURE]
+    near = [film for film in index.near(FILMS, text, ranking.SEARCH, MAX_NEAR) if film.likeness >= ranking.SURE]
     if not near:
         return [], None
     spelling = near[0].spelling

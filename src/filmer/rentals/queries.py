@@ -153,26 +153,18 @@ async def update_paid(conn: Connection, order_id: int, *, now: datetime) -> int:
     return done.rowcount
 
 
-async def select_access(conn: Connection, account_id: int, film_id: str, *, now: datetime) -> list[Rental]:
-    """The rentals of a film that give access to it now: first what runs, then what waits, the oldest first."""
+async def select_access(
+    conn: Connection, account_id: int, film_id: str, *, now: datetime, lock: bool = False
+) -> list[Rental]:
+    """The rentals of a film that give access to it now, the oldest first.
+
+    ``lock``: until the transaction ends, nobody else changes them.
+    """
     cursor = await conn.execute(
         f"""
         SELECT {RENTAL} FROM rental r
         WHERE r.account_id = %(account)s AND r.film_id = %(film)s AND {_GIVES_ACCESS}
-        ORDER BY r.state = 'waiting', r.id
-        """.encode(),
-        {"account": account_id, "film": film_id, "now": now},
-    )
-    return [Rental(*row) for row in await cursor.fetchall()]
-
-
-async def lock_watched(conn: Connection, account_id: int, film_id: str, *, now: datetime) -> list[Rental]:
-    """As ``select_access`` what is watched, by id; until the transaction ends, nobody else changes it."""
-    cursor = await conn.execute(
-        f"""
-        SELECT {RENTAL} FROM rental r
-        WHERE r.account_id = %(account)s AND r.film_id = %(film)s AND r.way = 'watch' AND {_GIVES_ACCESS}
-        ORDER BY r.id FOR UPDATE
+        ORDER BY r.id {"FOR UPDATE" if lock else ""}
         """.encode(),
         {"account": account_id, "film": film_id, "now": now},
     )

@@ -21,9 +21,13 @@ class Watching:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    async def access(self, conn: Connection, account_id: int, film_id: str) -> list[Rental]:
-        """The rentals that give access to a film, the one to use first. Some may be for picking up alone."""
-        return await queries.select_access(conn, account_id, film_id, now=self._clock.now())
+    async def access(self, conn: Connection, account_id: int, film_id: str, *, lock: bool = False) -> list[Rental]:
+        """The rentals that give access to a film, the one to use first. Some may be for picking up alone.
+
+        ``lock``: until the transaction ends, nobody else changes them.
+        """
+        rentals = await queries.select_access(conn, account_id, film_id, now=self._clock.now(), lock=lock)
+        return sorted(rentals, key=lambda rental: rental.state == "waiting")  # what runs comes first
 
     async def require(self, conn: Connection, account_id: int, film_id: str) -> Rental:
         """The rental with which the film may be watched now. Raises NoAccess."""
@@ -41,11 +45,11 @@ class Watching:
         if rental.state == "running":
             return rental
         async with conn.transaction():
-            rentals = await queries.lock_watched(conn, account_id, film_id, now=self._clock.now())
-            for rental in rentals:
+            for rental in await self.access(conn, account_id, film_id, lock=True):
+                if rental.way != "watch":
+                    continue
                 if rental.state == "running":
                     return rental
-            for rental in rentals:
                 if begun := await queries.update_begun(conn, rental.id, "watch", now=self._clock.now()):
                     return begun
         raise NoAccess

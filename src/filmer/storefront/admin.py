@@ -14,7 +14,7 @@ from msgspec import Meta
 from filmer.admin import queries
 from filmer.admin.chart import chart_of
 from filmer.catalogue import listing
-from filmer.catalogue.filters import make_filters
+from filmer.catalogue.filters import Filters, with_query
 from filmer.catalogue.prices import own_prices, set_price
 from filmer.catalogue.schemas import MovieItem
 from filmer.catalogue.search import Search
@@ -184,11 +184,8 @@ class AdminPages(Handlers):
         first = (params.page - 1) * FILMS_A_PAGE
         if not params.query.strip():
             return await queries.select_films(conn, first=first, size=FILMS_A_PAGE)
-        conditions = make_filters(
-            query=params.query, title=None, director=None, star=None, year=None, year_from=None, year_to=None,
-            genre_id=None,
-        )  # fmt: skip
-        return await self._search.movies(conn, conditions, sort="relevance", first=first, size=FILMS_A_PAGE)
+        filters = with_query(Filters(), params.query)
+        return await self._search.movies(conn, filters, sort="relevance", first=first, size=FILMS_A_PAGE)
 
 
 def _filled(form: Form, error: FilmerError | None = None) -> FilledForm:

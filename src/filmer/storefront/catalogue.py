@@ -153,8 +153,10 @@ class CataloguePages(Handlers):
             genres = await queries.select_genre_sizes(conn)
             if params.is_begun:
                 first = listing.span(params.page, SIZE).first
-                find = self._search.movies_or_nearest if params.exact is None else self._search.movies_as_typed
-                found = await find(conn, params.query, params.filters, sort=sort_of(params), first=first, size=SIZE)
+                text = params.query if params.exact is None else None
+                found = await self._search.movies_or_nearest(
+                    conn, text, params.filters, sort=sort_of(params), first=first, size=SIZE
+                )
                 people = await self._people(conn, params, found.corrected)
                 if found.total > 1 or params.is_narrowed:
                     filters = params.filters if found.corrected is None else with_query(params.filters, found.corrected)

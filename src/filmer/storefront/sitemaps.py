@@ -75,7 +75,7 @@ class Sitemaps(Handlers):
 async def _paths(conn: Connection, number: int) -> list[str]:
     """The paths of one sitemap; none where it does not exist."""
     if number == 1:
-        return [*FIXED, *(f"/genres/{genre.id}" for genre in await queries.select_genres(conn))]
+        return [*FIXED, *(f"/genres/{genre.id}" for genre in await queries.select_genre_sizes(conn))]
     films, _ = await _sizes(conn)
     at, film_maps = number - 2, listing.pages(films, SIZE)
     if at < film_maps:
