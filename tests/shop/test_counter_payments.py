@@ -132,6 +132,7 @@ def test_admins_mark_it_on_their_page(start: Start) -> None:
     assert "To be paid at the counter" in text_of(admin.get("/admin/orders"))
     assert has_form(admin.get(page), paid)
     assert counter.client().post(paid).status_code == 403
+    assert send(admin, "/admin/orders/%FF%E2%82%AC/paid").status_code == 404
     assert states(counter.url, order) == ["unpaid"]
     assert "not waiting for payment" not in followed_by(admin, paid)
     assert states(counter.url, order) == ["waiting"]

@@ -87,11 +87,14 @@ class OrderPages(Handlers):
         self, order_id: str, request: AnyRequest, mark: Callable[[Connection, int], Awaitable[None]], notice: str
     ) -> HtmlResponse:
         async with self._pages.admin(request) as (conn, _):
+            number = path_id(order_id, MAX_ID)
+            if number is None:
+                raise NotFound("There is no such order")
             try:
-                await mark(conn, path_id(order_id, MAX_ID) or 0)
+                await mark(conn, number)
             except InvalidOperation as error:
                 notice = f"{error.message}."
-        return self._pages.redirect(request.scope["path"].rpartition("/")[0], notice)
+        return self._pages.redirect(f"/admin/orders/{number}", notice)
 
     async def _order(
         self, request: AnyRequest, order_id: str, form: Form | None = None, *, is_owner: bool
