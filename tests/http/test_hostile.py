@@ -173,8 +173,9 @@ def seeded(make_database: MakeDatabase, serve: Serve, shared_sandbox: Sandbox) -
 @pytest.mark.parametrize("where", ["fields", "segments", "parameters", "headers"])
 def test_whatever_stands_there_is_answered(seeded: SeededServer, where: str) -> None:
     requests = list(getattr(seeded, where)())
-    draw = random.Random()
-    draw.shuffle(requests)
+    random.Random().shuffle(requests)
+    # What no column of the database takes is tried at every place, not at some.
+    requests.sort(key=lambda request: b"%00" not in request.partition(b" HTTP/")[0].partition(b"?")[0])
     sample = requests[: MOST // 4 if MOST < 10_000 else MOST]
     statuses = Counter(answers_to(seeded.server.port, sample))
     assert len(statuses) > 2, "they get to more than one place"

@@ -302,10 +302,9 @@ async def select_videos(conn: Connection, film_id: str) -> tuple[int | None, lis
     return rows[0][0], [Video(*row[1:]) for row in rows if row[1] is not None]
 
 
-async def select_trailer(conn: Connection, video_id: str) -> Video | None:
-    """``video_id``: as it stands in an address, whatever that is."""
+async def select_trailer(conn: Connection, video_id: int) -> Video | None:
     cursor = await conn.execute(
-        "SELECT id, film_id, kind, location, subtitles FROM video WHERE id::text = %s AND kind = 'trailer'", [video_id]
+        "SELECT id, film_id, kind, location, subtitles FROM video WHERE id = %s AND kind = 'trailer'", [video_id]
     )
     row = await cursor.fetchone()
     return None if row is None else Video(*row)

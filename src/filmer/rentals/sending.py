@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from filmer.clock import Clock
 from filmer.errors import NoAccess, NotFound
 from filmer.http.handlers import AnyRequest, Handlers, is_head
+from filmer.http.query import require_id
 from filmer.rentals import queries, videos
 from filmer.rentals.media_files import MediaFile, MediaFiles, UnusableFile
 from filmer.rentals.media_links import link_provider
@@ -54,8 +55,9 @@ class SendingApi(Handlers):
         return self._response(found, str(name), RENTED, request, until=rental.ends_at)
 
     async def send_trailer(self, video_id: FromPath[str], name: FromPath[Path], request: AnyRequest) -> ASGIApp:
+        number = require_id(video_id, NotFound("There is no such video"))
         async with self._database.connection() as conn:
-            trailer = await queries.select_trailer(conn, video_id)
+            trailer = await queries.select_trailer(conn, number)
         found = self._find([trailer] if trailer else [], str(name)[1:])
         return self._response(found, str(name), OPEN, request)
 

@@ -91,7 +91,7 @@ class OwnCards:
 
     async def remove(self, conn: Connection, account_id: int, card_id: str) -> str | None:
         """The last four digits of the card that is gone; None where the account has no such card."""
-        return await queries.delete_own_card(conn, account_id, card_id)
+        return await queries.delete_own_card(conn, account_id, card_id) if card_id.isprintable() else None
 
 
 def new_card_errors(values: dict[str, Any], now: datetime) -> Iterator[FieldError]:
