@@ -113,6 +113,9 @@ def draw(titles: list[Title], kind: str, *, size: int, seed: int) -> Iterator[Qu
     """``size`` queries of a kind at most, for films drawn by their votes."""
     chance = random.Random(f"{seed} {kind}")
     usable = [title for title in titles if _is_usable(kind, title)]
+    if kind == "original title":  # other films of that very title come first (contract §3.4): nobody can mean one by it
+        taken = {fold(title.title) for title in titles}
+        usable = [title for title in usable if KINDS[kind](chance, title) not in taken]
     if not usable:
         return
     for title in chance.choices(usable, weights=[title.votes for title in usable], k=size):
