@@ -1,10 +1,12 @@
 """All SQL about accounts, their sessions, and guesses."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from filmer.accounts.addresses import earlier_email_key, email_key
+from filmer.accounts.passwords import make_unusable_hash
 from filmer.accounts.schemas import Role, User
 from filmer.store.postgres import Connection
 
@@ -38,6 +40,16 @@ class ListedSession(msgspec.Struct, frozen=True):
     is_current: bool  # it is the request's own
     created: datetime
     used: datetime
+
+
+class NewAccount(msgspec.Struct, frozen=True):
+    """An account without a password yet. ``key``: the address as it is compared."""
+
+    email: str
+    key: str
+    first_name: str
+    last_name: str
+    role: Role
 
 
 class AccountListing(msgspec.Struct, frozen=True):
@@ -97,6 +109,34 @@ async def insert_account(
     parameters = [account_id, email, email_key(email), first_name, last_name, role, password, demo, now]
     row = await (await conn.execute(statement.encode(), parameters)).fetchone()
     return None if row is None else User(*row)
+
+
+async def insert_accounts(conn: Connection, accounts: Sequence[NewAccount], now: datetime) -> set[str]:
+    """All but those whose e-mail address has an account; the keys of the addresses that have one now.
+
+    Nobody knows their passwords: each user chooses the first one.
+
+    In the order of their addresses, so that two processes doing this do not wait for each other in a ring.
+    """
+    cursor = await conn.execute(
+        """
+        INSERT INTO account (email, email_key, first_name, last_name, role, password, created)
+        SELECT n.*, %(now)s
+        FROM unnest(%(emails)s::text[], %(keys)s::text[], %(first)s::text[], %(last)s::text[], %(roles)s::text[],
+            %(passwords)s::text[]) n (email, key, first_name, last_name, role, password)
+        ORDER BY n.key ON CONFLICT (email_key) DO NOTHING RETURNING email_key
+        """,
+        {
+            "emails": [account.email for account in accounts],
+            "keys": [account.key for account in accounts],
+            "first": [account.first_name for account in accounts],
+            "last": [account.last_name for account in accounts],
+            "roles": [account.role for account in accounts],
+            "passwords": [make_unusable_hash() for _ in accounts],
+            "now": now,
+        },
+    )
+    return {row[0] for row in await cursor.fetchall()}
 
 
 async def skip_ids(conn: Connection) -> None:
