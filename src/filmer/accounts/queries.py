@@ -186,10 +186,15 @@ async def update_role(conn: Connection, account_id: int, role: Role) -> bool:
 
 
 async def update_disabled(conn: Connection, account_id: int, *, disabled: bool) -> bool:
-    """To open an account undoes that its user deleted it. False for one that there is not, or whose user is gone."""
+    """To open an account undoes that its user deleted it. False for one that there is not, or whose user is gone.
+
+    An account that its user deleted before it was disabled goes as it would have gone. But its moment is another one
+    from then on, so that the link that undoes the deletion, which is signed with it, opens nothing that is disabled.
+    """
     done = await conn.execute(
         """
-        UPDATE account SET disabled = %(disabled)s, leaving = CASE WHEN %(disabled)s THEN leaving END
+        UPDATE account SET disabled = %(disabled)s,
+            leaving = CASE WHEN %(disabled)s THEN leaving - interval '1 microsecond' END
         WHERE id = %(account)s AND erased IS NULL
         """,
         {"disabled": disabled, "account": account_id},
