@@ -11,6 +11,8 @@ from filmer.catalogue.words import ORIGINAL_MARK
 from filmer.store.postgres import escape_like
 
 if TYPE_CHECKING:
+    from psycopg.rows import TupleRow
+
     from filmer.catalogue.filters import Filters, RareTerms
     from filmer.catalogue.schemas import MovieItem, StarItem
     from filmer.catalogue.words import QueryWord
@@ -61,17 +63,25 @@ async def select_matches(
     """All matches, counted, and one page of them."""
     conditions, parameters = _conditions(filters, rare_terms, indexed=True)
     order = _relevance(filters, parameters) if sort == "relevance" else f"f.{MOVIE_RANK[sort]}"
+    hits = f"SELECT f.no, {order} AS place FROM film f WHERE {conditions}"
+    total, rows = await _page_of(conn, "film", hits, MOVIE_ITEM, parameters | {"first": first, "size": size})
+    return total, [movie_item(row) for row in rows]
+
+
+async def _page_of(
+    conn: Connection, table: str, hits: str, columns: str, parameters: dict[str, Any]
+) -> tuple[int, list[TupleRow]]:
+    """How many there are of ``hits``, a statement that gives them numbers and places; and one page of their rows."""
     statement = f"""
-        WITH hit AS MATERIALIZED (SELECT f.no, {order} AS place FROM film f WHERE {conditions}),
+        WITH hit AS MATERIALIZED ({hits}),
              page AS MATERIALIZED (SELECT no, place FROM hit ORDER BY place, no LIMIT %(size)s OFFSET %(first)s)
-        SELECT t.total, {MOVIE_ITEM}
+        SELECT t.total, {columns}
         FROM (SELECT count(*) AS total FROM hit) t
-        LEFT JOIN (page JOIN film f USING (no)) ON true
+        LEFT JOIN (page JOIN {table} f USING (no)) ON true
         ORDER BY page.place, page.no
     """
-    parameters |= {"first": first, "size": size}
     rows = await (await conn.execute(statement.encode(), parameters, prepare=False)).fetchall()
-    return int(rows[0][0]), [movie_item(row[1:]) for row in rows if row[1] is not None]
+    return int(rows[0][0]), [row[1:] for row in rows if row[1] is not None]
 
 
 _JOINED = 2  # words that a title may have written in one
@@ -143,17 +153,9 @@ async def select_star_matches(
     conn: Connection, name: str, rare_terms: RareTerms, sort: str, first: int, size: int
 ) -> tuple[int, list[StarItem]]:
     condition, parameters = _contains("f", "name", "star", name, rare_terms, indexed=True)
-    statement = f"""
-        WITH hit AS MATERIALIZED (SELECT f.no, f.{STAR_RANK[sort]} AS place FROM star f WHERE {condition}),
-             page AS MATERIALIZED (SELECT no, place FROM hit ORDER BY place LIMIT %(size)s OFFSET %(first)s)
-        SELECT t.total, {STAR_ITEM}
-        FROM (SELECT count(*) AS total FROM hit) t
-        LEFT JOIN (page JOIN star f USING (no)) ON true
-        ORDER BY page.place
-    """
-    parameters |= {"first": first, "size": size}
-    rows = await (await conn.execute(statement.encode(), parameters, prepare=False)).fetchall()
-    return int(rows[0][0]), [star_item(row[1:]) for row in rows if row[1] is not None]
+    hits = f"SELECT f.no, f.{STAR_RANK[sort]} AS place FROM star f WHERE {condition}"
+    total, rows = await _page_of(conn, "star", hits, STAR_ITEM, parameters | {"first": first, "size": size})
+    return total, [star_item(row) for row in rows]
 
 
 async def select_stars_in_order(conn: Connection, name: str, sort: str, first: int, size: int) -> list[StarItem]:
