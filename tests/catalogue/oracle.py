@@ -204,7 +204,8 @@ class Oracle:
         }
 
     def named(self, name: str) -> list[Star]:
-        return [star for star in self.stars.values() if search_form(name) in star.form]
+        form = search_form(name)
+        return [star for star in self.stars.values() if form in star.form]
 
     def search(self, asked: dict[str, Any], genres: dict[int, str]) -> list[Film]:
         """The films that fulfil all that is asked, in no order."""
