@@ -155,7 +155,7 @@ def wait_until_it_waits(process: psutil.Process) -> None:
     """Waits until the process has loaded its modules and uses no more time: it waits for input then."""
     deadline = time.monotonic() + 60
     spent = None
-    while spent != (spent := process.cpu_times().user) or spent < 0.1:
+    while spent != (spent := process.cpu_times().user) or spent < 0.1 or process.status() != psutil.STATUS_SLEEPING:
         assert time.monotonic() < deadline
         time.sleep(0.5)
 
