@@ -146,6 +146,7 @@ MAY_IMPORT = {
     "storefront": {"accounts", "admin", "catalogue", "community", "http", "personal_data", "posters", "rentals",
         "secret", "shop", "store", "tmdb",
     },
+    "mail": {"secret", "store"},
     "metrics": {"accounts", "components", "edge", "http", "shop", "store"},
     "commands": {
         "accounts", "backup", "demo", "importing", "logs", "personal_data", "rentals", "secret", "server",

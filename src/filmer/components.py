@@ -14,6 +14,8 @@ from filmer.catalogue.index_follower import IndexFollower
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
+from filmer.mail.links import Links
+from filmer.mail.outbox import Outbox
 from filmer.personal_data.leaving import Leaving
 from filmer.rentals.counter import Counter
 from filmer.rentals.sales import Sales
@@ -59,6 +61,8 @@ class Components:
         self.public_url = parse_origin(settings.public_url) if settings.public_url else None
         self.is_https = self.public_url is not None and self.public_url.startswith("https:")
         self.secret = SecretKey(settings)
+        self.links = Links(self.secret)
+        self.outbox = Outbox(clock, is_set_up=settings.smtp_url is not None)
         self._accounts(settings)
         self._shop(settings)
         self._community(settings)
