@@ -1,8 +1,14 @@
 """Cookies of requests. The framework's dictionary keeps one of a name; whether there are several matters here."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from filmer.http.handlers import AnyRequest
 
 SESSION_COOKIE = "JSESSIONID"
+KEPT_COOKIE = "kept_sign_in"
+_SET_COOKIES = "filmer.set_cookies"  # in a request's scope
 
 
 def cookie_values(headers: Iterable[tuple[bytes, bytes]], cookie: str) -> Iterator[str]:
@@ -13,6 +19,18 @@ def cookie_values(headers: Iterable[tuple[bytes, bytes]], cookie: str) -> Iterat
                 key, _, text = pair.partition("=")
                 if key.strip() == cookie:
                     yield text.strip()
+
+
+def set_cookies(request: "AnyRequest", *cookies: str) -> None:
+    """Adds headers to the response to this request, whatever it will be: a page, a redirect, an error."""
+    scope = cast("dict[str, Any]", request.scope)
+    scope[_SET_COOKIES] = [*cookies_of(scope), *((b"set-cookie", cookie.encode()) for cookie in cookies)]
+
+
+def cookies_of(scope: Any) -> list[tuple[bytes, bytes]]:
+    """What ``set_cookies`` added."""
+    headers: list[tuple[bytes, bytes]] = scope.get(_SET_COOKIES, [])
+    return headers
 
 
 def session_tokens(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[str]:

@@ -29,6 +29,7 @@ KINDS = {
     "new_password": Kind("Choose a new password", "/new-password/{token}", NEW_PASSWORD, timedelta(hours=1)),
     "invited": Kind("Choose a password", "/new-password/{token}", NEW_PASSWORD),
     "confirm_address": Kind("Confirm this address", "/confirm-address/{token}", CONFIRM_ADDRESS),
+    "no_account": Kind("Open an account", "/register", within=timedelta(hours=1)),
     "already_registered": Kind("Sign in", "/sign-in", within=timedelta(hours=1)),
     "welcome": Kind("Look around", "/"),
     "address_changed": Kind("Your account", "/account"),
