@@ -36,9 +36,10 @@ async def select_holder(conn: Connection, email: str, *, demo: bool) -> tuple[in
     return await cursor.fetchone()
 
 
-async def select_is_taken(conn: Connection, email: str) -> bool:
-    """Whether any account has the address, closed ones too."""
-    return (await conn.execute("SELECT FROM account WHERE email_key = %s", [email_key(email)])).rowcount == 1
+async def select_account_id(conn: Connection, email: str) -> int | None:
+    """The account that has the address, also a closed one."""
+    row = await (await conn.execute("SELECT id FROM account WHERE email_key = %s", [email_key(email)])).fetchone()
+    return row[0] if row else None
 
 
 async def insert_new_password_link(conn: Connection, account_id: int | None, until: datetime) -> int:

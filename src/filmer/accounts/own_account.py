@@ -150,9 +150,10 @@ class OwnAccount:
             await link_queries.delete_old_links(conn, self._clock.now())
 
     async def _ask_to_confirm(self, conn: Connection, address: UnconfirmedAddress) -> None:
-        kind = "already_registered" if await link_queries.select_is_taken(conn, address.email) else "confirm_address"
+        holder = await link_queries.select_account_id(conn, address.email)
         link_id = await link_queries.insert_unconfirmed_address(conn, address, self._clock.now() + CONFIRM_WITHIN)
-        await self._outbox.put(conn, kind, address.email, account_id=address.account_id, link_id=link_id)
+        kind = "already_registered" if holder else "confirm_address"
+        await self._outbox.put(conn, kind, address.email, account_id=holder or address.account_id, link_id=link_id)
 
     async def _move(self, conn: Connection, account_id: int, email: str) -> None:
         """Gives an account another address, and tells the old one."""

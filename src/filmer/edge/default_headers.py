@@ -7,7 +7,7 @@ from litestar.types import ASGIApp, Receive, Send
 
 from filmer.edge.request import EDGE_REQUEST, EdgeRequest
 from filmer.http.cache_headers import Headers
-from filmer.http.cookies import cookies_of
+from filmer.http.cookies import SET_COOKIES
 
 _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _NO_STORE = (b"cache-control", b"no-store")
@@ -22,7 +22,7 @@ class DefaultHeaders:
 
         def send_with_defaults(message: Any) -> Any:
             if message["type"] == "http.response.start":
-                message["headers"] = with_defaults([*message["headers"], *cookies_of(scope)], request.path)
+                message["headers"] = with_defaults([*message["headers"], *scope[SET_COOKIES]], request.path)
             return send(message)
 
         return self._app(scope, receive, send_with_defaults)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 SESSION_COOKIE = "JSESSIONID"
 KEPT_COOKIE = "kept_sign_in"
-_SET_COOKIES = "filmer.set_cookies"  # in a request's scope
+SET_COOKIES = "filmer.set_cookies"  # in a request's scope: the headers that ``set_cookies`` adds
 
 
 def cookie_values(headers: Iterable[tuple[bytes, bytes]], cookie: str) -> Iterator[str]:
@@ -23,14 +23,8 @@ def cookie_values(headers: Iterable[tuple[bytes, bytes]], cookie: str) -> Iterat
 
 def set_cookies(request: "AnyRequest", *cookies: str) -> None:
     """Adds headers to the response to this request, whatever it will be: a page, a redirect, an error."""
-    scope = cast("dict[str, Any]", request.scope)
-    scope[_SET_COOKIES] = [*cookies_of(scope), *((b"set-cookie", cookie.encode()) for cookie in cookies)]
-
-
-def cookies_of(scope: Any) -> list[tuple[bytes, bytes]]:
-    """What ``set_cookies`` added."""
-    headers: list[tuple[bytes, bytes]] = scope.get(_SET_COOKIES, [])
-    return headers
+    headers = cast("dict[str, Any]", request.scope)[SET_COOKIES]
+    headers.extend((b"set-cookie", cookie.encode()) for cookie in cookies)
 
 
 def session_tokens(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[str]:

@@ -153,6 +153,10 @@ async def select_leavers(conn: Connection, *, left_before: datetime) -> list[int
 
 async def erase(conn: Connection, account_id: int, *, now: datetime) -> None:
     """Removes the person; the account's row, which is locked, stays without a name. To be in a transaction."""
+    # What was mailed to the address before there was an account knows of none.
+    for table, column in (("mail", "recipient"), ("unconfirmed_address", "email")):
+        addressed = sql.SQL("DELETE FROM {} t USING account a WHERE a.id = %s AND lower(t.{}) = lower(a.email)")
+        await conn.execute(addressed.format(sql.Identifier(table), sql.Identifier(column)), [account_id])
     await conn.execute(
         """
         UPDATE account SET email = 'deleted', email_key = 'deleted ' || id, first_name = 'deleted',
