@@ -42,10 +42,12 @@ from filmer.http.body import MAX_BODY
 from filmer.http.failures import answer_failure
 from filmer.http.health import HealthApi
 from filmer.logs import configure_logs
+from filmer.mail.kinds import SECRET_PATHS
 from filmer.openapi.pages import ApiDocPages
 from filmer.rentals.api import RentalsApi
 from filmer.rentals.counter_queries import Terms
 from filmer.rentals.sending import SendingApi
+from filmer.rentals.videos import STREAM_PATH
 from filmer.server.periodic import periodically
 from filmer.server.worker import exit_with_parent
 from filmer.settings import Settings, is_loopback, load_settings, parse_origins, parse_proxies
@@ -252,7 +254,9 @@ def in_front_of(
     tmdb_bytes = cache_bytes // 8  # all five hundred popular pages take 3 MiB
     memory, tmdb_memory = ResponseCache(max_bytes=cache_bytes - tmdb_bytes), ResponseCache(max_bytes=tmdb_bytes)
     layers: list[Callable[[ASGIApp], ASGIApp]] = [
-        partial(RequestLog, lifespan=framework, clock=clock, access_log=settings.access_log, traffic=traffic),
+        partial(RequestLog, lifespan=framework, clock=clock, access_log=settings.access_log, traffic=traffic,
+            secret_paths=(f"{STREAM_PATH}/", *SECRET_PATHS),
+        ),
         partial(ResponseHeaders, cross_site=cross_site, is_https=is_https),
         Head,
         partial(Limits, refusals=refusals),
