@@ -143,7 +143,7 @@ MAY_IMPORT = {
     "community": {"accounts", "http", "openapi", "store", "tmdb"},
     "edge": {"catalogue", "http", "store"},
     "personal_data": {"mail", "store"},
-    "storefront": {"accounts", "admin", "catalogue", "community", "http", "personal_data", "posters", "rentals",
+    "storefront": {"accounts", "admin", "catalogue", "community", "http", "mail", "personal_data", "posters", "rentals",
         "secret", "shop", "store", "tmdb",
     },
     "mail": {"secret", "store"},

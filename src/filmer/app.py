@@ -50,7 +50,7 @@ from filmer.rentals.sending import SendingApi
 from filmer.rentals.videos import STREAM_PATH
 from filmer.server.periodic import periodically
 from filmer.server.worker import exit_with_parent
-from filmer.settings import Settings, is_loopback, load_settings, parse_origins, parse_proxies
+from filmer.settings import Settings, has_inbox, is_loopback, load_settings, parse_origins, parse_proxies
 from filmer.shop.api import ShopApi
 from filmer.store.engines import has_embedded_valkey
 from filmer.store.valkey import SharedCache
@@ -63,6 +63,7 @@ from filmer.storefront.community import CommunityPages
 from filmer.storefront.counter import CounterPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
+from filmer.storefront.mail import MailPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
@@ -219,7 +220,9 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         pages, components.shared, components.tmdb, components.shelves, components.search,
         components.clock, settings.default_price, Terms(settings.rental_start_days, settings.rental_hours),
     )  # fmt: skip
-    return [storefront, urls.admin_pages(admin, CounterPages(pages, components.counter), orders)]
+    mail = MailPages(pages, database, components.outbox, components.letters, components.clock)
+    admin_pages = urls.admin_pages(admin, CounterPages(pages, components.counter), orders, mail)
+    return [storefront, admin_pages, *([urls.inbox(mail)] if has_inbox(settings) else [])]
 
 
 def _monitoring(metrics: "Metrics | None", settings: Settings) -> list[Router]:

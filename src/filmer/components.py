@@ -27,7 +27,15 @@ from filmer.rentals.stream_links import StreamLinks
 from filmer.rentals.watching import Watching
 from filmer.secret import SecretKey
 from filmer.server.periodic import PeriodicTask
-from filmer.settings import Settings, parse_mail_from, parse_origin, parse_origins, parse_payment, parse_smtp_url
+from filmer.settings import (
+    Settings,
+    has_inbox,
+    parse_mail_from,
+    parse_origin,
+    parse_origins,
+    parse_payment,
+    parse_smtp_url,
+)
 from filmer.shop.cancelling import Cancelling
 from filmer.shop.cards import CardsOnFile, OwnCards
 from filmer.shop.cart import Carts
@@ -136,6 +144,7 @@ class Components:
             currency=settings.currency,
             default_price=settings.default_price,
             has_tmdb_pictures=self.images is not None,
+            has_inbox=has_inbox(settings),
         )
         self.guest_cookies = GuestCookies(
             self.guest_carts, self.database, self.secret, self.clock, is_secure=self.is_https
