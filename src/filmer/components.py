@@ -16,22 +16,35 @@ from filmer.catalogue.index_follower import IndexFollower
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
+from filmer.mail.delivery import Delivery
+from filmer.mail.letters import Letters
 from filmer.mail.links import Links
 from filmer.mail.outbox import Outbox
+from filmer.mail.smtp import Smtp
 from filmer.personal_data.leaving import Leaving
 from filmer.rentals.counter import Counter
+from filmer.rentals.reminders import Reminders
 from filmer.rentals.sales import Sales
 from filmer.rentals.stream_links import StreamLinks
 from filmer.rentals.watching import Watching
 from filmer.secret import SecretKey
 from filmer.server.periodic import PeriodicTask
-from filmer.settings import Settings, parse_origin, parse_origins, parse_payment
+from filmer.settings import (
+    Settings,
+    has_inbox,
+    parse_mail_from,
+    parse_origin,
+    parse_origins,
+    parse_payment,
+    parse_smtp_url,
+)
 from filmer.shop.cancelling import Cancelling
 from filmer.shop.cards import CardsOnFile, OwnCards
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
 from filmer.shop.counter_payments import CounterPayments
 from filmer.shop.guest_carts import GuestCarts
+from filmer.shop.order_mails import OrderMails
 from filmer.store.engines import data_directory
 from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
@@ -69,10 +82,11 @@ class Components:
         self._shop(settings)
         self._community(settings)
         self._storefront(settings)
+        self._mail(settings)
 
     def _accounts(self, settings: Settings) -> None:
         self.throttle = Throttle(self.clock, self.secret)
-        self.leaving = Leaving(self.secret, self.clock)
+        self.leaving = Leaving(self.links, self.outbox, self.clock)
         self.sessions = Sessions(
             self.clock,
             idle=timedelta(minutes=settings.session_minutes),
@@ -112,11 +126,17 @@ class Components:
         self.carts = Carts(settings.default_price, self.sales)
         self.guest_carts = GuestCarts(self.throttle, self.clock)
         self.own_cards = OwnCards(self.secret, self.throttle, demo=settings.demo)
+        mails = OrderMails(self.outbox, hold_days=settings.hold_days)
+        self.reminders = Reminders(self.outbox, self.clock)
         payments = CardsOnFile(self.database, self.secret, demo=settings.demo)
         ways = parse_payment(settings.payment)
-        self.checkout = Checkout(self.database, payments, self.sales, self.throttle, self.secret, self.clock, ways=ways)
-        self.counter_payments = CounterPayments(self.sales, self.clock, hold_days=settings.hold_days)
-        self.cancelling = Cancelling(self.database, payments, self.sales, self.clock, hours=settings.cancel_hours)
+        self.checkout = Checkout(
+            self.database, payments, self.sales, self.throttle, self.secret, self.clock, mails, ways=ways
+        )
+        self.counter_payments = CounterPayments(self.sales, self.clock, mails, hold_days=settings.hold_days)
+        self.cancelling = Cancelling(
+            self.database, payments, self.sales, self.clock, mails, hours=settings.cancel_hours
+        )
 
     def _community(self, settings: Settings) -> None:
         rate_limit = RateLimit(
@@ -139,6 +159,7 @@ class Components:
             currency=settings.currency,
             default_price=settings.default_price,
             has_tmdb_pictures=self.images is not None,
+            has_inbox=has_inbox(settings),
         )
         self.guest_cookies = GuestCookies(
             self.guest_carts, self.database, self.secret, self.clock, is_secure=self.is_https
@@ -156,9 +177,19 @@ class Components:
             media_origins=parse_origins(settings.media_origins),
         )
 
+    def _mail(self, settings: Settings) -> None:
+        sender = parse_mail_from(settings.mail_from) if settings.mail_from else ("", "")
+        self.letters = Letters(self.links, money=self.templates.money, public_url=self.public_url, sender=sender)
+        self.delivery = None
+        if settings.smtp_url:
+            smtp = Smtp(parse_smtp_url(settings.smtp_url), sender[1])
+            self.delivery = Delivery(self.database, smtp, self.letters, self.clock)
+
     async def open(self) -> None:
         await self.database.open()
         self.edition.start()
+        if self.delivery:
+            self.delivery.start()
 
     @property
     def periodic_tasks(self) -> list[PeriodicTask]:
@@ -174,10 +205,14 @@ class Components:
             lambda: self.counter_payments.tidy(self.database),
             lambda: self.guest_carts.tidy(self.database),
             lambda: self.leaving.tidy(self.database),
+            lambda: self.reminders.tidy(self.database),
+            lambda: self.outbox.tidy(self.database),
             self.tmdb_cache.tidy,
         ]
 
     async def close(self) -> None:
+        if self.delivery:
+            await self.delivery.stop()
         await self.tmdb_cache.close()
         if self.images:
             await self.images.close()

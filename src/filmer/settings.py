@@ -206,6 +206,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
+def has_inbox(settings: Settings) -> bool:
+    """Whether everybody sees the mails: in a demo that sends none."""
+    return settings.demo and settings.smtp_url is None
+
+
 def variable_of(field: str) -> str:
     """The environment variable that sets a field."""
     return str(Settings.__annotations__[field].__metadata__[0].extra["env"])

@@ -30,6 +30,7 @@ from filmer.storefront.community import CommunityPages
 from filmer.storefront.counter import CounterPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
+from filmer.storefront.mail import MailPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
@@ -266,7 +267,7 @@ def videos(sending: SendingApi) -> Router:
     )
 
 
-def admin_pages(admin: AdminPages, counter: CounterPages, orders: OrderPages) -> Router:
+def admin_pages(admin: AdminPages, counter: CounterPages, orders: OrderPages, mail: MailPages) -> Router:
     """The pages for admins, under /admin."""
     return _router(
         "/admin",
@@ -286,8 +287,15 @@ def admin_pages(admin: AdminPages, counter: CounterPages, orders: OrderPages) ->
             post("/orders/{order_id:str}/refund")(orders.refund_order),
             post("/orders/{order_id:str}/paid")(orders.mark_paid),
             post("/orders/{order_id:str}/given-back")(orders.mark_given_back),
+            get("/mail")(mail.list_mails),
+            post("/mail/{mail_id:str}/retry")(mail.retry),
         ],
     )
+
+
+def inbox(mail: MailPages) -> Router:
+    """What the demo's mails would have said."""
+    return _router("/", route_handlers=[get("/inbox")(mail.show_inbox)])
 
 
 def documentation(pages: ApiDocPages) -> Router:

@@ -91,6 +91,8 @@ PAGES = (
     Shot("terms", "/admin/films?query=batman", ADMIN, see_terms),
     Shot("prices", "/admin/films?query=batman", ADMIN),
     Shot("accounts", "/admin/accounts", ADMIN),
+    Shot("admin-mail", "/admin/mail", ADMIN),
+    Shot("inbox", "/inbox"),
     Shot("not-found", "/nothing-here"),
     Shot("docs", "/docs", steps=see_operations),
 )

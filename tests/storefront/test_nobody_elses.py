@@ -89,6 +89,8 @@ ADMINS = {
     ("GET", "/admin/orders"),
     ("GET", "/admin/orders/{order_id}"),
     ("POST", "/admin/orders/{order_id}/refund"),
+    ("GET", "/admin/mail"),
+    ("POST", "/admin/mail/{mail_id}/retry"),
 }
 ENDING = {("POST", "/sign-out"), ("POST", "/account/sessions/end")}  # the actor's own session
 ACTORS = ["nobody", "a made-up session", "a bearer token", "another", "another with the same things"]

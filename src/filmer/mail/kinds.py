@@ -22,6 +22,7 @@ class Kind(msgspec.Struct, frozen=True):
 
 KINDS = {
     "order": Kind("Your order", "/orders/{link_id}"),
+    "receipt": Kind("Your order", "/orders/{link_id}"),
     "cancelled": Kind("Your order", "/orders/{link_id}"),
     "refunded": Kind("Your order", "/orders/{link_id}"),
     "rental_lapsing": Kind("Your library", "/library", within=timedelta(days=1)),
@@ -34,7 +35,10 @@ KINDS = {
     "welcome": Kind("Look around", "/"),
     "address_changed": Kind("Your account", "/account"),
     "password_changed": Kind("Your account", "/account"),
-    "account_deleted": Kind("Keep my account", "/account/undo-deletion/{token}", UNDO_LEAVING + " {leaving}"),
+    "account_deleted": Kind(
+        "Keep my account", "/account/undo-deletion/{token}", UNDO_LEAVING + " {leaving}", timedelta(days=7)
+    ),
+    "test": Kind("The shop", "/"),
 }
 # What the addresses of pages begin with that are followed by a token, which is a secret.
 SECRET_PATHS = tuple(sorted({kind.path.partition("{token}")[0] for kind in KINDS.values() if "{token}" in kind.path}))

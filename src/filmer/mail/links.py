@@ -20,8 +20,9 @@ class Links:
     def read(self, purpose: str, token: str) -> int | None:
         """The id of the row; None for a token that was not made here for this purpose."""
         row_id = row_of(token)
-        is_ours = row_id is not None and hmac.compare_digest(self.token(purpose, row_id).encode(), token.encode())
-        return row_id if is_ours else None
+        if row_id is None or not token.isascii():
+            return None
+        return row_id if hmac.compare_digest(self.token(purpose, row_id), token) else None
 
 
 def row_of(token: str) -> int | None:

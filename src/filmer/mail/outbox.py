@@ -1,5 +1,6 @@
 """The outbox: a mail is a row, written in the transaction that causes it (contract §12.4)."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -7,7 +8,9 @@ import msgspec
 from filmer.clock import Clock
 from filmer.mail import queries
 from filmer.mail.kinds import KINDS
-from filmer.store.postgres import Connection
+from filmer.store.postgres import Connection, Database
+
+KEPT = timedelta(days=30)  # after a mail was sent or has failed
 
 
 class Outbox:
@@ -43,3 +46,12 @@ class Outbox:
             state="waiting" if self.is_set_up else "not set up",
             now=self._clock.now(),
         )
+
+    async def retry(self, conn: Connection, mail_id: int | None = None) -> int:
+        """Mails that failed, or one mail that is not sent yet, are tried at once. Returns how many."""
+        return await queries.update_retried(conn, mail_id, now=self._clock.now())
+
+    async def tidy(self, database: Database) -> None:
+        """Removes old mails. Called once a minute."""
+        async with database.connection() as conn:
+            await queries.delete_old(conn, before=self._clock.now() - KEPT)

@@ -51,6 +51,9 @@ EXPORTED = {
         SELECT last_four, first_name, last_name, expiration FROM card WHERE account_id = %(account)s ORDER BY last_four
     """,
     "tokens": "SELECT name, created, expires, used FROM token WHERE account_id = %(account)s ORDER BY id",
+    "mails": """
+        SELECT kind, recipient, fields, state, created, ended FROM mail WHERE account_id = %(account)s ORDER BY id
+    """,
     "sessions": """
         SELECT device, created, used, kept_id IS NOT NULL AS kept FROM session WHERE account_id = %(account)s
         UNION ALL
@@ -85,7 +88,7 @@ async def select_personal_data(conn: Connection, account_id: int) -> dict[str, E
 # What goes with a person. Orders, their lines, rentals and cancellations stay for the books, and name nobody any more.
 ERASED = (
     "session", "kept_sign_in", "new_password_link", "unconfirmed_address", "familiar_address", "token", "card",
-    "cart_line", "checkout_key", "progress", "favorite", "rating", "shelf",
+    "cart_line", "checkout_key", "progress", "favorite", "rating", "shelf", "mail",
 )  # fmt: skip
 
 
