@@ -114,6 +114,7 @@ class Components:
             self.outbox,
             self.links,
             self.clock,
+            sends_mail=self.outbox.is_set_up or has_inbox(settings),
             demo=settings.demo,
         )
         self.tokens = Tokens(self.clock, demo=settings.demo)

@@ -36,8 +36,10 @@ class OwnAccount:
         links: Links,
         clock: Clock,
         *,
+        sends_mail: bool,
         demo: bool,
     ) -> None:
+        """``sends_mail``: who is written to gets it, or, in the demo, finds it in its inbox."""
         self._database = database
         self._signing_in = signing_in
         self._passwords = passwords
@@ -45,11 +47,8 @@ class OwnAccount:
         self._outbox = outbox
         self._links = links
         self._clock = clock
+        self.sends_mail = sends_mail
         self._demo = demo
-
-    @property
-    def sends_mail(self) -> bool:
-        return self._outbox.is_set_up
 
     async def change_password(self, user: User, current: str, new: str, client: Client) -> SignedIn:
         """Ends all sessions, and begins another one. Raises InvalidCredentials, RateLimited."""
