@@ -89,7 +89,7 @@ PROMISES = [
         number=8,
         promise="no secret at rest or in a log",
         figure="dump, cache, logs, metrics: 0 hits",
-        tests=("tests/shop/test_no_secrets.py", "tests/community/test_no_secrets.py"),
+        tests=("tests/shop/test_no_secrets.py", "tests/community/test_no_secrets.py", "tests/mail/test_no_secrets.py"),
         minutes=1.5,
     ),
     Promise(
