@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from email.utils import parseaddr
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -188,7 +187,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         _setting(
             "FILMER_SECRET_KEY",
-            "Key of the digests of card numbers; at least 32 characters. Unset: a file in the data directory.",
+            "Key of the digests of card numbers and of links; at least 32 characters. Unset: a file in the data directory.",
         ),
     ] = None
     demo: Annotated[
@@ -414,10 +413,10 @@ def parse_smtp_url(text: str) -> SmtpServer:
 
 def parse_mail_from(text: str) -> tuple[str, str]:
     """The name, which may be empty, and the address of FILMER_MAIL_FROM. Raises ValueError."""
-    name, address = parseaddr(text)
-    if not (text.isprintable() and re.fullmatch(r"[!-?A-~]+@[A-Za-z0-9.-]+", address)):
+    match = re.fullmatch(r"""(?:([^<>"@]*)<)?([^\s<>"@,;]+@[A-Za-z0-9.-]+)(?(1)>)""", text)
+    if not (match and text.isprintable() and match[2].isascii()):
         raise ValueError("Expected an address such as shop@films.example, or Our shop <shop@films.example>")
-    return name, address
+    return (match[1] or "").strip(), match[2]
 
 
 def _items(text: str) -> list[str]:

@@ -48,7 +48,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def doctor(*, data_dir: DataDir = None) -> None:
-    """Check settings, database, cache, server and TMDB, and say what to do about each problem."""
+    """Check settings, database, cache, server, TMDB and mail server, and say what to do about each problem."""
     healthy = True
     for finding in examine(data_dir):
         healthy &= finding.is_ok

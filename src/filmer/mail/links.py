@@ -1,4 +1,8 @@
-"""The links of mails: a row's id and a keyed digest of it, made when the mail is sent or shown (contract §12.1)."""
+"""The links of mails: a row's id and a keyed digest of it, made when the mail is sent or shown (contract §12.1).
+
+Ids that are counted up are given out again once a backup was restored, and an old link would be good for the new row.
+So rows that links are for draw their ids at random, or the purpose has a moment in it.
+"""
 
 import base64
 import hmac

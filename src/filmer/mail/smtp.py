@@ -25,7 +25,8 @@ class Undelivered(Exception):
 
     def __init__(self, reason: str, *, is_final: bool = False, is_servers: bool = False) -> None:
         super().__init__(reason)
-        self.reason = " ".join(reason.split())[:_MAX_REASON]
+        printable = "".join(char if char.isprintable() else " " for char in reason)  # servers say what they like
+        self.reason = " ".join(printable.split())[:_MAX_REASON]
         self.is_final = is_final
         self.is_servers = is_servers
 
