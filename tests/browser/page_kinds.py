@@ -73,7 +73,7 @@ def register_again(page: Page) -> None:
 
 
 def forget_no_address(page: Page) -> None:
-    page.get_by_label("E-mail").fill(f"{"a" * 65}@example.com")
+    page.get_by_label("E-mail").fill(f"{'a' * 65}@example.com")
     page.get_by_role("button", name="Ask for a link").click()
     page.get_by_role("alert").wait_for()
 
