@@ -77,9 +77,10 @@ class Templates:
         currency: str,
         default_price: Decimal,
         has_tmdb_pictures: bool = False,
+        has_inbox: bool = False,
     ) -> None:
         """``public_url``: this server's origin in browsers. ``currency``: the sign or code before a price."""
-        self._settings = (public_url, currency, default_price, has_tmdb_pictures)
+        self._settings = (public_url, currency, default_price, has_tmdb_pictures, has_inbox)
         self._sign = f"{currency.strip()}\N{NO-BREAK SPACE}" if currency.strip().isalpha() else currency
         loader = jinja2.PackageLoader("filmer.storefront")
         self._environment = jinja2.Environment(
@@ -94,7 +95,7 @@ class Templates:
         self._sources = {name: loader.get_source(self._environment, name)[0] for name in loader.list_templates()}
         self._environment.loader = jinja2.DictLoader(self._sources)
         self._environment.globals.update(
-            asset=assets.address, public_url=public_url or "", has_tmdb_pictures=has_tmdb_pictures
+            asset=assets.address, public_url=public_url or "", has_tmdb_pictures=has_tmdb_pictures, has_inbox=has_inbox
         )
         self._environment.filters.update(
             money=self.money,
