@@ -96,35 +96,47 @@ def films_meant(index: SearchIndex, text: str) -> tuple[list[int], str | None]:
 
 
 def films_of_sentence(index: SearchIndex, text: str) -> list[int]:
-    """The films that a sentence describes, best first: ``tom hanks on an island``. None where it names nobody.
+    """The films that a sentence describes, best first: ``tom hanks on an island``. None without a name or genre.
 
     All people that it names took part in them, and they are of the year that it says, or the one before or after. The
-    other words, in title or overview, and votes decide which come first. A word may be a genre: then they are of that,
-    if there are any, and who is meant need not be named in full.
+    other words, in title or overview, and votes decide which come first. A genre that it names is theirs, if there are
+    any. It may also name a genre and nobody: then each other word is in title, overview or names.
     """
     words, year = split_year(written_words(text)[:MAX_WORDS])
     people = list(_taken(words, NAME_WORDS, lambda letters: _credits(index, letters)))
     others = list(words)
     genres = list(_taken(others, GENRE_WORDS, lambda letters: _genre(index, letters)))
     years = [] if year is None else [index.years(year - NEAR_YEAR, year + NEAR_YEAR)]
-    found = _described(index, [*people, *genres, *years], others, is_named=bool(people)) if genres else []
-    return found or (_described(index, [*people, *years], words, is_named=True) if people else [])
+    if people:
+        found = _described(index, [*people, *genres, *years], others) if genres else []
+        return found or _described(index, [*people, *years], words)
+    if not genres:
+        return []
+    said = [_anywhere(index, word) for word in others if word not in STOP_WORDS]
+    query = _Query.boolean_query([(_MUST, part) for part in [*genres, *years, *said]])
+    return index.nos(FILMS, index.places(query, MAX_FOUND))
 
 
-def _described(index: SearchIndex, required: Sequence[Any], words: Sequence[str], *, is_named: bool) -> list[int]:
-    """``is_named``: words only decide which films come first; otherwise each is in title, names or overview."""
+def _described(index: SearchIndex, required: Sequence[Any], words: Sequence[str]) -> list[int]:
+    """Films that have all that is required; how many of the words, in title or overview, decides which come first."""
     query = [(_MUST, _Query.const_score_query(part, 0.0)) for part in required]
     for word in words:
         if word not in STOP_WORDS:
-            overview = index.term("overview", *words_of(word))
             query += [(_SHOULD, _Query.const_score_query(index.term("title", word), 1.0))]
-            query += [(_SHOULD, _Query.const_score_query(overview, 0.8))]
-            if not is_named:
-                anywhere = _Query.boolean_query([(_SHOULD, index.term("known_word", word)), (_SHOULD, overview)])
-                query += [(_MUST, _Query.const_score_query(anywhere, 0.0))]
+            query += [(_SHOULD, _Query.const_score_query(index.term("overview", *words_of(word)), 0.8))]
     found = index.scored(_Query.boolean_query(query), MAX_FOUND)
     found.sort(key=lambda hit: -(hit[0] + ranking.FAME * hit[1].fame))
     return [entry.no for _, entry in found]
+
+
+def _anywhere(index: SearchIndex, word: str) -> Any:
+    """Films with the word in title, overview, or the names of cast and directors."""
+    return _Query.boolean_query(
+        [
+            (_SHOULD, index.term("known_word", word)),
+            (_SHOULD, index.term("overview", *words_of(word))),
+        ]
+    )
 
 
 def _credits(index: SearchIndex, letters: str) -> Any:
