@@ -206,6 +206,7 @@ BAD = [
     ("FILMER_MEDIA_ACCEL", "/media-accel/"),
     ("FILMER_MEDIA_ACCEL", "media"),
     ("FILMER_MEDIA_ORIGINS", "https://cdn.example/films"),
+    ("FILMER_MAIL_FROM", "Our shop"),
 ]
 BAD_SECRETS = [
     ("TMDB_API_KEY", "a b"),
@@ -213,6 +214,7 @@ BAD_SECRETS = [
     ("TMDB_ACCESS_TOKEN", "a\x07b"),
     ("FILMER_METRICS_TOKEN", "short"),
     ("FILMER_MEDIA_URL_SECRET", "short"),
+    ("FILMER_SMTP_URL", "http://shop:secret@mail.example"),
     ("DATABASE_URL", "postgresql+psycopg://filmer:secret@db/filmer"),
 ]
 
