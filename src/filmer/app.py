@@ -67,6 +67,7 @@ from filmer.storefront.posters import PosterPages
 from filmer.storefront.rentals import RentalPages
 from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
+from filmer.storefront.stripe_page import StripePage
 
 if TYPE_CHECKING:
     from filmer.edge.traffic import Traffic
@@ -112,6 +113,7 @@ def _framework(
             *_pages(components, settings),
             urls.documentation(ApiDocPages(partial(describe, apis))),
             urls.videos(SendingApi(components.database, components.stream_links, components.clock, settings)),
+            *_payments(components),
             *_monitoring(metrics, settings),
         ],
         exception_handlers={Exception: answer_failure},
@@ -195,7 +197,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         PersonalDataPages(
             pages, database, components.sessions, components.signing_in, components.leaving, components.clock
         ),
-        CardPages(pages, components.own_cards, components.clock),
+        CardPages(pages, components.own_cards, components.clock, ways=components.checkout.ways),
         shop,
         CheckoutPages(
             pages,
@@ -205,6 +207,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             components.own_cards,
             components.clock,
             hold_days=settings.hold_days,
+            stripe=StripePage.of(settings),
             hint=demo.card_hint(f"{components.clock.now():%Y-%m}") if settings.demo else None,
         ),
         orders,
@@ -218,6 +221,14 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         components.clock, settings.default_price, Terms(settings.rental_start_days, settings.rental_hours),
     )  # fmt: skip
     return [storefront, urls.admin_pages(admin, CounterPages(pages, components.counter), orders)]
+
+
+def _payments(components: Components) -> list[Router]:
+    if components.stripe is None:
+        return []
+    from filmer.shop.stripe_webhooks import StripeWebhooks
+
+    return [urls.payments(StripeWebhooks(components.stripe).receive)]
 
 
 def _monitoring(metrics: "Metrics | None", settings: Settings) -> list[Router]:
