@@ -61,9 +61,8 @@ async function confirm(stripe) {
   say("Your bank has not confirmed the payment. Nothing was bought; please try again, or another card.");
 }
 
-if (!window.Stripe) {
-  if (isChosen()) say("Stripe can’t be reached, so paying by card does not work right now. Please reload the page later.");
-} else {
+if (window.Stripe) {
+  document.getElementById("stripe-missing").remove();
   const stripe = window.Stripe(form.dataset.stripeKey);
   useStripe(stripe);
   if (form.dataset.stripeSecret) confirm(stripe);
