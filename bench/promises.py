@@ -312,6 +312,14 @@ PROMISES = [
         minutes=15,
     ),
     Promise(
+        number=37,
+        promise="one order, one charge",
+        figure="2 000 orders, Stripe failing, losing answers, repeating and forging webhooks, kills: sums equal",
+        tests=("tests/shop/test_stripe_one_charge.py", "tests/shop/test_stripe_faults.py"),
+        figures={"FILMER_TRUST_CHARGES": "2000"},
+        minutes=20,
+    ),
+    Promise(
         number=39,
         promise="who leaves is gone",
         figure="dump, cache, logs, metrics, a later backup: 0 hits of the person; sums of orders unchanged",

@@ -12,6 +12,7 @@ proxy adds what the shop leans on, as Stripe's reference describes it, and fails
 """
 
 import json
+import random
 import socket
 import subprocess
 import sys
@@ -35,6 +36,7 @@ WEBHOOK_SECRET = "whsec_12345678"
 GOOD, SECURE, BROKE = "4242424242424242", "4000002500003155", "4000000000000341"  # pays; asks the bank; has no money
 _CODES = {400: "invalid_request_error", 402: "card_error", 429: "rate_limit", 500: "api_error"}
 _FILES = Path(__file__).parent / "browser" / "stripe"
+_PASSING = ["500", "409", "429", "lost", "cut", "slow"]
 _UNKNOWN = ("use_stripe_sdk", "setup_future_usage")
 
 Answer = tuple[int, bytes]
@@ -68,6 +70,8 @@ class StripeServer:
         self._faults: list[_Fault] = []
         self._kept: dict[str, str] = {}  # customers, by the payment that keeps its card
         self._used: set[str] = set()  # cards that nobody keeps
+        self._draw = random.Random(1)
+        self.faultiness = 0.0  # how many requests fail in some way that passes, of 1
         self.asked: list[Asked] = []
         self._await_upstream()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("_Bound", (_Handler,), {"stripe": self}))
@@ -127,6 +131,12 @@ class StripeServer:
         values = {"type": "card", **{f"card[{name}]": value for name, value in card.items()}}
         return str(self._ask("POST", "/v1/payment_methods", values)["id"])
 
+    def kept_card(self) -> tuple[str, str]:
+        """A card, and the customer who keeps it."""
+        method, customer = self.card(), str(self._ask("POST", "/v1/customers")["id"])
+        self._ask("POST", f"/v1/payment_methods/{method}/attach", {"customer": customer})
+        return method, customer
+
     def confirm(self, client_secret: str, *, success: bool = True) -> None:
         """What the customer's bank does in the browser."""
         intent = client_secret.partition("_secret_")[0]
@@ -168,6 +178,8 @@ class StripeServer:
             fault = next((one for one in self._faults if one.path in asked.path), None)
             if fault:
                 self._faults.remove(fault)
+            elif self._draw.random() < self.faultiness:
+                fault = _Fault(self._draw.choice(_PASSING), "", 0.2)
         if fault and fault.kind == "slow":
             time.sleep(fault.seconds)
         if fault and fault.kind == "cut":
@@ -324,3 +336,4 @@ def stripe_server(shared_stripe: StripeServer) -> Iterator[StripeServer]:
     shared_stripe.asked.clear()
     yield shared_stripe
     shared_stripe.heal()
+    shared_stripe.faultiness = 0
