@@ -123,5 +123,5 @@ def test_the_fields_are_accessible_in_both_themes(open_page: Open, shop: Storefr
         at_checkout(page, shop)
         page.evaluate("document.querySelector('iframe').remove()")  # which is another's, and axe would talk to it
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             axe(page)

@@ -203,17 +203,18 @@ def test_orders_are_made_in_the_shops_currency_alone(shop: StripeShop) -> None:
 
 
 def test_a_fault_is_no_guess_of_the_customers(shop: StripeShop) -> None:
-    card = shop.buy(keepAtStripe="yes") and fetch(shop.url, "SELECT id FROM stripe_card")[0][0]
+    assert shop.buy(keepAtStripe="yes")
+    ((card,),) = fetch(shop.url, "SELECT id FROM stripe_card")
     mary = {"firstName": "Mary", "lastName": "Major", "expiration": "2030-12", "creditCardId": card}
     put_in_cart(shop.client)
     shop.stripe.fail("429", CREATE, times=11)
     for _ in range(11):
-        assert pay(shop.client, **mary).status_code == 503
-    assert data_of(pay(shop.client, **mary))
+        assert pay(shop.client, card=mary).status_code == 503
+    assert data_of(pay(shop.client, card=mary))
     put_in_cart(shop.client)
     for _ in range(10):
-        refused(pay(shop.client, **{**mary, "firstName": "Max"}))
-    assert pay(shop.client, **{**mary, "firstName": "Max"}).status_code == 429
+        refused(pay(shop.client, card=mary, firstName="Max"))
+    assert pay(shop.client, card=mary, firstName="Max").status_code == 429
 
 
 def test_nothing_secret_is_logged(shop: StripeShop, capfd: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,7 @@ from tests.shop.forms import form_of, send
 from tests.shop.stripe_shop import NAMES, StripeShop
 from tests.stripe_server import StripeServer, event_of, signed
 
-from filmer.accounts.sessions import SESSION_COOKIE
+from filmer.http.cookies import SESSION_COOKIE
 
 pytestmark = pytest.mark.proof
 
@@ -175,7 +175,7 @@ def test_each_order_is_charged_once_and_the_sums_are_equal(
         shop.tidy(hours=1)
     with psycopg.connect(shop.url, autocommit=True) as conn:
         assert not stress_shop.audit(conn)
-        orders = dict(conn.execute("SELECT account_id, id::text FROM shop_order").fetchall())
+        orders: dict[int, str] = dict(conn.execute("SELECT account_id, id::text FROM shop_order").fetchall())
         assert orders == crowd.orders
         assert conn.execute("SELECT count(*) FROM payment_draft WHERE state <> 'ordered'").fetchone() == (0,)
         assert conn.execute("SELECT count(*) FROM cancellation WHERE refund <> 'completed'").fetchone() == (0,)

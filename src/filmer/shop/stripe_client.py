@@ -93,7 +93,7 @@ class StripeApi:
     def has_signed(self, body: bytes, signature: str | None) -> bool:
         """Whether Stripe itself sends this webhook, and within five minutes."""
         try:
-            return stripe.WebhookSignature.verify_header(body, signature, self._webhook_secret, TOLERANCE)
+            return bool(stripe.WebhookSignature.verify_header(body, signature, self._webhook_secret, TOLERANCE))
         except (ValueError, TypeError, stripe.SignatureVerificationError):
             return False
 
