@@ -312,6 +312,14 @@ PROMISES = [
         minutes=15,
     ),
     Promise(
+        number=37,
+        promise="one order, one charge",
+        figure="2 000 orders, Stripe failing, losing answers, repeating and forging webhooks, kills: sums equal",
+        tests=("tests/shop/test_stripe_one_charge.py", "tests/shop/test_stripe_faults.py"),
+        figures={"FILMER_TRUST_CHARGES": "2000"},
+        minutes=20,
+    ),
+    Promise(
         number=38,
         promise="a mail is sent if its cause was committed",
         figure="2 000 mails, a server that refuses and drops, kills: 0 lost, 0 without cause, ≤ 1 % twice",

@@ -125,7 +125,7 @@ def test_every_group_of_commands_is_started_above() -> None:
     ("filmer.commands.opening", HEAVY | {"litestar", "httpx", "argon2", "redis"}),
     ("filmer.demo", HEAVY | {"litestar", "httpx", "redis"}),
     ("filmer.tmdb.sandbox.responses", HEAVY | {"litestar", "psycopg", "structlog"}),
-    ("filmer.app", HEAVY | {"cyclopts"}),
+    ("filmer.app", HEAVY | {"cyclopts", "stripe", "requests"}),
 ])  # fmt: skip
 def test_nothing_large_is_loaded_before_it_is_needed(module: str, goes_without: set[str]) -> None:
     """The modules of imports take a third of a second to load, and memory for as long as the process lives."""
@@ -187,7 +187,10 @@ BAD = [
     ("FILMER_RENTAL_START_DAYS", "0"),
     ("FILMER_RENTAL_HOURS", "0"),
     ("FILMER_CANCEL_HOURS", "-1"),
-    ("FILMER_PAYMENT", "stripe"),
+    ("FILMER_PAYMENT", "cash"),
+    ("FILMER_STRIPE_API", "api.stripe.com"),
+    ("FILMER_STRIPE_SCRIPT", "js.stripe.com"),
+    ("FILMER_STRIPE_PUBLISHABLE_KEY", "sk_"),
     ("FILMER_HOLD_DAYS", "0"),
     ("FILMER_DEMO", "perhaps"),
     ("FILMER_PUBLIC_URL", "films.example"),
@@ -215,6 +218,8 @@ BAD_SECRETS = [
     ("FILMER_METRICS_TOKEN", "short"),
     ("FILMER_MEDIA_URL_SECRET", "short"),
     ("FILMER_SMTP_URL", "http://shop:secret@mail.example"),
+    ("FILMER_STRIPE_SECRET_KEY", "pk_test_1"),
+    ("FILMER_STRIPE_WEBHOOK_SECRET", "sk_test_1"),
     ("DATABASE_URL", "postgresql+psycopg://filmer:secret@db/filmer"),
 ]
 

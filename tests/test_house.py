@@ -124,7 +124,7 @@ def test_the_watch_of_the_edition_asks_for_its_locks_and_nothing_else() -> None:
 
 
 # The modules beside the folders that every folder may import.
-FOR_ALL = {"clock", "durations", "errors", "plurals", "settings", "single_flight"}
+FOR_ALL = {"clock", "currencies", "durations", "errors", "plurals", "settings", "single_flight"}
 # Which folder may import which, and which of the other modules beside the folders. Nobody imports back.
 MAY_IMPORT = {
     "store": set(),

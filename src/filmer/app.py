@@ -71,6 +71,7 @@ from filmer.storefront.posters import PosterPages
 from filmer.storefront.rentals import RentalPages
 from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
+from filmer.storefront.stripe_page import StripePage
 
 if TYPE_CHECKING:
     from filmer.edge.traffic import Traffic
@@ -116,6 +117,7 @@ def _framework(
             *_pages(components, settings),
             urls.documentation(ApiDocPages(partial(describe, apis))),
             urls.videos(SendingApi(components.database, components.stream_links, components.clock, settings)),
+            *_payments(components),
             *_monitoring(metrics, settings),
         ],
         exception_handlers={Exception: answer_failure},
@@ -203,7 +205,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         PersonalDataPages(
             pages, database, components.sessions, components.signing_in, components.leaving, components.clock
         ),
-        CardPages(pages, components.own_cards, components.clock),
+        CardPages(pages, components.own_cards, components.clock, ways=components.checkout.ways),
         shop,
         CheckoutPages(
             pages,
@@ -213,6 +215,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             components.own_cards,
             components.clock,
             hold_days=settings.hold_days,
+            stripe=StripePage.of(settings),
             hint=demo.card_hint(f"{components.clock.now():%Y-%m}") if settings.demo else None,
         ),
         orders,
@@ -228,6 +231,14 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     mail = MailPages(pages, database, components.outbox, components.letters, components.clock)
     admin_pages = urls.admin_pages(admin, CounterPages(pages, components.counter), orders, mail)
     return [storefront, admin_pages, *([urls.inbox(mail)] if has_inbox(settings) else [])]
+
+
+def _payments(components: Components) -> list[Router]:
+    if components.stripe is None:
+        return []
+    from filmer.shop.stripe_webhooks import StripeWebhooks
+
+    return [urls.payments(StripeWebhooks(components.stripe).receive)]
 
 
 def _monitoring(metrics: "Metrics | None", settings: Settings) -> list[Router]:

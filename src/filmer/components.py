@@ -2,6 +2,8 @@
 
 import os
 from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 
 from filmer.accounts.kept_sign_ins import KeptSignIns
 from filmer.accounts.own_account import OwnAccount
@@ -16,6 +18,7 @@ from filmer.catalogue.index_follower import IndexFollower
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
+from filmer.currencies import currency_code
 from filmer.mail.delivery import Delivery
 from filmer.mail.letters import Letters
 from filmer.mail.links import Links
@@ -45,6 +48,7 @@ from filmer.shop.checkout import Checkout
 from filmer.shop.counter_payments import CounterPayments
 from filmer.shop.guest_carts import GuestCarts
 from filmer.shop.order_mails import OrderMails
+from filmer.shop.payment import Payments
 from filmer.store.engines import data_directory
 from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
@@ -58,6 +62,9 @@ from filmer.tmdb.client import Tmdb
 from filmer.tmdb.images import Images
 from filmer.tmdb.rate_limit import RateLimit
 from filmer.tmdb.sandbox.child import KEY as SANDBOX_KEY
+
+if TYPE_CHECKING:
+    from filmer.shop.stripe_payments import StripePayments
 
 
 class Components:
@@ -127,9 +134,10 @@ class Components:
         self.carts = Carts(settings.default_price, self.sales)
         self.guest_carts = GuestCarts(self.throttle, self.clock)
         self.own_cards = OwnCards(self.secret, self.throttle, demo=settings.demo)
+        self.stripe = self._stripe(settings)
         mails = OrderMails(self.outbox, hold_days=settings.hold_days)
         self.reminders = Reminders(self.outbox, self.clock)
-        payments = CardsOnFile(self.database, self.secret, demo=settings.demo)
+        payments = Payments(CardsOnFile(self.database, self.secret, demo=settings.demo), self.stripe)
         ways = parse_payment(settings.payment)
         self.checkout = Checkout(
             self.database, payments, self.sales, self.throttle, self.secret, self.clock, mails, ways=ways
@@ -138,6 +146,16 @@ class Components:
         self.cancelling = Cancelling(
             self.database, payments, self.sales, self.clock, mails, hours=settings.cancel_hours
         )
+
+    def _stripe(self, settings: Settings) -> "StripePayments | None":
+        """Where its keys are set, also if new orders are paid otherwise: earlier ones may have to be refunded."""
+        if not settings.stripe_secret_key:
+            return None
+        from filmer.shop.stripe_client import StripeApi  # takes 0.2 s and memory, so only where it is used
+        from filmer.shop.stripe_payments import StripePayments
+
+        api = StripeApi(settings)
+        return StripePayments(self.database, api, self.clock, currency=currency_code(settings.currency) or "")
 
     def _community(self, settings: Settings) -> None:
         rate_limit = RateLimit(
@@ -204,6 +222,7 @@ class Components:
             lambda: self.sales.tidy(self.database),
             lambda: self.cancelling.tidy(self.database),
             lambda: self.counter_payments.tidy(self.database),
+            *([partial(self.stripe.tidy, self.database)] if self.stripe else []),
             lambda: self.guest_carts.tidy(self.database),
             lambda: self.leaving.tidy(self.database),
             lambda: self.reminders.tidy(self.database),
@@ -218,6 +237,8 @@ class Components:
         if self.images:
             await self.images.close()
         await self.tmdb.close()
+        if self.stripe:
+            await self.stripe.api.close()
         await self.edition.stop()
         await self.indexes.close()
         await self.shared.close()

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from msgspec import Meta
 
+from filmer.currencies import currency_code, minor_units
 from filmer.errors import CommandFailed
 
 MAX_PRICE = Decimal("999999.99")
@@ -26,6 +27,8 @@ SECRETS = {
     "metrics_token",
     "media_url_secret",
     "smtp_url",
+    "stripe_secret_key",
+    "stripe_webhook_secret",
 }  # never shown, not even in errors
 
 
@@ -126,7 +129,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = Decimal("4.99")
     currency: Annotated[
         str,
-        _setting("FILMER_CURRENCY", "What stands before a price on pages: a sign such as €, or a code such as EUR."),
+        _setting(
+            "FILMER_CURRENCY",
+            "What stands before a price: a code such as EUR, which stays once there are orders; or a sign such as €.",
+        ),
     ] = "$"
     rental_start_days: Annotated[
         int,
@@ -160,8 +166,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     payment: Annotated[
         str,
-        _setting("FILMER_PAYMENT", "How orders are paid: cards, counter, or both by commas; the first for the API."),
+        _setting("FILMER_PAYMENT", "How orders are paid: cards, counter, stripe, or several; the first for the API."),
     ] = "cards"
+    stripe_secret_key: Annotated[
+        str | None,
+        _setting("FILMER_STRIPE_SECRET_KEY", "Stripe's secret key, sk_… or rk_…, for FILMER_PAYMENT=stripe."),
+    ] = None
+    stripe_publishable_key: Annotated[
+        str | None, _setting("FILMER_STRIPE_PUBLISHABLE_KEY", "Stripe's publishable key, pk_…, which browsers get.")
+    ] = None
+    stripe_webhook_secret: Annotated[
+        str | None, _setting("FILMER_STRIPE_WEBHOOK_SECRET", "With which Stripe signs its webhooks, whsec_….")
+    ] = None
+    stripe_api: Annotated[str, _setting("FILMER_STRIPE_API", "Where Stripe's API is.")] = "https://api.stripe.com"
+    stripe_script: Annotated[str, _setting("FILMER_STRIPE_SCRIPT", "Where Stripe's script for pages is.")] = (
+        "https://js.stripe.com/v3/"
+    )
     hold_days: Annotated[
         int,
         _setting("FILMER_HOLD_DAYS", "Days after which an order that nobody paid at the counter lapses.", ge=1, le=365),
@@ -237,7 +257,9 @@ def load_settings(env: Mapping[str, str] = os.environ, **overrides: Any) -> Sett
     for needed in ("mail_from", "public_url") if "smtp_url" in values else ():
         if needed not in values:
             raise SettingsError(f"{variable_of('smtp_url')} needs {variable_of(needed)} as well (docs/mail.md)")
-    return msgspec.convert(values, Settings, strict=False)
+    settings = msgspec.convert(values, Settings, strict=False)
+    _require_stripe(settings)
+    return settings
 
 
 _ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?", re.IGNORECASE | re.ASCII)
@@ -310,11 +332,40 @@ def require_currency(text: str) -> str:
 def parse_payment(text: str) -> tuple[str, ...]:
     """The ways to pay, the API's first. Raises ValueError."""
     ways = tuple(dict.fromkeys(_items(text)))
-    if "stripe" in ways:
-        raise ValueError("stripe is not there yet. For now there are cards and counter")
-    if not ways or not set(ways) <= {"cards", "counter"}:
-        raise ValueError("Expected cards, counter, or both with a comma between them")
+    if not ways or not set(ways) <= {"cards", "counter", "stripe"}:
+        raise ValueError("Expected cards, counter or stripe, or several with commas between them")
     return ways
+
+
+def _require_stripe(settings: Settings) -> None:
+    """Raises SettingsError where stripe is a way to pay, and other settings lack what it needs."""
+    if "stripe" not in parse_payment(settings.payment):
+        return
+    keys = ("stripe_secret_key", "stripe_publishable_key", "stripe_webhook_secret")
+    if missing := [variable_of(key) for key in keys if not getattr(settings, key)]:
+        raise SettingsError(f"FILMER_PAYMENT has stripe, which also needs {', '.join(missing)} (docs/payments.md)")
+    if ("_test_" in (settings.stripe_secret_key or "")) != ("_test_" in (settings.stripe_publishable_key or "")):
+        raise SettingsError("Of Stripe's secret and publishable key, one is for tests and one is not: take a pair")
+    code = currency_code(settings.currency)
+    if code is None:
+        raise SettingsError(
+            f"FILMER_CURRENCY={settings.currency!r} can't be used with stripe: it must be a code such as EUR"
+        )
+    try:
+        minor_units(settings.default_price, code)
+    except ValueError as error:
+        raise SettingsError(f"FILMER_DEFAULT_PRICE={settings.default_price} can't be used: {error}") from None
+
+
+def require_key(*beginnings: str) -> Callable[[str], None]:
+    """Checks a key of Stripe's. The function raises ValueError."""
+
+    def require(text: str) -> None:
+        require_credential(text)
+        if not text.startswith(beginnings):
+            raise ValueError(f"Expected a key that begins with {' or '.join(beginnings)}")
+
+    return require
 
 
 def parse_price(text: str) -> Decimal:
@@ -441,6 +492,11 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "media_url_secret": require_strong,
     "smtp_url": parse_smtp_url,
     "mail_from": parse_mail_from,
+    "stripe_secret_key": require_key("sk_", "rk_"),
+    "stripe_publishable_key": require_key("pk_"),
+    "stripe_webhook_secret": require_key("whsec_"),
+    "stripe_api": parse_base_url,
+    "stripe_script": parse_base_url,
     "public_url": parse_origin,
     "cors_origins": parse_origins,
     "trusted_proxies": parse_proxies,

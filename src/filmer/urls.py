@@ -310,6 +310,11 @@ def documentation(pages: ApiDocPages) -> Router:
     )
 
 
+def payments(receive_webhook: Callable[..., Any]) -> Router:
+    """What payment providers tell. They sign it, and have neither session nor page."""
+    return _router("/", route_handlers=[anonymous(POST, "/payments/stripe", receive_webhook)])
+
+
 def monitoring(metrics: "MetricsApi") -> Router:
     """The metrics, for monitoring systems."""
     return _router("/", route_handlers=[get("/metrics")(metrics.show_metrics)])

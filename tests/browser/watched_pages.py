@@ -1,7 +1,7 @@
 """Watched pages: whatever the browser reports fails the test, though no assertion looks for it."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Literal
 
@@ -63,9 +63,11 @@ def open_context(
 class Watch:
     """Collects what went wrong in all pages of a context."""
 
-    def __init__(self, context: BrowserContext, origin: str, expected_statuses: Collection[int]) -> None:
+    def __init__(
+        self, context: BrowserContext, origin: str, expected_statuses: Collection[int], others: Sequence[str] = ()
+    ) -> None:
         self.findings: list[str] = []
-        self._origin = origin
+        self._origins = tuple(f"{one}/" for one in (origin, *others))
         self._expected = expected_statuses
         context.on("console", self._on_console)
         context.on("weberror", self._on_error)
@@ -83,7 +85,7 @@ class Watch:
         self.findings.append(f"uncaught: {error.error.stack or error.error.message}")
 
     def _on_request(self, request: Request) -> None:
-        if not request.url.startswith((f"{self._origin}/", *_OURSELVES)):
+        if not request.url.startswith((*self._origins, *_OURSELVES)):
             self.findings.append(f"another host: {request.method} {request.url}")
 
     def _on_failure(self, request: Request) -> None:
@@ -101,6 +103,7 @@ def watched(
     origin: str,
     *,
     expected_statuses: Collection[int] = (),
+    others: Sequence[str] = (),
     width: Width = "wide",
     color_scheme: Scheme = "light",
     reduced_motion: Motion = "no-preference",
@@ -108,12 +111,12 @@ def watched(
 ) -> Iterator[Page]:
     """A page of a new browser context. Raises AssertionError at the end with all that went wrong in its pages.
 
-    ``expected_statuses``: the 4xx and 5xx that are not wrong here.
+    ``expected_statuses``: the 4xx and 5xx that are not wrong here. ``others``: origins that may be asked as well.
     """
     context = open_context(
         browser, origin, width=width, color_scheme=color_scheme, reduced_motion=reduced_motion, scripts=scripts
     )
-    watch = Watch(context, origin, expected_statuses)
+    watch = Watch(context, origin, expected_statuses, others)
     try:
         yield context.new_page()
         for page in context.pages:

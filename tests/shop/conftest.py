@@ -14,6 +14,7 @@ from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server
 from tests.current_edition import connect
 from tests.in_process import InProcess
 from tests.responses import data_of, error_of
+from tests.stripe_server import shared_stripe, stripe_server
 from tests.users import CARD, PASSWORD, hash_password, open_account, put_card, session_of, visitor
 
 from filmer.accounts.schemas import User
@@ -22,6 +23,8 @@ from filmer.clock import Clock, SystemClock
 from filmer.settings import Settings
 from filmer.shop.checkout import Checkout
 from filmer.shop.payment import PaymentProvider
+
+__all__ = ["shared_stripe", "stripe_server"]
 
 CART = "/api/v1/cart"
 ITEMS = "/api/v1/cart/items"

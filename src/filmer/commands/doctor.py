@@ -20,7 +20,7 @@ from filmer.accounts.address_conflicts import ADVICE, find_shared
 from filmer.clock import SystemClock
 from filmer.commands.options import DataDir
 from filmer.commands.terminal import err, shown
-from filmer.errors import ExternalApiError
+from filmer.errors import ExternalApiError, ServiceUnavailable
 from filmer.importing import queries
 from filmer.mail.smtp import Smtp, Undelivered
 from filmer.plurals import counted
@@ -82,6 +82,7 @@ def examine(data_dir: str | None) -> Iterator[Finding]:
             yield _cache(running)
         yield _tmdb(settings)
         yield _mail(settings)
+        yield from _stripe(settings)
     except EmbeddedError as error:
         yield Finding(False, f"embedded engines: {error}")
 
@@ -247,6 +248,32 @@ def _mail(settings: Settings) -> Finding:
     except Undelivered as error:
         return Finding(False, f"mail: {shown(error.reason)}", "Check FILMER_SMTP_URL; mails wait meanwhile.")
     return Finding(True, "the mail server answers, and accepts the login")
+
+
+def _stripe(settings: Settings) -> Iterator[Finding]:
+    """Whether Stripe answers and accepts the secret key, where there is one."""
+    if settings.stripe_secret_key is None:
+        return
+    from filmer.shop.stripe_client import StripeApi, StripeRefused
+
+    async def ask() -> None:
+        api = StripeApi(settings)
+        try:
+            await api.check()
+        finally:
+            await api.close()
+
+    try:
+        asyncio.run(ask())
+    except StripeRefused as refused:
+        advice = "Copy FILMER_STRIPE_SECRET_KEY from Stripe's dashboard once more (docs/payments.md)."
+        yield Finding(False, f"Stripe does not accept the secret key: {refused.code}", advice)
+    except ServiceUnavailable:
+        advice = "Check FILMER_STRIPE_API, and that this machine can reach it."
+        yield Finding(False, "Stripe does not answer", advice)
+    else:
+        test = ", which is one for tests: no money moves" if "_test_" in settings.stripe_secret_key else ""
+        yield Finding(True, f"Stripe answers, and accepts the secret key{test}")
 
 
 async def _ask_tmdb(settings: Settings) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from filmer.accounts.address_conflicts import settle_addresses, warn_of
+from filmer.currencies import currency_code
 from filmer.importing import queries
 from filmer.secret import require_known_key
-from filmer.settings import Settings
+from filmer.settings import Settings, SettingsError
+from filmer.shop.draft_queries import keep_currency
 from filmer.store.engines import connect, engines, ensure_migrated, in_transaction
 from filmer.tmdb.sandbox.child import SandboxProcess, sandbox_for_demo
 
@@ -20,6 +22,7 @@ def opened(settings: Settings) -> Iterator[tuple[Settings, SandboxProcess | None
     with engines(settings, when_lost=_stop) as running:
         ensure_migrated(settings, running)
         require_known_key(running)
+        _require_currency(running)
         warn_of(asyncio.run(in_transaction(running, lambda conn, _: settle_addresses(conn))))
         if settings.demo:
             from filmer.demo import add_demo_videos, open_demo
@@ -29,6 +32,16 @@ def opened(settings: Settings) -> Iterator[tuple[Settings, SandboxProcess | None
             add_demo_videos(running)
         with sandbox_for_demo(running) as complete_and_sandbox:
             yield complete_and_sandbox
+
+
+def _require_currency(settings: Settings) -> None:
+    """Raises SettingsError where orders were made in another currency, as their amounts are in it (contract §10.2)."""
+    code = currency_code(settings.currency)
+    if kept := asyncio.run(in_transaction(settings, lambda conn, _: keep_currency(conn, code))):
+        raise SettingsError(
+            f"FILMER_CURRENCY={settings.currency!r} can't be used: there are orders in {kept}. Set it to {kept} again;"
+            " another currency needs another database"
+        )
 
 
 def _stop() -> None:

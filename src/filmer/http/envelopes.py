@@ -1,6 +1,6 @@
 """The envelopes of both APIs, for data and for errors; and the headers of pages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 FailurePage = Callable[[str, FilmerError], bytes]  # renders the error of a path as HTML
 
-# Pages run and show nothing inline, and nothing from another host; films alone may come from hosts the owner names.
+# Pages run and show nothing inline, and nothing from another host, but for what ``widened`` allows some of them.
 POLICY = "content-security-policy"
 PAGE_HEADERS: Mapping[str, str] = {
     "content-type": "text/html; charset=utf-8",
@@ -24,6 +24,14 @@ PAGE_HEADERS: Mapping[str, str] = {
     "frame-ancestors 'none'",
     "cache-control": "no-store",
 }
+
+
+def widened(policy: str, directive: str, origins: Sequence[str]) -> str:
+    """The policy with more origins in a directive; one that it lacks is added."""
+    rule, more = f"{directive} 'self'", " ".join(origins)
+    if not more:
+        return policy
+    return policy.replace(rule, f"{rule} {more}") if rule in policy else f"{policy}; {directive} {more}"
 
 
 def encode(value: Any) -> bytes:
@@ -70,8 +78,8 @@ def community_error(error: FilmerError) -> bytes:
 
 
 def is_page(path: str) -> bool:
-    """Whether the path is a page's: no API's, and not of what players ask for."""
-    return not f"{path}/".startswith(("/api/", "/docs/", "/openapi.json/", "/stream/", "/trailers/"))
+    """Whether the path is a page's: no API's, and not of what players or payment providers ask for."""
+    return not f"{path}/".startswith(("/api/", "/docs/", "/openapi.json/", "/stream/", "/trailers/", "/payments/"))
 
 
 def error_response(path: str, error: FilmerError, now: Any, failure_page: FailurePage) -> tuple[dict[str, str], bytes]:

@@ -48,7 +48,8 @@ EXPORTED = {
         WHERE r.account_id = %(account)s ORDER BY r.id
     """,
     "cards": """
-        SELECT last_four, first_name, last_name, expiration FROM card WHERE account_id = %(account)s ORDER BY last_four
+        SELECT last_four, first_name, last_name, expiration FROM card WHERE account_id = %(account)s UNION ALL
+        SELECT last_four, first_name, last_name, expiration FROM stripe_card WHERE account_id = %(account)s ORDER BY 1
     """,
     "tokens": "SELECT name, created, expires, used FROM token WHERE account_id = %(account)s ORDER BY id",
     "mails": """
@@ -88,7 +89,7 @@ async def select_personal_data(conn: Connection, account_id: int) -> dict[str, E
 # What goes with a person. Orders, their lines, rentals and cancellations stay for the books, and name nobody any more.
 ERASED = (
     "session", "kept_sign_in", "new_password_link", "unconfirmed_address", "familiar_address", "token", "card",
-    "cart_line", "checkout_key", "progress", "favorite", "rating", "shelf", "mail",
+    "stripe_card", "stripe_customer", "cart_line", "checkout_key", "progress", "favorite", "rating", "shelf", "mail",
 )  # fmt: skip
 
 

@@ -43,9 +43,15 @@ async def select_cards(conn: Connection) -> list[StoredCard]:
 
 
 async def select_own_cards(conn: Connection, account_id: int, *, demo: bool) -> list[StoredCard]:
+    """Those on file, and those that are kept at Stripe."""
     cursor = await conn.execute(
-        f"SELECT {_CARD} FROM card WHERE account_id = %s AND (NOT demo OR %s) ORDER BY expiration DESC, id".encode(),
-        [account_id, demo],
+        f"""
+        SELECT {_CARD} FROM card WHERE account_id = %(account)s AND (NOT demo OR %(demo)s)
+        UNION ALL
+        SELECT {_CARD.replace("demo", "false")} FROM stripe_card WHERE account_id = %(account)s
+        ORDER BY expiration DESC, id
+        """.encode(),
+        {"account": account_id, "demo": demo},
     )
     return [StoredCard(*row) for row in await cursor.fetchall()]
 
@@ -94,7 +100,12 @@ async def delete_card(conn: Connection, digest: bytes) -> bool:
 async def delete_own_card(conn: Connection, account_id: int, card_id: str) -> str | None:
     """The last four digits of the card that is gone; None when the account has no such card. A demo's stays."""
     cursor = await conn.execute(
-        "DELETE FROM card WHERE account_id = %s AND id = %s AND NOT demo RETURNING last_four", [account_id, card_id]
+        """
+        WITH kept AS (DELETE FROM stripe_card WHERE account_id = %(account)s AND id = %(id)s RETURNING last_four),
+        on_file AS (DELETE FROM card WHERE account_id = %(account)s AND id = %(id)s AND NOT demo RETURNING last_four)
+        TABLE kept UNION ALL TABLE on_file
+        """,
+        {"account": account_id, "id": card_id},
     )
     row = await cursor.fetchone()
     return None if row is None else str(row[0])

@@ -43,9 +43,9 @@ class CardsOnFile:
             stored = await queries.select_card(
                 conn, digest_of(self._secret, card.number), card.number, payment.account_id, demo=self._demo
             )
-        presented = (_folded(card.first_name), _folded(card.last_name), card.expiration)
+        presented = (folded(card.first_name), folded(card.last_name), card.expiration)
         for one in stored:
-            if (_folded(one.first_name), _folded(one.last_name), one.expiration) == presented:
+            if (folded(one.first_name), folded(one.last_name), one.expiration) == presented:
                 return Authorization(reference=f"card on file {one.last_four}", is_captured=True)
         return None
 
@@ -90,7 +90,10 @@ class OwnCards:
         )
 
     async def remove(self, conn: Connection, account_id: int, card_id: str) -> str | None:
-        """The last four digits of the card that is gone; None where the account has no such card."""
+        """The last four digits of the card that is gone; None where the account has no such card.
+
+        One that is kept at Stripe is removed there by ``StripePayments.tidy``.
+        """
         return await queries.delete_own_card(conn, account_id, card_id) if card_id.isprintable() else None
 
 
@@ -156,6 +159,6 @@ def digits_of(number: str) -> str:
     return number.replace(" ", "").replace("-", "")
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """Without case, and composed: before folding, and again after it, as folding decomposes some characters."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())

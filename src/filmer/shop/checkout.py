@@ -25,7 +25,7 @@ from filmer.clock import Clock
 from filmer.errors import CartChanged, EmptyCart, KeyUsed, PaymentFailed, ServiceUnavailable, Unavailable
 from filmer.rentals.sales import Sales
 from filmer.secret import SecretKey
-from filmer.shop import queries
+from filmer.shop import draft_queries, queries
 from filmer.shop.cart import locked_cart
 from filmer.shop.cart_snapshot import CartSnapshot, snapshot_of
 from filmer.shop.checkout_attempt import AmountDue, CheckoutAttempt
@@ -96,10 +96,12 @@ class Checkout:
         *,
         snapshot: CartSnapshot | None = None,
         way: str | None = None,
+        draft: int | None = None,
+        is_kept: bool = False,
     ) -> CheckoutAttempt:
         """``arrived``: by ``Clock.monotonic``. ``snapshot``: the lines that the user agreed to on a page.
 
-        ``way``: one of ``ways``.
+        ``way``: one of ``ways``. ``draft``: of ConfirmationNeeded, which the first try has raised.
         """
         card = PresentedCard(
             submission.credit_card_id, submission.first_name, submission.last_name, submission.expiration
@@ -110,9 +112,11 @@ class Checkout:
             submission=self._secret.digest("submission", "\0".join([str(user.id), *msgspec.structs.astuple(card)])),
             key=key,
             address=client.address,
-            is_at_counter=(way or self.ways[0]) == "counter",
+            way=way or self.ways[0],
             arrived=arrived,
             snapshot=snapshot,
+            draft=draft,
+            is_kept=is_kept,
         )
 
     async def prepare(
@@ -174,14 +178,15 @@ class Checkout:
             queue.turn.release()
 
     async def _authorize_and_sell(self, attempt: CheckoutAttempt, due: AmountDue) -> Order:
+        draft = attempt.draft
         for _ in range(ATTEMPTS):
-            order_id = _draw_id()
-            payment = Payment(str(order_id), attempt.account_id, due.amount, attempt.card)
+            order_id = draft or _draw_id()
             if not due.amount:
                 authorization = NOTHING_TO_PAY
-            elif attempt.is_at_counter:
+            elif attempt.way == "counter":
                 authorization = AT_COUNTER
             else:
+                payment = _payment(attempt, order_id, due.amount, is_confirmed=draft is not None)
                 authorization = await self._authorize(attempt, payment, is_suspect=due.is_suspect)
             sold = await self._sell(attempt, due, order_id, authorization)
             if isinstance(sold, Order):
@@ -190,7 +195,7 @@ class Checkout:
                     self.takings += sold.total
                     await self._collect(order_id, authorization, sold.total)
                 return sold
-            due = sold
+            due, draft = sold, None
         raise ServiceUnavailable("The cart is being changed all the time; try again")
 
     async def _authorize(self, attempt: CheckoutAttempt, payment: Payment, *, is_suspect: bool) -> Authorization:
@@ -260,6 +265,8 @@ class Checkout:
             raise CartChanged
         if total(sales) != due.amount or len(sales) != due.titles:
             raise _AmountChanged(sales)
+        if authorization.has_draft and not await draft_queries.accept_draft(conn, order_id):
+            raise PaymentFailed  # it took so long that the money is being released
         await self._sales.sell(conn, order_id, paid=now if authorization.is_paid else None)
         order = Order(order_id, attempt.account_id, now.date(), total(sales), sales)
         await self._mails.placed(conn, order, is_paid=authorization.is_paid)
@@ -311,6 +318,19 @@ async def _order_of(conn: Connection, attempt: CheckoutAttempt, receipt: StoredR
     if order is None:
         raise RuntimeError("an order has been deleted")
     return order
+
+
+def _payment(attempt: CheckoutAttempt, order_id: int, amount: Decimal, *, is_confirmed: bool) -> Payment:
+    return Payment(
+        str(order_id),
+        attempt.account_id,
+        amount,
+        attempt.card,
+        attempt.way,
+        is_page=attempt.snapshot is not None,
+        is_confirmed=is_confirmed,
+        is_kept=attempt.is_kept,
+    )
 
 
 def _throttle_keys(attempt: CheckoutAttempt) -> list[ThrottleKey]:

@@ -16,7 +16,9 @@ class CheckoutAttempt(msgspec.Struct, frozen=True):
     address: str
     arrived: float  # by ``Clock.monotonic``
     snapshot: CartSnapshot | None = None  # the only lines that may be sold; None: whatever is in the cart
-    is_at_counter: bool = False  # it is paid there later
+    way: str = "cards"  # to pay
+    draft: int | None = None  # the order's id, where the bank has confirmed the payment since the first try
+    is_kept: bool = False  # the card, for later
 
 
 class AmountDue(msgspec.Struct, frozen=True):

@@ -1,5 +1,7 @@
 """The page of the cards that people put on file themselves (contract §10.4)."""
 
+from collections.abc import Sequence
+
 import msgspec
 from litestar.params import FromPath
 
@@ -18,7 +20,9 @@ _NEW_CARD_ACTION = "new card"  # shown again after a sign-in, without its number
 
 
 class CardPages(Handlers):
-    def __init__(self, pages: Pages, cards: OwnCards, clock: Clock) -> None:
+    def __init__(self, pages: Pages, cards: OwnCards, clock: Clock, *, ways: Sequence[str] = ("cards",)) -> None:
+        """``ways``: to pay. Where Stripe takes the place of cards on file, cards are kept as one pays."""
+        self._has_form = "cards" in ways or "stripe" not in ways
         self._pages = pages
         self._cards = cards
         self._clock = clock
@@ -68,5 +72,6 @@ class CardPages(Handlers):
             failed=error,
             cards=await self._cards.list(conn, visitor.user.id),
             month=f"{self._clock.now():%Y-%m}",
+            has_form=self._has_form,
             form=form,
         )

@@ -22,6 +22,7 @@ from filmer.errors import (
     ServiceUnavailable,
     Unavailable,
 )
+from filmer.http.envelopes import POLICY
 from filmer.http.handlers import AnyRequest, Handlers, arrival
 from filmer.http.json_text import Members
 from filmer.rentals.queries import OwnRental
@@ -31,12 +32,16 @@ from filmer.shop.cards import OwnCards, new_card_errors
 from filmer.shop.cart import Carts
 from filmer.shop.cart_snapshot import changes_since, read_snapshot, snapshot_of, write_snapshot
 from filmer.shop.checkout import Checkout
+from filmer.shop.payment import ConfirmationNeeded
 from filmer.shop.schemas import CartLine, Order, Submission, past_month, total
 from filmer.store.postgres import Connection
-from filmer.storefront.card_forms import CARD, SHOWN_AGAIN, as_the_api_takes_it
+from filmer.storefront.card_forms import CARD, as_the_api_takes_it
+from filmer.storefront.card_forms import SHOWN_AGAIN as CARD_SHOWN_AGAIN
 from filmer.storefront.forms import FilledForm, Form, receive_form
 from filmer.storefront.pages import HtmlResponse, Pages, Visitor, please_wait
+from filmer.storefront.stripe_page import HOLDER, STRIPE, StripePage, draft_of, read_new_card
 
+SHOWN_AGAIN = {**CARD_SHOWN_AGAIN, **HOLDER}
 CARDS, COUNTER = "cards", "counter"  # ways to pay, besides the ids of cards on file
 _NO_CARD = Submission(credit_card_id="", first_name="", last_name="", expiration="")
 _PAY_LATER = "Thank you! Your order is placed, and waits for you to pay at the counter."
@@ -47,11 +52,18 @@ _REFUSED = (
     "This card was not accepted: its number, names and month must match a card on file. Nothing was bought."
     " To put yours on file, tick “Keep this card”."
 )
+_DECLINED = "This card was not accepted. Nothing was bought: please try another card, or another way to pay."
+_CONFIRM = "Your bank wants you to confirm this payment. Nothing is bought until you have."
 _CART_CHANGED = "Your cart has changed since you looked. Nothing was bought: here it is now."
 _LACKING = "Not everything in your cart can be had any more. Nothing was bought: what is missing is marked."
 _NOTHING_TO_BUY = "Your cart is empty, so there is nothing to check out."
 _CART_EMPTY_NOW = "Your cart is empty by now. What you have bought is among your orders."
 _ALREADY_BOUGHT = "You have sent this form before: this is the order it became. Nothing else was bought."
+
+# What went wrong is told on the same page, where the form can be sent again.
+_SHOWN = (
+    InvalidRequest, PaymentFailed, ConfirmationNeeded, CartChanged, RateLimited, ServiceUnavailable, Unavailable,
+)  # fmt: skip
 
 
 class ShownCart(msgspec.Struct, frozen=True):
@@ -73,9 +85,11 @@ class CheckoutPages(Handlers):
         clock: Clock,
         *,
         hold_days: int,
+        stripe: StripePage | None = None,
         hint: str | None = None,
     ) -> None:
         """``hint``: a text about public cards with which everybody may try the shop."""
+        self._stripe = stripe
         self._pages = pages
         self._carts = carts
         self._checkout = checkout
@@ -104,7 +118,7 @@ class CheckoutPages(Handlers):
             return self._pages.redirect("/cart", _CART_EMPTY_NOW)
         except KeyUsed as used:
             return self._pages.redirect(f"/orders/{used.order_id}", _ALREADY_BOUGHT)
-        except (InvalidRequest, PaymentFailed, CartChanged, RateLimited, ServiceUnavailable, Unavailable) as error:
+        except _SHOWN as error:
             return await self._show_checkout_again(request, form, error)
         notice = _PAY_LATER if self._is_without_card(form) and order.total else "Thank you! Your order is placed."
         return self._pages.redirect(f"/orders/{order.id}", notice)
@@ -114,9 +128,16 @@ class CheckoutPages(Handlers):
         pending = (_PENDING_ACTION, form.only(*SHOWN_AGAIN))
         async with self._pages.signed_in(request, pending=pending) as (conn, visitor):
             submission = await self._submission(conn, visitor, form, arrived.at)
-            way = COUNTER if submission is _NO_CARD else CARDS
             attempt = self._checkout.attempt(
-                visitor.user, submission, key, Client.of(request), arrived.monotonic, snapshot=snapshot, way=way
+                visitor.user,
+                submission,
+                key,
+                Client.of(request),
+                arrived.monotonic,
+                snapshot=snapshot,
+                way=COUNTER if submission is _NO_CARD else self._way(form),
+                draft=draft_of(form),
+                is_kept=form.get("keepAtStripe") == "yes",
             )
             # The cart is read first: if another submit has bought it by then, its key is stored as well, and is found.
             lines = await self._carts.show(conn, visitor.user.id)
@@ -136,10 +157,13 @@ class CheckoutPages(Handlers):
         """
         if self._is_without_card(form):
             return _NO_CARD
-        if CARDS not in self._checkout.ways:
+        if self._way(form) not in self._checkout.ways:
             raise InvalidRequest([FieldError("pay", "way to pay is not offered here; choose another one")])
         check = new_card_errors if _is_kept(form) else past_month
-        if (chosen := form.get("pay")) not in {"", CARDS}:
+        chosen = form.get("pay") or self._checkout.ways[0]
+        if chosen == STRIPE:
+            return read_new_card(form)
+        if chosen != CARDS:
             cards = await self._cards.list(conn, visitor.user.id)
             card = next((card for card in cards if card.id == chosen), None)
             if card is None:
@@ -147,6 +171,10 @@ class CheckoutPages(Handlers):
             values = (card.id, card.first_name, card.last_name, card.expiration)
             form = Form(Members(zip(CARD, values, strict=True)))
         return as_the_api_takes_it(form).read(Submission, check=lambda values: check(values, now))
+
+    def _way(self, form: Form) -> str:
+        """The way to pay of what was chosen: a way, or one card of those on file or kept at Stripe."""
+        return STRIPE if (form.get("pay") or self._checkout.ways[0]).startswith(STRIPE) else CARDS
 
     def _is_without_card(self, form: Form) -> bool:
         """Whether nothing is to be paid, or at the counter."""
@@ -183,11 +211,16 @@ class CheckoutPages(Handlers):
         error: FilmerError | None = None,
         filled: FilledForm = _EMPTY,
     ) -> HtmlResponse:
-        return self._pages.personal(
+        ways = self._checkout.ways
+        response = self._pages.personal(
             "checkout.html",
             request,
             visitor,
             failed=error,
+            stripe=self._stripe,
+            unconfirmed=error if isinstance(error, ConfirmationNeeded) else None,
+            method=form.get("stripeMethod") if form and isinstance(error, ConfirmationNeeded) else "",
+            is_kept_at_stripe=form is not None and form.get("keepAtStripe") == "yes",
             lines=cart.lines,
             held=cart.held,
             lacking=cart.lacking,
@@ -197,27 +230,35 @@ class CheckoutPages(Handlers):
             key=key,
             snapshot=write_snapshot(cart.lines),
             hint=self._hint,
-            cards=cards if CARDS in self._checkout.ways else [],
-            ways=self._checkout.ways,
+            cards=[card for card in cards if (STRIPE if card.id.startswith(STRIPE) else CARDS) in ways],
+            ways=ways,
             hold_days=self._hold_days,
             month=f"{self._clock.now():%Y-%m}",
             chosen=form.get("pay") if form else "",
             is_kept=_is_kept(form) if form else not cards,
         )
+        if self._stripe:
+            response.headers[POLICY] = self._stripe.policy(str(response.headers[POLICY]))
+        return response
 
 
 def _filled(form: Form, error: FilmerError) -> FilledForm:
     if isinstance(error, CartChanged):  # to be looked at first, and then paid for anew
         return FilledForm(CARD, failure=_CART_CHANGED)
     filled = FilledForm.of(SHOWN_AGAIN, form, error)
+    is_stripe = form.get("stripeMethod") != "" or form.get("pay").startswith(STRIPE)
     return msgspec.structs.replace(
-        filled, labels={**CARD, "pay": "How you pay"}, failure=filled.failure and _failure_text(error)
+        filled,
+        labels={**CARD, **HOLDER, "pay": "How you pay"},
+        failure=filled.failure and (_DECLINED if is_stripe and type(error) is PaymentFailed else _failure_text(error)),
     )
 
 
 def _failure_text(error: FilmerError) -> str:
     if isinstance(error, PaymentFailed):
         return _REFUSED
+    if isinstance(error, ConfirmationNeeded):
+        return _CONFIRM
     if isinstance(error, Unavailable):
         return _LACKING
     if isinstance(error, RateLimited):

@@ -1,14 +1,12 @@
 """Films and people in schema.org's vocabulary, for programs that read pages."""
 
-import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
 from filmer.catalogue.schemas import Film, Person
-
-_CURRENCY = re.compile(r"[A-Z]{3}")
+from filmer.currencies import currency_code
 
 JsonLd = dict[str, Any]
 
@@ -88,7 +86,7 @@ def _rating(film: Film) -> JsonLd | None:
 
 
 def _offer(price: Decimal, address: str, currency: str) -> JsonLd | None:
-    if not _CURRENCY.fullmatch(currency):
+    if currency_code(currency) is None:
         return None
     return {
         "@type": "Offer",

@@ -23,7 +23,7 @@ from filmer.catalogue.edition import Edition
 from filmer.errors import FilmerError, Forbidden, RateLimited, ServiceUnavailable, Unauthorized
 from filmer.http.cache_headers import PUBLIC
 from filmer.http.cookies import KEPT_COOKIE, SESSION_COOKIE, cookie_values
-from filmer.http.envelopes import PAGE_HEADERS, POLICY, FailurePage
+from filmer.http.envelopes import PAGE_HEADERS, POLICY, FailurePage, widened
 from filmer.http.handlers import AnyRequest
 from filmer.plurals import counted
 from filmer.shop.cart import Carts
@@ -73,8 +73,7 @@ class Pages:
         self.pending = pending
         self._carts = carts
         self._edition = edition
-        policy = PAGE_HEADERS[POLICY].replace("media-src 'self'", " ".join(("media-src 'self'", *media_origins)))
-        self._headers = {**PAGE_HEADERS, POLICY: policy}
+        self._headers = {**PAGE_HEADERS, POLICY: widened(PAGE_HEADERS[POLICY], "media-src", media_origins)}
 
     @asynccontextmanager
     async def reading(
