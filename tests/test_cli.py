@@ -29,6 +29,7 @@ STARTED = {
     "import imdb no-such-folder": (1, "no-such-folder"),
     "import csv no-such.csv": (1, "no-such.csv"),
     "import demo": (0, "are in the catalogue"),
+    "account import no-such.csv": (1, "no-such.csv"),
     "account list": (0, "filmer account create"),
     "account sign-out 7": (1, "There is no account 7"),
     "token list": (0, "filmer token create"),
@@ -155,7 +156,7 @@ def wait_until_it_waits(process: psutil.Process) -> None:
     """Waits until the process has loaded its modules and uses no more time: it waits for input then."""
     deadline = time.monotonic() + 60
     spent = None
-    while spent != (spent := process.cpu_times().user) or spent < 0.1:
+    while spent != (spent := process.cpu_times().user) or spent < 0.1 or process.status() != psutil.STATUS_SLEEPING:
         assert time.monotonic() < deadline
         time.sleep(0.5)
 

@@ -65,6 +65,7 @@ from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
 from filmer.storefront.mail import MailPages
 from filmer.storefront.orders import OrderPages
+from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
 from filmer.storefront.rentals import RentalPages
@@ -170,6 +171,18 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     )
     orders = OrderPages(pages, components.cancelling, components.counter_payments)
     community = CommunityPages(pages, database, components.catalogue, components.tmdb_cache, components.shelves, prices)
+    accounts = AccountPages(
+        pages,
+        database,
+        components.sessions,
+        components.kept,
+        components.signing_in,
+        components.own_account,
+        components.clock,
+        components.guest_cookies,
+        actions={**shop.actions, **community.actions},
+        demo=demo_users if settings.demo else [],
+    )
     storefront = urls.storefront(
         CataloguePages(
             pages, components.catalogue, components.search, components.tmdb_cache, prices, components.watching
@@ -185,16 +198,8 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             public_url=components.public_url,
         ),
         Sitemaps(components.catalogue, components.public_url),
-        AccountPages(
-            pages,
-            database,
-            components.sessions,
-            components.signing_in,
-            components.clock,
-            components.guest_cookies,
-            actions={**shop.actions, **community.actions},
-            demo=demo_users if settings.demo else [],
-        ),
+        accounts,
+        OwnAccountPages(pages, database, components.own_account, accounts),
         PersonalDataPages(
             pages, database, components.sessions, components.signing_in, components.leaving, components.clock
         ),

@@ -3,6 +3,8 @@
 import os
 from datetime import timedelta
 
+from filmer.accounts.kept_sign_ins import KeptSignIns
+from filmer.accounts.own_account import OwnAccount
 from filmer.accounts.passwords import Passwords
 from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import SigningIn
@@ -92,13 +94,27 @@ class Components:
             is_secure=self.is_https,
             demo=settings.demo,
         )
+        self.kept = KeptSignIns(self.sessions, self.secret, self.clock, is_secure=self.is_https, demo=settings.demo)
+        passwords = Passwords(threads=max(1, min(os.cpu_count() or 1, 8) // max(1, settings.workers)))
         self.signing_in = SigningIn(
             self.database,
             self.sessions,
-            Passwords(threads=max(1, min(os.cpu_count() or 1, 8) // max(1, settings.workers))),
+            self.kept,
+            passwords,
             self.throttle,
             self.secret,
             self.clock,
+            demo=settings.demo,
+        )
+        self.own_account = OwnAccount(
+            self.database,
+            self.signing_in,
+            passwords,
+            self.throttle,
+            self.outbox,
+            self.links,
+            self.clock,
+            sends_mail=self.outbox.is_set_up or has_inbox(settings),
             demo=settings.demo,
         )
         self.tokens = Tokens(self.clock, demo=settings.demo)
@@ -152,6 +168,7 @@ class Components:
         notices = Notices(self.secret, self.clock, is_secure=self.is_https)
         self.pages = Pages(
             self.sessions,
+            self.kept,
             self.templates,
             notices,
             PendingForms(self.secret, self.clock, self.shared, is_secure=self.is_https),
@@ -180,6 +197,8 @@ class Components:
         """Called once a minute."""
         return [
             lambda: self.sessions.tidy(self.database),
+            lambda: self.kept.tidy(self.database),
+            lambda: self.own_account.tidy(self.database),
             lambda: self.tokens.tidy(self.database),
             lambda: self.checkout.tidy(self.database),
             lambda: self.sales.tidy(self.database),
