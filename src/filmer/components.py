@@ -134,8 +134,8 @@ class Components:
         self.carts = Carts(settings.default_price, self.sales)
         self.guest_carts = GuestCarts(self.throttle, self.clock)
         self.own_cards = OwnCards(self.secret, self.throttle, demo=settings.demo)
-        self.stripe = self._stripe(settings)
         mails = OrderMails(self.outbox, hold_days=settings.hold_days)
+        self.stripe = self._stripe(settings, mails)
         self.reminders = Reminders(self.outbox, self.clock)
         payments = Payments(CardsOnFile(self.database, self.secret, demo=settings.demo), self.stripe)
         ways = parse_payment(settings.payment)
@@ -147,7 +147,7 @@ class Components:
             self.database, payments, self.sales, self.clock, mails, hours=settings.cancel_hours
         )
 
-    def _stripe(self, settings: Settings) -> "StripePayments | None":
+    def _stripe(self, settings: Settings, mails: OrderMails) -> "StripePayments | None":
         """Where its keys are set, also if new orders are paid otherwise: earlier ones may have to be refunded."""
         if not settings.stripe_secret_key:
             return None
@@ -155,7 +155,7 @@ class Components:
         from filmer.shop.stripe_payments import StripePayments
 
         api = StripeApi(settings)
-        return StripePayments(self.database, api, self.clock, currency=currency_code(settings.currency) or "")
+        return StripePayments(self.database, api, mails, self.clock, currency=currency_code(settings.currency) or "")
 
     def _community(self, settings: Settings) -> None:
         rate_limit = RateLimit(

@@ -76,6 +76,7 @@ def test_a_refund_is_confirmed(shop: StripeShop) -> None:
     for _ in range(2):
         assert tell(shop, "charge.refunded", charge(reference)).status_code == 200
     assert shop.refund_of(order) == "COMPLETED"
+    assert fetch(shop.url, "SELECT kind FROM mail ORDER BY id") == [("order",), ("cancelled",), ("refunded",)]
     assert len(shop.stripe.calls("/refunds")) == TRIES
     shop.require_even()
 

@@ -140,10 +140,8 @@ class Cancelling:
     async def _return_money(self, owed: OwedRefund) -> None:
         try:
             outcome = await self._ask_provider(owed)
-            async with self._database.connection() as conn, conn.transaction():
-                is_first = await queries.update_refund(conn, owed.order_id, outcome, now=self._clock.now())
-                if is_first and outcome == "completed":
-                    await self._mails.refunded(conn, owed.order_id)
+            async with self._database.connection() as conn:
+                await settle_refund(conn, self._mails, owed.order_id, outcome, now=self._clock.now())
         except Exception:  # the order is cancelled, and ``tidy`` asks again
             log.exception("cancelled order not refunded yet", order=owed.order_id)
 
@@ -201,3 +199,11 @@ def _history(state: OrderState, rentals: Sequence[Rental]) -> list[StatusChange]
     if state.cancelled:
         changes.append(("CANCELLED", state.cancelled))
     return [StatusChange(status, timestamp(moment)) for status, moment in changes]
+
+
+async def settle_refund(conn: Connection, mails: OrderMails, order_id: int, outcome: str, *, now: datetime) -> None:
+    """Stores the provider's answer, unless there was one before; the customer is told of money that is back."""
+    async with conn.transaction():
+        is_first = await queries.update_refund(conn, order_id, outcome, now=now)
+        if is_first and outcome == "completed":
+            await mails.refunded(conn, order_id)

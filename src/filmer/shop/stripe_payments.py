@@ -15,8 +15,10 @@ from stripe import Charge, PaymentIntent
 from filmer.clock import Clock
 from filmer.currencies import minor_units
 from filmer.errors import ServiceUnavailable
-from filmer.shop import cancel_queries, draft_queries, queries, stripe_queries
+from filmer.shop import draft_queries, queries, stripe_queries
+from filmer.shop.cancelling import settle_refund
 from filmer.shop.cards import MAX_OWN_CARDS, folded
+from filmer.shop.order_mails import OrderMails
 from filmer.shop.payment import Authorization, ConfirmationNeeded, Payment, RefundRefused
 from filmer.shop.stripe_client import StripeApi, StripeRefused
 from filmer.store.postgres import Database
@@ -31,8 +33,9 @@ METHOD = "pm_"  # how the references of cards begin
 class StripePayments:
     """A PaymentProvider."""
 
-    def __init__(self, database: Database, api: StripeApi, clock: Clock, *, currency: str) -> None:
+    def __init__(self, database: Database, api: StripeApi, mails: OrderMails, clock: Clock, *, currency: str) -> None:
         """``currency``: its ISO code."""
+        self._mails = mails
         self.api = api
         self._database = database
         self._clock = clock
@@ -223,7 +226,7 @@ class StripePayments:
             if owed and has_failed:
                 await draft_queries.update_refund_failed(conn, order_id, now=now)
             elif owed and (intent.status == "canceled" or _refunded(intent) >= intent.amount):
-                await cancel_queries.update_refund(conn, order_id, "completed", now=now)
+                await settle_refund(conn, self._mails, order_id, "completed", now=now)
         if not owed and (intent.status == "canceled" or _refunded(intent)):
             log.error("the payment of an order was taken back at Stripe; cancel the order here too", order=order_id)
 
