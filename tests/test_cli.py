@@ -35,6 +35,7 @@ STARTED = {
     "token list": (0, "filmer token create"),
     "card list": (0, "filmer card add"),
     "rental terms tt7": (1, "tt7"),
+    "mail list": (0, "0 mails not sent"),
     "video check": (0, "0 videos, nothing is wrong"),
     "link tmdb": (1, "TMDB_ACCESS_TOKEN"),
     "backup shop.backup": (0, "rows in"),

@@ -42,13 +42,15 @@ from filmer.http.body import MAX_BODY
 from filmer.http.failures import answer_failure
 from filmer.http.health import HealthApi
 from filmer.logs import configure_logs
+from filmer.mail.kinds import SECRET_PATHS
 from filmer.openapi.pages import ApiDocPages
 from filmer.rentals.api import RentalsApi
 from filmer.rentals.counter_queries import Terms
 from filmer.rentals.sending import SendingApi
+from filmer.rentals.videos import STREAM_PATH
 from filmer.server.periodic import periodically
 from filmer.server.worker import exit_with_parent
-from filmer.settings import Settings, is_loopback, load_settings, parse_origins, parse_proxies
+from filmer.settings import Settings, has_inbox, is_loopback, load_settings, parse_origins, parse_proxies
 from filmer.shop.api import ShopApi
 from filmer.store.engines import has_embedded_valkey
 from filmer.store.valkey import SharedCache
@@ -61,7 +63,9 @@ from filmer.storefront.community import CommunityPages
 from filmer.storefront.counter import CounterPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
+from filmer.storefront.mail import MailPages
 from filmer.storefront.orders import OrderPages
+from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
 from filmer.storefront.rentals import RentalPages
@@ -167,6 +171,18 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     )
     orders = OrderPages(pages, components.cancelling, components.counter_payments)
     community = CommunityPages(pages, database, components.catalogue, components.tmdb_cache, components.shelves, prices)
+    accounts = AccountPages(
+        pages,
+        database,
+        components.sessions,
+        components.kept,
+        components.signing_in,
+        components.own_account,
+        components.clock,
+        components.guest_cookies,
+        actions={**shop.actions, **community.actions},
+        demo=demo_users if settings.demo else [],
+    )
     storefront = urls.storefront(
         CataloguePages(
             pages, components.catalogue, components.search, components.tmdb_cache, prices, components.watching
@@ -182,16 +198,8 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             public_url=components.public_url,
         ),
         Sitemaps(components.catalogue, components.public_url),
-        AccountPages(
-            pages,
-            database,
-            components.sessions,
-            components.signing_in,
-            components.clock,
-            components.guest_cookies,
-            actions={**shop.actions, **community.actions},
-            demo=demo_users if settings.demo else [],
-        ),
+        accounts,
+        OwnAccountPages(pages, database, components.own_account, accounts),
         PersonalDataPages(
             pages, database, components.sessions, components.signing_in, components.leaving, components.clock
         ),
@@ -217,7 +225,9 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         pages, components.shared, components.tmdb, components.shelves, components.search,
         components.clock, settings.default_price, Terms(settings.rental_start_days, settings.rental_hours),
     )  # fmt: skip
-    return [storefront, urls.admin_pages(admin, CounterPages(pages, components.counter), orders)]
+    mail = MailPages(pages, database, components.outbox, components.letters, components.clock)
+    admin_pages = urls.admin_pages(admin, CounterPages(pages, components.counter), orders, mail)
+    return [storefront, admin_pages, *([urls.inbox(mail)] if has_inbox(settings) else [])]
 
 
 def _monitoring(metrics: "Metrics | None", settings: Settings) -> list[Router]:
@@ -252,7 +262,9 @@ def in_front_of(
     tmdb_bytes = cache_bytes // 8  # all five hundred popular pages take 3 MiB
     memory, tmdb_memory = ResponseCache(max_bytes=cache_bytes - tmdb_bytes), ResponseCache(max_bytes=tmdb_bytes)
     layers: list[Callable[[ASGIApp], ASGIApp]] = [
-        partial(RequestLog, lifespan=framework, clock=clock, access_log=settings.access_log, traffic=traffic),
+        partial(RequestLog, lifespan=framework, clock=clock, access_log=settings.access_log, traffic=traffic,
+            secret_paths=(f"{STREAM_PATH}/", *SECRET_PATHS),
+        ),
         partial(ResponseHeaders, cross_site=cross_site, is_https=is_https),
         Head,
         partial(Limits, refusals=refusals),

@@ -3,6 +3,8 @@
 import os
 from datetime import timedelta
 
+from filmer.accounts.kept_sign_ins import KeptSignIns
+from filmer.accounts.own_account import OwnAccount
 from filmer.accounts.passwords import Passwords
 from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import SigningIn
@@ -14,20 +16,35 @@ from filmer.catalogue.index_follower import IndexFollower
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
+from filmer.mail.delivery import Delivery
+from filmer.mail.letters import Letters
+from filmer.mail.links import Links
+from filmer.mail.outbox import Outbox
+from filmer.mail.smtp import Smtp
 from filmer.personal_data.leaving import Leaving
 from filmer.rentals.counter import Counter
+from filmer.rentals.reminders import Reminders
 from filmer.rentals.sales import Sales
 from filmer.rentals.stream_links import StreamLinks
 from filmer.rentals.watching import Watching
 from filmer.secret import SecretKey
 from filmer.server.periodic import PeriodicTask
-from filmer.settings import Settings, parse_origin, parse_origins, parse_payment
+from filmer.settings import (
+    Settings,
+    has_inbox,
+    parse_mail_from,
+    parse_origin,
+    parse_origins,
+    parse_payment,
+    parse_smtp_url,
+)
 from filmer.shop.cancelling import Cancelling
 from filmer.shop.cards import CardsOnFile, OwnCards
 from filmer.shop.cart import Carts
 from filmer.shop.checkout import Checkout
 from filmer.shop.counter_payments import CounterPayments
 from filmer.shop.guest_carts import GuestCarts
+from filmer.shop.order_mails import OrderMails
 from filmer.store.engines import data_directory
 from filmer.store.postgres import Database
 from filmer.store.valkey import SharedCache
@@ -59,14 +76,17 @@ class Components:
         self.public_url = parse_origin(settings.public_url) if settings.public_url else None
         self.is_https = self.public_url is not None and self.public_url.startswith("https:")
         self.secret = SecretKey(settings)
+        self.links = Links(self.secret)
+        self.outbox = Outbox(clock, is_set_up=settings.smtp_url is not None)
         self._accounts(settings)
         self._shop(settings)
         self._community(settings)
         self._storefront(settings)
+        self._mail(settings)
 
     def _accounts(self, settings: Settings) -> None:
         self.throttle = Throttle(self.clock, self.secret)
-        self.leaving = Leaving(self.secret, self.clock)
+        self.leaving = Leaving(self.links, self.outbox, self.clock)
         self.sessions = Sessions(
             self.clock,
             idle=timedelta(minutes=settings.session_minutes),
@@ -74,13 +94,27 @@ class Components:
             is_secure=self.is_https,
             demo=settings.demo,
         )
+        self.kept = KeptSignIns(self.sessions, self.secret, self.clock, is_secure=self.is_https, demo=settings.demo)
+        passwords = Passwords(threads=max(1, min(os.cpu_count() or 1, 8) // max(1, settings.workers)))
         self.signing_in = SigningIn(
             self.database,
             self.sessions,
-            Passwords(threads=max(1, min(os.cpu_count() or 1, 8) // max(1, settings.workers))),
+            self.kept,
+            passwords,
             self.throttle,
             self.secret,
             self.clock,
+            demo=settings.demo,
+        )
+        self.own_account = OwnAccount(
+            self.database,
+            self.signing_in,
+            passwords,
+            self.throttle,
+            self.outbox,
+            self.links,
+            self.clock,
+            sends_mail=self.outbox.is_set_up or has_inbox(settings),
             demo=settings.demo,
         )
         self.tokens = Tokens(self.clock, demo=settings.demo)
@@ -93,11 +127,17 @@ class Components:
         self.carts = Carts(settings.default_price, self.sales)
         self.guest_carts = GuestCarts(self.throttle, self.clock)
         self.own_cards = OwnCards(self.secret, self.throttle, demo=settings.demo)
+        mails = OrderMails(self.outbox, hold_days=settings.hold_days)
+        self.reminders = Reminders(self.outbox, self.clock)
         payments = CardsOnFile(self.database, self.secret, demo=settings.demo)
         ways = parse_payment(settings.payment)
-        self.checkout = Checkout(self.database, payments, self.sales, self.throttle, self.secret, self.clock, ways=ways)
-        self.counter_payments = CounterPayments(self.sales, self.clock, hold_days=settings.hold_days)
-        self.cancelling = Cancelling(self.database, payments, self.sales, self.clock, hours=settings.cancel_hours)
+        self.checkout = Checkout(
+            self.database, payments, self.sales, self.throttle, self.secret, self.clock, mails, ways=ways
+        )
+        self.counter_payments = CounterPayments(self.sales, self.clock, mails, hold_days=settings.hold_days)
+        self.cancelling = Cancelling(
+            self.database, payments, self.sales, self.clock, mails, hours=settings.cancel_hours
+        )
 
     def _community(self, settings: Settings) -> None:
         rate_limit = RateLimit(
@@ -120,6 +160,7 @@ class Components:
             currency=settings.currency,
             default_price=settings.default_price,
             has_tmdb_pictures=self.images is not None,
+            has_inbox=has_inbox(settings),
         )
         self.guest_cookies = GuestCookies(
             self.guest_carts, self.database, self.secret, self.clock, is_secure=self.is_https
@@ -127,6 +168,7 @@ class Components:
         notices = Notices(self.secret, self.clock, is_secure=self.is_https)
         self.pages = Pages(
             self.sessions,
+            self.kept,
             self.templates,
             notices,
             PendingForms(self.secret, self.clock, self.shared, is_secure=self.is_https),
@@ -136,15 +178,27 @@ class Components:
             media_origins=parse_origins(settings.media_origins),
         )
 
+    def _mail(self, settings: Settings) -> None:
+        sender = parse_mail_from(settings.mail_from) if settings.mail_from else ("", "")
+        self.letters = Letters(self.links, money=self.templates.money, public_url=self.public_url, sender=sender)
+        self.delivery = None
+        if settings.smtp_url:
+            smtp = Smtp(parse_smtp_url(settings.smtp_url), sender[1])
+            self.delivery = Delivery(self.database, smtp, self.letters, self.clock)
+
     async def open(self) -> None:
         await self.database.open()
         self.edition.start()
+        if self.delivery:
+            self.delivery.start()
 
     @property
     def periodic_tasks(self) -> list[PeriodicTask]:
         """Called once a minute."""
         return [
             lambda: self.sessions.tidy(self.database),
+            lambda: self.kept.tidy(self.database),
+            lambda: self.own_account.tidy(self.database),
             lambda: self.tokens.tidy(self.database),
             lambda: self.checkout.tidy(self.database),
             lambda: self.sales.tidy(self.database),
@@ -152,10 +206,14 @@ class Components:
             lambda: self.counter_payments.tidy(self.database),
             lambda: self.guest_carts.tidy(self.database),
             lambda: self.leaving.tidy(self.database),
+            lambda: self.reminders.tidy(self.database),
+            lambda: self.outbox.tidy(self.database),
             self.tmdb_cache.tidy,
         ]
 
     async def close(self) -> None:
+        if self.delivery:
+            await self.delivery.stop()
         await self.tmdb_cache.close()
         if self.images:
             await self.images.close()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -25,6 +25,7 @@ SECRETS = {
     "tmdb_api_key",
     "metrics_token",
     "media_url_secret",
+    "smtp_url",
 }  # never shown, not even in errors
 
 
@@ -165,6 +166,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         _setting("FILMER_HOLD_DAYS", "Days after which an order that nobody paid at the counter lapses.", ge=1, le=365),
     ] = 3
+    smtp_url: Annotated[
+        str | None,
+        _setting(
+            "FILMER_SMTP_URL",
+            "The server that sends mails, such as smtp+starttls://user:password@host:587. Unset: no mail is sent.",
+        ),
+    ] = None
+    mail_from: Annotated[
+        str | None,
+        _setting("FILMER_MAIL_FROM", "Whom mails are from: an address, or a name and <address>."),
+    ] = None
     session_minutes: Annotated[
         int, _setting("FILMER_SESSION_MINUTES", "Minutes without a request after which a session ends.", ge=1, le=1440)
     ] = 30
@@ -175,7 +187,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         _setting(
             "FILMER_SECRET_KEY",
-            "Key of the digests of card numbers; at least 32 characters. Unset: a file in the data directory.",
+            "Key of the digests of cards and of links; at least 32 characters. Unset: a file in the data directory.",
         ),
     ] = None
     demo: Annotated[
@@ -191,6 +203,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         _setting("FILMER_TRUSTED_PROXIES", "Addresses and networks, by commas, whose X-Forwarded-For is trusted."),
     ] = None
+
+
+def has_inbox(settings: Settings) -> bool:
+    """Whether everybody sees the mails: in a demo that sends none."""
+    return settings.demo and settings.smtp_url is None
 
 
 def variable_of(field: str) -> str:
@@ -217,6 +234,9 @@ def load_settings(env: Mapping[str, str] = os.environ, **overrides: Any) -> Sett
             reason = str(error).split(" - at")[0]
             shown = "" if field in SECRETS else f"={value!r}"
             raise SettingsError(f"{variable_of(field)}{shown} can't be used: {reason}") from None
+    for needed in ("mail_from", "public_url") if "smtp_url" in values else ():
+        if needed not in values:
+            raise SettingsError(f"{variable_of('smtp_url')} needs {variable_of(needed)} as well (docs/mail.md)")
     return msgspec.convert(values, Settings, strict=False)
 
 
@@ -361,6 +381,44 @@ def require_token(text: str) -> None:
     require_credential(text)
 
 
+class SmtpServer(msgspec.Struct, frozen=True):
+    """``tls``: from the first byte; ``starttls``: required, or else used where the server offers it."""
+
+    host: str
+    port: int
+    user: str | None
+    password: str | None
+    tls: bool
+    starttls: bool
+
+
+_SMTP_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
+
+
+def parse_smtp_url(text: str) -> SmtpServer:
+    """The server of FILMER_SMTP_URL. Raises ValueError, which does not show the password."""
+    try:
+        url = urlsplit(text)
+        port = url.port or _SMTP_PORTS[url.scheme]
+        user, password = (unquote(part, errors="strict") if part else None for part in (url.username, url.password))
+    except (ValueError, KeyError):
+        url = urlsplit("")
+    if not url.hostname or url.path.strip("/") or url.query or url.fragment or bool(user) != bool(password):
+        raise ValueError(
+            "Expected an address such as smtp+starttls://user:password@host:587, or with smtps:// or smtp://;"
+            " characters such as / @ # in name or password as %2F %40 %23"
+        )
+    return SmtpServer(url.hostname, port, user, password, url.scheme == "smtps", url.scheme == "smtp+starttls")
+
+
+def parse_mail_from(text: str) -> tuple[str, str]:
+    """The name, which may be empty, and the address of FILMER_MAIL_FROM. Raises ValueError."""
+    match = re.fullmatch(r"""(?:([^<>"@]*)<)?([^\s<>"@,;]+@[A-Za-z0-9.-]+)(?(1)>)""", text)
+    if not (match and text.isprintable() and match[2].isascii()):
+        raise ValueError("Expected an address such as shop@films.example, or Our shop <shop@films.example>")
+    return (match[1] or "").strip(), match[2]
+
+
 def _items(text: str) -> list[str]:
     return [item.strip() for item in text.split(",")]
 
@@ -381,6 +439,8 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "media_accel": require_prefix,
     "media_origins": parse_origins,
     "media_url_secret": require_strong,
+    "smtp_url": parse_smtp_url,
+    "mail_from": parse_mail_from,
     "public_url": parse_origin,
     "cors_origins": parse_origins,
     "trusted_proxies": parse_proxies,

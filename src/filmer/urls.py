@@ -30,7 +30,9 @@ from filmer.storefront.community import CommunityPages
 from filmer.storefront.counter import CounterPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
+from filmer.storefront.mail import MailPages
 from filmer.storefront.orders import OrderPages
+from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
 from filmer.storefront.rentals import RentalPages
@@ -169,6 +171,7 @@ def storefront(
     films: FilmPages,
     sitemaps: Sitemaps,
     accounts: AccountPages,
+    own_account: OwnAccountPages,
     personal_data: PersonalDataPages,
     cards: CardPages,
     shop: ShopPages,
@@ -197,10 +200,23 @@ def storefront(
             get("/register")(accounts.show_register),
             post("/register")(accounts.register),
             post("/sign-out")(accounts.sign_out),
+            get("/forgotten")(own_account.show_forgotten),
+            post("/forgotten")(own_account.forget),
+            get("/new-password/{token:str}")(own_account.show_new_password),
+            post("/new-password/{token:str}")(own_account.choose_password),
+            get("/confirm-address/{token:str}")(own_account.show_confirmation),
+            post("/confirm-address/{token:str}")(own_account.confirm_address),
             get("/account")(accounts.show_account),
+            get("/account/name")(own_account.show_name),
+            post("/account/name")(own_account.change_name),
+            get("/account/address")(own_account.show_address),
+            post("/account/address")(own_account.change_address),
+            get("/account/password")(own_account.show_password),
+            post("/account/password")(own_account.change_password),
             post("/account/tokens")(accounts.create_token),
             post("/account/tokens/{token_id:str}/revoke")(accounts.revoke_token),
             post("/account/sessions/end")(accounts.end_sessions),
+            post("/account/sessions/{sign_in_id:str}/end")(accounts.end_session),
             get("/account/cards")(cards.show_cards),
             post("/account/cards")(cards.add_card),
             post("/account/cards/{card_id:str}/remove")(cards.remove_card),
@@ -251,7 +267,7 @@ def videos(sending: SendingApi) -> Router:
     )
 
 
-def admin_pages(admin: AdminPages, counter: CounterPages, orders: OrderPages) -> Router:
+def admin_pages(admin: AdminPages, counter: CounterPages, orders: OrderPages, mail: MailPages) -> Router:
     """The pages for admins, under /admin."""
     return _router(
         "/admin",
@@ -271,8 +287,15 @@ def admin_pages(admin: AdminPages, counter: CounterPages, orders: OrderPages) ->
             post("/orders/{order_id:str}/refund")(orders.refund_order),
             post("/orders/{order_id:str}/paid")(orders.mark_paid),
             post("/orders/{order_id:str}/given-back")(orders.mark_given_back),
+            get("/mail")(mail.list_mails),
+            post("/mail/{mail_id:str}/retry")(mail.retry),
         ],
     )
+
+
+def inbox(mail: MailPages) -> Router:
+    """What the demo's mails would have said."""
+    return _router("/", route_handlers=[get("/inbox")(mail.show_inbox)])
 
 
 def documentation(pages: ApiDocPages) -> Router:

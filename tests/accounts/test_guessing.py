@@ -19,6 +19,8 @@ from tests.responses import error_of
 from tests.users import LOGIN, PASSWORD, hash_password
 
 from filmer.accounts.throttle import (
+    ASKING_ADDRESS,
+    ASKING_RECIPIENT,
     REGISTER_ADDRESS,
     SIGN_IN_ACCOUNT,
     SIGN_IN_ADDRESS,
@@ -38,6 +40,8 @@ DOCUMENTED = {
     SIGN_IN_ACCOUNT: (10, 60),
     SIGN_IN_FAMILIAR: (10, 60),
     REGISTER_ADDRESS: (30, 30),
+    ASKING_ADDRESS: (10, 60),
+    ASKING_RECIPIENT: (3, 1200),
 }
 Guess = tuple[str, str, str]  # the address it comes from, the e-mail, the password
 

@@ -1,4 +1,6 @@
-"""A refused sign-in does not tell whether there is such an account: same bodies, same time (contract §4.2; promise 13).
+"""Nothing tells whether there is an account: same bodies, same time (contract §4.2, §12.1; promise 13).
+
+Asked are the API's sign-in, and the pages for signing in, for registering and for a forgotten password.
 
 LOGINS sets how many are made of each kind: about 60 here, 1 000 in `make trust`, which tells the measured AUC: how
 well the time of an answer tells the kinds apart. 0.5 is not at all, 1 (or 0) is always.
@@ -9,12 +11,13 @@ import math
 import os
 import random
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import psycopg
 import pytest
 from tests.accounts.conftest import new_address, open_account
+from tests.accounts.mailed import SENDS_MAIL
 from tests.figures import record_figure
 from tests.in_process import in_process
 from tests.responses import error_of
@@ -24,6 +27,9 @@ pytestmark = [pytest.mark.proof, pytest.mark.timeout(1800)]
 LOGINS = int(os.environ.get("LOGINS", "60"))
 IS_MEASURED = LOGINS >= 1000  # fewer prove nothing about times
 EACH = 5  # tries of one e-mail: fewer than would be slowed
+ASKED = 2  # mails to one address, likewise
+ANOTHER = "a password of another"
+Fields = dict[str, str]
 
 
 class Refused(NamedTuple):
@@ -98,6 +104,61 @@ def test_nothing_tells_whether_there_is_an_account(database_url: str) -> None:
             assert 0.45 <= measured <= 0.55
         # Where the password of nobody were not looked at, each of the known would take longer.
         assert measured < 0.9
+
+
+SIGN_IN: Fields = {"password": "not the password"}
+REGISTER: Fields = {"firstName": "Mary", "lastName": "Major", "password": ANOTHER}
+PAGES = [("/sign-in", SIGN_IN, EACH, 401), ("/register", REGISTER, ASKED, 200), ("/forgotten", {}, ASKED, 200)]
+
+
+@pytest.mark.parametrize(("path", "fields", "each", "status"), PAGES, ids=[page[0] for page in PAGES])
+def test_no_page_tells_whether_there_is_an_account(
+    database_url: str, path: str, fields: Fields, each: int, status: int
+) -> None:
+    people = max(1, LOGINS // each)
+    emails = {
+        "known": [open_account(database_url).email for _ in range(people)],
+        "unknown": [f"mary0{number}@example.com" for number in range(people)],
+    }
+    answers = asyncio.run(_answers(database_url, path, fields, {kind: some * each for kind, some in emails.items()}))
+    first = answers[0][1]
+    for email, answer in answers:
+        assert answer.response.status_code == status
+        assert _without(email, answer) == _without(answers[0][0], first)
+    times = {kind: [answer.seconds for _, answer in answers if answer.kind == kind] for kind in emails}
+    measured = auc(times["known"], times["unknown"])
+    record_figure(f"{path}: known against unknown e-mails, {len(times['known'])} each: AUC {measured:.3f}")
+    if IS_MEASURED:
+        assert 0.45 <= measured <= 0.55
+    assert 0.1 < measured < 0.9
+
+
+async def _answers(
+    database_url: str, path: str, fields: Fields, emails: dict[str, list[str]]
+) -> list[tuple[str, Refused]]:
+    attempts = [(kind, email) for kind, some in emails.items() for email in some]
+    random.shuffle(attempts)
+    settings: dict[str, Any] = {**SENDS_MAIL, "trusted_proxies": "10.0.0.1"}
+    answers = []
+    async with in_process(database_url, **settings) as process, process.visitor("10.0.0.1") as client:
+        if process.component("delivery"):
+            await process.component("delivery").stop()  # nobody would be there
+        for kind, email in [*[("warm", f"{new_address()}@example.com") for _ in range(10)], *attempts]:
+            headers = {"x-forwarded-for": new_address()}
+            begun = time.perf_counter()
+            response = await client.post(path, data={**fields, "email": email}, headers=headers)
+            answers.append((email, Refused(kind, time.perf_counter() - begun, response)))
+    return answers[10:]
+
+
+def _without(email: str, answer: Refused) -> tuple[list[tuple[str, str]], str]:
+    """All of an answer but its id and the address that was typed."""
+    headers = [
+        header
+        for header in answer.response.headers.multi_items()
+        if header[0] not in {"x-request-id", "content-length"}
+    ]
+    return headers, answer.response.text.replace(email, "")
 
 
 def test_slowing_down_is_the_same_for_both(database_url: str) -> None:

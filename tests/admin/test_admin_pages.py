@@ -19,8 +19,13 @@ from filmer.admin.chart import HEIGHT, chart_of, round_above
 from filmer.admin.queries import Day
 
 FILM, OTHER, COUNTED = "tt0111161", "tt0372784", "tt0468569"
-PAGES = ["/admin", "/admin/accounts", "/admin/films", "/admin/counter", "/admin/orders"]
-ACTIONS = ["/admin/accounts/1/favorites/clear", f"/admin/films/{FILM}/price", f"/admin/films/{FILM}/terms"]
+PAGES = ["/admin", "/admin/accounts", "/admin/films", "/admin/counter", "/admin/orders", "/admin/mail"]
+ACTIONS = [
+    "/admin/accounts/1/favorites/clear",
+    f"/admin/films/{FILM}/price",
+    f"/admin/films/{FILM}/terms",
+    "/admin/mail/1/retry",
+]
 
 
 class AdminPages(NamedTuple):

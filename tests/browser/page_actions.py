@@ -30,14 +30,24 @@ def come_in(page: Page, storefront: Storefront, role: Role = "customer") -> User
 
 
 def register(page: Page) -> str:
-    """Fills the form in. Returns the e-mail address."""
+    """Fills the form in, and confirms the address by the mail in the demo's inbox. Returns the address."""
     email = f"mary.{uuid.uuid4().hex}@example.com"
     page.get_by_label("First name").fill("Mary")
     page.get_by_label("Last name").fill("Major")
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Open the account").click()
+    page.get_by_role("heading", name="Almost done").wait_for()
+    follow_mail(page, email, "Confirm this address")
+    page.get_by_role("button", name="Yes, use this address").click()
     return email
+
+
+def follow_mail(page: Page, email: str, button: str) -> None:
+    """Opens the page that the last mail to an address leads to."""
+    page.goto("/inbox")
+    mail = page.get_by_role("article").filter(has_text=f"To {email}").first
+    mail.get_by_role("link", name=button).click()
 
 
 def fill_card(page: Page, *, number: str = CARD["creditCardId"], expiration: str = "12/2030") -> None:

@@ -69,6 +69,19 @@ def register_again(page: Page) -> None:
         page.get_by_label(label).fill(text)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Open the account").click()
+    page.get_by_role("heading", name="Almost done").wait_for()
+
+
+def forget_no_address(page: Page) -> None:
+    page.get_by_label("E-mail").fill(f"{'a' * 65}@example.com")
+    page.get_by_role("button", name="Ask for a link").click()
+    page.get_by_role("alert").wait_for()
+
+
+def repeat_the_address(page: Page) -> None:
+    page.get_by_label("New e-mail").fill(CUSTOMER)
+    page.get_by_label("Your password").fill("not the password")
+    page.get_by_role("button", name="Change it").click()
     page.get_by_role("alert").wait_for()
 
 
@@ -164,7 +177,15 @@ KINDS = (
     Kind("sign in", "/sign-in"),
     Kind("sign in wrongly", "/sign-in", status=401, steps=sign_in_wrongly),
     Kind("register", "/register"),
-    Kind("register again", "/register", status=409, steps=register_again),
+    Kind("register again", "/register", steps=register_again),
+    Kind("forgotten password", "/forgotten"),
+    Kind("forgotten password of no address", "/forgotten", status=400, steps=forget_no_address),
+    Kind("link for a new password that is over", "/new-password/1.00", status=404),
+    Kind("link for an address that is over", "/confirm-address/1.00", status=404),
+    Kind("another name", "/account/name", NEWCOMER),
+    Kind("another address", "/account/address", CUSTOMER),
+    Kind("another address that is none", "/account/address", CUSTOMER, 400, repeat_the_address),
+    Kind("another password", "/account/password", NEWCOMER),
     Kind("not found", "/nothing-here", status=404),
     Kind("page past the end", "/films?page=999"),
     Kind("no such sort", "/films?sortBy=colour", status=400),
@@ -214,5 +235,7 @@ KINDS = (
     Kind("prices", "/admin/films?query=batman", ADMIN),
     Kind("price that is none", "/admin/films?query=batman", ADMIN, 400, set_no_price),
     Kind("accounts", "/admin/accounts", ADMIN),
+    Kind("mail that is not sent", "/admin/mail", ADMIN),
+    Kind("inbox of the demo", "/inbox"),
     Kind("accounts of nobody", "/admin/accounts?query=qqqq", ADMIN),
 )

@@ -74,7 +74,7 @@ HEADERS: list[bytes] = [
     b"user-agent", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-http-method-override",
     b"x-request-id",
 ]  # fmt: skip
-COOKIES = [b"JSESSIONID=", b"notice=", b"=", b"JSESSIONID=a; JSESSIONID="]
+COOKIES = [b"JSESSIONID=", b"kept_sign_in=", b"kept_sign_in=1.1.", b"notice=", b"=", b"JSESSIONID=a; JSESSIONID="]
 _HEAD = b"host: shop\r\n"
 # Requests that are none, or are read in two ways; each on a connection of its own.
 WHOLE: list[bytes] = [

@@ -15,6 +15,7 @@ import pytest
 import redis
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from tests.accounts.mailed import mails
 from tests.cache_dump import cache
 from tests.commands import filmer
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server
@@ -207,7 +208,27 @@ def tell_all(server: Server, database: str) -> tuple[dict[str, str], Places]:  #
             require_status(leaving.get("/api/v1/auth/session"), 401)
             tokens.append(token)
         tokens.append(browser.cookies["JSESSIONID"])
+        tokens += forget(server, database, login)
     return {f"token {number}": token for number, token in enumerate(tokens)}, {"the answers": b"\n".join(contents)}
+
+
+def forget(server: Server, database: str, login: dict[str, str]) -> list[str]:
+    """Stays signed in, and forgets the password. Returns the tokens of both."""
+    tokens = []
+    with visitor(server.client) as kept:
+        require_status(kept.post("/sign-in", data={**login, "keep": "yes"}), 303)
+        for _ in range(2):
+            tokens.append(kept.cookies["kept_sign_in"].rpartition(".")[2])
+            kept.cookies.delete("JSESSIONID")
+            require_status(kept.get("/account"), 200)
+    with visitor(server.client) as forgetful:
+        require_status(forgetful.post("/forgotten", data={"email": login["email"]}), 200)
+        link = mails(database)[-1].path
+        require_status(forgetful.get(link), 200)
+        require_status(forgetful.post(link, data={"password": "short"}), 400)
+        require_status(forgetful.post(link, data={"password": login["password"]}), 303)
+        require_status(forgetful.get(link), 404)
+        return [*tokens, link.rpartition(".")[2], forgetful.cookies["JSESSIONID"]]
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])

@@ -14,7 +14,7 @@ from tests.conftest import MakeDatabase, ServeHere
 from tests.rentals.conftest import add_feature
 from tests.sandbox import Sandbox, shared_sandbox
 from tests.shop.conftest import LocalShop
-from tests.users import CARD, open_account, put_card, signed_in, token_of, visitor
+from tests.users import CARD, PASSWORD, open_account, put_card, signed_in, token_of, visitor
 
 from filmer.http.envelopes import is_page
 
@@ -35,9 +35,19 @@ PUBLIC = {
 ENTRANCE = {
     ("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/register"), ("POST", "/register"), ("POST", "/sign-out"),
     ("GET", "/account/undo-deletion/{token}"), ("POST", "/account/undo-deletion/{token}"),
+    ("GET", "/forgotten"), ("POST", "/forgotten"),
+    ("GET", "/new-password/{token}"), ("POST", "/new-password/{token}"),
+    ("GET", "/confirm-address/{token}"), ("POST", "/confirm-address/{token}"),
 }  # fmt: skip
 PERSONAL = {
     ("GET", "/account"),
+    ("GET", "/account/name"),
+    ("POST", "/account/name"),
+    ("GET", "/account/address"),
+    ("POST", "/account/address"),
+    ("GET", "/account/password"),
+    ("POST", "/account/password"),
+    ("POST", "/account/sessions/{sign_in_id}/end"),
     ("GET", "/account/data"),
     ("GET", "/account/delete"),
     ("POST", "/account/delete"),
@@ -89,6 +99,8 @@ ADMINS = {
     ("GET", "/admin/orders"),
     ("GET", "/admin/orders/{order_id}"),
     ("POST", "/admin/orders/{order_id}/refund"),
+    ("GET", "/admin/mail"),
+    ("POST", "/admin/mail/{mail_id}/retry"),
 }
 ENDING = {("POST", "/sign-out"), ("POST", "/account/sessions/end")}  # the actor's own session
 ACTORS = ["nobody", "a made-up session", "a bearer token", "another", "another with the same things"]
@@ -103,6 +115,8 @@ class Owner:
         self.token = token_of(url, self.person, name="the owner's token")
         with closing(signed_in(server, self.person)) as client:
             keep_things(client)
+            kept = {"email": self.person.email, "password": PASSWORD, "keep": "yes"}
+            assert client.post("/sign-in", data=kept).status_code == 303
         [[self.order]] = fetch(url, "SELECT id FROM shop_order WHERE account_id = %s", self.person.id)
         [[self.token_id]] = fetch(url, "SELECT id FROM token WHERE account_id = %s", self.person.id)
         self.rentals = [row[0] for row in fetch(url, "SELECT id FROM rental WHERE account_id = %s", self.person.id)]
@@ -110,11 +124,17 @@ class Owner:
         put_card(url, {**CARD, "creditCardId": "4000000000007532"}, account_id=self.person.id)
         [[self.card_id]] = fetch(url, "SELECT id FROM card WHERE account_id = %s", self.person.id)
         self.favorites = [row[0] for row in fetch(url, "SELECT id FROM favorite WHERE account_id = %s", self.person.id)]
+        self.sign_ins = [
+            row[0]
+            for table in ("session", "kept_sign_in")
+            for row in fetch(url, f"SELECT id FROM {table} WHERE account_id = %s", self.person.id)
+        ]
         self.state = self.look()
 
     def look(self) -> list[Any]:
         """Everything that is theirs, as it is kept."""
-        tables = ("card", "cart_line", "shop_order", "rental", "favorite", "rating", "shelf")
+        tables = ("card", "cart_line", "shop_order", "rental", "favorite", "rating", "shelf",
+                  "kept_sign_in", "new_password_link", "unconfirmed_address", "mail")  # fmt: skip
         mine = [fetch(self.url, f"SELECT t::text FROM {table} t WHERE account_id = %s ORDER BY 1", self.person.id)
                 for table in tables]  # fmt: skip
         return [
@@ -192,6 +212,7 @@ def addresses(path: str, owner: Owner) -> list[str]:
         "number": ["1.xml"],
         "token_id": [str(owner.token_id)],
         "token": [f"{owner.person.id}.{'A' * 43}"],
+        "sign_in_id": [*map(str, owner.sign_ins)],
         "card_id": [owner.card_id],
         "order_id": [str(owner.order)],
         "rental_id": [*map(str, owner.rentals)],

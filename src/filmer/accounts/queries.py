@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
+from psycopg import sql
 
 from filmer.accounts.addresses import earlier_email_key, email_key
 from filmer.accounts.passwords import make_unusable_hash
 from filmer.accounts.schemas import Role, User
 from filmer.store.postgres import Connection
 
-_USER = "a.id, a.email, a.first_name, a.last_name, a.role"
+USER = "a.id, a.email, a.first_name, a.last_name, a.role"
 # What ``select_guesses`` returns, as an expression: a checkout looks it up with the rest.
 GUESSES = """
     ARRAY(SELECT (SELECT free_at FROM guess WHERE subject = s)
@@ -35,11 +36,14 @@ class StoredSession(msgspec.Struct, frozen=True):
 
 
 class ListedSession(msgspec.Struct, frozen=True):
-    """A session as its user sees it listed, without the token."""
+    """A browser that is signed in, as its user sees it listed, without the token."""
 
+    id: int  # of the session, or of the kept sign-in that it belongs to
     is_current: bool  # it is the request's own
+    device: str
     created: datetime
     used: datetime
+    is_kept: bool
 
 
 class NewAccount(msgspec.Struct, frozen=True):
@@ -71,7 +75,7 @@ async def select_sign_in_account(
     Where two accounts of earlier versions share the address, each is found by its own spelling.
     """
     statement = f"""
-        SELECT {_USER}, a.password, NOT a.disabled AND (NOT a.demo OR %(demo)s),
+        SELECT {USER}, a.password, NOT a.disabled AND (NOT a.demo OR %(demo)s),
             EXISTS (SELECT FROM session s WHERE s.account_id = a.id AND s.digest = %(session)s),
             EXISTS (SELECT FROM familiar_address f WHERE f.account_id = a.id AND f.address = %(address)s)
         FROM account a WHERE a.email_key IN (%(key)s, %(earlier)s) ORDER BY a.email_key = %(earlier)s DESC LIMIT 1
@@ -104,7 +108,7 @@ async def insert_account(
         INSERT INTO account AS a (id, email, email_key, first_name, last_name, role, password, demo, created)
         VALUES (coalesce(%s::integer, nextval(pg_get_serial_sequence('account', 'id'))::integer),
                 %s, %s, %s, %s, %s, %s, %s, %s)
-        ON CONFLICT (email_key) DO NOTHING RETURNING {_USER}
+        ON CONFLICT (email_key) DO NOTHING RETURNING {USER}
     """
     parameters = [account_id, email, email_key(email), first_name, last_name, role, password, demo, now]
     row = await (await conn.execute(statement.encode(), parameters)).fetchone()
@@ -146,7 +150,7 @@ async def skip_ids(conn: Connection) -> None:
 
 async def select_accounts(conn: Connection) -> list[AccountListing]:
     statement = f"""
-        SELECT {_USER}, a.disabled, a.demo, a.created,
+        SELECT {USER}, a.disabled, a.demo, a.created,
             (SELECT count(*) FROM session s WHERE s.account_id = a.id), a.leaving
         FROM account a WHERE a.erased IS NULL ORDER BY a.id
     """
@@ -202,17 +206,19 @@ async def update_disabled(conn: Connection, account_id: int, *, disabled: bool) 
     return done.rowcount == 1
 
 
-async def insert_session(conn: Connection, digest: bytes, account_id: int, now: datetime) -> None:
+async def insert_session(
+    conn: Connection, digest: bytes, account_id: int, now: datetime, *, device: str = "", kept_id: int | None = None
+) -> None:
     await conn.execute(
-        "INSERT INTO session (digest, account_id, created, used) VALUES (%s, %s, %s, %s)",
-        [digest, account_id, now, now],
+        "INSERT INTO session (digest, account_id, created, used, device, kept_id) VALUES (%s, %s, %s, %s, %s, %s)",
+        [digest, account_id, now, now, device, kept_id],
     )
 
 
 async def select_session(conn: Connection, digest: bytes, *, demo: bool) -> StoredSession | None:
     """The session and its user, if the account is open; the caller judges its times."""
     statement = f"""
-        SELECT {_USER}, s.created, s.used FROM session s JOIN account a ON a.id = s.account_id
+        SELECT {USER}, s.created, s.used FROM session s JOIN account a ON a.id = s.account_id
         WHERE s.digest = %s AND NOT a.disabled AND (NOT a.demo OR %s)
     """
     row = await (await conn.execute(statement.encode(), [digest, demo])).fetchone()
@@ -226,19 +232,30 @@ async def select_sessions(
     current: bytes,
     used_after: datetime,
     created_after: datetime,
+    kept_after: datetime,
     most: int,
 ) -> tuple[list[ListedSession], int]:
-    """The account's sessions: the current one, then those used last; and how many there are in all."""
+    """The account's sessions and kept sign-ins: the current one, then those used last; and how many there are in all.
+
+    A kept sign-in and its sessions are one.
+    """
     cursor = await conn.execute(
         """
-        SELECT digest = %(current)s AS is_current, created, used, count(*) OVER () FROM session
-        WHERE account_id = %(account)s AND used > %(used)s AND created > %(created)s
-        ORDER BY is_current DESC, used DESC, created DESC LIMIT %(most)s
+        SELECT coalesce(k.id, s.id), coalesce(bool_or(s.digest = %(current)s), false) AS is_current,
+            max(coalesce(k.device, s.device)), min(coalesce(k.created, s.created)) AS begun,
+            max(greatest(k.turned, s.used)) AS last, bool_or(k.id IS NOT NULL), count(*) OVER ()
+        FROM (SELECT * FROM session WHERE account_id = %(account)s AND used > %(used)s AND created > %(created)s) s
+        FULL JOIN (SELECT * FROM kept_sign_in WHERE account_id = %(account)s AND created > %(kept)s) k
+            ON k.id = s.kept_id
+        GROUP BY coalesce(k.id, s.id) ORDER BY is_current DESC, last DESC, begun DESC LIMIT %(most)s
         """,
-        {"current": current, "account": account_id, "used": used_after, "created": created_after, "most": most},
-    )
+        {
+            "current": current, "account": account_id, "used": used_after, "created": created_after,
+            "kept": kept_after, "most": most,
+        },
+    )  # fmt: skip
     rows = await cursor.fetchall()
-    return [ListedSession(*row[:3]) for row in rows], rows[0][3] if rows else 0
+    return [ListedSession(*row[:6]) for row in rows], rows[0][6] if rows else 0
 
 
 async def update_sessions_used(conn: Connection, uses: dict[bytes, datetime]) -> None:
@@ -262,14 +279,30 @@ async def select_session_count(conn: Connection, *, used_after: datetime, create
 
 
 async def delete_session(conn: Connection, digest: bytes) -> int:
-    """How many sessions that ended: none, if it was over already."""
-    return (await conn.execute("DELETE FROM session WHERE digest = %s", [digest])).rowcount
+    """With the kept sign-in that it belongs to. How many that ended: none, if it was over already."""
+    kept = "DELETE FROM kept_sign_in WHERE id = (SELECT kept_id FROM session WHERE digest = %s)"
+    with_kept = (await conn.execute(kept, [digest])).rowcount
+    return with_kept + (await conn.execute("DELETE FROM session WHERE digest = %s", [digest])).rowcount
+
+
+async def delete_sign_in(conn: Connection, account_id: int, sign_in_id: int) -> int:
+    """A kept sign-in with its sessions, or a session that belongs to none. How many that ended."""
+    ids = [sign_in_id, account_id]
+    kept = await conn.execute("DELETE FROM kept_sign_in WHERE id = %s AND account_id = %s", ids)
+    other = await conn.execute("DELETE FROM session WHERE id = %s AND account_id = %s AND kept_id IS NULL", ids)
+    return kept.rowcount + other.rowcount
 
 
 async def delete_sessions_of(conn: Connection, account_id: int) -> int:
-    """Ends all sessions and forgets the familiar addresses; how many sessions that ended."""
-    await conn.execute("DELETE FROM familiar_address WHERE account_id = %s", [account_id])
-    return (await conn.execute("DELETE FROM session WHERE account_id = %s", [account_id])).rowcount
+    """Ends all sessions, kept sign-ins and links for new passwords, and forgets the familiar addresses.
+
+    How many sessions that ended.
+    """
+    ended = (await conn.execute("DELETE FROM session WHERE account_id = %s", [account_id])).rowcount
+    for table in ("kept_sign_in", "new_password_link", "familiar_address"):
+        statement = sql.SQL("DELETE FROM {} WHERE account_id = %s").format(sql.Identifier(table))
+        await conn.execute(statement, [account_id])
+    return ended
 
 
 async def delete_expired(conn: Connection, *, used_before: datetime, created_before: datetime, now: datetime) -> int:

@@ -111,26 +111,62 @@ Name = Annotated[
 ]
 
 
+Password = Annotated[
+    str,
+    Meta(min_length=1, extra={"exact": True}, extra_json_schema={"format": "password"}, examples=["filmer-demo"]),
+]
+NewPassword = Annotated[
+    str,
+    Meta(
+        extra={"read": read_new_password},
+        extra_json_schema={"format": "password", "minLength": MIN_PASSWORD, "maxLength": MAX_PASSWORD},
+        examples=["correct horse"],
+    ),
+]
+
+
 class Credentials(Body):
     email: SignInEmail
-    password: Annotated[
-        str,
-        Meta(min_length=1, extra={"exact": True}, extra_json_schema={"format": "password"}, examples=["filmer-demo"]),
-    ]
+    password: Password
 
 
 class Registration(Body):
     first_name: Name
     last_name: Name
     email: Email
-    password: Annotated[
-        str,
-        Meta(
-            extra={"read": read_new_password},
-            extra_json_schema={"format": "password", "minLength": MIN_PASSWORD, "maxLength": MAX_PASSWORD},
-            examples=["correct horse"],
-        ),
-    ]
+    password: NewPassword
+
+
+class NewName(Body):
+    """The form for another name."""
+
+    first_name: Name
+    last_name: Name
+
+
+class ChosenPassword(Body):
+    """The form of a link for a new password."""
+
+    password: NewPassword
+
+
+class ChangedPassword(ChosenPassword):
+    """The form for another password."""
+
+    current: Password
+
+
+class NewAddress(Body):
+    """The form for another e-mail address."""
+
+    email: Email
+    current: Password
+
+
+class Forgotten(Body):
+    """The form for a forgotten password."""
+
+    email: SignInEmail
 
 
 class NewToken(Body):

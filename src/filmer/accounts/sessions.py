@@ -9,6 +9,7 @@ import secrets
 from collections import Counter
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 import psycopg
 
@@ -24,7 +25,9 @@ from filmer.store.postgres import Connection, Database
 
 WRITE_EVERY = timedelta(minutes=1)
 FAMILIAR_FOR = timedelta(days=90)
+KEPT_FOR = timedelta(days=30)  # accounts/kept_sign_ins.py
 MAX_LISTED = 20
+_BEGUN = "filmer.session"  # in a request's scope
 
 
 class Sessions:
@@ -38,13 +41,19 @@ class Sessions:
         self._uses: dict[bytes, datetime] = {}  # not written yet
         self.ended: Counter[str] = Counter()  # by reason
 
-    async def begin(self, conn: Connection, user: User, *, instead_of: bytes | None) -> str:
-        """A new session with a new token; returns its Set-Cookie. ``instead_of``: the digest of a session that ends."""
+    async def begin(
+        self, conn: Connection, user: User, *, instead_of: bytes | None, device: str, kept_id: int | None = None
+    ) -> str:
+        """A new session with a new token; returns its Set-Cookie.
+
+        ``instead_of``: the digest of a session that ends. ``kept_id``: the kept sign-in that it belongs to.
+        """
         token = secrets.token_urlsafe(32)
         if instead_of:
             ended = await queries.delete_session(conn, instead_of)
             self.ended["replaced"] += ended
-        await queries.insert_session(conn, digest_of_token(token), user.id, self._clock.now())
+        now = self._clock.now()
+        await queries.insert_session(conn, digest_of_token(token), user.id, now, device=device, kept_id=kept_id)
         return f"{SESSION_COOKIE}={token}{self._attributes}"
 
     async def require(self, conn: Connection, request: AnyRequest) -> User:
@@ -90,8 +99,14 @@ class Sessions:
         self.ended["signed out"] += ended
         return self.removal
 
+    async def end_one(self, conn: Connection, user: User, sign_in_id: int) -> bool:
+        """Ends one of a user's sessions or kept sign-ins. False where there is none."""
+        ended = await queries.delete_sign_in(conn, user.id, sign_in_id)
+        self.ended["signed out"] += ended
+        return ended > 0
+
     async def list_of(self, conn: Connection, user: User, request: AnyRequest) -> tuple[list[ListedSession], int]:
-        """``MAX_LISTED`` of the user's sessions, the request's own first; and how many there are."""
+        """``MAX_LISTED`` of the browsers that the user is signed in with, the request's own first; and how many."""
         now = self._clock.now()
         return await queries.select_sessions(
             conn,
@@ -99,6 +114,7 @@ class Sessions:
             current=session_digest(request) or b"",
             used_after=now - self._idle - WRITE_EVERY,  # by which what is stored may be behind
             created_after=now - self._longest,
+            kept_after=now - KEPT_FOR,
             most=MAX_LISTED,
         )
 
@@ -136,7 +152,16 @@ class Sessions:
 def session_digest(request: AnyRequest) -> bytes | None:
     """The digest of the request's session cookie.
 
-    None without one, and with two that differ: one of them was set by another site of the same domain.
+    None without one, and with two that differ: one of them was set by another site of the same domain. Of a request
+    with which a session began: that one's.
     """
+    if begun := cast("dict[str, Any]", request.scope).get(_BEGUN):
+        return cast("bytes", begun)
     tokens = set(session_tokens(request.scope["headers"]))
     return digest_of_token(tokens.pop()) if len(tokens) == 1 else None
+
+
+def adopt(request: AnyRequest, cookie: str) -> None:
+    """Makes a session that has just begun, by its Set-Cookie, the one of this request."""
+    token = cookie.partition("=")[2].partition(";")[0]
+    cast("dict[str, Any]", request.scope)[_BEGUN] = digest_of_token(token)

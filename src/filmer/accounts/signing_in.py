@@ -9,6 +9,9 @@ import msgspec
 
 from filmer.accounts import queries
 from filmer.accounts.addresses import email_key
+from filmer.accounts.devices import device_of
+from filmer.accounts.kept_sign_ins import KeptSignIns
+from filmer.accounts.link_queries import delete_new_password_links
 from filmer.accounts.passwords import Passwords
 from filmer.accounts.schemas import Credentials, Registration, User
 from filmer.accounts.sessions import Sessions, session_digest
@@ -25,19 +28,25 @@ from filmer.clock import Clock
 from filmer.errors import Conflict, FilmerError, InvalidCredentials, RateLimited, ServiceUnavailable
 from filmer.http.handlers import AnyRequest
 from filmer.secret import SecretKey
-from filmer.store.postgres import Database
+from filmer.store.postgres import Connection, Database
 
 
 class Client(msgspec.Struct, frozen=True):
-    """The client of a request: its address, and the digest of its session cookie."""
+    """The client of a request: its address, the digest of its session cookie, and what its browser is called."""
 
     address: str
     session: bytes | None
+    device: str = ""
+    keep: bool = False  # whether it wants to stay signed in
 
     @classmethod
-    def of(cls, request: AnyRequest) -> "Client":
+    def of(cls, request: AnyRequest, *, keep: bool = False) -> "Client":
         peer: Any = request.scope.get("client") or ("", 0)
-        return cls(neighbourhood(peer[0]), session_digest(request))
+        device = device_of(request.headers.get("user-agent", ""))
+        return cls(neighbourhood(peer[0]), session_digest(request), device, keep)
+
+
+SignedIn = tuple[User, Sequence[str]]  # with the Set-Cookie headers
 
 
 class SigningIn:
@@ -45,6 +54,7 @@ class SigningIn:
         self,
         database: Database,
         sessions: Sessions,
+        kept: KeptSignIns,
         passwords: Passwords,
         throttle: Throttle,
         secret: SecretKey,
@@ -54,6 +64,7 @@ class SigningIn:
     ) -> None:
         self._database = database
         self._sessions = sessions
+        self._kept = kept
         self._passwords = passwords
         self._throttle = throttle
         self._secret = secret
@@ -67,8 +78,8 @@ class SigningIn:
         """How many passwords are being hashed or checked, or wait for it."""
         return self._passwords.waiting
 
-    async def sign_in(self, credentials: Credentials, client: Client) -> tuple[User, str]:
-        """The user and the Set-Cookie of the new session.
+    async def sign_in(self, credentials: Credentials, client: Client) -> SignedIn:
+        """The user, and the Set-Cookie of the new session.
 
         Takes the same steps, and so the same time, for every refusal (contract §4.2).
         Raises InvalidCredentials, RateLimited.
@@ -76,24 +87,25 @@ class SigningIn:
         with _counted(self.sign_ins):
             return await self._sign_in(credentials, client)
 
-    async def register(self, registration: Registration, client: Client) -> tuple[User, str]:
+    async def register(self, registration: Registration, client: Client) -> SignedIn:
         """A new user, signed in, and the Set-Cookie of the session (contract §4.4). Raises Conflict, RateLimited."""
         with _counted(self.registrations):
             return await self._register(registration, client)
 
-    async def require_password(self, user: User, password: str, client: Client) -> None:
-        """That somebody who is signed in knows the password. Raises InvalidCredentials, RateLimited."""
+    async def require_password(self, user: User, password: str, client: Client) -> str:
+        """That somebody who is signed in knows the password; its hash. Raises InvalidCredentials, RateLimited."""
         keys = [ThrottleKey(SIGN_IN_FAMILIAR, f"{email_key(user.email)} {(client.session or b'').hex()}")]
         async with self._database.connection() as conn:
             await self._throttle.check(conn, keys)
             stored = await queries.lock_password(conn, user.id)
-        if not await self._passwords.matches(password, stored, before=lambda: self._charge(keys)):
+        if not await self._passwords.matches(password, stored, before=lambda: self.charge(keys)) or stored is None:
             raise InvalidCredentials
         async with self._database.connection() as conn:
             await self._throttle.refund(conn, keys)
+        return stored
 
-    async def _sign_in(self, credentials: Credentials, client: Client) -> tuple[User, str]:
-        address = self._secret.digest("familiar address", client.address)
+    async def _sign_in(self, credentials: Credentials, client: Client) -> SignedIn:
+        address = self._familiar(client)
         async with self._database.connection() as conn:
             account = await queries.select_sign_in_account(
                 conn, credentials.email, address=address, session=client.session or b"", demo=self._demo
@@ -103,7 +115,7 @@ class SigningIn:
         # Charged right before the check, by no more at once than there are threads: so many right passwords at once do
         # not use up the allowance.
         is_right = await self._passwords.matches(
-            credentials.password, account.password if account else None, before=lambda: self._charge(keys)
+            credentials.password, account.password if account else None, before=lambda: self.charge(keys)
         )
         if account is None or not is_right or not account.is_open:
             raise InvalidCredentials
@@ -114,7 +126,7 @@ class SigningIn:
                     # The account may have been closed, or got another password, while its password was checked.
                     current = await queries.lock_password(conn, account.user.id)
                     is_same = current == checked
-                    cookie = await self._begin(conn, account.user, client, address) if is_same else ""
+                    cookies = await self.begin(conn, account.user, client) if is_same else ()
                 if is_same:
                     await self._throttle.refund(conn, keys)
                     break
@@ -126,12 +138,11 @@ class SigningIn:
                 newer = await self._passwords.hash(credentials.password)
                 async with self._database.connection() as conn:
                     await queries.rehash_password(conn, account.user.id, checked, newer)
-        return account.user, cookie
+        return account.user, cookies
 
-    async def _register(self, registration: Registration, client: Client) -> tuple[User, str]:
+    async def _register(self, registration: Registration, client: Client) -> SignedIn:
         keys = [ThrottleKey(REGISTER_ADDRESS, client.address)]
-        password_hash = await self._passwords.hash(registration.password, before=lambda: self._charge(keys))
-        address = self._secret.digest("familiar address", client.address)
+        password_hash = await self._passwords.hash(registration.password, before=lambda: self.charge(keys))
         async with self._database.connection() as conn:
             async with conn.transaction():
                 user = await queries.insert_account(
@@ -144,17 +155,26 @@ class SigningIn:
                 )
                 if user is None:
                     raise Conflict("An account with this e-mail address exists already")
-                cookie = await self._begin(conn, user, client, address)
+                cookies = await self.begin(conn, user, client)
             await self._throttle.refund(conn, keys)
-        return user, cookie
+        return user, cookies
 
-    async def _charge(self, keys: Sequence[ThrottleKey]) -> None:
+    async def charge(self, keys: Sequence[ThrottleKey]) -> None:
         async with self._database.connection() as conn:
             await self._throttle.charge(conn, keys)
 
-    async def _begin(self, conn: Any, user: User, client: Client, address: bytes) -> str:
-        await queries.upsert_familiar_address(conn, user.id, address, self._clock.now())
-        return await self._sessions.begin(conn, user, instead_of=client.session)
+    async def begin(self, conn: Connection, user: User, client: Client) -> Sequence[str]:
+        """A session for a user who has shown who they are; its Set-Cookie. To be in a transaction."""
+        await queries.upsert_familiar_address(conn, user.id, self._familiar(client), self._clock.now())
+        await delete_new_password_links(conn, user.id)
+        kept_id, kept = await self._kept.begin(conn, user, client.device) if client.keep else (None, "")
+        session = await self._sessions.begin(
+            conn, user, instead_of=client.session, device=client.device, kept_id=kept_id
+        )
+        return (session, kept) if kept else (session,)
+
+    def _familiar(self, client: Client) -> bytes:
+        return self._secret.digest("familiar address", client.address)
 
 
 @contextmanager

@@ -37,6 +37,8 @@ SIGN_IN_ADDRESS = Allowance("sign-in address", 50, timedelta(seconds=10))
 SIGN_IN_ACCOUNT = Allowance("sign-in account", 10, timedelta(minutes=1))
 SIGN_IN_FAMILIAR = Allowance("sign-in familiar", 10, timedelta(minutes=1))
 REGISTER_ADDRESS = Allowance("register address", 30, timedelta(seconds=30))
+ASKING_ADDRESS = Allowance("asking address", 10, timedelta(minutes=1))  # who asks for links for new passwords
+ASKING_RECIPIENT = Allowance("asking recipient", 3, timedelta(minutes=20))  # whom mails go to that anybody can cause
 CARD_ACCOUNT = Allowance("card account", 10, timedelta(minutes=1))
 CARD_ADDRESS = Allowance("card address", 50, timedelta(seconds=10))
 NEW_CARD = Allowance("new card", 10, timedelta(minutes=1))  # that an account puts on file, right or wrong

@@ -18,6 +18,8 @@ from filmer.clock import SystemClock
 from filmer.commands.options import DataDir
 from filmer.commands.terminal import ask_secret, in_database, read_argument
 from filmer.errors import CommandFailed, Conflict, NotFound
+from filmer.mail.links import Links
+from filmer.mail.outbox import Outbox
 from filmer.personal_data.export import export as export_data
 from filmer.personal_data.leaving import Leaving
 from filmer.plurals import counted
@@ -173,7 +175,8 @@ def delete(
     """
 
     async def work(conn: Connection, settings: Settings) -> datetime:
-        leaving = Leaving(SecretKey(settings), SystemClock())
+        clock, links = SystemClock(), Links(SecretKey(settings))
+        leaving = Leaving(links, Outbox(clock, is_set_up=settings.smtp_url is not None), clock)
         _, until = await leaving.leave(conn, account_id)
         if now:
             await leaving.erase(conn, account_id)  # nothing can have come up: this is one transaction

@@ -19,15 +19,16 @@ from filmer import __version__
 from filmer.accounts.address_conflicts import ADVICE, find_shared
 from filmer.clock import SystemClock
 from filmer.commands.options import DataDir
-from filmer.commands.terminal import err
+from filmer.commands.terminal import err, shown
 from filmer.errors import ExternalApiError
 from filmer.importing import queries
+from filmer.mail.smtp import Smtp, Undelivered
 from filmer.plurals import counted
 from filmer.rentals import video_queries
 from filmer.rentals.media_files import DEMO
 from filmer.rentals.videos import is_address
 from filmer.secret import FILE, SecretKey
-from filmer.settings import Settings, SettingsError, load_settings
+from filmer.settings import Settings, SettingsError, load_settings, parse_mail_from, parse_smtp_url
 from filmer.store.embedded import EmbeddedError
 from filmer.store.engines import connect, data_directory, engines, in_transaction
 from filmer.store.migrate import MINIMUM_POSTGRESQL, MigrationError, pending
@@ -47,7 +48,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def doctor(*, data_dir: DataDir = None) -> None:
-    """Check settings, database, cache, server and TMDB, and say what to do about each problem."""
+    """Check settings, database, cache, server, TMDB and mail server, and say what to do about each problem."""
     healthy = True
     for finding in examine(data_dir):
         healthy &= finding.is_ok
@@ -80,6 +81,7 @@ def examine(data_dir: str | None) -> Iterator[Finding]:
             yield from _database(settings, running)
             yield _cache(running)
         yield _tmdb(settings)
+        yield _mail(settings)
     except EmbeddedError as error:
         yield Finding(False, f"embedded engines: {error}")
 
@@ -227,6 +229,24 @@ def _tmdb(settings: Settings) -> Finding:
             "then filmer answers from its cache.",
         )
     return Finding(True, "TMDB answers, and accepts the credential")
+
+
+def _mail(settings: Settings) -> Finding:
+    """Whether the mail server takes connection and login. No mail is sent."""
+    if not (settings.smtp_url and settings.mail_from):
+        advice = "If you want mail, set FILMER_SMTP_URL and FILMER_MAIL_FROM (docs/mail.md)."
+        return Finding(True, "mail: no server is set, so nothing is sent; links to hand over are in the office", advice)
+
+    async def connect() -> None:
+        sender = parse_mail_from(settings.mail_from or "")
+        async with Smtp(parse_smtp_url(settings.smtp_url or ""), sender[1]).connected():
+            pass
+
+    try:
+        asyncio.run(connect())
+    except Undelivered as error:
+        return Finding(False, f"mail: {shown(error.reason)}", "Check FILMER_SMTP_URL; mails wait meanwhile.")
+    return Finding(True, "the mail server answers, and accepts the login")
 
 
 async def _ask_tmdb(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""The headers that a response gets where its handler says nothing else: a strict policy, and no caching of the APIs."""
+"""The headers that a response gets besides its handler's: cookies, a strict policy, and no caching of the APIs."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,6 +7,7 @@ from litestar.types import ASGIApp, Receive, Send
 
 from filmer.edge.request import EDGE_REQUEST, EdgeRequest
 from filmer.http.cache_headers import Headers
+from filmer.http.cookies import SET_COOKIES
 
 _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _NO_STORE = (b"cache-control", b"no-store")
@@ -21,7 +22,7 @@ class DefaultHeaders:
 
         def send_with_defaults(message: Any) -> Any:
             if message["type"] == "http.response.start":
-                message["headers"] = with_defaults(message["headers"], request.path)
+                message["headers"] = with_defaults([*message["headers"], *scope[SET_COOKIES]], request.path)
             return send(message)
 
         return self._app(scope, receive, send_with_defaults)

@@ -25,7 +25,7 @@ class EdgeRequest(msgspec.Struct, gc=False):
     id: bytes  # the client's own, if it is fit to be logged; else the edge draws one
     if_none_match: bytes
     accept_encoding: bytes
-    has_session: bool
+    has_session: bool  # of a browser that is or was signed in
     response_headers: Sequence[tuple[bytes, bytes]] = ()  # that every response to this request carries
     cached: CachedResponse | None = None  # what it was answered from
     source: str = UNCACHED  # one of traffic.SOURCES
@@ -47,7 +47,7 @@ def read_request(scope: Any, begun: float) -> EdgeRequest:
         elif name == b"if-none-match":
             matching = matching + b"," + value if matching else value
         elif name == b"cookie":
-            has_session = has_session or b"JSESSIONID" in value
+            has_session = has_session or b"JSESSIONID" in value or b"kept_sign_in" in value
         elif name == b"accept-encoding":
             codings = codings + b"," + value if codings else value
     path = scope["path"]

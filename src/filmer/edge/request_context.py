@@ -7,6 +7,7 @@ from litestar.types import ASGIApp, Receive, Send
 
 from filmer.clock import Clock
 from filmer.edge.request import EDGE_REQUEST, EdgeRequest
+from filmer.http.cookies import SET_COOKIES
 from filmer.http.handlers import ARRIVAL_KEY, Arrival
 
 
@@ -20,5 +21,6 @@ class RequestContext:
     def __call__(self, scope: Any, receive: Receive, send: Send) -> Any:
         request: EdgeRequest = scope[EDGE_REQUEST]
         structlog.contextvars.bind_contextvars(request_id=request.id.decode())
+        scope[SET_COOKIES] = []
         scope[ARRIVAL_KEY] = Arrival(self._clock.now(), request.begun)
         return self._app(scope, receive, send)

@@ -1,7 +1,7 @@
 """Gives each request its id, and records what became of it: in the access log, and for the metrics."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -21,14 +21,25 @@ class RequestLog:
     """
 
     def __init__(
-        self, app: ASGIApp, *, lifespan: ASGIApp, clock: Clock, access_log: bool = False, traffic: Traffic | None = None
+        self,
+        app: ASGIApp,
+        *,
+        lifespan: ASGIApp,
+        clock: Clock,
+        access_log: bool = False,
+        traffic: Traffic | None = None,
+        secret_paths: Sequence[str] = (),
     ) -> None:
-        """``lifespan``: the application that is told when the process starts and stops."""
+        """``lifespan``: the application that is told when the process starts and stops.
+
+        ``secret_paths``: what paths begin with of which the rest is a secret.
+        """
         self._app = app
         self._lifespan = lifespan
         self._monotonic = clock.monotonic
         self._access_log = access_log
         self._traffic = traffic
+        self._secret_paths = secret_paths
         self._ids = _drawn_ids()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -63,7 +74,7 @@ class RequestLog:
         log.info(
             "request",
             method=request.method,
-            path="/stream/" if request.path.startswith("/stream/") else request.path,  # what follows is a secret
+            path=next(filter(request.path.startswith, self._secret_paths), request.path),
             status=status,
             milliseconds=round((self._monotonic() - request.begun) * 1000, 2),
             request_id=request.id.decode(),

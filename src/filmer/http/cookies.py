@@ -1,8 +1,14 @@
 """Cookies of requests. The framework's dictionary keeps one of a name; whether there are several matters here."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from filmer.http.handlers import AnyRequest
 
 SESSION_COOKIE = "JSESSIONID"
+KEPT_COOKIE = "kept_sign_in"
+SET_COOKIES = "filmer.set_cookies"  # in a request's scope: the headers that ``set_cookies`` adds
 
 
 def cookie_values(headers: Iterable[tuple[bytes, bytes]], cookie: str) -> Iterator[str]:
@@ -13,6 +19,12 @@ def cookie_values(headers: Iterable[tuple[bytes, bytes]], cookie: str) -> Iterat
                 key, _, text = pair.partition("=")
                 if key.strip() == cookie:
                     yield text.strip()
+
+
+def set_cookies(request: "AnyRequest", *cookies: str) -> None:
+    """Adds headers to the response to this request, whatever it will be: a page, a redirect, an error."""
+    headers = cast("dict[str, Any]", request.scope)[SET_COOKIES]
+    headers.extend((b"set-cookie", cookie.encode()) for cookie in cookies)
 
 
 def session_tokens(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[str]:

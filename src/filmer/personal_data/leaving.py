@@ -1,22 +1,24 @@
 """Deleting an account: access ends at once, for a week it can be undone, then the person is gone (contract §12.3)."""
 
-import hmac
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from filmer.clock import Clock
 from filmer.errors import Conflict, NotFound
+from filmer.mail.kinds import UNDO_LEAVING
+from filmer.mail.links import Links, row_of
+from filmer.mail.outbox import Outbox
 from filmer.personal_data import queries
 from filmer.personal_data.queries import Leaver
 from filmer.plurals import counted
-from filmer.secret import SecretKey
 from filmer.store.postgres import Connection, Database
 
 UNDO_WITHIN = timedelta(days=7)
 
 
 class Leaving:
-    def __init__(self, secret: SecretKey, clock: Clock) -> None:
-        self._secret = secret
+    def __init__(self, links: Links, outbox: Outbox, clock: Clock) -> None:
+        self._links = links
+        self._outbox = outbox
         self._clock = clock
 
     async def leave(self, conn: Connection, account_id: int) -> tuple[str, datetime]:
@@ -34,17 +36,20 @@ class Leaving:
                     raise Conflict(f"The account can't be deleted: {', and '.join(reasons)}")
                 leaving = self._clock.now()
                 await queries.update_leaving(conn, account_id, now=leaving)
-        return f"{account_id}.{self._signature(account_id, leaving)}", leaving + UNDO_WITHIN
+                await self._outbox.put(
+                    conn, "account_deleted", None, account_id=account_id, link_id=account_id,
+                    leaving=_moment(leaving), until=leaving + UNDO_WITHIN,
+                )  # fmt: skip
+        return self._links.token(_purpose(leaving), account_id), leaving + UNDO_WITHIN
 
     async def undo(self, conn: Connection, token: str) -> None:
         """The account is open again, but for its sessions. Raises NotFound for a token that is not good (any more)."""
-        number, _, signature = token.partition(".")
-        account_id = int(number) if number.isascii() and number.isdigit() and len(number) < len("2147483647") else 0
+        account_id = row_of(token) or 0
         leaving = await queries.select_leaving(conn, account_id)
         if (
             leaving is None
             or self._clock.now() >= leaving + UNDO_WITHIN
-            or not hmac.compare_digest(signature.encode(), self._signature(account_id, leaving).encode())
+            or self._links.read(_purpose(leaving), token) is None
             or not await queries.update_stays(conn, account_id, leaving)
         ):
             raise NotFound("There is nothing to undo: the account was opened again, or is gone")
@@ -67,8 +72,14 @@ class Leaving:
             for account_id in await queries.select_leavers(conn, left_before=self._clock.now() - UNDO_WITHIN):
                 await self.erase(conn, account_id)
 
-    def _signature(self, account_id: int, leaving: datetime) -> str:
-        return self._secret.digest("undo leaving", f"{account_id} {leaving.isoformat()}").hex()
+
+def _purpose(leaving: datetime) -> str:
+    """An account may be deleted again: the link of the first time does not undo the second."""
+    return f"{UNDO_LEAVING} {_moment(leaving)}"
+
+
+def _moment(leaving: datetime) -> str:
+    return leaving.astimezone(UTC).isoformat()
 
 
 def _reasons(leaver: Leaver) -> list[str]:

@@ -51,7 +51,19 @@ EXPORTED = {
         SELECT last_four, first_name, last_name, expiration FROM card WHERE account_id = %(account)s ORDER BY last_four
     """,
     "tokens": "SELECT name, created, expires, used FROM token WHERE account_id = %(account)s ORDER BY id",
-    "sessions": "SELECT created, used FROM session WHERE account_id = %(account)s ORDER BY created",
+    "mails": """
+        SELECT kind, recipient, fields, state, created, ended FROM mail WHERE account_id = %(account)s ORDER BY id
+    """,
+    "sessions": """
+        SELECT device, created, used, kept_id IS NOT NULL AS kept FROM session WHERE account_id = %(account)s
+        UNION ALL
+        SELECT device, created, turned, true FROM kept_sign_in k WHERE account_id = %(account)s
+            AND NOT EXISTS (SELECT FROM session WHERE kept_id = k.id)
+        ORDER BY created
+    """,
+    "unconfirmed_addresses": """
+        SELECT email, until FROM unconfirmed_address WHERE account_id = %(account)s ORDER BY until
+    """,
 }
 
 
@@ -75,8 +87,8 @@ async def select_personal_data(conn: Connection, account_id: int) -> dict[str, E
 
 # What goes with a person. Orders, their lines, rentals and cancellations stay for the books, and name nobody any more.
 ERASED = (
-    "session", "familiar_address", "token", "card", "cart_line", "checkout_key", "progress", "favorite", "rating",
-    "shelf",
+    "session", "kept_sign_in", "new_password_link", "unconfirmed_address", "familiar_address", "token", "card",
+    "cart_line", "checkout_key", "progress", "favorite", "rating", "shelf", "mail",
 )  # fmt: skip
 
 
@@ -118,7 +130,9 @@ async def lock_leaver(conn: Connection, account_id: int) -> Leaver | None:
 async def update_leaving(conn: Connection, account_id: int, *, now: datetime) -> None:
     """Access ends: nobody signs in, sessions and tokens are refused."""
     await conn.execute("UPDATE account SET leaving = %s, disabled = true WHERE id = %s", [now, account_id])
-    await conn.execute("DELETE FROM session WHERE account_id = %s", [account_id])
+    for table in ("session", "kept_sign_in", "new_password_link"):
+        statement = sql.SQL("DELETE FROM {} WHERE account_id = %s").format(sql.Identifier(table))
+        await conn.execute(statement, [account_id])
 
 
 async def update_stays(conn: Connection, account_id: int, leaving: datetime) -> bool:
@@ -143,6 +157,10 @@ async def select_leavers(conn: Connection, *, left_before: datetime) -> list[int
 
 async def erase(conn: Connection, account_id: int, *, now: datetime) -> None:
     """Removes the person; the account's row, which is locked, stays without a name. To be in a transaction."""
+    # What was mailed to the address before there was an account knows of none.
+    for table, column in (("mail", "recipient"), ("unconfirmed_address", "email")):
+        addressed = sql.SQL("DELETE FROM {} t USING account a WHERE a.id = %s AND lower(t.{}) = lower(a.email)")
+        await conn.execute(addressed.format(sql.Identifier(table), sql.Identifier(column)), [account_id])
     await conn.execute(
         """
         UPDATE account SET email = 'deleted', email_key = 'deleted ' || id, first_name = 'deleted',

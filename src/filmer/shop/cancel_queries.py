@@ -30,6 +30,7 @@ class OrderState(msgspec.Struct, frozen=True):
     answered: datetime | None
     reason: str | None
     by_customer: bool | None
+    account_id: int
 
     @property
     def is_owed_by_hand(self) -> bool:
@@ -39,7 +40,7 @@ class OrderState(msgspec.Struct, frozen=True):
 
 _ORDER = """
     SELECT o.id, a.first_name, a.last_name, a.email, o.payment, o.captured, o.placed, o.total, c.refund, c.cancelled,
-        c.amount, c.answered, c.reason, c.account_id = o.account_id
+        c.amount, c.answered, c.reason, c.account_id = o.account_id, o.account_id
     FROM shop_order o JOIN account a ON a.id = o.account_id LEFT JOIN cancellation c ON c.order_id = o.id
 """
 # Refunds that a provider is asked for, and has not answered.

@@ -17,6 +17,7 @@ from filmer.rentals.sales import Sales
 from filmer.rentals.schemas import Rental
 from filmer.shop import cancel_queries as queries
 from filmer.shop.cancel_queries import OrderState, OwedRefund
+from filmer.shop.order_mails import OrderMails
 from filmer.shop.payment import AT_COUNTER, NOTHING_TO_PAY, PaymentProvider, RefundRefused
 from filmer.shop.schemas import NOTHING, Cancellation, Refund, RefundStatus, Status, StatusChange, Tracking
 from filmer.store.postgres import Connection, Database
@@ -48,13 +49,21 @@ class Standing(msgspec.Struct, frozen=True):
 
 class Cancelling:
     def __init__(
-        self, database: Database, provider: PaymentProvider, sales: Sales, clock: Clock, *, hours: int
+        self,
+        database: Database,
+        provider: PaymentProvider,
+        sales: Sales,
+        clock: Clock,
+        mails: OrderMails,
+        *,
+        hours: int,
     ) -> None:
         """``hours``: how long after payment customers may cancel."""
         self._database = database
         self._provider = provider
         self._sales = sales
         self._clock = clock
+        self._mails = mails
         self._within = timedelta(hours=hours)
 
     async def cancel(
@@ -76,6 +85,7 @@ class Cancelling:
             await queries.insert_cancellation(
                 conn, order_id, account_id=by, reason=reason or "", amount=amount, now=now
             )
+            await self._mails.cancelled(conn, order_id)
         return Cancellation(
             order_id=order_id,
             previous_status=_history(state, rentals)[-1].status,
@@ -130,8 +140,10 @@ class Cancelling:
     async def _return_money(self, owed: OwedRefund) -> None:
         try:
             outcome = await self._ask_provider(owed)
-            async with self._database.connection() as conn:
-                await queries.update_refund(conn, owed.order_id, outcome, now=self._clock.now())
+            async with self._database.connection() as conn, conn.transaction():
+                is_first = await queries.update_refund(conn, owed.order_id, outcome, now=self._clock.now())
+                if is_first and outcome == "completed":
+                    await self._mails.refunded(conn, owed.order_id)
         except Exception:  # the order is cancelled, and ``tidy`` asks again
             log.exception("cancelled order not refunded yet", order=owed.order_id)
 

@@ -29,6 +29,7 @@ from filmer.shop import queries
 from filmer.shop.cart import locked_cart
 from filmer.shop.cart_snapshot import CartSnapshot, snapshot_of
 from filmer.shop.checkout_attempt import AmountDue, CheckoutAttempt
+from filmer.shop.order_mails import OrderMails
 from filmer.shop.payment import AT_COUNTER, NOTHING_TO_PAY, Authorization, Payment, PaymentProvider, PresentedCard
 from filmer.shop.queries import StoredReceipt
 from filmer.shop.schemas import MAX_ID, Order, Sale, Submission, total
@@ -68,6 +69,7 @@ class Checkout:
         throttle: Throttle,
         secret: SecretKey,
         clock: Clock,
+        mails: OrderMails,
         *,
         ways: Sequence[str] = ("cards",),
     ) -> None:
@@ -79,6 +81,7 @@ class Checkout:
         self._throttle = throttle
         self._secret = secret
         self._clock = clock
+        self._mails = mails
         self._queues: WeakValueDictionary[int, _Queue] = WeakValueDictionary()  # by account, while it has any
         self.outcomes: Counter[str] = Counter()  # how many orders were "placed", and cards "refused"
         self.takings = Decimal(0)  # of the orders placed
@@ -258,7 +261,9 @@ class Checkout:
         if total(sales) != due.amount or len(sales) != due.titles:
             raise _AmountChanged(sales)
         await self._sales.sell(conn, order_id, paid=now if authorization.is_paid else None)
-        return Order(order_id, attempt.account_id, now.date(), total(sales), sales)
+        order = Order(order_id, attempt.account_id, now.date(), total(sales), sales)
+        await self._mails.placed(conn, order, is_paid=authorization.is_paid)
+        return order
 
     async def _charge(self, keys: Sequence[ThrottleKey]) -> None:
         async with self._database.connection() as conn:

@@ -9,6 +9,7 @@ from filmer.clock import Clock
 from filmer.errors import InvalidOperation
 from filmer.rentals.sales import Sales
 from filmer.shop import cancel_queries, queries
+from filmer.shop.order_mails import OrderMails
 from filmer.shop.schemas import NOTHING
 from filmer.store.postgres import Connection, Database
 
@@ -16,10 +17,11 @@ LAPSED = "It was not paid for in time."
 
 
 class CounterPayments:
-    def __init__(self, sales: Sales, clock: Clock, *, hold_days: int) -> None:
+    def __init__(self, sales: Sales, clock: Clock, mails: OrderMails, *, hold_days: int) -> None:
         """``hold_days``: how long an order waits for its payment, and reserves copies."""
         self._sales = sales
         self._clock = clock
+        self._mails = mails
         self.hold = timedelta(days=hold_days)
 
     async def mark_paid(self, conn: Connection, order_id: int) -> None:
@@ -32,11 +34,14 @@ class CounterPayments:
             if not await self._sales.mark_paid(conn, order_id):
                 raise InvalidOperation("This order is not waiting for payment: it was paid, cancelled, or has lapsed")
             await queries.update_captured(conn, order_id, self._clock.now())
+            await self._mails.paid(conn, order_id)
 
     async def mark_given_back(self, conn: Connection, order_id: int) -> None:
         """The customer of a cancelled order has the money again. Raises InvalidOperation where none is owed by hand."""
-        if not await cancel_queries.update_given_back(conn, order_id, now=self._clock.now()):
-            raise InvalidOperation("Of this order nothing is to be given back by hand")
+        async with conn.transaction():
+            if not await cancel_queries.update_given_back(conn, order_id, now=self._clock.now()):
+                raise InvalidOperation("Of this order nothing is to be given back by hand")
+            await self._mails.refunded(conn, order_id, by_hand=True)
 
     async def tidy(self, database: Database) -> None:
         """Cancels the orders that were not paid for in time, which gives their copies back. Called once a minute."""
@@ -50,3 +55,4 @@ class CounterPayments:
                         await cancel_queries.insert_cancellation(
                             conn, order_id, account_id=None, reason=LAPSED, amount=NOTHING, now=now
                         )
+                        await self._mails.cancelled(conn, order_id)

@@ -1,6 +1,7 @@
 """The pages of a user's account: sign in, register, tokens, sessions."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -8,6 +9,8 @@ from litestar.params import FromPath
 
 from filmer.accounts import token_queries
 from filmer.accounts.addresses import MAX_EMAIL
+from filmer.accounts.kept_sign_ins import KeptSignIns
+from filmer.accounts.own_account import OwnAccount
 from filmer.accounts.schemas import (
     LIFETIMES,
     MAX_NAME,
@@ -31,8 +34,10 @@ from filmer.errors import (
     Unauthorized,
 )
 from filmer.http.bounds import MAX_INTEGER
+from filmer.http.cookies import set_cookies
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import Query, path_id, read_query
+from filmer.shop.schemas import MAX_ID
 from filmer.store.postgres import Connection, Database
 from filmer.storefront.forms import FilledForm, Form, receive_form
 from filmer.storefront.guest_cookies import GuestCookies, merge_notice
@@ -47,7 +52,7 @@ _TOKEN = {"name": "What it is for", "expires": "How long it works"}
 _EMPTY = FilledForm({})
 _NEW_TOKEN = FilledForm(_TOKEN, {"expires": "90"})
 # The bounds that browsers check beforehand. A password has no maximum: what is pasted would be cut off unseen.
-_BOUNDS = {"name": MAX_NAME, "email": MAX_EMAIL, "password": MIN_PASSWORD}
+BOUNDS = {"name": MAX_NAME, "email": MAX_EMAIL, "password": MIN_PASSWORD}
 _NEW_TOKEN_ACTION = "new token"  # noqa: S105 - the name of an action
 _FORM_SAVED = "Please sign in first. Nothing was done yet, and what you filled in waits for you."
 _LOOK_AGAIN = "Nothing was done yet: please look at what you filled in, and send it once more."
@@ -68,7 +73,9 @@ class AccountPages(Handlers):
         pages: Pages,
         database: Database,
         sessions: Sessions,
+        kept: KeptSignIns,
         signing_in: SigningIn,
+        own_account: OwnAccount,
         clock: Clock,
         guests: GuestCookies,
         *,
@@ -82,7 +89,9 @@ class AccountPages(Handlers):
         self._pages = pages
         self._database = database
         self._sessions = sessions
+        self._kept = kept
         self._signing_in = signing_in
+        self._own_account = own_account
         self._clock = clock
         self._guests = guests
         self._actions = actions
@@ -94,11 +103,12 @@ class AccountPages(Handlers):
     async def sign_in(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
         try:
-            user, cookie = await self._signing_in.sign_in(form.read(Credentials), Client.of(request))
+            client = Client.of(request, keep=bool(form.get("keep")))
+            user, cookies = await self._signing_in.sign_in(form.read(Credentials), client)
         except (InvalidRequest, InvalidCredentials, RateLimited) as error:
-            filled = FilledForm.of(_SIGN_IN, form, _with_wait(error))
+            filled = FilledForm.of(_SIGN_IN, form, with_wait(error))
             return await self._show_again("sign_in.html", request, form, filled, error)
-        return await self._welcome(request, form, user, f"Welcome back, {user.first_name}.", cookie)
+        return await self.welcome(request, form, user, f"Welcome back, {user.first_name}.", cookies)
 
     async def show_register(self, request: AnyRequest) -> HtmlResponse:
         return await self._show_sign_in_or_register("register.html", request)
@@ -106,18 +116,30 @@ class AccountPages(Handlers):
     async def register(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
         try:
-            user, cookie = await self._signing_in.register(form.read(Registration), Client.of(request))
+            registration, client = form.read(Registration), Client.of(request)
+            if self._own_account.sends_mail:
+                await self._own_account.ask_to_register(registration, client)
+                return self._pages.personal("mail_sent.html", request, None, title="Almost done", sends_mail=True)
+            user, cookies = await self._signing_in.register(registration, client)
         except (InvalidRequest, Conflict, RateLimited) as error:
-            filled = FilledForm.of(_REGISTER, form, _with_wait(error))
+            filled = FilledForm.of(_REGISTER, form, with_wait(error))
             if isinstance(error, Conflict):
                 reason = "address has an account already; sign in instead, or use another"
                 filled = msgspec.structs.replace(filled, errors={"email": reason}, failure="")
             return await self._show_again("register.html", request, form, filled, error)
         notice = f"Welcome, {user.first_name}. Your account is open, and you are signed in."
-        return await self._welcome(request, form, user, notice, cookie)
+        return await self.welcome(request, form, user, notice, cookies)
 
-    async def _welcome(self, request: AnyRequest, form: Form, user: User, welcome: str, session: str) -> HtmlResponse:
-        """Merge the cart, carry out the pending form, and redirect to where the user came from, or to the checkout."""
+    async def welcome(
+        self, request: AnyRequest, form: Form, user: User, welcome: str, session: Sequence[str]
+    ) -> HtmlResponse:
+        """Merge the cart, carry out the pending form, and redirect to where the user came from, or to the checkout.
+
+        ``session``: the Set-Cookie headers of the one that begins. A sign-in that this browser kept before is over.
+        """
+        async with self._database.connection() as conn:
+            await self._kept.forget(conn, request)
+        set_cookies(request, *session)
         lines, cookies = await self._guests.merge(request, user.id)
         address, field = local_address(form.get("next"), "/checkout" if lines else "/"), form.get("waiting")
         pending = self._pages.pending.verify(field)
@@ -133,7 +155,7 @@ class AccountPages(Handlers):
         elif pending is not None:
             shown_again, outcome = msgspec.structs.replace(pending, account=user.id), _LOOK_AGAIN
         texts = (welcome, merge_notice(lines), outcome)
-        response = self._pages.redirect(address, " ".join(text for text in texts if text), session=session)
+        response = self._pages.redirect(address, " ".join(text for text in texts if text))
         response.cookies.extend(cookies)
         if field:
             cookie = self._pages.pending.cookie(shown_again) if shown_again else None
@@ -141,12 +163,12 @@ class AccountPages(Handlers):
         return response
 
     async def sign_out(self, request: AnyRequest) -> HtmlResponse:
-        try:
-            async with self._database.connection() as conn:
-                cookie = await self._sessions.end(conn, request)
-        except Unauthorized:  # the session was over already
-            cookie = self._sessions.removal
-        return self._pages.redirect("/sign-in", "You are signed out.", session=cookie)
+        async with self._database.connection() as conn:
+            with suppress(Unauthorized):  # the session was over already
+                await self._sessions.end(conn, request)
+            await self._kept.forget(conn, request)
+        set_cookies(request, self._sessions.removal)
+        return self._pages.redirect("/sign-in", "You are signed out.")
 
     async def show_account(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.signed_in(request) as (conn, visitor):
@@ -178,8 +200,15 @@ class AccountPages(Handlers):
 
     async def end_sessions(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.signed_in(request) as (conn, visitor):
-            cookie = await self._sessions.end_all(conn, visitor.user)
-        return self._pages.redirect("/sign-in", "You are signed out everywhere.", session=cookie)
+            set_cookies(request, await self._sessions.end_all(conn, visitor.user), self._kept.removal)
+        return self._pages.redirect("/sign-in", "You are signed out everywhere.")
+
+    async def end_session(self, sign_in_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
+        async with self._pages.signed_in(request) as (conn, visitor):
+            number = path_id(sign_in_id, MAX_ID)
+            is_ended = number is not None and await self._sessions.end_one(conn, visitor.user, number)
+        notice = "That browser is signed out." if is_ended else "That browser was signed out already."
+        return self._pages.redirect("/account", notice)
 
     async def _show_sign_in_or_register(self, template: str, request: AnyRequest) -> HtmlResponse:
         """A page for visitors who are not signed in; a user is redirected."""
@@ -209,7 +238,7 @@ class AccountPages(Handlers):
             "pending": self._pages.pending.sign(pending) if pending else "",
             "promise": action.promise if action else _FORM_SAVED,
             "demo": self._demo,
-            "bounds": _BOUNDS,
+            "bounds": BOUNDS,
         }
 
     async def _show_account(
@@ -232,12 +261,12 @@ class AccountPages(Handlers):
             sessions=sessions,
             session_count=session_count,
             lifetimes=LIFETIMES,
-            bounds=_BOUNDS,
+            bounds=BOUNDS,
             now=self._clock.now(),
         )
 
 
-def _with_wait(error: FilmerError) -> FilmerError:
+def with_wait(error: FilmerError) -> FilmerError:
     """The same error; one about too many tries says how long to wait."""
     if not isinstance(error, RateLimited):
         return error

@@ -15,13 +15,14 @@ from urllib.parse import quote
 import msgspec
 from litestar import Response
 
+from filmer.accounts.kept_sign_ins import KeptSignIns
 from filmer.accounts.schemas import User
-from filmer.accounts.sessions import Sessions, session_digest
+from filmer.accounts.sessions import Sessions
 from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.edition import Edition
 from filmer.errors import FilmerError, Forbidden, RateLimited, ServiceUnavailable, Unauthorized
 from filmer.http.cache_headers import PUBLIC
-from filmer.http.cookies import session_tokens
+from filmer.http.cookies import KEPT_COOKIE, SESSION_COOKIE, cookie_values
 from filmer.http.envelopes import PAGE_HEADERS, POLICY, FailurePage
 from filmer.http.handlers import AnyRequest
 from filmer.plurals import counted
@@ -53,6 +54,7 @@ class Pages:
     def __init__(
         self,
         sessions: Sessions,
+        kept: KeptSignIns,
         templates: Templates,
         notices: Notices,
         pending: PendingForms,
@@ -64,6 +66,7 @@ class Pages:
     ) -> None:
         """``media_origins``: the other hosts that pages may play films from."""
         self._sessions = sessions
+        self._kept = kept
         self._templates = templates
         self._notices = notices
         self._database = database
@@ -78,7 +81,7 @@ class Pages:
         self, catalogue: Catalogue, request: AnyRequest
     ) -> AsyncIterator[tuple[Connection, Visitor | None]]:
         """A connection to read the catalogue, and the visitor. Users never read from a standby."""
-        if session_digest(request) is None:
+        if not has_session(request):
             async with catalogue.reading() as conn:
                 yield conn, None
         else:
@@ -117,7 +120,10 @@ class Pages:
         """
         scope: Any = request.scope
         try:
-            user = await self._sessions.require(conn, request)
+            try:
+                user = await self._sessions.require(conn, request)
+            except Unauthorized:
+                user = await self._kept.resume(conn, request)
         except Unauthorized:
             scope[_PENDING] = pending
             raise
@@ -175,18 +181,12 @@ class Pages:
             response.cookies.append(self.pending.removal)
         return response
 
-    def redirect(self, address: str, notice: str = "", *, session: str | None = None) -> HtmlResponse:
-        """After a form: to the next page, which shows the notice.
-
-        ``session``: the Set-Cookie of a session that begins or ends.
-        """
-        headers = {"location": address, "cache-control": "no-store"}
-        if session:
-            headers["set-cookie"] = session
+    def redirect(self, address: str, notice: str = "") -> HtmlResponse:
+        """After a form: to the next page, which shows the notice."""
         return Response(
             b"",
             status_code=SEE_OTHER,
-            headers=headers,
+            headers={"location": address, "cache-control": "no-store"},
             cookies=[self._notices.cookie(notice)] if notice else [],
             media_type="text/html",
         )
@@ -202,7 +202,7 @@ class Pages:
     async def failure_for(self, request: AnyRequest, error: FilmerError) -> FailurePage:
         """``failure`` with the visitor's name on it, if it is known or found in time. Never fails."""
         visitor = cast("dict[str, Any]", request.scope).get(_VISITOR)
-        if visitor is None and session_digest(request) and not isinstance(error, ServiceUnavailable):
+        if visitor is None and has_session(request) and not isinstance(error, ServiceUnavailable):
             try:
                 async with asyncio.timeout(RECOGNISE_SECONDS), self._database.connection() as conn:
                     visitor = await self.visitor(conn, request)
@@ -231,4 +231,6 @@ def please_wait(error: RateLimited) -> str:
 
 
 def has_session(request: AnyRequest) -> bool:
-    return any(True for _ in session_tokens(request.scope["headers"]))
+    """Whether it comes from a browser that is, or was, signed in."""
+    headers = request.scope["headers"]
+    return any(True for cookie in (SESSION_COOKIE, KEPT_COOKIE) for _ in cookie_values(headers, cookie))

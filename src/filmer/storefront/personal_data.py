@@ -7,6 +7,7 @@ from filmer.accounts.sessions import Sessions
 from filmer.accounts.signing_in import Client, SigningIn
 from filmer.clock import Clock
 from filmer.errors import Conflict, FilmerError, InvalidCredentials, NotFound, RateLimited
+from filmer.http.cookies import set_cookies
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.personal_data.export import FILE, export
 from filmer.personal_data.leaving import Leaving
@@ -53,9 +54,8 @@ class PersonalDataPages(Handlers):
                 token, until = await self._leaving.leave(conn, visitor.user.id)
         except (InvalidCredentials, RateLimited, Conflict) as error:
             return self._pages.personal("delete_account.html", request, visitor, failed=error, error=_sentence(error))
-        response = self._pages.personal("account_deleted.html", request, None, token=token, until=until)
-        response.headers["set-cookie"] = self._sessions.removal
-        return response
+        set_cookies(request, self._sessions.removal)
+        return self._pages.personal("account_deleted.html", request, None, token=token, until=until)
 
     async def show_undo(self, token: FromPath[str], request: AnyRequest) -> HtmlResponse:
         return self._pages.personal("undo_deletion.html", request, None, token=token)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from importlib import resources
@@ -12,7 +12,7 @@ from urllib.parse import quote
 import jinja2
 
 from filmer import __version__
-from filmer.clock import timestamp
+from filmer.clock import moment_text, timestamp
 from filmer.plurals import counted
 from filmer.posters.rasterizing import font_file
 from filmer.storefront import icons
@@ -77,9 +77,10 @@ class Templates:
         currency: str,
         default_price: Decimal,
         has_tmdb_pictures: bool = False,
+        has_inbox: bool = False,
     ) -> None:
         """``public_url``: this server's origin in browsers. ``currency``: the sign or code before a price."""
-        self._settings = (public_url, currency, default_price, has_tmdb_pictures)
+        self._settings = (public_url, currency, default_price, has_tmdb_pictures, has_inbox)
         self._sign = f"{currency.strip()}\N{NO-BREAK SPACE}" if currency.strip().isalpha() else currency
         loader = jinja2.PackageLoader("filmer.storefront")
         self._environment = jinja2.Environment(
@@ -94,7 +95,7 @@ class Templates:
         self._sources = {name: loader.get_source(self._environment, name)[0] for name in loader.list_templates()}
         self._environment.loader = jinja2.DictLoader(self._sources)
         self._environment.globals.update(
-            asset=assets.address, public_url=public_url or "", has_tmdb_pictures=has_tmdb_pictures
+            asset=assets.address, public_url=public_url or "", has_tmdb_pictures=has_tmdb_pictures, has_inbox=has_inbox
         )
         self._environment.filters.update(
             money=self.money,
@@ -140,12 +141,6 @@ def _about(number: int) -> str:
 
 def _long_date(day: date) -> str:
     return f"{day.day} {day:%B} {day.year}"
-
-
-def moment_text(moment: datetime | None) -> str:
-    """``Friday, 4 December 2026, 21:15 UTC``; "" for none. On pages moments.js shows it in the visitor's time zone."""
-    utc = moment.astimezone(UTC) if moment else None
-    return f"{utc:%A}, {_long_date(utc)}, {utc:%H:%M} UTC" if utc else ""
 
 
 def _weekday(moment: datetime, now: datetime) -> str:

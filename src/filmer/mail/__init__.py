@@ -1,0 +1,1 @@
+"""Mail: the outbox, what is in each kind of mail, and its delivery."""
