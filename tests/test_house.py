@@ -132,7 +132,7 @@ MAY_IMPORT = {
     "server": {"app"},
     "openapi": {"http"},
     "posters": {"store"},
-    "accounts": {"http", "openapi", "secret", "store"},
+    "accounts": {"http", "mail", "openapi", "secret", "store"},
     "admin": {"accounts", "store"},
     "catalogue": {"http", "openapi", "store"},
     "importing": {"accounts", "catalogue", "store"},

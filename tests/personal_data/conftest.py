@@ -37,6 +37,9 @@ class Leaver:
             ("rating", "movie_id, rating, created, updated", f"{TMDB_ID}, 4.5, now(), now()"),
             ("progress", "film_id, position, updated", f"'{SHAWSHANK}', 61.5, now()"),
             ("familiar_address", "address, seen", "'somewhere', now()"),
+            ("kept_sign_in", "device, created, turned", "'Firefox on Linux', now(), now()"),
+            ("new_password_link", "id, until", f"{self.person.id}, now() + interval '1 hour'"),
+            ("unconfirmed_address", "id, email, until", f"{self.person.id}, 'next@example.com', now()"),
         ):
             fetch(shop.url, f"INSERT INTO {table} (account_id, {columns}) VALUES (%s, {values})", self.person.id)
 
