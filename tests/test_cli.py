@@ -29,6 +29,7 @@ STARTED = {
     "import imdb no-such-folder": (1, "no-such-folder"),
     "import csv no-such.csv": (1, "no-such.csv"),
     "import demo": (0, "are in the catalogue"),
+    "account invite bob@example.com --first-name Bob --last-name Ray": (0, "/new-password/"),
     "account import no-such.csv": (1, "no-such.csv"),
     "account list": (0, "filmer account create"),
     "account sign-out 7": (1, "There is no account 7"),

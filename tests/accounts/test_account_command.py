@@ -7,11 +7,13 @@ import select
 import sys
 import termios
 import time
+from datetime import timedelta
 
 import psutil
 import psycopg
 import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
+from tests.accounts.forms import send
 from tests.accounts.test_login import log_in, session_of, token_of
 from tests.commands import CommandResult, environment, filmer
 
@@ -59,6 +61,38 @@ def test_an_account_is_opened_and_signs_in(accounts: Shop, browser: Browser) -> 
 
 def test_without_a_role_it_is_a_customer(accounts: Shop) -> None:
     assert output_of(create(accounts.database_url, "clerk@example.com")).endswith(", customer")
+
+
+def invite(database_url: str, email: str, **settings: str) -> CommandResult:
+    names = ("--first-name", "Grace", "--last-name", "Hopper")
+    return filmer("account", "invite", email, *names, DATABASE_URL=database_url, **settings)
+
+
+def test_who_is_invited_chooses_a_password_by_a_link_once(accounts: Shop, browser: Browser) -> None:
+    opened, link = output_of(
+        invite(accounts.database_url, "grace@example.com", FILMER_PUBLIC_URL="https://films.example")
+    ).splitlines()
+    assert opened.endswith("Grace Hopper, grace@example.com, customer")
+    path = link.removeprefix("https://films.example")
+    assert path.startswith("/new-password/")
+    assert log_in(browser(), "grace@example.com", CHOSEN).status_code == 401
+    assert browser().get(path).status_code == 200
+    assert send(browser(), path, password=CHOSEN).status_code == 303
+    assert log_in(browser(), "grace@example.com", CHOSEN).status_code == 200
+    send(browser(), path, password=f"not {CHOSEN}")
+    assert log_in(browser(), "grace@example.com", f"not {CHOSEN}").status_code == 401
+
+
+def test_an_invitation_is_good_for_seven_days(accounts: Shop) -> None:
+    output_of(invite(accounts.database_url, "linus@example.com"))
+    statement = """
+        SELECT until - created FROM new_password_link l JOIN account a ON a.id = l.account_id
+        WHERE a.email = 'linus@example.com'
+    """
+    with psycopg.connect(accounts.database_url) as conn:
+        (good_for,) = conn.execute(statement).fetchone() or (None,)
+    assert timedelta(days=7) <= good_for < timedelta(days=7, minutes=1)
+    assert "has an account already" in refusal(invite(accounts.database_url, "linus@example.com"))
 
 
 def test_an_address_that_is_known_is_told(accounts: Shop, browser: Browser) -> None:

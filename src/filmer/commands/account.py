@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from cyclopts import App, Parameter
 
@@ -12,12 +12,14 @@ from filmer.accounts import queries
 from filmer.accounts.address_conflicts import find_shared, settle_addresses
 from filmer.accounts.address_queries import update_email
 from filmer.accounts.addresses import read_email
-from filmer.accounts.passwords import Passwords
-from filmer.accounts.schemas import Role, read_name, read_new_password
+from filmer.accounts.link_queries import insert_new_password_link
+from filmer.accounts.passwords import Passwords, make_unusable_hash
+from filmer.accounts.schemas import Role, User, read_name, read_new_password
 from filmer.clock import SystemClock
 from filmer.commands.options import DataDir
 from filmer.commands.terminal import ask_secret, in_database, read_argument
 from filmer.errors import CommandFailed, Conflict, NotFound
+from filmer.mail.kinds import KINDS, NEW_PASSWORD
 from filmer.mail.links import Links
 from filmer.mail.outbox import Outbox
 from filmer.personal_data.export import export as export_data
@@ -26,6 +28,15 @@ from filmer.plurals import counted
 from filmer.secret import SecretKey
 from filmer.settings import Settings
 from filmer.store.postgres import Connection
+
+INVITED_FOR = timedelta(days=7)
+
+
+class Person(NamedTuple):
+    email: str
+    first_name: str
+    last_name: str
+
 
 account_app = App(name="account", help="Open, list, change and close the accounts of users.")
 account_app.command("filmer.commands.imports:import_accounts", name="import")
@@ -41,26 +52,31 @@ def create(
     data_dir: DataDir = None,
 ) -> None:
     """Open an account. You are asked for its password, or it is read from standard input."""
-    arguments = ((read_email, email), (read_name, first_name), (read_name, last_name))
-    address, first, last = (read_argument(read, text) for read, text in arguments)
+    person = _read_person(email, first_name, last_name)
     password_hash = _hash_new_password()
 
-    async def work(conn: Connection, _: Settings) -> str:
-        await settle_addresses(conn)
-        user = await queries.insert_account(
-            conn,
-            email=address,
-            first_name=first,
-            last_name=last,
-            password=password_hash,
-            role=role,
-            now=SystemClock().now(),
-        )
-        if user is None:
-            raise CommandFailed(f"{address} has an account already: `filmer account list` shows it.")
-        return f"account {user.id}: {user.first_name} {user.last_name}, {user.email}, {user.role}"
+    async def work(conn: Connection, _: Settings) -> User:
+        return await _open(conn, person, role, password_hash)
 
-    print(in_database(data_dir, work))
+    _say_opened(in_database(data_dir, work))
+
+
+@account_app.command
+def invite(
+    email: str, /, *, first_name: str, last_name: str, role: Role = "customer", data_dir: DataDir = None
+) -> None:
+    """Open an account without a password, and print a link with which its user chooses one, once and within 7 days."""
+    person = _read_person(email, first_name, last_name)
+
+    async def work(conn: Connection, settings: Settings) -> tuple[User, str]:
+        user = await _open(conn, person, role, make_unusable_hash())
+        link_id = await insert_new_password_link(conn, user.id, SystemClock().now() + INVITED_FOR)
+        token = Links(SecretKey(settings)).token(NEW_PASSWORD, link_id)
+        return user, (settings.public_url or "") + KINDS["invited"].path.format(token=token)
+
+    user, link = in_database(data_dir, work, keyed=True)
+    _say_opened(user)
+    print(link if "://" in link else f"your shop's address, and behind it {link}")
 
 
 @account_app.command(name="list")
@@ -206,6 +222,26 @@ def _change(
         return await queries.delete_sessions_of(conn, account_id) if ends else 0
 
     return in_database(data_dir, work)
+
+
+def _read_person(email: str, first_name: str, last_name: str) -> Person:
+    return Person(
+        read_argument(read_email, email), read_argument(read_name, first_name), read_argument(read_name, last_name)
+    )
+
+
+async def _open(conn: Connection, person: Person, role: Role, password_hash: str) -> User:
+    await settle_addresses(conn)
+    user = await queries.insert_account(
+        conn, **person._asdict(), password=password_hash, role=role, now=SystemClock().now()
+    )
+    if user is None:
+        raise CommandFailed(f"{person.email} has an account already: `filmer account list` shows it.")
+    return user
+
+
+def _say_opened(user: User) -> None:
+    print(f"account {user.id}: {user.first_name} {user.last_name}, {user.email}, {user.role}")
 
 
 def _hash_new_password() -> str:

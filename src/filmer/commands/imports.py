@@ -132,7 +132,7 @@ def import_accounts(
     encoding: Encoding = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Open an account for each row of FILE, without a password: each chooses one by "Forgotten password".
+    """Open an account for each row of FILE, without a password: each user chooses one by a link (/forgotten).
 
     FILE is CSV, or a workbook: .xlsx or .ods. Columns: e-mail, first name, last name, and role if not all are
     customers. Accounts that there are already stay as they are. Each row is reported. See docs/shop.md.

@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 import msgspec
 
+from filmer.clock import moment_text
 from filmer.mail.kinds import KINDS
 from filmer.mail.links import Links
 from filmer.mail.queries import Mail
@@ -46,7 +47,7 @@ class Letters:
             lstrip_blocks=True,
             finalize=_one_line,
         )
-        self._words.filters.update(money=money, moment=_moment)
+        self._words.filters.update(money=money, moment=lambda text: moment_text(datetime.fromisoformat(text)))
         self._layout = self._words.overlay(autoescape=True).get_template("layout.html")
 
     def letter(self, mail: Mail) -> Letter:
@@ -79,9 +80,3 @@ class Letters:
 def _one_line(value: Any) -> Any:
     """Text of others, such as names and titles, in one line: it can't add a header, a paragraph or a link's line."""
     return " ".join(_UNPRINTABLE.sub(" ", value).split()) if isinstance(value, str) else value
-
-
-def _moment(text: str) -> str:
-    """Of a moment in ISO 8601: Tuesday, 1 December 2026, 17:40 UTC."""
-    utc = datetime.fromisoformat(text).astimezone(UTC)
-    return f"{utc:%A}, {utc.day} {utc:%B %Y, %H:%M} UTC"

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from litestar.params import FromPath
 
+from filmer.clock import moment_text
 from filmer.errors import InvalidOperation, NotFound
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import path_id, read_query
@@ -15,7 +16,6 @@ from filmer.store.postgres import Connection
 from filmer.storefront.admin import AdminListQuery
 from filmer.storefront.forms import receive_form, without_blanks
 from filmer.storefront.pages import HtmlResponse, Pages, Visitor
-from filmer.storefront.rendering import moment_text
 
 MAX_TEXT = 200  # characters
 Act = Callable[[Connection, int], Awaitable[Rental]]

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from importlib import resources
@@ -12,7 +12,7 @@ from urllib.parse import quote
 import jinja2
 
 from filmer import __version__
-from filmer.clock import timestamp
+from filmer.clock import moment_text, timestamp
 from filmer.plurals import counted
 from filmer.posters.rasterizing import font_file
 from filmer.storefront import icons
@@ -141,12 +141,6 @@ def _about(number: int) -> str:
 
 def _long_date(day: date) -> str:
     return f"{day.day} {day:%B} {day.year}"
-
-
-def moment_text(moment: datetime | None) -> str:
-    """``Friday, 4 December 2026, 21:15 UTC``; "" for none. On pages moments.js shows it in the visitor's time zone."""
-    utc = moment.astimezone(UTC) if moment else None
-    return f"{utc:%A}, {_long_date(utc)}, {utc:%H:%M} UTC" if utc else ""
 
 
 def _weekday(moment: datetime, now: datetime) -> str:
