@@ -22,7 +22,10 @@ ROUNDS = {"small": 3, "default": 7, "full": 9}
 # Of films alone, by how many they come near: what is generated has some for adults too, which imports leave out.
 FILMS = {f"films-{size}": round(size * 1.015) for size in (1_000, 10_000, 100_000, 700_000)}
 # What decides how an imported catalogue looks.
-_SHAPING = ("importing/*.py", "importing/*.sql", "catalogue/folding.py", "catalogue/words.py", "store/migrations/*.sql")
+_SHAPING = (
+    "importing/*.py", "importing/*.sql", "catalogue/folding.py", "catalogue/words.py", "catalogue/index_format.py",
+    "catalogue/index_words.py", "store/migrations/*.sql",
+)  # fmt: skip
 
 
 class Imported(msgspec.Struct):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from filmer.catalogue.folding import fold
+from filmer.catalogue.index_words import letters_of, spellings_of, words_of
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _ARTICLE = re.compile(r"^(the|a|an) (?=\S)", re.IGNORECASE)
@@ -113,6 +114,9 @@ def draw(titles: list[Title], kind: str, *, size: int, seed: int) -> Iterator[Qu
     """``size`` queries of a kind at most, for films drawn by their votes."""
     chance = random.Random(f"{seed} {kind}")
     usable = [title for title in titles if _is_usable(kind, title)]
+    if kind == "original title":  # other films of that very title come first (contract §3.4): nobody can mean one by it
+        taken = {letters_of(words) for title in titles for words in spellings_of(title.title)}
+        usable = [title for title in usable if letters_of(words_of(_original(title))) not in taken]
     if not usable:
         return
     for title in chance.choices(usable, weights=[title.votes for title in usable], k=size):

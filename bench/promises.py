@@ -317,7 +317,7 @@ PROMISES = [
         figure="2 000 mails, a server that refuses and drops, kills: 0 lost, 0 without cause, ≤ 1 % twice",
         tests=("tests/mail/test_none_lost_few_doubled.py",),
         figures={"FILMER_TRUST_MAILS": "2000"},
-        minutes=8,
+        minutes=10,
     ),
     Promise(
         number=39,

@@ -52,7 +52,8 @@ def replace_workers(server: Server) -> float:
     return time.monotonic() - begun
 
 
-def eventually(holds: Callable[[], Any], seconds: float = 10) -> bool:
+def eventually(holds: Callable[[], Any], seconds: float = 30) -> bool:
+    """Whether it holds by then. A busy machine is slow to end a process, and to wait longer costs nothing else."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if holds():

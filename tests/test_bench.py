@@ -34,6 +34,11 @@ def test_an_unknown_part_is_told_with_those_there_are() -> None:
     assert all(name in result.stderr for name in bench.PARTS)
 
 
+def test_the_page_says_what_each_part_measures() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert [name for name in bench.PARTS if f"\n| `{name}` | " not in page] == []
+
+
 def test_a_part_that_fails_keeps_its_rows_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def rows(scale: str) -> Rows:
         yield Row(f"at {scale}", "1 ms")

@@ -29,6 +29,7 @@ STARTED = {
     "import imdb no-such-folder": (1, "no-such-folder"),
     "import csv no-such.csv": (1, "no-such.csv"),
     "import demo": (0, "are in the catalogue"),
+    "account import no-such.csv": (1, "no-such.csv"),
     "account list": (0, "filmer account create"),
     "account sign-out 7": (1, "There is no account 7"),
     "token list": (0, "filmer token create"),
@@ -155,7 +156,7 @@ def wait_until_it_waits(process: psutil.Process) -> None:
     """Waits until the process has loaded its modules and uses no more time: it waits for input then."""
     deadline = time.monotonic() + 60
     spent = None
-    while spent != (spent := process.cpu_times().user) or spent < 0.1:
+    while spent != (spent := process.cpu_times().user) or spent < 0.1 or process.status() != psutil.STATUS_SLEEPING:
         assert time.monotonic() < deadline
         time.sleep(0.5)
 
@@ -205,6 +206,7 @@ BAD = [
     ("FILMER_MEDIA_ACCEL", "/media-accel/"),
     ("FILMER_MEDIA_ACCEL", "media"),
     ("FILMER_MEDIA_ORIGINS", "https://cdn.example/films"),
+    ("FILMER_MAIL_FROM", "Our shop"),
 ]
 BAD_SECRETS = [
     ("TMDB_API_KEY", "a b"),
@@ -212,6 +214,7 @@ BAD_SECRETS = [
     ("TMDB_ACCESS_TOKEN", "a\x07b"),
     ("FILMER_METRICS_TOKEN", "short"),
     ("FILMER_MEDIA_URL_SECRET", "short"),
+    ("FILMER_SMTP_URL", "http://shop:secret@mail.example"),
     ("DATABASE_URL", "postgresql+psycopg://filmer:secret@db/filmer"),
 ]
 

@@ -135,7 +135,7 @@ MAY_IMPORT = {
     "accounts": {"http", "mail", "openapi", "secret", "store"},
     "admin": {"accounts", "store"},
     "catalogue": {"http", "openapi", "store"},
-    "importing": {"catalogue", "store"},
+    "importing": {"accounts", "catalogue", "store"},
     "tmdb": {"catalogue", "importing", "store"},
     "backup": {"catalogue", "importing", "store"},
     "rentals": {"accounts", "catalogue", "http", "mail", "openapi", "secret", "store"},

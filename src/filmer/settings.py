@@ -187,7 +187,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         _setting(
             "FILMER_SECRET_KEY",
-            "Key of the digests of card numbers and of links; at least 32 characters. Unset: a file in the data directory.",
+            "Key of the digests of cards and links; at least 32 characters. Unset: a file in the data directory.",
         ),
     ] = None
     demo: Annotated[

@@ -206,7 +206,7 @@ def test_what_a_token_was_used_for_last_and_when_it_ends(mary: Somebody) -> None
     rows = {name: row for row in rows_of(mary.client.get(ACCOUNT)) for name in ("over", "good") if row[0] == name}
     assert rows["over"][2] == "Never"
     assert rows["over"][3].startswith("Expired ")
-    assert rows["good"][2] == "4 March 2026, 05:06 UTC"
+    assert rows["good"][2] == "Wednesday, 4 March 2026, 05:06 UTC"
     assert not rows["good"][3].startswith("Expired ")
 
 

@@ -100,7 +100,7 @@ def test_a_session_that_is_over_is_not_listed(database_url: str) -> None:
         assert "Here and in 1 other browser." in page.text
         listed = rows_of(page)[1:3]
         assert listed[0][2] == "Now, here"
-        assert listed[1][1:3] == [f"{begun.day} {begun:%B %Y, %H:%M} UTC"] * 2
+        assert listed[1][1:3] == [f"{begun:%A}, {begun.day} {begun:%B %Y, %H:%M} UTC"] * 2
         nodes.clock.move(minutes=12)
         assert "Here, and nowhere else." in (await here.get(ACCOUNT)).text
 

@@ -11,6 +11,7 @@ from tests.accounts.conftest import open_account
 from tests.accounts.test_login import SESSION
 from tests.accounts.test_register import newcomer
 from tests.in_process import InProcess, MovedClock, in_process
+from tests.tmdb.clients import until
 from tests.users import LOGIN, PASSWORD
 
 from filmer.errors import ServiceUnavailable
@@ -235,7 +236,7 @@ def test_a_use_while_others_are_written_is_not_lost(case: Case) -> None:
             with psycopg.connect(case.url) as conn:
                 conn.execute("SELECT FROM session FOR UPDATE")
                 round_under_way = asyncio.create_task(tidy(here))
-                await asyncio.sleep(0.2)
+                await until(lambda: conn.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount)
                 case.clock.move(seconds=20)
                 assert await case.lives(here)
             await round_under_way

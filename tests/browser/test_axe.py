@@ -43,7 +43,9 @@ _FLAWS = """() => {
 }"""
 _PUBLIC = [kind for kind in KINDS if not kind.who and kind.status == 200 and not kind.steps]
 # Nothing for a search engine.
-_UNLISTED = {"/search", "/stars?name=robbins", "/sign-in", "/register", "/forgotten", "/account/undo-deletion/1.00"}
+_UNLISTED = {
+    "/search", "/stars?name=robbins", "/sign-in", "/register", "/inbox", "/forgotten", "/account/undo-deletion/1.00",
+}  # fmt: skip
 
 
 def statuses(kind: Kind) -> set[int]:

@@ -161,7 +161,7 @@ class Oracle:
         return sorted(people, key=key)
 
     def by_relevance(self, films: Iterable[Film], query: str) -> list[Film]:
-        """The title itself, titles that begin so, that contain it, the rest; of each the best known first.
+        """The title itself, the original title, titles that begin so, that contain it, the rest; the best known first.
 
         To be the title and to begin so is judged by what is written in one, with or without the leading article.
         """
@@ -169,14 +169,19 @@ class Oracle:
         typed = spoken.in_one_each_way(query) if spoken.wanted(query) else {phrase}
 
         def distance(film: Film) -> int:
-            titles = [spoken.in_one(title) for title in (film.title, spoken.without_article(film.title)) if title]
+            titles, originals = (in_one(title) for title in (film.title, film.original or ""))
             if not spoken.wanted(query):
-                titles = [film.form]
+                titles, originals = [film.form], []
             if any(title in typed for title in titles):
                 return 0
-            if any(title.startswith(one) for title in titles for one in typed):
+            if any(title in typed for title in originals):
                 return 1
-            return 2 if phrase in film.form else 3
+            if any(title.startswith(one) for title in titles for one in typed):
+                return 2
+            return 3 if phrase in film.form else 4
+
+        def in_one(text: str) -> list[str]:
+            return [spoken.in_one(title) for title in (text, spoken.without_article(text)) if title]
 
         known = last_if_unknown(films, lambda film: film.votes, lambda film: film.folded, descending=True)
         return sorted(known, key=distance)
@@ -199,7 +204,8 @@ class Oracle:
         }
 
     def named(self, name: str) -> list[Star]:
-        return [star for star in self.stars.values() if search_form(name) in star.form]
+        form = search_form(name)
+        return [star for star in self.stars.values() if form in star.form]
 
     def search(self, asked: dict[str, Any], genres: dict[int, str]) -> list[Film]:
         """The films that fulfil all that is asked, in no order."""

@@ -91,7 +91,7 @@ def some_words(chance: random.Random, film: Film) -> str:
     """Words of a film, the last of them often unfinished; now and then a title as it is, or something odd."""
     way = chance.random()
     if way < 0.15:
-        return twist(chance, film.title)
+        return twist(chance, chance.choice([film.title, film.original or film.title]))
     if way < 0.25:
         return chance.choice([*JUNK, *FREQUENT, *LAST])
     if way < 0.45:

@@ -46,6 +46,9 @@ Broken Mirror,2001,,999999,
 L'Atalante,1934,,18000,
 Die Brücke,1959,,7000,
 Brücke am Abend,1965,,40,
+Downfall,2004,Der Untergang,380000,
+Der Untergang der Welt,1990,,900000,
+Untergang,1950,,3,
 Star Trek,1979,,95000,
 Star Trek,2009,,620000,
 1917,2019,,680000,
@@ -230,6 +233,20 @@ def test_any_part_is_a_word_in_scripts_without_spaces(films: httpx.Client, query
 )
 def test_original_titles_are_searched(films: httpx.Client, query: str, title: str) -> None:
     assert titles(films, query) == [title]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("der untergang", ["Downfall", "Der Untergang der Welt"]),
+        ("Deruntergang", ["Downfall", "Der Untergang der Welt"]),
+        ("untergang", ["Untergang", "Downfall", "Der Untergang der Welt"]),
+    ],
+)
+def test_what_has_the_query_as_its_original_title_comes_after_titles_and_before_what_begins_so(
+    films: httpx.Client, query: str, expected: list[str]
+) -> None:
+    assert titles(films, query) == expected
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,22 @@ def test_a_sentence_gets_its_names(shop: httpx.Client, sentence: str, first: str
     assert ids(search(shop, sentence))[0] == first
 
 
+@pytest.mark.parametrize(
+    ("sentence", "found"),
+    [
+        ("science fiction with caine", ["tt1375666"]),
+        ("sci-fi by nolan", ["tt1375666"]),
+        ("comedies with audrey tautou", ["tt0211915"]),
+        ("a drama with michael caine", ["tt0468569", "tt0372784"]),  # which Inception is not
+        ("animated movies from 2002", ["tt0245429"]),  # a year beside it too
+        ("western with michael caine", ["tt0468569", "tt1375666", "tt0372784"]),  # there is none, so all of his
+        ("science fiction with qqqq", []),
+    ],
+)
+def test_a_sentence_gets_its_genre(shop: httpx.Client, sentence: str, found: list[str]) -> None:
+    assert ids(search(shop, sentence)) == found
+
+
 def test_i_and_one_say_nothing_about_a_film(shop: httpx.Client) -> None:
     response = search(shop, "the one batman film i like")
     assert response.headers[CORRECTED] == "batman"

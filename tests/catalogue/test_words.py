@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 
 from filmer.catalogue.folding import search_form
 from filmer.catalogue.index_words import written_words
-from filmer.catalogue.words import YEAR_MARK, name_words, pieces_of, query_keys, query_words, title_words
+from filmer.catalogue.words import (
+    ORIGINAL_MARK,
+    YEAR_MARK,
+    name_words,
+    original_words,
+    pieces_of,
+    query_keys,
+    query_words,
+    title_words,
+)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 SAID = "the iv 4 four & and spider-man R&B cube² 千と千尋 l'été é $ x ii twelve"
@@ -91,6 +100,14 @@ def test_keys_of_a_title(title: str, key: str, bare_key: str | None, in_one: set
 
 
 @pytest.mark.parametrize(
+    ("title", "keys"),
+    [("Der Untergang", {"=deruntergang", "=untergang"}), ("Léon", {"=leon"}), ("$", set()), ("", set())],
+)
+def test_words_of_an_original_title_are_a_titles_and_its_keys(title: str, keys: set[str]) -> None:
+    assert original_words(search_form(title)) == title_words(search_form(title)).words | keys
+
+
+@pytest.mark.parametrize(
     ("query", "keys"),
     [
         ("Matrix", {"matrix"}),
@@ -145,6 +162,7 @@ def test_every_title_is_found_written_in_one_and_is_the_title_that_it_is(title: 
 def test_words_are_letters_and_digits(text: str) -> None:
     """So nothing in them has a meaning in a tsquery."""
     assert all(word.isalnum() for word in [*pieces_of(text), *title_words(search_form(text)).words])
+    assert all(word.removeprefix(ORIGINAL_MARK).isalnum() for word in original_words(search_form(text)))
     for alternatives in query_words(text):
         assert all(alternative.text.removeprefix(YEAR_MARK).isalnum() for alternative in alternatives)
 
@@ -153,5 +171,6 @@ def test_nothing_is_longer_than_an_index_takes() -> None:
     for text in ("x" * 2400, "a&" * 1200, "千" * 800, "ab " * 800):
         found = title_words(text)
         assert max(map(len, found.words)) <= 100
+        assert max(len(word.encode()) for word in original_words(text)) < 2046  # bytes of a lexeme
         assert len(found.key) <= 500
         assert sum(len(word.encode()) for word in found.words) < 2**19  # of the 2**20 that a tsvector has

@@ -1,6 +1,7 @@
 """Bodies on the wire: whatever a client sends, a sound connection and no failure of ours (contract §1.3)."""
 
 import asyncio
+import select
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.responses import error_of, offences_of
 from filmer.app import in_front_of
 from filmer.clock import SystemClock
 from filmer.components import Components
+from filmer.edge import body_drain
 from filmer.errors import FilmerError, InvalidRequest, PayloadTooLarge, RequestTimeout, Unauthorized
 from filmer.http import body as module
 from filmer.http.body import MAX_BODY, ReceivedBody, receive_body
@@ -32,7 +34,10 @@ from filmer.settings import Settings
 
 @post("/api/v1/echo", status_code=200)
 async def echo(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    module.BODY_SECONDS = float(request.headers.get("x-body-seconds", "20"))
+    body_drain.DRAIN_SECONDS = float(request.headers.get("x-drain-seconds", "1"))
     received = await receive_body(request)
+    sys.stderr.write("received\n")
     if request.headers.get("x-stranger"):
         raise Unauthorized
     body = received.read(Sample)
@@ -45,7 +50,6 @@ def no_page(_path: str, _error: FilmerError) -> bytes:
 
 def make_app() -> Any:
     """What the servers of these tests run: a handler, and the edge's way with bodies around it."""
-    module.BODY_SECONDS = 1.0
     app = Litestar(
         [echo],
         exception_handlers={Exception: answer_failure},
@@ -56,6 +60,8 @@ def make_app() -> Any:
     settings = Settings(database_url="postgresql://nowhere")
     return in_front_of(app, Components(settings, SystemClock()), settings)
 
+
+SOON = "x-body-seconds: 1"  # the time for a body, where a test waits for its end
 
 RUN = """
 import sys
@@ -163,6 +169,9 @@ class RawConnection:
     def more(self, content: bytes) -> None:
         self._socket.sendall(content)
 
+    def is_answered(self, *, within: float) -> bool:
+        return bool(select.select([self._socket], [], [], within)[0])
+
     def response(self) -> tuple[int, dict[str, str]]:
         status = int(self._file.readline().split()[1])
         headers = {}
@@ -220,7 +229,7 @@ def test_an_announced_length_is_refused_before_it_comes(wire: RawConnection) -> 
 @pytest.mark.parametrize("head", ["content-length: 16", "transfer-encoding: chunked"])
 def test_who_sends_slowly_is_told_so(wire: RawConnection, head: str) -> None:
     begun = time.monotonic()
-    wire.send(head, b'{"mov' if "length" in head else b'5\r\n{"mov\r\n')
+    wire.send(f"{head}\r\n{SOON}", b'{"mov' if "length" in head else b'5\r\n{"mov\r\n')
     status, headers = wire.response()
     assert (status, headers["connection"]) == (408, "close")
     assert time.monotonic() - begun > 0.9
@@ -230,17 +239,22 @@ def test_who_sends_slowly_is_told_so(wire: RawConnection, head: str) -> None:
 
 def test_a_drop_now_and_then_gains_no_time(wire: RawConnection) -> None:
     begun = time.monotonic()
-    wire.send("content-length: 60000")
-    while time.monotonic() - begun < 1.5:
+    wire.send(f"content-length: 60000\r\n{SOON}")
+    while not wire.is_answered(within=0.1):
         wire.more(b" ")
-        time.sleep(0.1)
+        at_most(8, since=begun)
     assert wire.response()[0] == 408
-    at_most(8, since=begun)
 
 
-def test_what_comes_just_after_its_time_leaves_the_connection_usable(wire: RawConnection) -> None:
-    wire.send("content-length: 16", b'{"mov')
-    time.sleep(1.4)
+def test_what_comes_just_after_its_time_leaves_the_connection_usable(
+    wire: RawConnection, server: tuple[int, Path]
+) -> None:
+    before = server[1].read_text().count("received")
+    wire.send(f"content-length: 16\r\n{SOON}\r\nx-drain-seconds: 60", b'{"mov')
+    deadline = time.monotonic() + 30
+    while server[1].read_text().count("received") == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     wire.more(b'ieId": "a"}')
     status, headers = wire.response()
     assert status == 408

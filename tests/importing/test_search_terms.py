@@ -10,7 +10,7 @@ from tests.importing.random_catalogue import Stored
 
 from filmer.catalogue.folding import search_form
 from filmer.catalogue.search import DENSE
-from filmer.catalogue.words import name_words, title_words, year_word
+from filmer.catalogue.words import name_words, original_words, title_words, year_word
 from filmer.importing.data_set import ImportedFilm
 from filmer.importing.search_terms import substring_terms
 
@@ -62,9 +62,10 @@ def folded_texts(stored: Stored, field: str) -> dict[int, str]:
 
 def words_of(stored: Stored, film: ImportedFilm) -> set[str]:
     """The words of title, original title, directors and cast, and the year."""
-    titles = [film.title, film.original_title or ""]
     names = [*(film.directors or "").split(", "), *[stored.data_set.people[at].name for at in film.cast]]
-    words = {word for text in titles for word in title_words(search_form(text)).words}
+    words = set(title_words(search_form(film.title)).words)
+    if film.original_title and film.original_title != film.title:
+        words |= original_words(search_form(film.original_title))
     words.update(word for text in names for word in name_words(search_form(text)))
     return words if film.year is None else words | {year_word(film.year)}
 

@@ -191,6 +191,37 @@ def test_the_command_deletes_and_opens_again(leaver: Leaver) -> None:
     assert account_of(leaver)["erased"] is None
 
 
+def test_the_link_opens_nothing_that_was_disabled_since(leaver: Leaver) -> None:
+    address = undo_address(leaver.delete())
+    assert filmer("account", "disable", leaver.person.id, DATABASE_URL=leaver.url).returncode == 0
+    assert send(leaver.client, address).headers["location"] == "/sign-in"
+    assert log_in(leaver) == 401
+    leaver.pass_week()
+    leaver.tidy()
+    assert account_of(leaver)["erased"]
+
+
+def test_those_who_have_to_stay_keep_nobody_waiting(leaver: Leaver) -> None:
+    stuck = """
+        WITH stuck AS (
+            INSERT INTO account (id, email, email_key, first_name, last_name, password, disabled, created, leaving)
+            SELECT n, n || '@x.example', n || '@x.example', 'S', 'T', '$argon2id$', true, %s, %s
+            FROM generate_series(-150, -1) n RETURNING id
+        ), sold AS (
+            INSERT INTO shop_order (id, account_id, placed, told, item_count, total, submission, payment)
+            SELECT -id, id, now(), now(), 1, 0, '', '' FROM stuck RETURNING id
+        )
+        INSERT INTO cancellation SELECT id, NULL, '', now(), 0, 'failed', now() FROM sold
+    """
+    leaver.delete()
+    leaver.pass_week()
+    fetch(leaver.url, stuck, leaver.clock.now(), leaver.clock.now() - timedelta(days=8))
+    for _ in range(30):  # each time 100 of 151 are looked at
+        leaver.tidy()
+    assert account_of(leaver)["erased"]
+    fetch(leaver.url, "UPDATE account SET leaving = NULL WHERE id < 0")
+
+
 def test_the_command_removes_at_once(leaver: Leaver) -> None:
     result = filmer("account", "delete", leaver.person.id, "--now", DATABASE_URL=leaver.url)
     assert (result.returncode, result.stderr) == (0, "")

@@ -15,9 +15,9 @@ from tests.users import open_account
 
 from filmer.accounts.schemas import User
 from filmer.http.cookies import SESSION_COOKIE
-from filmer.rentals.counter_queries import Stock
+from filmer.rentals.counter_queries import Stock, select_stock
 from filmer.rentals.schemas import Rental
-from filmer.rentals.terms import NewTerms, set_terms, stock_of
+from filmer.rentals.terms import NewTerms, set_terms
 from filmer.store.postgres import Connection
 
 __all__ = ["database_url", "start_shop"]
@@ -99,7 +99,7 @@ class RentalShop:
         return self.run(lambda conn: work(conn, *arguments))
 
     def stock(self, film_id: str = PICKED_UP) -> Stock:
-        stock: Stock = self.run(lambda conn: stock_of(conn, [film_id], now=self.clock.now()))[film_id]
+        stock: Stock = self.run(lambda conn: select_stock(conn, [film_id], now=self.clock.now()))[film_id]
         return stock
 
     def set_copies(self, copies: int | None, film_id: str = PICKED_UP) -> None:

@@ -62,7 +62,7 @@ def test_from_the_order_s_code_to_the_copy_s_return(rentals: RentalShop, admin: 
 
 def out_until(rentals: RentalShop) -> str:
     [(ends,)] = fetch(rentals.url, "SELECT ends_at AT TIME ZONE 'UTC' FROM rental WHERE ends_at IS NOT NULL")
-    return f"{ends:%a} {ends.day} {ends:%B %Y}, {ends:%H:%M} UTC"
+    return f"{ends:%A}, {ends.day} {ends:%B %Y}, {ends:%H:%M} UTC"
 
 
 def test_what_waits_and_what_is_overdue_is_there_before_one_searches(rentals: RentalShop, admin: User) -> None:

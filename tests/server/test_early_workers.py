@@ -98,7 +98,7 @@ def test_workers_that_wait_end_with_a_main_process_that_is_killed(starting: Star
     waiting = starting.workers
     starting.process.kill()
     starting.process.wait(10)
-    assert eventually(lambda: all(map(is_gone, waiting)), seconds=5)
+    assert eventually(lambda: all(map(is_gone, waiting)))
     assert "Traceback" not in starting.output()
 
 
@@ -106,14 +106,14 @@ def test_ctrl_c_in_a_terminal_is_reported_once_and_ends_all(starting: Starting) 
     waiting = starting.workers
     os.killpg(starting.process.pid, signal.SIGINT)
     assert starting.process.wait(20) == 130
-    assert eventually(lambda: all(map(is_gone, waiting)), seconds=5)
+    assert eventually(lambda: all(map(is_gone, waiting)))
     assert starting.output() == "filmer: interrupted; incomplete changes were not saved\n"
 
 
 def test_a_worker_that_dies_while_it_waits_is_started_again(starting: Starting) -> None:
     victim, other = starting.workers
     victim.kill()
-    assert eventually(lambda: is_gone(victim), seconds=5)
+    assert eventually(lambda: is_gone(victim))
     starting.let_go()
     assert eventually(lambda: "is ready at" in starting.output(), 60), starting.output()
     assert eventually(lambda: len(starting.workers) == WORKERS, 30), starting.output()

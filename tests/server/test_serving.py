@@ -115,7 +115,7 @@ def test_the_demo_from_nothing_an_import_beside_it_and_a_second_start(
     assert processes(data_dir)
     server.process.terminate()
     assert server.process.wait(30) == 0
-    assert eventually(lambda: not left_of(family), seconds=2)
+    assert eventually(lambda: not left_of(family))
     assert processes(data_dir) == []
     assert "Traceback" not in server.output()
 
@@ -136,8 +136,8 @@ def test_a_killed_server_leaves_nothing_running_and_loses_nothing(
     assert len(workers(server)) == 2
     server.process.kill()
     server.process.wait(10)
-    assert eventually(lambda: not left_of(family), seconds=5)
-    assert eventually(lambda: not processes(data_dir), seconds=10)
+    assert eventually(lambda: not left_of(family))
+    assert eventually(lambda: not processes(data_dir))
     assert not is_listened_to(server.port)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -180,7 +180,7 @@ def test_requests_under_way_are_finished_before_it_stops(filled: str, serve: Ser
         conn.execute(LOCK)
         for thread in asking:
             thread.start()
-        assert eventually(lambda: waiting(filled) == len(asking), seconds=10)
+        assert eventually(lambda: waiting(filled) == len(asking))
         server.process.send_signal(number)
         with pytest.raises(subprocess.TimeoutExpired):
             server.process.wait(1)  # it does not go before they have their answers
@@ -189,24 +189,24 @@ def test_requests_under_way_are_finished_before_it_stops(filled: str, serve: Ser
         thread.join(20)
     assert [response.status_code for response in responses] == [200] * len(asking)
     assert server.process.wait(20) == 0
-    assert eventually(lambda: not left_of(family), seconds=2)
+    assert eventually(lambda: not left_of(family))
     assert not is_listened_to(server.port)
     assert "Traceback" not in server.output()
 
 
 def test_a_worker_that_is_killed_is_replaced(filled: str, serve: Serve) -> None:
     server = serve(filled, "--workers", "2")
-    assert eventually(lambda: len(listening_workers_of(server)) == 2, seconds=10), "one of them says ready for both"
+    assert eventually(lambda: len(listening_workers_of(server)) == 2), "one of them says ready for both"
     before = listening_workers_of(server)
     victim = min(before)
     psutil.Process(victim).kill()
-    assert eventually(lambda: victim not in listening_workers_of(server), seconds=5)
+    assert eventually(lambda: victim not in listening_workers_of(server))
     # A client that connects before the main process has noticed waits at the dead worker's socket, and is refused.
-    assert eventually(lambda: len(listening_sockets(server.process.pid)) == 1, seconds=5)
+    assert eventually(lambda: len(listening_sockets(server.process.pid)) == 1)
     for _ in range(5):
         response = httpx.get(f"http://127.0.0.1:{server.port}{FILM}", timeout=10, trust_env=False, verify=False)
         assert response.status_code == 200
-    assert eventually(lambda: len(listening_workers_of(server) - {victim}) == 2, seconds=10)
+    assert eventually(lambda: len(listening_workers_of(server) - {victim}) == 2)
     assert (before - {victim}) <= listening_workers_of(server), "the other goes on"
     for _ in range(20):  # each on a connection of its own: any worker may get it
         response = httpx.get(f"http://127.0.0.1:{server.port}{FILM}", timeout=10, trust_env=False, verify=False)

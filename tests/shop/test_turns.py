@@ -40,13 +40,15 @@ def until(shop: LocalShop, statement: str) -> None:
 def test_no_answer_is_held_back(start_shop: StartShop, key: str | None) -> None:
     shop = start_shop()
     client = shop.sign_in()
-    took = []
+    carts, took = [], []
     for number in range(10):
+        begun = time.monotonic()
         put_in_cart(client)
+        carts.append(running_seconds(since=begun))
         begun = time.monotonic()
         data_of(pay(client, key=key and f"{key} {number}"))
         took.append(running_seconds(since=begun))
-    assert min(took) < 0.1, "whatever else the machine does, one of them has it for itself"
+    assert min(took) < 0.1 + 5 * min(carts), "however busy the machine is, it is so for both"
     assert (shop.checkout.outcomes, shop.checkout.takings) == ({"placed": 10}, Decimal("49.90"))
 
 

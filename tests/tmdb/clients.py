@@ -105,6 +105,19 @@ class Worker(NamedTuple):
         await until(lambda: not (self.tmdb_cache._refreshes or self.tmdb_cache._fetches or self.tmdb_cache._saves))
 
 
+def held(worker: Worker, request: str) -> asyncio.Event:
+    """The worker gets no answer to ``Tmdb.<request>`` until the event is set."""
+    tmdb, may_come = worker.tmdb_cache._tmdb, asyncio.Event()
+    ask = getattr(tmdb, request)
+
+    async def wait_and_ask(*arguments: Any) -> Any:
+        await may_come.wait()
+        return await ask(*arguments)
+
+    setattr(tmdb, request, wait_and_ask)
+    return may_come
+
+
 @asynccontextmanager
 async def worker(
     base_url: str, database_url: str, redis_url: str | None, clock: SteppingClock, **options: Any

@@ -6,7 +6,7 @@ from collections import Counter
 
 import msgspec
 import pytest
-from tests.tmdb.clients import MATRIX, POPULAR, SHAWSHANK, UNKNOWN, until
+from tests.tmdb.clients import MATRIX, POPULAR, SHAWSHANK, UNKNOWN, held, until
 from tests.tmdb.cluster import FRESH, Cluster, Run, key_of, state
 
 from filmer.errors import MovieNotFound
@@ -47,12 +47,13 @@ def test_what_comes_soon_is_waited_for(run: Run, monkeypatch: pytest.MonkeyPatch
 def test_what_does_not_come_is_not_waited_for_and_asked_once(run: Run) -> None:
     async def work(cluster: Cluster) -> None:
         async with cluster.worker() as worker_a:
-            cluster.sandbox.fail("latency", seconds=1.5)
+            may_come = held(worker_a, "popular")
             begun = time.monotonic()
             assert await worker_a.tmdb_cache.popular_if_available(1) is None
             assert time.monotonic() - begun >= 0.29
             assert await worker_a.tmdb_cache.popular_if_available(1) is None
             assert worker_a.tmdb_cache.outcomes == Counter(none=2)
+            may_come.set()
             await worker_a.settled()
             assert cluster.sandbox.calls(POPULAR) == 1
             result = await worker_a.tmdb_cache.popular_if_available(1)
@@ -68,9 +69,10 @@ def test_while_somebody_asks_it_is_not_asked_again(run: Run, monkeypatch: pytest
 
     async def work(cluster: Cluster) -> None:
         async with cluster.worker() as worker_a:
-            cluster.sandbox.fail("latency", seconds=0.5)
+            may_come = held(worker_a, "popular")
             task = asyncio.create_task(worker_a.tmdb_cache.popular(1))
             await until(lambda: worker_a.tmdb_cache._fetches)
+            asyncio.get_running_loop().call_later(0.1, may_come.set)
             result = await worker_a.tmdb_cache.popular_if_available(1)
             assert result is not None
             assert (await task).value == result.value
@@ -97,7 +99,7 @@ def test_where_no_tmdb_is_set_up_nobody_asks_or_waits(run: Run) -> None:
 
 def test_each_answer_is_counted_by_what_it_was(run: Run) -> None:
     async def work(cluster: Cluster) -> None:
-        async with cluster.worker(tmdb_deadline_seconds=1) as worker_a:
+        async with cluster.worker() as worker_a:
             for _ in range(2):
                 await worker_a.tmdb_cache.film(MATRIX)
             cluster.move(FRESH)
@@ -142,11 +144,13 @@ def test_what_another_process_brought_is_kept_here_too(run: Run) -> None:
     """Once a value from Valkey is in the memory of a process, it may be gone from Valkey."""
 
     async def work(cluster: Cluster) -> None:
-        cluster.sandbox.fail("latency", seconds=0.3, times=1)
         async with cluster.worker() as worker_a, cluster.worker() as waiting, cluster.worker() as later:
+            may_come = held(worker_a, "film")
             tasks = [asyncio.create_task(state(worker_a.tmdb_cache))]
-            await until(lambda: worker_a.tmdb_cache._fetches)
+            await until(lambda: cluster.valkey.exists(f"{key_of(worker_a)}:claim"))
             tasks.append(asyncio.create_task(state(waiting.tmdb_cache)))
+            await until(lambda: waiting.tmdb_cache._fetches)
+            may_come.set()
             assert [await task for task in tasks] == ["miss", "miss"]
             assert cluster.calls() == 1
             assert await state(later.tmdb_cache) == "hit"
@@ -170,25 +174,30 @@ def test_a_copy_is_kept_a_day_in_valkey(run: Run) -> None:
 
 
 def test_a_claim_is_kept_for_as_long_as_it_takes_and_given_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "CLAIM_MILLISECONDS", 500)
+    monkeypatch.setattr(cache, "CLAIM_MILLISECONDS", 3000)
+    renewed_every = 3000 / 4000  # seconds
 
     async def work(cluster: Cluster) -> None:
-        cluster.sandbox.fail("latency", seconds=1)
         async with cluster.worker() as worker_a, cluster.worker() as worker_b:
+            claim = f"{key_of(worker_a)}:claim"
+            may_come = [held(worker, "film") for worker in (worker_a, worker_b)]
             tasks = [asyncio.create_task(state(worker.tmdb_cache)) for worker in (worker_a, worker_b)]
-            left = []
-            while not all(task.done() for task in tasks):
-                left.append(int(cluster.valkey.pttl(f"{key_of(worker_a)}:claim")))
-                await asyncio.sleep(0.05)
+            await until(lambda: cluster.valkey.exists(claim))
+            left = [int(cluster.valkey.pttl(claim))]
+            async with asyncio.timeout(20):
+                while len(left) < 2 or left[-1] <= left[-2]:  # until it is renewed
+                    await asyncio.sleep(0.02)
+                    left.append(int(cluster.valkey.pttl(claim)))
+            assert min(left) > 0
+            assert max(left) <= 3000
+            for event in may_come:
+                event.set()
             assert [await task for task in tasks] == ["miss", "miss"]
-            assert 200 < max(left) <= 500
             assert cluster.calls() == 1
-            assert not cluster.valkey.exists(f"{key_of(worker_a)}:claim")
-            cluster.valkey.set(f"{key_of(worker_a)}:claim", b"", px=20_000)
-            await asyncio.sleep(0.3)
-            assert int(cluster.valkey.pttl(f"{key_of(worker_a)}:claim")) > 10_000, (
-                "the claim of another process is not renewed"
-            )
+            assert not cluster.valkey.exists(claim)
+            cluster.valkey.set(claim, b"", px=60_000)
+            await asyncio.sleep(1.2 * renewed_every)
+            assert int(cluster.valkey.pttl(claim)) > 10_000, "the claim of another process is not renewed"
 
     run(work)
 
@@ -211,11 +220,10 @@ def test_what_came_while_it_was_looked_for_elsewhere_is_not_asked_for(run: Run) 
 def test_who_waits_looks_ever_less_often(run: Run) -> None:
     async def work(cluster: Cluster) -> None:
         waits: list[float] = []
-        sleep = cluster.clock.sleep
 
         async def slept(seconds: float) -> None:
             waits.append(seconds)
-            await sleep(seconds)
+            cluster.clock.move(seconds)
 
         cluster.clock.sleep = slept  # type: ignore[method-assign]
         async with cluster.worker(tmdb_deadline_seconds=3) as worker_a:

@@ -34,7 +34,7 @@ class Passwords:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_lower_priority)
         self._slots = asyncio.Semaphore(threads)
         self._waiting = 0
-        self._dummy_hash = _make_dummy_hash()
+        self._dummy_hash = make_unusable_hash()
 
     async def hash(self, password: str, *, before: BeforeWork = None) -> str:
         """The hash of a password. ``before`` and errors as of ``matches``."""
@@ -84,8 +84,8 @@ def _normalized(password: str) -> str:
     return unicodedata.normalize("NFC", password) if len(password) <= MAX_COMPOSED else password
 
 
-def _make_dummy_hash() -> str:
-    """The hash of an unknown password: checking against it costs as much as any check."""
+def make_unusable_hash() -> str:
+    """A hash that no password has: checking against it costs as much as any check."""
     salt, tag = (base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (16, 32))
     return f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${tag}"
 

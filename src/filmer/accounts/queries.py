@@ -1,11 +1,13 @@
 """All SQL about accounts, their sessions, and guesses."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 from psycopg import sql
 
 from filmer.accounts.addresses import earlier_email_key, email_key
+from filmer.accounts.passwords import make_unusable_hash
 from filmer.accounts.schemas import Role, User
 from filmer.store.postgres import Connection
 
@@ -42,6 +44,16 @@ class ListedSession(msgspec.Struct, frozen=True):
     created: datetime
     used: datetime
     is_kept: bool
+
+
+class NewAccount(msgspec.Struct, frozen=True):
+    """An account without a password yet. ``key``: the address as it is compared."""
+
+    email: str
+    key: str
+    first_name: str
+    last_name: str
+    role: Role
 
 
 class AccountListing(msgspec.Struct, frozen=True):
@@ -103,6 +115,34 @@ async def insert_account(
     return None if row is None else User(*row)
 
 
+async def insert_accounts(conn: Connection, accounts: Sequence[NewAccount], now: datetime) -> set[str]:
+    """All but those whose e-mail address has an account; the keys of the addresses that have one now.
+
+    Nobody knows their passwords: each user chooses the first one.
+
+    In the order of their addresses, so that two processes doing this do not wait for each other in a ring.
+    """
+    cursor = await conn.execute(
+        """
+        INSERT INTO account (email, email_key, first_name, last_name, role, password, created)
+        SELECT n.*, %(now)s
+        FROM unnest(%(emails)s::text[], %(keys)s::text[], %(first)s::text[], %(last)s::text[], %(roles)s::text[],
+            %(passwords)s::text[]) n (email, key, first_name, last_name, role, password)
+        ORDER BY n.key ON CONFLICT (email_key) DO NOTHING RETURNING email_key
+        """,
+        {
+            "emails": [account.email for account in accounts],
+            "keys": [account.key for account in accounts],
+            "first": [account.first_name for account in accounts],
+            "last": [account.last_name for account in accounts],
+            "roles": [account.role for account in accounts],
+            "passwords": [make_unusable_hash() for _ in accounts],
+            "now": now,
+        },
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
 async def skip_ids(conn: Connection) -> None:
     """Moves the sequence of ids beyond those that were inserted explicitly."""
     await conn.execute("SELECT setval(pg_get_serial_sequence('account', 'id'), greatest(max(id), 1)) FROM account")
@@ -150,10 +190,15 @@ async def update_role(conn: Connection, account_id: int, role: Role) -> bool:
 
 
 async def update_disabled(conn: Connection, account_id: int, *, disabled: bool) -> bool:
-    """To open an account undoes that its user deleted it. False for one that there is not, or whose user is gone."""
+    """To open an account undoes that its user deleted it. False for one that there is not, or whose user is gone.
+
+    An account that its user deleted before it was disabled goes as it would have gone. But its moment is another one
+    from then on, so that the link that undoes the deletion, which is signed with it, opens nothing that is disabled.
+    """
     done = await conn.execute(
         """
-        UPDATE account SET disabled = %(disabled)s, leaving = CASE WHEN %(disabled)s THEN leaving END
+        UPDATE account SET disabled = %(disabled)s,
+            leaving = CASE WHEN %(disabled)s THEN leaving - interval '1 microsecond' END
         WHERE id = %(account)s AND erased IS NULL
         """,
         {"disabled": disabled, "account": account_id},

@@ -201,7 +201,7 @@ class MovieSearch(SearchFilters):
         Meta(
             description=(
                 "`relevance` (best first, whatever the order) needs `query`: the title itself, with or without its "
-                "article, then what begins with the query, then what contains it; more votes first."
+                "article, the original title, what begins with the query, what contains it; more votes first."
             )
         ),
     ] = "title"

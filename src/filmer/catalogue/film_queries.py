@@ -34,7 +34,8 @@ async def select_film(conn: Connection, film_id: str) -> Film | None:
 async def select_people(conn: Connection, nos: Sequence[int]) -> list[Person]:
     """The stars and directors of these numbers, in the order asked for."""
     statement = """
-        SELECT u.no, coalesce(s.id, d.id), coalesce(s.name, d.name), coalesce(s.birth_year, d.birth_year)
+        SELECT u.no, coalesce(s.id, d.id), coalesce(s.name, d.name), coalesce(s.birth_year, d.birth_year),
+            s.no IS NOT NULL
         FROM unnest(%s::integer[]) WITH ORDINALITY u(no, at) LEFT JOIN star s USING (no) LEFT JOIN director d USING (no)
         WHERE s.no IS NOT NULL OR d.no IS NOT NULL ORDER BY u.at
     """
@@ -79,15 +80,15 @@ async def select_filmography(conn: Connection, person_id: str) -> tuple[Person, 
             SELECT u.no, bool_or(acts) AS acts, bool_or(NOT acts) AS directs
             FROM person CROSS JOIN LATERAL unnest(film_nos) u(no) GROUP BY u.no
         )
-        SELECT p.no, p.id, p.name, p.birth_year, f.id, f.title, f.year, f.director, f.rating, f.genre_ids, f.genres,
-            f.star_nos, coalesce(f.director_nos, '{}'), e.acts, e.directs
+        SELECT p.no, p.id, p.name, p.birth_year, p.acts, f.id, f.title, f.year, f.director, f.rating, f.genre_ids,
+            f.genres, f.star_nos, coalesce(f.director_nos, '{}'), e.acts, e.directs
         FROM (SELECT * FROM person LIMIT 1) p LEFT JOIN (entry e JOIN film f USING (no)) ON true
         ORDER BY f.year_desc
     """
     rows = await (await conn.execute(statement, {"id": person_id})).fetchall()
     if not rows:
         return None
-    return Person(*rows[0][:4]), [_filmography_entry(row[4:]) for row in rows if row[4] is not None]
+    return Person(*rows[0][:5]), [_filmography_entry(row[5:]) for row in rows if row[5] is not None]
 
 
 def _filmography_entry(row: TupleRow) -> FilmographyEntry:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from filmer.catalogue.queries import MOVIE_ITEM, movie_item
-from filmer.catalogue.schemas import MovieItem, Suggestion
+from filmer.catalogue.schemas import MovieItem
 from filmer.catalogue.search_queries import MOVIE_RANK
 from filmer.store.postgres import Connection
 
@@ -79,17 +79,3 @@ async def select_alike(conn: Connection, nos: Sequence[int]) -> list[AlikeFilm]:
         FROM unnest(%s::integer[]) WITH ORDINALITY u(no, at) JOIN film f USING (no) ORDER BY u.at
     """
     return [AlikeFilm(*row) for row in await (await conn.execute(statement, [list(nos)])).fetchall()]
-
-
-async def select_found_people(conn: Connection, nos: Sequence[int]) -> list[Suggestion]:
-    """The people with these numbers, in this order."""
-    statement = """
-        SELECT CASE WHEN s.no IS NULL THEN 'director' ELSE 'star' END, coalesce(s.id, d.id), coalesce(s.name, d.name),
-            coalesce(s.birth_year, d.birth_year)
-        FROM unnest(%s::integer[]) WITH ORDINALITY u(no, at) LEFT JOIN star s USING (no) LEFT JOIN director d USING (no)
-        WHERE s.no IS NOT NULL OR d.no IS NOT NULL ORDER BY u.at
-    """
-    return [
-        Suggestion(kind=row[0], id=row[1], text=row[2], year=row[3])
-        for row in await (await conn.execute(statement, [list(nos)])).fetchall()
-    ]

@@ -159,6 +159,7 @@ class Person(msgspec.Struct, frozen=True):
     id: str
     name: str
     birth_year: int | None
+    is_star: bool
 
 
 class FilmographyEntry(msgspec.Struct, frozen=True):

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 from filmer.catalogue import listing
 from filmer.catalogue.folding import A_TO_Z
 from filmer.catalogue.queries import MOVIE_ITEM, STAR_ITEM, movie_item, star_item
+from filmer.catalogue.words import ORIGINAL_MARK
 from filmer.store.postgres import escape_like
 
 if TYPE_CHECKING:
+    from psycopg.rows import TupleRow
+
     from filmer.catalogue.filters import Filters, RareTerms
     from filmer.catalogue.schemas import MovieItem, StarItem
     from filmer.catalogue.words import QueryWord
@@ -60,17 +63,25 @@ async def select_matches(
     """All matches, counted, and one page of them."""
     conditions, parameters = _conditions(filters, rare_terms, indexed=True)
     order = _relevance(filters, parameters) if sort == "relevance" else f"f.{MOVIE_RANK[sort]}"
+    hits = f"SELECT f.no, {order} AS place FROM film f WHERE {conditions}"
+    total, rows = await _page_of(conn, "film", hits, MOVIE_ITEM, parameters | {"first": first, "size": size})
+    return total, [movie_item(row) for row in rows]
+
+
+async def _page_of(
+    conn: Connection, table: str, hits: str, columns: str, parameters: dict[str, Any]
+) -> tuple[int, list[TupleRow]]:
+    """How many there are of ``hits``, a statement that gives them numbers and places; and one page of their rows."""
     statement = f"""
-        WITH hit AS MATERIALIZED (SELECT f.no, {order} AS place FROM film f WHERE {conditions}),
+        WITH hit AS MATERIALIZED ({hits}),
              page AS MATERIALIZED (SELECT no, place FROM hit ORDER BY place, no LIMIT %(size)s OFFSET %(first)s)
-        SELECT t.total, {MOVIE_ITEM}
+        SELECT t.total, {columns}
         FROM (SELECT count(*) AS total FROM hit) t
-        LEFT JOIN (page JOIN film f USING (no)) ON true
+        LEFT JOIN (page JOIN {table} f USING (no)) ON true
         ORDER BY page.place, page.no
     """
-    parameters |= {"first": first, "size": size}
     rows = await (await conn.execute(statement.encode(), parameters, prepare=False)).fetchall()
-    return int(rows[0][0]), [movie_item(row[1:]) for row in rows if row[1] is not None]
+    return int(rows[0][0]), [row[1:] for row in rows if row[1] is not None]
 
 
 _JOINED = 2  # words that a title may have written in one
@@ -79,16 +90,18 @@ _JOINED = 2  # words that a title may have written in one
 async def select_titled(conn: Connection, filters: Filters, first: int, size: int) -> list[MovieItem]:
     """Those whose title starts with the query, by relevance, from place ``first`` on: among many, the best films.
 
-    They come in two lists, each in an order that an index knows: titles that are the query, and longer ones.
+    They come in two lists, each in an order that an index knows: titles that are the query, and longer ones. Of the
+    first, those of which only the original title is come last.
     """
     tests, parameters = _scalars(filters, indexed=True)
-    is_title, starts = _title_tests(filters, parameters)
+    is_title, is_original, starts = _title_tests(filters, parameters)
+    is_either = f"({is_title} OR {is_original})"
     # A title that starts with the query's key may have other words: "ii" and "iii", "de la c" and "delacroix".
     if len(filters.keys) > 1 or len(filters.words) > _JOINED:
         tests.append("f.words @@ %(words)s::tsquery")
         parameters["words"] = _tsquery(filters.words)
-    same = " AND ".join([is_title, *tests])
-    longer = " AND ".join([starts, f"{is_title} IS NOT TRUE", *tests])
+    same = " AND ".join([is_either, *tests])
+    longer = " AND ".join([starts, f"{is_either} IS NOT TRUE", *tests])
     counting = f"SELECT count(*) FROM film f WHERE {same}"
     row = await (await conn.execute(counting.encode(), parameters, prepare=False)).fetchone()
     among_same = min(max((row[0] if row else 0) - first, 0), size)
@@ -96,10 +109,10 @@ async def select_titled(conn: Connection, filters: Filters, first: int, size: in
     parameters["skipped"] = max(first - (row[0] if row else 0), 0)
     statement = f"""
         WITH page AS MATERIALIZED (
-            (SELECT 0 AS kind, f.no, f.votes_desc FROM film f WHERE {same}
-             ORDER BY f.votes_desc LIMIT %(among_same)s OFFSET %(first)s)
+            (SELECT CASE WHEN {is_title} THEN 0 ELSE 1 END AS kind, f.no, f.votes_desc FROM film f WHERE {same}
+             ORDER BY kind, f.votes_desc LIMIT %(among_same)s OFFSET %(first)s)
             UNION ALL
-            (SELECT 1, f.no, f.votes_desc FROM film f WHERE {longer}
+            (SELECT 2, f.no, f.votes_desc FROM film f WHERE {longer}
              ORDER BY f.votes_desc LIMIT %(longer)s OFFSET %(skipped)s))
         SELECT {MOVIE_ITEM} FROM page JOIN film f USING (no) ORDER BY page.kind, page.votes_desc
     """
@@ -140,17 +153,9 @@ async def select_star_matches(
     conn: Connection, name: str, rare_terms: RareTerms, sort: str, first: int, size: int
 ) -> tuple[int, list[StarItem]]:
     condition, parameters = _contains("f", "name", "star", name, rare_terms, indexed=True)
-    statement = f"""
-        WITH hit AS MATERIALIZED (SELECT f.no, f.{STAR_RANK[sort]} AS place FROM star f WHERE {condition}),
-             page AS MATERIALIZED (SELECT no, place FROM hit ORDER BY place LIMIT %(size)s OFFSET %(first)s)
-        SELECT t.total, {STAR_ITEM}
-        FROM (SELECT count(*) AS total FROM hit) t
-        LEFT JOIN (page JOIN star f USING (no)) ON true
-        ORDER BY page.place
-    """
-    parameters |= {"first": first, "size": size}
-    rows = await (await conn.execute(statement.encode(), parameters, prepare=False)).fetchall()
-    return int(rows[0][0]), [star_item(row[1:]) for row in rows if row[1] is not None]
+    hits = f"SELECT f.no, f.{STAR_RANK[sort]} AS place FROM star f WHERE {condition}"
+    total, rows = await _page_of(conn, "star", hits, STAR_ITEM, parameters | {"first": first, "size": size})
+    return total, [star_item(row) for row in rows]
 
 
 async def select_stars_in_order(conn: Connection, name: str, sort: str, first: int, size: int) -> list[StarItem]:
@@ -257,22 +262,27 @@ def _tsquery(words: tuple[QueryWord, ...]) -> str:
     )
 
 
-def _title_tests(filters: Filters, parameters: dict[str, Any]) -> tuple[str, str]:
-    """Tests whether the query is the title, with or without its article, and whether that starts with the query."""
+def _title_tests(filters: Filters, parameters: dict[str, Any]) -> tuple[str, str, str]:
+    """Tests whether the query is the title or the original title, with or without its article, or the title's start."""
     if filters.literal:
         parameters |= {"phrase": filters.phrase, "phrase_start": f"{escape_like(filters.phrase)}%"}
-        return "f.title_folded = %(phrase)s", "f.title_folded LIKE %(phrase_start)s"
+        return "f.title_folded = %(phrase)s", "false", "f.title_folded LIKE %(phrase_start)s"
     parameters["keys"] = list(filters.keys)
+    parameters["originals"] = " | ".join(f"'{ORIGINAL_MARK}{key}'" for key in filters.keys)
     starts = []
     for place, key in enumerate(filters.keys):
         parameters[f"start_{place}"] = f"{escape_like(key)}%"
         starts += [f"f.title_key LIKE %(start_{place})s", f"f.bare_key LIKE %(start_{place})s"]
-    return "(f.title_key = ANY (%(keys)s) OR f.bare_key = ANY (%(keys)s))", f"({' OR '.join(starts)})"
+    return (
+        "(f.title_key = ANY (%(keys)s) OR f.bare_key = ANY (%(keys)s))",
+        "f.no = ANY (ARRAY(SELECT no FROM film WHERE words @@ %(originals)s::tsquery))",  # looked up once
+        f"({' OR '.join(starts)})",
+    )
 
 
 def _relevance(filters: Filters, parameters: dict[str, Any]) -> str:
-    """Best first: the title itself, titles that start with it, titles that contain it, the rest; known films first."""
-    is_title, starts = _title_tests(filters, parameters)
+    """Best first: the title itself, the original title, titles that start so, that contain it, the rest; by votes."""
+    is_title, is_original, starts = _title_tests(filters, parameters)
     parameters["phrase_like"] = f"%{escape_like(filters.phrase)}%"
-    return f"""(CASE WHEN {is_title} THEN 0 WHEN {starts} THEN 1
-        WHEN f.title_folded LIKE %(phrase_like)s THEN 2 ELSE 3 END)::bigint << 32 | f.votes_desc"""
+    return f"""(CASE WHEN {is_title} THEN 0 WHEN {is_original} THEN 1 WHEN {starts} THEN 2
+        WHEN f.title_folded LIKE %(phrase_like)s THEN 3 ELSE 4 END)::bigint << 32 | f.votes_desc"""

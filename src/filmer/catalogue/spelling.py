@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import tantivy
 from rapidfuzz.distance import OSA
@@ -13,17 +13,22 @@ from filmer.catalogue.index_words import STOP_WORDS, letters_of, words_of, writt
 from filmer.catalogue.search_index import NEAR_YEAR, SearchIndex, split_year
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 MAX_TEXTS = 5  # spellings that are searched for until one finds something
 MAX_WORDS = 12  # of a sentence
 LOOKED_AT = 20  # films, of those that have words near to the query's
 MAX_FOUND = 200  # films of a sentence
 MAX_NEAR = 10  # films with titles near to the query
-NAME_WORDS = (4, 3, 2)
+NAME_WORDS, GENRE_WORDS = (4, 3, 2), (2, 1)
 SAME_NAME = 3  # people of one name at most
+GENRES = {
+    "sciencefiction": "scifi", "scifi": "sciencefiction", "noir": "filmnoir", "romantic": "romance",
+    "animated": "animation", "historical": "history",
+}  # fmt: skip
 _MUST, _SHOULD = tantivy.Occur.Must, tantivy.Occur.Should
 _Query = tantivy.Query
+T = TypeVar("T")
 
 
 def corrections(index: SearchIndex, text: str) -> list[str]:
@@ -94,36 +99,58 @@ def films_of_sentence(index: SearchIndex, text: str) -> list[int]:
     """The films that a sentence describes, best first: ``tom hanks on an island``. None where it names nobody.
 
     All people that it names took part in them, and they are of the year that it says, or the one before or after. The
-    other words, in title or overview, and votes decide which come first.
+    other words, in title or overview, and votes decide which come first. A word may be a genre: then they are of that,
+    if there are any, and who is meant need not be named in full.
     """
     words, year = split_year(written_words(text)[:MAX_WORDS])
-    required: list[Any] = []
-    for letters, nos in _names(index, words):
-        terms = [f"d{letters}", *(f"p{no}" for no in nos)]
-        required.append(_Query.term_set_query(index.schema, "credit", terms))
-    if not required:
-        return []
-    if year is not None:
-        required.append(index.years(year - NEAR_YEAR, year + NEAR_YEAR))
+    people = list(_taken(words, NAME_WORDS, lambda letters: _credits(index, letters)))
+    others = list(words)
+    genres = list(_taken(others, GENRE_WORDS, lambda letters: _genre(index, letters)))
+    years = [] if year is None else [index.years(year - NEAR_YEAR, year + NEAR_YEAR)]
+    found = _described(index, [*people, *genres, *years], others, is_named=bool(people)) if genres else []
+    return found or (_described(index, [*people, *years], words, is_named=True) if people else [])
+
+
+def _described(index: SearchIndex, required: Sequence[Any], words: Sequence[str], *, is_named: bool) -> list[int]:
+    """``is_named``: words only decide which films come first; otherwise each is in title, names or overview."""
     query = [(_MUST, _Query.const_score_query(part, 0.0)) for part in required]
     for word in words:
         if word not in STOP_WORDS:
+            overview = index.term("overview", *words_of(word))
             query += [(_SHOULD, _Query.const_score_query(index.term("title", word), 1.0))]
-            query += [(_SHOULD, _Query.const_score_query(index.term("overview", *words_of(word)), 0.8))]
+            query += [(_SHOULD, _Query.const_score_query(overview, 0.8))]
+            if not is_named:
+                anywhere = _Query.boolean_query([(_SHOULD, index.term("known_word", word)), (_SHOULD, overview)])
+                query += [(_MUST, _Query.const_score_query(anywhere, 0.0))]
     found = index.scored(_Query.boolean_query(query), MAX_FOUND)
     found.sort(key=lambda hit: -(hit[0] + ranking.FAME * hit[1].fame))
     return [entry.no for _, entry in found]
 
 
-def _names(index: SearchIndex, words: list[str]) -> Iterator[tuple[str, list[int]]]:
-    """The people who are named in full: a name written in one, and their numbers. Takes the words out of the list."""
-    for length in NAME_WORDS:
+def _credits(index: SearchIndex, letters: str) -> Any:
+    """Films of the people who have this name, written in one."""
+    nos = index.people_named(letters, SAME_NAME)
+    if nos or index.is_director(letters):
+        return _Query.term_set_query(index.schema, "credit", [f"d{letters}", *(f"p{no}" for no in nos)])
+    return None
+
+
+def _genre(index: SearchIndex, letters: str) -> Any:
+    """Films of the genre that is called so, or nearly so: ``comedies``, ``science fiction``."""
+    one = f"{letters[:-3]}y" if letters.endswith("ies") else letters.removesuffix("s")
+    for name in (letters, one, GENRES.get(letters)):
+        if name and index.searcher.doc_freq("genre", name):
+            return index.term("genre", name)
+    return None
+
+
+def _taken(words: list[str], lengths: Sequence[int], find: Callable[[str], T | None]) -> Iterator[T]:
+    """What is found of words in a row, written in one; of the longest first. Takes the words out of the list."""
+    for length in lengths:
         at = 0
         while at + length <= len(words):
-            letters = letters_of(words[at : at + length])
-            nos = index.people_named(letters, SAME_NAME)
-            if nos or index.is_director(letters):
-                del words[at : at + length]
-                yield letters, nos
-            else:
+            if (found := find(letters_of(words[at : at + length]))) is None:
                 at += 1
+            else:
+                del words[at : at + length]
+                yield found

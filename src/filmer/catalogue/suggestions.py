@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from filmer.catalogue import index_queries
+from filmer.catalogue import film_queries, index_queries
 from filmer.catalogue import suggestion_queries as queries
 from filmer.catalogue.folding import search_form
 from filmer.catalogue.index_queries import FoundFilm
@@ -77,8 +77,14 @@ async def find(conn: Connection, text: FoldedInput, size: int, index: "SearchInd
         words = words_of(corrected or "")
     films = [_found_film(film, words) for film in await index_queries.select_found_films(conn, film_nos)]
     people = [
-        msgspec.structs.replace(person, matches=matches_of(person.text, words))
-        for person in await index_queries.select_found_people(conn, people_nos)
+        Suggestion(
+            kind="star" if person.is_star else "director",
+            id=person.id,
+            text=person.name,
+            year=person.birth_year,
+            matches=matches_of(person.name, words),
+        )
+        for person in await film_queries.select_people(conn, people_nos)
     ]
     return Found(mix(films, people, size), corrected)
 

@@ -14,7 +14,8 @@ Importer and query share these rules. Text is taken in its search form (``foldin
   written in one. A piece of four digits is also found by the film's year. What ends with the query may be unfinished,
   and so may any word with a character of a script without spaces. A query without a letter or digit has no words.
 - The **key** of a title is all of it written in one, ``&`` and ``+`` as "and". A title is the one asked for if its key,
-  with or without its article, is the query's, in any spelling of the query's first three chunks that are numbers.
+  with or without its article, is the query's, in any spelling of the query's first three chunks that are numbers. The
+  keys of an original title are words with a mark.
 """
 
 import re
@@ -27,7 +28,7 @@ from filmer.catalogue.folding import search_form, without_marks
 _MAX_WORD = 100  # characters; PostgreSQL's index takes no lexeme without bound
 _MAX_KEY = 500  # characters, for the same reason
 _MAX_NUMBERS = 3  # in a query, of which each spelling makes another key
-YEAR_MARK = "@"  # before a year among the words: no word has it
+YEAR_MARK, ORIGINAL_MARK = "@", "="  # before a year, and the key of an original title, among the words: no word has one
 _PIECE = re.compile(r"[^\W_]+")
 _LONE_AND = re.compile(r"(?<!\S)[&+](?!\S)")
 _YEAR = re.compile("[0-9]{4}")
@@ -94,6 +95,12 @@ def title_words(form: str) -> TitleWords:
 
 def year_word(year: int) -> str:
     return f"{YEAR_MARK}{year:04}"
+
+
+def original_words(form: str) -> set[str]:
+    """The words under which an original title is found, and its keys with their mark. ``form``: its search form."""
+    words, key, bare_key = title_words(form)
+    return words | {ORIGINAL_MARK + one for one in (key, bare_key) if one}
 
 
 def pieces_of(text: str) -> list[str]:

@@ -28,6 +28,7 @@ from filmer.settings import Settings
 from filmer.store.postgres import Connection
 
 account_app = App(name="account", help="Open, list, change and close the accounts of users.")
+account_app.command("filmer.commands.imports:import_accounts", name="import")
 
 
 @account_app.command

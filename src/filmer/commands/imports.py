@@ -1,7 +1,11 @@
-"""``filmer import …``: a catalogue from IMDb's data set, from a file of the owner's, or from the demo."""
+"""``filmer import …``: a catalogue from IMDb's data set, from a file of the owner's, or from the demo.
+
+``filmer account import`` reads an owner's file by the same rules, and so is here too.
+"""
 
 import codecs
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,16 +14,24 @@ from typing import Annotated
 import psycopg
 from cyclopts import App, Parameter
 
+from filmer.accounts.address_conflicts import settle_addresses
+from filmer.accounts.address_queries import select_holders
+from filmer.accounts.queries import insert_accounts
 from filmer.clock import SystemClock
 from filmer.commands.options import DataDir
-from filmer.commands.terminal import confirm, database, shown
+from filmer.commands.terminal import confirm, database, in_database, shown
 from filmer.errors import CommandFailed
-from filmer.importing import imdb, owner_films, pipeline
+from filmer.importing import imdb, owner_accounts, owner_films, pipeline
 from filmer.importing.data_set import Report
 from filmer.importing.demo import import_demo
 from filmer.importing.download import download
 from filmer.importing.progress import Progress
 from filmer.plurals import counted
+from filmer.settings import Settings
+from filmer.store.postgres import Connection
+
+Separator = Annotated[str | None, Parameter(help='The character between two columns, or "tab". Default: detected.')]
+Encoding = Annotated[str | None, Parameter(help="Encoding of FILE, such as cp1250. Default: detected.")]
 
 import_app = App(name="import", help="Import a catalogue, as a whole: if an import fails, nothing is changed.")
 
@@ -61,11 +73,8 @@ def import_csv(
     replace: Annotated[
         bool, Parameter(negative="", help="Remove films that are not in FILE, except those in carts, orders and so on.")
     ] = False,
-    separator: Annotated[
-        str | None,
-        Parameter(help='The character between two columns, or "tab". Default: detected.'),
-    ] = None,
-    encoding: Annotated[str | None, Parameter(help="Encoding of FILE, such as cp1250. Default: detected.")] = None,
+    separator: Separator = None,
+    encoding: Encoding = None,
     data_dir: DataDir = None,
 ) -> None:
     """Add the films in FILE to the catalogue, and update those that it has already.
@@ -112,6 +121,54 @@ def import_demo_films(*, data_dir: DataDir = None) -> None:
     with _reported(report), _importing(data_dir) as (conn, progress):
         counts = import_demo(conn, report, progress)
     _say_imported(counts)
+
+
+def import_accounts(
+    file: Path,
+    /,
+    *,
+    dry_run: Annotated[bool, Parameter(negative="", help="Only say what would be done.")] = False,
+    separator: Separator = None,
+    encoding: Encoding = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Open an account for each row of FILE, without a password: each chooses one by "Forgotten password".
+
+    FILE is CSV, or a workbook: .xlsx or .ods. Columns: e-mail, first name, last name, and role if not all are
+    customers. Accounts that there are already stay as they are. Each row is reported. See docs/shop.md.
+    """
+    report = Report()
+    with _reported(report):
+        rows = owner_accounts.read_accounts(
+            file, report, separator=_separator(separator), encoding=_encoding(encoding), confirm=confirm
+        )
+    accounts = [row.account for row in rows if row.account]
+
+    async def work(conn: Connection, _: Settings) -> tuple[dict[str, int], set[str]]:
+        await settle_addresses(conn)
+        holders = await select_holders(conn, [account.key for account in accounts])
+        missing = [account for account in accounts if account.key not in holders]
+        if dry_run:
+            return holders, {account.key for account in missing}
+        return holders, await insert_accounts(conn, missing, SystemClock().now())
+
+    _say_accounts(rows, *in_database(data_dir, work))
+    if dry_run:
+        print("This was a dry run: nothing was changed.")
+
+
+def _say_accounts(rows: list[owner_accounts.AccountRow], holders: dict[str, int], created: set[str]) -> None:
+    """Prints what became of each row."""
+    outcomes = Counter[str]()
+    for row in rows:
+        there = row.account and holders.get(row.account.key)
+        is_new = row.account and row.account.key in created
+        outcome = "created" if is_new else "already there" if row.account else "refused"
+        outcomes[outcome] += 1
+        detail = f": {row.refusal}" if row.refusal else f" (account {there})" if there else ""
+        print(shown(f"line {row.line}: {outcome}: {row.email}{detail}"))
+    counts = ", ".join(f"{outcomes[outcome]:,} {outcome}" for outcome in ("created", "already there", "refused"))
+    print(f"{counted(len(rows), 'row')}: {counts}")
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from filmer.clock import SystemClock
 from filmer.commands.options import DataDir
 from filmer.commands.terminal import database, shown
 from filmer.errors import CommandFailed, Conflict, NotFound
-from filmer.rentals.counter_queries import Stock, Terms
-from filmer.rentals.terms import MAX_COPIES, MAX_HOURS, MAX_START_DAYS, NewTerms, film_terms, set_terms, stock_of
+from filmer.rentals.counter_queries import Stock, Terms, select_stock
+from filmer.rentals.terms import MAX_COPIES, MAX_HOURS, MAX_START_DAYS, NewTerms, film_terms, set_terms
 from filmer.settings import Settings
 from filmer.store.engines import in_transaction
 from filmer.store.postgres import Connection
@@ -42,7 +42,7 @@ def terms(
     async def work(conn: Connection, _: Settings) -> tuple[str, Terms, Stock]:
         now = SystemClock().now()
         title, film_s = await film_terms(conn, film) if new == NewTerms() else await set_terms(conn, film, new, now=now)
-        return title, film_s, (await stock_of(conn, [film], now=now))[film]
+        return title, film_s, (await select_stock(conn, [film], now=now))[film]
 
     with database(data_dir) as settings:
         try:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from filmer.errors import CommandFailed
-from filmer.server.serving import ServeError, require_free_port, require_loopback
+from filmer.server.serving import ServeError, free_port, require_loopback
 from filmer.tmdb.sandbox.responses import SandboxApi, read_films
 from filmer.tmdb.sandbox.server import serve
 
@@ -29,7 +29,7 @@ def tmdb_sandbox(
             f"Everybody who reaches the sandbox controls it, and other machines can reach {host}. Let it listen on "
             "127.0.0.1."
         ) from None
-    require_free_port(host, port)
+    free_port(host, port)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as listening:
         shown = f"[{host}]" if ":" in host else host

@@ -8,7 +8,6 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
-from functools import cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +15,7 @@ import msgspec
 from msgspec import inspect
 
 from filmer.errors import FieldError, FilmerError, InvalidRequest, PayloadTooLarge, RequestTimeout, UnsupportedMediaType
-from filmer.http.bounds import kind_of, require_length, require_storable, require_within
+from filmer.http.bounds import fields_of, kind_of, require_length, require_storable, require_within
 from filmer.http.json_text import HUGE, Fraction, Members, read_json
 from filmer.http.query import read_integer
 
@@ -124,40 +123,26 @@ def fill(struct: type[B], members: Members, errors: Sequence[FieldError] = (), *
     by_name: dict[str, list[Any]] = {}
     for name, value in members:
         by_name.setdefault(name, []).append(value)
-    fields = _fields(struct)
-    for field in fields:
-        values = by_name.get(field.encode_name, [])
+    fields = fields_of(struct, _reader)
+    for name, field in fields.items():
+        values = by_name.get(name, [])
         try:
             if len(values) > 1:
                 raise ValueError("must be given only once")  # noqa: TRY301 - reported like the reader's own errors
             if values:
-                valid[field.encode_name] = field.read(values[0])
+                valid[name] = field.read(values[0])
             elif field.required:
                 raise ValueError("is required")  # noqa: TRY301
         except ValueError as error:
-            field_errors.append(FieldError(field.encode_name, str(error)))
+            field_errors.append(FieldError(name, str(error)))
     field_errors.extend(struct.cross_check(valid))
     field_errors.extend(check(valid) if check else ())
     if field_errors:
         raise InvalidRequest(field_errors)
-    return struct(**{field.name: valid[field.encode_name] for field in fields if field.encode_name in valid})
+    return struct(**{fields[name].name: value for name, value in valid.items()})
 
 
 Reader = Callable[[Any], Any]
-
-
-class _Field(msgspec.Struct, frozen=True):
-    name: str
-    encode_name: str
-    required: bool
-    read: Reader
-
-
-@cache
-def _fields(struct: type[Body]) -> list[_Field]:
-    info = inspect.type_info(struct)
-    assert isinstance(info, inspect.StructType)  # noqa: S101 - by the type of the argument
-    return [_Field(field.name, field.encode_name, field.required, _reader(field.type)) for field in info.fields]
 
 
 def _reader(wrapped: inspect.Type) -> Reader:

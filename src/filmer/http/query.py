@@ -5,15 +5,14 @@ A struct's field types and ``Meta`` bounds are the rules, and the OpenAPI docume
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 from msgspec import inspect
 
 from filmer.errors import FieldError, InvalidRequest, NotFound
-from filmer.http.bounds import MAX_INTEGER, kind_of, require_length, require_storable, require_within
+from filmer.http.bounds import MAX_INTEGER, fields_of, kind_of, require_length, require_storable, require_within
 
 _INTEGER = re.compile(r"-?[0-9]{1,64}")
 _NUMBER = re.compile(r"-?[0-9]{1,64}(\.[0-9]{1,64})?([eE][+-]?[0-9]{1,3})?")
@@ -37,7 +36,7 @@ class Query(msgspec.Struct, kw_only=True, rename="camel"):
 
 def read_query(raw: bytes, struct: type[Q], errors: Sequence[FieldError] = ()) -> Q:
     """Raises InvalidRequest naming every offending parameter, after ``errors`` of the caller's own checks."""
-    parameters = _parameters(struct)
+    parameters = fields_of(struct, _reader)
     texts, unreadable = _decode(raw, parameters.keys())
     field_errors = [*errors, *unreadable]
     values: dict[str, Any] = {}
@@ -50,13 +49,13 @@ def read_query(raw: bytes, struct: type[Q], errors: Sequence[FieldError] = ()) -
     field_errors.extend(
         FieldError(name, "must be given")
         for name, parameter in parameters.items()
-        if parameter.is_required and name not in names
+        if parameter.required and name not in names
     )
     field_errors.extend(struct.cross_check(values, names))
     if field_errors:
         raise InvalidRequest(field_errors)
     struct.add_defaults(values)
-    return struct(**{parameters[name].field: value for name, value in values.items()})
+    return struct(**{parameters[name].name: value for name, value in values.items()})
 
 
 def read_integer(text: str) -> int:
@@ -127,20 +126,6 @@ def _decode(raw: bytes, known: Collection[str]) -> tuple[dict[str, str], list[Fi
 
 
 Reader = Callable[[str], Any]
-
-
-class _Parameter(NamedTuple):
-    field: str  # of the struct
-    read: Reader
-    is_required: bool
-
-
-@cache
-def _parameters(struct: type[Query]) -> dict[str, _Parameter]:
-    """By name, as it is written in a query. Finding them takes longer than reading a query."""
-    info = inspect.type_info(struct)
-    assert isinstance(info, inspect.StructType)  # noqa: S101 - by the type of the argument
-    return {field.encode_name: _Parameter(field.name, _reader(field.type), field.required) for field in info.fields}
 
 
 def _reader(wrapped: inspect.Type) -> Reader:

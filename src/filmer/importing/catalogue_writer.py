@@ -23,7 +23,7 @@ from filmer.catalogue import listing
 from filmer.catalogue.folding import by_name, fold, search_form
 from filmer.catalogue.index_format import KNOWN
 from filmer.catalogue.index_words import found_under, letters_of, words_of, written_words
-from filmer.catalogue.words import YEAR_MARK, name_words, title_words, year_word
+from filmer.catalogue.words import ORIGINAL_MARK, YEAR_MARK, name_words, original_words, title_words, year_word
 from filmer.importing import queries, sort_orders
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedPerson
 from filmer.importing.progress import Progress
@@ -244,7 +244,7 @@ class _CatalogueWriter:
         directors = film.directors.split(", ") if film.directors else []
         words = title_words.union(self._known_words[index].split())
         return KnownFilm(
-            {word for word in words if not word.startswith(YEAR_MARK)},  # a year is no misspelt word
+            {word for word in words if not word.startswith((YEAR_MARK, ORIGINAL_MARK))},  # which are no misspelt words
             [*(f"d{letters_of(written_words(name))}" for name in directors), *(f"p{star + 1}" for star in stars)],
             [*directors, *(self.stars[star].name for star in stars)],
             [letters_of(words_of(genre)) for genre in film.genres],
@@ -338,7 +338,7 @@ class _Indexer:
 def _own_words(film: ImportedFilm, words: set[str], director: str) -> set[str]:
     """The words of a film but those of its cast. ``words``: of its title."""
     if film.original_title and film.original_title != film.title:
-        words |= title_words(search_form(film.original_title)).words
+        words |= original_words(search_form(film.original_title))
     for name in director.split(", ") if director else ():
         words |= name_words(name)
     if film.year is not None:

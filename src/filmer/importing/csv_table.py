@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import NamedTuple, TextIO
 
-from filmer.importing.data_set import ImportFailed
+from filmer.importing.data_set import NOT_STORABLE, ImportFailed
 
 MAX_LINE = 2**20  # characters of a line, and of a row of several lines
 MAX_FIELD = 100_000  # characters
@@ -54,6 +54,19 @@ class CsvTable:
             if count == MAX_ROWS:
                 raise ImportFailed(f"{self.name} has over {MAX_ROWS:,} rows. Nothing was changed.")
             yield row
+
+    def texts(self, row: Row, columns: Collection[str]) -> dict[str, str]:
+        """The row's cells in these columns, without line breaks; "" where the table has no such column.
+
+        Raises ValueError for a row with more cells than columns, and for text that PostgreSQL can't store.
+        """
+        if not self.is_sheet and any(cell.strip() for cell in row.cells[len(self.columns) :]):
+            raise ValueError(f"more fields than columns ({self.formats[0]})")
+        cells = zip(self.columns, row.cells, strict=False)
+        text = dict.fromkeys(columns, "") | {column: " ".join(cell.split()) for column, cell in cells}
+        if invalid := NOT_STORABLE.search("".join(map(text.__getitem__, columns))):
+            raise ValueError("a character U+0000" if invalid[0] == "\0" else "text that is not in the encoding")
+        return text
 
 
 def _separator(file: TextIO, name: str, known: Collection[str]) -> str:

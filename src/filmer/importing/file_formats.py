@@ -11,7 +11,7 @@ import io
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -38,9 +38,13 @@ Confirm = Callable[[str], bool | None]  # asks the owner a yes-no question; None
 
 @contextmanager
 def open_table(
-    path: Path, known: Collection[str], report: Report, *, separator: str | None, encoding: str | None, confirm: Confirm
-) -> Iterator[CsvTable]:
-    """``known``: the columns there may be. ``separator``, ``encoding``: what the owner named, if anything.
+    path: Path, known: Collection[str], report: Report, *,
+    main: Sequence[str], separator: str | None, encoding: str | None, confirm: Confirm,
+) -> Iterator[CsvTable]:  # fmt: skip
+    """``known``: the columns there may be; ``main``: names of the one by which the sheet of a workbook is known.
+
+    ``separator``, ``encoding``: what the owner named, if anything. ``confirm`` asks the owner if the encoding is
+    uncertain.
 
     Raises ImportFailed for a file that can't be read as a table.
     """
@@ -52,7 +56,7 @@ def open_table(
             if refusal := next((text for magic, text in _REFUSED.items() if start.startswith(magic)), None):
                 raise ImportFailed(f"{name} is {refusal}, and try again.")
             if start == _WORKBOOK:
-                with open_sheet("title", file, name) as (sheet, lines):
+                with open_sheet(main, file, name) as (sheet, lines):
                     yield CsvTable(lines, name, known, separator=",", sheet=sheet)
                 return
             encoding = encoding or _encoding(file, name, report, confirm)

@@ -158,22 +158,19 @@ class _ImdbReader:
 
     def _crew(self, file: ImdbFile, lookup: "_Lookup") -> tuple[Ints, Ints]:
         """Films (indices of the wanted films) and their directors (ids), in the file's order of directors."""
-        films, people = array("i"), array("i")
+        found = _Credits()
         for batch in file.batches(("tconst", "directors"), self._progress):
             rows, places = lookup.find(file.parse_ids(batch, "tconst", b"tt", BAD_TITLE_ID))
             directors = batch["directors"].take(pa.array(rows))
             lists = pc.split_pattern(pc.cast(directors, pa.string(), safe=False), ",")
             ids, counts = pc.list_flatten(lists), pc.list_value_length(lists)
             numbers = parse_ids(pc.cast(ids, pa.binary()), b"nm")
-            in_films = np.repeat(places, counts.to_numpy())
             valid = numbers != NONE
             null = pc.equal(ids, NULL.decode()).to_numpy(zero_copy_only=False)
             for person in ids.filter(pa.array(~valid & ~null)).to_pylist():
                 file.reject(BAD_NAME_ID, (str(person).encode(),))
-            films.frombytes(in_films[valid].astype(np.int32).tobytes())
-            people.frombytes(numbers[valid].tobytes())
-        order = np.argsort(_ints(films), kind="stable")  # the file has tt10000001 before tt1000001
-        return _ints(films)[order], _ints(people)[order]
+            found.add(np.repeat(places, counts.to_numpy()), numbers, np.zeros_like(numbers), valid)
+        return found.sorted()  # the file has tt10000001 before tt1000001
 
     def _principals(self, lookup: "_Lookup", *, with_directors: bool) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
         """The cast and the directors in billing order: films (indices of the wanted films) and people (ids)."""
@@ -278,7 +275,7 @@ class _Credits:
         self._ordering.frombytes(ordering[which].tobytes())
 
     def sorted(self) -> tuple[Ints, Ints]:
-        """Films and people, sorted by film and billing order."""
+        """Films and people, sorted by film and billing order; those in the same place as they were added."""
         order = np.lexsort((_ints(self._ordering), _ints(self._films)))
         return _ints(self._films)[order], _ints(self._people)[order]
 

@@ -24,7 +24,6 @@ from typing import Any, TextIO
 from filmer.catalogue.folding import fold
 from filmer.importing.csv_table import CsvTable, Row
 from filmer.importing.data_set import (
-    NOT_STORABLE,
     DataSet,
     ImportedFilm,
     ImportedPerson,
@@ -62,7 +61,9 @@ def read_csv(
     ``separator``, ``encoding``: what the owner named, if anything. ``confirm`` asks the owner if the encoding is
     uncertain. Raises ImportFailed for a file that can't be read as a table of films.
     """
-    with open_table(path, COLUMNS, report, separator=separator, encoding=encoding, confirm=confirm) as table:
+    with open_table(
+        path, COLUMNS, report, main=["title"], separator=separator, encoding=encoding, confirm=confirm
+    ) as table:
         return _OwnerFilmReader(table, report).read()
 
 
@@ -152,15 +153,10 @@ class _OwnerFilmReader:
     def _texts(self, row: Row) -> dict[str, str]:
         """The cells by column. Raises ValueError for a row that can't be read."""
         table = self._table
-        if not table.is_sheet and any(cell.strip() for cell in row.cells[len(table.columns) :]):
-            raise ValueError(f"more fields than columns ({table.formats[0]})")
+        text = table.texts(row, COLUMNS)
         unnamed = [cell for name, cell in zip_longest(table.columns, row.cells, fillvalue="") if not name]
         if any(cell.strip() for cell in unnamed):
             self._warn("cells in a column without a name, which were not read", row)
-        cells = zip(table.columns, row.cells, strict=False)
-        text = dict.fromkeys(COLUMNS, "") | {column: " ".join(cell.split()) for column, cell in cells}
-        if invalid := NOT_STORABLE.search("".join(map(text.__getitem__, COLUMNS))):
-            raise ValueError("a character U+0000" if invalid[0] == "\0" else "text that is not in the encoding")
         if table.is_sheet and _DATE_OR_TIME.fullmatch(text["title"]):
             raise ValueError("a title that the workbook stores as a date or time: format its cell as text")
         if table.separator != ",":

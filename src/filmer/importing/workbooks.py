@@ -30,21 +30,21 @@ Cell = int | float | str | bool | date | datetime | time | timedelta
 
 
 @contextmanager
-def open_sheet(column: str, file: IO[bytes], name: str) -> Iterator[tuple[str, TextIO]]:
-    """The first sheet whose first row (that is not empty) has the column: its name in words, and its lines.
+def open_sheet(columns: Sequence[str], file: IO[bytes], name: str) -> Iterator[tuple[str, TextIO]]:
+    """The first sheet whose first row (that is not empty) has one of the columns: its name in words, its lines.
 
     ``file`` must be a file on a disk. Raises ImportFailed, also at the end, if the workbook can't be read.
     """
     os.lseek(file.fileno(), 0, os.SEEK_SET)  # the child shares the file's offset, not our read buffer
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "filmer.importing.workbooks", column],
+        [sys.executable, "-P", "-m", "filmer.importing.workbooks", *columns],
         stdin=file,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
     try:
         with io.TextIOWrapper(child.stdout or io.BytesIO(), "utf-8", newline="") as lines:
-            yield _described(lines.readline(), child, column, name), lines
+            yield _described(lines.readline(), child, columns[0], name), lines
         if child.wait() != 0:
             raise _failed(child, name)
     finally:
@@ -78,7 +78,7 @@ def _failed(child: "subprocess.Popen[bytes]", name: str) -> ImportFailed:
     return ImportFailed(f"{name} is damaged. Save it again, or save it as CSV. Nothing was changed.")
 
 
-def main(column: str) -> None:
+def main(columns: Sequence[str]) -> None:
     """The child process; the workbook is its standard input."""
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS))
@@ -86,7 +86,7 @@ def main(column: str) -> None:
 
     out = io.TextIOWrapper(sys.stdout.buffer, "utf-8", newline="")
     try:
-        _write(python_calamine.load_workbook(sys.stdin.buffer), column, out)
+        _write(python_calamine.load_workbook(sys.stdin.buffer), columns, out)
     except python_calamine.PasswordError:
         out.write(json.dumps({"error": "it is protected with a password"}) + "\n")
     except python_calamine.CalamineError as error:
@@ -96,7 +96,7 @@ def main(column: str) -> None:
     out.flush()
 
 
-def _write(workbook: "CalamineWorkbook", column: str, out: TextIO) -> None:
+def _write(workbook: "CalamineWorkbook", columns: Sequence[str], out: TextIO) -> None:
     first_rows: dict[str, list[str]] = {}
     for name in workbook.sheet_names:
         rows = map(_texts, workbook.get_sheet_by_name(name).iter_rows())
@@ -107,7 +107,7 @@ def _write(workbook: "CalamineWorkbook", column: str, out: TextIO) -> None:
             empty += 1
         else:
             row = []
-        if column in {cell.strip().casefold() for cell in row}:
+        if {*columns} & {cell.strip().casefold() for cell in row}:
             out.write(json.dumps({"sheet": name, "sheets": len(workbook.sheet_names)}) + "\n" * (empty + 1))
             writer = csv.writer(out, lineterminator="\n")
             writer.writerow(row)
@@ -137,4 +137,4 @@ def _text(cell: Cell) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])

@@ -112,7 +112,7 @@ class Delivery:
         longest = LONGEST_SERVERS if error.is_servers else LONGEST_PAUSE
         due = now + min(FIRST_PAUSE * 2 ** min(mail.attempts - 1, 10), longest)
         is_final = error.is_final or due >= mail.created + KINDS[mail.kind].within
-        log.warning("mail not delivered", mail=mail.id, kind=mail.kind, attempts=mail.attempts, is_final=is_final)
+        log.warning("mail not delivered", mail=mail.id, kind=mail.kind, reason=error.logged, is_final=is_final)
         async with self._database.connection() as conn:
             state: State = "failed" if is_final else "waiting"
             await queries.update_attempted(conn, mail, state, reason=error.reason, now=now, due=due)

@@ -99,11 +99,18 @@ async def update_attempted(
     )
 
 
-async def select_mails(conn: Connection, states: list[State], *, size: int) -> list[Mail]:
-    """The latest first."""
+async def select_mails(
+    conn: Connection, states: list[State], kinds: Collection[str] | None = None, *, size: int
+) -> list[Mail]:
+    """The latest first. ``kinds``: of those that are not sent as no server is set up; None: all."""
     cursor = await conn.execute(
-        f"SELECT {_COLUMNS}, {_NAME} FROM mail m WHERE m.state = ANY(%s) ORDER BY m.id DESC LIMIT %s".encode(),
-        [states, size],
+        f"""
+        SELECT {_COLUMNS}, {_NAME} FROM mail m
+        WHERE m.state = ANY(%(states)s)
+            AND (%(kinds)s::text[] IS NULL OR m.state <> 'not set up' OR m.kind = ANY(%(kinds)s))
+        ORDER BY m.id DESC LIMIT %(size)s
+        """.encode(),
+        {"states": states, "kinds": None if kinds is None else list(kinds), "size": size},
     )
     return [_mail(row) for row in await cursor.fetchall()]
 

@@ -18,15 +18,16 @@ _MAX_REASON = 300  # characters
 
 
 class Undelivered(Exception):
-    """``reason``: for the office; the server's own words may name the recipient, so that no log may have them.
+    """``reason``: for the office; the server's own words may name the recipient. ``logged``: what a log may have.
 
     ``is_final``: another attempt would end alike. ``is_servers``: so would the next mail's.
     """
 
-    def __init__(self, reason: str, *, is_final: bool = False, is_servers: bool = False) -> None:
+    def __init__(self, reason: str, *, logged: str = "", is_final: bool = False, is_servers: bool = False) -> None:
         super().__init__(reason)
         printable = "".join(char if char.isprintable() else " " for char in reason)  # servers say what they like
         self.reason = " ".join(printable.split())[:_MAX_REASON]
+        self.logged = logged or self.reason
         self.is_final = is_final
         self.is_servers = is_servers
 
@@ -69,11 +70,12 @@ class Smtp:
         except aiosmtplib.SMTPRecipientsRefused as refused:
             raise _answered(refused.recipients[0]) from None
         except aiosmtplib.SMTPSenderRefused as error:
-            raise Undelivered(f"the sender is refused: {error.code} {error.message}", is_servers=True) from None
+            reason = f"the sender is refused: {error.code} {error.message}"
+            raise Undelivered(reason, logged=f"sender refused: {error.code}", is_servers=True) from None
         except aiosmtplib.SMTPResponseException as error:
             raise _answered(error) from None
         except (aiosmtplib.SMTPNotSupported, ValueError) as error:  # an address that this server does not take
-            raise Undelivered(str(error), is_final=True) from None
+            raise Undelivered(str(error), logged="address not supported", is_final=True) from None
         except (aiosmtplib.SMTPException, OSError) as error:
             text = str(error) or type(error).__name__
             raise Undelivered(f"the mail server broke off: {text}", is_servers=True) from None
@@ -81,5 +83,8 @@ class Smtp:
 
 def _answered(error: aiosmtplib.SMTPResponseException) -> Undelivered:
     return Undelivered(
-        f"{error.code} {error.message}", is_final=error.code >= _PERMANENT, is_servers=error.code == _CLOSING
+        f"{error.code} {error.message}",
+        logged=f"status {error.code}",
+        is_final=error.code >= _PERMANENT,
+        is_servers=error.code == _CLOSING,
     )

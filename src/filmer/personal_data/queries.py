@@ -150,7 +150,8 @@ async def select_leaving(conn: Connection, account_id: int) -> datetime | None:
 
 
 async def select_leavers(conn: Connection, *, left_before: datetime) -> list[int]:
-    cursor = await conn.execute("SELECT id FROM account WHERE leaving <= %s ORDER BY id LIMIT 100", [left_before])
+    """At most 100 of them, whichever: those who have to stay for a reason must not keep the others waiting."""
+    cursor = await conn.execute("SELECT id FROM account WHERE leaving <= %s ORDER BY random() LIMIT 100", [left_before])
     return [row[0] for row in await cursor.fetchall()]
 
 

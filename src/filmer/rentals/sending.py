@@ -63,12 +63,12 @@ class SendingApi(Handlers):
 
     def _find(self, candidates: Iterable[Video], name: str) -> MediaFile | str:
         """The file of a video, of its subtitles or of a part of its playlist; or its address. Raises NotFound."""
-        language = name.removeprefix(f"{videos.SUBTITLES}/").removesuffix(".vtt")
         for video in candidates if videos.content_type(name) != videos.UNKNOWN_TYPE else ():
             is_itself, is_elsewhere = name == videos.file_name(video.location), videos.is_address(video.location)
+            subtitles = {videos.subtitles_name(language): file for language, file in video.subtitles.items()}
             try:
-                if name == f"{videos.SUBTITLES}/{language}.vtt" and language in video.subtitles:
-                    return self._files.find(video.subtitles[language])
+                if name in subtitles:
+                    return self._files.find(subtitles[name])
                 if is_itself and is_elsewhere and videos.origin_of_address(video.location) in self._origins:
                     return video.location
                 if is_itself and not is_elsewhere:

@@ -1,6 +1,5 @@
 """The terms of renting a film, as the owner sets them: they outlive imports, and hold for what is sold from then on."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -10,7 +9,7 @@ from filmer.catalogue.prices import forget_responses
 from filmer.catalogue.schemas import is_identifier
 from filmer.errors import Conflict, NotFound
 from filmer.rentals import counter_queries as queries
-from filmer.rentals.counter_queries import Stock, Terms
+from filmer.rentals.counter_queries import Terms
 from filmer.store.postgres import Connection
 
 MAX_START_DAYS, MAX_HOURS, MAX_COPIES = 3650, 87600, 1_000_000
@@ -29,12 +28,7 @@ async def film_terms(conn: Connection, film_id: str) -> tuple[str, Terms]:
     title = await queries.select_title(conn, film_id) if is_identifier(film_id) else None
     if title is None:
         raise NotFound(f"There is no film {film_id}")
-    return title, (await terms_of(conn, [film_id])).get(film_id, Terms())
-
-
-async def terms_of(conn: Connection, film_ids: Sequence[str]) -> dict[str, Terms]:
-    """What the owner said of these films, by film; those without their own terms are left out."""
-    return await queries.select_terms(conn, film_ids)
+    return title, (await queries.select_terms(conn, [film_id])).get(film_id, Terms())
 
 
 async def set_terms(conn: Connection, film_id: str, new: NewTerms, *, now: datetime) -> tuple[str, Terms]:
@@ -55,11 +49,6 @@ async def set_terms(conn: Connection, film_id: str, new: NewTerms, *, now: datet
         if stock.copies is None and terms.copies is not None:  # the film's page is not cached any more
             await forget_responses(conn)
     return title, terms
-
-
-async def stock_of(conn: Connection, film_ids: Sequence[str], *, now: datetime) -> dict[str, Stock]:
-    """The copies of films, by film."""
-    return await queries.select_stock(conn, film_ids, now=now)
 
 
 async def is_feature_needed(conn: Connection, film_id: str, *, now: datetime) -> bool:

@@ -12,7 +12,6 @@ from filmer.store.postgres import Connection
 
 STREAM_PATH = "/stream"  # what is rented: /stream/<token>/<name of the file>
 TRAILER_PATH = "/trailers"  # what is open to all: /trailers/<id of the video>/<name of the file>
-SUBTITLES = "subtitles"  # below both: subtitles/<language>.vtt
 UNKNOWN_TYPE = "application/octet-stream"
 PLAYLIST = "m3u8"
 LANGUAGE = re.compile("[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # of subtitles, as HTML names languages
@@ -81,13 +80,10 @@ def stream_path(token: str, name: str) -> str:
     return f"{STREAM_PATH}/{token}/{quote(name)}"
 
 
-def stream_subtitles_path(token: str, language: str) -> str:
-    return stream_path(token, f"{SUBTITLES}/{language}.vtt")
+def trailer_path(video_id: int, name: str) -> str:
+    return f"{TRAILER_PATH}/{video_id}/{quote(name)}"
 
 
-def trailer_path(video: Video) -> str:
-    return f"{TRAILER_PATH}/{video.id}/{quote(file_name(video.location))}"
-
-
-def trailer_subtitles_path(video: Video, language: str) -> str:
-    return f"{TRAILER_PATH}/{video.id}/{SUBTITLES}/{quote(language)}.vtt"
+def subtitles_name(language: str) -> str:
+    """Below the path of the video."""
+    return f"subtitles/{language}.vtt"

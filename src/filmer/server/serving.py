@@ -35,18 +35,24 @@ class ServeError(CommandFailed):
     """The server can't start; the text says why and what to do."""
 
 
-def require_free_port(host: str, port: int) -> None:
-    """Raises ServeError when another program listens there, or the address is not one of this machine."""
+def free_port(host: str, port: int = 0) -> int:
+    """The port; with 0, one that is free at this moment.
+
+    Raises ServeError when another program listens there, or the address is not one of this machine.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, bool(port))
         try:
             probe.bind((host, port))
         except OSError as error:
             raise ServeError(
                 f"Can't listen on {host}:{port}: {error.strerror}. Choose another port with --port, or stop the "
                 "program that uses this one."
+                if port
+                else f"Can't listen on {host}: {error.strerror}. Choose another address with --host."
             ) from error
+        return int(probe.getsockname()[1])
 
 
 def require_loopback(host: str) -> None:
@@ -60,19 +66,6 @@ def require_loopback(host: str) -> None:
             f"Everybody may know the demo's passwords, and other machines can reach {host}. Serve the demo on "
             "127.0.0.1, or pass --i-know-these-are-public."
         )
-
-
-def free_port(host: str) -> int:
-    """A port that is free at this moment."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        try:
-            probe.bind((host, 0))
-        except OSError as error:
-            raise ServeError(
-                f"Can't listen on {host}: {error.strerror}. Choose another address with --host."
-            ) from error
-        return int(probe.getsockname()[1])
 
 
 def require_sound_addresses(settings: Settings) -> None:

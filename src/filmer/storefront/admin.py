@@ -24,8 +24,8 @@ from filmer.errors import Conflict, FilmerError, InvalidRequest, NotFound
 from filmer.http.body import Body
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import Query, read_query, require_id
-from filmer.rentals.counter_queries import Terms
-from filmer.rentals.terms import MAX_COPIES, MAX_HOURS, MAX_START_DAYS, NewTerms, set_terms, stock_of, terms_of
+from filmer.rentals.counter_queries import Terms, select_stock, select_terms
+from filmer.rentals.terms import MAX_COPIES, MAX_HOURS, MAX_START_DAYS, NewTerms, set_terms
 from filmer.settings import parse_price
 from filmer.store.postgres import Connection
 from filmer.store.valkey import SharedCache
@@ -171,7 +171,7 @@ class AdminPages(Handlers):
         total, films = await self._find(conn, params)
         prices = await own_prices(conn, films)
         film_ids, pager = [film.id for film in films], _pager(params, listing.pages(total, FILMS_A_PAGE))
-        terms, stock = await terms_of(conn, film_ids), await stock_of(conn, film_ids, now=self._clock.now())
+        terms, stock = await select_terms(conn, film_ids), await select_stock(conn, film_ids, now=self._clock.now())
         return self._pages.personal(
             "admin_films.html", request, visitor, failed=error, params=params, total=total,
             films=films, prices=prices, default_price=self._default_price, terms=terms, stock=stock,

@@ -15,7 +15,7 @@ from filmer.store.postgres import Connection
 from filmer.storefront.admin import AdminListQuery
 from filmer.storefront.forms import receive_form, without_blanks
 from filmer.storefront.pages import HtmlResponse, Pages, Visitor
-from filmer.storefront.rental_words import moment_text
+from filmer.storefront.rendering import moment_text
 
 MAX_TEXT = 200  # characters
 Act = Callable[[Connection, int], Awaitable[Rental]]

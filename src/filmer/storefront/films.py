@@ -14,7 +14,7 @@ from filmer.catalogue.search import Search
 from filmer.community.shelves import Shelves
 from filmer.errors import NotFound
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.rentals.terms import stock_of
+from filmer.rentals.counter_queries import select_stock
 from filmer.rentals.videos import film_videos
 from filmer.rentals.watching import Watching
 from filmer.store.postgres import Connection
@@ -74,7 +74,7 @@ class FilmPages(Handlers):
             prices = await self._prices.of(conn, [film], alike, directed, more_like)
             found = await film_videos(conn, film.id)
             now = self._watching.now()
-            stock = (await stock_of(conn, [film.id], now=now))[film.id] if found.is_limited else None
+            stock = (await select_stock(conn, [film.id], now=now))[film.id] if found.is_limited else None
             own = await self._watching.own(conn, visitor.user.id, film.id) if visitor else []
         shelf_entry = None
         if visitor is not None and film.tmdb_id is not None:

@@ -26,9 +26,10 @@ class MailPages(Handlers):
         self._clock = clock
 
     async def list_mails(self, request: AnyRequest) -> HtmlResponse:
-        """A link is shown where its mail was not sent, for the owner to hand over, while it may be good."""
+        """Where no server is set up: the mails with a link, for the owner to hand over while it may be good."""
+        linked = [name for name, kind in KINDS.items() if kind.purpose]
         async with self._pages.admin(request) as (conn, visitor):
-            mails = await queries.select_mails(conn, ["waiting", "not set up", "failed"], size=SHOWN)
+            mails = await queries.select_mails(conn, ["waiting", "not set up", "failed"], linked, size=SHOWN)
             counts = await queries.count_mails(conn)
         now, known = self._clock.now(), [mail for mail in mails if mail.kind in KINDS]
         letters = {mail.id: self._letters.letter(mail) for mail in known}
@@ -54,5 +55,8 @@ class MailPages(Handlers):
         async with self._database.connection() as conn:
             visitor = await self._pages.visitor(conn, request)
             mails = await queries.select_mails(conn, ["not set up"], size=IN_INBOX)
-        letters = [(mail, self._letters.letter(mail)) for mail in mails if mail.kind in KINDS]
+        letters = []
+        for mail in (mail for mail in mails if mail.kind in KINDS):  # another's order does not open, a token does
+            opens = KINDS[mail.kind].purpose or visitor is None or visitor.user.email == mail.recipient
+            letters.append((mail, self._letters.letter(mail), opens))
         return self._pages.personal("inbox.html", request, visitor, letters=letters)

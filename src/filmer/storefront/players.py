@@ -1,6 +1,7 @@
 """What a page needs to play a video: its address and type, and subtitles."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -36,30 +37,24 @@ class Player(msgspec.Struct, frozen=True):
 def feature_player(video: Video, token: str, request: AnyRequest, *, start: float) -> Player:
     """Of what is rented: ``token`` is of a stream link. Subtitles in the browser's language are shown."""
     preferred = request.headers.get("accept-language", "").partition(",")[0].partition(";")[0].strip().lower()
-    tracks = {language: videos.stream_subtitles_path(token, language) for language in video.subtitles}
-    name = videos.file_name(video.location)
-    return _player(video, videos.stream_path(token, name), tracks, preferred, start)
+    return _player(video, partial(videos.stream_path, token), preferred, start)
 
 
 def trailer_player(video: Video) -> Player:
     """Of a trailer, the same for everybody: no subtitles are shown until they are chosen."""
-    tracks = {language: videos.trailer_subtitles_path(video, language) for language in video.subtitles}
-    return _player(video, videos.trailer_path(video), tracks)
+    return _player(video, partial(videos.trailer_path, video.id))
 
 
-def _player(video: Video, address: str, tracks: Mapping[str, str], preferred: str = "", start: float = 0) -> Player:
-    shown = next((language for language in tracks if language.lower() == preferred), None) or next(
-        (language for language in tracks if preferred and _primary(language) == _primary(preferred)), None
+def _player(video: Video, path: Callable[[str], str], preferred: str = "", start: float = 0) -> Player:
+    name, languages = videos.file_name(video.location), video.subtitles
+    shown = next((language for language in languages if language.lower() == preferred), None) or next(
+        (language for language in languages if preferred and _primary(language) == _primary(preferred)), None
     )
-    return Player(
-        address,
-        videos.content_type(videos.file_name(video.location)),
-        [
-            Subtitles(language, _LANGUAGES.get(_primary(language), language), track, language == shown)
-            for language, track in tracks.items()
-        ],
-        start,
-    )
+    tracks = [
+        Subtitles(code, _LANGUAGES.get(_primary(code), code), path(videos.subtitles_name(code)), code == shown)
+        for code in languages
+    ]
+    return Player(path(name), videos.content_type(name), tracks, start)
 
 
 def _primary(language: str) -> str:

@@ -16,7 +16,6 @@ from filmer.clock import timestamp
 from filmer.plurals import counted
 from filmer.posters.rasterizing import font_file
 from filmer.storefront import icons
-from filmer.storefront.rental_words import in_words, moment_text
 
 FILES = {
     ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".ttf": "font/ttf", ".png": "image/png",
@@ -104,12 +103,10 @@ class Templates:
             number="{:,}".format,
             about=_about,
             long_date=_long_date,
-            moment=_moment,
+            moment=moment_text,
             weekday=_weekday,
             time_left=_time_left,
             timestamp=timestamp,
-            long_moment=moment_text,
-            in_words=in_words,
             urlencode=_encode_for_url,
         )
         self._assets = assets
@@ -146,10 +143,10 @@ def _long_date(day: date) -> str:
     return f"{day.day} {day:%B} {day.year}"
 
 
-def _moment(moment: datetime) -> str:
-    """``Friday, 4 December 2026, 21:15 UTC``; where scripts run, they show it in the visitor's own time zone."""
-    moment = moment.astimezone(UTC)
-    return f"{moment:%A}, {_long_date(moment)}, {moment:%H:%M} UTC"
+def moment_text(moment: datetime | None) -> str:
+    """``Friday, 4 December 2026, 21:15 UTC``; "" for none. On pages moments.js shows it in the visitor's time zone."""
+    utc = moment.astimezone(UTC) if moment else None
+    return f"{utc:%A}, {_long_date(utc)}, {utc:%H:%M} UTC" if utc else ""
 
 
 def _weekday(moment: datetime, now: datetime) -> str:
