@@ -214,6 +214,9 @@ def addresses(path: str, owner: Owner) -> list[str]:
         "token": [f"{owner.person.id}.{'A' * 43}"],
         "sign_in_id": [*map(str, owner.sign_ins)],
         "card_id": [owner.card_id],
+        "mail_id": [
+            str(row[0]) for row in fetch(owner.url, "SELECT id FROM mail WHERE account_id = %s", owner.person.id)
+        ],
         "order_id": [str(owner.order)],
         "rental_id": [*map(str, owner.rentals)],
         "favorite_id": [*map(str, owner.favorites), str(owner.person.id)],
