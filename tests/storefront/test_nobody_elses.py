@@ -147,7 +147,8 @@ class Owner:
 
     def leaks_in(self, response: httpx.Response) -> list[str]:
         secrets = [self.person.email, self.token, "the owner's token", "the owner&#39;s token", str(self.order), "7532"]
-        return [secret for secret in secrets if secret in f"{response.headers} {response.text}"]
+        headers = [header for header in response.headers.items() if header[0] != "x-request-id"]  # which is drawn
+        return [secret for secret in secrets if secret in f"{headers} {response.text}"]
 
 
 def keep_things(client: httpx.Client) -> None:
