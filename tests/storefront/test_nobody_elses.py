@@ -147,7 +147,8 @@ class Owner:
 
     def leaks_in(self, response: httpx.Response) -> list[str]:
         secrets = [self.person.email, self.token, "the owner's token", "the owner&#39;s token", str(self.order), "7532"]
-        return [secret for secret in secrets if secret in f"{response.headers} {response.text}"]
+        headers = [header for header in response.headers.items() if header[0] != "x-request-id"]  # which is drawn
+        return [secret for secret in secrets if secret in f"{headers} {response.text}"]
 
 
 def keep_things(client: httpx.Client) -> None:
@@ -214,6 +215,9 @@ def addresses(path: str, owner: Owner) -> list[str]:
         "token": [f"{owner.person.id}.{'A' * 43}"],
         "sign_in_id": [*map(str, owner.sign_ins)],
         "card_id": [owner.card_id],
+        "mail_id": [
+            str(row[0]) for row in fetch(owner.url, "SELECT id FROM mail WHERE account_id = %s", owner.person.id)
+        ],
         "order_id": [str(owner.order)],
         "rental_id": [*map(str, owner.rentals)],
         "favorite_id": [*map(str, owner.favorites), str(owner.person.id)],
