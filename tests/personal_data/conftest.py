@@ -37,6 +37,12 @@ class Leaver:
             ("rating", "movie_id, rating, created, updated", f"{TMDB_ID}, 4.5, now(), now()"),
             ("progress", "film_id, position, updated", f"'{SHAWSHANK}', 61.5, now()"),
             ("familiar_address", "address, seen", "'somewhere', now()"),
+            ("stripe_customer", "reference", "'cus_' || gen_random_uuid()"),
+            (
+                "stripe_card",
+                "reference, fingerprint, last_four, first_name, last_name, expiration",
+                "'pm_' || gen_random_uuid(), 'x', '9999', 'Mary', 'Major', '2031-05'",
+            ),
         ):
             fetch(shop.url, f"INSERT INTO {table} (account_id, {columns}) VALUES (%s, {values})", self.person.id)
 
