@@ -40,6 +40,12 @@ class Leaver:
             ("kept_sign_in", "device, created, turned", "'Firefox on Linux', now(), now()"),
             ("new_password_link", "id, until", f"{self.person.id}, now() + interval '1 hour'"),
             ("unconfirmed_address", "id, email, until", f"{self.person.id}, 'next@example.com', now()"),
+            ("stripe_customer", "reference", "'cus_' || gen_random_uuid()"),
+            (
+                "stripe_card",
+                "reference, fingerprint, last_four, first_name, last_name, expiration",
+                "'pm_' || gen_random_uuid(), 'x', '9999', 'Mary', 'Major', '2031-05'",
+            ),
         ):
             fetch(shop.url, f"INSERT INTO {table} (account_id, {columns}) VALUES (%s, {values})", self.person.id)
 
