@@ -61,7 +61,7 @@ class StripeServer:
     def __init__(self) -> None:
         self._port = free_port("127.0.0.1")
         program = [sys.executable, str(Path(__file__).parent / "stripe_upstream.py"), str(self._port)]
-        self._process = subprocess.Popen(program)
+        self._process = subprocess.Popen(program, stdin=subprocess.PIPE)
         self._upstream = httpx.Client(
             base_url=f"http://127.0.0.1:{self._port}", timeout=30, trust_env=False, verify=False
         )
@@ -98,8 +98,8 @@ class StripeServer:
         self._server.shutdown()
         self._server.server_close()
         self._upstream.close()
-        self._process.terminate()
-        self._process.wait(20)
+        with self._process:
+            self._process.terminate()
 
     @property
     def settings(self) -> dict[str, str]:
