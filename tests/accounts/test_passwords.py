@@ -170,4 +170,4 @@ def test_checking_stands_behind_whatever_else_the_process_does(nice: int) -> Non
         [sys.executable, "-c", THREADS, str(nice)], capture_output=True, text=True, check=False, timeout=60
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout.split() == [str(max(10, here + nice)), str(here + nice)]
+    assert result.stdout.split() == [str(min(19, max(10, here + nice))), str(min(19, here + nice))]
