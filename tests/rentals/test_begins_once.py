@@ -86,5 +86,8 @@ def test_it_begins_once_and_ends_once(nodes: list[RentalShop], film_id: str) -> 
         one.clock.move(hours=1)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda node: node.tidy(), [one, two] * 4))
-        assert fetch(one.url, "SELECT state FROM noted WHERE id = %s ORDER BY place", rental) == [("running",), ("over",)]
+        assert fetch(one.url, "SELECT state FROM noted WHERE id = %s ORDER BY place", rental) == [
+            ("running",),
+            ("over",),
+        ]
     record_figure(f"{film_id}: {ROUNDS} rounds of {AT_ONCE} at once on 2 nodes, one beginning and one end each")

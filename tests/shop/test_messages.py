@@ -39,7 +39,7 @@ def test_from_cart_to_order(make_database: MakeDatabase, *, has_key: bool) -> No
         return added, sold
 
     added, sold = asyncio.run(buy())
-    assert [len(added), len(sold)] == [5, 7], [statement.text for statement in added + sold]
+    assert [len(added), len(sold)] == [5, 8], [statement.text for statement in added + sold]
     with psycopg.connect(url) as conn:
         assert conn.execute("SELECT count(*) FROM shop_order").fetchone() == (ROUNDS,)
         assert conn.execute("SELECT count(*) FROM checkout_key").fetchone() == (ROUNDS if has_key else 0,)
