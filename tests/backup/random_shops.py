@@ -58,6 +58,7 @@ def draw_shop(url: str, draw: random.Random) -> None:
             "INSERT INTO video (film_id, kind, location, subtitles, added) VALUES ('tt9', 'feature', %s, %s, now())",
             [draw.choice(TEXTS), f'{{"de": "{draw.randrange(99)}"}}'],
         )
+        conn.execute("INSERT INTO shop_currency (code) VALUES ('EUR')")
         conn.execute("INSERT INTO guess VALUES (%s, now())", [draw.randbytes(32)])
         conn.execute("INSERT INTO guest_cart (digest, used) VALUES (%s, now())", [draw.randbytes(32)])
         conn.execute(
@@ -95,6 +96,7 @@ def _insert_user_data(conn: psycopg.Connection, draw: random.Random, account: in
         "INSERT INTO token (digest, account_id, name, created, expires) VALUES (%s, %s, %s, %s, %s)",
         [digest, account, draw.choice(TEXTS) or "a script", _moment(draw), draw.choice([None, _moment(draw)])],
     )
+    _insert_links_and_mails(conn, draw, account)
     for film in draw.sample(FILMS, draw.randint(0, len(FILMS))):
         conn.execute(
             "INSERT INTO cart_line (account_id, film_id, quantity, price) VALUES (%s, %s, %s, %s)",
@@ -115,6 +117,38 @@ def _insert_user_data(conn: psycopg.Connection, draw: random.Random, account: in
             "INSERT INTO rating (account_id, movie_id, rating, created, updated) VALUES (%s, %s, %s, now(), now())",
             [account, movie, draw.randint(0, 10) / 2],
         )
+
+
+def _insert_links_and_mails(conn: psycopg.Connection, draw: random.Random, account: int) -> None:
+    """What people do with their accounts, and what is known of them at Stripe."""
+    number, reference, moment = draw.getrandbits(50), f"{draw.getrandbits(60):x}", _moment(draw)
+    conn.execute(
+        "INSERT INTO kept_sign_in (account_id, device, created, turned) VALUES (%s, %s, %s, %s)",
+        [account, draw.choice(TEXTS), moment, _moment(draw)],
+    )
+    conn.execute("INSERT INTO new_password_link VALUES (%s, %s, %s)", [number, draw.choice([None, account]), moment])
+    conn.execute(
+        "INSERT INTO unconfirmed_address (id, account_id, email, until) VALUES (%s, %s, %s, %s)",
+        [number, account, f"{draw.choice(TEXTS)}@example.com", moment],
+    )
+    conn.execute(
+        """
+        INSERT INTO mail (kind, recipient, account_id, link_id, fields, state, created, due)
+        VALUES ('order', 'a@example.com', %s, %s, jsonb_build_object('reason', %s::text), 'waiting', %s, %s)
+        """,
+        [account, number, draw.choice(TEXTS), moment, moment],
+    )
+    conn.execute("INSERT INTO stripe_customer VALUES (%s, %s)", [account, f"cus_{reference}"])
+    conn.execute(
+        "INSERT INTO stripe_card (account_id, reference, fingerprint, last_four, first_name, last_name, expiration)"
+        " VALUES (%s, %s, 'x', '4242', 'Zoë', %s, '2031-05')",
+        [account, f"pm_{reference}", draw.choice(TEXTS) or "Ray"],
+    )
+    conn.execute("INSERT INTO stripe_removal VALUES (%s)", [f"pm_gone_{reference}"])
+    conn.execute(
+        "INSERT INTO payment_draft VALUES (%s, %s, 2.5, 'EUR', %s, 'open', %s)",
+        [number + 1, account, f"pi_{reference}", moment],
+    )
 
 
 def _order(conn: psycopg.Connection, draw: random.Random, account: int) -> None:
