@@ -19,7 +19,7 @@ from filmer.settings import parse_smtp_url
 
 
 def test_a_mail_arrives_as_text_and_as_html(shop: MailShop) -> None:
-    mail = shop.put("welcome")
+    mail = shop.put("test")
     shop.deliver()
     [taken] = shop.server.delivered
     assert shop.state(mail) == "sent"
@@ -28,10 +28,10 @@ def test_a_mail_arrives_as_text_and_as_html(shop: MailShop) -> None:
         "mary@example.com",
         FROM,
     )
-    assert taken.message["Subject"] == "Welcome"
-    assert "Your account is open." in taken.text
-    assert "Your account is open." in taken.html
-    assert f"Look around: {PUBLIC}/" in taken.text
+    assert taken.message["Subject"] == "This shop can send mail"
+    assert "There is nothing to do." in taken.text
+    assert "There is nothing to do." in taken.html
+    assert f"The shop: {PUBLIC}/" in taken.text
     assert f'href="{PUBLIC}/"' in taken.html
     shop.deliver()
     assert len(shop.server.delivered) == 1
@@ -40,7 +40,7 @@ def test_a_mail_arrives_as_text_and_as_html(shop: MailShop) -> None:
 def test_nothing_is_sent_without_a_commit(shop: MailShop) -> None:
     async def fail() -> None:
         async with shop.component("database").connection() as conn, conn.transaction():
-            await shop.component("outbox").put(conn, "welcome", "mary@example.com", account_id=None)
+            await shop.component("outbox").put(conn, "test", "mary@example.com", account_id=None)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -51,7 +51,7 @@ def test_nothing_is_sent_without_a_commit(shop: MailShop) -> None:
 
 def test_all_that_waits_goes_over_one_connection(shop: MailShop) -> None:
     for _ in range(5):
-        shop.put("welcome")
+        shop.put("test")
     before = shop.server.connections
     shop.deliver()
     assert len(shop.server.delivered) == 5
@@ -60,7 +60,7 @@ def test_all_that_waits_goes_over_one_connection(shop: MailShop) -> None:
 
 @pytest.mark.parametrize("fault", ["RCPT 450", "DATA 451", "DATA 421", "drop in DATA", "MAIL 553"])
 def test_what_passes_is_tried_again(fault: Fault, shop: MailShop) -> None:
-    mail = shop.put("welcome")
+    mail = shop.put("test")
     shop.server.fail(fault)
     shop.deliver()
     assert shop.server.taken == []
@@ -76,7 +76,7 @@ def test_what_passes_is_tried_again(fault: Fault, shop: MailShop) -> None:
 
 @pytest.mark.parametrize("fault", ["RCPT 550", "DATA 554"])
 def test_what_is_refused_for_good_fails_at_once_and_holds_nothing_up(fault: Fault, shop: MailShop) -> None:
-    mail, other = shop.put("welcome"), shop.put("welcome", "jane@example.com")
+    mail, other = shop.put("test"), shop.put("test", "jane@example.com")
     shop.server.fail(fault)
     shop.deliver()
     assert shop.state(mail) == "failed"
@@ -86,7 +86,7 @@ def test_what_is_refused_for_good_fails_at_once_and_holds_nothing_up(fault: Faul
 
 
 def test_a_slow_server_gets_its_time(shop: MailShop) -> None:
-    mail = shop.put("welcome")
+    mail = shop.put("test")
     shop.server.fail("slow")
     shop.deliver()
     assert shop.state(mail) == "sent"
@@ -94,7 +94,7 @@ def test_a_slow_server_gets_its_time(shop: MailShop) -> None:
 
 def test_a_server_that_hangs_is_left_and_asked_again(shop: MailShop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smtp, "SEND_SECONDS", 0.3)
-    mail = shop.put("welcome")
+    mail = shop.put("test")
     shop.server.fail("hang")
     shop.deliver()
     assert shop.state(mail) == "waiting"
@@ -106,7 +106,7 @@ def test_a_server_that_hangs_is_left_and_asked_again(shop: MailShop, monkeypatch
 
 def test_the_same_mail_has_the_same_message_id_at_each_attempt(shop: MailShop) -> None:
     """So that whoever gets it twice, where the answer was lost, may see it once."""
-    shop.put("welcome")
+    shop.put("test")
     shop.server.fail("drop after DATA")
     shop.deliver()
     shop.pass_pause()
@@ -114,13 +114,13 @@ def test_the_same_mail_has_the_same_message_id_at_each_attempt(shop: MailShop) -
     first, second = shop.server.taken
     assert first.message["Message-ID"] == second.message["Message-ID"]
     assert first.message["Date"] == second.message["Date"]
-    shop.put("welcome")
+    shop.put("test")
     shop.deliver()
     assert shop.server.taken[-1].message["Message-ID"] != first.message["Message-ID"]
 
 
 def test_a_server_that_is_away_costs_no_mail(shop: MailShop) -> None:
-    mails = [shop.put("welcome") for _ in range(3)]
+    mails = [shop.put("test") for _ in range(3)]
     shop.server.stop()
     try:
         for _ in range(4):
@@ -134,7 +134,7 @@ def test_a_server_that_is_away_costs_no_mail(shop: MailShop) -> None:
 
 
 def test_pauses_grow_until_it_is_given_up(shop: MailShop) -> None:
-    mail = shop.put("welcome")
+    mail = shop.put("test")
     begun, pauses = shop.clock.now(), []
     shop.server.fail("RCPT 450", times=200)
     while shop.state(mail) == "waiting":
@@ -148,7 +148,7 @@ def test_pauses_grow_until_it_is_given_up(shop: MailShop) -> None:
     assert pauses == sorted(pauses)
     assert pauses[0] == timedelta(seconds=15)
     assert max(pauses) == timedelta(hours=1)
-    assert KINDS["welcome"].within - timedelta(hours=1) <= shop.clock.now() - begun
+    assert KINDS["test"].within - timedelta(hours=1) <= shop.clock.now() - begun
     assert shop.state(mail) == "failed"
 
 
@@ -162,7 +162,7 @@ def test_a_mail_whose_link_is_over_is_not_sent(shop: MailShop) -> None:
 
 def test_a_receipt_is_sent_however_late(shop: MailShop) -> None:
     """The shop itself was away, such as over a long holiday."""
-    mail = shop.put("welcome")
+    mail = shop.put("test")
     shop.clock.move(days=20)
     shop.deliver()
     assert shop.state(mail) == "sent"
@@ -171,10 +171,10 @@ def test_a_receipt_is_sent_however_late(shop: MailShop) -> None:
 def test_each_is_claimed_by_one_process(shop: MailShop) -> None:
     """Two that look at once, and one that died with a mail in its hands."""
     for _ in range(6):
-        shop.put("welcome")
+        shop.put("test")
     shop.run(_both(shop))
     assert len(shop.server.delivered) == 6
-    mail = shop.put("welcome")
+    mail = shop.put("test")
     shop.run(shop.component("delivery")._claim())  # and never comes back
     shop.deliver()
     assert shop.state(mail) == "waiting"
@@ -188,20 +188,20 @@ async def _both(shop: MailShop) -> None:
 
 
 def test_a_mail_that_a_newer_version_wrote_is_left_to_it(shop: MailShop) -> None:
-    mail = shop.put("welcome")
+    mail = shop.put("test")
     fetch(shop.url, "UPDATE mail SET kind = 'of the future' WHERE id = %s", mail)
     shop.deliver()
     assert shop.state(mail) == "waiting"
 
 
 def test_a_mail_that_cannot_be_written_holds_nothing_up(shop: MailShop) -> None:
-    mail, other = shop.put("address_changed"), shop.put("welcome")  # without its field
+    mail, other = shop.put("address_changed"), shop.put("test")  # without its field
     shop.deliver()
     assert (shop.state(mail), shop.state(other)) == ("waiting", "sent")
 
 
 def test_what_was_written_before_there_was_a_server_is_sent_if_it_is_new(shop: MailShop) -> None:
-    old, new = shop.put("welcome"), shop.put("welcome")
+    old, new = shop.put("test"), shop.put("test")
     fetch(shop.url, "UPDATE mail SET state = 'not set up'")
     fetch(shop.url, "UPDATE mail SET created = created - %s WHERE id = %s", LATELY, old)
     shop.deliver()
@@ -209,7 +209,7 @@ def test_what_was_written_before_there_was_a_server_is_sent_if_it_is_new(shop: M
 
 
 def test_old_mails_go(shop: MailShop) -> None:
-    old, waits = shop.put("welcome"), shop.put("welcome")
+    old, waits = shop.put("test"), shop.put("test")
     shop.deliver()
     fetch(shop.url, "UPDATE mail SET state = 'waiting', ended = NULL WHERE id = %s", waits)
     for seconds, left in ((-1, {old, waits}), (2, {waits})):
@@ -241,7 +241,7 @@ def test_the_login_is_used_and_its_refusal_does_not_tell_it(shop: MailShop) -> N
         assert refused.value.is_servers
         assert PASSWORD[:6] not in refused.value.reason
         with MailShop(shop.url, server, MovedClock(shop.clock.now()), smtp_url=server.url) as unknown:
-            mail = unknown.put("welcome")  # without a login its sender is refused
+            mail = unknown.put("test")  # without a login its sender is refused
             unknown.deliver()
             assert unknown.state(mail) == "waiting"
     finally:

@@ -30,7 +30,7 @@ def write(database_url: str, state: str) -> int:
     fetch(
         database_url,
         "INSERT INTO mail (kind, recipient, fields, state, created, due, attempts, reason)"
-        " VALUES ('welcome', 'mary@example.com', '{}', %s, now(), now(), 1, '550 not here')",
+        " VALUES ('test', 'mary@example.com', '{}', %s, now(), now(), 1, '550 not here')",
         state,
     )
     return int(fetch(database_url, "SELECT max(id) FROM mail")[0][0])

@@ -19,7 +19,7 @@ def admin_of(shop: LocalShop) -> httpx.Client:
 
 
 def test_what_failed_is_listed_with_its_reason_and_can_be_tried_again(shop: MailShop) -> None:
-    mail = shop.put("welcome", f'"{HOSTILE}"@example.com')
+    mail = shop.put("test", f'"{HOSTILE}"@example.com')
     shop.server.fail("RCPT 550")
     shop.deliver()
     admin = admin_of(shop)

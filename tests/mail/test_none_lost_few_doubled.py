@@ -41,7 +41,7 @@ async def write(url: str, addresses: list[str], taken_back: set[str]) -> None:
         for address in addresses:
             with suppress(ZeroDivisionError):
                 async with conn.transaction():
-                    await outbox.put(conn, "welcome", address, account_id=None)
+                    await outbox.put(conn, "test", address, account_id=None)
                     if address in taken_back:
                         raise ZeroDivisionError
 

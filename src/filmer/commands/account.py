@@ -72,7 +72,7 @@ def invite(
         user = await _open(conn, person, role, make_unusable_hash())
         link_id = await insert_new_password_link(conn, user.id, SystemClock().now() + INVITED_FOR)
         token = Links(SecretKey(settings)).token(NEW_PASSWORD, link_id)
-        return user, (settings.public_url or "") + KINDS["invited"].path.format(token=token)
+        return user, (settings.public_url or "") + KINDS["new_password"].path.format(token=token)
 
     user, link = in_database(data_dir, work, keyed=True)
     _say_opened(user)

@@ -22,7 +22,6 @@ from filmer.storefront.pages import HtmlResponse, Pages, Visitor
 _NAME = {"firstName": "First name", "lastName": "Last name"}
 _ADDRESS = {"email": "New e-mail"}
 _EMAIL = {"email": "E-mail"}
-_LABELS = {"current": "Password", "password": "New password"}
 _EMPTY = FilledForm({})
 _OVER = NotFound("This link is not good any more")
 _REFUSALS = (InvalidRequest, InvalidCredentials, RateLimited, Conflict)
