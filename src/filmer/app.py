@@ -55,15 +55,17 @@ from filmer.shop.api import ShopApi
 from filmer.store.engines import has_embedded_valkey
 from filmer.store.valkey import SharedCache
 from filmer.storefront.accounts import AccountPages
-from filmer.storefront.admin import AdminPages
 from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
 from filmer.storefront.checkout import CheckoutPages
 from filmer.storefront.community import CommunityPages
-from filmer.storefront.counter import CounterPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
-from filmer.storefront.mail import MailPages
+from filmer.storefront.office.counter import CounterPages
+from filmer.storefront.office.customers import CustomerPages
+from filmer.storefront.office.films import OfficeFilmPages
+from filmer.storefront.office.mail import MailPages
+from filmer.storefront.office.overview import OverviewPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
@@ -224,13 +226,22 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         PosterPages(components.catalogue, components.images),
         Files(components.assets),
     )
-    admin = AdminPages(
-        pages, components.shared, components.tmdb, components.shelves, components.search,
-        components.clock, settings.default_price, Terms(settings.rental_start_days, settings.rental_hours),
-    )  # fmt: skip
     mail = MailPages(pages, database, components.outbox, components.letters, components.clock)
-    admin_pages = urls.admin_pages(admin, CounterPages(pages, components.counter), orders, mail)
-    return [storefront, admin_pages, *([urls.inbox(mail)] if has_inbox(settings) else [])]
+    office = urls.office(
+        OverviewPages(pages, components.shared, components.tmdb, components.clock),
+        CustomerPages(pages, components.shelves),
+        OfficeFilmPages(
+            pages,
+            components.search,
+            components.clock,
+            settings.default_price,
+            Terms(settings.rental_start_days, settings.rental_hours),
+        ),
+        CounterPages(pages, components.counter),
+        orders,
+        mail,
+    )
+    return [storefront, office, *([urls.inbox(mail)] if has_inbox(settings) else [])]
 
 
 def _payments(components: Components) -> list[Router]:

@@ -22,15 +22,17 @@ from filmer.rentals.sending import SendingApi
 from filmer.rentals.videos import STREAM_PATH, TRAILER_PATH
 from filmer.shop.api import ShopApi
 from filmer.storefront.accounts import AccountPages
-from filmer.storefront.admin import AdminPages
 from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
 from filmer.storefront.checkout import CheckoutPages
 from filmer.storefront.community import CommunityPages
-from filmer.storefront.counter import CounterPages
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
-from filmer.storefront.mail import MailPages
+from filmer.storefront.office.counter import CounterPages
+from filmer.storefront.office.customers import CustomerPages
+from filmer.storefront.office.films import OfficeFilmPages
+from filmer.storefront.office.mail import MailPages
+from filmer.storefront.office.overview import OverviewPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
@@ -267,17 +269,24 @@ def videos(sending: SendingApi) -> Router:
     )
 
 
-def admin_pages(admin: AdminPages, counter: CounterPages, orders: OrderPages, mail: MailPages) -> Router:
-    """The pages for admins, under /admin."""
+def office(
+    overview: OverviewPages,
+    customers: CustomerPages,
+    films: OfficeFilmPages,
+    counter: CounterPages,
+    orders: OrderPages,
+    mail: MailPages,
+) -> Router:
+    """The pages of the people who run the shop, under /admin."""
     return _router(
         "/admin",
         route_handlers=[
-            get("/")(admin.show_dashboard),
-            get("/accounts")(admin.list_accounts),
-            post("/accounts/{account_id:str}/favorites/clear")(admin.clear_favorites),
-            get("/films")(admin.list_films),
-            post("/films/{film_id:str}/price")(admin.set_price),
-            post("/films/{film_id:str}/terms")(admin.set_terms),
+            get("/")(overview.show_overview),
+            get("/accounts")(customers.list_accounts),
+            post("/accounts/{account_id:str}/favorites/clear")(customers.clear_favorites),
+            get("/films")(films.list_films),
+            post("/films/{film_id:str}/price")(films.set_price),
+            post("/films/{film_id:str}/terms")(films.set_terms),
             get("/counter")(counter.show_counter),
             post("/counter/{rental_id:str}/hand-out")(counter.hand_out),
             post("/counter/{rental_id:str}/take-back")(counter.take_back),

@@ -14,8 +14,8 @@ from tests.shop.conftest import CHECKOUT, ORDERS, StartShop, buy, fetch, pay, pu
 from tests.shop.forms import filled, followed, form_of, has_form, look, order_of, put, send, text_of
 from tests.users import CARD, open_account
 
-from filmer.admin.queries import select_totals
 from filmer.errors import InvalidOperation
+from filmer.office.queries import select_totals
 from filmer.settings import SettingsError, load_settings, parse_payment
 
 HOLD_DAYS = 3

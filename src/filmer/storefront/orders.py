@@ -18,8 +18,8 @@ from filmer.shop.counter_payments import CounterPayments
 from filmer.shop.orders import own_order
 from filmer.shop.schemas import MAX_ID, MAX_REASON, OrderList
 from filmer.store.postgres import Connection
-from filmer.storefront.admin import AdminListQuery
 from filmer.storefront.forms import FilledForm, Form, receive_form, without_blanks
+from filmer.storefront.office.lists import ListQuery
 from filmer.storefront.pager import Pager
 from filmer.storefront.pages import HtmlResponse, Pages
 
@@ -52,7 +52,7 @@ class OrderPages(Handlers):
     async def list_all(self, request: AnyRequest) -> HtmlResponse:
         query_string = without_blanks(request.scope["query_string"])
         async with self._pages.admin(request) as (conn, visitor):
-            params = read_query(query_string, AdminListQuery)
+            params = read_query(query_string, ListQuery)
             text, first = params.query.strip(), (params.page - 1) * ORDERS_A_PAGE
             total, orders = await cancel_queries.find_orders(
                 conn, text, read_code(text), first=first, size=ORDERS_A_PAGE
@@ -60,7 +60,7 @@ class OrderPages(Handlers):
             owed, unpaid = await cancel_queries.select_owed(conn), await cancel_queries.select_unpaid(conn)
         pager = Pager("/admin/orders", query_string, params.page, listing.pages(total, ORDERS_A_PAGE))
         return self._pages.personal(
-            "admin_orders.html", request, visitor, params=params, total=total, orders=orders, owed=owed, unpaid=unpaid,
+            "office/orders.html", request, visitor, params=params, total=total, orders=orders, owed=owed, unpaid=unpaid,
             pager=pager,
         )  # fmt: skip
 
@@ -117,6 +117,6 @@ class OrderPages(Handlers):
             await self._cancelling.refund(order.id)
             return self._pages.redirect(request.scope["path"].rpartition("/")[0], "The order is cancelled.")
         return self._pages.personal(
-            "admin_order.html" if is_owner else "order.html", request, visitor, failed=error,
+            "office/order.html" if is_owner else "order.html", request, visitor, failed=error,
             order=order, standing=standing, form=filled, most=MAX_REASON,
         )  # fmt: skip

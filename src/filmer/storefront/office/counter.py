@@ -13,8 +13,8 @@ from filmer.rentals.counter import MAX_FOUND, Counter
 from filmer.rentals.schemas import Rental
 from filmer.shop.schemas import MAX_ID
 from filmer.store.postgres import Connection
-from filmer.storefront.admin import AdminListQuery
 from filmer.storefront.forms import receive_form, without_blanks
+from filmer.storefront.office.lists import ListQuery
 from filmer.storefront.pages import HtmlResponse, Pages, Visitor
 
 MAX_TEXT = 200  # characters
@@ -28,7 +28,7 @@ class CounterPages(Handlers):
 
     async def show_counter(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.admin(request) as (conn, visitor):
-            text = read_query(without_blanks(request.scope["query_string"]), AdminListQuery).query.strip()
+            text = read_query(without_blanks(request.scope["query_string"]), ListQuery).query.strip()
             return await self._show(conn, request, visitor, text, None)
 
     async def hand_out(self, rental_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
@@ -66,6 +66,6 @@ class CounterPages(Handlers):
         else:
             found = await self._counter.overdue(conn) + await self._counter.waiting(conn)
         return self._pages.personal(
-            "counter.html", request, visitor, failed=error,
+            "office/counter.html", request, visitor, failed=error,
             failure=f"{error.message}." if error else "", text=text, found=found, most=MAX_FOUND,
         )  # fmt: skip

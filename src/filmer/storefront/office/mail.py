@@ -39,7 +39,7 @@ class MailPages(Handlers):
             if mail.state == "not set up" and KINDS[mail.kind].purpose and now < mail.created + KINDS[mail.kind].within
         }
         return self._pages.personal(
-            "admin_mail.html", request, visitor, mails=known, letters=letters, links=links, counts=counts,
+            "office/mail.html", request, visitor, mails=known, letters=letters, links=links, counts=counts,
             is_set_up=self._outbox.is_set_up, shown=SHOWN,
         )  # fmt: skip
 

@@ -1,8 +1,7 @@
-"""The pages for admins: an overview, the accounts, and the prices and rental terms of films."""
+"""The office's pages of films: their prices and rental terms."""
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlencode
@@ -11,31 +10,26 @@ import msgspec
 from litestar.params import FromPath
 from msgspec import Meta
 
-from filmer.admin import queries
-from filmer.admin.chart import chart_of
 from filmer.catalogue import listing
 from filmer.catalogue.filters import Filters, with_query
 from filmer.catalogue.prices import own_prices, set_price
 from filmer.catalogue.schemas import MovieItem
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
-from filmer.community.shelves import Shelves
-from filmer.errors import Conflict, FilmerError, InvalidRequest, NotFound
+from filmer.errors import Conflict, FilmerError, InvalidRequest
 from filmer.http.body import Body
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.query import Query, read_query, require_id
+from filmer.http.query import read_query
+from filmer.office import queries
 from filmer.rentals.counter_queries import Terms, select_stock, select_terms
 from filmer.rentals.terms import MAX_COPIES, MAX_HOURS, MAX_START_DAYS, NewTerms, set_terms
 from filmer.settings import parse_price
 from filmer.store.postgres import Connection
-from filmer.store.valkey import SharedCache
 from filmer.storefront.forms import FilledForm, Form, receive_form, without_blanks
+from filmer.storefront.office.lists import ListQuery
 from filmer.storefront.pager import Pager
-from filmer.storefront.pages import HtmlResponse, Pages, Visitor, local_address
-from filmer.tmdb.client import Tmdb
+from filmer.storefront.pages import HtmlResponse, Pages, Visitor
 
-DAYS = 30
-ACCOUNTS_A_PAGE = 50
 FILMS_A_PAGE = 20
 _FILM_ACTION = "film's terms"  # shown again after a sign-in, never carried out
 _PRICE = {"price": "Price"}
@@ -62,72 +56,24 @@ class RentalTerms(Body):
     copies: Annotated[int, Meta(ge=0, le=MAX_COPIES)] | None = None
 
 
-class AdminListQuery(Query):
-    """One of the lists, filtered by a text."""
-
-    query: Annotated[str, Meta(max_length=200)] = ""
-    page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
-
-
-class AdminPages(Handlers):
+class OfficeFilmPages(Handlers):
     def __init__(
         self,
         pages: Pages,
-        shared: SharedCache,
-        tmdb: Tmdb,
-        shelves: Shelves,
         search: Search,
         clock: Clock,
         default_price: Decimal,
         default_terms: Terms,
     ) -> None:
         self._pages = pages
-        self._shared = shared
-        self._tmdb = tmdb
-        self._shelves = shelves
         self._search = search
         self._clock = clock
         self._default_price = default_price
         self._default_terms = default_terms
 
-    async def show_dashboard(self, request: AnyRequest) -> HtmlResponse:
-        today = self._clock.now().date()
-        async with self._pages.admin(request) as (conn, visitor):
-            totals = await queries.select_totals(conn)
-            days = await queries.select_days(conn, first=today - timedelta(days=DAYS - 1), last=today)
-        health = {
-            "Database": "well",  # otherwise this line is not reached
-            "Cache": "well" if await self._shared.ping() else "away: everything works, slower",
-            "TMDB": self._tmdb.condition,
-        }
-        return self._pages.personal(
-            "admin.html", request, visitor, totals=totals, days=days, chart=chart_of(days), health=health
-        )
-
-    async def list_accounts(self, request: AnyRequest) -> HtmlResponse:
-        async with self._pages.admin(request) as (conn, visitor):
-            query_string = without_blanks(request.scope["query_string"])
-            params = read_query(query_string, AdminListQuery)
-            first = (params.page - 1) * ACCOUNTS_A_PAGE
-            total, accounts = await queries.select_accounts(
-                conn, text=params.query.strip(), first=first, size=ACCOUNTS_A_PAGE
-            )
-        pager = Pager("/admin/accounts", query_string, params.page, listing.pages(total, ACCOUNTS_A_PAGE))
-        return self._pages.personal(
-            "admin_accounts.html", request, visitor, params=params, total=total, accounts=accounts, pager=pager
-        )
-
-    async def clear_favorites(self, account_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        form = await receive_form(request)
-        async with self._pages.admin(request):
-            pass
-        await self._shelves.clear_favorites(require_id(account_id, NotFound(f"There is no account {account_id}")))
-        address = local_address(form.get("next"), "/admin/accounts")
-        return self._pages.redirect(address, f"Account {account_id} has no favourites any more.")
-
     async def list_films(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.admin(request) as (conn, visitor):
-            params = read_query(without_blanks(request.scope["query_string"]), AdminListQuery)
+            params = read_query(without_blanks(request.scope["query_string"]), ListQuery)
             form = self._pages.pending_form(request, visitor, _FILM_ACTION)
             filled = {form.get("film"): _filled(form)} if form else {}
             return await self._films(conn, request, visitor, params, filled)
@@ -163,7 +109,7 @@ class AdminPages(Handlers):
         conn: Connection,
         request: AnyRequest,
         visitor: Visitor,
-        params: AdminListQuery,
+        params: ListQuery,
         filled: Mapping[str, FilledForm],
         error: FilmerError | None = None,
     ) -> HtmlResponse:
@@ -173,14 +119,12 @@ class AdminPages(Handlers):
         film_ids, pager = [film.id for film in films], _pager(params, listing.pages(total, FILMS_A_PAGE))
         terms, stock = await select_terms(conn, film_ids), await select_stock(conn, film_ids, now=self._clock.now())
         return self._pages.personal(
-            "admin_films.html", request, visitor, failed=error, params=params, total=total,
+            "office/films.html", request, visitor, failed=error, params=params, total=total,
             films=films, prices=prices, default_price=self._default_price, terms=terms, stock=stock,
             default_terms=self._default_terms, labels=_TERMS, filled=filled, unfilled=FilledForm({}), pager=pager,
         )  # fmt: skip
 
-    async def _find(
-        self, conn: Connection, params: AdminListQuery
-    ) -> tuple[int, Sequence[MovieItem | queries.FilmRow]]:
+    async def _find(self, conn: Connection, params: ListQuery) -> tuple[int, Sequence[MovieItem | queries.FilmRow]]:
         first = (params.page - 1) * FILMS_A_PAGE
         if not params.query.strip():
             return await queries.select_films(conn, first=first, size=FILMS_A_PAGE)
@@ -193,16 +137,14 @@ def _filled(form: Form, error: FilmerError | None = None) -> FilledForm:
     return FilledForm.of(_PRICE if any(name == "price" for name, _ in form.members) else _TERMS, form, error)
 
 
-def _list_of(form: Form) -> AdminListQuery:
+def _list_of(form: Form) -> ListQuery:
     """The list that the form belongs to; the first page of all films where its fields are invalid."""
     try:
-        return read_query(
-            urlencode({"query": form.get("query"), "page": form.get("page") or "1"}).encode(), AdminListQuery
-        )
+        return read_query(urlencode({"query": form.get("query"), "page": form.get("page") or "1"}).encode(), ListQuery)
     except InvalidRequest:
-        return AdminListQuery()
+        return ListQuery()
 
 
-def _pager(params: AdminListQuery, last: int) -> Pager:
+def _pager(params: ListQuery, last: int) -> Pager:
     query = urlencode({"query": params.query}) if params.query.strip() else ""
     return Pager("/admin/films", query.encode(), params.page, last)

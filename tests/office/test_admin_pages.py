@@ -15,8 +15,8 @@ from tests.server_in_thread import ServerInThread
 from tests.users import CARD, open_account, put_card, signed_in, visitor
 
 from filmer.accounts.schemas import User
-from filmer.admin.chart import HEIGHT, chart_of, round_above
-from filmer.admin.queries import Day
+from filmer.office.chart import HEIGHT, chart_of, round_above
+from filmer.office.queries import Day
 
 FILM, OTHER, COUNTED = "tt0111161", "tt0372784", "tt0468569"
 PAGES = ["/admin", "/admin/accounts", "/admin/films", "/admin/counter", "/admin/orders", "/admin/mail"]
