@@ -18,6 +18,7 @@ from litestar import Response
 from filmer.accounts.kept_sign_ins import KeptSignIns
 from filmer.accounts.schemas import User
 from filmer.accounts.sessions import Sessions
+from filmer.audit.log import Actor
 from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.edition import Edition
 from filmer.errors import FilmerError, Forbidden, RateLimited, ServiceUnavailable, Unauthorized
@@ -44,10 +45,11 @@ Pending = tuple[str, Form]  # an action's name, and the fields of the form that 
 
 
 class Visitor(msgspec.Struct, frozen=True):
-    """A user who looks at a page, and the number of units in their cart."""
+    """A user who looks at a page, and the number of units in their cart. ``actor``: they, in the audit log."""
 
     user: User
     cart_count: int
+    actor: Actor
 
 
 class Pages:
@@ -126,7 +128,7 @@ class Pages:
         except Unauthorized:
             scope[_PENDING] = pending
             raise
-        scope[_VISITOR] = Visitor(user, await self._carts.count(conn, user.id))
+        scope[_VISITOR] = Visitor(user, await self._carts.count(conn, user.id), Actor.of(request, user.id))
         return cast("Visitor", scope[_VISITOR])
 
     def to_sign_in(self, request: AnyRequest, address: str) -> HtmlResponse:
