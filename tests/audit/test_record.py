@@ -9,6 +9,7 @@ from tests.conftest import MakeDatabase
 from tests.current_edition import connect
 from tests.users import in_database, open_account
 
+from filmer.audit.actors import actor_of
 from filmer.audit.log import Actor, Personal, command_line, record, record_at_once
 from filmer.store.postgres import Connection
 
@@ -134,4 +135,4 @@ def test_an_address_is_one_or_nothing(peer: str, address: str) -> None:
     class Request:
         scope = {"client": (peer, 1), "filmer.arrived": type("Arrival", (), {"at": NOW})}  # noqa: RUF012
 
-    assert Actor.of(Request(), 7) == Actor("office", NOW, 7, address)  # type: ignore[arg-type]
+    assert actor_of(Request(), 7) == Actor("office", NOW, 7, address)  # type: ignore[arg-type]

@@ -1,9 +1,8 @@
 """What makes an entry of the audit log, in the transaction of the change that it tells of."""
 
-import ipaddress
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import psycopg
@@ -11,7 +10,6 @@ import psycopg
 from filmer.audit import queries
 from filmer.audit.actions import ACTIONS
 from filmer.clock import SystemClock
-from filmer.http.handlers import AnyRequest, arrival
 from filmer.store.postgres import Connection
 
 Via = Literal["office", "api", "command line"]
@@ -26,12 +24,6 @@ class Actor(msgspec.Struct, frozen=True):
     at: datetime
     account_id: int | None = None
     address: str = ""
-
-    @classmethod
-    def of(cls, request: AnyRequest, account_id: int, via: Via = "office") -> Self:
-        """The user of a request."""
-        peer: Any = request.scope.get("client") or ("", 0)
-        return cls(via, arrival(request).at, account_id, _host(peer[0]))
 
 
 def command_line() -> Actor:
@@ -124,14 +116,3 @@ def _changed(before: Values, after: Values) -> tuple[Values, Values]:
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _host(address: str) -> str:
-    """An address without the port that some proxies add; "" for what is none."""
-    host = address[1:].partition("]")[0] if address.startswith("[") else address
-    for candidate in (host, host.partition(":")[0]):
-        try:
-            return str(ipaddress.ip_address(candidate))
-        except ValueError:
-            continue
-    return ""

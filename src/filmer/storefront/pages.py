@@ -18,6 +18,7 @@ from litestar import Response
 from filmer.accounts.kept_sign_ins import KeptSignIns
 from filmer.accounts.schemas import User
 from filmer.accounts.sessions import Sessions
+from filmer.audit.actors import actor_of
 from filmer.audit.log import Actor
 from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.edition import Edition
@@ -128,7 +129,7 @@ class Pages:
         except Unauthorized:
             scope[_PENDING] = pending
             raise
-        scope[_VISITOR] = Visitor(user, await self._carts.count(conn, user.id), Actor.of(request, user.id))
+        scope[_VISITOR] = Visitor(user, await self._carts.count(conn, user.id), actor_of(request, user.id))
         return cast("Visitor", scope[_VISITOR])
 
     def to_sign_in(self, request: AnyRequest, address: str) -> HtmlResponse:
