@@ -26,12 +26,17 @@ async def upsert_price(conn: Connection, film_id: str, price: Decimal) -> None:
     )
 
 
-async def update_price(conn: Connection, film_id: str, price: Decimal) -> str | None:
-    """The film's title; None when there is no such film."""
+async def update_price(conn: Connection, film_id: str, price: Decimal) -> tuple[str, Decimal | None] | None:
+    """The film's title, and the price of its own that it had before; None when there is no such film."""
     await conn.execute(USE_CURRENT_EDITION_LOCALLY)  # an import may have replaced it while the price waited for it
-    cursor = await conn.execute("UPDATE film SET price = %s WHERE id = %s RETURNING title", [price, film_id])
+    cursor = await conn.execute(
+        """
+        UPDATE film f SET price = %s FROM film old WHERE f.id = %s AND old.id = f.id RETURNING f.title, old.price
+        """,
+        [price, film_id],
+    )
     row = await cursor.fetchone()
-    return None if row is None else str(row[0])
+    return None if row is None else (str(row[0]), row[1])
 
 
 async def change_edition(conn: Connection) -> None:

@@ -6,11 +6,11 @@ swap. Whatever fails or is killed before the swap has changed nothing; the next 
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from typing import Any
 
 import psycopg
 
+from filmer.audit.log import Actor
 from filmer.importing import queries
 from filmer.importing.catalogue_writer import write_catalogue
 from filmer.importing.data_set import (
@@ -55,7 +55,7 @@ def import_data_set(
     source: str,
     origin: str,
     report: Report,
-    now: datetime,
+    actor: Actor,
     progress: Progress,
     keep_others: bool = False,
 ) -> tuple[int, int]:
@@ -80,7 +80,7 @@ def import_data_set(
                 films=films,
                 stars=stars,
                 report=report.as_json(),
-                now=now,
+                actor=actor,
             )
         if not missing:
             break

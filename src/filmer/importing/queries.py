@@ -7,13 +7,13 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from filmer.audit.log import Actor, record_at_once
 from filmer.catalogue.edition import CHANNEL, SEEN_LOCK, SWAP_LOCK
 from filmer.store.connecting import USE_CURRENT_EDITION
 from filmer.store.migrate import IMPORT_LOCK
@@ -225,7 +225,7 @@ def swap(
     films: int,
     stars: int,
     report: dict[str, Any],
-    now: datetime,
+    actor: Actor,
 ) -> list[str]:
     """Make the next catalogue the current one, in one transaction, and notify all processes.
 
@@ -233,6 +233,8 @@ def swap(
     """
     with conn.transaction() as transaction:
         conn.execute("SELECT pg_advisory_xact_lock(%s)", [SWAP_LOCK])  # waits for a backup to end
+        sizes = conn.execute("SELECT list, size FROM listing_size WHERE list IN ('all', 'stars')").fetchall()
+        before = {"films" if name == "all" else "stars": size for name, size in sizes}
         copy_new_terms(conn, new_terms)
         _lock_table(conn, "film_terms IN SHARE ROW EXCLUSIVE MODE")
         upsert_terms(conn)
@@ -256,8 +258,10 @@ def swap(
         conn.execute(
             "INSERT INTO import_run (source, origin, finished, version, films, stars, report)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            [source, origin, now, version, films, stars, json.dumps(report)],
+            [source, origin, actor.at, version, films, stars, json.dumps(report)],
         )
+        after = {"source": source, "from": origin, "films": films, "stars": stars}
+        record_at_once(conn, actor, "catalogue.import", ("catalogue", version), before=before, after=after)
         conn.execute(f"NOTIFY {CHANNEL}".encode())
     return [film_id for (film_id,) in missing]
 
