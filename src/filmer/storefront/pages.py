@@ -106,12 +106,22 @@ class Pages:
             yield conn, await self.require(conn, request, pending=pending)
 
     @asynccontextmanager
-    async def admin(
+    async def owner(
         self, request: AnyRequest, *, pending: Pending | None = None
     ) -> AsyncIterator[tuple[Connection, Visitor]]:
-        """As ``signed_in``, for admins alone. Raises Forbidden for everybody else who is signed in."""
-        async with self.signed_in(request, pending=pending) as (conn, visitor):
+        """As ``clerk``, for owners of the shop alone (contract §13.1)."""
+        async with self.clerk(request, pending=pending) as (conn, visitor):
             if visitor.user.role != "admin":
+                raise Forbidden("This is for the owners of the shop. You are signed in as a clerk")
+            yield conn, visitor
+
+    @asynccontextmanager
+    async def clerk(
+        self, request: AnyRequest, *, pending: Pending | None = None
+    ) -> AsyncIterator[tuple[Connection, Visitor]]:
+        """As ``signed_in``, for owners and clerks. Raises Forbidden for everybody else who is signed in."""
+        async with self.signed_in(request, pending=pending) as (conn, visitor):
+            if visitor.user.role == "customer":
                 raise Forbidden("The office is for the people who run this shop. You are signed in as a customer")
             yield conn, visitor
 
