@@ -31,6 +31,7 @@ from filmer.storefront.films import FilmPages
 from filmer.storefront.office.counter import CounterPages
 from filmer.storefront.office.customers import CustomerPages
 from filmer.storefront.office.films import OfficeFilmPages
+from filmer.storefront.office.log import LogPages
 from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.overview import OverviewPages
 from filmer.storefront.orders import OrderPages
@@ -276,6 +277,7 @@ def office(
     counter: CounterPages,
     orders: OrderPages,
     mail: MailPages,
+    log: LogPages,
 ) -> Router:
     """The pages of the people who run the shop, under /admin."""
     return _router(
@@ -298,6 +300,7 @@ def office(
             post("/orders/{order_id:str}/given-back")(orders.mark_given_back),
             get("/mail")(mail.list_mails),
             post("/mail/{mail_id:str}/retry")(mail.retry),
+            get("/log")(log.show_log),
         ],
     )
 

@@ -166,7 +166,7 @@ COMMANDS: dict[str, Command | str] = {
         "account.create", lambda _: ["--email", "bob@example.com", *_PERSON, "--role", "admin"], typed=SECRET
     ),
     "account invite": Command("account.invite", lambda _: ["ray@example.com", *_PERSON]),
-    "account import": Command("accounts.import", lambda office: [office.people()]),
+    "account import": Command("account.import", lambda office: [office.people()]),
     "account list": _READS,
     "account email": Command("account.email", lambda office: [office.account(), "moved@example.com"]),
     "account disable": Command("account.disable", lambda office: [office.account()]),
@@ -188,6 +188,7 @@ COMMANDS: dict[str, Command | str] = {
     "video remove": Command("film.remove_video", lambda office: [office.video()]),
     "video check": _READS,
     "link tmdb": Command("catalogue.link", lambda _: ["--limit", "1"]),
+    "log": _READS,
     "mail list": _READS,
     "mail retry": Command("mail.retry", lambda office: [office.failed_mail()]),
     "mail test": "it sends a mail that is nobody's",

@@ -21,5 +21,6 @@ OWNERS_ALONE = {
     ("POST", "/admin/films/{film_id}/terms"),
     ("GET", "/admin/mail"),
     ("POST", "/admin/mail/{mail_id}/retry"),
+    ("GET", "/admin/log"),
 }
 OFFICE = CLERKS_TOO | OWNERS_ALONE
