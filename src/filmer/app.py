@@ -229,7 +229,15 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     mail = MailPages(pages, database, components.outbox, components.letters, components.clock)
     office = urls.office(
         OverviewPages(pages, components.shared, components.tmdb, components.clock),
-        CustomerPages(pages, components.shelves),
+        CustomerPages(
+            pages,
+            components.customers,
+            components.sessions,
+            components.shelves,
+            components.watching,
+            components.own_cards,
+            components.letters,
+        ),
         OfficeFilmPages(
             pages,
             components.search,

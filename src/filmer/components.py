@@ -25,6 +25,7 @@ from filmer.mail.letters import Letters
 from filmer.mail.links import Links
 from filmer.mail.outbox import Outbox
 from filmer.mail.smtp import Smtp
+from filmer.office.customers import Customers
 from filmer.personal_data.leaving import Leaving
 from filmer.rentals.counter import Counter
 from filmer.rentals.reminders import Reminders
@@ -126,6 +127,7 @@ class Components:
             demo=settings.demo,
         )
         self.tokens = Tokens(self.clock, demo=settings.demo)
+        self.customers = Customers(self.sessions, self.leaving, self.outbox, self.links, self.clock)
 
     def _shop(self, settings: Settings) -> None:
         self.sales = Sales(self.clock, start_days=settings.rental_start_days, hours=settings.rental_hours)

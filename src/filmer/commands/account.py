@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 
 from cyclopts import App, Parameter
 
-from filmer.accounts import queries
+from filmer.accounts import owners, queries
 from filmer.accounts.address_conflicts import find_shared, settle_addresses
 from filmer.accounts.address_queries import update_email
 from filmer.accounts.addresses import read_email
@@ -125,7 +125,12 @@ def change_email(account_id: int, address: str, /, *, data_dir: DataDir = None) 
 @account_app.command
 def disable(account_id: int, /, *, data_dir: DataDir = None) -> None:
     """Close an account at once: nobody can sign in, its sessions end, its tokens stop working. Its orders stay."""
-    _change(data_dir, account_id, lambda conn: queries.update_disabled(conn, account_id, disabled=True), ends=True)
+
+    async def close(conn: Connection) -> bool:
+        await owners.require_other_owner(conn, account_id)
+        return await queries.update_disabled(conn, account_id, disabled=True)
+
+    _change(data_dir, account_id, close, ends=True)
     print(f"account {account_id} is closed: `filmer account enable {account_id}` opens it again")
 
 
@@ -148,7 +153,7 @@ def password(account_id: int, /, *, data_dir: DataDir = None) -> None:
 def change_role(account_id: int, role: Annotated[Role, Parameter(help="customer, clerk or admin")], /, *,
                 data_dir: DataDir = None) -> None:  # fmt: skip
     """Make a user an owner of the shop (admin), a clerk (counter, orders, customers), or a customer again."""
-    _change(data_dir, account_id, lambda conn: queries.update_role(conn, account_id, role))
+    _change(data_dir, account_id, lambda conn: owners.change_role(conn, account_id, role))
     print(f"account {account_id} is {role} now")
 
 
@@ -217,7 +222,11 @@ def _change(
     """Changes an account. With ``ends``, ends its sessions and returns how many there were."""
 
     async def work(conn: Connection, _: Settings) -> int:
-        if not await change(conn):
+        try:
+            is_changed = await change(conn)
+        except Conflict as error:
+            raise CommandFailed(f"{error}.") from None
+        if not is_changed:
             raise CommandFailed(f"There is no account {account_id}: `filmer account list` shows all accounts.")
         return await queries.delete_sessions_of(conn, account_id) if ends else 0
 

@@ -5,7 +5,7 @@ Lists are cached under a version that each write changes in its own transaction,
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -96,10 +96,10 @@ class Shelves:
             if not await queries.delete_favorite(conn, user_id, favorite_id):
                 raise FavoriteNotFound
 
-    async def clear_favorites(self, user_id: int) -> None:
-        """Raises UserNotFound."""
-        async with self._changing_shelf(user_id) as conn:
-            await queries.delete_favorites(conn, user_id)
+    async def clear_favorites(self, user_id: int, conn: Connection | None = None) -> None:
+        """``conn``: one whose transaction has begun. Raises UserNotFound."""
+        async with self._changing_shelf(user_id, conn) as changing:
+            await queries.delete_favorites(changing, user_id)
 
     async def rate(self, user_id: int, movie_id: int, rating: float) -> tuple[Rating, bool]:
         """The rating, and whether it is new. Raises MovieNotFound, ExternalApiError."""
@@ -127,8 +127,8 @@ class Shelves:
                 raise RatingNotFound
 
     @asynccontextmanager
-    async def _changing_shelf(self, user_id: int) -> AsyncIterator[Connection]:
-        async with self._database.connection() as conn, conn.transaction():
+    async def _changing_shelf(self, user_id: int, own: Connection | None = None) -> AsyncIterator[Connection]:
+        async with nullcontext(own) if own else self._database.connection() as conn, conn.transaction():
             await self._require_user(conn, user_id)
             await queries.change_version(conn, user_id)
             yield conn
