@@ -25,7 +25,7 @@ from tests.backup.random_shops import (
     write_backup,
 )
 from tests.conftest import MakeDatabase, Serve
-from tests.current_edition import connect
+from tests.current_edition import connect, pricing
 from tests.figures import record_figure
 from tests.shop.stress_shop import FILMS
 from tests.users import CARD, open_account, signed_in, token_of
@@ -84,7 +84,7 @@ def test_a_restored_shop_goes_on(make_database: MakeDatabase, serve: Serve, data
     person = open_account(url)
     token = token_of(url, person)
     with connect(url) as conn:
-        conn.execute("UPDATE film SET price = 7.77 WHERE id = %s", [FILMS[0]])
+        conn.execute(pricing("7.77"), [FILMS[0]])
     server = serve(url)
     with closing(signed_in(server.client, person)) as before:
         before.post("/api/v1/cart/items", json={"movieId": FILMS[0]}).raise_for_status()

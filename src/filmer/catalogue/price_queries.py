@@ -11,7 +11,7 @@ from filmer.store.postgres import Connection
 async def select_prices(conn: Connection, film_ids: Sequence[str]) -> dict[str, Decimal]:
     """The prices of those films that have their own."""
     cursor = await conn.execute(
-        "SELECT id, price FROM film WHERE id = ANY(%s::text[]) AND price IS NOT NULL", [list(film_ids)]
+        "SELECT film_id, price FROM film_terms WHERE film_id = ANY(%s::text[]) AND price IS NOT NULL", [list(film_ids)]
     )
     return dict(await cursor.fetchall())
 

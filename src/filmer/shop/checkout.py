@@ -255,6 +255,7 @@ class Checkout:
             since=now - KEY_LIFETIME,
             placed=now,
             payment=authorization.reference,
+            last_four=authorization.last_four,
             is_captured=authorization.is_captured,
         )
         if isinstance(sales, StoredReceipt):  # an identical submit has committed since ``prepare``

@@ -61,8 +61,9 @@ async def lock_cart(conn: Connection, account_id: int, *, for_new_film: bool = F
 async def select_lines(conn: Connection, account_id: int, default_price: Decimal) -> list[CartLine]:
     cursor = await conn.execute(
         """
-        SELECT c.film_id, f.title, f.year, c.quantity, c.price, coalesce(f.price, %s)
-        FROM cart_line c JOIN film f ON f.id = c.film_id WHERE c.account_id = %s ORDER BY c.place
+        SELECT c.film_id, f.title, f.year, c.quantity, c.price, coalesce(t.price, %s)
+        FROM cart_line c JOIN film f ON f.id = c.film_id LEFT JOIN film_terms t ON t.film_id = f.id
+        WHERE c.account_id = %s ORDER BY c.place
         """,
         [default_price, account_id],
     )
@@ -85,8 +86,8 @@ async def update_prices(conn: Connection, account_id: int, default_price: Decima
     """Brings the lines to current prices."""
     await conn.execute(
         """
-        UPDATE cart_line c SET price = coalesce(f.price, %s)
-        FROM film f WHERE f.id = c.film_id AND c.account_id = %s
+        UPDATE cart_line c SET price = coalesce(t.price, %s)
+        FROM film f LEFT JOIN film_terms t ON t.film_id = f.id WHERE f.id = c.film_id AND c.account_id = %s
         """,
         [default_price, account_id],
     )
@@ -106,8 +107,8 @@ async def add_line(
                 INSERT INTO film_in_use (film_id) SELECT id FROM film WHERE id = %(film)s ON CONFLICT DO NOTHING
             ), added AS (
                 INSERT INTO cart_line AS c (account_id, film_id, quantity, price)
-                SELECT %(account)s, f.id, %(quantity)s, coalesce(f.price, %(default)s)
-                FROM film f WHERE f.id = %(film)s
+                SELECT %(account)s, f.id, %(quantity)s, coalesce(t.price, %(default)s)
+                FROM film f LEFT JOIN film_terms t ON t.film_id = f.id WHERE f.id = %(film)s
                 ON CONFLICT (account_id, film_id) DO UPDATE SET quantity = c.quantity + excluded.quantity
                 WHERE c.quantity + excluded.quantity <= 10
                 RETURNING place, film_id, quantity, price
@@ -117,8 +118,8 @@ async def add_line(
                 SELECT place, film_id, quantity, price FROM cart_line
                 WHERE account_id = %(account)s AND film_id <> %(film)s AND EXISTS (TABLE added)
         )
-            SELECT l.film_id, f.title, f.year, l.quantity, l.price, coalesce(f.price, %(default)s)
-            FROM line l JOIN film f ON f.id = l.film_id ORDER BY l.place
+            SELECT l.film_id, f.title, f.year, l.quantity, l.price, coalesce(t.price, %(default)s)
+            FROM line l JOIN film f ON f.id = l.film_id LEFT JOIN film_terms t ON t.film_id = f.id ORDER BY l.place
             """,
             {"account": account_id, "film": film_id, "quantity": quantity, "default": default_price},
         )
@@ -213,6 +214,7 @@ async def sell_lines(
     since: datetime,
     placed: datetime,
     payment: str,
+    last_four: str | None,
     is_captured: bool,
 ) -> list[Sale] | StoredReceipt:
     """Makes an order of all lines of the cart, and returns what it sold; or the order of an identical submit.
@@ -233,9 +235,10 @@ async def sell_lines(
             FROM (SELECT *, row_number() OVER (ORDER BY place) AS no FROM taken) t
             LEFT JOIN unnest(%(ids)s::bigint[]) WITH ORDINALITY i(id, no) USING (no)
         ), placed AS (
-            INSERT INTO shop_order (id, account_id, placed, told, item_count, total, submission, payment, captured)
+            INSERT INTO shop_order (id, account_id, placed, told, item_count, total, submission, payment, last_four,
+                captured)
             SELECT %(order)s, %(account)s, %(placed)s, clock_timestamp(), sum(quantity), sum(price * quantity),
-                %(submission)s, %(payment)s, %(captured)s
+                %(submission)s, %(payment)s, %(last_four)s, %(captured)s
             FROM taken HAVING count(*) > 0
         ), kept AS (
             INSERT INTO checkout_key (account_id, key, submission, order_id, created)
@@ -256,6 +259,7 @@ async def sell_lines(
         "order": order_id,
         "placed": placed,
         "payment": payment,
+        "last_four": last_four,
         "captured": placed if is_captured else None,
     }
     rows = await (await conn.execute(statement.encode(), parameters)).fetchall()
