@@ -184,13 +184,15 @@ def copy_new_terms(conn: Connection, terms: Iterable[FilmTerms]) -> None:
 
 
 def upsert_terms(conn: Connection) -> None:
-    """Store an import's terms. Where it has none, those stored before stay."""
+    """Store an import's terms. Where it has none, those stored before stay; and prices that were set by hand."""
     conn.execute(
         """
-        INSERT INTO film_terms (film_id, price, tmdb_id, overview)
-        SELECT film_id, price, tmdb_id, overview FROM new_terms
+        INSERT INTO film_terms (film_id, price, imported_price, tmdb_id, overview)
+        SELECT film_id, price, price, tmdb_id, overview FROM new_terms
         ON CONFLICT (film_id) DO UPDATE SET
-            price = coalesce(EXCLUDED.price, film_terms.price),
+            price = CASE WHEN film_terms.is_price_by_hand THEN film_terms.price
+                ELSE coalesce(EXCLUDED.price, film_terms.price) END,
+            imported_price = coalesce(EXCLUDED.price, film_terms.imported_price),
             tmdb_id = coalesce(EXCLUDED.tmdb_id, film_terms.tmdb_id),
             overview = coalesce(EXCLUDED.overview, film_terms.overview)
         """

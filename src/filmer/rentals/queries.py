@@ -65,6 +65,12 @@ async def select_limited(conn: Connection, film_ids: Sequence[str]) -> dict[str,
     return dict(await cursor.fetchall())
 
 
+async def select_hidden(conn: Connection, film_ids: Sequence[str]) -> list[str]:
+    """Those of the films that the owner has hidden."""
+    cursor = await conn.execute("SELECT film_id FROM film_edit WHERE hidden AND film_id = ANY(%s)", [list(film_ids)])
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def count_copies_in_use(conn: Connection, film_ids: Sequence[str], *, now: datetime) -> dict[str, int]:
     """How many copies of each film are out or reserved; films without any are left out."""
     cursor = await conn.execute(
@@ -245,9 +251,9 @@ async def select_library(conn: Connection, account_id: int, *, now: datetime) ->
                 CASE WHEN {_GIVES_ACCESS} THEN r.id ELSE -r.id END
         )
         SELECT r.film_id, coalesce(f.title, l.title), CASE WHEN f.id IS NULL THEN l.year ELSE f.year END,
-            f.title_type, r.last_paid, {RENTAL}
+            coalesce(f.title_type, h.title_type), r.last_paid, {RENTAL}
         FROM own r JOIN order_line l ON (l.order_id, l.place) = (r.order_id, r.place)
-            LEFT JOIN film f ON f.id = r.film_id
+            LEFT JOIN film f ON f.id = r.film_id LEFT JOIN hidden_film h ON h.id = r.film_id
         ORDER BY r.last_paid DESC, r.id DESC
         """.encode(),
         {"account": account_id, "now": now},
@@ -283,7 +289,10 @@ async def select_own(conn: Connection, account_id: int, film_id: str | None, *, 
 
 async def select_title_type(conn: Connection, film_id: str) -> str | None:
     """IMDb's type of a film; None where it is unknown."""
-    cursor = await conn.execute("SELECT f.title_type FROM film f WHERE f.id = %s", [film_id])
+    cursor = await conn.execute(
+        "SELECT title_type FROM film WHERE id = %(id)s UNION ALL SELECT title_type FROM hidden_film WHERE id = %(id)s",
+        {"id": film_id},
+    )
     row = await cursor.fetchone()
     return None if row is None else row[0]
 
@@ -333,8 +342,8 @@ async def select_progress(conn: Connection, account_id: int) -> list[tuple[str |
     """How far the account has watched each film, the one watched last first; with the films' types."""
     cursor = await conn.execute(
         """
-        SELECT f.title_type, p.film_id, false, p.season, p.episode, p.position, p.duration
-        FROM progress p LEFT JOIN film f ON f.id = p.film_id
+        SELECT coalesce(f.title_type, h.title_type), p.film_id, false, p.season, p.episode, p.position, p.duration
+        FROM progress p LEFT JOIN film f ON f.id = p.film_id LEFT JOIN hidden_film h ON h.id = p.film_id
         WHERE p.account_id = %s ORDER BY p.updated DESC, p.film_id
         """,
         [account_id],

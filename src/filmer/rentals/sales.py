@@ -29,9 +29,10 @@ class Sales:
 
     async def lacking(self, conn: Connection, quantities: Mapping[str, int]) -> dict[str, Reason]:
         """Which films can't be had in their quantity at this moment, and why not."""
+        hidden = dict[str, Reason].fromkeys(await queries.select_hidden(conn, list(quantities)), "Not available")
         copies = await queries.select_limited(conn, list(quantities))
         wanted = {film_id: quantity for film_id, quantity in quantities.items() if film_id in copies}
-        return await self._lacking(conn, copies, wanted)
+        return await self._lacking(conn, copies, wanted) | hidden
 
     async def sell(self, conn: Connection, order_id: int, *, paid: datetime | None) -> None:
         """Makes the rentals of an order that this transaction has inserted. ``paid``: None where it is still unpaid.
