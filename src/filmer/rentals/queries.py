@@ -34,6 +34,7 @@ _GIVES_ACCESS = "(r.state = 'waiting' AND r.start_by > %(now)s OR r.state = 'run
 _IS_OUT = "(r.way = 'pick up' AND r.began IS NOT NULL AND r.returned IS NULL AND r.lost IS NULL)"
 _HAS_FEATURE = "EXISTS (SELECT FROM video v WHERE v.film_id = {}.film_id AND v.kind = 'feature')"
 
+HIDDEN = -1  # copies
 _LIMITED = f"""
     SELECT t.film_id, t.copies FROM rental_terms t WHERE t.copies IS NOT NULL AND NOT {_HAS_FEATURE.format("t")}
 """
@@ -60,15 +61,16 @@ class OwnRental(msgspec.Struct, frozen=True):
 
 
 async def select_limited(conn: Connection, film_ids: Sequence[str]) -> dict[str, int]:
-    """How many copies there are of those films that are picked up and whose copies are limited."""
-    cursor = await conn.execute(f"{_LIMITED} AND t.film_id = ANY(%s)".encode(), [list(film_ids)])
+    """How many copies there are of those films that are picked up and whose copies are limited; of hidden ones HIDDEN."""
+    cursor = await conn.execute(
+        f"""
+        {_LIMITED} AND t.film_id = ANY(%(ids)s)
+            AND NOT EXISTS (SELECT FROM film_edit e WHERE e.film_id = t.film_id AND hidden)
+        UNION ALL SELECT film_id, {HIDDEN} FROM film_edit WHERE film_id = ANY(%(ids)s) AND hidden
+        """.encode(),
+        {"ids": list(film_ids)},
+    )
     return dict(await cursor.fetchall())
-
-
-async def select_hidden(conn: Connection, film_ids: Sequence[str]) -> list[str]:
-    """Those of the films that the owner has hidden."""
-    cursor = await conn.execute("SELECT film_id FROM film_edit WHERE hidden AND film_id = ANY(%s)", [list(film_ids)])
-    return [row[0] for row in await cursor.fetchall()]
 
 
 async def count_copies_in_use(conn: Connection, film_ids: Sequence[str], *, now: datetime) -> dict[str, int]:

@@ -29,10 +29,9 @@ class Sales:
 
     async def lacking(self, conn: Connection, quantities: Mapping[str, int]) -> dict[str, Reason]:
         """Which films can't be had in their quantity at this moment, and why not."""
-        hidden = dict[str, Reason].fromkeys(await queries.select_hidden(conn, list(quantities)), "Not available")
         copies = await queries.select_limited(conn, list(quantities))
         wanted = {film_id: quantity for film_id, quantity in quantities.items() if film_id in copies}
-        return await self._lacking(conn, copies, wanted) | hidden
+        return await self._lacking(conn, copies, wanted)
 
     async def sell(self, conn: Connection, order_id: int, *, paid: datetime | None) -> None:
         """Makes the rentals of an order that this transaction has inserted. ``paid``: None where it is still unpaid.
@@ -51,7 +50,7 @@ class Sales:
             return {}
         in_use = await queries.count_copies_in_use(conn, list(copies), now=self._clock.now())
         return {
-            film_id: "No copy left"
+            film_id: "Not available" if copies[film_id] == queries.HIDDEN else "No copy left"
             for film_id, quantity in wanted.items()
             if in_use.get(film_id, 0) + quantity > copies[film_id]
         }

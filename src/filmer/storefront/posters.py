@@ -13,7 +13,7 @@ from filmer.posters import queries
 from filmer.posters.drawing import PosterFilm, draw, draw_preview
 from filmer.tmdb.images import Images
 
-CACHEABLE = "public, max-age=3600"
+CACHEABLE = "public, max-age=60"  # by browsers: a new poster of the owner's shows soon
 
 
 class PosterPages(Handlers):
