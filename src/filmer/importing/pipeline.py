@@ -6,11 +6,11 @@ swap. Whatever fails or is killed before the swap has changed nothing; the next 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from typing import Any
 
 import psycopg
 
+from filmer.audit.log import Actor
 from filmer.importing import edit_queries, queries
 from filmer.importing.catalogue_writer import write_catalogue
 from filmer.importing.data_set import (
@@ -56,7 +56,7 @@ def import_data_set(
     source: str,
     origin: str,
     report: Report,
-    now: datetime,
+    actor: Actor,
     progress: Progress,
     keep_others: bool = False,
 ) -> tuple[int, int]:
@@ -68,7 +68,7 @@ def import_data_set(
         raise ImportFailed("It has no film that can be imported. Nothing was changed.")
 
     def run(films: int, stars: int) -> queries.ImportRun:
-        return queries.ImportRun(source, storable(origin), films, stars, report.as_json(), now)
+        return queries.ImportRun(source, storable(origin), films, stars, report.as_json(), actor)
 
     return _make_current(conn, data_set, report, progress, run, keep_others=keep_others)
 

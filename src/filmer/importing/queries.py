@@ -7,13 +7,13 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
 
+from filmer.audit.log import Actor, record_at_once
 from filmer.catalogue.edition import CHANNEL, SEEN_LOCK, SWAP_LOCK
 from filmer.importing import edit_queries
 from filmer.importing.film_edits import FilmRecord
@@ -228,7 +228,7 @@ class ImportRun(NamedTuple):
     films: int
     stars: int
     report: dict[str, Any]
-    now: datetime
+    actor: Actor
 
 
 def swap(
@@ -248,6 +248,8 @@ def swap(
     version: int | None = None
     with conn.transaction() as transaction:
         conn.execute("SELECT pg_advisory_xact_lock(%s)", [SWAP_LOCK])  # waits for a backup to end
+        sizes = conn.execute("SELECT list, size FROM listing_size WHERE list IN ('all', 'stars')").fetchall()
+        before = {"films" if name == "all" else "stars": size for name, size in sizes}
         copy_new_terms(conn, new_terms)
         _lock_table(conn, "film_terms IN SHARE ROW EXCLUSIVE MODE")
         upsert_terms(conn)
@@ -276,13 +278,20 @@ def swap(
         version, schema = row
         conn.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(sql.Identifier(NEXT), sql.Identifier(schema)))
         if run:
-            conn.execute(
-                "INSERT INTO import_run (source, origin, finished, version, films, stars, report)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-                [run.source, run.origin, run.now, version, run.films, run.stars, json.dumps(run.report)],
-            )
+            _insert_run(conn, run, version, before)
         conn.execute(f"NOTIFY {CHANNEL}".encode())
     return version
+
+
+def _insert_run(conn: Connection, run: ImportRun, version: int, before: dict[str, Any]) -> None:
+    """``before``: the sizes of the catalogue until now."""
+    conn.execute(
+        "INSERT INTO import_run (source, origin, finished, version, films, stars, report)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        [run.source, run.origin, run.actor.at, version, run.films, run.stars, json.dumps(run.report)],
+    )
+    after = {"source": run.source, "from": run.origin, "films": run.films, "stars": run.stars}
+    record_at_once(conn, run.actor, "catalogue.import", ("catalogue", version), before=before, after=after)
 
 
 def _lock_table(conn: Connection, lock: str) -> None:

@@ -147,7 +147,8 @@ async def select_at_counter(conn: Connection, text: str, code: str, *, now: date
         conn,
         """
         (p.code = %(code)s OR f.title_folded LIKE %(folded)s OR lower(l.title) LIKE %(like)s
-            OR lower(a.email) LIKE %(like)s OR lower(a.first_name || ' ' || a.last_name || ' ' || a.first_name) LIKE %(like)s)
+            OR lower(a.email) LIKE %(like)s
+            OR lower(a.first_name || ' ' || a.last_name || ' ' || a.first_name) LIKE %(like)s)
         AND r.state <> 'unpaid'
         ORDER BY p.code IS DISTINCT FROM %(code)s, r.id DESC
         """,
