@@ -14,3 +14,11 @@ def connect(database_url: str, **options: Any) -> psycopg.Connection:
     conn = psycopg.connect(database_url, **options)
     conn.execute("SELECT set_config('search_path', 'public, ' || schema, false) FROM edition")
     return conn
+
+
+def pricing(price: str = "%s", where: str = "WHERE id = %s") -> str:
+    """The statement that gives films a price of their own, behind everybody's back."""
+    return (
+        f"INSERT INTO film_terms (film_id, price) SELECT id, {price} FROM film {where}"
+        " ON CONFLICT (film_id) DO UPDATE SET price = excluded.price"
+    )

@@ -6,6 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 from tests.conftest import ServeHere
+from tests.current_edition import pricing
 from tests.in_process import MovedClock
 from tests.responses import data_of, error_of
 from tests.shop.conftest import (
@@ -109,7 +110,7 @@ def test_films_have_their_own_prices_or_the_default(
 def test_the_dearest_cart_is_added_up_to_the_cent(start_shop: StartShop) -> None:
     """settings.MAX_PRICE, ten of each"""
     shop = start_shop()
-    fetch(shop.url, "UPDATE film SET price = 999999.99")
+    fetch(shop.url, pricing("999999.99", ""))
     client = shop.sign_in()
     for movie_id in (SHAWSHANK, DARK_KNIGHT, AMELIE):
         put_in_cart(client, movie_id, 10)
@@ -123,7 +124,7 @@ def test_on_a_full_disk_the_cart_is_read_on_at_the_former_prices(start_shop: Sta
     client = shop.sign_in()
     put_in_cart(client)
     begun = fetch(shop.url, "SELECT used FROM session")
-    fetch(shop.url, "UPDATE film SET price = 1.50")
+    fetch(shop.url, pricing("1.50", ""))
     fetch(
         shop.url,
         """

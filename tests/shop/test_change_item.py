@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from tests.current_edition import pricing
 from tests.responses import data_of, error_of, not_found, offences_of
 from tests.shop.conftest import (
     AMELIE,
@@ -102,6 +103,6 @@ def test_the_other_lines_show_their_new_prices(start_shop: StartShop) -> None:
     client = shop.sign_in()
     put_in_cart(client, SHAWSHANK)
     put_in_cart(client, AMELIE)
-    fetch(shop.url, "UPDATE film SET price = 1.01 WHERE id = %s", AMELIE)
+    fetch(shop.url, pricing("1.01"), AMELIE)
     cart = data_of(client.put(f"{ITEMS}/{SHAWSHANK}", json={"quantity": 2}))["cart"]
     assert ([line["price"] for line in cart["items"]], cart["totalPrice"]) == ([4.99, 1.01], 10.99)

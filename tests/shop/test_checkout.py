@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.current_edition import pricing
 from tests.in_process import MovedClock
 from tests.responses import data_of, error_of, offences_of
 from tests.shop.conftest import (
@@ -59,7 +60,7 @@ def test_the_order_is_the_cart_and_the_cart_is_empty(customer: httpx.Client) -> 
 
 def test_what_costs_nothing_can_be_bought(start_shop: StartShop) -> None:
     shop = start_shop()
-    fetch(shop.url, "UPDATE film SET price = 0")
+    fetch(shop.url, pricing("0", ""))
     client = shop.sign_in()
     put_in_cart(client, SHAWSHANK, 2)
     assert b'"price":0.00}],"totalPrice":0.00,"orderDate"' in pay(client).content

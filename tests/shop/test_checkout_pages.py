@@ -7,6 +7,7 @@ from decimal import Decimal
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, Serve
+from tests.current_edition import pricing
 from tests.responses import data_of
 from tests.shop.conftest import (
     AMELIE,
@@ -57,7 +58,7 @@ def nothing_sold(client: httpx.Client, units: int) -> None:
 
 
 def set_price(store: Store, film: str, price: str) -> None:
-    fetch(store.url, "UPDATE film SET price = %s WHERE id = %s", Decimal(price), film)
+    fetch(store.url, pricing(), Decimal(price), film)
 
 
 # --- one order ----------------------------------------------------------------------------------------
@@ -275,12 +276,12 @@ class Gateway:
     ("statement", "expected"),
     [
         ("UPDATE cart_line SET quantity = 3", "the quantity was 2, it is now 3"),
-        ("UPDATE cart_line SET price = 1; UPDATE film SET price = 1", "was $4.99, it is now $1.00"),
+        (f"UPDATE cart_line SET price = 1; {pricing('1', '')}", "was $4.99, it is now $1.00"),
         (
             f"""
             INSERT INTO film_in_use VALUES ('{AMELIE}');
             UPDATE cart_line SET film_id = '{AMELIE}', price = 4.99;
-            UPDATE film SET price = 4.99
+            {pricing("4.99", "")}
             """,  # costs the same
             "Amélie is new in your cart",
         ),

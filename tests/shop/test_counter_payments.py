@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.current_edition import pricing
 from tests.in_process import MovedClock
 from tests.rentals.conftest import CANCEL, PICKED_UP, WATCHED, RentalShop, add_feature, states
 from tests.responses import data_of, error_of
@@ -14,6 +15,7 @@ from tests.shop.conftest import CHECKOUT, ORDERS, StartShop, buy, fetch, pay, pu
 from tests.shop.forms import filled, followed, form_of, has_form, look, order_of, put, send, text_of
 from tests.users import CARD, open_account
 
+from filmer.audit.log import command_line
 from filmer.errors import InvalidOperation
 from filmer.office.queries import select_totals
 from filmer.settings import SettingsError, load_settings, parse_payment
@@ -32,10 +34,10 @@ class Counter(RentalShop):
         self.rule = self.shop.component("counter_payments")
 
     def mark_paid(self, order: int) -> None:
-        self.run(lambda conn: self.rule.mark_paid(conn, order))
+        self.run(lambda conn: self.rule.mark_paid(conn, order, command_line()))
 
     def give_back(self, order: int) -> None:
-        self.run(lambda conn: self.rule.mark_given_back(conn, order))
+        self.run(lambda conn: self.rule.mark_given_back(conn, order, command_line()))
 
     def tidy(self) -> None:
         """What each process does once a minute."""
@@ -197,7 +199,7 @@ def test_the_first_way_answers_the_api(start: Start) -> None:
 def test_nothing_to_pay_asks_nobody(start: Start) -> None:
     """contract §10.1"""
     counter = start(payment="cards,counter")
-    fetch(counter.url, "UPDATE film SET price = 0 WHERE id = %s", WATCHED)
+    fetch(counter.url, pricing("0"), WATCHED)
     client = counter.client()
     put_in_cart(client, WATCHED)
     order = data_of(pay(client, creditCardId="4000000000000002"))["orderId"]
@@ -213,11 +215,11 @@ def test_nothing_to_pay_asks_nobody(start: Start) -> None:
 
 def test_a_form_for_nothing_does_not_buy_what_costs_by_now(start: Start) -> None:
     counter = start(payment="cards")
-    fetch(counter.url, "UPDATE film SET price = 0 WHERE id = %s", WATCHED)
+    fetch(counter.url, pricing("0"), WATCHED)
     client = counter.client()
     put(client, WATCHED)
     form = form_of(look(client, "/checkout"), "/checkout")
-    fetch(counter.url, "UPDATE film SET price = 5 WHERE id = %s", WATCHED)
+    fetch(counter.url, pricing("5"), WATCHED)
     assert send(client, "/checkout", **form).status_code == 409
     assert fetch(counter.url, "SELECT count(*) FROM shop_order") == [(0,)]
 
@@ -254,7 +256,7 @@ async def _race(counter: Counter, order: int) -> list[Any]:
 
     async def mark() -> None:
         async with database.connection() as conn:
-            await counter.rule.mark_paid(conn, order)
+            await counter.rule.mark_paid(conn, order, command_line())
 
     async def cancel() -> None:
         async with database.connection() as conn:

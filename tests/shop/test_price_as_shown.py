@@ -26,7 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from tests.conftest import MakeDatabase
-from tests.current_edition import connect
+from tests.current_edition import connect, pricing
 from tests.figures import record_figure
 from tests.shop.conftest import (
     AMELIE,
@@ -83,7 +83,7 @@ class Shopping(RuleBasedStateMachine):
             "DELETE FROM shop_order",
             "DELETE FROM cart_line",
             "DELETE FROM guess",
-            "UPDATE film SET price = NULL WHERE price IS NOT NULL",
+            "UPDATE film_terms SET price = NULL",
         ):
             self.conn.execute(statement.encode())
         self.catalogue: dict[str, Decimal] = dict.fromkeys(FILMS, Decimal("4.99"))
@@ -162,7 +162,7 @@ class Shopping(RuleBasedStateMachine):
     def change_price(self, film: str, cents: int | None) -> None:
         """As an import or an admin does, behind everybody's back."""
         price = None if cents is None else Decimal(cents) / 100
-        self.conn.execute("UPDATE film SET price = %s WHERE id = %s", [price, film])
+        self.conn.execute(pricing(), [price, film])
         self.catalogue[film] = Decimal("4.99") if price is None else price
 
     @rule(account=accounts, device=devices)

@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from tests.current_edition import pricing
 from tests.responses import data_of, error_of, not_found
 from tests.shop.conftest import (
     AMELIE,
@@ -73,6 +74,6 @@ def test_the_other_lines_show_their_new_prices(start_shop: StartShop) -> None:
     client = shop.sign_in()
     put_in_cart(client, SHAWSHANK)
     put_in_cart(client, AMELIE)
-    fetch(shop.url, "UPDATE film SET price = 0 WHERE id = %s", AMELIE)
+    fetch(shop.url, pricing("0"), AMELIE)
     response = client.delete(f"{ITEMS}/{SHAWSHANK}")
     assert b'"price":0.00,"subtotal":0.00}],"itemCount":1,"totalPrice":0.00}}}' in response.content

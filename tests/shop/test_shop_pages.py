@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, Serve
+from tests.current_edition import pricing
 from tests.responses import data_of
 from tests.shop.conftest import (
     AMELIE,
@@ -156,7 +157,7 @@ def test_changing_taking_out_and_emptying(customer: httpx.Client) -> None:
 def test_a_changed_price_is_told_even_if_a_form_was_sent_between(store: Store, customer: httpx.Client) -> None:
     put(customer, DARK_KNIGHT)
     assert "$5.99 each" in text_of(look(customer, "/cart"))
-    fetch(store.url, "UPDATE film SET price = 7.49 WHERE id = %s", DARK_KNIGHT)
+    fetch(store.url, pricing("7.49"), DARK_KNIGHT)
     try:
         put(customer, DARK_KNIGHT)
         assert send(customer, f"/cart/items/{DARK_KNIGHT}", quantity=3).status_code == 303
@@ -167,7 +168,7 @@ def test_a_changed_price_is_told_even_if_a_form_was_sent_between(store: Store, c
         assert "$22.47" in text
         assert "The price was" not in text_of(look(customer, "/cart")), "told already"
     finally:
-        fetch(store.url, "UPDATE film SET price = 5.99 WHERE id = %s", DARK_KNIGHT)
+        fetch(store.url, pricing("5.99"), DARK_KNIGHT)
 
 
 # --- orders -------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.current_edition import pricing
 from tests.responses import data_of
 from tests.shop.conftest import SHAWSHANK, StartShop, fetch, pay, put_in_cart, refused
 from tests.shop.forms import followed, form_of, look, order_of, put, send, text_of
@@ -98,7 +99,7 @@ def test_an_unknown_card_is_refused(shop: StripeShop) -> None:
 
 
 def test_what_costs_nothing_is_not_sent(shop: StripeShop) -> None:
-    fetch(shop.url, "UPDATE film SET price = 0")
+    fetch(shop.url, pricing("0", ""))
     fetch(shop.url, "UPDATE film_terms SET price = 0")
     response = shop.submit(shop.form())
     assert order_of(response)
@@ -111,7 +112,7 @@ def test_what_costs_nothing_is_not_sent(shop: StripeShop) -> None:
 )
 def test_amounts_are_in_the_currencys_own_units(start: Start, currency: str, price: str, amount: int) -> None:
     shop = start(currency=currency, default_price=Decimal(5))
-    fetch(shop.url, "UPDATE film SET price = %s WHERE id = %s", Decimal(price), SHAWSHANK)
+    fetch(shop.url, pricing(), Decimal(price), SHAWSHANK)
     shop.submit(shop.form(quantity=1), stripeMethod=shop.stripe.card())
     (intent,) = shop.asked
     assert (intent["amount"], intent["captured"], intent["currency"]) == (amount, amount, currency.lower())
@@ -119,7 +120,7 @@ def test_amounts_are_in_the_currencys_own_units(start: Start, currency: str, pri
 
 def test_a_price_without_a_coin_is_told_and_not_rounded(start: Start) -> None:
     shop = start(currency="JPY", default_price=Decimal(5))
-    fetch(shop.url, "UPDATE film SET price = 4.99")
+    fetch(shop.url, pricing("4.99", ""))
     assert shop.pay().status_code == 503
     assert (shop.asked, shop.orders) == ([], [])
 

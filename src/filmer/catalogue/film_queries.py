@@ -13,9 +13,9 @@ LOOKED_AT = 500  # films: of people who were in thousands, those that share most
 async def select_film(conn: Connection, film_id: str) -> Film | None:
     statement = """
         SELECT f.no, f.id, f.title, f.original_title, f.year, f.release_date, f.runtime_minutes, f.director,
-            f.rating, f.votes, f.price, coalesce(f.tmdb_id, l.tmdb_id), f.overview, f.star_nos,
+            f.rating, f.votes, t.price, coalesce(f.tmdb_id, l.tmdb_id), f.overview, f.star_nos,
             coalesce(f.director_nos, '{}'), f.genre_ids, f.genres, f.certificate, f.country, f.language
-        FROM film f LEFT JOIN tmdb_link l ON l.film_id = f.id
+        FROM film f LEFT JOIN tmdb_link l ON l.film_id = f.id LEFT JOIN film_terms t ON t.film_id = f.id
         WHERE f.id = %s
     """
     row = await (await conn.execute(statement, [film_id])).fetchone()

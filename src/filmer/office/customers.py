@@ -66,14 +66,14 @@ class Customers:
 
     async def disable(self, conn: Connection, actor: Actor, account_id: int) -> None:
         """Raises Conflict for the last owner's."""
-        async with self.acting(conn, actor, account_id, "account.disable", disabled=True) as account:
+        async with self.acting(conn, actor, account_id, "account.disable", closed=True) as account:
             await owners.require_other_owner(conn, account_id)
             await queries.update_disabled(conn, account_id, disabled=True)
             await self._sessions.end_all(conn, account.user)
 
     async def enable(self, conn: Connection, actor: Actor, account_id: int) -> None:
         """Also one that its user deleted, for as long as the person is there."""
-        async with self.acting(conn, actor, account_id, "account.enable", disabled=False):
+        async with self.acting(conn, actor, account_id, "account.enable", closed=False):
             await queries.update_disabled(conn, account_id, disabled=False)
 
     async def delete(self, conn: Connection, actor: Actor, account_id: int) -> None:
@@ -104,9 +104,12 @@ class Customers:
 
     @asynccontextmanager
     async def acting(
-        self, conn: Connection, actor: Actor, account_id: int, action: str, **after: Any
+        self, conn: Connection, actor: Actor, account_id: int, action: str | None, **after: Any
     ) -> AsyncIterator[LockedAccount]:
-        """The transaction of an action. ``after``: what of the account it changes, for its entry in the log."""
+        """The transaction of an action. Its entry in the log says ``after``, what of the account it changes.
+
+        ``action``: None where what is done makes the entry.
+        """
         async with conn.transaction():
             locked = await lock_accounts(conn, account_id, actor.account_id or 0)
             account = locked.get(account_id)
@@ -114,9 +117,10 @@ class Customers:
                 raise missing(account_id)
             require_may_open(_acting_user(locked, actor), account.user.role, after.get("role", "customer"))
             yield account
-            old = {"role": account.user.role, "disabled": account.disabled}
-            before = {name: old[name] for name in after}
-            await record(conn, actor, action, _subject(account_id), before=before, after=after)
+            old = {"role": account.user.role, "closed": account.disabled}
+            if action:
+                before = {name: old[name] for name in after}
+                await record(conn, actor, action, _subject(account_id), before=before, after=after)
 
     async def _link(self, conn: Connection, user: User, kind: str, within: timedelta) -> str:
         link_id = await link_queries.insert_new_password_link(conn, user.id, self._clock.now() + within)

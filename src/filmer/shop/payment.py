@@ -43,13 +43,15 @@ class Authorization(msgspec.Struct, frozen=True):
     """``reference``: the provider's own. ``is_captured``: nothing is left to collect.
 
     ``is_paid``: False where the order is placed now and paid at the counter later. ``has_draft``: there is a row of
-    the table payment_draft, which the order's transaction must find open.
+    the table payment_draft, which the order's transaction must find open. ``last_four``: digits of a card that the
+    provider keeps.
     """
 
     reference: str
     is_captured: bool
     is_paid: bool = True
     has_draft: bool = False
+    last_four: str | None = None
 
 
 # What no provider is asked for (contract §10.1, §10.3).

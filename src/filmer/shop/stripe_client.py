@@ -52,10 +52,12 @@ class StripeApi:
 
     async def confirm(self, intent: str) -> PaymentIntent:
         options: Any = {"idempotency_key": f"confirm-{intent}"}
-        return await _answer(self._v1.payment_intents.confirm_async(intent, {"use_stripe_sdk": True}, options))
+        values: Any = {"use_stripe_sdk": True, "expand": ["payment_method"]}
+        return await _answer(self._v1.payment_intents.confirm_async(intent, values, options))
 
     async def retrieve(self, intent: str) -> PaymentIntent:
-        return await _answer(self._v1.payment_intents.retrieve_async(intent, {"expand": ["latest_charge"]}))
+        values: Any = {"expand": ["latest_charge", "payment_method"]}
+        return await _answer(self._v1.payment_intents.retrieve_async(intent, values))
 
     async def capture(self, intent: str) -> PaymentIntent:
         options: Any = {"idempotency_key": f"capture-{intent}"}

@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import structlog
-from stripe import Charge, PaymentIntent
+from stripe import Charge, PaymentIntent, PaymentMethod
 
 from filmer.clock import Clock
 from filmer.currencies import minor_units
@@ -57,7 +57,7 @@ class StripePayments:
             raise ConfirmationNeeded(payment.reference, intent.client_secret or "")
         if intent.status == "requires_capture" and self._is_of(intent, payment):
             await self._keep_card(payment, intent)
-            return Authorization(intent.id, is_captured=False, has_draft=True)
+            return Authorization(intent.id, is_captured=False, has_draft=True, last_four=_last_four(intent))
         await self._try_to_void(int(payment.reference), intent.id)
         return None
 
@@ -229,6 +229,11 @@ class StripePayments:
                 await settle_refund(conn, self._mails, order_id, "completed", now=now)
         if not owed and (intent.status == "canceled" or _refunded(intent)):
             log.error("the payment of an order was taken back at Stripe; cancel the order here too", order=order_id)
+
+
+def _last_four(intent: PaymentIntent) -> str | None:
+    method = intent.payment_method
+    return method.card.last4 if isinstance(method, PaymentMethod) and method.card else None
 
 
 def _refunded(intent: PaymentIntent) -> int:

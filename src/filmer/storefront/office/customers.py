@@ -136,8 +136,8 @@ class CustomerPages(Handlers):
 
     async def clear_favorites(self, account_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         async def act(conn: Connection, actor: Actor, number: int) -> None:
-            async with self._customers.acting(conn, actor, number, "account.clear_favorites"):
-                await self._shelves.clear_favorites(number, conn)
+            async with self._customers.acting(conn, actor, number, None):
+                await self._shelves.clear_favorites(number, actor, conn)
 
         return await self._act(request, account_id, act, "There are no favourites any more.")
 
