@@ -28,6 +28,16 @@ CLERKS_TOO = {
 }
 OWNERS_ALONE = {
     ("GET", "/admin/films"),
+    ("GET", "/admin/new-film"),
+    ("POST", "/admin/new-film"),
+    ("GET", "/admin/films/{film_id}"),
+    ("POST", "/admin/films/{film_id}"),
+    ("POST", "/admin/films/{film_id}/hide"),
+    ("POST", "/admin/films/{film_id}/show"),
+    ("POST", "/admin/films/{film_id}/take-back"),
+    ("GET", "/admin/films/{film_id}/videos"),
+    ("POST", "/admin/films/{film_id}/videos"),
+    ("POST", "/admin/films/{film_id}/videos/{video_id}/remove"),
     ("POST", "/admin/films/{film_id}/price"),
     ("POST", "/admin/films/{film_id}/terms"),
     ("GET", "/admin/mail"),

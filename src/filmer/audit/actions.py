@@ -2,6 +2,11 @@
 
 ACTIONS = {
     "film.price": "set the price of {}",
+    "film.add": "added {}",
+    "film.edit": "changed {}",
+    "film.hide": "hid {}",
+    "film.show": "showed {} again",
+    "film.poster": "changed the poster of {}",
     "film.terms": "changed the rental terms of {}",
     "film.add_video": "added a video to {}",
     "film.remove_video": "removed a video of {}",
