@@ -198,7 +198,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             components.shelves,
             prices,
             components.watching,
-            currency=settings.currency,
+            shop=components.shop,
             public_url=components.public_url,
         ),
         Sitemaps(components.catalogue, components.public_url),
@@ -224,7 +224,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         community,
         RentalPages(pages, components.watching, components.stream_links),
         PosterPages(components.catalogue, components.images),
-        Files(components.assets),
+        Files(components.assets, components.shop),
     )
     mail = MailPages(pages, database, components.outbox, components.letters, components.clock)
     office = urls.office(

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import quote
 
 from filmer.catalogue.schemas import Film, Person
-from filmer.currencies import currency_code
 
 JsonLd = dict[str, Any]
 
@@ -17,10 +16,10 @@ def describe_film(
     price: Decimal,
     *,
     origin: str,
-    currency: str,
+    currency: str | None,
     directors: Sequence[Person] = (),
 ) -> JsonLd:
-    """A Movie. ``origin``: of this server, or "". An offer is included only for a currency code such as EUR.
+    """A Movie. ``origin``: of this server, or "". ``currency``: a code; without one there is no offer.
 
     ``directors``: empty where they are known by name alone.
     """
@@ -40,7 +39,7 @@ def describe_film(
         "director": _people(directors, origin) or [{"@type": "Person", "name": name} for name in film.directors],
         "actor": _people(cast, origin),
         "aggregateRating": _rating(film),
-        "offers": _offer(price, address, currency.strip()),
+        "offers": _offer(price, address, currency),
     }
     return _without_empty(properties)
 
@@ -85,8 +84,8 @@ def _rating(film: Film) -> JsonLd | None:
     }
 
 
-def _offer(price: Decimal, address: str, currency: str) -> JsonLd | None:
-    if currency_code(currency) is None:
+def _offer(price: Decimal, address: str, currency: str | None) -> JsonLd | None:
+    if currency is None:
         return None
     return {
         "@type": "Offer",
