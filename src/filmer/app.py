@@ -54,6 +54,7 @@ from filmer.settings import Settings, has_inbox, is_loopback, load_settings, par
 from filmer.shop.api import ShopApi
 from filmer.store.engines import has_embedded_valkey
 from filmer.store.valkey import SharedCache
+from filmer.storefront.about import AboutPages
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
@@ -66,6 +67,8 @@ from filmer.storefront.office.customers import CustomerPages
 from filmer.storefront.office.films import OfficeFilmPages
 from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.overview import OverviewPages
+from filmer.storefront.office.own_pages import OwnPagesPages
+from filmer.storefront.office.settings import SettingsPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
@@ -224,6 +227,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         community,
         RentalPages(pages, components.watching, components.stream_links),
         PosterPages(components.catalogue, components.images),
+        AboutPages(pages, components.catalogue, components.shop, components.public_url),
         Files(components.assets, components.shop),
     )
     mail = MailPages(pages, database, components.outbox, components.letters, components.clock)
@@ -240,6 +244,8 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         CounterPages(pages, components.counter),
         orders,
         mail,
+        SettingsPages(pages, components.shop, components.uploads),
+        OwnPagesPages(pages, components.shop, components.uploads),
     )
     return [storefront, office, *([urls.inbox(mail)] if has_inbox(settings) else [])]
 

@@ -65,6 +65,10 @@ class ShopIdentity:
         """Width and height in pixels, as they stand in the head of a PNG."""
         return struct.unpack(">II", self.mark[16:24]) if self.mark else (0, 0)
 
+    @property
+    def phone_link(self) -> str:
+        return "".join(sign for sign in self.stored.phone if sign in "+0123456789")
+
     def _take(self, identity: Identity) -> None:
         self.stored = identity
         now = msgspec.structs.replace(identity, **self._set)
@@ -101,6 +105,17 @@ async def change_identity(conn: Connection, actor: Actor, changes: dict[str, obj
         await publish(conn)
 
 
+class CurrencyState(msgspec.Struct, frozen=True):
+    """``kept``: the currency that orders were made in, which stays; None where theirs had no code."""
+
+    has_orders: bool
+    kept: str | None
+
+
+async def currency_state(conn: Connection) -> CurrencyState:
+    return CurrencyState(*await queries.select_currency_state(conn))
+
+
 async def change_mark(conn: Connection, actor: Actor, mark: bytes | None) -> None:
     async with conn.transaction():
         had_one = await queries.update_mark(conn, mark)
@@ -115,7 +130,8 @@ async def publish(conn: Connection) -> None:
 
 
 async def _keep_currency(conn: Connection, currency: str, *, is_sure: bool) -> None:
-    if await queries.has_orders(conn) and not is_sure:
-        raise InvalidRequest([FieldError("currency", "is that of the orders so far too: tick that it was")])
+    state = await currency_state(conn)
+    if state.has_orders and not state.kept and not is_sure:
+        raise InvalidRequest([FieldError("sure", "is needed: there are orders, and their amounts stay as they are")])
     if kept := await keep_currency(conn, currency_code(currency)):
         raise InvalidRequest([FieldError("currency", f"stays {kept}: there are orders in it")])

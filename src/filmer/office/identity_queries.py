@@ -64,7 +64,10 @@ async def raise_revision(conn: Connection) -> None:
     await conn.execute("UPDATE shop_settings SET revision = revision + 1")
 
 
-async def has_orders(conn: Connection) -> bool:
-    cursor = await conn.execute("SELECT EXISTS (SELECT FROM shop_order)")
+async def select_currency_state(conn: Connection) -> tuple[bool, str | None]:
+    """Whether there are orders, and in which currency they were made."""
+    cursor = await conn.execute(
+        "SELECT EXISTS (SELECT FROM shop_order), (SELECT code FROM shop_currency WHERE EXISTS (SELECT FROM shop_order))"
+    )
     row = await cursor.fetchone()
-    return bool(row and row[0])
+    return (row[0], row[1]) if row else (False, None)

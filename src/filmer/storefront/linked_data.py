@@ -6,6 +6,8 @@ from typing import Any
 from urllib.parse import quote
 
 from filmer.catalogue.schemas import Film, Person
+from filmer.office.identity import ShopIdentity
+from filmer.office.opening_hours import specifications
 
 JsonLd = dict[str, Any]
 
@@ -52,6 +54,23 @@ def describe_star(star: Person, *, origin: str) -> JsonLd:
         "name": star.name,
         "url": _star_address(star, origin),
         "birthDate": _year(star.birth_year),
+    }
+    return _without_empty(properties)
+
+
+def describe_shop(shop: ShopIdentity, *, origin: str) -> JsonLd:
+    """A Store."""
+    stored = shop.stored
+    properties = {
+        "@context": "https://schema.org",
+        "@type": "Store",
+        "name": shop.name,
+        "url": f"{origin}/",
+        "address": ", ".join(stored.address.splitlines()) or None,
+        "email": stored.email or None,
+        "telephone": stored.phone or None,
+        "currenciesAccepted": shop.formats.code,
+        "openingHoursSpecification": specifications(shop.hours),
     }
     return _without_empty(properties)
 

@@ -103,7 +103,7 @@ class Templates:
         # What the environment says of the shop; what its owner says changes the edition, and so every cached page.
         looks = (shop.name, shop.formats.tag, shop.formats.money(default_price))
         self._settings = (public_url, has_tmdb_pictures, has_inbox, *looks)
-        self._shop = shop
+        self.shop = shop
         loader = jinja2.PackageLoader("filmer.storefront")
         self._environment = jinja2.Environment(
             loader=loader,
@@ -140,15 +140,15 @@ class Templates:
 
     def money(self, amount: Decimal) -> str:
         """An amount as pages show it: ``$1,234.50``."""
-        return self._shop.formats.money(amount)
+        return self.shop.formats.money(amount)
 
     def _as_shop_writes(self, name: str) -> "Callable[..., str]":
         """A filter of ``Formats``, as they are whenever it is used."""
-        return lambda value: str(getattr(self._shop.formats, name)(value))
+        return lambda value: str(getattr(self.shop.formats, name)(value))
 
     def _foreign(self, text: str) -> str:
         """Words of the shop's locale, marked where it is not English, as the rest of a page is."""
-        lang = self._shop.formats.lang
+        lang = self.shop.formats.lang
         return Markup('<span lang="{}">{}</span>').format(lang, text) if lang else text
 
     def render(self, template: str, /, **values: Any) -> bytes:
