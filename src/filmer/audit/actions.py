@@ -41,6 +41,12 @@ ACTIONS = {
     "catalogue.import": "imported {}",
     "catalogue.link": "looked up films of {} at TMDB",
     "accounts.import": "opened {}",
+    "shop.settings": "changed {}",
+    "shop.mark": "changed the mark of {}",
+    "page.publish": "published {}",
+    "page.undo": "went back to the former version of {}",
+    "page.remove": "removed {}",
+    "page.move": "moved the link to {}",
     "database.backup": "backed up {}",
     "database.restore": "restored {} from a backup",
 }
