@@ -21,10 +21,12 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)\S*Z")
 _FROM = {"office": "in the office", "api": "with a token", "command line": "on the command line"}
 # What subjects are called, and where their pages are.
 _SUBJECTS = {
-    "film": ("{title}", "/films/{id}"),
+    "film": ("{title}", "/admin/films/{id}"),
     "order": ("order {id}", "/admin/orders/{id}"),
-    "account": ("{name}", "/admin/accounts?query={name}"),
+    "account": ("{name}", "/admin/customers/{id}"),
     "mail": ("mail {id}", "/admin/mail"),
+    "shop": ("the shop", "/admin/settings"),
+    "page": ("the page “{title}”", "/admin/pages/{id}"),
     "card": ("any account", ""),
 }
 
@@ -71,7 +73,7 @@ def sentence(entry: Entry, money: Money) -> Sentence:
         if has_subject
         else "",
         end=end,
-        address=address.format(id=quote(entry.subject_id, safe=""), name=quote(entry.subject_name or "", safe="")),
+        address=address.format(id=quote(entry.subject_id, safe="")),
         changes=changes,
         where=_where(entry),
     )

@@ -46,11 +46,11 @@ async def set_price(conn: Connection, film_id: str, price: Decimal, actor: Actor
         raise not_found
     async with conn.transaction():
         # `film_terms` comes first: an import that is about to swap waits for this transaction and takes over the price.
+        before, _, _ = await queries.select_price(conn, film_id)
         await queries.upsert_price(conn, film_id, price)
-        updated = await queries.update_price(conn, film_id, price)
-        if updated is None:
+        title = await queries.update_price(conn, film_id, price)
+        if title is None:
             raise not_found
-        title, before = updated
         await queries.change_edition(conn)
         await record(
             conn, actor, "film.price", ("film", film_id), title=title, before={"price": before}, after={"price": price}
