@@ -34,6 +34,7 @@ from filmer.storefront.office.customers import CustomerPages
 from filmer.storefront.office.film import FilmEditPages
 from filmer.storefront.office.film_videos import FilmVideoPages
 from filmer.storefront.office.films import OfficeFilmPages
+from filmer.storefront.office.log import LogPages
 from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.overview import OverviewPages
 from filmer.storefront.office.own_pages import OwnPagesPages
@@ -288,6 +289,7 @@ def office(
     mail: MailPages,
     settings: SettingsPages,
     own_pages: OwnPagesPages,
+    log: LogPages,
 ) -> Router:
     """The pages of the people who run the shop, under /admin."""
     return _router(
@@ -341,6 +343,7 @@ def office(
             post("/pages/{slug:str}/undo")(own_pages.undo),
             post("/pages/{slug:str}/up")(own_pages.move),
             post("/pages/{slug:str}/remove")(own_pages.remove),
+            get("/log")(log.show_log),
         ],
     )
 

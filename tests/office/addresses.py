@@ -52,5 +52,6 @@ OWNERS_ALONE = {
     ("POST", "/admin/pages/{slug}/remove"),
     ("GET", "/admin/mail"),
     ("POST", "/admin/mail/{mail_id}/retry"),
+    ("GET", "/admin/log"),
 }
 OFFICE = CLERKS_TOO | OWNERS_ALONE
