@@ -115,6 +115,14 @@ async def select_mails(
     return [_mail(row) for row in await cursor.fetchall()]
 
 
+async def select_mails_about(conn: Connection, link_id: int, kinds: Collection[str], *, size: int) -> list[Mail]:
+    """The latest first, of what is kept: see ``Outbox.tidy``. ``kinds``: all of those that have the index mail_order."""
+    about = "m.kind IN ('order', 'receipt', 'cancelled', 'refunded') AND m.kind = ANY(%s) AND m.link_id = %s"
+    statement = f"SELECT {_COLUMNS}, {_NAME} FROM mail m WHERE {about} ORDER BY m.id DESC LIMIT %s"
+    cursor = await conn.execute(statement.encode(), [list(kinds), link_id, size])
+    return [_mail(row) for row in await cursor.fetchall()]
+
+
 async def count_mails(conn: Connection) -> dict[State, int]:
     """By state; without those of which there is none."""
     return dict(await (await conn.execute("SELECT state, count(*) FROM mail GROUP BY state")).fetchall())

@@ -27,6 +27,27 @@ class OrderMails:
     async def refunded(self, conn: Connection, order_id: int, *, by_hand: bool = False) -> None:
         await self._put_state(conn, "refunded", order_id, by_hand=by_hand)
 
+    async def again(self, conn: Connection, order_id: int) -> bool:
+        """What the customer is to know of the order as it is now, once more. False where there is no person any more.
+
+        The receipt; or of an unpaid order where to pay, of a cancelled one that it is cancelled.
+        """
+        state, order = (
+            await cancel_queries.select_order_state(conn, order_id),
+            await queries.select_order(conn, order_id),
+        )
+        if state.is_erased or order is None:
+            return False
+        if state.refund == "completed":
+            await self.refunded(conn, order_id)
+        elif state.refund:
+            await self.cancelled(conn, order_id)
+        elif state.payment == AT_COUNTER.reference and state.captured:
+            await self.paid(conn, order_id)
+        else:
+            await self.placed(conn, order, is_paid=state.payment != AT_COUNTER.reference)
+        return True
+
     async def _put(self, conn: Connection, kind: str, order: Order, **fields: object) -> None:
         await self._outbox.put(
             conn, kind, None, account_id=order.account_id, link_id=order.id, sales=order.sales, total=order.total,
