@@ -128,6 +128,7 @@ FOR_ALL = {"clock", "currencies", "durations", "errors", "plurals", "settings", 
 # Which folder may import which, and which of the other modules beside the folders. Nobody imports back.
 MAY_IMPORT = {
     "store": set(),
+    "audit": {"http", "store"},
     "http": {"store"},
     "server": {"app"},
     "openapi": {"http"},
@@ -143,7 +144,7 @@ MAY_IMPORT = {
     "community": {"accounts", "http", "openapi", "store", "tmdb"},
     "edge": {"catalogue", "http", "store"},
     "personal_data": {"mail", "store"},
-    "storefront": {"accounts", "catalogue", "community", "http", "mail", "office", "personal_data", "posters",
+    "storefront": {"accounts", "audit", "catalogue", "community", "http", "mail", "office", "personal_data", "posters",
         "rentals", "secret", "shop", "store", "tmdb",
     },
     "mail": {"secret", "store"},

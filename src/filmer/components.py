@@ -19,6 +19,7 @@ from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
 from filmer.currencies import currency_code
+from filmer.http.uploads import Uploads
 from filmer.mail.delivery import Delivery
 from filmer.mail.letters import Letters
 from filmer.mail.links import Links
@@ -172,6 +173,7 @@ class Components:
 
     def _storefront(self, settings: Settings) -> None:
         self.assets = Assets()
+        self.uploads = Uploads()
         self.templates = Templates(
             self.assets,
             public_url=self.public_url,

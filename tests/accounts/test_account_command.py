@@ -172,7 +172,7 @@ def test_a_new_password_signs_out_everywhere(accounts: Shop, browser: Browser) -
 
 def test_a_role_is_changed(accounts: Shop) -> None:
     mary = open_account(accounts.database_url)
-    for role in ("admin", "customer"):
+    for role in ("admin", "clerk", "customer"):
         assert output_of(command(accounts.database_url, "role", mary.id, role)) == f"account {mary.id} is {role} now"
         with psycopg.connect(accounts.database_url) as conn:
             assert conn.execute("SELECT role FROM account WHERE id = %s", [mary.id]).fetchone() == (role,)

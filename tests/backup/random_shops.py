@@ -144,6 +144,16 @@ def _insert_links_and_mails(conn: psycopg.Connection, draw: random.Random, accou
         " VALUES (%s, %s, 'x', '4242', 'Zoë', %s, '2031-05')",
         [account, f"pm_{reference}", draw.choice(TEXTS) or "Ray"],
     )
+    conn.execute(
+        """
+        WITH entry AS (
+            INSERT INTO audit_entry (at, via, action, subject_kind, subject_id, title, before, after)
+            VALUES (%s, 'command line', 'film.price', 'film', 'tt9', %s, '{}', '{"price": "4.99"}') RETURNING id
+        )
+        INSERT INTO audit_personal SELECT id, %s, jsonb_build_object('address', %s::text) FROM entry
+        """,
+        [moment, draw.choice(TEXTS), account, draw.choice(TEXTS)],
+    )
     conn.execute("INSERT INTO stripe_removal VALUES (%s)", [f"pm_gone_{reference}"])
     conn.execute(
         "INSERT INTO payment_draft VALUES (%s, %s, 2.5, 'EUR', %s, 'open', %s)",

@@ -24,7 +24,7 @@ def database_url(shared_database: str) -> str:
     tables = fetch(
         shared_database,
         "SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables"
-        " WHERE schemaname = %s OR schemaname = 'public' AND tablename NOT IN ('migration', 'edition')",
+        " WHERE schemaname = %s OR schemaname = 'public' AND tablename NOT IN ('migration', 'edition', 'audit_entry')",
         current,
     )
     execute(

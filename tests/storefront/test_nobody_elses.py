@@ -11,6 +11,7 @@ import pytest
 from tests.community.conftest import GODFATHER, SHAWSHANK, tmdb_settings
 from tests.community.responses import fetch
 from tests.conftest import MakeDatabase, ServeHere
+from tests.office.addresses import OFFICE
 from tests.rentals.conftest import add_feature
 from tests.sandbox import Sandbox, shared_sandbox
 from tests.shop.conftest import LocalShop
@@ -82,25 +83,6 @@ CARTS = {
     ("POST", "/cart/items/{film_id}"),
     ("POST", "/cart/items/{film_id}/remove"),
     ("POST", "/cart/clear"),
-}
-ADMINS = {
-    ("GET", "/admin"),
-    ("POST", "/admin/orders/{order_id}/paid"),
-    ("POST", "/admin/orders/{order_id}/given-back"),
-    ("GET", "/admin/accounts"),
-    ("POST", "/admin/accounts/{account_id}/favorites/clear"),
-    ("GET", "/admin/films"),
-    ("POST", "/admin/films/{film_id}/price"),
-    ("POST", "/admin/films/{film_id}/terms"),
-    ("GET", "/admin/counter"),
-    ("POST", "/admin/counter/{rental_id}/hand-out"),
-    ("POST", "/admin/counter/{rental_id}/take-back"),
-    ("POST", "/admin/counter/{rental_id}/write-off"),
-    ("GET", "/admin/orders"),
-    ("GET", "/admin/orders/{order_id}"),
-    ("POST", "/admin/orders/{order_id}/refund"),
-    ("GET", "/admin/mail"),
-    ("POST", "/admin/mail/{mail_id}/retry"),
 }
 ENDING = {("POST", "/sign-out"), ("POST", "/account/sessions/end")}  # the actor's own session
 ACTORS = ["nobody", "a made-up session", "a bearer token", "another", "another with the same things"]
@@ -231,8 +213,8 @@ def addresses(path: str, owner: Owner) -> list[str]:
     return filled + [f"{values}?{guess}" for values in filled]
 
 
-def test_every_page_is_public_the_entrance_personal_or_for_admins(routes: set[tuple[str, str]]) -> None:
-    kinds = [PUBLIC, ENTRANCE, PERSONAL, CARTS, ADMINS]
+def test_every_page_is_public_the_entrance_personal_or_of_the_office(routes: set[tuple[str, str]]) -> None:
+    kinds = [PUBLIC, ENTRANCE, PERSONAL, CARTS, OFFICE]
     assert sum(map(len, kinds)) == len(set().union(*kinds))
     assert routes == set().union(*kinds)
 
@@ -254,13 +236,13 @@ def test_nobody_sees_or_changes_another_s_things(
             cell = f"{kind}: {method} {address} {response.status_code}"
             assert response.status_code < 500, cell
             is_known = kind.startswith("another") and (method, path) not in ENDING
-            personal = ADMINS | PERSONAL | (CARTS if kind == "a made-up session" else set())
+            personal = OFFICE | PERSONAL | (CARTS if kind == "a made-up session" else set())
             if (method, path) in personal and not is_known and (method, path) not in ENDING:
                 assert response.status_code == 303, cell
                 assert response.headers["location"].startswith("/sign-in?next="), cell
-            if (method, path) in ADMINS and is_known:
+            if (method, path) in OFFICE and is_known:
                 assert response.status_code == 403, cell
-            if (method, path) in ENTRANCE | PERSONAL | CARTS | ADMINS:
+            if (method, path) in ENTRANCE | PERSONAL | CARTS | OFFICE:
                 assert response.headers["cache-control"] == "no-store", cell
             # What they named themselves, the way to sign-in may name again.
             leaks += [f"{cell}: {secret}" for secret in owner.leaks_in(response) if secret not in address]

@@ -12,7 +12,7 @@ from filmer.accounts.addresses import MAX_EMAIL, composed, read_email, read_sign
 from filmer.http.body import Body
 from filmer.http.bounds import BLANKS
 
-Role = Literal["customer", "admin"]
+Role = Literal["customer", "clerk", "admin"]  # "admin" is the owner of the shop (contract §13.1)
 
 MAX_NAME = 100
 MIN_PASSWORD, MAX_PASSWORD = 8, 128

@@ -137,6 +137,9 @@ class Film(msgspec.Struct, frozen=True):
     overview: str | None
     star_nos: list[int]
     director_nos: list[int] = []
+    certificate: str | None = None
+    country: str | None = None
+    language: str | None = None
 
     @property
     def directors(self) -> list[str]:

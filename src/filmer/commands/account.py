@@ -145,9 +145,9 @@ def password(account_id: int, /, *, data_dir: DataDir = None) -> None:
 
 
 @account_app.command(name="role")
-def change_role(account_id: int, role: Annotated[Role, Parameter(help="customer or admin")], /, *,
+def change_role(account_id: int, role: Annotated[Role, Parameter(help="customer, clerk or admin")], /, *,
                 data_dir: DataDir = None) -> None:  # fmt: skip
-    """Make a user an admin, who sees the pages under /admin, or a customer again."""
+    """Make a user an owner of the shop (admin), a clerk (counter, orders, customers), or a customer again."""
     _change(data_dir, account_id, lambda conn: queries.update_role(conn, account_id, role))
     print(f"account {account_id} is {role} now")
 

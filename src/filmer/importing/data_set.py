@@ -42,6 +42,9 @@ class ImportedFilm(msgspec.Struct, gc=False):
     price: Decimal | None = None
     overview: str | None = None
     title_type: str | None = None  # IMDb's: "movie", "tvMovie", …
+    certificate: str | None = None
+    country: str | None = None
+    language: str | None = None
     directed_by: Sequence[int] = ()  # those of ``directors`` who are known as people
 
 

@@ -8,7 +8,8 @@ The header names the columns, in any order and in upper or lower case. Only ``ti
 - ``directors``, ``genres``, ``stars``: several are separated by ``|``; a star is ``Name``, ``Name (1958)`` or
   ``Name (1958) [nm0000209]``;
 - ``rating`` (0 to 10), ``votes``, ``popularity``, ``tmdb_id``, ``price``, ``overview``;
-- ``title_type``: as IMDb names them, such as ``movie`` or ``tvMovie``.
+- ``title_type``: as IMDb names them, such as ``movie`` or ``tvMovie``;
+- ``certificate``, ``country``, ``language``, as they are to be shown.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from base64 import b32encode
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TextIO
@@ -38,10 +40,12 @@ from filmer.importing.file_formats import Confirm, open_table
 
 COLUMNS = (
     "id", "title", "original_title", "year", "release_date", "runtime_minutes", "directors", "genres", "stars",
-    "rating", "votes", "popularity", "tmdb_id", "price", "overview", "title_type",
+    "rating", "votes", "popularity", "tmdb_id", "price", "overview", "title_type", "certificate", "country", "language",
 )  # fmt: skip
 MAX_NAMED = 20  # line numbers in one warning
 TITLE_TYPE = re.compile(r"[A-Za-z]{1,20}")
+MAX_GENRE = 100  # characters
+MAX_INTEGER = 2**31 - 1
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE_OR_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9:.]+)?|[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _DECIMAL_COMMA = re.compile(r"([+-]?[0-9]+),([0-9]+)")
@@ -113,38 +117,18 @@ class _OwnerFilmReader:
 
     def _film(self, row: Row) -> ImportedFilm:
         text = self._texts(row)
-        require_title(text["title"])
-        year = _number(text, "year", int, 0, 9999)
-        identifier = text["id"] or _made_id("f", f"{fold(text['title'])} {year}")
+        values = {column: read(text[column]) for column, read in READERS.items()}
+        title, year, genres, names = values.pop("title"), values["year"], values["genres"], values.pop("directors")
+        cast = [_star(*person) for person in values.pop("stars")]
+        identifier = text["id"] or made_id("f", f"{fold(title)} {year}")
         require_identifier(identifier)
         if identifier in self._film_ids:
             raise ValueError("an id given twice")
-        genres = tuple(dict.fromkeys(_genre(name) for name in _several(text["genres"])))
-        require_indexable(text["title"], genres)
-        rating = _number(text, "rating", float, 0, 10)
-        directors = _several(text["directors"])
-        cast = [_star(entry) for entry in _several(text["stars"])]
-        require_short([text["original_title"], *directors, *(star.name for star in cast)])
-        film = ImportedFilm(
-            id=identifier,
-            title=text["title"],
-            year=year,
-            directors=", ".join(directors) or None,
-            genres=genres,
-            rating=None if rating is None else round(rating, 1),
-            votes=_number(text, "votes", int, 0, 2**31 - 1),
-            original_title=text["original_title"] or None,
-            release_date=_date(text["release_date"]),
-            runtime_minutes=_number(text, "runtime_minutes", int, 1, 100_000),
-            popularity=_number(text, "popularity", float, 0, 1e9),
-            tmdb_id=_number(text, "tmdb_id", int, 1, 2**31 - 1),
-            price=_price(text["price"]),
-            overview=text["overview"] or None,
-            title_type=_title_type(text["title_type"]),
-        )
+        require_indexable(title, genres)
+        film = ImportedFilm(id=identifier, title=title, directors=", ".join(names) or None, **values)
         film.cast = list(dict.fromkeys(self._star_index(star, row) for star in cast))
-        if directors:
-            self._directors.append((film, directors))
+        if names:
+            self._directors.append((film, names))
         for column in ("genres", "stars"):
             if "," in text[column] and "|" not in text[column]:
                 self._warn(f"{column} with a comma and no |, read as one name; several names are separated by |", row)
@@ -188,7 +172,7 @@ class _OwnerFilmReader:
                 if folded := fold(name):
                     same = named.setdefault(folded, [])
                     if len(same) != 1:  # of several, nobody knows which one is meant
-                        person = ImportedPerson(_made_id("p", f"{folded} "), name)
+                        person = ImportedPerson(made_id("p", f"{folded} "), name)
                         same[:] = [self._person_indices.setdefault(person.id, len(people))]
                         people += [person] * (same[0] == len(people))
                     indices[same[0]] = None
@@ -207,26 +191,47 @@ class _OwnerFilmReader:
             )
 
 
-def _several(text: str) -> list[str]:
-    return [part.strip() for part in text.split("|") if part.strip()]
+def _several(cell: str) -> list[str]:
+    return [part.strip() for part in cell.split("|") if part.strip()]
 
 
-def _genre(name: str) -> str:
-    if len(name) > 100:
-        raise ValueError("a genre of over 100 characters")
-    return name
+def _title(cell: str) -> str:
+    require_title(cell)
+    require_indexable(cell, ())
+    return cell
 
 
-def _title_type(text: str) -> str | None:
-    if not text:
-        return None
-    if not TITLE_TYPE.fullmatch(text):
+def _text(cell: str, column: str, most: int) -> str | None:
+    if len(cell) > most:
+        raise ValueError(f"{column} has over {most} characters")
+    return cell or None
+
+
+def _genres(cell: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(_several(cell)))
+    if any(len(name) > MAX_GENRE for name in names):
+        raise ValueError(f"a genre of over {MAX_GENRE} characters")
+    require_indexable("", names)
+    return names
+
+
+def _names(cell: str) -> list[str]:
+    require_short(names := _several(cell))
+    return names
+
+
+def _original_title(cell: str) -> str | None:
+    require_short([cell])
+    return cell or None
+
+
+def _title_type(cell: str) -> str | None:
+    if cell and not TITLE_TYPE.fullmatch(cell):
         raise ValueError("title_type is not a word such as movie or tvMovie")
-    return text
+    return cell or None
 
 
-def _number(text: dict[str, str], column: str, kind: Callable[[str], Any], low: float, high: float) -> Any:
-    cell = text[column]
+def _number(cell: str, column: str, kind: Callable[[str], Any], low: float, high: float) -> Any:
     if not cell:
         return None
     try:
@@ -238,20 +243,25 @@ def _number(text: dict[str, str], column: str, kind: Callable[[str], Any], low: 
     return number
 
 
-def _date(text: str) -> date | None:
-    if not text:
+def _rating(cell: str) -> float | None:
+    rating = _number(cell, "rating", float, 0, 10)
+    return None if rating is None else round(rating, 1)
+
+
+def _date(cell: str) -> date | None:
+    if not cell:
         return None
     try:
-        return date.fromisoformat(text if _DATE.fullmatch(text) else "")  # fromisoformat also takes 2001-W05-3
+        return date.fromisoformat(cell if _DATE.fullmatch(cell) else "")  # fromisoformat also takes 2001-W05-3
     except ValueError:
         raise ValueError("release_date is not YYYY-MM-DD") from None
 
 
-def _price(text: str) -> Decimal | None:
-    if not text:
+def _price(cell: str) -> Decimal | None:
+    if not cell:
         return None
     try:
-        price = Decimal(text if text.isascii() and "_" not in text else "")
+        price = Decimal(cell if cell.isascii() and "_" not in cell else "")
     except InvalidOperation:
         raise ValueError("price is not a number") from None
     if not price.is_finite() or not 0 <= price < 1_000_000 or price != round(price, 2):
@@ -259,21 +269,56 @@ def _price(text: str) -> Decimal | None:
     return price
 
 
-def _star(entry: str) -> ImportedPerson:
+Named = tuple[str, int | None, str | None]  # a person as an owner writes one: name, year of birth, id
+
+
+def read_people(cell: str) -> list[Named]:
+    """Each is ``Name``, ``Name (year of birth)`` and perhaps ``[id]``. Raises ValueError with what is wrong."""
+    people = [_read_person(entry) for entry in _several(cell)]
+    require_short(name for name, _, _ in people)
+    return people
+
+
+def _read_person(entry: str) -> Named:
     match = _STAR.fullmatch(entry)
     if match is None or not fold(match["name"]):
         raise ValueError("a star that is not 'Name (year) [id]'")
-    name, born, identifier = match["name"], match["born"], match["id"]
-    if identifier is None:
-        identifier = _made_id("p", f"{fold(name)} {born or ''}")
-    try:
-        require_identifier(identifier)
-    except ValueError as error:
-        raise ValueError(f"a star with {error}") from None
-    return ImportedPerson(identifier, name, int(born) if born else None)
+    if match["id"] is not None:
+        try:
+            require_identifier(match["id"])
+        except ValueError as error:
+            raise ValueError(f"a star with {error}") from None
+    return match["name"], int(match["born"]) if match["born"] else None, match["id"]
 
 
-def _made_id(prefix: str, text: str) -> str:
+def _star(name: str, born: int | None, identifier: str | None) -> ImportedPerson:
+    return ImportedPerson(identifier or made_id("p", f"{fold(name)} {born or ''}"), name, born)
+
+
+# What a cell says; of an empty one most say None. The office reads its forms with them, too. All raise ValueError.
+READERS: dict[str, Callable[[str], Any]] = {
+    "title": _title,
+    "original_title": _original_title,
+    "year": partial(_number, column="year", kind=int, low=0, high=9999),
+    "release_date": _date,
+    "runtime_minutes": partial(_number, column="runtime_minutes", kind=int, low=1, high=100_000),
+    "directors": _names,
+    "genres": _genres,
+    "stars": read_people,
+    "rating": _rating,
+    "votes": partial(_number, column="votes", kind=int, low=0, high=MAX_INTEGER),
+    "popularity": partial(_number, column="popularity", kind=float, low=0, high=1e9),
+    "tmdb_id": partial(_number, column="tmdb_id", kind=int, low=1, high=MAX_INTEGER),
+    "price": _price,
+    "overview": lambda cell: cell or None,
+    "title_type": _title_type,
+    "certificate": partial(_text, column="certificate", most=20),
+    "country": partial(_text, column="country", most=100),
+    "language": partial(_text, column="language", most=100),
+}
+
+
+def made_id(prefix: str, text: str) -> str:
     """An id for a film or star without one: always the same for the same text, and unlikely to clash."""
     digest = hashlib.sha256(text.encode()).digest()
     return prefix + b32encode(digest)[:9].decode().lower()

@@ -33,7 +33,7 @@ FILM_COLUMNS = (
     "votes_desc", "year", "genre_ids", "title_folded", "title_key", "bare_key", "director_folded", "words", "id",
     "title", "director", "rating", "votes", "genres", "star_nos", "billed_ids", "billed_names", "original_title",
     "release_date", "runtime_minutes", "popularity", "tmdb_id", "price", "overview", "title_type",
-    "director_nos",
+    "certificate", "country", "language", "director_nos",
 )  # fmt: skip
 STAR_COLUMNS = (
     "no", "name_desc", "birth_asc", "birth_desc", "known_desc", "birth_year", "film_count", "name_folded", "id", "name",
@@ -200,7 +200,7 @@ def select_films(conn: Connection, *, only_in_use: bool) -> list[tuple[Any, ...]
     condition = "WHERE id IN (SELECT film_id FROM film_in_use)" if only_in_use else ""
     statement = f"""
         SELECT id, title, year, director, genres, star_nos, director_nos, rating, votes, original_title, release_date,
-               runtime_minutes, popularity, tmdb_id, price, overview, title_type
+               runtime_minutes, popularity, tmdb_id, price, overview, title_type, certificate, country, language
         FROM film {condition}
     """
     return conn.execute(statement.encode()).fetchall()

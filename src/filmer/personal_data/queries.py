@@ -65,6 +65,11 @@ EXPORTED = {
     "unconfirmed_addresses": """
         SELECT email, until FROM unconfirmed_address WHERE account_id = %(account)s ORDER BY until
     """,
+    "changes_by_the_shop": """
+        SELECT e.at, e.via, e.action, e.before, e.after, p.fields AS personal
+        FROM audit_entry e LEFT JOIN audit_personal p ON p.entry_id = e.id AND p.account_id = %(account)s
+        WHERE p.entry_id IS NOT NULL OR (e.subject_kind = 'account' AND e.subject_id = %(account)s::text) ORDER BY e.id
+    """,
 }
 
 
@@ -90,6 +95,7 @@ async def select_personal_data(conn: Connection, account_id: int) -> dict[str, E
 ERASED = (
     "session", "kept_sign_in", "new_password_link", "unconfirmed_address", "familiar_address", "token", "card",
     "stripe_card", "stripe_customer", "cart_line", "checkout_key", "progress", "favorite", "rating", "shelf", "mail",
+    "audit_personal",
 )  # fmt: skip
 
 

@@ -51,7 +51,7 @@ class OrderPages(Handlers):
 
     async def list_all(self, request: AnyRequest) -> HtmlResponse:
         query_string = without_blanks(request.scope["query_string"])
-        async with self._pages.admin(request) as (conn, visitor):
+        async with self._pages.clerk(request) as (conn, visitor):
             params = read_query(query_string, ListQuery)
             text, first = params.query.strip(), (params.page - 1) * ORDERS_A_PAGE
             total, orders = await cancel_queries.find_orders(
@@ -86,7 +86,7 @@ class OrderPages(Handlers):
     async def _mark(
         self, order_id: str, request: AnyRequest, mark: Callable[[Connection, int], Awaitable[None]], notice: str
     ) -> HtmlResponse:
-        async with self._pages.admin(request) as (conn, _):
+        async with self._pages.clerk(request) as (conn, _):
             number = path_id(order_id, MAX_ID)
             if number is None:
                 raise NotFound("There is no such order")
@@ -101,7 +101,7 @@ class OrderPages(Handlers):
     ) -> HtmlResponse:
         """The visitor's own order, or anybody's for an owner of the shop. It is cancelled first if there is a form."""
         number, filled, error = path_id(order_id, MAX_ID) or 0, FilledForm(_REASON), None
-        async with (self._pages.admin if is_owner else self._pages.signed_in)(request) as (conn, visitor):
+        async with (self._pages.clerk if is_owner else self._pages.signed_in)(request) as (conn, visitor):
             find = queries.select_order(conn, number) if is_owner else own_order(conn, visitor.user.id, number)
             order = await find
             if order is None:

@@ -18,6 +18,8 @@ from litestar import Response
 from filmer.accounts.kept_sign_ins import KeptSignIns
 from filmer.accounts.schemas import User
 from filmer.accounts.sessions import Sessions
+from filmer.audit.actors import actor_of
+from filmer.audit.log import Actor
 from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.edition import Edition
 from filmer.errors import FilmerError, Forbidden, RateLimited, ServiceUnavailable, Unauthorized
@@ -44,10 +46,11 @@ Pending = tuple[str, Form]  # an action's name, and the fields of the form that 
 
 
 class Visitor(msgspec.Struct, frozen=True):
-    """A user who looks at a page, and the number of units in their cart."""
+    """A user who looks at a page, and the number of units in their cart. ``actor``: they, in the audit log."""
 
     user: User
     cart_count: int
+    actor: Actor
 
 
 class Pages:
@@ -103,12 +106,22 @@ class Pages:
             yield conn, await self.require(conn, request, pending=pending)
 
     @asynccontextmanager
-    async def admin(
+    async def owner(
         self, request: AnyRequest, *, pending: Pending | None = None
     ) -> AsyncIterator[tuple[Connection, Visitor]]:
-        """As ``signed_in``, for admins alone. Raises Forbidden for everybody else who is signed in."""
-        async with self.signed_in(request, pending=pending) as (conn, visitor):
+        """As ``clerk``, for owners of the shop alone (contract §13.1)."""
+        async with self.clerk(request, pending=pending) as (conn, visitor):
             if visitor.user.role != "admin":
+                raise Forbidden("This is for the owners of the shop. You are signed in as a clerk")
+            yield conn, visitor
+
+    @asynccontextmanager
+    async def clerk(
+        self, request: AnyRequest, *, pending: Pending | None = None
+    ) -> AsyncIterator[tuple[Connection, Visitor]]:
+        """As ``signed_in``, for owners and clerks. Raises Forbidden for everybody else who is signed in."""
+        async with self.signed_in(request, pending=pending) as (conn, visitor):
+            if visitor.user.role == "customer":
                 raise Forbidden("The office is for the people who run this shop. You are signed in as a customer")
             yield conn, visitor
 
@@ -126,7 +139,7 @@ class Pages:
         except Unauthorized:
             scope[_PENDING] = pending
             raise
-        scope[_VISITOR] = Visitor(user, await self._carts.count(conn, user.id))
+        scope[_VISITOR] = Visitor(user, await self._carts.count(conn, user.id), actor_of(request, user.id))
         return cast("Visitor", scope[_VISITOR])
 
     def to_sign_in(self, request: AnyRequest, address: str) -> HtmlResponse:

@@ -27,7 +27,7 @@ class CounterPages(Handlers):
         self._counter = counter
 
     async def show_counter(self, request: AnyRequest) -> HtmlResponse:
-        async with self._pages.admin(request) as (conn, visitor):
+        async with self._pages.clerk(request) as (conn, visitor):
             text = read_query(without_blanks(request.scope["query_string"]), ListQuery).query.strip()
             return await self._show(conn, request, visitor, text, None)
 
@@ -45,7 +45,7 @@ class CounterPages(Handlers):
     async def _act(self, request: AnyRequest, rental_id: str, act: Act, notice: str) -> HtmlResponse:
         """Back to the same list. What somebody else has done meanwhile is said, and nothing is done."""
         text = (await receive_form(request)).get("query").strip()[:MAX_TEXT]
-        async with self._pages.admin(request) as (conn, visitor):
+        async with self._pages.clerk(request) as (conn, visitor):
             number = path_id(rental_id, MAX_ID)
             if number is None:
                 raise NotFound("There is no such rental")

@@ -22,7 +22,7 @@ class CustomerPages(Handlers):
         self._shelves = shelves
 
     async def list_accounts(self, request: AnyRequest) -> HtmlResponse:
-        async with self._pages.admin(request) as (conn, visitor):
+        async with self._pages.clerk(request) as (conn, visitor):
             query_string = without_blanks(request.scope["query_string"])
             params = read_query(query_string, ListQuery)
             first = (params.page - 1) * ACCOUNTS_A_PAGE
@@ -36,7 +36,7 @@ class CustomerPages(Handlers):
 
     async def clear_favorites(self, account_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._pages.admin(request):
+        async with self._pages.clerk(request):
             pass
         await self._shelves.clear_favorites(require_id(account_id, NotFound(f"There is no account {account_id}")))
         address = local_address(form.get("next"), "/admin/accounts")

@@ -72,7 +72,7 @@ class OfficeFilmPages(Handlers):
         self._default_terms = default_terms
 
     async def list_films(self, request: AnyRequest) -> HtmlResponse:
-        async with self._pages.admin(request) as (conn, visitor):
+        async with self._pages.owner(request) as (conn, visitor):
             params = read_query(without_blanks(request.scope["query_string"]), ListQuery)
             form = self._pages.pending_form(request, visitor, _FILM_ACTION)
             filled = {form.get("film"): _filled(form)} if form else {}
@@ -81,7 +81,7 @@ class OfficeFilmPages(Handlers):
     async def set_price(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
         pending = (_FILM_ACTION, form.only(*_PRICE, film=film_id))
-        async with self._pages.admin(request, pending=pending) as (conn, visitor):
+        async with self._pages.owner(request, pending=pending) as (conn, visitor):
             params = _list_of(form)
             try:
                 price = form.read(NewPrice).price
@@ -94,7 +94,7 @@ class OfficeFilmPages(Handlers):
     async def set_terms(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
         pending = (_FILM_ACTION, form.only(*_TERMS, film=film_id))
-        async with self._pages.admin(request, pending=pending) as (conn, visitor):
+        async with self._pages.owner(request, pending=pending) as (conn, visitor):
             params = _list_of(form)
             try:
                 new = NewTerms(**msgspec.structs.asdict(form.without_blanks().read(RentalTerms)))

@@ -28,7 +28,7 @@ class MailPages(Handlers):
     async def list_mails(self, request: AnyRequest) -> HtmlResponse:
         """Where no server is set up: the mails with a link, for the owner to hand over while it may be good."""
         linked = [name for name, kind in KINDS.items() if kind.purpose]
-        async with self._pages.admin(request) as (conn, visitor):
+        async with self._pages.owner(request) as (conn, visitor):
             mails = await queries.select_mails(conn, ["waiting", "not set up", "failed"], linked, size=SHOWN)
             counts = await queries.count_mails(conn)
         now, known = self._clock.now(), [mail for mail in mails if mail.kind in KINDS]
@@ -44,7 +44,7 @@ class MailPages(Handlers):
         )  # fmt: skip
 
     async def retry(self, mail_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._pages.admin(request) as (conn, _):
+        async with self._pages.owner(request) as (conn, _):
             missing = NotFound("There is no such mail, or it was sent")
             if not await self._outbox.retry(conn, require_id(mail_id, missing)):
                 raise missing

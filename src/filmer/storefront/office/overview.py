@@ -22,7 +22,9 @@ class OverviewPages(Handlers):
 
     async def show_overview(self, request: AnyRequest) -> HtmlResponse:
         today = self._clock.now().date()
-        async with self._pages.admin(request) as (conn, visitor):
+        async with self._pages.clerk(request) as (conn, visitor):
+            if visitor.user.role == "clerk":  # what waits for them is at the counter
+                return self._pages.redirect("/admin/counter")
             totals = await queries.select_totals(conn)
             days = await queries.select_days(conn, first=today - timedelta(days=DAYS - 1), last=today)
         health = {

@@ -1,0 +1,1 @@
+"""The audit log: who changed what, when, from where, before and after (contract §13.3)."""
