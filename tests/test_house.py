@@ -134,7 +134,7 @@ MAY_IMPORT = {
     "openapi": {"http"},
     "posters": {"store"},
     "accounts": {"http", "mail", "openapi", "secret", "store"},
-    "office": {"accounts", "store"},
+    "office": {"accounts", "audit", "store"},
     "catalogue": {"http", "openapi", "store"},
     "importing": {"accounts", "catalogue", "store"},
     "tmdb": {"catalogue", "importing", "store"},

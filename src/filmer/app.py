@@ -65,6 +65,7 @@ from filmer.storefront.office.counter import CounterPages
 from filmer.storefront.office.customers import CustomerPages
 from filmer.storefront.office.films import OfficeFilmPages
 from filmer.storefront.office.mail import MailPages
+from filmer.storefront.office.orders import OfficeOrderPages
 from filmer.storefront.office.overview import OverviewPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.own_account import OwnAccountPages
@@ -173,7 +174,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     shop = ShopPages(
         pages, database, components.carts, components.watching, components.guest_carts, components.guest_cookies
     )
-    orders = OrderPages(pages, components.cancelling, components.counter_payments)
+    orders = OrderPages(pages, components.cancelling)
     community = CommunityPages(pages, database, components.catalogue, components.tmdb_cache, components.shelves, prices)
     accounts = AccountPages(
         pages,
@@ -238,7 +239,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             Terms(settings.rental_start_days, settings.rental_hours),
         ),
         CounterPages(pages, components.counter),
-        orders,
+        OfficeOrderPages(pages, components.cancelling, components.counter_payments, components.order_mails),
         mail,
     )
     return [storefront, office, *([urls.inbox(mail)] if has_inbox(settings) else [])]

@@ -32,6 +32,7 @@ from filmer.storefront.office.counter import CounterPages
 from filmer.storefront.office.customers import CustomerPages
 from filmer.storefront.office.films import OfficeFilmPages
 from filmer.storefront.office.mail import MailPages
+from filmer.storefront.office.orders import OfficeOrderPages
 from filmer.storefront.office.overview import OverviewPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.own_account import OwnAccountPages
@@ -274,7 +275,7 @@ def office(
     customers: CustomerPages,
     films: OfficeFilmPages,
     counter: CounterPages,
-    orders: OrderPages,
+    orders: OfficeOrderPages,
     mail: MailPages,
 ) -> Router:
     """The pages of the people who run the shop, under /admin."""
@@ -291,11 +292,12 @@ def office(
             post("/counter/{rental_id:str}/hand-out")(counter.hand_out),
             post("/counter/{rental_id:str}/take-back")(counter.take_back),
             post("/counter/{rental_id:str}/write-off")(counter.write_off),
-            get("/orders")(orders.list_all),
-            get("/orders/{order_id:str}")(orders.show_any),
+            get("/orders")(orders.list_orders),
+            get("/orders/{order_id:str}")(orders.show_order),
             post("/orders/{order_id:str}/refund")(orders.refund_order),
             post("/orders/{order_id:str}/paid")(orders.mark_paid),
             post("/orders/{order_id:str}/given-back")(orders.mark_given_back),
+            post("/orders/{order_id:str}/resend")(orders.resend),
             get("/mail")(mail.list_mails),
             post("/mail/{mail_id:str}/retry")(mail.retry),
         ],

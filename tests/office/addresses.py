@@ -12,6 +12,7 @@ CLERKS_TOO = {
     ("POST", "/admin/orders/{order_id}/refund"),
     ("POST", "/admin/orders/{order_id}/paid"),
     ("POST", "/admin/orders/{order_id}/given-back"),
+    ("POST", "/admin/orders/{order_id}/resend"),
     ("GET", "/admin/accounts"),
     ("POST", "/admin/accounts/{account_id}/favorites/clear"),
 }

@@ -116,7 +116,7 @@ async def select_mails(
 
 
 async def select_mails_about(conn: Connection, link_id: int, kinds: Collection[str], *, size: int) -> list[Mail]:
-    """The latest first, of what is kept: see ``Outbox.tidy``. ``kinds``: all of those that have the index mail_order."""
+    """The latest first, of those that are kept. ``kinds``: of orders, which have the index mail_order."""
     about = "m.kind IN ('order', 'receipt', 'cancelled', 'refunded') AND m.kind = ANY(%s) AND m.link_id = %s"
     statement = f"SELECT {_COLUMNS}, {_NAME} FROM mail m WHERE {about} ORDER BY m.id DESC LIMIT %s"
     cursor = await conn.execute(statement.encode(), [list(kinds), link_id, size])

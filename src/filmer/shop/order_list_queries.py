@@ -1,4 +1,4 @@
-"""The SQL of the office's list of orders: filtered, searched, in pages that each cost the same however many there are."""
+"""The SQL of the office's list of orders: filtered, searched, in pages that each cost the same, however far back."""
 
 from datetime import date, timedelta
 from decimal import Decimal
