@@ -67,6 +67,7 @@ from filmer.storefront.office.films import OfficeFilmPages
 from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.orders import OfficeOrderPages
 from filmer.storefront.office.overview import OverviewPages
+from filmer.storefront.office.takings import TakingsPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
@@ -240,6 +241,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         ),
         CounterPages(pages, components.counter),
         OfficeOrderPages(pages, components.cancelling, components.counter_payments, components.order_mails),
+        TakingsPages(pages, database, components.clock, settings.currency),
         mail,
     )
     return [storefront, office, *([urls.inbox(mail)] if has_inbox(settings) else [])]

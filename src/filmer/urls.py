@@ -34,6 +34,7 @@ from filmer.storefront.office.films import OfficeFilmPages
 from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.orders import OfficeOrderPages
 from filmer.storefront.office.overview import OverviewPages
+from filmer.storefront.office.takings import TakingsPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
@@ -276,6 +277,7 @@ def office(
     films: OfficeFilmPages,
     counter: CounterPages,
     orders: OfficeOrderPages,
+    takings: TakingsPages,
     mail: MailPages,
 ) -> Router:
     """The pages of the people who run the shop, under /admin."""
@@ -298,6 +300,8 @@ def office(
             post("/orders/{order_id:str}/paid")(orders.mark_paid),
             post("/orders/{order_id:str}/given-back")(orders.mark_given_back),
             post("/orders/{order_id:str}/resend")(orders.resend),
+            get("/takings")(takings.show_takings),
+            get("/takings.csv")(takings.download),
             get("/mail")(mail.list_mails),
             post("/mail/{mail_id:str}/retry")(mail.retry),
         ],

@@ -20,6 +20,8 @@ OWNERS_ALONE = {
     ("GET", "/admin/films"),
     ("POST", "/admin/films/{film_id}/price"),
     ("POST", "/admin/films/{film_id}/terms"),
+    ("GET", "/admin/takings"),
+    ("GET", "/admin/takings.csv"),
     ("GET", "/admin/mail"),
     ("POST", "/admin/mail/{mail_id}/retry"),
 }
