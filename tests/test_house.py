@@ -124,7 +124,7 @@ def test_the_watch_of_the_edition_asks_for_its_locks_and_nothing_else() -> None:
 
 
 # The modules beside the folders that every folder may import.
-FOR_ALL = {"clock", "currencies", "durations", "errors", "plurals", "settings", "single_flight"}
+FOR_ALL = {"clock", "currencies", "durations", "errors", "formats", "plurals", "settings", "single_flight"}
 # Which folder may import which, and which of the other modules beside the folders. Nobody imports back.
 MAY_IMPORT = {
     "store": set(),
@@ -134,24 +134,24 @@ MAY_IMPORT = {
     "openapi": {"http"},
     "posters": {"store"},
     "accounts": {"http", "mail", "openapi", "secret", "store"},
-    "office": {"accounts", "audit", "store"},
-    "catalogue": {"http", "openapi", "store"},
-    "importing": {"accounts", "catalogue", "store"},
-    "tmdb": {"catalogue", "importing", "store"},
-    "backup": {"catalogue", "importing", "store"},
-    "rentals": {"accounts", "catalogue", "http", "mail", "openapi", "secret", "store"},
-    "shop": {"accounts", "catalogue", "http", "mail", "openapi", "rentals", "secret", "store"},
-    "community": {"accounts", "http", "openapi", "store", "tmdb"},
+    "office": {"accounts", "audit", "catalogue", "importing", "mail", "personal_data", "shop", "store"},
+    "catalogue": {"audit", "http", "openapi", "store"},
+    "importing": {"accounts", "audit", "catalogue", "store"},
+    "tmdb": {"audit", "catalogue", "importing", "store"},
+    "backup": {"audit", "catalogue", "importing", "store"},
+    "rentals": {"accounts", "audit", "catalogue", "http", "mail", "openapi", "secret", "store"},
+    "shop": {"accounts", "audit", "catalogue", "http", "mail", "openapi", "rentals", "secret", "store"},
+    "community": {"accounts", "audit", "http", "openapi", "store", "tmdb"},
     "edge": {"catalogue", "http", "store"},
-    "personal_data": {"mail", "store"},
-    "storefront": {"accounts", "audit", "catalogue", "community", "http", "mail", "office", "personal_data", "posters",
-        "rentals", "secret", "shop", "store", "tmdb",
+    "personal_data": {"accounts", "mail", "store"},
+    "storefront": {"accounts", "audit", "catalogue", "community", "http", "images", "importing", "mail", "office",
+        "personal_data", "posters", "rentals", "secret", "shop", "store", "tmdb",
     },
-    "mail": {"secret", "store"},
+    "mail": {"audit", "secret", "store"},
     "metrics": {"accounts", "components", "edge", "http", "shop", "store"},
     "commands": {
-        "accounts", "backup", "demo", "importing", "logs", "mail", "personal_data", "rentals", "secret", "server",
-        "shop", "store", "tmdb",
+        "accounts", "audit", "backup", "demo", "importing", "logs", "mail", "office", "personal_data", "rentals",
+        "secret", "server", "shop", "store", "tmdb",
     },
 }  # fmt: skip
 

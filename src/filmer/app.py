@@ -46,6 +46,7 @@ from filmer.mail.kinds import SECRET_PATHS
 from filmer.openapi.pages import ApiDocPages
 from filmer.rentals.api import RentalsApi
 from filmer.rentals.counter_queries import Terms
+from filmer.rentals.media_files import MediaFiles
 from filmer.rentals.sending import SendingApi
 from filmer.rentals.videos import STREAM_PATH
 from filmer.server.periodic import periodically
@@ -54,6 +55,7 @@ from filmer.settings import Settings, has_inbox, is_loopback, load_settings, par
 from filmer.shop.api import ShopApi
 from filmer.store.engines import has_embedded_valkey
 from filmer.store.valkey import SharedCache
+from filmer.storefront.about import AboutPages
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
@@ -63,10 +65,14 @@ from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
 from filmer.storefront.office.counter import CounterPages
 from filmer.storefront.office.customers import CustomerPages
+from filmer.storefront.office.film import FilmEditPages
+from filmer.storefront.office.film_videos import FilmVideoPages
 from filmer.storefront.office.films import OfficeFilmPages
 from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.orders import OfficeOrderPages
 from filmer.storefront.office.overview import OverviewPages
+from filmer.storefront.office.own_pages import OwnPagesPages
+from filmer.storefront.office.settings import SettingsPages
 from filmer.storefront.office.takings import TakingsPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.own_account import OwnAccountPages
@@ -200,7 +206,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             components.shelves,
             prices,
             components.watching,
-            currency=settings.currency,
+            shop=components.shop,
             public_url=components.public_url,
         ),
         Sitemaps(components.catalogue, components.public_url),
@@ -226,23 +232,39 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         community,
         RentalPages(pages, components.watching, components.stream_links),
         PosterPages(components.catalogue, components.images),
-        Files(components.assets),
+        AboutPages(pages, components.catalogue, components.shop, components.public_url),
+        Files(components.assets, components.shop),
     )
+    terms = Terms(settings.rental_start_days, settings.rental_hours)
     mail = MailPages(pages, database, components.outbox, components.letters, components.clock)
     office = urls.office(
         OverviewPages(pages, components.shared, components.tmdb, components.clock),
-        CustomerPages(pages, components.shelves),
+        CustomerPages(
+            pages,
+            components.customers,
+            components.sessions,
+            components.shelves,
+            components.watching,
+            components.own_cards,
+            components.letters,
+        ),
         OfficeFilmPages(
             pages,
             components.search,
             components.clock,
             settings.default_price,
-            Terms(settings.rental_start_days, settings.rental_hours),
+            terms,
         ),
+        FilmEditPages(
+            pages, components.uploads, components.rebuilding, components.clock, (settings.default_price, terms)
+        ),
+        FilmVideoPages(pages, MediaFiles(settings.media_dir), parse_origins(settings.media_origins), components.clock),
         CounterPages(pages, components.counter),
         OfficeOrderPages(pages, components.cancelling, components.counter_payments, components.order_mails),
-        TakingsPages(pages, database, components.clock, settings.currency),
+        TakingsPages(pages, database, components.clock),
         mail,
+        SettingsPages(pages, components.shop, components.uploads),
+        OwnPagesPages(pages, components.shop, components.uploads),
     )
     return [storefront, office, *([urls.inbox(mail)] if has_inbox(settings) else [])]
 

@@ -158,6 +158,13 @@ async def select_accounts(conn: Connection) -> list[AccountListing]:
     return [AccountListing(User(*row[:5]), *row[5:]) for row in rows]
 
 
+async def select_account(conn: Connection, account_id: int) -> tuple[User, bool] | None:
+    """The user, and whether the account is closed. None: there is no such account."""
+    cursor = await conn.execute(f"SELECT {USER}, a.disabled FROM account a WHERE a.id = %s".encode(), [account_id])
+    row = await cursor.fetchone()
+    return None if row is None else (User(*row[:5]), row[5])
+
+
 async def select_is_account(conn: Connection, account_id: int) -> bool:
     return (await conn.execute("SELECT FROM account WHERE id = %s", [account_id])).rowcount == 1
 
@@ -183,10 +190,6 @@ async def lock_password(conn: Connection, account_id: int) -> str | None:
 async def rehash_password(conn: Connection, account_id: int, old: str, new: str) -> None:
     """The same password, hashed with newer parameters, unless it was changed meanwhile."""
     await conn.execute("UPDATE account SET password = %s WHERE id = %s AND password = %s", [new, account_id, old])
-
-
-async def update_role(conn: Connection, account_id: int, role: Role) -> bool:
-    return (await conn.execute("UPDATE account SET role = %s WHERE id = %s", [role, account_id])).rowcount == 1
 
 
 async def update_disabled(conn: Connection, account_id: int, *, disabled: bool) -> bool:

@@ -72,6 +72,12 @@ async def select_order_state(conn: Connection, order_id: int) -> OrderState:
     return OrderState(*row)
 
 
+async def select_orders_of(conn: Connection, account_id: int, *, size: int) -> list[OrderState]:
+    """The latest orders of one account."""
+    statement = f"{ORDER} WHERE o.account_id = %s ORDER BY o.place DESC LIMIT %s"
+    return [OrderState(*row) for row in await (await conn.execute(statement.encode(), [account_id, size])).fetchall()]
+
+
 async def select_refunds(conn: Connection, order_ids: Sequence[int]) -> dict[int, str]:
     """The refunds of those of these orders that were cancelled."""
     statement = "SELECT order_id, refund FROM cancellation WHERE order_id = ANY(%s)"

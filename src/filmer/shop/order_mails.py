@@ -1,5 +1,6 @@
 """The mails about orders: each is written in the transaction that changes the order (contract §12.4)."""
 
+from filmer.audit.log import Actor, record
 from filmer.errors import InvalidOperation, NotFound
 from filmer.mail.outbox import Outbox
 from filmer.shop import cancel_queries, queries
@@ -35,7 +36,7 @@ class OrderMails:
     def is_sent(self) -> bool:
         return self._outbox.is_set_up
 
-    async def again(self, conn: Connection, order_id: int) -> None:
+    async def again(self, conn: Connection, order_id: int, actor: Actor) -> None:
         """What the customer is to know of the order as it is now, once more: as a rule, the receipt.
 
         Raises InvalidOperation where there is no person any more, and NotFound.
@@ -46,14 +47,16 @@ class OrderMails:
         state = await cancel_queries.select_order_state(conn, order_id)
         if state.is_erased:
             raise InvalidOperation("The customer has left: there is no address any more")
-        if state.refund == "completed":
-            await self.refunded(conn, order_id)
-        elif state.refund:
-            await self.cancelled(conn, order_id)
-        elif state.payment == AT_COUNTER.reference and state.captured:
-            await self.paid(conn, order_id)
-        else:
-            await self.placed(conn, order, is_paid=state.payment != AT_COUNTER.reference)
+        async with conn.transaction():
+            if state.refund == "completed":
+                await self.refunded(conn, order_id)
+            elif state.refund:
+                await self.cancelled(conn, order_id)
+            elif state.payment == AT_COUNTER.reference and state.captured:
+                await self.paid(conn, order_id)
+            else:
+                await self.placed(conn, order, is_paid=state.payment != AT_COUNTER.reference)
+            await record(conn, actor, "order.resend", ("order", order_id))
 
     async def _put(self, conn: Connection, kind: str, order: Order, **fields: object) -> None:
         await self._outbox.put(

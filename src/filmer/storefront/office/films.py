@@ -1,6 +1,5 @@
 """The office's pages of films: their prices and rental terms."""
 
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated
@@ -20,10 +19,9 @@ from filmer.errors import Conflict, FilmerError, InvalidRequest
 from filmer.http.body import Body
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import read_query
-from filmer.office import queries
+from filmer.office import edit_queries, queries
 from filmer.rentals.counter_queries import Terms, select_stock, select_terms
 from filmer.rentals.terms import MAX_COPIES, MAX_HOURS, MAX_START_DAYS, NewTerms, set_terms
-from filmer.settings import parse_price
 from filmer.store.postgres import Connection
 from filmer.storefront.forms import FilledForm, Form, receive_form, without_blanks
 from filmer.storefront.office.lists import ListQuery
@@ -34,18 +32,6 @@ FILMS_A_PAGE = 20
 _FILM_ACTION = "film's terms"  # shown again after a sign-in, never carried out
 _PRICE = {"price": "Price"}
 _TERMS = {"startDays": "Days to begin", "hours": "Hours", "copies": "Copies"}
-_AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,2})?")
-
-
-def _read_price(text: str) -> Decimal:
-    amount = text.strip()
-    if not _AMOUNT.fullmatch(amount):
-        raise ValueError("must be an amount such as 4.99")
-    return parse_price(amount)
-
-
-class NewPrice(Body):
-    price: Annotated[Decimal, Meta(extra={"read": _read_price})]
 
 
 class RentalTerms(Body):
@@ -54,6 +40,12 @@ class RentalTerms(Body):
     start_days: Annotated[int, Meta(ge=1, le=MAX_START_DAYS)] | None = None
     hours: Annotated[int, Meta(ge=1, le=MAX_HOURS)] | None = None
     copies: Annotated[int, Meta(ge=0, le=MAX_COPIES)] | None = None
+
+
+class FilmQuery(ListQuery):
+    """``only``: changed, hidden or own films; all others are listed without it."""
+
+    only: str = ""
 
 
 class OfficeFilmPages(Handlers):
@@ -73,10 +65,21 @@ class OfficeFilmPages(Handlers):
 
     async def list_films(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.owner(request) as (conn, visitor):
-            params = read_query(without_blanks(request.scope["query_string"]), ListQuery)
+            params = read_query(without_blanks(request.scope["query_string"]), FilmQuery)
+            if params.only in edit_queries.KINDS:
+                return await self._edited(conn, request, visitor, params)
             form = self._pages.pending_form(request, visitor, _FILM_ACTION)
             filled = {form.get("film"): _filled(form)} if form else {}
             return await self._films(conn, request, visitor, params, filled)
+
+    async def _edited(self, conn: Connection, request: AnyRequest, visitor: Visitor, params: FilmQuery) -> HtmlResponse:
+        first = (params.page - 1) * FILMS_A_PAGE
+        total, films = await edit_queries.select_edited(conn, params.only, first=first, size=FILMS_A_PAGE)
+        last = listing.pages(total, FILMS_A_PAGE)
+        return self._pages.personal(
+            "office/edited_films.html", request, visitor, only=params.only, total=total, films=films,
+            pager=Pager("/admin/films", f"only={params.only}".encode(), params.page, last),
+        )  # fmt: skip
 
     async def set_price(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
@@ -84,10 +87,10 @@ class OfficeFilmPages(Handlers):
         async with self._pages.owner(request, pending=pending) as (conn, visitor):
             params = _list_of(form)
             try:
-                price = form.read(NewPrice).price
+                price = form.read_amount("price", self._pages.formats)
             except InvalidRequest as error:
                 return await self._films(conn, request, visitor, params, {film_id: _filled(form, error)}, error)
-            title = await set_price(conn, film_id, price)
+            title = await set_price(conn, film_id, price, visitor.actor)
         address = _pager(params, params.page).address(params.page)
         return self._pages.redirect(address, f"{title} costs {self._pages.money(price)} now.")
 
@@ -98,7 +101,7 @@ class OfficeFilmPages(Handlers):
             params = _list_of(form)
             try:
                 new = NewTerms(**msgspec.structs.asdict(form.without_blanks().read(RentalTerms)))
-                title, _ = await set_terms(conn, film_id, new, now=self._clock.now())
+                title, _ = await set_terms(conn, film_id, new, visitor.actor, now=self._clock.now())
             except (InvalidRequest, Conflict) as error:
                 return await self._films(conn, request, visitor, params, {film_id: _filled(form, error)}, error)
         address = _pager(params, params.page).address(params.page)

@@ -1,15 +1,14 @@
 """The office's pages of orders: the list, filtered and searched; one order, with what can be done for it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
 
 from litestar.params import FromPath
 from msgspec import Meta
 
-from filmer.audit.actors import actor_of
-from filmer.audit.log import record
+from filmer.audit.log import Actor
 from filmer.errors import FilmerError, InvalidOperation, InvalidRequest, NotFound
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import Query, path_id, read_query
@@ -102,10 +101,7 @@ class OfficeOrderPages(Handlers):
                 raise NotFound("There is no such order")
             try:
                 reason = form.read(CancelReason).reason.strip()
-                async with conn.transaction():
-                    done = await self._cancelling.cancel(conn, number, reason, by=visitor.user.id, is_owner=True)
-                    after = {"status": done.new_status, "refund": done.refund_amount}
-                    await self._record(conn, request, visitor, "order.cancel", number, after)
+                await self._cancelling.cancel(conn, number, reason, by=visitor.user.id, actor=visitor.actor)
             except (InvalidRequest, InvalidOperation) as refusal:
                 filled = FilledForm.of(REASON, form, refusal)
                 return await self._show(conn, request, visitor, number, filled, refusal)
@@ -113,42 +109,29 @@ class OfficeOrderPages(Handlers):
         return self._pages.redirect(f"/admin/orders/{number}", "The order is cancelled.")
 
     async def mark_paid(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        return await self._act(order_id, request, "order.paid", self._payments.mark_paid, "The order is paid.")
+        return await self._act(order_id, request, self._payments.mark_paid, "The order is paid.")
 
     async def mark_given_back(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         notice = "The money is given back."
-        return await self._act(order_id, request, "order.given_back", self._payments.mark_given_back, notice)
+        return await self._act(order_id, request, self._payments.mark_given_back, notice)
 
     async def resend(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         notice = "The mail is written once more." + (
             "" if self._mails.is_sent else " It is not sent: no server is set up."
         )
-        return await self._act(order_id, request, "order.resend", self._mails.again, notice)
+        return await self._act(order_id, request, self._mails.again, notice)
 
     async def _act(
-        self,
-        order_id: str,
-        request: AnyRequest,
-        action: str,
-        act: Callable[[Connection, int], Awaitable[None]],
-        notice: str,
+        self, order_id: str, request: AnyRequest, act: Callable[[Connection, int, Actor], Awaitable[None]], notice: str
     ) -> HtmlResponse:
         """What can't be done any more, as somebody else was quicker, is said in place of the notice."""
         async with self._pages.clerk(request) as (conn, visitor):
             number = _number(order_id)
             try:
-                async with conn.transaction():
-                    await act(conn, number)
-                    await self._record(conn, request, visitor, action, number, {})
+                await act(conn, number, visitor.actor)
             except InvalidOperation as error:
                 notice = f"{error.message}."
         return self._pages.redirect(f"/admin/orders/{number}", notice)
-
-    @staticmethod
-    async def _record(
-        conn: Connection, request: AnyRequest, visitor: Visitor, action: str, number: int, after: Mapping[str, Any]
-    ) -> None:
-        await record(conn, actor_of(request, visitor.user.id), action, ("order", number), after=after)
 
     async def _show(
         self,

@@ -63,11 +63,10 @@ def _start(last: date, by: str) -> date:
 
 
 class TakingsPages(Handlers):
-    def __init__(self, pages: Pages, database: Database, clock: Clock, currency: str) -> None:
+    def __init__(self, pages: Pages, database: Database, clock: Clock) -> None:
         self._pages = pages
         self._database = database
         self._clock = clock
-        self._currency = currency.strip()
 
     async def show_takings(self, request: AnyRequest) -> HtmlResponse:
         query_string, today = without_blanks(request.scope["query_string"]), self._clock.now().date()
@@ -111,7 +110,7 @@ class TakingsPages(Handlers):
         amount = entry.price * entry.quantity
         return (
             entry.at.date(), entry.order_id, entry.kind, entry.place, entry.film_id, entry.title, entry.quantity,
-            entry.price, amount if entry.kind == "sale" else -amount, self._currency, entry.payment,
+            entry.price, amount if entry.kind == "sale" else -amount, self._pages.formats.currency, entry.payment,
         )  # fmt: skip
 
 
