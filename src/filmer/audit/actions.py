@@ -32,6 +32,7 @@ ACTIONS = {
     "order.cancel": "cancelled {}",
     "order.paid": "marked as paid {}",
     "order.given_back": "marked the money of {} as given back",
+    "order.resend": "had the mail of {} sent again",
     "account.create": "opened {}",
     "account.invite": "opened {}, and made a link to choose a password",
     "account.email": "changed the e-mail address of {}",
