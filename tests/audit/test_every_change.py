@@ -11,13 +11,13 @@ from litestar.routes import HTTPRoute
 from tests.audit.changes import API, COMMANDS, FORMS, NUMBERS, SECRET, ApiCall, Command, Form, Office
 from tests.commands import filmer
 from tests.conftest import MakeDatabase, ServeHere
-from tests.office.addresses import OFFICE
+from tests.layers import framework_of
 from tests.sandbox import Sandbox, shared_sandbox
 from tests.shop.conftest import AMELIE, fetch
 from tests.users import open_account, token_of
 
 from filmer import cli, urls
-from filmer.audit.actions import ACTIONS
+from filmer.audit.actions import ACTIONS, GROUPS
 from filmer.community.api import CommunityApi
 from filmer.store.embedded import Engines
 
@@ -33,8 +33,8 @@ def office(
 ) -> Iterator[Office]:
     url = make_database(films=True)
     tmdb = {"TMDB_BASE_URL": shared_sandbox.url, "TMDB_API_KEY": "sandbox"}
-    server = serve_here(url, FILMER_PAYMENT="counter", **tmdb)
-    office = Office(url, server.client, open_account(url, role="admin"), tmp_path_factory.mktemp("office"))
+    server = serve_here(url, FILMER_PAYMENT="counter", FILMER_MEDIA_ORIGINS="https://films.example", **tmdb)
+    office = Office(url, server, open_account(url, role="admin"), tmp_path_factory.mktemp("office"))
     with closing(office.client):
         yield office
 
@@ -54,8 +54,12 @@ def commands(app: App, prefix: str = "") -> Iterator[str]:
             yield from below or [prefix + name]
 
 
-def test_nothing_is_missing_in_the_tables() -> None:
-    assert set(FORMS) == {path for method, path in OFFICE if method == "POST"}
+def test_nothing_is_missing_in_the_tables(office: Office) -> None:
+    assert set(FORMS) == {
+        re.sub(r":\w+}", "}", route.path)
+        for route in framework_of(office.app).routes
+        if isinstance(route, HTTPRoute) and route.path.startswith("/admin") and "POST" in route.methods
+    }
     assert set(COMMANDS) == set(commands(cli.app))
     routes = urls.community_api(CommunityApi.__new__(CommunityApi)).routes
     changing = {
@@ -68,19 +72,22 @@ def test_nothing_is_missing_in_the_tables() -> None:
 
 
 def test_every_action_is_done_by_something() -> None:
-    """Else the log tells of what there is no more. ``card.remove``, ``account.erase``: with other arguments."""
+    """Else the log tells of what there is no more. Some are done with other arguments."""
     rows = [*FORMS.values(), *COMMANDS.values(), *API.values()]
     done = {row.action for row in rows if not isinstance(row, str)}
-    assert done | {"card.remove", "account.erase"} == set(ACTIONS)
+    assert done | {"card.remove", "account.erase", "film.poster"} == set(ACTIONS)
+    assert {action.partition(".")[0] for action in ACTIONS} == set(GROUPS)
 
 
 @pytest.mark.parametrize("path", [path for path, row in FORMS.items() if not isinstance(row, str)])
 def test_a_form_of_the_office(office: Office, path: str) -> None:
     row = FORMS[path]
     assert isinstance(row, Form)
-    address = re.sub(r"{\w+}", str(row.of(office)), path)
+    made = row.of(office)
+    for name in made if isinstance(made, tuple) else (made,):
+        path = re.sub(r"{\w+}", str(name), path, count=1)
     before = last(office.url)
-    office.post(address, **row.fields)
+    office.post(path, file=row.file, **row.fields)
     (entry,) = entries(office.url, after=before)
     assert entry[1:] == (row.action, "office", office.owner.id)
     assert fetch(office.url, "SELECT account_id, fields ->> 'address' FROM audit_personal WHERE entry_id = %s"

@@ -14,6 +14,7 @@ from filmer.audit.queries import Entry
 
 Money = Callable[[Decimal], str]
 
+MAX_TEXT = 300  # characters that are shown of a value
 _MONEY = {"price", "refund", "total", "amount"}
 _NONE = {"price": "the default price", "hours": "the default", "start_days": "the default", "copies": "no limit"}
 _AMOUNT = re.compile(r"\d{1,20}(\.\d{1,4})?")
@@ -105,4 +106,6 @@ def _value(name: str, value: Any, money: Money) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if len(text) > MAX_TEXT:
+        return f"{text[:MAX_TEXT]}…"
     return money(Decimal(text)) if name in _MONEY and _AMOUNT.fullmatch(text) else _MOMENT.sub(r"\1 \2 UTC", text)
