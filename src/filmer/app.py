@@ -55,6 +55,7 @@ from filmer.settings import Settings, has_inbox, is_loopback, load_settings, par
 from filmer.shop.api import ShopApi
 from filmer.store.engines import has_embedded_valkey
 from filmer.store.valkey import SharedCache
+from filmer.storefront.about import AboutPages
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
@@ -69,6 +70,8 @@ from filmer.storefront.office.film_videos import FilmVideoPages
 from filmer.storefront.office.films import OfficeFilmPages
 from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.overview import OverviewPages
+from filmer.storefront.office.own_pages import OwnPagesPages
+from filmer.storefront.office.settings import SettingsPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
@@ -201,7 +204,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             components.shelves,
             prices,
             components.watching,
-            currency=settings.currency,
+            shop=components.shop,
             public_url=components.public_url,
         ),
         Sitemaps(components.catalogue, components.public_url),
@@ -227,13 +230,22 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         community,
         RentalPages(pages, components.watching, components.stream_links),
         PosterPages(components.catalogue, components.images),
-        Files(components.assets),
+        AboutPages(pages, components.catalogue, components.shop, components.public_url),
+        Files(components.assets, components.shop),
     )
     terms = Terms(settings.rental_start_days, settings.rental_hours)
     mail = MailPages(pages, database, components.outbox, components.letters, components.clock)
     office = urls.office(
         OverviewPages(pages, components.shared, components.tmdb, components.clock),
-        CustomerPages(pages, components.shelves),
+        CustomerPages(
+            pages,
+            components.customers,
+            components.sessions,
+            components.shelves,
+            components.watching,
+            components.own_cards,
+            components.letters,
+        ),
         OfficeFilmPages(
             pages,
             components.search,
@@ -248,6 +260,8 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         CounterPages(pages, components.counter),
         orders,
         mail,
+        SettingsPages(pages, components.shop, components.uploads),
+        OwnPagesPages(pages, components.shop, components.uploads),
     )
     return [storefront, office, *([urls.inbox(mail)] if has_inbox(settings) else [])]
 

@@ -1,6 +1,7 @@
 """The components that requests use, made once in each process: stores, rules, and clients."""
 
 import os
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,12 +20,15 @@ from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
 from filmer.currencies import currency_code
+from filmer.errors import FilmerError
 from filmer.http.uploads import Uploads
 from filmer.mail.delivery import Delivery
 from filmer.mail.letters import Letters
 from filmer.mail.links import Links
 from filmer.mail.outbox import Outbox
 from filmer.mail.smtp import Smtp
+from filmer.office.customers import Customers
+from filmer.office.identity import ShopIdentity
 from filmer.office.rebuilding import Rebuilding
 from filmer.personal_data.leaving import Leaving
 from filmer.rentals.counter import Counter
@@ -81,6 +85,8 @@ class Components:
         self.catalogue = Catalogue(self.database, self.edition)
         self.indexes = IndexFollower(self.catalogue, self.edition, data_directory(settings) / "search")
         self.edition.when_changed = self.indexes.follow
+        self.shop = ShopIdentity(settings)
+        self.edition.before_change = self.shop.follow
         self.search = Search(self.indexes)
         self.rebuilding = Rebuilding(self.database, settings.database_url)
         self.public_url = parse_origin(settings.public_url) if settings.public_url else None
@@ -128,6 +134,7 @@ class Components:
             demo=settings.demo,
         )
         self.tokens = Tokens(self.clock, demo=settings.demo)
+        self.customers = Customers(self.sessions, self.leaving, self.outbox, self.links, self.clock)
 
     def _shop(self, settings: Settings) -> None:
         self.sales = Sales(self.clock, start_days=settings.rental_start_days, hours=settings.rental_hours)
@@ -158,7 +165,9 @@ class Components:
         from filmer.shop.stripe_payments import StripePayments
 
         api = StripeApi(settings)
-        return StripePayments(self.database, api, mails, self.clock, currency=currency_code(settings.currency) or "")
+        return StripePayments(
+            self.database, api, mails, self.clock, currency=currency_code(settings.currency or "") or ""
+        )
 
     def _community(self, settings: Settings) -> None:
         rate_limit = RateLimit(
@@ -174,12 +183,13 @@ class Components:
         )
 
     def _storefront(self, settings: Settings) -> None:
-        self.assets = Assets()
+        self.assets = Assets(self.shop)
+        self.shop.when_changed = self.assets.take_identity
         self.uploads = Uploads()
         self.templates = Templates(
             self.assets,
+            shop=self.shop,
             public_url=self.public_url,
-            currency=settings.currency,
             default_price=settings.default_price,
             has_tmdb_pictures=self.images is not None,
             has_inbox=has_inbox(settings),
@@ -202,7 +212,7 @@ class Components:
 
     def _mail(self, settings: Settings) -> None:
         sender = parse_mail_from(settings.mail_from) if settings.mail_from else ("", "")
-        self.letters = Letters(self.links, money=self.templates.money, public_url=self.public_url, sender=sender)
+        self.letters = Letters(self.links, self.shop, public_url=self.public_url, sender=sender)
         self.delivery = None
         if settings.smtp_url:
             smtp = Smtp(parse_smtp_url(settings.smtp_url), sender[1])
@@ -210,6 +220,9 @@ class Components:
 
     async def open(self) -> None:
         await self.database.open()
+        with suppress(FilmerError):  # else once the database is there
+            async with self.database.connection() as conn:
+                await self.shop.follow(conn)
         self.edition.start()
         if self.delivery:
             self.delivery.start()

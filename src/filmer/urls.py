@@ -21,6 +21,7 @@ from filmer.rentals.api import RentalsApi
 from filmer.rentals.sending import SendingApi
 from filmer.rentals.videos import STREAM_PATH, TRAILER_PATH
 from filmer.shop.api import ShopApi
+from filmer.storefront.about import AboutPages
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
@@ -35,6 +36,8 @@ from filmer.storefront.office.film_videos import FilmVideoPages
 from filmer.storefront.office.films import OfficeFilmPages
 from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.overview import OverviewPages
+from filmer.storefront.office.own_pages import OwnPagesPages
+from filmer.storefront.office.settings import SettingsPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
@@ -65,7 +68,7 @@ PUBLIC_PATHS = (
 SITEMAP_PATHS = ("/sitemap",)
 
 # These too, for requests without a session cookie: "/" itself, and all paths that begin with one of the others.
-PUBLIC_PAGES = ("/", "/films", "/stars", "/genres", "/search", "/popular")
+PUBLIC_PAGES = ("/", "/films", "/stars", "/genres", "/search", "/popular", "/about", "/pages")
 
 # Responses made of TMDB's. The edge caches them by age, not by the edition of the catalogue.
 TMDB_PATHS = ("/api/movies/popular",)
@@ -184,6 +187,7 @@ def storefront(
     community: CommunityPages,
     rentals: RentalPages,
     posters: PosterPages,
+    about: AboutPages,
     files: Files,
 ) -> Router:
     """The storefront's pages, under /. Forms are sent with POST, and the response redirects to the next page."""
@@ -250,6 +254,8 @@ def storefront(
             post("/watch/{film_id:str}")(rentals.begin),
             get("/posters/{film_id:str}")(posters.show_poster),
             get("/posters/{film_id:str}/preview")(posters.show_preview),
+            get("/about")(about.show_about),
+            get("/pages/{slug:str}")(about.show_page),
             get("/robots.txt")(sitemaps.show_robots),
             get("/sitemap.xml")(sitemaps.show_index),
             get("/sitemaps/{number:str}")(sitemaps.show_sitemap),
@@ -280,14 +286,27 @@ def office(
     counter: CounterPages,
     orders: OrderPages,
     mail: MailPages,
+    settings: SettingsPages,
+    own_pages: OwnPagesPages,
 ) -> Router:
     """The pages of the people who run the shop, under /admin."""
     return _router(
         "/admin",
         route_handlers=[
             get("/")(overview.show_overview),
-            get("/accounts")(customers.list_accounts),
-            post("/accounts/{account_id:str}/favorites/clear")(customers.clear_favorites),
+            get("/customers")(customers.list_customers),
+            get("/customers/invite")(customers.show_invitation),
+            post("/customers/invite")(customers.invite),
+            get("/customers/{account_id:str}")(customers.show_customer),
+            post("/customers/{account_id:str}/disable")(customers.disable),
+            post("/customers/{account_id:str}/enable")(customers.enable),
+            post("/customers/{account_id:str}/reset")(customers.reset),
+            post("/customers/{account_id:str}/role")(customers.change_role),
+            post("/customers/{account_id:str}/sign-out")(customers.sign_out),
+            post("/customers/{account_id:str}/delete")(customers.delete),
+            post("/customers/{account_id:str}/favorites/clear")(customers.clear_favorites),
+            post("/customers/{account_id:str}/sessions/{sign_in_id:str}/end")(customers.end_session),
+            post("/customers/{account_id:str}/tokens/{token_id:str}/revoke")(customers.revoke_token),
             get("/films")(films.list_films),
             get("/new-film")(film.show_new),
             post("/new-film")(film.add_film),
@@ -312,6 +331,16 @@ def office(
             post("/orders/{order_id:str}/given-back")(orders.mark_given_back),
             get("/mail")(mail.list_mails),
             post("/mail/{mail_id:str}/retry")(mail.retry),
+            get("/settings")(settings.show_settings),
+            post("/settings")(settings.save),
+            post("/settings/mark")(settings.save_mark),
+            post("/settings/mark/remove")(settings.remove_mark),
+            get("/pages")(own_pages.list_pages),
+            get("/pages/{slug:str}")(own_pages.show_page),
+            post("/pages/{slug:str}")(own_pages.save),
+            post("/pages/{slug:str}/undo")(own_pages.undo),
+            post("/pages/{slug:str}/up")(own_pages.move),
+            post("/pages/{slug:str}/remove")(own_pages.remove),
         ],
     )
 
