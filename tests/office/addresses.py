@@ -21,5 +21,15 @@ OWNERS_ALONE = {
     ("POST", "/admin/films/{film_id}/terms"),
     ("GET", "/admin/mail"),
     ("POST", "/admin/mail/{mail_id}/retry"),
+    ("GET", "/admin/settings"),
+    ("POST", "/admin/settings"),
+    ("POST", "/admin/settings/mark"),
+    ("POST", "/admin/settings/mark/remove"),
+    ("GET", "/admin/pages"),
+    ("GET", "/admin/pages/{slug}"),
+    ("POST", "/admin/pages/{slug}"),
+    ("POST", "/admin/pages/{slug}/undo"),
+    ("POST", "/admin/pages/{slug}/up"),
+    ("POST", "/admin/pages/{slug}/remove"),
 }
 OFFICE = CLERKS_TOO | OWNERS_ALONE
