@@ -14,7 +14,10 @@ from tests.users import open_account, session_of, visitor
 
 from filmer.office.own_pages import MAX_PAGES, slug_of, to_html
 
-TAGS = set("a blockquote br code em h2 h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul".split())
+TAGS = {
+    "a", "blockquote", "br", "code", "em", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "strong",
+    "table", "tbody", "td", "th", "thead", "tr", "ul",
+}  # fmt: skip
 LINK = re.compile(r"(?:https?:|mailto:|tel:)|[^:]*(?:[/?#]|$)", re.IGNORECASE)
 
 
@@ -69,7 +72,14 @@ def test_no_markdown_does_harm(markdown: str) -> None:
 
 
 def test_what_is_harm_is_found() -> None:
-    for html in ("<script>", "<p onclick=x>", "<a href=javascript:x>", "<a href=' vbscript:x'>", "<img>", "<p style=x>"):
+    for html in (
+        "<script>",
+        "<p onclick=x>",
+        "<a href=javascript:x>",
+        "<a href=' vbscript:x'>",
+        "<img>",
+        "<p style=x>",
+    ):
         assert Harm(html).found
 
 
