@@ -68,10 +68,13 @@ from filmer.storefront.office.customers import CustomerPages
 from filmer.storefront.office.film import FilmEditPages
 from filmer.storefront.office.film_videos import FilmVideoPages
 from filmer.storefront.office.films import OfficeFilmPages
+from filmer.storefront.office.log import LogPages
 from filmer.storefront.office.mail import MailPages
+from filmer.storefront.office.orders import OfficeOrderPages
 from filmer.storefront.office.overview import OverviewPages
 from filmer.storefront.office.own_pages import OwnPagesPages
 from filmer.storefront.office.settings import SettingsPages
+from filmer.storefront.office.takings import TakingsPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
@@ -179,7 +182,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     shop = ShopPages(
         pages, database, components.carts, components.watching, components.guest_carts, components.guest_cookies
     )
-    orders = OrderPages(pages, components.cancelling, components.counter_payments)
+    orders = OrderPages(pages, components.cancelling)
     community = CommunityPages(pages, database, components.catalogue, components.tmdb_cache, components.shelves, prices)
     accounts = AccountPages(
         pages,
@@ -258,10 +261,12 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         ),
         FilmVideoPages(pages, MediaFiles(settings.media_dir), parse_origins(settings.media_origins), components.clock),
         CounterPages(pages, components.counter),
-        orders,
+        OfficeOrderPages(pages, components.cancelling, components.counter_payments, components.order_mails),
+        TakingsPages(pages, database, components.clock),
         mail,
         SettingsPages(pages, components.shop, components.uploads),
         OwnPagesPages(pages, components.shop, components.uploads),
+        LogPages(pages),
     )
     return [storefront, office, *([urls.inbox(mail)] if has_inbox(settings) else [])]
 

@@ -144,7 +144,7 @@ class Components:
         self.carts = Carts(settings.default_price, self.sales)
         self.guest_carts = GuestCarts(self.throttle, self.clock)
         self.own_cards = OwnCards(self.secret, self.throttle, demo=settings.demo)
-        mails = OrderMails(self.outbox, hold_days=settings.hold_days)
+        self.order_mails = mails = OrderMails(self.outbox, hold_days=settings.hold_days)
         self.stripe = self._stripe(settings, mails)
         self.reminders = Reminders(self.outbox, self.clock)
         payments = Payments(CardsOnFile(self.database, self.secret, demo=settings.demo), self.stripe)

@@ -34,10 +34,13 @@ from filmer.storefront.office.customers import CustomerPages
 from filmer.storefront.office.film import FilmEditPages
 from filmer.storefront.office.film_videos import FilmVideoPages
 from filmer.storefront.office.films import OfficeFilmPages
+from filmer.storefront.office.log import LogPages
 from filmer.storefront.office.mail import MailPages
+from filmer.storefront.office.orders import OfficeOrderPages
 from filmer.storefront.office.overview import OverviewPages
 from filmer.storefront.office.own_pages import OwnPagesPages
 from filmer.storefront.office.settings import SettingsPages
+from filmer.storefront.office.takings import TakingsPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
@@ -284,10 +287,12 @@ def office(
     film: FilmEditPages,
     videos: FilmVideoPages,
     counter: CounterPages,
-    orders: OrderPages,
+    orders: OfficeOrderPages,
+    takings: TakingsPages,
     mail: MailPages,
     settings: SettingsPages,
     own_pages: OwnPagesPages,
+    log: LogPages,
 ) -> Router:
     """The pages of the people who run the shop, under /admin."""
     return _router(
@@ -324,11 +329,14 @@ def office(
             post("/counter/{rental_id:str}/hand-out")(counter.hand_out),
             post("/counter/{rental_id:str}/take-back")(counter.take_back),
             post("/counter/{rental_id:str}/write-off")(counter.write_off),
-            get("/orders")(orders.list_all),
-            get("/orders/{order_id:str}")(orders.show_any),
+            get("/orders")(orders.list_orders),
+            get("/orders/{order_id:str}")(orders.show_order),
             post("/orders/{order_id:str}/refund")(orders.refund_order),
             post("/orders/{order_id:str}/paid")(orders.mark_paid),
             post("/orders/{order_id:str}/given-back")(orders.mark_given_back),
+            post("/orders/{order_id:str}/resend")(orders.resend),
+            get("/takings")(takings.show_takings),
+            get("/takings.csv")(takings.download),
             get("/mail")(mail.list_mails),
             post("/mail/{mail_id:str}/retry")(mail.retry),
             get("/settings")(settings.show_settings),
@@ -341,6 +349,7 @@ def office(
             post("/pages/{slug:str}/undo")(own_pages.undo),
             post("/pages/{slug:str}/up")(own_pages.move),
             post("/pages/{slug:str}/remove")(own_pages.remove),
+            get("/log")(log.show_log),
         ],
     )
 

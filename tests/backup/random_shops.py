@@ -151,7 +151,8 @@ def _insert_links_and_mails(conn: psycopg.Connection, draw: random.Random, accou
             INSERT INTO audit_entry (at, via, action, subject_kind, subject_id, title, before, after)
             VALUES (%s, 'command line', 'film.price', 'film', 'tt9', %s, '{}', '{"price": "4.99"}') RETURNING id
         )
-        INSERT INTO audit_personal SELECT id, %s, jsonb_build_object('address', %s::text) FROM entry
+        INSERT INTO audit_personal (entry_id, account_id, fields)
+        SELECT id, %s, jsonb_build_object('address', %s::text) FROM entry
         """,
         [moment, draw.choice(TEXTS), account, draw.choice(TEXTS)],
     )

@@ -12,6 +12,7 @@ CLERKS_TOO = {
     ("POST", "/admin/orders/{order_id}/refund"),
     ("POST", "/admin/orders/{order_id}/paid"),
     ("POST", "/admin/orders/{order_id}/given-back"),
+    ("POST", "/admin/orders/{order_id}/resend"),
     ("GET", "/admin/customers"),
     ("GET", "/admin/customers/invite"),
     ("POST", "/admin/customers/invite"),
@@ -40,8 +41,6 @@ OWNERS_ALONE = {
     ("POST", "/admin/films/{film_id}/videos/{video_id}/remove"),
     ("POST", "/admin/films/{film_id}/price"),
     ("POST", "/admin/films/{film_id}/terms"),
-    ("GET", "/admin/mail"),
-    ("POST", "/admin/mail/{mail_id}/retry"),
     ("GET", "/admin/settings"),
     ("POST", "/admin/settings"),
     ("POST", "/admin/settings/mark"),
@@ -52,5 +51,10 @@ OWNERS_ALONE = {
     ("POST", "/admin/pages/{slug}/undo"),
     ("POST", "/admin/pages/{slug}/up"),
     ("POST", "/admin/pages/{slug}/remove"),
+    ("GET", "/admin/takings"),
+    ("GET", "/admin/takings.csv"),
+    ("GET", "/admin/mail"),
+    ("POST", "/admin/mail/{mail_id}/retry"),
+    ("GET", "/admin/log"),
 }
 OFFICE = CLERKS_TOO | OWNERS_ALONE

@@ -154,7 +154,7 @@ def import_accounts(
         created = await insert_accounts(conn, missing, actor.at)
         if created:
             after = {"created": len(created), "from": storable(str(file))}
-            await record(conn, actor, "accounts.import", ("accounts", "imported"), after=after)
+            await record(conn, actor, "account.import", ("accounts", "all"), after=after)
         return holders, created
 
     _say_accounts(rows, *in_database(data_dir, work))

@@ -25,6 +25,7 @@ CREATE TABLE audit_personal (
     entry_id    bigint NOT NULL REFERENCES audit_entry,
     account_id  integer NOT NULL REFERENCES account ON DELETE CASCADE,
     fields      jsonb NOT NULL,
+    words       text NOT NULL GENERATED ALWAYS AS (lower(fields::text)) STORED,
     PRIMARY KEY (entry_id, account_id)
 );
 CREATE INDEX audit_personal_account ON audit_personal (account_id);

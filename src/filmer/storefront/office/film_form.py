@@ -82,7 +82,7 @@ class ChangedMeanwhile(Conflict):
     """``now``: the texts of the fields that somebody else has changed since the form was shown."""
 
     def __init__(self, now: Mapping[str, str]) -> None:
-        names = ", ".join(LABELS[name].lower() for name in now)
+        names = ", ".join(LABELS.get(name, name).lower() for name in now)
         super().__init__(f"Somebody else has changed this meanwhile: {names}. Save once more to have it your way")
         self.now = now
 
