@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import NamedTuple, TextIO
 
+from filmer.importing.column_names import normal
 from filmer.importing.data_set import NOT_STORABLE, ImportFailed
 
 MAX_LINE = 2**20  # characters of a line, and of a row of several lines
@@ -79,7 +80,7 @@ def _separator(file: TextIO, name: str, known: Collection[str]) -> str:
             header = next(_rows(file, name, separator), None)
         except ImportFailed:
             return -1, 0
-        columns = [cell.strip().casefold() for cell in header.cells] if header else []
+        columns = [name for cell in header.cells for name in (cell.strip().casefold(), normal(cell))] if header else []
         return len({*columns} & {*known}), len(columns)
 
     separator = declared[1] if declared else max(SEPARATORS, key=known_columns)
