@@ -85,7 +85,7 @@ def test_a_restored_shop_goes_on(make_database: MakeDatabase, serve: Serve, data
     token = token_of(url, person)
     with connect(url) as conn:
         conn.execute(pricing("7.77"), [FILMS[0]])
-    server = serve(url)
+    server = serve(url, FILMER_CURRENCY="EUR")
     with closing(signed_in(server.client, person)) as before:
         before.post("/api/v1/cart/items", json={"movieId": FILMS[0]}).raise_for_status()
         bought = before.post("/api/v1/checkout", json=CARD).json()["data"]["orderId"]
@@ -94,7 +94,7 @@ def test_a_restored_shop_goes_on(make_database: MakeDatabase, serve: Serve, data
         cookies = dict(before.cookies)
     server.stop()
     restore_from(database_url, tmp_path / "backup")
-    restored = serve(database_url).client
+    restored = serve(database_url, FILMER_CURRENCY="EUR").client
     restored.cookies.update(cookies)
     assert restored.get(f"/api/v1/orders/{bought}").status_code == 200
     assert [line["price"] for line in restored.get("/api/v1/cart").json()["data"]["items"]] == [7.77]

@@ -59,7 +59,10 @@ def test_a_film_of_the_new_edition_is_put_into_a_cart_and_sold(database_url: str
         attempt = CheckoutAttempt(account, card, b"submission", key=None, address="", arrived=0)
         now = datetime.now(UTC)
         async with locked_cart(conn, account):
-            sold = await sell_lines(conn, attempt, 1, [2], last=0, since=now, placed=now, payment="", is_captured=True)
+            sold = await sell_lines(
+                conn, attempt, 1, [2],
+                last=0, since=now, placed=now, payment="", last_four=None, is_captured=True,
+            )  # fmt: skip
             assert isinstance(sold, list)
             assert [sale.title for sale in sold] == ["Latter"]
 
