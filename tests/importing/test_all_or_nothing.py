@@ -24,7 +24,6 @@ from tests.importing.datasets import (
 )
 from tests.importing.two_catalogues import FILM, FILMS, PAGE, Visitors, catalogue_in, write
 
-from filmer.clock import SystemClock
 from filmer.importing import queries
 from filmer.store.connecting import USE_CURRENT_EDITION
 
@@ -170,8 +169,9 @@ def test_no_answer_is_of_two_catalogues_however_often_they_are_swapped(shop: Sho
         while time.monotonic() < end:
             former = fetch(shop.database_url, "SELECT schema FROM edition")
             conn.execute(USE_CURRENT_EDITION)
-            queries.swap(conn, [], source="test", origin="", films=0, stars=0, report={}, now=SystemClock().now())
-            queries.wait_for_processes(conn)
+            version = queries.swap(conn, [], {}, edits=0, keep_others=False, run=None)
+            assert version is not None
+            queries.wait_for_processes(conn, version)
             conn.execute(f"ALTER SCHEMA {former} RENAME TO catalogue_next".encode())
     assert visitors.wrong == []
     assert visitors.responses.keys() == FILMS.keys()

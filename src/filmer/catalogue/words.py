@@ -103,6 +103,18 @@ def original_words(form: str) -> set[str]:
     return words | {ORIGINAL_MARK + one for one in (key, bare_key) if one}
 
 
+def other_words(title: str, original_title: str | None, director: str, year: int | None) -> set[str]:
+    """The words under which a film is found, but those of its title and its cast. ``director``: the search form."""
+    words = set[str]()
+    if original_title and original_title != title:
+        words |= original_words(search_form(original_title))
+    for name in director.split(", ") if director else ():
+        words |= name_words(name)
+    if year is not None:
+        words.add(year_word(year))
+    return words
+
+
 def pieces_of(text: str) -> list[str]:
     """The runs of letters and digits of a text, each of which is one of its words."""
     return [piece for pieces in _pieces(search_form(text)) for piece in pieces]

@@ -23,7 +23,7 @@ from filmer.catalogue import listing
 from filmer.catalogue.folding import by_name, fold, search_form
 from filmer.catalogue.index_format import KNOWN
 from filmer.catalogue.index_words import found_under, letters_of, words_of, written_words
-from filmer.catalogue.words import ORIGINAL_MARK, YEAR_MARK, name_words, original_words, title_words, year_word
+from filmer.catalogue.words import ORIGINAL_MARK, YEAR_MARK, name_words, other_words, title_words
 from filmer.importing import queries, sort_orders
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedPerson
 from filmer.importing.progress import Progress
@@ -126,7 +126,8 @@ class _CatalogueWriter:
                 genre_ids, genres = genres_of[film.genres]
                 title, director = self._title_forms[index], self._directors[index]
                 title_is = title_words(title)
-                self._film_words.append(" ".join(_own_words(film, title_is.words, director)))
+                own = title_is.words | other_words(film.title, film.original_title, director, film.year)
+                self._film_words.append(" ".join(own))
                 words = " ".join([self._film_words[index], *[self._star_words[no - 1] for no in nos]])
                 if places[-1] <= KNOWN:
                     self._known_words[index] = words
@@ -334,17 +335,6 @@ class _Indexer:
             if not self._is_closed:
                 with queries.connect(info.dsn, info.password) as conn:
                     action(conn, argument)
-
-
-def _own_words(film: ImportedFilm, words: set[str], director: str) -> set[str]:
-    """The words of a film but those of its cast. ``words``: of its title."""
-    if film.original_title and film.original_title != film.title:
-        words |= original_words(search_form(film.original_title))
-    for name in director.split(", ") if director else ():
-        words |= name_words(name)
-    if film.year is not None:
-        words.add(year_word(film.year))
-    return words
 
 
 FILM_RANKS = (

@@ -4,14 +4,14 @@ The steps: add to the data set what must not be lost, number and rank everything
 swap. Whatever fails or is killed before the swap has changed nothing; the next import drops what it left behind.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
 import psycopg
 
-from filmer.importing import queries
+from filmer.importing import edit_queries, queries
 from filmer.importing.catalogue_writer import write_catalogue
 from filmer.importing.data_set import (
     DataSet,
@@ -22,6 +22,7 @@ from filmer.importing.data_set import (
     no_garbage_collection,
     storable,
 )
+from filmer.importing.film_edits import Edits, People, edited
 from filmer.importing.progress import Progress
 
 
@@ -65,29 +66,46 @@ def import_data_set(
     """
     if not data_set.films:
         raise ImportFailed("It has no film that can be imported. Nothing was changed.")
+
+    def run(films: int, stars: int) -> queries.ImportRun:
+        return queries.ImportRun(source, storable(origin), films, stars, report.as_json(), now)
+
+    return _make_current(conn, data_set, report, progress, run, keep_others=keep_others)
+
+
+def rebuild(conn: psycopg.Connection[Any], progress: Progress) -> bool:
+    """Build the current catalogue anew, if films were edited since it was built: False where that is not so."""
+    if not edit_queries.is_rebuild_owed(conn):
+        return False
+    _make_current(conn, DataSet(), Report(), progress, lambda _, __: None, keep_others=True)
+    return True
+
+
+def _make_current(
+    conn: psycopg.Connection[Any],
+    data_set: DataSet,
+    report: Report,
+    progress: Progress,
+    run: Callable[[int, int], queries.ImportRun | None],
+    *,
+    keep_others: bool,
+) -> tuple[int, int]:
     new_terms = [(film.id, film.price, film.tmdb_id, film.overview) for film in data_set.films if _has_terms(film)]
     while True:
-        _add_old_films(conn, data_set, only_in_use=not keep_others, report=report)
+        number, edits = edit_queries.select_edits(conn)
+        _add_old_films(conn, data_set, edits, only_in_use=not keep_others, report=report)
         _apply_terms(conn, data_set)
+        shown, said = edited(data_set, edits)
         with no_garbage_collection():
-            films, stars = write_catalogue(conn, data_set, progress)
+            films, stars = write_catalogue(conn, shown, progress)
         with progress.step("Swapping in"):
-            missing = queries.swap(
-                conn,
-                new_terms,
-                source=source,
-                origin=storable(origin),
-                films=films,
-                stars=stars,
-                report=report.as_json(),
-                now=now,
-            )
-        if not missing:
+            version = queries.swap(conn, new_terms, said, edits=number, keep_others=keep_others, run=run(films, stars))
+        if version is not None:
             break
         queries.drop_other_editions(conn)  # films that it lacks came into use meanwhile: add them
     # The import is done: whatever fails now, the next one drops what is left.
     with progress.step("Dropping the old catalogue"), suppress(psycopg.Error):
-        queries.wait_for_processes(conn)
+        queries.wait_for_processes(conn, version)
         queries.drop_other_editions(conn)
     return films, stars
 
@@ -96,10 +114,19 @@ def _has_terms(film: ImportedFilm) -> bool:
     return film.price is not None or film.tmdb_id is not None or film.overview is not None
 
 
-def _add_old_films(conn: psycopg.Connection[Any], data_set: DataSet, *, only_in_use: bool, report: Report) -> None:
-    """Add the films of the old catalogue that must stay and are not in the data set, with their cast and directors."""
+def _add_old_films(
+    conn: psycopg.Connection[Any], data_set: DataSet, edits: Edits, *, only_in_use: bool, report: Report
+) -> None:
+    """Add the films of the old catalogue that must stay and are not in the data set, with their cast and directors.
+
+    Of films that were edited, as imports have them. The shop's own films are added with the edits.
+    """
     imported = {film.id for film in data_set.films}
     rows = [row for row in queries.select_films(conn, only_in_use=only_in_use) if row[0] not in imported]
+    kept = [edits[row[0]].imported for row in rows if row[0] in edits]
+    rows = [row for row in rows if row[0] not in edits]
+    from_edits = People(data_set.people)
+    data_set.films += [from_edits.imported(film) for film in kept if film]
     if not rows:
         return
     if only_in_use:

@@ -5,16 +5,18 @@ Table names without a schema are those of the current edition, which the connect
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
 
 from filmer.catalogue.edition import CHANNEL, SEEN_LOCK, SWAP_LOCK
+from filmer.importing import edit_queries
+from filmer.importing.film_edits import FilmRecord
 from filmer.store.connecting import USE_CURRENT_EDITION
 from filmer.store.migrate import IMPORT_LOCK
 
@@ -216,27 +218,43 @@ def select_people(conn: Connection, nos: Sequence[int]) -> dict[int, tuple[str, 
     return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
 
+class ImportRun(NamedTuple):
+    """A row of ``import_run``. ``said``: what the import says of films that were edited by hand."""
+
+    source: str
+    origin: str
+    films: int
+    stars: int
+    report: dict[str, Any]
+    now: datetime
+
+
 def swap(
     conn: Connection,
     new_terms: Iterable[FilmTerms],
+    said: Mapping[str, FilmRecord],
     *,
-    source: str,
-    origin: str,
-    films: int,
-    stars: int,
-    report: dict[str, Any],
-    now: datetime,
-) -> list[str]:
-    """Make the next catalogue the current one, in one transaction, and notify all processes.
+    edits: int,
+    keep_others: bool,
+    run: ImportRun | None,
+) -> int | None:
+    """Make the next catalogue the current one, in one transaction, and notify all processes. Returns its version.
 
-    Returns the films that came into use meanwhile and are not in it. If there are any, nothing is changed.
+    ``said``: what the import says of films that were edited by hand. ``edits``: how many of those edits are in it.
+    None: films came into use meanwhile that are not in it, and nothing was changed.
     """
+    version: int | None = None
     with conn.transaction() as transaction:
         conn.execute("SELECT pg_advisory_xact_lock(%s)", [SWAP_LOCK])  # waits for a backup to end
         copy_new_terms(conn, new_terms)
         _lock_table(conn, "film_terms IN SHARE ROW EXCLUSIVE MODE")
         upsert_terms(conn)
         _apply_new_terms(conn)
+        _lock_table(conn, edit_queries.LOCK_EDITS)
+        edit_queries.update_imported(conn, said.values())
+        edit_queries.forget_taken_back(conn, until=edits)
+        _, newer = edit_queries.select_edits(conn, after=edits)
+        edit_queries.apply_newer(conn, NEXT, newer, said, keep_others=keep_others)
         _lock_table(conn, "film_in_use IN SHARE MODE")  # until the commit no other film comes into use
         missing = conn.execute(
             f"""
@@ -247,19 +265,22 @@ def swap(
         if missing:
             raise psycopg.Rollback(transaction)
         row = conn.execute(
-            "UPDATE edition SET version = version + 1, schema = 'catalogue_' || version + 1 RETURNING version, schema"
+            "UPDATE edition SET version = version + 1, schema = 'catalogue_' || version + 1, edits_built = %s"
+            " RETURNING version, schema",
+            [edits],
         ).fetchone()
         if row is None:
             raise RuntimeError("the table edition has lost its row")
         version, schema = row
         conn.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(sql.Identifier(NEXT), sql.Identifier(schema)))
-        conn.execute(
-            "INSERT INTO import_run (source, origin, finished, version, films, stars, report)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            [source, origin, now, version, films, stars, json.dumps(report)],
-        )
+        if run:
+            conn.execute(
+                "INSERT INTO import_run (source, origin, finished, version, films, stars, report)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                [run.source, run.origin, run.now, version, run.films, run.stars, json.dumps(run.report)],
+            )
         conn.execute(f"NOTIFY {CHANNEL}".encode())
-    return [film_id for (film_id,) in missing]
+    return version
 
 
 def _lock_table(conn: Connection, lock: str) -> None:
@@ -276,20 +297,20 @@ def _lock_table(conn: Connection, lock: str) -> None:
     raise psycopg.errors.LockNotAvailable("other transactions change prices or films in use without end")
 
 
-def wait_for_processes(conn: Connection) -> None:
-    """Wait until no serving process uses an edition before the last import's, but for 5 seconds at most."""
+def wait_for_processes(conn: Connection, version: int) -> None:
+    """Wait until no serving process uses an edition before this one, but for 5 seconds at most."""
     deadline = time.monotonic() + _PROCESSES_SECONDS
     statement = """
         SELECT FROM pg_locks JOIN pg_database d ON d.oid = database
         WHERE locktype = 'advisory' AND classid = %s AND objsubid = 2 AND datname = current_database()
-            AND objid::bigint < (SELECT version FROM import_run ORDER BY id DESC LIMIT 1)
+            AND objid::bigint < %s
     """
-    while conn.execute(statement, [SEEN_LOCK]).rowcount and time.monotonic() < deadline:
+    while conn.execute(statement, [SEEN_LOCK, version]).rowcount and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
 
 
 def _apply_new_terms(conn: Connection) -> None:
-    """Give the next catalogue's films the terms that the owner changed during the import."""
+    """Give the next catalogue's films the terms that the owner changed during the import. Edits have their own way."""
     conn.execute(
         f"""
         UPDATE {NEXT}.film f SET price = coalesce(t.price, f.price), tmdb_id = coalesce(t.tmdb_id, f.tmdb_id),
@@ -297,6 +318,7 @@ def _apply_new_terms(conn: Connection) -> None:
         FROM film_terms t WHERE t.film_id = f.id AND
             (coalesce(t.price, f.price), coalesce(t.tmdb_id, f.tmdb_id), coalesce(t.overview, f.overview))
             IS DISTINCT FROM (f.price, f.tmdb_id, f.overview)
+            AND NOT EXISTS (SELECT FROM film_edit e WHERE e.film_id = f.id)
         """.encode()
     )
 
