@@ -31,6 +31,8 @@ ACTIONS = {
     "card.remove": "removed {}",
     "mail.retry": "had {} tried again",
     "catalogue.import": "imported {}",
+    "catalogue.undo": "undid the import of {}",
+    "catalogue.export": "wrote {} to a file",
     "catalogue.link": "looked up films of {} at TMDB",
     "accounts.import": "opened {}",
     "database.backup": "backed up {}",

@@ -5,7 +5,7 @@ Table names without a schema are those of the current edition, which the connect
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from filmer.catalogue.edition import CHANNEL, SEEN_LOCK, SWAP_LOCK
-from filmer.importing import edit_queries
+from filmer.importing import edit_queries, former_queries
 from filmer.importing.film_edits import FilmRecord
 from filmer.store.connecting import USE_CURRENT_EDITION
 from filmer.store.migrate import IMPORT_LOCK
@@ -80,8 +80,8 @@ def drop_other_editions(conn: Connection) -> None:
     table meanwhile waits behind it.
     """
     rows = conn.execute(
-        "SELECT nspname FROM pg_namespace"
-        " WHERE nspname ~ '^catalogue(_[0-9]+|_next|_old)?$' AND nspname <> (SELECT schema FROM edition)"
+        "SELECT nspname FROM pg_namespace WHERE nspname ~ '^(catalogue(_[0-9]+|_next|_old)?|former_catalogue_next)$'"
+        " AND nspname <> (SELECT schema FROM edition)"
     )
     for (schema,) in rows.fetchall():
         for _ in range(_DROP_TRIES):
@@ -200,12 +200,7 @@ def upsert_terms(conn: Connection) -> None:
 def select_films(conn: Connection, *, only_in_use: bool) -> list[tuple[Any, ...]]:
     """Films of the current catalogue: all of them, or those in use, which must not be lost."""
     condition = "WHERE id IN (SELECT film_id FROM film_in_use)" if only_in_use else ""
-    statement = f"""
-        SELECT id, title, year, director, genres, star_nos, director_nos, rating, votes, original_title, release_date,
-               runtime_minutes, popularity, tmdb_id, price, overview, title_type, certificate, country, language
-        FROM film {condition}
-    """
-    return conn.execute(statement.encode()).fetchall()
+    return conn.execute(f"SELECT {former_queries.FILM} FROM film {condition}".encode()).fetchall()
 
 
 def select_people(conn: Connection, nos: Sequence[int]) -> dict[int, tuple[str, str, int | None]]:
@@ -227,6 +222,7 @@ class ImportRun(NamedTuple):
     stars: int
     report: dict[str, Any]
     now: datetime
+    also: Callable[[Connection], object] = lambda _: None  # what else is to be done in the transaction
 
 
 def swap(
@@ -237,6 +233,7 @@ def swap(
     edits: int,
     keep_others: bool,
     run: ImportRun | None,
+    is_undo: bool = False,
 ) -> int | None:
     """Make the next catalogue the current one, in one transaction, and notify all processes. Returns its version.
 
@@ -248,6 +245,10 @@ def swap(
         conn.execute("SELECT pg_advisory_xact_lock(%s)", [SWAP_LOCK])  # waits for a backup to end
         copy_new_terms(conn, new_terms)
         _lock_table(conn, "film_terms IN SHARE ROW EXCLUSIVE MODE")
+        if is_undo:
+            former_queries.restore_terms(conn)
+        elif run:
+            former_queries.keep_former(conn)
         upsert_terms(conn)
         _apply_new_terms(conn)
         _lock_table(conn, edit_queries.LOCK_EDITS)
@@ -279,6 +280,7 @@ def swap(
                 " VALUES (%s, %s, %s, %s, %s, %s, %s)",
                 [run.source, run.origin, run.now, version, run.films, run.stars, json.dumps(run.report)],
             )
+            run.also(conn)
         conn.execute(f"NOTIFY {CHANNEL}".encode())
     return version
 
