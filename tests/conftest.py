@@ -21,7 +21,7 @@ import structlog
 from tests.search_index import wait_for_index
 from tests.server_in_thread import ServerInThread
 
-from filmer.clock import SystemClock
+from filmer.audit.log import command_line
 from filmer.importing import owner_films, pipeline
 from filmer.importing.data_set import Report
 from filmer.importing.progress import Progress
@@ -144,7 +144,7 @@ def import_films(database_url: str, path: Path = FILMS, *, keep_others: bool = F
             source="csv",
             origin=path.name,
             report=report,
-            now=SystemClock().now(),
+            actor=command_line(),
             progress=progress,
             keep_others=keep_others,
         )

@@ -8,6 +8,7 @@ from filmer.accounts import queries as accounts
 from filmer.accounts.passwords import Passwords
 from filmer.accounts.schemas import Role
 from filmer.accounts.tokens import allow_public
+from filmer.audit.log import command_line
 from filmer.clock import SystemClock
 from filmer.errors import NotFound
 from filmer.rentals import video_queries
@@ -147,4 +148,12 @@ async def _add_videos(conn: Connection, _: Settings) -> None:
     for video in VIDEOS:
         subtitles = {language: f"{DEMO}{video.file.removesuffix('webm')}{language}.vtt" for language in video.languages}
         with suppress(NotFound):  # the catalogue is another one
-            await add_video(conn, video.film_id, video.kind, f"{DEMO}{video.file}", subtitles, now=SystemClock().now())
+            await add_video(
+                conn,
+                video.film_id,
+                video.kind,
+                f"{DEMO}{video.file}",
+                subtitles,
+                command_line(),
+                now=SystemClock().now(),
+            )

@@ -15,6 +15,7 @@ from tests.conftest import SECRET_KEY, import_films
 from tests.shop.stress_shop import FILMS
 from tests.users import hash_password, put_card
 
+from filmer.audit.log import command_line
 from filmer.backup.archive import Manifest, open_archive
 from filmer.backup.create import create_backup
 from filmer.backup.restore import require_known_migrations, restore_backup
@@ -263,7 +264,7 @@ def restore_from(url: str, path: Path, *, replace: bool = False) -> list[str]:
     """As ``filmer restore`` does, in this process."""
     with Progress(quiet=True) as progress, open_archive(path, progress) as (manifest, dump):
         require_known_migrations(manifest)
-        return restore_backup(url, manifest, dump, replace=replace, progress=progress)
+        return restore_backup(url, manifest, dump, command_line(), replace=replace, progress=progress)
 
 
 def start_filmer(url: str, *arguments: str | Path, **environment: str) -> "subprocess.Popen[str]":

@@ -11,7 +11,7 @@ import psycopg
 from tests import commands
 from tests.current_edition import connect
 
-from filmer.clock import SystemClock
+from filmer.audit.log import command_line
 from filmer.importing import imdb, pipeline
 from filmer.importing.data_set import DataSet, Report
 from filmer.importing.progress import Progress
@@ -197,7 +197,7 @@ def import_data_set(database_url: str, data_set: DataSet, report: Report | None 
             source="test",
             origin="here",
             report=report or Report(),
-            now=SystemClock().now(),
+            actor=command_line(),
             progress=progress,
         )
 
@@ -212,7 +212,7 @@ def import_imdb(database_url: str, folder: Path, wanted: imdb.TitleFilter | None
             source="imdb",
             origin=str(folder),
             report=report,
-            now=SystemClock().now(),
+            actor=command_line(),
             progress=progress,
         )
     return report

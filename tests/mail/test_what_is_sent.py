@@ -9,6 +9,7 @@ from tests.rentals.conftest import add_feature
 from tests.shop.conftest import DARK_KNIGHT, SHAWSHANK, buy, fetch, put_in_cart
 from tests.users import open_account
 
+from filmer.audit.log import command_line
 from filmer.rentals.reminders import BEFORE, OVERDUE_FOR
 
 
@@ -24,7 +25,7 @@ def fields(shop: MailShop, kind: str) -> dict[str, Any]:
 def cancel(shop: MailShop, order: int, *, by: int, reason: str = "") -> None:
     async def work() -> None:
         async with shop.component("database").connection() as conn:
-            await shop.component("cancelling").cancel(conn, order, reason, by=by, is_owner=True)
+            await shop.component("cancelling").cancel(conn, order, reason, by=by, actor=command_line())
         await shop.component("cancelling").refund(order)
 
     shop.run(work())
@@ -33,7 +34,7 @@ def cancel(shop: MailShop, order: int, *, by: int, reason: str = "") -> None:
 def mark(shop: MailShop, what: str, order: int) -> None:
     async def work() -> None:
         async with shop.component("database").connection() as conn:
-            await getattr(shop.component("counter_payments"), what)(conn, order)
+            await getattr(shop.component("counter_payments"), what)(conn, order, command_line())
 
     shop.run(work())
 
@@ -134,7 +135,7 @@ def test_whoever_has_a_copy_too_long_is_reminded_once(shop: MailShop) -> None:
 
     async def hand_out(rental: int) -> None:
         async with shop.component("database").connection() as conn:
-            await shop.component("counter").hand_out(conn, rental)
+            await shop.component("counter").hand_out(conn, rental, command_line())
 
     for (rental,) in fetch(shop.url, "SELECT id FROM rental WHERE order_id = %s", order):
         shop.run(hand_out(rental))

@@ -89,9 +89,10 @@ def test_without_a_session_there_is_nothing(leaver: Leaver) -> None:
 
 def test_the_command_writes_the_same(leaver: Leaver, tmp_path: Path) -> None:
     file = tmp_path / "mary.zip"
+    downloaded = tables_of(leaver.client.get(DATA).content)
     result = filmer("account", "export", leaver.person.id, file, DATABASE_URL=leaver.url)
     assert (result.returncode, result.stderr) == (0, "")
-    assert tables_of(file.read_bytes()) == tables_of(leaver.client.get(DATA).content)
+    assert tables_of(file.read_bytes()) == downloaded
     again = filmer("account", "export", leaver.person.id, file, DATABASE_URL=leaver.url)
     assert (again.returncode, again.stderr) == (1, f"filmer: {file} can't be written: File exists.\n")
     nobody = filmer("account", "export", 999999, tmp_path / "nobody.zip", DATABASE_URL=leaver.url)

@@ -14,6 +14,7 @@ from tests.shop.conftest import AMELIE, SHAWSHANK, LocalShop, buy, database_url,
 from tests.users import open_account
 
 from filmer.accounts.schemas import User
+from filmer.audit.log import command_line
 from filmer.http.cookies import SESSION_COOKIE
 from filmer.rentals.counter_queries import Stock, select_stock
 from filmer.rentals.schemas import Rental
@@ -96,7 +97,8 @@ class RentalShop:
     def counter(self, action: str, *arguments: Any) -> Any:
         """What the counter does: ``find``, ``overdue``, ``hand_out``, ``take_back``, ``write_off``."""
         work = getattr(self.shop.component("counter"), action)
-        return self.run(lambda conn: work(conn, *arguments))
+        actor = [command_line()] if action in {"hand_out", "take_back", "write_off"} else []
+        return self.run(lambda conn: work(conn, *arguments, *actor))
 
     def stock(self, film_id: str = PICKED_UP) -> Stock:
         stock: Stock = self.run(lambda conn: select_stock(conn, [film_id], now=self.clock.now()))[film_id]
@@ -105,7 +107,7 @@ class RentalShop:
     def set_copies(self, copies: int | None, film_id: str = PICKED_UP) -> None:
         """As the owner does."""
         new = NewTerms(copies=copies)
-        self.run(lambda conn: set_terms(conn, film_id, new, now=self.clock.now()))
+        self.run(lambda conn: set_terms(conn, film_id, new, command_line(), now=self.clock.now()))
 
     def tidy(self) -> None:
         """What each process does with rentals once a minute."""

@@ -17,6 +17,7 @@ from tests.shop.test_payment import Gateway
 from tests.shop.test_turns import until
 from tests.users import open_account
 
+from filmer.audit.log import command_line
 from filmer.clock import timestamp
 from filmer.errors import InvalidOperation, NoAccess, ServerLost
 from filmer.shop import cancel_queries
@@ -44,7 +45,7 @@ class PaidShop(RentalShop):
     def cancel_as_owner(self, order: int) -> Any:
         admin = open_account(self.url, role="admin")
         return self.run(
-            lambda conn: self.cancelling.cancel(conn, order, "the disc is broken", by=admin.id, is_owner=True)
+            lambda conn: self.cancelling.cancel(conn, order, "the disc is broken", by=admin.id, actor=command_line())
         )
 
 

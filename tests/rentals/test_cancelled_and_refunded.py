@@ -19,6 +19,7 @@ from tests.rentals.conftest import CANCEL, PICKED_UP, WATCHED, RentalShop, add_f
 from tests.rentals.test_copies_promised_once import STEPS, run
 from tests.shop.conftest import CART, LocalShop, fetch, open_store, pay, put_in_cart
 
+from filmer.audit.log import command_line
 from filmer.errors import FilmerError
 from filmer.shop.payment import Authorization, Payment
 
@@ -106,7 +107,7 @@ class Buying(RuleBasedStateMachine):
             order = data.draw(st.sampled_from(list(self.cancelled)))
             cancelling = self.rentals.shop.component("cancelling")
             try:
-                self.rentals.run(lambda conn: cancelling.cancel(conn, order, "", by=None, is_owner=True))
+                self.rentals.run(lambda conn: cancelling.cancel(conn, order, "", by=None, actor=command_line()))
             except FilmerError:
                 assert self.cancelled[order]
             self.cancelled[order] = True

@@ -12,6 +12,7 @@ from tests.shop.conftest import UNDER_SCORE, fetch
 from tests.shop.test_turns import until
 from tests.users import open_account
 
+from filmer.audit.log import command_line
 from filmer.errors import InvalidOperation
 from filmer.rentals.terms import is_feature_needed
 
@@ -123,7 +124,7 @@ def test_a_cancelled_copy_that_is_out_stays_out_until_it_is_taken_back(rentals: 
     (rental,) = rental_ids(rentals.url, order)
     rentals.counter("hand_out", rental)
     cancelling = rentals.shop.component("cancelling")
-    rentals.run(lambda conn: cancelling.cancel(conn, order, "broken", by=None, is_owner=True))
+    rentals.run(lambda conn: cancelling.cancel(conn, order, "broken", by=None, actor=command_line()))
     assert (rentals.stock().out, rentals.stock().free) == (1, 0)
     assert [row.rental.id for row in rentals.counter("find", "Major")] == [rental]
     back = rentals.counter("take_back", rental)

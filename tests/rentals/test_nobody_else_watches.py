@@ -12,6 +12,7 @@ from tests.rentals.conftest import LIBRARY, PICKED_UP, PROGRESS, WATCHED, Rental
 from tests.shop.conftest import DARK_KNIGHT, fetch
 from tests.users import open_account
 
+from filmer.audit.log import command_line
 from filmer.errors import NoAccess
 from filmer.http.cookies import SESSION_COOKIE
 from filmer.rentals.schemas import Rental
@@ -36,7 +37,7 @@ def cancelled_by_owner(rentals: RentalShop) -> None:
     order = rentals.buy()
     rentals.begin()
     cancelling = rentals.shop.component("cancelling")
-    rentals.run(lambda conn: cancelling.cancel(conn, order, "", by=None, is_owner=True))
+    rentals.run(lambda conn: cancelling.cancel(conn, order, "", by=None, actor=command_line()))
 
 
 def waiting(rentals: RentalShop, *, until_end: timedelta = timedelta(days=1)) -> None:

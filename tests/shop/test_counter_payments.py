@@ -15,6 +15,7 @@ from tests.shop.conftest import CHECKOUT, ORDERS, StartShop, buy, fetch, pay, pu
 from tests.shop.forms import filled, followed, form_of, has_form, look, order_of, put, send, text_of
 from tests.users import CARD, open_account
 
+from filmer.audit.log import command_line
 from filmer.errors import InvalidOperation
 from filmer.office.queries import select_totals
 from filmer.settings import SettingsError, load_settings, parse_payment
@@ -33,10 +34,10 @@ class Counter(RentalShop):
         self.rule = self.shop.component("counter_payments")
 
     def mark_paid(self, order: int) -> None:
-        self.run(lambda conn: self.rule.mark_paid(conn, order))
+        self.run(lambda conn: self.rule.mark_paid(conn, order, command_line()))
 
     def give_back(self, order: int) -> None:
-        self.run(lambda conn: self.rule.mark_given_back(conn, order))
+        self.run(lambda conn: self.rule.mark_given_back(conn, order, command_line()))
 
     def tidy(self) -> None:
         """What each process does once a minute."""
@@ -255,7 +256,7 @@ async def _race(counter: Counter, order: int) -> list[Any]:
 
     async def mark() -> None:
         async with database.connection() as conn:
-            await counter.rule.mark_paid(conn, order)
+            await counter.rule.mark_paid(conn, order, command_line())
 
     async def cancel() -> None:
         async with database.connection() as conn:

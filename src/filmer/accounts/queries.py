@@ -158,6 +158,13 @@ async def select_accounts(conn: Connection) -> list[AccountListing]:
     return [AccountListing(User(*row[:5]), *row[5:]) for row in rows]
 
 
+async def select_account(conn: Connection, account_id: int) -> tuple[User, bool] | None:
+    """The user, and whether the account is closed. None: there is no such account."""
+    cursor = await conn.execute(f"SELECT {USER}, a.disabled FROM account a WHERE a.id = %s".encode(), [account_id])
+    row = await cursor.fetchone()
+    return None if row is None else (User(*row[:5]), row[5])
+
+
 async def select_is_account(conn: Connection, account_id: int) -> bool:
     return (await conn.execute("SELECT FROM account WHERE id = %s", [account_id])).rowcount == 1
 

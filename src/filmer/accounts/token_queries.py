@@ -98,9 +98,10 @@ async def update_tokens_used(conn: Connection, uses: dict[int, datetime]) -> Non
     )
 
 
-async def delete_token(conn: Connection, token_id: int) -> bool:
-    """False: there is no such token."""
-    return (await conn.execute("DELETE FROM token WHERE id = %s", [token_id])).rowcount == 1
+async def delete_token(conn: Connection, token_id: int) -> tuple[int, str] | None:
+    """Whose it was, and its name. None: there is no such token."""
+    cursor = await conn.execute("DELETE FROM token WHERE id = %s RETURNING account_id, name", [token_id])
+    return await cursor.fetchone()
 
 
 async def delete_token_of(conn: Connection, account_id: int, token_id: int) -> str | None:

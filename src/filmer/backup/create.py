@@ -1,7 +1,7 @@
 """Creates a backup of a database in use: a dump of one snapshot, and what a restore needs to verify it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from zipfile import ZipFile
@@ -10,6 +10,7 @@ import msgspec
 import psycopg
 
 from filmer import __version__
+from filmer.audit.log import Actor, record_at_once
 from filmer.backup import queries
 from filmer.backup.archive import CHUNK, DUMP, MANIFEST, Manifest, TableDigest, new_archive
 from filmer.backup.client_programs import SERVICE, connection_service, find_program, major_version, run_program
@@ -17,6 +18,8 @@ from filmer.errors import CommandFailed
 from filmer.importing.progress import Progress
 from filmer.store.fingerprint import select_fingerprint
 from filmer.store.migrate import select_applied
+
+LOG_MIGRATION = 18  # makes the audit log
 
 
 def create_backup(url: str, path: Path, *, replace: bool, now: datetime, progress: Progress) -> Manifest:
@@ -45,6 +48,13 @@ def create_backup(url: str, path: Path, *, replace: bool, now: datetime, progres
             )
             archive.writestr(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
     return manifest
+
+
+def record_backup(url: str, manifest: Manifest, actor: Actor) -> None:
+    """Notes who took a copy of everything; not in a database that is older than the log, or may only be read."""
+    with queries.connect(url, "filmer backup") as conn, suppress(psycopg.errors.InsufficientPrivilege):
+        if LOG_MIGRATION in select_applied(conn):
+            record_at_once(conn, actor, "database.backup", ("database", "all"), after={"copied": manifest.size})
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import IO
 
 import psycopg
 
+from filmer.audit.log import Actor, record_at_once
 from filmer.backup import queries
 from filmer.backup.archive import CHUNK, Manifest
 from filmer.backup.client_programs import find_program, run_program
@@ -38,7 +39,9 @@ def require_known_migrations(manifest: Manifest) -> None:
         )
 
 
-def restore_backup(url: str, manifest: Manifest, dump: IO[bytes], *, replace: bool, progress: Progress) -> list[str]:
+def restore_backup(
+    url: str, manifest: Manifest, dump: IO[bytes], actor: Actor, *, replace: bool, progress: Progress
+) -> list[str]:
     """Returns the migrations that the backup lacked. If it raises CommandFailed, the database is unchanged."""
     pg_restore = find_program("pg_restore", at_least=manifest.pg_dump)
     with queries.connect(url, "filmer restore") as conn:
@@ -52,6 +55,7 @@ def restore_backup(url: str, manifest: Manifest, dump: IO[bytes], *, replace: bo
             _verify(conn, manifest, progress)
             queries.renew_edition(conn)
             applied = [migration.name for migration in migrate(conn)]
+            record_at_once(conn, actor, "database.restore", ("database", "all"), after={"backup_of": manifest.made})
             queries.analyze(conn, queries.select_tables(conn))
     return applied
 

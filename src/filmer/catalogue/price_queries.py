@@ -16,14 +16,30 @@ async def select_prices(conn: Connection, film_ids: Sequence[str]) -> dict[str, 
     return dict(await cursor.fetchall())
 
 
-async def upsert_price(conn: Connection, film_id: str, price: Decimal) -> None:
+async def upsert_price(conn: Connection, film_id: str, price: Decimal | None) -> None:
+    """Set a price by hand, which no import changes. None: the default price."""
     await conn.execute(
         """
-        INSERT INTO film_terms (film_id, price) VALUES (%s, %s)
-        ON CONFLICT (film_id) DO UPDATE SET price = excluded.price
+        INSERT INTO film_terms (film_id, price, is_price_by_hand) VALUES (%s, %s, true)
+        ON CONFLICT (film_id) DO UPDATE SET price = excluded.price, is_price_by_hand = true
         """,
         [film_id, price],
     )
+
+
+async def take_price_back(conn: Connection, film_id: str) -> None:
+    """The price is what imports say, if anything."""
+    await conn.execute(
+        "UPDATE film_terms SET price = imported_price, is_price_by_hand = false WHERE film_id = %s", [film_id]
+    )
+
+
+async def select_price(conn: Connection, film_id: str) -> tuple[Decimal | None, Decimal | None, bool]:
+    """The film's own price, what imports say it is, and whether it was set by hand."""
+    cursor = await conn.execute(
+        "SELECT price, imported_price, is_price_by_hand FROM film_terms WHERE film_id = %s", [film_id]
+    )
+    return await cursor.fetchone() or (None, None, False)
 
 
 async def update_price(conn: Connection, film_id: str, price: Decimal) -> str | None:

@@ -15,6 +15,7 @@ from filmer.accounts.addresses import read_email
 from filmer.accounts.link_queries import insert_new_password_link
 from filmer.accounts.passwords import Passwords, make_unusable_hash
 from filmer.accounts.schemas import Role, User, read_name, read_new_password
+from filmer.audit.log import Personal, command_line, record
 from filmer.clock import SystemClock
 from filmer.commands.options import DataDir
 from filmer.commands.terminal import ask_secret, in_database, read_argument
@@ -56,7 +57,7 @@ def create(
     password_hash = _hash_new_password()
 
     async def work(conn: Connection, _: Settings) -> User:
-        return await _open(conn, person, role, password_hash)
+        return await _open(conn, person, role, password_hash, "account.create")
 
     _say_opened(in_database(data_dir, work))
 
@@ -69,7 +70,7 @@ def invite(
     person = _read_person(email, first_name, last_name)
 
     async def work(conn: Connection, settings: Settings) -> tuple[User, str]:
-        user = await _open(conn, person, role, make_unusable_hash())
+        user = await _open(conn, person, role, make_unusable_hash(), "account.invite")
         link_id = await insert_new_password_link(conn, user.id, SystemClock().now() + INVITED_FOR)
         token = Links(SecretKey(settings)).token(NEW_PASSWORD, link_id)
         return user, (settings.public_url or "") + KINDS["new_password"].path.format(token=token)
@@ -118,21 +119,24 @@ def change_email(account_id: int, address: str, /, *, data_dir: DataDir = None) 
         await settle_addresses(conn)
         return changed
 
-    _change(data_dir, account_id, change)
+    _change(data_dir, account_id, change, "account.email")
     print(f"account {account_id} has the e-mail address {email} now")
 
 
 @account_app.command
 def disable(account_id: int, /, *, data_dir: DataDir = None) -> None:
     """Close an account at once: nobody can sign in, its sessions end, its tokens stop working. Its orders stay."""
-    _change(data_dir, account_id, lambda conn: queries.update_disabled(conn, account_id, disabled=True), ends=True)
+    _change(data_dir, account_id, lambda conn: queries.update_disabled(conn, account_id, disabled=True),
+            "account.disable", ends=True)  # fmt: skip
     print(f"account {account_id} is closed: `filmer account enable {account_id}` opens it again")
 
 
 @account_app.command
 def enable(account_id: int, /, *, data_dir: DataDir = None) -> None:
     """Open a closed account again."""
-    _change(data_dir, account_id, lambda conn: queries.update_disabled(conn, account_id, disabled=False))
+    _change(
+        data_dir, account_id, lambda conn: queries.update_disabled(conn, account_id, disabled=False), "account.enable"
+    )
     print(f"account {account_id} is open")
 
 
@@ -140,7 +144,8 @@ def enable(account_id: int, /, *, data_dir: DataDir = None) -> None:
 def password(account_id: int, /, *, data_dir: DataDir = None) -> None:
     """Set a new password, and sign the user out everywhere. The password is typed, or read from standard input."""
     password_hash = _hash_new_password()
-    _change(data_dir, account_id, lambda conn: queries.update_password(conn, account_id, password_hash), ends=True)
+    _change(data_dir, account_id, lambda conn: queries.update_password(conn, account_id, password_hash),
+            "account.password", ends=True)  # fmt: skip
     print(f"account {account_id} has a new password, and is signed out everywhere")
 
 
@@ -148,14 +153,15 @@ def password(account_id: int, /, *, data_dir: DataDir = None) -> None:
 def change_role(account_id: int, role: Annotated[Role, Parameter(help="customer, clerk or admin")], /, *,
                 data_dir: DataDir = None) -> None:  # fmt: skip
     """Make a user an owner of the shop (admin), a clerk (counter, orders, customers), or a customer again."""
-    _change(data_dir, account_id, lambda conn: queries.update_role(conn, account_id, role))
+    _change(data_dir, account_id, lambda conn: queries.update_role(conn, account_id, role), "account.role")
     print(f"account {account_id} is {role} now")
 
 
 @account_app.command(name="sign-out")
 def sign_out(account_id: int, /, *, data_dir: DataDir = None) -> None:
     """Sign a user out everywhere, at once."""
-    ended = _change(data_dir, account_id, lambda conn: queries.select_is_account(conn, account_id), ends=True)
+    ended = _change(data_dir, account_id, lambda conn: queries.select_is_account(conn, account_id),
+                    "account.sign_out", ends=True)  # fmt: skip
     print(f"account {account_id} is signed out everywhere ({counted(ended, 'session')})")
 
 
@@ -164,7 +170,10 @@ def export(account_id: int, file: Path, /, *, data_dir: DataDir = None) -> None:
     """Write everything that is held of a user to FILE, a ZIP file that must not exist yet."""
 
     async def work(conn: Connection, _: Settings) -> bytes | None:
-        return await export_data(conn, account_id, now=SystemClock().now())
+        content = await export_data(conn, account_id, now=SystemClock().now())
+        if content is not None:
+            await record(conn, command_line(), "account.export", ("account", account_id))
+        return content
 
     content = in_database(data_dir, work)
     if content is None:
@@ -196,6 +205,8 @@ def delete(
         _, until = await leaving.leave(conn, account_id)
         if now:
             await leaving.erase(conn, account_id)  # nothing can have come up: this is one transaction
+        action = "account.erase" if now else "account.delete"
+        await record(conn, command_line(), action, ("account", account_id))
         return until
 
     try:
@@ -212,13 +223,29 @@ def delete(
 
 
 def _change(
-    data_dir: str | None, account_id: int, change: Callable[[Connection], Awaitable[bool]], *, ends: bool = False
+    data_dir: str | None,
+    account_id: int,
+    change: Callable[[Connection], Awaitable[bool]],
+    action: str,
+    *,
+    ends: bool = False,
 ) -> int:
     """Changes an account. With ``ends``, ends its sessions and returns how many there were."""
 
     async def work(conn: Connection, _: Settings) -> int:
-        if not await change(conn):
+        before = await queries.select_account(conn, account_id)
+        if before is None or not await change(conn):
             raise CommandFailed(f"There is no account {account_id}: `filmer account list` shows all accounts.")
+        after = await queries.select_account(conn, account_id)
+        if after and after != before:
+            (old, was_closed), (new, is_closed) = before, after
+            address = Personal(account_id, {"email": old.email}, {"email": new.email})
+            await record(
+                conn, command_line(), action, ("account", account_id), before={"role": old.role, "closed": was_closed},
+                after={"role": new.role, "closed": is_closed}, personal=address,
+            )  # fmt: skip
+        elif ends:  # what changed has no value to be told
+            await record(conn, command_line(), action, ("account", account_id))
         return await queries.delete_sessions_of(conn, account_id) if ends else 0
 
     return in_database(data_dir, work)
@@ -230,13 +257,15 @@ def _read_person(email: str, first_name: str, last_name: str) -> Person:
     )
 
 
-async def _open(conn: Connection, person: Person, role: Role, password_hash: str) -> User:
+async def _open(conn: Connection, person: Person, role: Role, password_hash: str, action: str) -> User:
     await settle_addresses(conn)
     user = await queries.insert_account(
         conn, **person._asdict(), password=password_hash, role=role, now=SystemClock().now()
     )
     if user is None:
         raise CommandFailed(f"{person.email} has an account already: `filmer account list` shows it.")
+    personal = Personal(user.id, after=person._asdict())
+    await record(conn, command_line(), action, ("account", user.id), after={"role": role}, personal=personal)
     return user
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from filmer.backup.create import create_backup
+from filmer.audit.log import command_line
+from filmer.backup.create import create_backup, record_backup
 from filmer.clock import SystemClock
 from filmer.commands.options import DataDir
 from filmer.commands.terminal import database
@@ -27,6 +28,7 @@ def backup(
         manifest = create_backup(
             settings.database_url or "", file, replace=replace, now=SystemClock().now(), progress=progress
         )
+        record_backup(settings.database_url or "", manifest, command_line())
     print(f"{file}: {manifest.size}, {file.stat().st_size / 1e6:,.1f} MB")
     print(
         "The secret key (FILMER_SECRET_KEY, or secret.key in the data directory) is not in the backup, on purpose. "

@@ -5,6 +5,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from filmer.accounts.schemas import read_name
+from filmer.audit.log import Personal, command_line, record
 from filmer.commands.options import DataDir
 from filmer.commands.terminal import ask_secret, in_database
 from filmer.errors import CommandFailed
@@ -12,7 +13,7 @@ from filmer.plurals import counted
 from filmer.secret import SecretKey
 from filmer.settings import Settings
 from filmer.shop import card_queries as queries
-from filmer.shop.cards import CardRefused, digest_of, put_on_file
+from filmer.shop.cards import CardRefused, digest_of, digits_of, put_on_file
 from filmer.shop.schemas import read_month
 from filmer.store.postgres import Connection
 
@@ -40,7 +41,7 @@ def add(
     number = ask_secret("Card number", twice=False)
 
     async def work(conn: Connection, settings: Settings) -> bool:
-        return await put_on_file(
+        is_new = await put_on_file(
             conn,
             SecretKey(settings),
             number,
@@ -49,6 +50,10 @@ def add(
             expiration=month,
             account_id=account,
         )
+        if is_new:
+            told = {"last_four": digits_of(number)[-4:], "first_name": first, "last_name": last, "expiration": month}
+            await _record(conn, "card.add", account, told)
+        return is_new
 
     try:
         is_new = in_database(data_dir, work, keyed=True)
@@ -91,7 +96,10 @@ def remove(
     number = ask_secret("Card number", twice=False)
 
     async def work(conn: Connection, settings: Settings) -> bool:
-        return await queries.delete_card(conn, digest_of(SecretKey(settings), number))
+        removed = await queries.delete_card(conn, digest_of(SecretKey(settings), number))
+        for card in removed:
+            await _record(conn, "card.remove", card.account_id, {"last_four": card.last_four})
+        return bool(removed)
 
     if not in_database(data_dir, work, keyed=True):
         raise CommandFailed("No card with this number is on file: `filmer card list` shows the cards' last digits.")
@@ -99,4 +107,14 @@ def remove(
 
 
 async def _remove_all(conn: Connection, _: Settings) -> int:
-    return await queries.delete_cards(conn)
+    removed = await queries.delete_cards(conn)
+    if removed:
+        await record(conn, command_line(), "card.remove_all", ("card", "all"), before={"cards": removed})
+    return removed
+
+
+async def _record(conn: Connection, action: str, account_id: int | None, card: dict[str, str]) -> None:
+    """Names and digits go with the account; of a card that belongs to none, they are not kept at all."""
+    subject = ("card", "of any account") if account_id is None else ("account", account_id)
+    personal = Personal(account_id, after=card) if account_id is not None else None
+    await record(conn, command_line(), action, subject, personal=personal)

@@ -17,12 +17,12 @@ from cyclopts import App, Parameter
 from filmer.accounts.address_conflicts import settle_addresses
 from filmer.accounts.address_queries import select_holders
 from filmer.accounts.queries import insert_accounts
-from filmer.clock import SystemClock
+from filmer.audit.log import command_line, record
 from filmer.commands.options import DataDir
 from filmer.commands.terminal import confirm, database, in_database, shown
 from filmer.errors import CommandFailed
 from filmer.importing import imdb, owner_accounts, owner_films, pipeline
-from filmer.importing.data_set import Report
+from filmer.importing.data_set import Report, storable
 from filmer.importing.demo import import_demo
 from filmer.importing.download import download
 from filmer.importing.progress import Progress
@@ -60,7 +60,7 @@ def import_imdb(
             download(path, progress)
         data_set = imdb.read_imdb(path, wanted, report, progress)
         counts = pipeline.import_data_set(
-            conn, data_set, source="imdb", origin=str(path), report=report, now=SystemClock().now(), progress=progress
+            conn, data_set, source="imdb", origin=str(path), report=report, actor=command_line(), progress=progress
         )
     _say_imported(counts)
 
@@ -90,7 +90,7 @@ def import_csv(
         )
         with _importing(data_dir) as (conn, progress):
             counts = pipeline.import_data_set(
-                conn, data_set, source="csv", origin=str(file), report=report, now=SystemClock().now(),
+                conn, data_set, source="csv", origin=str(file), report=report, actor=command_line(),
                 progress=progress, keep_others=not replace,
             )  # fmt: skip
     _say_imported(counts)
@@ -150,7 +150,12 @@ def import_accounts(
         missing = [account for account in accounts if account.key not in holders]
         if dry_run:
             return holders, {account.key for account in missing}
-        return holders, await insert_accounts(conn, missing, SystemClock().now())
+        actor = command_line()
+        created = await insert_accounts(conn, missing, actor.at)
+        if created:
+            after = {"created": len(created), "from": storable(str(file))}
+            await record(conn, actor, "accounts.import", ("accounts", "imported"), after=after)
+        return holders, created
 
     _say_accounts(rows, *in_database(data_dir, work))
     if dry_run:

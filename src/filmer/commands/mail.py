@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from filmer.accounts.addresses import read_email
+from filmer.audit.log import command_line
 from filmer.clock import SystemClock
 from filmer.commands.options import DataDir
 from filmer.commands.terminal import in_database, read_argument, shown
@@ -50,7 +51,7 @@ def retry(
     """Try mails again that were not sent: the running server does it within seconds."""
 
     async def work(conn: Connection, settings: Settings) -> int:
-        return await Outbox(SystemClock(), is_set_up=settings.smtp_url is not None).retry(conn, mail)
+        return await Outbox(SystemClock(), is_set_up=settings.smtp_url is not None).retry(conn, mail, command_line())
 
     count = in_database(data_dir, work)
     if mail is not None and not count:

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from msgspec import UNSET, UnsetType
 
-from filmer.clock import SystemClock
+from filmer.audit.log import command_line
 from filmer.commands.options import DataDir
 from filmer.commands.terminal import database, shown
 from filmer.errors import CommandFailed, Conflict, NotFound
@@ -40,9 +40,12 @@ def terms(
     )
 
     async def work(conn: Connection, _: Settings) -> tuple[str, Terms, Stock]:
-        now = SystemClock().now()
-        title, film_s = await film_terms(conn, film) if new == NewTerms() else await set_terms(conn, film, new, now=now)
-        return title, film_s, (await select_stock(conn, [film], now=now))[film]
+        actor = command_line()
+        is_question = new == NewTerms()
+        title, film_s = await (
+            film_terms(conn, film) if is_question else set_terms(conn, film, new, actor, now=actor.at)
+        )
+        return title, film_s, (await select_stock(conn, [film], now=actor.at))[film]
 
     with database(data_dir) as settings:
         try:

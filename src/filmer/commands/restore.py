@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from filmer.audit.log import command_line
 from filmer.backup.archive import Manifest, open_archive
 from filmer.backup.restore import require_known_migrations, restore_backup
 from filmer.commands.options import DataDir
@@ -32,7 +33,9 @@ def restore(
         require_known_migrations(manifest)
         with database(data_dir, migrated=False) as settings:
             warning = _key_warning(settings, manifest)
-            applied = restore_backup(settings.database_url or "", manifest, dump, replace=replace, progress=progress)
+            applied = restore_backup(
+                settings.database_url or "", manifest, dump, command_line(), replace=replace, progress=progress
+            )
             settle_accounts(settings)
     print(f"Restored {manifest.size}, as of {manifest.made:%Y-%m-%d %H:%M:%S} UTC; each compared with the backup.")
     for name in applied:

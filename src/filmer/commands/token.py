@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 from filmer.accounts import token_queries
 from filmer.accounts.schemas import read_name
 from filmer.accounts.tokens import issue
+from filmer.audit.log import Personal, command_line, record
 from filmer.clock import SystemClock
 from filmer.commands.options import DataDir
 from filmer.commands.terminal import err, in_database, read_argument
@@ -39,6 +40,9 @@ def create_token(
         token = await issue(conn, account, name=purpose, now=now, expires=expires)
         if token is None:
             raise CommandFailed(f"There is no open account {account}: `filmer account list` shows all accounts.")
+        named = Personal(account, after={"name": purpose})
+        after = {"until": expires} if expires else {}
+        await record(conn, command_line(), "account.create_token", ("account", account), after=after, personal=named)
         return token
 
     print(in_database(data_dir, work))
@@ -79,8 +83,14 @@ def revoke(token_id: int, /, *, data_dir: DataDir = None) -> None:
     """Revoke a token: it stops working at once, on every node."""
 
     async def work(conn: Connection, _: Settings) -> None:
-        if not await token_queries.delete_token(conn, token_id):
+        revoked = await token_queries.delete_token(conn, token_id)
+        if revoked is None:
             raise CommandFailed(f"There is no token {token_id}: `filmer token list` shows all tokens.")
+        named = Personal(revoked[0], before={"name": revoked[1]})
+        before = {"token": token_id}
+        await record(
+            conn, command_line(), "account.revoke_token", ("account", revoked[0]), before=before, personal=named
+        )
 
     in_database(data_dir, work)
     print(f"token {token_id} is revoked")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from filmer.audit.log import command_line
 from filmer.clock import SystemClock
 from filmer.commands.options import DataDir
 from filmer.commands.terminal import database, shown
@@ -40,7 +41,7 @@ def add(
         texts = dict(map(_language_and_file, subtitles or []))
         location, *places = [_usable(settings, place) for place in (file, *texts.values())]
         return await add_video(
-            conn, film, kind, location, dict(zip(texts, places, strict=True)), now=SystemClock().now()
+            conn, film, kind, location, dict(zip(texts, places, strict=True)), command_line(), now=SystemClock().now()
         )
 
     print(_line(_changed(data_dir, work)))
@@ -65,7 +66,7 @@ def remove(
     data_dir: DataDir = None,
 ) -> None:
     """Remove a video from its film. The file stays; the last feature can't be removed while rentals need it."""
-    video = _changed(data_dir, lambda conn, _: remove_video(conn, number, now=SystemClock().now()))
+    video = _changed(data_dir, lambda conn, _: remove_video(conn, number, command_line(), now=SystemClock().now()))
     print(f"removed  {_line(video)}")
 
 

@@ -8,6 +8,8 @@ from litestar.params import FromPath
 from filmer.accounts.access import signed_in
 from filmer.accounts.schemas import User
 from filmer.accounts.tokens import Tokens
+from filmer.audit.actors import actor_of
+from filmer.audit.log import Actor
 from filmer.community.schemas import (
     ChangedRating,
     FavoriteList,
@@ -53,9 +55,10 @@ class CommunityApi(Handlers):
         return CommunityResponse(popular.value)
 
     async def add_favorite(self, user_id: FromPath[str], request: AnyRequest) -> CommunityResponse:
-        _, body = await self._authorized(request, owner=user_id)
+        user, body = await self._authorized(request, owner=user_id)
         new = body.read(NewFavorite, id_errors("user_id", user_id))
-        favorite, is_new = await self._shelves.add_favorite(require_id(user_id, UserNotFound()), new.movie_id)
+        number = require_id(user_id, UserNotFound())
+        favorite, is_new = await self._shelves.add_favorite(number, new.movie_id, _other(request, user, number))
         return CommunityResponse(favorite, status_code=201 if is_new else 200)
 
     async def list_favorites(self, user_id: FromPath[str], request: AnyRequest) -> CommunityResponse:
@@ -67,10 +70,11 @@ class CommunityApi(Handlers):
         return CommunityResponse(favorites.body, headers={name.decode(): value.decode() for name, value in headers})
 
     async def remove_favorite(self, user_id: FromPath[str], favorite_id: FromPath[str], request: AnyRequest) -> None:
-        await self._authorized(request, owner=user_id)
+        user, _ = await self._authorized(request, owner=user_id)
         _require_none([*id_errors("user_id", user_id), *id_errors("id", favorite_id)])
-        number = require_id(favorite_id, FavoriteNotFound())
-        await self._shelves.remove_favorite(require_id(user_id, UserNotFound()), number)
+        favorite = require_id(favorite_id, FavoriteNotFound())
+        number = require_id(user_id, UserNotFound())
+        await self._shelves.remove_favorite(number, favorite, _other(request, user, number))
 
     async def rate(self, request: AnyRequest) -> CommunityResponse:
         user, body = await self._authorized(request)
@@ -95,7 +99,7 @@ class CommunityApi(Handlers):
         if user.role != "admin":
             raise InsufficientPermissions
         _require_none(id_errors("userId", user_id))
-        await self._shelves.clear_favorites(require_id(user_id, UserNotFound()))
+        await self._shelves.clear_favorites(require_id(user_id, UserNotFound()), actor_of(request, user.id, "api"))
 
     async def _authorized(self, request: AnyRequest, *, owner: str | None = None) -> tuple[User, ReceivedBody]:
         """The user and the request's body. The database connection is given back before TMDB is asked.
@@ -108,6 +112,11 @@ class CommunityApi(Handlers):
         if not is_own and user.role != "admin":
             raise InsufficientPermissions
         return user, body
+
+
+def _other(request: AnyRequest, user: User, account_id: int) -> Actor | None:
+    """Who changes the favourites of somebody else, for the audit log; None for one's own."""
+    return None if user.id == account_id else actor_of(request, user.id, "api")
 
 
 def _require_none(errors: list[FieldError]) -> None:

@@ -136,8 +136,9 @@ async def delete_favorite(conn: Connection, account_id: int, favorite_id: int) -
     return cursor.rowcount == 1
 
 
-async def delete_favorites(conn: Connection, account_id: int) -> None:
-    await conn.execute("DELETE FROM favorite WHERE account_id = %s", [account_id])
+async def delete_favorites(conn: Connection, account_id: int) -> int:
+    """How many there were."""
+    return (await conn.execute("DELETE FROM favorite WHERE account_id = %s", [account_id])).rowcount
 
 
 async def select_favorites(

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
+from filmer.audit.log import Actor, record
 from filmer.clock import Clock
 from filmer.community import queries
 from filmer.community.schemas import Favorite, FavoriteList, Favorites, RatedFilm, Rating, UpdatedRating
@@ -43,8 +44,11 @@ class Shelves:
         self._clock = clock
         self._seconds = cache_seconds
 
-    async def add_favorite(self, user_id: int, movie_id: int) -> tuple[Favorite, bool]:
-        """The favourite, and whether it is new. Raises UserNotFound, MovieNotFound, ExternalApiError."""
+    async def add_favorite(self, user_id: int, movie_id: int, actor: Actor | None = None) -> tuple[Favorite, bool]:
+        """The favourite, and whether it is new. ``actor``: somebody else who adds it.
+
+        Raises UserNotFound, MovieNotFound, ExternalApiError.
+        """
         async with self._database.connection() as conn:
             await self._require_user(conn, user_id)
             existing = await queries.select_favorite(conn, user_id, movie_id)
@@ -54,6 +58,8 @@ class Shelves:
         async with self._storing_film(user_id, film) as conn:
             added = await queries.insert_favorite(conn, user_id, movie_id, self._clock.now())
             favorite = added or await queries.select_favorite(conn, user_id, movie_id)
+            if added and actor:
+                await record(conn, actor, "account.add_favorite", ("account", user_id), after={"film": movie_id})
         assert favorite is not None  # noqa: S101 - removals wait for the shelf's row
         return favorite, added is not None
 
@@ -90,16 +96,20 @@ class Shelves:
         async with self._database.connection() as conn:
             return await queries.select_favorite_ids(conn, user_id, movie_ids)
 
-    async def remove_favorite(self, user_id: int, favorite_id: int) -> None:
-        """Raises UserNotFound, FavoriteNotFound."""
+    async def remove_favorite(self, user_id: int, favorite_id: int, actor: Actor | None = None) -> None:
+        """``actor``: somebody else who removes it. Raises UserNotFound, FavoriteNotFound."""
         async with self._changing_shelf(user_id) as conn:
             if not await queries.delete_favorite(conn, user_id, favorite_id):
                 raise FavoriteNotFound
+            if actor:
+                favorite = {"favorite": favorite_id}
+                await record(conn, actor, "account.remove_favorite", ("account", user_id), before=favorite)
 
-    async def clear_favorites(self, user_id: int) -> None:
+    async def clear_favorites(self, user_id: int, actor: Actor) -> None:
         """Raises UserNotFound."""
         async with self._changing_shelf(user_id) as conn:
-            await queries.delete_favorites(conn, user_id)
+            before, after = {"favorites": await queries.delete_favorites(conn, user_id)}, {"favorites": 0}
+            await record(conn, actor, "account.clear_favorites", ("account", user_id), before=before, after=after)
 
     async def rate(self, user_id: int, movie_id: int, rating: float) -> tuple[Rating, bool]:
         """The rating, and whether it is new. Raises MovieNotFound, ExternalApiError."""

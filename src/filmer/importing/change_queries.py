@@ -53,7 +53,7 @@ _NEW_GENRES = """
 """
 _PLAIN = (
     "id", "title", "original_title", "year", "release_date", "runtime_minutes", "certificate", "country", "language",
-    "director", "overview", "price", "rating", "votes", "popularity", "tmdb_id", "title_type",
+    "director", "overview", "rating", "votes", "popularity", "tmdb_id", "title_type",
 )  # fmt: skip
 _RANKS = (
     "no", "title_desc", "year_asc", "year_desc", "rating_asc", "rating_desc", "popularity_asc", "popularity_desc",

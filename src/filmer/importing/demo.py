@@ -4,7 +4,7 @@ import io
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from filmer.clock import SystemClock
+from filmer.audit.log import command_line
 from filmer.importing.data_set import DataSet, Report
 from filmer.importing.owner_films import read_rows
 
@@ -28,5 +28,5 @@ def import_demo(
     from filmer.importing import pipeline  # takes 0.2 s to import, and the TMDB sandbox only reads the demo
 
     return pipeline.import_data_set(
-        conn, read_demo(report), source="demo", origin=FILE, report=report, now=SystemClock().now(), progress=progress
+        conn, read_demo(report), source="demo", origin=FILE, report=report, actor=command_line(), progress=progress
     )

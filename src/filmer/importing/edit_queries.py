@@ -24,7 +24,7 @@ FILM = """
         ), (
             SELECT array_agg(ARRAY[s.id, s.name, s.birth_year::text] ORDER BY at)
             FROM unnest(f.star_nos) WITH ORDINALITY c(no, at) JOIN star s USING (no)
-        ), f.overview, f.price, f.rating, f.votes, f.popularity, f.tmdb_id, f.title_type
+        ), f.overview, f.rating, f.votes, f.popularity, f.tmdb_id, f.title_type
     FROM film f WHERE f.id = ANY (%(ids)s::text[])
 """
 

@@ -7,7 +7,6 @@ adds the films of the shop's own.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -15,10 +14,10 @@ import msgspec
 from filmer.importing.data_set import DataSet, ImportedFilm, ImportedPerson
 
 _PEOPLE = ("directors", "cast")
-# The fields that can be changed by hand.
+# The fields that can be changed by hand. Prices are in the table ``film_terms``.
 FIELDS = (
     "title", "original_title", "year", "release_date", "runtime_minutes", "certificate", "country", "language",
-    "genres", "directors", "cast", "overview", "price",
+    "genres", "directors", "cast", "overview",
 )  # fmt: skip
 
 
@@ -47,7 +46,6 @@ class FilmRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defau
     directors: tuple[Credit, ...] = ()
     cast: tuple[Credit, ...] = ()
     overview: str | None = None
-    price: Decimal | None = None
     rating: float | None = None
     votes: int | None = None
     popularity: float | None = None

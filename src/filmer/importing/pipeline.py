@@ -6,12 +6,12 @@ swap. Whatever fails or is killed before the swap has changed nothing; the next 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 import psycopg
 
+from filmer.audit.log import Actor
 from filmer.importing import edit_queries, former_queries, queries
 from filmer.importing.catalogue_writer import write_catalogue
 from filmer.importing.data_set import (
@@ -61,7 +61,7 @@ def import_data_set(
     source: str,
     origin: str,
     report: Report,
-    now: datetime,
+    actor: Actor,
     progress: Progress,
     keep_others: bool = False,
     when_swapped: WhenSwapped = lambda *_: None,
@@ -76,13 +76,13 @@ def import_data_set(
 
     def run(films: int, stars: int) -> queries.ImportRun:
         also = partial(when_swapped, films=films, stars=stars)
-        return queries.ImportRun(source, storable(origin), films, stars, report.as_json(), now, also)
+        return queries.ImportRun(source, storable(origin), films, stars, report.as_json(), actor, also)
 
     return _make_current(conn, data_set, report, progress, run, keep_others=keep_others)
 
 
 def undo(
-    conn: psycopg.Connection[Any], *, now: datetime, progress: Progress, when_swapped: WhenSwapped = lambda *_: None
+    conn: psycopg.Connection[Any], *, actor: Actor, progress: Progress, when_swapped: WhenSwapped = lambda *_: None
 ) -> tuple[int, int]:
     """Make the catalogue what it was before the last import. Returns how many films and stars it has then.
 
@@ -102,7 +102,7 @@ def undo(
 
     def run(films: int, stars: int) -> queries.ImportRun:
         also = partial(when_swapped, films=films, stars=stars)
-        return queries.ImportRun("undo", "the catalogue before the last import", films, stars, {}, now, also)
+        return queries.ImportRun("undo", "the catalogue before the last import", films, stars, {}, actor, also)
 
     return _make_current(conn, data_set, report, progress, run, keep_others=False, is_undo=True)
 

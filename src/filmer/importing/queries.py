@@ -7,13 +7,13 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
 
+from filmer.audit.log import Actor, record_at_once
 from filmer.catalogue.edition import CHANNEL, SEEN_LOCK, SWAP_LOCK
 from filmer.importing import edit_queries, former_queries
 from filmer.importing.film_edits import FilmRecord
@@ -184,13 +184,15 @@ def copy_new_terms(conn: Connection, terms: Iterable[FilmTerms]) -> None:
 
 
 def upsert_terms(conn: Connection) -> None:
-    """Store an import's terms. Where it has none, those stored before stay."""
+    """Store an import's terms. Where it has none, those stored before stay; and prices that were set by hand."""
     conn.execute(
         """
-        INSERT INTO film_terms (film_id, price, tmdb_id, overview)
-        SELECT film_id, price, tmdb_id, overview FROM new_terms
+        INSERT INTO film_terms (film_id, price, imported_price, tmdb_id, overview)
+        SELECT film_id, price, price, tmdb_id, overview FROM new_terms
         ON CONFLICT (film_id) DO UPDATE SET
-            price = coalesce(EXCLUDED.price, film_terms.price),
+            price = CASE WHEN film_terms.is_price_by_hand THEN film_terms.price
+                ELSE coalesce(EXCLUDED.price, film_terms.price) END,
+            imported_price = coalesce(EXCLUDED.price, film_terms.imported_price),
             tmdb_id = coalesce(EXCLUDED.tmdb_id, film_terms.tmdb_id),
             overview = coalesce(EXCLUDED.overview, film_terms.overview)
         """
@@ -221,7 +223,7 @@ class ImportRun(NamedTuple):
     films: int
     stars: int
     report: dict[str, Any]
-    now: datetime
+    actor: Actor
     also: Callable[[Connection], object] = lambda _: None  # what else is to be done in the transaction
 
 
@@ -243,6 +245,8 @@ def swap(
     version: int | None = None
     with conn.transaction() as transaction:
         conn.execute("SELECT pg_advisory_xact_lock(%s)", [SWAP_LOCK])  # waits for a backup to end
+        sizes = conn.execute("SELECT list, size FROM listing_size WHERE list IN ('all', 'stars')").fetchall()
+        before = {"films" if name == "all" else "stars": size for name, size in sizes}
         copy_new_terms(conn, new_terms)
         _lock_table(conn, "film_terms IN SHARE ROW EXCLUSIVE MODE")
         if is_undo:
@@ -275,14 +279,22 @@ def swap(
         version, schema = row
         conn.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(sql.Identifier(NEXT), sql.Identifier(schema)))
         if run:
-            conn.execute(
-                "INSERT INTO import_run (source, origin, finished, version, films, stars, report)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-                [run.source, run.origin, run.now, version, run.films, run.stars, json.dumps(run.report)],
-            )
+            _insert_run(conn, run, version, before)
             run.also(conn)
         conn.execute(f"NOTIFY {CHANNEL}".encode())
     return version
+
+
+def _insert_run(conn: Connection, run: ImportRun, version: int, before: dict[str, Any]) -> None:
+    """``before``: the sizes of the catalogue until now."""
+    conn.execute(
+        "INSERT INTO import_run (source, origin, finished, version, films, stars, report)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        [run.source, run.origin, run.actor.at, version, run.films, run.stars, json.dumps(run.report)],
+    )
+    after = {"source": run.source, "from": run.origin, "films": run.films, "stars": run.stars}
+    action = "catalogue.undo" if run.source == "undo" else "catalogue.import"
+    record_at_once(conn, run.actor, action, ("catalogue", version), before=before, after=after)
 
 
 def _lock_table(conn: Connection, lock: str) -> None:

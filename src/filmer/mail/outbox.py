@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from filmer.audit.log import Actor, record
 from filmer.clock import Clock
 from filmer.mail import queries
 from filmer.mail.kinds import KINDS
@@ -47,9 +48,13 @@ class Outbox:
             now=self._clock.now(),
         )
 
-    async def retry(self, conn: Connection, mail_id: int | None = None) -> int:
-        """Mails that failed, or one mail that is not sent yet, are tried at once. Returns how many."""
-        return await queries.update_retried(conn, mail_id, now=self._clock.now())
+    async def retry(self, conn: Connection, mail_id: int | None, actor: Actor) -> int:
+        """One mail that is not sent yet, or without a number all that failed, are tried at once. Returns how many."""
+        async with conn.transaction():
+            count = await queries.update_retried(conn, mail_id, now=self._clock.now())
+            if count:
+                await record(conn, actor, "mail.retry", ("mail", mail_id or "all"), after={"mails": count})
+        return count
 
     async def tidy(self, database: Database) -> None:
         """Removes old mails. Called once a minute."""

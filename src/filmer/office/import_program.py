@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from filmer.audit.log import Actor, record_at_once
+from filmer.audit.log import Actor
 from filmer.clock import SystemClock
 from filmer.errors import CommandFailed
 from filmer.importing import owner_films, pipeline, queries
@@ -73,22 +73,18 @@ def _work(conn: psycopg.Connection[Any], job: Job, order: Order) -> None:
 
 def _change(job: Job, order: Order, progress: Progress, data_set: DataSet | None, report: Report) -> None:
     """Imports the data set; without one, undoes the last import."""
-    now = SystemClock().now()
-    actor = Actor("office", now, order.account_id, order.address)
+    actor = Actor("office", SystemClock().now(), order.account_id, order.address)
 
     def when_swapped(conn: psycopg.Connection[Any], *, films: int, stars: int) -> None:
         has_now = f"The catalogue has {counted(films, 'film')} and {counted(stars, 'star')} now."
         import_queries.update_outcome(conn, job.id, "done", has_now)
-        after = {"films": films, "kept the others": job.choices.keep_others} if data_set else {"films": films}
-        action = "catalogue.import" if data_set else "catalogue.undo"
-        record_at_once(conn, actor, action, ("catalogue", job.name), after=after)
 
     with pipeline.import_connection(order.database_url) as conn:
         if data_set is None:
-            pipeline.undo(conn, now=now, progress=progress, when_swapped=when_swapped)
+            pipeline.undo(conn, actor=actor, progress=progress, when_swapped=when_swapped)
             return
         pipeline.import_data_set(
-            conn, data_set, source="csv", origin=job.name, report=report, now=now, progress=progress,
+            conn, data_set, source="csv", origin=job.name, report=report, actor=actor, progress=progress,
             keep_others=job.choices.keep_others, when_swapped=when_swapped,
         )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """The counter: films that are picked up are found, handed out, taken back and written off (contract §9.1, §9.3)."""
 
+from filmer.audit.log import Actor, record
 from filmer.clock import Clock
 from filmer.errors import InvalidOperation
 from filmer.rentals import counter_queries as queries
@@ -38,7 +39,7 @@ class Counter:
         """What should be back by now; also what is out of an order that was cancelled."""
         return await queries.select_list(conn, "overdue", now=self._clock.now(), size=MAX_FOUND)
 
-    async def hand_out(self, conn: Connection, rental_id: int) -> Rental:
+    async def hand_out(self, conn: Connection, rental_id: int, actor: Actor) -> Rental:
         """The rental begins. Raises InvalidOperation when it does not wait (any more), however many do it at once.
 
         The moment is taken with the film's lock: a sale that came first may have promised the copy of a rental that
@@ -49,20 +50,29 @@ class Counter:
             rental = await rental_queries.update_begun(conn, rental_id, "pick up", now=self._clock.now())
             if rental is None:
                 raise InvalidOperation("This rental does not wait to be picked up: nothing was handed out")
+            await _record(conn, actor, "rental.hand_out", rental)
         return rental
 
-    async def take_back(self, conn: Connection, rental_id: int) -> Rental:
+    async def take_back(self, conn: Connection, rental_id: int, actor: Actor) -> Rental:
         """The copy is free for others, and its rental over. Raises InvalidOperation when it is not out."""
-        rental = await queries.update_not_out(conn, rental_id, "returned", now=self._clock.now())
-        if rental is None:
-            raise InvalidOperation("This copy is not out: nothing was taken back")
+        async with conn.transaction():
+            rental = await queries.update_not_out(conn, rental_id, "returned", now=self._clock.now())
+            if rental is None:
+                raise InvalidOperation("This copy is not out: nothing was taken back")
+            await _record(conn, actor, "rental.take_back", rental)
         return rental
 
-    async def write_off(self, conn: Connection, rental_id: int) -> Rental:
+    async def write_off(self, conn: Connection, rental_id: int, actor: Actor) -> Rental:
         """The copy is lost: its rental is over, and the film has one copy less. Raises InvalidOperation."""
         async with conn.transaction():
             rental = await queries.update_not_out(conn, rental_id, "lost", now=self._clock.now())
             if rental is None:
                 raise InvalidOperation("This copy is not out: nothing was written off")
             await queries.lose_copy(conn, rental.film_id)
+            await _record(conn, actor, "rental.write_off", rental)
         return rental
+
+
+async def _record(conn: Connection, actor: Actor, action: str, rental: Rental) -> None:
+    title = await queries.select_title(conn, rental.film_id) or rental.film_id
+    await record(conn, actor, action, ("order", rental.order_id), title=title, after={"rental": rental.id})

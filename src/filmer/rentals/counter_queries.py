@@ -146,7 +146,8 @@ async def select_at_counter(conn: Connection, text: str, code: str, *, now: date
     return await _select_counter_rows(
         conn,
         """
-        (p.code = %(code)s OR f.title_folded LIKE %(folded)s OR lower(a.email) LIKE %(like)s
+        (p.code = %(code)s OR f.title_folded LIKE %(folded)s OR lower(l.title) LIKE %(like)s
+            OR lower(a.email) LIKE %(like)s
             OR lower(a.first_name || ' ' || a.last_name || ' ' || a.first_name) LIKE %(like)s)
         AND r.state <> 'unpaid'
         ORDER BY p.code IS DISTINCT FROM %(code)s, r.id DESC

@@ -34,6 +34,7 @@ _GIVES_ACCESS = "(r.state = 'waiting' AND r.start_by > %(now)s OR r.state = 'run
 _IS_OUT = "(r.way = 'pick up' AND r.began IS NOT NULL AND r.returned IS NULL AND r.lost IS NULL)"
 _HAS_FEATURE = "EXISTS (SELECT FROM video v WHERE v.film_id = {}.film_id AND v.kind = 'feature')"
 
+HIDDEN = -1  # copies
 _LIMITED = f"""
     SELECT t.film_id, t.copies FROM rental_terms t WHERE t.copies IS NOT NULL AND NOT {_HAS_FEATURE.format("t")}
 """
@@ -60,8 +61,15 @@ class OwnRental(msgspec.Struct, frozen=True):
 
 
 async def select_limited(conn: Connection, film_ids: Sequence[str]) -> dict[str, int]:
-    """How many copies there are of those films that are picked up and whose copies are limited."""
-    cursor = await conn.execute(f"{_LIMITED} AND t.film_id = ANY(%s)".encode(), [list(film_ids)])
+    """How many copies there are of those films that are picked up and whose copies are limited; HIDDEN of hidden ones."""
+    cursor = await conn.execute(
+        f"""
+        {_LIMITED} AND t.film_id = ANY(%(ids)s)
+            AND NOT EXISTS (SELECT FROM film_edit e WHERE e.film_id = t.film_id AND hidden)
+        UNION ALL SELECT film_id, {HIDDEN} FROM film_edit WHERE film_id = ANY(%(ids)s) AND hidden
+        """.encode(),
+        {"ids": list(film_ids)},
+    )
     return dict(await cursor.fetchall())
 
 
@@ -245,9 +253,9 @@ async def select_library(conn: Connection, account_id: int, *, now: datetime) ->
                 CASE WHEN {_GIVES_ACCESS} THEN r.id ELSE -r.id END
         )
         SELECT r.film_id, coalesce(f.title, l.title), CASE WHEN f.id IS NULL THEN l.year ELSE f.year END,
-            f.title_type, r.last_paid, {RENTAL}
+            coalesce(f.title_type, h.title_type), r.last_paid, {RENTAL}
         FROM own r JOIN order_line l ON (l.order_id, l.place) = (r.order_id, r.place)
-            LEFT JOIN film f ON f.id = r.film_id
+            LEFT JOIN film f ON f.id = r.film_id LEFT JOIN hidden_film h ON h.id = r.film_id
         ORDER BY r.last_paid DESC, r.id DESC
         """.encode(),
         {"account": account_id, "now": now},
@@ -283,7 +291,10 @@ async def select_own(conn: Connection, account_id: int, film_id: str | None, *, 
 
 async def select_title_type(conn: Connection, film_id: str) -> str | None:
     """IMDb's type of a film; None where it is unknown."""
-    cursor = await conn.execute("SELECT f.title_type FROM film f WHERE f.id = %s", [film_id])
+    cursor = await conn.execute(
+        "SELECT title_type FROM film WHERE id = %(id)s UNION ALL SELECT title_type FROM hidden_film WHERE id = %(id)s",
+        {"id": film_id},
+    )
     row = await cursor.fetchone()
     return None if row is None else row[0]
 
@@ -333,8 +344,8 @@ async def select_progress(conn: Connection, account_id: int) -> list[tuple[str |
     """How far the account has watched each film, the one watched last first; with the films' types."""
     cursor = await conn.execute(
         """
-        SELECT f.title_type, p.film_id, false, p.season, p.episode, p.position, p.duration
-        FROM progress p LEFT JOIN film f ON f.id = p.film_id
+        SELECT coalesce(f.title_type, h.title_type), p.film_id, false, p.season, p.episode, p.position, p.duration
+        FROM progress p LEFT JOIN film f ON f.id = p.film_id LEFT JOIN hidden_film h ON h.id = p.film_id
         WHERE p.account_id = %s ORDER BY p.updated DESC, p.film_id
         """,
         [account_id],

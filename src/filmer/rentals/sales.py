@@ -50,7 +50,7 @@ class Sales:
             return {}
         in_use = await queries.count_copies_in_use(conn, list(copies), now=self._clock.now())
         return {
-            film_id: "No copy left"
+            film_id: "Not available" if copies[film_id] == queries.HIDDEN else "No copy left"
             for film_id, quantity in wanted.items()
             if in_use.get(film_id, 0) + quantity > copies[film_id]
         }

@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from filmer.audit.log import Actor, record
 from filmer.catalogue.prices import forget_responses
 from filmer.catalogue.schemas import is_identifier
 from filmer.errors import Conflict, NotFound
@@ -31,21 +32,25 @@ async def film_terms(conn: Connection, film_id: str) -> tuple[str, Terms]:
     return title, (await queries.select_terms(conn, [film_id])).get(film_id, Terms())
 
 
-async def set_terms(conn: Connection, film_id: str, new: NewTerms, *, now: datetime) -> tuple[str, Terms]:
+async def set_terms(conn: Connection, film_id: str, new: NewTerms, actor: Actor, *, now: datetime) -> tuple[str, Terms]:
     """The film's title and its terms from now on.
 
     Raises NotFound, and Conflict for fewer copies than are out or reserved (contract §9.3).
     """
     async with conn.transaction():
         await queries.lock_terms(conn)
-        title, terms = await film_terms(conn, film_id)
+        title, before = await film_terms(conn, film_id)
         changed = {name: value for name, value in msgspec.structs.asdict(new).items() if value is not UNSET}
-        terms = msgspec.structs.replace(terms, **changed)
+        terms = msgspec.structs.replace(before, **changed)
         stock = (await queries.select_stock(conn, [film_id], now=now))[film_id]
         in_use = stock.out + stock.reserved
         if "copies" in changed and terms.copies is not None and terms.copies < in_use:
             raise Conflict(f"{in_use} copies of {title} are out or reserved: there can't be fewer")
         await queries.upsert_terms(conn, film_id, terms)
+        await record(
+            conn, actor, "film.terms", ("film", film_id), title=title, before=msgspec.structs.asdict(before),
+            after=msgspec.structs.asdict(terms),
+        )  # fmt: skip
         if stock.copies is None and terms.copies is not None:  # the film's page is not cached any more
             await forget_responses(conn)
     return title, terms

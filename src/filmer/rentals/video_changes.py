@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from filmer.audit.log import Actor, record
 from filmer.catalogue.prices import forget_responses
 from filmer.catalogue.schemas import is_identifier
 from filmer.errors import Conflict, NotFound
@@ -30,6 +31,7 @@ async def add_video(
     kind: VideoKind,
     location: str,
     subtitles: Mapping[str, str],
+    actor: Actor,
     *,
     now: datetime,
 ) -> Video:
@@ -51,10 +53,12 @@ async def add_video(
     if video_id is None:
         raise Conflict(f"{title} has this {kind} already")
     await forget_responses(conn)
-    return Video(video_id, film_id, kind, location, dict(subtitles))
+    video = Video(video_id, film_id, kind, location, dict(subtitles))
+    await record(conn, actor, "film.add_video", ("film", film_id), title=title, after=_told(video))
+    return video
 
 
-async def remove_video(conn: Connection, video_id: int, *, now: datetime) -> Video:
+async def remove_video(conn: Connection, video_id: int, actor: Actor, *, now: datetime) -> Video:
     """Raises NotFound, and Conflict for the last feature of a film that somebody has rented to watch."""
     removed = await changes.delete_video(conn, video_id)
     if removed is None:
@@ -66,7 +70,13 @@ async def remove_video(conn: Connection, video_id: int, *, now: datetime) -> Vid
     ):
         raise Conflict(f"Rentals of film {removed.film_id} need its last feature: remove it when they are over")
     await forget_responses(conn)
+    title = await counter_queries.select_title(conn, removed.film_id) or ""
+    await record(conn, actor, "film.remove_video", ("film", removed.film_id), title=title, before=_told(removed))
     return removed
+
+
+def _told(video: Video) -> dict[str, object]:
+    return {"video": video.id, "kind": video.kind, "location": video.location, "subtitles": list(video.subtitles)}
 
 
 def objection(files: MediaFiles, origins: Iterable[str], location: str) -> str | None:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
+from filmer.audit.log import Actor, Personal, record
 from filmer.clock import Clock, timestamp
 from filmer.errors import InvalidOperation, ServiceUnavailable
 from filmer.rentals.sales import Sales
@@ -67,17 +68,17 @@ class Cancelling:
         self._within = timedelta(hours=hours)
 
     async def cancel(
-        self, conn: Connection, order_id: int, reason: str | None, *, by: int | None, is_owner: bool = False
+        self, conn: Connection, order_id: int, reason: str | None, *, by: int | None, actor: Actor | None = None
     ) -> Cancellation:
         """Cancels a whole order, whose owner the caller has checked. ``by``: the account that does it.
 
-        ``is_owner``: an owner of the shop may do it at any time. Raises InvalidOperation. Afterwards, the money is
+        ``actor``: whoever does it for the shop, who may at any time. Raises InvalidOperation. Afterwards, the money is
         returned by ``refund``.
         """
         async with conn.transaction():
             rentals = await self._sales.rentals_of(conn, order_id, lock=True)
             now = self._clock.now()
-            self._require_cancellable(rentals, now, is_owner=is_owner)
+            self._require_cancellable(rentals, now, is_owner=actor is not None)
             state = await queries.select_order_state(conn, order_id)
             is_paid = any(rental.paid for rental in rentals)
             amount = state.total if is_paid else NOTHING
@@ -86,9 +87,16 @@ class Cancelling:
                 conn, order_id, account_id=by, reason=reason or "", amount=amount, now=now
             )
             await self._mails.cancelled(conn, order_id)
+            status = _history(state, rentals)[-1].status
+            if actor:
+                await record(
+                    conn, actor, "order.cancel", ("order", order_id), before={"status": status},
+                    after={"status": "CANCELLED", "refund": amount},
+                    personal=Personal(state.account_id, after={"reason": reason or ""}),
+                )  # fmt: skip
         return Cancellation(
             order_id=order_id,
-            previous_status=_history(state, rentals)[-1].status,
+            previous_status=status,
             new_status="CANCELLED",
             refund_amount=amount,
             refund_status="INITIATED" if amount else "NOT_REQUESTED",

@@ -92,9 +92,10 @@ async def insert_card(
     return done.rowcount == 1
 
 
-async def delete_card(conn: Connection, digest: bytes) -> bool:
+async def delete_card(conn: Connection, digest: bytes) -> list[StoredCard]:
     """Every card of this number, whose ever it is."""
-    return (await conn.execute("DELETE FROM card WHERE digest = %s", [digest])).rowcount > 0
+    cursor = await conn.execute(f"DELETE FROM card WHERE digest = %s RETURNING {_CARD}".encode(), [digest])
+    return [StoredCard(*row) for row in await cursor.fetchall()]
 
 
 async def delete_own_card(conn: Connection, account_id: int, card_id: str) -> str | None:

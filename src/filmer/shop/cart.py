@@ -49,6 +49,7 @@ class Carts:
         async with locked_cart(conn, account_id, for_new_film=True):
             lines = await queries.add_line(conn, account_id, film_id, quantity, self._default_price)
             if not lines:
+                await self._sales.require_available(conn, {film_id: 0})  # raises for a hidden film
                 quantity_before = await queries.select_quantity(conn, account_id, film_id)
                 if quantity_before is None:
                     raise NotFound(f"Movie not found with id: {film_id}")

@@ -144,10 +144,10 @@ class Checkout:
         )
         if due.earlier:
             return await _order_of(conn, attempt, due.earlier)
-        if due.amount is None:
-            raise EmptyCart
         if due.limited:
             await self._sales.require_available(conn, due.limited)
+        if due.amount is None:
+            raise EmptyCart
         is_suspect = self._throttle.judge(keys, due.guesses)
         return AmountDue(due.amount, due.titles, due.last, is_suspect=is_suspect)
 

@@ -5,6 +5,7 @@ Each of these, and cancelling, locks the rentals of an order first: of several a
 
 from datetime import timedelta
 
+from filmer.audit.log import Actor, record
 from filmer.clock import Clock
 from filmer.errors import InvalidOperation
 from filmer.rentals.sales import Sales
@@ -24,7 +25,7 @@ class CounterPayments:
         self._mails = mails
         self.hold = timedelta(days=hold_days)
 
-    async def mark_paid(self, conn: Connection, order_id: int) -> None:
+    async def mark_paid(self, conn: Connection, order_id: int, actor: Actor) -> None:
         """The money is there: from now on the order's rentals wait, by the terms of their sale.
 
         Raises InvalidOperation for an order that does not wait for its payment.
@@ -35,13 +36,15 @@ class CounterPayments:
                 raise InvalidOperation("This order is not waiting for payment: it was paid, cancelled, or has lapsed")
             await queries.update_captured(conn, order_id, self._clock.now())
             await self._mails.paid(conn, order_id)
+            await record(conn, actor, "order.paid", ("order", order_id))
 
-    async def mark_given_back(self, conn: Connection, order_id: int) -> None:
+    async def mark_given_back(self, conn: Connection, order_id: int, actor: Actor) -> None:
         """The customer of a cancelled order has the money again. Raises InvalidOperation where none is owed by hand."""
         async with conn.transaction():
             if not await cancel_queries.update_given_back(conn, order_id, now=self._clock.now()):
                 raise InvalidOperation("Of this order nothing is to be given back by hand")
             await self._mails.refunded(conn, order_id, by_hand=True)
+            await record(conn, actor, "order.given_back", ("order", order_id))
 
     async def tidy(self, database: Database) -> None:
         """Cancels the orders that were not paid for in time, which gives their copies back. Called once a minute."""

@@ -12,7 +12,7 @@ import msgspec
 import psycopg
 
 from filmer.accounts.queries import GUESSES
-from filmer.errors import ServiceUnavailable
+from filmer.errors import ServiceUnavailable, Unavailable
 from filmer.shop.checkout_attempt import CheckoutAttempt
 from filmer.shop.payment import AT_COUNTER
 from filmer.shop.schemas import CartLine, Order, OrderSummary, Sale
@@ -35,7 +35,7 @@ class StoredDue(msgspec.Struct, frozen=True):
     ``amount``: None where the cart is empty. ``titles``: how many lines there are. ``last``: the place of the
     account's last order before the request, 0 without one. ``earlier``: the order of an identical submit.
     ``guesses``: as ``select_guesses`` returns them. ``limited``: the quantities of those films in the cart that have a
-    limited number of copies.
+    limited number of copies, or are hidden.
     """
 
     amount: Decimal | None
@@ -58,24 +58,33 @@ async def lock_cart(conn: Connection, account_id: int, *, for_new_film: bool = F
     await conn.execute(lock.encode() + USE_CURRENT_EDITION_LOCALLY + hold.encode(), prepare=False)
 
 
+# A cart's lines with their films. Hidden ones can't be had any more, but the cart stays as it is (contract §9.5).
+_LINE = """
+    l.film_id, coalesce(f.title, h.title), coalesce(f.year, h.year), l.quantity, l.price,
+    CASE WHEN f.id IS NULL THEN l.price ELSE coalesce(t.price, %(default)s) END
+"""
+_FILMS = """
+    LEFT JOIN film f ON f.id = l.film_id LEFT JOIN hidden_film h ON f.id IS NULL AND h.id = l.film_id
+"""
+_IS_FILM = "(f.id IS NOT NULL OR h.id IS NOT NULL)"
+
+
 async def select_lines(conn: Connection, account_id: int, default_price: Decimal) -> list[CartLine]:
     cursor = await conn.execute(
-        """
-        SELECT c.film_id, f.title, f.year, c.quantity, c.price, coalesce(t.price, %s)
-        FROM cart_line c JOIN film f ON f.id = c.film_id LEFT JOIN film_terms t ON t.film_id = f.id
-        WHERE c.account_id = %s ORDER BY c.place
-        """,
-        [default_price, account_id],
+        f"""
+        SELECT {_LINE} FROM cart_line l {_FILMS} LEFT JOIN film_terms t ON t.film_id = f.id
+        WHERE l.account_id = %(account)s AND {_IS_FILM} ORDER BY l.place
+        """.encode(),
+        {"account": account_id, "default": default_price},
     )
     return [CartLine(*row) for row in await cursor.fetchall()]
 
 
 async def select_item_count(conn: Connection, account_id: int) -> int:
     cursor = await conn.execute(
-        """
-        SELECT coalesce(sum(c.quantity), 0) FROM cart_line c JOIN film f ON f.id = c.film_id
-        WHERE c.account_id = %s
-        """,
+        f"""
+        SELECT coalesce(sum(l.quantity), 0) FROM cart_line l {_FILMS} WHERE l.account_id = %s AND {_IS_FILM}
+        """.encode(),
         [account_id],
     )
     row = await cursor.fetchone()
@@ -102,7 +111,7 @@ async def add_line(
     """
     try:
         cursor = await conn.execute(
-            """
+            f"""
             WITH used AS (
                 INSERT INTO film_in_use (film_id) SELECT id FROM film WHERE id = %(film)s ON CONFLICT DO NOTHING
             ), added AS (
@@ -118,9 +127,9 @@ async def add_line(
                 SELECT place, film_id, quantity, price FROM cart_line
                 WHERE account_id = %(account)s AND film_id <> %(film)s AND EXISTS (TABLE added)
         )
-            SELECT l.film_id, f.title, f.year, l.quantity, l.price, coalesce(t.price, %(default)s)
-            FROM line l JOIN film f ON f.id = l.film_id LEFT JOIN film_terms t ON t.film_id = f.id ORDER BY l.place
-            """,
+            SELECT {_LINE} FROM line l {_FILMS} LEFT JOIN film_terms t ON t.film_id = f.id
+            WHERE {_IS_FILM} ORDER BY l.place
+            """.encode(),
             {"account": account_id, "film": film_id, "quantity": quantity, "default": default_price},
         )
     except psycopg.errors.ForeignKeyViolation:  # a visitor's cart that was merged just now
@@ -188,8 +197,9 @@ async def select_due(
             ), 0) AS place
         ), earlier AS ({earlier})
         SELECT cart.amount, cart.titles, last.place, e.submission, e.order_id, {GUESSES}, (
-            SELECT jsonb_object_agg(c.film_id, c.quantity) FROM cart_line c JOIN rental_terms t USING (film_id)
-            WHERE c.account_id = %(account)s AND t.copies IS NOT NULL)
+            SELECT jsonb_object_agg(c.film_id, c.quantity) FROM cart_line c
+                LEFT JOIN rental_terms t USING (film_id) LEFT JOIN film_edit e USING (film_id)
+            WHERE c.account_id = %(account)s AND (t.copies IS NOT NULL OR e.hidden))
         FROM last LEFT JOIN earlier e ON true, (
             SELECT sum(c.price * c.quantity) AS amount, count(*) AS titles
             FROM cart_line c JOIN film f ON f.id = c.film_id WHERE c.account_id = %(account)s
@@ -222,7 +232,8 @@ async def sell_lines(
     Nothing is sold if there is such an order, or if the cart is empty. The caller rolls back where lines were sold
     that it does not want, or more than it had ``sale_ids`` for. ``last``, ``since``: as for ``select_due``.
     ``told`` is this moment by the database's clock (``select_due``): the order is committed right afterwards. An
-    expired key is used again. Raises psycopg's UniqueViolation when one of the ids is taken.
+    expired key is used again. Raises psycopg's UniqueViolation when one of the ids is taken, and Unavailable where a
+    film of the cart has just been hidden.
     """
     earlier, parameters = _earlier(attempt, since)
     statement = f"""
@@ -251,7 +262,10 @@ async def sell_lines(
             SELECT %(order)s, id, row_number() OVER (ORDER BY place), film_id, title, year, quantity, price
             FROM sale WHERE id IS NOT NULL
         )
-        SELECT e.submission, e.order_id, s.* FROM earlier e FULL JOIN sale s ON false ORDER BY s.place
+        SELECT e.submission, e.order_id, s.*, (
+            SELECT min(c.film_id) FROM cart_line c JOIN film_edit USING (film_id)
+            WHERE c.account_id = %(account)s AND hidden
+        ) FROM earlier e FULL JOIN sale s ON false ORDER BY s.place
     """
     parameters |= {
         "last": last,
@@ -265,6 +279,8 @@ async def sell_lines(
     rows = await (await conn.execute(statement.encode(), parameters)).fetchall()
     if rows and rows[0][1]:
         return StoredReceipt(*rows[0][:2])
+    if rows and rows[0][-1]:
+        raise Unavailable(rows[0][-1], "Not available")
     return [Sale(*row[2:8]) for row in rows]
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from litestar.params import FromPath
 from msgspec import Meta
 
+from filmer.audit.log import Actor
 from filmer.catalogue import listing
 from filmer.errors import InvalidOperation, InvalidRequest, NotFound
 from filmer.http.body import Body
@@ -84,14 +85,14 @@ class OrderPages(Handlers):
         return await self._mark(order_id, request, self._payments.mark_given_back, "The money is given back.")
 
     async def _mark(
-        self, order_id: str, request: AnyRequest, mark: Callable[[Connection, int], Awaitable[None]], notice: str
+        self, order_id: str, request: AnyRequest, mark: Callable[[Connection, int, Actor], Awaitable[None]], notice: str
     ) -> HtmlResponse:
-        async with self._pages.clerk(request) as (conn, _):
+        async with self._pages.clerk(request) as (conn, visitor):
             number = path_id(order_id, MAX_ID)
             if number is None:
                 raise NotFound("There is no such order")
             try:
-                await mark(conn, number)
+                await mark(conn, number, visitor.actor)
             except InvalidOperation as error:
                 notice = f"{error.message}."
         return self._pages.redirect(f"/admin/orders/{number}", notice)
@@ -109,7 +110,9 @@ class OrderPages(Handlers):
             if form is not None:
                 try:
                     reason = form.read(CancelReason).reason.strip() if is_owner or form.get("reason").strip() else ""
-                    await self._cancelling.cancel(conn, order.id, reason, by=visitor.user.id, is_owner=is_owner)
+                    await self._cancelling.cancel(
+                        conn, order.id, reason, by=visitor.user.id, actor=visitor.actor if is_owner else None
+                    )
                 except (InvalidRequest, InvalidOperation) as refusal:
                     filled, error = FilledForm.of(_REASON, form, refusal), refusal
             standing = await self._cancelling.standing(conn, order.id)

@@ -1,4 +1,4 @@
-"""The posters of films: TMDB's where it is available, else a drawn one."""
+"""The posters of films: the owner's, else TMDB's where it is available, else a drawn one."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from filmer.posters import queries
 from filmer.posters.drawing import PosterFilm, draw, draw_preview
 from filmer.tmdb.images import Images
 
-CACHEABLE = "public, max-age=3600"
+CACHEABLE = "public, max-age=60"  # by browsers: a new poster of the owner's shows soon
 
 
 class PosterPages(Handlers):
@@ -31,14 +31,17 @@ class PosterPages(Handlers):
         return picture or _response(await asyncio.to_thread(draw_preview, subject), "image/png", cache)
 
     async def _look_up(self, film_id: str) -> tuple[PosterFilm, Response[bytes] | None, str]:
-        """The subject to draw; the response with TMDB's poster, if there is one; the drawn one's ``Cache-Control``."""
-        row = None
+        """The subject to draw; the response with another poster, if there is one; the drawn one's ``Cache-Control``."""
+        row = own = None
         if is_identifier(film_id):
             async with self._catalogue.reading() as conn:
                 row = await queries.select_poster_film(conn, film_id)
+                own = await queries.select_own_poster(conn, film_id)
         if row is None:
             raise NotFound(f"Movie not found with id: {film_id}")
         subject, tmdb_id = row
+        if own:
+            return subject, _response(*own, CACHEABLE), CACHEABLE
         if self._images is None or tmdb_id is None:
             return subject, None, CACHEABLE
         try:

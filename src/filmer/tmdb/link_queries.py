@@ -5,6 +5,7 @@ from datetime import datetime
 
 import psycopg
 
+from filmer.audit.log import command_line, record
 from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY, CancellableConnection
 from filmer.store.postgres import Connection
 
@@ -69,9 +70,12 @@ async def select_films(
     return [row[0] for row in rows], rows[-1][1] if rows else None
 
 
-async def upsert_links(conn: Connection, links: Mapping[str, int | None], now: datetime) -> bool:
+async def upsert_links(
+    conn: Connection, links: Mapping[str, int | None], now: datetime, *, first_of: int | None
+) -> bool:
     """Store TMDB's ids of films, None for unknown ones. Films that are favourites or rated become films in use.
 
+    ``first_of``: how many films there are to look up, with the first links of a run, for the audit log.
     False if nothing is stored, because others write into ``film_in_use`` or an import swaps: try again.
     """
     values = {"films": list(links.keys()), "movies": list(links.values()), "now": now}
@@ -101,6 +105,8 @@ async def upsert_links(conn: Connection, links: Mapping[str, int | None], now: d
                 """,
                 values,
             )
+            if first_of is not None:
+                await record(conn, command_line(), "catalogue.link", ("catalogue", "links"), after={"films": first_of})
     except psycopg.errors.LockNotAvailable:
         return False
     return True

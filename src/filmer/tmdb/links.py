@@ -145,7 +145,8 @@ class Linker:
             links, self._unsaved = self._unsaved, {}
             if not links:
                 return
-            while not await queries.upsert_links(self._conn, links, self._clock.now()):
+            first_of = None if self._report.linked or self._report.unknown else self._report.due
+            while not await queries.upsert_links(self._conn, links, self._clock.now(), first_of=first_of):
                 await self._clock.sleep(RETRY_SECONDS)
             unknown = sum(movie_id is None for movie_id in links.values())
             self._report.linked += len(links) - unknown

@@ -23,6 +23,12 @@ SELECT e.film_id AS id, f ->> 'title' AS title, (f ->> 'year')::smallint AS year
 FROM film_edit e CROSS JOIN LATERAL (SELECT coalesce(e.imported, '{}') || e.fields) c(f)
 WHERE e.hidden;
 
+-- Prices have no part in an edition: what the owner sets by hand stays beside what imports said last.
+ALTER TABLE film_terms
+    ADD COLUMN imported_price numeric(8, 2) CHECK (imported_price >= 0),
+    ADD COLUMN is_price_by_hand boolean NOT NULL DEFAULT false;
+UPDATE film_terms SET imported_price = price;
+
 CREATE TABLE film_poster (
     film_id     text COLLATE "C" PRIMARY KEY CHECK (length(film_id) BETWEEN 1 AND 10),
     media_type  text NOT NULL,

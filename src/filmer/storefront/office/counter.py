@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from litestar.params import FromPath
 
+from filmer.audit.log import Actor
 from filmer.clock import moment_text
 from filmer.errors import InvalidOperation, NotFound
 from filmer.http.handlers import AnyRequest, Handlers
@@ -18,7 +19,7 @@ from filmer.storefront.office.lists import ListQuery
 from filmer.storefront.pages import HtmlResponse, Pages, Visitor
 
 MAX_TEXT = 200  # characters
-Act = Callable[[Connection, int], Awaitable[Rental]]
+Act = Callable[[Connection, int, Actor], Awaitable[Rental]]
 
 
 class CounterPages(Handlers):
@@ -51,7 +52,7 @@ class CounterPages(Handlers):
                 raise NotFound("There is no such rental")
             row = await self._counter.show(conn, number)
             try:
-                until = moment_text((await act(conn, number)).ends_at)
+                until = moment_text((await act(conn, number, visitor.actor)).ends_at)
             except InvalidOperation as error:
                 return await self._show(conn, request, visitor, text, error)
         title, name = (row.title, f"{row.first_name} {row.last_name}") if row else ("The film", "its customer")

@@ -36,8 +36,9 @@ class CustomerPages(Handlers):
 
     async def clear_favorites(self, account_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        async with self._pages.clerk(request):
-            pass
-        await self._shelves.clear_favorites(require_id(account_id, NotFound(f"There is no account {account_id}")))
+        async with self._pages.clerk(request) as (_, visitor):
+            actor = visitor.actor
+        number = require_id(account_id, NotFound(f"There is no account {account_id}"))
+        await self._shelves.clear_favorites(number, actor)
         address = local_address(form.get("next"), "/admin/accounts")
         return self._pages.redirect(address, f"Account {account_id} has no favourites any more.")

@@ -87,7 +87,7 @@ class OfficeFilmPages(Handlers):
                 price = form.read(NewPrice).price
             except InvalidRequest as error:
                 return await self._films(conn, request, visitor, params, {film_id: _filled(form, error)}, error)
-            title = await set_price(conn, film_id, price)
+            title = await set_price(conn, film_id, price, visitor.actor)
         address = _pager(params, params.page).address(params.page)
         return self._pages.redirect(address, f"{title} costs {self._pages.money(price)} now.")
 
@@ -98,7 +98,7 @@ class OfficeFilmPages(Handlers):
             params = _list_of(form)
             try:
                 new = NewTerms(**msgspec.structs.asdict(form.without_blanks().read(RentalTerms)))
-                title, _ = await set_terms(conn, film_id, new, now=self._clock.now())
+                title, _ = await set_terms(conn, film_id, new, visitor.actor, now=self._clock.now())
             except (InvalidRequest, Conflict) as error:
                 return await self._films(conn, request, visitor, params, {film_id: _filled(form, error)}, error)
         address = _pager(params, params.page).address(params.page)

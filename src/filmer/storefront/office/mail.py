@@ -44,9 +44,9 @@ class MailPages(Handlers):
         )  # fmt: skip
 
     async def retry(self, mail_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        async with self._pages.owner(request) as (conn, _):
+        async with self._pages.owner(request) as (conn, visitor):
             missing = NotFound("There is no such mail, or it was sent")
-            if not await self._outbox.retry(conn, require_id(mail_id, missing)):
+            if not await self._outbox.retry(conn, require_id(mail_id, missing), visitor.actor):
                 raise missing
         return self._pages.redirect("/admin/mail", "The mail is tried again now.")
 
