@@ -64,6 +64,7 @@ from filmer.storefront.films import FilmPages
 from filmer.storefront.office.counter import CounterPages
 from filmer.storefront.office.customers import CustomerPages
 from filmer.storefront.office.films import OfficeFilmPages
+from filmer.storefront.office.imports import ImportPages
 from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.overview import OverviewPages
 from filmer.storefront.orders import OrderPages
@@ -240,6 +241,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         CounterPages(pages, components.counter),
         orders,
         mail,
+        ImportPages(pages, components.imports, components.uploads, database),
     )
     return [storefront, office, *([urls.inbox(mail)] if has_inbox(settings) else [])]
 

@@ -25,6 +25,7 @@ from filmer.mail.letters import Letters
 from filmer.mail.links import Links
 from filmer.mail.outbox import Outbox
 from filmer.mail.smtp import Smtp
+from filmer.office.imports import Imports
 from filmer.personal_data.leaving import Leaving
 from filmer.rentals.counter import Counter
 from filmer.rentals.reminders import Reminders
@@ -174,6 +175,7 @@ class Components:
     def _storefront(self, settings: Settings) -> None:
         self.assets = Assets()
         self.uploads = Uploads()
+        self.imports = Imports(self.database, settings.database_url or "", self.clock)
         self.templates = Templates(
             self.assets,
             public_url=self.public_url,
@@ -229,6 +231,7 @@ class Components:
             lambda: self.leaving.tidy(self.database),
             lambda: self.reminders.tidy(self.database),
             lambda: self.outbox.tidy(self.database),
+            lambda: self.imports.tidy(self.database),
             self.tmdb_cache.tidy,
         ]
 

@@ -31,6 +31,7 @@ from filmer.storefront.films import FilmPages
 from filmer.storefront.office.counter import CounterPages
 from filmer.storefront.office.customers import CustomerPages
 from filmer.storefront.office.films import OfficeFilmPages
+from filmer.storefront.office.imports import ImportPages
 from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.overview import OverviewPages
 from filmer.storefront.orders import OrderPages
@@ -276,6 +277,7 @@ def office(
     counter: CounterPages,
     orders: OrderPages,
     mail: MailPages,
+    imports: ImportPages,
 ) -> Router:
     """The pages of the people who run the shop, under /admin."""
     return _router(
@@ -298,6 +300,14 @@ def office(
             post("/orders/{order_id:str}/given-back")(orders.mark_given_back),
             get("/mail")(mail.list_mails),
             post("/mail/{mail_id:str}/retry")(mail.retry),
+            get("/import")(imports.show_imports),
+            post("/import")(imports.receive),
+            post("/import/undo")(imports.undo),
+            get("/import/{job_id:str}")(imports.show_job),
+            post("/import/{job_id:str}/check")(imports.check),
+            post("/import/{job_id:str}/carry-out")(imports.carry_out),
+            get("/import/{job_id:str}/report")(imports.download_report),
+            post("/export/{kind:str}")(imports.export),
         ],
     )
 

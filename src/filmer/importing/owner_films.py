@@ -54,6 +54,7 @@ _DATE_OR_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9:.]+)?|[0-9]{2}:[0-
 _DECIMAL_COMMA = re.compile(r"([+-]?[0-9]+),([0-9]+)")
 _STAR = re.compile(r"(?P<name>[^\[\]]+?)(?:\s*\((?P<born>\d{4})\))?(?:\s*\[(?P<id>[^\[\]]*)\])?")
 
+Named = tuple[str, int | None, str | None]  # a person as an owner writes one: name, year of birth, id
 Match = Callable[[CsvTable, Sequence[Row]], Sequence[str]]  # of a table and its first rows: the field of each column
 
 
@@ -102,7 +103,7 @@ class _OwnerFilmReader:
         self._names_by = names_by or ("," if is_imdb_list(table.header) else "|")
         self._data_set = DataSet()
         self._person_indices: dict[str, int] = {}  # by id
-        self._directors: list[tuple[ImportedFilm, list[str]]] = []
+        self._directors: list[tuple[ImportedFilm, list[Named]]] = []
         self._film_ids: set[str] = set()
         self._has_decimal_commas = False
         self._row_warnings: dict[str, tuple[Row, list[int]]] = {}  # by text: the first row, and the lines of all rows
@@ -149,10 +150,12 @@ class _OwnerFilmReader:
         if identifier in self._film_ids:
             raise ValueError("an id given twice")
         require_indexable(title, genres)
-        film = ImportedFilm(id=identifier, title=title, directors=", ".join(names) or None, **values)
+        directors = [_read_person(name) if name.endswith("]") else (name, None, None) for name in names]
+        names = ", ".join(name for name, _, _ in directors)
+        film = ImportedFilm(id=identifier, title=title, directors=names or None, **values)
         film.cast = list(dict.fromkeys(self._star_index(star, row) for star in cast))
-        if names:
-            self._directors.append((film, names))
+        if directors:
+            self._directors.append((film, directors))
         for column in ("genres", "stars"):
             if "," in text[column] and "|" not in text[column] and self._names_by == "|":
                 self._warn(f"{column} with a comma and no |, read as one name; several names are separated by |", row)
@@ -188,15 +191,22 @@ class _OwnerFilmReader:
         return index
 
     def _find_directors(self) -> None:
-        """Give films their directors as people: the star of that name, if there is one alone; else a new person."""
+        """Give films their directors as people: the star of that name, if there is one alone; else a new person.
+
+        A director with an id is the person of that id.
+        """
         people = self._data_set.people
         named: dict[str, list[int]] = {}
         for index, person in enumerate(people):
             named.setdefault(fold(person.name), []).append(index)
-        for film, names in self._directors:
+        for film, directors in self._directors:
             indices: dict[int, None] = {}
-            for name in names:
-                if folded := fold(name):
+            for name, born, identifier in directors:
+                if identifier:
+                    index = self._person_indices.setdefault(identifier, len(people))
+                    people += [ImportedPerson(identifier, name, born)] * (index == len(people))
+                    indices[index] = None
+                elif folded := fold(name):
                     same = named.setdefault(folded, [])
                     if len(same) != 1:  # of several, nobody knows which one is meant
                         person = ImportedPerson(made_id("p", f"{folded} "), name)
@@ -297,9 +307,6 @@ def _price(cell: str) -> Decimal | None:
     if not price.is_finite() or not 0 <= price < 1_000_000 or price != round(price, 2):
         raise ValueError("price is not between 0 and 999999.99 with at most two decimals")
     return price
-
-
-Named = tuple[str, int | None, str | None]  # a person as an owner writes one: name, year of birth, id
 
 
 def read_people(cell: str) -> list[Named]:

@@ -13,9 +13,11 @@ from filmer.importing import edit_queries, owner_films, pipeline
 from filmer.importing.column_names import by_content, is_imdb_list
 from filmer.importing.csv_table import CsvTable, Row
 from filmer.importing.data_set import DataSet, ImportFailed, Report, storable
-from filmer.importing.film_edits import Credit, FilmRecord, People, edited
+from filmer.importing.film_edits import FilmRecord, People, edited
+from filmer.importing.owner_films import COLUMNS
 from filmer.importing.progress import Advance, Progress
 from filmer.office import import_queries, spreadsheet_csv
+from filmer.office.exports import film_cells
 from filmer.office.import_jobs import Found, Job, Line, Outcome
 
 MAX_COLUMNS = 60  # that can be matched by hand
@@ -125,14 +127,4 @@ def _changes(before: FilmRecord, after: FilmRecord) -> dict[str, str]:
 
 def _cells(film: FilmRecord) -> dict[str, str]:
     """A film's fields as text, by the names of columns."""
-    texts = {
-        name: " | ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
-        for name, value in msgspec.structs.asdict(film).items()
-        if name not in {"director", "directors", "cast"}
-    }
-    return texts | {"directors": film.director or "", "stars": " | ".join(map(_person, film.cast))}
-
-
-def _person(person: Credit) -> str:
-    born = f" ({person.birth_year})" if person.birth_year is not None else ""
-    return f"{person.name}{born} [{person.id}]"
+    return {name: "" if cell is None else str(cell) for name, cell in zip(COLUMNS, film_cells(film), strict=True)}

@@ -8,8 +8,10 @@ import asyncio
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
+from itertools import count
 from typing import IO
 
 import msgspec
@@ -76,6 +78,15 @@ class Imports:
         if job is None:
             raise NotFound("This file is not here any more: files are kept for a day. Please send it again")
         return job
+
+    async def report(self, job_id: int) -> AsyncIterator[bytes]:
+        """What becomes of each row of the file, as CSV."""
+        for place in count():
+            async with self._database.connection() as conn:
+                chunk = await queries.select_chunk(conn, job_id, place)
+            if chunk is None:
+                return
+            yield chunk
 
     async def tidy(self, database: Database) -> None:
         """Removes old files. Called once a minute."""
