@@ -46,6 +46,7 @@ from filmer.mail.kinds import SECRET_PATHS
 from filmer.openapi.pages import ApiDocPages
 from filmer.rentals.api import RentalsApi
 from filmer.rentals.counter_queries import Terms
+from filmer.rentals.media_files import MediaFiles
 from filmer.rentals.sending import SendingApi
 from filmer.rentals.videos import STREAM_PATH
 from filmer.server.periodic import periodically
@@ -63,6 +64,8 @@ from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
 from filmer.storefront.office.counter import CounterPages
 from filmer.storefront.office.customers import CustomerPages
+from filmer.storefront.office.film import FilmEditPages
+from filmer.storefront.office.film_videos import FilmVideoPages
 from filmer.storefront.office.films import OfficeFilmPages
 from filmer.storefront.office.imports import ImportPages
 from filmer.storefront.office.mail import MailPages
@@ -227,17 +230,30 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         PosterPages(components.catalogue, components.images),
         Files(components.assets),
     )
+    terms = Terms(settings.rental_start_days, settings.rental_hours)
     mail = MailPages(pages, database, components.outbox, components.letters, components.clock)
     office = urls.office(
         OverviewPages(pages, components.shared, components.tmdb, components.clock),
-        CustomerPages(pages, components.shelves),
+        CustomerPages(
+            pages,
+            components.customers,
+            components.sessions,
+            components.shelves,
+            components.watching,
+            components.own_cards,
+            components.letters,
+        ),
         OfficeFilmPages(
             pages,
             components.search,
             components.clock,
             settings.default_price,
-            Terms(settings.rental_start_days, settings.rental_hours),
+            terms,
         ),
+        FilmEditPages(
+            pages, components.uploads, components.rebuilding, components.clock, (settings.default_price, terms)
+        ),
+        FilmVideoPages(pages, MediaFiles(settings.media_dir), parse_origins(settings.media_origins), components.clock),
         CounterPages(pages, components.counter),
         orders,
         mail,

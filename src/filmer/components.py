@@ -25,7 +25,9 @@ from filmer.mail.letters import Letters
 from filmer.mail.links import Links
 from filmer.mail.outbox import Outbox
 from filmer.mail.smtp import Smtp
+from filmer.office.customers import Customers
 from filmer.office.imports import Imports
+from filmer.office.rebuilding import Rebuilding
 from filmer.personal_data.leaving import Leaving
 from filmer.rentals.counter import Counter
 from filmer.rentals.reminders import Reminders
@@ -82,6 +84,7 @@ class Components:
         self.indexes = IndexFollower(self.catalogue, self.edition, data_directory(settings) / "search")
         self.edition.when_changed = self.indexes.follow
         self.search = Search(self.indexes)
+        self.rebuilding = Rebuilding(self.database, settings.database_url)
         self.public_url = parse_origin(settings.public_url) if settings.public_url else None
         self.is_https = self.public_url is not None and self.public_url.startswith("https:")
         self.secret = SecretKey(settings)
@@ -127,6 +130,7 @@ class Components:
             demo=settings.demo,
         )
         self.tokens = Tokens(self.clock, demo=settings.demo)
+        self.customers = Customers(self.sessions, self.leaving, self.outbox, self.links, self.clock)
 
     def _shop(self, settings: Settings) -> None:
         self.sales = Sales(self.clock, start_days=settings.rental_start_days, hours=settings.rental_hours)
@@ -233,11 +237,13 @@ class Components:
             lambda: self.outbox.tidy(self.database),
             lambda: self.imports.tidy(self.database),
             self.tmdb_cache.tidy,
+            self.rebuilding.tidy,
         ]
 
     async def close(self) -> None:
         if self.delivery:
             await self.delivery.stop()
+        await self.rebuilding.stop()
         await self.tmdb_cache.close()
         if self.images:
             await self.images.close()

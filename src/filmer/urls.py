@@ -30,6 +30,8 @@ from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
 from filmer.storefront.office.counter import CounterPages
 from filmer.storefront.office.customers import CustomerPages
+from filmer.storefront.office.film import FilmEditPages
+from filmer.storefront.office.film_videos import FilmVideoPages
 from filmer.storefront.office.films import OfficeFilmPages
 from filmer.storefront.office.imports import ImportPages
 from filmer.storefront.office.mail import MailPages
@@ -274,6 +276,8 @@ def office(
     overview: OverviewPages,
     customers: CustomerPages,
     films: OfficeFilmPages,
+    film: FilmEditPages,
+    videos: FilmVideoPages,
     counter: CounterPages,
     orders: OrderPages,
     mail: MailPages,
@@ -284,9 +288,30 @@ def office(
         "/admin",
         route_handlers=[
             get("/")(overview.show_overview),
-            get("/accounts")(customers.list_accounts),
-            post("/accounts/{account_id:str}/favorites/clear")(customers.clear_favorites),
+            get("/customers")(customers.list_customers),
+            get("/customers/invite")(customers.show_invitation),
+            post("/customers/invite")(customers.invite),
+            get("/customers/{account_id:str}")(customers.show_customer),
+            post("/customers/{account_id:str}/disable")(customers.disable),
+            post("/customers/{account_id:str}/enable")(customers.enable),
+            post("/customers/{account_id:str}/reset")(customers.reset),
+            post("/customers/{account_id:str}/role")(customers.change_role),
+            post("/customers/{account_id:str}/sign-out")(customers.sign_out),
+            post("/customers/{account_id:str}/delete")(customers.delete),
+            post("/customers/{account_id:str}/favorites/clear")(customers.clear_favorites),
+            post("/customers/{account_id:str}/sessions/{sign_in_id:str}/end")(customers.end_session),
+            post("/customers/{account_id:str}/tokens/{token_id:str}/revoke")(customers.revoke_token),
             get("/films")(films.list_films),
+            get("/new-film")(film.show_new),
+            post("/new-film")(film.add_film),
+            get("/films/{film_id:str}")(film.show_film),
+            post("/films/{film_id:str}")(film.save_film),
+            post("/films/{film_id:str}/hide")(film.hide),
+            post("/films/{film_id:str}/show")(film.show_again),
+            post("/films/{film_id:str}/take-back")(film.take_back),
+            get("/films/{film_id:str}/videos")(videos.show_videos),
+            post("/films/{film_id:str}/videos")(videos.add),
+            post("/films/{film_id:str}/videos/{video_id:str}/remove")(videos.remove),
             post("/films/{film_id:str}/price")(films.set_price),
             post("/films/{film_id:str}/terms")(films.set_terms),
             get("/counter")(counter.show_counter),

@@ -171,7 +171,7 @@ def test_a_new_password_signs_out_everywhere(accounts: Shop, browser: Browser) -
 
 
 def test_a_role_is_changed(accounts: Shop) -> None:
-    mary = open_account(accounts.database_url)
+    mary, _ = open_account(accounts.database_url), open_account(accounts.database_url, role="admin")
     for role in ("admin", "clerk", "customer"):
         assert output_of(command(accounts.database_url, "role", mary.id, role)) == f"account {mary.id} is {role} now"
         with psycopg.connect(accounts.database_url) as conn:

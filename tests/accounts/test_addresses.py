@@ -277,5 +277,5 @@ def test_the_office_finds_both_spellings(accounts: Shop, browser: Browser) -> No
     owner, client = open_account(accounts.database_url, role="admin"), browser()
     assert send(client, "/sign-in", email=owner.email, password=PASSWORD).status_code == 303
     for typed in (f"{name}@münchen", f"{name}@xn--mnchen-3ya"):
-        page = client.get("/admin/accounts", params={"query": typed, "q": typed}).text
+        page = client.get("/admin/customers", params={"query": typed, "q": typed}).text
         assert page.count(person.email) == 1

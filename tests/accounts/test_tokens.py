@@ -15,6 +15,7 @@ from tests.in_process import MovedClock
 from tests.users import hash_password, in_database, open_account, token_of
 
 from filmer.accounts import queries
+from filmer.accounts.role_queries import update_role
 from filmer.accounts.schemas import User
 from filmer.accounts.tokens import MAX_TOKEN, Tokens, allow_public, issue
 from filmer.errors import InvalidToken
@@ -105,7 +106,7 @@ def test_a_role_counts_as_it_is_now(token_url: str, authenticator: Authenticator
     token = token_of(token_url, person)
 
     async def work(conn: Connection) -> None:
-        await queries.update_role(conn, person.id, "customer")
+        await update_role(conn, person.id, "customer")
 
     in_database(token_url, work)
     user = authenticator.authenticate(f"Bearer {token}")

@@ -234,8 +234,8 @@ KINDS = (
     Kind("all prices", "/admin/films", ADMIN),
     Kind("prices", "/admin/films?query=batman", ADMIN),
     Kind("price that is none", "/admin/films?query=batman", ADMIN, 400, set_no_price),
-    Kind("accounts", "/admin/accounts", ADMIN),
+    Kind("customers", "/admin/customers", ADMIN),
     Kind("mail that is not sent", "/admin/mail", ADMIN),
     Kind("inbox of the demo", "/inbox"),
-    Kind("accounts of nobody", "/admin/accounts?query=qqqq", ADMIN),
+    Kind("customers of no name", "/admin/customers?query=qqqq", ADMIN),
 )

@@ -94,7 +94,7 @@ PAGES = (
     Shot("cancelled", "/admin/orders", ADMIN, see_cancelled),
     Shot("terms", "/admin/films?query=batman", ADMIN, see_terms),
     Shot("prices", "/admin/films?query=batman", ADMIN),
-    Shot("accounts", "/admin/accounts", ADMIN),
+    Shot("customers", "/admin/customers", ADMIN),
     Shot("admin-mail", "/admin/mail", ADMIN),
     Shot("inbox", "/inbox"),
     Shot("not-found", "/nothing-here"),

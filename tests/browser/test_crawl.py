@@ -105,7 +105,7 @@ def look(page: Page, path: str) -> tuple[dict[str, Any], list[str]]:
                 "/ratings?",
             ],
         ),
-        (ADMIN, ["/admin?", "/admin/films?", "/admin/accounts?", "/admin/counter?", "/admin/orders?", "/admin/mail?"]),
+        (ADMIN, ["/admin?", "/admin/films?", "/admin/customers?", "/admin/counter?", "/admin/orders?", "/admin/mail?"]),
     ],
     ids=["nobody", "customer", "admin"],
 )

@@ -231,7 +231,7 @@ def test_a_price_is_set_and_shows(visit: Visit, storefront: Storefront) -> None:
 def test_a_customer_does_not_enter_the_office(visit: Visit, storefront: Storefront) -> None:
     page = visit(expected_statuses={403})
     come_in(page, storefront)
-    for path in ("/admin", "/admin/films", "/admin/accounts"):
+    for path in ("/admin", "/admin/films", "/admin/customers"):
         response = page.goto(path)
         assert response
         assert response.status == 403

@@ -19,9 +19,8 @@ from filmer.office.chart import HEIGHT, chart_of, round_above
 from filmer.office.queries import Day
 
 FILM, OTHER, COUNTED = "tt0111161", "tt0372784", "tt0468569"
-PAGES = ["/admin", "/admin/accounts", "/admin/films", "/admin/counter", "/admin/orders", "/admin/mail"]
+PAGES = ["/admin", "/admin/customers", "/admin/films", "/admin/counter", "/admin/orders", "/admin/mail"]
 ACTIONS = [
-    "/admin/accounts/1/favorites/clear",
     f"/admin/films/{FILM}/price",
     f"/admin/films/{FILM}/terms",
     "/admin/mail/1/retry",
@@ -267,42 +266,9 @@ def test_a_film_that_is_not_there_has_no_price(admin_pages: AdminPages, film_id:
     assert ask(admin_pages, "SELECT count(*) FROM film_terms WHERE film_id = %s", film_id.replace("%00", "")) == [(0,)]
 
 
-def test_a_users_favourites_are_cleared(admin_pages: AdminPages, customer: tuple[User, httpx.Client]) -> None:
-    person, _ = customer
-    for movie in (1, 2):
-        ask(
-            admin_pages, "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, now())", person.id, movie
-        )
-    path = f"/admin/accounts/{person.id}/favorites/clear"
-    page_text = admin_pages.admin_client.get("/admin/accounts", params={"query": person.email}).text
-    assert "Take all 2 favourites of Mary Major away for good?" in page_text, "it asks first"
-    assert f'action="{path}"' in page_text
-    response = admin_pages.admin_client.post(path, data={"next": f"/admin/accounts?query={person.id}"})
-    assert response.headers["location"] == f"/admin/accounts?query={person.id}"
-    assert ask(admin_pages, "SELECT count(*) FROM favorite WHERE account_id = %s", person.id) == [(0,)]
-    assert (
-        f'action="{path}"' not in admin_pages.admin_client.get("/admin/accounts", params={"query": person.email}).text
-    )
-
-
-@pytest.mark.parametrize("account", ["0", "-1", "x", "99999999", "9" * 40, "%00"])
-def test_an_account_that_is_not_there_is_404(admin_pages: AdminPages, account: str) -> None:
-    assert admin_pages.admin_client.post(f"/admin/accounts/{account}/favorites/clear").status_code == 404
-
-
-def test_accounts_are_found_by_mail_or_name_literally(admin_pages: AdminPages) -> None:
-    person = open_account(admin_pages.url, email="odd_one%here@example.com")
-    for query in ("ODD_ONE%", "one%here@", f"{person.first_name} {person.last_name}"):
-        assert person.email in admin_pages.admin_client.get("/admin/accounts", params={"query": query}).text
-    text = admin_pages.admin_client.get("/admin/accounts", params={"query": "odd%one"}).text
-    assert person.email not in text
-    assert "Nobody found" in text
-    assert "&lt;script&gt;" in admin_pages.admin_client.get("/admin/accounts", params={"query": "<script>"}).text
-
-
 @pytest.mark.parametrize("query", ["page=0", "page=x", "page=1&page=2", "query=%00", "page=99999999999"])
 def test_a_list_that_is_asked_for_wrongly_is_400(admin_pages: AdminPages, query: str) -> None:
-    for path in ("/admin/accounts", "/admin/films", "/admin/orders"):
+    for path in ("/admin/customers", "/admin/films", "/admin/orders"):
         assert admin_pages.admin_client.get(f"{path}?{query}").status_code == 400
 
 

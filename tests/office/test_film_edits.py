@@ -9,6 +9,7 @@ from tests.conftest import MakeDatabase, import_films
 from tests.current_edition import connect
 from tests.users import in_database
 
+from filmer.audit.log import Actor
 from filmer.errors import Conflict, NotFound
 from filmer.importing import pipeline
 from filmer.importing.film_edits import FilmRecord
@@ -17,7 +18,7 @@ from filmer.office import film_edits
 from filmer.store.postgres import Connection
 
 FILM, OTHER = "tt0111161", "tt0372784"
-NOW = datetime(2026, 12, 1, tzinfo=UTC)
+ACTOR = Actor("command line", datetime(2026, 12, 1, tzinfo=UTC))
 # What the next edition numbers and ranks anew; and prices, which are read elsewhere.
 _NUMBERED = {
     "no", "title_desc", "year_asc", "year_desc", "rating_asc", "rating_desc", "popularity_asc", "popularity_desc",
@@ -33,7 +34,7 @@ def url(make_database: MakeDatabase) -> str:
 def change(url: str, film_id: str, fields: dict[str, Any] | None = None, **options: Any) -> FilmRecord:
     async def work(conn: Connection) -> FilmRecord:
         edit = await film_edits.find(conn, film_id, lock=True)
-        return await film_edits.change(conn, edit, fields or {}, now=NOW, **options)
+        return await film_edits.change(conn, edit, fields or {}, ACTOR, **options)
 
     record: FilmRecord = in_database(url, work)
     return record
@@ -41,7 +42,7 @@ def change(url: str, film_id: str, fields: dict[str, Any] | None = None, **optio
 
 def add(url: str, fields: dict[str, Any], film_id: str | None = None) -> str:
     full = {**dict.fromkeys(("year", "overview")), "genres": [], "directors": [], "cast": [], **fields}
-    return str(in_database(url, lambda conn: film_edits.add(conn, film_id, full, now=NOW)).id)
+    return str(in_database(url, lambda conn: film_edits.add(conn, film_id, full, ACTOR)).id)
 
 
 def build(url: str) -> bool:

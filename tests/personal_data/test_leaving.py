@@ -140,7 +140,7 @@ def test_after_a_week_the_person_is_gone_and_the_sums_stay(leaver: Leaver) -> No
 @pytest.mark.parametrize(
     ("obstacle", "reason"),
     [
-        ("UPDATE account SET role = 'admin' WHERE id = %s", "it is the only one of an admin"),
+        ("UPDATE account SET role = 'admin' WHERE id = %s", "it is the only one of an owner"),
         (
             "UPDATE rental SET way = 'pick up', state = 'running', began = paid, ends_at = paid WHERE account_id = %s",
             "1 film must be brought back first",
@@ -230,7 +230,7 @@ def test_the_command_removes_at_once(leaver: Leaver) -> None:
     listed = filmer("account", "list", DATABASE_URL=leaver.url).stdout
     assert f" {leaver.person.id}  " not in listed
     admin = leaver.shop.sign_in(open_account(leaver.url, role="admin"))
-    assert f"/admin/accounts/{leaver.person.id}/" not in admin.get("/admin/accounts").text
+    assert f"/admin/customers/{leaver.person.id}/" not in admin.get("/admin/customers").text
     fetch(leaver.url, "DELETE FROM account WHERE role = 'admin'")
     again = filmer("account", "delete", leaver.person.id, DATABASE_URL=leaver.url)
     assert (again.returncode, "There is no account" in again.stderr) == (1, True)

@@ -63,7 +63,7 @@ def test_an_order_lies_below_the_account(admin: httpx.Client) -> None:
         ("Prices", "/admin/films?query=batman&page=2"),
         ("Counter", "/admin/counter?query=a"),
         ("Orders", "/admin/orders?page=2"),
-        ("Customers", "/admin/accounts?page=2"),
+        ("Customers", "/admin/customers?page=2"),
     ],
 )
 def test_the_office_s_tabs_stay_marked(admin: httpx.Client, tab: str, path: str) -> None:

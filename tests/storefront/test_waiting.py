@@ -279,7 +279,7 @@ def test_what_is_too_large_to_wait_is_asked_for_once_more(browser: httpx.Client)
 @pytest.mark.parametrize(
     "path",
     ["/cart/clear", f"/cart/items/{FILM}/remove", "/favorites/1/remove", "/ratings/1/remove", "/account/sessions/end",
-     "/account/tokens/1/revoke", "/admin/accounts/1/favorites/clear"],
+     "/account/tokens/1/revoke", "/admin/customers/1/favorites/clear"],
 )  # fmt: skip
 def test_what_takes_something_away_is_never_done_later(
     place: Place, browser: httpx.Client, mary: User, path: str

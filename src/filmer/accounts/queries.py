@@ -192,10 +192,6 @@ async def rehash_password(conn: Connection, account_id: int, old: str, new: str)
     await conn.execute("UPDATE account SET password = %s WHERE id = %s AND password = %s", [new, account_id, old])
 
 
-async def update_role(conn: Connection, account_id: int, role: Role) -> bool:
-    return (await conn.execute("UPDATE account SET role = %s WHERE id = %s", [role, account_id])).rowcount == 1
-
-
 async def update_disabled(conn: Connection, account_id: int, *, disabled: bool) -> bool:
     """To open an account undoes that its user deleted it. False for one that there is not, or whose user is gone.
 

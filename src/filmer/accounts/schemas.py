@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -91,6 +91,13 @@ def read_lifetime(text: str) -> timedelta | None:
     return timedelta(days=int(text))
 
 
+def read_role(text: str) -> str:
+    """Raises ValueError for what is no role."""
+    if text not in get_args(Role):
+        raise ValueError(f"must be one of: {', '.join(get_args(Role))}")
+    return text
+
+
 def _email(read: Callable[[str], str]) -> Meta:
     return Meta(
         extra={"read": read},
@@ -125,6 +132,9 @@ NewPassword = Annotated[
 ]
 
 
+ChosenRole = Annotated[Role, Meta(extra={"read": read_role})]
+
+
 class Credentials(Body):
     email: SignInEmail
     password: Password
@@ -135,6 +145,21 @@ class Registration(Body):
     last_name: Name
     email: Email
     password: NewPassword
+
+
+class NewRole(Body):
+    """The form for another role."""
+
+    role: ChosenRole
+
+
+class Invitation(Body):
+    """The form with which somebody is invited."""
+
+    first_name: Name
+    last_name: Name
+    email: Email
+    role: ChosenRole = "customer"
 
 
 class NewName(Body):

@@ -2,6 +2,11 @@
 
 ACTIONS = {
     "film.price": "set the price of {}",
+    "film.add": "added {}",
+    "film.edit": "changed {}",
+    "film.hide": "hid {}",
+    "film.show": "showed {} again",
+    "film.poster": "changed the poster of {}",
     "film.terms": "changed the rental terms of {}",
     "film.add_video": "added a video to {}",
     "film.remove_video": "removed a video of {}",
@@ -18,7 +23,9 @@ ACTIONS = {
     "account.enable": "opened again {}",
     "account.password": "set a new password of {}",
     "account.role": "changed the role of {}",
+    "account.reset": "made a link for a new password of {}",
     "account.sign_out": "signed {} out everywhere",
+    "account.end_session": "signed {} out of one browser",
     "account.export": "wrote all data of {} to a file",
     "account.delete": "deleted {}",
     "account.erase": "removed the person of {}",

@@ -8,12 +8,13 @@ from typing import Annotated, NamedTuple
 
 from cyclopts import App, Parameter
 
-from filmer.accounts import queries
+from filmer.accounts import owners, queries
 from filmer.accounts.address_conflicts import find_shared, settle_addresses
 from filmer.accounts.address_queries import update_email
 from filmer.accounts.addresses import read_email
 from filmer.accounts.link_queries import insert_new_password_link
 from filmer.accounts.passwords import Passwords, make_unusable_hash
+from filmer.accounts.role_queries import lock_accounts
 from filmer.accounts.schemas import Role, User, read_name, read_new_password
 from filmer.audit.log import Personal, command_line, record
 from filmer.clock import SystemClock
@@ -126,8 +127,12 @@ def change_email(account_id: int, address: str, /, *, data_dir: DataDir = None) 
 @account_app.command
 def disable(account_id: int, /, *, data_dir: DataDir = None) -> None:
     """Close an account at once: nobody can sign in, its sessions end, its tokens stop working. Its orders stay."""
-    _change(data_dir, account_id, lambda conn: queries.update_disabled(conn, account_id, disabled=True),
-            "account.disable", ends=True)  # fmt: skip
+
+    async def close(conn: Connection) -> bool:
+        await owners.require_other_owner(conn, account_id)
+        return await queries.update_disabled(conn, account_id, disabled=True)
+
+    _change(data_dir, account_id, close, "account.disable", ends=True)
     print(f"account {account_id} is closed: `filmer account enable {account_id}` opens it again")
 
 
@@ -153,7 +158,7 @@ def password(account_id: int, /, *, data_dir: DataDir = None) -> None:
 def change_role(account_id: int, role: Annotated[Role, Parameter(help="customer, clerk or admin")], /, *,
                 data_dir: DataDir = None) -> None:  # fmt: skip
     """Make a user an owner of the shop (admin), a clerk (counter, orders, customers), or a customer again."""
-    _change(data_dir, account_id, lambda conn: queries.update_role(conn, account_id, role), "account.role")
+    _change(data_dir, account_id, lambda conn: owners.change_role(conn, account_id, role), "account.role")
     print(f"account {account_id} is {role} now")
 
 
@@ -233,8 +238,13 @@ def _change(
     """Changes an account. With ``ends``, ends its sessions and returns how many there were."""
 
     async def work(conn: Connection, _: Settings) -> int:
+        await lock_accounts(conn, account_id)  # so that what was before is what is changed
         before = await queries.select_account(conn, account_id)
-        if before is None or not await change(conn):
+        try:
+            is_changed = before is not None and await change(conn)
+        except Conflict as error:
+            raise CommandFailed(f"{error}.") from None
+        if before is None or not is_changed:
             raise CommandFailed(f"There is no account {account_id}: `filmer account list` shows all accounts.")
         after = await queries.select_account(conn, account_id)
         if after and after != before:

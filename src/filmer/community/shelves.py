@@ -5,7 +5,7 @@ Lists are cached under a version that each write changes in its own transaction,
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -105,9 +105,9 @@ class Shelves:
                 favorite = {"favorite": favorite_id}
                 await record(conn, actor, "account.remove_favorite", ("account", user_id), before=favorite)
 
-    async def clear_favorites(self, user_id: int, actor: Actor) -> None:
-        """Raises UserNotFound."""
-        async with self._changing_shelf(user_id) as conn:
+    async def clear_favorites(self, user_id: int, actor: Actor, own: Connection | None = None) -> None:
+        """``own``: the caller's connection, for its transaction. Raises UserNotFound."""
+        async with self._changing_shelf(user_id, own) as conn:
             before, after = {"favorites": await queries.delete_favorites(conn, user_id)}, {"favorites": 0}
             await record(conn, actor, "account.clear_favorites", ("account", user_id), before=before, after=after)
 
@@ -137,8 +137,8 @@ class Shelves:
                 raise RatingNotFound
 
     @asynccontextmanager
-    async def _changing_shelf(self, user_id: int) -> AsyncIterator[Connection]:
-        async with self._database.connection() as conn, conn.transaction():
+    async def _changing_shelf(self, user_id: int, own: Connection | None = None) -> AsyncIterator[Connection]:
+        async with nullcontext(own) if own else self._database.connection() as conn, conn.transaction():
             await self._require_user(conn, user_id)
             await queries.change_version(conn, user_id)
             yield conn

@@ -28,7 +28,6 @@ from filmer.http.json_text import Members
 MEDIA_TYPE = "multipart/form-data"
 MAX_FIELDS = 100
 MAX_TEXT = 64 * 1024  # bytes of all fields
-MAX_AROUND = 2 * MAX_TEXT  # bytes of everything but the file
 MAX_NAME = 200  # characters of the file's name that are kept
 AT_ONCE = 4  # files that a process receives at the same time
 SILENCE_SECONDS = 15.0  # without a byte
@@ -58,8 +57,10 @@ class Uploads:
         self._under_way = 0
 
     @asynccontextmanager
-    async def receive(self, request: AnyRequest, field: str, *, max_bytes: int) -> AsyncIterator[Upload]:
-        """``field``: the form's only field with a file.
+    async def receive(
+        self, request: AnyRequest, field: str, *, max_bytes: int, max_text: int = MAX_TEXT
+    ) -> AsyncIterator[Upload]:
+        """``field``: the form's only field with a file. ``max_text``: bytes of all others.
 
         Raises PayloadTooLarge as soon as the file is too large, RequestTimeout for a sender who is far too slow,
         UnsupportedMediaType, InvalidRequest, and ServiceUnavailable while there is no room.
@@ -71,7 +72,7 @@ class Uploads:
             with _no_room_said():
                 content = self._new_file()
             with content:
-                yield await _Receiver(content, field, max_bytes).receive(request)
+                yield await _Receiver(content, field, max_bytes, max_text).receive(request)
         finally:
             self._under_way -= 1
 
@@ -79,10 +80,11 @@ class Uploads:
 class _Receiver:
     """Receives one form."""
 
-    def __init__(self, content: IO[bytes], field: str, max_bytes: int) -> None:
+    def __init__(self, content: IO[bytes], field: str, max_bytes: int, max_text: int) -> None:
         self._content = content
         self._field = field
         self._max_bytes = max_bytes
+        self._max_text = max_text
         self._too_large = PayloadTooLarge(f"A file may have {max_bytes // 2**20} MiB here, and this one has more")
         self._members = Members()
         self._segment: MultipartSegment | None = None
@@ -96,7 +98,7 @@ class _Receiver:
         essence, options = parse_options_header(request.headers.get("content-type", ""))
         if essence != MEDIA_TYPE:
             raise UnsupportedMediaType(f"A form with a file is sent as {MEDIA_TYPE}")
-        left = self._max_bytes + MAX_AROUND
+        left = self._max_bytes + 2 * self._max_text
         if (request.content_length or 0) > left:
             raise self._too_large
         try:
@@ -130,8 +132,8 @@ class _Receiver:
             self._unwritten += event or b""
         elif event is not None:
             self._text_size += len(event)
-            if self._text_size > MAX_TEXT:
-                raise PayloadTooLarge(f"The fields of a form may have {MAX_TEXT // 1024} KiB together")
+            if self._text_size > self._max_text:
+                raise PayloadTooLarge(f"The fields of a form may have {self._max_text // 1024} KiB together")
             self._text += event
         elif self._segment is not None:
             self._members.append((_storable(self._segment.name or ""), _storable(self._text)))

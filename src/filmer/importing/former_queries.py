@@ -18,13 +18,11 @@ FILM = """
     id, title, year, director, genres, star_nos, director_nos, rating, votes, original_title, release_date,
     runtime_minutes, popularity, tmdb_id, price, overview, title_type, certificate, country, language
 """
-_TERMS = "price, tmdb_id, overview"
-# What an import changed of terms goes back, unless somebody has changed it since; films that stay in use keep theirs.
+# What an import said of terms goes back. Prices by hand stay, and the terms of films that stay as they are in use.
 _RESTORED = f"""
-    SELECT f.film_id, f.was_there,
-        CASE WHEN t.price IS NOT DISTINCT FROM f.new_price THEN f.price ELSE t.price END AS price,
-        CASE WHEN t.tmdb_id IS NOT DISTINCT FROM f.new_tmdb_id THEN f.tmdb_id ELSE t.tmdb_id END AS tmdb_id,
-        CASE WHEN t.overview IS NOT DISTINCT FROM f.new_overview THEN f.overview ELSE t.overview END AS overview
+    SELECT f.film_id, f.was_there, f.imported_price,
+        CASE WHEN t.is_price_by_hand THEN t.price ELSE f.imported_price END AS price, f.tmdb_id, f.overview,
+        coalesce(t.is_price_by_hand, false) AS is_price_by_hand
     FROM {FORMER}.terms f LEFT JOIN film_terms t USING (film_id)
     WHERE EXISTS (SELECT FROM {FORMER}.film o WHERE o.id = f.film_id)
         OR NOT EXISTS (SELECT FROM film_in_use u WHERE u.film_id = f.film_id)
@@ -52,9 +50,7 @@ def keep_former(conn: Connection) -> None:
     conn.execute(
         f"""
         CREATE TABLE {FORMER_NEXT}.terms AS
-        SELECT film_id, t.film_id IS NOT NULL AS was_there, t.price, t.tmdb_id, t.overview,
-            coalesce(n.price, t.price) AS new_price, coalesce(n.tmdb_id, t.tmdb_id) AS new_tmdb_id,
-            coalesce(n.overview, t.overview) AS new_overview
+        SELECT film_id, t.film_id IS NOT NULL AS was_there, t.imported_price, t.tmdb_id, t.overview
         FROM new_terms n LEFT JOIN film_terms t USING (film_id)
         """.encode()
     )
@@ -91,7 +87,7 @@ def select_former(
 
 def select_restored(conn: Connection) -> dict[str, tuple[Any, ...]]:
     """The terms that an undo gives back, by film."""
-    rows = conn.execute(f"SELECT film_id, {_TERMS} FROM ({_RESTORED}) r".encode())
+    rows = conn.execute(f"SELECT film_id, price, tmdb_id, overview FROM ({_RESTORED}) r".encode())
     return {row[0]: row[1:] for row in rows}
 
 
@@ -100,13 +96,14 @@ def restore_terms(conn: Connection) -> None:
     conn.execute(f"CREATE TEMPORARY TABLE restored ON COMMIT DROP AS {_RESTORED}".encode())
     conn.execute(
         """
-        UPDATE film_terms t SET price = r.price, tmdb_id = r.tmdb_id, overview = r.overview
+        UPDATE film_terms t
+        SET price = r.price, imported_price = r.imported_price, tmdb_id = r.tmdb_id, overview = r.overview
         FROM restored r WHERE r.film_id = t.film_id
         """
     )
     conn.execute(
-        "DELETE FROM film_terms t USING restored r WHERE r.film_id = t.film_id AND NOT r.was_there"
-        " AND (t.price, t.tmdb_id, t.overview) IS NOT DISTINCT FROM (NULL, NULL, NULL)"
+        "DELETE FROM film_terms t USING restored r"
+        " WHERE r.film_id = t.film_id AND NOT r.was_there AND NOT r.is_price_by_hand"
     )
     conn.execute("SET LOCAL client_min_messages = warning")
     drop_former(conn)

@@ -177,7 +177,7 @@ def select_terms(conn: Connection) -> Terms:
 
 def copy_new_terms(conn: Connection, terms: Iterable[FilmTerms]) -> None:
     """Copy an import's terms into a temporary table for ``upsert_terms``, a row per film."""
-    conn.execute("CREATE TEMPORARY TABLE new_terms (LIKE film_terms) ON COMMIT DROP")
+    conn.execute("CREATE TEMPORARY TABLE new_terms (LIKE film_terms INCLUDING DEFAULTS) ON COMMIT DROP")
     with conn.cursor() as cursor, cursor.copy("COPY new_terms (film_id, price, tmdb_id, overview) FROM STDIN") as copy:
         for row in terms:
             copy.write_row(row)

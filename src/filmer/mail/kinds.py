@@ -28,6 +28,7 @@ KINDS = {
     "rental_lapsing": Kind("Your library", "/library", within=timedelta(days=1)),
     "rental_overdue": Kind("Your library", "/library"),
     "new_password": Kind("Choose a new password", "/new-password/{token}", NEW_PASSWORD, timedelta(hours=1)),
+    "invitation": Kind("Choose a password", "/new-password/{token}", NEW_PASSWORD, timedelta(days=7)),
     "confirm_address": Kind("Confirm this address", "/confirm-address/{token}", CONFIRM_ADDRESS, timedelta(days=1)),
     "no_account": Kind("Open an account", "/register", within=timedelta(hours=1)),
     "already_registered": Kind("Sign in", "/sign-in", within=timedelta(hours=1)),

@@ -115,6 +115,12 @@ async def select_mails(
     return [_mail(row) for row in await cursor.fetchall()]
 
 
+async def select_mails_of(conn: Connection, account_id: int, *, size: int) -> list[Mail]:
+    """Those of one account, the latest first."""
+    statement = f"SELECT {_COLUMNS}, {_NAME} FROM mail m WHERE m.account_id = %s ORDER BY m.id DESC LIMIT %s"
+    return [_mail(row) for row in await (await conn.execute(statement.encode(), [account_id, size])).fetchall()]
+
+
 async def count_mails(conn: Connection) -> dict[State, int]:
     """By state; without those of which there is none."""
     return dict(await (await conn.execute("SELECT state, count(*) FROM mail GROUP BY state")).fetchall())

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from psycopg.types.json import Jsonb
@@ -14,6 +14,9 @@ from filmer.importing.edit_queries import EDIT, FILM, LOCK_EDITS, edit_of, recor
 from filmer.importing.film_edits import FilmEdit, FilmRecord
 from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
+
+# Of films: those that were changed by hand, those that are hidden, and those of the shop's own.
+KINDS = {"changed": "imported IS NOT NULL AND fields <> '{}'", "hidden": "hidden", "own": "imported IS NULL"}
 
 
 class EditedFilm(msgspec.Struct, frozen=True):
@@ -78,17 +81,14 @@ async def upsert_edit(
     await conn.execute(f"NOTIFY {CHANNEL}".encode())
 
 
-async def select_edited(
-    conn: Connection, kind: Literal["changed", "hidden", "own"], *, first: int, size: int
-) -> tuple[int, list[EditedFilm]]:
-    """The films that were changed by hand, that are hidden, or that are the shop's own; the latest change first."""
-    condition = {"changed": "imported IS NOT NULL AND fields <> '{}'", "hidden": "hidden", "own": "imported IS NULL"}
+async def select_edited(conn: Connection, kind: str, *, first: int, size: int) -> tuple[int, list[EditedFilm]]:
+    """The films of one of the KINDS, the latest change first."""
     cursor = await conn.execute(
         f"""
         SELECT n.total, e.film_id, f ->> 'title', (f ->> 'year')::smallint,
             ARRAY(SELECT jsonb_object_keys(e.fields)), e.hidden, e.imported IS NULL
-        FROM (SELECT count(*) AS total FROM film_edit WHERE {condition[kind]}) n LEFT JOIN LATERAL (
-            SELECT *, coalesce(imported, '{{}}') || fields AS f FROM film_edit WHERE {condition[kind]}
+        FROM (SELECT count(*) AS total FROM film_edit WHERE {KINDS[kind]}) n LEFT JOIN LATERAL (
+            SELECT *, coalesce(imported, '{{}}') || fields AS f FROM film_edit WHERE {KINDS[kind]}
             ORDER BY changed DESC, film_id LIMIT %s OFFSET %s
         ) e ON true
         """.encode(),

@@ -1,5 +1,6 @@
 """All SQL of exports: a part of a table after another, each after the key of the last row before."""
 
+from decimal import Decimal
 from typing import Any
 
 from filmer.importing.edit_queries import FILM, record_of
@@ -9,10 +10,17 @@ from filmer.store.postgres import Connection
 Row = tuple[Any, ...]
 
 
-async def select_films(conn: Connection, after: str, size: int) -> list[FilmRecord]:
-    ids = await conn.execute("SELECT id FROM film WHERE id > %s ORDER BY id LIMIT %s", [after, size])
-    cursor = await conn.execute(FILM.encode(), {"ids": [row[0] for row in await ids.fetchall()]})
-    return sorted(map(record_of, await cursor.fetchall()), key=lambda film: film.id.encode())
+async def select_films(conn: Connection, after: str, size: int) -> list[tuple[FilmRecord, Decimal | None]]:
+    """Films with their own prices."""
+    cursor = await conn.execute(
+        "SELECT f.id, t.price FROM film f LEFT JOIN film_terms t ON t.film_id = f.id WHERE f.id > %s"
+        " ORDER BY f.id LIMIT %s",
+        [after, size],
+    )
+    prices: dict[str, Decimal | None] = dict(await cursor.fetchall())
+    cursor = await conn.execute(FILM.encode(), {"ids": list(prices)})
+    films = {film.id: film for film in map(record_of, await cursor.fetchall())}
+    return [(films[film_id], price) for film_id, price in prices.items()]
 
 
 async def select_orders(conn: Connection, after: int, size: int) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
 
 from filmer.errors import ServiceUnavailable
 from filmer.importing.film_edits import Credit, FilmRecord
@@ -50,18 +51,19 @@ async def _films(lend: Lend) -> AsyncIterator[bytes]:
             films = await queries.select_films(conn, after, AT_ONCE)
         if not films:
             return
-        after = films[-1].id
-        yield b"".join(rows((), map(film_cells, films)))
+        after = films[-1][0].id
+        yield b"".join(rows((), (film_cells(film, price) for film, price in films)))
 
 
-def film_cells(film: FilmRecord) -> Sequence[Cell]:
-    """A film as a row of ``COLUMNS``."""
-    several = {
+def film_cells(film: FilmRecord, price: Decimal | None) -> Sequence[Cell]:
+    """A film as a row of ``COLUMNS``. ``price``: its own."""
+    others = {
+        "price": price,
         "directors": " | ".join(_directors(film)),
         "genres": " | ".join(film.genres),
         "stars": " | ".join(person(star.name, star) for star in film.cast),
     }
-    return [several[column] if column in several else getattr(film, column) for column in COLUMNS]
+    return [others[column] if column in others else getattr(film, column) for column in COLUMNS]
 
 
 def person(name: str, credit: Credit) -> str:

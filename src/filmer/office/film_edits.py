@@ -5,9 +5,11 @@ A change shows at once: it is made in the current edition, too. Orders of lists,
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from filmer.audit.log import Actor, record
+from filmer.catalogue import price_queries
 from filmer.catalogue.folding import fold
 from filmer.catalogue.schemas import is_identifier
 from filmer.errors import Conflict, NotFound
@@ -36,10 +38,10 @@ async def change(
     conn: Connection,
     edit: FilmEdit,
     fields: Mapping[str, Any],
+    actor: Actor,
     *,
     taken_back: Collection[str] = (),
     hidden: bool | None = None,
-    now: datetime,
 ) -> FilmRecord:
     """Change a film that was found with ``lock``. Returns the film as it is from now on.
 
@@ -50,13 +52,17 @@ async def change(
         said = fields_of(edit.imported)
         wanted = {name: value for name, value in wanted.items() if value != said[name] and name not in taken_back}
     is_hidden = edit.hidden if hidden is None else hidden
-    if wanted == edit.fields and is_hidden == edit.hidden and edit.edit:
-        return edit.film
-    await queries.upsert_edit(conn, edit, wanted, hidden=is_hidden, now=now)
-    return FilmEdit(edit.film_id, edit.imported, wanted, is_hidden, edit.edit).film
+    after = FilmEdit(edit.film_id, edit.imported, wanted, is_hidden, edit.edit).film
+    if wanted != edit.fields or is_hidden != edit.hidden:
+        await queries.upsert_edit(conn, edit, wanted, hidden=is_hidden, now=actor.at)
+        action = "film.edit" if hidden is None else "film.hide" if hidden else "film.show"
+        before = {**fields_of(edit.film), "hidden": edit.hidden}
+        now = {**fields_of(after), "hidden": is_hidden}
+        await record(conn, actor, action, ("film", edit.film_id), title=after.title, before=before, after=now)
+    return after
 
 
-async def add(conn: Connection, film_id: str | None, fields: Mapping[str, Any], *, now: datetime) -> FilmRecord:
+async def add(conn: Connection, film_id: str | None, fields: Mapping[str, Any], actor: Actor) -> FilmRecord:
     """Add a film of the shop's own. Without an id, it has the one that an import would make of title and year.
 
     Raises Conflict where there is one with this id.
@@ -69,4 +75,37 @@ async def add(conn: Connection, film_id: str | None, fields: Mapping[str, Any], 
             f"There is a film with the id {film_id} already. If this is another one of the same title and year, give it"
             " an id of your own"
         )
-    return await change(conn, FilmEdit(film_id, None, {}, hidden=False, edit=0), fields, now=now)
+    film = FilmEdit(film_id, None, fields, hidden=False, edit=0).film
+    await queries.upsert_edit(
+        conn, FilmEdit(film_id, None, {}, hidden=False, edit=0), fields, hidden=False, now=actor.at
+    )
+    await record(conn, actor, "film.add", ("film", film_id), title=title, after=fields_of(film))
+    return film
+
+
+async def set_price(
+    conn: Connection, film: FilmRecord, price: Decimal | None, actor: Actor, *, taken_back: bool = False
+) -> None:
+    """Of a film that may be hidden. None: the default price."""
+    before, said, _ = await price_queries.select_price(conn, film.id)
+    if taken_back:
+        await price_queries.take_price_back(conn, film.id)
+        price = said
+    else:
+        await price_queries.upsert_price(conn, film.id, price)
+    await price_queries.change_edition(conn)
+    await record(
+        conn, actor, "film.price", ("film", film.id), title=film.title, before={"price": before}, after={"price": price}
+    )
+
+
+async def set_poster(conn: Connection, film: FilmRecord, poster: bytes | None, actor: Actor) -> None:
+    """None: the film has none of the owner's any more."""
+    had = await queries.select_has_poster(conn, film.id)
+    if poster is None:
+        await queries.delete_poster(conn, film.id)
+    else:
+        await queries.upsert_poster(conn, film.id, poster, "image/webp")
+    await price_queries.change_edition(conn)
+    after = {"own": poster is not None, "bytes": len(poster or b"")}
+    await record(conn, actor, "film.poster", ("film", film.id), title=film.title, before={"own": had}, after=after)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from heapq import merge
 from pathlib import Path
 from typing import Any
@@ -102,15 +103,19 @@ def _counted(lines: Iterable[Line], found: Found, advance: Advance) -> Iterator[
 def _compared(conn: psycopg.Connection[Any], data_set: DataSet) -> Iterator[Line]:
     """The films of the file, beside those of the catalogue, as both are shown."""
     people = People(data_set.people)
-    cells = [_cells(people.record(film)) for film in data_set.films[: owner_films.SHOWN_ROWS]]
+    cells = [_cells(people.record(film), film.price) for film in data_set.films[: owner_films.SHOWN_ROWS]]
+    said = [film.price for film in data_set.films]
     pipeline.apply_terms(conn, data_set)
     shown = {film.id: film for film in edited(data_set, edit_queries.select_edits(conn)[1])[0].films}
     for start in range(0, len(data_set.films), _AT_ONCE):
         films = data_set.films[start : start + _AT_ONCE]
         there = import_queries.select_records(conn, [film.id for film in films])
+        prices = import_queries.select_prices(conn, [film.id for film in films])
         for place, film in enumerate(films, start):
             now, before = shown.get(film.id), there.get(film.id)
-            changes = _changes(before, people.record(now)) if before and now else {}
+            price, is_by_hand = prices.get(film.id, (None, False))
+            after = price if is_by_hand or said[place] is None else said[place]
+            changes = _changes(_cells(before, price), _cells(people.record(now), after)) if before and now else {}
             outcome: Outcome = "changed" if changes else "unchanged" if before or not now else "new"
             detail = "; ".join(f"{name}: {change}" for name, change in changes.items())
             yield Line(
@@ -119,12 +124,12 @@ def _compared(conn: psycopg.Connection[Any], data_set: DataSet) -> Iterator[Line
             )  # fmt: skip
 
 
-def _changes(before: FilmRecord, after: FilmRecord) -> dict[str, str]:
+def _changes(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:
     """The fields that change, and how."""
-    old, new = _cells(before), _cells(after)
     return {name: f"{old[name] or 'none'} → {new[name] or 'none'}" for name in old if old[name] != new[name]}
 
 
-def _cells(film: FilmRecord) -> dict[str, str]:
+def _cells(film: FilmRecord, price: Decimal | None) -> dict[str, str]:
     """A film's fields as text, by the names of columns."""
-    return {name: "" if cell is None else str(cell) for name, cell in zip(COLUMNS, film_cells(film), strict=True)}
+    cells = zip(COLUMNS, film_cells(film, price), strict=True)
+    return {name: "" if cell is None else str(cell) for name, cell in cells}

@@ -5,6 +5,7 @@ While a step is worked on, its process holds an advisory lock by the job's numbe
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import IO, Any
 
 import msgspec
@@ -21,7 +22,7 @@ Sync = psycopg.Connection[Any]
 JOB_LOCK = 0x6A6F6273  # "jobs", with the job's number
 _COMPARED = (
     "title", "original_title", "year", "director", "genres", "rating", "votes", "release_date", "runtime_minutes",
-    "popularity", "tmdb_id", "price", "overview", "title_type", "certificate", "country", "language",
+    "popularity", "tmdb_id", "overview", "title_type", "certificate", "country", "language",
 )  # fmt: skip
 _START = timedelta(seconds=30)  # for a process to start
 _INTERRUPTED = "It was interrupted, and nothing was changed. Please try again."
@@ -101,8 +102,11 @@ async def select_undoable(conn: Connection) -> Undoable | None:
         await conn.execute(
             f"""
             SELECT r.origin, r.finished, count(o.id) FILTER (WHERE f.id IS NULL),
-                count(f.id) FILTER (WHERE o.id IS NULL), count(*) FILTER (WHERE ({before}) IS DISTINCT FROM ({now})
-                    AND o.id IS NOT NULL AND f.id IS NOT NULL), count(o.id)
+                count(f.id) FILTER (WHERE o.id IS NULL), count(*) FILTER (
+                    WHERE o.id IS NOT NULL AND f.id IS NOT NULL AND (({before}) IS DISTINCT FROM ({now}) OR EXISTS (
+                        SELECT FROM {FORMER}.terms s JOIN film_terms t USING (film_id)
+                        WHERE film_id = o.id AND s.imported_price IS DISTINCT FROM t.imported_price
+                    ))), count(o.id)
             FROM {FORMER}.film o FULL JOIN film f USING (id),
                 LATERAL (SELECT origin, finished FROM import_run ORDER BY import_run.id DESC LIMIT 1) r
             GROUP BY r.origin, r.finished
@@ -158,6 +162,12 @@ def update_outcome(conn: Sync, job_id: int, state: str, outcome: str) -> None:
 def select_records(conn: Sync, ids: list[str]) -> dict[str, FilmRecord]:
     """Films of the current edition, as they are shown."""
     return {film.id: film for film in map(record_of, conn.execute(FILM.encode(), {"ids": ids}))}
+
+
+def select_prices(conn: Sync, ids: list[str]) -> dict[str, tuple[Decimal | None, bool]]:
+    """Films' own prices, and whether they were set by hand."""
+    rows = conn.execute("SELECT film_id, price, is_price_by_hand FROM film_terms WHERE film_id = ANY (%s)", [ids])
+    return {row[0]: (row[1], row[2]) for row in rows}
 
 
 def count_others(conn: Sync, ids: list[str]) -> tuple[int, int]:

@@ -5,8 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from filmer.accounts.schemas import Role
-from filmer.store.postgres import Connection, escape_like
+from filmer.store.postgres import Connection
 
 
 class ShopTotals(msgspec.Struct, frozen=True):
@@ -43,18 +42,6 @@ class FilmRow(msgspec.Struct, frozen=True):
     id: str
     title: str
     year: int | None
-
-
-class AccountRow(msgspec.Struct, frozen=True):
-    id: int
-    email: str
-    first_name: str
-    last_name: str
-    role: Role
-    disabled: bool
-    created: datetime
-    orders: int
-    favorites: int
 
 
 async def select_totals(conn: Connection) -> ShopTotals:
@@ -102,28 +89,6 @@ async def select_days(conn: Connection, *, first: date, last: date) -> list[Day]
         {"first": first, "last": last},
     )
     return [Day(*row) for row in await cursor.fetchall()]
-
-
-async def select_accounts(conn: Connection, *, text: str, first: int, size: int) -> tuple[int, list[AccountRow]]:
-    """The accounts whose e-mail address or name contains a text: how many, and some of them, the latest first."""
-    cursor = await conn.execute(
-        """
-        WITH hit AS MATERIALIZED (
-            SELECT a.* FROM account a
-            WHERE a.erased IS NULL AND (a.email_key LIKE %(like)s OR lower(a.email) LIKE %(like)s
-                OR lower(a.first_name || ' ' || a.last_name) LIKE %(like)s)
-        )
-        SELECT n.total, a.id, a.email, a.first_name, a.last_name, a.role, a.disabled, a.created,
-            (SELECT count(*) FROM shop_order o WHERE o.account_id = a.id),
-            (SELECT count(*) FROM favorite f WHERE f.account_id = a.id)
-        FROM (SELECT count(*) AS total FROM hit) n
-        LEFT JOIN LATERAL (SELECT * FROM hit ORDER BY id DESC LIMIT %(size)s OFFSET %(first)s) a ON true
-        ORDER BY a.id DESC
-        """,
-        {"like": f"%{escape_like(text.lower())}%", "first": first, "size": size},
-    )
-    rows = await cursor.fetchall()
-    return int(rows[0][0]), [AccountRow(*row[1:]) for row in rows if row[1] is not None]
 
 
 async def select_films(conn: Connection, *, first: int, size: int) -> tuple[int, list[FilmRow]]:

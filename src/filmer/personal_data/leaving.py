@@ -85,7 +85,7 @@ def _moment(leaving: datetime) -> str:
 def _reasons(leaver: Leaver) -> list[str]:
     """Why an account has to stay, as sentences go on."""
     found = {
-        "it is the only one of an admin": leaver.is_last_admin,
+        "it is the only one of an owner": leaver.is_last_owner,
         f"{counted(leaver.copies_out, 'film')} must be brought back first": leaver.copies_out,
         f"{counted(leaver.unpaid, 'order')} must be paid or cancelled first": leaver.unpaid,
         f"{counted(leaver.refunds_owed, 'refund')} must be paid out first": leaver.refunds_owed,

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from psycopg import sql
 
+from filmer.accounts.role_queries import IS_LAST_OWNER, lock_accounts
 from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
 
@@ -103,7 +104,7 @@ class Leaver(msgspec.Struct, frozen=True):
     """An account that is to be deleted, and what speaks against it. ``leaving``: when it was deleted, if it was."""
 
     leaving: datetime | None
-    is_last_admin: bool
+    is_last_owner: bool
     copies_out: int
     unpaid: int  # orders
     refunds_owed: int
@@ -111,23 +112,17 @@ class Leaver(msgspec.Struct, frozen=True):
 
 async def lock_leaver(conn: Connection, account_id: int) -> Leaver | None:
     """None for an account that there is not, or whose person is gone. Until the transaction ends nobody changes it."""
-    # One after the other: two admins who leave at the same moment would each count on the other.
-    await conn.execute(
-        "SELECT FROM account WHERE role = 'admin' OR id = %s ORDER BY id FOR NO KEY UPDATE", [account_id]
-    )
+    await lock_accounts(conn, account_id)
     cursor = await conn.execute(
-        """
-        SELECT a.leaving,
-            a.role = 'admin' AND NOT EXISTS (
-                SELECT FROM account o WHERE o.role = 'admin' AND NOT o.disabled AND o.id <> a.id
-            ),
+        f"""
+        SELECT a.leaving, {IS_LAST_OWNER},
             (SELECT count(*) FROM rental r WHERE r.account_id = a.id AND r.way = 'pick up' AND r.began IS NOT NULL
                 AND r.returned IS NULL AND r.lost IS NULL),
             (SELECT count(DISTINCT r.order_id) FROM rental r WHERE r.account_id = a.id AND r.state = 'unpaid'),
             (SELECT count(*) FROM cancellation c JOIN shop_order o ON o.id = c.order_id
                 WHERE o.account_id = a.id AND c.refund IN ('initiated', 'failed'))
         FROM account a WHERE a.id = %s AND a.erased IS NULL
-        """,
+        """.encode(),
         [account_id],
     )
     row = await cursor.fetchone()

@@ -61,7 +61,7 @@ class OwnRental(msgspec.Struct, frozen=True):
 
 
 async def select_limited(conn: Connection, film_ids: Sequence[str]) -> dict[str, int]:
-    """How many copies there are of those films that are picked up and whose copies are limited; HIDDEN of hidden ones."""
+    """How many copies there are of those films that are picked up and limited; of hidden ones, HIDDEN."""
     cursor = await conn.execute(
         f"""
         {_LIMITED} AND t.film_id = ANY(%(ids)s)

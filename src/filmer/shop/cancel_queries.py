@@ -82,6 +82,12 @@ async def find_orders(conn: Connection, text: str, code: str, *, first: int, siz
     return int(total[0]) if total else 0, [OrderState(*row) for row in rows]
 
 
+async def select_orders_of(conn: Connection, account_id: int, *, size: int) -> list[OrderState]:
+    """The latest orders of one account."""
+    statement = f"{_ORDER} WHERE o.account_id = %s ORDER BY o.place DESC LIMIT %s"
+    return [OrderState(*row) for row in await (await conn.execute(statement.encode(), [account_id, size])).fetchall()]
+
+
 async def select_owed(conn: Connection) -> list[OrderState]:
     """A hundred orders whose money is still to be given back, the first cancelled first (contract §9.4)."""
     statement = f"{_ORDER} WHERE c.refund IN ('initiated', 'failed') ORDER BY c.cancelled, o.id LIMIT 100"

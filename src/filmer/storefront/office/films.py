@@ -20,7 +20,7 @@ from filmer.errors import Conflict, FilmerError, InvalidRequest
 from filmer.http.body import Body
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import read_query
-from filmer.office import queries
+from filmer.office import edit_queries, queries
 from filmer.rentals.counter_queries import Terms, select_stock, select_terms
 from filmer.rentals.terms import MAX_COPIES, MAX_HOURS, MAX_START_DAYS, NewTerms, set_terms
 from filmer.settings import parse_price
@@ -56,6 +56,12 @@ class RentalTerms(Body):
     copies: Annotated[int, Meta(ge=0, le=MAX_COPIES)] | None = None
 
 
+class FilmQuery(ListQuery):
+    """``only``: changed, hidden or own films; all others are listed without it."""
+
+    only: str = ""
+
+
 class OfficeFilmPages(Handlers):
     def __init__(
         self,
@@ -73,10 +79,21 @@ class OfficeFilmPages(Handlers):
 
     async def list_films(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.owner(request) as (conn, visitor):
-            params = read_query(without_blanks(request.scope["query_string"]), ListQuery)
+            params = read_query(without_blanks(request.scope["query_string"]), FilmQuery)
+            if params.only in edit_queries.KINDS:
+                return await self._edited(conn, request, visitor, params)
             form = self._pages.pending_form(request, visitor, _FILM_ACTION)
             filled = {form.get("film"): _filled(form)} if form else {}
             return await self._films(conn, request, visitor, params, filled)
+
+    async def _edited(self, conn: Connection, request: AnyRequest, visitor: Visitor, params: FilmQuery) -> HtmlResponse:
+        first = (params.page - 1) * FILMS_A_PAGE
+        total, films = await edit_queries.select_edited(conn, params.only, first=first, size=FILMS_A_PAGE)
+        last = listing.pages(total, FILMS_A_PAGE)
+        return self._pages.personal(
+            "office/edited_films.html", request, visitor, only=params.only, total=total, films=films,
+            pager=Pager("/admin/films", f"only={params.only}".encode(), params.page, last),
+        )  # fmt: skip
 
     async def set_price(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
