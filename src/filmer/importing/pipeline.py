@@ -64,7 +64,7 @@ def import_data_set(
     actor: Actor,
     progress: Progress,
     keep_others: bool = False,
-    when_swapped: WhenSwapped = lambda *_: None,
+    when_swapped: WhenSwapped = lambda *_, **__: None,
 ) -> tuple[int, int]:
     """Make the data set the catalogue. Returns how many films and stars the catalogue has then.
 
@@ -82,7 +82,7 @@ def import_data_set(
 
 
 def undo(
-    conn: psycopg.Connection[Any], *, actor: Actor, progress: Progress, when_swapped: WhenSwapped = lambda *_: None
+    conn: psycopg.Connection[Any], *, actor: Actor, progress: Progress, when_swapped: WhenSwapped = lambda *_, **__: None
 ) -> tuple[int, int]:
     """Make the catalogue what it was before the last import. Returns how many films and stars it has then.
 
