@@ -150,8 +150,8 @@ MAY_IMPORT = {
     "mail": {"audit", "secret", "store"},
     "metrics": {"accounts", "components", "edge", "http", "shop", "store"},
     "commands": {
-        "accounts", "audit", "backup", "demo", "importing", "logs", "mail", "personal_data", "rentals", "secret",
-        "server", "shop", "store", "tmdb",
+        "accounts", "audit", "backup", "demo", "importing", "logs", "mail", "office", "personal_data", "rentals",
+        "secret", "server", "shop", "store", "tmdb",
     },
 }  # fmt: skip
 

@@ -16,6 +16,9 @@ MAX_FIELD = 100_000  # characters
 MAX_ROWS = 1_000_000
 SEPARATORS = {",": "`,`", ";": "`;`", "\t": "tabs"}  # those that are tried, and their names in messages
 _SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
+# What spreadsheets read as a formula when a cell begins with it, also behind the apostrophe with which
+# office/spreadsheet_csv.py makes it text.
+FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # the last four: full width
 
 
 class Row(NamedTuple):
@@ -64,10 +67,15 @@ class CsvTable:
         if not self.is_sheet and any(cell.strip() for cell in row.cells[len(self.columns) :]):
             raise ValueError(f"more fields than columns ({self.formats[0]})")
         cells = zip(self.columns, row.cells, strict=False)
-        text = dict.fromkeys(columns, "") | {column: " ".join(cell.split()) for column, cell in cells}
+        text = dict.fromkeys(columns, "") | {column: " ".join(plain(cell).split()) for column, cell in cells}
         if invalid := NOT_STORABLE.search("".join(map(text.__getitem__, columns))):
             raise ValueError("a character U+0000" if invalid[0] == "\0" else "text that is not in the encoding")
         return text
+
+
+def plain(cell: str) -> str:
+    """A cell without the apostrophe that makes a formula text."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
 
 
 def _separator(file: TextIO, name: str, known: Collection[str]) -> str:

@@ -82,7 +82,11 @@ def import_data_set(
 
 
 def undo(
-    conn: psycopg.Connection[Any], *, actor: Actor, progress: Progress, when_swapped: WhenSwapped = lambda *_, **__: None
+    conn: psycopg.Connection[Any],
+    *,
+    actor: Actor,
+    progress: Progress,
+    when_swapped: WhenSwapped = lambda *_, **__: None,
 ) -> tuple[int, int]:
     """Make the catalogue what it was before the last import. Returns how many films and stars it has then.
 

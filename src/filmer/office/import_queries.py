@@ -24,7 +24,7 @@ _COMPARED = (
     "title", "original_title", "year", "director", "genres", "rating", "votes", "release_date", "runtime_minutes",
     "popularity", "tmdb_id", "overview", "title_type", "certificate", "country", "language",
 )  # fmt: skip
-_START = timedelta(seconds=30)  # for a process to start
+_START = timedelta(seconds=30)  # for a process to start, and to take its lock
 _INTERRUPTED = "It was interrupted, and nothing was changed. Please try again."
 _JOB = b"""
     SELECT id, name, created, step, state, choices, progress, found, outcome, (
@@ -32,7 +32,7 @@ _JOB = b"""
     ) AS size FROM import_job
 """
 _NOT_ALIVE = """
-    state = 'working' AND started < %(now)s::timestamptz - %(start)s::interval AND NOT EXISTS (
+    state = 'working' AND (progress <> '[]' OR started < %(now)s::timestamptz - %(start)s::interval) AND NOT EXISTS (
         SELECT FROM pg_locks JOIN pg_database d ON d.oid = database
         WHERE locktype = 'advisory' AND classid = %(lock)s AND objid = import_job.id AND objsubid = 2
             AND datname = current_database())
