@@ -62,6 +62,8 @@ ACTIONS = {
     "page.remove": "removed {}",
     "page.move": "moved the link to {}",
     "catalogue.import": "imported a catalogue",
+    "catalogue.undo": "undid the last import",
+    "catalogue.export": "exported {}",
     "catalogue.link": "began to look up films at TMDB",
     "account.import": "opened accounts of a file",
     "database.backup": "made a backup of everything",
