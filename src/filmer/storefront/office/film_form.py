@@ -144,7 +144,7 @@ def read_terms(texts: Mapping[str, str], formats: Formats) -> tuple[Decimal | Un
     new = NewTerms()
     try:
         if "price" in texts:
-            price = formats.read_amount(texts["price"]) if texts["price"] else None
+            price = formats.read_amount(texts["price"]) if texts["price"].strip() else None
     except ValueError as error:
         errors.append(FieldError("price", str(error)))
     form = Form(Members((name, texts[name]) for name in _COLUMNS if name in texts))
