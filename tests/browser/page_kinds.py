@@ -126,6 +126,19 @@ def set_no_terms(page: Page) -> None:
     page.get_by_text("This must be a whole number.").wait_for()
 
 
+def set_no_colour(page: Page) -> None:
+    page.get_by_label("Accent colour").fill("#ffff99")
+    page.get_by_label("Monday").fill("whenever")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("#6a6a00 would do").wait_for()
+
+
+def try_a_page(page: Page) -> None:
+    page.get_by_label("Text").fill("# Who\n\n- [one](https://films.example)\n\n| a | b |\n|---|---|\n| 1 | 2 |")
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_text("As it would be").wait_for()
+
+
 def about_to_cancel(page: Page) -> None:
     ask_to_cancel(page)
     page.get_by_role("dialog").wait_for()
