@@ -116,7 +116,7 @@ def delete_wrongly(page: Page) -> None:
 def set_no_price(page: Page) -> None:
     page.get_by_label("Price of Batman Begins").fill("gratis")
     page.get_by_role("button", name="Set the price of Batman Begins").click()
-    page.get_by_text("This must be an amount").wait_for()
+    page.get_by_text("This is not understood: write an amount such as 4.99").wait_for()
 
 
 def set_no_terms(page: Page) -> None:

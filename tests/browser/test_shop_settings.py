@@ -1,13 +1,11 @@
-"""A shop with a colour, a locale and pages of its own: set by keyboard, on a phone, without scripts; by day and night."""
+"""A shop with a colour and pages of its own: set by keyboard, on a phone, without scripts; seen by day and by night."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 from tests.browser.accessibility import axe
-from tests.browser.conftest import Visit
 from tests.browser.storefront import aside
 from tests.browser.watched_pages import Scheme, watched
 from tests.conftest import MakeDatabase, ServeHere
@@ -16,11 +14,9 @@ from tests.users import open_account, session_of
 pytestmark = pytest.mark.proof
 PATHS = ("/", "/films/tt0111161", "/about", "/pages/imprint", "/admin/settings", "/admin/pages")
 
-__all__ = ["Visit"]
-
 
 @pytest.fixture(scope="module")
-def site(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[tuple[str, list[Any]]]:
+def site(make_database: MakeDatabase, serve_here: ServeHere) -> tuple[str, list[Any]]:
     """Its address, and its owner's cookies."""
     url = make_database(films=True)
     client = serve_here(url).client
@@ -39,7 +35,7 @@ def site(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[tuple[s
         }
         assert browser.post("/admin/pages/new", files=parts).status_code == 303
     origin = str(client.base_url).rstrip("/")
-    yield origin, [{"name": name, "value": value, "url": origin} for name, value in session.items()]
+    return origin, [{"name": name, "value": value, "url": origin} for name, value in session.items()]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -87,7 +83,7 @@ def test_a_page_is_tried_and_published_without_scripts(browser: Browser, site: t
         page.get_by_role("link", name="Privacy").click()
         page.get_by_label("Text").fill("We keep **nothing**.")
         page.get_by_role("button", name="Preview").click()
-        page.get_by_role("region", name="Privacy").get_by_text("nothing").wait_for()
+        page.get_by_role("region", name="Privacy").get_by_text("nothing", exact=True).wait_for()
         page.get_by_role("button", name="Publish").click()
         page.get_by_role("link", name="/pages/privacy").click()
         page.get_by_role("heading", level=1, name="Privacy").wait_for()
