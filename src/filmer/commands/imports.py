@@ -80,7 +80,8 @@ def import_csv(
     """Add the films in FILE to the catalogue, and update those that it has already.
 
     FILE is CSV, or a workbook: .xlsx or .ods. Columns: id, title (the only one required), original_title, year,
-    release_date, runtime_minutes, directors, genres, stars, rating, votes, popularity, tmdb_id, price, overview.
+    release_date, runtime_minutes, directors, genres, stars, rating, votes, popularity, tmdb_id, price, overview,
+    title_type, certificate, country, language.
     Several directors, genres or stars are separated by "|"; a star is "Name (birth year) [id]". See docs/importing.md.
     """
     report = Report(list_all=True)
@@ -120,6 +121,14 @@ def import_demo_films(*, data_dir: DataDir = None) -> None:
     report = Report()
     with _reported(report), _importing(data_dir) as (conn, progress):
         counts = import_demo(conn, report, progress)
+    _say_imported(counts)
+
+
+@import_app.command(name="undo")
+def undo_import(*, data_dir: DataDir = None) -> None:
+    """Make the catalogue what it was before the last import. What was changed by hand stays, and films in use do."""
+    with _importing(data_dir) as (conn, progress):
+        counts = pipeline.undo(conn, actor=command_line(), progress=progress)
     _say_imported(counts)
 
 
