@@ -124,7 +124,7 @@ def test_the_watch_of_the_edition_asks_for_its_locks_and_nothing_else() -> None:
 
 
 # The modules beside the folders that every folder may import.
-FOR_ALL = {"clock", "currencies", "durations", "errors", "plurals", "settings", "single_flight"}
+FOR_ALL = {"clock", "currencies", "durations", "errors", "formats", "plurals", "settings", "single_flight"}
 # Which folder may import which, and which of the other modules beside the folders. Nobody imports back.
 MAY_IMPORT = {
     "store": set(),
@@ -134,7 +134,7 @@ MAY_IMPORT = {
     "openapi": {"http"},
     "posters": {"store"},
     "accounts": {"http", "mail", "openapi", "secret", "store"},
-    "office": {"accounts", "audit", "catalogue", "importing", "mail", "personal_data", "store"},
+    "office": {"accounts", "audit", "catalogue", "importing", "mail", "personal_data", "shop", "store"},
     "catalogue": {"audit", "http", "openapi", "store"},
     "importing": {"accounts", "audit", "catalogue", "store"},
     "tmdb": {"audit", "catalogue", "importing", "store"},

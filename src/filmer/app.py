@@ -17,6 +17,7 @@ from filmer.accounts.api import AccountsApi
 from filmer.accounts.schemas import Credentials
 from filmer.api_description import describe
 from filmer.catalogue.api import CatalogueApi
+from filmer.catalogue.bulk_prices import BulkPrices
 from filmer.catalogue.prices import Prices
 from filmer.clock import Clock, SystemClock
 from filmer.community.api import CommunityApi
@@ -55,6 +56,7 @@ from filmer.settings import Settings, has_inbox, is_loopback, load_settings, par
 from filmer.shop.api import ShopApi
 from filmer.store.engines import has_embedded_valkey
 from filmer.store.valkey import SharedCache
+from filmer.storefront.about import AboutPages
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
@@ -68,8 +70,14 @@ from filmer.storefront.office.film import FilmEditPages
 from filmer.storefront.office.film_videos import FilmVideoPages
 from filmer.storefront.office.films import OfficeFilmPages
 from filmer.storefront.office.imports import ImportPages
+from filmer.storefront.office.log import LogPages
 from filmer.storefront.office.mail import MailPages
+from filmer.storefront.office.orders import OfficeOrderPages
 from filmer.storefront.office.overview import OverviewPages
+from filmer.storefront.office.own_pages import OwnPagesPages
+from filmer.storefront.office.prices import PricePages
+from filmer.storefront.office.settings import SettingsPages
+from filmer.storefront.office.takings import TakingsPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
@@ -177,7 +185,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     shop = ShopPages(
         pages, database, components.carts, components.watching, components.guest_carts, components.guest_cookies
     )
-    orders = OrderPages(pages, components.cancelling, components.counter_payments)
+    orders = OrderPages(pages, components.cancelling)
     community = CommunityPages(pages, database, components.catalogue, components.tmdb_cache, components.shelves, prices)
     accounts = AccountPages(
         pages,
@@ -202,7 +210,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             components.shelves,
             prices,
             components.watching,
-            currency=settings.currency,
+            shop=components.shop,
             public_url=components.public_url,
         ),
         Sitemaps(components.catalogue, components.public_url),
@@ -228,7 +236,8 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         community,
         RentalPages(pages, components.watching, components.stream_links),
         PosterPages(components.catalogue, components.images),
-        Files(components.assets),
+        AboutPages(pages, components.catalogue, components.shop, components.public_url),
+        Files(components.assets, components.shop),
     )
     terms = Terms(settings.rental_start_days, settings.rental_hours)
     mail = MailPages(pages, database, components.outbox, components.letters, components.clock)
@@ -255,8 +264,13 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         ),
         FilmVideoPages(pages, MediaFiles(settings.media_dir), parse_origins(settings.media_origins), components.clock),
         CounterPages(pages, components.counter),
-        orders,
+        OfficeOrderPages(pages, components.cancelling, components.counter_payments, components.order_mails),
+        TakingsPages(pages, database, components.clock),
+        PricePages(pages, database, BulkPrices(settings.default_price)),
         mail,
+        SettingsPages(pages, components.shop, components.uploads),
+        OwnPagesPages(pages, components.shop, components.uploads),
+        LogPages(pages),
         ImportPages(pages, components.imports, components.uploads, database),
     )
     return [storefront, office, *([urls.inbox(mail)] if has_inbox(settings) else [])]

@@ -1,6 +1,7 @@
 """The components that requests use, made once in each process: stores, rules, and clients."""
 
 import os
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.shelves import Shelves
 from filmer.currencies import currency_code
+from filmer.errors import FilmerError
 from filmer.http.uploads import Uploads
 from filmer.mail.delivery import Delivery
 from filmer.mail.letters import Letters
@@ -26,6 +28,7 @@ from filmer.mail.links import Links
 from filmer.mail.outbox import Outbox
 from filmer.mail.smtp import Smtp
 from filmer.office.customers import Customers
+from filmer.office.identity import ShopIdentity
 from filmer.office.imports import Imports
 from filmer.office.rebuilding import Rebuilding
 from filmer.personal_data.leaving import Leaving
@@ -83,6 +86,8 @@ class Components:
         self.catalogue = Catalogue(self.database, self.edition)
         self.indexes = IndexFollower(self.catalogue, self.edition, data_directory(settings) / "search")
         self.edition.when_changed = self.indexes.follow
+        self.shop = ShopIdentity(settings)
+        self.edition.before_change = self.shop.follow
         self.search = Search(self.indexes)
         self.rebuilding = Rebuilding(self.database, settings.database_url)
         self.public_url = parse_origin(settings.public_url) if settings.public_url else None
@@ -140,7 +145,7 @@ class Components:
         self.carts = Carts(settings.default_price, self.sales)
         self.guest_carts = GuestCarts(self.throttle, self.clock)
         self.own_cards = OwnCards(self.secret, self.throttle, demo=settings.demo)
-        mails = OrderMails(self.outbox, hold_days=settings.hold_days)
+        self.order_mails = mails = OrderMails(self.outbox, hold_days=settings.hold_days)
         self.stripe = self._stripe(settings, mails)
         self.reminders = Reminders(self.outbox, self.clock)
         payments = Payments(CardsOnFile(self.database, self.secret, demo=settings.demo), self.stripe)
@@ -161,7 +166,9 @@ class Components:
         from filmer.shop.stripe_payments import StripePayments
 
         api = StripeApi(settings)
-        return StripePayments(self.database, api, mails, self.clock, currency=currency_code(settings.currency) or "")
+        return StripePayments(
+            self.database, api, mails, self.clock, currency=currency_code(settings.currency or "") or ""
+        )
 
     def _community(self, settings: Settings) -> None:
         rate_limit = RateLimit(
@@ -177,13 +184,14 @@ class Components:
         )
 
     def _storefront(self, settings: Settings) -> None:
-        self.assets = Assets()
+        self.assets = Assets(self.shop)
+        self.shop.when_changed = self.assets.take_identity
         self.uploads = Uploads()
         self.imports = Imports(self.database, settings.database_url or "", self.clock)
         self.templates = Templates(
             self.assets,
+            shop=self.shop,
             public_url=self.public_url,
-            currency=settings.currency,
             default_price=settings.default_price,
             has_tmdb_pictures=self.images is not None,
             has_inbox=has_inbox(settings),
@@ -206,7 +214,7 @@ class Components:
 
     def _mail(self, settings: Settings) -> None:
         sender = parse_mail_from(settings.mail_from) if settings.mail_from else ("", "")
-        self.letters = Letters(self.links, money=self.templates.money, public_url=self.public_url, sender=sender)
+        self.letters = Letters(self.links, self.shop, public_url=self.public_url, sender=sender)
         self.delivery = None
         if settings.smtp_url:
             smtp = Smtp(parse_smtp_url(settings.smtp_url), sender[1])
@@ -214,6 +222,9 @@ class Components:
 
     async def open(self) -> None:
         await self.database.open()
+        with suppress(FilmerError):  # else once the database is there
+            async with self.database.connection() as conn:
+                await self.shop.follow(conn)
         self.edition.start()
         if self.delivery:
             self.delivery.start()

@@ -20,9 +20,13 @@ def currency_code(currency: str) -> str | None:
     return code if _CODE.fullmatch(code) else None
 
 
+def has_no_cents(code: str | None) -> bool:
+    return code in _WHOLE | _WHOLE_IN_HUNDREDTHS
+
+
 def minor_units(amount: Decimal, code: str) -> int:
     """Raises ValueError where the currency has no coin for this amount."""
-    if code in _WHOLE | _WHOLE_IN_HUNDREDTHS and amount != amount.to_integral_value():
+    if has_no_cents(code) and amount != amount.to_integral_value():
         raise ValueError(f"{amount} can't be paid in {code}, which has no cents: prices must be whole")
     factor = 1 if code in _WHOLE else 1000 if code in _IN_THOUSANDTHS else 100
     return int(amount * factor)

@@ -16,6 +16,7 @@ from filmer.errors import CommandFailed
 
 MAX_PRICE = Decimal("999999.99")
 MAX_CURRENCY = 10  # characters
+MAX_SHOP_NAME = 60
 MIN_SECRET = 32  # characters
 SECRETS = {
     "database_url",
@@ -127,13 +128,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     default_price: Annotated[
         Decimal, _setting("FILMER_DEFAULT_PRICE", "Price of films that have no price of their own, 0 to 999999.99.")
     ] = Decimal("4.99")
+    shop_name: Annotated[
+        str | None, _setting("FILMER_SHOP_NAME", "What the shop is called. Unset: as its owner says in the office.")
+    ] = None
+    locale: Annotated[
+        str | None,
+        _setting("FILMER_LOCALE", "How money and dates are written, such as de-DE. Unset: as its owner says."),
+    ] = None
     currency: Annotated[
-        str,
+        str | None,
         _setting(
             "FILMER_CURRENCY",
-            "What stands before a price: a code such as EUR, which stays once there are orders; or a sign such as €.",
+            "A code such as EUR, which stays once there are orders, or a sign such as €. Unset: as its owner says.",
         ),
-    ] = "$"
+    ] = None
     rental_start_days: Annotated[
         int,
         _setting("FILMER_RENTAL_START_DAYS", "Days after payment in which a rental must begin.", ge=1, le=3650),
@@ -329,6 +337,20 @@ def require_currency(text: str) -> str:
     return text
 
 
+def require_name(text: str) -> str:
+    """Raises ValueError for what can't be the name of a shop."""
+    if not (1 <= len(text.strip()) <= MAX_SHOP_NAME and text.strip().isprintable()):
+        raise ValueError(f"must have 1 to {MAX_SHOP_NAME} characters, in one line")
+    return text.strip()
+
+
+def require_locale(text: str) -> None:
+    """Raises ValueError."""
+    from filmer.formats import parse_locale  # imported here, as many processes read settings and write nothing
+
+    parse_locale(text)
+
+
 def parse_payment(text: str) -> tuple[str, ...]:
     """The ways to pay, the API's first. Raises ValueError."""
     ways = tuple(dict.fromkeys(_items(text)))
@@ -346,10 +368,10 @@ def _require_stripe(settings: Settings) -> None:
         raise SettingsError(f"FILMER_PAYMENT has stripe, which also needs {', '.join(missing)} (docs/payments.md)")
     if ("_test_" in (settings.stripe_secret_key or "")) != ("_test_" in (settings.stripe_publishable_key or "")):
         raise SettingsError("Of Stripe's secret and publishable key, one is for tests and one is not: take a pair")
-    code = currency_code(settings.currency)
+    code = currency_code(settings.currency or "")
     if code is None:
         raise SettingsError(
-            f"FILMER_CURRENCY={settings.currency!r} can't be used with stripe: it must be a code such as EUR"
+            f"FILMER_CURRENCY={settings.currency or ''!r} can't be used with stripe: it must be a code such as EUR"
         )
     try:
         minor_units(settings.default_price, code)
@@ -478,6 +500,8 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "database_url": require_conninfo,
     "default_price": parse_price,
     "currency": require_currency,
+    "shop_name": require_name,
+    "locale": require_locale,
     "payment": parse_payment,
     "tmdb_access_token": require_credential,
     "tmdb_api_key": require_credential,

@@ -21,6 +21,7 @@ from filmer.rentals.api import RentalsApi
 from filmer.rentals.sending import SendingApi
 from filmer.rentals.videos import STREAM_PATH, TRAILER_PATH
 from filmer.shop.api import ShopApi
+from filmer.storefront.about import AboutPages
 from filmer.storefront.accounts import AccountPages
 from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
@@ -34,8 +35,14 @@ from filmer.storefront.office.film import FilmEditPages
 from filmer.storefront.office.film_videos import FilmVideoPages
 from filmer.storefront.office.films import OfficeFilmPages
 from filmer.storefront.office.imports import ImportPages
+from filmer.storefront.office.log import LogPages
 from filmer.storefront.office.mail import MailPages
+from filmer.storefront.office.orders import OfficeOrderPages
 from filmer.storefront.office.overview import OverviewPages
+from filmer.storefront.office.own_pages import OwnPagesPages
+from filmer.storefront.office.prices import PricePages
+from filmer.storefront.office.settings import SettingsPages
+from filmer.storefront.office.takings import TakingsPages
 from filmer.storefront.orders import OrderPages
 from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
@@ -66,7 +73,7 @@ PUBLIC_PATHS = (
 SITEMAP_PATHS = ("/sitemap",)
 
 # These too, for requests without a session cookie: "/" itself, and all paths that begin with one of the others.
-PUBLIC_PAGES = ("/", "/films", "/stars", "/genres", "/search", "/popular")
+PUBLIC_PAGES = ("/", "/films", "/stars", "/genres", "/search", "/popular", "/about", "/pages")
 
 # Responses made of TMDB's. The edge caches them by age, not by the edition of the catalogue.
 TMDB_PATHS = ("/api/movies/popular",)
@@ -185,6 +192,7 @@ def storefront(
     community: CommunityPages,
     rentals: RentalPages,
     posters: PosterPages,
+    about: AboutPages,
     files: Files,
 ) -> Router:
     """The storefront's pages, under /. Forms are sent with POST, and the response redirects to the next page."""
@@ -251,6 +259,8 @@ def storefront(
             post("/watch/{film_id:str}")(rentals.begin),
             get("/posters/{film_id:str}")(posters.show_poster),
             get("/posters/{film_id:str}/preview")(posters.show_preview),
+            get("/about")(about.show_about),
+            get("/pages/{slug:str}")(about.show_page),
             get("/robots.txt")(sitemaps.show_robots),
             get("/sitemap.xml")(sitemaps.show_index),
             get("/sitemaps/{number:str}")(sitemaps.show_sitemap),
@@ -279,8 +289,13 @@ def office(
     film: FilmEditPages,
     videos: FilmVideoPages,
     counter: CounterPages,
-    orders: OrderPages,
+    orders: OfficeOrderPages,
+    takings: TakingsPages,
+    prices: PricePages,
     mail: MailPages,
+    settings: SettingsPages,
+    own_pages: OwnPagesPages,
+    log: LogPages,
     imports: ImportPages,
 ) -> Router:
     """The pages of the people who run the shop, under /admin."""
@@ -318,13 +333,31 @@ def office(
             post("/counter/{rental_id:str}/hand-out")(counter.hand_out),
             post("/counter/{rental_id:str}/take-back")(counter.take_back),
             post("/counter/{rental_id:str}/write-off")(counter.write_off),
-            get("/orders")(orders.list_all),
-            get("/orders/{order_id:str}")(orders.show_any),
+            get("/orders")(orders.list_orders),
+            get("/orders/{order_id:str}")(orders.show_order),
             post("/orders/{order_id:str}/refund")(orders.refund_order),
             post("/orders/{order_id:str}/paid")(orders.mark_paid),
             post("/orders/{order_id:str}/given-back")(orders.mark_given_back),
+            post("/orders/{order_id:str}/resend")(orders.resend),
+            get("/prices")(prices.show_prices),
+            post("/prices")(prices.apply),
+            post("/prices/preview")(prices.preview),
+            post("/prices/undo")(prices.undo),
+            get("/takings")(takings.show_takings),
+            get("/takings.csv")(takings.download),
             get("/mail")(mail.list_mails),
             post("/mail/{mail_id:str}/retry")(mail.retry),
+            get("/settings")(settings.show_settings),
+            post("/settings")(settings.save),
+            post("/settings/mark")(settings.save_mark),
+            post("/settings/mark/remove")(settings.remove_mark),
+            get("/pages")(own_pages.list_pages),
+            get("/pages/{slug:str}")(own_pages.show_page),
+            post("/pages/{slug:str}")(own_pages.save),
+            post("/pages/{slug:str}/undo")(own_pages.undo),
+            post("/pages/{slug:str}/up")(own_pages.move),
+            post("/pages/{slug:str}/remove")(own_pages.remove),
+            get("/log")(log.show_log),
             get("/import")(imports.show_imports),
             post("/import")(imports.receive),
             post("/import/undo")(imports.undo),

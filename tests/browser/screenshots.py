@@ -112,6 +112,7 @@ PAGES = (
     Shot("prices", "/admin/films?query=batman", ADMIN),
     Shot("customers", "/admin/customers", ADMIN),
     Shot("admin-mail", "/admin/mail", ADMIN),
+    Shot("log", "/admin/log", ADMIN),
     Shot("import", "/admin/import", ADMIN),
     Shot("import-checked", "/admin/import", ADMIN, check_films),
     Shot("inbox", "/inbox"),

@@ -35,6 +35,7 @@ from tests.users import open_account, signed_in, token_of, visitor
 from filmer.accounts.schemas import User
 from filmer.catalogue import film_queries
 from filmer.catalogue.schemas import Film, Person
+from filmer.formats import Formats
 from filmer.store.postgres import Connection
 from filmer.storefront import linked_data
 
@@ -266,14 +267,15 @@ def bare_film(**known: Any) -> Film:
     ("currency", "code"), [("EUR ", "EUR"), ("USD", "USD"), ("$", None), ("€", None), ("Fr.", None)]
 )
 def test_a_price_is_told_to_programs_where_its_currency_has_a_code(currency: str, code: str | None) -> None:
-    data = linked_data.describe_film(bare_film(), [], Decimal("4.5"), origin="", currency=currency)
+    told = Formats("en-GB", currency).code
+    data = linked_data.describe_film(bare_film(), [], Decimal("4.5"), origin="", currency=told)
     offer = data.get("offers", {})
     assert (offer.get("price"), offer.get("priceCurrency")) == (("4.50", code) if code else (None, None))
 
 
 @pytest.mark.parametrize(("rating", "votes"), [(None, 10), (7.5, None), (7.5, 0)])
 def test_no_rating_is_told_to_programs_that_nobody_gave(rating: float | None, votes: int | None) -> None:
-    data = linked_data.describe_film(bare_film(rating=rating, votes=votes), [], Decimal(1), origin="", currency="$")
+    data = linked_data.describe_film(bare_film(rating=rating, votes=votes), [], Decimal(1), origin="", currency=None)
     assert "aggregateRating" not in data
 
 

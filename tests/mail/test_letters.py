@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html import unescape
@@ -15,15 +14,15 @@ from filmer.mail.kinds import KINDS, SECRET_PATHS
 from filmer.mail.letters import MAX_SUBJECT, Letters
 from filmer.mail.links import Links
 from filmer.mail.queries import Mail
+from filmer.office.identity import ShopIdentity
 from filmer.secret import SecretKey
 from filmer.settings import Settings
 
 NOW = datetime(2026, 12, 1, 17, 40, tzinfo=UTC)
 LINKS = Links(SecretKey(Settings(secret_key=SECRET_KEY)))
 LETTERS = Letters(
-    LINKS, money=lambda amount: f"${Decimal(amount):,.2f}", public_url="http://films.example",
-    sender=("Our shop", "shop@films.example"),
-)  # fmt: skip
+    LINKS, ShopIdentity(Settings()), public_url="http://films.example", sender=("Our shop", "shop@films.example")
+)
 SALE = {"title": "Metropolis", "year": 1927, "quantity": 2, "price": "4.99"}
 RENTAL = {"way": "watch", "until": NOW.isoformat(), "titles": ["Metropolis", "Amélie"]}
 STATE = {"amount": "9.98", "reason": "Why not", "is_refunded": True, "is_at_counter": True}

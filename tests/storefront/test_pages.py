@@ -16,8 +16,11 @@ from tests.proxy import proxied_database
 from tests.users import open_account, signed_in
 
 from filmer.errors import FieldError, FilmerError, InvalidRequest, NotFound
+from filmer.office.identity import ShopIdentity
+from filmer.settings import Settings
 from filmer.storefront.rendering import Assets, Templates
 
+SHOP = ShopIdentity(Settings())
 PUBLIC = ["/", "/films", "/stars", "/genres", "/search?query=batman", "/films/tt0111161"]
 POLICY = {
     "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
@@ -50,7 +53,7 @@ def kinds_of(error: type[FilmerError]) -> Iterator[type[FilmerError]]:
 
 @pytest.mark.parametrize("kind", sorted(set(kinds_of(FilmerError)), key=str))
 def test_whatever_goes_wrong_has_a_page(kind: type[FilmerError]) -> None:
-    templates = Templates(Assets(), public_url=None, currency="$", default_price=Decimal("4.99"))
+    templates = Templates(Assets(SHOP), shop=SHOP, public_url=None, default_price=Decimal("4.99"))
     needed = [name for name, parameter in signature(kind).parameters.items() if parameter.default is parameter.empty]
     error = kind(*(["<b>x</b>"] * len([name for name in needed if name not in {"args", "kwargs"}])))
     html = templates.render(
@@ -194,18 +197,20 @@ def test_no_other_file_is_shown(shop: httpx.Client, name: str) -> None:
 
 
 def test_pages_of_another_build_are_not_ours() -> None:
-    assets = Assets()
+    assets = Assets(SHOP)
 
-    def build(currency: str = "$", public_url: str | None = None, price: str = "4.99") -> bytes:
-        return Templates(assets, public_url=public_url, currency=currency, default_price=Decimal(price)).build
+    def build(public_url: str | None = None, price: str = "4.99", **settings: str) -> bytes:
+        shop = ShopIdentity(Settings(**settings))  # type: ignore[arg-type]
+        return Templates(assets, shop=shop, public_url=public_url, default_price=Decimal(price)).build
 
     assert build() == build()
-    assert len({build(), build("€"), build(public_url="https://films.example"), build(price="9.99")}) == 4
+    others = [build(currency="€"), build(shop_name="Kino"), build(locale="de-DE")]
+    assert len({build(), build(public_url="https://films.example"), build(price="9.99"), *others}) == 6
 
 
 def test_a_process_shows_the_pages_it_was_started_with(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new version is put in place while the old one still serves."""
-    templates = Templates(Assets(), public_url=None, currency="$", default_price=Decimal("4.99"))
+    templates = Templates(Assets(SHOP), shop=SHOP, public_url=None, default_price=Decimal("4.99"))
     monkeypatch.setattr("pathlib.Path.open", None)
     monkeypatch.setattr("builtins.open", None)
     variables = {"visitor": None, "notice": None, "path": "/", "error": NotFound("No such film"), "has_imdb": False}
@@ -216,7 +221,7 @@ def test_a_process_shows_the_pages_it_was_started_with(monkeypatch: pytest.Monke
 def test_a_page_that_is_asked_wrongly_says_the_first_offence_in_a_sentence(more: tuple[FieldError, ...]) -> None:
     """The script of forms shows its first paragraph alone."""
     error = InvalidRequest([FieldError("page", "must be at least 1"), *more])
-    templates = Templates(Assets(), public_url=None, currency="$", default_price=Decimal("4.99"))
+    templates = Templates(Assets(SHOP), shop=SHOP, public_url=None, default_price=Decimal("4.99"))
     html = templates.render(
         "failure.html", visitor=None, notice=None, path="/orders", error=error, has_imdb=False
     ).decode()

@@ -1,5 +1,21 @@
-"""What is recorded, by name, and how the log tells it. ``{}`` stands for the subject."""
+"""What is recorded, by name, and how the log tells it."""
 
+# What the names begin with, as the log's filter calls it.
+GROUPS = {
+    "film": "Films",
+    "order": "Orders",
+    "rental": "Counter",
+    "account": "Accounts",
+    "card": "Cards on file",
+    "mail": "Mail",
+    "shop": "Settings",
+    "page": "Pages",
+    "catalogue": "Imports",
+    "database": "Backups",
+}
+
+# ``{}`` stands for the subject, ``{title}`` for the entry's title where the subject has another name. What one value
+# was and is now follows by itself: "from … to …".
 ACTIONS = {
     "film.price": "set the price of {}",
     "film.add": "added {}",
@@ -7,6 +23,8 @@ ACTIONS = {
     "film.hide": "hid {}",
     "film.show": "showed {} again",
     "film.poster": "changed the poster of {}",
+    "prices.change": "changed prices: {}",
+    "prices.undo": "undid a change of prices: {}",
     "film.terms": "changed the rental terms of {}",
     "film.add_video": "added a video to {}",
     "film.remove_video": "removed a video of {}",
@@ -16,6 +34,7 @@ ACTIONS = {
     "order.cancel": "cancelled {}",
     "order.paid": "marked as paid {}",
     "order.given_back": "marked the money of {} as given back",
+    "order.resend": "had the mail of {} sent again",
     "account.create": "opened {}",
     "account.invite": "opened {}, and made a link to choose a password",
     "account.email": "changed the e-mail address of {}",
@@ -38,11 +57,17 @@ ACTIONS = {
     "card.remove": "removed a card of {}",
     "card.remove_all": "removed all cards on file",
     "mail.retry": "had {} tried again",
-    "catalogue.import": "imported {}",
-    "catalogue.undo": "undid the last import, which made {}",
-    "catalogue.export": "wrote {} to a file",
-    "catalogue.link": "looked up films of {} at TMDB",
-    "accounts.import": "opened {}",
-    "database.backup": "backed up {}",
-    "database.restore": "restored {} from a backup",
+    "shop.settings": "changed the settings of {}",
+    "shop.mark": "changed the mark of {}",
+    "page.publish": "published {}",
+    "page.undo": "went back to the former version of {}",
+    "page.remove": "removed {}",
+    "page.move": "moved the link to {}",
+    "catalogue.import": "imported a catalogue",
+    "catalogue.undo": "undid the last import",
+    "catalogue.export": "exported {}",
+    "catalogue.link": "began to look up films at TMDB",
+    "account.import": "opened accounts of a file",
+    "database.backup": "made a backup of everything",
+    "database.restore": "restored everything from a backup",
 }

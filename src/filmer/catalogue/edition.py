@@ -11,7 +11,7 @@ from filmer.store.connecting import CONNECT_SECONDS, CancellableConnection, edit
 from filmer.store.postgres import ANSWER_SECONDS, Connection, Database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 log = structlog.get_logger()
 
@@ -41,6 +41,7 @@ class Edition:
         self.stale_reads = 0  # reads of an older edition, for want of a server that has this one
         self._held: int | None = None  # the version we have the lock on
         self.when_changed: Callable[[], object] = lambda: None  # called with each new edition
+        self.before_change: Callable[[Connection], Awaitable[object]] | None = None  # before anything is answered of it
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._watch())
@@ -100,6 +101,8 @@ class Edition:
             if latest == version:  # nothing came in before we held the lock
                 break
             version = latest
+        if self.before_change:
+            await self.before_change(conn)
         self._held = version
         self.has_imdb = has_imdb
         former_key, self.key = self.key, edition_key(database, version)

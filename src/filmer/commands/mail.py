@@ -3,6 +3,7 @@
 import asyncio
 from typing import Annotated
 
+import msgspec
 from cyclopts import App, Parameter
 
 from filmer.accounts.addresses import read_email
@@ -17,6 +18,7 @@ from filmer.mail.links import Links
 from filmer.mail.outbox import Outbox
 from filmer.mail.queries import Mail
 from filmer.mail.smtp import Smtp, Undelivered
+from filmer.office.identity import ShopIdentity
 from filmer.plurals import counted
 from filmer.secret import SecretKey
 from filmer.settings import Settings, load_settings, parse_mail_from, parse_smtp_url
@@ -67,7 +69,9 @@ def send_test(address: Annotated[str, Parameter(help="To whom.")], /, *, data_di
     if not (settings.smtp_url and settings.mail_from):
         raise CommandFailed("FILMER_SMTP_URL is not set: no mail can be sent (docs/mail.md).")
     sender, now = parse_mail_from(settings.mail_from), SystemClock().now()
-    letters = Letters(Links(SecretKey(settings)), money=str, public_url=settings.public_url, sender=sender)
+    # It needs no database, and so goes without what the owner says of the shop there.
+    shop = ShopIdentity(msgspec.structs.replace(settings, shop_name=settings.shop_name or sender[0] or None))
+    letters = Letters(Links(SecretKey(settings)), shop, public_url=settings.public_url, sender=sender)
     mail = Mail(
         id=int(now.timestamp()), kind="test", recipient=recipient, link_id=None, fields={}, state="waiting",
         created=now, due=now, attempts=0, reason="", first_name=None,

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from filmer.accounts.address_conflicts import settle_addresses, warn_of
 from filmer.currencies import currency_code
 from filmer.importing import queries
+from filmer.office.identity_queries import select_currency
 from filmer.secret import require_known_key
 from filmer.settings import Settings, SettingsError
 from filmer.shop.draft_queries import keep_currency
 from filmer.store.engines import connect, engines, ensure_migrated, in_transaction
+from filmer.store.postgres import Connection
 from filmer.tmdb.sandbox.child import SandboxProcess, sandbox_for_demo
 
 
@@ -36,12 +38,17 @@ def opened(settings: Settings) -> Iterator[tuple[Settings, SandboxProcess | None
 
 def _require_currency(settings: Settings) -> None:
     """Raises SettingsError where orders were made in another currency, as their amounts are in it (contract §10.2)."""
-    code = currency_code(settings.currency)
-    if kept := asyncio.run(in_transaction(settings, lambda conn, _: keep_currency(conn, code))):
+    kept = asyncio.run(in_transaction(settings, lambda conn, _: _keep_currency(conn, settings.currency)))
+    if kept and settings.currency:
         raise SettingsError(
             f"FILMER_CURRENCY={settings.currency!r} can't be used: there are orders in {kept}. Set it to {kept} again;"
             " another currency needs another database"
         )
+
+
+async def _keep_currency(conn: Connection, currency: str | None) -> str | None:
+    """``currency``: as the environment sets it; else as the owner did."""
+    return await keep_currency(conn, currency_code(currency or await select_currency(conn)))
 
 
 def _stop() -> None:

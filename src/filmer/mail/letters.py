@@ -1,25 +1,32 @@
 """Letters: what a mail says, as text and as HTML, from the same words (``templates/``)."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, Protocol
 
 import jinja2
 import msgspec
 
-from filmer.clock import moment_text
+from filmer.formats import Formats
 from filmer.mail.kinds import KINDS
 from filmer.mail.links import Links
 from filmer.mail.queries import Mail
 
 MAX_SUBJECT = 150  # characters
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+
+
+class Sender(Protocol):
+    """What mails say of the shop."""
+
+    name: str
+    is_named: bool
+    formats: Formats
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -32,11 +39,10 @@ class Letter(msgspec.Struct, frozen=True):
 
 
 class Letters:
-    def __init__(
-        self, links: Links, *, money: Callable[[Decimal], str], public_url: str | None, sender: tuple[str, str]
-    ) -> None:
-        """``money``: an amount as pages show it. ``sender``: name and address."""
+    def __init__(self, links: Links, shop: Sender, *, public_url: str | None, sender: tuple[str, str]) -> None:
+        """``sender``: name and address."""
         self._links = links
+        self._shop = shop
         self._public_url = public_url or ""
         self._sender = sender
         # Nothing is escaped here, as the layout does that. No value can add a line.
@@ -47,7 +53,11 @@ class Letters:
             lstrip_blocks=True,
             finalize=_one_line,
         )
-        self._words.filters.update(money=money, moment=lambda text: moment_text(datetime.fromisoformat(text)))
+        self._words.globals["shop"] = shop
+        self._words.filters.update(
+            money=lambda amount: shop.formats.money(Decimal(amount)),
+            moment=lambda text: shop.formats.moment(datetime.fromisoformat(text)),
+        )
         self._layout = self._words.overlay(autoescape=True).get_template("layout.html")
 
     def letter(self, mail: Mail) -> Letter:
@@ -65,7 +75,9 @@ class Letters:
         url = self._public_url + letter.path
         message = EmailMessage(policy=SMTP)
         message["Subject"] = letter.subject
-        message["From"] = Address(self._sender[0], addr_spec=self._sender[1])
+        message["From"] = Address(
+            self._sender[0] or (self._shop.name if self._shop.is_named else ""), addr_spec=self._sender[1]
+        )
         message["To"] = mail.recipient
         message["Date"] = format_datetime(mail.created.astimezone(UTC))
         message["Message-ID"] = f"<{mail.id}.{self._links.token('message', mail.id).partition('.')[2][:20]}@{domain}>"

@@ -115,6 +115,14 @@ async def select_mails(
     return [_mail(row) for row in await cursor.fetchall()]
 
 
+async def select_mails_about(conn: Connection, link_id: int, kinds: Collection[str], *, size: int) -> list[Mail]:
+    """The latest first, of those that are kept. ``kinds``: of orders, which have the index mail_order."""
+    about = "m.kind IN ('order', 'receipt', 'cancelled', 'refunded') AND m.kind = ANY(%s) AND m.link_id = %s"
+    statement = f"SELECT {_COLUMNS}, {_NAME} FROM mail m WHERE {about} ORDER BY m.id DESC LIMIT %s"
+    cursor = await conn.execute(statement.encode(), [list(kinds), link_id, size])
+    return [_mail(row) for row in await cursor.fetchall()]
+
+
 async def select_mails_of(conn: Connection, account_id: int, *, size: int) -> list[Mail]:
     """Those of one account, the latest first."""
     statement = f"SELECT {_COLUMNS}, {_NAME} FROM mail m WHERE m.account_id = %s ORDER BY m.id DESC LIMIT %s"

@@ -12,6 +12,7 @@ WIDTH, HEIGHT = 720, 220
 LEFT, RIGHT, BOTTOM, TOP = 16, 64, 26, 12  # room for labels: the amounts are right of the bars
 GAP = 0.25  # between bars, as a share of a bar's slot
 LINES = 4
+MONTH = 31
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -44,12 +45,14 @@ class Chart(msgspec.Struct, frozen=True):
 
 
 def chart_of(days: Sequence[Day]) -> Chart:
+    """A day on which more was refunded than sold has no bar. Labels: of a month's days one a week, of others six."""
+    every = 7 if len(days) <= MONTH else -(-len(days) // 6)
     top = round_above(max((day.takings for day in days), default=Decimal(0)))
     room, floor = HEIGHT - TOP - BOTTOM, HEIGHT - BOTTOM
     slot = (WIDTH - LEFT - RIGHT) / max(1, len(days))
 
     def height(amount: Decimal) -> float:
-        return round(float(amount / top) * room, 1)
+        return round(float(max(amount, Decimal(0)) / top) * room, 1)
 
     bars = [
         Bar(
@@ -65,7 +68,7 @@ def chart_of(days: Sequence[Day]) -> Chart:
     labels = [
         Label(x=round(LEFT + slot * (index + 0.5), 1), day=day.day)
         for index, day in enumerate(days)
-        if (len(days) - 1 - index) % 7 == 0
+        if (len(days) - 1 - index) % every == 0
     ]
     return Chart(WIDTH, HEIGHT, WIDTH - RIGHT, bars, lines, labels)
 

@@ -30,7 +30,7 @@ class ShopTotals(msgspec.Struct, frozen=True):
 
 
 class Day(msgspec.Struct, frozen=True):
-    """The orders of one day, in UTC. ``takings`` are less ``refunded``."""
+    """The orders of one day, in UTC, or of the month that it begins. ``takings`` are less ``refunded``."""
 
     day: date
     orders: int
@@ -66,29 +66,6 @@ async def select_totals(conn: Connection) -> ShopTotals:
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - sums are always there
     return ShopTotals(*row)
-
-
-async def select_days(conn: Connection, *, first: date, last: date) -> list[Day]:
-    """Every day from the first to the last, also those without an order. Refunds lessen the day of their order.
-
-    An order counts once it is paid.
-    """
-    cursor = await conn.execute(
-        """
-        SELECT d.day::date, coalesce(o.orders, 0), coalesce(o.takings, 0), coalesce(o.refunded, 0)
-        FROM generate_series(%(first)s::timestamp, %(last)s::timestamp, '1 day') d(day)
-        LEFT JOIN (
-            SELECT date_trunc('day', placed AT TIME ZONE 'UTC') AS day, count(*) AS orders,
-                sum(total - coalesce(c.amount, 0)) AS takings, sum(c.amount) AS refunded
-            FROM shop_order LEFT JOIN cancellation c ON c.order_id = id
-            WHERE placed >= %(first)s::timestamp AT TIME ZONE 'UTC' AND (payment <> 'counter' OR captured IS NOT NULL)
-            GROUP BY 1
-        ) o ON o.day = d.day
-        ORDER BY d.day
-        """,
-        {"first": first, "last": last},
-    )
-    return [Day(*row) for row in await cursor.fetchall()]
 
 
 async def select_films(conn: Connection, *, first: int, size: int) -> tuple[int, list[FilmRow]]:

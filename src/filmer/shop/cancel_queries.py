@@ -7,13 +7,14 @@ from decimal import Decimal
 import msgspec
 
 from filmer.shop.payment import AT_COUNTER
-from filmer.store.postgres import Connection, escape_like
+from filmer.store.postgres import Connection
 
 
 class OrderState(msgspec.Struct, frozen=True):
     """How an order was placed and cancelled. ``refund`` and what follows: None for one that was not cancelled.
 
     ``payment``: the provider's own reference. ``by_customer``: it was not the shop that cancelled.
+    ``last_four``: digits of the card, where it was paid with one. ``is_erased``: its person has left.
     """
 
     id: int
@@ -31,6 +32,8 @@ class OrderState(msgspec.Struct, frozen=True):
     reason: str | None
     by_customer: bool | None
     account_id: int
+    last_four: str | None
+    is_erased: bool
 
     @property
     def is_owed_by_hand(self) -> bool:
@@ -38,18 +41,18 @@ class OrderState(msgspec.Struct, frozen=True):
         return self.refund == "failed" or (self.refund == "initiated" and self.payment == AT_COUNTER.reference)
 
 
-_ORDER = """
+# As the index shop_order_last_four has it: of a card on file the digits are in its reference.
+LAST_FOUR = "coalesce(o.last_four, substring(o.payment FROM '^card on file ([0-9]{4})$'))"
+ORDER = f"""
     SELECT o.id, a.first_name, a.last_name, a.email, o.payment, o.captured, o.placed, o.total, c.refund, c.cancelled,
-        c.amount, c.answered, c.reason, c.account_id = o.account_id, o.account_id
+        c.amount, c.answered, c.reason, c.account_id = o.account_id, o.account_id,
+        {LAST_FOUR}, a.erased IS NOT NULL
     FROM shop_order o JOIN account a ON a.id = o.account_id LEFT JOIN cancellation c ON c.order_id = o.id
 """
 # Refunds that a provider is asked for, and has not answered.
 _UNANSWERED = f"""
     SELECT c.order_id, o.payment, c.amount FROM cancellation c JOIN shop_order o ON o.id = c.order_id
     WHERE c.refund = 'initiated' AND o.payment <> '{AT_COUNTER.reference}'
-"""
-_FOUND = """(o.id::text = %(text)s OR o.id = (SELECT order_id FROM pickup WHERE code = %(code)s)
-    OR o.account_id IN (SELECT id FROM account WHERE lower(email) LIKE %(like)s))
 """
 
 
@@ -63,42 +66,16 @@ class OwedRefund(msgspec.Struct, frozen=True):
 
 async def select_order_state(conn: Connection, order_id: int) -> OrderState:
     """Raises LookupError where there is no such order."""
-    row = await (await conn.execute(f"{_ORDER} WHERE o.id = %s".encode(), [order_id])).fetchone()
+    row = await (await conn.execute(f"{ORDER} WHERE o.id = %s".encode(), [order_id])).fetchone()
     if row is None:
         raise LookupError(f"no order {order_id}")
     return OrderState(*row)
 
 
-async def find_orders(conn: Connection, text: str, code: str, *, first: int, size: int) -> tuple[int, list[OrderState]]:
-    """Orders with this number or code, or of an e-mail address with the text in it; without a text all of them.
-
-    How many there are, and some of them, the latest first.
-    """
-    values = {"text": text, "code": code, "like": f"%{escape_like(text.lower())}%", "first": first, "size": size}
-    where = _FOUND if text else "true"
-    total = await (await conn.execute(f"SELECT count(*) FROM shop_order o WHERE {where}".encode(), values)).fetchone()
-    statement = f"{_ORDER} WHERE {where} ORDER BY o.place DESC LIMIT %(size)s OFFSET %(first)s"
-    rows = await (await conn.execute(statement.encode(), values)).fetchall()
-    return int(total[0]) if total else 0, [OrderState(*row) for row in rows]
-
-
 async def select_orders_of(conn: Connection, account_id: int, *, size: int) -> list[OrderState]:
     """The latest orders of one account."""
-    statement = f"{_ORDER} WHERE o.account_id = %s ORDER BY o.place DESC LIMIT %s"
+    statement = f"{ORDER} WHERE o.account_id = %s ORDER BY o.place DESC LIMIT %s"
     return [OrderState(*row) for row in await (await conn.execute(statement.encode(), [account_id, size])).fetchall()]
-
-
-async def select_owed(conn: Connection) -> list[OrderState]:
-    """A hundred orders whose money is still to be given back, the first cancelled first (contract §9.4)."""
-    statement = f"{_ORDER} WHERE c.refund IN ('initiated', 'failed') ORDER BY c.cancelled, o.id LIMIT 100"
-    return [OrderState(*row) for row in await (await conn.execute(statement.encode())).fetchall()]
-
-
-async def select_unpaid(conn: Connection) -> list[OrderState]:
-    """A hundred orders that wait to be paid for at the counter, the oldest first."""
-    unpaid = "o.id IN (SELECT order_id FROM rental WHERE state = 'unpaid')"
-    rows = await (await conn.execute(f"{_ORDER} WHERE {unpaid} ORDER BY o.place LIMIT 100".encode())).fetchall()
-    return [OrderState(*row) for row in rows]
 
 
 async def select_refunds(conn: Connection, order_ids: Sequence[int]) -> dict[int, str]:

@@ -113,7 +113,9 @@ async def keep_currency(conn: Connection, code: str | None) -> str | None:
         await conn.execute("LOCK TABLE shop_currency IN EXCLUSIVE MODE")
         cursor = await conn.execute("SELECT code FROM shop_currency WHERE EXISTS (SELECT FROM shop_order)")
         row = await cursor.fetchone()
-        if row is None and code is not None:
+        if row is None and code is None:
+            await conn.execute("DELETE FROM shop_currency")
+        elif row is None:
             await conn.execute(
                 "INSERT INTO shop_currency (code) VALUES (%s) ON CONFLICT (is_only) DO UPDATE SET code = excluded.code",
                 [code],

@@ -224,7 +224,7 @@ async def sell_lines(
     since: datetime,
     placed: datetime,
     payment: str,
-    last_four: str | None,
+    last_four: str | None = None,
     is_captured: bool,
 ) -> list[Sale] | StoredReceipt:
     """Makes an order of all lines of the cart, and returns what it sold; or the order of an identical submit.

@@ -1,6 +1,5 @@
 """The files that pages refer to: style, scripts, the font, icons, the web app manifest."""
 
-from functools import cached_property
 from urllib.parse import parse_qs
 
 import msgspec
@@ -10,6 +9,7 @@ from litestar.params import FromPath
 from filmer.errors import NotFound
 from filmer.http.cache_headers import PUBLIC
 from filmer.http.handlers import AnyRequest, Handlers
+from filmer.office.identity import ShopIdentity
 from filmer.storefront.rendering import Assets
 
 _FOREVER = "public, max-age=31536000, immutable"
@@ -17,8 +17,9 @@ _A_DAY = "public, max-age=86400"
 
 
 class Files(Handlers):
-    def __init__(self, assets: Assets) -> None:
+    def __init__(self, assets: Assets, shop: ShopIdentity) -> None:
         self._assets = assets
+        self._shop = shop
 
     async def show_file(self, name: FromPath[str], request: AnyRequest) -> Response[bytes]:
         file = self._assets.find(name)
@@ -35,17 +36,17 @@ class Files(Handlers):
         return Response(content, media_type=media_type, headers={"cache-control": _A_DAY})
 
     async def show_manifest(self) -> Response[bytes]:
-        return Response(self._manifest, media_type="application/manifest+json", headers={"cache-control": PUBLIC})
+        return Response(self._manifest(), media_type="application/manifest+json", headers={"cache-control": PUBLIC})
 
-    @cached_property
     def _manifest(self) -> bytes:
         """With it the shop can be installed on a phone's home screen. Its colours are those of ``site.css`` by day."""
         drawn = {f"icon{kind}-{side}.png": (side, kind) for kind in ("", "-padded") for side in (192, 512)}
+        scalable = {"src": self._assets.address("icon.svg"), "type": "image/svg+xml", "sizes": "any"}
         return msgspec.json.encode(
             {
                 "id": "/",
-                "name": "filmer",
-                "short_name": "filmer",
+                "name": self._shop.name,
+                "short_name": self._shop.name,
                 "description": "Films to rent",
                 "lang": "en",
                 "start_url": "/",
@@ -54,7 +55,7 @@ class Files(Handlers):
                 "background_color": "#f6f2ea",
                 "theme_color": "#f6f2ea",
                 "icons": [
-                    {"src": self._assets.address("icon.svg"), "type": "image/svg+xml", "sizes": "any"},
+                    *([] if self._shop.has_own_icon else [scalable]),
                     *(
                         {
                             "src": self._assets.address(name),

@@ -14,6 +14,7 @@ from filmer.catalogue.search import Search
 from filmer.community.shelves import Shelves
 from filmer.errors import NotFound
 from filmer.http.handlers import AnyRequest, Handlers
+from filmer.office.identity import ShopIdentity
 from filmer.rentals.counter_queries import select_stock
 from filmer.rentals.videos import film_videos
 from filmer.rentals.watching import Watching
@@ -38,20 +39,17 @@ class FilmPages(Handlers):
         prices: Prices,
         watching: Watching,
         *,
-        currency: str,
+        shop: ShopIdentity,
         public_url: str | None,
     ) -> None:
-        """``currency``: the sign or code before a price.
-
-        ``public_url``: this server's origin, where it is configured.
-        """
+        """``public_url``: this server's origin, where it is configured."""
         self._pages = pages
         self._catalogue = catalogue
         self._search = search
         self._shelves = shelves
         self._prices = prices
         self._watching = watching
-        self._currency = currency
+        self._shop = shop
         self._origin = public_url or ""
 
     async def show_film(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
@@ -100,7 +98,7 @@ class FilmPages(Handlers):
             runtime=_runtime(film.runtime_minutes),
             description=_description(film, cast),
             linked_data=linked_data.describe_film(
-                film, cast, prices[film.id], origin=self._origin, currency=self._currency, directors=directors
+                film, cast, prices[film.id], origin=self._origin, currency=self._shop.formats.code, directors=directors
             ),
         )
 

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import inspect
 
-from filmer.errors import FilmerError, InvalidRequest, UnsupportedMediaType
+from filmer.errors import FieldError, FilmerError, InvalidRequest, UnsupportedMediaType
+from filmer.formats import Formats
 from filmer.http.body import Body, Check, ReceivedBody, fill, receive_body
 from filmer.http.bounds import kind_of
 from filmer.http.handlers import AnyRequest
@@ -43,6 +45,16 @@ class Form(msgspec.Struct, frozen=True):
         kinds = _kinds(struct)
         typed = Members((name, _typed(kinds.get(name), text)) for name, text in self.members)
         return fill(struct, typed, check=check)
+
+    def read_amount(self, name: str, formats: Formats) -> Decimal:
+        """A price, as the shop's locale writes it. Raises InvalidRequest."""
+        texts = [str(value) for field, value in self.members if field == name]
+        try:
+            if len(texts) != 1:
+                raise ValueError("must be given only once" if texts else "is required")  # noqa: TRY301 - told as others
+            return formats.read_amount(texts[0])
+        except ValueError as error:
+            raise InvalidRequest([FieldError(name, str(error))]) from None
 
     def __repr__(self) -> str:
         return f"<Form of {len(self.members)} fields>"  # passwords and card numbers stay out of logs

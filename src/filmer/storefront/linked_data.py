@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import quote
 
 from filmer.catalogue.schemas import Film, Person
-from filmer.currencies import currency_code
+from filmer.office.identity import ShopIdentity
+from filmer.office.opening_hours import specifications
 
 JsonLd = dict[str, Any]
 
@@ -17,10 +18,10 @@ def describe_film(
     price: Decimal,
     *,
     origin: str,
-    currency: str,
+    currency: str | None,
     directors: Sequence[Person] = (),
 ) -> JsonLd:
-    """A Movie. ``origin``: of this server, or "". An offer is included only for a currency code such as EUR.
+    """A Movie. ``origin``: of this server, or "". ``currency``: a code; without one there is no offer.
 
     ``directors``: empty where they are known by name alone.
     """
@@ -40,7 +41,7 @@ def describe_film(
         "director": _people(directors, origin) or [{"@type": "Person", "name": name} for name in film.directors],
         "actor": _people(cast, origin),
         "aggregateRating": _rating(film),
-        "offers": _offer(price, address, currency.strip()),
+        "offers": _offer(price, address, currency),
     }
     return _without_empty(properties)
 
@@ -53,6 +54,23 @@ def describe_star(star: Person, *, origin: str) -> JsonLd:
         "name": star.name,
         "url": _star_address(star, origin),
         "birthDate": _year(star.birth_year),
+    }
+    return _without_empty(properties)
+
+
+def describe_shop(shop: ShopIdentity, *, origin: str) -> JsonLd:
+    """A Store."""
+    stored = shop.stored
+    properties = {
+        "@context": "https://schema.org",
+        "@type": "Store",
+        "name": shop.name,
+        "url": f"{origin}/",
+        "address": ", ".join(stored.address.splitlines()) or None,
+        "email": stored.email or None,
+        "telephone": stored.phone or None,
+        "currenciesAccepted": shop.formats.code,
+        "openingHoursSpecification": specifications(shop.hours),
     }
     return _without_empty(properties)
 
@@ -85,8 +103,8 @@ def _rating(film: Film) -> JsonLd | None:
     }
 
 
-def _offer(price: Decimal, address: str, currency: str) -> JsonLd | None:
-    if currency_code(currency) is None:
+def _offer(price: Decimal, address: str, currency: str | None) -> JsonLd | None:
+    if currency is None:
         return None
     return {
         "@type": "Offer",

@@ -20,7 +20,7 @@ class Pager(msgspec.Struct, frozen=True):
     last: int
 
     def address(self, page: int) -> str:
-        pairs = [pair for pair in _pairs(self.query_string) if pair[0] != "page"]
+        pairs = [pair for pair in pairs_of(self.query_string) if pair[0] != "page"]
         if page > 1:
             pairs.append(("page", str(page)))
         return f"{self.path}?{urlencode(pairs)}" if pairs else self.path
@@ -38,7 +38,7 @@ class Pager(msgspec.Struct, frozen=True):
         return shown
 
 
-def _pairs(query_string: bytes) -> Iterator[tuple[str, str]]:
+def pairs_of(query_string: bytes) -> Iterator[tuple[str, str]]:
     """The parameters that are valid text."""
     for name, _, value in (pair.partition(b"=") for pair in query_string.split(b"&") if pair):
         with suppress(ValueError):

@@ -23,6 +23,7 @@ from filmer.audit.log import Actor
 from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.edition import Edition
 from filmer.errors import FilmerError, Forbidden, RateLimited, ServiceUnavailable, Unauthorized
+from filmer.formats import Formats
 from filmer.http.cache_headers import PUBLIC
 from filmer.http.cookies import KEPT_COOKIE, SESSION_COOKIE, cookie_values
 from filmer.http.envelopes import PAGE_HEADERS, POLICY, FailurePage, widened
@@ -202,6 +203,11 @@ class Pages:
             cookies=[self._notices.cookie(notice)] if notice else [],
             media_type="text/html",
         )
+
+    @property
+    def formats(self) -> Formats:
+        """How the shop writes money and dates."""
+        return self._templates.shop.formats
 
     def money(self, amount: Decimal) -> str:
         """As pages show it."""

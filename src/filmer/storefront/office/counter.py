@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 from litestar.params import FromPath
 
 from filmer.audit.log import Actor
-from filmer.clock import moment_text
 from filmer.errors import InvalidOperation, NotFound
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import path_id, read_query
@@ -52,7 +51,7 @@ class CounterPages(Handlers):
                 raise NotFound("There is no such rental")
             row = await self._counter.show(conn, number)
             try:
-                until = moment_text((await act(conn, number, visitor.actor)).ends_at)
+                until = self._pages.formats.moment((await act(conn, number, visitor.actor)).ends_at)
             except InvalidOperation as error:
                 return await self._show(conn, request, visitor, text, error)
         title, name = (row.title, f"{row.first_name} {row.last_name}") if row else ("The film", "its customer")

@@ -1,6 +1,5 @@
 """The office's pages of films: their prices and rental terms."""
 
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated
@@ -23,7 +22,6 @@ from filmer.http.query import read_query
 from filmer.office import edit_queries, queries
 from filmer.rentals.counter_queries import Terms, select_stock, select_terms
 from filmer.rentals.terms import MAX_COPIES, MAX_HOURS, MAX_START_DAYS, NewTerms, set_terms
-from filmer.settings import parse_price
 from filmer.store.postgres import Connection
 from filmer.storefront.forms import FilledForm, Form, receive_form, without_blanks
 from filmer.storefront.office.lists import ListQuery
@@ -34,18 +32,6 @@ FILMS_A_PAGE = 20
 _FILM_ACTION = "film's terms"  # shown again after a sign-in, never carried out
 _PRICE = {"price": "Price"}
 _TERMS = {"startDays": "Days to begin", "hours": "Hours", "copies": "Copies"}
-_AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,2})?")
-
-
-def _read_price(text: str) -> Decimal:
-    amount = text.strip()
-    if not _AMOUNT.fullmatch(amount):
-        raise ValueError("must be an amount such as 4.99")
-    return parse_price(amount)
-
-
-class NewPrice(Body):
-    price: Annotated[Decimal, Meta(extra={"read": _read_price})]
 
 
 class RentalTerms(Body):
@@ -101,7 +87,7 @@ class OfficeFilmPages(Handlers):
         async with self._pages.owner(request, pending=pending) as (conn, visitor):
             params = _list_of(form)
             try:
-                price = form.read(NewPrice).price
+                price = form.read_amount("price", self._pages.formats)
             except InvalidRequest as error:
                 return await self._films(conn, request, visitor, params, {film_id: _filled(form, error)}, error)
             title = await set_price(conn, film_id, price, visitor.actor)

@@ -1,10 +1,16 @@
 """What the office's lists are asked with."""
 
+from collections.abc import Mapping
+from datetime import date
 from typing import Annotated
 
 from msgspec import Meta
 
+from filmer.errors import InvalidRequest
+from filmer.http.json_text import Members
 from filmer.http.query import Query
+from filmer.storefront.forms import FilledForm, Form
+from filmer.storefront.pager import pairs_of
 
 
 class ListQuery(Query):
@@ -12,3 +18,18 @@ class ListQuery(Query):
 
     query: Annotated[str, Meta(max_length=200)] = ""
     page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+
+
+def read_day(text: str) -> str:
+    """A day in ISO form, as it was given."""
+    try:
+        if len(text) == len("2026-01-01"):
+            return date.fromisoformat(text).isoformat()
+    except ValueError:
+        pass
+    raise ValueError("must be a day such as 2026-11-30")
+
+
+def filled_query(labels: Mapping[str, str], query_string: bytes, error: InvalidRequest | None) -> FilledForm:
+    """The form of a list as it was sent, with its errors: nothing of it is lost."""
+    return FilledForm.of(labels, Form(Members(pairs_of(query_string))), error)

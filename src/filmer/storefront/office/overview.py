@@ -6,6 +6,7 @@ from filmer.clock import Clock
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.office import queries
 from filmer.office.chart import chart_of
+from filmer.office.takings_queries import select_days
 from filmer.store.valkey import SharedCache
 from filmer.storefront.pages import HtmlResponse, Pages
 from filmer.tmdb.client import Tmdb
@@ -26,7 +27,7 @@ class OverviewPages(Handlers):
             if visitor.user.role == "clerk":  # what waits for them is at the counter
                 return self._pages.redirect("/admin/counter")
             totals = await queries.select_totals(conn)
-            days = await queries.select_days(conn, first=today - timedelta(days=DAYS - 1), last=today)
+            days = await select_days(conn, first=today - timedelta(days=DAYS - 1), last=today)
         health = {
             "Database": "well",  # otherwise this line is not reached
             "Cache": "well" if await self._shared.ping() else "away: everything works, slower",
