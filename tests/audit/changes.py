@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
-from tests.conftest import FILMS
+from tests.conftest import FILMS, import_films
 from tests.importing.datasets import ImdbFiles
 from tests.server_in_thread import ServerInThread
 from tests.shop.conftest import AMELIE, BATMAN_BEGINS, UNDER_SCORE, buy, fetch
@@ -162,6 +162,11 @@ class Office:
         data.film(1, "Alien", rated=(8, 100))
         return data.write(self.folder / "imdb")
 
+    def imported(self) -> list[object]:
+        """Something to undo."""
+        import_films(self.url, keep_others=True)
+        return []
+
     def people(self) -> Path:
         file = self.folder / "people.csv"
         file.write_text("email,first name,last name\nanna@example.com,Anna,Ray\n", "utf-8")
@@ -191,6 +196,8 @@ class ApiCall(NamedTuple):
     path: Callable[[Office], str]
     body: dict[str, Any] | None = None
 
+
+_BY_ITS_PROCESS = "a process of its own makes the entry when it is done: tests/office/test_imports.py"
 
 FORMS: dict[str, Form | str] = {
     "/admin/new-film": Form("film.add", lambda _: "", {"title": "Another home movie", "year": "2001"}, ""),
@@ -239,6 +246,11 @@ FORMS: dict[str, Form | str] = {
     "/admin/pages/{slug}/up": Form("page.move", Office.second_page),
     "/admin/pages/{slug}/remove": Form("page.remove", Office.page),
     "/admin/mail/{mail_id}/retry": Form("mail.retry", Office.failed_mail),
+    "/admin/import": "it keeps a file for a day, and says what it would change",
+    "/admin/import/{job_id}/check": "it says what the file would change",
+    "/admin/import/{job_id}/carry-out": _BY_ITS_PROCESS,
+    "/admin/import/undo": _BY_ITS_PROCESS,
+    "/admin/export/{kind}": Form("catalogue.export", lambda _: "members"),
 }
 
 _PERSON = ["--first-name", "Bob", "--last-name", "Ray"]
@@ -254,6 +266,8 @@ COMMANDS: dict[str, Command | str] = {
     "import imdb": Command("catalogue.import", lambda office: [office.imdb()], elsewhere=True),
     "import csv": Command("catalogue.import", lambda _: [FILMS], elsewhere=True),
     "import demo": Command("catalogue.import", lambda _: [], elsewhere=True),
+    "import undo": Command("catalogue.undo", Office.imported),
+    "export csv": Command("catalogue.export", lambda _: ["orders"]),
     "account create": Command(
         "account.create", lambda _: ["--email", "bob@example.com", *_PERSON, "--role", "admin"], typed=SECRET
     ),
