@@ -17,6 +17,7 @@ from filmer.accounts.api import AccountsApi
 from filmer.accounts.schemas import Credentials
 from filmer.api_description import describe
 from filmer.catalogue.api import CatalogueApi
+from filmer.catalogue.bulk_prices import BulkPrices
 from filmer.catalogue.prices import Prices
 from filmer.clock import Clock, SystemClock
 from filmer.community.api import CommunityApi
@@ -74,6 +75,7 @@ from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.orders import OfficeOrderPages
 from filmer.storefront.office.overview import OverviewPages
 from filmer.storefront.office.own_pages import OwnPagesPages
+from filmer.storefront.office.prices import PricePages
 from filmer.storefront.office.settings import SettingsPages
 from filmer.storefront.office.takings import TakingsPages
 from filmer.storefront.orders import OrderPages
@@ -211,7 +213,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             shop=components.shop,
             public_url=components.public_url,
         ),
-        Sitemaps(components.catalogue, components.public_url),
+        Sitemaps(components.catalogue, components.shop, components.public_url),
         accounts,
         OwnAccountPages(pages, database, components.own_account, accounts),
         PersonalDataPages(
@@ -264,6 +266,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         CounterPages(pages, components.counter),
         OfficeOrderPages(pages, components.cancelling, components.counter_payments, components.order_mails),
         TakingsPages(pages, database, components.clock),
+        PricePages(pages, database, BulkPrices(settings.default_price)),
         mail,
         SettingsPages(pages, components.shop, components.uploads),
         OwnPagesPages(pages, components.shop, components.uploads),

@@ -40,6 +40,7 @@ from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.orders import OfficeOrderPages
 from filmer.storefront.office.overview import OverviewPages
 from filmer.storefront.office.own_pages import OwnPagesPages
+from filmer.storefront.office.prices import PricePages
 from filmer.storefront.office.settings import SettingsPages
 from filmer.storefront.office.takings import TakingsPages
 from filmer.storefront.orders import OrderPages
@@ -290,6 +291,7 @@ def office(
     counter: CounterPages,
     orders: OfficeOrderPages,
     takings: TakingsPages,
+    prices: PricePages,
     mail: MailPages,
     settings: SettingsPages,
     own_pages: OwnPagesPages,
@@ -337,6 +339,10 @@ def office(
             post("/orders/{order_id:str}/paid")(orders.mark_paid),
             post("/orders/{order_id:str}/given-back")(orders.mark_given_back),
             post("/orders/{order_id:str}/resend")(orders.resend),
+            get("/prices")(prices.show_prices),
+            post("/prices")(prices.apply),
+            post("/prices/preview")(prices.preview),
+            post("/prices/undo")(prices.undo),
             get("/takings")(takings.show_takings),
             get("/takings.csv")(takings.download),
             get("/mail")(mail.list_mails),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
-from tests.conftest import FILMS
+from tests.conftest import FILMS, import_films
 from tests.importing.datasets import ImdbFiles
 from tests.server_in_thread import ServerInThread
 from tests.shop.conftest import AMELIE, BATMAN_BEGINS, UNDER_SCORE, buy, fetch
@@ -162,6 +162,11 @@ class Office:
         data.film(1, "Alien", rated=(8, 100))
         return data.write(self.folder / "imdb")
 
+    def imported(self) -> list[object]:
+        """Something to undo."""
+        import_films(self.url, keep_others=True)
+        return []
+
     def people(self) -> Path:
         file = self.folder / "people.csv"
         file.write_text("email,first name,last name\nanna@example.com,Anna,Ray\n", "utf-8")
@@ -268,6 +273,7 @@ COMMANDS: dict[str, Command | str] = {
     "import imdb": Command("catalogue.import", lambda office: [office.imdb()], elsewhere=True),
     "import csv": Command("catalogue.import", lambda _: [FILMS], elsewhere=True),
     "import demo": Command("catalogue.import", lambda _: [], elsewhere=True),
+    "import undo": Command("catalogue.undo", Office.imported),
     "export csv": Command("catalogue.export", lambda _: ["orders"]),
     "account create": Command(
         "account.create", lambda _: ["--email", "bob@example.com", *_PERSON, "--role", "admin"], typed=SECRET

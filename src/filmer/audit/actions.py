@@ -23,6 +23,8 @@ ACTIONS = {
     "film.hide": "hid {}",
     "film.show": "showed {} again",
     "film.poster": "changed the poster of {}",
+    "prices.change": "changed prices: {}",
+    "prices.undo": "undid a change of prices: {}",
     "film.terms": "changed the rental terms of {}",
     "film.add_video": "added a video to {}",
     "film.remove_video": "removed a video of {}",
