@@ -39,6 +39,9 @@ _FILES = Path(__file__).parent / "browser" / "stripe"
 _PASSING = ["500", "409", "429", "lost", "cut", "slow"]
 _UNKNOWN = ("use_stripe_sdk", "setup_future_usage")
 
+# The library of a shop in this process tries again after this many seconds, not after half a second and more.
+stripe.HTTPClient.INITIAL_DELAY = 0.01
+
 Answer = tuple[int, bytes]
 
 
@@ -258,6 +261,7 @@ def _refusal(status: int, code: str, *, kind: str | None = None) -> Answer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # an answer's head and body are two packets, and the second would wait for 40 ms
     stripe: StripeServer
 
     def do_GET(self) -> None:

@@ -19,12 +19,6 @@ TRIES = 1 + stripe_client.RETRIES
 REPEATED, TOLD = ["500", "409", "lost", "cut"], ["429"]
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stripe.HTTPXClient.INITIAL_DELAY", 0.01)
-    monkeypatch.setattr("stripe.HTTPXClient.MAX_DELAY", 0.01)
-
-
 @pytest.fixture
 def shop(start_shop: StartShop, stripe_server: StripeServer) -> StripeShop:
     return StripeShop(start_shop, stripe_server)

@@ -21,9 +21,7 @@ TRIES = 1 + stripe_client.RETRIES
 
 
 @pytest.fixture
-def shop(start_shop: StartShop, stripe_server: StripeServer, monkeypatch: pytest.MonkeyPatch) -> StripeShop:
-    monkeypatch.setattr("stripe.HTTPXClient.MAX_DELAY", 0.01)
-    monkeypatch.setattr("stripe.HTTPXClient.INITIAL_DELAY", 0.01)
+def shop(start_shop: StartShop, stripe_server: StripeServer) -> StripeShop:
     return StripeShop(start_shop, stripe_server)
 
 
