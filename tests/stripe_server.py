@@ -107,7 +107,7 @@ class StripeServer:
             self._process.terminate()
 
     @property
-    def settings(self) -> dict[str, str]:
+    def settings(self) -> dict[str, Any]:
         """By the fields of Settings."""
         return {
             "stripe_secret_key": SECRET_KEY,

@@ -118,7 +118,8 @@ def start_stripe_shop(
 @pytest.fixture(scope="module")
 def shared_shop(make_database: MakeDatabase, shared_stripe: StripeServer) -> Iterator[tuple[LocalShop, MovedClock]]:
     """To start one takes longer than most tests of it."""
-    clock, settings = MovedClock(), {"payment": "stripe,counter", "currency": "EUR", **shared_stripe.settings}
+    clock = MovedClock()
+    settings: dict[str, Any] = {"payment": "stripe,counter", "currency": "EUR", **shared_stripe.settings}
     with LocalShop(open_store(make_database), clock=clock, **settings) as shop:
         yield shop, clock
 
