@@ -182,6 +182,13 @@ class Form(NamedTuple):
     file: str | None = None
 
 
+class ShownBy(NamedTuple):
+    """Of what takes a process of its own: the test that does it, and looks for its entry."""
+
+    action: str
+    test: str
+
+
 class Command(NamedTuple):
     """``elsewhere``: on an empty database of its own."""
 
@@ -197,9 +204,9 @@ class ApiCall(NamedTuple):
     body: dict[str, Any] | None = None
 
 
-_BY_ITS_PROCESS = "a process of its own makes the entry when it is done: tests/office/test_imports.py"
+_READS = "it changes nothing"
 
-FORMS: dict[str, Form | str] = {
+FORMS: dict[str, Form | ShownBy | str] = {
     "/admin/new-film": Form("film.add", lambda _: "", {"title": "Another home movie", "year": "2001"}, ""),
     "/admin/films/{film_id}": Form("film.edit", Office.film, {"title": "Another title", "shown": UNTOUCHED}, ""),
     "/admin/films/{film_id}/hide": Form("film.hide", Office.film),
@@ -218,6 +225,12 @@ FORMS: dict[str, Form | str] = {
     "/admin/counter/{rental_id}/write-off": Form("rental.write_off", Office.rental_out),
     "/admin/orders/{order_id}/refund": Form("order.cancel", Office.paid_order, {"reason": "The disc is broken"}),
     "/admin/orders/{order_id}/paid": Form("order.paid", Office.unpaid_order),
+    "/admin/orders/{order_id}/resend": Form("order.resend", Office.paid_order),
+    "/admin/import": "it receives a file, which changes nothing until it is carried out",
+    "/admin/import/{job_id}/check": _READS,
+    "/admin/import/{job_id}/carry-out": ShownBy("catalogue.import", "office/test_imports.py"),
+    "/admin/import/undo": ShownBy("catalogue.undo", "office/test_imports.py"),
+    "/admin/export/{kind}": Form("catalogue.export", lambda _: "films"),
     "/admin/orders/{order_id}/given-back": Form("order.given_back", Office.cancelled_order),
     "/admin/customers/invite": Form(
         "account.invite",
@@ -246,16 +259,10 @@ FORMS: dict[str, Form | str] = {
     "/admin/pages/{slug}/up": Form("page.move", Office.second_page),
     "/admin/pages/{slug}/remove": Form("page.remove", Office.page),
     "/admin/mail/{mail_id}/retry": Form("mail.retry", Office.failed_mail),
-    "/admin/import": "it keeps a file for a day, and says what it would change",
-    "/admin/import/{job_id}/check": "it says what the file would change",
-    "/admin/import/{job_id}/carry-out": _BY_ITS_PROCESS,
-    "/admin/import/undo": _BY_ITS_PROCESS,
-    "/admin/export/{kind}": Form("catalogue.export", lambda _: "members"),
 }
 
 _PERSON = ["--first-name", "Bob", "--last-name", "Ray"]
 _CARD = [*_PERSON, "--expiration", "2031-05", "--account"]
-_READS = "it changes nothing"
 
 COMMANDS: dict[str, Command | str] = {
     "serve": "it serves; what it sets up by itself nobody has changed",
