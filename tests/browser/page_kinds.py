@@ -7,7 +7,15 @@ from typing import Any, NamedTuple
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page
 from tests.browser.page_actions import BATMAN, DARK_KNIGHT, INCEPTION, pay, suggested, warned
-from tests.browser.screenshots import MATRIX, METROPOLIS, ask_to_cancel, check_films, furnish, see_cancelled
+from tests.browser.screenshots import (
+    MATRIX,
+    METROPOLIS,
+    ask_to_cancel,
+    change_by_hand,
+    check_films,
+    furnish,
+    see_cancelled,
+)
 from tests.browser.storefront import ADMIN, CUSTOMER, Storefront, signed_in
 from tests.browser.watched_pages import open_context
 from tests.users import PASSWORD
@@ -259,6 +267,12 @@ KINDS = (
     Kind("all prices", "/admin/films", ADMIN),
     Kind("prices", "/admin/films?query=batman", ADMIN),
     Kind("price that is none", "/admin/films?query=batman", ADMIN, 400, set_no_price),
+    Kind("film in the office", f"/admin/films/{MATRIX}", ADMIN),
+    Kind("film changed by hand", f"/admin/films/{MATRIX}", ADMIN, 400, change_by_hand),
+    Kind("new film", "/admin/new-film", ADMIN),
+    Kind("videos of a film", f"/admin/films/{MATRIX}/videos", ADMIN),
+    Kind("films changed by hand", "/admin/films?only=changed", ADMIN),
+    Kind("no hidden films", "/admin/films?only=hidden", ADMIN),
     Kind("customers", "/admin/customers", ADMIN),
     Kind("mail that is not sent", "/admin/mail", ADMIN),
     Kind("log", "/admin/log", ADMIN),
