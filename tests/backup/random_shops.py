@@ -54,6 +54,12 @@ def draw_shop(url: str, draw: random.Random) -> None:
         conn.execute(
             "UPDATE film_terms SET price = %s, overview = %s", [draw.randint(1, 999) / 100, draw.choice(TEXTS)]
         )
+        conn.execute(
+            "INSERT INTO film_edit (film_id, imported, fields, hidden, edit, changed)"
+            " VALUES ('tt9', NULL, jsonb_build_object('title', %s::text), true, 1, now())",
+            [draw.choice(TEXTS).replace("\1", "")],
+        )
+        conn.execute("INSERT INTO film_poster VALUES ('tt9', 'image/webp', %s)", [draw.randbytes(99)])
         conn.execute("INSERT INTO rental_terms VALUES ('tt9', NULL, 5, %s)", [draw.choice([None, 0, 3])])
         conn.execute(
             "INSERT INTO video (film_id, kind, location, subtitles, added) VALUES ('tt9', 'feature', %s, %s, now())",

@@ -236,6 +236,9 @@ KINDS = (
     Kind("price that is none", "/admin/films?query=batman", ADMIN, 400, set_no_price),
     Kind("customers", "/admin/customers", ADMIN),
     Kind("mail that is not sent", "/admin/mail", ADMIN),
+    Kind("log", "/admin/log", ADMIN),
+    Kind("log without such an entry", "/admin/log?query=qqqq", ADMIN),
+    Kind("log of days that are none", "/admin/log?since=yesterday", ADMIN, 400),
     Kind("inbox of the demo", "/inbox"),
     Kind("customers of no name", "/admin/customers?query=qqqq", ADMIN),
 )

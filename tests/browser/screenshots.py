@@ -96,6 +96,7 @@ PAGES = (
     Shot("prices", "/admin/films?query=batman", ADMIN),
     Shot("customers", "/admin/customers", ADMIN),
     Shot("admin-mail", "/admin/mail", ADMIN),
+    Shot("log", "/admin/log", ADMIN),
     Shot("inbox", "/inbox"),
     Shot("not-found", "/nothing-here"),
     Shot("docs", "/docs", steps=see_operations),

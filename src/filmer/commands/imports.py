@@ -80,7 +80,8 @@ def import_csv(
     """Add the films in FILE to the catalogue, and update those that it has already.
 
     FILE is CSV, or a workbook: .xlsx or .ods. Columns: id, title (the only one required), original_title, year,
-    release_date, runtime_minutes, directors, genres, stars, rating, votes, popularity, tmdb_id, price, overview.
+    release_date, runtime_minutes, directors, genres, stars, rating, votes, popularity, tmdb_id, price, overview,
+    title_type, certificate, country, language.
     Several directors, genres or stars are separated by "|"; a star is "Name (birth year) [id]". See docs/importing.md.
     """
     report = Report(list_all=True)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 from msgspec import Meta
 
 from filmer.audit import queries
-from filmer.audit.actions import GROUPS
+from filmer.audit.actions import ACTIONS, GROUPS
 from filmer.audit.queries import LogFilter
 from filmer.audit.sentences import sentence
 from filmer.errors import InvalidRequest
@@ -57,7 +57,7 @@ class LogQuery(Query):
             text=self.query.strip(),
             account=int(self.who) if self.who and self.who != COMMAND_LINE else None,
             via=COMMAND_LINE if self.who == COMMAND_LINE else None,
-            group=self.group,
+            actions=[name for name in ACTIONS if name.startswith(f"{self.group}.")] if self.group else None,
             kind=kind if has_id else None,
             subject=subject if has_id else None,
             since=datetime.fromisoformat(self.since) if self.since else None,
