@@ -95,6 +95,8 @@ PAGES = (
     Shot("terms", "/admin/films?query=batman", ADMIN, see_terms),
     Shot("prices", "/admin/films?query=batman", ADMIN),
     Shot("customers", "/admin/customers", ADMIN),
+    Shot("customer", "/admin/customers/2", ADMIN),
+    Shot("invitation", "/admin/customers/invite", ADMIN),
     Shot("admin-mail", "/admin/mail", ADMIN),
     Shot("log", "/admin/log", ADMIN),
     Shot("inbox", "/inbox"),
