@@ -17,6 +17,7 @@ from filmer.accounts.api import AccountsApi
 from filmer.accounts.schemas import Credentials
 from filmer.api_description import describe
 from filmer.catalogue.api import CatalogueApi
+from filmer.catalogue.bulk_prices import BulkPrices
 from filmer.catalogue.prices import Prices
 from filmer.clock import Clock, SystemClock
 from filmer.community.api import CommunityApi
@@ -68,11 +69,13 @@ from filmer.storefront.office.customers import CustomerPages
 from filmer.storefront.office.film import FilmEditPages
 from filmer.storefront.office.film_videos import FilmVideoPages
 from filmer.storefront.office.films import OfficeFilmPages
+from filmer.storefront.office.imports import ImportPages
 from filmer.storefront.office.log import LogPages
 from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.orders import OfficeOrderPages
 from filmer.storefront.office.overview import OverviewPages
 from filmer.storefront.office.own_pages import OwnPagesPages
+from filmer.storefront.office.prices import PricePages
 from filmer.storefront.office.settings import SettingsPages
 from filmer.storefront.office.takings import TakingsPages
 from filmer.storefront.orders import OrderPages
@@ -210,7 +213,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             shop=components.shop,
             public_url=components.public_url,
         ),
-        Sitemaps(components.catalogue, components.public_url),
+        Sitemaps(components.catalogue, components.shop, components.public_url),
         accounts,
         OwnAccountPages(pages, database, components.own_account, accounts),
         PersonalDataPages(
@@ -263,10 +266,12 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         CounterPages(pages, components.counter),
         OfficeOrderPages(pages, components.cancelling, components.counter_payments, components.order_mails),
         TakingsPages(pages, database, components.clock),
+        PricePages(pages, database, BulkPrices(settings.default_price)),
         mail,
         SettingsPages(pages, components.shop, components.uploads),
         OwnPagesPages(pages, components.shop, components.uploads),
         LogPages(pages),
+        ImportPages(pages, components.imports, components.uploads, database),
     )
     return [storefront, office, *([urls.inbox(mail)] if has_inbox(settings) else [])]
 

@@ -20,6 +20,7 @@ app = App(
 app.command("filmer.commands.serve:serve")
 app.command("filmer.commands.migrate:migrate")
 app.command("filmer.commands.imports:import_app", name="import")
+app.command("filmer.commands.export:export_app", name="export")
 app.command("filmer.commands.catalogue:catalogue")
 app.command("filmer.commands.doctor:doctor")
 app.command("filmer.commands.account:account_app", name="account")

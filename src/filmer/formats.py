@@ -33,6 +33,11 @@ class Formats:
         return currency_code(self.currency)
 
     @property
+    def digits(self) -> int:
+        """Decimals of a price."""
+        return 0 if self._is_whole else 2
+
+    @property
     def _is_whole(self) -> bool:
         """Whether there are no cents."""
         return has_no_cents(self.code)

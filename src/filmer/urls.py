@@ -34,11 +34,13 @@ from filmer.storefront.office.customers import CustomerPages
 from filmer.storefront.office.film import FilmEditPages
 from filmer.storefront.office.film_videos import FilmVideoPages
 from filmer.storefront.office.films import OfficeFilmPages
+from filmer.storefront.office.imports import ImportPages
 from filmer.storefront.office.log import LogPages
 from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.orders import OfficeOrderPages
 from filmer.storefront.office.overview import OverviewPages
 from filmer.storefront.office.own_pages import OwnPagesPages
+from filmer.storefront.office.prices import PricePages
 from filmer.storefront.office.settings import SettingsPages
 from filmer.storefront.office.takings import TakingsPages
 from filmer.storefront.orders import OrderPages
@@ -289,10 +291,12 @@ def office(
     counter: CounterPages,
     orders: OfficeOrderPages,
     takings: TakingsPages,
+    prices: PricePages,
     mail: MailPages,
     settings: SettingsPages,
     own_pages: OwnPagesPages,
     log: LogPages,
+    imports: ImportPages,
 ) -> Router:
     """The pages of the people who run the shop, under /admin."""
     return _router(
@@ -335,6 +339,10 @@ def office(
             post("/orders/{order_id:str}/paid")(orders.mark_paid),
             post("/orders/{order_id:str}/given-back")(orders.mark_given_back),
             post("/orders/{order_id:str}/resend")(orders.resend),
+            get("/prices")(prices.show_prices),
+            post("/prices")(prices.apply),
+            post("/prices/preview")(prices.preview),
+            post("/prices/undo")(prices.undo),
             get("/takings")(takings.show_takings),
             get("/takings.csv")(takings.download),
             get("/mail")(mail.list_mails),
@@ -350,6 +358,14 @@ def office(
             post("/pages/{slug:str}/up")(own_pages.move),
             post("/pages/{slug:str}/remove")(own_pages.remove),
             get("/log")(log.show_log),
+            get("/import")(imports.show_imports),
+            post("/import")(imports.receive),
+            post("/import/undo")(imports.undo),
+            get("/import/{job_id:str}")(imports.show_job),
+            post("/import/{job_id:str}/check")(imports.check),
+            post("/import/{job_id:str}/carry-out")(imports.carry_out),
+            get("/import/{job_id:str}/report")(imports.download_report),
+            post("/export/{kind:str}", status_code=200)(imports.export),
         ],
     )
 

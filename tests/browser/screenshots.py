@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from playwright.sync_api import APIRequestContext, APIResponse, Browser, Page
+from playwright.sync_api import APIRequestContext, APIResponse, Browser, FilePayload, Page
 from tests.browser.chromium import CHOSEN, find_chromium, running_chromium
 from tests.browser.storefront import ADMIN, CUSTOMER, signed_in
 from tests.browser.watched_pages import Scheme, Width, open_context
@@ -53,8 +53,34 @@ def see_terms(page: Page) -> None:
     page.locator(".film-terms summary").filter(has_text="Batman Begins").click()
 
 
+def change_by_hand(page: Page) -> None:
+    """A field by hand, another wrong."""
+    page.get_by_role("textbox", name="Certificate").fill("FSK 16")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("by hand", exact=True).first.wait_for()
+    page.get_by_role("textbox", name="Year", exact=True).fill("19x9")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("This is not a whole number").wait_for()
+
+
 def see_operations(page: Page) -> None:
     page.locator(".opblock").first.wait_for()
+
+
+FILMS = """Titel;Jahr;Regie;Genre;Preis;Regal
+Der blaue Engel;1930;Josef von Sternberg;Drama|Musik;2,50;A 3
+Menschen am Sonntag;1930;Robert Siodmak|Edgar G. Ulmer;Drama;;A 4
+;1931;Fritz Lang;Krimi;;A 5
+Das Testament des Dr. Mabuse;1933x;Fritz Lang;Krimi;2,50;A 6
+Metropolis;1927;Fritz Lang;Drama|Science Fiction;3,00;B 1
+"""
+
+
+def check_films(page: Page) -> None:
+    films = FilePayload(name="filme.csv", mimeType="text/csv", buffer=FILMS.encode())
+    page.get_by_label("A file of films").set_input_files(films)
+    page.get_by_role("button", name="Send and check").click()
+    page.get_by_role("heading", name="What it would change").wait_for(timeout=60_000)
 
 
 PAGES = (
@@ -94,11 +120,21 @@ PAGES = (
     Shot("cancelled", "/admin/orders", ADMIN, see_cancelled),
     Shot("terms", "/admin/films?query=batman", ADMIN, see_terms),
     Shot("prices", "/admin/films?query=batman", ADMIN),
+    Shot("office-film", f"/admin/films/{MATRIX}", ADMIN),
+    Shot("office-film-by-hand", f"/admin/films/{MATRIX}", ADMIN, change_by_hand),
+    Shot("new-film", "/admin/new-film", ADMIN),
+    Shot("office-videos", f"/admin/films/{MATRIX}/videos", ADMIN),
+    Shot("edited-films", "/admin/films?only=changed", ADMIN),
     Shot("customers", "/admin/customers", ADMIN),
     Shot("customer", "/admin/customers/2", ADMIN),
     Shot("invitation", "/admin/customers/invite", ADMIN),
+    Shot("settings", "/admin/settings", ADMIN),
+    Shot("own-pages", "/admin/pages", ADMIN),
+    Shot("own-page", "/admin/pages/new?title=Imprint", ADMIN),
     Shot("admin-mail", "/admin/mail", ADMIN),
     Shot("log", "/admin/log", ADMIN),
+    Shot("import", "/admin/import", ADMIN),
+    Shot("import-checked", "/admin/import", ADMIN, check_films),
     Shot("inbox", "/inbox"),
     Shot("not-found", "/nothing-here"),
     Shot("docs", "/docs", steps=see_operations),

@@ -152,7 +152,8 @@ def test_values_at_their_bounds_are_taken(cells: dict[str, str], expected: tuple
 def test_films_have_a_certificate_a_country_and_a_language(database_url: str, tmp_path: Path) -> None:
     path = tmp_path / "films.csv"
     path.write_text(
-        f"id,title,certificate,country,language\na,A,FSK 12,Österreich,Deutsch\nb,B,{'x' * 21},,\nc,C,,{'x' * 101},\nd,D,,,\n",
+        "id,title,certificate,country,language\na,A,FSK 12,Österreich,Deutsch\n"
+        f"b,B,{'x' * 21},,\nc,C,,{'x' * 101},\nd,D,,,\n",
         "utf-8",
     )
     report = import_films(database_url, path)

@@ -29,6 +29,7 @@ _SUBJECTS = {
     "shop": ("the shop", "/admin/settings"),
     "page": ("the page “{title}”", "/admin/pages/{id}"),
     "card": ("any account", ""),
+    "export": ("a file of {id}", ""),
 }
 
 

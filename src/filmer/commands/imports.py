@@ -124,6 +124,14 @@ def import_demo_films(*, data_dir: DataDir = None) -> None:
     _say_imported(counts)
 
 
+@import_app.command(name="undo")
+def undo_import(*, data_dir: DataDir = None) -> None:
+    """Make the catalogue what it was before the last import. What was changed by hand stays, and films in use do."""
+    with _importing(data_dir) as (conn, progress):
+        counts = pipeline.undo(conn, actor=command_line(), progress=progress)
+    _say_imported(counts)
+
+
 def import_accounts(
     file: Path,
     /,

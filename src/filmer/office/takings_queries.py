@@ -1,4 +1,4 @@
-"""The SQL of takings (docs/decisions/0031-which-day-takings-belong-to.md).
+"""The SQL of takings (docs/decisions/0031-prices-and-takings.md).
 
 A sale counts on the day it was paid, a refund on the day its order was cancelled, whether the money is back already or
 still owed: so what the books have of a day that is over never changes.

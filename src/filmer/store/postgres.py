@@ -7,7 +7,7 @@ whichever server that is, and one to any server, for reads that a standby may an
 import asyncio
 import select
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ WAIT_SECONDS = 2.0  # for a connection, before the response is 503
 STATEMENT_SECONDS = 5
 LOCK_SECONDS = 2  # so that requests that wait for a lock held for long do not use up the pool
 ANSWER_SECONDS = 4.0  # for all work with one connection, when the server does not answer at all
+PATIENT_SECONDS = 120  # the same for work on the whole catalogue
 RETRY_SECONDS = 1  # at most between two attempts to connect; by default, the pool doubles its delays
 PROBE_SECONDS = 0.7  # for a standby's connection, and for a server's first answer, before another is asked
 LEAVE_SECONDS = 0.01  # between two looks whether connections are back
@@ -109,6 +110,18 @@ class Database:
             finally:
                 self._lent[edition] -= 1
 
+    @asynccontextmanager
+    async def patient(self) -> AsyncIterator[Connection]:
+        """A connection of its own to the primary, for work that takes longer than requests do. Errors as above."""
+        options = f"-c statement_timeout={PATIENT_SECONDS}s -c lock_timeout={PATIENT_SECONDS}s {_SETTINGS}"
+        connecting = CancellableConnection.connect(
+            to_primary(self._url), autocommit=True, connect_timeout=CONNECT_SECONDS, options=options,
+            application_name="filmer",
+        )  # fmt: skip
+        async with self._lend(_opened(connecting), seconds=PATIENT_SECONDS) as conn:
+            await conn.use_current_edition()
+            yield conn
+
     async def has_left(self, edition: str, *, within: float) -> None:
         """Waits until no connection that reads this edition is lent, so many seconds at most."""
         for _ in range(round(within / LEAVE_SECONDS)):
@@ -144,9 +157,11 @@ class Database:
             raise ServerLost("The catalogue has just been replaced") from error
 
     @asynccontextmanager
-    async def _lend(self, borrowed: AbstractAsyncContextManager[Lent]) -> AsyncIterator[Lent]:
+    async def _lend(
+        self, borrowed: AbstractAsyncContextManager[Lent], *, seconds: float = ANSWER_SECONDS
+    ) -> AsyncIterator[Lent]:
         try:
-            async with asyncio.timeout(ANSWER_SECONDS), borrowed as lent:
+            async with asyncio.timeout(seconds), borrowed as lent:
                 yield lent
         except TimeoutError as error:  # the server sends not even an error: it hangs, or the network is down
             raise ServiceUnavailable("The database did not answer in time") from error
@@ -283,6 +298,12 @@ class Database:
 def escape_like(text: str) -> str:
     """A LIKE pattern that matches the text itself."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+@asynccontextmanager
+async def _opened(connecting: Awaitable[Connection]) -> AsyncIterator[Connection]:
+    async with await connecting as conn:
+        yield conn
 
 
 async def _ping(conn: Connection) -> bool:

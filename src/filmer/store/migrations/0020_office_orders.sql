@@ -1,4 +1,4 @@
--- The office's orders and takings (docs/decisions/0031-which-day-takings-belong-to.md).
+-- The office's orders and takings (docs/decisions/0031-prices-and-takings.md).
 
 -- The last four digits of a card that a payment provider keeps. Of a card on file they are in ``payment``.
 ALTER TABLE shop_order ADD COLUMN last_four text CHECK (last_four ~ '^[0-9]{4}$');
