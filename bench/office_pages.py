@@ -94,12 +94,12 @@ def addresses(url: str) -> list[str]:
 
 
 def processor_seconds() -> float:
-    """Of this process, and of the database's that it is connected to."""
-    used = time.process_time()
-    for path in Path("/proc").glob("[0-9]*"):
+    """Of this process, and of its database's processes."""
+    used, server = time.process_time(), (DATA / "postgres" / "postmaster.pid").read_text().split()[0]
+    for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            if (path / "cmdline").read_bytes().startswith(b"postgres: filmer filmer"):
-                used += sum(map(int, (path / "stat").read_text().rpartition(")")[2].split()[11:13])) / 100
+            fields = path.read_text().rpartition(")")[2].split()
+            used += sum(map(int, fields[11:13])) / 100 if fields[1] == server else 0
     return used
 
 
