@@ -69,6 +69,8 @@ from filmer.storefront.office.customers import CustomerPages
 from filmer.storefront.office.film import FilmEditPages
 from filmer.storefront.office.film_videos import FilmVideoPages
 from filmer.storefront.office.films import OfficeFilmPages
+from filmer.storefront.office.imports import ImportPages
+from filmer.storefront.office.log import LogPages
 from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.orders import OfficeOrderPages
 from filmer.storefront.office.overview import OverviewPages
@@ -268,6 +270,8 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         mail,
         SettingsPages(pages, components.shop, components.uploads),
         OwnPagesPages(pages, components.shop, components.uploads),
+        LogPages(pages),
+        ImportPages(pages, components.imports, components.uploads, database),
     )
     return [storefront, office, *([urls.inbox(mail)] if has_inbox(settings) else [])]
 

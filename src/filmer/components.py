@@ -29,6 +29,7 @@ from filmer.mail.outbox import Outbox
 from filmer.mail.smtp import Smtp
 from filmer.office.customers import Customers
 from filmer.office.identity import ShopIdentity
+from filmer.office.imports import Imports
 from filmer.office.rebuilding import Rebuilding
 from filmer.personal_data.leaving import Leaving
 from filmer.rentals.counter import Counter
@@ -186,6 +187,7 @@ class Components:
         self.assets = Assets(self.shop)
         self.shop.when_changed = self.assets.take_identity
         self.uploads = Uploads()
+        self.imports = Imports(self.database, settings.database_url or "", self.clock)
         self.templates = Templates(
             self.assets,
             shop=self.shop,
@@ -244,6 +246,7 @@ class Components:
             lambda: self.leaving.tidy(self.database),
             lambda: self.reminders.tidy(self.database),
             lambda: self.outbox.tidy(self.database),
+            lambda: self.imports.tidy(self.database),
             self.tmdb_cache.tidy,
             self.rebuilding.tidy,
         ]

@@ -22,7 +22,7 @@ class Formats:
 
     def __init__(self, locale: str = DEFAULT_LOCALE, currency: str = DEFAULT_CURRENCY) -> None:
         self._locale = parse_locale(locale)
-        self._currency = currency.strip()
+        self.currency = currency.strip()
         self.tag = str(self._locale).replace("_", "-")
         self.lang = "" if self._locale.language == "en" else self.tag  # pages are in English: what is not says so
         self.money = lru_cache(1000)(self._money)  # a page has fifty prices, most of them the same
@@ -30,7 +30,7 @@ class Formats:
     @property
     def code(self) -> str | None:
         """The currency's ISO code; None for a sign."""
-        return currency_code(self._currency)
+        return currency_code(self.currency)
 
     @property
     def currency(self) -> str:
@@ -51,7 +51,7 @@ class Formats:
         """An amount as pages show it: ``$1,234.50``, ``1.234,50 €``. Never rounded: what is shown is what is paid."""
         has_cents = amount != int(amount)
         text = numbers.format_currency(
-            amount, self._currency, locale=self._locale, currency_digits=not (has_cents and self._is_whole)
+            amount, self.currency, locale=self._locale, currency_digits=not (has_cents and self._is_whole)
         )
         return _NO_SPACE.sub("\N{NO-BREAK SPACE}", text)
 
@@ -74,7 +74,7 @@ class Formats:
     def read_amount(self, text: str) -> Decimal:
         """A price as people type it here, with the currency or without. Raises ValueError with an example."""
         typed = text.strip()
-        for sign in {self._currency, numbers.get_currency_symbol(self._currency, self._locale)}:
+        for sign in {self.currency, numbers.get_currency_symbol(self.currency, self._locale)}:
             typed = typed.removeprefix(sign).removesuffix(sign).strip()
         group = numbers.get_group_symbol(self._locale)
         typed = (

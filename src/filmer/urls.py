@@ -34,6 +34,8 @@ from filmer.storefront.office.customers import CustomerPages
 from filmer.storefront.office.film import FilmEditPages
 from filmer.storefront.office.film_videos import FilmVideoPages
 from filmer.storefront.office.films import OfficeFilmPages
+from filmer.storefront.office.imports import ImportPages
+from filmer.storefront.office.log import LogPages
 from filmer.storefront.office.mail import MailPages
 from filmer.storefront.office.orders import OfficeOrderPages
 from filmer.storefront.office.overview import OverviewPages
@@ -293,6 +295,8 @@ def office(
     mail: MailPages,
     settings: SettingsPages,
     own_pages: OwnPagesPages,
+    log: LogPages,
+    imports: ImportPages,
 ) -> Router:
     """The pages of the people who run the shop, under /admin."""
     return _router(
@@ -353,6 +357,15 @@ def office(
             post("/pages/{slug:str}/undo")(own_pages.undo),
             post("/pages/{slug:str}/up")(own_pages.move),
             post("/pages/{slug:str}/remove")(own_pages.remove),
+            get("/log")(log.show_log),
+            get("/import")(imports.show_imports),
+            post("/import")(imports.receive),
+            post("/import/undo")(imports.undo),
+            get("/import/{job_id:str}")(imports.show_job),
+            post("/import/{job_id:str}/check")(imports.check),
+            post("/import/{job_id:str}/carry-out")(imports.carry_out),
+            get("/import/{job_id:str}/report")(imports.download_report),
+            post("/export/{kind:str}")(imports.export),
         ],
     )
 

@@ -54,6 +54,12 @@ def draw_shop(url: str, draw: random.Random) -> None:
         conn.execute(
             "UPDATE film_terms SET price = %s, overview = %s", [draw.randint(1, 999) / 100, draw.choice(TEXTS)]
         )
+        conn.execute(
+            "INSERT INTO film_edit (film_id, imported, fields, hidden, edit, changed)"
+            " VALUES ('tt9', NULL, jsonb_build_object('title', %s::text), true, 1, now())",
+            [draw.choice(TEXTS).replace("\1", "")],
+        )
+        conn.execute("INSERT INTO film_poster VALUES ('tt9', 'image/webp', %s)", [draw.randbytes(99)])
         conn.execute("INSERT INTO rental_terms VALUES ('tt9', NULL, 5, %s)", [draw.choice([None, 0, 3])])
         conn.execute(
             "INSERT INTO video (film_id, kind, location, subtitles, added) VALUES ('tt9', 'feature', %s, %s, now())",
@@ -151,7 +157,8 @@ def _insert_links_and_mails(conn: psycopg.Connection, draw: random.Random, accou
             INSERT INTO audit_entry (at, via, action, subject_kind, subject_id, title, before, after)
             VALUES (%s, 'command line', 'film.price', 'film', 'tt9', %s, '{}', '{"price": "4.99"}') RETURNING id
         )
-        INSERT INTO audit_personal SELECT id, %s, jsonb_build_object('address', %s::text) FROM entry
+        INSERT INTO audit_personal (entry_id, account_id, fields)
+        SELECT id, %s, jsonb_build_object('address', %s::text) FROM entry
         """,
         [moment, draw.choice(TEXTS), account, draw.choice(TEXTS)],
     )

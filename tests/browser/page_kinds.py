@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, FilePayload, Page
 from tests.browser.page_actions import BATMAN, DARK_KNIGHT, INCEPTION, pay, suggested, warned
-from tests.browser.screenshots import MATRIX, METROPOLIS, ask_to_cancel, furnish, see_cancelled
+from tests.browser.screenshots import MATRIX, METROPOLIS, ask_to_cancel, check_films, furnish, see_cancelled
 from tests.browser.storefront import ADMIN, CUSTOMER, Storefront, signed_in
 from tests.browser.watched_pages import open_context
 from tests.users import PASSWORD
@@ -131,6 +131,18 @@ def about_to_cancel(page: Page) -> None:
     page.get_by_role("dialog").wait_for()
 
 
+def about_to_replace(page: Page) -> None:
+    check_films(page)
+    page.get_by_role("button", name="Replace the catalogue").click()
+    page.get_by_role("dialog").wait_for()
+
+
+def send_nothing(page: Page) -> None:
+    page.get_by_label("A file of films").set_input_files(FilePayload(name="a.csv", mimeType="text/csv", buffer=b""))
+    page.get_by_role("button", name="Send and check").click()
+    page.get_by_text("one that is not empty").wait_for()
+
+
 def about_to_write_off(page: Page) -> None:
     page.get_by_role("button", name="Write off Pulp Fiction").first.click()
     page.get_by_role("dialog").wait_for()
@@ -236,6 +248,13 @@ KINDS = (
     Kind("price that is none", "/admin/films?query=batman", ADMIN, 400, set_no_price),
     Kind("customers", "/admin/customers", ADMIN),
     Kind("mail that is not sent", "/admin/mail", ADMIN),
+    Kind("log", "/admin/log", ADMIN),
+    Kind("log without such an entry", "/admin/log?query=qqqq", ADMIN),
+    Kind("log of days that are none", "/admin/log?since=yesterday", ADMIN, 400),
+    Kind("import", "/admin/import", ADMIN),
+    Kind("checked import", "/admin/import", ADMIN, steps=check_films),
+    Kind("import about to replace", "/admin/import", ADMIN, steps=about_to_replace),
+    Kind("import of nothing", "/admin/import", ADMIN, 400, send_nothing),
     Kind("inbox of the demo", "/inbox"),
     Kind("customers of no name", "/admin/customers?query=qqqq", ADMIN),
 )

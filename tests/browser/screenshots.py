@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from playwright.sync_api import APIRequestContext, APIResponse, Browser, Page
+from playwright.sync_api import APIRequestContext, APIResponse, Browser, FilePayload, Page
 from tests.browser.chromium import CHOSEN, find_chromium, running_chromium
 from tests.browser.storefront import ADMIN, CUSTOMER, signed_in
 from tests.browser.watched_pages import Scheme, Width, open_context
@@ -57,6 +57,22 @@ def see_operations(page: Page) -> None:
     page.locator(".opblock").first.wait_for()
 
 
+FILMS = """Titel;Jahr;Regie;Genre;Preis;Regal
+Der blaue Engel;1930;Josef von Sternberg;Drama|Musik;2,50;A 3
+Menschen am Sonntag;1930;Robert Siodmak|Edgar G. Ulmer;Drama;;A 4
+;1931;Fritz Lang;Krimi;;A 5
+Das Testament des Dr. Mabuse;1933x;Fritz Lang;Krimi;2,50;A 6
+Metropolis;1927;Fritz Lang;Drama|Science Fiction;3,00;B 1
+"""
+
+
+def check_films(page: Page) -> None:
+    films = FilePayload(name="filme.csv", mimeType="text/csv", buffer=FILMS.encode())
+    page.get_by_label("A file of films").set_input_files(films)
+    page.get_by_role("button", name="Send and check").click()
+    page.get_by_role("heading", name="What it would change").wait_for(timeout=60_000)
+
+
 PAGES = (
     Shot("home", "/"),
     Shot("browse", "/films"),
@@ -96,6 +112,9 @@ PAGES = (
     Shot("prices", "/admin/films?query=batman", ADMIN),
     Shot("customers", "/admin/customers", ADMIN),
     Shot("admin-mail", "/admin/mail", ADMIN),
+    Shot("log", "/admin/log", ADMIN),
+    Shot("import", "/admin/import", ADMIN),
+    Shot("import-checked", "/admin/import", ADMIN, check_films),
     Shot("inbox", "/inbox"),
     Shot("not-found", "/nothing-here"),
     Shot("docs", "/docs", steps=see_operations),

@@ -147,3 +147,19 @@ def test_values_at_their_bounds_are_taken(cells: dict[str, str], expected: tuple
     data_set, report = read(table({**film(1), **cells}))
     assert not report.bad
     assert getattr(data_set.films[0], expected[0]) == expected[1]
+
+
+def test_films_have_a_certificate_a_country_and_a_language(database_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "films.csv"
+    path.write_text(
+        "id,title,certificate,country,language\na,A,FSK 12,Österreich,Deutsch\n"
+        f"b,B,{'x' * 21},,\nc,C,,{'x' * 101},\nd,D,,,\n",
+        "utf-8",
+    )
+    report = import_films(database_url, path)
+    assert set(report.bad) == {"certificate has over 20 characters", "country has over 100 characters"}
+    said = "SELECT (certificate, country, language)::text FROM film WHERE id = %s"
+    assert fetch(database_url, said, "a") == '("FSK 12",Österreich,Deutsch)'
+    assert fetch(database_url, said, "d") == "(,,)"
+    import_films(database_url, write(tmp_path / "other.csv", film(1)), keep_others=True)
+    assert fetch(database_url, said, "a") == '("FSK 12",Österreich,Deutsch)', "films that stay keep them"

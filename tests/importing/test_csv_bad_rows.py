@@ -119,9 +119,9 @@ def test_a_film_has_as_many_genres_as_the_index_holds(database_url: str, tmp_pat
     [
         (b"", "empty"),
         (b"\n \n", "empty"),
-        (b"name,year\nFilm,1990\n", "separated by `,`, and its first row names: name, year"),
-        (b"Titel;Jahr\nFilm;1990\n", "separated by `;`, and its first row names: Titel, Jahr"),
-        (b"name\tyear\nFilm\t1990\n", "separated by tabs, and its first row names: name, year"),
+        (b"work,year\nFilm,1990\n", "separated by `,`, and its first row names: work, year"),
+        (b"Werk;Jahr\nFilm;1990\n", "separated by `;`, and its first row names: Werk, Jahr"),
+        (b"work\tyear\nFilm\t1990\n", "separated by tabs, and its first row names: work, year"),
         (b"Title,year, TITLE \nFilm,1990,x\n", "more than one column 'title'"),
         (b"title,colour,Colour\nFilm,x,y\n", "more than one column 'colour'"),
         (codecs.BOM_UTF16_LE + b"t\0i\0t\0l\0e\0\n\0x", "line 2"),

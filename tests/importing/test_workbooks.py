@@ -93,8 +93,8 @@ def test_the_command_says_which_sheet_it_read(database_url: str, tmp_path: Path,
 
 @kinds
 def test_a_workbook_without_a_title_is_refused_with_what_it_has(tmp_path: Path, make: Make, suffix: str) -> None:
-    with pytest.raises(ImportFailed, match=r"'Eins': Titel, Jahr; 'Zwei': nothing"):
-        read(tmp_path / f"films.{suffix}", make({"Eins": [["Titel", "Jahr"]], "Zwei": []}))
+    with pytest.raises(ImportFailed, match=r"'Eins': Werk, Jahr; 'Zwei': nothing"):
+        read(tmp_path / f"films.{suffix}", make({"Eins": [["Werk", "Jahr"]], "Zwei": []}))
 
 
 @kinds

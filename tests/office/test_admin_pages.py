@@ -136,7 +136,7 @@ def test_a_new_price_shows_at_once_and_outlives_an_import(admin_pages: AdminPage
 
 
 def listed(text: str) -> list[str]:
-    return re.findall(r'<th scope="row"><a href="/films/([^"]+)">', text)
+    return re.findall(r'<th scope="row"><a href="/admin/films/([^"]+)">', text)
 
 
 def test_films_are_there_before_one_searches_the_best_known_first(admin_pages: AdminPages) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filmer.importing import csv_table
 from filmer.office import spreadsheet_csv
 
 # A file has no lone surrogates, and PostgreSQL has no NUL.
@@ -22,7 +23,7 @@ def read(content: bytes) -> list[list[str]]:
 @given(st.lists(st.lists(st.builds(str.__add__, start, text), min_size=2, max_size=4), max_size=8))
 def test_any_text_comes_back_and_is_no_formula(table: list[list[str]]) -> None:
     cells = read(b"".join(spreadsheet_csv.rows(["a", "b"], table)))[1:]
-    assert [[spreadsheet_csv.plain(cell) for cell in row] for row in cells] == table
+    assert [[csv_table.plain(cell) for cell in row] for row in cells] == table
     assert not [cell for row in cells for cell in row if cell[:1] and cell[:1] in "=+-@\t\r"]
 
 

@@ -30,7 +30,7 @@ PUBLIC = {
     for path in (
         "/", "/films", "/films/{film_id}", "/stars", "/stars/{star_id}", "/genres", "/genres/{genre_id}", "/search",
         "/popular", "/posters/{film_id}", "/robots.txt", "/sitemap.xml", "/sitemaps/{number}", "/static/{name}",
-        "/favicon.ico", "/manifest.webmanifest", "/posters/{film_id}/preview",
+        "/favicon.ico", "/manifest.webmanifest", "/posters/{film_id}/preview", "/about", "/pages/{slug}",
     )
 }  # fmt: skip
 ENTRANCE = {
@@ -190,6 +190,8 @@ def addresses(path: str, owner: Owner) -> list[str]:
     choices = {
         "film_id": [FILM, OTHER],
         "star_id": [STAR],
+        "slug": ["imprint"],
+        "video_id": ["1"],
         "genre_id": ["1", str(owner.person.id)],
         "name": ["site.css"],
         "number": ["1.xml"],

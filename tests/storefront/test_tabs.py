@@ -60,7 +60,7 @@ def test_an_order_lies_below_the_account(admin: httpx.Client) -> None:
     ("tab", "path"),
     [
         ("Overview", "/admin"),
-        ("Prices", "/admin/films?query=batman&page=2"),
+        ("Films", "/admin/films?query=batman&page=2"),
         ("Counter", "/admin/counter?query=a"),
         ("Orders", "/admin/orders?page=2"),
         ("Customers", "/admin/customers?page=2"),
@@ -72,7 +72,7 @@ def test_the_office_s_tabs_stay_marked(admin: httpx.Client, tab: str, path: str)
 
 def test_a_form_that_failed_leaves_the_tab_marked(admin: httpx.Client) -> None:
     response = admin.post(f"/admin/films/{FILM}/price", data={"price": "gratis"})
-    assert (response.status_code, marked(response.text)) == (400, ["Office", "Prices"])
+    assert (response.status_code, marked(response.text)) == (400, ["Office", "Films"])
     for path, tab in (("/cart/items", "Cart"), ("/checkout", "Cart"), ("/account/tokens", "Mary")):
         response = admin.post(path, data={"movieId": "tt9999999"})
         assert response.status_code >= 400

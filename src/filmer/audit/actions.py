@@ -1,5 +1,21 @@
-"""What is recorded, by name, and how the log tells it. ``{}`` stands for the subject."""
+"""What is recorded, by name, and how the log tells it."""
 
+# What the names begin with, as the log's filter calls it.
+GROUPS = {
+    "film": "Films",
+    "order": "Orders",
+    "rental": "Counter",
+    "account": "Accounts",
+    "card": "Cards on file",
+    "mail": "Mail",
+    "shop": "Settings",
+    "page": "Pages",
+    "catalogue": "Imports",
+    "database": "Backups",
+}
+
+# ``{}`` stands for the subject, ``{title}`` for the entry's title where the subject has another name. What one value
+# was and is now follows by itself: "from … to …".
 ACTIONS = {
     "film.price": "set the price of {}",
     "film.add": "added {}",
@@ -41,15 +57,17 @@ ACTIONS = {
     "card.remove": "removed a card of {}",
     "card.remove_all": "removed all cards on file",
     "mail.retry": "had {} tried again",
-    "catalogue.import": "imported {}",
-    "catalogue.link": "looked up films of {} at TMDB",
-    "accounts.import": "opened {}",
-    "shop.settings": "changed {}",
+    "shop.settings": "changed the settings of {}",
     "shop.mark": "changed the mark of {}",
     "page.publish": "published {}",
     "page.undo": "went back to the former version of {}",
     "page.remove": "removed {}",
     "page.move": "moved the link to {}",
-    "database.backup": "backed up {}",
-    "database.restore": "restored {} from a backup",
+    "catalogue.import": "imported a catalogue",
+    "catalogue.undo": "undid the last import",
+    "catalogue.export": "exported {}",
+    "catalogue.link": "began to look up films at TMDB",
+    "account.import": "opened accounts of a file",
+    "database.backup": "made a backup of everything",
+    "database.restore": "restored everything from a backup",
 }

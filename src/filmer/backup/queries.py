@@ -120,7 +120,9 @@ def drop_everything(conn: Connection) -> None:
     """Drop everything but extensions, which not every user may create again."""
     conn.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'".encode())
     conn.execute("SET LOCAL client_min_messages = warning")
-    for (schema,) in conn.execute("SELECT nspname FROM pg_namespace WHERE nspname ~ '^catalogue(_|$)'").fetchall():
+    for (schema,) in conn.execute(
+        "SELECT nspname FROM pg_namespace WHERE nspname ~ '^(catalogue(_|$)|former_catalogue)'"
+    ).fetchall():
         conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
     rows = conn.execute(
         """

@@ -39,7 +39,8 @@ async def select_price(conn: Connection, film_id: str) -> tuple[Decimal | None, 
     cursor = await conn.execute(
         "SELECT price, imported_price, is_price_by_hand FROM film_terms WHERE film_id = %s", [film_id]
     )
-    return await cursor.fetchone() or (None, None, False)
+    price, imported, is_by_hand = await cursor.fetchone() or (None, None, None)
+    return price, imported, bool(is_by_hand)
 
 
 async def update_price(conn: Connection, film_id: str, price: Decimal) -> str | None:

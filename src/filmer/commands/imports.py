@@ -80,7 +80,8 @@ def import_csv(
     """Add the films in FILE to the catalogue, and update those that it has already.
 
     FILE is CSV, or a workbook: .xlsx or .ods. Columns: id, title (the only one required), original_title, year,
-    release_date, runtime_minutes, directors, genres, stars, rating, votes, popularity, tmdb_id, price, overview.
+    release_date, runtime_minutes, directors, genres, stars, rating, votes, popularity, tmdb_id, price, overview,
+    title_type, certificate, country, language.
     Several directors, genres or stars are separated by "|"; a star is "Name (birth year) [id]". See docs/importing.md.
     """
     report = Report(list_all=True)
@@ -123,6 +124,14 @@ def import_demo_films(*, data_dir: DataDir = None) -> None:
     _say_imported(counts)
 
 
+@import_app.command(name="undo")
+def undo_import(*, data_dir: DataDir = None) -> None:
+    """Make the catalogue what it was before the last import. What was changed by hand stays, and films in use do."""
+    with _importing(data_dir) as (conn, progress):
+        counts = pipeline.undo(conn, actor=command_line(), progress=progress)
+    _say_imported(counts)
+
+
 def import_accounts(
     file: Path,
     /,
@@ -154,7 +163,7 @@ def import_accounts(
         created = await insert_accounts(conn, missing, actor.at)
         if created:
             after = {"created": len(created), "from": storable(str(file))}
-            await record(conn, actor, "accounts.import", ("accounts", "imported"), after=after)
+            await record(conn, actor, "account.import", ("accounts", "all"), after=after)
         return holders, created
 
     _say_accounts(rows, *in_database(data_dir, work))

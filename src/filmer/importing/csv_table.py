@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import NamedTuple, TextIO
 
+from filmer.importing.column_names import normal
 from filmer.importing.data_set import NOT_STORABLE, ImportFailed
 
 MAX_LINE = 2**20  # characters of a line, and of a row of several lines
@@ -15,6 +16,9 @@ MAX_FIELD = 100_000  # characters
 MAX_ROWS = 1_000_000
 SEPARATORS = {",": "`,`", ";": "`;`", "\t": "tabs"}  # those that are tried, and their names in messages
 _SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
+# What spreadsheets read as a formula when a cell begins with it, also behind the apostrophe with which
+# office/spreadsheet_csv.py makes it text.
+FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # the last four: full width
 
 
 class Row(NamedTuple):
@@ -63,10 +67,15 @@ class CsvTable:
         if not self.is_sheet and any(cell.strip() for cell in row.cells[len(self.columns) :]):
             raise ValueError(f"more fields than columns ({self.formats[0]})")
         cells = zip(self.columns, row.cells, strict=False)
-        text = dict.fromkeys(columns, "") | {column: " ".join(cell.split()) for column, cell in cells}
+        text = dict.fromkeys(columns, "") | {column: " ".join(plain(cell).split()) for column, cell in cells}
         if invalid := NOT_STORABLE.search("".join(map(text.__getitem__, columns))):
             raise ValueError("a character U+0000" if invalid[0] == "\0" else "text that is not in the encoding")
         return text
+
+
+def plain(cell: str) -> str:
+    """A cell without the apostrophe that makes a formula text."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
 
 
 def _separator(file: TextIO, name: str, known: Collection[str]) -> str:
@@ -79,7 +88,7 @@ def _separator(file: TextIO, name: str, known: Collection[str]) -> str:
             header = next(_rows(file, name, separator), None)
         except ImportFailed:
             return -1, 0
-        columns = [cell.strip().casefold() for cell in header.cells] if header else []
+        columns = [name for cell in header.cells for name in (cell.strip().casefold(), normal(cell))] if header else []
         return len({*columns} & {*known}), len(columns)
 
     separator = declared[1] if declared else max(SEPARATORS, key=known_columns)

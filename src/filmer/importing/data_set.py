@@ -61,6 +61,7 @@ class DataSet(msgspec.Struct):
 
     films: list[ImportedFilm] = msgspec.field(default_factory=list)
     people: list[ImportedPerson] = msgspec.field(default_factory=list)
+    lines: list[int] = msgspec.field(default_factory=list)  # of the films that were read, in an owner's file
 
 
 def require_indexable(title: str, genres: Sequence[str]) -> None:

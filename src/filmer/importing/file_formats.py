@@ -39,7 +39,7 @@ Confirm = Callable[[str], bool | None]  # asks the owner a yes-no question; None
 @contextmanager
 def open_table(
     path: Path, known: Collection[str], report: Report, *,
-    main: Sequence[str], separator: str | None, encoding: str | None, confirm: Confirm,
+    main: Sequence[str], separator: str | None, encoding: str | None, confirm: Confirm, name: str = "",
 ) -> Iterator[CsvTable]:  # fmt: skip
     """``known``: the columns there may be; ``main``: names of the one by which the sheet of a workbook is known.
 
@@ -48,7 +48,7 @@ def open_table(
 
     Raises ImportFailed for a file that can't be read as a table.
     """
-    name = storable(path.name)
+    name = name or storable(path.name)
     try:
         with _opened(path, name) as file:
             start = file.read(4)

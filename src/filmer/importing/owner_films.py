@@ -15,15 +15,16 @@ The header names the columns, in any order and in upper or lower case. Only ``ti
 import hashlib
 import re
 from base64 import b32encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import partial
-from itertools import zip_longest
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any, TextIO
 
 from filmer.catalogue.folding import fold
+from filmer.importing.column_names import FIELDS, TITLES, by_name, is_imdb_list
 from filmer.importing.csv_table import CsvTable, Row
 from filmer.importing.data_set import (
     DataSet,
@@ -37,12 +38,14 @@ from filmer.importing.data_set import (
     require_title,
 )
 from filmer.importing.file_formats import Confirm, open_table
+from filmer.importing.workbooks import ANY_SHEET
 
 COLUMNS = (
     "id", "title", "original_title", "year", "release_date", "runtime_minutes", "directors", "genres", "stars",
     "rating", "votes", "popularity", "tmdb_id", "price", "overview", "title_type", "certificate", "country", "language",
 )  # fmt: skip
 MAX_NAMED = 20  # line numbers in one warning
+SHOWN_ROWS = 20  # by which the columns are known
 TITLE_TYPE = re.compile(r"[A-Za-z]{1,20}")
 MAX_GENRE = 100  # characters
 MAX_INTEGER = 2**31 - 1
@@ -50,6 +53,9 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE_OR_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9:.]+)?|[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _DECIMAL_COMMA = re.compile(r"([+-]?[0-9]+),([0-9]+)")
 _STAR = re.compile(r"(?P<name>[^\[\]]+?)(?:\s*\((?P<born>\d{4})\))?(?:\s*\[(?P<id>[^\[\]]*)\])?")
+
+Named = tuple[str, int | None, str | None]  # a person as an owner writes one: name, year of birth, id
+Match = Callable[[CsvTable, Sequence[Row]], Sequence[str]]  # of a table and its first rows: the field of each column
 
 
 def read_csv(
@@ -59,30 +65,45 @@ def read_csv(
     separator: str | None = None,
     encoding: str | None = None,
     confirm: Confirm = lambda _: None,
+    name: str = "",
+    match: Match = lambda table, _: by_name(table.header),
+    names_by: str = "",
+    any_sheet: bool = False,
 ) -> DataSet:
     """Read the films of a file. Bad rows are left out, and reported with the reason.
 
     ``separator``, ``encoding``: what the owner named, if anything. ``confirm`` asks the owner if the encoding is
-    uncertain. Raises ImportFailed for a file that can't be read as a table of films.
+    uncertain. ``name``: of the file in the report. ``names_by``: what separates the names in a cell; "": a ``|``, and
+    in IMDb's lists a comma. ``any_sheet``: of a workbook without a column known as the title's, the first sheet.
+    Raises ImportFailed for a file that can't be read as a table of films.
     """
+    main = [*TITLES, ANY_SHEET] if any_sheet else TITLES
     with open_table(
-        path, COLUMNS, report, main=["title"], separator=separator, encoding=encoding, confirm=confirm
+        path, FIELDS, report, main=main, separator=separator, encoding=encoding, confirm=confirm, name=name
     ) as table:
-        return _OwnerFilmReader(table, report).read()
+        return _OwnerFilmReader(table, report, match, names_by).read()
 
 
 def read_rows(file: TextIO, name: str, report: Report) -> DataSet:
     """Read the films of a text in CSV."""
-    return _OwnerFilmReader(CsvTable(file, name, COLUMNS), report).read()
+    return _OwnerFilmReader(CsvTable(file, name, FIELDS), report).read()
 
 
 class _OwnerFilmReader:
-    def __init__(self, table: CsvTable, report: Report) -> None:
+    def __init__(
+        self,
+        table: CsvTable,
+        report: Report,
+        match: Match = lambda table, _: by_name(table.header),
+        names_by: str = "",
+    ) -> None:
         self._table = table
         self._report = report
+        self._match = match
+        self._names_by = names_by or ("," if is_imdb_list(table.header) else "|")
         self._data_set = DataSet()
         self._person_indices: dict[str, int] = {}  # by id
-        self._directors: list[tuple[ImportedFilm, list[str]]] = []
+        self._directors: list[tuple[ImportedFilm, list[Named]]] = []
         self._film_ids: set[str] = set()
         self._has_decimal_commas = False
         self._row_warnings: dict[str, tuple[Row, list[int]]] = {}  # by text: the first row, and the lines of all rows
@@ -91,17 +112,20 @@ class _OwnerFilmReader:
         table, report = self._table, self._report
         if not table.columns:
             raise ImportFailed(f"{table.name} is empty. Nothing was changed.")
-        if "title" not in table.columns:
+        rows = table.rows()
+        first = list(islice(rows, SHOWN_ROWS))
+        fields = self._match(table, first)
+        table.columns = [field or f"({name})" * bool(name) for field, name in zip(fields, table.columns, strict=True)]
+        if "title" not in fields:
             raise ImportFailed(
                 f"{table.name} has no column 'title'. It was read as {', '.join(table.formats)}, and its first row "
                 f"names: {', '.join(table.header)[:500]}. There may be: {', '.join(COLUMNS)}. Only title is required. "
                 "If something else separates its columns, name it with --separator. Nothing was changed."
             )
-        named = zip(table.header, table.columns, strict=True)
-        if unknown := [name for name, column in named if column and column not in COLUMNS]:
+        if unknown := [name for name, field in zip(table.header, fields, strict=True) if name and not field]:
             report.warn(f"{table.name}: unknown columns, which were not read: {', '.join(unknown)}")
         report.rows[table.name] = 0
-        for row in table.rows():
+        for row in chain(first, rows):
             report.rows[table.name] += 1
             try:
                 film = self._film(row)
@@ -110,6 +134,7 @@ class _OwnerFilmReader:
                 continue
             self._film_ids.add(film.id)
             self._data_set.films.append(film)
+            self._data_set.lines.append(row.line)
         self._find_directors()
         report.formats[table.name] = table.formats + ["with decimal commas"] * self._has_decimal_commas
         self._report_row_warnings()
@@ -125,12 +150,14 @@ class _OwnerFilmReader:
         if identifier in self._film_ids:
             raise ValueError("an id given twice")
         require_indexable(title, genres)
-        film = ImportedFilm(id=identifier, title=title, directors=", ".join(names) or None, **values)
+        directors = [_read_person(name) if name.endswith("]") else (name, None, None) for name in names]
+        names = ", ".join(name for name, _, _ in directors)
+        film = ImportedFilm(id=identifier, title=title, directors=names or None, **values)
         film.cast = list(dict.fromkeys(self._star_index(star, row) for star in cast))
-        if names:
-            self._directors.append((film, names))
+        if directors:
+            self._directors.append((film, directors))
         for column in ("genres", "stars"):
-            if "," in text[column] and "|" not in text[column]:
+            if "," in text[column] and "|" not in text[column] and self._names_by == "|":
                 self._warn(f"{column} with a comma and no |, read as one name; several names are separated by |", row)
         return film
 
@@ -143,6 +170,9 @@ class _OwnerFilmReader:
             self._warn("cells in a column without a name, which were not read", row)
         if table.is_sheet and _DATE_OR_TIME.fullmatch(text["title"]):
             raise ValueError("a title that the workbook stores as a date or time: format its cell as text")
+        if self._names_by != "|":
+            for column in ("directors", "genres", "stars"):
+                text[column] = text[column].replace(self._names_by, "|")
         if table.separator != ",":
             for column in ("rating", "popularity", "price"):
                 if number := _DECIMAL_COMMA.fullmatch(text[column]):
@@ -161,15 +191,22 @@ class _OwnerFilmReader:
         return index
 
     def _find_directors(self) -> None:
-        """Give films their directors as people: the star of that name, if there is one alone; else a new person."""
+        """Give films their directors as people: the star of that name, if there is one alone; else a new person.
+
+        A director with an id is the person of that id.
+        """
         people = self._data_set.people
         named: dict[str, list[int]] = {}
         for index, person in enumerate(people):
             named.setdefault(fold(person.name), []).append(index)
-        for film, names in self._directors:
+        for film, directors in self._directors:
             indices: dict[int, None] = {}
-            for name in names:
-                if folded := fold(name):
+            for name, born, identifier in directors:
+                if identifier:
+                    index = self._person_indices.setdefault(identifier, len(people))
+                    people += [ImportedPerson(identifier, name, born)] * (index == len(people))
+                    indices[index] = None
+                elif folded := fold(name):
                     same = named.setdefault(folded, [])
                     if len(same) != 1:  # of several, nobody knows which one is meant
                         person = ImportedPerson(made_id("p", f"{folded} "), name)
@@ -226,6 +263,9 @@ def _original_title(cell: str) -> str | None:
 
 
 def _title_type(cell: str) -> str | None:
+    if cell[:1].isupper():  # as IMDb's lists have it: Movie, TV Movie
+        first, *others = cell.split()
+        cell = first.lower() + "".join(others)
     if cell and not TITLE_TYPE.fullmatch(cell):
         raise ValueError("title_type is not a word such as movie or tvMovie")
     return cell or None
@@ -267,9 +307,6 @@ def _price(cell: str) -> Decimal | None:
     if not price.is_finite() or not 0 <= price < 1_000_000 or price != round(price, 2):
         raise ValueError("price is not between 0 and 999999.99 with at most two decimals")
     return price
-
-
-Named = tuple[str, int | None, str | None]  # a person as an owner writes one: name, year of birth, id
 
 
 def read_people(cell: str) -> list[Named]:

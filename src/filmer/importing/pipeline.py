@@ -6,12 +6,13 @@ swap. Whatever fails or is killed before the swap has changed nothing; the next 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import psycopg
 
 from filmer.audit.log import Actor
-from filmer.importing import edit_queries, queries
+from filmer.importing import edit_queries, former_queries, queries
 from filmer.importing.catalogue_writer import write_catalogue
 from filmer.importing.data_set import (
     DataSet,
@@ -24,6 +25,10 @@ from filmer.importing.data_set import (
 )
 from filmer.importing.film_edits import Edits, People, edited
 from filmer.importing.progress import Progress
+
+WhenSwapped = Callable[
+    ..., object
+]  # called with the connection, and the catalogue's numbers of ``films`` and ``stars``
 
 
 @contextmanager
@@ -59,18 +64,51 @@ def import_data_set(
     actor: Actor,
     progress: Progress,
     keep_others: bool = False,
+    when_swapped: WhenSwapped = lambda *_, **__: None,
 ) -> tuple[int, int]:
     """Make the data set the catalogue. Returns how many films and stars the catalogue has then.
 
     ``keep_others``: all films of the old catalogue that are not in the data set stay; otherwise only films in use do.
+    ``when_swapped``: what else is to be done in the transaction that makes it current.
     """
     if not data_set.films:
         raise ImportFailed("It has no film that can be imported. Nothing was changed.")
 
     def run(films: int, stars: int) -> queries.ImportRun:
-        return queries.ImportRun(source, storable(origin), films, stars, report.as_json(), actor)
+        also = partial(when_swapped, films=films, stars=stars)
+        return queries.ImportRun(source, storable(origin), films, stars, report.as_json(), actor, also)
 
     return _make_current(conn, data_set, report, progress, run, keep_others=keep_others)
+
+
+def undo(
+    conn: psycopg.Connection[Any],
+    *,
+    actor: Actor,
+    progress: Progress,
+    when_swapped: WhenSwapped = lambda *_, **__: None,
+) -> tuple[int, int]:
+    """Make the catalogue what it was before the last import. Returns how many films and stars it has then.
+
+    What was changed by hand stays changed, and films that came into use stay.
+    """
+    if not former_queries.has_former(conn):
+        raise ImportFailed("There is no import to undo: none since the last undo, or it was the first.")
+    data_set, report = DataSet(), Report()
+    with progress.step("Reading the former catalogue"):
+        rows, people, edits = former_queries.select_former(conn)
+        _add_films(data_set, [row for row in rows if row[0] not in edits], people)
+        from_edits = People(data_set.people)
+        data_set.films += [from_edits.imported(film) for film in edits.values() if film]
+        terms = queries.select_terms(conn) | former_queries.select_restored(conn)
+    for film in data_set.films:
+        film.price, film.tmdb_id, film.overview = terms.get(film.id, (None, None, None))
+
+    def run(films: int, stars: int) -> queries.ImportRun:
+        also = partial(when_swapped, films=films, stars=stars)
+        return queries.ImportRun("undo", "the catalogue before the last import", films, stars, {}, actor, also)
+
+    return _make_current(conn, data_set, report, progress, run, keep_others=False, is_undo=True)
 
 
 def rebuild(conn: psycopg.Connection[Any], progress: Progress) -> bool:
@@ -89,17 +127,26 @@ def _make_current(
     run: Callable[[int, int], queries.ImportRun | None],
     *,
     keep_others: bool,
+    is_undo: bool = False,
 ) -> tuple[int, int]:
-    new_terms = [(film.id, film.price, film.tmdb_id, film.overview) for film in data_set.films if _has_terms(film)]
+    saying = [] if is_undo else filter(_has_terms, data_set.films)
+    new_terms = [(film.id, film.price, film.tmdb_id, film.overview) for film in saying]
     while True:
         number, edits = edit_queries.select_edits(conn)
         _add_old_films(conn, data_set, edits, only_in_use=not keep_others, report=report)
-        _apply_terms(conn, data_set)
+        if not is_undo:
+            apply_terms(conn, data_set)
         shown, said = edited(data_set, edits)
         with no_garbage_collection():
             films, stars = write_catalogue(conn, shown, progress)
+        done = run(films, stars)
+        if done and not is_undo:
+            with progress.step("Keeping the former catalogue"):
+                former_queries.write_former(conn)
         with progress.step("Swapping in"):
-            version = queries.swap(conn, new_terms, said, edits=number, keep_others=keep_others, run=run(films, stars))
+            version = queries.swap(
+                conn, new_terms, said, edits=number, keep_others=keep_others, run=done, is_undo=is_undo
+            )
         if version is not None:
             break
         queries.drop_other_editions(conn)  # films that it lacks came into use meanwhile: add them
@@ -131,7 +178,15 @@ def _add_old_films(
         return
     if only_in_use:
         report.skipped["kept from the old catalogue, as they are in use"] += len(rows)
-    people = queries.select_people(conn, sorted({no for row in rows for nos in row[5:7] for no in nos or ()}))
+    _add_films(
+        data_set,
+        rows,
+        queries.select_people(conn, sorted({no for row in rows for nos in row[5:7] for no in nos or ()})),
+    )
+
+
+def _add_films(data_set: DataSet, rows: list[tuple[Any, ...]], people: dict[int, tuple[str, str, int | None]]) -> None:
+    """``people``: of an edition, by their numbers."""
     places = {person.id: place for place, person in enumerate(data_set.people)}
     for person_id, name, birth_year in people.values():
         if person_id not in places:
@@ -144,7 +199,7 @@ def _add_old_films(
         data_set.films.append(film)
 
 
-def _apply_terms(conn: psycopg.Connection[Any], data_set: DataSet) -> None:
+def apply_terms(conn: psycopg.Connection[Any], data_set: DataSet) -> None:
     """Prices, TMDB ids and overviews from earlier imports hold where the data set has none."""
     terms = queries.select_terms(conn)
     if not terms:

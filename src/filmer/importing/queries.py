@@ -5,7 +5,7 @@ Table names without a schema are those of the current edition, which the connect
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from psycopg import sql
 
 from filmer.audit.log import Actor, record_at_once
 from filmer.catalogue.edition import CHANNEL, SEEN_LOCK, SWAP_LOCK
-from filmer.importing import edit_queries
+from filmer.importing import edit_queries, former_queries
 from filmer.importing.film_edits import FilmRecord
 from filmer.store.connecting import USE_CURRENT_EDITION
 from filmer.store.migrate import IMPORT_LOCK
@@ -80,8 +80,8 @@ def drop_other_editions(conn: Connection) -> None:
     table meanwhile waits behind it.
     """
     rows = conn.execute(
-        "SELECT nspname FROM pg_namespace"
-        " WHERE nspname ~ '^catalogue(_[0-9]+|_next|_old)?$' AND nspname <> (SELECT schema FROM edition)"
+        "SELECT nspname FROM pg_namespace WHERE nspname ~ '^(catalogue(_[0-9]+|_next|_old)?|former_catalogue_next)$'"
+        " AND nspname <> (SELECT schema FROM edition)"
     )
     for (schema,) in rows.fetchall():
         for _ in range(_DROP_TRIES):
@@ -202,12 +202,7 @@ def upsert_terms(conn: Connection) -> None:
 def select_films(conn: Connection, *, only_in_use: bool) -> list[tuple[Any, ...]]:
     """Films of the current catalogue: all of them, or those in use, which must not be lost."""
     condition = "WHERE id IN (SELECT film_id FROM film_in_use)" if only_in_use else ""
-    statement = f"""
-        SELECT id, title, year, director, genres, star_nos, director_nos, rating, votes, original_title, release_date,
-               runtime_minutes, popularity, tmdb_id, price, overview, title_type, certificate, country, language
-        FROM film {condition}
-    """
-    return conn.execute(statement.encode()).fetchall()
+    return conn.execute(f"SELECT {former_queries.FILM} FROM film {condition}".encode()).fetchall()
 
 
 def select_people(conn: Connection, nos: Sequence[int]) -> dict[int, tuple[str, str, int | None]]:
@@ -229,6 +224,7 @@ class ImportRun(NamedTuple):
     stars: int
     report: dict[str, Any]
     actor: Actor
+    also: Callable[[Connection], object] = lambda _: None  # what else is to be done in the transaction
 
 
 def swap(
@@ -239,6 +235,7 @@ def swap(
     edits: int,
     keep_others: bool,
     run: ImportRun | None,
+    is_undo: bool = False,
 ) -> int | None:
     """Make the next catalogue the current one, in one transaction, and notify all processes. Returns its version.
 
@@ -252,6 +249,10 @@ def swap(
         before = {"films" if name == "all" else "stars": size for name, size in sizes}
         copy_new_terms(conn, new_terms)
         _lock_table(conn, "film_terms IN SHARE ROW EXCLUSIVE MODE")
+        if is_undo:
+            former_queries.restore_terms(conn)
+        elif run:
+            former_queries.keep_former(conn)
         upsert_terms(conn)
         _apply_new_terms(conn)
         _lock_table(conn, edit_queries.LOCK_EDITS)
@@ -279,6 +280,7 @@ def swap(
         conn.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(sql.Identifier(NEXT), sql.Identifier(schema)))
         if run:
             _insert_run(conn, run, version, before)
+            run.also(conn)
         conn.execute(f"NOTIFY {CHANNEL}".encode())
     return version
 
@@ -291,7 +293,8 @@ def _insert_run(conn: Connection, run: ImportRun, version: int, before: dict[str
         [run.source, run.origin, run.actor.at, version, run.films, run.stars, json.dumps(run.report)],
     )
     after = {"source": run.source, "from": run.origin, "films": run.films, "stars": run.stars}
-    record_at_once(conn, run.actor, "catalogue.import", ("catalogue", version), before=before, after=after)
+    action = "catalogue.undo" if run.source == "undo" else "catalogue.import"
+    record_at_once(conn, run.actor, action, ("catalogue", version), before=before, after=after)
 
 
 def _lock_table(conn: Connection, lock: str) -> None:

@@ -12,11 +12,13 @@ import os
 import resource
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from typing import IO, TYPE_CHECKING, Any, TextIO
 
+from filmer.importing.column_names import normal
 from filmer.importing.data_set import ImportFailed
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 MAX_MEMORY = 2 * 2**30  # bytes of address space of the child process
 MAX_SECONDS = 600  # of CPU time of the child process
 _BEYOND_MEMORY = 3  # exit code
+MAX_UNPACKED = 2**29  # bytes
+ANY_SHEET = "*"  # among the columns: without one that has any, the first sheet that is not empty
 
 Cell = int | float | str | bool | date | datetime | time | timedelta
 
@@ -35,6 +39,7 @@ def open_sheet(columns: Sequence[str], file: IO[bytes], name: str) -> Iterator[t
 
     ``file`` must be a file on a disk. Raises ImportFailed, also at the end, if the workbook can't be read.
     """
+    _require_no_bomb(file, name)
     os.lseek(file.fileno(), 0, os.SEEK_SET)  # the child shares the file's offset, not our read buffer
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "filmer.importing.workbooks", *columns],
@@ -50,6 +55,21 @@ def open_sheet(columns: Sequence[str], file: IO[bytes], name: str) -> Iterator[t
     finally:
         child.kill()
         child.wait()
+
+
+def _require_no_bomb(file: IO[bytes], name: str) -> None:
+    """Of what its index says: the memory limit holds for an index that lies."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeError, ValueError) as error:
+        raise ImportFailed(
+            f"{name} can't be read as .xlsx or .ods: it is damaged. Save it again, or as CSV. Nothing was changed."
+        ) from error
+    if unpacked > MAX_UNPACKED:
+        raise ImportFailed(
+            f"{name} unpacks to more than {MAX_UNPACKED // 2**20} MiB. Save the sheet as CSV. Nothing was changed."
+        )
 
 
 def _described(line: str, child: "subprocess.Popen[bytes]", column: str, name: str) -> str:
@@ -99,22 +119,35 @@ def main(columns: Sequence[str]) -> None:
 def _write(workbook: "CalamineWorkbook", columns: Sequence[str], out: TextIO) -> None:
     first_rows: dict[str, list[str]] = {}
     for name in workbook.sheet_names:
-        rows = map(_texts, workbook.get_sheet_by_name(name).iter_rows())
-        empty = 0  # rows before the header
-        for row in rows:
-            if row:
-                break
-            empty += 1
-        else:
-            row = []
-        if {*columns} & {cell.strip().casefold() for cell in row}:
-            out.write(json.dumps({"sheet": name, "sheets": len(workbook.sheet_names)}) + "\n" * (empty + 1))
-            writer = csv.writer(out, lineterminator="\n")
-            writer.writerow(row)
-            writer.writerows(rows)
+        row, empty, rows = _header(workbook, name)
+        if {*columns} & {spelling for cell in row for spelling in (cell.strip().casefold(), normal(cell))}:
+            _write_sheet(workbook, name, row, empty, rows, out)
             return
         first_rows[name] = row[:50]
+    if named := next((name for name, row in first_rows.items() if row and ANY_SHEET in columns), None):
+        _write_sheet(workbook, named, *_header(workbook, named), out)
+        return
     out.write(json.dumps({"sheet": None, "first_rows": first_rows}) + "\n")
+
+
+def _header(workbook: "CalamineWorkbook", sheet: str) -> tuple[list[str], int, Iterator[list[str]]]:
+    """The first row that is not empty, how many are before it, and the rows below."""
+    rows = map(_texts, workbook.get_sheet_by_name(sheet).iter_rows())
+    empty = 0
+    for row in rows:
+        if row:
+            return row, empty, rows
+        empty += 1
+    return [], empty, rows
+
+
+def _write_sheet(
+    workbook: "CalamineWorkbook", name: str, row: list[str], empty: int, rows: Iterator[list[str]], out: TextIO
+) -> None:
+    out.write(json.dumps({"sheet": name, "sheets": len(workbook.sheet_names)}) + "\n" * (empty + 1))
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(row)
+    writer.writerows(rows)
 
 
 def _texts(row: Sequence[Cell]) -> list[str]:

@@ -89,14 +89,16 @@ class ShopIdentity:
             self.when_changed()
 
 
-async def change_identity(conn: Connection, actor: Actor, changes: dict[str, object], *, is_sure: bool) -> None:
-    """Stores the changed fields. Raises InvalidRequest for another currency than that of orders.
+async def change_identity(conn: Connection, actor: Actor, changes: dict[str, str], *, is_sure: bool) -> None:
+    """Stores the changed fields, and days. Raises InvalidRequest for another currency than that of orders.
 
     ``is_sure``: that the orders so far, in a currency without a code, were in the new one.
     """
     async with conn.transaction():
         former = msgspec.json.decode(await queries.lock_settings(conn), type=Identity)
-        new = msgspec.structs.replace(former, **changes)
+        hours = former.hours | {day: hours for day, hours in changes.items() if day in DAYS}
+        fields = {name: value for name, value in changes.items() if name not in DAYS}
+        new = msgspec.structs.replace(former, hours=hours, **fields)
         if new.currency != former.currency:
             await _keep_currency(conn, new.currency, is_sure=is_sure)
         await queries.update_settings(conn, msgspec.json.encode(new))

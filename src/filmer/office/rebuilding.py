@@ -53,8 +53,9 @@ class Rebuilding:
         try:
             _, errors = await process.communicate()
         finally:
-            if process.returncode is None:
+            if process.returncode is None:  # this process ends: another one will build it
                 process.kill()
+                await process.communicate()
         if process.returncode:
             log.warning("catalogue not built anew yet; it is tried again", error=errors.decode(errors="replace")[-500:])
         return not process.returncode

@@ -2,24 +2,22 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
 from filmer.clock import timestamp
+from filmer.importing.csv_table import FORMULA
 
 Cell = str | int | float | Decimal | date | datetime | None
 CHUNK = 32 * 1024  # characters, about
-
-# What spreadsheets read as a formula when a cell begins with it, also behind the sign that we put in front of it.
-_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # the last four: full width
 
 
 def rows(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
     """The file in chunks, as its rows come. An empty header is none: for the further parts of a file.
 
-    A text that would be a formula gets a leading apostrophe, which ``plain`` takes away. Numbers are never changed.
+    A text that would be a formula gets a leading apostrophe, which ``importing/csv_table.py`` takes away. Numbers are
+    never changed.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
@@ -35,13 +33,8 @@ def rows(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[byte
         yield text.getvalue().encode()
 
 
-def plain(cell: str) -> str:
-    """A cell that ``rows`` wrote of a text, as the text was."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
-
-
 def _inert(text: str) -> str:
-    return f"'{text}" if _FORMULA.match(text) else text
+    return f"'{text}" if FORMULA.match(text) else text
 
 
 def _written(cell: Cell) -> str:

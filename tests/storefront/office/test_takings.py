@@ -18,7 +18,7 @@ from tests.conftest import MakeDatabase, ServeHere
 from tests.current_edition import connect
 from tests.users import open_account, session_of, visitor
 
-from filmer.office import spreadsheet_csv, takings_queries
+from filmer.office import takings_queries
 from filmer.office.takings import Period, percent
 
 FIRST, DAYS = date(2025, 11, 1), 122  # to the end of February
@@ -184,7 +184,7 @@ def test_the_books_are_the_database(books: Books) -> None:
     table = list(csv.DictReader(io.StringIO(response.content.decode(), newline="")))
     got = sorted(
         (row["date"], int(row["number"]), row["kind"], int(row["line"]), row["film"],
-         spreadsheet_csv.plain(row["title"]), int(row["quantity"]), Decimal(row["price"]), Decimal(row["net"]))
+         csv_table.plain(row["title"]), int(row["quantity"]), Decimal(row["price"]), Decimal(row["net"]))
         for row in table
     )  # fmt: skip
     wanted = [

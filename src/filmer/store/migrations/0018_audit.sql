@@ -14,20 +14,24 @@ CREATE TABLE audit_entry (
     after        jsonb NOT NULL,
     -- What a search by text looks at.
     words        text NOT NULL GENERATED ALWAYS AS
-        (lower(subject_id || ' ' || title || ' ' || before::text || ' ' || after::text)) STORED,
+        (lower((subject_id || ' ' || title || ' ' || before::text || ' ' || after::text) COLLATE "default")) STORED,
     CHECK ((account_id IS NULL) = (via = 'command line'))
 );
 CREATE INDEX audit_entry_account ON audit_entry (account_id, id);
 CREATE INDEX audit_entry_subject ON audit_entry (subject_kind, subject_id, id);
+CREATE INDEX audit_entry_action ON audit_entry (action, id);
+CREATE INDEX audit_entry_words ON audit_entry USING gin (words gin_trgm_ops);
 
 -- What of an entry is about a person, and goes with them: an address they used; their name before and after.
 CREATE TABLE audit_personal (
     entry_id    bigint NOT NULL REFERENCES audit_entry,
     account_id  integer NOT NULL REFERENCES account ON DELETE CASCADE,
     fields      jsonb NOT NULL,
+    words       text NOT NULL GENERATED ALWAYS AS (lower(fields::text)) STORED,
     PRIMARY KEY (entry_id, account_id)
 );
 CREATE INDEX audit_personal_account ON audit_personal (account_id);
+CREATE INDEX audit_personal_words ON audit_personal USING gin (words gin_trgm_ops);
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -26,7 +26,7 @@ WHERE e.hidden;
 -- Prices have no part in an edition: what the owner sets by hand stays beside what imports said last.
 ALTER TABLE film_terms
     ADD COLUMN imported_price numeric(8, 2) CHECK (imported_price >= 0),
-    ADD COLUMN is_price_by_hand boolean NOT NULL DEFAULT false;
+    ADD COLUMN is_price_by_hand boolean;           -- NULL: no
 UPDATE film_terms SET imported_price = price;
 
 CREATE TABLE film_poster (

@@ -100,7 +100,7 @@ class FilmEditPages(Handlers):
             film = await film_edits.change(conn, edit, fields, actor, taken_back=back)
         if poster is not None or "poster" in back:
             await film_edits.set_poster(conn, film, poster, actor)
-        price, terms = film_form.read_terms(texts)
+        price, terms = film_form.read_terms(texts, self._pages.formats)
         if "price" in back:
             await film_edits.set_price(conn, film, None, actor, taken_back=True)
         elif price is not UNSET and (film_id or price is not None):
@@ -134,7 +134,7 @@ class FilmEditPages(Handlers):
     async def _texts(self, conn: Connection, edit: FilmEdit) -> dict[str, str]:
         price, _, _ = await select_price(conn, edit.film_id)
         terms = (await select_terms(conn, [edit.film_id])).get(edit.film_id, Terms())
-        return film_form.texts_of(edit.film) | film_form.term_texts(price, terms)
+        return film_form.texts_of(edit.film) | film_form.term_texts(price, terms, self._pages.formats)
 
     async def _page(
         self,
@@ -157,7 +157,7 @@ class FilmEditPages(Handlers):
         said = film_form.texts_of(edit.imported) if edit and edit.imported else {}
         taken = {name: said[name] for name in edit.fields if name in said} if edit else {}
         if is_price_by_hand:
-            taken["price"] = "" if price_said is None else str(price_said)
+            taken["price"] = "" if price_said is None else self._pages.formats.amount(price_said)
         return self._pages.personal(
             "office/film.html", request, visitor, failed=failed, edit=edit, film=film, form=filled, said=taken,
             is_own=edit is not None and edit.imported is None, shown=film_form.digests(texts),

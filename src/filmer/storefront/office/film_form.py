@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from filmer.catalogue.folding import by_name
 from filmer.errors import Conflict, FieldError, InvalidRequest
+from filmer.formats import Formats
 from filmer.http.json_text import Members
 from filmer.importing.film_edits import Credit, FilmRecord, fields_of
 from filmer.importing.owner_films import READERS, read_people
@@ -48,8 +49,9 @@ def texts_of(film: FilmRecord) -> dict[str, str]:
     return values
 
 
-def term_texts(price: Decimal | None, terms: Terms) -> dict[str, str]:
-    values = zip(TERMS, (price, *msgspec.structs.astuple(terms)), strict=True)
+def term_texts(price: Decimal | None, terms: Terms, formats: Formats) -> dict[str, str]:
+    amount = None if price is None else formats.amount(price)
+    values = zip(TERMS, (amount, *msgspec.structs.astuple(terms)), strict=True)
     return {name: "" if value is None else str(value) for name, value in values}
 
 
@@ -80,7 +82,7 @@ class ChangedMeanwhile(Conflict):
     """``now``: the texts of the fields that somebody else has changed since the form was shown."""
 
     def __init__(self, now: Mapping[str, str]) -> None:
-        names = ", ".join(LABELS[name].lower() for name in now)
+        names = ", ".join(LABELS.get(name, name).lower() for name in now)
         super().__init__(f"Somebody else has changed this meanwhile: {names}. Save once more to have it your way")
         self.now = now
 
@@ -135,15 +137,16 @@ async def read_fields(
     return builtins
 
 
-def read_terms(texts: Mapping[str, str]) -> tuple[Decimal | UnsetType | None, NewTerms]:
+def read_terms(texts: Mapping[str, str], formats: Formats) -> tuple[Decimal | UnsetType | None, NewTerms]:
     """The price and the rental terms among these texts. Raises InvalidRequest naming every offending field."""
     errors: list[FieldError] = []
     price: Decimal | UnsetType | None = UNSET
     new = NewTerms()
     try:
-        price = READERS["price"](texts["price"]) if "price" in texts else UNSET
+        if "price" in texts:
+            price = formats.read_amount(texts["price"]) if texts["price"].strip() else None
     except ValueError as error:
-        errors.append(FieldError("price", _reason("price", str(error))))
+        errors.append(FieldError("price", str(error)))
     form = Form(Members((name, texts[name]) for name in _COLUMNS if name in texts))
     try:
         terms = form.without_blanks().read(RentalTerms)

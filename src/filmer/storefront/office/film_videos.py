@@ -77,7 +77,8 @@ class FilmVideoPages(Handlers):
 
     async def remove(self, film_id: FromPath[str], video_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         async with self._pages.owner(request) as (conn, visitor):
-            videos, number = await film_videos(conn, film_id), path_id(video_id, MAX_INTEGER)
+            edit, number = await film_edits.find(conn, film_id), path_id(video_id, MAX_INTEGER)
+            videos = await film_videos(conn, edit.film_id)
             if number is None or number not in {video.id for video in (*videos.features, *videos.trailers)}:
                 raise NotFound("This film has no such video")
             try:

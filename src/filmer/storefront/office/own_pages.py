@@ -13,6 +13,7 @@ from filmer.http.uploads import Uploads
 from filmer.office import own_page_queries as queries
 from filmer.office import own_pages as rules
 from filmer.office.identity import ShopIdentity
+from filmer.store.postgres import Connection
 from filmer.storefront.forms import FilledForm, Form
 from filmer.storefront.pages import HtmlResponse, Pages, Visitor
 
@@ -43,23 +44,19 @@ class OwnPagesPages(Handlers):
 
     async def show_page(self, slug: FromPath[str], request: AnyRequest) -> HtmlResponse:
         async with self._pages.owner(request) as (conn, visitor):
-            page = await rules.find_page(conn, slug)
-        if page is None and slug != rules.RESERVED:
-            raise NotFound(f"There is no page {slug}")
+            page = await self._find(conn, slug)
         title = request.query_params.get("title", "")
         values = {"title": page.title, "slug": page.slug, "body": page.body} if page else {"title": title}
         return self._form(request, visitor, page, FilledForm(_LABELS, values))
 
     async def save(self, slug: FromPath[str], request: AnyRequest) -> HtmlResponse:
         """Shows the page as it would be, or publishes it: as the pressed button says."""
-        async with self._pages.owner(request):
-            pass
+        async with self._pages.owner(request) as (conn, _):
+            await self._find(conn, slug)
         async with self._uploads.receive(request, "", max_bytes=0) as upload:
             form = Form(upload.members)
         async with self._pages.owner(request) as (conn, visitor):
-            page = await rules.find_page(conn, slug)
-            if page is None and slug != rules.RESERVED:
-                raise NotFound(f"There is no page {slug}")
+            page = await self._find(conn, slug)
             try:
                 new = form.read(NewPage)
                 if form.get("do") == "preview":
@@ -90,6 +87,13 @@ class OwnPagesPages(Handlers):
             title = await rules.remove_page(conn, visitor.actor, slug)
             await self._shop.follow(conn)
         return self._pages.redirect("/admin/pages", f"{title} is gone.")
+
+    async def _find(self, conn: Connection, slug: str) -> queries.OwnPage | None:
+        """None for a new page. Raises NotFound."""
+        page = await rules.find_page(conn, slug)
+        if page is None and slug != rules.RESERVED:
+            raise NotFound("There is no such page")
+        return page
 
     def _form(
         self,

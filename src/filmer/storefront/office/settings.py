@@ -74,7 +74,7 @@ def _read_phone(text: str) -> str:
     return text
 
 
-_Hours = Annotated[str, Meta(extra={"read": read_hours})]
+_Hours = Annotated[str, Meta(extra={"read": read_hours})] | None
 
 
 class NewSettings(Body):
@@ -88,13 +88,13 @@ class NewSettings(Body):
     email: Annotated[str, _optional(read_email)] | None = None
     phone: Annotated[str, _optional(_read_phone)] | None = None
     sure: str = ""
-    monday: _Hours = ""
-    tuesday: _Hours = ""
-    wednesday: _Hours = ""
-    thursday: _Hours = ""
-    friday: _Hours = ""
-    saturday: _Hours = ""
-    sunday: _Hours = ""
+    monday: _Hours = None
+    tuesday: _Hours = None
+    wednesday: _Hours = None
+    thursday: _Hours = None
+    friday: _Hours = None
+    saturday: _Hours = None
+    sunday: _Hours = None
 
 
 class SettingsPages(Handlers):
@@ -113,17 +113,17 @@ class SettingsPages(Handlers):
         async with self._pages.owner(request, pending=(_ACTION, form.only(*_LABELS))) as (conn, visitor):
             try:
                 new = form.read(NewSettings)
-                changes = msgspec.structs.asdict(new)
-                is_sure = changes.pop("sure") == "yes"
-                hours = {day: changes.pop(day.lower()) for day in DAYS}
-                kept = {
-                    name: value for name, value in changes.items() if value is not None and name not in self._shop.fixed
-                }
-                await change_identity(conn, visitor.actor, {**kept, "hours": hours}, is_sure=is_sure)
+                await change_identity(conn, visitor.actor, self._changes(new), is_sure=new.sure == "yes")
             except InvalidRequest as error:
                 return await self._show(conn, request, visitor, FilledForm.of(_LABELS, form, error), error)
             await self._shop.follow(conn)
         return self._pages.redirect("/admin/settings", "Saved: the shop shows it everywhere.")
+
+    def _changes(self, new: NewSettings) -> dict[str, str]:
+        """By the names of the identity's fields, and of days; without what the environment sets."""
+        sent = {name: value for name, value in msgspec.structs.asdict(new).items() if value is not None}
+        named = {name.capitalize() if name.capitalize() in DAYS else name: value for name, value in sent.items()}
+        return {name: value for name, value in named.items() if name != "sure" and name not in self._shop.fixed}
 
     async def save_mark(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.owner(request):

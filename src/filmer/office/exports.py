@@ -1,0 +1,82 @@
+"""Films, orders and members as CSV (contract §13.5). A file of films that is imported again changes nothing."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
+
+from filmer.errors import ServiceUnavailable
+from filmer.importing.film_edits import Credit, FilmRecord
+from filmer.importing.owner_films import COLUMNS
+from filmer.office import export_queries as queries
+from filmer.office.spreadsheet_csv import Cell, rows
+from filmer.store.postgres import Connection
+
+KINDS = ("films", "orders", "members")
+AT_ONCE = 500  # films, orders or members that are read with one query
+_ORDERS = (
+    "order", "placed", "account", "email", "first_name", "last_name", "film", "title", "year", "quantity", "price",
+    "order_total", "paid_by", "paid", "cancelled", "refunded", "refund",
+)  # fmt: skip
+_MEMBERS = ("account", "email", "first_name", "last_name", "role", "closed", "created", "orders", "orders_total")
+
+Lend = Callable[[], AbstractAsyncContextManager[Connection]]
+
+
+async def export(lend: Lend, kind: str) -> AsyncIterator[bytes]:
+    """``lend``: a connection for each part, so that none waits for a slow reader."""
+    if kind == "films":
+        yield b"".join(rows(COLUMNS, ()))
+        async for part in _films(lend):
+            yield part
+        return
+    header, select = (_ORDERS, queries.select_orders) if kind == "orders" else (_MEMBERS, queries.select_members)
+    yield b"".join(rows(header, ()))
+    after = -1
+    while True:
+        async with lend() as conn:
+            found = await select(conn, after, AT_ONCE)
+        if not found:
+            return
+        after = found[-1][0]
+        yield b"".join(rows((), (row[1:] if kind == "orders" else row for row in found)))
+
+
+async def _films(lend: Lend) -> AsyncIterator[bytes]:
+    after, edition = "", ""
+    while True:
+        async with lend() as conn:
+            edition = edition or conn.search_path
+            if conn.search_path != edition:  # a mixture of two catalogues would be neither
+                raise ServiceUnavailable("The catalogue was replaced meanwhile. Please export it again")
+            films = await queries.select_films(conn, after, AT_ONCE)
+        if not films:
+            return
+        after = films[-1][0].id
+        yield b"".join(rows((), (film_cells(film, price) for film, price in films)))
+
+
+def film_cells(film: FilmRecord, price: Decimal | None) -> Sequence[Cell]:
+    """A film as a row of ``COLUMNS``. ``price``: its own."""
+    others = {
+        "price": price,
+        "directors": " | ".join(_directors(film)),
+        "genres": " | ".join(film.genres),
+        "stars": " | ".join(person(star.name, star) for star in film.cast),
+    }
+    return [others[column] if column in others else getattr(film, column) for column in COLUMNS]
+
+
+def person(name: str, credit: Credit) -> str:
+    born = f" ({credit.birth_year})" if credit.birth_year is not None else ""
+    return f"{name}{born} [{credit.id}]"
+
+
+def _directors(film: FilmRecord) -> list[str]:
+    """By the names that the film has, and the ids of the people that they are."""
+    names = (film.director or "").split(", ") if film.director else []
+    if len(names) != len(film.directors):
+        people = [one.name for one in film.directors]
+        if ", ".join(people) != film.director:
+            return names
+        names = people
+    return [person(name, credit) for name, credit in zip(names, film.directors, strict=True)]
