@@ -33,11 +33,6 @@ class Formats:
         return currency_code(self.currency)
 
     @property
-    def currency(self) -> str:
-        """As it was set: a code or a sign."""
-        return self._currency
-
-    @property
     def digits(self) -> int:
         """Decimals of a price."""
         return 0 if self._is_whole else 2

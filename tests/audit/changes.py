@@ -8,6 +8,7 @@ import itertools
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import httpx
@@ -79,6 +80,15 @@ class Office:
     def unpaid_order(self) -> int:
         with self.sign_in(open_account(self.url)) as customer:
             return buy(customer, AMELIE)
+
+    def new_prices(self) -> dict[str, str]:
+        (row,) = fetch(self.url, "SELECT version FROM edition")
+        return {"film": AMELIE, "how": "set", "amount": f"{next(_numbers)}.50", "version": str(row[0])}
+
+    def changed_prices(self) -> dict[str, str]:
+        self.post("/admin/prices", **self.new_prices())
+        (row,) = fetch(self.url, "SELECT max(id) FROM price_change")
+        return {"change": str(row[0])}
 
     def paid_order(self) -> int:
         order = self.unpaid_order()
@@ -173,7 +183,7 @@ class Form(NamedTuple):
 
     action: str
     of: Callable[[Office], object]
-    fields: Mapping[str, str] = {}
+    fields: Mapping[str, str] | Callable[[Office], Mapping[str, str]] = MappingProxyType({})
     file: str | None = None
 
 
@@ -211,6 +221,10 @@ FORMS: dict[str, Form | str] = {
     "/admin/counter/{rental_id}/write-off": Form("rental.write_off", Office.rental_out),
     "/admin/orders/{order_id}/refund": Form("order.cancel", Office.paid_order, {"reason": "The disc is broken"}),
     "/admin/orders/{order_id}/paid": Form("order.paid", Office.unpaid_order),
+    "/admin/orders/{order_id}/resend": Form("order.resend", Office.paid_order),
+    "/admin/prices/preview": "it changes nothing",
+    "/admin/prices": Form("film.prices", lambda _: "", Office.new_prices),
+    "/admin/prices/undo": Form("film.undo_prices", lambda _: "", Office.changed_prices),
     "/admin/orders/{order_id}/given-back": Form("order.given_back", Office.cancelled_order),
     "/admin/customers/invite": Form(
         "account.invite",

@@ -18,6 +18,7 @@ from tests.conftest import MakeDatabase, ServeHere
 from tests.current_edition import connect
 from tests.users import open_account, session_of, visitor
 
+from filmer.importing import csv_table
 from filmer.office import takings_queries
 from filmer.office.takings import Period, percent
 
