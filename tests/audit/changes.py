@@ -8,11 +8,10 @@ import itertools
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import httpx
-from tests.conftest import FILMS
+from tests.conftest import FILMS, import_films
 from tests.importing.datasets import ImdbFiles
 from tests.server_in_thread import ServerInThread
 from tests.shop.conftest import AMELIE, BATMAN_BEGINS, UNDER_SCORE, buy, fetch
@@ -81,15 +80,6 @@ class Office:
         with self.sign_in(open_account(self.url)) as customer:
             return buy(customer, AMELIE)
 
-    def new_prices(self) -> dict[str, str]:
-        (row,) = fetch(self.url, "SELECT version FROM edition")
-        return {"film": AMELIE, "how": "set", "amount": f"{next(_numbers)}.50", "version": str(row[0])}
-
-    def changed_prices(self) -> dict[str, str]:
-        self.post("/admin/prices", **self.new_prices())
-        (row,) = fetch(self.url, "SELECT max(id) FROM price_change")
-        return {"change": str(row[0])}
-
     def paid_order(self) -> int:
         order = self.unpaid_order()
         self.post(f"/admin/orders/{order}/paid")
@@ -124,6 +114,13 @@ class Office:
         identifier = f"f{next(_numbers)}"
         self.post("/admin/new-film", file="", title="Home movie", year="1999", id=identifier)
         return identifier
+
+    def prices(self) -> dict[str, str]:
+        return {"version": str(fetch(self.url, "SELECT version FROM edition")[0][0])}
+
+    def changed_prices(self) -> dict[str, str]:
+        self.post("/admin/prices", how="lower", amount="1", **self.prices())
+        return {"change": str(fetch(self.url, "SELECT max(id) FROM price_change")[0][0])}
 
     def hidden_film(self) -> str:
         film = self.film()
@@ -172,6 +169,11 @@ class Office:
         data.film(1, "Alien", rated=(8, 100))
         return data.write(self.folder / "imdb")
 
+    def imported(self) -> list[object]:
+        """Something to undo."""
+        import_films(self.url, keep_others=True)
+        return []
+
     def people(self) -> Path:
         file = self.folder / "people.csv"
         file.write_text("email,first name,last name\nanna@example.com,Anna,Ray\n", "utf-8")
@@ -179,12 +181,22 @@ class Office:
 
 
 class Form(NamedTuple):
-    """``of``: makes what the form changes; its number, or other id, is the path's. ``file``: as of ``Office.post``."""
+    """``of``: makes what the form changes, whose number, or other id, is the path's; or more fields of the form.
+
+    ``file``: as of ``Office.post``.
+    """
 
     action: str
     of: Callable[[Office], object]
-    fields: Mapping[str, str] | Callable[[Office], Mapping[str, str]] = MappingProxyType({})
+    fields: Mapping[str, str] = {}
     file: str | None = None
+
+
+class ShownBy(NamedTuple):
+    """Of what takes a process of its own: the test that does it, and looks for its entry."""
+
+    action: str
+    test: str
 
 
 class Command(NamedTuple):
@@ -202,7 +214,9 @@ class ApiCall(NamedTuple):
     body: dict[str, Any] | None = None
 
 
-FORMS: dict[str, Form | str] = {
+_READS = "it changes nothing"
+
+FORMS: dict[str, Form | ShownBy | str] = {
     "/admin/new-film": Form("film.add", lambda _: "", {"title": "Another home movie", "year": "2001"}, ""),
     "/admin/films/{film_id}": Form("film.edit", Office.film, {"title": "Another title", "shown": UNTOUCHED}, ""),
     "/admin/films/{film_id}/hide": Form("film.hide", Office.film),
@@ -216,15 +230,20 @@ FORMS: dict[str, Form | str] = {
     ),
     "/admin/films/{film_id}/price": Form("film.price", lambda _: AMELIE, {"price": "7.25"}),
     "/admin/films/{film_id}/terms": Form("film.terms", lambda _: AMELIE, {"hours": "77"}),
+    "/admin/prices": Form("prices.change", Office.prices, {"how": "lower", "amount": "1"}),
+    "/admin/prices/preview": _READS,
+    "/admin/prices/undo": Form("prices.undo", Office.changed_prices),
     "/admin/counter/{rental_id}/hand-out": Form("rental.hand_out", Office.waiting_rental),
     "/admin/counter/{rental_id}/take-back": Form("rental.take_back", Office.rental_out),
     "/admin/counter/{rental_id}/write-off": Form("rental.write_off", Office.rental_out),
     "/admin/orders/{order_id}/refund": Form("order.cancel", Office.paid_order, {"reason": "The disc is broken"}),
     "/admin/orders/{order_id}/paid": Form("order.paid", Office.unpaid_order),
     "/admin/orders/{order_id}/resend": Form("order.resend", Office.paid_order),
-    "/admin/prices/preview": "it changes nothing",
-    "/admin/prices": Form("film.prices", lambda _: "", Office.new_prices),
-    "/admin/prices/undo": Form("film.undo_prices", lambda _: "", Office.changed_prices),
+    "/admin/import": "it receives a file, which changes nothing until it is carried out",
+    "/admin/import/{job_id}/check": _READS,
+    "/admin/import/{job_id}/carry-out": ShownBy("catalogue.import", "office/test_imports.py"),
+    "/admin/import/undo": ShownBy("catalogue.undo", "office/test_imports.py"),
+    "/admin/export/{kind}": Form("catalogue.export", lambda _: "films"),
     "/admin/orders/{order_id}/given-back": Form("order.given_back", Office.cancelled_order),
     "/admin/customers/invite": Form(
         "account.invite",
@@ -257,7 +276,6 @@ FORMS: dict[str, Form | str] = {
 
 _PERSON = ["--first-name", "Bob", "--last-name", "Ray"]
 _CARD = [*_PERSON, "--expiration", "2031-05", "--account"]
-_READS = "it changes nothing"
 
 COMMANDS: dict[str, Command | str] = {
     "serve": "it serves; what it sets up by itself nobody has changed",
@@ -268,6 +286,8 @@ COMMANDS: dict[str, Command | str] = {
     "import imdb": Command("catalogue.import", lambda office: [office.imdb()], elsewhere=True),
     "import csv": Command("catalogue.import", lambda _: [FILMS], elsewhere=True),
     "import demo": Command("catalogue.import", lambda _: [], elsewhere=True),
+    "import undo": Command("catalogue.undo", Office.imported),
+    "export csv": Command("catalogue.export", lambda _: ["orders"]),
     "account create": Command(
         "account.create", lambda _: ["--email", "bob@example.com", *_PERSON, "--role", "admin"], typed=SECRET
     ),

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cyclopts import App
 from litestar.routes import HTTPRoute
-from tests.audit.changes import API, COMMANDS, FORMS, NUMBERS, SECRET, ApiCall, Command, Form, Office
+from tests.audit.changes import API, COMMANDS, FORMS, NUMBERS, SECRET, ApiCall, Command, Form, Office, ShownBy
 from tests.commands import filmer
 from tests.conftest import MakeDatabase, ServeHere
 from tests.layers import framework_of
@@ -79,14 +80,22 @@ def test_every_action_is_done_by_something() -> None:
     assert {action.partition(".")[0] for action in ACTIONS} == set(GROUPS)
 
 
-@pytest.mark.parametrize("path", [path for path, row in FORMS.items() if not isinstance(row, str)])
+def test_what_another_test_shows_is_shown_there() -> None:
+    for row in FORMS.values():
+        if isinstance(row, ShownBy):
+            text = (Path(__file__).parents[1] / row.test).read_text("utf-8")
+            assert f'"{row.action}"' in text
+            assert "audit_entry" in text
+
+
+@pytest.mark.parametrize("path", [path for path, row in FORMS.items() if isinstance(row, Form)])
 def test_a_form_of_the_office(office: Office, path: str) -> None:
     row = FORMS[path]
     assert isinstance(row, Form)
     made = row.of(office)
+    fields = {**row.fields, **(made if isinstance(made, dict) else {})}
     for name in made if isinstance(made, tuple) else (made,):
         path = re.sub(r"{\w+}", str(name), path, count=1)
-    fields = row.fields(office) if callable(row.fields) else row.fields
     before = last(office.url)
     office.post(path, file=row.file, **fields)
     (entry,) = entries(office.url, after=before)

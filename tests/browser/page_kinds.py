@@ -7,7 +7,15 @@ from typing import Any, NamedTuple
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page
 from tests.browser.page_actions import BATMAN, DARK_KNIGHT, INCEPTION, pay, suggested, warned
-from tests.browser.screenshots import MATRIX, METROPOLIS, ask_to_cancel, check_films, furnish, see_cancelled
+from tests.browser.screenshots import (
+    MATRIX,
+    METROPOLIS,
+    ask_to_cancel,
+    change_by_hand,
+    check_films,
+    furnish,
+    see_cancelled,
+)
 from tests.browser.storefront import ADMIN, CUSTOMER, Storefront, signed_in
 from tests.browser.watched_pages import open_context
 from tests.users import PASSWORD
@@ -116,7 +124,7 @@ def delete_wrongly(page: Page) -> None:
 def set_no_price(page: Page) -> None:
     page.get_by_label("Price of Batman Begins").fill("gratis")
     page.get_by_role("button", name="Set the price of Batman Begins").click()
-    page.get_by_text("This must be an amount").wait_for()
+    page.get_by_text("This is not understood: write an amount such as 4.99").wait_for()
 
 
 def set_no_terms(page: Page) -> None:
@@ -124,6 +132,19 @@ def set_no_terms(page: Page) -> None:
     page.get_by_label("Copies of Batman Begins").fill("some")
     page.get_by_role("button", name="Set the terms of Batman Begins").click()
     page.get_by_text("This must be a whole number.").wait_for()
+
+
+def set_no_colour(page: Page) -> None:
+    page.get_by_label("Accent colour").fill("#ffff99")
+    page.get_by_label("Monday").fill("whenever")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("#6a6a00 would do").wait_for()
+
+
+def try_a_page(page: Page) -> None:
+    page.get_by_label("Text").fill("# Who\n\n- [one](https://films.example)\n\n| a | b |\n|---|---|\n| 1 | 2 |")
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_text("As it would be").wait_for()
 
 
 def about_to_cancel(page: Page) -> None:
@@ -254,6 +275,12 @@ KINDS = (
     Kind("all prices", "/admin/films", ADMIN),
     Kind("prices", "/admin/films?query=batman", ADMIN),
     Kind("price that is none", "/admin/films?query=batman", ADMIN, 400, set_no_price),
+    Kind("film in the office", f"/admin/films/{MATRIX}", ADMIN),
+    Kind("film changed by hand", f"/admin/films/{MATRIX}", ADMIN, 400, change_by_hand),
+    Kind("new film", "/admin/new-film", ADMIN),
+    Kind("videos of a film", f"/admin/films/{MATRIX}/videos", ADMIN),
+    Kind("films changed by hand", "/admin/films?only=changed", ADMIN),
+    Kind("no hidden films", "/admin/films?only=hidden", ADMIN),
     Kind("customers", "/admin/customers", ADMIN),
     Kind("mail that is not sent", "/admin/mail", ADMIN),
     Kind("log", "/admin/log", ADMIN),

@@ -53,6 +53,16 @@ def see_terms(page: Page) -> None:
     page.locator(".film-terms summary").filter(has_text="Batman Begins").click()
 
 
+def change_by_hand(page: Page) -> None:
+    """A field by hand, another wrong."""
+    page.get_by_role("textbox", name="Certificate").fill("FSK 16")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("by hand", exact=True).first.wait_for()
+    page.get_by_role("textbox", name="Year", exact=True).fill("19x9")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("This is not a whole number").wait_for()
+
+
 def see_operations(page: Page) -> None:
     page.locator(".opblock").first.wait_for()
 
@@ -113,7 +123,15 @@ PAGES = (
     Shot("cancelled", "/admin/orders", ADMIN, see_cancelled),
     Shot("terms", "/admin/films?query=batman", ADMIN, see_terms),
     Shot("prices", "/admin/films?query=batman", ADMIN),
+    Shot("office-film", f"/admin/films/{MATRIX}", ADMIN),
+    Shot("office-film-by-hand", f"/admin/films/{MATRIX}", ADMIN, change_by_hand),
+    Shot("new-film", "/admin/new-film", ADMIN),
+    Shot("office-videos", f"/admin/films/{MATRIX}/videos", ADMIN),
+    Shot("edited-films", "/admin/films?only=changed", ADMIN),
     Shot("customers", "/admin/customers", ADMIN),
+    Shot("settings", "/admin/settings", ADMIN),
+    Shot("own-pages", "/admin/pages", ADMIN),
+    Shot("own-page", "/admin/pages/new?title=Imprint", ADMIN),
     Shot("admin-mail", "/admin/mail", ADMIN),
     Shot("log", "/admin/log", ADMIN),
     Shot("import", "/admin/import", ADMIN),

@@ -1,5 +1,6 @@
 """What is changed by hand: made in the edition at once, and the same again in the edition that is built anew."""
 
+import asyncio
 import random
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,9 @@ from filmer.importing import pipeline
 from filmer.importing.film_edits import FilmRecord
 from filmer.importing.progress import Progress
 from filmer.office import film_edits
-from filmer.store.postgres import Connection
+from filmer.office.edit_queries import select_rebuild
+from filmer.office.rebuilding import Rebuilding
+from filmer.store.postgres import Connection, Database
 
 FILM, OTHER = "tt0111161", "tt0372784"
 ACTOR = Actor("command line", datetime(2026, 12, 1, tzinfo=UTC))
@@ -189,3 +192,34 @@ def test_no_two_films_have_one_id(url: str) -> None:
         add(url, {"title": "Another"}, FILM)
     with pytest.raises(NotFound):
         change(url, "nobody", {"title": "x"})
+
+
+def test_what_a_crash_has_prevented_is_built_by_the_next_round(url: str) -> None:
+    """The edit is committed; whoever should have built the catalogue is gone. Of two processes, one builds it."""
+    place = "SELECT count(*) FROM film f, film g WHERE f.id = %s AND g.no > f.no"
+    with connect(url) as conn:
+        before = conn.execute(place, [FILM]).fetchone()
+    change(url, FILM, {"title": "Zz, among the last"})
+
+    async def rounds() -> None:
+        database = Database(url, size=4)
+        await database.open()
+        nodes = [Rebuilding(database, url) for _ in range(2)]
+        async with asyncio.timeout(60):
+            while True:
+                for node in nodes:
+                    await node.tidy()
+                async with database.connection() as conn:
+                    if await select_rebuild(conn) is None:
+                        break
+                await asyncio.sleep(0.05)
+        for node in nodes:
+            await node.stop()
+        await database.close()
+
+    asyncio.run(rounds())
+    with connect(url) as conn:
+        after = conn.execute(place, [FILM]).fetchone()
+    assert before
+    assert after
+    assert after < before, "fewer films follow it by now"

@@ -106,7 +106,7 @@ def test_a_refund_is_told_in_plain_words_and_owed_until_it_is_completed(paid_sho
     owed = look(admin, f"{OFFICE}?state=owed")
     assert owed.text.index(str(orders[0])) < owed.text.index(str(orders[1])), "the oldest first"
     assert "2 refunds are still owed" in text_of(look(admin, "/admin"))
-    assert "Less what was cancelled: $8.98 in these days, $8.98 in all." in text_of(look(admin, "/admin"))
+    assert "Less what was cancelled in this time: $8.98, $8.98 in all." in text_of(look(admin, "/admin"))
     assert "$0.00 from 2 orders; in all $0.00 from 2." in text_of(look(admin, "/admin"))
     assert "2$0.00less $8.98" in text_of(look(admin, "/admin"))
     paid_shop.gateway.refund_raises = None

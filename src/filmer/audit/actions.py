@@ -3,6 +3,7 @@
 # What the names begin with, as the log's filter calls it.
 GROUPS = {
     "film": "Films",
+    "prices": "Prices of many films",
     "order": "Orders",
     "rental": "Counter",
     "account": "Accounts",
@@ -23,8 +24,8 @@ ACTIONS = {
     "film.hide": "hid {}",
     "film.show": "showed {} again",
     "film.poster": "changed the poster of {}",
-    "film.prices": "changed the prices of many films: {}",
-    "film.undo_prices": "undid a change of the prices of many films: {}",
+    "prices.change": "changed prices: {}",
+    "prices.undo": "undid a change of prices: {}",
     "film.terms": "changed the rental terms of {}",
     "film.add_video": "added a video to {}",
     "film.remove_video": "removed a video of {}",

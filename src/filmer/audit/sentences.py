@@ -23,12 +23,12 @@ _FROM = {"office": "in the office", "api": "with a token", "command line": "on t
 # What subjects are called, and where their pages are.
 _SUBJECTS = {
     "film": ("{title}", "/admin/films/{id}"),
-    "prices": ("{title}", "/admin/prices"),
     "order": ("order {id}", "/admin/orders/{id}"),
     "account": ("{name}", "/admin/customers/{id}"),
     "mail": ("mail {id}", "/admin/mail"),
     "shop": ("the shop", "/admin/settings"),
     "page": ("the page “{title}”", "/admin/pages/{id}"),
+    "price change": ("{title}", "/admin/prices"),
     "card": ("any account", ""),
     "export": ("a file of {id}", ""),
 }

@@ -118,7 +118,7 @@ class BulkPrices:
             films = await queries.store_new_prices(conn, conditions, change.sql, values)
             number = await queries.insert_change(conn, words, films, now=actor.at)
             await change_edition(conn)
-            await record(conn, actor, "film.prices", ("prices", number), title=words, after={"films": films})
+            await record(conn, actor, "prices.change", ("price change", number), title=words, after={"films": films})
         return films
 
     async def undo(self, conn: Connection, change_id: int, actor: Actor) -> tuple[StoredChange, int, list[str]]:
@@ -135,6 +135,6 @@ class BulkPrices:
             restored = await queries.restore_prices(conn, change_id, now=actor.at)
             await change_edition(conn)
             await record(
-                conn, actor, "film.undo_prices", ("prices", change_id), title=last.words, after={"films": restored}
+                conn, actor, "prices.undo", ("price change", change_id), title=last.words, after={"films": restored}
             )
         return last, restored, left

@@ -10,13 +10,14 @@ import sys
 
 import structlog
 
+from filmer.errors import FilmerError
 from filmer.office import edit_queries as queries
 from filmer.store.connecting import to_primary
 from filmer.store.postgres import Database
 
 log = structlog.get_logger()
 
-PROGRAM = "filmer.importing.rebuild_program"
+PROGRAM, NICE = "filmer.importing.rebuild_program", "--nice"
 FILMS_A_SECOND = 10_000  # a catalogue with as many films is built a second after an edit: others may follow
 
 
@@ -37,17 +38,20 @@ class Rebuilding:
 
     async def _run(self) -> None:
         while True:
-            async with self._database.connection() as conn:
-                films = await queries.select_rebuild(conn)
+            try:
+                async with self._database.connection() as conn:
+                    films = await queries.select_rebuild(conn)
+            except FilmerError:  # the next round asks again
+                return
             if films is None:
                 return
             await asyncio.sleep(films / FILMS_A_SECOND)
-            if not await self._build():
+            if not await self._build([NICE] * (films > FILMS_A_SECOND)):
                 return
 
-    async def _build(self) -> bool:
+    async def _build(self, arguments: list[str]) -> bool:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", PROGRAM, env=os.environ | {"DATABASE_URL": self._url},
+            sys.executable, "-m", PROGRAM, *arguments, env=os.environ | {"DATABASE_URL": self._url},
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:

@@ -163,7 +163,7 @@ def test_ticked_films_alone_and_a_new_price_shows_at_once(office: Office) -> Non
     assert {film for film, (own, _) in office.prices().items() if own == Decimal("6.99")} == {BATMAN[0]}
     assert "$6.99" in office.client.get(f"/films/{BATMAN[0]}").text
     assert office.ask("SELECT version FROM edition") == [(version + 1,)], "one new edition"
-    entry = office.ask("SELECT title, after FROM audit_entry WHERE action = 'film.prices' ORDER BY id DESC LIMIT 1")
+    entry = office.ask("SELECT title, after FROM audit_entry WHERE action = 'prices.change' ORDER BY id DESC LIMIT 1")
     assert entry == [("$2.10 more to .99", {"films": 1})]
 
 
