@@ -59,6 +59,11 @@ def draw_shop(url: str, draw: random.Random) -> None:
             " VALUES ('tt9', NULL, jsonb_build_object('title', %s::text), true, 1, now())",
             [draw.choice(TEXTS).replace("\1", "")],
         )
+        conn.execute(
+            "INSERT INTO price_change (made, words, films) VALUES (now(), %s, 1)",
+            [draw.choice(TEXTS).replace("\1", "")],
+        )
+        conn.execute("INSERT INTO price_before VALUES ('tt9', NULL, false, %s)", [draw.randint(1, 999) / 100])
         conn.execute("INSERT INTO film_poster VALUES ('tt9', 'image/webp', %s)", [draw.randbytes(99)])
         conn.execute("INSERT INTO rental_terms VALUES ('tt9', NULL, 5, %s)", [draw.choice([None, 0, 3])])
         conn.execute(

@@ -106,7 +106,7 @@ def test_a_refund_is_told_in_plain_words_and_owed_until_it_is_completed(paid_sho
     owed = look(admin, f"{OFFICE}?state=owed")
     assert owed.text.index(str(orders[0])) < owed.text.index(str(orders[1])), "the oldest first"
     assert "2 refunds are still owed" in text_of(look(admin, "/admin"))
-    assert "Less what was cancelled: $8.98 in these days, $8.98 in all." in text_of(look(admin, "/admin"))
+    assert "Less what was cancelled in this time: $8.98, $8.98 in all." in text_of(look(admin, "/admin"))
     assert "$0.00 from 2 orders; in all $0.00 from 2." in text_of(look(admin, "/admin"))
     assert "2$0.00less $8.98" in text_of(look(admin, "/admin"))
     paid_shop.gateway.refund_raises = None
@@ -168,6 +168,31 @@ def test_orders_are_found_by_number_code_or_address(paid_shop: PaidShop) -> None
     assert found("zoe%@") == [other]
     for text in ("%%", str(order)[:-1], code[:7], "nobody@", "<b>"):
         assert found(text) == [], text
+
+
+def test_an_order_tells_its_history_and_its_mails_and_sends_them_again(paid_shop: PaidShop) -> None:
+    order = paid_shop.buy(PICKED_UP)
+    (rental,) = rental_ids(paid_shop.url, order)
+    paid_shop.clock.move(hours=1)
+    paid_shop.counter("hand_out", rental)
+    admin, path = admin_of(paid_shop), f"{OFFICE}/{order}"
+    text = text_of(look(admin, path))
+    assert text.index("Placed") < text.index("Paid") < text.index(": handed out")
+    assert f"Order to {paid_shop.person.email}: not sent, as no server is set up" in text
+    done = send(admin, f"{path}/resend")
+    text = followed(admin, done, path)
+    assert "The mail is written once more. It is not sent, as no server for mail is set up." in text
+    assert text.count(f"Order to {paid_shop.person.email}") == 2
+    assert "Had the mail of it sent again, by" in text
+    mails = fetch(paid_shop.url, "SELECT kind, fields FROM mail WHERE link_id = %s ORDER BY id", order)
+    assert mails[0] == mails[1], "the same once more"
+    send(admin, f"{path}/refund", reason="Broken")
+    assert "Cancelled by the shop" in text_of(look(admin, path))
+    send(admin, f"{path}/resend")
+    kinds = fetch(paid_shop.url, "SELECT kind FROM mail WHERE link_id = %s ORDER BY id DESC LIMIT 1", order)
+    assert kinds == [("refunded",)]
+    for unknown in ("0", "x", "9" * 30, str(order + 1)):
+        assert send(admin, f"{OFFICE}/{unknown}/resend").status_code == 404
 
 
 def test_whose_order_it_is_and_who_may_refund(paid_shop: PaidShop) -> None:

@@ -50,6 +50,12 @@ def _lines(conditions: str, new: str) -> str:
     """
 
 
+async def count_films(conn: Connection, conditions: str, values: dict[str, Any]) -> int:
+    statement = f"SELECT count(*) FROM film f LEFT JOIN film_terms t ON t.film_id = f.id WHERE {conditions}"
+    row = await (await conn.execute(statement.encode(), values, prepare=False)).fetchone()
+    return int(row[0]) if row else 0
+
+
 async def count_changes(conn: Connection, conditions: str, new: str, values: dict[str, Any]) -> Counts:
     statement = f"""
         SELECT count(*), count(*) FILTER (WHERE new <> old), count(*) FILTER (WHERE new < 0),

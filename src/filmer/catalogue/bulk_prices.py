@@ -85,8 +85,8 @@ class BulkPrices:
     async def films(self, conn: Connection, choice: Choice, *, size: int) -> tuple[int, list[PriceLine]]:
         """How many there are, and the best known of them with their prices."""
         conditions, values = self._values(choice, Change("keep"), 2)
-        counts = await queries.count_changes(conn, conditions, "old", values)
-        return counts.films, await queries.select_lines(conn, conditions, "old", values, size=size)
+        total = await queries.count_films(conn, conditions, values)
+        return total, await queries.select_lines(conn, conditions, "old", values, size=size)
 
     async def preview(self, conn: Connection, choice: Choice, change: Change, *, digits: int) -> Preview:
         """``digits``: decimals of the currency."""

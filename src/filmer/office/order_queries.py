@@ -20,7 +20,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        return ACTIONS.get(self.action, self.action).format("it").capitalize()
+        return ACTIONS.get(self.action, self.action).format("it", title="").capitalize()
 
 
 async def select_entries_about(conn: Connection, kind: str, subject_id: str) -> list[Entry]:

@@ -55,7 +55,7 @@ async def select_totals(conn: Connection) -> ShopTotals:
             (SELECT count(*) FROM favorite), (SELECT count(*) FROM rating), r.finished, r.origin
         FROM (
             SELECT count(*) AS orders, coalesce(sum(total), 0) AS sold
-            FROM shop_order WHERE payment <> 'counter' OR captured IS NOT NULL
+            FROM shop_order WHERE (CASE WHEN payment = 'counter' THEN captured ELSE placed END) IS NOT NULL
         ) o CROSS JOIN (
             SELECT coalesce(sum(amount), 0) AS refunded,
                 count(*) FILTER (WHERE refund IN ('initiated', 'failed')) AS owed FROM cancellation

@@ -21,19 +21,21 @@ NO_GENRE = "No genre"
 _SOLD = "(CASE WHEN o.payment = 'counter' THEN o.captured ELSE o.placed END)"
 _SALES = f"{_SOLD} >= %(first)s AND {_SOLD} < %(end)s"
 _REFUNDS = "c.cancelled >= %(first)s AND c.cancelled < %(end)s AND c.amount > 0"
-# What was sold and refunded of each film, in a period and the one right before it.
+# What was sold and refunded of each film, in a period and the one right before it. Added up by few sums first, as a
+# year has many lines; titles are looked up afterwards.
 _OF_FILMS = f"""
-    SELECT film_id, max(title) AS title, coalesce(sum(units) FILTER (WHERE at >= %(since)s), 0) AS units,
-        coalesce(sum(sold) FILTER (WHERE at >= %(since)s), 0) AS sold,
-        coalesce(sum(refunded) FILTER (WHERE at >= %(since)s), 0) AS refunded,
-        coalesce(sum(sold - refunded) FILTER (WHERE at < %(since)s), 0) AS before
+    SELECT film_id, max(line) AS line, coalesce(sum(units) FILTER (WHERE is_now AND NOT is_refund), 0) AS units,
+        coalesce(sum(amount) FILTER (WHERE is_now AND NOT is_refund), 0) AS sold,
+        coalesce(sum(amount) FILTER (WHERE is_now AND is_refund), 0) AS refunded,
+        coalesce(sum(CASE WHEN is_refund THEN -amount ELSE amount END) FILTER (WHERE NOT is_now), 0) AS before
     FROM (
-        SELECT l.film_id, l.title, l.quantity AS units, l.price * l.quantity AS sold, 0 AS refunded, {_SOLD} AS at
-        FROM shop_order o JOIN order_line l ON l.order_id = o.id WHERE {_SALES}
+        SELECT l.film_id, {_SOLD} >= %(since)s AS is_now, false AS is_refund, max(l.id) AS line,
+            sum(l.quantity) AS units, sum(l.price * l.quantity) AS amount
+        FROM shop_order o JOIN order_line l ON l.order_id = o.id WHERE {_SALES} GROUP BY 1, 2
         UNION ALL
-        SELECT l.film_id, l.title, 0, 0, l.price * l.quantity, c.cancelled
-        FROM cancellation c JOIN order_line l ON l.order_id = c.order_id WHERE {_REFUNDS}
-    ) line GROUP BY film_id
+        SELECT l.film_id, c.cancelled >= %(since)s, true, max(l.id), 0, sum(l.price * l.quantity)
+        FROM cancellation c JOIN order_line l ON l.order_id = c.order_id WHERE {_REFUNDS} GROUP BY 1, 2
+    ) part GROUP BY film_id
 """
 
 
@@ -95,8 +97,10 @@ async def select_film_parts(conn: Connection, *, before: date, first: date, last
     """The films that brought most. ``before``: when the period before begins, which ends where this one begins."""
     values = _span(before, last) | {"since": _span(first, last)["first"]}
     statement = f"""
-        SELECT * FROM ({_OF_FILMS}) film WHERE units > 0 OR refunded > 0
-        ORDER BY sold - refunded DESC, title, film_id LIMIT {SHOWN}
+        SELECT f.film_id, l.title, f.units, f.sold, f.refunded, f.before
+        FROM (SELECT * FROM ({_OF_FILMS}) film WHERE units > 0 OR refunded > 0
+            ORDER BY sold - refunded DESC, film_id LIMIT {SHOWN}) f JOIN order_line l ON l.id = f.line
+        ORDER BY f.sold - f.refunded DESC, l.title, f.film_id
     """
     return [Part(*row) for row in await (await conn.execute(statement.encode(), values)).fetchall()]
 

@@ -14,7 +14,7 @@ from filmer.store.postgres import Connection
 EXPORTED = {
     "profile": "SELECT id, email, first_name, last_name, role, created FROM account WHERE id = %(account)s",
     "orders": """
-        SELECT o.id, o.placed, o.item_count, o.total, c.cancelled, c.reason, c.refund
+        SELECT o.id, o.placed, o.item_count, o.total, o.last_four AS card, c.cancelled, c.reason, c.refund
         FROM shop_order o LEFT JOIN cancellation c ON c.order_id = o.id
         WHERE o.account_id = %(account)s ORDER BY o.place
     """,
@@ -175,6 +175,7 @@ async def erase(conn: Connection, account_id: int, *, now: datetime) -> None:
     for table in ERASED:
         statement = sql.SQL("DELETE FROM {} WHERE account_id = %s").format(sql.Identifier(table))
         await conn.execute(statement, [account_id])
+    await conn.execute("UPDATE shop_order SET last_four = NULL WHERE account_id = %s", [account_id])
     await conn.execute(
         "UPDATE cancellation c SET reason = '' FROM shop_order o WHERE o.id = c.order_id AND o.account_id = %s",
         [account_id],

@@ -81,7 +81,8 @@ async def select_orders_page(
 
 
 async def _count(conn: Connection, tests: str, values: dict[str, Any]) -> int | None:
-    statement = f"SELECT count(*) FROM ({ORDER} WHERE {tests} LIMIT {MOST_COUNTED + 1}) counted"
+    orders = "SELECT FROM shop_order o LEFT JOIN cancellation c ON c.order_id = o.id"
+    statement = f"SELECT count(*) FROM ({orders} WHERE {tests} LIMIT {MOST_COUNTED + 1}) counted"
     row = await (await conn.execute(statement.encode(), values, prepare=False)).fetchone()
     return row[0] if row and row[0] <= MOST_COUNTED else None
 

@@ -62,7 +62,11 @@ class PricePages(Handlers):
     async def preview(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
         async with self._pages.owner(request) as (conn, visitor):
-            return await self._preview(conn, request, visitor, form)
+            try:
+                choice, change = self._read(form)
+            except InvalidRequest as error:
+                return await self._show_again(conn, request, visitor, form, error)
+        return await self._preview(request, visitor, form, choice, change)
 
     async def apply(self, request: AnyRequest) -> HtmlResponse:
         """What the preview has shown, or else another preview, which says so."""
@@ -70,19 +74,18 @@ class PricePages(Handlers):
         async with self._pages.owner(request) as (conn, visitor):
             try:
                 choice, change = self._read(form)
-                version = read_integer(form.get("version"))
-            except (InvalidRequest, ValueError):
-                return await self._preview(conn, request, visitor, form)
+            except InvalidRequest as error:
+                return await self._show_again(conn, request, visitor, form, error)
         words = self._words(change)
         try:
+            version = read_integer(form.get("version"))
             async with self._database.patient() as conn:
                 films = await self._prices.apply(
                     conn, choice, change, visitor.actor, version=version, words=words,
                     digits=self._pages.formats.digits,
                 )  # fmt: skip
-        except (CatalogueChanged, InvalidOperation):
-            async with self._pages.owner(request) as (conn, visitor):
-                return await self._preview(conn, request, visitor, form, has_changed=True)
+        except (ValueError, CatalogueChanged, InvalidOperation):
+            return await self._preview(request, visitor, form, choice, change, has_changed=True)
         return self._pages.redirect("/admin/prices", f"{counted(films, 'film')}: {words}.")
 
     async def undo(self, request: AnyRequest) -> HtmlResponse:
@@ -128,15 +131,24 @@ class PricePages(Handlers):
             raise InvalidRequest(errors)
         return params.choice(films), msgspec.convert({"how": how, "amount": amount, "to_99": to_99}, Change)
 
-    async def _preview(
-        self, conn: Connection, request: AnyRequest, visitor: Visitor, form: Form, *, has_changed: bool = False
+    async def _show_again(
+        self, conn: Connection, request: AnyRequest, visitor: Visitor, form: Form, error: InvalidRequest
     ) -> HtmlResponse:
-        try:
-            choice, change = self._read(form)
-        except InvalidRequest as error:
-            filled = FilledForm.of(_CHANGE, form, error)
-            return await self._show(conn, request, visitor, without_blanks(_query_string(form)), filled, form, error)
-        preview = await self._prices.preview(conn, choice, change, digits=self._pages.formats.digits)
+        filled = FilledForm.of(_CHANGE, form, error)
+        return await self._show(conn, request, visitor, without_blanks(_query_string(form)), filled, form, error)
+
+    async def _preview(
+        self,
+        request: AnyRequest,
+        visitor: Visitor,
+        form: Form,
+        choice: Choice,
+        change: Change,
+        *,
+        has_changed: bool = False,
+    ) -> HtmlResponse:
+        async with self._database.patient() as conn:  # it may look at every film
+            preview = await self._prices.preview(conn, choice, change, digits=self._pages.formats.digits)
         fields = [(name, str(value)) for name, value in form.members if name in {*_FILTERS, *_CHANGE, "film"}]
         failed: FilmerError | None = InvalidOperation("Look at it once more") if has_changed or preview.wrong else None
         return self._pages.personal(
