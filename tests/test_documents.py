@@ -96,7 +96,7 @@ def test_the_command_line_understands_every_filmer_command(document: Path) -> No
 
 
 def test_commands_are_found_in_the_documents() -> None:
-    assert len(commands_in(ROOT / "docs" / "shop.md", "filmer")) > 20
+    assert len(commands_in(ROOT / "docs" / "command-line.md", "filmer")) > 20
     with pytest.raises(CycloptsError, match="nonsense"):
         app.parse_args(["nonsense"], exit_on_error=False, print_error=False)
 

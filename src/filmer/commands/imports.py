@@ -144,7 +144,7 @@ def import_accounts(
     """Open an account for each row of FILE, without a password: each user chooses one by a link (/forgotten).
 
     FILE is CSV, or a workbook: .xlsx or .ods. Columns: e-mail, first name, last name, and role if not all are
-    customers. Accounts that there are already stay as they are. Each row is reported. See docs/shop.md.
+    customers. Accounts that there are already stay as they are. Each row is reported. See docs/command-line.md.
     """
     report = Report()
     with _reported(report):
