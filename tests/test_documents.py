@@ -52,7 +52,7 @@ def anchors_of(document: Path) -> set[str]:
 def commands_in(document: Path, program: str) -> list[list[str]]:
     """The arguments of each command of a document's shell blocks that runs ``program``. ``[…]`` may be left out."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", document.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    lines = re.split(r"\n|&&", re.sub(r"\\\n|\[[^\]\n]*\]", "", "\n".join(blocks)))
+    lines = re.split(r"\n|&&|>", re.sub(r"\\\n|\[[^\]\n]*\]", "", "\n".join(blocks)))
     return [shlex.split(line, comments=True)[1:] for line in lines if line.strip().startswith(f"{program} ")]
 
 

@@ -213,7 +213,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             shop=components.shop,
             public_url=components.public_url,
         ),
-        Sitemaps(components.catalogue, components.public_url),
+        Sitemaps(components.catalogue, components.shop, components.public_url),
         accounts,
         OwnAccountPages(pages, database, components.own_account, accounts),
         PersonalDataPages(

@@ -365,7 +365,7 @@ def office(
             post("/import/{job_id:str}/check")(imports.check),
             post("/import/{job_id:str}/carry-out")(imports.carry_out),
             get("/import/{job_id:str}/report")(imports.download_report),
-            post("/export/{kind:str}")(imports.export),
+            post("/export/{kind:str}", status_code=200)(imports.export),
         ],
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
-from tests.conftest import FILMS
+from tests.conftest import FILMS, import_films
 from tests.importing.datasets import ImdbFiles
 from tests.server_in_thread import ServerInThread
 from tests.shop.conftest import AMELIE, BATMAN_BEGINS, UNDER_SCORE, buy, fetch
@@ -162,6 +162,11 @@ class Office:
         data.film(1, "Alien", rated=(8, 100))
         return data.write(self.folder / "imdb")
 
+    def imported(self) -> list[object]:
+        """Something to undo."""
+        import_films(self.url, keep_others=True)
+        return []
+
     def people(self) -> Path:
         file = self.folder / "people.csv"
         file.write_text("email,first name,last name\nanna@example.com,Anna,Ray\n", "utf-8")
@@ -175,6 +180,13 @@ class Form(NamedTuple):
     of: Callable[[Office], object]
     fields: Mapping[str, str] = {}
     file: str | None = None
+
+
+class ShownBy(NamedTuple):
+    """Of what takes a process of its own: the test that does it, and looks for its entry."""
+
+    action: str
+    test: str
 
 
 class Command(NamedTuple):
@@ -192,7 +204,9 @@ class ApiCall(NamedTuple):
     body: dict[str, Any] | None = None
 
 
-FORMS: dict[str, Form | str] = {
+_READS = "it changes nothing"
+
+FORMS: dict[str, Form | ShownBy | str] = {
     "/admin/new-film": Form("film.add", lambda _: "", {"title": "Another home movie", "year": "2001"}, ""),
     "/admin/films/{film_id}": Form("film.edit", Office.film, {"title": "Another title", "shown": UNTOUCHED}, ""),
     "/admin/films/{film_id}/hide": Form("film.hide", Office.film),
@@ -211,6 +225,12 @@ FORMS: dict[str, Form | str] = {
     "/admin/counter/{rental_id}/write-off": Form("rental.write_off", Office.rental_out),
     "/admin/orders/{order_id}/refund": Form("order.cancel", Office.paid_order, {"reason": "The disc is broken"}),
     "/admin/orders/{order_id}/paid": Form("order.paid", Office.unpaid_order),
+    "/admin/orders/{order_id}/resend": Form("order.resend", Office.paid_order),
+    "/admin/import": "it receives a file, which changes nothing until it is carried out",
+    "/admin/import/{job_id}/check": _READS,
+    "/admin/import/{job_id}/carry-out": ShownBy("catalogue.import", "office/test_imports.py"),
+    "/admin/import/undo": ShownBy("catalogue.undo", "office/test_imports.py"),
+    "/admin/export/{kind}": Form("catalogue.export", lambda _: "films"),
     "/admin/orders/{order_id}/given-back": Form("order.given_back", Office.cancelled_order),
     "/admin/customers/invite": Form(
         "account.invite",
@@ -243,7 +263,6 @@ FORMS: dict[str, Form | str] = {
 
 _PERSON = ["--first-name", "Bob", "--last-name", "Ray"]
 _CARD = [*_PERSON, "--expiration", "2031-05", "--account"]
-_READS = "it changes nothing"
 
 COMMANDS: dict[str, Command | str] = {
     "serve": "it serves; what it sets up by itself nobody has changed",
@@ -254,6 +273,8 @@ COMMANDS: dict[str, Command | str] = {
     "import imdb": Command("catalogue.import", lambda office: [office.imdb()], elsewhere=True),
     "import csv": Command("catalogue.import", lambda _: [FILMS], elsewhere=True),
     "import demo": Command("catalogue.import", lambda _: [], elsewhere=True),
+    "import undo": Command("catalogue.undo", Office.imported),
+    "export csv": Command("catalogue.export", lambda _: ["orders"]),
     "account create": Command(
         "account.create", lambda _: ["--email", "bob@example.com", *_PERSON, "--role", "admin"], typed=SECRET
     ),

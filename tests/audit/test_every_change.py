@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cyclopts import App
 from litestar.routes import HTTPRoute
-from tests.audit.changes import API, COMMANDS, FORMS, NUMBERS, SECRET, ApiCall, Command, Form, Office
+from tests.audit.changes import API, COMMANDS, FORMS, NUMBERS, SECRET, ApiCall, Command, Form, Office, ShownBy
 from tests.commands import filmer
 from tests.conftest import MakeDatabase, ServeHere
 from tests.layers import framework_of
@@ -79,7 +80,15 @@ def test_every_action_is_done_by_something() -> None:
     assert {action.partition(".")[0] for action in ACTIONS} == set(GROUPS)
 
 
-@pytest.mark.parametrize("path", [path for path, row in FORMS.items() if not isinstance(row, str)])
+def test_what_another_test_shows_is_shown_there() -> None:
+    for row in FORMS.values():
+        if isinstance(row, ShownBy):
+            text = (Path(__file__).parents[1] / row.test).read_text("utf-8")
+            assert f'"{row.action}"' in text
+            assert "audit_entry" in text
+
+
+@pytest.mark.parametrize("path", [path for path, row in FORMS.items() if isinstance(row, Form)])
 def test_a_form_of_the_office(office: Office, path: str) -> None:
     row = FORMS[path]
     assert isinstance(row, Form)

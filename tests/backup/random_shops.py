@@ -66,6 +66,13 @@ def draw_shop(url: str, draw: random.Random) -> None:
             [draw.choice(TEXTS), f'{{"de": "{draw.randrange(99)}"}}'],
         )
         conn.execute("INSERT INTO shop_currency (code) VALUES ('EUR')")
+        conn.execute(
+            "UPDATE shop_settings SET revision = %s, mark = %s, settings = jsonb_build_object('name', %s::text)",
+            [draw.randrange(10**9), draw.randbytes(40), draw.choice(TEXTS)],
+        )
+        conn.execute(
+            "INSERT INTO own_page VALUES ('imprint', %s, %s, NULL, %s, 1)", [draw.choice(TEXTS) for _ in range(3)]
+        )
         conn.execute("INSERT INTO guess VALUES (%s, now())", [draw.randbytes(32)])
         conn.execute("INSERT INTO guest_cart (digest, used) VALUES (%s, now())", [draw.randbytes(32)])
         conn.execute(

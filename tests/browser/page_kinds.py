@@ -124,7 +124,7 @@ def delete_wrongly(page: Page) -> None:
 def set_no_price(page: Page) -> None:
     page.get_by_label("Price of Batman Begins").fill("gratis")
     page.get_by_role("button", name="Set the price of Batman Begins").click()
-    page.get_by_text("This must be an amount").wait_for()
+    page.get_by_text("This is not understood: write an amount such as 4.99").wait_for()
 
 
 def set_no_terms(page: Page) -> None:
@@ -132,6 +132,19 @@ def set_no_terms(page: Page) -> None:
     page.get_by_label("Copies of Batman Begins").fill("some")
     page.get_by_role("button", name="Set the terms of Batman Begins").click()
     page.get_by_text("This must be a whole number.").wait_for()
+
+
+def set_no_colour(page: Page) -> None:
+    page.get_by_label("Accent colour").fill("#ffff99")
+    page.get_by_label("Monday").fill("whenever")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("#6a6a00 would do").wait_for()
+
+
+def try_a_page(page: Page) -> None:
+    page.get_by_label("Text").fill("# Who\n\n- [one](https://films.example)\n\n| a | b |\n|---|---|\n| 1 | 2 |")
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_text("As it would be").wait_for()
 
 
 def about_to_cancel(page: Page) -> None:

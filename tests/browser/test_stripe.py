@@ -48,7 +48,7 @@ def pay(page: Page, number: str, *, keep: bool = False) -> None:
     page.get_by_label("First name on the card").fill("Mary")
     page.get_by_label("Last name on the card").fill("Major")
     page.get_by_label("Keep this card at Stripe").set_checked(keep)
-    page.get_by_role("button", name="Order for EUR 9.98").click()
+    page.get_by_role("button", name="Order for €9.98").click()
 
 
 def placed(page: Page) -> str:
@@ -79,7 +79,7 @@ def test_from_the_card_to_the_refund(open_page: Open, shop: Storefront, stripe_s
         put_in_cart(page.context.request, {SHAWSHANK: 2})
         page.goto("/checkout")
         expect(page.get_by_label("Card ending in 4242, Mary Major")).to_be_checked()
-        page.get_by_role("button", name="Order for EUR 9.98").click()
+        page.get_by_role("button", name="Order for €9.98").click()
         assert state(stripe_server, placed(page))["captured"] == 998
         assert not any("4242424242" in text or "4000000000" in text for text in sent)
 
@@ -104,7 +104,7 @@ def test_what_the_frame_finds_wrong_is_said_beside_it(open_page: Open, shop: Sto
         pay(page, "42")
         warned(page, "Your card number is incomplete.")
         page.get_by_label("First name on the card").fill(" ")
-        page.get_by_role("button", name="Order for EUR 9.98").click()
+        page.get_by_role("button", name="Order for €9.98").click()
         warned(page, "Please fill in the names on the card.")
         assert fetch(shop.database_url, count) == before
 
@@ -113,10 +113,10 @@ def test_without_scripts_the_counter_still_works(open_page: Open, shop: Storefro
     with open_page(scripts=False, expected_statuses={400}) as page:
         at_checkout(page, shop)
         expect(page.get_by_text("To pay by card here needs scripts")).to_be_visible()
-        page.get_by_role("button", name="Order for EUR 9.98").click()
+        page.get_by_role("button", name="Order for €9.98").click()
         expect(page.get_by_text("This way to pay needs scripts").first).to_be_visible()
         page.get_by_label("At the counter of the shop").check()
-        page.get_by_role("button", name="Order for EUR 9.98").click()
+        page.get_by_role("button", name="Order for €9.98").click()
         page.wait_for_url("**/orders/*")
 
 

@@ -12,6 +12,7 @@ from filmer.errors import InvalidRequest, NotFound
 from filmer.http.cache_headers import PUBLIC
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.hosts import HOST
+from filmer.office.identity import ShopIdentity
 from filmer.store.postgres import Connection
 
 SIZE = 10_000  # addresses a sitemap; the protocol allows 50,000, fewer are faster
@@ -24,8 +25,9 @@ _NAME = re.compile(r"([1-9][0-9]{0,5})\.xml")
 
 
 class Sitemaps(Handlers):
-    def __init__(self, catalogue: Catalogue, public_url: str | None) -> None:
+    def __init__(self, catalogue: Catalogue, shop: ShopIdentity, public_url: str | None) -> None:
         """``public_url``: this server's origin, where it is configured."""
+        self._shop = shop
         self._catalogue = catalogue
         self._public_url = public_url
 
@@ -48,10 +50,15 @@ class Sitemaps(Handlers):
         origin = self._required_origin(request)
         match = _NAME.fullmatch(number)
         async with self._catalogue.reading() as conn:
-            paths = await _paths(conn, int(match[1])) if match else []
+            paths = await _paths(conn, int(match[1]), self._own_paths) if match else []
         if not paths:
             raise NotFound(f"There is no sitemap {number}")
         return self._response(_document("urlset", "url", [f"{origin}{path}" for path in paths]), "application/xml")
+
+    @property
+    def _own_paths(self) -> list[str]:
+        """Of the pages that the owner writes."""
+        return [*(["/about"] if self._shop.has_contact else []), *(f"/pages/{slug}" for slug, _ in self._shop.pages)]
 
     def _origin(self, request: AnyRequest) -> str | None:
         """The public origin: as configured, else by the request's Host. None for HTTP/1.0 without a host."""
@@ -72,10 +79,10 @@ class Sitemaps(Handlers):
         return Response(text.encode(), media_type=media_type, headers={"cache-control": cache_control})
 
 
-async def _paths(conn: Connection, number: int) -> list[str]:
+async def _paths(conn: Connection, number: int, own: list[str]) -> list[str]:
     """The paths of one sitemap; none where it does not exist."""
     if number == 1:
-        return [*FIXED, *(f"/genres/{genre.id}" for genre in await queries.select_genre_sizes(conn))]
+        return [*FIXED, *own, *(f"/genres/{genre.id}" for genre in await queries.select_genre_sizes(conn))]
     films, _ = await _sizes(conn)
     at, film_maps = number - 2, listing.pages(films, SIZE)
     if at < film_maps:

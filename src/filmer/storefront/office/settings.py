@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -169,7 +170,7 @@ class SettingsPages(Handlers):
         stored, formats = self._shop.stored, self._shop.formats
         return self._pages.personal(
             "office/settings.html", request, visitor, failed=error, form=form or _filled(stored), **self._choices,
-            default_accent=Accent().colour, days=DAYS, default_formats=Formats(), example=formats,
+            default_accent=Accent().colour, days=DAYS, default_formats=Formats(), example=formats, amount=Decimal(1234),
             currency_state=await currency_state(conn), max_name=MAX_SHOP_NAME, now=visitor.actor.at,
             mark_error=mark_error,
         )  # fmt: skip

@@ -123,3 +123,10 @@ addEventListener("input", ({ target }) => {
   const grouped = target.value.replace(/[^0-9]/g, "").replace(/(.{4})(?=.)/g, "$1 ");
   if (/^[0-9 -]*$/.test(target.value)) target.value = grouped;
 });
+
+// A file that is too large is refused before it is sent: some browsers do not wait for the server to say so.
+addEventListener("change", ({ target }) => {
+  if (!target.dataset?.maxMib) return;
+  const isTooLarge = [...target.files].some((file) => file.size > target.dataset.maxMib * 2 ** 20);
+  target.setCustomValidity(isTooLarge ? `A file may have ${target.dataset.maxMib} MiB here, and this one has more.` : "");
+});
