@@ -39,6 +39,9 @@ _FILES = Path(__file__).parent / "browser" / "stripe"
 _PASSING = ["500", "409", "429", "lost", "cut", "slow"]
 _UNKNOWN = ("use_stripe_sdk", "setup_future_usage")
 
+# The library of a shop in this process tries again after this many seconds, not after half a second and more.
+stripe.HTTPClient.INITIAL_DELAY = 0.01
+
 Answer = tuple[int, bytes]
 
 
@@ -66,6 +69,7 @@ class StripeServer:
             base_url=f"http://127.0.0.1:{self._port}", timeout=30, trust_env=False, verify=False
         )
         self._lock = threading.Lock()
+        self._resting = threading.Condition()
         self._answers: dict[str, tuple[Any, Answer | None]] = {}
         self._faults: list[_Fault] = []
         self._kept: dict[str, str] = {}  # customers, by the payment that keeps its card
@@ -73,6 +77,7 @@ class StripeServer:
         self._draw = random.Random(1)
         self.faultiness = 0.0  # how many requests fail in some way that passes, of 1
         self.asked: list[Asked] = []
+        self._under_way = 0
         self._await_upstream()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("_Bound", (_Handler,), {"stripe": self}))
         self._server.daemon_threads = True
@@ -102,7 +107,7 @@ class StripeServer:
             self._process.terminate()
 
     @property
-    def settings(self) -> dict[str, str]:
+    def settings(self) -> dict[str, Any]:
         """By the fields of Settings."""
         return {
             "stripe_secret_key": SECRET_KEY,
@@ -171,8 +176,23 @@ class StripeServer:
         response = self._upstream.request(method, path, headers=auth, **form)  # type: ignore[arg-type]
         return response.status_code, response.content
 
+    def await_rest(self) -> None:
+        """Until everything that was asked is done, whether or not somebody still waits for it."""
+        with self._resting:
+            assert self._resting.wait_for(lambda: not self._under_way, 30)
+
     def answer(self, asked: Asked) -> Answer | None:
         """None: the connection breaks."""
+        with self._resting:
+            self._under_way += 1
+        try:
+            return self._answer(asked)
+        finally:
+            with self._resting:
+                self._under_way -= 1
+                self._resting.notify_all()
+
+    def _answer(self, asked: Asked) -> Answer | None:
         with self._lock:
             self.asked.append(asked)
             fault = next((one for one in self._faults if one.path in asked.path), None)
@@ -258,6 +278,7 @@ def _refusal(status: int, code: str, *, kind: str | None = None) -> Answer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # an answer's head and body are two packets, and the second would wait for 40 ms
     stripe: StripeServer
 
     def do_GET(self) -> None:

@@ -39,6 +39,8 @@ STARTED = {
     "mail list": (0, "0 mails not sent"),
     "video check": (0, "0 videos, nothing is wrong"),
     "link tmdb": (1, "TMDB_ACCESS_TOKEN"),
+    "export csv films": (0, "title"),
+    "log nothing-like-this": (0, "no such entry"),
     "backup shop.backup": (0, "rows in"),
     "restore no-such.backup": (1, "no-such.backup"),
 }
@@ -183,6 +185,8 @@ BAD = [
     ("FILMER_DEFAULT_PRICE", "1000000"),
     ("FILMER_DEFAULT_PRICE", "NaN"),
     ("FILMER_CURRENCY", "much too long"),
+    ("FILMER_SHOP_NAME", "x" * 81),
+    ("FILMER_LOCALE", "klingon"),
     ("FILMER_SESSION_MINUTES", "0"),
     ("FILMER_SESSION_HOURS", "0"),
     ("FILMER_RENTAL_START_DAYS", "0"),

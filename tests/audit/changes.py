@@ -115,6 +115,13 @@ class Office:
         self.post("/admin/new-film", file="", title="Home movie", year="1999", id=identifier)
         return identifier
 
+    def prices(self) -> dict[str, str]:
+        return {"version": str(fetch(self.url, "SELECT version FROM edition")[0][0])}
+
+    def changed_prices(self) -> dict[str, str]:
+        self.post("/admin/prices", how="lower", amount="1", **self.prices())
+        return {"change": str(fetch(self.url, "SELECT max(id) FROM price_change")[0][0])}
+
     def hidden_film(self) -> str:
         film = self.film()
         self.post(f"/admin/films/{film}/hide")
@@ -174,7 +181,10 @@ class Office:
 
 
 class Form(NamedTuple):
-    """``of``: makes what the form changes; its number, or other id, is the path's. ``file``: as of ``Office.post``."""
+    """``of``: makes what the form changes, whose number, or other id, is the path's; or more fields of the form.
+
+    ``file``: as of ``Office.post``.
+    """
 
     action: str
     of: Callable[[Office], object]
@@ -220,6 +230,9 @@ FORMS: dict[str, Form | ShownBy | str] = {
     ),
     "/admin/films/{film_id}/price": Form("film.price", lambda _: AMELIE, {"price": "7.25"}),
     "/admin/films/{film_id}/terms": Form("film.terms", lambda _: AMELIE, {"hours": "77"}),
+    "/admin/prices": Form("prices.change", Office.prices, {"how": "lower", "amount": "1"}),
+    "/admin/prices/preview": _READS,
+    "/admin/prices/undo": Form("prices.undo", Office.changed_prices),
     "/admin/counter/{rental_id}/hand-out": Form("rental.hand_out", Office.waiting_rental),
     "/admin/counter/{rental_id}/take-back": Form("rental.take_back", Office.rental_out),
     "/admin/counter/{rental_id}/write-off": Form("rental.write_off", Office.rental_out),

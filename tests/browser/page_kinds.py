@@ -169,6 +169,24 @@ def about_to_write_off(page: Page) -> None:
     page.get_by_role("dialog").wait_for()
 
 
+def about_to_close(page: Page) -> None:
+    page.get_by_role("button", name="Close the account").click()
+    page.get_by_role("dialog").wait_for()
+
+
+def make_a_link(page: Page) -> None:
+    page.get_by_role("button", name="New password").click()
+    page.get_by_role("dialog").get_by_role("button", name="Yes, make a link").click()
+    page.get_by_role("heading", name="Copy it now").wait_for()
+
+
+def invite_again(page: Page) -> None:
+    for label, text in (("First name", "John"), ("Last name", "Doe"), ("E-mail", CUSTOMER)):
+        page.get_by_label(label).fill(text)
+    page.get_by_role("button", name="Invite", exact=True).click()
+    warned(page, "has an account already")
+
+
 def put_in_a_cart(page: Page) -> None:
     page.get_by_role("button", name="Rent for").click()
     page.get_by_text("Your cart comes along").wait_for()
@@ -274,6 +292,12 @@ KINDS = (
     Kind("films changed by hand", "/admin/films?only=changed", ADMIN),
     Kind("no hidden films", "/admin/films?only=hidden", ADMIN),
     Kind("customers", "/admin/customers", ADMIN),
+    Kind("customer", "/admin/customers/2", ADMIN),
+    Kind("customer about to be closed", "/admin/customers/2", ADMIN, steps=about_to_close),
+    Kind("link to hand over", "/admin/customers/3", ADMIN, steps=make_a_link),
+    Kind("invitation", "/admin/customers/invite", ADMIN),
+    Kind("invitation of one who is there", "/admin/customers/invite", ADMIN, 409, invite_again),
+    Kind("nobody's account", "/admin/customers/999999", ADMIN, 404),
     Kind("mail that is not sent", "/admin/mail", ADMIN),
     Kind("log", "/admin/log", ADMIN),
     Kind("log without such an entry", "/admin/log?query=qqqq", ADMIN),

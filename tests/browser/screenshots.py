@@ -126,6 +126,8 @@ PAGES = (
     Shot("office-videos", f"/admin/films/{MATRIX}/videos", ADMIN),
     Shot("edited-films", "/admin/films?only=changed", ADMIN),
     Shot("customers", "/admin/customers", ADMIN),
+    Shot("customer", "/admin/customers/2", ADMIN),
+    Shot("invitation", "/admin/customers/invite", ADMIN),
     Shot("settings", "/admin/settings", ADMIN),
     Shot("own-pages", "/admin/pages", ADMIN),
     Shot("own-page", "/admin/pages/new?title=Imprint", ADMIN),

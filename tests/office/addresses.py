@@ -20,7 +20,6 @@ CLERKS_TOO = {
     ("POST", "/admin/customers/{account_id}/disable"),
     ("POST", "/admin/customers/{account_id}/enable"),
     ("POST", "/admin/customers/{account_id}/reset"),
-    ("POST", "/admin/customers/{account_id}/role"),
     ("POST", "/admin/customers/{account_id}/sign-out"),
     ("POST", "/admin/customers/{account_id}/delete"),
     ("POST", "/admin/customers/{account_id}/favorites/clear"),
@@ -28,6 +27,7 @@ CLERKS_TOO = {
     ("POST", "/admin/customers/{account_id}/tokens/{token_id}/revoke"),
 }
 OWNERS_ALONE = {
+    ("POST", "/admin/customers/{account_id}/role"),
     ("GET", "/admin/films"),
     ("GET", "/admin/new-film"),
     ("POST", "/admin/new-film"),

@@ -1,12 +1,15 @@
 """A shop in this process that is paid by Stripe, and its customers at the page of the checkout."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import pytest
+from tests.conftest import MakeDatabase
 from tests.in_process import MovedClock
 from tests.responses import data_of
-from tests.shop.conftest import ORDERS, SHAWSHANK, StartShop, fetch
+from tests.shop.conftest import ORDERS, SHAWSHANK, LocalShop, StartShop, fetch, forget_people, open_store
 from tests.shop.forms import form_of, look, order_of, put, send
 from tests.stripe_server import GOOD, StripeServer
 from tests.users import in_database, open_account
@@ -21,12 +24,9 @@ _SECRET = re.compile(r'data-stripe-secret="([^"]+)"')
 class StripeShop:
     """``client``: a customer, who is signed in. ``clock``: what the test moves."""
 
-    def __init__(self, start_shop: StartShop, stripe: StripeServer, *, currency: str = "EUR", **settings: Any) -> None:
-        self.clock = MovedClock()
-        self.stripe = stripe
-        settings = {"payment": "stripe,counter", **stripe.settings, **settings}
-        self.shop = start_shop(clock=self.clock, currency=currency, **settings)
-        self.url = self.shop.url
+    def __init__(self, shop: LocalShop, clock: MovedClock, stripe: StripeServer, *, currency: str = "EUR") -> None:
+        self.shop, self.clock, self.stripe = shop, clock, stripe
+        self.url = shop.url
         in_database(self.url, lambda conn: keep_currency(conn, currency))
         self.person = open_account(self.url)
         self.client = self.shop.sign_in(self.person)
@@ -104,6 +104,32 @@ class StripeShop:
         assert len(kept) == len(taken)
         released = {order for order, (total, back) in orders.items() if total == back and order not in taken}
         assert taken == {order: sums for order, sums in orders.items() if order not in released}
+
+
+def start_stripe_shop(
+    start_shop: StartShop, stripe: StripeServer, *, currency: str = "EUR", **settings: Any
+) -> StripeShop:
+    """One of the test's own, with settings of its own."""
+    clock = MovedClock()
+    settings = {"payment": "stripe,counter", **stripe.settings, **settings}
+    return StripeShop(start_shop(clock=clock, currency=currency, **settings), clock, stripe, currency=currency)
+
+
+@pytest.fixture(scope="module")
+def shared_shop(make_database: MakeDatabase, shared_stripe: StripeServer) -> Iterator[tuple[LocalShop, MovedClock]]:
+    """To start one takes longer than most tests of it."""
+    clock = MovedClock()
+    settings: dict[str, Any] = {"payment": "stripe,counter", "currency": "EUR", **shared_stripe.settings}
+    with LocalShop(open_store(make_database), clock=clock, **settings) as shop:
+        yield shop, clock
+
+
+@pytest.fixture
+def shop(shared_shop: tuple[LocalShop, MovedClock], stripe_server: StripeServer) -> StripeShop:
+    """A new customer of a shop in which nobody ever was."""
+    shop, clock = shared_shop
+    forget_people(shop.url)
+    return StripeShop(shop, clock, stripe_server)
 
 
 def secret_of(response: httpx.Response) -> str:

@@ -10,8 +10,10 @@ from tests.current_edition import pricing
 from tests.responses import data_of
 from tests.shop.conftest import SHAWSHANK, StartShop, fetch, pay, put_in_cart, refused
 from tests.shop.forms import followed, form_of, look, order_of, put, send, text_of
-from tests.shop.stripe_shop import StripeShop, secret_of
+from tests.shop.stripe_shop import StripeShop, secret_of, shared_shop, shop, start_stripe_shop
 from tests.stripe_server import BROKE, SECRET_KEY, SECURE, StripeServer
+
+__all__ = ["shared_shop", "shop"]
 
 Start = Callable[..., StripeShop]
 DECLINED = "This card was not accepted. Nothing was bought"
@@ -21,14 +23,9 @@ MARY = {"firstName": "mary", "lastName": "MAJOR", "expiration": "2030-12"}
 @pytest.fixture
 def start(start_shop: StartShop, stripe_server: StripeServer) -> Start:
     def begin(**settings: Any) -> StripeShop:
-        return StripeShop(start_shop, stripe_server, **settings)
+        return start_stripe_shop(start_shop, stripe_server, **settings)
 
     return begin
-
-
-@pytest.fixture
-def shop(start: Start) -> StripeShop:
-    return start()
 
 
 def by_api(client: httpx.Client, card: str, **instead: str) -> httpx.Response:
@@ -98,7 +95,8 @@ def test_an_unknown_card_is_refused(shop: StripeShop) -> None:
     assert shop.held == []
 
 
-def test_what_costs_nothing_is_not_sent(shop: StripeShop) -> None:
+def test_what_costs_nothing_is_not_sent(start: Start) -> None:
+    shop = start()
     fetch(shop.url, pricing("0", ""))
     fetch(shop.url, "UPDATE film_terms SET price = 0")
     response = shop.submit(shop.form())
@@ -306,8 +304,7 @@ def test_whoever_leaves_is_removed_at_stripe(shop: StripeShop) -> None:
 # What browsers are told.
 
 
-def test_the_policy_is_wider_on_the_page_of_the_checkout_alone(start: Start, stripe_server: StripeServer) -> None:
-    shop = start()
+def test_the_policy_is_wider_on_the_page_of_the_checkout_alone(shop: StripeShop, stripe_server: StripeServer) -> None:
     put(shop.client)
     narrow = look(shop.client, "/cart").headers["content-security-policy"]
     wide = look(shop.client, "/checkout").headers["content-security-policy"]

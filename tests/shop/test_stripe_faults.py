@@ -1,17 +1,20 @@
 """Whatever Stripe does, or does not: one order, one charge (contract §10.2; promise 37)."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 from tests.responses import data_of
-from tests.shop.conftest import LocalShop, StartShop, fetch, pay, put_in_cart, refused
+from tests.shop.conftest import LocalShop, fetch, pay, put_in_cart, refused
 from tests.shop.forms import form_of, order_of
-from tests.shop.stripe_shop import StripeShop, secret_of
-from tests.stripe_server import SECRET_KEY, SECURE, StripeServer
+from tests.shop.stripe_shop import StripeShop, secret_of, shared_shop, shop
+from tests.stripe_server import SECRET_KEY, SECURE
 
 from filmer.shop import stripe_client, stripe_payments
+
+__all__ = ["shared_shop", "shop"]
 
 CREATE, CONFIRM, CAPTURE, REFUND = "/payment_intents", "/confirm", "/capture", "/refunds"
 TRIES = 1 + stripe_client.RETRIES
@@ -19,15 +22,10 @@ TRIES = 1 + stripe_client.RETRIES
 REPEATED, TOLD = ["500", "409", "lost", "cut"], ["429"]
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stripe.HTTPXClient.INITIAL_DELAY", 0.01)
-    monkeypatch.setattr("stripe.HTTPXClient.MAX_DELAY", 0.01)
-
-
 @pytest.fixture
-def shop(start_shop: StartShop, stripe_server: StripeServer) -> StripeShop:
-    return StripeShop(start_shop, stripe_server)
+def other_node(shop: StripeShop) -> Iterator[LocalShop]:
+    with LocalShop(shop.url, payment="stripe", currency="EUR", **shop.stripe.settings) as other:
+        yield other
 
 
 @pytest.mark.parametrize("path", [CREATE, CONFIRM, CAPTURE])
@@ -67,14 +65,16 @@ def test_a_refusal_in_the_middle_is_one(shop: StripeShop) -> None:
 
 @pytest.mark.parametrize("path", [CREATE, CONFIRM, CAPTURE])
 def test_one_who_takes_too_long_is_given_up(shop: StripeShop, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stripe_payments, "AUTHORIZE_SECONDS", 0.5)
-    monkeypatch.setattr("filmer.shop.checkout.CAPTURE_SECONDS", 0.5)
+    waits = (
+        "filmer.shop.checkout.CAPTURE_SECONDS" if path == CAPTURE else "filmer.shop.stripe_payments.AUTHORIZE_SECONDS"
+    )
     form, card = shop.form(), shop.stripe.card()
-    shop.stripe.fail("slow", path, seconds=1.5)
-    response = shop.submit(form, stripeMethod=card)
+    shop.stripe.fail("slow", path, seconds=0.6)
+    with monkeypatch.context() as patch:
+        patch.setattr(waits, 0.2)
+        response = shop.submit(form, stripeMethod=card)
     assert response.status_code == (303 if path == CAPTURE else 503)
-    monkeypatch.undo()
-    fetch(shop.url, "SELECT pg_sleep(1.5)")  # meanwhile Stripe has done it
+    shop.stripe.await_rest()  # it does it all the same
     shop.tidy(minutes=2)
     shop.tidy()
     shop.require_even()
@@ -119,10 +119,9 @@ def test_an_order_that_is_cancelled_before_its_capture_is_released(shop: StripeS
     shop.require_even()
 
 
-def test_two_nodes_with_one_form_charge_once(shop: StripeShop, start_shop: StartShop) -> None:
-    other: LocalShop = start_shop(payment="stripe", currency="EUR", **shop.stripe.settings)
+def test_two_nodes_with_one_form_charge_once(shop: StripeShop, other_node: LocalShop) -> None:
     form = shop.form()
-    devices = [shop.client, other.sign_in(shop.person)]
+    devices = [shop.client, other_node.sign_in(shop.person)]
     cards = [shop.stripe.card() for _ in range(6)]
 
     def submit(number: int) -> int:
@@ -136,12 +135,11 @@ def test_two_nodes_with_one_form_charge_once(shop: StripeShop, start_shop: Start
     assert len(shop.orders) == 1
 
 
-def test_one_confirmation_sent_to_two_nodes_at_once_is_one_order(shop: StripeShop, start_shop: StartShop) -> None:
-    other: LocalShop = start_shop(payment="stripe", currency="EUR", **shop.stripe.settings)
+def test_one_confirmation_sent_to_two_nodes_at_once_is_one_order(shop: StripeShop, other_node: LocalShop) -> None:
     asked = shop.pay(SECURE)
     shop.stripe.confirm(secret_of(asked))
     form = {**form_of(asked, "/checkout"), "pay": "stripe"}
-    devices = [shop.client, other.sign_in(shop.person)] * 3
+    devices = [shop.client, other_node.sign_in(shop.person)] * 3
     with ThreadPoolExecutor(6) as threads:
         answers = list(threads.map(lambda device: shop.submit(form, device).status_code, devices))
     assert set(answers) == {303}
@@ -229,11 +227,10 @@ def test_nothing_secret_is_logged(shop: StripeShop, capfd: pytest.CaptureFixture
     assert not any(secret in said for secret in (SECRET_KEY, SECRET_KEY[8:], "whsec_", secret_of(asked), "424242"))
 
 
-def test_without_its_keys_refunds_wait(shop: StripeShop, start_shop: StartShop) -> None:
+def test_without_its_keys_refunds_wait(shop: StripeShop) -> None:
     order = shop.buy()
-    without: LocalShop = start_shop(payment="counter", currency="EUR")
-    client = without.sign_in(shop.person)
-    with capture_logs():
+    with LocalShop(shop.url, payment="counter", currency="EUR") as without, capture_logs():
+        client = without.sign_in(shop.person)
         assert client.post("/api/v1/orders/cancel", json={"orderId": int(order)}).status_code == 200
     assert shop.refund_of(order) == "INITIATED"
     shop.tidy(minutes=2)

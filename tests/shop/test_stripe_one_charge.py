@@ -22,7 +22,7 @@ from tests.server_processes import kill_worker
 from tests.shop import stress_shop
 from tests.shop.conftest import CHECKOUT, KEY, ORDERS, StartShop
 from tests.shop.forms import form_of, send
-from tests.shop.stripe_shop import NAMES, StripeShop
+from tests.shop.stripe_shop import NAMES, StripeShop, start_stripe_shop
 from tests.stripe_server import StripeServer, event_of, signed
 
 from filmer.http.cookies import SESSION_COOKIE
@@ -159,7 +159,7 @@ def telling(shop: StripeShop, nodes: list[Server]) -> Iterator[list[int]]:
 def test_each_order_is_charged_once_and_the_sums_are_equal(
     start_shop: StartShop, stripe_server: StripeServer, serve: Serve
 ) -> None:
-    shop = StripeShop(start_shop, stripe_server)
+    shop = start_stripe_shop(start_shop, stripe_server)
     people = stress_shop.customers(shop.url, CHARGES)
     with psycopg.connect(shop.url, autocommit=True) as conn:
         stress_shop.fill_carts(conn, [customer.account_id for customer in people])

@@ -9,22 +9,17 @@ import pytest
 import stripe
 from structlog.testing import capture_logs
 from tests.responses import error_of
-from tests.shop.conftest import StartShop, fetch
-from tests.shop.stripe_shop import StripeShop
-from tests.stripe_server import StripeServer, event_of, signed
+from tests.shop.conftest import fetch
+from tests.shop.stripe_shop import StripeShop, shared_shop, shop
+from tests.stripe_server import event_of, signed
 
 from filmer.http.body import MAX_BODY
 from filmer.shop import stripe_client
 
+__all__ = ["shared_shop", "shop"]
+
 PATH = "/payments/stripe"
 TRIES = 1 + stripe_client.RETRIES
-
-
-@pytest.fixture
-def shop(start_shop: StartShop, stripe_server: StripeServer, monkeypatch: pytest.MonkeyPatch) -> StripeShop:
-    monkeypatch.setattr("stripe.HTTPXClient.MAX_DELAY", 0.01)
-    monkeypatch.setattr("stripe.HTTPXClient.INITIAL_DELAY", 0.01)
-    return StripeShop(start_shop, stripe_server)
 
 
 def stranger(shop: StripeShop) -> httpx.Client:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from email import policy
 from email.parser import BytesParser
+from importlib import resources
+from pathlib import Path
 from typing import get_args
 
 import httpx
@@ -69,6 +71,14 @@ def test_no_page_that_can_be_reached_has_our_name(site: dict[Role | None, httpx.
             waiting.append(location)
     assert len(seen) > 30
     assert wrong == []
+
+
+def test_no_template_has_it() -> None:
+    """But for commands, which are called so."""
+    folders = [resources.files("filmer.storefront") / "templates", resources.files("filmer.mail") / "templates"]
+    for template in (file for folder in folders for file in Path(str(folder)).rglob("*.*")):
+        text = re.sub(r"<code>filmer .*?</code>", "", template.read_text("utf-8"))
+        assert "filmer" not in text.replace("filmer import brings some in", ""), template.name
 
 
 def test_refusals_do_not_have_it_either(site: dict[Role | None, httpx.Client]) -> None:

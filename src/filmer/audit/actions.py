@@ -3,6 +3,7 @@
 # What the names begin with, as the log's filter calls it.
 GROUPS = {
     "film": "Films",
+    "prices": "Prices of many films",
     "order": "Orders",
     "rental": "Counter",
     "account": "Accounts",

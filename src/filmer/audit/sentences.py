@@ -28,6 +28,7 @@ _SUBJECTS = {
     "mail": ("mail {id}", "/admin/mail"),
     "shop": ("the shop", "/admin/settings"),
     "page": ("the page “{title}”", "/admin/pages/{id}"),
+    "price change": ("{title}", "/admin/prices"),
     "card": ("any account", ""),
     "export": ("a file of {id}", ""),
 }

@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 from filmer.audit.queries import Entry, LogFilter, select_entries
 from filmer.audit.sentences import sentence
 from filmer.commands.options import DataDir
-from filmer.commands.terminal import in_database, shown
+from filmer.commands.terminal import err, in_database, shown
 from filmer.office.spreadsheet_csv import Cell, rows
 from filmer.settings import Settings
 from filmer.store.postgres import Connection
@@ -35,10 +35,12 @@ def log(
         for chunk in rows(Entry.__struct_fields__, (list(map(_cell, msgspec.structs.astuple(one))) for one in entries)):
             sys.stdout.buffer.write(chunk)
         return
+    if not entries:
+        err.print("There is no such entry.", style="yellow")
     for entry in entries:
-        told = sentence(entry, str)
-        values = "".join(f"; {one.name.lower()}: {one.before or ''} → {one.after or ''}" for one in told.changes)
-        print(shown(f"{entry.at:%Y-%m-%d %H:%M}  {told}{values}  ({told.where})"))
+        line = sentence(entry, str)
+        values = "".join(f"; {one.name.lower()}: {one.before or ''} → {one.after or ''}" for one in line.changes)
+        print(shown(f"{entry.at:%Y-%m-%d %H:%M}  {line}{values}  ({line.where})"))
 
 
 def _cell(value: Any) -> Cell:

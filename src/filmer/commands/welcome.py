@@ -25,6 +25,8 @@ def say_ready(address: str, settings: Settings, sandbox: SandboxProcess | None) 
         lines.append(
             "  The catalogue is empty. Fill it: filmer import imdb PATH, filmer import csv FILE, filmer import demo"
         )
+    how = "sign in as admin@example.com" if settings.demo else "filmer account create --role admin makes one"
+    lines.append(f"  The office   {address}/admin, for owners: {how}")
     lines += _tmdb(settings, sandbox)
     if settings.demo:
         lines += _demo(address)

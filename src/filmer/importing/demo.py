@@ -4,7 +4,6 @@ import io
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from filmer.audit.log import command_line
 from filmer.importing.data_set import DataSet, Report
 from filmer.importing.owner_films import read_rows
 
@@ -25,7 +24,9 @@ def import_demo(
     conn: "psycopg.Connection[tuple[object, ...]]", report: Report, progress: "Progress"
 ) -> tuple[int, int]:
     """Make the demo the catalogue. Returns how many films and stars the catalogue has then."""
-    from filmer.importing import pipeline  # takes 0.2 s to import, and the TMDB sandbox only reads the demo
+    # These take 0.2 s to import, and the TMDB sandbox only reads the demo.
+    from filmer.audit.log import command_line
+    from filmer.importing import pipeline
 
     return pipeline.import_data_set(
         conn, read_demo(report), source="demo", origin=FILE, report=report, actor=command_line(), progress=progress

@@ -62,15 +62,19 @@ async def select_accounts(
     }
     counted = f"SELECT count(*) FROM (SELECT FROM account a WHERE {where} LIMIT %(most)s) found"
     row = await (await conn.execute(counted.encode(), values)).fetchone()
+    total = int(row[0]) if row else 0
+    if total <= first:  # a text that nobody has costs one look at all accounts, not two
+        return total, []
     cursor = await conn.execute(
         f"""
         SELECT {_ACCOUNT}, (SELECT count(*) FROM (SELECT FROM shop_order WHERE account_id = a.id LIMIT {_ORDERS}) o)
-        FROM account a WHERE {where} ORDER BY a.id DESC LIMIT %(size)s OFFSET %(first)s
+        FROM (SELECT * FROM account a WHERE {where} ORDER BY a.id DESC LIMIT %(size)s OFFSET %(first)s) a
+        ORDER BY a.id DESC
         """.encode(),
         values,
     )
     rows = await cursor.fetchall()
-    return int(row[0]) if row else 0, [ListedAccount(AccountRow(*row[:-1]), row[-1]) for row in rows]
+    return total, [ListedAccount(AccountRow(*row[:-1]), row[-1]) for row in rows]
 
 
 async def select_account(conn: Connection, account_id: int) -> tuple[AccountRow, int] | None:

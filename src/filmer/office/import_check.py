@@ -1,5 +1,6 @@
 """Checks an owner's file before it is imported: what would be new, changed or refused, and why. It changes nothing."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
@@ -23,6 +24,7 @@ from filmer.office.import_jobs import Found, Job, Line, Outcome
 
 MAX_COLUMNS = 60  # that can be matched by hand
 LISTED = 40  # rows of each outcome on the page; the report has all
+_MADE_ID = re.compile(r" \[p[a-z2-7]{9}\]")  # of a person, which says nothing on the page
 _AT_ONCE = 2000  # films that are compared with one query
 _SHOWN = 300  # characters of a cell on the page
 
@@ -103,7 +105,11 @@ def _counted(lines: Iterable[Line], found: Found, advance: Advance) -> Iterator[
 def _compared(conn: psycopg.Connection[Any], data_set: DataSet) -> Iterator[Line]:
     """The films of the file, beside those of the catalogue, as both are shown."""
     people = People(data_set.people)
-    cells = [_cells(people.record(film), film.price) for film in data_set.films[: owner_films.SHOWN_ROWS]]
+    first = data_set.films[: owner_films.SHOWN_ROWS]
+    cells = [
+        {name: _MADE_ID.sub("", cell) for name, cell in _cells(people.record(film), film.price).items()}
+        for film in first
+    ]
     said = [film.price for film in data_set.films]
     pipeline.apply_terms(conn, data_set)
     shown = {film.id: film for film in edited(data_set, edit_queries.select_edits(conn)[1])[0].films}

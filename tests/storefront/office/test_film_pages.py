@@ -349,10 +349,12 @@ def test_videos_are_added_and_removed(shop: Shop) -> None:
         assert shop.owner.post(path, data=fields).status_code == 400, fields
     assert shop.owner.post(path, data={"kind": "trailer", "location": "demo:/matrix.webm"}).status_code == 303
     assert shop.owner.post(path, data={"kind": "trailer", "location": "demo:/matrix.webm"}).status_code == 409
+    heard(shop)
     assert 'id="trailer"' in page(shop, f"/films/{OTHER}")
     number = re.findall(r"/videos/(\d+)/remove", shop.owner.get(path).text)[0]
     assert shop.owner.post(f"/admin/films/{FILM}/videos/{number}/remove").status_code == 404
     assert shop.owner.post(f"{path}/{number}/remove").status_code == 303
+    heard(shop)
     assert 'id="trailer"' not in page(shop, f"/films/{OTHER}")
 
 

@@ -132,7 +132,9 @@ class CustomerPages(Handlers):
         async def act(conn: Connection, actor: Actor, number: int) -> None:
             await self._customers.change_role(conn, actor, number, form.read(NewRole).role)
 
-        return await self._act(request, account_id, act, "The role is changed. It begins with the next sign-in.")
+        async with self._pages.owner(request):
+            pass
+        return await self._act(request, account_id, act, "The role is changed, and holds from the next sign-in on.")
 
     async def clear_favorites(self, account_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         async def act(conn: Connection, actor: Actor, number: int) -> None:

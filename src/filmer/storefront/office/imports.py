@@ -18,7 +18,7 @@ from filmer.office.import_jobs import Choices, Found, Job
 from filmer.office.imports import MAX_FILE, Imports
 from filmer.store.postgres import Database
 from filmer.storefront.forms import Form, receive_form
-from filmer.storefront.pages import HtmlResponse, Pages, Visitor
+from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor
 
 PAGE = "/admin/import"
 MAX_JOB = 2**31 - 1
@@ -157,4 +157,4 @@ def _agreed(job: Job, found: Found, others: str) -> Choices:
 
 def _csv(content: AsyncIterator[bytes], name: str) -> Stream:
     disposition = {"content-disposition": f'attachment; filename="filmer-{name}.csv"', "cache-control": "no-store"}
-    return Stream(content, media_type="text/csv; charset=utf-8", headers=disposition)
+    return Stream(content, status_code=OK, media_type="text/csv; charset=utf-8", headers=disposition)

@@ -87,6 +87,6 @@ class LogPages(Handlers):
         form = FilledForm.of(_LABELS, Form(Members(narrowed)), error)
         return self._pages.personal(
             "office/log.html", request, visitor, failed=error, form=form,
-            told=[(entry, sentence(entry, self._pages.money)) for entry in shown], params=params, actors=actors,
+            lines=[(entry, sentence(entry, self._pages.money)) for entry in shown], params=params, actors=actors,
             groups=GROUPS, command_line=COMMAND_LINE, older=older, newest=urlencode(narrowed),
         )  # fmt: skip
