@@ -116,9 +116,9 @@ class OfficeOrderPages(Handlers):
         return await self._act(order_id, request, self._payments.mark_given_back, notice)
 
     async def resend(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        notice = "The mail is written once more." + (
-            "" if self._mails.is_sent else " It is not sent: no server is set up."
-        )
+        notice = "The mail is written once more."
+        if not self._mails.is_sent:
+            notice += " It is not sent, as no server for mail is set up."
         return await self._act(order_id, request, self._mails.again, notice)
 
     async def _act(
