@@ -60,14 +60,15 @@ def open_store(make_database: MakeDatabase) -> str:
 
 
 def forget_people(url: str) -> None:
-    """What they did is gone, while the films, the shop's key and the card of anybody's stay: as of a new database."""
+    """What they did is gone; the films, the shop's key and settings, and the card of anybody's stay."""
     fetch(
         url,
         """
         DO $$ DECLARE it text; BEGIN
             SET LOCAL session_replication_role = replica;  -- in any order, and without what triggers remember
             FOR it IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN
-                ('migration', 'secret_key', 'edition', 'import_run', 'genre', 'film_terms', 'film_in_use')
+                ('migration', 'secret_key', 'edition', 'import_run', 'genre', 'film_terms', 'film_in_use',
+                 'shop_settings')
             LOOP EXECUTE format('DELETE FROM %%I', it); END LOOP;
         END $$
         """,
