@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 
+from filmer.catalogue.folding import by_name
 from filmer.errors import ServiceUnavailable
 from filmer.importing.film_edits import Credit, FilmRecord
 from filmer.importing.owner_films import COLUMNS
@@ -60,7 +61,7 @@ def film_cells(film: FilmRecord, price: Decimal | None) -> Sequence[Cell]:
     others = {
         "price": price,
         "directors": " | ".join(_directors(film)),
-        "genres": " | ".join(film.genres),
+        "genres": " | ".join(sorted(film.genres, key=by_name)),
         "stars": " | ".join(person(star.name, star) for star in film.cast),
     }
     return [others[column] if column in others else getattr(film, column) for column in COLUMNS]

@@ -175,7 +175,7 @@ def count_others(conn: Sync, ids: list[str]) -> tuple[int, int]:
     row = conn.execute(
         """
         SELECT count(*), count(*) FILTER (WHERE id IN (SELECT film_id FROM film_in_use))
-        FROM film WHERE id NOT IN (SELECT unnest(%s::text[]))
+        FROM film f WHERE NOT EXISTS (SELECT FROM unnest(%s::text[]) i(id) WHERE i.id = f.id)
         """,
         [ids],
     ).fetchone()
