@@ -119,7 +119,7 @@ class Office:
         return {"version": str(fetch(self.url, "SELECT version FROM edition")[0][0])}
 
     def changed_prices(self) -> dict[str, str]:
-        self.post("/admin/prices", how="lower", amount="1", **self.prices())
+        self.post("/admin/prices", how="lower", amount="1", query="zodiac", **self.prices())
         return {"change": str(fetch(self.url, "SELECT max(id) FROM price_change")[0][0])}
 
     def hidden_film(self) -> str:
@@ -230,7 +230,7 @@ FORMS: dict[str, Form | ShownBy | str] = {
     ),
     "/admin/films/{film_id}/price": Form("film.price", lambda _: AMELIE, {"price": "7.25"}),
     "/admin/films/{film_id}/terms": Form("film.terms", lambda _: AMELIE, {"hours": "77"}),
-    "/admin/prices": Form("prices.change", Office.prices, {"how": "lower", "amount": "1"}),
+    "/admin/prices": Form("prices.change", Office.prices, {"how": "lower", "amount": "1", "query": "zodiac"}),
     "/admin/prices/preview": _READS,
     "/admin/prices/undo": Form("prices.undo", Office.changed_prices),
     "/admin/counter/{rental_id}/hand-out": Form("rental.hand_out", Office.waiting_rental),
