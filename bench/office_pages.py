@@ -1,4 +1,6 @@
-"""The pages of the office in a shop of many orders: how long each takes in process. ``python -m bench.office_pages``.
+"""The pages of the office in a shop of many orders, customers and entries of the log: how long each takes in process.
+
+``python -m bench.office_pages``, or with words of addresses: ``python -m bench.office_pages customers log``.
 
 The orders lie in the last year, so that the longest period that the page of takings offers has all of them. What it
 makes is in bench/out/data-office, and used again.
@@ -7,7 +9,9 @@ makes is in bench/out/data-office, and used again.
 import asyncio
 import shutil
 import statistics
+import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,7 +64,28 @@ _STATEMENTS = [
         CASE WHEN place %% 500 = 0 THEN 'failed' ELSE 'completed' END, placed + interval '1 day'
     FROM shop_order WHERE place %% 25 = 3 OR place %% 500 = 0 AND captured IS NOT NULL
     """,
+    """
+    WITH entry AS (
+        INSERT INTO audit_entry (at, via, account_id, action, subject_kind, subject_id, title, before, after)
+        SELECT now() - n * interval '5 minutes', 'office', 100,
+            (ARRAY['film.price', 'film.terms', 'order.paid'])[n %% 3 + 1], 'film', 'tt' || n %% 1000,
+            'Film ' || n %% 1000, '{"price": "3.99"}', jsonb_build_object('price', n)
+        FROM generate_series(1, %(orders)s) n RETURNING id, account_id
+    )
+    INSERT INTO audit_personal (entry_id, account_id, fields)
+    SELECT id, account_id, '{"address": "203.0.113.5"}' FROM entry
+    """,
 ]
+_CUSTOMERS = (
+    "", "?page=200", "?role=customer", "?role=clerk", "?state=closed", "?query=person40321", "?query=ann",
+    "?query=example.com", "?query=number1", "?query=nu", "?query=zq", "?query=e", "?query=dora+mmmdcc", "?query=40321",
+    "?query=qqqqqq", "/40321",
+)  # fmt: skip
+_LOG = (
+    "", "?before=200", "?query=film", "?query=98765", "?query=no+such+word", "?query=cem+mmmdcc", "?who=100",
+    "?who=command+line", "?group=order", "?group=mail", "?subject=film:tt7", "?until=2000-01-01",
+    "?query=9876&who=100&group=film&since=2000-01-01&until=2100-01-01",
+)  # fmt: skip
 
 
 def fill(url: str) -> None:
@@ -90,7 +115,8 @@ def addresses(url: str) -> list[str]:
     spans = [("day", today - timedelta(days=29)), ("day", today - timedelta(days=364))]
     spans += [(by, today - timedelta(days=days)) for by in ("month", "film", "genre") for days in (29, 364)]
     takings = [f"/admin/takings?by={by}&since={since}" for by, since in spans]
-    return ["/admin", *orders, f"/admin/orders/{row[0]}", *takings, "/admin/prices"]
+    customers, log = [f"/admin/customers{end}" for end in _CUSTOMERS], [f"/admin/log{end}" for end in _LOG]
+    return ["/admin", *orders, f"/admin/orders/{row[0]}", *takings, "/admin/prices", *customers, *log]
 
 
 def processor_seconds() -> float:
@@ -103,13 +129,13 @@ def processor_seconds() -> float:
     return used
 
 
-async def measure(settings: Settings, cookie: str) -> None:
+async def measure(settings: Settings, cookie: str, wanted: Sequence[str]) -> None:
     """Beside the times, the processor's time in the mean, which other work on the machine changes less."""
     url = settings.database_url or ""
     async with in_process(settings) as client:
         print(f"{ORDERS:,} orders, {CUSTOMERS:,} customers, {TIMES} times each; milliseconds")
         print(f"{'p50':>8} {'p99':>8} {'cpu':>8}  address")
-        for address in addresses(url):
+        for address in (one for one in addresses(url) if not wanted or any(f"/{word}" in one for word in wanted)):
             times, begun = [], processor_seconds()
             for _ in range(TIMES):
                 response = await client.get(address, cookie)
@@ -131,7 +157,7 @@ def main() -> None:
             (DATA / "done").touch()
         owner = open_account(url, email=f"owner{datetime.now(UTC).timestamp()}@example.com", role="admin")
         ((name, token),) = session_of(url, owner).items()
-        asyncio.run(measure(settings, f"{name}={token}"))
+        asyncio.run(measure(settings, f"{name}={token}", sys.argv[1:]))
 
 
 if __name__ == "__main__":
