@@ -135,7 +135,7 @@ def make_database(engines: Engines) -> MakeDatabase:
 
 
 def _copy_database(engines: Engines, name: str, template: str = "template1") -> str:
-    """The URL of a new database that is a copy of a template. To copy its files takes a third of the time of its log."""
+    """The URL of a new database that is a copy of a template. To copy files takes a third of the time of a log."""
     with psycopg.connect(engines.database_url, autocommit=True) as conn:
         conn.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     return _url(engines, name)

@@ -134,7 +134,7 @@ def test_an_admin_refunds_an_order(visit: Visit, storefront: Storefront) -> None
     clerk = visit(reduced_motion="reduce")
     come_in(clerk, storefront, role="admin")
     clerk.goto("/admin/orders")
-    clerk.get_by_label("Number, code or e-mail").fill(person.email)
+    clerk.get_by_label("Number, code, name, e-mail").fill(person.email)
     clerk.get_by_role("button", name="Find").click()
     in_both_themes(clerk)
     clerk.get_by_role("row", name=person.email).get_by_role("link").click()

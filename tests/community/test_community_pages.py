@@ -197,13 +197,15 @@ def test_nobody_is_sent_to_sign_in_and_back(community: Community) -> None:
 
 def test_what_tmdb_tells_is_text_and_nothing_else(community: Community, mary: httpx.Client, user: ApiUser) -> None:
     user.favorite(GODFATHER)
+    mary.get("/favorites")
     hostile = "<script>alert('1')</script>\"&"
     with psycopg.connect(community.database_url) as conn:
         # As if TMDB had sent it later, so that what is fetched in the background does not take its place.
-        conn.execute(
+        stored = conn.execute(
             "UPDATE tmdb_film SET title = %s, overview = %s, fetched = now() + interval '1 minute' WHERE movie_id = %s",
             [hostile, hostile, GODFATHER],
         )
+        assert stored.rowcount == 1
         conn.execute("UPDATE shelf SET version = gen_random_uuid()")
     try:
         text = mary.get("/favorites").text

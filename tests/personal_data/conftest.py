@@ -48,6 +48,17 @@ class Leaver:
             ),
         ):
             fetch(shop.url, f"INSERT INTO {table} (account_id, {columns}) VALUES (%s, {values})", self.person.id)
+        fetch(
+            shop.url,
+            """
+            WITH entry AS (
+                INSERT INTO audit_entry (at, via, action, subject_kind, subject_id, title, before, after)
+                VALUES (now(), 'command line', 'account.email', 'account', %s, '', '{}', '{}') RETURNING id
+            )
+            INSERT INTO audit_personal (entry_id, account_id, fields) SELECT id, %s, '{"before": {}}' FROM entry
+            """,
+            str(self.person.id), self.person.id,
+        )  # fmt: skip
 
     def delete(self, password: str = PASSWORD) -> httpx.Response:
         return send(self.client, DELETE, password=password)

@@ -27,7 +27,7 @@ __all__ = ["sandbox", "shared_sandbox"]
 
 FILM = "/posters/tt0111161"
 POLICY = "default-src 'none'; frame-ancestors 'none'"
-PUBLIC = "public, max-age=3600"
+PUBLIC = "public, max-age=60"
 TITLE = "{http://www.w3.org/2000/svg}title"
 
 

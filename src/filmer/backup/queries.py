@@ -17,6 +17,7 @@ _BOOKKEEPING = (
     "public.migration",
     "public.edition",
     "public.secret_key",
+    "public.shop_settings",
 )  # tables with rows even in a database without data
 
 

@@ -150,7 +150,7 @@ class _OwnerFilmReader:
         if identifier in self._film_ids:
             raise ValueError("an id given twice")
         require_indexable(title, genres)
-        directors = [_read_person(name) if name.endswith("]") else (name, None, None) for name in names]
+        directors = [_read_director(name) for name in names]
         names = ", ".join(name for name, _, _ in directors)
         film = ImportedFilm(id=identifier, title=title, directors=names or None, **values)
         film.cast = list(dict.fromkeys(self._star_index(star, row) for star in cast))
@@ -326,6 +326,12 @@ def _read_person(entry: str) -> Named:
         except ValueError as error:
             raise ValueError(f"a star with {error}") from None
     return match["name"], int(match["born"]) if match["born"] else None, match["id"]
+
+
+def _read_director(entry: str) -> Named:
+    """A name, whatever it looks like, or ``Name (year) [id]``. Raises ValueError with what is wrong with an id."""
+    match = _STAR.fullmatch(entry)
+    return _read_person(entry) if match and match["id"] is not None and fold(match["name"]) else (entry, None, None)
 
 
 def _star(name: str, born: int | None, identifier: str | None) -> ImportedPerson:
