@@ -69,7 +69,7 @@ class Uploads:
             raise ServiceUnavailable("Other files are being received. Please send yours again in a minute")
         self._under_way += 1
         try:
-            with _no_room_said():
+            with _explained_disk_errors():
                 content = self._new_file()
             with content:
                 yield await _Receiver(content, field, max_bytes, max_text).receive(request)
@@ -147,7 +147,7 @@ class _Receiver:
 
     async def _write(self) -> None:
         unwritten, self._unwritten = self._unwritten, bytearray()
-        with _no_room_said():
+        with _explained_disk_errors():
             await asyncio.to_thread(self._content.write, unwritten)
             await asyncio.to_thread(self._content.flush)
 
@@ -172,7 +172,7 @@ async def _chunks(request: AnyRequest) -> AsyncIterator[bytes]:
 
 
 @contextmanager
-def _no_room_said() -> Iterator[None]:
+def _explained_disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Films, orders and members as CSV (contract §13.5). A file of films that is imported again changes nothing."""
+"""Films, orders and members as CSV (contract §13). A file of films that is imported again changes nothing."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager

@@ -60,7 +60,7 @@ async def update_mark(conn: Connection, mark: bytes | None) -> bool:
 
 
 async def raise_revision(conn: Connection) -> None:
-    """So that every process reads anew, once it is told of it."""
+    """So that every process reads the settings anew, once it is notified."""
     await conn.execute("UPDATE shop_settings SET revision = revision + 1")
 
 

@@ -75,7 +75,7 @@ class Undoable(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What a process that works on a job is told. ``account_id``, ``address``: of the owner who began it."""
+    """What a process gets to work on a job. ``account_id``, ``address``: of the owner who began it."""
 
     database_url: str
     job_id: int

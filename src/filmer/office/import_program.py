@@ -25,7 +25,7 @@ from filmer.office import import_check, import_queries
 from filmer.office.import_jobs import Job, Order
 from filmer.plurals import counted
 
-_TOLD_SECONDS = 0.5  # between two times that progress is stored
+_STORED_EVERY_SECONDS = 0.5  # between two times that progress is stored
 _REPLACED = "The catalogue was replaced meanwhile. Please check the file again."
 _OURS = "Something went wrong on our side. Nothing was changed."
 
@@ -97,25 +97,25 @@ class _StoredProgress(Progress):
         self._conn = conn
         self._job_id = job_id
         self._steps: list[dict[str, Any]] = []
-        self._told = 0.0
+        self._stored_at = 0.0
 
     @contextmanager
     def step(self, name: str, total: int | None = None, *, unit: str = "rows") -> Iterator[Advance]:
         step = {"name": name, "done": 0, "total": total, "unit": unit, "is_done": False}
         self._steps.append(step)
-        self._tell()
+        self._store()
 
         def advance(done: int, _rows: int | None = None) -> None:
             step["done"] = done
-            if time.monotonic() > self._told + _TOLD_SECONDS:
-                self._tell()
+            if time.monotonic() > self._stored_at + _STORED_EVERY_SECONDS:
+                self._store()
 
         yield advance
         step["is_done"] = True
-        self._tell()
+        self._store()
 
-    def _tell(self) -> None:
-        self._told = time.monotonic()
+    def _store(self) -> None:
+        self._stored_at = time.monotonic()
         import_queries.update_progress(self._conn, self._job_id, self._steps)
 
 

@@ -1,4 +1,4 @@
-"""Imports in the browser (contract §13.4): an owner's file is received, checked, and carried out or left alone.
+"""Imports in the browser (contract §13): an owner's file is received, checked, and carried out or left alone.
 
 Reading a file takes what memory and time it takes, so a process of its own does it (``import_program.py``). What it
 finds, how far it is and what came of it are rows, which every node reads.
