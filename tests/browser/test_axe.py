@@ -63,7 +63,7 @@ def test_it_is_accessible_by_day_and_by_night(kind: Kind, visit: Visit, shown: S
     axe(page)
 
 
-@pytest.mark.parametrize("name", ["suggestions", "film", "star", "cart", "accounts"])
+@pytest.mark.parametrize("name", ["suggestions", "film", "star", "cart", "customers"])
 def test_it_is_accessible_on_a_phone(name: str, visit: Visit, shown: Shown) -> None:
     kind = next(kind for kind in KINDS if kind.name == name)
     page = visit(width="phone", reduced_motion="reduce")
