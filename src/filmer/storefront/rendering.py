@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property, partial
 from importlib import resources
@@ -135,6 +135,7 @@ class Templates:
             time_left=_time_left,
             timestamp=timestamp,
             urlencode=_encode_for_url,
+            if_day=_if_day,
         )
         self._assets = assets
 
@@ -177,3 +178,11 @@ def _time_left(moment: datetime, now: datetime) -> str:
         return counted(max(minutes, 1), "minute")
     hours = minutes // 60
     return counted(hours, "hour") if hours < 3 * 24 else counted(hours // 24, "day")
+
+
+def _if_day(text: str) -> str:
+    """A day as a field for days can show it; "" for what is none, of which browsers complain there."""
+    try:
+        return text if date.fromisoformat(text).isoformat() == text else ""
+    except ValueError:
+        return ""

@@ -218,8 +218,9 @@ def test_what_is_asked_for_wrongly_is_shown_again(books: Books, query: str) -> N
     response = books.owner.get(f"{AT}?{query}")
     assert response.status_code == 400
     assert 'role="alert"' in response.text
-    value = httpx.QueryParams(query).get("since")
-    assert value is None or f'value="{value}"' in response.text
+    value = httpx.QueryParams(query).get("since", "")
+    is_day = len(value) == 10 and value != "2026-02-30"  # nothing else can be shown in a field for days
+    assert not value or (f'value="{value}"' in response.text) == is_day
     if "2024" not in query and "by=" not in query:
         assert books.owner.get(f"{AT}.csv?{query}").status_code == 400
 
