@@ -25,7 +25,7 @@ _READ = """async () => {
   for (const image of images) image.loading = "eager";
   await Promise.allSettled(images.map(image => image.decode()));
   return {
-    links: [...document.links].map(link => link.href),
+    links: [...document.links].filter(link => !link.hasAttribute("download")).map(link => link.href),
     broken: images.filter(image => !image.naturalWidth).map(image => image.src),
     ids: [...document.querySelectorAll("[id]")].map(element => element.id),
     referred: [...document.querySelectorAll("[for], [aria-labelledby], [aria-describedby], [aria-controls]")].flatMap(
