@@ -104,9 +104,12 @@ def _router(path: str, route_handlers: Sequence[HTTPRouteHandler], **options: An
     for handler in route_handlers:
         for handler_path in handler.paths:
             methods.setdefault(handler_path, {"OPTIONS"}).update(handler.http_methods)
+    paths: dict[frozenset[str], list[str]] = {}  # one handler for all that allow the same: each costs a start its time
+    for handler_path, names in methods.items():
+        paths.setdefault(frozenset(names), []).append(handler_path)
     options_handlers = [
-        route(handler_path, http_method=HttpMethod.OPTIONS, status_code=204)(Methods(names).show)
-        for handler_path, names in methods.items()
+        route(same, http_method=HttpMethod.OPTIONS, status_code=204)(Methods(names).show)
+        for names, same in paths.items()
     ]
     return Router(path, route_handlers=[*options_handlers, *route_handlers], **options)
 
