@@ -16,7 +16,7 @@ from tests.users import CARD, open_account, put_card, signed_in, visitor
 
 from filmer.accounts.schemas import User
 from filmer.office.chart import HEIGHT, chart_of, round_above
-from filmer.office.queries import Day
+from filmer.office.takings_queries import Day
 
 FILM, OTHER, COUNTED = "tt0111161", "tt0372784", "tt0468569"
 PAGES = ["/admin", "/admin/customers", "/admin/films", "/admin/counter", "/admin/orders", "/admin/mail"]

@@ -1,6 +1,6 @@
 """All SQL of the admin pages: counts and sums over the whole shop. It only reads; the domains' rules do the changes."""
 
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -29,15 +29,6 @@ class ShopTotals(msgspec.Struct, frozen=True):
     origin: str | None
 
 
-class Day(msgspec.Struct, frozen=True):
-    """The orders of one day, in UTC, or of the month that it begins. ``takings`` are less ``refunded``."""
-
-    day: date
-    orders: int
-    takings: Decimal
-    refunded: Decimal = Decimal(0)
-
-
 class FilmRow(msgspec.Struct, frozen=True):
     id: str
     title: str
@@ -51,15 +42,13 @@ async def select_totals(conn: Connection) -> ShopTotals:
             coalesce((SELECT size FROM listing_size WHERE list = 'stars'), 0),
             (SELECT count(*) FROM listing_size WHERE list LIKE 'genre:%'),
             (SELECT count(*) FROM film_terms WHERE price IS NOT NULL),
-            (SELECT count(*) FROM account WHERE erased IS NULL), o.orders, o.sold - c.refunded, c.refunded, c.owed,
+            (SELECT count(*) FROM account WHERE erased IS NULL), t.orders, t.sold - t.refunded, t.refunded,
+            (SELECT count(*) FROM cancellation WHERE refund IN ('initiated', 'failed')),
             (SELECT count(*) FROM favorite), (SELECT count(*) FROM rating), r.finished, r.origin
         FROM (
-            SELECT count(*) AS orders, coalesce(sum(total), 0) AS sold
-            FROM shop_order WHERE (CASE WHEN payment = 'counter' THEN captured ELSE placed END) IS NOT NULL
-        ) o CROSS JOIN (
-            SELECT coalesce(sum(amount), 0) AS refunded,
-                count(*) FILTER (WHERE refund IN ('initiated', 'failed')) AS owed FROM cancellation
-        ) c
+            SELECT coalesce(sum(orders), 0)::bigint AS orders, coalesce(sum(sold), 0) AS sold,
+                coalesce(sum(refunded), 0) AS refunded FROM takings
+        ) t
         LEFT JOIN LATERAL (SELECT finished, origin FROM import_run ORDER BY id DESC LIMIT 1) r ON true
         """
     )
