@@ -115,8 +115,10 @@ def test_a_day_is_summed_a_day_after_its_end_and_once(url: str) -> None:
         async with opened(url) as (database, conn):
             await conn.execute("TRUNCATE shop_order, takings_day, takings_film CASCADE")
             await conn.execute(
-                "INSERT INTO shop_order"
-                " (id, account_id, placed, told, item_count, total, submission, payment, captured) VALUES (1, %s, %s, %s, 1, 5, '', 'pi_1', %s)",
+                """
+                INSERT INTO shop_order (id, account_id, placed, told, item_count, total, submission, payment, captured)
+                VALUES (1, %s, %s, %s, 1, 5, '', 'pi_1', %s)
+                """,
                 [person.id, noon, noon, noon],
             )
             await conn.execute(
