@@ -134,7 +134,7 @@ class _CatalogueWriter:
                     words, film.id, film.title, film.directors, film.rating, film.votes, genres, _int_array(nos),
                     _text_array([star.id for star in billed]),
                     _text_array([star.name for star in billed]), film.original_title, film.release_date,
-                    film.runtime_minutes, film.popularity, film.tmdb_id, film.price, film.overview, film.title_type,
+                    film.runtime_minutes, film.popularity, film.tmdb_id, film.overview, film.title_type,
                     film.certificate, film.country, film.language,
                     _int_array(director_nos[directed_ends[index] : directed_ends[index + 1]].tolist()),
                 ))  # fmt: skip

@@ -15,7 +15,7 @@ from filmer.catalogue.schemas import is_identifier
 from filmer.errors import Conflict, NotFound
 from filmer.importing.film_edits import FilmEdit, FilmRecord, fields_of
 from filmer.importing.owner_films import made_id
-from filmer.office import edit_queries as queries
+from filmer.office import film_queries as queries
 from filmer.store.postgres import Connection
 
 

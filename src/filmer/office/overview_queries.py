@@ -1,4 +1,4 @@
-"""All SQL of the admin pages: counts and sums over the whole shop. It only reads; the domains' rules do the changes."""
+"""The SQL of the office's first page: counts and sums over the whole shop."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -29,12 +29,6 @@ class ShopTotals(msgspec.Struct, frozen=True):
     origin: str | None
 
 
-class FilmRow(msgspec.Struct, frozen=True):
-    id: str
-    title: str
-    year: int | None
-
-
 async def select_totals(conn: Connection) -> ShopTotals:
     cursor = await conn.execute(
         """
@@ -55,18 +49,3 @@ async def select_totals(conn: Connection) -> ShopTotals:
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - sums are always there
     return ShopTotals(*row)
-
-
-async def select_films(conn: Connection, *, first: int, size: int) -> tuple[int, list[FilmRow]]:
-    """How many films there are, and some of them, the best known first."""
-    cursor = await conn.execute(
-        """
-        SELECT n.total, f.id, f.title, f.year
-        FROM (SELECT coalesce(max(size), 0) AS total FROM listing_size WHERE list = 'all') n
-        LEFT JOIN film f ON f.votes_desc > %(first)s AND f.votes_desc <= %(first)s + %(size)s
-        ORDER BY f.votes_desc
-        """,
-        {"first": first, "size": size},
-    )
-    rows = await cursor.fetchall()
-    return int(rows[0][0]), [FilmRow(*row[1:]) for row in rows if row[1] is not None]
