@@ -146,7 +146,7 @@ class _OwnerFilmReader:
         values = {column: read(text[column]) for column, read in READERS.items()}
         title, year, genres, names = values.pop("title"), values["year"], values["genres"], values.pop("directors")
         cast = [_star(*person) for person in values.pop("stars")]
-        identifier = text["id"] or made_id("f", f"{fold(title)} {year}")
+        identifier = text["id"] or made_film_id(title, year)
         require_identifier(identifier)
         if identifier in self._film_ids:
             raise ValueError("an id given twice")
@@ -357,6 +357,15 @@ READERS: dict[str, Callable[[str], Any]] = {
     "title_type": _title_type,
     **{column: partial(_text, column=column) for column in MAX_LENGTHS},
 }
+
+
+def made_film_id(title: str, year: int | None) -> str:
+    return made_id("f", f"{fold(title)} {year}")
+
+
+def has_made_id(film: ImportedFilm) -> bool:
+    """Whether it came without an id, or with the one that it would have had."""
+    return film.id == made_film_id(film.title, film.year)
 
 
 def made_id(prefix: str, text: str) -> str:
