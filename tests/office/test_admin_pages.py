@@ -181,7 +181,7 @@ def test_films_in_lists_show_what_they_cost(admin_pages: AdminPages, path: str) 
         admin_pages.admin_client.post(f"/admin/films/{OTHER}/price", data={"price": price})
         shown = cards(admin_pages.admin_client.get(path.format(drama=drama)).text)
         costs = dict(
-            ask(admin_pages, "SELECT id, coalesce(price, 4.99) FROM film f LEFT JOIN film_terms ON film_id = id")
+            ask(admin_pages, "SELECT id, coalesce(t.price, 4.99) FROM film f LEFT JOIN film_terms t ON film_id = id")
         )
         assert shown == {film_id: f"€{costs[film_id]:.2f}" for film_id in shown}
         assert shown[OTHER] == f"€{price}"

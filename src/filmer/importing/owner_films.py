@@ -370,5 +370,5 @@ def has_made_id(film: ImportedFilm) -> bool:
 
 def made_id(prefix: str, text: str) -> str:
     """An id for a film or star without one: always the same for the same text, and unlikely to clash."""
-    digest = hashlib.sha256(text.encode()).digest()
+    digest = hashlib.sha256(text.encode()).digest()[:10]  # more than is used: encoding it takes longest
     return prefix + b32encode(digest)[:9].decode().lower()
