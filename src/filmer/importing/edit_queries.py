@@ -102,12 +102,15 @@ _UPSERT = f"""
 """
 
 
+def credits_of(rows: Sequence[Sequence[Any]] | None) -> tuple[Credit, ...]:
+    """``rows``: of id, name and year of birth as texts."""
+    return tuple(Credit(one, called, int(born) if born else None) for one, called, born in rows or ())
+
+
 def record_of(row: tuple[Any, ...]) -> FilmRecord:
     values = dict(zip(FilmRecord.__struct_fields__, row, strict=True))
     for name in ("directors", "cast"):
-        values[name] = tuple(
-            Credit(one, called, int(born) if born else None) for one, called, born in values[name] or ()
-        )
+        values[name] = credits_of(values[name])
     return FilmRecord(**(values | {"genres": tuple(values["genres"])}))
 
 

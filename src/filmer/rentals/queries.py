@@ -291,7 +291,7 @@ async def select_own(conn: Connection, account_id: int, film_id: str | None, *, 
         """.encode(),
         {"account": account_id, "film": film_id, "now": now},
     )
-    return [OwnRental(*row[:4], Rental(*row[4:])) for row in await cursor.fetchall()]
+    return [OwnRental(row[0], row[1], row[2], row[3], Rental(*row[4:])) for row in await cursor.fetchall()]
 
 
 async def select_title_type(conn: Connection, film_id: str) -> str | None:
