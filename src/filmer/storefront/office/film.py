@@ -65,11 +65,15 @@ class FilmEditPages(Handlers):
         return await self._receive(request, None)
 
     async def _receive(self, request: AnyRequest, film_id: str | None) -> HtmlResponse:
-        async with self._pages.owner(request):
-            pass  # before anything is received
+        action = f"film {film_id or ''}"
+        await self._pages.owner_who_sends(request, action, self._uploads, "poster")
         async with self._uploads.receive(request, "poster", max_bytes=MAX_POSTER, max_text=MAX_TEXT) as upload:
             form, poster = Form(upload.members), await _poster(upload)
-        async with self._pages.owner(request) as (conn, visitor):
+        async with self._pages.owner(request, pending=(action, form, True)) as (conn, visitor):
+            if again := self._pages.sent_back(form, visitor, action, "poster"):
+                return await self._page(
+                    conn, request, visitor, await film_edits.find(conn, film_id) if film_id else None, *again
+                )
             try:
                 async with conn.transaction():
                     if isinstance(poster, InvalidRequest):
