@@ -11,13 +11,6 @@ CREATE VIEW takings_entry AS
     FROM shop_order
     UNION ALL SELECT cancelled, order_id, 0, 0::numeric, amount FROM cancellation WHERE amount > 0;
 
--- The same for each line of these orders. ``line``: its id.
-CREATE VIEW takings_line AS
-    SELECT e.at, l.film_id, l.id AS line, l.quantity * e.orders AS units,
-        CASE WHEN e.orders > 0 THEN l.price * l.quantity ELSE 0 END AS sold,
-        CASE WHEN e.orders > 0 THEN 0 ELSE l.price * l.quantity END AS refunded
-    FROM takings_entry e JOIN order_line l USING (order_id);
-
 -- Every day from that of the first sale to the last one that is summed, also those without a sale.
 CREATE TABLE takings_day (
     day      date PRIMARY KEY,
