@@ -187,6 +187,13 @@ def test_films_in_lists_show_what_they_cost(admin_pages: AdminPages, path: str) 
         assert shown[OTHER] == f"€{price}"
 
 
+@pytest.mark.parametrize("path", ["/admin/orders", "/admin/log", "/admin/takings"])
+def test_a_day_that_has_no_next_is_refused(admin_pages: AdminPages, path: str) -> None:
+    response = admin_pages.admin_client.get(f"{path}?until=9999-12-31")
+    assert response.status_code == 400
+    assert 'aria-invalid="true"' in response.text or 'role="alert"' in response.text
+
+
 @pytest.mark.parametrize("price", ["", "free", "-1", "1.005", "NaN", "1e9", "1000000", "٤", "1,50", "<b>"])
 def test_a_price_that_is_none_changes_nothing(admin_pages: AdminPages, price: str) -> None:
     before = price_of(admin_pages, FILM)

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from tests.in_process import MovedClock
 from tests.responses import data_of, error_of
 from tests.shop.conftest import (
+    AMELIE,
     CART,
     DARK_KNIGHT,
     ITEMS,
@@ -114,6 +115,25 @@ def test_an_empty_cart_is_told_before_a_card_is_tried(start_shop: StartShop, key
     client = start_shop(provider=gateway).sign_in()
     empty(pay(client, key))
     assert not gateway.is_asked.is_set()
+
+
+def test_a_hidden_film_is_told_before_a_card_is_tried(start_shop: StartShop) -> None:
+    """contract §6.1, §13.2"""
+    gateway = Gateway()
+    shop = start_shop(provider=gateway)
+    client = shop.sign_in()
+    put_in_cart(client, SHAWSHANK)
+    put_in_cart(client, AMELIE)
+    fetch(
+        shop.url,
+        "WITH gone AS (DELETE FROM film WHERE id = %s RETURNING id, title) INSERT INTO film_edit"
+        " (film_id, imported, hidden, edit, changed)"
+        " SELECT id, jsonb_build_object('id', id, 'title', title), true, 1, now() FROM gone",
+        AMELIE,
+    )
+    assert error_of(pay(client), 409, "CONFLICT")["details"]["reason"] == "Not available"
+    assert not gateway.is_asked.is_set()
+    assert data_of(client.get(CART))["itemCount"] == 2
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from filmer.catalogue.edition import CHANNEL
-from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
 
 
@@ -41,14 +40,6 @@ async def select_price(conn: Connection, film_id: str) -> tuple[Decimal | None, 
     )
     price, imported, is_by_hand = await cursor.fetchone() or (None, None, None)
     return price, imported, bool(is_by_hand)
-
-
-async def select_title(conn: Connection, film_id: str) -> str | None:
-    """None when there is no such film, or it is hidden."""
-    await conn.execute(USE_CURRENT_EDITION_LOCALLY)  # an import may have replaced it while the price waited for it
-    cursor = await conn.execute("SELECT title FROM film WHERE id = %s", [film_id])
-    row = await cursor.fetchone()
-    return None if row is None else str(row[0])
 
 
 async def change_edition(conn: Connection) -> None:

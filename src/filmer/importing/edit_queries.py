@@ -20,7 +20,7 @@ Connection = psycopg.Connection[Any]
 BILLED = 3  # stars in a list item (contract §2.4)
 Statement = tuple[str, dict[str, Any]]
 
-EDIT = "film_id, imported, fields, hidden, edit, changed"
+EDIT = "film_id, imported, fields, hidden, edit"
 LOCK_EDITS = "film_edit IN SHARE ROW EXCLUSIVE MODE"  # one change at a time, and none while an edition is swapped in
 # A film of the edition that the connection reads, as ``record_of`` takes it.
 FILM = """

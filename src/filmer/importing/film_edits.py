@@ -6,7 +6,7 @@ adds the films of the shop's own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -68,7 +68,6 @@ class FilmEdit(msgspec.Struct, frozen=True):
     fields: Mapping[str, Any]
     hidden: bool
     edit: int
-    changed: datetime | None = None
 
     @property
     def film(self) -> FilmRecord:

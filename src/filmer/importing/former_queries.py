@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from filmer.importing.edit_queries import edit_of
+from filmer.importing.edit_queries import EDIT, edit_of
 from filmer.importing.film_edits import FilmRecord
 
 Connection = psycopg.Connection[Any]
@@ -75,9 +75,7 @@ def select_former(
     """The films, the people by number, and the films that had been edited by hand, as imports had them."""
     films = conn.execute(f"SELECT {FILM} FROM {FORMER}.film".encode()).fetchall()
     people = conn.execute(f"SELECT no, id, name, birth_year FROM {FORMER}.person".encode())
-    edits = conn.execute(
-        f"SELECT film_id, imported, fields, hidden, edit, changed FROM {FORMER}.edit".encode()
-    ).fetchall()
+    edits = conn.execute(f"SELECT {EDIT} FROM {FORMER}.edit".encode()).fetchall()
     return (
         films,
         {row[0]: (row[1], row[2], row[3]) for row in people},

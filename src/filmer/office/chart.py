@@ -54,14 +54,9 @@ def chart_of(days: Sequence[Day]) -> Chart:
     def height(amount: Decimal) -> float:
         return round(float(max(amount, Decimal(0)) / top) * room, 1)
 
+    width = round(slot * (1 - GAP), 1)
     bars = [
-        Bar(
-            x=round(LEFT + slot * (index + GAP / 2), 1),
-            y=floor - height(day.takings),
-            width=round(slot * (1 - GAP), 1),
-            height=height(day.takings),
-            day=day,
-        )
+        Bar(round(LEFT + slot * (index + GAP / 2), 1), floor - height(day.takings), width, height(day.takings), day)
         for index, day in enumerate(days)
     ]
     lines = [Line(y=floor - height(top * step / LINES), amount=top * step / LINES) for step in range(LINES + 1)]

@@ -85,7 +85,11 @@ async def add(conn: Connection, film_id: str | None, fields: Mapping[str, Any], 
 async def set_price(
     conn: Connection, film: FilmRecord, price: Decimal | None, actor: Actor, *, taken_back: bool = False
 ) -> None:
-    """Of a film that may be hidden. None: the default price."""
+    """Of a film that may be hidden. None: the default price.
+
+    It makes a new edition, so that no cached response has the old price. Carts show the new price before anybody pays
+    it (decision 0011).
+    """
     before, said, _ = await price_queries.select_price(conn, film.id)
     if taken_back:
         await price_queries.take_price_back(conn, film.id)

@@ -17,15 +17,9 @@ SHOWN = 100  # films
 NO_GENRE = "No genre"
 _LOCK = 1_414_613_844  # whoever sums takings
 
-_ENTRIES = """
-    SELECT {columns}, l.film_id, l.id AS line, l.quantity * e.orders AS units,
-        CASE WHEN e.orders > 0 THEN l.price * l.quantity ELSE 0 END AS sold,
-        CASE WHEN e.orders > 0 THEN 0 ELSE l.price * l.quantity END AS refunded
-    FROM takings_entry e JOIN order_line l USING (order_id) WHERE e.at >= {since} AND e.at < {end}
-"""
 # What was sold and refunded of each film, in a period and the one right before it: sums of whole months as far as there
 # are any, of days around these, and each entry of days that are not summed yet. Titles are looked up afterwards.
-_OF_FILMS = f"""
+_OF_FILMS = """
     WITH last AS (SELECT coalesce(max(day), '-infinity') AS day FROM takings_day), span AS (
         SELECT s.*, least(s.ends, last.day) AS until
         FROM (VALUES (false, %(before)s::date, %(first)s::date - 1), (true, %(first)s, %(last)s::date))
@@ -44,13 +38,9 @@ _OF_FILMS = f"""
         coalesce(sum(sold - refunded) FILTER (WHERE NOT is_now), 0) AS before
     FROM (
         SELECT part.is_now, film_id, line, units, sold, refunded FROM part JOIN takings_film USING (is_month, begins)
-        UNION ALL {
-    _ENTRIES.format(
-        columns="e.at >= %(first)s::date::timestamptz",
-        since="greatest(%(before)s::date, (SELECT day + 1 FROM last))::timestamptz",
-        end="(%(last)s::date + 1)::timestamptz",
-    )
-}
+        UNION ALL SELECT at >= %(first)s::date::timestamptz, film_id, line, units, sold, refunded FROM takings_line
+        WHERE at >= greatest(%(before)s::date, (SELECT day + 1 FROM last))::timestamptz
+            AND at < (%(last)s::date + 1)::timestamptz
     ) entry GROUP BY film_id
 """
 
@@ -181,23 +171,15 @@ _SUM = (
         AND e.at < (%(until)s::date + 1)::timestamptz
     GROUP BY d.at
     """,
-    f"""
+    """
     INSERT INTO takings_film
-    SELECT false, day, film_id, max(line), sum(units), sum(sold), sum(refunded)
-    FROM ({
-        _ENTRIES.format(
-            columns="e.at::date AS day",
-            since="%(first)s::date::timestamptz",
-            end="(%(until)s::date + 1)::timestamptz",
-        )
-    }) entry GROUP BY day, film_id
+    SELECT false, at::date AS day, film_id, max(line), sum(units), sum(sold), sum(refunded) FROM takings_line
+    WHERE at >= %(first)s::date::timestamptz AND at < (%(until)s::date + 1)::timestamptz GROUP BY day, film_id
     """,
     """
     INSERT INTO takings_film
     SELECT true, date_trunc('month', begins)::date AS month, film_id, max(line), sum(units), sum(sold), sum(refunded)
-    FROM takings_film
-    WHERE NOT is_month AND begins >= date_trunc('month', %(first)s::date)
-        AND begins < date_trunc('month', %(until)s::date + 1)
-    GROUP BY month, film_id
+    FROM takings_film WHERE NOT is_month AND begins >= date_trunc('month', %(first)s::date)
+        AND begins < date_trunc('month', %(until)s::date + 1) GROUP BY month, film_id
     """,
 )

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from filmer.catalogue import listing
 from filmer.catalogue.filters import Filters, with_query
-from filmer.catalogue.prices import own_prices, set_price
+from filmer.catalogue.prices import own_prices
 from filmer.catalogue.schemas import MovieItem
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
@@ -19,7 +19,7 @@ from filmer.errors import Conflict, FilmerError, InvalidRequest
 from filmer.http.body import Body
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import read_query
-from filmer.office import film_queries
+from filmer.office import film_edits, film_queries
 from filmer.office.film_queries import FilmRow
 from filmer.rentals.counter_queries import Terms, select_stock, select_terms
 from filmer.rentals.terms import MAX_COPIES, MAX_HOURS, MAX_START_DAYS, NewTerms, set_terms
@@ -91,9 +91,11 @@ class OfficeFilmPages(Handlers):
                 price = form.read_amount("price", self._pages.formats)
             except InvalidRequest as error:
                 return await self._films(conn, request, visitor, params, {film_id: _filled(form, error)}, error)
-            title = await set_price(conn, film_id, price, visitor.actor)
+            async with conn.transaction():
+                film = (await film_edits.find(conn, film_id)).film
+                await film_edits.set_price(conn, film, price, visitor.actor)
         address = _pager(params, params.page).address(params.page)
-        return self._pages.redirect(address, f"{title} costs {self._pages.money(price)} now.")
+        return self._pages.redirect(address, f"{film.title} costs {self._pages.money(price)} now.")
 
     async def set_terms(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)

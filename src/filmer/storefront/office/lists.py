@@ -1,7 +1,7 @@
 """What the office's lists are asked with."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated
 
 from msgspec import Meta
@@ -21,13 +21,16 @@ class ListQuery(Query):
 
 
 def read_day(text: str) -> str:
-    """A day in ISO form, as it was given."""
+    """A day in ISO form, as it was given, and one that has a next."""
     try:
         if len(text) == len("2026-01-01"):
-            return date.fromisoformat(text).isoformat()
-    except ValueError:
+            return (date.fromisoformat(text) + timedelta(days=1) - timedelta(days=1)).isoformat()
+    except (ValueError, OverflowError):
         pass
     raise ValueError("must be a day such as 2026-11-30")
+
+
+Day = Annotated[str, Meta(extra={"read": read_day})]
 
 
 def filled_query(labels: Mapping[str, str], query_string: bytes, error: InvalidRequest | None) -> FilledForm:

@@ -1,6 +1,6 @@
 """The office's page of the audit log: who changed what, the latest first."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,6 +15,7 @@ from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.json_text import Members
 from filmer.http.query import Query, read_query
 from filmer.storefront.forms import FilledForm, Form, without_blanks
+from filmer.storefront.office.lists import Day
 from filmer.storefront.pages import HtmlResponse, Pages
 
 ENTRIES_A_PAGE = 50
@@ -22,22 +23,10 @@ COMMAND_LINE = "command line"
 _LABELS = {"query": "Text", "who": "Who", "group": "What", "since": "From", "until": "Until", "subject": "Subject"}
 
 
-def _read_day(text: str) -> str:
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-        day + timedelta(days=1)
-    except (ValueError, OverflowError):
-        raise ValueError("must be a date such as 2026-12-31") from None
-    return day.isoformat()
-
-
 def _read_who(text: str) -> str:
     if text != COMMAND_LINE and not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - an integer
         raise ValueError("must be an account's number, or the command line")
     return text
-
-
-Day = Annotated[str, Meta(extra={"read": _read_day})]
 
 
 class LogQuery(Query):
@@ -60,8 +49,8 @@ class LogQuery(Query):
             actions=[name for name in ACTIONS if name.startswith(f"{self.group}.")] if self.group else None,
             kind=kind if has_id else None,
             subject=subject if has_id else None,
-            since=datetime.fromisoformat(self.since) if self.since else None,
-            until=datetime.fromisoformat(self.until) + timedelta(days=1) if self.until else None,
+            since=datetime.fromisoformat(f"{self.since} 00:00Z") if self.since else None,
+            until=datetime.fromisoformat(f"{self.until} 00:00Z") + timedelta(days=1) if self.until else None,
             below=self.before,
         )
 

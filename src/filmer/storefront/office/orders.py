@@ -33,7 +33,7 @@ from filmer.shop.order_mails import KINDS, OrderMails
 from filmer.shop.schemas import MAX_ID, MAX_REASON
 from filmer.store.postgres import Connection
 from filmer.storefront.forms import FilledForm, receive_form, without_blanks
-from filmer.storefront.office.lists import filled_query, read_day
+from filmer.storefront.office.lists import Day, filled_query
 from filmer.storefront.orders import REASON, CancelReason
 from filmer.storefront.pages import HtmlResponse, Pages, Visitor
 
@@ -41,7 +41,6 @@ ORDERS_A_PAGE = 50
 MAILS_SHOWN = 20
 _FILTERS = {"query": "Search", "state": "State", "payment": "Payment", "since": "From", "until": "To"}
 _Edge = Annotated[int, Meta(ge=1, le=MAX_ID)]
-_Day = Annotated[str, Meta(extra={"read": read_day})]
 
 
 class OrdersQuery(Query):
@@ -50,8 +49,8 @@ class OrdersQuery(Query):
     query: Annotated[str, Meta(max_length=200)] = ""
     state: State | None = None
     payment: PaymentKind | None = None
-    since: _Day | None = None
-    until: _Day | None = None
+    since: Day | None = None
+    until: Day | None = None
     before: _Edge | None = None
     after: _Edge | None = None
 

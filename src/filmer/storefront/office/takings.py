@@ -2,10 +2,9 @@
 
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from litestar.response import Stream
-from msgspec import Meta
 
 from filmer.clock import Clock
 from filmer.errors import FieldError, InvalidRequest
@@ -18,7 +17,7 @@ from filmer.office.takings import Period, percent
 from filmer.shop.schemas import NOTHING
 from filmer.store.postgres import Connection, Database
 from filmer.storefront.forms import FilledForm, without_blanks
-from filmer.storefront.office.lists import filled_query, read_day
+from filmer.storefront.office.lists import Day, filled_query
 from filmer.storefront.pages import HtmlResponse, Pages
 
 DAYS, MONTHS = 30, 12  # that are shown at first
@@ -28,13 +27,12 @@ _LABELS = {"by": "By", "since": "From", "until": "To"}
 _HEADER = (
     "date", "number", "kind", "line", "film", "title", "quantity", "price", "net", "currency", "payment",
 )  # fmt: skip
-_Day = Annotated[str, Meta(extra={"read": read_day})]
 
 
 class TakingsQuery(Query):
     by: Literal["day", "month", "film", "genre"] = "day"
-    since: _Day | None = None
-    until: _Day | None = None
+    since: Day | None = None
+    until: Day | None = None
 
     def period(self, today: date) -> Period:
         """Raises InvalidRequest for one that is none, or too long."""
