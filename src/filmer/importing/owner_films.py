@@ -44,7 +44,7 @@ COLUMNS = (
     "id", "title", "original_title", "year", "release_date", "runtime_minutes", "directors", "genres", "stars",
     "rating", "votes", "popularity", "tmdb_id", "price", "overview", "title_type", "certificate", "country", "language",
 )  # fmt: skip
-MAX_NAMED = 20  # line numbers in one warning
+MAX_NAMED = 20  # line numbers, or columns, in one warning
 SHOWN_ROWS = 20  # by which the columns are known
 TITLE_TYPE = re.compile(r"[A-Za-z]{1,20}")
 MAX_GENRE = 100  # characters
@@ -124,7 +124,9 @@ class _OwnerFilmReader:
                 "If something else separates its columns, name it with --separator. Nothing was changed."
             )
         if unknown := [name for name, field in zip(table.header, fields, strict=True) if name and not field]:
-            report.warn(f"{table.name}: unknown columns, which were not read: {', '.join(unknown)}")
+            more = f" and {len(unknown) - MAX_NAMED:,} more" if len(unknown) > MAX_NAMED else ""
+            names = ", ".join(unknown[:MAX_NAMED])
+            report.warn(f"{table.name}: unknown columns, which were not read: {names}{more}")
         report.rows[table.name] = 0
         for row in chain(first, rows):
             report.rows[table.name] += 1
