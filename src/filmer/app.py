@@ -83,6 +83,7 @@ from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
 from filmer.storefront.rentals import RentalPages
+from filmer.storefront.shelves import ShelfPages
 from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
 from filmer.storefront.stripe_page import StripePage
@@ -234,6 +235,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         ),
         orders,
         community,
+        ShelfPages(pages, components.shelf_imports, components.uploads),
         RentalPages(pages, components.watching, components.stream_links),
         PosterPages(components.catalogue, components.images),
         AboutPages(pages, components.catalogue, components.shop, components.public_url),

@@ -18,6 +18,7 @@ from filmer.catalogue.edition import Edition
 from filmer.catalogue.index_follower import IndexFollower
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
+from filmer.community.shelf_imports import ShelfImports
 from filmer.community.shelves import Shelves
 from filmer.currencies import currency_code
 from filmer.errors import FilmerError
@@ -182,6 +183,7 @@ class Components:
         self.shelves = Shelves(
             self.database, self.tmdb_cache, self.shared, self.clock, cache_seconds=settings.cache_duration_seconds
         )
+        self.shelf_imports = ShelfImports(self.database, self.search, self.shelves, self.clock)
 
     def _storefront(self, settings: Settings) -> None:
         self.assets = Assets(self.shop)
@@ -249,12 +251,14 @@ class Components:
             lambda: self.imports.tidy(self.database),
             self.tmdb_cache.tidy,
             self.rebuilding.tidy,
+            self.shelf_imports.tidy,
         ]
 
     async def close(self) -> None:
         if self.delivery:
             await self.delivery.stop()
         await self.rebuilding.stop()
+        await self.shelf_imports.stop()
         await self.tmdb_cache.close()
         if self.images:
             await self.images.close()

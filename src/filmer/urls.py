@@ -48,6 +48,7 @@ from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
 from filmer.storefront.rentals import RentalPages
+from filmer.storefront.shelves import ShelfPages
 from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
 
@@ -190,6 +191,7 @@ def storefront(
     checkout: CheckoutPages,
     orders: OrderPages,
     community: CommunityPages,
+    shelves: ShelfPages,
     rentals: RentalPages,
     posters: PosterPages,
     about: AboutPages,
@@ -254,6 +256,13 @@ def storefront(
             get("/ratings")(community.list_ratings),
             post("/ratings")(community.rate),
             post("/ratings/{rating_id:str}/remove")(community.remove_rating),
+            get("/shelves/import")(shelves.show_imports),
+            post("/shelves/import")(shelves.receive),
+            get("/shelves/import/{import_id:str}")(shelves.show_import),
+            get("/shelves/import/{import_id:str}/report")(shelves.download_report),
+            post("/shelves/import/{import_id:str}/choose")(shelves.choose),
+            post("/shelves/import/{import_id:str}/remove")(shelves.remove),
+            get("/shelves/export/{kind:str}")(shelves.export),
             get("/library")(rentals.show_library),
             get("/watch/{film_id:str}")(rentals.show_player),
             post("/watch/{film_id:str}")(rentals.begin),

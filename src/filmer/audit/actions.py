@@ -52,6 +52,8 @@ ACTIONS = {
     "account.add_favorite": "added a favourite of {}",
     "account.remove_favorite": "removed a favourite of {}",
     "account.clear_favorites": "removed all favourites of {}",
+    "account.import_shelves": "brought films to the shelves of {}",
+    "account.export_shelves": "wrote the shelves of {} to a file",
     "account.create_token": "made a token of {}",
     "account.revoke_token": "revoked a token of {}",
     "card.add": "put a card on file for {}",

@@ -98,7 +98,7 @@ class Shelves:
 
     async def remove_favorite(self, user_id: int, favorite_id: int, actor: Actor | None = None) -> None:
         """``actor``: somebody else who removes it. Raises UserNotFound, FavoriteNotFound."""
-        async with self._changing_shelf(user_id) as conn:
+        async with self.changing(user_id) as conn:
             if not await queries.delete_favorite(conn, user_id, favorite_id):
                 raise FavoriteNotFound
             if actor:
@@ -107,7 +107,7 @@ class Shelves:
 
     async def clear_favorites(self, user_id: int, actor: Actor, own: Connection | None = None) -> None:
         """``own``: the caller's connection, for its transaction. Raises UserNotFound."""
-        async with self._changing_shelf(user_id, own) as conn:
+        async with self.changing(user_id, own) as conn:
             before, after = {"favorites": await queries.delete_favorites(conn, user_id)}, {"favorites": 0}
             await record(conn, actor, "account.clear_favorites", ("account", user_id), before=before, after=after)
 
@@ -124,7 +124,7 @@ class Shelves:
 
     async def change_rating(self, user_id: int, rating_id: int, rating: float) -> UpdatedRating:
         """Raises RatingNotFound, also for another user's rating."""
-        async with self._changing_shelf(user_id) as conn:
+        async with self.changing(user_id) as conn:
             changed = await queries.update_rating(conn, user_id, rating_id, Decimal(rating), self._clock.now())
             if changed is None:
                 raise RatingNotFound
@@ -132,12 +132,13 @@ class Shelves:
 
     async def remove_rating(self, user_id: int, rating_id: int) -> None:
         """Raises RatingNotFound, also for another user's rating."""
-        async with self._changing_shelf(user_id) as conn:
+        async with self.changing(user_id) as conn:
             if not await queries.delete_rating(conn, user_id, rating_id):
                 raise RatingNotFound
 
     @asynccontextmanager
-    async def _changing_shelf(self, user_id: int, own: Connection | None = None) -> AsyncIterator[Connection]:
+    async def changing(self, user_id: int, own: Connection | None = None) -> AsyncIterator[Connection]:
+        """The transaction of a change: others of the same account wait. Raises UserNotFound."""
         async with nullcontext(own) if own else self._database.connection() as conn, conn.transaction():
             await self._require_user(conn, user_id)
             await queries.change_version(conn, user_id)
@@ -145,7 +146,7 @@ class Shelves:
 
     @asynccontextmanager
     async def _storing_film(self, user_id: int, film: CacheResult[TmdbFilm]) -> AsyncIterator[Connection]:
-        async with self._changing_shelf(user_id) as conn:
+        async with self.changing(user_id) as conn:
             await tmdb_queries.upsert_film(conn, film.value, datetime.fromtimestamp(film.fetched, UTC))
             await queries.insert_film_in_use(conn, film.value.id)
             yield conn

@@ -48,6 +48,12 @@ EXPORTED = {
         LEFT JOIN LATERAL (SELECT title FROM film WHERE tmdb_id = r.movie_id ORDER BY id LIMIT 1) f ON true
         WHERE r.account_id = %(account)s ORDER BY r.id
     """,
+    "imports": """
+        SELECT i.name, i.created, r.file, r.line, r.title, r.year, r.film_id, r.movie_id, r.favorite, r.watchlist,
+            r.seen, r.seen_on, r.rating, r.rated, r.outcome, r.detail
+        FROM shelf_import i JOIN shelf_import_row r ON r.import_id = i.id
+        WHERE i.account_id = %(account)s ORDER BY i.id, r.place
+    """,
     "cards": """
         SELECT last_four, first_name, last_name, expiration FROM card WHERE account_id = %(account)s UNION ALL
         SELECT last_four, first_name, last_name, expiration FROM stripe_card WHERE account_id = %(account)s ORDER BY 1
@@ -96,7 +102,7 @@ async def select_personal_data(conn: Connection, account_id: int) -> dict[str, E
 ERASED = (
     "session", "kept_sign_in", "new_password_link", "unconfirmed_address", "familiar_address", "token", "card",
     "stripe_card", "stripe_customer", "cart_line", "checkout_key", "progress", "favorite", "rating", "shelf", "mail",
-    "audit_personal",
+    "audit_personal", "shelf_import",
 )  # fmt: skip
 
 
