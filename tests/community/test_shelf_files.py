@@ -96,7 +96,7 @@ def test_imdbs_lists() -> None:
     rows = [listed, listed | {"Your Rating": 10, "Date Rated": "2023-05-06"}]
     first, second = read(table(exports.IMDB_LIST, rows), "WATCHLIST.csv").rows
     assert said(first) == {"title": "Amélie", "year": 2001, "film_id": "tt0211915", "watchlist": DAY}
-    assert (second.rating, second.rated, second.watchlist) == (5, DAY, DAY)
+    assert (second.rating, second.rated, second.watchlist) == (Decimal(5), DAY, DAY)
     assert "Say which" in refused(table(exports.IMDB_LIST, rows), "b1946ac9-2492.csv")
     assert read(table(exports.IMDB_LIST, rows), "b1946ac9-2492.csv", "favorite").rows[0].favorite == DAY
 

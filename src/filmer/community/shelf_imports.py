@@ -158,15 +158,18 @@ class ShelfImports:
             every = sorted({number for _, numbers in concerned for number in numbers})
             shelved = await queries.select_shelved(conn, shelf, account_id, every)
             best: dict[int, PlacedRow] = {}
+            meant: list[tuple[PlacedRow, int]] = []
             for row, numbers in concerned:
                 number = next((one for one in numbers if one in shelved), numbers[0])
                 if shelf == "rating" and row.rated is None and number in shelved:
                     continue
+                meant.append((row, number))
                 if number not in best or _is_newer(row, best[number], shelf):
                     best[number] = row
             values = [(number, *_values(row, shelf, now)) for number, row in best.items()]
             changed = await queries.upsert_shelved(conn, shelf, account_id, values) if values else set()
-            taken |= {best[number].place for number in changed}
+            is_rating = shelf == "rating"  # of two that the file has, one is taken
+            taken |= {row.place for row, at in meant if at in changed and (best[at] is row or not is_rating)}
         return taken
 
     async def list_reports(self, account_id: int) -> list[ImportReport]:
