@@ -91,6 +91,11 @@ class Office:
         self.post(f"/admin/orders/{order}/refund", reason="The disc is broken")
         return order
 
+    def ratings_file(self) -> Path:
+        file = self.folder / "ratings.csv"
+        file.write_text("Date,Name,Year,Letterboxd URI,Rating\n2020-01-01,Inception,2010,https://boxd.it/1skk,4\n")
+        return file
+
     def waiting_rental(self) -> int:
         return int(fetch(self.url, "SELECT id FROM rental WHERE order_id = %s", self.paid_order())[0][0])
 
@@ -294,6 +299,10 @@ COMMANDS: dict[str, Command | str] = {
     "import demo": Command("catalogue.import", lambda _: [], elsewhere=True),
     "import undo": Command("catalogue.undo", Office.imported),
     "export csv": Command("catalogue.export", lambda _: ["orders"]),
+    "shelves import": Command(
+        "account.import_shelves", lambda office: [office.ratings_file(), "--user", office.owner.email]
+    ),
+    "shelves export": Command("account.export_shelves", lambda office: ["--user", office.owner.email]),
     "account create": Command(
         "account.create", lambda _: ["--email", "bob@example.com", *_PERSON, "--role", "admin"], typed=SECRET
     ),

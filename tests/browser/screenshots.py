@@ -111,6 +111,7 @@ PAGES = (
     Shot("orders", "/orders", CUSTOMER),
     Shot("favorites", "/favorites", CUSTOMER),
     Shot("ratings", "/ratings", CUSTOMER),
+    Shot("bring-films", "/shelves/import", CUSTOMER),
     Shot("order-cancelling", "/orders/{order}", CUSTOMER, ask_to_cancel),
     Shot("admin", "/admin", ADMIN),
     Shot("counter", "/admin/counter", ADMIN),

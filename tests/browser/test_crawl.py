@@ -103,6 +103,7 @@ def look(page: Page, path: str) -> tuple[dict[str, Any], list[str]]:
                 "/account?",
                 "/favorites?",
                 "/ratings?",
+                "/shelves/import?",
             ],
         ),
         (ADMIN, ["/admin?", "/admin/films?", "/admin/customers?", "/admin/counter?", "/admin/orders?", "/admin/mail?"]),

@@ -1,4 +1,4 @@
-"""People bring their films along (contract §14): matched and never guessed, reported row by row, and nothing is lost."""
+"""People bring their films along (contract §14): matched, never guessed, reported row by row, and nothing is lost."""
 
 import csv
 import io
@@ -20,7 +20,6 @@ from tests.current_edition import connect
 from tests.machine import at_most
 from tests.sandbox import Sandbox
 from tests.users import open_account, session_of, visitor
-
 
 PAGE = "/shelves/import"
 SHELVES = {

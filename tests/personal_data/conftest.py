@@ -35,6 +35,12 @@ class Leaver:
             ("shelf", "version", "gen_random_uuid()"),
             ("favorite", "movie_id, created", f"{TMDB_ID}, now()"),
             ("rating", "movie_id, rating, created, updated", f"{TMDB_ID}, 4.5, now(), now()"),
+            ("shelf_import", "name, left_out, created, row_count", "'ratings.csv', '{}', now(), 1"),
+            (
+                "shelf_import_row",
+                "import_id, place, file, line, title, outcome",
+                "(SELECT max(id) FROM shelf_import), 1, 'ratings.csv', 2, '=Nowhere', 'missing'",
+            ),
             ("progress", "film_id, position, updated", f"'{SHAWSHANK}', 61.5, now()"),
             ("familiar_address", "address, seen", "'somewhere', now()"),
             ("kept_sign_in", "device, created, turned", "'Firefox on Linux', now(), now()"),

@@ -75,6 +75,13 @@ PERSONAL = {
     ("GET", "/ratings"),
     ("POST", "/ratings"),
     ("POST", "/ratings/{rating_id}/remove"),
+    ("GET", "/shelves/import"),
+    ("POST", "/shelves/import"),
+    ("GET", "/shelves/import/{import_id}"),
+    ("GET", "/shelves/import/{import_id}/report"),
+    ("POST", "/shelves/import/{import_id}/choose"),
+    ("POST", "/shelves/import/{import_id}/remove"),
+    ("GET", "/shelves/export/{kind}"),
 }
 # Whoever never had a session has a cart of their own; one whose session ran out signs in first.
 CARTS = {
@@ -111,11 +118,12 @@ class Owner:
             for table in ("session", "kept_sign_in")
             for row in fetch(url, f"SELECT id FROM {table} WHERE account_id = %s", self.person.id)
         ]
+        [[self.import_id]] = fetch(url, "SELECT id FROM shelf_import WHERE account_id = %s", self.person.id)
         self.state = self.look()
 
     def look(self) -> list[Any]:
         """Everything that is theirs, as it is kept."""
-        tables = ("card", "cart_line", "shop_order", "rental", "favorite", "rating", "shelf",
+        tables = ("card", "cart_line", "shop_order", "rental", "favorite", "rating", "shelf", "shelf_import_row",
                   "kept_sign_in", "new_password_link", "unconfirmed_address", "mail")  # fmt: skip
         mine = [fetch(self.url, f"SELECT t::text FROM {table} t WHERE account_id = %s ORDER BY 1", self.person.id)
                 for table in tables]  # fmt: skip
@@ -128,7 +136,15 @@ class Owner:
         ]
 
     def leaks_in(self, response: httpx.Response) -> list[str]:
-        secrets = [self.person.email, self.token, "the owner's token", "the owner&#39;s token", str(self.order), "7532"]
+        secrets = [
+            self.person.email,
+            self.token,
+            "the owner's token",
+            "the owner&#39;s token",
+            "the-owners-ratings",
+            str(self.order),
+            "7532",
+        ]
         headers = [header for header in response.headers.items() if header[0] != "x-request-id"]  # which is drawn
         return [secret for secret in secrets if secret in f"{headers} {response.text}"]
 
@@ -141,6 +157,8 @@ def keep_things(client: httpx.Client) -> None:
     for movie in (SHAWSHANK, GODFATHER):
         assert client.post("/favorites", data={"movie_id": movie}).status_code == 303
         assert client.post("/ratings", data={"movie_id": movie, "rating": "4.5"}).status_code == 303
+    rated = ("the-owners-ratings.csv", b"Date,Name,Year,Letterboxd URI,Rating\n2020-01-01,Home,1990,https://x,4\n")
+    assert client.post("/shelves/import", files={"file": rated}).status_code == 303
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +211,7 @@ def addresses(path: str, owner: Owner) -> list[str]:
         "slug": ["imprint"],
         "job_id": ["1"],
         "change_id": ["1"],
-        "kind": ["films", "orders", "members"],
+        "kind": ["films", "orders", "members", "shelves.json"],
         "video_id": ["1"],
         "genre_id": ["1", str(owner.person.id)],
         "name": ["site.css"],
@@ -207,6 +225,7 @@ def addresses(path: str, owner: Owner) -> list[str]:
         ],
         "order_id": [str(owner.order)],
         "rental_id": [*map(str, owner.rentals)],
+        "import_id": [str(owner.import_id)],
         "favorite_id": [*map(str, owner.favorites), str(owner.person.id)],
         "rating_id": [*map(str, owner.ratings), str(owner.person.id)],
         "account_id": [str(owner.person.id)],

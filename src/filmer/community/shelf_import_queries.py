@@ -1,5 +1,6 @@
 """All SQL of what people bring and take along: rows of their files, the films that these mean, and their shelves."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from filmer.store.postgres import Connection
 
 _ROW = "file, line, title, year, film_id, movie_id, favorite, watchlist, seen, seen_on, rating, rated, outcome, detail"
 OPEN = "outcome IN ('waiting', 'missing')"
+_BREATH = 500  # rows that are stored in some milliseconds
 _CLAIMED = timedelta(seconds=30)  # after which another process goes on
 
 
@@ -66,6 +68,8 @@ async def insert_import(conn: Connection, account_id: int, name: str, file: Shel
     async with cursor.copy(f"COPY shelf_import_row (import_id, account_id, place, {_ROW}) FROM STDIN".encode()) as copy:
         for place, one in enumerate(file.rows, start=1):
             await copy.write_row((import_id, account_id, place, *msgspec.structs.astuple(one)))
+            if place % _BREATH == 0:
+                await asyncio.sleep(0)  # the server takes them without a pause, and others want to be answered
     return import_id
 
 
@@ -241,7 +245,7 @@ async def select_numbers(conn: Connection, film_ids: Sequence[str]) -> dict[str,
     cursor = await conn.execute(
         """
         WITH found AS MATERIALIZED (SELECT id, tmdb_id FROM film WHERE id = ANY (%s)),
-            used AS (INSERT INTO film_in_use SELECT id FROM found ON CONFLICT DO NOTHING)
+            used AS (INSERT INTO film_in_use SELECT id FROM found ORDER BY id ON CONFLICT DO NOTHING)
         SELECT f.id, f.tmdb_id, l.tmdb_id, n.number
         FROM found f LEFT JOIN tmdb_link l ON l.film_id = f.id LEFT JOIN film_number n ON n.film_id = f.id
         """,

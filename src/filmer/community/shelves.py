@@ -38,6 +38,7 @@ from filmer.tmdb.cache import CacheResult, TmdbCache
 from filmer.tmdb.payloads import TmdbFilm
 
 MAX_LISTED = 500
+MAX_REFRESHED = 200  # films of a list at a time: thousands may have been brought
 STALE_SECONDS = 1  # for which a list is cached while some of its films are refreshed
 
 
@@ -112,7 +113,7 @@ class Shelves:
         fetched = {row.tmdb_id: row.fetched.timestamp() if row.fetched else 0.0 for row in rows if row.tmdb_id}
         stale = [tmdb_id for tmdb_id, seconds in fetched.items() if not self._tmdb_cache.is_fresh(seconds)]
         if self._tmdb_cache.is_set_up:
-            self._tmdb_cache.refresh(stale)
+            self._tmdb_cache.refresh(stale[:MAX_REFRESHED])
         oldest = min((row.fetched for row in rows if row.fetched), default=now)
         listing = Listing(encode(shelf.body([row.film for row in rows])), oldest.timestamp())
         if is_cached:

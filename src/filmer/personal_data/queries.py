@@ -102,7 +102,7 @@ async def select_personal_data(conn: Connection, account_id: int) -> dict[str, E
 ERASED = (
     "session", "kept_sign_in", "new_password_link", "unconfirmed_address", "familiar_address", "token", "card",
     "stripe_card", "stripe_customer", "cart_line", "checkout_key", "progress", "favorite", "rating", "shelf", "mail",
-    "audit_personal", "shelf_import",
+    "audit_personal", "shelf_import_row", "shelf_import",
 )  # fmt: skip
 
 
