@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -110,10 +111,12 @@ def rows_of(content: bytes) -> list[dict[str, str]]:
 
 
 SHELF = [
-    OwnFilm("Inception", 2010, "tt1375666", 27205, rating=4.5, rated=DAY, seen=DAY, seen_on=date(2023, 5, 5)),  # type: ignore[arg-type] - as the decoder's
+    OwnFilm(
+        "Inception", 2010, "tt1375666", 27205, rating=Decimal("4.5"), rated=DAY, seen=DAY, seen_on=date(2023, 5, 5)
+    ),
     OwnFilm('=HYPERLINK("x")', 2001, "own1", 1_000_000_000, seen=DAY, watchlist=DAY),
     OwnFilm("Das Boot", 1981, "tt0082096", 387, watchlist=DAY, favorite=DAY),
-    OwnFilm("Zero", 1977, "tt0000014", 1_000_000_001, rating=0, rated=DAY),  # type: ignore[arg-type]
+    OwnFilm("Zero", 1977, "tt0000014", 1_000_000_001, rating=Decimal(0), rated=DAY),
 ]
 
 

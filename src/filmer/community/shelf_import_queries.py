@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -14,6 +14,8 @@ from filmer.store.postgres import Connection
 
 _ROW = "file, line, title, year, film_id, movie_id, favorite, watchlist, seen, seen_on, rating, rated, outcome, detail"
 OPEN = "outcome IN ('waiting', 'missing')"
+STILL_OPEN = ("waiting", "missing")
+OUTCOMES = get_args(Outcome)
 _BREATH = 500  # rows that are stored in some milliseconds
 _CLAIMED = timedelta(seconds=30)  # after which another process goes on
 
@@ -97,33 +99,15 @@ async def select_reports(conn: Connection, account_id: int, import_id: int | Non
 
 
 async def select_rows(
-    conn: Connection, account_id: int, import_id: int, *, outcome: Outcome | None = None, after: int = 0, limit: int
+    conn: Connection, account_id: int, import_id: int, outcomes: Sequence[str] = OUTCOMES, *, after: int = 0, limit: int
 ) -> list[PlacedRow]:
-    """Rows of an import in their order; of one outcome, or all."""
+    """Rows of an import with these outcomes, in their order."""
     statement = f"""
         SELECT {_ROW}, place, candidates FROM shelf_import_row
-        WHERE account_id = %s AND import_id = %s AND place > %s AND outcome = coalesce(%s, outcome)
-        ORDER BY place LIMIT %s
+        WHERE account_id = %s AND import_id = %s AND place > %s AND outcome = ANY (%s) ORDER BY place LIMIT %s
     """
-    cursor = await conn.execute(statement.encode(), [account_id, import_id, after, outcome, limit])
-    return [_placed(row) for row in await cursor.fetchall()]
-
-
-async def select_open_rows(
-    conn: Connection, account_id: int, import_id: int, after: int, limit: int
-) -> list[PlacedRow]:
-    """Those whose film is not known yet."""
-    statement = f"""
-        SELECT {_ROW}, place, candidates FROM shelf_import_row
-        WHERE account_id = %s AND import_id = %s AND place > %s AND {OPEN} ORDER BY place LIMIT %s
-    """
-    cursor = await conn.execute(statement.encode(), [account_id, import_id, after, limit])
-    return [_placed(row) for row in await cursor.fetchall()]
-
-
-def _placed(row: Sequence[Any]) -> PlacedRow:
-    *fields, place, candidates = row
-    return PlacedRow(*fields, place=place, candidates=candidates)
+    cursor = await conn.execute(statement.encode(), [account_id, import_id, after, list(outcomes), limit])
+    return [PlacedRow(*row[:-2], place=row[-2], candidates=row[-1]) for row in await cursor.fetchall()]
 
 
 async def claim_import(conn: Connection, now: datetime, import_id: int | None = None) -> Claim | None:

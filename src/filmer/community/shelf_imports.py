@@ -105,7 +105,9 @@ class ShelfImports:
         while True:
             async with self._database.connection() as conn:
                 await queries.claim_import(conn, self._clock.now(), claim.id)
-                rows = await queries.select_open_rows(conn, claim.account_id, claim.id, after, BATCH)
+                rows = await queries.select_rows(
+                    conn, claim.account_id, claim.id, queries.STILL_OPEN, after=after, limit=BATCH
+                )
                 if not rows:
                     async with conn.transaction():
                         await queries.finish_import(conn, claim)
@@ -186,7 +188,7 @@ class ShelfImports:
 
     async def list_rows(self, account_id: int, import_id: int, outcome: Outcome, limit: int) -> list[PlacedRow]:
         async with self._database.connection() as conn:
-            return await queries.select_rows(conn, account_id, import_id, outcome=outcome, limit=limit)
+            return await queries.select_rows(conn, account_id, import_id, [outcome], limit=limit)
 
     async def candidates(self, rows: Sequence[PlacedRow]) -> dict[str, Film]:
         """The films that the rows may mean, by id."""
@@ -211,7 +213,7 @@ class ShelfImports:
     async def choose(self, account_id: int, import_id: int, place: int, film_id: str) -> None:
         """The film that a row means; "": none of its candidates. Raises NotFound, also for another account's."""
         async with self._database.connection() as conn:
-            rows = await queries.select_rows(conn, account_id, import_id, outcome="several", after=place - 1, limit=1)
+            rows = await queries.select_rows(conn, account_id, import_id, ["several"], after=place - 1, limit=1)
         if not rows or rows[0].place != place or (film_id and film_id not in rows[0].candidates):
             raise NotFound("There is nothing to choose here any more")
         await self._take(account_id, import_id, rows, [Match(film_id)])

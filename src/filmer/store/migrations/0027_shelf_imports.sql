@@ -34,5 +34,5 @@ CREATE TABLE shelf_import_row (
     candidates  text[] NOT NULL DEFAULT '{}',      -- the films that it may be
     PRIMARY KEY (import_id, place)
 );
+CREATE INDEX shelf_import_row_open ON shelf_import_row (import_id) WHERE outcome IN ('waiting', 'missing');
 CREATE INDEX shelf_import_row_account ON shelf_import_row (account_id);
-CREATE INDEX shelf_import_row_open ON shelf_import_row (import_id, place) WHERE outcome IN ('waiting', 'missing');
