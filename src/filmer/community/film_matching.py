@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from filmer.catalogue.folding import search_form
+from filmer.catalogue.index_follower import index_key
 from filmer.catalogue.index_format import FILMS
 from filmer.catalogue.words import query_keys
 from filmer.community import shelf_import_queries as queries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from filmer.catalogue.search_index import SearchIndex
+    from filmer.catalogue.search import Search
+    from filmer.catalogue.search_index import Near, SearchIndex
     from filmer.community.shelf_files import ShelfRow
     from filmer.community.shelf_import_queries import Film
-    from filmer.store.postgres import Connection
+    from filmer.store.postgres import Connection, Database
 
 ALIKE = 0.88  # likeness from which on a title is the same one, misspelt: a slip in nine letters
 CANDIDATES = 5
@@ -41,17 +43,25 @@ class Match(msgspec.Struct, frozen=True):
     candidates: list[str] = []
 
 
-async def match(conn: Connection, index: SearchIndex | None, rows: Sequence[ShelfRow]) -> list[Match]:
-    """``index``: of the edition that the connection reads; without one only exact titles are found."""
-    matches = await _by_ids(conn, rows)
-    left = [place for place, found in enumerate(matches) if found is None and rows[place].title]
-    for place, found in zip(left, await _by_titles(conn, [rows[place] for place in left]), strict=True):
-        matches[place] = found
-    if index is not None:
-        # Whoever wrote an id beside the title has spelt it, and most films have ids that differ.
-        left = [at for at in left if matches[at] is None and not (rows[at].film_id or rows[at].movie_id)]
-        for place, found in zip(left, await _by_spelling(conn, index, [rows[place] for place in left]), strict=True):
+async def match(
+    database: Database, search: Search, rows: Sequence[ShelfRow], *, is_spelling_tried: bool
+) -> list[Match]:
+    """``is_spelling_tried``: also titles that are misspelt, for which no connection is held."""
+    async with database.connection() as conn:
+        matches = await _by_ids(conn, rows)
+        left = [place for place, found in enumerate(matches) if found is None and rows[place].title]
+        for place, found in zip(left, await _by_titles(conn, [rows[place] for place in left]), strict=True):
             matches[place] = found
+        index, key = search.index(conn)[0], index_key(conn)
+    # Whoever wrote an id beside the title has spelt it, and most films have ids that differ.
+    left = [at for at in left if matches[at] is None and not (rows[at].film_id or rows[at].movie_id)]
+    if index is not None and is_spelling_tried and left:
+        near = await asyncio.to_thread(_nearest, index, [rows[place] for place in left])
+        async with database.connection() as conn:
+            nos = [one.no for found in near for one in found] if index_key(conn) == key else []
+            films = await queries.select_films_by_nos(conn, nos)
+        for place, found_near in zip(left, near, strict=True):
+            matches[place] = _spelt(rows[place], found_near, films)
     return [found or Match() for found in matches]
 
 
@@ -90,31 +100,35 @@ def _one_of(films: Sequence[Film], row: ShelfRow) -> Match | None:
     return Match(candidates=[film.id for film in same[:CANDIDATES]]) if same else None
 
 
-async def _by_spelling(conn: Connection, index: SearchIndex, rows: Sequence[ShelfRow]) -> list[Match | None]:
+def _nearest(index: SearchIndex, rows: Sequence[ShelfRow]) -> list[list[Near]]:
     from filmer.catalogue import ranking  # needs what the index needs
 
-    near = await asyncio.to_thread(
-        lambda: [index.near(FILMS, f"{row.title} {row.year or ''}", ranking.SEARCH, _NEAREST) for row in rows]
-    )
-    films = await queries.select_films_by_nos(conn, [one.no for found in near for one in found])
-
-    def of(row: ShelfRow, place: int) -> Match | None:
-        found = [
-            (one.likeness, film)
-            for one in near[place]
-            if one.likeness >= ranking.SURE and (film := films.get(one.no)) and _may_be(film, row)
-            if row.year is None or (film.year is not None and abs(film.year - row.year) <= NEAR_YEAR)
+    return [
+        [
+            near
+            for near in index.near(FILMS, f"{row.title} {row.year or ''}", ranking.SEARCH, _NEAREST, is_quick=True)
+            if near.likeness >= ranking.SURE
         ]
-        alike = [
-            film
-            for likeness, film in found
-            if likeness >= ALIKE and film.year == row.year and _digits(film.title) == _digits(row.title)
-        ]
-        if len(alike) == 1 and row.year is not None:
-            return Match(alike[0].id)
-        return Match(candidates=[film.id for _, film in found[:CANDIDATES]]) if found else None
+        for row in rows
+    ]
 
-    return [of(row, place) for place, row in enumerate(rows)]
+
+def _spelt(row: ShelfRow, near: Sequence[Near], films: Mapping[int, Film]) -> Match | None:
+    """Of films that the index found, by their numbers."""
+    found = [
+        (one.likeness, film)
+        for one in near
+        if (film := films.get(one.no)) and _may_be(film, row)
+        if row.year is None or (film.year is not None and abs(film.year - row.year) <= NEAR_YEAR)
+    ]
+    alike = [
+        film
+        for likeness, film in found
+        if likeness >= ALIKE and film.year == row.year and _digits(film.title) == _digits(row.title)
+    ]
+    if len(alike) == 1 and row.year is not None:
+        return Match(alike[0].id)
+    return Match(candidates=[film.id for _, film in found[:CANDIDATES]]) if found else None
 
 
 def _may_be(film: Film, row: ShelfRow) -> bool:

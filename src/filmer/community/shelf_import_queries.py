@@ -301,34 +301,36 @@ async def update_outcomes(
 
 
 async def select_own_films(conn: Connection, account_id: int) -> list[OwnFilm]:
-    """All that is on the account's shelves, by film: the whole of our export."""
-    cursor = await conn.execute(
-        """
-        WITH own AS (
-            SELECT movie_id, max(favorite) AS favorite, max(watchlist) AS watchlist, max(seen) AS seen,
-                max(seen_on) AS seen_on, max(rating) AS rating, max(rated) AS rated
-            FROM (
-                SELECT movie_id, created AS favorite, NULL::timestamptz AS watchlist, NULL::timestamptz AS seen,
-                    NULL::date AS seen_on, NULL::numeric AS rating, NULL::timestamptz AS rated
-                FROM favorite WHERE account_id = %(account)s
-                UNION ALL SELECT movie_id, NULL, created, NULL, NULL, NULL, NULL
-                FROM watchlist_film WHERE account_id = %(account)s
-                UNION ALL SELECT movie_id, NULL, NULL, created, seen_on, NULL, NULL
-                FROM seen_film WHERE account_id = %(account)s
-                UNION ALL SELECT movie_id, NULL, NULL, NULL, NULL, rating, updated
-                FROM rating WHERE account_id = %(account)s) s
-            GROUP BY movie_id)
-        SELECT coalesce(f.title, t.title, ''), coalesce(f.year, extract(year FROM t.release_date))::integer,
-            coalesce(f.id, i.id, ''), own.*
-        FROM own
-        LEFT JOIN LATERAL (
-            SELECT id FROM film WHERE tmdb_id = own.movie_id
-            UNION ALL SELECT film_id FROM tmdb_link WHERE tmdb_id = own.movie_id
-            UNION ALL SELECT film_id FROM film_number WHERE number = own.movie_id
-            ORDER BY id LIMIT 1) i ON true
-        LEFT JOIN film f USING (id) LEFT JOIN tmdb_film t ON t.movie_id = own.movie_id AND btrim(t.title) <> ''
-        ORDER BY own.movie_id
-        """,
-        {"account": account_id},
-    )
-    return [OwnFilm(*row) for row in await cursor.fetchall()]
+    """All that is on the account's shelves, by film: the whole of our export. In pieces, as it may be thousands."""
+    async with conn.transaction(), conn.cursor("own_films") as cursor:
+        cursor.itersize = _BREATH
+        await cursor.execute(_OWN_FILMS, {"account": account_id})
+        return [OwnFilm(*row) async for row in cursor]
+
+
+_OWN_FILMS = """
+    WITH own AS (
+        SELECT movie_id, max(favorite) AS favorite, max(watchlist) AS watchlist, max(seen) AS seen,
+            max(seen_on) AS seen_on, max(rating) AS rating, max(rated) AS rated
+        FROM (
+            SELECT movie_id, created AS favorite, NULL::timestamptz AS watchlist, NULL::timestamptz AS seen,
+                NULL::date AS seen_on, NULL::numeric AS rating, NULL::timestamptz AS rated
+            FROM favorite WHERE account_id = %(account)s
+            UNION ALL SELECT movie_id, NULL, created, NULL, NULL, NULL, NULL
+            FROM watchlist_film WHERE account_id = %(account)s
+            UNION ALL SELECT movie_id, NULL, NULL, created, seen_on, NULL, NULL
+            FROM seen_film WHERE account_id = %(account)s
+            UNION ALL SELECT movie_id, NULL, NULL, NULL, NULL, rating, updated
+            FROM rating WHERE account_id = %(account)s) s
+        GROUP BY movie_id)
+    SELECT coalesce(f.title, t.title, ''), coalesce(f.year, extract(year FROM t.release_date))::integer,
+        coalesce(f.id, i.id, ''), own.*
+    FROM own
+    LEFT JOIN LATERAL (
+        SELECT id FROM film WHERE tmdb_id = own.movie_id
+        UNION ALL SELECT film_id FROM tmdb_link WHERE tmdb_id = own.movie_id
+        UNION ALL SELECT film_id FROM film_number WHERE number = own.movie_id
+        ORDER BY id LIMIT 1) i ON true
+    LEFT JOIN film f USING (id) LEFT JOIN tmdb_film t ON t.movie_id = own.movie_id AND btrim(t.title) <> ''
+    ORDER BY own.movie_id
+"""

@@ -101,7 +101,7 @@ class ShelfImports:
         if claim is None:
             return False
         known: dict[Any, Match] = {}
-        after, use_index = 0, claim.is_first and await self._has_index()
+        after, is_spelling_tried = 0, claim.is_first and await self._has_index()
         while True:
             async with self._database.connection() as conn:
                 await queries.claim_import(conn, self._clock.now(), claim.id)
@@ -112,10 +112,10 @@ class ShelfImports:
                     async with conn.transaction():
                         await queries.finish_import(conn, claim)
                     return True
-                # A later edition is searched by what is quick: all of everybody's rows are.
-                index = self._search.index(conn)[0] if use_index else None
-                new = {_key(row): row for row in rows if _key(row) not in known}
-                known.update(zip(new, await match(conn, index, list(new.values())), strict=True))
+            new = {_key(row): row for row in rows if _key(row) not in known}
+            # A later edition is searched by what is quick, as all of everybody's rows are.
+            found = await match(self._database, self._search, list(new.values()), is_spelling_tried=is_spelling_tried)
+            known.update(zip(new, found, strict=True))
             await self._take(claim.account_id, claim.id, rows, [known[_key(row)] for row in rows])
             after = rows[-1].place
             advance(after)
