@@ -1,12 +1,14 @@
 """GET /api/movies/{movie_id}/ratings: what the shop's users think of a film, and never what one of them does."""
 
+from typing import Any
+
 import pytest
 from tests.community.conftest import GODFATHER, RATINGS, SHAWSHANK, Community
 from tests.community.responses import NO_IDS, NOBODYS_IDS, community_error_of, community_offences_of, fetch
 
 from filmer.catalogue.number_queries import FIRST_OWN
 
-NOTHING = {"average": None, "count": None, "histogram": []}
+NOTHING: dict[str, Any] = {"average": None, "count": None, "histogram": []}
 
 
 def ratings(movie_id: object) -> str:

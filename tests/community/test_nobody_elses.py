@@ -194,13 +194,9 @@ def expected(kind: str, method: str, path: str, address: str, owner: Owner) -> t
         return {401}, "INVALID_TOKEN"
     if (method, path) in ADMINS or re.search(rf"/users/0?{owner.id}/", address):
         return {403}, "INSUFFICIENT_PERMISSIONS"
-    if path.endswith("{favorite_id}"):
-        return {404}, "FAVORITE_NOT_FOUND"
-    if path.endswith("{entry_id}"):
-        return {404}, "NOT_FOUND"
-    if path.endswith("{rating_id}"):
-        return {404}, "RATING_NOT_FOUND"
-    return {200, 201}, ""
+    missing = {"{favorite_id}": "FAVORITE_NOT_FOUND", "{entry_id}": "NOT_FOUND", "{rating_id}": "RATING_NOT_FOUND"}
+    code = missing.get(path.rpartition("/")[2], "")
+    return ({404}, code) if code else ({200, 201}, "")
 
 
 def test_nobody_sees_or_changes_another_s_things(

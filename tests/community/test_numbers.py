@@ -1,12 +1,13 @@
 """Films without a TMDB id: numbers of the shop's own, and what becomes of them when TMDB's come (contract §14.2)."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from tests.community.conftest import GODFATHER, RATINGS, SHAWSHANK, UNKNOWN, ApiUser, Community, MakeCommunity
+from tests.community.conftest import RATINGS, SHAWSHANK, UNKNOWN, ApiUser, Community, MakeCommunity
 from tests.community.responses import FAVORITE_FILM, community_error_of, failing, fetch, own_language
 from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.sandbox import Sandbox
@@ -15,13 +16,17 @@ from filmer.catalogue.number_queries import FIRST_OWN
 
 HOME, WOLF = "tt0000012", "tt0000002"  # of films.csv, without TMDB ids
 SHELVES = ("favorites", "watchlist", "seen")
+# A film without a TMDB id for each shelf, and the id that it gets later.
+TWINS = {"favorites": ("tt0000014", 7014), "watchlist": ("tt0000015", 7015), "seen": ("tt0000016", 7016)}
 
 
 @pytest.fixture(scope="module")
-def keyless(make_database: MakeDatabase, serve_here: ServeHere) -> Community:
-    """A shop that has no credential for TMDB."""
+def keyless(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[Community]:
+    """A shop that has no credential for TMDB. Each test has a film of its own there."""
     url = make_database(films=True)
-    return Community(url, serve_here(url).client)
+    running = Community(url, serve_here(url, CACHE_DURATION_SECONDS="0").client)
+    yield running
+    running.close()
 
 
 def numbers(url: str) -> dict[str, int]:
@@ -127,42 +132,37 @@ def test_a_film_of_the_catalogue_is_kept_while_tmdb_is_away_and_told_of_once_it_
 
 
 @pytest.mark.parametrize("name", SHELVES)
-def test_both_numbers_mean_the_film_once_tmdb_s_is_known(
-    make_database: MakeDatabase, serve_here: ServeHere, name: str
-) -> None:
-    url = make_database(films=True)
-    community = Community(url, serve_here(url, CACHE_DURATION_SECONDS="0").client)
-    user, number = community.user(), numbers(url)[HOME]
+def test_both_numbers_mean_the_film_once_tmdb_s_is_known(keyless: Community, name: str) -> None:
+    film, tmdb_id = TWINS[name]
+    url, user = keyless.database_url, keyless.user()
+    number, [(title,)] = numbers(url)[film], fetch(url, "SELECT title FROM film WHERE id = %s", film)
     address = shelf(user, name)
     first = user.client.post(address, json={"movie_id": number})
     assert first.status_code == 201
     rated = user.rate(number, 2)
-    link(url, HOME, GODFATHER)
-    again = user.client.post(address, json={"movie_id": GODFATHER})
+    link(url, film, tmdb_id)
+    again = user.client.post(address, json={"movie_id": tmdb_id})
     assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
-    response = user.client.post(RATINGS, json={"movie_id": GODFATHER, "rating": 5})
+    response = user.client.post(RATINGS, json={"movie_id": tmdb_id, "rating": 5})
     assert (response.status_code, response.json()["id"]) == (200, rated["id"])
     assert [film["user_rating"] for film in user.client.get(address).json()[name]] == [5]
-    assert kept(user, name) == [(number, "Home")]
+    assert kept(user, name) == [(number, title)]
     assert user.client.delete(f"{address}/{first.json()['id']}").status_code == 204
-    assert user.client.post(address, json={"movie_id": GODFATHER}).status_code == 201
+    assert user.client.post(address, json={"movie_id": tmdb_id}).status_code == 201
     assert user.client.post(address, json={"movie_id": number}).status_code == 200
-    community.close()
 
 
-def test_kept_twice_before_anybody_knew_is_listed_once_and_goes_at_once(
-    make_database: MakeDatabase, serve_here: ServeHere
-) -> None:
-    url = make_database(films=True)
-    community = Community(url, serve_here(url, CACHE_DURATION_SECONDS="0").client)
-    user, number = community.user(), numbers(url)[HOME]
+def test_kept_twice_before_anybody_knew_is_listed_once_and_goes_at_once(keyless: Community) -> None:
+    film, tmdb_id = "tt0000003", 7003
+    url, user = keyless.database_url, keyless.user()
+    number = numbers(url)[film]
     favorite = user.favorite(number)
     first, second = (
-        fetch(url, f"INSERT INTO {table} VALUES (DEFAULT, %s, %s, {values}) RETURNING id", user.person.id, GODFATHER)
+        fetch(url, f"INSERT INTO {table} VALUES (DEFAULT, %s, %s, {values}) RETURNING id", user.person.id, tmdb_id)
         for table, values in (("favorite", "now()"), ("rating", "1, now(), now()"))
     )
     user.rate(number, 4.5)
-    link(url, HOME, GODFATHER)
+    link(url, film, tmdb_id)
     assert [(film["id"], film["user_rating"]) for film in user.listed()] == [(favorite["id"], 4.5)]
     assert user.client.delete(f"{user.favorites}/{favorite['id']}").status_code == 204
     assert user.client.delete(f"{RATINGS}/{second[0][0]}").status_code == 204
@@ -170,15 +170,13 @@ def test_kept_twice_before_anybody_knew_is_listed_once_and_goes_at_once(
     for table in ("favorite", "rating"):
         assert fetch(url, f"SELECT FROM {table} WHERE account_id = %s", user.person.id) == []
     assert first
-    community.close()
 
 
-def test_32_at_once_under_both_numbers_are_one(make_database: MakeDatabase, serve_here: ServeHere) -> None:
-    url = make_database(films=True)
-    community = Community(url, serve_here(url).client)
-    user, number = community.user(), numbers(url)[HOME]
-    link(url, HOME, GODFATHER)
-    choices = [number, GODFATHER] * 16
+def test_32_at_once_under_both_numbers_are_one(keyless: Community) -> None:
+    url, user = keyless.database_url, keyless.user()
+    number, tmdb_id = numbers(url)["tt0000004"], 7004
+    link(url, "tt0000004", tmdb_id)
+    choices = [number, tmdb_id] * 16
 
     def send(movie_id: int) -> Any:
         return user.client.post(user.favorites, json={"movie_id": movie_id})
@@ -187,13 +185,11 @@ def test_32_at_once_under_both_numbers_are_one(make_database: MakeDatabase, serv
         responses = list(threads.map(send, choices))
     assert sorted(response.status_code for response in responses) == [200] * 31 + [201]
     assert fetch(url, "SELECT count(*) FROM favorite WHERE account_id = %s", user.person.id) == [(1,)]
-    community.close()
 
 
-def test_a_hidden_film_can_not_be_kept_and_is_still_named(make_database: MakeDatabase, serve_here: ServeHere) -> None:
-    url = make_database(films=True)
-    community = Community(url, serve_here(url, CACHE_DURATION_SECONDS="0").client)
-    user, number = community.user(), numbers(url)[HOME]
+def test_a_hidden_film_can_not_be_kept_and_is_still_named(keyless: Community) -> None:
+    url, user = keyless.database_url, keyless.user()
+    number = numbers(url)[HOME]
     user.favorite(number)
     fetch(
         url,
@@ -205,6 +201,5 @@ def test_a_hidden_film_can_not_be_kept_and_is_still_named(make_database: MakeDat
     )
     fetch(url, "DELETE FROM film WHERE id = %s", HOME)
     assert kept(user, "favorites") == [(number, "Home")]
-    other = community.user()
+    other = keyless.user()
     community_error_of(other.client.post(other.favorites, json={"movie_id": number}), 404, "MOVIE_NOT_FOUND")
-    community.close()

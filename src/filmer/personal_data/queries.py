@@ -11,7 +11,7 @@ from filmer.catalogue.number_queries import FILMS_OF, FIRST_OWN
 from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
 
-# The films of the table {1} that a person keeps, and its columns {0}. One without a TMDB id is known by the catalogue's.
+# The films that a person keeps in the table {1}, with its columns {0}; without a TMDB id, by the catalogue's id alone.
 _FILMS = f"""
     SELECT CASE WHEN v.movie_id < {FIRST_OWN} THEN v.movie_id END AS tmdb_id, f.id AS film_id,
         coalesce(t.title, f.title) AS title, {{0}}
