@@ -139,7 +139,9 @@ async def select_shelf_entry(conn: Connection, account_id: int, movie_id: int) -
     """
     row = await (await conn.execute(statement.encode(), {"account": account_id, "movie": movie_id})).fetchone()
     assert row is not None  # noqa: S101 - it selects from a single row
-    return ShelfEntry(*row[:5], None if row[5] is None else stars(row[5]))
+    favorite_id, watchlist_id, seen_id, seen_on, rating_id, rating = row
+    told = None if rating is None else stars(rating)
+    return ShelfEntry(favorite_id, watchlist_id, seen_id, seen_on, rating_id, told)
 
 
 async def select_favorite_ids(conn: Connection, account_id: int, movie_ids: Sequence[int]) -> dict[int, int]:
