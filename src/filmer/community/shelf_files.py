@@ -176,8 +176,8 @@ class _Reader:
         """Of a list, which only its name can tell apart."""
         parts = name.casefold()
         known = {
-            "watchlist": "watchlist", "rating": "rating", "favo": "favorite", "likes": "favorite", "films": "favorite",
-            "watched": "seen", "seen": "seen", "history": "seen",
+            "watchlist": "watchlist", "rating": "rating", "favo": "favorite", "likes": "favorite", "watched": "seen",
+            "films.csv": "favorite",
         }  # fmt: skip
         kind = next((kind for part, kind in known.items() if part in parts), None) or self._chosen
         if kind is None:

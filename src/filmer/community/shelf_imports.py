@@ -28,7 +28,7 @@ from filmer.store.postgres import Connection, Database
 log = structlog.get_logger()
 
 BATCH = 200  # rows, which take a second at most
-AT_ONCE = 2  # files that a process reads at the same time
+AT_ONCE = 3  # files that a process reads, or works on, at the same time: a small one does not wait for a large one
 MAX_KEPT = 2 * MAX_ROWS  # rows of an account
 MAX_NAME = 200  # characters of a file's name
 KEPT = timedelta(days=30)  # reports of what is settled
@@ -45,7 +45,7 @@ class ShelfImports:
         self._shelves = shelves
         self._clock = clock
         self._reading = asyncio.Semaphore(AT_ONCE)
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = set[asyncio.Task[None]]()
 
     async def receive(
         self, account_id: int, name: str, file: IO[bytes], chosen: Shelf | None, actor: Actor | None = None
@@ -71,8 +71,10 @@ class ShelfImports:
 
     def soon(self) -> None:
         """Looks for the films in the background."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._work())
+        if len(self._tasks) < AT_ONCE:
+            task = asyncio.create_task(self._work())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def tidy(self) -> None:
         """Called once a minute: files that were interrupted, and films that came since."""
@@ -81,9 +83,9 @@ class ShelfImports:
         self.soon()
 
     async def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _work(self) -> None:
         try:
