@@ -87,7 +87,7 @@ def _listed(summary: str, query: type[schemas.ShelfList], body: type[msgspec.Str
     )
 
 
-def _removed(summary: str) -> EndpointDoc:
+def _removed(summary: str, missing: str) -> EndpointDoc:
     return EndpointDoc(
         summary=summary,
         tag=_LISTS,
@@ -96,7 +96,7 @@ def _removed(summary: str) -> EndpointDoc:
             ResponseDoc("Film removed"),
             invalid("No id of a record, or of a user", "id", "must be an integer"),
             _FORBIDDEN,
-            failure(f"The user has no such record; or, {_NO_USER}", errors.NotFound(), errors.UserNotFound()),
+            failure(f"The user has no such record; or, {_NO_USER}", errors.NotFound(missing), errors.UserNotFound()),
         ),
     )
 
@@ -168,7 +168,7 @@ DOCS: EndpointDocs = {
     ),
     CommunityApi.add_to_watchlist: _added("Put a movie on a user's watchlist", schemas.NewFavorite, {}, _FAVORITE),
     CommunityApi.list_watchlist: _listed("Get a user's watchlist", schemas.Watchlist, schemas.WatchlistFilms),
-    CommunityApi.remove_from_watchlist: _removed("Take a movie off a user's watchlist"),
+    CommunityApi.remove_from_watchlist: _removed("Take a movie off a user's watchlist", "Not on the watchlist"),
     CommunityApi.add_seen: _added(
         "Say that a user has seen a movie",
         schemas.NewSeen,
@@ -178,7 +178,7 @@ DOCS: EndpointDocs = {
     CommunityApi.list_seen: _listed(
         "Get the movies a user has seen", schemas.SeenList, schemas.SeenFilms, seen_on="2024-01-31"
     ),
-    CommunityApi.remove_seen: _removed("Say that a user has not seen a movie"),
+    CommunityApi.remove_seen: _removed("Say that a user has not seen a movie", "Not among the films seen"),
     CommunityApi.show_ratings: EndpointDoc(
         operation_id="getMovieRatings",
         summary="Get what this shop's users think of a movie",

@@ -161,11 +161,11 @@ class WatchlistFilms(msgspec.Struct, frozen=True):
 class Seen(Favorite, frozen=True):
     """A film that was seen, perhaps on a day that its user remembers."""
 
-    seen_on: date | None = None
+    seen_on: date | None
 
 
 class SeenFilm(FavoriteFilm, frozen=True):
-    seen_on: date | None = None
+    seen_on: date | None
 
 
 class SeenFilms(msgspec.Struct, frozen=True):
@@ -183,15 +183,15 @@ class FilmRatings(msgspec.Struct, frozen=True):
     """What the shop's users think of a film. Nothing is told until ``MIN_RATINGS`` of them have rated it."""
 
     movie_id: int
-    average: float | None = None
-    count: int | None = None
-    histogram: list[HalfStars] = []
+    average: float | None
+    count: int | None
+    histogram: list[HalfStars]
 
     @classmethod
     def of(cls, movie_id: int, counts: Mapping[Decimal, int]) -> "FilmRatings":
         count = sum(counts.values())
         if count < MIN_RATINGS:
-            return cls(movie_id)
+            return cls(movie_id, None, None, [])
         average = sum((rating * number for rating, number in counts.items()), Decimal()) / count
         steps = [Decimal(step) / 2 for step in range(2 * MAX_RATING + 1)]
         histogram = [HalfStars(stars(step), counts.get(step, 0)) for step in steps]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -15,11 +16,11 @@ from filmer.catalogue.queries import select_films_by_numbers
 from filmer.catalogue.schemas import MovieItem
 from filmer.community.popular import PopularFilms
 from filmer.community.schemas import (
+    FavoriteFilm,
     FavoriteList,
     NewRating,
     NewSeen,
     PopularList,
-    SeenFilm,
     SeenList,
     ShelfList,
     Watchlist,
@@ -62,6 +63,12 @@ class ShelfPage(msgspec.Struct, frozen=True):
     promise: str
     remove: str  # the button's words, before the film's title
     empty: tuple[str, str]
+
+
+class _Entry(FavoriteFilm, frozen=True):
+    """A film of any shelf."""
+
+    seen_on: date | None = None
 
 
 _FAVORITES = ShelfPage(
@@ -163,7 +170,7 @@ class CommunityPages(Handlers):
         params: Any = read_query(without_blanks(request.scope["query_string"]), page.query)
         visitor = await self._visitor(request)
         listed, _ = await self._shelves.list_films(page.shelf, visitor.user.id, params)
-        (every,) = msgspec.json.decode(listed.body, type=dict[str, list[SeenFilm]]).values()
+        (every,) = msgspec.json.decode(listed.body, type=dict[str, list[_Entry]]).values()
         shown = every[:MAX_LISTED]
         async with self._database.connection() as conn:
             films = await self._films(conn, [entry.movie_id for entry in shown])
