@@ -141,7 +141,7 @@ MAY_IMPORT = {
     "backup": {"audit", "catalogue", "importing", "store"},
     "rentals": {"accounts", "audit", "catalogue", "http", "mail", "openapi", "secret", "store"},
     "shop": {"accounts", "audit", "catalogue", "http", "mail", "openapi", "rentals", "secret", "store"},
-    "community": {"accounts", "audit", "http", "openapi", "store", "tmdb"},
+    "community": {"accounts", "audit", "catalogue", "http", "openapi", "store", "tmdb"},
     "edge": {"catalogue", "http", "store"},
     "personal_data": {"accounts", "mail", "store"},
     "storefront": {"accounts", "audit", "catalogue", "community", "http", "images", "importing", "mail", "office",

@@ -201,7 +201,13 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     )
     storefront = urls.storefront(
         CataloguePages(
-            pages, components.catalogue, components.search, components.tmdb_cache, prices, components.watching
+            pages,
+            components.catalogue,
+            components.search,
+            components.tmdb_cache,
+            prices,
+            components.watching,
+            components.recommendations,
         ),
         FilmPages(
             pages,

@@ -18,6 +18,7 @@ from filmer.catalogue.edition import Edition
 from filmer.catalogue.index_follower import IndexFollower
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
+from filmer.community.recommendations import Recommendations
 from filmer.community.shelves import Shelves
 from filmer.currencies import currency_code
 from filmer.errors import FilmerError
@@ -182,6 +183,7 @@ class Components:
         self.shelves = Shelves(
             self.database, self.tmdb_cache, self.shared, self.clock, cache_seconds=settings.cache_duration_seconds
         )
+        self.recommendations = Recommendations(self.search, self.shared, is_cached=settings.cache_duration_seconds > 0)
 
     def _storefront(self, settings: Settings) -> None:
         self.assets = Assets(self.shop)
