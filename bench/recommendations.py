@@ -125,9 +125,6 @@ def _store(settings: Settings, shelves: Sequence[Shelf]) -> None:
     with connect(settings) as conn, conn.transaction():
         conn.execute(USE_CURRENT_EDITION)
         conn.execute("TRUNCATE account, shelf CASCADE")
-        conn.execute(
-            "INSERT INTO film_number (film_id) SELECT id FROM film WHERE tmdb_id IS NULL ON CONFLICT DO NOTHING"
-        )
         numbers = [
             row[0]
             for row in conn.execute(

@@ -18,6 +18,7 @@ from filmer.catalogue.edition import Edition
 from filmer.catalogue.index_follower import IndexFollower
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
+from filmer.community.popular import PopularFilms
 from filmer.community.recommendations import Recommendations
 from filmer.community.shelves import Shelves
 from filmer.currencies import currency_code
@@ -180,6 +181,7 @@ class Components:
         has_pictures = self.tmdb.is_set_up and not (settings.demo and settings.tmdb_api_key == SANDBOX_KEY)
         self.images = Images(self.tmdb, rate_limit, self.shared, self.clock, settings) if has_pictures else None
         self.tmdb_cache = TmdbCache(self.tmdb, self.shared, self.database, self.clock, settings)
+        self.popular = PopularFilms(self.catalogue, self.tmdb_cache, self.clock)
         self.shelves = Shelves(
             self.database, self.tmdb_cache, self.shared, self.clock, cache_seconds=settings.cache_duration_seconds
         )

@@ -79,6 +79,9 @@ PUBLIC_PAGES = ("/", "/films", "/stars", "/genres", "/search", "/popular", "/abo
 # Responses made of TMDB's. The edge caches them by age, not by the edition of the catalogue.
 TMDB_PATHS = ("/api/movies/popular",)
 
+# What these paths begin and end with changes with every rating: the edge asks anew each time, once for all who wait.
+RATINGS_PATHS = ("/api/movies/", "/ratings")
+
 # The limit of concurrent requests does not apply to these, so that monitoring works when the server is overloaded.
 MONITORING_PATHS = ("/api/v1/health", "/api/v1/health/db", "/metrics")
 
@@ -171,6 +174,15 @@ def community_api(community: CommunityApi) -> Router:
             personal(POST, "/users/{user_id:str}/favorites", community.add_favorite, status=201),
             personal(GET, "/users/{user_id:str}/favorites", community.list_favorites),
             personal(DELETE, "/users/{user_id:str}/favorites/{favorite_id:str}", community.remove_favorite, status=204),
+            personal(POST, "/users/{user_id:str}/watchlist", community.add_to_watchlist, status=201),
+            personal(GET, "/users/{user_id:str}/watchlist", community.list_watchlist),
+            personal(
+                DELETE, "/users/{user_id:str}/watchlist/{entry_id:str}", community.remove_from_watchlist, status=204
+            ),
+            personal(POST, "/users/{user_id:str}/seen", community.add_seen, status=201),
+            personal(GET, "/users/{user_id:str}/seen", community.list_seen),
+            personal(DELETE, "/users/{user_id:str}/seen/{entry_id:str}", community.remove_seen, status=204),
+            public("/movies/{movie_id:str}/ratings", community.show_ratings),
             personal(POST, "/movies/ratings", community.rate, status=201),
             personal(PUT, "/movies/ratings/{rating_id:str}", community.change_rating),
             personal(DELETE, "/movies/ratings/{rating_id:str}", community.remove_rating, status=204),
@@ -252,7 +264,13 @@ def storefront(
             post("/orders/{order_id:str}/cancel")(orders.cancel_order),
             get("/favorites")(community.list_favorites),
             post("/favorites")(community.add_favorite),
-            post("/favorites/{favorite_id:str}/remove")(community.remove_favorite),
+            post("/favorites/{entry_id:str}/remove")(community.remove_favorite),
+            get("/watchlist")(community.list_watchlist),
+            post("/watchlist")(community.add_to_watchlist),
+            post("/watchlist/{entry_id:str}/remove")(community.remove_from_watchlist),
+            get("/seen")(community.list_seen),
+            post("/seen")(community.add_seen),
+            post("/seen/{entry_id:str}/remove")(community.remove_seen),
             get("/ratings")(community.list_ratings),
             post("/ratings")(community.rate),
             post("/ratings/{rating_id:str}/remove")(community.remove_rating),

@@ -117,6 +117,8 @@ def test_what_is_personal_is_for_no_search_engine(visit: Visit, shown: Shown) ->
         "/orders",
         f"/orders/{shown.order}",
         "/favorites",
+        "/watchlist",
+        "/seen",
         "/ratings",
     ):
         text = page.context.request.get(path).text()

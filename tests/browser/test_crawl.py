@@ -102,6 +102,8 @@ def look(page: Page, path: str) -> tuple[dict[str, Any], list[str]]:
                 "/orders/*?",
                 "/account?",
                 "/favorites?",
+                "/watchlist?",
+                "/seen?",
                 "/ratings?",
             ],
         ),

@@ -34,6 +34,8 @@ class Leaver:
         for table, columns, values in (
             ("shelf", "version", "gen_random_uuid()"),
             ("favorite", "movie_id, created", f"{TMDB_ID}, now()"),
+            ("watchlist_film", "movie_id, created", f"{TMDB_ID}, now()"),
+            ("seen_film", "movie_id, seen_on, created", f"{TMDB_ID}, '2024-01-31', now()"),
             ("rating", "movie_id, rating, created, updated", f"{TMDB_ID}, 4.5, now(), now()"),
             ("progress", "film_id, position, updated", f"'{SHAWSHANK}', 61.5, now()"),
             ("familiar_address", "address, seen", "'somewhere', now()"),

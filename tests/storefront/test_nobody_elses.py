@@ -72,7 +72,13 @@ PERSONAL = {
     ("POST", "/orders/{order_id}/cancel"),
     ("GET", "/favorites"),
     ("POST", "/favorites"),
-    ("POST", "/favorites/{favorite_id}/remove"),
+    ("POST", "/favorites/{entry_id}/remove"),
+    ("GET", "/watchlist"),
+    ("POST", "/watchlist"),
+    ("POST", "/watchlist/{entry_id}/remove"),
+    ("GET", "/seen"),
+    ("POST", "/seen"),
+    ("POST", "/seen/{entry_id}/remove"),
     ("GET", "/ratings"),
     ("POST", "/ratings"),
     ("POST", "/ratings/{rating_id}/remove"),
@@ -86,6 +92,7 @@ CARTS = {
     ("POST", "/cart/clear"),
 }
 ENDING = {("POST", "/sign-out"), ("POST", "/account/sessions/end")}  # the actor's own session
+SHELVES = ("favorite", "watchlist_film", "seen_film")
 ACTORS = ["nobody", "a made-up session", "a bearer token", "another", "another with the same things"]
 
 
@@ -106,7 +113,11 @@ class Owner:
         self.ratings = [row[0] for row in fetch(url, "SELECT id FROM rating WHERE account_id = %s", self.person.id)]
         put_card(url, {**CARD, "creditCardId": "4000000000007532"}, account_id=self.person.id)
         [[self.card_id]] = fetch(url, "SELECT id FROM card WHERE account_id = %s", self.person.id)
-        self.favorites = [row[0] for row in fetch(url, "SELECT id FROM favorite WHERE account_id = %s", self.person.id)]
+        self.entries = [
+            row[0]
+            for table in SHELVES
+            for row in fetch(url, f"SELECT id FROM {table} WHERE account_id = %s", self.person.id)
+        ]
         self.sign_ins = [
             row[0]
             for table in ("session", "kept_sign_in")
@@ -116,7 +127,7 @@ class Owner:
 
     def look(self) -> list[Any]:
         """Everything that is theirs, as it is kept."""
-        tables = ("card", "cart_line", "shop_order", "rental", "favorite", "rating", "shelf",
+        tables = ("card", "cart_line", "shop_order", "rental", *SHELVES, "rating", "shelf",
                   "kept_sign_in", "new_password_link", "unconfirmed_address", "mail")  # fmt: skip
         mine = [fetch(self.url, f"SELECT t::text FROM {table} t WHERE account_id = %s ORDER BY 1", self.person.id)
                 for table in tables]  # fmt: skip
@@ -141,6 +152,8 @@ def keep_things(client: httpx.Client) -> None:
     client.post("/cart/items", data={"movieId": FILM, "quantity": "2"})
     for movie in (SHAWSHANK, GODFATHER):
         assert client.post("/favorites", data={"movie_id": movie}).status_code == 303
+        assert client.post("/watchlist", data={"movie_id": movie}).status_code == 303
+        assert client.post("/seen", data={"movie_id": movie, "seen_on": "2024-01-31"}).status_code == 303
         assert client.post("/ratings", data={"movie_id": movie, "rating": "4.5"}).status_code == 303
 
 
@@ -150,7 +163,7 @@ def place(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox: Sa
     put_card(url)
     add_feature(url, FILM)
     # The numbers of one's things begin so far apart that none is taken for another.
-    for number, table in enumerate(("account", "favorite", "rating", "token"), start=71):
+    for number, table in enumerate(("account", *SHELVES, "rating", "token"), start=71):
         fetch(url, f"ALTER TABLE {table} ALTER COLUMN id RESTART WITH {number}0000001")
     return url, serve_here(url, **tmdb_settings(shared_sandbox)).client
 
@@ -208,7 +221,7 @@ def addresses(path: str, owner: Owner) -> list[str]:
         ],
         "order_id": [str(owner.order)],
         "rental_id": [*map(str, owner.rentals)],
-        "favorite_id": [*map(str, owner.favorites), str(owner.person.id)],
+        "entry_id": [*map(str, owner.entries), str(owner.person.id)],
         "rating_id": [*map(str, owner.ratings), str(owner.person.id)],
         "account_id": [str(owner.person.id)],
     }

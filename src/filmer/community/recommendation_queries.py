@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from filmer.catalogue.number_queries import FILMS_OF
 from filmer.store.postgres import Connection
 
 LIKED = 3.5  # stars from which a film counts as liked; a favourite without stars does, too
@@ -16,12 +17,9 @@ FILMS = 100  # liked by most of them: those whose popularity is looked up
 MOST = 500  # people up to whom it is counted how popular a film is
 COMMON = 0.35  # how much less a film says that many like: the power of how many
 
-# The catalogue's film of a number: TMDB's, or the shop's own.
-_FILM_OF = """
-    SELECT n.no FROM film n WHERE n.tmdb_id = {0}
-    UNION SELECT n.no FROM tmdb_link l JOIN film n ON n.id = l.film_id WHERE l.tmdb_id = {0}
-    UNION SELECT n.no FROM film_number o JOIN film n ON n.id = o.film_id WHERE o.number = {0}
-    LIMIT 1
+# The catalogue's film of the number {0}.
+_FILM_OF = f"""
+    SELECT n.no FROM film n WHERE n.id = ANY (ARRAY({FILMS_OF.format("ARRAY[{0}]")})) LIMIT 1
 """
 
 

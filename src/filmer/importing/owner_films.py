@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from filmer.catalogue.folding import fold
+from filmer.catalogue.number_queries import FIRST_OWN
 from filmer.importing.column_names import FIELDS, TITLES, by_name, is_imdb_list
 from filmer.importing.csv_table import CsvTable, Row
 from filmer.importing.data_set import (
@@ -351,7 +352,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "rating": _rating,
     "votes": partial(_number, column="votes", kind=int, low=0, high=MAX_INTEGER),
     "popularity": partial(_number, column="popularity", kind=float, low=0, high=1e9),
-    "tmdb_id": partial(_number, column="tmdb_id", kind=int, low=1, high=MAX_INTEGER),
+    "tmdb_id": partial(_number, column="tmdb_id", kind=int, low=1, high=FIRST_OWN - 1),
     "price": _price,
     "overview": lambda cell: cell or None,
     "title_type": _title_type,

@@ -101,7 +101,7 @@ class CataloguePages(Handlers):
             genres = await queries.select_genre_sizes(conn)
             newest = await queries.select_known(conn, "year desc", among=BEST_KNOWN, size=ROW)
             best = await queries.select_known(conn, "rating desc", among=BEST_KNOWN, size=ROW)
-            ours = await queries.select_films_by_tmdb_ids(conn, popular_ids)
+            ours = await queries.select_films_by_numbers(conn, popular_ids)
             own = await self._watching.own(conn, visitor.user.id) if visitor else []
             rented = {held.rental.film_id for held in own}
             recommended = await self._recommendations.of(conn, visitor.user.id) if visitor else []
