@@ -62,6 +62,7 @@ from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
 from filmer.storefront.checkout import CheckoutPages
 from filmer.storefront.community import CommunityPages
+from filmer.storefront.feed import Feed
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
 from filmer.storefront.office.counter import CounterPages
@@ -203,7 +204,13 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     )
     storefront = urls.storefront(
         CataloguePages(
-            pages, components.catalogue, components.search, components.tmdb_cache, prices, components.watching
+            pages,
+            components.catalogue,
+            components.search,
+            components.tmdb_cache,
+            prices,
+            components.watching,
+            components.recommendations,
         ),
         FilmPages(
             pages,
@@ -216,6 +223,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
             public_url=components.public_url,
         ),
         Sitemaps(components.catalogue, components.shop, components.public_url),
+        Feed(components.catalogue, components.shop, components.clock, components.public_url),
         accounts,
         OwnAccountPages(pages, database, components.own_account, accounts),
         PersonalDataPages(
@@ -314,7 +322,7 @@ def in_front_of(
         public_url=components.public_url,
     )
     is_https = components.is_https and not is_loopback((components.public_url or "").partition("://")[2])
-    public = urls.PUBLIC_PATHS + (urls.SITEMAP_PATHS if components.public_url else ())
+    public = urls.PUBLIC_PATHS + (urls.WITH_ORIGIN if components.public_url else ())
     clock, seconds, cache_bytes = components.clock, settings.cache_duration_seconds, settings.cache_mib * 2**20
     tmdb_bytes = cache_bytes // 8  # all five hundred popular pages take 3 MiB
     memory, tmdb_memory = ResponseCache(max_bytes=cache_bytes - tmdb_bytes), ResponseCache(max_bytes=tmdb_bytes)

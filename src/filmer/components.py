@@ -19,6 +19,7 @@ from filmer.catalogue.index_follower import IndexFollower
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community.popular import PopularFilms
+from filmer.community.recommendations import Recommendations
 from filmer.community.shelf_imports import ShelfImports
 from filmer.community.shelves import Shelves
 from filmer.currencies import currency_code
@@ -187,6 +188,7 @@ class Components:
             self.database, self.tmdb_cache, self.shared, self.clock, cache_seconds=settings.cache_duration_seconds
         )
         self.shelf_imports = ShelfImports(self.database, self.search, self.shelves, self.clock)
+        self.recommendations = Recommendations(self.search, self.shared, is_cached=settings.cache_duration_seconds > 0)
 
     def _storefront(self, settings: Settings) -> None:
         self.assets = Assets(self.shop)

@@ -27,6 +27,7 @@ from filmer.storefront.cards import CardPages
 from filmer.storefront.catalogue import CataloguePages
 from filmer.storefront.checkout import CheckoutPages
 from filmer.storefront.community import CommunityPages
+from filmer.storefront.feed import Feed
 from filmer.storefront.files import Files
 from filmer.storefront.films import FilmPages
 from filmer.storefront.office.counter import CounterPages
@@ -71,7 +72,7 @@ PUBLIC_PATHS = (
     "/posters/",
 )
 # These too, if FILMER_PUBLIC_URL is set. Otherwise the addresses in them depend on the request's Host.
-SITEMAP_PATHS = ("/sitemap",)
+WITH_ORIGIN = ("/sitemap", "/new-films.atom")
 
 # These too, for requests without a session cookie: "/" itself, and all paths that begin with one of the others.
 PUBLIC_PAGES = ("/", "/films", "/stars", "/genres", "/search", "/popular", "/about", "/pages")
@@ -198,6 +199,7 @@ def storefront(
     catalogue: CataloguePages,
     films: FilmPages,
     sitemaps: Sitemaps,
+    feed: Feed,
     accounts: AccountPages,
     own_account: OwnAccountPages,
     personal_data: PersonalDataPages,
@@ -293,6 +295,7 @@ def storefront(
             get("/pages/{slug:str}")(about.show_page),
             get("/robots.txt")(sitemaps.show_robots),
             get("/sitemap.xml")(sitemaps.show_index),
+            get("/new-films.atom")(feed.show_feed),
             get("/sitemaps/{number:str}")(sitemaps.show_sitemap),
             get("/static/{name:str}")(files.show_file),
             get("/favicon.ico")(files.show_favicon),

@@ -30,8 +30,9 @@ PUBLIC = {
     ("GET", path)
     for path in (
         "/", "/films", "/films/{film_id}", "/stars", "/stars/{star_id}", "/genres", "/genres/{genre_id}", "/search",
-        "/popular", "/posters/{film_id}", "/robots.txt", "/sitemap.xml", "/sitemaps/{number}", "/static/{name}",
-        "/favicon.ico", "/manifest.webmanifest", "/posters/{film_id}/preview", "/about", "/pages/{slug}",
+        "/new-films.atom", "/popular", "/posters/{film_id}", "/robots.txt", "/sitemap.xml", "/sitemaps/{number}",
+        "/static/{name}", "/favicon.ico", "/manifest.webmanifest", "/posters/{film_id}/preview", "/about",
+        "/pages/{slug}",
     )
 }  # fmt: skip
 ENTRANCE = {

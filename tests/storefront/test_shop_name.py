@@ -22,9 +22,9 @@ from filmer.office.identity import ShopIdentity
 from filmer.settings import Settings
 
 NAME = "Kino & Sons"
-STARTS = ("/", "/manifest.webmanifest", "/robots.txt", "/sitemap.xml", "/nothing", "/films?page=x", "/favicon.ico",
-    "/account", "/cart", "/register", "/forgotten", "/search?query=qqqq", "/films/tt0111161", "/admin", "/account/data",
-    "/library", "/new-password/1.0", "/checkout",
+STARTS = ("/", "/manifest.webmanifest", "/robots.txt", "/sitemap.xml", "/new-films.atom", "/nothing", "/films?page=x",
+    "/favicon.ico", "/account", "/cart", "/register", "/forgotten", "/search?query=qqqq", "/films/tt0111161", "/admin",
+    "/account/data", "/library", "/new-password/1.0", "/checkout",
 )  # fmt: skip
 FOR_DEVELOPERS = ("/docs", "/openapi.json", "/api")
 MOST = 60  # pages of each kind of visitor

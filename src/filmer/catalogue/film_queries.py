@@ -10,18 +10,27 @@ from filmer.store.postgres import Connection
 LOOKED_AT = 500  # films: of people who were in thousands, those that share most of the cast, then the newest
 
 
+_FILM = """
+    SELECT f.no, f.id, f.title, f.original_title, f.year, f.release_date, f.runtime_minutes, f.director,
+        f.rating, f.votes, t.price, coalesce(f.tmdb_id, l.tmdb_id, n.number), f.overview, f.star_nos,
+        coalesce(f.director_nos, '{}'), f.genre_ids, f.genres, f.certificate, f.country, f.language
+    FROM film f LEFT JOIN tmdb_link l ON l.film_id = f.id LEFT JOIN film_terms t ON t.film_id = f.id
+        LEFT JOIN film_number n ON n.film_id = f.id
+"""
+
+
 async def select_film(conn: Connection, film_id: str) -> Film | None:
-    statement = """
-        SELECT f.no, f.id, f.title, f.original_title, f.year, f.release_date, f.runtime_minutes, f.director,
-            f.rating, f.votes, t.price, coalesce(f.tmdb_id, l.tmdb_id, n.number), f.overview, f.star_nos,
-            coalesce(f.director_nos, '{}'), f.genre_ids, f.genres, f.certificate, f.country, f.language
-        FROM film f LEFT JOIN tmdb_link l ON l.film_id = f.id LEFT JOIN film_terms t ON t.film_id = f.id
-            LEFT JOIN film_number n ON n.film_id = f.id
-        WHERE f.id = %s
-    """
-    row = await (await conn.execute(statement, [film_id])).fetchone()
-    if row is None:
-        return None
+    row = await (await conn.execute(f"{_FILM} WHERE f.id = %s".encode(), [film_id])).fetchone()
+    return None if row is None else _film(row)
+
+
+async def select_films_by_no(conn: Connection, nos: Sequence[int]) -> list[Film]:
+    """The films with these numbers, in no order."""
+    statement = f"{_FILM} WHERE f.no = ANY (%s::integer[])"
+    return [_film(row) for row in await (await conn.execute(statement.encode(), [list(nos)])).fetchall()]
+
+
+def _film(row: TupleRow) -> Film:
     no, identifier, title, original_title, year, release_date, runtime, director = row[:8]
     rating, votes, price, number, overview, star_nos, director_nos, genre_ids, genres, *said = row[8:]
     certificate, country, language = said

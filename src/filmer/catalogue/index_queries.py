@@ -26,6 +26,7 @@ class FoundFilm(msgspec.Struct, frozen=True):
 class AlikeFilm(msgspec.Struct, frozen=True):
     """A film as a card on a page, and what it may share with another."""
 
+    no: int
     id: str
     title: str
     year: int | None
@@ -75,7 +76,7 @@ async def select_films_by_no(conn: Connection, nos: Sequence[int], sort: str, fi
 async def select_alike(conn: Connection, nos: Sequence[int]) -> list[AlikeFilm]:
     """The films with these numbers, in this order."""
     statement = """
-        SELECT f.id, f.title, f.year, f.rating, f.director, f.genres, f.star_nos, f.overview
+        SELECT f.no, f.id, f.title, f.year, f.rating, f.director, f.genres, f.star_nos, f.overview
         FROM unnest(%s::integer[]) WITH ORDINALITY u(no, at) JOIN film f USING (no) ORDER BY u.at
     """
     return [AlikeFilm(*row) for row in await (await conn.execute(statement, [list(nos)])).fetchall()]

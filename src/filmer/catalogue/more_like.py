@@ -30,13 +30,13 @@ DIRECTOR, LEADING, GENRE, WORD, SAME_ERA, FAME = 2.0, 1.6, 0.5, 0.35, 0.6, 0.25 
 async def find(conn: Connection, index: SearchIndex, film: Film, cast: Sequence[Person], size: int) -> list[AlikeFilm]:
     """At most ``size`` films like this one, the likest first, each with its reason."""
     names = {person.no: person.name for person in cast}
-    films = await queries.select_alike(conn, candidates(index, film, size))
+    films = await queries.select_alike(conn, [no for _, no in candidates(index, film)[:size]])
     explained = [msgspec.structs.replace(other, reason=reason(film, other, names)) for other in films]
     return [other for other in explained if other.reason]
 
 
-def candidates(index: SearchIndex, film: Film, size: int) -> list[int]:
-    """The numbers of films like this one, the likest first."""
+def candidates(index: SearchIndex, film: Film) -> list[tuple[float, int]]:
+    """The numbers of films like this one, at most ``CANDIDATES``, the likest first, each with its score."""
     should, const = tantivy.Occur.Should, tantivy.Query.const_score_query
     parts = [
         (should, const(index.term("credit", f"d{letters_of(written_words(name))}"), DIRECTOR))
@@ -55,7 +55,7 @@ def candidates(index: SearchIndex, film: Film, size: int) -> list[int]:
         if entry.no != film.no and score > GENRE:
             apart = abs(entry.year - film.year) if entry.year and film.year else ERA
             found.append((score + SAME_ERA * max(0, 1 - apart / ERA) + FAME * entry.fame, entry.no))
-    return [no for _, no in sorted(found, reverse=True)[:size]]
+    return sorted(found, reverse=True)
 
 
 def overview_words(text: str) -> list[str]:

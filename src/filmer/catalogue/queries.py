@@ -15,6 +15,7 @@ from filmer.catalogue.schemas import (
     GenreSize,
     Movie,
     MovieItem,
+    NewFilm,
     Star,
     StarItem,
     StarMovie,
@@ -199,6 +200,24 @@ async def select_known(
         ORDER BY k.place
     """
     return [movie_item(row) for row in await _fetch(conn, statement, {"among": among, "size": size})]
+
+
+async def select_new_films(conn: Connection, *, among: int, size: int) -> list[NewFilm]:
+    """The films that came last, the latest first. Of a shop that had one import alone, the newest of the best known."""
+    statement = """
+        WITH came AS MATERIALIZED (
+            SELECT f.no, a.added FROM film_added a JOIN film f ON f.id = a.film_id
+            ORDER BY a.added DESC, a.film_id LIMIT %(size)s
+        ), newest AS MATERIALIZED (
+            SELECT no, (SELECT max(finished) FROM import_run) AS added FROM film
+            WHERE votes_desc <= %(among)s AND year IS NOT NULL AND NOT EXISTS (SELECT FROM came)
+            ORDER BY year_desc LIMIT %(size)s
+        )
+        SELECT f.id, f.title, f.year, f.director, f.overview, n.added
+        FROM (SELECT * FROM came UNION ALL SELECT * FROM newest) n JOIN film f USING (no)
+        WHERE n.added IS NOT NULL ORDER BY n.added DESC, f.year_desc
+    """
+    return [NewFilm(*row) for row in await _fetch(conn, statement, {"among": among, "size": size})]
 
 
 async def select_ids(

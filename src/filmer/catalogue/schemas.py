@@ -1,6 +1,6 @@
 """The catalogue's schemas. Those named after movies and stars mirror the JSON of shop-api.md."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -145,6 +145,17 @@ class Film(msgspec.Struct, frozen=True):
     @property
     def directors(self) -> list[str]:
         return self.director.split(", ") if self.director else []
+
+
+class NewFilm(msgspec.Struct, frozen=True):
+    """A film of the feed. ``added``: since when the shop has it."""
+
+    id: str
+    title: str
+    year: int | None
+    director: str | None
+    overview: str | None
+    added: datetime
 
 
 class FilmCard(msgspec.Struct, frozen=True):

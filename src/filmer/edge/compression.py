@@ -13,7 +13,7 @@ LEVEL = 7
 _VARY = (b"vary", b"Accept-Encoding")
 _TYPES: Final = (
     b"text/html", b"text/css", b"text/javascript", b"image/svg+xml", b"font/", b"application/xml",
-    b"application/manifest+json",
+    b"application/manifest+json", b"application/atom+xml",
 )  # fmt: skip
 
 

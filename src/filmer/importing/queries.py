@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ _SWAP_TRIES = 100
 _PROCESSES_SECONDS = 5
 _POLL_SECONDS = 0.02
 _DROP_SECONDS, _DROP_TRIES = 0.3, 25
+MAX_ADDED = 1000  # films of one import that the feed of new films may name
 
 FILM_COLUMNS = (
     "no", "title_desc", "year_asc", "year_desc", "rating_asc", "rating_desc", "popularity_asc", "popularity_desc",
@@ -254,6 +256,8 @@ def swap(
         sizes = conn.execute("SELECT list, size FROM listing_size WHERE list IN ('all', 'stars')").fetchall()
         before = {"films" if name == "all" else "stars": size for name, size in sizes}
         copy_new_terms(conn, new_terms)
+        if run and not is_undo:
+            _insert_added(conn, run.actor.at)
         _lock_table(conn, "film_terms IN SHARE ROW EXCLUSIVE MODE")
         if is_undo:
             former_queries.restore_terms(conn)
@@ -288,6 +292,21 @@ def swap(
             run.also(conn)
         conn.execute(f"NOTIFY {CHANNEL}".encode())
     return version
+
+
+def _insert_added(conn: Connection, now: datetime) -> None:
+    """Note the best known films that the next catalogue has and the current one, if there is one, has not."""
+    conn.execute(
+        f"""
+        INSERT INTO film_added (film_id, added)
+        SELECT n.id, %s FROM {NEXT}.film n
+        WHERE EXISTS (SELECT FROM film) AND NOT EXISTS (SELECT FROM film f WHERE f.id = n.id)
+            AND NOT EXISTS (SELECT FROM film_edit e WHERE e.film_id = n.id)
+        ORDER BY n.votes_desc LIMIT {MAX_ADDED}
+        ON CONFLICT (film_id) DO UPDATE SET added = excluded.added
+        """.encode(),
+        [now],
+    )
 
 
 def _insert_run(conn: Connection, run: ImportRun, version: int, before: dict[str, Any]) -> None:

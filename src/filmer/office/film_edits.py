@@ -78,6 +78,7 @@ async def add(conn: Connection, film_id: str | None, fields: Mapping[str, Any], 
     await queries.upsert_edit(
         conn, FilmEdit(film_id, None, {}, hidden=False, edit=0), fields, hidden=False, now=actor.at
     )
+    await queries.insert_added(conn, film_id, actor.at)
     await record(conn, actor, "film.add", ("film", film_id), title=title, after=fields_of(film))
     return film
 

@@ -101,6 +101,15 @@ async def select_films(conn: Connection, *, first: int, size: int) -> tuple[int,
     return int(rows[0][0]), [FilmRow(*row[1:]) for row in rows if row[1] is not None]
 
 
+async def insert_added(conn: Connection, film_id: str, now: datetime) -> None:
+    """The feed of new films names it."""
+    await conn.execute(
+        "INSERT INTO film_added (film_id, added) VALUES (%s, %s)"
+        " ON CONFLICT (film_id) DO UPDATE SET added = excluded.added",
+        [film_id, now],
+    )
+
+
 async def select_edited(conn: Connection, kind: str, *, first: int, size: int) -> tuple[int, list[EditedFilm]]:
     """The films of one of the KINDS, the latest change first."""
     cursor = await conn.execute(

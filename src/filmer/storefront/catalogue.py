@@ -13,6 +13,7 @@ from filmer.catalogue.filters import Filters, with_query
 from filmer.catalogue.prices import Prices
 from filmer.catalogue.schemas import MovieItem, StarItem
 from filmer.catalogue.search import Found, Search
+from filmer.community.recommendations import Recommendations
 from filmer.errors import NotFound
 from filmer.http.bounds import MAX_INTEGER
 from filmer.http.handlers import AnyRequest, Handlers
@@ -67,6 +68,7 @@ class CataloguePages(Handlers):
         tmdb_cache: TmdbCache,
         prices: Prices,
         watching: Watching,
+        recommendations: Recommendations,
     ) -> None:
         self._pages = pages
         self._catalogue = catalogue
@@ -74,6 +76,7 @@ class CataloguePages(Handlers):
         self._tmdb_cache = tmdb_cache
         self._prices = prices
         self._watching = watching
+        self._recommendations = recommendations
 
     def _filled(
         self,
@@ -99,8 +102,11 @@ class CataloguePages(Handlers):
             newest = await queries.select_known(conn, "year desc", among=BEST_KNOWN, size=ROW)
             best = await queries.select_known(conn, "rating desc", among=BEST_KNOWN, size=ROW)
             ours = await queries.select_films_by_numbers(conn, popular_ids)
-            prices = await self._prices.of(conn, newest, best, ours.values())
             own = await self._watching.own(conn, visitor.user.id) if visitor else []
+            rented = {held.rental.film_id for held in own}
+            recommended = await self._recommendations.of(conn, visitor.user.id) if visitor else []
+            for_you = [each for each in recommended if each.film.id not in rented][:ROW]
+            prices = await self._prices.of(conn, newest, best, ours.values(), [each.film for each in for_you])
         return self._pages.public(
             "home.html",
             request,
@@ -109,6 +115,7 @@ class CataloguePages(Handlers):
             popular=[ours[film_id] for film_id in popular_ids if film_id in ours][:ROW],
             newest=newest,
             best=best,
+            for_you=for_you,
             prices=prices,
             known=BEST_KNOWN if total > BEST_KNOWN else None,
             genres=genres,

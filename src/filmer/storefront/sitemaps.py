@@ -8,10 +8,10 @@ from litestar.params import FromPath
 
 from filmer.catalogue import listing, queries
 from filmer.catalogue.connections import Catalogue
-from filmer.errors import InvalidRequest, NotFound
+from filmer.errors import NotFound
 from filmer.http.cache_headers import PUBLIC
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.http.hosts import HOST
+from filmer.http.hosts import origin_of, require_origin
 from filmer.office.identity import ShopIdentity
 from filmer.store.postgres import Connection
 
@@ -34,13 +34,13 @@ class Sitemaps(Handlers):
 
     async def show_robots(self, request: AnyRequest) -> Response[bytes]:
         lines = ["User-agent: *", *(f"Disallow: {path}" for path in NOT_FOR_ROBOTS)]
-        if origin := self._origin(request):
+        if origin := origin_of(request, self._public_url):
             lines += ["", f"Sitemap: {origin}/sitemap.xml"]
         return self._response("\n".join([*lines, ""]), "text/plain")
 
     async def show_index(self, request: AnyRequest) -> Response[bytes]:
         """The first sitemap has the fixed pages and the genres, those after it the films, the rest the people."""
-        origin = self._required_origin(request)
+        origin = require_origin(request, self._public_url)
         async with self._catalogue.reading() as conn:
             films, people = await _sizes(conn)
         count = 1 + listing.pages(films, SIZE) + listing.pages(people, SIZE)
@@ -48,7 +48,7 @@ class Sitemaps(Handlers):
         return self._response(_document("sitemapindex", "sitemap", addresses), "application/xml")
 
     async def show_sitemap(self, number: FromPath[str], request: AnyRequest) -> Response[bytes]:
-        origin = self._required_origin(request)
+        origin = require_origin(request, self._public_url)
         match = _NAME.fullmatch(number)
         async with self._catalogue.reading() as conn:
             paths = await _paths(conn, int(match[1]), self._own_paths) if match else []
@@ -60,19 +60,6 @@ class Sitemaps(Handlers):
     def _own_paths(self) -> list[str]:
         """Of the pages that the owner writes."""
         return [*(["/about"] if self._shop.has_contact else []), *(f"/pages/{slug}" for slug, _ in self._shop.pages)]
-
-    def _origin(self, request: AnyRequest) -> str | None:
-        """The public origin: as configured, else by the request's Host. None for HTTP/1.0 without a host."""
-        if self._public_url:
-            return self._public_url
-        host = request.headers.get("host", "")
-        return f"http://{host}" if HOST.fullmatch(host) else None
-
-    def _required_origin(self, request: AnyRequest) -> str:
-        origin = self._origin(request)
-        if origin is None:
-            raise InvalidRequest(message="The request has no Host header; a sitemap needs to know the server's name")
-        return origin
 
     def _response(self, text: str, media_type: str) -> Response[bytes]:
         """Cacheable only where it does not depend on the Host."""
