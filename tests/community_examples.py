@@ -22,6 +22,11 @@ ADD, LIST = "POST /api/users/{user_id}/favorites", "GET /api/users/{user_id}/fav
 REMOVE, CLEAR = "DELETE /api/users/{user_id}/favorites/{id}", "DELETE /api/admin/users/{userId}/favorites"
 POPULAR, RATE, CHANGE = "GET /api/movies/popular", "POST /api/movies/ratings", "PUT /api/movies/ratings/{id}"
 TAKE_BACK = "DELETE /api/movies/ratings/{id}"  # contract §7.11
+RATINGS_OF = "GET /api/movies/{movie_id}/ratings"
+# Of the two lists that are as favourites are (contract §14), by the operation on favourites.
+ON_LISTS = {
+    name: {one: one.replace("favorites", name) for one in (ADD, LIST, REMOVE)} for name in ("watchlist", "seen")
+}
 
 # Every answer that community-api.txt prints, its keys in the order it prints them in.
 PRINTED: dict[tuple[str, int], dict[str, Any]] = {
@@ -52,15 +57,25 @@ class Request(NamedTuple):
 FAVOURITE, NEW, UNTOLD, UNKNOWN = 278, 238, 680, 2**31 - 1  # films: kept by every user, not yet, by nobody, not there
 NOBODY = 2**31 - 1
 CROSS_SITE = (("cookie", "JSESSIONID=x"), ("sec-fetch-site", "cross-site"))
-BODIES = {ADD: {"movie_id": FAVOURITE}, RATE: {"movie_id": FAVOURITE, "rating": 4}, CHANGE: {"rating": 5}}
-PROTECTED = [ADD, LIST, REMOVE, RATE, CHANGE, TAKE_BACK, CLEAR]
+BODIES: dict[str, Any] = {
+    ADD: {"movie_id": FAVOURITE},
+    RATE: {"movie_id": FAVOURITE, "rating": 4},
+    CHANGE: {"rating": 5},
+}
+BODIES |= {on[ADD]: {"movie_id": FAVOURITE} for on in ON_LISTS.values()}
+PROTECTED = [
+    ADD,
+    LIST,
+    REMOVE,
+    RATE,
+    CHANGE,
+    TAKE_BACK,
+    CLEAR,
+    *(one for on in ON_LISTS.values() for one in on.values()),
+]
+LISTS = {LIST, *(on[LIST] for on in ON_LISTS.values())}
 
-REQUESTS = [
-    Request(POPULAR, 200),
-    Request(POPULAR, 200, address="/api/movies/popular?page=500"),
-    Request(POPULAR, 304, headers=(("if-none-match", "*"),)),
-    Request(POPULAR, 400, "VALIDATION_ERROR", "/api/movies/popular?page=501"),
-    Request(POPULAR, 503, "EXTERNAL_API_ERROR", "/api/movies/popular?page=99"),
+ON_FAVORITES = [
     Request(ADD, 200, body={"movie_id": FAVOURITE}),
     Request(ADD, 201, body={"movie_id": NEW}),
     Request(ADD, 201, body={"movie_id": NEW}, who="admin"),
@@ -80,6 +95,14 @@ REQUESTS = [
     Request(REMOVE, 403, "INSUFFICIENT_PERMISSIONS", f"/api/users/{NOBODY}/favorites/{{id}}"),
     Request(REMOVE, 404, "FAVORITE_NOT_FOUND", f"/api/users/{{user_id}}/favorites/{NOBODY}"),
     Request(REMOVE, 404, "USER_NOT_FOUND", f"/api/users/{NOBODY}/favorites/1", "admin"),
+]
+REQUESTS = [
+    Request(POPULAR, 200),
+    Request(POPULAR, 200, address="/api/movies/popular?page=500"),
+    Request(POPULAR, 304, headers=(("if-none-match", "*"),)),
+    Request(POPULAR, 400, "VALIDATION_ERROR", "/api/movies/popular?page=501"),
+    Request(POPULAR, 503, "EXTERNAL_API_ERROR", "/api/movies/popular?page=99"),
+    *ON_FAVORITES,
     Request(RATE, 200, body={"movie_id": FAVOURITE, "rating": 0.5}),
     Request(RATE, 201, body={"movie_id": NEW, "rating": 4}),
     Request(RATE, 400, "INVALID_RATING", body={"movie_id": FAVOURITE, "rating": 5.5}),
@@ -97,8 +120,25 @@ REQUESTS = [
     Request(CLEAR, 400, "VALIDATION_ERROR", "/api/admin/users/x/favorites", "admin"),
     Request(CLEAR, 403, "INSUFFICIENT_PERMISSIONS"),
     Request(CLEAR, 404, "USER_NOT_FOUND", f"/api/admin/users/{NOBODY}/favorites", "admin"),
+    *(
+        request._replace(
+            operation=ON_LISTS[name][request.operation],
+            address=request.address.replace("favorites", name).replace("sort=rating", "sort=release_date"),
+            code=request.code.replace("FAVORITE_", ""),
+        )
+        for name in ON_LISTS
+        for request in ON_FAVORITES
+    ),
+    Request(RATINGS_OF, 200),
+    Request(RATINGS_OF, 304, headers=(("if-none-match", "*"),)),
+    Request(RATINGS_OF, 400, "VALIDATION_ERROR", "/api/movies/x/ratings"),
+    Request(RATINGS_OF, 404, "MOVIE_NOT_FOUND", f"/api/movies/{NOBODY}/ratings"),
     *(Request(operation, 401, "INVALID_TOKEN", who="nobody") for operation in PROTECTED),
-    *(Request(one, 403, "FORBIDDEN", body=BODIES.get(one), headers=CROSS_SITE) for one in PROTECTED if one != LIST),
+    *(
+        Request(one, 403, "FORBIDDEN", body=BODIES.get(one), headers=CROSS_SITE)
+        for one in PROTECTED
+        if one not in LISTS
+    ),
     *(Request(operation, 413, "PAYLOAD_TOO_LARGE", content=b" " * (MAX_BODY + 1)) for operation in BODIES),
     *(
         Request(one, 415, "UNSUPPORTED_MEDIA_TYPE", content=b"{}", headers=(("content-type", "text/plain"),))
@@ -124,12 +164,12 @@ class Circle:
         if request.operation == POPULAR and request.status == 503:
             self._sandbox.fail("401", path="/3/movie/popular", times=1)
         user_id, user = self.newcomer()
-        favorite = self.keep(user_id, user, FAVOURITE)
+        kept = {name: self.keep(user_id, user, FAVOURITE, name) for name in ("favorites", *ON_LISTS)}
         rated = self.client.post("/api/movies/ratings", json={"movie_id": FAVOURITE, "rating": 4}, headers=user)
         assert rated.status_code == 201, rated.text
         method, _, path = request.operation.partition(" ")
-        number = rated.json()["id"] if "ratings" in path else favorite
-        address = (request.address or path).format(user_id=user_id, userId=user_id, id=number)
+        number = next((number for name, number in kept.items() if f"/{name}" in path), rated.json()["id"])
+        address = (request.address or path).format(user_id=user_id, userId=user_id, id=number, movie_id=FAVOURITE)
         credential = {"user": user, "admin": self._admin, "nobody": {}}[request.who]
         content: dict[str, Any] = {"content": request.content} if request.content else {"json": request.body}
         return self.client.request(method, address, headers=credential | dict(request.headers), **content)
@@ -139,9 +179,9 @@ class Circle:
         person = open_account(self._url, role=role)
         return person.id, {"authorization": f"Bearer {token_of(self._url, person)}"}
 
-    def keep(self, user_id: int, user: dict[str, str], movie_id: int) -> int:
-        """The id of a new favourite."""
-        response = self.client.post(f"/api/users/{user_id}/favorites", json={"movie_id": movie_id}, headers=user)
+    def keep(self, user_id: int, user: dict[str, str], movie_id: int, shelf: str = "favorites") -> int:
+        """The id of a new favourite, or of a film on another list."""
+        response = self.client.post(f"/api/users/{user_id}/{shelf}", json={"movie_id": movie_id}, headers=user)
         assert response.status_code == 201, response.text
         number: int = response.json()["id"]
         return number

@@ -141,17 +141,17 @@ MAY_IMPORT = {
     "backup": {"audit", "catalogue", "importing", "store"},
     "rentals": {"accounts", "audit", "catalogue", "http", "mail", "openapi", "secret", "store"},
     "shop": {"accounts", "audit", "catalogue", "http", "mail", "openapi", "rentals", "secret", "store"},
-    "community": {"accounts", "audit", "http", "openapi", "store", "tmdb"},
+    "community": {"accounts", "audit", "catalogue", "http", "importing", "openapi", "store", "tmdb"},
     "edge": {"catalogue", "http", "store"},
-    "personal_data": {"accounts", "mail", "store"},
+    "personal_data": {"accounts", "catalogue", "importing", "mail", "store"},
     "storefront": {"accounts", "audit", "catalogue", "community", "http", "images", "importing", "mail", "office",
         "personal_data", "posters", "rentals", "secret", "shop", "store", "tmdb",
     },
     "mail": {"audit", "secret", "store"},
     "metrics": {"accounts", "components", "edge", "http", "shop", "store"},
     "commands": {
-        "accounts", "audit", "backup", "demo", "importing", "logs", "mail", "office", "personal_data", "rentals",
-        "secret", "server", "shop", "store", "tmdb",
+        "accounts", "audit", "backup", "community", "components", "demo", "importing", "logs", "mail", "office",
+        "personal_data", "rentals", "secret", "server", "shop", "store", "tmdb",
     },
 }  # fmt: skip
 

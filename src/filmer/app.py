@@ -83,6 +83,7 @@ from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
 from filmer.storefront.rentals import RentalPages
+from filmer.storefront.shelves import ShelfPages
 from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
 from filmer.storefront.stripe_page import StripePage
@@ -173,6 +174,7 @@ def _apis(components: Components, settings: Settings, catalogue: CatalogueApi) -
         components.tokens,
         components.tmdb_cache,
         components.shelves,
+        components.popular,
         cache_seconds=settings.cache_duration_seconds,
     )
     return [urls.shop_api(health, catalogue, accounts, shop, rentals), urls.community_api(community)]
@@ -186,7 +188,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         pages, database, components.carts, components.watching, components.guest_carts, components.guest_cookies
     )
     orders = OrderPages(pages, components.cancelling)
-    community = CommunityPages(pages, database, components.catalogue, components.tmdb_cache, components.shelves, prices)
+    community = CommunityPages(pages, database, components.catalogue, components.popular, components.shelves, prices)
     accounts = AccountPages(
         pages,
         database,
@@ -234,6 +236,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         ),
         orders,
         community,
+        ShelfPages(pages, components.shelf_imports, components.uploads),
         RentalPages(pages, components.watching, components.stream_links),
         PosterPages(components.catalogue, components.images),
         AboutPages(pages, components.catalogue, components.shop, components.public_url),
@@ -326,7 +329,10 @@ def in_front_of(
             PublicCache, public=public, pages=urls.PUBLIC_PAGES, edition=components.edition, memory=memory, limit=limit,
             refusals=refusals,
         ),
-        partial(TmdbResponseCache, paths=urls.TMDB_PATHS, memory=tmdb_memory, clock=clock, seconds=seconds),
+        partial(
+            TmdbResponseCache, paths=urls.TMDB_PATHS, ageless=urls.RATINGS_PATHS, memory=tmdb_memory, clock=clock,
+            seconds=seconds,
+        ),
         partial(RequestContext, clock=clock),
         BodyDrain,
         partial(CrossSiteRules, cross_site=cross_site, refusals=refusals),

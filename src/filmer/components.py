@@ -18,6 +18,8 @@ from filmer.catalogue.edition import Edition
 from filmer.catalogue.index_follower import IndexFollower
 from filmer.catalogue.search import Search
 from filmer.clock import Clock
+from filmer.community.popular import PopularFilms
+from filmer.community.shelf_imports import ShelfImports
 from filmer.community.shelves import Shelves
 from filmer.currencies import currency_code
 from filmer.errors import FilmerError
@@ -180,9 +182,11 @@ class Components:
         has_pictures = self.tmdb.is_set_up and not (settings.demo and settings.tmdb_api_key == SANDBOX_KEY)
         self.images = Images(self.tmdb, rate_limit, self.shared, self.clock, settings) if has_pictures else None
         self.tmdb_cache = TmdbCache(self.tmdb, self.shared, self.database, self.clock, settings)
+        self.popular = PopularFilms(self.catalogue, self.tmdb_cache, self.clock)
         self.shelves = Shelves(
             self.database, self.tmdb_cache, self.shared, self.clock, cache_seconds=settings.cache_duration_seconds
         )
+        self.shelf_imports = ShelfImports(self.database, self.search, self.shelves, self.clock)
 
     def _storefront(self, settings: Settings) -> None:
         self.assets = Assets(self.shop)
@@ -251,12 +255,14 @@ class Components:
             lambda: takings.tidy(self.database, self.clock),
             self.tmdb_cache.tidy,
             self.rebuilding.tidy,
+            self.shelf_imports.tidy,
         ]
 
     async def close(self) -> None:
         if self.delivery:
             await self.delivery.stop()
         await self.rebuilding.stop()
+        await self.shelf_imports.stop()
         await self.tmdb_cache.close()
         if self.images:
             await self.images.close()

@@ -48,6 +48,7 @@ from filmer.storefront.own_account import OwnAccountPages
 from filmer.storefront.personal_data import PersonalDataPages
 from filmer.storefront.posters import PosterPages
 from filmer.storefront.rentals import RentalPages
+from filmer.storefront.shelves import ShelfPages
 from filmer.storefront.shop import ShopPages
 from filmer.storefront.sitemaps import Sitemaps
 
@@ -78,6 +79,9 @@ PUBLIC_PAGES = ("/", "/films", "/stars", "/genres", "/search", "/popular", "/abo
 # Responses made of TMDB's. The edge caches them by age, not by the edition of the catalogue.
 TMDB_PATHS = ("/api/movies/popular",)
 
+# What these paths begin and end with changes with every rating: the edge asks anew each time, once for all who wait.
+RATINGS_PATHS = ("/api/movies/", "/ratings")
+
 # The limit of concurrent requests does not apply to these, so that monitoring works when the server is overloaded.
 MONITORING_PATHS = ("/api/v1/health", "/api/v1/health/db", "/metrics")
 
@@ -104,9 +108,12 @@ def _router(path: str, route_handlers: Sequence[HTTPRouteHandler], **options: An
     for handler in route_handlers:
         for handler_path in handler.paths:
             methods.setdefault(handler_path, {"OPTIONS"}).update(handler.http_methods)
+    paths: dict[frozenset[str], list[str]] = {}  # one handler for all that allow the same: each costs a start its time
+    for handler_path, names in methods.items():
+        paths.setdefault(frozenset(names), []).append(handler_path)
     options_handlers = [
-        route(handler_path, http_method=HttpMethod.OPTIONS, status_code=204)(Methods(names).show)
-        for handler_path, names in methods.items()
+        route(same, http_method=HttpMethod.OPTIONS, status_code=204)(Methods(names).show)
+        for names, same in paths.items()
     ]
     return Router(path, route_handlers=[*options_handlers, *route_handlers], **options)
 
@@ -170,6 +177,15 @@ def community_api(community: CommunityApi) -> Router:
             personal(POST, "/users/{user_id:str}/favorites", community.add_favorite, status=201),
             personal(GET, "/users/{user_id:str}/favorites", community.list_favorites),
             personal(DELETE, "/users/{user_id:str}/favorites/{favorite_id:str}", community.remove_favorite, status=204),
+            personal(POST, "/users/{user_id:str}/watchlist", community.add_to_watchlist, status=201),
+            personal(GET, "/users/{user_id:str}/watchlist", community.list_watchlist),
+            personal(
+                DELETE, "/users/{user_id:str}/watchlist/{entry_id:str}", community.remove_from_watchlist, status=204
+            ),
+            personal(POST, "/users/{user_id:str}/seen", community.add_seen, status=201),
+            personal(GET, "/users/{user_id:str}/seen", community.list_seen),
+            personal(DELETE, "/users/{user_id:str}/seen/{entry_id:str}", community.remove_seen, status=204),
+            public("/movies/{movie_id:str}/ratings", community.show_ratings),
             personal(POST, "/movies/ratings", community.rate, status=201),
             personal(PUT, "/movies/ratings/{rating_id:str}", community.change_rating),
             personal(DELETE, "/movies/ratings/{rating_id:str}", community.remove_rating, status=204),
@@ -190,6 +206,7 @@ def storefront(
     checkout: CheckoutPages,
     orders: OrderPages,
     community: CommunityPages,
+    shelves: ShelfPages,
     rentals: RentalPages,
     posters: PosterPages,
     about: AboutPages,
@@ -250,10 +267,23 @@ def storefront(
             post("/orders/{order_id:str}/cancel")(orders.cancel_order),
             get("/favorites")(community.list_favorites),
             post("/favorites")(community.add_favorite),
-            post("/favorites/{favorite_id:str}/remove")(community.remove_favorite),
+            post("/favorites/{entry_id:str}/remove")(community.remove_favorite),
+            get("/watchlist")(community.list_watchlist),
+            post("/watchlist")(community.add_to_watchlist),
+            post("/watchlist/{entry_id:str}/remove")(community.remove_from_watchlist),
+            get("/seen")(community.list_seen),
+            post("/seen")(community.add_seen),
+            post("/seen/{entry_id:str}/remove")(community.remove_seen),
             get("/ratings")(community.list_ratings),
             post("/ratings")(community.rate),
             post("/ratings/{rating_id:str}/remove")(community.remove_rating),
+            get("/shelves/import")(shelves.show_imports),
+            post("/shelves/import")(shelves.receive),
+            get("/shelves/import/{import_id:str}")(shelves.show_import),
+            get("/shelves/import/{import_id:str}/report")(shelves.download_report),
+            post("/shelves/import/{import_id:str}/choose")(shelves.choose),
+            post("/shelves/import/{import_id:str}/remove")(shelves.remove),
+            get("/shelves/export/{kind:str}")(shelves.export),
             get("/library")(rentals.show_library),
             get("/watch/{film_id:str}")(rentals.show_player),
             post("/watch/{film_id:str}")(rentals.begin),

@@ -47,7 +47,7 @@ def test_the_page_tells_who_one_is_and_where_to_go(mary: Somebody) -> None:
     assert "<dd>Mary Major</dd>" in response.text
     assert f"<dd>{mary.person.email}</dd>" in response.text
     assert "<dd>Admin</dd>" not in response.text
-    for place in ("/orders", "/favorites", "/ratings", "/cart"):
+    for place in ("/orders", "/favorites", "/watchlist", "/seen", "/ratings", "/cart"):
         assert f'<li><a href="{place}">' in response.text
     assert '<meta name="robots" content="noindex">' in response.text
     assert response.text.count("<h1>") == 1

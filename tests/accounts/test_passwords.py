@@ -12,6 +12,7 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 from tests.accounts.conftest import open_account
 from tests.accounts.test_register import REGISTER, newcomer
+from tests.conftest import PASSWORD_COST
 from tests.in_process import in_process
 from tests.machine import at_most
 from tests.responses import error_of
@@ -19,6 +20,12 @@ from tests.users import LOGIN, PASSWORD
 
 from filmer.accounts.passwords import MAX_WAITING, Passwords
 from filmer.errors import ServiceUnavailable
+
+
+@pytest.fixture(autouse=True)
+def _passwords_cost_what_they_do_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in PASSWORD_COST.items():
+        monkeypatch.setattr(f"filmer.accounts.passwords.{name}", value)
 
 
 def kept_of(database_url: str, email: str) -> str:
@@ -97,6 +104,7 @@ def test_a_hash_made_with_other_parameters_is_replaced_when_somebody_signs_in(da
     asyncio.run(run())
 
 
+@pytest.mark.proof  # it judges how long others wait
 def test_others_are_answered_while_twenty_sign_in(database_url: str) -> None:
     people = [open_account(database_url).email for _ in range(20)]
 

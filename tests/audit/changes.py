@@ -66,6 +66,14 @@ class Office:
         session_of(self.url, person)
         return person.id, int(fetch(self.url, "SELECT id FROM session WHERE account_id = %s", person.id)[0][0])
 
+    def entry(self, shelf: str) -> str:
+        """The address of a film that a customer keeps."""
+        account, table = self.account(), {"watchlist": "watchlist_film", "seen": "seen_film"}[shelf]
+        ((number,),) = fetch(
+            self.url, f"INSERT INTO {table} (account_id, movie_id, created) VALUES (%s, 7, now()) RETURNING id", account
+        )
+        return f"/api/users/{account}/{shelf}/{number}"
+
     def customer_with_favorite(self) -> int:
         account = self.account()
         fetch(self.url, "INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, 7, now())", account)
@@ -90,6 +98,11 @@ class Office:
         order = self.paid_order()
         self.post(f"/admin/orders/{order}/refund", reason="The disc is broken")
         return order
+
+    def ratings_file(self) -> Path:
+        file = self.folder / "ratings.csv"
+        file.write_text("Date,Name,Year,Letterboxd URI,Rating\n2020-01-01,Inception,2010,https://boxd.it/1skk,4\n")
+        return file
 
     def waiting_rental(self) -> int:
         return int(fetch(self.url, "SELECT id FROM rental WHERE order_id = %s", self.paid_order())[0][0])
@@ -294,6 +307,10 @@ COMMANDS: dict[str, Command | str] = {
     "import demo": Command("catalogue.import", lambda _: [], elsewhere=True),
     "import undo": Command("catalogue.undo", Office.imported),
     "export csv": Command("catalogue.export", lambda _: ["orders"]),
+    "shelves import": Command(
+        "account.import_shelves", lambda office: [office.ratings_file(), "--user", office.owner.email]
+    ),
+    "shelves export": Command("account.export_shelves", lambda office: ["--user", office.owner.email]),
     "account create": Command(
         "account.create", lambda _: ["--email", "bob@example.com", *_PERSON, "--role", "admin"], typed=SECRET
     ),
@@ -336,6 +353,18 @@ API: dict[tuple[str, str], ApiCall | str] = {
         "account.add_favorite", lambda office: f"/api/users/{office.account()}/favorites", {"movie_id": TMDB_ID}
     ),
     ("DELETE", "/api/users/{user_id}/favorites/{favorite_id}"): ApiCall("account.remove_favorite", Office.favorite),
+    ("POST", "/api/users/{user_id}/watchlist"): ApiCall(
+        "account.add_watchlist", lambda office: f"/api/users/{office.account()}/watchlist", {"movie_id": TMDB_ID}
+    ),
+    ("DELETE", "/api/users/{user_id}/watchlist/{entry_id}"): ApiCall(
+        "account.remove_watchlist", lambda office: office.entry("watchlist")
+    ),
+    ("POST", "/api/users/{user_id}/seen"): ApiCall(
+        "account.add_seen", lambda office: f"/api/users/{office.account()}/seen", {"movie_id": TMDB_ID}
+    ),
+    ("DELETE", "/api/users/{user_id}/seen/{entry_id}"): ApiCall(
+        "account.remove_seen", lambda office: office.entry("seen")
+    ),
     ("DELETE", "/api/admin/users/{user_id}/favorites"): ApiCall(
         "account.clear_favorites", lambda office: f"/api/admin/users/{office.customer_with_favorite()}/favorites"
     ),

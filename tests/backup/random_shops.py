@@ -132,7 +132,10 @@ def _insert_user_data(conn: psycopg.Connection, draw: random.Random, account: in
             "INSERT INTO tmdb_film VALUES (%s, %s, NULL, %s, %s, 7.1, now()) ON CONFLICT DO NOTHING",
             [movie, draw.choice(TEXTS), draw.choice(TEXTS), draw.random() * 1e300],
         )
-        conn.execute("INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, now())", [account, movie])
+        for table in ("favorite", "watchlist_film", "seen_film"):
+            conn.execute(
+                f"INSERT INTO {table} (account_id, movie_id, created) VALUES (%s, %s, now())", [account, movie]
+            )
         conn.execute(
             "INSERT INTO rating (account_id, movie_id, rating, created, updated) VALUES (%s, %s, %s, now(), now())",
             [account, movie, draw.randint(0, 10) / 2],

@@ -158,6 +158,25 @@ def about_to_replace(page: Page) -> None:
     page.get_by_role("dialog").wait_for()
 
 
+def bring_films(page: Page) -> None:
+    """With a row of each outcome."""
+    rows = "Inception,2010,4", "Nowhere to be found,1999,3", "Inception,2010,9", "Batman,,5"
+    content = "Date,Name,Year,Letterboxd URI,Rating\n" + "".join(
+        f"2023-05-06,{row.rpartition(',')[0]},https://boxd.it/x,{row.rpartition(',')[2]}\n" for row in rows
+    )
+    page.get_by_label("A file of yours").set_input_files(
+        FilePayload(name="ratings.csv", mimeType="text/csv", buffer=content.encode())
+    )
+    page.get_by_role("button", name="Bring them").click()
+    page.get_by_role("heading", name="Not in this shop: kept").wait_for()
+
+
+def bring_nothing(page: Page) -> None:
+    page.get_by_label("A file of yours").set_input_files(FilePayload(name="a.csv", mimeType="text/csv", buffer=b""))
+    page.get_by_role("button", name="Bring them").click()
+    page.get_by_text("one that is not empty").wait_for()
+
+
 def send_nothing(page: Page) -> None:
     page.get_by_label("A file of films").set_input_files(FilePayload(name="a.csv", mimeType="text/csv", buffer=b""))
     page.get_by_role("button", name="Send and check").click()
@@ -244,7 +263,11 @@ KINDS = (
     Kind("nothing rented", "/library", NEWCOMER),
     Kind("no orders", "/orders", NEWCOMER),
     Kind("no favourites", "/favorites", NEWCOMER),
+    Kind("no films seen", "/seen", NEWCOMER),
     Kind("no ratings", "/ratings", NEWCOMER),
+    Kind("bringing films", "/shelves/import", NEWCOMER),
+    Kind("films that were brought", "/shelves/import", NEWCOMER, steps=bring_films),
+    Kind("bringing nothing", "/shelves/import", NEWCOMER, 400, bring_nothing),
     Kind("somebody else's order", "/orders/{order}", NEWCOMER, 403),
     Kind("customer's film", "/films/tt0111161", CUSTOMER),
     Kind("account", "/account", CUSTOMER),
@@ -269,6 +292,8 @@ KINDS = (
     Kind("order", "/orders/{order}", CUSTOMER),
     Kind("orders", "/orders", CUSTOMER),
     Kind("favourites", "/favorites", CUSTOMER),
+    Kind("watchlist", "/watchlist", CUSTOMER),
+    Kind("films seen", "/seen", CUSTOMER),
     Kind("ratings", "/ratings", CUSTOMER),
     Kind("no entry", "/admin", CUSTOMER, 403),
     Kind("not found by a customer", "/nothing-here", CUSTOMER, 404),

@@ -110,7 +110,10 @@ PAGES = (
     Shot("order-printed", "/orders/{order}", CUSTOMER, print_it),
     Shot("orders", "/orders", CUSTOMER),
     Shot("favorites", "/favorites", CUSTOMER),
+    Shot("watchlist", "/watchlist", CUSTOMER),
+    Shot("seen", "/seen", CUSTOMER),
     Shot("ratings", "/ratings", CUSTOMER),
+    Shot("bring-films", "/shelves/import", CUSTOMER),
     Shot("order-cancelling", "/orders/{order}", CUSTOMER, ask_to_cancel),
     Shot("admin", "/admin", ADMIN),
     Shot("counter", "/admin/counter", ADMIN),
@@ -203,6 +206,8 @@ def furnish(browser: Browser, origin: str) -> str:
     for film, rating in ((278, 5), (550, 3.5), (238, 4)):
         done(api.post("/api/users/2/favorites", data={"movie_id": film}, headers=headers))
         done(api.post("/api/movies/ratings", data={"movie_id": film, "rating": rating}, headers=headers))
+    done(api.post("/api/users/2/watchlist", data={"movie_id": 238}, headers=headers))
+    done(api.post("/api/users/2/seen", data={"movie_id": 278, "seen_on": "2024-01-31"}, headers=headers))
     context.close()
     return str(order)
 

@@ -117,7 +117,10 @@ def test_what_is_personal_is_for_no_search_engine(visit: Visit, shown: Shown) ->
         "/orders",
         f"/orders/{shown.order}",
         "/favorites",
+        "/watchlist",
+        "/seen",
         "/ratings",
+        "/shelves/import",
     ):
         text = page.context.request.get(path).text()
         assert '<meta name="robots" content="noindex">' in text, path

@@ -35,9 +35,7 @@ CORRECTED = "x-search-corrected"
 
 @pytest.fixture
 def database(make_database: MakeDatabase) -> str:
-    url = make_database()
-    import_films(url)
-    return url
+    return make_database(films=True)
 
 
 @pytest.fixture

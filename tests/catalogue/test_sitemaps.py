@@ -109,6 +109,6 @@ def test_robots_may_look_at_all_that_is_public(shop: httpx.Client) -> None:
     assert lines[-1] == "Sitemap: http://films.example/sitemap.xml"
     hidden = re.findall(r"^Disallow: (.+)$", answer.text, re.MULTILINE)
     assert set(hidden) == {
-        "/cart", "/checkout", "/account", "/orders", "/favorites", "/ratings", "/admin", "/sign-in", "/register",
-        "/search",
+        "/cart", "/checkout", "/account", "/orders", "/favorites", "/watchlist", "/seen", "/ratings", "/admin",
+        "/shelves", "/sign-in", "/register", "/search",
     }  # fmt: skip

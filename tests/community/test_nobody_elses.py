@@ -23,10 +23,12 @@ from filmer.http.envelopes import is_page
 
 pytestmark = pytest.mark.proof
 
-FAVORITES = "/api/users/{user_id}/favorites"
+FAVORITES, WATCHLIST, SEEN = (f"/api/users/{{user_id}}/{name}" for name in ("favorites", "watchlist", "seen"))
+SHELVES = ("favorite", "watchlist_film", "seen_film")
 # Every endpoint must be in one of these; a new one fails the first test until it is put into one.
 PUBLIC = {
     ("GET", POPULAR),
+    ("GET", "/api/movies/{movie_id}/ratings"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
     ("GET", "/docs/{name}"),
@@ -38,6 +40,9 @@ PERSONAL = {
     ("POST", FAVORITES),
     ("GET", FAVORITES),
     ("DELETE", f"{FAVORITES}/{{favorite_id}}"),
+    *(("POST", shelf) for shelf in (WATCHLIST, SEEN)),
+    *(("GET", shelf) for shelf in (WATCHLIST, SEEN)),
+    *(("DELETE", f"{shelf}/{{entry_id}}") for shelf in (WATCHLIST, SEEN)),
     ("POST", RATINGS),
     ("PUT", f"{RATINGS}/{{rating_id}}"),
     ("DELETE", f"{RATINGS}/{{rating_id}}"),
@@ -55,7 +60,7 @@ class Place:
     def __init__(self, url: str, server: httpx.Client) -> None:
         self.url = url
         self.server = server
-        for number, table in enumerate(("account", "favorite", "rating"), start=71):
+        for number, table in enumerate(("account", *SHELVES, "rating"), start=71):
             fetch(url, f"ALTER TABLE {table} ALTER COLUMN id RESTART WITH {number}0000001")
 
 
@@ -68,7 +73,12 @@ class Owner:
         self.id = self.user.person.id
         self.favorites = [self.user.favorite(movie_id)["id"] for movie_id in (SHAWSHANK, GODFATHER)]
         self.ratings = [self.user.rate(movie_id, 4.5)["id"] for movie_id in (SHAWSHANK, FIGHT_CLUB)]
-        fetch(place.url, "UPDATE favorite SET created = %s WHERE account_id = %s", FAVOURED, self.id)
+        self.entries = [
+            self.user.client.post(shelf.format(user_id=self.id), json={"movie_id": GODFATHER}).json()["id"]
+            for shelf in (WATCHLIST, SEEN)
+        ]
+        for table in SHELVES:
+            fetch(place.url, f"UPDATE {table} SET created = %s WHERE account_id = %s", FAVOURED, self.id)
         fetch(place.url, "UPDATE rating SET created = %s, updated = %s WHERE account_id = %s", RATED, RATED, self.id)
         fetch(place.url, "UPDATE shelf SET version = gen_random_uuid() WHERE account_id = %s", self.id)
         self.state = self.look()
@@ -78,13 +88,17 @@ class Owner:
         bodies = [
             self.user.client.get(f"{self.user.favorites}?sort={sort}").content for sort in ("rating", "release_date")
         ]
+        bodies += [self.user.client.get(shelf.format(user_id=self.id)).content for shelf in (WATCHLIST, SEEN)]
         assert all(FAVOURED.encode() in body for body in bodies)
         return [
             *bodies,
             fetch(self.place.url, "SELECT a::text FROM account a WHERE id = %s", self.id),
             fetch(self.place.url, "SELECT digest, name, expires FROM token WHERE account_id = %s ORDER BY 1", self.id),
             fetch(self.place.url, "SELECT s::text FROM shelf s WHERE account_id = %s", self.id),
-            fetch(self.place.url, "SELECT f::text FROM favorite f WHERE account_id = %s ORDER BY 1", self.id),
+            *(
+                fetch(self.place.url, f"SELECT f::text FROM {table} f WHERE account_id = %s ORDER BY 1", self.id)
+                for table in SHELVES
+            ),
             fetch(self.place.url, "SELECT r::text FROM rating r WHERE account_id = %s ORDER BY 1", self.id),
         ]
 
@@ -93,7 +107,7 @@ class Owner:
         headers = {name: value for name, value in response.headers.items() if name != "x-request-id"}  # which is drawn
         text = f"{headers} {response.text}"
         secrets = [FAVOURED, RATED, self.user.person.email, self.user.token, str(self.id)]
-        secrets += map(str, self.favorites + self.ratings)
+        secrets += map(str, self.favorites + self.ratings + self.entries)
         return [secret for secret in secrets if re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", text)]
 
 
@@ -149,11 +163,13 @@ def actor(request: pytest.FixtureRequest, place: Place, owner: Owner) -> Iterato
 
 def addresses(path: str, owner: Owner, mine: int) -> list[str]:
     """The owner's things, by name and by guess, under their address and under one's own."""
-    things = [*owner.favorites, *owner.ratings, owner.id, SHAWSHANK]
+    things = [*owner.favorites, *owner.ratings, *owner.entries, owner.id, SHAWSHANK]
     choices = {
         "user_id": [str(owner.id), f"0{owner.id}", str(mine)],
         "favorite_id": [str(one) for one in things],
         "rating_id": [str(one) for one in things],
+        "entry_id": [str(one) for one in things],
+        "movie_id": [str(SHAWSHANK), str(owner.id)],
         "name": ["openapi.js"],
         "token": ["A" * 43],
         "video_id": [str(one) for one in things],
@@ -178,11 +194,9 @@ def expected(kind: str, method: str, path: str, address: str, owner: Owner) -> t
         return {401}, "INVALID_TOKEN"
     if (method, path) in ADMINS or re.search(rf"/users/0?{owner.id}/", address):
         return {403}, "INSUFFICIENT_PERMISSIONS"
-    if path.endswith("{favorite_id}"):
-        return {404}, "FAVORITE_NOT_FOUND"
-    if path.endswith("{rating_id}"):
-        return {404}, "RATING_NOT_FOUND"
-    return {200, 201}, ""
+    missing = {"{favorite_id}": "FAVORITE_NOT_FOUND", "{entry_id}": "NOT_FOUND", "{rating_id}": "RATING_NOT_FOUND"}
+    code = missing.get(path.rpartition("/")[2], "")
+    return ({404}, code) if code else ({200, 201}, "")
 
 
 def test_nobody_sees_or_changes_another_s_things(
@@ -211,12 +225,12 @@ def test_the_owner_sees_it_all(owner: Owner) -> None:
     """The owner's own responses do contain what the others must not see."""
     its = Owner(owner.place)
     responses = [
-        its.user.client.get(its.user.favorites),
+        *(its.user.client.get(shelf.format(user_id=its.id)) for shelf in (FAVORITES, WATCHLIST, SEEN)),
         its.user.client.post(RATINGS, json={"movie_id": SHAWSHANK, "rating": 4.5}),
         its.user.client.post(RATINGS, json={"movie_id": FIGHT_CLUB, "rating": 4.5}),
     ]
     leaked = {secret for response in responses for secret in its.leaks_in(response)}
-    assert leaked == {FAVOURED, RATED, *map(str, its.favorites + its.ratings)}
+    assert leaked == {FAVOURED, RATED, *map(str, its.favorites + its.ratings + its.entries)}
     assert its.look() != its.state  # a rating that is written anew is seen as a change, too
     its.user.client.close()
 

@@ -46,6 +46,24 @@ ENDPOINTS: dict[str, tuple[dict[str, Any], list[Layer]]] = {
         {},
         [NO_TOKEN, NOT_THEIRS, bad(id="x"), NO_SUCH_USER, Layer(404, "FAVORITE_NOT_FOUND", {"id": NOBODYS})],
     ),
+    "POST /api/users/{user_id}/watchlist": (
+        {"body": {"movie_id": UNKNOWN}},
+        [NO_TOKEN, NOT_THEIRS, bad(body={"movie_id": "x"}), NO_SUCH_USER, TMDB_AWAY],
+    ),
+    "GET /api/users/{user_id}/watchlist": ({}, [NO_TOKEN, NOT_THEIRS, bad(query="?sort=x"), NO_SUCH_USER]),
+    "DELETE /api/users/{user_id}/watchlist/{id}": (
+        {},
+        [NO_TOKEN, NOT_THEIRS, bad(id="x"), NO_SUCH_USER, Layer(404, "NOT_FOUND", {"id": NOBODYS})],
+    ),
+    "POST /api/users/{user_id}/seen": (
+        {"body": {"movie_id": UNKNOWN}},
+        [NO_TOKEN, NOT_THEIRS, bad(body={"movie_id": 1, "seen_on": "x"}), NO_SUCH_USER, TMDB_AWAY],
+    ),
+    "GET /api/users/{user_id}/seen": ({}, [NO_TOKEN, NOT_THEIRS, bad(query="?sort=x"), NO_SUCH_USER]),
+    "DELETE /api/users/{user_id}/seen/{id}": (
+        {},
+        [NO_TOKEN, NOT_THEIRS, bad(id="x"), NO_SUCH_USER, Layer(404, "NOT_FOUND", {"id": NOBODYS})],
+    ),
     f"POST {RATINGS}": (
         {"body": {"movie_id": UNKNOWN, "rating": 4}},
         [NO_TOKEN, bad(body={"movie_id": "x", "rating": 4}), TMDB_AWAY],

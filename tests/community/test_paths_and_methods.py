@@ -12,6 +12,11 @@ ALLOWED = {
     f"{RATINGS}/1": {"PUT", "DELETE"},
     "/api/users/1/favorites": {"GET", "POST"},
     "/api/users/1/favorites/1": {"DELETE"},
+    "/api/users/1/watchlist": {"GET", "POST"},
+    "/api/users/1/watchlist/1": {"DELETE"},
+    "/api/users/1/seen": {"GET", "POST"},
+    "/api/users/1/seen/1": {"DELETE"},
+    "/api/movies/1/ratings": {"GET"},
     "/api/admin/users/1/favorites": {"DELETE"},
 }
 

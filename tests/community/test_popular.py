@@ -1,5 +1,6 @@
 """GET /api/movies/popular (community-api.txt; contract §7.6, §7.9)."""
 
+import html
 import json
 import time
 from collections.abc import Callable
@@ -9,7 +10,15 @@ from typing import Any
 import httpx
 import pytest
 from tests.community.conftest import POPULAR, ApiUser, Community, MakeCommunity
-from tests.community.responses import POPULAR_FILM, community_error_of, community_offences_of, failing, own_language
+from tests.community.responses import (
+    POPULAR_FILM,
+    community_error_of,
+    community_offences_of,
+    failing,
+    fetch,
+    own_language,
+)
+from tests.conftest import import_films
 from tests.sandbox import Sandbox
 
 from filmer.tmdb.payloads import PayloadError, read_popular
@@ -233,8 +242,38 @@ def test_nothing_is_fresh_where_the_duration_is_0(make_community: MakeCommunity,
     until(server, lambda _: times_asked(sandbox, language) >= 2)
 
 
-def test_a_server_that_has_no_tmdb_says_so(make_community: MakeCommunity, sandbox: Sandbox) -> None:
+def test_without_a_credential_it_is_the_catalogue_s_own_list(make_community: MakeCommunity, sandbox: Sandbox) -> None:
+    """contract §14.1: by popularity, then votes; the page of the storefront shows the same."""
     language = own_language()
-    server = make_community(TMDB_API_KEY="", TMDB_LANGUAGE=language).server
-    community_error_of(server.get(POPULAR), 503, "EXTERNAL_API_ERROR")
+    community = make_community(TMDB_API_KEY="", TMDB_LANGUAGE=language, CACHE_DURATION_SECONDS="30")
+    empty = popular_of(community.server.get(f"{POPULAR}?page=3"))
+    assert empty == {"page": 3, "total_pages": 0, "total_results": 0, "results": []}
+    import_films(community.database_url)
+    first = community.server.get(POPULAR)
+    body = popular_of(first)
+    assert (body["page"], body["total_pages"], body["total_results"]) == (1, 2, 24)
+    known = fetch(
+        community.database_url,
+        "SELECT id, title, rating FROM film ORDER BY popularity DESC NULLS LAST, votes DESC NULLS LAST, no",
+    )
+    every = body["results"] + popular_of(community.server.get(f"{POPULAR}?page=2"))["results"]
+    assert [film["title"] for film in every] == [title for _, title, _ in known]
+    assert [film["vote_average"] for film in every] == [rating for *_, rating in known]
+    assert every[0] == {
+        "id": 278,
+        "title": "The Shawshank Redemption",
+        "release_date": "1994-09-23",
+        "overview": "Two men in a prison keep hope alive for decades.",
+        "popularity": 120.5,
+        "vote_average": 9.3,
+    }
+    assert len({film["id"] for film in every}) == 24
+    assert popular_of(community.server.get(f"{POPULAR}?page=500"))["results"] == []
+    assert freshness(first) == "miss"
+    second = community.server.get(POPULAR, headers={"If-None-Match": first.headers["etag"]})
+    assert (second.status_code, freshness(second)) == (304, "hit")
+    text = community.server.get("/popular").text
+    assert all(f">{film['title']}</a></h2>" in html.unescape(text) for film in body["results"])
+    assert "TheMovieDB" not in text
+    assert "TMDB" not in text
     assert times_asked(sandbox, language) == 0

@@ -28,6 +28,7 @@ from filmer.edge.public_cache import PublicCache
 from filmer.server.serving import free_port
 from filmer.store import valkey
 from filmer.store.embedded import Engines
+from filmer.store.valkey import CLAIMED
 
 FILM = "/api/v1/movies/tt0111161"
 OTHER = "/api/v1/movies/tt0372784"
@@ -129,6 +130,12 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def claims_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In servers of this process: who waits for a claim that was left behind waits longer than a client does."""
+    monkeypatch.setattr("filmer.edge.valkey_cache.CLAIM_MILLISECONDS", 60_000)
+
+
+@pytest.fixture
 def filled(make_database: MakeDatabase) -> str:
     """A database of this test's own with the films of films.csv."""
     return make_database(films=True)
@@ -191,21 +198,19 @@ def test_without_a_duration_nothing_is_kept(filled: str, serve_here: ServeHere, 
         assert data_of(keeping.client.get(FILM))["title"] == "The Shawshank Redemption"
 
 
+@pytest.mark.usefixtures("claims_for_good")
 def test_what_has_run_out_is_computed_anew_at_once(filled: str, serve_here: ServeHere) -> None:
     """The claim of the first computation must not keep the second waiting."""
     with serving(serve_here, filled, CACHE_DURATION_SECONDS="1") as server:
         server.client.get(FILM)
         rename_film(filled, "tt0111161", "Renamed")
-        deadline = time.monotonic() + 5
-        title = ""
-        while title != "Renamed":
+        deadline = time.monotonic() + 20
+        while data_of(server.client.get(FILM))["title"] != "Renamed":
             assert time.monotonic() < deadline
-            found = server.client.get(FILM)
-            title = data_of(found)["title"]
-            answered_within(0.8, found)
             time.sleep(0.02)
 
 
+@pytest.mark.usefixtures("claims_for_good")
 def test_errors_are_not_kept(filled: str, serve_here: ServeHere) -> None:
     with serving(serve_here, filled) as server:
         error_of(server.client.get("/api/v1/movies/tt404"), 404, "NOT_FOUND")
@@ -214,35 +219,46 @@ def test_errors_are_not_kept(filled: str, serve_here: ServeHere) -> None:
         with connect(filled, autocommit=True) as conn:  # no edition tells of it
             conn.execute("UPDATE film SET id = 'tt404' WHERE id = 'tt0372784'")
         for path in ("/api/v1/movies/tt404", FILM):
-            found = server.client.get(path)
-            assert found.status_code == 200
-            answered_within(1, found)  # who failed left no claim
+            assert server.client.get(path).status_code == 200, "who failed left no claim"
 
 
 # --- many at once ---------------------------------------------------------------------------------
 
 
-def test_one_computes_however_many_ask(filled: str, serve: Serve) -> None:
+def claim_left(client: redis.Redis, edition: str) -> float:
+    """Seconds until another process may compute what one has claimed; 0 if nothing is claimed."""
+    pages = client.scan_iter(f"filmer:page:{edition}:*")
+    return max((client.pttl(page) / 1000 for page in pages if client.get(page) == CLAIMED), default=0.0)
+
+
+def test_one_computes_however_many_ask(filled: str, serve: Serve, engines: Engines) -> None:
     """Two hundred at once, of two processes, for something nobody asked for before."""
 
     async def ask(port: int) -> tuple[int, list[httpx.Response]]:
         limits = httpx.Limits(max_connections=200)
         base = f"http://127.0.0.1:{port}"
-        most = 0
+        most, is_claimed = 0, False
         async with httpx.AsyncClient(base_url=base, limits=limits, timeout=30, trust_env=False, verify=False) as client:
             with locked_catalogue(filled):
                 asking = [asyncio.create_task(client.get(FILM)) for _ in range(200)]
                 deadline = time.monotonic() + 20
                 while time.monotonic() < deadline:
-                    most = max(most, await asyncio.to_thread(waiting, filled))
+                    seen = await asyncio.to_thread(waiting, filled)
+                    left = await asyncio.to_thread(claim_left, shared, edition)
+                    if is_claimed and left < 1:  # where the machine is slow: who comes now may compute, too
+                        break
+                    is_claimed = is_claimed or left > 0
+                    most = max(most, seen)
                     await asyncio.sleep(0.02)
                     if most:  # another process would not be far behind; a lock is waited for 2 s
-                        deadline = min(deadline, time.monotonic() + 1)
+                        deadline = min(deadline, time.monotonic() + 0.5)
             return most, await asyncio.gather(*asking)
 
     server = serve(filled, "--workers", "2")
     wait_for_watching(filled, 2)
-    most, answers = asyncio.run(ask(server.port))
+    edition = edition_key(filled)
+    with redis.Redis.from_url(engines.redis_url) as shared:
+        most, answers = asyncio.run(ask(server.port))
     # On a busy machine Valkey may not answer in time: then each process computes for itself, and says so.
     is_shared = "cache away" not in server.output()
     assert most <= (1 if is_shared else 2)
@@ -366,6 +382,7 @@ def test_bytes_that_are_not_ours_change_no_answer(filled: str, serve_here: Serve
         client.delete(page)
 
 
+@pytest.mark.usefixtures("claims_for_good")
 def test_a_page_that_valkey_dropped_is_computed_anew_at_once(
     filled: str, serve_here: ServeHere, engines: Engines
 ) -> None:
@@ -379,7 +396,6 @@ def test_a_page_that_valkey_dropped_is_computed_anew_at_once(
         assert client.delete(*pages) == 1
         found = server.client.get(FILM)
         assert same(found, expected)
-        answered_within(1, found)
 
 
 # --- the database is away -------------------------------------------------------------------------

@@ -1,5 +1,8 @@
 """``filmer import csv`` of workbooks: .xlsx and .ods, with cells of every type."""
 
+import io
+import re
+import zipfile
 from collections.abc import Callable
 from datetime import date, time
 from pathlib import Path
@@ -103,3 +106,52 @@ def test_a_damaged_workbook_is_refused(tmp_path: Path, make: Make, suffix: str) 
     for damaged in (whole[: len(whole) // 2], whole[:-30], whole[:200] + bytes(300) + whole[500:]):
         with pytest.raises(ImportFailed, match="Nothing was changed"):
             read(tmp_path / f"films.{suffix}", damaged)
+
+
+def packed(**files: bytes) -> bytes:
+    """A workbook with further files in it; or, without the workbook's, another kind of archive."""
+    written = io.BytesIO(xlsx(FINE) if "word/document.xml" not in files else b"")
+    with zipfile.ZipFile(written, "a") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return written.getvalue()
+
+
+FINE: Sheets = {"Films": [["title"], ["Fine"]]}
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("letter.docx", packed(**{"word/document.xml": b"<w:document/>"}), "can't be read as .xlsx or .ods"),
+        ("password.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000), "or has a password"),
+        ("picture and workbook.xlsx", PNG + xlsx(FINE), "no column 'title'"),
+        (
+            "page.xls",
+            b"<html><script>alert(1)</script><table><tr><td>title</td></tr></table></html>",
+            "no column 'title'",
+        ),
+        ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "no column 'title'"),
+        ("packed.gz", b"\x1f\x8b" + bytes(100), "compressed with gzip"),
+    ],
+)
+def test_what_is_something_else_is_refused_with_a_sentence(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    with pytest.raises(ImportFailed, match=re.escape(reason)) as refused:
+        read(tmp_path / name, content)
+    assert len(str(refused.value)) < 2000
+
+
+@pytest.mark.parametrize("name", ["macros.xlsm", "films.csv", "films.exe"])
+def test_of_a_workbook_with_macros_the_cells_are_read_whatever_its_name(tmp_path: Path, name: str) -> None:
+    data_set, _ = read(tmp_path / name, packed(**{"xl/vbaProject.bin": b"\xd0\xcf\x11\xe0" + bytes(2000)}))
+    assert [film.title for film in data_set.films] == ["Fine"]
+
+
+def test_a_thousand_columns_are_told_in_a_few_words(tmp_path: Path) -> None:
+    header: list[Cell] = ["title", *(f"c{at}" for at in range(1000))]
+    data_set, report = read(tmp_path / "wide.ods", ods({"Films": [header, ["Fine"]]}))
+    assert [film.title for film in data_set.films] == ["Fine"]
+    assert report.warnings[0].endswith("c18, c19 and 980 more")

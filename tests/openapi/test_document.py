@@ -110,6 +110,15 @@ QUERIES: dict[str, dict[str, dict[str, Any]]] = {
         "sort": {"enum": ["rating", "release_date"], "default": "release_date"},
         "order": {"enum": ["asc", "desc"], "default": "desc"},
     },
+    **{on[operation]: {} for on in community.ON_LISTS.values() for operation in (community.ADD, community.REMOVE)},
+    **{
+        community.ON_LISTS[name][community.LIST]: {
+            "sort": {"enum": sorted([first, "rating", "release_date"]), "default": first},
+            "order": {"enum": ["asc", "desc"], "default": "desc"},
+        }
+        for name, first in (("watchlist", "created_at"), ("seen", "seen_on"))
+    },
+    community.RATINGS_OF: {},
     community.RATE: {},
     community.CHANGE: {},
     community.TAKE_BACK: {},
@@ -132,6 +141,12 @@ PATHS: dict[str, dict[str, dict[str, Any]]] = {
     community.ADD: {"user_id": NUMBER},
     community.LIST: {"user_id": NUMBER},
     community.REMOVE: {"user_id": NUMBER, "id": NUMBER},
+    **{
+        on[operation]: {"user_id": NUMBER} | ({"id": NUMBER} if operation == community.REMOVE else {})
+        for on in community.ON_LISTS.values()
+        for operation in on
+    },
+    community.RATINGS_OF: {"movie_id": NUMBER},
     community.CHANGE: {"id": NUMBER},
     community.TAKE_BACK: {"id": NUMBER},
     community.CLEAR: {"userId": NUMBER},
@@ -172,6 +187,8 @@ BODIES: dict[str, dict[str, dict[str, Any]]] = {
         "duration": {"default": None},
     },
     community.ADD: {"movie_id": FILM},
+    community.ON_LISTS["watchlist"][community.ADD]: {"movie_id": FILM},
+    community.ON_LISTS["seen"][community.ADD]: {"movie_id": FILM, "seen_on": {"default": None}},
     community.RATE: {"movie_id": FILM, "rating": RATING},
     community.CHANGE: {"rating": RATING},
 }

@@ -34,7 +34,15 @@ class Leaver:
         for table, columns, values in (
             ("shelf", "version", "gen_random_uuid()"),
             ("favorite", "movie_id, created", f"{TMDB_ID}, now()"),
+            ("watchlist_film", "movie_id, created", f"{TMDB_ID}, now()"),
+            ("seen_film", "movie_id, seen_on, created", f"{TMDB_ID}, '2024-01-31', now()"),
             ("rating", "movie_id, rating, created, updated", f"{TMDB_ID}, 4.5, now(), now()"),
+            ("shelf_import", "name, left_out, created, row_count", "'ratings.csv', '{}', now(), 1"),
+            (
+                "shelf_import_row",
+                "import_id, place, file, line, title, outcome",
+                "(SELECT max(id) FROM shelf_import), 1, 'ratings.csv', 2, '=Nowhere', 'missing'",
+            ),
             ("progress", "film_id, position, updated", f"'{SHAWSHANK}', 61.5, now()"),
             ("familiar_address", "address, seen", "'somewhere', now()"),
             ("kept_sign_in", "device, created, turned", "'Firefox on Linux', now(), now()"),

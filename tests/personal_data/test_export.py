@@ -59,6 +59,9 @@ def test_a_person_gets_everything_of_their_own(leaver: Leaver) -> None:
     assert [row["quantity"] for row in tables["cart"]] == [1]
     assert [(row["tmdb_id"], row["title"]) for row in tables["favorites"]] == [(TMDB_ID, "The Shawshank Redemption")]
     assert [row["rating"] for row in tables["ratings"]] == [4.5]
+    assert [(row["file"], row["title"], row["outcome"]) for row in tables["imports"]] == [
+        ("ratings.csv", "=Nowhere", "missing")
+    ]
     assert [row["last_four"] for row in tables["cards"]] == [NUMBER[-4:], "9999"]
     assert [row["name"] for row in tables["tokens"]] == ["backup"]
     assert [(row["device"], row["kept"]) for row in tables["sessions"]] == [("", False), ("Firefox on Linux", True)]

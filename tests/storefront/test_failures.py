@@ -68,6 +68,8 @@ def greets(response: httpx.Response) -> bool:
         ("POST", "/favorites", 400),
         ("POST", "/favorites/x/remove", 404),
         ("POST", "/ratings/x/remove", 404),
+        ("GET", "/shelves/import/x", 404),
+        ("POST", "/shelves/import/1/choose", 404),
     ],
 )
 def test_a_failure_knows_who_is_signed_in(

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -71,10 +72,23 @@ PERSONAL = {
     ("POST", "/orders/{order_id}/cancel"),
     ("GET", "/favorites"),
     ("POST", "/favorites"),
-    ("POST", "/favorites/{favorite_id}/remove"),
+    ("POST", "/favorites/{entry_id}/remove"),
+    ("GET", "/watchlist"),
+    ("POST", "/watchlist"),
+    ("POST", "/watchlist/{entry_id}/remove"),
+    ("GET", "/seen"),
+    ("POST", "/seen"),
+    ("POST", "/seen/{entry_id}/remove"),
     ("GET", "/ratings"),
     ("POST", "/ratings"),
     ("POST", "/ratings/{rating_id}/remove"),
+    ("GET", "/shelves/import"),
+    ("POST", "/shelves/import"),
+    ("GET", "/shelves/import/{import_id}"),
+    ("GET", "/shelves/import/{import_id}/report"),
+    ("POST", "/shelves/import/{import_id}/choose"),
+    ("POST", "/shelves/import/{import_id}/remove"),
+    ("GET", "/shelves/export/{kind}"),
 }
 # Whoever never had a session has a cart of their own; one whose session ran out signs in first.
 CARTS = {
@@ -85,6 +99,7 @@ CARTS = {
     ("POST", "/cart/clear"),
 }
 ENDING = {("POST", "/sign-out"), ("POST", "/account/sessions/end")}  # the actor's own session
+SHELVES = ("favorite", "watchlist_film", "seen_film")
 ACTORS = ["nobody", "a made-up session", "a bearer token", "another", "another with the same things"]
 
 
@@ -105,17 +120,22 @@ class Owner:
         self.ratings = [row[0] for row in fetch(url, "SELECT id FROM rating WHERE account_id = %s", self.person.id)]
         put_card(url, {**CARD, "creditCardId": "4000000000007532"}, account_id=self.person.id)
         [[self.card_id]] = fetch(url, "SELECT id FROM card WHERE account_id = %s", self.person.id)
-        self.favorites = [row[0] for row in fetch(url, "SELECT id FROM favorite WHERE account_id = %s", self.person.id)]
+        self.entries = [
+            row[0]
+            for table in SHELVES
+            for row in fetch(url, f"SELECT id FROM {table} WHERE account_id = %s", self.person.id)
+        ]
         self.sign_ins = [
             row[0]
             for table in ("session", "kept_sign_in")
             for row in fetch(url, f"SELECT id FROM {table} WHERE account_id = %s", self.person.id)
         ]
+        [[self.import_id]] = fetch(url, "SELECT id FROM shelf_import WHERE account_id = %s", self.person.id)
         self.state = self.look()
 
     def look(self) -> list[Any]:
         """Everything that is theirs, as it is kept."""
-        tables = ("card", "cart_line", "shop_order", "rental", "favorite", "rating", "shelf",
+        tables = ("card", "cart_line", "shop_order", "rental", *SHELVES, "rating", "shelf", "shelf_import_row",
                   "kept_sign_in", "new_password_link", "unconfirmed_address", "mail")  # fmt: skip
         mine = [fetch(self.url, f"SELECT t::text FROM {table} t WHERE account_id = %s ORDER BY 1", self.person.id)
                 for table in tables]  # fmt: skip
@@ -128,7 +148,15 @@ class Owner:
         ]
 
     def leaks_in(self, response: httpx.Response) -> list[str]:
-        secrets = [self.person.email, self.token, "the owner's token", "the owner&#39;s token", str(self.order), "7532"]
+        secrets = [
+            self.person.email,
+            self.token,
+            "the owner's token",
+            "the owner&#39;s token",
+            "the-owners-ratings",
+            str(self.order),
+            "7532",
+        ]
         headers = [header for header in response.headers.items() if header[0] != "x-request-id"]  # which is drawn
         return [secret for secret in secrets if secret in f"{headers} {response.text}"]
 
@@ -140,7 +168,14 @@ def keep_things(client: httpx.Client) -> None:
     client.post("/cart/items", data={"movieId": FILM, "quantity": "2"})
     for movie in (SHAWSHANK, GODFATHER):
         assert client.post("/favorites", data={"movie_id": movie}).status_code == 303
+        assert client.post("/watchlist", data={"movie_id": movie}).status_code == 303
+        assert client.post("/seen", data={"movie_id": movie, "seen_on": "2024-01-31"}).status_code == 303
         assert client.post("/ratings", data={"movie_id": movie, "rating": "4.5"}).status_code == 303
+    rated = ("ratings.csv", b"Date,Name,Year,Letterboxd URI,Rating\n2020-01-01,Home,1990,https://x,4\n")
+    sent = client.post("/shelves/import", files={"file": rated})
+    assert sent.status_code == 303
+    while "data-progress" in client.get(sent.headers["location"]).text:  # until its film is looked for
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +184,7 @@ def place(make_database: MakeDatabase, serve_here: ServeHere, shared_sandbox: Sa
     put_card(url)
     add_feature(url, FILM)
     # The numbers of one's things begin so far apart that none is taken for another.
-    for number, table in enumerate(("account", "favorite", "rating", "token"), start=71):
+    for number, table in enumerate(("account", *SHELVES, "rating", "token"), start=71):
         fetch(url, f"ALTER TABLE {table} ALTER COLUMN id RESTART WITH {number}0000001")
     return url, serve_here(url, **tmdb_settings(shared_sandbox)).client
 
@@ -193,7 +228,7 @@ def addresses(path: str, owner: Owner) -> list[str]:
         "slug": ["imprint"],
         "job_id": ["1"],
         "change_id": ["1"],
-        "kind": ["films", "orders", "members"],
+        "kind": ["films", "orders", "members", "shelves.json"],
         "video_id": ["1"],
         "genre_id": ["1", str(owner.person.id)],
         "name": ["site.css"],
@@ -207,7 +242,8 @@ def addresses(path: str, owner: Owner) -> list[str]:
         ],
         "order_id": [str(owner.order)],
         "rental_id": [*map(str, owner.rentals)],
-        "favorite_id": [*map(str, owner.favorites), str(owner.person.id)],
+        "import_id": [str(owner.import_id)],
+        "entry_id": [*map(str, owner.entries), str(owner.person.id)],
         "rating_id": [*map(str, owner.ratings), str(owner.person.id)],
         "account_id": [str(owner.person.id)],
     }

@@ -257,7 +257,17 @@ def test_whoever_is_signed_in_is_greeted_and_nobody_else_is(server: tuple[str, S
 
 def test_a_page_for_the_signed_in_leads_there_and_back(server: tuple[str, Server]) -> None:
     _, running = server
-    for path in ("/account", "/library", "/checkout", "/orders", "/favorites", "/ratings", "/admin", "/orders?page=2"):
+    for path in (
+        "/account",
+        "/library",
+        "/checkout",
+        "/orders",
+        "/favorites",
+        "/ratings",
+        "/shelves/import",
+        "/admin",
+        "/orders?page=2",
+    ):
         response = running.client.get(path)
         assert response.status_code == 303
         assert response.headers["location"] == f"/sign-in?next={quote(path, safe='')}"

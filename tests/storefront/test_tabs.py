@@ -41,7 +41,7 @@ def marked(text: str) -> list[str]:
         ("People", ["/stars", "/stars?name=a&page=2", "/stars?sortBy=name", "/stars/nm0000209"]),
         ("Popular", ["/popular", "/popular?page=2"]),
         ("Cart", ["/cart", "/checkout"]),
-        ("Favourites", ["/favorites?sort=rating&order=asc", "/ratings"]),
+        ("Favourites", ["/favorites?sort=rating&order=asc", "/ratings", "/shelves/import"]),
         ("Mary", ["/account", "/orders", "/orders?size=1&page=2"]),
     ],
 )  # fmt: skip

@@ -31,6 +31,8 @@ PLACE = f"/films/{FILM}"
 SIGN_IN = f"/sign-in?next={quote(PLACE, safe='')}"
 RENT = ("/cart/items", {"movieId": FILM, "quantity": "2", "next": PLACE})
 KEEP = ("/favorites", {"movie_id": str(SHAWSHANK), "next": PLACE})
+WATCH = ("/watchlist", {"movie_id": str(SHAWSHANK), "next": PLACE})
+SAW = ("/seen", {"movie_id": str(SHAWSHANK), "seen_on": "2024-01-31", "next": PLACE})
 RATE = ("/ratings", {"movie_id": str(SHAWSHANK), "rating": "4.5", "next": PLACE})
 OVER = "A" * 43  # a session that ran out: whoever never had one has a cart as well (test_guest_cart.py)
 Form = tuple[str, dict[str, str]]
@@ -105,6 +107,15 @@ def read(waiting: str) -> str:
 @pytest.mark.parametrize(
     ("session", "form", "promise", "done", "where", "column"),
     [
+        ("", WATCH, "the film is on your watchlist", f"{TITLE} is on your watchlist.", "watchlist_film", "true"),
+        (
+            "",
+            SAW,
+            "the film is among those you have seen",
+            f"{TITLE} is among the films you have seen.",
+            "seen_film",
+            "seen_on = '2024-01-31'",
+        ),
         (OVER, RENT, "the film goes into your cart", f"{TITLE} is in your cart, 2 of it.", "cart_line", "quantity = 2"),
         *(
             row
@@ -278,8 +289,8 @@ def test_what_is_too_large_to_wait_is_asked_for_once_more(browser: httpx.Client)
 
 @pytest.mark.parametrize(
     "path",
-    ["/cart/clear", f"/cart/items/{FILM}/remove", "/favorites/1/remove", "/ratings/1/remove", "/account/sessions/end",
-     "/account/tokens/1/revoke", "/admin/customers/1/favorites/clear"],
+    ["/cart/clear", f"/cart/items/{FILM}/remove", "/favorites/1/remove", "/watchlist/1/remove", "/seen/1/remove",
+     "/ratings/1/remove", "/account/sessions/end", "/account/tokens/1/revoke", "/admin/customers/1/favorites/clear"],
 )  # fmt: skip
 def test_what_takes_something_away_is_never_done_later(
     place: Place, browser: httpx.Client, mary: User, path: str

@@ -205,7 +205,7 @@ def test_a_film_favourited_while_it_is_linked_is_in_use(linker: LinkCommand, san
             eventually(lambda: linker.fetch("SELECT FROM pg_locks WHERE NOT granted"))
             await asyncio.sleep(0.5)  # longer than it makes others wait
             assert linker.links() == {}
-            await community.insert_favorite(conn, person.id, movie, SystemClock().now())
+            await community.insert_entry(conn, "favorite", person.id, movie, SystemClock().now())
             await conn.commit()
             return stdout_of(result_of(run))
 

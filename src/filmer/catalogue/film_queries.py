@@ -13,21 +13,22 @@ LOOKED_AT = 500  # films: of people who were in thousands, those that share most
 async def select_film(conn: Connection, film_id: str) -> Film | None:
     statement = """
         SELECT f.no, f.id, f.title, f.original_title, f.year, f.release_date, f.runtime_minutes, f.director,
-            f.rating, f.votes, t.price, coalesce(f.tmdb_id, l.tmdb_id), f.overview, f.star_nos,
+            f.rating, f.votes, t.price, coalesce(f.tmdb_id, l.tmdb_id, n.number), f.overview, f.star_nos,
             coalesce(f.director_nos, '{}'), f.genre_ids, f.genres, f.certificate, f.country, f.language
         FROM film f LEFT JOIN tmdb_link l ON l.film_id = f.id LEFT JOIN film_terms t ON t.film_id = f.id
+            LEFT JOIN film_number n ON n.film_id = f.id
         WHERE f.id = %s
     """
     row = await (await conn.execute(statement, [film_id])).fetchone()
     if row is None:
         return None
     no, identifier, title, original_title, year, release_date, runtime, director = row[:8]
-    rating, votes, price, tmdb_id, overview, star_nos, director_nos, genre_ids, genres, *said = row[8:]
+    rating, votes, price, number, overview, star_nos, director_nos, genre_ids, genres, *said = row[8:]
     certificate, country, language = said
     return Film(
         no=no, id=identifier, title=title, original_title=original_title, year=year, release_date=release_date,
         runtime_minutes=runtime, director=director, genres=_genres(genre_ids, genres), rating=rating, votes=votes,
-        price=price, tmdb_id=tmdb_id, overview=overview, star_nos=star_nos,
+        price=price, number=number, overview=overview, star_nos=star_nos,
         director_nos=director_nos, certificate=certificate, country=country, language=language,
     )  # fmt: skip
 

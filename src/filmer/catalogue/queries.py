@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg.rows import TupleRow
 
 from filmer.catalogue.folding import by_name
-from filmer.catalogue.listing import CHUNK, Span
+from filmer.catalogue.listing import ALL, CHUNK, Span
 from filmer.catalogue.schemas import (
     CastMember,
     Genre,
@@ -126,18 +126,34 @@ async def select_movie(conn: Connection, movie_id: str) -> Movie | None:
     )  # fmt: skip
 
 
-async def select_films_by_tmdb_ids(conn: Connection, tmdb_ids: Sequence[int]) -> dict[int, MovieItem]:
-    """The films TMDB knows by these ids, as far as the catalogue has them; of two that claim one id, the first."""
+async def select_films_by_numbers(conn: Connection, numbers: Sequence[int]) -> dict[int, MovieItem]:
+    """The films with these TMDB ids or numbers of the shop's own; of two that claim one id, the first."""
     statement = f"""
-        SELECT DISTINCT ON (k.tmdb_id) k.tmdb_id, {MOVIE_ITEM}
+        SELECT DISTINCT ON (k.number) k.number, {MOVIE_ITEM}
         FROM (
-            SELECT tmdb_id, id FROM film WHERE tmdb_id = ANY(%(ids)s::integer[])
-            UNION ALL SELECT tmdb_id, film_id FROM tmdb_link WHERE tmdb_id = ANY(%(ids)s::integer[])
-        ) k JOIN film f USING (id)
-        ORDER BY k.tmdb_id, f.id
+            SELECT tmdb_id, id FROM film WHERE tmdb_id = ANY(%(numbers)s::integer[])
+            UNION ALL SELECT tmdb_id, film_id FROM tmdb_link WHERE tmdb_id = ANY(%(numbers)s::integer[])
+            UNION ALL SELECT number, film_id FROM film_number WHERE number = ANY(%(numbers)s::integer[])
+        ) k (number, id) JOIN film f USING (id)
+        ORDER BY k.number, f.id
     """
-    rows = await _fetch(conn, statement, {"ids": list(tmdb_ids)})
+    rows = await _fetch(conn, statement, {"numbers": list(numbers)})
     return {row[0]: movie_item(row[1:]) for row in rows}
+
+
+async def select_popular(conn: Connection, span: Span) -> tuple[int, list[TupleRow]]:
+    """How many films there are, and a span of them in the order of popularity, then votes.
+
+    Of each film the number, title, release date, overview, popularity and rating.
+    """
+    statement = f"""
+        SELECT coalesce(f.tmdb_id, l.tmdb_id, n.number), f.title, f.release_date, f.overview, f.popularity, f.rating
+        FROM ({_SLICE}) place JOIN film f USING (no)
+        LEFT JOIN tmdb_link l ON l.film_id = f.id LEFT JOIN film_number n ON n.film_id = f.id
+        WHERE coalesce(f.tmdb_id, l.tmdb_id, n.number) IS NOT NULL ORDER BY place.chunk, place.at
+    """
+    rows = await _fetch(conn, statement, _span_parameters(ALL, "popularity desc", span))
+    return await select_size(conn, ALL), rows
 
 
 async def select_star(conn: Connection, star_id: str) -> Star | None:

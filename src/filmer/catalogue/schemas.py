@@ -118,7 +118,8 @@ class Film(msgspec.Struct, frozen=True):
     """A film with all the catalogue has about it. ``price``: None for the shop's default price.
 
     ``no`` and ``star_nos``: positions in the catalogue's order, valid within one edition; ``director_nos``: of
-    directors, empty in an edition that was imported before they were people.
+    directors, empty in an edition that was imported before they were people. ``number``: TMDB's, or the shop's own;
+    None until the next import, where a version without such numbers built the edition.
     """
 
     no: int
@@ -133,7 +134,7 @@ class Film(msgspec.Struct, frozen=True):
     rating: float | None
     votes: int | None
     price: Decimal | None
-    tmdb_id: int | None
+    number: int | None
     overview: str | None
     star_nos: list[int]
     director_nos: list[int] = []

@@ -107,7 +107,8 @@ class SearchIndex:
             found[0],
         )
 
-    def near(self, kind: str, text: str, weights: ranking.Weights, size: int) -> list[Near]:
+    def near(self, kind: str, text: str, weights: ranking.Weights, size: int, *, is_quick: bool = False) -> list[Near]:
+        """``is_quick``: without the last resort, for whoever looks for thousands of films."""
         words, year = split_year(words_of(text)) if kind == FILMS else (written_words(text), None)
         letters = letters_of(words)
         if len(letters) < 2:  # noqa: PLR2004 - one letter is near to every word
@@ -123,7 +124,7 @@ class SearchIndex:
                     yield Near(kind, entry.no, score, likeness, f"{spelling} {year}" if bonus else spelling)
 
         found = list(ranked(self._near_places(kind, letters, weights)))
-        is_long = kind == FILMS and weights == ranking.SEARCH and len(letters) > SHORT
+        is_long = not is_quick and kind == FILMS and weights == ranking.SEARCH and len(letters) > SHORT
         if is_long and not any(near.likeness >= ranking.SURE for near in found):
             found += ranked(self.places(self.fuzzy("key", letters, 2), CLOSE))  # the last resort takes 5 ms
         found.sort(key=lambda near: -near.score)

@@ -215,8 +215,8 @@ def _tmdb(settings: Settings) -> Finding:
     if not (settings.tmdb_access_token or settings.tmdb_api_key):
         return Finding(
             True,
-            "TMDB: no credential is set, so popular films and new favourites and ratings answer 503",
-            "If you want them, set TMDB_ACCESS_TOKEN or TMDB_API_KEY to the credential of your account at TMDB.",
+            "TMDB: no credential is set, so popular films and the details of films are the catalogue's own",
+            "If you want TMDB's, set TMDB_ACCESS_TOKEN or TMDB_API_KEY to the credential of your account at TMDB.",
         )
     # Without the client's log, as the finding says the same.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

@@ -11,7 +11,7 @@ from filmer.audit.queries import Entry, LogFilter, select_entries
 from filmer.audit.sentences import sentence
 from filmer.commands.options import DataDir
 from filmer.commands.terminal import err, in_database, shown
-from filmer.office.spreadsheet_csv import Cell, rows
+from filmer.importing.spreadsheet_csv import Cell, rows
 from filmer.settings import Settings
 from filmer.store.postgres import Connection
 

@@ -1,52 +1,83 @@
-"""All SQL of favourites and ratings. Every statement names the account whose rows it reads or writes.
+"""All SQL of shelves and ratings. Every statement names the account whose rows it reads or writes.
 
 A transaction that writes first changes the version of the account's shelf, and so locks that row until its end.
+Several numbers may mean one film (``ALIKE``): a film that was kept under one of them is found under each.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, LiteralString
 from uuid import UUID
 
 import msgspec
 from psycopg.rows import TupleRow
 
+from filmer.catalogue.number_queries import ALIKE, FILMS_OF, FIRST_OWN
 from filmer.clock import timestamp
-from filmer.community.schemas import Favorite, FavoriteFilm, RatedFilm, Rating, UpdatedRating, stars
+from filmer.community.schemas import (
+    Favorite,
+    FavoriteFilm,
+    FilmRatings,
+    RatedFilm,
+    Rating,
+    Seen,
+    SeenFilm,
+    UpdatedRating,
+    stars,
+)
 from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
 
-_ORDERS = {
-    ("release_date", "asc"): "release_date ASC",
-    ("release_date", "desc"): "release_date DESC",
-    ("rating", "asc"): "r.rating ASC",
-    ("rating", "desc"): "r.rating DESC",
+Table = Literal["favorite", "watchlist_film", "seen_film"]  # what an account keeps films in
+
+_ORDERS: dict[str, LiteralString] = {
+    "release_date": "release_date",
+    "rating": "rating",
+    "created_at": "k.created",
+    "seen_on": "k.seen_on",
 }
 
-
-# The film of a favourite or rating {0}: t as TMDB sent it, or else f from the catalogue.
-_FILM = """
-    LEFT JOIN tmdb_film t ON t.movie_id = {0}.movie_id AND btrim(t.title) <> ''
-    LEFT JOIN LATERAL (SELECT title, release_date FROM film c
-                       WHERE t.movie_id IS NULL AND c.id = ANY(ARRAY(
-                           SELECT n.id FROM film n WHERE n.tmdb_id = {0}.movie_id
-                           UNION ALL SELECT l.film_id FROM tmdb_link l WHERE l.tmdb_id = {0}.movie_id))
-                       ORDER BY c.id LIMIT 1) f ON true
+# What is told of the film that is kept as {0}.movie_id, which a.numbers mean: t as TMDB sent it, f from the catalogue;
+# h if the owner has hidden it.
+_FILM = f"""
+    CROSS JOIN LATERAL (SELECT ARRAY({ALIKE.format("{0}.movie_id")}) AS numbers) a
+    LEFT JOIN LATERAL (
+        SELECT * FROM tmdb_film WHERE movie_id = ANY (a.numbers) AND btrim(title) <> ''
+        ORDER BY movie_id <> {{0}}.movie_id, movie_id LIMIT 1
+    ) t ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM film WHERE id = ANY (ARRAY({FILMS_OF.format("a.numbers")})) ORDER BY id LIMIT 1
+    ) f ON true
+    LEFT JOIN LATERAL (
+        SELECT title FROM hidden_film WHERE f.id IS NULL AND id = ANY (ARRAY({FILMS_OF.format("a.numbers")})) LIMIT 1
+    ) h ON true
+"""
+_TITLE = "coalesce(t.title, f.title, h.title, '')"
+# The account's rating of the film that a.numbers mean.
+_RATING = """
+    LEFT JOIN LATERAL (
+        SELECT id, rating FROM rating WHERE account_id = %(account)s AND movie_id = ANY (a.numbers)
+        ORDER BY updated DESC, id DESC LIMIT 1
+    ) r ON true
 """
 
 
-class ListedFavorite(msgspec.Struct, frozen=True):
-    """``fetched``: when TMDB sent the film's data; None if they are no longer stored."""
+class ListedFilm(msgspec.Struct, frozen=True):
+    """``fetched``: when TMDB sent the film's data; None if they are not stored. ``tmdb_id``: None if it has none."""
 
     film: FavoriteFilm
     fetched: datetime | None
+    tmdb_id: int | None
 
 
 class ShelfEntry(msgspec.Struct, frozen=True):
-    """An account's favourite and rating of a film, or None. ``rating``: 0 to 5."""
+    """What an account keeps of a film: the ids of its records, or None. ``rating``: 0 to 5."""
 
     favorite_id: int | None
+    watchlist_id: int | None
+    seen_id: int | None
+    seen_on: date | None
     rating_id: int | None
     rating: float | None
 
@@ -72,68 +103,95 @@ async def change_version(conn: Connection, account_id: int) -> None:
     )
 
 
-async def insert_film_in_use(conn: Connection, movie_id: int) -> None:
-    """From now on no import drops the catalogue's film with this TMDB id."""
+async def insert_film_in_use(conn: Connection, movie_id: int) -> bool:
+    """From now on no import drops the catalogue's films of this number. Returns whether it has any.
+
+    Until the transaction ends, no import or link changes what the number means.
+    """
     await conn.execute("LOCK TABLE film_in_use IN ROW EXCLUSIVE MODE")  # no import replaces the catalogue meanwhile
     await conn.execute(USE_CURRENT_EDITION_LOCALLY)
-    await conn.execute(
-        """
-        INSERT INTO film_in_use (film_id)
-        SELECT id FROM film WHERE tmdb_id = %(movie)s
-        UNION SELECT f.id FROM tmdb_link l JOIN film f ON f.id = l.film_id WHERE l.tmdb_id = %(movie)s
-        ON CONFLICT DO NOTHING
-        """,
-        {"movie": movie_id},
-    )
+    statement = f"""
+        WITH known AS (
+            SELECT id FROM film
+            WHERE id = ANY (ARRAY({FILMS_OF.format(f"ARRAY({ALIKE.format('%(movie)s::integer')})")}))
+        ), added AS (INSERT INTO film_in_use (film_id) SELECT id FROM known ON CONFLICT DO NOTHING)
+        SELECT FROM known
+    """
+    return (await conn.execute(statement.encode(), {"movie": movie_id})).rowcount > 0
 
 
-async def select_favorite(conn: Connection, account_id: int, movie_id: int) -> Favorite | None:
-    statement = "SELECT id, movie_id, created FROM favorite WHERE account_id = %s AND movie_id = %s"
-    row = await (await conn.execute(statement, [account_id, movie_id])).fetchone()
-    return None if row is None else Favorite.of(*row)
+async def select_entry(conn: Connection, table: Table, account_id: int, movie_id: int) -> Favorite | None:
+    """Of two that mean one film, the first."""
+    statement = f"""
+        SELECT id, movie_id, created{_seen_on(table)} FROM {table}
+        WHERE account_id = %(account)s AND movie_id IN ({ALIKE.format("%(movie)s::integer")}) ORDER BY id LIMIT 1
+    """
+    row = await (await conn.execute(statement.encode(), {"account": account_id, "movie": movie_id})).fetchone()
+    return None if row is None else _entry(row)
 
 
 async def select_shelf_entry(conn: Connection, account_id: int, movie_id: int) -> ShelfEntry:
-    cursor = await conn.execute(
-        """
-        SELECT v.id, r.id, r.rating
-        FROM (SELECT) single_row
-        LEFT JOIN favorite v ON v.account_id = %(account)s AND v.movie_id = %(movie)s
-        LEFT JOIN rating r ON r.account_id = %(account)s AND r.movie_id = %(movie)s
-        """,
-        {"account": account_id, "movie": movie_id},
-    )
-    row = await cursor.fetchone()
+    kept = "(SELECT {} FROM {} WHERE account_id = %(account)s AND movie_id = ANY (a.numbers) ORDER BY id LIMIT 1)"
+    statement = f"""
+        SELECT {kept.format("id", "favorite")}, {kept.format("id", "watchlist_film")}, {kept.format("id", "seen_film")},
+            {kept.format("seen_on", "seen_film")}, r.id, r.rating
+        FROM (SELECT ARRAY({ALIKE.format("%(movie)s::integer")}) AS numbers) a {_RATING}
+    """
+    row = await (await conn.execute(statement.encode(), {"account": account_id, "movie": movie_id})).fetchone()
     assert row is not None  # noqa: S101 - it selects from a single row
-    favorite_id, rating_id, rating = row
-    return ShelfEntry(favorite_id, rating_id, None if rating is None else stars(rating))
+    favorite_id, watchlist_id, seen_id, seen_on, rating_id, rating = row
+    told = None if rating is None else stars(rating)
+    return ShelfEntry(favorite_id, watchlist_id, seen_id, seen_on, rating_id, told)
 
 
 async def select_favorite_ids(conn: Connection, account_id: int, movie_ids: Sequence[int]) -> dict[int, int]:
-    """The ids of the favourites among these films, by TMDB id."""
-    cursor = await conn.execute(
-        "SELECT movie_id, id FROM favorite WHERE account_id = %s AND movie_id = ANY(%s::integer[])",
-        [account_id, list(movie_ids)],
-    )
+    """The ids of the favourites among these films, by their numbers as given."""
+    statement = f"""
+        SELECT n.movie_id, v.id FROM unnest(%(movies)s::integer[]) n (movie_id)
+        JOIN LATERAL (
+            SELECT id FROM favorite WHERE account_id = %(account)s AND movie_id IN ({ALIKE.format("n.movie_id")})
+            ORDER BY id LIMIT 1
+        ) v ON true
+    """
+    cursor = await conn.execute(statement.encode(), {"account": account_id, "movies": list(movie_ids)})
     return dict(await cursor.fetchall())
 
 
-async def insert_favorite(conn: Connection, account_id: int, movie_id: int, now: datetime) -> Favorite | None:
-    """None if the film is a favourite already."""
+async def insert_entry(
+    conn: Connection, table: Table, account_id: int, movie_id: int, now: datetime, seen_on: date | None = None
+) -> Favorite:
+    """To be called when the film is not kept there yet."""
+    has_day = table == "seen_film"
+    statement = f"""
+        INSERT INTO {table} (account_id, movie_id, created{_seen_on(table)})
+        VALUES (%s, %s, %s{", %s" * has_day}) RETURNING id, movie_id, created{_seen_on(table)}
+    """
+    values = [account_id, movie_id, now, *([seen_on] if has_day else [])]
+    row = await (await conn.execute(statement.encode(), values)).fetchone()
+    assert row is not None  # noqa: S101 - it is inserted
+    return _entry(row)
+
+
+async def update_seen(conn: Connection, account_id: int, entry_id: int, seen_on: date) -> Seen | None:
+    """None if the account has no such record."""
     cursor = await conn.execute(
         """
-        INSERT INTO favorite (account_id, movie_id, created) VALUES (%s, %s, %s)
-        ON CONFLICT (account_id, movie_id) DO NOTHING RETURNING id, movie_id, created
+        UPDATE seen_film SET seen_on = %s WHERE id = %s AND account_id = %s RETURNING id, movie_id, created, seen_on
         """,
-        [account_id, movie_id, now],
+        [seen_on, entry_id, account_id],
     )
     row = await cursor.fetchone()
-    return None if row is None else Favorite.of(*row)
+    return None if row is None else Seen(row[0], row[1], timestamp(row[2]), row[3])
 
 
-async def delete_favorite(conn: Connection, account_id: int, favorite_id: int) -> bool:
-    cursor = await conn.execute("DELETE FROM favorite WHERE id = %s AND account_id = %s", [favorite_id, account_id])
-    return cursor.rowcount == 1
+async def delete_entry(conn: Connection, table: Table | Literal["rating"], account_id: int, entry_id: int) -> bool:
+    """With all others of the account that mean the same film. False if the account has no such record."""
+    statement = f"""
+        DELETE FROM {table} WHERE account_id = %(account)s AND movie_id IN ({
+        ALIKE.format(f"(SELECT movie_id FROM {table} WHERE id = %(id)s AND account_id = %(account)s)")
+    })
+    """
+    return (await conn.execute(statement.encode(), {"id": entry_id, "account": account_id})).rowcount > 0
 
 
 async def delete_favorites(conn: Connection, account_id: int) -> int:
@@ -141,66 +199,90 @@ async def delete_favorites(conn: Connection, account_id: int) -> int:
     return (await conn.execute("DELETE FROM favorite WHERE account_id = %s", [account_id])).rowcount
 
 
-async def select_favorites(
-    conn: Connection, account_id: int, *, sort: Literal["release_date", "rating"], order: Literal["asc", "desc"]
-) -> list[ListedFavorite]:
-    """Missing values last in both orders, then newest favourite first (contract §7.5).
+async def select_entries(
+    conn: Connection,
+    table: Table,
+    account_id: int,
+    *,
+    sort: Literal["release_date", "rating", "created_at", "seen_on"],
+    order: Literal["asc", "desc"],
+) -> list[ListedFilm]:
+    """Each film once. Missing values last in both orders, then the newest record first (contract §7.5).
 
-    A film whose TMDB data are not stored has the catalogue's title and date.
+    What TMDB's data lack, or all where they are not stored, is the catalogue's.
     """
     statement = f"""
-        SELECT v.id, v.movie_id, coalesce(t.title, f.title, ''), coalesce(t.release_date, f.release_date)
-            AS release_date, t.overview, t.popularity, t.vote_average, r.rating, v.created, t.fetched
-        FROM favorite v
-        LEFT JOIN rating r ON r.account_id = v.account_id AND r.movie_id = v.movie_id {_FILM.format("v")}
-        WHERE v.account_id = %s
-        ORDER BY {_ORDERS[sort, order]} NULLS LAST, v.created DESC, v.id DESC
+        WITH every AS MATERIALIZED (
+            SELECT v.*, {_TITLE} AS title, coalesce(t.release_date, f.release_date) AS release_date,
+                coalesce(t.overview, f.overview) AS overview, coalesce(t.popularity, f.popularity) AS popularity,
+                coalesce(t.vote_average, f.rating) AS vote_average, r.rating, t.fetched,
+                (SELECT min(n) FROM unnest(a.numbers) n) AS first_number
+            FROM {table} v {_FILM.format("v")} {_RATING} WHERE v.account_id = %(account)s
+        )
+        SELECT id, movie_id, title, release_date, overview, popularity, vote_average, rating, created, fetched,
+            first_number{_seen_on(table)}
+        FROM (SELECT DISTINCT ON (first_number) * FROM every ORDER BY first_number, id) k
+        ORDER BY {_ORDERS[sort]} {order} NULLS LAST, created DESC, id DESC
     """
-    cursor = await conn.execute(statement.encode(), [account_id])
-    return [ListedFavorite(_favorite_film(row), fetched=row[9]) for row in await cursor.fetchall()]
+    cursor = await conn.execute(statement.encode(), {"account": account_id})
+    return [_listed_film(row) for row in await cursor.fetchall()]
 
 
-def _favorite_film(row: TupleRow) -> FavoriteFilm:
-    favorite_id, movie_id, title, release_date, overview, popularity, vote_average, rating, created, _ = row
-    return FavoriteFilm(
-        id=favorite_id,
-        movie_id=movie_id,
-        title=title,
-        release_date=release_date,
-        overview=overview,
-        popularity=popularity,
-        vote_average=vote_average,
-        user_rating=None if rating is None else stars(rating),
-        created_at=timestamp(created),
-    )
+async def select_title(conn: Connection, movie_id: int) -> str:
+    """As lists show it; empty if it is not known."""
+    statement = f"SELECT {_TITLE} FROM (SELECT %s::integer AS movie_id) v {_FILM.format('v')}"
+    row = await (await conn.execute(statement.encode(), [movie_id])).fetchone()
+    return row[0] if row else ""
 
 
 async def select_ratings(conn: Connection, account_id: int, *, limit: int) -> list[RatedFilm]:
-    """The latest first."""
+    """The latest first, each film once."""
     statement = f"""
-        SELECT r.id, r.movie_id, coalesce(t.title, f.title, ''), r.rating, r.updated
-        FROM rating r {_FILM.format("r")}
-        WHERE r.account_id = %s ORDER BY r.updated DESC, r.id DESC LIMIT %s
+        SELECT * FROM (
+            SELECT DISTINCT ON ((SELECT min(n) FROM unnest(a.numbers) n))
+                v.id, v.movie_id, {_TITLE}, v.rating, v.updated
+            FROM (SELECT * FROM rating WHERE account_id = %s ORDER BY updated DESC, id DESC LIMIT %s) v
+            {_FILM.format("v")} ORDER BY (SELECT min(n) FROM unnest(a.numbers) n), v.updated DESC, v.id DESC
+        ) latest ORDER BY updated DESC, id DESC
     """
     cursor = await conn.execute(statement.encode(), [account_id, limit])
     return [RatedFilm(row[0], row[1], row[2], stars(row[3]), row[4]) for row in await cursor.fetchall()]
+
+
+async def select_film_ratings(conn: Connection, movie_id: int) -> FilmRatings:
+    """What all users of the shop think of a film: sums alone, whose accounts nobody is told."""
+    statement = f"""
+        SELECT rating, count(*) FROM (
+            SELECT DISTINCT ON (account_id) rating FROM rating WHERE movie_id IN ({ALIKE.format("%s::integer")})
+            ORDER BY account_id, updated DESC, id DESC
+        ) latest GROUP BY rating
+    """
+    cursor = await conn.execute(statement.encode(), [movie_id])
+    return FilmRatings.of(movie_id, dict(await cursor.fetchall()))
 
 
 async def upsert_rating(
     conn: Connection, account_id: int, movie_id: int, rating: Decimal, now: datetime
 ) -> tuple[Rating, bool]:
     """The rating, and whether it is a new one."""
-    cursor = await conn.execute(
-        """
-        WITH before AS (SELECT FROM rating WHERE account_id = %(account)s AND movie_id = %(movie)s)
-        INSERT INTO rating (account_id, movie_id, rating, created, updated)
-        VALUES (%(account)s, %(movie)s, %(rating)s, %(now)s, %(now)s)
-        ON CONFLICT (account_id, movie_id) DO UPDATE SET rating = excluded.rating, updated = excluded.updated
-        RETURNING id, movie_id, rating, created, NOT EXISTS (SELECT FROM before)
-        """,
-        {"account": account_id, "movie": movie_id, "rating": rating, "now": now},
-    )
-    row = await cursor.fetchone()
+    statement = f"""
+        WITH changed AS (
+            UPDATE rating SET rating = %(rating)s, updated = %(now)s
+            WHERE account_id = %(account)s AND id = (
+                SELECT id FROM rating
+                WHERE account_id = %(account)s AND movie_id IN ({ALIKE.format("%(movie)s::integer")})
+                ORDER BY updated DESC, id DESC LIMIT 1
+            ) RETURNING *
+        ), added AS (
+            INSERT INTO rating (account_id, movie_id, rating, created, updated)
+            SELECT %(account)s, %(movie)s, %(rating)s, %(now)s, %(now)s WHERE NOT EXISTS (SELECT FROM changed)
+            RETURNING *
+        )
+        SELECT id, movie_id, rating, created, false FROM changed
+        UNION ALL SELECT id, movie_id, rating, created, true FROM added
+    """
+    values = {"account": account_id, "movie": movie_id, "rating": rating, "now": now}
+    row = await (await conn.execute(statement.encode(), values)).fetchone()
     assert row is not None  # noqa: S101 - it is inserted or updated
     return Rating(row[0], row[1], stars(row[2]), timestamp(row[3])), row[4]
 
@@ -220,6 +302,25 @@ async def update_rating(
     return None if row is None else UpdatedRating(row[0], row[1], stars(row[2]), timestamp(row[3]))
 
 
-async def delete_rating(conn: Connection, account_id: int, rating_id: int) -> bool:
-    cursor = await conn.execute("DELETE FROM rating WHERE id = %s AND account_id = %s", [rating_id, account_id])
-    return cursor.rowcount == 1
+def _seen_on(table: Table) -> str:
+    return ", seen_on" if table == "seen_film" else ""
+
+
+def _entry(row: TupleRow) -> Favorite:
+    entry_id, movie_id, created, *seen_on = row
+    if seen_on:
+        return Seen(entry_id, movie_id, timestamp(created), seen_on[0])
+    return Favorite(entry_id, movie_id, timestamp(created))
+
+
+def _listed_film(row: TupleRow) -> ListedFilm:
+    entry_id, movie_id, title, release_date, overview, popularity, vote_average, rating, created, fetched = row[:10]
+    first_number, *seen_on = row[10:]
+    told = {
+        "id": entry_id, "movie_id": movie_id, "title": title, "release_date": release_date, "overview": overview,
+        "popularity": popularity, "vote_average": vote_average, "created_at": timestamp(created),
+        "user_rating": None if rating is None else stars(rating),
+    }  # fmt: skip
+    film = SeenFilm(**told, seen_on=seen_on[0]) if seen_on else FavoriteFilm(**told)
+    tmdb_id = min(movie_id, first_number) if movie_id >= FIRST_OWN else movie_id
+    return ListedFilm(film, fetched, tmdb_id if tmdb_id < FIRST_OWN else None)

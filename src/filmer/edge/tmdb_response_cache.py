@@ -1,4 +1,7 @@
-"""The cache of GETs that show what TMDB answered: it has an age, and is served on when it is stale."""
+"""The cache of GETs that show what TMDB answered: it has an age, and is served on when it is stale.
+
+What has no age is computed anew each time, though but once for all who ask at the same time.
+"""
 
 from collections.abc import Collection
 from typing import Any
@@ -22,11 +25,22 @@ class TmdbResponseCache:
     """Handlers give the age in ``scope["state"]``, and refresh what is stale by ``tmdb/cache.py`` (contract §7.9)."""
 
     def __init__(
-        self, app: ASGIApp, *, paths: Collection[str], memory: ResponseCache, clock: Clock, seconds: int
+        self,
+        app: ASGIApp,
+        *,
+        paths: Collection[str],
+        ageless: tuple[str, str],
+        memory: ResponseCache,
+        clock: Clock,
+        seconds: int,
     ) -> None:
-        """``seconds``: how long a response is fresh; 0: none is cached."""
+        """``ageless``: what paths of responses without an age begin and end with.
+
+        ``seconds``: how long a response is fresh; 0: none is cached.
+        """
         self._app = app
         self._paths = frozenset(paths)
+        self._first, self._last = ageless
         self._memory = memory
         self._clock = clock
         self._seconds = seconds
@@ -34,12 +48,15 @@ class TmdbResponseCache:
 
     def __call__(self, scope: Any, receive: Receive, send: Send) -> Any:
         request: EdgeRequest = scope[EDGE_REQUEST]
-        if scope["method"] != "GET" or request.path not in self._paths:
+        if scope["method"] != "GET" or not (request.path in self._paths or self._is_ageless(request.path)):
             return self._app(scope, receive, send)
         if response := self._memory.get("", request.address, request.begun):
             request.source = OUTSIDE_MEMORY
             return self._send_with_age(send, request, response)
         return self._send_computed(scope, send)
+
+    def _is_ageless(self, path: str) -> bool:
+        return path.endswith(self._last) and path.startswith(self._first)
 
     async def _send_computed(self, scope: Any, send: Send) -> None:
         request: EdgeRequest = scope[EDGE_REQUEST]

@@ -55,6 +55,8 @@ def write_catalogue(conn: psycopg.Connection[Any], data_set: DataSet, progress: 
         with progress.step("Building the search index", len(writer.films) + len(writer.people)) as advance:
             write_search_index(conn, writer.indexed_films(), writer.indexed_people(), advance)
         indexer.start("search_index")
+        with progress.step("Numbering films"):
+            queries.insert_film_numbers(conn)
         with progress.step("Indexing"):
             indexer.finish()
     return len(writer.films), len(writer.stars)

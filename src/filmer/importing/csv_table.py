@@ -17,7 +17,7 @@ MAX_ROWS = 1_000_000
 SEPARATORS = {",": "`,`", ";": "`;`", "\t": "tabs"}  # those that are tried, and their names in messages
 _SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
 # What spreadsheets read as a formula when a cell begins with it, also behind the apostrophe with which
-# office/spreadsheet_csv.py makes it text.
+# importing/spreadsheet_csv.py makes it text.
 FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # the last four: full width
 
 

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from filmer.catalogue.folding import by_name, search_form
+from filmer.catalogue.number_queries import INSERT_NUMBERS
 from filmer.catalogue.words import name_words, other_words, title_words
 from filmer.importing.film_edits import Credit, Edits, FilmEdit, FilmRecord
 
@@ -189,6 +190,7 @@ def store_film(film: FilmRecord) -> Iterator[Statement]:
     yield _NEW_DIRECTORS, values
     yield from _people(_TAKE_OUT, "- 1", values)
     yield _UPSERT, values
+    yield INSERT_NUMBERS.format("film", "f.id = %(id)s"), values
     yield from _people(_PUT_IN, "+ 1", values)
 
 

@@ -53,23 +53,37 @@ def open_table(
         with _opened(path, name) as file:
             start = file.read(4)
             file.seek(0)
-            if refusal := next((text for magic, text in _REFUSED.items() if start.startswith(magic)), None):
-                raise ImportFailed(f"{name} is {refusal}, and try again.")
             if start == _WORKBOOK:
                 with open_sheet(main, file, name) as (sheet, lines):
                     yield CsvTable(lines, name, known, separator=",", sheet=sheet)
                 return
-            encoding = encoding or _encoding(file, name, report, confirm)
-            file.seek(0)
-            # Invalid bytes become lone surrogates, so that only the row they are in is rejected.
-            errors = "surrogatepass" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
-            with io.TextIOWrapper(file, encoding, errors, newline="") as text:
-                table = CsvTable(text, name, known, separator=separator)
-                if not encoding.startswith("utf-8"):
-                    table.formats.append(f"in {encoding}")
+            with read_table(
+                file, known, report, separator=separator, encoding=encoding, confirm=confirm, name=name
+            ) as (table):
                 yield table
     except OSError as error:
         raise ImportFailed(f"{storable(str(path))} can't be read: {error.strerror}") from error
+
+
+@contextmanager
+def read_table(
+    file: IO[bytes], known: Collection[str], report: Report, *,
+    separator: str | None = None, encoding: str | None = None, confirm: Confirm, name: str,
+) -> Iterator[CsvTable]:  # fmt: skip
+    """A file that is open, and no workbook. As ``open_table`` else."""
+    start = file.read(4)
+    file.seek(0)
+    if refusal := next((text for magic, text in _REFUSED.items() if start.startswith(magic)), None):
+        raise ImportFailed(f"{name} is {refusal}, and try again.")
+    encoding = encoding or _encoding(file, name, report, confirm)
+    file.seek(0)
+    # Invalid bytes become lone surrogates, so that only the row they are in is rejected.
+    errors = "surrogatepass" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
+    with io.TextIOWrapper(file, encoding, errors, newline="") as text:
+        table = CsvTable(text, name, known, separator=separator)
+        if not encoding.startswith("utf-8"):
+            table.formats.append(f"in {encoding}")
+        yield table
 
 
 @contextmanager

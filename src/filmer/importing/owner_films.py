@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from filmer.catalogue.folding import fold
+from filmer.catalogue.number_queries import FIRST_OWN
 from filmer.importing.column_names import FIELDS, TITLES, by_name, is_imdb_list
 from filmer.importing.csv_table import MAX_FIELD, CsvTable, Row
 from filmer.importing.data_set import (
@@ -44,7 +45,7 @@ COLUMNS = (
     "id", "title", "original_title", "year", "release_date", "runtime_minutes", "directors", "genres", "stars",
     "rating", "votes", "popularity", "tmdb_id", "price", "overview", "title_type", "certificate", "country", "language",
 )  # fmt: skip
-MAX_NAMED = 20  # line numbers in one warning
+MAX_NAMED = 20  # line numbers, or columns, in one warning
 SHOWN_ROWS = 20  # by which the columns are known
 TITLE_TYPE = re.compile(r"[A-Za-z]{1,20}")
 MAX_GENRE = 100  # characters
@@ -124,7 +125,9 @@ class _OwnerFilmReader:
                 "If something else separates its columns, name it with --separator. Nothing was changed."
             )
         if unknown := [name for name, field in zip(table.header, fields, strict=True) if name and not field]:
-            report.warn(f"{table.name}: unknown columns, which were not read: {', '.join(unknown)}")
+            more = f" and {len(unknown) - MAX_NAMED:,} more" if len(unknown) > MAX_NAMED else ""
+            names = ", ".join(unknown[:MAX_NAMED])
+            report.warn(f"{table.name}: unknown columns, which were not read: {names}{more}")
         report.rows[table.name] = 0
         for row in chain(first, rows):
             report.rows[table.name] += 1
@@ -352,7 +355,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "rating": _rating,
     "votes": partial(_number, column="votes", kind=int, low=0, high=MAX_INTEGER),
     "popularity": partial(_number, column="popularity", kind=float, low=0, high=1e9),
-    "tmdb_id": partial(_number, column="tmdb_id", kind=int, low=1, high=MAX_INTEGER),
+    "tmdb_id": partial(_number, column="tmdb_id", kind=int, low=1, high=FIRST_OWN - 1),
     "price": _price,
     "title_type": _title_type,
     **{column: partial(_text, column=column) for column in MAX_LENGTHS},

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from filmer.audit.log import Actor, record_at_once
 from filmer.catalogue.edition import CHANNEL, SEEN_LOCK, SWAP_LOCK
+from filmer.catalogue.number_queries import INSERT_NUMBERS
 from filmer.importing import edit_queries, former_queries
 from filmer.importing.film_edits import FilmRecord
 from filmer.store.connecting import USE_CURRENT_EDITION
@@ -98,6 +99,11 @@ def drop_other_editions(conn: Connection) -> None:
 
 def create_next(conn: Connection) -> None:
     conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(NEXT)))
+
+
+def insert_film_numbers(conn: Connection) -> None:
+    """Number the next catalogue's films. They keep their numbers whatever becomes of the import."""
+    conn.execute(INSERT_NUMBERS.format(f"{NEXT}.film", "true").encode())
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from filmer.catalogue.folding import by_name
 from filmer.errors import ServiceUnavailable
 from filmer.importing.film_edits import Credit, FilmRecord
 from filmer.importing.owner_films import COLUMNS
+from filmer.importing.spreadsheet_csv import Cell, rows
 from filmer.office import export_queries as queries
-from filmer.office.spreadsheet_csv import Cell, rows
 from filmer.store.postgres import Connection
 
 KINDS = ("films", "orders", "members")

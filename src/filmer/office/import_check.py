@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 import psycopg
 
-from filmer.importing import edit_queries, owner_films, pipeline
+from filmer.importing import edit_queries, owner_films, pipeline, spreadsheet_csv
 from filmer.importing.column_names import by_content, is_imdb_list
 from filmer.importing.csv_table import CsvTable, Row
 from filmer.importing.data_set import DataSet, ImportFailed, Report, storable
 from filmer.importing.film_edits import FilmRecord, People, edited
 from filmer.importing.owner_films import COLUMNS, has_made_id
 from filmer.importing.progress import Advance, Progress
-from filmer.office import import_queries, spreadsheet_csv
+from filmer.office import import_queries
 from filmer.office.exports import film_cells
 from filmer.office.import_jobs import Found, Job, Line, Outcome
 from filmer.plurals import counted

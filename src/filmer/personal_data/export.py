@@ -1,6 +1,6 @@
 """A person's own data as one ZIP file: each table as JSON for programs, and as CSV for spreadsheets (contract §12)."""
 
-import csv
+import codecs
 import io
 import zipfile
 from datetime import datetime
@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 
 from filmer.clock import timestamp
+from filmer.importing import spreadsheet_csv
 from filmer.personal_data import queries
 from filmer.personal_data.queries import ExportedTable
 from filmer.store.postgres import Connection
 
 FILE = "my-data.zip"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a text begins that a spreadsheet would take for a formula
 _READ_ME = """\
 This is everything that this shop holds of you, as of {now}.
 
@@ -48,15 +48,7 @@ def _as_json(table: ExportedTable) -> bytes:
 
 
 def _as_csv(table: ExportedTable) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(table.columns)
-    writer.writerows([_cell(value) for value in row] for row in table.rows)
-    return text.getvalue().encode("utf-8-sig")  # with the mark by which spreadsheets know UTF-8
-
-
-def _cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else _exported(value)
+    return codecs.BOM_UTF8 + b"".join(spreadsheet_csv.rows(table.columns, table.rows))  # by it spreadsheets know UTF-8
 
 
 def _exported(value: Any) -> Any:

@@ -7,9 +7,20 @@ import msgspec
 from psycopg import sql
 
 from filmer.accounts.role_queries import IS_LAST_OWNER, lock_accounts
+from filmer.catalogue.number_queries import FILMS_OF, FIRST_OWN
 from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
 
+# The films that a person keeps in the table {1}, with its columns {0}; without a TMDB id, by the catalogue's id alone.
+_FILMS = f"""
+    SELECT CASE WHEN v.movie_id < {FIRST_OWN} THEN v.movie_id END AS tmdb_id, f.id AS film_id,
+        coalesce(t.title, f.title) AS title, {{0}}
+    FROM {{1}} v LEFT JOIN tmdb_film t ON t.movie_id = v.movie_id
+    LEFT JOIN LATERAL (
+        SELECT id, title FROM film WHERE id = ANY (ARRAY({FILMS_OF.format("ARRAY[v.movie_id]")})) ORDER BY id LIMIT 1
+    ) f ON true
+    WHERE v.account_id = %(account)s ORDER BY v.id
+"""
 # What a person gets of their own, by the name of the file. Digests, which mean nothing to anybody, are left out.
 EXPORTED = {
     "profile": "SELECT id, email, first_name, last_name, role, created FROM account WHERE id = %(account)s",
@@ -36,17 +47,15 @@ EXPORTED = {
         SELECT c.film_id, f.title, c.quantity, c.price FROM cart_line c LEFT JOIN film f ON f.id = c.film_id
         WHERE c.account_id = %(account)s ORDER BY c.place
     """,
-    "favorites": """
-        SELECT v.movie_id AS tmdb_id, coalesce(t.title, f.title) AS title, v.created
-        FROM favorite v LEFT JOIN tmdb_film t ON t.movie_id = v.movie_id
-        LEFT JOIN LATERAL (SELECT title FROM film WHERE tmdb_id = v.movie_id ORDER BY id LIMIT 1) f ON true
-        WHERE v.account_id = %(account)s ORDER BY v.id
-    """,
-    "ratings": """
-        SELECT r.movie_id AS tmdb_id, coalesce(t.title, f.title) AS title, r.rating, r.created, r.updated
-        FROM rating r LEFT JOIN tmdb_film t ON t.movie_id = r.movie_id
-        LEFT JOIN LATERAL (SELECT title FROM film WHERE tmdb_id = r.movie_id ORDER BY id LIMIT 1) f ON true
-        WHERE r.account_id = %(account)s ORDER BY r.id
+    "favorites": _FILMS.format("v.created", "favorite"),
+    "watchlist": _FILMS.format("v.created", "watchlist_film"),
+    "seen": _FILMS.format("v.seen_on, v.created", "seen_film"),
+    "ratings": _FILMS.format("v.rating, v.created, v.updated", "rating"),
+    "imports": """
+        SELECT i.name, i.created, r.file, r.line, r.title, r.year, r.film_id, r.movie_id, r.favorite, r.watchlist,
+            r.seen, r.seen_on, r.rating, r.rated, r.outcome, r.detail
+        FROM shelf_import i JOIN shelf_import_row r ON r.import_id = i.id
+        WHERE i.account_id = %(account)s ORDER BY i.id, r.place
     """,
     "cards": """
         SELECT last_four, first_name, last_name, expiration FROM card WHERE account_id = %(account)s UNION ALL
@@ -95,8 +104,8 @@ async def select_personal_data(conn: Connection, account_id: int) -> dict[str, E
 # What goes with a person. Orders, their lines, rentals and cancellations stay for the books, and name nobody any more.
 ERASED = (
     "session", "kept_sign_in", "new_password_link", "unconfirmed_address", "familiar_address", "token", "card",
-    "stripe_card", "stripe_customer", "cart_line", "checkout_key", "progress", "favorite", "rating", "shelf", "mail",
-    "audit_personal",
+    "stripe_card", "stripe_customer", "cart_line", "checkout_key", "progress", "favorite", "watchlist_film",
+    "seen_film", "rating", "shelf", "mail", "audit_personal", "shelf_import_row", "shelf_import",
 )  # fmt: skip
 
 

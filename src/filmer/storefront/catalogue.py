@@ -98,7 +98,7 @@ class CataloguePages(Handlers):
             genres = await queries.select_genre_sizes(conn)
             newest = await queries.select_known(conn, "year desc", among=BEST_KNOWN, size=ROW)
             best = await queries.select_known(conn, "rating desc", among=BEST_KNOWN, size=ROW)
-            ours = await queries.select_films_by_tmdb_ids(conn, popular_ids)
+            ours = await queries.select_films_by_numbers(conn, popular_ids)
             prices = await self._prices.of(conn, newest, best, ours.values())
             own = await self._watching.own(conn, visitor.user.id) if visitor else []
         return self._pages.public(

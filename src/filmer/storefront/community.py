@@ -1,18 +1,32 @@
-"""The community's pages: popular films, favourites, ratings."""
+"""The community's pages: popular films, favourites, the watchlist, films seen, ratings."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from datetime import date
+from functools import partial
+from typing import Any
 
 import msgspec
 from litestar.params import FromPath
 
 from filmer.catalogue.connections import Catalogue
+from filmer.catalogue.number_queries import FIRST_OWN
 from filmer.catalogue.prices import Prices
-from filmer.catalogue.queries import select_films_by_tmdb_ids
+from filmer.catalogue.queries import select_films_by_numbers
 from filmer.catalogue.schemas import MovieItem
-from filmer.community.schemas import FavoriteList, Favorites, NewFavorite, NewRating, PopularList
-from filmer.community.shelves import MAX_LISTED, Shelves
-from filmer.errors import ExternalApiError, FavoriteNotFound, MovieNotFound, NotFound, RatingNotFound
+from filmer.community.popular import PopularFilms
+from filmer.community.schemas import (
+    FavoriteFilm,
+    FavoriteList,
+    NewRating,
+    NewSeen,
+    PopularList,
+    SeenList,
+    ShelfList,
+    Watchlist,
+)
+from filmer.community.shelves import FAVORITES, MAX_LISTED, SEEN, WATCHLIST, Shelf, Shelves
+from filmer.errors import ExternalApiError, MovieNotFound, NotFound, RatingNotFound
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import read_query, require_id
 from filmer.store.postgres import Connection, Database
@@ -20,16 +34,63 @@ from filmer.storefront.forms import Form, receive_form, without_blanks
 from filmer.storefront.pager import Pager
 from filmer.storefront.pages import HtmlResponse, Pages, Pending, Visitor, local_address
 from filmer.storefront.pending_forms import Action
-from filmer.tmdb.cache import TmdbCache
 from filmer.tmdb.payloads import Popular
 
 # How long a page waits for TMDB; a later response is cached for the next visitor. For the list of popular films the
 # edge may have waited three seconds for another process before (edge/valkey_cache.py).
 PATIENCE_SECONDS, LIST_PATIENCE_SECONDS = 4.0, 1.2
 STEPS = [step / 2 for step in range(11)]  # all ratings
-_FAVORITE, _RATE = "keep", "rate"  # actions that may be carried out after a sign-in
+_RATE = "rate"  # an action that may be carried out after a sign-in, as adding to a shelf is
 _TMDB_AWAY = "TheMovieDB does not answer right now, so this could not be kept. Please try again in a minute."
-_UNKNOWN_FILM = "TheMovieDB does not know this film, so it can't be kept."
+_UNKNOWN_TO_TMDB = "TheMovieDB does not know this film, so it can't be kept."
+_UNKNOWN_HERE = "This shop does not know this film, so it can't be kept."
+_BY_DATE = [("release_date", "desc", "Newest first"), ("release_date", "asc", "Oldest first")]
+_BY_RATING = [("rating", "desc", "Your best first"), ("rating", "asc", "Your worst first")]
+
+
+class ShelfPage(msgspec.Struct, frozen=True):
+    """The page of a shelf, and what its forms say. ``action``: of a form that is carried out after a sign-in."""
+
+    shelf: Shelf
+    address: str
+    action: str
+    query: type[ShelfList]
+    orders: list[tuple[str, str, str]]
+    title: str
+    added: str  # with the film's title for ``{}``
+    removed: str
+    removed_before: str
+    promise: str
+    remove: str  # the button's words, before the film's title
+    empty: tuple[str, str]
+
+
+class _Entry(FavoriteFilm, frozen=True):
+    """A film of any shelf."""
+
+    seen_on: date | None = None
+
+
+_FAVORITES = ShelfPage(
+    FAVORITES, "/favorites", "keep", FavoriteList, [*_BY_DATE, *_BY_RATING],
+    "Your favourites", "{} is among your favourites.", "Taken out of your favourites.",
+    "This film was no favourite any more.", "the film is among your favourites.", "from favourites",
+    ("No favourites yet", "Add a film from its page, or from the popular ones, and it waits for you here."),
+)  # fmt: skip
+_WATCHLIST = ShelfPage(
+    WATCHLIST, "/watchlist", "watchlist", Watchlist, [("created_at", "desc", "Last added first"), *_BY_DATE],
+    "Your watchlist", "{} is on your watchlist.", "Taken off your watchlist.",
+    "This film was not on your watchlist any more.", "the film is on your watchlist.", "from the watchlist",
+    ("Nothing on your watchlist yet", "Put a film on it from its page, and you won't forget it."),
+)  # fmt: skip
+_SEEN = ShelfPage(
+    SEEN, "/seen", "seen", SeenList, [("seen_on", "desc", "Last seen first"), *_BY_RATING],
+    "Films you have seen", "{} is among the films you have seen.", "No longer among the films you have seen.",
+    "This film was not among those you have seen any more.", "the film is among those you have seen.",
+    "from the films you have seen",
+    ("No films seen yet", "Say on a film's page that you have seen it, and when, and you find it here again."),
+)  # fmt: skip
+_SHELVES = (_FAVORITES, _WATCHLIST, _SEEN)
 
 
 class CommunityPages(Handlers):
@@ -38,14 +99,14 @@ class CommunityPages(Handlers):
         pages: Pages,
         database: Database,
         catalogue: Catalogue,
-        tmdb_cache: TmdbCache,
+        popular: PopularFilms,
         shelves: Shelves,
         prices: Prices,
     ) -> None:
         self._pages = pages
         self._database = database
         self._catalogue = catalogue
-        self._tmdb_cache = tmdb_cache
+        self._popular_films = popular
         self._shelves = shelves
         self._prices = prices
 
@@ -61,7 +122,8 @@ class CommunityPages(Handlers):
             request,
             visitor,
             is_cacheable=popular is not None,
-            is_set_up=self._tmdb_cache.is_set_up,
+            is_own=self._popular_films.is_own,
+            tells_tmdb=not self._popular_films.is_own,
             popular=popular,
             films=films,
             prices=prices,
@@ -73,71 +135,112 @@ class CommunityPages(Handlers):
         """None where TMDB does not answer in time."""
         try:
             async with asyncio.timeout(LIST_PATIENCE_SECONDS):
-                return (await self._tmdb_cache.popular(page)).value
+                return (await self._popular_films.page(page)).value
         except (TimeoutError, ExternalApiError):
             return None
 
     async def list_favorites(self, request: AnyRequest) -> HtmlResponse:
-        params = read_query(without_blanks(request.scope["query_string"]), FavoriteList)
+        return await self._list(_FAVORITES, request)
+
+    async def list_watchlist(self, request: AnyRequest) -> HtmlResponse:
+        return await self._list(_WATCHLIST, request)
+
+    async def list_seen(self, request: AnyRequest) -> HtmlResponse:
+        return await self._list(_SEEN, request)
+
+    async def add_favorite(self, request: AnyRequest) -> HtmlResponse:
+        return await self._receive(_FAVORITES, request)
+
+    async def add_to_watchlist(self, request: AnyRequest) -> HtmlResponse:
+        return await self._receive(_WATCHLIST, request)
+
+    async def add_seen(self, request: AnyRequest) -> HtmlResponse:
+        return await self._receive(_SEEN, request)
+
+    async def remove_favorite(self, entry_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
+        return await self._remove(_FAVORITES, entry_id, request)
+
+    async def remove_from_watchlist(self, entry_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
+        return await self._remove(_WATCHLIST, entry_id, request)
+
+    async def remove_seen(self, entry_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
+        return await self._remove(_SEEN, entry_id, request)
+
+    async def _list(self, page: ShelfPage, request: AnyRequest) -> HtmlResponse:
+        params: Any = read_query(without_blanks(request.scope["query_string"]), page.query)
         visitor = await self._visitor(request)
-        listed, _ = await self._shelves.list_favorites(visitor.user.id, params)
-        all_favorites = msgspec.json.decode(listed.body, type=Favorites).favorites
-        favorites = all_favorites[:MAX_LISTED]
+        listed, _ = await self._shelves.list_films(page.shelf, visitor.user.id, params)
+        (every,) = msgspec.json.decode(listed.body, type=dict[str, list[_Entry]]).values()
+        shown = every[:MAX_LISTED]
         async with self._database.connection() as conn:
-            films = await self._films(conn, [favorite.movie_id for favorite in favorites])
+            films = await self._films(conn, [entry.movie_id for entry in shown])
             prices = await self._prices.of(conn, films.values())
         ratings = await self._shelves.list_ratings(visitor.user.id)
         return self._pages.personal(
-            "favorites.html",
+            "shelf.html",
             request,
             visitor,
-            count=len(all_favorites),
-            favorites=favorites,
+            shelf=page,
+            shelves=_SHELVES,
+            count=len(every),
+            entries=shown,
             films=films,
             rating_ids={rating.movie_id: rating.id for rating in ratings},
             prices=prices,
             params=params,
             steps=STEPS,
+            tells_tmdb=not self._popular_films.is_own,
         )
 
-    async def add_favorite(self, request: AnyRequest) -> HtmlResponse:
+    async def _receive(self, page: ShelfPage, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
-        visitor = await self._visitor(request, pending=(_FAVORITE, form.only("movie_id", "next")))
-        return self._pages.redirect(*await self._add_favorite(visitor.user.id, form))
+        visitor = await self._visitor(request, pending=(page.action, form.only("movie_id", "seen_on", "next")))
+        return self._pages.redirect(*await self._add(page, visitor.user.id, form))
 
-    async def _add_favorite(self, account_id: int, form: Form) -> tuple[str, str]:
+    async def _add(self, page: ShelfPage, account_id: int, form: Form) -> tuple[str, str]:
         """The next address, and the notice. Raises InvalidRequest."""
-        new = form.read(NewFavorite)
-        work = self._shelves.add_favorite(account_id, new.movie_id)
-        notice = await self._notice_after(work, new.movie_id, "{} is among your favourites.")
-        return local_address(form.get("next"), "/favorites"), notice
+        new = form.without_blanks().read(NewSeen, check=self._shelves.check_day)
+        seen_on = new.seen_on if page is _SEEN else None
+        work = self._shelves.add(page.shelf, account_id, new.movie_id, seen_on=seen_on)
+        notice = await self._notice_after(work, new.movie_id, page.added)
+        return local_address(form.get("next"), page.address), notice
+
+    async def _remove(self, page: ShelfPage, entry_id: str, request: AnyRequest) -> HtmlResponse:
+        form = await receive_form(request)
+        visitor = await self._visitor(request)
+        number = _number(entry_id)
+        try:
+            await self._shelves.remove(page.shelf, visitor.user.id, number)
+        except NotFound:  # in another tab, most likely
+            return self._back(form, page.removed_before, default=page.address)
+        return self._back(form, page.removed, default=page.address)
 
     async def _notice_after(self, work: Awaitable[object], movie_id: int, notice: str) -> str:
         """The notice, with the film's title for ``{}``, once the work is done; or why it could not be done."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await work
-                return notice.format((await self._tmdb_cache.film(movie_id)).value.title)
+                return notice.format(await self._shelves.title(movie_id))
         except MovieNotFound:
-            return _UNKNOWN_FILM
+            return _UNKNOWN_HERE if movie_id >= FIRST_OWN else _UNKNOWN_TO_TMDB
         except (TimeoutError, ExternalApiError):
-            return _TMDB_AWAY
-
-    async def remove_favorite(self, favorite_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        form = await receive_form(request)
-        visitor = await self._visitor(request)
-        try:
-            await self._shelves.remove_favorite(visitor.user.id, _number(favorite_id))
-        except FavoriteNotFound:  # in another tab, most likely
-            return self._back(form, "This film was no favourite any more.", default="/favorites")
-        return self._back(form, "Taken out of your favourites.", default="/favorites")
+            return _UNKNOWN_HERE if self._popular_films.is_own else _TMDB_AWAY
 
     async def list_ratings(self, request: AnyRequest) -> HtmlResponse:
         visitor = await self._visitor(request)
         ratings = await self._shelves.list_ratings(visitor.user.id)
         async with self._database.connection() as conn:
             films = await self._films(conn, [rating.movie_id for rating in ratings])
-        return self._pages.personal("ratings.html", request, visitor, ratings=ratings, films=films, steps=STEPS)
+        return self._pages.personal(
+            "ratings.html",
+            request,
+            visitor,
+            ratings=ratings,
+            films=films,
+            shelves=_SHELVES,
+            steps=STEPS,
+            tells_tmdb=not self._popular_films.is_own,
+        )
 
     async def rate(self, request: AnyRequest) -> HtmlResponse:
         form = await receive_form(request)
@@ -169,7 +272,10 @@ class CommunityPages(Handlers):
     def actions(self) -> Mapping[str, Action]:
         """What may be carried out for a user who has just signed in."""
         return {
-            _FAVORITE: Action("As soon as you are signed in, the film is among your favourites.", self._add_favorite),
+            **{
+                page.action: Action(f"As soon as you are signed in, {page.promise}", partial(self._add, page))
+                for page in _SHELVES
+            },
             _RATE: Action("As soon as you are signed in, your stars are given.", self._rate),
         }
 
@@ -177,7 +283,7 @@ class CommunityPages(Handlers):
         return self._pages.redirect(local_address(form.get("next"), default), notice)
 
     async def _films(self, conn: Connection, movie_ids: list[int]) -> Mapping[int, MovieItem]:
-        return await select_films_by_tmdb_ids(conn, movie_ids) if movie_ids else {}
+        return await select_films_by_numbers(conn, movie_ids) if movie_ids else {}
 
 
 def _number(text: str) -> int:

@@ -11,6 +11,7 @@ from filmer.catalogue.index_queries import AlikeFilm
 from filmer.catalogue.prices import Prices
 from filmer.catalogue.schemas import Film, Person, is_identifier
 from filmer.catalogue.search import Search
+from filmer.community.queries import select_film_ratings
 from filmer.community.shelves import Shelves
 from filmer.errors import NotFound
 from filmer.http.handlers import AnyRequest, Handlers
@@ -74,9 +75,10 @@ class FilmPages(Handlers):
             now = self._watching.now()
             stock = (await select_stock(conn, [film.id], now=now))[film.id] if found.is_limited else None
             own = await self._watching.own(conn, visitor.user.id, film.id) if visitor else []
+            ratings = await select_film_ratings(conn, film.number) if film.number else None
         shelf_entry = None
-        if visitor is not None and film.tmdb_id is not None:
-            shelf_entry = await self._shelves.entry(visitor.user.id, film.tmdb_id)
+        if visitor is not None and film.number is not None:
+            shelf_entry = await self._shelves.entry(visitor.user.id, film.number)
         return self._pages.public(
             "film.html",
             request,
@@ -87,6 +89,7 @@ class FilmPages(Handlers):
             directors=directors,
             prices=prices,
             shelf_entry=shelf_entry,
+            ratings=ratings,
             trailer=trailer_player(found.trailers[0]) if found.trailers else None,
             can_be_watched=bool(found.features),
             stock=stock,

@@ -18,7 +18,8 @@ from filmer.store.postgres import Connection
 SIZE = 10_000  # addresses a sitemap; the protocol allows 50,000, fewer are faster
 FIXED = ("/", "/films", "/genres", "/stars", "/popular")
 NOT_FOR_ROBOTS = (
-    "/cart", "/checkout", "/account", "/orders", "/favorites", "/ratings", "/admin", "/sign-in", "/register", "/search",
+    "/cart", "/checkout", "/account", "/orders", "/favorites", "/watchlist", "/seen", "/ratings", "/shelves", "/admin",
+    "/sign-in", "/register", "/search",
 )  # fmt: skip
 _NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
 _NAME = re.compile(r"([1-9][0-9]{0,5})\.xml")

@@ -101,7 +101,13 @@ class TmdbCache:
 
     async def popular_if_available(self, page: int) -> CacheResult[Popular] | None:
         """The same for a page that can do without. None where TMDB takes longer; it is fetched in the background."""
-        resource = self._popular(page)
+        return await self._get_if_available(self._popular(page))
+
+    async def film_if_available(self, movie_id: int) -> CacheResult[TmdbFilm] | None:
+        """A film for whoever can do without, as above; None also if TMDB does not know it."""
+        return await self._get_if_available(self._film(movie_id))
+
+    async def _get_if_available(self, resource: Resource[T]) -> CacheResult[T] | None:
         cached = await self._cached(resource)
         if cached is None and self.is_set_up:
             self._refresh(resource)

@@ -25,6 +25,7 @@ from filmer.errors import ExternalApiError, MovieNotFound, UnusableTmdbResponse
 from filmer.settings import Settings
 from filmer.tmdb.circuit_breaker import CircuitBreaker
 from filmer.tmdb.payloads import (
+    MAX_ID,
     PayloadError,
     Popular,
     TmdbFilm,
@@ -148,6 +149,8 @@ class Tmdb:
         return movie_id
 
     async def _send_for_film(self, movie_id: int, read: Callable[[bytes, int], T]) -> T:
+        if movie_id > MAX_ID:
+            raise MovieNotFound  # a number of the shop's own (contract §14.2)
         path = f"/movie/{movie_id}"
         return await self._send(TmdbRequest(path, self._language, lambda body: read(body, movie_id), is_for_film=True))
 

@@ -73,7 +73,7 @@ async def select_films(
 async def upsert_links(
     conn: Connection, links: Mapping[str, int | None], now: datetime, *, first_of: int | None
 ) -> bool:
-    """Store TMDB's ids of films, None for unknown ones. Films that are favourites or rated become films in use.
+    """Store TMDB's ids of films, None for unknown ones. Films that users keep or rated become films in use.
 
     ``first_of``: how many films there are to look up, with the first links of a run, for the audit log.
     False if nothing is stored, because others write into ``film_in_use`` or an import swaps: try again.
@@ -99,8 +99,10 @@ async def upsert_links(
                 INSERT INTO film_in_use (film_id)
                 SELECT f.id FROM tmdb_link l JOIN film f ON f.id = l.film_id
                 WHERE l.film_id = ANY (%(films)s)
-                  AND (EXISTS (SELECT FROM favorite v WHERE v.movie_id = l.tmdb_id)
-                       OR EXISTS (SELECT FROM rating r WHERE r.movie_id = l.tmdb_id))
+                  AND EXISTS (SELECT FROM (
+                          SELECT movie_id FROM favorite UNION ALL SELECT movie_id FROM rating
+                          UNION ALL SELECT movie_id FROM watchlist_film UNION ALL SELECT movie_id FROM seen_film
+                      ) k WHERE k.movie_id = l.tmdb_id)
                 ON CONFLICT DO NOTHING
                 """,
                 values,

@@ -12,7 +12,9 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
-MAX_ID = 2**31 - 1  # of a film at TMDB; the columns are integers
+from filmer.catalogue.number_queries import FIRST_OWN
+
+MAX_ID = FIRST_OWN - 1  # of a film at TMDB
 MAX_PAGE = 500  # TMDB's own limit (contract §7.6)
 MAX_RESULTS = 10_000
 MAX_POPULARITY = 1e9  # as for the catalogue's own films

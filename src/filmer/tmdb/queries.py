@@ -1,18 +1,24 @@
-"""All SQL of the TMDB films that are stored because a user favourited or rated them.
+"""All SQL of the TMDB films that are stored because a user keeps or rated them.
 
 Earlier versions stored films without a title; they count as missing.
 """
 
 from datetime import datetime
 
+from filmer.catalogue.number_queries import ALIKE
 from filmer.store.postgres import Connection
 from filmer.tmdb.payloads import TmdbFilm
 
 _FILM = "movie_id, title, release_date, overview, popularity, vote_average"
 _MAX_REFRESHED = 20
-# Whether a user favourited or rated the film of table {0}.
-_IS_MARKED = """(EXISTS (SELECT FROM favorite f WHERE f.movie_id = {0}.movie_id)
-                 OR EXISTS (SELECT FROM rating r WHERE r.movie_id = {0}.movie_id))"""
+# Whether a user keeps or rated the film of table {0}, under this or another of its numbers.
+_IS_MARKED = f"""EXISTS (
+    SELECT FROM (SELECT ARRAY({ALIKE.format("{0}.movie_id")}) AS numbers) a
+    WHERE EXISTS (SELECT FROM favorite WHERE movie_id = ANY (a.numbers))
+        OR EXISTS (SELECT FROM rating WHERE movie_id = ANY (a.numbers))
+        OR EXISTS (SELECT FROM watchlist_film WHERE movie_id = ANY (a.numbers))
+        OR EXISTS (SELECT FROM seen_film WHERE movie_id = ANY (a.numbers))
+)"""
 # A row from the future is replaced as well: it was written by a clock that was wrong.
 _UPSERT = f"""
     INSERT INTO tmdb_film AS t ({_FILM}, fetched)
@@ -37,12 +43,12 @@ async def upsert_film(conn: Connection, film: TmdbFilm, fetched: datetime) -> No
 
 
 async def upsert_marked_film(conn: Connection, film: TmdbFilm, fetched: datetime) -> None:
-    """The same, if a user favourited or rated it."""
+    """The same, if a user keeps or rated it."""
     await conn.execute(_UPSERT.format(condition=_IS_MARKED.format("n")).encode(), [*_values(film), fetched])
 
 
 async def select_old_films(conn: Connection, *, fetched_before: datetime) -> list[int]:
-    """A few old films that users still have as a favourite or rating. Random ones: TMDB may have dropped the oldest."""
+    """A few old films that users still keep or rated. Random ones: TMDB may have dropped the oldest."""
     statement = f"""
         SELECT movie_id FROM tmdb_film t
         WHERE fetched < %s AND {_IS_MARKED.format("t")} ORDER BY random() LIMIT {_MAX_REFRESHED}

@@ -1,5 +1,6 @@
-"""Forms with a file, sent when the session is over, or with a file that is too large: nothing is lost without a word."""
+"""Forms with a file, sent when the session is over, or with too large a file: nothing is lost without a word."""
 
+import contextlib
 import re
 import time
 from collections.abc import Iterator
@@ -133,8 +134,8 @@ def test_a_stranger_who_goes_on_and_on_is_cut_off(place: Place) -> None:
     with RawConnection(place.server.port) as line:
         line.send(b"POST /admin/new-film HTTP/1.1\r\nhost: shop\r\ncontent-type: multipart/form-data; boundary=x\r\n")
         line.send(b"content-length: %d\r\n\r\n" % 2**30 + head)
-        with pytest.raises(ConnectionError):
-            while time.monotonic() < begun + 20:
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() < begun + 60:
                 line.send(bytes(MIB))
                 sent += MIB
     assert sent < MAX_STRANGERS_FILE + 16 * MIB  # and what the kernels take in

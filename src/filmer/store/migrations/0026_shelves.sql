@@ -6,6 +6,9 @@ CREATE TABLE film_number (
     film_id  text COLLATE "C" PRIMARY KEY CHECK (length(film_id) BETWEEN 1 AND 10),
     number   integer GENERATED ALWAYS AS IDENTITY (START WITH 1000000000 MINVALUE 1000000000) UNIQUE
 );
+INSERT INTO film_number (film_id)
+SELECT f.id FROM {edition}.film f LEFT JOIN tmdb_link l ON l.film_id = f.id
+WHERE f.tmdb_id IS NULL AND l.tmdb_id IS NULL ORDER BY f.no;
 
 -- ``movie_id``: a TMDB id or a number of the shop's own, as in ``favorite`` and ``rating``.
 CREATE TABLE watchlist_film (

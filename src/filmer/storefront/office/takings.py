@@ -10,9 +10,9 @@ from filmer.clock import Clock
 from filmer.errors import FieldError, InvalidRequest
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import Query, read_query
+from filmer.importing.spreadsheet_csv import Cell, rows
 from filmer.office import takings_queries as queries
 from filmer.office.chart import chart_of
-from filmer.office.spreadsheet_csv import Cell, rows
 from filmer.office.takings import Period, percent
 from filmer.shop.schemas import NOTHING
 from filmer.store.postgres import Connection, Database

@@ -8,8 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filmer.importing import csv_table
-from filmer.office import spreadsheet_csv
+from filmer.importing import csv_table, spreadsheet_csv
 
 # A file has no lone surrogates, and PostgreSQL has no NUL.
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
