@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+from tests.conftest import in_memory
 
 from filmer.server.serving import free_port
 from filmer.store.embedded import find_postgres
@@ -168,7 +169,7 @@ class PostgresServer:
 @contextmanager
 def postgres_servers(count: int) -> Iterator[list[PostgresServer]]:
     """Servers with nothing in them yet; gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="filmer-replicas-"))
+    folder = Path(tempfile.mkdtemp(prefix="filmer-replicas-", dir=in_memory()))
     folder.chmod(0o711)
     servers = [PostgresServer(folder / f"server{number}") for number in range(count)]
     try:

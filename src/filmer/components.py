@@ -28,6 +28,7 @@ from filmer.mail.letters import Letters
 from filmer.mail.links import Links
 from filmer.mail.outbox import Outbox
 from filmer.mail.smtp import Smtp
+from filmer.office import takings
 from filmer.office.customers import Customers
 from filmer.office.identity import ShopIdentity
 from filmer.office.imports import Imports
@@ -249,6 +250,7 @@ class Components:
             lambda: self.reminders.tidy(self.database),
             lambda: self.outbox.tidy(self.database),
             lambda: self.imports.tidy(self.database),
+            lambda: takings.tidy(self.database, self.clock),
             self.tmdb_cache.tidy,
             self.rebuilding.tidy,
         ]

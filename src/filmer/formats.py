@@ -1,6 +1,7 @@
 """Money, numbers and dates as the shop's locale writes them, and prices as people there type them."""
 
 import re
+from copy import copy
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -25,7 +26,12 @@ class Formats:
         self.currency = currency.strip()
         self.tag = str(self._locale).replace("_", "-")
         self.lang = "" if self._locale.language == "en" else self.tag  # pages are in English: what is not says so
-        self.money = lru_cache(1000)(self._money)  # a page has fifty prices, most of them the same
+        self._pattern = copy(self._locale.currency_formats["standard"])
+        self._pattern.frac_prec = (numbers.get_currency_precision(self.currency),) * 2
+        self._symbol = numbers.get_currency_symbol(self.currency, self._locale)
+        # A page has fifty prices, most of them the same; a year's takings are a thousand amounts, and as many days.
+        keep = lru_cache(5000)
+        self.money, self.day, self.number = keep(self._money), keep(self._day), keep(self._number)
 
     @property
     def code(self) -> str | None:
@@ -44,13 +50,12 @@ class Formats:
 
     def _money(self, amount: Decimal) -> str:
         """An amount as pages show it: ``$1,234.50``, ``1.234,50 €``. Never rounded: what is shown is what is paid."""
-        has_cents = amount != int(amount)
-        text = numbers.format_currency(
-            amount, self.currency, locale=self._locale, currency_digits=not (has_cents and self._is_whole)
-        )
-        return _NO_SPACE.sub("\N{NO-BREAK SPACE}", text)
+        has_more_digits = amount != int(amount) and self._is_whole
+        pattern = self._locale.currency_formats["standard"] if has_more_digits else self._pattern
+        text = pattern.apply(amount, self._locale)  # format_currency says the same, and is three times slower
+        return _NO_SPACE.sub("\N{NO-BREAK SPACE}", str(text).replace("\N{CURRENCY SIGN}", self._symbol))
 
-    def number(self, value: int) -> str:
+    def _number(self, value: int) -> str:
         return numbers.format_decimal(value, locale=self._locale)
 
     def about(self, value: int) -> str:
@@ -93,7 +98,7 @@ class Formats:
             raise ValueError(f"must be at most {self.amount(MAX_AMOUNT)}")
         return round(amount, 2)
 
-    def day(self, day: date) -> str:
+    def _day(self, day: date) -> str:
         """``4 December 2026``."""
         return dates.format_date(day, "long", locale=self._locale)
 

@@ -51,6 +51,7 @@ def draw_shop(url: str, draw: random.Random) -> None:
             _insert_user_data(conn, draw, account)
             for _ in range(draw.randint(0, 4)):
                 _order(conn, draw, account)
+        _takings(conn, draw)
         conn.execute(
             "UPDATE film_terms SET price = %s, overview = %s", [draw.randint(1, 999) / 100, draw.choice(TEXTS)]
         )
@@ -219,6 +220,15 @@ def _order(conn: psycopg.Connection, draw: random.Random, account: int) -> None:
             "INSERT INTO cancellation VALUES (%s, %s, %s, %s, 2.5, %s, %s)",
             [order, account, draw.choice(TEXTS), _moment(draw), refund, answered],
         )
+
+
+def _takings(conn: psycopg.Connection, draw: random.Random) -> None:
+    """As if some days had been summed, whatever the orders are."""
+    conn.execute("INSERT INTO takings_day SELECT %s::date + n, n, n, 0 FROM generate_series(1, 3) n", [_moment(draw)])
+    conn.execute(
+        "INSERT INTO takings_film SELECT n = 1, %s::date + n, %s, n, n, 2.5, 0 FROM generate_series(1, 3) n",
+        [_moment(draw), draw.choice(FILMS)],
+    )
 
 
 def _moment(draw: random.Random) -> datetime:

@@ -7,9 +7,10 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.browser.chromium import CHOSEN, find_chromium, is_required
+from tests.browser.chromium import CHOSEN, WITHOUT_WINDOWS, find_chromium, is_required
 
-PACKAGES = ("chromium", "fonts-liberation")  # without any font no text is drawn
+BROWSERS = (WITHOUT_WINDOWS, "chromium")  # whichever there is a package of
+FONTS = "fonts-liberation"  # without any no text is drawn
 SECONDS = 300  # for all of it
 TRIES = 2
 
@@ -34,14 +35,16 @@ def _install(seconds: float) -> str:
     deadline = time.monotonic() + seconds
     error = ""
     for _ in range(TRIES):
-        error = _apt_get(("update",), deadline) or _apt_get(
-            ("install", "-y", "--no-install-recommends", *PACKAGES), deadline
-        )
+        error = _apt_get(("update",), deadline)
+        for browser in () if error else BROWSERS:
+            error = _apt_get(("install", "-y", "--no-install-recommends", browser, FONTS), deadline)
+            if not error:
+                break
         if not error:
             break
     if error:
         return f"apt-get could not install it:\n{error}"
-    return "" if find_chromium() else f"apt-get installed {' and '.join(PACKAGES)}, but no chromium is on PATH."
+    return "" if find_chromium() else f"apt-get installed {' or '.join(BROWSERS)}, but none is on PATH."
 
 
 def _may_install() -> bool:
@@ -84,7 +87,7 @@ def _note(why: str) -> str:
     rule = "*" * 78
     text = (
         f"NO BROWSER: the browser tests (tests/browser) will {fate}.\n{why}\n\n"
-        f"To have them run: `apt-get install {' '.join(PACKAGES)}` as root,\n"
+        f"To have them run: `apt-get install {BROWSERS[0]} {FONTS}` as root,\n"
         f"or name a Chromium or Chrome that is there: {CHOSEN}=/path/to/chrome make test"
     )
     return "\n".join(["", rule, *(f"* {line}".rstrip() for line in text.splitlines()), rule, ""])

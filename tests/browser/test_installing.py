@@ -8,7 +8,7 @@ import pytest
 from tests.browser.chromium import find_chromium, require_chromium
 from tests.browser.install_chromium import ensure_chromium
 
-INSTALLS = 'case "$*" in *install*) : > chromium; chmod +x chromium; esac'
+INSTALLS = 'for it in "$@"; do case "$it" in chromium*) : > "$it"; chmod +x "$it"; esac; done'
 
 
 class Machine:
@@ -43,7 +43,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(folder)
 
 
-@pytest.mark.parametrize("name", ["chromium", "chromium-browser", "google-chrome"])
+@pytest.mark.parametrize("name", ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"])
 def test_nothing_happens_where_one_is(name: str, machine: Machine, capfd: pytest.CaptureFixture[str]) -> None:
     machine.has(name)
     machine.has("apt-get", INSTALLS)
@@ -55,18 +55,32 @@ def test_nothing_happens_where_one_is(name: str, machine: Machine, capfd: pytest
 
 def test_one_that_is_named_comes_first(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.has("chromium")
+    machine.has("chromium-headless-shell")
     machine.has("mine")
     monkeypatch.setenv("FILMER_CHROMIUM", str(machine.folder / "mine"))
     assert find_chromium() == require_chromium() == str(machine.folder / "mine")
 
 
+def test_one_without_windows_is_preferred(machine: Machine) -> None:
+    machine.has("chromium")
+    machine.has("chromium-headless-shell")
+    assert find_chromium() == str(machine.folder / "chromium-headless-shell")
+
+
+def test_where_there_is_none_without_windows_one_with_them_will_do(machine: Machine) -> None:
+    machine.has("apt-get", f'case "$*" in *headless*) echo unable to locate package; exit 100; esac; {INSTALLS}')
+    ensure_chromium()
+    assert find_chromium() == str(machine.folder / "chromium")
+    assert len(machine.called("apt-get")) == 3
+
+
 def test_root_installs_it_quietly(machine: Machine, capfd: pytest.CaptureFixture[str]) -> None:
     machine.has("apt-get", f"echo lots of words; echo $DEBIAN_FRONTEND >> frontends; {INSTALLS}")
     ensure_chromium()
-    assert find_chromium() == str(machine.folder / "chromium")
+    assert find_chromium() == str(machine.folder / "chromium-headless-shell")
     update, install = machine.called("apt-get")
     assert update.endswith(" update")
-    assert install.endswith(" install -y --no-install-recommends chromium fonts-liberation")
+    assert install.endswith(" install -y --no-install-recommends chromium-headless-shell fonts-liberation")
     assert (machine.folder / "frontends").read_text().split() == ["noninteractive"] * 2
     assert capfd.readouterr() == ("", "installing chromium for the browser tests ...\n")
 

@@ -10,6 +10,7 @@ import re
 from base64 import b32encode
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -151,6 +152,11 @@ class Oracle:
         }
         return last_if_unknown(stars, keys[sort], lambda star: star.folded, descending=order == "desc")
 
+    @cached_property
+    def best_known_films(self) -> list[Film]:
+        """All of them, by votes."""
+        return last_if_unknown(self.films, lambda film: film.votes, lambda film: film.folded, descending=True)
+
     def best_known(self, people: Iterable[Star]) -> list[Star]:
         """Those whose films have the most votes first, then those with the most films, then stars, then by name."""
 
@@ -183,8 +189,8 @@ class Oracle:
         def in_one(text: str) -> list[str]:
             return [spoken.in_one(title) for title in (text, spoken.without_article(text)) if title]
 
-        known = last_if_unknown(films, lambda film: film.votes, lambda film: film.folded, descending=True)
-        return sorted(known, key=distance)
+        wanted = {film.id for film in films}
+        return sorted((film for film in self.best_known_films if film.id in wanted), key=distance)
 
     def starting_with(self, letter: str) -> list[Film]:
         if letter == "*":

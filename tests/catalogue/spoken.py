@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Collection
+from functools import cache
 from itertools import pairwise, product
 
 from filmer.catalogue.folding import search_form
@@ -36,7 +37,7 @@ def each_way(word: str) -> set[str]:
 
 def runs(text: str) -> list[str]:
     """The runs of letters and digits of a text."""
-    return "".join(character if character.isalnum() else " " for character in text).split()
+    return re.findall(r"[^\W_]+", text)
 
 
 def parts(text: str) -> list[str]:
@@ -53,6 +54,7 @@ def ways_of_part(part: str) -> set[str]:
     return each_way(joined(part)) if len(runs(part)) == 1 else {joined(part)}
 
 
+@cache
 def is_unspaced(character: str) -> bool:
     return unicodedata.name(character, "").startswith(UNSPACED)
 
@@ -95,6 +97,7 @@ def _in_digits(part: str) -> str:
     return min(ways_of_part(part), key=lambda spelling: not spelling.isdecimal())
 
 
+@cache
 def in_one(text: str) -> str:
     """All of a text, written in one."""
     return "".join(map(joined, _with_and(text)))
@@ -110,6 +113,7 @@ def in_one_each_way(text: str) -> set[str]:
     return set(found) if found != [""] else {in_one(text)}
 
 
+@cache
 def without_article(text: str) -> str | None:
     """A title without its leading article; None if it has none, or nothing else."""
     form = search_form(text)

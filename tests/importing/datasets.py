@@ -146,7 +146,7 @@ def films(database_url: str) -> dict[str, Film]:
         stars = {row[0]: row[1:] for row in conn.execute("SELECT no, id, name, birth_year FROM star")}
         rows = conn.execute(
             "SELECT id, title, original_title, year, runtime_minutes, director, genres, rating, votes,"
-            " star_nos, price, tmdb_id, overview FROM film"
+            " star_nos, t.price, f.tmdb_id, f.overview FROM film f LEFT JOIN film_terms t ON film_id = id"
         ).fetchall()
     return {row[0]: Film._make([*row[1:9], [stars[no] for no in row[9]], *row[10:]]) for row in rows}
 

@@ -16,7 +16,7 @@ from filmer.importing import pipeline
 from filmer.importing.film_edits import FilmRecord
 from filmer.importing.progress import Progress
 from filmer.office import film_edits
-from filmer.office.edit_queries import select_rebuild
+from filmer.office.film_queries import select_rebuild
 from filmer.office.rebuilding import Rebuilding
 from filmer.store.postgres import Connection, Database
 

@@ -106,6 +106,18 @@ def tallies(response: httpx.Response) -> dict[str, int]:
     return {name.lower(): int(number.replace(",", "")) for name, number in found}
 
 
+def test_films_without_an_id_that_are_there_already_are_named(office: Office) -> None:
+    some = list(office.films()["api"].values())[:2]
+    rows = "".join(f'"{film["title"].upper()}",{film["year"]}\n' for film in some)
+    checked = office.checked(f"title,year\n{rows}{some[0]['title']},1901\nNobody has this one,2001\n")
+    assert tallies(checked) == {"new": 4, "changed": 0, "unchanged": 0, "refused": 0}
+    details = [row[4] for row in office.report(checked)]
+    assert details == [f"in the catalogue as {film['id']}, by title and year" for film in some] + ["", ""]
+    assert "2 films without an id would be in the catalogue twice" in text_of(checked)
+    checked = office.checked(f"id,title,year\n{some[0]['id']},{some[0]['title']},{some[0]['year']}\n")
+    assert "without an id" not in text_of(checked)
+
+
 def test_a_file_is_checked_carried_out_and_undone(office: Office) -> None:
     before = office.films()
     some = next(iter(before["api"].values()))

@@ -17,7 +17,7 @@ from tests.users import CARD, open_account
 
 from filmer.audit.log import command_line
 from filmer.errors import InvalidOperation
-from filmer.office.queries import select_totals
+from filmer.office.overview_queries import select_totals
 from filmer.settings import SettingsError, load_settings, parse_payment
 
 HOLD_DAYS = 3

@@ -43,10 +43,10 @@ async def select_price(conn: Connection, film_id: str) -> tuple[Decimal | None, 
     return price, imported, bool(is_by_hand)
 
 
-async def update_price(conn: Connection, film_id: str, price: Decimal) -> str | None:
-    """The film's title; None when there is no such film."""
+async def select_title(conn: Connection, film_id: str) -> str | None:
+    """None when there is no such film, or it is hidden."""
     await conn.execute(USE_CURRENT_EDITION_LOCALLY)  # an import may have replaced it while the price waited for it
-    cursor = await conn.execute("UPDATE film SET price = %s WHERE id = %s RETURNING title", [price, film_id])
+    cursor = await conn.execute("SELECT title FROM film WHERE id = %s", [film_id])
     row = await cursor.fetchone()
     return None if row is None else str(row[0])
 

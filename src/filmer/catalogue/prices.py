@@ -45,10 +45,10 @@ async def set_price(conn: Connection, film_id: str, price: Decimal, actor: Actor
     if not is_identifier(film_id):
         raise not_found
     async with conn.transaction():
-        # `film_terms` comes first: an import that is about to swap waits for this transaction and takes over the price.
+        # `film_terms` comes first: an import that is about to swap waits for this transaction.
         before, _, _ = await queries.select_price(conn, film_id)
         await queries.upsert_price(conn, film_id, price)
-        title = await queries.update_price(conn, film_id, price)
+        title = await queries.select_title(conn, film_id)
         if title is None:
             raise not_found
         await queries.change_edition(conn)

@@ -22,9 +22,10 @@ def say_ready(address: str, settings: Settings, sandbox: SandboxProcess | None) 
             f"  Popular now  curl {address}/api/movies/popular",
         ]
     else:
-        lines.append(
-            "  The catalogue is empty. Fill it: filmer import imdb PATH, filmer import csv FILE, filmer import demo"
-        )
+        lines += [
+            f"  The catalogue is empty. Fill it in the office, at {address}/admin/import, or with",
+            "  filmer import csv FILE, filmer import imdb PATH, filmer import demo",
+        ]
     how = "sign in as admin@example.com" if settings.demo else "filmer account create --role admin makes one"
     lines.append(f"  The office   {address}/admin, for owners: {how}")
     lines += _tmdb(settings, sandbox)

@@ -1,6 +1,8 @@
 """Reads what is left of a request's body before the response is sent.
 
-The connection would take a body that nobody read for its next request.
+The connection would take a body that nobody read for its next request. Of an upload, the rest is read after the
+response: many browsers look for a response only when they have sent everything, and find none if the connection is
+closed before.
 """
 
 import asyncio
@@ -11,9 +13,11 @@ from litestar.types import ASGIApp, Receive, Send
 
 from filmer.edge.flight import FLIGHT
 from filmer.edge.request import EDGE_REQUEST, EdgeRequest
+from filmer.http.uploads import UPLOAD
 
 MAX_DRAINED = 256 * 1024  # bytes; with more left, the connection is closed
 DRAIN_SECONDS = 1.0
+LINGER_SECONDS = 20.0  # for the rest of an upload, after its response
 CLOSE_SECONDS = 0.05  # Granian, told to close while it is still reading, sometimes leaves the connection open
 
 
@@ -31,6 +35,8 @@ class BodyDrain:
                 message["headers"] = [*message["headers"], (b"connection", b"close")]
                 await asyncio.sleep(CLOSE_SECONDS)
             await send(message)
+            if UPLOAD in scope and message["type"] == "http.response.body" and not message.get("more_body"):
+                await body.drain(scope[UPLOAD], LINGER_SECONDS)
 
         return self._app(scope, body.receive, send_after_body)
 
@@ -59,11 +65,10 @@ class _Body:
         self._is_read = not message.get("more_body", False)
         return message
 
-    async def drain(self) -> bool:
-        """Whether all of it has been read."""
-        left = MAX_DRAINED
+    async def drain(self, left: int = MAX_DRAINED, seconds: float = DRAIN_SECONDS) -> bool:
+        """Whether all of it has been read. ``left``: bytes that are read at most."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_SECONDS):
+            async with asyncio.timeout(seconds):
                 while not self._is_read and left > 0:
                     async with self._receiving:
                         if not self._is_read:

@@ -11,23 +11,36 @@ So strangers send nothing that is kept, and no connection of the database waits 
 """
 
 import asyncio
+import io
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import msgspec
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from filmer.errors import InvalidRequest, PayloadTooLarge, RequestTimeout, ServiceUnavailable, UnsupportedMediaType
+from filmer.errors import (
+    FilmerError,
+    InvalidRequest,
+    PayloadTooLarge,
+    RequestTimeout,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+)
+from filmer.http.body import BODY_SECONDS
 from filmer.http.bounds import require_storable
 from filmer.http.handlers import AnyRequest
 from filmer.http.json_text import Members
 
 MEDIA_TYPE = "multipart/form-data"
+UPLOAD = "filmer.upload"  # in a request's scope: bytes that are read after a refusal (edge/body_drain.py)
+MAX_REFUSED = 2**29  # bytes that are read of a file after its refusal, so that its sender sees the page that says so
 MAX_FIELDS = 100
 MAX_TEXT = 64 * 1024  # bytes of all fields
+MAX_STRANGERS_TEXT = 40_000  # of who has to sign in first
+MAX_STRANGERS_FILE = 16 * 2**20  # bytes that are read of theirs, and thrown away
 MAX_NAME = 200  # characters of the file's name that are kept
 AT_ONCE = 4  # files that a process receives at the same time
 SILENCE_SECONDS = 15.0  # without a byte
@@ -68,6 +81,7 @@ class Uploads:
         if self._under_way >= AT_ONCE:
             raise ServiceUnavailable("Other files are being received. Please send yours again in a minute")
         self._under_way += 1
+        cast("dict[str, Any]", request.scope)[UPLOAD] = MAX_REFUSED
         try:
             with _explained_disk_errors():
                 content = self._new_file()
@@ -75,6 +89,19 @@ class Uploads:
                 yield await _Receiver(content, field, max_bytes, max_text).receive(request)
         finally:
             self._under_way -= 1
+
+    async def texts(self, request: AnyRequest, field: str) -> Members:
+        """What stands in a form before its file, and the file's name: of a sender who has to sign in first.
+
+        Nothing else of it is read as a form, and nothing is kept. Nothing at all of a form that can't be read.
+        """
+        cast("dict[str, Any]", request.scope)[UPLOAD] = MAX_STRANGERS_FILE
+        receiver = _Receiver(io.BytesIO(), field, 0, MAX_STRANGERS_TEXT)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return (await receiver.read(request, MAX_STRANGERS_FILE)).members
+        except (FilmerError, TimeoutError):
+            return receiver.until_file()
 
 
 class _Receiver:
@@ -95,12 +122,20 @@ class _Receiver:
         self._unwritten = bytearray()  # of the file
 
     async def receive(self, request: AnyRequest) -> Upload:
-        essence, options = parse_options_header(request.headers.get("content-type", ""))
-        if essence != MEDIA_TYPE:
-            raise UnsupportedMediaType(f"A form with a file is sent as {MEDIA_TYPE}")
         left = self._max_bytes + 2 * self._max_text
         if (request.content_length or 0) > left:
             raise self._too_large
+        return await self.read(request, left)
+
+    def until_file(self) -> Members:
+        """The fields before the file, where that was too large, and its name."""
+        return Members([*self._members, (self._field, self._file_name)] if self._file_name else [])
+
+    async def read(self, request: AnyRequest, left: int) -> Upload:
+        """``left``: bytes of the whole form."""
+        essence, options = parse_options_header(request.headers.get("content-type", ""))
+        if essence != MEDIA_TYPE:
+            raise UnsupportedMediaType(f"A form with a file is sent as {MEDIA_TYPE}")
         try:
             parser = PushMultipartParser(options.get("boundary", ""), max_segment_count=MAX_FIELDS + 1)
             async for chunk in _chunks(request):

@@ -2,7 +2,7 @@
 
 import os
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
@@ -12,8 +12,6 @@ from typing import Any, NamedTuple, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 import psycopg
-import pyarrow as pa
-import pyarrow.compute as pc
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
@@ -138,7 +136,7 @@ class _CatalogueWriter:
                     words, film.id, film.title, film.directors, film.rating, film.votes, genres, _int_array(nos),
                     _text_array([star.id for star in billed]),
                     _text_array([star.name for star in billed]), film.original_title, film.release_date,
-                    film.runtime_minutes, film.popularity, film.tmdb_id, film.price, film.overview, film.title_type,
+                    film.runtime_minutes, film.popularity, film.tmdb_id, film.overview, film.title_type,
                     film.certificate, film.country, film.language,
                     _int_array(director_nos[directed_ends[index] : directed_ends[index + 1]].tolist()),
                 ))  # fmt: skip
@@ -372,17 +370,20 @@ def _from_one(lists: _Lists) -> tuple[Ints, Ints]:
 
 
 def _numbered_words(*columns: Sequence[str]) -> tuple[list[str], list[_Lists]]:
-    """The vocabulary of texts whose words stand between spaces, and for each column the numbers of its texts' words."""
-    words, ends = [], []
+    """The vocabulary of texts whose words stand between spaces, and for each column the numbers of its texts' words.
+
+    Arrow would be quicker, but takes half a second to be imported: longer than a small catalogue is built.
+    """
+    numbers: defaultdict[str, int] = defaultdict()
+    numbers.default_factory = numbers.__len__
+    lists = []
     for column in columns:
-        lists = pc.split_pattern(pa.array(column, pa.large_string()), " ")
-        is_word = pc.not_equal(lists.values, "")
-        counted = np.cumsum(is_word.to_numpy(zero_copy_only=False), dtype=np.int32)
-        ends.append(np.concatenate((np.zeros(1, dtype=np.int32), counted))[lists.offsets.to_numpy()])
-        words.append(lists.values.filter(is_word))
-    encoded = pa.concat_arrays(words).dictionary_encode()
-    numbers = np.split(encoded.indices.to_numpy(), np.cumsum([len(part) for part in words[:-1]]))
-    return encoded.dictionary.to_pylist(), list(map(_Lists, numbers, ends))
+        words, ends = array("i"), array("i", [0])
+        for text in column:
+            words.extend(map(numbers.__getitem__, filter(None, text.split(" "))))
+            ends.append(len(words))
+        lists.append(_Lists(np.array(words, np.int32), np.array(ends, np.int32)))
+    return list(numbers), lists
 
 
 class _IntArrayDumper(Dumper):

@@ -39,13 +39,13 @@ class ImportedFilm(msgspec.Struct, gc=False):
     runtime_minutes: int | None = None
     popularity: float | None = None
     tmdb_id: int | None = None
-    price: Decimal | None = None
     overview: str | None = None
     title_type: str | None = None  # IMDb's: "movie", "tvMovie", …
     certificate: str | None = None
     country: str | None = None
     language: str | None = None
     directed_by: Sequence[int] = ()  # those of ``directors`` who are known as people
+    price: Decimal | None = None  # stored beside the catalogue, in ``film_terms``
 
 
 class ImportedPerson(msgspec.Struct, gc=False):

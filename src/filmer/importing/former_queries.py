@@ -16,7 +16,7 @@ Connection = psycopg.Connection[Any]
 FORMER, FORMER_NEXT = "former_catalogue", "former_catalogue_next"
 FILM = """
     id, title, year, director, genres, star_nos, director_nos, rating, votes, original_title, release_date,
-    runtime_minutes, popularity, tmdb_id, price, overview, title_type, certificate, country, language
+    runtime_minutes, popularity, tmdb_id, overview, title_type, certificate, country, language
 """
 # What an import said of terms goes back. Prices by hand stay, and the terms of films that stay as they are in use.
 _RESTORED = f"""
@@ -87,7 +87,7 @@ def select_former(
 
 def select_restored(conn: Connection) -> dict[str, tuple[Any, ...]]:
     """The terms that an undo gives back, by film."""
-    rows = conn.execute(f"SELECT film_id, price, tmdb_id, overview FROM ({_RESTORED}) r".encode())
+    rows = conn.execute(f"SELECT film_id, tmdb_id, overview FROM ({_RESTORED}) r".encode())
     return {row[0]: row[1:] for row in rows}
 
 

@@ -26,7 +26,7 @@ from typing import Any, TextIO
 from filmer.catalogue.folding import fold
 from filmer.catalogue.number_queries import FIRST_OWN
 from filmer.importing.column_names import FIELDS, TITLES, by_name, is_imdb_list
-from filmer.importing.csv_table import CsvTable, Row
+from filmer.importing.csv_table import MAX_FIELD, CsvTable, Row
 from filmer.importing.data_set import (
     DataSet,
     ImportedFilm,
@@ -49,6 +49,7 @@ MAX_NAMED = 20  # line numbers in one warning
 SHOWN_ROWS = 20  # by which the columns are known
 TITLE_TYPE = re.compile(r"[A-Za-z]{1,20}")
 MAX_GENRE = 100  # characters
+MAX_LENGTHS = {"certificate": 20, "country": 100, "language": 100, "overview": MAX_FIELD}
 MAX_INTEGER = 2**31 - 1
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE_OR_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9:.]+)?|[0-9]{2}:[0-9]{2}:[0-9]{2}")
@@ -146,7 +147,7 @@ class _OwnerFilmReader:
         values = {column: read(text[column]) for column, read in READERS.items()}
         title, year, genres, names = values.pop("title"), values["year"], values["genres"], values.pop("directors")
         cast = [_star(*person) for person in values.pop("stars")]
-        identifier = text["id"] or made_id("f", f"{fold(title)} {year}")
+        identifier = text["id"] or made_film_id(title, year)
         require_identifier(identifier)
         if identifier in self._film_ids:
             raise ValueError("an id given twice")
@@ -239,9 +240,9 @@ def _title(cell: str) -> str:
     return cell
 
 
-def _text(cell: str, column: str, most: int) -> str | None:
-    if len(cell) > most:
-        raise ValueError(f"{column} has over {most} characters")
+def _text(cell: str, column: str) -> str | None:
+    if len(cell) > MAX_LENGTHS[column]:
+        raise ValueError(f"{column} has over {MAX_LENGTHS[column]} characters")
     return cell or None
 
 
@@ -354,15 +355,21 @@ READERS: dict[str, Callable[[str], Any]] = {
     "popularity": partial(_number, column="popularity", kind=float, low=0, high=1e9),
     "tmdb_id": partial(_number, column="tmdb_id", kind=int, low=1, high=FIRST_OWN - 1),
     "price": _price,
-    "overview": lambda cell: cell or None,
     "title_type": _title_type,
-    "certificate": partial(_text, column="certificate", most=20),
-    "country": partial(_text, column="country", most=100),
-    "language": partial(_text, column="language", most=100),
+    **{column: partial(_text, column=column) for column in MAX_LENGTHS},
 }
+
+
+def made_film_id(title: str, year: int | None) -> str:
+    return made_id("f", f"{fold(title)} {year}")
+
+
+def has_made_id(film: ImportedFilm) -> bool:
+    """Whether it came without an id, or with the one that it would have had."""
+    return film.id == made_film_id(film.title, film.year)
 
 
 def made_id(prefix: str, text: str) -> str:
     """An id for a film or star without one: always the same for the same text, and unlikely to clash."""
-    digest = hashlib.sha256(text.encode()).digest()
+    digest = hashlib.sha256(text.encode()).digest()[:10]  # more than is used: encoding it takes longest
     return prefix + b32encode(digest)[:9].decode().lower()

@@ -102,7 +102,7 @@ def undo(
         data_set.films += [from_edits.imported(film) for film in edits.values() if film]
         terms = queries.select_terms(conn) | former_queries.select_restored(conn)
     for film in data_set.films:
-        film.price, film.tmdb_id, film.overview = terms.get(film.id, (None, None, None))
+        film.tmdb_id, film.overview = terms.get(film.id, (None, None))
 
     def run(films: int, stars: int) -> queries.ImportRun:
         also = partial(when_swapped, films=films, stars=stars)
@@ -200,13 +200,10 @@ def _add_films(data_set: DataSet, rows: list[tuple[Any, ...]], people: dict[int,
 
 
 def apply_terms(conn: psycopg.Connection[Any], data_set: DataSet) -> None:
-    """Prices, TMDB ids and overviews from earlier imports hold where the data set has none."""
+    """TMDB ids and overviews from earlier imports hold where the data set has none."""
     terms = queries.select_terms(conn)
-    if not terms:
-        return
     for film in data_set.films:
         if film.id in terms:
-            price, tmdb_id, overview = terms[film.id]
-            film.price = price if film.price is None else film.price
+            tmdb_id, overview = terms[film.id]
             film.tmdb_id = tmdb_id if film.tmdb_id is None else film.tmdb_id
             film.overview = overview if film.overview is None else film.overview

@@ -35,8 +35,8 @@ FILM_COLUMNS = (
     "no", "title_desc", "year_asc", "year_desc", "rating_asc", "rating_desc", "popularity_asc", "popularity_desc",
     "votes_desc", "year", "genre_ids", "title_folded", "title_key", "bare_key", "director_folded", "words", "id",
     "title", "director", "rating", "votes", "genres", "star_nos", "billed_ids", "billed_names", "original_title",
-    "release_date", "runtime_minutes", "popularity", "tmdb_id", "price", "overview", "title_type",
-    "certificate", "country", "language", "director_nos",
+    "release_date", "runtime_minutes", "popularity", "tmdb_id", "overview", "title_type", "certificate", "country",
+    "language", "director_nos",
 )  # fmt: skip
 STAR_COLUMNS = (
     "no", "name_desc", "birth_asc", "birth_desc", "known_desc", "birth_year", "film_count", "name_folded", "id", "name",
@@ -171,14 +171,14 @@ def insert_genres(conn: Connection, names: Iterable[str]) -> dict[str, int]:
     return dict(conn.execute("SELECT name, id FROM genre WHERE name = ANY (%s)", [wanted]).fetchall())
 
 
-Terms = dict[str, tuple[Decimal | None, int | None, str | None]]  # price, TMDB id, overview
-FilmTerms = tuple[str, Decimal | None, int | None, str | None]  # the film's id, and the same
+Terms = dict[str, tuple[int | None, str | None]]  # TMDB id, overview
+FilmTerms = tuple[str, Decimal | None, int | None, str | None]  # the film's id, its price, and the same
 
 
 def select_terms(conn: Connection) -> Terms:
-    """Prices, TMDB ids and overviews from imports and price changes, by film id."""
-    rows = conn.execute("SELECT film_id, price, tmdb_id, overview FROM film_terms")
-    return {row[0]: (row[1], row[2], row[3]) for row in rows}
+    """TMDB ids and overviews from imports, by film id."""
+    rows = conn.execute("SELECT film_id, tmdb_id, overview FROM film_terms")
+    return {row[0]: (row[1], row[2]) for row in rows}
 
 
 def copy_new_terms(conn: Connection, terms: Iterable[FilmTerms]) -> None:
@@ -260,7 +260,6 @@ def swap(
         elif run:
             former_queries.keep_former(conn)
         upsert_terms(conn)
-        _apply_new_terms(conn)
         _lock_table(conn, edit_queries.LOCK_EDITS)
         edit_queries.update_imported(conn, said.values())
         edit_queries.forget_taken_back(conn, until=edits)
@@ -327,20 +326,6 @@ def wait_for_processes(conn: Connection, version: int) -> None:
     """
     while conn.execute(statement, [SEEN_LOCK, version]).rowcount and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
-
-
-def _apply_new_terms(conn: Connection) -> None:
-    """Give the next catalogue's films the terms that the owner changed during the import. Edits have their own way."""
-    conn.execute(
-        f"""
-        UPDATE {NEXT}.film f SET price = coalesce(t.price, f.price), tmdb_id = coalesce(t.tmdb_id, f.tmdb_id),
-            overview = coalesce(t.overview, f.overview)
-        FROM film_terms t WHERE t.film_id = f.id AND
-            (coalesce(t.price, f.price), coalesce(t.tmdb_id, f.tmdb_id), coalesce(t.overview, f.overview))
-            IS DISTINCT FROM (f.price, f.tmdb_id, f.overview)
-            AND NOT EXISTS (SELECT FROM film_edit e WHERE e.film_id = f.id)
-        """.encode()
-    )
 
 
 def select_state(conn: Connection) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from filmer.office.queries import Day
+from filmer.office.takings_queries import Day
 
 WIDTH, HEIGHT = 720, 220
 LEFT, RIGHT, BOTTOM, TOP = 16, 64, 26, 12  # room for labels: the amounts are right of the bars

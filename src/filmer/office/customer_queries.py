@@ -60,8 +60,9 @@ async def select_accounts(
         "first": first,
         "size": max(0, min(size, MOST - first)),
     }
+    # Never prepared: whether an index is quick depends on the text.
     counted = f"SELECT count(*) FROM (SELECT FROM account a WHERE {where} LIMIT %(most)s) found"
-    row = await (await conn.execute(counted.encode(), values)).fetchone()
+    row = await (await conn.execute(counted.encode(), values, prepare=False)).fetchone()
     total = int(row[0]) if row else 0
     if total <= first:  # a text that nobody has costs one look at all accounts, not two
         return total, []
@@ -72,6 +73,7 @@ async def select_accounts(
         ORDER BY a.id DESC
         """.encode(),
         values,
+        prepare=False,
     )
     rows = await cursor.fetchall()
     return total, [ListedAccount(AccountRow(*row[:-1]), row[-1]) for row in rows]

@@ -1,26 +1,40 @@
 """All SQL of exports: a part of a table after another, each after the key of the last row before."""
 
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import Any
 
-from filmer.importing.edit_queries import FILM, record_of
-from filmer.importing.film_edits import FilmRecord
+from filmer.importing.edit_queries import credits_of
+from filmer.importing.film_edits import Credit
 from filmer.store.postgres import Connection
 
 Row = tuple[Any, ...]
 
 
-async def select_films(conn: Connection, after: str, size: int) -> list[tuple[FilmRecord, Decimal | None]]:
-    """Films with their own prices."""
-    cursor = await conn.execute(
-        "SELECT f.id, t.price FROM film f LEFT JOIN film_terms t ON t.film_id = f.id WHERE f.id > %s"
-        " ORDER BY f.id LIMIT %s",
-        [after, size],
-    )
-    prices: dict[str, Decimal | None] = dict(await cursor.fetchall())
-    cursor = await conn.execute(FILM.encode(), {"ids": list(prices)})
-    films = {film.id: film for film in map(record_of, await cursor.fetchall())}
-    return [(films[film_id], price) for film_id, price in prices.items()]
+_PERSON = "{0}.name || coalesce(' (' || {0}.birth_year || ')', '') || ' [' || {0}.id || ']'"
+_FILMS = f"""
+    SELECT f.id, f.title, f.original_title, f.year, f.release_date, f.runtime_minutes, f.certificate, f.country,
+        f.language, f.genres, f.director, f.overview, f.rating, f.votes, f.popularity, f.tmdb_id, f.title_type, (
+            SELECT string_agg({_PERSON.format("s")}, ' | ' ORDER BY at)
+            FROM unnest(f.star_nos) WITH ORDINALITY c(no, at) JOIN star s USING (no)
+        ) AS stars, t.price, (
+            SELECT array_agg(ARRAY[d.id, d.name, d.birth_year::text] ORDER BY at)
+            FROM unnest(f.director_nos) WITH ORDINALITY c(no, at) JOIN director d USING (no)
+        )
+    FROM (SELECT * FROM film WHERE id > %s ORDER BY id LIMIT %s) f LEFT JOIN film_terms t ON t.film_id = f.id
+    ORDER BY f.id
+"""
+
+
+async def select_films(conn: Connection, after: str, size: int) -> list[tuple[dict[str, Any], Sequence[Credit]]]:
+    """The cells of films by column, with their own prices; and their directors.
+
+    Casts are written by the database: half the time that a large export takes.
+    """
+    cursor = await conn.execute(_FILMS.encode(), [after, size])
+    names = [column.name for column in cursor.description or ()][:-1]
+    return [
+        (dict(zip(names, cells, strict=True)), credits_of(directors)) for *cells, directors in await cursor.fetchall()
+    ]
 
 
 async def select_orders(conn: Connection, after: int, size: int) -> list[Row]:

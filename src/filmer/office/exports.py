@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
+from typing import Any
 
 from filmer.catalogue.folding import by_name
 from filmer.errors import ServiceUnavailable
@@ -52,15 +53,21 @@ async def _films(lend: Lend) -> AsyncIterator[bytes]:
             films = await queries.select_films(conn, after, AT_ONCE)
         if not films:
             return
-        after = films[-1][0].id
-        yield b"".join(rows((), (film_cells(film, price) for film, price in films)))
+        after = films[-1][0]["id"]
+        yield b"".join(rows((), (_cells(film, directors) for film, directors in films)))
+
+
+def _cells(film: dict[str, Any], directors: Sequence[Credit]) -> Sequence[Cell]:
+    film["directors"] = " | ".join(_directors(film["director"], directors))
+    film["genres"] = " | ".join(sorted(film["genres"], key=by_name))
+    return [film[column] for column in COLUMNS]
 
 
 def film_cells(film: FilmRecord, price: Decimal | None) -> Sequence[Cell]:
     """A film as a row of ``COLUMNS``. ``price``: its own."""
     others = {
         "price": price,
-        "directors": " | ".join(_directors(film)),
+        "directors": " | ".join(_directors(film.director, film.directors)),
         "genres": " | ".join(sorted(film.genres, key=by_name)),
         "stars": " | ".join(person(star.name, star) for star in film.cast),
     }
@@ -72,12 +79,12 @@ def person(name: str, credit: Credit) -> str:
     return f"{name}{born} [{credit.id}]"
 
 
-def _directors(film: FilmRecord) -> list[str]:
+def _directors(joined: str | None, directors: Sequence[Credit]) -> list[str]:
     """By the names that the film has, and the ids of the people that they are."""
-    names = (film.director or "").split(", ") if film.director else []
-    if len(names) != len(film.directors):
-        people = [one.name for one in film.directors]
-        if ", ".join(people) != film.director:
+    names = joined.split(", ") if joined else []
+    if len(names) != len(directors):
+        people = [one.name for one in directors]
+        if ", ".join(people) != joined:
             return names
         names = people
-    return [person(name, credit) for name, credit in zip(names, film.directors, strict=True)]
+    return [person(name, credit) for name, credit in zip(names, directors, strict=True)]

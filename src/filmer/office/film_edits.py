@@ -10,12 +10,11 @@ from typing import Any
 
 from filmer.audit.log import Actor, record
 from filmer.catalogue import price_queries
-from filmer.catalogue.folding import fold
 from filmer.catalogue.schemas import is_identifier
 from filmer.errors import Conflict, NotFound
 from filmer.importing.film_edits import FilmEdit, FilmRecord, fields_of
-from filmer.importing.owner_films import made_id
-from filmer.office import edit_queries as queries
+from filmer.importing.owner_films import made_film_id
+from filmer.office import film_queries as queries
 from filmer.store.postgres import Connection
 
 
@@ -68,7 +67,7 @@ async def add(conn: Connection, film_id: str | None, fields: Mapping[str, Any], 
     Raises Conflict where there is one with this id.
     """
     title, year = fields["title"], fields["year"]
-    film_id = film_id or made_id("f", f"{fold(title)} {year}")
+    film_id = film_id or made_film_id(title, year)
     await queries.lock_edits(conn)
     if await queries.select_edit(conn, film_id) or await queries.select_film(conn, film_id):
         raise Conflict(

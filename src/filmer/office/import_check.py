@@ -16,11 +16,12 @@ from filmer.importing.column_names import by_content, is_imdb_list
 from filmer.importing.csv_table import CsvTable, Row
 from filmer.importing.data_set import DataSet, ImportFailed, Report, storable
 from filmer.importing.film_edits import FilmRecord, People, edited
-from filmer.importing.owner_films import COLUMNS
+from filmer.importing.owner_films import COLUMNS, has_made_id
 from filmer.importing.progress import Advance, Progress
 from filmer.office import import_queries, spreadsheet_csv
 from filmer.office.exports import film_cells
 from filmer.office.import_jobs import Found, Job, Line, Outcome
+from filmer.plurals import counted
 
 MAX_COLUMNS = 60  # that can be matched by hand
 LISTED = 40  # rows of each outcome on the page; the report has all
@@ -76,7 +77,7 @@ def check(conn: psycopg.Connection[Any], job: Job, path: Path, progress: Progres
         if not found.header:
             raise
         found.refusal = str(error)
-    found.warnings = report.warnings[:LISTED]
+    found.warnings += report.warnings[:LISTED]
     import_queries.update_found(conn, job.id, found)
 
 
@@ -89,10 +90,11 @@ def _row(line: Line) -> tuple[int, str, str, str, str]:
 
 def _counted(lines: Iterable[Line], found: Found, advance: Advance) -> Iterator[Line]:
     """Passes the lines on, and notes them in what was found."""
-    counts, changes = Counter[str](), Counter[str]()
+    counts, changes, twins = Counter[str](), Counter[str](), 0
     for done, line in enumerate(lines):
         counts[line.outcome] += 1
         changes.update(line.changes)
+        twins += line.outcome == "new" and bool(line.detail)
         if line.number in found.lines:
             found.first.append(line)
         if line.outcome != "unchanged" and counts[line.outcome] <= LISTED:
@@ -100,6 +102,11 @@ def _counted(lines: Iterable[Line], found: Found, advance: Advance) -> Iterator[
         advance(done)
         yield line
     found.counts, found.changes = dict(counts), dict(changes.most_common())
+    if twins:
+        found.warnings.append(
+            f"{counted(twins, 'film')} without an id would be in the catalogue twice: another one has the same title"
+            " and year. If they are the same, give its id in a column of the file"
+        )
 
 
 def _compared(conn: psycopg.Connection[Any], data_set: DataSet) -> Iterator[Line]:
@@ -111,6 +118,7 @@ def _compared(conn: psycopg.Connection[Any], data_set: DataSet) -> Iterator[Line
         for film in first
     ]
     said = [film.price for film in data_set.films]
+    twins = import_queries.select_twins(conn, [film for film in data_set.films if has_made_id(film)])
     pipeline.apply_terms(conn, data_set)
     shown = {film.id: film for film in edited(data_set, edit_queries.select_edits(conn)[1])[0].films}
     for start in range(0, len(data_set.films), _AT_ONCE):
@@ -124,6 +132,8 @@ def _compared(conn: psycopg.Connection[Any], data_set: DataSet) -> Iterator[Line
             changes = _changes(_cells(before, price), _cells(people.record(now), after)) if before and now else {}
             outcome: Outcome = "changed" if changes else "unchanged" if before or not now else "new"
             detail = "; ".join(f"{name}: {change}" for name, change in changes.items())
+            if outcome == "new" and film.id in twins:
+                detail = f"in the catalogue as {twins[film.id]}, by title and year"
             yield Line(
                 data_set.lines[place], outcome, film.id, film.title, detail if now else "hidden by hand",
                 list(changes), cells[place] if place < len(cells) else {},

@@ -3,7 +3,7 @@
 While a step is worked on, its process holds an advisory lock by the job's number: so everybody sees whether it lives.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import IO, Any
@@ -11,6 +11,8 @@ from typing import IO, Any
 import msgspec
 import psycopg
 
+from filmer.catalogue.folding import search_form
+from filmer.importing.data_set import ImportedFilm
 from filmer.importing.edit_queries import FILM, record_of
 from filmer.importing.film_edits import FilmRecord
 from filmer.importing.former_queries import FORMER
@@ -169,6 +171,18 @@ def select_prices(conn: Sync, ids: list[str]) -> dict[str, tuple[Decimal | None,
     """Films' own prices, and whether they were set by hand."""
     rows = conn.execute("SELECT film_id, price, is_price_by_hand FROM film_terms WHERE film_id = ANY (%s)", [ids])
     return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def select_twins(conn: Sync, films: Sequence[ImportedFilm]) -> dict[str, str]:
+    """Films of the current edition that have title and year of these, but another id; by the ids of these."""
+    rows = conn.execute(
+        """
+        SELECT n.id, min(f.id) FROM unnest(%s::text[], %s::text[], %s::smallint[]) n(id, form, year)
+        JOIN film f ON f.title_folded = n.form AND f.year IS NOT DISTINCT FROM n.year AND f.id <> n.id GROUP BY n.id
+        """,
+        [[film.id for film in films], [search_form(film.title) for film in films], [film.year for film in films]],
+    )
+    return dict(rows.fetchall())
 
 
 def count_others(conn: Sync, ids: list[str]) -> tuple[int, int]:

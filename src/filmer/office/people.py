@@ -6,8 +6,8 @@ from typing import Any
 from filmer.catalogue.folding import fold
 from filmer.importing.film_edits import Credit
 from filmer.importing.owner_films import Named, made_id
-from filmer.office import edit_queries as queries
-from filmer.office.edit_queries import Namesake
+from filmer.office import film_queries as queries
+from filmer.office.film_queries import Namesake
 from filmer.store.postgres import Connection
 
 SOMEBODY_NEW = "new"  # a choice; no id of a person is asked for that is not one of the choices

@@ -11,7 +11,7 @@ import sys
 import structlog
 
 from filmer.errors import FilmerError
-from filmer.office import edit_queries as queries
+from filmer.office import film_queries as queries
 from filmer.store.connecting import to_primary
 from filmer.store.postgres import Database
 

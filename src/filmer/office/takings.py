@@ -1,11 +1,17 @@
-"""Periods, the one before, and what lies between them, in words."""
+"""Periods, the one before, and what lies between them, in words; and the sums of days that are over."""
 
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 
+from filmer.clock import Clock
+from filmer.office import takings_queries as queries
 from filmer.plurals import counted
+from filmer.store.postgres import Database
+
+# After its end, a day is summed: whatever was begun in it, and by a clock that is wrong by hours, is in the books then.
+SUMMED_AFTER = timedelta(days=1)
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -45,3 +51,14 @@ def percent(now: Decimal, before: Decimal) -> int | None:
     if before <= 0:
         return None
     return int(((now - before) * 100 / before).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+async def tidy(database: Database, clock: Clock) -> None:
+    """Called once a minute: sums the days that are over (docs/decisions/0036-sums-of-days-that-are-over.md)."""
+    until = (clock.now() - SUMMED_AFTER).date() - timedelta(days=1)
+    async with database.connection() as conn:
+        if not await queries.select_unsummed(conn, until=until):
+            return
+    async with database.patient() as conn:  # the first time, there may be years
+        while await queries.sum_days(conn, until=until):
+            pass

@@ -70,8 +70,10 @@ async def lock_film_terms(conn: Connection, rental_id: int) -> None:
 
 
 async def select_title(conn: Connection, film_id: str) -> str | None:
+    """Of a film that may be hidden: its rentals go on, and so what they need can be changed."""
     await conn.execute(USE_CURRENT_EDITION_LOCALLY)
-    row = await (await conn.execute("SELECT title FROM film WHERE id = %s", [film_id])).fetchone()
+    statement = "SELECT title FROM film WHERE id = %(id)s UNION ALL SELECT title FROM hidden_film WHERE id = %(id)s"
+    row = await (await conn.execute(statement, {"id": film_id})).fetchone()
     return None if row is None else str(row[0])
 
 

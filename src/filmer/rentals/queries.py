@@ -52,11 +52,15 @@ class LibraryRow(msgspec.Struct, frozen=True):
 
 
 class OwnRental(msgspec.Struct, frozen=True):
-    """A rental as its customer sees it. ``code``: with which its copy is picked up."""
+    """A rental as its customer sees it. ``code``: with which its copy is picked up.
+
+    ``has_page``: not if its film is hidden, or gone.
+    """
 
     title: str
     year: int | None
     code: str | None
+    has_page: bool
     rental: Rental
 
 
@@ -279,14 +283,15 @@ async def select_own(conn: Connection, account_id: int, film_id: str | None, *, 
             SELECT DISTINCT ON (film_id, CASE WHEN is_live THEN id END) * FROM own WHERE is_live OR NOT has_live
             ORDER BY film_id, CASE WHEN is_live THEN id END, id DESC
         )
-        SELECT coalesce(f.title, l.title), CASE WHEN f.id IS NULL THEN l.year ELSE f.year END, p.code, {RENTAL}
+        SELECT coalesce(f.title, l.title), CASE WHEN f.id IS NULL THEN l.year ELSE f.year END, p.code,
+            f.id IS NOT NULL, {RENTAL}
         FROM shown r JOIN order_line l ON (l.order_id, l.place) = (r.order_id, r.place)
             LEFT JOIN pickup p ON p.order_id = r.order_id AND r.way = 'pick up' LEFT JOIN film f ON f.id = r.film_id
         ORDER BY r.id DESC
         """.encode(),
         {"account": account_id, "film": film_id, "now": now},
     )
-    return [OwnRental(row[0], row[1], row[2], Rental(*row[3:])) for row in await cursor.fetchall()]
+    return [OwnRental(row[0], row[1], row[2], row[3], Rental(*row[4:])) for row in await cursor.fetchall()]
 
 
 async def select_title_type(conn: Connection, film_id: str) -> str | None:

@@ -33,7 +33,6 @@ _KINDS = {
     "stripe": f"starts_with(o.payment, '{STRIPE}')",
     "free": f"o.payment = '{NOTHING_TO_PAY.reference}'",
 }
-_PERSON = "lower({0}first_name || ' ' || {0}last_name || ' ' || {0}email)"  # has an index, account_person
 
 
 class OrderFilter(msgspec.Struct, frozen=True):
@@ -64,6 +63,9 @@ async def select_orders_page(
 ) -> OrderPage:
     """The first orders of the list; or those right before or after one of its orders."""
     tests, values, is_common = await _tests(conn, wanted)
+    found = None if is_common else await _select_few(conn, tests, values)
+    if found is not None:  # few among many are looked up, not met on the way through all
+        tests, values = "o.id = ANY(%(found)s)", {"found": found}
     is_descending = wanted.state not in OLDEST_FIRST
     edge = after if after is not None else before
     is_back = edge is not None and after is None
@@ -76,15 +78,16 @@ async def select_orders_page(
     rows = [OrderState(*row) for row in await cursor.fetchall()]
     has_more = len(rows) > size
     orders = rows[:size][::-1] if is_back else rows[:size]
-    total = None if is_common else await _count(conn, tests, values)
+    total = None if found is None else len(found)
     return OrderPage(orders, total, has_more if is_back else edge is not None, is_back or has_more)
 
 
-async def _count(conn: Connection, tests: str, values: dict[str, Any]) -> int | None:
-    orders = "SELECT FROM shop_order o LEFT JOIN cancellation c ON c.order_id = o.id"
-    statement = f"SELECT count(*) FROM ({orders} WHERE {tests} LIMIT {MOST_COUNTED + 1}) counted"
-    row = await (await conn.execute(statement.encode(), values, prepare=False)).fetchone()
-    return row[0] if row and row[0] <= MOST_COUNTED else None
+async def _select_few(conn: Connection, tests: str, values: dict[str, Any]) -> list[int] | None:
+    """The orders, unless there are more than are counted."""
+    orders = f"SELECT o.id FROM shop_order o LEFT JOIN cancellation c ON c.order_id = o.id WHERE {tests}"
+    statement = f"{orders} LIMIT {MOST_COUNTED + 1}"
+    rows = await (await conn.execute(statement.encode(), values, prepare=False)).fetchall()
+    return [row[0] for row in rows] if len(rows) <= MOST_COUNTED else None
 
 
 async def _tests(conn: Connection, wanted: OrderFilter) -> tuple[str, dict[str, Any], bool]:
@@ -104,7 +107,7 @@ async def _tests(conn: Connection, wanted: OrderFilter) -> tuple[str, dict[str, 
         values["like"] = f"%{escape_like(wanted.text.lower())}%"
         people = await _select_people(conn, values["like"])
         is_common = len(people) > MOST_PEOPLE
-        tests.append(_PERSON.format("a.") + " LIKE %(like)s" if is_common else _found(wanted, values, people))
+        tests.append("a.searched LIKE %(like)s" if is_common else _found(wanted, values, people))
     return " AND ".join(tests), values, is_common
 
 
@@ -125,7 +128,7 @@ def _found(wanted: OrderFilter, values: dict[str, Any], people: list[int]) -> st
 
 
 async def _select_people(conn: Connection, like: str) -> list[int]:
-    statement = f"SELECT id FROM account WHERE {_PERSON.format('')} LIKE %s LIMIT {MOST_PEOPLE + 1}"
+    statement = f"SELECT id FROM account WHERE searched LIKE %s LIMIT {MOST_PEOPLE + 1}"
     return [row[0] for row in await (await conn.execute(statement.encode(), [like], prepare=False)).fetchall()]
 
 

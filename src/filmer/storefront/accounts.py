@@ -42,7 +42,7 @@ from filmer.store.postgres import Connection, Database
 from filmer.storefront.forms import FilledForm, Form, receive_form
 from filmer.storefront.guest_cookies import GuestCookies, merge_notice
 from filmer.storefront.pages import OK, HtmlResponse, Pages, Visitor, local_address, please_wait
-from filmer.storefront.pending_forms import Action, PendingForm
+from filmer.storefront.pending_forms import FIELD, PROMISE, Action, PendingForm
 
 # The fields that are shown again as they were typed; passwords never are.
 _SIGN_IN = {"email": "E-mail"}
@@ -54,7 +54,6 @@ _NEW_TOKEN = FilledForm(_TOKEN, {"expires": "90"})
 # The bounds that browsers check beforehand. A password has no maximum: what is pasted would be cut off unseen.
 BOUNDS = {"name": MAX_NAME, "email": MAX_EMAIL, "password": MIN_PASSWORD}
 _NEW_TOKEN_ACTION = "new token"  # noqa: S105 - the name of an action
-_FORM_SAVED = "Please sign in first. Nothing was done yet, and what you filled in waits for you."
 _LOOK_AGAIN = "Nothing was done yet: please look at what you filled in, and send it once more."
 _TOO_LATE = "What you asked for before that was too long ago: please ask for it once more."
 _ALREADY_DONE = "What you asked for is done."
@@ -141,7 +140,7 @@ class AccountPages(Handlers):
             await self._kept.forget(conn, request)
         set_cookies(request, *session)
         lines, cookies = await self._guests.merge(request, user.id)
-        address, field = local_address(form.get("next"), "/checkout" if lines else "/"), form.get("waiting")
+        address, field = local_address(form.get("next"), "/checkout" if lines else "/"), form.get(FIELD)
         pending = self._pages.pending.verify(field)
         shown_again, outcome = None, _TOO_LATE if field else ""
         if pending is not None and (action := self._actions.get(pending.action)):
@@ -155,7 +154,10 @@ class AccountPages(Handlers):
         elif pending is not None:
             shown_again, outcome = msgspec.structs.replace(pending, account=user.id), _LOOK_AGAIN
         texts = (welcome, merge_notice(lines), outcome)
-        response = self._pages.redirect(address, " ".join(text for text in texts if text))
+        if shown_again is not None and shown_again.back:
+            response = self._pages.send_back(request, user, shown_again)
+        else:
+            response = self._pages.redirect(address, " ".join(text for text in texts if text))
         response.cookies.extend(cookies)
         if field:
             cookie = self._pages.pending.cookie(shown_again) if shown_again else None
@@ -227,7 +229,7 @@ class AccountPages(Handlers):
     ) -> HtmlResponse:
         async with self._database.connection() as conn:
             visitor = await self._pages.visitor(conn, request)
-        values = self._template_values(filled, form.get("next"), self._pages.pending.verify(form.get("waiting")))
+        values = self._template_values(filled, form.get("next"), self._pages.pending.verify(form.get(FIELD)))
         return self._pages.personal(template, request, visitor, failed=error, **values)
 
     def _template_values(self, form: FilledForm, address: str, pending: PendingForm | None) -> dict[str, Any]:
@@ -236,7 +238,7 @@ class AccountPages(Handlers):
             "form": form,
             "address": local_address(address, ""),
             "pending": self._pages.pending.sign(pending) if pending else "",
-            "promise": action.promise if action else _FORM_SAVED,
+            "promise": action.promise if action else PROMISE,
             "demo": self._demo,
             "bounds": BOUNDS,
         }

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 from litestar import Response
 
+from filmer.accounts.addresses import MAX_EMAIL
 from filmer.accounts.kept_sign_ins import KeptSignIns
 from filmer.accounts.schemas import User
 from filmer.accounts.sessions import Sessions
@@ -22,18 +23,27 @@ from filmer.audit.actors import actor_of
 from filmer.audit.log import Actor
 from filmer.catalogue.connections import Catalogue
 from filmer.catalogue.edition import Edition
-from filmer.errors import FilmerError, Forbidden, RateLimited, ServiceUnavailable, Unauthorized
+from filmer.errors import (
+    FieldError,
+    FilmerError,
+    Forbidden,
+    InvalidRequest,
+    RateLimited,
+    ServiceUnavailable,
+    Unauthorized,
+)
 from filmer.formats import Formats
 from filmer.http.cache_headers import PUBLIC
 from filmer.http.cookies import KEPT_COOKIE, SESSION_COOKIE, cookie_values
 from filmer.http.envelopes import PAGE_HEADERS, POLICY, FailurePage, widened
 from filmer.http.handlers import AnyRequest
+from filmer.http.uploads import Uploads
 from filmer.plurals import counted
 from filmer.shop.cart import Carts
 from filmer.store.postgres import Connection, Database
-from filmer.storefront.forms import Form
+from filmer.storefront.forms import FilledForm, Form
 from filmer.storefront.notices import Notices
-from filmer.storefront.pending_forms import PendingForm, PendingForms
+from filmer.storefront.pending_forms import FIELD, MAX_FIELD, PROMISE, PendingForm, PendingForms
 from filmer.storefront.rendering import Templates
 
 OK, SEE_OTHER = 200, 303
@@ -43,7 +53,8 @@ _VISITOR, _PENDING = "filmer.visitor", "filmer.waiting"  # in a request's scope
 _PRESS_AGAIN = "Please sign in first, and then press the button once more."
 
 HtmlResponse = Response[bytes]
-Pending = tuple[str, Form]  # an action's name, and the fields of the form that are carried over a sign-in
+# An action's name, and the fields of the form that are carried over a sign-in; True, if the form has a file.
+Pending = tuple[str, Form] | tuple[str, Form, bool]
 
 
 class Visitor(msgspec.Struct, frozen=True):
@@ -126,6 +137,18 @@ class Pages:
                 raise Forbidden("The office is for the people who run this shop. You are signed in as a customer")
             yield conn, visitor
 
+    async def owner_who_sends(self, request: AnyRequest, action: str, uploads: Uploads, field: str = "") -> None:
+        """Makes sure of the owner before a form with a file is received (``field``: the file's).
+
+        Raises as ``owner``. What stands in the form before the file is shown again after the sign-in.
+        """
+        try:
+            async with self.owner(request):
+                pass
+        except Unauthorized:  # and no connection is held meanwhile
+            cast("dict[str, Any]", request.scope)[_PENDING] = action, Form(await uploads.texts(request, field)), True
+            raise
+
     async def require(self, conn: Connection, request: AnyRequest, *, pending: Pending | None = None) -> Visitor:
         """The visitor. Raises Unauthorized, which redirects to the page where one signs in (``http/failures.py``).
 
@@ -146,12 +169,39 @@ class Pages:
     def to_sign_in(self, request: AnyRequest, address: str) -> HtmlResponse:
         """Redirect to the sign-in page, and from there to the address: of this page, or the one whose form was sent."""
         pending = cast("dict[str, Any]", request.scope).get(_PENDING)
-        cookie = self.pending.cookie(PendingForm(pending[0], address, list(pending[1].members))) if pending else None
+        cookie = None
+        if pending and pending[1].members:
+            action, form, *has_file = pending
+            waiting = PendingForm(action, address, list(form.members), back=request.scope["path"] if has_file else "")
+            cookie, field = self.pending.cookie(waiting), self.pending.sign(waiting)
+            if has_file and len(field) <= MAX_FIELD:
+                return self.personal(
+                    "sign_in.html", request, None, failed=Unauthorized(), form=FilledForm({}), address=address,
+                    pending=field, promise=PROMISE, demo=(), bounds={"email": MAX_EMAIL},
+                )  # fmt: skip
         notice = "" if cookie or request.method == "GET" else _PRESS_AGAIN
         response = self.redirect(f"/sign-in?next={quote(address, safe='')}", notice)
         if cookie:
             response.cookies.append(cookie)
         return response
+
+    def send_back(self, request: AnyRequest, user: User, pending: PendingForm) -> HtmlResponse:
+        """After a sign-in: a page whose button sends the texts of a form with a file back to where they belong."""
+        visitor = Visitor(user, 0, actor_of(request, user.id))
+        return self.personal(
+            "send_back.html", request, visitor, address=pending.back, name=FIELD, field=self.pending.sign(pending)
+        )
+
+    def sent_back(
+        self, form: Form, visitor: Visitor, action: str, file: str = ""
+    ) -> tuple[Form, InvalidRequest] | None:
+        """The form as it was before the sign-in, and what is left to do; None for a form that is sent as usual."""
+        pending = self.pending.verify(form.get(FIELD))
+        if pending is None or (pending.action, pending.account) != (action, visitor.user.id):
+            return None
+        name = pending.form.get(file) if file else ""
+        again = [FieldError(file, f"file has to be chosen again: {name}")] if name else []
+        return pending.form, InvalidRequest(again, "Nothing was saved yet: please look at it, and send it once more")
 
     def pending_form(self, request: AnyRequest, visitor: Visitor, action: str) -> Form | None:
         """The form the visitor had filled in when their session was over, to be shown again once."""

@@ -4,6 +4,9 @@ A signed cookie carries the form to the page where one signs in. From there it i
 other site may send (``edge/cross_site.py``): so a link alone does nothing, and nothing is done that the page did not
 announce. What may be done is listed in the ``actions`` of the pages: each can be repeated and does no harm. A form that
 pays, or takes something away, is never carried out later; of some, what was typed is shown again.
+
+The texts of a form with a file are often too large for a cookie. They stay in hidden fields all the way: of the page
+where one signs in, which is the response itself, and then of a page with one button, which sends them back.
 """
 
 import secrets
@@ -22,6 +25,9 @@ from filmer.storefront.signed_cookies import SignedCookie
 
 SECONDS = 15 * 60
 MAX_BYTES = 1500  # of a pending form with its page's address; browsers store cookies of up to 4,096
+MAX_FIELD = 60_000  # bytes of a pending form in a hidden field: the form that signs in may have 64 KiB
+FIELD = "waiting"  # its name
+PROMISE = "Please sign in first. Nothing was done yet, and what you filled in waits for you."
 
 
 class Action(NamedTuple):
@@ -32,13 +38,17 @@ class Action(NamedTuple):
 
 
 class PendingForm(msgspec.Struct, frozen=True, array_like=True):
-    """``action``: its name in ``actions``. ``account``: the user's id, once it is known."""
+    """``action``: its name in ``actions``. ``account``: the user's id, once it is known.
+
+    ``back``: of a form with a file, the address that it is sent to.
+    """
 
     action: str
     address: str  # of the page that had the form
     fields: list[tuple[str, str]]
     account: int = 0
     id: str = msgspec.field(default_factory=lambda: secrets.token_urlsafe(12))  # a new one each time the form is sent
+    back: str = ""
 
     @property
     def form(self) -> Form:
@@ -57,7 +67,7 @@ class PendingForms:
     def cookie(self, pending: PendingForm) -> Cookie | None:
         """None for a form that is too large for a cookie."""
         text = msgspec.json.encode(pending).decode()
-        return self._signed.cookie(text) if len(text.encode()) <= MAX_BYTES else None
+        return self._signed.cookie(text) if len(text.encode()) <= MAX_BYTES and not pending.back else None
 
     def read(self, headers: Iterable[tuple[bytes, bytes]]) -> PendingForm | None:
         return _decoded(self._signed.read(headers))

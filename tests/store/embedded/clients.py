@@ -15,6 +15,7 @@ import psutil
 import psycopg
 import pytest
 import redis
+from tests.conftest import in_memory
 from tests.server_processes import eventually
 
 import filmer
@@ -114,7 +115,7 @@ def another_client(data_dir: Path, wanted: str = "pv") -> Iterator[tuple[subproc
 @contextmanager
 def temporary_directory() -> Iterator[Path]:
     """A directory that every user may pass through. At the end no process may be left in it."""
-    path = Path(tempfile.mkdtemp(prefix="filmer-test-")).resolve()
+    path = Path(tempfile.mkdtemp(prefix="filmer-test-", dir=in_memory())).resolve()
     path.chmod(0o711)
     yield path
     is_clean = eventually(lambda: not processes(path), 3)

@@ -278,7 +278,13 @@ def test_a_hidden_film_is_gone_and_its_rentals_go_on(shop: Shop) -> None:
         cart = customer.get("/api/v1/cart").json()["data"]
         assert cart["totalPrice"] == total, "the cart stays"
         assert "Not available" in customer.get("/cart").text
-        assert "The Dark Knight" in customer.get("/library").text
+        for path in ("/library", "/cart"):
+            assert "The Dark Knight" in customer.get(path).text
+            assert f'href="/films/{RENTED}"' not in customer.get(path).text, "a link to a page that there is not"
+        save(shop, RENTED, hours="12", copies="7")
+        with connect(shop.url) as conn:
+            terms = conn.execute("SELECT hours, copies FROM rental_terms WHERE film_id = %s", [RENTED]).fetchone()
+        assert terms == (12, 7), "it can still be changed"
         assert customer.get(f"/api/v1/library/{RENTED}/access").json()["data"]["hasAccess"] is True
         assert page(shop, f"/posters/{RENTED}").startswith("200")
         settled(shop)

@@ -16,7 +16,8 @@ from filmer.http.uploads import Upload, Uploads
 from filmer.images import reencode
 from filmer.importing.data_set import require_identifier
 from filmer.importing.film_edits import FilmEdit, FilmRecord
-from filmer.office import edit_queries, film_edits
+from filmer.importing.owner_films import MAX_LENGTHS
+from filmer.office import film_edits, film_queries
 from filmer.office.people import WhoIsMeant, new_among
 from filmer.office.rebuilding import Rebuilding
 from filmer.rentals.counter_queries import Terms, select_stock, select_terms
@@ -30,7 +31,7 @@ from filmer.storefront.pages import HtmlResponse, Pages, Visitor
 MAX_POSTER = 10 * 2**20  # bytes of the file that is uploaded
 WIDEST, HIGHEST = 800, 1200  # pixels of the one that is kept
 MAX_GENRES = 40  # that can be ticked; others are typed
-MAX_TEXT = 8 * film_form.MAX_OVERVIEW  # bytes of all fields
+MAX_TEXT = 8 * MAX_LENGTHS["overview"]  # bytes of all fields
 _NEW = FilmRecord(id="", title="")
 
 
@@ -64,11 +65,15 @@ class FilmEditPages(Handlers):
         return await self._receive(request, None)
 
     async def _receive(self, request: AnyRequest, film_id: str | None) -> HtmlResponse:
-        async with self._pages.owner(request):
-            pass  # before anything is received
+        action = f"film {film_id or ''}"
+        await self._pages.owner_who_sends(request, action, self._uploads, "poster")
         async with self._uploads.receive(request, "poster", max_bytes=MAX_POSTER, max_text=MAX_TEXT) as upload:
             form, poster = Form(upload.members), await _poster(upload)
-        async with self._pages.owner(request) as (conn, visitor):
+        async with self._pages.owner(request, pending=(action, form, True)) as (conn, visitor):
+            if again := self._pages.sent_back(form, visitor, action, "poster"):
+                return await self._page(
+                    conn, request, visitor, await film_edits.find(conn, film_id) if film_id else None, *again
+                )
             try:
                 async with conn.transaction():
                     if isinstance(poster, InvalidRequest):
@@ -163,8 +168,8 @@ class FilmEditPages(Handlers):
             is_own=edit is not None and edit.imported is None, shown=film_form.digests(texts),
             now=error.now if isinstance(error, film_form.ChangedMeanwhile) else {},
             questions=error.questions if isinstance(error, WhoIsMeant) else {},
-            genres=await edit_queries.select_genres(conn, MAX_GENRES), labels=film_form.LABELS,
-            has_poster=await edit_queries.select_has_poster(conn, film_id), videos=await film_videos(conn, film_id),
+            genres=await film_queries.select_genres(conn, MAX_GENRES), labels=film_form.LABELS, max_lengths=MAX_LENGTHS,
+            has_poster=await film_queries.select_has_poster(conn, film_id), videos=await film_videos(conn, film_id),
             stock=(await select_stock(conn, [film_id], now=self._clock.now()))[film_id],
             default_price=self._default_price, default_terms=self._default_terms,
         )  # fmt: skip

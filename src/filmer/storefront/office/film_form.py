@@ -34,7 +34,6 @@ TERMS = {"price": "Price", "startDays": "Days to begin", "hours": "Hours", "copi
 LABELS = {**FIELDS, **TERMS, "poster": "Poster", "id": "Id"}
 _COLUMNS = {"startDays": "start_days", "hours": "hours", "copies": "copies"}
 LISTS = ("genres", "directors", "cast")  # an entry a line
-MAX_OVERVIEW = 100_000  # characters, as of any cell of an import
 _CHOICE = "who:"  # before an entry, in the name of the field that says who is meant
 
 
@@ -118,8 +117,6 @@ async def read_fields(
     for name in FIELDS.keys() & texts.keys():
         text = texts[name].replace("\n", "|") if name in LISTS else texts[name]
         try:
-            if len(text) > MAX_OVERVIEW:
-                raise ValueError(f"has over {MAX_OVERVIEW} characters")  # noqa: TRY301 - reported as the reader's own
             if name in {"directors", "cast"}:
                 known = getattr(film, name) if film else ()
                 values[name] = await find_people(conn, read_people(text), known, choices)

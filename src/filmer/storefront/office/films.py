@@ -19,7 +19,8 @@ from filmer.errors import Conflict, FilmerError, InvalidRequest
 from filmer.http.body import Body
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import read_query
-from filmer.office import edit_queries, queries
+from filmer.office import film_queries
+from filmer.office.film_queries import FilmRow
 from filmer.rentals.counter_queries import Terms, select_stock, select_terms
 from filmer.rentals.terms import MAX_COPIES, MAX_HOURS, MAX_START_DAYS, NewTerms, set_terms
 from filmer.store.postgres import Connection
@@ -66,7 +67,7 @@ class OfficeFilmPages(Handlers):
     async def list_films(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.owner(request) as (conn, visitor):
             params = read_query(without_blanks(request.scope["query_string"]), FilmQuery)
-            if params.only in edit_queries.KINDS:
+            if params.only in film_queries.KINDS:
                 return await self._edited(conn, request, visitor, params)
             form = self._pages.pending_form(request, visitor, _FILM_ACTION)
             filled = {form.get("film"): _filled(form)} if form else {}
@@ -74,7 +75,7 @@ class OfficeFilmPages(Handlers):
 
     async def _edited(self, conn: Connection, request: AnyRequest, visitor: Visitor, params: FilmQuery) -> HtmlResponse:
         first = (params.page - 1) * FILMS_A_PAGE
-        total, films = await edit_queries.select_edited(conn, params.only, first=first, size=FILMS_A_PAGE)
+        total, films = await film_queries.select_edited(conn, params.only, first=first, size=FILMS_A_PAGE)
         last = listing.pages(total, FILMS_A_PAGE)
         return self._pages.personal(
             "office/edited_films.html", request, visitor, only=params.only, total=total, films=films,
@@ -127,10 +128,10 @@ class OfficeFilmPages(Handlers):
             default_terms=self._default_terms, labels=_TERMS, filled=filled, unfilled=FilledForm({}), pager=pager,
         )  # fmt: skip
 
-    async def _find(self, conn: Connection, params: ListQuery) -> tuple[int, Sequence[MovieItem | queries.FilmRow]]:
+    async def _find(self, conn: Connection, params: ListQuery) -> tuple[int, Sequence[MovieItem | FilmRow]]:
         first = (params.page - 1) * FILMS_A_PAGE
         if not params.query.strip():
-            return await queries.select_films(conn, first=first, size=FILMS_A_PAGE)
+            return await film_queries.select_films(conn, first=first, size=FILMS_A_PAGE)
         filters = with_query(Filters(), params.query)
         return await self._search.movies(conn, filters, sort="relevance", first=first, size=FILMS_A_PAGE)
 

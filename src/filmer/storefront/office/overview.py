@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from filmer.clock import Clock
 from filmer.http.handlers import AnyRequest, Handlers
-from filmer.office import queries
 from filmer.office.chart import chart_of
+from filmer.office.overview_queries import select_totals
 from filmer.office.takings_queries import select_days
 from filmer.store.valkey import SharedCache
 from filmer.storefront.pages import HtmlResponse, Pages
@@ -26,7 +26,7 @@ class OverviewPages(Handlers):
         async with self._pages.clerk(request) as (conn, visitor):
             if visitor.user.role == "clerk":  # what waits for them is at the counter
                 return self._pages.redirect("/admin/counter")
-            totals = await queries.select_totals(conn)
+            totals = await select_totals(conn)
             days = await select_days(conn, first=today - timedelta(days=DAYS - 1), last=today)
         health = {
             "Database": "well",  # otherwise this line is not reached

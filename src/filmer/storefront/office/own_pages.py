@@ -51,12 +51,14 @@ class OwnPagesPages(Handlers):
 
     async def save(self, slug: FromPath[str], request: AnyRequest) -> HtmlResponse:
         """Shows the page as it would be, or publishes it: as the pressed button says."""
-        async with self._pages.owner(request) as (conn, _):
-            await self._find(conn, slug)
+        action = f"own page {slug}"
+        await self._pages.owner_who_sends(request, action, self._uploads)
         async with self._uploads.receive(request, "", max_bytes=0) as upload:
             form = Form(upload.members)
-        async with self._pages.owner(request) as (conn, visitor):
+        async with self._pages.owner(request, pending=(action, form, True)) as (conn, visitor):
             page = await self._find(conn, slug)
+            if again := self._pages.sent_back(form, visitor, action):
+                return self._form(request, visitor, page, FilledForm.of(_LABELS, *again), again[1])
             try:
                 new = form.read(NewPage)
                 if form.get("do") == "preview":

@@ -1,4 +1,4 @@
-"""The SQL with which the office changes films."""
+"""The SQL with which the office lists and changes films."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,14 +9,19 @@ from psycopg.types.json import Jsonb
 
 from filmer.catalogue.edition import CHANNEL
 from filmer.catalogue.folding import search_form
-from filmer.importing.change_queries import remove_film, store_film
-from filmer.importing.edit_queries import EDIT, FILM, LOCK_EDITS, edit_of, record_of
+from filmer.importing.edit_queries import EDIT, FILM, LOCK_EDITS, edit_of, record_of, remove_film, store_film
 from filmer.importing.film_edits import FilmEdit, FilmRecord
 from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
 
 # Of films: those that were changed by hand, those that are hidden, and those of the shop's own.
 KINDS = {"changed": "imported IS NOT NULL AND fields <> '{}'", "hidden": "hidden", "own": "imported IS NULL"}
+
+
+class FilmRow(msgspec.Struct, frozen=True):
+    id: str
+    title: str
+    year: int | None
 
 
 class EditedFilm(msgspec.Struct, frozen=True):
@@ -79,6 +84,21 @@ async def upsert_edit(
     for statement, values in remove_film(edit.film_id) if hidden else store_film(film):
         await conn.execute(statement.encode(), values)
     await conn.execute(f"NOTIFY {CHANNEL}".encode())
+
+
+async def select_films(conn: Connection, *, first: int, size: int) -> tuple[int, list[FilmRow]]:
+    """How many films there are, and some of them, the best known first."""
+    cursor = await conn.execute(
+        """
+        SELECT n.total, f.id, f.title, f.year
+        FROM (SELECT coalesce(max(size), 0) AS total FROM listing_size WHERE list = 'all') n
+        LEFT JOIN film f ON f.votes_desc > %(first)s AND f.votes_desc <= %(first)s + %(size)s
+        ORDER BY f.votes_desc
+        """,
+        {"first": first, "size": size},
+    )
+    rows = await cursor.fetchall()
+    return int(rows[0][0]), [FilmRow(*row[1:]) for row in rows if row[1] is not None]
 
 
 async def select_edited(conn: Connection, kind: str, *, first: int, size: int) -> tuple[int, list[EditedFilm]]:
