@@ -54,6 +54,28 @@ def test_a_film_becomes_a_favourite_and_is_none_again(visit: Visit, storefront: 
 
 
 @with_and_without_scripts
+def test_a_film_is_put_on_the_watchlist_and_marked_as_seen(
+    options: Options, visit: Visit, storefront: Storefront
+) -> None:
+    page = visit(**options)
+    come_in(page, storefront)
+    page.goto(f"/films/{BATMAN}")
+    page.get_by_role("button", name="Add to watchlist").click()
+    expect_notice(page, "Batman Begins is on your watchlist.")
+    page.get_by_label("Seen it? On").fill("2024-01-31")
+    page.get_by_role("button", name="I have seen it").click()
+    expect_notice(page, "Batman Begins is among the films you have seen.")
+    expect(page.get_by_label("You have seen it, on")).to_have_value("2024-01-31")
+    page.get_by_role("button", name="Not seen").click()
+    expect_notice(page, "No longer among the films you have seen.")
+    expect(page.get_by_label("Seen it? On")).to_have_value("")
+    page.goto("/watchlist")
+    assert kept(page) == ["Batman Begins"]
+    page.get_by_role("button", name="Remove Batman Begins from the watchlist").click()
+    expect_notice(page, "Taken off your watchlist.")
+
+
+@with_and_without_scripts
 def test_a_double_click_keeps_a_film_once(options: Options, visit: Visit, storefront: Storefront) -> None:
     page = visit(**options)
     come_in(page, storefront)
