@@ -65,6 +65,16 @@ def draw_shop(url: str, draw: random.Random) -> None:
             [draw.choice(TEXTS).replace("\1", "")],
         )
         conn.execute("INSERT INTO price_before VALUES ('tt9', NULL, false, %s)", [draw.randint(1, 999) / 100])
+        conn.execute("INSERT INTO new_film VALUES ('tt9', now())")
+        conn.execute(
+            "INSERT INTO shelf_import (account_id, name, left_out, created, row_count) VALUES (%s, %s, '{}', now(), 1)",
+            [accounts[0], draw.choice(TEXTS)],
+        )
+        conn.execute(
+            "INSERT INTO shelf_import_row (import_id, place, account_id, file, line, title, outcome, candidates)"
+            " SELECT id, 1, account_id, 'ratings.csv', 2, %s, 'several', %s FROM shelf_import",
+            [draw.choice(TEXTS), [draw.choice(FILMS)]],
+        )
         conn.execute("INSERT INTO film_poster VALUES ('tt9', 'image/webp', %s)", [draw.randbytes(99)])
         conn.execute("INSERT INTO rental_terms VALUES ('tt9', NULL, 5, %s)", [draw.choice([None, 0, 3])])
         conn.execute(

@@ -206,7 +206,7 @@ async def select_new_films(conn: Connection, *, among: int, size: int) -> list[N
     """The films that came last, the latest first. Of a shop that had one import alone, the newest of the best known."""
     statement = """
         WITH came AS MATERIALIZED (
-            SELECT f.no, a.added FROM film_added a JOIN film f ON f.id = a.film_id
+            SELECT f.no, a.added FROM new_film a JOIN film f ON f.id = a.film_id
             ORDER BY a.added DESC, a.film_id LIMIT %(size)s
         ), newest AS MATERIALIZED (
             SELECT no, (SELECT max(finished) FROM import_run) AS added FROM film

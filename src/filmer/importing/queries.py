@@ -298,7 +298,7 @@ def _insert_added(conn: Connection, now: datetime) -> None:
     """Note the best known films that the next catalogue has and the current one, if there is one, has not."""
     conn.execute(
         f"""
-        INSERT INTO film_added (film_id, added)
+        INSERT INTO new_film (film_id, added)
         SELECT n.id, %s FROM {NEXT}.film n
         WHERE EXISTS (SELECT FROM film) AND NOT EXISTS (SELECT FROM film f WHERE f.id = n.id)
             AND NOT EXISTS (SELECT FROM film_edit e WHERE e.film_id = n.id)

@@ -104,7 +104,7 @@ async def select_films(conn: Connection, *, first: int, size: int) -> tuple[int,
 async def insert_added(conn: Connection, film_id: str, now: datetime) -> None:
     """The feed of new films names it."""
     await conn.execute(
-        "INSERT INTO film_added (film_id, added) VALUES (%s, %s)"
+        "INSERT INTO new_film (film_id, added) VALUES (%s, %s)"
         " ON CONFLICT (film_id) DO UPDATE SET added = excluded.added",
         [film_id, now],
     )
