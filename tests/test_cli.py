@@ -41,6 +41,7 @@ STARTED = {
     "link tmdb": (1, "TMDB_ACCESS_TOKEN"),
     "export csv films": (0, "title"),
     "log nothing-like-this": (0, "no such entry"),
+    "shelves import no-such.csv --user nobody@example.com": (1, "There is no user"),
     "backup shop.backup": (0, "rows in"),
     "restore no-such.backup": (1, "no-such.backup"),
 }

@@ -34,8 +34,7 @@ from tests.users import open_account, signed_in, token_of, visitor
 
 from filmer.accounts.schemas import User
 from filmer.catalogue import film_queries
-from filmer.catalogue.number_queries import FIRST_OWN
-from filmer.catalogue.schemas import Film, Person
+from filmer.catalogue.schemas import FIRST_OWN, Film, Person
 from filmer.formats import Formats
 from filmer.store.postgres import Connection
 from filmer.storefront import linked_data

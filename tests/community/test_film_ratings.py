@@ -6,7 +6,7 @@ import pytest
 from tests.community.conftest import GODFATHER, RATINGS, SHAWSHANK, Community
 from tests.community.responses import NO_IDS, NOBODYS_IDS, community_error_of, community_offences_of, fetch
 
-from filmer.catalogue.number_queries import FIRST_OWN
+from filmer.catalogue.schemas import FIRST_OWN
 
 NOTHING: dict[str, Any] = {"average": None, "count": None, "histogram": []}
 

@@ -44,7 +44,8 @@ def numbers(shop: tuple[str, httpx.Client]) -> list[int]:
             "INSERT INTO tmdb_film VALUES (%s, '=Fight Club', '1999-10-15', NULL, NULL, NULL, now())", [TMDB_ALONE]
         )
         rows = conn.execute(
-            "SELECT tmdb_id FROM film WHERE tmdb_id IS NOT NULL UNION SELECT number FROM film_number ORDER BY 1"
+            "SELECT tmdb_id FROM film WHERE tmdb_id IS NOT NULL "
+            " UNION SELECT number FROM film_number JOIN film ON id = film_id WHERE tmdb_id IS NULL ORDER BY 1"
         ).fetchall()
     return [TMDB_ALONE, *(row[0] for row in rows[:3]), *(row[0] for row in rows[-6:])]
 

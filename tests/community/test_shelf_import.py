@@ -142,7 +142,7 @@ def test_trakts_export_comes_onto_the_shelves(mary: Collector) -> None:
         ("Home", 1990, "which of several?"),
         ("Inception", "", "which of several?"),  # it may be any film of that name
         ("Batman", 2005, "taken"),  # Batmän, and not Batman of 1989
-        ("The Godfather", 1972, "not in this shop: kept"),
+        ("Citizen Kane", 1941, "not in this shop: kept"),
         ("Zero", 1978, "taken"),
     ],
 )

@@ -11,7 +11,7 @@ from tests.community.shelf_exports import boxd, table
 from tests.conftest import MakeDatabase
 from tests.users import open_account
 
-USER = "mary@films.example"
+USER, OTHER = "mary@films.example", "jane@films.example"
 Run = Callable[..., CommandResult]
 
 
@@ -19,6 +19,7 @@ Run = Callable[..., CommandResult]
 def run(make_database: MakeDatabase) -> Run:
     url = make_database(films=True)
     open_account(url, email=USER)
+    open_account(url, email=OTHER)
     return lambda *arguments: filmer("shelves", *arguments, DATABASE_URL=url)
 
 
@@ -62,5 +63,5 @@ def test_what_cant_be_done_is_said(run: Run, tmp_path: Path, arguments: tuple[st
 def test_a_list_is_what_one_says_it_is(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "mine.csv"
     file.write_text(table(exports.WATCHED, [boxd("Das Boot", 1981)]))
-    assert run("import", file, "--user", USER, "--as", "watchlist").stdout.startswith("1 row: 1 taken")
-    assert "Das Boot" in run("export", "letterboxd-watchlist.csv", "--user", USER).stdout
+    assert run("import", file, "--user", OTHER, "--as", "watchlist").stdout.startswith("1 row: 1 taken")
+    assert "Das Boot" in run("export", "letterboxd-watchlist.csv", "--user", OTHER).stdout

@@ -68,7 +68,7 @@ def test_orders_sold_before_have_rentals_that_are_over(database_url: str, monkey
     with psycopg.connect(database_url, autocommit=True) as conn:
         conn.execute("DROP INDEX shop_order_placed")
         for table in TABLES:
-            conn.execute(f"DROP TABLE {table}".encode())
+            conn.execute(f"DROP TABLE {table} CASCADE".encode())
         conn.execute("DELETE FROM migration WHERE number >= %s", [NUMBER])
         conn.execute(
             "INSERT INTO shop_order (id, account_id, placed, told, item_count, total, submission, payment)"

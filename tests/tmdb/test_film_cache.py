@@ -91,6 +91,7 @@ def test_an_older_answer_never_takes_a_newer_ones_place(run: Run) -> None:
         now = datetime.now(UTC)
         newer = TmdbFilm(MATRIX, "Newer", None, None, None, None)
         async with await CancellableConnection.connect(cluster.database_url) as conn:
+            await conn.use_current_edition()
             await queries.upsert_film(conn, newer, now)
             for moment in (now - timedelta(seconds=1), now):
                 await queries.upsert_film(conn, OLD, moment)
@@ -189,6 +190,7 @@ def test_only_a_few_come_a_round_and_each_has_its_chance(run: Run) -> None:
         numbers = list(range(1, 31))
         account = (await asyncio.to_thread(open_account, cluster.database_url)).id
         async with await CancellableConnection.connect(cluster.database_url) as conn:
+            await conn.use_current_edition()
             for number in numbers:
                 film = TmdbFilm(number, "Old", None, None, None, None)
                 await queries.upsert_film(conn, film, cluster.clock.now() - timedelta(days=40 + number))

@@ -1,4 +1,4 @@
-"""The SQL of films' numbers: TMDB's ids below ``FIRST_OWN``, and the shop's own from there on (contract §14.2).
+"""The SQL of films' numbers: TMDB's ids below ``schemas.FIRST_OWN``, and the shop's own from there on (contract §14.2).
 
 A film has a number of the shop's own if it had no TMDB id when it came. Where it got one later, both mean the film.
 """
@@ -7,9 +7,8 @@ from typing import Any
 
 import msgspec
 
+from filmer.catalogue.schemas import FIRST_OWN
 from filmer.store.postgres import Connection
-
-FIRST_OWN = 1_000_000_000  # of the shop's own numbers; TMDB is never asked for one
 
 # The films of the number {0}, by their ids. A film may have two TMDB ids: of its source, and what TMDB answered.
 _FILMS = """

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 MAX_IDENTIFIER = 10  # characters (contract §2.5)
+FIRST_OWN = 1_000_000_000  # of the shop's own numbers of films (contract §14.2); TMDB is never asked for one
 
 
 def is_identifier(text: str) -> bool:

@@ -13,7 +13,8 @@ from uuid import UUID
 import msgspec
 from psycopg.rows import TupleRow
 
-from filmer.catalogue.number_queries import ALIKE, FILMS_OF, FIRST_OWN
+from filmer.catalogue.number_queries import ALIKE, FILMS_OF
+from filmer.catalogue.schemas import FIRST_OWN
 from filmer.clock import timestamp
 from filmer.community.schemas import (
     Favorite,

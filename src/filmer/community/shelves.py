@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from filmer.audit.log import Actor, record
-from filmer.catalogue.number_queries import FIRST_OWN, select_numbered_film
+from filmer.catalogue.number_queries import select_numbered_film
+from filmer.catalogue.schemas import FIRST_OWN
 from filmer.clock import Clock
 from filmer.community import queries
 from filmer.community.schemas import (

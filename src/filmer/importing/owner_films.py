@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from filmer.catalogue.folding import fold
-from filmer.catalogue.number_queries import FIRST_OWN
+from filmer.catalogue.schemas import FIRST_OWN
 from filmer.importing.column_names import FIELDS, TITLES, by_name, is_imdb_list
 from filmer.importing.csv_table import MAX_FIELD, CsvTable, Row
 from filmer.importing.data_set import (

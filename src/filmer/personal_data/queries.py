@@ -7,7 +7,8 @@ import msgspec
 from psycopg import sql
 
 from filmer.accounts.role_queries import IS_LAST_OWNER, lock_accounts
-from filmer.catalogue.number_queries import FILMS_OF, FIRST_OWN
+from filmer.catalogue.number_queries import FILMS_OF
+from filmer.catalogue.schemas import FIRST_OWN
 from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
 

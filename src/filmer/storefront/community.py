@@ -10,10 +10,9 @@ import msgspec
 from litestar.params import FromPath
 
 from filmer.catalogue.connections import Catalogue
-from filmer.catalogue.number_queries import FIRST_OWN
 from filmer.catalogue.prices import Prices
 from filmer.catalogue.queries import select_films_by_numbers
-from filmer.catalogue.schemas import MovieItem
+from filmer.catalogue.schemas import FIRST_OWN, MovieItem
 from filmer.community.popular import PopularFilms
 from filmer.community.schemas import (
     FavoriteFilm,

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
-from filmer.catalogue.number_queries import FIRST_OWN
+from filmer.catalogue.schemas import FIRST_OWN
 
 MAX_ID = FIRST_OWN - 1  # of a film at TMDB
 MAX_PAGE = 500  # TMDB's own limit (contract §7.6)
