@@ -51,7 +51,7 @@ ELSEWHERE = {
     "role": "one of a list", "kind": "one of a list", "sure": "shown where the currency of orders is changed",
     "expires": "one of a list", "rating": "one of a list", "currency": "one of a list", "locale": "one of a list",
 }  # fmt: skip
-# Typed, but shown to nobody: secrets, names that are known, numbers and days of which only a sentence says that they are none.
+# Typed, but shown to nobody: secrets, known names, numbers and days of which only a sentence says that they are none.
 UNSEEN = {"password", "current", "creditCardId", "quantity", "seen_on", "a browser's name"}
 NO_PAGES = ("/static", "/posters", "/docs", "/openapi.json", "/account/data", "/admin/takings.csv", "/sitemap")
 OF_A_KIND = 1
