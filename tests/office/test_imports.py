@@ -10,6 +10,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,6 +21,7 @@ from tests.current_edition import connect
 from tests.importing.workbooks import Cell, ods, xlsx
 from tests.users import open_account, session_of, visitor
 
+from filmer.office import import_program, import_queries
 from filmer.office.imports import PROGRAM
 from filmer.storefront.office import imports as pages
 
@@ -105,6 +107,22 @@ def text_of(response: httpx.Response) -> str:
 def tallies(response: httpx.Response) -> dict[str, int]:
     found = re.findall(r"<dt>(\w+)</dt><dd>([\d,]+)</dd>", response.text)
     return {name.lower(): int(number.replace(",", "")) for name, number in found}
+
+
+def test_a_check_begins_again_where_its_edition_goes_away(office: Office, tmp_path: Path) -> None:
+    """As the one after an edit of a film does: nobody has to send the file again for that."""
+    path = tmp_path / "films.csv"
+    path.write_text("id,title\ntt7100001,Checked Twice\n")
+    checked = office.checked(path.read_bytes())
+    with connect(office.url, autocommit=True) as conn:
+        number = int(str(checked.url).rpartition("/")[2])
+        conn.execute("UPDATE import_job SET state = 'working' WHERE id = %s", [number])
+        job = import_queries.read_job(conn, number)
+        assert job
+        conn.execute("SET search_path TO catalogue_that_is_gone, public")
+        import_program._check(conn, job, path)
+    assert tallies(office.client.get(str(checked.url))) == tallies(checked)
+    assert tallies(checked)["new"] == 1
 
 
 def test_films_without_an_id_that_are_there_already_are_named(office: Office) -> None:

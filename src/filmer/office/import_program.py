@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ from filmer.importing.progress import Advance, Progress
 from filmer.office import import_check, import_queries
 from filmer.office.import_jobs import Job, Order
 from filmer.plurals import counted
+from filmer.store.connecting import USE_CURRENT_EDITION
 
 _STORED_EVERY_SECONDS = 0.5  # between two times that progress is stored
+_TRIES = 3
 _REPLACED = "The catalogue was replaced meanwhile. Please check the file again."
 _OURS = "Something went wrong on our side. Nothing was changed."
 
@@ -43,8 +45,6 @@ def main() -> None:
             _work(conn, job, order)
         except CommandFailed as error:
             import_queries.update_outcome(conn, job.id, "failed", str(error))
-        except psycopg.errors.UndefinedTable:  # the edition that was read is gone
-            import_queries.update_outcome(conn, job.id, "failed", _REPLACED)
         except Exception:
             import_queries.update_outcome(conn, job.id, "failed", _OURS)
             raise
@@ -60,7 +60,7 @@ def _work(conn: psycopg.Connection[Any], job: Job, order: Order) -> None:
         file.flush()
         path = Path(file.name)
         if job.step == "check":
-            import_check.check(conn, job, path, progress)
+            _check(conn, job, path)
             return
         report = Report(list_all=True)
         with progress.step("Reading the file"):
@@ -69,6 +69,15 @@ def _work(conn: psycopg.Connection[Any], job: Job, order: Order) -> None:
                 names_by=job.choices.names_by, any_sheet=True,
             )  # fmt: skip
     _change(job, order, progress, data_set, report)
+
+
+def _check(conn: psycopg.Connection[Any], job: Job, path: Path) -> None:
+    """From the beginning again where the edition that is read goes away, as after an edit of a film."""
+    for _ in range(_TRIES):
+        with suppress(psycopg.errors.UndefinedTable):
+            return import_check.check(conn, job, path, _StoredProgress(conn, job.id))
+        conn.execute(USE_CURRENT_EDITION)
+    raise CommandFailed(_REPLACED)
 
 
 def _change(job: Job, order: Order, progress: Progress, data_set: DataSet | None, report: Report) -> None:
