@@ -139,7 +139,7 @@ class Shelves:
 
     async def remove(self, shelf: Shelf, user_id: int, entry_id: int, actor: Actor | None = None) -> None:
         """``actor``: somebody else who removes it. Raises UserNotFound, or what the shelf says is missing."""
-        async with self._changing_shelf(user_id) as conn:
+        async with self.changing(user_id) as conn:
             if not await queries.delete_entry(conn, shelf.table, user_id, entry_id):
                 raise shelf.missing()
             if actor:
@@ -148,7 +148,7 @@ class Shelves:
 
     async def clear_favorites(self, user_id: int, actor: Actor, own: Connection | None = None) -> None:
         """``own``: the caller's connection, for its transaction. Raises UserNotFound."""
-        async with self._changing_shelf(user_id, own) as conn:
+        async with self.changing(user_id, own) as conn:
             before, after = {"favorites": await queries.delete_favorites(conn, user_id)}, {"favorites": 0}
             await record(conn, actor, "account.clear_favorites", ("account", user_id), before=before, after=after)
 
@@ -178,7 +178,7 @@ class Shelves:
 
     async def change_rating(self, user_id: int, rating_id: int, rating: float) -> UpdatedRating:
         """Raises RatingNotFound, also for another user's rating."""
-        async with self._changing_shelf(user_id) as conn:
+        async with self.changing(user_id) as conn:
             changed = await queries.update_rating(conn, user_id, rating_id, Decimal(rating), self._clock.now())
             if changed is None:
                 raise RatingNotFound
@@ -186,7 +186,7 @@ class Shelves:
 
     async def remove_rating(self, user_id: int, rating_id: int) -> None:
         """Raises RatingNotFound, also for another user's rating."""
-        async with self._changing_shelf(user_id) as conn:
+        async with self.changing(user_id) as conn:
             if not await queries.delete_entry(conn, "rating", user_id, rating_id):
                 raise RatingNotFound
 
@@ -204,19 +204,18 @@ class Shelves:
         return await self._tmdb_cache.film_if_available(known.tmdb_id) if known.tmdb_id else None
 
     @asynccontextmanager
-    async def _changing_shelf(self, user_id: int, own: Connection | None = None) -> AsyncIterator[Connection]:
+    async def changing(self, user_id: int, own: Connection | None = None) -> AsyncIterator[Connection]:
+        """A transaction that changes what the account keeps. Raises UserNotFound. ``own``: the caller's connection."""
         async with nullcontext(own) if own else self._database.connection() as conn, conn.transaction():
             await self._require_user(conn, user_id)
             await queries.change_version(conn, user_id)
             yield conn
 
-    changing = _changing_shelf  # for imports
-
     @asynccontextmanager
     async def _storing_film(
         self, user_id: int, movie_id: int, film: CacheResult[TmdbFilm] | None
     ) -> AsyncIterator[Connection]:
-        async with self._changing_shelf(user_id) as conn:
+        async with self.changing(user_id) as conn:
             if film:
                 await tmdb_queries.upsert_film(conn, film.value, datetime.fromtimestamp(film.fetched, UTC))
             if not await queries.insert_film_in_use(conn, movie_id) and movie_id >= FIRST_OWN:
