@@ -24,6 +24,8 @@ BEYOND_SCHEMAS = (
     "must not bring the line over 10",  # contract §5.2
     "a cart holds at most",
     "must not be in the past",  # contract §6.2
+    "must not be before 1900-01-01",  # of a day on which a film was seen
+    "must not be in the future",  # the same
     "Cart is empty",  # contract §6.1
     "Card information does not match",  # contract §6.3
 )

@@ -78,7 +78,10 @@ def faulty_database(make_database: MakeDatabase) -> str:
 @pytest.fixture(scope="module")
 def prices(database: str) -> dict[str, Decimal]:
     with connect(database) as conn:
-        rows = conn.execute("SELECT id, coalesce(price, 4.99) FROM film WHERE id = ANY(%s)", [list(_NAMES)])
+        rows = conn.execute(
+            "SELECT id, coalesce(t.price, 4.99) FROM film LEFT JOIN film_terms t ON film_id = id WHERE id = ANY(%s)",
+            [list(_NAMES)],
+        )
         return {row[0]: row[1] for row in rows}
 
 

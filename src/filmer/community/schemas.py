@@ -81,8 +81,10 @@ def read_day(text: str) -> date:
         day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
         day = None
-    if day is None or day < FIRST_DAY:
-        raise ValueError(f"must be a date as 2024-01-31, from {FIRST_DAY} on")
+    if day is None:
+        raise ValueError("must be a date as 2024-01-31")
+    if day < FIRST_DAY:
+        raise ValueError(f"must not be before {FIRST_DAY}")
     return day
 
 
