@@ -169,7 +169,7 @@ def addresses(path: str, owner: Owner, mine: int) -> list[str]:
         "favorite_id": [str(one) for one in things],
         "rating_id": [str(one) for one in things],
         "entry_id": [str(one) for one in things],
-        "movie_id": [str(SHAWSHANK), str(owner.id)],
+        "movie_id": [str(SHAWSHANK), str(GODFATHER)],
         "name": ["openapi.js"],
         "token": ["A" * 43],
         "video_id": [str(one) for one in things],

@@ -48,9 +48,11 @@ draw = random.Random()
 def before_call(_: HookContext, case: Case[Any], __: dict[str, Any]) -> None:
     case.headers["X-Forwarded-For"] = f"10.{draw.randrange(256)}.{draw.randrange(256)}.{draw.randrange(256)}"
     if case.meta is None or case.meta.generation.mode is GenerationMode.POSITIVE:
-        for name in case.path_parameters:
-            if name in callers.known and draw.random() < 0.7:
-                case.path_parameters[name] = draw.choice(callers.known[name])
+        for name, value in case.path_parameters.items():
+            known = callers.known.get(name, [])
+            # Links that schemathesis infers may bring an id of another kind.
+            if known and (draw.random() < 0.7 or not isinstance(value, type(known[0]))):
+                case.path_parameters[name] = draw.choice(known)
     if not callers.sessions or draw.random() < 0.1:  # without credentials, or with those that schemathesis made up
         return
     if case.path.startswith("/api/v1/"):

@@ -37,6 +37,7 @@ EXCLUDED_CHECKS = {
 # What there is, by the path parameter that names it.
 KNOWN: dict[str, list[Any]] = {
     "movieId": ["tt0111161", "tt0372784"],
+    "movie_id": [278, 155],
     "starId": ["nm0000209"],
     "genreId": list(range(1, 8)),
     "id": list(range(1, 20)),
