@@ -320,11 +320,17 @@ def take_new_log_segment(url: str) -> None:
         conn.execute("CREATE TABLE IF NOT EXISTS segment_begun ()")
 
 
+def has_sold(workload: Workload) -> bool:
+    """Whether there is an order, after half a second in which there is room."""
+    assert not violations(workload.work(0.5), reads=("cached", "read"))
+    return bool(workload.orders)
+
+
 def fill_again_and_again(volume: Volume, url: str, server: Server, workload: Workload) -> None:
     all_exchanges: list[Exchange] = []
     slowest = 0.0
     for _ in range(ROUNDS):
-        assert not violations(workload.work(0.5), reads=("cached", "read"))
+        assert eventually(lambda: has_sold(workload))
         take_new_log_segment(url)
         volume.fill()
         fill_table_files(url)
