@@ -32,9 +32,3 @@ class SystemClock:
 def timestamp(moment: datetime) -> str:
     """A UTC moment as both APIs print it: whole seconds and ``Z`` (contract §1.1)."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def moment_text(moment: datetime | None) -> str:
-    """As pages and mails write it: ``Friday, 4 December 2026, 21:15 UTC``; "" for none."""
-    utc = moment.astimezone(UTC) if moment else None
-    return f"{utc:%A}, {utc.day} {utc:%B %Y, %H:%M} UTC" if utc else ""

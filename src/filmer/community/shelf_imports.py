@@ -7,7 +7,7 @@ waits for a shelf for long. Rows whose film the shop lacks are kept, and looked 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import IO, Any
 
 import structlog
@@ -17,6 +17,7 @@ from filmer.catalogue.search import Search
 from filmer.clock import Clock
 from filmer.community import shelf_import_queries as queries
 from filmer.community.film_matching import Match, match
+from filmer.community.schemas import FIRST_DAY
 from filmer.community.shelf_files import MAX_ROWS, Outcome, Shelf, ShelfRow, read_shelves
 from filmer.community.shelf_import_queries import Film, ImportReport, PlacedRow
 from filmer.community.shelves import Shelves
@@ -33,7 +34,6 @@ MAX_KEPT = 2 * MAX_ROWS  # rows of an account
 MAX_NAME = 200  # characters of a file's name
 KEPT = timedelta(days=30)  # reports of what is settled
 INDEX_SECONDS = 20.0  # to wait for the search index after a start
-FIRST_DAY = date(1900, 1, 1)
 Advance = Callable[[int], object]
 _Put = tuple[PlacedRow, list[int]]  # a row, and the numbers of its film
 

@@ -6,9 +6,7 @@ CREATE FUNCTION sold_at(o shop_order) RETURNS timestamptz LANGUAGE sql IMMUTABLE
 
 -- Each sale, and each refund of one: by the moment it counts. The indexes are shop_order_sold and cancellation_time.
 CREATE VIEW takings_entry AS
-    SELECT CASE WHEN payment = 'counter' THEN captured ELSE placed END AS at, id AS order_id, 1 AS orders,
-        total AS sold, 0::numeric AS refunded
-    FROM shop_order
+    SELECT sold_at(o) AS at, id AS order_id, 1 AS orders, total AS sold, 0::numeric AS refunded FROM shop_order o
     UNION ALL SELECT cancelled, order_id, 0, 0::numeric, amount FROM cancellation WHERE amount > 0;
 
 -- Every day from that of the first sale to the last one that is summed, also those without a sale.
