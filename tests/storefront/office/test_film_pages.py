@@ -325,9 +325,10 @@ def test_a_poster_of_ones_own_is_written_anew(shop: Shop) -> None:
         assert kept.width <= 800
         assert kept.height <= 1200
     for damaged in (b"<svg xmlns='http://www.w3.org/2000/svg'/>", sent.getvalue()[:500], b"GIF89a" + b"\0" * 50):
-        refused = send(shop, OTHER, shown(shop, OTHER) | {"title": "Kept"}, damaged)
+        refused = send(shop, OTHER, shown(shop, OTHER) | {"title": "Kept", "year": "soon", "price": "much"}, damaged)
         assert refused.status_code == 400
         assert form_of(refused.text)["title"] == "Kept"
+        assert set(re.findall(r'href="#(year|price|poster)"', refused.text)) == {"year", "price", "poster"}
     assert shop.server.client.get(f"/posters/{OTHER}").content == own.content
     save(shop, OTHER, **{"back-poster": "1"})
     heard(shop)

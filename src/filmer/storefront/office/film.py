@@ -76,8 +76,6 @@ class FilmEditPages(Handlers):
                 )
             try:
                 async with conn.transaction():
-                    if isinstance(poster, InvalidRequest):
-                        raise poster
                     film, people = await self._save(conn, visitor, film_id, form, poster)
             except (InvalidRequest, Conflict, WhoIsMeant) as error:
                 edit = await film_edits.find(conn, film_id) if film_id else None
@@ -87,25 +85,25 @@ class FilmEditPages(Handlers):
         return self._pages.redirect(f"/admin/films/{film.id}", f"{film.title} is saved.{new}")
 
     async def _save(
-        self, conn: Connection, visitor: Visitor, film_id: str | None, form: Form, poster: bytes | None
+        self, conn: Connection, visitor: Visitor, film_id: str | None, form: Form, poster: bytes | InvalidRequest | None
     ) -> tuple[FilmRecord, list[str]]:
         """The film as it is from now on, and the names of those of its people who were not in the catalogue."""
-        actor, back = visitor.actor, set[str]()
+        actor, back, formats = visitor.actor, set[str](), self._pages.formats
+        poster, flaw = (None, poster) if isinstance(poster, InvalidRequest) else (poster, None)
         if film_id is None:
             texts = film_form.sent_texts(form)
-            fields = await film_form.read_fields(conn, None, texts, form)
+            fields, price, terms = await film_form.read_values(conn, None, texts, form, formats, flaw)
             new = await new_among(conn, fields)
             film = await film_edits.add(conn, _identifier(form), fields, actor)
         else:
             edit = await film_edits.find(conn, film_id, lock=True)
             texts = film_form.changed_texts(form, await self._texts(conn, edit))
-            fields = await film_form.read_fields(conn, edit.film, texts, form)
+            fields, price, terms = await film_form.read_values(conn, edit.film, texts, form, formats, flaw)
             new = await new_among(conn, fields)
             back = {name.removeprefix("back-") for name, _ in form.members if name.startswith("back-")}
             film = await film_edits.change(conn, edit, fields, actor, taken_back=back)
         if poster is not None or "poster" in back:
             await film_edits.set_poster(conn, film, poster, actor)
-        price, terms = film_form.read_terms(texts, self._pages.formats)
         if "price" in back:
             await film_edits.set_price(conn, film, None, actor, taken_back=True)
         elif price is not UNSET and (film_id or price is not None):

@@ -103,6 +103,35 @@ def changed_texts(form: Form, now: Mapping[str, str]) -> dict[str, str]:
     return changed
 
 
+async def read_values(
+    conn: Connection,
+    film: FilmRecord | None,
+    texts: Mapping[str, str],
+    form: Form,
+    formats: Formats,
+    poster: InvalidRequest | None,
+) -> tuple[dict[str, Any], Decimal | UnsetType | None, NewTerms]:
+    """The film's fields, its price and its rental terms. ``poster``: what is wrong with that file.
+
+    Raises InvalidRequest naming every offending field, and WhoIsMeant for names that several people have.
+    """
+    errors = poster.field_errors if poster else ()
+    fields: dict[str, Any] = {}
+    price: Decimal | UnsetType | None = UNSET
+    terms = NewTerms()
+    try:
+        price, terms = read_terms(texts, formats)
+    except InvalidRequest as error:
+        errors = error.field_errors + errors
+    try:
+        fields = await read_fields(conn, film, texts, form)
+    except InvalidRequest as error:
+        errors = error.field_errors + errors
+    if errors:
+        raise InvalidRequest(errors)
+    return fields, price, terms
+
+
 async def read_fields(
     conn: Connection, film: FilmRecord | None, texts: Mapping[str, str], form: Form
 ) -> dict[str, Any]:
