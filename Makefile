@@ -22,11 +22,17 @@ run: install ## serve the demo shop (PORT=8000) and say what to try
 # What starts Python over and over should not compile everything each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-test: $(VENV)/.dev chromium ## run all tests but the proofs, in parallel and in random order (ARGS="tests/shop -k cart")
-	@$(BIN)/python -m pytest -m "not proof" -n $(TESTERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+PARALLEL := -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
-proof: $(VENV)/.dev chromium ## prove the promises at small figures, one test after another: leave the machine alone
-	@$(BIN)/python -m pytest -m proof $(ARGS)
+test: $(VENV)/.dev chromium ## run all tests but the proofs, in parallel and in random order (ARGS="tests/shop -k cart")
+	@$(BIN)/python -m pytest -m "not proof" $(PARALLEL) $(ARGS)
+
+# First what may run beside others, then the rest, one after another. 5: none of those that ARGS names is among them.
+proof: $(VENV)/.dev chromium ## prove the promises at small figures: leave the machine alone
+	@failed=0; \
+	$(BIN)/python -m pytest -m "proof and parallel" $(PARALLEL) $(ARGS) || [ $$? = 5 ] || failed=1; \
+	$(BIN)/python -m pytest -m "proof and not parallel" $(ARGS) || [ $$? = 5 ] || failed=1; \
+	exit $$failed
 
 screenshots: $(VENV)/.dev chromium ## draw every page into screenshots/, light and dark, wide and phone (ARGS="film cart")
 	@$(BIN)/python -m tests.browser.screenshots $(ARGS)

@@ -21,6 +21,7 @@ import psutil
 import psycopg
 import pytest
 import structlog
+from tests.compiled_once import compile_once
 from tests.search_index import wait_for_index
 from tests.server_in_thread import ServerInThread
 
@@ -53,6 +54,7 @@ periodic.EVERY_SECONDS = 1e6
 # Nor does each load the certificates of the world, which takes 30 ms: they are loaded once.
 _transports = vars(httpx._transports.default)
 _transports["create_ssl_context"] = functools.cache(httpx.create_ssl_context)
+compile_once()
 # Nor do they unpack search indexes where the tests' user keeps data.
 vars(store_engines)["default_data_dir"] = lambda: Path(tempfile.gettempdir()) / f"filmer-tests-{os.getuid()}"
 os.environ["FILMER_SECRET_KEY"] = SECRET_KEY  # no test makes one where the tests' user keeps theirs

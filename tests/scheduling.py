@@ -20,9 +20,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "proof: takes long, or loads, kills or times something: it runs alone (`make proof`)"
-    )
+    for marker in (
+        "proof: takes long, or loads, kills or times something: it runs in `make proof`",
+        "parallel: a proof that takes long, and does nothing else of this: it runs beside others, before the rest",
+    ):
+        config.addinivalue_line("markers", marker)
     is_worker = hasattr(config, "workerinput")
     if config.getoption("--record-durations") and not is_worker:
         config.pluginmanager.register(_Recorder())

@@ -1,6 +1,7 @@
 """The rules of the house, as tests: what may import what, where SQL lives, what the papers must say."""
 
 import ast
+import functools
 import os
 import re
 import tomllib
@@ -27,19 +28,26 @@ def module_name(path: Path) -> str:
     return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imports_of(path: Path) -> Iterator[str]:
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@functools.cache
+def imports_of(path: Path) -> list[str]:
     """Every module a file names: in its imports, wherever they stand, and in strings that are module names."""
     package = module_name(path).split(".") if path.name == "__init__.py" else module_name(path).split(".")[:-1]
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    names: list[str] = []
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             start = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*start, *([node.module] if node.module else [])])
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            names += (base, *(f"{base}.{alias.name}" for alias in node.names))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[\w.:]+", node.value):
-            yield node.value.replace(":", ".")
+            names.append(node.value.replace(":", "."))
+    return names
 
 
 def docstrings_of(tree: ast.AST) -> set[int]:
@@ -54,7 +62,7 @@ def docstrings_of(tree: ast.AST) -> set[int]:
 
 
 def sql_of(path: Path) -> list[str]:
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = parsed(path)
     docstrings = docstrings_of(tree)
     return [
         f"{path.relative_to(ROOT)}:{node.lineno}"
@@ -109,7 +117,7 @@ def test_sql_is_where_sql_lives() -> None:
 
 
 def test_the_watch_of_the_edition_asks_for_its_locks_and_nothing_else() -> None:
-    tree = ast.parse((PACKAGE / "catalogue" / "edition.py").read_text("utf-8"))
+    tree = parsed(PACKAGE / "catalogue" / "edition.py")
     docstrings = docstrings_of(tree)
     statements = [
         node.value

@@ -4,7 +4,7 @@ The API description (``api_description.py``) is made from the tables of the two 
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from litestar import HttpMethod, Router, get, post, route
 from litestar.handlers import HTTPRouteHandler
@@ -103,6 +103,13 @@ def personal(method: HttpMethod, path: str, handler: Callable[..., Any], *, stat
     return route(path, http_method=method, status_code=status, response_headers=_NO_STORE, opt=options)(handler)
 
 
+class _OneAppsRouter(Router):
+    """Of one application, which would else copy the router and all that its handlers refer to: a fifth of a start."""
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+
 def _router(path: str, route_handlers: Sequence[HTTPRouteHandler], **options: Any) -> Router:
     """A router that answers OPTIONS with all methods of a path. Litestar's own would name those of one handler only."""
     methods: dict[str, set[str]] = {}
@@ -116,7 +123,7 @@ def _router(path: str, route_handlers: Sequence[HTTPRouteHandler], **options: An
         route(same, http_method=HttpMethod.OPTIONS, status_code=204)(Methods(names).show)
         for names, same in paths.items()
     ]
-    return Router(path, route_handlers=[*options_handlers, *route_handlers], **options)
+    return _OneAppsRouter(path, route_handlers=[*options_handlers, *route_handlers], **options)
 
 
 def catalogue_routes(catalogue: CatalogueApi) -> dict[str, Callable[..., Any]]:

@@ -31,7 +31,7 @@ from filmer.accounts.throttle import (
 from filmer.server.serving import free_port
 from filmer.store.embedded import Engines
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.proof, pytest.mark.parallel, pytest.mark.timeout(900)]
 GUESSES = int(os.environ.get("GUESSES", "300"))
 SIDE_BY_SIDE = 20
 # docs/security.md tells these figures: (tries at once, seconds until there is one more)

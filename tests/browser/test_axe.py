@@ -12,7 +12,7 @@ from tests.browser.page_kinds import KINDS, Kind, Shown, shown
 from tests.browser.screenshots import MATRIX
 from tests.browser.storefront import CUSTOMER
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 __all__ = ["shown"]
 

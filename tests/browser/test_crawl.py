@@ -13,7 +13,7 @@ from tests.browser.storefront import ADMIN, CUSTOMER, Storefront
 
 from filmer.mail.kinds import SECRET_PATHS
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 __all__ = ["shown"]
 

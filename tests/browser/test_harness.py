@@ -13,7 +13,7 @@ from tests.browser.storefront import CUSTOMER, Storefront, signed_in
 from tests.browser.watched_pages import watched
 from tests.users import PASSWORD
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 __all__ = ["site"]
 

@@ -21,7 +21,7 @@ from tests.users import CARD, open_account, put_card, session_of, visitor
 
 from filmer.accounts.schemas import Role, User
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 FILM, TITLE, OTHER = "tt0111161", "The Shawshank Redemption", "tt0372784"
 FOUND = "/api/v1/search/movies?query=blaue+engel"
 CSV = "Titel;Jahr;Regie;Preis;Notiz\nDer blaue Engel;1930;Josef von Sternberg;2,50;A 3\nM;1931;Fritz Lang;x;A 4\n"

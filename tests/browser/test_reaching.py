@@ -14,7 +14,11 @@ from tests.browser.storefront import Storefront
 from tests.browser.watched_pages import PHONE, watched
 from tests.users import CARD, PASSWORD
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(400)]  # it looks at every kind of page at several widths
+pytestmark = [
+    pytest.mark.proof,
+    pytest.mark.parallel,
+    pytest.mark.timeout(400),
+]  # it looks at every kind of page at several widths
 
 __all__ = ["shown"]
 

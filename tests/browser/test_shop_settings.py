@@ -11,7 +11,7 @@ from tests.browser.watched_pages import Scheme, watched
 from tests.conftest import MakeDatabase, ServeHere
 from tests.users import open_account, session_of
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 PATHS = ("/", "/films/tt0111161", "/about", "/pages/imprint", "/admin/settings", "/admin/pages")
 
 

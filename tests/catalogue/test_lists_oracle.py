@@ -11,7 +11,7 @@ from tests.responses import data_of
 
 LETTERS = [*"abcdefghijklmnopqrstuvwxyzATEÉØß8¡Ж千%_\\-9'", *["*"] * 4]
 
-pytestmark = pytest.mark.timeout(120 + SEARCHES // 5)
+pytestmark = [pytest.mark.proof, pytest.mark.parallel, pytest.mark.timeout(120 + SEARCHES // 5)]
 
 
 def order(chance: random.Random, *keys: str) -> dict[str, Any]:

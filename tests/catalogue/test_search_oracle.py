@@ -17,7 +17,7 @@ from tests.figures import record_figure
 
 from filmer.catalogue.search import DENSE
 
-pytestmark = pytest.mark.timeout(120 + SEARCHES // 5)
+pytestmark = [pytest.mark.proof, pytest.mark.parallel, pytest.mark.timeout(120 + SEARCHES // 5)]
 
 
 def amount(matches: int) -> str:

@@ -21,7 +21,7 @@ from tests.users import open_account, token_of, visitor
 
 from filmer.store.embedded import Engines
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 FORGED = "canary-of-a-token-that-nobody-gave-9163"
 TMDB_KEY, TMDB_TOKEN = "canary0of0a0key0of0tmdb0s0838271", "canary-of.an-access-token_of-tmdb-s.5520"

@@ -21,7 +21,7 @@ from tests.users import open_account, signed_in, token_of, visitor
 
 from filmer.http.envelopes import is_page
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 FAVORITES, WATCHLIST, SEEN = (f"/api/users/{{user_id}}/{name}" for name in ("favorites", "watchlist", "seen"))
 SHELVES = ("favorite", "watchlist_film", "seen_film")

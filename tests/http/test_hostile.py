@@ -33,7 +33,7 @@ from filmer.http.body import Body
 from filmer.http.query import Query
 from filmer.settings import Settings
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 __all__ = ["sandbox", "shared_sandbox"]
 TRIES = 4

@@ -19,6 +19,7 @@ from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.importing.csv_files import write
 from tests.importing.datasets import ImdbFiles, import_imdb
 
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 DRAWN = int(os.environ.get("FILMER_TRUST_FIRST_CHARACTERS", "0"))
 EMOJI = "😀🎬🍿❤🇫👍🧑🏳🫠⭐★☃©™"
 # Text that also occurs in the code or means something to it: lists, columns, paths, empty values.

@@ -17,7 +17,7 @@ from tests.users import open_account, signed_in, visitor
 
 from filmer.store.embedded import Engines
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 
 def test_no_link_and_no_password_is_left_anywhere(engines: Engines, make_database: MakeDatabase, serve: Serve) -> None:

@@ -24,7 +24,7 @@ from tests.users import open_account, put_card, token_of
 import filmer.importing
 from filmer.accounts.schemas import User
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 __all__ = ["sandbox", "shared_sandbox"]
 EXAMPLES = os.environ.get("FILMER_TRUST_EXAMPLES") or "10"

@@ -15,7 +15,7 @@ from tests.users import PASSWORD, visitor
 
 from filmer.store.embedded import Engines
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 EMAIL, FIRST, LAST = "canary.who.leaves@example.com", "Canarina", "Featherstonehaugh"
 REASON = "because Canarina said so"

@@ -27,7 +27,7 @@ SEQUENCES = int(os.environ.get("FILMER_TRUST_CANCELS") or 20)
 SHARES = 1 if SEQUENCES < 1000 else 2
 FAULTS = ("none", "away", "answer lost")
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(120 + SEQUENCES)]
+pytestmark = [pytest.mark.proof, pytest.mark.parallel, pytest.mark.timeout(120 + SEQUENCES)]
 
 
 class Till:

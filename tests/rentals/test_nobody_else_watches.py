@@ -17,6 +17,7 @@ from filmer.errors import NoAccess
 from filmer.http.cookies import SESSION_COOKIE
 from filmer.rentals.schemas import Rental
 
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 SECOND = timedelta(seconds=1)
 ACTORS = ("customer", "nobody", "signed out", "disabled", "another", "another with films", "admin")
 OWNERS = {"customer"}

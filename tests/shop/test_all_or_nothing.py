@@ -29,7 +29,7 @@ from filmer.shop.cards import CardsOnFile
 from filmer.shop.payment import Authorization, Payment
 from filmer.store.postgres import Database
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 SPARE = 300  # customers: more than there are moments
 

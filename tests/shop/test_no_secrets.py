@@ -26,7 +26,7 @@ from tests.users import LOGIN, visitor
 
 from filmer.store.embedded import Engines, find_postgres
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 CARD_NUMBER, TYPED = "4973817264509136", "4973 8172-6450 9136"
 REFUSED_NUMBER, REFUSED_TYPED = "5384926170384412", "5384 9261 7038 4412"

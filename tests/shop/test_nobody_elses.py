@@ -21,7 +21,7 @@ from tests.users import CARD, PASSWORD, in_database, open_account, put_card, sig
 from filmer.accounts import queries as accounts
 from filmer.accounts.schemas import User
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 API = "/api/v1"
 CANARY = "Canaria"

@@ -20,7 +20,7 @@ from tests.users import CARD, PASSWORD, open_account, put_card, signed_in, token
 
 from filmer.http.envelopes import is_page
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 __all__ = ["shared_sandbox"]
 

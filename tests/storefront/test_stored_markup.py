@@ -39,7 +39,7 @@ from filmer.mail.letters import Letters
 from filmer.mail.queries import select_mails
 from filmer.storefront.office import film_form, film_videos
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.proof, pytest.mark.parallel, pytest.mark.timeout(300)]
 FILM, OTHER, THIRD = "tt0111161", "tt0372784", "tt0468569"
 # Fields that nobody can type on a page, and where else they are tried.
 ELSEWHERE = {

@@ -19,6 +19,7 @@ from filmer.errors import ExternalApiError, MovieNotFound
 from filmer.server.serving import free_port
 from filmer.tmdb.payloads import TmdbFilm
 
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 PATH = f"/3/movie/{MATRIX}"
 AGAIN = ["429", "500", "502", "503", "504", "reset", "half", "black-hole"]
 NOT_AGAIN = ["401", "redirect", "not-json", "wrong-types", "wrong-id", "gzip-bomb", "huge", "endless"]

@@ -1,0 +1,71 @@
+"""What every server of a test process would compile anew, and each time to the same: handlers' signatures, templates.
+
+A test process starts several hundred servers on its threads. To make their applications took a fifth of its time, and
+nearly all of that is Litestar looking at our handlers again. Servers that are processes compile for themselves.
+"""
+
+import functools
+from collections.abc import Callable, Hashable
+from types import CodeType
+from typing import Any, TypeVar
+
+import jinja2
+from litestar._kwargs import KwargsModel
+from litestar._signature import SignatureModel
+from litestar.handlers.base import BaseRouteHandler
+from litestar.utils.helpers import unwrap_partial
+from litestar.utils.signature import ParsedSignature
+
+Value = TypeVar("Value")
+
+
+def compile_once() -> None:
+    _of_handlers()
+    _of_templates()
+
+
+def _of_handlers() -> None:
+    """A handler is a method of an object that each application has of its own: what counts is its function."""
+    signature, model, arguments = ParsedSignature.from_fn, SignatureModel.create, BaseRouteHandler.create_kwargs_model
+    signatures: dict[Hashable, ParsedSignature] = {}
+    models: dict[Hashable, type[SignatureModel]] = {}
+    arguments_of: dict[Hashable, KwargsModel] = {}
+
+    def from_fn(_: type[ParsedSignature], /, fn: Callable[..., Any], namespace: dict[str, Any]) -> ParsedSignature:
+        return _kept(signatures, _function(fn), lambda: signature(fn, namespace))
+
+    def create(_: type[SignatureModel], /, *, fn: Callable[..., Any], **options: Any) -> type[SignatureModel]:
+        return _kept(models, _function(fn), lambda: model(fn=fn, **options))
+
+    def create_kwargs_model(self: BaseRouteHandler, path_parameters: dict[str, Any]) -> KwargsModel:
+        assert not self.resolve_dependencies()  # none of ours has: it would be kept of another application
+        key = _function(unwrap_partial(self.fn)), frozenset(path_parameters)
+        return _kept(arguments_of, key, lambda: arguments(self, path_parameters))
+
+    for owner, name, replacement in (
+        (ParsedSignature, "from_fn", classmethod(from_fn)),
+        (SignatureModel, "create", classmethod(create)),
+        (BaseRouteHandler, "create_kwargs_model", create_kwargs_model),
+    ):
+        setattr(owner, name, replacement)
+
+
+def _of_templates() -> None:
+    """Of the Python source that a template becomes, which differs where an environment's settings and filters do."""
+    compiled = jinja2.Environment()._compile
+
+    @functools.cache
+    def compile_source(source: str, filename: str) -> CodeType:
+        return compiled(source, filename)
+
+    setattr(jinja2.Environment, "_compile", lambda _, source, filename: compile_source(source, filename))  # noqa: B010
+
+
+def _function(fn: Callable[..., Any]) -> Hashable:
+    return getattr(fn, "__func__", fn)
+
+
+def _kept(kept: dict[Hashable, Value], key: Hashable, make: Callable[[], Value]) -> Value:
+    if key not in kept:
+        kept[key] = make()
+    return kept[key]
