@@ -11,7 +11,8 @@ import pytest
 from tests.community.conftest import ApiUser, Community
 from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.search_index import wait_for_index
-from tests.users import session_of
+from tests.shop.conftest import buy
+from tests.users import put_card, session_of
 
 from filmer.community.recommendation_queries import MIN_PEOPLE
 from filmer.community.recommendations import PER_SEED, SIZE, Because, _varied
@@ -100,6 +101,17 @@ def test_what_is_on_a_shelf_is_not_recommended(shop: Community, table: str, colu
     assert "tt2" in for_you(shop, person)
     put(shop, person, table, BY_DIRECTOR, **columns)
     assert "tt2" not in for_you(shop, person), "seen at once"
+
+
+def test_what_one_has_rented_is_not_recommended(shop: Community) -> None:
+    person = shop.user()
+    like(shop, person, LIKED)
+    assert "tt2" in for_you(shop, person)
+    put_card(shop.database_url)
+    cookies = session_of(shop.database_url, person.person)
+    with closing(httpx.Client(base_url=shop.server.base_url, cookies=cookies, trust_env=False)) as client:
+        buy(client, "tt2", 1)
+    assert set(for_you(shop, person)) == {"tt3"}
 
 
 def test_what_is_rated_low_is_not_liked(shop: Community) -> None:
